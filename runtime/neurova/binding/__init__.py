@@ -1,0 +1,165 @@
+"""From a call to a function's arguments; compiled once, when the function loads."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+from weakref import WeakSet
+
+import msgspec
+
+from ..call import Call
+from ..errors import BindError
+from ..media import is_coded, sends_json, wants_json
+from ..problem import Fault, problem
+from ..query import Query, parse
+from ..reply import Reply
+from ..validation import FAULTS as MOST
+from ..validation import INVALID, MALFORMED, Body, value_faults
+from .shapes import SCALARS
+from .signature import REQUIRED, Parameter, Signature, shown
+from .values import SOURCES, Read, reader
+
+__all__ = ["FAULTS", "Binding", "Parameter", "Signature"]
+
+# What `arguments` may raise for a call that does not fit; `refusal` then says all that is wrong.
+FAULTS = (msgspec.MsgspecError, ValueError, RecursionError)
+_JSON_TYPE = (b"content-type", b"application/json")
+_ANY = (b"accept", b"*/*")
+_NO_QUERY: Query = {}
+_BACKSLASH = 0x5C  # to look for one byte is ten times as fast as for two
+_PUBLISHED: WeakSet[type] = WeakSet()
+
+Arguments = Callable[[Call], list[Any]]
+
+
+class NotAcceptable(ValueError):
+    """The caller takes no JSON."""
+
+
+class NotJson(ValueError):
+    """The body is not said to be JSON."""
+
+
+class Binding:
+    """Read a function's arguments from a call, or say everything that is wrong with it.
+
+    `arguments(call)` returns them in the signature's order and raises one of FAULTS at the first
+    fault. `tx` is the position of the function's `Tx`, -1 without one.
+    """
+
+    __slots__ = ("_body", "_json_out", "_reads", "arguments", "parameters", "tx")
+
+    def __init__(self, signature: Signature, function: str, json_out: bool, place: str) -> None:
+        self.parameters = signature.parameters
+        self._json_out = json_out
+        self.tx = -1
+        self._body: Body | None = None
+        reads = []
+        for position, parameter in enumerate(self.parameters):
+            if parameter.kind == "tx":
+                self.tx = position
+            try:
+                reads.append(self._read(parameter, function))
+            except (TypeError, NameError, ValueError) as error:
+                raise BindError(
+                    f"{place}: parameter {parameter.name!r}: {shown(parameter.type)} cannot be "
+                    f"read: {str(error).splitlines()[-1]}: give it a type msgspec can decode"
+                ) from error
+        self._reads = tuple(reads)
+        if self._body is not None and len(reads) == 1 and json_out:
+            # What most functions are: one body in, JSON out.
+            self.arguments: Arguments = _body_only(self._reads[0])
+        else:
+            self.arguments = _all(self._reads, json_out)
+
+    def _read(self, parameter: Parameter, function: str) -> Read:
+        if parameter.kind == "body":
+            self._body = Body(parameter.type)
+            _publish(parameter.type)
+            return _body(self._body, parameter.default)
+        if parameter.kind in SOURCES and parameter.type not in SCALARS:
+            msgspec.json.Decoder(parameter.type)  # fails now, not at the first call
+        return reader(parameter, function)
+
+    def refusal(self, call: Call) -> Reply:
+        """Return the reply that names everything that is wrong with `call`."""
+        if self._json_out and not wants_json(call):
+            return problem(call, 406, "This answers application/json only: accept that.")
+        if self._body is not None and call.body and (not sends_json(call) or is_coded(call)):
+            return problem(
+                call,
+                415,
+                "Send the body as application/json in UTF-8, not compressed, and say so in "
+                "Content-Type.",
+                headers={"accept": "application/json"},
+            )
+        faults: list[Fault] = []
+        status, query = INVALID, _NO_QUERY
+        try:
+            query = parse(call.query)
+        except ValueError as error:
+            status = MALFORMED
+            faults.append(Fault("", f"cannot be read: {error}", "query"))
+        for parameter, read in zip(self.parameters, self._reads, strict=True):
+            if parameter.kind == "body":
+                if self._body is not None and (call.body or parameter.default is REQUIRED):
+                    worse, found = self._body.faults(call.body)
+                    status = min(status, worse)
+                    faults += found
+            elif parameter.kind != "query" or status != MALFORMED or query:
+                faults += value_faults(partial(read, call, query), parameter)
+        return problem(call, status, _detail(status, faults), errors=faults[:MOST])
+
+
+def _publish(kind: Any) -> None:
+    """Raise TypeError for a type that has no JSON Schema, once a type."""
+    if not isinstance(kind, type):
+        msgspec.json.schema(kind)
+    elif kind not in _PUBLISHED:
+        msgspec.json.schema(kind)
+        _PUBLISHED.add(kind)
+
+
+def _detail(status: int, faults: list[Fault]) -> str:
+    if status == MALFORMED:
+        return "The request cannot be read: see errors."
+    return "One value is not valid." if len(faults) == 1 else "Some values are not valid."
+
+
+def _body(body: Body, default: Any) -> Read:
+    decode, careful = body.decode, body.decode_text
+
+    def read(call: Call, query: Query) -> Any:
+        raw = call.body
+        if not raw and default is not REQUIRED:
+            return default
+        if _JSON_TYPE not in call.fields and not sends_json(call):
+            raise NotJson
+        if raw.isascii() and (_BACKSLASH not in raw or b"\\u" not in raw):
+            return decode(raw)
+        return careful(raw)
+
+    return read
+
+
+def _body_only(read: Read) -> Arguments:
+    def arguments(call: Call) -> list[Any]:
+        if _ANY not in call.fields and not wants_json(call):
+            raise NotAcceptable
+        if call.query:
+            parse(call.query)
+        return [read(call, _NO_QUERY)]
+
+    return arguments
+
+
+def _all(reads: tuple[Read, ...], json_out: bool) -> Arguments:
+    def arguments(call: Call) -> list[Any]:
+        if json_out and _ANY not in call.fields and not wants_json(call):
+            raise NotAcceptable
+        query = parse(call.query) if call.query else _NO_QUERY
+        return [read(call, query) for read in reads]
+
+    return arguments

@@ -1,0 +1,150 @@
+"""Reading one parameter out of a call."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from math import isfinite
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from ..call import Call
+from ..caller import ANONYMOUS
+from ..deadline import Deadline
+from ..log import Log
+from ..query import Query
+from ..request import request_of
+from .shapes import SCALARS
+from .signature import REQUIRED, Parameter
+
+Read = Callable[[Call, Query], Any]
+# Read as written: lax conversion would take "0" for a moment in 1970.
+_AS_WRITTEN = frozenset({date, datetime, time, timedelta, UUID})
+
+
+class Wrong(ValueError):
+    """A value that is not there, not one, or not a number."""
+
+
+def _converter(kind: Any) -> Callable[[Any], Any]:
+    """Return what converts text to `kind`; the plain types share theirs."""
+    if isinstance(kind, type) and kind in SCALARS:
+        if kind not in _SHARED:
+            _SHARED[kind] = _convert(kind)
+        return _SHARED[kind]
+    return _convert(kind)
+
+
+def _convert(kind: Any) -> Callable[[Any], Any]:
+    strict = isinstance(kind, type) and kind in _AS_WRITTEN
+    convert = msgspec.convert
+
+    def converted(value: Any) -> Any:
+        return _finite(convert(value, kind, strict=strict))
+
+    return converted
+
+
+def _same(value: Any) -> Any:
+    return value
+
+
+_SHARED: dict[type, Callable[[Any], Any]] = {str: _same}
+
+
+def _finite(value: Any) -> Any:
+    for number in value if type(value) is list else (value,):
+        if isinstance(number, float | Decimal) and not isfinite(number):
+            raise Wrong("Expected a finite number")
+    return value
+
+
+def _one(values: list[str] | None, convert: Callable[[Any], Any], default: Any) -> Any:
+    if not values:
+        if default is REQUIRED:
+            raise Wrong("is required")
+        return default.copy() if type(default) is list else default
+    if len(values) > 1:
+        raise Wrong(f"is given {len(values)} times: give it once")
+    return convert(values[0])
+
+
+def _path(parameter: Parameter) -> Read:
+    name, convert = parameter.name, _converter(parameter.type)
+    if convert is _same:
+        return lambda call, query: call.params[name]
+    return lambda call, query: convert(call.params[name])
+
+
+def _query(parameter: Parameter) -> Read:
+    alias, default = parameter.alias, parameter.default
+    convert = _converter(parameter.type)
+    if parameter.many:
+
+        def many(call: Call, query: Query) -> Any:
+            values = query.get(alias)
+            return convert(values) if values else _one(None, convert, default)
+
+        return many
+    return lambda call, query: _one(query.get(alias), convert, default)
+
+
+def _header(parameter: Parameter) -> Read:
+    name, default = parameter.alias.encode("ascii"), parameter.default
+    convert, many = _converter(parameter.type), parameter.many
+
+    def read(call: Call, query: Query) -> Any:
+        found = [value.decode("latin-1") for field, value in call.fields if field == name]
+        if not found:
+            return _one(None, convert, default)
+        # RFC 9110, 5.3: several lines of one name are one list.
+        text = ", ".join(found)
+        return convert([part.strip() for part in text.split(",")] if many else text)
+
+    return read
+
+
+def _cookie(parameter: Parameter) -> Read:
+    name, default = parameter.alias, parameter.default
+    convert = _converter(parameter.type)
+
+    def read(call: Call, query: Query) -> Any:
+        for field, value in call.fields:
+            if field == b"cookie":
+                for part in value.decode("latin-1").split(";"):
+                    key, _, text = part.strip().partition("=")
+                    if key == name:
+                        return convert(text.strip('"'))
+        return _one(None, convert, default)
+
+    return read
+
+
+def _given(parameter: Parameter, function: str) -> Read:
+    def log(call: Call, query: Query) -> Any:
+        caller = call.caller
+        return Log(function, caller.consumer if caller else "", call.trace_id)
+
+    readers: dict[str, Read] = {
+        "tx": lambda call, query: None,  # the invoker puts it in, when it begins
+        "request": lambda call, query: request_of(call),
+        "caller": lambda call, query: call.caller or ANONYMOUS,
+        "deadline": lambda call, query: Deadline(call.deadline),
+        "log": log,
+    }
+    return readers[parameter.kind]
+
+
+SOURCES = {"path": _path, "query": _query, "header": _header, "cookie": _cookie}
+
+
+def reader(parameter: Parameter, function: str) -> Read:
+    """Return what reads `parameter`, of any kind but "body", for the function of that name.
+
+    It raises Wrong or msgspec.ValidationError for a value that does not fit.
+    """
+    source = SOURCES.get(parameter.kind)
+    return source(parameter) if source is not None else _given(parameter, function)

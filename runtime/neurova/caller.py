@@ -1,0 +1,30 @@
+"""Who makes a call."""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class Caller(msgspec.Struct, frozen=True):
+    """Name who calls: a consumer with the key it used, or nobody on a public route.
+
+    `consumer` is "" for an anonymous caller; `environment` is "live" or "test".
+    """
+
+    consumer: str = ""
+    key_id: str = ""
+    scopes: frozenset[str] = frozenset()
+    environment: str = "live"
+    request_id: str = ""
+
+    @property
+    def anonymous(self) -> bool:
+        """Tell whether nobody in particular calls."""
+        return not self.consumer
+
+    def may(self, scope: str) -> bool:
+        """Tell whether the caller's key holds `scope`."""
+        return scope in self.scopes
+
+
+ANONYMOUS = Caller()

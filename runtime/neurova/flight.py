@@ -1,0 +1,161 @@
+"""A call that waits: its task, its deadline, its transaction."""
+
+from __future__ import annotations
+
+import asyncio
+from asyncio import AbstractEventLoop, CancelledError, Future, Task, TimerHandle
+from collections.abc import Coroutine
+from contextvars import copy_context
+from typing import TYPE_CHECKING, Any
+
+from .answer import LOGGER, answered, failed, late, unavailable
+from .call import Call
+from .problem import Reject
+from .reply import Reply
+from .threads import POOL, Full
+
+if TYPE_CHECKING:
+    from .invoke import Waiting
+
+GRACE = 1.0
+BUSY = "All places of this function are taken: try again."
+
+
+class Flight(Future[Reply]):
+    """The reply to come of one call; the function runs in a task of its own.
+
+    Past the deadline the task is cancelled and the reply is a 504: when the task has cleaned up,
+    or after GRACE seconds. A thread cannot be cancelled: its 504 comes at once, and it keeps its
+    place until it ends. Cancelling the flight cancels the task. A commit that has begun ends first.
+    """
+
+    __slots__ = ("arguments", "call", "context", "expired", "function", "sealed", "task", "timer")
+
+    def __init__(
+        self, function: Waiting, call: Call, arguments: list[Any], loop: AbstractEventLoop
+    ) -> None:
+        super().__init__(loop=loop)
+        self.function = function
+        self.call = call
+        self.arguments = arguments
+        self.context = copy_context()
+        self.task: Task[None] | None = None
+        self.expired = False
+        self.sealed = False
+        self.timer: TimerHandle = loop.call_at(call.deadline, self.expire)
+
+    def begin(self) -> None:
+        """Run the function now."""
+        self.task = self.get_loop().create_task(self._fly(), context=self.context)
+
+    def expire(self) -> None:
+        """End the call, its time is over."""
+        if self.done() or self.sealed:
+            return
+        self.expired = True
+        if self.task is None or self.function.threaded:
+            self.function.gate.withdraw(self)
+            self._answer(late(self.call, self.function.timeout))
+        else:
+            self.task.cancel()
+            self.timer = self.get_loop().call_later(GRACE, self._abandon)
+
+    def cancel(self, msg: Any | None = None) -> bool:
+        """End the call, nobody waits for its reply."""
+        if self.done():
+            return False
+        if self.task is None:
+            self.function.gate.withdraw(self)
+        elif not self.function.threaded:  # a thread cannot be cancelled
+            self.task.cancel(msg)
+        self.timer.cancel()
+        return super().cancel(msg)
+
+    def _abandon(self) -> None:
+        self._answer(late(self.call, self.function.timeout))
+
+    def _answer(self, reply: Reply) -> None:
+        if not self.done():
+            self.set_result(reply)
+
+    async def _fly(self) -> None:
+        try:
+            reply = await self._tried()
+            self._answer(late(self.call, self.function.timeout) if self.expired else reply)
+        except CancelledError:
+            if self.expired:
+                self._answer(late(self.call, self.function.timeout))
+            else:
+                self._answer(unavailable(self.call, "The platform is stopping: try again."))
+                raise
+        finally:
+            self.timer.cancel()
+            self.function.gate.leave()
+
+    async def _tried(self) -> Reply:
+        """Run the function, again after a failure when its description says so."""
+        description, attempt = self.function.description, 0
+        while True:
+            try:
+                return await self._once()
+            except Full:
+                return unavailable(self.call, BUSY)
+            except BaseException as error:
+                if isinstance(error, CancelledError) and self._stopped():
+                    raise
+                again = attempt < description.retries and not isinstance(error, Reject)
+                if not again or not isinstance(error, Exception):
+                    return failed(self.call, self.function.name, error)
+                LOGGER.warning("%s failed (%s), again", self.function.name, type(error).__name__)
+            await asyncio.sleep(description.backoff * 2**attempt)
+            if self.done():  # a thread's 504 has been sent meanwhile
+                raise CancelledError
+            attempt += 1
+
+    def _stopped(self) -> bool:
+        """Tell whether a cancellation came from outside the function."""
+        task = self.task
+        return self.expired or self.done() or (task is not None and task.cancelling() > 0)
+
+    async def _once(self) -> Reply:
+        function = self.function
+        if function.binding.tx >= 0:
+            return await self._in_transaction()
+        if function.threaded:
+            result, error = await POOL.run(function.handler, self.arguments)
+            if error is not None:
+                raise error
+        else:
+            result = await function.handler(*self.arguments)
+        return answered(result, function.description.status)
+
+    async def _in_transaction(self) -> Reply:
+        function = self.function
+        readonly = function.description.method == "GET"
+        tx = function.database().transaction(readonly=readonly, deadline=self.call.deadline)
+        arguments = self.arguments.copy()
+        arguments[function.binding.tx] = tx
+        try:
+            reply = answered(await function.handler(*arguments), function.description.status)
+            if self.expired or self.done():  # the function kept its cancellation to itself
+                raise CancelledError
+            self.sealed = True
+            await _unbroken(tx.commit())
+        except BaseException:
+            try:
+                await _unbroken(tx.rollback())
+            except Exception as error:
+                LOGGER.error("%s: its rollback failed", function.name, exc_info=error)
+            raise
+        return reply
+
+
+async def _unbroken(ending: Coroutine[Any, Any, None]) -> None:
+    """Await `ending` to its end, whoever cancels meanwhile."""
+    task = asyncio.ensure_future(ending)
+    while not task.done():
+        try:
+            await asyncio.wait((task,))
+        except CancelledError:
+            continue
+    task.result()

@@ -1,0 +1,154 @@
+"""The decorators that make a function an endpoint, and the description they attach."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+import msgspec
+
+from . import windows
+from .errors import LoadError
+
+Handler = TypeVar("Handler", bound=Callable[..., Any])
+
+_SCOPE = re.compile(r"[a-z0-9_.-]+(:[a-z0-9_.*-]+)*")
+_SEGMENT = re.compile(r"\{[a-z_][a-z0-9_]*\}|[A-Za-z0-9._~!$&'()*+,=:@-]+")
+ATTRIBUTE = "__neurova__"
+
+
+class Description(msgspec.Struct, frozen=True):
+    """State how a function is reached and guarded; made by a decorator, never changed.
+
+    `timeout` and `backoff` are seconds; `concurrency` 0 means the platform's own bound; `limit` ""
+    means only what holds for consumer and key; `status` is a reply's when the function does not
+    say another.
+    """
+
+    method: str
+    path: str
+    scopes: tuple[str, ...] = ()
+    public: bool = False
+    limit: str = ""
+    timeout: float = 30.0
+    concurrency: int = 0
+    retries: int = 0
+    backoff: float = 1.0
+    cost: int = 1
+    tags: tuple[str, ...] = ()
+    status: int = 200
+
+
+def _check_path(path: str) -> None:
+    """Raise LoadError for a path that cannot be."""
+    segments = path.split("/")[1:]
+    names = [segment[1:-1] for segment in segments if segment.startswith("{")]
+    if not path.startswith("/") or len(path) > 512:
+        raise LoadError(f'path {path!r}: start it with "/" and keep it under 512 characters')
+    if path != "/" and not all(_SEGMENT.fullmatch(segment) for segment in segments):
+        raise LoadError(f'path {path!r}: write segments as "name" or "{{name}}", none empty')
+    if any(segment in (".", "..") for segment in segments) or len(set(names)) != len(names):
+        raise LoadError(f'path {path!r}: no "." or ".." segments, and each {{name}} once')
+
+
+def _check(description: Description) -> None:
+    """Raise LoadError for an option that cannot be."""
+    _check_path(description.path)
+    for scope in description.scopes:
+        if not _SCOPE.fullmatch(scope):
+            raise LoadError(f'scope {scope!r}: write it in lower case, like "booking:write"')
+    if description.public and description.scopes:
+        raise LoadError("public=True and scopes exclude each other: drop one of them")
+    if not description.timeout > 0 or description.timeout > 3600:
+        raise LoadError(f"timeout {description.timeout!r}: give seconds, above 0 and up to 3600")
+    if description.concurrency < 0 or description.retries < 0 or description.backoff < 0:
+        raise LoadError("concurrency, retries and backoff cannot be negative")
+    if description.cost < 1:
+        raise LoadError(f"cost {description.cost!r}: give 1 or more")
+    _check_answer(description)
+    if description.limit:
+        try:
+            windows.parse(description.limit)
+        except ValueError as error:
+            raise LoadError(f"limit: {error}") from None
+
+
+def _check_answer(description: Description) -> None:
+    if description.retries and description.method != "GET":
+        raise LoadError(
+            f"retries={description.retries}: only a GET may run twice, so leave them out of "
+            f"{description.method}"
+        )
+    if not 200 <= description.status <= 299:
+        raise LoadError(f"status {description.status!r}: give 200 to 299; raise Reject for others")
+
+
+def _route(method: str) -> Callable[..., Callable[[Handler], Handler]]:
+    def decorator(
+        path: str,
+        *,
+        scopes: Sequence[str] = (),
+        public: bool = False,
+        limit: str = "",
+        timeout: float = 30.0,
+        concurrency: int = 0,
+        retries: int = 0,
+        backoff: float = 1.0,
+        cost: int = 1,
+        tags: Sequence[str] = (),
+        status: int = 200,
+    ) -> Callable[[Handler], Handler]:
+        if isinstance(scopes, str):
+            raise LoadError(f"scopes={scopes!r} is one string: write scopes=[{scopes!r}]")
+        description = Description(
+            method,
+            path,
+            tuple(scopes),
+            public,
+            limit,
+            timeout,
+            concurrency,
+            retries,
+            backoff,
+            cost,
+            tuple(tags),
+            status,
+        )
+        _check(description)
+
+        def attach(handler: Handler) -> Handler:
+            if hasattr(handler, ATTRIBUTE):
+                raise LoadError(
+                    f"{getattr(handler, '__name__', handler)!r} has a route already: "
+                    "one function answers one route, so write a second function"
+                )
+            setattr(handler, ATTRIBUTE, description)
+            return handler
+
+        return attach
+
+    decorator.__name__ = decorator.__qualname__ = method.lower()
+    decorator.__doc__ = f"""Answer {method} at `path`; the function itself is returned unchanged.
+
+    `scopes`: what the caller's key must hold, all of them. `public`: no key is asked for; without
+    `scopes` and `public` any valid key will do. `limit`: windows a consumer has on this route.
+    `timeout`: seconds until 504. `concurrency`: calls that may run at once. `retries`, `backoff`:
+    how often, and after how many seconds, a failing GET is tried again. `cost`: what one call
+    takes from the caller's limits. `status`: of a reply with a body that does not say its
+    own. Raises LoadError for an option that cannot be.
+    """
+    return decorator
+
+
+get = _route("GET")
+post = _route("POST")
+put = _route("PUT")
+patch = _route("PATCH")
+delete = _route("DELETE")
+
+
+def described(handler: object) -> Description | None:
+    """Return the description that a decorator attached to `handler`, if one did."""
+    found = getattr(handler, ATTRIBUTE, None)
+    return found if isinstance(found, Description) else None

@@ -1,0 +1,230 @@
+"""A function, ready to be called."""
+
+from __future__ import annotations
+
+import inspect
+import opcode
+from asyncio import get_running_loop
+from collections.abc import Awaitable, Callable
+from contextvars import copy_context
+from time import monotonic
+from types import FunctionType
+from typing import TYPE_CHECKING, Any, get_args, get_origin
+
+import msgspec
+
+from .answer import answered, failed, unavailable
+from .binding import FAULTS, Binding
+from .binding.shapes import shape
+from .binding.signature import REQUIRED, Signature, read_signature
+from .call import Call
+from .errors import BindError
+from .flight import BUSY, Flight
+from .function import Description
+from .gate import Gate
+from .reply import Reply
+
+if TYPE_CHECKING:
+    from .database.base import Database
+
+# What one function may run at once when it does not say; a half of the threads is for others.
+TASKS = 1_000
+THREADS = 32
+_SEND = opcode.opmap["SEND"]
+_GENERATES = inspect.CO_GENERATOR | inspect.CO_ASYNC_GENERATOR
+
+
+class Function:
+    """Answer calls with one handler of a service.
+
+    `name` is "<service>.<handler>"; `file` and `line` are for people. `invoke(call)` never raises:
+    what goes wrong is a reply. It answers at once when the handler has nothing to wait for, else
+    with an awaitable that may be cancelled when nobody waits any more.
+    """
+
+    __slots__ = (
+        "__weakref__",
+        "binding",
+        "database",
+        "description",
+        "doc",
+        "file",
+        "generation",
+        "handler",
+        "line",
+        "name",
+        "service",
+        "timeout",
+    )
+
+    def __init__(
+        self,
+        name: str,
+        service: str,
+        description: Description,
+        handler: Callable[..., Any],
+        binding: Binding,
+        database: Callable[[], Database],
+        file: str,
+        generation: object = None,
+    ) -> None:
+        self.name = name
+        self.service = service
+        self.description = description
+        self.handler = handler
+        self.binding = binding
+        self.database = database
+        self.file = file
+        self.line: int = inspect.unwrap(handler).__code__.co_firstlineno
+        self.doc: str = inspect.cleandoc(handler.__doc__ or "")
+        self.generation = generation
+        self.timeout = description.timeout
+
+    def invoke(self, call: Call) -> Reply | Awaitable[Reply]:
+        """Answer one call whose body is complete."""
+        raise NotImplementedError
+
+    def refused(self, call: Call, error: BaseException) -> Reply:
+        """Return the reply to a call whose arguments cannot be read."""
+        if isinstance(error, FAULTS):
+            try:
+                return self.binding.refusal(call)
+            except Exception as worse:
+                return failed(call, self.name, worse)
+        return failed(call, self.name, error)
+
+    def __repr__(self) -> str:
+        return f"<Function {self.name}, {self.description.method} {self.description.path}>"
+
+
+class Direct(Function):
+    """A coroutine without a point to wait at: run here and now, without a task."""
+
+    __slots__ = ()
+
+    def invoke(self, call: Call) -> Reply:
+        """Answer one call at once."""
+        call.deadline = monotonic() + self.timeout
+        try:
+            arguments = self.binding.arguments(call)
+        except BaseException as error:
+            return self.refused(call, error)
+        coroutine = self.handler(*arguments)
+        try:
+            copy_context().run(coroutine.send, None)
+            coroutine.close()
+            raise RuntimeError("a coroutine without await has waited")
+        except StopIteration as stop:
+            result = stop.value
+        except BaseException as error:
+            return failed(call, self.name, error)
+        try:
+            return answered(result, self.description.status)
+        except Exception as error:
+            return failed(call, self.name, error)
+
+
+class Waiting(Function):
+    """A function that waits, in a task, or a plain one, in a thread."""
+
+    __slots__ = ("gate", "threaded")
+
+    def __init__(self, *arguments: Any, threaded: bool, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        self.threaded = threaded
+        self.gate = Gate(self.description.concurrency or (THREADS if threaded else TASKS))
+
+    def invoke(self, call: Call) -> Reply | Awaitable[Reply]:
+        """Begin one call, or put it in the queue; must be called on a running event loop."""
+        call.deadline = monotonic() + self.timeout
+        try:
+            arguments = self.binding.arguments(call)
+        except BaseException as error:
+            return self.refused(call, error)
+        flight = Flight(self, call, arguments, get_running_loop())
+        if self.gate.enter(flight):
+            return flight
+        flight.timer.cancel()
+        return unavailable(call, BUSY)
+
+
+def waits(code: Any) -> bool:
+    """Tell whether a coroutine's code has a point where it may wait: await, async with, for."""
+    return _SEND in code.co_code[::2]
+
+
+def function_of(
+    handler: Callable[..., Any],
+    description: Description,
+    service: str,
+    file: str,
+    database: Callable[[], Database],
+    generation: object = None,
+) -> Function:
+    """Bind `handler` and return it ready to be called. Raises BindError with the fix."""
+    place = _place(handler, file)
+    plain = _check(handler, place)
+    signature = read_signature(handler, description, place)
+    tx = any(parameter.kind == "tx" for parameter in signature.parameters)
+    if plain and tx:
+        raise BindError(
+            f"{place}: parameter {_tx_name(signature)!r}: a `def` cannot use a Tx: "
+            "write `async def`, and `await tx.execute(...)`"
+        )
+    name = f"{service}.{handler.__name__}"
+    binding = Binding(signature, name, _says_json(signature.returns), place)
+    parts: Any = (name, service, description, _positional(handler, signature))
+    rest: Any = (binding, database, file, generation)
+    if plain or tx or description.retries or waits(handler.__code__):
+        return Waiting(*parts, *rest, threaded=plain)
+    return Direct(*parts, *rest)
+
+
+def _place(handler: Any, file: str) -> str:
+    code = getattr(inspect.unwrap(handler), "__code__", None)
+    line = getattr(code, "co_firstlineno", 1)
+    return f"{file}:{line}: {getattr(handler, '__name__', repr(handler))}"
+
+
+def _tx_name(signature: Signature) -> str:
+    return next(p.name for p in signature.parameters if p.kind == "tx")
+
+
+def _check(handler: Any, place: str) -> bool:
+    """Return whether `handler` is a plain `def`. Raises BindError for what cannot be run."""
+    inner = inspect.unwrap(handler)
+    if not isinstance(handler, FunctionType) or not isinstance(inner, FunctionType):
+        raise BindError(f"{place}: only a function can be an endpoint: decorate a def or async def")
+    if (handler.__code__.co_flags | inner.__code__.co_flags) & _GENERATES:
+        raise BindError(f"{place}: a generator cannot be served yet: return a list instead")
+    plain = not handler.__code__.co_flags & inspect.CO_COROUTINE
+    if plain and inner.__code__.co_flags & inspect.CO_COROUTINE:
+        raise BindError(
+            f"{place}: a plain decorator wraps an `async def`: make its wrapper `async def` too"
+        )
+    return plain
+
+
+def _positional(handler: Callable[..., Any], signature: Signature) -> Callable[..., Any]:
+    """Return `handler` as it takes all its arguments by position."""
+    names = [parameter.name for parameter in signature.parameters if parameter.keyword]
+    if not names:
+        return handler
+    first = len(signature.parameters) - len(names)
+
+    def called(*arguments: Any) -> Any:
+        return handler(*arguments[:first], **dict(zip(names, arguments[first:], strict=True)))
+
+    return called
+
+
+def _says_json(returns: Any) -> bool:
+    """Tell whether a return annotation leaves no answer but JSON."""
+    if returns is REQUIRED or returns is None or returns is str:
+        return False
+    origin = get_origin(returns)
+    if origin in (list, dict, tuple):
+        return True
+    if isinstance(returns, type):
+        return shape(returns) is not None or issubclass(returns, list | dict | msgspec.Struct)
+    return bool(get_args(returns)) and shape(returns) == "body"

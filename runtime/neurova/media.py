@@ -1,0 +1,71 @@
+"""Which media types come in and go out: Content-Type, Content-Encoding, Accept."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from .call import Call
+
+_CHARSETS = (b"utf-8", b"utf8", b"us-ascii")
+
+
+@lru_cache(maxsize=256)
+def is_json(content_type: bytes) -> bool:
+    """Tell whether a Content-Type is application/json or +json, in UTF-8."""
+    media, *parameters = content_type.lower().split(b";")
+    media = media.strip()
+    if media != b"application/json" and not (b"/" in media and media.endswith(b"+json")):
+        return False
+    for parameter in parameters:
+        name, _, value = parameter.partition(b"=")
+        if name.strip() == b"charset" and value.strip().strip(b'"') not in _CHARSETS:
+            return False
+    return True
+
+
+def _quality(parameters: list[bytes]) -> float:
+    for parameter in parameters:
+        name, _, value = parameter.partition(b"=")
+        if name.strip() == b"q":
+            try:
+                return float(value)
+            except ValueError:
+                return 1.0
+    return 1.0
+
+
+@lru_cache(maxsize=256)
+def accepts_json(accept: bytes) -> bool:
+    """Tell whether an Accept field leaves room for JSON; the most specific range decides."""
+    found: dict[bytes, float] = {}
+    for part in accept.lower().split(b","):
+        media, *parameters = part.split(b";")
+        if media.strip():
+            found[media.strip()] = _quality(parameters)
+    for media in (b"application/json", b"application/*", b"*/*"):
+        if media in found:
+            return found[media] > 0
+    return not found
+
+
+def wants_json(call: Call) -> bool:
+    """Tell whether the caller takes JSON; a call without Accept takes anything."""
+    fields = call.fields
+    if (b"accept", b"*/*") in fields:
+        return True
+    accept = [value for name, value in fields if name == b"accept"]
+    return not accept or accepts_json(b",".join(accept))
+
+
+def sends_json(call: Call) -> bool:
+    """Tell whether the body is stated to be JSON; a body without Content-Type is not."""
+    if (b"content-type", b"application/json") in call.fields:
+        return True
+    content_type = call.header(b"content-type")
+    return content_type is not None and is_json(content_type)
+
+
+def is_coded(call: Call) -> bool:
+    """Tell whether the body came compressed or otherwise coded."""
+    coding = call.header(b"content-encoding")
+    return coding is not None and coding.strip().lower() not in (b"", b"identity")

@@ -1,0 +1,77 @@
+"""What a function answers, as the doors send it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+import msgspec
+
+from .call import Field
+
+JSON = b"application/json"
+
+
+class Reply:
+    """Answer with a status, a body and header fields of one's own.
+
+    `body`: bytes are sent as they are, str as UTF-8 text, None as nothing, anything else as JSON.
+    `headers`: a mapping, or pairs where a name repeats; names in any case.
+    Raises ValueError for a status outside 200-599 or a field with a control character.
+    """
+
+    __slots__ = ("body", "content_type", "fields", "status")
+
+    def __init__(
+        self,
+        status: int = 200,
+        body: object = None,
+        headers: Mapping[str, str] | Iterable[tuple[str, str]] = (),
+    ) -> None:
+        if not 200 <= status <= 599:
+            raise ValueError(f"Reply status {status!r} is not a final status: use 200 to 599")
+        self.status = status
+        self.content_type = b""
+        if body is None:
+            self.body = b""
+        elif isinstance(body, bytes):
+            self.body, self.content_type = body, b"application/octet-stream"
+        elif isinstance(body, str):
+            self.body, self.content_type = body.encode(), b"text/plain; charset=utf-8"
+        else:
+            self.body, self.content_type = msgspec.json.encode(body), JSON
+        self.fields: list[Field] = []
+        if headers:
+            self._take(headers.items() if isinstance(headers, Mapping) else headers)
+
+    def _take(self, headers: Iterable[tuple[str, str]]) -> None:
+        for name, value in headers:
+            field = (name.lower().encode("ascii"), value.encode("latin-1"))
+            if not TOKEN.issuperset(field[0]) or not field[0] or CONTROLS.intersection(field[1]):
+                raise ValueError(f"Reply header {name!r} has a character that HTTP forbids")
+            if field[0] == b"content-type":
+                self.content_type = field[1]
+            elif field[0] in FRAMING:
+                raise ValueError(f"Reply header {name!r} is set by the server: leave it out")
+            else:
+                self.fields.append(field)
+
+    @classmethod
+    def of(cls, status: int, body: bytes, content_type: bytes, fields: list[Field]) -> Reply:
+        """Build a reply from parts that are known to be sound."""
+        reply = cls.__new__(cls)
+        reply.status, reply.body, reply.content_type, reply.fields = (
+            status,
+            body,
+            content_type,
+            fields,
+        )
+        return reply
+
+    def __repr__(self) -> str:
+        return f"<Reply {self.status}, {len(self.body)} bytes>"
+
+
+# RFC 9110, 5.6.2: a field's name is a token.
+TOKEN = frozenset(b"!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyz")
+CONTROLS = frozenset([*range(9), *range(10, 32), 127])
+FRAMING = frozenset([b"content-length", b"transfer-encoding", b"connection", b"date"])

@@ -1,0 +1,45 @@
+"""Starlette's Request, built from a Call when a function asks for it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote_to_bytes
+
+from .call import Call
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+
+
+def request_of(call: Call) -> Request:
+    """Return `call` as Starlette's Request; its body is already here."""
+    from starlette.requests import Request
+
+    host = call.header(b"host") or b"localhost"
+    scope: dict[str, Any] = {
+        "type": "http",
+        "asgi": {"version": "3.0", "spec_version": "2.3"},
+        "http_version": "1.1",
+        "method": call.method,
+        "scheme": call.scheme,
+        "path": unquote_to_bytes(call.raw_path).decode("utf-8", "replace"),
+        "raw_path": call.raw_path,
+        "query_string": call.query,
+        "root_path": "",
+        "headers": call.fields,
+        "client": (call.client, 0),
+        "server": (host.decode("latin-1"), None),
+        "path_params": call.params,
+        "state": {},
+    }
+    body = call.body
+    done = False
+
+    async def receive() -> dict[str, Any]:
+        nonlocal done
+        if done:
+            return {"type": "http.disconnect"}
+        done = True
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return Request(scope, receive)

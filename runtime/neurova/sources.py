@@ -1,0 +1,27 @@
+"""Where a parameter's value is read when its name and type do not say it."""
+
+from __future__ import annotations
+
+
+class Header:
+    """Read a parameter from a header field: `Annotated[str, Header("x-tenant")]`.
+
+    Without a name the parameter's own is used, with "-" for "_".
+    """
+
+    __slots__ = ("name",)
+
+    def __init__(self, name: str = "") -> None:
+        self.name = name
+
+
+class Cookie:
+    """Read a parameter from a cookie: `Annotated[str, Cookie("session")]`.
+
+    Without a name the parameter's own is used.
+    """
+
+    __slots__ = ("name",)
+
+    def __init__(self, name: str = "") -> None:
+        self.name = name

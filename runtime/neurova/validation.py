@@ -1,0 +1,128 @@
+"""Every fault of a request, for people; runs only when a request was refused.
+
+msgspec decodes and stops at the first fault. Then jsonschema-rs runs the published schema over the
+body and names the others. What that costs is bounded: the body is cut to some thousand values,
+unions are rewritten so that no branch is tried in vain, and `FAULTS` faults are named at most.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from .problem import Fault
+from .schema import Checker, pointer
+
+if TYPE_CHECKING:
+    from .binding.signature import Parameter
+
+MALFORMED = 400
+INVALID = 422
+FAULTS = 100
+_PATH = re.compile(r" - at `(?:key in )?\$(.*)`$")
+_STEP = re.compile(r"\.([^.\[]+)|\[(\d+)\]|(\[\.\.\.\])")
+_FIELD = re.compile(r"Object (missing required|contains unknown) field `(.*)`")
+_GOT = re.compile(r", got `\w+`$")
+
+
+def value_faults(read: Callable[[], Any], parameter: Parameter) -> Iterator[Fault]:
+    """Yield what is wrong with one path, query, header or cookie value."""
+    try:
+        read()
+    except msgspec.ValidationError as error:
+        path, message = split(str(error))
+        message = _GOT.sub("", message)
+        yield Fault(pointer((parameter.alias, *path)), message, parameter.kind)
+    except ValueError as error:
+        yield Fault(pointer((parameter.alias,)), str(error), parameter.kind)
+
+
+def split(text: str) -> tuple[list[str | int], str]:
+    """Return where msgspec's message points and what it says, without the caller's value."""
+    path: list[str | int] = []
+    found = _PATH.search(text)
+    if found is not None:
+        text = text[: found.start()]
+        for name, index, anything in _STEP.findall(found[1]):
+            if anything:  # a key of a mapping, which msgspec does not name
+                break
+            path.append(int(index) if index else name)
+    field = _FIELD.match(text)
+    if field is not None:
+        path.append(field[2])
+        text = "is required" if field[1].startswith("missing") else "is not a known field"
+    elif text.startswith(("Invalid enum value", "Invalid value")):
+        text = "is not one of the allowed values"
+    return path, text[:200]
+
+
+def malformed(error: Exception) -> str:
+    """Return what makes a body unreadable."""
+    if isinstance(error, RecursionError):
+        return "is nested too deeply"
+    if isinstance(error, UnicodeDecodeError):
+        return "is not valid UTF-8"
+    return f"is not JSON: {error}"[:200]
+
+
+# What JSON can say and a plain value cannot hold: a number out of range.
+_NOT_PLAIN: Any = object()
+
+
+def _plain(raw: bytes) -> Any:
+    try:
+        return msgspec.json.decode(raw)
+    except msgspec.ValidationError:
+        return _NOT_PLAIN
+
+
+class Body:
+    """Decode a body, and list all that is wrong with one that does not decode."""
+
+    __slots__ = ("_checker", "_type", "decode")
+
+    def __init__(self, kind: Any) -> None:
+        self._type = kind
+        self._checker: Checker | None = None
+        self.decode: Callable[[bytes], Any] = msgspec.json.Decoder(kind).decode
+
+    def decode_text(self, raw: bytes) -> Any:
+        """Return the value of a body with more than plain ASCII in it.
+
+        `decode` skips fields that nobody asks for without a look at their text: here it must be
+        sound. Both raise MsgspecError, ValueError or RecursionError.
+        """
+        msgspec.json.decode(raw)
+        return self.decode(raw)
+
+    def faults(self, raw: bytes) -> tuple[int, list[Fault]]:
+        """Return the status and the faults of a body; none when it is sound."""
+        if not raw.strip():
+            return MALFORMED, [Fault("", "a JSON body is needed and there is none")]
+        try:
+            value = _plain(raw)
+            self.decode(raw)
+        except msgspec.ValidationError as error:
+            path, message = split(str(error))
+            return INVALID, self._listed(value, path, message)
+        except (msgspec.DecodeError, ValueError, RecursionError) as error:
+            return MALFORMED, [Fault("", malformed(error))]
+        return INVALID, [Fault("", "holds a number out of range")] if value is _NOT_PLAIN else []
+
+    def _listed(self, value: Any, path: list[str | int], message: str) -> list[Fault]:
+        """Return the schema's faults, and msgspec's own when the schema does not see it."""
+        if value is _NOT_PLAIN:
+            return [Fault(pointer(path), message)]
+        if self._checker is None:
+            self._checker = Checker(self._type)
+        found = self._checker.faults(value, FAULTS)
+        own = pointer(path)
+        for fault in found:
+            if f"{fault.pointer}/".startswith(f"{own}/") or f"{own}/".startswith(
+                f"{fault.pointer}/"
+            ):
+                return found
+        return [Fault(own, message), *found][:FAULTS]

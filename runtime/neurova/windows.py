@@ -1,0 +1,41 @@
+"""Rate limits as people write them: "60/minute", "10/second, 1000/day"."""
+
+from __future__ import annotations
+
+import re
+
+import msgspec
+
+UNITS = {"second": 1, "minute": 60, "hour": 3600, "day": 86_400, "month": 30 * 86_400}
+_WINDOW = re.compile(r"\s*(\d{1,12})\s*/\s*(?:(\d{1,6})\s*)?(second|minute|hour|day|month)s?\s*")
+
+
+class Window(msgspec.Struct, frozen=True):
+    """Allow `limit` units of cost in any span of `seconds`."""
+
+    limit: int
+    seconds: int
+
+    def __str__(self) -> str:
+        for unit, seconds in reversed(UNITS.items()):
+            if self.seconds % seconds == 0:
+                many = self.seconds // seconds
+                return f"{self.limit}/{unit}" if many == 1 else f"{self.limit}/{many} {unit}s"
+        raise AssertionError("every whole number of seconds is a multiple of one")
+
+
+def parse(text: str) -> tuple[Window, ...]:
+    """Return the windows of `text`, shortest first; a month is 30 days.
+
+    Raises ValueError that names the part that is no limit.
+    """
+    windows = []
+    for part in text.split(","):
+        match = _WINDOW.fullmatch(part)
+        if match is None or int(match[1]) < 1 or (match[2] is not None and int(match[2]) < 1):
+            raise ValueError(
+                f'{part.strip()!r} is no limit: write "60/minute" or "10/second, 1000/day" '
+                f"(units: {', '.join(UNITS)})"
+            )
+        windows.append(Window(int(match[1]), int(match[2] or 1) * UNITS[match[3]]))
+    return tuple(sorted(windows, key=lambda window: window.seconds))

@@ -1,0 +1,66 @@
+"""Types are told apart: one value, many, a body, none of these."""
+
+from dataclasses import dataclass
+from datetime import date
+from typing import Annotated, Any, Generic, Literal, NewType, TypedDict, TypeVar
+
+import msgspec
+import pytest
+
+from neurova.binding.shapes import shape, without_none
+
+T = TypeVar("T")
+
+
+class Room(msgspec.Struct):
+    name: str
+
+
+class Box(msgspec.Struct, Generic[T]):
+    inside: T
+
+
+@dataclass
+class Stay:
+    nights: int
+
+
+class Row(TypedDict):
+    id: int
+
+
+@pytest.mark.parametrize(
+    ("kind", "form"),
+    [
+        (int, "one"),
+        (date | None, "one"),
+        (Literal["a"], "one"),
+        (Annotated[int, msgspec.Meta(ge=1)], "one"),
+        (NewType("Name", str), "one"),
+        (list[int], "many"),
+        (list[Annotated[str, msgspec.Meta(max_length=3)]], "many"),
+        (Room, "body"),
+        (Room | None, "body"),
+        (Stay, "body"),
+        (Row, "body"),
+        (Box[int], "body"),
+        (dict, "body"),
+        (dict[str, int], "body"),
+        (list[Room], "body"),
+        (Room | int, None),
+        (list, None),
+        (object, None),
+        (bytes, None),
+        (set[int], None),
+        (Any, None),
+        (3, None),
+    ],
+)
+def test_the_shape_of_a_type(kind: Any, form: str | None) -> None:
+    assert shape(kind) == form
+
+
+def test_none_is_taken_out_of_a_union() -> None:
+    assert without_none(int | None) == (int, True)
+    assert without_none(int | str) == (int | str, False)
+    assert without_none(int) == (int, False)

@@ -1,0 +1,124 @@
+"""A folder of services to write into, calls to make, and a store that notes what is asked of it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from textwrap import dedent
+from typing import Any
+
+import pytest
+
+from neurova.call import Call
+from neurova.invoke import Function
+from neurova.loader import Service, load_service
+from neurova.reply import Reply
+
+
+class Ledger:
+    """A database of one list: a transaction's entries are in it once it has committed."""
+
+    def __init__(self) -> None:
+        self.entries: list[Any] = []
+        self.events: list[str] = []
+        self.opened: list[tuple[bool, float]] = []
+        self.committing: Callable[[], Awaitable[None]] | None = None
+        self.fails: Exception | None = None
+
+    def transaction(self, *, readonly: bool, deadline: float) -> Page:
+        self.opened.append((readonly, deadline))
+        return Page(self)
+
+    async def close(self) -> None:
+        pass
+
+
+class Page:
+    def __init__(self, ledger: Ledger) -> None:
+        self.ledger = ledger
+        self.written: list[Any] = []
+
+    async def execute(self, statement: Any, parameters: Any = None) -> Any:
+        await asyncio.sleep(0)
+        if self.ledger.fails is not None:
+            raise self.ledger.fails
+        self.written.append(statement)
+
+    async def commit(self) -> None:
+        if self.ledger.committing is not None:
+            await self.ledger.committing()
+        self.ledger.entries += self.written
+        self.ledger.events.append("commit")
+
+    async def rollback(self) -> None:
+        await asyncio.sleep(0)
+        self.written.clear()
+        self.ledger.events.append("rollback")
+
+
+class House:
+    """A functions/ folder of its own."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.ledger = Ledger()
+
+    def write(self, service: str, **files: str) -> Path:
+        folder = self.root / service
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, source in files.items():
+            (folder / f"{name}.py").write_text(dedent(source))
+        return folder
+
+    def load(self, service: str) -> Service:
+        return load_service(self.root, service, lambda: self.ledger)  # type: ignore[arg-type,return-value]
+
+    def function(self, source: str, **others: str) -> Function:
+        """Return the one function of a service that is made of `source`."""
+        self.write("shop", only=source, **others)
+        (function,) = self.load("shop").functions
+        return function
+
+    def call(
+        self,
+        body: object = None,
+        *,
+        method: str = "",
+        query: str = "",
+        headers: dict[str, str] | None = None,
+        **params: str,
+    ) -> Call:
+        """Return a call; a body that is not bytes is sent as JSON."""
+        raw = (
+            b"" if body is None else body if isinstance(body, bytes) else json.dumps(body).encode()
+        )
+        fields = [(b"host", b"localhost")]
+        named = {"content-type": "application/json"} if raw else {}
+        named |= headers or {}
+        fields += [(name.encode(), text.encode("latin-1")) for name, text in named.items() if text]
+        call = Call(method or ("POST" if raw else "GET"), b"/x", query.encode(), fields, "", raw)
+        call.params = params
+        return call
+
+    def ask(self, function: Function, call: Call | None = None) -> Reply:
+        """Return the reply to one call, on a loop of its own."""
+
+        async def asked() -> Reply:
+            return await self.reply(function, call)
+
+        return asyncio.run(asked())
+
+    async def reply(self, function: Function, call: Call | None = None) -> Reply:
+        answer = function.invoke(call or self.call())
+        return answer if isinstance(answer, Reply) else await answer
+
+    def faults(self, reply: Reply) -> set[tuple[str, str]]:
+        """Return where a problem's faults are: (in, pointer)."""
+        return {(fault["in"], fault["pointer"]) for fault in json.loads(reply.body)["errors"]}
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> House:
+    return House(tmp_path / "functions")

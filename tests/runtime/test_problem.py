@@ -1,0 +1,57 @@
+"""Problems are RFC 9457's, and say where the trace is."""
+
+import json
+
+import pytest
+
+from neurova.call import Call
+from neurova.problem import Fault, Reject, phrase, problem, rejected
+
+
+def call() -> Call:
+    made = Call("GET", b"/rooms/%C3%A9" + b"x" * 900, b"secret=1", [], "")
+    made.trace_id = 1
+    return made
+
+
+def test_a_problem_has_all_its_members() -> None:
+    reply = problem(call(), 422, "no", errors=[Fault("/a", "is required")], headers={"x-a": "1"})
+    assert (reply.status, reply.content_type) == (422, b"application/problem+json")
+    assert reply.fields == [(b"x-a", b"1")]
+    body = json.loads(reply.body)
+    assert body.pop("instance").startswith("/rooms/%C3%A9xx")
+    assert body == {
+        "type": "about:blank",
+        "title": "Unprocessable Entity",
+        "status": 422,
+        "detail": "no",
+        "trace_id": "00000000000000000000000000000001",
+        "errors": [{"pointer": "/a", "message": "is required", "in": "body"}],
+    }
+
+
+def test_what_is_not_known_is_left_out_and_the_path_is_cut() -> None:
+    assert set(json.loads(problem(None, 404).body)) == {"type", "title", "status"}
+    body = json.loads(problem(call(), 404).body)
+    assert len(body["instance"]) == 256
+    assert "secret" not in str(body)
+
+
+def test_a_reject_becomes_its_problem() -> None:
+    reject = Reject(
+        409, "sold", errors=[Fault("/room", "is sold")], title="Sold", type="https://x.example/sold"
+    )
+    body = json.loads(rejected(None, reject).body)
+    assert (body["title"], body["type"]) == ("Sold", "https://x.example/sold")
+    assert body["errors"][0]["pointer"] == "/room"
+
+
+@pytest.mark.parametrize("status", [200, 302, 399, 600])
+def test_a_reject_that_is_no_refusal_is_an_error(status: int) -> None:
+    with pytest.raises(ValueError, match="use 400 to 599"):
+        Reject(status)
+
+
+def test_every_status_has_a_phrase() -> None:
+    assert phrase(404) == "Not Found"
+    assert phrase(599) == "Error"

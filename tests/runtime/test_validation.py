@@ -1,0 +1,183 @@
+"""A refused body names every fault, cheaply, and shows nothing of what was sent."""
+
+import tracemalloc
+from datetime import date, datetime
+from decimal import Decimal
+from enum import Enum
+from typing import Annotated, Any
+from uuid import UUID
+
+import msgspec
+import pytest
+
+from neurova.validation import FAULTS, Body, split
+
+
+class Kind(Enum):
+    A = "a"
+
+
+class Cat(msgspec.Struct, tag=True):
+    lives: int
+    friend: "Cat | Dog | None" = None
+
+
+class Dog(msgspec.Struct, tag=True):
+    name: str
+    friend: "Cat | Dog | None" = None
+
+
+class Everything(msgspec.Struct, forbid_unknown_fields=True):
+    day: date
+    moment: datetime
+    id: UUID
+    price: Decimal
+    kind: Kind
+    few: Annotated[int, msgspec.Meta(ge=1, le=3)]
+    short: Annotated[str, msgspec.Meta(max_length=2, pattern="^a")]
+    maybe: int | None = None
+    rows: list[int] = []
+    names: dict[str, int] = {}
+    pet: Cat | Dog | None = None
+
+
+def faults(kind: Any, value: object) -> dict[str, str]:
+    status, found = Body(kind).faults(msgspec.json.encode(value))
+    assert status == 422
+    return {fault.pointer: fault.message for fault in found}
+
+
+def test_every_kind_of_fault_is_named_where_it_is() -> None:
+    value = {
+        "day": "2026-13-01",
+        "moment": "noon",
+        "id": "x",
+        "price": "dear",
+        "kind": "b",
+        "few": 4,
+        "short": "bbb",
+        "maybe": "x",
+        "rows": [1, "2", None],
+        "names": {"a/b": "x", "c~d": "y"},
+        "pet": {"type": "Cat", "lives": "nine"},
+        "more": 1,
+    }
+    assert set(faults(Everything, value)) == {
+        "/day",
+        "/moment",
+        "/id",
+        "/price",
+        "/kind",
+        "/few",
+        "/short",
+        "/maybe",
+        "/rows/1",
+        "/rows/2",
+        "/names/a~1b",
+        "/names/c~0d",
+        "/pet/lives",
+        "/more",
+    }
+
+
+def test_what_is_missing_is_named_as_the_field_that_is_missing() -> None:
+    assert set(faults(Everything, {})) == {
+        "/day",
+        "/moment",
+        "/id",
+        "/price",
+        "/kind",
+        "/few",
+        "/short",
+    }
+
+
+def test_a_tagged_union_is_chosen_by_its_tag() -> None:
+    assert set(faults(Cat | Dog, {"type": "Dog", "name": 1})) == {"/name"}
+    assert set(faults(Cat | Dog, {"type": "Cow"})) == {"/type"}
+    assert set(faults(Cat | Dog, {"lives": 1})) == {"/type"}
+    assert "/friend/friend/lives" in faults(
+        Cat,
+        {
+            "type": "Cat",
+            "lives": 1,
+            "friend": {"type": "Dog", "name": "a", "friend": {"type": "Cat", "lives": "x"}},
+        },
+    )
+
+
+def test_the_callers_values_are_not_shown() -> None:
+    value = {"kind": "nrv_live_secret", "short": "nrv_live_secret", "day": "nrv_live_secret"}
+    assert "nrv_live_secret" not in str(faults(Everything, value))
+
+
+def test_a_number_that_no_float_holds_is_named() -> None:
+    status, found = Body(Everything).faults(b'{"few": 1e999}')
+    assert (status, [fault.pointer for fault in found]) == (422, ["/few"])
+
+
+def test_a_sound_body_has_no_faults() -> None:
+    assert Body(list[Cat]).faults(b"[]") == (422, [])
+
+
+@pytest.mark.parametrize(
+    ("kind", "body"),
+    [
+        (list[Cat], b"[" + b"1," * 400_000 + b"1]"),
+        (list[Cat], b"[" + b"{}," * 300_000 + b"1]"),
+        (Everything, b'{"rows": [' + b'"",' * 300_000 + b'""]}'),
+        (Everything, b"{" + b",".join(b'"x%d":1' % n for n in range(80_000)) + b"}"),
+        (Everything, b'{"names": {' + b",".join(b'"x%d":""' % n for n in range(80_000)) + b"}}"),
+    ],
+)
+def test_a_body_of_nothing_but_faults_costs_little_and_names_a_hundred(
+    kind: Any, body: bytes
+) -> None:
+    checked = Body(kind)
+    checked.faults(b"1")
+    value_only = _peak(lambda: msgspec.json.decode(body))
+    found: list[Any] = []
+    peak = _peak(lambda: found.extend(checked.faults(body)[1]))
+    assert 1 <= len(found) <= FAULTS
+    assert peak < value_only + 8_000_000
+
+
+def _peak(work: Any) -> int:
+    tracemalloc.start()
+    try:
+        work()
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("depth", [10, 30, 60, 100, 300, 900])
+def test_nested_unions_are_not_tried_branch_by_branch(depth: int) -> None:
+    body = b'{"type":"Cat","lives":1,"friend":' * depth + b"{}" + b"}" * depth
+    status, found = Body(Cat | Dog).faults(body)
+    assert status in (400, 422)
+    assert 1 <= len(found) <= FAULTS
+
+
+def test_messages_and_pointers_have_bounds() -> None:
+    value = {"x" * 5_000: 1, "short": "y" * 5_000}
+    for pointer, message in faults(Everything, value).items():
+        assert len(pointer) <= 200
+        assert len(message) <= 200
+
+
+@pytest.mark.parametrize(
+    ("text", "path", "message"),
+    [
+        ("Expected `int`, got `str` - at `$.a[0].b`", ["a", 0, "b"], "Expected `int`, got `str`"),
+        ("Expected `int`, got `str` - at `$.m[...]`", ["m"], "Expected `int`, got `str`"),
+        ("Expected `int`, got `str` - at `key in $.m`", ["m"], "Expected `int`, got `str`"),
+        ("Object missing required field `a` - at `$[2]`", [2, "a"], "is required"),
+        ("Object contains unknown field `a`", ["a"], "is not a known field"),
+        ("Invalid enum value 'x' - at `$.k`", ["k"], "is not one of the allowed values"),
+        ("Invalid value 'x' - at `$.type`", ["type"], "is not one of the allowed values"),
+        ("anything else", [], "anything else"),
+    ],
+)
+def test_msgspecs_messages_are_read(text: str, path: list[Any], message: str) -> None:
+    assert split(text) == (path, message)
