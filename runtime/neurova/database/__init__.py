@@ -1,0 +1,1 @@
+"""A service's own database: the port, and SQLite behind it."""
