@@ -1,0 +1,1 @@
+"""The front door: edge, paths, routes, plugins, keys, limits."""

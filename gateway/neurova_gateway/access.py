@@ -1,0 +1,149 @@
+"""Access records: gathered on the way, written off it."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from time import time
+from typing import Any
+
+import msgspec
+
+from neurova.call import Call
+from neurova.redact import masked
+
+
+class Record(msgspec.Struct, frozen=True, gc=False):
+    """One call as it is written: `time` in Unix seconds, `ms` from head to reply."""
+
+    time: float
+    method: str
+    path: str
+    status: int
+    ms: float
+    bytes: int
+    route: str
+    consumer: str
+    key_id: str
+    client: str
+    trace_id: str
+
+
+# What the path pays for a record: one tuple.
+_Raw = tuple[float, str, bytes, int, float, int, str, str, str, str, int]
+
+
+class AccessLog:
+    """Gather records and write them as JSON lines every `interval` seconds on a thread.
+
+    The file rotates at `max_bytes`, `keep` old ones stay. A full disk or a writer that lags behind
+    costs records, never calls: they are counted in `dropped`. `watch` sees each batch.
+    """
+
+    def __init__(
+        self,
+        path: Path | None,
+        *,
+        interval: float = 0.25,
+        max_bytes: int = 64 << 20,
+        keep: int = 5,
+        bound: int = 100_000,
+        watch: Callable[[list[Record]], None] | None = None,
+    ) -> None:
+        self._path = path
+        self._interval = interval
+        self._max_bytes = max_bytes
+        self._keep = keep
+        self._bound = bound
+        self._watch = watch
+        self._gathered: list[_Raw] = []
+        self._wake = threading.Event()
+        self._writing = threading.Lock()
+        self._thread: threading.Thread | None = None
+        self.dropped = 0
+
+    def add(self, call: Call, status: int, size: int) -> None:
+        """Note a call that has been answered; 499 stands for a client that left."""
+        if len(self._gathered) >= self._bound:
+            self.dropped += 1
+            return
+        caller, route, started = call.caller, call.route, call.started
+        self._gathered.append(
+            (
+                started,
+                call.method,
+                call.raw_path,
+                status,
+                time() - started,
+                size,
+                "" if route is None else route.name,
+                "" if caller is None else caller.consumer,
+                "" if caller is None else caller.key_id,
+                call.client,
+                call.trace_id,
+            )
+        )
+
+    def start(self) -> None:
+        """Begin to write."""
+        self._thread = threading.Thread(target=self._run, name="access-log", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Write what is left and end."""
+        if self._thread is not None:
+            self._wake.set()
+            self._thread.join()
+            self._thread = None
+        self.flush()
+
+    def flush(self) -> None:
+        """Write all that was gathered until now."""
+        with self._writing:
+            batch, self._gathered = self._gathered, []
+            if not batch:
+                return
+            records = [_record(*raw) for raw in batch]
+            if self._path is not None:
+                try:
+                    self._write(msgspec.json.Encoder().encode_lines(records))
+                except OSError:
+                    self.dropped += len(records)
+            if self._watch is not None:
+                self._watch(records)
+
+    def _run(self) -> None:
+        while not self._wake.wait(self._interval):
+            self.flush()
+
+    def _write(self, lines: bytes) -> None:
+        path = self._path
+        if path is None:
+            return
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # One write of whole lines with O_APPEND: processes that share the file do not mix lines.
+        handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+        try:
+            os.write(handle, lines)
+            full = os.fstat(handle).st_size >= self._max_bytes
+        finally:
+            os.close(handle)
+        if full:
+            self._rotate(path)
+
+    def _rotate(self, path: Path) -> None:
+        for number in range(self._keep - 1, 0, -1):
+            older = path.with_suffix(f".{number}{path.suffix}")
+            if older.exists():
+                older.replace(path.with_suffix(f".{number + 1}{path.suffix}"))
+        path.replace(path.with_suffix(f".1{path.suffix}"))
+
+
+def _record(
+    started: float, method: str, path: bytes, status: int, took: float, *rest: Any
+) -> Record:
+    *named, trace = rest
+    text = masked(path.decode("ascii", "backslashreplace"))
+    return Record(started, method, text, status, round(took * 1000, 3), *named, f"{trace:032x}")

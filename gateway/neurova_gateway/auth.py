@@ -1,0 +1,221 @@
+"""Who may call: one key, looked at from its spelling to its scopes."""
+
+from __future__ import annotations
+
+import ipaddress
+import time
+import uuid
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import lru_cache
+
+import msgspec
+
+from neurova.caller import Caller
+from neurova.errors import Unavailable
+
+from .keys.base import KeyRecord
+from .keys.key import environment
+from .refusal import Refusal, refuse, unavailable
+
+Headers = Mapping[str, Sequence[str]]
+Address = Callable[[], str | None]
+Find = Callable[[str], KeyRecord | None]
+
+KEY = "x-api-key"
+BEARER = "authorization"
+_REMEMBERED = 4_000
+_CONSUMERS = uuid.UUID("6a8f0e2c-53c5-4f0a-9f0b-5b6f5f0b7a31")
+
+
+class Grant(msgspec.Struct, frozen=True, eq=False):
+    """State who calls, in the forms that Kong, later plugins and a runtime take it.
+
+    `nv` is text alone, its scopes one string: what a later plugin does to its copy stays there.
+    `consumer` is empty for an anonymous caller. `consumer_headers` are those that Kong's own
+    plugins would give an upstream; for an anonymous caller they blank what the client sent.
+    """
+
+    caller: Caller
+    nv: dict[str, str]
+    consumer: dict[str, str]
+    credential: dict[str, str]
+    consumer_headers: dict[str, str]
+
+
+class Authenticator:
+    """Decide whether a call may pass.
+
+    `find` returns the record of a key (`KeyRing.find`), or raises Unavailable. `taken` is the
+    environment whose keys are good here. On a `public` route no key is looked at, so neither a
+    store that is down nor a key that has expired closes it, and everybody is anonymous.
+    """
+
+    __slots__ = ("_clock", "_find", "_grants", "_public", "_scopes", "_taken")
+
+    def __init__(
+        self,
+        find: Find,
+        *,
+        taken: str,
+        scopes: Iterable[str] = (),
+        public: bool = False,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._find = find
+        self._taken = taken
+        self._scopes = frozenset(scopes)
+        self._public = _granted(KeyRecord("", "", taken, frozenset(), 0.0)) if public else None
+        self._clock = clock
+        self._grants: dict[str, tuple[KeyRecord, Grant]] = {}
+
+    def decide(self, headers: Headers, address: Address) -> Grant | Refusal:
+        """Return who calls, or the refusal.
+
+        `headers` maps lower-case names to all their values; `address` is asked only when the key
+        is bound to networks.
+        """
+        if self._public is not None:
+            return self._public
+        key = _presented(headers.get(KEY), headers.get(BEARER))
+        if isinstance(key, Refusal):
+            return key
+        spelt = environment(key)
+        if spelt != self._taken:
+            return _mistyped() if spelt is None else _elsewhere(spelt, self._taken)
+        try:
+            record = self._find(key)
+        except Unavailable:
+            return unavailable("The key cannot be checked now")
+        if record is None:
+            return _unauthorised("The key is not known here: check it, or ask for a new one")
+        return self._judged(record, address)
+
+    def _judged(self, record: KeyRecord, address: Address) -> Grant | Refusal:
+        now = self._clock()
+        refusal: Refusal | None = None
+        if record.revoked_at is not None and record.revoked_at <= now:
+            refusal = _unauthorised("The key has been revoked: use the one that replaced it")
+        elif record.expires_at is not None and record.expires_at <= now:
+            refusal = _unauthorised("The key has expired: ask for a new one")
+        elif record.environment != self._taken:
+            refusal = _elsewhere(record.environment, self._taken)
+        elif record.cidrs and not _within(address(), record.cidrs):
+            refusal = refuse(403, "The key may not be used from this address")
+        elif not self._scopes <= record.scopes:
+            refusal = _short_of(sorted(self._scopes - record.scopes))
+        if refusal is not None:
+            return refusal
+        known = self._grants.get(record.key_id)
+        return known[1] if known is not None and known[0] is record else self._grant(record)
+
+    def _grant(self, record: KeyRecord) -> Grant:
+        if len(self._grants) >= _REMEMBERED:
+            self._grants.clear()
+        grant = _granted(record)
+        self._grants[record.key_id] = record, grant
+        return grant
+
+
+def _presented(keys: Sequence[str] | None, bearers: Sequence[str] | None) -> str | Refusal:
+    """Return the one key that a request presents."""
+    if bearers is None and keys is not None and len(keys) == 1:
+        return keys[0].strip(" \t")
+    if not keys and not bearers:
+        return _unauthorised("This needs a key: send it as X-API-Key", error="")
+    if (keys and bearers) or len(keys or bearers or ()) > 1:
+        return refuse(
+            400,
+            "The request presents more than one credential: send one key, in one header",
+            fields={
+                name: "present it once, and alone"
+                for name, values in ((KEY, keys), (BEARER, bearers))
+                if values
+            },
+        )
+    if keys:
+        return keys[0].strip(" \t")
+    scheme, _, key = (bearers or ("",))[0].strip(" \t").partition(" ")
+    if scheme.lower() != "bearer":
+        return _unauthorised(
+            "This takes a key, not that scheme: send `Authorization: Bearer <key>`",
+            fields={BEARER: "the scheme is not Bearer"},
+        )
+    return key.strip(" \t")
+
+
+def _unauthorised(
+    detail: str, *, error: str = "invalid_token", fields: Mapping[str, str] | None = None
+) -> Refusal:
+    challenge = 'Bearer realm="neurova"' + (f', error="{error}"' if error else "")
+    return refuse(401, detail, fields=fields, headers={"www-authenticate": challenge})
+
+
+def _mistyped() -> Refusal:
+    return _unauthorised("The key is mistyped or cut short: copy it again, whole")
+
+
+def _elsewhere(spelt: str, taken: str) -> Refusal:
+    return _unauthorised(
+        f"This is a {spelt} key and only {taken} keys are taken here: "
+        f"use one that begins with nrv_{taken}_"
+    )
+
+
+def _short_of(missing: Sequence[str]) -> Refusal:
+    scopes = " ".join(missing)
+    return refuse(
+        403,
+        f"The key lacks scope {', '.join(missing)}: ask for a key that has it",
+        headers={
+            "www-authenticate": 'Bearer realm="neurova", error="insufficient_scope", '
+            f'scope="{scopes}"'
+        },
+    )
+
+
+def _within(address: str | None, cidrs: Sequence[str]) -> bool:
+    """Tell whether an address lies in one of the networks; what is no address lies in none."""
+    try:
+        ip = ipaddress.ip_address(address or "")
+    except ValueError:
+        return False
+    mapped = getattr(ip, "ipv4_mapped", None)
+    ip = ip if mapped is None else mapped
+    return any(ip in _network(cidr) for cidr in cidrs)
+
+
+@lru_cache(maxsize=1024)
+def _network(cidr: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
+    return ipaddress.ip_network(cidr, strict=False)
+
+
+def _granted(record: KeyRecord) -> Grant:
+    consumer, scopes = record.consumer, " ".join(sorted(record.scopes))
+    consumer_id = str(uuid.uuid5(_CONSUMERS, consumer)) if consumer else ""
+    nv = {
+        "consumer": consumer,
+        "key_id": record.key_id,
+        "environment": record.environment,
+        "scopes": scopes,
+    }
+    bounds = {
+        "limits": record.limits,
+        "consumer_limits": record.consumer_limits,
+        "quota": str(record.quota or ""),
+    }
+    nv.update((name, bound) for name, bound in bounds.items() if bound)
+    # Kong's own plugins tell consumers apart by their id.
+    known = {"id": consumer_id, "username": consumer, "custom_id": consumer} if consumer else {}
+    return Grant(
+        Caller(consumer, record.key_id, record.scopes, record.environment),
+        nv,
+        known,
+        {"id": record.key_id},
+        {
+            "X-Consumer-ID": consumer_id,
+            "X-Consumer-Username": consumer,
+            "X-Consumer-Custom-ID": consumer,
+            "X-Credential-Identifier": record.key_id,
+            "X-Consumer-Scopes": scopes,
+        },
+    )

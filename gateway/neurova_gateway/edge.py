@@ -1,0 +1,60 @@
+"""What the connections of one server share, and what an edge refuses."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from neurova.call import Field
+
+from .gateway import Gateway
+from .wire import StatusLines
+
+MAX_HEAD = 16 * 1024
+MAX_FIELDS = 100
+OVER_HEAD = "the head is over 16 KiB or 100 fields"
+ROUND = 0.5  # seconds between two looks at all connections
+
+
+class Edge:
+    """Hold what connections share: the gateway, the Date field, the clock's rounds.
+
+    No connection has timers of its own: each half second all are looked at.
+    """
+
+    def __init__(self, gateway: Gateway) -> None:
+        self.gateway = gateway
+        self.lines = StatusLines()
+        self.connections: set[Any] = set()
+        self._timer: asyncio.TimerHandle | None = None
+
+    def start(self) -> None:
+        """Begin the rounds, on the running loop."""
+        self._round(asyncio.get_running_loop())
+
+    def stop(self) -> None:
+        """End the rounds."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _round(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.lines.tick()
+        now = loop.time()
+        for connection in tuple(self.connections):
+            connection.look(now)
+        self._timer = loop.call_later(ROUND, self._round, loop)
+
+
+def over_head(target: bytes, fields: list[Field], octets: int) -> bool:
+    """Tell whether a head is too large; at most `octets` were read for it."""
+    if len(fields) > MAX_FIELDS:
+        return True
+    if octets <= MAX_HEAD:
+        return False
+    return len(target) + sum(len(name) + len(value) + 4 for name, value in fields) > MAX_HEAD
+
+
+def too_large(max_body: int) -> str:
+    """Say that a body is too large."""
+    return f"the body is over {max_body} bytes"

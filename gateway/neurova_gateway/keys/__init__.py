@@ -1,0 +1,1 @@
+"""API keys: what they look like, where they are kept, who may use them."""

@@ -1,0 +1,69 @@
+"""The port of the key store."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+import msgspec
+
+
+class KeyRecord(msgspec.Struct, frozen=True):
+    """Describe one API key as stored: never the key itself, only its SHA-256.
+
+    Times are Unix seconds; None: no end. `limits` ("100/second, 5000/day") bind this key alone,
+    `consumer_limits` all keys of the consumer together; `quota` is calls in 30 days, 0 for none;
+    `cidrs` are the networks it may be used from, () for all.
+    """
+
+    key_id: str
+    consumer: str
+    environment: str
+    scopes: frozenset[str]
+    created_at: float
+    digest: bytes = b""
+    expires_at: float | None = None
+    revoked_at: float | None = None
+    last_used_at: float | None = None
+    limits: str = ""
+    consumer_limits: str = ""
+    quota: int = 0
+    cidrs: tuple[str, ...] = ()
+    name: str = ""
+
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
+        # Without the digest, which is of no use to a reader.
+        return [(name, getattr(self, name)) for name in self.__struct_fields__ if name != "digest"]
+
+    def __repr__(self) -> str:
+        return (
+            f"KeyRecord({', '.join(f'{name}={value!r}' for name, value in self.__rich_repr__())})"
+        )
+
+
+class KeyStore(Protocol):
+    """Keep API keys. Every method raises `neurova.errors.Unavailable` when the store is down."""
+
+    def find(self, digest: bytes) -> KeyRecord | None:
+        """Return the record of the key with that SHA-256, revoked and expired ones too."""
+
+    def add(self, record: KeyRecord) -> None:
+        """Store a new key."""
+
+    def revoke(self, key_id: str, at: float) -> bool:
+        """End a key at `at` (Unix seconds, may lie ahead); False if there is no such key."""
+
+    def records(self, consumer: str | None = None) -> Sequence[KeyRecord]:
+        """Return all keys, or those of one consumer, oldest first."""
+
+    def set_consumer_limits(self, consumer: str, limits: str) -> None:
+        """Bind all keys of a consumer together to `limits`, "" for none."""
+
+    def touch(self, used: dict[str, float]) -> None:
+        """Note when keys were last used: key id to Unix seconds."""
+
+    def version(self) -> int:
+        """Return a number that changes when anybody, in any process, changed a key."""
+
+    def close(self) -> None:
+        """Let go of files and connections."""

@@ -1,0 +1,166 @@
+"""Create, rotate and revoke keys: what a command line or an admin API does with a store."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+import secrets
+import time
+from collections.abc import Iterable
+from typing import NamedTuple
+
+import msgspec
+
+from neurova import windows
+
+from .base import KeyRecord, KeyStore
+from .key import ALPHABET, digest, generate
+
+_SCOPE = re.compile(r"[a-z0-9_.-]+(:[a-z0-9_.*-]+)*")
+LONGEST_NAME = 128
+
+
+class Issued(NamedTuple):
+    """Hand over a new key, this once, and its record. The repr does not show the key."""
+
+    key: str
+    record: KeyRecord
+
+    def __repr__(self) -> str:
+        return f"Issued({self.record!r})"
+
+
+def create(
+    store: KeyStore,
+    consumer: str,
+    environment: str,
+    scopes: Iterable[str] = (),
+    expires_in: float | None = None,
+    limits: str = "",
+    quota: int = 0,
+    cidrs: Iterable[str] = (),
+    *,
+    name: str = "",
+    now: float | None = None,
+) -> Issued:
+    """Make a key for a consumer; `environment` is "live" or "test", `expires_in` is in seconds.
+
+    Raises ValueError that names what cannot be and the fix; Unavailable when the store is down.
+    """
+    now = time.time() if now is None else now
+    if expires_in is not None and not expires_in > 0:
+        raise ValueError(f"expires_in {expires_in!r}: give seconds above 0, or None for no end")
+    if quota < 0:
+        raise ValueError(f"quota {quota!r}: give calls in 30 days, or 0 for none")
+    key = generate(environment)
+    record = KeyRecord(
+        key_id=_key_id(),
+        consumer=checked_name(consumer, "consumer"),
+        environment=environment,
+        scopes=_scopes(scopes),
+        created_at=now,
+        digest=digest(key),
+        expires_at=None if expires_in is None else now + expires_in,
+        limits=checked_limits(limits),
+        quota=quota,
+        cidrs=tuple(_network(cidr) for cidr in _listed(cidrs, "cidrs")),
+        name=checked_name(name, "name") if name else "",
+    )
+    store.add(record)
+    return Issued(key, record)
+
+
+def rotate(store: KeyStore, key_id: str, overlap: float, now: float | None = None) -> Issued:
+    """Make a key with the same rights and as long a life; the old one ends `overlap` seconds on.
+
+    Raises ValueError if there is no such key, or it has ended.
+    """
+    now = time.time() if now is None else now
+    if not overlap >= 0:
+        raise ValueError(f"overlap {overlap!r}: give seconds, 0 or more")
+    old = next((record for record in store.records() if record.key_id == key_id), None)
+    if old is None:
+        raise ValueError(f"there is no key {key_id!r}: `neurova keys list` shows all")
+    if ended(old, now):
+        raise ValueError(f"key {key_id!r} has ended: create a new one for {old.consumer!r}")
+    key = generate(old.environment)
+    record = msgspec.structs.replace(
+        old,
+        key_id=_key_id(),
+        created_at=now,
+        digest=digest(key),
+        expires_at=None if old.expires_at is None else now + old.expires_at - old.created_at,
+        revoked_at=None,
+        last_used_at=None,
+    )
+    # The new one first: a failure between the two leaves the consumer with a key.
+    store.add(record)
+    store.revoke(key_id, now + overlap)
+    return Issued(key, record)
+
+
+def revoke(store: KeyStore, key_id: str, now: float | None = None) -> None:
+    """End a key at once. Raises ValueError if there is no such key."""
+    if not store.revoke(key_id, time.time() if now is None else now):
+        raise ValueError(f"there is no key {key_id!r}: `neurova keys list` shows all")
+
+
+def limit_consumer(store: KeyStore, consumer: str, limits: str) -> None:
+    """Bind all keys of a consumer together, "" for no limit. Raises ValueError for bad `limits`."""
+    store.set_consumer_limits(checked_name(consumer, "consumer"), checked_limits(limits))
+
+
+def ended(record: KeyRecord, now: float) -> bool:
+    """Tell whether a key is expired or revoked at `now`, in Unix seconds."""
+    ends = (record.expires_at, record.revoked_at)
+    return any(end is not None and end <= now for end in ends)
+
+
+def checked_name(text: str, what: str) -> str:
+    """Return a name that can be shown and logged as it is; raise ValueError for another."""
+    if not text or text != text.strip() or len(text) > LONGEST_NAME or not text.isprintable():
+        raise ValueError(
+            f"{what} {text[:LONGEST_NAME]!r}: write 1 to {LONGEST_NAME} printable characters, "
+            "no space at either end"
+        )
+    return text
+
+
+def checked_limits(text: str) -> str:
+    """Return limits as they are written best, "" for none; raise ValueError for what is none."""
+    if not text.strip():
+        return ""
+    try:
+        return ", ".join(map(str, windows.parse(text)))
+    except ValueError as error:
+        raise ValueError(f"limits: {error}") from None
+
+
+def _listed(values: Iterable[str], what: str) -> Iterable[str]:
+    if isinstance(values, str):
+        raise ValueError(f"{what} {values!r} is one string: give a list, [{values!r}]")
+    return values
+
+
+def _scopes(scopes: Iterable[str]) -> frozenset[str]:
+    checked = frozenset(_listed(scopes, "scopes"))
+    for scope in checked:
+        if not _SCOPE.fullmatch(scope) or len(scope) > LONGEST_NAME:
+            raise ValueError(f'scope {scope!r}: write it in lower case, like "booking:write"')
+    return checked
+
+
+def _network(cidr: str) -> str:
+    try:
+        return str(ipaddress.ip_network(cidr))
+    except ValueError:
+        pass
+    try:
+        fix = f"did you mean {ipaddress.ip_interface(cidr).network}?"
+    except ValueError:
+        fix = 'write a network like "10.0.0.0/8" or "2001:db8::/32", or one address'
+    raise ValueError(f"cidr {cidr!r} is no network: {fix}")
+
+
+def _key_id() -> str:
+    return "key_" + "".join(secrets.choice(ALPHABET) for _ in range(16))

@@ -1,0 +1,49 @@
+"""What an API key looks like: `nrv_test_` or `nrv_live_`, 30 random characters, 6 of checksum."""
+
+from __future__ import annotations
+
+import secrets
+from binascii import crc32
+from hashlib import sha256
+
+ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+PREFIXES = {"nrv_live_": "live", "nrv_test_": "test"}
+ENVIRONMENTS = tuple(PREFIXES.values())
+
+_RANDOM = 30
+_CHECK = 6
+_PREFIX = len("nrv_live_")
+_LENGTH = _PREFIX + _RANDOM + _CHECK
+_PAIRS = [high + low for high in ALPHABET for low in ALPHABET]
+_PAIR = len(_PAIRS)
+
+
+def generate(environment: str) -> str:
+    """Make a new key for "live" or "test": 178 random bits. Raises ValueError for another word."""
+    if environment not in ENVIRONMENTS:
+        raise ValueError(f'environment {environment!r}: write "live" or "test"')
+    body = f"nrv_{environment}_" + "".join(secrets.choice(ALPHABET) for _ in range(_RANDOM))
+    return body + _checksum(body)
+
+
+def environment(key: str) -> str | None:
+    """Return "live" or "test" for a well-formed key; None for a typo or anything else.
+
+    A checksum tells typing errors before any look-up; it says nothing about who made the key.
+    """
+    if len(key) != _LENGTH or not key.isascii():
+        return None
+    if _checksum(key[:-_CHECK]) != key[-_CHECK:] or not key[_PREFIX:].isalnum():
+        return None
+    return PREFIXES.get(key[:_PREFIX])
+
+
+def digest(key: str) -> bytes:
+    """Return the SHA-256 of a key, which is all that a store keeps of it."""
+    return sha256(key.encode("utf-8", "surrogatepass")).digest()
+
+
+def _checksum(body: str) -> str:
+    rest, low = divmod(crc32(body.encode()), _PAIR)
+    high, middle = divmod(rest, _PAIR)
+    return _PAIRS[high] + _PAIRS[middle] + _PAIRS[low]

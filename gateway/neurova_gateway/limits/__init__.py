@@ -1,0 +1,1 @@
+"""Rate limits: in any window of the stated length, never more than the limit."""

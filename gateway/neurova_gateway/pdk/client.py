@@ -1,0 +1,63 @@
+"""kong.client: who calls, and from where."""
+
+from __future__ import annotations
+
+from _thread import get_ident
+from typing import Any
+
+from .phase import PdkError, Phase
+from .values import plain
+
+
+class Client:
+    """Read the caller's address; tell who it is."""
+
+    __slots__ = ("_phase",)
+
+    def __init__(self, phase: Phase) -> None:
+        self._phase = phase
+
+    def authenticate(
+        self, consumer: dict[str, Any] | None, credential: dict[str, Any] | None
+    ) -> None:
+        """State the consumer and the credential of the call; one of them at the least."""
+        phase = self._phase
+        if phase.thread != get_ident():
+            phase.over()
+        phase.answering()
+        if not (isinstance(consumer, dict) or isinstance(credential, dict)):
+            raise PdkError("authenticate: give a consumer or a credential")
+        phase.authenticated = consumer, credential
+
+    def get_consumer(self) -> Any:
+        """Return the consumer that a plugin stated, or None."""
+        self._within()
+        return plain(self._phase.authenticated[0])
+
+    def get_credential(self) -> Any:
+        """Return the credential that a plugin stated, or None."""
+        self._within()
+        return plain(self._phase.authenticated[1])
+
+    def load_consumer(self, consumer_id: str, search_by_username: bool = False) -> None:
+        """Return None: the embedded gateway keeps no consumers apart from their keys."""
+        self._within()
+
+    def get_ip(self) -> str:
+        """Return the address of the caller."""
+        self._within()
+        return self._phase.call.client
+
+    def get_forwarded_ip(self) -> str:
+        """Return the address of the caller; a trusted proxy's word has been taken already."""
+        self._within()
+        return self._phase.call.client
+
+    def get_protocol(self) -> str:
+        """Return "http" or "https"."""
+        self._within()
+        return self._phase.call.scheme
+
+    def _within(self) -> None:
+        if self._phase.thread != get_ident():
+            self._phase.over()

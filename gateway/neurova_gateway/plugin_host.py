@@ -1,0 +1,193 @@
+"""Run Kong's plugins in this process: in order, watched, and never past a guard."""
+
+from __future__ import annotations
+
+import sys
+from _thread import get_ident
+from collections import Counter
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from neurova.call import Call
+from neurova.caller import Caller
+from neurova.problem import problem
+from neurova.reply import Reply
+
+from . import config, plugin_loader
+from .pdk import Kong, Phase
+from .pdk.context import unwrapped
+from .watchdog import Watchdog
+
+DEADLINE = 2.0
+_REMEMBERED = 4_000
+
+Step = tuple[str, Callable[[Kong], object]]
+
+
+def _told(line: str) -> None:
+    with suppress(OSError, ValueError):  # a closed stderr must not become a fault of the call
+        sys.stderr.write(f"{line}\n")
+
+
+class PluginHost:
+    """Hold the plugins of a folder, and run the phases of one call at a time.
+
+    `deadline`: seconds that the access phase, or the log phase, of all plugins of a call may take.
+    `tell` gets a line for every fault. `faults` counts them by plugin. All calls come from one
+    thread; `start` makes deadlines count and must be called in the main thread.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        deadline: float = DEADLINE,
+        tell: Callable[[str], None] = _told,
+    ) -> None:
+        self.faults: Counter[str] = Counter()
+        self._tell = tell
+        self._plugins = plugin_loader.load(folder)
+        self._instances: dict[tuple[str, bytes], Any] = {}
+        self._chains: dict[tuple[int, ...], Chain] = {}
+        self._watchdog = Watchdog(deadline)
+        self._phase = Phase()
+        self._kong = Kong.of(self._phase)
+
+    def start(self) -> None:
+        """Cut phases at their deadline from now on."""
+        self._watchdog.start()
+
+    def stop(self) -> None:
+        """Let phases take their time again."""
+        self._watchdog.stop()
+
+    def chain(self, plugins: Sequence[config.Plugin]) -> Chain:
+        """Return the plugins in order of priority; equal configs share one instance.
+
+        Raises ConfigError for a plugin that is not there or refuses its config.
+        """
+        ordered = sorted(
+            ((plugin_loader.named(self._plugins, plugin.name), plugin) for plugin in plugins),
+            key=lambda pair: (-pair[0].priority, pair[0].name),
+        )
+        instances = [self._instance(loaded, plugin.config) for loaded, plugin in ordered]
+        key = tuple(map(id, instances))
+        if key not in self._chains:
+            names = [loaded.name for loaded, _ in ordered]
+            self._chains[key] = Chain(self, list(zip(names, instances, strict=True)))
+        return self._chains[key]
+
+    def _instance(self, loaded: plugin_loader.Loaded, settings: dict[str, Any]) -> Any:
+        key = loaded.name, msgspec.json.encode(settings, order="deterministic")
+        if key not in self._instances:
+            # Decoded anew, as Kong hands it over: a plugin may do with it what it likes.
+            self._instances[key] = loaded.instance(msgspec.json.decode(key[1]))
+        return self._instances[key]
+
+    def fault(self, name: str, phase: str, error: BaseException) -> None:
+        """Count a plugin's fault and tell of it, without values: they may hold a key."""
+        self.faults[name] += 1
+        trace = error.__traceback__
+        while trace is not None and trace.tb_next is not None:
+            trace = trace.tb_next
+        where = f" at {trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}" if trace else ""
+        self._tell(f"plugin {name}: {phase} ended in {type(error).__name__}{where}")
+
+
+class Chain:
+    """Run the plugins of one route; made by `PluginHost.chain`."""
+
+    __slots__ = ("_access", "_callers", "_host", "_kong", "_log", "_phase", "_watchdog")
+
+    def __init__(self, host: PluginHost, plugins: Sequence[tuple[str, Any]]) -> None:
+        self._host = host
+        self._kong = host._kong
+        self._phase = host._phase
+        self._watchdog = host._watchdog
+        self._access = _steps(plugins, "access")
+        self._log = _steps(plugins, "log")
+        self._callers: dict[tuple[Any, ...], frozenset[str]] = {}
+
+    def access(self, call: Call) -> Reply | None:
+        """Let the plugins judge a call: None, with `call.caller` set, or what answers it.
+
+        Whatever a plugin does, no call passes unless one of them stated the caller (`nv`).
+        """
+        phase, watchdog, kong = self._phase, self._watchdog, self._kong
+        shared = call.shared = {}
+        phase.begin(call, shared)
+        name = ""
+        try:
+            try:
+                phase.thread = get_ident()
+                watchdog.running = watchdog.phases = watchdog.phases + 1
+                for name, access in self._access:  # noqa: B007 - read when it raises
+                    access(kong)
+                    if phase.reply is not None:
+                        break
+            finally:
+                watchdog.running = phase.thread = 0
+        except BaseException as error:
+            watchdog.running = phase.thread = 0  # a cut in `finally` may have come before it
+            if phase.reply is None:
+                self._host.fault(name, "access", error)
+                return self._refused(call, "A plugin failed")
+        if phase.reply is not None:
+            return phase.reply
+        return self._guarded(call, shared)
+
+    def log(self, call: Call, reply: Reply) -> None:
+        """Let the plugins see what was answered; their faults are counted and change nothing."""
+        if not self._log:
+            return
+        phase, watchdog = self._phase, self._watchdog
+        phase.begin(call, call.shared)
+        phase.reply, phase.logging = reply, True
+        for name, log in self._log:
+            try:
+                try:
+                    phase.thread = get_ident()
+                    watchdog.running = watchdog.phases = watchdog.phases + 1
+                    log(self._kong)
+                finally:
+                    watchdog.running = phase.thread = 0
+            except BaseException as error:
+                watchdog.running = phase.thread = 0
+                self._host.fault(name, "log", error)
+        phase.logging = False
+
+    def _guarded(self, call: Call, shared: dict[str, Any]) -> Reply | None:
+        """Set the caller that a plugin stated, or refuse: silence opens nothing."""
+        nv = unwrapped(shared.get("nv"))
+        try:
+            who = nv["consumer"], nv["key_id"], nv["scopes"], nv["environment"]
+            scopes = self._callers.get(who)
+            if scopes is None:
+                scopes = self._stated(who)
+        except (TypeError, KeyError):
+            return self._refused(call, "Authentication is unavailable")
+        request_id = f"{call.trace_id:032x}" if call.trace_id else ""
+        call.caller = Caller(who[0], who[1], scopes, who[3], request_id)
+        return None
+
+    def _stated(self, who: tuple[Any, ...]) -> frozenset[str]:
+        if any(type(part) is not str for part in who):
+            raise TypeError
+        if len(self._callers) >= _REMEMBERED:
+            self._callers.clear()
+        scopes = self._callers[who] = frozenset(who[2].split())
+        return scopes
+
+    @staticmethod
+    def _refused(call: Call, why: str) -> Reply:
+        return problem(call, 503, f"{why}: try again in a second", headers={"retry-after": "1"})
+
+
+def _steps(plugins: Sequence[tuple[str, Any]], phase: str) -> tuple[Step, ...]:
+    return tuple(
+        (name, getattr(instance, phase)) for name, instance in plugins if hasattr(instance, phase)
+    )

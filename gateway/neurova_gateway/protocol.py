@@ -1,0 +1,360 @@
+"""The first door: HTTP/1.1 on a connection, answered without ASGI's cycle.
+
+Here is what only octets show: the size and time of a head, the length of a body, Expect,
+pipelining, a client that leaves. Everything else is the core's (`gateway.py`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from functools import partial
+from typing import Any
+
+import httptools
+from uvicorn.config import Config
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.server import ServerState
+
+from neurova.call import Call, Field
+from neurova.problem import problem
+from neurova.reply import Reply
+
+from .edge import MAX_HEAD, OVER_HEAD, Edge, over_head, too_large
+from .wire import CONTINUE, encode
+
+SLICE = 4096  # octets parsed at once, which bounds how many pipelined calls lie here parsed
+SPARE_BODY = 64 * 1024  # a refused body up to this length is read away, and the connection kept
+LINGER = 5.0  # seconds for which octets are read away so that a last reply arrives
+
+UNSOUND = frozenset([400, 413, 501, 505])  # refusals before the body after which nothing is read
+
+IDLE, HEAD, BODY, CLOSING = range(4)
+
+logger = logging.getLogger("neurova.gateway")
+
+
+class GatewayProtocol(HttpToolsProtocol):
+    """Parse the requests of one connection and answer each by the gateway, in order.
+
+    `state` is how far the message being read has come. A call that waits for its function is
+    `running`; calls parsed behind it lie in `behind`, octets not parsed yet in `backlog`. The
+    connection closes after the reply to `last`.
+    """
+
+    def __init__(
+        self,
+        edge: Edge,
+        config: Config,
+        server_state: ServerState,
+        app_state: dict[str, Any],
+        _loop: asyncio.AbstractEventLoop | None = None,
+    ) -> None:
+        super().__init__(config, server_state, app_state, _loop)
+        self.edge = edge
+        self.gateway = edge.gateway
+        self.max_body = edge.gateway.options.max_body
+        self.peer = ""
+        self.state = self.waiting = IDLE
+        self.since = 0.0  # when `waiting` began, in event-loop seconds
+        self.octets = 0  # read of a head that is not complete
+        self.answers = self.looked = 0  # replies sent, and those sent when last looked at
+        self.fields: list[Field] = []
+        self.call: Call | None = None
+        self.parts: list[bytes] = []
+        self.size = 0
+        self.answered = False  # the call being read was refused before its body
+        self.running: Call | None = None
+        self.behind: deque[Call] = deque()
+        self.deferred = False  # the call being read is behind another: to be admitted in its turn
+        self.backlog = b""
+        self.last: Call | None = None
+        self.broken: tuple[int, str] | None = None  # the refusal of what could not be parsed
+        self.draining = False
+
+    # What asyncio calls.
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's
+        """Begin; a connection beyond the bound is told so and closed."""
+        super().connection_made(transport)
+        self.edge.connections.add(self)
+        self.peer = self.client[0] if self.client else ""
+        self.since = self.loop.time()
+        if len(self.edge.connections) > self.gateway.options.max_connections:
+            self._refuse(503, "there are too many connections: try again in a moment")
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """End; a call that still runs finishes, its reply goes nowhere."""
+        self.edge.connections.discard(self)
+        self.connections.discard(self)
+        self.state = CLOSING
+        self.backlog = b""
+        self.behind.clear()
+
+    def data_received(self, data: bytes) -> None:
+        """Take what came."""
+        if self.state == CLOSING:
+            return  # read away
+        if self.running is None and not self.backlog and len(data) <= SLICE:
+            self._feed(data)
+        else:
+            self.backlog += data
+            self._go_on()
+
+    def eof_received(self) -> bool:  # type: ignore[override]  # True: the reply may still be sent
+        """Close once what was asked is answered."""
+        self.draining = True
+        return self.running is not None and self.scheme == "http"
+
+    def resume_writing(self) -> None:
+        """Go on with what waited for the client to read."""
+        super().resume_writing()
+        self._go_on()
+
+    def shutdown(self) -> None:
+        """Finish what was asked, then close."""
+        self.draining = True
+        if self.running is None and self.state in (IDLE, HEAD):
+            self.transport.close()
+
+    def look(self, now: float) -> None:
+        """Cut what took too long."""
+        options = self.gateway.options
+        age = now - self.since
+        if self.state == CLOSING:
+            if age > LINGER or self.draining:
+                self.transport.close()
+        elif self.running is not None:
+            return
+        elif self.waiting == HEAD and age > options.head_timeout:
+            self._refuse(408, f"the head did not come within {options.head_timeout:g} seconds")
+        elif self.waiting == BODY and age > options.body_timeout:
+            self._refuse(408, f"the body did not come within {options.body_timeout:g} seconds")
+        elif self.waiting == IDLE and self.looked != self.answers:
+            self.looked, self.since = self.answers, now
+        elif self.waiting == IDLE and age > options.keep_alive:
+            self.transport.close()
+
+    # What httptools calls.
+
+    def on_message_begin(self) -> None:
+        """Make ready for a head."""
+        if self.state != CLOSING:
+            self.state = HEAD
+            self.url = b""
+            self.fields = []
+
+    def on_url(self, url: bytes) -> None:
+        """Take the target, or a piece of it."""
+        self.url += url
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Take a field."""
+        self.fields.append((name.lower(), value))
+
+    def on_headers_complete(self) -> None:
+        """Make the call, and admit it if it is its turn."""
+        if self.state == CLOSING or self.last is not None:
+            self.call = None
+            return
+        self.state = BODY
+        self.size = 0
+        self.answered = False
+        path, _, query = self.url.partition(b"?")
+        parser = self.parser
+        method = parser.get_method().decode("ascii")
+        version = parser.get_http_version()
+        scheme = self.scheme or "http"
+        call = Call(method, path, query, self.fields, self.peer, b"", scheme, version)
+        self.call = call
+        if over_head(self.url, self.fields, self.octets + SLICE):
+            self._refuse(431, OVER_HEAD)
+        elif not parser.should_keep_alive() or b"upgrade" in call.heads or method == "CONNECT":
+            self.last = call
+        self.octets = 0
+        if self.running is None:
+            self._admit(call)
+        else:
+            self.deferred = True
+
+    def on_body(self, body: bytes) -> None:
+        """Take a piece of the body, up to the limit."""
+        if self.state == CLOSING or self.call is None:
+            return
+        self.size += len(body)
+        if self.answered:
+            if self.size > SPARE_BODY:
+                self._linger()
+        elif self.size > self.max_body:
+            self._refuse(413, too_large(self.max_body))
+        else:
+            self.parts.append(body)
+
+    def on_message_complete(self) -> None:
+        """Run the call, if it is its turn."""
+        call = self.call
+        if self.state == CLOSING or call is None:
+            return
+        self.state = self.waiting = IDLE
+        self.call = None
+        parts = self.parts
+        if parts:
+            call.body = parts[0] if len(parts) == 1 else b"".join(parts)
+            self.parts = []
+        if self.answered:
+            self._close_after(call)
+        elif self.running is None:
+            self._run(call)
+        else:
+            self.deferred = False
+            self.behind.append(call)
+
+    # A call's way.
+
+    def _admit(self, call: Call) -> None:
+        """Refuse a call before its body is read, or let the body come."""
+        if self.state == CLOSING:
+            return
+        reply = self.gateway.admit(call)
+        if reply is None:
+            if b"expect" in call.heads:
+                self.transport.write(CONTINUE)
+            return
+        self.answered = True
+        length = call.heads.get(b"content-length")
+        if reply.status in UNSOUND or b"expect" in call.heads:
+            self.last = call  # who sends this may mean anything by what follows
+        elif length is not None and int(length) > SPARE_BODY:
+            self.last = call
+        self._send(call, reply)
+        if self.last is call and self.state != IDLE and call is self.call:
+            self._close_after(call)
+
+    def _run(self, call: Call) -> None:
+        reply = self.gateway.invoke(call)
+        if isinstance(reply, Reply):
+            self._send(call, reply)
+            self._close_after(call)
+            return
+        self.running = call
+        task = asyncio.ensure_future(reply)
+        self.tasks.add(task)  # type: ignore[arg-type]  # uvicorn waits for these at its end
+        task.add_done_callback(partial(self._done, call))
+
+    def _done(self, call: Call, task: asyncio.Future[Reply]) -> None:
+        self.tasks.discard(task)  # type: ignore[arg-type]  # see where it is added
+        self.running = None
+        if task.cancelled():
+            reply = problem(call, 503, "the server is stopping", headers={"Retry-After": "1"})
+        else:
+            reply = task.result()
+        if self.state == CLOSING:
+            self.gateway.done(call, reply, 499)
+            return
+        self._send(call, reply)
+        self._close_after(call)
+        self.since = self.loop.time()
+        if self.state != CLOSING:
+            self._go_on()
+
+    def _send(self, call: Call, reply: Reply) -> None:
+        close = call is self.last or (self.draining and not self.behind)
+        line = self.edge.lines.line(reply.status)
+        self.transport.write(encode(line, reply, call.reply_fields, call.method == "HEAD", close))
+        self.answers += 1
+        self.gateway.done(call, reply)
+
+    def _close_after(self, call: Call) -> None:
+        if call is self.last or (self.draining and not self.behind):
+            self._linger()
+
+    # Octets.
+
+    def _feed(self, data: bytes) -> None:
+        """Parse at most SLICE octets."""
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade:
+            pass  # an offer that a server may ignore (RFC 9110, 7.8): `last` is set, and answered
+        except httptools.HttpParserCallbackError as error:
+            logger.error("a fault of the gateway's own", exc_info=error.__context__ or error)
+            self._refuse(500, "the gateway failed")
+        except httptools.HttpParserInvalidMethodError:
+            self._refuse(501, "that method is not known here")
+        except httptools.HttpParserError:
+            self._refuse(400, "that is not HTTP/1.1")
+        state = self.state
+        if state == HEAD:
+            self.octets += len(data)
+            if self.octets > MAX_HEAD:
+                self._refuse(431, OVER_HEAD)
+        if state != self.waiting:
+            self.waiting = state
+            self.since = self.loop.time()
+
+    def _go_on(self) -> None:
+        """Take up what lies here, in order, while nothing waits for a function or the client."""
+        while self.running is None and self.state != CLOSING:
+            if self.flow.write_paused:
+                break
+            if self.behind:
+                self._take_turn(self.behind.popleft())
+            elif self.deferred and self.call is not None:
+                self.deferred = False
+                self._admit(self.call)
+            elif self.broken is not None:
+                self._refuse(*self.broken)
+            elif self.backlog and (self.last is None or self.state == BODY):
+                data, self.backlog = self.backlog[:SLICE], self.backlog[SLICE:]
+                self._feed(data)
+            else:
+                self.backlog = b""
+                self.flow.resume_reading()
+                return
+        if self.state != CLOSING:
+            self.flow.pause_reading()
+
+    def _take_turn(self, call: Call) -> None:
+        reply = self.gateway.admit(call)
+        if reply is None:
+            self._run(call)
+        else:
+            self._send(call, reply)
+            self._close_after(call)
+
+    # The end.
+
+    def _refuse(self, status: int, detail: str) -> None:
+        """Answer what cannot be read on, in its turn, and close."""
+        if self.state == CLOSING:
+            return
+        if self.running is not None or self.behind:
+            self.broken = self.broken or (status, detail)
+            return
+        call = self.call or Call("", b"", b"", [], self.peer)
+        if not self.answered:
+            self.gateway.begin(call)
+            self.last = call
+            fields = {"Retry-After": "1"} if status == 503 else {}
+            self._send(call, problem(call, status, detail, headers=fields))
+        self._linger()
+
+    def _linger(self) -> None:
+        """Close so that the last reply arrives: read on for a moment (RFC 9112, 9.6)."""
+        if self.state == CLOSING:
+            return
+        self.state = CLOSING
+        self.since = self.loop.time()
+        self.parts, self.backlog = [], b""
+        if self.transport.is_closing():
+            return
+        if not self.transport.can_write_eof():
+            self.transport.close()
+            return
+        try:
+            self.transport.write_eof()
+        except OSError:
+            self.transport.abort()  # the client has left
+        else:
+            self.flow.resume_reading()

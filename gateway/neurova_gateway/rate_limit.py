@@ -1,0 +1,142 @@
+"""How much may be called: the limits of route, consumer, key and month, all at once."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Callable, Mapping
+from typing import Any
+from urllib.parse import quote
+
+import msgspec
+
+from neurova.errors import Unavailable
+from neurova.windows import UNITS, Window, parse
+
+from .limits.base import Bucket, Limiter
+from .limits.headers import Policy, policy
+from .refusal import Refusal, refuse, unavailable
+
+Address = Callable[[], str | None]
+_REMEMBERED = 1_000
+
+
+class Limits(msgspec.Struct, frozen=True, eq=False):
+    """Hold the buckets of one caller on one route, and what the caller is told of them."""
+
+    buckets: tuple[Bucket, ...]
+    policy: Policy
+
+
+class RateLimit:
+    """Admit calls of one route: `limit` binds each consumer there, or each anonymous address.
+
+    What binds a consumer, a key or its month everywhere comes with the caller (`nv`);
+    `consumer_limit` binds the consumers that have no limit of their own.
+    """
+
+    __slots__ = ("_consumer_limit", "_cost", "_known", "_limiter", "_route", "_windows")
+
+    def __init__(
+        self,
+        limiter: Limiter,
+        *,
+        route: str = "",
+        limit: str = "",
+        consumer_limit: str = "",
+        cost: int = 1,
+    ) -> None:
+        self._limiter = limiter
+        self._route = quote(route, safe="")  # no colon: a consumer's name cannot reach into it
+        self._windows = _windows(limit)
+        self._consumer_limit = _windows(consumer_limit)
+        self._cost = cost
+        self._known: dict[tuple[Any, ...], Limits] = {}
+
+    def decide(self, nv: object, address: Address) -> dict[str, bytes] | Refusal:
+        """Return the fields that an admitted call's reply carries, none without limits.
+
+        `nv` is what an authenticating plugin said of the caller; without it, or when it says
+        nobody, the limit is the address's, which is asked for only then.
+        """
+        limits = self._limits(nv if type(nv) is dict else {}, address)
+        if not limits.buckets:
+            return {}
+        try:
+            decision = self._limiter.admit(limits.buckets, self._cost)
+        except Unavailable:
+            return unavailable("The limits cannot be counted now")
+        told = limits.policy.fields(decision)
+        if decision.admitted:
+            return {"ratelimit-policy": told[0][1], "ratelimit": told[1][1]}
+        return refuse(
+            429,
+            f"The limit is used up: try again in {decision.retry_after} s",
+            headers={name.decode(): value for name, value in told},
+        )
+
+    def _limits(self, nv: Mapping[str, Any], address: Address) -> Limits:
+        consumer = nv.get("consumer") or ""
+        key = (
+            consumer,
+            "" if consumer or not self._windows else network(address()),
+            nv.get("key_id"),
+            nv.get("limits"),
+            nv.get("consumer_limits"),
+            nv.get("quota"),
+        )
+        limits = self._known.get(key)
+        if limits is None:
+            if len(self._known) >= _REMEMBERED:
+                self._known.clear()
+            limits = self._known[key] = self._built(*key)
+        return limits
+
+    def _built(
+        self, consumer: str, where: str, key_id: object, own: Any, shared: Any, quota: Any
+    ) -> Limits:
+        """Name what counts: `r:` a consumer or an address on this route, `c:` a consumer, …"""
+        who = f"c:{consumer}" if consumer else f"a:{where}"
+        bound = [("route", f"r:{self._route}:{who}", self._windows)]
+        if consumer:
+            bound += [
+                ("consumer", f"c:{consumer}", _windows(shared) or self._consumer_limit),
+                ("key", f"k:{key_id}", _windows(own)),
+                ("quota", f"q:{key_id}", (Window(int(quota), UNITS["month"]),) if quota else ()),
+            ]
+        each = [(name, subject, window) for name, subject, some in bound for window in some]
+        return Limits(
+            tuple(Bucket(subject, window.limit, window.seconds) for _, subject, window in each),
+            policy(
+                tuple(
+                    (_shown(name, window), window.limit, window.seconds) for name, _, window in each
+                )
+            ),
+        )
+
+
+def _windows(text: str | None) -> tuple[Window, ...]:
+    """Return the windows of a limit, of two with one length the stricter."""
+    if not text:
+        return ()
+    found: dict[int, Window] = {}
+    for window in parse(text):
+        known = found.get(window.seconds, window)
+        found[window.seconds] = min(known, window, key=lambda one: one.limit)
+    return tuple(found.values())
+
+
+def _shown(name: str, window: Window) -> str:
+    return f"{name}-{str(window).partition('/')[2].replace(' ', '-')}"
+
+
+def network(address: str | None) -> str:
+    """Return whom an address stands for: itself, or its /64 for IPv6."""
+    try:
+        ip = ipaddress.ip_address(address or "")
+    except ValueError:
+        return address or ""
+    if isinstance(ip, ipaddress.IPv6Address):
+        if ip.ipv4_mapped is not None:
+            return str(ip.ipv4_mapped)
+        return str(ipaddress.IPv6Network((int(ip) >> 64 << 64, 64)))
+    return str(ip)

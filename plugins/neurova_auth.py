@@ -1,0 +1,72 @@
+"""neurova-auth: one key, or no call. Policy: neurova_gateway.auth."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+from neurova_gateway import backends
+from neurova_gateway.auth import Authenticator
+from neurova_gateway.identity import HEADER, Identity, load_key
+from neurova_gateway.refusal import Refusal, unavailable
+
+version = "0.1.0"
+priority = 1250
+Schema = [
+    {"state": {"type": "string", "required": True}},
+    {"environment": {"type": "string", "default": "live", "one_of": ["live", "test"]}},
+    {"public": {"type": "boolean", "default": False}},
+    {"scopes": {"type": "array", "elements": {"type": "string"}, "default": []}},
+    {"identity_key": {"type": "string"}},
+    {"consumer_headers": {"type": "boolean", "default": False}},
+]
+_FAILED = unavailable("Authentication is unavailable")
+
+
+class Plugin:
+    """Refuse a call, or state who makes it: to Kong, to later plugins and to the runtime."""
+
+    def __init__(self, config: dict[str, Any]) -> None:
+        opened = backends.of(config.get("state") or "")
+        environment = config.get("environment") or "live"
+        self._authenticator = Authenticator(
+            opened.keys.find,
+            taken=environment,
+            scopes=config.get("scopes") or (),
+            public=bool(config.get("public")),
+            clock=opened.clock,
+        )
+        self._clock = opened.clock
+        key = config.get("identity_key")
+        self._identity = Identity(load_key(Path(key)), environment) if key else None
+        self._consumer_headers = bool(config.get("consumer_headers"))
+
+    def access(self, kong: Any) -> object:
+        """Judge one call; what goes wrong here refuses it."""
+        try:
+            headers = kong.request.get_headers()
+            verdict = self._authenticator.decide(headers, kong.client.get_forwarded_ip)
+            if isinstance(verdict, Refusal):
+                return kong.response.exit(*verdict)
+            if verdict.consumer:
+                kong.client.authenticate(verdict.consumer, verdict.credential)
+            if self._identity is not None:
+                line = kong.nginx.get_var("request")
+                signed = self._identity.of_line(line, verdict.caller, self._clock())
+                kong.service.request.set_headers({HEADER: signed})
+            elif self._consumer_headers:
+                kong.service.request.set_headers(verdict.consumer_headers)
+            elif HEADER.lower() in headers:
+                kong.service.request.clear_header(HEADER)
+            # Last: the guard lets pass only what came this far.
+            return kong.ctx.shared.set("nv", verdict.nv)
+        except Exception as error:
+            print(f"neurova-auth: {type(error).__name__}", file=sys.stderr)
+            return kong.response.exit(*_FAILED)
+
+
+if __name__ == "__main__" or "kong_pdk.server" in sys.modules:
+    from neurova_gateway import kong_compat
+
+    kong_compat.install()
+    if __name__ == "__main__":
+        kong_compat.serve("neurova-auth", Plugin, version, priority, Schema)

@@ -1,0 +1,52 @@
+"""neurova-rate-limit: so much and no more. Policy: neurova_gateway.rate_limit."""
+
+import sys
+from typing import Any
+
+from neurova_gateway import backends
+from neurova_gateway.rate_limit import RateLimit
+from neurova_gateway.refusal import Refusal, unavailable
+
+version = "0.1.0"
+priority = 910
+Schema = [
+    {"state": {"type": "string", "required": True}},
+    {"route": {"type": "string", "default": ""}},
+    {"limit": {"type": "string", "default": ""}},
+    {"consumer_limit": {"type": "string", "default": ""}},
+    {"cost": {"type": "integer", "default": 1, "gt": 0}},
+]
+_FAILED = unavailable("Rate limiting is unavailable")
+
+
+class Plugin:
+    """Refuse a call above any of its limits, and say what is left of them."""
+
+    def __init__(self, config: dict[str, Any]) -> None:
+        self._limit = RateLimit(
+            backends.of(config.get("state") or "").limiter,
+            route=config.get("route") or config.get("route_id") or "",
+            limit=config.get("limit") or "",
+            consumer_limit=config.get("consumer_limit") or "",
+            cost=int(config.get("cost") or 1),
+        )
+
+    def access(self, kong: Any) -> object:
+        """Count one call; what goes wrong here refuses it."""
+        try:
+            nv = kong.ctx.shared.get("nv")
+            verdict = self._limit.decide(nv, kong.client.get_forwarded_ip)
+            if isinstance(verdict, Refusal):
+                return kong.response.exit(*verdict)
+            return kong.response.set_headers(verdict) if verdict else None
+        except Exception as error:
+            print(f"neurova-rate-limit: {type(error).__name__}", file=sys.stderr)
+            return kong.response.exit(*_FAILED)
+
+
+if __name__ == "__main__" or "kong_pdk.server" in sys.modules:
+    from neurova_gateway import kong_compat
+
+    kong_compat.install()
+    if __name__ == "__main__":
+        kong_compat.serve("neurova-rate-limit", Plugin, version, priority, Schema)

@@ -1,0 +1,142 @@
+"""What every limiter does; a new backend joins by one line in BACKENDS."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from neurova.errors import Unavailable
+from neurova_gateway.limits.base import Bucket, Limiter
+from neurova_gateway.limits.table import Table
+
+SECOND = 1_000_000_000
+BACKENDS: dict[str, Callable[[Path, Callable[[], int]], Limiter]] = {
+    "table": lambda folder, clock: Table(folder / "limits.table", clock=clock),
+}
+ACME = Bucket("c:acme", 10, 60)
+KEY = Bucket("k:1", 3, 1)
+
+
+class Clock:
+    """Nanoseconds that the test moves."""
+
+    now = 1000 * SECOND
+
+    def __call__(self) -> int:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture(params=BACKENDS)
+def limiter(request: pytest.FixtureRequest, tmp_path: Path, clock: Clock) -> Iterator[Limiter]:
+    limiter = BACKENDS[request.param](tmp_path, clock)
+    yield limiter
+    limiter.close()
+
+
+def test_as_many_as_the_limit_are_admitted_and_then_none(limiter: Limiter):
+    decisions = [limiter.admit([ACME]) for _ in range(12)]
+    assert [d.admitted for d in decisions] == [True] * 10 + [False] * 2
+    assert [d.remaining for d in decisions] == [(left,) for left in (*range(9, -1, -1), 0, 0)]
+    assert {d.retry_after for d in decisions[:10]} == {0}
+
+
+def test_a_call_leaves_its_window_after_the_whole_window_and_no_sooner(
+    limiter: Limiter, clock: Clock
+):
+    limiter.admit([KEY], 3)
+    clock.now += SECOND
+    assert not limiter.admit([KEY]).admitted
+    clock.now += 1
+    assert limiter.admit([KEY], 3).admitted
+
+
+def test_no_span_of_a_window_s_length_has_more_though_two_halves_meet(
+    limiter: Limiter, clock: Clock
+):
+    clock.now += SECOND * 9 // 10
+    assert limiter.admit([KEY], 3).admitted
+    clock.now += SECOND * 2 // 10  # a fixed window would begin anew in between
+    assert not limiter.admit([KEY]).admitted
+
+
+def test_a_call_is_charged_to_all_buckets_or_to_none(limiter: Limiter):
+    for _ in range(3):
+        assert limiter.admit([ACME, KEY]).admitted
+    refused = limiter.admit([ACME, KEY])
+    assert (refused.admitted, refused.remaining) == (False, (7, 0))
+    assert limiter.admit([ACME]).remaining == (6,)
+
+
+def test_remaining_and_reset_come_in_the_order_of_the_buckets(limiter: Limiter):
+    assert limiter.admit([ACME, KEY]) == (True, (9, 2), (60, 1), 0)
+    assert limiter.admit([KEY, ACME]) == (True, (1, 8), (1, 60), 0)
+
+
+def test_cost_is_what_is_charged(limiter: Limiter):
+    assert limiter.admit([ACME], 7).remaining == (3,)
+    assert not limiter.admit([ACME], 4).admitted
+    assert limiter.admit([ACME], 3).remaining == (0,)
+
+
+def test_a_refusal_says_when_to_come_again_and_that_is_soon_enough(limiter: Limiter, clock: Clock):
+    limiter.admit([ACME], 4)
+    clock.now += 20 * SECOND
+    limiter.admit([ACME], 6)
+    refused = limiter.admit([ACME], 5)
+    assert refused == (False, (0,), (61,), 61)  # strictly after 60 s, in whole seconds
+    assert limiter.admit([ACME], 4).retry_after == 41
+    clock.now += 41 * SECOND
+    assert limiter.admit([ACME], 4).admitted
+
+
+def test_the_longest_wait_of_all_full_buckets_is_told(limiter: Limiter):
+    limiter.admit([ACME], 10)
+    limiter.admit([KEY], 3)
+    assert limiter.admit([KEY, ACME]).retry_after == 61
+    assert limiter.admit([KEY]).retry_after == 2
+
+
+def test_a_cost_above_the_limit_is_never_admitted(limiter: Limiter, clock: Clock):
+    decision = limiter.admit([KEY], 4)
+    assert not decision.admitted
+    assert decision.retry_after >= 1
+    assert decision.remaining == (3,)
+
+
+def test_windows_of_one_subject_and_subjects_of_one_window_are_counted_apart(limiter: Limiter):
+    buckets = [Bucket("a", 1, 1), Bucket("a", 1, 60), Bucket("b", 1, 1)]
+    assert [limiter.admit([bucket]).admitted for bucket in buckets] == [True] * 3
+    assert [limiter.admit([bucket]).admitted for bucket in buckets] == [False] * 3
+
+
+def test_a_limit_that_is_changed_holds_at_once(limiter: Limiter):
+    limiter.admit([ACME], 5)
+    assert limiter.admit([ACME._replace(limit=4)]) == (False, (0,), (61,), 61)
+    assert limiter.admit([ACME._replace(limit=20)], 15).admitted
+
+
+def test_no_bucket_is_no_limit(limiter: Limiter):
+    assert limiter.admit([]) == (True, (), (), 0)
+
+
+@pytest.mark.parametrize("cost", [0, -1])
+def test_nothing_is_given_back_by_a_cost_below_one(limiter: Limiter, cost: int):
+    with pytest.raises(ValueError, match="give 1 or more"):
+        limiter.admit([ACME], cost)
+
+
+@pytest.mark.parametrize("name", ["", "é" * 500, "a\0b", "\ud800", "c:acme:r:x " * 100])
+def test_any_name_is_counted(limiter: Limiter, name: str):
+    bucket = Bucket(name, 1, 1)
+    assert [limiter.admit([bucket]).admitted for _ in range(2)] == [True, False]
+
+
+def test_a_closed_limiter_is_unavailable(limiter: Limiter):
+    limiter.close()
+    with pytest.raises(Unavailable):
+        limiter.admit([ACME])

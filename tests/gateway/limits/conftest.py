@@ -1,0 +1,52 @@
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from neurova_gateway.limits.table import Table
+
+SECOND = 1_000_000_000
+
+
+class Clock:
+    """Nanoseconds that the test moves."""
+
+    def __init__(self, now: int = 1000 * SECOND) -> None:
+        self.now = now
+
+    def __call__(self) -> int:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def wall() -> Clock:
+    return Clock(1_700_000_000 * SECOND)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "limits.table"
+
+
+@pytest.fixture
+def opened(path: Path, clock: Clock, wall: Clock) -> Iterator[Callable[[], Table]]:
+    """Open the one table as often as the test wants, as several processes would."""
+    tables: list[Table] = []
+
+    def open_() -> Table:
+        tables.append(Table(path, clock=clock, wall=wall))
+        return tables[-1]
+
+    yield open_
+    for table in tables:
+        table.close()
+
+
+@pytest.fixture
+def table(opened: Callable[[], Table]) -> Table:
+    return opened()

@@ -1,0 +1,48 @@
+"""Call one table as hard as a process can; to be run by a test, and killed by it.
+
+    hammer.py TABLE LOG START EDGES KEY
+
+Writes each call to LOG as it is decided: time under the table's lock, admitted or not.
+"""
+
+import os
+import struct
+import sys
+import time
+from pathlib import Path
+
+from neurova_gateway.limits.base import Bucket
+from neurova_gateway.limits.table import Table
+
+SECOND = 1_000_000_000
+CALL = struct.Struct("<q?")
+
+
+class Stamp:
+    """The machine's clock; it remembers what it said last, which the table asks under its lock."""
+
+    now = 0
+
+    def __call__(self) -> int:
+        self.now = time.monotonic_ns()
+        return self.now
+
+
+def main(path: str, log: str, start: int, edges: int, key: str) -> None:
+    stamp = Stamp()
+    table = Table(Path(path), clock=stamp)
+    buckets = (Bucket("c:acme", 100, 1), Bucket(f"k:{key}", 90, 1))
+    out = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    for edge in range(edges):
+        while time.monotonic_ns() < start + edge * SECOND:
+            time.sleep(0.0005)
+        print(edge, flush=True)
+        for i in range(250):
+            decision = table.admit(buckets)
+            os.write(out, CALL.pack(stamp.now, decision.admitted))
+            if i > 240:  # a burst at full tilt, then a few stragglers
+                time.sleep(0.05)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4]), sys.argv[5])

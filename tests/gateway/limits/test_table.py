@@ -1,0 +1,229 @@
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from neurova.errors import StateError, Unavailable
+from neurova_gateway.limits import file, layout
+from neurova_gateway.limits.base import Bucket
+from neurova_gateway.limits.table import Table
+
+S = 1_000_000_000
+Opened = Callable[[], Table]
+
+
+def fill(table: Table, also: tuple[Bucket, ...] = ()) -> int:
+    """Call in the name of one address after the other until the table has no room; how many did."""
+    admitted = 0
+    try:
+        while admitted < 3000:
+            admitted += table.admit((Bucket(f"ip:{admitted}", 1, 3600), *also)).admitted
+    except Unavailable:
+        pass
+    return admitted
+
+
+def test_a_bucket_named_twice_in_one_call_is_charged_once_and_keeps_the_lower_limit(table: Table):
+    twice = (Bucket("c:acme", 100, 1), Bucket("c:acme", 80, 1))
+    assert sum(table.admit(twice).admitted for _ in range(200)) == 80
+
+
+def test_a_bucket_named_twice_stays_right_when_its_log_is_full(table: Table, clock):
+    twice = (Bucket("c:acme", 1000, 1), Bucket("c:acme", 900, 1))
+    for _ in range(300):
+        clock.now += 1
+        table.admit(twice)
+    assert table.admit((twice[0],)).remaining == (699,)
+
+
+def test_what_another_table_on_the_file_charged_is_counted(opened: Opened):
+    one, other = opened(), opened()
+    bucket = (Bucket("c:acme", 10, 60),)
+    assert [t.admit(bucket).admitted for t in (one, other) * 6] == [True] * 10 + [False] * 2
+
+
+def test_a_clock_that_steps_back_admits_nothing_more(table: Table, clock):
+    bucket = (Bucket("c:acme", 5, 60),)
+    for _ in range(5):
+        assert table.admit(bucket).admitted
+    clock.now -= 500 * S
+    assert not table.admit(bucket).admitted
+    clock.now += 500 * S
+    assert not table.admit(bucket).admitted
+
+
+def test_a_charge_after_a_step_back_does_not_make_earlier_ones_leave_sooner(table: Table, clock):
+    bucket = (Bucket("c:acme", 5, 1),)
+    clock.now += S
+    table.admit(bucket, 4)
+    clock.now -= S * 9 // 10
+    table.admit(bucket)
+    clock.now += S + 1
+    assert not table.admit(bucket).admitted
+
+
+def test_counts_survive_a_restart_of_the_process(opened: Opened):
+    bucket = (Bucket("c:acme", 5, 3600),)
+    before = opened()
+    before.admit(bucket, 5)
+    before.close()
+    assert not opened().admit(bucket).admitted
+
+
+def test_counts_survive_a_restart_of_the_machine_by_as_long_as_the_wall_clock_says(
+    opened: Opened, clock, wall
+):
+    bucket = (Bucket("c:acme", 5, 3600),)
+    before = opened()
+    before.admit(bucket, 5)
+    before.close()
+    clock.now = 3 * S  # the monotonic clock began anew
+    wall.now += 3500 * S
+    after = opened()
+    assert not after.admit(bucket).admitted
+    clock.now += 101 * S
+    assert after.admit(bucket).admitted
+
+
+def test_a_wall_clock_set_back_during_a_restart_frees_nothing(opened: Opened, clock, wall):
+    bucket = (Bucket("c:acme", 5, 3600),)
+    opened().admit(bucket, 5)
+    clock.now = 3 * S
+    wall.now -= 10_000 * S
+    after = opened()
+    clock.now += 3600 * S
+    assert not after.admit(bucket).admitted
+    clock.now += 1
+    assert after.admit(bucket).admitted
+
+
+def test_a_wall_clock_that_was_set_right_after_the_start_does_not_count_as_time(
+    opened: Opened, clock, wall
+):
+    bucket = (Bucket("c:acme", 5, 3600),)
+    table = opened()
+    table.admit(bucket)
+    wall.now += 30 * 365 * 86_400 * S  # no battery: the machine started in 1970 until it was told
+    clock.now += 2 * S
+    table.admit(bucket, 4)
+    clock.now = 3 * S
+    assert not opened().admit(bucket).admitted
+
+
+def test_a_full_table_grows_while_others_use_it_and_loses_no_count(opened: Opened):
+    one, other = opened(), opened()
+    buckets = [(Bucket(f"ip:{i}", 1, 3600),) for i in range(3000)]
+    assert all(one.admit(bucket).admitted for bucket in buckets)
+    assert not any(other.admit(bucket).admitted for bucket in buckets)
+    assert not any(one.admit(bucket).admitted for bucket in buckets)
+
+
+def test_records_whose_window_has_passed_are_used_again(opened: Opened, clock, path: Path):
+    table = opened()
+    size = path.stat().st_size
+    for i in range(20_000):
+        clock.now += S // 100  # at most 200 live ones at once
+        assert table.admit((Bucket(f"ip:{i}", 1, 2),)).admitted
+    assert path.stat().st_size == size
+
+
+def test_a_record_that_others_remember_and_somebody_took_is_not_theirs_any_more(
+    opened: Opened, clock
+):
+    one, other = opened(), opened()
+    buckets = [(Bucket(f"ip:{i}", 1, 2),) for i in range(900)]
+    for bucket in buckets:
+        one.admit(bucket)
+    clock.now += 3 * S
+    for i in range(900):
+        other.admit((Bucket(f"user:{i}", 1, 2),))
+    assert all(one.admit(bucket).admitted for bucket in buckets)
+    assert not any(other.admit((Bucket(f"user:{i}", 1, 2),)).admitted for i in range(900))
+
+
+def test_idle_buckets_of_one_call_never_get_the_same_record(table: Table, clock, monkeypatch):
+    """One is found with an empty log, the other is new and looks for such a record to take."""
+    names = [f"b{i}" for i in range(300)]
+    for name in names:
+        table.admit((Bucket(name, 5, 1),))
+    for i, name in enumerate(names):
+        clock.now += 2 * S
+        table._places.clear()
+        pair = (Bucket(name, 1, 1), Bucket(f"new{i}", 1, 1))
+        assert table.admit(pair).admitted
+        assert not table.admit(pair[:1]).admitted
+        assert not table.admit(pair[1:]).admitted
+
+
+def test_a_full_disk_refuses_new_buckets_uncounted_never(opened: Opened, monkeypatch):
+    table = opened()
+    known = (Bucket("known", 10**6, 3600),)
+    table.admit(known)
+
+    def full(*_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(file.os, "posix_fallocate", full)
+        admitted = fill(table, known)
+        with pytest.raises(Unavailable, match="free the disk"):
+            table.admit((Bucket(f"ip:{admitted}", 1, 3600), *known))
+        assert table.admit(known).remaining == (10**6 - 2 - admitted,)
+    assert table.admit((Bucket(f"ip:{admitted}", 1, 3600),)).admitted
+
+
+def test_a_new_table_on_a_full_disk_says_so(path: Path, monkeypatch):
+    def full(*_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(file.os, "posix_fallocate", full)
+    with pytest.raises(StateError, match="No space left on device: free the disk"):
+        Table(path)
+
+
+def test_a_table_as_large_as_it_may_become_refuses(opened: Opened, monkeypatch):
+    monkeypatch.setattr(layout, "MOST_SEGMENTS", 1)
+    table = opened()
+    admitted = fill(table)
+    with pytest.raises(Unavailable, match="is full"):
+        table.admit((Bucket(f"ip:{admitted}", 1, 3600),))
+
+
+def test_a_table_that_was_never_finished_is_made_again(path: Path, opened: Opened):
+    path.write_bytes(bytes(4096))
+    assert opened().admit((Bucket("c:acme", 1, 60),)).admitted
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lambda data: b"something else" * 100, "is no table of rate limits"),
+        (lambda data: data[:8] + (2).to_bytes(8, "little") + data[16:], "has layout 2"),
+        (lambda data: data[: 1 << 16], "has been cut short"),
+    ],
+)
+def test_a_file_that_cannot_be_used_is_named_with_the_fix(
+    path: Path, opened: Opened, damage: Callable[[bytes], bytes], message: str
+):
+    opened().close()
+    path.write_bytes(damage(path.read_bytes()))
+    with pytest.raises(StateError, match=f"{message}.*delete it"):
+        Table(path)
+
+
+def test_a_missing_folder_is_named(tmp_path: Path):
+    with pytest.raises(StateError, match="no such folder: create it"):
+        Table(tmp_path / "nowhere" / "limits.table")
+
+
+def test_only_its_owner_reads_the_file(path: Path, opened: Opened):
+    opened()
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_lock_that_is_never_given_back_refuses_instead_of_hanging(opened: Opened, monkeypatch):
+    stopped, table = opened(), opened()
+    monkeypatch.setattr(file, "LOCK_SECONDS", 0.0)
+    stopped._file.wait()  # as by a process that was stopped in the middle
+    with pytest.raises(Unavailable, match="locked by a process that does not go on"):
+        table.admit((Bucket("c:acme", 1, 60),))

@@ -1,0 +1,67 @@
+"""Access records are written off the path, and lose nothing but what is counted."""
+
+import json
+from pathlib import Path
+
+from neurova.call import Call
+from neurova.caller import Caller
+from neurova_gateway.access import AccessLog, Record
+
+
+def called(path: bytes = b"/a") -> Call:
+    call = Call("GET", path, b"key=nrv_live_secret", [], "127.0.0.1")
+    call.caller = Caller("acme", "k1")
+    call.trace_id = 7
+    return call
+
+
+def test_a_record_says_who_called_what_and_never_a_key(tmp_path: Path) -> None:
+    log = AccessLog(tmp_path / "logs" / "access.jsonl")
+    log.add(called(b"/nrv_test_abcdef"), 200, 5)
+    log.flush()
+    text = (tmp_path / "logs" / "access.jsonl").read_text()
+    record = json.loads(text)
+    assert record["consumer"] == "acme"
+    assert record["trace_id"] == f"{7:032x}"
+    assert "abcdef" not in text
+    assert "secret" not in text
+
+
+def test_what_was_gathered_is_written_at_the_end(tmp_path: Path) -> None:
+    log = AccessLog(tmp_path / "access.jsonl", interval=3600)
+    log.start()
+    for _ in range(1000):
+        log.add(called(), 200, 5)
+    log.stop()
+    assert len((tmp_path / "access.jsonl").read_text().splitlines()) == 1000
+
+
+def test_beyond_its_bound_records_are_dropped_and_counted(tmp_path: Path) -> None:
+    log = AccessLog(tmp_path / "access.jsonl", bound=3)
+    for _ in range(5):
+        log.add(called(), 200, 5)
+    assert log.dropped == 2
+
+
+def test_a_file_that_cannot_be_written_costs_records_not_calls(tmp_path: Path) -> None:
+    (tmp_path / "logs").write_text("in the way")
+    log = AccessLog(tmp_path / "logs" / "access.jsonl")
+    log.add(called(), 200, 5)
+    log.flush()
+    assert log.dropped == 1
+
+
+def test_the_file_rotates_and_only_so_many_are_kept(tmp_path: Path) -> None:
+    log = AccessLog(tmp_path / "access.jsonl", max_bytes=1, keep=2)
+    for _ in range(5):
+        log.add(called(), 200, 5)
+        log.flush()
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["access.1.jsonl", "access.2.jsonl"]
+
+
+def test_each_batch_can_be_watched() -> None:
+    seen: list[Record] = []
+    log = AccessLog(None, watch=seen.extend)
+    log.add(called(), 404, 0)
+    log.flush()
+    assert [(record.path, record.status) for record in seen] == [("/a", 404)]

@@ -1,0 +1,261 @@
+"""HTTP/1.1 as RFC 9110 and 9112 say it, octet by octet."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import socket
+import struct
+
+import pytest
+
+
+def request(
+    method: str = "GET",
+    target: str = "/count",
+    *fields: str,
+    body: bytes = b"",
+    close: bool = True,
+) -> bytes:
+    lines = [f"{method} {target} HTTP/1.1", "Host: probe", *fields]
+    if body:
+        lines.append(f"Content-Length: {len(body)}")
+    if close:
+        lines.append("Connection: close")
+    return "\r\n".join([*lines, "", ""]).encode("latin-1") + body
+
+
+def statuses(octets: bytes) -> list[int]:
+    return [int(status) for status in re.findall(rb"HTTP/1\.1 (\d{3}) ", octets)]
+
+
+def bodies(octets: bytes) -> list[bytes]:
+    """Split an answer by its lengths."""
+    found = []
+    while octets:
+        head, _, octets = octets.partition(b"\r\n\r\n")
+        length = re.search(rb"content-length: (\d+)", head)
+        size = int(length[1]) if length else 0
+        found.append(octets[:size])
+        octets = octets[size:]
+    return found
+
+
+def ran(door) -> int:
+    return json.loads(bodies(door.exchange(request()))[0])["count"]
+
+
+def test_a_call_is_answered_and_the_connection_closed_when_asked(door) -> None:
+    answer = door.exchange(request())
+    assert statuses(answer) == [200]
+    assert b"connection: close\r\n" in answer
+    assert re.search(rb"\r\ndate: \w{3}, \d\d \w{3} \d{4} \d\d:\d\d:\d\d GMT\r\n", answer)
+
+
+def test_pipelined_calls_are_answered_in_order(door) -> None:
+    key = door.platform.key(scopes=["probe:write"])
+    calls = [request("GET", "/wait/30", close=False)]
+    for number in range(20):
+        body = json.dumps({"text": str(number)}).encode()
+        fields = (f"X-API-Key: {key}", "Content-Type: application/json")
+        calls.append(request("POST", "/echo", *fields, body=body, close=False))
+        calls.append(request("GET", f"/wait/{number % 3}", close=False))
+    calls.append(request())
+    answer = door.exchange(b"".join(calls))
+    assert statuses(answer) == [200, *[201, 200] * 20, 200] or statuses(answer) == [200] * 42
+    texts = [json.loads(body).get("text") for body in bodies(answer)]
+    assert [text for text in texts if text is not None] == [str(number) for number in range(20)]
+
+
+def test_octet_by_octet_is_the_same_call(door) -> None:
+    async def slowly() -> bytes:
+        reader, writer = await asyncio.open_connection("127.0.0.1", door.port)
+        for octet in request():
+            writer.write(bytes([octet]))
+            await writer.drain()
+            await asyncio.sleep(0)
+        answer = await reader.read()
+        writer.close()
+        return answer
+
+    assert statuses(door.run(slowly())) == [200]
+
+
+def test_a_chunked_body_is_put_together(door) -> None:
+    key = door.platform.key(scopes=["probe:write"])
+    head = request("POST", "/echo", f"X-API-Key: {key}", "Content-Type: application/json",
+                   "Transfer-Encoding: chunked")  # fmt: skip
+    answer = door.exchange(head + b'8\r\n{"text":\r\n4;x=y\r\n"ab"\r\n1\r\n}\r\n0\r\n\r\n')
+    assert json.loads(bodies(answer)[0])["text"] == "ab"
+
+
+def test_head_is_get_without_the_body(door) -> None:
+    answer = door.exchange(request("HEAD"))
+    assert statuses(answer) == [200]
+    assert re.search(rb"content-length: [1-9]", answer)
+    assert answer.endswith(b"\r\n\r\n")
+
+
+def test_expect_is_met_before_the_body_is_sent(door) -> None:
+    key = door.platform.key(scopes=["probe:write"])
+    body = b'{"text":"x"}'
+    head = request("POST", "/echo", f"X-API-Key: {key}", "Content-Type: application/json",
+                   "Expect: 100-continue", f"Content-Length: {len(body)}")  # fmt: skip
+
+    async def politely() -> tuple[bytes, bytes]:
+        reader, writer = await asyncio.open_connection("127.0.0.1", door.port)
+        writer.write(head)
+        go = await reader.readuntil(b"\r\n\r\n")
+        writer.write(body)
+        answer = await reader.read()
+        writer.close()
+        return go, answer
+
+    go, answer = door.run(politely())
+    assert go == b"HTTP/1.1 100 Continue\r\n\r\n"
+    assert json.loads(bodies(answer)[0])["text"] == "x"
+
+
+def test_expect_is_refused_without_asking_for_the_body(door) -> None:
+    answer = door.exchange(request("POST", "/echo", "Expect: 100-continue", "Content-Length: 5",
+                                   close=False))  # fmt: skip
+    assert statuses(answer) == [401]
+    assert statuses(door.exchange(request("GET", "/count", "Expect: 200-ok"))) == [417]
+
+
+def test_a_refused_call_with_a_short_body_keeps_the_connection(door) -> None:
+    first = request("POST", "/echo", body=b'{"text":"x"}', close=False)
+    assert statuses(door.exchange(first + request())) == [401, 200]
+
+
+@pytest.mark.parametrize(
+    ("octets", "status"),
+    [
+        (b"GET /count HTTP/1.1\r\n\r\n", 400),
+        (b"GET /count HTTP/1.1\r\nHost: a\r\nHost: a\r\n\r\n", 400),
+        (b"GET /count HTTP/1.1\r\nHost: a b\r\n\r\n", 400),
+        (b"GET /count HTTP/1.1\r\nHost: a/\r\n\r\n", 400),
+        (b"GET /count HTTP/1.1\r\nHost:\r\n\r\n", 400),
+        (b"GET http://probe/count HTTP/1.1\r\nHost: probe\r\nConnection: close\r\n\r\n", 400),
+        (b"OPTIONS * HTTP/1.1\r\nHost: probe\r\nConnection: close\r\n\r\n", 400),
+        (b"CONNECT probe:80 HTTP/1.1\r\nHost: probe\r\n\r\n", 400),
+        (b"GET /count HTTP/2.0\r\nHost: probe\r\nConnection: close\r\n\r\n", 505),
+        (b"GET /count HTTP/0.9\r\nHost: probe\r\n\r\n", 505),
+        (b"BREW /count HTTP/1.1\r\nHost: probe\r\n\r\n", 501),
+        (b"junk\r\n\r\n", 501),
+        (b"GET /count HTTP/1.1\nHost: probe\n\n", 400),
+        (b"GET /count HTTP/1.1\r\nHost: probe\r\nA: b\r\n c\r\n\r\n", 400),
+        (b"GET /count HTTP/1.1\r\nHost: probe\r\nA : b\r\n\r\n", 400),
+        (b"GET /count HTTP/1.1\r\nHost: probe\r\nA: b\x00c\r\n\r\n", 400),
+        (b"POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nx", 400),
+        (b"POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n", 400),
+        (b"POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip\r\n\r\n", 501),
+        (b"POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: -1\r\n\r\n", 400),
+        (b"POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000000000\r\n\r\n", 413),
+        (b"GET /count HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n", 501),
+        (b"GET /" + b"a" * 17_000 + b" HTTP/1.1\r\nHost: a\r\n\r\n", 431),
+        (b"GET /count HTTP/1.1\r\nHost: a\r\nA: " + b"a" * 17_000 + b"\r\n\r\n", 431),
+        (b"GET /count HTTP/1.1\r\nHost: a\r\n" + b"A: b\r\n" * 100 + b"\r\n", 431),
+        (b"GET /count HTTP/1.1\r\nHost: a\r\nA: " + b"a" * 17_000, 431),
+    ],
+)  # fmt: skip
+def test_what_is_not_sound_is_refused_once_and_closed(door, octets: bytes, status: int) -> None:
+    answer = door.exchange(octets)
+    assert statuses(answer) == [status]
+    assert b"application/problem+json" in answer
+    assert b"connection: close" in answer
+    problem = json.loads(bodies(answer)[0])
+    assert problem["status"] == status
+    assert problem["detail"]
+    assert problem["trace_id"]
+
+
+def test_an_upgrade_that_is_no_websocket_is_ignored(door) -> None:
+    answer = door.exchange(
+        request("GET", "/count", "Connection: upgrade", "Upgrade: h2c", close=False)
+    )
+    assert statuses(answer) == [200]
+
+
+def test_http_1_0_is_answered_and_closed(door) -> None:
+    answer = door.exchange(b"GET /count HTTP/1.0\r\nHost: a\r\n\r\n")
+    assert statuses(answer) == [200]
+
+
+@pytest.mark.parametrize("chunked", [True, False])
+def test_a_body_over_the_limit_is_refused_without_being_read_in(door, chunked: bool) -> None:
+    key = door.platform.key(scopes=["probe:write"])
+    size = 100 << 20
+
+    async def pour() -> tuple[int, bytes]:
+        reader, writer = await asyncio.open_connection("127.0.0.1", door.port)
+        framing = "Transfer-Encoding: chunked" if chunked else f"Content-Length: {size}"
+        writer.write(request("POST", "/echo", f"X-API-Key: {key}",
+                             "Content-Type: application/json", framing))  # fmt: skip
+        piece = b"a" * 65_536
+        sent = 0
+        answer = asyncio.create_task(reader.read())
+        while sent < size and not answer.done():
+            writer.write(b"10000\r\n" + piece + b"\r\n" if chunked else piece)
+            await writer.drain()
+            sent += len(piece)
+        writer.close()
+        return sent, await answer
+
+    sent, answer = door.run(pour())
+    assert statuses(answer) == [413]
+    assert sent < size
+    assert ran(door) == 0
+
+
+def test_a_head_that_does_not_come_is_cut_with_408(door) -> None:
+    options = door.platform.platform.gateway
+    options.options = type(options.options)(head_timeout=0.1, body_timeout=0.1)
+    assert statuses(door.exchange(b"GET /count HTTP/1.1\r\nHo")) == [408]
+    key = door.platform.key(scopes=["probe:write"])
+    slow = request("POST", "/echo", f"X-API-Key: {key}", "Content-Length: 100") + b"{"
+    assert statuses(door.exchange(slow)) == [408]
+
+
+def test_a_client_that_leaves_is_noted_and_harms_nobody(door) -> None:
+    seen: list[int] = []
+    door.platform.platform.access._watch = lambda batch: seen.extend(one.status for one in batch)
+
+    async def leave() -> None:
+        _, writer = await asyncio.open_connection("127.0.0.1", door.port)
+        writer.write(request("GET", "/wait/50", close=False))
+        await writer.drain()
+        reset = struct.pack("ii", 1, 0)
+        writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, reset)
+        writer.transport.abort()
+
+    door.run(leave())
+    answer = door.exchange(request("GET", "/wait/100"))
+    assert statuses(answer) == [200]
+    door.platform.platform.access.flush()
+    assert sorted(seen) == [200, 499]
+
+
+def test_a_client_that_half_closes_gets_its_answer(door) -> None:
+    assert statuses(door.exchange(request("GET", "/wait/20", close=False), eof=True)) == [200]
+
+
+def test_a_drain_answers_what_was_asked_and_closes_what_idles(door) -> None:
+    async def drain() -> tuple[bytes, bytes]:
+        idle, idler = await asyncio.open_connection("127.0.0.1", door.port)
+        reader, writer = await asyncio.open_connection("127.0.0.1", door.port)
+        writer.write(request("GET", "/wait/50", close=False))
+        while not any(c.running for c in door.platform.platform.edge.connections):
+            await asyncio.sleep(0)
+        for connection in list(door.server.server_state.connections):
+            connection.shutdown()
+        answers = await reader.read(), await idle.read()
+        writer.close()
+        idler.close()
+        return answers
+
+    answered, idled = door.run(drain())
+    assert statuses(answered) == [200]
+    assert b"connection: close" in answered
+    assert idled == b""

@@ -1,0 +1,67 @@
+"""The route table finds what it was given, and nothing else."""
+
+import pytest
+
+from neurova_gateway.path import BadPath
+from neurova_gateway.routes import RouteTable
+
+TABLE = RouteTable(
+    [
+        ("GET", "/", "root"),
+        ("GET", "/bookings", "list"),
+        ("POST", "/bookings", "create"),
+        ("GET", "/bookings/{id}", "get"),
+        ("DELETE", "/bookings/{booking}", "cancel"),
+        ("GET", "/bookings/latest", "latest"),
+        ("GET", "/{kind}/{id}/notes", "notes"),
+        ("GET", "/bookings/{id}/notes/{note}", "note"),
+        ("HEAD", "/own", "own head"),
+        ("GET", "/own", "own get"),
+    ]
+)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "target", "params"),
+    [
+        ("GET", b"/", "root", {}),
+        ("GET", b"/bookings", "list", {}),
+        ("GET", b"/%62ookings", "list", {}),
+        ("HEAD", b"/bookings", "list", {}),
+        ("POST", b"/bookings", "create", {}),
+        ("GET", b"/bookings/7", "get", {"id": "7"}),
+        ("HEAD", b"/bookings/7", "get", {"id": "7"}),
+        ("DELETE", b"/bookings/7", "cancel", {"booking": "7"}),
+        ("GET", b"/bookings/latest", "latest", {}),
+        ("GET", b"/bookings/l%61test", "latest", {}),
+        ("GET", b"/rooms/7/notes", "notes", {"kind": "rooms", "id": "7"}),
+        ("GET", b"/bookings/7/notes", "notes", {"kind": "bookings", "id": "7"}),
+        ("GET", b"/bookings/7/notes/a%20b", "note", {"id": "7", "note": "a b"}),
+        ("HEAD", b"/own", "own head", {}),
+    ],
+)
+def test_a_route_is_found(method: str, path: bytes, target: str, params: dict[str, str]) -> None:
+    match = TABLE.find(method, path)
+    assert match.target == target
+    assert dict(match.params) == params
+
+
+@pytest.mark.parametrize("path", [b"/none", b"/bookings/", b"/bookings/7/", b"/BOOKINGS", b"/own/"])
+def test_what_is_not_there_is_not_found(path: bytes) -> None:
+    match = TABLE.find("GET", path)
+    assert match.target is None
+    assert match.allowed == ()
+
+
+def test_another_method_is_told_which_ones_there_are() -> None:
+    assert TABLE.find("PUT", b"/bookings").allowed == ("GET", "HEAD", "POST")
+    assert TABLE.find("POST", b"/bookings/7").allowed == ("DELETE", "GET", "HEAD")
+
+
+def test_a_literal_segment_that_leads_nowhere_does_not_hide_a_parameter() -> None:
+    assert TABLE.find("DELETE", b"/bookings/latest").target == "cancel"
+
+
+def test_a_path_with_two_spellings_is_refused() -> None:
+    with pytest.raises(BadPath):
+        TABLE.find("GET", b"/bookings//7")

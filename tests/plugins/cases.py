@@ -1,0 +1,135 @@
+"""What our two plugins answer: one table for both hosts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+AUTH = "neurova-auth"
+LIMIT = "neurova-rate-limit"
+
+TEST = {"environment": "test"}
+
+
+@dataclass
+class Case:
+    """Send `requests`; the last one's verdict has that status, and says `says`.
+
+    `fields` of a request may name keys as `{good}`; `headers` are found in the reply, `missing`
+    are not.
+    """
+
+    name: str
+    status: int
+    fields: list[tuple[str, str]] = field(default_factory=list)
+    says: str = ""
+    auth: dict[str, Any] | None = field(default_factory=dict)
+    limit: dict[str, Any] | None = None
+    before: list[list[tuple[str, str]]] = field(default_factory=list)
+    headers: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
+    client: str = "127.0.0.1"
+
+    def settings(self) -> list[tuple[str, dict[str, Any]]]:
+        """Return the plugins, the later one first: priority puts them right."""
+        chosen: list[tuple[str, dict[str, Any]]] = []
+        if self.limit is not None:
+            chosen.append((LIMIT, {"route": self.name, **self.limit}))
+        if self.auth is not None:
+            chosen.append((AUTH, TEST | self.auth))
+        return chosen
+
+
+KEY = [("X-API-Key", "{good}")]
+CHALLENGED = ("www-authenticate",)
+LEFT = ("ratelimit", "ratelimit-policy")
+PUBLIC = {"public": True}
+
+CASES = [
+    Case("key-passes", 200, KEY, missing=LEFT),
+    Case("bearer-passes", 200, [("Authorization", "Bearer {good}")]),
+    Case("scheme-in-any-case", 200, [("Authorization", "bEARER   {good} ")]),
+    Case("blanks-around-key", 200, [("X-API-Key", " {good}\t")]),
+    Case("scopes-held", 200, KEY, auth={"scopes": ["a:read", "a:write"]}),
+    Case("no-key", 401, says="X-API-Key", headers=CHALLENGED),
+    Case("key-in-query-alone", 401, [("Referer", "/?x-api-key={good}")], says="X-API-Key"),
+    Case("two-values", 400, [*KEY, ("X-API-Key", "{reader}")], says="more than one"),
+    Case("same-key-twice", 400, [*KEY, *KEY], says="more than one"),
+    Case("both-headers", 400, [*KEY, ("Authorization", "Bearer {good}")], says="more than one"),
+    Case("two-bearers", 400, [("Authorization", "Bearer {good}")] * 2, says="more than one"),
+    Case("key-and-basic", 400, [*KEY, ("Authorization", "Basic YTpi")], says="more than one"),
+    Case("basic-alone", 401, [("Authorization", "Basic YTpi")], says="Bearer"),
+    Case("empty-key", 401, [("X-API-Key", "")], says="mistyped", headers=CHALLENGED),
+    Case("junk-key", 401, [("X-API-Key", "nrv_test_junk")], says="mistyped"),
+    Case("typo", 401, [("X-API-Key", "{good}x")], says="mistyped"),
+    Case("joined-keys", 401, [("X-API-Key", "{good}, {reader}")], says="mistyped"),
+    Case("bad-byte", 401, [("X-API-Key", "{good}\udcff")], says="mistyped"),
+    Case("bad-byte-elsewhere", 200, [*KEY, ("X-Name", "caf\udce9")]),
+    Case("other-script", 401, [("X-API-Key", "ключ")], says="mistyped"),
+    Case("unknown-key", 401, [("X-API-Key", "{unknown}")], says="not known"),
+    Case("expired", 401, [("X-API-Key", "{expired}")], says="expired"),
+    Case("revoked", 401, [("X-API-Key", "{revoked}")], says="revoked"),
+    Case("live-key-where-test", 401, [("X-API-Key", "{live}")], says="only test keys"),
+    Case("test-key-where-live", 401, KEY, auth={"environment": "live"}, says="only live keys"),
+    Case(
+        "missing-scope",
+        403,
+        [("X-API-Key", "{reader}")],
+        auth={"scopes": ["a:read", "a:write", "b:read"]},
+        says="a:write, b:read",
+        headers=CHALLENGED,
+    ),
+    Case("outside-cidrs", 403, [("X-API-Key", "{bound}")], says="address"),
+    Case("inside-cidrs", 200, [("X-API-Key", "{bound}")], client="10.1.2.3"),
+    Case("inside-mapped", 200, [("X-API-Key", "{bound}")], client="::ffff:10.1.2.3"),
+    Case("inside-v6", 200, [("X-API-Key", "{bound}")], client="2001:db8::7"),
+    Case("no-address", 403, [("X-API-Key", "{bound}")], client="unix:"),
+    Case("public-without-key", 200, auth=PUBLIC),
+    Case("public-ignores-junk", 200, [("X-API-Key", "junk")], auth=PUBLIC),
+    Case("public-ignores-two", 200, [*KEY, *KEY], auth=PUBLIC),
+    Case("limit-left", 200, KEY, limit={"limit": "2/hour"}, before=[KEY], headers=LEFT),
+    Case(
+        "limit-used-up",
+        429,
+        KEY,
+        limit={"limit": "2/hour"},
+        before=[KEY, KEY],
+        says="used up",
+        headers=("retry-after", *LEFT),
+    ),
+    Case(
+        "limit-by-consumer", 200, KEY, limit={"limit": "1/hour"}, before=[[("X-API-Key", "{free}")]]
+    ),
+    Case("cost-counts", 429, KEY, limit={"limit": "5/hour", "cost": 3}, before=[KEY]),
+    Case("no-limit-anywhere", 200, [("X-API-Key", "{free}")], limit={}, missing=LEFT),
+    Case(
+        "key-limit",
+        429,
+        [("X-API-Key", "{limited}")],
+        limit={},
+        before=[[("X-API-Key", "{limited}")]] * 2,
+        headers=LEFT,
+    ),
+    Case(
+        "consumer-limit-over-keys",
+        429,
+        [("X-API-Key", "{shared-2}")],
+        limit={},
+        before=[[("X-API-Key", "{shared-1}")]] * 2 + [[("X-API-Key", "{shared-2}")]],
+    ),
+    Case(
+        "default-consumer-limit",
+        429,
+        [("X-API-Key", "{free}")],
+        limit={"consumer_limit": "1/day"},
+        before=[[("X-API-Key", "{free}")]],
+    ),
+    Case(
+        "quota", 429, [("X-API-Key", "{monthly}")], limit={}, before=[[("X-API-Key", "{monthly}")]]
+    ),
+    Case("public-by-address", 429, auth=PUBLIC, limit={"limit": "1/hour"}, before=[[]]),
+    Case("refused-is-not-counted", 401, limit={"limit": "1/hour"}, before=[[]], missing=LEFT),
+    # Where no plugin states a caller the guard refuses; the limit counts all the same.
+    Case("limit-alone-is-guarded", 503, auth=None, limit={"limit": "2/hour"}, headers=LEFT),
+    Case("limit-alone-counts", 429, auth=None, limit={"limit": "1/hour"}, before=[[]]),
+]

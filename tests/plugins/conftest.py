@@ -1,0 +1,128 @@
+"""The same plugins in both hosts: in process, and in real servers behind a double of Kong."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from neurova_gateway import backends
+from neurova_gateway.keys import key as keys
+from neurova_gateway.keys.base import KeyRecord
+from neurova_gateway.keys.ring import KeyRing
+from neurova_gateway.keys.sqlite import SqliteKeyStore
+from neurova_gateway.limits.table import Table
+
+from .embedded import Embedded
+from .kong_double import Kong, Server
+
+PLUGINS = Path(__file__).parents[2] / "plugins"
+PRIORITIES = {"neurova-auth": 1250, "neurova-rate-limit": 910}
+
+Settings = Sequence[tuple[str, dict[str, Any]]]
+KEYS: dict[str, tuple[str, dict[str, Any]]] = {
+    name: (keys.generate(record.get("environment", "test")), record)
+    for name, record in {
+        "good": {"scopes": frozenset(["a:read", "a:write"])},
+        "reader": {"scopes": frozenset(["a:read"])},
+        "expired": {"expires_at": 1000.0},
+        "revoked": {"revoked_at": 1000.0},
+        "live": {"environment": "live"},
+        "bound": {"cidrs": ("10.0.0.0/8", "2001:db8::/32")},
+        "limited": {"limits": "2/hour"},
+        "shared-1": {"consumer": "shared", "consumer_limits": "3/hour"},
+        "shared-2": {"consumer": "shared"},
+        "monthly": {"quota": 1},
+        "free": {"consumer": "free"},
+        "unknown": {},
+    }.items()
+}
+
+
+def stored(folder: Path) -> Path:
+    """Make a state folder whose store holds KEYS."""
+    folder.mkdir()
+    store = SqliteKeyStore(folder / "keys.db")
+    for name, (key, fields) in KEYS.items():
+        if name == "unknown":
+            continue
+        record = {"consumer": f"consumer-{name}", "environment": "test", "scopes": frozenset()}
+        record |= fields
+        store.add(
+            KeyRecord(f"id-{name}", created_at=time.time(), digest=keys.digest(key), **record)
+        )
+    store.close()
+    return folder
+
+
+@pytest.fixture(scope="session")
+def key() -> Callable[[str], str]:
+    """Give a key by its name in KEYS."""
+    return lambda name: KEYS[name][0]
+
+
+@pytest.fixture(scope="module")
+def embedded_state(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A state folder of the embedded host."""
+    folder = stored(tmp_path_factory.mktemp("embedded") / "state")
+    store, table = SqliteKeyStore(folder / "keys.db"), Table(folder / "limits.table")
+    backends.provide(str(folder), backends.Backends(KeyRing(store), table))
+    yield folder
+    backends.withdraw(str(folder))
+    table.close()
+    store.close()
+
+
+@pytest.fixture(scope="module")
+def embedded(embedded_state: Path) -> Callable[[Settings], Embedded]:
+    """Give the embedded host with plugins of ours."""
+    return lambda settings: Embedded(PLUGINS, settings, embedded_state)
+
+
+@pytest.fixture(scope="module")
+def kong_state(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A state folder of the plugin servers."""
+    return stored(tmp_path_factory.mktemp("kong") / "state")
+
+
+@pytest.fixture(scope="module")
+def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Server]]:
+    """Give the dedicated server of a plugin of ours, started when first asked for."""
+    prefix = tmp_path_factory.mktemp("prefix")
+    started: dict[str, Server] = {}
+
+    def server(name: str) -> Server:
+        if name not in started:
+            file = PLUGINS / f"{name.replace('-', '_')}.py"
+            started[name] = Server([str(file)], prefix, name)
+        return started[name]
+
+    yield server
+    for running in started.values():
+        running.kill()
+
+
+@pytest.fixture(scope="module")
+def kong(
+    servers: Callable[[str], Server], kong_state: Path
+) -> Iterator[Callable[[Settings], Kong]]:
+    """Give Kong with plugins of ours."""
+    made: list[Kong] = []
+
+    def build(settings: Settings) -> Kong:
+        made.append(
+            Kong(
+                [
+                    (PRIORITIES[name], name, {"state": str(kong_state), **config}, servers(name))
+                    for name, config in settings
+                ]
+            )
+        )
+        return made[-1]
+
+    yield build
+    for one in made:
+        one.close()

@@ -1,0 +1,258 @@
+"""Nothing that a plugin does wrong opens a door, in either host."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import uvloop
+
+from neurova.call import Call
+from neurova.reply import Reply
+from neurova_gateway.config import Plugin
+
+from .embedded import Embedded
+from .kong_double import Kong, Request, Server
+
+FAULTY = Path(__file__).with_name("faulty")
+NAME = "neurova-faulty"
+
+# What the plugin does: the status of the call.
+ENDS = {
+    "passes": 200,
+    "does_nothing": 503,
+    "makes_no_call": 503,
+    "returns_junk": 503,
+    "raises": 503,
+    "raises_at_once": 503,
+    "raises_after_stating": 503,
+    "raises_base": 503,
+    "leaves_process": 503,
+    "interrupts": 503,
+    "closes_generator": 503,
+    "recurses": 503,
+    "junk_status": 503,
+    "status_out_of_range": 503,
+    "junk_body": 503,
+    "junk_in_body": 503,
+    "junk_headers": 503,
+    "header_splits": 503,
+    "header_frames": 503,
+    "sets_junk_header": 503,
+    "sets_splitting_header": 503,
+    "shares_junk": 503,
+    "states_text": 503,
+    "states_true": 503,
+    "states_empty": 503,
+    "states_half": 503,
+    "states_numbers": 503,
+    "states_lists": 503,
+    "takes_back": 503,
+    "exits": 418,
+    "exits_plainly": 204,
+    "swallows_exit": 418,
+    "exits_twice": 418,
+    "raises_after_exit": 418,
+    "catches_exception": 418,
+    "states_after_exit": 418,
+}
+SLOW = ["sleeps", "sleeps_before_any_call", "waits_for_a_peer", "loops"]
+END = pytest.mark.parametrize(("end", "status"), ENDS.items(), ids=ENDS)
+
+
+def faulty(**config: str) -> Embedded:
+    return Embedded(FAULTY, [(NAME, config)], deadline=0.1)
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """The faulty plugin's own real server."""
+    running = Server([str(FAULTY / "neurova_faulty.py")], tmp_path_factory.mktemp("prefix"), "f")
+    yield running
+    running.kill()
+
+
+@pytest.fixture
+def behind(server: Server) -> Iterator[Callable[..., Kong]]:
+    """Give Kong with the faulty plugin."""
+    with contextlib.ExitStack() as stack:
+        yield lambda **config: stack.enter_context(
+            contextlib.closing(Kong([(1000, NAME, config, server)]))
+        )
+
+
+@END
+def test_embedded_end(end: str, status: int) -> None:
+    """Each fault is a 503 and the next call is fine; an exit stands, whatever follows it."""
+    host = faulty(access=end)
+    verdict = host.send(Request())
+    assert verdict.status == status
+    assert not any("nrv_test_secret" in line for line in host.lines)
+    assert "nrv_test_secret" not in str(verdict.body)
+    again = host.host.chain([Plugin(NAME, {"access": "passes"})])
+    assert again.access(Call("GET", b"/", b"", [], "")) is None
+
+
+@pytest.mark.server
+@END
+def test_kong_end(end: str, status: int, behind: Callable[..., Kong]) -> None:
+    """Each fault ends behind Kong as it does in process, and the next call is fine."""
+    gateway = behind(access=end)
+    verdict, within = gateway.send(Request()), faulty(access=end).send(Request())
+    assert verdict.status == within.status == status
+    assert verdict.nv == within.nv or status != 200
+    if status == 418 and end == "exits":
+        assert (verdict.body, verdict.headers) == (within.body, within.headers)
+        assert verdict.headers["x-a"] == "b"
+    assert gateway.errors == []  # every fault was answered: Kong neither waited nor guessed
+    assert behind(access="passes").send(Request()).status == 200
+
+
+@pytest.mark.parametrize("end", SLOW)
+def test_embedded_hang_is_cut(end: str) -> None:
+    """A phase that does not end is cut at its deadline; the next call is fine."""
+    host = faulty(access=end)
+    host.host.start()
+    try:
+        verdict = host.send(Request())
+        assert verdict.status == 503
+        assert host.host.faults == {NAME: 1}
+        assert "PhaseTimeout" in host.lines[0]
+        fine = Embedded(FAULTY, [(NAME, {})])
+        assert fine.send(Request()).status == 200
+    finally:
+        host.host.stop()
+
+
+@pytest.mark.parametrize("end", ["sleeps", "loops"])
+def test_hang_is_cut_in_uvloop(end: str) -> None:
+    """The cut works inside uvloop, which has signals of its own, and the loop goes on."""
+    host = faulty(access=end)
+
+    async def calls() -> list[int]:
+        host.host.start()
+        try:
+            first = host.send(Request()).status
+            await asyncio.sleep(0)
+            fine = faulty(access="passes").send(Request()).status
+            second = host.send(Request()).status
+            return [first, fine, second]
+        finally:
+            host.host.stop()
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        assert runner.run(calls()) == [503, 200, 503]
+
+
+@pytest.mark.server
+@pytest.mark.parametrize("end", SLOW)
+def test_kong_hang_is_answered(end: str, tmp_path: Path) -> None:
+    """The plugin server answers for a phase that hangs, within Kong's time-out; others go on."""
+    server = Server([str(FAULTY / "neurova_faulty.py")], tmp_path, "f")
+    try:
+        gateway = Kong([(1000, NAME, {"access": end}, server)])
+        fine = Kong([(1000, NAME, {}, server)])
+        assert gateway.send(Request()).status == 503
+        assert gateway.errors == []
+        assert fine.send(Request()).status == 200
+        gateway.close()
+        fine.close()
+    finally:
+        server.kill()
+
+
+@pytest.mark.server
+def test_kong_server_full_of_hangs_ends(tmp_path: Path) -> None:
+    """A server in which more than 64 phases hang ends itself; all their calls are refused."""
+    server = Server([str(FAULTY / "neurova_faulty.py")], tmp_path, "f")
+    gateways = [Kong([(1000, NAME, {"access": "sleeps_before_any_call"}, server)])]
+    gateways[0].send(Request())  # the instance is made
+    gateways += [
+        Kong([(1000, NAME, {"access": "sleeps_before_any_call"}, server)]) for _ in range(70)
+    ]
+    statuses: list[int] = []
+    threads = [
+        threading.Thread(target=lambda one=one: statuses.append(one.send(Request()).status))
+        for one in gateways
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert statuses == [503] * 71
+    assert server.ended() == 70
+    for gateway in gateways:
+        gateway.close()
+
+
+@pytest.mark.server
+def test_kong_runs_phases_at_once(behind: Callable[..., Kong]) -> None:
+    """Four phases that wait for each other before any PDK call pass: no lock serialises them."""
+    gateways = [behind(access="meets_others") for _ in range(4)]
+    statuses: list[int] = []
+    threads = [
+        threading.Thread(target=lambda one=one: statuses.append(one.send(Request()).status))
+        for one in gateways
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert statuses == [200] * 4
+
+
+@pytest.mark.server
+def test_kong_threads_are_used_again(server: Server, behind: Callable[..., Kong]) -> None:
+    """A hundred calls, half of them refused, leave no more threads than the first few."""
+    gateways = [behind(access="passes"), behind(access="swallows_exit")]
+    for gateway in gateways:
+        gateway.send(Request())
+    before = server.threads
+    for _ in range(50):
+        for gateway in gateways:
+            gateway.send(Request())
+    assert server.threads <= before + 1
+
+
+LOGGED = ["raises", "raises_base", "leaves_process", "exits", "sets_junk_header", "returns_junk"]
+
+
+@pytest.mark.parametrize("end", LOGGED)
+def test_fault_in_log_is_counted(end: str) -> None:
+    """A fault in the log phase leaves the reply as it was, and is counted."""
+    host = faulty(log=end)
+    call = Call("GET", b"/", b"", [], "")
+    assert host.chain.access(call) is None
+    reply = Reply(200, "told")
+    fields = list(call.reply_fields)
+    host.chain.log(call, reply)
+    assert (reply.status, reply.body, reply.fields) == (200, b"told", [])
+    assert call.reply_fields == fields
+    assert host.host.faults[NAME] == (end != "returns_junk")
+    assert host.chain.access(Call("GET", b"/", b"", [], "")) is None
+
+
+def test_hang_in_log_is_cut() -> None:
+    """A log phase that does not end is cut as well."""
+    host = faulty(log="sleeps")
+    host.host.start()
+    try:
+        host.chain.log(Call("GET", b"/", b"", [], ""), Reply())
+    finally:
+        host.host.stop()
+    assert host.host.faults == {NAME: 1}
+
+
+@pytest.mark.server
+@pytest.mark.parametrize("end", ["raises", "leaves_process"])
+def test_kong_fault_in_log(end: str, behind: Callable[..., Kong]) -> None:
+    """Behind Kong a fault in log is over at once; the next call is fine."""
+    gateway: Any = behind(log=end)
+    gateway.send(Request(), phase="log")
+    assert gateway.errors == []
+    assert gateway.send(Request()).status == 200

@@ -1,0 +1,191 @@
+"""Our two plugins answer the same in both hosts."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from neurova.caller import Caller
+from neurova_gateway.identity import HEADER, Identity, load_key
+
+from .cases import AUTH, CASES, KEY, LIMIT, TEST, Case
+from .kong_double import Kong, Request, Verdict, counted
+
+ALL = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+Build = Callable[[Any], Any]
+IDENTITY = HEADER.lower()
+
+
+def ask(host: Any, case: Case, key: Callable[[str], str]) -> Verdict:
+    def request(fields: list[tuple[str, str]]) -> Request:
+        named = re.compile(r"\{([a-z0-9-]+)\}")
+        written = [(name, named.sub(lambda m: key(m[1]), value)) for name, value in fields]
+        return Request("POST", "/a/b?c=%20d", written, case.client)
+
+    for fields in case.before:
+        host.send(request(fields))
+    verdict: Verdict = host.send(request(case.fields))
+    return verdict
+
+
+def holds(case: Case, verdict: Verdict, key: Callable[[str], str]) -> None:
+    assert verdict.status == case.status, verdict
+    assert set(case.headers) <= set(verdict.headers)
+    assert not set(case.missing) & set(verdict.headers)
+    if case.status == 200:
+        assert verdict.nv["environment"] == "test"
+    else:
+        assert case.says in verdict.body.get("detail", "")
+    if case.auth is not None and case.status != 200:
+        assert verdict.headers["content-type"] == "application/problem+json"
+        assert verdict.body["status"] == case.status
+        assert key("good") not in json.dumps([verdict.body, verdict.headers])
+
+
+@ALL
+def test_embedded_answers(case: Case, embedded: Build, key: Callable[[str], str]) -> None:
+    """Every case has its verdict in the embedded gateway."""
+    holds(case, ask(embedded(case.settings()), case, key), key)
+
+
+@pytest.mark.server
+@ALL
+def test_kong_answers_the_same(
+    case: Case, embedded: Build, kong: Build, key: Callable[[str], str]
+) -> None:
+    """Every case has its verdict behind Kong, to the byte of every header."""
+    # Other routes than the embedded run's: the limits of both begin untouched.
+    settings = [
+        (name, {**config, "route": f"{case.name}-again"} if name == LIMIT else config)
+        for name, config in case.settings()
+    ]
+    behind = ask(kong(settings), case, key)
+    holds(case, behind, key)
+    within = ask(embedded(settings), case, key)
+    if case.name not in BOUND_ELSEWHERE:
+        assert compared(behind, case) == compared(within, case)
+
+
+# The embedded run of these has used their keys' limits already.
+BOUND_ELSEWHERE = {"key-limit", "consumer-limit-over-keys", "quota"}
+
+
+def compared(verdict: Verdict, case: Case) -> dict[str, Any]:
+    headers = {
+        name: re.sub(r";t=\d+", "", value) if name == "ratelimit" else value
+        for name, value in verdict.headers.items()
+        if name != "retry-after"
+    }
+    # The guard is each gateway's own; what it says is not the plugins'.
+    guarded = verdict.status == 503
+    return {
+        "status": verdict.status,
+        "body": None if guarded else json.loads(re.sub(r"in \d+ s", "", json.dumps(verdict.body))),
+        "headers": {name: headers[name] for name in headers if not guarded or "rate" in name},
+        "upstream": verdict.upstream,
+        "nv": verdict.nv,
+    }
+
+
+@pytest.mark.server
+def test_fewest_pdk_calls(kong: Build, key: Callable[[str], str], tmp_path: Any) -> None:
+    """A passing call costs five PDK calls in auth and two in the limiter, a refusal one more."""
+    identity = tmp_path / "identity.key"
+    settings = [
+        (AUTH, {**TEST, "identity_key": str(identity)}),
+        (LIMIT, {"route": "counted", "limit": "1/hour"}),
+    ]
+    gateway = kong(settings)
+    request = Request(fields=[("X-API-Key", key("good"))])
+    assert counted(gateway.send(request)) == {
+        "kong.request.get_headers": 1,
+        "kong.nginx.get_var": 1,
+        "kong.client.authenticate": 1,
+        "kong.service.request.set_headers": 1,
+        "kong.ctx.shared.set": 1,
+        "kong.ctx.shared.get": 1,
+        "kong.response.set_headers": 1,
+    }
+    assert gateway.send(request).calls[5:] == ["kong.ctx.shared.get", "kong.response.exit"]
+    refused = gateway.send(Request())
+    assert refused.calls == ["kong.request.get_headers", "kong.response.exit"]
+    alone = kong([(LIMIT, {"route": "free"})]).send(Request())
+    assert alone.calls == ["kong.ctx.shared.get", "kong.response.exit"][:1]
+
+
+def signs(host: Any, fields: list[tuple[str, str]], identity: Any) -> Caller:
+    sent = [(HEADER, "forged"), *fields]
+    verdict = host.send(Request("POST", "/a/%C3%A9?b=\udcff", sent))
+    assert verdict.status == 200
+    (value,) = verdict.upstream[IDENTITY]
+    signer = Identity(load_key(identity), "test")
+    return signer.verify("POST", b"/a/%C3%A9?b=\xff", value.encode(), time.time())
+
+
+@pytest.mark.parametrize("public", [False, True])
+def test_embedded_signs(
+    public: bool, embedded: Build, key: Callable[[str], str], tmp_path: Any
+) -> None:
+    """With a secret the plugin signs who calls, in place of what the client sent."""
+    identity = tmp_path / "identity.key"
+    settings = [(AUTH, {**TEST, "public": public, "identity_key": str(identity)})]
+    caller = signs(embedded(settings), [("X-API-Key", key("good"))], identity)
+    assert caller.anonymous is public
+    assert caller.may("a:read") is not public
+
+
+@pytest.mark.server
+@pytest.mark.parametrize("public", [False, True])
+def test_kong_signs(public: bool, kong: Build, key: Callable[[str], str], tmp_path: Any) -> None:
+    """Behind Kong the runtime gets one signed identity; a public route's says nobody."""
+    identity = tmp_path / "identity.key"
+    settings = [(AUTH, {**TEST, "public": public, "identity_key": str(identity)})]
+    caller = signs(kong(settings), [("X-API-Key", key("good"))], identity)
+    assert caller.anonymous is public
+    assert len(caller.request_id) == 32
+
+
+def test_forged_identity_is_dropped(embedded: Build, key: Callable[[str], str]) -> None:
+    """Without a secret what the client sent under the identity's name does not go on."""
+    fields = [("X-API-Key", key("good")), (HEADER, "forged"), ("X-Other", "stays")]
+    upstream = embedded([(AUTH, TEST)]).send(Request(fields=fields)).upstream
+    assert IDENTITY not in upstream
+    assert upstream["x-other"] == ["stays"]
+
+
+def test_consumer_headers(embedded: Build, key: Callable[[str], str]) -> None:
+    """An upstream that is not ours may be told the consumer, and is never told a forged one."""
+    host = embedded([(AUTH, {**TEST, "consumer_headers": True})])
+    forged = ("X-Consumer-Username", "root")
+    known = host.send(Request(fields=[("X-API-Key", key("good")), forged])).upstream
+    assert known["x-consumer-username"] == ["consumer-good"]
+    public = embedded([(AUTH, {**TEST, "public": True, "consumer_headers": True})])
+    assert public.send(Request(fields=[forged])).upstream["x-consumer-username"] == [""]
+
+
+@pytest.mark.server
+def test_killed_server(servers: Build, kong: Build, key: Callable[[str], str]) -> None:
+    """While a plugin server is dead everything is refused; started anew it serves as before."""
+    gateway: Kong = kong([(AUTH, TEST)])
+    request = Request(fields=[("X-API-Key", key("good"))])
+    assert gateway.send(request).status == 200
+    server = servers(AUTH)
+    before = set(server.instances.values())
+    server.kill()
+    assert gateway.send(request).status == 503
+    assert gateway.send(request).status == 503
+    server.start()
+    assert gateway.send(request).status == 200
+    # Ids of before name nothing now, so no route can run another's config.
+    assert len(set(server.instances.values()) - before) == 1
+
+
+def test_key_cases_are_of_use() -> None:
+    """Every case has a name of its own, since limits are counted by it."""
+    assert len({case.name for case in CASES}) == len(CASES)
+    assert KEY
