@@ -1,0 +1,1 @@
+"""The composition root: settings, the assembled platform, the command line."""

@@ -1,0 +1,28 @@
+"""The files that travel with the platform: the gateway's plugins and the templates of `new`.
+
+From a wheel the plugins lie in `_assets/plugins`; in an editable install they are the checkout's.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from neurova.errors import ConfigError
+
+_PACKAGE = Path(__file__).resolve().parent
+
+
+def plugins() -> Path:
+    """Return the folder of the packaged plugins. Raises ConfigError when it is missing."""
+    for folder in (_PACKAGE / "_assets" / "plugins", _PACKAGE.parents[1] / "plugins"):
+        if any(folder.glob("neurova_*.py")):
+            return folder
+    raise ConfigError(
+        f"the packaged plugins are missing beside {_PACKAGE}: install neurova again, "
+        "or name your own folder in [gateway] plugins"
+    )
+
+
+def template(name: str) -> str:
+    """Return the text of one template of `neurova new`, by its path below `templates/`."""
+    return (_PACKAGE / "templates" / name).read_text("utf-8")

@@ -1,0 +1,122 @@
+"""One call to a running platform, by the standard library alone."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import re
+import ssl
+import string
+import time
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+from urllib.parse import quote, urlsplit
+
+from neurova.errors import Unavailable
+
+# What http.client itself would refuse is escaped; all else goes out as it was typed.
+_AS_TYPED = string.printable.translate({ord(space): None for space in string.whitespace})
+_ITEM = re.compile(r'\s*"((?:[^"\\]|\\.)*)"((?:\s*;\s*[a-z*][a-z0-9_.*-]*=[^;,]*)*)\s*')
+_LOOPBACK = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - never listened on
+
+
+class Limit(NamedTuple):
+    """What is left of one limit: `remaining` of `limit` calls; all of it again in `reset` s."""
+
+    name: str
+    remaining: int
+    reset: int
+    limit: int
+    seconds: int
+
+
+class Answer(NamedTuple):
+    """A reply as it came, and the milliseconds from connecting to its last byte."""
+
+    status: int
+    reason: str
+    headers: dict[str, str]
+    body: bytes
+    ms: float
+
+    def decoded(self) -> Any:
+        """Return the body as JSON if it is, else as text."""
+        if "json" in self.headers.get("content-type", ""):
+            try:
+                return json.loads(self.body)
+            except ValueError:
+                pass
+        return self.body.decode("utf-8", "replace")
+
+    def limits(self) -> list[Limit]:
+        """Return what the RateLimit fields say, in their order."""
+        policies = _items(self.headers.get("ratelimit-policy", ""))
+        found = []
+        for name, left in _items(self.headers.get("ratelimit", "")).items():
+            policy = policies.get(name, {})
+            found.append(
+                Limit(
+                    name, left.get("r", 0), left.get("t", 0), policy.get("q", 0), policy.get("w", 0)
+                )
+            )
+        return found
+
+
+def address(host: str, port: int, *, tls: bool) -> str:
+    """Return the URL under which this machine reaches a gateway that listens there."""
+    host = _LOOPBACK.get(host, host)
+    name = f"[{host}]" if ":" in host else host
+    return f"{'https' if tls else 'http'}://{name}:{port}"
+
+
+def send(
+    base: str,
+    method: str,
+    path: str,
+    headers: Mapping[str, str],
+    body: bytes | None,
+    *,
+    trusted: str = "",
+    timeout: float = 60.0,
+) -> Answer:
+    """Send one request to the platform at the URL `base` and return its answer.
+
+    `trusted`: a certificate file to believe with https. `timeout` in seconds bounds each wait.
+    Raises Unavailable when nobody answers there.
+    """
+    url = urlsplit(base)
+    connection: http.client.HTTPConnection
+    if url.scheme == "https":
+        context = ssl.create_default_context(cafile=trusted or None)
+        connection = http.client.HTTPSConnection(
+            url.hostname or "", url.port, timeout=timeout, context=context
+        )
+    else:
+        connection = http.client.HTTPConnection(url.hostname or "", url.port, timeout=timeout)
+    started = time.perf_counter()
+    try:
+        connection.request(method, quote(path, safe=_AS_TYPED), body, dict(headers))
+        reply = connection.getresponse()
+        content = reply.read()
+    except (OSError, http.client.HTTPException) as error:
+        raise Unavailable(
+            f"{base}: no answer ({error or type(error).__name__}): start the platform "
+            "with `neurova dev`, or say where it listens with --port"
+        ) from None
+    finally:
+        connection.close()
+    fields = {name.lower(): value for name, value in reply.getheaders()}
+    return Answer(
+        reply.status, reply.reason, fields, content, (time.perf_counter() - started) * 1000
+    )
+
+
+def _items(field: str) -> dict[str, dict[str, int]]:
+    """Return the items of a structured field (RFC 9651): name to its whole-number parameters."""
+    found = {}
+    for match in _ITEM.finditer(field):
+        pairs = (part.strip().partition("=") for part in match[2].split(";") if part.strip())
+        found[match[1]] = {
+            name: int(value) for name, _, value in pairs if value.strip().isdecimal()
+        }
+    return found

@@ -1,0 +1,206 @@
+"""Whether all that the platform needs is there: one check a thing, each with its fix."""
+
+from __future__ import annotations
+
+import shutil
+import stat
+import sys
+from collections.abc import Callable, Iterator
+from importlib import metadata
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from neurova.errors import NeurovaError
+
+from . import private
+from .cli import OLDEST
+from .settings import Settings, load
+
+Verdict = Literal["ok", "warn", "fail"]
+SCARCE = 256 << 20  # bytes free below which a warning is due: a log, a WAL and a table fit
+EMPTY = 16 << 20
+
+
+class Finding(msgspec.Struct, frozen=True):
+    """State what was looked at, how it is, and the fix ("" when none is needed)."""
+
+    check: str
+    verdict: Verdict
+    says: str
+    fix: str = ""
+
+
+Check = Callable[[Settings], Iterator[Finding]]
+
+
+def examine(start: Path | None = None) -> Iterator[Finding]:
+    """Yield what every check finds for the project that `start` (the working folder) lies in."""
+    yield python()
+    yield packages()
+    try:
+        settings = load(start)
+    except NeurovaError as error:
+        yield Finding("settings", "fail", str(error))
+        return
+    said = f"{settings.root / 'neurova.toml'}: {len(settings.origins)} keys set"
+    yield Finding("settings", "ok", said)
+    for name, check in CHECKS.items():
+        try:
+            yield from check(settings)
+        except NeurovaError as error:
+            yield Finding(name, "fail", str(error))
+
+
+def python() -> Finding:
+    """Check the version of Python."""
+    said = ".".join(str(part) for part in sys.version_info[:3])
+    if sys.version_info < OLDEST:
+        return Finding("python", "fail", said, "install Python 3.11 or newer")
+    return Finding("python", "ok", said)
+
+
+def packages() -> Finding:
+    """Check that what neurova asks for is installed."""
+    missing = []
+    for requirement in metadata.requires("neurova") or ():
+        wanted, _, marker = requirement.partition(";")
+        if "extra" in marker or ("win32" in marker and sys.platform == "win32"):
+            continue
+        name = wanted.split(">")[0].split("=")[0].split("<")[0].strip()
+        try:
+            metadata.version(name)
+        except metadata.PackageNotFoundError:
+            missing.append(name)
+    if missing:
+        return Finding("packages", "fail", f"missing: {', '.join(missing)}", "pip install neurova")
+    return Finding("packages", "ok", f"neurova {metadata.version('neurova')}")
+
+
+def state_folder(settings: Settings) -> Iterator[Finding]:
+    """Check that the state folder, and in it what opens doors, are their owner's alone."""
+    folder = settings.state
+    if not folder.exists():
+        yield Finding("state", "ok", f"{folder}: not made yet, the first start makes it")
+        return
+    wrong = []
+    if stat.S_IMODE(folder.stat().st_mode) & 0o077:
+        wrong.append(
+            Finding("state", "fail", f"{folder}: others may enter it", f"chmod 700 {folder}")
+        )
+    for file in sorted([*folder.glob("*.key"), *folder.glob("keys.db*")]):
+        if stat.S_IMODE(file.stat().st_mode) & 0o077:
+            wrong.append(
+                Finding("state", "fail", f"{file}: others may read it", f"chmod 600 {file}")
+            )
+    yield from wrong or [Finding("state", "ok", f"{folder}: its owner's alone")]
+
+
+def disk(settings: Settings) -> Iterator[Finding]:
+    """Check that there is room to write."""
+    folder = settings.state if settings.state.exists() else settings.root
+    free = shutil.disk_usage(folder).free
+    said = f"{free >> 20} MiB free for {folder}"
+    verdict: Verdict = "ok" if free >= SCARCE else "warn" if free >= EMPTY else "fail"
+    yield Finding("disk", verdict, said, "" if verdict == "ok" else "make room")
+
+
+def keys(settings: Settings) -> Iterator[Finding]:
+    """Check that the key store can be read."""
+    from neurova_gateway.keys.sqlite import SqliteKeyStore
+
+    file = settings.state / "keys.db"
+    if not file.exists():
+        yield Finding("keys", "ok", "no key store yet, the first key makes it")
+        return
+    store = SqliteKeyStore(file)
+    try:
+        yield Finding("keys", "ok", f"{file}: {len(store.records())} keys")
+    finally:
+        store.close()
+
+
+def limits(settings: Settings) -> Iterator[Finding]:
+    """Check that the table of rate limits can be used."""
+    from neurova_gateway.limits.table import Table
+
+    file = settings.state / "limits.table"
+    if not file.exists():
+        yield Finding("limits", "ok", "no table of limits yet, the first start makes it")
+        return
+    Table(file).close()
+    yield Finding("limits", "ok", f"{file}: {file.stat().st_size >> 10} KiB")
+
+
+def functions(settings: Settings) -> Iterator[Finding]:
+    """Check that every function can be served."""
+    from . import inventory
+
+    found = inventory.functions(settings)
+    yield Finding("functions", "ok", f"{len(found)} in {settings.functions}")
+
+
+def plugins(settings: Settings) -> Iterator[Finding]:
+    """Check that the plugins load and that those every route needs are among them."""
+    from neurova_gateway.plugin_loader import load as load_plugins
+    from neurova_gateway.plugin_loader import named
+
+    loaded = load_plugins(settings.plugins)
+    for name in ("neurova-auth", "neurova-rate-limit"):
+        named(loaded, name)
+    yield Finding("plugins", "ok", f"{', '.join(loaded)} in {settings.plugins}")
+
+
+def databases(settings: Settings) -> Iterator[Finding]:
+    """Check that each service's database can be read and is up to date."""
+    from neurova.database import migrations
+    from neurova.loader import discover
+
+    from .state import revisions
+
+    for service in discover(settings.functions):
+        folder, file = revisions(settings, service), settings.database(service)
+        if not folder.is_dir() and not file.exists():
+            continue
+        try:
+            pending = migrations.status(file, folder).pending
+        except NeurovaError as error:
+            yield Finding(f"database {service}", "fail", str(error))
+            continue
+        if pending:
+            said = f"{file}: behind by {', '.join(pending)}"
+            fix = f"neurova db upgrade {service}; neurova dev does so by itself"
+            yield Finding(f"database {service}", "warn", said, fix)
+        else:
+            yield Finding(f"database {service}", "ok", f"{file}: up to date")
+
+
+def port(settings: Settings) -> Iterator[Finding]:
+    """Check that the gateway's port is free, or taken by this very project."""
+    from .serve import bind
+
+    running = private.read(settings.state / "address")
+    where = f"{settings.gateway.host} port {settings.gateway.port}"
+    try:
+        bind(settings.gateway.host, settings.gateway.port).close()
+    except NeurovaError as error:
+        if running and running.endswith(f":{settings.gateway.port}"):
+            yield Finding("port", "ok", f"{where}: this project's `neurova dev` listens there")
+        else:
+            yield Finding("port", "fail", str(error))
+        return
+    yield Finding("port", "ok", f"{where}: free")
+
+
+CHECKS: dict[str, Check] = {
+    "state": state_folder,
+    "disk": disk,
+    "keys": keys,
+    "limits": limits,
+    "plugins": plugins,
+    "functions": functions,
+    "databases": databases,
+    "port": port,
+}
+"""What is checked of a project, in this order."""

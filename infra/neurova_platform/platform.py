@@ -1,0 +1,177 @@
+"""The composition root: everything is chosen, put together, started and stopped here."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AsyncExitStack, suppress
+from typing import Literal
+
+from neurova.loader import Function, Service, check_routes, discover, load_service
+
+from neurova.call import Call
+from neurova.caller import Caller
+from neurova.database.base import Database
+from neurova.errors import LoadError, Unavailable
+from neurova.problem import problem
+from neurova.reply import Reply
+from neurova_gateway import backends
+from neurova_gateway.access import AccessLog, Record
+from neurova_gateway.asgi import AsgiDoor
+from neurova_gateway.backends import Backends
+from neurova_gateway.edge import Edge
+from neurova_gateway.gateway import Gateway
+from neurova_gateway.identity import HEADER, Identity, IdentityError, load_key
+from neurova_gateway.keys.ring import KeyRing
+from neurova_gateway.keys.sqlite import SqliteKeyStore
+from neurova_gateway.limits.table import Table
+from neurova_gateway.plugin_host import PluginHost
+from neurova_gateway.render import render
+
+from . import state
+from .settings import Settings
+
+Environment = Literal["live", "test"]
+KEEPING = 5.0  # seconds between two times that the use of keys is written down
+
+
+class Platform:
+    """Serve the functions of a project; two doors lead in: `edge.protocol` and `asgi`.
+
+    `environment` says whose keys are taken. `migrate` brings databases up to date at the start,
+    otherwise one that is behind is a StateError. `watch` sees each batch of access records.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        environment: Environment,
+        migrate: bool = False,
+        watch: Callable[[list[Record]], None] | None = None,
+        given: Backends | None = None,
+    ) -> None:
+        self.settings = settings
+        self.environment = environment
+        self.services: dict[str, Service] = {}
+        self._migrate = migrate
+        self._given = given
+        self._databases: dict[str, Database] = {}
+        self._stack = AsyncExitStack()
+        self.access = AccessLog(settings.state / "logs" / "access.jsonl", watch=watch)
+        self.host = PluginHost(settings.plugins, deadline=settings.gateway.phase_deadline)
+        verify = self._verifier() if settings.gateway.behind else None
+        self.gateway = Gateway(settings.gateway, self.host, self.access, verify)
+        self.edge = Edge(self.gateway)
+        self.asgi = AsgiDoor(self.gateway, self.start, self.stop)
+
+    def functions(self) -> Iterator[Function]:
+        """Yield all functions that are served."""
+        for name in sorted(self.services):
+            yield from self.services[name].functions
+
+    async def start(self) -> None:
+        """Open state, load the functions, begin; what was begun is undone when a step fails."""
+        try:
+            state.prepare(self.settings.state)
+            self._open_backends()
+            self._stack.push_async_callback(self._close_databases)
+            self.load()
+            self.host.start()
+            self._stack.callback(self.host.stop)
+            self.access.start()
+            self._stack.callback(self.access.stop)
+            self.edge.start()
+            self._stack.callback(self.edge.stop)
+        except BaseException:
+            await self._stack.aclose()
+            raise
+
+    async def stop(self) -> None:
+        """End what was begun, in reverse."""
+        await self._stack.aclose()
+
+    def load(self) -> None:
+        """Load every service and serve them."""
+        root = self.settings.functions
+        if not root.is_dir():
+            raise LoadError(
+                f"{root}: the folder of functions is missing: make it, "
+                "or say where it is by [project] functions in neurova.toml"
+            )
+        self.serve({name: self.load_service(name) for name in discover(root)})
+
+    def load_service(self, name: str) -> Service:
+        """Import a fresh generation of one service; it is not served yet."""
+        if self._migrate:
+            state.migrate(self.settings, name)
+        else:
+            state.require_migrated(self.settings, name)
+        return load_service(self.settings.functions, name, lambda: self._database(name))
+
+    def serve(self, services: dict[str, Service]) -> None:
+        """Serve these services, all or, when two of their routes are one, none."""
+        functions = [function for service in services.values() for function in service.functions]
+        check_routes(functions)
+        config = render(
+            functions,
+            self.settings.gateway,
+            environment=self.environment,
+            state=self.settings.state,
+        )
+        self.gateway.use(config, {function.name: function for function in functions})
+        self.services = services
+
+    def _open_backends(self) -> None:
+        if self.settings.gateway.behind:
+            return  # keys and limits are Kong's plugins' there
+        folder = self.settings.state
+        opened = self._given
+        if opened is None:
+            store = SqliteKeyStore(folder / "keys.db")
+            self._stack.callback(store.close)
+            table = Table(folder / "limits.table")
+            self._stack.callback(table.close)
+            opened = Backends(KeyRing(store), table)
+        backends.provide(str(folder), opened)
+        self._stack.callback(backends.withdraw, str(folder))
+        keeper = asyncio.create_task(_keep(opened.keys))
+        self._stack.callback(keeper.cancel)
+
+    def _database(self, service: str) -> Database:
+        found = self._databases.get(service)
+        if found is None:
+            from neurova.database.sqlite import SqliteDatabase
+
+            found = self._databases[service] = SqliteDatabase(self.settings.database(service))
+        return found
+
+    async def _close_databases(self) -> None:
+        for database in self._databases.values():
+            await database.close()
+        self._databases.clear()
+
+    def _verifier(self) -> Callable[[Call], Caller | Reply]:
+        key = load_key(state.prepare(self.settings.state) / "identity.key")
+        identity = Identity(key, self.environment)
+        name = HEADER.lower().encode()
+
+        def verify(call: Call) -> Caller | Reply:
+            value = call.heads.pop(name, b"")
+            call.fields = [field for field in call.fields if field[0] != name]
+            target = call.raw_path + (b"?" + call.query if call.query else b"")
+            try:
+                return identity.verify(call.method, target, value, time.time())
+            except IdentityError as error:
+                return problem(call, 401, f"only the gateway may call here: {error}")
+
+        return verify
+
+
+async def _keep(keys: KeyRing) -> None:
+    """Write down every few seconds which keys were used."""
+    while True:
+        await asyncio.sleep(KEEPING)
+        with suppress(Unavailable):  # it is told again at the next round
+            await asyncio.to_thread(keys.flush)

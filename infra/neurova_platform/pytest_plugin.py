@@ -1,0 +1,35 @@
+"""The `platform` fixture: the whole platform in a test's own process, with state of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from .testing import TestPlatform
+
+
+@pytest.fixture(scope="session")
+def neurova_databases(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder of databases that were migrated once, for tests to copy."""
+    return tmp_path_factory.mktemp("neurova-databases")
+
+
+@pytest.fixture
+def neurova_project(request: pytest.FixtureRequest) -> Path:
+    """Return the folder of the project under test; override it to test another."""
+    return Path(request.path).parent
+
+
+@pytest.fixture
+def platform(
+    neurova_project: Path, neurova_databases: Path, tmp_path: Path
+) -> Iterator[TestPlatform]:
+    """Run the project that the test lies in: call it, move its clock."""
+    from .testing import TestPlatform
+
+    with TestPlatform(neurova_project, tmp_path / ".neurova", neurova_databases) as running:
+        yield running

@@ -1,0 +1,130 @@
+"""A platform on a port, until it is told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import signal
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import AsyncExitStack, contextmanager
+from functools import partial
+from typing import Any
+
+import uvicorn
+
+from neurova.errors import ConfigError
+from neurova_gateway.access import Record
+from neurova_gateway.protocol import GatewayProtocol
+
+from .platform import Environment, Platform
+from .settings import Settings
+
+
+class _Server(uvicorn.Server):
+    """uvicorn's server, that tells when it is `ready` and takes a signal as an end like any."""
+
+    def __init__(self, config: uvicorn.Config, ready: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._ready = ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Listen, then say so."""
+        await super().startup(sockets)
+        self._ready()
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Stop on SIGINT and SIGTERM; a second SIGINT does not wait for calls in flight."""
+        handlers = {
+            number: signal.signal(number, self.handle_exit)
+            for number in (signal.SIGINT, signal.SIGTERM)
+        }
+        try:
+            yield
+        finally:
+            for number, handler in handlers.items():
+                signal.signal(number, handler)
+
+
+async def serve(
+    settings: Settings,
+    *,
+    environment: Environment,
+    migrate: bool = False,
+    ready: Callable[[Platform, str], None] = lambda platform, url: None,
+    on_calls: Callable[[list[Record]], None] | None = None,
+    on_reload: Callable[[str, Exception | None, float], None] | None = None,
+) -> None:
+    """Serve a project until SIGINT or SIGTERM, then let calls in flight finish.
+
+    `ready` is told the platform and its base URL once it answers; `on_calls` each batch of access
+    records, on a thread. `on_reload` makes services reload when a file is saved, and is told the
+    service, the fault or None, and the seconds it took. Raises NeurovaError when it cannot start.
+    """
+    listener = bind(settings.gateway.host, settings.gateway.port)
+    with listener:
+        platform = Platform(settings, environment=environment, migrate=migrate, watch=on_calls)
+        await platform.start()
+        try:
+            url = address(settings, listener.getsockname()[1])
+            server = _Server(_config(settings, platform), partial(ready, platform, url))
+            async with AsyncExitStack() as stack:
+                if on_reload is not None:
+                    from .reload import watch
+
+                    watcher = asyncio.create_task(watch(platform, on_reload))
+                    stack.callback(watcher.cancel)
+                    await asyncio.sleep(0)  # it watches before anybody is told to save a file
+                await server.serve(sockets=[listener])
+        finally:
+            await platform.stop()
+
+
+def run(settings: Settings, **options: Any) -> None:
+    """Serve a project on an event loop of its own; `options` as `serve` takes them."""
+    import uvloop
+
+    uvloop.run(serve(settings, **options))
+
+
+def address(settings: Settings, port: int) -> str:
+    """Return the base URL that reaches the gateway from this machine."""
+    host = settings.gateway.host
+    reached = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, host)  # noqa: S104 - compared, not bound
+    if ":" in reached and not reached.startswith("["):
+        reached = f"[{reached}]"
+    return f"http{'s' if settings.gateway.tls_cert else ''}://{reached}:{port}"
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """Return a listening socket. Raises ConfigError when the address cannot be had."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=2048)
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            why = "is in use: stop what listens there, or take another by --port"
+        elif error.errno == errno.EACCES:
+            why = "may not be taken by this user: take one above 1023 by --port"
+        else:
+            why = f"cannot be had ({error.strerror or error}): mend gateway.host"
+        raise ConfigError(f"{host} port {port} {why}") from None
+
+
+def _config(settings: Settings, platform: Platform) -> uvicorn.Config:
+    gateway = settings.gateway
+    return uvicorn.Config(
+        platform.asgi,
+        http=partial(GatewayProtocol, platform.edge),  # type: ignore[arg-type]  # a class, once called
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        proxy_headers=False,
+        date_header=False,
+        server_header=False,
+        ssl_certfile=gateway.tls_cert or None,
+        ssl_keyfile=gateway.tls_key or None,
+        timeout_graceful_shutdown=int(settings.runtime.drain),
+    )

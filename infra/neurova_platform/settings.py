@@ -1,0 +1,283 @@
+"""What neurova.toml, the environment and the command line say, as frozen objects.
+
+neurova.toml is read here and nowhere else. Default, neurova.toml, `NEUROVA_<SECTION>_<KEY>`, flag:
+what comes later wins.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import tomllib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from neurova.errors import ConfigError
+from neurova_gateway.settings import FilePath, Gateway, Seconds
+from neurova_gateway.settings import faults as gateway_faults
+
+from . import assets
+from .fields import Field, convert, line_of, nearest, nearest_variable, secret, table
+
+FILE = "neurova.toml"
+RESERVED = ("NEUROVA_KEY",)
+"""Variables that set nothing: the key that `neurova call` sends."""
+RESERVED_PREFIXES = ("NEUROVA_TEST_",)
+_SERVICE = re.compile(r"[a-z][a-z0-9_]{0,62}")
+_SERVICE_VARIABLE = re.compile(r"NEUROVA_SERVICES_([A-Z0-9_]+)_DATABASE")
+
+
+class Project(msgspec.Struct, frozen=True):
+    """Name the project and its folders; `name` "" is the name of the project's folder."""
+
+    name: str = ""
+    functions: FilePath = "functions"
+    state: FilePath = ".neurova"
+
+
+class Runtime(msgspec.Struct, frozen=True):
+    """Bound the seconds that calls in flight have to finish when the platform stops."""
+
+    drain: Seconds = 30.0
+
+
+class Service(msgspec.Struct, frozen=True):
+    """Say where a service keeps its state; `database` "" is `<name>.db` in the state folder."""
+
+    database: FilePath = ""
+
+
+class Sections(msgspec.Struct, frozen=True):
+    """List the sections of neurova.toml whose keys are fixed."""
+
+    project: Project = Project()
+    gateway: Gateway = Gateway()
+    runtime: Runtime = Runtime()
+
+
+class Settings(msgspec.Struct, frozen=True):
+    """Hold everything that was said, checked; paths are absolute.
+
+    `origins`: dotted key to where its value comes from; keys left at their default are not in it.
+    """
+
+    root: Path
+    project: Project
+    gateway: Gateway
+    runtime: Runtime
+    services: dict[str, Service]
+    origins: dict[str, str]
+
+    @property
+    def functions(self) -> Path:
+        """Return the folder of the services."""
+        return Path(self.project.functions)
+
+    @property
+    def state(self) -> Path:
+        """Return the folder that holds keys, limits and databases."""
+        return Path(self.project.state)
+
+    @property
+    def plugins(self) -> Path:
+        """Return the folder of the gateway's plugins."""
+        return Path(self.gateway.plugins) if self.gateway.plugins else assets.plugins()
+
+    def database(self, service: str) -> Path:
+        """Return the database file of a service."""
+        named = self.services.get(service, Service()).database
+        return Path(named) if named else self.state / f"{service}.db"
+
+
+class Value(msgspec.Struct, frozen=True):
+    """One setting in force and where it comes from."""
+
+    key: str
+    value: Any
+    origin: str
+
+
+FIELDS = {field.key: field for field in table(Sections)}
+
+
+def find(start: Path) -> Path:
+    """Return the neurova.toml of `start` or of the nearest folder above it.
+
+    Raises ConfigError when there is none.
+    """
+    for folder in (start, *start.parents):
+        if (folder / FILE).is_file():
+            return folder / FILE
+    raise ConfigError(
+        f"no {FILE} in {start} or in a folder above it: go into a project, "
+        "or make one with `neurova new project NAME`"
+    )
+
+
+def load(
+    start: Path | None = None,
+    *,
+    environ: Mapping[str, str] | None = None,
+    flags: Mapping[str, Any] | None = None,
+) -> Settings:
+    """Return the settings of the project that `start` (default: the working folder) lies in.
+
+    `flags`: dotted key to value, None for a flag that was not given. Raises ConfigError that lists
+    every fault: where it is, its dotted key and the fix.
+    """
+    file = find((start or Path.cwd()).resolve())
+    values: dict[str, Any] = {}
+    origins: dict[str, str] = {}
+    wrong: list[str] = []
+    sources = (
+        _from_file(file, wrong),
+        _from_environment(os.environ if environ is None else environ, wrong),
+        ((key, value, "flag") for key, value in (flags or {}).items() if value is not None),
+    )
+    for source in sources:
+        for key, value, origin in source:
+            try:
+                values[key] = convert(field_of(key), value, text=origin.startswith("environment"))
+                origins[key] = origin
+            except ValueError as error:
+                wrong.append(f"{origin}: {key} {error}")
+    if wrong:
+        raise ConfigError("\n".join(wrong))
+    settings = _assemble(file.parent, values, origins)
+    wrong = [f"{_place(settings, key)}: {key} {what}" for key, what in _faults(settings)]
+    if wrong:
+        raise ConfigError("\n".join(wrong))
+    return settings
+
+
+def field_of(key: str) -> Field:
+    """Return the field of a known dotted key."""
+    if key.startswith("services."):
+        return Field(key, FilePath, "")
+    return FIELDS[key]
+
+
+def effective(settings: Settings) -> list[Value]:
+    """Return every setting in force, in the order of docs/configuration.md."""
+    keys = [*FIELDS, *sorted(f"services.{name}.database" for name in settings.services)]
+    found = []
+    for key in keys:
+        value: Any = settings
+        for part in key.split("."):
+            value = value[part] if isinstance(value, dict) else getattr(value, part)
+        found.append(Value(key, value, settings.origins.get(key, "default")))
+    return found
+
+
+def _from_file(file: Path, wrong: list[str]) -> Iterator[tuple[str, Any, str]]:
+    try:
+        text = file.read_text("utf-8")
+        document = tomllib.loads(text)
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ConfigError(f"{file}: cannot be read as TOML: {error}") from None
+    for key, value in _leaves(document):
+        line = line_of(text, key)
+        origin = f"{FILE}:{line}" if line else FILE
+        if secret(key, value):
+            wrong.append(
+                f"{origin}: {key} looks like a secret: none may stand in {FILE}, "
+                "as it is copied and committed; take it out and make a new one"
+            )
+        elif key in FIELDS or _service_key(key):
+            yield key, value, origin
+        elif not (value == {} and _section(key)):
+            wrong.append(f"{origin}: {key} is unknown: {_suggest(key)}")
+
+
+def _leaves(document: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for name, value in document.items():
+        if isinstance(value, dict) and value and prefix + name not in FIELDS:
+            yield from _leaves(value, prefix + name + ".")
+        else:
+            yield prefix + name, value
+
+
+def _section(key: str) -> bool:
+    return key.startswith("services") or any(known.startswith(key + ".") for known in FIELDS)
+
+
+def _service_key(key: str) -> bool:
+    parts = key.split(".")
+    named = len(parts) == 3 and parts[0] == "services" and parts[2] == "database"
+    return named and _SERVICE.fullmatch(parts[1]) is not None
+
+
+def _suggest(key: str) -> str:
+    known = list(FIELDS)
+    if key.startswith("services."):
+        known = [f"services.{key.split('.')[1].lower()}.database"]
+    below = [name.rpartition(".")[2] for name in FIELDS if name.rpartition(".")[0] == key]
+    if below:
+        return f"it is a section, write [{key}] with {', '.join(below)}"
+    meant = nearest(key, known)
+    if meant:
+        return f"did you mean {meant}?"
+    section = key.rpartition(".")[0]
+    inside = [name for name in FIELDS if name.rpartition(".")[0] == section]
+    if inside:
+        return f"[{section}] has {', '.join(name.rpartition('.')[2] for name in inside)}"
+    return "the sections are project, gateway, gateway.cors, runtime, services.<name>"
+
+
+def _from_environment(
+    environ: Mapping[str, str], wrong: list[str]
+) -> Iterator[tuple[str, Any, str]]:
+    variables = {field.variable: key for key, field in FIELDS.items()}
+    for name in sorted(environ):
+        if not name.startswith("NEUROVA_"):
+            continue
+        if name in RESERVED or name.startswith(RESERVED_PREFIXES):
+            continue
+        service = _SERVICE_VARIABLE.fullmatch(name)
+        if name in variables:
+            yield variables[name], environ[name], f"environment {name}"
+        elif service:
+            yield f"services.{service[1].lower()}.database", environ[name], f"environment {name}"
+        else:
+            meant = nearest_variable(name, variables)
+            hint = f"did you mean {meant}?" if meant else "unset it; docs/configuration.md has all"
+            wrong.append(f"environment {name}: is no setting: {hint}")
+
+
+def _assemble(root: Path, values: dict[str, Any], origins: dict[str, str]) -> Settings:
+    tree: dict[str, Any] = {}
+    for key in {**FIELDS, **values}:
+        field = field_of(key)
+        value = values.get(key, field.default)
+        if field.unit == "path" and value and "://" not in value:
+            value = str(root / Path(value).expanduser())
+        *sections, name = key.split(".")
+        branch = tree
+        for section in sections:
+            branch = branch.setdefault(section, {})
+        branch[name] = value
+    tree["project"]["name"] = tree["project"]["name"] or root.name
+    sections = msgspec.convert(tree, Sections)
+    services = msgspec.convert(tree.get("services", {}), dict[str, Service])
+    return Settings(root, sections.project, sections.gateway, sections.runtime, services, origins)
+
+
+def _place(settings: Settings, key: str) -> str:
+    return settings.origins.get(key, FILE)
+
+
+def _faults(settings: Settings) -> Iterator[tuple[str, str]]:
+    for key, what in gateway_faults(settings.gateway):
+        yield f"gateway.{key}", what
+    for name in ("tls_cert", "tls_key"):
+        path = getattr(settings.gateway, name)
+        if path and not Path(path).is_file():
+            yield f"gateway.{name}", f"names {path}, which is no file: mend the path"
+    if settings.gateway.plugins and not settings.plugins.is_dir():
+        yield "gateway.plugins", f"names {settings.plugins}, which is no folder: mend the path"
+    for name, service in settings.services.items():
+        if "://" in service.database:
+            yield f"services.{name}.database", "is a URL: give the path of an SQLite file"

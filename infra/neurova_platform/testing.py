@@ -1,0 +1,219 @@
+"""A platform that a test calls: whole, in process, its state in a folder, its clock movable."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Self
+from urllib.parse import quote
+
+import msgspec
+
+from neurova_gateway.backends import Backends
+from neurova_gateway.keys.issuer import create
+from neurova_gateway.keys.ring import KeyRing
+from neurova_gateway.keys.sqlite import SqliteKeyStore
+from neurova_gateway.limits.table import Table
+
+from . import settings, state
+from .platform import Platform
+
+SECOND = 1_000_000_000
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """A reply: `headers` by lower-case name."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+    def json(self) -> Any:
+        """Return the body, read as JSON."""
+        return msgspec.json.decode(self.body)
+
+    @property
+    def text(self) -> str:
+        """Return the body as text."""
+        return self.body.decode()
+
+
+class Clock:
+    """The time that keys and limits go by: the real one, moved on by `advance`."""
+
+    def __init__(self) -> None:
+        self._ahead = 0.0
+
+    def advance(self, seconds: float) -> None:
+        """Move the clock on; it never goes back."""
+        if seconds < 0:
+            raise ValueError("the clock only goes forward: give seconds above 0")
+        self._ahead += seconds
+
+    def time(self) -> float:
+        """Return Unix seconds."""
+        return time.time() + self._ahead
+
+    def monotonic(self) -> float:
+        """Return seconds that never go back."""
+        return time.monotonic() + self._ahead
+
+    def nanoseconds(self) -> int:
+        """Return nanoseconds that never go back."""
+        return time.monotonic_ns() + int(self._ahead * SECOND)
+
+
+class TestPlatform:
+    """Call a project's functions as clients do; `clock` moves the time of keys and limits.
+
+    Without `key=` a call is made by a key with exactly the `scopes` named; without both, by nobody.
+    """
+
+    __test__ = False
+
+    def __init__(self, project: Path, folder: Path, databases: Path) -> None:
+        self.settings = settings.load(project, environ={}, flags={"project.state": str(folder)})
+        self.clock = Clock()
+        state.prepare(folder)
+        self._databases = databases
+        self._keys: dict[tuple[str, frozenset[str]], str] = {}
+        self._store = SqliteKeyStore(folder / "keys.db")
+        self._table = Table(folder / "limits.table", clock=self.clock.nanoseconds)
+        ring = KeyRing(self._store, self.clock.monotonic, self.clock.time)
+        self._given = Backends(ring, self._table, self.clock.time)
+        self._runner = asyncio.Runner()
+        self.platform = Platform(self.settings, environment="test", migrate=True, given=self._given)
+
+    def __enter__(self) -> Self:
+        self._borrow()
+        self._runner.run(self.platform.start())
+        self._lend()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._runner.run(self.platform.stop())
+        self._runner.close()
+        self._table.close()
+        self._store.close()
+
+    def key(self, consumer: str = "tester", scopes: Iterable[str] = (), **rights: Any) -> str:
+        """Return a new key; `rights` as `neurova_gateway.keys.issuer.create` takes them."""
+        return create(self._store, consumer, "test", scopes, now=self.clock.time(), **rights).key
+
+    def call(
+        self,
+        method: str,
+        path: str,
+        *,
+        json: Any = msgspec.UNSET,
+        body: bytes = b"",
+        headers: Mapping[str, str] | None = None,
+        key: str | None = None,
+        consumer: str = "tester",
+        scopes: Sequence[str] | None = None,
+    ) -> Answer:
+        """Make one call and return its answer."""
+        return self._runner.run(
+            self.acall(
+                method, path, json=json, body=body, headers=headers, key=key,
+                consumer=consumer, scopes=scopes,
+            )
+        )  # fmt: skip
+
+    def together(self, calls: Iterable[Any]) -> list[Answer]:
+        """Make many `acall`s at the same time and return their answers in order."""
+
+        async def all_of_them() -> list[Answer]:
+            return list(await asyncio.gather(*calls))
+
+        return self._runner.run(all_of_them())
+
+    async def acall(
+        self,
+        method: str,
+        path: str,
+        *,
+        json: Any = msgspec.UNSET,
+        body: bytes = b"",
+        headers: Mapping[str, str] | None = None,
+        key: str | None = None,
+        consumer: str = "tester",
+        scopes: Sequence[str] | None = None,
+    ) -> Answer:
+        """Make one call, on the platform's own loop: see `together`."""
+        fields = {name.lower(): value for name, value in (headers or {}).items()}
+        fields.setdefault("host", "test")
+        if json is not msgspec.UNSET:
+            body = msgspec.json.encode(json)
+            fields.setdefault("content-type", "application/json")
+        if key is None and scopes is not None:
+            key = self._kept(consumer, frozenset(scopes))
+        if key is not None:
+            fields["x-api-key"] = key
+        return await _answer(self.platform.asgi, method, path, fields, body)
+
+    def get(self, path: str, **options: Any) -> Answer:
+        """GET a path; options as `call`."""
+        return self.call("GET", path, **options)
+
+    def post(self, path: str, **options: Any) -> Answer:
+        """POST to a path; options as `call`."""
+        return self.call("POST", path, **options)
+
+    def put(self, path: str, **options: Any) -> Answer:
+        """PUT to a path; options as `call`."""
+        return self.call("PUT", path, **options)
+
+    def patch(self, path: str, **options: Any) -> Answer:
+        """PATCH a path; options as `call`."""
+        return self.call("PATCH", path, **options)
+
+    def delete(self, path: str, **options: Any) -> Answer:
+        """DELETE a path; options as `call`."""
+        return self.call("DELETE", path, **options)
+
+    def _kept(self, consumer: str, scopes: frozenset[str]) -> str:
+        found = self._keys.get((consumer, scopes))
+        if found is None:
+            found = self._keys[consumer, scopes] = self.key(consumer, scopes)
+        return found
+
+    def _borrow(self) -> None:
+        """Begin with the databases that an earlier test has had migrated."""
+        for file in self._databases.glob("*.db"):
+            shutil.copy(file, self.settings.state / file.name)
+
+    def _lend(self) -> None:
+        for service in self.platform.services:
+            file = self.settings.database(service)
+            if file.exists() and not (self._databases / file.name).exists():
+                shutil.copy(file, self._databases / file.name)
+
+
+async def _answer(app: Any, method: str, path: str, fields: dict[str, str], body: bytes) -> Answer:
+    target, _, query = path.partition("?")
+    scope = {
+        "type": "http",
+        "method": method,
+        "path": target,
+        "raw_path": quote(target, safe="/%!$&'()*+,;=:@").encode(),
+        "query_string": quote(query, safe="%=&+!$'()*,;:@/?").encode(),
+        "headers": [(name.encode(), value.encode("latin-1")) for name, value in fields.items()],
+        "client": ("127.0.0.1", 0),
+        "http_version": "1.1",
+        "scheme": "http",
+    }
+    sent: list[dict[str, Any]] = []
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    async def send(message: dict[str, Any]) -> None:
+        sent.append(message)
+
+    await app(scope, receive, send)
+    headers = {name.decode(): value.decode("latin-1") for name, value in sent[0]["headers"]}
+    return Answer(sent[0]["status"], headers, b"".join(part.get("body", b"") for part in sent[1:]))

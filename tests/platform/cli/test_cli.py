@@ -1,0 +1,196 @@
+"""The command line as a whole: its table, its cost, its exit codes, its page."""
+
+from __future__ import annotations
+
+import ast
+import json
+import os
+import pty
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import click
+import pytest
+
+from neurova_platform import cli as package
+from neurova_platform.cli import COMMANDS, main
+from neurova_platform.cli.group import EXIT_CODES, root
+
+PAGE = Path(__file__).parents[3] / "docs" / "cli.md"
+HEAVY = {
+    "alembic",
+    "anyio",
+    "asyncio",
+    "httptools",
+    "jsonschema_rs",
+    "loguru",
+    "msgspec",
+    "neurova",
+    "neurova_gateway",
+    "rich",
+    "sqlalchemy",
+    "starlette",
+    "uvicorn",
+    "uvloop",
+    "watchfiles",
+}
+
+
+def commands(group: click.Group, path: str = "neurova") -> Iterator[tuple[str, click.Command]]:
+    """Yield every command that does something, with its words."""
+    with click.Context(group) as context:
+        for name in group.list_commands(context):
+            command = group.get_command(context, name)
+            assert command is not None
+            if isinstance(command, click.Group):
+                yield from commands(command, f"{path} {name}")
+            else:
+                yield f"{path} {name}", command
+
+
+def test_each_command_says_in_the_table_what_it_says_of_itself() -> None:
+    with click.Context(root) as context:
+        for name, (_, line) in COMMANDS.items():
+            command = root.get_command(context, name)
+            assert command is not None
+            assert (command.name, (command.help or "").split("\n")[0]) == (name, line)
+
+
+def test_each_command_is_documented() -> None:
+    page = PAGE.read_text()
+    assert [words for words, _ in commands(root) if words not in page] == []
+
+
+def test_each_option_of_a_command_is_documented() -> None:
+    page = PAGE.read_text()
+    missing = [
+        f"{words} {option.opts[-1]}"
+        for words, command in commands(root)
+        for option in command.params
+        if isinstance(option, click.Option) and option.opts[-1] not in page
+    ]
+    assert missing == []
+
+
+def test_each_exit_code_is_documented() -> None:
+    page = PAGE.read_text()
+    assert all(f"| {code} |" in page for code in {0, 1, 2, 130, *EXIT_CODES.values()})
+
+
+def test_each_command_prints_json_when_asked() -> None:
+    without = [
+        words
+        for words, command in commands(root)
+        if not any("--json" in option.opts for option in command.params)
+    ]
+    assert without == []
+
+
+@pytest.mark.server
+def test_help_imports_nothing_heavy() -> None:
+    """`neurova --help` stays under its 120 ms of CPU by importing click and its own table only."""
+    source = (
+        "import sys; before = set(sys.modules); sys.argv = ['neurova', '--help']\n"
+        "from neurova_platform.cli import main; code = main()\n"
+        "print(code, *sorted({name.partition('.')[0] for name in sys.modules} - before), "
+        "file=sys.stderr)"
+    )
+    ran = subprocess.run([sys.executable, "-c", source], capture_output=True, text=True)
+    code, *imported = ran.stderr.split()
+    assert code == "0"
+    assert "explain" in ran.stdout
+    assert HEAVY.intersection(imported) == set()
+
+
+def test_a_misspelt_command_is_answered_with_the_nearest(cli: Callable[..., object]) -> None:
+    result = cli("confg")
+    assert result.exit_code == 2
+    assert "did you mean config?" in result.stderr
+
+
+def test_an_error_is_one_message_without_a_traceback(
+    cli: Callable[..., object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    result = cli("config")
+    assert result.exit_code == 3
+    assert result.stdout == ""
+    assert result.stderr.startswith("neurova: no neurova.toml in ")
+    assert "Traceback" not in result.stderr
+
+
+def test_an_error_with_json_is_json(
+    cli: Callable[..., object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    result = cli("config", "--json")
+    assert result.exit_code == 3
+    assert json.loads(result.stdout)["error"] == "ConfigError"
+
+
+def test_an_old_python_is_told_in_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The way in parses on any Python 3.7 and newer, so that the line can be said."""
+    ast.parse(Path(package.__file__).read_text(), feature_version=(3, 7))
+    monkeypatch.setattr(sys, "version_info", (3, 10, 4, "final", 0))
+    assert main() == 1
+    assert capsys.readouterr().err == (
+        "neurova needs Python 3.11 or newer, this is 3.10.4: install a newer one\n"
+    )
+
+
+def test_ctrl_c_ends_silently_with_130(
+    cli: Callable[..., object], project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from neurova_platform import settings
+
+    def interrupted() -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(settings, "load", interrupted)
+    result = cli("config")
+    assert (result.exit_code, result.output) == (130, "")
+
+
+@pytest.mark.server
+def test_the_process_ends_with_the_documented_codes(
+    shell: Callable[..., subprocess.CompletedProcess[str]], project: Path
+) -> None:
+    assert shell("version").returncode == 0
+    assert shell("explain", "GET", "/nowhere").returncode == 1
+    assert shell("--nonsense").returncode == 2
+    (project / "functions" / "hello" / "hello.py").write_text("x = (\n")
+    assert shell("functions").returncode == 4
+    assert shell("call", "GET", "/", "--key-file", "nowhere").returncode == 5
+    (project / "neurova.toml").write_text("[gateway]\nprt = 1\n")
+    assert shell("functions").returncode == 3
+
+
+@pytest.mark.server
+def test_a_reader_that_has_left_is_no_error(
+    shell: Callable[..., subprocess.CompletedProcess[str]], project: Path
+) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    ran = shell("functions", stdout=writing)
+    os.close(writing)
+    assert (ran.returncode, ran.stderr) == (0, "")
+
+
+@pytest.mark.server
+def test_a_terminal_gets_headings_and_a_pipe_gets_cells(
+    shell: Callable[..., subprocess.CompletedProcess[str]], project: Path, environ: dict[str, str]
+) -> None:
+    cells = "GET\t/hello/{name}\thello.hello\thello:read\t60/minute\tfunctions/hello/hello.py:"
+    assert shell("functions").stdout.startswith(cells)
+    terminal, end = pty.openpty()
+    ran = shell("functions", stdout=end, env=environ | {"COLUMNS": "200", "TERM": "xterm"})
+    os.close(end)
+    shown = os.read(terminal, 65_536).decode()
+    os.close(terminal)
+    assert ran.returncode == 0
+    assert "who may call" in shown
+    assert "\t" not in shown

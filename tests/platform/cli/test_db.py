@@ -1,0 +1,51 @@
+"""neurova db."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+DOMAIN = '''"""What a hotel speaks of."""
+
+from sqlalchemy import Column, Integer, MetaData, String, Table
+
+metadata = MetaData()
+rooms = Table("rooms", metadata, Column("id", Integer, primary_key=True), Column("kind", String))
+'''
+
+
+def test_a_table_goes_from_domain_to_database(cli: Callable[..., Any], project: Path) -> None:
+    cli("new", "service", "hotel")
+    (project / "functions" / "hotel" / "domain.py").write_text(DOMAIN)
+    made = json.loads(cli("db", "revision", "hotel", "-m", "Add rooms", "--json").stdout)
+    assert "create_table" in Path(made["file"]).read_text()
+    behind = cli("db", "status")
+    assert behind.exit_code == 1
+    assert behind.stdout == "hotel\t-\t0001\tbehind by 0001: neurova db upgrade\n"
+    assert json.loads(cli("db", "upgrade", "--json").stdout) == {"hotel": ["0001"]}
+    level = cli("db", "status", "hotel", "--json")
+    assert level.exit_code == 0
+    (state,) = json.loads(level.stdout)
+    assert (state["current"], state["pending"]) == ("0001", [])
+    assert cli("db", "upgrade", "hotel").stdout == "hotel: up to date\n"
+
+
+def test_an_empty_revision_is_left_to_be_filled_in(cli: Callable[..., Any], project: Path) -> None:
+    made = json.loads(cli("db", "revision", "hello", "-m", "By hand", "--empty", "--json").stdout)
+    assert made["file"].endswith("functions/hello/migrations/0001_by_hand.py")
+
+
+def test_an_unknown_service_is_answered_with_those_there_are(
+    cli: Callable[..., Any], project: Path
+) -> None:
+    for words in (("status", "helo"), ("upgrade", "helo"), ("revision", "helo", "-m", "x")):
+        result = cli("db", *words)
+        assert result.exit_code == 1
+        assert "there are hello" in result.stderr
+
+
+def test_without_migrations_there_is_nothing_to_do(cli: Callable[..., Any], project: Path) -> None:
+    assert cli("db", "status").exit_code == 0
+    assert json.loads(cli("db", "upgrade", "--json").stdout) == {}

@@ -1,0 +1,34 @@
+"""neurova functions."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+
+def test_each_function_is_a_line(cli: Callable[..., object], project: Path) -> None:
+    (line,) = cli("functions").stdout.splitlines()
+    assert line.split("\t")[:5] == [
+        "GET",
+        "/hello/{name}",
+        "hello.hello",
+        "hello:read",
+        "60/minute",
+    ]
+
+
+def test_json_holds_what_the_decorator_said(cli: Callable[..., object], project: Path) -> None:
+    (row,) = json.loads(cli("functions", "--json").stdout)
+    assert row["scopes"] == ["hello:read"]
+    assert row["file"] == "functions/hello/hello.py"
+    assert (row["public"], row["timeout"]) == (False, 30.0)
+
+
+def test_a_mistake_in_a_file_is_told_with_its_line(
+    cli: Callable[..., object], project: Path
+) -> None:
+    (project / "functions" / "hello" / "bad.py").write_text("x = 1\ny = (\n")
+    result = cli("functions")
+    assert result.exit_code == 4
+    assert "functions/hello/bad.py:2" in result.stderr

@@ -1,0 +1,91 @@
+"""neurova keys."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from neurova_gateway.keys.key import environment
+
+
+def created(cli: Callable[..., Any], *words: str) -> dict[str, Any]:
+    result = cli("keys", "create", "--consumer", "acme", *words, "--json")
+    assert result.exit_code == 0, result.output
+    found: dict[str, Any] = json.loads(result.stdout)
+    return found
+
+
+def listed(cli: Callable[..., Any], *words: str) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = json.loads(cli("keys", "list", *words, "--json").stdout)
+    return found
+
+
+def test_a_key_alone_goes_to_standard_output(cli: Callable[..., Any], project: Path) -> None:
+    result = cli("keys", "create", "--consumer", "acme", "--expires", "30d")
+    assert environment(result.stdout.removesuffix("\n")) == "live"
+    assert "of acme until 2" in result.stderr
+
+
+def test_every_right_reaches_the_store(cli: Callable[..., Any], project: Path) -> None:
+    words = "--scope a:read --scope a:write --env test --expires 1h --limits 5/minute "
+    words += "--consumer-limits 9/minute --quota 7 --cidr 10.0.0.0/8 --name n"
+    made = created(cli, *words.split())
+    assert environment(made["key"]) == "test"
+    (record,) = listed(cli)
+    assert record["scopes"] == ["a:read", "a:write"]
+    assert record["expires_at"] - record["created_at"] == pytest.approx(3600)
+    assert (record["limits"], record["consumer_limits"]) == ("5/minute", "9/minute")
+    assert (record["quota"], record["cidrs"], record["name"]) == (7, ["10.0.0.0/8"], "n")
+
+
+def test_neither_key_nor_digest_is_ever_listed(cli: Callable[..., Any], project: Path) -> None:
+    made = created(cli)
+    for shown in (cli("keys", "list").stdout, cli("keys", "list", "--json").stdout):
+        assert made["key_id"] in shown
+        assert made["key"] not in shown
+        assert "digest" not in shown
+
+
+def test_a_revoked_key_is_listed_only_when_asked_for(
+    cli: Callable[..., Any], project: Path
+) -> None:
+    made = created(cli)
+    assert cli("keys", "revoke", made["key_id"]).exit_code == 0
+    assert listed(cli) == []
+    assert [record["key_id"] for record in listed(cli, "--all")] == [made["key_id"]]
+    assert "revoked 2" in cli("keys", "list", "--all").stdout
+
+
+def test_a_rotated_key_lives_until_the_overlap_ends(cli: Callable[..., Any], project: Path) -> None:
+    made = created(cli, "--scope", "a:read")
+    fresh = json.loads(cli("keys", "rotate", made["key_id"], "--json").stdout)
+    assert fresh["scopes"] == ["a:read"]
+    old, new = listed(cli)
+    assert old["revoked_at"] - new["created_at"] == pytest.approx(3600)
+    cli("keys", "rotate", fresh["key_id"], "--overlap", "0s")
+    assert fresh["key_id"] not in [record["key_id"] for record in listed(cli)]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("revoke", "key_none"),
+        ("rotate", "key_none"),
+        ("create", "--consumer", "a", "--scope", "A B"),
+        ("create", "--consumer", " "),
+        ("create", "--consumer", "a", "--limits", "5/eon"),
+        ("create", "--consumer", "a", "--consumer-limits", "5/eon"),
+        ("create", "--consumer", "a", "--cidr", "10.0.0.1/8"),
+    ],
+)
+def test_what_cannot_be_is_refused_with_1_and_makes_no_key(
+    cli: Callable[..., Any], project: Path, words: tuple[str, ...]
+) -> None:
+    result = cli("keys", *words)
+    assert result.exit_code == 1
+    assert result.stderr.startswith("neurova: ")
+    assert listed(cli, "--all") == []

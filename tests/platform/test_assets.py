@@ -1,0 +1,45 @@
+"""Assets: found in an editable install and from the wheel."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from neurova_platform import assets
+
+ROOT = Path(__file__).parents[2]
+TELL = """
+import sys
+sys.path.insert(0, sys.argv[1])
+from neurova_platform import assets, scaffold
+print(assets.plugins())
+print(len(scaffold.project("demo")))
+"""
+
+
+def test_in_a_checkout_the_plugins_are_its_own() -> None:
+    assert assets.plugins() == ROOT / "plugins"
+    assert (assets.plugins() / "neurova_auth.py").is_file()
+
+
+def test_a_template_is_read_by_its_path() -> None:
+    assert 'name = "$name"' in assets.template("project/neurova.toml.tmpl")
+
+
+@pytest.mark.server
+def test_the_wheel_carries_plugins_and_templates(tmp_path: Path) -> None:
+    built = ["-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)]
+    subprocess.run([sys.executable, *built], cwd=ROOT, check=True, capture_output=True)
+    (wheel,) = tmp_path.glob("*.whl")
+    site = tmp_path / "site"
+    zipfile.ZipFile(wheel).extractall(site)
+    told = subprocess.run(
+        [sys.executable, "-I", "-c", TELL, str(site)], capture_output=True, text=True, check=True
+    )
+    plugins, templates = told.stdout.splitlines()
+    assert Path(plugins) == site / "neurova_platform" / "_assets" / "plugins"
+    assert templates == "6"
