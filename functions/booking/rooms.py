@@ -1,0 +1,25 @@
+"""Tell which rooms the house has."""
+
+from msgspec import Struct
+
+from neurova import Tx, get
+
+from .domain import PRICES, RoomType, rooms
+
+
+class Rooms(Struct):
+    """Count the rooms of one type; `rate` is their price a night, in cents."""
+
+    type: RoomType
+    count: int
+    rate: int
+
+
+_by_type = rooms.select().order_by(rooms.c.type)
+
+
+@get("/rooms", scopes=["booking:read"])
+async def list_rooms(tx: Tx) -> list[Rooms]:
+    """List the room types with how many there are and what they cost."""
+    found = (await tx.execute(_by_type)).mappings()
+    return [Rooms(row["type"], row["count"], PRICES[row["type"]]) for row in found]
