@@ -1,0 +1,18 @@
+"""All figures, one after the other: `python -m bench`, `python -m bench --quick`."""
+
+from __future__ import annotations
+
+from . import p1, p2, p3, p4, p5, p11, p14, summary
+
+FIGURES = (p1, p2, p3, p4, p5, p11, p14)
+
+
+def main() -> None:
+    """Measure every figure; each reads the same command line."""
+    for figure in FIGURES:
+        figure.main()
+    summary.main()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,62 @@
+"""What a server has used: CPU and memory of its process tree, read from /proc."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import NamedTuple
+
+TICK = os.sysconf("SC_CLK_TCK")
+PAGE = os.sysconf("SC_PAGE_SIZE")
+
+
+class Stat(NamedTuple):
+    """One process, all its threads: `ticks` of CPU, with those of children that have ended."""
+
+    pid: int
+    parent: int
+    ticks: int
+
+
+def parse(text: str) -> Stat:
+    """Return what a line of /proc/<pid>/stat says; the command in it may hold spaces and ")"."""
+    head, _, tail = text.rpartition(")")
+    fields = tail.split()
+    return Stat(int(head.split(" ", 1)[0]), int(fields[1]), sum(map(int, fields[11:15])))
+
+
+def below(root: int, stats: Iterable[Stat]) -> list[Stat]:
+    """Return the process `root` and all that descend from it."""
+    every = list(stats)
+    wanted = {root}
+    found: list[Stat] = []
+    while True:
+        more = [stat for stat in every if stat.pid in wanted or stat.parent in wanted]
+        if len(more) == len(found):
+            return found
+        found, wanted = more, {stat.pid for stat in more}
+
+
+def tree(root: int) -> list[Stat]:
+    """Return the processes of `root` as they are now; empty when it has ended."""
+    stats = []
+    for folder in Path("/proc").iterdir():
+        if folder.name.isdecimal():
+            try:
+                stats.append(parse((folder / "stat").read_text()))
+            except (FileNotFoundError, ProcessLookupError):
+                continue  # ended while we looked
+    return below(root, stats)
+
+
+def seconds(root: int) -> float:
+    """Return the CPU seconds, user and system, that the tree of `root` has used."""
+    return sum(stat.ticks for stat in tree(root)) / TICK
+
+
+def resident(root: int) -> int:
+    """Return the bytes of memory that the tree of `root` holds now, shared pages counted twice."""
+    return sum(
+        int(Path(f"/proc/{stat.pid}/statm").read_text().split()[1]) * PAGE for stat in tree(root)
+    )

@@ -1,0 +1,94 @@
+"""A figure: measured in parts, shown, judged by its goals, kept."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import NamedTuple
+
+from . import report
+from .rounds import Contender, Rounds, interleaved, median, ratios
+
+
+class Goal(NamedTuple):
+    """State that `ours` costs at most `most` x the CPU of `other`."""
+
+    ours: str
+    other: str
+    most: float
+
+
+class Figure:
+    """Gather what one script measures; `about` is the script's docstring."""
+
+    def __init__(self, name: str, about: str | None) -> None:
+        self.name = name
+        self.about = about
+        self.form, self.wanted = report.form(about)
+        self.machine = report.machine()
+        self.parts: dict[str, object] = {}
+        self.goals: list[dict[str, object]] = []
+
+    def compare(
+        self, part: str, contenders: Sequence[Contender], goals: Sequence[Goal], *, pin: bool = True
+    ) -> None:
+        """Measure contenders side by side; unpinned parts are shown, not judged."""
+        rounds = interleaved(contenders, self.form, pin=pin)
+        where = "server on one core, load on the other" if pin else "free"
+        print(f"{self.name}, {part} ({where})\n{shown(rounds)}")
+        found: dict[str, list[float]] = {}
+        for ours, other, most in goals:
+            what = f"{ours} ÷ {other}"
+            found[what] = ratios(rounds[ours], rounds[other])
+            value = statistics.median(found[what])
+            if pin:
+                self.judge(f"{part}: {what}", value, most)
+            else:
+                print(f"{part}: {what}: {value:.4g} x")
+        print(flush=True)
+        self.parts[part] = {
+            "pinned": pin,
+            "cpu_us": {name: round(median(each), 2) for name, each in rounds.items()},
+            "ratio": {what: round(statistics.median(each), 4) for what, each in found.items()},
+            "ratio_rounds": found,
+            "rounds": {name: [asdict(one) for one in each] for name, each in rounds.items()},
+        }
+
+    def judge(self, what: str, value: float, goal: float, unit: str = "x") -> None:
+        """State a value beside its goal."""
+        self.goals.append(report.verdict(what, value, goal, unit))
+
+    def sample(self, part: str, values: Sequence[float], goal: float, unit: str) -> None:
+        """Take values measured one after the other; their median is judged."""
+        self.parts[part] = {"unit": unit, "rounds": [round(value, 3) for value in values]}
+        self.judge(part, statistics.median(values), goal, unit)
+
+    def keep(self) -> None:
+        """Write the result to be committed."""
+        report.keep(
+            self.name,
+            self.about,
+            {
+                "machine": self.machine,
+                "form": asdict(self.form),
+                "goals": self.goals,
+                "parts": self.parts,
+            },
+            wanted=self.wanted,
+        )
+
+
+def shown(rounds: Rounds) -> str:
+    """Return medians of CPU, rate and latency of each contender as a table."""
+    rows = [
+        (
+            name,
+            f"{median(each):.1f}",
+            f"{statistics.median(one.per_second for one in each):,.0f}",
+            f"{statistics.median(one.p50_us for one in each) / 1000:.2f}",
+            f"{statistics.median(one.p99_us for one in each) / 1000:.2f}",
+        )
+        for name, each in rounds.items()
+    ]
+    return report.table(("", "CPU µs/request", "requests/s", "p50 ms", "p99 ms"), rows)

@@ -1,0 +1,88 @@
+"""Load from wrk: ready-made requests over keep-alive connections, for a stated time."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from .servers import pinned
+
+SCRIPT = Path(__file__).with_name("requests.lua")
+CONNECTIONS = 32
+
+
+@dataclass(frozen=True)
+class Request:
+    """One request and the answer it must get; `answer` None: any body will do.
+
+    `gives` names header fields that the answer must have, in lower case.
+    """
+
+    method: str
+    path: str
+    body: bytes = b""
+    fields: tuple[tuple[str, str], ...] = ()
+    status: int = 200
+    answer: object = None
+    gives: tuple[str, ...] = ()
+
+    def wire(self, host: str) -> bytes:
+        """Return it as sent."""
+        fields = [("Host", host), *self.fields]
+        if self.body:
+            fields.append(("Content-Type", "application/json"))
+            fields.append(("Content-Length", str(len(self.body))))
+        lines = [f"{self.method} {self.path} HTTP/1.1", *(f"{k}: {v}" for k, v in fields)]
+        return "\r\n".join([*lines, "", ""]).encode() + self.body
+
+
+@dataclass(frozen=True)
+class Load:
+    """What came of a load; `refused` are answers that are no 2xx or 3xx, `broken` connections."""
+
+    requests: int
+    seconds: float
+    refused: int
+    broken: int
+    p50_us: int
+    p99_us: int
+
+
+def pack(messages: Iterable[bytes]) -> bytes:
+    """Return the messages as the Lua script reads them."""
+    return b"".join(b"%d\n%b" % (len(message), message) for message in messages)
+
+
+def parse(output: str) -> Load:
+    """Return what the Lua script said, the last line of wrk's output."""
+    return Load(**json.loads(output.strip().splitlines()[-1]))
+
+
+@dataclass(frozen=True)
+class Wrk:
+    """A load of `seconds` from one thread on one core; None: on any."""
+
+    seconds: float
+    core: int | None = None
+    connections: int = CONNECTIONS
+    binary: str = field(default_factory=lambda: shutil.which("wrk") or "")
+
+    def run(self, port: int, requests: Sequence[Request]) -> Load:
+        """Send the requests in turn until the time is over."""
+        if not self.binary:
+            raise SystemExit("wrk is missing: apt-get install wrk")
+        host = f"127.0.0.1:{port}"
+        with tempfile.NamedTemporaryFile() as file:
+            file.write(pack(request.wire(host) for request in requests))
+            file.flush()
+            how = ("-t1", f"-c{self.connections}", f"-d{self.seconds:.0f}s", "-s", str(SCRIPT))
+            argv = pinned((self.binary, *how, f"http://{host}/", "--", file.name), self.core)
+            finished = subprocess.run(argv, capture_output=True, text=True, check=False)
+        if finished.returncode:
+            raise RuntimeError(f"wrk failed: {finished.stdout}{finished.stderr}")
+        return parse(finished.stdout)

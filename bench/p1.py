@@ -1,0 +1,27 @@
+"""P1: a full call against an empty one: raw ASGI on stock uvicorn, uvloop and httptools.
+
+Ours: key, scopes, two strict windows, trace context, access record, validation, JSON, RateLimit
+fields. Goal: at most 1.15 x the CPU, server on one core, load on the other; 1.0 x is the stretch.
+"Lean" is raw ASGI without the proxy-header middleware that uvicorn puts before every app.
+"""
+
+from __future__ import annotations
+
+from . import quote
+from .figure import Figure, Goal
+
+
+def main() -> None:
+    """Measure pinned, then free, and keep the result."""
+    figure = Figure("p1", __doc__)
+    goals = [Goal("neurova", "raw ASGI", 1.15), Goal("neurova", "raw ASGI, lean", 1.15)]
+    with quote.neurova() as ours:
+        lean = quote.raw_asgi("raw ASGI, lean", "--no-proxy-headers")
+        contenders = [ours, quote.raw_asgi(), lean]
+        figure.compare("full call", contenders, goals)
+        figure.compare("full call, free", contenders, goals, pin=False)
+    figure.keep()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,76 @@
+"""P11: start: `neurova --help`, the first answer of `neurova dev`, a saved file live.
+
+Goals: at most 120 ms CPU; at most 1.5 s from start to the first call's answer; at most 300 ms.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+from . import quote
+from .figure import Figure
+from .moments import saved, until
+from .project import NEUROVA, Project
+from .servers import Server, launched
+
+FILE = "functions/quotes/quote.py"
+
+
+def help_cpu() -> float:
+    """Return the CPU milliseconds of one `neurova --help`."""
+    with subprocess.Popen([NEUROVA, "--help"], stdout=subprocess.DEVNULL) as process:
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise RuntimeError(f"neurova --help ended with {process.returncode}")
+    return (usage.ru_utime + usage.ru_stime) * 1e3
+
+
+@contextmanager
+def dev(project: Project) -> Iterator[tuple[Server, float]]:
+    """Give `neurova dev` and the seconds from its start to the first right answer."""
+    (project.state / "dev.key").unlink(missing_ok=True)
+    began = time.monotonic()
+    with launched(project.program("dev")) as server:
+        yield server, until(server, lambda: quote.request(project.dev_key()), began)
+
+
+def lives(project: Project, times: int) -> list[float]:
+    """Save the function under `neurova dev` some times; return the ms until each was live."""
+    found = []
+    with dev(project) as (server, _):
+        wanted = quote.request(project.dev_key())
+        for turn in range(1, times + 1):
+            rate = 11_950 + turn
+            text = quote.FUNCTION.replace("11950", str(rate))
+            answer = quote.ANSWER | {"rate_cents": rate, "total_cents": rate * 3}
+            found.append(saved(server, project, FILE, text, replace(wanted, answer=answer)) * 1e3)
+    return found
+
+
+def main() -> None:
+    """Measure and keep the result."""
+    figure = Figure("p11", __doc__)
+    rounds = figure.form.rounds
+    figure.sample("neurova --help", [help_cpu() for _ in range(rounds)], 120, "ms CPU")
+    with tempfile.TemporaryDirectory(prefix="neurova-bench-") as folder:
+        project = Project(Path(folder))
+        project.write(FILE, quote.FUNCTION)
+        firsts = []
+        for _ in range(rounds):
+            with dev(project) as (_, seconds):
+                firsts.append(seconds)
+        figure.sample("neurova dev, first answer", firsts, 1.5, "s")
+        figure.sample("saved file live", lives(project, rounds), 300, "ms")
+    figure.keep()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,95 @@
+"""P14: a booking created, and read, through everything, against others doing only its SQL.
+
+Ours: Booking behind keys, scopes and the access record, on SQLite with synchronous FULL. Theirs:
+FastAPI, SQLAlchemy async and aiosqlite on a copy of the same database. Goals: at most 1/2 of its
+CPU to create, 1/4 to read.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import date, timedelta
+from pathlib import Path
+
+from . import peers
+from .answers import ask, fault
+from .figure import Figure, Goal
+from .load import Request
+from .project import NEUROVA, Project
+from .rounds import Contender
+from .servers import Program, running
+
+BOOKING = Path(__file__).parents[1] / "functions" / "booking"
+FIRST = date(2030, 1, 1)
+DAYS = 3_650
+Fields = tuple[tuple[str, str], ...]
+
+
+def creates(fields: Fields) -> tuple[Request, ...]:
+    """Return stays of two nights at ever other dates, so that no type is sold out on the way."""
+    return tuple(
+        Request("POST", "/bookings", json.dumps(stay).encode(), fields, 201)
+        for stay in (
+            {"room_type": "a", "arrival": str(FIRST + timedelta(day)), "nights": 2}
+            for day in range(0, DAYS, 2)
+        )
+    )
+
+
+def reads(program: Program, fields: Fields) -> tuple[Request, ...]:
+    """Create some bookings; return requests that read them, with the answer that creating gave."""
+    found = []
+    with running(program) as server:
+        for request in creates(fields)[:100]:
+            answer = ask(server.port, request)
+            if said := fault(request, answer):
+                raise RuntimeError(said)
+            booking = json.loads(answer.body)
+            path = f"/bookings/{booking['id']}"
+            found.append(Request("GET", path, fields=fields, answer=booking))
+    return tuple(found)
+
+
+def ours(folder: Path) -> tuple[Program, Fields]:
+    """Make a project with Booking, its database migrated; return how it runs, and with what key."""
+    project = Project(folder)
+    shutil.copytree(BOOKING, folder / "functions" / "booking")
+    subprocess.run([NEUROVA, "db", "upgrade"], cwd=folder, check=True, stdout=subprocess.DEVNULL)
+    key = project.key("booking:read", "booking:write")
+    return project.program("run"), (("X-API-Key", key),)
+
+
+def theirs(database: Path) -> Program:
+    """Return how the peer runs on a database."""
+    name, env = "fastapi_sqlalchemy", {"BENCH_DATABASE": str(database)}
+    return peers.uvicorn(peers.python(name), name, "--no-proxy-headers", env=env)
+
+
+def main() -> None:
+    """Measure creating, then reading, and keep the result."""
+    figure = Figure("p14", __doc__)
+    with tempfile.TemporaryDirectory(prefix="neurova-bench-") as folder:
+        program, fields = ours(Path(folder) / "neurova")
+        copy = Path(folder) / "peer.db"
+        shutil.copy(Path(folder) / "neurova" / ".neurova" / "booking.db", copy)
+        contenders: Sequence[Contender] = [
+            Contender("neurova", program, creates(fields)),
+            Contender("FastAPI, SQLAlchemy, aiosqlite", theirs(copy), creates(())),
+        ]
+        other = contenders[1].name
+        figure.compare("create", contenders, [Goal("neurova", other, 1 / 2)])
+        contenders = [
+            replace(each, requests=reads(each.program, each.requests[0].fields))
+            for each in contenders
+        ]
+        figure.compare("read", contenders, [Goal("neurova", other, 1 / 4)])
+    figure.keep()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,23 @@
+"""P2: the same full call against what one builds by hand: FastAPI, slowapi, OpenTelemetry, loguru.
+
+Goal: at most 1/20 of its CPU. `peers/fastapi_stack/app.py` says what it does.
+"""
+
+from __future__ import annotations
+
+from . import quote
+from .figure import Figure, Goal
+
+
+def main() -> None:
+    """Measure pinned, then free, and keep the result."""
+    figure = Figure("p2", __doc__)
+    goals = [Goal("neurova", "FastAPI stack", 1 / 20)]
+    with quote.neurova() as ours, quote.fastapi() as theirs:
+        figure.compare("full call", [ours, theirs], goals)
+        figure.compare("full call, free", [ours, theirs], goals, pin=False)
+    figure.keep()
+
+
+if __name__ == "__main__":
+    main()

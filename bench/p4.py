@@ -1,0 +1,49 @@
+"""P4: what a call costs with 10, 1,000 and 10,000 routes: flat, at most 1.05 x that with 10.
+
+Each round asks five routes that lie evenly over the table, exact ones or ones with a parameter:
+the same number at every size, so that the table is compared and not the handlers' memory.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+from .figure import Figure, Goal
+from .load import Request
+from .project import Project, endpoints
+from .rounds import Contender
+
+SIZES = (10, 1_000, 10_000)
+ASKED = 5
+
+
+def requests(count: int, key: str, *, parameter: bool) -> tuple[Request, ...]:
+    """Return the calls to `ASKED` of `count` endpoints, evenly spread."""
+    fitting = [each for each in endpoints(count) if each.parameter is parameter]
+    step = len(fitting) // ASKED
+    return tuple(each.asked(key) for each in fitting[::step][:ASKED])
+
+
+def main() -> None:
+    """Measure exact routes, then routes with a parameter, and keep the result."""
+    figure = Figure("p4", __doc__)
+    names = [f"{size:,} routes" for size in SIZES]
+    goals = [Goal(name, names[0], 1.05) for name in names[1:]]
+    with tempfile.TemporaryDirectory(prefix="neurova-bench-") as folder:
+        projects = [Project(Path(folder) / str(size)) for size in SIZES]
+        keys = []
+        for project, size in zip(projects, SIZES, strict=True):
+            project.write_endpoints(size)
+            keys.append(project.key("bench:read"))
+        for part, parameter in (("exact", False), ("parameter", True)):
+            contenders = [
+                Contender(name, project.program("run"), requests(size, key, parameter=parameter))
+                for name, project, size, key in zip(names, projects, SIZES, keys, strict=True)
+            ]
+            figure.compare(part, contenders, goals)
+    figure.keep()
+
+
+if __name__ == "__main__":
+    main()

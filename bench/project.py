@@ -1,0 +1,138 @@
+"""NEUROVA projects written into a folder for a measurement, with keys from the key store."""
+
+from __future__ import annotations
+
+import secrets
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from neurova_gateway.keys.base import KeyRecord
+from neurova_gateway.keys.key import digest, generate
+from neurova_gateway.keys.sqlite import SqliteKeyStore
+
+from .load import Request
+from .servers import Program
+
+NEUROVA = Path(sys.executable).with_name("neurova")
+EXACT = '''@get("{path}", scopes=["bench:read"])
+async def {name}() -> dict[str, int]:
+    """Answer a number."""
+    return {{"n": {number}}}
+'''
+PARAMETER = '''@get("{path}/{{item}}", scopes=["bench:read"])
+async def {name}(item: int) -> dict[str, int]:
+    """Answer a number and the item asked for."""
+    return {{"n": {number}, "item": item}}
+'''
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """One generated function: number `number`, in its service, every second with a parameter."""
+
+    number: int
+    per_service: int = 100
+
+    @property
+    def parameter(self) -> bool:
+        """Tell whether its path ends in a parameter."""
+        return self.number % 2 == 1
+
+    @property
+    def service(self) -> str:
+        """Return the service it belongs to."""
+        return f"s{self.number // self.per_service:03}"
+
+    @property
+    def name(self) -> str:
+        """Return the function's name, which is its file's too."""
+        return f"f{self.number:05}"
+
+    @property
+    def file(self) -> str:
+        """Return where it lies in the project."""
+        return f"functions/{self.service}/{self.name}.py"
+
+    @property
+    def path(self) -> str:
+        """Return the path it answers, without the parameter."""
+        return f"/{self.service}/{self.name}"
+
+    def asked(self, key: str, plus: int = 0) -> Request:
+        """Return a call to it and its answer, when its number was raised by `plus`."""
+        answer = {"n": self.number + plus}
+        if not self.parameter:
+            return Request("GET", self.path, fields=(("X-API-Key", key),), answer=answer)
+        answer["item"] = 7
+        return Request("GET", f"{self.path}/7", fields=(("X-API-Key", key),), answer=answer)
+
+    def source(self, plus: int = 0) -> str:
+        """Return its file; it answers its number and `plus`."""
+        form = PARAMETER if self.parameter else EXACT
+        code = form.format(path=self.path, name=self.name, number=self.number + plus)
+        return f'"""Generated for a measurement."""\n\nfrom neurova import get\n\n\n{code}'
+
+
+def endpoints(count: int) -> Iterator[Endpoint]:
+    """Yield `count` endpoints, a hundred to a service."""
+    return map(Endpoint, range(count))
+
+
+@dataclass(frozen=True)
+class Project:
+    """A project in `folder`, defaults throughout: its neurova.toml says nothing."""
+
+    folder: Path
+
+    @property
+    def state(self) -> Path:
+        """Return where the project keeps its state."""
+        return self.folder / ".neurova"
+
+    def __post_init__(self) -> None:
+        self.state.mkdir(mode=0o700, parents=True, exist_ok=True)
+        (self.folder / "neurova.toml").touch()
+
+    def write(self, file: str, text: str) -> None:
+        """Write a file of the project."""
+        place = self.folder / file
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_text(text)
+
+    def write_endpoints(self, count: int) -> None:
+        """Write so many generated functions, a file each."""
+        for endpoint in endpoints(count):
+            self.write(endpoint.file, endpoint.source())
+
+    def key(self, *scopes: str, environment: str = "live", consumer: str = "acme") -> str:
+        """Return a new key, which the store knows from now on."""
+        key = generate(environment)
+        store = SqliteKeyStore(self.state / "keys.db")
+        try:
+            store.add(
+                KeyRecord(
+                    key_id=f"k_{secrets.token_hex(8)}",
+                    consumer=consumer,
+                    environment=environment,
+                    scopes=frozenset(scopes),
+                    created_at=time.time(),
+                    digest=digest(key),
+                )
+            )
+        finally:
+            store.close()
+        return key
+
+    def dev_key(self) -> str:
+        """Return the key that `neurova dev` made at its start, "" before it has."""
+        with suppress(FileNotFoundError):
+            return (self.state / "dev.key").read_text().strip()
+        return ""
+
+    def program(self, command: str) -> Program:
+        """Return how `neurova <command>` starts here."""
+        return Program((str(NEUROVA), command), self.folder, {"NEUROVA_GATEWAY_PORT": "{port}"})

@@ -1,0 +1,147 @@
+"""The call that is measured: `POST /quote`, JSON in, validated, 146 bytes of JSON out."""
+
+from __future__ import annotations
+
+import json
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+from neurova_gateway.keys.key import generate
+
+from . import peers
+from .load import Request
+from .project import Project
+from .rounds import Contender
+
+STAY: dict[str, object] = {
+    "room_type": "d",
+    "arrival": "2027-03-14",
+    "nights": 3,
+    "guests": 2,
+}
+ANSWER = {
+    **STAY,
+    "rate_cents": 11950,
+    "total_cents": 35850,
+    "currency": "EUR",
+    "cancel_until": "2027-03-07",
+}
+SCOPE = "quote:read"
+
+FUNCTION = '''"""Price a stay."""
+
+from datetime import date, timedelta
+from typing import Annotated, Literal
+
+import msgspec
+from neurova import post
+
+RATES = {"a": 7500, "b": 8250, "c": 9900, "d": 11950, "e": 13400, "f": 15800}
+
+
+class Stay(msgspec.Struct):
+    """What is asked for."""
+
+    room_type: Literal["a", "b", "c", "d", "e", "f"]
+    arrival: date
+    nights: Annotated[int, msgspec.Meta(ge=1, le=365)]
+    guests: Annotated[int, msgspec.Meta(ge=1, le=20)]
+
+
+class Quote(msgspec.Struct):
+    """What it costs."""
+
+    room_type: str
+    arrival: date
+    nights: int
+    guests: int
+    rate_cents: int
+    total_cents: int
+    currency: str
+    cancel_until: date
+
+
+@post("/quote", scopes=["quote:read"], limit="10000000/minute, 1000000000/day", status=200)
+async def quote(stay: Stay) -> Quote:
+    """Price a stay."""
+    rate = RATES[stay.room_type]
+    return Quote(
+        stay.room_type,
+        stay.arrival,
+        stay.nights,
+        stay.guests,
+        rate,
+        rate * stay.nights,
+        "EUR",
+        stay.arrival - timedelta(days=7),
+    )
+'''
+"""Its limit is above what a core can ask in a minute: every call is counted, none refused."""
+
+
+def request(key: str | None = None, **other: object) -> Request:
+    """Return the call; `other` replaces parts of the stay."""
+    fields = () if key is None else (("X-API-Key", key),)
+    return Request("POST", "/quote", json.dumps(STAY | other).encode(), fields, 200, ANSWER)
+
+
+def refusals(key: str, unscoped: str | None = None) -> tuple[Request, ...]:
+    """Return calls that must be refused: no key, a stranger's, a stay that cannot be, no scope."""
+    body = json.dumps(STAY).encode()
+    bad = json.dumps(STAY | {"nights": 0}).encode()
+    found = [
+        Request("POST", "/quote", body, (), 401),
+        Request("POST", "/quote", body, (("X-API-Key", generate("live")),), 401),
+        Request("POST", "/quote", bad, (("X-API-Key", key),), 422),
+    ]
+    if unscoped:
+        found.append(Request("POST", "/quote", body, (("X-API-Key", unscoped),), 403))
+    return tuple(found)
+
+
+@contextmanager
+def neurova() -> Iterator[Contender]:
+    """Give our whole call, as a user would run it, in a project of its own."""
+    with tempfile.TemporaryDirectory(prefix="neurova-bench-") as folder:
+        project = Project(Path(folder))
+        project.write("functions/quotes/quote.py", FUNCTION)
+        key, unscoped = project.key(SCOPE), project.key("other:read")
+        call = replace(request(key), gives=("ratelimit", "ratelimit-policy"))
+        yield Contender("neurova", project.program("run"), (call,), refusals(key, unscoped))
+        if b'"route":"quotes.quote"' not in (project.state / "logs" / "access.jsonl").read_bytes():
+            raise RuntimeError("no access record was written: that was no full call")
+
+
+def raw_asgi(name: str = "raw ASGI", *more: str) -> Contender:
+    """Return an empty ASGI call on stock uvicorn, uvloop and httptools."""
+    return Contender(name, peers.uvicorn(sys.executable, "raw_asgi", *more), (request(),))
+
+
+@contextmanager
+def fastapi() -> Iterator[Contender]:
+    """Give FastAPI with API key, slowapi, OpenTelemetry and loguru."""
+    key = generate("live")
+    with tempfile.TemporaryDirectory(prefix="neurova-bench-") as folder:
+        env = {"BENCH_KEY": key, "BENCH_LOG": str(Path(folder) / "calls.jsonl")}
+        program = peers.uvicorn(
+            peers.python("fastapi_stack"), "fastapi_stack", "--no-proxy-headers", env=env
+        )
+        yield Contender("FastAPI stack", program, (request(key),), refusals(key))
+
+
+def functions_framework() -> Contender:
+    """Return functions-framework, bare."""
+    argv = ("-m", "functions_framework", "--target", "quote", "--port", "{port}")
+    program = peers.program("functions_framework", *argv, "--host", "127.0.0.1")
+    return Contender("functions-framework", program, (request(),))
+
+
+def openfaas() -> Contender:
+    """Return OpenFaaS's python3-http form, bare."""
+    return Contender(
+        "OpenFaaS python3-http", peers.program("openfaas", "index.py", "{port}"), (request(),)
+    )

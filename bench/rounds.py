@@ -1,0 +1,99 @@
+"""Contenders side by side: interleaved rounds, CPU per request, ratios."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+
+from .answers import check
+from .load import Request, Wrk
+from .servers import Program, Server, running
+
+SERVER_CORE, LOAD_CORE = 0, 1
+
+
+@dataclass(frozen=True)
+class Contender:
+    """A server, the requests it is sent in turn, and refusals it must know (`proofs`)."""
+
+    name: str
+    program: Program
+    requests: tuple[Request, ...]
+    proofs: tuple[Request, ...] = ()
+
+    def prove(self, server: Server) -> None:
+        """Raise RuntimeError when it does not answer as it must."""
+        try:
+            check(server.port, (*self.requests[:10], *self.proofs))
+        except RuntimeError as error:
+            raise RuntimeError(f"{self.name}: {error}") from None
+
+
+@dataclass(frozen=True)
+class Round:
+    """One measured round: server CPU in µs per request, and what the load saw."""
+
+    cpu_us: float
+    per_second: float
+    p50_us: int
+    p99_us: int
+
+
+Rounds = Mapping[str, Sequence[Round]]
+
+
+@dataclass(frozen=True)
+class Form:
+    """How long to measure: `rounds` of `seconds` for each contender, after one to warm up."""
+
+    rounds: int = 7
+    seconds: float = 4.0
+
+
+def measure(server: Server, contender: Contender, wrk: Wrk) -> Round:
+    """Return one round; raises RuntimeError when any answer was a refusal or missing."""
+    before = server.cpu()
+    load = wrk.run(server.port, contender.requests)
+    used = server.cpu() - before
+    if load.refused or load.broken or not load.requests:
+        raise RuntimeError(f"{contender.name}: no sound answers: {load}")
+    return Round(
+        round(used / load.requests * 1e6, 2),
+        round(load.requests / load.seconds, 1),
+        load.p50_us,
+        load.p99_us,
+    )
+
+
+def interleaved(contenders: Sequence[Contender], form: Form, *, pin: bool = True) -> Rounds:
+    """Run A, B, …, A, B, … with all servers up; answers are checked before and after.
+
+    `pin`: servers on one core, the load on the other.
+    """
+    server_core, load_core = (SERVER_CORE, LOAD_CORE) if pin else (None, None)
+    with ExitStack() as stack:
+        servers = [stack.enter_context(running(each.program, server_core)) for each in contenders]
+        pairs = list(zip(contenders, servers, strict=True))
+        for contender, server in pairs:
+            contender.prove(server)
+            measure(server, contender, Wrk(1, load_core))
+        wrk = Wrk(form.seconds, load_core)
+        found: dict[str, list[Round]] = {contender.name: [] for contender in contenders}
+        for _ in range(form.rounds):
+            for contender, server in pairs:
+                found[contender.name].append(measure(server, contender, wrk))
+        for contender, server in pairs:
+            contender.prove(server)
+    return found
+
+
+def median(rounds: Sequence[Round]) -> float:
+    """Return the median CPU per request, µs."""
+    return statistics.median(each.cpu_us for each in rounds)
+
+
+def ratios(ours: Sequence[Round], theirs: Sequence[Round]) -> list[float]:
+    """Return ours ÷ theirs, round by round: neighbours in time share the machine's mood."""
+    return [round(a.cpu_us / b.cpu_us, 4) for a, b in zip(ours, theirs, strict=True)]

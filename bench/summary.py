@@ -1,0 +1,52 @@
+"""The committed results as a table in docs/performance.md: `python -m bench.summary` renews it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from .report import RESULTS
+
+PAGE = Path(__file__).parents[1] / "docs" / "performance.md"
+HEADING = "## Results\n"
+
+
+def markdown(results: Iterable[dict[str, Any]]) -> str:
+    """Return a table of every goal and what was found, with the machines it was found on."""
+    lines = ["| figure | found | goal | |", "|---|---|---|---|"]
+    machines = []
+    for result in results:
+        machine = result["machine"]
+        machines.append(
+            f"- {result['name']}: {result['date'][:10]}, {machine['cores']} cores of "
+            f"{machine['cpu']}, Python {machine['python']}, "
+            f"uvicorn {machine['packages']['uvicorn']}, load before it {machine['load'][0]}"
+        )
+        for goal in result["goals"]:
+            said = "met" if goal["met"] else "**missed**"
+            what, unit = f"{result['name']}, {goal['what']}", goal["unit"]
+            lines.append(f"| {what} | {goal['value']:.4g} {unit} | ≤ {goal['goal']:.4g} | {said} |")
+    return "\n".join([*lines, "", *machines, ""])
+
+
+def results() -> list[dict[str, Any]]:
+    """Return the committed results in the order of their numbers."""
+    files = sorted(RESULTS.glob("p*.json"), key=lambda file: int(file.stem[1:]))
+    return [json.loads(file.read_text()) for file in files]
+
+
+def renewed(page: str, found: str) -> str:
+    """Return the page with its last section, the results, replaced."""
+    head, _, _ = page.partition(HEADING)
+    return f"{head}{HEADING}\n{found}"
+
+
+def main() -> None:
+    """Renew the page."""
+    PAGE.write_text(renewed(PAGE.read_text(), markdown(results())))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,25 @@
+"""Peers are what their requirements say."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from bench import peers
+
+NAMES = sorted(file.parent.name for file in peers.FOLDER.glob("*/requirements.txt"))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_version_is_pinned_and_no_index_named(name: str) -> None:
+    lines = (peers.FOLDER / name / "requirements.txt").read_text().split()
+    assert all(re.fullmatch(r"[a-z0-9-]+==[0-9][0-9a-z.]*", line) for line in lines)
+
+
+def test_other_versions_get_another_environment() -> None:
+    assert peers.environment("x", "a==1") != peers.environment("x", "a==2")
+
+
+def test_environments_lie_in_the_cache(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", "/somewhere")
+    assert str(peers.environment("x", "")).startswith("/somewhere/neurova/bench/x-")
