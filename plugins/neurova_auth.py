@@ -29,7 +29,7 @@ class Plugin:
         opened = backends.of(config.get("state") or "")
         environment = config.get("environment") or "live"
         self._authenticator = Authenticator(
-            opened.keys.find,
+            opened.keys,
             taken=environment,
             scopes=config.get("scopes") or (),
             public=bool(config.get("public")),

@@ -94,16 +94,20 @@ async def secret() -> str:
 }
 
 
-@pytest.fixture
-def probe_project(tmp_path: Path) -> Path:
-    """Return a project with the service `probe`."""
-    folder = tmp_path / "project"
+def lay_probe(folder: Path) -> Path:
+    """Lay out a project with the service `probe`, and return its folder."""
     service = folder / "functions" / "probe"
     service.mkdir(parents=True)
     (folder / "neurova.toml").write_text('[project]\nname = "probe"\n')
     for name, source in PROBE.items():
         (service / name).write_text(source)
     return folder
+
+
+@pytest.fixture
+def probe_project(tmp_path: Path) -> Path:
+    """Return a project with the service `probe`."""
+    return lay_probe(tmp_path / "project")
 
 
 @pytest.fixture

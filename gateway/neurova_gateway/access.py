@@ -7,7 +7,6 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 from time import time
-from typing import Any
 
 import msgspec
 
@@ -105,7 +104,7 @@ class AccessLog:
             batch, self._gathered = self._gathered, []
             if not batch:
                 return
-            records = [_record(*raw) for raw in batch]
+            records = [_record(raw) for raw in batch]
             if self._path is not None:
                 try:
                     self._write(msgspec.json.Encoder().encode_lines(records))
@@ -141,9 +140,10 @@ class AccessLog:
         path.replace(path.with_suffix(f".1{path.suffix}"))
 
 
-def _record(
-    started: float, method: str, path: bytes, status: int, took: float, *rest: Any
-) -> Record:
-    *named, trace = rest
+def _record(raw: _Raw) -> Record:
+    started, method, path, status, took, size, route, consumer, key_id, client, trace = raw
     text = masked(path.decode("ascii", "backslashreplace"))
-    return Record(started, method, text, status, round(took * 1000, 3), *named, f"{trace:032x}")
+    return Record(
+        started, method, text, status, round(took * 1000, 3),
+        size, route, consumer, key_id, client, f"{trace:032x}",
+    )  # fmt: skip

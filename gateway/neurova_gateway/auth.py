@@ -7,6 +7,8 @@ import time
 import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
+from math import inf
+from typing import Protocol
 
 import msgspec
 
@@ -14,17 +16,26 @@ from neurova.caller import Caller
 from neurova.errors import Unavailable
 
 from .keys.base import KeyRecord
-from .keys.key import environment
+from .keys.key import digest, environment
 from .refusal import Refusal, refuse, unavailable
 
 Headers = Mapping[str, Sequence[str]]
 Address = Callable[[], str | None]
-Find = Callable[[str], KeyRecord | None]
 
 KEY = "x-api-key"
 BEARER = "authorization"
 _REMEMBERED = 4_000
 _CONSUMERS = uuid.UUID("6a8f0e2c-53c5-4f0a-9f0b-5b6f5f0b7a31")
+
+
+class Keys(Protocol):
+    """Find keys' records: see `KeyRing`."""
+
+    def find(self, key: str) -> KeyRecord | None:
+        """Return the record of a key, None if nobody made it."""
+
+    def at_hand(self, wanted: bytes) -> KeyRecord | None:
+        """Return the record of the key with that SHA-256 if no store has to be asked for it."""
 
 
 class Grant(msgspec.Struct, frozen=True, eq=False):
@@ -45,28 +56,28 @@ class Grant(msgspec.Struct, frozen=True, eq=False):
 class Authenticator:
     """Decide whether a call may pass.
 
-    `find` returns the record of a key (`KeyRing.find`), or raises Unavailable. `taken` is the
-    environment whose keys are good here. On a `public` route no key is looked at, so neither a
-    store that is down nor a key that has expired closes it, and everybody is anonymous.
+    `ring` finds the records of keys (`KeyRing`). `taken` is the environment whose keys are good
+    here. On a `public` route no key is looked at, so neither a store that is down nor a key that
+    has expired closes it, and everybody is anonymous.
     """
 
-    __slots__ = ("_clock", "_find", "_grants", "_public", "_scopes", "_taken")
+    __slots__ = ("_clock", "_grants", "_public", "_ring", "_scopes", "_taken")
 
     def __init__(
         self,
-        find: Find,
+        ring: Keys,
         *,
         taken: str,
         scopes: Iterable[str] = (),
         public: bool = False,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self._find = find
+        self._ring = ring
         self._taken = taken
         self._scopes = frozenset(scopes)
         self._public = _granted(KeyRecord("", "", taken, frozenset(), 0.0)) if public else None
         self._clock = clock
-        self._grants: dict[str, tuple[KeyRecord, Grant]] = {}
+        self._grants: dict[str, tuple[KeyRecord, Grant, float]] = {}
 
     def decide(self, headers: Headers, address: Address) -> Grant | Refusal:
         """Return who calls, or the refusal.
@@ -79,13 +90,22 @@ class Authenticator:
         key = _presented(headers.get(KEY), headers.get(BEARER))
         if isinstance(key, Refusal):
             return key
+        try:
+            # Who is at hand was looked at before; only its end may have come since.
+            record = self._ring.at_hand(digest(key))
+            if record is not None:
+                known = self._grants.get(record.key_id)
+                if known is not None and known[0] is record and self._clock() < known[2]:
+                    return known[1]
+            return self._looked_up(key, address)
+        except Unavailable:
+            return unavailable("The key cannot be checked now")
+
+    def _looked_up(self, key: str, address: Address) -> Grant | Refusal:
         spelt = environment(key)
         if spelt != self._taken:
             return _mistyped() if spelt is None else _elsewhere(spelt, self._taken)
-        try:
-            record = self._find(key)
-        except Unavailable:
-            return unavailable("The key cannot be checked now")
+        record = self._ring.find(key)
         if record is None:
             return _unauthorised("The key is not known here: check it, or ask for a new one")
         return self._judged(record, address)
@@ -112,7 +132,10 @@ class Authenticator:
         if len(self._grants) >= _REMEMBERED:
             self._grants.clear()
         grant = _granted(record)
-        self._grants[record.key_id] = record, grant
+        ends = [end for end in (record.revoked_at, record.expires_at) if end is not None]
+        # Until when the grant holds by itself; one that depends on the address never does.
+        until = 0.0 if record.cidrs else min(ends, default=inf)
+        self._grants[record.key_id] = record, grant, until
         return grant
 
 

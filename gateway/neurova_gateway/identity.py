@@ -65,7 +65,7 @@ class Identity:
             caller.key_id,
             sorted(caller.scopes),
             now + LIFETIME,
-            caller.request_id or secrets.token_hex(16),
+            secrets.token_hex(16),
         )
         text = urlsafe_b64encode(_encode(payload))
         return f"{text.decode()}.{self._mac(text)}"
@@ -96,7 +96,6 @@ class Identity:
             payload.key_id,
             frozenset(payload.scopes),
             payload.environment,
-            payload.request_id,
         )
 
     def _opened(self, value: bytes) -> _Payload:

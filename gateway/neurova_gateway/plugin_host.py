@@ -110,7 +110,7 @@ class Chain:
         self._watchdog = host._watchdog
         self._access = _steps(plugins, "access")
         self._log = _steps(plugins, "log")
-        self._callers: dict[tuple[Any, ...], frozenset[str]] = {}
+        self._callers: dict[tuple[str, str, str, str], Caller] = {}
 
     def access(self, call: Call) -> Reply | None:
         """Let the plugins judge a call: None, with `call.caller` set, or what answers it.
@@ -165,22 +165,20 @@ class Chain:
         nv = unwrapped(shared.get("nv"))
         try:
             who = nv["consumer"], nv["key_id"], nv["scopes"], nv["environment"]
-            scopes = self._callers.get(who)
-            if scopes is None:
-                scopes = self._stated(who)
+            call.caller = self._callers.get(who) or self._stated(*who)
         except (TypeError, KeyError):
             return self._refused(call, "Authentication is unavailable")
-        request_id = f"{call.trace_id:032x}" if call.trace_id else ""
-        call.caller = Caller(who[0], who[1], scopes, who[3], request_id)
         return None
 
-    def _stated(self, who: tuple[Any, ...]) -> frozenset[str]:
+    def _stated(self, consumer: str, key_id: str, scopes: str, environment: str) -> Caller:
+        who = consumer, key_id, scopes, environment
         if any(type(part) is not str for part in who):
             raise TypeError
         if len(self._callers) >= _REMEMBERED:
             self._callers.clear()
-        scopes = self._callers[who] = frozenset(who[2].split())
-        return scopes
+        caller = Caller(consumer, key_id, frozenset(scopes.split()), environment)
+        self._callers[who] = caller
+        return caller
 
     @staticmethod
     def _refused(call: Call, why: str) -> Reply:

@@ -239,11 +239,11 @@ class GatewayProtocol(HttpToolsProtocol):
             return
         self.running = call
         task = asyncio.ensure_future(reply)
-        self.tasks.add(task)  # type: ignore[arg-type]  # uvicorn waits for these at its end
+        self.tasks.add(task)  # type: ignore[arg-type]  # a future; uvicorn waits for it at its end
         task.add_done_callback(partial(self._done, call))
 
     def _done(self, call: Call, task: asyncio.Future[Reply]) -> None:
-        self.tasks.discard(task)  # type: ignore[arg-type]  # see where it is added
+        self.tasks.discard(task)
         self.running = None
         if task.cancelled():
             reply = problem(call, 503, "the server is stopping", headers={"Retry-After": "1"})

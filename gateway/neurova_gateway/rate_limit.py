@@ -75,20 +75,26 @@ class RateLimit:
         )
 
     def _limits(self, nv: Mapping[str, Any], address: Address) -> Limits:
+        # What was said of a caller is one key, as long as it needs no address: names and values,
+        # since of two limits either may be missing.
+        key: tuple[Any, ...] = (*nv, *nv.values())
+        try:
+            return self._known[key]
+        except (KeyError, TypeError):
+            pass
         consumer = nv.get("consumer") or ""
-        key = (
-            consumer,
-            "" if consumer or not self._windows else network(address()),
-            nv.get("key_id"),
-            nv.get("limits"),
-            nv.get("consumer_limits"),
-            nv.get("quota"),
-        )
-        limits = self._known.get(key)
-        if limits is None:
-            if len(self._known) >= _REMEMBERED:
-                self._known.clear()
-            limits = self._known[key] = self._built(*key)
+        said = (nv.get("key_id"), nv.get("limits"), nv.get("consumer_limits"), nv.get("quota"))
+        if consumer:
+            return self._remembered(key, (consumer, "", *said))
+        where = network(address()) if self._windows else ""
+        # A tuple of another length than any `nv` has values: the two cannot be confused.
+        nobody = ("", where, *said)
+        return self._known.get((nobody,)) or self._remembered((nobody,), nobody)
+
+    def _remembered(self, key: tuple[Any, ...], built: tuple[Any, ...]) -> Limits:
+        if len(self._known) >= _REMEMBERED:
+            self._known.clear()
+        limits = self._known[key] = self._built(*built)
         return limits
 
     def _built(

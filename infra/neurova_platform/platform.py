@@ -8,12 +8,12 @@ from collections.abc import Callable, Iterator
 from contextlib import AsyncExitStack, suppress
 from typing import Literal
 
-from neurova.loader import Function, Service, check_routes, discover, load_service
-
 from neurova.call import Call
 from neurova.caller import Caller
 from neurova.database.base import Database
-from neurova.errors import LoadError, Unavailable
+from neurova.errors import Unavailable
+from neurova.invoke import Function
+from neurova.loader import Service, check_routes, discover, load_service
 from neurova.problem import problem
 from neurova.reply import Reply
 from neurova_gateway import backends
@@ -94,13 +94,8 @@ class Platform:
 
     def load(self) -> None:
         """Load every service and serve them."""
-        root = self.settings.functions
-        if not root.is_dir():
-            raise LoadError(
-                f"{root}: the folder of functions is missing: make it, "
-                "or say where it is by [project] functions in neurova.toml"
-            )
-        self.serve({name: self.load_service(name) for name in discover(root)})
+        names = discover(self.settings.functions)
+        self.serve({name: self.load_service(name) for name in names})
 
     def load_service(self, name: str) -> Service:
         """Import a fresh generation of one service; it is not served yet."""

@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from time import perf_counter
 
-from neurova.loader import discover
 from watchfiles import Change, PythonFilter, awatch
+
+from neurova.loader import discover
 
 from .platform import Platform
 

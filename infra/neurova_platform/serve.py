@@ -17,6 +17,8 @@ from neurova.errors import ConfigError
 from neurova_gateway.access import Record
 from neurova_gateway.protocol import GatewayProtocol
 
+from . import logs
+from .client import address
 from .platform import Environment, Platform
 from .settings import Settings
 
@@ -65,20 +67,22 @@ async def serve(
     listener = bind(settings.gateway.host, settings.gateway.port)
     with listener:
         platform = Platform(settings, environment=environment, migrate=migrate, watch=on_calls)
-        await platform.start()
-        try:
-            url = address(settings, listener.getsockname()[1])
-            server = _Server(_config(settings, platform), partial(ready, platform, url))
-            async with AsyncExitStack() as stack:
-                if on_reload is not None:
-                    from .reload import watch
+        gateway = settings.gateway
+        port = listener.getsockname()[1]
+        url = address(gateway.host, port, tls=bool(gateway.tls_cert))
+        async with AsyncExitStack() as stack:
+            log = logs.install(settings.state / "logs", terminal=on_calls is not None)
+            stack.callback(logs.remove, log)
+            if on_reload is not None:
+                from .reload import watch
 
-                    watcher = asyncio.create_task(watch(platform, on_reload))
-                    stack.callback(watcher.cancel)
-                    await asyncio.sleep(0)  # it watches before anybody is told to save a file
-                await server.serve(sockets=[listener])
-        finally:
-            await platform.stop()
+                watcher = asyncio.create_task(watch(platform, on_reload))
+                stack.callback(watcher.cancel)
+                await asyncio.sleep(0)  # it watches before anything is loaded
+            await platform.start()
+            stack.push_async_callback(platform.stop)
+            server = _Server(_config(settings, platform), partial(ready, platform, url))
+            await server.serve(sockets=[listener])
 
 
 def run(settings: Settings, **options: Any) -> None:
@@ -86,15 +90,6 @@ def run(settings: Settings, **options: Any) -> None:
     import uvloop
 
     uvloop.run(serve(settings, **options))
-
-
-def address(settings: Settings, port: int) -> str:
-    """Return the base URL that reaches the gateway from this machine."""
-    host = settings.gateway.host
-    reached = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, host)  # noqa: S104 - compared, not bound
-    if ":" in reached and not reached.startswith("["):
-        reached = f"[{reached}]"
-    return f"http{'s' if settings.gateway.tls_cert else ''}://{reached}:{port}"
 
 
 def bind(host: str, port: int) -> socket.socket:

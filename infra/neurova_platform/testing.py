@@ -89,12 +89,19 @@ class TestPlatform:
 
     def __enter__(self) -> Self:
         self._borrow()
-        self._runner.run(self.platform.start())
+        try:
+            self._runner.run(self.platform.start())
+        except BaseException:
+            self._close()
+            raise
         self._lend()
         return self
 
     def __exit__(self, *_: object) -> None:
         self._runner.run(self.platform.stop())
+        self._close()
+
+    def _close(self) -> None:
         self._runner.close()
         self._table.close()
         self._store.close()

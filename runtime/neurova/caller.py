@@ -15,7 +15,6 @@ class Caller(msgspec.Struct, frozen=True):
     key_id: str = ""
     scopes: frozenset[str] = frozenset()
     environment: str = "live"
-    request_id: str = ""
 
     @property
     def anonymous(self) -> bool:

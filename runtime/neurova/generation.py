@@ -17,7 +17,6 @@ from contextlib import suppress
 from importlib.abc import MetaPathFinder
 from pathlib import Path
 from types import CodeType, ModuleType
-from typing import Any
 
 from .imports import foreign
 
@@ -114,13 +113,9 @@ class Generation:
         """Import the file of that name, once. Raises whatever the file raises."""
         return importlib.import_module(f"{self.name}.{stem}")
 
-    def owns(self, module: Any) -> bool:
-        """Tell whether a module's name is of this generation."""
-        return str(module).startswith(self.name)
-
 
 def _drop(name: str) -> None:
     inner = f"{name}."
     # A copy first: another thread may import meanwhile.
     for module in [key for key in list(sys.modules) if key == name or key.startswith(inner)]:
-        del sys.modules[module]
+        sys.modules.pop(module, None)

@@ -8,6 +8,7 @@ from http import HTTPStatus
 import msgspec
 
 from .call import Call
+from .redact import masked
 from .reply import Reply
 
 PROBLEM_JSON = b"application/problem+json"
@@ -84,7 +85,7 @@ def problem(
     headers: Mapping[str, str] | Sequence[tuple[str, str]] = (),
 ) -> Reply:
     """Return the reply that states a problem with `call`."""
-    instance = "" if call is None else call.raw_path.decode("ascii", "replace")[:256]
+    instance = "" if call is None else masked(call.raw_path.decode("ascii", "replace")[:256])
     trace_id = f"{call.trace_id:032x}" if call is not None and call.trace_id else ""
     body = _encode(
         _Problem(type, title or phrase(status), status, detail, instance, trace_id, tuple(errors))

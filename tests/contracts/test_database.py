@@ -184,6 +184,24 @@ def test_a_statement_after_the_end_is_refused_and_says_so(opened: Open) -> None:
     asyncio.run(run())
 
 
+def test_a_transaction_that_ends_while_it_waits_to_begin_holds_nothing(opened: Open) -> None:
+    async def run() -> None:
+        database = opened()
+        holder, late = begin(database), begin(database)
+        await holder.execute(sale(1))
+        waiting = asyncio.create_task(late.execute(sale(2)))
+        await asyncio.sleep(0)
+        await late.rollback()
+        await holder.commit()
+        with pytest.raises(TransactionError, match="has ended"):
+            await waiting
+        await write(database, sale(3))
+        assert await count(database) == 2
+        await database.close()
+
+    asyncio.run(run())
+
+
 def test_a_transaction_without_statements_holds_nothing(opened: Open) -> None:
     async def run() -> None:
         database = opened()

@@ -149,11 +149,13 @@ def test_a_refused_call_with_a_short_body_keeps_the_connection(door) -> None:
         (b"GET /count HTTP/1.1\r\nHost: probe\r\nA : b\r\n\r\n", 400),
         (b"GET /count HTTP/1.1\r\nHost: probe\r\nA: b\x00c\r\n\r\n", 400),
         (b"POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nx", 400),
-        (b"POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n", 400),
+        (b"POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n"
+         b"Transfer-Encoding: chunked\r\n\r\n", 400),
         (b"POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip\r\n\r\n", 501),
         (b"POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: -1\r\n\r\n", 400),
         (b"POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000000000\r\n\r\n", 413),
-        (b"GET /count HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n", 501),
+        (b"GET /count HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\n"
+         b"Upgrade: websocket\r\n\r\n", 501),
         (b"GET /" + b"a" * 17_000 + b" HTTP/1.1\r\nHost: a\r\n\r\n", 431),
         (b"GET /count HTTP/1.1\r\nHost: a\r\nA: " + b"a" * 17_000 + b"\r\n\r\n", 431),
         (b"GET /count HTTP/1.1\r\nHost: a\r\n" + b"A: b\r\n" * 100 + b"\r\n", 431),

@@ -11,9 +11,12 @@ from typing import Any
 import pytest
 
 from neurova.caller import Caller
+from neurova_gateway import backends
 from neurova_gateway.identity import HEADER, Identity, load_key
 
 from .cases import AUTH, CASES, KEY, LIMIT, TEST, Case
+from .conftest import PLUGINS
+from .embedded import Embedded
 from .kong_double import Kong, Request, Verdict, counted
 
 ALL = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
@@ -147,7 +150,6 @@ def test_kong_signs(public: bool, kong: Build, key: Callable[[str], str], tmp_pa
     settings = [(AUTH, {**TEST, "public": public, "identity_key": str(identity)})]
     caller = signs(kong(settings), [("X-API-Key", key("good"))], identity)
     assert caller.anonymous is public
-    assert len(caller.request_id) == 32
 
 
 def test_forged_identity_is_dropped(embedded: Build, key: Callable[[str], str]) -> None:
@@ -166,6 +168,55 @@ def test_consumer_headers(embedded: Build, key: Callable[[str], str]) -> None:
     assert known["x-consumer-username"] == ["consumer-good"]
     public = embedded([(AUTH, {**TEST, "public": True, "consumer_headers": True})])
     assert public.send(Request(fields=[forged])).upstream["x-consumer-username"] == [""]
+
+
+class Broken:
+    """Backends that fail as none should."""
+
+    clock = staticmethod(time.time)
+
+    @property
+    def keys(self) -> Broken:
+        return self
+
+    limiter = keys
+
+    def at_hand(self, wanted: bytes) -> None:
+        raise RuntimeError(wanted)
+
+    def find(self, key: str) -> None:
+        raise RuntimeError(key)
+
+    def admit(self, *_: object) -> None:
+        raise RuntimeError
+
+
+@pytest.mark.parametrize(
+    ("name", "config", "says"),
+    [
+        (AUTH, TEST, "Authentication is unavailable"),
+        (LIMIT, {"limit": "1/hour"}, "Rate limiting is unavailable"),
+    ],
+)
+def test_plugins_catch_their_own(
+    name: str,
+    config: dict[str, Any],
+    says: str,
+    key: Callable[[str], str],
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    """What fails inside our plugins they answer themselves, before any host has to."""
+    backends.provide("broken", Broken())  # type: ignore[arg-type]
+    try:
+        host = Embedded(PLUGINS, [(name, {"state": "broken", **config})])
+        verdict = host.send(Request(fields=[("X-API-Key", key("good"))]))
+    finally:
+        backends.withdraw("broken")
+    assert verdict.status == 503
+    assert says in verdict.body["detail"]
+    assert host.host.faults == {}
+    told = capfd.readouterr()
+    assert (told.out, told.err) == ("", f"{name}: RuntimeError\n")
 
 
 @pytest.mark.server

@@ -44,17 +44,27 @@ class KeyRing:
 
         Raises Unavailable when the store is down and the key is not at hand.
         """
+        wanted = digest(key)
+        record = self.at_hand(wanted)
+        if record is None:
+            record = self._fetch(wanted)
+            if record is not None:
+                self._used[record.key_id] = self._clock()
+        return record
+
+    def at_hand(self, wanted: bytes) -> KeyRecord | None:
+        """Return the record of the key with that SHA-256 if it is at hand, asking no store for it.
+
+        Raises Unavailable when it is, but the store has been down for too long.
+        """
         now = self._clock()
         if now >= self._look_due:
             self._look(now)
-        wanted = digest(key)
         record = self._records.get(wanted)
-        if record is None:
-            record = self._fetch(wanted)
-        elif now >= self._good_until:
-            raise Unavailable("the key store has not answered for a minute")
         if record is None or not compare_digest(record.digest, wanted):
             return None
+        if now >= self._good_until:
+            raise Unavailable("the key store has not answered for a minute")
         self._used[record.key_id] = now
         return record
 

@@ -39,7 +39,7 @@ class TableFile:
         self.words = memoryview(b"").cast("B").cast("Q")
         self.segments = 0
         try:
-            fcntl.flock(self.descriptor, fcntl.LOCK_EX)
+            self.wait()
             self._check()
             self.map()
         except OSError as error:

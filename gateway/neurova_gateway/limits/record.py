@@ -49,10 +49,20 @@ def make_room(words: memoryview, at: int, head: int, window: int) -> int:
     return len(joined)
 
 
-def mend(words: memoryview, at: int) -> None:
-    """Make the total agree with the entries again, after somebody died while changing them."""
+def mend(words: memoryview, at: int) -> int:
+    """Make a log whole again after somebody died while changing it; return its latest time.
+
+    Entries come in the order of their times, an older one that follows a newer one takes its time;
+    the total is what they add up to.
+    """
     ring = words[at + RING]
-    words[at + TOTAL] = sum(count for _, count in entries(words, at, ring >> 6, ring & 63))
+    latest = total = 0
+    for i in range(ring & 63):
+        slot = at + ((ring >> 6) + i) % ENTRIES
+        latest = words[slot + TIMES] = max(latest, words[slot + TIMES])
+        total += words[slot + COUNTS]
+    words[at + TOTAL] = total
+    return latest
 
 
 def leaving(words: memoryview, at: int, head: int, length: int, units: int) -> int:

@@ -99,12 +99,8 @@ class Table:
     def _decide(self, buckets: Sequence[Bucket], cost: int) -> Decision:
         file = self._file
         words = file.words
-        if words[AT_SEGMENTS] != file.segments:
-            file.map()
-            words = file.words
-        if words[AT_CHANGING]:
-            record.mend(words, words[AT_CHANGING])
-            words[AT_CHANGING] = 0
+        if words[AT_CHANGING] or words[AT_SEGMENTS] != file.segments:
+            words = self._catch_up()
         now = self._clock() + words[AT_SHIFT]
         if now < words[AT_LAST]:
             now = words[AT_LAST]
@@ -142,6 +138,15 @@ class Table:
         self._charge(words, states, cost, now)
         # The newest entry is this very call, so it is a whole window until all has left.
         return _new(Decision, (True, tuple(remaining), tuple(reset), 0))
+
+    def _catch_up(self) -> memoryview:
+        """Map what others appended, mend what somebody died of."""
+        self._file.map()
+        words = self._file.words
+        if words[AT_CHANGING]:
+            record.mend(words, words[AT_CHANGING])
+            words[AT_CHANGING] = 0
+        return words
 
     def _charge(self, words: memoryview, states: _States, cost: int, now: int) -> None:
         """Write what was decided; a death between any two words must leave too much counted."""
@@ -217,10 +222,11 @@ class Table:
         now = self._clock()
         if now + words[AT_SHIFT] >= last:
             return
-        wall_then = words[AT_WALL] + last - words[AT_MARK]
-        words[AT_SHIFT] = last + max(self._wall() - wall_then, 0) - now
         # What reached the disk before a power cut may be of different moments.
         for at in range(layout.start(0), layout.start(self._file.segments), layout.RECORD_WORDS):
             if words[at + layout.KEY_HIGH]:
-                record.mend(words, at)
+                last = max(last, record.mend(words, at))
         words[AT_CHANGING] = 0
+        words[AT_LAST] = last
+        wall_then = words[AT_WALL] + last - words[AT_MARK]
+        words[AT_SHIFT] = last + max(self._wall() - wall_then, 0) - now

@@ -14,7 +14,7 @@ from sqlalchemy.exc import DBAPIError
 from .base import Parameters, TransactionError
 from .pool import Pool
 from .sqlite_connection import SqliteConnection, engine
-from .sqlite_errors import READ_ONLY, busy, translate
+from .sqlite_errors import busy, translate
 from .worker import Worker
 
 T = TypeVar("T")
@@ -109,8 +109,6 @@ class SqliteTransaction:
         write in a GET and after the end, StateError for a file that cannot be used, and
         SQLAlchemy's own errors (IntegrityError…) for what is wrong with the statement.
         """
-        if self._readonly and statement.is_dml:
-            raise TransactionError(READ_ONLY)
         async with self._turn:
             if self._running is not None:
                 # A statement whose caller gave up is still at work on the connection.
@@ -186,7 +184,7 @@ class SqliteTransaction:
             await self._begin(connection)
             self._check_open()
         except BaseException:
-            connection.close()
+            connection.rollback()
             self._pool.give_back(connection)
             raise
         self._connection = connection

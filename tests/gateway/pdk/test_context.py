@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from typing import Any
 
 import pytest
@@ -48,7 +49,7 @@ def test_shared_is_no_memory_in_common(within: Any, value: dict[str, Any]) -> No
     """Neither the setter nor a getter can change what the next one gets."""
     kong, _ = within()
     kong.ctx.shared.set("a", value)
-    before = kong.ctx.shared.get("a")
+    before = deepcopy(value)
     value["x"] = "later"
     got = kong.ctx.shared.get("a")
     for inner in got.values():

@@ -1,0 +1,113 @@
+"""What functions and the platform log: JSON lines by loguru, and errors on the terminal."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import traceback
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from neurova.redact import masked
+
+ROTATE = "64 MB"
+KEEP = 5
+
+
+class LogFile(logging.Handler):
+    """Write records of the `neurova` loggers as JSON lines: time, level, logger, message, fields.
+
+    Everything that looks like a key is masked; tracebacks show no values. loguru is imported by
+    the first record, so a start that logs nothing does not pay for it. `terminal`: warnings and
+    errors are shown on standard error too.
+    """
+
+    def __init__(self, path: Path, *, terminal: bool) -> None:
+        super().__init__(logging.INFO)
+        self._path = path
+        self._terminal = terminal
+        self._loguru: Any = None
+        self._sink = 0
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write one record."""
+        line = masked(msgspec.json.encode(_fields(record), enc_hook=str).decode())
+        self._file().bind(line=line).log(record.levelname, "")
+        if self._terminal and record.levelno >= logging.WARNING:
+            sys.stderr.write(masked(_shown(record)) + "\n")
+
+    def close(self) -> None:
+        """Write what is left and let go of the file."""
+        if self._loguru is not None:
+            self._loguru.remove(self._sink)
+            self._loguru = None
+        super().close()
+
+    def _file(self) -> Any:
+        if self._loguru is None:
+            from loguru import logger
+
+            with suppress(ValueError):  # loguru's own sink would show our lines without a text
+                logger.remove(0)
+                logger.add(sys.stderr, filter=lambda record: "line" not in record["extra"])
+            self._sink = logger.add(
+                self._path,
+                format="{extra[line]}",
+                filter=lambda record: "line" in record["extra"],
+                level="INFO",
+                rotation=ROTATE,
+                retention=KEEP,
+                enqueue=True,
+                diagnose=False,
+                opener=_private,
+            )
+            self._loguru = logger
+        return self._loguru
+
+
+def install(folder: Path, *, terminal: bool) -> LogFile:
+    """Let the `neurova` loggers write into a folder; `remove` undoes it."""
+    handler = LogFile(folder / "neurova.jsonl", terminal=terminal)
+    root = logging.getLogger("neurova")
+    root.addHandler(handler)
+    root.setLevel(logging.INFO)
+    root.propagate = False
+    return handler
+
+
+def remove(handler: LogFile) -> None:
+    """Undo `install`."""
+    root = logging.getLogger("neurova")
+    root.removeHandler(handler)
+    root.propagate = True
+    handler.close()
+
+
+def _fields(record: logging.LogRecord) -> dict[str, Any]:
+    fields: dict[str, Any] = {
+        "time": record.created,
+        "level": record.levelname,
+        "logger": record.name,
+        "message": record.getMessage(),
+    }
+    fields |= getattr(record, "neurova", {})
+    if record.exc_info and record.exc_info[1] is not None:
+        fields["traceback"] = "".join(traceback.format_exception(record.exc_info[1]))
+    return fields
+
+
+def _shown(record: logging.LogRecord) -> str:
+    fields = _fields(record)
+    trace = fields.get("traceback", "")
+    line = f"{record.levelname.lower()}: {fields['message']}"
+    if "trace_id" in fields:
+        line += f" (trace {fields['trace_id']})"
+    return f"{line}\n{trace.rstrip()}" if trace else line
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)

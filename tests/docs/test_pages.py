@@ -1,0 +1,122 @@
+"""What the pages say is run: files are written, code is executed, commands are typed.
+
+In a page, a `python` or `toml` block whose first line is a path (`# functions/hello/hello.py`) is a
+file of a project; any other `python` block is executed, and may use `platform`, that project run
+whole. A `console` block is typed into a shell; `...` stands for output that varies.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from neurova_platform.testing import TestPlatform
+
+ROOT = Path(__file__).parents[2]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+NAMED = re.compile(r"# ([\w./-]+\.(?:py|toml))\n")
+
+
+class Page:
+    """A page being followed in a folder of its own."""
+
+    def __init__(self, page: Path, folder: Path, stack: ExitStack) -> None:
+        self.text = page.read_text()
+        self.name = page.name
+        self.folder = folder
+        self.project = folder / "project"
+        self.stack = stack
+        self.names: dict[str, Any] = _Names(self)
+
+    def blocks(self) -> Iterator[tuple[str, str, int]]:
+        """Yield language, content and first line of each block."""
+        for found in BLOCK.finditer(self.text):
+            yield found[1], found[2], self.text[: found.start()].count("\n") + 2
+
+    def follow(self) -> None:
+        """Do what the page says, from top to bottom."""
+        for language, content, line in self.blocks():
+            named = NAMED.match(content)
+            if language in ("python", "toml") and named:
+                file = self.project / named[1]
+                file.parent.mkdir(parents=True, exist_ok=True)
+                file.write_text(content)
+                self.names.pop("platform", None)
+            elif language == "python":
+                code = compile("\n" * (line - 1) + content, self.name, "exec")
+                exec(code, self.names)
+            elif language == "console":
+                self.type(content)
+
+    def platform(self) -> TestPlatform:
+        """Run the project as its files stand now."""
+        self.project.mkdir(exist_ok=True)
+        if not (self.project / "neurova.toml").exists():
+            (self.project / "neurova.toml").write_text("")
+        number = len(list(self.folder.glob("state*")))
+        databases = self.folder / "databases"
+        databases.mkdir(exist_ok=True)
+        running = TestPlatform(self.project, self.folder / f"state{number}", databases)
+        return self.stack.enter_context(running)
+
+    def type(self, content: str) -> None:
+        """Type the commands of a console block and compare what they print."""
+        for command, expected in re.findall(r"^\$ (.*)\n((?:(?!\$ ).*\n)*)", content, re.MULTILINE):
+            bin_ = str(Path(sys.executable).parent)
+            done = subprocess.run(
+                ["bash", "-c", command],
+                cwd=self.folder,
+                env={**os.environ, "PATH": f"{bin_}:{os.environ['PATH']}"},
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+            pattern = re.escape(expected.rstrip("\n")).replace(r"\.\.\.", ".*")
+            assert re.fullmatch(pattern, done.stdout.rstrip("\n"), re.DOTALL), (
+                f"{self.name}: $ {command}\n{done.stdout}{done.stderr}"
+            )
+
+
+class _Names(dict[str, Any]):
+    def __init__(self, page: Page) -> None:
+        super().__init__(__name__="page")
+        self._page = page
+
+    def __missing__(self, name: str) -> Any:
+        if name != "platform":
+            raise KeyError(name)
+        self[name] = self._page.platform()
+        return self[name]
+
+
+def pages(*, typed: bool) -> list[Path]:
+    return [page for page in PAGES if ("```console" in page.read_text()) is typed]
+
+
+@pytest.mark.parametrize("page", pages(typed=False), ids=lambda page: page.stem)
+def test_the_code_of_a_page_is_true(page: Path, tmp_path: Path) -> None:
+    with ExitStack() as stack:
+        Page(page, tmp_path, stack).follow()
+
+
+@pytest.mark.server
+@pytest.mark.parametrize("page", pages(typed=True), ids=lambda page: page.stem)
+def test_the_commands_of_a_page_do_what_it_shows(page: Path, tmp_path: Path) -> None:
+    with ExitStack() as stack:
+        Page(page, tmp_path, stack).follow()
+
+
+def test_every_link_between_the_pages_leads_somewhere() -> None:
+    for page in [*PAGES, *(ROOT / "docs" / "decisions").glob("*.md")]:
+        for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", page.read_text()):
+            if "://" not in target:
+                assert (page.parent / target).exists(), f"{page.name} links to {target}"

@@ -1,0 +1,55 @@
+"""Log lines are JSON, say which call they belong to, and never show a key."""
+
+import json
+import logging
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from neurova.log import Log
+from neurova_platform import logs
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Iterator[Path]:
+    handler = logs.install(tmp_path, terminal=False)
+    yield tmp_path
+    logs.remove(handler)
+
+
+def lines(folder: Path) -> list[dict[str, object]]:
+    import loguru
+
+    loguru.logger.complete()
+    return [json.loads(line) for line in (folder / "neurova.jsonl").read_text().splitlines()]
+
+
+def test_a_functions_line_has_its_fields_and_its_trace(folder: Path) -> None:
+    Log("booking.create", "acme", 7).info("sold", room=3)
+    (line,) = lines(folder)
+    assert (line["message"], line["room"], line["consumer"]) == ("sold", 3, "acme")
+    assert line["trace_id"] == f"{7:032x}"
+    assert (folder / "neurova.jsonl").stat().st_mode & 0o077 == 0
+
+
+def test_a_key_in_a_message_or_a_traceback_is_masked(folder: Path) -> None:
+    key = "nrv_live_0123456789abcdef"
+    try:
+        raise ValueError(key)
+    except ValueError:
+        logging.getLogger("neurova.function").error("with %s", key, exc_info=True)
+    lines(folder)
+    text = (folder / "neurova.jsonl").read_text()
+    assert "0123456789abcdef" not in text
+    assert "ValueError" in text
+
+
+def test_nothing_is_paid_for_a_log_that_is_not_written(tmp_path: Path) -> None:
+    code = (
+        "import sys; from pathlib import Path; from neurova_platform import logs; "
+        f"logs.install(Path({str(tmp_path)!r}), terminal=False); assert 'loguru' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
