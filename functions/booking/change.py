@@ -25,6 +25,6 @@ async def change_booking(id: str, change: Change, caller: Caller, tx: Tx) -> Boo
         raise sold_out(booking)  # and what was released is taken again
     await take(tx, booking)
     stored = booking.row()
-    del stored["id"]
+    del stored["id"]  # set, even to itself, SQLite would look through `taken` for who refers to it
     await tx.execute(_update, {"booking": id, **stored})
     return booking

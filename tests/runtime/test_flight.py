@@ -31,7 +31,7 @@ def run(test: Callable[[], Awaitable[None]]) -> None:
 
 
 async def until(holds: Callable[[], bool]) -> None:
-    while not holds():  # noqa: ASYNC110 - what is waited for has no event
+    while not holds():
         await asyncio.sleep(0)
 
 
