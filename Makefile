@@ -1,9 +1,10 @@
 # make dev: run the platform here.  make test: run every test.  The rest is for those who work on it.
 PYTHON ?= python3
+RUNTIMES ?= 4
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: dev test check lint bench faults docs lock clean
+.PHONY: dev test check lint replay bench faults docs lock clean
 
 dev: $(VENV)/.installed
 	@exec $(BIN)/neurova dev
@@ -19,6 +20,10 @@ lint: $(VENV)/.installed-dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+# Real bookings through the platform and back: make replay RUNTIMES=1
+replay: $(VENV)/.installed
+	@$(BIN)/python -m examples.replay --runtimes $(RUNTIMES)
 
 bench: $(VENV)/.installed-dev
 	$(BIN)/python -m bench

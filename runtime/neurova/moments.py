@@ -12,44 +12,49 @@ _FORMATS = {inspect.DateTimeType: "date-time", inspect.TimeType: "time"}
 
 def with_moments(schema: dict[str, Any], kind: Any) -> dict[str, Any]:
     """Return the schema of `kind`, changed in place: each datetime and time has its format."""
-    definitions = schema.get("$defs", {})
-    seen: set[Any] = set()
+    _Marking(schema.get("$defs", {})).mark(schema, inspect.type_info(kind))
+    return schema
 
-    def mark(part: Any, info: inspect.Type) -> None:
-        while isinstance(info, inspect.Metadata):
-            info = info.type
+
+class _Marking:
+    """Walk a type and its schema side by side, each record once."""
+
+    def __init__(self, definitions: dict[str, Any]) -> None:
+        self._definitions = definitions
+        self._seen: set[Any] = set()
+
+    def mark(self, part: Any, info: inspect.Type) -> None:
+        info = _bare(info)
         if not isinstance(part, dict):
             return
         if type(info) in _FORMATS:
             part.setdefault("format", _FORMATS[type(info)])
         elif isinstance(info, inspect.CollectionType):
-            mark(part.get("items"), info.item_type)
+            self.mark(part.get("items"), info.item_type)
         elif isinstance(info, inspect.DictType):
-            mark(part.get("additionalProperties"), info.value_type)
+            self.mark(part.get("additionalProperties"), info.value_type)
         elif isinstance(info, inspect.UnionType):
             for each in info.types:
-                mark_union(part.get("anyOf", ()), each)
-        elif isinstance(info, _RECORDS) and info.cls not in seen:
-            seen.add(info.cls)
-            properties = definitions.get(_name(info.cls), {}).get("properties", {})
+                self._mark_branch(part.get("anyOf", ()), _bare(each))
+        elif isinstance(info, _RECORDS) and info.cls not in self._seen:
+            self._seen.add(info.cls)
+            properties = self._definitions.get(_name(info.cls), {}).get("properties", {})
             for field in info.fields:
-                mark(properties.get(field.encode_name), field.type)
+                self.mark(properties.get(field.encode_name), field.type)
 
-    def mark_union(branches: Any, info: inspect.Type) -> None:
-        while isinstance(info, inspect.Metadata):
-            info = info.type
+    def _mark_branch(self, branches: Any, info: inspect.Type) -> None:
         if type(info) in _FORMATS:  # the only text of its union: msgspec allows one
-            for branch in branches:
-                if branch.get("type") == "string":
-                    mark(branch, info)
-        elif isinstance(info, inspect.CollectionType | inspect.DictType):
-            for branch in branches:
-                mark(branch, info)
-        else:
-            mark({}, info)
+            branches = [branch for branch in branches if branch.get("type") == "string"]
+        elif not isinstance(info, inspect.CollectionType | inspect.DictType):
+            branches = [{}]
+        for branch in branches:
+            self.mark(branch, info)
 
-    mark(schema, inspect.type_info(kind))
-    return schema
+
+def _bare(info: inspect.Type) -> inspect.Type:
+    while isinstance(info, inspect.Metadata):
+        info = info.type
+    return info
 
 
 _RECORDS = (inspect.StructType, inspect.DataclassType, inspect.TypedDictType)
