@@ -104,6 +104,11 @@ def lay_probe(folder: Path) -> Path:
     return folder
 
 
+def pytest_make_parametrize_id(config: pytest.Config, val: object, argname: str) -> str | None:
+    """Name a case with a long value by its argument: such values may be made anew in each run."""
+    return argname if isinstance(val, str | bytes) and len(val) > 40 else None
+
+
 @pytest.fixture
 def probe_project(tmp_path: Path) -> Path:
     """Return a project with the service `probe`."""

@@ -1,0 +1,36 @@
+"""What connections share."""
+
+import asyncio
+from pathlib import Path
+
+from neurova_gateway.edge import MAX_FIELDS, MAX_HEAD, over_head
+from neurova_platform.testing import TestPlatform
+
+
+def test_a_head_is_measured_only_when_it_can_be_too_large() -> None:
+    field = (b"a", b"b" * 100)
+    assert not over_head(b"/", [field] * MAX_FIELDS, MAX_HEAD + 4096)
+    assert over_head(b"/", [field] * (MAX_FIELDS + 1), 0)
+    assert over_head(b"/" * MAX_HEAD, [field], MAX_HEAD + 1)
+    assert not over_head(b"/" * MAX_HEAD, [field], MAX_HEAD)
+
+
+def test_the_rounds_look_at_every_connection_and_end(probe: TestPlatform, tmp_path: Path) -> None:
+    looked: list[float] = []
+
+    class Connection:
+        def look(self, now: float) -> None:
+            looked.append(now)
+
+    async def turn() -> None:
+        edge = probe.platform.edge
+        edge.connections.update([Connection(), Connection()])
+        edge.stop()
+        edge.start()
+        edge.stop()
+        edge.connections.clear()
+        assert edge._timer is None
+        await asyncio.sleep(0)
+
+    probe._runner.run(turn())
+    assert len(looked) == 2

@@ -1,0 +1,38 @@
+"""A platform in a test: whole, its own, with a clock that moves."""
+
+from __future__ import annotations
+
+import pytest
+
+from neurova_platform.testing import Clock, TestPlatform
+
+
+def test_a_call_without_a_key_is_nobodys_and_scopes_make_one(probe: TestPlatform) -> None:
+    assert probe.post("/echo", json={"text": "x"}).status == 401
+    assert probe.post("/echo", json={"text": "x"}, scopes=["other"]).status == 403
+    assert probe.post("/echo", json={"text": "x"}, scopes=["probe:write"]).json()["text"] == "x"
+    assert probe.get("/items/1", scopes=[], consumer="acme").json()["consumer"] == "acme"
+
+
+def test_limits_go_by_the_clock_that_moves(probe: TestPlatform) -> None:
+    key = probe.key(limits="2/minute")
+    assert [probe.get("/items/1", key=key).status for _ in range(3)] == [200, 200, 429]
+    probe.clock.advance(61)
+    assert probe.get("/items/1", key=key).status == 200
+
+
+def test_a_key_ends_by_the_clock_that_moves(probe: TestPlatform) -> None:
+    key = probe.key(expires_in=60)
+    assert probe.get("/items/1", key=key).status == 200
+    probe.clock.advance(61)
+    assert probe.get("/items/1", key=key).status == 401
+
+
+def test_calls_can_be_made_together(probe: TestPlatform) -> None:
+    answers = probe.together(probe.acall("GET", f"/wait/{ms}") for ms in (20, 10, 0))
+    assert [answer.json()["waited"] for answer in answers] == [20, 10, 0]
+
+
+def test_the_clock_never_goes_back() -> None:
+    with pytest.raises(ValueError, match="forward"):
+        Clock().advance(-1)
