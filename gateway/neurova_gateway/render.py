@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -90,6 +91,7 @@ def _plugins(
     )
 
 
+@lru_cache(maxsize=65_536)
 def kong_path(template: str) -> str:
     """Return `/bookings/{id}` as Kong's router wants it: `~/bookings/(?<id>[^/]+)$`."""
     parts = _PARAMETER.split(template)
@@ -99,6 +101,7 @@ def kong_path(template: str) -> str:
     return f"~{''.join(mixed)}$"
 
 
+@lru_cache(maxsize=65_536)
 def template(path: str) -> str:
     """Return what `kong_path` was made of."""
     return _ESCAPED.sub(r"\1", _KONG_PARAMETER.sub(r"{\1}", path[1:-1]))

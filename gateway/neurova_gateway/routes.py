@@ -11,15 +11,7 @@ Target = TypeVar("Target")
 NO_PARAMS: dict[str, str] = {}
 
 
-class _Node:
-    """A position in the tree of path segments."""
-
-    __slots__ = ("leaf", "literal", "parameter")
-
-    def __init__(self) -> None:
-        self.literal: dict[str, _Node] = {}
-        self.parameter: _Node | None = None
-        self.leaf: dict[str, tuple[object, tuple[str, ...]]] = {}
+Leaf = dict[str, tuple[Target, tuple[str, ...]]]  # method to target and parameters' names
 
 
 class Match(NamedTuple, Generic[Target]):
@@ -30,25 +22,46 @@ class Match(NamedTuple, Generic[Target]):
     allowed: tuple[str, ...] = ()
 
 
+class _Node(Generic[Target]):
+    """A position in the tree of path segments; what is empty is not there, for there are many."""
+
+    __slots__ = ("leaf", "literal", "parameter")
+
+    def __init__(self) -> None:
+        self.literal: dict[str, _Node[Target]] | None = None
+        self.parameter: _Node[Target] | None = None
+        self.leaf: Leaf[Target] | None = None
+
+    def below(self, segment: str) -> _Node[Target]:
+        """Return the node of a template's segment, made when missing."""
+        if segment.startswith("{"):
+            if self.parameter is None:
+                self.parameter = _Node()
+            return self.parameter
+        if self.literal is None:
+            self.literal = {}
+        node = self.literal.get(segment)
+        if node is None:
+            node = self.literal[segment] = _Node()
+        return node
+
+
 class RouteTable(Generic[Target]):
     """Find the target of a method and a path, literal segments before `{parameters}`.
 
-    Built once from (method, template, target); a change makes a new table.
+    Paths without parameters lie in a dict, the others in a tree of segments. Built once from
+    (method, template, target); a change makes a new table.
     """
 
     def __init__(self, routes: Iterable[tuple[str, str, Target]]) -> None:
         self._exact: dict[bytes, dict[str, Match[Target]]] = {}
-        self._root = _Node()
+        self._root: _Node[Target] = _Node()
         for method, template, target in routes:
-            literal = not self._add(method, template, target)
-            if method == "GET":
-                self._add("HEAD", template, target, fallback=True)
-            if literal:
-                # A raw path that equals a literal template is canonical: templates are.
+            if "{" in template:
+                self._add(method, template, target)
+            else:
                 found = self._exact.setdefault(template.encode(), {})
                 found[method] = Match(target, NO_PARAMS)
-                if method == "GET":
-                    found.setdefault("HEAD", found[method])
 
     def find(self, method: str, raw_path: bytes) -> Match[Target]:
         """Return the match of a raw path. Raises BadPath for one without a canonical spelling."""
@@ -57,9 +70,12 @@ class RouteTable(Generic[Target]):
             found = exact.get(method)
             if found is not None:
                 return found
-        segments = canonical(raw_path).split("/")[1:]
-        allowed: set[str] = set()
-        match = self._walk(self._root, segments, 0, method, (), allowed)
+        path = canonical(raw_path)
+        exact = self._exact.get(path.encode(), {})
+        if method in exact:
+            return exact[method]
+        allowed = set(exact)
+        match = self._walk(self._root, path.split("/")[1:], 0, method, (), allowed)
         if match is None:
             return Match(None, NO_PARAMS, tuple(sorted(allowed)))
         (target, names), values = match
@@ -67,7 +83,7 @@ class RouteTable(Generic[Target]):
 
     def _walk(
         self,
-        node: _Node,
+        node: _Node[Target],
         segments: list[str],
         depth: int,
         method: str,
@@ -75,30 +91,26 @@ class RouteTable(Generic[Target]):
         allowed: set[str],
     ) -> tuple[tuple[Target, tuple[str, ...]], tuple[str, ...]] | None:
         if depth == len(segments):
-            allowed.update(node.leaf)
-            found = node.leaf.get(method)
-            return None if found is None else (found, values)  # type: ignore[return-value]  # leaves hold Target
+            leaf = node.leaf or {}
+            allowed.update(leaf)
+            return (leaf[method], values) if method in leaf else None
         segment = segments[depth]
-        literal = node.literal.get(segment)
+        literal = node.literal.get(segment) if node.literal is not None else None
         if literal is not None:
-            found_below = self._walk(literal, segments, depth + 1, method, values, allowed)
-            if found_below is not None:
-                return found_below
+            found = self._walk(literal, segments, depth + 1, method, values, allowed)
+            if found is not None:
+                return found
         if node.parameter is not None and segment:
             values = (*values, segment)
             return self._walk(node.parameter, segments, depth + 1, method, values, allowed)
         return None
 
-    def _add(
-        self, method: str, template: str, target: Target, fallback: bool = False
-    ) -> tuple[str, ...]:
+    def _add(self, method: str, template: str, target: Target) -> None:
         node, names = self._root, []
         for segment in template.split("/")[1:]:
             if segment.startswith("{"):
                 names.append(segment[1:-1])
-                node.parameter = node = node.parameter or _Node()
-            else:
-                node = node.literal.setdefault(segment, _Node())
-        if not (fallback and method in node.leaf):
-            node.leaf[method] = (target, tuple(names))
-        return tuple(names)
+            node = node.below(segment)
+        if node.leaf is None:
+            node.leaf = {}
+        node.leaf[method] = (target, tuple(names))

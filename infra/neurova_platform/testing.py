@@ -110,25 +110,9 @@ class TestPlatform:
         """Return a new key; `rights` as `neurova_gateway.keys.issuer.create` takes them."""
         return create(self._store, consumer, "test", scopes, now=self.clock.time(), **rights).key
 
-    def call(
-        self,
-        method: str,
-        path: str,
-        *,
-        json: Any = msgspec.UNSET,
-        body: bytes = b"",
-        headers: Mapping[str, str] | None = None,
-        key: str | None = None,
-        consumer: str = "tester",
-        scopes: Sequence[str] | None = None,
-    ) -> Answer:
-        """Make one call and return its answer."""
-        return self._runner.run(
-            self.acall(
-                method, path, json=json, body=body, headers=headers, key=key,
-                consumer=consumer, scopes=scopes,
-            )
-        )  # fmt: skip
+    def call(self, method: str, path: str, **options: Any) -> Answer:
+        """Make one call and return its answer; options as `acall`."""
+        return self._runner.run(self.acall(method, path, **options))
 
     def together(self, calls: Iterable[Any]) -> list[Answer]:
         """Make many `acall`s at the same time and return their answers in order."""
@@ -163,23 +147,23 @@ class TestPlatform:
         return await _answer(self.platform.asgi, method, path, fields, body)
 
     def get(self, path: str, **options: Any) -> Answer:
-        """GET a path; options as `call`."""
+        """GET a path; options as `acall`."""
         return self.call("GET", path, **options)
 
     def post(self, path: str, **options: Any) -> Answer:
-        """POST to a path; options as `call`."""
+        """POST to a path; options as `acall`."""
         return self.call("POST", path, **options)
 
     def put(self, path: str, **options: Any) -> Answer:
-        """PUT to a path; options as `call`."""
+        """PUT to a path; options as `acall`."""
         return self.call("PUT", path, **options)
 
     def patch(self, path: str, **options: Any) -> Answer:
-        """PATCH a path; options as `call`."""
+        """PATCH a path; options as `acall`."""
         return self.call("PATCH", path, **options)
 
     def delete(self, path: str, **options: Any) -> Answer:
-        """DELETE a path; options as `call`."""
+        """DELETE a path; options as `acall`."""
         return self.call("DELETE", path, **options)
 
     def _kept(self, consumer: str, scopes: frozenset[str]) -> str:

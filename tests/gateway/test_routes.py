@@ -9,14 +9,14 @@ TABLE = RouteTable(
     [
         ("GET", "/", "root"),
         ("GET", "/bookings", "list"),
+        ("HEAD", "/bookings", "list"),
         ("POST", "/bookings", "create"),
         ("GET", "/bookings/{id}", "get"),
+        ("HEAD", "/bookings/{id}", "get"),
         ("DELETE", "/bookings/{booking}", "cancel"),
         ("GET", "/bookings/latest", "latest"),
         ("GET", "/{kind}/{id}/notes", "notes"),
         ("GET", "/bookings/{id}/notes/{note}", "note"),
-        ("HEAD", "/own", "own head"),
-        ("GET", "/own", "own get"),
     ]
 )
 
@@ -37,7 +37,6 @@ TABLE = RouteTable(
         ("GET", b"/rooms/7/notes", "notes", {"kind": "rooms", "id": "7"}),
         ("GET", b"/bookings/7/notes", "notes", {"kind": "bookings", "id": "7"}),
         ("GET", b"/bookings/7/notes/a%20b", "note", {"id": "7", "note": "a b"}),
-        ("HEAD", b"/own", "own head", {}),
     ],
 )
 def test_a_route_is_found(method: str, path: bytes, target: str, params: dict[str, str]) -> None:
@@ -46,7 +45,7 @@ def test_a_route_is_found(method: str, path: bytes, target: str, params: dict[st
     assert dict(match.params) == params
 
 
-@pytest.mark.parametrize("path", [b"/none", b"/bookings/", b"/bookings/7/", b"/BOOKINGS", b"/own/"])
+@pytest.mark.parametrize("path", [b"/none", b"/bookings/", b"/bookings/7/", b"/BOOKINGS"])
 def test_what_is_not_there_is_not_found(path: bytes) -> None:
     match = TABLE.find("GET", path)
     assert match.target is None
