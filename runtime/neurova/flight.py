@@ -140,7 +140,8 @@ class Flight(Future[Reply]):
             if self.expired or self.done():  # the function kept its cancellation to itself
                 raise CancelledError
             self.sealed = True
-            await _unbroken(tx.commit())
+            # Reading has nothing to lose: no task of its own guards its end.
+            await (tx.commit() if readonly else _unbroken(tx.commit()))
         except BaseException:
             try:
                 await _unbroken(tx.rollback())
