@@ -29,7 +29,7 @@ bench: $(VENV)/.installed-dev
 	$(BIN)/python -m bench
 
 faults: $(VENV)/.installed-dev
-	NEUROVA_TEST_LONG=1 $(BIN)/python -m pytest tests/faults
+	NEUROVA_TEST_LONG=1 $(BIN)/python -m pytest tests/faults tests/journeys
 
 docs: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest -q tests/docs

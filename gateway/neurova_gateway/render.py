@@ -66,11 +66,16 @@ def render(
 
 def _route(function: Described) -> Route:
     description = function.description
-    methods = ("GET", "HEAD") if description.method == "GET" else (description.method,)
+    answered = methods(description.method)
     tags = (*TAG, *description.tags)
     return Route(
-        function.name, function.service, methods, (kong_path(description.path),), tags=tags
+        function.name, function.service, answered, (kong_path(description.path),), tags=tags
     )
+
+
+def methods(method: str) -> tuple[str, ...]:
+    """Return the methods that a function of `method` answers: one of GET answers HEAD too."""
+    return ("GET", "HEAD") if method == "GET" else (method,)
 
 
 def _plugins(

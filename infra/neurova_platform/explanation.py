@@ -14,7 +14,7 @@ from neurova.function import Description
 from neurova.invoke import TASKS, THREADS, Function
 from neurova_gateway.path import BadPath
 from neurova_gateway.plugin_loader import load, named
-from neurova_gateway.render import render
+from neurova_gateway.render import methods, render
 from neurova_gateway.routes import RouteTable
 
 from .inventory import access
@@ -70,7 +70,11 @@ def explain(
 
     Raises ConfigError when the plugins cannot be loaded.
     """
-    table = RouteTable((each.description.method, each.description.path, each) for each in functions)
+    table = RouteTable(
+        (answered, each.description.path, each)
+        for each in functions
+        for answered in methods(each.description.method)
+    )
     raw_path = path.partition("?")[0].encode("utf-8")
     try:
         match = table.find(method, raw_path)

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from pathlib import Path
 from time import perf_counter
 
 from watchfiles import Change, PythonFilter, awatch
 
-from neurova.loader import discover
+from neurova.errors import LoadError
+from neurova.loader import Service, discover
 
 from .platform import Platform
 
 DEBOUNCE_MS = 60  # editors write a file in several steps
+PATIENCE = 30.0  # seconds that an import may take before the next saved file is looked at
 
 
 async def watch(platform: Platform, told: Callable[[str, Exception | None, float], None]) -> None:
@@ -45,13 +49,48 @@ def services_of(root: Path, changes: Iterable[tuple[Change, str]]) -> list[str]:
     return sorted(found)
 
 
-async def reload(platform: Platform, name: str) -> None:
+async def reload(platform: Platform, name: str, patience: float = PATIENCE) -> None:
     """Import a fresh generation of a service and swap it in; calls in flight keep the old one.
 
-    Raises LoadError or StateError; then everything serves on as before.
+    Raises LoadError, also for an import that has not ended after `patience` seconds, or
+    StateError; then everything serves on as before.
     """
     if name in discover(platform.settings.functions):
-        fresh = await asyncio.to_thread(platform.load_service, name)
+        try:
+            fresh = await asyncio.wait_for(_loaded(platform, name), patience)
+        except TimeoutError:
+            raise LoadError(
+                f"functions/{name}: its import has not ended after {patience:g} s: "
+                "take out what a file does when it is imported"
+            ) from None
         platform.serve({**platform.services, name: fresh})
     else:
         platform.serve({key: kept for key, kept in platform.services.items() if key != name})
+
+
+def _loaded(platform: Platform, name: str) -> asyncio.Future[Service]:
+    """Load a service on a thread of its own: one that never ends keeps no process from ending."""
+    loop = asyncio.get_running_loop()
+    future: asyncio.Future[Service] = loop.create_future()
+
+    def settle(service: Service | None, error: Exception | None) -> None:
+        if future.done():
+            return
+        if service is None:
+            future.set_exception(error or LoadError(f"functions/{name}: nothing was loaded"))
+        else:
+            future.set_result(service)
+
+    def load() -> None:
+        service, error = None, None
+        try:
+            service = platform.load_service(name)
+        except Exception as raised:
+            error = raised
+        except BaseException as raised:  # it must not end more than this thread
+            error = LoadError(f"functions/{name}: its import ended in {type(raised).__name__}")
+        with suppress(RuntimeError):  # the loop has ended meanwhile
+            loop.call_soon_threadsafe(settle, service, error)
+
+    threading.Thread(target=load, name=f"load-{name}", daemon=True).start()
+    return future

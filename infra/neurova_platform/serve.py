@@ -6,6 +6,7 @@ import asyncio
 import errno
 import signal
 import socket
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import AsyncExitStack, contextmanager
 from functools import partial
@@ -79,7 +80,8 @@ async def serve(
                 watcher = asyncio.create_task(watch(platform, on_reload))
                 stack.callback(watcher.cancel)
                 await asyncio.sleep(0)  # it watches before anything is loaded
-            await platform.start()
+            with _interruptible():
+                await platform.start()
             stack.push_async_callback(platform.stop)
             server = _Server(_config(settings, platform), partial(ready, platform, url))
             await server.serve(sockets=[listener])
@@ -105,6 +107,19 @@ def bind(host: str, port: int) -> socket.socket:
         else:
             why = f"cannot be had ({error.strerror or error}): mend gateway.host"
         raise ConfigError(f"{host} port {port} {why}") from None
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """Let SIGINT end what runs now: a start is mostly imports, which no cancellation ends."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _config(settings: Settings, platform: Platform) -> uvicorn.Config:

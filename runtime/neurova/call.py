@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from .redact import masked
+
 if TYPE_CHECKING:
     from .caller import Caller
 
@@ -87,4 +89,4 @@ class Call:
 
     def __repr__(self) -> str:
         # Neither query nor fields: they may hold what must not be seen.
-        return f"<Call {self.method} {self.raw_path!r}>"
+        return masked(f"<Call {self.method} {self.raw_path!r}>")

@@ -4,9 +4,23 @@ from __future__ import annotations
 
 import re
 
-_KEY = re.compile(r"(nrv_(?:live|test)_)[0-9A-Za-z%]+")
+
+def _spelt(word: str) -> str:
+    """Return the pattern of a word, each letter in any case, and as itself or percent-encoded."""
+    return "".join(
+        f"(?:{letter}|%(?:25)*(?:{ord(letter):02x}|{ord(letter.upper()):02x}))" for letter in word
+    )
+
+
+_PREFIX = f"{_spelt('nrv_')}(?:{_spelt('live')}|{_spelt('test')}){_spelt('_')}"
+_KEY = re.compile(f"({_PREFIX})[0-9A-Za-z%]+", re.IGNORECASE)
 
 
 def masked(text: str) -> str:
-    """Return `text` with everything that looks like an API key cut to its prefix."""
-    return _KEY.sub(r"\1…", text) if "nrv_" in text else text
+    """Return `text` with everything that looks like an API key cut to its prefix.
+
+    Keys are found as a client may have spelt them: in any case, percent-encoded once or more.
+    """
+    if "%" not in text and "nrv_" not in text.lower():
+        return text
+    return _KEY.sub(r"\1…", text)

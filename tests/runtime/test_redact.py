@@ -10,6 +10,11 @@ from neurova.redact import masked
     [
         ("/x?key=nrv_live_abcDEF0123456789&a=1", "/x?key=nrv_live_…&a=1"),
         ("/nrv_test_ABC%41/tail", "/nrv_test_…/tail"),
+        ("/nrv%5Ftest%5fABC012", "/nrv%5Ftest%5f…"),
+        ("/%6Erv_%74est_ABC012?a", "/%6Erv_%74est_…?a"),
+        ("/nrv%255ftest_ABC012", "/nrv%255ftest_…"),
+        ("NRV_LIVE_ABC012 b", "NRV_LIVE_… b"),
+        ("/100%25/nrv", "/100%25/nrv"),
         ("nothing here", "nothing here"),
     ],
 )

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import os
-import signal
 import subprocess
-import sys
-import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -18,7 +14,7 @@ from click.testing import CliRunner, Result
 from neurova_platform import scaffold
 from neurova_platform.cli.group import root
 
-NEUROVA = Path(sys.executable).parent / "neurova"
+from ...serving import NEUROVA, Serving
 
 
 @pytest.fixture
@@ -51,51 +47,13 @@ def shell() -> Callable[..., subprocess.CompletedProcess[str]]:
     return run
 
 
-class Serving:
-    """A `neurova dev --json` or `neurova run --json`, read event by event."""
-
-    def __init__(self, *words: str) -> None:
-        self.process = subprocess.Popen(
-            [str(NEUROVA), *words, "--json"],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-
-        # A platform that says nothing is ended, so that its test fails instead of waiting.
-        self._patience = threading.Timer(60, self.process.kill)
-        self._patience.start()
-
-    def event(self, kind: str) -> dict[str, Any]:
-        """Return the next event of a kind; those before it are passed over."""
-        assert self.process.stdout is not None
-        for text in self.process.stdout:
-            found: dict[str, Any] = json.loads(text)
-            if found.get("event") == kind:
-                return found
-        assert self.process.stderr is not None
-        raise AssertionError(f"ended without {kind!r}: {self.process.stderr.read()}")
-
-    def end(self, number: int = signal.SIGINT) -> tuple[int, str]:
-        """Send a signal; return the exit code and what was written to standard error."""
-        self.process.send_signal(number)
-        _, errors = self.process.communicate(timeout=60)
-        return self.process.returncode, errors
-
-    def close(self) -> None:
-        """End it at once, whatever it does."""
-        self._patience.cancel()
-        self.process.kill()
-        self.process.communicate()
-
-
 @pytest.fixture
 def serving() -> Iterator[Callable[..., Serving]]:
     """Return what starts a platform on a free port; all are ended with the test."""
     started: list[Serving] = []
 
     def start(*words: str) -> Serving:
-        started.append(Serving(*words, "--port", "0"))
+        started.append(Serving(Path.cwd(), *words))
         return started[-1]
 
     yield start

@@ -1,0 +1,143 @@
+"""Four runtimes share one limit over HTTP: in no window of a second more than it allows.
+
+By what a client sees: a call was admitted between sending and its answer, so calls sent and
+answered within one second were admitted within it. That the table itself never admits more, by
+times under its lock, is shown in tests/gateway/limits.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import subprocess
+from collections import deque
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from time import monotonic
+from typing import NamedTuple
+
+import pytest
+
+from ..conftest import lay_probe
+from ..serving import NEUROVA, Serving, environment, port_of, serving
+
+pytestmark = pytest.mark.server
+
+EDGES = 10 if os.environ.get("NEUROVA_TEST_LONG") else 2
+RUNTIMES = 4
+KEYS = 3
+LIMIT = 100
+BURST = 20  # calls that each of twelve clients sends at an edge, as fast as it can
+APART = (0.0, 0.9, 0.3)  # seconds after each edge at which the keys' bursts begin: two meet there
+
+
+class Called(NamedTuple):
+    """A call, by the client's clock."""
+
+    sent: float
+    answered: float
+    status: int
+
+
+class Runtimes:
+    """The probe, served by several processes on one state folder, and a consumer's keys."""
+
+    def __init__(self, running: list[Serving], keys: list[str]) -> None:
+        self.running = running
+        self.ports = [port_of(each.event("ready")) for each in running]
+        self.keys = keys
+
+
+@pytest.fixture
+def runtimes(tmp_path: Path) -> Iterator[Runtimes]:
+    project = lay_probe(tmp_path / "project")
+    words = ["keys", "create", "--consumer", "acme", "--consumer-limits", f"{LIMIT}/second"]
+    keys = []
+    for _ in range(KEYS):
+        made = subprocess.run(
+            [NEUROVA, *words, "--json"],
+            cwd=project,
+            env=environment(),
+            check=True,
+            capture_output=True,
+        )
+        keys.append(json.loads(made.stdout)["key"])
+    with ExitStack() as stack:
+        running = [stack.enter_context(serving(project, "run")) for _ in range(RUNTIMES)]
+        yield Runtimes(running, keys)
+
+
+async def client(port: int, key: str, start: float, after: float) -> list[Called]:
+    """Send a burst at each edge on one connection, until the server has gone."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    octets = f"GET /items/1 HTTP/1.1\r\nHost: probe\r\nX-API-Key: {key}\r\n\r\n".encode()
+    calls: list[Called] = []
+    try:
+        for edge in range(EDGES):
+            await asyncio.sleep(start + edge + after - monotonic())  # the load's own beat
+            for _ in range(BURST):
+                sent = monotonic()
+                writer.write(octets)
+                head = await reader.readuntil(b"\r\n\r\n")
+                length = int(head.partition(b"content-length: ")[2].split(b"\r\n")[0])
+                await reader.readexactly(length)
+                calls.append(Called(sent, monotonic(), int(head[9:12])))
+                assert calls[-1].status == 200 or b"retry-after: " in head
+    except (asyncio.IncompleteReadError, ConnectionError):
+        pass
+    writer.close()
+    return calls
+
+
+async def bursts(runtimes: Runtimes, killed: Serving | None) -> list[list[Called]]:
+    """Let a client for each runtime and key call; kill a runtime half-way."""
+    start = monotonic() + 0.2
+    asked = [
+        client(port, key, start, APART[number])
+        for port in runtimes.ports
+        for number, key in enumerate(runtimes.keys)
+    ]
+
+    async def kill() -> None:
+        await asyncio.sleep(start + EDGES / 2 - monotonic())
+        if killed is not None:
+            killed.process.kill()
+
+    *calls, _ = await asyncio.gather(*asked, kill())
+    return calls
+
+
+def exact(arrivals: list[float]) -> int:
+    """Return how many calls an exact sliding log admits."""
+    log: deque[float] = deque()
+    admitted = 0
+    for now in arrivals:
+        while log and now - log[0] > 1:
+            log.popleft()
+        if len(log) < LIMIT:
+            log.append(now)
+            admitted += 1
+    return admitted
+
+
+@pytest.mark.parametrize("killed", [False, True], ids=["", "one_killed"])
+def test_never_more_than_the_limit_in_a_second_and_nearly_all_of_it(
+    runtimes: Runtimes, killed: bool
+) -> None:
+    """One consumer with three keys, bursts at the edges; also when a runtime is killed with -9."""
+    victim = runtimes.running[-1] if killed else None
+    found = asyncio.run(bursts(runtimes, victim))
+    calls = sorted(call for each in found for call in each)
+    assert {call.status for call in calls} == {200, 429}
+    for each in found[:-KEYS] if killed else found:
+        assert len(each) == EDGES * BURST
+    admitted = [call for call in calls if call.status == 200]
+    for number, first in enumerate(admitted):
+        within = [c for c in admitted[number:] if c.answered - first.sent <= 1]
+        assert len(within) <= LIMIT
+    # A margin for what a client's clock does not see; the table's own share is 95 %.
+    assert len(admitted) >= 0.9 * exact([call.sent for call in calls])
+    for each in runtimes.running[:-1] if killed else runtimes.running:
+        assert each.end() == (0, "")

@@ -1,0 +1,283 @@
+"""Files are saved while calls come: none fails, and none runs on half of a change."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from neurova.errors import LoadError
+from neurova_platform.reload import reload
+from neurova_platform.testing import TestPlatform
+
+from ..conftest import lay_probe
+from ..serving import PATIENCE, Serving, port_of, serving, until
+
+pytestmark = pytest.mark.server
+
+RELOADS = 100 if os.environ.get("NEUROVA_TEST_LONG") else 20
+CLIENTS = 4
+ROUTES = ("/waits", "/threaded")
+
+DOMAIN = '''"""Half of what must agree."""
+
+VERSION = {version}
+
+
+def price() -> int:
+    return {version}
+'''
+
+# Loaded while only one of the two is saved, it is a mistake: then the last version serves on.
+WAITS = '''"""Tell of which versions this call is made, before and after it waits."""
+
+import asyncio
+
+from neurova import get
+
+from .domain import VERSION, price
+
+OWN = {version}
+if VERSION != OWN:
+    raise RuntimeError("one of two files is saved")
+
+
+@get("/waits", public=True)
+async def waits() -> list[int]:
+    before = [VERSION, OWN, price()]
+    await asyncio.sleep(0.002)
+    from . import domain
+
+    return [*before, domain.VERSION, domain.price(), OWN]
+'''
+
+THREADED = '''"""The same, in a thread."""
+
+import time
+
+from neurova import get
+
+from .domain import VERSION, price
+from .waits import OWN
+
+
+@get("/threaded", public=True)
+def threaded() -> list[int]:
+    before = [VERSION, OWN, price()]
+    time.sleep(0.002)
+    from . import domain, waits
+
+    return [*before, domain.VERSION, waits.OWN]
+'''
+
+
+class Client:
+    """Call one route again and again on a kept connection, until told to stop."""
+
+    def __init__(self, port: int, path: str, stop: threading.Event) -> None:
+        self.calls = 0
+        self.faults: list[str] = []
+        self.seen: set[int] = set()
+        self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
+        self._path = path
+        self._stop = stop
+        self.thread = threading.Thread(target=self._run)
+        self.thread.start()
+
+    def _run(self) -> None:
+        newest = 0
+        while not self._stop.is_set() and len(self.faults) < 10:
+            self.calls += 1
+            try:
+                status, body = ask(self._connection, self._path)
+            except Exception as error:
+                self.faults.append(repr(error))
+                break
+            if status != 200:
+                self.faults.append(f"{status}: {body!r}")
+                continue
+            versions = set(body)
+            if len(versions) != 1 or min(versions) < newest:
+                self.faults.append(f"{body} after {newest}")
+            newest = max(newest, *versions)
+            self.seen |= versions
+        self._connection.close()
+
+
+def ask(connection: http.client.HTTPConnection, path: str) -> tuple[int, Any]:
+    connection.request("GET", path)
+    answer = connection.getresponse()
+    return answer.status, json.loads(answer.read())
+
+
+@contextmanager
+def load(port: int) -> Iterator[list[Client]]:
+    """Call both routes from several clients while the block runs."""
+    stop = threading.Event()
+    clients = [Client(port, ROUTES[number % 2], stop) for number in range(CLIENTS)]
+    try:
+        yield clients
+    finally:
+        stop.set()
+        for client in clients:
+            client.thread.join()
+
+
+def save(file: Path, text: str, *, aside: bool) -> None:
+    """Save a file as editors do: in place, or written aside and moved."""
+    if aside:
+        beside = file.with_suffix(".tmp")
+        beside.write_text(text)
+        beside.replace(file)
+    else:
+        file.write_text(text)
+
+
+class Edited:
+    """A served project of two files that must agree, and where they are saved."""
+
+    def __init__(self, project: Path, served: Serving, port: int) -> None:
+        self.folder = project / "functions" / "probe"
+        self.served = served
+        self.port = port
+        self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
+
+    def save(self, version: int, *, aside: bool = False) -> None:
+        """Save both files."""
+        save(self.folder / "domain.py", DOMAIN.format(version=version), aside=aside)
+        save(self.folder / "waits.py", WAITS.format(version=version), aside=aside)
+
+    def is_live(self, version: int) -> bool:
+        """Tell whether a version answers."""
+        return ask(self._connection, "/waits") == (200, [version] * 6)
+
+    def close(self) -> None:
+        self._connection.close()
+
+
+@pytest.fixture
+def edited(tmp_path: Path) -> Iterator[Edited]:
+    project = lay_probe(tmp_path / "project")
+    folder = project / "functions" / "probe"
+    for file in folder.glob("*.py"):
+        file.unlink()
+    (folder / "domain.py").write_text(DOMAIN.format(version=1))
+    (folder / "waits.py").write_text(WAITS.format(version=1))
+    (folder / "threaded.py").write_text(THREADED)
+    with ExitStack() as stack:
+        served = stack.enter_context(serving(project, "dev"))
+        found = Edited(project, served, port_of(served.event("ready")))
+        stack.callback(found.close)
+        yield found
+
+
+def assert_none_failed(clients: list[Client], least: int) -> None:
+    assert [fault for client in clients for fault in client.faults] == []
+    assert min(client.calls for client in clients) >= least
+
+
+def reloads(served: Serving, told: Callable[[Any], bool]) -> list[dict[str, Any]]:
+    return [event for event in served.seen if event["event"] == "reload" and told(event["error"])]
+
+
+def test_no_call_fails_or_mixes_while_a_service_reloads(edited: Edited) -> None:
+    """Several clients, many reloads, in the same second and with files of the same size."""
+    with load(edited.port) as clients:
+        for version in range(2, RELOADS + 2):
+            edited.save(version, aside=version % 3 == 0)
+            until(lambda version=version: edited.is_live(version))  # type: ignore[misc]
+    assert_none_failed(clients, RELOADS)
+    assert RELOADS + 1 in clients[0].seen | clients[1].seen
+    assert len(reloads(edited.served, lambda error: error is None)) >= RELOADS
+    for event in reloads(edited.served, lambda error: error is not None):
+        assert "one of two files is saved" in event["error"]
+
+
+MISTAKES = {
+    "syntax": ("waits.py", "x = (\n", "SyntaxError"),
+    "raises": ("waits.py", "x = 1 / 0\n", "ZeroDivisionError"),
+    "name": ("domain.py", "x = nothing\n", "NameError"),
+    "leaves": ("domain.py", "raise SystemExit\n", "ends the process"),
+    "import": ("waits.py", "import nothing_of_that_name\n", "not installed"),
+    "missing_name": ("waits.py", "from .domain import NOTHING\n", "NOTHING"),
+}
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_a_mistake_keeps_the_last_good_version_and_is_named(edited: Edited, mistake: str) -> None:
+    """The report says file and line; no call notices; the mended file is live."""
+    name, line, told = MISTAKES[mistake]
+    file = edited.folder / name
+    sound = file.read_text()
+    with load(edited.port) as clients:
+        until(lambda: min(client.calls for client in clients) > 10)
+        file.write_text(sound + line)
+        event = edited.served.event("reload")
+        calls = [client.calls for client in clients]
+        until(lambda: all(c.calls > n + 10 for c, n in zip(clients, calls, strict=True)))
+        edited.save(2)
+        until(lambda: edited.is_live(2))
+    assert_none_failed(clients, 20)
+    assert f"functions/probe/{name}:{len(sound.splitlines()) + 1}: " in event["error"]
+    assert told in event["error"]
+
+
+def test_a_binding_that_cannot_be_is_named_and_the_last_good_version_serves(
+    edited: Edited,
+) -> None:
+    file = edited.folder / "waits.py"
+    file.write_text(file.read_text().replace("async def waits()", "async def waits(a: object)"))
+    event = edited.served.event("reload")
+    line = WAITS[: WAITS.index("@get")].count("\n") + 1
+    assert f"functions/probe/waits.py:{line}: waits: parameter 'a'" in event["error"]
+    assert edited.is_live(1)
+
+
+def test_an_import_that_interrupts_is_a_mistake_too(edited: Edited) -> None:
+    (edited.folder / "waits.py").write_text("raise KeyboardInterrupt")
+    assert "KeyboardInterrupt" in edited.served.event("reload")["error"]
+    assert edited.is_live(1)
+
+
+ENDLESS = '''"""Never be imported."""
+
+from pathlib import Path
+from time import sleep
+
+Path("importing").touch()
+while True:
+    sleep(0.01)
+'''
+
+
+def test_an_import_that_never_ends_keeps_nobody_from_serving_or_ending(edited: Edited) -> None:
+    with load(edited.port) as clients:
+        (edited.folder / "endless.py").write_text(ENDLESS)
+        until((edited.folder.parents[1] / "importing").exists)
+        calls = [client.calls for client in clients]
+        until(lambda: all(c.calls > n + 10 for c, n in zip(clients, calls, strict=True)))
+    assert_none_failed(clients, 10)
+    assert edited.served.end() == (0, "")
+
+
+def test_an_import_that_never_ends_is_given_up_and_named(probe: TestPlatform) -> None:
+    """What is saved after it is looked at again."""
+    file = probe.settings.functions / "probe" / "endless.py"
+    go = file.with_name("go")
+    file.write_text(f"""from pathlib import Path
+while not Path({str(go)!r}).exists():
+    pass
+""")
+    with pytest.raises(LoadError, match=r"^functions/probe: its import has not ended after 0\.1 s"):
+        probe._runner.run(reload(probe.platform, "probe", 0.1))
+    assert probe.get("/count").status == 200
+    go.touch()
+    probe._runner.run(reload(probe.platform, "probe"))
+    assert probe.get("/count").status == 200

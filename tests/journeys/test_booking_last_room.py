@@ -1,0 +1,121 @@
+"""Two hundred guests want the last room at once: one has it, and the others are told so."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import shutil
+import subprocess
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from neurova_platform import client
+
+from ..serving import NEUROVA, PATIENCE, environment, port_of, serving
+
+pytestmark = pytest.mark.server
+
+FUNCTIONS = Path(__file__).parents[2] / "functions"
+ROUNDS = 10 if os.environ.get("NEUROVA_TEST_LONG") else 2
+GUESTS = 200
+FIRST = date(2016, 7, 2)
+ROOM = "b"
+SCOPES = ["booking:read", "booking:write"]
+
+
+def neurova(project: Path, *words: str) -> str:
+    """Run a command in the project and return what it printed."""
+    ran = subprocess.run(
+        [NEUROVA, *words], cwd=project, env=environment(), capture_output=True, text=True
+    )
+    assert ran.returncode == 0, ran.stderr
+    return ran.stdout
+
+
+class Hotel:
+    """Booking, served by some runtimes on one state folder."""
+
+    def __init__(self, ports: Sequence[int], key: str) -> None:
+        self.ports = ports
+        self._key = key
+
+    def ask(self, method: str, path: str, body: Any = None) -> tuple[int, Any]:
+        """Make one call."""
+        fields = {"X-API-Key": self._key, "Content-Type": "application/json"}
+        said = None if body is None else json.dumps(body).encode()
+        base = f"http://127.0.0.1:{self.ports[0]}"
+        answer = client.send(base, method, path, fields, said)
+        return answer.status, answer.decoded()
+
+    def leave_one(self, arrival: date) -> None:
+        """Take all rooms for a night but one."""
+        found = self.ask("GET", f"/availability?room_type={ROOM}&arrival={arrival}")[1]["free"]
+        for _ in range(found - 1):
+            assert self.ask("POST", "/bookings", stay(arrival))[0] == 201
+
+    async def rush(self, arrival: date) -> Counter[int]:
+        """Let all guests ask at once, each on a connection of its own; count the statuses."""
+        body = json.dumps(stay(arrival)).encode()
+        head = (
+            f"POST /bookings HTTP/1.1\r\nHost: hotel\r\nX-API-Key: {self._key}\r\n"
+            f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n"
+            "Connection: close\r\n\r\n"
+        )
+        asked = [
+            await asyncio.open_connection("127.0.0.1", self.ports[number % len(self.ports)])
+            for number in range(GUESTS)
+        ]
+        for _, writer in asked:
+            writer.write(head.encode() + body)
+        async with asyncio.timeout(PATIENCE):
+            answers = await asyncio.gather(*(reader.read() for reader, _ in asked))
+        for _, writer in asked:
+            writer.close()
+        return Counter(int(answer[9:12]) for answer in answers)
+
+
+def stay(arrival: date) -> dict[str, Any]:
+    return {"room_type": ROOM, "arrival": arrival.isoformat(), "nights": 1}
+
+
+@pytest.fixture(params=[1, 4], ids=["one_runtime", "four_runtimes"])
+def hotel(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Hotel]:
+    project = tmp_path / "hotel"
+    skipped = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(FUNCTIONS / "booking", project / "functions" / "booking", ignore=skipped)
+    (project / "neurova.toml").write_text('[project]\nname = "hotel"\n')
+    neurova(project, "db", "upgrade")
+    scopes = [word for scope in SCOPES for word in ("--scope", scope)]
+    words = ["keys", "create", "--consumer", "guests", "--env", "live", *scopes, "--json"]
+    key = json.loads(neurova(project, *words))["key"]
+    with ExitStack() as stack:
+        running = [stack.enter_context(serving(project, "run")) for _ in range(request.param)]
+        ports = [port_of(each.event("ready")) for each in running]
+        yield Hotel(ports, key)
+        assert [each.end() for each in running] == [(0, "")] * len(running)
+
+
+def test_the_last_room_is_sold_once(hotel: Hotel) -> None:
+    """One 201 and 199 times 409, in every round, by one runtime or by four on one state folder."""
+    for number in range(ROUNDS):
+        arrival = FIRST + timedelta(number)
+        hotel.leave_one(arrival)
+        before = len(booked(hotel, arrival))
+        assert asyncio.run(hotel.rush(arrival)) == {201: 1, 409: GUESTS - 1}
+        assert len(booked(hotel, arrival)) == before + 1
+        path = f"/availability?room_type={ROOM}&arrival={arrival}"
+        assert hotel.ask("GET", path)[1]["free"] == 0
+
+
+def booked(hotel: Hotel, arrival: date) -> list[Any]:
+    until = arrival + timedelta(1)
+    path = f"/bookings?limit=500&arrival_from={arrival}&arrival_before={until}"
+    found: list[Any] = hotel.ask("GET", path)[1]["bookings"]
+    return found

@@ -1,0 +1,58 @@
+"""From nothing to a live endpoint, outside the checkout, by the commands that the docs name."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from neurova_platform import client
+
+from ..serving import NEUROVA, PATIENCE, environment, serving
+
+pytestmark = pytest.mark.server
+
+
+def neurova(folder: Path, *words: str) -> str:
+    """Run a command in a folder and return what it printed."""
+    ran = subprocess.run(
+        [NEUROVA, *words],
+        cwd=folder,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+    )
+    assert ran.returncode == 0, ran.stderr
+    return ran.stdout
+
+
+def test_a_project_is_made_called_grown_and_run(tmp_path: Path) -> None:
+    """The first call needs no key in hand; a new function is live without a restart."""
+    neurova(tmp_path, "new", "project", "demo")
+    project = tmp_path / "demo"
+    with serving(project, "dev") as dev:
+        dev.event("ready")
+        assert json.loads(neurova(project, "call", "GET", "/hello/Ada")) == {"text": "Hello, Ada!"}
+        neurova(project, "new", "function", "hotel", "rooms", "--path", "/hotel/{floor}/rooms")
+        assert dev.event("reload")["service"] == "hotel"
+        assert json.loads(neurova(project, "call", "GET", "/hotel/2/rooms")) == {"floor": "2"}
+        explained = json.loads(neurova(project, "explain", "GET", "/hotel/2/rooms", "--json"))
+        assert "hotel:read" in json.dumps(explained)
+        assert dev.end() == (0, "")
+    made = json.loads(
+        neurova(project, "keys", "create", "--consumer", "a", "--scope", "hotel:read", "--json")
+    )
+    with serving(project, "run") as run:
+        url = run.event("ready")["url"]
+        key = {"X-API-Key": made["key"]}
+        assert client.send(url, "GET", "/hotel/3/rooms", key, None).decoded() == {"floor": "3"}
+        assert client.send(url, "GET", "/hello/Ada", key, None).status == 403
+        neurova(project, "keys", "revoke", made["key_id"])
+        # The promise is one second; its look at the store comes every quarter of one.
+        while client.send(url, "GET", "/hotel/3/rooms", key, None).status == 200:
+            pass
+        assert client.send(url, "GET", "/hotel/3/rooms", key, None).status == 401
+        assert run.end() == (0, "")

@@ -1,0 +1,251 @@
+"""A body can be anything: it is refused with its fault, costs little, and harms nobody."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import re
+import select
+import socket
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from neurova_platform.testing import TestPlatform
+
+from ..conftest import lay_probe
+from ..serving import port_of, serving
+
+DEEP = 100_000
+MB = 1 << 20
+GROWTH = 30 * MB
+GO_ON = b"HTTP/1.1 100 Continue\r\n\r\n"
+
+MALFORMED = {
+    "arrays": b"[" * DEEP,
+    "arrays_closed": b"[" * DEEP + b"]" * DEEP,
+    "objects": b'{"text":' * DEEP,
+    "objects_closed": b'{"text":' * DEEP + b"1" + b"}" * DEEP,
+    "both": b'[{"text":' * DEEP,
+    "in_a_known_field": b'{"text":%b%b}' % (b"[" * DEEP, b"]" * DEEP),
+    "in_another_field": b'{"text":"x","times":%b' % (b'{"a":' * DEEP),
+    "in_an_unknown_field": b'{"text":"x","else":%b%b}' % (b"[" * DEEP, b"]" * DEEP),
+    "behind_a_fault": b'{"text":1,"else":%b%b}' % (b"[" * DEEP, b"]" * DEEP),
+    "octet": b'{"text":"\xff"}',
+    "latin": b'{"text":"\xe9"}',
+    "cut_letter": b'{"text":"\xe2\x82"}',
+    "overlong": b'{"text":"\xc0\xaf"}',
+    "beyond_unicode": b'{"text":"\xf4\x90\x80\x80"}',
+    "octet_in_a_name": b'{"\xff":1,"text":"x"}',
+    "octet_nobody_reads": b'{"text":"x","else":{"a":["\xff"]}}',
+    "utf16": '{"text":"x"}'.encode("utf-16"),
+    "byte_order_mark": b'\xef\xbb\xbf{"text":"x"}',
+    "surrogate_in_utf8": b'{"text":"\xed\xa0\x80"}',
+    "surrogate": b'{"text":"\\ud800"}',
+    "low_surrogate": b'{"text":"\\udc00"}',
+    "surrogates_turned": b'{"text":"\\udc00\\ud800"}',
+    "surrogate_and_letter": b'{"text":"\\ud800a"}',
+    "surrogate_in_a_name": b'{"\\ud800":1,"text":"x"}',
+    "surrogate_nobody_reads": b'{"text":"x","else":"\\ud800"}',
+    "nan": b'{"text":"x","times":NaN}',
+    "nan_nobody_reads": b'{"text":"x","else":NaN}',
+    "infinity": b'{"text":"x","times":-Infinity}',
+    "zeros_before": b'{"text":"x","times":0%b1}' % (b"0" * 1000),
+    "hexadecimal": b'{"text":"x","times":0x1}',
+    "plus": b'{"text":"x","times":+1}',
+    "nul": b'{"text":"\x00"}',
+    "line_in_text": b'{"text":"a\nb"}',
+    "comma_after": b'{"text":"x",}',
+    "comment": b'/**/{"text":"x"}',
+    "single_quotes": b"{'text':'x'}",
+    "two": b'{"text":"x"}{"text":"y"}',
+    "cut": b'{"text":"x"',
+    "spaces": b" " * (MB - 1),
+    "zeros": b"\x00" * (MB - 1),
+    "none": b"",
+}
+INVALID = {
+    "huge": b'{"text":"x","times":1e400}',
+    "huge_exponent": b'{"text":"x","times":1e99999999999}',
+    "many_digits": b'{"text":"x","times":%b}' % (b"9" * DEEP),
+    "many_digits_for_text": b'{"text":%b}' % (b"9" * DEEP),
+    "fraction": b'{"text":"x","times":1.5}',
+    "true": b'{"text":"x","times":true}',
+    "fault_then_sound": b'{"text":1,"text":"x"}',
+    "null": b"null",
+    "text": b'"x"',
+    "array": b'["x"]',
+    "brackets_in_text_beside_a_fault": b'{"text":1,"else":"%b"}' % (b"[" * DEEP),
+    "many_names": b'{"text":1,%b}' % b",".join(b'"k%d":1' % number for number in range(50_000)),
+    "many_values": b'{"text":[%b1]}' % (b"1," * 400_000),
+}
+SOUND = {
+    "brackets_in_text": b'{"text":"%b"}' % (b"[" * DEEP),
+    "quoted_brackets": b'{"text":"%b"}' % (b'[\\"' * DEEP),
+    "the_last_of_two": b'{"text":"a","text":"b"}',
+    "pair_of_surrogates": b'{"text":"\\ud83d\\ude00"}',
+}
+ALL = {
+    **{name: (body, 400) for name, body in MALFORMED.items()},
+    **{name: (body, 422) for name, body in INVALID.items()},
+    **{name: (body, 200) for name, body in SOUND.items()},
+}
+
+
+@pytest.fixture(scope="module")
+def probe(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestPlatform]:
+    folder = tmp_path_factory.mktemp("bodies")
+    (folder / "databases").mkdir()
+    project = lay_probe(folder / "project")
+    with TestPlatform(project, folder / "state", folder / "databases") as running:
+        yield running
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_a_body_is_taken_or_its_fault_is_named(probe: TestPlatform, name: str) -> None:
+    """Never a 5xx; a refusal is short, says where by JSON pointer, and the next call is fine."""
+    body, status = ALL[name]
+    counted = probe.get("/count").json()["count"]
+    headers = {"content-type": "application/json"}
+    answer = probe.post("/echo", body=body, headers=headers, scopes=["probe:write"])
+    assert answer.status == status, answer.text[:300]
+    if status != 200:
+        assert answer.headers["content-type"] == "application/problem+json"
+        assert answer.json()["errors"]
+        assert all("pointer" in fault for fault in answer.json()["errors"])
+        assert len(answer.body) < 32_768
+    assert probe.get("/count").json()["count"] == counted + (status == 200)
+
+
+class Served(NamedTuple):
+    """A process that serves the probe."""
+
+    pid: int
+    port: int
+    key: str
+
+    def peak(self) -> int:
+        """Return the most memory it held since `forget`, in bytes."""
+        for line in Path(f"/proc/{self.pid}/status").read_text().splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) * 1024
+        raise AssertionError("no VmHWM")
+
+    def forget(self) -> None:
+        """Let the peak be what it holds now."""
+        Path(f"/proc/{self.pid}/clear_refs").write_text("5")
+
+    def post(self, body: bytes, **more: str) -> int:
+        """Post to /echo, and return the status."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+        headers = {"X-API-Key": self.key, "Content-Type": "application/json", **more}
+        try:
+            connection.request("POST", "/echo", body, headers)
+            return connection.getresponse().status
+        finally:
+            connection.close()
+
+    def pour(self, size: int, *lines: str, chunked: bool, deaf: bool) -> tuple[int, bytes]:
+        """Send a body, a deaf client all of it; return the octets sent and the answer."""
+        framing = "Transfer-Encoding: chunked" if chunked else f"Content-Length: {size}"
+        fields = [f"X-API-Key: {self.key}", "Content-Type: application/json", framing, *lines]
+        head = "\r\n".join(["POST /echo HTTP/1.1", "Host: probe", *fields, "", ""])
+        piece = b"[" * 65_536
+        wire = b"10000\r\n%b\r\n" % piece if chunked else piece
+        sent, answer = 0, b""
+        with socket.create_connection(("127.0.0.1", self.port), 60) as client:
+            client.sendall(head.encode())
+            with suppress(ConnectionError):
+                while sent < size and (deaf or answer in (b"", GO_ON)):
+                    client.sendall(wire)
+                    sent += len(piece)
+                    if not deaf and select.select([client], [], [], 0)[0]:
+                        answer += client.recv(65_536)
+            with suppress(ConnectionError):
+                while octets := client.recv(65_536):
+                    answer += octets
+        return sent, answer
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    if not Path("/proc/self/clear_refs").exists():
+        pytest.skip("the peak of a process's memory is read from /proc")
+    with serving(lay_probe(tmp_path_factory.mktemp("served") / "project"), "dev") as running:
+        ready = running.event("ready")
+        key = Path(ready["key_file"]).read_text().strip()
+        yield Served(running.process.pid, port_of(ready), key)
+
+
+@pytest.mark.server
+def test_memory_stays_flat_whatever_the_bodies_are(served: Served) -> None:
+    """All of them, ten times over, grow the server by less than 30 MB at its fullest."""
+    for body, status in ALL.values():
+        assert served.post(body) == status
+    served.forget()
+    before = served.peak()
+    for _ in range(10):
+        for body, status in ALL.values():
+            assert served.post(body) == status
+    assert served.peak() - before < GROWTH
+    assert served.post(b'{"text":"fine"}') == 200
+
+
+@pytest.mark.server
+@pytest.mark.parametrize("deaf", [False, True], ids=["", "deaf"])
+@pytest.mark.parametrize("expect", [(), ("Expect: 100-continue",)], ids=["", "expect"])
+@pytest.mark.parametrize("chunked", [False, True], ids=["length", "chunked"])
+def test_100_mb_are_refused_and_not_read_in(
+    served: Served, chunked: bool, expect: tuple[str, ...], deaf: bool
+) -> None:
+    """413, with the server's memory flat while ten such bodies are poured at it.
+
+    A deaf client, that pours on after the answer, may be cut off and lose it.
+    """
+    assert served.post(b'{"text":"fine"}') == 200
+    served.forget()
+    before = served.peak()
+    for _ in range(10):
+        sent, answer = served.pour(100 * MB, *expect, chunked=chunked, deaf=deaf)
+        found = re.findall(rb"HTTP/1\.1 (\d{3}) ", answer)
+        if deaf:
+            assert found in ([b"413"], [b"100", b"413"], [b"100"], [])
+        else:
+            assert found in ([b"413"], [b"100", b"413"])
+            assert sent < 20 * MB
+    assert served.peak() - before < GROWTH
+    assert served.post(b'{"text":"fine"}') == 200
+
+
+@pytest.mark.server
+def test_bodies_that_never_end_hold_little(served: Served) -> None:
+    """Forty clients that send almost all of a body and wait cost no more than what they sent."""
+    served.forget()
+    before = served.peak()
+    clients = []
+    for _ in range(40):
+        client = socket.create_connection(("127.0.0.1", served.port), 60)
+        head = f"POST /echo HTTP/1.1\r\nHost: probe\r\nX-API-Key: {served.key}\r\n"
+        client.sendall(f"{head}Content-Length: 500000\r\n\r\n".encode() + b"[" * 400_000)
+        clients.append(client)
+    assert served.post(b'{"text":"fine"}') == 200
+    for client in clients:
+        client.close()
+    assert served.peak() - before < 40 * 400_000 + GROWTH
+
+
+@pytest.mark.server
+def test_a_refusal_names_its_limit(served: Served) -> None:
+    connection = http.client.HTTPConnection("127.0.0.1", served.port, timeout=60)
+    connection.putrequest("POST", "/echo")
+    connection.putheader("X-API-Key", served.key)
+    connection.putheader("Content-Length", str(100 * MB))
+    connection.endheaders()
+    answer = connection.getresponse()
+    problem = json.loads(answer.read())
+    connection.close()
+    assert (answer.status, problem["status"]) == (413, 413)
+    assert str(MB) in problem["detail"]

@@ -1,0 +1,106 @@
+"""The command line as a process that serves, read event by event."""
+
+from __future__ import annotations
+
+import json
+import os
+import queue
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+NEUROVA = Path(sys.executable).parent / "neurova"
+PATIENCE = 60.0  # seconds after which a platform that says nothing fails its test
+
+
+def environment() -> dict[str, str]:
+    """Return this process's environment without what would set neurova, or spare it bytecode."""
+    spared = "PYTHONDONTWRITEBYTECODE"
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("NEUROVA_")}
+    return {name: value for name, value in kept.items() if name != spared}
+
+
+class Serving:
+    """A `neurova dev --json` or `neurova run --json` on a free port of loopback."""
+
+    def __init__(self, project: Path, *words: str) -> None:
+        self.errors = tempfile.TemporaryFile("w+")  # noqa: SIM115 - closed by `close`
+        self.process = subprocess.Popen(
+            [str(NEUROVA), *words, "--json", "--port", "0"],
+            cwd=project,
+            env=environment(),
+            stdout=subprocess.PIPE,
+            stderr=self.errors,
+            text=True,
+        )
+        self.seen: list[dict[str, Any]] = []
+        self._events: queue.Queue[dict[str, Any]] = queue.Queue()
+        # Always read: a platform whose output is full would wait for its reader.
+        self._reader = threading.Thread(target=self._read)
+        self._reader.start()
+
+    def event(self, kind: str) -> dict[str, Any]:
+        """Return the next event of a kind; those before it are passed over."""
+        while True:
+            found = self._events.get(timeout=PATIENCE)
+            if found.get("event") == kind:
+                return found
+            assert found.get("event") != "ended", f"ended without {kind!r}: {self.told()}"
+
+    def told(self) -> str:
+        """Return all that was written to standard error until now."""
+        self.errors.seek(0)
+        return self.errors.read()
+
+    def end(self, number: int = signal.SIGINT) -> tuple[int, str]:
+        """Send a signal; return the exit code and what was written to standard error."""
+        self.process.send_signal(number)
+        code = self.process.wait(PATIENCE)
+        self._reader.join()
+        return code, self.told()
+
+    def close(self) -> None:
+        """End it at once, whatever it does."""
+        self.process.kill()
+        self.process.wait()
+        self._reader.join()
+        assert self.process.stdout is not None
+        self.process.stdout.close()
+        self.errors.close()
+
+    def _read(self) -> None:
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            self.seen.append(json.loads(line))
+            self._events.put(self.seen[-1])
+        self._events.put({"event": "ended"})
+
+
+@contextmanager
+def serving(project: Path, *words: str) -> Iterator[Serving]:
+    """Serve a project, and end it with the block."""
+    started = Serving(project, *words)
+    try:
+        yield started
+    finally:
+        started.close()
+
+
+def port_of(ready: dict[str, Any]) -> int:
+    """Return the port that a ready event names."""
+    return int(ready["url"].rpartition(":")[2])
+
+
+def until(condition: Callable[[], bool]) -> None:
+    """Return when something has come true; fail when it does not within a minute."""
+    end = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < end, "it did not come true"
+        time.sleep(0.001)  # what is waited for may need this very core
