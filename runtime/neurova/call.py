@@ -22,9 +22,8 @@ class Call:
 
     Filled in on the way: `route` and `params` (decoded path parameters) by the router, `caller` by
     the plugins, `trace_id`/`parent_id`/`span_id` (integers) and `sampled` by the trace step,
-    `reply_fields` (added to whatever reply is sent) by any step, `shared` (`kong.ctx.shared`) by the
-    plugins, `deadline` (event-loop seconds)
-    by the invoker.
+    `reply_fields` (added to whatever reply is sent) by any step, `shared` (`kong.ctx.shared`) by
+    the plugins, `deadline` (event-loop seconds) by the invoker.
     """
 
     __slots__ = (

@@ -12,7 +12,7 @@ import itertools
 import os
 import sys
 import weakref
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from importlib.abc import MetaPathFinder
 from pathlib import Path
@@ -22,7 +22,11 @@ from .imports import foreign
 
 PREFIX = "functions."
 MARK = "~"
+_NO_CODE = frozenset({"migrations", "__pycache__"})
 _numbers = itertools.count(1)
+# Generation to the sources, as they were, of what it may import only later: by then another
+# generation's may stand in their place.
+_kept: dict[str, dict[str, bytes]] = {}
 
 
 class Loader(importlib.machinery.SourceFileLoader):
@@ -30,15 +34,20 @@ class Loader(importlib.machinery.SourceFileLoader):
 
     def get_code(self, fullname: str) -> CodeType | None:
         """Return the file's code, from the cache when that is surely newer than the file."""
+        kept = _kept.get(".".join(fullname.split(".")[:2]), {}).get(self.path)
+        if kept is not None:
+            return self._checked(fullname, self.source_to_code(kept, self.path))
         cached = importlib.util.cache_from_source(self.path)
         if not self._trusted(cached):
             with suppress(OSError):
                 os.unlink(cached)
         code = super().get_code(fullname)
-        if code is not None:
-            fault = foreign(code, fullname.split(MARK)[0].removeprefix(PREFIX))
-            if fault is not None:
-                raise ForeignImport(self.path, *fault)
+        return None if code is None else self._checked(fullname, code)
+
+    def _checked(self, fullname: str, code: CodeType) -> CodeType:
+        fault = foreign(code, fullname.split(MARK)[0].removeprefix(PREFIX))
+        if fault is not None:
+            raise ForeignImport(self.path, *fault)
         return code
 
     def _trusted(self, cached: str) -> bool:
@@ -104,6 +113,7 @@ class Generation:
         spec = spec_of(self.name, str(folder))
         if spec is None:
             raise FileNotFoundError(folder)
+        _kept[self.name] = {str(file): file.read_bytes() for file in _later(folder)}
         package = importlib.util.module_from_spec(spec)
         sys.modules[self.name] = package
         if spec.loader is not None:
@@ -114,7 +124,17 @@ class Generation:
         return importlib.import_module(f"{self.name}.{stem}")
 
 
+def _later(folder: Path) -> Iterator[Path]:
+    """Yield the files that are not imported when a service is: `_name.py`, and those in folders."""
+    for inner in os.scandir(folder):
+        if inner.name.startswith("_") and inner.name.endswith(".py"):
+            yield Path(inner.path)
+        elif inner.is_dir() and inner.name.isidentifier() and inner.name not in _NO_CODE:
+            yield from Path(inner.path).rglob("*.py")
+
+
 def _drop(name: str) -> None:
+    _kept.pop(name, None)
     inner = f"{name}."
     # A copy first: another thread may import meanwhile.
     for module in [key for key in list(sys.modules) if key == name or key.startswith(inner)]:

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from neurova.call import Call
 from neurova.errors import LoadError
 from neurova.loader import check_routes, discover
 
@@ -148,3 +149,23 @@ def test_a_relative_root_is_fine(house: Any, monkeypatch: pytest.MonkeyPatch) ->
     house.root = Path("functions")
     (function,) = house.load("shop").functions
     assert function.file == "functions/shop/a.py"
+
+
+def test_a_file_imported_late_is_of_the_generation_that_imports_it(house: Any) -> None:
+    late = (
+        "from neurova import get\n\n\n"
+        "@get('/late')\n"
+        "async def late() -> dict[str, object]:\n"
+        "    from ._number import NUMBER\n"
+        "    from .inner.word import WORD\n\n"
+        "    return {WORD: NUMBER}\n"
+    )
+    folder = house.write("shop", late=late, _number="NUMBER = 1\n")
+    (folder / "inner").mkdir()
+    (folder / "inner" / "word.py").write_text("WORD = 'one'\n")
+    old = house.load("shop").functions[0]
+    (folder / "_number.py").write_text("NUMBER = 22\n")
+    (folder / "inner" / "word.py").write_text("WORD = 'two'\n")
+    new = house.load("shop").functions[0]
+    answers = [each.invoke(Call("GET", b"/late", b"", [], "")).body for each in (old, new)]
+    assert answers == [b'{"one":1}', b'{"two":22}']
