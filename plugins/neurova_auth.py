@@ -19,6 +19,7 @@ Schema = [
     {"identity_key": {"type": "string"}},
     {"consumer_headers": {"type": "boolean", "default": False}},
 ]
+_HEADER = HEADER.lower()
 _FAILED = unavailable("Authentication is unavailable")
 
 
@@ -55,7 +56,7 @@ class Plugin:
                 kong.service.request.set_headers({HEADER: signed})
             elif self._consumer_headers:
                 kong.service.request.set_headers(verdict.consumer_headers)
-            elif HEADER.lower() in headers:
+            elif _HEADER in headers:
                 kong.service.request.clear_header(HEADER)
             # Last: the guard lets pass only what came this far.
             return kong.ctx.shared.set("nv", verdict.nv)

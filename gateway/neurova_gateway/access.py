@@ -7,10 +7,12 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 from time import time
+from typing import Any
 
 import msgspec
 
 from neurova.call import Call
+from neurova.caller import ANONYMOUS
 from neurova.redact import masked
 
 
@@ -30,8 +32,7 @@ class Record(msgspec.Struct, frozen=True, gc=False):
     trace_id: str
 
 
-# What the path pays for a record: one tuple.
-_Raw = tuple[float, str, bytes, int, float, int, str, str, str, str, int]
+_PARTS = 10  # of a record, as they are gathered
 
 
 class AccessLog:
@@ -55,9 +56,10 @@ class AccessLog:
         self._interval = interval
         self._max_bytes = max_bytes
         self._keep = keep
-        self._bound = bound
+        self._bound = bound * _PARTS
         self._watch = watch
-        self._gathered: list[_Raw] = []
+        # Flat, one record behind the other: a tuple each would set the garbage collector off.
+        self._gathered: list[Any] = []
         self._wake = threading.Event()
         self._writing = threading.Lock()
         self._thread: threading.Thread | None = None
@@ -65,25 +67,14 @@ class AccessLog:
 
     def add(self, call: Call, status: int, size: int) -> None:
         """Note a call that has been answered; 499 stands for a client that left."""
-        if len(self._gathered) >= self._bound:
+        gathered = self._gathered
+        if len(gathered) >= self._bound:
             self.dropped += 1
             return
-        caller, route, started = call.caller, call.route, call.started
-        self._gathered.append(
-            (
-                started,
-                call.method,
-                call.raw_path,
-                status,
-                time() - started,
-                size,
-                "" if route is None else route.name,
-                "" if caller is None else caller.consumer,
-                "" if caller is None else caller.key_id,
-                call.client,
-                call.trace_id,
-            )
-        )
+        gathered += (
+            call.started, time(), call.method, call.raw_path, status, size,
+            call.route, call.caller, call.client, call.trace_id,
+        )  # fmt: skip
 
     def start(self) -> None:
         """Begin to write."""
@@ -101,10 +92,12 @@ class AccessLog:
     def flush(self) -> None:
         """Write all that was gathered until now."""
         with self._writing:
-            batch, self._gathered = self._gathered, []
+            gathered = self._gathered
+            batch = gathered[:]
+            del gathered[: len(batch)]  # not what came meanwhile
             if not batch:
                 return
-            records = [_record(raw) for raw in batch]
+            records = _records(batch)
             if self._path is not None:
                 try:
                     self._write(msgspec.json.Encoder().encode_lines(records))
@@ -140,10 +133,30 @@ class AccessLog:
         path.replace(path.with_suffix(f".1{path.suffix}"))
 
 
-def _record(raw: _Raw) -> Record:
-    started, method, path, status, took, size, route, consumer, key_id, client, trace = raw
-    text = masked(path.decode("ascii", "backslashreplace"))
-    return Record(
-        started, method, text, status, round(took * 1000, 3),
-        size, route, consumer, key_id, client, f"{trace:032x}",
-    )  # fmt: skip
+def _records(batch: list[Any]) -> list[Record]:
+    """Return the records of a flat batch; its few paths are read once each."""
+    paths = _Paths()
+    nobody = ANONYMOUS
+    parts = iter(batch)
+    records = []
+    for began, ended, method, path, status, size, route, caller, client, trace in zip(
+        *[parts] * _PARTS, strict=True
+    ):
+        name = "" if route is None else route.name
+        who = caller or nobody
+        took = round((ended - began) * 1000, 3)
+        records.append(
+            Record(
+                began, method, paths[path], status, took, size, name,
+                who.consumer, who.key_id, client, f"{trace:032x}",
+            )
+        )  # fmt: skip
+    return records
+
+
+class _Paths(dict[bytes, str]):
+    """Give raw paths as text, without what looks like a key."""
+
+    def __missing__(self, path: bytes) -> str:
+        self[path] = text = masked(path.decode("ascii", "backslashreplace"))
+        return text

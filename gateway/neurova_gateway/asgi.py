@@ -10,7 +10,7 @@ from neurova.call import Call, Field
 from neurova.problem import problem
 from neurova.reply import Reply
 
-from .edge import MAX_HEAD, OVER_HEAD, over_head, too_large
+from .edge import OVER_HEAD, head_limit, over_head, too_large
 from .gateway import Gateway
 
 Scope = MutableMapping[str, Any]
@@ -57,7 +57,8 @@ class AsgiDoor:
         gateway.done(call, reply)
 
     def _refusal(self, call: Call) -> Reply | None:
-        if not over_head(call.raw_path + call.query, call.fields, MAX_HEAD + 1):
+        most = head_limit(self._gateway.options.behind)
+        if not over_head(call.raw_path + call.query, call.fields, most + 1, most):
             return None
         self._gateway.begin(call)
         return problem(call, 431, OVER_HEAD)

@@ -24,6 +24,7 @@ Address = Callable[[], str | None]
 
 KEY = "x-api-key"
 BEARER = "authorization"
+FOREVER = inf
 _REMEMBERED = 4_000
 _CONSUMERS = uuid.UUID("6a8f0e2c-53c5-4f0a-9f0b-5b6f5f0b7a31")
 
@@ -87,7 +88,11 @@ class Authenticator:
         """
         if self._public is not None:
             return self._public
-        key = _presented(headers.get(KEY), headers.get(BEARER))
+        keys = headers.get(KEY)
+        if keys is not None and len(keys) == 1 and BEARER not in headers:
+            key: str | Refusal = keys[0].strip(" \t")
+        else:
+            key = _presented(keys, headers.get(BEARER))
         if isinstance(key, Refusal):
             return key
         try:
@@ -95,8 +100,10 @@ class Authenticator:
             record = self._ring.at_hand(digest(key))
             if record is not None:
                 known = self._grants.get(record.key_id)
-                if known is not None and known[0] is record and self._clock() < known[2]:
-                    return known[1]
+                if known is not None and known[0] is record:
+                    until = known[2]
+                    if until is FOREVER or self._clock() < until:
+                        return known[1]
             return self._looked_up(key, address)
         except Unavailable:
             return unavailable("The key cannot be checked now")
@@ -134,15 +141,13 @@ class Authenticator:
         grant = _granted(record)
         ends = [end for end in (record.revoked_at, record.expires_at) if end is not None]
         # Until when the grant holds by itself; one that depends on the address never does.
-        until = 0.0 if record.cidrs else min(ends, default=inf)
+        until = 0.0 if record.cidrs else min(ends, default=FOREVER)
         self._grants[record.key_id] = record, grant, until
         return grant
 
 
 def _presented(keys: Sequence[str] | None, bearers: Sequence[str] | None) -> str | Refusal:
     """Return the one key that a request presents."""
-    if bearers is None and keys is not None and len(keys) == 1:
-        return keys[0].strip(" \t")
     if not keys and not bearers:
         return _unauthorised("This needs a key: send it as X-API-Key", error="")
     if (keys and bearers) or len(keys or bearers or ()) > 1:

@@ -8,6 +8,7 @@ from typing import Any
 from neurova.call import Field
 
 from .gateway import Gateway
+from .identity import MAX_BYTES
 from .wire import StatusLines
 
 MAX_HEAD = 16 * 1024
@@ -46,13 +47,18 @@ class Edge:
         self._timer = loop.call_later(ROUND, self._round, loop)
 
 
-def over_head(target: bytes, fields: list[Field], octets: int) -> bool:
-    """Tell whether a head is too large; at most `octets` were read for it."""
+def head_limit(behind: str) -> int:
+    """Return how large a head may be: behind Kong the identity that it signs comes on top."""
+    return MAX_HEAD + MAX_BYTES if behind else MAX_HEAD
+
+
+def over_head(target: bytes, fields: list[Field], octets: int, most: int = MAX_HEAD) -> bool:
+    """Tell whether a head is over `most` octets or MAX_FIELDS; it has at most `octets`."""
     if len(fields) > MAX_FIELDS:
         return True
-    if octets <= MAX_HEAD:
+    if octets <= most:
         return False
-    return len(target) + sum(len(name) + len(value) + 4 for name, value in fields) > MAX_HEAD
+    return len(target) + sum(len(name) + len(value) + 4 for name, value in fields) > most
 
 
 def too_large(max_body: int) -> str:

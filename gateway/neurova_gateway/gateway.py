@@ -32,6 +32,7 @@ Invoke = Callable[[Call], Reply | Awaitable[Reply]]
 
 # RFC 9110, 7.2 and RFC 3986, 3.2.2, without what no name that we could be called by has.
 _HOST = re.compile(rb"(?:[A-Za-z0-9_.-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::\d{1,5})?")
+_FRAMING = frozenset([b"transfer-encoding", b"upgrade", b"expect"])
 _IDENTITY = IDENTITY_HEADER.lower().encode()
 
 
@@ -46,13 +47,14 @@ class Endpoint(Protocol):
 class Entry:
     """A route, ready: its plugins' chain (None: they run in Kong) and its function."""
 
-    __slots__ = ("chain", "invoke", "name", "public", "scopes")
+    __slots__ = ("chain", "invoke", "log", "name", "public", "scopes")
 
     def __init__(
         self, name: str, chain: Chain | None, invoke: Invoke, plugins: list[Plugin]
     ) -> None:
         self.name = name
         self.chain = chain
+        self.log = chain.log if chain is not None and chain.logs else None
         self.invoke = invoke
         rights = next((plugin.config for plugin in plugins if plugin.name == AUTH), {})
         self.public = rights.get("public", False)
@@ -75,6 +77,7 @@ class Gateway:
         verify: Callable[[Call], Caller | Reply] | None = None,
     ) -> None:
         self.options = options
+        self._digits = len(str(options.max_body))
         self._host = host
         self._access = access
         self._verify = verify
@@ -137,8 +140,8 @@ class Gateway:
     def done(self, call: Call, reply: Reply, status: int = 0) -> None:
         """Note a call whose reply was sent; `status` 499 for a client that left before."""
         entry = call.route
-        if entry is not None and entry.chain is not None:
-            entry.chain.log(call, reply)
+        if entry is not None and entry.log is not None:
+            entry.log(call, reply)
         self._access.add(call, status or reply.status, len(reply.body))
 
     # The steps.
@@ -184,9 +187,17 @@ class Gateway:
             return problem(call, 505, "this server speaks HTTP/1.1")
         length = heads.get(b"content-length")
         if length is not None and not (
-            length.isdigit() and len(length) < 20 and int(length) <= self.options.max_body
+            # Fewer digits than the limit's: no need to look at the number.
+            length.isdigit() and (len(length) < self._digits or self._fits(length))
         ):
             return problem(call, 413, f"the body is over {self.options.max_body} bytes")
+        return None if _FRAMING.isdisjoint(heads) else self._framed(call)
+
+    def _fits(self, length: bytes) -> bool:
+        return len(length) < 20 and int(length) <= self.options.max_body
+
+    def _framed(self, call: Call) -> Reply | None:
+        heads = call.heads
         if b"transfer-encoding" in heads and heads[b"transfer-encoding"].lower() != b"chunked":
             return problem(call, 501, "the only transfer coding known here is chunked")
         if b"upgrade" in heads and heads[b"upgrade"].strip().lower() == b"websocket":
@@ -214,13 +225,10 @@ class Gateway:
     def route(self, call: Call) -> Reply | None:
         """Find the function of the path."""
         try:
-            match = self._table.find(call.method, call.raw_path)
+            call.route, call.params, allowed = self._table.find(call.method, call.raw_path)
         except BadPath as error:
             return problem(call, 400, str(error))
-        if match.target is None:
-            return self._no_route(call, match.allowed)
-        call.route, call.params = match.target, match.params
-        return None
+        return self._no_route(call, allowed) if call.route is None else None
 
     def _no_route(self, call: Call, allowed: Sequence[str]) -> Reply:
         if not allowed:

@@ -7,6 +7,7 @@ from _thread import get_ident
 from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +19,15 @@ from neurova.problem import problem
 from neurova.reply import Reply
 
 from . import config, plugin_loader
-from .pdk import Kong, Phase
+from .pdk import Kong, PdkError, Phase
 from .pdk.context import unwrapped
+from .pdk.phase import BY_NOBODY
 from .watchdog import Watchdog
 
 DEADLINE = 2.0
 _REMEMBERED = 4_000
+
+_who = itemgetter("consumer", "key_id", "scopes", "environment")
 
 Step = tuple[str, Callable[[Kong], object]]
 
@@ -55,7 +59,7 @@ class PluginHost:
         self._chains: dict[tuple[int, ...], Chain] = {}
         self._watchdog = Watchdog(deadline)
         self._phase = Phase()
-        self._kong = Kong.of(self._phase)
+        self._kong = Kong(self._phase)
 
     def start(self) -> None:
         """Cut phases at their deadline from now on."""
@@ -99,9 +103,9 @@ class PluginHost:
 
 
 class Chain:
-    """Run the plugins of one route; made by `PluginHost.chain`."""
+    """Run the plugins of one route; made by `PluginHost.chain`. `logs`: one has a log phase."""
 
-    __slots__ = ("_access", "_callers", "_host", "_kong", "_log", "_phase", "_watchdog")
+    __slots__ = ("_access", "_callers", "_host", "_kong", "_log", "_phase", "_watchdog", "logs")
 
     def __init__(self, host: PluginHost, plugins: Sequence[tuple[str, Any]]) -> None:
         self._host = host
@@ -110,6 +114,7 @@ class Chain:
         self._watchdog = host._watchdog
         self._access = _steps(plugins, "access")
         self._log = _steps(plugins, "log")
+        self.logs = bool(self._log)
         self._callers: dict[tuple[str, str, str, str], Caller] = {}
 
     def access(self, call: Call) -> Reply | None:
@@ -118,32 +123,41 @@ class Chain:
         Whatever a plugin does, no call passes unless one of them stated the caller (`nv`).
         """
         phase, watchdog, kong = self._phase, self._watchdog, self._kong
-        shared = call.shared = {}
-        phase.begin(call, shared)
+        phase.call = call  # as `Phase.begin`, without its call
+        shared: dict[str, Any] = {}
+        phase.shared = call.shared = shared
+        phase.authenticated = BY_NOBODY
+        phase.reply = None
         name = ""
         try:
             try:
                 phase.thread = get_ident()
-                watchdog.running = watchdog.phases = watchdog.phases + 1
+                watchdog.running = shared  # as good a mark as any: each phase has its own
                 for name, access in self._access:  # noqa: B007 - read when it raises
-                    access(kong)
+                    if access(kong) is not None:
+                        raise PdkError("an access phase returns nothing, or what `exit` gives")
                     if phase.reply is not None:
                         break
             finally:
-                watchdog.running = phase.thread = 0
+                watchdog.running = None
+                phase.thread = 0
         except BaseException as error:
-            watchdog.running = phase.thread = 0  # a cut in `finally` may have come before it
+            watchdog.running = None  # a cut in `finally` may have come before it
+            phase.thread = 0
             if phase.reply is None:
                 self._host.fault(name, "access", error)
                 return self._refused(call, "A plugin failed")
         if phase.reply is not None:
             return phase.reply
-        return self._guarded(call, shared)
+        # Silence opens nothing: a caller has to be stated.
+        try:
+            call.caller = self._callers[_who(shared["nv"])]
+        except (TypeError, KeyError):
+            return self._guarded(call, shared)
+        return None
 
     def log(self, call: Call, reply: Reply) -> None:
         """Let the plugins see what was answered; their faults are counted and change nothing."""
-        if not self._log:
-            return
         phase, watchdog = self._phase, self._watchdog
         phase.begin(call, call.shared)
         phase.reply, phase.logging = reply, True
@@ -151,21 +165,21 @@ class Chain:
             try:
                 try:
                     phase.thread = get_ident()
-                    watchdog.running = watchdog.phases = watchdog.phases + 1
+                    watchdog.running = object()
                     log(self._kong)
                 finally:
-                    watchdog.running = phase.thread = 0
+                    watchdog.running = None
+                    phase.thread = 0
             except BaseException as error:
-                watchdog.running = phase.thread = 0
+                watchdog.running = None
+                phase.thread = 0
                 self._host.fault(name, "log", error)
         phase.logging = False
 
     def _guarded(self, call: Call, shared: dict[str, Any]) -> Reply | None:
-        """Set the caller that a plugin stated, or refuse: silence opens nothing."""
-        nv = unwrapped(shared.get("nv"))
+        """Set a caller that is not known yet, or refuse."""
         try:
-            who = nv["consumer"], nv["key_id"], nv["scopes"], nv["environment"]
-            call.caller = self._callers.get(who) or self._stated(*who)
+            call.caller = self._stated(*_who(unwrapped(shared["nv"])))
         except (TypeError, KeyError):
             return self._refused(call, "Authentication is unavailable")
         return None

@@ -21,7 +21,7 @@ from neurova.call import Call, Field
 from neurova.problem import problem
 from neurova.reply import Reply
 
-from .edge import MAX_HEAD, OVER_HEAD, Edge, over_head, too_large
+from .edge import MAX_FIELDS, OVER_HEAD, Edge, head_limit, over_head, too_large
 from .wire import CONTINUE, encode
 
 SLICE = 4096  # octets parsed at once, which bounds how many pipelined calls lie here parsed
@@ -54,12 +54,16 @@ class GatewayProtocol(HttpToolsProtocol):
         super().__init__(config, server_state, app_state, _loop)
         self.edge = edge
         self.gateway = edge.gateway
+        self.lines = edge.lines
         self.max_body = edge.gateway.options.max_body
+        self.max_head = head_limit(edge.gateway.options.behind)
         self.peer = ""
         self.state = self.waiting = IDLE
         self.since = 0.0  # when `waiting` began, in event-loop seconds
-        self.octets = 0  # read of a head that is not complete
-        self.answers = self.looked = 0  # replies sent, and those sent when last looked at
+        self.octets = 0  # read of a head, or between two pieces of a body, that is not complete
+        self.unread = 0  # octets of replies that the client had not taken at `read_at`
+        self.read_at = 0.0
+        self.quiet = True  # no reply was sent since it was last looked at
         self.fields: list[Field] = []
         self.call: Call | None = None
         self.parts: list[bytes] = []
@@ -122,7 +126,9 @@ class GatewayProtocol(HttpToolsProtocol):
         """Cut what took too long."""
         options = self.gateway.options
         age = now - self.since
-        if self.state == CLOSING:
+        if self._stalled(now):
+            self.transport.abort()
+        elif self.state == CLOSING:
             if age > LINGER or self.draining:
                 self.transport.close()
         elif self.running is not None:
@@ -131,10 +137,17 @@ class GatewayProtocol(HttpToolsProtocol):
             self._refuse(408, f"the head did not come within {options.head_timeout:g} seconds")
         elif self.waiting == BODY and age > options.body_timeout:
             self._refuse(408, f"the body did not come within {options.body_timeout:g} seconds")
-        elif self.waiting == IDLE and self.looked != self.answers:
-            self.looked, self.since = self.answers, now
+        elif self.waiting == IDLE and not self.quiet:
+            self.quiet, self.since = True, now
         elif self.waiting == IDLE and age > options.keep_alive:
             self.transport.close()
+
+    def _stalled(self, now: float) -> bool:
+        """Tell whether the client has read nothing of what was sent for too long."""
+        left = self.transport.get_write_buffer_size()
+        if not left or left != self.unread:
+            self.unread, self.read_at = left, now
+        return now - self.read_at > self.gateway.options.body_timeout
 
     # What httptools calls.
 
@@ -144,14 +157,16 @@ class GatewayProtocol(HttpToolsProtocol):
             self.state = HEAD
             self.url = b""
             self.fields = []
+            self.octets = 0
 
     def on_url(self, url: bytes) -> None:
         """Take the target, or a piece of it."""
         self.url += url
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Take a field."""
-        self.fields.append((name.lower(), value))
+        """Take a field; one behind a body (RFC 9110, 6.5) would come after all was decided."""
+        if self.state == HEAD:
+            self.fields.append((name.lower(), value))
 
     def on_headers_complete(self) -> None:
         """Make the call, and admit it if it is its turn."""
@@ -161,35 +176,41 @@ class GatewayProtocol(HttpToolsProtocol):
         self.state = BODY
         self.size = 0
         self.answered = False
+        parser, fields = self.parser, self.fields
         path, _, query = self.url.partition(b"?")
-        parser = self.parser
         method = parser.get_method().decode("ascii")
         version = parser.get_http_version()
         scheme = self.scheme or "http"
-        call = Call(method, path, query, self.fields, self.peer, b"", scheme, version)
-        self.call = call
-        if over_head(self.url, self.fields, self.octets + SLICE):
-            self._refuse(431, OVER_HEAD)
-        elif not parser.should_keep_alive() or b"upgrade" in call.heads or method == "CONNECT":
-            self.last = call
+        self.call = call = Call(method, path, query, fields, self.peer, b"", scheme, version)
+        heads = call.heads
+        # A head within one slice is not over the limit of octets.
+        if (self.octets or len(fields) > MAX_FIELDS) and self._over_head(call):
+            return
         self.octets = 0
-        if self.running is None:
-            self._admit(call)
-        else:
+        if not parser.should_keep_alive() or b"upgrade" in heads or method == "CONNECT":
+            self.last = call
+        if self.running is not None:
             self.deferred = True
+            return
+        reply = self.gateway.admit(call)
+        if reply is not None or b"expect" in heads:
+            self._admitted(call, reply)
 
     def on_body(self, body: bytes) -> None:
         """Take a piece of the body, up to the limit."""
         if self.state == CLOSING or self.call is None:
             return
-        self.size += len(body)
-        if self.answered:
-            if self.size > SPARE_BODY:
-                self._linger()
-        elif self.size > self.max_body:
+        self.octets = 0
+        self.size = size = self.size + len(body)
+        if size <= self.max_body and not self.answered:
+            if size == len(body):
+                self.call.body = body  # all of it, as a rule
+            else:
+                self.parts.append(body)
+        elif not self.answered:
             self._refuse(413, too_large(self.max_body))
-        else:
-            self.parts.append(body)
+        elif size > SPARE_BODY:
+            self._linger()
 
     def on_message_complete(self) -> None:
         """Run the call, if it is its turn."""
@@ -198,9 +219,8 @@ class GatewayProtocol(HttpToolsProtocol):
             return
         self.state = self.waiting = IDLE
         self.call = None
-        parts = self.parts
-        if parts:
-            call.body = parts[0] if len(parts) == 1 else b"".join(parts)
+        if self.parts:
+            call.body = b"".join((call.body, *self.parts))
             self.parts = []
         if self.answered:
             self._close_after(call)
@@ -212,18 +232,24 @@ class GatewayProtocol(HttpToolsProtocol):
 
     # A call's way.
 
-    def _admit(self, call: Call) -> None:
+    def _over_head(self, call: Call) -> bool:
+        if not over_head(self.url, self.fields, self.octets + SLICE, self.max_head):
+            return False
+        self.last = call  # what follows is not looked at
+        self._refuse(431, OVER_HEAD)
+        self.call = None
+        return True
+
+    def _admitted(self, call: Call, reply: Reply | None) -> None:
         """Refuse a call before its body is read, or let the body come."""
-        if self.state == CLOSING:
-            return
-        reply = self.gateway.admit(call)
+        heads = call.heads
         if reply is None:
-            if b"expect" in call.heads:
+            if b"expect" in heads:
                 self.transport.write(CONTINUE)
             return
         self.answered = True
-        length = call.heads.get(b"content-length")
-        if reply.status in UNSOUND or b"expect" in call.heads:
+        length = heads.get(b"content-length")
+        if reply.status in UNSOUND or b"expect" in heads:
             self.last = call  # who sends this may mean anything by what follows
         elif length is not None and int(length) > SPARE_BODY:
             self.last = call
@@ -234,8 +260,8 @@ class GatewayProtocol(HttpToolsProtocol):
     def _run(self, call: Call) -> None:
         reply = self.gateway.invoke(call)
         if isinstance(reply, Reply):
-            self._send(call, reply)
-            self._close_after(call)
+            if self._send(call, reply):
+                self._linger()
             return
         self.running = call
         task = asyncio.ensure_future(reply)
@@ -252,18 +278,20 @@ class GatewayProtocol(HttpToolsProtocol):
         if self.state == CLOSING:
             self.gateway.done(call, reply, 499)
             return
-        self._send(call, reply)
-        self._close_after(call)
+        if self._send(call, reply):
+            self._linger()
         self.since = self.loop.time()
         if self.state != CLOSING:
             self._go_on()
 
-    def _send(self, call: Call, reply: Reply) -> None:
+    def _send(self, call: Call, reply: Reply) -> bool:
+        """Send a reply, and tell whether it is the last."""
         close = call is self.last or (self.draining and not self.behind)
-        line = self.edge.lines.line(reply.status)
+        line = self.lines[reply.status]
         self.transport.write(encode(line, reply, call.reply_fields, call.method == "HEAD", close))
-        self.answers += 1
+        self.quiet = False
         self.gateway.done(call, reply)
+        return close
 
     def _close_after(self, call: Call) -> None:
         if call is self.last or (self.draining and not self.behind):
@@ -285,9 +313,9 @@ class GatewayProtocol(HttpToolsProtocol):
         except httptools.HttpParserError:
             self._refuse(400, "that is not HTTP/1.1")
         state = self.state
-        if state == HEAD:
+        if state == HEAD or state == BODY:
             self.octets += len(data)
-            if self.octets > MAX_HEAD:
+            if self.octets > self.max_head:
                 self._refuse(431, OVER_HEAD)
         if state != self.waiting:
             self.waiting = state
@@ -302,7 +330,7 @@ class GatewayProtocol(HttpToolsProtocol):
                 self._take_turn(self.behind.popleft())
             elif self.deferred and self.call is not None:
                 self.deferred = False
-                self._admit(self.call)
+                self._admitted(self.call, self.gateway.admit(self.call))
             elif self.broken is not None:
                 self._refuse(*self.broken)
             elif self.backlog and (self.last is None or self.state == BODY):
@@ -319,9 +347,8 @@ class GatewayProtocol(HttpToolsProtocol):
         reply = self.gateway.admit(call)
         if reply is None:
             self._run(call)
-        else:
-            self._send(call, reply)
-            self._close_after(call)
+        elif self._send(call, reply):
+            self._linger()
 
     # The end.
 

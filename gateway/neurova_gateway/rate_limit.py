@@ -12,7 +12,7 @@ import msgspec
 from neurova.errors import Unavailable
 from neurova.windows import UNITS, Window, parse
 
-from .limits.base import Bucket, Limiter
+from .limits.base import Bucket, Decision, Limiter
 from .limits.headers import Policy, policy
 from .refusal import Refusal, refuse, unavailable
 
@@ -34,7 +34,15 @@ class RateLimit:
     `consumer_limit` binds the consumers that have no limit of their own.
     """
 
-    __slots__ = ("_consumer_limit", "_cost", "_known", "_limiter", "_route", "_windows")
+    __slots__ = (
+        "_addresses",
+        "_consumer_limit",
+        "_cost",
+        "_known",
+        "_limiter",
+        "_route",
+        "_windows",
+    )
 
     def __init__(
         self,
@@ -50,7 +58,8 @@ class RateLimit:
         self._windows = _windows(limit)
         self._consumer_limit = _windows(consumer_limit)
         self._cost = cost
-        self._known: dict[tuple[Any, ...], Limits] = {}
+        self._known: dict[str, tuple[dict[str, Any], Limits]] = {}
+        self._addresses: dict[str, Limits] = {}
 
     def decide(self, nv: object, address: Address) -> dict[str, bytes] | Refusal:
         """Return the fields that an admitted call's reply carries, none without limits.
@@ -58,43 +67,47 @@ class RateLimit:
         `nv` is what an authenticating plugin said of the caller; without it, or when it says
         nobody, the limit is the address's, which is asked for only then.
         """
-        limits = self._limits(nv if type(nv) is dict else {}, address)
+        # Found by the key, good for the very same words: to compare them costs less than a hash.
+        try:
+            said, limits = self._known[nv["key_id"]]  # type: ignore[index]  # or TypeError
+        except (KeyError, TypeError):
+            said = None
+        if said is None or said != nv:
+            limits = self._limits(nv if type(nv) is dict else {}, address)
         if not limits.buckets:
             return {}
         try:
-            decision = self._limiter.admit(limits.buckets, self._cost)
+            admitted, remaining, reset, wait = self._limiter.admit(limits.buckets, self._cost)
         except Unavailable:
             return unavailable("The limits cannot be counted now")
-        told = limits.policy.fields(decision)
-        if decision.admitted:
-            return {"ratelimit-policy": told[0][1], "ratelimit": told[1][1]}
+        told = limits.policy
+        if admitted:
+            return {"ratelimit-policy": told.value, "ratelimit": told.left(remaining, reset)}
+        fields = told.fields(Decision(admitted, remaining, reset, wait))
         return refuse(
             429,
-            f"The limit is used up: try again in {decision.retry_after} s",
-            headers={name.decode(): value for name, value in told},
+            f"The limit is used up: try again in {wait} s",
+            headers={name.decode(): value for name, value in fields},
         )
 
     def _limits(self, nv: Mapping[str, Any], address: Address) -> Limits:
-        # What was said of a caller is one key, as long as it needs no address: names and values,
-        # since of two limits either may be missing.
-        key: tuple[Any, ...] = (*nv, *nv.values())
-        try:
-            return self._known[key]
-        except (KeyError, TypeError):
-            pass
-        consumer = nv.get("consumer") or ""
-        said = (nv.get("key_id"), nv.get("limits"), nv.get("consumer_limits"), nv.get("quota"))
-        if consumer:
-            return self._remembered(key, (consumer, "", *said))
-        where = network(address()) if self._windows else ""
-        # A tuple of another length than any `nv` has values: the two cannot be confused.
-        nobody = ("", where, *said)
-        return self._known.get((nobody,)) or self._remembered((nobody,), nobody)
+        consumer, key_id = nv.get("consumer") or "", nv.get("key_id")
+        if not consumer:
+            return self._of_address(network(address()) if self._windows else "")
+        said = (nv.get("limits"), nv.get("consumer_limits"), nv.get("quota"))
+        limits = self._built(consumer, "", key_id, *said)
+        if type(key_id) is str:
+            if len(self._known) >= _REMEMBERED:
+                self._known.clear()
+            self._known[key_id] = dict(nv), limits
+        return limits
 
-    def _remembered(self, key: tuple[Any, ...], built: tuple[Any, ...]) -> Limits:
-        if len(self._known) >= _REMEMBERED:
-            self._known.clear()
-        limits = self._known[key] = self._built(*built)
+    def _of_address(self, where: str) -> Limits:
+        limits = self._addresses.get(where)
+        if limits is None:
+            if len(self._addresses) >= _REMEMBERED:
+                self._addresses.clear()
+            limits = self._addresses[where] = self._built("", where, None, None, None, None)
         return limits
 
     def _built(

@@ -22,17 +22,16 @@ class PhaseTimeout(BaseException):
 class Watchdog:
     """Raise PhaseTimeout in the main thread when one phase runs longer than `deadline` seconds.
 
-    The host writes `running`: a number of its own for each phase (`phases` counts them), 0 between
-    them. A thread looks at it every 50 ms and sends the main thread a signal. The handler runs
-    there, so it knows whether that same phase still runs; the signal also ends a blocking system
-    call.
+    The host writes `running`: an object of its own for each phase, None between them. A thread
+    looks at it every 50 ms and sends the main thread a signal. The handler runs there, so it knows
+    whether that same phase still runs; the signal also ends a blocking system call.
     """
 
-    __slots__ = ("_condemned", "_deadline", "_previous", "_stop", "_thread", "phases", "running")
+    __slots__ = ("_condemned", "_deadline", "_previous", "_stop", "_thread", "running")
 
     def __init__(self, deadline: float) -> None:
-        self.running = self.phases = 0
-        self._condemned = 0
+        self.running: object | None = None
+        self._condemned: object | None = None
         self._deadline = deadline
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
@@ -59,16 +58,17 @@ class Watchdog:
     def _watch(self) -> None:
         main = threading.main_thread().ident
         assert main is not None
-        seen, since = 0, 0.0
+        seen: object | None = None
+        since = 0.0
         while not self._stop.wait(POLL):
             running, now = self.running, time.monotonic()
-            if running != seen:
-                seen, since = running, now
-            elif running and now - since >= self._deadline:
+            if running is not seen:
+                seen, since = running, now  # held, so that its identity stays its
+            elif running is not None and now - since >= self._deadline:
                 # Again at each look: an exception raised in a destructor is lost.
                 self._condemned = running
                 signal.pthread_kill(main, SIGNAL)
 
     def _cut(self, _signal: int, _frame: FrameType | None) -> None:
-        if self.running and self.running == self._condemned:
+        if self.running is not None and self.running is self._condemned:
             raise PhaseTimeout

@@ -10,14 +10,17 @@ from neurova.problem import phrase
 from neurova.reply import Reply
 
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+_FIELD = b"%b: %b\r\n"
+_TWO = _FIELD * 2
+_WHOLE = b"%bcontent-type: %b\r\n%bcontent-length: %d\r\n\r\n%b"
 
 
-class StatusLines:
-    """Give the status line with the Date field, made once a second."""
+class StatusLines(dict[int, bytes]):
+    """Give `HTTP/1.1 200 OK` with its line end and the Date field; made once a second a status."""
 
     def __init__(self) -> None:
+        super().__init__()
         self._made = 0
-        self._lines: dict[int, bytes] = {}
         self._date = b""
 
     def tick(self) -> None:
@@ -26,16 +29,13 @@ class StatusLines:
         if now != self._made:
             self._made = now
             self._date = formatdate(now, usegmt=True).encode()
-            self._lines.clear()
+            self.clear()
 
-    def line(self, status: int) -> bytes:
-        """Return `HTTP/1.1 200 OK` with its line end and the Date field."""
-        line = self._lines.get(status)
-        if line is None:
-            if not self._made:
-                self.tick()
-            line = b"HTTP/1.1 %d %b\r\ndate: %b\r\n" % (status, phrase(status).encode(), self._date)
-            self._lines[status] = line
+    def __missing__(self, status: int) -> bytes:
+        if not self._made:
+            self.tick()
+        line = b"HTTP/1.1 %d %b\r\ndate: %b\r\n" % (status, phrase(status).encode(), self._date)
+        self[status] = line
         return line
 
 
@@ -45,12 +45,18 @@ def encode(line: bytes, reply: Reply, extra: list[Field], head: bool, close: boo
     `head`: the call was HEAD, so there is no body; `close`: the connection ends with this reply.
     """
     added = extra + reply.fields if reply.fields else extra
-    fields = b"".join([b"%b: %b\r\n" % field for field in added]) if added else b""
+    if len(added) == 2:  # as nearly always, by the limits: one format costs less than two
+        one, other = added
+        fields = _TWO % (one + other)
+    else:
+        fields = b"".join([_FIELD % field for field in added])
     if close:
         fields += b"connection: close\r\n"
     if reply.status == 204 or reply.status == 304:
         return b"%b%b\r\n" % (line, fields)
-    if reply.content_type:
-        fields = b"content-type: %b\r\n%b" % (reply.content_type, fields)
-    body = reply.body
+    body, content_type = reply.body, reply.content_type
+    if content_type and not head:
+        return _WHOLE % (line, content_type, fields, len(body), body)
+    if content_type:
+        fields = b"content-type: %b\r\n%b" % (content_type, fields)
     return b"%b%bcontent-length: %d\r\n\r\n%b" % (line, fields, len(body), b"" if head else body)

@@ -16,20 +16,20 @@ from neurova.redact import masked
 
 ROTATE = "64 MB"
 KEEP = 5
+_OWN = frozenset({"time", "level", "logger", "message", "traceback"})
 
 
 class LogFile(logging.Handler):
     """Write records of the `neurova` loggers as JSON lines: time, level, logger, message, fields.
 
     Everything that looks like a key is masked; tracebacks show no values. loguru is imported by
-    the first record, so a start that logs nothing does not pay for it. `terminal`: warnings and
+    the first record, so a start that logs nothing does not pay for it. Warnings and
     errors are shown on standard error too.
     """
 
-    def __init__(self, path: Path, *, terminal: bool) -> None:
+    def __init__(self, path: Path) -> None:
         super().__init__(logging.INFO)
         self._path = path
-        self._terminal = terminal
         self._loguru: Any = None
         self._sink = 0
 
@@ -37,7 +37,7 @@ class LogFile(logging.Handler):
         """Write one record."""
         line = masked(msgspec.json.encode(_fields(record), enc_hook=str).decode())
         self._file().bind(line=line).log(record.levelname, "")
-        if self._terminal and record.levelno >= logging.WARNING:
+        if record.levelno >= logging.WARNING:
             sys.stderr.write(masked(_shown(record)) + "\n")
 
     def close(self) -> None:
@@ -69,9 +69,9 @@ class LogFile(logging.Handler):
         return self._loguru
 
 
-def install(folder: Path, *, terminal: bool) -> LogFile:
+def install(folder: Path) -> LogFile:
     """Let the `neurova` loggers write into a folder; `remove` undoes it."""
-    handler = LogFile(folder / "neurova.jsonl", terminal=terminal)
+    handler = LogFile(folder / "neurova.jsonl")
     root = logging.getLogger("neurova")
     root.addHandler(handler)
     root.setLevel(logging.INFO)
@@ -94,7 +94,8 @@ def _fields(record: logging.LogRecord) -> dict[str, Any]:
         "logger": record.name,
         "message": record.getMessage(),
     }
-    fields |= getattr(record, "neurova", {})
+    said = getattr(record, "neurova", {})
+    fields |= {name: value for name, value in said.items() if name not in _OWN}
     if record.exc_info and record.exc_info[1] is not None:
         fields["traceback"] = "".join(traceback.format_exception(record.exc_info[1]))
     return fields

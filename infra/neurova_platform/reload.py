@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+import os
 import threading
 from collections.abc import Callable, Iterable
 from contextlib import suppress
@@ -16,6 +18,7 @@ from neurova.loader import Service, discover
 
 from .platform import Platform
 
+LOGGER = logging.getLogger("neurova.reload")
 DEBOUNCE_MS = 60  # editors write a file in several steps
 PATIENCE = 30.0  # seconds that an import may take before the next saved file is looked at
 
@@ -31,20 +34,24 @@ async def watch(platform: Platform, told: Callable[[str, Exception | None, float
     ):
         for service in services_of(root, changes):
             began = perf_counter()
+            fault: Exception | None = None
             try:
                 await reload(platform, service)
             except Exception as error:
-                told(service, error, perf_counter() - began)
-            else:
-                told(service, None, perf_counter() - began)
+                fault = error
+            try:
+                told(service, fault, perf_counter() - began)
+            except Exception:
+                LOGGER.exception("the reload of %s could not be told", service)
 
 
 def services_of(root: Path, changes: Iterable[tuple[Change, str]]) -> list[str]:
     """Return the services that changed files belong to."""
     found = set()
     for _, path in changes:
-        parts = Path(path).resolve().relative_to(root.resolve()).parts
-        if len(parts) > 1:
+        # By name, not by what a link leads to: a linked service is one of these too.
+        parts = Path(os.path.relpath(path, root)).parts
+        if len(parts) > 1 and parts[0] != os.pardir:
             found.add(parts[0])
     return sorted(found)
 

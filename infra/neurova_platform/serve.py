@@ -6,6 +6,7 @@ import asyncio
 import errno
 import signal
 import socket
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import AsyncExitStack, contextmanager
@@ -65,6 +66,7 @@ async def serve(
     records, on a thread. `on_reload` makes services reload when a file is saved, and is told the
     service, the fault or None, and the seconds it took. Raises NeurovaError when it cannot start.
     """
+    check_certificate(settings.gateway.tls_cert, settings.gateway.tls_key)
     listener = bind(settings.gateway.host, settings.gateway.port)
     with listener:
         platform = Platform(settings, environment=environment, migrate=migrate, watch=on_calls)
@@ -72,7 +74,7 @@ async def serve(
         port = listener.getsockname()[1]
         url = address(gateway.host, port, tls=bool(gateway.tls_cert))
         async with AsyncExitStack() as stack:
-            log = logs.install(settings.state / "logs", terminal=on_calls is not None)
+            log = logs.install(settings.state / "logs")
             stack.callback(logs.remove, log)
             if on_reload is not None:
                 from .reload import watch
@@ -107,6 +109,19 @@ def bind(host: str, port: int) -> socket.socket:
         else:
             why = f"cannot be had ({error.strerror or error}): mend gateway.host"
         raise ConfigError(f"{host} port {port} {why}") from None
+
+
+def check_certificate(certificate: str, key: str) -> None:
+    """Raise ConfigError when the files of a certificate and its key cannot be used together."""
+    if not certificate:
+        return
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate, key)
+    except (ssl.SSLError, OSError, ValueError) as error:
+        raise ConfigError(
+            f"gateway.tls_cert {certificate} and gateway.tls_key {key} cannot be used "
+            f"({error.__class__.__name__}: {error}): give a PEM chain and its unencrypted key"
+        ) from None
 
 
 @contextmanager

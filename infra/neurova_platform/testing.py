@@ -75,7 +75,9 @@ class TestPlatform:
     __test__ = False
 
     def __init__(self, project: Path, folder: Path, databases: Path) -> None:
-        self.settings = settings.load(project, environ={}, flags={"project.state": str(folder)})
+        loaded = settings.load(project, environ={}, flags={"project.state": str(folder)})
+        # Every database is the test's own, also one that the project keeps elsewhere.
+        self.settings = msgspec.structs.replace(loaded, services={})
         self.clock = Clock()
         state.prepare(folder)
         self._databases = databases

@@ -54,6 +54,7 @@ class Function:
         "line",
         "name",
         "service",
+        "status",
         "timeout",
     )
 
@@ -78,6 +79,7 @@ class Function:
         self.line: int = inspect.unwrap(handler).__code__.co_firstlineno
         self.doc: str = inspect.cleandoc(handler.__doc__ or "")
         self.generation = generation
+        self.status = description.status
         self.timeout = description.timeout
 
     def invoke(self, call: Call) -> Reply | Awaitable[Reply]:
@@ -104,7 +106,8 @@ class Direct(Function):
 
     def invoke(self, call: Call) -> Reply:
         """Answer one call at once."""
-        call.deadline = monotonic() + self.timeout
+        if self.binding.timed:  # without a point to wait at, nobody else looks at the clock
+            call.deadline = monotonic() + self.timeout
         try:
             arguments = self.binding.arguments(call)
         except BaseException as error:
@@ -119,7 +122,7 @@ class Direct(Function):
         except BaseException as error:
             return failed(call, self.name, error)
         try:
-            return answered(result, self.description.status)
+            return answered(result, self.status)
         except Exception as error:
             return failed(call, self.name, error)
 

@@ -59,8 +59,6 @@ def wants_json(call: Call) -> bool:
 
 def sends_json(call: Call) -> bool:
     """Tell whether the body is stated to be JSON; a body without Content-Type is not."""
-    if (b"content-type", b"application/json") in call.fields:
-        return True
     content_type = call.header(b"content-type")
     return content_type is not None and is_json(content_type)
 

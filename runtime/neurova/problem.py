@@ -87,8 +87,10 @@ def problem(
     """Return the reply that states a problem with `call`."""
     instance = "" if call is None else masked(call.raw_path.decode("ascii", "replace")[:256])
     trace_id = f"{call.trace_id:032x}" if call is not None and call.trace_id else ""
+    # A function may say what it was sent; what looks like a key is seen by nobody.
+    shown = tuple(Fault(masked(each.pointer), masked(each.message), each.where) for each in errors)
     body = _encode(
-        _Problem(type, title or phrase(status), status, detail, instance, trace_id, tuple(errors))
+        _Problem(type, title or phrase(status), status, masked(detail), instance, trace_id, shown)
     )
     reply = Reply(status, body, headers)
     reply.content_type = PROBLEM_JSON

@@ -59,12 +59,10 @@ class Reply:
     def of(cls, status: int, body: bytes, content_type: bytes, fields: list[Field]) -> Reply:
         """Build a reply from parts that are known to be sound."""
         reply = cls.__new__(cls)
-        reply.status, reply.body, reply.content_type, reply.fields = (
-            status,
-            body,
-            content_type,
-            fields,
-        )
+        reply.status = status
+        reply.body = body
+        reply.content_type = content_type
+        reply.fields = fields
         return reply
 
     def __repr__(self) -> str:

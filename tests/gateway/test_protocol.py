@@ -261,3 +261,64 @@ def test_a_drain_answers_what_was_asked_and_closes_what_idles(door) -> None:
     assert statuses(answered) == [200]
     assert b"connection: close" in answered
     assert idled == b""
+
+
+def test_a_field_behind_the_body_is_no_header_field(door, probe_project) -> None:
+    (probe_project / "functions" / "probe" / "fields.py").write_text(
+        "from neurova import Request, post\n\n\n"
+        '@post("/fields", public=True)\n'
+        "async def fields(request: Request) -> list[str]:\n"
+        "    return sorted(request.headers)\n"
+    )
+    door.platform.platform.load()
+    head = request("POST", "/fields", "Transfer-Encoding: chunked")
+    answer = door.exchange(head + b"0\r\nX-Neurova-Identity: x\r\nX-Tenant: evil\r\n\r\n")
+    assert json.loads(bodies(answer)[0]) == ["connection", "host", "transfer-encoding"]
+
+
+@pytest.mark.parametrize(
+    ("before", "piece"),
+    [(b"0\r\nx-a: ", b"y" * 4096), (b"0\r\n", b"x-a: y\r\n" * 512), (b"1;a=", b"y" * 4096)],
+)
+def test_what_stands_between_pieces_of_a_body_is_bounded(door, before: bytes, piece: bytes) -> None:
+    async def pour() -> tuple[int, bytes]:
+        reader, writer = await asyncio.open_connection("127.0.0.1", door.port)
+        writer.write(
+            request("POST", "/nothing", "Transfer-Encoding: chunked", close=False) + before
+        )
+        answer = asyncio.create_task(reader.read())
+        sent = 0
+        while not answer.done() and sent < 64 << 20:
+            writer.write(piece)
+            await writer.drain()
+            sent += len(piece)
+        writer.close()
+        return sent, await answer
+
+    sent, answer = door.run(pour())
+    assert statuses(answer) == [404]
+    assert sent < 64 << 20
+
+
+def test_a_client_that_does_not_read_is_let_go(door, probe_project) -> None:
+    (probe_project / "functions" / "probe" / "much.py").write_text(
+        "from neurova import get\n\n\n"
+        '@get("/much", public=True)\n'
+        "async def much() -> bytes:\n"
+        "    return bytes(32 << 20)\n"
+    )
+    door.platform.platform.load()
+    gateway = door.platform.platform.gateway
+    gateway.options = type(gateway.options)(body_timeout=0.1)
+
+    async def deaf() -> int:
+        with socket.create_connection(("127.0.0.1", door.port)) as client:
+            client.sendall(request("GET", "/much", close=False))
+            edge = door.platform.platform.edge
+            while not edge.connections:
+                await asyncio.sleep(0)
+            while edge.connections:
+                await asyncio.sleep(0)
+        return len(edge.connections)
+
+    assert door.run(deaf()) == 0

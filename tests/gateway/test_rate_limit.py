@@ -147,7 +147,7 @@ def test_addresses_are_bounded() -> None:
     limit = RateLimit(Counter(), limit="1/second")
     for number in range(5_000):
         limit.decide(None, lambda number=number: f"10.0.{number >> 8}.{number & 255}")
-    assert len(limit._known) <= 1_000
+    assert len(limit._addresses) <= 1_000
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,7 @@ def test_cut(watchdog: Watchdog) -> None:
         with pytest.raises(PhaseTimeout):
             time.sleep(30)
     finally:
-        watchdog.running = 0
+        watchdog.running = None
         watchdog.stop()
 
 
@@ -40,7 +40,7 @@ def test_swallowed_once(watchdog: Watchdog) -> None:
         with pytest.raises(PhaseTimeout):
             time.sleep(30)
     finally:
-        watchdog.running = 0
+        watchdog.running = None
         watchdog.stop()
 
 
@@ -49,14 +49,14 @@ def test_late_signal_hits_nobody(watchdog: Watchdog) -> None:
     watchdog.start()
     try:
         watchdog._condemned = 1
-        for running in (0, 2):
+        for running in (None, 2):
             watchdog.running = running
             signal.raise_signal(SIGNAL)
         watchdog.running = 1
         with pytest.raises(PhaseTimeout):
             signal.raise_signal(SIGNAL)
     finally:
-        watchdog.running = 0
+        watchdog.running = None
         watchdog.stop()
 
 

@@ -25,6 +25,6 @@ def test_204_has_neither_length_nor_type_nor_body() -> None:
 
 def test_the_date_moves_on_with_the_rounds() -> None:
     lines = StatusLines()
-    assert lines.line(404).startswith(b"HTTP/1.1 404 Not Found\r\ndate: ")
-    assert lines.line(404) is lines.line(404)
-    assert b" GMT\r\n" in lines.line(599)
+    assert lines[404].startswith(b"HTTP/1.1 404 Not Found\r\ndate: ")
+    assert lines[404] is lines[404]
+    assert b" GMT\r\n" in lines[599]

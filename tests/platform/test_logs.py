@@ -15,7 +15,7 @@ from neurova_platform import logs
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Iterator[Path]:
-    handler = logs.install(tmp_path, terminal=False)
+    handler = logs.install(tmp_path)
     yield tmp_path
     logs.remove(handler)
 
@@ -35,6 +35,15 @@ def test_a_functions_line_has_its_fields_and_its_trace(folder: Path) -> None:
     assert (folder / "neurova.jsonl").stat().st_mode & 0o077 == 0
 
 
+def test_no_field_replaces_what_the_line_says_of_itself(folder: Path) -> None:
+    forged = dict.fromkeys(["time", "level", "logger", "message", "traceback"], "forged")
+    Log("booking.create", "acme", 7).info("sold", **forged, room=3)
+    (line,) = lines(folder)
+    assert "forged" not in line.values()
+    assert (line["level"], line["logger"], line["message"]) == ("INFO", "neurova.function", "sold")
+    assert line["room"] == 3
+
+
 def test_a_key_in_a_message_or_a_traceback_is_masked(folder: Path) -> None:
     key = "nrv_live_0123456789abcdef"
     try:
@@ -50,6 +59,6 @@ def test_a_key_in_a_message_or_a_traceback_is_masked(folder: Path) -> None:
 def test_nothing_is_paid_for_a_log_that_is_not_written(tmp_path: Path) -> None:
     code = (
         "import sys; from pathlib import Path; from neurova_platform import logs; "
-        f"logs.install(Path({str(tmp_path)!r}), terminal=False); assert 'loguru' not in sys.modules"
+        f"logs.install(Path({str(tmp_path)!r})); assert 'loguru' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

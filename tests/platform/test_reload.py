@@ -23,6 +23,18 @@ def test_changed_files_are_their_services(tmp_path: Path) -> None:
     assert services_of(tmp_path, changes) == ["a", "b"]
 
 
+def test_a_linked_service_is_one_by_its_own_name(tmp_path: Path) -> None:
+    root, elsewhere = tmp_path / "functions", tmp_path / "elsewhere"
+    root.mkdir()
+    elsewhere.mkdir()
+    (root / "linked").symlink_to(elsewhere)
+    changes = [
+        (Change.modified, str(root / "linked" / "x.py")),
+        (Change.modified, str(elsewhere / "x.py")),
+    ]
+    assert services_of(root, changes) == ["linked"]
+
+
 def saved(platform: TestPlatform, project: Path, name: str, source: str) -> None:
     (project / "functions" / "probe" / name).write_text(source)
     platform._runner.run(reload(platform.platform, "probe"))

@@ -36,3 +36,15 @@ def test_calls_can_be_made_together(probe: TestPlatform) -> None:
 def test_the_clock_never_goes_back() -> None:
     with pytest.raises(ValueError, match="forward"):
         Clock().advance(-1)
+
+
+def test_a_database_that_the_project_keeps_elsewhere_is_left_alone(probe_project, tmp_path) -> None:
+    kept = probe_project / "data" / "probe.db"
+    kept.parent.mkdir()
+    kept.write_bytes(b"")
+    (probe_project / "neurova.toml").write_text('[services.probe]\ndatabase = "data/probe.db"\n')
+    (tmp_path / "databases").mkdir()
+    with TestPlatform(probe_project, tmp_path / "state", tmp_path / "databases") as running:
+        database = running.settings.database("probe")
+    assert database.parent == tmp_path / "state"
+    assert kept.read_bytes() == b""

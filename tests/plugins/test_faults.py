@@ -28,6 +28,7 @@ ENDS = {
     "does_nothing": 503,
     "makes_no_call": 503,
     "returns_junk": 503,
+    "returns_junk_after_stating": 503,
     "raises": 503,
     "raises_at_once": 503,
     "raises_after_stating": 503,

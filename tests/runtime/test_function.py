@@ -50,6 +50,7 @@ def test_paths_that_cannot_be_are_refused(path: str) -> None:
     [
         ({"scopes": "booking:read"}, r"write scopes=\['booking:read'\]"),
         ({"scopes": ["Booking"]}, "lower case"),
+        ({"scopes": ["booking:*"]}, "lower case"),
         ({"scopes": ["a"], "public": True}, "exclude each other"),
         ({"timeout": 0}, "above 0"),
         ({"timeout": 3601}, "up to 3600"),

@@ -25,6 +25,17 @@ def test_a_line_has_message_fields_and_call(caplog: Any, level: str) -> None:
     assert record.filename == "test_log.py"
 
 
+@pytest.mark.parametrize("level", ["debug", "info", "warning", "error", "exception"])
+def test_no_field_says_whose_call_it_is(caplog: Any, level: str) -> None:
+    """Of a call by nobody either; any name may be a field's, and none is an error."""
+    forged = {"function": "g", "consumer": "root", "trace_id": "1", "message": "m", "self": 1}
+    with caplog.at_level(logging.DEBUG, "neurova.function"):
+        getattr(Log("shop.f"), level)("said", **forged)
+    (record,) = caplog.records
+    assert record.getMessage() == "said"
+    assert record.neurova == {"function": "shop.f", "message": "m", "self": 1}
+
+
 def test_what_is_not_known_is_left_out(caplog: Any) -> None:
     Log("shop.f").warning("hm")
     assert caplog.records[0].neurova == {"function": "shop.f"}

@@ -55,3 +55,11 @@ def test_a_reject_that_is_no_refusal_is_an_error(status: int) -> None:
 def test_every_status_has_a_phrase() -> None:
     assert phrase(404) == "Not Found"
     assert phrase(599) == "Error"
+
+
+def test_a_key_that_a_function_says_back_is_masked() -> None:
+    key = "nrv_live_0123456789abcdefghij"
+    fault = Fault(f"/{key}", f"{key} is not known")
+    text = rejected(None, Reject(404, f"no booking {key}", errors=[fault])).body.decode()
+    assert "0123456789" not in text
+    assert text.count("nrv_live_…") == 3

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ipaddress
-import re
 import secrets
 import time
 from collections.abc import Iterable
@@ -12,11 +11,11 @@ from typing import NamedTuple
 import msgspec
 
 from neurova import windows
+from neurova.function import SCOPE
 
 from .base import KeyRecord, KeyStore
 from .key import ALPHABET, digest, generate
 
-_SCOPE = re.compile(r"[a-z0-9_.-]+(:[a-z0-9_.*-]+)*")
 LONGEST_NAME = 128
 
 
@@ -145,7 +144,7 @@ def _listed(values: Iterable[str], what: str) -> Iterable[str]:
 def _scopes(scopes: Iterable[str]) -> frozenset[str]:
     checked = frozenset(_listed(scopes, "scopes"))
     for scope in checked:
-        if not _SCOPE.fullmatch(scope) or len(scope) > LONGEST_NAME:
+        if not SCOPE.fullmatch(scope) or len(scope) > LONGEST_NAME:
             raise ValueError(f'scope {scope!r}: write it in lower case, like "booking:write"')
     return checked
 

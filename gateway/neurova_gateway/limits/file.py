@@ -144,6 +144,11 @@ class TableFile:
                     f"{self.path} is locked by a process that does not go on: is one stopped?"
                 )
 
+    def unlock(self) -> None:
+        """Give the lock back, if it is had and the file still open."""
+        if self.descriptor >= 0:
+            fcntl.flock(self.descriptor, fcntl.LOCK_UN)
+
     def reopen(self) -> None:
         """Part with the lock of the process that we were forked from."""
         self.mutex = threading.Lock()

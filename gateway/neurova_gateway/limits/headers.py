@@ -18,10 +18,11 @@ RETRY = b"retry-after"
 class Policy:
     """Write the fields of one set of windows.
 
-    `field` is the policy itself, the same for every reply. Made by `policy`, which remembers it.
+    `field` is the policy itself, the same for every reply; `value` is its value. Made by `policy`,
+    which remembers it.
     """
 
-    __slots__ = ("_template", "field")
+    __slots__ = ("_short", "_template", "_whole", "field", "value")
 
     def __init__(self, windows: Sequence[tuple[str, int, int]]) -> None:
         names = [_string(name) for name, _, _ in windows]
@@ -29,8 +30,15 @@ class Policy:
             f"{name};q={limit};w={seconds}"
             for name, (_, limit, seconds) in zip(names, windows, strict=True)
         ]
-        self.field: Field = (POLICY, ", ".join(items).encode())
-        self._template = ", ".join(f"{n.replace('%', '%%')};r=%d;t=%d" for n in names).encode()
+        self.value = ", ".join(items).encode()
+        self.field: Field = (POLICY, self.value)
+        shown = [name.replace("%", "%%") for name in names]
+        self._template = ", ".join(f"{name};r=%d;t=%d" for name in shown).encode()
+        # An admitted call nearly always has whole windows before it.
+        self._whole = tuple(seconds for _, _, seconds in windows)
+        self._short = ", ".join(
+            f"{name};r=%d;t={seconds}" for name, seconds in zip(shown, self._whole, strict=True)
+        ).encode()
 
     def fields(self, decision: Decision) -> list[Field]:
         """Return the fields that a decision on these windows gives its reply.
@@ -39,12 +47,16 @@ class Policy:
         latest, as the draft asks.
         """
         admitted, remaining, reset, retry_after = decision
-        if not admitted:
-            reset = tuple(min(seconds, retry_after) for seconds in reset)
-        limit = self._template % tuple(chain.from_iterable(zip(remaining, reset, strict=True)))
         if admitted:
-            return [self.field, (LIMIT, limit)]
+            return [self.field, (LIMIT, self.left(remaining, reset))]
+        limit = self.left(remaining, tuple(min(seconds, retry_after) for seconds in reset))
         return [self.field, (LIMIT, limit), (RETRY, b"%d" % retry_after)]
+
+    def left(self, remaining: tuple[int, ...], reset: tuple[int, ...]) -> bytes:
+        """Return the value of `ratelimit` itself."""
+        if reset == self._whole:
+            return self._short % remaining
+        return self._template % tuple(chain.from_iterable(zip(remaining, reset, strict=True)))
 
 
 @lru_cache(maxsize=1024)

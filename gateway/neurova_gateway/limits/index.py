@@ -6,14 +6,13 @@ from collections.abc import Iterator
 from hashlib import blake2b
 
 from .layout import (
-    ENTRIES,
     GRAIN,
     KEY_HIGH,
     KEY_LOW,
+    LOG,
     RECORD_WORDS,
     RING,
-    TIMES,
-    TOTAL,
+    STEADY,
     UNTIL,
     WINDOW,
     slots,
@@ -71,17 +70,14 @@ def claim(
 def idle(words: memoryview, at: int, now: int) -> bool:
     """Tell whether nothing is counted in a record any more."""
     ring = words[at + RING]
-    if not ring & 63:
-        return True
-    newest = words[at + TIMES + ((ring >> 6) + (ring & 63) - 1) % ENTRIES]
-    return now - newest > words[at + WINDOW]
+    return not ring & 63 or now - words[at + (ring >> 6)] > words[at + WINDOW]
 
 
 def _assign(words: memoryview, at: int, wanted: tuple[int, int], window: int) -> None:
     # The longer of both windows stands while the key changes: whichever key a crash leaves here
     # keeps its log long enough. The high word goes first: it is what others remember a record by.
-    words[at + RING] = 0
-    words[at + TOTAL] = 0
+    words[at + STEADY] = 0
+    words[at + RING] = words[at + RING] & ~63 or LOG << 6  # empty; its ends still only grow
     words[at + WINDOW] = max(window, words[at + WINDOW])
     words[at + KEY_HIGH], words[at + KEY_LOW] = wanted
     words[at + UNTIL] = 0

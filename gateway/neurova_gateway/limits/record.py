@@ -1,4 +1,4 @@
-"""A bucket's log within its record: join entries, mend after a crash, tell how long to wait.
+"""A bucket's log within its record: open an entry, join entries, mend, tell how long to wait.
 
 All functions take the table's words and the word at which the record begins. Writes are ordered so
 that a process that dies between any two of them leaves more counted than was admitted, never less.
@@ -8,68 +8,96 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from .layout import COUNTS, ENTRIES, GRAIN, RING, TIMES, TOTAL, UNTIL
+from .layout import BASE, END, ENTRIES, ENTRY, GRAIN, LOG, RING, UNTIL
 
 # 58 entries of the coarsest grain span a window; one more is leaving, one is being opened.
 COARSEST = 58
+FEW = ENTRIES // 4
+_SPAN = ENTRIES * ENTRY
+_BEHIND = LOG + _SPAN
 
 
-def entries(words: memoryview, at: int, head: int, length: int) -> list[tuple[int, int]]:
-    """Return (time, count) of `length` entries from `head` on, oldest first."""
-    slots = [at + (head + i) % ENTRIES for i in range(length)]
-    return [(words[slot + TIMES], words[slot + COUNTS]) for slot in slots]
+def following(place: int) -> int:
+    """Return where the entry behind that at `place` lies, both counted from the record's start."""
+    place += ENTRY
+    return place if place < _BEHIND else LOG
 
 
-def make_room(words: memoryview, at: int, head: int, window: int) -> int:
-    """Join neighbours of a full ring, the closest ones first; return how many entries remain.
+def first(newest: int, length: int) -> int:
+    """Return where the oldest of `length` entries lies."""
+    return LOG + (newest - LOG - ENTRY * (length - 1)) % _SPAN
+
+
+def places(words: memoryview, at: int) -> list[int]:
+    """Return where the entries of a log lie, oldest first, as words of the table."""
+    ring = words[at + RING]
+    oldest = first(ring >> 6, ring & 63) - LOG
+    return [at + LOG + (oldest + ENTRY * i) % _SPAN for i in range(ring & 63)]
+
+
+def open_entry(words: memoryview, at: int, log: tuple[int, int], end: int, now: int) -> int:
+    """Begin an entry behind `log` (newest, entries), which is not full; return its place."""
+    newest, length = log
+    place = following(newest)
+    words[at + place] = now
+    words[at + place + END] = end
+    grain = words[at + GRAIN]
+    if grain and length <= FEW:
+        # A log with room to spare may be finer again.
+        words[at + GRAIN] = grain = grain >> 1 if length else 0
+    words[at + UNTIL] = now + grain
+    return place
+
+
+def make_room(words: memoryview, at: int, window: int) -> tuple[int, int]:
+    """Join neighbours of a full ring, the closest ones first; return its (newest, entries).
 
     A joined entry carries the later time, so that nothing leaves early. The new grain is what half
     of the neighbours lie within, and never more than 1/58 of the window, at which the ring cannot
     fill: a burst of a millisecond is kept as exactly as 60 entries allow, and so is a steady flow.
     """
-    old = entries(words, at, head, ENTRIES)
-    gaps = sorted(late[0] - early[0] for early, late in pairwise(old))
+    slots = places(words, at)
+    times = [words[slot] for slot in slots]
+    gaps = sorted(late - early for early, late in pairwise(times))
     grain = min(gaps[ENTRIES // 2 - 1], -(-window // COARSEST))
     joined: list[tuple[int, int]] = []
     anchor = -grain - 1
-    for time, count in old:
+    for time, slot in zip(times, slots, strict=True):
+        entry = (time, words[slot + END])
         if joined and time - anchor <= grain:
-            joined[-1] = (time, joined[-1][1] + count)
+            joined[-1] = entry
         else:
-            joined.append((time, count))
+            joined.append(entry)
             anchor = time
-    # From the front: what is not yet overwritten is counted twice, never lost.
-    for i, (time, count) in enumerate(joined):
-        slot = at + (head + i) % ENTRIES
-        words[slot + TIMES] = time
-        words[slot + COUNTS] = count
+    # From the front: what is not yet overwritten is still true where it lies.
+    for slot, (time, end) in zip(slots, joined, strict=False):
+        words[slot] = time
+        words[slot + END] = end
+    newest = slots[len(joined) - 1] - at
     words[at + GRAIN] = grain
     words[at + UNTIL] = anchor + grain
-    words[at + RING] = head << 6 | len(joined)
-    return len(joined)
+    words[at + RING] = newest << 6 | len(joined)
+    return newest, len(joined)
 
 
 def mend(words: memoryview, at: int) -> int:
-    """Make a log whole again after somebody died while changing it; return its latest time.
+    """Make a log whole again of which not all reached the disk; return its latest time.
 
-    Entries come in the order of their times, an older one that follows a newer one takes its time;
-    the total is what they add up to.
+    Entries come in the order of their times and ends, an older one that follows a newer one takes
+    what that one says.
     """
-    ring = words[at + RING]
-    latest = total = 0
-    for i in range(ring & 63):
-        slot = at + ((ring >> 6) + i) % ENTRIES
-        latest = words[slot + TIMES] = max(latest, words[slot + TIMES])
-        total += words[slot + COUNTS]
-    words[at + TOTAL] = total
+    latest, end = 0, words[at + BASE]
+    for slot in places(words, at):
+        latest = words[slot] = max(latest, words[slot])
+        end = words[slot + END] = max(end, words[slot + END])
     return latest
 
 
-def leaving(words: memoryview, at: int, head: int, length: int, units: int) -> int:
-    """Return the time of the entry with which `units` will have left; the newest at the latest."""
-    for i in range(length):
-        slot = at + (head + i) % ENTRIES
-        units -= words[slot + COUNTS]
-        if units <= 0:
+def leaving(words: memoryview, at: int, oldest: int, length: int, end: int) -> int:
+    """Return the time of the entry with which all up to `end` leave; the newest at the latest."""
+    place = oldest
+    for _ in range(length - 1):
+        if words[at + place + END] >= end:
             break
-    return words[slot + TIMES]
+        place = following(place)
+    return words[at + place]

@@ -5,8 +5,6 @@ A plugin that uses only what is here runs in both gateways; another name is an A
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from .client import Client
 from .context import Context, Log, Nginx
 from .phase import Exit, PdkError, Phase, PhaseOver
@@ -17,8 +15,13 @@ from .service import Service
 __all__ = ["Exit", "Kong", "PdkError", "Phase", "PhaseOver"]
 
 
-class Kong(NamedTuple):
-    """Give a plugin its call; one object for all calls, it shows the one whose phase runs."""
+class Kong:
+    """Give a plugin its call; one object for all calls, it shows the one that `phase` is about.
+
+    Not to be changed; slots are read in a half of the time that a NamedTuple's names take.
+    """
+
+    __slots__ = ("client", "ctx", "log", "nginx", "request", "response", "service")
 
     client: Client
     ctx: Context
@@ -28,15 +31,17 @@ class Kong(NamedTuple):
     response: Response
     service: Service
 
-    @classmethod
-    def of(cls, phase: Phase) -> Kong:
-        """Return the PDK that reads and changes what `phase` holds."""
-        return cls(
-            Client(phase),
-            Context(phase),
-            Log(),
-            Nginx(phase),
-            Request(phase),
-            Response(phase),
-            Service(phase),
-        )
+    def __init__(self, phase: Phase) -> None:
+        for name, space in (
+            ("client", Client(phase)),
+            ("ctx", Context(phase)),
+            ("log", Log()),
+            ("nginx", Nginx(phase)),
+            ("request", Request(phase)),
+            ("response", Response(phase)),
+            ("service", Service(phase)),
+        ):
+            object.__setattr__(self, name, space)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError(f"kong.{name} is not to be changed")

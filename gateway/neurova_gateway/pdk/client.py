@@ -22,9 +22,8 @@ class Client:
     ) -> None:
         """State the consumer and the credential of the call; one of them at the least."""
         phase = self._phase
-        if phase.thread != get_ident():
-            phase.over()
-        phase.answering()
+        if phase.thread != get_ident() or phase.logging:
+            phase.closed()
         if not (isinstance(consumer, dict) or isinstance(credential, dict)):
             raise PdkError("authenticate: give a consumer or a credential")
         phase.authenticated = consumer, credential

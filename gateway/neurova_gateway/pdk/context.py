@@ -10,7 +10,7 @@ from typing import Any
 from neurova.call import Call
 
 from .phase import PdkError, Phase
-from .values import first, plain, text, worded
+from .values import first, plain, text
 
 
 class _Deep:
@@ -52,9 +52,15 @@ class Shared:
             phase.over()
         if type(key) is not str:
             raise PdkError("ctx.shared.set: the key is text")
-        if type(value) is dict and worded(value):
-            phase.shared[key] = value.copy()
-        elif value is None:
+        if type(value) is dict and value:
+            try:
+                "".join(value.values())  # text alone, so a shallow copy shares nothing that changes
+            except TypeError:
+                pass
+            else:
+                phase.shared[key] = value.copy()
+                return
+        if value is None:
             phase.shared.pop(key, None)
         else:
             kept = plain(value)

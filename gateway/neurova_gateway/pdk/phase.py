@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from _thread import get_ident
 from typing import Any, NoReturn
 
 from neurova.call import Call
@@ -33,7 +34,7 @@ class Phase:
 
     def __init__(self) -> None:
         self.call: Call = _NOBODY
-        self.authenticated: tuple[Any, Any] = _BY_NOBODY
+        self.authenticated: tuple[Any, Any] = BY_NOBODY
         self.logging = False
         self.reply: Reply | None = None
         self.shared: dict[str, Any] = {}
@@ -42,18 +43,19 @@ class Phase:
     def begin(self, call: Call, shared: dict[str, Any]) -> None:
         """Turn to a call."""
         self.call, self.shared = call, shared
+        self.authenticated = BY_NOBODY
         self.reply = None
-        self.authenticated = _BY_NOBODY
 
     def over(self) -> NoReturn:
         """Refuse a PDK call that comes too late or from elsewhere."""
         raise PhaseOver("this PDK call is not made within its phase: use `kong` there only")
 
-    def answering(self) -> None:
-        """Refuse a PDK call that would still change the answer when it has been sent."""
-        if self.logging:
-            raise PdkError("the reply has been sent: the log phase can only read it")
+    def closed(self) -> NoReturn:
+        """Refuse a PDK call that would change the answer: too late, from elsewhere, or in log."""
+        if self.thread != get_ident():
+            self.over()
+        raise PdkError("the reply has been sent: the log phase can only read it")
 
 
-_BY_NOBODY = (None, None)
+BY_NOBODY = (None, None)
 _NOBODY = Call("", b"", b"", [], "")

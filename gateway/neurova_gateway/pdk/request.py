@@ -13,17 +13,17 @@ from .values import first, grouped, text
 
 _UNRESERVED = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
 _ESCAPE = re.compile(rb"%([0-9A-Fa-f]{2})")
-# Decoding is dearer than looking up; a client's own names are decoded, so nothing grows here.
-_NAMES = {
-    b"accept": "accept",
-    b"authorization": "authorization",
-    b"content-length": "content-length",
-    b"content-type": "content-type",
-    b"host": "host",
-    b"traceparent": "traceparent",
-    b"user-agent": "user-agent",
-    b"x-api-key": "x-api-key",
-}
+
+
+class _Names(dict[bytes, str]):
+    """Give names as text. Other names are decoded each time, so that no client can fill it."""
+
+    def __missing__(self, name: bytes) -> str:
+        return name.decode()
+
+
+_KNOWN = "accept authorization content-length content-type host traceparent user-agent x-api-key"
+_named = _Names({name.encode(): name for name in _KNOWN.split()}).__getitem__
 
 
 class Request:
@@ -39,14 +39,12 @@ class Request:
         phase = self._phase
         if phase.thread != get_ident():
             phase.over()
-        call, names = phase.call, _NAMES
-        # Nearly always no name repeats and all is ASCII.
-        if max_headers == 100 and len(call.heads) == len(call.fields) <= 100:
+        call = phase.call
+        heads = call.heads
+        # Nearly always no name repeats and all is UTF-8.
+        if max_headers == 100 and len(heads) == len(call.fields) <= 100:
             try:
-                found = {}
-                for name, value in call.heads.items():
-                    found[names.get(name) or name.decode()] = [value.decode()]
-                return found
+                return {_named(name): [value.decode()] for name, value in heads.items()}
             except UnicodeDecodeError:
                 pass
         return grouped(call.fields, _count(max_headers))

@@ -29,9 +29,8 @@ class Response:
         values. Raises PdkError for anything else: the call is then refused.
         """
         phase = self._phase
-        if phase.thread != get_ident():
-            phase.over()
-        phase.answering()
+        if phase.thread != get_ident() or phase.logging:
+            phase.closed()
         phase.reply = answer(status, body, headers)
         phase.thread = 0
         raise Exit
@@ -43,9 +42,8 @@ class Response:
     def set_headers(self, headers: object) -> None:
         """Send these header fields with the reply, each in place of others of its name."""
         phase = self._phase
-        if phase.thread != get_ident():
-            phase.over()
-        phase.answering()
+        if phase.thread != get_ident() or phase.logging:
+            phase.closed()
         added = fields(headers)
         sent = phase.call.reply_fields
         if sent:
@@ -77,10 +75,8 @@ class Response:
 
     def _sent(self, *, changing: bool = False) -> list[Field]:
         phase = self._phase
-        if phase.thread != get_ident():
-            phase.over()
-        if changing:
-            phase.answering()
+        if phase.thread != get_ident() or (changing and phase.logging):
+            phase.closed()
         if phase.reply is None:
             return phase.call.reply_fields
         typed = [(b"content-type", phase.reply.content_type)] if phase.reply.content_type else []

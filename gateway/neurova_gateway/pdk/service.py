@@ -39,9 +39,8 @@ class ServiceRequest:
 
     def _fields(self) -> list[Field]:
         phase = self._phase
-        if phase.thread != get_ident():
-            phase.over()
-        phase.answering()
+        if phase.thread != get_ident() or phase.logging:
+            phase.closed()
         return phase.call.fields
 
     def _change(self, changed: list[Field]) -> None:

@@ -11,7 +11,6 @@ from neurova.reply import CONTROLS, FRAMING, TOKEN
 from .phase import PdkError
 
 ATOMS = frozenset([str, int, float, bool, bytes])
-_NAMES: dict[str, bytes] = {}  # header names that plugins write, a few
 _FORBIDDEN = bytes(CONTROLS)
 _DEEPEST = 64
 
@@ -24,14 +23,6 @@ def text(raw: bytes) -> str:
 def raw(value: str) -> bytes:
     """Return the bytes that `text` was made of."""
     return value.encode("utf-8", "surrogateescape")
-
-
-def worded(value: dict[Any, Any]) -> bool:
-    """Tell whether a dict has text alone, so that a shallow copy shares nothing that changes."""
-    try:
-        return bool("".join(value.values()))  # quicker than to ask each
-    except TypeError:
-        return False
 
 
 def plain(value: object, depth: int = 0) -> Any:
@@ -63,10 +54,21 @@ def field_name(name: object) -> bytes:
     if type(name) is str:
         lower = name.lower().encode("utf-8", "surrogateescape")
         if lower and TOKEN.issuperset(lower) and lower not in FRAMING:
-            if len(_NAMES) < 256:
-                _NAMES[name] = lower
             return lower
     raise PdkError("a header's name is not one that a plugin may set: see the plugins page")
+
+
+class _Names(dict[object, bytes]):
+    """Give the names that plugins write, which are few, as bytes."""
+
+    def __missing__(self, name: object) -> bytes:
+        found = field_name(name)
+        if len(self) < 256:
+            self[name] = found
+        return found
+
+
+_NAMES = _Names()
 
 
 def field_value(value: object) -> bytes:
@@ -94,8 +96,9 @@ def fields(headers: object) -> list[Field]:
         raise PdkError("headers are no dict of names and values")
     found: list[Field] = []
     for name, value in headers.items():
-        key = _NAMES.get(name) or field_name(name)
-        if type(value) is bytes and len(value.translate(None, _FORBIDDEN)) == len(value):
+        key = _NAMES[name]
+        # Ready bytes, which come back unchanged, are what our own plugins give.
+        if type(value) is bytes and value.translate(None, _FORBIDDEN) == value:
             found.append((key, value))
         elif type(value) is list or type(value) is tuple:
             found += [(key, field_value(item)) for item in value]

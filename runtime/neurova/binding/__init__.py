@@ -14,7 +14,7 @@ from ..errors import BindError
 from ..media import is_coded, sends_json, wants_json
 from ..problem import Fault, problem
 from ..query import Query, parse
-from ..reply import Reply
+from ..reply import JSON, Reply
 from ..validation import FAULTS as MOST
 from ..validation import INVALID, MALFORMED, Body, value_faults
 from .shapes import SCALARS
@@ -25,8 +25,6 @@ __all__ = ["FAULTS", "Binding", "Parameter", "Signature"]
 
 # What `arguments` may raise for a call that does not fit; `refusal` then says all that is wrong.
 FAULTS = (msgspec.MsgspecError, ValueError, RecursionError)
-_JSON_TYPE = (b"content-type", b"application/json")
-_ANY = (b"accept", b"*/*")
 _NO_QUERY: Query = {}
 _BACKSLASH = 0x5C  # to look for one byte is ten times as fast as for two
 _PUBLISHED: WeakSet[type] = WeakSet()
@@ -46,14 +44,16 @@ class Binding:
     """Read a function's arguments from a call, or say everything that is wrong with it.
 
     `arguments(call)` returns them in the signature's order and raises one of FAULTS at the first
-    fault. `tx` is the position of the function's `Tx`, -1 without one.
+    fault. `tx` is the position of the function's `Tx`, -1 without one. `timed`: it asks for its
+    deadline.
     """
 
-    __slots__ = ("_body", "_json_out", "_reads", "arguments", "parameters", "tx")
+    __slots__ = ("_body", "_json_out", "_reads", "arguments", "parameters", "timed", "tx")
 
     def __init__(self, signature: Signature, function: str, json_out: bool, place: str) -> None:
         self.parameters = signature.parameters
         self._json_out = json_out
+        self.timed = any(parameter.kind == "deadline" for parameter in self.parameters)
         self.tx = -1
         self._body: Body | None = None
         reads = []
@@ -70,7 +70,7 @@ class Binding:
         self._reads = tuple(reads)
         if self._body is not None and len(reads) == 1 and json_out:
             # What most functions are: one body in, JSON out.
-            self.arguments: Arguments = _body_only(self._reads[0])
+            self.arguments: Arguments = _body_only(self._body, self._reads[0])
         else:
             self.arguments = _all(self._reads, json_out)
 
@@ -135,7 +135,7 @@ def _body(body: Body, default: Any) -> Read:
         raw = call.body
         if not raw and default is not REQUIRED:
             return default
-        if _JSON_TYPE not in call.fields and not sends_json(call):
+        if call.heads.get(b"content-type") != JSON and not sends_json(call):
             raise NotJson
         if raw.isascii() and (_BACKSLASH not in raw or b"\\u" not in raw):
             return decode(raw)
@@ -144,12 +144,18 @@ def _body(body: Body, default: Any) -> Read:
     return read
 
 
-def _body_only(read: Read) -> Arguments:
+def _body_only(body: Body, read: Read) -> Arguments:
+    decode = body.decode
+
     def arguments(call: Call) -> list[Any]:
-        if _ANY not in call.fields and not wants_json(call):
+        heads, raw = call.heads, call.body
+        if b"accept" in heads and not wants_json(call):
             raise NotAcceptable
         if call.query:
             parse(call.query)
+        # What `read` does with nearly all bodies, without another call.
+        if raw and heads.get(b"content-type") == JSON and raw.isascii() and _BACKSLASH not in raw:
+            return [decode(raw)]
         return [read(call, _NO_QUERY)]
 
     return arguments
@@ -157,7 +163,7 @@ def _body_only(read: Read) -> Arguments:
 
 def _all(reads: tuple[Read, ...], json_out: bool) -> Arguments:
     def arguments(call: Call) -> list[Any]:
-        if json_out and _ANY not in call.fields and not wants_json(call):
+        if json_out and b"accept" in call.heads and not wants_json(call):
             raise NotAcceptable
         query = parse(call.query) if call.query else _NO_QUERY
         return [read(call, query) for read in reads]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +56,9 @@ def engine(path: Path | str) -> Engine:
     """Return an engine whose connections are ours to keep; it begins and commits nothing."""
 
     def connect() -> sqlite3.Connection:
+        # Its owner's alone from the first moment; SQLite gives its side files the same mode.
+        with suppress(OSError):  # it is there, or SQLite says what is wrong
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
         # timeout=0: waiting for a lock is the loop's business, never a blocked thread's.
         return sqlite3.connect(
             path, timeout=0, isolation_level=None, check_same_thread=False, factory=_Driver

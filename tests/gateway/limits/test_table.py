@@ -198,7 +198,7 @@ def test_a_table_that_was_never_finished_is_made_again(path: Path, opened: Opene
     ("damage", "message"),
     [
         (lambda data: b"something else" * 100, "is no table of rate limits"),
-        (lambda data: data[:8] + (2).to_bytes(8, "little") + data[16:], "has layout 2"),
+        (lambda data: data[:8] + (3).to_bytes(8, "little") + data[16:], "has layout 3"),
         (lambda data: data[: 1 << 16], "has been cut short"),
     ],
 )

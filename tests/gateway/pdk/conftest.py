@@ -21,7 +21,7 @@ def phase() -> Phase:
 @pytest.fixture
 def within(phase: Phase) -> Within:
     """Begin a phase: `kong, call = within("GET", b"/a", b"b=c", [(b"host", b"x")])`."""
-    kong = Kong.of(phase)
+    kong = Kong(phase)
 
     def begin(
         method: str = "GET",

@@ -37,6 +37,11 @@ def raises_at_once(kong):
     raise ValueError("nrv_test_secret")
 
 
+def returns_junk_after_stating(kong):
+    passes(kong)
+    return object()
+
+
 def raises_after_stating(kong):
     passes(kong)
     raise ValueError

@@ -34,3 +34,13 @@ def test_a_closed_connection_opens_again(tmp_path: Path) -> None:
         connection.run(text("SELECT 1"), None)
         connection.commit()
         connection.close()
+
+
+def test_a_new_database_is_its_owners_alone(tmp_path: Path) -> None:
+    path = tmp_path / "new.db"
+    with engine(path).connect() as core:
+        core.exec_driver_sql("PRAGMA journal_mode = WAL")
+        core.exec_driver_sql("CREATE TABLE things (id INTEGER)")
+        modes = {file.name: file.stat().st_mode & 0o777 for file in tmp_path.iterdir()}
+    assert set(modes.values()) == {0o600}
+    assert "new.db-wal" in modes
