@@ -58,7 +58,7 @@ def engine(path: Path | str) -> Engine:
     def connect() -> sqlite3.Connection:
         # Its owner's alone from the first moment; SQLite gives its side files the same mode.
         with suppress(OSError):  # it is there, or SQLite says what is wrong
-            if isinstance(path, Path):
+            if str(path) != ":memory:":
                 os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
         # timeout=0: waiting for a lock is the loop's business, never a blocked thread's.
         return sqlite3.connect(
