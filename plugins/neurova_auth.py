@@ -19,7 +19,20 @@ Schema = [
     {"identity_key": {"type": "string"}},
     {"consumer_headers": {"type": "boolean", "default": False}},
 ]
-_HEADER = HEADER.lower()
+# Names by which an upstream may believe that it is told who calls; a client's own never go on.
+_OURS = frozenset(
+    {
+        HEADER.lower(),
+        "x-consumer-id",
+        "x-consumer-username",
+        "x-consumer-custom-id",
+        "x-consumer-scopes",
+        "x-consumer-groups",
+        "x-credential-identifier",
+        "x-anonymous-consumer",
+    }
+)
+_SHOWN = 100  # so many fields does the PDK show: among more, any may hide
 _FAILED = unavailable("Authentication is unavailable")
 
 
@@ -50,14 +63,17 @@ class Plugin:
                 return kong.response.exit(*verdict)
             if verdict.consumer:
                 kong.client.authenticate(verdict.consumer, verdict.credential)
+            hidden = sum(map(len, headers.values())) >= _SHOWN
+            if hidden or not _OURS.isdisjoint(headers):
+                for name in _OURS if hidden else _OURS.intersection(headers):
+                    kong.service.request.clear_header(name)
+            told = verdict.consumer_headers if self._consumer_headers else {}
             if self._identity is not None:
                 line = kong.nginx.get_var("request")
                 signed = self._identity.of_line(line, verdict.caller, self._clock())
-                kong.service.request.set_headers({HEADER: signed})
-            elif self._consumer_headers:
-                kong.service.request.set_headers(verdict.consumer_headers)
-            elif _HEADER in headers:
-                kong.service.request.clear_header(HEADER)
+                told = {**told, HEADER: signed}
+            if told:
+                kong.service.request.set_headers(told)
             # Last: the guard lets pass only what came this far.
             return kong.ctx.shared.set("nv", verdict.nv)
         except Exception as error:

@@ -313,7 +313,7 @@ class GatewayProtocol(HttpToolsProtocol):
         except httptools.HttpParserError:
             self._refuse(400, "that is not HTTP/1.1")
         state = self.state
-        if state == HEAD or state == BODY:
+        if state in (HEAD, BODY):
             self.octets += len(data)
             if self.octets > self.max_head:
                 self._refuse(431, OVER_HEAD)

@@ -11,7 +11,7 @@ import msgspec
 
 from neurova.binding.signature import REQUIRED, read_signature, shown
 from neurova.function import Description
-from neurova.invoke import TASKS, THREADS, Function
+from neurova.invoke import TASKS, THREADS, Direct, Function
 from neurova_gateway.path import BadPath
 from neurova_gateway.plugin_loader import load, named
 from neurova_gateway.render import methods, render
@@ -21,6 +21,7 @@ from .inventory import access
 from .settings import Settings, Value
 
 CORS = 2000
+NEVER_WAITS = "it never waits"
 
 
 class Input(msgspec.Struct, frozen=True):
@@ -86,7 +87,10 @@ def explain(
     if match.target is None:
         near = _near(f"{method} {path}", functions)
         return Explanation(method, path, 404, reason="no function has this path", near=near)
-    function = match.target
+    return _answered(method, path, match.target, settings)
+
+
+def _answered(method: str, path: str, function: Function, settings: Settings) -> Explanation:
     place = f"{function.file}:{function.line}"
     return Explanation(
         method,
@@ -141,8 +145,13 @@ def _values(function: Function, place: str, settings: Settings) -> list[Value]:
     def set_for_all(key: str, value: Any) -> Value:
         return Value(key, value, settings.origins.get(key, "default"))
 
-    concurrency = own("concurrency")
-    if not description.concurrency:
+    timeout, concurrency = own("timeout"), own("concurrency")
+    if isinstance(function, Direct):
+        # Nothing interrupts it; only a Deadline that it asks for tells it of its time.
+        concurrency = Value("concurrency", "", NEVER_WAITS)
+        if all(parameter.kind != "deadline" for parameter in function.binding.parameters):
+            timeout = Value("timeout", "", NEVER_WAITS)
+    elif not description.concurrency:
         plain = not inspect.iscoroutinefunction(function.handler)
         concurrency = Value("concurrency", THREADS if plain else TASKS, "default")
     gateway = settings.gateway
@@ -150,7 +159,7 @@ def _values(function: Function, place: str, settings: Settings) -> list[Value]:
         own("limit"),
         set_for_all("gateway.limit", gateway.limit),
         own("cost"),
-        own("timeout"),
+        timeout,
         concurrency,
         own("retries"),
         set_for_all("gateway.max_body", gateway.max_body),

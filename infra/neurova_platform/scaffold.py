@@ -13,7 +13,6 @@ from neurova.errors import NeurovaError
 
 from .assets import template
 
-METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 _PROJECT = re.compile(r"[a-z][a-z0-9_-]{0,62}")
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
 _TAKEN = {"domain", "migrations"}

@@ -13,9 +13,11 @@ from .errors import LoadError
 
 Handler = TypeVar("Handler", bound=Callable[..., Any])
 
-_SCOPE = re.compile(r"[a-z0-9_.-]+(:[a-z0-9_.*-]+)*")
 _SEGMENT = re.compile(r"\{[a-z_][a-z0-9_]*\}|[A-Za-z0-9._~!$&'()*+,=:@-]+")
 ATTRIBUTE = "__neurova__"
+
+SCOPE = re.compile(r"[a-z0-9_.-]+(:[a-z0-9_.-]+)*")
+"""How a scope is written, in a function and in a key; one never stands for others."""
 
 
 class Description(msgspec.Struct, frozen=True):
@@ -56,7 +58,7 @@ def _check(description: Description) -> None:
     """Raise LoadError for an option that cannot be."""
     _check_path(description.path)
     for scope in description.scopes:
-        if not _SCOPE.fullmatch(scope):
+        if not SCOPE.fullmatch(scope):
             raise LoadError(f'scope {scope!r}: write it in lower case, like "booking:write"')
     if description.public and description.scopes:
         raise LoadError("public=True and scopes exclude each other: drop one of them")
@@ -82,6 +84,17 @@ def _check_answer(description: Description) -> None:
         )
     if not 200 <= description.status <= 299:
         raise LoadError(f"status {description.status!r}: give 200 to 299; raise Reject for others")
+
+
+_OPTIONS = """the function itself is returned unchanged.
+
+    `scopes`: what the caller's key must hold, all of them. `public`: no key is asked for; without
+    `scopes` and `public` any valid key will do. `limit`: windows a consumer has on this route.
+    `timeout`: seconds until 504. `concurrency`: calls that may run at once. `retries`, `backoff`:
+    how often, and after how many seconds, a failing GET is tried again. `cost`: what one call
+    takes from the caller's limits. `status`: of a reply with a body that does not say its
+    own. Raises LoadError for an option that cannot be.
+    """
 
 
 def _route(method: str) -> Callable[..., Callable[[Handler], Handler]]:
@@ -116,29 +129,24 @@ def _route(method: str) -> Callable[..., Callable[[Handler], Handler]]:
             status,
         )
         _check(description)
-
-        def attach(handler: Handler) -> Handler:
-            if hasattr(handler, ATTRIBUTE):
-                raise LoadError(
-                    f"{getattr(handler, '__name__', handler)!r} has a route already: "
-                    "one function answers one route, so write a second function"
-                )
-            setattr(handler, ATTRIBUTE, description)
-            return handler
-
-        return attach
+        return _attach(description)
 
     decorator.__name__ = decorator.__qualname__ = method.lower()
-    decorator.__doc__ = f"""Answer {method} at `path`; the function itself is returned unchanged.
-
-    `scopes`: what the caller's key must hold, all of them. `public`: no key is asked for; without
-    `scopes` and `public` any valid key will do. `limit`: windows a consumer has on this route.
-    `timeout`: seconds until 504. `concurrency`: calls that may run at once. `retries`, `backoff`:
-    how often, and after how many seconds, a failing GET is tried again. `cost`: what one call
-    takes from the caller's limits. `status`: of a reply with a body that does not say its
-    own. Raises LoadError for an option that cannot be.
-    """
+    decorator.__doc__ = f"Answer {method} at `path`; {_OPTIONS}"
     return decorator
+
+
+def _attach(description: Description) -> Callable[[Handler], Handler]:
+    def attach(handler: Handler) -> Handler:
+        if hasattr(handler, ATTRIBUTE):
+            raise LoadError(
+                f"{getattr(handler, '__name__', handler)!r} has a route already: "
+                "one function answers one route, so write a second function"
+            )
+        setattr(handler, ATTRIBUTE, description)
+        return handler
+
+    return attach
 
 
 get = _route("GET")

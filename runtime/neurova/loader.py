@@ -9,6 +9,7 @@ from pathlib import Path
 from types import FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any
 
+from .binding.signature import NOT_YET
 from .errors import BindError, LoadError
 from .function import ATTRIBUTE, Description
 from .generation import ForeignImport, Generation
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 _GENERATION = re.compile(r"(functions\.\w+)~\d+")
 _PARAMETER = re.compile(r"\{[^}]*\}")
-_NOT_YET = frozenset({"Secret", "Model", "on", "every", "cron", "mount", "Event"})
 
 
 class Service:
@@ -213,6 +213,6 @@ def _said_of_import(error: ImportError, text: str) -> str:
             "project's dependencies"
         )
     wanted = text.split("'")[1:2]  # cannot import name 'X' from 'Y'
-    if name == "neurova" and _NOT_YET.intersection(wanted):
+    if name == "neurova" and NOT_YET.intersection(wanted):
         return f"{text}: it is not available yet, leave it out for now"
     return f"{text}: mend the import"

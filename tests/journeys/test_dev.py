@@ -167,16 +167,20 @@ def test_the_key_is_fresh_private_and_the_last_one_revoked(project: Path) -> Non
     assert len(set(keys)) == 3
 
 
-def test_a_second_dev_on_the_port_names_it_and_the_fix(project: Path, tmp_path: Path) -> None:
-    """And the first one, with its key, is left as it was."""
+def test_a_second_dev_is_refused_and_told_why(project: Path, tmp_path: Path) -> None:
+    """On the port, or on the project; the first one, its key and its address stay as they were."""
     with serving(project, "dev") as dev:
         ready = dev.event("ready")
         port = str(port_of(ready))
         other = tmp_path / "other"
         scaffold.lay(other, scaffold.project("other"))
-        for folder in (project, other):
+        for folder, asked, fix in (
+            (other, port, "--port"),
+            (project, port, "stop it first"),
+            (project, "0", "stop it first"),
+        ):
             ran = subprocess.run(
-                [NEUROVA, "dev", "--port", port],
+                [NEUROVA, "dev", "--port", asked],
                 cwd=folder,
                 env=environment(),
                 capture_output=True,
@@ -186,8 +190,9 @@ def test_a_second_dev_on_the_port_names_it_and_the_fix(project: Path, tmp_path: 
             assert ran.returncode == 3
             assert ran.stdout == ""
             assert port in ran.stderr
-            assert "--port" in ran.stderr
+            assert fix in ran.stderr
             assert "Traceback" not in ran.stderr
+        assert (project / ".neurova" / "address").read_text().strip() == ready["url"]
         key = Path(ready["key_file"]).read_text().strip()
         answer = client.send(ready["url"], "GET", "/hello/Ada", {"X-API-Key": key}, None)
         assert answer.status == 200

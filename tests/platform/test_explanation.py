@@ -10,6 +10,7 @@ from neurova_platform import inventory, scaffold, settings
 from neurova_platform.explanation import Explanation, Input, Step, explain
 
 SOURCE = '''"""Book."""
+import asyncio
 from typing import Annotated
 
 import msgspec
@@ -26,6 +27,7 @@ async def book(
     room: int, new: New, caller: Caller, agent: Annotated[str, Header] = "", dry: bool = False
 ) -> str:
     """Book a room."""
+    await asyncio.sleep(0)
     return ""
 '''
 
@@ -71,9 +73,24 @@ def test_each_value_says_where_it_comes_from(root: Path) -> None:
 
 
 def test_what_the_platform_bounds_by_itself_is_told_too(root: Path) -> None:
-    values = {value.key: value for value in explained(root, "GET", "/hello/Ada").values}
-    assert values["concurrency"].origin == "default"
-    assert values["concurrency"].value > 0
+    assert bounds(root, "await asyncio.sleep(0)") == [(30.0, "default"), (1_000, "default")]
+
+
+def test_what_never_waits_has_neither_timeout_nor_concurrency(root: Path) -> None:
+    assert bounds(root, "pass") == [("", "it never waits")] * 2
+
+
+def test_who_asks_for_the_deadline_of_what_never_waits_is_told_its_timeout(root: Path) -> None:
+    found = bounds(root, "pass", "deadline: Deadline")
+    assert found == [(30.0, "default"), ("", "it never waits")]
+
+
+def bounds(root: Path, body: str, parameters: str = "") -> list[tuple[object, str]]:
+    source = "import asyncio\nfrom neurova import Deadline, get\n\n@get('/b')\n"
+    source += f"async def b({parameters}) -> None:\n    {body}\n"
+    (root / "functions" / "hello" / "b.py").write_text(source)
+    values = {value.key: value for value in explained(root, "GET", "/b").values}
+    return [(values[key].value, values[key].origin) for key in ("timeout", "concurrency")]
 
 
 def test_plugins_come_in_the_order_in_which_they_run(root: Path) -> None:

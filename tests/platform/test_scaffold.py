@@ -41,7 +41,7 @@ def test_a_name_that_cannot_be_a_functions_is_refused(name: str) -> None:
         scaffold.service(name)
 
 
-@pytest.mark.parametrize("method", scaffold.METHODS)
+@pytest.mark.parametrize("method", ["GET", "POST", "PUT", "PATCH", "DELETE"])
 @pytest.mark.parametrize("path", ["", "/", "/rooms/{room}/beds/{bed}"])
 def test_every_function_laid_out_is_sound_and_described(method: str, path: str) -> None:
     (file, text), *rest = scaffold.function("hotel", "make_bed", method, path).items()

@@ -16,7 +16,7 @@ class Case:
     """Send `requests`; the last one's verdict has that status, and says `says`.
 
     `fields` of a request may name keys as `{good}`; `headers` are found in the reply, `missing`
-    are not.
+    are not. `upstream` has what is found there under a name, [] for nothing.
     """
 
     name: str
@@ -28,6 +28,7 @@ class Case:
     before: list[list[tuple[str, str]]] = field(default_factory=list)
     headers: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
+    upstream: dict[str, list[str]] = field(default_factory=dict)
     client: str = "127.0.0.1"
 
     def settings(self) -> list[tuple[str, dict[str, Any]]]:
@@ -44,6 +45,25 @@ KEY = [("X-API-Key", "{good}")]
 CHALLENGED = ("www-authenticate",)
 LEFT = ("ratelimit", "ratelimit-policy")
 PUBLIC = {"public": True}
+TOLD = {"consumer_headers": True}
+FORGED = [
+    ("X-Consumer-ID", "root"),
+    ("X-Consumer-Username", "root"),
+    ("x-consumer-custom-id", "root"),
+    ("X-CONSUMER-SCOPES", "all"),
+    ("X-Consumer-Groups", "admin"),
+    ("X-Credential-Identifier", "root"),
+    ("X-Anonymous-Consumer", "true"),
+    ("X-Neurova-Identity", "forged"),
+]
+BLANKED = {
+    "x-consumer-id",
+    "x-consumer-username",
+    "x-consumer-custom-id",
+    "x-consumer-scopes",
+    "x-credential-identifier",
+}
+NOTHING: dict[str, list[str]] = {name.lower(): [] for name, _ in FORGED}
 
 CASES = [
     Case("key-passes", 200, KEY, missing=LEFT),
@@ -87,6 +107,37 @@ CASES = [
     Case("public-without-key", 200, auth=PUBLIC),
     Case("public-ignores-junk", 200, [("X-API-Key", "junk")], auth=PUBLIC),
     Case("public-ignores-two", 200, [*KEY, *KEY], auth=PUBLIC),
+    Case("forged-consumer", 200, [*KEY, *FORGED], upstream=NOTHING),
+    Case("forged-consumer-twice", 200, [*FORGED, *KEY, *FORGED], upstream=NOTHING),
+    Case("forged-consumer-public", 200, FORGED, auth=PUBLIC, upstream=NOTHING),
+    Case(
+        "forged-behind-many",
+        200,
+        [*KEY, *[("X-Fill", "")] * 99, *FORGED],
+        upstream=NOTHING | {"x-fill": [""] * 99},
+    ),
+    Case("other-names-go-on", 200, [*KEY, ("X-Consumer", "a")], upstream={"x-consumer": ["a"]}),
+    Case(
+        "consumer-told",
+        200,
+        [*KEY, *FORGED],
+        auth=TOLD,
+        upstream=NOTHING
+        | {
+            "x-consumer-id": ["f86dc037-1462-5958-ab6c-78d8c76b1192"],
+            "x-consumer-username": ["consumer-good"],
+            "x-consumer-custom-id": ["consumer-good"],
+            "x-credential-identifier": ["id-good"],
+            "x-consumer-scopes": ["a:read a:write"],
+        },
+    ),
+    Case(
+        "nobody-told",
+        200,
+        FORGED,
+        auth=PUBLIC | TOLD,
+        upstream={name: [""] if name in BLANKED else [] for name in NOTHING},
+    ),
     Case("limit-left", 200, KEY, limit={"limit": "2/hour"}, before=[KEY], headers=LEFT),
     Case(
         "limit-used-up",

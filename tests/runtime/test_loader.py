@@ -66,6 +66,7 @@ def test_a_handler_imported_from_a_sibling_is_not_a_second_one(house: Any) -> No
         ("\nfrom .domain import Nothing\n", 2, "cannot import name 'Nothing'"),
         ("from neurova import Secret\n", 1, "not available yet"),
         ("from neurova import on\n", 1, "not available yet"),
+        ("from neurova import Event\n", 1, "not available yet"),
         ("\n\n1 / 0\n", 3, "ZeroDivisionError"),
         ("def f():\n    raise ValueError('no')\n\nf()\n", 2, "ValueError: no"),
         ("import sys\nsys.exit(3)\n", 2, "ends the process"),

@@ -26,6 +26,7 @@ def dev(host: str | None, port: int | None, as_json: bool) -> None:
     A fresh key is made at each start and lies in the state folder. With --json each event is one
     line. Ctrl-C lets calls in flight finish.
     """
+    from .. import dev_lock
     from ..serve import run
     from ..settings import load
     from ..state import prepare
@@ -33,17 +34,18 @@ def dev(host: str | None, port: int | None, as_json: bool) -> None:
     settings = load(flags={"gateway.host": host, "gateway.port": port})
     prepare(settings.state)
     session = Session(as_json)
-    try:
-        run(
-            settings,
-            environment="test",
-            migrate=True,
-            ready=session.ready,
-            on_calls=session.calls,
-            on_reload=session.reloaded,
-        )
-    finally:
-        session.end()
+    with dev_lock.held(settings.state):
+        try:
+            run(
+                settings,
+                environment="test",
+                migrate=True,
+                ready=session.ready,
+                on_calls=session.calls,
+                on_reload=session.reloaded,
+            )
+        finally:
+            session.end()
 
 
 class Session:

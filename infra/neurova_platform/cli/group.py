@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from . import COMMANDS, interrupted
+from .output import JSON
 
 EXIT_CODES = {"ConfigError": 3, "LoadError": 4, "BindError": 4, "StateError": 5, "Unavailable": 5}
 """Error -> exit code; any other NeurovaError is 1. docs/cli.md explains them."""
@@ -18,6 +19,26 @@ EXIT_CODES = {"ConfigError": 3, "LoadError": 4, "BindError": 4, "StateError": 5,
 
 class Root(click.Group):
     """Find commands in the table and import each when it is asked for."""
+
+    def make_context(
+        self,
+        info_name: str | None,
+        args: list[str],
+        parent: click.Context | None = None,
+        **extra: Any,
+    ) -> click.Context:
+        """Read the words; a mistake in them is told as JSON when `--json` is among them."""
+        options = args[: args.index("--")] if "--" in args else args
+        as_json = "--json" in options
+        try:
+            ctx = super().make_context(info_name, args, parent, **extra)
+        except click.UsageError as error:
+            if not as_json:
+                raise
+            raise _told(error.format_message(), "UsageError", error.exit_code) from None
+        # Until the command has read its words, and knows.
+        ctx.meta[JSON] = as_json
+        return ctx
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the names in the table's order."""
@@ -60,13 +81,14 @@ class Root(click.Group):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             raise click.exceptions.Exit(0) from None
         except Exception as error:
-            code = _code(error)
+            code, as_json = _code(error), ctx.meta[JSON]
+            if isinstance(error, click.UsageError) and as_json:
+                raise _told(error.format_message(), "UsageError", error.exit_code) from None
             if not code:
                 raise
-            if ctx.meta.get("neurova.json"):
-                click.echo(json.dumps({"error": type(error).__name__, "message": str(error)}))
-            else:
-                click.echo(f"neurova: {error}", err=True)
+            if as_json:
+                raise _told(str(error), type(error).__name__, code) from None
+            click.echo(f"neurova: {error}", err=True)
             raise click.exceptions.Exit(code) from None
 
     def run(self) -> int:
@@ -79,6 +101,12 @@ class Root(click.Group):
             return error.exit_code
         except click.Abort:
             return interrupted(None)
+
+
+def _told(message: str, kind: str, code: int) -> click.exceptions.Exit:
+    """Print an error as JSON; return what ends the process with its exit code."""
+    click.echo(json.dumps({"error": kind, "message": message}))
+    return click.exceptions.Exit(code)
 
 
 def _code(error: Exception) -> int:

@@ -1,4 +1,4 @@
-"""neurova keys create | list | rotate | revoke."""
+"""neurova keys create | list | rotate | revoke | limit."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @click.group()
 def keys() -> None:
-    """Make, list, rotate and revoke API keys."""
+    """Make, list, rotate, revoke and limit API keys."""
 
 
 @keys.command()
@@ -55,11 +55,13 @@ def create(
     from neurova_gateway.keys import issuer
 
     with _store() as store:
-        if consumer_limits is not None:
-            issuer.limit_consumer(store, consumer, consumer_limits)
+        # All values are looked at before anything is written.
+        together = issuer.checked_limits(consumer_limits or "")
         issued = issuer.create(
             store, consumer, environment, scopes, expires, limits, quota, cidrs, name=name
         )
+        if consumer_limits is not None:
+            issuer.limit_consumer(store, consumer, together)
     _hand_over(issued, as_json)
 
 
@@ -122,6 +124,27 @@ def revoke(key_id: str, as_json: bool) -> None:
         document({"revoked": key_id})
     else:
         click.echo(f"revoked {key_id}")
+
+
+@keys.command()
+@click.argument("consumer")
+@click.argument("limits")
+@json_option
+def limit(consumer: str, limits: str, as_json: bool) -> None:
+    """Bound all keys of CONSUMER together by LIMITS, "" for no bound.
+
+    LIMITS are like "10/second, 1000/day", in place of those there were.
+    """
+    from neurova_gateway.keys import issuer
+
+    with _store() as store:
+        issuer.limit_consumer(store, consumer, limits)
+        count = len(store.records(consumer))
+    if as_json:
+        document({"consumer": consumer, "limits": issuer.checked_limits(limits), "keys": count})
+    else:
+        bound = issuer.checked_limits(limits) or "no limit"
+        click.echo(f"{consumer}: {bound} over all keys, {count} by now")
 
 
 @contextmanager

@@ -9,10 +9,13 @@ from typing import Any
 
 import click
 
+JSON = "neurova.json"
+"""Where a context's `meta` says that JSON was asked for."""
+
 
 def _remember(ctx: click.Context, _: click.Parameter, value: bool) -> bool:
     # Errors are written by the root group, which then knows the form that was asked for.
-    ctx.meta["neurova.json"] = value
+    ctx.meta[JSON] = value
     return value
 
 

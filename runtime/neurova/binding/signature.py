@@ -29,7 +29,8 @@ GIVEN = {
     ("neurova.log", "Log"): "log",
     ("starlette.requests", "Request"): "request",
 }
-_NOT_YET = frozenset({"Secret", "Model", "on", "every", "cron", "mount"})
+NOT_YET = frozenset({"Secret", "Model", "Event", "on", "every", "cron", "mount"})
+"""Names that the design has and the package not yet."""
 _TEMPLATE = re.compile(r"\{([a-z_][a-z0-9_]*)\}")
 _BODIED = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 _NEEDS = "write the type after its name, like `nights: int`"
@@ -120,7 +121,7 @@ class _Reader:
             raise self.fault(name, wrong, "mend it") from None
 
     def unknown(self, annotation: str, missing: str) -> tuple[str, str]:
-        if missing in _NOT_YET:
+        if missing in NOT_YET:
             return f"{missing} is not available yet", "leave it out for now"
         return (
             f"the annotation {annotation!r} uses {missing!r}, which this file does not know",

@@ -41,6 +41,7 @@ def test_a_created_key_is_found_by_its_digest_with_the_rights_it_was_given(store
         ({"scopes": "booking:read"}, "is one string: give a list"),
         ({"scopes": ["Booking:Read"]}, 'in lower case, like "booking:write"'),
         ({"scopes": ["a" * 129]}, "in lower case"),
+        ({"scopes": ["booking:*"]}, "in lower case"),
         ({"expires_in": 0}, "give seconds above 0, or None"),
         ({"expires_in": float("nan")}, "give seconds above 0, or None"),
         ({"limits": "many"}, "limits: 'many' is no limit: write"),

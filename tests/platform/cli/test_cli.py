@@ -130,6 +130,37 @@ def test_an_error_with_json_is_json(
     assert json.loads(result.stdout)["error"] == "ConfigError"
 
 
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        ("--nonsense --json", "--nonsense"),
+        ("confg --json", "did you mean config?"),
+        ("config --json --nonsense", "--nonsense"),
+        ("explain GET --json", "PATH"),
+        ("keys create --json", "--consumer"),
+        ("keys create --consumer a --env none --json", "--env"),
+        ("keys nonsense --json", "nonsense"),
+        ("keys --json", "--json"),
+        ("dev --json --port x", "--port"),
+    ],
+)
+def test_a_mistake_in_the_words_with_json_is_json(
+    cli: Callable[..., object], words: str, says: str
+) -> None:
+    result = cli(*words.split())
+    assert result.exit_code == 2
+    assert result.stderr == ""
+    told = json.loads(result.stdout)
+    assert told["error"] == "UsageError"
+    assert says in told["message"]
+
+
+def test_a_json_that_is_no_option_asks_for_none(cli: Callable[..., object]) -> None:
+    result = cli("confg", "--", "--json")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr.startswith("Usage: ")
+
+
 def test_an_old_python_is_told_in_one_line(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

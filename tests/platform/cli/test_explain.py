@@ -16,7 +16,8 @@ def test_a_function_is_explained_line_by_line(cli: Callable[..., object], projec
     assert rows["who may call"] == "hello:read"
     assert rows["limit"] == "60/minute  (functions/hello/hello.py:8)"
     assert rows["plugin 1250"] == "neurova-auth"
-    assert rows["timeout"] == "30.0  (default)"
+    assert rows["cost"] == "1  (default)"
+    assert rows["timeout"] == rows["concurrency"] == "-  (it never waits)"
 
 
 def test_what_is_not_answered_is_explained_and_ends_with_1(

@@ -75,6 +75,8 @@ def test_a_rotated_key_lives_until_the_overlap_ends(cli: Callable[..., Any], pro
     [
         ("revoke", "key_none"),
         ("rotate", "key_none"),
+        ("limit", "a", "5/eon"),
+        ("limit", " ", "5/day"),
         ("create", "--consumer", "a", "--scope", "A B"),
         ("create", "--consumer", " "),
         ("create", "--consumer", "a", "--limits", "5/eon"),
@@ -89,3 +91,28 @@ def test_what_cannot_be_is_refused_with_1_and_makes_no_key(
     assert result.exit_code == 1
     assert result.stderr.startswith("neurova: ")
     assert listed(cli, "--all") == []
+
+
+@pytest.mark.parametrize(
+    "wrong", [("--scope", "BAD"), ("--limits", "5/eon"), ("--cidr", "10.0.0.1/8"), ("--name", " ")]
+)
+def test_a_key_that_cannot_be_leaves_its_consumers_limits(
+    cli: Callable[..., Any], project: Path, wrong: tuple[str, ...]
+) -> None:
+    created(cli, "--consumer-limits", "9/minute")
+    words = ("--consumer", "acme", "--consumer-limits", "1/day", *wrong)
+    assert cli("keys", "create", *words).exit_code == 1
+    assert [record["consumer_limits"] for record in listed(cli)] == ["9/minute"]
+
+
+def test_a_consumers_limits_change_without_a_key(cli: Callable[..., Any], project: Path) -> None:
+    created(cli)
+    result = cli("keys", "limit", "acme", "9/minute,5/second")
+    assert (result.exit_code, result.stdout) == (
+        0,
+        "acme: 5/second, 9/minute over all keys, 1 by now\n",
+    )
+    assert [record["consumer_limits"] for record in listed(cli)] == ["5/second, 9/minute"]
+    said = json.loads(cli("keys", "limit", "acme", "", "--json").stdout)
+    assert said == {"consumer": "acme", "limits": "", "keys": 1}
+    assert [record["consumer_limits"] for record in listed(cli)] == [""]

@@ -43,6 +43,7 @@ def refused(house: Any, source: str) -> str:
         ('@get("/x")\nasync def f(a: 1 / 0) -> int: ...', "'a'", "ZeroDivisionError"),
         ('@get("/x")\nasync def f(a: Secret["x"]) -> int: ...', "'a'", "not available yet"),
         ('@get("/x")\nasync def f(a: Model) -> int: ...', "'a'", "not available yet"),
+        ('@get("/x")\nasync def f(a: Event) -> int: ...', "'a'", "not available yet"),
         ('@get("/x")\nasync def f(a: Caller = None) -> int: ...', "'a'", "drop its default"),
         ('@get("/x")\nasync def f(a: Tx, b: Tx) -> int: ...', "'b'", "one of them"),
         (
