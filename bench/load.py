@@ -80,7 +80,16 @@ class Wrk:
         with tempfile.NamedTemporaryFile() as file:
             file.write(pack(request.wire(host) for request in requests))
             file.flush()
-            how = ("-t1", f"-c{self.connections}", f"-d{self.seconds:.0f}s", "-s", str(SCRIPT))
+            # A peer that lets a call wait for a second is slow, not broken.
+            how = (
+                "-t1",
+                "--timeout",
+                "10s",
+                f"-c{self.connections}",
+                f"-d{self.seconds:.0f}s",
+                "-s",
+                str(SCRIPT),
+            )
             argv = pinned((self.binary, *how, f"http://{host}/", "--", file.name), self.core)
             finished = subprocess.run(argv, capture_output=True, text=True, check=False)
         if finished.returncode:
