@@ -136,22 +136,25 @@ class AccessLog:
 def _records(batch: list[Any]) -> list[Record]:
     """Return the records of a flat batch; its few paths are read once each."""
     paths = _Paths()
-    nobody = ANONYMOUS
     parts = iter(batch)
-    records = []
-    for began, ended, method, path, status, size, route, caller, client, trace in zip(
-        *[parts] * _PARTS, strict=True
-    ):
-        name = "" if route is None else route.name
-        who = caller or nobody
-        took = round((ended - began) * 1000, 3)
-        records.append(
-            Record(
-                began, method, paths[path], status, took, size, name,
-                who.consumer, who.key_id, client, f"{trace:032x}",
-            )
-        )  # fmt: skip
-    return records
+    return [
+        Record(
+            began,
+            method,
+            paths[path],
+            status,
+            int((ended - began) * 1_000_000) / 1000,  # half the cost of `round`
+            size,
+            "" if route is None else route.name,
+            (caller or ANONYMOUS).consumer,
+            (caller or ANONYMOUS).key_id,
+            client,
+            trace.to_bytes(16, "big").hex(),
+        )
+        for began, ended, method, path, status, size, route, caller, client, trace in zip(
+            *[parts] * _PARTS, strict=True
+        )
+    ]
 
 
 class _Paths(dict[bytes, str]):

@@ -90,11 +90,12 @@ class Authenticator:
             return self._public
         keys = headers.get(KEY)
         if keys is not None and len(keys) == 1 and BEARER not in headers:
-            key: str | Refusal = keys[0].strip(" \t")
+            key = keys[0].strip(" \t")
         else:
-            key = _presented(keys, headers.get(BEARER))
-        if isinstance(key, Refusal):
-            return key
+            presented = _presented(keys, headers.get(BEARER))
+            if isinstance(presented, Refusal):
+                return presented
+            key = presented
         try:
             # Who is at hand was looked at before; only its end may have come since.
             record = self._ring.at_hand(digest(key))

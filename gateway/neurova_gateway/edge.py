@@ -18,16 +18,28 @@ ROUND = 0.5  # seconds between two looks at all connections
 
 
 class Edge:
-    """Hold what connections share: the gateway, the Date field, the clock's rounds.
+    """Hold what connections share: the gateway, the Date field, ready replies, the clock's rounds.
 
-    No connection has timers of its own: each half second all are looked at.
+    Replies are sent together once the loop has seen to all that it read: one by one, each would
+    wake its client in the middle of our work, which costs about as much as a call. No connection
+    has timers of its own: each half second all are looked at.
     """
 
     def __init__(self, gateway: Gateway) -> None:
         self.gateway = gateway
         self.lines = StatusLines()
+        self.ready: list[tuple[asyncio.Transport, bytes]] = []  # whoever adds the first calls soon
         self.connections: set[Any] = set()
         self._timer: asyncio.TimerHandle | None = None
+
+    def flush(self) -> None:
+        """Send all replies that are ready."""
+        for transport, octets in self.ready:
+            try:
+                transport.write(octets)
+            except Exception:  # one client has left; the others still wait
+                transport.abort()
+        self.ready.clear()
 
     def start(self) -> None:
         """Begin the rounds, on the running loop."""

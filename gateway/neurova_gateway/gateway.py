@@ -150,7 +150,7 @@ class Gateway:
         """Start clock and trace; drop what only a gateway may say."""
         call.started = time()
         trace.begin(call)
-        if self._verify is None and _IDENTITY in call.heads:
+        if _IDENTITY in call.heads and self._verify is None:
             call.fields = [field for field in call.fields if field[0] != _IDENTITY]
             del call.heads[_IDENTITY]
         return None

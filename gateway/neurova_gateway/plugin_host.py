@@ -10,6 +10,7 @@ from contextlib import suppress
 from operator import itemgetter
 from pathlib import Path
 from typing import Any
+from weakref import WeakValueDictionary
 
 import msgspec
 
@@ -29,6 +30,7 @@ _REMEMBERED = 4_000
 
 _who = itemgetter("consumer", "key_id", "scopes", "environment")
 
+_Key = tuple[str, bytes]
 Step = tuple[str, Callable[[Kong], object]]
 
 
@@ -55,8 +57,9 @@ class PluginHost:
         self.faults: Counter[str] = Counter()
         self._tell = tell
         self._plugins = plugin_loader.load(folder)
-        self._instances: dict[tuple[str, bytes], Any] = {}
-        self._chains: dict[tuple[int, ...], Chain] = {}
+        # Weak: what no route uses any more ends with the last call that does.
+        self._instances: WeakValueDictionary[_Key, _Instance] = WeakValueDictionary()
+        self._chains: WeakValueDictionary[tuple[_Key, ...], Chain] = WeakValueDictionary()
         self._watchdog = Watchdog(deadline)
         self._phase = Phase()
         self._kong = Kong(self._phase)
@@ -79,18 +82,20 @@ class PluginHost:
             key=lambda pair: (-pair[0].priority, pair[0].name),
         )
         instances = [self._instance(loaded, plugin.config) for loaded, plugin in ordered]
-        key = tuple(map(id, instances))
-        if key not in self._chains:
-            names = [loaded.name for loaded, _ in ordered]
-            self._chains[key] = Chain(self, list(zip(names, instances, strict=True)))
-        return self._chains[key]
+        key = tuple(instance.key for instance in instances)
+        chain = self._chains.get(key)
+        if chain is None:
+            chain = self._chains[key] = Chain(self, instances)
+        return chain
 
-    def _instance(self, loaded: plugin_loader.Loaded, settings: dict[str, Any]) -> Any:
+    def _instance(self, loaded: plugin_loader.Loaded, settings: dict[str, Any]) -> _Instance:
         key = loaded.name, msgspec.json.encode(settings, order="deterministic")
-        if key not in self._instances:
+        instance = self._instances.get(key)
+        if instance is None:
             # Decoded anew, as Kong hands it over: a plugin may do with it what it likes.
-            self._instances[key] = loaded.instance(msgspec.json.decode(key[1]))
-        return self._instances[key]
+            plugin = loaded.instance(msgspec.json.decode(key[1]))
+            instance = self._instances[key] = _Instance(key, plugin)
+        return instance
 
     def fault(self, name: str, phase: str, error: BaseException) -> None:
         """Count a plugin's fault and tell of it, without values: they may hold a key."""
@@ -102,18 +107,40 @@ class PluginHost:
         self._tell(f"plugin {name}: {phase} ended in {type(error).__name__}{where}")
 
 
+class _Instance:
+    """A plugin with one config; its `key` is the plugin's name and that config."""
+
+    __slots__ = ("__weakref__", "key", "plugin")
+
+    def __init__(self, key: _Key, plugin: Any) -> None:
+        self.key = key
+        self.plugin = plugin
+
+
 class Chain:
     """Run the plugins of one route; made by `PluginHost.chain`. `logs`: one has a log phase."""
 
-    __slots__ = ("_access", "_callers", "_host", "_kong", "_log", "_phase", "_watchdog", "logs")
+    __slots__ = (
+        "__weakref__",
+        "_access",
+        "_callers",
+        "_host",
+        "_instances",
+        "_kong",
+        "_log",
+        "_phase",
+        "_watchdog",
+        "logs",
+    )
 
-    def __init__(self, host: PluginHost, plugins: Sequence[tuple[str, Any]]) -> None:
+    def __init__(self, host: PluginHost, instances: Sequence[_Instance]) -> None:
+        self._instances = instances  # held: the host does not
         self._host = host
         self._kong = host._kong
         self._phase = host._phase
         self._watchdog = host._watchdog
-        self._access = _steps(plugins, "access")
-        self._log = _steps(plugins, "log")
+        self._access = _steps(instances, "access")
+        self._log = _steps(instances, "log")
         self.logs = bool(self._log)
         self._callers: dict[tuple[str, str, str, str], Caller] = {}
 
@@ -199,7 +226,9 @@ class Chain:
         return problem(call, 503, f"{why}: try again in a second", headers={"retry-after": "1"})
 
 
-def _steps(plugins: Sequence[tuple[str, Any]], phase: str) -> tuple[Step, ...]:
+def _steps(instances: Sequence[_Instance], phase: str) -> tuple[Step, ...]:
     return tuple(
-        (name, getattr(instance, phase)) for name, instance in plugins if hasattr(instance, phase)
+        (instance.key[0], getattr(instance.plugin, phase))
+        for instance in instances
+        if hasattr(instance.plugin, phase)
     )

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
+from collections.abc import Awaitable
 from functools import partial
 from typing import Any
 
@@ -54,7 +55,7 @@ class GatewayProtocol(HttpToolsProtocol):
         super().__init__(config, server_state, app_state, _loop)
         self.edge = edge
         self.gateway = edge.gateway
-        self.lines = edge.lines
+        self.lines, self.ready = edge.lines, edge.ready
         self.max_body = edge.gateway.options.max_body
         self.max_head = head_limit(edge.gateway.options.behind)
         self.peer = ""
@@ -67,7 +68,7 @@ class GatewayProtocol(HttpToolsProtocol):
         self.fields: list[Field] = []
         self.call: Call | None = None
         self.parts: list[bytes] = []
-        self.size = 0
+        self.size = 0  # of `parts`, or of a refused body
         self.answered = False  # the call being read was refused before its body
         self.running: Call | None = None
         self.behind: deque[Call] = deque()
@@ -109,6 +110,7 @@ class GatewayProtocol(HttpToolsProtocol):
     def eof_received(self) -> bool:  # type: ignore[override]  # True: the reply may still be sent
         """Close once what was asked is answered."""
         self.draining = True
+        self.edge.flush()
         return self.running is not None and self.scheme == "http"
 
     def resume_writing(self) -> None:
@@ -120,6 +122,7 @@ class GatewayProtocol(HttpToolsProtocol):
         """Finish what was asked, then close."""
         self.draining = True
         if self.running is None and self.state in (IDLE, HEAD):
+            self.edge.flush()
             self.transport.close()
 
     def look(self, now: float) -> None:
@@ -174,7 +177,6 @@ class GatewayProtocol(HttpToolsProtocol):
             self.call = None
             return
         self.state = BODY
-        self.size = 0
         self.answered = False
         parser, fields = self.parser, self.fields
         path, _, query = self.url.partition(b"?")
@@ -198,19 +200,14 @@ class GatewayProtocol(HttpToolsProtocol):
 
     def on_body(self, body: bytes) -> None:
         """Take a piece of the body, up to the limit."""
-        if self.state == CLOSING or self.call is None:
+        call = self.call
+        if self.state == CLOSING or call is None:
             return
         self.octets = 0
-        self.size = size = self.size + len(body)
-        if size <= self.max_body and not self.answered:
-            if size == len(body):
-                self.call.body = body  # all of it, as a rule
-            else:
-                self.parts.append(body)
-        elif not self.answered:
-            self._refuse(413, too_large(self.max_body))
-        elif size > SPARE_BODY:
-            self._linger()
+        if call.body or self.answered or len(body) > self.max_body:
+            self._more(call, body)
+        else:
+            call.body = body  # all of it, as a rule
 
     def on_message_complete(self) -> None:
         """Run the call, if it is its turn."""
@@ -219,9 +216,9 @@ class GatewayProtocol(HttpToolsProtocol):
             return
         self.state = self.waiting = IDLE
         self.call = None
-        if self.parts:
+        if self.size:
             call.body = b"".join((call.body, *self.parts))
-            self.parts = []
+            self.parts, self.size = [], 0
         if self.answered:
             self._close_after(call)
         elif self.running is None:
@@ -231,6 +228,17 @@ class GatewayProtocol(HttpToolsProtocol):
             self.behind.append(call)
 
     # A call's way.
+
+    def _more(self, call: Call, body: bytes) -> None:
+        """Take a further piece of a body, or read it away."""
+        self.size += len(body)
+        if self.answered:
+            if self.size > SPARE_BODY:
+                self._linger()
+        elif len(call.body) + self.size > self.max_body:
+            self._refuse(413, too_large(self.max_body))
+        else:
+            self.parts.append(body)
 
     def _over_head(self, call: Call) -> bool:
         if not over_head(self.url, self.fields, self.octets + SLICE, self.max_head):
@@ -242,14 +250,14 @@ class GatewayProtocol(HttpToolsProtocol):
 
     def _admitted(self, call: Call, reply: Reply | None) -> None:
         """Refuse a call before its body is read, or let the body come."""
-        heads = call.heads
         if reply is None:
-            if b"expect" in heads:
+            if b"expect" in call.heads:
+                self.edge.flush()
                 self.transport.write(CONTINUE)
             return
         self.answered = True
-        length = heads.get(b"content-length")
-        if reply.status in UNSOUND or b"expect" in heads:
+        length = call.heads.get(b"content-length")
+        if reply.status in UNSOUND or b"expect" in call.heads:
             self.last = call  # who sends this may mean anything by what follows
         elif length is not None and int(length) > SPARE_BODY:
             self.last = call
@@ -258,7 +266,7 @@ class GatewayProtocol(HttpToolsProtocol):
             self._close_after(call)
 
     def _run(self, call: Call) -> None:
-        reply = self.gateway.invoke(call)
+        reply: Reply | Awaitable[Reply] = call.route.invoke(call)  # as `Gateway.invoke`
         if isinstance(reply, Reply):
             if self._send(call, reply):
                 self._linger()
@@ -287,8 +295,11 @@ class GatewayProtocol(HttpToolsProtocol):
     def _send(self, call: Call, reply: Reply) -> bool:
         """Send a reply, and tell whether it is the last."""
         close = call is self.last or (self.draining and not self.behind)
-        line = self.lines[reply.status]
-        self.transport.write(encode(line, reply, call.reply_fields, call.method == "HEAD", close))
+        line, ready = self.lines[reply.status], self.ready
+        octets = encode(line, reply, call.reply_fields, call.method == "HEAD", close)
+        if not ready:
+            self.loop.call_soon(self.edge.flush)
+        ready.append((self.transport, octets))
         self.quiet = False
         self.gateway.done(call, reply)
         return close
@@ -324,6 +335,7 @@ class GatewayProtocol(HttpToolsProtocol):
     def _go_on(self) -> None:
         """Take up what lies here, in order, while nothing waits for a function or the client."""
         while self.running is None and self.state != CLOSING:
+            self.edge.flush()  # so that a client that does not read is noticed
             if self.flow.write_paused:
                 break
             if self.behind:
@@ -374,6 +386,7 @@ class GatewayProtocol(HttpToolsProtocol):
         self.state = CLOSING
         self.since = self.loop.time()
         self.parts, self.backlog = [], b""
+        self.edge.flush()
         if self.transport.is_closing():
             return
         if not self.transport.can_write_eof():

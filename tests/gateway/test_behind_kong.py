@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -22,6 +23,12 @@ def runtime(probe_project: Path, tmp_path: Path) -> Iterator[TestPlatform]:
     databases.mkdir()
     with TestPlatform(probe_project, tmp_path / "state", databases) as running:
         yield running
+
+
+@pytest.fixture
+def probe(runtime: TestPlatform) -> TestPlatform:
+    """Let the protocol's door lead to the runtime behind Kong."""
+    return runtime
 
 
 def signed(
@@ -91,3 +98,17 @@ def test_the_scopes_of_the_route_are_asked_for_again(runtime: TestPlatform) -> N
 
 def test_the_signing_key_is_for_its_owner_alone(runtime: TestPlatform) -> None:
     assert (runtime.settings.state / "identity.key").stat().st_mode & 0o077 == 0
+
+
+@pytest.mark.parametrize(("spare", "status"), [(200, 200), (30_000, 431)])
+def test_a_head_has_room_for_the_identity_beside_the_longest_request_line(
+    runtime: TestPlatform, door: Any, spare: int, status: int
+) -> None:
+    """A line of 8 KiB, which Kong takes, is signed as 11 more; there is an end all the same."""
+    target = "/count?" + "x" * 8150
+    identity = signed(runtime, "GET", target, WRITER)
+    head = f"GET {target} HTTP/1.1\r\nHost: probe\r\nConnection: close\r\n"
+    answer = door.exchange(f"{head}{HEADER}: {identity}\r\nX-Spare: {'y' * spare}\r\n\r\n".encode())
+    assert answer.startswith(b"HTTP/1.1 %d " % status)
+    headers = {HEADER: identity, "X-Spare": "y" * spare}
+    assert runtime.get(target, headers=headers).status == status

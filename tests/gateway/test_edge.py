@@ -34,3 +34,27 @@ def test_the_rounds_look_at_every_connection_and_end(probe: TestPlatform, tmp_pa
 
     probe._runner.run(turn())
     assert len(looked) == 2
+
+
+def test_ready_replies_go_out_together_and_one_that_fails_keeps_none_back(
+    probe: TestPlatform,
+) -> None:
+    class Transport:
+        def __init__(self, *, gone: bool = False) -> None:
+            self.gone, self.aborted, self.sent = gone, False, b""
+
+        def write(self, octets: bytes) -> None:
+            if self.gone:
+                raise RuntimeError("closed")
+            self.sent += octets
+
+        def abort(self) -> None:
+            self.aborted = True
+
+    edge = probe.platform.edge
+    one, gone, other = Transport(), Transport(gone=True), Transport()
+    for transport in (one, gone, other, one):
+        edge.ready.append((transport, b"reply "))  # type: ignore[arg-type]
+    edge.flush()
+    edge.flush()
+    assert (one.sent, other.sent, gone.aborted) == (b"reply reply ", b"reply ", True)

@@ -135,6 +135,19 @@ def test_instances_are_shared(host: PluginHost) -> None:
     assert host.chain([plugin("early", a=2)]) is not host.chain([plugin("early", a=1)])
 
 
+def test_old_configs_are_dropped(host: PluginHost) -> None:
+    """An instance lives as long as a chain uses it: reloads leave nothing behind."""
+    kept = host.chain([plugin("early", number=-1), plugin("late")])
+    for number in range(50):
+        chain = host.chain([plugin("early", number=number), plugin("late")])
+    assert len(host._instances) == 3
+    assert len(host._chains) == 2
+    del chain
+    assert kept.access(call()) is not None
+    assert host.chain([plugin("late"), plugin("early", number=-1)]) is kept
+    assert len(host._instances) == 2
+
+
 def test_config_is_the_instances_own(tmp_path: Path) -> None:
     """A plugin that changes its config changes nobody else's."""
     (tmp_path / "some.py").write_text(

@@ -322,3 +322,30 @@ def test_a_client_that_does_not_read_is_let_go(door, probe_project) -> None:
         return len(edge.connections)
 
     assert door.run(deaf()) == 0
+
+
+def test_a_reply_comes_before_the_go_ahead_for_the_next_body(door) -> None:
+    key = door.platform.key(scopes=["probe:write"])
+    body = b'{"text":"x"}'
+    head = request("POST", "/echo", f"X-API-Key: {key}", "Content-Type: application/json",
+                   "Expect: 100-continue", f"Content-Length: {len(body)}")  # fmt: skip
+    answer = door.exchange(request(close=False) + head + body)
+    assert statuses(answer)[:2] == [200, 100]
+
+
+def test_a_client_that_sends_its_last_call_and_its_end_at_once_is_answered(door) -> None:
+    """Some loops hand over both before anything else runs."""
+
+    async def at_once() -> bytes:
+        reader, writer = await asyncio.open_connection("127.0.0.1", door.port)
+        while not door.platform.platform.edge.connections:
+            await asyncio.sleep(0)
+        (connection,) = door.platform.platform.edge.connections
+        connection.data_received(request(close=False))
+        if not connection.eof_received():
+            connection.transport.close()
+        answer = await reader.read()
+        writer.close()
+        return answer
+
+    assert statuses(door.run(at_once())) == [200]

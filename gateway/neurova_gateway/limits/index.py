@@ -77,7 +77,7 @@ def _assign(words: memoryview, at: int, wanted: tuple[int, int], window: int) ->
     # The longer of both windows stands while the key changes: whichever key a crash leaves here
     # keeps its log long enough. The high word goes first: it is what others remember a record by.
     words[at + STEADY] = 0
-    words[at + RING] = words[at + RING] & ~63 or LOG << 6  # empty; its ends still only grow
+    words[at + RING] = LOG << 6  # no entries
     words[at + WINDOW] = max(window, words[at + WINDOW])
     words[at + KEY_HIGH], words[at + KEY_LOW] = wanted
     words[at + UNTIL] = 0

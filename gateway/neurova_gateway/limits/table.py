@@ -46,14 +46,13 @@ class _Log(NamedTuple):
 
 
 class _Known(NamedTuple):
-    """What `_steady` knows of some buckets until a time, while their logs are as they were.
+    """What holds of some buckets until a time, by all their logs' STEADY, whoever charges them.
 
-    `logs`: where a log's STEADY lies and what it was, the newest entry's time and end, and at what
-    end the bucket is full. STEADY is another after each change but a charge.
+    `logs`: where a log's newest entry has its time and its end, and at what end the bucket is full.
     """
 
     until: int
-    logs: tuple[tuple[int, int, int, int, int], ...]
+    logs: tuple[tuple[int, int, int], ...]
     reset: tuple[int, ...]
     buckets: tuple[Bucket, ...]  # held, so that their identity stays theirs
 
@@ -134,16 +133,18 @@ class Table:
         until, logs, reset, _ = known
         words = self._file.words
         now = self._clock() + words[AT_SHIFT]
+        # Up to `until` nobody opens, drops or takes an entry, and later nobody charges at a time
+        # before: so what is known needs no second look.
         if not words[AT_LAST] <= now <= until:
             return None
         remaining = []
-        for at, steady, _, end, full in logs:
-            left = full - words[end]
-            if left < cost or words[at] != steady:
+        for _, end, full in logs:
+            left = full - words[end] - cost
+            if left < 0:
                 return None
-            remaining.append(left - cost)
+            remaining.append(left)
         words[AT_LAST] = now
-        for _, _, newest, end, _ in logs:
+        for newest, end, _ in logs:
             words[newest] = now
             words[end] += cost
         return _new(Decision, (True, tuple(remaining), reset, 0))
@@ -184,11 +185,9 @@ class Table:
         until, logs = self._mark_due, []
         for bucket in buckets:
             at = self._places[bucket][0]
-            steady = words[at + STEADY]
+            until = min(until, words[at + STEADY])
             newest = at + (words[at + RING] >> 6)
-            until = min(until, steady)
-            full = bucket.limit + words[at + BASE]
-            logs.append((at + STEADY, steady, newest, newest + END, full))
+            logs.append((newest, newest + END, bucket.limit + words[at + BASE]))
         self._known[id(buckets)] = _Known(until, tuple(logs), reset, buckets)
 
     def _refusal(
@@ -218,15 +217,16 @@ class Table:
         if len(self._places) + len(buckets) > REMEMBERED:
             self._places.clear()
         keys = [index.key(bucket.name, bucket.seconds) for bucket in buckets]
-        found = [index.find(file.words, file.segments, *key) for key in keys]
-        for i, (key, bucket) in enumerate(zip(keys, buckets, strict=True)):
+        found = {key: index.find(file.words, file.segments, *key) for key in keys}
+        for key, bucket in zip(keys, buckets, strict=True):
             window = bucket.seconds * SECOND
-            while not found[i]:
+            while not found[key]:
                 # Not what another bucket of this call was found at, idle as it may be.
-                found[i] = index.claim(file.words, file.segments, key, window, now, {*found})
-                if not found[i]:
+                taken = set(found.values())
+                found[key] = index.claim(file.words, file.segments, key, window, now, taken)
+                if not found[key]:
                     file.grow()
-            self._places[bucket] = (found[i], key[0], window)
+            self._places[bucket] = (found[key], key[0], window)
 
     def _bridge(self) -> None:
         """Set the table's clock after a restart of the machine, when the monotonic one began anew.

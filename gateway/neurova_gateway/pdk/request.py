@@ -23,7 +23,7 @@ class _Names(dict[bytes, str]):
 
 
 _KNOWN = "accept authorization content-length content-type host traceparent user-agent x-api-key"
-_named = _Names({name.encode(): name for name in _KNOWN.split()}).__getitem__
+_NAMES = _Names({name.encode(): name for name in _KNOWN.split()})
 
 
 class Request:
@@ -39,12 +39,15 @@ class Request:
         phase = self._phase
         if phase.thread != get_ident():
             phase.over()
-        call = phase.call
+        call, names = phase.call, _NAMES
         heads = call.heads
         # Nearly always no name repeats and all is UTF-8.
         if max_headers == 100 and len(heads) == len(call.fields) <= 100:
             try:
-                return {_named(name): [value.decode()] for name, value in heads.items()}
+                found = {}
+                for name, value in heads.items():
+                    found[names[name]] = [value.decode()]
+                return found
             except UnicodeDecodeError:
                 pass
         return grouped(call.fields, _count(max_headers))

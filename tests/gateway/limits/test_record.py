@@ -15,6 +15,9 @@ from neurova_gateway.limits.layout import (
     BASE,
     END,
     KEY_HIGH,
+    STEADY,
+    UNTIL,
+    WINDOW,
 )
 from neurova_gateway.limits.record import places
 from neurova_gateway.limits.table import Table
@@ -109,6 +112,9 @@ def assert_sound(words: memoryview) -> None:
         ends = [words[at + BASE], *(words[place + END] for place in log)]
         assert times == sorted(times)
         assert ends == sorted(ends)
+        if log:  # what others do without looking until then
+            assert words[at + STEADY] <= words[at + UNTIL]
+            assert words[at + STEADY] <= times[0] + words[at + WINDOW]
 
 
 def assert_strict(times: list[int]) -> None:

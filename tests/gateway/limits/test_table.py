@@ -1,12 +1,16 @@
+import signal
 from collections.abc import Callable
 from pathlib import Path
+from random import Random
 
 import pytest
 
 from neurova.errors import StateError, Unavailable
 from neurova_gateway.limits import file, layout
+from neurova_gateway.limits import table as table_module
 from neurova_gateway.limits.base import Bucket
 from neurova_gateway.limits.table import Table
+from neurova_gateway.watchdog import PhaseTimeout
 
 S = 1_000_000_000
 Opened = Callable[[], Table]
@@ -23,9 +27,12 @@ def fill(table: Table, also: tuple[Bucket, ...] = ()) -> int:
     return admitted
 
 
-def test_a_bucket_named_twice_in_one_call_is_charged_once_and_keeps_the_lower_limit(table: Table):
+def test_a_bucket_named_twice_in_one_call_is_charged_once_and_keeps_the_lower_limit(
+    opened: Opened,
+):
     twice = (Bucket("c:acme", 100, 1), Bucket("c:acme", 80, 1))
-    assert sum(table.admit(twice).admitted for _ in range(200)) == 80
+    tables = (opened(), opened())
+    assert sum(table.admit(twice).admitted for _ in range(100) for table in tables) == 80
 
 
 def test_a_bucket_named_twice_stays_right_when_its_log_is_full(table: Table, clock):
@@ -219,6 +226,89 @@ def test_a_missing_folder_is_named(tmp_path: Path):
 def test_only_its_owner_reads_the_file(path: Path, opened: Opened):
     opened()
     assert path.stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize("at", ["lock taken", "clock", "place", "first write", "last write"])
+def test_a_cut_in_the_middle_gives_the_lock_back_and_the_log_stays_right(
+    opened: Opened, clock, monkeypatch, at: str
+):
+    """A watchdog raises wherever a plugin is, here too."""
+    monkeypatch.setattr(file, "LOCK_SECONDS", 0.0)
+    cut, other = opened(), opened()
+    bucket = (Bucket("c:acme", 10, 60),)
+    cut.admit(bucket)
+    clock.now += 1
+    with monkeypatch.context() as patch:
+        if at == "lock taken":
+            patch.setattr(table_module, "flock", raising(table_module.flock, after=True))
+        elif at == "clock":
+            patch.setattr(cut, "_clock", raising(clock))
+        elif at == "place":
+            cut._places.clear()
+            cut._known.clear()
+            patch.setattr(table_module.index, "find", raising(table_module.index.find))
+        else:
+            words = Cutting(cut._file.words, 0 if at == "first write" else 5)
+            patch.setattr(cut._file, "words", words)
+        with pytest.raises(PhaseTimeout):
+            cut.admit(bucket)
+    assert 0 <= 8 - other.admit(bucket).remaining[0] <= 1
+    assert cut.admit(bucket).admitted
+
+
+def raising(function: Callable[..., object], *, after: bool = False) -> Callable[..., object]:
+    def cut(*arguments: object) -> object:
+        if after:
+            function(*arguments)
+        raise PhaseTimeout
+
+    return cut
+
+
+class Cutting:
+    """The table's words; the watchdog cuts in before the nth write."""
+
+    def __init__(self, words: memoryview, writes: int) -> None:
+        self.words, self.writes = words, writes
+
+    def __getitem__(self, at: int) -> int:
+        return self.words[at]
+
+    def __setitem__(self, at: int, word: int) -> None:
+        if not self.writes:
+            raise PhaseTimeout
+        self.writes -= 1
+        self.words[at] = word
+
+
+def test_cuts_by_a_real_signal_never_leave_the_lock_and_never_admit_more(
+    opened: Opened, clock, monkeypatch
+):
+    monkeypatch.setattr(file, "LOCK_SECONDS", 0.0)
+    cut, other = opened(), opened()
+    buckets, probe = (Bucket("c:acme", 700, 1), Bucket("k:1", 900, 1)), (Bucket("p", 10**9, 60),)
+    random, cuts, taken = Random(1), 0, list[int]()
+
+    def raise_(*_: object) -> None:
+        raise PhaseTimeout
+
+    before = signal.signal(signal.SIGALRM, raise_)
+    try:
+        while cuts < 300 or len(taken) < 1500:
+            try:
+                signal.setitimer(signal.ITIMER_REAL, random.uniform(0.000_02, 0.000_2))
+                while True:
+                    clock.now += S // 10_000
+                    if cut.admit(buckets).admitted:
+                        taken.append(clock.now)
+            except PhaseTimeout:
+                cuts += 1
+            assert other.admit(probe).admitted
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+    for first, last in zip(taken, taken[700:], strict=False):
+        assert last - first > S
 
 
 def test_a_lock_that_is_never_given_back_refuses_instead_of_hanging(opened: Opened, monkeypatch):
