@@ -38,6 +38,7 @@ _PARTS = 10  # of a record, as they are gathered
 class AccessLog:
     """Gather records and write them as JSON lines every `interval` seconds on a thread.
 
+    The interval is short because calls wait for the interpreter while a batch is encoded.
     The file rotates at `max_bytes`, `keep` old ones stay. A full disk or a writer that lags behind
     costs records, never calls: they are counted in `dropped`. `watch` sees each batch.
     """
@@ -46,7 +47,7 @@ class AccessLog:
         self,
         path: Path | None,
         *,
-        interval: float = 0.25,
+        interval: float = 0.05,
         max_bytes: int = 64 << 20,
         keep: int = 5,
         bound: int = 100_000,

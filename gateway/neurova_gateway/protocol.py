@@ -167,9 +167,8 @@ class GatewayProtocol(HttpToolsProtocol):
         self.url += url
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Take a field; one behind a body (RFC 9110, 6.5) would come after all was decided."""
-        if self.state == HEAD:
-            self.fields.append((name.lower(), value))
+        """Take a field."""
+        self.fields.append((name.lower(), value))
 
     def on_headers_complete(self) -> None:
         """Make the call, and admit it if it is its turn."""
@@ -178,7 +177,8 @@ class GatewayProtocol(HttpToolsProtocol):
             return
         self.state = BODY
         self.answered = False
-        parser, fields = self.parser, self.fields
+        # Fields behind a body (RFC 9110, 6.5), which come after all was decided, go nowhere.
+        parser, fields, self.fields = self.parser, self.fields, []
         path, _, query = self.url.partition(b"?")
         method = parser.get_method().decode("ascii")
         version = parser.get_http_version()
@@ -232,16 +232,15 @@ class GatewayProtocol(HttpToolsProtocol):
     def _more(self, call: Call, body: bytes) -> None:
         """Take a further piece of a body, or read it away."""
         self.size += len(body)
-        if self.answered:
-            if self.size > SPARE_BODY:
-                self._linger()
-        elif len(call.body) + self.size > self.max_body:
+        if self.answered and self.size > SPARE_BODY:
+            self._linger()
+        elif not self.answered and len(call.body) + self.size > self.max_body:
             self._refuse(413, too_large(self.max_body))
-        else:
+        elif not self.answered:
             self.parts.append(body)
 
     def _over_head(self, call: Call) -> bool:
-        if not over_head(self.url, self.fields, self.octets + SLICE, self.max_head):
+        if not over_head(self.url, call.fields, self.octets + SLICE, self.max_head):
             return False
         self.last = call  # what follows is not looked at
         self._refuse(431, OVER_HEAD)

@@ -65,3 +65,15 @@ def test_each_batch_can_be_watched() -> None:
     log.add(called(), 404, 0)
     log.flush()
     assert [(record.path, record.status) for record in seen] == [("/a", 404)]
+
+
+def test_batches_lose_no_record_and_write_none_twice() -> None:
+    seen: list[Record] = []
+    log = AccessLog(None, watch=seen.extend)
+    for size in range(1000):
+        log.add(called(), 200, size)
+        if size % 7 == 0:
+            log.flush()
+    log.flush()
+    log.flush()
+    assert [record.bytes for record in seen] == list(range(1000))

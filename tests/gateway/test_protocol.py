@@ -349,3 +349,15 @@ def test_a_client_that_sends_its_last_call_and_its_end_at_once_is_answered(door)
         return answer
 
     assert statuses(door.run(at_once())) == [200]
+
+
+def test_behind_a_head_that_is_too_large_nothing_runs_and_replies_keep_their_order(door) -> None:
+    before = ran(door)
+    fields = [f"X-{number}: y" for number in range(101)]
+    calls = (
+        request("GET", "/wait/30", close=False),
+        request("GET", "/count", *fields, close=False),
+        request(close=False),
+    )
+    assert statuses(door.exchange(b"".join(calls))) == [200, 431]
+    assert ran(door) == before + 1  # its own
