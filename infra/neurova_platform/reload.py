@@ -20,6 +20,7 @@ from .platform import Platform
 
 LOGGER = logging.getLogger("neurova.reload")
 DEBOUNCE_MS = 60  # editors write a file in several steps
+_files = PythonFilter()
 PATIENCE = 30.0  # seconds that an import may take before the next saved file is looked at
 
 
@@ -30,9 +31,11 @@ async def watch(platform: Platform, told: Callable[[str, Exception | None, float
     """
     root = platform.settings.functions
     async for changes in awatch(
-        root, watch_filter=PythonFilter(), debounce=DEBOUNCE_MS, step=10, rust_timeout=500
+        root, watch_filter=saved, debounce=DEBOUNCE_MS, step=10, rust_timeout=500
     ):
         for service in services_of(root, changes):
+            if service not in platform.services and not any((root / service).glob("*.py")):
+                continue  # a folder without a file yet
             began = perf_counter()
             fault: Exception | None = None
             try:
@@ -45,13 +48,23 @@ async def watch(platform: Platform, told: Callable[[str, Exception | None, float
                 LOGGER.exception("the reload of %s could not be told", service)
 
 
+def saved(change: Change, path: str) -> bool:
+    """Tell whether a change may change what is served: a Python file's, or a new folder's.
+
+    What is written into a folder before its watch is set is told of by the folder alone.
+    """
+    return _files(change, path) or (change is Change.added and os.path.isdir(path))
+
+
 def services_of(root: Path, changes: Iterable[tuple[Change, str]]) -> list[str]:
     """Return the services that changed files belong to."""
     found = set()
     for _, path in changes:
         # By name, not by what a link leads to: a linked service is one of these too.
         parts = Path(os.path.relpath(path, root)).parts
-        if len(parts) > 1 and parts[0] != os.pardir:
+        if parts[0] == os.pardir or parts[0].startswith(("_", ".")):
+            continue
+        if len(parts) > 1 or os.path.isdir(path):
             found.add(parts[0])
     return sorted(found)
 

@@ -8,7 +8,7 @@ import pytest
 from watchfiles import Change
 
 from neurova.errors import LoadError
-from neurova_platform.reload import reload, services_of
+from neurova_platform.reload import reload, saved, services_of
 from neurova_platform.testing import TestPlatform
 
 
@@ -21,6 +21,15 @@ def test_changed_files_are_their_services(tmp_path: Path) -> None:
         (Change.modified, str(tmp_path / "loose.py")),
     ]
     assert services_of(tmp_path, changes) == ["a", "b"]
+
+
+def test_a_new_folder_is_told_of_though_its_files_came_before_its_watch(tmp_path: Path) -> None:
+    (tmp_path / "new").mkdir()
+    (tmp_path / "file.txt").write_text("")
+    assert saved(Change.added, str(tmp_path / "new"))
+    assert not saved(Change.modified, str(tmp_path / "new"))
+    assert not saved(Change.added, str(tmp_path / "file.txt"))
+    assert services_of(tmp_path, [(Change.added, str(tmp_path / "new"))]) == ["new"]
 
 
 def test_a_linked_service_is_one_by_its_own_name(tmp_path: Path) -> None:
