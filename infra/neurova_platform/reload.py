@@ -11,7 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 from time import perf_counter
 
-from watchfiles import Change, PythonFilter, awatch
+from watchfiles import Change, DefaultFilter, PythonFilter, awatch
 
 from neurova.errors import LoadError
 from neurova.loader import Service, discover
@@ -21,6 +21,7 @@ from .platform import Platform
 LOGGER = logging.getLogger("neurova.reload")
 DEBOUNCE_MS = 60  # editors write a file in several steps
 _files = PythonFilter()
+_folders = DefaultFilter()  # no caches, no hidden ones
 PATIENCE = 30.0  # seconds that an import may take before the next saved file is looked at
 
 
@@ -53,7 +54,9 @@ def saved(change: Change, path: str) -> bool:
 
     What is written into a folder before its watch is set is told of by the folder alone.
     """
-    return _files(change, path) or (change is Change.added and os.path.isdir(path))
+    if _files(change, path):
+        return True
+    return change is Change.added and _folders(change, path) and os.path.isdir(path)
 
 
 def services_of(root: Path, changes: Iterable[tuple[Change, str]]) -> list[str]:

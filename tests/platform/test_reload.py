@@ -28,6 +28,8 @@ def test_a_new_folder_is_told_of_though_its_files_came_before_its_watch(tmp_path
     (tmp_path / "file.txt").write_text("")
     assert saved(Change.added, str(tmp_path / "new"))
     assert not saved(Change.modified, str(tmp_path / "new"))
+    (tmp_path / "new" / "__pycache__").mkdir()
+    assert not saved(Change.added, str(tmp_path / "new" / "__pycache__"))
     assert not saved(Change.added, str(tmp_path / "file.txt"))
     assert services_of(tmp_path, [(Change.added, str(tmp_path / "new"))]) == ["new"]
 
@@ -44,7 +46,7 @@ def test_a_linked_service_is_one_by_its_own_name(tmp_path: Path) -> None:
     assert services_of(root, changes) == ["linked"]
 
 
-def saved(platform: TestPlatform, project: Path, name: str, source: str) -> None:
+def save(platform: TestPlatform, project: Path, name: str, source: str) -> None:
     (project / "functions" / "probe" / name).write_text(source)
     platform._runner.run(reload(platform.platform, "probe"))
 
@@ -62,18 +64,18 @@ def test_a_new_file_is_live_and_a_changed_one_changes(
     probe: TestPlatform, probe_project: Path
 ) -> None:
     assert probe.get("/greet").status == 404
-    saved(probe, probe_project, "greet.py", GREET.format(word="hello"))
+    save(probe, probe_project, "greet.py", GREET.format(word="hello"))
     assert probe.get("/greet").text == "hello"
-    saved(probe, probe_project, "greet.py", GREET.format(word="good day"))
+    save(probe, probe_project, "greet.py", GREET.format(word="good day"))
     assert probe.get("/greet").text == "good day"
 
 
 def test_a_mistake_leaves_the_last_good_version_serving(
     probe: TestPlatform, probe_project: Path
 ) -> None:
-    saved(probe, probe_project, "greet.py", GREET.format(word="hello"))
+    save(probe, probe_project, "greet.py", GREET.format(word="hello"))
     with pytest.raises(LoadError, match=r"greet\.py:2"):
-        saved(probe, probe_project, "greet.py", "\nthis is no python\n")
+        save(probe, probe_project, "greet.py", "\nthis is no python\n")
     assert probe.get("/greet").text == "hello"
     assert probe.get("/count").status == 200
 
@@ -82,7 +84,7 @@ def test_a_route_that_is_taken_leaves_all_as_it_was(
     probe: TestPlatform, probe_project: Path
 ) -> None:
     with pytest.raises(LoadError, match="/count"):
-        saved(probe, probe_project, "greet.py", GREET.format(word="x").replace("/greet", "/count"))
+        save(probe, probe_project, "greet.py", GREET.format(word="x").replace("/greet", "/count"))
     assert probe.get("/count").json() == {"count": 0}
 
 
@@ -110,7 +112,7 @@ def test_a_call_in_flight_ends_on_the_code_it_began_with(
     domain = probe_project / "functions" / "probe" / "domain.py"
     original = domain.read_text()
     domain.write_text(original + "\nVERSION = 1\n")
-    saved(probe, probe_project, "version.py", source.format(number=1))
+    save(probe, probe_project, "version.py", source.format(number=1))
 
     async def meanwhile() -> None:
         domain.write_text(original + "\nVERSION = 2\n")
