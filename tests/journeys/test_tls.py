@@ -1,0 +1,65 @@
+"""The same gateway over TLS: answers, refusals, long replies, and a quiet end."""
+
+from __future__ import annotations
+
+import http.client
+import shutil
+import ssl
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+from ..serving import Serving, serving
+
+pytestmark = pytest.mark.server
+PEMS = Path(__file__).with_name("tls")  # of this test alone; believed by nobody else
+MUCH = (
+    "from neurova import get\n\n\n"
+    '@get("/much", public=True)\nasync def much() -> bytes:\n    return bytes(4 << 20)\n'
+)
+
+
+@pytest.fixture
+def served(probe_project: Path) -> Iterator[tuple[Serving, str]]:
+    for name in ("cert.pem", "key.pem"):
+        shutil.copy(PEMS / name, probe_project)
+    (probe_project / "neurova.toml").write_text(
+        '[gateway]\ntls_cert = "cert.pem"\ntls_key = "key.pem"\n'
+    )
+    (probe_project / "functions" / "probe" / "much.py").write_text(MUCH)
+    with serving(probe_project, "run") as run:
+        yield run, run.event("ready")["url"]
+
+
+def connected(url: str) -> http.client.HTTPSConnection:
+    address = urlsplit(url)
+    trusted = ssl.create_default_context(cafile=PEMS / "cert.pem")
+    return http.client.HTTPSConnection(
+        address.hostname or "", address.port, context=trusted, timeout=30
+    )
+
+
+def test_calls_are_answered_refused_and_drained_over_tls(served: tuple[Serving, str]) -> None:
+    run, url = served
+    assert url.startswith("https://")
+    connection = connected(url)
+    for path, status in [("/count", 200), ("/wait/20", 200), ("/secret", 401), ("/count", 200)]:
+        connection.request("GET", path)
+        reply = connection.getresponse()
+        reply.read()
+        assert reply.status == status
+    connection.request("GET", "/much")
+    assert len(connection.getresponse().read()) == 4 << 20
+    connection.close()
+    assert run.end() == (0, "")
+
+
+def test_a_body_over_the_limit_is_refused_over_tls(served: tuple[Serving, str]) -> None:
+    connection = connected(served[1])
+    connection.putrequest("POST", "/echo")
+    connection.putheader("Content-Length", str(100 << 20))
+    connection.endheaders(b"x")
+    assert connection.getresponse().status == 413
+    connection.close()
