@@ -10,9 +10,12 @@ from pathlib import Path
 
 import pytest
 import uvicorn
+from tests.servers.postgres import own_postgres, postgres
 
 from neurova_gateway.protocol import GatewayProtocol
 from neurova_platform.testing import TestPlatform
+
+__all__ = ["own_postgres", "postgres"]  # fixtures, for every folder
 
 PROBE = {
     "domain.py": '''"""What the probe counts."""

@@ -1,0 +1,226 @@
+"""A real PostgreSQL for the tests: found or installed, on a port of its own, ended by its pid.
+
+`postgres` is one server for the whole session, on which `create()` makes empty databases;
+`own_postgres` is the test's alone, to be stopped and started.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import os
+import pwd
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from tests.servers.found import missing
+
+VARIABLE = "NEUROVA_TEST_POSTGRES_URL"
+PATIENCE = 60.0  # seconds for a start or an end
+# What the platform's connections may meet on a real machine, in little memory.
+OPTIONS = {
+    "listen_addresses": "127.0.0.1",
+    "unix_socket_directories": "",
+    "shared_buffers": "16MB",
+    "max_connections": "100",
+    "log_min_messages": "warning",
+}
+INITDB = ["-A", "scram-sha-256", "-E", "UTF8", "--no-locale", "--no-sync"]
+
+
+class PostgresServer:
+    """A server at `url` (database postgres, as superuser); `binaries` None: somebody else's."""
+
+    def __init__(self, url: str, folder: Path | None = None, binaries: Path | None = None) -> None:
+        self.url = url
+        self._folder = folder
+        self._binaries = binaries
+        self._process: subprocess.Popen[bytes] | None = None
+        self._made: list[str] = []
+
+    @property
+    def port(self) -> int:
+        """Return the port it listens on."""
+        return urlsplit(self.url).port or 5432
+
+    def create(self) -> str:
+        """Make a fresh, empty database and return its URL."""
+        name = f"nv_{secrets.token_hex(6)}"
+        self.run(f"CREATE DATABASE {name}")
+        self._made.append(name)
+        return urlsplit(self.url)._replace(path=f"/{name}").geturl()
+
+    def run(self, statement: str, url: str = "") -> list[Any]:
+        """Run a statement on the database at `url` (else postgres) and return its rows."""
+
+        import asyncpg
+
+        async def run() -> list[Any]:
+            connection = await asyncpg.connect(url or self.url, timeout=PATIENCE)
+            try:
+                return [tuple(row) for row in await connection.fetch(statement)]
+            finally:
+                await connection.close()
+
+        with ThreadPoolExecutor(1) as thread:  # the test may have a loop of its own running
+            return thread.submit(asyncio.run, run()).result()
+
+    def start(self) -> None:
+        """Start, again after a stop, and return when connections are taken."""
+        assert self._binaries is not None, "this server is somebody else's"
+        assert self._folder is not None
+        options = [word for name, value in self._options() for word in ("-c", f"{name}={value}")]
+        with (self._folder / "log").open("ab") as log:
+            self._process = subprocess.Popen(
+                [self._binaries / "postgres", "-D", self._folder / "data", *options],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                **_owner(),
+            )
+        end = time.monotonic() + PATIENCE
+        while not self.answers():
+            assert self._process.poll() is None, (self._folder / "log").read_text()
+            assert time.monotonic() < end, "PostgreSQL has not started"
+            time.sleep(0.02)
+
+    def answers(self) -> bool:
+        """Tell whether it takes connections."""
+        from asyncpg import PostgresError
+
+        try:
+            return self.run("SELECT 1") == [(1,)]
+        except (OSError, PostgresError):
+            return False
+
+    def stop(self, number: int = signal.SIGINT) -> None:
+        """End it: SIGINT cuts its connections, SIGQUIT is a crash; its data stays."""
+        if self._process is not None:
+            self._process.send_signal(number)
+            self._process.wait(PATIENCE)
+            self._process = None
+
+    def clear(self) -> None:
+        """Leave nothing behind."""
+        if self._binaries is None:
+            for name in self._made:
+                self.run(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+        else:
+            self.stop(signal.SIGQUIT)
+            assert self._folder is not None
+            shutil.rmtree(self._folder)
+
+    def _options(self) -> list[tuple[str, str]]:
+        return [*OPTIONS.items(), ("port", str(self.port))]
+
+
+def binaries() -> Path:
+    """Return the folder of the newest PostgreSQL here, installed if that may be; skip without."""
+    found = _binaries()
+    if found is None and os.geteuid() == 0 and Path("/etc/debian_version").exists():
+        _install()
+        found = _binaries()
+    if found is None:
+        missing("PostgreSQL", f"install it (apt-get install postgresql), or set {VARIABLE}")
+    return found
+
+
+def _binaries() -> Path | None:
+    on_path = shutil.which("postgres")
+    places = [Path(on_path).resolve().parent] if on_path else []
+    debian = Path("/usr/lib/postgresql").glob("*/bin")
+    places += sorted(debian, key=lambda place: float(place.parent.name), reverse=True)
+    return next((place for place in places if (place / "initdb").exists()), None)
+
+
+def _install() -> None:
+    """Install Debian's package; of itself it starts nothing and makes no cluster."""
+    apt = ["apt-get", "install", "-y", "-qq", "--no-install-recommends"]
+    apt += ["-o", "DPkg::Lock::Timeout=300"]
+    configuration = Path("/etc/postgresql-common/createcluster.conf")
+    with Path("/tmp/neurova-tests-apt.lock").open("w") as lock:  # one test process at a time
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if _binaries() is not None:
+            return
+        silent = {"check": True, "capture_output": True}
+        environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
+        try:
+            subprocess.run(["apt-get", "update", "-qq"], env=environment, **silent)
+            subprocess.run([*apt, "postgresql-common"], env=environment, **silent)
+            with configuration.open("a") as file:
+                file.write("\ncreate_main_cluster = false\n")
+            subprocess.run([*apt, "postgresql"], env=environment, **silent)
+        except (OSError, subprocess.CalledProcessError) as error:
+            said = getattr(error, "stderr", b"") or str(error).encode()
+            missing("PostgreSQL", f"apt-get could not install it: {said.decode()[-200:]!r}")
+
+
+def _owner() -> dict[str, Any]:
+    """Return what makes a child the package's own user: PostgreSQL refuses to run as root."""
+    if os.geteuid() != 0:
+        return {}
+    user = pwd.getpwnam("postgres")
+    return {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port: int = probe.getsockname()[1]
+    return port
+
+
+def laid_out() -> PostgresServer:
+    """Return a fresh server of one's own, not yet started."""
+    here = binaries()
+    # Not in pytest's folder, which another user may not enter.
+    folder = Path(tempfile.mkdtemp(prefix="neurova-postgres-"))
+    password = secrets.token_hex(12)
+    secret = folder / "password"
+    secret.write_text(password)
+    if owner := _owner():
+        for path in (folder, secret):
+            os.chown(path, owner["user"], owner["group"])
+    subprocess.run(
+        [here / "initdb", "-D", folder / "data", "-U", "tester", "--pwfile", secret, *INITDB],
+        check=True,
+        capture_output=True,
+        cwd=folder,
+        **_owner(),
+    )
+    url = f"postgresql://tester:{password}@127.0.0.1:{_free_port()}/postgres"
+    return PostgresServer(url, folder, here)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    """Give the session's server, started with the first test that needs it; do not stop it."""
+    given = os.environ.get(VARIABLE)
+    server = PostgresServer(given) if given else laid_out()
+    try:
+        if given is None:
+            server.start()
+        yield server
+    finally:
+        server.clear()
+
+
+@pytest.fixture
+def own_postgres() -> Iterator[PostgresServer]:
+    """Give a started server that is the test's alone, to stop and start."""
+    server = laid_out()
+    try:
+        server.start()
+        yield server
+    finally:
+        server.clear()
