@@ -19,6 +19,8 @@ SOURCES = {
 }
 # Ports and plain shapes: every test of their room is a test of them.
 SHAPES = {"base", "settings", "config"}
+# What others run: tests/runtime/database/test_migrations.py, tests/platform/test_scaffold.py.
+FOLDERS = {"templates", "platform_migrations"}
 
 
 def modules() -> list[tuple[str, Path]]:
@@ -26,7 +28,7 @@ def modules() -> list[tuple[str, Path]]:
         (room, file.relative_to(folder))
         for room, folder in SOURCES.items()
         for file in sorted(folder.rglob("*.py"))
-        if file.stem not in {"__init__", *SHAPES} and "templates" not in file.parts
+        if file.stem not in {"__init__", *SHAPES} and FOLDERS.isdisjoint(file.parts)
     ]
 
 

@@ -118,7 +118,12 @@ def _services(settings: Settings, asked: str | None) -> list[str]:
 
     known = discover(settings.functions)
     if asked is None:
-        return [name for name in known if revisions(settings, name).is_dir()]
+        # A service without migrations has a database once the platform had something to keep.
+        return [
+            name
+            for name in known
+            if revisions(settings, name).is_dir() or settings.database(name).exists()
+        ]
     if asked not in known:
         listed = ", ".join(known) or "none yet: neurova new service NAME"
         raise NeurovaError(f"no service {asked!r} in {settings.functions}: there are {listed}")

@@ -1,5 +1,7 @@
 """A service's migrations: where its database stands, bringing it up to date, a new revision.
 
+A database has two lines of revisions, each with a table that says where it stands: the service's,
+and the platform's own, for the tables that it keeps there (`nv_…`). The platform's run first.
 Alembic runs them; it is imported only when there is something to run.
 """
 
@@ -8,6 +10,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
@@ -23,10 +26,16 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection, MetaData
 
 WAIT = 60  # seconds that an upgrade waits for one that another process has begun
+PLATFORM = Path(__file__).parent / "platform_migrations"
+# The tables that say where a line stands.
+SERVICE_AT, PLATFORM_AT = "alembic_version", "nv_version"
 
 
 class Status(msgspec.Struct, frozen=True):
-    """State where a database is; `current` None before the first revision, `head` None without."""
+    """State where a database is; `current` None before the first revision, `head` None without.
+
+    Both are of the service's line; `pending` is what has to run, of both.
+    """
 
     current: str | None
     head: str | None
@@ -34,17 +43,18 @@ class Status(msgspec.Struct, frozen=True):
 
 
 def status(database: Path, folder: Path) -> Status:
-    """Return where the SQLite file `database` stands with the revisions of `folder`.
+    """Return where the SQLite file `database` stands; `folder` holds the service's revisions.
 
-    Neither makes the file nor imports alembic. Raises StateError, with the fix, for revisions
-    that contradict each other, a database that is newer than they, and a file that is none.
+    Nothing is pending for a service that has neither. No file is made, alembic is not imported.
+    Raises StateError, with the fix, for revisions that contradict each other, a database that is
+    newer than they, and a file that is none.
     """
     if not database.exists():
-        return _compare(None, Revisions(folder), database)
+        return _status(None, folder, database)
     try:
         connection = sqlite3.connect(f"{database.resolve().as_uri()}?mode=ro", uri=True)
         try:
-            return _compare(_current(connection), Revisions(folder), database)
+            return _status(connection, folder, database)
         finally:
             connection.close()
     except sqlite3.Error as error:
@@ -52,7 +62,7 @@ def status(database: Path, folder: Path) -> Status:
 
 
 def upgrade(database: Path, folder: Path) -> tuple[str, ...]:
-    """Bring `database` to the newest revision of `folder`; return the revisions that ran.
+    """Bring `database` to the newest revisions, the platform's too; return those that ran.
 
     All of them run in one transaction, or none: the database's own write lock makes processes
     that start together run each revision once. Raises StateError as `status`, and when the rows
@@ -60,6 +70,18 @@ def upgrade(database: Path, folder: Path) -> tuple[str, ...]:
     """
     if not status(database, folder).pending:
         return ()
+    return _upgrade(database, folder)
+
+
+def upgrade_platform(database: Path) -> tuple[str, ...]:
+    """Make the platform's tables in `database`, a file that may be new; return what ran.
+
+    The service's revisions are left alone. Raises StateError as `upgrade`.
+    """
+    return _upgrade(database, None)
+
+
+def _upgrade(database: Path, folder: Path | None) -> tuple[str, ...]:
     from sqlalchemy.exc import DBAPIError
 
     try:
@@ -69,12 +91,16 @@ def upgrade(database: Path, folder: Path) -> tuple[str, ...]:
             # Rebuilding a table drops it for a moment; whole references are checked at the end.
             driver.execute("PRAGMA foreign_keys = OFF")
             driver.execute("BEGIN IMMEDIATE")
-            pending = _compare(_current(driver), Revisions(folder), database).pending
-            if pending:
-                _run(core, folder)
+            ran: tuple[str, ...] = ()
+            for line, at in ((PLATFORM, PLATFORM_AT), (folder, SERVICE_AT)):
+                pending = _line(driver, line, at, database).pending if line else ()
+                if line and pending:
+                    _run(core, line, at)
+                ran += pending
+            if ran:
                 _check_references(driver)
             driver.execute("COMMIT")
-            return pending
+            return ran
     except (sqlite3.Error, DBAPIError) as error:
         raise translate(error, database, readonly=False) or error from None
     except _Failed as failed:
@@ -97,8 +123,8 @@ def revision(folder: Path, message: str, metadata: MetaData | None = None) -> Pa
     folder.mkdir(parents=True, exist_ok=True)
     with _connected(":memory:") as (_, core):
         if len(revisions):
-            _run(core, folder)
-        config = _config(core, folder)
+            _run(core, folder, SERVICE_AT)
+        config = _config(core, folder, SERVICE_AT)
         config.attributes["metadata"] = metadata
         made = command.revision(
             config,
@@ -119,16 +145,18 @@ def tables(domain: ModuleType) -> MetaData | None:
     return next((value for value in vars(domain).values() if isinstance(value, MetaData)), None)
 
 
-def _current(connection: sqlite3.Connection) -> str | None:
-    """Return the revision of an open database."""
-    named = "SELECT count(*) FROM sqlite_schema WHERE name = 'alembic_version'"
-    if not connection.execute(named).fetchone()[0]:
-        return None
-    rows = connection.execute("SELECT version_num FROM alembic_version").fetchall()
-    return str(rows[0][0]) if rows else None
+def _status(connection: sqlite3.Connection | None, folder: Path, database: Path) -> Status:
+    """Return where an open database stands, None for one whose file is still to be made."""
+    service = _line(connection, folder, SERVICE_AT, database)
+    if connection is None and service.head is None:
+        return service
+    platform = _line(connection, PLATFORM, PLATFORM_AT, database)
+    return Status(service.current, service.head, platform.pending + service.pending)
 
 
-def _compare(current: str | None, revisions: Revisions, database: Path) -> Status:
+def _line(connection: sqlite3.Connection | None, folder: Path, at: str, database: Path) -> Status:
+    revisions = _platform() if folder is PLATFORM else Revisions(folder)
+    current = None if connection is None else _current(connection, at)
     if current is not None and current not in revisions:
         raise StateError(
             f"{database} is at revision {current!r}, which {revisions.folder} does not have: it "
@@ -139,6 +167,20 @@ def _compare(current: str | None, revisions: Revisions, database: Path) -> Statu
 
 class _Failed(Exception):
     """Told on as a StateError that names the database."""
+
+
+@cache
+def _platform() -> Revisions:
+    return Revisions(PLATFORM)
+
+
+def _current(connection: sqlite3.Connection, at: str) -> str | None:
+    """Return the revision that the table `at` of an open database names."""
+    named = "SELECT count(*) FROM sqlite_schema WHERE name = ?"
+    if not connection.execute(named, (at,)).fetchone()[0]:
+        return None
+    rows = connection.execute(f"SELECT version_num FROM {at}").fetchall()  # noqa: S608 - our own
+    return str(rows[0][0]) if rows else None
 
 
 @contextmanager
@@ -153,8 +195,8 @@ def _connected(database: Path | str) -> Iterator[tuple[sqlite3.Connection, Conne
         yield driver, core
 
 
-def _config(core: Connection, folder: Path) -> Config:
-    """Return alembic's configuration for one connection; the service's folder needs no file."""
+def _config(core: Connection, folder: Path, at: str) -> Config:
+    """Return alembic's configuration for one connection; the folder needs no file for it."""
     from argparse import Namespace
 
     from alembic.config import Config
@@ -165,6 +207,7 @@ def _config(core: Connection, folder: Path) -> Config:
     config.set_main_option("path_separator", "newline")
     config.set_main_option("version_locations", "\n".join(map(_literal, _places(folder))))
     config.attributes["connection"] = core
+    config.attributes["version_table"] = at
     return config
 
 
@@ -178,13 +221,13 @@ def _literal(path: Path) -> str:
     return str(path.resolve()).replace("%", "%%")
 
 
-def _run(core: Connection, folder: Path) -> None:
-    """Run all pending revisions within the transaction that the connection is in."""
+def _run(core: Connection, folder: Path, at: str) -> None:
+    """Run all pending revisions of a line within the transaction that the connection is in."""
     from alembic import command
     from sqlalchemy.exc import SQLAlchemyError
 
     try:
-        command.upgrade(_config(core, folder), "head")
+        command.upgrade(_config(core, folder, at), "head")
     except SQLAlchemyError as error:
         raise _Failed(f"a migration in {folder} failed: {error}") from error
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -23,8 +24,8 @@ def test_a_table_goes_from_domain_to_database(cli: Callable[..., Any], project: 
     assert "create_table" in Path(made["file"]).read_text()
     behind = cli("db", "status")
     assert behind.exit_code == 1
-    assert behind.stdout == "hotel\t-\t0001\tbehind by 0001: neurova db upgrade\n"
-    assert json.loads(cli("db", "upgrade", "--json").stdout) == {"hotel": ["0001"]}
+    assert behind.stdout == "hotel\t-\t0001\tbehind by nv0001, 0001: neurova db upgrade\n"
+    assert json.loads(cli("db", "upgrade", "--json").stdout) == {"hotel": ["nv0001", "0001"]}
     level = cli("db", "status", "hotel", "--json")
     assert level.exit_code == 0
     (state,) = json.loads(level.stdout)
@@ -49,3 +50,17 @@ def test_an_unknown_service_is_answered_with_those_there_are(
 def test_without_migrations_there_is_nothing_to_do(cli: Callable[..., Any], project: Path) -> None:
     assert cli("db", "status").exit_code == 0
     assert json.loads(cli("db", "upgrade", "--json").stdout) == {}
+
+
+def test_a_database_from_before_the_platforms_tables_is_brought_up_too(
+    cli: Callable[..., Any], project: Path
+) -> None:
+    state = project / ".neurova"
+    state.mkdir(exist_ok=True)
+    sqlite3.connect(state / "hello.db").close()
+    (state / "hello.db").touch()
+    behind = cli("db", "status")
+    assert behind.exit_code == 1
+    assert behind.stdout == "hello\t-\t-\tbehind by nv0001: neurova db upgrade\n"
+    assert json.loads(cli("db", "upgrade", "--json").stdout) == {"hello": ["nv0001"]}
+    assert cli("db", "status").exit_code == 0

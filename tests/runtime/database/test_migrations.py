@@ -9,7 +9,14 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from neurova.database.migrations import Status, revision, status, tables, upgrade
+from neurova.database.migrations import (
+    Status,
+    revision,
+    status,
+    tables,
+    upgrade,
+    upgrade_platform,
+)
 from neurova.errors import StateError
 
 FIRST = """
@@ -54,9 +61,9 @@ def rows(database: Path, statement: str) -> list[tuple[object, ...]]:
 
 def test_an_upgrade_runs_what_is_pending_once(tmp_path: Path, folder: Path) -> None:
     database = tmp_path / "x.db"
-    assert status(database, folder) == Status(None, "0001", ("0001",))
+    assert status(database, folder) == Status(None, "0001", ("nv0001", "0001"))
     assert not database.exists()
-    assert upgrade(database, folder) == ("0001",)
+    assert upgrade(database, folder) == ("nv0001", "0001")
     assert upgrade(database, folder) == ()
     (folder / "0002_more.py").write_text(SECOND)
     assert status(database, folder) == Status("0001", "0002", ("0002",))
@@ -68,7 +75,7 @@ def test_an_upgrade_runs_what_is_pending_once(tmp_path: Path, folder: Path) -> N
 def test_revisions_may_lie_in_a_versions_folder(tmp_path: Path, folder: Path) -> None:
     (folder / "versions").mkdir()
     (folder / "versions" / "0002_more.py").write_text(SECOND)
-    assert upgrade(tmp_path / "x.db", folder) == ("0001", "0002")
+    assert upgrade(tmp_path / "x.db", folder) == ("nv0001", "0001", "0002")
     assert revision(folder, "third").parent == folder / "versions"
 
 
@@ -79,7 +86,7 @@ def test_a_failing_revision_leaves_the_database_as_it_was(tmp_path: Path, folder
         upgrade(database, folder)
     assert rows(database, "SELECT name FROM sqlite_schema") == []
     (folder / "0002_more.py").write_text(SECOND)
-    assert upgrade(database, folder) == ("0001", "0002")
+    assert upgrade(database, folder) == ("nv0001", "0001", "0002")
 
 
 def test_an_upgrade_that_would_break_a_reference_is_undone(tmp_path: Path, folder: Path) -> None:
@@ -144,7 +151,7 @@ def test_a_new_revision_holds_what_the_tables_have_over_the_last(tmp_path: Path)
 def test_a_new_revision_without_tables_is_empty_and_runs(tmp_path: Path, folder: Path) -> None:
     made = revision(folder, "by hand")
     assert "down_revision = '0001'" in made.read_text()
-    assert upgrade(tmp_path / "x.db", folder) == ("0001", "0002")
+    assert upgrade(tmp_path / "x.db", folder) == ("nv0001", "0001", "0002")
 
 
 def test_the_tables_of_a_service_are_its_domains_metadata() -> None:
@@ -164,6 +171,40 @@ def test_alembic_is_imported_only_when_something_is_pending(tmp_path: Path, fold
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
+
+
+def test_the_platforms_tables_are_made_alone_in_a_database_of_no_service(tmp_path: Path) -> None:
+    database, nowhere = tmp_path / "x.db", tmp_path / "migrations"
+    assert status(database, nowhere) == Status(None, None, ())
+    assert upgrade_platform(database) == ("nv0001",)
+    assert upgrade_platform(database) == ()
+    assert status(database, nowhere) == Status(None, None, ())
+    assert rows(database, "SELECT count(*) FROM nv_idempotency") == [(0,)]
+
+
+def test_a_database_whose_platforms_tables_are_missing_is_behind(
+    tmp_path: Path, folder: Path
+) -> None:
+    database = tmp_path / "x.db"
+    upgrade(database, folder)
+    connection = sqlite3.connect(database)
+    connection.executescript("DROP TABLE nv_idempotency; DROP TABLE nv_version")
+    connection.close()
+    assert status(database, folder) == Status("0001", "0001", ("nv0001",))
+    assert upgrade(database, folder) == ("nv0001",)
+
+
+def test_a_database_whose_platforms_tables_are_newer_than_the_code_says_the_fix(
+    tmp_path: Path, folder: Path
+) -> None:
+    database = tmp_path / "x.db"
+    upgrade(database, folder)
+    connection = sqlite3.connect(database)
+    with connection:
+        connection.execute("UPDATE nv_version SET version_num = 'nv9999'")
+    connection.close()
+    with pytest.raises(StateError, match="newer than this code, so deploy"):
+        status(database, folder)
 
 
 @pytest.mark.server
@@ -188,5 +229,5 @@ def test_processes_that_start_together_run_each_revision_once(tmp_path: Path, fo
         starter.stdin.write("go\n")
         starter.stdin.flush()
     ran = sorted(int(starter.communicate(timeout=120)[0]) for starter in starters)
-    assert ran == [0, 0, 0, 2]
+    assert ran == [0, 0, 0, 3]
     assert rows(tmp_path / "x.db", "SELECT id FROM things") == [(1,), (2,)]

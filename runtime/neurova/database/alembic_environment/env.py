@@ -7,5 +7,6 @@ context.configure(
     connection=attributes["connection"],
     target_metadata=attributes.get("metadata"),
     render_as_batch=True,
+    version_table=attributes["version_table"],
 )
 context.run_migrations()
