@@ -1,156 +1,37 @@
 """The first door: HTTP/1.1 on a connection, answered without ASGI's cycle.
 
 Here is what only octets show: the size and time of a head, the length of a body, Expect,
-pipelining, a client that leaves. Everything else is the core's (`gateway.py`).
+pipelining. What is left of a connection is in `connection.py`, everything else the core's
+(`gateway.py`).
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections import deque
 from collections.abc import Awaitable
 from functools import partial
-from typing import Any
 
 import httptools
-from uvicorn.config import Config
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
-from uvicorn.server import ServerState
 
-from neurova.call import Call, Field
+from neurova.call import Call
 from neurova.problem import problem
 from neurova.reply import Reply
 
-from .edge import MAX_FIELDS, OVER_HEAD, Edge, head_limit, over_head, too_large
+from .connection import BODY, CLOSING, HEAD, IDLE, Connection
+from .edge import MAX_FIELDS, OVER_HEAD, over_head, too_large
 from .wire import CONTINUE, encode
 
 SLICE = 4096  # octets parsed at once, which bounds how many pipelined calls lie here parsed
 SPARE_BODY = 64 * 1024  # a refused body up to this length is read away, and the connection kept
-LINGER = 5.0  # seconds for which octets are read away so that a last reply arrives
 
 UNSOUND = frozenset([400, 413, 501, 505])  # refusals before the body after which nothing is read
-
-IDLE, HEAD, BODY, CLOSING = range(4)
 
 logger = logging.getLogger("neurova.gateway")
 
 
-class GatewayProtocol(HttpToolsProtocol):
-    """Parse the requests of one connection and answer each by the gateway, in order.
-
-    `state` is how far the message being read has come. A call that waits for its function is
-    `running`; calls parsed behind it lie in `behind`, octets not parsed yet in `backlog`. The
-    connection closes after the reply to `last`.
-    """
-
-    def __init__(
-        self,
-        edge: Edge,
-        config: Config,
-        server_state: ServerState,
-        app_state: dict[str, Any],
-        _loop: asyncio.AbstractEventLoop | None = None,
-    ) -> None:
-        super().__init__(config, server_state, app_state, _loop)
-        self.edge = edge
-        self.gateway = edge.gateway
-        self.lines, self.ready = edge.lines, edge.ready
-        self.max_body = edge.gateway.options.max_body
-        self.max_head = head_limit(edge.gateway.options.behind)
-        self.peer = ""
-        self.state = self.waiting = IDLE
-        self.since = 0.0  # when `waiting` began, in event-loop seconds
-        self.octets = 0  # read of a head, or between two pieces of a body, that is not complete
-        self.unread = 0  # octets of replies that the client had not taken at `read_at`
-        self.read_at = 0.0
-        self.quiet = True  # no reply was sent since it was last looked at
-        self.fields: list[Field] = []
-        self.call: Call | None = None
-        self.parts: list[bytes] = []
-        self.size = 0  # of `parts`, or of a refused body
-        self.answered = False  # the call being read was refused before its body
-        self.running: Call | None = None
-        self.behind: deque[Call] = deque()
-        self.deferred = False  # the call being read is behind another: to be admitted in its turn
-        self.backlog = b""
-        self.last: Call | None = None
-        self.broken: tuple[int, str] | None = None  # the refusal of what could not be parsed
-        self.draining = False
-
-    # What asyncio calls.
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's
-        """Begin; a connection beyond the bound is told so and closed."""
-        super().connection_made(transport)
-        self.edge.connections.add(self)
-        self.peer = self.client[0] if self.client else ""
-        self.since = self.loop.time()
-        if len(self.edge.connections) > self.gateway.options.max_connections:
-            self._refuse(503, "there are too many connections: try again in a moment")
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """End; a call that still runs finishes, its reply goes nowhere."""
-        self.edge.connections.discard(self)
-        self.connections.discard(self)
-        self.state = CLOSING
-        self.backlog = b""
-        self.behind.clear()
-
-    def data_received(self, data: bytes) -> None:
-        """Take what came."""
-        if self.state == CLOSING:
-            return  # read away
-        if self.running is None and not self.backlog and len(data) <= SLICE:
-            self._feed(data)
-        else:
-            self.backlog += data
-            self._go_on()
-
-    def eof_received(self) -> bool:  # type: ignore[override]  # True: the reply may still be sent
-        """Close once what was asked is answered."""
-        self.draining = True
-        self.edge.flush()
-        return self.running is not None and self.scheme == "http"
-
-    def resume_writing(self) -> None:
-        """Go on with what waited for the client to read."""
-        super().resume_writing()
-        self._go_on()
-
-    def shutdown(self) -> None:
-        """Finish what was asked, then close."""
-        self.draining = True
-        if self.running is None and self.state in (IDLE, HEAD):
-            self.edge.flush()
-            self.transport.close()
-
-    def look(self, now: float) -> None:
-        """Cut what took too long."""
-        options = self.gateway.options
-        age = now - self.since
-        if self._stalled(now):
-            self.transport.abort()
-        elif self.state == CLOSING:
-            if age > LINGER or self.draining:
-                self.transport.close()
-        elif self.running is not None:
-            return
-        elif self.waiting == HEAD and age > options.head_timeout:
-            self._refuse(408, f"the head did not come within {options.head_timeout:g} seconds")
-        elif self.waiting == BODY and age > options.body_timeout:
-            self._refuse(408, f"the body did not come within {options.body_timeout:g} seconds")
-        elif self.waiting == IDLE and not self.quiet:
-            self.quiet, self.since = True, now
-        elif self.waiting == IDLE and age > options.keep_alive:
-            self.transport.close()
-
-    def _stalled(self, now: float) -> bool:
-        """Tell whether the client has read nothing of what was sent for too long."""
-        left = self.transport.get_write_buffer_size()
-        if not left or left != self.unread:
-            self.unread, self.read_at = left, now
-        return now - self.read_at > self.gateway.options.body_timeout
+class GatewayProtocol(Connection):
+    """Parse the requests of one connection and answer each by the gateway, in order."""
 
     # What httptools calls.
 
@@ -309,6 +190,16 @@ class GatewayProtocol(HttpToolsProtocol):
 
     # Octets.
 
+    def data_received(self, data: bytes) -> None:
+        """Take what came."""
+        if self.state == CLOSING:
+            return  # read away
+        if self.running is None and not self.backlog and len(data) <= SLICE:
+            self._feed(data)
+        else:
+            self.backlog += data
+            self._go_on()
+
     def _feed(self, data: bytes) -> None:
         """Parse at most SLICE octets."""
         try:
@@ -360,40 +251,3 @@ class GatewayProtocol(HttpToolsProtocol):
             self._run(call)
         elif self._send(call, reply):
             self._linger()
-
-    # The end.
-
-    def _refuse(self, status: int, detail: str) -> None:
-        """Answer what cannot be read on, in its turn, and close."""
-        if self.state == CLOSING:
-            return
-        if self.running is not None or self.behind:
-            self.broken = self.broken or (status, detail)
-            return
-        call = self.call or Call("", b"", b"", [], self.peer)
-        if not self.answered:
-            self.gateway.begin(call)
-            self.last = call
-            fields = {"Retry-After": "1"} if status == 503 else {}
-            self._send(call, problem(call, status, detail, headers=fields))
-        self._linger()
-
-    def _linger(self) -> None:
-        """Close so that the last reply arrives: read on for a moment (RFC 9112, 9.6)."""
-        if self.state == CLOSING:
-            return
-        self.state = CLOSING
-        self.since = self.loop.time()
-        self.parts, self.backlog = [], b""
-        self.edge.flush()
-        if self.transport.is_closing():
-            return
-        if not self.transport.can_write_eof():
-            self.transport.close()
-            return
-        try:
-            self.transport.write_eof()
-        except OSError:
-            self.transport.abort()  # the client has left
-        else:
-            self.flow.resume_reading()

@@ -5,41 +5,10 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-import socket
-import struct
 
 import pytest
 
-
-def request(
-    method: str = "GET",
-    target: str = "/count",
-    *fields: str,
-    body: bytes = b"",
-    close: bool = True,
-) -> bytes:
-    lines = [f"{method} {target} HTTP/1.1", "Host: probe", *fields]
-    if body:
-        lines.append(f"Content-Length: {len(body)}")
-    if close:
-        lines.append("Connection: close")
-    return "\r\n".join([*lines, "", ""]).encode("latin-1") + body
-
-
-def statuses(octets: bytes) -> list[int]:
-    return [int(status) for status in re.findall(rb"HTTP/1\.1 (\d{3}) ", octets)]
-
-
-def bodies(octets: bytes) -> list[bytes]:
-    """Split an answer by its lengths."""
-    found = []
-    while octets:
-        head, _, octets = octets.partition(b"\r\n\r\n")
-        length = re.search(rb"content-length: (\d+)", head)
-        size = int(length[1]) if length else 0
-        found.append(octets[:size])
-        octets = octets[size:]
-    return found
+from .octets import bodies, request, statuses
 
 
 def ran(door) -> int:
@@ -211,58 +180,6 @@ def test_a_body_over_the_limit_is_refused_without_being_read_in(door, chunked: b
     assert ran(door) == 0
 
 
-def test_a_head_that_does_not_come_is_cut_with_408(door) -> None:
-    options = door.platform.platform.gateway
-    options.options = type(options.options)(head_timeout=0.1, body_timeout=0.1)
-    assert statuses(door.exchange(b"GET /count HTTP/1.1\r\nHo")) == [408]
-    key = door.platform.key(scopes=["probe:write"])
-    slow = request("POST", "/echo", f"X-API-Key: {key}", "Content-Length: 100") + b"{"
-    assert statuses(door.exchange(slow)) == [408]
-
-
-def test_a_client_that_leaves_is_noted_and_harms_nobody(door) -> None:
-    seen: list[int] = []
-    door.platform.platform.access._watch = lambda batch: seen.extend(one.status for one in batch)
-
-    async def leave() -> None:
-        _, writer = await asyncio.open_connection("127.0.0.1", door.port)
-        writer.write(request("GET", "/wait/50", close=False))
-        await writer.drain()
-        reset = struct.pack("ii", 1, 0)
-        writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, reset)
-        writer.transport.abort()
-
-    door.run(leave())
-    answer = door.exchange(request("GET", "/wait/100"))
-    assert statuses(answer) == [200]
-    door.platform.platform.access.flush()
-    assert sorted(seen) == [200, 499]
-
-
-def test_a_client_that_half_closes_gets_its_answer(door) -> None:
-    assert statuses(door.exchange(request("GET", "/wait/20", close=False), eof=True)) == [200]
-
-
-def test_a_drain_answers_what_was_asked_and_closes_what_idles(door) -> None:
-    async def drain() -> tuple[bytes, bytes]:
-        idle, idler = await asyncio.open_connection("127.0.0.1", door.port)
-        reader, writer = await asyncio.open_connection("127.0.0.1", door.port)
-        writer.write(request("GET", "/wait/50", close=False))
-        while not any(c.running for c in door.platform.platform.edge.connections):
-            await asyncio.sleep(0)
-        for connection in list(door.server.server_state.connections):
-            connection.shutdown()
-        answers = await reader.read(), await idle.read()
-        writer.close()
-        idler.close()
-        return answers
-
-    answered, idled = door.run(drain())
-    assert statuses(answered) == [200]
-    assert b"connection: close" in answered
-    assert idled == b""
-
-
 def test_a_field_behind_the_body_is_no_header_field(door, probe_project) -> None:
     (probe_project / "functions" / "probe" / "fields.py").write_text(
         "from neurova import Request, post\n\n\n"
@@ -298,30 +215,6 @@ def test_what_stands_between_pieces_of_a_body_is_bounded(door, before: bytes, pi
     sent, answer = door.run(pour())
     assert statuses(answer) == [404]
     assert sent < 64 << 20
-
-
-def test_a_client_that_does_not_read_is_let_go(door, probe_project) -> None:
-    (probe_project / "functions" / "probe" / "much.py").write_text(
-        "from neurova import get\n\n\n"
-        '@get("/much", public=True)\n'
-        "async def much() -> bytes:\n"
-        "    return bytes(32 << 20)\n"
-    )
-    door.platform.platform.load()
-    gateway = door.platform.platform.gateway
-    gateway.options = type(gateway.options)(body_timeout=0.1)
-
-    async def deaf() -> int:
-        with socket.create_connection(("127.0.0.1", door.port)) as client:
-            client.sendall(request("GET", "/much", close=False))
-            edge = door.platform.platform.edge
-            while not edge.connections:
-                await asyncio.sleep(0)
-            while edge.connections:
-                await asyncio.sleep(0)
-        return len(edge.connections)
-
-    assert door.run(deaf()) == 0
 
 
 def test_a_reply_comes_before_the_go_ahead_for_the_next_body(door) -> None:
