@@ -134,21 +134,28 @@ class Flight(Future[Reply]):
         readonly = function.description.method == "GET"
         tx = function.database().transaction(readonly=readonly, deadline=self.call.deadline)
         arguments = self.arguments.copy()
-        arguments[function.binding.tx] = tx
-        try:
-            reply = answered(await function.handler(*arguments), function.description.status)
-            if self.expired or self.done():  # the function kept its cancellation to itself
-                raise CancelledError
-            self.sealed = True
-            # Reading has nothing to lose: no task of its own guards its end.
-            await (tx.commit() if readonly else _unbroken(tx.commit()))
-        except BaseException:
+        while True:
+            arguments[function.binding.tx] = tx
             try:
-                await _unbroken(tx.rollback())
-            except Exception as error:
-                LOGGER.error("%s: its rollback failed", function.name, exc_info=error)
-            raise
-        return reply
+                reply = answered(await function.handler(*arguments), function.description.status)
+                if self.expired or self.done():  # the function kept its cancellation to itself
+                    raise CancelledError
+                self.sealed = True
+                # Reading has nothing to lose: no task of its own guards its end.
+                await (tx.commit() if readonly else _unbroken(tx.commit()))
+                return reply
+            except BaseException:
+                try:
+                    await _unbroken(tx.rollback())
+                except Exception as error:
+                    LOGGER.error("%s: its rollback failed", function.name, exc_info=error)
+                conflict = tx.conflict
+                if conflict is None or self._stopped():
+                    raise
+            self.sealed = False
+            tx = await conflict.again()
+            # What the function may have changed of its arguments is not to be seen again.
+            arguments = function.binding.arguments(self.call)
 
 
 async def _unbroken(ending: Coroutine[Any, Any, None]) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from neurova.call import Call
+from neurova.database.base import Conflict
 from neurova.invoke import Function
 from neurova.loader import Service, load_service
 from neurova.reply import Reply
@@ -26,27 +27,41 @@ class Ledger:
         self.opened: list[tuple[bool, float]] = []
         self.committing: Callable[[], Awaitable[None]] | None = None
         self.fails: Exception | None = None
+        self.conflicts = 0  # how many of the next attempts shall fail, and have to be run again
 
     def transaction(self, *, readonly: bool, deadline: float) -> Page:
         self.opened.append((readonly, deadline))
-        return Page(self)
+        return Page(self, deadline, 0)
 
     async def close(self) -> None:
         pass
 
 
 class Page:
-    def __init__(self, ledger: Ledger) -> None:
+    def __init__(self, ledger: Ledger, deadline: float, attempt: int) -> None:
         self.ledger = ledger
+        self.deadline = deadline
+        self.attempt = attempt
         self.written: list[Any] = []
+        self.conflict: Conflict | None = None
+
+    def again(self) -> Any:
+        return Page(self.ledger, self.deadline, self.attempt + 1)
 
     async def execute(self, statement: Any, parameters: Any = None) -> Any:
         await asyncio.sleep(0)
+        if self.ledger.conflicts:
+            self.ledger.conflicts -= 1
+            self.conflict = Conflict("it clashed", self.again, self.attempt, self.deadline - 0.05)
+        if self.conflict is not None:
+            raise self.conflict
         if self.ledger.fails is not None:
             raise self.ledger.fails
         self.written.append(statement)
 
     async def commit(self) -> None:
+        if self.conflict is not None:
+            raise self.conflict
         if self.ledger.committing is not None:
             await self.ledger.committing()
         self.ledger.entries += self.written

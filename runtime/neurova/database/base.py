@@ -2,19 +2,58 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import asyncio
+import random
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
-from ..errors import NeurovaError
+from ..errors import NeurovaError, Unavailable
 
 if TYPE_CHECKING:
     from sqlalchemy import Executable, Result
 
 Parameters = Mapping[str, Any] | Sequence[Mapping[str, Any]]
 
+FIRST_PAUSE = 0.001  # seconds before a transaction is run again, at most; doubled each time
+LONGEST_PAUSE = 0.05
+READ_ONLY = (
+    "this function answers GET, so its transaction only reads: write from a POST, PUT, PATCH or "
+    "DELETE function"
+)
+ENDED = (
+    "the transaction has ended with its function: await every statement before returning, and "
+    "keep no Tx for later"
+)
+
 
 class TransactionError(NeurovaError):
     """A function's own mistake with its `Tx`: a write in a GET, or a statement after the end."""
+
+
+class Conflict(NeurovaError):
+    """A transaction that the database could not let happen beside others: to be run again.
+
+    Nothing of it lasts. Only a backend whose writers work side by side raises it.
+    """
+
+    def __init__(
+        self, why: str, begin: Callable[[], Transaction], attempt: int, deadline: float
+    ) -> None:
+        super().__init__(why)
+        self._begin = begin
+        self._attempt = attempt
+        self._deadline = deadline
+
+    async def again(self) -> Transaction:
+        """Wait a little and return the transaction of the next attempt.
+
+        Raises Unavailable when the deadline leaves no time for one.
+        """
+        pause = random.uniform(0, min(FIRST_PAUSE * 2**self._attempt, LONGEST_PAUSE))  # noqa: S311
+        if asyncio.get_running_loop().time() + pause >= self._deadline:
+            raise Unavailable(f"{self}, {self._attempt + 1} times until the deadline: call again")
+        await asyncio.sleep(pause)
+        return self._begin()
 
 
 class Tx(Protocol):
@@ -33,7 +72,16 @@ class Tx(Protocol):
 
 
 class Transaction(Tx, Protocol):
-    """What the invoker sees of a `Tx`: it alone ends it."""
+    """What the invoker sees of a `Tx`: it alone ends it.
+
+    `conflict` says, after any of its methods has raised, that the function is to be run again,
+    whatever it made of the error.
+    """
+
+    @property
+    def conflict(self) -> Conflict | None:
+        """Return why the transaction has to be run again, None when it has not."""
+        ...
 
     async def commit(self) -> None:
         """Make the changes last, on disk; nothing to do when no statement was run."""

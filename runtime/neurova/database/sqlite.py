@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from sqlalchemy import CompoundSelect, Executable, Insert, Result, Select
 from sqlalchemy.exc import DBAPIError
 
-from .base import Parameters, TransactionError
+from .base import ENDED, Parameters, TransactionError
 from .pool import Pool
 from .sqlite_connection import SqliteConnection, engine
 from .sqlite_errors import busy, translate
@@ -67,6 +67,8 @@ class SqliteDatabase:
 
 class SqliteTransaction:
     """One function's transaction; short statements run where they are, long ones on a thread."""
+
+    conflict = None  # writers come one after another
 
     __slots__ = (
         "_connection",
@@ -215,10 +217,7 @@ class SqliteTransaction:
 
     def _check_open(self) -> None:
         if self._ended:
-            raise TransactionError(
-                "the transaction has ended with its function: await every statement before "
-                "returning, and keep no Tx for later"
-            )
+            raise TransactionError(ENDED)
 
     def _meaning(self, error: Exception) -> Exception:
         """Return the platform's error for a driver's; `error` itself where it has none."""

@@ -6,12 +6,7 @@ import sqlite3
 from pathlib import Path
 
 from ..errors import NeurovaError, StateError, Unavailable
-from .base import TransactionError
-
-READ_ONLY = (
-    "this function answers GET, so its transaction only reads: write from a POST, PUT, PATCH or "
-    "DELETE function"
-)
+from .base import READ_ONLY, TransactionError
 
 
 def code(error: BaseException | None) -> int:
