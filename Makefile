@@ -1,16 +1,17 @@
 # make dev: run the platform here.  make test: run every test.  The rest is for those who work on it.
 PYTHON ?= python3
 RUNTIMES ?= 4
+ENGINE ?= docker
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: dev test check lint replay bench faults docs lock clean
+.PHONY: dev test check lint replay bench faults docs ci dist image lock clean
 
 dev: $(VENV)/.installed
 	@exec $(BIN)/neurova dev
 
 test: $(VENV)/.installed-dev
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(TESTS)
 
 check: $(VENV)/.installed-dev lint
 	$(BIN)/python -m pytest -q -n 2 -m "not server"
@@ -34,12 +35,28 @@ faults: $(VENV)/.installed-dev
 docs: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest -q tests/docs
 
+# All that CI runs.
+ci:
+	.ci/run
+
+# A wheel and a source distribution, in dist/.
+dist: $(VENV)/.installed-dev
+	rm -rf dist
+	$(BIN)/python -m hatchling build
+
+# The image, by docker, podman or buildah: make image ENGINE=podman
+image: dist
+	$(ENGINE) build -f infra/docker/Dockerfile -t neurova .
+
 # Versions with hashes, in files that name no index.
 lock: $(VENV)/.installed-dev
 	$(BIN)/uv pip compile -q --upgrade --universal --python-version 3.11 --generate-hashes \
 	  --no-emit-index-url --no-annotate --no-header pyproject.toml --group build -o requirements.lock
 	$(BIN)/uv pip compile -q --upgrade --universal --python-version 3.11 --generate-hashes \
 	  --no-emit-index-url --no-annotate --no-header pyproject.toml --group dev -o requirements-dev.lock
+	$(BIN)/uv pip compile -q --upgrade --universal --python-version 3.11 --generate-hashes \
+	  --no-emit-index-url --no-annotate --no-header pyproject.toml --extra postgres -c requirements-dev.lock \
+	  -o infra/docker/requirements.lock
 
 clean:
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis

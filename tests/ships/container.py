@@ -1,0 +1,132 @@
+"""The image, built from this checkout, and containers of it: no root, nothing written but state.
+
+A container here is what an engine makes of an image, by the kernel's own means: its files mounted
+read-only in a mount namespace of its own, its user the image's, without any capability.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from tests.servers.found import missing
+
+from .tools import cache
+
+ROOT = Path(__file__).parents[2]
+BASE = "docker.io/library/python:3.11-slim"
+IMAGE = "localhost/neurova:tested"
+_ENTER = """
+set -eu
+root=$1 state=$2; shift 2
+mount --make-rprivate /
+mount --bind "$root" "$root"
+mount --bind "$state" "$root/var/lib/neurova"
+mount -t tmpfs tmpfs "$root/tmp"
+mount -t proc proc "$root/proc"
+mount --rbind /dev "$root/dev"
+mount -o remount,ro,bind "$root"
+exec chroot "$root" setpriv --reuid 10001 --regid 10001 --clear-groups \
+  --no-new-privs --bounding-set=-all "$@"
+"""
+_BASE_PACKAGES = "python3,python3-venv,ca-certificates"
+
+
+def buildah(*words: str) -> str:
+    """Run buildah without an engine and return what it printed."""
+    environment = {**os.environ, "STORAGE_DRIVER": "vfs", "BUILDAH_ISOLATION": "chroot"}
+    ran = subprocess.run(
+        ["buildah", *words], cwd=ROOT, env=environment, capture_output=True, text=True
+    )
+    assert ran.returncode == 0, f"buildah {words[0]}: {ran.stdout[-3000:]}{ran.stderr[-3000:]}"
+    return ran.stdout.strip()
+
+
+def require() -> None:
+    """Have what building and running needs, or say what is missing."""
+    if os.geteuid() != 0:
+        missing("image", "root builds and runs it: run this test as root")
+    wanted = [name for name in ("buildah", "debootstrap") if shutil.which(name) is None]
+    if wanted and shutil.which("apt-get"):
+        quiet = {"check": True, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        subprocess.run(["apt-get", "update", "-qq"], **quiet)
+        subprocess.run(["apt-get", "install", "-y", "-qq", *wanted], **quiet)
+    elif wanted:
+        missing(" and ".join(wanted), "install what builds images")
+
+
+def build() -> int:
+    """Build IMAGE; return by how many bytes it is larger than its base."""
+    require()
+    _base()
+    shutil.rmtree(ROOT / "dist", ignore_errors=True)
+    wheel = [sys.executable, "-m", "hatchling", "build", "-t", "wheel"]
+    subprocess.run(wheel, cwd=ROOT, check=True, capture_output=True)
+    # The build reaches packages as this machine does.
+    secrets = [
+        word
+        for name, file in (("pip", "/etc/pip.conf"), ("ca", "/etc/ssl/certs/ca-certificates.crt"))
+        if Path(file).is_file()
+        for word in ("--secret", f"id={name},src={file}")
+    ]
+    file = "infra/docker/Dockerfile"
+    buildah("bud", "--pull=never", "--layers=false", *secrets, "-f", file, "-t", IMAGE, ".")
+    return _size(IMAGE) - _size(BASE)
+
+
+def _base() -> None:
+    """Make what stands for the base image, no registry of images being needed: a small Debian."""
+    if BASE in buildah("images", "--format", "{{.Name}}:{{.Tag}}").splitlines():
+        return
+    folder = cache() / "image-base-bookworm"
+    if not folder.exists():
+        making = folder.with_suffix(f".{os.getpid()}")
+        made = ["debootstrap", "--variant=minbase", f"--include={_BASE_PACKAGES}", "bookworm"]
+        subprocess.run([*made, str(making)], check=True, capture_output=True)
+        making.rename(folder)
+    container = buildah("from", "scratch")
+    buildah("add", "-q", container, f"{folder}/", "/")
+    buildah("commit", "-q", container, BASE)
+    buildah("rm", container)
+
+
+def _size(image: str) -> int:
+    """Return the bytes of an image's files."""
+    with Container(image) as opened:
+        told = subprocess.run(["du", "-sxb", opened.root], capture_output=True, text=True)
+        return int(told.stdout.split()[0])
+
+
+class Container:
+    """The files of an image; `command` gives what runs a command in it."""
+
+    def __init__(self, image: str = IMAGE) -> None:
+        self._name = buildah("from", "--pull=never", image)
+        self.root = buildah("mount", self._name)
+        self.config: dict[str, Any] = json.loads(buildah("inspect", image))["OCIv1"]["config"]
+
+    def __enter__(self) -> Container:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        buildah("umount", self._name)
+        buildah("rm", self._name)
+
+    def command(self, state: Path, words: Sequence[str], **environment: str) -> list[str]:
+        """Return the words that run `words` with the image's environment, user and folder."""
+        values = [*self.config["Env"], *(f"{name}={value}" for name, value in environment.items())]
+        inside = ["env", "-i", "-C", self.config["WorkingDir"], *values, *words]
+        entering = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "sh", "-c", _ENTER]
+        return [*entering, "enter", self.root, str(state), *inside]
+
+    def run(self, state: Path, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        """Run a command to its end."""
+        return subprocess.run(
+            self.command(state, words, **environment), capture_output=True, text=True
+        )

@@ -1,0 +1,56 @@
+"""The compose file: valid, safe, and what it says of the gateway runs against a real PostgreSQL."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from . import tools
+
+pytestmark = pytest.mark.server
+FILE = Path(__file__).parents[2] / "infra" / "compose" / "compose.yaml"
+PASSWORD = "${POSTGRES_PASSWORD:?set it in infra/compose/.env}"
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """The file as Compose's own loader understands it."""
+    copy = tmp_path_factory.mktemp("compose") / "compose.yaml"
+    copy.write_text(FILE.read_text().replace(PASSWORD, "secret"))
+    words = [tools.built("compose-go"), "-format", "json", str(copy)]
+    ran = subprocess.run(words, capture_output=True, text=True)
+    assert ran.returncode == 0, ran.stderr
+    loaded: dict[str, Any] = json.loads(ran.stdout)
+    return loaded
+
+
+def test_no_password_has_a_default() -> None:
+    assert set(re.findall(r"PASSWORD: (.+)", FILE.read_text())) == {PASSWORD}
+
+
+def test_the_gateway_may_nothing_and_is_reached_from_this_machine_alone(
+    model: dict[str, Any],
+) -> None:
+    for name in ("gateway", "migrate"):
+        service = model["services"][name]
+        assert service["read_only"] is True
+        assert service["cap_drop"] == ["ALL"]
+        assert service["security_opt"] == ["no-new-privileges:true"]
+        assert "user" not in service  # the image's own: 10001
+    (port,) = model["services"]["gateway"]["ports"]
+    assert (port["host_ip"], port["published"], port["target"]) == ("127.0.0.1", "8000", 8000)
+    assert "ports" not in model["services"]["postgres"]
+    assert model["networks"]["inside"]["internal"] is True
+
+
+def test_a_gateway_starts_only_on_databases_that_are_up_to_date(model: dict[str, Any]) -> None:
+    needed = model["services"]["gateway"]["depends_on"]["migrate"]
+    assert needed["condition"] == "service_completed_successfully"
+    ready = model["services"]["migrate"]["depends_on"]["postgres"]
+    assert ready["condition"] == "service_healthy"
+    assert model["services"]["migrate"]["command"] == ["db", "upgrade"]

@@ -1,0 +1,85 @@
+"""The wheel and the source distribution make and serve a project where no checkout is."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import tarfile
+from pathlib import Path
+
+import pytest
+
+from neurova_platform import client
+
+pytestmark = pytest.mark.server
+ROOT = Path(__file__).parents[2]
+CLEAN = {
+    name: value
+    for name, value in os.environ.items()
+    if not name.startswith(("NEUROVA_", "PYTHON", "VIRTUAL_ENV"))
+}
+
+
+def run(*words: str | Path, cwd: Path) -> str:
+    ran = subprocess.run(words, cwd=cwd, env=CLEAN, capture_output=True, text=True)
+    assert ran.returncode == 0, f"{words}: {ran.stdout[-2000:]}{ran.stderr[-2000:]}"
+    return ran.stdout
+
+
+@pytest.fixture(scope="module")
+def dist(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("dist")
+    run(sys.executable, "-m", "hatchling", "build", "-d", folder, cwd=ROOT)
+    return folder
+
+
+def names(wheel: Path, cwd: Path) -> set[str]:
+    return set(run(sys.executable, "-m", "zipfile", "-l", wheel, cwd=cwd).split())
+
+
+def test_a_wheel_built_from_the_source_distribution_holds_the_same(dist: Path) -> None:
+    (source,) = dist.glob("*.tar.gz")
+    (wheel,) = dist.glob("*.whl")
+    with tarfile.open(source) as archive:
+        archive.extractall(dist / "source", filter="data")
+    (folder,) = (dist / "source").iterdir()
+    run(sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", dist / "again", cwd=folder)
+    (again,) = (dist / "again").iterdir()
+    held = {name for name in names(wheel, dist) if "/" in name}
+    assert {name for name in names(again, dist) if "/" in name} == held
+    assert "neurova_platform/_assets/plugins/neurova_auth.py" in held
+    assert not any(name.startswith(("tests/", "bench/", "functions/")) for name in held)
+
+
+def test_the_wheel_makes_tests_and_serves_a_project_outside_the_checkout(
+    dist: Path, tmp_path: Path
+) -> None:
+    (wheel,) = dist.glob("*.whl")
+    run(sys.executable, "-m", "venv", tmp_path / "venv", cwd=tmp_path)
+    python = tmp_path / "venv" / "bin" / "python"
+    install = (python, "-m", "pip", "install", "-q", "--disable-pip-version-check")
+    # The versions that are locked, and nothing that the wheel does not ask for.
+    locked = re.findall(r"^[\w.-]+==[^ ]+", (ROOT / "requirements-dev.lock").read_text(), re.M)
+    (tmp_path / "versions").write_text("\n".join(locked))
+    run(*install, "-c", tmp_path / "versions", f"{wheel}[test]", cwd=tmp_path)
+    neurova = python.with_name("neurova")
+    assert "0.1.0" in run(neurova, "version", cwd=tmp_path)
+    run(neurova, "new", "project", "demo", cwd=tmp_path)
+    demo = tmp_path / "demo"
+    assert "passed" in run(python, "-m", "pytest", "-q", cwd=demo)
+    made = ("keys", "create", "--consumer", "a", "--scope", "hello:read", "--json")
+    key = json.loads(run(neurova, *made, cwd=demo))["key"]
+    serving = subprocess.Popen(
+        [neurova, "run", "--port", "0", "--json"], cwd=demo, env=CLEAN, stdout=subprocess.PIPE
+    )
+    assert serving.stdout is not None
+    url = json.loads(serving.stdout.readline())["url"]
+    answer = client.send(url, "GET", "/hello/Ada", {"x-api-key": key}, None)
+    assert (answer.status, answer.decoded()) == (200, {"text": "Hello, Ada!"})
+    serving.send_signal(signal.SIGTERM)
+    serving.communicate(timeout=60)
+    assert serving.returncode == 0

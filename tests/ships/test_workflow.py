@@ -1,0 +1,57 @@
+"""The CI workflow: sound, least rights, actions pinned, and no step that cannot be run here."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from . import tools
+
+ROOT = Path(__file__).parents[2]
+WORKFLOW = ROOT / ".github" / "workflows" / "ci.yml"
+TEXT = WORKFLOW.read_text()
+
+
+def check(*words: str) -> None:
+    ran = subprocess.run(words, cwd=ROOT, capture_output=True, text=True)
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+
+
+def test_every_action_is_pinned_by_a_commit_and_says_its_version() -> None:
+    used = re.findall(r"uses: (\S+)(.*)", TEXT)
+    assert used
+    for action, comment in used:
+        assert re.fullmatch(r"[\w.-]+/[\w.-]+@[0-9a-f]{40}", action), action
+        assert re.fullmatch(r" # v\d+\.\d+\.\d+", comment), action
+
+
+def test_every_step_is_a_script_that_ci_runs_here_too() -> None:
+    steps = [line.split()[-1] for line in re.findall(r"run: (.+)", TEXT)]
+    lines = (ROOT / ".ci" / "run").read_text().splitlines()
+    here = [line for line in lines if line.startswith(".ci/")]
+    assert sorted(steps) == sorted(here)
+
+
+def test_no_job_may_do_more_than_read() -> None:
+    assert "\npermissions: {}\n" in TEXT
+    granted = re.findall(r"permissions:\n((?: {6,}\S.*\n)+)", TEXT)
+    assert len(granted) == len(re.findall(r"runs-on:", TEXT))
+    assert {line.strip() for block in granted for line in block.splitlines()} == {"contents: read"}
+
+
+@pytest.mark.server
+def test_actionlint_finds_nothing() -> None:
+    check(tools.built("actionlint"), "-no-color", str(WORKFLOW))
+
+
+@pytest.mark.server
+def test_zizmor_finds_nothing() -> None:
+    check(tools.packaged("zizmor"), "--offline", "--persona", "pedantic", str(WORKFLOW))
+
+
+@pytest.mark.server
+def test_hadolint_finds_nothing() -> None:
+    check(tools.packaged("hadolint"), str(ROOT / "infra" / "docker" / "Dockerfile"))
