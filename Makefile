@@ -48,12 +48,14 @@ dist: $(VENV)/.installed-dev
 image: dist
 	$(ENGINE) build -f infra/docker/Dockerfile -t neurova .
 
-# Versions with hashes, in files that name no index.
+# Versions with hashes, in files that name no index. What is served is what was tested: the others
+# take their versions from the first.
 lock: $(VENV)/.installed-dev
 	$(BIN)/uv pip compile -q --upgrade --universal --python-version 3.11 --generate-hashes \
-	  --no-emit-index-url --no-annotate --no-header pyproject.toml --group build -o requirements.lock
-	$(BIN)/uv pip compile -q --upgrade --universal --python-version 3.11 --generate-hashes \
 	  --no-emit-index-url --no-annotate --no-header pyproject.toml --group dev -o requirements-dev.lock
+	$(BIN)/uv pip compile -q --upgrade --universal --python-version 3.11 --generate-hashes \
+	  --no-emit-index-url --no-annotate --no-header pyproject.toml --group build \
+	  -c requirements-dev.lock -o requirements.lock
 	$(BIN)/uv pip compile -q --upgrade --universal --python-version 3.11 --generate-hashes \
 	  --no-emit-index-url --no-annotate --no-header pyproject.toml --extra postgres -c requirements-dev.lock \
 	  -o infra/docker/requirements.lock

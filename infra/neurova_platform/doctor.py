@@ -141,6 +141,19 @@ def functions(settings: Settings) -> Iterator[Finding]:
     yield Finding("functions", "ok", f"{len(found)} in {settings.functions}")
 
 
+def openapi(settings: Settings) -> Iterator[Finding]:
+    """Check that the document can be made, and say who may read it."""
+    from . import inventory
+    from .openapi.service import access, encoded
+
+    size = len(encoded(inventory.functions(settings), settings))
+    who = ", ".join(f"{access(settings, kind)} in {name}" for kind, name in _COMMANDS.items())
+    yield Finding("openapi", "ok", f"{size >> 10} KiB, {who}")
+
+
+_COMMANDS = {"test": "dev", "live": "run"}
+
+
 def plugins(settings: Settings) -> Iterator[Finding]:
     """Check that the plugins load and that those every route needs are among them."""
     from neurova_gateway.plugin_loader import load as load_plugins
@@ -200,6 +213,7 @@ CHECKS: dict[str, Check] = {
     "limits": limits,
     "plugins": plugins,
     "functions": functions,
+    "openapi": openapi,
     "databases": databases,
     "port": port,
 }

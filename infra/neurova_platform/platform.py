@@ -31,6 +31,7 @@ from neurova_gateway.plugin_host import PluginHost
 from neurova_gateway.render import render
 
 from . import state
+from .openapi.service import own
 from .settings import Settings
 
 Environment = Literal["live", "test"]
@@ -68,7 +69,7 @@ class Platform:
         self.asgi = AsgiDoor(self.gateway, self.start, self.stop)
 
     def functions(self) -> Iterator[Function]:
-        """Yield all functions that are served."""
+        """Yield the project's functions that are served; the platform's own are not among them."""
         for name in sorted(self.services):
             yield from self.services[name].functions
 
@@ -111,7 +112,7 @@ class Platform:
         functions = [function for service in services.values() for function in service.functions]
         check_routes(functions)
         with _uncollected():
-            self._use(functions)
+            self._use([*functions, *own(functions, self.settings, self.environment)])
         self.services = services
 
     def _use(self, functions: list[Function]) -> None:

@@ -11,7 +11,7 @@ import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -44,6 +44,18 @@ class Runtime(msgspec.Struct, frozen=True):
     drain: Seconds = 30.0
 
 
+class Openapi(msgspec.Struct, frozen=True):
+    """Say who may read the OpenAPI document, and what it says of itself.
+
+    `access` "": anybody in `neurova dev`, who has a key in `neurova run`. `version`: the project's
+    own. `servers`: base URLs, none: where the document is.
+    """
+
+    access: Literal["", "key", "public", "off"] = ""
+    version: str = "0.1.0"
+    servers: tuple[str, ...] = ()
+
+
 class Service(msgspec.Struct, frozen=True):
     """Say where a service keeps its state; `database` "" is `<name>.db` in the state folder."""
 
@@ -56,6 +68,7 @@ class Sections(msgspec.Struct, frozen=True):
     project: Project = Project()
     gateway: Gateway = Gateway()
     runtime: Runtime = Runtime()
+    openapi: Openapi = Openapi()
 
 
 class Settings(msgspec.Struct, frozen=True):
@@ -68,6 +81,7 @@ class Settings(msgspec.Struct, frozen=True):
     project: Project
     gateway: Gateway
     runtime: Runtime
+    openapi: Openapi
     services: dict[str, Service]
     origins: dict[str, str]
 
@@ -224,7 +238,7 @@ def _suggest(key: str) -> str:
     inside = [name for name in FIELDS if name.rpartition(".")[0] == section]
     if inside:
         return f"[{section}] has {', '.join(name.rpartition('.')[2] for name in inside)}"
-    return "the sections are project, gateway, gateway.cors, runtime, services.<name>"
+    return "the sections are project, gateway, gateway.cors, runtime, openapi, services.<name>"
 
 
 def _from_environment(
@@ -262,7 +276,15 @@ def _assemble(root: Path, values: dict[str, Any], origins: dict[str, str]) -> Se
     tree["project"]["name"] = tree["project"]["name"] or root.name
     sections = msgspec.convert(tree, Sections)
     services = msgspec.convert(tree.get("services", {}), dict[str, Service])
-    return Settings(root, sections.project, sections.gateway, sections.runtime, services, origins)
+    return Settings(
+        root,
+        sections.project,
+        sections.gateway,
+        sections.runtime,
+        sections.openapi,
+        services,
+        origins,
+    )
 
 
 def _place(settings: Settings, key: str) -> str:
@@ -278,6 +300,9 @@ def _faults(settings: Settings) -> Iterator[tuple[str, str]]:
             yield f"gateway.{name}", f"names {path}, which is no file: mend the path"
     if settings.gateway.plugins and not settings.plugins.is_dir():
         yield "gateway.plugins", f"names {settings.plugins}, which is no folder: mend the path"
+    for url in settings.openapi.servers:
+        if not url.startswith(("https://", "http://", "/")):
+            yield "openapi.servers", f'{url!r} is no base URL: write "https://api.example.org"'
     for name, service in settings.services.items():
         if "://" in service.database:
             yield f"services.{name}.database", "is a URL: give the path of an SQLite file"

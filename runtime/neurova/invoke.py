@@ -7,6 +7,7 @@ import opcode
 from asyncio import get_running_loop
 from collections.abc import Awaitable, Callable
 from contextvars import copy_context
+from functools import wraps
 from time import monotonic
 from types import FunctionType
 from typing import TYPE_CHECKING, Any, get_args, get_origin
@@ -215,6 +216,7 @@ def _positional(handler: Callable[..., Any], signature: Signature) -> Callable[.
         return handler
     first = len(signature.parameters) - len(names)
 
+    @wraps(handler)  # its place and its words are the handler's
     def called(*arguments: Any) -> Any:
         return handler(*arguments[:first], **dict(zip(names, arguments[first:], strict=True)))
 

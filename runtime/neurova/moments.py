@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import msgspec
 from msgspec import inspect
 
+_UNFIT = re.compile(r"[^a-zA-Z0-9.\-_]")
 _FORMATS = {inspect.DateTimeType: "date-time", inspect.TimeType: "time"}
 
 
-def with_moments(schema: dict[str, Any], kind: Any) -> dict[str, Any]:
-    """Return the schema of `kind`, changed in place: each datetime and time has its format."""
-    _Marking(schema.get("$defs", {})).mark(schema, inspect.type_info(kind))
+def with_moments(
+    schema: dict[str, Any], kind: Any, definitions: dict[str, Any] | None = None
+) -> dict[str, Any]:
+    """Return the schema of `kind`, changed in place: each datetime and time has its format.
+
+    `definitions`: the named schemas that it refers to, by default its own `$defs`.
+    """
+    named = schema.get("$defs", {}) if definitions is None else definitions
+    _Marking(named).mark(schema, inspect.type_info(kind))
     return schema
 
 
@@ -38,9 +46,13 @@ class _Marking:
                 self._mark_branch(part.get("anyOf", ()), _bare(each))
         elif isinstance(info, _RECORDS) and info.cls not in self._seen:
             self._seen.add(info.cls)
-            properties = self._definitions.get(_name(info.cls), {}).get("properties", {})
+            properties = self._definition(info.cls).get("properties", {})
             for field in info.fields:
                 self.mark(properties.get(field.encode_name), field.type)
+
+    def _definition(self, kind: Any) -> dict[str, Any]:
+        known: dict[str, dict[str, Any]] = self._definitions
+        return next((known[name] for name in _names(kind) if name in known), {})
 
     def _mark_branch(self, branches: Any, info: inspect.Type) -> None:
         if type(info) in _FORMATS:  # the only text of its union: msgspec allows one
@@ -60,9 +72,14 @@ def _bare(info: inspect.Type) -> inspect.Type:
 _RECORDS = (inspect.StructType, inspect.DataclassType, inspect.TypedDictType)
 
 
-def _name(kind: Any) -> str:
-    """Return a type's name among msgspec's definitions, when no other type has it."""
-    return str(getattr(kind, "__name__", ""))
+def _names(kind: Any) -> tuple[str, str]:
+    """Return what msgspec may call a type among its definitions: in short, or in full."""
+    short = getattr(kind, "__name__", "")
+    if hasattr(kind, "__origin__"):
+        inner = ", ".join(getattr(each, "__name__", repr(each)) for each in kind.__args__)
+        short = f"{kind.__origin__.__name__}[{inner}]"
+    full = f"{kind.__module__}.{getattr(kind, '__qualname__', short)}"
+    return _UNFIT.sub("_", short), _UNFIT.sub("_", full)
 
 
 def schema_of(kind: Any) -> dict[str, Any]:

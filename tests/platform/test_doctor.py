@@ -149,3 +149,7 @@ def test_every_check_has_its_place_in_the_list(root: Path) -> None:
     seen = [each.check.partition(" ")[0] for each in doctor.examine(root)]
     assert seen[:3] == ["python", "packages", "settings"]
     assert [name for name in doctor.CHECKS if name != "databases"] == seen[3:]
+
+
+def test_who_may_read_the_document_is_said(root: Path) -> None:
+    assert found(root, "openapi").says.endswith("KiB, public in dev, key in run")

@@ -14,6 +14,7 @@ COMMANDS = {
     "functions": ("functions:functions", "List the project's functions."),
     "call": ("call:call", "Call the running platform and show reply, time and limits left."),
     "explain": ("explain:explain", "Say which function answers, who may call, and what bounds it."),
+    "openapi": ("openapi:openapi", "Print the project's OpenAPI document; nothing has to run."),
     "keys": ("keys:keys", "Make, list, rotate, revoke and limit API keys."),
     "config": ("config:config", "Show every setting in force and where it comes from."),
     "doctor": ("doctor:doctor", "Check that all the platform needs is there, and say each fix."),

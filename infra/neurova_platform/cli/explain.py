@@ -23,11 +23,13 @@ def explain(ctx: click.Context, method: str, path: str, as_json: bool) -> None:
     Each value is followed by where it comes from. Ends with 1 when no function answers.
     """
     from .. import explanation, inventory
+    from ..openapi.service import own
     from ..settings import load
 
     settings = load()
     found = inventory.functions(settings)
-    explained = explanation.explain(method.upper(), path, found, settings)
+    served = [*found, *own(found, settings, "live")]
+    explained = explanation.explain(method.upper(), path, served, settings)
     if as_json:
         document(explained)
     else:

@@ -45,14 +45,24 @@ class Binding:
 
     `arguments(call)` returns them in the signature's order and raises one of FAULTS at the first
     fault. `tx` is the position of the function's `Tx`, -1 without one. `timed`: it asks for its
-    deadline.
+    deadline. `json_out`: what it returns is sent as JSON, whatever it is.
     """
 
-    __slots__ = ("_body", "_json_out", "_reads", "arguments", "parameters", "timed", "tx")
+    __slots__ = (
+        "_body",
+        "_reads",
+        "arguments",
+        "json_out",
+        "parameters",
+        "returns",
+        "timed",
+        "tx",
+    )
 
     def __init__(self, signature: Signature, function: str, json_out: bool, place: str) -> None:
         self.parameters = signature.parameters
-        self._json_out = json_out
+        self.returns = signature.returns
+        self.json_out = json_out
         self.timed = any(parameter.kind == "deadline" for parameter in self.parameters)
         self.tx = -1
         self._body: Body | None = None
@@ -85,7 +95,7 @@ class Binding:
 
     def refusal(self, call: Call) -> Reply:
         """Return the reply that names everything that is wrong with `call`."""
-        if self._json_out and not wants_json(call):
+        if self.json_out and not wants_json(call):
             return problem(call, 406, "This answers application/json only: accept that.")
         if self._body is not None and call.body and (not sends_json(call) or is_coded(call)):
             return problem(

@@ -31,3 +31,11 @@ def test_what_is_not_answered_is_explained_and_ends_with_1(
     wrong = cli("explain", "DELETE", "/hello/Ada", "--json")
     assert wrong.exit_code == 1
     assert json.loads(wrong.stdout)["status"] == 405
+
+
+def test_the_platforms_own_functions_are_explained(
+    cli: Callable[..., object], project: Path
+) -> None:
+    said = cli("explain", "GET", "/openapi.json").stdout
+    assert "_neurova.document" in said
+    assert "any key" in said

@@ -1,0 +1,162 @@
+"""Examples made from schemas: the same at every time, and valid."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from math import floor
+from typing import Any
+
+Schema = Mapping[str, Any]
+Named = Mapping[str, Any]
+Within = frozenset[str]
+_WORDS = "example"
+_FORMATS: dict[str, str] = {
+    "date": "2026-07-01",
+    "date-time": "2026-07-01T14:30:00Z",
+    "time": "14:30:00Z",
+    "duration": "PT1H30M",
+    "uuid": "0b8f3c52-2f64-4f6e-9c1d-7a5d1e0c4b21",
+    "decimal": "12.50",
+    "uri-reference": "about:blank",
+}
+# What is understood here; a schema that says more may ask for anything.
+_KNOWN = frozenset(
+    """
+    $ref additionalProperties anyOf contentEncoding default deprecated description discriminator
+    enum examples exclusiveMaximum exclusiveMinimum format items maxItems maxLength maxProperties
+    maximum minItems minLength minProperties minimum multipleOf prefixItems properties required
+    title type uniqueItems
+    """.split()  # noqa: SIM905 - words are read more easily so
+)
+
+
+class NoExample(Exception):
+    """A schema that asks for what cannot be made up, like a pattern."""
+
+
+def example(schema: Schema, named: Named, within: Within = frozenset()) -> Any:
+    """Return a value that fits a schema; `named` are those that it refers to, by `$ref`.
+
+    `within`: what the value is part of, for no type is nested in itself. What an author gave as an
+    example is taken, then what holds by default. Raises NoExample for a schema that asks for what
+    cannot be made up.
+    """
+    given = [*schema.get("examples", ()), *_default(schema), *schema.get("enum", ())]
+    if given:
+        return given[0]
+    reference = schema.get("$ref", "")
+    if not schema.keys() <= _KNOWN or reference in within:
+        raise NoExample
+    if reference:
+        return example(named[reference], named, within | {reference})
+    if "anyOf" in schema:
+        return _first(schema["anyOf"], named, within)
+    if "type" not in schema:  # it takes anything
+        return {}
+    return _MAKERS[schema["type"]](schema, named, within)
+
+
+def _default(schema: Schema) -> tuple[Any, ...]:
+    return () if schema.get("default") is None else (schema["default"],)
+
+
+def _first(branches: list[Any], named: Named, within: Within) -> Any:
+    for branch in branches:
+        try:
+            return example(branch, named, within)
+        except NoExample:
+            continue
+    raise NoExample
+
+
+def _text(schema: Schema, named: Named, within: Within) -> str:
+    if "format" in schema:
+        if schema["format"] not in _FORMATS:
+            raise NoExample
+        return _FORMATS[schema["format"]]
+    least, most = schema.get("minLength", 0), schema.get("maxLength", len(_WORDS))
+    if schema.get("contentEncoding") == "base64":
+        return "AAAA" * max(1, -(-least // 4)) if most >= 4 else ""
+    words: str = _WORDS * max(1, -(-least // len(_WORDS)))
+    return words[: max(least, min(most, len(_WORDS)))]
+
+
+def _number(schema: Schema, named: Named, within: Within) -> Any:
+    whole = schema["type"] == "integer"
+    low = schema.get("minimum", schema.get("exclusiveMinimum"))
+    high = schema.get("maximum", schema.get("exclusiveMaximum"))
+    step = schema.get("multipleOf", 1 if whole else None)
+    if step is not None:
+        found = _stepped(schema, low, high, step)
+    elif low is None and high is None:
+        found = 1.5
+    elif low is None or high is None:
+        found = low + 1 if low is not None else high - 1
+    else:
+        found = (low + high) / 2
+    if not _within(found, schema):
+        raise NoExample
+    return int(found) if whole else found
+
+
+def _stepped(schema: Schema, low: Any, high: Any, step: Any) -> Any:
+    """Return the first multiple of `step` from `low`, or 1, or the last before `high`."""
+    start = low if low is not None else min(1, high) if high is not None else 1
+    found = floor(start / step) * step
+    for _ in range(3):
+        if _within(found, schema):
+            return found
+        found += step
+    return floor(start / step) * step - step
+
+
+def _within(number: Any, schema: Schema) -> bool:
+    return bool(
+        number >= schema.get("minimum", number)
+        and number <= schema.get("maximum", number)
+        and ("exclusiveMinimum" not in schema or number > schema["exclusiveMinimum"])
+        and ("exclusiveMaximum" not in schema or number < schema["exclusiveMaximum"])
+    )
+
+
+def _array(schema: Schema, named: Named, within: Within) -> list[Any]:
+    made = [example(each, named, within) for each in schema.get("prefixItems", ())]
+    least, most = schema.get("minItems", 0), schema.get("maxItems", len(made) + 1)
+    items = schema.get("items", False if "prefixItems" in schema else {})
+    if items is not False and len(made) < most:
+        wanted = max(least - len(made), 1)
+        if wanted > 1 and schema.get("uniqueItems"):
+            raise NoExample
+        try:
+            made += [example(items, named, within)] * wanted
+        except NoExample:
+            if len(made) < least:
+                raise
+    return made
+
+
+def _object(schema: Schema, named: Named, within: Within) -> dict[str, Any]:
+    required = schema.get("required", ())
+    made = {}
+    for name, part in schema.get("properties", {}).items():
+        if name not in required and part.get("default", 0) is None:
+            continue  # it is seldom given
+        try:
+            made[name] = example(part, named, within)
+        except NoExample:
+            if name in required:
+                raise
+    if schema.get("minProperties", 0) > len(made):
+        raise NoExample
+    return made
+
+
+_MAKERS: dict[str, Callable[[Schema, Named, Within], Any]] = {
+    "null": lambda schema, named, within: None,
+    "boolean": lambda schema, named, within: True,
+    "integer": _number,
+    "number": _number,
+    "string": _text,
+    "array": _array,
+    "object": _object,
+}

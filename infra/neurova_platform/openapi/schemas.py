@@ -1,0 +1,66 @@
+"""The schemas of one service's types, with names that no reload and no other service changes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Hashable, Mapping
+from typing import Any
+
+import msgspec
+
+from neurova.moments import with_moments
+
+AT = "#/components/schemas/"
+# msgspec's long name, for two types with one short one: `functions.booking~3.list.Page`.
+_GENERATION = re.compile(r"functions\.\w+_\d+\.")
+
+Schema = dict[str, Any]
+
+
+def schemas(
+    service: str, types: Mapping[Hashable, Any]
+) -> tuple[dict[Hashable, Schema], dict[str, Schema]]:
+    """Return the schema of each type by its key, and the named schemas that these refer to.
+
+    A named one is `<service>.<type>`. A type that no JSON Schema describes has the empty one.
+    """
+    known = {key: kind for key, kind in types.items() if _has_schema(kind)}
+    found, named = msgspec.json.schema_components(
+        known.values(), ref_template=AT + service + ".{name}"
+    )
+    for schema, kind in zip(found, known.values(), strict=True):
+        with_moments(schema, kind, named)
+    of_key = dict(zip(known, found, strict=True))
+    return (
+        {key: _referred(of_key.get(key, {})) for key in types},
+        {f"{service}.{_GENERATION.sub('', name)}": _referred(each) for name, each in named.items()},
+    )
+
+
+def _has_schema(kind: Any) -> bool:
+    try:
+        msgspec.json.schema(kind)
+    except (TypeError, ValueError, NameError):
+        return False
+    return True
+
+
+def _referred(part: Any) -> Any:
+    """Return `part` with its references to named schemas as these are called here."""
+    if isinstance(part, str):
+        return _GENERATION.sub("", part) if part.startswith(AT) else part
+    if isinstance(part, list | tuple):
+        return [_referred(each) for each in part]
+    if isinstance(part, dict):
+        return {str(key): _referred(each) for key, each in part.items()}
+    return part
+
+
+def text(schema: Schema) -> Schema:
+    """Return the schema of text that is one segment of a path, if it says no more itself.
+
+    The gateway refuses a segment that two readers could read in two ways.
+    """
+    if schema != {"type": "string"}:
+        return schema
+    return {"type": "string", "pattern": r"^(?!\.{1,2}$)[^\x00-\x1f\x7f/\\]+$"}

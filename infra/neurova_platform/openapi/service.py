@@ -1,0 +1,116 @@
+"""The platform's own service: functions that serve the document."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from typing import Annotated, Any, NoReturn
+
+from neurova.errors import StateError
+from neurova.function import described, get
+from neurova.invoke import Function, function_of
+from neurova.reply import JSON, Reply
+from neurova.sources import Header
+
+from ..settings import Settings
+
+NAME = "_neurova"
+"""What the service is called: no folder of a project's can be."""
+DOCUMENT = "/openapi.json"
+_FIELDS = {"cache-control": "no-cache", "x-content-type-options": "nosniff"}
+
+Asked = Annotated[str, Header("if-none-match")]
+
+
+def access(settings: Settings, environment: str) -> str:
+    """Return who may read the document: "public", "key" or "off" (nobody)."""
+    return settings.openapi.access or ("public" if environment == "test" else "key")
+
+
+def own(functions: Iterable[Function], settings: Settings, environment: str) -> list[Function]:
+    """Return the platform's own functions; where the project answers a path itself, it does.
+
+    `functions`: the project's, which the document is made of when it is first asked for.
+    """
+    known = list(functions)
+    allowed = access(settings, environment)
+    if allowed == "off":
+        return []
+    made = Made(lambda: encoded(known, settings))
+    return free([_function(_document(made, public=allowed == "public"))], known)
+
+
+def encoded(functions: Iterable[Function], settings: Settings) -> bytes:
+    """Return the document of a project's functions, as JSON."""
+    import msgspec
+
+    from .document import Api, document
+
+    said = settings.openapi
+    api = Api(settings.project.name, said.version, said.servers, settings.gateway.limit)
+    return msgspec.json.encode(document(functions, api))
+
+
+class Made:
+    """Something large that is made when it is first asked for, once, with its ETag."""
+
+    def __init__(self, make: Callable[[], bytes]) -> None:
+        self._make = make
+        self._lock = threading.Lock()
+        self._made: tuple[bytes, str] | None = None
+
+    def __call__(self) -> tuple[bytes, str]:
+        """Return it and its ETag (RFC 9110, 8.8.3)."""
+        with self._lock:
+            if self._made is None:
+                octets = self._make()
+                self._made = octets, f'"{hashlib.sha256(octets).hexdigest()[:32]}"'
+            return self._made
+
+
+def reply(made: Made, asked: str, content_type: bytes, fields: dict[str, str]) -> Reply:
+    """Return what was made, or 304 for a caller that has it (RFC 9110, 13.1.2)."""
+    octets, tag = made()
+    known = {each.strip().removeprefix("W/") for each in asked.split(",")}
+    fields = {"etag": tag, **_FIELDS, **fields}
+    if tag in known or "*" in known:
+        return Reply(304, None, fields)
+    return Reply(200, octets, {**fields, "content-type": content_type.decode()})
+
+
+def _document(made: Made, *, public: bool) -> Callable[..., Any]:
+    @get(DOCUMENT, public=public)
+    def document(if_none_match: Asked = "") -> Reply:
+        """Give the OpenAPI document of this project."""
+        return reply(made, if_none_match, JSON, {})
+
+    return document
+
+
+def free(offered: Sequence[Function], known: Iterable[Function]) -> list[Function]:
+    """Return those of the offered functions whose path no known one answers."""
+    read = [each.description.path.split("/") for each in known if each.description.method == "GET"]
+    return [
+        each
+        for each in offered
+        if not any(_meet(each.description.path.split("/"), other) for other in read)
+    ]
+
+
+def _meet(one: list[str], other: list[str]) -> bool:
+    """Tell whether some path has both these forms."""
+    return len(one) == len(other) and all(
+        left == right or left[:1] == "{" or right[:1] == "{"
+        for left, right in zip(one, other, strict=True)
+    )
+
+
+def _function(handler: Callable[..., Any]) -> Function:
+    description = described(handler)
+    assert description is not None  # a decorator made it
+    return function_of(handler, description, NAME, "neurova_platform/openapi", _no_database)
+
+
+def _no_database() -> NoReturn:
+    raise StateError("the platform's own functions have no database")

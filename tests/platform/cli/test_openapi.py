@@ -1,0 +1,40 @@
+"""neurova openapi."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+
+def test_the_document_is_printed(cli: Callable[..., Any], project: Path) -> None:
+    made = json.loads(cli("openapi").stdout)
+    assert made["openapi"].startswith("3.1.")
+    assert made["info"]["title"] == "demo"
+    assert made["paths"]["/hello/{name}"]["get"]["operationId"] == "hello.hello"
+    assert json.loads(cli("openapi", "--json").stdout) == made
+
+
+def test_it_is_written_to_a_file(cli: Callable[..., Any], project: Path) -> None:
+    said = cli("openapi", "--output", "api.json")
+    assert said.stdout == "api.json: 1 operations\n"
+    assert json.loads((project / "api.json").read_text())["paths"]
+    told = json.loads(cli("openapi", "--output", "api.json", "--json").stdout)
+    assert told == {"file": "api.json", "operations": 1}
+
+
+def test_it_says_what_the_settings_say(cli: Callable[..., Any], project: Path) -> None:
+    (project / "neurova.toml").write_text(
+        '[openapi]\nversion = "2.0"\nservers = ["https://api.example"]\n'
+    )
+    made = json.loads(cli("openapi").stdout)
+    assert made["info"]["version"] == "2.0"
+    assert made["servers"] == [{"url": "https://api.example"}]
+
+
+def test_a_mistake_in_a_file_is_told_with_its_line(cli: Callable[..., Any], project: Path) -> None:
+    (project / "functions" / "hello" / "bad.py").write_text("x = (\n")
+    result = cli("openapi")
+    assert result.exit_code == 4
+    assert "functions/hello/bad.py:1" in result.stderr

@@ -1,0 +1,84 @@
+"""Refusals are found where the code raises them, as far as it shows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from neurova.invoke import Function
+from neurova_platform.openapi.refusals import refusals
+
+DOMAIN = """
+from neurova import Reject
+
+class Room:
+    @classmethod
+    def of(cls, name):
+        if not name:
+            raise Reject(410, "Gone for good")
+
+    def never_called(self):
+        raise Reject(402, "Not found")
+
+def owned(name):
+    if name == "x":
+        raise Reject(404, f"There is no {name}")
+    return again(name)
+
+def again(name):
+    raise Reject(status=423, detail="Locked") if name else owned(name)
+
+def unrelated():
+    raise Reject(451, "Not here")
+"""
+HANDLER = """
+from neurova import Reject as No
+from neurova import Reject, get
+from .domain import Room, owned
+
+STATUS = 418
+
+@get("/x/{name}")
+async def handler(name: str) -> str:
+    def inner():
+        raise No(409, "The room " "is sold")
+    if name == "a":
+        raise Reject(STATUS, "computed")
+    if name == "b":
+        raise Reject(409, "It is shut")
+    Room.of(name)
+    return owned(name)
+"""
+
+
+def test_what_is_raised_in_reach_is_found_with_its_text(
+    load: Callable[..., list[Function]],
+) -> None:
+    (function,) = load(domain=DOMAIN, only=HANDLER)
+    found = refusals(function.handler)
+    assert found.keys() == {404, 409, 410, 423}
+    assert set(found[409]) == {"The room is sold", "It is shut"}
+    assert found[404] == ()  # its text is computed
+    assert found[410] == ("Gone for good",)
+
+
+def test_a_wrapped_handler_is_looked_into(load: Callable[..., list[Function]]) -> None:
+    source = """
+        from functools import wraps
+        from neurova import Reject, get
+        def twice(f):
+            @wraps(f)
+            async def wrapper(*args, **kwargs):
+                return await f(*args, **kwargs)
+            return wrapper
+        @get("/x")
+        @twice
+        async def handler() -> str:
+            raise Reject(409, "No")
+        """
+    (function,) = load(only=source)
+    assert refusals(function.handler) == {409: ("No",)}
+
+
+def test_a_function_without_any_has_none(load: Callable[..., list[Function]]) -> None:
+    (function,) = load(only="from neurova import get\n@get('/x')\nasync def f() -> str: ...\n")
+    assert refusals(function.handler) == {}

@@ -1,0 +1,108 @@
+"""The document is served by the platform's own functions, through the same gateway."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from neurova_platform import settings
+from neurova_platform.openapi.service import access, encoded
+from neurova_platform.testing import TestPlatform
+
+USERS = '''
+"""Answer it oneself."""
+from neurova import get
+
+@get("PATH", public=True)
+async def mine(NAME) -> str:
+    return "mine"
+'''
+
+
+@pytest.fixture
+def run(probe_project: Path, tmp_path: Path) -> Iterator[Callable[[str], TestPlatform]]:
+    """Return what runs the probe with some more lines of settings."""
+    with ExitStack() as stack:
+
+        def started(more: str = "") -> TestPlatform:
+            file = probe_project / "neurova.toml"
+            file.write_text(file.read_text() + more)
+            databases = tmp_path / "databases"
+            databases.mkdir(exist_ok=True)
+            return stack.enter_context(TestPlatform(probe_project, tmp_path / "state", databases))
+
+        yield started
+
+
+def test_it_is_open_while_one_develops_and_asks_for_a_key_in_production(
+    probe_project: Path,
+) -> None:
+    loaded = settings.load(probe_project, environ={})
+    assert access(loaded, "test") == "public"
+    assert access(loaded, "live") == "key"
+    for said in ("public", "key", "off"):
+        loaded = settings.load(probe_project, environ={"NEUROVA_OPENAPI_ACCESS": said})
+        assert access(loaded, "test") == access(loaded, "live") == said
+
+
+def test_what_is_served_is_the_document_of_the_project(probe: TestPlatform) -> None:
+    answer = probe.get("/openapi.json")
+    assert answer.status == 200
+    assert answer.headers["content-type"] == "application/json"
+    assert answer.body == encoded(probe.platform.functions(), probe.settings)
+    assert "/echo" in answer.json()["paths"]
+
+
+def test_with_a_key_means_with_any_key(run: Callable[[str], TestPlatform]) -> None:
+    platform = run('[openapi]\naccess = "key"\n')
+    assert platform.get("/openapi.json").status == 401
+    assert platform.get("/openapi.json", key=platform.key()).status == 200
+
+
+def test_off_is_off(run: Callable[[str], TestPlatform]) -> None:
+    platform = run('[openapi]\naccess = "off"\n')
+    assert platform.get("/openapi.json").status == 404
+
+
+def test_who_has_it_gets_it_no_second_time(probe: TestPlatform) -> None:
+    tag = probe.get("/openapi.json").headers["etag"]
+    for known in (tag, f"W/{tag}", f'"other", {tag}', "*"):
+        again = probe.get("/openapi.json", headers={"if-none-match": known})
+        assert (again.status, again.body, again.headers["etag"]) == (304, b"", tag)
+    assert probe.get("/openapi.json", headers={"if-none-match": '"other"'}).status == 200
+
+
+def test_it_is_made_once_and_anew_with_the_functions(
+    probe: TestPlatform, probe_project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = probe.get("/openapi.json")
+    assert probe.get("/openapi.json").headers["etag"] == before.headers["etag"]
+    file = probe_project / "functions" / "probe" / "echo.py"
+    file.write_text(file.read_text().replace("/echo", "/echoes"))
+    probe.platform.load()
+    after = probe.get("/openapi.json")
+    assert after.headers["etag"] != before.headers["etag"]
+    assert "/echoes" in after.json()["paths"]
+
+
+@pytest.mark.parametrize(("path", "name"), [("/openapi.json", ""), ("/{name}", "name: str")])
+def test_the_projects_own_function_wins(
+    probe_project: Path, run: Callable[[str], TestPlatform], path: str, name: str
+) -> None:
+    source = USERS.replace("PATH", path).replace("NAME", name)
+    (probe_project / "functions" / "probe" / "mine.py").write_text(source)
+    assert run("").get("/openapi.json").text == "mine"
+
+
+def test_the_projects_functions_are_its_own_alone(probe: TestPlatform) -> None:
+    assert {each.service for each in probe.platform.functions()} == {"probe"}
+
+
+def test_its_calls_are_recorded(probe: TestPlatform) -> None:
+    probe.get("/openapi.json")
+    probe.platform.access.flush()
+    lines = (probe.settings.state / "logs" / "access.jsonl").read_text()
+    assert '"_neurova.document"' in lines
