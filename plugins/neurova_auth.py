@@ -13,6 +13,7 @@ version = "0.1.0"
 priority = 1250
 Schema = [
     {"state": {"type": "string", "required": True}},
+    {"keys": {"type": "string"}},
     {"environment": {"type": "string", "default": "live", "one_of": ["live", "test"]}},
     {"public": {"type": "boolean", "default": False}},
     {"scopes": {"type": "array", "elements": {"type": "string"}, "default": []}},
@@ -40,7 +41,7 @@ class Plugin:
     """Refuse a call, or state who makes it: to Kong, to later plugins and to the runtime."""
 
     def __init__(self, config: dict[str, Any]) -> None:
-        opened = backends.of(config.get("state") or "")
+        opened = backends.of(config.get("state") or "", config.get("keys") or "")
         environment = config.get("environment") or "live"
         self._authenticator = Authenticator(
             opened.keys,

@@ -83,6 +83,8 @@ def _plugins(
 ) -> tuple[Plugin, Plugin]:
     description = function.description
     auth = {**common, "public": description.public, "scopes": list(description.scopes)}
+    if gateway.keys:
+        auth["keys"] = gateway.keys
     limits = {"state": common["state"]}
     if description.limit:
         limits |= {"route": function.name, "limit": description.limit}

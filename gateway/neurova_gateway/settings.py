@@ -29,8 +29,9 @@ class Cors(msgspec.Struct, frozen=True):
 class Gateway(msgspec.Struct, frozen=True):
     """Say where the gateway listens and what it bears; sizes in bytes, times in seconds.
 
-    `plugins` "": the packaged ones. `behind` "kong": take only calls that Kong's plugin signed.
-    `hosts` (): any Host is answered. `limit`: what every consumer has over all routes, "" for none.
+    `plugins` "": the packaged ones. `keys` "": in the state folder, else a PostgreSQL URL.
+    `behind` "kong": take only calls that Kong's plugin signed. `hosts` (): any Host is answered.
+    `limit`: what every consumer has over all routes, "" for none.
     Paths are absolute once the settings are loaded.
     """
 
@@ -44,6 +45,7 @@ class Gateway(msgspec.Struct, frozen=True):
     trusted_proxies: tuple[str, ...] = ()
     hosts: tuple[str, ...] = ()
     plugins: FilePath = ""
+    keys: str = ""
     phase_deadline: Seconds = 2.0
     limit: str = ""
     behind: Literal["", "kong"] = ""
@@ -64,6 +66,8 @@ def faults(gateway: Gateway) -> Iterator[tuple[str, str]]:
             windows.parse(gateway.limit)
         except ValueError as error:
             yield "limit", str(error)
+    if gateway.keys and not gateway.keys.startswith(("postgresql://", "postgres://")):
+        yield "keys", "is no PostgreSQL URL: write postgresql://user@host/name, or leave it out"
     for host in gateway.hosts:
         if not host or host != host.strip().lower() or "/" in host:
             yield "hosts", f'{host!r} is no host name: write it in lower case, like "example.org"'

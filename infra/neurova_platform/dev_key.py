@@ -6,8 +6,8 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 
+from neurova_gateway import backends
 from neurova_gateway.keys import issuer
-from neurova_gateway.keys.sqlite import SqliteKeyStore
 
 from . import private
 
@@ -16,12 +16,13 @@ NAME = "neurova dev"
 FILE = "dev.key"
 
 
-def renew(state: Path, scopes: Iterable[str]) -> Path:
+def renew(state: Path, scopes: Iterable[str], keys: str = "") -> Path:
     """Make a test key with `scopes`, put it into the state folder, revoke those before it.
 
-    Returns the key's file. Raises StateError when the folder cannot be written.
+    `keys` as `backends.key_store` takes it. Returns the key's file. Raises StateError when the
+    folder cannot be written.
     """
-    store = SqliteKeyStore(state / "keys.db")
+    store = backends.key_store(state, keys)
     try:
         before = [
             record

@@ -108,15 +108,15 @@ def disk(settings: Settings) -> Iterator[Finding]:
 
 def keys(settings: Settings) -> Iterator[Finding]:
     """Check that the key store can be read."""
-    from neurova_gateway.keys.sqlite import SqliteKeyStore
+    from neurova_gateway.backends import key_store
 
-    file = settings.state / "keys.db"
-    if not file.exists():
+    where, file = settings.gateway.keys, settings.state / "keys.db"
+    if not where and not file.exists():
         yield Finding("keys", "ok", "no key store yet, the first key makes it")
         return
-    store = SqliteKeyStore(file)
+    store = key_store(settings.state, where)
     try:
-        yield Finding("keys", "ok", f"{file}: {len(store.records())} keys")
+        yield Finding("keys", "ok", f"{where or file}: {len(store.records())} keys")
     finally:
         store.close()
 

@@ -25,7 +25,6 @@ from neurova_gateway.edge import Edge
 from neurova_gateway.gateway import Gateway
 from neurova_gateway.identity import HEADER, Identity, IdentityError, load_key
 from neurova_gateway.keys.ring import KeyRing
-from neurova_gateway.keys.sqlite import SqliteKeyStore
 from neurova_gateway.limits.table import Table
 from neurova_gateway.plugin_host import PluginHost
 from neurova_gateway.render import render
@@ -130,7 +129,7 @@ class Platform:
         folder = self.settings.state
         opened = self._given
         if opened is None:
-            store = SqliteKeyStore(folder / "keys.db")
+            store = backends.key_store(folder, self.settings.gateway.keys)
             self._stack.callback(store.close)
             table = Table(folder / "limits.table")
             self._stack.callback(table.close)

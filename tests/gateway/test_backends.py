@@ -5,9 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from tests.servers.postgres import PostgresServer
 
 from neurova.errors import ConfigError, StateError
 from neurova_gateway import backends
+from neurova_gateway.keys import issuer
 from neurova_gateway.keys.ring import KeyRing
 from neurova_gateway.keys.sqlite import SqliteKeyStore
 from neurova_gateway.limits.table import Table
@@ -38,6 +40,19 @@ def test_provided(tmp_path: Path) -> None:
         backends.of(state)
     table.close()
     store.close()
+
+
+@pytest.mark.server
+def test_keys_in_postgres(tmp_path: Path, postgres: PostgresServer) -> None:
+    """A plugin whose config names a PostgreSQL URL finds keys there; limits stay in the folder."""
+    url = postgres.create()
+    store = backends.key_store(tmp_path, url)
+    key, _ = issuer.create(store, "acme", "live")
+    opened = backends.of(str(tmp_path), url)
+    assert opened.keys.find(key) is not None
+    assert [file.name for file in tmp_path.iterdir()] == ["limits.table"]
+    for closing in (opened.limiter, opened.keys._store, store):
+        closing.close()
 
 
 def test_no_folder() -> None:

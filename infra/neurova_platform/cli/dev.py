@@ -106,7 +106,8 @@ class Session:
 
         self._scopes = _scopes(self._platform)
         assert self._platform is not None
-        return dev_key.renew(self._platform.settings.state, sorted(self._scopes))
+        settings = self._platform.settings
+        return dev_key.renew(settings.state, sorted(self._scopes), settings.gateway.keys)
 
 
 _SHOWN = ("time", "method", "path", "status", "ms", "route", "consumer", "client", "trace_id")

@@ -13,9 +13,8 @@ from .durations import Duration
 from .output import document, json_option, table
 
 if TYPE_CHECKING:
-    from neurova_gateway.keys.base import KeyRecord
+    from neurova_gateway.keys.base import KeyRecord, KeyStore
     from neurova_gateway.keys.issuer import Issued
-    from neurova_gateway.keys.sqlite import SqliteKeyStore
 
 
 @click.group()
@@ -148,14 +147,15 @@ def limit(consumer: str, limits: str, as_json: bool) -> None:
 
 
 @contextmanager
-def _store() -> Iterator[SqliteKeyStore]:
+def _store() -> Iterator[KeyStore]:
     from neurova.errors import NeurovaError
-    from neurova_gateway.keys.sqlite import SqliteKeyStore
+    from neurova_gateway.backends import key_store
 
     from ..settings import load
     from ..state import prepare
 
-    store = SqliteKeyStore(prepare(load().state) / "keys.db")
+    settings = load()
+    store = key_store(prepare(settings.state), settings.gateway.keys)
     try:
         yield store
     except ValueError as error:
