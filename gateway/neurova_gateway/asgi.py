@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any
+import asyncio
+from collections.abc import Awaitable, Callable
 from urllib.parse import quote
 
+from neurova.app import Receive, Scope, Send
 from neurova.call import Call, Field
+from neurova.outlet import StreamReply
 from neurova.problem import problem
 from neurova.reply import Reply
 
 from .edge import OVER_HEAD, head_limit, over_head, too_large
 from .gateway import Gateway
-
-Scope = MutableMapping[str, Any]
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
+from .wire import BODILESS
 
 
 class AsgiDoor:
@@ -50,8 +48,11 @@ class AsgiDoor:
         if reply is None:
             answer = gateway.invoke(call)
             reply = answer if isinstance(answer, Reply) else await answer
+        if isinstance(reply, StreamReply):
+            await Outgoing(gateway, call, reply, send).run(receive)
+            return
         await send({"type": "http.response.start", "status": reply.status,
-                    "headers": _fields(call, reply)})  # fmt: skip
+                    "headers": _fields(call, reply, len(reply.body))})  # fmt: skip
         body = b"" if call.method == "HEAD" else reply.body
         await send({"type": "http.response.body", "body": body})
         gateway.done(call, reply)
@@ -91,6 +92,74 @@ class AsgiDoor:
         await send({"type": "lifespan.shutdown.complete"})
 
 
+class StreamCut(Exception):
+    """A reply could not be sent to its end: the server has to cut the connection."""
+
+
+class Outgoing:
+    """Send the pieces of one reply as ASGI messages; a `Sink`."""
+
+    def __init__(self, gateway: Gateway, call: Call, reply: StreamReply, send: Send) -> None:
+        self._gateway = gateway
+        self._call = call
+        self._reply = reply
+        self._send = send
+        self._mute = call.method == "HEAD" or reply.status in BODILESS
+        self._sent = 0
+        self._over: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+
+    async def run(self, receive: Receive) -> None:
+        """Answer; return when what makes the body has ended. Raises StreamCut."""
+        reply = self._reply
+        fields = _fields(self._call, reply, reply.length)
+        start = {"type": "http.response.start", "status": reply.status, "headers": fields}
+        listener = asyncio.create_task(self._listen(receive))
+        try:
+            await self._send(start)
+            reply.to(self)
+            await asyncio.wait((self._over,))
+        finally:
+            listener.cancel()
+            self.end(499)  # if it has not ended: whoever called does not wait
+            status = self._over.result()
+            self._gateway.streamed(self._call, reply, status, self._sent)
+            if status:
+                reply.leave()
+        if not status:
+            await self._send({"type": "http.response.body", "body": b"", "more_body": False})
+        elif status != 499:
+            raise StreamCut(f"the body is cut short, for a reason like that of a {status}")
+        await asyncio.wait((reply.task,))
+
+    async def send(self, data: bytes) -> None:
+        """Send a piece. Raises ConnectionError when the client has left."""
+        if self._over.done():
+            raise ConnectionResetError("the client has left")
+        if not data or self._mute:
+            return
+        self._sent += len(data)
+        try:
+            await self._send({"type": "http.response.body", "body": data, "more_body": True})
+        except OSError:
+            self.end(499)
+            raise ConnectionResetError("the client has left") from None
+
+    def end(self, status: int = 0) -> None:
+        """End the body: whole, or cut short for a reason that `status` states."""
+        if not self._over.done():
+            if self._reply.length is not None and not self._mute and not status:
+                status = 0 if self._sent == self._reply.length else 500
+            self._over.set_result(status)
+
+    async def _listen(self, receive: Receive) -> None:
+        try:
+            message = await receive()
+        except Exception:
+            message = {"type": "http.disconnect"}
+        if message["type"] == "http.disconnect":
+            self.end(499)
+
+
 def _call(scope: Scope) -> Call:
     # raw_path is optional in ASGI; what it is made of without it has lost nothing that matters,
     # since "%2f" and "/" cannot be told apart any more and both are read as "/".
@@ -107,10 +176,11 @@ def _call(scope: Scope) -> Call:
     )
 
 
-def _fields(call: Call, reply: Reply) -> list[Field]:
+def _fields(call: Call, reply: Reply, length: int | None) -> list[Field]:
     fields = [*call.reply_fields, *reply.fields]
-    if reply.status not in (204, 304):
+    if reply.status not in BODILESS:
         if reply.content_type:
             fields.append((b"content-type", reply.content_type))
-        fields.append((b"content-length", b"%d" % len(reply.body)))
+        if length is not None:
+            fields.append((b"content-length", b"%d" % length))
     return fields

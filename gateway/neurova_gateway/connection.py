@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from math import inf
 from typing import Any
 
 from uvicorn.config import Config
@@ -15,7 +16,9 @@ from neurova.problem import problem
 from neurova.reply import Reply
 
 from .edge import Edge, head_limit
+from .outflow import Outflow
 
+ENDING = 1.5  # seconds of the time to drain that streams are left to end in
 LINGER = 5.0  # seconds for which octets are read away so that a last reply arrives
 
 IDLE, HEAD, BODY, CLOSING = range(4)
@@ -56,12 +59,15 @@ class Connection(HttpToolsProtocol):
         self.size = 0  # of `parts`, or of a refused body
         self.answered = False  # the call being read was refused before its body
         self.running: Call | None = None
+        self.flight: Any = None  # the reply to come of the last call that had to wait
+        self.stream: Outflow | None = None  # the reply to `running` that is being sent
         self.behind: deque[Call] = deque()
         self.deferred = False  # the call being read is behind another: to be admitted in its turn
         self.backlog = b""
         self.last: Call | None = None
         self.broken: tuple[int, str] | None = None  # the refusal of what could not be parsed
         self.draining = False
+        self.ends = inf  # when what still streams is to be over, in event-loop seconds
 
     # What asyncio calls.
 
@@ -75,18 +81,30 @@ class Connection(HttpToolsProtocol):
             self._refuse(503, "there are too many connections: try again in a moment")
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """End; a call that still runs finishes, its reply goes nowhere."""
+        """End; a call that still runs finishes, its reply goes nowhere; what streams is stopped."""
         self.edge.connections.discard(self)
         self.connections.discard(self)
         self.state = CLOSING
         self.backlog = b""
         self.behind.clear()
+        if self.stream is not None:
+            self.stream.left()
+            self.flow.resume_writing()  # who waits to send is told
+        elif self._streams():
+            self.flight.cancel()
 
     def eof_received(self) -> bool:  # type: ignore[override]  # True: the reply may still be sent
         """Close once what was asked is answered."""
         self.draining = True
         self.edge.flush()
-        return self.running is not None and self.scheme == "http"
+        # Who is sent a stream and closes has left: nobody stops to read on from there.
+        return self.running is not None and self.scheme == "http" and not self._streams()
+
+    def _streams(self) -> bool:
+        """Tell whether a stream is being sent, or what runs is a generator."""
+        if self.running is None:
+            return False
+        return self.stream is not None or getattr(self.flight, "streams", False)
 
     def resume_writing(self) -> None:
         """Go on with what waited for the client to read."""
@@ -96,6 +114,9 @@ class Connection(HttpToolsProtocol):
     def shutdown(self) -> None:
         """Finish what was asked, then close."""
         self.draining = True
+        drain = self.config.timeout_graceful_shutdown
+        if drain is not None:
+            self.ends = self.loop.time() + max(0.0, drain - ENDING)
         if self.running is None and self.state in (IDLE, HEAD):
             self.edge.flush()
             self.transport.close()
@@ -110,7 +131,8 @@ class Connection(HttpToolsProtocol):
             if age > LINGER or self.draining:
                 self.transport.close()
         elif self.running is not None:
-            return
+            if self.stream is not None and now >= self.ends:
+                self.stream.finish()
         elif self.waiting == HEAD and age > options.head_timeout:
             self._refuse(408, f"the head did not come within {options.head_timeout:g} seconds")
         elif self.waiting == BODY and age > options.body_timeout:

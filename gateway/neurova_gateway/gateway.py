@@ -144,6 +144,13 @@ class Gateway:
             entry.log(call, reply)
         self._access.add(call, status or reply.status, len(reply.body))
 
+    def streamed(self, call: Call, reply: Reply, status: int, size: int) -> None:
+        """Note a call whose reply was sent piece by piece, `size` bytes; `status` 0: whole."""
+        entry = call.route
+        if entry is not None and entry.log is not None:
+            entry.log(call, reply)
+        self._access.add(call, status or reply.status, size)
+
     # The steps.
 
     def begin(self, call: Call) -> Reply | None:

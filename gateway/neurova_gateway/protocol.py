@@ -15,11 +15,13 @@ from functools import partial
 import httptools
 
 from neurova.call import Call
+from neurova.outlet import StreamReply
 from neurova.problem import problem
 from neurova.reply import Reply
 
 from .connection import BODY, CLOSING, HEAD, IDLE, Connection
 from .edge import MAX_FIELDS, OVER_HEAD, over_head, too_large
+from .outflow import Outflow
 from .wire import CONTINUE, encode
 
 SLICE = 4096  # octets parsed at once, which bounds how many pipelined calls lie here parsed
@@ -152,7 +154,7 @@ class GatewayProtocol(Connection):
                 self._linger()
             return
         self.running = call
-        task = asyncio.ensure_future(reply)
+        self.flight = task = asyncio.ensure_future(reply)
         self.tasks.add(task)  # type: ignore[arg-type]  # a future; uvicorn waits for it at its end
         task.add_done_callback(partial(self._done, call))
 
@@ -163,6 +165,9 @@ class GatewayProtocol(Connection):
             reply = problem(call, 503, "the server is stopping", headers={"Retry-After": "1"})
         else:
             reply = task.result()
+        if isinstance(reply, StreamReply):
+            self._stream(call, reply)
+            return
         if self.state == CLOSING:
             self.gateway.done(call, reply, 499)
             return
@@ -170,6 +175,30 @@ class GatewayProtocol(Connection):
             self._linger()
         self.since = self.loop.time()
         if self.state != CLOSING:
+            self._go_on()
+
+    def _stream(self, call: Call, reply: StreamReply) -> None:
+        """Send a reply as its pieces come; until its end nothing else is answered."""
+        self.tasks.add(reply.task)
+        reply.task.add_done_callback(self.tasks.discard)
+        stream = Outflow(self, call, reply)
+        if self.state == CLOSING:
+            stream.left()
+            return
+        if call.version == "1.0" and reply.length is None:
+            self.last = call
+        self.running, self.stream = call, stream
+        stream.whole.add_done_callback(self._streamed)
+        self.edge.flush()
+        stream.begin(close=call is self.last or (self.draining and not self.behind))
+
+    def _streamed(self, whole: asyncio.Future[bool]) -> None:
+        call, self.running, self.stream = self.running, None, None
+        self.quiet = False
+        self.since = self.loop.time()
+        if not whole.result() or call is self.last or (self.draining and not self.behind):
+            self._linger()
+        else:
             self._go_on()
 
     def _send(self, call: Call, reply: Reply) -> bool:

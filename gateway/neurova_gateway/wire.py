@@ -6,9 +6,11 @@ import time
 from email.utils import formatdate
 
 from neurova.call import Field
+from neurova.outlet import StreamReply
 from neurova.problem import phrase
 from neurova.reply import Reply
 
+BODILESS = frozenset([204, 304])
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 _FIELD = b"%b: %b\r\n"
 _TWO = _FIELD * 2
@@ -60,3 +62,20 @@ def encode(line: bytes, reply: Reply, extra: list[Field], head: bool, close: boo
     if content_type:
         fields = b"content-type: %b\r\n%b" % (content_type, fields)
     return b"%b%bcontent-length: %d\r\n\r\n%b" % (line, fields, len(body), b"" if head else body)
+
+
+def encode_head(
+    line: bytes, reply: StreamReply, extra: list[Field], close: bool, chunked: bool
+) -> bytes:
+    """Return the head of a reply whose body comes after it; without a length it is `chunked`."""
+    fields = [*extra, *reply.fields]
+    if reply.content_type:
+        fields.insert(0, (b"content-type", reply.content_type))
+    if reply.status not in BODILESS:
+        if reply.length is not None:
+            fields.append((b"content-length", b"%d" % reply.length))
+        elif chunked:
+            fields.append((b"transfer-encoding", b"chunked"))
+    if close:
+        fields.append((b"connection", b"close"))
+    return b"%b%b\r\n" % (line, b"".join([_FIELD % field for field in fields]))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import inspect
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,7 +10,7 @@ import msgspec
 
 from neurova.binding.signature import REQUIRED, read_signature, shown
 from neurova.function import Description
-from neurova.invoke import TASKS, THREADS, Direct, Function
+from neurova.invoke import Direct, Function, Waiting
 from neurova_gateway.path import BadPath
 from neurova_gateway.plugin_loader import load, named
 from neurova_gateway.render import methods, render
@@ -151,9 +150,8 @@ def _values(function: Function, place: str, settings: Settings) -> list[Value]:
         concurrency = Value("concurrency", "", NEVER_WAITS)
         if all(parameter.kind != "deadline" for parameter in function.binding.parameters):
             timeout = Value("timeout", "", NEVER_WAITS)
-    elif not description.concurrency:
-        plain = not inspect.iscoroutinefunction(function.handler)
-        concurrency = Value("concurrency", THREADS if plain else TASKS, "default")
+    elif not description.concurrency and isinstance(function, Waiting):
+        concurrency = Value("concurrency", function.gate.limit, "default")
     gateway = settings.gateway
     return [
         own("limit"),

@@ -12,6 +12,7 @@ from urllib.parse import quote
 
 import msgspec
 
+from neurova_gateway.asgi import StreamCut
 from neurova_gateway.backends import Backends
 from neurova_gateway.keys.issuer import create
 from neurova_gateway.keys.ring import KeyRing
@@ -25,11 +26,12 @@ SECOND = 1_000_000_000
 
 
 class Answer(msgspec.Struct, frozen=True):
-    """A reply: `headers` by lower-case name."""
+    """A reply: `headers` by lower-case name; `whole`: a streamed body was not cut short."""
 
     status: int
     headers: dict[str, str]
     body: bytes
+    whole: bool = True
 
     def json(self) -> Any:
         """Return the body, read as JSON."""
@@ -201,12 +203,22 @@ async def _answer(app: Any, method: str, path: str, fields: dict[str, str], body
     }
     sent: list[dict[str, Any]] = []
 
+    whole, asked = True, False
+
     async def receive() -> dict[str, Any]:
+        nonlocal asked
+        if asked:  # it stays
+            await asyncio.get_running_loop().create_future()
+        asked = True
         return {"type": "http.request", "body": body, "more_body": False}
 
     async def send(message: dict[str, Any]) -> None:
         sent.append(message)
 
-    await app(scope, receive, send)
+    try:
+        await app(scope, receive, send)
+    except StreamCut:
+        whole = False
     headers = {name.decode(): value.decode("latin-1") for name, value in sent[0]["headers"]}
-    return Answer(sent[0]["status"], headers, b"".join(part.get("body", b"") for part in sent[1:]))
+    content = b"".join(part.get("body", b"") for part in sent[1:])
+    return Answer(sent[0]["status"], headers, content, whole)

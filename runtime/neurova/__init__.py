@@ -9,6 +9,7 @@ from .function import delete, get, patch, post, put
 from .problem import Fault, Reject
 from .reply import Reply
 from .sources import Cookie, Header
+from .stream import ServerSentEvent, Stream
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -27,6 +28,8 @@ __all__ = [
     "Reject",
     "Reply",
     "Request",
+    "ServerSentEvent",
+    "Stream",
     "Tx",
     "delete",
     "get",

@@ -9,10 +9,11 @@ from typing import Any
 
 import msgspec
 
-from .call import Call, Field
+from .call import Call
 from .errors import Unavailable
 from .problem import Reject, problem, rejected
-from .reply import FRAMING, JSON, Reply
+from .reply import JSON, Reply, head_of
+from .stream import stream_of
 
 LOGGER = logging.getLogger("neurova")
 RETRY_AFTER = {"retry-after": "1"}
@@ -22,7 +23,7 @@ encode = msgspec.json.Encoder().encode
 def answered(result: Any, status: int) -> Reply:
     """Return the reply of what a function returned; `status` when it does not say its own.
 
-    Raises TypeError and the like for what cannot be encoded.
+    Raises Streamed for what is no whole reply, TypeError and the like for what cannot be encoded.
     """
     if isinstance(result, msgspec.Struct):
         return Reply.of(status, encode(result), JSON, [])
@@ -35,22 +36,29 @@ def answered(result: Any, status: int) -> Reply:
     responses = sys.modules.get("starlette.responses")
     if responses is not None and isinstance(result, responses.Response):
         return _of_response(result)
-    return Reply.of(status, encode(result), JSON, [])
+    try:
+        body = encode(result)
+    except TypeError:
+        stream = stream_of(result)
+        if stream is None:
+            raise
+        raise Streamed(stream) from None
+    return Reply.of(status, body, JSON, [])
+
+
+class Streamed(Exception):
+    """What a function returned comes piece by piece: a `Stream` or a Starlette Response."""
+
+    def __init__(self, result: Any) -> None:
+        super().__init__()
+        self.result = result
 
 
 def _of_response(response: Any) -> Reply:
     body = getattr(response, "body", None)
     if not isinstance(body, bytes) or response.background is not None:
-        raise TypeError(
-            f"{type(response).__name__} streams or has a background task, which is not available "
-            "yet: return a Response with its whole body"
-        )
-    content_type, fields = b"", list[Field]()
-    for name, value in response.raw_headers:
-        if name == b"content-type":
-            content_type = value
-        elif name not in FRAMING:
-            fields.append((name, value))
+        raise Streamed(response)
+    content_type, _, fields = head_of(response.raw_headers)
     return Reply.of(response.status_code, body, content_type, fields)
 
 

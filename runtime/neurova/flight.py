@@ -8,14 +8,15 @@ from collections.abc import Coroutine
 from contextvars import copy_context
 from typing import TYPE_CHECKING, Any
 
-from .answer import LOGGER, answered, failed, late, unavailable
+from .answer import LOGGER, Streamed, answered, failed, late, unavailable
 from .call import Call
+from .delivery import deliver
 from .problem import Reject
 from .reply import Reply
 from .threads import POOL, Full
 
 if TYPE_CHECKING:
-    from .invoke import Waiting
+    from .invoke import Direct, Waiting
 
 GRACE = 1.0
 BUSY = "All places of this function are taken: try again."
@@ -32,7 +33,7 @@ class Flight(Future[Reply]):
     __slots__ = ("arguments", "call", "context", "expired", "function", "sealed", "task", "timer")
 
     def __init__(
-        self, function: Waiting, call: Call, arguments: list[Any], loop: AbstractEventLoop
+        self, function: Waiting | Direct, call: Call, arguments: list[Any], loop: AbstractEventLoop
     ) -> None:
         super().__init__(loop=loop)
         self.function = function
@@ -43,6 +44,11 @@ class Flight(Future[Reply]):
         self.expired = False
         self.sealed = False
         self.timer: TimerHandle = loop.call_at(call.deadline, self.expire)
+
+    @property
+    def streams(self) -> bool:
+        """Tell whether the function is a generator: it ends when its client leaves."""
+        return self.function.streams
 
     def begin(self) -> None:
         """Run the function now."""
@@ -80,8 +86,11 @@ class Flight(Future[Reply]):
 
     async def _fly(self) -> None:
         try:
-            reply = await self._tried()
-            self._answer(late(self.call, self.function.timeout) if self.expired else reply)
+            reply: Reply | Streamed | None = await self._tried()
+            if isinstance(reply, Streamed):
+                reply = await deliver(self, reply.result)
+            if reply is not None:
+                self._answer(late(self.call, self.function.timeout) if self.expired else reply)
         except CancelledError:
             if self.expired:
                 self._answer(late(self.call, self.function.timeout))
@@ -92,7 +101,7 @@ class Flight(Future[Reply]):
             self.timer.cancel()
             self.function.gate.leave()
 
-    async def _tried(self) -> Reply:
+    async def _tried(self) -> Reply | Streamed:
         """Run the function, again after a failure when its description says so."""
         description, attempt = self.function.description, 0
         while True:
@@ -100,6 +109,8 @@ class Flight(Future[Reply]):
                 return await self._once()
             except Full:
                 return unavailable(self.call, BUSY)
+            except Streamed as streamed:
+                return streamed
             except BaseException as error:
                 if isinstance(error, CancelledError) and self._stopped():
                     raise
@@ -156,6 +167,15 @@ class Flight(Future[Reply]):
             tx = await conflict.again()
             # What the function may have changed of its arguments is not to be seen again.
             arguments = function.binding.arguments(self.call)
+
+
+class Remainder(Flight):
+    """What is left of a call whose function has returned a stream at once: its one argument."""
+
+    __slots__ = ()
+
+    async def _once(self) -> Reply:
+        raise Streamed(self.arguments[0])
 
 
 async def _unbroken(ending: Coroutine[Any, Any, None]) -> None:

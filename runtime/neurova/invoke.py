@@ -14,16 +14,17 @@ from typing import TYPE_CHECKING, Any, get_args, get_origin
 
 import msgspec
 
-from .answer import answered, failed, unavailable
+from .answer import Streamed, answered, failed, unavailable
 from .binding import FAULTS, Binding
 from .binding.shapes import shape
 from .binding.signature import REQUIRED, Signature, read_signature
 from .call import Call
 from .errors import BindError
-from .flight import BUSY, Flight
+from .flight import BUSY, Flight, Remainder
 from .function import Description
 from .gate import Gate
 from .reply import Reply
+from .stream import Stream
 
 if TYPE_CHECKING:
     from .database.base import Database
@@ -103,10 +104,11 @@ class Function:
 class Direct(Function):
     """A coroutine without a point to wait at: run here and now, without a task."""
 
-    __slots__ = ()
+    __slots__ = ("_gate",)
+    threaded = streams = False
 
-    def invoke(self, call: Call) -> Reply:
-        """Answer one call at once."""
+    def invoke(self, call: Call) -> Reply | Awaitable[Reply]:
+        """Answer one call at once, unless it returns a stream."""
         if self.binding.timed:  # without a point to wait at, nobody else looks at the clock
             call.deadline = monotonic() + self.timeout
         try:
@@ -124,19 +126,33 @@ class Direct(Function):
             return failed(call, self.name, error)
         try:
             return answered(result, self.status)
+        except Streamed as streamed:
+            stream = streamed.result
         except Exception as error:
             return failed(call, self.name, error)
+        call.deadline = monotonic() + self.timeout
+        return _begun(self, call, Remainder(self, call, [stream], get_running_loop()))
+
+    @property
+    def gate(self) -> Gate:
+        """Return the gate of its streams, made for the first of them."""
+        if not hasattr(self, "_gate"):
+            self._gate = Gate(self.description.concurrency or TASKS)
+        return self._gate
 
 
 class Waiting(Function):
-    """A function that waits, in a task, or a plain one, in a thread."""
+    """A function that waits, in a task, or a plain one, in a thread; or a generator (`streams`)."""
 
-    __slots__ = ("gate", "threaded")
+    __slots__ = ("gate", "streams", "threaded")
 
-    def __init__(self, *arguments: Any, threaded: bool, **named: Any) -> None:
+    def __init__(
+        self, *arguments: Any, threaded: bool, streams: bool, places: int, **named: Any
+    ) -> None:
         super().__init__(*arguments, **named)
         self.threaded = threaded
-        self.gate = Gate(self.description.concurrency or (THREADS if threaded else TASKS))
+        self.streams = streams
+        self.gate = Gate(self.description.concurrency or places)
 
     def invoke(self, call: Call) -> Reply | Awaitable[Reply]:
         """Begin one call, or put it in the queue; must be called on a running event loop."""
@@ -150,6 +166,13 @@ class Waiting(Function):
             return flight
         flight.timer.cancel()
         return unavailable(call, BUSY)
+
+
+def _begun(function: Direct, call: Call, flight: Flight) -> Reply | Awaitable[Reply]:
+    if function.gate.enter(flight):
+        return flight
+    flight.timer.cancel()
+    return unavailable(call, BUSY)
 
 
 def waits(code: Any) -> bool:
@@ -167,7 +190,7 @@ def function_of(
 ) -> Function:
     """Bind `handler` and return it ready to be called. Raises BindError with the fix."""
     place = _place(handler, file)
-    plain = _check(handler, place)
+    plain, generates = _check(handler, place)
     signature = read_signature(handler, description, place)
     tx = any(parameter.kind == "tx" for parameter in signature.parameters)
     if plain and tx:
@@ -175,12 +198,20 @@ def function_of(
             f"{place}: parameter {_tx_name(signature)!r}: a `def` cannot use a Tx: "
             "write `async def`, and `await tx.execute(...)`"
         )
+    if generates:
+        _check_generator(signature, description, place)
     name = f"{service}.{handler.__name__}"
     binding = Binding(signature, name, _says_json(signature.returns), place)
-    parts: Any = (name, service, description, _positional(handler, signature))
+    called = _positional(handler, signature)
     rest: Any = (binding, database, file, generation)
+    if generates:
+        parts: Any = (name, service, description, _generating(called, signature.returns))
+        places = TASKS if handler.__code__.co_flags & inspect.CO_ASYNC_GENERATOR else THREADS
+        return Waiting(*parts, *rest, threaded=False, streams=True, places=places)
+    parts = (name, service, description, called)
     if plain or tx or description.retries or waits(handler.__code__):
-        return Waiting(*parts, *rest, threaded=plain)
+        places = THREADS if plain else TASKS
+        return Waiting(*parts, *rest, threaded=plain, streams=False, places=places)
     return Direct(*parts, *rest)
 
 
@@ -194,19 +225,54 @@ def _tx_name(signature: Signature) -> str:
     return next(p.name for p in signature.parameters if p.kind == "tx")
 
 
-def _check(handler: Any, place: str) -> bool:
-    """Return whether `handler` is a plain `def`. Raises BindError for what cannot be run."""
+def _check_generator(signature: Signature, description: Description, place: str) -> None:
+    if any(parameter.kind == "tx" for parameter in signature.parameters):
+        raise BindError(
+            f"{place}: parameter {_tx_name(signature)!r}: a generator cannot use a Tx, since its "
+            "reply is sent before a commit could be: collect in an `async def`, and return a list"
+        )
+    if description.retries:
+        raise BindError(
+            f"{place}: retries={description.retries}: what a generator has sent cannot be sent "
+            "again: leave retries out"
+        )
+
+
+def _generating(handler: Callable[..., Any], returns: Any) -> Callable[..., Any]:
+    """Return a coroutine function that returns the stream of a generator function."""
+    json = _item_is_json(returns)
+
+    @wraps(handler)
+    async def stream(*arguments: Any) -> Stream:
+        made = Stream(handler(*arguments))
+        made.json = json
+        return made
+
+    return stream
+
+
+def _item_is_json(returns: Any) -> bool | None:
+    """Tell from the annotation of a generator whether its items are JSON, None without one."""
+    arguments = get_args(returns)
+    return arguments[0] not in (str, bytes) if arguments else None
+
+
+def _check(handler: Any, place: str) -> tuple[bool, bool]:
+    """Return whether `handler` is a plain `def`, and whether it is a generator function.
+
+    Raises BindError for what cannot be run.
+    """
     inner = inspect.unwrap(handler)
     if not isinstance(handler, FunctionType) or not isinstance(inner, FunctionType):
         raise BindError(f"{place}: only a function can be an endpoint: decorate a def or async def")
-    if (handler.__code__.co_flags | inner.__code__.co_flags) & _GENERATES:
-        raise BindError(f"{place}: a generator cannot be served yet: return a list instead")
+    if handler.__code__.co_flags & _GENERATES:
+        return False, True
     plain = not handler.__code__.co_flags & inspect.CO_COROUTINE
     if plain and inner.__code__.co_flags & inspect.CO_COROUTINE:
         raise BindError(
             f"{place}: a plain decorator wraps an `async def`: make its wrapper `async def` too"
         )
-    return plain
+    return plain, False
 
 
 def _positional(handler: Callable[..., Any], signature: Signature) -> Callable[..., Any]:

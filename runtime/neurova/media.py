@@ -34,18 +34,30 @@ def _quality(parameters: list[bytes]) -> float:
     return 1.0
 
 
-@lru_cache(maxsize=256)
-def accepts_json(accept: bytes) -> bool:
-    """Tell whether an Accept field leaves room for JSON; the most specific range decides."""
+@lru_cache(maxsize=1024)
+def quality(accept: bytes, media: bytes) -> float:
+    """Return how much an Accept field wants a media type; the most specific range decides."""
     found: dict[bytes, float] = {}
     for part in accept.lower().split(b","):
-        media, *parameters = part.split(b";")
-        if media.strip():
-            found[media.strip()] = _quality(parameters)
-    for media in (b"application/json", b"application/*", b"*/*"):
-        if media in found:
-            return found[media] > 0
-    return not found
+        name, *parameters = part.split(b";")
+        if name.strip():
+            found[name.strip()] = _quality(parameters)
+    for name in (media, media.partition(b"/")[0] + b"/*", b"*/*"):
+        if name in found:
+            return found[name]
+    return 0.0 if found else 1.0
+
+
+def chosen(call: Call, offered: tuple[bytes, ...]) -> bytes | None:
+    """Return which of the offered media types the caller wants most, the first of equals."""
+    accept = b",".join([value for name, value in call.fields if name == b"accept"])
+    best = max(offered, key=lambda media: quality(accept, media))
+    return best if quality(accept, best) > 0 else None
+
+
+def accepts_json(accept: bytes) -> bool:
+    """Tell whether an Accept field leaves room for JSON."""
+    return quality(accept, b"application/json") > 0
 
 
 def wants_json(call: Call) -> bool:

@@ -73,3 +73,28 @@ class Reply:
 TOKEN = frozenset(b"!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyz")
 CONTROLS = frozenset([*range(9), *range(10, 32), 127])
 FRAMING = frozenset([b"content-length", b"transfer-encoding", b"connection", b"date"])
+# RFC 9110, 7.6.1: what a message says of its own connection only.
+HOP = FRAMING | {b"keep-alive", b"proxy-connection", b"te", b"trailer", b"upgrade"}
+
+
+def head_of(raw: Iterable[tuple[bytes, bytes]]) -> tuple[bytes, int | None, list[Field]]:
+    """Return Content-Type, Content-Length and the other fields of what another app answers.
+
+    Fields of its connection are dropped. Raises ValueError for what HTTP forbids.
+    """
+    content_type, length, fields = b"", None, list[Field]()
+    dropped = HOP
+    for name, value in raw:
+        name = bytes(name).lower()
+        value = bytes(value).strip(b" \t")
+        if not name or not TOKEN.issuperset(name) or CONTROLS.intersection(value):
+            raise ValueError(f"the field {name!r} of a reply has a character that HTTP forbids")
+        if name == b"content-type":
+            content_type = value
+        elif name == b"content-length":
+            length = int(value) if value.isdigit() else None
+        elif name == b"connection":
+            dropped = dropped | {token.strip().lower() for token in value.split(b",")}
+        else:
+            fields.append((name, value))
+    return content_type, length, [field for field in fields if field[0] not in dropped]

@@ -3,27 +3,28 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote_to_bytes
+from urllib.parse import quote, unquote_to_bytes
 
 from .call import Call
 
 if TYPE_CHECKING:
     from starlette.requests import Request
 
+SAFE = "/!$&'()*+,=:@"  # RFC 3986, 3.3: what need not be escaped in a path, without ";"
 
-def request_of(call: Call) -> Request:
-    """Return `call` as Starlette's Request; its body is already here."""
-    from starlette.requests import Request
 
+def scope_of(call: Call) -> dict[str, Any]:
+    """Return the ASGI scope of `call`; its path is spelt in one way in `raw_path` too."""
     host = call.header(b"host") or b"localhost"
-    scope: dict[str, Any] = {
+    path = unquote_to_bytes(call.raw_path).decode("utf-8", "replace")
+    return {
         "type": "http",
         "asgi": {"version": "3.0", "spec_version": "2.3"},
-        "http_version": "1.1",
+        "http_version": call.version,
         "method": call.method,
         "scheme": call.scheme,
-        "path": unquote_to_bytes(call.raw_path).decode("utf-8", "replace"),
-        "raw_path": call.raw_path,
+        "path": path,
+        "raw_path": call.raw_path if b"%" not in call.raw_path else quote(path, safe=SAFE).encode(),
         "query_string": call.query,
         "root_path": "",
         "headers": call.fields,
@@ -32,6 +33,12 @@ def request_of(call: Call) -> Request:
         "path_params": call.params,
         "state": {},
     }
+
+
+def request_of(call: Call) -> Request:
+    """Return `call` as Starlette's Request; its body is already here."""
+    from starlette.requests import Request
+
     body = call.body
     done = False
 
@@ -42,4 +49,4 @@ def request_of(call: Call) -> Request:
         done = True
         return {"type": "http.request", "body": body, "more_body": False}
 
-    return Request(scope, receive)
+    return Request(scope_of(call), receive)

@@ -163,3 +163,90 @@ def test_a_start_that_fails_says_why_to_the_server(tmp_path) -> None:
     asyncio.run(live())
     assert sent[0]["type"] == "lifespan.startup.failed"
     assert "functions" in sent[0]["message"]
+
+
+NUMBERS = """
+import asyncio
+from neurova import get
+from .domain import counted
+
+
+@get("/numbers/{most}", public=True)
+async def numbers(most: int):
+    try:
+        for number in range(most):
+            yield {"number": number}
+        if most == 7:
+            raise ValueError
+        if most == 8:
+            await asyncio.Event().wait()
+    finally:
+        counted.append("numbers")
+"""
+
+
+@pytest.fixture
+def streams(door, probe_project):
+    (probe_project / "functions" / "probe" / "numbers.py").write_text(NUMBERS)
+    door.platform.platform.load()
+    return door
+
+
+@pytest.mark.parametrize("accept", ["*/*", "text/event-stream", "image/png"])
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_both_doors_give_the_same_stream(streams, method: str, accept: str) -> None:
+    answer = streams.platform.call(method, "/numbers/3", headers={"accept": accept})
+    octets = streams.exchange(
+        f"{method} /numbers/3 HTTP/1.0\r\nhost: a\r\naccept: {accept}\r\n\r\n".encode()
+    )
+    head, _, body = octets.partition(b"\r\n\r\n")
+    assert int(head[9:12]) == answer.status
+    assert VARIES.sub(b"", body) == VARIES.sub(b"", answer.body)
+    for name, value in answer.headers.items():
+        assert f"{name}: {value}" in head.decode()
+    assert answer.whole
+
+
+def test_a_stream_that_fails_makes_the_server_cut_it(streams) -> None:
+    answer = streams.platform.get("/numbers/7")
+    assert (answer.status, answer.whole) == (200, False)
+    assert answer.body.count(b"\n") == 7
+
+
+def test_a_client_that_leaves_a_stream_stops_its_generator(streams) -> None:
+    seen: list[int] = []
+    streams.platform.platform.access._watch = lambda batch: seen.extend(x.status for x in batch)
+    scope = {**SCOPE, "method": "GET", "path": "/numbers/8"}
+    gone = {"type": "http.disconnect"}
+    sent = asgi(streams.platform, scope, part(b""), gone)
+    assert sent[0]["status"] == 200
+    assert streams.platform.get("/numbers/0").status == 200
+    streams.platform.platform.access.flush()
+    assert seen == [499, 200]
+    counted = streams.platform.get("/count").json()["count"]
+    assert counted == 2  # both generators have ended
+
+
+def test_a_server_that_cancels_its_call_stops_the_generator(streams) -> None:
+    scope = {**SCOPE, "method": "GET", "path": "/numbers/8"}
+
+    async def cancelled() -> None:
+        asked, begun = asyncio.Event(), asyncio.Event()
+
+        async def receive() -> dict[str, Any]:
+            if asked.is_set():
+                await asyncio.Event().wait()
+            asked.set()
+            return part(b"")
+
+        async def send(message: dict[str, Any]) -> None:
+            if message.get("body"):
+                begun.set()
+
+        call = asyncio.ensure_future(streams.platform.platform.asgi(scope, receive, send))
+        await begun.wait()
+        call.cancel()
+        await asyncio.wait((call,))
+
+    streams.run(cancelled())
+    assert streams.platform.get("/count").json()["count"] == 1

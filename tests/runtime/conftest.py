@@ -15,6 +15,7 @@ from neurova.call import Call
 from neurova.database.base import Conflict
 from neurova.invoke import Function
 from neurova.loader import Service, load_service
+from neurova.outlet import StreamReply
 from neurova.reply import Reply
 
 
@@ -129,9 +130,52 @@ class House:
         answer = function.invoke(call or self.call())
         return answer if isinstance(answer, Reply) else await answer
 
+    async def streamed(self, function: Function, call: Call | None = None) -> tuple[Any, Basin]:
+        """Return a streamed reply and all that came of it."""
+        reply, basin = await self.reply(function, call), Basin()
+        assert isinstance(reply, StreamReply), reply.body
+        reply.to(basin)
+        await asyncio.wait((reply.task,))
+        return reply, basin
+
+    def body(self, function: Function, call: Call | None = None) -> bytes:
+        """Return the whole body of a streamed reply, on a loop of its own."""
+
+        async def asked() -> bytes:
+            _, basin = await self.streamed(function, call)
+            assert basin.ended == 0
+            return b"".join(basin.pieces)
+
+        return asyncio.run(asked())
+
     def faults(self, reply: Reply) -> set[tuple[str, str]]:
         """Return where a problem's faults are: (in, pointer)."""
         return {(fault["in"], fault["pointer"]) for fault in json.loads(reply.body)["errors"]}
+
+
+class Basin:
+    """A sink whose client takes pieces only while it is `open`."""
+
+    def __init__(self) -> None:
+        self.pieces: list[bytes] = []
+        self.ended: int | None = None
+        self.open = asyncio.Event()
+        self.open.set()
+
+    async def send(self, data: bytes) -> None:
+        if self.ended is not None:
+            raise ConnectionResetError
+        self.pieces.append(data)
+        await self.open.wait()
+
+    def end(self, status: int = 0) -> None:
+        if self.ended is None:
+            self.ended = status
+
+
+@pytest.fixture
+def basin() -> Callable[[], Basin]:
+    return Basin
 
 
 @pytest.fixture

@@ -8,9 +8,9 @@ from typing import Any
 import msgspec
 import pytest
 from starlette.background import BackgroundTask
-from starlette.responses import HTMLResponse, Response, StreamingResponse
+from starlette.responses import FileResponse, HTMLResponse, Response, StreamingResponse
 
-from neurova.answer import answered, failed, late
+from neurova.answer import Streamed, answered, failed, late
 from neurova.call import Call
 from neurova.errors import Unavailable
 from neurova.problem import Reject
@@ -64,14 +64,34 @@ def test_a_responses_own_fields_stay_and_its_framing_does_not() -> None:
         "\ud800",
         {"a": object()},
         {"a": "\ud800"},
-        (n for n in ()),
-        StreamingResponse(iter(())),
-        Response(b"", background=BackgroundTask(print)),
+        {"a": (n for n in ())},
     ],
 )
 def test_what_cannot_be_encoded_is_an_error(result: object) -> None:
     with pytest.raises((TypeError, ValueError)):
         answered(result, 200)
+
+
+@pytest.mark.parametrize(
+    "result",
+    [
+        (n for n in ()),
+        map(str, ()),
+        StreamingResponse(iter(())),
+        FileResponse(__file__),
+        Response(b"", background=BackgroundTask(print)),
+    ],
+)
+def test_what_comes_piece_by_piece_is_no_whole_reply(result: object) -> None:
+    with pytest.raises(Streamed):
+        answered(result, 200)
+
+
+def test_a_response_cannot_smuggle_a_field_into_its_head() -> None:
+    response = Response(b"x")
+    response.raw_headers.append((b"x-a", b"1\r\nx-b: 2"))
+    with pytest.raises(ValueError, match="x-a"):
+        answered(response, 200)
 
 
 def call(trace_id: int = 0) -> Call:

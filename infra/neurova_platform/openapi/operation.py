@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, Mapping
+from inspect import unwrap
 from typing import Any
 
 import msgspec
@@ -80,7 +81,7 @@ class Operation:
 
     def _words(self) -> dict[str, str]:
         function = self._function
-        doc = function.doc or (function.handler.__globals__.get("__doc__") or "").strip()
+        doc = function.doc or (unwrap(function.handler).__globals__.get("__doc__") or "").strip()
         summary, _, rest = doc.partition("\n")
         paragraphs = [rest.strip()] if rest.strip() else []
         paragraphs.append(_access(function))

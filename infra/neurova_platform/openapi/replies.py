@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterable, Iterator
 from enum import Enum
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, NewType, NoReturn, Union, get_args, get_origin
@@ -9,7 +10,9 @@ from typing import Annotated, Any, Literal, NewType, NoReturn, Union, get_args, 
 import msgspec
 
 from neurova.binding.signature import REQUIRED
+from neurova.items import FORMS
 from neurova.reply import Reply
+from neurova.stream import Stream
 
 TEXT = "text/plain"
 OCTETS = "application/octet-stream"
@@ -44,6 +47,8 @@ def returns(annotation: Any) -> Returns:
             free = True
         elif kind in (NoReturn, REQUIRED):
             continue
+        elif _is(get_origin(kind) or kind, (AsyncIterable, Iterator)):
+            media += _streamed(get_args(kind))
         elif kind in (Any, object):
             media.append(ANY)
             nothing = True
@@ -55,6 +60,16 @@ def returns(annotation: Any) -> Returns:
             json.append(part)
     together = Union[tuple(json)] if json else REQUIRED  # noqa: UP007 - built from a tuple
     return Returns(together, tuple(dict.fromkeys(media)), nothing, free)
+
+
+def _streamed(arguments: tuple[Any, ...]) -> list[str]:
+    """Return how a stream's items are sent; what is one item has no schema in OpenAPI 3.1."""
+    item = _bare(arguments[0]) if arguments else Any
+    if _is(item, bytes):
+        return [OCTETS]
+    if item in (Any, object):
+        return [ANY]
+    return [TEXT] if _is_text(item) else [form.decode() for form in FORMS]
 
 
 def _parts(annotation: Any) -> tuple[Any, ...]:
@@ -73,7 +88,7 @@ def _bare(kind: Any) -> Any:
             return kind
 
 
-def _is(kind: Any, base: type) -> bool:
+def _is(kind: Any, base: type | tuple[type, ...]) -> bool:
     return isinstance(kind, type) and issubclass(kind, base)
 
 
@@ -84,8 +99,8 @@ def _is_text(kind: Any) -> bool:
 
 
 def _chooses(kind: Any) -> bool:
-    """Tell whether it is a Reply, or a Response of Starlette's."""
-    return _is(kind, Reply) or (
+    """Tell whether it is a Reply, a Stream, or a Response of Starlette's."""
+    return _is(kind, (Reply, Stream)) or (
         isinstance(kind, type)
         and any(base.__module__ == "starlette.responses" for base in kind.__mro__)
     )

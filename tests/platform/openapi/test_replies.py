@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterator
 from enum import StrEnum
 from typing import Annotated, Any, Literal, NewType
 
@@ -9,7 +10,7 @@ import msgspec
 import pytest
 from starlette.responses import HTMLResponse
 
-from neurova import Reply
+from neurova import Reply, Stream
 from neurova.answer import answered
 from neurova.binding.signature import REQUIRED
 from neurova_platform.openapi.replies import ANY, OCTETS, TEXT, Returns, returns
@@ -23,6 +24,7 @@ class Word(StrEnum):
     ONE = "one"
 
 
+EITHER = ("application/x-ndjson", "text/event-stream")
 Id = NewType("Id", str)
 
 
@@ -45,6 +47,12 @@ Id = NewType("Id", str)
         (Thing | Reply, Returns(Thing, free=True)),
         (HTMLResponse, Returns(free=True)),
         (Any, Returns(media=(ANY,), nothing=True)),
+        (AsyncIterator[Thing], Returns(media=EITHER)),
+        (Generator[dict, None, None], Returns(media=EITHER)),
+        (Iterator[str], Returns(media=(TEXT,))),
+        (AsyncGenerator[bytes, None], Returns(media=(OCTETS,))),
+        (Iterator, Returns(media=(ANY,))),
+        (Stream, Returns(free=True)),
         (REQUIRED, Returns(media=(ANY,), nothing=True, free=True)),
     ],
     ids=str,

@@ -68,12 +68,12 @@ def test_the_message_names_place_parameter_and_fix(
     assert fix in text
 
 
-@pytest.mark.parametrize(
-    "source",
-    ['@get("/x")\nasync def f():\n    yield 1', '@get("/x")\ndef f():\n    yield 1'],
-)
-def test_generators_are_not_served_yet(house: Any, source: str) -> None:
-    assert "a generator cannot be served yet: return a list" in refused(house, source)
+@pytest.mark.parametrize("kind", ["async def", "def"])
+def test_a_generator_cannot_have_what_ends_with_its_reply(house: Any, kind: str) -> None:
+    source = f'@get("/x")\n{kind} f(tx: Tx):\n    yield 1'
+    assert "'tx': a generator cannot use a Tx" in refused(house, source)
+    source = f'@get("/x", retries=1)\n{kind} f():\n    yield 1'
+    assert "leave retries out" in refused(house, source)
 
 
 def test_a_type_that_msgspec_cannot_decode_is_a_bind_error(house: Any) -> None:
