@@ -2,7 +2,8 @@
 
 In a page, a `python` or `toml` block whose first line is a path (`# functions/hello/hello.py`) is a
 file of a project; any other `python` block is executed, and may use `platform`, that project run
-whole. A `console` block is typed into a shell; `...` stands for output that varies.
+whole, or this repository's when the page has no files. A `console` block is typed into a shell;
+`...` stands for output that varies.
 """
 
 from __future__ import annotations
@@ -59,13 +60,15 @@ class Page:
 
     def platform(self) -> TestPlatform:
         """Run the project as its files stand now."""
-        self.project.mkdir(exist_ok=True)
-        if not (self.project / "neurova.toml").exists():
-            (self.project / "neurova.toml").write_text("")
+        project = self.project
+        if not project.exists():
+            project = ROOT  # a page that lays out no files is about those that are here
+        elif not (project / "neurova.toml").exists():
+            (project / "neurova.toml").write_text("")
         number = len(list(self.folder.glob("state*")))
         databases = self.folder / "databases"
         databases.mkdir(exist_ok=True)
-        running = TestPlatform(self.project, self.folder / f"state{number}", databases)
+        running = TestPlatform(project, self.folder / f"state{number}", databases)
         return self.stack.enter_context(running)
 
     def type(self, content: str) -> None:

@@ -148,6 +148,15 @@ def test_a_new_revision_holds_what_the_tables_have_over_the_last(tmp_path: Path)
     assert [file.name for file in folder.iterdir() if file.is_dir()] == []
 
 
+def test_a_new_revision_leaves_a_full_text_index_alone(tmp_path: Path) -> None:
+    metadata, folder = sa.MetaData(), tmp_path / "migrations"
+    sa.Table("things", metadata, sa.Column("id", sa.Integer, primary_key=True))
+    first = revision(folder, "things", metadata)
+    index = 'op.execute("CREATE VIRTUAL TABLE found USING fts5(words)")'
+    first.write_text(first.read_text().replace("    # ### end", f"    {index}\n    # ### end", 1))
+    assert "drop" not in revision(folder, "nothing", metadata).read_text()
+
+
 def test_a_new_revision_without_tables_is_empty_and_runs(tmp_path: Path, folder: Path) -> None:
     made = revision(folder, "by hand")
     assert "down_revision = '0001'" in made.read_text()

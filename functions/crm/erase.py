@@ -1,0 +1,26 @@
+"""Erase a customer."""
+
+from sqlalchemy import String, bindparam
+
+from neurova import Tx, delete
+
+from .customers import current
+from .domain import customers, interactions, notes, texts
+
+_id = bindparam("customer", type_=String)
+# Whatever refers to a row goes before it: the customer itself is last.
+_erase = (
+    texts.delete().where(texts.c.customer == _id),
+    notes.delete().where(notes.c.customer == _id),
+    interactions.delete().where(interactions.c.customer == _id),
+    customers.delete().where(customers.c.merged_into == _id),
+    customers.delete().where(customers.c.id == _id),
+)
+
+
+@delete("/customers/{id}", scopes=["crm:erase"])
+async def erase_customer(id: str, tx: Tx) -> None:
+    """Erase a customer with all notes and interactions, also of those merged into it, for good."""
+    await current(tx, id)
+    for statement in _erase:
+        await tx.execute(statement, {"customer": id})

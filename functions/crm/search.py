@@ -1,0 +1,29 @@
+"""Search for customers."""
+
+from typing import Annotated
+
+from msgspec import Meta, Struct
+
+from neurova import Tx, get
+
+from .domain import Customer
+from .index import search
+
+
+class Found(Struct):
+    """Give some customers, the best match first; `next` is the `skip` of the next page, or null."""
+
+    customers: list[Customer]
+    next: int | None
+
+
+@get("/customers/search", scopes=["crm:read"], limit="600/minute")
+async def search_customers(
+    q: Annotated[str, Meta(max_length=200)],
+    tx: Tx,
+    limit: Annotated[int, Meta(ge=1, le=100)] = 20,
+    skip: Annotated[int, Meta(ge=0, le=10_000)] = 0,
+) -> Found:
+    """Find customers by name, company, email, phone, and by what was noted or dealt with."""
+    found = await search(tx, q, limit + 1, skip)
+    return Found(found[:limit], skip + limit if len(found) > limit else None)

@@ -1,0 +1,57 @@
+"""Who may do what in CRM."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from tests.functions.crm.conftest import SCOPES
+
+from neurova_platform.testing import TestPlatform
+
+ID = "0" * 32
+ROUTES = [
+    ("GET", "/customers", "crm:read"),
+    ("GET", "/customers/search?q=ada", "crm:read"),
+    ("GET", "/customers/duplicates", "crm:read"),
+    ("GET", f"/customers/{ID}", "crm:read"),
+    ("GET", f"/customers/{ID}/notes", "crm:read"),
+    ("GET", f"/customers/{ID}/interactions", "crm:read"),
+    ("GET", f"/customers/{ID}/duplicates", "crm:read"),
+    ("POST", "/customers", "crm:write"),
+    ("PATCH", f"/customers/{ID}", "crm:write"),
+    ("POST", f"/customers/{ID}/notes", "crm:write"),
+    ("POST", f"/customers/{ID}/interactions", "crm:write"),
+    ("POST", f"/customers/{ID}/merge", "crm:merge"),
+    ("DELETE", f"/customers/{ID}", "crm:erase"),
+]
+
+
+@pytest.mark.parametrize(("method", "path", "needed"), ROUTES)
+def test_every_route_needs_a_key_with_its_scope(
+    platform: TestPlatform, method: str, path: str, needed: str
+) -> None:
+    others = [scope for scope in SCOPES if scope != needed]
+    assert platform.call(method, path, json={}).status == 401
+    assert platform.call(method, path, json={}, scopes=others).status == 403
+    assert platform.call(method, path, json={}, scopes=[needed]).status in (200, 404, 422)
+
+
+def test_no_route_of_crm_is_left_out_above(platform: TestPlatform) -> None:
+    served = {
+        (function.description.method, function.description.path)
+        for function in platform.platform.services["crm"].functions
+    }
+    named = {(method, path.replace(ID, "{id}").partition("?")[0]) for method, path, _ in ROUTES}
+    assert named == served
+
+
+def test_customers_are_the_organisations_whoevers_key_wrote_them(desk: Any) -> None:
+    made = desk.customer()
+    desk.note(made["id"], "likes tea")
+    seen = desk.platform.get(f"/customers/{made['id']}", scopes=["crm:read"], consumer="other")
+    assert seen.json() == made
+    notes = desk.platform.get(
+        f"/customers/{made['id']}/notes", scopes=["crm:read"], consumer="other"
+    )
+    assert notes.json()["notes"][0]["author"] == "desk"

@@ -1,0 +1,54 @@
+"""Which words a text has."""
+
+from __future__ import annotations
+
+import pytest
+from functions.crm.words import LONGEST, endings, fold, number, words
+from hypothesis import given
+from hypothesis import strategies as st
+
+
+def test_words_are_letters_and_digits_each_once_in_order() -> None:
+    assert words("Ada's  ada_byron, 1815-12-10!") == ["ada", "s", "byron", "1815", "12", "10"]
+    assert words("\U0001f642 \0 -- __") == []
+    assert words("a" * 1_000) == ["a" * LONGEST]
+
+
+@pytest.mark.parametrize(
+    ("text", "digits"),
+    [
+        ("+44 (1234) 567-890", "441234567890"),
+        ("01234/567.890", "1234567890"),
+        ("0044 1234", "441234"),
+        ("12345", "12345"),
+        ("1234", None),
+        ("00000", None),
+        ("12345a", None),
+        ("١٢٣٤٥", None),
+        ("", None),
+    ],
+)
+def test_a_number_is_told_by_its_form(text: str, digits: str | None) -> None:
+    assert number(text) == digits
+
+
+def test_a_phone_is_found_from_any_of_its_digits_on() -> None:
+    assert endings("+4412345") == ["4412345", "412345", "12345"]
+    assert endings("") == []
+
+
+@given(st.text())
+def test_a_folded_text_stays_as_it_is(text: str) -> None:
+    assert words(fold(text)) == words(text)
+
+
+@given(st.text(), st.text())
+def test_words_do_not_depend_on_what_stands_before_or_after(before: str, after: str) -> None:
+    assert set(words(f"{before} {after}")) == {*words(before), *words(after)}
+
+
+@given(st.text())
+def test_no_word_has_what_an_index_could_take_for_more_than_a_word(text: str) -> None:
+    for word in words(text):
+        assert word.isalnum()
+        assert len(word) <= LONGEST
