@@ -1,10 +1,11 @@
-"""The files that travel with the platform: the gateway's plugins and the templates of `new`.
+"""The files that travel with the platform: the gateway's plugins, the templates of `new`, the page.
 
 From a wheel the plugins lie in `_assets/plugins`; in an editable install they are the checkout's.
 """
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 
 from neurova.errors import ConfigError
@@ -26,3 +27,9 @@ def plugins() -> Path:
 def template(name: str) -> str:
     """Return the text of one template of `neurova new`, by its path below `templates/`."""
     return (_PACKAGE / "templates" / name).read_text("utf-8")
+
+
+@cache
+def page() -> dict[str, Path]:
+    """Return the files of the page that reads the OpenAPI document, by name."""
+    return {file.name: file for file in (_PACKAGE / "openapi" / "page").iterdir()}

@@ -18,6 +18,7 @@ sys.path.insert(0, sys.argv[1])
 from neurova_platform import assets, scaffold
 print(assets.plugins())
 print(len(scaffold.project("demo")))
+print(*sorted(assets.page()))
 """
 
 
@@ -30,6 +31,10 @@ def test_a_template_is_read_by_its_path() -> None:
     assert 'name = "$name"' in assets.template("project/neurova.toml.tmpl")
 
 
+def test_the_page_has_its_files() -> None:
+    assert {"index.html", "page.css", "page.js"} < set(assets.page())
+
+
 @pytest.mark.server
 def test_the_wheel_carries_plugins_and_templates(tmp_path: Path) -> None:
     built = ["-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)]
@@ -40,6 +45,7 @@ def test_the_wheel_carries_plugins_and_templates(tmp_path: Path) -> None:
     told = subprocess.run(
         [sys.executable, "-I", "-c", TELL, str(site)], capture_output=True, text=True, check=True
     )
-    plugins, templates = told.stdout.splitlines()
+    plugins, templates, page = told.stdout.splitlines()
+    assert page.split() == sorted(assets.page())
     assert Path(plugins) == site / "neurova_platform" / "_assets" / "plugins"
     assert templates == "6"

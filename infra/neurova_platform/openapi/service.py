@@ -1,23 +1,39 @@
-"""The platform's own service: functions that serve the document."""
+"""The platform's own service: functions that serve the document and the page that reads it."""
 
 from __future__ import annotations
 
 import hashlib
 import threading
 from collections.abc import Callable, Iterable, Sequence
+from functools import cache
 from typing import Annotated, Any, NoReturn
 
 from neurova.errors import StateError
 from neurova.function import described, get
 from neurova.invoke import Function, function_of
+from neurova.problem import Reject
 from neurova.reply import JSON, Reply
 from neurova.sources import Header
 
+from .. import assets
 from ..settings import Settings
 
 NAME = "_neurova"
 """What the service is called: no folder of a project's can be."""
 DOCUMENT = "/openapi.json"
+PAGE = "/docs"
+KINDS = {
+    "css": b"text/css; charset=utf-8",
+    "js": b"text/javascript; charset=utf-8",
+    "svg": b"image/svg+xml",
+}
+# The page speaks to the origin that it comes from, runs its own files, and no text becomes markup.
+SECURITY = {
+    "content-security-policy": "default-src 'none'; script-src 'self'; style-src 'self'; "
+    "img-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; "
+    "frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'",
+    "referrer-policy": "no-referrer",
+}
 _FIELDS = {"cache-control": "no-cache", "x-content-type-options": "nosniff"}
 
 Asked = Annotated[str, Header("if-none-match")]
@@ -35,10 +51,15 @@ def own(functions: Iterable[Function], settings: Settings, environment: str) -> 
     """
     known = list(functions)
     allowed = access(settings, environment)
-    if allowed == "off":
-        return []
     made = Made(lambda: encoded(known, settings))
-    return free([_function(_document(made, public=allowed == "public"))], known)
+    found: list[Function] = []
+    for room in ((_document(made, public=allowed == "public"),), (_page(), _file())):
+        offered = [_function(handler) for handler in room]
+        # A page without its files, or without the document, would be of no use.
+        if allowed == "off" or free(offered, known) != offered:
+            break
+        found += offered
+    return found
 
 
 def encoded(functions: Iterable[Function], settings: Settings) -> bytes:
@@ -86,6 +107,32 @@ def _document(made: Made, *, public: bool) -> Callable[..., Any]:
         return reply(made, if_none_match, JSON, {})
 
     return document
+
+
+def _page() -> Callable[..., Any]:
+    @get(PAGE, public=True)
+    async def page(if_none_match: Asked = "") -> Reply:
+        """Give the page that reads the document; it holds nothing of the project itself."""
+        return reply(_files("index.html"), if_none_match, b"text/html; charset=utf-8", SECURITY)
+
+    return page
+
+
+def _file() -> Callable[..., Any]:
+    @get(PAGE + "/{file}", public=True)
+    async def page_file(file: str, if_none_match: Asked = "") -> Reply:
+        """Give a file of the page."""
+        kind = KINDS.get(file.rpartition(".")[2])
+        if kind is None or file not in assets.page():
+            raise Reject(404, "The page has no such file")
+        return reply(_files(file), if_none_match, kind, {})
+
+    return page_file
+
+
+@cache
+def _files(name: str) -> Made:
+    return Made((assets.page()[name]).read_bytes)
 
 
 def free(offered: Sequence[Function], known: Iterable[Function]) -> list[Function]:

@@ -127,7 +127,7 @@ EVERY = {
         def change(thing: str, shape: Circle | Box | None) -> Circle | Box | None:
             """Change a thing's shape.
 
-            Without a shape nothing is changed.
+            Without a shape nothing is changed, <img src=x onerror=alert(1)> neither.
             """
             return shape
         ''',

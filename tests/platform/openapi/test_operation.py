@@ -23,7 +23,7 @@ def of(every: list[Function]) -> dict[str, dict[str, Any]]:
 def test_words_come_from_the_function_or_its_file(of: dict[str, dict[str, Any]]) -> None:
     assert of["add"]["summary"] == "Add a thing."
     assert of["change"]["summary"] == "Change a thing's shape."
-    assert of["change"]["description"].startswith("Without a shape nothing is changed.")
+    assert of["change"]["description"].startswith("Without a shape nothing is changed")
     assert of["octets"]["summary"] == "every.octets"
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from neurova_platform import settings
+from neurova_platform import assets, settings
 from neurova_platform.openapi.service import access, encoded
 from neurova_platform.testing import TestPlatform
 
@@ -64,7 +64,43 @@ def test_with_a_key_means_with_any_key(run: Callable[[str], TestPlatform]) -> No
 
 def test_off_is_off(run: Callable[[str], TestPlatform]) -> None:
     platform = run('[openapi]\naccess = "off"\n')
-    assert platform.get("/openapi.json").status == 404
+    for path in ("/openapi.json", "/docs", "/docs/page.js"):
+        assert platform.get(path).status == 404
+
+
+@pytest.mark.parametrize("said", ["key", "public"])
+def test_the_page_is_there_without_a_key_and_holds_nothing_of_the_project(
+    run: Callable[[str], TestPlatform], said: str
+) -> None:
+    platform = run(f'[openapi]\naccess = "{said}"\n')
+    for name, file in assets.page().items():
+        path = "/docs" if name == "index.html" else f"/docs/{name}"
+        answer = platform.get(path)
+        assert (answer.status, answer.body) == (200, file.read_bytes())
+        assert answer.headers["x-content-type-options"] == "nosniff"
+        again = platform.get(path, headers={"if-none-match": answer.headers["etag"]})
+        assert again.status == 304
+
+
+def test_the_page_may_speak_to_its_own_origin_alone(probe: TestPlatform) -> None:
+    headers = probe.get("/docs").headers
+    policy = dict(
+        each.strip().split(" ", 1) for each in headers["content-security-policy"].split(";")
+    )
+    assert policy.pop("default-src") == "'none'"
+    assert policy.pop("require-trusted-types-for") == "'script'"
+    assert set(policy.values()) == {"'self'", "'none'"}
+    for name, file in assets.page().items():
+        said = file.read_text()
+        assert "http://" not in said.replace("http://www.w3.org/2000/svg", ""), name
+        assert "https://" not in said, name
+        assert "innerHTML" not in said, name
+        assert "Storage" not in said, name
+
+
+def test_no_other_file_is_given(probe: TestPlatform) -> None:
+    for name in ("service.py", "nothing.js", "..%2f..%2fassets.py", "index.html"):
+        assert probe.get(f"/docs/{name}").status in (400, 404)
 
 
 def test_who_has_it_gets_it_no_second_time(probe: TestPlatform) -> None:
@@ -88,13 +124,30 @@ def test_it_is_made_once_and_anew_with_the_functions(
     assert "/echoes" in after.json()["paths"]
 
 
-@pytest.mark.parametrize(("path", "name"), [("/openapi.json", ""), ("/{name}", "name: str")])
+@pytest.mark.parametrize(
+    ("path", "name", "asked", "page"),
+    [
+        ("/openapi.json", "", "/openapi.json", 404),
+        ("/{name}", "name: str", "/openapi.json", 200),
+        ("/docs", "", "/docs", 200),
+        ("/docs/{name}", "name: str", "/docs/page.js", 404),
+    ],
+)
 def test_the_projects_own_function_wins(
-    probe_project: Path, run: Callable[[str], TestPlatform], path: str, name: str
+    probe_project: Path,
+    run: Callable[[str], TestPlatform],
+    path: str,
+    name: str,
+    asked: str,
+    page: int,
 ) -> None:
+    """A page without the document, or without its files, is not served either."""
     source = USERS.replace("PATH", path).replace("NAME", name)
     (probe_project / "functions" / "probe" / "mine.py").write_text(source)
-    assert run("").get("/openapi.json").text == "mine"
+    platform = run("")
+    assert platform.get(asked).text == "mine"
+    assert platform.get("/docs").status == page
+    assert platform.get("/openapi.json").status == 200
 
 
 def test_the_projects_functions_are_its_own_alone(probe: TestPlatform) -> None:
