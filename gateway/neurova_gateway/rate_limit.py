@@ -90,6 +90,13 @@ class RateLimit:
             headers={name.decode(): value for name, value in fields},
         )
 
+    def buckets(self, nv: Mapping[str, Any], address: str = "") -> tuple[Bucket, ...]:
+        """Return what a call of a caller, or from an address, is charged to; nothing is charged."""
+        consumer = nv.get("consumer") or ""
+        said = (nv.get("limits"), nv.get("consumer_limits"), nv.get("quota"))
+        where = "" if consumer else network(address)
+        return self._built(consumer, where, nv.get("key_id"), *said).buckets
+
     def _limits(self, nv: Mapping[str, Any], address: Address) -> Limits:
         consumer, key_id = nv.get("consumer") or "", nv.get("key_id")
         if not consumer:

@@ -32,6 +32,14 @@ class Decision(NamedTuple):
     retry_after: int
 
 
+class Usage(NamedTuple):
+    """Tell how a bucket stands: `used` and `left` units of cost, `reset` as in a `Decision`."""
+
+    used: int
+    left: int
+    reset: int
+
+
 class Limiter(Protocol):
     """Admit calls so that in any window of the stated length never more than the limit pass."""
 
@@ -39,6 +47,12 @@ class Limiter(Protocol):
         """Charge `cost` to all buckets, or to none if any of them is full.
 
         Raises `neurova.errors.Unavailable` when the count cannot be kept; never admits uncounted.
+        """
+
+    def usage(self, buckets: Sequence[Bucket]) -> tuple[Usage, ...]:
+        """Return how buckets stand; nothing is charged.
+
+        Raises `neurova.errors.Unavailable` when that cannot be told.
         """
 
     def close(self) -> None:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from neurova.errors import Unavailable
 
 from . import index, layout, record
-from .base import Bucket, Decision
+from .base import Bucket, Decision, Usage
 from .file import TableFile
 from .layout import (
     AT_LAST,
@@ -108,6 +108,23 @@ class Table:
                 raise
             flock(file.descriptor, LOCK_UN)
             return decision
+
+    def usage(self, buckets: Sequence[Bucket]) -> tuple[Usage, ...]:
+        """Return how buckets stand; nothing is charged, and none is given a record.
+
+        Raises Unavailable when the table cannot be locked.
+        """
+        found: list[Usage] = []
+
+        def look() -> None:
+            file = self._file
+            if file.words[AT_SEGMENTS] != file.segments:
+                file.map()
+            now = max(self._clock() + file.words[AT_SHIFT], file.words[AT_LAST])
+            found.extend(_usage(file.words, file.segments, bucket, now) for bucket in buckets)
+
+        self._locked(look)
+        return tuple(found)
 
     def close(self) -> None:
         """Let go of the file; what was counted stays in it."""
@@ -259,6 +276,16 @@ def _read(words: memoryview, at: int, window: int, now: int) -> _Log:
         length -= 1
     end = words[at + newest + END]
     return _Log(window, newest, oldest, length, base if length else end, end)
+
+
+def _usage(words: memoryview, segments: int, bucket: Bucket, now: int) -> Usage:
+    at = index.find(words, segments, *index.key(bucket.name, bucket.seconds))
+    if not at:
+        return Usage(0, bucket.limit, 0)
+    log = _read(words, at, bucket.seconds * SECOND, now)
+    used = log.end - log.base
+    reset = -(-(words[at + log.newest] + log.window + 1 - now) // SECOND) if log.length else 0
+    return Usage(used, max(bucket.limit - used, 0), reset)
 
 
 def _charge(words: memoryview, at: int, log: _Log, cost: int, now: int) -> None:

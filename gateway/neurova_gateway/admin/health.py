@@ -1,0 +1,115 @@
+"""/health, /health/ready and /v1/health: whether the platform lives, serves, and what ails it."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+
+import msgspec
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from neurova.errors import NeurovaError
+
+from ..counters.totals import read
+from ..limits.base import Bucket
+from .answer import answer, query
+from .live import working
+from .sources import Part, Sources
+
+PATIENCE = 2.0
+GOOD_FOR = 1.0
+"""Seconds for which a look at the parts is good: probes cost no more than one a second."""
+
+
+class Health(msgspec.Struct, frozen=True):
+    """State whether calls can be served, and how each part stands."""
+
+    ready: bool
+    parts: Sequence[Part]
+
+
+class Look:
+    """Look at something on a thread, one look at a time, each good for a second."""
+
+    def __init__(self, look: Callable[[], Health]) -> None:
+        self._look = look
+        self._running: asyncio.Task[Health] | None = None
+        self._ended = 0.0
+
+    async def get(self) -> Health:
+        """Return what was seen within the last second, or what is seen now."""
+        running = self._running
+        if running is None or (running.done() and time.monotonic() - self._ended > GOOD_FOR):
+            running = self._running = asyncio.ensure_future(self._take())
+        done, _ = await asyncio.wait([running], timeout=PATIENCE)
+        if not done:
+            silent = Part(
+                "platform", "unreachable", f"no answer within {PATIENCE:g} s", "look again"
+            )
+            return Health(False, (silent,))
+        return running.result()
+
+    async def _take(self) -> Health:
+        try:
+            return await run_in_threadpool(self._look)
+        finally:
+            self._ended = time.monotonic()
+
+
+def routes(sources: Sources) -> list[Route]:
+    """Return the resources of health; the two below /health tell no details."""
+    needed = Look(lambda: _health(_needed(sources)))
+    everything = Look(lambda: _health(_needed(sources), sources.parts()))
+
+    async def live(request: Request) -> Response:
+        query(request, ())
+        return answer({"status": "live"})
+
+    async def ready(request: Request) -> Response:
+        query(request, ())
+        if (await needed.get()).ready:
+            return answer({"status": "ready"})
+        return answer({"status": "not ready"}, 503)
+
+    async def health(request: Request) -> Response:
+        query(request, ())
+        return answer(await everything.get())
+
+    return [
+        Route("/health", live),
+        Route("/health/ready", ready),
+        Route("/v1/health", health),
+    ]
+
+
+def _health(needed: Sequence[Part], more: Sequence[Part] = ()) -> Health:
+    return Health(all(part.status == "up" for part in needed), [*needed, *more])
+
+
+def _needed(sources: Sources) -> list[Part]:
+    """Look at what every call needs."""
+    return [
+        _part("workers", lambda: _workers(sources)),
+        _part("keys", lambda: f"{sources.keys().version()} changes"),
+        _part("limits", lambda: str(sources.limiter().usage([Bucket("health", 1, 1)]) and "")),
+    ]
+
+
+def _workers(sources: Sources) -> str:
+    workers = working(read(sources.counters), time.time())
+    serving = sum(worker.status == "serving" for worker in workers)
+    if not serving:
+        raise NeurovaError(f"none of {len(workers)} workers answers: see neurova.jsonl for why")
+    return f"{serving} of {len(workers)} serve"
+
+
+def _part(name: str, look: Callable[[], str]) -> Part:
+    try:
+        return Part(name, "up", look())
+    except NeurovaError as error:
+        says, _, fix = str(error).rpartition(": ")
+        return Part(name, "unreachable", says or fix, fix if says else "")
