@@ -24,7 +24,8 @@ def environment() -> dict[str, str]:
     """Return this process's environment without what would set neurova, or spare it bytecode."""
     spared = "PYTHONDONTWRITEBYTECODE"
     kept = {name: value for name, value in os.environ.items() if not name.startswith("NEUROVA_")}
-    return {name: value for name, value in kept.items() if name != spared}
+    kept = {name: value for name, value in kept.items() if name != spared}
+    return {**kept, "NEUROVA_ADMIN_PORT": "0"}  # many may run at once
 
 
 class Serving:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import threading
 from collections.abc import Callable
@@ -121,12 +122,16 @@ class AccessLog:
         try:
             os.write(handle, lines)
             full = os.fstat(handle).st_size >= self._max_bytes
+            if full:
+                self._rotate(path, handle)
         finally:
             os.close(handle)
-        if full:
-            self._rotate(path)
 
-    def _rotate(self, path: Path) -> None:
+    def _rotate(self, path: Path, handle: int) -> None:
+        # Of all processes that find it full, one moves it.
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        if not os.path.samestat(os.fstat(handle), os.stat(path)):
+            return
         for number in range(self._keep - 1, 0, -1):
             older = path.with_suffix(f".{number}{path.suffix}")
             if older.exists():

@@ -41,6 +41,11 @@ class Edge:
                 transport.abort()
         self.ready.clear()
 
+    @property
+    def in_flight(self) -> int:
+        """Return how many connections wait for a function."""
+        return sum(connection.running is not None for connection in self.connections)
+
     def start(self) -> None:
         """Begin the rounds, on the running loop."""
         self._round(asyncio.get_running_loop())

@@ -54,6 +54,39 @@ class Gateway(msgspec.Struct, frozen=True):
     cors: Cors = Cors()
 
 
+class Admin(msgspec.Struct, frozen=True):
+    """Say whether and where the Admin API listens; `hosts` are names it answers beside loopback's.
+
+    Beyond loopback it only listens when `hosts` says by which names it may be called.
+    """
+
+    enabled: bool = True
+    host: str = "127.0.0.1"
+    port: Port = 8001
+    hosts: tuple[str, ...] = ()
+
+
+def admin_faults(admin: Admin) -> Iterator[tuple[str, str]]:
+    """Yield key below `admin.` and what is wrong, for what types alone cannot tell."""
+    yield from _host_faults(admin.hosts)
+    if admin.enabled and not admin.hosts and not is_loopback(admin.host):
+        yield (
+            "host",
+            f"{admin.host!r} is not loopback, so others could reach what makes keys: name in "
+            "admin.hosts the hosts it may be called by, or go back to 127.0.0.1",
+        )
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether only this machine can call an address."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
 def faults(gateway: Gateway) -> Iterator[tuple[str, str]]:
     """Yield key below `gateway.` and what is wrong, for what types alone cannot tell."""
     for network in gateway.trusted_proxies:
@@ -68,13 +101,17 @@ def faults(gateway: Gateway) -> Iterator[tuple[str, str]]:
             yield "limit", str(error)
     if gateway.keys and not gateway.keys.startswith(("postgresql://", "postgres://")):
         yield "keys", "is no PostgreSQL URL: write postgresql://user@host/name, or leave it out"
-    for host in gateway.hosts:
-        if not host or host != host.strip().lower() or "/" in host:
-            yield "hosts", f'{host!r} is no host name: write it in lower case, like "example.org"'
+    yield from _host_faults(gateway.hosts)
     if bool(gateway.tls_cert) != bool(gateway.tls_key):
         missing = "tls_key" if gateway.tls_cert else "tls_cert"
         yield missing, "is missing: TLS needs both tls_cert and tls_key"
     yield from _cors_faults(gateway.cors)
+
+
+def _host_faults(hosts: tuple[str, ...]) -> Iterator[tuple[str, str]]:
+    for host in hosts:
+        if not host or host != host.strip().lower() or "/" in host:
+            yield "hosts", f'{host!r} is no host name: write it in lower case, like "example.org"'
 
 
 def _cors_faults(cors: Cors) -> Iterator[tuple[str, str]]:

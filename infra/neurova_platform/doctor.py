@@ -89,7 +89,7 @@ def state_folder(settings: Settings) -> Iterator[Finding]:
         wrong.append(
             Finding("state", "fail", f"{folder}: others may enter it", f"chmod 700 {folder}")
         )
-    for file in sorted([*folder.glob("*.key"), *folder.glob("keys.db*")]):
+    for file in sorted([*folder.glob("*.key"), *folder.glob("*.token"), *folder.glob("keys.db*")]):
         if stat.S_IMODE(file.stat().st_mode) & 0o077:
             wrong.append(
                 Finding("state", "fail", f"{file}: others may read it", f"chmod 600 {file}")
@@ -206,6 +206,29 @@ def port(settings: Settings) -> Iterator[Finding]:
     yield Finding("port", "ok", f"{where}: free")
 
 
+def admin(settings: Settings) -> Iterator[Finding]:
+    """Check the Admin API's token, and that its port is free or taken by this very project."""
+    from . import admin_token
+    from .admin import ADDRESS, listen
+
+    if not settings.admin.enabled:
+        yield Finding("admin", "ok", "admin.enabled is false: it is not served")
+        return
+    if (settings.state / admin_token.FILE).exists():
+        admin_token.load(settings.state)
+    where = f"{settings.admin.host} port {settings.admin.port}"
+    running = private.read(settings.state / ADDRESS)
+    try:
+        listen(settings).close()
+    except NeurovaError as error:
+        if running and running.endswith(f":{settings.admin.port}"):
+            yield Finding("admin", "ok", f"{where}: this project's Admin API listens there")
+        else:
+            yield Finding("admin", "fail", str(error))
+        return
+    yield Finding("admin", "ok", f"{where}: free")
+
+
 CHECKS: dict[str, Check] = {
     "state": state_folder,
     "disk": disk,
@@ -216,5 +239,6 @@ CHECKS: dict[str, Check] = {
     "openapi": openapi,
     "databases": databases,
     "port": port,
+    "admin": admin,
 }
 """What is checked of a project, in this order."""

@@ -102,7 +102,7 @@ def _answered(method: str, path: str, function: Function, settings: Settings) ->
         access=access(function),
         inputs=inputs(function),
         plugins=plugins(function, settings),
-        values=tuple(_values(function, place, settings)),
+        values=tuple(values(function, settings)),
     )
 
 
@@ -134,7 +134,9 @@ def _near(asked: str, functions: Sequence[Function]) -> tuple[str, ...]:
     return tuple(difflib.get_close_matches(asked, routes, 3, 0.5))
 
 
-def _values(function: Function, place: str, settings: Settings) -> list[Value]:
+def values(function: Function, settings: Settings) -> list[Value]:
+    """Return what bounds a function, each with where it comes from."""
+    place = f"{function.file}:{function.line}"
     description, defaults = function.description, Description("", "")
 
     def own(key: str) -> Value:

@@ -21,6 +21,8 @@ from neurova_gateway import backends
 from neurova_gateway.access import AccessLog, Record
 from neurova_gateway.asgi import AsgiDoor
 from neurova_gateway.backends import Backends
+from neurova_gateway.counters.counting import Counting
+from neurova_gateway.counters.seat import claim
 from neurova_gateway.edge import Edge
 from neurova_gateway.gateway import Gateway
 from neurova_gateway.identity import HEADER, Identity, IdentityError, load_key
@@ -34,6 +36,8 @@ from .openapi.service import own
 from .settings import Settings
 
 Environment = Literal["live", "test"]
+COUNTERS = "counters"
+SAMPLING = 0.5  # seconds between two times that a process notes how it stands
 KEEPING = 5.0  # seconds between two times that the use of keys is written down
 
 
@@ -60,7 +64,11 @@ class Platform:
         self._given = given
         self._databases: dict[str, Database] = {}
         self._stack = AsyncExitStack()
-        self.access = AccessLog(settings.state / "logs" / "access.jsonl", watch=watch)
+        self.backends: Backends | None = None
+        self.admin = ""  # where the Admin API answers, once it does
+        self._counting: Counting | None = None
+        self._watch = watch
+        self.access = AccessLog(settings.state / "logs" / "access.jsonl", watch=self._seen)
         self.host = PluginHost(settings.plugins, deadline=settings.gateway.phase_deadline)
         verify = self._verifier() if settings.gateway.behind else None
         self.gateway = Gateway(settings.gateway, self.host, self.access, verify)
@@ -77,6 +85,7 @@ class Platform:
         try:
             state.prepare(self.settings.state)
             self._open_backends()
+            self._count()
             self._stack.push_async_callback(self._close_databases)
             self.load()
             self.host.start()
@@ -134,10 +143,35 @@ class Platform:
             table = Table(folder / "limits.table")
             self._stack.callback(table.close)
             opened = Backends(KeyRing(store), table)
+        self.backends = opened
         backends.provide(str(folder), opened)
         self._stack.callback(backends.withdraw, str(folder))
         keeper = asyncio.create_task(_keep(opened.keys))
         self._stack.callback(keeper.cancel)
+
+    def _count(self) -> None:
+        """Count from now on; last of all, what the end of the access log brings."""
+        counting = self._counting = Counting(claim(self.settings.state / COUNTERS))
+        self._stack.callback(counting.close)
+        sampler = asyncio.create_task(self._sampled(counting))
+        self._stack.callback(sampler.cancel)
+
+    async def _sampled(self, counting: Counting) -> None:
+        """Note how this process stands, as long as its loop turns."""
+        while True:
+            counting.sample(
+                in_flight=self.edge.in_flight,
+                connections=len(self.edge.connections),
+                dropped=self.access.dropped,
+                faults=self.host.faults,
+            )
+            await asyncio.sleep(SAMPLING)
+
+    def _seen(self, records: list[Record]) -> None:
+        if self._counting is not None:
+            self._counting.watch(records)
+        if self._watch is not None:
+            self._watch(records)
 
     def _database(self, service: str) -> Database:
         found = self._databases.get(service)

@@ -9,7 +9,7 @@ import socket
 import ssl
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import AsyncExitStack, contextmanager
+from contextlib import AsyncExitStack, ExitStack, contextmanager
 from functools import partial
 from typing import Any
 
@@ -17,11 +17,13 @@ import uvicorn
 
 from neurova.errors import ConfigError
 from neurova_gateway.access import Record
+from neurova_gateway.admin.reloads import Reloads
+from neurova_gateway.counters.seat import clear
 from neurova_gateway.protocol import GatewayProtocol
 
-from . import logs
+from . import admin, logs
 from .client import address
-from .platform import Environment, Platform
+from .platform import COUNTERS, Environment, Platform
 from .settings import Settings
 
 
@@ -67,24 +69,36 @@ async def serve(
     service, the fault or None, and the seconds it took. Raises NeurovaError when it cannot start.
     """
     check_certificate(settings.gateway.tls_cert, settings.gateway.tls_key)
-    listener = bind(settings.gateway.host, settings.gateway.port)
-    with listener:
+    with ExitStack() as sockets:
+        listener = sockets.enter_context(bind(settings.gateway.host, settings.gateway.port))
+        opened: socket.socket | None = None
+        if settings.admin.enabled:
+            opened = sockets.enter_context(admin.listen(settings, elsewhere=on_reload is not None))
+        # What those who ran before have counted is not ours, unless one of them still runs.
+        clear(settings.state / COUNTERS)
         platform = Platform(settings, environment=environment, migrate=migrate, watch=on_calls)
         gateway = settings.gateway
         port = listener.getsockname()[1]
         url = address(gateway.host, port, tls=bool(gateway.tls_cert))
         async with AsyncExitStack() as stack:
+            reloads = Reloads()
             log = logs.install(settings.state / "logs")
             stack.callback(logs.remove, log)
             if on_reload is not None:
                 from .reload import watch
 
-                watcher = asyncio.create_task(watch(platform, on_reload))
+                told = partial(_told, reloads, on_reload)
+                watcher = asyncio.create_task(watch(platform, told))
                 stack.callback(watcher.cancel)
                 await asyncio.sleep(0)  # it watches before anything is loaded
             with _interruptible():
                 await platform.start()
             stack.push_async_callback(platform.stop)
+            if opened is not None:
+                found = admin.of_platform(platform, reloads)
+                platform.admin = await stack.enter_async_context(
+                    admin.served(settings, found, opened)
+                )
             server = _Server(_config(settings, platform), partial(ready, platform, url))
             await server.serve(sockets=[listener])
 
@@ -122,6 +136,17 @@ def check_certificate(certificate: str, key: str) -> None:
             f"gateway.tls_cert {certificate} and gateway.tls_key {key} cannot be used "
             f"({error.__class__.__name__}: {error}): give a PEM chain and its unencrypted key"
         ) from None
+
+
+def _told(
+    reloads: Reloads,
+    on_reload: Callable[[str, Exception | None, float], None],
+    service: str,
+    fault: Exception | None,
+    seconds: float,
+) -> None:
+    reloads.told(service, fault)
+    on_reload(service, fault, seconds)
 
 
 @contextmanager

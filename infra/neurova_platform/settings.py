@@ -16,7 +16,7 @@ from typing import Any, Literal
 import msgspec
 
 from neurova.errors import ConfigError
-from neurova_gateway.settings import FilePath, Gateway, Seconds
+from neurova_gateway.settings import Admin, FilePath, Gateway, Seconds, admin_faults
 from neurova_gateway.settings import faults as gateway_faults
 
 from . import assets
@@ -69,6 +69,7 @@ class Sections(msgspec.Struct, frozen=True):
     gateway: Gateway = Gateway()
     runtime: Runtime = Runtime()
     openapi: Openapi = Openapi()
+    admin: Admin = Admin()
 
 
 class Settings(msgspec.Struct, frozen=True):
@@ -82,6 +83,7 @@ class Settings(msgspec.Struct, frozen=True):
     gateway: Gateway
     runtime: Runtime
     openapi: Openapi
+    admin: Admin
     services: dict[str, Service]
     origins: dict[str, str]
 
@@ -238,7 +240,7 @@ def _suggest(key: str) -> str:
     inside = [name for name in FIELDS if name.rpartition(".")[0] == section]
     if inside:
         return f"[{section}] has {', '.join(name.rpartition('.')[2] for name in inside)}"
-    return "the sections are project, gateway, gateway.cors, runtime, openapi, services.<name>"
+    return "the sections are project, gateway, gateway.cors, runtime, openapi, admin, services.<name>"
 
 
 def _from_environment(
@@ -282,6 +284,7 @@ def _assemble(root: Path, values: dict[str, Any], origins: dict[str, str]) -> Se
         sections.gateway,
         sections.runtime,
         sections.openapi,
+        sections.admin,
         services,
         origins,
     )
@@ -294,6 +297,8 @@ def _place(settings: Settings, key: str) -> str:
 def _faults(settings: Settings) -> Iterator[tuple[str, str]]:
     for key, what in gateway_faults(settings.gateway):
         yield f"gateway.{key}", what
+    for key, what in admin_faults(settings.admin):
+        yield f"admin.{key}", what
     for name in ("tls_cert", "tls_key"):
         path = getattr(settings.gateway, name)
         if path and not Path(path).is_file():

@@ -8,10 +8,11 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 import msgspec
 
+from neurova_gateway.admin.reloads import Reloads
 from neurova_gateway.asgi import StreamCut
 from neurova_gateway.backends import Backends
 from neurova_gateway.keys.issuer import create
@@ -89,6 +90,8 @@ class TestPlatform:
         ring = KeyRing(self._store, self.clock.monotonic, self.clock.time)
         self._given = Backends(ring, self._table, self.clock.time)
         self._runner = asyncio.Runner()
+        self._admin: Any = None
+        self.reloads = Reloads()
         self.platform = Platform(self.settings, environment="test", migrate=True, given=self._given)
 
     def __enter__(self) -> Self:
@@ -113,6 +116,33 @@ class TestPlatform:
     def key(self, consumer: str = "tester", scopes: Iterable[str] = (), **rights: Any) -> str:
         """Return a new key; `rights` as `neurova_gateway.keys.issuer.create` takes them."""
         return create(self._store, consumer, "test", scopes, now=self.clock.time(), **rights).key
+
+    def admin(
+        self,
+        method: str,
+        path: str,
+        *,
+        json: Any = msgspec.UNSET,
+        body: bytes = b"",
+        headers: Mapping[str, str] | None = None,
+    ) -> Answer:
+        """Ask the Admin API once, with its token unless `headers` say otherwise.
+
+        All calls made before are counted and in the access log.
+        """
+        from . import admin_token
+        from .admin import app, of_platform
+
+        token = admin_token.load(self.settings.state)
+        if self._admin is None:
+            self._admin = app(of_platform(self.platform, self.reloads), token, self.settings)
+        fields = {"host": "localhost", "authorization": f"Bearer {token}"}
+        if json is not msgspec.UNSET:
+            body = msgspec.json.encode(json)
+            fields["content-type"] = "application/json"
+        fields |= {name.lower(): value for name, value in (headers or {}).items()}
+        self.platform.access.flush()
+        return self._runner.run(_answer(self._admin, method, path, fields, body))
 
     def call(self, method: str, path: str, **options: Any) -> Answer:
         """Make one call and return its answer; options as `acall`."""
@@ -193,7 +223,7 @@ async def _answer(app: Any, method: str, path: str, fields: dict[str, str], body
     scope = {
         "type": "http",
         "method": method,
-        "path": target,
+        "path": unquote(target),
         "raw_path": quote(target, safe="/%!$&'()*+,;=:@").encode(),
         "query_string": quote(query, safe="%=&+!$'()*,;:@/?").encode(),
         "headers": [(name.encode(), value.encode("latin-1")) for name, value in fields.items()],

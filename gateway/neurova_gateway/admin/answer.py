@@ -15,6 +15,7 @@ from neurova.problem import Reject, rejected
 LARGEST_BODY = 64 << 10
 BODY_SECONDS = 5.0
 _FIELDS = {"cache-control": "no-store", "x-content-type-options": "nosniff"}
+_UNREAD = frozenset([401, 408, 413, 415, 421])
 T = TypeVar("T")
 
 
@@ -27,9 +28,10 @@ def answer(value: object, status: int = 200) -> Response:
 def refusal(reject: Reject) -> Response:
     """Return a refusal as problem+json (RFC 9457)."""
     reply = rejected(None, reject)
-    return Response(
-        reply.body, reply.status, {**_FIELDS, **reject.headers}, "application/problem+json"
-    )
+    fields = {**_FIELDS, **reject.headers}
+    if reply.status in _UNREAD:
+        fields["connection"] = "close"  # a body that nobody reads may follow
+    return Response(reply.body, reply.status, fields, "application/problem+json")
 
 
 def query(request: Request, known: Collection[str]) -> dict[str, str]:
@@ -69,9 +71,7 @@ async def body(request: Request, shape: type[T]) -> T:
 
 
 async def _read(request: Request) -> bytes:
-    too_large = Reject(
-        413, f"the body is over {LARGEST_BODY} bytes", headers={"connection": "close"}
-    )
+    too_large = Reject(413, f"the body is over {LARGEST_BODY} bytes")
     length = request.headers.get("content-length", "0")
     if not length.isdigit() or len(length) > 9 or int(length) > LARGEST_BODY:
         raise too_large

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.routing import Route
+from starlette.middleware.exceptions import ExceptionMiddleware
+from starlette.routing import Route, Router
 
 from . import calls, consumers, functions, health, keys, limits, live, metrics, platform
 from .audit import Audit
@@ -32,7 +32,12 @@ def resources(sources: Sources) -> list[Route]:
 
 def admin(sources: Sources, token: str, hosts: Iterable[str] = ()) -> Guard:
     """Return the ASGI app; `token` opens it, `hosts` are answered beside loopback's names."""
-    handlers: dict[Any, Any] = {HTTPException: unanswered}
-    app = Starlette(routes=resources(sources), exception_handlers=handlers)
-    app.router.redirect_slashes = False
+    router = Router(resources(sources), redirect_slashes=False)
+    # All other faults are the guard's.
+    answering = ExceptionMiddleware(router, {HTTPException: unanswered})
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        # Starlette's router raises what it refuses only when it is told of an app.
+        await answering({**scope, "app": None}, receive, send)
+
     return Guard(app, token, Audit(sources.audit), hosts)

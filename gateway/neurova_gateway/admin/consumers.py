@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 
 import msgspec
@@ -14,7 +13,7 @@ from starlette.routing import Route
 from neurova.problem import Reject
 
 from ..keys import issuer
-from ..keys.base import KeyRecord, KeyStore
+from ..keys.base import KeyRecord
 from .answer import answer, body, path, query
 from .keys import state
 from .page import PARAMETERS, Page, paged
@@ -45,12 +44,13 @@ def routes(sources: Sources) -> list[Route]:
         by_name: dict[str, list[KeyRecord]] = {}
         for record in sources.keys().records():
             by_name.setdefault(record.consumer, []).append(record)
-        found = [_consumer(name, by_name[name]) for name in sorted(by_name)]
+        now = sources.clock()
+        found = [_consumer(name, by_name[name], now) for name in sorted(by_name)]
         return answer(Page(*paged(found, asked, lambda each: each.consumer)))
 
     def one(request: Request) -> Response:
         query(request, ())
-        return answer(_known(sources.keys(), path(request, "consumer")))
+        return answer(_known(sources, path(request, "consumer")))
 
     async def change(request: Request) -> Response:
         query(request, ())
@@ -69,24 +69,22 @@ def routes(sources: Sources) -> list[Route]:
 
 
 def _limit(sources: Sources, consumer: str, limits: str) -> Consumer:
-    store = sources.keys()
-    _known(store, consumer)
+    _known(sources, consumer)
     try:
-        issuer.limit_consumer(store, consumer, limits)
+        issuer.limit_consumer(sources.keys(), consumer, limits)
     except ValueError as error:
         raise Reject(422, str(error)) from None
-    return _known(store, consumer)
+    return _known(sources, consumer)
 
 
-def _known(store: KeyStore, consumer: str) -> Consumer:
-    records = store.records(consumer)
+def _known(sources: Sources, consumer: str) -> Consumer:
+    records = sources.keys().records(consumer)
     if not records:
         raise Reject(404, "no key is that consumer's: /v1/consumers lists all")
-    return _consumer(consumer, records)
+    return _consumer(consumer, records, sources.clock())
 
 
-def _consumer(name: str, records: Sequence[KeyRecord]) -> Consumer:
-    now = time.time()
+def _consumer(name: str, records: Sequence[KeyRecord], now: float) -> Consumer:
     return Consumer(
         name,
         len(records),

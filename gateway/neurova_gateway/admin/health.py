@@ -92,11 +92,20 @@ def _health(needed: Sequence[Part], more: Sequence[Part] = ()) -> Health:
 
 def _needed(sources: Sources) -> list[Part]:
     """Look at what every call needs."""
-    return [
-        _part("workers", lambda: _workers(sources)),
-        _part("keys", lambda: f"{sources.keys().version()} changes"),
-        _part("limits", lambda: str(sources.limiter().usage([Bucket("health", 1, 1)]) and "")),
-    ]
+    looks = {"workers": _workers}
+    if sources.embedded:
+        looks |= {"keys": _keys, "limits": _limits}
+    return [_part(name, look, sources) for name, look in looks.items()]
+
+
+def _keys(sources: Sources) -> str:
+    sources.keys().version()
+    return "the key store answers"
+
+
+def _limits(sources: Sources) -> str:
+    sources.limiter().usage([Bucket("health", 1, 1)])
+    return "the table can be locked"
 
 
 def _workers(sources: Sources) -> str:
@@ -107,9 +116,9 @@ def _workers(sources: Sources) -> str:
     return f"{serving} of {len(workers)} serve"
 
 
-def _part(name: str, look: Callable[[], str]) -> Part:
+def _part(name: str, look: Callable[[Sources], str], sources: Sources) -> Part:
     try:
-        return Part(name, "up", look())
+        return Part(name, "up", look(sources))
     except NeurovaError as error:
         says, _, fix = str(error).rpartition(": ")
         return Part(name, "unreachable", says or fix, fix if says else "")

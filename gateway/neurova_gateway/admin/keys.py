@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -76,7 +74,7 @@ def routes(sources: Sources) -> list[Route]:
 
     def listed(request: Request) -> Response:
         asked = query(request, PARAMETERS | {"consumer", "environment", "state"})
-        store, now = sources.keys(), time.time()
+        store, now = sources.keys(), sources.clock()
         records = store.records(asked.get("consumer"))
         found = sorted((shown(record, now) for record in records), key=_place)
         for name in ("environment", "state"):
@@ -86,29 +84,31 @@ def routes(sources: Sources) -> list[Route]:
 
     def one(request: Request) -> Response:
         query(request, ())
-        return answer(shown(_known(sources.keys(), path(request, "key_id")), time.time()))
+        return answer(shown(_known(sources.keys(), path(request, "key_id")), sources.clock()))
 
     async def create(request: Request) -> Response:
         query(request, ())
         asked = await body(request, NewKey)
         issued = await run_in_threadpool(_create, sources, asked)
-        return _handed_over(request, "create", issued)
+        return _handed_over(request, "create", issued, sources.clock())
 
     async def rotate(request: Request) -> Response:
         query(request, ())
         asked = await body(request, Rotation)
         key_id = path(request, "key_id")
-        issued = await run_in_threadpool(_rotate, sources.keys, key_id, asked.overlap)
-        return _handed_over(request, "rotate", issued, rotated=key_id, overlap=asked.overlap)
+        issued = await run_in_threadpool(_rotate, sources, key_id, asked.overlap)
+        return _handed_over(
+            request, "rotate", issued, sources.clock(), rotated=key_id, overlap=asked.overlap
+        )
 
     def revoke(request: Request) -> Response:
         query(request, ())
         store, key_id = sources.keys(), path(request, "key_id")
         _known(store, key_id)
-        issuer.revoke(store, key_id)
+        issuer.revoke(store, key_id, sources.clock())
         record = _known(store, key_id)
         request.state.audit = {"did": "revoke", "key_id": key_id, "consumer": record.consumer}
-        return answer(shown(record, time.time()))
+        return answer(shown(record, sources.clock()))
 
     return [
         Route("/v1/keys", listed),
@@ -162,6 +162,7 @@ def _create(sources: Sources, asked: NewKey) -> Issued:
             asked.quota,
             asked.cidrs,
             name=asked.name,
+            now=sources.clock(),
         )
     except ValueError as error:
         raise Reject(422, str(error)) from None
@@ -172,16 +173,16 @@ def _create(sources: Sources, asked: NewKey) -> Issued:
     return issued
 
 
-def _rotate(keys: Callable[[], KeyStore], key_id: str, overlap: float) -> Issued:
-    store = keys()
+def _rotate(sources: Sources, key_id: str, overlap: float) -> Issued:
+    store = sources.keys()
     _known(store, key_id)
     try:
-        return issuer.rotate(store, key_id, overlap)
+        return issuer.rotate(store, key_id, overlap, sources.clock())
     except ValueError as error:
         raise Reject(409, str(error)) from None
 
 
-def _handed_over(request: Request, did: str, issued: Issued, **more: Any) -> Response:
-    parts = _parts(issued.record, time.time())
+def _handed_over(request: Request, did: str, issued: Issued, now: float, **more: Any) -> Response:
+    parts = _parts(issued.record, now)
     request.state.audit = {"did": did, **more, **parts}
     return answer(IssuedKey(**parts, key=issued.key), 201)

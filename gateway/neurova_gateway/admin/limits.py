@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 
 import msgspec
@@ -60,7 +59,7 @@ def _rows(
 ) -> Iterator[Row]:
     callers: list[dict[str, str]] = [{}]
     if consumer:
-        now = time.time()
+        now = sources.clock()
         callers = [
             {
                 "consumer": consumer,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -48,6 +49,8 @@ class Sources(msgspec.Struct, frozen=True, eq=False):
 
     `environment` is whose keys are taken here; `consumer_limit` binds consumers without one of
     their own; `parts` looks at what is not a key store or a limiter; `started` is in Unix seconds.
+    `clock` is that of keys. Without `embedded`, keys and limits are a gateway's in front, and both
+    raise Unavailable.
     """
 
     name: str
@@ -60,6 +63,8 @@ class Sources(msgspec.Struct, frozen=True, eq=False):
     functions: Callable[[], Sequence[Function]]
     keys: Callable[[], KeyStore]
     limiter: Callable[[], Limiter]
+    embedded: bool = True
+    clock: Callable[[], float] = time.time
     parts: Callable[[], Sequence[Part]] = tuple
     consumer_limit: str = ""
     reloads: Reloads = msgspec.field(default_factory=Reloads)

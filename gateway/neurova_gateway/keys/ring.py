@@ -39,6 +39,11 @@ class KeyRing:
         self._version: int | None = None
         self._look_due = self._good_until = -1.0
 
+    @property
+    def store(self) -> KeyStore:
+        """Return the store behind."""
+        return self._store
+
     def find(self, key: str) -> KeyRecord | None:
         """Return the record of a key, revoked and expired ones too; None if nobody made it.
 

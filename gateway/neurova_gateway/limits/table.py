@@ -29,6 +29,7 @@ from .layout import (
 
 SECOND = 1_000_000_000
 REMEMBERED = 20_000
+FEW = 16
 _TAKE = LOCK_EX | LOCK_NB
 _new = tuple.__new__  # half the cost of the NamedTuple's own
 _Place = tuple[int, int, int]  # record, the first word of its key, window in ns
@@ -115,20 +116,21 @@ class Table:
         Raises Unavailable when the table cannot be locked.
         """
         found: list[Usage] = []
-
-        def look() -> None:
-            file = self._file
-            if file.words[AT_SEGMENTS] != file.segments:
-                file.map()
-            now = max(self._clock() + file.words[AT_SHIFT], file.words[AT_LAST])
-            found.extend(_usage(file.words, file.segments, bucket, now) for bucket in buckets)
-
-        self._locked(look)
+        for begin in range(0, len(buckets), FEW):  # calls wait for the lock meanwhile
+            some = buckets[begin : begin + FEW]
+            self._locked(lambda some=some: found.extend(self._look(some)))  # type: ignore[misc]
         return tuple(found)
 
     def close(self) -> None:
         """Let go of the file; what was counted stays in it."""
         self._file.close()
+
+    def _look(self, buckets: Sequence[Bucket]) -> list[Usage]:
+        file = self._file
+        if file.words[AT_SEGMENTS] != file.segments:
+            file.map()
+        now = max(self._clock() + file.words[AT_SHIFT], file.words[AT_LAST])
+        return [_usage(file.words, file.segments, bucket, now) for bucket in buckets]
 
     def _locked(self, action: Callable[[], None]) -> None:
         with self._file.mutex:

@@ -67,10 +67,13 @@ class Session:
         functions = list(platform.functions())
         command = curl.line(functions, url, key_file)
         if self._as_json:
-            line({"event": "ready", "url": url, "key_file": str(key_file), "curl": command})
+            found = {"event": "ready", "url": url, "key_file": str(key_file), "curl": command}
+            line({**found, "admin": platform.admin})
             return
         click.echo(f"{platform.settings.project.name} answers on {url}, Ctrl-C ends it")
         click.echo(_routes(functions))
+        if platform.admin:
+            click.echo(f"admin: {platform.admin}, its token lies in {state / 'admin.token'}")
         if command:
             click.echo(f"try: {command}")
 

@@ -30,8 +30,11 @@ def run(host: str | None, port: int | None, as_json: bool) -> None:
     def ready(platform: Platform, url: str) -> None:
         count = sum(1 for _ in platform.functions())
         if as_json:
-            line({"event": "ready", "url": url, "functions": count})
+            line({"event": "ready", "url": url, "functions": count, "admin": platform.admin})
         else:
             click.echo(f"{settings.project.name} answers on {url}: {count} functions, live keys")
+            if platform.admin:
+                token = settings.state / "admin.token"
+                click.echo(f"admin: {platform.admin}, its token lies in {token}")
 
     serve(settings, environment="live", ready=ready)

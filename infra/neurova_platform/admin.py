@@ -1,0 +1,209 @@
+"""The Admin API of a running platform, on a listener of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from importlib import metadata
+from typing import Any
+
+import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from neurova.errors import ConfigError, Unavailable
+from neurova.loader import Service
+from neurova_gateway.admin.reloads import Reloads
+from neurova_gateway.admin.sources import Function, Part, Sources
+from neurova_gateway.backends import Backends
+from neurova_gateway.keys.base import KeyStore
+from neurova_gateway.limits.base import Limiter
+
+from . import admin_token, private
+from .client import address
+from .platform import COUNTERS, Platform
+from .settings import Settings
+
+ADDRESS = "admin.address"
+"""The file of the state folder that says where the Admin API answers."""
+CONNECTIONS = 64
+HEAD_SECONDS = 5.0
+DRAIN_SECONDS = 2
+
+
+def listen(settings: Settings, *, elsewhere: bool = False) -> socket.socket:
+    """Return the listening socket of the Admin API.
+
+    `elsewhere`: take a free port when that of the settings' default is taken. Raises ConfigError.
+    """
+    host, port = settings.admin.host, settings.admin.port
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=CONNECTIONS)
+    except OSError as error:
+        if elsewhere and "admin.port" not in settings.origins:
+            return socket.create_server((host, 0), family=family, backlog=CONNECTIONS)
+        raise ConfigError(
+            f"the Admin API cannot have {host} port {port} ({error.strerror or error}): stop what "
+            "listens there, set another admin.port, or admin.enabled = false"
+        ) from None
+
+
+def of_platform(platform: Platform, reloads: Reloads) -> Sources:
+    """Return what the Admin API of this very process reads."""
+    told = Told(platform)
+
+    def keys() -> KeyStore:
+        return _embedded(platform).keys.store
+
+    def limiter() -> Limiter:
+        return _embedded(platform).limiter
+
+    return sources(
+        platform.settings,
+        platform.environment,
+        functions=told,
+        keys=keys,
+        limiter=limiter,
+        clock=platform.backends.clock if platform.backends else time.time,
+        reloads=reloads,
+    )
+
+
+def sources(settings: Settings, environment: str, **given: Any) -> Sources:
+    """Return what an Admin API reads of a project; `given`: functions, keys, limiter, reloads."""
+    state = settings.state
+
+    def parts() -> Sequence[Part]:
+        from .doctor import databases
+
+        status = {"ok": "up", "warn": "behind", "fail": "unreachable"}
+        return [
+            Part(found.check, status[found.verdict], found.says, found.fix)  # type: ignore[arg-type]
+            for found in databases(settings)
+        ]
+
+    return Sources(
+        name=settings.project.name,
+        environment=environment,
+        version=metadata.version("neurova"),
+        started=time.time(),
+        counters=state / COUNTERS,
+        access=state / "logs" / "access.jsonl",
+        audit=state / "logs" / "audit.jsonl",
+        parts=parts,
+        consumer_limit=settings.gateway.limit,
+        embedded=not settings.gateway.behind,
+        **given,
+    )
+
+
+class Told:
+    """Give the functions of a platform, looked at anew only when others are served."""
+
+    def __init__(self, platform: Platform) -> None:
+        self._platform = platform
+        self._of: dict[str, Service] | None = None
+        self._found: Sequence[Function] = ()
+
+    def __call__(self) -> Sequence[Function]:
+        """Return what is known of each."""
+        from .facts import facts
+
+        services = self._platform.services
+        if self._of is not services:
+            functions = [each for service in services.values() for each in service.functions]
+            self._found = facts(functions, self._platform.settings)
+            self._of = services
+        return self._found
+
+
+@asynccontextmanager
+async def served(
+    settings: Settings, sources: Sources, listener: socket.socket
+) -> AsyncIterator[str]:
+    """Serve the Admin API on the running loop until the block ends; give its URL.
+
+    Raises StateError when the token's file cannot be used.
+    """
+    token = admin_token.load(settings.state)
+    config = uvicorn.Config(
+        _Late(lambda: app(sources, token, settings)),
+        http=_Protocol,
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        proxy_headers=False,
+        date_header=False,
+        server_header=False,
+        limit_concurrency=CONNECTIONS,
+        timeout_graceful_shutdown=DRAIN_SECONDS,
+    )
+    config.load()
+    server = uvicorn.Server(config)
+    server.lifespan = config.lifespan_class(config)
+    url = address(settings.admin.host, listener.getsockname()[1], tls=False)
+    await server.startup([listener])
+    private.write(settings.state / ADDRESS, url + "\n")
+    try:
+        yield url
+    finally:
+        (settings.state / ADDRESS).unlink(missing_ok=True)
+        await server.shutdown([listener])
+
+
+class _Late:
+    """Be an app that is imported by its first request: a start does not pay for it."""
+
+    def __init__(self, make: Callable[[], Any]) -> None:
+        self._make = make
+        self._made: asyncio.Future[Any] | None = None
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        if self._made is None:
+            self._made = asyncio.ensure_future(asyncio.to_thread(self._make))
+        app = await asyncio.shield(self._made)
+        await app(scope, receive, send)
+
+
+class _Protocol(H11Protocol):
+    """Close a connection whose head does not come; its size h11 bounds (64 KiB)."""
+
+    deadline: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Begin to wait for a head."""
+        super().connection_made(transport)
+        self.deadline = self.loop.call_later(HEAD_SECONDS, transport.close)
+
+    def data_received(self, data: bytes) -> None:
+        """Wait on while there is no whole head."""
+        super().data_received(data)
+        heard = self.cycle is not None and not self.cycle.response_complete
+        if heard and self.deadline is not None:
+            self.deadline.cancel()
+            self.deadline = None
+        elif not heard and self.deadline is None:
+            self.deadline = self.loop.call_later(HEAD_SECONDS, self.transport.close)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Wait no longer."""
+        if self.deadline is not None:
+            self.deadline.cancel()
+        super().connection_lost(exc)
+
+
+def app(sources: Sources, token: str, settings: Settings) -> Any:
+    """Return the ASGI app of the Admin API."""
+    from neurova_gateway.admin.app import admin
+
+    return admin(sources, token, settings.admin.hosts)
+
+
+def _embedded(platform: Platform) -> Backends:
+    if platform.backends is None:
+        raise Unavailable("keys and limits are kept by the gateway in front: ask its Admin API")
+    return platform.backends

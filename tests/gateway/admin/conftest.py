@@ -1,0 +1,22 @@
+"""The probe, and its Admin API asked as an operator does."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from neurova_platform.testing import TestPlatform
+
+from ...conftest import lay_probe
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestPlatform]:
+    """Run the probe once for a module."""
+    folder = tmp_path_factory.mktemp("administered")
+    (folder / "databases").mkdir()
+    project: Path = lay_probe(folder / "project")
+    with TestPlatform(project, folder / "state", folder / "databases") as platform:
+        yield platform

@@ -1,0 +1,30 @@
+"""What is changed is written before and after, privately, without keys."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from neurova.errors import Unavailable
+from neurova_gateway.admin.audit import Audit
+
+
+def test_a_change_is_two_lines_with_one_id_in_a_private_file(tmp_path: Path) -> None:
+    path = tmp_path / "logs" / "audit.jsonl"
+    audit = Audit(path)
+    change = audit.begin(method="POST", path="/v1/keys")
+    audit.end(change, status=201, key="nrv_live_0123456789abcdef")
+    begun, ended = map(json.loads, path.read_text().splitlines())
+    assert (begun["event"], ended["event"]) == ("begun", "ended")
+    assert begun["id"] == ended["id"] == change
+    assert ended["status"] == 201
+    assert "0123456789abcdef" not in path.read_text()
+    assert path.stat().st_mode & 0o077 == 0
+
+
+def test_an_audit_that_cannot_be_written_says_that_nothing_is_changed(tmp_path: Path) -> None:
+    (tmp_path / "logs").write_text("in the way")
+    with pytest.raises(Unavailable, match="nothing is changed"):
+        Audit(tmp_path / "logs" / "audit.jsonl").begin(method="POST")

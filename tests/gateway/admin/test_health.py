@@ -1,0 +1,97 @@
+"""Health is quick, tells strangers nothing, and tells the operator what ails what."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from pathlib import Path
+
+import pytest
+
+from neurova_gateway.admin import health
+from neurova_gateway.admin.health import Health, Look
+from neurova_platform.testing import TestPlatform
+
+from ...conftest import lay_probe
+
+
+def test_a_platform_that_serves_is_live_and_ready_and_every_part_is_up(
+    running: TestPlatform,
+) -> None:
+    assert running.admin("GET", "/health", headers={"authorization": ""}).json() == {
+        "status": "live"
+    }
+    ready = running.admin("GET", "/health/ready", headers={"authorization": ""})
+    assert (ready.status, ready.json()) == (200, {"status": "ready"})
+    found = running.admin("GET", "/v1/health").json()
+    assert found["ready"] is True
+    status = {part["name"]: part["status"] for part in found["parts"]}
+    assert [status[name] for name in ("workers", "keys", "limits")] == ["up"] * 3
+
+
+def test_a_key_store_that_is_gone_is_named_with_the_fix_and_strangers_see_no_more_than_503(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "databases").mkdir()
+    project = lay_probe(tmp_path / "project")
+    with TestPlatform(project, tmp_path / "state", tmp_path / "databases") as platform:
+        (tmp_path / "state" / "keys.db").unlink()
+        ready = platform.admin("GET", "/health/ready", headers={"authorization": ""})
+        assert (ready.status, ready.json()) == (503, {"status": "not ready"})
+        assert platform.admin("GET", "/health").status == 200
+        parts = platform.admin("GET", "/v1/health").json()["parts"]
+        [keys] = [part for part in parts if part["name"] == "keys"]
+        assert keys["status"] == "unreachable"
+        assert "start NEUROVA again" in keys["fix"]
+        for method, path in (("GET", "/v1/keys"), ("POST", "/v1/keys/key_x/revoke")):
+            answer = platform.admin(method, path)
+            assert answer.status == 503
+            assert answer.headers["retry-after"] == "1"
+
+
+def test_looks_are_one_at_a_time_and_each_is_good_for_a_while() -> None:
+    looks = []
+
+    def look() -> Health:
+        looks.append(threading.current_thread())
+        return Health(True, ())
+
+    async def ask() -> None:
+        seen = Look(look)
+        found = await asyncio.gather(*(seen.get() for _ in range(50)))
+        assert all(each.ready for each in found)
+
+    asyncio.run(ask())
+    assert len(looks) == 1
+
+
+def test_a_look_that_hangs_is_told_and_not_taken_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(health, "PATIENCE", 0.05)
+    looks, release = [], threading.Event()
+
+    def look() -> Health:
+        looks.append(1)
+        release.wait(60)
+        return Health(True, ())
+
+    async def ask() -> None:
+        seen = Look(look)
+        for _ in range(3):
+            found = await seen.get()
+            assert not found.ready
+            assert found.parts[0].status == "unreachable"
+        release.set()
+        while not (await seen.get()).ready:
+            pass
+
+    asyncio.run(ask())
+    assert len(looks) == 1
+
+
+def test_a_look_that_fails_fails_who_asked_and_is_taken_again_later() -> None:
+    async def ask() -> None:
+        seen = Look(lambda: (_ for _ in ()).throw(RuntimeError("x")))  # type: ignore[arg-type]
+        with pytest.raises(RuntimeError):
+            await seen.get()
+
+    asyncio.run(ask())
