@@ -26,27 +26,59 @@ Channel = Literal["phone", "email", "chat", "web", "letter", "in_person"]
 # No text has a NUL, which PostgreSQL cannot keep.
 _SAYS = r"^\s*[^\s\u0000][^\u0000]*$"
 _PART = r"[^\s@.\u0000-\u001f]+"
-Name = Annotated[str, Meta(max_length=200, pattern=_SAYS, examples=["Ada Lovelace"])]
-Company = Annotated[str, Meta(max_length=200, pattern=r"^[^\u0000]*$", examples=["Engines"])]
+Name = Annotated[
+    str,
+    Meta(
+        max_length=200,
+        pattern=_SAYS,
+        description="a name with more than spaces in it, without NUL",
+        examples=["Ada Lovelace"],
+    ),
+]
+Company = Annotated[
+    str,
+    Meta(
+        max_length=200,
+        pattern=r"^[^\u0000]*$",
+        description="a text without NUL",
+        examples=["Analytical Engines"],
+    ),
+]
 Email = Annotated[
     str,
     Meta(
         max_length=254,
         pattern=rf"^[^\s@\u0000-\u001f]+@{_PART}(\.{_PART})+$",
+        description="an email address like ada@example.org",
         examples=["ada@example.org"],
     ),
 ]
 Phone = Annotated[
     str,
     Meta(
-        description="a country's code and 7 to 15 digits in all, with what people put between them",
         max_length=40,
         pattern=r"^\+[1-9](?:[ ().\/-]*[0-9]){6,14}$",
+        description="a phone number with its country's code, like +44 1234 567890",
         examples=["+44 1234 567890"],
     ),
 ]
-Text = Annotated[str, Meta(max_length=10_000, pattern=_SAYS, examples=["Likes tea."])]
-Id = Annotated[str, Meta(pattern="^[0-9a-f]{32}$", examples=["0f8fad5bd9cb469fa16570867728950e"])]
+Text = Annotated[
+    str,
+    Meta(
+        max_length=10_000,
+        pattern=_SAYS,
+        description="a text with more than spaces in it, without NUL",
+        examples=["Likes tea."],
+    ),
+]
+Id = Annotated[
+    str,
+    Meta(
+        pattern="^[0-9a-f]{32}$",
+        description="a customer's id",
+        examples=["0f8fad5bd9cb469fa16570867728950e"],
+    ),
+]
 Moment = Annotated[datetime, Meta(tz=True)]
 Place = Annotated[int, Meta(ge=0, le=2**31 - 1)]
 Limit = Annotated[int, Meta(ge=1, le=500)]

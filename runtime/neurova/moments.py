@@ -1,4 +1,4 @@
-"""The formats that msgspec's schema leaves out: of datetimes and times without a stated zone."""
+"""The formats of moments: msgspec's schema names them only for those that need a zone."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from typing import Any
 import msgspec
 from msgspec import inspect
 
+ZONED = " with a zone"
+"""What a format's name ends with, for the checker, where a value without a zone will not do."""
 _UNFIT = re.compile(r"[^a-zA-Z0-9.\-_]")
 _FORMATS = {inspect.DateTimeType: "date-time", inspect.TimeType: "time"}
 
@@ -82,6 +84,21 @@ def _names(kind: Any) -> tuple[str, str]:
     return _UNFIT.sub("_", short), _UNFIT.sub("_", full)
 
 
+def zoned(schema: Any) -> Any:
+    """Return msgspec's own schema with formats that ask for a zone where the type does."""
+    if isinstance(schema, list):
+        return [zoned(part) for part in schema]
+    if not isinstance(schema, dict):
+        return schema
+    found = {key: zoned(part) for key, part in schema.items()}
+    if found.get("type") == "string" and found.get("format") in ("date-time", "time"):
+        found["format"] += ZONED
+    return found
+
+
 def schema_of(kind: Any) -> dict[str, Any]:
-    """Return the published JSON Schema of a type. Raises TypeError for one that has none."""
-    return with_moments(msgspec.json.schema(kind), kind)
+    """Return the schema that values of a type are checked by, whose formats know of zones.
+
+    Raises TypeError for a type that has none.
+    """
+    return with_moments(zoned(msgspec.json.schema(kind)), kind)

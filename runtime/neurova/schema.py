@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Annotated, Any
 from uuid import UUID
 
 import jsonschema_rs
 import msgspec
 
-from .moments import schema_of
+from .moments import ZONED, schema_of
 from .problem import Fault
 
 NODES = 2_000
@@ -20,7 +20,9 @@ DEPTH = 64
 _FORMATS = {
     "date": date,
     "date-time": datetime,
+    f"date-time{ZONED}": Annotated[datetime, msgspec.Meta(tz=True)],
     "time": time,
+    f"time{ZONED}": Annotated[time, msgspec.Meta(tz=True)],
     "duration": timedelta,
     "uuid": UUID,
     "decimal": Decimal,
@@ -28,6 +30,7 @@ _FORMATS = {
 }
 # Faults that a cut, not the caller, may have made.
 _BY_CUT = frozenset({"Required", "MinItems", "MinProperties", "Contains"})
+_NOTHING: Mapping[str, str] = {}
 Path = tuple[str | int, ...]
 
 
@@ -40,11 +43,12 @@ def pointer(path: Iterable[str | int]) -> str:
 class Checker:
     """Name every fault of a value by the schema of a type."""
 
-    __slots__ = ("_needed", "_validator")
+    __slots__ = ("_needed", "_told", "_validator")
 
     def __init__(self, kind: Any) -> None:
         self._validator: Any = None
         self._needed = 1
+        self._told: Mapping[str, str] = {}
         try:
             schema = schema_of(kind)
         except (TypeError, ValueError):
@@ -52,6 +56,7 @@ class Checker:
         rewritten = by_tag(schema)
         if not ambiguous(rewritten):
             self._needed = most_required(rewritten)
+            self._told = told(rewritten)
             self._validator = jsonschema_rs.Draft202012Validator(
                 rewritten,
                 formats={name: _format(kind) for name, kind in _FORMATS.items()},
@@ -70,14 +75,14 @@ class Checker:
             return []
         found: dict[str, Fault] = {}
         for error in errors:
-            for fault in named(error, cuts):
+            for fault in named(error, cuts, self._told):
                 found.setdefault(fault.pointer, fault)
             if len(found) >= most:
                 break
         return list(found.values())[:most]
 
 
-def _format(kind: type) -> Callable[[str], bool]:
+def _format(kind: Any) -> Callable[[str], bool]:
     def fits(text: str) -> bool:
         try:
             msgspec.convert(text, kind)
@@ -88,7 +93,21 @@ def _format(kind: type) -> Callable[[str], bool]:
     return fits
 
 
-def named(error: Any, cuts: frozenset[Path] = frozenset()) -> Iterator[Fault]:
+def told(schema: Any) -> dict[str, str]:
+    """Return what the author of a schema says in words of each pattern in it."""
+    if isinstance(schema, list):
+        return {pattern: said for part in schema for pattern, said in told(part).items()}
+    if not isinstance(schema, dict):
+        return {}
+    found = told(list(schema.values()))
+    if isinstance(schema.get("pattern"), str) and isinstance(schema.get("description"), str):
+        found[schema["pattern"]] = schema["description"]
+    return found
+
+
+def named(
+    error: Any, cuts: frozenset[Path] = frozenset(), told: Mapping[str, str] = _NOTHING
+) -> Iterator[Fault]:
     """Yield the faults that one schema error stands for, each at the field it is about."""
     path, kind = tuple(error.instance_path), error.kind
     if path in cuts and type(kind).__name__ in _BY_CUT:
@@ -100,12 +119,16 @@ def named(error: Any, cuts: frozenset[Path] = frozenset()) -> Iterator[Fault]:
             for name in kind.unexpected:
                 yield Fault(pointer((*path, name)), "is not a known field")
         case "AnyOf" | "OneOf":
-            yield from _nearest(path, kind.context, cuts)
+            yield from _nearest(path, kind.context, cuts, told)
+        case "Pattern" if kind.pattern in told:
+            yield Fault(pointer(path), f"must be {told[kind.pattern]}"[:200])
         case _:
             yield Fault(pointer(path), str(error.message)[:200])
 
 
-def _nearest(path: Path, branches: list[list[Any]], cuts: frozenset[Path]) -> Iterator[Fault]:
+def _nearest(
+    path: Path, branches: list[list[Any]], cuts: frozenset[Path], told: Mapping[str, str]
+) -> Iterator[Fault]:
     """Yield the faults of the one branch that fits by its type, or say that none does."""
     fitting = [
         errors
@@ -117,7 +140,7 @@ def _nearest(path: Path, branches: list[list[Any]], cuts: frozenset[Path]) -> It
     ]
     if len(fitting) == 1:
         for error in fitting[0]:
-            yield from named(error, cuts)
+            yield from named(error, cuts, told)
         return
     types = {
         name

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from .problem import Fault
-from .schema import Checker, pointer
+from .schema import Checker, pointer, told
 
 if TYPE_CHECKING:
     from .binding.signature import Parameter
@@ -25,6 +25,7 @@ FAULTS = 100
 _PATH = re.compile(r" - at `(?:key in )?\$(.*)`$")
 _STEP = re.compile(r"\.([^.\[]+)|\[(\d+)\]|(\[\.\.\.\])")
 _FIELD = re.compile(r"Object (missing required|contains unknown) field `(.*)`")
+_PATTERN = " matching regex "
 _GOT = re.compile(r", got `\w+`$")
 
 
@@ -34,6 +35,9 @@ def value_faults(read: Callable[[], Any], parameter: Parameter) -> Iterator[Faul
         read()
     except msgspec.ValidationError as error:
         path, message = split(str(error))
+        if _PATTERN in message:
+            said = list(told(msgspec.json.schema(parameter.type)).values())
+            message = f"must be {said[0]}"[:200] if said else message
         message = _GOT.sub("", message)
         yield Fault(pointer((parameter.alias, *path)), message, parameter.kind)
     except ValueError as error:

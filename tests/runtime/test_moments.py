@@ -28,6 +28,9 @@ class Outer(msgspec.Struct, rename="camel"):
     again: "Outer | None"
     clock: time | int | list[datetime]
     text: str
+    zoned: Annotated[datetime, msgspec.Meta(tz=True)] | None
+    naive: Annotated[datetime, msgspec.Meta(tz=False)]
+    format: str = "date-time"
 
 
 def test_every_moment_has_its_format() -> None:
@@ -41,3 +44,10 @@ def test_every_moment_has_its_format() -> None:
     assert schema["$defs"]["Row"]["properties"]["at"]["format"] == "time"
     assert str(fields["clock"]).count("format") == 2
     assert "format" not in fields["text"]
+
+
+def test_where_a_zone_is_needed_the_format_that_is_checked_says_so() -> None:
+    fields = schema_of(Outer)["$defs"]["Outer"]["properties"]
+    assert fields["zoned"]["anyOf"][0]["format"] == "date-time with a zone"
+    assert fields["naive"]["format"] == "date-time"
+    assert fields["format"] == {"type": "string", "default": "date-time"}

@@ -1,5 +1,8 @@
 """What a checker costs is bounded by its schema and by how much of a value it sees."""
 
+from datetime import datetime, time
+from typing import Annotated
+
 import msgspec
 
 from neurova.schema import DEPTH, NODES, Checker, ambiguous, by_tag, cut, most_required, pointer
@@ -80,3 +83,38 @@ def test_what_a_cut_took_is_not_called_missing() -> None:
     for _ in range(DEPTH):
         deep = {"first": 1, "second": 2, "rows": [deep]}
     assert Checker(Rows).faults(deep, 100) == []
+
+
+def test_a_moment_without_the_zone_that_it_needs_is_named_with_all_other_faults() -> None:
+    class Meeting(msgspec.Struct):
+        at: Annotated[datetime, msgspec.Meta(tz=True)]
+        then: Annotated[time, msgspec.Meta(tz=True)]
+        plain: datetime
+        place: str
+
+    wrong = {"at": "2016-07-02T10:00:00", "then": "10:00:00", "plain": "2016-07-02T10:00:00"}
+    faults = {fault.pointer: fault.message for fault in Checker(Meeting).faults(wrong, 10)}
+    assert faults == {
+        "/at": 'value is not a "date-time with a zone"',
+        "/then": 'value is not a "time with a zone"',
+        "/place": "is required",
+    }
+    sound = {
+        "at": "2016-07-02T10:00:00Z",
+        "then": "10:00:00+01:00",
+        "plain": "2016-07-02T10:00:00Z",
+    }
+    assert Checker(Meeting).faults({**sound, "place": ""}, 10) == []
+
+
+def test_a_pattern_is_told_in_the_words_of_its_description() -> None:
+    class Person(msgspec.Struct):
+        email: Annotated[str, msgspec.Meta(pattern="@", description="an email address")] | None
+        code: Annotated[str, msgspec.Meta(pattern="^[0-9]$")]
+        pattern: Annotated[str, msgspec.Meta(description="no pattern at all")]
+
+    faults = Checker(Person).faults({"email": "x", "code": "y", "pattern": "z"}, 10)
+    assert [(fault.pointer, fault.message) for fault in faults] == [
+        ("/email", "must be an email address"),
+        ("/code", 'value does not match "^[0-9]$"'),
+    ]

@@ -4,13 +4,15 @@ import tracemalloc
 from datetime import date, datetime
 from decimal import Decimal
 from enum import Enum
+from functools import partial
 from typing import Annotated, Any
 from uuid import UUID
 
 import msgspec
 import pytest
 
-from neurova.validation import FAULTS, Body, split
+from neurova.binding.signature import Parameter
+from neurova.validation import FAULTS, Body, split, value_faults
 
 
 class Kind(Enum):
@@ -157,6 +159,21 @@ def test_nested_unions_are_not_tried_branch_by_branch(depth: int) -> None:
     status, found = Body(Cat | Dog).faults(body)
     assert status in (400, 422)
     assert 1 <= len(found) <= FAULTS
+
+
+def test_a_pattern_of_a_query_value_is_told_in_the_words_of_its_description() -> None:
+    email = Annotated[str, msgspec.Meta(pattern="@", description="an email address")]
+    code = Annotated[str, msgspec.Meta(pattern="^[0-9]$")]
+    for kind, message in (
+        (email | None, "must be an email address"),
+        (list[email], "must be an email address"),  # type: ignore[valid-type]
+        (code, "Expected `str` matching regex '^[0-9]$'"),
+    ):
+        parameter = Parameter("p", "query", "p", kind)
+        value: Any = ["x"] if kind == list[email] else "x"  # type: ignore[valid-type]
+        read = partial(msgspec.convert, value, kind)
+        [fault] = value_faults(read, parameter)
+        assert fault.message == message
 
 
 def test_messages_and_pointers_have_bounds() -> None:

@@ -88,6 +88,15 @@ def pointers(problem: dict[str, Any]) -> list[str]:
     return [fault["pointer"] for fault in problem["errors"]]
 
 
+def test_what_a_value_must_be_is_said_in_words(desk: Any) -> None:
+    said = {"name": " ", "email": "x", "phone": "01234 567890", "company": "\0"}
+    problem = desk.ask("POST", "/customers", said, 422)
+    problem["errors"] += desk.ask("GET", "/customers?email=x", status=422)["errors"]
+    messages = [fault["message"] for fault in problem["errors"]]
+    assert len(messages) == 5
+    assert all(message.startswith("must be a") for message in messages)
+
+
 def test_all_faults_of_a_customer_are_named_at_once(desk: Any) -> None:
     wrong = {"company": 1, "email": "x", "phone": "y", "stage": "z", "dog": True}
     named = pointers(desk.ask("POST", "/customers", wrong, 422))
