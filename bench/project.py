@@ -135,4 +135,5 @@ class Project:
 
     def program(self, command: str) -> Program:
         """Return how `neurova <command>` starts here."""
-        return Program((str(NEUROVA), command), self.folder, {"NEUROVA_GATEWAY_PORT": "{port}"})
+        ports = {"NEUROVA_GATEWAY_PORT": "{port}", "NEUROVA_ADMIN_PORT": "0"}
+        return Program((str(NEUROVA), command), self.folder, ports)

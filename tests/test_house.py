@@ -48,6 +48,8 @@ MIRRORED = {
     "runtime/errors.py": "platform/cli/test_cli.py",
     "runtime/sources.py": "runtime/binding",
     "runtime/database/alembic_environment/env.py": "runtime/database/test_migrations.py",
+    "gateway/admin/sources.py": "gateway/admin/test_app.py",
+    "gateway/counters/layout.py": "gateway/counters/test_seat.py",
     "gateway/limits/file.py": "gateway/limits/test_table.py",
     "gateway/limits/index.py": "gateway/limits/test_table.py",
     "gateway/limits/layout.py": "gateway/limits/test_record.py",

@@ -66,5 +66,6 @@ def _environment(state: Path) -> dict[str, str]:
     # Whatever the project or the shell say: nothing of this goes into a database in use.
     own = {name: value for name, value in os.environ.items() if not name.startswith("NEUROVA_")}
     own["NEUROVA_PROJECT_STATE"] = str(state)
+    own["NEUROVA_ADMIN_PORT"] = "0"  # several on one machine
     own["NEUROVA_SERVICES_BOOKING_DATABASE"] = str(state / "booking.db")
     return own

@@ -103,9 +103,13 @@ def nearest(key: str, known: Collection[str]) -> str:
     """Return the known dotted key that was most likely meant, "" when none is near."""
     section, _, last = key.rpartition(".")
     tails: dict[str, str] = {}
-    # Keys of the same section come last, and so win over their namesakes elsewhere.
-    for candidate in sorted(known, key=lambda name: name.rpartition(".")[0] == section):
-        tails[candidate.rpartition(".")[2]] = candidate
+
+    def unlike(name: str) -> float:
+        return -difflib.SequenceMatcher(None, section, name.rpartition(".")[0]).ratio()
+
+    # Keys of the section that is most alike win over their namesakes elsewhere.
+    for candidate in sorted(known, key=unlike):
+        tails.setdefault(candidate.rpartition(".")[2], candidate)
     close = difflib.get_close_matches(last, list(tails), 1, 0.7)
     return tails[close[0]] if close else ""
 

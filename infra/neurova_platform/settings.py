@@ -240,7 +240,9 @@ def _suggest(key: str) -> str:
     inside = [name for name in FIELDS if name.rpartition(".")[0] == section]
     if inside:
         return f"[{section}] has {', '.join(name.rpartition('.')[2] for name in inside)}"
-    return "the sections are project, gateway, gateway.cors, runtime, openapi, admin, services.<name>"
+    return (
+        "the sections are project, gateway, gateway.cors, runtime, openapi, admin, services.<name>"
+    )
 
 
 def _from_environment(

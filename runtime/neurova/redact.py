@@ -14,13 +14,16 @@ def _spelt(word: str) -> str:
 
 _PREFIX = f"{_spelt('nrv_')}(?:{_spelt('live')}|{_spelt('test')}){_spelt('_')}"
 _KEY = re.compile(f"({_PREFIX})[0-9A-Za-z%]+", re.IGNORECASE)
+_TOKEN = re.compile(r"(nva_)[0-9A-Za-z_%-]{16,}")  # opens the Admin API
 
 
 def masked(text: str) -> str:
-    """Return `text` with everything that looks like an API key cut to its prefix.
+    """Return `text` with everything that looks like an API key or token cut to its prefix.
 
     Keys are found as a client may have spelt them: in any case, percent-encoded once or more.
     """
+    if "nva_" in text:
+        text = _TOKEN.sub(r"\1…", text)
     if "%" not in text and "nrv_" not in text.lower():
         return text
     return _KEY.sub(r"\1…", text)

@@ -168,12 +168,13 @@ def test_the_example_and_the_defaults_on_the_page_are_true(tmp_path: Path) -> No
     found = load(project(tmp_path, example), environ={})
     assert (found.gateway.port, found.gateway.max_body) == (9000, 2 << 20)
     told = {
-        key: default.strip('`"')
-        for keys, default in re.findall(r"^\| (`.*?) \| (`.*?`) \|", page, re.MULTILINE)
+        f"{section}.{key}": default.strip('`"')
+        for section, rows in re.findall(r"^## \[([\w.]+)\]\n(.*?)(?=^## )", page, re.M | re.DOTALL)
+        for keys, default in re.findall(r"^\| (`.*?) \| (`.*?`) \|", rows, re.MULTILINE)
         for key in re.findall(r"`(\w+)`", keys)
     }
     plain = {
-        key.rpartition(".")[2]: str(field.default)
+        key: str(field.default)
         for key, field in FIELDS.items()
         if type(field.default) in (int, float, str) and field.unit != "bytes"
     }
@@ -185,7 +186,9 @@ def test_the_example_and_the_defaults_on_the_page_are_true(tmp_path: Path) -> No
 
 def test_each_setting_and_each_reserved_variable_is_documented() -> None:
     page = (Path(__file__).parents[2] / "docs" / "configuration.md").read_text()
-    missing = [key for key in FIELDS if f"`{key.rpartition('.')[2]}`" not in page]
+    sections = dict(re.findall(r"^## \[([\w.]+)\]\n(.*?)(?=^## )", page, re.M | re.DOTALL))
+    parted = [(key, *key.rpartition(".")[::2]) for key in FIELDS]
+    missing = [key for key, section, name in parted if f"`{name}`" not in sections[section]]
     assert missing == []
     assert all(name in page for name in (*settings.RESERVED, *settings.RESERVED_PREFIXES))
     assert all(f"[{key.rpartition('.')[0]}]" in page for key in FIELDS)

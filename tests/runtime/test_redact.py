@@ -14,6 +14,8 @@ from neurova.redact import masked
         ("/%6Erv_%74est_ABC012?a", "/%6Erv_%74est_…?a"),
         ("/nrv%255ftest_ABC012", "/nrv%255ftest_…"),
         ("NRV_LIVE_ABC012 b", "NRV_LIVE_… b"),
+        ("/nva_0123456789abcdef_-xyz?a", "/nva_…?a"),
+        ("/nva_short", "/nva_short"),
         ("/100%25/nrv", "/100%25/nrv"),
         ("nothing here", "nothing here"),
     ],

@@ -52,7 +52,7 @@ class Contained:
         assert upgraded.returncode == 0, upgraded.stderr
         words = [*image.config["Entrypoint"], *image.config["Cmd"], "--port", "0", "--json"]
         self.process = subprocess.Popen(
-            image.command(state, words, NEUROVA_GATEWAY_HOST="127.0.0.1"),
+            image.command(state, words, NEUROVA_GATEWAY_HOST="127.0.0.1", NEUROVA_ADMIN_PORT="0"),
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -131,7 +131,7 @@ def test_nothing_outside_state_can_be_written(image: Container, state: Path) -> 
 
 def test_its_doctor_is_content(image: Container, state: Path) -> None:
     assert image.run(state, "neurova", "db", "upgrade").returncode == 0
-    told = image.run(state, "neurova", "doctor", NEUROVA_GATEWAY_PORT="0")
+    told = image.run(state, "neurova", "doctor", NEUROVA_GATEWAY_PORT="0", NEUROVA_ADMIN_PORT="0")
     assert (told.returncode, told.stderr) == (0, ""), told.stdout
 
 

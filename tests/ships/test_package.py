@@ -21,7 +21,7 @@ CLEAN = {
     name: value
     for name, value in os.environ.items()
     if not name.startswith(("NEUROVA_", "PYTHON", "VIRTUAL_ENV"))
-}
+} | {"NEUROVA_ADMIN_PORT": "0"}
 
 
 def run(*words: str | Path, cwd: Path) -> str:

@@ -42,6 +42,7 @@ def shell() -> Callable[..., subprocess.CompletedProcess[str]]:
 
     def run(*words: str, **options: Any) -> subprocess.CompletedProcess[str]:
         options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "timeout": 60} | options
+        options.setdefault("env", {**os.environ, "NEUROVA_ADMIN_PORT": "0"})
         return subprocess.run([str(NEUROVA), *words], text=True, **options)
 
     return run
