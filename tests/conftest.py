@@ -94,6 +94,24 @@ async def secret() -> str:
     counted.append("secret")
     return "told"
 ''',
+    "legacy.py": '''"""A whole app that only one scope opens."""
+
+from neurova import mount
+
+from .domain import counted
+
+
+async def app(scope, receive, send):
+    assert scope["type"] == "http"
+    counted.append("legacy")
+    fields = [(b"content-type", b"text/plain"), (b"content-length", b"4")]
+    await send({"type": "http.response.start", "status": 200, "headers": fields})
+    body = b"" if scope["method"] == "HEAD" else b"told"
+    await send({"type": "http.response.body", "body": body})
+
+
+legacy = mount("/legacy", app, scopes=["probe:secret"], methods=["GET"])
+''',
 }
 
 

@@ -91,7 +91,7 @@ class Connection(HttpToolsProtocol):
             self.stream.left()
             self.flow.resume_writing()  # who waits to send is told
         elif self._streams():
-            self.flight.cancel()
+            self.flight.leave()
 
     def eof_received(self) -> bool:  # type: ignore[override]  # True: the reply may still be sent
         """Close once what was asked is answered."""

@@ -18,6 +18,7 @@ from .config import GatewayConfig, Plugin, Route, Service
 TAG = ("neurova",)
 _PARAMETER = re.compile(r"\{([a-z_][a-z0-9_]*)\}")
 _KONG_PARAMETER = re.compile(r"\(\?<([a-z_][a-z0-9_]*)>\[\^/\]\+\)")
+_REST = "/{*}"
 _ESCAPED = re.compile(r"\\(.)")
 
 
@@ -66,16 +67,14 @@ def render(
 
 def _route(function: Described) -> Route:
     description = function.description
-    answered = methods(description.method)
     tags = (*TAG, *description.tags)
     return Route(
-        function.name, function.service, answered, (kong_path(description.path),), tags=tags
+        function.name,
+        function.service,
+        description.answered,
+        (kong_path(description.path),),
+        tags=tags,
     )
-
-
-def methods(method: str) -> tuple[str, ...]:
-    """Return the methods that a function of `method` answers: one of GET answers HEAD too."""
-    return ("GET", "HEAD") if method == "GET" else (method,)
 
 
 def _plugins(
@@ -100,7 +99,13 @@ def _plugins(
 
 @lru_cache(maxsize=65_536)
 def kong_path(template: str) -> str:
-    """Return `/bookings/{id}` as Kong's router wants it: `~/bookings/(?<id>[^/]+)$`."""
+    """Return `/bookings/{id}` as Kong's router wants it: `~/bookings/(?<id>[^/]+)$`.
+
+    `/legacy/{*}`, a path and all below it, is `~/legacy(/.*)?$`, and `/{*}` is `~/.*$`.
+    """
+    if template.endswith(_REST):
+        prefix = re.escape(template.removesuffix(_REST))
+        return f"~{prefix}(/.*)?$" if prefix else "~/.*$"
     parts = _PARAMETER.split(template)
     literals = [re.escape(part) for part in parts[::2]]
     names = [f"(?<{name}>[^/]+)" for name in parts[1::2]]
@@ -111,4 +116,7 @@ def kong_path(template: str) -> str:
 @lru_cache(maxsize=65_536)
 def template(path: str) -> str:
     """Return what `kong_path` was made of."""
+    if path.endswith("(/.*)?$") or path == "~/.*$":  # no literal: its dots would be escaped
+        prefix = path[1:].removesuffix("(/.*)?$").removesuffix("/.*$")
+        return _ESCAPED.sub(r"\1", prefix) + _REST
     return _ESCAPED.sub(r"\1", _KONG_PARAMETER.sub(r"{\1}", path[1:-1]))

@@ -9,6 +9,7 @@ from .path import canonical
 
 Target = TypeVar("Target")
 NO_PARAMS: dict[str, str] = {}
+REST = "{*}"
 
 
 Leaf = dict[str, tuple[Target, tuple[str, ...]]]  # method to target and parameters' names
@@ -25,9 +26,10 @@ class Match(NamedTuple, Generic[Target]):
 class _Node(Generic[Target]):
     """A position in the tree of path segments; what is empty is not there, for there are many."""
 
-    __slots__ = ("leaf", "literal", "parameter")
+    __slots__ = ("leaf", "literal", "parameter", "rest")
 
     def __init__(self) -> None:
+        self.rest: Leaf[Target] | None = None  # of what takes this path and all below it
         self.literal: dict[str, _Node[Target]] | None = None
         self.parameter: _Node[Target] | None = None
         self.leaf: Leaf[Target] | None = None
@@ -49,8 +51,9 @@ class _Node(Generic[Target]):
 class RouteTable(Generic[Target]):
     """Find the target of a method and a path, literal segments before `{parameters}`.
 
-    Paths without parameters lie in a dict, the others in a tree of segments. Built once from
-    (method, template, target); a change makes a new table.
+    A template that ends in `/{*}` takes its path and all below that no other template takes; of
+    several the longest. Paths without parameters lie in a dict, the others in a tree of segments.
+    Built once from (method, template, target); a change makes a new table.
     """
 
     def __init__(self, routes: Iterable[tuple[str, str, Target]]) -> None:
@@ -75,9 +78,11 @@ class RouteTable(Generic[Target]):
         if method in exact:
             return exact[method]
         allowed = set(exact)
-        match = self._walk(self._root, path.split("/")[1:], 0, method, (), allowed)
+        segments = path.split("/")[1:]
+        match = self._walk(self._root, segments, 0, method, (), allowed)
         if match is None:
-            return Match(None, NO_PARAMS, tuple(sorted(allowed)))
+            rest = self._rest(segments, method, allowed)
+            return Match(rest, NO_PARAMS, () if rest is not None else tuple(sorted(allowed)))
         (target, names), values = match
         return Match(target, dict(zip(names, values, strict=True)))
 
@@ -105,9 +110,25 @@ class RouteTable(Generic[Target]):
             return self._walk(node.parameter, segments, depth + 1, method, values, allowed)
         return None
 
+    def _rest(self, segments: list[str], method: str, allowed: set[str]) -> Target | None:
+        """Return what takes the longest part of a path and all below it."""
+        found: Target | None = None
+        node: _Node[Target] | None = self._root
+        for segment in [*segments, ""]:
+            if node is None:
+                break
+            if node.rest is not None:
+                allowed.update(node.rest)
+                found = node.rest[method][0] if method in node.rest else found
+            node = node.literal.get(segment) if node.literal is not None else None
+        return found
+
     def _add(self, method: str, template: str, target: Target) -> None:
         node, names = self._root, []
         for segment in template.split("/")[1:]:
+            if segment == REST:
+                node.rest = {**(node.rest or {}), method: (target, ())}
+                return
             if segment.startswith("{"):
                 names.append(segment[1:-1])
             node = node.below(segment)

@@ -19,7 +19,8 @@ def line(functions: Sequence[Function], url: str, key_file: Path) -> str:
 
     The shell reads the key: it is in no history, no scrollback and no argument of ours.
     """
-    ranked = sorted(functions, key=_effort)
+    # What a mounted app answers nobody knows but the app.
+    ranked = sorted((each for each in functions if not each.description.methods), key=_effort)
     if not ranked:
         return ""
     function = ranked[0]

@@ -13,7 +13,7 @@ from neurova.function import Description
 from neurova.invoke import Direct, Function, Waiting
 from neurova_gateway.path import BadPath
 from neurova_gateway.plugin_loader import load, named
-from neurova_gateway.render import methods, render
+from neurova_gateway.render import render
 from neurova_gateway.routes import RouteTable
 
 from .inventory import access
@@ -73,7 +73,7 @@ def explain(
     table = RouteTable(
         (answered, each.description.path, each)
         for each in functions
-        for answered in methods(each.description.method)
+        for answered in each.description.answered
     )
     raw_path = path.partition("?")[0].encode("utf-8")
     try:

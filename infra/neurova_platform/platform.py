@@ -63,6 +63,7 @@ class Platform:
         self._migrate = migrate
         self._given = given
         self._databases: dict[str, Database] = {}
+        self._retiring: set[asyncio.Task[None]] = set()
         self._stack = AsyncExitStack()
         self.backends: Backends | None = None
         self.admin = ""  # where the Admin API answers, once it does
@@ -88,6 +89,9 @@ class Platform:
             self._count()
             self._stack.push_async_callback(self._close_databases)
             self.load()
+            self._stack.push_async_callback(self._stop_services)
+            for service in self.services.values():
+                await service.start()
             self.host.start()
             self._stack.callback(self.host.stop)
             self.access.start()
@@ -122,6 +126,18 @@ class Platform:
         with _uncollected():
             self._use([*functions, *own(functions, self.settings, self.environment)])
         self.services = services
+
+    def retire(self, service: Service) -> None:
+        """Stop the apps of a service that is not served any more, once their calls have ended."""
+        task = asyncio.create_task(service.stop())
+        self._retiring.add(task)
+        task.add_done_callback(self._retiring.discard)
+
+    async def _stop_services(self) -> None:
+        for service in self.services.values():
+            self.retire(service)
+        if self._retiring:
+            await asyncio.wait(self._retiring)
 
     def _use(self, functions: list[Function]) -> None:
         config = render(

@@ -78,17 +78,31 @@ async def reload(platform: Platform, name: str, patience: float = PATIENCE) -> N
     Raises LoadError, also for an import that has not ended after `patience` seconds, or
     StateError; then everything serves on as before.
     """
+    before = platform.services.get(name)
     if name in discover(platform.settings.functions):
+        fresh = await _started(platform, name, patience)
         try:
-            fresh = await asyncio.wait_for(_loaded(platform, name), patience)
-        except TimeoutError:
-            raise LoadError(
-                f"functions/{name}: its import has not ended after {patience:g} s: "
-                "take out what a file does when it is imported"
-            ) from None
-        platform.serve({**platform.services, name: fresh})
+            platform.serve({**platform.services, name: fresh})
+        except BaseException:
+            await fresh.stop()
+            raise
     else:
         platform.serve({key: kept for key, kept in platform.services.items() if key != name})
+    if before is not None:
+        platform.retire(before)
+
+
+async def _started(platform: Platform, name: str, patience: float) -> Service:
+    """Load a service and start what it mounts."""
+    try:
+        fresh = await asyncio.wait_for(_loaded(platform, name), patience)
+    except TimeoutError:
+        raise LoadError(
+            f"functions/{name}: its import has not ended after {patience:g} s: "
+            "take out what a file does when it is imported"
+        ) from None
+    await fresh.start()
+    return fresh
 
 
 def _loaded(platform: Platform, name: str) -> asyncio.Future[Service]:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from .caller import Caller
 from .function import delete, get, patch, post, put
+from .mounting import mount
 from .problem import Fault, Reject
 from .reply import Reply
 from .sources import Cookie, Header
@@ -33,6 +34,7 @@ __all__ = [
     "Tx",
     "delete",
     "get",
+    "mount",
     "patch",
     "post",
     "put",

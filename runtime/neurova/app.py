@@ -16,6 +16,9 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 AsgiApp = Callable[[Scope, Receive, Send], Awaitable[None]]
 
+_CORS = b"access-control-"
+_ORIGIN = b"access-control-allow-origin"
+
 
 class App:
     """Send what an ASGI app sends; `scope_of` makes its scope.
@@ -80,4 +83,7 @@ class _Conversation:
         if not 200 <= status <= 599:
             raise RuntimeError(f"an app answered the status {status!r}")
         content_type, said, fields = head_of(start.get("headers", ()))
+        if any(name == _ORIGIN for name, _ in fields):  # an app that sees to CORS itself
+            ours = self.call.reply_fields
+            self.call.reply_fields = [each for each in ours if not each[0].startswith(_CORS)]
         return StreamReply(status, content_type, fields, length if said is None else said)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 async def deliver(flight: Flight, result: Any) -> Reply | None:
-    """Send what a function returned: a `Stream`, or what is called as an ASGI app.
+    """Send what a function returned: a `Stream`, an `App`, or what is called as one.
 
     Returns the reply of a failure before its head, None when it had one.
     """
@@ -32,11 +32,12 @@ async def deliver(flight: Flight, result: Any) -> Reply | None:
         return failed(call, function.name, error)
     if isinstance(result, Stream):
         return await _run(flight, Items(result, function.description.status))
-    return await _run(flight, App(result, scope_of))
+    return await _run(flight, result if isinstance(result, App) else App(result, scope_of))
 
 
 async def _run(flight: Flight, source: Source) -> Reply | None:
     outlet, task = Outlet(flight), flight.task
+    flight.outlet = outlet
     try:
         await source(flight.call, outlet)
         if not outlet.begun:
@@ -45,6 +46,8 @@ async def _run(flight: Flight, source: Source) -> Reply | None:
         if isinstance(error, CancelledError) and task is not None and task.cancelling():
             outlet.end(503)
             raise
+        if not outlet.begun and outlet.gone.done():
+            return Reply.of(499, b"", b"", [])  # to nobody
         if not outlet.begun:
             return failed(flight.call, flight.function.name, error)
         if not outlet.gone.done():

@@ -17,6 +17,8 @@ from .threads import POOL, Full
 
 if TYPE_CHECKING:
     from .invoke import Direct, Waiting
+    from .mounted import Mounted
+    from .outlet import Outlet
 
 GRACE = 1.0
 BUSY = "All places of this function are taken: try again."
@@ -30,10 +32,16 @@ class Flight(Future[Reply]):
     place until it ends. Cancelling the flight cancels the task. A commit that has begun ends first.
     """
 
-    __slots__ = ("arguments", "call", "context", "expired", "function", "sealed", "task", "timer")
+    __slots__ = (
+        "arguments", "call", "context", "expired", "function", "outlet", "sealed", "task", "timer",
+    )  # fmt: skip
 
     def __init__(
-        self, function: Waiting | Direct, call: Call, arguments: list[Any], loop: AbstractEventLoop
+        self,
+        function: Waiting | Direct | Mounted,
+        call: Call,
+        arguments: list[Any],
+        loop: AbstractEventLoop,
     ) -> None:
         super().__init__(loop=loop)
         self.function = function
@@ -41,14 +49,22 @@ class Flight(Future[Reply]):
         self.arguments = arguments
         self.context = copy_context()
         self.task: Task[None] | None = None
+        self.outlet: Outlet | None = None
         self.expired = False
         self.sealed = False
         self.timer: TimerHandle = loop.call_at(call.deadline, self.expire)
 
     @property
     def streams(self) -> bool:
-        """Tell whether the function is a generator: it ends when its client leaves."""
+        """Tell whether the function wants to know at once that its client has left."""
         return self.function.streams
+
+    def leave(self) -> None:
+        """Note that the client has left: a generator ends, a mounted app is told."""
+        if self.outlet is not None and self.outlet.told:
+            self.outlet.leave()
+        else:
+            self.cancel()
 
     def begin(self) -> None:
         """Run the function now."""

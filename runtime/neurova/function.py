@@ -25,7 +25,7 @@ class Description(msgspec.Struct, frozen=True):
 
     `timeout` and `backoff` are seconds; `concurrency` 0 means the platform's own bound; `limit` ""
     means only what holds for consumer and key; `status` is a reply's when the function does not
-    say another.
+    say another. `methods` are a mount's, whose `method` is "*" and whose path ends in "/{*}".
     """
 
     method: str
@@ -40,6 +40,14 @@ class Description(msgspec.Struct, frozen=True):
     cost: int = 1
     tags: tuple[str, ...] = ()
     status: int = 200
+    methods: tuple[str, ...] = ()
+
+    @property
+    def answered(self) -> tuple[str, ...]:
+        """Return the methods that are answered: what answers GET answers HEAD too."""
+        if self.methods:
+            return self.methods
+        return ("GET", "HEAD") if self.method == "GET" else (self.method,)
 
 
 def _check_path(path: str) -> None:
@@ -54,8 +62,8 @@ def _check_path(path: str) -> None:
         raise LoadError(f'path {path!r}: no "." or ".." segments, and each {{name}} once')
 
 
-def _check(description: Description) -> None:
-    """Raise LoadError for an option that cannot be."""
+def checked(description: Description) -> Description:
+    """Return the description. Raises LoadError for an option that cannot be."""
     _check_path(description.path)
     for scope in description.scopes:
         if not SCOPE.fullmatch(scope):
@@ -74,6 +82,7 @@ def _check(description: Description) -> None:
             windows.parse(description.limit)
         except ValueError as error:
             raise LoadError(f"limit: {error}") from None
+    return description
 
 
 def _check_answer(description: Description) -> None:
@@ -128,8 +137,7 @@ def _route(method: str) -> Callable[..., Callable[[Handler], Handler]]:
             tuple(tags),
             status,
         )
-        _check(description)
-        return _attach(description)
+        return _attach(checked(description))
 
     decorator.__name__ = decorator.__qualname__ = method.lower()
     decorator.__doc__ = f"Answer {method} at `path`; {_OPTIONS}"

@@ -88,6 +88,12 @@ class Function:
         """Answer one call whose body is complete."""
         raise NotImplementedError
 
+    async def start(self) -> None:
+        """Begin what lives as long as its generation serves: a mounted app's lifespan."""
+
+    async def stop(self) -> None:
+        """End it when the calls in flight have ended."""
+
     def refused(self, call: Call, error: BaseException) -> Reply:
         """Return the reply to a call whose arguments cannot be read."""
         if isinstance(error, FAULTS):
@@ -131,7 +137,7 @@ class Direct(Function):
         except Exception as error:
             return failed(call, self.name, error)
         call.deadline = monotonic() + self.timeout
-        return _begun(self, call, Remainder(self, call, [stream], get_running_loop()))
+        return begun(self, call, Remainder(self, call, [stream], get_running_loop()))
 
     @property
     def gate(self) -> Gate:
@@ -168,7 +174,8 @@ class Waiting(Function):
         return unavailable(call, BUSY)
 
 
-def _begun(function: Direct, call: Call, flight: Flight) -> Reply | Awaitable[Reply]:
+def begun(function: Any, call: Call, flight: Flight) -> Reply | Awaitable[Reply]:
+    """Return the reply to come of a flight that got a place or waits for one, else a refusal."""
     if function.gate.enter(flight):
         return flight
     flight.timer.cancel()

@@ -14,23 +14,41 @@ from .errors import BindError, LoadError
 from .function import ATTRIBUTE, Description
 from .generation import ForeignImport, Generation
 from .invoke import Function, function_of
+from .mounting import Mount
 
 if TYPE_CHECKING:
     from .database.base import Database
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 _GENERATION = re.compile(r"(functions\.\w+)~\d+")
-_PARAMETER = re.compile(r"\{[^}]*\}")
+_PARAMETER = re.compile(r"\{[^}*]*\}")
 
 
 class Service:
-    """The functions of one folder, all of one generation."""
+    """The functions of one folder, all of one generation.
+
+    Apps that are mounted live as long as their generation serves: `start` before, `stop` after.
+    """
 
     __slots__ = ("functions", "name")
 
     def __init__(self, name: str, functions: tuple[Function, ...]) -> None:
         self.name = name
         self.functions = functions
+
+    async def start(self) -> None:
+        """Start the apps. Raises LoadError for one that fails; then none has been started."""
+        try:
+            for function in self.functions:
+                await function.start()
+        except BaseException:
+            await self.stop()
+            raise
+
+    async def stop(self) -> None:
+        """Stop the apps that were started, each when its calls in flight have ended."""
+        for function in self.functions:
+            await function.stop()
 
     def __repr__(self) -> str:
         return f"<Service {self.name}, {len(self.functions)} functions>"
@@ -96,8 +114,11 @@ def check_routes(functions: Iterable[Function]) -> None:
     faults = []
     for function in functions:
         description = function.description
-        key = (description.method, _PARAMETER.sub("{}", description.path))
-        first = seen.setdefault(key, function)
+        path = _PARAMETER.sub("{}", description.path)
+        keys = [(method, path) for method in description.methods or (description.method,)]
+        # What is met first by any of the methods.
+        first = next((seen[key] for key in keys if key in seen), function)
+        seen.update(dict.fromkeys(keys, function))
         if first is not function:
             faults.append(
                 LoadError(
@@ -122,28 +143,38 @@ def _load_file(
         raise
     except BaseException as error:
         raise _fault(root, file, error) from error
-    handlers = _handlers(module)
-    if not handlers:
+    found = _handlers(module)
+    if not found:
         return None
-    if len(handlers) > 1:
-        names = " and ".join(handler.__name__ for handler, _ in handlers)
-        line = handlers[1][0].__code__.co_firstlineno
-        raise LoadError(f"{shown}:{line}: one handler a file: give {names} a file each")
-    handler, description = handlers[0]
-    return function_of(handler, description, service, shown, database, generation)
+    if len(found) > 1:
+        names = " and ".join(name for name, _, _ in found)
+        raise LoadError(f"{shown}:{found[1][2]}: one handler a file: give {names} a file each")
+    name, value, _ = found[0]
+    if isinstance(value, Mount):
+        from .mounted import Mounted
+
+        return Mounted(value, name, service, shown, database, generation)
+    return function_of(value, vars(value)[ATTRIBUTE], service, shown, database, generation)
 
 
-def _handlers(module: ModuleType) -> list[tuple[Any, Description]]:
-    """Return what the file itself decorated; a handler imported from a sibling is not its own."""
-    found: dict[int, tuple[Any, Description]] = {}
-    for value in vars(module).values():
-        if type(value) is FunctionType or callable(value):
+def _handlers(module: ModuleType) -> list[tuple[str, Any, int]]:
+    """Return the name, value and line of what the file itself decorated or mounted.
+
+    What it imported from a sibling is not its own.
+    """
+    found: dict[int, tuple[str, Any, int]] = {}
+    for name, value in vars(module).items():
+        if isinstance(value, Mount):
+            if value.module == module.__name__:
+                found.setdefault(id(value), (name, value, value.line))
+        elif type(value) is FunctionType or callable(value):
             try:
                 description = vars(value).get(ATTRIBUTE)
             except TypeError:
                 continue
             if isinstance(description, Description) and value.__module__ == module.__name__:
-                found[id(value)] = (value, description)
+                line = getattr(getattr(value, "__code__", None), "co_firstlineno", 1)
+                found[id(value)] = (getattr(value, "__name__", name), value, line)
     return list(found.values())
 
 

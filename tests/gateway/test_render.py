@@ -25,13 +25,30 @@ FUNCTIONS = [
 ]
 
 
-@pytest.mark.parametrize("path", ["/", "/a", "/a.b/{id}", "/a/{b}/c+d/{e_f}", "/{x}"])
+PATHS = ["/", "/a", "/a.b/{id}", "/a/{b}/c+d/{e_f}", "/{x}", "/a(/.*)", "/.*"]
+MOUNTS = ["/{*}", "/legacy/{*}", "/a.b/c/{*}"]
+
+
+@pytest.mark.parametrize("path", [*PATHS, *MOUNTS])
 def test_kongs_spelling_of_a_path_can_be_read_back(path: str) -> None:
     assert template(kong_path(path)) == path
 
 
 def test_a_parameter_is_a_named_group_in_kongs_path() -> None:
     assert kong_path("/v1.0/{id}") == r"~/v1\.0/(?<id>[^/]+)$"
+
+
+def test_a_mount_is_its_path_and_all_below_it() -> None:
+    assert kong_path("/v1.0/{*}") == r"~/v1\.0(/.*)?$"
+    assert kong_path("/{*}") == "~/.*$"
+    mounted = Description("*", "/legacy/{*}", methods=("GET", "HEAD"))
+    config = render(
+        [Described("a.b", "a", mounted)], Gateway(), environment="live", state=Path("s")
+    )
+    assert (config.routes[0].methods, config.routes[0].paths) == (
+        ("GET", "HEAD"),
+        ("~/legacy(/.*)?$",),
+    )
 
 
 def test_every_route_has_both_plugins_and_only_what_was_said_is_open() -> None:

@@ -64,3 +64,58 @@ def test_a_literal_segment_that_leads_nowhere_does_not_hide_a_parameter() -> Non
 def test_a_path_with_two_spellings_is_refused() -> None:
     with pytest.raises(BadPath):
         TABLE.find("GET", b"/bookings//7")
+
+
+MOUNTS = RouteTable(
+    [
+        ("GET", "/legacy/{*}", "legacy"),
+        ("POST", "/legacy/{*}", "legacy"),
+        ("GET", "/legacy/deep/{*}", "deep"),
+        ("GET", "/legacy/function", "exact"),
+        ("GET", "/legacy/{id}/notes", "notes"),
+        ("DELETE", "/{*}", "root"),
+    ]
+)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "target"),
+    [
+        ("GET", b"/legacy", "legacy"),
+        ("GET", b"/legacy/", "legacy"),
+        ("GET", b"/legacy/a/b/", "legacy"),
+        ("GET", b"/leg%61cy/a", "legacy"),
+        ("GET", b"/legacy/deep", "deep"),
+        ("GET", b"/legacy/deep/er", "deep"),
+        ("POST", b"/legacy/deep/er", "legacy"),
+        ("GET", b"/legacy/deeper", "legacy"),
+        ("GET", b"/legacy/function", "exact"),
+        ("POST", b"/legacy/function", "legacy"),
+        ("GET", b"/legacy/7/notes", "notes"),
+        ("GET", b"/legacy/7/notes/8", "legacy"),
+        ("DELETE", b"/legacy/function", "root"),
+        ("DELETE", b"/", "root"),
+        ("GET", b"/legacyx", None),
+        ("GET", b"/LEGACY", None),
+        ("GET", b"/", None),
+    ],
+)
+def test_a_mount_takes_what_no_other_route_does(
+    method: str, path: bytes, target: str | None
+) -> None:
+    assert MOUNTS.find(method, path).target == target
+
+
+@pytest.mark.parametrize(
+    "path",
+    [b"/legacy/../function", b"/legacy//a", b"/legacy/%2e%2e/a", b"/legacy/.", b"/legacy/a;b",
+     b"/legacy%2fa", b"/legacy/%5c", b"/legacy/%00", b"/legacy/%ff"],
+)  # fmt: skip
+def test_below_a_mount_a_path_has_one_spelling_too(path: bytes) -> None:
+    with pytest.raises(BadPath):
+        MOUNTS.find("GET", path)
+
+
+def test_what_a_mount_answers_is_told_with_the_rest() -> None:
+    assert MOUNTS.find("PUT", b"/legacy/function").allowed == ("DELETE", "GET", "POST")
+    assert MOUNTS.find("PUT", b"/other").allowed == ("DELETE",)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -128,3 +129,92 @@ async def _both(call, change):  # type: ignore[no-untyped-def]
     import asyncio
 
     return await asyncio.gather(call, change)
+
+
+MOUNTED = """from contextlib import asynccontextmanager
+from pathlib import Path
+
+from neurova import mount
+from starlette.applications import Starlette
+from starlette.responses import PlainTextResponse
+from starlette.routing import Route
+
+LOG = Path({log!r})
+
+
+def note(what):
+    with LOG.open("a") as file:
+        file.write(what + " ")
+
+
+@asynccontextmanager
+async def lifespan(app):
+    note("{word}-start")
+    {start}
+    yield
+    note("{word}-stop")
+
+
+async def say(request):
+    return PlainTextResponse("{word}")
+
+
+legacy = mount("/legacy", Starlette(routes=[Route("/say", say)], lifespan=lifespan), public=True)
+"""
+
+
+def test_a_mounted_app_lives_as_long_as_its_generation(
+    probe: TestPlatform, probe_project: Path, tmp_path: Path
+) -> None:
+    log = tmp_path / "log"
+
+    def write(word: str, start: str = "pass") -> None:
+        source = MOUNTED.format(log=str(log), word=word, start=start)
+        save(probe, probe_project, "legacy.py", source)
+
+    async def rest() -> None:
+        while probe.platform._retiring:
+            await asyncio.wait(probe.platform._retiring)
+
+    write("one")
+    assert probe.get("/legacy/say").text == "one"
+    write("two")
+    assert probe.get("/legacy/say").text == "two"
+    probe._runner.run(rest())
+    assert log.read_text().split() == ["one-start", "two-start", "one-stop"]
+
+    with pytest.raises(LoadError, match=r"legacy\.py:\d+: legacy: the app does not start: .*mend"):
+        write("three", "raise OSError('no disk')")
+    assert probe.get("/legacy/say").text == "two"
+
+    write("two")
+    source = MOUNTED.format(log=str(log), word="four", start="pass")
+    with pytest.raises(LoadError, match="change the path"):
+        save(probe, probe_project, "other.py", source.replace("legacy =", "other ="))
+    assert probe.get("/legacy/say").text == "two"
+    (probe_project / "functions" / "probe" / "other.py").unlink()
+    (probe_project / "functions" / "probe" / "legacy.py").unlink()
+    probe._runner.run(reload(probe.platform, "probe"))
+    assert probe.get("/legacy/say").status == 404
+    probe._runner.run(rest())
+    assert "two-stop" in log.read_text()
+    assert log.read_text().split().count("four-start") == log.read_text().count("four-stop")
+
+
+def test_a_mounted_app_starts_and_stops_with_the_platform(
+    probe_project: Path, tmp_path: Path
+) -> None:
+    log = tmp_path / "log"
+    source = MOUNTED.format(log=str(log), word="one", start="pass")
+    (probe_project / "functions" / "probe" / "legacy.py").write_text(source)
+    (tmp_path / "databases").mkdir()
+    with TestPlatform(probe_project, tmp_path / "state", tmp_path / "databases") as running:
+        assert running.get("/legacy/say").text == "one"
+    assert log.read_text().split() == ["one-start", "one-stop"]
+    source = MOUNTED.format(log=str(log), word="two", start="raise OSError('no disk')")
+    (probe_project / "functions" / "probe" / "legacy.py").write_text(source)
+    with (
+        pytest.raises(LoadError, match="no disk"),
+        TestPlatform(probe_project, tmp_path / "state2", tmp_path / "databases"),
+    ):
+        pass

@@ -86,5 +86,5 @@ def test_one_function_answers_one_route() -> None:
 def test_what_is_exported_is_there_and_nothing_else_is() -> None:
     for name in neurova.__all__:
         assert getattr(neurova, name) is not None
-    for name in ("on", "every", "cron", "mount", "Secret", "Model"):
+    for name in ("on", "every", "cron", "Secret", "Model"):
         assert not hasattr(neurova, name)

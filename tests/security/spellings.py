@@ -50,6 +50,8 @@ ROUTES = {
     "secret": Route(b"GET", b"/secret", "low"),
     "echo": Route(b"POST", b"/echo", "other"),
     "item": Route(b"GET", b"/items/1", ""),
+    "mount": Route(b"GET", b"/legacy/a", "low"),
+    "mount_itself": Route(b"GET", b"/legacy", ""),
 }
 
 JSON = (b"Content-Type", b"application/json")

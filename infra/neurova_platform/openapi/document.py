@@ -39,9 +39,10 @@ class Api(msgspec.Struct, frozen=True):
 def document(functions: Iterable[Function], api: Api) -> dict[str, Any]:
     """Return the OpenAPI 3.1 document of some functions, made of what JSON can say.
 
-    Equal functions give equal documents, in whatever order they come.
+    Equal functions give equal documents, in whatever order they come. What a mounted app answers
+    is its own to describe.
     """
-    ordered = sorted(functions, key=_place)
+    ordered = sorted((each for each in functions if not each.description.methods), key=_place)
     shared = components()
     paths: dict[str, dict[str, Any]] = {}
     shapes: dict[str, str] = {}

@@ -137,7 +137,9 @@ def _files(name: str) -> Made:
 
 def free(offered: Sequence[Function], known: Iterable[Function]) -> list[Function]:
     """Return those of the offered functions whose path no known one answers."""
-    read = [each.description.path.split("/") for each in known if each.description.method == "GET"]
+    read = [
+        each.description.path.split("/") for each in known if "GET" in each.description.answered
+    ]
     return [
         each
         for each in offered
@@ -146,7 +148,9 @@ def free(offered: Sequence[Function], known: Iterable[Function]) -> list[Functio
 
 
 def _meet(one: list[str], other: list[str]) -> bool:
-    """Tell whether some path has both these forms."""
+    """Tell whether some path has both these forms, of which one may be a mount's."""
+    if other[-1] == "{*}":
+        return one[: len(other) - 1] == other[:-1]
     return len(one) == len(other) and all(
         left == right or left[:1] == "{" or right[:1] == "{"
         for left, right in zip(one, other, strict=True)

@@ -29,7 +29,7 @@ GIVEN = {
     ("neurova.log", "Log"): "log",
     ("starlette.requests", "Request"): "request",
 }
-NOT_YET = frozenset({"Secret", "Model", "Event", "on", "every", "cron", "mount"})
+NOT_YET = frozenset({"Secret", "Model", "Event", "on", "every", "cron"})
 """Names that the design has and the package not yet."""
 _TEMPLATE = re.compile(r"\{([a-z_][a-z0-9_]*)\}")
 _BODIED = frozenset({"POST", "PUT", "PATCH", "DELETE"})

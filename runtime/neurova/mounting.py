@@ -1,0 +1,90 @@
+"""A whole ASGI app under a path, as a function file says it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Awaitable, Callable, MutableMapping, Sequence
+from typing import Any
+
+import msgspec
+
+from .errors import LoadError
+from .function import Description, checked
+
+AsgiApp = Callable[
+    [
+        MutableMapping[str, Any],
+        Callable[[], Awaitable[MutableMapping[str, Any]]],
+        Callable[[MutableMapping[str, Any]], Awaitable[None]],
+    ],
+    Awaitable[None],
+]
+METHODS = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")
+ANY = "*"
+"""The method of a description whose `methods` say more."""
+REST = "/{*}"
+"""What a template ends in that takes a path and all below it."""
+
+
+class Mount:
+    """Hold what `mount` was told; `module` and `line` are where."""
+
+    __slots__ = ("app", "description", "line", "module")
+
+    def __init__(self, app: AsgiApp, description: Description, module: str, line: int) -> None:
+        self.app = app
+        self.description = description
+        self.module = module
+        self.line = line
+
+
+def mount(
+    path: str,
+    app: AsgiApp,
+    *,
+    scopes: Sequence[str] = (),
+    public: bool = False,
+    limit: str = "",
+    methods: Sequence[str] = METHODS,
+    timeout: float = 30.0,
+    concurrency: int = 0,
+    cost: int = 1,
+    tags: Sequence[str] = (),
+) -> Mount:
+    """Let an ASGI app answer `path` and all below it: `legacy = mount("/legacy", app)`.
+
+    Options as those of `get`, for every call of the app; `methods`: those that reach it. Functions
+    below the path come first. Raises LoadError for an option that cannot be.
+    """
+    if not callable(app):
+        raise LoadError(
+            f"mount({path!r}): {type(app).__name__} is no ASGI app: give the app itself"
+        )
+    if isinstance(scopes, str):
+        raise LoadError(f"scopes={scopes!r} is one string: write scopes=[{scopes!r}]")
+    asked = (methods,) if isinstance(methods, str) else tuple(methods)
+    unknown = [method for method in asked if method not in METHODS]
+    if unknown or not asked:
+        raise LoadError(f"methods={list(asked)!r}: give some of {', '.join(METHODS)}")
+    if "{" in path:
+        raise LoadError(f"mount({path!r}): a mount has no parameters: name them in the app")
+    if path != "/" and path.endswith("/"):
+        raise LoadError(f"mount({path!r}): leave out the slash at the end")
+    wanted = set(asked) | ({"HEAD"} if "GET" in asked else set())
+    description = Description(
+        ANY,
+        path,
+        tuple(scopes),
+        public,
+        limit,
+        timeout,
+        concurrency,
+        cost=cost,
+        tags=tuple(tags),
+        methods=tuple(sorted(wanted)),
+    )
+    caller = sys._getframe(1)
+    name = caller.f_globals.get("__name__", "")
+    path = path.rstrip("/") + REST
+    below = msgspec.structs.replace(checked(description), path=path)
+    return Mount(app, below, name, caller.f_lineno)
