@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select, text
 from sqlalchemy.exc import IntegrityError
-from tests.contracts.databases import Open, begin, count, rooms, sale, sales, write
+from tests.contracts.databases import Open, begin, count, rooms, sale, sales, transact, write
 
-from neurova.database.base import Database, TransactionError
+from neurova.database.base import Database, Transaction, TransactionError
 
 
 def test_what_was_committed_is_read_by_later_transactions(opened: Open) -> None:
@@ -109,12 +109,14 @@ def test_an_integrity_error_reaches_the_function_and_the_transaction_goes_on(
 ) -> None:
     async def run() -> None:
         database = opened()
-        tx = begin(database)
-        await tx.execute(sale(1))
-        with pytest.raises(IntegrityError):
+
+        async def twice(tx: Transaction) -> None:
             await tx.execute(sale(1))
-        await tx.execute(sale(2))
-        await tx.commit()
+            with pytest.raises(IntegrityError):
+                await tx.execute(sale(1))
+            await tx.execute(sale(2))
+
+        await transact(database, twice)
         assert await count(database) == 2
         await database.close()
 
@@ -182,16 +184,16 @@ def test_statements_of_one_transaction_started_together_run_one_after_another(
 
 
 async def sell_last_room(database: Database, buyer: str) -> bool:
-    tx = begin(database)
-    free = (await tx.execute(select(rooms.c.free).where(rooms.c.name == "a"))).scalar_one()
-    await asyncio.sleep(0)
-    if free < 1:
-        await tx.rollback()
-        return False
-    await tx.execute(rooms.update().values(free=rooms.c.free - 1))
-    await tx.execute(sales.insert().values(buyer=buyer))
-    await tx.commit()
-    return True
+    async def sell(tx: Transaction) -> bool:
+        free = (await tx.execute(select(rooms.c.free).where(rooms.c.name == "a"))).scalar_one()
+        await asyncio.sleep(0)
+        if free < 1:
+            return False
+        await tx.execute(rooms.update().values(free=rooms.c.free - 1))
+        await tx.execute(sales.insert().values(buyer=buyer))
+        return True
+
+    return await transact(database, sell)
 
 
 def test_of_200_who_buy_the_last_room_at_once_one_gets_it(opened: Open) -> None:

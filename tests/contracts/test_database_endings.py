@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 from sqlalchemy import Integer, func, select
-from tests.contracts.databases import Open, begin, count, rooms, sale, sales, write
+from tests.contracts.databases import Open, begin, count, rooms, sale, sales, transact, write
 
-from neurova.database.base import Database
+from neurova.database.base import Database, Transaction
 from neurova.errors import Unavailable
 
 
@@ -101,14 +101,12 @@ def test_whenever_calls_are_cancelled_each_is_there_whole_or_not_at_all(
     chance = random.Random(seed)
 
     async def pair(database: Database, number: int) -> None:
-        tx = begin(database)
-        try:
+        async def both(tx: Transaction) -> None:
             await tx.execute(sale(2 * number))
             await tx.execute(sales.update().where(sales.c.id < 0).values(buyer="nobody"))
             await tx.execute(sale(2 * number + 1))
-            await tx.commit()
-        finally:
-            await tx.rollback()
+
+        await transact(database, both)
 
     async def run() -> None:
         database = opened()

@@ -1,0 +1,150 @@
+"""One connection to PostgreSQL, with SQLAlchemy on top and transactions of our own."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from typing import Any
+
+import asyncpg
+from sqlalchemy import CursorResult, Executable
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.pool import NullPool
+
+from ..errors import NeurovaError, StateError
+from .base import Parameters
+from .postgres_errors import translate
+from .postgres_url import PostgresUrl
+from .recovery import Recovery
+
+CONNECT = 5.0  # seconds that opening a connection may take
+CLOSE = 1.0  # seconds for a polite end, after which the socket is closed
+BEGIN_WRITING = "BEGIN ISOLATION LEVEL SERIALIZABLE"
+BEGIN_READING = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+FIRST_SAVEPOINT = "SAVEPOINT nv"
+NEXT_SAVEPOINT = "RELEASE SAVEPOINT nv; SAVEPOINT nv"
+
+Errors = (DBAPIError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError)
+
+
+def engine(url: PostgresUrl, name: str = "neurova") -> AsyncEngine:
+    """Return an engine whose connections are ours to keep; it begins and commits nothing."""
+
+    async def connect() -> asyncpg.Connection:
+        # The driver reads the URL, so that all that libpq understands holds: sslmode, passfile…
+        return await asyncpg.connect(
+            url.dsn, timeout=CONNECT, server_settings={"application_name": name}
+        )
+
+    return create_async_engine(
+        "postgresql+asyncpg://",
+        async_creator=connect,
+        poolclass=NullPool,
+        isolation_level="AUTOCOMMIT",
+    )
+
+
+class PostgresConnection:
+    """Run statements on one connection, opened when first needed and again when it broke."""
+
+    def __init__(self, engine: AsyncEngine, url: PostgresUrl, recovery: Recovery) -> None:
+        self._engine = engine
+        self._url = url
+        self._recovery = recovery
+        self._core: AsyncConnection | None = None
+        self._driver: Any = None
+        self._saved = False
+
+    @property
+    def driver(self) -> Any:
+        """Return asyncpg's connection, in the transaction that was begun."""
+        return self._driver
+
+    async def begin(self, *, readonly: bool) -> None:
+        """Begin a transaction. Raises Unavailable or StateError when the server cannot be used."""
+        statement = BEGIN_READING if readonly else BEGIN_WRITING
+        self._saved = False
+        if self._driver is not None and not self._driver.is_closed():
+            try:
+                await self._driver.execute(statement)
+                return
+            except Errors:
+                await self.discard()  # it broke while nobody used it: nothing is lost yet
+        await self._open()
+        try:
+            await self._driver.execute(statement)
+        except Errors as error:
+            raise self.meaning(error) from error
+
+    async def run(self, statement: Executable, parameters: Parameters | None) -> CursorResult[Any]:
+        """Run one statement; an error of it ends the transaction."""
+        assert self._core is not None
+        return await self._core.execute(statement, parameters)
+
+    async def run_saved(
+        self, statement: Executable, parameters: Parameters | None
+    ) -> CursorResult[Any]:
+        """Run one statement; an error of it undoes it alone."""
+        await self._driver.execute(NEXT_SAVEPOINT if self._saved else FIRST_SAVEPOINT)
+        self._saved = True
+        try:
+            return await self.run(statement, parameters)
+        except DBAPIError:
+            if not self._driver.is_closed():
+                await self._driver.execute("ROLLBACK TO SAVEPOINT nv")
+            raise
+
+    async def end(self, statement: str) -> str:
+        """Commit or roll back; return which of them the server did."""
+        done: str = await self._driver.execute(statement)
+        return done
+
+    async def rollback(self) -> None:
+        """Undo what the transaction did; a connection that cannot is closed."""
+        if self._driver is None or self._driver.is_closed():
+            return await self.discard()
+        try:
+            async with asyncio.timeout(CLOSE):
+                await self.end("ROLLBACK")
+        except BaseException:
+            await self.discard()
+            raise
+
+    async def discard(self) -> None:
+        """Close for good what is no longer sound, within CLOSE seconds; the next `begin` opens."""
+        core, driver = self._core, self._driver
+        self._core = self._driver = None
+        if core is None:
+            return
+        with suppress(Exception):
+            async with asyncio.timeout(CLOSE):
+                await driver.close()
+        driver.terminate()
+        with suppress(Exception):
+            await core.invalidate()
+            await core.close()
+        await asyncio.sleep(0)  # the socket is closed in the loop's next turn
+
+    def meaning(self, error: BaseException) -> Exception:
+        """Return the platform's error for a driver's; `error` itself where it has none."""
+        found = error if isinstance(error, NeurovaError) else translate(error, self._url)
+        return found or error  # type: ignore[return-value]
+
+    async def _open(self) -> None:
+        self._recovery.enter()
+        try:
+            async with asyncio.timeout(CONNECT):
+                core = await self._engine.connect()
+        except Exception as error:
+            meant = self.meaning(error)
+            if not isinstance(meant, NeurovaError):
+                meant = StateError(f"{self._url} cannot be used: {error}")
+            self._recovery.failed(meant)
+            raise meant from None
+        except BaseException:
+            self._recovery.gave_up()
+            raise
+        self._recovery.answered()
+        self._core = core
+        self._driver = (await core.get_raw_connection()).driver_connection
