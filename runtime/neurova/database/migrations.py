@@ -7,25 +7,27 @@ Alembic runs them; it is imported only when there is something to run.
 
 from __future__ import annotations
 
-import sqlite3
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from functools import cache
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
 
 import msgspec
 
-from ..errors import StateError
+from ..errors import NeurovaError, StateError
+from .postgres_url import PostgresUrl
 from .revisions import Revisions
-from .sqlite_errors import translate
 
 if TYPE_CHECKING:
     from alembic.config import Config
     from sqlalchemy import Connection, MetaData
 
-WAIT = 60  # seconds that an upgrade waits for one that another process has begun
+T = TypeVar("T")
+Place = Path | PostgresUrl
+WAIT = 60.0  # seconds that an upgrade waits for one that another process has begun
+LOOK = 10.0  # seconds for a look at where a database stands
+MEMORY = Path(":memory:")
 PLATFORM = Path(__file__).parent / "platform_migrations"
 # The tables that say where a line stands.
 SERVICE_AT, PLATFORM_AT = "alembic_version", "nv_version"
@@ -42,38 +44,68 @@ class Status(msgspec.Struct, frozen=True):
     pending: tuple[str, ...]
 
 
-def status(database: Path, folder: Path) -> Status:
-    """Return where the SQLite file `database` stands; `folder` holds the service's revisions.
+class Backend(Protocol):
+    """What a kind of database does for its migrations; `wait` is in seconds."""
+
+    def standing(
+        self, database: Any, tables: Iterable[str], wait: float
+    ) -> dict[str, list[str]] | None:
+        """Return the revisions that each table names; None for a database still to be made."""
+        ...
+
+    def current(self, core: Connection, table: str) -> list[str]:
+        """Return the revisions that a table of an open database names."""
+        ...
+
+    def alone(self, database: Any, work: Callable[[Connection], T], wait: float) -> T:
+        """Do `work` in one transaction that no other upgrade is beside of."""
+        ...
+
+    def aside(self, database: Any, work: Callable[[Connection], T]) -> T:
+        """Do `work` where the database is empty; nothing of it lasts."""
+        ...
+
+    def broken(self, core: Connection) -> str:
+        """Return which reference between rows does not hold, "" when all do."""
+        ...
+
+    def translate(self, error: BaseException, database: Any) -> NeurovaError | None:
+        """Return what an error means for a person, None where it is a migration's own fault."""
+        ...
+
+
+def status(database: Place, folder: Path) -> Status:
+    """Return where `database` stands, a file or a URL; `folder` holds the service's revisions.
 
     Nothing is pending for a service that has neither. No file is made, alembic is not imported.
     Raises StateError, with the fix, for revisions that contradict each other, a database that is
-    newer than they, and a file that is none.
+    newer than they, half migrated or none, and Unavailable for one that does not answer.
     """
-    if not database.exists():
-        return _status(None, folder, database)
+    backend = _backend(database)
     try:
-        connection = sqlite3.connect(f"{database.resolve().as_uri()}?mode=ro", uri=True)
-        try:
-            return _status(connection, folder, database)
-        finally:
-            connection.close()
-    except sqlite3.Error as error:
-        raise translate(error, database, readonly=False) or error from None
+        found = backend.standing(database, (SERVICE_AT, PLATFORM_AT), LOOK)
+    except Exception as error:
+        raise backend.translate(error, database) or error from None
+    service = _line(found[SERVICE_AT] if found else [], folder, database)
+    if found is None and service.head is None:
+        return service
+    platform = _line(found[PLATFORM_AT] if found else [], PLATFORM, database)
+    return Status(service.current, service.head, platform.pending + service.pending)
 
 
-def upgrade(database: Path, folder: Path) -> tuple[str, ...]:
+def upgrade(database: Place, folder: Path) -> tuple[str, ...]:
     """Bring `database` to the newest revisions, the platform's too; return those that ran.
 
-    All of them run in one transaction, or none: the database's own write lock makes processes
-    that start together run each revision once. Raises StateError as `status`, and when the rows
-    that result break a foreign key.
+    All of them run in one transaction, or none, and under a lock: processes that start together
+    run each revision once. Raises StateError as `status`, and when the rows that result break a
+    foreign key.
     """
     if not status(database, folder).pending:
         return ()
     return _upgrade(database, folder)
 
 
-def upgrade_platform(database: Path) -> tuple[str, ...]:
+def upgrade_platform(database: Place) -> tuple[str, ...]:
     """Make the platform's tables in `database`, a file that may be new; return what ran.
 
     The service's revisions are left alone. Raises StateError as `upgrade`.
@@ -81,37 +113,51 @@ def upgrade_platform(database: Path) -> tuple[str, ...]:
     return _upgrade(database, None)
 
 
-def _upgrade(database: Path, folder: Path | None) -> tuple[str, ...]:
-    from sqlalchemy.exc import DBAPIError
+def _upgrade(database: Place, folder: Path | None) -> tuple[str, ...]:
+    backend = _backend(database)
+
+    def work(core: Connection) -> tuple[str, ...]:
+        ran: tuple[str, ...] = ()
+        for line, at in ((PLATFORM, PLATFORM_AT), (folder, SERVICE_AT)):
+            pending = _line(backend.current(core, at), line, database).pending if line else ()
+            if line and pending:
+                _run(core, line, at)
+            ran += pending
+        wrong = backend.broken(core) if ran else ""
+        if wrong:
+            raise _Failed(f"after the migrations {wrong} that is not there: mend the migration")
+        return ran
 
     try:
-        with _connected(database) as (driver, core):
-            driver.execute(f"PRAGMA busy_timeout = {WAIT * 1000}")
-            driver.execute("PRAGMA journal_mode = WAL")
-            # Rebuilding a table drops it for a moment; whole references are checked at the end.
-            driver.execute("PRAGMA foreign_keys = OFF")
-            driver.execute("BEGIN IMMEDIATE")
-            ran: tuple[str, ...] = ()
-            for line, at in ((PLATFORM, PLATFORM_AT), (folder, SERVICE_AT)):
-                pending = _line(driver, line, at, database).pending if line else ()
-                if line and pending:
-                    _run(core, line, at)
-                ran += pending
-            if ran:
-                _check_references(driver)
-            driver.execute("COMMIT")
-            return ran
-    except (sqlite3.Error, DBAPIError) as error:
-        raise translate(error, database, readonly=False) or error from None
+        return backend.alone(database, work, WAIT)
     except _Failed as failed:
-        raise StateError(f"{database} was left as it was: {failed}") from failed.__cause__
+        cause = failed.__cause__
+        meant = backend.translate(cause, database) if cause is not None else None
+        raise meant or StateError(f"{database} was left as it was: {failed}") from cause
+    except NeurovaError:
+        raise
+    except Exception as error:
+        raise backend.translate(error, database) or error from None
 
 
-def revision(folder: Path, message: str, metadata: MetaData | None = None) -> Path:
+def _backend(database: Place) -> Backend:
+    if isinstance(database, PostgresUrl):
+        from . import postgres_migrations
+
+        return cast(Backend, postgres_migrations)
+    from . import sqlite_migrations
+
+    return cast(Backend, sqlite_migrations)
+
+
+def revision(
+    folder: Path, message: str, metadata: MetaData | None = None, database: Place = MEMORY
+) -> Path:
     """Write a new revision file into `folder` and return its path.
 
-    With `metadata` it holds what the tables have over the revisions so far (found on an empty
-    database in memory), without it is empty, to be filled in. Raises StateError as `status`.
+    With `metadata` it holds what the tables have over the revisions so far, found on an empty
+    database of the kind of `database`; without it is empty, to be filled in. Raises StateError as
+    `status`.
     """
     from alembic import command
 
@@ -121,7 +167,8 @@ def revision(folder: Path, message: str, metadata: MetaData | None = None) -> Pa
     if name in revisions:
         raise StateError(f"{folder} has {len(revisions)} files but a revision {name!r}: rename it")
     folder.mkdir(parents=True, exist_ok=True)
-    with _connected(":memory:") as (_, core):
+
+    def work(core: Connection) -> Path:
         if len(revisions):
             _run(core, folder, SERVICE_AT)
         config = _config(core, folder, SERVICE_AT)
@@ -133,9 +180,17 @@ def revision(folder: Path, message: str, metadata: MetaData | None = None) -> Pa
             rev_id=name,
             version_path=_literal(_places(folder)[-1]),
         )
-    assert made is not None
-    assert not isinstance(made, list)
-    return Path(made.path)
+        assert made is not None
+        assert not isinstance(made, list)
+        return Path(made.path)
+
+    backend = _backend(database)
+    try:
+        return backend.aside(database, work)
+    except NeurovaError:
+        raise
+    except Exception as error:
+        raise backend.translate(error, database) or error from None
 
 
 def tables(domain: ModuleType) -> MetaData | None:
@@ -145,18 +200,15 @@ def tables(domain: ModuleType) -> MetaData | None:
     return next((value for value in vars(domain).values() if isinstance(value, MetaData)), None)
 
 
-def _status(connection: sqlite3.Connection | None, folder: Path, database: Path) -> Status:
-    """Return where an open database stands, None for one whose file is still to be made."""
-    service = _line(connection, folder, SERVICE_AT, database)
-    if connection is None and service.head is None:
-        return service
-    platform = _line(connection, PLATFORM, PLATFORM_AT, database)
-    return Status(service.current, service.head, platform.pending + service.pending)
-
-
-def _line(connection: sqlite3.Connection | None, folder: Path, at: str, database: Path) -> Status:
+def _line(named: list[str], folder: Path, database: Place) -> Status:
+    """Return where one line of revisions stands, of which the database names these."""
     revisions = _platform() if folder is PLATFORM else Revisions(folder)
-    current = None if connection is None else _current(connection, at)
+    if len(named) > 1:
+        raise StateError(
+            f"{database} is half migrated: it names {' and '.join(map(repr, sorted(named)))} at "
+            "once; restore a backup, or leave in its table of versions the one that is true"
+        )
+    current = named[0] if named else None
     if current is not None and current not in revisions:
         raise StateError(
             f"{database} is at revision {current!r}, which {revisions.folder} does not have: it "
@@ -165,34 +217,13 @@ def _line(connection: sqlite3.Connection | None, folder: Path, at: str, database
     return Status(current, revisions.head(), revisions.after(current))
 
 
-class _Failed(Exception):
+class _Failed(StateError):
     """Told on as a StateError that names the database."""
 
 
 @cache
 def _platform() -> Revisions:
     return Revisions(PLATFORM)
-
-
-def _current(connection: sqlite3.Connection, at: str) -> str | None:
-    """Return the revision that the table `at` of an open database names."""
-    named = "SELECT count(*) FROM sqlite_schema WHERE name = ?"
-    if not connection.execute(named, (at,)).fetchone()[0]:
-        return None
-    rows = connection.execute(f"SELECT version_num FROM {at}").fetchall()  # noqa: S608 - our own
-    return str(rows[0][0]) if rows else None
-
-
-@contextmanager
-def _connected(database: Path | str) -> Iterator[tuple[sqlite3.Connection, Connection]]:
-    """Give one connection, as the driver's and as SQLAlchemy's, which begins nothing itself."""
-    from .sqlite_connection import engine
-
-    with engine(database).connect() as core:
-        driver = core.connection.driver_connection
-        assert isinstance(driver, sqlite3.Connection)
-        core.begin()  # in name only: alembic then leaves beginning and ending to us
-        yield driver, core
 
 
 def _config(core: Connection, folder: Path, at: str) -> Config:
@@ -230,12 +261,3 @@ def _run(core: Connection, folder: Path, at: str) -> None:
         command.upgrade(_config(core, folder, at), "head")
     except SQLAlchemyError as error:
         raise _Failed(f"a migration in {folder} failed: {error}") from error
-
-
-def _check_references(driver: sqlite3.Connection) -> None:
-    broken = driver.execute("PRAGMA foreign_key_check").fetchone()
-    if broken is not None:
-        raise _Failed(
-            f"after the migrations a row of {broken[0]!r} refers to a row of {broken[2]!r} that "
-            "is not there: mend the migration"
-        )
