@@ -50,6 +50,8 @@ MIRRORED = {
     "runtime/database/alembic_environment/env.py": "runtime/database/test_migrations.py",
     "gateway/admin/sources.py": "gateway/admin/test_app.py",
     "gateway/counters/layout.py": "gateway/counters/test_seat.py",
+    "runtime/database/postgres_connection.py": "runtime/database/test_postgres.py",
+    "runtime/database/sqlite_migrations.py": "runtime/database/test_migrations.py",
     "gateway/limits/file.py": "gateway/limits/test_table.py",
     "gateway/limits/index.py": "gateway/limits/test_table.py",
     "gateway/limits/layout.py": "gateway/limits/test_record.py",

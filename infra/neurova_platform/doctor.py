@@ -12,6 +12,7 @@ from typing import Literal
 
 import msgspec
 
+from neurova.database.postgres_url import PostgresUrl
 from neurova.errors import NeurovaError
 
 from . import private
@@ -114,9 +115,10 @@ def keys(settings: Settings) -> Iterator[Finding]:
     if not where and not file.exists():
         yield Finding("keys", "ok", "no key store yet, the first key makes it")
         return
+    shown = PostgresUrl(where) if where else file
     store = key_store(settings.state, where)
     try:
-        yield Finding("keys", "ok", f"{where or file}: {len(store.records())} keys")
+        yield Finding("keys", "ok", f"{shown}: {len(store.records())} keys")
     finally:
         store.close()
 
@@ -166,27 +168,28 @@ def plugins(settings: Settings) -> Iterator[Finding]:
 
 
 def databases(settings: Settings) -> Iterator[Finding]:
-    """Check that each service's database can be read and is up to date."""
+    """Check that each service's database can be reached, can be read and is up to date."""
     from neurova.database import migrations
     from neurova.loader import discover
 
-    from .state import revisions
+    from .state import revisions, stored
 
     for service in discover(settings.functions):
-        folder, file = revisions(settings, service), settings.database(service)
-        if not folder.is_dir() and not file.exists():
+        if not stored(settings, service):
             continue
+        database = settings.database(service)
         try:
-            pending = migrations.status(file, folder).pending
+            pending = migrations.status(database, revisions(settings, service)).pending
+            said = f"{database}: {migrations.product(database)}, "
         except NeurovaError as error:
             yield Finding(f"database {service}", "fail", str(error))
             continue
         if pending:
-            said = f"{file}: behind by {', '.join(pending)}"
+            said += f"behind by {', '.join(pending)}"
             fix = f"neurova db upgrade {service}; neurova dev does so by itself"
             yield Finding(f"database {service}", "warn", said, fix)
         else:
-            yield Finding(f"database {service}", "ok", f"{file}: up to date")
+            yield Finding(f"database {service}", "ok", said + "up to date")
 
 
 def port(settings: Settings) -> Iterator[Finding]:

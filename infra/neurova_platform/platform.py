@@ -12,6 +12,7 @@ from typing import Literal
 from neurova.call import Call
 from neurova.caller import Caller
 from neurova.database.base import Database
+from neurova.database.postgres_url import PostgresUrl
 from neurova.errors import Unavailable
 from neurova.invoke import Function
 from neurova.loader import Service, check_routes, discover, load_service
@@ -192,9 +193,7 @@ class Platform:
     def _database(self, service: str) -> Database:
         found = self._databases.get(service)
         if found is None:
-            from neurova.database.sqlite import SqliteDatabase
-
-            found = self._databases[service] = SqliteDatabase(self.settings.database(service))
+            found = self._databases[service] = _opened(self.settings, service)
         return found
 
     async def _close_databases(self) -> None:
@@ -217,6 +216,18 @@ class Platform:
                 return problem(call, 401, f"only the gateway may call here: {error}")
 
         return verify
+
+
+def _opened(settings: Settings, service: str) -> Database:
+    place = settings.database(service)
+    if isinstance(place, PostgresUrl):
+        from neurova.database.postgres import PostgresDatabase
+
+        connections = settings.services[service].connections
+        return PostgresDatabase(place, connections, f"neurova {service}")
+    from neurova.database.sqlite import SqliteDatabase
+
+    return SqliteDatabase(place)
 
 
 @contextmanager

@@ -13,9 +13,13 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture(scope="session")
-def neurova_databases(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the folder of databases that were migrated once, for tests to copy."""
-    return tmp_path_factory.mktemp("neurova-databases")
+def neurova_databases(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Give the folder of databases that were migrated once, for tests to copy."""
+    from .testing_databases import forget
+
+    folder = tmp_path_factory.mktemp("neurova-databases")
+    yield folder
+    forget(folder)
 
 
 @pytest.fixture

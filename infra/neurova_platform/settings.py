@@ -11,10 +11,12 @@ import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 
+from neurova.database.postgres_url import PostgresUrl, is_postgres
+from neurova.database.postgres_url import fault as postgres_fault
 from neurova.errors import ConfigError
 from neurova_gateway.settings import Admin, FilePath, Gateway, Seconds, admin_faults
 from neurova_gateway.settings import faults as gateway_faults
@@ -27,7 +29,7 @@ RESERVED = ("NEUROVA_KEY",)
 """Variables that set nothing: the key that `neurova call` sends."""
 RESERVED_PREFIXES = ("NEUROVA_TEST_",)
 _SERVICE = re.compile(r"[a-z][a-z0-9_]{0,62}")
-_SERVICE_VARIABLE = re.compile(r"NEUROVA_SERVICES_([A-Z0-9_]+)_DATABASE")
+_SERVICE_VARIABLE = re.compile(r"NEUROVA_SERVICES_([A-Z0-9_]+)_(DATABASE|CONNECTIONS)")
 
 
 class Project(msgspec.Struct, frozen=True):
@@ -56,10 +58,18 @@ class Openapi(msgspec.Struct, frozen=True):
     servers: tuple[str, ...] = ()
 
 
+Connections = Annotated[int, msgspec.Meta(ge=1, le=1_000)]
+
+
 class Service(msgspec.Struct, frozen=True):
-    """Say where a service keeps its state; `database` "" is `<name>.db` in the state folder."""
+    """Say where a service keeps its state.
+
+    `database` is a file, "" for `<name>.db` in the state folder, or a URL of PostgreSQL, to which
+    each process keeps at most `connections`.
+    """
 
     database: FilePath = ""
+    connections: Connections = 8
 
 
 class Sections(msgspec.Struct, frozen=True):
@@ -102,9 +112,11 @@ class Settings(msgspec.Struct, frozen=True):
         """Return the folder of the gateway's plugins."""
         return Path(self.gateway.plugins) if self.gateway.plugins else assets.plugins()
 
-    def database(self, service: str) -> Path:
-        """Return the database file of a service."""
+    def database(self, service: str) -> Path | PostgresUrl:
+        """Return the database of a service: its file, or its URL."""
         named = self.services.get(service, Service()).database
+        if is_postgres(named):
+            return PostgresUrl(named)
         return Path(named) if named else self.state / f"{service}.db"
 
 
@@ -117,6 +129,7 @@ class Value(msgspec.Struct, frozen=True):
 
 
 FIELDS = {field.key: field for field in table(Sections)}
+SERVICE_FIELDS = {field.key: field for field in table(Service)}
 
 
 def find(start: Path) -> Path:
@@ -172,18 +185,22 @@ def load(
 def field_of(key: str) -> Field:
     """Return the field of a known dotted key."""
     if key.startswith("services."):
-        return Field(key, FilePath, "")
+        of_any = SERVICE_FIELDS[key.rpartition(".")[2]]
+        return Field(key, of_any.type, of_any.default)
     return FIELDS[key]
 
 
 def effective(settings: Settings) -> list[Value]:
-    """Return every setting in force, in the order of docs/configuration.md."""
-    keys = [*FIELDS, *sorted(f"services.{name}.database" for name in settings.services)]
+    """Return every setting in force, in the order of docs/configuration.md, without passwords."""
+    services = (f"services.{name}.{key}" for name in settings.services for key in SERVICE_FIELDS)
+    keys = [*FIELDS, *sorted(services)]
     found = []
     for key in keys:
         value: Any = settings
         for part in key.split("."):
             value = value[part] if isinstance(value, dict) else getattr(value, part)
+        if isinstance(value, str) and is_postgres(value):
+            value = str(PostgresUrl(value))
         found.append(Value(key, value, settings.origins.get(key, "default")))
     return found
 
@@ -222,14 +239,14 @@ def _section(key: str) -> bool:
 
 def _service_key(key: str) -> bool:
     parts = key.split(".")
-    named = len(parts) == 3 and parts[0] == "services" and parts[2] == "database"
+    named = len(parts) == 3 and parts[0] == "services" and parts[2] in SERVICE_FIELDS
     return named and _SERVICE.fullmatch(parts[1]) is not None
 
 
 def _suggest(key: str) -> str:
     known = list(FIELDS)
     if key.startswith("services."):
-        known = [f"services.{key.split('.')[1].lower()}.database"]
+        known = [f"services.{key.split('.')[1].lower()}.{name}" for name in SERVICE_FIELDS]
     below = [name.rpartition(".")[2] for name in FIELDS if name.rpartition(".")[0] == key]
     if below:
         return f"it is a section, write [{key}] with {', '.join(below)}"
@@ -258,7 +275,8 @@ def _from_environment(
         if name in variables:
             yield variables[name], environ[name], f"environment {name}"
         elif service:
-            yield f"services.{service[1].lower()}.database", environ[name], f"environment {name}"
+            key = f"services.{service[1].lower()}.{service[2].lower()}"
+            yield key, environ[name], f"environment {name}"
         else:
             meant = nearest_variable(name, variables)
             hint = f"did you mean {meant}?" if meant else "unset it; docs/configuration.md has all"
@@ -310,6 +328,19 @@ def _faults(settings: Settings) -> Iterator[tuple[str, str]]:
     for url in settings.openapi.servers:
         if not url.startswith(("https://", "http://", "/")):
             yield "openapi.servers", f'{url!r} is no base URL: write "https://api.example.org"'
+    yield from _database_faults(settings)
+
+
+def _database_faults(settings: Settings) -> Iterator[tuple[str, str]]:
+    owners: dict[Path | PostgresUrl, str] = {}
     for name, service in settings.services.items():
-        if "://" in service.database:
-            yield f"services.{name}.database", "is a URL: give the path of an SQLite file"
+        key, database = f"services.{name}.database", service.database
+        if is_postgres(database):
+            what = postgres_fault(database)
+            if what:
+                yield key, what
+        elif "://" in database:
+            yield key, "is a URL of neither: give a file, or postgresql://user@host:port/name"
+        owner = owners.setdefault(settings.database(name), name)
+        if owner != name:
+            yield key, f"is the database of {owner} too: give each service one of its own"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from neurova.database import migrations
+from neurova.database.postgres_url import PostgresUrl
 from neurova.errors import StateError
 
 from .settings import Settings
@@ -44,3 +45,10 @@ def require_migrated(settings: Settings, service: str) -> None:
 def revisions(settings: Settings, service: str) -> Path:
     """Return the folder of a service's migrations; there may be none."""
     return settings.functions / service / "migrations"
+
+
+def stored(settings: Settings, service: str) -> bool:
+    """Tell whether a service has a database: migrations for one, a file, or a URL."""
+    database = settings.database(service)
+    there = isinstance(database, PostgresUrl) or database.exists()
+    return there or revisions(settings, service).is_dir()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
+import os
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -22,6 +22,7 @@ from neurova_gateway.limits.table import Table
 
 from . import settings, state
 from .platform import Platform
+from .testing_databases import Databases, on_postgres
 
 SECOND = 1_000_000_000
 
@@ -78,12 +79,13 @@ class TestPlatform:
     __test__ = False
 
     def __init__(self, project: Path, folder: Path, databases: Path) -> None:
-        loaded = settings.load(project, environ={}, flags={"project.state": str(folder)})
+        chosen = on_postgres(os.environ)
+        loaded = settings.load(project, environ=chosen, flags={"project.state": str(folder)})
+        self._databases = Databases(databases, loaded.services)
         # Every database is the test's own, also one that the project keeps elsewhere.
-        self.settings = msgspec.structs.replace(loaded, services={})
+        self.settings = msgspec.structs.replace(loaded, services=self._databases.fresh())
         self.clock = Clock()
         state.prepare(folder)
-        self._databases = databases
         self._keys: dict[tuple[str, frozenset[str]], str] = {}
         self._store = SqliteKeyStore(folder / "keys.db")
         self._table = Table(folder / "limits.table", clock=self.clock.nanoseconds)
@@ -95,13 +97,13 @@ class TestPlatform:
         self.platform = Platform(self.settings, environment="test", migrate=True, given=self._given)
 
     def __enter__(self) -> Self:
-        self._borrow()
         try:
+            self._databases.borrow(self.settings)
             self._runner.run(self.platform.start())
         except BaseException:
             self._close()
             raise
-        self._lend()
+        self._databases.lend(self.settings, self.platform.services)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -112,6 +114,7 @@ class TestPlatform:
         self._runner.close()
         self._table.close()
         self._store.close()
+        self._databases.drop()
 
     def key(self, consumer: str = "tester", scopes: Iterable[str] = (), **rights: Any) -> str:
         """Return a new key; `rights` as `neurova_gateway.keys.issuer.create` takes them."""
@@ -205,17 +208,6 @@ class TestPlatform:
         if found is None:
             found = self._keys[consumer, scopes] = self.key(consumer, scopes)
         return found
-
-    def _borrow(self) -> None:
-        """Begin with the databases that an earlier test has had migrated."""
-        for file in self._databases.glob("*.db"):
-            shutil.copy(file, self.settings.state / file.name)
-
-    def _lend(self) -> None:
-        for service in self.platform.services:
-            file = self.settings.database(service)
-            if file.exists() and not (self._databases / file.name).exists():
-                shutil.copy(file, self._databases / file.name)
 
 
 async def _answer(app: Any, method: str, path: str, fields: dict[str, str], body: bytes) -> Answer:

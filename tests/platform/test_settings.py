@@ -8,6 +8,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from neurova.database.postgres_url import PostgresUrl
 from neurova.errors import ConfigError
 from neurova_platform import settings
 from neurova_platform.settings import FIELDS, effective, load
@@ -74,7 +75,9 @@ def test_wherever_a_key_is_wrong_the_right_one_is_offered(
         ("[gateway]\nplugins = 'nowhere'\n", "which is no folder"),
         ("[gateway.cors]\norigins = ['example.org']\n", "gateway.cors.origins 'example.org'"),
         ("[gateway.cors]\norigins = ['*']\ncredentials = true\n", "gateway.cors.credentials"),
-        ("[services.a]\ndatabase = 'postgresql://h/d'\n", "services.a.database is a URL"),
+        ("[services.a]\ndatabase = 'mysql://h/d'\n", "services.a.database is a URL of neither"),
+        ("[services.a]\ndatabase = 'postgresql://h'\n", "services.a.database names no database"),
+        ("[services.a]\nconnections = 0\n", "services.a.connections expects a whole number from 1"),
         ("[services.A-b]\ndatabase = 'x'\n", "services.A-b.database is unknown"),
         ("[gateway\n", "cannot be read as TOML"),
     ],
@@ -127,6 +130,32 @@ def test_the_environment_wins_over_the_file_and_a_flag_over_both(tmp_path: Path)
     assert origins["gateway.hosts"] == "environment NEUROVA_GATEWAY_HOSTS"
     assert origins["gateway.host"] == "default"
     assert origins["services.booking.database"].startswith("environment")
+
+
+def test_a_database_is_a_file_or_a_url_whose_password_is_not_shown(tmp_path: Path) -> None:
+    text = "[services.a]\ndatabase = 'postgresql://me@h/a'\n[services.b]\ndatabase = 'b.db'\n"
+    environ = {
+        "NEUROVA_SERVICES_C_DATABASE": "postgresql://me:hunter2@h/c",
+        "NEUROVA_SERVICES_C_CONNECTIONS": "3",
+    }
+    found = load(project(tmp_path, text), environ=environ)
+    assert found.database("a") == PostgresUrl("postgresql://me@h/a")
+    assert found.database("b") == tmp_path / "b.db"
+    assert found.database("c") == PostgresUrl("postgresql://me:hunter2@h/c")
+    assert found.services["c"].connections == 3
+    shown = {value.key: value.value for value in effective(found)}
+    assert shown["services.c.database"] == "postgresql://me@h/c"
+    assert shown["services.a.connections"] == 8
+    assert "hunter2" not in repr(found.database("c"))
+
+
+def test_two_services_do_not_share_a_database(tmp_path: Path) -> None:
+    same = "database = 'postgresql://h/d'\n"
+    said = refusal(tmp_path, f"[services.a]\n{same}[services.b]\n{same}")
+    assert said == (
+        "neurova.toml:4: services.b.database is the database of a too: give each service one of "
+        "its own"
+    )
 
 
 def test_a_wrong_variable_is_refused_with_the_nearest_name(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -75,8 +76,10 @@ def upgrade(service: str | None, as_json: bool) -> None:
     prepare(settings.state)
     ran = {}
     for name in _services(settings, service):
-        settings.database(name).parent.mkdir(parents=True, exist_ok=True)
-        ran[name] = migrations.upgrade(settings.database(name), revisions(settings, name))
+        database = settings.database(name)
+        if isinstance(database, Path):
+            database.parent.mkdir(parents=True, exist_ok=True)
+        ran[name] = migrations.upgrade(database, revisions(settings, name))
         if not as_json:
             click.echo(f"{name}: {'ran ' + ', '.join(ran[name]) if ran[name] else 'up to date'}")
     if as_json:
@@ -102,7 +105,9 @@ def revision(service: str, message: str, empty: bool, as_json: bool) -> None:
     if not empty:
         generation = Generation(settings.functions / name, name)
         metadata = migrations.tables(generation.load("domain"))
-    made = migrations.revision(revisions(settings, name), message, metadata)
+    made = migrations.revision(
+        revisions(settings, name), message, metadata, settings.database(name)
+    )
     if as_json:
         document({"file": str(made)})
     else:
@@ -114,16 +119,12 @@ def _services(settings: Settings, asked: str | None) -> list[str]:
     from neurova.errors import NeurovaError
     from neurova.loader import discover
 
-    from ..state import revisions
+    from ..state import stored
 
     known = discover(settings.functions)
     if asked is None:
         # A service without migrations has a database once the platform had something to keep.
-        return [
-            name
-            for name in known
-            if revisions(settings, name).is_dir() or settings.database(name).exists()
-        ]
+        return [name for name in known if stored(settings, name)]
     if asked not in known:
         listed = ", ".join(known) or "none yet: neurova new service NAME"
         raise NeurovaError(f"no service {asked!r} in {settings.functions}: there are {listed}")

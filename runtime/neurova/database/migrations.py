@@ -53,6 +53,10 @@ class Backend(Protocol):
         """Return the revisions that each table names; None for a database still to be made."""
         ...
 
+    def product(self, database: Any) -> str:
+        """Return what keeps the database and its version."""
+        ...
+
     def current(self, core: Connection, table: str) -> list[str]:
         """Return the revisions that a table of an open database names."""
         ...
@@ -91,6 +95,15 @@ def status(database: Place, folder: Path) -> Status:
         return service
     platform = _line(found[PLATFORM_AT] if found else [], PLATFORM, database)
     return Status(service.current, service.head, platform.pending + service.pending)
+
+
+def product(database: Place) -> str:
+    """Return what keeps a database and its version, as "PostgreSQL 15.4"."""
+    backend = _backend(database)
+    try:
+        return backend.product(database)
+    except Exception as error:
+        raise backend.translate(error, database) or error from None
 
 
 def upgrade(database: Place, folder: Path) -> tuple[str, ...]:

@@ -70,7 +70,8 @@ class PostgresConnection:
                 await self._driver.execute(statement)
                 return
             except Errors:
-                await self.discard()  # it broke while nobody used it: nothing is lost yet
+                pass  # it broke while nobody used it: nothing is lost yet
+        await self.discard()
         await self._open()
         try:
             await self._driver.execute(statement)

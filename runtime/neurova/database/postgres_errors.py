@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-
 from ..errors import NeurovaError, StateError, Unavailable
 from .base import READ_ONLY, TransactionError
 from .postgres_url import PostgresUrl
@@ -70,7 +68,7 @@ def translate(error: BaseException, url: PostgresUrl) -> NeurovaError | None:
 
 def _lost(cause: BaseException) -> bool:
     """Tell whether the connection, not the statement, has failed."""
-    if isinstance(cause, OSError | EOFError | TimeoutError | asyncio.TimeoutError):
+    if isinstance(cause, OSError | EOFError | TimeoutError):
         return True
     # asyncpg's InterfaceError, and SQLAlchemy's for it; it has others, for arguments of no use.
     names = {kind.__name__ for kind in type(cause).__mro__}

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 CONNECT = 5.0  # seconds
+LONG = 60.0
 # Of the advisory lock that upgrades of one database hold; any number that nobody else takes.
 LOCK = 0x6E76_6D69_6772
 NAMED = "SELECT version_num FROM {}"
@@ -26,22 +27,37 @@ NAMED = "SELECT version_num FROM {}"
 def standing(database: PostgresUrl, tables: Iterable[str], wait: float) -> dict[str, list[str]]:
     """Return the revisions that each of `tables` names. Raises StateError without a database."""
 
-    async def look() -> dict[str, list[str]]:
-        import asyncpg
+    async def look(connection: Any) -> dict[str, list[str]]:
+        found = {}
+        for table in tables:
+            there = await connection.fetchval("SELECT to_regclass($1)::text", table)
+            rows = await connection.fetch(NAMED.format(table)) if there else []
+            found[table] = [str(row[0]) for row in rows]
+        return found
 
-        async with asyncio.timeout(wait):
-            connection = await asyncpg.connect(database.dsn, timeout=CONNECT)
-            try:
-                found = {}
-                for table in tables:
-                    there = await connection.fetchval("SELECT to_regclass($1)::text", table)
-                    rows = await connection.fetch(NAMED.format(table)) if there else []
-                    found[table] = [str(row[0]) for row in rows]
-                return found
-            finally:
-                await connection.close()
+    return _on_a_loop(_asked(database, look, wait))
 
-    return _on_a_loop(look())
+
+def product(database: PostgresUrl) -> str:
+    """Return PostgreSQL and the version of the server."""
+
+    async def look(connection: Any) -> str:
+        version: str = await connection.fetchval("SHOW server_version")
+        return f"PostgreSQL {version.partition(' ')[0]}"
+
+    return _on_a_loop(_asked(database, look, CONNECT))
+
+
+def run(database: PostgresUrl, statement: str) -> None:
+    """Run one statement outside of any transaction. Raises NeurovaError when it cannot be."""
+
+    async def execute(connection: Any) -> None:
+        await connection.execute(statement)
+
+    try:
+        _on_a_loop(_asked(database, execute, LONG))
+    except Exception as error:
+        raise translate(error, database) or error from None
 
 
 def current(core: Connection, table: str) -> list[str]:
@@ -99,6 +115,20 @@ def translate(error: BaseException, database: PostgresUrl) -> NeurovaError | Non
     if found is None and type(error).__module__.startswith("asyncpg"):  # a word of the URL
         return StateError(f"{database} cannot be used: {error}")
     return found
+
+
+async def _asked(
+    database: PostgresUrl, look: Callable[[Any], Coroutine[Any, Any, T]], wait: float
+) -> T:
+    """Return what `look` finds by a connection of the driver's, within `wait` seconds."""
+    import asyncpg
+
+    async with asyncio.timeout(wait):
+        connection = await asyncpg.connect(database.dsn, timeout=CONNECT)
+        try:
+            return await look(connection)
+        finally:
+            await connection.close()
 
 
 async def _connected(database: PostgresUrl, work: Callable[[Connection], T]) -> T:

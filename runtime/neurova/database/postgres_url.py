@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from importlib.util import find_spec
-from urllib.parse import parse_qsl, urlencode, urlsplit
+from urllib.parse import SplitResult, parse_qsl, urlencode, urlsplit
 
 SCHEMES = ("postgresql", "postgres")
 _SECRET = {"password", "sslpassword"}
@@ -23,7 +23,8 @@ class PostgresUrl:
 
     def named(self, database: str) -> PostgresUrl:
         """Return the URL of another database of the same server."""
-        return PostgresUrl(urlsplit(self.dsn)._replace(path=f"/{database}").geturl())
+        parts = urlsplit(self.dsn)
+        return PostgresUrl(_joined(parts, parts.netloc, f"/{database}", parts.query))
 
     @property
     def database(self) -> str:
@@ -35,7 +36,7 @@ class PostgresUrl:
         user, at, place = parts.netloc.rpartition("@")
         kept = [(key, value) for key, value in parse_qsl(parts.query) if key not in _SECRET]
         netloc = user.partition(":")[0] + at + place
-        return parts._replace(netloc=netloc, query=urlencode(kept)).geturl()
+        return _joined(parts, netloc, parts.path, urlencode(kept))
 
     def __repr__(self) -> str:
         return f"<PostgresUrl {self}>"
@@ -53,14 +54,26 @@ def is_postgres(text: str) -> bool:
 
 
 def fault(dsn: str) -> str:
-    """Return what is wrong with a URL of PostgreSQL and the fix, "" when nothing is."""
+    """Return what is wrong with a URL of PostgreSQL and the fix, "" when nothing is.
+
+    Never tells the URL itself, of which a part may be a password.
+    """
+    form = "write postgresql://user@host:port/name, with what is special percent-encoded"
     try:
         parts = urlsplit(dsn)
-        parts.port  # noqa: B018 - read for what it raises
-    except ValueError as error:
-        return f"is no URL ({error}): write postgresql://user@host:port/name"
-    if not parts.path.strip("/"):
-        return "names no database: write postgresql://user@host:port/name"
+        name = parts.path.strip("/")
+        sound = parts.port != 0 and "/" not in name and "@" not in name
+    except ValueError:
+        sound = False
+    if not sound:
+        return f"is no URL of PostgreSQL: {form}"
+    if not name:
+        return f"names no database: {form}"
     if find_spec("asyncpg") is None or find_spec("greenlet") is None:
-        return "needs the driver of PostgreSQL: pip install 'neurova[postgres]'"
+        return "needs the driver of PostgreSQL: pip install neurova[postgres]"
     return ""
+
+
+def _joined(parts: SplitResult, netloc: str, path: str, query: str) -> str:
+    """Put a URL together, also one without a host, whose slashes urllib would leave out."""
+    return f"{parts.scheme}://{netloc}{path}" + (f"?{query}" if query else "")

@@ -28,6 +28,11 @@ def standing(database: Path, tables: Iterable[str], wait: float) -> dict[str, li
         connection.close()
 
 
+def product(database: Path) -> str:
+    """Return SQLite and its version."""
+    return f"SQLite {sqlite3.sqlite_version}"
+
+
 def current(core: Connection, table: str) -> list[str]:
     """Return the revisions that a table of an open database names."""
     return _named(_driver(core), table)

@@ -6,8 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.servers.postgres import PostgresServer
 
 from neurova.database.migrations import upgrade
+from neurova.database.postgres import PostgresDatabase
+from neurova.database.postgres_url import PostgresUrl
 from neurova.database.sqlite import SqliteDatabase
 
 MIGRATIONS = Path(__file__).parents[3] / "functions" / "booking" / "migrations"
@@ -16,23 +19,45 @@ MIGRATIONS = Path(__file__).parents[3] / "functions" / "booking" / "migrations"
 class House:
     """Call Booking's handlers, each in a transaction of its own, as the platform does."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.database = SqliteDatabase(path)
+    def __init__(self, database: Any, place: Path | PostgresUrl) -> None:
+        self.database = database
+        self.place = place
+        self.clashes = 0
 
     async def call(self, handler: Callable[..., Awaitable[Any]], **arguments: Any) -> Any:
         deadline = asyncio.get_running_loop().time() + 30
         readonly = handler.__neurova__.method == "GET"  # type: ignore[attr-defined]
         tx = self.database.transaction(readonly=readonly, deadline=deadline)
-        try:
-            result = await handler(**arguments, tx=tx)
-            await tx.commit()
-            return result
-        finally:
-            await tx.rollback()
+        while True:
+            try:
+                result = await handler(**arguments, tx=tx)
+                await tx.commit()
+                return result
+            except BaseException:
+                await tx.rollback()
+                if tx.conflict is None:
+                    raise
+            self.clashes += 1
+            tx = await tx.conflict.again()
+
+    def run(self, work: Callable[[], Awaitable[None]]) -> None:
+        """Do `work` on a loop, and close the database."""
+
+        async def whole() -> None:
+            try:
+                await work()
+            finally:
+                await self.database.close()
+
+        asyncio.run(whole())
 
 
-@pytest.fixture
-def house(tmp_path: Path) -> House:
-    upgrade(tmp_path / "booking.db", MIGRATIONS)
-    return House(tmp_path / "booking.db")
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.server)])
+def house(request: pytest.FixtureRequest, tmp_path: Path) -> House:
+    if request.param == "sqlite":
+        upgrade(tmp_path / "booking.db", MIGRATIONS)
+        return House(SqliteDatabase(tmp_path / "booking.db"), tmp_path / "booking.db")
+    server: PostgresServer = request.getfixturevalue("postgres")
+    url = PostgresUrl(server.create())
+    upgrade(url, MIGRATIONS)
+    return House(PostgresDatabase(url), url)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import random
-import sqlite3
 from datetime import date, timedelta
 from typing import Any
 
@@ -12,36 +11,14 @@ import pytest
 from functions.booking.availability import availability
 from functions.booking.cancel import cancel_booking
 from functions.booking.change import change_booking
-from functions.booking.create import create_booking
-from functions.booking.domain import PRICES, Booking, Change, NewBooking
+from functions.booking.domain import PRICES, Booking, Change
 from functions.booking.get import get_booking
 from functions.booking.list import list_bookings
 from functions.booking.quote import Stay, quote
 from functions.booking.rooms import list_rooms
-from sqlalchemy import Engine, event
+from tests.functions.booking.guests import ADA, BOB, DAY, OPERATOR, book, refused
 
 from neurova import Caller, Reject
-
-ADA = Caller(consumer="ada", scopes=frozenset({"booking:read", "booking:write"}))
-BOB = Caller(consumer="bob", scopes=frozenset({"booking:read", "booking:write"}))
-OPERATOR = Caller(consumer="op", scopes=frozenset({"booking:write", "booking:rate"}))
-DAY = date(2016, 7, 2)
-
-
-def stay(arrival: date = DAY, nights: int = 1, room_type: Any = "b", **more: Any) -> NewBooking:
-    return NewBooking(room_type=room_type, arrival=arrival, nights=nights, **more)
-
-
-async def book(house: Any, caller: Caller = ADA, **asked: Any) -> Booking:
-    made: Booking = await house.call(create_booking, new=stay(**asked), caller=caller)
-    return made
-
-
-async def refused(awaited: Any, status: int) -> Reject:
-    with pytest.raises(Reject) as caught:
-        await awaited
-    assert caught.value.status == status
-    return caught.value
 
 
 def test_the_house_has_its_rooms(house: Any) -> None:
@@ -51,7 +28,7 @@ def test_the_house_has_its_rooms(house: Any) -> None:
         assert (found["a"].count, found["b"].count) == (128, 1)
         assert {name: rooms.rate for name, rooms in found.items()} == PRICES
 
-    asyncio.run(run())
+    house.run(run)
 
 
 def test_a_quote_is_rate_times_nights_and_needs_no_database() -> None:
@@ -70,7 +47,7 @@ def test_a_booking_is_read_back_as_it_was_made(house: Any) -> None:
         assert (read.departure, read.total, read.status) == (date(2016, 7, 5), 330_00, "booked")
         assert (read.adults, read.children, read.lead_time) == (0, 2, 12)
 
-    asyncio.run(run())
+    house.run(run)
 
 
 def test_of_200_bookings_of_the_last_room_one_is_made(house: Any) -> None:
@@ -80,7 +57,7 @@ def test_of_200_bookings_of_the_last_room_one_is_made(house: Any) -> None:
         refusals = [result.status for result in results if isinstance(result, Reject)]
         assert refusals == [409] * 199
 
-    asyncio.run(run())
+    house.run(run)
 
 
 def test_stays_that_follow_one_another_share_a_room_and_the_fullest_night_counts(
@@ -96,7 +73,7 @@ def test_stays_that_follow_one_another_share_a_room_and_the_fullest_night_counts
         await book(house, arrival=DAY - timedelta(3), nights=3)
         await book(house, arrival=DAY + timedelta(10), nights=365)
 
-    asyncio.run(run())
+    house.run(run)
 
 
 @pytest.mark.parametrize(
@@ -114,7 +91,7 @@ def test_availability_is_that_of_the_fullest_night(
         )
         assert found.free == free
 
-    asyncio.run(run())
+    house.run(run)
 
 
 def test_a_consumer_sees_changes_and_cancels_only_its_own(house: Any) -> None:
@@ -126,7 +103,7 @@ def test_a_consumer_sees_changes_and_cancels_only_its_own(house: Any) -> None:
         assert (await house.call(list_bookings, caller=BOB)).bookings == []
         assert (await house.call(get_booking, id=made.id, caller=ADA)) == made
 
-    asyncio.run(run())
+    house.run(run)
 
 
 def test_ones_own_rate_needs_the_scope_and_counts_to_the_cent(house: Any) -> None:
@@ -139,7 +116,7 @@ def test_ones_own_rate_needs_the_scope_and_counts_to_the_cent(house: Any) -> Non
         changed = await house.call(change_booking, id=made.id, change=change, caller=OPERATOR)
         assert changed.total == 3
 
-    asyncio.run(run())
+    house.run(run)
 
 
 def test_a_change_moves_the_nights_and_a_refused_one_changes_nothing(house: Any) -> None:
@@ -157,7 +134,7 @@ def test_a_change_moves_the_nights_and_a_refused_one_changes_nothing(house: Any)
         await book(house)
         assert await house.call(get_booking, id=other.id, caller=ADA) == other
 
-    asyncio.run(run())
+    house.run(run)
 
 
 def test_another_room_type_costs_what_it_costs_unless_a_rate_is_given(house: Any) -> None:
@@ -168,7 +145,7 @@ def test_another_room_type_costs_what_it_costs_unless_a_rate_is_given(house: Any
         assert changed.rate == PRICES["c"]
         await book(house)
 
-    asyncio.run(run())
+    house.run(run)
 
 
 def test_a_cancelled_booking_frees_its_nights_once_and_stays_in_the_list(house: Any) -> None:
@@ -185,7 +162,7 @@ def test_a_cancelled_booking_frees_its_nights_once_and_stays_in_the_list(house: 
             (again.id, "booked"),
         ]
 
-    asyncio.run(run())
+    house.run(run)
 
 
 def test_pages_give_every_booking_once_in_order(house: Any) -> None:
@@ -204,7 +181,7 @@ def test_pages_give_every_booking_once_in_order(house: Any) -> None:
         fault = await refused(house.call(list_bookings, caller=BOB, after=made[0]), 422)
         assert fault.errors[0].pointer == "/after"
 
-    asyncio.run(run())
+    house.run(run)
 
 
 @pytest.mark.parametrize(
@@ -230,7 +207,7 @@ def test_a_filter_keeps_what_it_names(house: Any, filters: Any, expected: list[i
         page = await house.call(list_bookings, caller=ADA, **filters)
         assert [booking.id for booking in page.bookings] == [made[n].id for n in expected]
 
-    asyncio.run(run())
+    house.run(run)
 
 
 def test_a_stay_past_the_last_day_of_the_calendar_is_named(house: Any) -> None:
@@ -241,49 +218,7 @@ def test_a_stay_past_the_last_day_of_the_calendar_is_named(house: Any) -> None:
         asked = house.call(availability, room_type="a", nights=1, **last)
         assert (await refused(asked, 422)).errors[0].where == "query"
 
-    asyncio.run(run())
-
-
-def test_every_statement_finds_its_rows_by_an_index(house: Any) -> None:
-    seen: dict[str, Any] = {}
-
-    def note(_: Any, __: Any, sql: str, parameters: Any, *___: Any) -> None:
-        if sql.startswith(("SELECT", "UPDATE", "DELETE")) and "FROM rooms ORDER" not in sql:
-            seen[sql] = parameters
-
-    async def run() -> None:
-        made = await book(house)
-        await house.call(change_booking, id=made.id, change=Change(nights=2), caller=ADA)
-        await house.call(list_bookings, caller=ADA, after=made.id, status="booked")
-        await house.call(cancel_booking, id=made.id, caller=ADA)
-
-    event.listen(Engine, "before_cursor_execute", note)
-    try:
-        asyncio.run(run())
-    finally:
-        event.remove(Engine, "before_cursor_execute", note)
-    connection = sqlite3.connect(house.path)
-    plans = [
-        row[3]
-        for sql, parameters in seen.items()
-        for row in connection.execute(f"EXPLAIN QUERY PLAN {sql}", parameters)
-    ]
-    connection.close()
-    assert len(seen) >= 7
-    assert [plan for plan in plans if plan.startswith("SCAN") and "subquery" not in plan] == []
-
-
-def test_a_create_costs_one_hop_and_a_read_none(house: Any) -> None:
-    async def run() -> None:
-        made = await book(house)
-        before = house.database.hops
-        await book(house, arrival=DAY + timedelta(9), nights=7)
-        assert house.database.hops == before + 1
-        await house.call(get_booking, id=made.id, caller=ADA)
-        await refused(book(house), 409)
-        assert house.database.hops == before + 1
-
-    asyncio.run(run())
+    house.run(run)
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -324,4 +259,4 @@ def test_whatever_is_made_changed_and_cancelled_no_night_is_oversold_nor_a_room_
                 await house.call(cancel_booking, id=id, caller=ADA)
                 del held[id]
 
-    asyncio.run(run())
+    house.run(run)

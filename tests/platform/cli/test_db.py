@@ -8,6 +8,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
+from tests.servers.postgres import PostgresServer
+
+from neurova.database.postgres_url import PostgresUrl
+
 DOMAIN = '''"""What a hotel speaks of."""
 
 from sqlalchemy import Column, Integer, MetaData, String, Table
@@ -64,3 +69,46 @@ def test_a_database_from_before_the_platforms_tables_is_brought_up_too(
     assert behind.stdout == "hello\t-\t-\tbehind by nv0001: neurova db upgrade\n"
     assert json.loads(cli("db", "upgrade", "--json").stdout) == {"hello": ["nv0001"]}
     assert cli("db", "status").exit_code == 0
+
+
+@pytest.mark.server
+def test_a_database_on_postgresql_goes_the_same_way(
+    cli: Callable[..., Any],
+    project: Path,
+    postgres: PostgresServer,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    url = postgres.create()
+    monkeypatch.setenv("NEUROVA_SERVICES_HELLO_DATABASE", url)
+    (project / "functions" / "hello" / "domain.py").write_text(DOMAIN)
+    shown = str(PostgresUrl(url))
+    config = cli("config").stdout
+    made = json.loads(cli("db", "revision", "hello", "-m", "Add rooms", "--json").stdout)
+    assert "create_table" in Path(made["file"]).read_text()
+    refused = cli("run")
+    assert refused.exit_code != 0
+    assert f"{shown} is behind by 2 revision(s) of hello: run `neurova db" in refused.stderr
+    examined = cli("doctor", "--json")
+    behind = json.loads(cli("db", "status", "--json").stdout)[0]
+    assert behind["database"] == shown
+    assert json.loads(cli("db", "upgrade", "--json").stdout) == {"hello": ["nv0001", "0001"]}
+    assert cli("db", "status").stdout == "hello\t0001\t0001\tup to date\n"
+    assert f"{shown}: PostgreSQL 1" in cli("doctor", "--json").stdout
+    password = url.split(":")[2].partition("@")[0]
+    for said in (config, refused.stderr, examined.stdout, str(behind)):
+        assert password not in said
+        assert shown in said
+
+
+@pytest.mark.server
+def test_a_database_on_postgresql_that_cannot_be_reached_says_so(
+    cli: Callable[..., Any], project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = "postgresql://me:hunter2@127.0.0.1:1/hello"
+    monkeypatch.setenv("NEUROVA_SERVICES_HELLO_DATABASE", url)
+    for words in (("db", "status"), ("db", "upgrade"), ("run",)):
+        result = cli(*words)
+        assert result.exit_code != 0
+        assert "postgresql://me@127.0.0.1:1/hello does not answer" in result.stderr
+        assert "hunter2" not in result.stderr
+    assert "does not answer" in cli("doctor", "--json").stdout

@@ -123,6 +123,18 @@ def test_a_database_newer_than_the_code_says_the_fix(tmp_path: Path, folder: Pat
             step(tmp_path / "x.db", folder)
 
 
+def test_a_half_migrated_database_says_the_fix(tmp_path: Path, folder: Path) -> None:
+    (folder / "0002_more.py").write_text(SECOND)
+    upgrade(tmp_path / "x.db", folder)
+    connection = sqlite3.connect(tmp_path / "x.db")
+    with connection:
+        connection.execute("INSERT INTO alembic_version VALUES ('0001')")
+    connection.close()
+    for step in (status, upgrade):
+        with pytest.raises(StateError, match="is half migrated: it names '0001' and '0002'"):
+            step(tmp_path / "x.db", folder)
+
+
 def test_a_file_that_is_no_database_says_the_fix(tmp_path: Path, folder: Path) -> None:
     (tmp_path / "x.db").write_bytes(b"no database" * 100)
     with pytest.raises(StateError, match="is no SQLite database"):

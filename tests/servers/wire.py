@@ -1,0 +1,127 @@
+"""A wire between a client and PostgreSQL that counts, goes dead, or loses an answer."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from typing import Self
+from urllib.parse import urlsplit
+
+ENDS_TRIP = b"QSH"  # Query, Sync and Flush: what a client waits for an answer after
+
+
+class Wire:
+    """Forward connections to the server of `url`; `self.url` leads through here.
+
+    `trips` counts how often the client waited for an answer since the connection was set up,
+    `queries` holds the plain statements (BEGIN, COMMIT…). While `dead` nothing passes. The answer
+    to a plain statement in `lost` is not passed on: the connection is cut when the server gave it.
+    """
+
+    def __init__(self, url: str) -> None:
+        parts = urlsplit(url)
+        self._to = (parts.hostname, parts.port)
+        self._parts = parts
+        self._server: asyncio.Server | None = None
+        self._links: set[asyncio.Task[None]] = set()
+        self._writers: set[asyncio.StreamWriter] = set()
+        self._alive = asyncio.Event()
+        self._alive.set()
+        self.url = ""
+        self.connections = 0
+        self.trips = 0
+        self.queries: list[str] = []
+        self.lost: set[str] = set()
+
+    async def __aenter__(self) -> Self:
+        self._server = await asyncio.start_server(self._link, "127.0.0.1", 0)
+        port = self._server.sockets[0].getsockname()[1]
+        user = self._parts.netloc.rpartition("@")[0]
+        self.url = self._parts._replace(netloc=f"{user}@127.0.0.1:{port}").geturl()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        assert self._server is not None
+        self._server.close()
+        self.cut()
+        while self._links:
+            await asyncio.gather(*self._links, return_exceptions=True)
+        await self._server.wait_closed()
+
+    def hold(self) -> None:
+        """Let nothing pass any more, in neither direction."""
+        self._alive.clear()
+
+    def release(self) -> None:
+        """Let all pass again, also what was held back."""
+        self._alive.set()
+
+    def cut(self) -> None:
+        """Close all connections on both sides."""
+        self.release()
+        for writer in self._writers:
+            writer.transport.abort()
+
+    async def _link(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._links.add(task)
+        self.connections += 1
+        try:
+            with suppress(OSError):
+                far_reader, far = await asyncio.open_connection(*self._to)
+                self._writers |= {writer, far}
+                await self._forward(reader, writer, far_reader, far)
+        finally:
+            self._links.discard(task)
+
+    async def _forward(
+        self,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        far_reader: asyncio.StreamReader,
+        far: asyncio.StreamWriter,
+    ) -> None:
+        losing = asyncio.Event()
+
+        async def out() -> None:
+            await self._setup(reader, far)
+            while True:
+                head = await reader.readexactly(5)
+                body = await reader.readexactly(int.from_bytes(head[1:]) - 4)
+                self.trips += head[:1] in ENDS_TRIP
+                said = body[:-1].decode() if head[:1] == b"Q" else ""
+                if said:
+                    self.queries.append(said)
+                if said in self.lost:
+                    losing.set()
+                await self._alive.wait()
+                far.write(head + body)
+
+        async def back() -> None:
+            while octets := await far_reader.read(65_536):
+                await self._alive.wait()
+                if losing.is_set():
+                    return
+                writer.write(octets)
+
+        tasks = [asyncio.ensure_future(out()), asyncio.ensure_future(back())]
+        try:
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            for end in (writer, far):
+                end.transport.abort()
+                self._writers.discard(end)
+
+    async def _setup(self, reader: asyncio.StreamReader, far: asyncio.StreamWriter) -> None:
+        """Pass the messages without a type on: a wish for TLS, the start or a cancellation."""
+        while True:
+            length = await reader.readexactly(4)
+            body = await reader.readexactly(int.from_bytes(length) - 4)
+            await self._alive.wait()
+            far.write(length + body)
+            if body[:2] == b"\x00\x03":  # the start, in version 3 of the protocol
+                return
