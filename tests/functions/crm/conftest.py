@@ -1,13 +1,16 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
 import pytest
+from tests.servers.postgres import PostgresServer
 
 from neurova_platform.testing import Answer, TestPlatform
 
+PROJECT = Path(__file__).parents[3]
 SCOPES = ["crm:read", "crm:write", "crm:merge", "crm:erase"]
 
 
@@ -66,9 +69,27 @@ class Desk:
 
 @pytest.fixture
 def neurova_project() -> Path:
-    return Path(__file__).parents[3]
+    return PROJECT
 
 
-@pytest.fixture
-def desk(platform: TestPlatform) -> Desk:
-    return Desk(platform)
+@pytest.fixture(scope="session")
+def on_postgres(
+    postgres: PostgresServer, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Desk]:
+    """Give CRM on PostgreSQL, one platform for all tests: to make a database takes a second."""
+    folder = tmp_path_factory.mktemp("crm")
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("NEUROVA_SERVICES_CRM_DATABASE", postgres.create())
+        with TestPlatform(PROJECT, folder / ".neurova", folder) as platform:
+            yield Desk(platform)
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.server)])
+def desk(request: pytest.FixtureRequest) -> Desk:
+    """Give CRM without any customer, on each database in turn."""
+    if request.param == "sqlite":
+        return Desk(request.getfixturevalue("platform"))
+    found: Desk = request.getfixturevalue("on_postgres")
+    for customer in found.ask("GET", "/customers?limit=500")["customers"]:
+        found.ask("DELETE", f"/customers/{customer['id']}", status=204)
+    return found

@@ -11,8 +11,10 @@ from typing import Any
 import pytest
 from functions.crm.domain import metadata
 from sqlalchemy import Engine, event
+from tests.functions.crm.conftest import Desk
 
 from neurova.database.migrations import revision, upgrade
+from neurova_platform.testing import TestPlatform
 
 MIGRATIONS = Path(__file__).parents[3] / "functions" / "crm" / "migrations"
 
@@ -55,8 +57,9 @@ def test_no_revision_is_missing(tmp_path: Path) -> None:
     assert "op." not in made
 
 
-def test_every_statement_finds_its_rows_by_an_index(desk: Any) -> None:
+def test_every_statement_finds_its_rows_by_an_index(platform: TestPlatform) -> None:
     """But those that ask for all customers, or for all who are like an earlier one."""
+    desk = Desk(platform)
     seen: dict[str, Any] = {}
 
     def note(_: Any, __: Any, sql: str, parameters: Any, *___: Any) -> None:
@@ -80,7 +83,7 @@ def test_every_statement_finds_its_rows_by_an_index(desk: Any) -> None:
         desk.ask("DELETE", at, status=204)
     finally:
         event.remove(Engine, "before_cursor_execute", note)
-    connection = sqlite3.connect(desk.platform.settings.state / "crm.db")
+    connection = sqlite3.connect(platform.settings.state / "crm.db")
     plans = [
         (row[3], sql)
         for sql, parameters in seen.items()

@@ -112,10 +112,10 @@ NASTY = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("text", NASTY, ids=range(len(NASTY)))
-def test_no_text_breaks_the_search(desk: Any, text: str) -> None:
+def test_no_text_breaks_the_search(desk: Any) -> None:
     desk.customer("Ada")
-    desk.ask("GET", f"/customers/search?q={quote(text)}")
+    for text in NASTY:
+        desk.ask("GET", f"/customers/search?q={quote(text)}")
 
 
 def test_an_operator_is_a_word_like_others(desk: Any) -> None:
