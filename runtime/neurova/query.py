@@ -13,7 +13,7 @@ Query = dict[str, list[str]]
 def parse(raw: bytes) -> Query:
     """Return the values of each name, in order; `+` is a space, a bare name is "".
 
-    Raises ValueError for a broken percent-escape or bytes that are not UTF-8.
+    Raises ValueError for a broken percent-escape, bytes that are not UTF-8, and a NUL.
     """
     if _BROKEN.search(raw):
         raise ValueError("a % is not followed by two hexadecimal digits")
@@ -30,6 +30,8 @@ def _decode(text: bytes) -> str:
         text = text.replace(b"+", b" ")
     if b"%" in text:
         text = unquote_to_bytes(text)
+        if b"\0" in text:
+            raise ValueError("it has a NUL character, which no text here may have")
     try:
         return text.decode()
     except UnicodeDecodeError:

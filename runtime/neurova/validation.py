@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from .problem import Fault
-from .schema import Checker, pointer, told
+from .schema import Checker, Path, cut, pointer, told
 
 if TYPE_CHECKING:
     from .binding.signature import Parameter
@@ -25,6 +25,8 @@ FAULTS = 100
 _PATH = re.compile(r" - at `(?:key in )?\$(.*)`$")
 _STEP = re.compile(r"\.([^.\[]+)|\[(\d+)\]|(\[\.\.\.\])")
 _FIELD = re.compile(r"Object (missing required|contains unknown) field `(.*)`")
+# Backslashes stand in texts only, and an even number of them before a `u` escapes themselves.
+_NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 _PATTERN = " matching regex "
 _GOT = re.compile(r", got `\w+`$")
 
@@ -72,6 +74,25 @@ def malformed(error: Exception) -> str:
     return f"is not JSON: {error}"[:200]
 
 
+def with_nul(raw: bytes, value: Any) -> list[Fault]:
+    """Name the texts of a decoded body that hold a NUL, which not every database can keep."""
+    if _NUL.search(raw) is None:
+        return []
+    left: list[tuple[Path, Any]] = [((), cut(value, 1)[0])]
+    found = []
+    while left:
+        path, part = left.pop()
+        if isinstance(part, dict):
+            found += [path for key in part if "\0" in key]
+            left += [((*path, key), member) for key, member in part.items()]
+        elif isinstance(part, list):
+            left += [((*path, at), member) for at, member in enumerate(part)]
+        elif isinstance(part, str) and "\0" in part:
+            found.append(path)
+    places = sorted(map(pointer, found)) or [""]
+    return [Fault(place, "holds a NUL character: leave it out") for place in places]
+
+
 # What JSON can say and a plain value cannot hold: a number out of range.
 _NOT_PLAIN: Any = object()
 
@@ -100,6 +121,8 @@ class Body:
         sound. Both raise MsgspecError, ValueError or RecursionError.
         """
         msgspec.json.decode(raw)
+        if _NUL.search(raw) is not None:
+            raise ValueError("a text holds a NUL character")
         return self.decode(raw)
 
     def faults(self, raw: bytes) -> tuple[int, list[Fault]]:
@@ -111,10 +134,12 @@ class Body:
             self.decode(raw)
         except msgspec.ValidationError as error:
             path, message = split(str(error))
-            return INVALID, self._listed(value, path, message)
+            return INVALID, [*self._listed(value, path, message), *with_nul(raw, value)]
         except (msgspec.DecodeError, ValueError, RecursionError) as error:
             return MALFORMED, [Fault("", malformed(error))]
-        return INVALID, [Fault("", "holds a number out of range")] if value is _NOT_PLAIN else []
+        if value is _NOT_PLAIN:
+            return INVALID, [Fault("", "holds a number out of range")]
+        return INVALID, with_nul(raw, value)
 
     def _listed(self, value: Any, path: list[str | int], message: str) -> list[Fault]:
         """Return the schema's faults, and msgspec's own when the schema does not see it."""

@@ -176,6 +176,37 @@ def test_a_pattern_of_a_query_value_is_told_in_the_words_of_its_description() ->
         assert fault.message == message
 
 
+class Words(msgspec.Struct):
+    text: str
+    few: Annotated[int, msgspec.Meta(le=3)] = 0
+    names: dict[str, list[str]] = {}
+
+
+@pytest.mark.parametrize(
+    ("raw", "named"),
+    [
+        (rb'{"text": "a\u0000b"}', ["/text"]),
+        (rb'{"text": "\\\u0000"}', ["/text"]),
+        (rb'{"text": "", "names": {"a\u0000": ["", "\u0000"]}}', ["/names", "/names/a\0/1"]),
+        (rb'{"text": "\u0000", "few": 4}', ["/few", "/text"]),
+        (rb'{"text": "", "unknown": "\u0000"}', ["/unknown"]),
+        (rb'{"text": "", "unknown": [' + b"0," * 5_000 + rb'"\u0000"]}', [""]),
+    ],
+)
+def test_a_nul_is_refused_and_named_with_all_other_faults(raw: bytes, named: list[str]) -> None:
+    body = Body(Words)
+    with pytest.raises((ValueError, msgspec.ValidationError)):
+        body.decode_text(raw)
+    status, found = body.faults(raw)
+    assert (status, [fault.pointer for fault in found]) == (422, named)
+
+
+def test_a_text_that_only_looks_like_a_nul_is_taken() -> None:
+    raw = rb'{"text": "\\u0000 \\\\u0000 u0000"}'
+    assert Body(Words).decode_text(raw) == Words(r"\u0000 \\u0000 u0000")
+    assert Body(Words).faults(raw) == (422, [])
+
+
 def test_messages_and_pointers_have_bounds() -> None:
     value = {"x" * 5_000: 1, "short": "y" * 5_000}
     for pointer, message in faults(Everything, value).items():

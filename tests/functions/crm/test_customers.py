@@ -89,11 +89,11 @@ def pointers(problem: dict[str, Any]) -> list[str]:
 
 
 def test_what_a_value_must_be_is_said_in_words(desk: Any) -> None:
-    said = {"name": " ", "email": "x", "phone": "01234 567890", "company": "\0"}
+    said = {"name": " ", "email": "x", "phone": "01234 567890"}
     problem = desk.ask("POST", "/customers", said, 422)
     problem["errors"] += desk.ask("GET", "/customers?email=x", status=422)["errors"]
     messages = [fault["message"] for fault in problem["errors"]]
-    assert len(messages) == 5
+    assert len(messages) == 4
     assert all(message.startswith("must be a") for message in messages)
 
 
@@ -197,7 +197,7 @@ def test_a_filter_keeps_what_it_names(desk: Any, filters: str, expected: list[st
         ("after=-1", "/after"),
         ("after=2147483648", "/after"),
         ("email=nobody", "/email"),
-        ("company=%00", "/company"),
+        (f"company={'a' * 201}", "/company"),
         ("changed_from=2020-01-01T00:00:00", "/changed_from"),
         ("changed_from=0001-01-01T00:00:00%2B14:00", "/changed_from"),
     ],

@@ -105,10 +105,10 @@ def test_what_a_customer_no_longer_says_finds_it_no_more(desk: Any) -> None:
 NASTY = [
     '"', '""', "'", "''", "\\", "*", "a*", "^ada", "ada*", "-ada", "+ada", "NOT", "AND", "OR",
     "NEAR(ada, 2)", "ada OR bob", "words:ada", "{words} : ada", "(", ")", "((((", "ada & !bob",
-    "ada:*", "ada <-> bob", "'ada':A", "%", "_", "%ada%", "\x00", "ada\x00bob",
-    "\U0001f642", "\ud7ff", "\u0301", "\u200b", "\ufeff", "\uffff",
-    "a" * 200, "\ufdfa" * 200, "ß" * 200, "a " * 100, "1 " * 100, "0" * 200,
-    "$1", ":q", "{}", "--", ";", "; DROP TABLE texts", "\n", "\x1a", "",
+    "ada:*", "ada <-> bob", "'ada':A", "%", "_", "%ada%", "\U0001f642", "\ud7ff",
+    "\u0301", "\u200b", "\ufeff", "\uffff", "a" * 200, "\ufdfa" * 200, "ß" * 200,
+    "a " * 100, "1 " * 100, "0" * 200, "$1", ":q", "{}", "--", ";", "; DROP TABLE texts",
+    "\n", "\x1a", "",
 ]  # fmt: skip
 
 
@@ -116,6 +116,7 @@ def test_no_text_breaks_the_search(desk: Any) -> None:
     desk.customer("Ada")
     for text in NASTY:
         desk.ask("GET", f"/customers/search?q={quote(text)}")
+    desk.ask("GET", "/customers/search?q=ada%00bob", status=400)
 
 
 def test_an_operator_is_a_word_like_others(desk: Any) -> None:
