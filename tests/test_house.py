@@ -57,6 +57,12 @@ MIRRORED = {
     "gateway/limits/layout.py": "gateway/limits/test_record.py",
     "gateway/pdk/values.py": "gateway/pdk/test_response.py",
     "platform/cli/group.py": "platform/cli/test_cli.py",
+    "platform/supervise/admin.py": "platform/supervise/test_children.py",
+    "platform/supervise/child.py": "platform/supervise/test_supervisor.py",
+    "platform/supervise/report.py": "platform/supervise/test_supervisor.py",
+    "platform/supervise/run.py": "platform/cli/test_run.py",
+    "platform/supervise/slot.py": "platform/supervise/test_supervisor.py",
+    "platform/supervise/worker.py": "platform/supervise/test_supervisor.py",
 }
 
 

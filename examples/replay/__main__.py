@@ -57,7 +57,7 @@ def _parser() -> argparse.ArgumentParser:
         "and compare the figures with those of the file. Ends with 0 when they are equal.",
     )
     parser.add_argument(
-        "--runtimes", type=_above_0, default=4, metavar="N", help="runtimes on one state folder (4)"
+        "--runtimes", type=_above_0, default=4, metavar="N", help="workers of `neurova run` (4)"
     )
     parser.add_argument("--only", type=_above_0, metavar="N", help="only the first N rows")
     parser.add_argument(

@@ -1,4 +1,4 @@
-"""The runtimes that are replayed to: `neurova run`, several on one state folder."""
+"""The runtime that is replayed to: `neurova run`, with some workers."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -16,7 +16,7 @@ from .errors import ReplayError
 PROJECT = Path(__file__).parents[2]
 NEUROVA = str(Path(sys.executable).with_name("neurova"))
 DRAIN = 60.0
-"""Seconds a runtime has to end: it lets calls finish for 30."""
+"""Seconds it has to end: it lets calls finish for 30."""
 
 
 def upgrade(state: Path) -> None:
@@ -31,20 +31,17 @@ def upgrade(state: Path) -> None:
 
 @contextmanager
 def running(count: int, state: Path) -> Iterator[list[int]]:
-    """Run so many runtimes on a state folder, give their ports; at the end let them drain."""
-    with ExitStack() as stack:
-        started = [stack.enter_context(_runtime(state)) for _ in range(count)]
-        yield [_port(process) for process in started]
+    """Run so many workers on a state folder; at the end let them drain.
 
-
-@contextmanager
-def _runtime(state: Path) -> Iterator[subprocess.Popen[str]]:
+    Gives their port, once for each: they share it, and connections are spread over them.
+    """
     argv = [NEUROVA, "run", "--host", "127.0.0.1", "--port", "0", "--json"]
+    argv += ["--workers", str(count)]
     env = _environment(state)
     process = subprocess.Popen(argv, cwd=PROJECT, env=env, stdout=subprocess.PIPE, text=True)  # noqa: S603 - ours
     with process:
         try:
-            yield process
+            yield [_port(process)] * count
         finally:
             process.terminate()
             try:
@@ -54,12 +51,13 @@ def _runtime(state: Path) -> Iterator[subprocess.Popen[str]]:
 
 
 def _port(process: subprocess.Popen[str]) -> int:
-    """Wait until a runtime is ready; return where."""
+    """Wait until all workers are ready; return where."""
     assert process.stdout is not None
-    line = process.stdout.readline()
-    if not line:
-        raise ReplayError("a runtime ended before it was ready: see above")
-    return urlsplit(json.loads(line)["url"]).port or 80
+    for line in process.stdout:
+        event = json.loads(line)
+        if event.get("event") == "ready":
+            return urlsplit(event["url"]).port or 80
+    raise ReplayError("the runtime ended before it was ready: see above")
 
 
 def _environment(state: Path) -> dict[str, str]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -15,6 +13,8 @@ import msgspec
 from neurova.call import Call
 from neurova.caller import ANONYMOUS
 from neurova.redact import masked
+
+from .rotating import RotatingFile
 
 
 class Record(msgspec.Struct, frozen=True, gc=False):
@@ -54,10 +54,8 @@ class AccessLog:
         bound: int = 100_000,
         watch: Callable[[list[Record]], None] | None = None,
     ) -> None:
-        self._path = path
+        self._file = None if path is None else RotatingFile(path, max_bytes, keep)
         self._interval = interval
-        self._max_bytes = max_bytes
-        self._keep = keep
         self._bound = bound * _PARTS
         self._watch = watch
         # Flat, one record behind the other: a tuple each would set the garbage collector off.
@@ -100,9 +98,9 @@ class AccessLog:
             if not batch:
                 return
             records = _records(batch)
-            if self._path is not None:
+            if self._file is not None:
                 try:
-                    self._write(msgspec.json.Encoder().encode_lines(records))
+                    self._file.append(msgspec.json.Encoder().encode_lines(records))
                 except OSError:
                     self.dropped += len(records)
             if self._watch is not None:
@@ -111,32 +109,6 @@ class AccessLog:
     def _run(self) -> None:
         while not self._wake.wait(self._interval):
             self.flush()
-
-    def _write(self, lines: bytes) -> None:
-        path = self._path
-        if path is None:
-            return
-        path.parent.mkdir(parents=True, exist_ok=True)
-        # One write of whole lines with O_APPEND: processes that share the file do not mix lines.
-        handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
-        try:
-            os.write(handle, lines)
-            full = os.fstat(handle).st_size >= self._max_bytes
-            if full:
-                self._rotate(path, handle)
-        finally:
-            os.close(handle)
-
-    def _rotate(self, path: Path, handle: int) -> None:
-        # Of all processes that find it full, one moves it.
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        if not os.path.samestat(os.fstat(handle), os.stat(path)):
-            return
-        for number in range(self._keep - 1, 0, -1):
-            older = path.with_suffix(f".{number}{path.suffix}")
-            if older.exists():
-                older.replace(path.with_suffix(f".{number + 1}{path.suffix}"))
-        path.replace(path.with_suffix(f".1{path.suffix}"))
 
 
 def _records(batch: list[Any]) -> list[Record]:

@@ -66,7 +66,6 @@ class Connection(HttpToolsProtocol):
         self.backlog = b""
         self.last: Call | None = None
         self.broken: tuple[int, str] | None = None  # the refusal of what could not be parsed
-        self.draining = False
         self.ends = inf  # when what still streams is to be over, in event-loop seconds
 
     # What asyncio calls.
@@ -75,6 +74,7 @@ class Connection(HttpToolsProtocol):
         """Begin; a connection beyond the bound is told so and closed."""
         super().connection_made(transport)
         self.edge.connections.add(self)
+        self.draining = self.edge.draining
         self.peer = self.client[0] if self.client else ""
         self.since = self.loop.time()
         if len(self.edge.connections) > self.gateway.options.max_connections:
@@ -118,8 +118,7 @@ class Connection(HttpToolsProtocol):
         if drain is not None:
             self.ends = self.loop.time() + max(0.0, drain - ENDING)
         if self.running is None and self.state in (IDLE, HEAD):
-            self.edge.flush()
-            self.transport.close()
+            self._linger()  # not cut: who is just sending reads an end, not a reset
 
     def look(self, now: float) -> None:
         """Cut what took too long."""
@@ -128,7 +127,8 @@ class Connection(HttpToolsProtocol):
         if self._stalled(now):
             self.transport.abort()
         elif self.state == CLOSING:
-            if age > LINGER or self.draining:
+            left = self.draining and not self.edge.draining  # the client, who said so
+            if age > LINGER or left or self.edge.hurried:
                 self.transport.close()
         elif self.running is not None:
             if self.stream is not None and now >= self.ends:
@@ -139,8 +139,8 @@ class Connection(HttpToolsProtocol):
             self._refuse(408, f"the body did not come within {options.body_timeout:g} seconds")
         elif self.waiting == IDLE and not self.quiet:
             self.quiet, self.since = True, now
-        elif self.waiting == IDLE and age > options.keep_alive:
-            self.transport.close()
+        elif self.waiting == IDLE and (age > options.keep_alive or self.edge.hurried):
+            self._linger()
 
     def _stalled(self, now: float) -> bool:
         """Tell whether the client has read nothing of what was sent for too long."""

@@ -30,7 +30,19 @@ class Edge:
         self.lines = StatusLines()
         self.ready: list[tuple[asyncio.Transport, bytes]] = []  # whoever adds the first calls soon
         self.connections: set[Any] = set()
+        self.draining = False  # each connection ends with its next reply, also one yet to be made
+        self.hurried = False  # and is ended as soon as nothing is in flight there
         self._timer: asyncio.TimerHandle | None = None
+
+    def drain(self) -> None:
+        """Let each connection end with its next reply; one that idles waits for its next call."""
+        self.draining = True
+        for connection in self.connections:
+            connection.draining = True
+
+    def hurry(self) -> None:
+        """Let each connection end as soon as nothing is in flight there."""
+        self.draining = self.hurried = True
 
     def flush(self) -> None:
         """Send all replies that are ready."""

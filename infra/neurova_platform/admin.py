@@ -13,7 +13,7 @@ from typing import Any
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from neurova.errors import ConfigError, Unavailable
+from neurova.errors import Unavailable
 from neurova.loader import Service
 from neurova_gateway.admin.reloads import Reloads
 from neurova_gateway.admin.sources import Function, Part, Sources
@@ -21,34 +21,15 @@ from neurova_gateway.backends import Backends
 from neurova_gateway.keys.base import KeyStore
 from neurova_gateway.limits.base import Limiter
 
-from . import admin_token, private
+from . import admin_token
+from .admin_address import CONNECTIONS
 from .client import address
-from .platform import COUNTERS, Platform
+from .platform import Platform
 from .settings import Settings
+from .state import COUNTERS
 
-ADDRESS = "admin.address"
-"""The file of the state folder that says where the Admin API answers."""
-CONNECTIONS = 64
 HEAD_SECONDS = 5.0
 DRAIN_SECONDS = 2
-
-
-def listen(settings: Settings, *, elsewhere: bool = False) -> socket.socket:
-    """Return the listening socket of the Admin API.
-
-    `elsewhere`: take a free port when that of the settings' default is taken. Raises ConfigError.
-    """
-    host, port = settings.admin.host, settings.admin.port
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    try:
-        return socket.create_server((host, port), family=family, backlog=CONNECTIONS)
-    except OSError as error:
-        if elsewhere and "admin.port" not in settings.origins:
-            return socket.create_server((host, 0), family=family, backlog=CONNECTIONS)
-        raise ConfigError(
-            f"the Admin API cannot have {host} port {port} ({error.strerror or error}): stop what "
-            "listens there, set another admin.port, or admin.enabled = false"
-        ) from None
 
 
 def of_platform(platform: Platform, reloads: Reloads) -> Sources:
@@ -147,11 +128,9 @@ async def served(
     server.lifespan = config.lifespan_class(config)
     url = address(settings.admin.host, listener.getsockname()[1], tls=False)
     await server.startup([listener])
-    private.write(settings.state / ADDRESS, url + "\n")
     try:
         yield url
     finally:
-        (settings.state / ADDRESS).unlink(missing_ok=True)
         await server.shutdown([listener])
 
 

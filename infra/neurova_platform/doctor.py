@@ -194,7 +194,7 @@ def databases(settings: Settings) -> Iterator[Finding]:
 
 def port(settings: Settings) -> Iterator[Finding]:
     """Check that the gateway's port is free, or taken by this very project."""
-    from .serve import bind
+    from .listener import bind
 
     running = private.read(settings.state / "address")
     where = f"{settings.gateway.host} port {settings.gateway.port}"
@@ -212,7 +212,7 @@ def port(settings: Settings) -> Iterator[Finding]:
 def admin(settings: Settings) -> Iterator[Finding]:
     """Check the Admin API's token, and that its port is free or taken by this very project."""
     from . import admin_token
-    from .admin import ADDRESS, listen
+    from .admin_address import FILE, listen
 
     if not settings.admin.enabled:
         yield Finding("admin", "ok", "admin.enabled is false: it is not served")
@@ -220,7 +220,7 @@ def admin(settings: Settings) -> Iterator[Finding]:
     if (settings.state / admin_token.FILE).exists():
         admin_token.load(settings.state)
     where = f"{settings.admin.host} port {settings.admin.port}"
-    running = private.read(settings.state / ADDRESS)
+    running = private.read(settings.state / FILE)
     try:
         listen(settings).close()
     except NeurovaError as error:

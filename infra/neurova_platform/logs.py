@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import sys
 import traceback
 from contextlib import suppress
@@ -13,8 +12,9 @@ from typing import Any
 import msgspec
 
 from neurova.redact import masked
+from neurova_gateway.rotating import RotatingFile
 
-ROTATE = "64 MB"
+ROTATE = 64_000_000
 KEEP = 5
 _OWN = frozenset({"time", "level", "logger", "message", "traceback"})
 
@@ -29,7 +29,7 @@ class LogFile(logging.Handler):
 
     def __init__(self, path: Path) -> None:
         super().__init__(logging.INFO)
-        self._path = path
+        self._lines = RotatingFile(path, ROTATE, KEEP)
         self._loguru: Any = None
         self._sink = 0
 
@@ -55,18 +55,18 @@ class LogFile(logging.Handler):
                 logger.remove(0)
                 logger.add(sys.stderr, filter=lambda record: "line" not in record["extra"])
             self._sink = logger.add(
-                self._path,
+                self._write,
                 format="{extra[line]}",
                 filter=lambda record: "line" in record["extra"],
                 level="INFO",
-                rotation=ROTATE,
-                retention=KEEP,
                 enqueue=True,
                 diagnose=False,
-                opener=_private,
             )
             self._loguru = logger
         return self._loguru
+
+    def _write(self, line: str) -> None:
+        self._lines.append(line.encode())
 
 
 def install(folder: Path) -> LogFile:
@@ -108,7 +108,3 @@ def _shown(record: logging.LogRecord) -> str:
     if "trace_id" in fields:
         line += f" (trace {fields['trace_id']})"
     return f"{line}\n{trace.rstrip()}" if trace else line
-
-
-def _private(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o600)

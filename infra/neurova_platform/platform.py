@@ -35,9 +35,9 @@ from neurova_gateway.render import render
 from . import state
 from .openapi.service import own
 from .settings import Settings
+from .state import COUNTERS
 
 Environment = Literal["live", "test"]
-COUNTERS = "counters"
 SAMPLING = 0.5  # seconds between two times that a process notes how it stands
 KEEPING = 5.0  # seconds between two times that the use of keys is written down
 
@@ -81,6 +81,11 @@ class Platform:
         """Yield the project's functions that are served; the platform's own are not among them."""
         for name in sorted(self.services):
             yield from self.services[name].functions
+
+    @property
+    def seat(self) -> int:
+        """Return the number that no other living process on the state folder has; -1: not yet."""
+        return -1 if self._counting is None else self._counting.seat.number
 
     async def start(self) -> None:
         """Open state, load the functions, begin; what was begun is undone when a step fails."""

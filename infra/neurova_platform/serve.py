@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import errno
 import signal
 import socket
 import ssl
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import AsyncExitStack, ExitStack, contextmanager
+from contextlib import AsyncExitStack, ExitStack, contextmanager, nullcontext
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import uvicorn
 
@@ -21,36 +20,16 @@ from neurova_gateway.admin.reloads import Reloads
 from neurova_gateway.counters.seat import clear
 from neurova_gateway.protocol import GatewayProtocol
 
-from . import admin, logs
+from . import admin, admin_address, logs
 from .client import address
-from .platform import COUNTERS, Environment, Platform
+from .listener import bind
+from .platform import Environment, Platform
+from .server import Server
 from .settings import Settings
+from .state import COUNTERS
 
-
-class _Server(uvicorn.Server):
-    """uvicorn's server, that tells when it is `ready` and takes a signal as an end like any."""
-
-    def __init__(self, config: uvicorn.Config, ready: Callable[[], None]) -> None:
-        super().__init__(config)
-        self._ready = ready
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Listen, then say so."""
-        await super().startup(sockets)
-        self._ready()
-
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Stop on SIGINT and SIGTERM; a second SIGINT does not wait for calls in flight."""
-        handlers = {
-            number: signal.signal(number, self.handle_exit)
-            for number in (signal.SIGINT, signal.SIGTERM)
-        }
-        try:
-            yield
-        finally:
-            for number, handler in handlers.items():
-                signal.signal(number, handler)
+if TYPE_CHECKING:
+    from .supervise.leash import Leash
 
 
 async def serve(
@@ -58,24 +37,31 @@ async def serve(
     *,
     environment: Environment,
     migrate: bool = False,
+    listener: socket.socket | None = None,
+    leash: Leash | None = None,
     ready: Callable[[Platform, str], None] = lambda platform, url: None,
     on_calls: Callable[[list[Record]], None] | None = None,
     on_reload: Callable[[str, Exception | None, float], None] | None = None,
 ) -> None:
     """Serve a project until SIGINT or SIGTERM, then let calls in flight finish.
 
+    `listener`: where, if not on a socket of its own; `leash`: what a worker has to its supervisor.
     `ready` is told the platform and its base URL once it answers; `on_calls` each batch of access
     records, on a thread. `on_reload` makes services reload when a file is saved, and is told the
     service, the fault or None, and the seconds it took. Raises NeurovaError when it cannot start.
     """
     check_certificate(settings.gateway.tls_cert, settings.gateway.tls_key)
     with ExitStack() as sockets:
-        listener = sockets.enter_context(bind(settings.gateway.host, settings.gateway.port))
         opened: socket.socket | None = None
-        if settings.admin.enabled:
-            opened = sockets.enter_context(admin.listen(settings, elsewhere=on_reload is not None))
-        # What those who ran before have counted is not ours, unless one of them still runs.
-        clear(settings.state / COUNTERS)
+        listener = sockets.enter_context(
+            listener or bind(settings.gateway.host, settings.gateway.port)
+        )
+        if leash is None:
+            if settings.admin.enabled:
+                free = on_reload is not None
+                opened = sockets.enter_context(admin_address.listen(settings, elsewhere=free))
+            # What those who ran before have counted is not ours, unless one of them still runs.
+            clear(settings.state / COUNTERS)
         platform = Platform(settings, environment=environment, migrate=migrate, watch=on_calls)
         gateway = settings.gateway
         port = listener.getsockname()[1]
@@ -91,7 +77,7 @@ async def serve(
                 watcher = asyncio.create_task(watch(platform, told))
                 stack.callback(watcher.cancel)
                 await asyncio.sleep(0)  # it watches before anything is loaded
-            with _interruptible():
+            with nullcontext() if leash is not None else _interruptible():
                 await platform.start()
             stack.push_async_callback(platform.stop)
             if opened is not None:
@@ -99,7 +85,15 @@ async def serve(
                 platform.admin = await stack.enter_async_context(
                     admin.served(settings, found, opened)
                 )
-            server = _Server(_config(settings, platform), partial(ready, platform, url))
+                stack.enter_context(admin_address.written(settings, platform.admin))
+            server = Server(
+                _config(settings, platform),
+                partial(ready, platform, url),
+                edge=platform.edge,
+                patience=settings.runtime.drain,
+                leash=leash,
+                stuck=settings.runtime.stuck,
+            )
             await server.serve(sockets=[listener])
 
 
@@ -108,21 +102,6 @@ def run(settings: Settings, **options: Any) -> None:
     import uvloop
 
     uvloop.run(serve(settings, **options))
-
-
-def bind(host: str, port: int) -> socket.socket:
-    """Return a listening socket. Raises ConfigError when the address cannot be had."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    try:
-        return socket.create_server((host, port), family=family, backlog=2048)
-    except OSError as error:
-        if error.errno == errno.EADDRINUSE:
-            why = "is in use: stop what listens there, or take another by --port"
-        elif error.errno == errno.EACCES:
-            why = "may not be taken by this user: take one above 1023 by --port"
-        else:
-            why = f"cannot be had ({error.strerror or error}): mend gateway.host"
-        raise ConfigError(f"{host} port {port} {why}") from None
 
 
 def check_certificate(certificate: str, key: str) -> None:

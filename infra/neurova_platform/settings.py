@@ -21,7 +21,7 @@ from neurova.errors import ConfigError
 from neurova_gateway.settings import Admin, FilePath, Gateway, Seconds, admin_faults
 from neurova_gateway.settings import faults as gateway_faults
 
-from . import assets
+from . import assets, resident
 from .fields import Field, convert, line_of, nearest, nearest_variable, secret, table
 
 FILE = "neurova.toml"
@@ -41,9 +41,16 @@ class Project(msgspec.Struct, frozen=True):
 
 
 class Runtime(msgspec.Struct, frozen=True):
-    """Bound the seconds that calls in flight have to finish when the platform stops."""
+    """Say how `run` works: `workers` processes, each of at most `memory` bytes, 0 for any.
 
+    `drain`: seconds that calls in flight have to finish; `stuck`: after which a hanging event loop
+    is given up.
+    """
+
+    workers: Annotated[int, msgspec.Meta(ge=1, le=512)] = 1
     drain: Seconds = 30.0
+    stuck: Seconds = 10.0
+    memory: Annotated[int, msgspec.Meta(ge=0, le=1 << 40, extra={"unit": "bytes"})] = 0
 
 
 class Openapi(msgspec.Struct, frozen=True):
@@ -328,6 +335,11 @@ def _faults(settings: Settings) -> Iterator[tuple[str, str]]:
     for url in settings.openapi.servers:
         if not url.startswith(("https://", "http://", "/")):
             yield "openapi.servers", f'{url!r} is no base URL: write "https://api.example.org"'
+    if settings.runtime.memory and not resident.measurable():
+        yield (
+            "runtime.memory",
+            "cannot be kept here: only Linux says what a process holds; take it out",
+        )
     yield from _database_faults(settings)
 
 

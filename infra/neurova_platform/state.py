@@ -10,6 +10,9 @@ from neurova.errors import StateError
 
 from .settings import Settings
 
+COUNTERS = "counters"
+"""The folder in the state folder that holds what each process has counted."""
+
 
 def prepare(folder: Path) -> Path:
     """Return the state folder, made 0700 when missing.

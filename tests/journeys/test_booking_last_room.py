@@ -8,8 +8,7 @@ import os
 import shutil
 import subprocess
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -40,17 +39,17 @@ def neurova(project: Path, *words: str) -> str:
 
 
 class Hotel:
-    """Booking, served by some runtimes on one state folder."""
+    """Booking, served by some workers."""
 
-    def __init__(self, ports: Sequence[int], key: str) -> None:
-        self.ports = ports
+    def __init__(self, port: int, key: str) -> None:
+        self.port = port
         self._key = key
 
     def ask(self, method: str, path: str, body: Any = None) -> tuple[int, Any]:
         """Make one call."""
         fields = {"X-API-Key": self._key, "Content-Type": "application/json"}
         said = None if body is None else json.dumps(body).encode()
-        base = f"http://127.0.0.1:{self.ports[0]}"
+        base = f"http://127.0.0.1:{self.port}"
         answer = client.send(base, method, path, fields, said)
         return answer.status, answer.decoded()
 
@@ -68,10 +67,7 @@ class Hotel:
             f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n"
             "Connection: close\r\n\r\n"
         )
-        asked = [
-            await asyncio.open_connection("127.0.0.1", self.ports[number % len(self.ports)])
-            for number in range(GUESTS)
-        ]
+        asked = [await asyncio.open_connection("127.0.0.1", self.port) for _ in range(GUESTS)]
         for _, writer in asked:
             writer.write(head.encode() + body)
         async with asyncio.timeout(PATIENCE):
@@ -85,7 +81,7 @@ def stay(arrival: date) -> dict[str, Any]:
     return {"room_type": ROOM, "arrival": arrival.isoformat(), "nights": 1}
 
 
-@pytest.fixture(params=[1, 4], ids=["one_runtime", "four_runtimes"])
+@pytest.fixture(params=[1, 4], ids=["one_worker", "four_workers"])
 def hotel(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Hotel]:
     project = tmp_path / "hotel"
     skipped = shutil.ignore_patterns("__pycache__")
@@ -95,15 +91,13 @@ def hotel(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Hotel]:
     scopes = [word for scope in SCOPES for word in ("--scope", scope)]
     words = ["keys", "create", "--consumer", "guests", "--env", "live", *scopes, "--json"]
     key = json.loads(neurova(project, *words))["key"]
-    with ExitStack() as stack:
-        running = [stack.enter_context(serving(project, "run")) for _ in range(request.param)]
-        ports = [port_of(each.event("ready")) for each in running]
-        yield Hotel(ports, key)
-        assert [each.end() for each in running] == [(0, "")] * len(running)
+    with serving(project, "run", "--workers", str(request.param)) as run:
+        yield Hotel(port_of(run.event("ready")), key)
+        assert run.end() == (0, "")
 
 
 def test_the_last_room_is_sold_once(hotel: Hotel) -> None:
-    """One 201 and 199 times 409, in every round, by one runtime or by four on one state folder."""
+    """One 201 and 199 times 409, in every round, by one worker or by four."""
     for number in range(ROUNDS):
         arrival = FIRST + timedelta(number)
         hotel.leave_one(arrival)

@@ -2,39 +2,58 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
 
 import click
 
 from .output import json_option, line
 
-if TYPE_CHECKING:
-    from ..platform import Platform
-
 
 @click.command()
 @click.option("--host", help="The address to listen on.")
 @click.option("--port", type=click.IntRange(0, 65_535), help="The port; 0 takes a free one.")
+@click.option("--workers", type=click.IntRange(1, 512), help="How many processes serve.")
 @json_option
-def run(host: str | None, port: int | None, as_json: bool) -> None:
+def run(host: str | None, port: int | None, workers: int | None, as_json: bool) -> None:
     """Serve the project as it is, for live keys.
 
-    Refuses to start while a database is behind its migrations. Calls are written to
-    logs/access.jsonl in the state folder. SIGINT and SIGTERM let calls in flight finish.
+    Workers that end or hang are replaced. SIGHUP takes up new code and settings, worker by worker;
+    SIGINT and SIGTERM let calls in flight finish. Refuses to start while a database is behind its
+    migrations. Calls are written to logs/access.jsonl in the state folder.
     """
-    from ..serve import run as serve
     from ..settings import load
+    from ..supervise.run import run as supervise
 
-    settings = load(flags={"gateway.host": host, "gateway.port": port})
+    given = {"gateway.host": host, "gateway.port": port, "runtime.workers": workers}
+    flags = {key: value for key, value in given.items() if value is not None}
+    settings = load(flags=flags)
 
-    def ready(platform: Platform, url: str) -> None:
-        count = sum(1 for _ in platform.functions())
-        if as_json:
-            line({"event": "ready", "url": url, "functions": count, "admin": platform.admin})
-        else:
-            click.echo(f"{settings.project.name} answers on {url}: {count} functions, live keys")
-            if platform.admin:
-                token = settings.state / "admin.token"
-                click.echo(f"admin: {platform.admin}, its token lies in {token}")
+    def tell(event: dict[str, Any]) -> None:
+        with suppress(OSError):  # who read it has left; we serve on
+            if as_json:
+                line(event)
+            elif text := _text(settings.project.name, settings.state / "admin.token", event):
+                click.echo(text)
 
-    serve(settings, environment="live", ready=ready)
+    supervise(settings, flags, tell)
+
+
+def _text(name: str, token: Path, event: dict[str, Any]) -> str:
+    """Say an event; what is logged as an error has been said."""
+    match event:
+        case {"event": "ready"}:
+            pids = " ".join(map(str, event["pids"]))
+            said = (
+                f"{name} answers on {event['url']}: {event['functions']} functions, live keys, "
+                f"{event['workers']} workers (pid {pids})"
+            )
+            if "admin" in event:
+                said += f"\nadmin: {event['admin']}, its token lies in {token}"
+            return said
+        case {"event": "restarted"}:
+            return f"{name} has restarted: pid {' '.join(map(str, event['pids']))}"
+        case {"event": "worker", "what": "over"}:
+            return f"{event['name']} (pid {event['pid']}) is replaced: {event['why']}"
+    return ""

@@ -1,0 +1,44 @@
+"""Where the Admin API listens, and the file that says so."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from neurova.errors import ConfigError
+
+from . import private
+from .settings import Settings
+
+FILE = "admin.address"
+"""The file of the state folder that says where the Admin API answers."""
+CONNECTIONS = 64
+
+
+def listen(settings: Settings, *, elsewhere: bool = False) -> socket.socket:
+    """Return the listening socket of the Admin API.
+
+    `elsewhere`: take a free port when that of the settings' default is taken. Raises ConfigError.
+    """
+    host, port = settings.admin.host, settings.admin.port
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=CONNECTIONS)
+    except OSError as error:
+        if elsewhere and "admin.port" not in settings.origins:
+            return socket.create_server((host, 0), family=family, backlog=CONNECTIONS)
+        raise ConfigError(
+            f"the Admin API cannot have {host} port {port} ({error.strerror or error}): stop what "
+            "listens there, set another admin.port, or admin.enabled = false"
+        ) from None
+
+
+@contextmanager
+def written(settings: Settings, url: str) -> Iterator[None]:
+    """Let the file say where, until the block ends."""
+    private.write(settings.state / FILE, url + "\n")
+    try:
+        yield
+    finally:
+        (settings.state / FILE).unlink(missing_ok=True)

@@ -1,0 +1,87 @@
+"""The Admin API as a child of the supervisor, beside the workers."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import socket
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from functools import cache
+from typing import Any
+
+from neurova.errors import Unavailable
+from neurova_gateway import backends
+from neurova_gateway.admin.sources import Function
+from neurova_gateway.limits.table import Table
+
+from .. import admin
+from ..settings import Settings
+from .leash import Leash
+from .order import Order
+
+
+def serve(order: Order, listener: socket.socket, leash: Leash) -> None:
+    """Serve until the supervisor ends it. Raises NeurovaError when it cannot start."""
+    asyncio.run(_serve(order.settings(), listener, leash))
+
+
+async def _serve(settings: Settings, listener: socket.socket, leash: Leash) -> None:
+    with ExitStack() as stack:
+        found = admin.sources(
+            settings,
+            "live",
+            functions=_functions(settings),
+            **(_elsewhere() if settings.gateway.behind else _embedded(settings, stack)),
+        )
+        async with admin.served(settings, found, listener):
+            led = _Led(leash)
+            asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, led.stop)
+            leash.hold(led, settings.runtime.stuck)
+            leash.ready()
+            await led.ended.wait()
+
+
+class _Led:
+    """End as soon as it is told to: what it answers takes moments."""
+
+    def __init__(self, leash: Leash) -> None:
+        self.ended = asyncio.Event()
+        self._leash = leash
+
+    def drain(self) -> None:
+        """End."""
+        self.stop()
+
+    def stop(self) -> None:
+        """End."""
+        self._leash.leaving()
+        self.ended.set()
+
+
+def _functions(settings: Settings) -> Callable[[], Sequence[Function]]:
+    """Return what loads the functions once they are asked for: they are served elsewhere."""
+
+    @cache
+    def found() -> Sequence[Function]:
+        from .. import inventory
+        from ..facts import facts
+
+        return facts(inventory.functions(settings), settings)
+
+    return found
+
+
+def _embedded(settings: Settings, stack: ExitStack) -> dict[str, Any]:
+    store = backends.key_store(settings.state, settings.gateway.keys)
+    stack.callback(store.close)
+    table = Table(settings.state / "limits.table")
+    stack.callback(table.close)
+    return {"keys": lambda: store, "limiter": lambda: table}
+
+
+def _elsewhere() -> dict[str, Any]:
+    def refused() -> Any:
+        raise Unavailable("keys and limits are kept by the gateway in front: ask its Admin API")
+
+    return {"keys": refused, "limiter": refused}

@@ -1,0 +1,125 @@
+"""The child's end of what ties it to its supervisor, and how a child begins."""
+
+from __future__ import annotations
+
+import asyncio
+import faulthandler
+import importlib
+import json
+import os
+import signal
+import socket
+import sys
+import threading
+from contextlib import suppress
+from multiprocessing.connection import Connection
+from types import FrameType
+from typing import Any, Protocol
+
+from neurova.errors import NeurovaError
+
+from .order import Order
+
+DUMP = signal.SIGUSR1
+"""The signal at which a child writes down its stacks, whatever its loop does."""
+HELD = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+"""Signals that wait while a child begins, until it knows what to do with them."""
+DRAIN = b"drain\n"
+MOST_BEAT = 1.0  # seconds between two beats, at most
+
+
+class Led(Protocol):
+    """What a supervisor leads: a server on an event loop."""
+
+    def drain(self) -> None:
+        """Take no more connections, finish those that are, then end."""
+
+    def stop(self) -> None:
+        """Finish what is in flight, then end."""
+
+
+class Leash:
+    """Tell the supervisor how it goes, and do what it says.
+
+    Lines of JSON go up; an empty line is a beat, which comes from the event loop, so that it stays
+    away when the loop hangs. `DRAIN` comes down; the end of the line means that the supervisor has
+    died, and that nobody would replace or stop us: we end.
+    """
+
+    def __init__(self, pipe: socket.socket, stacks: Connection) -> None:
+        self._pipe = pipe
+        self._stacks = stacks
+
+    def take(self) -> None:
+        """Make ready for signals: the supervisor alone decides what a Ctrl-C or a SIGHUP means."""
+        # As no-ops, not ignored: what a function starts would inherit that.
+        signal.signal(signal.SIGINT, _nothing)
+        signal.signal(signal.SIGHUP, _nothing)
+        faulthandler.register(DUMP, file=self._stacks.fileno(), all_threads=True)
+        faulthandler.enable(file=self._stacks.fileno(), all_threads=True)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, HELD)
+
+    def ready(self, **facts: Any) -> None:
+        """Say that we answer, and what may be told of us."""
+        self._say({"ready": facts})
+
+    def failed(self, error: NeurovaError) -> None:
+        """Say why we cannot start."""
+        self._say({"failed": type(error).__name__, "message": str(error)})
+
+    def leaving(self) -> None:
+        """Say that we take no more connections, whoever has asked for that."""
+        self._say({"leaving": True})
+
+    def hold(self, led: Led, stuck: float) -> None:
+        """Beat on the running loop, and lead `led`; `stuck`: seconds that a loop may hang."""
+        loop = asyncio.get_running_loop()
+        self._beat(loop, min(MOST_BEAT, stuck / 4))
+        listening = threading.Thread(
+            target=self._listen, args=(loop, led, stuck), name="leash", daemon=True
+        )
+        listening.start()
+
+    def _beat(self, loop: asyncio.AbstractEventLoop, every: float) -> None:
+        # A supervisor that is stopped must not stop us: a beat that finds no room is left out.
+        with suppress(OSError):
+            self._pipe.send(b"\n", socket.MSG_DONTWAIT)
+        loop.call_later(every, self._beat, loop, every)
+
+    def _listen(self, loop: asyncio.AbstractEventLoop, led: Led, stuck: float) -> None:
+        with suppress(RuntimeError):  # the loop has ended: so do we
+            while self._told():
+                loop.call_soon_threadsafe(led.drain)
+            ended = threading.Event()
+            loop.call_soon_threadsafe(led.stop)
+            loop.call_soon_threadsafe(ended.set)
+            if not ended.wait(stuck):
+                os._exit(1)  # nobody else would end a loop that hangs
+
+    def _told(self) -> bool:
+        try:
+            return bool(self._pipe.recv(len(DRAIN)))
+        except OSError:
+            return False
+
+    def _say(self, message: dict[str, Any]) -> None:
+        with suppress(OSError):  # it has died, and we are about to hear so
+            self._pipe.sendall(json.dumps(message).encode() + b"\n")
+
+
+def begin(
+    target: str, order: Order, listener: socket.socket, pipe: socket.socket, stacks: Connection
+) -> None:
+    """Be a child: run `target`, "module:function", which takes the order, the socket, the leash."""
+    leash = Leash(pipe, stacks)
+    leash.take()
+    module, _, name = target.partition(":")
+    try:
+        getattr(importlib.import_module(module), name)(order, listener, leash)
+    except NeurovaError as error:
+        leash.failed(error)
+        sys.exit(1)
+
+
+def _nothing(_number: int, _frame: FrameType | None) -> None:
+    """Do nothing at a signal."""

@@ -1,0 +1,53 @@
+"""`neurova run`: sockets, lock, slots and supervisor put together."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from typing import Any
+
+from neurova_gateway.counters.seat import clear
+
+from .. import admin_address, logs, run_lock
+from ..client import address
+from ..listener import bind_all
+from ..settings import Settings
+from ..state import COUNTERS, prepare
+from .children import beside
+from .order import Order
+from .report import Report, Tell
+from .slot import WORKER, Slot
+from .supervisor import Supervisor
+
+
+def run(settings: Settings, flags: dict[str, Any], tell: Tell) -> None:
+    """Serve a project by `[runtime] workers` processes until SIGINT or SIGTERM.
+
+    `flags` are those that the settings were loaded with; `tell` is told each event. Raises
+    NeurovaError when it cannot start.
+    """
+    gateway = settings.gateway
+    order = Order(settings.root, settings.state, flags)
+    with ExitStack() as stack:
+        stack.enter_context(run_lock.held(prepare(settings.state)))
+        log = logs.install(settings.state / "logs")
+        stack.callback(logs.remove, log)
+        listeners = bind_all(gateway.host, gateway.port, settings.runtime.workers)
+        for listener in listeners:
+            stack.callback(listener.close)
+        url = address(gateway.host, listeners[0].getsockname()[1], tls=bool(gateway.tls_cert))
+
+        # What those who ran before have counted is not ours.
+        clear(settings.state / COUNTERS)
+        slots = [Slot(f"worker {n}", WORKER, each) for n, each in enumerate(listeners)]
+        facts: dict[str, Any] = {"url": url, "workers": len(slots)}
+        for extra in beside(settings):
+            stack.callback(extra.listener.close)
+            slots.append(extra)
+            facts[extra.name] = address(*extra.listener.getsockname()[:2], tls=False)
+        if "admin" in facts:
+            stack.enter_context(admin_address.written(settings, facts["admin"]))
+
+        def told(event: dict[str, Any]) -> None:
+            tell(event | facts if event["event"] == "ready" else event)
+
+        Supervisor(settings, order, slots, Report(told)).run()

@@ -1,0 +1,266 @@
+"""The parent of all workers: starts them, replaces them, ends them."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from multiprocessing.connection import wait
+from pathlib import Path
+
+import uvicorn
+from uvicorn.supervisors.multiprocess import SIGNALS, Multiprocess
+
+from neurova import errors
+from neurova.errors import NeurovaError
+
+from .. import resident
+from ..settings import Settings
+from .child import Child
+from .order import Order
+from .report import Report, start_failure
+from .slot import SPARE, Slot
+from .turns import Turns
+
+START = 60.0  # seconds a child has to begin to answer
+WRITING = 0.5  # seconds a child has to write down its stacks
+ROUND = 0.25  # seconds between two looks, at most
+LATE = 1.0  # seconds over a round after which we were frozen ourselves, as our children were
+RELIEF = 60.0  # seconds between two replacements of a worker for its memory
+FORCED = 1.0  # seconds after a second SIGINT until what is left is killed
+FIXED = "the number of workers is that of the start: set [runtime] workers and start again"
+
+
+class Supervisor(Multiprocess):
+    """Keep one child serving in each slot, until SIGINT or SIGTERM.
+
+    SIGHUP replaces all, slot by slot: the new one answers before the old one drains. A child that
+    ends is replaced, one whose event loop hangs is ended. A start that fails ends all as long as
+    not every slot has served; later what serves serves on.
+    """
+
+    def __init__(self, settings: Settings, order: Order, slots: list[Slot], report: Report) -> None:
+        self._handlers = {number: signal.getsignal(number) for number in SIGNALS}
+        super().__init__(uvicorn.Config("neurova", log_config=None, workers=len(slots)), [])
+        self.settings = settings
+        self.order = order
+        self.slots = slots
+        self.report = report
+        self.turns = Turns()
+        self.announced = False
+        self.failure: NeurovaError | None = None
+        self.ends: float | None = None  # when all must have ended
+        self.weighed = 0.0
+
+    def run(self) -> None:
+        """Work until all has ended. Raises NeurovaError when the first start fails."""
+        with _woken() as woken:
+            try:
+                self.init_processes()
+                while not self.should_exit.is_set() or any(self.children()):
+                    self._wait(woken)
+                    self.handle_signals()
+                    self.keep_subprocess_alive()
+            finally:
+                for number, handler in self._handlers.items():
+                    signal.signal(number, handler)
+                for child in self.children():
+                    child.kill()
+        if self.failure is not None:
+            raise self.failure
+
+    def children(self) -> Iterator[Child]:
+        """Yield all children."""
+        for slot in self.slots:
+            yield from slot.children()
+
+    def init_processes(self) -> None:
+        """Start a child in each slot."""
+        for slot in self.slots:
+            slot.start(self.order)
+
+    def keep_subprocess_alive(self) -> None:
+        """Take what children said, and do what is due."""
+        now = time.monotonic()
+        for slot in self.slots:
+            for child in tuple(slot.children()):
+                gone = child.gone  # asked before: what it said at last is heard all the same
+                child.hear()
+                self._hear(slot, child)
+                if gone:
+                    self._bury(slot, child)
+                else:
+                    self._watch(slot, child, now)
+        if self.should_exit.is_set():
+            self._end(now)
+            return
+        self._weigh(now)
+        for slot in self.slots:
+            if slot.due is not None and now >= slot.due:
+                slot.start(self.order)
+        turn = self.turns.take()
+        if turn is not None:
+            turn.backoff.forget()
+            turn.start(self.order)
+
+    # What happens to a child.
+
+    def _hear(self, slot: Slot, child: Child) -> None:
+        """Let a child that answers take its place; start another for one that leaves by itself."""
+        if child is slot.coming and child.ready is not None:
+            slot.take_over(self.settings.runtime.drain)
+            self.report.started(slot, child)
+            if self.turns.done(slot):
+                self.report.restarted(self.slots)
+            if not self.announced and all(each.serving for each in self.slots):
+                self.announced = True
+                self.report.ready(self.slots)
+        if child is slot.serving and child.left and not self.should_exit.is_set():
+            # Somebody else told it to end: what waits in its socket must not wait for that.
+            slot.serving, child.told = None, True
+            slot.retire(child, self.settings.runtime.drain)
+            if slot.coming is None:
+                slot.start(self.order)
+
+    def _bury(self, slot: Slot, child: Child) -> None:
+        """Let go of a child that has ended, and see to the next one."""
+        if child.told:
+            self.report.ended(slot, child)
+        elif child is slot.coming:
+            self._mourn_start(slot, child)
+        else:
+            self.report.died(slot, child, self._homes())
+            if child is slot.serving and slot.coming is None:
+                now = time.monotonic()
+                slot.due = now + slot.backoff.died(now - child.since)
+        slot.forget(child)
+
+    def _mourn_start(self, slot: Slot, child: Child) -> None:
+        kind, why = start_failure(slot, child, self._homes())
+        if not self.announced:
+            if self.failure is None:
+                self.failure = getattr(errors, kind, NeurovaError)(why)
+            self.handle_term()
+        elif slot.serving is not None:
+            self.turns.give_up()
+            self.report.refused(why)
+        else:
+            if slot is self.turns.current:
+                self.turns.give_up()
+            seconds = slot.backoff.failed()
+            slot.due = time.monotonic() + seconds
+            self.report.failed(slot, child.pid, why, seconds)
+
+    def _watch(self, slot: Slot, child: Child, now: float) -> None:
+        """End a child that hangs, or takes too long to begin or to leave."""
+        begins = child.ready is None
+        limit = START if begins else self.settings.runtime.stuck
+        silent = now - (child.began if begins else child.beat)
+        if child.deadline is not None and now > child.deadline:
+            child.kill()
+        elif child.dumped is None:
+            if silent > limit:
+                child.ask_stacks()
+        elif silent <= limit:
+            child.dumped = None  # it came back
+        elif now - child.dumped > WRITING and not child.condemned:
+            self.report.stuck(slot, child, limit, self._homes())
+            child.kill()
+
+    # Turns: while a child serves, another is started in its place.
+
+    def restart_all(self) -> None:
+        """Replace all children, slot by slot, with what code and settings are now."""
+        try:
+            self.settings = self.order.settings()
+        except NeurovaError as error:
+            self.report.refused(error)
+            return
+        self.turns.restart(self.slots)
+
+    def _weigh(self, now: float) -> None:
+        """Have workers replaced that hold more memory than they may."""
+        most = self.settings.runtime.memory
+        if not most or now - self.weighed < 1:
+            return
+        self.weighed = now
+        for slot in self.slots:
+            child = slot.serving
+            if child is None or child.pid is None or not slot.is_worker or slot in self.turns:
+                continue
+            held = resident.of(child.pid)
+            if held > most and (slot.relieved is None or now - slot.relieved > RELIEF):
+                slot.relieved = now
+                self.turns.add(slot)
+                self.report.over(slot, child, held)
+
+    # Signals.
+
+    def handle_hup(self) -> None:
+        """Replace all children."""
+        if not self.should_exit.is_set():
+            self.restart_all()
+
+    def handle_ttin(self) -> None:
+        """Refuse: a worker more needs a socket more, which are made at the start."""
+        self.report.unheard(FIXED)
+
+    def handle_ttou(self) -> None:
+        """Refuse: with a worker less, what waits in its socket would be lost."""
+        self.report.unheard(FIXED)
+
+    def handle_int(self) -> None:
+        """End all; a second time: do not wait for calls in flight."""
+        if self.should_exit.is_set():
+            self.ends = time.monotonic() + FORCED
+            self.terminate_all()
+        else:
+            self.handle_term()
+
+    def handle_term(self) -> None:
+        """End all, once calls in flight have finished."""
+        if not self.should_exit.is_set():
+            self.should_exit.set()
+            self.ends = time.monotonic() + self.settings.runtime.drain + SPARE
+            self.terminate_all()
+
+    def terminate_all(self) -> None:
+        """Tell all children to end."""
+        for child in self.children():
+            child.terminate()
+
+    def _end(self, now: float) -> None:
+        if self.ends is not None and now > self.ends:
+            for child in self.children():
+                child.kill()
+
+    def _homes(self) -> list[Path]:
+        """Return where the code lies whose lines say most about a fault."""
+        return [self.settings.functions, self.settings.plugins]
+
+    def _wait(self, woken: socket.socket) -> None:
+        """Return when something has happened, or a round later."""
+        began = time.monotonic()
+        wait([woken, *(source for child in self.children() for source in child.sources)], ROUND)
+        with suppress(BlockingIOError):
+            woken.recv(4096)
+        late = time.monotonic() - began - ROUND
+        if late > LATE:
+            for child in self.children():
+                child.beat += late
+
+
+@contextmanager
+def _woken() -> Iterator[socket.socket]:
+    """Give a socket that can be read once a signal came: a wait goes on after a handler."""
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        ours.setblocking(False)
+        theirs.setblocking(False)
+        before = signal.set_wakeup_fd(theirs.fileno(), warn_on_full_buffer=False)
+        try:
+            yield ours
+        finally:
+            signal.set_wakeup_fd(before)

@@ -1,0 +1,50 @@
+"""From what faulthandler writes, the line is named that holds the loop."""
+
+from __future__ import annotations
+
+import faulthandler
+import tempfile
+import threading
+from pathlib import Path
+
+from neurova_platform.supervise.stack import culprit, main_thread
+
+DUMP = """Thread 0x00007f0000000001 (most recent call first):
+  File "/usr/lib/python3.11/threading.py", line 324 in wait
+  File "/project/functions/hello/thread.py", line 3 in background
+
+Thread 0x00007f0000000002 [main] (most recent call first):
+  File "/usr/lib/python3.11/time.py", line 1 in sleep
+  File "/project/functions/hello/hello.py", line 12 in hello
+  File "/site/neurova/invoke.py", line 99 in __call__
+"""
+
+
+def test_the_innermost_line_of_our_own_code_is_named() -> None:
+    frame = culprit(DUMP, [Path("/project/functions")])
+    assert str(frame) == "/project/functions/hello/hello.py:12 (hello)"
+
+
+def test_where_none_of_it_is_there_the_innermost_of_all_is_named() -> None:
+    frame = culprit(DUMP, [Path("/elsewhere")])
+    assert frame is not None
+    assert (frame.file, frame.line) == ("/usr/lib/python3.11/time.py", 1)
+
+
+def test_nothing_is_named_when_nothing_was_written() -> None:
+    assert culprit("", [Path("/")]) is None
+    assert culprit("Thread 0x1 (most recent call first):\n  <no Python frame>\n", []) is None
+
+
+def test_the_main_thread_is_found_among_others() -> None:
+    """As this very Python writes it."""
+    done = threading.Event()
+    other = threading.Thread(target=done.wait)
+    other.start()
+    with tempfile.TemporaryFile("w+") as file:
+        faulthandler.dump_traceback(file, all_threads=True)
+        file.seek(0)
+        dump = file.read()
+    done.set()
+    other.join()
+    assert main_thread(dump)[0].name == "test_the_main_thread_is_found_among_others"
