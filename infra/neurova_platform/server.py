@@ -60,6 +60,8 @@ class Server(uvicorn.Server):
         if self._edge is not None:
             self._edge.drain()
         self._drained = asyncio.get_running_loop().time() + self._patience
+        if self._leash is not None:
+            self._leash.leaving()
 
     def stop(self) -> None:
         """Finish what is in flight, then end."""

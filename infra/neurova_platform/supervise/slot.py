@@ -42,6 +42,11 @@ class Slot:
             if child is not None:
                 yield child
 
+    @property
+    def settled(self) -> bool:
+        """Tell whether whoever takes connections here is the newest."""
+        return self.coming is None and all(child.left for child in self.leaving)
+
     def start(self, order: Order) -> None:
         """Start the next one; it takes the place once it answers."""
         self.due = None

@@ -93,6 +93,7 @@ class Supervisor(Multiprocess):
                     self._bury(slot, child)
                 else:
                     self._watch(slot, child, now)
+            self._settle(slot)
         if self.should_exit.is_set():
             self._end(now)
             return
@@ -112,8 +113,6 @@ class Supervisor(Multiprocess):
         if child is slot.coming and child.ready is not None:
             slot.take_over(self.settings.runtime.drain)
             self.report.started(slot, child)
-            if self.turns.done(slot):
-                self.report.restarted(self.slots)
             if not self.announced and all(each.serving for each in self.slots):
                 self.announced = True
                 self.report.ready(self.slots)
@@ -123,6 +122,11 @@ class Supervisor(Multiprocess):
             slot.retire(child, self.settings.runtime.drain)
             if slot.coming is None:
                 slot.start(self.order)
+
+    def _settle(self, slot: Slot) -> None:
+        """End the turn of a slot whose new child serves, once the old one takes no connections."""
+        if slot is self.turns.current and slot.settled and self.turns.done(slot):
+            self.report.restarted(self.slots)
 
     def _bury(self, slot: Slot, child: Child) -> None:
         """Let go of a child that has ended, and see to the next one."""

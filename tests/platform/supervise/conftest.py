@@ -34,6 +34,8 @@ from neurova import get
 
 @get("/wait/{ms}", public=True)
 async def wait(ms: int) -> str:
+    with open("waiting", "a") as file:
+        file.write(f"{ms}\\n")
     await asyncio.sleep(ms / 1000)
     return str(os.getpid())
 ''',
@@ -112,6 +114,11 @@ class Workers:
     def ask(self, path: str) -> client.Answer:
         """Make a call on a connection of its own."""
         return client.send(self.url, "GET", path, {}, None)
+
+    def waiting(self) -> int:
+        """Return how many calls have begun to wait."""
+        file = self.project / "waiting"
+        return len(file.read_text().splitlines()) if file.exists() else 0
 
     def worker(self, what: str) -> dict[str, Any]:
         """Return the next event of a worker that something has happened to."""

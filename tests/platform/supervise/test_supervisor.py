@@ -69,29 +69,16 @@ def test_what_is_in_flight_is_answered_before_the_end(start, number: signal.Sign
     workers = start("--workers", "2").ready()
     with ThreadPoolExecutor(4) as pool:
         calls = [pool.submit(workers.ask, "/wait/1500") for _ in range(4)]
-        until(lambda: connections(workers.pids) >= 4)
+        until(lambda: workers.waiting() == 4)
         assert workers.run.end(number) == (0, "")
         assert [call.result().status for call in calls] == [200] * 4
-
-
-def connections(pids: list[int]) -> int:
-    """Return how many TCP connections are accepted by these processes."""
-    found = 0
-    for pid in pids:
-        for link in Path(f"/proc/{pid}/fd").iterdir():
-            try:
-                found += os.readlink(link).startswith("socket:")
-            except FileNotFoundError:
-                continue
-    # The listening socket and the leash of each are sockets, too.
-    return found - 2 * len(pids)
 
 
 def test_a_second_ctrl_c_does_not_wait(start) -> None:
     workers = start().ready()
     with socket.create_connection(("127.0.0.1", workers.port)) as client:
         client.sendall(b"GET /wait/3600000 HTTP/1.1\r\nHost: a\r\n\r\n")
-        until(lambda: connections(workers.pids) >= 1)
+        until(lambda: workers.waiting() == 1)
         workers.run.process.send_signal(signal.SIGINT)
         client.settimeout(0.2)
         with pytest.raises(TimeoutError):
@@ -277,7 +264,7 @@ def test_a_worker_that_somebody_else_ends_is_replaced_before_it_has_drained(star
     workers = start().ready()
     with ThreadPoolExecutor(1) as pool:
         waits = pool.submit(workers.ask, "/wait/2500")
-        until(lambda: connections(workers.pids) >= 1)
+        until(lambda: workers.waiting() == 1)
         os.kill(workers.pids[0], signal.SIGTERM)
         new = workers.worker("started")["pid"]
         assert not waits.done()
