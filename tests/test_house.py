@@ -56,6 +56,7 @@ MIRRORED = {
     "gateway/limits/index.py": "gateway/limits/test_table.py",
     "gateway/limits/layout.py": "gateway/limits/test_record.py",
     "gateway/pdk/values.py": "gateway/pdk/test_response.py",
+    "platform/admin_address.py": "platform/test_admin.py",
     "platform/cli/group.py": "platform/cli/test_cli.py",
     "platform/supervise/admin.py": "platform/supervise/test_children.py",
     "platform/supervise/child.py": "platform/supervise/test_supervisor.py",

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import socket
 from http.client import HTTPConnection
 from pathlib import Path
@@ -11,7 +13,7 @@ from typing import Any
 import pytest
 
 from neurova.errors import ConfigError
-from neurova_platform.admin import listen
+from neurova_platform.admin_address import listen
 from neurova_platform.admin_token import load as token_of
 from neurova_platform.settings import load
 
@@ -184,9 +186,34 @@ def test_run_makes_live_keys_and_counts_anew_at_each_start(probe_project: Path) 
 
 
 @pytest.mark.server
-def test_it_can_be_left_out(probe_project: Path) -> None:
+def test_run_sums_all_workers_and_replaces_an_admin_process_that_dies(probe_project: Path) -> None:
+    with serving(probe_project, "run", "--workers", "3") as started:
+        operator, ready = opened(started, probe_project)
+        for _ in range(30):
+            call(ready, "/count", 1)
+        until(lambda: operator.json("/v1/live")["calls"] == 30)
+        told = {each["pid"] for each in operator.json("/v1/workers")["items"]}
+        assert told == set(ready["pids"])
+        assert "probe.count" in [each["name"] for each in operator.json("/v1/functions")["items"]]
+        [admin] = [each["pid"] for each in started.seen if each.get("name") == "admin"]
+        os.kill(admin, signal.SIGKILL)
+        assert started.event("worker")["what"] == "died"
+        assert operator.json("/v1/live")["calls"] == 30
+        where = probe_project / ".neurova" / "admin.address"
+        assert where.read_text().strip() == ready["admin"]
+        started.process.send_signal(signal.SIGHUP)
+        started.event("restarted")
+        assert operator.json("/v1/live")["calls"] == 30
+        assert where.exists()
+        assert started.end()[0] == 0
+        assert not where.exists()
+
+
+@pytest.mark.server
+@pytest.mark.parametrize("command", ["dev", "run"])
+def test_it_can_be_left_out(probe_project: Path, command: str) -> None:
     (probe_project / "neurova.toml").write_text("[admin]\nenabled = false\n")
-    with serving(probe_project, "dev") as started:
+    with serving(probe_project, command) as started:
         assert started.event("ready")["admin"] == ""
         assert not (probe_project / ".neurova" / "admin.address").exists()
 

@@ -49,7 +49,7 @@ def _text(name: str, token: Path, event: dict[str, Any]) -> str:
                 f"{name} answers on {event['url']}: {event['functions']} functions, live keys, "
                 f"{event['workers']} workers (pid {pids})"
             )
-            if "admin" in event:
+            if event["admin"]:
                 said += f"\nadmin: {event['admin']}, its token lies in {token}"
             return said
         case {"event": "restarted"}:

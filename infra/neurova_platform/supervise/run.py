@@ -39,12 +39,12 @@ def run(settings: Settings, flags: dict[str, Any], tell: Tell) -> None:
         # What those who ran before have counted is not ours.
         clear(settings.state / COUNTERS)
         slots = [Slot(f"worker {n}", WORKER, each) for n, each in enumerate(listeners)]
-        facts: dict[str, Any] = {"url": url, "workers": len(slots)}
+        facts: dict[str, Any] = {"url": url, "workers": len(slots), "admin": ""}
         for extra in beside(settings):
             stack.callback(extra.listener.close)
             slots.append(extra)
             facts[extra.name] = address(*extra.listener.getsockname()[:2], tls=False)
-        if "admin" in facts:
+        if facts["admin"]:
             stack.enter_context(admin_address.written(settings, facts["admin"]))
 
         def told(event: dict[str, Any]) -> None:

@@ -115,6 +115,7 @@ def test_people_are_told_where_it_answers_and_when_it_has_restarted(project: Pat
             r"1 functions, live keys, 2 workers \(pid \d+ \d+\)\n",
             said,
         )
+        assert run.stdout.readline().startswith("admin: http://127.0.0.1:")
         run.send_signal(signal.SIGHUP)
         assert re.fullmatch(r"demo has restarted: pid \d+ \d+\n", run.stdout.readline())
         run.send_signal(signal.SIGINT)
