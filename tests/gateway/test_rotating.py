@@ -31,6 +31,13 @@ def test_a_full_file_is_put_aside_and_only_so_many_are_kept(tmp_path: Path) -> N
     assert kept == {"a.1.jsonl": "4", "a.2.jsonl": "3"}
 
 
+def test_of_two_that_find_it_full_one_rotates_it(tmp_path: Path) -> None:
+    file = RotatingFile(tmp_path / "a.jsonl", 100, 5)
+    file.append(b"of the next file\n")
+    file._rotate()  # as one that found the file before full, a moment later than another
+    assert [path.name for path in tmp_path.glob("*.jsonl")] == ["a.jsonl"]
+
+
 def test_only_its_owner_may_read_it(tmp_path: Path) -> None:
     RotatingFile(tmp_path / "new" / "a.jsonl", 100, 2).append(b"line\n")
     assert (tmp_path / "new").stat().st_mode & 0o077 == 0
