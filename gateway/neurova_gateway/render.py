@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 import msgspec
 
+from neurova.database.postgres_url import PostgresUrl
 from neurova.function import Description
 
 from . import settings
@@ -83,7 +84,7 @@ def _plugins(
     description = function.description
     auth = {**common, "public": description.public, "scopes": list(description.scopes)}
     if gateway.keys:
-        auth["keys"] = gateway.keys
+        auth["keys"] = str(PostgresUrl(gateway.keys))  # a password is none of a config's business
     limits = {"state": common["state"]}
     if description.limit:
         limits |= {"route": function.name, "limit": description.limit}

@@ -9,6 +9,8 @@ from typing import Annotated, Literal
 import msgspec
 
 from neurova import windows
+from neurova.database.postgres_url import fault as postgres_fault
+from neurova.database.postgres_url import is_postgres
 
 Port = Annotated[int, msgspec.Meta(ge=0, le=65_535)]
 Seconds = Annotated[float, msgspec.Meta(gt=0, le=3600)]
@@ -99,8 +101,10 @@ def faults(gateway: Gateway) -> Iterator[tuple[str, str]]:
             windows.parse(gateway.limit)
         except ValueError as error:
             yield "limit", str(error)
-    if gateway.keys and not gateway.keys.startswith(("postgresql://", "postgres://")):
+    if gateway.keys and not is_postgres(gateway.keys):
         yield "keys", "is no PostgreSQL URL: write postgresql://user@host/name, or leave it out"
+    elif gateway.keys and postgres_fault(gateway.keys):
+        yield "keys", postgres_fault(gateway.keys)
     yield from _host_faults(gateway.hosts)
     if bool(gateway.tls_cert) != bool(gateway.tls_key):
         missing = "tls_key" if gateway.tls_cert else "tls_cert"

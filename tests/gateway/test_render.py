@@ -86,3 +86,10 @@ def test_cors_is_there_only_when_an_origin_is_named() -> None:
     )
     assert config.plugins[0].name == "cors"
     assert config.plugins[0].route is None
+
+
+def test_a_password_of_the_key_store_is_in_no_plugins_config() -> None:
+    gateway = Gateway(keys="postgresql://nv:pw-of-it@db/keys")
+    config = render(FUNCTIONS, gateway, environment="live", state=Path("s"))
+    said = {plugin.config["keys"] for plugin in config.plugins if "keys" in plugin.config}
+    assert said == {"postgresql://nv@db/keys"}

@@ -9,8 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.functions.booking.test_through_the_platform import GUEST, STAY
+from tests.servers.postgres import PostgresServer
+from tests.serving import until
 
 from . import tools
+from .contained import Contained
+from .container import Container
 
 pytestmark = pytest.mark.server
 FILE = Path(__file__).parents[2] / "infra" / "compose" / "compose.yaml"
@@ -54,3 +59,41 @@ def test_a_gateway_starts_only_on_databases_that_are_up_to_date(model: dict[str,
     ready = model["services"]["migrate"]["depends_on"]["postgres"]
     assert ready["condition"] == "service_healthy"
     assert model["services"]["migrate"]["command"] == ["db", "upgrade"]
+
+
+@pytest.mark.image
+def test_what_it_says_runs_on_a_real_postgres(
+    model: dict[str, Any], own_postgres: PostgresServer, image: Container, state: Path
+) -> None:
+    """Databases made, then migrated, then a gateway that books a room in them, twice started."""
+    own_postgres.run("CREATE ROLE neurova LOGIN CREATEDB PASSWORD 'secret'")
+    at = f"127.0.0.1:{own_postgres.port}"
+    as_neurova = f"postgresql://neurova:secret@{at}/postgres"
+    for statement in model["configs"]["databases"]["content"].split(";"):
+        if statement.strip():
+            own_postgres.run(statement, as_neurova)
+    services = model["services"]
+    environment = {
+        name: value.replace("@postgres/", f"@{at}/")
+        for name, value in services["gateway"]["environment"].items()
+    } | {"NEUROVA_GATEWAY_HOST": "127.0.0.1"}
+    keys = environment["NEUROVA_GATEWAY_KEYS"].replace("neurova@", "neurova:secret@")
+    behind = image.run(state, "neurova", *services["gateway"]["command"], **environment)
+    assert behind.returncode != 0
+    assert "neurova db upgrade" in behind.stderr
+    for _ in range(2):
+        migrated = image.run(state, "neurova", *services["migrate"]["command"], **environment)
+        assert migrated.returncode == 0, migrated.stderr
+    command = services["gateway"]["command"]
+    with Contained(image, state, command, environment, keys) as running:
+        # A key made a moment ago is found within a second.
+        until(lambda: running.call("GET", "/rooms", scopes=GUEST).status == 200)
+        made = running.call("POST", "/bookings", json=STAY, scopes=GUEST)
+        assert made.status == 201
+        assert running.close() == (0, "")
+    with Contained(image, state, command, environment, keys) as running:
+        until(lambda: running.call("GET", "/rooms", scopes=GUEST).status == 200)
+        read = running.call("GET", f"/bookings/{made.json()['id']}", scopes=GUEST)
+        assert read.json() == made.json()
+        assert running.close() == (0, "")
+    assert [file.name for file in state.glob("*.db")] == []

@@ -8,10 +8,10 @@ from collections.abc import Callable, Coroutine, Iterable, Sequence
 from contextlib import suppress
 from time import monotonic
 from typing import Any, TypeVar
-from urllib.parse import urlsplit
 
 import asyncpg
 
+from neurova.database.postgres_url import PostgresUrl
 from neurova.errors import StateError, Unavailable
 
 from .base import KeyRecord
@@ -78,7 +78,7 @@ class PostgresKeyStore:
     """
 
     def __init__(self, url: str) -> None:
-        self._shown = shown(url)
+        self._shown = PostgresUrl(url)
         self._url = url
         self._records: dict[bytes, KeyRecord] = {}
         self._number = -1
@@ -263,12 +263,6 @@ class PostgresKeyStore:
             running.cancel()
             said = str(error) or type(error).__name__
             raise Unavailable(f"{self._shown}: the key store does not answer: {said}") from error
-
-
-def shown(url: str) -> str:
-    """Return a database's URL without its password."""
-    parts = urlsplit(url)
-    return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="").geturl()
 
 
 async def _limit(
