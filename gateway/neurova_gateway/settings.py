@@ -23,7 +23,13 @@ class Cors(msgspec.Struct, frozen=True):
 
     origins: tuple[str, ...] = ()
     methods: tuple[str, ...] = ("GET", "POST", "PUT", "PATCH", "DELETE")
-    headers: tuple[str, ...] = ("content-type", "x-api-key", "authorization", "traceparent")
+    headers: tuple[str, ...] = (
+        "content-type",
+        "x-api-key",
+        "authorization",
+        "idempotency-key",
+        "traceparent",
+    )
     credentials: bool = False
     max_age: Annotated[int, msgspec.Meta(ge=0, le=86_400)] = 600
 

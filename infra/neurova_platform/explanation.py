@@ -134,6 +134,18 @@ def _near(asked: str, functions: Sequence[Function]) -> tuple[str, ...]:
     return tuple(difflib.get_close_matches(asked, routes, 3, 0.5))
 
 
+def _keys(function: Function, place: str) -> list[Value]:
+    if function.description.method != "POST":
+        return []
+    if function.keeps:
+        offered = "kept for 24 hours"
+    elif function.description.public:
+        offered = "refused: who calls is not known"
+    else:
+        offered = "refused: a stream is not kept"
+    return [Value("idempotency-key", offered, place)]
+
+
 def values(function: Function, settings: Settings) -> list[Value]:
     """Return what bounds a function, each with where it comes from."""
     place = f"{function.file}:{function.line}"
@@ -156,6 +168,7 @@ def values(function: Function, settings: Settings) -> list[Value]:
         concurrency = Value("concurrency", function.gate.limit, "default")
     gateway = settings.gateway
     return [
+        *_keys(function, place),
         own("limit"),
         set_for_all("gateway.limit", gateway.limit),
         own("cost"),

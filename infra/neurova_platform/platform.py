@@ -18,6 +18,7 @@ from neurova.invoke import Function
 from neurova.loader import Service, check_routes, discover, load_service
 from neurova.problem import problem
 from neurova.reply import Reply
+from neurova.sweep import keep_swept
 from neurova_gateway import backends
 from neurova_gateway.access import AccessLog, Record
 from neurova_gateway.asgi import AsgiDoor
@@ -87,6 +88,12 @@ class Platform:
         """Return the number that no other living process on the state folder has; -1: not yet."""
         return -1 if self._counting is None else self._counting.seat.number
 
+    def databases(self) -> Iterator[Database]:
+        """Yield the databases that there are; none is made for it."""
+        for name in sorted(self.services):
+            if state.made(self.settings, name):
+                yield self._database(name)
+
     async def start(self) -> None:
         """Open state, load the functions, begin; what was begun is undone when a step fails."""
         try:
@@ -98,6 +105,8 @@ class Platform:
             self._stack.push_async_callback(self._stop_services)
             for service in self.services.values():
                 await service.start()
+            sweeper = asyncio.create_task(keep_swept(self.databases))
+            self._stack.callback(sweeper.cancel)
             self.host.start()
             self._stack.callback(self.host.stop)
             self.access.start()
@@ -198,7 +207,8 @@ class Platform:
     def _database(self, service: str) -> Database:
         found = self._databases.get(service)
         if found is None:
-            found = self._databases[service] = _opened(self.settings, service)
+            clock = time.time if self._given is None else self._given.clock
+            found = self._databases[service] = _opened(self.settings, service, clock)
         return found
 
     async def _close_databases(self) -> None:
@@ -223,7 +233,7 @@ class Platform:
         return verify
 
 
-def _opened(settings: Settings, service: str) -> Database:
+def _opened(settings: Settings, service: str, clock: Callable[[], float]) -> Database:
     place = settings.database(service)
     if isinstance(place, PostgresUrl):
         from neurova.database.postgres import PostgresDatabase
@@ -232,7 +242,7 @@ def _opened(settings: Settings, service: str) -> Database:
         return PostgresDatabase(place, connections, f"neurova {service}")
     from neurova.database.sqlite import SqliteDatabase
 
-    return SqliteDatabase(place)
+    return SqliteDatabase(place, clock)
 
 
 @contextmanager

@@ -50,8 +50,12 @@ def revisions(settings: Settings, service: str) -> Path:
     return settings.functions / service / "migrations"
 
 
-def stored(settings: Settings, service: str) -> bool:
-    """Tell whether a service has a database: migrations for one, a file, or a URL."""
+def made(settings: Settings, service: str) -> bool:
+    """Tell whether a service's database is there: its file, or a URL."""
     database = settings.database(service)
-    there = isinstance(database, PostgresUrl) or database.exists()
-    return there or revisions(settings, service).is_dir()
+    return isinstance(database, PostgresUrl) or database.exists()
+
+
+def stored(settings: Settings, service: str) -> bool:
+    """Tell whether a service has a database, or migrations for one."""
+    return made(settings, service) or revisions(settings, service).is_dir()

@@ -16,6 +16,7 @@ from .reply import Reply
 from .threads import POOL, Full
 
 if TYPE_CHECKING:
+    from .database.base import Transaction
     from .invoke import Direct, Waiting
     from .mounted import Mounted
     from .outlet import Outlet
@@ -33,8 +34,18 @@ class Flight(Future[Reply]):
     """
 
     __slots__ = (
-        "arguments", "call", "context", "expired", "function", "outlet", "sealed", "task", "timer",
-    )  # fmt: skip
+        "arguments",
+        "call",
+        "context",
+        "expired",
+        "flying",
+        "function",
+        "handler",
+        "outlet",
+        "sealed",
+        "task",
+        "timer",
+    )
 
     def __init__(
         self,
@@ -47,9 +58,11 @@ class Flight(Future[Reply]):
         self.function = function
         self.call = call
         self.arguments = arguments
+        self.handler = function.handler
         self.context = copy_context()
         self.task: Task[None] | None = None
         self.outlet: Outlet | None = None
+        self.flying = False
         self.expired = False
         self.sealed = False
         self.timer: TimerHandle = loop.call_at(call.deadline, self.expire)
@@ -79,8 +92,8 @@ class Flight(Future[Reply]):
             self.function.gate.withdraw(self)
             self._answer(late(self.call, self.function.timeout))
         else:
-            self.task.cancel()
-            self.timer = self.get_loop().call_later(GRACE, self._abandon)
+            self._stop(self.task)
+            self.timer = self.get_loop().call_later(GRACE if self.flying else 0, self._abandon)
 
     def cancel(self, msg: Any | None = None) -> bool:
         """End the call, nobody waits for its reply."""
@@ -89,9 +102,14 @@ class Flight(Future[Reply]):
         if self.task is None:
             self.function.gate.withdraw(self)
         elif not self.function.threaded:  # a thread cannot be cancelled
-            self.task.cancel(msg)
+            self._stop(self.task)
         self.timer.cancel()
         return super().cancel(msg)
+
+    def _stop(self, task: Task[None]) -> None:
+        task.cancel()
+        if not self.flying and task.cancelling() == 1:  # what has not begun never will
+            self.function.gate.leave()
 
     def _abandon(self) -> None:
         self._answer(late(self.call, self.function.timeout))
@@ -101,6 +119,7 @@ class Flight(Future[Reply]):
             self.set_result(reply)
 
     async def _fly(self) -> None:
+        self.flying = True
         try:
             reply: Reply | Streamed | None = await self._tried()
             if isinstance(reply, Streamed):
@@ -153,27 +172,30 @@ class Flight(Future[Reply]):
             if error is not None:
                 raise error
         else:
-            result = await function.handler(*self.arguments)
+            result = await self.handler(*self.arguments)
         return answered(result, function.description.status)
+
+    def _transaction(self, *, readonly: bool) -> Transaction:
+        return self.function.database().transaction(readonly=readonly, deadline=self.call.deadline)
 
     async def _in_transaction(self) -> Reply:
         function = self.function
         readonly = function.description.method == "GET"
-        tx = function.database().transaction(readonly=readonly, deadline=self.call.deadline)
+        tx = self._transaction(readonly=readonly)
         arguments = self.arguments.copy()
         while True:
             arguments[function.binding.tx] = tx
             try:
-                reply = answered(await function.handler(*arguments), function.description.status)
+                reply = answered(await self.handler(*arguments), function.description.status)
                 if self.expired or self.done():  # the function kept its cancellation to itself
                     raise CancelledError
                 self.sealed = True
                 # Reading has nothing to lose: no task of its own guards its end.
-                await (tx.commit() if readonly else _unbroken(tx.commit()))
+                await (tx.commit() if readonly else unbroken(tx.commit()))
                 return reply
             except BaseException:
                 try:
-                    await _unbroken(tx.rollback())
+                    await unbroken(tx.rollback())
                 except Exception as error:
                     LOGGER.error("%s: its rollback failed", function.name, exc_info=error)
                 conflict = tx.conflict
@@ -194,7 +216,7 @@ class Remainder(Flight):
         raise Streamed(self.arguments[0])
 
 
-async def _unbroken(ending: Coroutine[Any, Any, None]) -> None:
+async def unbroken(ending: Coroutine[Any, Any, None]) -> None:
     """Await `ending` to its end, whoever cancels meanwhile."""
     task = asyncio.ensure_future(ending)
     while not task.done():

@@ -23,6 +23,8 @@ from .errors import BindError
 from .flight import BUSY, Flight, Remainder
 from .function import Description
 from .gate import Gate
+from .idempotency import FIELD
+from .keyed import keyed
 from .reply import Reply
 from .stream import Stream
 
@@ -43,6 +45,8 @@ class Function:
     what goes wrong is a reply. It answers at once when the handler has nothing to wait for, else
     with an awaitable that may be cancelled when nobody waits any more.
     """
+
+    streams: bool
 
     __slots__ = (
         "__weakref__",
@@ -94,6 +98,17 @@ class Function:
     async def stop(self) -> None:
         """End it when the calls in flight have ended."""
 
+    @property
+    def keeps(self) -> bool:
+        """Tell whether calls may have an Idempotency-Key, under which the answer is kept."""
+        description = self.description
+        return description.method == "POST" and not description.public and not self.streams
+
+    @property
+    def route(self) -> str:
+        """Return what tells the function from others, also after it was renamed."""
+        return f"{self.description.method} {self.description.path}"
+
     def refused(self, call: Call, error: BaseException) -> Reply:
         """Return the reply to a call whose arguments cannot be read."""
         if isinstance(error, FAULTS):
@@ -108,13 +123,22 @@ class Function:
 
 
 class Direct(Function):
-    """A coroutine without a point to wait at: run here and now, without a task."""
+    """A coroutine without a point to wait at: run here and now, without a task.
 
-    __slots__ = ("_gate",)
+    A call with an Idempotency-Key may wait for another: `waiting` answers it.
+    """
+
+    __slots__ = ("_gate", "waiting")
     threaded = streams = False
+
+    def __init__(self, *arguments: Any, waiting: Waiting | None) -> None:
+        super().__init__(*arguments)
+        self.waiting = waiting
 
     def invoke(self, call: Call) -> Reply | Awaitable[Reply]:
         """Answer one call at once, unless it returns a stream."""
+        if self.waiting is not None and FIELD in call.heads:
+            return keyed(self.waiting, call)
         if self.binding.timed:  # without a point to wait at, nobody else looks at the clock
             call.deadline = monotonic() + self.timeout
         try:
@@ -150,7 +174,7 @@ class Direct(Function):
 class Waiting(Function):
     """A function that waits, in a task, or a plain one, in a thread; or a generator (`streams`)."""
 
-    __slots__ = ("gate", "streams", "threaded")
+    __slots__ = ("gate", "keyed", "streams", "threaded")
 
     def __init__(
         self, *arguments: Any, threaded: bool, streams: bool, places: int, **named: Any
@@ -158,10 +182,13 @@ class Waiting(Function):
         super().__init__(*arguments, **named)
         self.threaded = threaded
         self.streams = streams
+        self.keyed = self.description.method == "POST"
         self.gate = Gate(self.description.concurrency or places)
 
     def invoke(self, call: Call) -> Reply | Awaitable[Reply]:
         """Begin one call, or put it in the queue; must be called on a running event loop."""
+        if self.keyed and FIELD in call.heads:
+            return keyed(self, call)
         call.deadline = monotonic() + self.timeout
         try:
             arguments = self.binding.arguments(call)
@@ -219,7 +246,10 @@ def function_of(
     if plain or tx or description.retries or waits(handler.__code__):
         places = THREADS if plain else TASKS
         return Waiting(*parts, *rest, threaded=plain, streams=False, places=places)
-    return Direct(*parts, *rest)
+    waiting = None
+    if description.method == "POST":
+        waiting = Waiting(*parts, *rest, threaded=False, streams=False, places=TASKS)
+    return Direct(*parts, *rest, waiting=waiting)
 
 
 def _place(handler: Any, file: str) -> str:

@@ -112,3 +112,17 @@ def test_a_head_has_room_for_the_identity_beside_the_longest_request_line(
     assert answer.startswith(b"HTTP/1.1 %d " % status)
     headers = {HEADER: identity, "X-Spare": "y" * spare}
     assert runtime.get(target, headers=headers).status == status
+
+
+def test_an_idempotency_key_is_that_of_the_signed_consumer(runtime: TestPlatform) -> None:
+    def keyed(caller: Caller, text: str) -> Answer:
+        headers = {HEADER: signed(runtime, "POST", "/echo", caller), "Idempotency-Key": "k"}
+        return runtime.post("/echo", json={"text": text}, headers=headers)
+
+    first, again = keyed(WRITER, "x"), keyed(WRITER, "x")
+    assert (again.status, again.body) == (200, first.body)
+    assert again.headers["idempotency-replayed"] == "true"
+    assert keyed(WRITER, "y").status == 422
+    other = keyed(Caller("other", "k2", frozenset(["probe:write"]), "test"), "y")
+    assert (other.status, other.json()["text"]) == (200, "y")
+    assert ran(runtime) == 2

@@ -72,6 +72,21 @@ def test_each_value_says_where_it_comes_from(root: Path) -> None:
     assert values["gateway.limit"] == ("9/hour", "environment NEUROVA_GATEWAY_LIMIT")
 
 
+def test_a_post_says_whether_it_takes_an_idempotency_key(root: Path) -> None:
+    source = (
+        "from neurova import post\n\n@post('/p', public=True)\nasync def p() -> None:\n    pass\n"
+    )
+    (root / "functions" / "hello" / "p.py").write_text(source)
+
+    def said(method: str, path: str) -> list[object]:
+        found = explained(root, method, path).values
+        return [value.value for value in found if value.key == "idempotency-key"]
+
+    assert said("POST", "/rooms/7") == ["kept for 24 hours"]
+    assert said("POST", "/p") == ["refused: who calls is not known"]
+    assert said("GET", "/hello/Ada") == []
+
+
 def test_what_the_platform_bounds_by_itself_is_told_too(root: Path) -> None:
     assert bounds(root, "await asyncio.sleep(0)") == [(30.0, "default"), (1_000, "default")]
 

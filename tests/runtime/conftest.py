@@ -10,6 +10,7 @@ from textwrap import dedent
 from typing import Any
 
 import pytest
+from tests.runtime.shop import Shop
 
 from neurova.call import Call
 from neurova.database.base import Conflict
@@ -181,3 +182,8 @@ def basin() -> Callable[[], Basin]:
 @pytest.fixture
 def house(tmp_path: Path) -> House:
     return House(tmp_path / "functions")
+
+
+@pytest.fixture
+def shop(house: House, tmp_path: Path) -> Shop:
+    return Shop(house, tmp_path)

@@ -7,6 +7,9 @@ import random
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
+import msgspec
+
+from ..call import Field
 from ..errors import NeurovaError, Unavailable
 
 if TYPE_CHECKING:
@@ -16,6 +19,7 @@ Parameters = Mapping[str, Any] | Sequence[Mapping[str, Any]]
 
 FIRST_PAUSE = 0.001  # seconds before a transaction is run again, at most; doubled each time
 LONGEST_PAUSE = 0.05
+KEPT = 86_400  # seconds for which an answer is kept
 READ_ONLY = (
     "this function answers GET, so its transaction only reads: write from a POST, PUT, PATCH or "
     "DELETE function"
@@ -83,6 +87,10 @@ class Transaction(Tx, Protocol):
         """Return why the transaction has to be run again, None when it has not."""
         ...
 
+    async def back(self) -> None:
+        """Undo what was written until now; the transaction, one of a `Claim`, goes on."""
+        ...
+
     async def commit(self) -> None:
         """Make the changes last, on disk; nothing to do when no statement was run."""
         ...
@@ -92,8 +100,61 @@ class Transaction(Tx, Protocol):
         ...
 
 
+class Stored(msgspec.Struct, frozen=True):
+    """An answer kept under a key, and the fingerprint of the request that it answers."""
+
+    fingerprint: bytes
+    status: int
+    content_type: bytes
+    fields: tuple[Field, ...]
+    body: bytes
+
+
+class Claimed(NeurovaError):
+    """A key that another call has, and did not give back until the deadline."""
+
+
+class Claim(Protocol):
+    """A key that a call has, and no other one in any process, until it is released.
+
+    `stored` is the answer that was kept under it, None when there is none.
+    """
+
+    @property
+    def stored(self) -> Stored | None:
+        """Return the answer that was kept."""
+        ...
+
+    def transaction(self, deadline: float) -> Transaction:
+        """Return a transaction for writing, not yet open; one at a time."""
+        ...
+
+    async def keep(self, tx: Transaction, stored: Stored) -> None:
+        """Write an answer in a transaction of the claim: it is kept once that has committed."""
+        ...
+
+    async def release(self, stored: Stored | None = None) -> None:
+        """Give the key back; `stored` is what was kept, for those who wait. Harmless when done."""
+        ...
+
+
 class Database(Protocol):
     """One service's database."""
+
+    async def claim(self, key: bytes, deadline: float) -> Claim:
+        """Wait for a key, 32 octets, until `deadline` in event-loop seconds.
+
+        Raises Claimed when others have it until then, Unavailable when the database does not
+        answer.
+        """
+        ...
+
+    async def sweep(self) -> int:
+        """Delete some answers whose time is over; return how many, 0 when there is no more to do.
+
+        One process at a time does. Nothing is made for it.
+        """
+        ...
 
     def transaction(self, *, readonly: bool, deadline: float) -> Transaction:
         """Return a transaction, not yet open; `deadline` in event-loop seconds bounds all waits."""

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from sqlalchemy import Executable, Result
 
 from ..errors import NeurovaError, Unavailable
-from .base import ENDED, Conflict, Parameters, TransactionError
+from .base import ENDED, Claim, Conflict, Parameters, TransactionError
 from .pool import Pool
 from .postgres_connection import Errors, PostgresConnection, engine
 from .postgres_errors import clash
@@ -47,6 +47,14 @@ class PostgresDatabase:
     def transaction(self, *, readonly: bool, deadline: float) -> PostgresTransaction:
         """Return a transaction, not yet open; `deadline` in event-loop seconds bounds all waits."""
         return PostgresTransaction(self, self._pool, readonly, deadline - GRACE)
+
+    async def claim(self, key: bytes, deadline: float) -> Claim:
+        """Refuse: answers are not kept here yet."""
+        raise Unavailable(f"{self.url}: answers are not kept on PostgreSQL yet")
+
+    async def sweep(self) -> int:
+        """Return 0: there is nothing to sweep."""
+        return 0
 
     def clean(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Let an end that nobody has to wait for go on by itself; `close` waits for it."""
@@ -143,6 +151,10 @@ class PostgresTransaction:
             ending = self._database.clean(self._commit(connection))
             if not self._readonly:  # which has nothing to lose, and nothing to wait for
                 await self._wait(ending)
+
+    async def back(self) -> None:
+        """Refuse: this is no transaction of a claim."""
+        raise TransactionError("this transaction cannot go back")
 
     async def rollback(self) -> None:
         """Undo all changes and give back what the transaction holds; harmless when ended.

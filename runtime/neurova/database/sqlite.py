@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -13,6 +14,7 @@ from sqlalchemy.exc import DBAPIError
 
 from .base import ENDED, Parameters, TransactionError
 from .pool import Pool
+from .sqlite_answers import SqliteAnswers, SqliteClaim
 from .sqlite_connection import SqliteConnection, engine
 from .sqlite_errors import busy, translate
 from .worker import Worker
@@ -29,12 +31,13 @@ class SqliteDatabase:
     """Keep one service's state in the file at `path`; make one object a file in a process.
 
     Nothing is opened before the first transaction. Raises StateError for a file that cannot be
-    used, with the fix, from the statement that first needed it.
+    used, with the fix, from the statement that first needed it. `clock` gives Unix seconds.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, clock: Callable[[], float] = time.time) -> None:
         self.path = path
         self.hops = 0
+        self._answers = SqliteAnswers(self, clock)
         core = engine(path)
         readers = [SqliteConnection(core, path, readonly=True) for _ in range(READERS)]
         writer = SqliteConnection(core, path, readonly=False)
@@ -43,10 +46,38 @@ class SqliteDatabase:
         self._reading = Worker(f"{path.name}-read", READING_THREADS)
         self._writing = Worker(f"{path.name}-write", 1)
 
-    def transaction(self, *, readonly: bool, deadline: float) -> SqliteTransaction:
-        """Return a transaction, not yet open; `deadline` in event-loop seconds bounds all waits."""
+    def transaction(
+        self, *, readonly: bool, deadline: float, marked: bool = False
+    ) -> SqliteTransaction:
+        """Return a transaction, not yet open; `deadline` in event-loop seconds bounds all waits.
+
+        One that is `marked` can go back to its beginning.
+        """
         pool = self._readers if readonly else self._writer
-        return SqliteTransaction(self, pool, readonly=readonly, deadline=deadline)
+        return SqliteTransaction(self, pool, readonly=readonly, deadline=deadline, marked=marked)
+
+    async def claim(self, key: bytes, deadline: float) -> SqliteClaim:
+        """Wait for a key, in line in this process, then among processes; see `Database`."""
+        return await self._answers.claim(key, deadline - GRACE)
+
+    async def sweep(self) -> int:
+        """Delete some answers whose time is over; return how many, 0 when there is no more to do.
+
+        One process at a time does, and nobody waits for it.
+        """
+        return await self._answers.sweep()
+
+    async def alone(self, deadline: float, call: Callable[..., T], *arguments: Any) -> T:
+        """Run a call on the writer's thread while nobody here writes."""
+        writer = await self._writer.borrow(deadline)
+
+        def ended(running: asyncio.Future[T]) -> None:
+            running.exception()  # seen by whoever waits; nobody may, after a cancellation
+            self._writer.give_back(writer)
+
+        running = self.move(writer, call, *arguments)
+        running.add_done_callback(ended)
+        return await asyncio.shield(running)
 
     def move(
         self, connection: SqliteConnection, call: Callable[..., T], *arguments: Any
@@ -58,6 +89,7 @@ class SqliteDatabase:
 
     async def close(self) -> None:
         """Let the transactions that were asked for end, then close all connections."""
+        self._answers.close()
         for pool in (self._readers, self._writer):
             for connection in await pool.close():
                 await self.move(connection, connection.close)  # the last one writes the log back
@@ -77,6 +109,7 @@ class SqliteTransaction:
         "_dirty",
         "_ended",
         "_ending",
+        "_marked",
         "_pool",
         "_readonly",
         "_running",
@@ -90,8 +123,10 @@ class SqliteTransaction:
         *,
         readonly: bool,
         deadline: float,
+        marked: bool,
     ) -> None:
         self._database = database
+        self._marked = marked
         self._pool = pool
         self._readonly = readonly
         self._deadline = deadline - GRACE
@@ -121,6 +156,15 @@ class SqliteTransaction:
                 return await self._run(connection, statement, parameters)
             except DBAPIError as error:
                 raise self._meaning(error) from error.orig
+
+    async def back(self) -> None:
+        """Undo what was written until now; the transaction, one that is marked, goes on."""
+        async with self._turn:
+            if self._running is not None:
+                await asyncio.wait([self._running])
+            self._check_open()
+            if self._connection is not None:
+                self._connection.back()
 
     async def commit(self) -> None:
         """Make the changes last, on disk; once begun, it ends well or badly whoever is cancelled.
@@ -184,6 +228,8 @@ class SqliteTransaction:
         connection = await self._pool.borrow(self._deadline)
         try:
             await self._begin(connection)
+            if self._marked:
+                connection.mark()
             self._check_open()
         except BaseException:
             connection.rollback()

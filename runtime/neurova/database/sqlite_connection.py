@@ -102,6 +102,14 @@ class SqliteConnection:
             self.rollback()
             raise
 
+    def mark(self) -> None:
+        """Mark where `back` goes back to; in the transaction that was begun, before all else."""
+        self._check_begun().execute("SAVEPOINT nv")
+
+    def back(self) -> None:
+        """Undo what was done since `mark`; the transaction goes on."""
+        self._check_begun().execute("ROLLBACK TO nv")
+
     def run(self, statement: Executable, parameters: Parameters | None) -> CursorResult[Any]:
         """Run a statement to its end, within the transaction that was begun."""
         assert self._core is not None
