@@ -11,6 +11,7 @@ import msgspec
 from neurova.binding.signature import REQUIRED, read_signature, shown
 from neurova.function import Description
 from neurova.invoke import Direct, Function, Waiting
+from neurova.mounted import Mounted
 from neurova_gateway.path import BadPath
 from neurova_gateway.plugin_loader import load, named
 from neurova_gateway.render import render
@@ -164,7 +165,7 @@ def values(function: Function, settings: Settings) -> list[Value]:
         concurrency = Value("concurrency", "", NEVER_WAITS)
         if all(parameter.kind != "deadline" for parameter in function.binding.parameters):
             timeout = Value("timeout", "", NEVER_WAITS)
-    elif not description.concurrency and isinstance(function, Waiting):
+    elif not description.concurrency and isinstance(function, Waiting | Mounted):
         concurrency = Value("concurrency", function.gate.limit, "default")
     gateway = settings.gateway
     return [
@@ -175,6 +176,7 @@ def values(function: Function, settings: Settings) -> list[Value]:
         timeout,
         concurrency,
         own("retries"),
+        own("cache"),
         set_for_all("gateway.max_body", gateway.max_body),
         set_for_all("gateway.phase_deadline", gateway.phase_deadline),
     ]

@@ -13,6 +13,7 @@ from neurova.call import Call
 from neurova.caller import Caller
 from neurova.database.base import Database
 from neurova.database.postgres_url import PostgresUrl
+from neurova.endpoint import endpoint
 from neurova.errors import Unavailable
 from neurova.invoke import Function
 from neurova.loader import Service, check_routes, discover, load_service
@@ -161,7 +162,7 @@ class Platform:
             environment=self.environment,
             state=self.settings.state,
         )
-        self.gateway.use(config, {function.name: function for function in functions})
+        self.gateway.use(config, {function.name: endpoint(function) for function in functions})
 
     def _open_backends(self) -> None:
         if self.settings.gateway.behind:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from datetime import date
+from types import NoneType
 from typing import Any, TypeVar
 
 import msgspec
 
 from . import windows
+from .caching import seconds
 from .errors import LoadError
 
 Handler = TypeVar("Handler", bound=Callable[..., Any])
@@ -25,7 +28,9 @@ class Description(msgspec.Struct, frozen=True):
 
     `timeout` and `backoff` are seconds; `concurrency` 0 means the platform's own bound; `limit` ""
     means only what holds for consumer and key; `status` is a reply's when the function does not
-    say another. `methods` are a mount's, whose `method` is "*" and whose path ends in "/{*}".
+    say another. `cache` is how long a reply to GET stays fresh, "" for nothing said. `deprecated`
+    is since when, `sunset` until when it is answered. `methods` are a mount's, whose `method` is
+    "*" and whose path ends in "/{*}".
     """
 
     method: str
@@ -41,6 +46,9 @@ class Description(msgspec.Struct, frozen=True):
     tags: tuple[str, ...] = ()
     status: int = 200
     methods: tuple[str, ...] = ()
+    cache: str = ""
+    deprecated: bool | date = False
+    sunset: date | None = None
 
     @property
     def answered(self) -> tuple[str, ...]:
@@ -91,6 +99,20 @@ def _check_answer(description: Description) -> None:
             f"retries={description.retries}: only a GET may run twice, so leave them out of "
             f"{description.method}"
         )
+    if description.cache:
+        if description.method != "GET":
+            raise LoadError(f"cache={description.cache!r}: only what answers GET can be kept")
+        try:
+            seconds(description.cache)
+        except ValueError as error:
+            raise LoadError(f"cache: {error}") from None
+    for name in ("deprecated", "sunset"):
+        value = getattr(description, name)
+        if (
+            not isinstance(value, bool if name == "deprecated" else NoneType)
+            and type(value) is not date
+        ):
+            raise LoadError(f"{name}={value!r}: give a datetime.date")
     if not 200 <= description.status <= 299:
         raise LoadError(f"status {description.status!r}: give 200 to 299; raise Reject for others")
 
@@ -102,7 +124,9 @@ _OPTIONS = """the function itself is returned unchanged.
     `timeout`: seconds until 504. `concurrency`: calls that may run at once. `retries`, `backoff`:
     how often, and after how many seconds, a failing GET is tried again. `cost`: what one call
     takes from the caller's limits. `status`: of a reply with a body that does not say its
-    own. Raises LoadError for an option that cannot be.
+    own. `cache`: how long a reply to GET stays fresh, like "60s". `deprecated`: True, or the date
+    since when; `sunset`: the date until when it is answered. Raises LoadError for an option that
+    cannot be.
     """
 
 
@@ -120,6 +144,9 @@ def _route(method: str) -> Callable[..., Callable[[Handler], Handler]]:
         cost: int = 1,
         tags: Sequence[str] = (),
         status: int = 200,
+        cache: str = "",
+        deprecated: bool | date = False,
+        sunset: date | None = None,
     ) -> Callable[[Handler], Handler]:
         if isinstance(scopes, str):
             raise LoadError(f"scopes={scopes!r} is one string: write scopes=[{scopes!r}]")
@@ -136,6 +163,9 @@ def _route(method: str) -> Callable[..., Callable[[Handler], Handler]]:
             cost,
             tuple(tags),
             status,
+            cache=cache,
+            deprecated=deprecated,
+            sunset=sunset,
         )
         return _attach(checked(description))
 

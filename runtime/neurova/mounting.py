@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
+from datetime import date
 from typing import Any
 
 import msgspec
@@ -50,6 +51,8 @@ def mount(
     concurrency: int = 0,
     cost: int = 1,
     tags: Sequence[str] = (),
+    deprecated: bool | date = False,
+    sunset: date | None = None,
 ) -> Mount:
     """Let an ASGI app answer `path` and all below it: `legacy = mount("/legacy", app)`.
 
@@ -82,6 +85,8 @@ def mount(
         cost=cost,
         tags=tuple(tags),
         methods=tuple(sorted(wanted)),
+        deprecated=deprecated,
+        sunset=sunset,
     )
     caller = sys._getframe(1)
     name = caller.f_globals.get("__name__", "")

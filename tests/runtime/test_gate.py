@@ -1,5 +1,10 @@
 """Calls over the limit wait in order; over the queue they are refused."""
 
+import asyncio
+from typing import Any
+
+import pytest
+
 from neurova.gate import Gate
 
 
@@ -36,3 +41,22 @@ def test_who_withdraws_is_not_begun() -> None:
     gate.withdraw(waiters[1])
     gate.leave()
     assert begun == [0, 2]
+
+
+@pytest.mark.parametrize("end", ["cancel", "expire"])
+def test_a_call_that_ends_before_its_first_step_gives_its_place_back(house: Any, end: str) -> None:
+    function = house.function(
+        "from neurova import get\nimport asyncio\n\n\n"
+        '@get("/x", concurrency=1)\nasync def f() -> int:\n    await asyncio.sleep(0)\n'
+        "    return 1\n"
+    )
+
+    async def test() -> None:
+        first = function.invoke(house.call())
+        getattr(first, end)()
+        assert function.gate.running == 0
+        await asyncio.sleep(0)
+        assert (await house.reply(function)).status == 200
+        assert function.gate.running == 0
+
+    asyncio.run(test())

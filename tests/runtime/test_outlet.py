@@ -55,9 +55,12 @@ async def until(holds: Callable[[], bool]) -> None:
         await asyncio.sleep(0)
 
 
-async def begun(house: Any, function: Any, basin: Any) -> StreamReply:
+async def begun(house: Any, function: Any, basin: Any, timeout: float = 60) -> StreamReply:
+    """Begin a stream; `timeout` holds from its first piece on."""
+    function.timeout = 60
     reply = await house.reply(function)
     assert isinstance(reply, StreamReply)
+    function.timeout = timeout
     reply.to(basin)
     return reply
 
@@ -92,7 +95,6 @@ def test_a_source_that_never_waits_leaves_the_loop_to_others(house: Any, basin: 
 
 def test_who_leaves_stops_the_generator_where_it_waits(house: Any, basin: Any) -> None:
     function, into = made(house, HANGS, first="yield 1"), basin()
-    function.timeout = 60
 
     async def test() -> None:
         reply = await begun(house, function, into)
@@ -142,7 +144,7 @@ def test_a_later_piece_that_is_late_cuts_the_stream(house: Any, basin: Any, capl
     function, into = made(house, HANGS, first="yield 1"), basin()
 
     async def test() -> None:
-        reply = await begun(house, function, into)
+        reply = await begun(house, function, into, 0.01)
         await asyncio.wait((reply.task,))
         assert into.pieces == [b"1\n"]
         assert into.ended == 504
@@ -153,17 +155,18 @@ def test_a_later_piece_that_is_late_cuts_the_stream(house: Any, basin: Any, capl
 
 
 def test_the_time_that_the_client_takes_is_not_the_functions(house: Any, basin: Any) -> None:
-    function, into = made(house, COUNT, options="timeout=0.01"), basin()
+    function, into = made(house, COUNT), basin()
     into.open.clear()
 
     async def test() -> None:
-        reply = await begun(house, function, into)
+        reply = await begun(house, function, into, 0.01)
         outlet, looks = reply.outlet, 0
         while looks < 3:  # its clock has struck so often
             timer = outlet._timer
             await until(lambda timer=timer: outlet._timer is not timer)
             looks += 1
         assert into.ended is None
+        function.timeout = 60
         into.open.set()
         await asyncio.wait((reply.task,))
         assert into.ended == 0
@@ -176,13 +179,13 @@ def test_a_thread_past_its_time_keeps_its_place_and_its_stream_is_cut(
 ) -> None:
     function = made(
         house,
-        '@get("/x", timeout=0.01)\ndef f():\n    yield 1\n    release.wait()\n'
+        '@get("/x")\ndef f():\n    yield 1\n    release.wait()\n'
         "    seen.append('late')\n    yield 2\n",
     )
     into = basin()
 
     async def test() -> None:
-        reply = await begun(house, function, into)
+        reply = await begun(house, function, into, 0.01)
         await until(lambda: into.ended is not None)
         assert (into.ended, function.gate.running, seen(function)) == (504, 1, [])
         function.handler.__wrapped__.__globals__["release"].set()
@@ -234,7 +237,6 @@ def test_a_stream_that_a_function_returns_at_once_has_places_too(house: Any, bas
 def test_cancelling_what_runs_cuts_the_stream(house: Any, basin: Any) -> None:
     """As the server does when its time to drain is over."""
     function, into = made(house, HANGS, first="yield 1"), basin()
-    function.timeout = 60
 
     async def test() -> None:
         reply = await begun(house, function, into)

@@ -63,7 +63,7 @@ class Operation:
         made: dict[str, Any] = {"operationId": function.name}
         made["tags"] = list(dict.fromkeys((function.service, *description.tags)))
         made.update(self._words())
-        if getattr(description, "deprecated", False):
+        if description.deprecated or description.sunset:
             made["deprecated"] = True
         parameters = [self._parameter(each) for each in self._parameters()]
         if parameters:

@@ -1,0 +1,70 @@
+"""How long a reply stays fresh, and whether its caller has it already (RFC 9111, RFC 9110, 13)."""
+
+from __future__ import annotations
+
+import re
+from hashlib import blake2b
+
+from .call import Call, Field
+from .reply import Reply
+
+_DURATION = re.compile(r"(\d{1,9})(s|m|h|d)")
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
+_YEAR = 366 * 86_400
+_TAG = re.compile(rb'(?:W/)?"[\x21\x23-\x7e\x80-\xff]*"')
+_KEYS = b"x-api-key, authorization"
+
+
+def seconds(text: str) -> int:
+    """Return the seconds of "60s", "5m", "1h" or "30d". Raises ValueError for anything else."""
+    match = _DURATION.fullmatch(text)
+    found = int(match[1]) * _UNITS[match[2]] if match else -1
+    if not 0 <= found <= _YEAR:
+        raise ValueError(f'{text!r} is no duration: write "60s", "5m", "1h" or "30d", up to 366d')
+    return found
+
+
+class Caching:
+    """Mark the replies of one function as fresh for a while.
+
+    A reply that needs a key is `private`: only its caller may keep it. One that says its own
+    Cache-Control is left as it is, and so is a failure or a stream.
+    """
+
+    __slots__ = ("_control", "_keyed")
+
+    def __init__(self, duration: str, *, public: bool) -> None:
+        kept = b"public" if public else b"private"
+        self._control = b"%b, max-age=%d" % (kept, seconds(duration))
+        self._keyed = not public
+
+    def __call__(self, call: Call, reply: Reply) -> Reply:
+        """Return the reply with its fields, or 304 when the caller has it (RFC 9110, 13.1.2)."""
+        names = {name for name, _ in reply.fields}
+        if type(reply) is not Reply or not 200 <= reply.status < 300 or b"cache-control" in names:
+            return reply
+        fields: list[Field] = [(b"cache-control", self._control)]
+        if self._keyed:
+            fields.append((b"vary", _KEYS))
+        if reply.status == 200 and b"etag" not in names:
+            # Weak: the same in whatever coding it is sent.
+            digest = blake2b(reply.content_type + b"\0" + reply.body, digest_size=12)
+            fields.append((b"etag", b'W/"%b"' % digest.hexdigest().encode()))
+        fields += reply.fields
+        if reply.status == 200 and _has(call, dict(fields)[b"etag"]):
+            return Reply.of(304, b"", b"", [each for each in fields if each[0] in _KEPT])
+        return Reply.of(reply.status, reply.body, reply.content_type, fields)
+
+
+# RFC 9110, 15.4.5: what a 304 says again.
+_KEPT = frozenset([b"cache-control", b"content-location", b"etag", b"expires", b"vary"])
+
+
+def _has(call: Call, tag: bytes) -> bool:
+    asked = b",".join([value for name, value in call.fields if name == b"if-none-match"])
+    if not asked:
+        return False
+    if asked.strip() == b"*":
+        return True
+    opaque = tag.removeprefix(b"W/")
+    return any(each.removeprefix(b"W/") == opaque for each in _TAG.findall(asked))
