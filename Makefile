@@ -5,7 +5,7 @@ ENGINE ?= docker
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: dev test check lint replay bench faults docs ci dist image lock clean
+.PHONY: dev test check lint replay bench faults conformance docs ci dist image lock clean
 
 dev: $(VENV)/.installed
 	@exec $(BIN)/neurova dev
@@ -31,6 +31,10 @@ bench: $(VENV)/.installed-dev
 
 faults: $(VENV)/.installed-dev
 	NEUROVA_TEST_LONG=1 $(BIN)/python -m pytest tests/faults tests/journeys
+
+# 20,000 made-up calls to a running platform, each answer compared with the OpenAPI document.
+conformance: $(VENV)/.installed-dev
+	$(BIN)/python -m tests.conformance
 
 docs: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest -q tests/docs

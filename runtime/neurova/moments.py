@@ -1,4 +1,7 @@
-"""The formats of moments: msgspec's schema names them only for those that need a zone."""
+"""The formats of moments: msgspec's schema names them only for those that need a zone.
+
+It leaves out as well that a decimal may be a number.
+"""
 
 from __future__ import annotations
 
@@ -39,6 +42,8 @@ class _Marking:
             return
         if type(info) in _FORMATS:
             part.setdefault("format", _FORMATS[type(info)])
+        elif isinstance(info, inspect.DecimalType):
+            part["type"] = ["string", "number"]
         elif isinstance(info, inspect.CollectionType):
             self.mark(part.get("items"), info.item_type)
         elif isinstance(info, inspect.DictType):
@@ -59,6 +64,8 @@ class _Marking:
     def _mark_branch(self, branches: Any, info: inspect.Type) -> None:
         if type(info) in _FORMATS:  # the only text of its union: msgspec allows one
             branches = [branch for branch in branches if branch.get("type") == "string"]
+        elif isinstance(info, inspect.DecimalType):
+            branches = [branch for branch in branches if branch.get("format") == "decimal"]
         elif not isinstance(info, inspect.CollectionType | inspect.DictType):
             branches = [{}]
         for branch in branches:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime, time
+from decimal import Decimal
 from typing import Annotated, TypedDict
 
 import msgspec
@@ -28,6 +29,9 @@ class Outer(msgspec.Struct, rename="camel"):
     again: "Outer | None"
     clock: time | int | list[datetime]
     text: str
+    price: Decimal
+    prices: list[Decimal] | None
+    other: Decimal | bool
     zoned: Annotated[datetime, msgspec.Meta(tz=True)] | None
     naive: Annotated[datetime, msgspec.Meta(tz=False)]
     format: str = "date-time"
@@ -51,3 +55,11 @@ def test_where_a_zone_is_needed_the_format_that_is_checked_says_so() -> None:
     assert fields["zoned"]["anyOf"][0]["format"] == "date-time with a zone"
     assert fields["naive"]["format"] == "date-time"
     assert fields["format"] == {"type": "string", "default": "date-time"}
+
+
+def test_a_decimal_may_be_a_number() -> None:
+    fields = schema_of(Outer)["$defs"]["Outer"]["properties"]
+    decimal = {"type": ["string", "number"], "format": "decimal"}
+    assert fields["price"] == fields["prices"]["anyOf"][0]["items"] == decimal
+    assert decimal in fields["other"]["anyOf"]
+    assert fields["text"] == {"type": "string"}

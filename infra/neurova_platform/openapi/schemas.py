@@ -15,6 +15,27 @@ AT = "#/components/schemas/"
 _GENERATION = re.compile(r"functions\.\w+_\d+\.")
 
 Schema = dict[str, Any]
+DECIMAL: Schema = {
+    "anyOf": [
+        {
+            "type": "string",
+            "format": "decimal",
+            "pattern": r"^-?\d+(\.\d+)?([eE][+-]?\d{1,3})?$",
+            "examples": ["12.50"],
+        },
+        {"type": "number"},
+    ]
+}
+"""What is taken for a decimal; it is sent as text."""
+DURATION: Schema = {
+    "type": "string",
+    "description": "A duration as ISO 8601 has it, in days and shorter units.",
+    "pattern": r"^-?P(?=[0-9T])([0-9]{1,8}D)?"
+    r"(T(?=[0-9])([0-9]{1,8}H)?([0-9]{1,8}M)?([0-9]{1,8}(\.[0-9]{1,6})?S)?)?$",
+    "examples": ["PT1H30M"],
+}
+# msgspec's formats that take less, or more, than those of the same name in JSON Schema.
+_FORMATS = {"decimal": DECIMAL, "duration": DURATION}
 
 
 def schemas(
@@ -46,12 +67,15 @@ def _has_schema(kind: Any) -> bool:
 
 
 def _referred(part: Any) -> Any:
-    """Return `part` with its references to named schemas as these are called here."""
+    """Return `part` as it stands in the document: references by the names that are used here."""
     if isinstance(part, str):
         return _GENERATION.sub("", part) if part.startswith(AT) else part
     if isinstance(part, list | tuple):
         return [_referred(each) for each in part]
     if isinstance(part, dict):
+        if "type" in part and part.get("format") in _FORMATS:
+            rest = {key: each for key, each in part.items() if key not in ("type", "format")}
+            return {**_FORMATS[part["format"]], **rest}
         return {str(key): _referred(each) for key, each in part.items()}
     return part
 

@@ -147,9 +147,12 @@ def _body(body: Body, default: Any) -> Read:
             return default
         if call.heads.get(b"content-type") != JSON and not sends_json(call):
             raise NotJson
-        if raw.isascii() and (_BACKSLASH not in raw or b"\\u" not in raw):
-            return decode(raw)
-        return careful(raw)
+        try:
+            if raw.isascii() and (_BACKSLASH not in raw or b"\\u" not in raw):
+                return decode(raw)
+            return careful(raw)
+        except msgspec.ValidationError:
+            return body.decode_whole(raw)
 
     return read
 
@@ -165,7 +168,10 @@ def _body_only(body: Body, read: Read) -> Arguments:
             parse(call.query)
         # What `read` does with nearly all bodies, without another call.
         if raw and heads.get(b"content-type") == JSON and raw.isascii() and _BACKSLASH not in raw:
-            return [decode(raw)]
+            try:
+                return [decode(raw)]
+            except msgspec.ValidationError:
+                return [body.decode_whole(raw)]
         return [read(call, _NO_QUERY)]
 
     return arguments

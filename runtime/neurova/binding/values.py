@@ -6,7 +6,8 @@ from collections.abc import Callable
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from math import isfinite
-from typing import Any
+from types import NoneType, UnionType
+from typing import Annotated, Any, NewType, Union, get_args, get_origin
 from uuid import UUID
 
 import msgspec
@@ -39,13 +40,25 @@ def _converter(kind: Any) -> Callable[[Any], Any]:
 
 
 def _convert(kind: Any) -> Callable[[Any], Any]:
-    strict = isinstance(kind, type) and kind in _AS_WRITTEN
+    strict = _as_written(kind)
     convert = msgspec.convert
 
     def converted(value: Any) -> Any:
         return _finite(convert(value, kind, strict=strict))
 
     return converted
+
+
+def _as_written(kind: Any) -> bool:
+    """Tell whether all that a type may be is read as written."""
+    if isinstance(kind, NewType):
+        return _as_written(kind.__supertype__)
+    origin, arguments = get_origin(kind), get_args(kind)
+    if origin is Annotated or origin is list:
+        return _as_written(arguments[0])
+    if origin is Union or origin is UnionType:
+        return all(argument is NoneType or _as_written(argument) for argument in arguments)
+    return isinstance(kind, type) and kind in _AS_WRITTEN
 
 
 def _same(value: Any) -> Any:
@@ -102,7 +115,9 @@ def _header(parameter: Parameter) -> Read:
             return _one(None, convert, default)
         # RFC 9110, 5.3: several lines of one name are one list.
         text = ", ".join(found)
-        return convert([part.strip() for part in text.split(",")] if many else text)
+        # 5.6.1: an empty element is none.
+        parts = [part for each in text.split(",") if (part := each.strip())] if many else text
+        return convert(parts)
 
     return read
 

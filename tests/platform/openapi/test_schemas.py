@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
+from decimal import Decimal
 
+import jsonschema_rs
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from neurova.invoke import Function
-from neurova_platform.openapi.schemas import AT, schemas, text
+from neurova_platform.openapi.schemas import AT, DECIMAL, DURATION, schemas, text
 
 
 class Named(msgspec.Struct):
@@ -29,6 +33,39 @@ def test_a_type_is_named_by_its_service() -> None:
 def test_moments_have_their_format() -> None:
     _, named = schemas("shop", {"key": list[Generic]})
     assert named["shop.Named"]["properties"]["at"]["format"] == "date-time"
+
+
+def test_a_decimal_is_text_or_a_number() -> None:
+    found, _ = schemas("shop", {"key": Decimal, "many": list[Decimal]})
+    assert found["key"] == found["many"]["items"] == DECIMAL
+    check = jsonschema_rs.Draft202012Validator(DECIMAL)
+    for sent in (b'"12.50"', b'"-1e3"', b"3", b"0.5"):
+        assert check.is_valid(msgspec.json.decode(sent))
+        assert msgspec.json.decode(sent, type=Decimal) is not None
+    assert not check.is_valid("dear")
+
+
+@pytest.mark.parametrize(
+    ("said", "fits"),
+    [
+        *((each, True) for each in ("P1DT1H", "PT1M30.5S", "-PT1S", "P0D")),
+        *((each, False) for each in ("P", "PT", "P1DT", "P1Y", "P1M", "P1W", "PT1S1M", "1D")),
+    ],
+)
+def test_a_duration_is_described_as_it_is_read(said: str, fits: bool) -> None:
+    assert jsonschema_rs.Draft202012Validator(DURATION).is_valid(said) is fits
+    try:
+        msgspec.convert(said, timedelta)
+    except msgspec.ValidationError:
+        assert not fits
+    else:
+        assert fits
+
+
+@given(st.timedeltas(timedelta(-10_000_000), timedelta(10_000_000)))
+def test_a_duration_is_described_as_it_is_sent(value: timedelta) -> None:
+    sent = msgspec.to_builtins(value)
+    assert jsonschema_rs.Draft202012Validator(DURATION).is_valid(sent)
 
 
 def test_what_has_no_schema_is_anything() -> None:

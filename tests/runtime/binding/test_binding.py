@@ -217,3 +217,20 @@ def test_a_body_that_nobody_asked_for_is_not_read(house: Any) -> None:
         'from neurova import post\n@post("/x")\nasync def f() -> int:\n    return 1\n'
     )
     assert house.ask(function, house.call(b"\xff", headers={"content-type": "x/y"})).body == b"1"
+
+
+def test_a_whole_number_with_a_fraction_of_zero_is_one(house: Any) -> None:
+    source = """
+        import msgspec
+        from neurova import Caller, post
+        class Stay(msgspec.Struct):
+            nights: int
+        @post("/x", status=200)
+        async def f(stay: Stay{more}) -> dict[str, int]:
+            return {"nights": stay.nights}
+        """
+    for more in ("", ", caller: Caller"):
+        function = house.function(source.replace("{more}", more))
+        for text, status in ((b'{"nights": 2.0}', 200), (b'{"nights": 2.5}', 422)):
+            assert house.ask(function, house.call(text)).status == status
+        assert house.ask(function, house.call(b'{"nights": 2e0, "\\u00e9": 1}')).status == 200

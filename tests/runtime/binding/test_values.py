@@ -135,6 +135,12 @@ def test_a_header_of_several_lines_is_one_list(house: Any) -> None:
     assert seen(house, 'a: Annotated[list[str], Header("x-tag")]', call) == "['a', 'b', 'c']"
 
 
+def test_an_empty_element_of_a_list_is_none(house: Any) -> None:
+    parameter = 'a: Annotated[list[int], Header("x-a")]'
+    for text, value in ((" ", "[]"), (", 1,, 2,", "[1, 2]")):
+        assert seen(house, parameter, house.call(headers={"x-a": text})) == value
+
+
 def test_a_missing_header_is_named(house: Any) -> None:
     status, problem = seen(house, 'a: Annotated[str, Header("x-tenant")]', house.call())
     assert status == 422
@@ -201,3 +207,22 @@ def test_a_default_list_is_each_calls_own(house: Any) -> None:
     )
     assert house.ask(function).body == b"[1]"
     assert house.ask(function).body == b"[1]"
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "datetime",
+        "date | None",
+        "list[datetime]",
+        "Annotated[datetime, msgspec.Meta(tz=True)]",
+        "list[Annotated[time, msgspec.Meta(tz=True)]]",
+        'NewType("Day", date)',
+        "time",
+    ],
+)
+@pytest.mark.parametrize("query", ["a=0", "a=0.5", "a=1e3"])
+def test_a_moment_is_read_as_written_never_from_a_number(house: Any, kind: str, query: str) -> None:
+    status, body = seen(house, f"a: {kind} = None", house.call(query=query))
+    assert status == 422
+    assert body["errors"][0]["pointer"] in ("/a", "/a/0")

@@ -1,0 +1,1 @@
+"""Schemathesis over our own document, against a real `neurova run`."""

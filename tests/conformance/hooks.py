@@ -1,0 +1,73 @@
+"""What Schemathesis's process notes of each call, and a check of our own.
+
+Loaded by SCHEMATHESIS_HOOKS; the counts go to the file that NEUROVA_TEST_CONFORMANCE names.
+"""
+
+from __future__ import annotations
+
+import atexit
+import json
+import os
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import schemathesis
+
+# How the platform begins what it says itself, before any function runs.
+PLATFORM = (
+    "One value is not valid.",
+    "Some values are not valid.",
+    "The request cannot be read:",
+    "The request presents",
+    "Send the body as application/json",
+    "This answers application/",
+    "This needs a key",
+    "This takes a key",
+    "This is a live key",
+    "This is a test key",
+    "The key ",
+    "the path ",
+    "send exactly one",
+    "that is not HTTP",
+    "that method is not",
+    "there is nothing at this path",
+)
+seen: Counter[tuple[str, int, bool]] = Counter()
+
+
+def reached(status: int, body: bytes) -> bool:
+    """Tell whether a function answered, or refused: not the platform before it."""
+    if status == 405:
+        return False
+    if status < 400:
+        return True
+    try:
+        said = json.loads(body).get("detail", "")
+    except ValueError:
+        return False
+    return not said.startswith(PLATFORM)
+
+
+@schemathesis.hook
+def after_call(context: Any, case: Any, response: Any) -> None:
+    """Count a call."""
+    status = response.status_code
+    seen[case.operation.label, status, reached(status, response.content)] += 1
+
+
+@schemathesis.check
+def valid_requests_reach_their_function(ctx: Any, response: Any, case: Any) -> None:
+    """What the document calls valid, the platform lets through; the function may refuse it."""
+    mode = case.meta.generation.mode if case.meta is not None else None
+    if mode is not None and mode.is_positive and response.status_code in (400, 406, 415, 422):
+        assert reached(response.status_code, response.content), response.text
+
+
+@atexit.register
+def write() -> None:
+    """Leave the counts."""
+    file = os.environ.get("NEUROVA_TEST_CONFORMANCE")
+    if file and seen:
+        rows = [[*key, count] for key, count in sorted(seen.items())]
+        Path(file).write_text(json.dumps(rows))
