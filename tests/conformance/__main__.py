@@ -27,9 +27,8 @@ def main() -> int:
         run = fuzz(project, document, key, *words)
     undocumented = sorted(run.undocumented(document))
     failed = sum(count for status, count in run.statuses.items() if status >= 500)
-    print(
-        f"calls {run.calls}, of which {run.reached} ({run.reached / run.calls:.0%}) reached a function"
-    )
+    share = run.reached / max(run.calls, 1)
+    print(f"calls {run.calls}, of which {run.reached} ({share:.0%}) reached a function")
     print("statuses", ", ".join(f"{status}: {count}" for status, count in run.statuses.items()))
     print(f"5xx {failed}, undocumented {len(undocumented)} {undocumented or ''}")
     sound = run.code == 0 and not failed and not undocumented

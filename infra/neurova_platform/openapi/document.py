@@ -21,7 +21,8 @@ _ABOUT = """\
 Send a key as `X-API-Key: <key>` or as `Authorization: Bearer <key>`, one of them.
 
 What is refused says what is wrong and how to mend it, as problem+json (RFC 9457). Each GET \
-answers HEAD too. A request's `traceparent` (W3C) is carried on; a problem names its trace."""
+answers HEAD too. No text may hold a NUL character. A request's `traceparent` (W3C) is carried on; \
+a problem names its trace."""
 
 
 class Api(msgspec.Struct, frozen=True):

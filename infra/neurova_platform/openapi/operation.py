@@ -16,7 +16,7 @@ from neurova.reply import JSON
 from .examples import NoExample, example
 from .problems import LIMITS, problems
 from .replies import ANY, Returns, returns
-from .schemas import Schema, text
+from .schemas import NO_NUL, SEGMENT, Schema, patterned
 
 IN = ("path", "query", "header", "cookie")
 # OpenAPI 3.1, 4.8.12.2.1: what it states elsewhere is no parameter.
@@ -112,8 +112,10 @@ class Operation:
             made |= {"style": "form" if parameter.kind == "query" else "simple"}
         if parameter.default is not REQUIRED and parameter.default is not None:
             schema = {**schema, "default": msgspec.to_builtins(parameter.default)}
-        schema = text(schema) if in_path else schema
-        return {**made, "schema": schema, **self._example(schema)}
+        example = self._example(schema)
+        if in_path or parameter.kind == "query":
+            schema = patterned(schema, SEGMENT if in_path else NO_NUL)
+        return {**made, "schema": schema, **example}
 
     def _body(self, parameter: Parameter) -> dict[str, Any]:
         schema = self._schemas[self._function.name, parameter.name]

@@ -80,11 +80,13 @@ def _referred(part: Any) -> Any:
     return part
 
 
-def text(schema: Schema) -> Schema:
-    """Return the schema of text that is one segment of a path, if it says no more itself.
+SEGMENT = r"^(?!\.{1,2}$)[^\x00-\x1f\x7f/\\]+$"
+"""One segment of a path: the gateway refuses what two readers could read in two ways."""
+NO_NUL = r"^[^\x00]*$"
 
-    The gateway refuses a segment that two readers could read in two ways.
-    """
-    if schema != {"type": "string"}:
+
+def patterned(schema: Schema, pattern: str) -> Schema:
+    """Return the schema of a text that is taken by that pattern, if it has none of its own."""
+    if schema.get("type") != "string" or {"pattern", "format", "enum"} & schema.keys():
         return schema
-    return {"type": "string", "pattern": r"^(?!\.{1,2}$)[^\x00-\x1f\x7f/\\]+$"}
+    return {**schema, "pattern": pattern}

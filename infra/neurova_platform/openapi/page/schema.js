@@ -4,6 +4,9 @@ import { el, inline } from "./dom.js";
 
 const PLAIN = { integer: "whole number", number: "number", string: "text", boolean: "true or false" };
 
+// What any text in a path or a query is: to say so would help nobody.
+const PLAIN_TEXT = new Set([String.raw`^(?!\.{1,2}$)[^\x00-\x1f\x7f/\\]+$`, String.raw`^[^\x00]*$`]);
+
 /** Say what a schema takes, in a few words. */
 export function kind(api, schema) {
   if (schema.$ref) {
@@ -37,7 +40,7 @@ export function bounds(schema) {
   if (schema.multipleOf !== undefined) said.push(`a multiple of ${schema.multipleOf}`);
   said.push(...span(schema.minLength, schema.maxLength, "characters"));
   said.push(...span(schema.minItems, schema.maxItems, "values"));
-  if (schema.pattern && !schema.pattern.startsWith("^(?!")) said.push(`like ${schema.pattern}`);
+  if (schema.pattern && !PLAIN_TEXT.has(schema.pattern)) said.push(`like ${schema.pattern}`);
   if (schema.default !== undefined && schema.default !== null && schema.default !== "")
     said.push(`else ${JSON.stringify(schema.default)}`);
   return said;
