@@ -12,6 +12,7 @@ COMMANDS = {
     "run": ("run:run", "Serve the project as it is, for live keys."),
     "new": ("new:new", "Make a project, a service or a function."),
     "functions": ("functions:functions", "List the project's functions."),
+    "status": ("status:status", "Show how the running platform stands, by its Admin API."),
     "call": ("call:call", "Call the running platform and show reply, time and limits left."),
     "explain": ("explain:explain", "Say which function answers, who may call, and what bounds it."),
     "openapi": ("openapi:openapi", "Print the project's OpenAPI document; nothing has to run."),
