@@ -9,7 +9,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware.exceptions import ExceptionMiddleware
 from starlette.routing import Route, Router
 
-from . import calls, consumers, functions, health, keys, limits, live, metrics, platform
+from . import calls, consumers, document, functions, health, keys, limits, live, metrics, platform
 from .audit import Audit
 from .guard import Guard, unanswered
 from .sources import Sources
@@ -27,6 +27,7 @@ def resources(sources: Sources) -> list[Route]:
         *limits.routes(sources),
         *live.routes(sources),
         *calls.routes(sources),
+        *document.routes(sources),
     ]
 
 
