@@ -5,17 +5,14 @@ from __future__ import annotations
 import asyncio
 import signal
 import socket
-from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from functools import cache
 from typing import Any
 
 from neurova.errors import Unavailable
 from neurova_gateway import backends
-from neurova_gateway.admin.sources import Function
 from neurova_gateway.limits.table import Table
 
-from .. import admin
+from .. import admin, snapshot
 from ..settings import Settings
 from .leash import Leash
 from .order import Order
@@ -31,7 +28,7 @@ async def _serve(settings: Settings, listener: socket.socket, leash: Leash) -> N
         found = admin.sources(
             settings,
             "live",
-            functions=_functions(settings),
+            functions=snapshot.reader(settings.state),
             **(_elsewhere() if settings.gateway.behind else _embedded(settings, stack)),
         )
         async with admin.served(settings, found, listener):
@@ -57,19 +54,6 @@ class _Led:
         """End."""
         self._leash.leaving()
         self.ended.set()
-
-
-def _functions(settings: Settings) -> Callable[[], Sequence[Function]]:
-    """Return what loads the functions once they are asked for: they are served elsewhere."""
-
-    @cache
-    def found() -> Sequence[Function]:
-        from .. import inventory
-        from ..facts import facts
-
-        return facts(inventory.functions(settings), settings)
-
-    return found
 
 
 def _embedded(settings: Settings, stack: ExitStack) -> dict[str, Any]:

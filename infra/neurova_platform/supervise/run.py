@@ -7,7 +7,7 @@ from typing import Any
 
 from neurova_gateway.counters.seat import clear
 
-from .. import admin_address, logs, run_lock
+from .. import admin_address, logs, run_lock, snapshot
 from ..client import address
 from ..listener import bind_all
 from ..settings import Settings
@@ -36,8 +36,9 @@ def run(settings: Settings, flags: dict[str, Any], tell: Tell) -> None:
             stack.callback(listener.close)
         url = address(gateway.host, listeners[0].getsockname()[1], tls=bool(gateway.tls_cert))
 
-        # What those who ran before have counted is not ours.
+        # What those who ran before have counted and served is not ours.
         clear(settings.state / COUNTERS)
+        snapshot.clear(settings.state)
         slots = [Slot(f"worker {n}", WORKER, each) for n, each in enumerate(listeners)]
         facts: dict[str, Any] = {"url": url, "workers": len(slots), "admin": ""}
         for extra in beside(settings):

@@ -2,18 +2,40 @@
 
 from __future__ import annotations
 
+import logging
 import socket
+import threading
+from collections.abc import Sequence
 
+from neurova.errors import NeurovaError
+from neurova.invoke import Function
+
+from .. import snapshot
 from ..platform import Platform
 from ..serve import run
+from ..settings import Settings
 from .leash import Leash
 from .order import Order
+
+LOGGER = logging.getLogger("neurova.worker")
 
 
 def work(order: Order, listener: socket.socket, leash: Leash) -> None:
     """Serve; settings and functions are read anew. Raises NeurovaError when it cannot start."""
 
     def ready(platform: Platform, _url: str) -> None:
-        leash.ready(functions=sum(1 for _ in platform.functions()), seat=platform.seat)
+        functions = tuple(platform.functions())
+        if platform.settings.admin.enabled:
+            told = functions, platform.settings
+            threading.Thread(target=_tell, args=told, name="snapshot", daemon=True).start()
+        leash.ready(functions=len(functions), seat=platform.seat)
 
     run(order.settings(), environment="live", listener=listener, leash=leash, ready=ready)
+
+
+def _tell(functions: Sequence[Function], settings: Settings) -> None:
+    """Tell the Admin API what is served: it runs no code of the project."""
+    try:
+        snapshot.write(functions, settings)
+    except NeurovaError as error:
+        LOGGER.error("the Admin API is not told what is served: %s", error)
