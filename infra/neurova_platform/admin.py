@@ -7,6 +7,7 @@ import socket
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from importlib import metadata
 from typing import Any
 
@@ -14,7 +15,7 @@ import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from neurova.errors import Unavailable
-from neurova.loader import Service
+from neurova.loader import Service, discover
 from neurova_gateway.admin.reloads import Reloads
 from neurova_gateway.admin.sources import Function, Part, Sources
 from neurova_gateway.backends import Backends
@@ -57,14 +58,9 @@ def sources(settings: Settings, environment: str, **given: Any) -> Sources:
     """Return what an Admin API reads of a project; `given`: functions, keys, limiter, reloads."""
     state = settings.state
 
-    def parts() -> Sequence[Part]:
-        from .doctor import databases
-
-        status = {"ok": "up", "warn": "behind", "fail": "unreachable"}
-        return [
-            Part(found.check, status[found.verdict], found.says, found.fix)  # type: ignore[arg-type]
-            for found in databases(settings)
-        ]
+    def parts() -> dict[str, Callable[[], Part]]:
+        names = discover(settings.functions)
+        return {f"database {name}": partial(_database, settings, name) for name in names}
 
     return Sources(
         name=settings.project.name,
@@ -180,6 +176,16 @@ def app(sources: Sources, token: str, settings: Settings) -> Any:
     from neurova_gateway.admin.app import admin
 
     return admin(sources, token, settings.admin.hosts)
+
+
+def _database(settings: Settings, service: str) -> Part:
+    from .doctor import database
+
+    found = database(settings, service)
+    if found is None:
+        return Part(f"database {service}", "up", "it has none")
+    status: dict[str, Any] = {"ok": "up", "warn": "behind", "fail": "unreachable"}
+    return Part(found.check, status[found.verdict], found.says, found.fix)
 
 
 def _embedded(platform: Platform) -> Backends:

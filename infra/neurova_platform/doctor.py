@@ -169,27 +169,32 @@ def plugins(settings: Settings) -> Iterator[Finding]:
 
 def databases(settings: Settings) -> Iterator[Finding]:
     """Check that each service's database can be reached, can be read and is up to date."""
-    from neurova.database import migrations
     from neurova.loader import discover
+
+    for service in discover(settings.functions):
+        found = database(settings, service)
+        if found is not None:
+            yield found
+
+
+def database(settings: Settings, service: str) -> Finding | None:
+    """Check the database of one service; None: it has none."""
+    from neurova.database import migrations
 
     from .state import revisions, stored
 
-    for service in discover(settings.functions):
-        if not stored(settings, service):
-            continue
-        database = settings.database(service)
-        try:
-            pending = migrations.status(database, revisions(settings, service)).pending
-            said = f"{database}: {migrations.product(database)}, "
-        except NeurovaError as error:
-            yield Finding(f"database {service}", "fail", str(error))
-            continue
-        if pending:
-            said += f"behind by {', '.join(pending)}"
-            fix = f"neurova db upgrade {service}; neurova dev does so by itself"
-            yield Finding(f"database {service}", "warn", said, fix)
-        else:
-            yield Finding(f"database {service}", "ok", said + "up to date")
+    if not stored(settings, service):
+        return None
+    name, where = f"database {service}", settings.database(service)
+    try:
+        pending = migrations.status(where, revisions(settings, service)).pending
+        said = f"{where}: {migrations.product(where)}, "
+    except NeurovaError as error:
+        return Finding(name, "fail", str(error))
+    if not pending:
+        return Finding(name, "ok", said + "up to date")
+    fix = f"neurova db upgrade {service}; neurova dev does so by itself"
+    return Finding(name, "warn", f"{said}behind by {', '.join(pending)}", fix)
 
 
 def port(settings: Settings) -> Iterator[Finding]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 import msgspec
 from starlette.concurrency import run_in_threadpool
@@ -33,37 +34,54 @@ class Health(msgspec.Struct, frozen=True):
 
 
 class Look:
-    """Look at something on a thread, one look at a time, each good for a second."""
+    """Look at one part on a thread, one look at a time, each good for a second."""
 
-    def __init__(self, look: Callable[[], Health]) -> None:
+    def __init__(self, name: str, look: Callable[[], Part]) -> None:
+        self._name = name
         self._look = look
-        self._running: asyncio.Task[Health] | None = None
+        self._running: asyncio.Task[Part] | None = None
         self._ended = 0.0
 
-    async def get(self) -> Health:
+    async def get(self) -> Part:
         """Return what was seen within the last second, or what is seen now."""
         running = self._running
         if running is None or (running.done() and time.monotonic() - self._ended > GOOD_FOR):
             running = self._running = asyncio.ensure_future(self._take())
         done, _ = await asyncio.wait([running], timeout=PATIENCE)
         if not done:
-            silent = Part(
-                "platform", "unreachable", f"no answer within {PATIENCE:g} s", "look again"
-            )
-            return Health(False, (silent,))
+            return Part(self._name, "unreachable", f"no answer within {PATIENCE:g} s", "look again")
         return running.result()
 
-    async def _take(self) -> Health:
+    async def _take(self) -> Part:
         try:
             return await run_in_threadpool(self._look)
+        except NeurovaError as error:
+            says, _, fix = str(error).rpartition(": ")
+            return Part(self._name, "unreachable", says or fix, fix if says else "")
         finally:
             self._ended = time.monotonic()
 
 
+class Looks:
+    """Look at several parts at once; `parts` gives what looks at each, by its name."""
+
+    def __init__(self, parts: Callable[[], Mapping[str, Callable[[], Part]]]) -> None:
+        self._parts = parts
+        self._looks: dict[str, Look] = {}
+
+    async def get(self) -> list[Part]:
+        """Return how each part stands."""
+        parts = await run_in_threadpool(self._parts)
+        self._looks = {
+            name: self._looks.get(name) or Look(name, look) for name, look in parts.items()
+        }
+        return list(await asyncio.gather(*(look.get() for look in self._looks.values())))
+
+
 def routes(sources: Sources) -> list[Route]:
     """Return the resources of health; the two below /health tell no details."""
-    needed = Look(lambda: _health(_needed(sources)))
-    everything = Look(lambda: _health(_needed(sources), sources.parts()))
+    needed = Looks(lambda: _needed(sources))
+    more = Looks(sources.parts)
 
     async def live(request: Request) -> Response:
         query(request, ())
@@ -71,13 +89,14 @@ def routes(sources: Sources) -> list[Route]:
 
     async def ready(request: Request) -> Response:
         query(request, ())
-        if (await needed.get()).ready:
+        if _up(await needed.get()):
             return answer({"status": "ready"})
         return answer({"status": "not ready"}, 503)
 
     async def health(request: Request) -> Response:
         query(request, ())
-        return answer(await everything.get())
+        first, others = await asyncio.gather(needed.get(), more.get())
+        return answer(Health(_up(first), [*first, *others]))
 
     return [
         Route("/health", live),
@@ -86,16 +105,16 @@ def routes(sources: Sources) -> list[Route]:
     ]
 
 
-def _health(needed: Sequence[Part], more: Sequence[Part] = ()) -> Health:
-    return Health(all(part.status == "up" for part in needed), [*needed, *more])
+def _up(parts: Sequence[Part]) -> bool:
+    return all(part.status == "up" for part in parts)
 
 
-def _needed(sources: Sources) -> list[Part]:
-    """Look at what every call needs."""
+def _needed(sources: Sources) -> dict[str, Callable[[], Part]]:
+    """Return what looks at what every call needs."""
     looks = {"workers": _workers}
     if sources.embedded:
         looks |= {"keys": _keys, "limits": _limits}
-    return [_part(name, look, sources) for name, look in looks.items()]
+    return {name: partial(_part, name, look, sources) for name, look in looks.items()}
 
 
 def _keys(sources: Sources) -> str:
@@ -117,8 +136,4 @@ def _workers(sources: Sources) -> str:
 
 
 def _part(name: str, look: Callable[[Sources], str], sources: Sources) -> Part:
-    try:
-        return Part(name, "up", look(sources))
-    except NeurovaError as error:
-        says, _, fix = str(error).rpartition(": ")
-        return Part(name, "unreachable", says or fix, fix if says else "")
+    return Part(name, "up", look(sources))

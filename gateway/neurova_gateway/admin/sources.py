@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -48,9 +48,9 @@ class Sources(msgspec.Struct, frozen=True, eq=False):
     """Hold where each thing is; paths may be missing, the functions may block.
 
     `environment` is whose keys are taken here; `consumer_limit` binds consumers without one of
-    their own; `parts` looks at what is not a key store or a limiter; `started` is in Unix seconds.
-    `clock` is that of keys. Without `embedded`, keys and limits are a gateway's in front, and both
-    raise Unavailable.
+    their own; `parts` gives what looks at each other part, by its name; `started` is in Unix
+    seconds; `clock` is that of keys. Without `embedded`, keys and limits are a gateway's in front,
+    and both raise Unavailable.
     """
 
     name: str
@@ -65,6 +65,6 @@ class Sources(msgspec.Struct, frozen=True, eq=False):
     limiter: Callable[[], Limiter]
     embedded: bool = True
     clock: Callable[[], float] = time.time
-    parts: Callable[[], Sequence[Part]] = tuple
+    parts: Callable[[], Mapping[str, Callable[[], Part]]] = dict
     consumer_limit: str = ""
     reloads: Reloads = msgspec.field(default_factory=Reloads)

@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from neurova.errors import StateError
 from neurova_gateway.admin import health
-from neurova_gateway.admin.health import Health, Look
+from neurova_gateway.admin.health import Look, Looks
+from neurova_gateway.admin.sources import Part
 from neurova_platform.testing import TestPlatform
 
 from ...conftest import lay_probe
@@ -49,49 +51,62 @@ def test_a_key_store_that_is_gone_is_named_with_the_fix_and_strangers_see_no_mor
             assert answer.headers["retry-after"] == "1"
 
 
+UP = Part("part", "up")
+
+
 def test_looks_are_one_at_a_time_and_each_is_good_for_a_while() -> None:
     looks = []
 
-    def look() -> Health:
+    def look() -> Part:
         looks.append(threading.current_thread())
-        return Health(True, ())
+        return UP
 
     async def ask() -> None:
-        seen = Look(look)
+        seen = Look("part", look)
         found = await asyncio.gather(*(seen.get() for _ in range(50)))
-        assert all(each.ready for each in found)
+        assert found == [UP] * 50
 
     asyncio.run(ask())
     assert len(looks) == 1
 
 
-def test_a_look_that_hangs_is_told_and_not_taken_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_look_that_hangs_is_told_and_not_taken_twice_and_keeps_no_other_back(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(health, "PATIENCE", 0.05)
-    looks, release = [], threading.Event()
+    taken, release = [], threading.Event()
 
-    def look() -> Health:
-        looks.append(1)
+    def hang() -> Part:
+        taken.append(1)
         release.wait(60)
-        return Health(True, ())
+        return Part("hanging", "up")
 
     async def ask() -> None:
-        seen = Look(look)
+        seen = Looks(lambda: {"hanging": hang, "part": lambda: UP})
         for _ in range(3):
-            found = await seen.get()
-            assert not found.ready
-            assert found.parts[0].status == "unreachable"
+            hanging, part = await seen.get()
+            assert (hanging.name, hanging.status) == ("hanging", "unreachable")
+            assert "no answer" in hanging.says
+            assert part == UP
         release.set()
-        while not (await seen.get()).ready:
+        while (await seen.get())[0].status != "up":
             pass
 
     asyncio.run(ask())
-    assert len(looks) == 1
+    assert len(taken) == 1
 
 
-def test_a_look_that_fails_fails_who_asked_and_is_taken_again_later() -> None:
-    async def ask() -> None:
-        seen = Look(lambda: (_ for _ in ()).throw(RuntimeError("x")))  # type: ignore[arg-type]
-        with pytest.raises(RuntimeError):
-            await seen.get()
+def test_a_part_that_refuses_is_told_with_its_fix() -> None:
+    def look() -> Part:
+        raise StateError("a.db: damaged: put a backup in its place")
 
-    asyncio.run(ask())
+    found = asyncio.run(Look("database a", look).get())
+    assert found == Part("database a", "unreachable", "a.db: damaged", "put a backup in its place")
+
+
+def test_a_fault_of_its_own_fails_who_asked() -> None:
+    def look() -> Part:
+        raise RuntimeError("x")
+
+    with pytest.raises(RuntimeError):
+        asyncio.run(Look("part", look).get())
