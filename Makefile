@@ -23,8 +23,9 @@ lint: $(VENV)/.installed-dev
 	$(BIN)/lint-imports
 
 # Real bookings through the platform and back: make replay RUNTIMES=1
-replay: $(VENV)/.installed
-	@$(BIN)/python -m examples.replay --runtimes $(RUNTIMES)
+# On PostgreSQL: make replay DATABASE=postgresql://user@host/name
+replay: $(VENV)/.installed$(if $(DATABASE),-dev)
+	@$(BIN)/python -m examples.replay --runtimes $(RUNTIMES) $(if $(DATABASE),--database $(DATABASE))
 
 bench: $(VENV)/.installed-dev
 	$(BIN)/python -m bench

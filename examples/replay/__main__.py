@@ -9,13 +9,16 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from secrets import token_hex
 
+from neurova.database.postgres_url import PostgresUrl, fault, is_postgres
 from neurova.errors import NeurovaError
 
 from . import hotel
 from .errors import ReplayError
 from .figures import differences
 from .replay import Outcome, replay
+from .runtimes import Ground
 from .table import lines
 
 
@@ -23,8 +26,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Replay as the command line says; return the exit code."""
     said = _parser().parse_args(arguments)
     try:
-        with _state(said.state) as state:
-            outcome = replay(hotel.rows(only=said.only), said.runtimes, state)
+        with _state(said.state) as state, _database(said.database, state) as database:
+            ground = Ground(state, database)
+            outcome = replay(hotel.rows(only=said.only), said.runtimes, ground)
     except (ReplayError, NeurovaError) as error:
         print(f"replay: {error}", file=sys.stderr)
         return 1
@@ -63,6 +67,11 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--state", type=Path, help="a new state folder, which is kept (default: a temporary one)"
     )
+    parser.add_argument(
+        "--database",
+        metavar="URL",
+        help="a database of PostgreSQL, beside which one is made for the replay (default: SQLite)",
+    )
     return parser
 
 
@@ -83,6 +92,25 @@ def _state(named: Path | None) -> Iterator[Path]:
     if any(named.iterdir()):
         raise ReplayError(f"{named} is not empty: name a new folder, or take that one away")
     yield named.resolve()
+
+
+@contextmanager
+def _database(url: str | None, state: Path) -> Iterator[str]:
+    """Give an empty database: a file, or one on the server of `url`, which is dropped again."""
+    if not url:
+        yield str(state / "booking.db")
+        return
+    wrong = fault(url) if is_postgres(url) else "is no URL of PostgreSQL"
+    if wrong:
+        raise ReplayError(f"--database {wrong}")
+    from neurova.database.postgres_migrations import run
+
+    named, name = PostgresUrl(url), f"nv_replay_{token_hex(6)}"
+    run(named, f"CREATE DATABASE {name}")
+    try:
+        yield named.named(name).dsn
+    finally:
+        run(named, f"DROP DATABASE {name} WITH (FORCE)")
 
 
 if __name__ == "__main__":

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Coroutine, Sequence
-from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 import uvloop
@@ -27,21 +26,21 @@ class Outcome(NamedTuple):
     seconds: float
 
 
-def replay(rows: Sequence[hotel.Row], count: int, state: Path) -> Outcome:
-    """Send rows as bookings to so many runtimes on an empty state folder, and read them back.
+def replay(rows: Sequence[hotel.Row], count: int, ground: runtimes.Ground) -> Outcome:
+    """Send rows as bookings to so many runtimes on an empty ground, and read them back.
 
     Raises ReplayError when it cannot be done.
     """
     bookings = [hotel.booking(row) for row in rows]
-    runtimes.upgrade(state)
-    found = keys.create(state, (booking.consumer for booking in bookings))
-    with runtimes.running(count, state) as ports:
+    runtimes.upgrade(ground)
+    found = keys.create(ground.state, (booking.consumer for booking in bookings))
+    with runtimes.running(count, ground) as ports:
         began = time.perf_counter()
         answered = book(Clients(ports, found), bookings)
         seconds = time.perf_counter() - began
     # The runtimes that were called have ended, and let every call in flight finish before: what is
     # there now is all that was booked, and it has outlived them.
-    with runtimes.running(count, state) as ports:
+    with runtimes.running(count, ground) as ports:
         clients = Clients(ports, found)
         seen = read(clients, len(found))
         if not answered:

@@ -65,7 +65,7 @@ class Openapi(msgspec.Struct, frozen=True):
     servers: tuple[str, ...] = ()
 
 
-Connections = Annotated[int, msgspec.Meta(ge=1, le=1_000)]
+Connections = Annotated[int, msgspec.Meta(ge=2, le=1_000)]
 
 
 class Service(msgspec.Struct, frozen=True):

@@ -12,8 +12,10 @@ from collections.abc import Iterator
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
+from tests.servers.postgres import PostgresServer
 
 from neurova_platform import client
 
@@ -81,23 +83,39 @@ def stay(arrival: date) -> dict[str, Any]:
     return {"room_type": ROOM, "arrival": arrival.isoformat(), "nights": 1}
 
 
-@pytest.fixture(params=[1, 4], ids=["one_worker", "four_workers"])
-def hotel(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Hotel]:
+PLACES = [(1, "sqlite"), (4, "sqlite"), (1, "postgres"), (4, "postgres")]
+
+
+@pytest.fixture(params=PLACES, ids=lambda place: f"{place[0]}_on_{place[1]}")
+def hotel(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Hotel]:
+    count, kind = request.param
     project = tmp_path / "hotel"
     skipped = shutil.ignore_patterns("__pycache__")
     shutil.copytree(FUNCTIONS / "booking", project / "functions" / "booking", ignore=skipped)
-    (project / "neurova.toml").write_text('[project]\nname = "hotel"\n')
+    where = on_postgres(request, monkeypatch) if kind == "postgres" else ""
+    (project / "neurova.toml").write_text(f'[project]\nname = "hotel"\n{where}')
     neurova(project, "db", "upgrade")
     scopes = [word for scope in SCOPES for word in ("--scope", scope)]
     words = ["keys", "create", "--consumer", "guests", "--env", "live", *scopes, "--json"]
     key = json.loads(neurova(project, *words))["key"]
-    with serving(project, "run", "--workers", str(request.param)) as run:
+    with serving(project, "run", "--workers", str(count)) as run:
         yield Hotel(port_of(run.event("ready")), key)
         assert run.end() == (0, "")
 
 
+def on_postgres(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Return the setting of a fresh database; its password comes by the environment."""
+    server: PostgresServer = request.getfixturevalue("postgres")
+    parts = urlsplit(server.create())
+    monkeypatch.setenv("PGPASSWORD", parts.password or "")
+    netloc = f"{parts.username}@{parts.hostname}:{parts.port}"
+    return f'[services.booking]\ndatabase = "{parts._replace(netloc=netloc).geturl()}"\n'
+
+
 def test_the_last_room_is_sold_once(hotel: Hotel) -> None:
-    """One 201 and 199 times 409, in every round, by one worker or by four."""
+    """One 201 and 199 times 409, in every round, by one worker or by four, on both databases."""
     for number in range(ROUNDS):
         arrival = FIRST + timedelta(number)
         hotel.leave_one(arrival)

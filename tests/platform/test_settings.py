@@ -77,7 +77,7 @@ def test_wherever_a_key_is_wrong_the_right_one_is_offered(
         ("[gateway.cors]\norigins = ['*']\ncredentials = true\n", "gateway.cors.credentials"),
         ("[services.a]\ndatabase = 'mysql://h/d'\n", "services.a.database is a URL of neither"),
         ("[services.a]\ndatabase = 'postgresql://h'\n", "services.a.database names no database"),
-        ("[services.a]\nconnections = 0\n", "services.a.connections expects a whole number from 1"),
+        ("[services.a]\nconnections = 1\n", "services.a.connections expects a whole number from 2"),
         ("[services.A-b]\ndatabase = 'x'\n", "services.A-b.database is unknown"),
         ("[gateway\n", "cannot be read as TOML"),
     ],

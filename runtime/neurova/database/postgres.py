@@ -10,6 +10,7 @@ from sqlalchemy import Executable, Result
 
 from ..errors import NeurovaError, Unavailable
 from .base import ENDED, Claim, Conflict, Parameters, TransactionError
+from .crowd import Crowd
 from .pool import Pool
 from .postgres_connection import Errors, PostgresConnection, engine
 from .postgres_errors import clash
@@ -29,9 +30,10 @@ UNKNOWN = (
 class PostgresDatabase:
     """Keep one service's state in the database at `url`; make one object a database in a process.
 
-    Nothing is opened before the first transaction. At most `connections` are open; who finds none
-    free waits for one, first come, first served. Raises Unavailable for a server that does not
-    answer, StateError for one that does not let us in, from the statement that needed it.
+    Nothing is opened before the first transaction. At most `connections` are open, half of them to
+    write; who finds none free waits for one, first come, first served. Raises Unavailable for a
+    server that does not answer, StateError for one that does not let us in, from the statement
+    that needed it.
     """
 
     def __init__(
@@ -41,12 +43,16 @@ class PostgresDatabase:
         core = engine(url, name)
         recovery = Recovery()
         made = [PostgresConnection(core, url, recovery) for _ in range(connections)]
-        self._pool = Pool(made, str(url))
+        # A crowd of writers that wait for each other shall not keep readers waiting.
+        self._writers = Pool(made[::2], f"{url}, writing,")
+        self._readers = Pool(made[1::2], f"{url}, reading,")
+        self.crowd = Crowd()
         self._cleaning: set[asyncio.Task[None]] = set()
 
     def transaction(self, *, readonly: bool, deadline: float) -> PostgresTransaction:
         """Return a transaction, not yet open; `deadline` in event-loop seconds bounds all waits."""
-        return PostgresTransaction(self, self._pool, readonly, deadline - GRACE)
+        pool = self._readers if readonly else self._writers
+        return PostgresTransaction(self, pool, readonly, deadline - GRACE)
 
     async def claim(self, key: bytes, deadline: float) -> Claim:
         """Refuse: answers are not kept here yet."""
@@ -66,8 +72,9 @@ class PostgresDatabase:
 
     async def close(self) -> None:
         """Let the transactions that were asked for end, then close all connections."""
-        for connection in await self._pool.close():
-            await connection.discard()
+        for pool in (self._readers, self._writers):
+            for connection in await pool.close():
+                await connection.discard()
         if self._cleaning:
             await asyncio.wait(self._cleaning)
 
@@ -80,6 +87,7 @@ class PostgresTransaction:
     """
 
     __slots__ = (
+        "_alone",
         "_attempt",
         "_begun",
         "_careful",
@@ -111,6 +119,8 @@ class PostgresTransaction:
         self._deadline = deadline
         self._attempt = attempt
         self._careful = careful
+        # What clashed once would clash again, beside others as many: the second run is its last.
+        self._alone = not readonly and (attempt > 0 or database.crowd.crowded())
         self._connection: PostgresConnection | None = None
         self._work: asyncio.Task[Any] | None = None
         self._turn = asyncio.Lock()
@@ -186,7 +196,7 @@ class PostgresTransaction:
     async def _begin(self, connection: PostgresConnection) -> PostgresConnection:
         try:
             if not self._begun:
-                await connection.begin(readonly=self._readonly)
+                await connection.begin(readonly=self._readonly, alone=self._alone)
                 self._begun = True
         except NeurovaError as error:
             self._failure = error
@@ -207,24 +217,23 @@ class PostgresTransaction:
     async def _commit(self, connection: PostgresConnection) -> None:
         sound = False
         try:
-            async with asyncio.timeout_at(self._deadline):
-                done = await connection.end("COMMIT") if self._begun else "COMMIT"
+            if self._begun:
+                async with asyncio.timeout_at(self._deadline):
+                    await connection.commit()
             sound = True
+            if not self._readonly:
+                self._database.crowd.lasted(alone=self._alone)
         except Errors as error:
-            sound = bool(clash(error))
             meant = self._meaning(connection, error)
             if isinstance(meant, Unavailable):
                 raise Unavailable(f"{meant}; {UNKNOWN}") from error
+            sound = True
+            await connection.rollback()
             raise meant from error
         finally:
             if not sound:
                 await connection.discard()
             self._pool.give_back(connection)
-        if done != "COMMIT":
-            raise TransactionError(
-                "the database rolled this transaction back after an earlier error: let that "
-                "error end the function"
-            )
 
     async def _undo(self, connection: PostgresConnection) -> None:
         work = self._work
@@ -278,6 +287,8 @@ class PostgresTransaction:
             self._failure = meant
         elif why or not (self._careful or self._ended):
             careful = self._careful or not why
+            if why:
+                self._database.crowd.clashed()
             self.conflict = meant = Conflict(
                 why or "a statement failed", self._again(careful), self._attempt, self._deadline
             )

@@ -20,8 +20,18 @@ from .recovery import Recovery
 
 CONNECT = 5.0  # seconds that opening a connection may take
 CLOSE = 1.0  # seconds for a polite end, after which the socket is closed
-BEGIN_WRITING = "BEGIN ISOLATION LEVEL SERIALIZABLE"
+# Writers share an advisory lock; one that clashed takes it whole, and so runs alone. It is the
+# session's, taken before the transaction: within, the snapshot would be older than the lock.
+LOCK = 0x6E76_7478
 BEGIN_READING = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+BEGIN_WRITING = (
+    f"BEGIN; SELECT pg_advisory_lock_shared({LOCK}); COMMIT; BEGIN ISOLATION LEVEL SERIALIZABLE"
+)
+BEGIN_ALONE = (
+    f"BEGIN; SET LOCAL lock_timeout = '1s'; SELECT pg_advisory_lock({LOCK}); COMMIT; "
+    "BEGIN ISOLATION LEVEL SERIALIZABLE"
+)
+UNLOCK = "; SELECT pg_advisory_unlock_all()"
 FIRST_SAVEPOINT = "SAVEPOINT nv"
 NEXT_SAVEPOINT = "RELEASE SAVEPOINT nv; SAVEPOINT nv"
 
@@ -55,28 +65,37 @@ class PostgresConnection:
         self._core: AsyncConnection | None = None
         self._driver: Any = None
         self._saved = False
+        self._unlock = ""
 
     @property
     def driver(self) -> Any:
         """Return asyncpg's connection, in the transaction that was begun."""
         return self._driver
 
-    async def begin(self, *, readonly: bool) -> None:
-        """Begin a transaction. Raises Unavailable or StateError when the server cannot be used."""
-        statement = BEGIN_READING if readonly else BEGIN_WRITING
+    async def begin(self, *, readonly: bool, alone: bool = False) -> None:
+        """Begin a transaction; `alone`: when no other writes, or after a second in vain with them.
+
+        Raises Unavailable or StateError when the server cannot be used.
+        """
         self._saved = False
+        self._unlock = "" if readonly else UNLOCK
+        statement = BEGIN_READING if readonly else BEGIN_ALONE if alone else BEGIN_WRITING
         if self._driver is not None and not self._driver.is_closed():
-            try:
-                await self._driver.execute(statement)
-                return
-            except Errors:
-                pass  # it broke while nobody used it: nothing is lost yet
+            with suppress(*Errors):  # it broke while nobody used it: nothing is lost yet
+                return await self._begin(statement)
         await self.discard()
         await self._open()
         try:
-            await self._driver.execute(statement)
+            await self._begin(statement)
         except Errors as error:
             raise self.meaning(error) from error
+
+    async def _begin(self, statement: str) -> None:
+        try:
+            await self._driver.execute(statement)
+        except asyncpg.LockNotAvailableError:
+            await self._driver.execute("ROLLBACK")
+            await self._driver.execute(BEGIN_WRITING)
 
     async def run(self, statement: Executable, parameters: Parameters | None) -> CursorResult[Any]:
         """Run one statement; an error of it ends the transaction."""
@@ -96,10 +115,9 @@ class PostgresConnection:
                 await self._driver.execute("ROLLBACK TO SAVEPOINT nv")
             raise
 
-    async def end(self, statement: str) -> str:
-        """Commit or roll back; return which of them the server did."""
-        done: str = await self._driver.execute(statement)
-        return done
+    async def commit(self) -> None:
+        """Make the changes last."""
+        await self._driver.execute("COMMIT" + self._unlock)
 
     async def rollback(self) -> None:
         """Undo what the transaction did; a connection that cannot is closed."""
@@ -107,7 +125,7 @@ class PostgresConnection:
             return await self.discard()
         try:
             async with asyncio.timeout(CLOSE):
-                await self.end("ROLLBACK")
+                await self._driver.execute("ROLLBACK" + self._unlock)
         except BaseException:
             await self.discard()
             raise

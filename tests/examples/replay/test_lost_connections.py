@@ -16,6 +16,7 @@ import pytest
 from examples.replay import hotel, keys, replay, runtimes
 from examples.replay.clients import Clients, missing
 from examples.replay.errors import ReplayError
+from examples.replay.runtimes import Ground
 
 BUSY = b"HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\n\r\n"
 
@@ -84,8 +85,8 @@ def through(monkeypatch: pytest.MonkeyPatch, *faults: Callable[[int], str]) -> l
     running, phases = runtimes.running, iter(faults)
 
     @contextmanager
-    def faulty(number: int, state: Path) -> Iterator[list[int]]:
-        with running(number, state) as ports, carried(ports[0], next(phases)) as wire:
+    def faulty(number: int, ground: Ground) -> Iterator[list[int]]:
+        with running(number, ground) as ports, carried(ports[0], next(phases)) as wire:
             failed.append(wire.failed)
             yield [wire.server_address[1]]
 
@@ -114,7 +115,7 @@ def test_calls_lost_before_or_after_they_were_answered_are_booked_once(
         return "after" if number == 3 else ""
 
     failed = through(monkeypatch, booking, reading)
-    outcome = replay.replay(rows, 1, tmp_path)
+    outcome = replay.replay(rows, 1, Ground(tmp_path, str(tmp_path / "booking.db")))
     assert outcome.read == outcome.file
     assert failed[0]["before"] >= 10
     assert failed[0]["after"] >= 10
@@ -127,7 +128,7 @@ def test_connections_that_are_lost_again_and_again_end_the_replay(
 ) -> None:
     through(monkeypatch, lambda number: "before" if number == 2 else "", lambda _: "before")
     with pytest.raises(ReplayError, match="the connection was lost 5 times"):
-        replay.replay(rows, 1, tmp_path)
+        replay.replay(rows, 1, Ground(tmp_path, str(tmp_path / "booking.db")))
 
 
 @pytest.mark.server
@@ -141,7 +142,7 @@ def test_a_booking_that_is_lost_twice_ends_the_replay(
         lambda number: "before" if number > consumers else "",
     )
     with pytest.raises(ReplayError, match="connections were lost twice"):
-        replay.replay(rows, 1, tmp_path)
+        replay.replay(rows, 1, Ground(tmp_path, str(tmp_path / "booking.db")))
     assert [failed["before"] for failed in once] == [1, 1]
 
 
@@ -150,9 +151,10 @@ def test_a_runtime_that_is_gone_is_passed_over_and_a_refusal_is_told(
     rows: list[hotel.Row], tmp_path: Path
 ) -> None:
     bookings = [hotel.booking(row) for row in rows]
-    runtimes.upgrade(tmp_path)
+    ground = Ground(tmp_path, str(tmp_path / "booking.db"))
+    runtimes.upgrade(ground)
     found = keys.create(tmp_path, (booking.consumer for booking in bookings))
-    with socket.socket() as gone, runtimes.running(1, tmp_path) as ports:
+    with socket.socket() as gone, runtimes.running(1, ground) as ports:
         gone.bind(("127.0.0.1", 0))  # and nobody listens
         dead = gone.getsockname()[1]
         assert replay.book(Clients([dead, *ports], found), bookings)

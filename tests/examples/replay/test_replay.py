@@ -9,6 +9,7 @@ from examples.replay import hotel
 from examples.replay.__main__ import main
 from examples.replay.figures import Report, of_row
 from examples.replay.table import lines
+from tests.servers.postgres import PostgresServer
 
 
 @pytest.mark.server
@@ -35,6 +36,23 @@ def test_a_part_comes_back_through_one_runtime_into_a_state_that_is_kept(
 
     assert main(["--state", str(state)]) == 1
     assert "is not empty: name a new folder" in capsys.readouterr().err
+
+
+@pytest.mark.server
+def test_a_part_comes_back_through_four_runtimes_on_postgresql(
+    postgres: PostgresServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = postgres.run("SELECT count(*) FROM pg_database")
+    assert main(["--runtimes", "4", "--only", "500", "--database", postgres.url]) == 0
+    expected = list(lines(Report.of(map(of_row, hotel.rows(only=500)))))
+    assert capsys.readouterr().out.splitlines()[: len(expected)] == expected
+    assert postgres.run("SELECT count(*) FROM pg_database") == before
+
+
+@pytest.mark.parametrize("wrong", ["mysql://h/d", "postgresql://h", "booking.db"])
+def test_a_database_that_cannot_be_is_named(wrong: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--database", wrong]) == 1
+    assert "replay: --database" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("wrong", ["0", "-1", "two"])

@@ -187,26 +187,70 @@ def test_a_migration_meanwhile_runs_it_again(url: str, postgres: PostgresServer)
         assert len((await tx.execute(everything)).first()) == 3
         await tx.rollback()
 
-    run(url, test, 1)
+    run(url, test, 2)
 
 
 def test_no_more_connections_are_open_than_were_said(url: str, postgres: PostgresServer) -> None:
+    """Half of them, rounded up, are for writers, who so never keep readers waiting."""
+
     async def test(database: PostgresDatabase) -> None:
         await asyncio.gather(*(names(database) for _ in range(50)))
+        held = [begin(database) for _ in range(2)]
+        for tx in held:
+            await tx.execute(total)
+        late = begin(database, seconds=0.2)
+        with pytest.raises(Unavailable, match="writing, was busy until the deadline"):
+            await late.execute(total)
         name = PostgresUrl(url).database
         open_now = postgres.run(f"SELECT count(*) FROM pg_stat_activity WHERE datname = '{name}'")
         assert open_now == [(3,)]
-        held = [begin(database) for _ in range(3)]
-        for tx in held:
-            await tx.execute(total)
-        late = begin(database, seconds=0.1)
-        with pytest.raises(Unavailable, match="busy until the deadline"):
-            await late.execute(total)
+        assert await names(database) == ["a", "b"]
         for tx in held:
             await tx.rollback()
-        assert await names(database) == ["a", "b"]
 
     run(url, test, 3)
+
+
+def test_one_that_clashed_runs_again_alone_and_the_others_wait_for_it(url: str) -> None:
+    async def test(database: PostgresDatabase) -> None:
+        first, second, third = begin(database), begin(database), begin(database)
+        for tx in (first, second):
+            await tx.execute(total)
+        await first.execute(renamed(1, "x"))
+        await first.commit()
+        with pytest.raises(Conflict):
+            await second.execute(renamed(1, "y"))
+        await second.rollback()
+        again = await second.conflict.again()
+        await again.execute(renamed(1, "y"))
+        waiting = asyncio.create_task(third.execute(renamed(1, "z")))
+        assert await names(database) == ["x", "b"]  # nobody who reads waits
+        assert not waiting.done()
+        await again.commit()
+        await waiting
+        await third.commit()
+        assert await names(database) == ["z", "b"]
+
+    run(url, test)
+
+
+def test_one_that_clashed_waits_a_second_to_be_alone_then_goes_beside_a_slow_one(url: str) -> None:
+    async def test(database: PostgresDatabase) -> None:
+        slow, first, second = begin(database), begin(database), begin(database)
+        for tx in (slow, first, second):
+            await tx.execute(total)
+        await first.execute(renamed(1, "x"))
+        await first.commit()
+        with pytest.raises(Conflict):
+            await second.execute(renamed(1, "y"))
+        await second.rollback()
+        again = await second.conflict.again()
+        await again.execute(things.insert().values(id=3, name="c"))  # slow is still there
+        await again.commit()
+        await slow.rollback()
+        assert await names(database) == ["x", "b", "c"]
+
+    run(url, test)
 
 
 def test_trips_are_counted_and_a_read_does_not_wait_for_its_end(url: str) -> None:
@@ -228,7 +272,7 @@ def test_trips_are_counted_and_a_read_does_not_wait_for_its_end(url: str) -> Non
         assert await names(database) == ["y", "b"]
         assert wire.trips - before <= 3  # BEGIN, SELECT, and COMMIT that may be under way
 
-    on_a_wire(url, test, 1)
+    on_a_wire(url, test, 2)
 
 
 def test_a_transaction_without_statements_is_not_told_to_the_server(url: str) -> None:
@@ -258,14 +302,14 @@ def test_a_server_that_went_silent_is_waited_for_until_the_deadline(url: str, st
         wire.release()
         assert (await names(database))[1] == "b"
 
-    on_a_wire(url, test, 1)
+    on_a_wire(url, test, 2)
 
 
 def test_a_lost_answer_to_commit_is_said_to_be_unknown(url: str) -> None:
     async def test(database: PostgresDatabase, wire: Wire) -> None:
         tx = begin(database)
         await tx.execute(renamed(1, "lost"))
-        wire.lost.add("COMMIT")
+        wire.lost.add("COMMIT; SELECT pg_advisory_unlock_all()")
         with pytest.raises(Unavailable, match="whether its changes last is not known"):
             await tx.commit()
         await tx.rollback()
