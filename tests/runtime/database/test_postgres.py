@@ -1,86 +1,30 @@
-"""What PostgreSQL adds to the contract: clashes, trips, and a server that fails."""
+"""What PostgreSQL adds to the contract: clashes, turns, trips."""
 
 from __future__ import annotations
 
 import asyncio
-import time
-from collections.abc import Awaitable, Callable
-from typing import Any
 
 import pytest
-from sqlalchemy import Column, Integer, MetaData, String, Table, func, select, text, update
+from sqlalchemy import func, select, text
 from sqlalchemy.exc import IntegrityError
+from tests.runtime.database.things import (
+    begin,
+    names,
+    on_a_wire,
+    renamed,
+    run,
+    things,
+    total,
+)
 from tests.servers.postgres import PostgresServer
 from tests.servers.wire import Wire
 
 from neurova.database.base import Conflict, Transaction, TransactionError
 from neurova.database.postgres import PostgresDatabase
 from neurova.database.postgres_url import PostgresUrl
-from neurova.errors import StateError, Unavailable
+from neurova.errors import Unavailable
 
 pytestmark = pytest.mark.server
-
-things = Table(
-    "things", MetaData(), Column("id", Integer, primary_key=True), Column("name", String)
-)
-MAKE = "CREATE TABLE things (id int PRIMARY KEY, name varchar)"
-FILL = "INSERT INTO things VALUES (1, 'a'), (2, 'b')"
-total = select(func.count()).select_from(things)
-
-
-@pytest.fixture
-def url(postgres: PostgresServer) -> str:
-    made = postgres.create()
-    for statement in (MAKE, FILL):
-        postgres.run(statement, made)
-    return made
-
-
-def begin(database: PostgresDatabase, *, readonly: bool = False, seconds: float = 20) -> Any:
-    deadline = asyncio.get_running_loop().time() + seconds
-    return database.transaction(readonly=readonly, deadline=deadline)
-
-
-def renamed(number: int, name: str) -> Any:
-    return update(things).where(things.c.id == number).values(name=name)
-
-
-def run(
-    url: str, test: Callable[[PostgresDatabase], Awaitable[None]], connections: int = 8
-) -> None:
-    async def opened() -> None:
-        database = PostgresDatabase(PostgresUrl(url), connections)
-        try:
-            await test(database)
-        finally:
-            await database.close()
-
-    asyncio.run(opened())
-
-
-def on_a_wire(
-    url: str, test: Callable[[PostgresDatabase, Wire], Awaitable[None]], connections: int = 8
-) -> None:
-    async def opened() -> None:
-        async with Wire(url) as wire:
-            database = PostgresDatabase(PostgresUrl(wire.url), connections)
-            try:
-                await test(database, wire)
-            finally:
-                wire.release()
-                await database.close()
-
-    asyncio.run(opened())
-
-
-async def names(database: PostgresDatabase) -> list[str]:
-    tx = begin(database, readonly=True)
-    try:
-        found = (await tx.execute(select(things.c.name).order_by(things.c.id))).scalars().all()
-        await tx.commit()
-    finally:
-        await tx.rollback()
-    return list(found)
 
 
 def test_two_that_change_one_row_clash_and_the_second_runs_again(url: str) -> None:
@@ -282,144 +226,6 @@ def test_a_transaction_without_statements_is_not_told_to_the_server(url: str) ->
         assert wire.connections == 0
 
     on_a_wire(url, test)
-
-
-@pytest.mark.parametrize("stage", ["connect", "begin", "statement", "commit"])
-def test_a_server_that_went_silent_is_waited_for_until_the_deadline(url: str, stage: str) -> None:
-    async def test(database: PostgresDatabase, wire: Wire) -> None:
-        loop = asyncio.get_running_loop()
-        if stage != "connect":
-            await names(database)
-        tx = begin(database, seconds=0.4)
-        ends = loop.time() + 0.4
-        if stage in ("statement", "commit"):
-            await tx.execute(renamed(1, "x"))
-        wire.hold()
-        with pytest.raises(Unavailable, match="until the deadline"):
-            await (tx.commit() if stage == "commit" else tx.execute(total))
-        await tx.rollback()
-        assert loop.time() < ends
-        wire.release()
-        assert (await names(database))[1] == "b"
-
-    on_a_wire(url, test, 2)
-
-
-def test_a_lost_answer_to_commit_is_said_to_be_unknown(url: str) -> None:
-    async def test(database: PostgresDatabase, wire: Wire) -> None:
-        tx = begin(database)
-        await tx.execute(renamed(1, "lost"))
-        wire.lost.add("COMMIT; SELECT pg_advisory_unlock_all()")
-        with pytest.raises(Unavailable, match="whether its changes last is not known"):
-            await tx.commit()
-        await tx.rollback()
-        assert tx.conflict is None  # it must not run again: it may have happened
-        wire.lost.clear()
-        assert await names(database) == ["lost", "b"]
-
-    on_a_wire(url, test)
-
-
-def test_a_connection_lost_in_between_is_unavailable_and_nothing_lasts(url: str) -> None:
-    async def test(database: PostgresDatabase, wire: Wire) -> None:
-        tx = begin(database)
-        await tx.execute(renamed(1, "half"))
-        wire.cut()
-        for _ in range(2):
-            with pytest.raises(Unavailable):
-                await tx.execute(total)
-        with pytest.raises(Unavailable):
-            await tx.commit()
-        await tx.rollback()
-        assert await names(database) == ["a", "b"]
-
-    on_a_wire(url, test)
-
-
-def test_idle_connections_that_the_server_closed_cost_no_call(
-    url: str, postgres: PostgresServer
-) -> None:
-    async def test(database: PostgresDatabase) -> None:
-        for _ in range(5):
-            assert await names(database) == ["a", "b"]
-            name = PostgresUrl(url).database
-            postgres.run(
-                f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'"
-            )
-
-    run(url, test)
-
-
-def test_a_statement_that_was_given_up_is_stopped_on_the_server(
-    url: str, postgres: PostgresServer
-) -> None:
-    async def test(database: PostgresDatabase) -> None:
-        tx = begin(database, seconds=0.3)
-        with pytest.raises(Unavailable):
-            await tx.execute(text("SELECT pg_sleep(600)"))
-        await tx.rollback()
-        await database.close()
-        running = (
-            "SELECT count(*) FROM pg_stat_activity WHERE state = 'active' "
-            "AND query = 'SELECT pg_sleep(600)'"
-        )
-        while postgres.run(running) != [(0,)]:
-            await asyncio.sleep(0.01)
-
-    run(url, test)
-
-
-def test_a_server_that_is_down_is_refused_at_once_and_used_when_it_is_back(
-    own_postgres: PostgresServer,
-) -> None:
-    url = own_postgres.create()
-    for statement in (MAKE, FILL):
-        own_postgres.run(statement, url)
-
-    async def test(database: PostgresDatabase) -> None:
-        assert await names(database) == ["a", "b"]
-        await asyncio.to_thread(own_postgres.stop)
-        began = time.monotonic()
-        for _ in range(200):
-            with pytest.raises(Unavailable):
-                await names(database)
-        assert time.monotonic() - began < 15  # not one of them waited for its own deadline, 20 s
-        await asyncio.to_thread(own_postgres.start)
-        while True:
-            try:
-                assert await names(database) == ["a", "b"]
-                break
-            except Unavailable:
-                await asyncio.sleep(0.01)
-
-    run(url, test)
-
-
-@pytest.mark.parametrize(
-    ("change", "kind", "said"),
-    [
-        ({"password": "wrong"}, StateError, "does not take this user's password"),
-        ({"name": "nowhere"}, StateError, "is not there: create it"),
-        ({"port": 1}, Unavailable, "does not answer"),
-    ],
-)
-def test_a_database_that_cannot_be_had_says_the_fix_without_the_password(
-    url: str, change: dict[str, Any], kind: type[Exception], said: str
-) -> None:
-    parts = PostgresUrl(url)
-    password = url.split(":")[2].partition("@")[0]
-    changed = url.replace(password, change.get("password", password))
-    changed = changed.replace(parts.database, change.get("name", parts.database))
-    if "port" in change:
-        changed = changed.replace(changed.split(":")[3].partition("/")[0], str(change["port"]))
-
-    async def test(database: PostgresDatabase) -> None:
-        with pytest.raises(kind, match=said) as caught:
-            await names(database)
-        assert password not in str(caught.value)
-        assert "wrong" not in str(caught.value).replace("wrong password", "")
-
-    run(changed, test)
 
 
 def test_the_platforms_own_statements_run_in_the_same_transaction(url: str) -> None:
