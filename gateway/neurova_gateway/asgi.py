@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from typing import Any
 from urllib.parse import quote
 
 from neurova.app import Receive, Scope, Send
@@ -12,6 +13,7 @@ from neurova.outlet import StreamReply
 from neurova.problem import problem
 from neurova.reply import Reply
 
+from .compression import LARGE
 from .edge import OVER_HEAD, head_limit, over_head, too_large
 from .gateway import Gateway
 from .wire import BODILESS
@@ -47,7 +49,13 @@ class AsgiDoor:
             reply = await self._body(call, receive)
         if reply is None:
             answer = gateway.invoke(call)
-            reply = answer if isinstance(answer, Reply) else await answer
+            reply = answer if isinstance(answer, Reply) else await _awaited(answer, receive)
+            if reply is None:
+                gateway.done(call, Reply.of(499, b"", b"", []))
+                return
+            if len(reply.body) >= LARGE:
+                packed = gateway.compress(call, reply)
+                reply = packed if isinstance(packed, Reply) else await packed
         if isinstance(reply, StreamReply):
             await Outgoing(gateway, call, reply, send).run(receive)
             return
@@ -92,6 +100,38 @@ class AsgiDoor:
         await send({"type": "lifespan.shutdown.complete"})
 
 
+async def _awaited(answer: Awaitable[Reply], receive: Receive) -> Reply | None:
+    """Return a reply to come; None when who asked has left, and the function is told of that."""
+    flight: Any = answer
+    if not getattr(answer, "streams", False):
+        return await answer
+    listener = asyncio.ensure_future(gone(receive))
+    try:
+        await asyncio.wait((flight, listener), return_when=asyncio.FIRST_COMPLETED)
+        if listener.done() and not flight.done():
+            flight.leave()
+            await asyncio.wait((flight,))
+            if not flight.cancelled() and isinstance(flight.result(), StreamReply):
+                flight.result().leave()
+            return None
+        return await answer
+    except asyncio.CancelledError:
+        flight.leave()
+        raise
+    finally:
+        listener.cancel()
+
+
+async def gone(receive: Receive) -> None:
+    """Return when the client has left."""
+    try:
+        message = await receive()
+    except Exception:
+        return  # a server that breaks off has no client any more
+    if message["type"] != "http.disconnect":
+        await asyncio.get_running_loop().create_future()  # it tells nothing that could be used
+
+
 class StreamCut(Exception):
     """A reply could not be sent to its end: the server has to cut the connection."""
 
@@ -113,7 +153,8 @@ class Outgoing:
         reply = self._reply
         fields = _fields(self._call, reply, reply.length)
         start = {"type": "http.response.start", "status": reply.status, "headers": fields}
-        listener = asyncio.create_task(self._listen(receive))
+        listener = asyncio.create_task(gone(receive))
+        listener.add_done_callback(self._left)
         try:
             await self._send(start)
             reply.to(self)
@@ -151,12 +192,8 @@ class Outgoing:
                 status = 0 if self._sent == self._reply.length else 500
             self._over.set_result(status)
 
-    async def _listen(self, receive: Receive) -> None:
-        try:
-            message = await receive()
-        except Exception:
-            message = {"type": "http.disconnect"}
-        if message["type"] == "http.disconnect":
+    def _left(self, listener: asyncio.Future[None]) -> None:
+        if not listener.cancelled():
             self.end(499)
 
 

@@ -16,6 +16,7 @@ from neurova.reply import Reply
 
 from . import settings
 from .access import AccessLog
+from .compression import Compression
 from .config import GatewayConfig, Plugin
 from .cors import Cors
 from .identity import HEADER as IDENTITY_HEADER
@@ -29,6 +30,7 @@ REMEMBERED = 256
 VERSIONS = frozenset(["1.1", "1.0", "2", "3"])  # the later ones only by ASGI, from other servers
 Step = Callable[[Call], Reply | None]
 Invoke = Callable[[Call], Reply | Awaitable[Reply]]
+Pack = Callable[[Call, Reply], Reply | Awaitable[Reply]]
 
 # RFC 9110, 7.2 and RFC 3986, 3.2.2, without what no name that we could be called by has.
 _HOST = re.compile(rb"(?:[A-Za-z0-9_.-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::\d{1,5})?")
@@ -77,6 +79,7 @@ class Gateway:
         verify: Callable[[Call], Caller | Reply] | None = None,
     ) -> None:
         self.options = options
+        self.compress: Pack = Compression() if options.compress else _as_it_is
         self._digits = len(str(options.max_body))
         self._host = host
         self._access = access
@@ -258,6 +261,10 @@ class Gateway:
     def plugins(self, call: Call) -> Reply | None:
         """Run the plugins' access phases, by priority."""
         return call.route.chain.access(call)  # type: ignore[no-any-return]  # an Entry's chain
+
+
+def _as_it_is(call: Call, reply: Reply) -> Reply:
+    return reply
 
 
 def _repeats(call: Call, name: bytes) -> bool:

@@ -19,6 +19,7 @@ from neurova.outlet import StreamReply
 from neurova.problem import problem
 from neurova.reply import Reply
 
+from .compression import LARGE
 from .connection import BODY, CLOSING, HEAD, IDLE, Connection
 from .edge import MAX_FIELDS, OVER_HEAD, over_head, too_large
 from .outflow import Outflow
@@ -150,9 +151,21 @@ class GatewayProtocol(Connection):
     def _run(self, call: Call) -> None:
         reply: Reply | Awaitable[Reply] = call.route.invoke(call)  # as `Gateway.invoke`
         if isinstance(reply, Reply):
-            if self._send(call, reply):
+            if len(reply.body) >= LARGE:
+                self._large(call, reply)
+            elif self._send(call, reply):
                 self._linger()
             return
+        self._wait(call, reply)
+
+    def _large(self, call: Call, reply: Reply) -> None:
+        packed = self.gateway.compress(call, reply)
+        if not isinstance(packed, Reply):
+            self._wait(call, packed)
+        elif self._send(call, packed):
+            self._linger()
+
+    def _wait(self, call: Call, reply: Awaitable[Reply]) -> None:
         self.running = call
         self.flight = task = asyncio.ensure_future(reply)
         self.tasks.add(task)  # type: ignore[arg-type]  # a future; uvicorn waits for it at its end
@@ -171,7 +184,9 @@ class GatewayProtocol(Connection):
         if self.state == CLOSING:
             self.gateway.done(call, reply, 499)
             return
-        if self._send(call, reply):
+        if len(reply.body) >= LARGE:
+            self._large(call, reply)
+        elif self._send(call, reply):
             self._linger()
         self.since = self.loop.time()
         if self.state != CLOSING:

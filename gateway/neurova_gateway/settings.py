@@ -39,7 +39,8 @@ class Gateway(msgspec.Struct, frozen=True):
 
     `plugins` "": the packaged ones. `keys` "": in the state folder, else a PostgreSQL URL.
     `behind` "kong": take only calls that Kong's plugin signed. `hosts` (): any Host is answered.
-    `limit`: what every consumer has over all routes, "" for none.
+    `limit`: what every consumer has over all routes, "" for none. `compress`: large replies, for
+    callers who take that.
     Paths are absolute once the settings are loaded.
     """
 
@@ -56,6 +57,7 @@ class Gateway(msgspec.Struct, frozen=True):
     keys: str = ""
     phase_deadline: Seconds = 2.0
     limit: str = ""
+    compress: bool = True
     behind: Literal["", "kong"] = ""
     tls_cert: FilePath = ""
     tls_key: FilePath = ""
