@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from time import time
 from typing import Any
 
 from neurova.call import Field
@@ -28,7 +29,9 @@ class Edge:
     def __init__(self, gateway: Gateway) -> None:
         self.gateway = gateway
         self.lines = StatusLines()
-        self.ready: list[tuple[asyncio.Transport, bytes]] = []  # whoever adds the first calls soon
+        self.ready: list[tuple[asyncio.Transport, bytes]] = []  # whoever adds the first opens
+        self.opened = False
+        gateway.admission.judging = self.open
         self.connections: set[Any] = set()
         self.draining = False  # each connection ends with its next reply, also one yet to be made
         self.hurried = False  # and is ended as soon as nothing is in flight there
@@ -43,6 +46,18 @@ class Edge:
     def hurry(self) -> None:
         """Let each connection end as soon as nothing is in flight there."""
         self.draining = self.hurried = True
+
+    def open(self) -> None:
+        """Begin a turn of the loop, if none has begun: its replies are sent at its end."""
+        if not self.opened:
+            self.opened = True
+            asyncio.get_running_loop().call_soon(self._close)
+            self.gateway.admission.opened(time())
+
+    def _close(self) -> None:
+        self.flush()
+        self.opened = False
+        self.gateway.admission.closed(time())
 
     def flush(self) -> None:
         """Send all replies that are ready."""

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from copy import copy
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
-from time import time
+from time import perf_counter, time
 from typing import Protocol
 
 from neurova import trace
+from neurova.answer import unavailable
 from neurova.call import Call
 from neurova.caller import Caller
+from neurova.cost import Cost
+from neurova.pressure import DELAY
 from neurova.problem import problem
 from neurova.reply import Reply
 
 from . import settings
 from .access import AccessLog
+from .admission import Admission
 from .compression import Compression
 from .config import GatewayConfig, Plugin
 from .cors import Cors
@@ -27,6 +32,7 @@ from .routes import RouteTable
 
 AUTH = "neurova-auth"
 REMEMBERED = 256
+CROWDED = "There are more calls than can be served: try again."
 VERSIONS = frozenset(["1.1", "1.0", "2", "3"])  # the later ones only by ASGI, from other servers
 Step = Callable[[Call], Reply | None]
 Invoke = Callable[[Call], Reply | Awaitable[Reply]]
@@ -45,22 +51,46 @@ class Endpoint(Protocol):
     def invoke(self) -> Invoke:
         """Return what answers a call; it never raises."""
 
+    @property
+    def cost(self) -> Cost:
+        """Return what a call costs the event loop, as far as is known."""
+
+    @property
+    def waits(self) -> bool:
+        """Tell whether calls are answered later; it then counts their cost itself."""
+
 
 class Entry:
     """A route, ready: its plugins' chain (None: they run in Kong) and its function."""
 
-    __slots__ = ("chain", "invoke", "log", "name", "public", "scopes")
+    __slots__ = ("chain", "cost", "invoke", "log", "name", "public", "scopes", "waits")
 
     def __init__(
-        self, name: str, chain: Chain | None, invoke: Invoke, plugins: list[Plugin]
+        self, name: str, chain: Chain | None, endpoint: Endpoint, plugins: list[Plugin]
     ) -> None:
         self.name = name
         self.chain = chain
         self.log = chain.log if chain is not None and chain.logs else None
-        self.invoke = invoke
+        self.invoke: Invoke = endpoint.invoke
+        self.cost, self.waits = endpoint.cost, endpoint.waits
         rights = next((plugin.config for plugin in plugins if plugin.name == AUTH), {})
         self.public = rights.get("public", False)
         self.scopes = frozenset(rights.get("scopes", ()))
+
+    def metered(self) -> Entry:
+        """Return the same route, that notes what a call costs which is answered at once."""
+        invoke, cost = self.invoke, self.cost
+
+        def counted(call: Call) -> Reply | Awaitable[Reply]:
+            began = perf_counter()
+            reply = invoke(call)
+            if isinstance(reply, Reply) and reply.status < 400:  # a refusal is no measure
+                cost.took(perf_counter() - began)
+            return reply
+
+        twin = copy(self)
+        twin.invoke = counted
+        return twin
 
 
 class Gateway:
@@ -68,7 +98,8 @@ class Gateway:
 
     `use` gives it routes, and new ones at any time: a call keeps those it was admitted by.
     `verify` (a runtime behind Kong): gives the caller that the signed identity of a call names, or
-    the refusal; the plugins then run in Kong, not here.
+    the refusal; the plugins then run in Kong, not here. `delay`: the seconds that a call may wait
+    for its turn when there are more than can be served.
     """
 
     def __init__(
@@ -77,9 +108,11 @@ class Gateway:
         host: PluginHost,
         access: AccessLog,
         verify: Callable[[Call], Caller | Reply] | None = None,
+        delay: float = DELAY,
     ) -> None:
         self.options = options
         self.compress: Pack = Compression() if options.compress else _as_it_is
+        self.admission = Admission(delay)
         self._digits = len(str(options.max_body))
         self._host = host
         self._access = access
@@ -119,7 +152,7 @@ class Gateway:
         for route in config.routes:
             plugins = [*hosted, *by_route.get(route.name, ())]
             chain = self._host.chain(plugins) if self._verify is None else None
-            entry = Entry(route.name, chain, endpoints[route.name].invoke, plugins)
+            entry = Entry(route.name, chain, endpoints[route.name], plugins)
             rows += [
                 (method, template(path), entry) for path in route.paths for method in route.methods
             ]
@@ -249,6 +282,11 @@ class Gateway:
 
     def rights(self, call: Call) -> Reply | None:
         """Ask again, behind Kong, for what the route asks: the two may not route alike."""
+        if call.started > self.admission.until:
+            return self._crowded(call, self._rights)
+        return self._rights(call)
+
+    def _rights(self, call: Call) -> Reply | None:
         entry: Entry = call.route
         caller = call.caller
         if not entry.public and (caller is None or caller.anonymous):
@@ -260,7 +298,21 @@ class Gateway:
 
     def plugins(self, call: Call) -> Reply | None:
         """Run the plugins' access phases, by priority."""
+        if call.started > self.admission.until:
+            return self._crowded(call, call.route.chain.access)
         return call.route.chain.access(call)  # type: ignore[no-any-return]  # an Entry's chain
+
+    def _crowded(self, call: Call, admit: Step) -> Reply | None:
+        """Refuse a call before its key is looked up when it would have to wait too long."""
+        entry: Entry = call.route
+        if not self.admission.admits(entry.cost, time()):
+            return unavailable(call, CROWDED)
+        reply = admit(call)
+        if reply is None:
+            self.admission.charged(entry.cost, later=entry.waits)
+            if not entry.waits:
+                call.route = entry.metered()
+        return reply
 
 
 def _as_it_is(call: Call, reply: Reply) -> Reply:

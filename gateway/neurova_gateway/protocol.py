@@ -222,7 +222,7 @@ class GatewayProtocol(Connection):
         line, ready = self.lines[reply.status], self.ready
         octets = encode(line, reply, call.reply_fields, call.method == "HEAD", close)
         if not ready:
-            self.loop.call_soon(self.edge.flush)
+            self.edge.open()
         ready.append((self.transport, octets))
         self.quiet = False
         self.gateway.done(call, reply)

@@ -17,9 +17,11 @@ from neurova.endpoint import endpoint
 from neurova.errors import Unavailable
 from neurova.invoke import Function
 from neurova.loader import Service, check_routes, discover, load_service
+from neurova.pressure import Pressure
 from neurova.problem import problem
 from neurova.reply import Reply
 from neurova.sweep import keep_swept
+from neurova.threads import POOL
 from neurova_gateway import backends
 from neurova_gateway.access import AccessLog, Record
 from neurova_gateway.asgi import AsgiDoor
@@ -75,7 +77,8 @@ class Platform:
         self.access = AccessLog(settings.state / "logs" / "access.jsonl", watch=self._seen)
         self.host = PluginHost(settings.plugins, deadline=settings.gateway.phase_deadline)
         verify = self._verifier() if settings.gateway.behind else None
-        self.gateway = Gateway(settings.gateway, self.host, self.access, verify)
+        delay = settings.runtime.delay
+        self.gateway = Gateway(settings.gateway, self.host, self.access, verify, delay)
         self.edge = Edge(self.gateway)
         self.asgi = AsgiDoor(self.gateway, self.start, self.stop)
 
@@ -99,6 +102,7 @@ class Platform:
         """Open state, load the functions, begin; what was begun is undone when a step fails."""
         try:
             state.prepare(self.settings.state)
+            POOL.pressure = Pressure(self.settings.runtime.delay)
             self._open_backends()
             self._count()
             self._stack.push_async_callback(self._close_databases)

@@ -44,13 +44,14 @@ class Runtime(msgspec.Struct, frozen=True):
     """Say how `run` works: `workers` processes, each of at most `memory` bytes, 0 for any.
 
     `drain`: seconds that calls in flight have to finish; `stuck`: after which a hanging event loop
-    is given up.
+    is given up; `delay`: that a call may wait for its turn when there are more than can be served.
     """
 
     workers: Annotated[int, msgspec.Meta(ge=1, le=512)] = 1
     drain: Seconds = 30.0
     stuck: Seconds = 10.0
     memory: Annotated[int, msgspec.Meta(ge=0, le=1 << 40, extra={"unit": "bytes"})] = 0
+    delay: Annotated[float, msgspec.Meta(ge=0.01, le=60)] = 0.1
 
 
 class Openapi(msgspec.Struct, frozen=True):

@@ -20,10 +20,11 @@ Finish = Callable[[Call, Reply], Reply]
 class Endpoint:
     """Answer calls with a function: `fields` are added to each reply, then `finish` sees it."""
 
-    __slots__ = ("fields", "finish", "function")
+    __slots__ = ("cost", "fields", "finish", "function", "waits")
 
     def __init__(self, function: Function, fields: list[Field], finish: Finish | None) -> None:
         self.function = function
+        self.cost, self.waits = function.cost, function.waits
         self.fields = fields
         self.finish = finish
 

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 from .answer import LOGGER, Streamed, answered, failed, late, unavailable
 from .call import Call
+from .cost import Metered
 from .delivery import deliver
 from .problem import Reject
 from .reply import Reply
-from .threads import POOL, Full
+from .threads import POOL, Full, Outcome
 
 if TYPE_CHECKING:
     from .database.base import Transaction
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from .outlet import Outlet
 
 GRACE = 1.0
+LONG = 0.05  # seconds: what a stream costs beyond is spread over its life
 BUSY = "All places of this function are taken: try again."
 
 
@@ -41,10 +43,12 @@ class Flight(Future[Reply]):
         "flying",
         "function",
         "handler",
+        "meter",
         "outlet",
         "sealed",
         "task",
         "timer",
+        "work",
     )
 
     def __init__(
@@ -65,6 +69,8 @@ class Flight(Future[Reply]):
         self.flying = False
         self.expired = False
         self.sealed = False
+        self.meter: Metered | None = None
+        self.work: Future[Outcome] | None = None  # a thread's
         self.timer: TimerHandle = loop.call_at(call.deadline, self.expire)
 
     @property
@@ -88,28 +94,32 @@ class Flight(Future[Reply]):
         if self.done() or self.sealed:
             return
         self.expired = True
-        if self.task is None or self.function.threaded:
-            self.function.gate.withdraw(self)
+        if self.task is None or self.function.threaded or not self.flying:
             self._answer(late(self.call, self.function.timeout))
+            self._stop()
         else:
-            self._stop(self.task)
-            self.timer = self.get_loop().call_later(GRACE if self.flying else 0, self._abandon)
+            self._stop()
+            self.timer = self.get_loop().call_later(GRACE, self._abandon)
 
     def cancel(self, msg: Any | None = None) -> bool:
         """End the call, nobody waits for its reply."""
         if self.done():
             return False
-        if self.task is None:
-            self.function.gate.withdraw(self)
-        elif not self.function.threaded:  # a thread cannot be cancelled
-            self._stop(self.task)
+        self._stop()
         self.timer.cancel()
         return super().cancel(msg)
 
-    def _stop(self, task: Task[None]) -> None:
-        task.cancel()
-        if not self.flying and task.cancelling() == 1:  # what has not begun never will
-            self.function.gate.leave()
+    def _stop(self) -> None:
+        """Withdraw the call, or cancel its task; a thread that has begun goes on."""
+        task = self.task
+        if task is None:
+            self.function.gate.withdraw(self)
+        elif not self.flying:
+            task.cancel()
+            if task.cancelling() == 1:  # what has not begun never will
+                self.function.gate.leave()
+        elif not self.function.threaded or (self.work is not None and POOL.withdraw(self.work)):
+            task.cancel()
 
     def _abandon(self) -> None:
         self._answer(late(self.call, self.function.timeout))
@@ -121,9 +131,9 @@ class Flight(Future[Reply]):
     async def _fly(self) -> None:
         self.flying = True
         try:
-            reply: Reply | Streamed | None = await self._tried()
-            if isinstance(reply, Streamed):
-                reply = await deliver(self, reply.result)
+            reply = await self._replied()
+            if self.meter is not None and (reply is None or reply.status < 400):
+                self.function.cost.took(min(self.meter.seconds, LONG))
             if reply is not None:
                 self._answer(late(self.call, self.function.timeout) if self.expired else reply)
         except CancelledError:
@@ -135,6 +145,15 @@ class Flight(Future[Reply]):
         finally:
             self.timer.cancel()
             self.function.gate.leave()
+
+    async def _replied(self) -> Reply | None:
+        """Run the function; None when its reply has been sent piece by piece."""
+        reply = await self._tried()
+        if not isinstance(reply, Streamed):
+            return reply
+        self.meter = Metered(deliver(self, reply.result))
+        sent: Reply | None = await self.meter
+        return sent
 
     async def _tried(self) -> Reply | Streamed:
         """Run the function, again after a failure when its description says so."""
@@ -168,11 +187,14 @@ class Flight(Future[Reply]):
         if function.binding.tx >= 0:
             return await self._in_transaction()
         if function.threaded:
-            result, error = await POOL.run(function.handler, self.arguments)
+            came = self.call.deadline - function.timeout
+            self.work = POOL.run(function.handler, self.arguments, came)
+            result, error = await self.work
             if error is not None:
                 raise error
         else:
-            result = await self.handler(*self.arguments)
+            self.meter = Metered(self.handler(*self.arguments))
+            result = await self.meter
         return answered(result, function.description.status)
 
     def _transaction(self, *, readonly: bool) -> Transaction:
@@ -186,7 +208,8 @@ class Flight(Future[Reply]):
         while True:
             arguments[function.binding.tx] = tx
             try:
-                reply = answered(await self.handler(*arguments), function.description.status)
+                self.meter = Metered(self.handler(*arguments))
+                reply = answered(await self.meter, function.description.status)
                 if self.expired or self.done():  # the function kept its cancellation to itself
                     raise CancelledError
                 self.sealed = True

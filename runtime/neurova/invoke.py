@@ -19,6 +19,7 @@ from .binding import FAULTS, Binding
 from .binding.shapes import shape
 from .binding.signature import REQUIRED, Signature, read_signature
 from .call import Call
+from .cost import Cost
 from .errors import BindError
 from .flight import BUSY, Flight, Remainder
 from .function import Description
@@ -27,6 +28,7 @@ from .idempotency import FIELD
 from .keyed import keyed
 from .reply import Reply
 from .stream import Stream
+from .threads import POOL
 
 if TYPE_CHECKING:
     from .database.base import Database
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
 # What one function may run at once when it does not say; a half of the threads is for others.
 TASKS = 1_000
 THREADS = 32
+HANDED = 0.0001  # seconds that the loop needs to hand a call to a thread and take its result
 _SEND = opcode.opmap["SEND"]
 _GENERATES = inspect.CO_GENERATOR | inspect.CO_ASYNC_GENERATOR
 
@@ -43,14 +46,17 @@ class Function:
 
     `name` is "<service>.<handler>"; `file` and `line` are for people. `invoke(call)` never raises:
     what goes wrong is a reply. It answers at once when the handler has nothing to wait for, else
-    with an awaitable that may be cancelled when nobody waits any more.
+    with an awaitable that may be cancelled when nobody waits any more: if it ever `waits`. `cost`
+    is what a call costs the event loop.
     """
 
     streams: bool
+    waits = True
 
     __slots__ = (
         "__weakref__",
         "binding",
+        "cost",
         "database",
         "description",
         "doc",
@@ -81,6 +87,7 @@ class Function:
         self.handler = handler
         self.binding = binding
         self.database = database
+        self.cost = Cost()
         self.file = file
         self.line: int = inspect.unwrap(handler).__code__.co_firstlineno
         self.doc: str = inspect.cleandoc(handler.__doc__ or "")
@@ -129,7 +136,7 @@ class Direct(Function):
     """
 
     __slots__ = ("_gate", "waiting")
-    threaded = streams = False
+    threaded = streams = waits = False
 
     def __init__(self, *arguments: Any, waiting: Waiting | None) -> None:
         super().__init__(*arguments)
@@ -181,29 +188,30 @@ class Waiting(Function):
     ) -> None:
         super().__init__(*arguments, **named)
         self.threaded = threaded
+        if threaded:
+            self.cost = Cost(HANDED)
         self.streams = streams
         self.keyed = self.description.method == "POST"
         self.gate = Gate(self.description.concurrency or places)
 
     def invoke(self, call: Call) -> Reply | Awaitable[Reply]:
         """Begin one call, or put it in the queue; must be called on a running event loop."""
+        now = monotonic()
+        if self.threaded and not POOL.admits(now):
+            return unavailable(call, BUSY)
         if self.keyed and FIELD in call.heads:
             return keyed(self, call)
-        call.deadline = monotonic() + self.timeout
+        call.deadline = now + self.timeout
         try:
             arguments = self.binding.arguments(call)
         except BaseException as error:
             return self.refused(call, error)
-        flight = Flight(self, call, arguments, get_running_loop())
-        if self.gate.enter(flight):
-            return flight
-        flight.timer.cancel()
-        return unavailable(call, BUSY)
+        return begun(self, call, Flight(self, call, arguments, get_running_loop()))
 
 
 def begun(function: Any, call: Call, flight: Flight) -> Reply | Awaitable[Reply]:
     """Return the reply to come of a flight that got a place or waits for one, else a refusal."""
-    if function.gate.enter(flight):
+    if function.gate.enter(flight, call.deadline):
         return flight
     flight.timer.cancel()
     return unavailable(call, BUSY)

@@ -58,3 +58,24 @@ def test_ready_replies_go_out_together_and_one_that_fails_keeps_none_back(
     edge.flush()
     edge.flush()
     assert (one.sent, other.sent, gone.aborted) == (b"reply reply ", b"reply ", True)
+
+
+def test_a_turn_is_closed_once_and_then_its_replies_are_sent(probe: TestPlatform) -> None:
+    edge = probe.platform.edge
+    seen: list[str] = []
+
+    class Transport:
+        def write(self, octets: bytes) -> None:
+            seen.append(octets.decode())
+
+    async def turn() -> None:
+        edge.open()
+        edge.ready.append((Transport(), b"one"))  # type: ignore[arg-type]
+        edge.open()
+        assert edge.gateway.admission.until < float("inf")
+        await asyncio.sleep(0)
+        assert seen == ["one"]
+        assert not edge.opened
+        assert edge.gateway.admission.until == float("inf")
+
+    probe._runner.run(turn())

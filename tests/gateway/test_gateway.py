@@ -9,6 +9,8 @@ import pytest
 
 from neurova_platform.testing import TestPlatform
 
+from .crowd import crowd
+
 
 @pytest.fixture
 def platform(probe_project: Path, tmp_path: Path) -> Iterator[Callable[[str], TestPlatform]]:
@@ -124,3 +126,42 @@ def test_a_call_is_traced_from_the_edge(probe: TestPlatform) -> None:
     trace = "4bf92f3577b34da6a3ce929d0e0e4736"
     header = {"traceparent": f"00-{trace}-00f067aa0ba902b7-01"}
     assert probe.get("/nothing", headers=header).json()["trace_id"] == trace
+
+
+def test_in_a_crowd_a_call_is_refused_before_its_key_is_looked_up(
+    platform: Callable[[str], TestPlatform],
+) -> None:
+    running = platform("")
+    crowd(running, "secret")
+    answer = running.get("/secret", key="nobody's")
+    assert answer.status == 503
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.headers["retry-after"] == "1"
+    assert answer.json()["trace_id"]
+    assert running.platform.gateway.admission.refused == 1
+
+
+def test_in_a_crowd_what_is_cheap_is_served_and_bad_paths_are_told(
+    platform: Callable[[str], TestPlatform],
+) -> None:
+    running = platform("")
+    crowd(running, "secret")
+    assert running.get("/count").status == 200
+    assert running.get("/items/7", scopes=[]).json()["id"] == "7"
+    assert running.get("/nothing").status == 404
+    assert running.platform.gateway.admission.refused == 0
+
+
+def test_in_a_crowd_the_cost_of_a_function_is_learnt(
+    platform: Callable[[str], TestPlatform],
+) -> None:
+    running = platform("")
+    function = next(f for f in running.platform.functions() if f.name == "probe.count")
+    running.get("/count")
+    assert not function.cost.measured
+    crowd(running, "secret")
+    running.get("/count")
+    assert function.cost.measured
+    assert running.get("/items/7?x=", key="nobody's").status == 401
+    other = next(f for f in running.platform.functions() if f.name == "probe.item")
+    assert not other.cost.measured

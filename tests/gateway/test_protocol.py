@@ -8,6 +8,7 @@ import re
 
 import pytest
 
+from .crowd import crowd
 from .octets import bodies, request, statuses
 
 
@@ -254,3 +255,32 @@ def test_behind_a_head_that_is_too_large_nothing_runs_and_replies_keep_their_ord
     )
     assert statuses(door.exchange(b"".join(calls))) == [200, 431]
     assert ran(door) == before + 1  # its own
+
+
+def test_a_thousand_pipelined_calls_are_no_overload(door) -> None:
+    calls = [request(close=False)] * 999 + [request()]
+    assert statuses(door.exchange(b"".join(calls))) == [200] * 1000
+    assert door.platform.platform.gateway.admission.refused == 0
+
+
+def test_many_calls_at_once_are_no_overload(door) -> None:
+    async def together() -> list[bytes]:
+        return await asyncio.gather(*(door.talk(request()) for _ in range(200)))
+
+    assert [statuses(answer) for answer in door.run(together())] == [[200]] * 200
+    assert door.platform.platform.gateway.admission.refused == 0
+
+
+def test_in_a_crowd_calls_are_refused_in_order_and_the_connection_serves_on(door) -> None:
+    crowd(door.platform, "secret")
+    calls = [request("GET", "/secret", close=False), request(close=False)] * 3 + [request()]
+    answer = door.exchange(b"".join(calls))
+    assert statuses(answer) == [503, 200] * 3 + [200]
+    assert answer.count(b"retry-after: 1\r\n") == 3
+
+
+def test_in_a_crowd_a_body_is_not_waited_for(door) -> None:
+    crowd(door.platform, "echo")
+    head = request("POST", "/echo", "Content-Length: 1000000", close=False)
+    answer = door.exchange(head)
+    assert statuses(answer) == [503]

@@ -1,0 +1,210 @@
+"""An open load: requests leave at times set beforehand, whether or not earlier ones came back.
+
+`python -m bench.openloop` is the process that sends; `send` starts it, pinned, and reads what it
+saw. Latency counts from the time a request was due, so a slow server hides nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import random
+import statistics
+import subprocess
+import sys
+import time
+from collections import deque
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from itertools import accumulate
+from pathlib import Path
+
+MOST = 4_000  # connections; a request that finds all of them busy counts as broken
+PATIENCE = 10.0  # seconds after the last request that answers are waited for
+ROOT = Path(__file__).parents[1]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One request: when it was due (seconds from the start), what came (0: nothing), and when."""
+
+    due: float
+    status: int
+    seconds: float
+
+
+def poisson(rate: float, seconds: float, seed: int) -> list[float]:
+    """Return times between 0 and `seconds` at which `rate` a second arrive, independently."""
+    chance = random.Random(seed)
+    gaps = (chance.expovariate(rate) for _ in range(int(rate * seconds)))
+    return [due for due in accumulate(gaps) if due < seconds]
+
+
+class Connection(asyncio.Protocol):
+    """Send one request at a time and note the answer."""
+
+    def __init__(self, load: Load) -> None:
+        self.load = load
+        self.transport: asyncio.Transport | None = None
+        self.due = -1.0  # of the request on its way
+        self.data = b""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Send what this connection was opened for."""
+        self.transport = transport
+        transport.write(self.load.request)
+
+    def send(self, due: float) -> None:
+        """Send the request that is due."""
+        self.due, self.data = due, b""
+        if self.transport is not None:
+            self.transport.write(self.load.request)
+
+    def data_received(self, data: bytes) -> None:
+        """Note the answer once it is whole."""
+        self.data = data = self.data + data if self.data else data
+        head = data.find(b"\r\n\r\n")
+        if head < 0:
+            return
+        at = data.find(b"content-length: ", 0, head + 2)
+        length = int(data[at + 16 : data.index(b"\r\n", at)]) if at >= 0 else 0
+        if len(data) >= head + 4 + length:
+            due, self.due, self.data = self.due, -1.0, b""
+            self.load.note(due, int(data[9:12]))
+            self.load.idle.append(self)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Note a request that gets no answer any more."""
+        self.load.connections -= 1
+        if self.due >= 0:
+            self.load.note(self.due, 0)
+        elif self in self.load.idle:
+            self.load.idle.remove(self)
+
+
+class Load:
+    """Send requests at their times over connections kept alive; more are opened when all wait."""
+
+    def __init__(self, port: int, request: bytes, times: Sequence[float]) -> None:
+        self.port = port
+        self.request = request
+        self.times = times
+        self.idle: deque[Connection] = deque()
+        self.connections = 0
+        self.answers: list[Answer] = []
+        self.all = asyncio.Event()
+        self.start = 0.0
+        self._openings: set[asyncio.Task[None]] = set()
+
+    async def run(self) -> list[Answer]:
+        """Return what came of every request."""
+        self.start = time.monotonic() + 0.05
+        for due in self.times:
+            wait = self.start + due - time.monotonic()
+            if wait > 0:
+                await asyncio.sleep(wait)
+            self._send(due)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self.all.wait(), PATIENCE)
+        return self.answers
+
+    def note(self, due: float, status: int) -> None:
+        """Note what came of the request that was due then."""
+        self.answers.append(Answer(due, status, time.monotonic() - self.start - due))
+        if len(self.answers) == len(self.times):
+            self.all.set()
+
+    def _send(self, due: float) -> None:
+        if self.idle:
+            self.idle.popleft().send(due)
+        elif self.connections >= MOST:
+            self.note(due, 0)
+        else:
+            self.connections += 1
+            opening = asyncio.ensure_future(self._open(due))
+            self._openings.add(opening)
+            opening.add_done_callback(self._openings.discard)
+
+    async def _open(self, due: float) -> None:
+        connection = Connection(self)
+        connection.due = due
+        try:
+            loop = asyncio.get_running_loop()
+            await loop.create_connection(lambda: connection, "127.0.0.1", self.port)
+        except OSError:
+            self.connections -= 1
+            self.note(due, 0)
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What an open load saw."""
+
+    answers: Sequence[Answer]
+
+    def between(self, first: float, last: float) -> Seen:
+        """Return what was due from `first` to `last`, seconds from the start."""
+        return Seen([answer for answer in self.answers if first <= answer.due < last])
+
+    def count(self, status: int) -> int:
+        """Return how many were answered with `status`; 0: how many were not answered."""
+        return sum(answer.status == status for answer in self.answers)
+
+    def statuses(self) -> dict[int, int]:
+        """Return how many there were of each status."""
+        return {status: self.count(status) for status in sorted({a.status for a in self.answers})}
+
+    def percentile(self, hundredth: int, status: int = 200) -> float:
+        """Return the seconds within which so many hundredths of those with `status` came."""
+        found = [answer.seconds for answer in self.answers if answer.status == status]
+        if len(found) < 2:
+            return found[0] if found else float("nan")
+        return statistics.quantiles(found, n=100, method="inclusive")[hundredth - 1]
+
+    def recovered(self, stop: float, within: float) -> float:
+        """Return the seconds after `stop` from which on each request was served `within` seconds.
+
+        Infinite when the last one was not.
+        """
+        late = [
+            answer.due
+            for answer in self.answers
+            if answer.due >= stop and (answer.status != 200 or answer.seconds > within)
+        ]
+        if not late:
+            return 0.0
+        after = [answer.due for answer in self.answers if answer.due > max(late)]
+        return min(after) - stop if after else float("inf")
+
+
+def send(port: int, request: bytes, times: Sequence[float], core: int | None = None) -> Seen:
+    """Send a request at each of `times` (seconds, ascending) from a process of its own."""
+    plan = {"port": port, "request": request.decode("latin-1"), "times": list(times), "core": core}
+    done = subprocess.run(
+        [sys.executable, "-m", "bench.openloop"],
+        input=json.dumps(plan),
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+        cwd=ROOT,
+    )
+    return Seen([Answer(*row) for row in json.loads(done.stdout)])
+
+
+def main() -> None:
+    """Read a plan from standard input, send, and write what was seen to standard output."""
+    import uvloop
+
+    plan = json.load(sys.stdin)
+    if plan["core"] is not None:
+        os.sched_setaffinity(0, {plan["core"]})
+    load = Load(plan["port"], plan["request"].encode("latin-1"), plan["times"])
+    answers = uvloop.run(load.run())
+    rows = [(a.due, a.status, a.seconds) for a in sorted(answers, key=lambda one: one.due)]
+    json.dump(rows, sys.stdout)
+
+
+if __name__ == "__main__":
+    main()

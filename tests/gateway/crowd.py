@@ -1,0 +1,19 @@
+"""A platform that has more to do than it can."""
+
+from __future__ import annotations
+
+from math import inf
+from time import time
+
+from neurova_platform.testing import TestPlatform
+
+
+def crowd(running: TestPlatform, *heavy: str) -> None:
+    """Make it so that calls of the `heavy` functions of the probe would have to wait too long."""
+    admission = running.platform.gateway.admission
+    admission.pressure.crowd(time())
+    admission.pressure.limit, admission.pressure._renew = -1.0, inf
+    admission.until = -inf
+    for function in running.platform.functions():
+        if function.name.partition(".")[2] in heavy:
+            function.cost.took(0.005)
