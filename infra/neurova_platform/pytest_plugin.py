@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from .testing import TestPlatform
+    from neurova.testing import Platform
 
 
 @pytest.fixture(scope="session")
@@ -29,9 +29,7 @@ def neurova_project(request: pytest.FixtureRequest) -> Path:
 
 
 @pytest.fixture
-def platform(
-    neurova_project: Path, neurova_databases: Path, tmp_path: Path
-) -> Iterator[TestPlatform]:
+def platform(neurova_project: Path, neurova_databases: Path, tmp_path: Path) -> Iterator[Platform]:
     """Run the project that the test lies in: call it, move its clock."""
     from .testing import TestPlatform
 

@@ -12,6 +12,8 @@ from urllib.parse import quote, unquote
 
 import msgspec
 
+from neurova.testing import Answer
+from neurova_gateway.access import Record
 from neurova_gateway.admin.reloads import Reloads
 from neurova_gateway.asgi import StreamCut
 from neurova_gateway.backends import Backends
@@ -23,26 +25,9 @@ from neurova_gateway.limits.table import Table
 from . import settings, state
 from .platform import Platform
 from .testing_databases import Databases, on_postgres
+from .testing_stream import Reading
 
 SECOND = 1_000_000_000
-
-
-class Answer(msgspec.Struct, frozen=True):
-    """A reply: `headers` by lower-case name; `whole`: a streamed body was not cut short."""
-
-    status: int
-    headers: dict[str, str]
-    body: bytes
-    whole: bool = True
-
-    def json(self) -> Any:
-        """Return the body, read as JSON."""
-        return msgspec.json.decode(self.body)
-
-    @property
-    def text(self) -> str:
-        """Return the body as text."""
-        return self.body.decode()
 
 
 class Clock:
@@ -94,7 +79,14 @@ class TestPlatform:
         self._runner = asyncio.Runner()
         self._admin: Any = None
         self.reloads = Reloads()
-        self.platform = Platform(self.settings, environment="test", migrate=True, given=self._given)
+        self._records: list[Record] = []
+        self.platform = Platform(
+            self.settings,
+            environment="test",
+            migrate=True,
+            watch=self._records.extend,
+            given=self._given,
+        )
 
     def __enter__(self) -> Self:
         try:
@@ -172,6 +164,37 @@ class TestPlatform:
         scopes: Sequence[str] | None = None,
     ) -> Answer:
         """Make one call, on the platform's own loop: see `together`."""
+        fields, body = self._asked(json, body, headers, key, consumer, scopes)
+        return await _answer(self.platform.asgi, method, path, fields, body)
+
+    def stream(
+        self,
+        path: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        key: str | None = None,
+        consumer: str = "tester",
+        scopes: Sequence[str] | None = None,
+    ) -> Reading:
+        """GET a path and read its reply while it is made; the end of the block is leaving."""
+        fields, body = self._asked(msgspec.UNSET, b"", headers, key, consumer, scopes)
+        scope = _scope("GET", path, fields)
+        return Reading(self._runner, self.platform.asgi, scope, body)
+
+    def records(self) -> list[Record]:
+        """Return the access records of all calls until now."""
+        self.platform.access.flush()
+        return list(self._records)
+
+    def _asked(
+        self,
+        json: Any,
+        body: bytes,
+        headers: Mapping[str, str] | None,
+        key: str | None,
+        consumer: str,
+        scopes: Sequence[str] | None,
+    ) -> tuple[dict[str, str], bytes]:
         fields = {name.lower(): value for name, value in (headers or {}).items()}
         fields.setdefault("host", "test")
         if json is not msgspec.UNSET:
@@ -181,7 +204,7 @@ class TestPlatform:
             key = self._kept(consumer, frozenset(scopes))
         if key is not None:
             fields["x-api-key"] = key
-        return await _answer(self.platform.asgi, method, path, fields, body)
+        return fields, body
 
     def get(self, path: str, **options: Any) -> Answer:
         """GET a path; options as `acall`."""
@@ -210,9 +233,9 @@ class TestPlatform:
         return found
 
 
-async def _answer(app: Any, method: str, path: str, fields: dict[str, str], body: bytes) -> Answer:
+def _scope(method: str, path: str, fields: dict[str, str]) -> dict[str, Any]:
     target, _, query = path.partition("?")
-    scope = {
+    return {
         "type": "http",
         "method": method,
         "path": unquote(target),
@@ -223,8 +246,11 @@ async def _answer(app: Any, method: str, path: str, fields: dict[str, str], body
         "http_version": "1.1",
         "scheme": "http",
     }
-    sent: list[dict[str, Any]] = []
 
+
+async def _answer(app: Any, method: str, path: str, fields: dict[str, str], body: bytes) -> Answer:
+    scope = _scope(method, path, fields)
+    sent: list[dict[str, Any]] = []
     whole, asked = True, False
 
     async def receive() -> dict[str, Any]:

@@ -48,3 +48,12 @@ def test_a_database_that_the_project_keeps_elsewhere_is_left_alone(probe_project
         database = running.settings.database("probe")
     assert database.parent == tmp_path / "state"
     assert kept.read_bytes() == b""
+
+
+def test_all_calls_until_now_are_on_record(probe: TestPlatform) -> None:
+    probe.get("/count")
+    probe.get("/items/1", scopes=[], consumer="acme")
+    assert [(record.route, record.status, record.consumer) for record in probe.records()] == [
+        ("probe.count", 200, ""),
+        ("probe.item", 200, "acme"),
+    ]
