@@ -138,7 +138,8 @@ class Outlet:
         if due > now:
             self._timer = flight.get_loop().call_at(due, self._look)
             return
-        say_cut(flight, f"no piece of its stream came within {flight.function.timeout:g} s")
+        if not self.gone.done():
+            say_cut(flight, f"no piece of its stream came within {flight.function.timeout:g} s")
         self.end(504)
         if flight.task is not None:
             flight.task.cancel()

@@ -57,3 +57,18 @@ def test_all_calls_until_now_are_on_record(probe: TestPlatform) -> None:
         ("probe.count", 200, ""),
         ("probe.item", 200, "acme"),
     ]
+
+
+def test_a_function_that_raises_is_a_500_and_its_traceback_is_in_the_log(
+    probe: TestPlatform, probe_project, caplog
+) -> None:
+    (probe_project / "functions" / "probe" / "broken.py").write_text(
+        "from neurova import get\n\n\n"
+        '@get("/broken", public=True)\nasync def broken() -> None:\n'
+        '    raise ValueError("secret")\n'
+    )
+    probe.platform.load()
+    answer = probe.get("/broken")
+    assert answer.status == 500
+    assert b"secret" not in answer.body
+    assert "ValueError: secret" in caplog.text
