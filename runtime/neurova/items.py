@@ -15,7 +15,7 @@ from .media import chosen
 from .outlet import Outlet, StreamReply
 from .problem import Reject
 from .stream import ServerSentEvent, Stream
-from .threads import POOL, Full
+from .threads import POOL, Full, Outcome
 
 NDJSON = b"application/x-ndjson"
 EVENTS = b"text/event-stream"
@@ -128,19 +128,26 @@ class Threaded(AsyncIterator[Any]):
     async def _run(self, *step: Any) -> Any:
         while True:
             try:
-                work = POOL.run(self._context.run, list(step))
+                result, raised = await self._step(list(step))
+            except Full as full:
+                raised = full
+            if not isinstance(raised, Full):
                 break
-            except Full:
-                await asyncio.sleep(FULL)
+            await asyncio.sleep(FULL)
+        if raised is not None:
+            raise raised
+        return result
+
+    async def _step(self, step: list[Any]) -> Outcome:
+        work = POOL.run(self._context.run, step)
         cancelled: CancelledError | None = None
         while not work.done():
             try:
                 await asyncio.wait((work,))
             except CancelledError as error:
                 cancelled = error
+                if POOL.withdraw(work):  # it has not begun
+                    work.cancel()
         if cancelled is not None:
             raise cancelled
-        result, raised = work.result()
-        if raised is not None:
-            raise raised
-        return result
+        return work.result()

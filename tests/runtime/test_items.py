@@ -183,12 +183,16 @@ def test_a_step_waits_for_a_thread(monkeypatch: pytest.MonkeyPatch) -> None:
     from neurova.threads import Full, Threads
 
     class Busy(Threads):
-        refused = 3
+        times = 4
 
         def run(self, *step: Any) -> Any:
-            if self.refused:
-                self.refused -= 1
+            self.times -= 1
+            if self.times > 1:
                 raise Full
+            if self.times == 1:  # it is given, when the call has waited too long
+                given = asyncio.get_running_loop().create_future()
+                given.set_result((None, Full()))
+                return given
             return super().run(*step)
 
     monkeypatch.setattr(items, "POOL", Busy(1))
