@@ -41,7 +41,8 @@ class AccessLog:
 
     The interval is short because calls wait for the interpreter while a batch is encoded.
     The file rotates at `max_bytes`, `keep` old ones stay. A full disk or a writer that lags behind
-    costs records, never calls: they are counted in `dropped`. `watch` sees each batch.
+    costs records, never calls: they are counted in `dropped`, those that the thread took in
+    `flushed`. `watch` sees each batch.
     """
 
     def __init__(
@@ -64,6 +65,7 @@ class AccessLog:
         self._writing = threading.Lock()
         self._thread: threading.Thread | None = None
         self.dropped = 0
+        self.flushed = 0
 
     def add(self, call: Call, status: int, size: int) -> None:
         """Note a call that has been answered; 499 stands for a client that left."""
@@ -97,6 +99,7 @@ class AccessLog:
             del gathered[: len(batch)]  # not what came meanwhile
             if not batch:
                 return
+            self.flushed += len(batch) // _PARTS
             records = _records(batch)
             if self._file is not None:
                 try:

@@ -93,6 +93,7 @@ async def serve(
                 patience=settings.runtime.drain,
                 leash=leash,
                 stuck=settings.runtime.stuck,
+                answered=lambda: platform.access.flushed,
             )
             await server.serve(sockets=[listener])
 

@@ -23,7 +23,8 @@ class Server(uvicorn.Server):
 
     `patience`: seconds that a drain waits for the next request of a connection that idles. With a
     `leash` it is a supervisor's: it beats at least every `stuck` / 4 seconds, leaves SIGINT, which
-    reaches a whole group of processes, to it, and says when it leaves.
+    reaches a whole group of processes, to it, and says when it leaves. `answered` counts calls,
+    for any thread that asks.
     """
 
     def __init__(
@@ -35,6 +36,7 @@ class Server(uvicorn.Server):
         patience: float = 0.0,
         leash: Leash | None = None,
         stuck: float = 10.0,
+        answered: Callable[[], int] = lambda: 0,
     ) -> None:
         super().__init__(config)
         self._ready = ready
@@ -42,6 +44,7 @@ class Server(uvicorn.Server):
         self._patience = patience
         self._leash = leash
         self._stuck = stuck
+        self._answered = answered
         self._drained: float | None = None  # when a drain has waited long enough, in loop seconds
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -66,6 +69,10 @@ class Server(uvicorn.Server):
     def stop(self) -> None:
         """Finish what is in flight, then end."""
         self.should_exit = True
+
+    def progress(self) -> int:
+        """Return how many calls were answered, as far as that is known off the path."""
+        return self._answered()
 
     async def on_tick(self, counter: int) -> bool:
         """Tell whether to end; after each tenth of a second."""

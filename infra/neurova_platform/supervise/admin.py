@@ -55,6 +55,10 @@ class _Led:
         self._leash.leaving()
         self.ended.set()
 
+    def progress(self) -> int:
+        """Return nothing of use: its loop turns often."""
+        return 0
+
 
 def _embedded(settings: Settings, stack: ExitStack) -> dict[str, Any]:
     store = backends.key_store(settings.state, settings.gateway.keys)

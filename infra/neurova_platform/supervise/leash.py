@@ -7,6 +7,7 @@ import faulthandler
 import importlib
 import json
 import os
+import select
 import signal
 import socket
 import sys
@@ -37,18 +38,23 @@ class Led(Protocol):
     def stop(self) -> None:
         """Finish what is in flight, then end."""
 
+    def progress(self) -> int:
+        """Return a number that is another one when calls were answered since; thread-safe."""
+
 
 class Leash:
     """Tell the supervisor how it goes, and do what it says.
 
-    Lines of JSON go up; an empty line is a beat, which comes from the event loop, so that it stays
-    away when the loop hangs. `DRAIN` comes down; the end of the line means that the supervisor has
-    died, and that nobody would replace or stop us: we end.
+    Lines of JSON go up; an empty line is a beat: the event loop has turned, or, where it has so
+    much to do that a turn takes long, calls were answered. It stays away when the loop hangs.
+    `DRAIN` comes down; the end of the line means that the supervisor has died, and that nobody
+    would replace or stop us: we end.
     """
 
     def __init__(self, pipe: socket.socket, stacks: Connection) -> None:
         self._pipe = pipe
         self._stacks = stacks
+        self._every = MOST_BEAT
 
     def take(self) -> None:
         """Make ready for signals: the supervisor alone decides what a Ctrl-C or a SIGHUP means."""
@@ -74,21 +80,25 @@ class Leash:
     def hold(self, led: Led, stuck: float) -> None:
         """Beat on the running loop, and lead `led`; `stuck`: seconds that a loop may hang."""
         loop = asyncio.get_running_loop()
-        self._beat(loop, min(MOST_BEAT, stuck / 4))
+        self._every = min(MOST_BEAT, stuck / 4)
+        self._turn(loop)
         listening = threading.Thread(
             target=self._listen, args=(loop, led, stuck), name="leash", daemon=True
         )
         listening.start()
 
-    def _beat(self, loop: asyncio.AbstractEventLoop, every: float) -> None:
+    def _turn(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._beat()
+        loop.call_later(self._every, self._turn, loop)
+
+    def _beat(self) -> None:
         # A supervisor that is stopped must not stop us: a beat that finds no room is left out.
         with suppress(OSError):
             self._pipe.send(b"\n", socket.MSG_DONTWAIT)
-        loop.call_later(every, self._beat, loop, every)
 
     def _listen(self, loop: asyncio.AbstractEventLoop, led: Led, stuck: float) -> None:
         with suppress(RuntimeError):  # the loop has ended: so do we
-            while self._told():
+            while self._told(led):
                 loop.call_soon_threadsafe(led.drain)
             ended = threading.Event()
             loop.call_soon_threadsafe(led.stop)
@@ -96,10 +106,17 @@ class Leash:
             if not ended.wait(stuck):
                 os._exit(1)  # nobody else would end a loop that hangs
 
-    def _told(self) -> bool:
+    def _told(self, led: Led) -> bool:
+        """Wait to be told something; beat meanwhile for calls that were answered."""
+        before = led.progress()
         try:
+            while not select.select([self._pipe], [], [], self._every)[0]:
+                now = led.progress()
+                if now != before:
+                    self._beat()
+                before = now
             return bool(self._pipe.recv(len(DRAIN)))
-        except OSError:
+        except (OSError, ValueError):  # ValueError: it is closed
             return False
 
     def _say(self, message: dict[str, Any]) -> None:

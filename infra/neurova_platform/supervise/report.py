@@ -40,12 +40,16 @@ class Report:
         """Say that a worker holds more memory than it may."""
         self._worker(slot, child.pid, "over", why=f"it holds {held >> 20} MiB")
 
-    def died(self, slot: Slot, child: Child, homes: Sequence[Path]) -> None:
-        """Say that a child that served has ended by itself, and where it was if it said so."""
+    def died(self, slot: Slot, child: Child, homes: Sequence[Path], again: float) -> None:
+        """Say that a child that served has ended by itself, and where it was if it said so.
+
+        `again`: seconds until another is started.
+        """
         why = f"{child.fate}{_place(child, homes)}"
-        self._worker(slot, child.pid, "died", why=why)
+        self._worker(slot, child.pid, "died", why=why, again=round(again, 1))
         if not child.condemned:  # by us, who have said why
-            said = f"{slot.name} (pid {child.pid}) {why}: it is replaced"
+            when = f" in {again:.1f} s, as it has died before" if again else ""
+            said = f"{slot.name} (pid {child.pid}) {why}: it is replaced{when}"
             logger.error(said, extra=_more(child))
 
     def stuck(self, slot: Slot, child: Child, seconds: float, homes: Sequence[Path]) -> None:

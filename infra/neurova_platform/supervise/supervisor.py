@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import socket
 import time
@@ -53,6 +54,7 @@ class Supervisor(Multiprocess):
         self.failure: NeurovaError | None = None
         self.ends: float | None = None  # when all must have ended
         self.weighed = 0.0
+        self.terminal = os.isatty(0)
 
     def run(self) -> None:
         """Work until all has ended. Raises NeurovaError when the first start fails."""
@@ -135,10 +137,11 @@ class Supervisor(Multiprocess):
         elif child is slot.coming:
             self._mourn_start(slot, child)
         else:
-            self.report.died(slot, child, self._homes())
+            now, again = time.monotonic(), 0.0
             if child is slot.serving and slot.coming is None:
-                now = time.monotonic()
-                slot.due = now + slot.backoff.died(now - child.since)
+                again = slot.backoff.died(now - child.since)
+                slot.due = now + again
+            self.report.died(slot, child, self._homes(), again)
         slot.forget(child)
 
     def _mourn_start(self, slot: Slot, child: Child) -> None:
@@ -203,8 +206,10 @@ class Supervisor(Multiprocess):
     # Signals.
 
     def handle_hup(self) -> None:
-        """Replace all children."""
-        if not self.should_exit.is_set():
+        """Replace all children; end when it means that the terminal is closed."""
+        if self.terminal and not os.isatty(0):
+            self.handle_term()
+        elif not self.should_exit.is_set():
             self.restart_all()
 
     def handle_ttin(self) -> None:

@@ -27,6 +27,19 @@ class Led:
     def stop(self) -> None:
         self.told.put_nowait("stop")
 
+    def progress(self) -> int:
+        return 0
+
+
+class Busy(Led):
+    """One that answers calls all the time."""
+
+    calls = 0
+
+    def progress(self) -> int:
+        self.calls += 1
+        return self.calls
+
 
 @pytest.fixture
 def line() -> Iterator[tuple[socket.socket, Leash]]:
@@ -69,11 +82,30 @@ def test_it_beats_is_led_and_ends_when_the_line_does(line: tuple[socket.socket, 
     asyncio.run(held())
 
 
+@pytest.mark.parametrize(("led", "beats"), [(Busy, True), (Led, False)])
+def test_a_loop_that_does_not_turn_beats_only_while_calls_are_answered(
+    line: tuple[socket.socket, Leash], led: type[Led], beats: bool
+) -> None:
+    ours, leash = line
+
+    async def held() -> None:
+        leash.hold(led(), 0.04)
+        assert ours.recv(1) == b"\n"  # that of the start; from here on the loop does not turn
+        ours.settimeout(60 if beats else 0.3)
+        if beats:
+            assert ours.recv(1) == b"\n"
+        else:
+            with pytest.raises(TimeoutError):
+                ours.recv(1)
+
+    asyncio.run(held())
+
+
 def test_a_supervisor_that_does_not_read_stops_nobody(line: tuple[socket.socket, Leash]) -> None:
     _, leash = line
 
     async def held() -> None:
         for _ in range(10_000):
-            leash._beat(asyncio.get_running_loop(), 3600)
+            leash._beat()
 
     asyncio.run(held())

@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import json
 import os
 import shutil
 import signal
 import socket
+import subprocess
+import termios
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from neurova_platform import resident
+from neurova_platform import client, resident
 from neurova_platform.assets import plugins
 
 from ...loading import load
-from ...serving import until
+from ...serving import NEUROVA, environment, until
 
 pytestmark = pytest.mark.server
 
@@ -76,13 +79,13 @@ def test_what_is_in_flight_is_answered_before_the_end(start, number: signal.Sign
 
 def test_a_second_ctrl_c_does_not_wait(start) -> None:
     workers = start().ready()
-    with socket.create_connection(("127.0.0.1", workers.port)) as client:
-        client.sendall(b"GET /wait/3600000 HTTP/1.1\r\nHost: a\r\n\r\n")
+    with socket.create_connection(("127.0.0.1", workers.port)) as caller:
+        caller.sendall(b"GET /wait/3600000 HTTP/1.1\r\nHost: a\r\n\r\n")
         until(lambda: workers.waiting() == 1)
         workers.run.process.send_signal(signal.SIGINT)
-        client.settimeout(0.2)
+        caller.settimeout(0.2)
         with pytest.raises(TimeoutError):
-            client.recv(1)
+            caller.recv(1)
         assert workers.run.end(signal.SIGINT)[0] == 0
 
 
@@ -91,30 +94,30 @@ def test_a_worker_that_is_killed_is_replaced_and_its_queue_served(start) -> None
     workers = start().ready()
     os.kill(workers.pids[0], signal.SIGKILL)
     clients = [socket.create_connection(("127.0.0.1", workers.port)) for _ in range(20)]
-    for client in clients:
-        client.sendall(b"GET /pid HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+    for caller in clients:
+        caller.sendall(b"GET /pid HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
     died = workers.worker("died")
     assert (died["pid"], died["why"]) == (workers.pids[0], "was ended by SIGKILL")
     new = workers.worker("started")["pid"]
-    for client in clients:
-        assert read(client).endswith(str(new).encode())
+    for caller in clients:
+        assert read(caller).endswith(str(new).encode())
     code, told = workers.run.end()
     assert code == 0
     assert f"worker 0 (pid {workers.pids[0]}) was ended by SIGKILL: it is replaced" in told
 
 
-def read(client: socket.socket) -> bytes:
-    with client:
+def read(caller: socket.socket) -> bytes:
+    with caller:
         found = b""
-        while more := client.recv(4096):
+        while more := caller.recv(4096):
             found += more
         return found
 
 
 def test_a_worker_that_crashes_says_where(start) -> None:
     workers = start().ready()
-    with socket.create_connection(("127.0.0.1", workers.port)) as client:
-        client.sendall(b"GET /die HTTP/1.1\r\nHost: a\r\n\r\n")
+    with socket.create_connection(("127.0.0.1", workers.port)) as caller:
+        caller.sendall(b"GET /die HTTP/1.1\r\nHost: a\r\n\r\n")
         why = workers.worker("died")["why"]
     assert "SIGSEGV" in why
     assert "die.py:10 (die)" in why
@@ -134,11 +137,11 @@ def test_workers_that_die_again_and_again_are_waited_for(start) -> None:
 @pytest.mark.parametrize("path", ["/hang", "/spin"])
 def test_a_worker_whose_loop_hangs_is_named_and_replaced(start, path: str) -> None:
     workers = start("--workers", "2", toml="[runtime]\nstuck = 2\n").ready()
-    with socket.create_connection(("127.0.0.1", workers.port)) as client:
-        client.sendall(f"GET {path} HTTP/1.1\r\nHost: a\r\n\r\n".encode())
+    with socket.create_connection(("127.0.0.1", workers.port)) as caller:
+        caller.sendall(f"GET {path} HTTP/1.1\r\nHost: a\r\n\r\n".encode())
         stuck = workers.worker("stuck")
         assert f"functions/probe{path}.py:1" in stuck["why"]
-        assert client.recv(1) == b""
+        assert caller.recv(1) == b""
     assert stuck["pid"] in workers.pids
     workers.worker("started")
     (other,) = set(workers.pids) - {stuck["pid"]}
@@ -160,8 +163,8 @@ def test_a_plugin_that_swallows_every_cut_costs_its_worker_only(start, project: 
     file.write_text(file.read_text() + PATCH)
     toml = '[gateway]\nplugins = "plugins"\nphase_deadline = 0.2\n[runtime]\nstuck = 2\n'
     workers = start(toml=toml).ready()
-    with socket.create_connection(("127.0.0.1", workers.port)) as client:
-        client.sendall(b"GET /pid HTTP/1.1\r\nHost: a\r\nX-Do: swallow\r\n\r\n")
+    with socket.create_connection(("127.0.0.1", workers.port)) as caller:
+        caller.sendall(b"GET /pid HTTP/1.1\r\nHost: a\r\nX-Do: swallow\r\n\r\n")
         assert "plugins/neurova_auth.py" in workers.worker("stuck")["why"]
     workers.worker("started")
     assert workers.ask("/pid").status == 200
@@ -224,13 +227,13 @@ def test_a_connection_that_idles_over_a_restart_is_answered_once_more(start) -> 
     """By the worker that has it, with `Connection: close`; it is not cut under its client."""
     workers = start("--workers", "2").ready()
     asked = b"GET /pid HTTP/1.1\r\nHost: a\r\n\r\n"
-    with socket.create_connection(("127.0.0.1", workers.port)) as client:
-        client.sendall(asked)
-        first = client.recv(4096)
+    with socket.create_connection(("127.0.0.1", workers.port)) as caller:
+        caller.sendall(asked)
+        first = caller.recv(4096)
         workers.run.process.send_signal(signal.SIGHUP)
         workers.run.event("restarted")
-        client.sendall(asked)
-        second = read(client)
+        caller.sendall(asked)
+        second = read(caller)
     assert b"connection: close" not in first
     assert b"connection: close" in second
     assert first.rpartition(b"\n")[2] == second.rpartition(b"\n")[2]
@@ -239,9 +242,9 @@ def test_a_connection_that_idles_over_a_restart_is_answered_once_more(start) -> 
 
 def test_at_the_end_of_the_drain_what_idles_is_closed(start) -> None:
     workers = start(toml="[runtime]\ndrain = 0.3\n").ready()
-    with socket.create_connection(("127.0.0.1", workers.port)) as client:
+    with socket.create_connection(("127.0.0.1", workers.port)) as caller:
         workers.run.process.send_signal(signal.SIGHUP)
-        assert client.recv(1) == b""
+        assert caller.recv(1) == b""
     workers.worker("ended")
 
 
@@ -304,3 +307,39 @@ def test_under_load_a_restart_costs_no_request(start: Callable[..., object]) -> 
         assert len(counted.answered) >= 4
 
     asyncio.run(restarts())
+
+
+def test_a_terminal_that_is_closed_ends_all(project: Path) -> None:
+    ours, theirs = os.openpty()
+    with subprocess.Popen(
+        [NEUROVA, "run", "--json", "--port", "0"],
+        cwd=project,
+        env=environment(),
+        stdin=theirs,
+        stdout=subprocess.PIPE,
+        start_new_session=True,
+        preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+    ) as run:
+        os.close(theirs)
+        assert run.stdout is not None
+        while json.loads(run.stdout.readline())["event"] != "ready":
+            pass
+        os.close(ours)
+        assert run.wait(60) == 0
+
+
+def test_one_that_can_no_longer_say_what_happens_serves_on(project: Path) -> None:
+    read, write = os.pipe()
+    words = [NEUROVA, "run", "--json", "--port", "0"]
+    with subprocess.Popen(words, cwd=project, env=environment(), stdout=write) as run:
+        os.close(write)
+        said = b""
+        while b'"ready"' not in said:
+            said += os.read(read, 4096)
+        os.close(read)
+        url = json.loads(said.splitlines()[-1])["url"]
+        first = client.send(url, "GET", "/pid", {}, None).decoded()
+        run.send_signal(signal.SIGHUP)
+        until(lambda: client.send(url, "GET", "/pid", {}, None).decoded() != first)
+        run.send_signal(signal.SIGTERM)
+        assert run.wait(60) == 0
