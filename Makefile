@@ -31,7 +31,7 @@ bench: $(VENV)/.installed-dev
 	$(BIN)/python -m bench
 
 faults: $(VENV)/.installed-dev
-	NEUROVA_TEST_LONG=1 $(BIN)/python -m pytest tests/faults tests/journeys
+	NEUROVA_TEST_LONG=1 NEUROVA_TEST_FAULTS=1 $(BIN)/python -m pytest -rP tests/faults tests/journeys
 
 # 20,000 made-up calls to a running platform, each answer compared with the OpenAPI document.
 conformance: $(VENV)/.installed-dev

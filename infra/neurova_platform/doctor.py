@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import stat
 import sys
@@ -197,8 +198,25 @@ def database(settings: Settings, service: str) -> Finding | None:
     return Finding(name, "warn", f"{said}behind by {', '.join(pending)}", fix)
 
 
+def workers(settings: Settings) -> Iterator[Finding]:
+    """Check that the machine has the cores and the memory for the workers of `neurova run`."""
+    from . import resident, run_lock
+
+    runtime, cores, memory = settings.runtime, os.cpu_count() or 1, resident.machine()
+    pid = run_lock.holder(settings.state)
+    said = f"{runtime.workers} on {cores} cores" + (f", `neurova run` is pid {pid}" if pid else "")
+    if runtime.workers > 2 * cores:
+        yield Finding("workers", "warn", said, f"set [runtime] workers to {cores}")
+    elif memory and runtime.workers * runtime.memory > memory:
+        said += f", up to {runtime.memory >> 20} MiB each, with {memory >> 20} MiB in all"
+        yield Finding("workers", "warn", said, "set [runtime] memory lower, or fewer workers")
+    else:
+        yield Finding("workers", "ok", said)
+
+
 def port(settings: Settings) -> Iterator[Finding]:
     """Check that the gateway's port is free, or taken by this very project."""
+    from . import run_lock
     from .listener import bind
 
     running = private.read(settings.state / "address")
@@ -208,6 +226,8 @@ def port(settings: Settings) -> Iterator[Finding]:
     except NeurovaError as error:
         if running and running.endswith(f":{settings.gateway.port}"):
             yield Finding("port", "ok", f"{where}: this project's `neurova dev` listens there")
+        elif pid := run_lock.holder(settings.state):
+            yield Finding("port", "ok", f"{where}: in use, by this project's `neurova run` ({pid})")
         else:
             yield Finding("port", "fail", str(error))
         return
@@ -246,6 +266,7 @@ CHECKS: dict[str, Check] = {
     "functions": functions,
     "openapi": openapi,
     "databases": databases,
+    "workers": workers,
     "port": port,
     "admin": admin,
 }

@@ -11,6 +11,14 @@ def measurable() -> bool:
     return Path("/proc/self/statm").exists()
 
 
+def machine() -> int:
+    """Return the bytes of memory that this machine has, 0 when it does not say."""
+    try:
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (ValueError, OSError):
+        return 0
+
+
 def of(pid: int) -> int:
     """Return the bytes of memory that a process holds, shared pages too; 0 when it has ended."""
     try:

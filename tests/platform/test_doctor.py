@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import socket
 import sys
@@ -12,7 +13,7 @@ import pytest
 
 from neurova_gateway.keys.sqlite import SqliteKeyStore
 from neurova_gateway.limits.table import Table
-from neurova_platform import doctor, private, scaffold
+from neurova_platform import doctor, private, run_lock, scaffold
 from neurova_platform.doctor import Finding
 
 Usage = namedtuple("Usage", "total used free")
@@ -153,3 +154,23 @@ def test_every_check_has_its_place_in_the_list(root: Path) -> None:
 
 def test_who_may_read_the_document_is_said(root: Path) -> None:
     assert found(root, "openapi").says.endswith("KiB, public in dev, key in run")
+
+
+def test_more_workers_than_the_machine_bears_are_told(root: Path) -> None:
+    (root / "neurova.toml").write_text("[runtime]\nworkers = 512\n")
+    assert found(root, "workers").verdict == "warn"
+    assert found(root, "workers").fix == f"set [runtime] workers to {os.cpu_count()}"
+    (root / "neurova.toml").write_text('[runtime]\nmemory = "900 GB"\n')
+    assert found(root, "workers").verdict == "warn"
+    assert "[runtime] memory lower" in found(root, "workers").fix
+
+
+def test_a_run_of_the_project_is_told_and_its_port_is_no_fault(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken, run_lock.held(root):
+        monkeypatch.setenv("NEUROVA_GATEWAY_PORT", str(taken.getsockname()[1]))
+        monkeypatch.setenv("NEUROVA_PROJECT_STATE", str(root))
+        assert f"`neurova run` is pid {os.getpid()}" in found(root, "workers").says
+        assert found(root, "port").verdict == "ok"
+        assert f"`neurova run` ({os.getpid()})" in found(root, "port").says

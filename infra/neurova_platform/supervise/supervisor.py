@@ -27,7 +27,7 @@ from .turns import Turns
 
 START = 60.0  # seconds a child has to begin to answer
 WRITING = 0.5  # seconds a child has to write down its stacks
-ROUND = 0.25  # seconds between two looks, at most
+ROUND, BUSY = 1.0, 0.1  # seconds between two looks, at most; while something is due soon
 LATE = 1.0  # seconds over a round after which we were frozen ourselves, as our children were
 RELIEF = 60.0  # seconds between two replacements of a worker for its memory
 FORCED = 1.0  # seconds after a second SIGINT until what is left is killed
@@ -251,11 +251,14 @@ class Supervisor(Multiprocess):
 
     def _wait(self, woken: socket.socket) -> None:
         """Return when something has happened, or a round later."""
-        began = time.monotonic()
-        wait([woken, *(source for child in self.children() for source in child.sources)], ROUND)
+        began, children = time.monotonic(), list(self.children())
+        soon = any(child.dumped for child in children) or any(slot.due for slot in self.slots)
+        soon |= self.should_exit.is_set()
+        rest = BUSY if soon else min(ROUND, self.settings.runtime.stuck / 4)
+        wait([woken, *(source for child in children for source in child.sources)], rest)
         with suppress(BlockingIOError):
             woken.recv(4096)
-        late = time.monotonic() - began - ROUND
+        late = time.monotonic() - began - rest
         if late > LATE:
             for child in self.children():
                 child.beat += late

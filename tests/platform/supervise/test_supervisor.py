@@ -127,11 +127,14 @@ def test_a_worker_that_crashes_says_where(start) -> None:
 
 def test_workers_that_die_again_and_again_are_waited_for(start) -> None:
     workers = start().ready()
-    for _ in range(4):
+    waits = []
+    for _ in range(5):
         os.kill(workers.pids[0], signal.SIGKILL)
-        workers.worker("died")
+        waits.append(workers.worker("died")["again"])
         workers.pids = [workers.worker("started")["pid"]]
+    assert waits == [0, 0, 0, 0.1, 0.2]
     assert workers.ask("/pid").status == 200
+    assert workers.run.end()[1].count("as it has died before") == 2
 
 
 @pytest.mark.parametrize("path", ["/hang", "/spin"])
