@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import AsyncExitStack, ExitStack, contextmanager, nullcontext
 from functools import partial
+from math import ceil
 from typing import TYPE_CHECKING, Any
 
 import uvicorn
@@ -156,5 +157,5 @@ def _config(settings: Settings, platform: Platform) -> uvicorn.Config:
         server_header=False,
         ssl_certfile=gateway.tls_cert or None,
         ssl_keyfile=gateway.tls_key or None,
-        timeout_graceful_shutdown=int(settings.runtime.drain),
+        timeout_graceful_shutdown=ceil(settings.runtime.drain),
     )
