@@ -13,8 +13,9 @@ from neurova.invoke import Direct, Function
 from neurova.problem import phrase
 from neurova.reply import JSON
 
+from . import offers
 from .examples import NoExample, example
-from .problems import LIMITS, problems
+from .problems import problems
 from .replies import ANY, Returns, returns
 from .schemas import NO_NUL, SEGMENT, Schema, patterned
 
@@ -66,6 +67,7 @@ class Operation:
         if description.deprecated or description.sunset:
             made["deprecated"] = True
         parameters = [self._parameter(each) for each in self._parameters()]
+        parameters += offers.parameters(function)
         if parameters:
             made["parameters"] = parameters
         for each in function.binding.parameters:
@@ -137,6 +139,8 @@ class Operation:
         if says.free:
             found["2XX"] = self._success("As the function says.", {ANY: {}})
             found["3XX"] = self._success("As the function says.", {ANY: {}})
+        if self._function.description.cache:
+            found[offers.NOT_MODIFIED] = self._success(phrase(304), {})
         return found
 
     def _about(self, content: dict[str, Any], status: int) -> str:
@@ -146,8 +150,9 @@ class Operation:
 
     def _success(self, says: str, content: dict[str, Any]) -> dict[str, Any]:
         made: dict[str, Any] = {"description": says}
-        if self._function.description.limit or not self._function.description.public:
-            made["headers"] = {name: {"$ref": f"#/components/headers/{name}"} for name in LIMITS}
+        fields = offers.headers(self._function)
+        if fields:
+            made["headers"] = fields
         return {**made, "content": content} if content else made
 
     def _example(self, schema: Schema) -> dict[str, Any]:
@@ -168,6 +173,10 @@ class Operation:
             found["x-neurova-cost"] = description.cost
         if not isinstance(self._function, Direct):
             found["x-neurova-timeout"] = description.timeout
+        if description.cache:
+            found["x-neurova-cache"] = description.cache
+        if description.sunset is not None:
+            found["x-neurova-sunset"] = description.sunset.isoformat()
         return found
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from neurova.invoke import Direct, Function
 from neurova.problem import PROBLEM_JSON, phrase
 
+from . import offers
 from .refusals import refusals
 
 SCHEMA: dict[str, Any] = {
@@ -37,20 +38,6 @@ FAULT: dict[str, Any] = {
     },
 }
 HEADERS: dict[str, dict[str, Any]] = {
-    "Allow": {
-        "description": "The methods that are answered here.",
-        "schema": {"type": "string"},
-    },
-    "RateLimit": {
-        "description": "What is left of each limit: `r` units, for `t` seconds.",
-        "schema": {"type": "string"},
-        "example": '"route-minute";r=59;t=60',
-    },
-    "RateLimit-Policy": {
-        "description": "Each limit that counts: `q` units in any `w` seconds.",
-        "schema": {"type": "string"},
-        "example": '"route-minute";q=60;w=60',
-    },
     "Retry-After": {
         "description": "After how many seconds to try again.",
         "schema": {"type": "integer", "minimum": 0},
@@ -60,7 +47,6 @@ HEADERS: dict[str, dict[str, Any]] = {
         "schema": {"type": "string"},
     },
 }
-LIMITS = ("RateLimit", "RateLimit-Policy")
 SAYS = {
     400: "The request cannot be read: path, query, body or fields are malformed.",
     401: "The key is missing, mistyped, not known, revoked or expired.",
@@ -68,6 +54,7 @@ SAYS = {
     404: "There is nothing at this path.",
     406: "`Accept` leaves no room for what is sent here.",
     408: "The body did not come in time.",
+    409: "A request with this `Idempotency-Key` is still being answered.",
     413: "The body is too large.",
     415: "The body is not said to be JSON in UTF-8, or it is compressed.",
     422: "Values do not fit; `errors` names every one of them.",
@@ -83,6 +70,7 @@ _NAMES = {
     404: "NotFound",
     406: "NotAcceptable",
     408: "BodyTimeout",
+    409: "StillAnswered",
     413: "TooLarge",
     415: "UnsupportedMediaType",
     422: "Invalid",
@@ -94,6 +82,7 @@ _NAMES = {
 _FIELDS = {
     401: {"WWW-Authenticate": True},
     403: {"WWW-Authenticate": False},
+    409: {"Retry-After": False},
     429: {"Retry-After": True, "RateLimit": True, "RateLimit-Policy": True},
     503: {"Retry-After": False},
 }
@@ -114,9 +103,10 @@ def statuses(function: Function, *, limited: bool) -> tuple[int, ...]:
         404: "path" in kinds,
         406: function.binding.json_out or getattr(function, "streams", False),
         408: body,
+        409: function.keeps,
         413: body,
         415: body,
-        422: bool(kinds & {"body", "path", "query", "header", "cookie"}),
+        422: function.keeps or bool(kinds & {"body", "path", "query", "header", "cookie"}),
         429: bool(description.limit) or limited or not description.public,
         500: True,
         503: True,
@@ -153,7 +143,7 @@ def _sentence(text: str) -> str:
 
 def _header(name: str, always: bool) -> dict[str, Any]:
     if always:
-        return {**HEADERS[name], "required": True}
+        return {**(HEADERS | offers.HEADERS)[name], "required": True}
     return {"$ref": f"#/components/headers/{name}"}
 
 
@@ -162,11 +152,12 @@ def _reference(name: str) -> dict[str, str]:
 
 
 def components() -> dict[str, dict[str, Any]]:
-    """Return what the responses of all functions share: schemas, headers and responses."""
+    """Return what all functions share: schemas, headers, parameters and responses."""
     responses = {name: response(status, (SAYS[status],)) for status, name in _NAMES.items()}
     responses[_DEFAULT] = response(0, ("Any other problem.",))
     return {
         "schemas": {"Problem": SCHEMA, "Fault": FAULT},
-        "headers": HEADERS,
+        "headers": dict(sorted((HEADERS | offers.HEADERS).items())),
+        "parameters": offers.PARAMETERS,
         "responses": responses,
     }

@@ -71,7 +71,7 @@ def test_replies_follow_the_annotation_and_the_decorators_status(
         "add": {"201": json},
         "read": {"200": json, "204": set()},
         "change": {"200": json, "204": set()},
-        "name": {"200": {"text/plain"}},
+        "name": {"200": {"text/plain"}, "304": set()},
         "octets": {"200": {"application/octet-stream"}},
         "forget": {"204": set()},
         "own": {"2XX": anything, "3XX": anything},
@@ -96,3 +96,10 @@ def test_what_bounds_a_call_is_said(of: dict[str, dict[str, Any]]) -> None:
     assert "x-neurova-timeout" not in of["add"]  # it never waits
     assert "RateLimit" in of["add"]["responses"]["201"]["headers"]
     assert "headers" not in of["own"]["responses"]["2XX"]
+
+
+def test_how_it_ages_is_said(of: dict[str, dict[str, Any]]) -> None:
+    assert of["name"]["deprecated"] is True
+    assert of["name"]["x-neurova-sunset"] == "2027-01-01"
+    assert of["name"]["x-neurova-cache"] == "5m"
+    assert "deprecated" not in of["add"]

@@ -32,6 +32,7 @@ export class Api {
         const text = [method, path, operation.operationId, operation.summary, ...operation.tags];
         return {
           ...operation,
+          parameters: (operation.parameters || []).map((each) => this.resolve(each)),
           method: method.toUpperCase(),
           path,
           service: operation.tags[0],

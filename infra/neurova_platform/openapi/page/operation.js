@@ -18,7 +18,7 @@ export function article(api, operation, key) {
       el("p", { class: "place" }, operation.service, el("span", { class: "quiet" }, ` / ${operation.operationId}`)),
       el("h1", { tabindex: "-1" }, badge(operation.method), " ", path(operation.path)),
       el("p", { class: "lead" }, inline(operation.summary)),
-      operation.deprecated ? el("p", { class: "warn" }, "Deprecated: it will go.") : null,
+      operation.deprecated ? el("p", { class: "warn" }, "Deprecated: do not build on it any more.") : null,
       told,
       facts(operation),
       el("button", { type: "button", onclick: () => reach(form) }, "Try it"),
@@ -64,6 +64,8 @@ function facts(operation) {
     ["Limit", operation["x-neurova-limit"]],
     ["Cost", operation["x-neurova-cost"] && `${operation["x-neurova-cost"]} units a call`],
     ["Deadline", operation["x-neurova-timeout"] && `${operation["x-neurova-timeout"]} s`],
+    ["Stays fresh", operation["x-neurova-cache"]],
+    ["Answered until", operation["x-neurova-sunset"]],
     ["Tags", operation.tags.slice(1).join(", ")],
   ];
   return el(
