@@ -10,7 +10,7 @@ since a family or an office may share them. Times are UTC.
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 from uuid import uuid4
 
 import sqlalchemy as sa
@@ -71,6 +71,7 @@ Id = Annotated[
 Moment = Annotated[datetime, Meta(tz=True)]
 Place = Annotated[int, Meta(ge=0, le=2**31 - 1)]
 Limit = Annotated[int, Meta(ge=1, le=500)]
+Record = TypeVar("Record", bound=Struct)
 
 
 def tidy(said: dict[str, Any]) -> dict[str, Any]:
@@ -138,11 +139,6 @@ class Customer(Struct, kw_only=True):
         said = tidy(structs.asdict(new))
         return cls(id=uuid4().hex, version=1, created=now, changed=now, **said)
 
-    @classmethod
-    def read(cls, row: Mapping[Any, Any]) -> "Customer":
-        """Make a customer of what its row holds."""
-        return cls(**{name: row[name] for name in cls.__struct_fields__})
-
     def altered(self, change: Change) -> "Customer":
         """Make the customer that a change makes of this one."""
         given = structs.asdict(change)
@@ -188,6 +184,11 @@ class Interaction(Struct):
     summary: str
     author: str
     created: datetime
+
+
+def read(kind: type[Record], row: Mapping[Any, Any]) -> Record:
+    """Make a customer, a note or an interaction of its row."""
+    return kind(**{name: row[name] for name in kind.__struct_fields__})
 
 
 def name_key(name: str) -> str | None:

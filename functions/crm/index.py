@@ -20,20 +20,17 @@ from sqlalchemy.sql.functions import FunctionElement
 
 from neurova import Tx
 
-from .domain import STORED, Customer, customers, texts
-from .words import endings, number, words
+from .domain import STORED, Customer, customers, read, texts
+from .words import endings, readings, words
 
 WEIGHTS = {"name": 8, "company": 4, "email": 4, "phone": 4, "note": 1, "interaction": 1}
 """What a word counts where it is found; a whole word counts twice what a beginning does."""
-MOST = 10
-"""Words that count of what is looked for."""
 FTS5 = "texts.seq IN (SELECT rowid FROM texts_index WHERE texts_index MATCH '\"' || {} || '\"*')"
 TSVECTOR = "texts.vector @@ CAST('''' || {} || ''':*' AS tsquery)"
 OWN = ("name", "company", "email", "phone")
 
 _add = texts.insert()
 _drop = texts.delete().where(texts.c.customer == bindparam("id"), texts.c.part.in_(OWN))
-
 _move = texts.update().where(texts.c.customer == bindparam("id")).values(customer=bindparam("into"))
 
 
@@ -64,8 +61,7 @@ async def search(tx: Tx, text: str, limit: int, skip: int) -> list[Customer]:
     The words may be spread over a customer's values, notes and interactions. A text that may be
     the end of a phone number is looked for as one, too; one without letters or digits finds nobody.
     """
-    readings = [words(text)[:MOST], [digits] if (digits := number(text)) else []]
-    found = [_ranked(reading) for reading in readings if reading]
+    found = [_ranked(reading) for reading in readings(text)]
     if not found:
         return []
     either = union_all(*found).subquery()
@@ -81,7 +77,7 @@ async def search(tx: Tx, text: str, limit: int, skip: int) -> list[Customer]:
         .limit(limit)
         .offset(skip)
     )
-    return [Customer.read(row) for row in (await tx.execute(page)).mappings()]
+    return [read(Customer, row) for row in (await tx.execute(page)).mappings()]
 
 
 class Begins(FunctionElement[Any]):

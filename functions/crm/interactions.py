@@ -6,7 +6,7 @@ from sqlalchemy import select, tuple_
 from neurova import Tx, get
 
 from .customers import current
-from .domain import Channel, Interaction, Kind, Limit, Moment, Place, interactions, utc
+from .domain import Channel, Interaction, Kind, Limit, Moment, Place, interactions, read, utc
 
 
 class Interactions(Struct):
@@ -53,8 +53,5 @@ async def list_interactions(
         .limit(limit + 1)
     )
     rows = (await tx.execute(page)).mappings().all()
-    found = [
-        Interaction(**{name: row[name] for name in Interaction.__struct_fields__})
-        for row in rows[:limit]
-    ]
+    found = [read(Interaction, row) for row in rows[:limit]]
     return Interactions(found, rows[limit - 1]["seq"] if len(rows) > limit else None)

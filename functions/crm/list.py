@@ -16,6 +16,7 @@ from .domain import (
     Place,
     Stage,
     customers,
+    read,
     tidy,
     utc,
 )
@@ -51,7 +52,5 @@ async def list_customers(
         .limit(limit + 1)
     )
     rows = (await tx.execute(page)).mappings().all()
-    more = len(rows) > limit
-    return Customers(
-        [Customer.read(row) for row in rows[:limit]], rows[limit - 1]["seq"] if more else None
-    )
+    found = [read(Customer, row) for row in rows[:limit]]
+    return Customers(found, rows[limit - 1]["seq"] if len(rows) > limit else None)

@@ -6,7 +6,7 @@ from typing import Any, Literal
 from msgspec import Struct
 from sqlalchemy import ColumnElement, Select, or_, select
 
-from .domain import STORED, Customer, customers
+from .domain import STORED, Customer, customers, read
 
 Sign = Literal["email", "phone", "name"]
 SIGNS: dict[Sign, str] = {"email": "email", "phone": "phone", "name": "name_key"}
@@ -22,7 +22,7 @@ class Lookalike(Struct):
     @classmethod
     def read(cls, row: Mapping[Any, Any]) -> "Lookalike":
         """Make a look-alike of a row of `alike`."""
-        return cls(Customer.read(row), [sign for sign in SIGNS if row[f"same_{sign}"]])
+        return cls(read(Customer, row), [sign for sign in SIGNS if row[f"same_{sign}"]])
 
 
 def alike(shared: Mapping[Sign, ColumnElement[bool]]) -> Select[Any]:

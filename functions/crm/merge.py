@@ -34,11 +34,11 @@ async def merge_customers(id: str, merge: Merge, caller: Caller, tx: Tx) -> Cust
 
     What the customer says otherwise than its duplicate becomes a note. To merge twice is once.
     """
-    kept = await current(tx, id)
-    gone, into = await known(tx, merge.duplicate)
     if merge.duplicate == id:
         fault = Fault("/duplicate", "is the customer itself: name another one")
         raise Reject(422, "A customer cannot be merged into itself", errors=[fault])
+    kept = await current(tx, id)
+    gone, into = await known(tx, merge.duplicate)
     if into == id:
         return kept
     if into is not None:

@@ -6,7 +6,7 @@ from sqlalchemy import bindparam, select
 from neurova import Tx, get
 
 from .customers import current
-from .domain import Limit, Note, Place, notes
+from .domain import Limit, Note, Place, notes, read
 
 LAST = 2**31 - 1
 
@@ -32,5 +32,5 @@ async def list_notes(id: str, tx: Tx, before: Place = LAST, limit: Limit = 50) -
     await current(tx, id)
     asked = {"customer": id, "before": before, "limit": limit + 1}
     rows = (await tx.execute(_page, asked)).mappings().all()
-    found = [Note(row["id"], row["text"], row["author"], row["created"]) for row in rows[:limit]]
+    found = [read(Note, row) for row in rows[:limit]]
     return Notes(found, rows[limit - 1]["seq"] if len(rows) > limit else None)

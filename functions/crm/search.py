@@ -6,7 +6,7 @@ from msgspec import Meta, Struct
 
 from neurova import Tx, get
 
-from .domain import Customer
+from .domain import Customer, Place
 from .index import search
 
 
@@ -22,7 +22,7 @@ async def search_customers(
     q: Annotated[str, Meta(max_length=200)],
     tx: Tx,
     limit: Annotated[int, Meta(ge=1, le=100)] = 20,
-    skip: Annotated[int, Meta(ge=0, le=10_000)] = 0,
+    skip: Place = 0,
 ) -> Found:
     """Find customers by name, company, email, phone, and by what was noted or dealt with."""
     found = await search(tx, q, limit + 1, skip)

@@ -8,6 +8,8 @@ from unicodedata import category, normalize
 
 LONGEST = 64
 """Characters of a word that count."""
+MOST = 10
+"""Words that count of what is looked for."""
 _WORD = re.compile(r"[^\W_]+")
 _NUMBER = re.compile(r"[0-9 ().+/-]+")
 _SHORTEST_NUMBER = 5
@@ -34,6 +36,12 @@ def number(text: str) -> str | None:
     """Return the digits of what may be (the end of) a phone number, None for what is none."""
     digits = "".join(filter(str.isdecimal, text)).lstrip("0") if _NUMBER.fullmatch(text) else ""
     return digits[:LONGEST] if len(digits) >= _SHORTEST_NUMBER else None
+
+
+def readings(text: str) -> list[list[str]]:
+    """Return the ways to read what is looked for: as words, and as a phone number's end."""
+    digits = number(text)
+    return [reading for reading in (words(text)[:MOST], [digits] if digits else []) if reading]
 
 
 def endings(phone: str) -> list[str]:

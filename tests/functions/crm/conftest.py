@@ -80,8 +80,9 @@ def on_postgres(
     folder = tmp_path_factory.mktemp("crm")
     with pytest.MonkeyPatch.context() as patched:
         patched.setenv("NEUROVA_SERVICES_CRM_DATABASE", postgres.create())
-        with TestPlatform(PROJECT, folder / ".neurova", folder) as platform:
-            yield Desk(platform)
+        platform = TestPlatform(PROJECT, folder / ".neurova", folder)
+    with platform:  # whose settings are read: what is set from here on is other tests' business
+        yield Desk(platform)
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.server)])

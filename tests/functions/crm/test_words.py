@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from functions.crm.words import LONGEST, endings, fold, number, words
+from functions.crm.words import LONGEST, endings, fold, number, readings, words
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -30,6 +30,16 @@ def test_words_are_letters_and_digits_each_once_in_order() -> None:
 )
 def test_a_number_is_told_by_its_form(text: str, digits: str | None) -> None:
     assert number(text) == digits
+
+
+def test_what_is_looked_for_may_be_words_a_number_or_both() -> None:
+    assert readings("Ada Ada 12345") == [["ada", "12345"]]
+    assert readings("01234 567") == [["01234", "567"], ["1234567"]]
+    assert readings("+ - .") == []
+    assert readings(" ".join(map(str, range(20)))) == [
+        [str(n) for n in range(10)],
+        ["1" + "".join(map(str, range(2, 20)))],
+    ]
 
 
 def test_a_phone_is_found_from_any_of_its_digits_on() -> None:

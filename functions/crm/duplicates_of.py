@@ -19,7 +19,7 @@ _alike = (
 
 
 @get("/customers/{id}/duplicates", scopes=["crm:read"])
-async def list_lookalikes(id: str, tx: Tx) -> list[Lookalike]:
+async def list_duplicates_of(id: str, tx: Tx) -> list[Lookalike]:
     """List up to a hundred customers who share email, phone or name with one, most shared first."""
     row = (await current(tx, id)).row()
     asked = {"id": id, **{column: row[column] for column in SIGNS.values()}}
