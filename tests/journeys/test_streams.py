@@ -49,8 +49,9 @@ def logged(project: Path, name: str) -> str:
     return "".join(file.read_text() for file in files)
 
 
-def test_a_client_that_leaves_stops_the_clock(project: Path) -> None:
-    with serving(project, "run") as running:
+@pytest.mark.parametrize("words", [("run",), ("run", "--workers", "2")], ids=len)
+def test_a_client_that_leaves_stops_the_clock(project: Path, words: tuple[str, ...]) -> None:
+    with serving(project, *words) as running:
         url = running.event("ready")["url"]
         with httpx.stream("GET", f"{url}/ticks", headers=EVENTS) as reply:
             lines = reply.iter_lines()
@@ -61,8 +62,9 @@ def test_a_client_that_leaves_stops_the_clock(project: Path) -> None:
         assert "the clock has stopped" in logged(project, "")
 
 
-def test_a_stop_ends_events_whole_and_cuts_lines(project: Path) -> None:
-    with serving(project, "run") as running:
+@pytest.mark.parametrize("words", [("run",), ("run", "--workers", "2")], ids=len)
+def test_a_stop_ends_events_whole_and_cuts_lines(project: Path, words: tuple[str, ...]) -> None:
+    with serving(project, *words) as running:
         url = running.event("ready")["url"]
         with (
             httpx.stream("GET", f"{url}/ticks", headers=EVENTS) as events,
@@ -75,3 +77,54 @@ def test_a_stop_ends_events_whole_and_cuts_lines(project: Path) -> None:
             with pytest.raises(httpx.RemoteProtocolError):
                 list(read)
         assert running.end(signal.SIGTERM)[0] == 0
+
+
+APP = '''
+"""What was there before."""
+
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from fastapi import FastAPI, Request
+
+from neurova import mount
+
+LOG = Path(__file__).parent / "lives.txt"
+
+
+def note(what):
+    with LOG.open("a") as file:
+        file.write(what + " ")
+
+
+@asynccontextmanager
+async def lifespan(app):
+    note("start")
+    yield
+    note("stop")
+
+
+app = FastAPI(lifespan=lifespan)
+
+
+@app.get("/things/{id}")
+async def thing(id: int):
+    return {"id": id}
+
+
+old = mount("/old", app, public=True)
+'''
+
+
+def test_a_mounted_app_lives_in_each_worker_as_long_as_it_does(project: Path) -> None:
+    folder = project / "functions" / "old"
+    folder.mkdir()
+    (folder / "old.py").write_text(APP)
+    with serving(project, "run", "--workers", "2") as running:
+        url = running.event("ready")["url"]
+        for number in range(20):
+            assert httpx.get(f"{url}/old/things/{number}").json() == {"id": number}
+        assert httpx.get(f"{url}/old/things/x").status_code == 422
+        assert running.end(signal.SIGTERM)[0] == 0
+    lives = (folder / "lives.txt").read_text().split()
+    assert lives.count("start") == lives.count("stop") == 2
