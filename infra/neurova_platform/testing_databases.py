@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from secrets import token_hex
 
 import msgspec
 
 from neurova.database.postgres_url import PostgresUrl, is_postgres
+from neurova.errors import Unavailable
 
+from . import private
 from .settings import Service, Settings
 
 _VARIABLE = re.compile(r"NEUROVA_SERVICES_[A-Z0-9_]+_DATABASE")
@@ -56,7 +58,8 @@ class Databases:
                 shutil.copy(file, settings.state / file.name)
         for service, name in self._named.items():
             template = self._template(service)
-            copied = f" TEMPLATE {template.read_text()}" if template.exists() else ""
+            kept = private.read(template)
+            copied = f" TEMPLATE {PostgresUrl(kept).database}" if kept else ""
             _run(self._url(service), f"CREATE DATABASE {name}{copied}")
             self._made.append(service)
 
@@ -66,10 +69,10 @@ class Databases:
             database = settings.database(service)
             if isinstance(database, PostgresUrl):
                 if not self._template(service).exists():
-                    kept = f"nv_test_{token_hex(6)}"
-                    made = f"CREATE DATABASE {kept} TEMPLATE {database.database}"
+                    kept = self._url(service, f"nv_test_{token_hex(6)}")
+                    made = f"CREATE DATABASE {kept.database} TEMPLATE {database.database}"
                     _run(self._url(service), made)
-                    self._template(service).write_text(kept)
+                    private.write(self._template(service), kept.dsn)
             elif database.exists() and not (self._folder / database.name).exists():
                 shutil.copy(database, self._folder / database.name)
 
@@ -88,11 +91,11 @@ class Databases:
 
 
 def forget(folder: Path) -> None:
-    """Drop what `lend` has kept on servers."""
+    """Drop what `lend` has kept on servers, those that are still there."""
     for file in folder.glob("*.template"):
-        url = os.environ.get(f"NEUROVA_SERVICES_{file.stem.upper()}_DATABASE", "")
-        if is_postgres(url):
-            _run(PostgresUrl(url), f"DROP DATABASE IF EXISTS {file.read_text()} WITH (FORCE)")
+        kept = PostgresUrl(file.read_text())
+        with suppress(Unavailable):
+            _run(kept.named("postgres"), f"DROP DATABASE {kept.database} WITH (FORCE)")
         file.unlink()
 
 

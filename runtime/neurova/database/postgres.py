@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from typing import Any, TypeVar
 
 from sqlalchemy import Executable, Result
@@ -228,7 +229,8 @@ class PostgresTransaction:
             if isinstance(meant, Unavailable):
                 raise Unavailable(f"{meant}; {UNKNOWN}") from error
             sound = True
-            await connection.rollback()
+            with suppress(*Errors):  # which closes what it cannot roll back
+                await connection.rollback()
             raise meant from error
         finally:
             if not sound:
@@ -266,10 +268,8 @@ class PostgresTransaction:
 
     def _check_answered(self, task: asyncio.Task[Any]) -> None:
         if not task.done():
-            unknown = f"; {UNKNOWN}" if self._ended else ""
-            self._failure = Unavailable(
-                f"{self._database.url} did not answer until the deadline{unknown}: call again"
-            )
+            late = f"{self._database.url} did not answer until the deadline"
+            self._failure = Unavailable(f"{late}; {UNKNOWN}" if self._ended else late)
             raise self._failure
 
     def _check_open(self) -> None:

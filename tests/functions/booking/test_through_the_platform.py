@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from tests.servers.postgres import PostgresServer
 
 from neurova_platform.testing import TestPlatform
 
@@ -15,6 +16,13 @@ GUEST = ["booking:read", "booking:write"]
 @pytest.fixture
 def neurova_project() -> Path:
     return Path(__file__).parents[3]
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.server)], autouse=True)
+def place(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    if request.param == "postgres":
+        server: PostgresServer = request.getfixturevalue("postgres")
+        monkeypatch.setenv("NEUROVA_SERVICES_BOOKING_DATABASE", server.url)
 
 
 def test_a_booking_lives_from_quote_to_cancellation(platform: TestPlatform) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 
 from neurova.database.postgres_url import PostgresUrl, fault, is_postgres
@@ -69,3 +71,11 @@ def test_what_is_wrong_is_said_without_the_url(dsn: str, said: str) -> None:
     assert found.startswith(said)
     assert bool(found) is bool(said)
     assert "hunter2" not in found
+
+
+@pytest.mark.parametrize("missing", ["asyncpg", "greenlet"])
+def test_a_missing_driver_is_named_with_what_installs_it(
+    missing: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, missing, None)
+    assert fault("postgresql://h/d").endswith("pip install neurova[postgres]")
