@@ -21,7 +21,8 @@ from .recovery import Recovery
 T = TypeVar("T")
 
 CONNECTIONS = 8  # of one process to one service's database
-GRACE = 0.05  # seconds before the deadline at which waiting ends, so that the refusal is ours
+# Seconds before the deadline, a tenth of a short one, at which waiting ends: the refusal is ours.
+GRACE = 0.05
 CLEANING = 1.0  # seconds that a rollback is waited for
 UNKNOWN = (
     "whether its changes last is not known: a call repeated with the same Idempotency-Key finds out"
@@ -53,7 +54,8 @@ class PostgresDatabase:
     def transaction(self, *, readonly: bool, deadline: float) -> PostgresTransaction:
         """Return a transaction, not yet open; `deadline` in event-loop seconds bounds all waits."""
         pool = self._readers if readonly else self._writers
-        return PostgresTransaction(self, pool, readonly, deadline - GRACE)
+        left = deadline - asyncio.get_running_loop().time()
+        return PostgresTransaction(self, pool, readonly, deadline - min(GRACE, left / 10))
 
     async def claim(self, key: bytes, deadline: float) -> Claim:
         """Refuse: answers are not kept here yet."""
