@@ -21,7 +21,7 @@ from ..serving import PATIENCE, Serving, port_of, serving
 pytestmark = pytest.mark.server
 
 LONG = bool(os.environ.get("NEUROVA_TEST_LONG"))
-ROUNDS = 4 if LONG else 1
+ROUNDS = 3 if LONG else 1
 MEASURED = LONG and os.environ.get("CI") != "true"  # seconds are `make faults`'s to judge
 CLIENTS = 16
 TIMEOUT = 3  # seconds that the function has
@@ -169,7 +169,8 @@ def test_what_fails_meanwhile_is_503_and_what_was_acknowledged_is_there(
         return load
 
     load = asyncio.run(run())
-    assert {told.status for told in load.told} == {201, 503}
+    unforeseen = [line for line in running.told().splitlines() if "failed, error" in line]
+    assert ({told.status for told in load.told}, unforeseen) == ({201, 503}, [])
     assert all(told.retry_after for told in load.told if told.status == 503)
     there = {number for (number,) in server.run("SELECT number FROM entries", url)}
     acknowledged = {told.number for told in load.told if told.status == 201}

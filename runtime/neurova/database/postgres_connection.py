@@ -35,7 +35,14 @@ UNLOCK = "; SELECT pg_advisory_unlock_all()"
 FIRST_SAVEPOINT = "SAVEPOINT nv"
 NEXT_SAVEPOINT = "RELEASE SAVEPOINT nv; SAVEPOINT nv"
 
-Errors = (DBAPIError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError)
+Errors = (
+    DBAPIError,
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+    OSError,
+    TimeoutError,
+)
 
 
 def engine(url: PostgresUrl, name: str = "neurova") -> AsyncEngine:

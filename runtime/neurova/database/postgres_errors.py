@@ -70,8 +70,10 @@ def _lost(cause: BaseException) -> bool:
     """Tell whether the connection, not the statement, has failed."""
     if isinstance(cause, OSError | EOFError | TimeoutError):
         return True
-    # asyncpg's InterfaceError, and SQLAlchemy's for it; it has others, for arguments of no use.
     names = {kind.__name__ for kind in type(cause).__mro__}
+    if "InternalClientError" in names:  # the server's farewell came while nothing was asked of it
+        return True
+    # asyncpg's InterfaceError, and SQLAlchemy's for it; it has others, for arguments of no use.
     return "InterfaceError" in names and "closed" in str(cause)
 
 

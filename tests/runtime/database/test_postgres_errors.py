@@ -30,6 +30,7 @@ URL = PostgresUrl("postgresql://me:hunter2@h/d")
         (exceptions.ConnectionDoesNotExistError("x"), Unavailable, "has cut the connection"),
         (exceptions.DataCorruptedError("x"), StateError, "is damaged"),
         (exceptions.InterfaceError("connection is closed"), Unavailable, "does not answer"),
+        (exceptions.InternalClientError("x"), Unavailable, "does not answer"),
         (ConnectionRefusedError("x"), Unavailable, "does not answer"),
         (TimeoutError(), Unavailable, "does not answer"),
     ],
