@@ -7,13 +7,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from neurova.errors import ConfigError
+from neurova_gateway.settings import is_loopback
 
-from . import private
+from . import admin_token, private
 from .settings import Settings
 
 FILE = "admin.address"
 """The file of the state folder that says where the Admin API answers."""
 CONNECTIONS = 64
+OPEN = "other machines can reach it, without TLS: put a proxy in front that has it"
 
 
 def listen(settings: Settings, *, elsewhere: bool = False) -> socket.socket:
@@ -32,6 +34,14 @@ def listen(settings: Settings, *, elsewhere: bool = False) -> socket.socket:
             f"the Admin API cannot have {host} port {port} ({error.strerror or error}): stop what "
             "listens there, set another admin.port, or admin.enabled = false"
         ) from None
+
+
+def announced(settings: Settings, url: str) -> str:
+    """Say where the Admin API answers, what opens it, and who can reach it."""
+    said = f"admin: {url}, its token lies in {settings.state / admin_token.FILE}"
+    if not is_loopback(settings.admin.host):
+        said += f"\nadmin: {OPEN}"
+    return said
 
 
 @contextmanager

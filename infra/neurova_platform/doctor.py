@@ -15,6 +15,7 @@ import msgspec
 
 from neurova.database.postgres_url import PostgresUrl
 from neurova.errors import NeurovaError
+from neurova_gateway.settings import is_loopback
 
 from . import private
 from .cli import OLDEST
@@ -237,7 +238,7 @@ def port(settings: Settings) -> Iterator[Finding]:
 def admin(settings: Settings) -> Iterator[Finding]:
     """Check the Admin API's token, and that its port is free or taken by this very project."""
     from . import admin_token
-    from .admin_address import FILE, listen
+    from .admin_address import FILE, OPEN, listen
 
     if not settings.admin.enabled:
         yield Finding("admin", "ok", "admin.enabled is false: it is not served")
@@ -245,6 +246,8 @@ def admin(settings: Settings) -> Iterator[Finding]:
     if (settings.state / admin_token.FILE).exists():
         admin_token.load(settings.state)
     where = f"{settings.admin.host} port {settings.admin.port}"
+    if not is_loopback(settings.admin.host):
+        yield Finding("admin", "warn", f"{where}: {OPEN.partition(': ')[0]}", OPEN.split(": ")[1])
     running = private.read(settings.state / FILE)
     try:
         listen(settings).close()

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from neurova.errors import ConfigError
-from neurova_platform.admin_address import listen
+from neurova_platform.admin_address import announced, listen
 from neurova_platform.admin_token import load as token_of
 from neurova_platform.settings import load
 
@@ -73,6 +73,15 @@ def test_a_port_that_is_taken_is_said_with_the_fix_or_passed_over_in_dev(
             listen(unchosen)
         with listen(unchosen, elsewhere=True) as opened:
             assert opened.getsockname()[1] != port
+
+
+def test_it_is_said_who_can_reach_it_and_never_the_token(probe_project: Path) -> None:
+    near = announced(settings_of(probe_project), "http://127.0.0.1:8001")
+    assert "8001" in near
+    assert "admin.token" in near
+    assert "other machines" not in near
+    far = settings_of(probe_project, host="0.0.0.0", hosts=["admin.example"])
+    assert "other machines can reach it, without TLS" in announced(far, "http://127.0.0.1:8001")
 
 
 class Operator:

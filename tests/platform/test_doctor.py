@@ -13,7 +13,7 @@ import pytest
 
 from neurova_gateway.keys.sqlite import SqliteKeyStore
 from neurova_gateway.limits.table import Table
-from neurova_platform import doctor, private, run_lock, scaffold
+from neurova_platform import admin_token, doctor, private, run_lock, scaffold
 from neurova_platform.doctor import Finding
 
 Usage = namedtuple("Usage", "total used free")
@@ -23,6 +23,7 @@ Usage = namedtuple("Usage", "total used free")
 def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Make a project that asks for a free port."""
     monkeypatch.setenv("NEUROVA_GATEWAY_PORT", "0")
+    monkeypatch.setenv("NEUROVA_ADMIN_PORT", "0")
     scaffold.lay(tmp_path, scaffold.project("demo"))
     return tmp_path
 
@@ -174,3 +175,34 @@ def test_a_run_of_the_project_is_told_and_its_port_is_no_fault(
         assert f"`neurova run` is pid {os.getpid()}" in found(root, "workers").says
         assert found(root, "port").verdict == "ok"
         assert f"`neurova run` ({os.getpid()})" in found(root, "port").says
+
+
+def test_an_admin_api_that_others_can_reach_is_told(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert found(root, "admin").verdict == "ok"
+    monkeypatch.setenv("NEUROVA_ADMIN_HOST", "0.0.0.0")
+    monkeypatch.setenv("NEUROVA_ADMIN_HOSTS", "admin.example")
+    told = found(root, "admin")
+    assert (told.verdict, told.fix) == ("warn", "put a proxy in front that has it")
+    monkeypatch.setenv("NEUROVA_ADMIN_ENABLED", "false")
+    assert found(root, "admin").verdict == "ok"
+
+
+def test_a_token_that_others_may_read_is_told(root: Path) -> None:
+    (root / ".neurova").mkdir(mode=0o700)
+    admin_token.load(root / ".neurova")
+    assert found(root, "admin").verdict == "ok"
+    (root / ".neurova" / "admin.token").chmod(0o644)
+    assert found(root, "admin").verdict == "fail"
+    assert found(root, "state").verdict == "fail"
+
+
+def test_an_admin_port_that_is_taken_is_told(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        monkeypatch.setenv("NEUROVA_ADMIN_PORT", str(port))
+        assert found(root, "admin").verdict == "fail"
+        (root / ".neurova").mkdir(mode=0o700)
+        private.write(root / ".neurova" / "admin.address", f"http://127.0.0.1:{port}\n")
+        assert "this project's" in found(root, "admin").says

@@ -15,6 +15,7 @@ from ..counters.quantile import quantile
 from ..counters.totals import FRESH, Totals, read
 from .answer import answer, query
 from .page import PARAMETERS, Page, paged
+from .process import handles, resident
 from .sources import Sources
 
 UNMATCHED = "unmatched"
@@ -69,7 +70,10 @@ class RouteCalls(msgspec.Struct, frozen=True):
 
 
 class Worker(msgspec.Struct, frozen=True):
-    """State how a worker stands; `silent`: it noted nothing for 5 s, so its loop is blocked."""
+    """State how a worker stands; `silent`: it noted nothing for 5 s, so its loop is blocked.
+
+    `cpu_seconds` are of all who sat on its seat; None: this system does not say.
+    """
 
     seat: int
     pid: int
@@ -79,6 +83,8 @@ class Worker(msgspec.Struct, frozen=True):
     in_flight: int
     connections: int
     cpu_seconds: float
+    resident_bytes: int | None
+    open_files: int | None
 
 
 def routes(sources: Sources) -> list[Route]:
@@ -141,6 +147,8 @@ def working(totals: Totals, now: float) -> list[Worker]:
             each.in_flight,
             each.connections,
             totals.cpu[each.seat],
+            resident(each.pid),
+            handles(each.pid),
         )
         for each in totals.workers
     ]

@@ -21,6 +21,7 @@ from ..counters.layout import BOUNDS, BUCKETS
 from ..counters.totals import Totals, read
 from .answer import query
 from .live import UNMATCHED
+from .process import handles, resident
 from .sources import Sources
 
 _ENDS = [*map(str, BOUNDS), "+Inf"]
@@ -122,13 +123,23 @@ def _workers(totals: Totals) -> Iterator[Metric]:
     sampled = GaugeMetricFamily(
         "neurova_worker_sampled_seconds", "When a worker last noted how it stands.", labels=label
     )
+    memory = GaugeMetricFamily(
+        "neurova_worker_resident_memory_bytes", "Memory that a worker holds.", labels=label
+    )
+    files = GaugeMetricFamily(
+        "neurova_worker_open_files", "Files and sockets that a worker has open.", labels=label
+    )
     for worker in totals.workers:
         seat = (str(worker.seat),)
         flight.add_metric(seat, worker.in_flight)
         open_.add_metric(seat, worker.connections)
         started.add_metric(seat, worker.started)
         sampled.add_metric(seat, worker.sampled)
-    yield from (flight, open_, started, sampled)
+        # One that is not to be known is left out, rather than said to be 0.
+        for family, value in ((memory, resident(worker.pid)), (files, handles(worker.pid))):
+            if value is not None:
+                family.add_metric(seat, value)
+    yield from (flight, open_, started, sampled, memory, files)
     cpu = CounterMetricFamily(
         "neurova_worker_cpu_seconds", "CPU time of all who sat on a worker's seat.", labels=label
     )

@@ -58,7 +58,7 @@ class Session:
 
     def ready(self, platform: Platform, url: str) -> None:
         """Make the key and say where to call."""
-        from .. import curl, private
+        from .. import admin_address, curl, private
 
         self._platform = platform
         state = platform.settings.state
@@ -73,7 +73,7 @@ class Session:
         click.echo(f"{platform.settings.project.name} answers on {url}, Ctrl-C ends it")
         click.echo(_routes(functions))
         if platform.admin:
-            click.echo(f"admin: {platform.admin}, its token lies in {state / 'admin.token'}")
+            click.echo(admin_address.announced(platform.settings, platform.admin))
         if command:
             click.echo(f"try: {command}")
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from .output import json_option, line
+
+if TYPE_CHECKING:
+    from ..settings import Settings
 
 
 @click.command()
@@ -34,14 +36,17 @@ def run(host: str | None, port: int | None, workers: int | None, as_json: bool) 
         with suppress(OSError):  # who read it has left; we serve on
             if as_json:
                 line(event)
-            elif text := _text(settings.project.name, settings.state / "admin.token", event):
+            elif text := _text(settings, event):
                 click.echo(text)
 
     supervise(settings, flags, tell)
 
 
-def _text(name: str, token: Path, event: dict[str, Any]) -> str:
+def _text(settings: Settings, event: dict[str, Any]) -> str:
     """Say an event; what is logged as an error has been said."""
+    from .. import admin_address
+
+    name = settings.project.name
     match event:
         case {"event": "ready"}:
             pids = " ".join(map(str, event["pids"]))
@@ -50,7 +55,7 @@ def _text(name: str, token: Path, event: dict[str, Any]) -> str:
                 f"{event['workers']} workers (pid {pids})"
             )
             if event["admin"]:
-                said += f"\nadmin: {event['admin']}, its token lies in {token}"
+                said += f"\n{admin_address.announced(settings, event['admin'])}"
             return said
         case {"event": "restarted"}:
             return f"{name} has restarted: pid {' '.join(map(str, event['pids']))}"

@@ -52,7 +52,8 @@ def _rows(found: dict[str, Any]) -> list[tuple[str, str]]:
             (
                 "" if number else "workers",
                 f"pid {worker['pid']} {worker['status']}, {worker['in_flight']} in flight, "
-                f"{worker['connections']} connections, {worker['cpu_seconds']:.1f} s CPU",
+                f"{worker['connections']} connections, {worker['cpu_seconds']:.1f} s CPU, "
+                f"{_mib(worker['resident_bytes'])}",
             )
         )
     classes = ", ".join(f"{count} {name}" for name, count in live["by_class"].items())
@@ -72,6 +73,10 @@ def _rows(found: dict[str, Any]) -> list[tuple[str, str]]:
     for fault in found["reloads"]["items"]:
         rows.append((fault["service"], f"serves on as it was: {fault['message']}"))
     return rows
+
+
+def _mib(octets: int | None) -> str:
+    return "" if octets is None else f"{octets >> 20} MiB"
 
 
 def _ms(seconds: float | None) -> str:

@@ -5,13 +5,16 @@ from __future__ import annotations
 import asyncio
 import threading
 from pathlib import Path
+from typing import Any
 
+import msgspec
 import pytest
 
-from neurova.errors import StateError
+from neurova.errors import StateError, Unavailable
 from neurova_gateway.admin import health
 from neurova_gateway.admin.health import Look, Looks
 from neurova_gateway.admin.sources import Part
+from neurova_platform.admin import of_platform
 from neurova_platform.testing import TestPlatform
 
 from ...conftest import lay_probe
@@ -49,6 +52,20 @@ def test_a_key_store_that_is_gone_is_named_with_the_fix_and_strangers_see_no_mor
             answer = platform.admin(method, path)
             assert answer.status == 503
             assert answer.headers["retry-after"] == "1"
+
+
+def test_behind_a_gateway_keys_and_limits_are_its_own(running: TestPlatform) -> None:
+    def refused() -> Any:
+        raise Unavailable("keys and limits are kept by the gateway in front: ask its Admin API")
+
+    sources = msgspec.structs.replace(
+        of_platform(running.platform, running.reloads),
+        embedded=False,
+        keys=refused,
+        limiter=refused,
+    )
+    looks = health._needed(sources)
+    assert list(looks) == ["workers"]
 
 
 UP = Part("part", "up")

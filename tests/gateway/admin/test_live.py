@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from pathlib import Path
 
@@ -59,3 +60,5 @@ def test_each_route_has_its_own_sums_and_what_has_none_is_one(running: TestPlatf
     assert running.admin("GET", "/v1/live").json()["calls"] == 6
     [worker] = running.admin("GET", "/v1/workers").json()["items"]
     assert worker["status"] == "serving"
+    assert worker["pid"] == os.getpid()
+    assert worker["open_files"] is None or worker["open_files"] > 3
