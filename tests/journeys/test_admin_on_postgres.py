@@ -1,0 +1,68 @@
+"""The Admin API over a store of keys in PostgreSQL, also while that is gone."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.conftest import lay_probe
+from tests.servers.postgres import PostgresServer
+from tests.serving import serving, until
+
+from neurova_platform import client
+from neurova_platform.admin_token import load as token_of
+
+from .test_keys_on_postgres import _bare, _password
+
+pytestmark = pytest.mark.server
+
+
+def test_keys_are_made_there_and_an_outage_is_told_with_the_fix(
+    tmp_path: Path, own_postgres: PostgresServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = own_postgres.create()
+    project = lay_probe(tmp_path / "project")
+    with (project / "neurova.toml").open("a") as file:
+        file.write(f'\n[gateway]\nkeys = "{_bare(url)}"\n')
+    monkeypatch.setenv("PGPASSWORD", _password(url))
+    with serving(project, "run") as run:
+        ready = run.event("ready")
+        fields = {
+            "Authorization": f"Bearer {token_of(project / '.neurova')}",
+            "Content-Type": "application/json",
+        }
+
+        def ask(method: str, path: str, body: bytes | None = None) -> tuple[int, Any]:
+            answer = client.send(ready["admin"], method, path, fields, body)
+            return answer.status, answer.decoded()
+
+        def parts() -> dict[str, dict[str, str]]:
+            return {part["name"]: part for part in ask("GET", "/v1/health")[1]["parts"]}
+
+        status, made = ask("POST", "/v1/keys", b'{"consumer": "acme", "limits": "50/second"}')
+        assert status == 201
+        key = {"X-API-Key": made["key"]}
+        until(lambda: client.send(ready["url"], "GET", "/items/1", key, None).status == 200)
+        assert ask("PATCH", "/v1/consumers/acme", b'{"limits": "9/second"}')[1]["keys"] == 1
+        assert {each["kind"] for each in ask("GET", "/v1/limits?consumer=acme")[1]["items"]} == {
+            "key",
+            "consumer",
+            "route",
+        }
+        assert parts()["keys"]["status"] == "up"
+
+        own_postgres.stop()
+        until(lambda: parts()["keys"]["status"] == "unreachable")
+        assert ask("GET", "/health/ready") == (503, {"status": "not ready"})
+        assert ask("GET", "/health") == (200, {"status": "live"})
+        status, told = ask("POST", "/v1/keys", b'{"consumer": "acme"}')
+        assert status == 503
+        assert _password(url) not in json.dumps([told, parts()])
+        assert ask("GET", "/v1/live")[0] == 200
+
+        own_postgres.start()
+        until(lambda: parts()["keys"]["status"] == "up")
+        assert ask("POST", f"/v1/keys/{made['key_id']}/revoke")[1]["state"] == "revoked"
+        until(lambda: client.send(ready["url"], "GET", "/items/1", key, None).status == 401)
