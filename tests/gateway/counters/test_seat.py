@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import fcntl
 import multiprocessing
 import os
 import signal
+import threading
 from pathlib import Path
 
 import pytest
 
 from neurova.errors import StateError
-from neurova_gateway.counters import layout, seat
+from neurova_gateway.counters import layout
 from neurova_gateway.counters.layout import CALLS, FAULTS, TIMES
 from neurova_gateway.counters.seat import claim, clear, entries, seats
 
@@ -131,25 +133,29 @@ def test_a_folder_that_cannot_be_is_said_with_the_fix(tmp_path: Path) -> None:
         claim(tmp_path / "c")
 
 
-def test_a_look_from_outside_keeps_nobody_from_sitting_down(tmp_path: Path) -> None:
-    """A look locks for a moment: who claims meanwhile waits, and does not pass the seat over."""
-    first = claim(tmp_path)
-    first.close()
-    looking = multiprocessing.get_context("fork").Process(target=_look, args=(tmp_path,))
-    looking.start()
-    try:
-        for _ in range(300):
-            held = claim(tmp_path)
-            assert held.number == 0
-            held.close()
-    finally:
-        looking.kill()
-        looking.join()
+def test_a_look_from_outside_keeps_nobody_from_sitting_down(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A look locks a seat for a moment: who claims meanwhile waits, and does not pass it over."""
+    claim(tmp_path).close()
+    lock, sat, threads = fcntl.flock, [], []
 
+    def sit() -> None:
+        held = claim(tmp_path)
+        sat.append(held.number)
+        held.close()
 
-def _look(folder: Path) -> None:
-    while True:
-        list(seat.seats(folder))
+    def locked(descriptor: int, how: int) -> None:
+        lock(descriptor, how)
+        if how & fcntl.LOCK_NB and not threads:  # the look has the seat's lock
+            threads.append(threading.Thread(target=sit))
+            threads[0].start()
+            threads[0].join(0.2)  # it must wait, so this ends without it
+
+    monkeypatch.setattr(fcntl, "flock", locked)
+    assert [(number, living) for number, living, _ in seats(tmp_path)] == [(0, False)]
+    threads[0].join()
+    assert sat == [0]
 
 
 def test_what_is_read_is_private(tmp_path: Path) -> None:
