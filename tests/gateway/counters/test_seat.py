@@ -99,7 +99,7 @@ def test_an_entry_that_was_not_finished_is_not_there(tmp_path: Path) -> None:
     held = claim(tmp_path)
     held.place(CALLS, "a.b\0GET\0200")
     size = held.words[layout.AT_SIZE]
-    held.place(CALLS, "a.b\0GET\0500")
+    held.words[held.place(CALLS, "a.b\0GET\0500")] = 99
     held.words[layout.AT_SIZE] = size  # as if it had died before its last write
     held.close()
     again = claim(tmp_path)
