@@ -43,14 +43,15 @@ class Span(msgspec.Struct, frozen=True):
 class Live(msgspec.Struct, frozen=True):
     """Sum up all workers: since counting began, and lately.
 
-    `limited`: answered 429; `unavailable`: 503; `dropped`: access records lost; `uncounted`: calls
-    that no counter was left for.
+    `limited`: answered 429; `unavailable`: 503, among them `shed`, which would have waited too
+    long; `dropped`: access records lost; `uncounted`: calls that no counter was left for.
     """
 
     calls: int
     by_class: dict[str, int]
     limited: int
     unavailable: int
+    shed: int
     in_flight: int
     connections: int
     workers: int
@@ -125,6 +126,7 @@ def summed(totals: Totals, now: float) -> Live:
         by_class=by_class,
         limited=by_status.get(429, 0),
         unavailable=by_status.get(503, 0),
+        shed=totals.shed,
         in_flight=totals.in_flight,
         connections=sum(worker.connections for worker in totals.workers),
         workers=len(totals.workers),

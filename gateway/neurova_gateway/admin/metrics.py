@@ -98,6 +98,9 @@ def _sums(totals: Totals) -> Iterator[Metric]:
         "neurova_access_records_dropped", "Access records that were lost.", totals.dropped
     )
     yield CounterMetricFamily(
+        "neurova_http_requests_shed", "Calls that would have waited too long.", totals.shed
+    )
+    yield CounterMetricFamily(
         "neurova_http_requests_uncounted", "Calls that no counter was left for.", totals.lost
     )
     faults = CounterMetricFamily(

@@ -29,8 +29,7 @@ class Counting:
         self.seat = seat
         self._lock = threading.Lock()
         self._open = True
-        self._dropped = 0
-        self._cpu = 0
+        self._said = dict.fromkeys((layout.AT_DROPPED, layout.AT_SHED, layout.AT_CPU), 0)
         self._faults: Counter[str] = Counter()
 
     def watch(self, records: Iterable[Record]) -> None:
@@ -44,17 +43,24 @@ class Counting:
                 self._add_second(second, status, bucket, count)
 
     def sample(
-        self, *, in_flight: int, connections: int, dropped: int, faults: Mapping[str, int]
+        self,
+        *,
+        in_flight: int,
+        connections: int,
+        dropped: int,
+        shed: int,
+        faults: Mapping[str, int],
     ) -> None:
-        """Note how the process stands; `dropped` and `faults` are its own, since it started."""
+        """Note how the process stands; the last three are its own, since it started."""
         with self._lock:
             if not self._open:
                 return
             cpu = int(time.process_time() * 1_000_000)
             words = self.seat.words
-            words[layout.AT_DROPPED] += dropped - self._dropped
-            words[layout.AT_CPU] += cpu - self._cpu
-            self._dropped, self._cpu = dropped, cpu
+            now = {layout.AT_DROPPED: dropped, layout.AT_SHED: shed, layout.AT_CPU: cpu}
+            for at, count in now.items():
+                words[at] += count - self._said[at]
+            self._said = now
             words[layout.AT_IN_FLIGHT] = in_flight
             words[layout.AT_CONNECTIONS] = connections
             for plugin, count in tuple(faults.items()):

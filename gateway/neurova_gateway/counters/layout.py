@@ -29,6 +29,8 @@ AT_CPU = 9
 """CPU time in microseconds, of all who ever sat here."""
 AT_LOST = 10
 """Calls that no entry was left for."""
+AT_SHED = 11
+"""Calls refused because they would have waited too long, by all who ever sat here."""
 HEAD = 16
 
 BOUNDS = (

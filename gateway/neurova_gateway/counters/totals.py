@@ -40,6 +40,7 @@ class Totals(msgspec.Struct):
     seconds: dict[int, list[int]] = {}
     cpu: dict[int, float] = {}
     dropped: int = 0
+    shed: int = 0
     lost: int = 0
 
     @property
@@ -68,6 +69,7 @@ def read(folder: Path) -> Totals:
             totals.workers.append(_worker(number, words))
         totals.cpu[number] = words[layout.AT_CPU] / 1_000_000
         totals.dropped += words[layout.AT_DROPPED]
+        totals.shed += words[layout.AT_SHED]
         totals.lost += words[layout.AT_LOST]
         for kind, key, at in entries(words):
             if kind == CALLS:

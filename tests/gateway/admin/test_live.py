@@ -19,10 +19,10 @@ def test_sums_are_by_class_and_lately_by_second(tmp_path: Path) -> None:
     counting = Counting(claim(tmp_path))
     counting.watch([record(time=1000, status=status) for status in (200, 200, 404, 429, 503)])
     counting.watch([record(time=950, ms=20.0)] * 5)
-    still(counting, 4, **{"neurova-auth": 2})
+    still(counting, 4, 1, **{"neurova-auth": 2})
     live = summed(read(tmp_path), 1001.5)
     assert (live.calls, live.by_class) == (10, {"2xx": 7, "4xx": 2, "5xx": 1})
-    assert (live.limited, live.unavailable, live.dropped) == (1, 1, 4)
+    assert (live.limited, live.unavailable, live.shed, live.dropped) == (1, 1, 1, 4)
     assert live.plugin_faults == {"neurova-auth": 2}
     one, ten, sixty = live.last
     assert (one.calls, ten.calls, sixty.calls) == (5, 5, 10)

@@ -27,8 +27,8 @@ def record(
     return Record(time, method, "/x", status, ms, 5, route, "acme", "k", "127.0.0.1", "0" * 32)
 
 
-def still(counting: Counting, dropped: int = 0, **faults: int) -> None:
-    counting.sample(in_flight=0, connections=0, dropped=dropped, faults=faults)
+def still(counting: Counting, dropped: int = 0, shed: int = 0, **faults: int) -> None:
+    counting.sample(in_flight=0, connections=0, dropped=dropped, shed=shed, faults=faults)
 
 
 def test_counts_are_those_of_the_records(tmp_path: Path) -> None:
@@ -84,19 +84,19 @@ def test_seconds_are_those_in_which_calls_ended_and_a_minute_is_kept(tmp_path: P
 def test_what_a_process_says_of_itself_is_added_to_what_others_said_before(tmp_path: Path) -> None:
     for _ in range(3):
         counting = Counting(claim(tmp_path))
-        still(counting, 2, auth=1)
-        still(counting, 5, auth=4)
+        still(counting, 2, 1, auth=1)
+        still(counting, 5, 3, auth=4)
         cpu = read(tmp_path).cpu[0]
         counting.close()
     totals = read(tmp_path)
-    assert totals.dropped == 15
+    assert (totals.dropped, totals.shed) == (15, 9)
     assert totals.faults == {"auth": 12}
     assert totals.cpu[0] == cpu > 0
 
 
 def test_how_a_process_stands_is_told_while_it_lives(tmp_path: Path) -> None:
     counting = Counting(claim(tmp_path))
-    counting.sample(in_flight=3, connections=9, dropped=0, faults={})
+    counting.sample(in_flight=3, connections=9, dropped=0, shed=0, faults={})
     [worker] = read(tmp_path).workers
     assert (worker.in_flight, worker.connections) == (3, 9)
     assert read(tmp_path).in_flight == 3
