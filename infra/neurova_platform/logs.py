@@ -32,13 +32,18 @@ class LogFile(logging.Handler):
         self._lines = RotatingFile(path, ROTATE, KEEP)
         self._loguru: Any = None
         self._sink = 0
+        self.lost = 0
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write one record."""
         line = masked(msgspec.json.encode(_fields(record), enc_hook=str).decode())
-        self._file().bind(line=line).log(record.levelname, "")
+        try:
+            self._file().bind(line=line).log(record.levelname, "")
+        except (OSError, ImportError):  # no file handle is to be had: who logs goes on
+            self.lost += 1
         if record.levelno >= logging.WARNING:
-            sys.stderr.write(masked(_shown(record)) + "\n")
+            with suppress(OSError):
+                sys.stderr.write(masked(_shown(record)) + "\n")
 
     def close(self) -> None:
         """Write what is left and let go of the file."""

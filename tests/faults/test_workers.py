@@ -48,11 +48,11 @@ def run(tmp_path: Path) -> Iterator[Serving]:
         yield started
 
 
-def test_restarts_under_load_fail_no_request(run: Serving) -> None:
-    """On kept connections, busy and idling, and on fresh ones."""
+def test_restarts_under_load_fail_no_request(run: Serving, tmp_path: Path) -> None:
+    """On kept connections, busy and idling, and on fresh ones; each has its access record."""
     port = port_of(run.event("ready"))
 
-    async def restarts() -> None:
+    async def restarts() -> int:
         async with load(port, "/pid", clients=24) as counted:
             for number in range(1, RESTARTS + 1):
                 run.process.send_signal(signal.SIGHUP)
@@ -69,9 +69,17 @@ def test_restarts_under_load_fail_no_request(run: Serving) -> None:
         assert counted.reopened == 0
         assert counted.closed > RESTARTS
         assert len(counted.answered) == 2 * (RESTARTS + 1)
+        return counted.total
 
-    asyncio.run(restarts())
+    answered = asyncio.run(restarts())
     assert run.end() == (0, "")
+    assert recorded(tmp_path) == answered
+
+
+def recorded(project: Path) -> int:
+    """Return how many calls the access log has a line for."""
+    files = (project / ".neurova" / "logs").glob("access*.jsonl")
+    return sum(len(file.read_text().splitlines()) for file in files)
 
 
 def test_a_worker_that_is_killed_costs_its_calls_in_flight_only(run: Serving) -> None:

@@ -51,15 +51,19 @@ class Child(Process):
         self.condemned = False
 
     def start(self) -> None:
-        """Start it; signals wait until it can take them."""
+        """Start it; signals wait until it can take them. Raises OSError when there is no room."""
         # A child inherits the mask: Ctrl-C reaches the whole group, also one that just begins.
         before = signal.pthread_sigmask(signal.SIG_BLOCK, HELD)
         try:
             self.process.start()
+        except BaseException:
+            self._line.close()
+            self._stacks.close()
+            raise
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
-        for end in self._theirs:
-            end.close()
+            for end in self._theirs:
+                end.close()
 
     @property
     def sources(self) -> list[Any]:
@@ -94,7 +98,8 @@ class Child(Process):
             self.beat = time.monotonic()
         *lines, self._said = (self._said + said).split(b"\n")
         for line in filter(None, lines):
-            self._note(json.loads(line))
+            with suppress(ValueError, TypeError, KeyError):  # a child may fail in any way
+                self._note(json.loads(line))
 
     def drain(self) -> None:
         """Let it take no more connections, finish those that are, and end."""

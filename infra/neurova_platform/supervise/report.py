@@ -7,11 +7,23 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from neurova.errors import (
+    BindError,
+    ConfigError,
+    LoadError,
+    NeurovaError,
+    StateError,
+    Unavailable,
+)
+
 from . import stack
 from .child import Child
 from .slot import Slot
 
 Tell = Callable[[dict[str, Any]], None]
+_KNOWN = {
+    kind.__name__: kind for kind in (LoadError, BindError, ConfigError, StateError, Unavailable)
+}
 logger = logging.getLogger("neurova.run")
 
 
@@ -86,13 +98,13 @@ def pids(slots: Sequence[Slot]) -> list[int | None]:
     return [slot.serving.pid for slot in slots if slot.serving and slot.is_worker]
 
 
-def start_failure(slot: Slot, child: Child, homes: Sequence[Path]) -> tuple[str, str]:
-    """Return the kind of error that kept a child from starting, and what it says."""
+def start_failure(slot: Slot, child: Child, homes: Sequence[Path]) -> NeurovaError:
+    """Return what kept a child from starting: what it said, or how it ended."""
     if child.failure is not None:
-        return child.failure
-    if child.condemned:
-        return "StateError", f"{slot.name} did not begin in time{_place(child, homes)}"
-    return "StateError", f"{slot.name} {child.fate} while it began{_place(child, homes)}"
+        kind, said = child.failure
+        return _KNOWN.get(kind, NeurovaError)(said)
+    how = "did not begin in time" if child.condemned else f"{child.fate} while it began"
+    return StateError(f"{slot.name} {how}{_place(child, homes)}")
 
 
 def _place(child: Child, homes: Sequence[Path]) -> str:

@@ -48,10 +48,11 @@ class Slot:
         return self.coming is None and all(child.left for child in self.leaving)
 
     def start(self, order: Order) -> None:
-        """Start the next one; it takes the place once it answers."""
+        """Start the next one; it takes the place once it answers. Raises OSError when it cannot."""
         self.due = None
-        self.coming = Child(self.target, order, self.listener)
-        self.coming.start()
+        child = Child(self.target, order, self.listener)
+        child.start()
+        self.coming = child
 
     def take_over(self, drain: float) -> None:
         """Let the one that came serve, and the one before drain, which may take `drain` twice."""

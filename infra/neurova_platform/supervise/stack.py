@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 _THREAD = re.compile(r"^(?:Current thread|Thread) 0x[0-9a-f]+.*\(most recent call first\):$", re.M)
+_FATAL = "Fatal Python error"
 _FRAME = re.compile(r'^  File "(.*)", line (\d+) in (.+)$', re.M)
 
 
@@ -22,22 +23,30 @@ class Frame(NamedTuple):
         return f"{self.file}:{self.line} ({self.name})"
 
 
-def main_thread(dump: str) -> list[Frame]:
-    """Return the stack of the main thread, innermost call first; empty when there is none.
+def at_fault(dump: str) -> list[Frame]:
+    """Return a thread's stack, innermost call first: of one that hangs, the main thread's.
 
-    Threads are written from the newest to the oldest, which is the main one.
+    Of one that crashed, that of the thread which did. Empty when there is none.
     """
-    starts = [found.end() for found in _THREAD.finditer(dump)]
-    last = dump[starts[-1] :] if starts else ""
-    return [Frame(file, int(line), name) for file, line, name in _FRAME.findall(last)]
+    threads = list(_THREAD.finditer(dump))
+    if not threads:
+        return []
+    # Threads are written from the newest to the oldest, which is the main one.
+    found = threads[-1]
+    if _FATAL in dump:
+        found = next((each for each in threads if each[0].startswith("Current")), found)
+    after = dump[found.end() :]
+    end = _THREAD.search(after)
+    frames = _FRAME.findall(after[: end.start()] if end else after)
+    return [Frame(file, int(line), name) for file, line, name in frames]
 
 
 def culprit(dump: str, homes: Sequence[Path]) -> Frame | None:
-    """Return the innermost call of the main thread that lies in one of `homes`.
+    """Return the innermost call of the thread at fault that lies in one of `homes`.
 
     Where none does: the innermost call of all. None when nothing was written.
     """
-    frames = main_thread(dump)
+    frames = at_fault(dump)
     for frame in frames:
         if any(Path(frame.file).is_relative_to(home) for home in homes):
             return frame

@@ -8,14 +8,14 @@ import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import reduce
 from multiprocessing.connection import wait
 from pathlib import Path
 
 import uvicorn
 from uvicorn.supervisors.multiprocess import SIGNALS, Multiprocess
 
-from neurova import errors
-from neurova.errors import NeurovaError
+from neurova.errors import NeurovaError, StateError
 
 from .. import resident
 from ..settings import Settings
@@ -31,6 +31,7 @@ ROUND, BUSY = 1.0, 0.1  # seconds between two looks, at most; while something is
 LATE = 1.0  # seconds over a round after which we were frozen ourselves, as our children were
 RELIEF = 60.0  # seconds between two replacements of a worker for its memory
 FORCED = 1.0  # seconds after a second SIGINT until what is left is killed
+HELD = ("gateway.host", "gateway.port", "runtime.workers", "admin.host", "admin.port")
 FIXED = "the number of workers is that of the start: set [runtime] workers and start again"
 
 
@@ -81,7 +82,7 @@ class Supervisor(Multiprocess):
     def init_processes(self) -> None:
         """Start a child in each slot."""
         for slot in self.slots:
-            slot.start(self.order)
+            self._start(slot)
 
     def keep_subprocess_alive(self) -> None:
         """Take what children said, and do what is due."""
@@ -102,11 +103,11 @@ class Supervisor(Multiprocess):
         self._weigh(now)
         for slot in self.slots:
             if slot.due is not None and now >= slot.due:
-                slot.start(self.order)
+                self._start(slot)
         turn = self.turns.take()
         if turn is not None:
             turn.backoff.forget()
-            turn.start(self.order)
+            self._start(turn)
 
     # What happens to a child.
 
@@ -123,7 +124,7 @@ class Supervisor(Multiprocess):
             slot.serving, child.told = None, True
             slot.retire(child, self.settings.runtime.drain)
             if slot.coming is None:
-                slot.start(self.order)
+                self._start(slot)
 
     def _settle(self, slot: Slot) -> None:
         """End the turn of a slot whose new child serves, once the old one takes no connections."""
@@ -135,7 +136,7 @@ class Supervisor(Multiprocess):
         if child.told:
             self.report.ended(slot, child)
         elif child is slot.coming:
-            self._mourn_start(slot, child)
+            self._mourn(slot, child.pid, start_failure(slot, child, self._homes()))
         else:
             now, again = time.monotonic(), 0.0
             if child is slot.serving and slot.coming is None:
@@ -144,21 +145,26 @@ class Supervisor(Multiprocess):
             self.report.died(slot, child, self._homes(), again)
         slot.forget(child)
 
-    def _mourn_start(self, slot: Slot, child: Child) -> None:
-        kind, why = start_failure(slot, child, self._homes())
+    def _start(self, slot: Slot) -> None:
+        try:
+            slot.start(self.order)
+        except OSError as error:  # no process, no memory, no file handle is to be had now
+            self._mourn(slot, None, StateError(f"{slot.name} cannot be started: {error}"))
+
+    def _mourn(self, slot: Slot, pid: int | None, error: NeurovaError) -> None:
+        """Do without a child that could not start."""
         if not self.announced:
-            if self.failure is None:
-                self.failure = getattr(errors, kind, NeurovaError)(why)
+            self.failure = self.failure or error
             self.handle_term()
         elif slot.serving is not None:
             self.turns.give_up()
-            self.report.refused(why)
+            self.report.refused(error)
         else:
             if slot is self.turns.current:
                 self.turns.give_up()
             seconds = slot.backoff.failed()
             slot.due = time.monotonic() + seconds
-            self.report.failed(slot, child.pid, why, seconds)
+            self.report.failed(slot, pid, str(error), seconds)
 
     def _watch(self, slot: Slot, child: Child, now: float) -> None:
         """End a child that hangs, or takes too long to begin or to leave."""
@@ -180,11 +186,14 @@ class Supervisor(Multiprocess):
 
     def restart_all(self) -> None:
         """Replace all children, slot by slot, with what code and settings are now."""
+        before = self.settings
         try:
             self.settings = self.order.settings()
         except NeurovaError as error:
             self.report.refused(error)
             return
+        for key in changed(before, self.settings):
+            self.report.unheard(f"{key} has changed: what holds is that of the start, start again")
         self.turns.restart(self.slots)
 
     def _weigh(self, now: float) -> None:
@@ -262,6 +271,15 @@ class Supervisor(Multiprocess):
         if late > LATE:
             for child in self.children():
                 child.beat += late
+
+
+def changed(before: Settings, now: Settings) -> list[str]:
+    """Return the keys of settings that have changed, but hold for as long as the supervisor."""
+    return [
+        key
+        for key in HELD
+        if reduce(getattr, key.split("."), before) != reduce(getattr, key.split("."), now)
+    ]
 
 
 @contextmanager

@@ -7,7 +7,7 @@ import tempfile
 import threading
 from pathlib import Path
 
-from neurova_platform.supervise.stack import culprit, main_thread
+from neurova_platform.supervise.stack import at_fault, culprit
 
 DUMP = """Thread 0x00007f0000000001 (most recent call first):
   File "/usr/lib/python3.11/threading.py", line 324 in wait
@@ -23,6 +23,12 @@ Thread 0x00007f0000000002 [main] (most recent call first):
 def test_the_innermost_line_of_our_own_code_is_named() -> None:
     frame = culprit(DUMP, [Path("/project/functions")])
     assert str(frame) == "/project/functions/hello/hello.py:12 (hello)"
+
+
+def test_of_one_that_crashed_the_thread_that_did_is_looked_at() -> None:
+    crashed = DUMP.replace("Thread", "Current thread", 1)
+    frame = culprit("Fatal Python error: Aborted\n\n" + crashed, [Path("/project/functions")])
+    assert str(frame) == "/project/functions/hello/thread.py:3 (background)"
 
 
 def test_where_none_of_it_is_there_the_innermost_of_all_is_named() -> None:
@@ -47,4 +53,4 @@ def test_the_main_thread_is_found_among_others() -> None:
         dump = file.read()
     done.set()
     other.join()
-    assert main_thread(dump)[0].name == "test_the_main_thread_is_found_among_others"
+    assert at_fault(dump)[0].name == "test_the_main_thread_is_found_among_others"

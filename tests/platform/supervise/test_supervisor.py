@@ -10,6 +10,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import termios
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -346,3 +347,35 @@ def test_one_that_can_no_longer_say_what_happens_serves_on(project: Path) -> Non
         until(lambda: client.send(url, "GET", "/pid", {}, None).decoded() != first)
         run.send_signal(signal.SIGTERM)
         assert run.wait(60) == 0
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux lets another's limits be set")
+def test_a_supervisor_without_file_handles_keeps_what_serves_and_tries_again(start) -> None:
+    import resource as limits
+
+    workers = start("--workers", "2", toml="[admin]\nenabled = false\n").ready()
+    pid = workers.run.process.pid
+    was = limits.prlimit(pid, limits.RLIMIT_NOFILE)
+    open_now = len(list(Path(f"/proc/{pid}/fd").iterdir()))
+    limits.prlimit(pid, limits.RLIMIT_NOFILE, (open_now + 1, was[1]))
+    workers.run.process.send_signal(signal.SIGHUP)
+    assert "cannot be started" in workers.run.event("refused")["why"]
+    os.kill(workers.pids[0], signal.SIGKILL)
+    assert "cannot be started" in workers.worker("failed")["why"]
+    assert alive(workers.pids[1])
+    limits.prlimit(pid, limits.RLIMIT_NOFILE, was)
+    workers.worker("started")
+    workers.run.process.send_signal(signal.SIGHUP)
+    workers.run.event("restarted")
+    assert workers.ask("/pid").status == 200
+    assert workers.run.end()[0] == 0
+
+
+def test_settings_that_hold_from_the_start_are_named_when_they_change(start, project: Path) -> None:
+    workers = start().ready()
+    (project / "neurova.toml").write_text("[runtime]\nworkers = 3\n[gateway]\nport = 9\n")
+    workers.run.process.send_signal(signal.SIGHUP)
+    assert len(workers.run.event("restarted")["pids"]) == 1
+    told = workers.run.end()[1]
+    assert "runtime.workers has changed" in told
+    assert "gateway.port" not in told  # the command said that
