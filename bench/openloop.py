@@ -20,15 +20,20 @@ from contextlib import suppress
 from dataclasses import dataclass
 from itertools import accumulate
 from pathlib import Path
+from typing import Any
 
 MOST = 4_000  # connections; a request that finds all of them busy counts as broken
+WRONG = -1
 PATIENCE = 10.0  # seconds after the last request that answers are waited for
 ROOT = Path(__file__).parents[1]
 
 
 @dataclass(frozen=True)
 class Answer:
-    """One request: when it was due (seconds from the start), what came (0: nothing), and when."""
+    """One request: when it was due (seconds from the start), what came, and how long that took.
+
+    `status` 0: nothing came; WRONG: a 200 with another body than it must have.
+    """
 
     due: float
     status: int
@@ -72,7 +77,9 @@ class Connection(asyncio.Protocol):
         length = int(data[at + 16 : data.index(b"\r\n", at)]) if at >= 0 else 0
         if len(data) >= head + 4 + length:
             due, self.due, self.data = self.due, -1.0, b""
-            self.load.note(due, int(data[9:12]))
+            status = int(data[9:12])
+            right = status != 200 or self.load.answer in data
+            self.load.note(due, status if right else WRONG)
             self.load.idle.append(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -87,16 +94,31 @@ class Connection(asyncio.Protocol):
 class Load:
     """Send requests at their times over connections kept alive; more are opened when all wait."""
 
-    def __init__(self, port: int, request: bytes, times: Sequence[float]) -> None:
+    def __init__(
+        self, port: int, request: bytes, times: Sequence[float], answer: bytes = b""
+    ) -> None:
         self.port = port
         self.request = request
+        self.answer = answer
         self.times = times
         self.idle: deque[Connection] = deque()
         self.connections = 0
         self.answers: list[Answer] = []
-        self.all = asyncio.Event()
+        self.came, self.all = asyncio.Event(), asyncio.Event()
         self.start = 0.0
         self._openings: set[asyncio.Task[None]] = set()
+
+    async def hold(self, connections: int, seconds: float) -> list[Answer]:
+        """Keep some connections busy: each sends again when its answer has come."""
+        self.start = time.monotonic()
+        for _ in range(connections):
+            self._send(0.0)
+        while (now := time.monotonic() - self.start) < seconds:
+            while self.idle:
+                self.idle.popleft().send(now)
+            self.came.clear()
+            await self.came.wait()
+        return self.answers
 
     async def run(self) -> list[Answer]:
         """Return what came of every request."""
@@ -113,6 +135,7 @@ class Load:
     def note(self, due: float, status: int) -> None:
         """Note what came of the request that was due then."""
         self.answers.append(Answer(due, status, time.monotonic() - self.start - due))
+        self.came.set()
         if len(self.answers) == len(self.times):
             self.all.set()
 
@@ -179,9 +202,37 @@ class Seen:
         return min(after) - stop if after else float("inf")
 
 
-def send(port: int, request: bytes, times: Sequence[float], core: int | None = None) -> Seen:
-    """Send a request at each of `times` (seconds, ascending) from a process of its own."""
-    plan = {"port": port, "request": request.decode("latin-1"), "times": list(times), "core": core}
+def send(
+    port: int,
+    request: bytes,
+    times: Sequence[float],
+    core: int | None = None,
+    *,
+    answer: bytes = b"",
+) -> Seen:
+    """Send a request at each of `times` (seconds, ascending) from a process of its own.
+
+    `answer` is what each 200 must contain.
+    """
+    return _run(port, request, answer, core, times=list(times))
+
+
+def hold(
+    port: int,
+    request: bytes,
+    connections: int,
+    seconds: float,
+    core: int | None = None,
+    *,
+    answer: bytes = b"",
+) -> Seen:
+    """Send as fast as answers come, over some connections, from a process of its own."""
+    return _run(port, request, answer, core, times=[], held=[connections, seconds])
+
+
+def _run(port: int, request: bytes, answer: bytes, core: int | None, **plan: Any) -> Seen:
+    plan |= {"port": port, "core": core}
+    plan |= {"request": request.decode("latin-1"), "answer": answer.decode("latin-1")}
     done = subprocess.run(
         [sys.executable, "-m", "bench.openloop"],
         input=json.dumps(plan),
@@ -200,8 +251,9 @@ def main() -> None:
     plan = json.load(sys.stdin)
     if plan["core"] is not None:
         os.sched_setaffinity(0, {plan["core"]})
-    load = Load(plan["port"], plan["request"].encode("latin-1"), plan["times"])
-    answers = uvloop.run(load.run())
+    request, answer = (plan[name].encode("latin-1") for name in ("request", "answer"))
+    load = Load(plan["port"], request, plan["times"], answer)
+    answers = uvloop.run(load.hold(*plan["held"]) if "held" in plan else load.run())
     rows = [(a.due, a.status, a.seconds) for a in sorted(answers, key=lambda one: one.due)]
     json.dump(rows, sys.stdout)
 

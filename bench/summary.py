@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -32,9 +34,13 @@ def markdown(results: Iterable[dict[str, Any]]) -> str:
 
 
 def results() -> list[dict[str, Any]]:
-    """Return the committed results in the order of their numbers."""
-    files = sorted(RESULTS.glob("p*.json"), key=lambda file: int(file.stem[1:]))
-    return [json.loads(file.read_text()) for file in files]
+    """Return the committed results: those with a number in its order, then the others by name."""
+    return [json.loads(file.read_text()) for file in sorted(RESULTS.glob("*.json"), key=_place)]
+
+
+def _place(file: Path) -> tuple[float, str]:
+    numbered = re.fullmatch(r"p(\d+)", file.stem)
+    return (int(numbered[1]) if numbered else inf), file.stem
 
 
 def renewed(page: str, found: str) -> str:

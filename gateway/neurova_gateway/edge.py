@@ -39,13 +39,13 @@ class Edge:
 
     def drain(self) -> None:
         """Let each connection end with its next reply; one that idles waits for its next call."""
-        self.draining = True
+        self.draining = self.gateway.health.draining = True
         for connection in self.connections:
             connection.draining = True
 
     def hurry(self) -> None:
         """Let each connection end as soon as nothing is in flight there."""
-        self.draining = self.hurried = True
+        self.draining = self.hurried = self.gateway.health.draining = True
 
     def open(self) -> None:
         """Begin a turn of the loop, if none has begun: its replies are sent at its end."""

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from copy import copy
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from time import perf_counter, time
-from typing import Protocol
+from typing import Any, Protocol
 
 from neurova import trace
 from neurova.answer import unavailable
@@ -18,7 +18,7 @@ from neurova.pressure import DELAY
 from neurova.problem import problem
 from neurova.reply import Reply
 
-from . import settings
+from . import health, settings
 from .access import AccessLog
 from .admission import Admission
 from .compression import Compression
@@ -74,7 +74,7 @@ class Entry:
         self.invoke: Invoke = endpoint.invoke
         self.cost, self.waits = endpoint.cost, endpoint.waits
         rights = next((plugin.config for plugin in plugins if plugin.name == AUTH), {})
-        self.public = rights.get("public", False)
+        self.public = chain is OPEN or rights.get("public", False)
         self.scopes = frozenset(rights.get("scopes", ()))
 
     def metered(self) -> Entry:
@@ -91,6 +91,18 @@ class Entry:
         twin = copy(self)
         twin.invoke = counted
         return twin
+
+
+class _Open:
+    """No plugins at all."""
+
+    logs = False
+
+    def access(self, call: Call) -> None:
+        """Let a call in."""
+
+
+OPEN: Any = _Open()
 
 
 class Gateway:
@@ -113,6 +125,7 @@ class Gateway:
         self.options = options
         self.compress: Pack = Compression() if options.compress else _as_it_is
         self.admission = Admission(delay)
+        self.health = health.Health()
         self._digits = len(str(options.max_body))
         self._host = host
         self._access = access
@@ -148,7 +161,8 @@ class Gateway:
             else:
                 by_route.setdefault(plugin.route, []).append(plugin)
         hosted = [plugin for plugin in everywhere if plugin.name != "cors"]
-        rows = []
+        asked = Entry("", OPEN, self.health, [])
+        rows = [(method, health.PATH, asked) for method in health.METHODS]
         for route in config.routes:
             plugins = [*hosted, *by_route.get(route.name, ())]
             chain = self._host.chain(plugins) if self._verify is None else None
@@ -215,7 +229,7 @@ class Gateway:
 
     def identity(self, call: Call) -> Reply | None:
         """Take only calls that the gateway in front signed."""
-        if self._verify is None:
+        if self._verify is None or call.raw_path == health.OCTETS:
             return None
         found = self._verify(call)
         if isinstance(found, Reply):
@@ -259,6 +273,8 @@ class Gateway:
             return None
         if value is None or not _HOST.fullmatch(value):
             return problem(call, 400, "send exactly one Host field that names a host")
+        if call.raw_path == health.OCTETS:  # who asks knows an address, and no name
+            return None
         if self._hosts and _name(value) not in self._hosts:
             return problem(call, 421, "this server does not answer for that Host")
         if len(self._known_hosts) < REMEMBERED:

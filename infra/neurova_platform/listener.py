@@ -8,6 +8,7 @@ import socket
 from neurova.errors import ConfigError
 
 BACKLOG = 2048
+ACCEPTS = 16
 
 
 def bind(host: str, port: int) -> socket.socket:
@@ -40,6 +41,15 @@ def bind_all(host: str, port: int, count: int) -> list[socket.socket]:
             each.close()
         raise
     return sockets
+
+
+def doors(listener: socket.socket, count: int = ACCEPTS) -> list[socket.socket]:
+    """Return a socket `count` times over, for an event loop to listen on each.
+
+    libuv takes one connection from a socket in a turn of its loop, which is too few where a turn
+    takes as long as a call: connections would wait in the kernel, where nobody refuses them.
+    """
+    return [listener, *(listener.dup() for _ in range(count - 1))]
 
 
 def _bound(host: str, port: int, *, shared: bool) -> socket.socket:

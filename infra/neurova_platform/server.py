@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 
 import uvicorn
 
+from .listener import doors
+
 if TYPE_CHECKING:
     from neurova_gateway.edge import Edge
 
@@ -49,6 +51,8 @@ class Server(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Listen, then say so."""
+        if sockets is not None:
+            sockets = [door for listener in sockets for door in doors(listener)]
         await super().startup(sockets)
         if self._leash is not None:
             self._leash.hold(self, self._stuck)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from bench import summary
@@ -27,6 +28,13 @@ def test_a_miss_is_shown_as_one() -> None:
     lines = summary.markdown([RESULT]).splitlines()
     assert "| p1, a ÷ b | 1.2 x | ≤ 1.15 | **missed** |" in lines
     assert "| p1, a ÷ c | 0.04 x | ≤ 0.05 | met |" in lines
+
+
+def test_results_with_a_number_come_first_in_its_order() -> None:
+    files = [Path(name) for name in ("soak.json", "p11.json", "overload.json", "p2.json")]
+    assert [file.stem for file in sorted(files, key=summary._place)] == [
+        "p2", "p11", "overload", "soak",
+    ]  # fmt: skip
 
 
 def test_the_day_and_the_machine_are_named() -> None:

@@ -1,11 +1,13 @@
 """A port that cannot be had is said, with the fix, also one that the system would let us share."""
 
+import asyncio
 import socket
 
 import pytest
+import uvloop
 
 from neurova.errors import ConfigError
-from neurova_platform.listener import bind, bind_all
+from neurova_platform.listener import ACCEPTS, bind, bind_all, doors
 
 
 def test_a_port_in_use_is_named_with_the_fix() -> None:
@@ -58,3 +60,31 @@ def test_connections_are_spread_over_all_sockets_of_a_port(host: str) -> None:
     assert all(taken)
     for each in [*clients, *sockets]:
         each.close()
+
+
+def test_connections_that_come_together_are_taken_in_few_turns_of_the_loop() -> None:
+    """A turn may take as long as a call: one connection a turn would be too few."""
+    turns: list[int] = []
+
+    class Taken(asyncio.Protocol):
+        def connection_made(self, transport: asyncio.BaseTransport) -> None:
+            turns.append(turn)
+            transport.close()
+
+    turn, clients = 0, 4 * ACCEPTS
+
+    async def serve(listener: socket.socket) -> None:
+        nonlocal turn
+        loop = asyncio.get_running_loop()
+        servers = [await loop.create_server(Taken, sock=door) for door in doors(listener)]
+        address = listener.getsockname()
+        came = [socket.create_connection(address) for _ in range(clients)]
+        while len(turns) < clients:
+            turn += 1
+            await asyncio.sleep(0)
+        for each in (*came, *servers):
+            each.close()
+
+    with bind("127.0.0.1", 0) as listener:
+        uvloop.run(serve(listener))
+    assert turns[-1] - turns[0] < 16

@@ -1,0 +1,49 @@
+"""Five times what a worker can serve: it serves as many as ever, soon, and refuses the rest."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from bench.openloop import poisson, send
+from bench.overload import DONE, HEALTH, KINDS, TIMES, WORK, measure, source
+from bench.project import Project
+from bench.rounds import LOAD_CORE, SERVER_CORE
+from bench.servers import running
+
+from ..serving import until
+
+pytestmark = pytest.mark.server
+
+MEASURED = bool(os.environ.get("NEUROVA_TEST_LONG")) and os.environ.get("CI") != "true"
+CORES = os.sched_getaffinity(0)
+PINNED = {SERVER_CORE, LOAD_CORE} <= CORES
+
+
+def project(folder: Path, kind: str) -> Project:
+    made = Project(folder)
+    made.write("functions/bench/work.py", source(kind))
+    return made
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_is_served_is_right_and_what_is_refused_is_told(tmp_path: Path, kind: str) -> None:
+    with running(project(tmp_path, kind).program("run"), min(CORES)) as server:
+        seen = send(server.port, WORK, poisson(TIMES * 200, 3.0, 1), answer=DONE)
+        assert set(seen.statuses()) == {200, 503}
+        assert set(send(server.port, HEALTH, [0.0] * 10).statuses()) == {200}
+        # The load is over: nothing is refused any more.
+        until(lambda: send(server.port, WORK, [0.0, 0.1, 0.2]).statuses() == {200: 3})
+
+
+@pytest.mark.skipif(not MEASURED, reason="seconds are measured by `make faults`")
+@pytest.mark.skipif(not PINNED, reason="needs a core for the server and one for the load")
+@pytest.mark.parametrize("kind", KINDS)
+def test_goodput_latency_and_recovery(tmp_path: Path, kind: str) -> None:
+    """As `python -m bench.overload`, for a third of its time, without the first two seconds."""
+    with running(project(tmp_path, kind).program("run"), SERVER_CORE) as server:
+        found = measure(server, 20.0)
+    assert found.lost <= 0.2
+    assert found.settled_p99_ms <= 5 * found.alone_ms
+    assert found.recovered_s <= 2.0
