@@ -75,6 +75,8 @@ class Finished(Future[Reply]):
 def endpoint(function: Function) -> Function | Endpoint:
     """Return what answers calls of a function; itself, when nothing is added to its replies."""
     description = function.description
+    if not (description.cache or description.deprecated or description.sunset):
+        return function  # as nearly all are
     fields = ageing(description)
     finish = Caching(description.cache, public=description.public) if description.cache else None
     return Endpoint(function, fields, finish) if fields or finish else function

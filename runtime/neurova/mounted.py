@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 from asyncio import get_running_loop
 from collections.abc import Awaitable, Callable
 from time import monotonic
@@ -48,7 +49,7 @@ class Mounted(Function):
         generation: object,
     ) -> None:
         async def answer() -> None:
-            """Let a mounted app answer."""
+            """Stand for the app where a function is looked at."""
 
         place = f"{file}:{mount.line}: {name}"
         called = f"{service}.{name}"
@@ -56,7 +57,7 @@ class Mounted(Function):
         super().__init__(
             called, service, mount.description, answer, binding, database, file, generation
         )
-        self.line = mount.line
+        self.line, self.doc = mount.line, inspect.cleandoc(mount.doc)
         self.prefix = mount.description.path.removesuffix(REST)
         self.gate = Gate(mount.description.concurrency or TASKS)
         self.lifespan = Lifespan(mount.app, place)

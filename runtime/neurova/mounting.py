@@ -28,15 +28,18 @@ REST = "/{*}"
 
 
 class Mount:
-    """Hold what `mount` was told; `module` and `line` are where."""
+    """Hold what `mount` was told; `module` and `line` are where, `doc` is what the file says."""
 
-    __slots__ = ("app", "description", "line", "module")
+    __slots__ = ("app", "description", "doc", "line", "module")
 
-    def __init__(self, app: AsgiApp, description: Description, module: str, line: int) -> None:
+    def __init__(
+        self, app: AsgiApp, description: Description, module: str, line: int, doc: str
+    ) -> None:
         self.app = app
         self.description = description
         self.module = module
         self.line = line
+        self.doc = doc
 
 
 def mount(
@@ -92,4 +95,5 @@ def mount(
     name = caller.f_globals.get("__name__", "")
     path = path.rstrip("/") + REST
     below = msgspec.structs.replace(checked(description), path=path)
-    return Mount(app, below, name, caller.f_lineno)
+    doc = caller.f_globals.get("__doc__") or ""
+    return Mount(app, below, name, caller.f_lineno, doc)

@@ -185,6 +185,8 @@ from .domain import counted
 @get("/numbers/{most}", public=True)
 async def numbers(most: int):
     try:
+        if most == 9:
+            await asyncio.Event().wait()
         for number in range(most):
             yield {"number": number}
         if most == 7:
@@ -201,6 +203,16 @@ def streams(door, probe_project):
     (probe_project / "functions" / "probe" / "numbers.py").write_text(NUMBERS)
     door.platform.platform.load()
     return door
+
+
+def test_a_client_that_leaves_before_the_first_item_stops_the_generator(streams) -> None:
+    seen: list[int] = []
+    streams.platform.platform.access._watch = lambda batch: seen.extend(x.status for x in batch)
+    scope = {**SCOPE, "method": "GET", "path": "/numbers/9"}
+    assert asgi(streams.platform, scope, part(b""), {"type": "http.disconnect"}) == []
+    streams.platform.platform.access.flush()
+    assert seen == [499]
+    assert streams.platform.get("/count").json()["count"] == 1
 
 
 @pytest.mark.parametrize("accept", ["*/*", "text/event-stream", "image/png"])

@@ -63,11 +63,12 @@ def test_a_file_has_one_mount_or_one_handler(house: Any) -> None:
 def test_a_mount_is_that_of_its_file_and_named_by_its_variable(house: Any) -> None:
     house.write(
         "shop",
-        a=APP + 'legacy = mount("/a", app)\n',
+        a='"""What was."""\n' + APP + 'legacy = mount("/a", app)\n',
         b='from .a import legacy\nfrom neurova import get\n\n\n@get("/b")\nasync def b(): ...\n',
     )
     first, second = house.load("shop").functions
-    assert (first.name, first.file, first.line) == ("shop.legacy", "functions/shop/a.py", 8)
+    assert (first.name, first.file, first.line) == ("shop.legacy", "functions/shop/a.py", 9)
+    assert first.doc == "What was."
     assert second.name == "shop.b"
 
 
