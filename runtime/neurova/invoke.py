@@ -206,6 +206,7 @@ class Waiting(Function):
             arguments = self.binding.arguments(call)
         except BaseException as error:
             return self.refused(call, error)
+        POOL.expected += self.threaded
         return begun(self, call, Flight(self, call, arguments, get_running_loop()))
 
 

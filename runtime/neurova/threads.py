@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import sys
+import time
 from asyncio import AbstractEventLoop, Future, get_running_loop
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from contextvars import copy_context
 from queue import SimpleQueue
-from threading import Lock, Thread
+from threading import Lock, Thread, main_thread
 from time import monotonic, process_time
 from typing import Any
 
@@ -19,8 +21,11 @@ SIZE = 64
 QUEUE = 1_000
 SAMPLE = 0.01  # seconds over which the use of the processor is measured
 SWITCH = 0.0005  # seconds after which a thread that computes lets the event loop go on
-BUSY, HALF_BUSY = 0.9, 0.6  # of one processor
+BUSY, HALF_BUSY = 0.9, 0.6  # of one processor, by the whole process
+LITTLE = 0.2  # of one, by the threads: then it is not they who make it busy
 ALONE = 0.8  # of a processor each: threads that have this do not wait for one another
+
+STALE = 0.1  # seconds after which a call that was expected will not come
 
 Outcome = tuple[Any, BaseException | None]
 
@@ -60,10 +65,10 @@ class _Work:
 class Threads:
     """Run functions in up to `size` threads, made when first needed; up to `queue` wait.
 
-    Another one is begun only while those that run leave some of the processor: functions that
-    compute are worked off one or two at a time, as all at once would end late and hold up the
-    event loop; functions that wait for something are begun as they come. The threads are daemons:
-    a function that never ends does not keep the process alive.
+    Another one is begun only while those that run leave some of the processor, or each of them has
+    one of its own: functions that compute are worked off one or two at a time, as all at once would
+    end late and hold up the event loop; functions that wait for something are begun as they come.
+    The threads are daemons: a function that never ends does not keep the process alive.
     """
 
     def __init__(
@@ -72,14 +77,17 @@ class Threads:
         queue: int = QUEUE,
         *,
         clock: Callable[[], float] = monotonic,
-        used: Callable[[], float] = process_time,
+        used: Callable[[], tuple[float, float]] | None = None,
+        processors: int = 0,
     ) -> None:
         self.size = size
         self.queue = queue
         self.pressure = Pressure()
         self.refused = 0
+        self.expected = 0  # calls that were let in and are about to be handed over
+        self._processors = processors or _processors()
         self._clock = clock
-        self._used = used
+        self._used = used or _used
         self._handed: SimpleQueue[_Work] = SimpleQueue()
         self._lock = Lock()
         self._threads = 0
@@ -87,10 +95,10 @@ class Threads:
         self._running = 0
         self._waiting: deque[_Work] = deque()
         self._looking: AbstractEventLoop | None = None
-        self._marked = self._mark = 0.0  # when the processor's use was looked at, and what it was
-        self._use = 0.0  # processors used lately
+        self._marked, self._mark = clock(), self._used()  # when it was looked at, what was found
+        self._use = self._own = 0.0  # processors used lately by the process, and by the threads
         self._begun = False  # one since then, though half of a processor was used
-        self._ended = 0.0
+        self._ran = self._ended = 0.0
         self._gap = 0.0  # mean seconds between two ends while others wait
 
     def admits(self, now: float) -> bool:
@@ -99,7 +107,9 @@ class Threads:
             waiting = len(self._waiting)
             full = waiting >= self.queue
             if not full and self.pressure.crowded:
-                full = not self.pressure.admits(waiting * self._gap, now)
+                if now - self._ran > STALE:
+                    self.expected = 0
+                full = not self.pressure.admits((waiting + self.expected) * self._gap, now)
             self.refused += full
             return not full
 
@@ -116,6 +126,8 @@ class Threads:
             if len(self._waiting) >= self.queue:
                 self.refused += 1
                 raise Full
+            self.expected = max(self.expected - 1, 0)
+            self._ran = work.since
             self._waiting.append(work)
             self._hand_out()
         return work.future
@@ -170,10 +182,14 @@ class Threads:
         if running == 0 or running >= self.size:
             return running == 0
         if now - self._marked >= SAMPLE:
-            used = self._used()
-            self._use = (used - self._mark) / (now - self._marked)
+            used, past = self._used(), now - self._marked
+            self._use, self._own = (
+                (new - old) / past for new, old in zip(used, self._mark, strict=True)
+            )
             self._marked, self._mark, self._begun = now, used, False
-        if self._use < HALF_BUSY or self._use > ALONE * running:
+        if self._use < HALF_BUSY or self._own < LITTLE:
+            return True
+        if running < self._processors and self._own > ALONE * running:
             return True
         if self._use < BUSY and not self._begun:
             self._begun = True
@@ -198,6 +214,21 @@ class Threads:
         if self._waiting and self._ended:
             self._gap += (now - self._ended - self._gap) / 8
         self._ended = now if self._waiting else 0.0
+
+
+def _used() -> tuple[float, float]:
+    """Return the processor time of the process, and what of it was not the main thread's."""
+    process = process_time()
+    main = main_thread().ident
+    if main is None or not hasattr(time, "pthread_getcpuclockid"):
+        return process, process
+    return process, process - time.clock_gettime(time.pthread_getcpuclockid(main))
+
+
+def _processors() -> int:
+    """Return on how many processors this process may run."""
+    affinity = getattr(os, "sched_getaffinity", None)
+    return len(affinity(0)) if affinity is not None else os.cpu_count() or 1
 
 
 POOL = Threads()

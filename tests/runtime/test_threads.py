@@ -95,14 +95,17 @@ class Processor:
 
     def __init__(self) -> None:
         self.now = 100.0
-        self.used = 0.0
+        self.used = self.own = 0.0
 
-    def pool(self, size: int = 64) -> Threads:
-        return Threads(size, clock=lambda: self.now, used=lambda: self.used)
+    def pool(self, size: int = 64, processors: int = 2) -> Threads:
+        how: Any = {"clock": lambda: self.now, "used": lambda: (self.used, self.own)}
+        return Threads(size, processors=processors, **how)
 
-    def go_on(self, use: float, seconds: float = SAMPLE) -> None:
+    def go_on(self, own: float, seconds: float = SAMPLE, loop: float = 0.0) -> None:
+        """Let time pass, while threads and loop use so many processors."""
         self.now += seconds
-        self.used += use * seconds
+        self.own += own * seconds
+        self.used += (own + loop) * seconds
 
 
 class Held:
@@ -144,18 +147,35 @@ def test_functions_that_wait_run_together() -> None:
     asyncio.run(run())
 
 
-def test_functions_that_compute_run_two_at_a_time_and_in_order() -> None:
+@pytest.mark.parametrize("processors", [1, 2])
+def test_functions_that_compute_run_one_or_two_at_a_time_and_in_order(processors: int) -> None:
+    """Only one computes at a time: a second shows whether they hinder one another."""
+
+    async def run() -> None:
+        processor, held = Processor(), Held()
+        pool = processor.pool(processors=processors)
+        pool.pressure = Pressure(60.0)  # none is given up here
+        await filled(processor, pool, held, 1.0)
+        assert await held.are(processors)
+        for ended in range(1, 31 - processors):
+            processor.go_on(1.0)
+            held.gone.release()
+            assert await held.are(processors + ended)
+        held.gone.release(processors)
+
+    asyncio.run(run())
+
+
+def test_functions_that_wait_run_together_though_the_event_loop_computes() -> None:
     async def run() -> None:
         processor, held = Processor(), Held()
         pool = processor.pool()
-        pool.pressure = Pressure(60.0)  # none is given up here
-        await filled(processor, pool, held, 1.0)
-        assert await held.are(2)
-        for ended in range(1, 29):
-            processor.go_on(1.0)
-            held.gone.release()
-            assert await held.are(2 + ended)
-        held.gone.release(2)
+        for _ in range(30):
+            processor.go_on(0.05, loop=0.95)
+            pool.run(held, [])
+            await asyncio.sleep(0)
+        assert await held.are(30)
+        held.gone.release(30)
 
     asyncio.run(run())
 
@@ -163,12 +183,12 @@ def test_functions_that_compute_run_two_at_a_time_and_in_order() -> None:
 def test_functions_that_compute_beside_one_another_are_as_many_as_there_are_processors() -> None:
     async def run() -> None:
         processor, held = Processor(), Held()
-        pool = processor.pool()
+        pool = processor.pool(processors=8)
         for _ in range(30):
             processor.go_on(min(held.begun, 8))
             pool.run(held, [])
             await asyncio.sleep(0)
-        assert await held.are(10)  # eight processors, and two calls that wait for one
+        assert await held.are(8)
         held.gone.release(30)
 
     asyncio.run(run())
