@@ -8,11 +8,10 @@ import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
-from importlib import metadata
 from typing import Any
 
+import msgspec
 import uvicorn
-from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from neurova.errors import Unavailable
 from neurova.loader import Service, discover
@@ -29,7 +28,6 @@ from .platform import Platform
 from .settings import Settings
 from .state import COUNTERS
 
-HEAD_SECONDS = 5.0
 DRAIN_SECONDS = 2
 
 
@@ -56,6 +54,8 @@ def of_platform(platform: Platform, reloads: Reloads) -> Sources:
 
 def sources(settings: Settings, environment: str, **given: Any) -> Sources:
     """Return what an Admin API reads of a project; `given`: functions, keys, limiter, reloads."""
+    from importlib import metadata
+
     state = settings.state
 
     def parts() -> dict[str, Callable[[], Part]]:
@@ -99,16 +99,21 @@ class Told:
 
 @asynccontextmanager
 async def served(
-    settings: Settings, sources: Sources, listener: socket.socket
+    settings: Settings, made: Callable[[], Sources], listener: socket.socket
 ) -> AsyncIterator[str]:
     """Serve the Admin API on the running loop until the block ends; give its URL.
 
-    Raises StateError when the token's file cannot be used.
+    `made` gives what it reads, once it is asked for the first time. Raises StateError when the
+    token's file cannot be used.
     """
-    token = admin_token.load(settings.state)
+    token, began = admin_token.load(settings.state), time.time()
+
+    def make() -> Any:
+        return app(msgspec.structs.replace(made(), started=began), token, settings)
+
     config = uvicorn.Config(
-        _Late(lambda: app(sources, token, settings)),
-        http=_Protocol,
+        _Late(make),
+        http=_protocol,  # type: ignore[arg-type]  # a class, once called
         ws="none",
         lifespan="off",
         log_config=None,
@@ -140,35 +145,18 @@ class _Late:
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         if self._made is None:
             self._made = asyncio.ensure_future(asyncio.to_thread(self._make))
-        app = await asyncio.shield(self._made)
+        try:
+            app = await asyncio.shield(self._made)
+        except BaseException:
+            self._made = None  # the next request tries again
+            raise
         await app(scope, receive, send)
 
 
-class _Protocol(H11Protocol):
-    """Close a connection whose head does not come; its size h11 bounds (64 KiB)."""
+def _protocol(**given: Any) -> Any:
+    from .admin_protocol import AdminProtocol
 
-    deadline: asyncio.TimerHandle | None = None
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Begin to wait for a head."""
-        super().connection_made(transport)
-        self.deadline = self.loop.call_later(HEAD_SECONDS, transport.close)
-
-    def data_received(self, data: bytes) -> None:
-        """Wait on while there is no whole head."""
-        super().data_received(data)
-        heard = self.cycle is not None and not self.cycle.response_complete
-        if heard and self.deadline is not None:
-            self.deadline.cancel()
-            self.deadline = None
-        elif not heard and self.deadline is None:
-            self.deadline = self.loop.call_later(HEAD_SECONDS, self.transport.close)
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """Wait no longer."""
-        if self.deadline is not None:
-            self.deadline.cancel()
-        super().connection_lost(exc)
+    return AdminProtocol(**given)
 
 
 def app(sources: Sources, token: str, settings: Settings) -> Any:

@@ -21,7 +21,7 @@ from neurova_gateway.admin.reloads import Reloads
 from neurova_gateway.counters.seat import clear
 from neurova_gateway.protocol import GatewayProtocol
 
-from . import admin, admin_address, logs
+from . import admin_address, logs
 from .client import address
 from .listener import bind
 from .platform import Environment, Platform
@@ -82,7 +82,9 @@ async def serve(
                 await platform.start()
             stack.push_async_callback(platform.stop)
             if opened is not None:
-                found = admin.of_platform(platform, reloads)
+                from . import admin
+
+                found = partial(admin.of_platform, platform, reloads)
                 platform.admin = await stack.enter_async_context(
                     admin.served(settings, found, opened)
                 )

@@ -6,6 +6,8 @@ import json
 import os
 import signal
 import socket
+import subprocess
+import sys
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
@@ -82,6 +84,13 @@ def test_it_is_said_who_can_reach_it_and_never_the_token(probe_project: Path) ->
     assert "other machines" not in near
     far = settings_of(probe_project, host="0.0.0.0", hosts=["admin.example"])
     assert "other machines can reach it, without TLS" in announced(far, "http://127.0.0.1:8001")
+
+
+def test_a_start_does_not_pay_for_what_only_requests_need() -> None:
+    heavy = {"starlette.routing", "prometheus_client", "h11", "importlib.metadata"}
+    code = f"import sys, neurova_platform.admin; print(*sorted({heavy!r} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == []
 
 
 class Operator:

@@ -31,7 +31,7 @@ async def _serve(settings: Settings, listener: socket.socket, leash: Leash) -> N
             functions=snapshot.reader(settings.state),
             **(_elsewhere() if settings.gateway.behind else _embedded(settings, stack)),
         )
-        async with admin.served(settings, found, listener):
+        async with admin.served(settings, lambda: found, listener):
             led = _Led(leash)
             asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, led.stop)
             leash.hold(led, settings.runtime.stuck)
