@@ -57,6 +57,7 @@ def test_a_value_is_kept_in_one_form_however_it_was_written(
     [
         ("name", ""),
         ("name", " \t "),
+        ("name", "\x1c\x85\ufeff"),
         ("name", "a\0b"),
         ("name", "a" * 201),
         ("company", "\0"),
@@ -65,6 +66,8 @@ def test_a_value_is_kept_in_one_form_however_it_was_written(
         ("email", "ada@@example.org"),
         ("email", "ada @example.org"),
         ("email", "ada@example..org"),
+        ("email", "ada@exa\x1cmple.org"),
+        ("email", "ada@example.org\x85"),
         ("email", "a" * 250 + "@x.org"),
         ("phone", "01234567890"),
         ("phone", "+44 1234"),
