@@ -245,7 +245,7 @@ def _opened(settings: Settings, service: str, clock: Callable[[], float]) -> Dat
         from neurova.database.postgres import PostgresDatabase
 
         connections = settings.services[service].connections
-        return PostgresDatabase(place, connections, f"neurova {service}")
+        return PostgresDatabase(place, connections, f"neurova {service}", clock)
     from neurova.database.sqlite import SqliteDatabase
 
     return SqliteDatabase(place, clock)

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from .answer import LOGGER, Streamed, answered, failed, unavailable
 from .call import Call
-from .database.base import Claim, Claimed, Stored, Transaction
+from .database.base import Claim, Claimed, Stored, Superseded, Transaction
+from .errors import Unavailable
 from .flight import BUSY, Flight, unbroken
 from .idempotency import BadKey, again, fingerprint, kept, lasting, outstanding, scope
 from .problem import Reject, problem, rejected
@@ -106,9 +107,7 @@ class KeyedFlight(Flight):
 
     async def _once(self) -> Reply:
         if self.function.binding.tx >= 0:
-            reply = await super()._once()
-            self.answer = kept(reply, self.print_)
-            return reply
+            return await self._once_only()
         try:
             reply = await super()._once()
         except Reject as reject:
@@ -117,6 +116,17 @@ class KeyedFlight(Flight):
             await unbroken(self.claim.release())  # nobody waits for what is not kept
             raise
         await unbroken(self._keep(kept(reply, self.print_)))
+        return reply
+
+    async def _once_only(self) -> Reply:
+        try:
+            reply = await super()._once()
+        except Superseded as superseded:
+            self.answer = await self.claim.find(self.call.deadline)
+            if self.answer is None:
+                raise Unavailable(f"{superseded}, and it is gone: call again") from None
+            return again(self.call, self.answer, self.print_)
+        self.answer = kept(reply, self.print_)
         return reply
 
     async def _handle(self, *arguments: Any) -> Reply:

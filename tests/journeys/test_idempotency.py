@@ -8,12 +8,12 @@ import os
 import re
 import signal
 import subprocess
-from collections.abc import Iterator
-from contextlib import ExitStack
 from pathlib import Path
 from typing import NamedTuple
+from urllib.parse import urlsplit
 
 import pytest
+from tests.servers.postgres import PostgresServer
 
 from neurova_platform import client
 
@@ -21,7 +21,7 @@ from ..serving import NEUROVA, PATIENCE, environment, port_of, serving, until
 
 pytestmark = pytest.mark.server
 
-RUNTIMES = 4
+WORKERS = 4
 CALLS = 100
 ROUNDS = 10 if os.environ.get("NEUROVA_TEST_LONG") else 2
 DEATHS = 50 if os.environ.get("NEUROVA_TEST_LONG") else 3
@@ -89,7 +89,7 @@ class Note(Struct):
 async def write_note(note: Note, tx: Tx) -> Reply:
     if note.text == "patient":
         with Path("ran").open("a") as ran:
-            ran.write("x")
+            ran.write(f"{os.getpid()}\\n")
         while not Path("go").exists():
             await asyncio.sleep(0.001)
     made = await tx.execute(notes.insert().values(text=note.text).returning(notes.c.id))
@@ -126,19 +126,34 @@ class Answer(NamedTuple):
 
 
 class Project:
-    """A project whose one service writes notes."""
+    """A project whose one service writes notes, in a file or on PostgreSQL."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, server: PostgresServer | None, url: str = "") -> None:
         self.folder = folder
+        self.server = server
+        self.database = urlsplit(url).path.removeprefix("/")
         service = folder / "functions" / "notes"
         (service / "migrations").mkdir(parents=True)
         for name, source in (("domain", DOMAIN), ("write", WRITE), ("count", COUNT)):
             (service / f"{name}.py").write_text(source)
         (service / "migrations" / "0001_notes.py").write_text(MIGRATION)
-        (folder / "neurova.toml").write_text('[project]\nname = "notes"\n')
+        where = f'[services.notes]\ndatabase = "{url}"\n' if url else ""
+        (folder / "neurova.toml").write_text(f'[project]\nname = "notes"\n{where}')
         self.command("db", "upgrade")
         words = ["keys", "create", "--consumer", "ada", "--env", "live", "--json"]
         self.key = json.loads(self.command(*words))["key"]
+
+    def waited_for(self, pid: int) -> bool:
+        """Tell whether a process has asked for a key that another one has."""
+        if self.server is None:
+            lock = (self.folder / ".neurova" / "notes.db.lock").resolve()
+            found = Path(f"/proc/{pid}/fd").iterdir()
+            return str(lock) in {os.path.realpath(entry) for entry in found}
+        asked = (
+            "SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'SELECT pg_try_advisory_lock%' "
+            f"AND datname = '{self.database}'"
+        )
+        return bool(self.server.run(asked)[0][0])
 
     def command(self, *words: str) -> str:
         """Run a command in the project and return what it printed."""
@@ -182,87 +197,85 @@ def read(octets: bytes) -> Answer:
     return Answer(int(head[9:12]), body, replayed, location[1] if location else b"")
 
 
-@pytest.fixture
-def project(tmp_path: Path) -> Project:
-    return Project(tmp_path / "project")
+@pytest.fixture(params=["sqlite", "postgres"])
+def project(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Project:
+    if request.param == "sqlite":
+        return Project(tmp_path / "project", None)
+    server: PostgresServer = request.getfixturevalue("postgres")
+    parts = urlsplit(server.create())
+    monkeypatch.setenv("PGPASSWORD", parts.password or "")
+    netloc = f"{parts.username}@{parts.hostname}:{parts.port}"
+    return Project(tmp_path / "project", server, parts._replace(netloc=netloc).geturl())
 
 
-@pytest.fixture
-def ports(project: Project) -> Iterator[list[int]]:
-    """Run four runtimes on one state folder."""
-    with ExitStack() as stack:
-        running = [stack.enter_context(serving(project.folder, "run")) for _ in range(RUNTIMES)]
-        yield [port_of(each.event("ready")) for each in running]
-        assert [each.end() for each in running] == [(0, "")] * RUNTIMES
-
-
-def test_a_hundred_equal_calls_on_four_runtimes_change_the_state_once(
-    project: Project, ports: list[int]
-) -> None:
+def test_a_hundred_equal_calls_on_four_workers_change_the_state_once(project: Project) -> None:
     """In every round one note more, and a hundred answers that are equal to the octet."""
 
-    async def rush(key: str, text: str) -> list[Answer]:
-        calls = (project.post(ports[number % RUNTIMES], key, text) for number in range(CALLS))
-        return list(await asyncio.gather(*calls))
+    async def rush(port: int, key: str, text: str) -> list[Answer]:
+        return list(await asyncio.gather(*(project.post(port, key, text) for _ in range(CALLS))))
 
-    for number in range(ROUNDS):
-        answers = asyncio.run(rush(f"a{number}", "milk"))
-        assert {(each.status, each.body, each.location) for each in answers} == {
-            (201, answers[0].body, answers[0].location)
-        }
-        assert sum(each.replayed for each in answers) == CALLS - 1
-        assert project.count(ports[0]) == number + 1
-        refused = asyncio.run(rush(f"b{number}", "refused"))
-        assert {(each.status, each.body) for each in refused} == {(409, refused[0].body)}
-        assert project.count(ports[0]) == number + 1
+    with serving(project.folder, "run", "--workers", str(WORKERS)) as running:
+        port = port_of(running.event("ready"))
+        for number in range(ROUNDS):
+            answers = asyncio.run(rush(port, f"a{number}", "milk"))
+            assert {(each.status, each.body, each.location) for each in answers} == {
+                (201, answers[0].body, answers[0].location)
+            }
+            assert sum(each.replayed for each in answers) == CALLS - 1
+            assert project.count(port) == number + 1
+            refused = asyncio.run(rush(port, f"b{number}", "refused"))
+            assert {(each.status, each.body) for each in refused} == {(409, refused[0].body)}
+            assert project.count(port) == number + 1
+        assert running.end() == (0, "")
 
 
-def test_a_runtime_killed_between_its_commit_and_its_answer_has_kept_the_answer(
+def test_a_worker_killed_between_its_commit_and_its_answer_has_kept_the_answer(
     project: Project,
 ) -> None:
     """The caller has nothing, asks again, is given what was kept, and there is one note more."""
-    with serving(project.folder, "run") as living:
-        survivor = port_of(living.event("ready"))
+    with serving(project.folder, "run", "--workers", "2") as running:
+        port = port_of(running.event("ready"))
         for number in range(DEATHS):
-            with serving(project.folder, "run") as mortal:
-                port = port_of(mortal.event("ready"))
-                first = asyncio.run(project.post(port, f"k{number}", "deadly"))
-                assert first == Answer(0, b"", False, b"")
-                assert mortal.process.wait(PATIENCE) == -signal.SIGKILL
-                pid = mortal.process.pid
-            again = asyncio.run(project.post(survivor, f"k{number}", "deadly"))
+            first = asyncio.run(project.post(port, f"k{number}", "deadly"))
+            assert first == Answer(0, b"", False, b"")
+            again = asyncio.run(project.post(port, f"k{number}", "deadly"))
             assert (again.status, again.replayed) == (201, True)
-            assert json.loads(again.body) == {"id": number + 1, "by": pid}
-            assert project.count(survivor) == number + 1
+            written = json.loads(again.body)
+            assert written["id"] == number + 1
+            until(lambda pid=written["by"]: not Path(f"/proc/{pid}").exists())
+            assert project.count(port) == number + 1
+        assert running.end()[0] == 0
 
 
-def test_a_runtime_killed_before_its_commit_has_changed_nothing_and_another_goes_on(
+def test_a_worker_killed_before_its_commit_has_changed_nothing_and_another_goes_on(
     project: Project,
 ) -> None:
-    """A duplicate that waits in another process has the key as soon as its holder is dead."""
-    ran, lock = project.folder / "ran", project.folder / ".neurova" / "notes.db.lock"
-    with serving(project.folder, "run") as living, serving(project.folder, "run") as mortal:
-        survivor, port = (port_of(each.event("ready")) for each in (living, mortal))
+    """Duplicates that wait in another worker have the key as soon as its holder is dead."""
+    ran = project.folder / "ran"
+    with serving(project.folder, "run", "--workers", "2") as running:
+        ready = running.event("ready")
+        port = port_of(ready)
 
         async def killed() -> list[Answer]:
-            first = asyncio.create_task(project.post(port, "k", "patient"))
-            await asyncio.to_thread(until, ran.exists)
-            second = asyncio.create_task(project.post(survivor, "k", "patient"))
-            await asyncio.to_thread(until, lambda: has_open(living.process.pid, lock))
-            assert ran.read_text() == "x"
-            mortal.process.kill()
+            calls = [asyncio.create_task(project.post(port, "k", "patient"))]
+            await asyncio.to_thread(until, lambda: ran.exists() and ran.read_text() != "")
+            holder = int(ran.read_text())
+            (other,) = set(ready["pids"]) - {holder}
+            while not project.waited_for(other):  # which worker a connection leads to is chance
+                calls.append(asyncio.create_task(project.post(port, "k", "patient")))
+                await asyncio.sleep(0.01)
+            assert ran.read_text() == f"{holder}\n"
+            os.kill(holder, signal.SIGKILL)
             (project.folder / "go").touch()
-            return [await first, await second]
+            return await asyncio.gather(*calls)
 
-        first, second = asyncio.run(killed())
-        assert first == Answer(0, b"", False, b"")
-        assert (second.status, second.replayed) == (201, False)
-        assert json.loads(second.body)["by"] == living.process.pid
-        assert ran.read_text() == "xx"
-        assert project.count(survivor) == 1
-
-
-def has_open(pid: int, file: Path) -> bool:
-    """Tell whether a process has a file open: here, that it has asked for a key."""
-    found = (os.path.realpath(entry) for entry in Path(f"/proc/{pid}/fd").iterdir())
-    return str(file.resolve()) in found
+        answers = asyncio.run(killed())
+        assert answers[0] == Answer(0, b"", False, b"")
+        told = [each for each in answers if each.status]
+        assert {(each.status, each.body) for each in told} == {(201, told[0].body)}
+        assert [each.replayed for each in told].count(False) == 1
+        assert ran.read_text().count("\n") == 2
+        assert project.count(port) == 1
+        assert running.end()[0] == 0

@@ -11,9 +11,12 @@ from typing import Any
 
 import pytest
 from tests.runtime.shop import Shop
+from tests.servers.postgres import PostgresServer
 
 from neurova.call import Call
 from neurova.database.base import Conflict
+from neurova.database.migrations import upgrade_platform
+from neurova.database.postgres_url import PostgresUrl
 from neurova.invoke import Function
 from neurova.loader import Service, load_service
 from neurova.outlet import StreamReply
@@ -185,5 +188,23 @@ def house(tmp_path: Path) -> House:
 
 
 @pytest.fixture
-def shop(house: House, tmp_path: Path) -> Shop:
-    return Shop(house, tmp_path)
+def file_shop(house: House, tmp_path: Path) -> Shop:
+    """A shop on SQLite."""
+    return Shop(house, tmp_path / "x.db")
+
+
+@pytest.fixture(scope="session")
+def shops_url(postgres: PostgresServer) -> PostgresUrl:
+    """A database for one shop after another."""
+    url = PostgresUrl(postgres.create())
+    upgrade_platform(url)
+    return url
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.server)])
+def shop(request: pytest.FixtureRequest, house: House) -> Shop:
+    """A shop on each database."""
+    if request.param == "postgres":
+        return Shop(house, request.getfixturevalue("shops_url"))
+    found: Shop = request.getfixturevalue("file_shop")
+    return found

@@ -13,6 +13,8 @@ from sqlalchemy import text
 
 from neurova.call import Call
 from neurova.caller import Caller
+from neurova.database.postgres import PostgresDatabase
+from neurova.database.postgres_url import PostgresUrl
 from neurova.database.sqlite import SqliteDatabase
 from neurova.idempotency import REPLAYED
 from neurova.invoke import Direct, Function
@@ -33,10 +35,14 @@ ADA = Caller("ada")
 class Shop:
     """One function on a database with the table `notes`, called with keys."""
 
-    def __init__(self, house: Any, folder: Path) -> None:
+    def __init__(self, house: Any, place: Path | PostgresUrl) -> None:
         self.now = 1_000_000.0
         self.house = house
-        self.database = SqliteDatabase(folder / "x.db", lambda: self.now)
+        self.database = (
+            SqliteDatabase(place, lambda: self.now)
+            if isinstance(place, Path)
+            else PostgresDatabase(place, clock=lambda: self.now)
+        )
         house.ledger = self.database
         self.function: Function = None  # type: ignore[assignment]
 
@@ -77,13 +83,19 @@ class Shop:
         await tx.rollback()
         return list(found)
 
+    async def write(self, *statements: str) -> None:
+        tx = self.database.transaction(
+            readonly=False, deadline=asyncio.get_running_loop().time() + 9
+        )
+        for statement in statements:
+            await tx.execute(text(statement))
+        await tx.commit()
+
     def run(self, test: Callable[[], Awaitable[None]]) -> None:
         async def whole() -> None:
-            tx = self.database.transaction(
-                readonly=False, deadline=asyncio.get_running_loop().time() + 9
-            )
-            await tx.execute(text("CREATE TABLE notes (n INTEGER)"))
-            await tx.commit()
+            await self.write("DROP TABLE IF EXISTS notes", "CREATE TABLE notes (n INTEGER)")
+            if isinstance(self.database, PostgresDatabase):  # another shop's before
+                await self.write("DELETE FROM nv_idempotency")
             await test()
             await until(lambda: self.gate.running == len(self.claims) == 0)
             await self.database.close()
@@ -97,7 +109,8 @@ class Shop:
 
     @property
     def claims(self) -> Any:
-        return self.database._answers._keys.claims
+        answers: Any = self.database._answers
+        return answers._claims if hasattr(answers, "_claims") else answers._keys.claims
 
 
 async def until(holds: Callable[[], bool]) -> None:

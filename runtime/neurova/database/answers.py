@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
@@ -12,7 +13,6 @@ from sqlalchemy import (
     Integer,
     LargeBinary,
     MetaData,
-    Row,
     String,
     Table,
     bindparam,
@@ -38,6 +38,21 @@ answers = Table(
 )
 _WHAT = [column for column in answers.c if column.name not in ("key", "expires")]
 
+
+def put(insert: Any) -> Any:
+    """Return the statement that keeps an answer, unless another is kept under its key.
+
+    `insert` is that of the backend's dialect.
+    """
+    made = insert(answers)
+    new = made.excluded
+    return made.on_conflict_do_update(
+        index_elements=[answers.c.key],
+        set_={column.name: new[column.name] for column in answers.c if column.name != "key"},
+        where=answers.c.expires <= new.expires - KEPT,  # only one whose time is over
+    )
+
+
 FIND = select(*_WHAT).where(answers.c.key == bindparam("k"), answers.c.expires > bindparam("now"))
 _OLD = select(answers.c.key).where(answers.c.expires <= bindparam("now"))
 OVER = _OLD.limit(1)
@@ -58,9 +73,9 @@ def row_of(key: bytes, stored: Stored, now: float) -> dict[str, Any]:
     }
 
 
-def stored_of(row: Row[Any]) -> Stored:
+def stored_of(row: Iterable[Any]) -> Stored:
     """Return the answer that a row of FIND holds."""
-    pairs = msgspec.json.decode(row.fields, type=list[tuple[str, str]])
-    fields = tuple((name.encode("ascii"), value.encode("latin-1")) for name, value in pairs)
-    content_type = row.content_type.encode("latin-1")
-    return Stored(row.fingerprint, row.status, content_type, fields, row.body)
+    fingerprint, status, content_type, fields, body = row
+    pairs = msgspec.json.decode(fields, type=list[tuple[str, str]])
+    found = tuple((name.encode("ascii"), value.encode("latin-1")) for name, value in pairs)
+    return Stored(fingerprint, status, content_type.encode("latin-1"), found, body)

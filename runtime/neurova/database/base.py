@@ -114,15 +114,20 @@ class Claimed(NeurovaError):
     """A key that another call has, and did not give back until the deadline."""
 
 
+class Superseded(NeurovaError):
+    """An answer that was kept under the key meanwhile: the lock was lost, and another call ran."""
+
+
 class Claim(Protocol):
     """A key that a call has, and no other one in any process, until it is released.
 
-    `stored` is the answer that was kept under it, None when there is none.
+    Should its lock be lost (a connection cut, a file deleted), two calls may run; the state still
+    changes once, for only one of them can `keep` its answer.
     """
 
     @property
     def stored(self) -> Stored | None:
-        """Return the answer that was kept."""
+        """Return the answer that was kept under it, None when there was none."""
         ...
 
     def transaction(self, deadline: float) -> Transaction:
@@ -130,7 +135,14 @@ class Claim(Protocol):
         ...
 
     async def keep(self, tx: Transaction, stored: Stored) -> None:
-        """Write an answer in a transaction of the claim: it is kept once that has committed."""
+        """Write an answer in a transaction of the claim: it is kept once that has committed.
+
+        Raises Superseded when there is another one: the transaction must not commit.
+        """
+        ...
+
+    async def find(self, deadline: float) -> Stored | None:
+        """Look again for the answer that is kept."""
         ...
 
     async def release(self, stored: Stored | None = None) -> None:

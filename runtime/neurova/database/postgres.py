@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from typing import Any, TypeVar
@@ -10,11 +11,13 @@ from typing import Any, TypeVar
 from sqlalchemy import Executable, Result
 
 from ..errors import NeurovaError, Unavailable
-from .base import ENDED, Claim, Conflict, Parameters, TransactionError
+from .base import ENDED, Conflict, Parameters, TransactionError
 from .crowd import Crowd
 from .pool import Pool
+from .postgres_answers import PostgresAnswers, PostgresClaim
 from .postgres_connection import Errors, PostgresConnection, engine
 from .postgres_errors import clash
+from .postgres_locks import PostgresLocks
 from .postgres_url import PostgresUrl
 from .recovery import Recovery
 
@@ -23,6 +26,7 @@ T = TypeVar("T")
 CONNECTIONS = 8  # of one process to one service's database
 # Seconds before the deadline, a tenth of a short one, at which waiting ends: the refusal is ours.
 GRACE = 0.05
+SWEEPING = 5.0  # seconds that a sweep has
 CLEANING = 1.0  # seconds that a rollback is waited for
 UNKNOWN = (
     "whether its changes last is not known: a call repeated with the same Idempotency-Key finds out"
@@ -33,13 +37,17 @@ class PostgresDatabase:
     """Keep one service's state in the database at `url`; make one object a database in a process.
 
     Nothing is opened before the first transaction. At most `connections` are open, half of them to
-    write; who finds none free waits for one, first come, first served. Raises Unavailable for a
-    server that does not answer, StateError for one that does not let us in, from the statement
-    that needed it.
+    write, and one more for keys and sweeps; who finds none free waits for one, first come, first
+    served. `clock` gives Unix seconds. Raises Unavailable for a server that does not answer,
+    StateError for one that does not let us in, from the statement that needed it.
     """
 
     def __init__(
-        self, url: PostgresUrl, connections: int = CONNECTIONS, name: str = "neurova"
+        self,
+        url: PostgresUrl,
+        connections: int = CONNECTIONS,
+        name: str = "neurova",
+        clock: Callable[[], float] = time.time,
     ) -> None:
         self.url = url
         core = engine(url, name)
@@ -50,20 +58,27 @@ class PostgresDatabase:
         self._readers = Pool(made[1::2], f"{url}, reading,")
         self.crowd = Crowd()
         self._cleaning: set[asyncio.Task[None]] = set()
+        self._locks = PostgresLocks(PostgresConnection(core, url, recovery), self.clean)
+        self._answers = PostgresAnswers(url, self._locks, self._marked, clock)
 
     def transaction(self, *, readonly: bool, deadline: float) -> PostgresTransaction:
         """Return a transaction, not yet open; `deadline` in event-loop seconds bounds all waits."""
         pool = self._readers if readonly else self._writers
-        left = deadline - asyncio.get_running_loop().time()
-        return PostgresTransaction(self, pool, readonly, deadline - min(GRACE, left / 10))
+        return PostgresTransaction(self, pool, readonly, _last(deadline))
 
-    async def claim(self, key: bytes, deadline: float) -> Claim:
-        """Refuse: answers are not kept here yet."""
-        raise Unavailable(f"{self.url}: answers are not kept on PostgreSQL yet")
+    async def claim(self, key: bytes, deadline: float) -> PostgresClaim:
+        """Wait for a key, in line in this process, then among processes; see `Database`."""
+        return await self._answers.claim(key, _last(deadline))
 
     async def sweep(self) -> int:
-        """Return 0: there is nothing to sweep."""
-        return 0
+        """Delete some answers whose time is over; return how many, 0 when there is no more to do.
+
+        One process at a time does, and nobody waits for it.
+        """
+        return await self._answers.sweep(SWEEPING)
+
+    def _marked(self, deadline: float) -> PostgresTransaction:
+        return PostgresTransaction(self, self._writers, False, _last(deadline), marked=True)
 
     def clean(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Let an end that nobody has to wait for go on by itself; `close` waits for it."""
@@ -80,6 +95,7 @@ class PostgresDatabase:
                 await connection.discard()
         if self._cleaning:
             await asyncio.wait(self._cleaning)
+        await self._locks.close()
 
 
 class PostgresTransaction:
@@ -99,6 +115,7 @@ class PostgresTransaction:
         "_deadline",
         "_ended",
         "_failure",
+        "_marked",
         "_pool",
         "_readonly",
         "_turn",
@@ -114,6 +131,7 @@ class PostgresTransaction:
         deadline: float,
         attempt: int = 0,
         careful: bool = False,
+        marked: bool = False,
     ) -> None:
         self.conflict: Conflict | None = None
         self._database = database
@@ -122,6 +140,7 @@ class PostgresTransaction:
         self._deadline = deadline
         self._attempt = attempt
         self._careful = careful
+        self._marked = marked
         # What clashed once would clash again, beside others as many: the second run is its last.
         self._alone = not readonly and (attempt > 0 or database.crowd.crowded())
         self._connection: PostgresConnection | None = None
@@ -166,8 +185,9 @@ class PostgresTransaction:
                 await self._wait(ending)
 
     async def back(self) -> None:
-        """Refuse: this is no transaction of a claim."""
-        raise TransactionError("this transaction cannot go back")
+        """Undo what was written until now; the transaction, one that is marked, goes on."""
+        if self._connection is not None:
+            await self._do(self._back)
 
     async def rollback(self) -> None:
         """Undo all changes and give back what the transaction holds; harmless when ended.
@@ -199,12 +219,21 @@ class PostgresTransaction:
     async def _begin(self, connection: PostgresConnection) -> PostgresConnection:
         try:
             if not self._begun:
-                await connection.begin(readonly=self._readonly, alone=self._alone)
+                await connection.begin(
+                    readonly=self._readonly, alone=self._alone, marked=self._marked
+                )
                 self._begun = True
         except NeurovaError as error:
             self._failure = error
             raise
         return connection
+
+    async def _back(self, connection: PostgresConnection) -> None:
+        try:
+            if self._begun:
+                await connection.back()
+        except Errors as error:
+            raise self._meaning(connection, error) from error
 
     async def _execute(
         self, connection: PostgresConnection, statement: Executable, parameters: Parameters | None
@@ -304,7 +333,14 @@ class PostgresTransaction:
             self._deadline,
             self._attempt + 1,
             careful,
+            self._marked,
         )
+
+
+def _last(deadline: float) -> float:
+    """Return when waiting ends, for a call that has until `deadline`."""
+    left = deadline - asyncio.get_running_loop().time()
+    return deadline - min(GRACE, left / 10)
 
 
 def _seen(task: asyncio.Task[Any]) -> None:

@@ -32,6 +32,8 @@ BEGIN_ALONE = (
     "BEGIN ISOLATION LEVEL SERIALIZABLE"
 )
 UNLOCK = "; SELECT pg_advisory_unlock_all()"
+MARK = "; SAVEPOINT nv_begin"
+BACK = "ROLLBACK TO SAVEPOINT nv_begin"
 FIRST_SAVEPOINT = "SAVEPOINT nv"
 NEXT_SAVEPOINT = "RELEASE SAVEPOINT nv; SAVEPOINT nv"
 
@@ -72,18 +74,31 @@ class PostgresConnection:
         self._core: AsyncConnection | None = None
         self._driver: Any = None
         self._saved = False
-        self._unlock = ""
+        self._mark = self._unlock = ""
 
     @property
     def driver(self) -> Any:
         """Return asyncpg's connection, in the transaction that was begun."""
         return self._driver
 
-    async def begin(self, *, readonly: bool, alone: bool = False) -> None:
+    async def fetch(self, statement: str, *arguments: Any) -> list[Any]:
+        """Run one statement by itself, in no transaction. Raises as `begin`, and asyncpg's own."""
+        if self._driver is None or self._driver.is_closed():
+            await self.discard()
+            await self._open()
+        try:
+            found: list[Any] = await self._driver.fetch(statement, *arguments)
+        except Errors as error:
+            raise self.meaning(error) from error
+        return found
+
+    async def begin(self, *, readonly: bool, alone: bool = False, marked: bool = False) -> None:
         """Begin a transaction; `alone`: when no other writes, or after a second in vain with them.
 
-        Raises Unavailable or StateError when the server cannot be used.
+        One that is `marked` can go `back` to here. Raises Unavailable or StateError when the
+        server cannot be used.
         """
+        self._mark = MARK if marked else ""
         self._saved = False
         self._unlock = "" if readonly else UNLOCK
         statement = BEGIN_READING if readonly else BEGIN_ALONE if alone else BEGIN_WRITING
@@ -99,10 +114,15 @@ class PostgresConnection:
 
     async def _begin(self, statement: str) -> None:
         try:
-            await self._driver.execute(statement)
+            await self._driver.execute(statement + self._mark)
         except asyncpg.LockNotAvailableError:
             await self._driver.execute("ROLLBACK")
-            await self._driver.execute(BEGIN_WRITING)
+            await self._driver.execute(BEGIN_WRITING + self._mark)
+
+    async def back(self) -> None:
+        """Undo what was done since the transaction began; it goes on."""
+        await self._driver.execute(BACK)
+        self._saved = False
 
     async def run(self, statement: Executable, parameters: Parameters | None) -> CursorResult[Any]:
         """Run one statement; an error of it ends the transaction."""

@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 from weakref import WeakValueDictionary
 
+from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.exc import OperationalError
 
-from .answers import FIND, OVER, SWEEP, answers, row_of, stored_of
-from .base import Stored, Transaction, Tx
+from .answers import FIND, OVER, SWEEP, answers, put, row_of, stored_of
+from .base import Stored, Superseded, Transaction, Tx
 from .claims import Claims
 from .lock_file import LockFile
 from .migrations import upgrade_platform
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 PATIENCE = 5.0  # seconds that a sweep waits for its turn to write
 SWEEPING = 1 << 62  # the place of who sweeps; those of keys are below
-_PUT = answers.insert().prefix_with("OR REPLACE")
+_PUT = put(insert)
 
 
 class SqliteAnswers:
@@ -56,7 +57,18 @@ class SqliteAnswers:
 
     async def keep(self, tx: Tx, key: bytes, stored: Stored) -> None:
         """Write the answer under a key."""
-        await tx.execute(_PUT, row_of(key, stored, self._clock()))
+        written = await tx.execute(_PUT, row_of(key, stored, self._clock()))
+        if not written.rowcount:  # type: ignore[attr-defined]  # of a CursorResult
+            raise Superseded(f"{self._database.path}: another call has kept its answer")
+
+    async def find(self, key: bytes, deadline: float) -> Stored | None:
+        """Return the answer under a key."""
+        tx = self._database.transaction(readonly=True, deadline=deadline)
+        try:
+            row = (await tx.execute(FIND, {"k": key, "now": int(self._clock())})).first()
+        finally:
+            await tx.rollback()
+        return None if row is None else stored_of(row)
 
     async def sweep(self) -> int:
         """Delete some answers whose time is over; one process at a time does."""
@@ -81,20 +93,12 @@ class SqliteAnswers:
     async def _found(self, key: bytes, deadline: float) -> Stored | None:
         """Return the answer under a key; make the platform's tables if they are not there yet."""
         try:
-            return await self._find(key, deadline)
+            return await self.find(key, deadline)
         except OperationalError as error:
             if not _missing(error):
                 raise
         await self._database.alone(deadline, upgrade_platform, self._database.path)
-        return await self._find(key, deadline)
-
-    async def _find(self, key: bytes, deadline: float) -> Stored | None:
-        tx = self._database.transaction(readonly=True, deadline=deadline)
-        try:
-            row = (await tx.execute(FIND, {"k": key, "now": int(self._clock())})).first()
-        finally:
-            await tx.rollback()
-        return None if row is None else stored_of(row)
+        return await self.find(key, deadline)
 
     async def _over(self, deadline: float) -> bool:
         """Tell whether there is anything to sweep, without keeping anybody from writing."""
@@ -127,6 +131,10 @@ class SqliteClaim:
     async def keep(self, tx: Transaction, stored: Stored) -> None:
         """Write an answer in a transaction of the claim: it is kept once that has committed."""
         await self._answers.keep(tx, self._key, stored)
+
+    async def find(self, deadline: float) -> Stored | None:
+        """Look again for the answer that is kept."""
+        return await self._answers.find(self._key, deadline)
 
     async def release(self, stored: Stored | None = None) -> None:
         """Give the key back, once; those in line are given the answer, if one is kept."""
