@@ -71,7 +71,9 @@ class Server(uvicorn.Server):
             self._leash.leaving()
 
     def stop(self) -> None:
-        """Finish what is in flight, then end."""
+        """Take no more connections from now on, finish what is in flight, then end."""
+        for server in self.servers:
+            server.close()
         self.should_exit = True
 
     def progress(self) -> int:
