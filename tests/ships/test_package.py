@@ -77,7 +77,8 @@ def test_the_wheel_makes_tests_and_serves_a_project_outside_the_checkout(
         [neurova, "run", "--port", "0", "--json"], cwd=demo, env=CLEAN, stdout=subprocess.PIPE
     )
     assert serving.stdout is not None
-    url = json.loads(serving.stdout.readline())["url"]
+    said = map(json.loads, serving.stdout)
+    url = next(each["url"] for each in said if each["event"] == "ready")
     answer = client.send(url, "GET", "/hello/Ada", {"x-api-key": key}, None)
     assert (answer.status, answer.decoded()) == (200, {"text": "Hello, Ada!"})
     serving.send_signal(signal.SIGTERM)
