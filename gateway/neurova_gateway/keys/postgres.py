@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import threading
 from collections.abc import Callable, Coroutine, Iterable, Sequence
 from contextlib import suppress
@@ -21,6 +22,14 @@ LOOK_SECONDS = 0.2
 STALE_SECONDS = 1.0  # without an answer, after which a look at the copy proves nothing
 WAIT_SECONDS = 5.0
 CONNECTIONS = 2  # one looks for changes, one changes
+LOGGER = logging.getLogger("neurova")
+_LOST = (
+    OSError,
+    TimeoutError,
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # the server's farewell came while nothing was asked of it
+)
 _LOCK = 0x6E765F6B657973  # "nv_keys": held while the tables are made
 
 _SCHEMA = """
@@ -182,6 +191,7 @@ class PostgresKeyStore:
             max_size=CONNECTIONS,
             timeout=WAIT_SECONDS,
             command_timeout=WAIT_SECONDS,
+            server_settings={"application_name": "neurova keys"},
         )
         async with self._pool.acquire() as connection, connection.transaction():
             await connection.execute("SELECT pg_advisory_xact_lock($1)", _LOCK)
@@ -197,10 +207,18 @@ class PostgresKeyStore:
         self._watching = asyncio.create_task(self._watch())
 
     async def _watch(self) -> None:
+        told = False
         while True:
             await asyncio.sleep(LOOK_SECONDS)
-            with suppress(OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            try:
                 await self._look()
+                told = False
+            except _LOST:
+                continue  # who asks is told, once the copy is stale
+            except Exception as error:  # a table half restored: it is looked at until it is whole
+                if not told:
+                    LOGGER.error("%s: keys cannot be read", self._shown, exc_info=error)
+                told = True
 
     async def _look(self) -> None:
         """Bring the copy up to date."""
@@ -259,7 +277,7 @@ class PostgresKeyStore:
             return running.result(2 * WAIT_SECONDS)
         except asyncpg.UniqueViolationError:
             raise
-        except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        except _LOST as error:
             running.cancel()
             said = str(error) or type(error).__name__
             raise Unavailable(f"{self._shown}: the key store does not answer: {said}") from error

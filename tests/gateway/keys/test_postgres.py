@@ -128,6 +128,17 @@ def test_numbers_that_go_back_are_a_backup_and_all_is_read_anew(
     assert record.key_id not in {record.key_id for record in store.records()}
 
 
+def test_a_table_that_is_half_restored_opens_nothing_and_is_read_once_it_is_whole(
+    postgres: PostgresServer, url: str, store: PostgresKeyStore
+) -> None:
+    key, _ = issuer.create(store, "acme", "live")
+    postgres.run("DELETE FROM nv_keys_changes", url)
+    until(lambda: unavailable(store))
+    postgres.run("INSERT INTO nv_keys_changes VALUES (7, 1)", url)
+    until(lambda: not unavailable(store))
+    assert store.find(digest(key)) is not None
+
+
 def test_a_database_that_cannot_be_had_says_the_fix_and_no_password() -> None:
     with pytest.raises(StateError, match=r"start PostgreSQL, or mend gateway\.keys") as caught:
         PostgresKeyStore("postgresql://nobody:pw-of-it@127.0.0.1:1/keys")
