@@ -123,6 +123,24 @@ def test_an_integrity_error_reaches_the_function_and_the_transaction_goes_on(
     asyncio.run(run())
 
 
+def test_an_error_names_nothing_that_was_given(opened: Open) -> None:
+    """It comes into the log, where a customer's data has no place."""
+
+    async def run() -> None:
+        database = opened()
+
+        async def wrong(tx: Transaction) -> None:
+            for statement in (sale(1, "ada@example.org"), sale(1, "ada@example.org")):
+                await tx.execute(statement)
+
+        with pytest.raises(IntegrityError) as caught:
+            await transact(database, wrong)
+        assert "ada@example.org" not in str(caught.value)
+        await database.close()
+
+    asyncio.run(run())
+
+
 def test_a_statement_after_the_end_is_refused_and_says_so(opened: Open) -> None:
     async def run() -> None:
         database = opened()

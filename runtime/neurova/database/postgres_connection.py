@@ -61,6 +61,7 @@ def engine(url: PostgresUrl, name: str = "neurova") -> AsyncEngine:
         async_creator=connect,
         poolclass=NullPool,
         isolation_level="AUTOCOMMIT",
+        hide_parameters=True,  # an error is logged, and what was given may be about somebody
     )
 
 

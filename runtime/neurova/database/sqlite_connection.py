@@ -66,7 +66,11 @@ def engine(path: Path | str) -> Engine:
         )
 
     return create_engine(
-        "sqlite://", creator=connect, poolclass=NullPool, isolation_level="AUTOCOMMIT"
+        "sqlite://",
+        creator=connect,
+        poolclass=NullPool,
+        isolation_level="AUTOCOMMIT",
+        hide_parameters=True,  # an error is logged, and what was given may be about somebody
     )
 
 
