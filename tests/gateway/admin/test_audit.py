@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import resource
 from pathlib import Path
 
 import pytest
@@ -28,3 +29,14 @@ def test_an_audit_that_cannot_be_written_says_that_nothing_is_changed(tmp_path: 
     (tmp_path / "logs").write_text("in the way")
     with pytest.raises(Unavailable, match="nothing is changed"):
         Audit(tmp_path / "logs" / "audit.jsonl").begin(method="POST")
+
+
+def test_a_line_that_found_no_room_for_its_end_is_none(tmp_path: Path) -> None:
+    audit = Audit(tmp_path / "audit.jsonl")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20, before[1]))
+    try:
+        with pytest.raises(Unavailable, match="nothing is changed"):
+            audit.begin(method="POST")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
