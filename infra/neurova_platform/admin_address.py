@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -28,11 +29,11 @@ def listen(settings: Settings, *, elsewhere: bool = False) -> socket.socket:
     try:
         return socket.create_server((host, port), family=family, backlog=CONNECTIONS)
     except OSError as error:
-        if elsewhere and "admin.port" not in settings.origins:
+        if elsewhere and error.errno == errno.EADDRINUSE and "admin.port" not in settings.origins:
             return socket.create_server((host, 0), family=family, backlog=CONNECTIONS)
         raise ConfigError(
             f"the Admin API cannot have {host} port {port} ({error.strerror or error}): stop what "
-            "listens there, set another admin.port, or admin.enabled = false"
+            "listens there, set another admin.port or admin.host, or admin.enabled = false"
         ) from None
 
 

@@ -77,6 +77,12 @@ def test_a_port_that_is_taken_is_said_with_the_fix_or_passed_over_in_dev(
             assert opened.getsockname()[1] != port
 
 
+def test_an_address_that_cannot_be_had_is_said_in_dev_too(probe_project: Path) -> None:
+    nowhere = settings_of(probe_project, host="192.0.2.1", hosts=["admin.example"])
+    with pytest.raises(ConfigError, match=r"192\.0\.2\.1.*admin\.enabled"):
+        listen(nowhere, elsewhere=True)
+
+
 def test_it_is_said_who_can_reach_it_and_never_the_token(probe_project: Path) -> None:
     near = announced(settings_of(probe_project), "http://127.0.0.1:8001")
     assert "8001" in near
