@@ -217,10 +217,10 @@ def workers(settings: Settings) -> Iterator[Finding]:
 
 def port(settings: Settings) -> Iterator[Finding]:
     """Check that the gateway's port is free, or taken by this very project."""
-    from . import run_lock
+    from . import dev_lock, run_lock
     from .listener import bind
 
-    running = private.read(settings.state / "address")
+    running = private.read(settings.state / dev_lock.ADDRESS)
     where = f"{settings.gateway.host} port {settings.gateway.port}"
     try:
         bind(settings.gateway.host, settings.gateway.port).close()

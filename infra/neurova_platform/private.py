@@ -1,10 +1,14 @@
-"""Small files that only their owner may read: keys, addresses."""
+"""Small files that only their owner may read: keys, addresses, locks."""
 
 from __future__ import annotations
 
+import fcntl
 import os
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TextIO
 
 from neurova.errors import StateError
 
@@ -39,3 +43,25 @@ def read(path: Path) -> str | None:
         return None
     except (OSError, UnicodeDecodeError) as error:
         raise StateError(f"{path}: cannot be read: {error}; mend it or remove it") from None
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[TextIO | None]:
+    """Hold the lock of a file, made 0600 when missing; None when another process holds it.
+
+    The system lets go when the process ends, however it does. Raises StateError when the disk
+    refuses.
+    """
+    try:
+        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise StateError(
+            f"{path}: cannot be written: {error.strerror}; let this user write it and its folder"
+        ) from None
+    with os.fdopen(handle, "r+", encoding="utf-8") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield None
+        else:
+            yield file

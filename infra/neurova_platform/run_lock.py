@@ -8,7 +8,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from neurova.errors import ConfigError, StateError
+from neurova.errors import ConfigError
+
+from . import private
 
 FILE = "run.lock"
 
@@ -19,14 +21,8 @@ def held(state: Path) -> Iterator[None]:
 
     Raises ConfigError that names the one that runs, StateError when the disk refuses.
     """
-    try:
-        file = (state / FILE).open("a+")
-    except OSError as error:
-        raise StateError(f"{state / FILE}: cannot be written: {error.strerror}") from None
-    with file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+    with private.locked(state / FILE) as file:
+        if file is None:
             pid = holder(state)
             who = f"pid {pid}" if pid else "it is starting"
             stop = f"kill {pid}" if pid else "end it"
@@ -35,7 +31,7 @@ def held(state: Path) -> Iterator[None]:
                 f"another `neurova run` works on the state folder {state} ({who}): {reload} makes "
                 f"it take up new code, {stop} stops it; more workers are --workers; another "
                 "project needs a [project] state of its own"
-            ) from None
+            )
         file.truncate(0)
         file.write(f"{os.getpid()}\n")
         file.flush()

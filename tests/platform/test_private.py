@@ -34,3 +34,18 @@ def test_what_is_not_there_reads_as_none(tmp_path: Path) -> None:
     (tmp_path / "bytes").write_bytes(b"\xff")
     with pytest.raises(StateError, match="cannot be read"):
         private.read(tmp_path / "bytes")
+
+
+def test_a_lock_is_0600_and_had_by_one(tmp_path: Path) -> None:
+    path = tmp_path / "a.lock"
+    with private.locked(path) as first, private.locked(path) as second:
+        assert first is not None
+        assert second is None
+        assert path.stat().st_mode & 0o777 == 0o600
+    with private.locked(path) as again:
+        assert again is not None
+
+
+def test_a_lock_that_cannot_be_made_says_the_fix(tmp_path: Path) -> None:
+    with pytest.raises(StateError, match="let this user write"), private.locked(tmp_path / "a/b"):
+        pass

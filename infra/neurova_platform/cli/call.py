@@ -98,11 +98,11 @@ def _key(settings: Settings, key_file: Path | None) -> str:
 
 
 def _base(settings: Settings, port: int | None) -> str:
-    from .. import private
+    from .. import dev_lock, private
     from ..client import address
 
     gateway = settings.gateway
-    running = private.read(settings.state / "address") if port is None else None
+    running = private.read(settings.state / dev_lock.ADDRESS) if port is None else None
     return running or address(gateway.host, gateway.port, tls=bool(gateway.tls_cert))
 
 

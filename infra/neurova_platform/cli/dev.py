@@ -58,12 +58,12 @@ class Session:
 
     def ready(self, platform: Platform, url: str) -> None:
         """Make the key and say where to call."""
-        from .. import admin_address, curl, private
+        from .. import admin_address, curl, dev_lock, private
 
         self._platform = platform
         state = platform.settings.state
         key_file = self._renew_key()
-        private.write(state / "address", url + "\n")
+        private.write(state / dev_lock.ADDRESS, url + "\n")
         functions = list(platform.functions())
         command = curl.line(functions, url, key_file)
         if self._as_json:
@@ -101,8 +101,10 @@ class Session:
 
     def end(self) -> None:
         """Forget where the platform answered."""
+        from .. import dev_lock
+
         if self._platform is not None:
-            (self._platform.settings.state / "address").unlink(missing_ok=True)
+            (self._platform.settings.state / dev_lock.ADDRESS).unlink(missing_ok=True)
 
     def _renew_key(self) -> Any:
         from .. import dev_key
