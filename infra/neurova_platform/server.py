@@ -7,7 +7,6 @@ import signal
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from types import FrameType
 from typing import TYPE_CHECKING
 
 import uvicorn
@@ -76,6 +75,10 @@ class Server(uvicorn.Server):
             server.close()
         self.should_exit = True
 
+    def hurry(self) -> None:
+        """End without waiting for what is in flight."""
+        self.should_exit = self.force_exit = True
+
     def progress(self) -> int:
         """Return how many calls were answered, as far as that is known off the path."""
         return self._answered()
@@ -107,9 +110,3 @@ class Server(uvicorn.Server):
         finally:
             for number, handler in handlers.items():
                 signal.signal(number, handler)
-
-    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """Stop; a supervisor says a second time that calls shall not be waited for."""
-        if self.should_exit and self._leash is not None:
-            self.force_exit = True
-        super().handle_exit(sig, frame)

@@ -33,7 +33,7 @@ def run(host: str | None, port: int | None, workers: int | None, as_json: bool) 
     settings = load(flags=flags)
 
     def tell(event: dict[str, Any]) -> None:
-        with suppress(OSError):  # who read it has left; we serve on
+        with suppress(OSError, ValueError):  # who read it has left; we serve on
             if as_json:
                 line(event)
             elif text := _text(settings, event):

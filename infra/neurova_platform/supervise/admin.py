@@ -55,6 +55,10 @@ class _Led:
         self._leash.leaving()
         self.ended.set()
 
+    def hurry(self) -> None:
+        """End."""
+        self.stop()
+
     def progress(self) -> int:
         """Return nothing of use: its loop turns often."""
         return 0

@@ -25,7 +25,8 @@ DUMP = signal.SIGUSR1
 """The signal at which a child writes down its stacks, whatever its loop does."""
 HELD = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 """Signals that wait while a child begins, until it knows what to do with them."""
-DRAIN = b"drain\n"
+DRAIN, HURRY = b"d", b"h"
+"""What a supervisor says."""
 MOST_BEAT = 1.0  # seconds between two beats, at most
 
 
@@ -38,6 +39,9 @@ class Led(Protocol):
     def stop(self) -> None:
         """Finish what is in flight, then end."""
 
+    def hurry(self) -> None:
+        """End without waiting for what is in flight."""
+
     def progress(self) -> int:
         """Return a number that is another one when calls were answered since; thread-safe."""
 
@@ -47,8 +51,8 @@ class Leash:
 
     Lines of JSON go up; an empty line is a beat: the event loop has turned, or, where it has so
     much to do that a turn takes long, calls were answered. It stays away when the loop hangs.
-    `DRAIN` comes down; the end of the line means that the supervisor has died, and that nobody
-    would replace or stop us: we end.
+    `DRAIN` and `HURRY` come down; the end of the line means that the supervisor has died, and that
+    nobody would replace or stop us: we end.
     """
 
     def __init__(self, pipe: socket.socket, stacks: Connection) -> None:
@@ -98,15 +102,15 @@ class Leash:
 
     def _listen(self, loop: asyncio.AbstractEventLoop, led: Led, stuck: float) -> None:
         with suppress(RuntimeError):  # the loop has ended: so do we
-            while self._told(led):
-                loop.call_soon_threadsafe(led.drain)
+            while told := self._told(led):
+                loop.call_soon_threadsafe(led.hurry if told == HURRY else led.drain)
             ended = threading.Event()
             loop.call_soon_threadsafe(led.stop)
             loop.call_soon_threadsafe(ended.set)
             if not ended.wait(stuck):
                 os._exit(1)  # nobody else would end a loop that hangs
 
-    def _told(self, led: Led) -> bool:
+    def _told(self, led: Led) -> bytes:
         """Wait to be told something; beat meanwhile for calls that were answered."""
         before = led.progress()
         try:
@@ -115,9 +119,9 @@ class Leash:
                 if now != before:
                     self._beat()
                 before = now
-            return bool(self._pipe.recv(len(DRAIN)))
+            return self._pipe.recv(1)
         except (OSError, ValueError):  # ValueError: it is closed
-            return False
+            return b""
 
     def _say(self, message: dict[str, Any]) -> None:
         with suppress(OSError):  # it has died, and we are about to hear so

@@ -233,7 +233,8 @@ class Supervisor(Multiprocess):
         """End all; a second time: do not wait for calls in flight."""
         if self.should_exit.is_set():
             self.ends = time.monotonic() + FORCED
-            self.terminate_all()
+            for child in self.children():
+                child.hurry()
         else:
             self.handle_term()
 

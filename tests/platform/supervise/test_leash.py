@@ -12,7 +12,7 @@ from multiprocessing.connection import Connection
 import pytest
 
 from neurova.errors import ConfigError
-from neurova_platform.supervise.leash import DRAIN, Leash
+from neurova_platform.supervise.leash import DRAIN, HURRY, Leash
 
 
 class Led:
@@ -26,6 +26,9 @@ class Led:
 
     def stop(self) -> None:
         self.told.put_nowait("stop")
+
+    def hurry(self) -> None:
+        self.told.put_nowait("hurry")
 
     def progress(self) -> int:
         return 0
@@ -76,6 +79,8 @@ def test_it_beats_is_led_and_ends_when_the_line_does(line: tuple[socket.socket, 
         assert set(beats) == set(b"\n")
         ours.send(DRAIN)
         assert await led.told.get() == "drain"
+        ours.send(HURRY)
+        assert await led.told.get() == "hurry"
         ours.close()
         assert await led.told.get() == "stop"
 

@@ -78,6 +78,19 @@ def test_what_is_in_flight_is_answered_before_the_end(start, number: signal.Sign
         assert [call.result().status for call in calls] == [200] * 4
 
 
+def test_a_signal_to_every_process_of_the_group_is_one_end(start) -> None:
+    """As who stops a service may send it; Ctrl-C does."""
+    workers = start("--workers", "2").ready()
+    with ThreadPoolExecutor(4) as pool:
+        calls = [pool.submit(workers.ask, "/wait/1500") for _ in range(4)]
+        until(lambda: workers.waiting() == 4)
+        for pid in workers.pids:
+            os.kill(pid, signal.SIGINT)
+            os.kill(pid, signal.SIGTERM)
+        assert workers.run.end(signal.SIGTERM) == (0, "")
+        assert [call.result().status for call in calls] == [200] * 4
+
+
 def test_a_second_ctrl_c_does_not_wait(start) -> None:
     workers = start().ready()
     with socket.create_connection(("127.0.0.1", workers.port)) as caller:
