@@ -60,3 +60,20 @@ def resident(root: int) -> int:
     return sum(
         int(Path(f"/proc/{stat.pid}/statm").read_text().split()[1]) * PAGE for stat in tree(root)
     )
+
+
+def held(root: int) -> tuple[int, int, int]:
+    """Return the bytes (PSS: shared pages in parts), handles and threads of the tree of `root`."""
+    memory = handles = threads = 0
+    for stat in tree(root):
+        folder = Path(f"/proc/{stat.pid}")
+        try:
+            rollup = (folder / "smaps_rollup").read_text()
+            handles += len(list((folder / "fd").iterdir()))
+            threads += len(list((folder / "task").iterdir()))
+        except (FileNotFoundError, ProcessLookupError):
+            continue  # ended while we looked
+        memory += 1024 * next(
+            int(line.split()[1]) for line in rollup.splitlines() if line.startswith("Pss:")
+        )
+    return memory, handles, threads

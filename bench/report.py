@@ -8,6 +8,7 @@ import os
 import platform
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
@@ -24,9 +25,11 @@ def form(about: str | None) -> tuple[Form, bool]:
     parser = argparse.ArgumentParser(description=about)
     parser.add_argument("--quick", action="store_true", help="short rounds, result not kept")
     parser.add_argument("--rounds", type=int, help="rounds for each contender")
+    parser.add_argument("--minutes", type=float, help="of a soak")
     given = parser.parse_args()
     chosen = QUICK if given.quick else Form()
-    return (Form(given.rounds, chosen.seconds) if given.rounds else chosen), not given.quick
+    said = {name: getattr(given, name) for name in ("rounds", "minutes") if getattr(given, name)}
+    return replace(chosen, **said), not given.quick
 
 
 def processor(cpuinfo: str) -> str:

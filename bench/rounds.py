@@ -46,10 +46,14 @@ Rounds = Mapping[str, Sequence[Round]]
 
 @dataclass(frozen=True)
 class Form:
-    """How long to measure: `rounds` of `seconds` for each contender, after one to warm up."""
+    """How long to measure: `rounds` of `seconds` for each contender, after one to warm up.
+
+    `minutes` are a soak's.
+    """
 
     rounds: int = 7
     seconds: float = 4.0
+    minutes: float = 10.0
 
 
 def measure(server: Server, contender: Contender, wrk: Wrk) -> Round:

@@ -22,13 +22,14 @@ class Admission:
     `opened` and `closed` tell of each turn in which a reply was sent, which says how long callers
     wait. While that is little, calls are not looked at: only one that began later than `until` is.
 
-    When they are more than can be served, a call's wait is foreseen: the time since the turn's
-    first call, whose connection was ready when this one's was, and the work that was let in before
-    it. Work is counted by its cost, whenever it will be done; what a call waits for does not count.
+    When they are more than can be served, a call's wait is foreseen: what those cost that were
+    answered in this turn, as their connections and this one were ready together, and what was let
+    in before and is still to be done. Work is counted by its usual cost, whenever it is done; what
+    a call waits for does not count, nor that the machine stood still.
     """
 
-    __slots__ = ("_began", "_first", "_free", "_last", "_usual", "judging", "pressure", "refused",
-                 "until")  # fmt: skip
+    __slots__ = ("_began", "_free", "_last", "_reading", "_spent", "_took", "_usual", "judging",
+                 "pressure", "refused", "until")  # fmt: skip
 
     def __init__(self, delay: float = DELAY) -> None:
         self.pressure = Pressure(delay)
@@ -36,8 +37,10 @@ class Admission:
         self.refused = 0
         self.judging: Callable[[], None] = lambda: None  # the edge sees to it that a turn is closed
         self._began = 0.0  # the turn; 0.0: none is open
-        self._first = 0.0  # when a call was judged in this turn
-        self._last = 0.0  # when one was judged
+        self._took = 0.0  # the turn before
+        self._reading = False  # a call was judged in this turn
+        self._last = 0.0  # when one was
+        self._spent = 0.0  # seconds that calls have cost that were answered in this turn
         self._free = 0.0  # when what was let in will have been done
         self._usual = 0.0  # the mean cost of heavy calls that were let in
 
@@ -50,13 +53,15 @@ class Admission:
 
     def closed(self, now: float) -> None:
         """Note that the turn is over: what was ready when it began has been seen to."""
-        pressure, took = self.pressure, now - self._began
+        pressure, took, before = self.pressure, now - self._began, self._took
         pressure.waited(took, now)
-        self._began = self._first = 0.0
+        self._began, self._spent, self._reading = 0.0, 0.0, False
+        self._took = took
         self.until = -inf if pressure.crowded else inf
-        if pressure.crowded and took > pressure.delay + self._usual:
+        long = min(took, before)  # one alone may be a machine that stood still
+        if pressure.crowded and long > pressure.delay + self._usual:
             # More was ready than was thought: as much may still be.
-            self._free = max(self._free, now + took - self._usual)
+            self._free = max(self._free, now + long - self._usual)
 
     def admits(self, cost: Cost, now: float) -> bool:
         """Tell whether a call is let in; asked for calls that began later than `until`."""
@@ -66,12 +71,12 @@ class Admission:
         self.judging()
         if now < self._last:  # the clock was set back
             self._free = now
-        if not self._first:
-            self._first = self._last = now
+        if not self._reading:
+            self._reading, self._last = True, now
         # Meanwhile this turn was reading, and none of the work before it was done.
         ahead = max(self._free - self._last, 0.0)
         self._last, self._free = now, now + ahead
-        wait = now - self._first + ahead
+        wait = self._spent + ahead
         if cost.seconds >= delay * LIGHT:
             let_in = self.pressure.admits(wait / max(1.0, self._usual * ROOM / delay), now)
         else:
@@ -87,9 +92,11 @@ class Admission:
             self._usual += (cost.seconds - self._usual) / 8
         if later:
             self._free += cost.seconds * MARGIN
+        else:
+            self._spent += cost.seconds
 
     def _crowd(self, now: float) -> None:
         self.pressure.crowd(now)
         self.until = -inf
-        self._first = self._last = now
+        self._reading, self._last, self._spent = True, now, 0.0
         self._free, self._usual = now, 0.0

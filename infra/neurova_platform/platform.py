@@ -199,7 +199,7 @@ class Platform:
                 in_flight=self.edge.in_flight,
                 connections=len(self.edge.connections),
                 dropped=self.access.dropped,
-                shed=self.gateway.admission.refused,
+                shed=self.gateway.admission.refused + POOL.refused,
                 faults=self.host.faults,
             )
             await asyncio.sleep(SAMPLING)

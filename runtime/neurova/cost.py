@@ -7,6 +7,8 @@ from time import perf_counter
 from typing import Any
 
 WEIGHT = 1 / 8  # of the newest call in the mean
+LEAST = 1e-6  # seconds
+MOST = 4  # times the mean that one call may count: one during which the machine stood still
 
 
 class Cost:
@@ -21,8 +23,10 @@ class Cost:
     def took(self, seconds: float) -> None:
         """Note one more call."""
         known = self.seconds
-        self.seconds = known + (seconds - known) * WEIGHT if self.measured else seconds
-        self.measured = True
+        if self.measured:
+            self.seconds = known + (min(seconds, known * MOST) - known) * WEIGHT
+        else:
+            self.seconds, self.measured = max(seconds, LEAST), True
 
 
 class Metered:

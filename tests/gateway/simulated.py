@@ -12,15 +12,20 @@ from itertools import accumulate, count
 from neurova.cost import Cost
 from neurova_gateway.admission import Admission
 
+AGAIN = 300e-6  # seconds after a reply in which a caller asks again who does so at once
 READ, REFUSE, SEND = 20e-6, 10e-6, 10e-6  # seconds that the loop itself takes for a call
 
 
 @dataclass
 class Kind:
-    """A function: a call waits for `waits` seconds, then computes for `computes`; None: inline."""
+    """A function: a call waits for `waits` seconds, then computes for `computes`; None: inline.
+
+    Its callers ask `again` at once when they have their reply, until then.
+    """
 
     computes: float
     waits: float | None = None
+    again: float = 0.0
     cost: Cost = field(default_factory=Cost)
 
 
@@ -50,12 +55,15 @@ class Worker:
     def __init__(self, admission: Admission, come: Iterable[tuple[float, Kind]]) -> None:
         self.admission = admission
         self.now = 1.0
-        self.come = deque(sorted(((1 + time, kind) for time, kind in come), key=lambda c: c[0]))
+        self.number = count()
+        self.come = [(1 + time, next(self.number), kind) for time, kind in come]
+        heapq.heapify(self.come)
         self.ready: deque[Callable[[], None]] = deque()
         self.timers: list[tuple[float, int, Callable[[], None]]] = []
-        self.number = count()
         self.replies: list[tuple[float, Kind, bool]] = []
         self.opened = False
+        self.still = 0.0  # seconds that another has the processor, after each as long of ours
+        self.stood = 0.0
         self.done: list[Done] = []
         admission.judging = self.open
 
@@ -71,12 +79,16 @@ class Worker:
                 self.ready.append(heapq.heappop(self.timers)[2])
             polled = self.now
             while self.come and self.come[0][0] <= polled:
-                self.read(*self.come.popleft())
+                came, _, kind = heapq.heappop(self.come)
+                self.read(came, kind)
         return self.done
 
     def read(self, came: float, kind: Kind) -> None:
         started = self.now
         self.now += READ
+        if self.still and self.now - self.stood > 2 * self.still:
+            self.now += self.still
+            self.stood = self.now
         if started > self.admission.until:
             if not self.admission.admits(kind.cost, self.now):
                 self.now += REFUSE
@@ -110,6 +122,8 @@ class Worker:
         for came, kind, served in self.replies:
             self.now += SEND
             self.done.append(Done(came - 1, kind, served, self.now - came))
+            if self.now - 1 < kind.again:
+                heapq.heappush(self.come, (self.now + AGAIN, next(self.number), kind))
         self.replies.clear()
         self.opened = False
         self.admission.closed(self.now)

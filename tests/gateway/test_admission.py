@@ -87,11 +87,32 @@ def test_a_burst_on_a_worker_with_nothing_to_do_is_served_whole(calls: int, seco
     assert refused(run(bursts)) == []
 
 
-def test_callers_that_ask_again_at_once_are_served_as_long_as_each_waits_little() -> None:
-    """64 of them: the loop is never idle, which alone is no reason to refuse."""
-    kind = Kind(0.0005)
-    done = run(load(kind, 1600))
-    assert refused(done) == []
+@pytest.mark.parametrize(("callers", "seconds"), [(64, 0.0005), (500, 0.0001), (10, 0.005)])
+def test_callers_that_ask_again_at_once_are_served_as_long_as_each_waits_little(
+    callers: int, seconds: float
+) -> None:
+    """The loop is never idle, which alone is no reason to refuse."""
+    kind = Kind(seconds, again=20)
+    assert refused(run([(0.0, kind)] * callers)) == []
+
+
+@pytest.mark.parametrize("waits", [None, 0.002])
+def test_callers_that_ask_again_at_once_are_all_served_soon_after_an_overload(
+    waits: float | None,
+) -> None:
+    """Refused ones come back at once, and count for many; there is room for all of them."""
+    heavy, steady = Kind(0.005), Kind(0.0005, waits, again=20)
+    done = run(load(heavy, 1000, last=5), [(1.0, steady)] * 64)
+    assert refused([one for one in done if one.came < 5], steady)
+    assert refused([one for one in done if one.came > 5 + 2]) == []
+
+
+def test_a_machine_that_stands_still_now_and_then_is_no_overload() -> None:
+    """Callers that ask again at once, while half of the time another has the processor."""
+    kind = Kind(0.0005, again=30)
+    worker = Worker(Admission(), [(0.0, kind)] * 32)
+    worker.still = 0.08
+    assert refused(worker.run()) == []
 
 
 def test_a_stall_refuses_nobody() -> None:
