@@ -1,6 +1,7 @@
 """neurova-auth: one key, or no call. Policy: neurova_gateway.auth."""
 
 import sys
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -21,17 +22,25 @@ Schema = [
     {"consumer_headers": {"type": "boolean", "default": False}},
 ]
 # Names by which an upstream may believe that it is told who calls; a client's own never go on.
+_NAMES = (
+    HEADER.lower(),
+    "x-consumer-id",
+    "x-consumer-username",
+    "x-consumer-custom-id",
+    "x-consumer-scopes",
+    "x-consumer-groups",
+    "x-credential-identifier",
+    "x-credential-username",
+    "x-anonymous-consumer",
+    "x-authenticated-userid",
+    "x-authenticated-scope",
+    "x-authenticated-groups",
+)
+# Under WSGI and CGI (RFC 3875, 4.1.18) `_` and `-` are one: each spelling is.
 _OURS = frozenset(
-    {
-        HEADER.lower(),
-        "x-consumer-id",
-        "x-consumer-username",
-        "x-consumer-custom-id",
-        "x-consumer-scopes",
-        "x-consumer-groups",
-        "x-credential-identifier",
-        "x-anonymous-consumer",
-    }
+    "".join(letters)
+    for name in _NAMES
+    for letters in product(*("-_" if letter == "-" else letter for letter in name))
 )
 _SHOWN = 100  # so many fields does the PDK show: among more, any may hide
 _FAILED = unavailable("Authentication is unavailable")

@@ -54,7 +54,11 @@ FORGED = [
     ("X-Consumer-Groups", "admin"),
     ("X-Credential-Identifier", "root"),
     ("X-Anonymous-Consumer", "true"),
+    ("X-Authenticated-Userid", "root"),
     ("X-Neurova-Identity", "forged"),
+    ("X_Consumer_Username", "root"),
+    ("x-consumer_custom-id", "root"),
+    ("X_Neurova_Identity", "forged"),
 ]
 BLANKED = {
     "x-consumer-id",
