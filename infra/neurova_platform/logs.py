@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import sys
 import traceback
 from contextlib import suppress
@@ -16,6 +17,7 @@ from neurova_gateway.rotating import RotatingFile
 
 ROTATE = 64_000_000
 KEEP = 5
+_STEERING = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]")
 _OWN = frozenset({"time", "level", "logger", "message", "traceback"})
 
 
@@ -112,4 +114,6 @@ def _shown(record: logging.LogRecord) -> str:
     line = f"{record.levelname.lower()}: {fields['message']}"
     if "trace_id" in fields:
         line += f" (trace {fields['trace_id']})"
-    return f"{line}\n{trace.rstrip()}" if trace else line
+    shown = f"{line}\n{trace.rstrip()}" if trace else line
+    # A message may say what a client sent: it neither steers a terminal nor looks like a record.
+    return _STEERING.sub(lambda found: repr(found[0])[1:-1], shown).replace("\n", "\n  ")

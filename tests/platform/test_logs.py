@@ -62,3 +62,18 @@ def test_nothing_is_paid_for_a_log_that_is_not_written(tmp_path: Path) -> None:
         f"logs.install(Path({str(tmp_path)!r})); assert 'loguru' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_what_a_client_sent_neither_steers_the_terminal_nor_looks_like_a_record(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sent = "\x1b[2J\x9b31m\r\u2028\nerror: forged"
+    try:
+        raise ValueError(sent)
+    except ValueError:
+        logging.getLogger("neurova.function").error("told %s", sent, exc_info=True)
+    shown = capsys.readouterr().err
+    assert "error: forged" in shown
+    assert shown.count("\nerror:") == 0
+    assert "\\x1b[2J\\x9b31m\\r\\u2028" in shown
+    assert all(letter.isprintable() for letter in shown if letter != "\n")
