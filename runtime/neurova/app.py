@@ -6,6 +6,7 @@ from asyncio import wait
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
+from .caching import PRIVATE
 from .call import Call
 from .outlet import Outlet, StreamReply
 from .reply import head_of
@@ -25,19 +26,23 @@ class App:
 
     The body is already here. A client that leaves is told by `http.disconnect`, and by an OSError
     of `send`; the app may then go on for its function's `timeout`. What it does after its last
-    message (background tasks) has no bound.
+    message (background tasks) has no bound. `keyed`: an answer that says no Cache-Control is for
+    its caller only.
     """
 
-    __slots__ = ("app", "scope_of")
+    __slots__ = ("app", "keyed", "scope_of")
 
-    def __init__(self, app: AsgiApp, scope_of: Callable[[Call], Scope]) -> None:
+    def __init__(
+        self, app: AsgiApp, scope_of: Callable[[Call], Scope], *, keyed: bool = False
+    ) -> None:
         self.app = app
         self.scope_of = scope_of
+        self.keyed = keyed
 
     async def __call__(self, call: Call, outlet: Outlet) -> None:
         """Answer `call` through `outlet`. Raises RuntimeError for messages that ASGI has not."""
         outlet.told = True
-        conversation = _Conversation(call, outlet)
+        conversation = _Conversation(call, outlet, self.keyed)
         await self.app(self.scope_of(call), conversation.receive, conversation.send)
         if not outlet.ended:
             raise RuntimeError("the app ended before its answer")
@@ -46,11 +51,12 @@ class App:
 class _Conversation:
     """What app and server say to each other about one call."""
 
-    __slots__ = ("asked", "call", "outlet", "start")
+    __slots__ = ("asked", "call", "keyed", "outlet", "start")
 
-    def __init__(self, call: Call, outlet: Outlet) -> None:
+    def __init__(self, call: Call, outlet: Outlet, keyed: bool) -> None:
         self.call = call
         self.outlet = outlet
+        self.keyed = keyed
         self.asked = False
         self.start: Message | None = None
 
@@ -83,6 +89,9 @@ class _Conversation:
         if not 200 <= status <= 599:
             raise RuntimeError(f"an app answered the status {status!r}")
         content_type, said, fields = head_of(start.get("headers", ()))
+        if self.keyed and all(name != b"cache-control" for name, _ in fields):
+            # A shared cache knows no X-API-Key, and guesses (RFC 9111, 4.2.2).
+            fields += PRIVATE
         if any(name == _ORIGIN for name, _ in fields):  # an app that sees to CORS itself
             ours = self.call.reply_fields
             self.call.reply_fields = [each for each in ours if not each[0].startswith(_CORS)]

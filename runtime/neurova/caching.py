@@ -13,6 +13,8 @@ _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 _YEAR = 366 * 86_400
 _TAG = re.compile(rb'(?:W/)?"[\x21\x23-\x7e\x80-\xff]*"')
 _KEYS = b"x-api-key, authorization"
+PRIVATE: list[Field] = [(b"cache-control", b"private"), (b"vary", _KEYS)]
+"""What a reply says that only its caller may keep."""
 
 
 def seconds(text: str) -> int:
@@ -27,15 +29,15 @@ def seconds(text: str) -> int:
 class Caching:
     """Mark the replies of one function as fresh for a while.
 
-    A reply that needs a key is `private`: only its caller may keep it. One that says its own
-    Cache-Control is left as it is, and so is a failure or a stream.
+    A reply that needs a key, or sets a cookie, is `private`: only its caller may keep it. One that
+    says its own Cache-Control is left as it is, and so is a failure or a stream.
     """
 
-    __slots__ = ("_control", "_keyed")
+    __slots__ = ("_control", "_keyed", "_own")
 
     def __init__(self, duration: str, *, public: bool) -> None:
-        kept = b"public" if public else b"private"
-        self._control = b"%b, max-age=%d" % (kept, seconds(duration))
+        self._own = b"private, max-age=%d" % seconds(duration)
+        self._control = self._own.replace(b"private", b"public") if public else self._own
         self._keyed = not public
 
     def __call__(self, call: Call, reply: Reply) -> Reply:
@@ -43,7 +45,8 @@ class Caching:
         names = {name for name, _ in reply.fields}
         if type(reply) is not Reply or not 200 <= reply.status < 300 or b"cache-control" in names:
             return reply
-        fields: list[Field] = [(b"cache-control", self._control)]
+        own = not self._keyed and b"set-cookie" in names
+        fields: list[Field] = [(b"cache-control", self._own if own else self._control)]
         if self._keyed:
             fields.append((b"vary", _KEYS))
         if reply.status == 200 and b"etag" not in names:

@@ -61,7 +61,7 @@ class Mounted(Function):
         self.prefix = mount.description.path.removesuffix(REST)
         self.gate = Gate(mount.description.concurrency or TASKS)
         self.lifespan = Lifespan(mount.app, place)
-        self.source = App(mount.app, self._scope)
+        self.source = App(mount.app, self._scope, keyed=not mount.description.public)
 
     def invoke(self, call: Call) -> Reply | Awaitable[Reply]:
         """Begin one call of the app, or put it in the queue."""

@@ -44,6 +44,13 @@ def test_what_is_open_to_all_may_be_kept_by_all() -> None:
     assert b"vary" not in kept
 
 
+def test_a_cookie_is_for_its_caller_only() -> None:
+    reply = Reply(200, "a", {"Set-Cookie": "session=1"})
+    kept = fields(Caching("60s", public=True)(call(), reply))
+    assert kept[b"cache-control"] == b"private, max-age=60"
+    assert kept[b"set-cookie"] == b"session=1"
+
+
 def test_the_tag_is_that_of_type_and_body() -> None:
     caching = Caching("60s", public=True)
     replies = [Reply(200, "a"), Reply(200, "a"), Reply(200, "b"), Reply(200, b"a")]

@@ -122,6 +122,34 @@ def test_at_the_root_it_has_no_prefix(house: Any) -> None:
     assert asyncio.run(test())["root_path"] == ""
 
 
+def test_what_needs_a_key_is_kept_by_its_caller_only_unless_the_app_says_otherwise(
+    house: Any,
+) -> None:
+    said = (
+        "async def answer(request):\n    return PlainTextResponse('a', headers={header})\n\n\n"
+        "app = Starlette(routes=[Route('/x', answer)])\n"
+        'legacy = mount("/legacy", app{public})'
+    )
+
+    def fields(header: str, public: str = "") -> list[tuple[bytes, bytes]]:
+        function = mounted(house, said.format(header=header, public=public))
+
+        async def test() -> Any:
+            await function.start()
+            reply, _ = await house.streamed(function, call())
+            await function.stop()
+            return reply.fields
+
+        found: list[tuple[bytes, bytes]] = asyncio.run(test())
+        return found
+
+    dated = "{'Last-Modified': 'Wed, 25 Nov 2020 00:00:00 GMT'}"  # which a cache guesses from
+    kept = dict(fields(dated))
+    assert (kept[b"cache-control"], kept[b"vary"]) == (b"private", b"x-api-key, authorization")
+    assert fields("{'Cache-Control': 'public'}") == [(b"cache-control", b"public")]
+    assert fields("{}", ", public=True") == []
+
+
 def test_it_gets_the_body(house: Any) -> None:
     function = mounted(house)
 
