@@ -27,11 +27,9 @@ class Cors:
     def __call__(self, call: Call) -> Reply | None:
         """Mark the reply of a call from an allowed origin; return the reply of a preflight."""
         origin = call.heads.get(b"origin")
-        if origin is None:
-            return None
-        allowed = self._allowed(origin)
-        if not self._any:
+        if not self._any:  # also without one: a cache may keep this reply for who has one
             call.reply_fields.append((b"vary", b"origin"))
+        allowed = None if origin is None else self._allowed(origin)
         if allowed is None:
             return None
         call.reply_fields.append((b"access-control-allow-origin", allowed))

@@ -39,7 +39,13 @@ def test_any_origin_is_never_echoed() -> None:
     assert asked.reply_fields == [(b"access-control-allow-origin", b"*")]
 
 
-def test_a_call_without_origin_is_left_alone() -> None:
+def test_a_cache_does_not_give_a_reply_without_origin_to_who_has_one() -> None:
     asked = call("GET", [])
     assert Cors(CONFIG)(asked) is None
+    assert asked.reply_fields == [(b"vary", b"origin")]
+
+
+def test_a_call_without_origin_is_left_alone_where_any_is_allowed() -> None:
+    asked = call("GET", [])
+    assert Cors({"origins": ["*"]})(asked) is None
     assert asked.reply_fields == []
