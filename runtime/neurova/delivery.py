@@ -32,7 +32,9 @@ async def deliver(flight: Flight, result: Any) -> Reply | None:
         return failed(call, function.name, error)
     if isinstance(result, Stream):
         return await _run(flight, Items(result, function.description.status))
-    return await _run(flight, result if isinstance(result, App) else App(result, scope_of))
+    if not isinstance(result, App):  # a response of Starlette's
+        result = App(result, scope_of, keyed=not function.description.public)
+    return await _run(flight, result)
 
 
 async def _run(flight: Flight, source: Source) -> Reply | None:

@@ -32,7 +32,7 @@ def test_a_streaming_response_keeps_its_status_type_and_fields(house: Any) -> No
     )
     reply, basin = asyncio.run(house.streamed(made))
     assert (reply.status, reply.content_type) == (202, b"text/csv; charset=utf-8")
-    assert reply.fields == [(b"x-a", b"1")]
+    assert reply.fields[0] == (b"x-a", b"1")
     assert b"".join(basin.pieces) == b"ab"
     assert basin.ended == 0
 
@@ -49,6 +49,15 @@ def test_a_file_is_sent_with_its_length_or_the_part_that_is_asked_for(
     assert (reply.status, reply.length, b"".join(basin.pieces)) == (206, 3, b"234")
     _, basin = asyncio.run(house.streamed(made, house.call(method="HEAD")))
     assert b"".join(basin.pieces) == b""
+
+
+def test_a_file_that_needs_a_key_is_kept_by_its_caller_only(house: Any, tmp_path: Any) -> None:
+    (tmp_path / "some.txt").write_bytes(b"0123456789")
+    made = function(house, f"    return FileResponse({str(tmp_path / 'some.txt')!r})")
+    reply, _ = asyncio.run(house.streamed(made))
+    said = dict(reply.fields)
+    assert b"last-modified" in said  # from which a cache guesses
+    assert (said[b"cache-control"], said[b"vary"]) == (b"private", b"x-api-key, authorization")
 
 
 def test_a_file_that_is_not_there_is_500_without_its_name(house: Any, tmp_path: Any) -> None:
