@@ -111,6 +111,11 @@ def test_revoking_a_key_that_is_not_there_says_so(store: KeyStore):
     assert store.revoke("key_x", 1.0) is False
 
 
+def test_a_consumer_that_cannot_be_has_no_keys(store: KeyStore):
+    store.add(FULL)
+    assert store.records("a\0b") == []
+
+
 def test_consumer_limits_hold_for_keys_made_before_and_after(store: KeyStore):
     store.add(PLAIN)
     store.set_consumer_limits("bolt", "5/second")
