@@ -22,6 +22,7 @@ from .rounds import LOAD_CORE, SERVER_CORE
 from .servers import Server, running
 
 TIMES = 5
+CALLERS = 8  # that ask again at once: what they get is the capacity
 AFTER = 5.0  # seconds of half the capacity, to see the recovery
 WORK = Request("GET", "/work").wire("127.0.0.1")
 DONE = b'{"done":true}'
@@ -78,7 +79,7 @@ def measure(server: Server, seconds: float) -> Outcome:
     """Measure capacity, a call alone, then the overload; raises RuntimeError for broken calls."""
     port = server.port
     hold(port, WORK, 1, 1.0, LOAD_CORE)
-    most = sound(hold(port, WORK, 4, max(4.0, seconds / 10), LOAD_CORE, answer=DONE))
+    most = sound(hold(port, WORK, CALLERS, max(4.0, seconds / 10), LOAD_CORE, answer=DONE))
     capacity = most.count(200) / max(answer.due + answer.seconds for answer in most.answers)
     alone = sound(send(port, WORK, poisson(capacity / 10, seconds / 2, 1), LOAD_CORE))
     times = [
@@ -137,20 +138,22 @@ def main() -> None:
     """Measure each kind and keep the result."""
     figure = Figure("overload", __doc__)
     seconds, rounds = (60.0, 1) if figure.wanted else (10.0, 1)
+    # The first calls, which nobody had reason to refuse, are more than a hundredth of ten seconds'.
+    p99 = "served_p99_ms" if figure.wanted else "settled_p99_ms"
     for kind in KINDS:
         found = list(outcomes(kind, seconds, rounds))
         print(f"overload, {kind}\n{shown(found)}")
         figure.parts[kind] = {"seconds": seconds, "rounds": [asdict(one) for one in found]}
         median = {name: statistics.median(getattr(one, name) for one in found) for name in JUDGED}
         figure.judge(f"{kind}: capacity lost", median["lost"], 0.2, "of it")
-        ratio = median["served_p99_ms"] / median["alone_ms"]
+        ratio = median[p99] / median["alone_ms"]
         figure.judge(f"{kind}: p99 of served ÷ median alone", ratio, 5)
         figure.judge(f"{kind}: recovered", median["recovered_s"], 2, "s")
         print(flush=True)
     figure.keep()
 
 
-JUDGED = ("lost", "served_p99_ms", "alone_ms", "recovered_s")
+JUDGED = ("lost", "served_p99_ms", "settled_p99_ms", "alone_ms", "recovered_s")
 
 
 def shown(found: list[Outcome]) -> str:
