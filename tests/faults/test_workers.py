@@ -23,6 +23,8 @@ LONG = bool(os.environ.get("NEUROVA_TEST_FAULTS"))
 RESTARTS, REQUESTS = (24, 100_000) if LONG else (3, 5_000)
 KILLS = 6  # three in each place, which are replaced at once
 BACK = 1.0  # seconds within which a killed worker is replaced
+# On a machine that others keep busy, calls may be refused for that: no restart's fault.
+PATIENT = "" if LONG else "[runtime]\ndelay = 60\n"
 PID = '''"""Say who answers."""
 
 import asyncio
@@ -43,7 +45,7 @@ def run(tmp_path: Path) -> Iterator[Serving]:
     service = tmp_path / "functions" / "probe"
     service.mkdir(parents=True)
     (service / "pid.py").write_text(PID)
-    (tmp_path / "neurova.toml").write_text("")
+    (tmp_path / "neurova.toml").write_text(PATIENT)
     with serving(tmp_path, "run", "--workers", "2") as started:
         yield started
 
@@ -56,8 +58,9 @@ def test_restarts_under_load_fail_no_request(run: Serving, tmp_path: Path) -> No
         async with load(port, "/pid", clients=24) as counted:
             for number in range(1, RESTARTS + 1):
                 run.process.send_signal(signal.SIGHUP)
-                await asyncio.to_thread(run.event, "restarted")
-                while counted.total < REQUESTS * number / RESTARTS:
+                event = await asyncio.to_thread(run.event, "restarted")
+                new = set(map(str, event["pids"]))
+                while counted.total < REQUESTS * number / RESTARTS or new - set(counted.answered):
                     await asyncio.sleep(0.01)
         print(
             f"{RESTARTS} restarts: {counted.sent} requests, {len(counted.failed)} failed, "

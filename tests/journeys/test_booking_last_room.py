@@ -95,7 +95,9 @@ def hotel(
     skipped = shutil.ignore_patterns("__pycache__")
     shutil.copytree(FUNCTIONS / "booking", project / "functions" / "booking", ignore=skipped)
     where = on_postgres(request, monkeypatch) if kind == "postgres" else ""
-    (project / "neurova.toml").write_text(f'[project]\nname = "hotel"\n{where}')
+    # Where others keep the machine busy, guests wait, and none is refused for that.
+    patient = '[project]\nname = "hotel"\n[runtime]\ndelay = 60\n'
+    (project / "neurova.toml").write_text(patient + where)
     neurova(project, "db", "upgrade")
     scopes = [word for scope in SCOPES for word in ("--scope", scope)]
     words = ["keys", "create", "--consumer", "guests", "--env", "live", *scopes, "--json"]
