@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from tests.conformance.hooks import reached
 from tests.conformance.run import ROOT, Run, fuzz, lay, prepare, strict
 from tests.platform.openapi.conftest import lay_every
+from tests.servers.postgres import PostgresServer
 
 pytestmark = pytest.mark.server
 
@@ -30,6 +32,23 @@ def test_booking_and_crm_answer_as_their_document_says(tmp_path: Path) -> None:
     assert {operation for operation, *_ in run.counts} == {
         f"{method.upper()} {path}" for path, item in document["paths"].items() for method in item
     }
+
+
+def test_they_do_on_postgresql_too(
+    tmp_path: Path, postgres: PostgresServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = lay(tmp_path)
+    with (project / "neurova.toml").open("a") as file:
+        for service in ("booking", "crm"):
+            parts = urlsplit(postgres.create())
+            monkeypatch.setenv("PGPASSWORD", parts.password or "")
+            place = parts._replace(netloc=f"{parts.username}@{parts.hostname}:{parts.port}")
+            file.write(f'[services.{service}]\ndatabase = "{place.geturl()}"\n')
+    words = ("--max-examples", "5", "--phases", "coverage,fuzzing", "--seed", "2")
+    run, document = fuzzed(project, *words)
+    assert run.code == 0, run.told
+    assert [status for status in run.statuses if status >= 500] == []
+    assert run.undocumented(document) == set()
 
 
 def test_every_kind_of_parameter_and_reply_is_as_its_document_says(tmp_path: Path) -> None:

@@ -84,7 +84,7 @@ function parameters(api, operation) {
       { class: "fields card" },
       operation.parameters.map((parameter) => {
         const schema = parameter.schema;
-        const about = [kind(api, schema), ...bounds(api.resolve(schema))].join(", ");
+        const about = [kind(api, schema), ...bounds(api.resolve(schema), parameter.description)].join(", ");
         return el(
           "li",
           {},

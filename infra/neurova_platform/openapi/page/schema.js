@@ -27,8 +27,8 @@ export function kind(api, schema) {
   return schema.format || PLAIN[schema.type] || schema.type || "anything";
 }
 
-/** Say what bounds a value. */
-export function bounds(schema) {
+/** Say what bounds a value; a pattern only when no `words` say it. */
+export function bounds(schema, words = schema.description) {
   const said = [];
   const low = schema.minimum ?? schema.exclusiveMinimum;
   const high = schema.maximum ?? schema.exclusiveMaximum;
@@ -40,7 +40,7 @@ export function bounds(schema) {
   if (schema.multipleOf !== undefined) said.push(`a multiple of ${schema.multipleOf}`);
   said.push(...span(schema.minLength, schema.maxLength, "characters"));
   said.push(...span(schema.minItems, schema.maxItems, "values"));
-  if (schema.pattern && !PLAIN_TEXT.has(schema.pattern)) said.push(`like ${schema.pattern}`);
+  if (schema.pattern && !words && !PLAIN_TEXT.has(schema.pattern)) said.push(`like ${schema.pattern}`);
   if (schema.default !== undefined && schema.default !== null && schema.default !== "")
     said.push(`else ${JSON.stringify(schema.default)}`);
   return said;

@@ -107,7 +107,7 @@ function control(api, parameter, id) {
     required: need,
     autocomplete: "off",
     spellcheck: "false",
-    placeholder: many ? "a, b, …" : need ? kind(api, schema) : String(schema.default ?? kind(api, schema)),
+    placeholder: many ? "a, b, …" : String(schema.default ?? parameter.example ?? kind(api, schema)),
   });
   if (need && parameter.example !== undefined) input.value = String(parameter.example);
   return input;
