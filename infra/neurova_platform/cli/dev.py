@@ -59,6 +59,7 @@ class Session:
     def ready(self, platform: Platform, url: str) -> None:
         """Make the key and say where to call."""
         from .. import admin_address, curl, dev_lock, private
+        from ..openapi.service import page
 
         self._platform = platform
         state = platform.settings.state
@@ -66,14 +67,17 @@ class Session:
         private.write(state / dev_lock.ADDRESS, url + "\n")
         functions = list(platform.functions())
         command = curl.line(functions, url, key_file)
+        shown = page(functions, platform.settings, platform.environment)
         if self._as_json:
             found = {"event": "ready", "url": url, "key_file": str(key_file), "curl": command}
-            line({**found, "admin": platform.admin})
+            line({**found, "admin": platform.admin, "page": shown and url + shown})
             return
         click.echo(f"{platform.settings.project.name} answers on {url}, Ctrl-C ends it")
         click.echo(_routes(functions))
         if platform.admin:
             click.echo(admin_address.announced(platform.settings, platform.admin))
+        if shown:
+            click.echo(f"page: {url}{shown}, to read and try them")
         if command:
             click.echo(f"try: {command}")
 

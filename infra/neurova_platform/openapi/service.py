@@ -62,6 +62,12 @@ def own(functions: Iterable[Function], settings: Settings, environment: str) -> 
     return found
 
 
+def page(functions: Iterable[Function], settings: Settings, environment: str) -> str:
+    """Return the path of the page, "" when it is not served."""
+    found = own(functions, settings, environment)
+    return PAGE if any(each.description.path == PAGE for each in found) else ""
+
+
 def encoded(functions: Iterable[Function], settings: Settings) -> bytes:
     """Return the document of a project's functions, as JSON."""
     import msgspec

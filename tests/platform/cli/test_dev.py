@@ -59,6 +59,7 @@ def test_a_session_from_start_to_end(
     ready = dev.event("ready")
     key_file = project / ".neurova" / "dev.key"
     assert ready["key_file"] == str(key_file)
+    assert ready["page"] == ready["url"] + "/docs"
     assert key_file.stat().st_mode & 0o777 == 0o600
     called = cli("call", "GET", "/hello/Ada")
     assert (called.exit_code, json.loads(called.stdout)) == (0, {"text": "Hello, Ada!"})

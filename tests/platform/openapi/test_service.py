@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from neurova_platform import assets, settings
-from neurova_platform.openapi.service import access, encoded
+from neurova_platform.openapi.service import access, encoded, page
 from neurova_platform.testing import TestPlatform
 
 USERS = '''
@@ -46,6 +46,13 @@ def test_it_is_open_while_one_develops_and_asks_for_a_key_in_production(
     for said in ("public", "key", "off"):
         loaded = settings.load(probe_project, environ={"NEUROVA_OPENAPI_ACCESS": said})
         assert access(loaded, "test") == access(loaded, "live") == said
+
+
+def test_where_the_page_is_is_known(probe: TestPlatform, probe_project: Path) -> None:
+    functions = list(probe.platform.functions())
+    assert page(functions, probe.settings, "live") == "/docs"
+    off = settings.load(probe_project, environ={"NEUROVA_OPENAPI_ACCESS": "off"})
+    assert page(functions, off, "live") == ""
 
 
 def test_what_is_served_is_the_document_of_the_project(probe: TestPlatform) -> None:
@@ -125,7 +132,7 @@ def test_it_is_made_once_and_anew_with_the_functions(
 
 
 @pytest.mark.parametrize(
-    ("path", "name", "asked", "page"),
+    ("path", "name", "asked", "found"),
     [
         ("/openapi.json", "", "/openapi.json", 404),
         ("/{name}", "name: str", "/openapi.json", 200),
@@ -139,14 +146,14 @@ def test_the_projects_own_function_wins(
     path: str,
     name: str,
     asked: str,
-    page: int,
+    found: int,
 ) -> None:
     """A page without the document, or without its files, is not served either."""
     source = USERS.replace("PATH", path).replace("NAME", name)
     (probe_project / "functions" / "probe" / "mine.py").write_text(source)
     platform = run("")
     assert platform.get(asked).text == "mine"
-    assert platform.get("/docs").status == page
+    assert platform.get("/docs").status == found
     assert platform.get("/openapi.json").status == 200
 
 
