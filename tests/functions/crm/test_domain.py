@@ -1,0 +1,27 @@
+"""What a value must look like is one thing, by Python's patterns and by JSON Schema's."""
+
+from __future__ import annotations
+
+import re
+import sys
+from typing import Any, get_args
+
+import jsonschema_rs
+import pytest
+
+from functions.crm.domain import Email, Name, Text
+
+
+@pytest.mark.parametrize("kind", [Name, Text, Email], ids=["name", "text", "email"])
+def test_a_blank_is_a_blank_for_both(kind: Any) -> None:
+    (meta,) = get_args(kind)[1:]
+    python = re.compile(meta.pattern)
+    schema = jsonschema_rs.Draft202012Validator({"pattern": meta.pattern})
+    differ = [
+        hex(point)
+        for point in range(sys.maxunicode + 1)
+        if not 0xD800 <= point < 0xE000  # half of a pair: JSON has none alone
+        for text in (chr(point), f"a{chr(point)}@b.c")
+        if schema.is_valid(text) != bool(python.search(text))
+    ]
+    assert differ == []
