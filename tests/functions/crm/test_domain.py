@@ -8,7 +8,6 @@ from typing import Any, get_args
 
 import jsonschema_rs
 import pytest
-
 from functions.crm.domain import Email, Name, Text
 
 
