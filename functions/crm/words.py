@@ -22,9 +22,17 @@ _PLAIN = str.maketrans(
 
 def fold(text: str) -> str:
     """Return a text without case, diacritics, and ways to write one letter in several forms."""
+    # Marks go first: to put n of them in order takes `normalize` n * n steps.
+    text = _unmarked(text, "\u0345")  # but not the one that becomes a letter, an iota
     # Twice, as either may make work for the other (Unicode 3.13, compatibility caseless match).
     text = normalize("NFKD", normalize("NFKD", text).casefold())
-    return "".join(letter for letter in text if category(letter)[0] != "M").translate(_PLAIN)
+    return _unmarked(text).translate(_PLAIN)
+
+
+def _unmarked(text: str, kept: str = "") -> str:
+    if text.isascii():
+        return text
+    return "".join(letter for letter in text if category(letter)[0] != "M" or letter == kept)
 
 
 def words(text: str) -> list[str]:

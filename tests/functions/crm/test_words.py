@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from unicodedata import category, normalize
+
 import pytest
 from functions.crm.words import LONGEST, endings, fold, number, readings, words
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.serving import PATIENCE
+
+MARKED = st.text(st.one_of(st.characters(categories=["M"]), st.sampled_from("aéßİᾳᾼ각क")))
 
 
 def test_words_are_letters_and_digits_each_once_in_order() -> None:
@@ -62,3 +69,17 @@ def test_no_word_has_what_an_index_could_take_for_more_than_a_word(text: str) ->
     for word in words(text):
         assert word.isalnum()
         assert len(word) <= LONGEST
+
+
+@given(st.one_of(st.text(), MARKED))
+def test_no_mark_is_left_whether_written_apart_or_not(text: str) -> None:
+    folded = normalize("NFKD", normalize("NFKD", text).casefold())
+    plain = "".join(letter for letter in folded if category(letter)[0] != "M")
+    assert fold(text) == fold(plain)
+
+
+def test_marks_without_end_keep_nobody_waiting() -> None:
+    # Put in their order first, as Unicode has it, they would take many minutes.
+    text = "'a' + '\\u0301\\u0316' * 500_000"
+    code = f"from functions.crm.words import words; assert words({text}) == ['a']"
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=PATIENCE)
