@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -82,12 +83,13 @@ class Session:
             click.echo(f"try: {command}")
 
     def calls(self, records: Sequence[Record]) -> None:
-        """Show calls that were answered."""
-        for record in records:
-            if self._as_json:
-                line({"event": "call", **{key: getattr(record, key) for key in _SHOWN}})
-            else:
-                click.echo(_called(record))
+        """Show calls that were answered; whether or not anybody reads it, they are recorded."""
+        with suppress(OSError):
+            for record in records:
+                if self._as_json:
+                    line({"event": "call", **{key: getattr(record, key) for key in _SHOWN}})
+                else:
+                    click.echo(_called(record))
 
     def reloaded(self, service: str, fault: Exception | None, seconds: float) -> None:
         """Show how a reload went; a new scope needs a new key, in the same file."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import socket
 import subprocess
@@ -17,6 +18,8 @@ import pytest
 from neurova_gateway.access import Record
 from neurova_platform import client
 from neurova_platform.cli.dev import _called
+
+from ...serving import NEUROVA, environment
 
 pytestmark = pytest.mark.server
 
@@ -163,6 +166,24 @@ def test_a_port_in_use_is_named_with_the_fix(
     assert str(port) in ran.stderr
     assert "--port" in ran.stderr
     assert "Traceback" not in ran.stderr
+
+
+def test_calls_are_recorded_when_nobody_reads_the_output_any_more(project: Path) -> None:
+    read, write = os.pipe()
+    words = [NEUROVA, "dev", "--json", "--port", "0"]
+    with subprocess.Popen(words, cwd=project, env=environment(), stdout=write) as dev:
+        os.close(write)
+        said = b""
+        while b'"ready"' not in said:
+            said += os.read(read, 4096)
+        os.close(read)
+        ready = json.loads(said.splitlines()[-1])
+        log = project / ".neurova" / "logs" / "access.jsonl"
+        for name in ("Ada", "Bob", "Cyd"):  # each is shown before the next is made
+            get(ready["url"], f"/hello/{name}", ready["key_file"])
+            until(lambda name=name: log.exists() and name in log.read_text())
+        dev.send_signal(signal.SIGTERM)
+        assert dev.wait(60) == 0
 
 
 def test_a_path_cannot_move_the_terminal() -> None:
