@@ -19,11 +19,12 @@ class Lifespan:
     `place` says in messages whose app it is. An app that knows no lifespan has none.
     """
 
-    __slots__ = ("_answers", "_app", "_asked", "_place", "_task", "state")
+    __slots__ = ("_answers", "_app", "_asked", "_place", "_serves", "_task", "state")
 
     def __init__(self, app: AsgiApp, place: str) -> None:
         self._app = app
         self._place = place
+        self._serves = False  # it has said that it was started
         self._task: asyncio.Task[None] | None = None
         self._asked: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
         self._answers: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
@@ -73,10 +74,12 @@ class Lifespan:
         try:
             await self._app(scope, self._asked.get, self._send)
         except Exception as error:
-            # Before its answer it says that the app has no lifespan; later it was told already.
-            LOGGER.debug("%s: lifespan: %r", self._place, error)
+            # Before its answer it says that the app has no lifespan.
+            if self._serves:
+                LOGGER.error("%s: its lifespan failed", self._place, exc_info=error)
         finally:
             self._answers.put_nowait({"type": "unknown"})
 
     async def _send(self, message: Any) -> None:
+        self._serves |= message["type"] == "lifespan.startup.complete"
         self._answers.put_nowait(dict(message))

@@ -76,6 +76,17 @@ def test_an_app_that_knows_no_lifespan_has_none(answers: Any) -> None:
     asyncio.run(test())
 
 
+def test_an_app_whose_lifespan_fails_after_its_start_is_told_in_the_log(caplog: Any) -> None:
+    async def test() -> None:
+        life = Lifespan(App(COMPLETE, OSError("the pool is gone")), "here")
+        await life.start()
+        await life.stop()
+
+    asyncio.run(test())
+    assert "here: its lifespan failed" in caplog.text
+    assert "the pool is gone" in caplog.text
+
+
 @pytest.mark.parametrize("answer", [None, {"type": "lifespan.shutdown.failed"}])
 def test_an_app_that_does_not_stop_is_logged_and_ended(
     monkeypatch: pytest.MonkeyPatch, caplog: Any, answer: Any
