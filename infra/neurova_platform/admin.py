@@ -8,7 +8,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
-from typing import Any
+from typing import Any, NoReturn
 
 import msgspec
 import uvicorn
@@ -177,6 +177,9 @@ def _database(settings: Settings, service: str) -> Part:
 
 
 def _embedded(platform: Platform) -> Backends:
-    if platform.backends is None:
-        raise Unavailable("keys and limits are kept by the gateway in front: ask its Admin API")
-    return platform.backends
+    return platform.backends or elsewhere()
+
+
+def elsewhere() -> NoReturn:
+    """Refuse what a runtime behind Kong does not have: keys and limits."""
+    raise Unavailable("keys and limits are kept by the gateway in front: ask its Admin API")

@@ -8,7 +8,6 @@ import socket
 from contextlib import ExitStack
 from typing import Any
 
-from neurova.errors import Unavailable
 from neurova_gateway import backends
 from neurova_gateway.limits.table import Table
 
@@ -29,7 +28,7 @@ async def _serve(settings: Settings, listener: socket.socket, leash: Leash) -> N
             settings,
             "live",
             functions=snapshot.reader(settings.state),
-            **(_elsewhere() if settings.gateway.behind else _embedded(settings, stack)),
+            **_kept(settings, stack),
         )
         async with admin.served(settings, lambda: found, listener):
             led = _Led(leash)
@@ -64,16 +63,11 @@ class _Led:
         return 0
 
 
-def _embedded(settings: Settings, stack: ExitStack) -> dict[str, Any]:
+def _kept(settings: Settings, stack: ExitStack) -> dict[str, Any]:
+    if settings.gateway.behind:
+        return {"keys": admin.elsewhere, "limiter": admin.elsewhere}
     store = backends.key_store(settings.state, settings.gateway.keys)
     stack.callback(store.close)
     table = Table(settings.state / "limits.table")
     stack.callback(table.close)
     return {"keys": lambda: store, "limiter": lambda: table}
-
-
-def _elsewhere() -> dict[str, Any]:
-    def refused() -> Any:
-        raise Unavailable("keys and limits are kept by the gateway in front: ask its Admin API")
-
-    return {"keys": refused, "limiter": refused}
