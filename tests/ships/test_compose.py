@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 import re
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.functions.booking.test_through_the_platform import GUEST, STAY
 from tests.servers.postgres import PostgresServer
-from tests.serving import until
+from tests.serving import serving, until
+
+from neurova_platform import scaffold
 
 from . import tools
 from .contained import Contained
@@ -59,6 +62,19 @@ def test_a_gateway_starts_only_on_databases_that_are_up_to_date(model: dict[str,
     ready = model["services"]["migrate"]["depends_on"]["postgres"]
     assert ready["condition"] == "service_healthy"
     assert model["services"]["migrate"]["command"] == ["db", "upgrade"]
+
+
+def test_a_gateway_is_healthy_when_it_answers_and_not_before(
+    model: dict[str, Any], tmp_path: Path
+) -> None:
+    kind, program, *words = model["services"]["gateway"]["healthcheck"]["test"]
+    assert (kind, program) == ("CMD", "python3")
+    scaffold.lay(tmp_path / "demo", scaffold.project("demo"))
+    with serving(tmp_path / "demo", "dev") as dev:
+        port = dev.event("ready")["url"].rpartition(":")[2]
+        asked = [sys.executable, *(word.replace("8000", port) for word in words)]
+        assert subprocess.run(asked, capture_output=True).returncode == 0
+    assert subprocess.run(asked, capture_output=True).returncode != 0
 
 
 @pytest.mark.image
