@@ -47,9 +47,11 @@ def announced(settings: Settings, url: str) -> str:
 
 @contextmanager
 def written(settings: Settings, url: str) -> Iterator[None]:
-    """Let the file say where, until the block ends."""
-    private.write(settings.state / FILE, url + "\n")
+    """Let the file say where, until the block ends, or another platform on the folder says it."""
+    path = settings.state / FILE
+    private.write(path, url + "\n")
     try:
         yield
     finally:
-        (settings.state / FILE).unlink(missing_ok=True)
+        if private.read(path) == url:
+            path.unlink(missing_ok=True)

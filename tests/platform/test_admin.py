@@ -15,7 +15,8 @@ from typing import Any
 import pytest
 
 from neurova.errors import ConfigError
-from neurova_platform.admin_address import announced, listen
+from neurova_platform import private
+from neurova_platform.admin_address import FILE, announced, listen, written
 from neurova_platform.admin_token import load as token_of
 from neurova_platform.settings import load
 
@@ -81,6 +82,19 @@ def test_an_address_that_cannot_be_had_is_said_in_dev_too(probe_project: Path) -
     nowhere = settings_of(probe_project, host="192.0.2.1", hosts=["admin.example"])
     with pytest.raises(ConfigError, match=r"192\.0\.2\.1.*admin\.enabled"):
         listen(nowhere, elsewhere=True)
+
+
+def test_who_ends_leaves_the_address_that_another_has_written(probe_project: Path) -> None:
+    settings = settings_of(probe_project)
+    file = settings.state / FILE
+    with written(settings, "http://127.0.0.1:8001"):
+        assert private.read(file) == "http://127.0.0.1:8001"
+        with written(settings, "http://127.0.0.1:8002"):
+            pass
+        assert private.read(file) is None
+    with written(settings, "http://127.0.0.1:8001"):
+        private.write(file, "http://127.0.0.1:8002\n")
+    assert private.read(file) == "http://127.0.0.1:8002"
 
 
 def test_it_is_said_who_can_reach_it_and_never_the_token(probe_project: Path) -> None:
