@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from hashlib import sha256
 
+from .answer import RETRY_AFTER
 from .call import Call
 from .database.base import Stored
 from .problem import problem
@@ -16,7 +17,6 @@ from .reply import Reply
 FIELD = b"idempotency-key"
 REPLAYED = (b"idempotency-replayed", b"true")
 LONGEST = 255
-RETRY_AFTER = {"retry-after": "1"}
 
 PATTERN = (
     rf'^("([ !#-\[\]-~]|\\["\\]){{1,{LONGEST}}}"'  # a string of RFC 9651, not empty
