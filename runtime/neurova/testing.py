@@ -176,5 +176,16 @@ class Platform(Protocol):
     def key(self, consumer: str = "tester", scopes: Iterable[str] = (), **rights: Any) -> str:
         """Return a new key."""
 
+    def admin(
+        self,
+        method: str,
+        path: str,
+        *,
+        json: Any = msgspec.UNSET,
+        body: bytes = b"",
+        headers: Mapping[str, str] | None = None,
+    ) -> Answer:
+        """Ask the Admin API once, with its token unless `headers` say otherwise."""
+
     def records(self) -> Sequence[Record]:
         """Return the access records of all calls until now."""

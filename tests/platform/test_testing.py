@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from neurova import testing
 from neurova_platform.testing import Clock, TestPlatform
 
 
@@ -31,6 +32,12 @@ def test_a_key_ends_by_the_clock_that_moves(probe: TestPlatform) -> None:
 def test_calls_can_be_made_together(probe: TestPlatform) -> None:
     answers = probe.together(probe.acall("GET", f"/wait/{ms}") for ms in (20, 10, 0))
     assert [answer.json()["waited"] for answer in answers] == [20, 10, 0]
+
+
+def test_what_the_fixture_offers_is_what_its_type_says() -> None:
+    offered = {name for name in vars(TestPlatform) if not name.startswith("_")}
+    assert "admin" in offered
+    assert offered - set(vars(testing.Platform)) == set()
 
 
 def test_the_clock_never_goes_back() -> None:
