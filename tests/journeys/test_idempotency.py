@@ -235,7 +235,7 @@ def test_a_worker_killed_between_its_commit_and_its_answer_has_kept_the_answer(
     project: Project,
 ) -> None:
     """The caller has nothing, asks again, is given what was kept, and there is one note more."""
-    with serving(project.folder, "run", "--workers", "2") as running:
+    with serving(project.folder, "run", "--workers", str(WORKERS)) as running:
         port = port_of(running.event("ready"))
         for number in range(DEATHS):
             first = asyncio.run(project.post(port, f"k{number}", "deadly"))

@@ -118,18 +118,18 @@ def test_who_gives_up_whenever_has_no_name(url: str, turns: int) -> None:
 def test_a_server_that_does_not_answer_is_unavailable_in_time_and_used_again_later(
     url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(postgres_locks, "PATIENCE", 0.2)
-
     async def test() -> None:
         async with Wire(url) as wire:
             locks = Process(wire.url)
             await until_had(locks, NAME)
+            monkeypatch.setattr(postgres_locks, "PATIENCE", 0.2)
             wire.hold()
             with pytest.raises(Unavailable):
                 await locks.take(NAME, soon(0.1))
             with pytest.raises(Unavailable):
                 await locks.ask(soon(), "SELECT 1")
             wire.release()
+            monkeypatch.undo()
             async with asyncio.timeout(20):
                 while True:
                     try:
