@@ -8,6 +8,7 @@ import os
 import re
 import signal
 import subprocess
+from itertools import count
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlsplit
@@ -24,6 +25,7 @@ pytestmark = pytest.mark.server
 WORKERS = 4
 CALLS = 100
 ROUNDS = 10 if os.environ.get("NEUROVA_TEST_LONG") else 2
+CRASHES = 3 if os.environ.get("NEUROVA_TEST_LONG") else 1
 DEATHS = 50 if os.environ.get("NEUROVA_TEST_LONG") else 3
 DOMAIN = '''"""Notes, and a death at a chosen moment."""
 
@@ -164,10 +166,18 @@ class Project:
         return ran.stdout
 
     def count(self, port: int) -> int:
-        answer = client.send(
-            f"http://127.0.0.1:{port}", "GET", "/notes/count", {"X-API-Key": self.key}, None
-        )
-        return int(answer.decoded())
+        """Return how many notes there are, once the database answers."""
+        counted: list[int] = []
+
+        def counts() -> bool:
+            base, fields = f"http://127.0.0.1:{port}", {"X-API-Key": self.key}
+            answer = client.send(base, "GET", "/notes/count", fields, None)
+            if answer.status != 503:
+                counted.append(int(answer.decoded()))
+            return bool(counted)
+
+        until(counts)
+        return counted[0]
 
     async def post(self, port: int, key: str, text: str) -> Answer:
         """Write a note on a connection of its own."""
@@ -203,11 +213,15 @@ def project(
 ) -> Project:
     if request.param == "sqlite":
         return Project(tmp_path / "project", None)
-    server: PostgresServer = request.getfixturevalue("postgres")
+    return on_postgres(request.getfixturevalue("postgres"), tmp_path, monkeypatch)
+
+
+def on_postgres(server: PostgresServer, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
+    """Make a project on a fresh database; its password comes by the environment."""
     parts = urlsplit(server.create())
     monkeypatch.setenv("PGPASSWORD", parts.password or "")
     netloc = f"{parts.username}@{parts.hostname}:{parts.port}"
-    return Project(tmp_path / "project", server, parts._replace(netloc=netloc).geturl())
+    return Project(folder / "project", server, parts._replace(netloc=netloc).geturl())
 
 
 def test_a_hundred_equal_calls_on_four_workers_change_the_state_once(project: Project) -> None:
@@ -278,4 +292,45 @@ def test_a_worker_killed_before_its_commit_has_changed_nothing_and_another_goes_
         assert [each.replayed for each in told].count(False) == 1
         assert ran.read_text().count("\n") == 2
         assert project.count(port) == 1
+        assert running.end()[0] == 0
+
+
+def test_while_postgresql_crashes_and_comes_back_clients_that_ask_again_are_done_once(
+    own_postgres: PostgresServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Eight clients write one note after another, each under a key of its own, until it is done."""
+    project = on_postgres(own_postgres, tmp_path, monkeypatch)
+    done: list[int] = []
+    tries: list[int] = []
+
+    async def client(port: int, name: int, over: asyncio.Event) -> None:
+        for number in count():
+            while True:
+                answer = await project.post(port, f"{name}-{number}", f"note {name}-{number}")
+                tries.append(answer.status)
+                if answer.status == 201:
+                    break
+                assert answer.status in (409, 503), answer
+                await asyncio.sleep(0.01)
+            done.append(json.loads(answer.body)["id"])
+            if over.is_set():
+                return
+
+    async def crash(port: int) -> None:
+        over = asyncio.Event()
+        clients = [asyncio.create_task(client(port, name, over)) for name in range(8)]
+        for _ in range(CRASHES):
+            before = len(done)
+            await asyncio.to_thread(until, lambda before=before: len(done) > before + 20)
+            await asyncio.to_thread(own_postgres.stop, signal.SIGQUIT)
+            refused = len(tries)
+            await asyncio.to_thread(until, lambda refused=refused: 503 in tries[refused:])
+            await asyncio.to_thread(own_postgres.start)
+        over.set()
+        await asyncio.gather(*clients)
+
+    with serving(project.folder, "run", "--workers", "2") as running:
+        port = port_of(running.event("ready"))
+        asyncio.run(crash(port))
+        assert len(set(done)) == len(done) == project.count(port)
         assert running.end()[0] == 0
