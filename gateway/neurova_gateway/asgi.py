@@ -16,7 +16,7 @@ from neurova.reply import Reply
 from .compression import LARGE
 from .edge import OVER_HEAD, head_limit, over_head, too_large
 from .gateway import Gateway
-from .wire import BODILESS
+from .wire import BODILESS, PRIVATE, says_caching
 
 
 class AsgiDoor:
@@ -215,6 +215,8 @@ def _call(scope: Scope) -> Call:
 
 def _fields(call: Call, reply: Reply, length: int | None) -> list[Field]:
     fields = [*call.reply_fields, *reply.fields]
+    if not says_caching(reply.fields):
+        fields.append(PRIVATE)
     if reply.status not in BODILESS:
         if reply.content_type:
             fields.append((b"content-type", reply.content_type))

@@ -10,7 +10,7 @@ from neurova.call import Field
 
 from .gateway import Gateway
 from .identity import MAX_BYTES
-from .wire import StatusLines
+from .wire import PRIVATE, StatusLines
 
 MAX_HEAD = 16 * 1024
 MAX_FIELDS = 100
@@ -28,7 +28,8 @@ class Edge:
 
     def __init__(self, gateway: Gateway) -> None:
         self.gateway = gateway
-        self.lines = StatusLines()
+        self.lines = StatusLines(PRIVATE)
+        self.bare_lines = StatusLines()  # for replies that say who may keep them
         self.ready: list[tuple[asyncio.Transport, bytes]] = []  # whoever adds the first opens
         self.opened = False
         gateway.admission.judging = self.open
@@ -85,6 +86,7 @@ class Edge:
 
     def _round(self, loop: asyncio.AbstractEventLoop) -> None:
         self.lines.tick()
+        self.bare_lines.tick()
         now = loop.time()
         for connection in tuple(self.connections):
             connection.look(now)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from neurova.call import Call
 from neurova.outlet import StreamReply
 
-from .wire import BODILESS, encode_head
+from .wire import BODILESS, encode_head, says_caching
 
 if TYPE_CHECKING:
     from .protocol import GatewayProtocol
@@ -43,8 +43,10 @@ class Outflow:
 
     def begin(self, close: bool) -> None:
         """Let the body come; the head goes out with the first piece."""
-        reply, line = self._reply, self.connection.lines[self._reply.status]
-        self._head = encode_head(line, reply, self.call.reply_fields, close, self._chunked)
+        reply, edge = self._reply, self.connection.edge
+        lines = edge.bare_lines if says_caching(reply.fields) else edge.lines
+        line, extra = lines[reply.status], self.call.reply_fields
+        self._head = encode_head(line, reply, extra, close, self._chunked)
         reply.to(self)
 
     async def send(self, data: bytes) -> None:

@@ -23,7 +23,7 @@ from .compression import LARGE
 from .connection import BODY, CLOSING, HEAD, IDLE, Connection
 from .edge import MAX_FIELDS, OVER_HEAD, over_head, too_large
 from .outflow import Outflow
-from .wire import CONTINUE, encode
+from .wire import CONTINUE, encode, says_caching
 
 SLICE = 4096  # octets parsed at once, which bounds how many pipelined calls lie here parsed
 SPARE_BODY = 64 * 1024  # a refused body up to this length is read away, and the connection kept
@@ -219,8 +219,10 @@ class GatewayProtocol(Connection):
     def _send(self, call: Call, reply: Reply) -> bool:
         """Send a reply, and tell whether it is the last."""
         close = call is self.last or (self.draining and not self.behind)
-        line, ready = self.lines[reply.status], self.ready
-        octets = encode(line, reply, call.reply_fields, call.method == "HEAD", close)
+        lines, ready = self.lines, self.ready
+        if reply.fields and says_caching(reply.fields):
+            lines = self.edge.bare_lines
+        octets = encode(lines[reply.status], reply, call.reply_fields, call.method == "HEAD", close)
         if not ready:
             self.edge.open()
         ready.append((self.transport, octets))

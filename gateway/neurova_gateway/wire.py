@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 from email.utils import formatdate
 
 from neurova.call import Field
@@ -17,13 +18,19 @@ _TWO = _FIELD * 2
 _WHOLE = b"%bcontent-type: %b\r\n%bcontent-length: %d\r\n\r\n%b"
 
 
-class StatusLines(dict[int, bytes]):
-    """Give `HTTP/1.1 200 OK` with its line end and the Date field; made once a second a status."""
+# RFC 9111, 5.2.2.7: what a reply says when nobody has said who may keep it. To a shared cache
+# X-API-Key is no credential: it would give one caller's reply to all.
+PRIVATE: Field = (b"cache-control", b"private")
 
-    def __init__(self) -> None:
+
+class StatusLines(dict[int, bytes]):
+    """Give a status line, Date and `more` fields as octets; made once a second a status."""
+
+    def __init__(self, *more: Field) -> None:
         super().__init__()
         self._made = 0
         self._date = b""
+        self._more = b"".join([_FIELD % field for field in more])
 
     def tick(self) -> None:
         """Move the date on; called about once a second."""
@@ -36,9 +43,15 @@ class StatusLines(dict[int, bytes]):
     def __missing__(self, status: int) -> bytes:
         if not self._made:
             self.tick()
-        line = b"HTTP/1.1 %d %b\r\ndate: %b\r\n" % (status, phrase(status).encode(), self._date)
+        said = phrase(status).encode()
+        line = b"HTTP/1.1 %d %b\r\ndate: %b\r\n%b" % (status, said, self._date, self._more)
         self[status] = line
         return line
+
+
+def says_caching(fields: Iterable[Field]) -> bool:
+    """Tell whether a reply says itself who may keep it."""
+    return any(name == b"cache-control" for name, _ in fields)
 
 
 def encode(line: bytes, reply: Reply, extra: list[Field], head: bool, close: bool) -> bytes:

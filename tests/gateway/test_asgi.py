@@ -273,3 +273,11 @@ def test_a_server_that_cancels_its_call_stops_the_generator(streams) -> None:
 
     streams.run(cancelled())
     assert streams.platform.get("/count").json()["count"] == 1
+
+
+@pytest.mark.parametrize("path", ["/count", "/items/1", "/nothing"])
+def test_without_a_word_on_caching_no_shared_cache_keeps_a_reply(door: Any, path: str) -> None:
+    """By both doors, whatever the route asks for: a cache knows no X-API-Key."""
+    octets = door.exchange(f"GET {path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n".encode())
+    assert octets.lower().count(b"\r\ncache-control: private\r\n") == 1
+    assert door.platform.get(path).headers["cache-control"] == "private"
