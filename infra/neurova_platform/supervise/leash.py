@@ -79,7 +79,7 @@ class Leash:
 
     def leaving(self) -> None:
         """Say that we take no more connections, whoever has asked for that."""
-        self._say({"leaving": True})
+        self._offer(b'{"leaving": true}\n')
 
     def hold(self, led: Led, stuck: float) -> None:
         """Beat on the running loop, and lead `led`; `stuck`: seconds that a loop may hang."""
@@ -96,9 +96,12 @@ class Leash:
         loop.call_later(self._every, self._turn, loop)
 
     def _beat(self) -> None:
-        # A supervisor that is stopped must not stop us: a beat that finds no room is left out.
+        self._offer(b"\n")
+
+    def _offer(self, line: bytes) -> None:
+        # A supervisor that is stopped must not stop us: what finds no room is left out.
         with suppress(OSError):
-            self._pipe.send(b"\n", socket.MSG_DONTWAIT)
+            self._pipe.send(line, socket.MSG_DONTWAIT)
 
     def _listen(self, loop: asyncio.AbstractEventLoop, led: Led, stuck: float) -> None:
         with suppress(RuntimeError):  # the loop has ended: so do we

@@ -66,6 +66,17 @@ def test_what_is_said_is_a_line_of_json(line: tuple[socket.socket, Leash]) -> No
     ]
 
 
+def test_a_supervisor_that_hears_nothing_keeps_nobody_from_leaving(
+    line: tuple[socket.socket, Leash],
+) -> None:
+    ours, leash = line
+    for _ in range(10_000):
+        leash.leaving()  # as often as there is room, and then in vain
+    said = ours.recv(1 << 20).splitlines()
+    assert 0 < len(said) < 10_000
+    assert {json.loads(each)["leaving"] for each in said} == {True}
+
+
 def test_it_beats_is_led_and_ends_when_the_line_does(line: tuple[socket.socket, Leash]) -> None:
     ours, leash = line
 
