@@ -24,7 +24,7 @@ def test_a_writer_locked_out_until_its_deadline_is_unavailable_and_holds_nothing
         for database in (first, second):
             tx = begin(database, seconds=0.05)
             with pytest.raises(Unavailable):
-                await tx.execute(sale(2))
+                await tx.execute(sale(1))  # the same row: PostgreSQL locks no other
             await tx.rollback()
         await holder.commit()
         await write(second, sale(2))
