@@ -28,6 +28,9 @@ class Run:
     told: str
     counts: list[tuple[str, int, bool, int]] = field(default_factory=list)
 
+    def __add__(self, other: Run) -> Run:
+        return Run(self.code or other.code, self.told + other.told, self.counts + other.counts)
+
     @property
     def calls(self) -> int:
         return sum(count for *_, count in self.counts)
@@ -114,6 +117,7 @@ def fuzz(project: Path, document: dict[str, Any], key: str, *words: str) -> Run:
     """Serve a project for live keys and let Schemathesis loose on it."""
     (project / "strict.json").write_text(json.dumps(strict(document)))
     counts = project / "counts.json"
+    counts.unlink(missing_ok=True)
     with serving(project, "run") as served:
         url = served.event("ready")["url"]
         ran = subprocess.run(
