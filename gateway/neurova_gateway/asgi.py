@@ -163,7 +163,7 @@ class Outgoing:
             listener.cancel()
             self.end(499)  # if it has not ended: whoever called does not wait
             status = self._over.result()
-            self._gateway.streamed(self._call, reply, status, self._sent)
+            self._gateway.done(self._call, reply, status, size=self._sent)
             if status:
                 reply.leave()
         if not status:

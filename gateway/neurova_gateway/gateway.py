@@ -187,19 +187,15 @@ class Gateway:
         """Run the function of a call that was admitted and whose body is complete."""
         return call.route.invoke(call)  # type: ignore[no-any-return]  # Call.route is an Entry here
 
-    def done(self, call: Call, reply: Reply, status: int = 0) -> None:
-        """Note a call whose reply was sent; `status` 499 for a client that left before."""
-        entry = call.route
-        if entry is not None and entry.log is not None:
-            entry.log(call, reply)
-        self._access.add(call, status or reply.status, len(reply.body))
+    def done(self, call: Call, reply: Reply, status: int = 0, *, size: int | None = None) -> None:
+        """Note a call whose reply was sent; `status` 499 for a client that left before.
 
-    def streamed(self, call: Call, reply: Reply, status: int, size: int) -> None:
-        """Note a call whose reply was sent piece by piece, `size` bytes; `status` 0: whole."""
+        `size`: the bytes of a body that was sent piece by piece.
+        """
         entry = call.route
         if entry is not None and entry.log is not None:
             entry.log(call, reply)
-        self._access.add(call, status or reply.status, size)
+        self._access.add(call, status or reply.status, len(reply.body) if size is None else size)
 
     # The steps.
 

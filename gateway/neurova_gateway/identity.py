@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import hmac
-import os
 import secrets
-import stat
-import tempfile
 from base64 import urlsafe_b64decode, urlsafe_b64encode
+from functools import partial
 from pathlib import Path
 
 import msgspec
 
 from neurova.caller import Caller
 from neurova.errors import StateError
+
+from . import secret_file
 
 HEADER = "X-Neurova-Identity"
 LIFETIME = 60.0
@@ -128,31 +128,13 @@ def load_key(path: Path) -> bytes:
     Raises StateError when others may read the file, or it is no key.
     """
     try:
-        if not path.exists():
-            _make(path)
-        with path.open("rb") as file:
-            mode = os.fstat(file.fileno()).st_mode
-            key = file.read(4096)
+        key = secret_file.kept(path, partial(secrets.token_bytes, KEY_BYTES))
     except OSError as error:
         raise StateError(f"identity key {path}: {error.strerror or error}") from error
-    if not stat.S_ISREG(mode) or mode & 0o077:
-        raise StateError(f"identity key {path} may be read by others: run `chmod 600 {path}`")
+    except secret_file.Exposed:
+        raise StateError(
+            f"identity key {path} may be read by others: run `chmod 600 {path}`"
+        ) from None
     if len(key) < KEY_BYTES:
         raise StateError(f"identity key {path} is cut short: delete it, and it is made anew")
     return key
-
-
-def _make(path: Path) -> None:
-    # Written aside and linked: whoever is first wins, and nobody reads half a key.
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".identity-")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(secrets.token_bytes(KEY_BYTES))
-            file.flush()
-            os.fsync(file.fileno())
-        try:
-            os.link(name, path)
-        except FileExistsError:
-            return
-    finally:
-        os.unlink(name)

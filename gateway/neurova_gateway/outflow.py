@@ -100,7 +100,7 @@ class Outflow:
         self._reply.leave()
 
     def _over(self, status: int) -> None:
-        self.connection.gateway.streamed(self.call, self._reply, status, self.sent)
+        self.connection.gateway.done(self.call, self._reply, status, size=self.sent)
         self.whole.set_result(not status)
 
 

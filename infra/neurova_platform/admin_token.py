@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import secrets
-import stat
-import tempfile
-from contextlib import suppress
 from pathlib import Path
 
 from neurova.errors import StateError
+from neurova_gateway import secret_file
 
 FILE = "admin.token"
 PREFIX = "nva_"
@@ -23,31 +20,17 @@ def load(state: Path) -> str:
     """
     path = state / FILE
     try:
-        if not path.exists():
-            _make(path)
-        with path.open("rb") as file:
-            mode = os.fstat(file.fileno()).st_mode
-            token = file.read(4096).decode("ascii").strip()
+        token = secret_file.kept(path, _made).decode("ascii").strip()
     except (OSError, UnicodeDecodeError) as error:
         raise StateError(f"{path}: cannot be read: {error}: mend it or remove it") from None
-    if not stat.S_ISREG(mode) or mode & 0o077:
+    except secret_file.Exposed:
         raise StateError(
             f"{path} may be read by others, who may have it by now: delete it, and it is made anew"
-        )
+        ) from None
     if len(token) < _SHORTEST or not token.isprintable() or " " in token:
         raise StateError(f"{path} is cut short or no token: delete it, and it is made anew")
     return token
 
 
-def _make(path: Path) -> None:
-    # Written aside and linked: whoever is first wins, and nobody reads half a token.
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".admin-")
-    try:
-        with os.fdopen(handle, "w") as file:
-            file.write(PREFIX + secrets.token_urlsafe(32) + "\n")
-            file.flush()
-            os.fsync(file.fileno())
-        with suppress(FileExistsError):
-            os.link(name, path)
-    finally:
-        os.unlink(name)
+def _made() -> bytes:
+    return f"{PREFIX}{secrets.token_urlsafe(32)}\n".encode()

@@ -131,11 +131,9 @@ class TestPlatform:
         token = admin_token.load(self.settings.state)
         if self._admin is None:
             self._admin = app(of_platform(self.platform, self.reloads), token, self.settings)
-        fields = {"host": "localhost", "authorization": f"Bearer {token}"}
-        if json is not msgspec.UNSET:
-            body = msgspec.json.encode(json)
-            fields["content-type"] = "application/json"
-        fields |= {name.lower(): value for name, value in (headers or {}).items()}
+        said = {"host": "localhost", "authorization": f"Bearer {token}"}
+        said |= {name.lower(): value for name, value in (headers or {}).items()}
+        fields, body = self._asked(json, body, said, None, "", None)
         self.platform.access.flush()
         return self._runner.run(_answer(self._admin, method, path, fields, body))
 

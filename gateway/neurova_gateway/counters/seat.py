@@ -8,11 +8,11 @@ import os
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from neurova.errors import StateError
 
+from ..folder_lock import alone
 from . import layout
 from .layout import AT_MAGIC, AT_PID, AT_SIZE, AT_STARTED, AT_VERSION, WORD
 
@@ -103,7 +103,8 @@ def claim(folder: Path) -> Seat:
     """
     try:
         folder.mkdir(mode=0o700, exist_ok=True)
-        with _alone(folder):
+        # A look at the others' locks takes each for a moment.
+        with alone(folder):
             number = 0
             while True:
                 descriptor = os.open(
@@ -129,7 +130,7 @@ def clear(folder: Path) -> None:
     """Remove all seats that no living process holds: counting begins anew."""
     if not folder.is_dir():
         return
-    with _alone(folder):
+    with alone(folder):
         for path in folder.glob("*.seat"):
             descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
             try:
@@ -147,7 +148,7 @@ def seats(folder: Path) -> Iterator[tuple[int, bool, memoryview]]:
     for path in paths:
         try:
             with path.open("rb") as file:
-                with _alone(folder):
+                with alone(folder):
                     living = _taken(file.fileno())
                     fcntl.flock(file.fileno(), fcntl.LOCK_UN)
                 octets = file.read()
@@ -186,17 +187,6 @@ def _taken(descriptor: int) -> bool:
     except BlockingIOError:
         return True
     return False
-
-
-@contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """Let one process at a time look at the locks: a look takes one for a moment."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)
 
 
 def _reserve(descriptor: int, octets: int) -> None:

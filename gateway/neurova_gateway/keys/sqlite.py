@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import sqlite3
@@ -14,6 +13,7 @@ from typing import Any, TypeVar
 
 from neurova.errors import StateError, Unavailable
 
+from ..folder_lock import alone
 from .base import KeyRecord
 
 VERSION = 1
@@ -73,7 +73,8 @@ class SqliteKeyStore:
         self._seen = (-1, 0)
         self._connections: list[sqlite3.Connection] = []
         try:
-            with _alone(path.parent):
+            # sqlite cannot wait while a new file turns to WAL.
+            with alone(path.parent):
                 _create(path)
                 self._writer = self._connect()
                 self._migrate()
@@ -221,17 +222,6 @@ class SqliteKeyStore:
             raise Unavailable(f"{self._path}: {error.strerror}: start NEUROVA again") from error
         if (status.st_dev, status.st_ino) != self._identity:
             raise Unavailable(f"{self._path} was replaced: start NEUROVA again")
-
-
-@contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """Let one process at a time open the file: sqlite cannot wait while a new one turns to WAL."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)
 
 
 def _create(path: Path) -> None:
