@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
+from tests.runtime.database.revision_files import FIRST
 from tests.runtime.database.things import FILL, MAKE
 from tests.servers.postgres import PostgresServer
 
@@ -11,4 +14,13 @@ def url(postgres: PostgresServer) -> str:
     made = postgres.create()
     for statement in (MAKE, FILL):
         postgres.run(statement, made)
+    return made
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Return a folder of migrations with the first revision."""
+    made = tmp_path / "migrations"
+    made.mkdir()
+    (made / "0001_things.py").write_text(FIRST)
     return made

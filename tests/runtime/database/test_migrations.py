@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from tests.runtime.database.revision_files import FIRST, SECOND
 
 from neurova.database.migrations import (
     Status,
@@ -18,37 +19,6 @@ from neurova.database.migrations import (
     upgrade_platform,
 )
 from neurova.errors import StateError
-
-FIRST = """
-import sqlalchemy as sa
-from alembic import op
-
-revision = "0001"
-down_revision = None
-
-
-def upgrade() -> None:
-    op.create_table("things", sa.Column("id", sa.Integer, primary_key=True))
-    op.execute("INSERT INTO things VALUES (1)")
-"""
-SECOND = """
-from alembic import op
-
-revision = "0002"
-down_revision = "0001"
-
-
-def upgrade() -> None:
-    op.execute("INSERT INTO things VALUES (2)")
-"""
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    made = tmp_path / "migrations"
-    made.mkdir()
-    (made / "0001_things.py").write_text(FIRST)
-    return made
 
 
 def rows(database: Path, statement: str) -> list[tuple[object, ...]]:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from tests.runtime.database.revision_files import FIRST, SECOND
 from tests.servers.postgres import PostgresServer
 
 from neurova.database.migrations import (
@@ -23,37 +24,7 @@ from neurova.errors import StateError, Unavailable
 
 pytestmark = pytest.mark.server
 
-FIRST = """
-import sqlalchemy as sa
-from alembic import op
-
-revision = "0001"
-down_revision = None
-
-
-def upgrade() -> None:
-    op.create_table("things", sa.Column("id", sa.Integer, primary_key=True))
-    op.execute("INSERT INTO things VALUES (1)")
-"""
-SECOND = """
-from alembic import op
-
-revision = "0002"
-down_revision = "0001"
-
-
-def upgrade() -> None:
-    op.execute("INSERT INTO things VALUES (2)")
-"""
 TABLES = "SELECT table_name FROM information_schema.tables WHERE table_schema = 'public'"
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    made = tmp_path / "migrations"
-    made.mkdir()
-    (made / "0001_things.py").write_text(FIRST)
-    return made
 
 
 @pytest.fixture
