@@ -56,7 +56,7 @@ class Connection(asyncio.Protocol):
         self.due = -1.0  # of the request on its way
         self.data = b""
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # TCP
         """Send what this connection was opened for."""
         self.transport = transport
         transport.write(self.load.request)

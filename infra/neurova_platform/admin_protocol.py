@@ -14,7 +14,7 @@ class AdminProtocol(H11Protocol):
 
     deadline: asyncio.TimerHandle | None = None
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # TCP
         """Begin to wait for a head."""
         super().connection_made(transport)
         self.deadline = self.loop.call_later(HEAD_SECONDS, transport.close)

@@ -31,9 +31,9 @@ class Endpoint:
     def invoke(self, call: Call) -> Reply | Awaitable[Reply]:
         """Answer one call whose body is complete."""
         call.reply_fields += self.fields
-        answer: Any = self.function.invoke(call)
+        answer = self.function.invoke(call)
         if self.finish is None:
-            return answer  # type: ignore[no-any-return]
+            return answer
         if isinstance(answer, Reply):
             return self.finish(call, answer)
         return Finished(answer, call, self.finish)

@@ -75,7 +75,7 @@ class Mounted(Function):
     async def stop(self) -> None:
         """Run the app's shutdown when its calls in flight have ended, at most PATIENCE later."""
         last = monotonic() + PATIENCE
-        while self.lifespan.started and self.gate.running and monotonic() < last:  # noqa: ASYNC110
+        while self.lifespan.started and self.gate.running and monotonic() < last:  # noqa: ASYNC110 - see below
             await asyncio.sleep(LOOK)  # a gate tells nobody, and pays nothing for it
         await self.lifespan.stop()
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from fcntl import LOCK_EX, LOCK_NB, LOCK_UN, flock
+from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from neurova.errors import Unavailable
 
@@ -30,6 +31,7 @@ from .layout import (
 SECOND = 1_000_000_000
 REMEMBERED = 20_000
 FEW = 16
+T = TypeVar("T")
 _TAKE = LOCK_EX | LOCK_NB
 _new = tuple.__new__  # half the cost of the NamedTuple's own
 _Place = tuple[int, int, int]  # record, the first word of its key, window in ns
@@ -118,7 +120,7 @@ class Table:
         found: list[Usage] = []
         for begin in range(0, len(buckets), FEW):  # calls wait for the lock meanwhile
             some = buckets[begin : begin + FEW]
-            self._locked(lambda some=some: found.extend(self._look(some)))  # type: ignore[misc]
+            found += self._locked(partial(self._look, some))
         return tuple(found)
 
     def close(self) -> None:
@@ -132,11 +134,11 @@ class Table:
         now = max(self._clock() + file.words[AT_SHIFT], file.words[AT_LAST])
         return [_usage(file.words, file.segments, bucket, now) for bucket in buckets]
 
-    def _locked(self, action: Callable[[], None]) -> None:
+    def _locked(self, action: Callable[[], T]) -> T:
         with self._file.mutex:
             self._file.wait()
             try:
-                action()
+                return action()
             finally:
                 self._file.unlock()
 

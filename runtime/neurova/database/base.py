@@ -53,7 +53,8 @@ class Conflict(NeurovaError):
 
         Raises Unavailable when the deadline leaves no time for one.
         """
-        pause = random.uniform(0, min(FIRST_PAUSE * 2**self._attempt, LONGEST_PAUSE))  # noqa: S311
+        longest = min(FIRST_PAUSE * 2**self._attempt, LONGEST_PAUSE)
+        pause = random.uniform(0, longest)  # noqa: S311 - jitter, no secret
         if asyncio.get_running_loop().time() + pause >= self._deadline:
             raise Unavailable(f"{self}, {self._attempt + 1} times until the deadline: call again")
         await asyncio.sleep(pause)

@@ -310,7 +310,7 @@ class PostgresTransaction:
         if failure is not None:
             raise failure
 
-    def _meaning(self, connection: PostgresConnection, error: BaseException) -> Exception:
+    def _meaning(self, connection: PostgresConnection, error: Exception) -> Exception:
         """Return what to raise for an error of the driver, and remember what it means for all."""
         meant = connection.meaning(error)
         why = clash(error)

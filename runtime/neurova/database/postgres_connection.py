@@ -173,10 +173,10 @@ class PostgresConnection:
             await core.close()
         await asyncio.sleep(0)  # the socket is closed in the loop's next turn
 
-    def meaning(self, error: BaseException) -> Exception:
+    def meaning(self, error: Exception) -> Exception:
         """Return the platform's error for a driver's; `error` itself where it has none."""
         found = error if isinstance(error, NeurovaError) else translate(error, self._url)
-        return found or error  # type: ignore[return-value]
+        return found or error
 
     async def _open(self) -> None:
         self._recovery.enter()

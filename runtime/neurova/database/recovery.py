@@ -38,7 +38,7 @@ class Recovery:
         longest = min(FIRST_PAUSE * 2**self._failures, LONGEST_PAUSE)
         self._failures = min(self._failures + 1, 16)
         # Processes that lost it together do not come back together.
-        self._until = self._clock() + random.uniform(longest / 2, longest)  # noqa: S311
+        self._until = self._clock() + random.uniform(longest / 2, longest)  # noqa: S311 - jitter
         self._why = str(error)
 
     def answered(self) -> None:
