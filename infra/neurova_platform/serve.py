@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import signal
 import socket
 import ssl
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import AsyncExitStack, ExitStack, contextmanager, nullcontext
+from collections.abc import Callable
+from contextlib import AsyncExitStack, ExitStack
 from functools import partial
 from math import ceil
 from typing import TYPE_CHECKING, Any
@@ -21,7 +19,7 @@ from neurova_gateway.admin.reloads import Reloads
 from neurova_gateway.counters.seat import clear
 from neurova_gateway.protocol import GatewayProtocol
 
-from . import admin_address, logs
+from . import admin_address, interrupt, logs
 from .client import address
 from .listener import bind
 from .platform import Environment, Platform
@@ -78,9 +76,9 @@ async def serve(
                 watcher = asyncio.create_task(watch(platform, told))
                 stack.callback(watcher.cancel)
                 await asyncio.sleep(0)  # it watches before anything is loaded
-            with nullcontext() if leash is not None else _interruptible():
-                await platform.start()
+            await platform.start()
             stack.push_async_callback(platform.stop)
+            interrupt.started()
             if opened is not None:
                 from . import admin
 
@@ -105,7 +103,14 @@ def run(settings: Settings, **options: Any) -> None:
     """Serve a project on an event loop of its own; `options` as `serve` takes them."""
     import uvloop
 
-    uvloop.run(serve(settings, **options))
+    async def main() -> None:
+        interrupt.cancels(asyncio.current_task())
+        await serve(settings, **options)
+
+    try:
+        uvloop.run(main())
+    except asyncio.CancelledError:
+        raise KeyboardInterrupt from None
 
 
 def check_certificate(certificate: str, key: str) -> None:
@@ -130,19 +135,6 @@ def _told(
 ) -> None:
     reloads.told(service, fault)
     on_reload(service, fault, seconds)
-
-
-@contextmanager
-def _interruptible() -> Iterator[None]:
-    """Let SIGINT end what runs now: a start is mostly imports, which no cancellation ends."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
 
 
 def _config(settings: Settings, platform: Platform) -> uvicorn.Config:

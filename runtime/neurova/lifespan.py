@@ -38,7 +38,11 @@ class Lifespan:
     async def start(self) -> None:
         """Run the start-up. Raises LoadError when it fails or does not end."""
         self._task = asyncio.create_task(self._run(), name=f"lifespan of {self._place}")
-        answer = await self._ask("startup", START)
+        try:
+            answer = await self._ask("startup", START)
+        except asyncio.CancelledError:
+            await self._end()
+            raise
         if answer["type"] == "lifespan.startup.failed":
             told = str(answer.get("message", "")).strip().splitlines() or ["it does not say why"]
             raise LoadError(f"{self._place}: the app does not start: {told[-1][:300]}: mend it")
@@ -50,13 +54,17 @@ class Lifespan:
 
     async def stop(self) -> None:
         """Run the shutdown, if the app was started; what goes wrong is logged."""
-        if not self.started or self._task is None:
+        if not self.started:
             return
         answer = await self._ask("shutdown", STOP)
         if answer["type"] in ("late", "lifespan.shutdown.failed"):
             LOGGER.error("%s: the app did not stop in order (%s)", self._place, answer["type"])
-        self._task.cancel()
-        await asyncio.wait((self._task,))
+        await self._end()
+
+    async def _end(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait((self._task,))
 
     async def _ask(self, phase: str, seconds: float) -> dict[str, Any]:
         self._asked.put_nowait({"type": f"lifespan.{phase}"})

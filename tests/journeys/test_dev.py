@@ -60,6 +60,41 @@ async def long() -> str:
     return "long"
 '''
 
+# One that lets no exception out, as some libraries do with what they can do without.
+STUBBORN = """
+from pathlib import Path
+from time import sleep
+
+while True:
+    try:
+        Path("importing").touch()
+        sleep(600)
+    except BaseException:
+        pass
+"""
+
+# An app that waits while it starts.
+WAITS = """
+from asyncio import sleep
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from starlette.applications import Starlette
+
+from neurova import mount
+
+@asynccontextmanager
+async def lifespan(app):
+    Path("importing").touch()
+    try:
+        await sleep(600)
+        yield
+    finally:
+        Path("let go").touch()
+
+app = mount("/app", Starlette(lifespan=lifespan), public=True)
+"""
+
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
@@ -230,12 +265,16 @@ def test_ctrl_c_while_it_prepares_ends_it_with_0(project: Path, file: str) -> No
         assert_ends_and_starts_again(project, dev)
 
 
-def test_ctrl_c_while_a_file_of_the_project_is_imported_ends_it_with_0(project: Path) -> None:
-    slow = project / "functions" / "hello" / "long.py"
-    slow.write_text(LONG)
+@pytest.mark.parametrize("file", [LONG, STUBBORN, WAITS])
+def test_ctrl_c_while_a_file_of_the_project_is_loaded_ends_it_with_0(
+    project: Path, file: str
+) -> None:
+    slow = project / "functions" / "hello" / "slow.py"
+    slow.write_text(file)
     with terminal(project, "--port", "0") as dev:
         until(lambda: (project / "importing").exists() or dev.ended())
         assert dev.interrupt() == (0, "")
+    assert (project / "let go").exists() == (file is WAITS)
     slow.unlink()
     with serving(project, "dev") as again:
         again.event("ready")

@@ -35,6 +35,10 @@ def main() -> int:
             f"neurova needs Python 3.11 or newer, this is {found}: install a newer one\n"
         )
         return 1
+    if sys.argv[1:2] in (["dev"], ["run"]):
+        from ..interrupt import take
+
+        take()
     try:
         from .group import root
 
