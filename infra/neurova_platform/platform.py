@@ -15,6 +15,7 @@ from neurova.database.base import Database
 from neurova.database.postgres_url import PostgresUrl
 from neurova.endpoint import endpoint
 from neurova.errors import Unavailable
+from neurova.gate import Gate
 from neurova.invoke import Function
 from neurova.loader import Service, check_routes, discover, load_service
 from neurova.pressure import Pressure
@@ -199,7 +200,7 @@ class Platform:
                 in_flight=self.edge.in_flight,
                 connections=len(self.edge.connections),
                 dropped=self.access.dropped,
-                shed=self.gateway.admission.refused + POOL.refused,
+                shed=self.gateway.admission.refused + POOL.refused + Gate.refused,
                 faults=self.host.faults,
             )
             await asyncio.sleep(SAMPLING)

@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Callable
 from math import inf
 from time import monotonic
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 QUEUE = 1_000
 STANDING = 0.5  # seconds for which calls have waited without a break: that is no burst any more
@@ -26,11 +26,13 @@ class Gate:
     """Let `limit` calls run; `queue` more wait in order of arrival.
 
     A call whose turn would come after its deadline is refused at once. A burst may fill the queue;
-    a queue that stands is kept as short as the calls' own time asks.
+    a queue that stands is kept as short as the calls' own time asks. `refused` counts the calls
+    that found no room, at any gate of the process.
     """
 
-    __slots__ = ("_clock", "_gap", "_left", "_since", "limit", "queue", "refused", "running",
-                 "waiting")  # fmt: skip
+    __slots__ = ("_clock", "_gap", "_left", "_since", "limit", "queue", "running", "waiting")
+
+    refused: ClassVar[int] = 0
 
     def __init__(
         self, limit: int, queue: int = QUEUE, clock: Callable[[], float] = monotonic
@@ -38,7 +40,6 @@ class Gate:
         self.limit = limit
         self.queue = queue
         self.running = 0
-        self.refused = 0
         self.waiting: deque[Waiting] = deque()
         self._clock = clock
         self._since = 0.0  # when a call began to wait and found no other
@@ -56,7 +57,7 @@ class Gate:
         elif self._has_room(deadline):
             self.waiting.append(call)
         else:
-            self.refused += 1
+            Gate.refused += 1
             return False
         return True
 

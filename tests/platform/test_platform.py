@@ -8,9 +8,13 @@ from pathlib import Path
 import pytest
 
 from neurova.errors import LoadError, StateError
+from neurova.gate import Gate
+from neurova.threads import POOL
 from neurova_gateway import backends
+from neurova_gateway.counters.totals import read
 from neurova_platform import settings
 from neurova_platform.platform import Platform
+from neurova_platform.state import COUNTERS
 
 MIGRATION = '''"""One table."""
 
@@ -76,3 +80,26 @@ def test_run_refuses_a_database_that_is_behind_and_dev_brings_it_up(probe_projec
         asyncio.run(assembled(probe_project).start())
     assert asyncio.run(lived(assembled(probe_project, migrate=True)))
     assert asyncio.run(lived(assembled(probe_project)))
+
+
+def test_what_the_gateway_the_threads_and_a_functions_queue_refuse_is_counted_as_shed(
+    probe_project: Path,
+) -> None:
+    platform = assembled(probe_project)
+
+    def shed() -> int:
+        return read(platform.settings.state / COUNTERS).shed
+
+    async def test() -> None:
+        await platform.start()
+        await asyncio.sleep(0)  # the first sample
+        before = shed()
+        assert not Gate(0, queue=0).enter(None)  # type: ignore[arg-type]  # nothing is begun
+        POOL.refused += 1
+        platform.gateway.admission.refused += 1
+        while shed() == before:
+            await asyncio.sleep(0.01)
+        assert shed() == before + 3
+        await platform.stop()
+
+    asyncio.run(asyncio.wait_for(test(), 20))

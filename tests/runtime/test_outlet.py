@@ -159,7 +159,7 @@ def test_the_time_that_the_client_takes_is_not_the_functions(house: Any, basin: 
     into.open.clear()
 
     async def test() -> None:
-        reply = await begun(house, function, into, 0.01)
+        reply = await begun(house, function, into, 0.1)
         outlet, looks = reply.outlet, 0
         while looks < 3:  # its clock has struck so often
             timer = outlet._timer
