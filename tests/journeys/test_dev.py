@@ -75,7 +75,7 @@ while True:
 
 # An app that waits while it starts.
 WAITS = """
-from asyncio import sleep
+from asyncio import get_running_loop, sleep
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -85,7 +85,7 @@ from neurova import mount
 
 @asynccontextmanager
 async def lifespan(app):
-    Path("importing").touch()
+    get_running_loop().call_later(0.1, Path("importing").touch)
     try:
         await sleep(600)
         yield

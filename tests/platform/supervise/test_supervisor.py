@@ -271,6 +271,7 @@ def test_a_worker_that_holds_too_much_is_replaced_as_in_a_restart(start) -> None
     old = workers.pids[0]
     with ThreadPoolExecutor(1) as pool:
         waits = pool.submit(workers.ask, "/wait/2500")
+        until(lambda: workers.waiting() == 1)
         assert workers.ask(f"/grow/{most >> 20}").status == 200
         assert workers.worker("over")["pid"] == old
         new = workers.worker("started")["pid"]
