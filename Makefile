@@ -14,7 +14,7 @@ test: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest $(TESTS)
 
 check: $(VENV)/.installed-dev lint
-	$(BIN)/python -m pytest -q -n 2 -m "not server"
+	$(BIN)/python -m pytest -q -n 3 -m "not server"
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
