@@ -77,21 +77,26 @@ class PluginHost:
 
         Raises ConfigError for a plugin that is not there or refuses its config.
         """
-        ordered = sorted(
-            ((plugin_loader.named(self._plugins, plugin.name), plugin) for plugin in plugins),
-            key=lambda pair: (-pair[0].priority, pair[0].name),
+        keys = tuple(
+            sorted(
+                (plugin.name, msgspec.json.encode(plugin.config, order="deterministic"))
+                for plugin in plugins
+            )
         )
-        instances = [self._instance(loaded, plugin.config) for loaded, plugin in ordered]
-        key = tuple(instance.key for instance in instances)
-        chain = self._chains.get(key)
+        chain = self._chains.get(keys)
         if chain is None:
-            chain = self._chains[key] = Chain(self, instances)
+            instances = [self._instance(key) for key in sorted(keys, key=self._turn)]
+            chain = self._chains[keys] = Chain(self, instances)
         return chain
 
-    def _instance(self, loaded: plugin_loader.Loaded, settings: dict[str, Any]) -> _Instance:
-        key = loaded.name, msgspec.json.encode(settings, order="deterministic")
+    def _turn(self, key: _Key) -> tuple[int, str]:
+        loaded = plugin_loader.named(self._plugins, key[0])
+        return -loaded.priority, loaded.name
+
+    def _instance(self, key: _Key) -> _Instance:
         instance = self._instances.get(key)
         if instance is None:
+            loaded = plugin_loader.named(self._plugins, key[0])
             # Decoded anew, as Kong hands it over: a plugin may do with it what it likes.
             plugin = loaded.instance(msgspec.json.decode(key[1]))
             instance = self._instances[key] = _Instance(key, plugin)

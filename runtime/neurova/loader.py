@@ -114,11 +114,14 @@ def check_routes(functions: Iterable[Function]) -> None:
     faults = []
     for function in functions:
         description = function.description
-        path = _PARAMETER.sub("{}", description.path)
-        keys = [(method, path) for method in description.methods or (description.method,)]
-        # What is met first by any of the methods.
-        first = next((seen[key] for key in keys if key in seen), function)
-        seen.update(dict.fromkeys(keys, function))
+        path = description.path
+        if "{" in path:
+            path = _PARAMETER.sub("{}", path)
+        first = function  # or what is met first by any of the methods
+        for method in description.methods or (description.method,):
+            met = seen.setdefault((method, path), function)
+            if first is function:
+                first = met
         if first is not function:
             faults.append(
                 LoadError(

@@ -143,13 +143,18 @@ def _files(name: str) -> Made:
 
 def free(offered: Sequence[Function], known: Iterable[Function]) -> list[Function]:
     """Return those of the offered functions whose path no known one answers."""
-    read = [
-        each.description.path.split("/") for each in known if "GET" in each.description.answered
+    paths = [each.description.path.split("/") for each in offered]
+    heads = {path[1] for path in paths}
+    near = [
+        path
+        for each in known
+        if "GET" in each.description.answered
+        and ((path := each.description.path.split("/"))[1] in heads or path[1][:1] == "{")
     ]
     return [
         each
-        for each in offered
-        if not any(_meet(each.description.path.split("/"), other) for other in read)
+        for each, path in zip(offered, paths, strict=True)
+        if not any(_meet(path, other) for other in near)
     ]
 
 
