@@ -138,6 +138,11 @@ class _Reader:
             if default is not REQUIRED:
                 raise self.fault(name, "the platform gives it", "drop its default")
             return Parameter(name, given, name, annotation, keyword=keyword)
+        wrapped = _wrapped(annotation)
+        if wrapped:
+            # As a body, a caller could say of itself who calls.
+            wrong = f"the platform gives {wrapped}, never none and never in another type"
+            raise self.fault(name, wrong, f"write `{name}: {wrapped}`")
         kind, alias, kept = self.source(name, annotation)
         form = shape(kept)
         if kind == "query" and form == "body":
@@ -215,6 +220,15 @@ class _Reader:
             if parameter.name in self.in_path and parameter.kind != "path":
                 wrong = f"the path has {{{parameter.name}}} and the platform gives this parameter"
                 raise self.fault(parameter.name, wrong, "name one of them otherwise")
+
+
+def _wrapped(annotation: Any) -> str:
+    """Return what the platform gives and `annotation` is made of, "" for nothing of that."""
+    annotation = getattr(annotation, "__supertype__", annotation)
+    place = (getattr(annotation, "__module__", ""), getattr(annotation, "__qualname__", ""))
+    if place in GIVEN:
+        return place[1]
+    return next(filter(None, map(_wrapped, get_args(annotation))), "")
 
 
 def shown(annotation: Any) -> str:

@@ -46,6 +46,12 @@ def refused(house: Any, source: str) -> str:
         ('@get("/x")\nasync def f(a: Event) -> int: ...', "'a'", "not available yet"),
         ('@get("/x")\nasync def f(a: Caller = None) -> int: ...', "'a'", "drop its default"),
         ('@get("/x")\nasync def f(a: Tx, b: Tx) -> int: ...', "'b'", "one of them"),
+        ('@post("/x")\nasync def f(a: Caller | None) -> int: ...', "'a'", "write `a: Caller`"),
+        ('@post("/x")\nasync def f(a: Optional[Caller] = None) -> int: ...', "'a'", "a: Caller"),
+        ('@post("/x")\nasync def f(a: Annotated[Caller, 1]) -> int: ...', "'a'", "a: Caller"),
+        ('@post("/x")\nasync def f(a: list[Caller]) -> int: ...', "'a'", "a: Caller"),
+        ('@post("/x")\nasync def f(a: NewType("Who", Caller)) -> int: ...', "'a'", "a: Caller"),
+        ('@get("/x")\nasync def f(a: Tx | None) -> int: ...', "'a'", "write `a: Tx`"),
         (
             '@get("/x")\nasync def f(a: Annotated[list[str], Cookie("b")]) -> int: ...',
             "'a'",
