@@ -65,7 +65,10 @@ def _of_response(response: Any) -> Reply:
 def failed(call: Call, function: str, error: BaseException) -> Reply:
     """Return the reply of what a function raised; anything unforeseen is logged with its id."""
     if isinstance(error, Reject):
-        return rejected(call, error)
+        try:
+            return rejected(call, error)
+        except Exception as worse:  # its words or fields cannot be sent
+            error = worse
     if isinstance(error, Unavailable):
         LOGGER.error("%s: %s", function, error, extra={"neurova": {"function": function}})
         return unavailable(call, "What this needs does not answer now: try again.")

@@ -106,6 +106,24 @@ def test_a_reject_says_what_its_function_said() -> None:
     assert json.loads(reply.body)["detail"] == "sold"
 
 
+def test_a_reject_that_cannot_be_sent_is_500_and_logged(caplog: Any) -> None:
+    fields: Any = {"retry-after": 5}
+    faults: Any = ["no fault"]
+    for reject in (
+        Reject(409, "lone \ud800"),
+        Reject(409, headers={"x-a": "a\nb"}),
+        Reject(409, headers={"content-length": "3"}),
+        Reject(409, headers={"location": "/caf\u20ac"}),
+        Reject(429, headers=fields),
+        Reject(422, errors=faults),
+    ):
+        caplog.clear()
+        reply = failed(call(), "shop.f", reject)
+        assert reply.status == 500
+        (record,) = caplog.records
+        assert record.neurova["error"] in reply.body.decode()
+
+
 def test_anything_else_is_500_with_the_id_that_the_log_has(caplog: Any) -> None:
     with caplog.at_level(logging.ERROR, "neurova"):
         reply = failed(call(), "shop.f", ValueError("the password is 1234"))

@@ -88,6 +88,25 @@ def test_a_reject_is_its_problem_and_is_not_logged(house: Any, caplog: Any, kind
 
 
 @pytest.mark.parametrize("kind", ["async def", "def"])
+@pytest.mark.parametrize("wait", ["", "    await asyncio.sleep(0)\n"])
+def test_a_reject_that_cannot_be_sent_is_answered_and_frees_its_place(
+    house: Any, caplog: Any, kind: str, wait: str
+) -> None:
+    wait = "" if kind == "def" else wait
+    function = house.function(
+        HEAD + f'@get("/x", timeout=5, concurrency=1)\n{kind} f() -> int:\n{wait}'
+        '    raise Reject(409, headers={"x-a": "a\\nb"})\n'
+    )
+
+    async def twice() -> list[Reply]:
+        calls = [house.reply(function, house.call()) for _ in range(2)]
+        return [await asyncio.wait_for(each, 3) for each in calls]
+
+    assert [reply.status for reply in asyncio.run(twice())] == [500, 500]
+    assert len(caplog.records) == 2
+
+
+@pytest.mark.parametrize("kind", ["async def", "def"])
 def test_what_cannot_be_encoded_is_500_without_internals(
     house: Any, caplog: Any, kind: str
 ) -> None:
