@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import date
 from types import NoneType
 from typing import Any, TypeVar
@@ -70,8 +70,43 @@ def _check_path(path: str) -> None:
         raise LoadError(f'path {path!r}: no "." or ".." segments, and each {{name}} once')
 
 
+_KINDS: dict[str, tuple[type | tuple[type, ...], str]] = {
+    "path": (str, 'a text like "/rooms/{room}"'),
+    "public": (bool, "True or False"),
+    "limit": (str, 'a text like "60/minute"'),
+    "timeout": ((int, float), "seconds"),
+    "concurrency": (int, "a whole number"),
+    "retries": (int, "a whole number"),
+    "backoff": ((int, float), "seconds"),
+    "cost": (int, "a whole number"),
+    "status": (int, "a whole number"),
+    "cache": (str, 'a text like "60s"'),
+}
+
+
+def _check_kinds(description: Description) -> None:
+    """Raise LoadError for an option of another type: `public="no"` would open the route."""
+    for name, (kind, wanted) in _KINDS.items():
+        value = getattr(description, name)
+        if not isinstance(value, kind) or (kind is not bool and isinstance(value, bool)):
+            if name == "path" and callable(value):
+                raise LoadError('the decorator has no path: write one, like @get("/rooms")')
+            raise LoadError(f"{name}={value!r}: give {wanted}")
+
+
+def texts(name: str, values: Sequence[str]) -> tuple[str, ...]:
+    """Return the values of an option that is a list of texts. Raises LoadError for another."""
+    if isinstance(values, str):
+        raise LoadError(f"{name}={values!r} is one string: write {name}=[{values!r}]")
+    found: list[Any] = list(values) if isinstance(values, Iterable) else [values]
+    if not all(isinstance(value, str) for value in found):
+        raise LoadError(f"{name}={values!r}: give a list of texts")
+    return tuple(found)
+
+
 def checked(description: Description) -> Description:
     """Return the description. Raises LoadError for an option that cannot be."""
+    _check_kinds(description)
     _check_path(description.path)
     for scope in description.scopes:
         if not SCOPE.fullmatch(scope):
@@ -87,9 +122,14 @@ def checked(description: Description) -> Description:
     _check_answer(description)
     if description.limit:
         try:
-            windows.parse(description.limit)
+            least = min(window.limit for window in windows.parse(description.limit))
         except ValueError as error:
             raise LoadError(f"limit: {error}") from None
+        if description.cost > least:
+            raise LoadError(
+                f"cost={description.cost} is more than limit={description.limit!r} ever admits: "
+                "raise the limit or lower the cost"
+            )
     return description
 
 
@@ -148,12 +188,10 @@ def _route(method: str) -> Callable[..., Callable[[Handler], Handler]]:
         deprecated: bool | date = False,
         sunset: date | None = None,
     ) -> Callable[[Handler], Handler]:
-        if isinstance(scopes, str):
-            raise LoadError(f"scopes={scopes!r} is one string: write scopes=[{scopes!r}]")
         description = Description(
             method,
             path,
-            tuple(scopes),
+            texts("scopes", scopes),
             public,
             limit,
             timeout,
@@ -161,7 +199,7 @@ def _route(method: str) -> Callable[..., Callable[[Handler], Handler]]:
             retries,
             backoff,
             cost,
-            tuple(tags),
+            texts("tags", tags),
             status,
             cache=cache,
             deprecated=deprecated,

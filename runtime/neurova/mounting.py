@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from .errors import LoadError
-from .function import Description, checked
+from .function import Description, checked, texts
 
 AsgiApp = Callable[
     [
@@ -66,8 +66,6 @@ def mount(
         raise LoadError(
             f"mount({path!r}): {type(app).__name__} is no ASGI app: give the app itself"
         )
-    if isinstance(scopes, str):
-        raise LoadError(f"scopes={scopes!r} is one string: write scopes=[{scopes!r}]")
     asked = (methods,) if isinstance(methods, str) else tuple(methods)
     unknown = [method for method in asked if method not in METHODS]
     if unknown or not asked:
@@ -80,13 +78,13 @@ def mount(
     description = Description(
         ANY,
         path,
-        tuple(scopes),
+        texts("scopes", scopes),
         public,
         limit,
         timeout,
         concurrency,
         cost=cost,
-        tags=tuple(tags),
+        tags=texts("tags", tags),
         methods=tuple(sorted(wanted)),
         deprecated=deprecated,
         sunset=sunset,

@@ -49,6 +49,21 @@ def test_paths_that_cannot_be_are_refused(path: str) -> None:
     ("options", "says"),
     [
         ({"scopes": "booking:read"}, r"write scopes=\['booking:read'\]"),
+        ({"scopes": None}, "list of texts"),
+        ({"scopes": [1]}, "list of texts"),
+        ({"tags": "rooms"}, r"write tags=\['rooms'\]"),
+        ({"tags": [1]}, "list of texts"),
+        ({"public": "no"}, "True or False"),
+        ({"limit": 60}, "60/minute"),
+        ({"limit": "10/second, 60/minute", "cost": 11}, "lower the cost"),
+        ({"timeout": "5s"}, "seconds"),
+        ({"concurrency": 1.5}, "whole number"),
+        ({"concurrency": True}, "whole number"),
+        ({"retries": 1.5}, "whole number"),
+        ({"backoff": "1s"}, "seconds"),
+        ({"cost": 1.5}, "whole number"),
+        ({"status": "200"}, "whole number"),
+        ({"cache": 60}, "60s"),
         ({"scopes": ["Booking"]}, "lower case"),
         ({"scopes": ["booking:*"]}, "lower case"),
         ({"scopes": ["a"], "public": True}, "exclude each other"),
@@ -67,6 +82,11 @@ def test_paths_that_cannot_be_are_refused(path: str) -> None:
 def test_options_that_cannot_be_are_refused(options: dict[str, Any], says: str) -> None:
     with pytest.raises(LoadError, match=says):
         get("/x", **options)
+
+
+def test_a_decorator_without_its_path_says_so() -> None:
+    with pytest.raises(LoadError, match=r'@get\("/rooms"\)'):
+        get(handler)  # type: ignore[arg-type]
 
 
 def test_only_a_get_may_run_again() -> None:
