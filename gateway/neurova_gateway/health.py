@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from neurova.call import Call
 from neurova.cost import Cost
+from neurova.function import HEALTH
 from neurova.reply import JSON, Reply
 
-PATH = "/.well-known/neurova/health"
+PATH = HEALTH
 OCTETS = PATH.encode()
 METHODS = ("GET", "HEAD")
 _NO_STORE = (b"cache-control", b"no-store")

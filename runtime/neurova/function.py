@@ -18,6 +18,8 @@ Handler = TypeVar("Handler", bound=Callable[..., Any])
 
 _SEGMENT = re.compile(r"\{[a-z_][a-z0-9_]*\}|[A-Za-z0-9._~!$&'()*+,=:@-]+")
 ATTRIBUTE = "__neurova__"
+HEALTH = "/.well-known/neurova/health"
+"""Where the platform answers by itself, before any function."""
 
 SCOPE = re.compile(r"[a-z0-9_.-]+(:[a-z0-9_.-]+)*")
 """How a scope is written, in a function and in a key; one never stands for others."""
@@ -68,6 +70,8 @@ def _check_path(path: str) -> None:
         raise LoadError(f'path {path!r}: write segments as "name" or "{{name}}", none empty')
     if any(segment in (".", "..") for segment in segments) or len(set(names)) != len(names):
         raise LoadError(f'path {path!r}: no "." or ".." segments, and each {{name}} once')
+    if path == HEALTH:
+        raise LoadError(f"path {path!r}: the platform answers there itself: choose another path")
 
 
 _KINDS: dict[str, tuple[type | tuple[type, ...], str]] = {

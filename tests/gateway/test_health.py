@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from neurova import get
+from neurova.errors import LoadError
 from neurova_gateway.health import PATH
 from neurova_platform.testing import TestPlatform
 
@@ -82,3 +84,8 @@ def test_who_drains_asks_for_no_more(door, end: str) -> None:  # type: ignore[no
     assert b"retry-after: 1\r\n" in answer
     assert b"connection: close\r\n" in answer
     assert bodies(answer) == [b'{"status":"draining"}']
+
+
+def test_no_function_can_be_at_its_path() -> None:
+    with pytest.raises(LoadError, match="the platform answers there itself"):
+        get(PATH)
