@@ -16,6 +16,7 @@ from neurova.function import SCOPE
 from .base import KeyRecord, KeyStore
 from .key import ALPHABET, digest, generate
 
+MOST_QUOTA = 10**12
 LONGEST_NAME = 128
 
 
@@ -49,8 +50,10 @@ def create(
     now = time.time() if now is None else now
     if expires_in is not None and not expires_in > 0:
         raise ValueError(f"expires_in {expires_in!r}: give seconds above 0, or None for no end")
-    if quota < 0:
-        raise ValueError(f"quota {quota!r}: give calls in 30 days, or 0 for none")
+    if not 0 <= quota <= MOST_QUOTA:
+        raise ValueError(
+            f"quota {quota!r}: give calls in 30 days, up to {MOST_QUOTA}, or 0 for none"
+        )
     key = generate(environment)
     record = KeyRecord(
         key_id=_key_id(),
