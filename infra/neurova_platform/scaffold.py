@@ -65,8 +65,11 @@ def function(service: str, name: str, method: str = "GET", path: str = "") -> Pl
     parameters = [f"{parameter}: str" for parameter in names]
     with_body = method in ("POST", "PUT", "PATCH")
     body = name.title().replace("_", "")
+    sent = "sent"
+    while sent in names:
+        sent += "_"
     if with_body:
-        parameters.insert(0, f"sent: {body}")
+        parameters.insert(0, f"{sent}: {body}")
     text = _fill(
         "function_with_body.py.tmpl" if with_body else "function.py.tmpl",
         title=f"{name.replace('_', ' ').capitalize()} of {service}",
@@ -75,6 +78,7 @@ def function(service: str, name: str, method: str = "GET", path: str = "") -> Pl
         scope=f"{service}:{'read' if method == 'GET' else 'write'}",
         name=name,
         body=body,
+        sent=sent,
         parameters=", ".join(parameters),
         result=", ".join(f'"{parameter}": {parameter}' for parameter in names) or '"says": "hello"',
     )

@@ -58,6 +58,13 @@ def test_every_function_laid_out_is_sound_and_described(method: str, path: str) 
     assert description.scopes
 
 
+def test_a_parameter_named_as_the_body_leaves_the_function_sound() -> None:
+    (text,) = scaffold.function("hotel", "make_bed", "POST", "/beds/{sent}").values()
+    compile(text, "make_bed.py", "exec")
+    assert "(sent_: MakeBed, sent: str)" in text
+    assert "return sent_" in text
+
+
 def test_a_path_that_no_function_may_have_is_refused() -> None:
     with pytest.raises(LoadError):
         scaffold.function("hotel", "make_bed", "GET", "no-slash")
