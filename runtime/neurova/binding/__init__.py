@@ -147,6 +147,8 @@ def _body(body: Body, default: Any) -> Read:
             return default
         if call.heads.get(b"content-type") != JSON and not sends_json(call):
             raise NotJson
+        if b"content-encoding" in call.heads and is_coded(call):
+            raise NotJson
         try:
             if raw.isascii() and (_BACKSLASH not in raw or b"\\u" not in raw):
                 return decode(raw)
@@ -167,7 +169,13 @@ def _body_only(body: Body, read: Read) -> Arguments:
         if call.query:
             parse(call.query)
         # What `read` does with nearly all bodies, without another call.
-        if raw and heads.get(b"content-type") == JSON and raw.isascii() and _BACKSLASH not in raw:
+        if (
+            raw
+            and heads.get(b"content-type") == JSON
+            and b"content-encoding" not in heads
+            and raw.isascii()
+            and _BACKSLASH not in raw
+        ):
             try:
                 return [decode(raw)]
             except msgspec.ValidationError:

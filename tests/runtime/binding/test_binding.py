@@ -133,6 +133,17 @@ def test_a_body_that_is_not_said_to_be_json_is_415(
     assert (b"accept", b"application/json") in reply.fields
 
 
+@pytest.mark.parametrize("other", ["", ", other: str = ''"])
+def test_a_body_that_says_it_is_coded_and_is_not_is_415_too(house: Any, other: str) -> None:
+    function = house.function(
+        "import msgspec\nfrom neurova import post\nclass New(msgspec.Struct):\n    a: int\n"
+        f'@post("/x")\nasync def f(new: New{other}) -> New:\n    return new\n'
+    )
+    for coding, status in (("gzip", 415), ("identity", 200)):
+        sent = house.call({"a": 1}, headers={"content-encoding": coding})
+        assert house.ask(function, sent).status == status
+
+
 @pytest.mark.parametrize(
     "content_type",
     ["application/json; charset=UTF-8", "Application/JSON", "application/merge-patch+json"],
