@@ -31,18 +31,22 @@ async def watch(platform: Platform, told: Callable[[str, Exception | None, float
     `told` gets the service, what is wrong with it or None, and the seconds the reload took.
     """
     root = platform.settings.functions
+    faulty: set[str] = set()
     async for changes in awatch(
         root, watch_filter=saved, debounce=DEBOUNCE_MS, step=10, rust_timeout=500
     ):
         for service in services_of(root, changes):
-            if service not in platform.services and not any((root / service).glob("*.py")):
+            known = service in platform.services or service in faulty
+            if not known and not any((root / service).glob("*.py")):
                 continue  # a folder without a file yet
             began = perf_counter()
             fault: Exception | None = None
             try:
                 await reload(platform, service)
+                faulty.discard(service)
             except Exception as error:
                 fault = error
+                faulty.add(service)
             try:
                 told(service, fault, perf_counter() - began)
             except Exception:
@@ -50,26 +54,36 @@ async def watch(platform: Platform, told: Callable[[str, Exception | None, float
 
 
 def saved(change: Change, path: str) -> bool:
-    """Tell whether a change may change what is served: a Python file's, or a new folder's.
+    """Tell whether a change may change what is served: a Python file's, or a folder's.
 
-    What is written into a folder before its watch is set is told of by the folder alone.
+    What is written into a folder before its watch is set is told of by the folder alone, and so is
+    a folder that was moved away.
     """
     if _files(change, path):
         return True
-    return change is Change.added and _folders(change, path) and os.path.isdir(path)
+    if change is Change.modified or not _folders(change, path):
+        return False
+    return os.path.isdir(path) or _folder_gone(change, path)
 
 
 def services_of(root: Path, changes: Iterable[tuple[Change, str]]) -> list[str]:
-    """Return the services that changed files belong to."""
+    """Return the services that changed files belong to, those that are gone first.
+
+    A folder that was renamed would else clash with what it was.
+    """
     found = set()
-    for _, path in changes:
+    for change, path in changes:
         # By name, not by what a link leads to: a linked service is one of these too.
         parts = Path(os.path.relpath(path, root)).parts
         if parts[0] == os.pardir or parts[0].startswith(("_", ".")):
             continue
-        if len(parts) > 1 or os.path.isdir(path):
+        if len(parts) > 1 or _folder_gone(change, path) or os.path.isdir(path):
             found.add(parts[0])
-    return sorted(found)
+    return sorted(found, key=lambda name: ((root / name).is_dir(), name))
+
+
+def _folder_gone(change: Change, path: str) -> bool:
+    return change is Change.deleted and "." not in os.path.basename(path)
 
 
 async def reload(platform: Platform, name: str, patience: float = PATIENCE) -> None:

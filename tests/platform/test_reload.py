@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 from pathlib import Path
 
 import pytest
 from watchfiles import Change
 
 from neurova.errors import LoadError
-from neurova_platform.reload import reload, saved, services_of
+from neurova_platform.reload import reload, saved, services_of, watch
 from neurova_platform.testing import TestPlatform
 
 
@@ -21,7 +22,7 @@ def test_changed_files_are_their_services(tmp_path: Path) -> None:
         (Change.deleted, str(tmp_path / "b" / "z.py")),
         (Change.modified, str(tmp_path / "loose.py")),
     ]
-    assert services_of(tmp_path, changes) == ["a", "b"]
+    assert services_of(tmp_path, changes) == ["b", "a"]
 
 
 def test_a_new_folder_is_told_of_though_its_files_came_before_its_watch(tmp_path: Path) -> None:
@@ -33,6 +34,18 @@ def test_a_new_folder_is_told_of_though_its_files_came_before_its_watch(tmp_path
     assert not saved(Change.added, str(tmp_path / "new" / "__pycache__"))
     assert not saved(Change.added, str(tmp_path / "file.txt"))
     assert services_of(tmp_path, [(Change.added, str(tmp_path / "new"))]) == ["new"]
+
+
+def test_a_folder_that_was_moved_away_is_told_of_and_comes_first(tmp_path: Path) -> None:
+    (tmp_path / "after").mkdir()
+    assert saved(Change.deleted, str(tmp_path / "before"))
+    assert not saved(Change.deleted, str(tmp_path / "__pycache__"))
+    changes = [
+        (Change.added, str(tmp_path / "after")),
+        (Change.deleted, str(tmp_path / "before")),
+        (Change.deleted, str(tmp_path / "loose.txt")),
+    ]
+    assert services_of(tmp_path, changes) == ["before", "after"]
 
 
 def test_a_linked_service_is_one_by_its_own_name(tmp_path: Path) -> None:
@@ -96,6 +109,35 @@ def test_a_service_that_is_gone_is_no_longer_served(
         file.unlink()
     probe._runner.run(reload(probe.platform, "probe"))
     assert probe.get("/count").status == 404
+
+
+def test_a_renamed_service_serves_on_and_its_faults_go_with_its_folder(
+    probe: TestPlatform, probe_project: Path
+) -> None:
+    root, told = probe_project / "functions", []
+
+    async def watched() -> None:
+        def note(service: str, fault: Exception | None, seconds: float) -> None:
+            told.append((service, fault is None))
+
+        async def until(*wanted: tuple[str, bool]) -> None:
+            async with asyncio.timeout(10):
+                while told[-len(wanted) :] != list(wanted):
+                    await asyncio.sleep(0.02)
+
+        watching = asyncio.create_task(watch(probe.platform, note))
+        await asyncio.sleep(0.5)
+        (root / "probe").rename(root / "again")
+        await until(("probe", True), ("again", True))
+        (root / "broken").mkdir()
+        (root / "broken" / "f.py").write_text("1 / 0")
+        await until(("broken", False))
+        shutil.rmtree(root / "broken")
+        await until(("broken", True))
+        watching.cancel()
+
+    probe._runner.run(watched())
+    assert probe.get("/count").status == 200
 
 
 def test_a_call_in_flight_ends_on_the_code_it_began_with(
