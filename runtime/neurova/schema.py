@@ -85,10 +85,10 @@ class Checker:
 def _format(kind: Any) -> Callable[[str], bool]:
     def fits(text: str) -> bool:
         try:
-            msgspec.convert(text, kind)
+            value = msgspec.convert(text, kind)
         except (msgspec.ValidationError, ValueError):
             return False
-        return True
+        return not isinstance(value, Decimal) or value.is_finite()
 
     return fits
 

@@ -94,6 +94,8 @@ def with_nul(raw: bytes, value: Any) -> list[Fault]:
     return [Fault(place, "holds a NUL character: leave it out") for place in places]
 
 
+# What Decimal reads from a text and is no number; escaped, it could be any text.
+_UNBOUND = re.compile(rb'"\s*[+-]?(?:s?nan\d*|inf(?:inity)?)\s*"|\\u', re.IGNORECASE)
 _FRACTION = re.compile(rb"\d(?:\.0|[eE])")
 _EXACT = 2**53  # up to here each whole number is a float of its own
 
@@ -128,10 +130,27 @@ class Body:
 
     __slots__ = ("_checker", "_type", "decode")
 
-    def __init__(self, kind: Any) -> None:
+    def __init__(self, kind: Any, decimals: bool = False) -> None:
+        """Decode to `kind`; `decimals`: it holds some, which are to be finite."""
         self._type = kind
         self._checker: Checker | None = None
         self.decode: Callable[[bytes], Any] = msgspec.json.Decoder(kind).decode
+        if decimals:
+            self.decode = self._finite(self.decode)
+
+    def _finite(self, decode: Callable[[bytes], Any]) -> Callable[[bytes], Any]:
+        def decode_finite(raw: bytes) -> Any:
+            value = decode(raw)
+            if _UNBOUND.search(raw) is not None and self._named(_plain(raw)):
+                raise msgspec.ValidationError("Expected a finite number")
+            return value
+
+        return decode_finite
+
+    def _named(self, value: Any) -> list[Fault]:
+        if self._checker is None:
+            self._checker = Checker(self._type)
+        return self._checker.faults(value, FAULTS)
 
     def decode_text(self, raw: bytes) -> Any:
         """Return the value of a body with more than plain ASCII in it.
@@ -173,9 +192,7 @@ class Body:
         """Return the schema's faults, and msgspec's own when the schema does not see it."""
         if value is _NOT_PLAIN:
             return [Fault(pointer(path), message)]
-        if self._checker is None:
-            self._checker = Checker(self._type)
-        found = self._checker.faults(value, FAULTS)
+        found = self._named(value)
         own = pointer(path)
         for fault in found:
             if f"{fault.pointer}/".startswith(f"{own}/") or f"{own}/".startswith(

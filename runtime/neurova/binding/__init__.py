@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 from typing import Any
-from weakref import WeakSet
+from weakref import WeakKeyDictionary
 
 import msgspec
 
@@ -27,7 +27,7 @@ __all__ = ["FAULTS", "Binding", "Parameter", "Signature"]
 FAULTS = (msgspec.MsgspecError, ValueError, RecursionError)
 _NO_QUERY: Query = {}
 _BACKSLASH = 0x5C  # to look for one byte is ten times as fast as for two
-_PUBLISHED: WeakSet[type] = WeakSet()
+_PUBLISHED: WeakKeyDictionary[type, bool] = WeakKeyDictionary()
 
 Arguments = Callable[[Call], list[Any]]
 
@@ -86,8 +86,7 @@ class Binding:
 
     def _read(self, parameter: Parameter, function: str) -> Read:
         if parameter.kind == "body":
-            self._body = Body(parameter.type)
-            _publish(parameter.type)
+            self._body = Body(parameter.type, _publish(parameter.type))
             return _body(self._body, parameter.default)
         if parameter.kind in SOURCES and parameter.type not in SCALARS:
             msgspec.json.Decoder(parameter.type)  # fails now, not at the first call
@@ -123,13 +122,17 @@ class Binding:
         return problem(call, status, _detail(status, faults), errors=faults[:MOST])
 
 
-def _publish(kind: Any) -> None:
-    """Raise TypeError for a type that has no JSON Schema, once a type."""
-    if not isinstance(kind, type):
-        msgspec.json.schema(kind)
-    elif kind not in _PUBLISHED:
-        msgspec.json.schema(kind)
-        _PUBLISHED.add(kind)
+def _publish(kind: Any) -> bool:
+    """Tell whether a type holds decimals; raise TypeError for one without a JSON Schema.
+
+    It is asked once a type.
+    """
+    if isinstance(kind, type) and kind in _PUBLISHED:
+        return _PUBLISHED[kind]
+    found = b'"format":"decimal"' in msgspec.json.encode(msgspec.json.schema(kind))
+    if isinstance(kind, type):
+        _PUBLISHED[kind] = found
+    return found
 
 
 def _detail(status: int, faults: list[Fault]) -> str:

@@ -70,7 +70,11 @@ _SHARED: dict[type, Callable[[Any], Any]] = {str: _same}
 
 def _finite(value: Any) -> Any:
     for number in value if type(value) is list else (value,):
-        if isinstance(number, float | Decimal) and not isfinite(number):
+        if isinstance(number, Decimal):  # as a float a large one has no end, a NaN may raise
+            finite = number.is_finite()
+        else:
+            finite = not isinstance(number, float) or isfinite(number)
+        if not finite:
             raise Wrong("Expected a finite number")
     return value
 

@@ -133,6 +133,21 @@ def test_a_body_that_is_not_said_to_be_json_is_415(
     assert (b"accept", b"application/json") in reply.fields
 
 
+@pytest.mark.parametrize("text", ["NaN", " -inf ", "sNaN1", "Infinity", "\\u004eaN"])
+def test_a_decimal_of_a_body_is_a_number(house: Any, text: str) -> None:
+    function = house.function(
+        "import msgspec\nfrom decimal import Decimal\nfrom neurova import post\n"
+        "class New(msgspec.Struct):\n    name: str\n    prices: list[Decimal]\n"
+        '@post("/x")\nasync def f(new: New) -> New:\n    return new\n'
+    )
+    raw = f'{{"name": "{text}", "prices": ["1e400", "{text}"]}}'.encode()
+    reply = house.ask(function, house.call(raw))
+    assert reply.status == 422
+    assert house.faults(reply) == {("body", "/prices/1")}
+    fine = house.call(raw.replace(f', "{text}"'.encode(), b""))
+    assert house.ask(function, fine).status == 200
+
+
 @pytest.mark.parametrize("other", ["", ", other: str = ''"])
 def test_a_body_that_says_it_is_coded_and_is_not_is_415_too(house: Any, other: str) -> None:
     function = house.function(
