@@ -23,7 +23,7 @@ MALFORMED = 400
 INVALID = 422
 FAULTS = 100
 WHOLE = 64 * 1024
-_PATH = re.compile(r" - at `(?:key in )?\$(.*)`$")
+_PATH = re.compile(r" - at `(key` in `)?\$(.*)`$")
 _STEP = re.compile(r"\.([^.\[]+)|\[(\d+)\]|(\[\.\.\.\])")
 _FIELD = re.compile(r"Object (missing required|contains unknown) field `(.*)`")
 # Backslashes stand in texts only, and an even number of them before a `u` escapes themselves.
@@ -32,19 +32,34 @@ _PATTERN = " matching regex "
 _GOT = re.compile(r", got `\w+`$")
 
 
+class Several(ValueError):
+    """Some values of a list do not fit: what each raised, by its place."""
+
+    def __init__(self, faults: list[tuple[int, Exception]]) -> None:
+        super().__init__()
+        self.faults = faults
+
+
 def value_faults(read: Callable[[], Any], parameter: Parameter) -> Iterator[Fault]:
-    """Yield what is wrong with one path, query, header or cookie value."""
+    """Yield what is wrong with one path, query, header or cookie value, or with each of a list."""
     try:
         read()
-    except msgspec.ValidationError as error:
-        path, message = split(str(error))
+    except Several as several:
+        for at, error in several.faults:
+            yield _value_fault(error, parameter, (at,))
+    except (msgspec.ValidationError, ValueError) as error:
+        yield _value_fault(error, parameter)
+
+
+def _value_fault(error: Exception, parameter: Parameter, place: Path = ()) -> Fault:
+    path, message = list[str | int](), str(error)
+    if isinstance(error, msgspec.ValidationError):
+        path, message = split(message)
         if _PATTERN in message:
             said = list(told(msgspec.json.schema(parameter.type)).values())
             message = f"must be {said[0]}"[:200] if said else message
         message = _GOT.sub("", message)
-        yield Fault(pointer((parameter.alias, *path)), message, parameter.kind)
-    except ValueError as error:
-        yield Fault(pointer((parameter.alias,)), str(error), parameter.kind)
+    return Fault(pointer((parameter.alias, *place, *path)), message, parameter.kind)
 
 
 def split(text: str) -> tuple[list[str | int], str]:
@@ -53,7 +68,7 @@ def split(text: str) -> tuple[list[str | int], str]:
     found = _PATH.search(text)
     if found is not None:
         text = text[: found.start()]
-        for name, index, anything in _STEP.findall(found[1]):
+        for name, index, anything in _STEP.findall(found[2]):
             if anything:  # a key of a mapping, which msgspec does not name
                 break
             path.append(int(index) if index else name)
@@ -63,6 +78,8 @@ def split(text: str) -> tuple[list[str | int], str]:
         text = "is required" if field[1].startswith("missing") else "is not a known field"
     elif text.startswith(("Invalid enum value", "Invalid value")):
         text = "is not one of the allowed values"
+    if found is not None and found[1]:
+        text = f"one of its names does not fit: {text}"
     return path, text[:200]
 
 

@@ -219,7 +219,11 @@ def test_messages_and_pointers_have_bounds() -> None:
     [
         ("Expected `int`, got `str` - at `$.a[0].b`", ["a", 0, "b"], "Expected `int`, got `str`"),
         ("Expected `int`, got `str` - at `$.m[...]`", ["m"], "Expected `int`, got `str`"),
-        ("Expected `int`, got `str` - at `key in $.m`", ["m"], "Expected `int`, got `str`"),
+        (
+            "Expected `int`, got `str` - at `key` in `$.m`",
+            ["m"],
+            "one of its names does not fit: Expected `int`, got `str`",
+        ),
         ("Object missing required field `a` - at `$[2]`", [2, "a"], "is required"),
         ("Object contains unknown field `a`", ["a"], "is not a known field"),
         ("Invalid enum value 'x' - at `$.k`", ["k"], "is not one of the allowed values"),
@@ -265,3 +269,15 @@ def test_a_large_body_is_not_looked_through_for_whole_numbers() -> None:
     raw = b"[" + b"1.0," * 20_000 + b"1]"
     with pytest.raises(msgspec.ValidationError):
         Body(list[int]).decode_whole(raw)
+
+
+def test_a_name_of_a_mapping_that_does_not_fit_is_named_where_it_is() -> None:
+    assert list(faults(dict[str, dict[int, int]], {"a": {"x": 1}})) == [""]
+    with pytest.raises(msgspec.ValidationError) as caught:
+        msgspec.json.decode(b'{"a": {"x": 1}}', type=Numbered)
+    assert split(str(caught.value))[0] == ["a"]
+    assert list(faults(Numbered, {"a": {"x": 1}})) == ["/a"]
+
+
+class Numbered(msgspec.Struct):
+    a: dict[int, int]

@@ -18,6 +18,7 @@ from ..deadline import Deadline
 from ..log import Log
 from ..query import Query
 from ..request import request_of
+from ..validation import FAULTS, Several
 from .shapes import SCALARS
 from .signature import REQUIRED, Parameter
 
@@ -79,6 +80,32 @@ def _finite(value: Any) -> Any:
     return value
 
 
+def _all_of(kind: Any) -> Callable[[list[str]], Any]:
+    """Return what converts texts to a list type and, of those that do not fit, names each."""
+    convert, item = _converter(kind), kind
+    while isinstance(item, NewType) or get_origin(item) is Annotated:
+        item = item.__supertype__ if isinstance(item, NewType) else get_args(item)[0]
+    convert_one = _converter(get_args(item)[0])
+
+    def converted(texts: list[str]) -> Any:
+        try:
+            return convert(texts)
+        except (msgspec.ValidationError, Wrong):
+            faults: list[tuple[int, Exception]] = []
+            for at, text in enumerate(texts):
+                try:
+                    convert_one(text)
+                except (msgspec.ValidationError, Wrong) as error:
+                    faults.append((at, error))
+                if len(faults) == FAULTS:
+                    break
+            if not faults:  # it is the list that does not fit
+                raise
+            raise Several(faults) from None
+
+    return converted
+
+
 def _one(values: list[str] | None, convert: Callable[[Any], Any], default: Any) -> Any:
     if not values:
         if default is REQUIRED:
@@ -98,20 +125,22 @@ def _path(parameter: Parameter) -> Read:
 
 def _query(parameter: Parameter) -> Read:
     alias, default = parameter.alias, parameter.default
-    convert = _converter(parameter.type)
     if parameter.many:
+        convert = _all_of(parameter.type)
 
         def many(call: Call, query: Query) -> Any:
             values = query.get(alias)
             return convert(values) if values else _one(None, convert, default)
 
         return many
+    convert = _converter(parameter.type)
     return lambda call, query: _one(query.get(alias), convert, default)
 
 
 def _header(parameter: Parameter) -> Read:
     name, default = parameter.alias.encode("ascii"), parameter.default
-    convert, many = _converter(parameter.type), parameter.many
+    many = parameter.many
+    convert: Callable[[Any], Any] = (_all_of if many else _converter)(parameter.type)
 
     def read(call: Call, query: Query) -> Any:
         found = [value.decode("latin-1") for field, value in call.fields if field == name]

@@ -102,6 +102,26 @@ def test_a_query_value_that_does_not_fit_is_named(
     assert "got" not in str(problem)
 
 
+@pytest.mark.parametrize(
+    ("kind", "query", "places"),
+    [
+        ("list[int]", "a=x&a=1&a=y", ["/a/0", "/a/2"]),
+        ("list[float]", "a=nan&a=1&a=y", ["/a/0", "/a/2"]),
+        ("Annotated[list[int], msgspec.Meta(max_length=2)]", "a=x&a=1&a=y", ["/a/0", "/a/2"]),
+        ("Annotated[list[int], msgspec.Meta(max_length=2)]", "a=1&a=1&a=1", ["/a"]),
+        ("list[int] | None", "a=x&a=y", ["/a/0", "/a/1"]),
+        ("NewType('Ids', list[int])", "a=x&a=y", ["/a/0", "/a/1"]),
+        ("list[int]", "&".join(["a=x"] * 500), [f"/a/{at}" for at in range(100)]),
+    ],
+)
+def test_each_value_of_a_list_that_does_not_fit_is_named(
+    house: Any, kind: str, query: str, places: list[str]
+) -> None:
+    status, problem = seen(house, f"a: {kind}", house.call(query=query))
+    assert status == 422
+    assert [fault["pointer"] for fault in problem["errors"]] == places
+
+
 @pytest.mark.parametrize("query", ["a=%zz", "a=%2", "a=1&b=%ff", "%c3=1"])
 def test_a_query_that_cannot_be_decoded_is_400(house: Any, query: str) -> None:
     status, problem = seen(house, "a: str = ''", house.call(query=query))
