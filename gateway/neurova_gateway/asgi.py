@@ -16,7 +16,7 @@ from neurova.reply import Reply
 from .compression import LARGE
 from .edge import OVER_HEAD, head_limit, over_head, too_large
 from .gateway import Gateway
-from .wire import BODILESS, PRIVATE, says_caching
+from .wire import BODILESS, METHODS, PRIVATE, UNKNOWN_METHOD, says_caching
 
 
 class AsgiDoor:
@@ -66,6 +66,9 @@ class AsgiDoor:
         gateway.done(call, reply)
 
     def _refusal(self, call: Call) -> Reply | None:
+        if call.method not in METHODS:
+            self._gateway.begin(call)
+            return problem(call, 501, UNKNOWN_METHOD)
         most = head_limit(self._gateway.options.behind)
         if not over_head(call.raw_path + call.query, call.fields, most + 1, most):
             return None

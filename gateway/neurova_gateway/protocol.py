@@ -23,7 +23,7 @@ from .compression import LARGE
 from .connection import BODY, CLOSING, HEAD, IDLE, Connection
 from .edge import MAX_FIELDS, OVER_HEAD, over_head, too_large
 from .outflow import Outflow
-from .wire import CONTINUE, encode, says_caching
+from .wire import CONTINUE, UNKNOWN_METHOD, encode, says_caching
 
 SLICE = 4096  # octets parsed at once, which bounds how many pipelined calls lie here parsed
 SPARE_BODY = 64 * 1024  # a refused body up to this length is read away, and the connection kept
@@ -256,7 +256,7 @@ class GatewayProtocol(Connection):
             logger.error("a fault of the gateway's own", exc_info=error.__context__ or error)
             self._refuse(500, "the gateway failed")
         except httptools.HttpParserInvalidMethodError:
-            self._refuse(501, "that method is not known here")
+            self._refuse(501, UNKNOWN_METHOD)
         except httptools.HttpParserError:
             self._refuse(400, "that is not HTTP/1.1")
         state = self.state

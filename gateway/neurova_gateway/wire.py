@@ -12,6 +12,14 @@ from neurova.problem import phrase
 from neurova.reply import Reply
 
 BODILESS = frozenset([204, 304])
+UNKNOWN_METHOD = "that method is not known here"
+# What the parser of the other door, llhttp, takes.
+METHODS = frozenset([
+    "ACL", "BIND", "CHECKOUT", "CONNECT", "COPY", "DELETE", "GET", "HEAD", "LINK", "LOCK",
+    "M-SEARCH", "MERGE", "MKACTIVITY", "MKCALENDAR", "MKCOL", "MOVE", "NOTIFY", "OPTIONS",
+    "PATCH", "POST", "PROPFIND", "PROPPATCH", "PURGE", "PUT", "QUERY", "REBIND", "REPORT",
+    "SEARCH", "SOURCE", "SUBSCRIBE", "TRACE", "UNBIND", "UNLINK", "UNLOCK", "UNSUBSCRIBE",
+])  # fmt: skip
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 _FIELD = b"%b: %b\r\n"
 _TWO = _FIELD * 2

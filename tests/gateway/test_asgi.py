@@ -73,6 +73,15 @@ def test_both_doors_give_the_same_answer(
     assert answer.headers.get("allow", "").encode() in lines
 
 
+@pytest.mark.parametrize("method", ["BREW", "UPDATE", "PROPFIND", "M-SEARCH", "QUERY", "TRACE"])
+@pytest.mark.parametrize("path", ["/count", "/nothing"])
+def test_both_doors_know_the_same_methods(door, method: str, path: str) -> None:
+    answer = door.platform.call(method, path)
+    head = f"{method} {path} HTTP/1.1\r\nHost: probe\r\nConnection: close\r\n\r\n"
+    assert int(door.exchange(head.encode())[9:12]) == answer.status
+    assert answer.headers["content-type"] == "application/problem+json"
+
+
 def asgi(platform: TestPlatform, scope: dict[str, Any], *received: dict[str, Any]) -> list[Any]:
     sent: list[Any] = []
     waiting = iter(received)
