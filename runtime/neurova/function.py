@@ -13,6 +13,7 @@ import msgspec
 from . import windows
 from .caching import seconds
 from .errors import LoadError
+from .reply import RESET
 
 Handler = TypeVar("Handler", bound=Callable[..., Any])
 
@@ -157,6 +158,8 @@ def _check_answer(description: Description) -> None:
             and type(value) is not date
         ):
             raise LoadError(f"{name}={value!r}: give a datetime.date")
+    if description.status == RESET:
+        raise LoadError("status 205 has no body: return Reply(205), or give 200 to 299")
     if not 200 <= description.status <= 299:
         raise LoadError(f"status {description.status!r}: give 200 to 299; raise Reject for others")
 

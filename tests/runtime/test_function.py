@@ -66,6 +66,7 @@ def test_paths_that_cannot_be_are_refused(path: str) -> None:
         ({"backoff": "1s"}, "seconds"),
         ({"cost": 1.5}, "whole number"),
         ({"status": "200"}, "whole number"),
+        ({"status": 205}, "has no body"),
         ({"cache": 60}, "60s"),
         ({"scopes": ["Booking"]}, "lower case"),
         ({"scopes": ["booking:*"]}, "lower case"),

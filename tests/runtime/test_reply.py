@@ -52,3 +52,7 @@ def test_fields_that_would_break_the_message_are_refused(headers: dict[str, str]
 
 def test_a_reply_does_not_show_its_body() -> None:
     assert repr(Reply(200, "secret")) == "<Reply 200, 6 bytes>"
+
+
+def test_a_205_has_no_content() -> None:
+    assert (Reply(205, {"a": 1}).body, Reply(205, "text").content_type) == (b"", b"")
