@@ -12,10 +12,12 @@ from neurova.binding.signature import REQUIRED, read_signature, shown
 from neurova.function import Description
 from neurova.invoke import Direct, Function, Waiting
 from neurova.mounted import Mounted
+from neurova_gateway import health
 from neurova_gateway.path import BadPath
 from neurova_gateway.plugin_loader import load, named
 from neurova_gateway.render import render
 from neurova_gateway.routes import RouteTable
+from neurova_gateway.wire import METHODS
 
 from .inventory import access
 from .settings import Settings, Value
@@ -43,7 +45,8 @@ class Step(msgspec.Struct, frozen=True):
 class Explanation(msgspec.Struct, frozen=True, omit_defaults=True):
     """State what answers; `status` is 200 for a function, else that of the refusal.
 
-    `reason` says why there is none, `near` names routes that may have been meant.
+    `reason` says why there is none, or what the platform answers; `near` names routes that may
+    have been meant.
     """
 
     method: str
@@ -77,6 +80,11 @@ def explain(
         for answered in each.description.answered
     )
     raw_path = path.partition("?")[0].encode("utf-8")
+    if method not in METHODS:
+        return Explanation(method, path, 501, reason="HTTP knows no such method")
+    if raw_path == health.OCTETS and method in health.METHODS:
+        says = "the platform itself, whether it takes calls: no key, no limit"
+        return Explanation(method, path, 200, reason=says)
     try:
         match = table.find(method, raw_path)
     except BadPath as error:

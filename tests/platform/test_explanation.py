@@ -126,6 +126,8 @@ def test_head_is_answered_by_get(root: Path) -> None:
         ("GET", "/helo/Ada", 404, "no function has this path"),
         ("GET", "/hello/Ada/", 404, "no function has this path"),
         ("PUT", "/hello/Ada", 405, "use GET, HEAD"),
+        ("BREW", "/hello/Ada", 501, "no such method"),
+        ("GET", "/.well-known/neurova/health", 200, "the platform itself"),
         ("GET", "/hello//Ada", 400, "empty segment"),
         ("GET", "/hello/%2e%2e", 400, ""),
         ("GET", "/hello/a;b", 400, ""),

@@ -39,7 +39,7 @@ def explain(ctx: click.Context, method: str, path: str, as_json: bool) -> None:
 
 def _lines(explained: Explanation) -> list[tuple[str, str]]:
     asked = f"{explained.method} {explained.path}"
-    if explained.status != 200:
+    if explained.reason:
         lines = [(asked, f"{explained.status}: {explained.reason}")]
         return lines + [("did you mean", route) for route in explained.near]
     lines = [
