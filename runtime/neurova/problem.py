@@ -29,7 +29,8 @@ class Reject(Exception):
     """Refuse a call from within a function: `raise Reject(409, "The room is sold")`.
 
     `status` 400-599; `detail` is shown to the caller; `errors` name single faults; `headers` are
-    added to the reply; `title` defaults to the status's phrase.
+    added to the reply; `title` defaults to the status's phrase. Raises ValueError for another
+    status, TypeError for what is no text or no Fault.
     """
 
     def __init__(
@@ -43,11 +44,15 @@ class Reject(Exception):
         type: str = "about:blank",
     ) -> None:
         super().__init__(status, detail)
-        if not 400 <= status <= 599:
+        if not isinstance(status, int) or not 400 <= status <= 599:
             raise ValueError(f"Reject status {status!r} is no refusal: use 400 to 599")
+        if not all(isinstance(each, str) for each in (detail, title, type)):
+            raise TypeError("Reject's detail, title and type are text: use `errors` for more")
         self.status = status
         self.detail = detail
         self.errors = tuple(errors)
+        if not all(isinstance(each, Fault) for each in self.errors):
+            raise TypeError("Reject's errors are Faults: write Fault(pointer, message)")
         self.headers = dict(headers or {})
         self.title = title or phrase(status)
         self.type = type

@@ -57,6 +57,14 @@ def test_a_function_that_says_retries_waits(house: Any) -> None:
         "RecursionError",
         "MemoryError",
         "BaseException('secret')",
+        # What cannot be said to the caller.
+        "Reject(409, {'secret': 1})",
+        "Reject(409, None)",
+        "Reject(409, title=1)",
+        "Reject(409, errors=[{'pointer': '/secret'}])",
+        "Reject(409, errors=[Fault('/a', None)])",
+        "Reject(409, headers={'x': 'secret\\r\\n'})",
+        "Reject(409, headers={'x': 1})",
     ],
 )
 def test_whatever_a_function_raises_hurts_its_call_only(

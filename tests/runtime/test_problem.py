@@ -1,6 +1,7 @@
 """Problems are RFC 9457's, and say where the trace is."""
 
 import json
+from typing import Any
 
 import pytest
 
@@ -46,10 +47,18 @@ def test_a_reject_becomes_its_problem() -> None:
     assert body["errors"][0]["pointer"] == "/room"
 
 
-@pytest.mark.parametrize("status", [200, 302, 399, 600])
-def test_a_reject_that_is_no_refusal_is_an_error(status: int) -> None:
+@pytest.mark.parametrize("status", [200, 302, 399, 600, 409.5, "409"])
+def test_a_reject_that_is_no_refusal_is_an_error(status: Any) -> None:
     with pytest.raises(ValueError, match="use 400 to 599"):
         Reject(status)
+
+
+@pytest.mark.parametrize(
+    "said", [{"detail": {"a": 1}}, {"title": 1}, {"type": None}, {"errors": [{"pointer": "/a"}]}]
+)
+def test_a_reject_that_cannot_be_told_is_an_error_where_it_is_raised(said: Any) -> None:
+    with pytest.raises(TypeError, match="Reject's"):
+        Reject(409, **said)
 
 
 def test_every_status_has_a_phrase() -> None:
