@@ -6,7 +6,9 @@ import logging
 import re
 import sys
 import traceback
+from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +40,7 @@ class LogFile(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write one record."""
-        line = masked(msgspec.json.encode(_fields(record), enc_hook=str).decode())
+        line = masked(_encoded(_fields(record)).decode())
         try:
             self._file().bind(line=line).log(record.levelname, "")
         except (OSError, ImportError):  # no file handle is to be had: who logs goes on
@@ -99,13 +101,33 @@ def _fields(record: logging.LogRecord) -> dict[str, Any]:
         "time": record.created,
         "level": record.levelname,
         "logger": record.name,
-        "message": record.getMessage(),
+        "message": _told(record.getMessage),
     }
     said = getattr(record, "neurova", {})
     fields |= {name: value for name, value in said.items() if name not in _OWN}
-    if record.exc_info and record.exc_info[1] is not None:
-        fields["traceback"] = "".join(traceback.format_exception(record.exc_info[1]))
+    error = record.exc_info[1] if record.exc_info else None
+    if error is not None:
+        fields["traceback"] = _told(lambda: "".join(traceback.format_exception(error)))
     return fields
+
+
+def _told(tell: Callable[[], str]) -> str:
+    """Return a text that a function's own code may make, and that UTF-8 can hold."""
+    try:
+        return masked(tell())
+    except Exception as error:  # who logs goes on
+        return f"it cannot be told: {type(error).__name__}"
+
+
+def _encoded(fields: dict[str, Any]) -> bytes:
+    try:
+        return msgspec.json.encode(fields, enc_hook=str)
+    except Exception:  # a value of which JSON, or str, makes nothing
+        plain = {
+            masked(name): value if isinstance(value, float) else _told(partial(str, value))
+            for name, value in fields.items()
+        }
+        return msgspec.json.encode(plain)
 
 
 def _shown(record: logging.LogRecord) -> str:

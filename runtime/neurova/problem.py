@@ -95,7 +95,15 @@ def problem(
     # A function may say what it was sent; what looks like a key is seen by nobody.
     shown = tuple(Fault(masked(each.pointer), masked(each.message), each.where) for each in errors)
     body = _encode(
-        _Problem(type, title or phrase(status), status, masked(detail), instance, trace_id, shown)
+        _Problem(
+            masked(type),
+            masked(title) or phrase(status),
+            status,
+            masked(detail),
+            instance,
+            trace_id,
+            shown,
+        )
     )
     reply = Reply(status, body, headers)
     reply.content_type = PROBLEM_JSON

@@ -21,7 +21,10 @@ def masked(text: str) -> str:
     """Return `text` with everything that looks like an API key or token cut to its prefix.
 
     Keys are found as a client may have spelt them: in any case, percent-encoded once or more.
+    What UTF-8 cannot hold (half of a surrogate pair, an undecodable file name) is escaped.
     """
+    if not text.isascii():
+        text = text.encode("utf-8", "backslashreplace").decode()
     if "nva_" in text:
         text = _TOKEN.sub(r"\1…", text)
     if "%" not in text and "nrv_" not in text.lower():

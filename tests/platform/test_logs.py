@@ -56,6 +56,31 @@ def test_a_key_in_a_message_or_a_traceback_is_masked(folder: Path) -> None:
     assert "ValueError" in text
 
 
+class Mute:
+    def __str__(self) -> str:
+        raise LookupError
+
+
+class MuteError(Exception):
+    def __str__(self) -> str:
+        raise LookupError
+
+
+@pytest.mark.parametrize("value", ["\udce9", Mute(), {"a": Mute()}, {("a",): "\ud800"}])
+def test_whatever_a_field_holds_the_line_is_written(folder: Path, value: object) -> None:
+    Log("booking.create", "acme", 7).info("sold", what=value, room=3)
+    (line,) = lines(folder)
+    assert (line["message"], line["consumer"], str(line["room"])) == ("sold", "acme", "3")
+    assert "what" in line
+
+
+@pytest.mark.parametrize("error", [ValueError("a file \udce9"), MuteError()])
+def test_whatever_an_exception_says_its_line_is_written(folder: Path, error: Exception) -> None:
+    logging.getLogger("neurova").error("f failed", exc_info=error)
+    (line,) = lines(folder)
+    assert type(error).__name__ in str(line["traceback"])
+
+
 def test_nothing_is_paid_for_a_log_that_is_not_written(tmp_path: Path) -> None:
     code = (
         "import sys; from pathlib import Path; from neurova_platform import logs; "

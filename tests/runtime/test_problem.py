@@ -72,3 +72,9 @@ def test_a_key_that_a_function_says_back_is_masked() -> None:
     text = rejected(None, Reject(404, f"no booking {key}", errors=[fault])).body.decode()
     assert "0123456789" not in text
     assert text.count("nrv_live_…") == 3
+
+
+def test_text_that_utf_8_cannot_hold_is_escaped() -> None:
+    bad = "a file \udce9"
+    body = json.loads(rejected(None, Reject(404, bad, title=bad, errors=[Fault(bad, bad)])).body)
+    assert body["detail"] == body["title"] == body["errors"][0]["message"] == "a file \\udce9"

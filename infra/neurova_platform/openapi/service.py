@@ -76,7 +76,22 @@ def encoded(functions: Iterable[Function], settings: Settings) -> bytes:
 
     said = settings.openapi
     api = Api(settings.project.name, said.version, said.servers, settings.gateway.limit)
-    return msgspec.json.encode(document(functions, api))
+    made = document(functions, api)
+    try:
+        return msgspec.json.encode(made)
+    except UnicodeEncodeError:  # a text of the project holds half of a surrogate pair
+        return msgspec.json.encode(_escaped(made))
+
+
+def _escaped(said: Any) -> Any:
+    """Return what a document says, with what UTF-8 cannot hold escaped."""
+    if isinstance(said, str):
+        return said.encode("utf-8", "backslashreplace").decode()
+    if isinstance(said, dict):
+        return {_escaped(name): _escaped(value) for name, value in said.items()}
+    if isinstance(said, list | tuple):
+        return [_escaped(each) for each in said]
+    return said
 
 
 class Made:

@@ -55,6 +55,18 @@ def test_where_the_page_is_is_known(probe: TestPlatform, probe_project: Path) ->
     assert page(functions, off, "live") == ""
 
 
+def test_a_text_that_utf_8_cannot_hold_does_not_cost_the_document(
+    probe_project: Path, run: Callable[[str], TestPlatform]
+) -> None:
+    folder = next(each for each in (probe_project / "functions").iterdir() if each.is_dir())
+    (folder / "odd.py").write_text(
+        'from neurova import Reject, get\n\n\n@get("/odd", public=True)\n'
+        'async def odd() -> str:\n    raise Reject(410, "gone \\ud83d")\n'
+    )
+    made = run("").get("/openapi.json").json()
+    assert made["paths"]["/odd"]["get"]["responses"]["410"]["description"] == "gone \\ud83d."
+
+
 def test_what_is_served_is_the_document_of_the_project(probe: TestPlatform) -> None:
     answer = probe.get("/openapi.json")
     assert answer.status == 200
