@@ -17,7 +17,7 @@ from . import offers
 from .examples import NoExample, example
 from .problems import problems
 from .replies import ANY, Returns, returns
-from .schemas import NO_NUL, SEGMENT, Schema, patterned
+from .schemas import NO_NUL, SEGMENT, Schema, patterned, with_default
 
 IN = ("path", "query", "header", "cookie")
 # OpenAPI 3.1, 4.8.12.2.1: what it states elsewhere is no parameter.
@@ -113,7 +113,8 @@ class Operation:
             made |= {"explode": parameter.kind == "query"}
             made |= {"style": "form" if parameter.kind == "query" else "simple"}
         if parameter.default is not REQUIRED and parameter.default is not None:
-            schema = {**schema, "default": msgspec.to_builtins(parameter.default)}
+            default = msgspec.to_builtins(parameter.default)
+            schema = with_default({**schema, "default": default})
         example = self._example(schema)
         if in_path or parameter.kind == "query":
             schema = patterned(schema, SEGMENT if in_path else NO_NUL)

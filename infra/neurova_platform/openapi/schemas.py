@@ -6,6 +6,7 @@ import re
 from collections.abc import Hashable, Mapping
 from typing import Any
 
+import jsonschema_rs
 import msgspec
 
 from neurova.moments import with_moments
@@ -36,6 +37,7 @@ DURATION: Schema = {
 }
 # msgspec's formats that take less, or more, than those of the same name in JSON Schema.
 _FORMATS = {"decimal": DECIMAL, "duration": DURATION}
+_VALUES = frozenset({"const", "default", "enum", "examples"})  # what they hold is no schema
 
 
 def schemas(
@@ -73,11 +75,33 @@ def _referred(part: Any) -> Any:
     if isinstance(part, list | tuple):
         return [_referred(each) for each in part]
     if isinstance(part, dict):
-        if "type" in part and part.get("format") in _FORMATS:
-            rest = {key: each for key, each in part.items() if key not in ("type", "format")}
-            return {**_FORMATS[part["format"]], **rest}
-        return {str(key): _referred(each) for key, each in part.items()}
+        made = {str(key): _below(key, each) for key, each in part.items()}
+        if "type" in made and made.get("format") in _FORMATS:
+            form = _FORMATS[made["format"]]
+            made = form | {key: each for key, each in made.items() if key not in ("type", "format")}
+        return with_default(made)
     return part
+
+
+def _below(key: Any, part: Any) -> Any:
+    if key == "properties":  # its names are a type's own: "type" and "format" say nothing there
+        return {name: _referred(field) for name, field in part.items()}
+    return part if key in _VALUES else _referred(part)
+
+
+def with_default(schema: Schema) -> Schema:
+    """Return a schema without its default when it does not take that itself, though Python does.
+
+    Such are a time without a zone, and what is no number.
+    """
+    if "default" not in schema or isinstance(schema["default"], bool | int):
+        return schema
+    rest = {key: each for key, each in schema.items() if key != "default"}
+    if AT in str(rest):  # it refers to what is not known here
+        return schema
+    value = msgspec.json.decode(msgspec.json.encode(schema["default"]))
+    valid = jsonschema_rs.Draft202012Validator(rest, validate_formats=True).is_valid(value)
+    return schema if valid else rest
 
 
 SEGMENT = r"^(?!\.{1,2}$)[^\x00-\x1f\x7f/\\]+$"

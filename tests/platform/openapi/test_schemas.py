@@ -78,6 +78,36 @@ def test_a_duration_is_described_as_it_is_sent(value: timedelta) -> None:
     assert jsonschema_rs.Draft202012Validator(DURATION).is_valid(sent)
 
 
+class Export(msgspec.Struct):
+    type: str
+    format: str
+    default: str = "x"
+    properties: dict[str, str] = {}
+
+
+def test_a_type_may_name_its_fields_as_a_schema_does() -> None:
+    _, named = schemas("t", {"it": Export})
+    fields = named["t.Export"]["properties"]
+    assert list(fields) == ["type", "format", "default", "properties"]
+    assert fields["format"] == {"type": "string"}
+    assert fields["default"] == {"type": "string", "default": "x"}
+
+
+class Odd(msgspec.Struct):
+    since: datetime = datetime(2020, 1, 1)
+    share: float = float("nan")
+    note: str | None = None
+    rate: float = 1.5
+
+
+def test_a_default_that_its_schema_does_not_take_is_not_said() -> None:
+    fields = schemas("t", {"it": Odd})[1]["t.Odd"]["properties"]
+    assert fields["since"] == {"type": "string", "format": "date-time"}
+    assert fields["share"] == {"type": "number"}
+    assert fields["note"]["default"] is None
+    assert fields["rate"]["default"] == 1.5
+
+
 def test_what_has_no_schema_is_anything() -> None:
     found, _ = schemas("shop", {"odd": complex, "list": list[complex], "sound": int})
     assert found == {"odd": {}, "list": {}, "sound": {"type": "integer"}}
