@@ -31,7 +31,10 @@ ROUND, BUSY = 1.0, 0.1  # seconds between two looks, at most; while something is
 LATE = 1.0  # seconds over a round after which we were frozen ourselves, as our children were
 RELIEF = 60.0  # seconds between two replacements of a worker for its memory
 FORCED = 1.0  # seconds after a second SIGINT until what is left is killed
-HELD = ("gateway.host", "gateway.port", "runtime.workers", "admin.host", "admin.port")
+HELD = (
+    "gateway.host", "gateway.port", "runtime.workers",
+    "admin.enabled", "admin.host", "admin.port",
+)  # fmt: skip
 FIXED = "the number of workers is that of the start: set [runtime] workers and start again"
 
 
