@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 from pathlib import Path
@@ -18,14 +19,19 @@ class RotatingFile:
         self._path = path
         self._max_bytes = max_bytes
         self._keep = keep
+        self._torn = False
 
     def append(self, lines: bytes) -> None:
-        """Write lines. Raises OSError when the disk refuses."""
+        """Write lines. Raises OSError when the disk refuses, some of them too."""
         self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         # One write with O_APPEND: processes that share the file do not mix lines.
         handle = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
         try:
-            os.write(handle, lines)
+            torn, self._torn = self._torn, True
+            octets = b"\n" + lines if torn else lines  # what was cut short is no part of them
+            if os.write(handle, octets) < len(octets):  # the disk became full within it
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            self._torn = False
             full = os.fstat(handle).st_size >= self._max_bytes
         finally:
             os.close(handle)

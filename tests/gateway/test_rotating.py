@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import subprocess
 import sys
 from collections import Counter
@@ -42,6 +43,19 @@ def test_only_its_owner_may_read_it(tmp_path: Path) -> None:
     RotatingFile(tmp_path / "new" / "a.jsonl", 100, 2).append(b"line\n")
     assert (tmp_path / "new").stat().st_mode & 0o077 == 0
     assert (tmp_path / "new" / "a.jsonl").stat().st_mode & 0o077 == 0
+
+
+def test_lines_that_found_no_room_are_told_and_take_none_with_them(tmp_path: Path) -> None:
+    file = RotatingFile(tmp_path / "a.jsonl", 1_000, 2)
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10, before[1]))
+    try:
+        with pytest.raises(OSError, match="No space"):
+            file.append(b"first\nsecond\n")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    file.append(b"third\n")
+    assert (tmp_path / "a.jsonl").read_text().splitlines() == ["first", "seco", "third"]
 
 
 @pytest.mark.server

@@ -39,9 +39,12 @@ class Audit:
         line = masked(msgspec.json.encode({"time": time.time(), **said}).decode()) + "\n"
         try:
             self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            handle = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+            handle = os.open(self._path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600)
             try:
                 octets = line.encode()
+                size = os.fstat(handle).st_size
+                if size and os.pread(handle, 1, size - 1) != b"\n":
+                    octets = b"\n" + octets  # the line before was cut short: it is no part of this
                 if os.write(handle, octets) < len(octets):  # the disk became full within it
                     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
                 os.fsync(handle)

@@ -40,3 +40,7 @@ def test_a_line_that_found_no_room_for_its_end_is_none(tmp_path: Path) -> None:
             audit.begin(method="POST")
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    change = audit.begin(method="POST")
+    torn, begun = (tmp_path / "audit.jsonl").read_text().splitlines()
+    assert len(torn) == 20
+    assert json.loads(begun)["id"] == change
