@@ -51,10 +51,11 @@ class Items:
             if content_type in FORMS:
                 said = {name for name, _ in fields}
                 fields = fields + [field for field in UNBUFFERED if field[0] not in said]
+            piece = b"" if first is _END else encode(first)  # what cannot be said is no head yet
             await outlet.begin(StreamReply(self.status, content_type, fields))
             if call.method == "HEAD" or first is _END:
                 return
-            await outlet.send(encode(first))
+            await outlet.send(piece)
             async for item in steps:
                 await outlet.send(encode(item))
         finally:

@@ -71,6 +71,12 @@ def test_an_item_that_cannot_be_encoded_cuts_the_stream(house: Any) -> None:
     assert (basin.pieces, basin.ended) == ([b"1\n"], 500)
 
 
+@pytest.mark.parametrize("item", ["object()", "'\\udce9'"])
+def test_a_first_item_that_cannot_be_encoded_is_500(house: Any, item: str) -> None:
+    function = house.function(HEAD + f'@get("/x")\nasync def f():\n    yield {item}\n')
+    assert house.ask(function).status == 500
+
+
 def test_a_function_with_a_tx_cannot_return_a_stream(house: Any, caplog: Any) -> None:
     function = house.function(
         HEAD + '@post("/x")\nasync def f(tx: Tx):\n    await tx.execute(1)\n    return iter("a")\n'
