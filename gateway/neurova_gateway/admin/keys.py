@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 import msgspec
 from msgspec import Meta
@@ -22,6 +22,7 @@ from .sources import Sources
 
 YEARS = 10 * 366 * 86_400
 State = Literal["active", "expired", "revoked"]
+NARROWED = {"environment": ("live", "test"), "state": get_args(State)}
 
 
 class NewKey(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -77,8 +78,11 @@ def routes(sources: Sources) -> list[Route]:
         store, now = sources.keys(), sources.clock()
         records = store.records(asked.get("consumer"))
         found = sorted((shown(record, now) for record in records), key=_place)
-        for name in ("environment", "state"):
+        for name, known in NARROWED.items():
             if name in asked:
+                if asked[name] not in known:
+                    ways = ", ".join(known)
+                    raise Reject(400, f"{name} {asked[name][:32]!r} is none: use one of {ways}")
                 found = [each for each in found if getattr(each, name) == asked[name]]
         return answer(Page(*paged(found, asked, _place, tuple[float, str])))
 

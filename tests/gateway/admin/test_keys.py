@@ -129,6 +129,9 @@ def test_a_list_can_be_narrowed(running: TestPlatform) -> None:
     assert ids("&state=expired") == [ended["key_id"]]
     assert len(ids("&state=active&environment=live")) == 1
     assert ids("&environment=live&state=expired") == []
+    for asked, known in (("state=revokd", "revoked"), ("environment=prod", "test")):
+        refused = running.admin("GET", f"/v1/keys?{asked}")
+        assert (refused.status, known in refused.json()["detail"]) == (400, True)
 
 
 def test_pages_hold_every_key_once(running: TestPlatform) -> None:
