@@ -240,7 +240,12 @@ class GatewayProtocol(Connection):
         """Take what came."""
         if self.state == CLOSING:
             return  # read away
-        if self.running is None and not self.backlog and len(data) <= SLICE:
+        if (
+            self.running is None
+            and not self.backlog
+            and len(data) <= SLICE
+            and not self.flow.write_paused  # who does not read replies asks for no more of them
+        ):
             self._feed(data)
         else:
             self.backlog += data

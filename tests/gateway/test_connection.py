@@ -83,3 +83,36 @@ def test_a_client_that_does_not_read_is_let_go(door, probe_project) -> None:
         return len(edge.connections)
 
     assert door.run(deaf()) == 0
+
+
+def test_of_a_client_that_does_not_read_no_more_is_answered_until_it_does(
+    door, probe_project
+) -> None:
+    (probe_project / "functions" / "probe" / "much.py").write_text(
+        "from neurova import get\n\n\n"
+        '@get("/much", public=True)\n'
+        "async def much() -> bytes:\n"
+        "    return bytes(1 << 20)\n"
+    )
+    door.platform.platform.load()
+
+    async def deaf() -> tuple[int, bytes]:
+        reader, writer = await asyncio.open_connection("127.0.0.1", door.port)
+        writer.transport.pause_reading()
+        edge = door.platform.platform.edge
+        while not edge.connections:
+            await asyncio.sleep(0)
+        (connection,) = edge.connections
+        most = 0
+        for number in range(1, 31):
+            writer.write(request("GET", "/much", close=number == 30))
+            await door.talk(request())  # what was sent before is read by now, if it is at all
+            most = max(most, connection.transport.get_write_buffer_size())
+        writer.transport.resume_reading()
+        answer = await reader.read()
+        writer.close()
+        return most, answer
+
+    most, answer = door.run(deaf())
+    assert most < 2 << 20
+    assert statuses(answer) == [200] * 30
