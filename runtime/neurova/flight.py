@@ -12,7 +12,7 @@ from .answer import LOGGER, Streamed, answered, failed, late, unavailable
 from .call import Call
 from .cost import Metered
 from .delivery import deliver
-from .problem import Reject
+from .problem import Reject, problem
 from .reply import Reply
 from .threads import POOL, Full, Outcome
 
@@ -145,6 +145,8 @@ class Flight(Future[Reply]):
         finally:
             self.timer.cancel()
             self.function.gate.leave()
+            if not self.done():  # not even the failure could be told: whoever waits is answered
+                self._answer(problem(self.call, 500, "The function failed."))
 
     async def _replied(self) -> Reply | None:
         """Run the function; None when its reply has been sent piece by piece."""

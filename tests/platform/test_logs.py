@@ -44,6 +44,21 @@ def test_no_field_replaces_what_the_line_says_of_itself(folder: Path) -> None:
     assert line["room"] == 3
 
 
+def test_what_json_cannot_say_is_written_all_the_same(tmp_path: Path) -> None:
+    code = (  # in a process of its own: a report of pytest must be UTF-8
+        "import sys; from pathlib import Path; from neurova.log import Log\n"
+        "from neurova_platform import logs\n"
+        "handler = logs.install(Path(sys.argv[1]))\n"
+        "try:\n    raise ValueError('file \\udc80')\n"
+        "except ValueError:\n    Log('a.b').exception('none', huge=2**70, name='\\ud800')\n"
+        "logs.remove(handler)\n"
+    )
+    subprocess.run([sys.executable, "-c", code, tmp_path], check=True)
+    (line,) = [json.loads(line) for line in (tmp_path / "neurova.jsonl").read_text().splitlines()]
+    assert str(line["traceback"]).endswith("ValueError: file ?\n")
+    assert (line["huge"], line["name"]) == (2**70, "?")
+
+
 def test_a_key_in_a_message_or_a_traceback_is_masked(folder: Path) -> None:
     key = "nrv_live_0123456789abcdef"
     try:

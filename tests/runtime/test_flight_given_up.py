@@ -1,11 +1,13 @@
 """A call that nobody waits for any more, or whose time is over, before it has really begun."""
 
 import asyncio
+import logging
 from typing import Any
 
 import pytest
 
 from neurova import flight, threads
+from neurova.answer import LOGGER
 
 from .test_flight import made, run, state, until
 
@@ -33,5 +35,28 @@ def test_a_call_past_its_deadline_that_no_thread_has_taken_up_never_runs(
         function.timeout = 60
         assert (await house.reply(function, house.call(query="n=4"))).status == 200
         assert state(function)["seen"] == [1, 4]
+
+    run(test)
+
+
+def test_a_failure_that_cannot_even_be_told_is_answered(house: Any) -> None:
+    class Broken(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            raise OSError("nothing can be logged")
+
+    function = made(
+        house, "async def f() -> int:\n    await asyncio.sleep(0)\n    return 1 // 0", ""
+    )
+    broken = Broken()
+
+    async def test() -> None:
+        asyncio.get_running_loop().set_exception_handler(lambda *_: None)
+        LOGGER.addHandler(broken)
+        try:
+            reply = await asyncio.wait_for(house.reply(function, house.call()), 30)
+        finally:
+            LOGGER.removeHandler(broken)
+        assert reply.status == 500
+        assert function.gate.running == 0
 
     run(test)
