@@ -81,10 +81,14 @@ class Lifespan:
         }
         try:
             await self._app(scope, self._asked.get, self._send)
-        except Exception as error:
-            # Before its answer it says that the app has no lifespan.
+        except asyncio.CancelledError:
+            raise
+        except BaseException as error:  # a sys.exit must not end the loop that serves all others
             if self._serves:
                 LOGGER.error("%s: its lifespan failed", self._place, exc_info=error)
+            elif not isinstance(error, Exception):  # which says that the app has no lifespan
+                said = f"it ended in {type(error).__name__}"
+                self._answers.put_nowait({"type": "lifespan.startup.failed", "message": said})
         finally:
             self._answers.put_nowait({"type": "unknown"})
 

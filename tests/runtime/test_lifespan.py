@@ -22,7 +22,7 @@ class App:
         scope["state"]["opened"] = True
         for answer in self.answers:
             self.seen.append((await receive())["type"])
-            if isinstance(answer, Exception):
+            if isinstance(answer, BaseException):
                 raise answer
             if answer is None:
                 await asyncio.Event().wait()
@@ -57,6 +57,19 @@ def test_an_app_that_does_not_start_says_why_and_where() -> None:
     assert str(caught.value) == (
         "functions/shop/legacy.py:3: legacy: the app does not start: OSError: no disk: mend it"
     )
+
+
+def test_an_app_that_exits_ends_nobody_else(caplog: Any) -> None:
+    async def test() -> None:
+        with pytest.raises(LoadError, match="does not start: it ended in SystemExit: mend it"):
+            await Lifespan(App(SystemExit(3)), "here").start()
+        life = Lifespan(App(COMPLETE, SystemExit(3)), "here")
+        await life.start()
+        await life.stop()
+        assert not life.started
+
+    asyncio.run(test())
+    assert "here: its lifespan failed" in caplog.text
 
 
 def test_an_app_that_never_starts_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
