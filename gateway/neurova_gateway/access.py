@@ -124,7 +124,8 @@ def _records(batch: list[Any]) -> list[Record]:
             method,
             paths[path],
             status,
-            int((ended - began) * 1_000_000) / 1000,  # half the cost of `round`
+            # Half the cost of `round`. Not below 0, also where the wall clock was set back.
+            int((ended - began) * 1_000_000) / 1000 if ended > began else 0.0,
             size,
             "" if route is None else route.name,
             (caller or ANONYMOUS).consumer,

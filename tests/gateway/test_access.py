@@ -2,10 +2,14 @@
 
 import json
 from pathlib import Path
+from time import time
 
 from neurova.call import Call
 from neurova.caller import Caller
 from neurova_gateway.access import AccessLog, Record
+from neurova_gateway.counters.counting import Counting
+from neurova_gateway.counters.seat import claim
+from neurova_gateway.counters.totals import read
 
 
 def called(path: bytes = b"/a") -> Call:
@@ -66,6 +70,18 @@ def test_each_batch_can_be_watched() -> None:
     log.add(called(), 404, 0)
     log.flush()
     assert [(record.path, record.status) for record in seen] == [("/a", 404)]
+
+
+def test_a_wall_clock_that_is_set_back_makes_no_call_shorter_than_nothing(tmp_path: Path) -> None:
+    counting = Counting(claim(tmp_path / "counters"))
+    log = AccessLog(tmp_path / "access.jsonl", watch=counting.watch)
+    call = called()
+    call.started = time() + 3600
+    log.add(call, 200, 5)
+    log.flush()
+    counting.close()
+    assert json.loads((tmp_path / "access.jsonl").read_text())["ms"] == 0
+    assert read(tmp_path / "counters").calls == {("", "GET", 200): 1}
 
 
 def test_batches_lose_no_record_and_write_none_twice() -> None:
