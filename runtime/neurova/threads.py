@@ -144,17 +144,28 @@ class Threads:
     def _hand_out(self) -> None:
         """Begin what may be begun now, and look again soon if something is left."""
         while (work := self._next()) is not None:
-            self._handed.put(work)
             if self._free:
                 self._free -= 1
-            else:
-                self._threads += 1
-                if sys.getswitchinterval() > SWITCH:
-                    sys.setswitchinterval(SWITCH)
-                Thread(target=self._serve, name="neurova-function", daemon=True).start()
+            elif not self._begin():
+                self._running -= 1
+                self.refused += 1
+                work.tell((None, Full()))
+                continue
+            self._handed.put(work)
         if self._waiting and (self._looking is None or self._looking.is_closed()):
             self._looking = self._waiting[0].loop
             self._looking.call_soon_threadsafe(self._looking.call_later, SAMPLE, self._look)
+
+    def _begin(self) -> bool:
+        """Begin another thread; False: the system gives no more now."""
+        if sys.getswitchinterval() > SWITCH:
+            sys.setswitchinterval(SWITCH)
+        try:
+            Thread(target=self._serve, name="neurova-function", daemon=True).start()
+        except RuntimeError:
+            return False
+        self._threads += 1
+        return True
 
     def _look(self) -> None:
         with self._lock:

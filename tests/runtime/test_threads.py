@@ -42,6 +42,25 @@ def test_the_function_sees_a_copy_of_the_callers_context() -> None:
     asyncio.run(run())
 
 
+def test_a_system_that_gives_no_thread_costs_that_call_and_runs_nothing_later(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def none(self: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    async def run() -> None:
+        pool, ran = Threads(), []
+        with monkeypatch.context() as patched:
+            patched.setattr(threading.Thread, "start", none)
+            result, error = await pool.run(ran.append, [1])
+        assert (result, type(error)) == (None, Full)
+        assert pool.refused == 1
+        assert await pool.run(ran.append, [2]) == (None, None)
+        assert ran == [2]
+
+    asyncio.run(run())
+
+
 def test_size_and_queue_are_bounds() -> None:
     async def run() -> None:
         pool, stop, seen = Threads(size=2, queue=1), threading.Event(), set()
@@ -185,9 +204,10 @@ def test_functions_that_compute_beside_one_another_are_as_many_as_there_are_proc
         processor, held = Processor(), Held()
         pool = processor.pool(processors=8)
         for _ in range(30):
+            while held.begun < pool._running:
+                await asyncio.sleep(0)  # what was handed to a thread computes only once it is there
             processor.go_on(min(held.begun, 8))
             pool.run(held, [])
-            await asyncio.sleep(0)
         assert await held.are(8)
         held.gone.release(30)
 
