@@ -187,10 +187,11 @@ class SqliteKeyStore:
         self._writer.execute("BEGIN IMMEDIATE")
         try:
             yield self._writer
+            self._writer.execute("COMMIT")
         except BaseException:
-            self._writer.execute("ROLLBACK")
+            if self._writer.in_transaction:  # after a full disk there is none: it says more
+                self._writer.execute("ROLLBACK")
             raise
-        self._writer.execute("COMMIT")
 
     def _write(self, change: Callable[[sqlite3.Connection], T], *, counts: bool = True) -> T:
         self._look()

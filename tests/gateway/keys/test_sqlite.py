@@ -8,6 +8,7 @@ import pytest
 
 from neurova.errors import StateError, Unavailable
 from neurova_gateway.keys import issuer
+from neurova_gateway.keys.key import digest
 from neurova_gateway.keys.sqlite import SqliteKeyStore
 
 
@@ -88,6 +89,19 @@ def test_a_file_damaged_behind_its_header_is_refused_with_the_fix(path: Path):
     path.write_bytes(data[:100] + b"\xff" * (len(data) - 100))
     with pytest.raises(StateError, match="malformed: put a backup in its place"):
         SqliteKeyStore(path)
+
+
+def test_a_full_disk_is_named_and_when_there_is_room_again_it_writes(
+    path: Path, store: SqliteKeyStore
+):
+    pages = store._writer.execute("PRAGMA page_count").fetchone()[0]
+    store._writer.execute(f"PRAGMA max_page_count = {pages}")
+    with pytest.raises(Unavailable, match="disk is full"):  # noqa: PT012 - one of them is too many
+        while True:
+            issuer.create(store, "acme", "test", name="x" * 100)
+    store._writer.execute(f"PRAGMA max_page_count = {pages * 100}")
+    made = issuer.create(store, "acme", "test").key
+    assert store.find(digest(made)) is not None
 
 
 def test_a_closed_store_is_unavailable(path: Path):
