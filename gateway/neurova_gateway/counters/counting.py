@@ -94,9 +94,9 @@ class Counting:
 
     def _add_second(self, second: int, status: int, bucket: int, count: int) -> None:
         words, at = self.seat.words, layout.second(second)
-        if words[at] > second:
+        if second < words[at] <= second + layout.SECONDS:
             return  # of a minute ago
-        if words[at] < second:
+        if words[at] != second:  # also of a time to come, before the clock was set back
             for place in range(at + 1, at + layout.SECOND_WORDS):
                 words[place] = 0
             words[at] = second

@@ -81,6 +81,14 @@ def test_seconds_are_those_in_which_calls_ended_and_a_minute_is_kept(tmp_path: P
     counting.close()
 
 
+def test_seconds_are_counted_also_when_the_clock_is_set_back(tmp_path: Path) -> None:
+    counting = Counting(claim(tmp_path))
+    counting.watch([record(time=4600.0 + second) for second in range(64)])
+    counting.watch([record(time=1000.0 + second) for second in range(64)])
+    assert sum(read(tmp_path).last(60, 1063.5)[0]) == 60
+    counting.close()
+
+
 def test_what_a_process_says_of_itself_is_added_to_what_others_said_before(tmp_path: Path) -> None:
     for _ in range(3):
         counting = Counting(claim(tmp_path))
