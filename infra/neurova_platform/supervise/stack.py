@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 _THREAD = re.compile(r"^(?:Current thread|Thread) 0x[0-9a-f]+.*\(most recent call first\):$", re.M)
+_MORE = re.compile(r"^\.\.\.$", re.M)  # what is written in place of threads beyond the hundredth
 _FATAL = "Fatal Python error"
 _FRAME = re.compile(r'^  File "(.*)", line (\d+) in (.+)$', re.M)
 
@@ -26,7 +27,8 @@ class Frame(NamedTuple):
 def at_fault(dump: str) -> list[Frame]:
     """Return a thread's stack, innermost call first: of one that hangs, the main thread's.
 
-    Of one that crashed, that of the thread which did. Empty when there is none.
+    Of one that crashed, that of the thread which did. Empty when there is none, or the main thread
+    is not among those that were written.
     """
     threads = list(_THREAD.finditer(dump))
     if not threads:
@@ -35,6 +37,8 @@ def at_fault(dump: str) -> list[Frame]:
     found = threads[-1]
     if _FATAL in dump:
         found = next((each for each in threads if each[0].startswith("Current")), found)
+    elif _MORE.search(dump):
+        return []
     after = dump[found.end() :]
     end = _THREAD.search(after)
     frames = _FRAME.findall(after[: end.start()] if end else after)

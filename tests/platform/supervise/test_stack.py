@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import faulthandler
-import tempfile
-import threading
+import subprocess
+import sys
 from pathlib import Path
+
+import pytest
 
 from neurova_platform.supervise.stack import at_fault, culprit
 
@@ -42,15 +43,22 @@ def test_nothing_is_named_when_nothing_was_written() -> None:
     assert culprit("Thread 0x1 (most recent call first):\n  <no Python frame>\n", []) is None
 
 
-def test_the_main_thread_is_found_among_others() -> None:
-    """As this very Python writes it."""
-    done = threading.Event()
-    other = threading.Thread(target=done.wait)
+SEVERAL = """
+import faulthandler, sys, threading
+def hangs():
+    faulthandler.dump_traceback(sys.stdout, all_threads=True)
+done = threading.Event()
+others = [threading.Thread(target=done.wait) for _ in range(int(sys.argv[1]))]
+for other in others:
     other.start()
-    with tempfile.TemporaryFile("w+") as file:
-        faulthandler.dump_traceback(file, all_threads=True)
-        file.seek(0)
-        dump = file.read()
-    done.set()
-    other.join()
-    assert at_fault(dump)[0].name == "test_the_main_thread_is_found_among_others"
+hangs()
+done.set()
+"""
+
+
+@pytest.mark.parametrize(("others", "named"), [(1, ["hangs", "<module>"]), (110, [])])
+def test_the_main_thread_is_found_among_others(others: int, named: list[str]) -> None:
+    """As this very Python writes it: no more than a hundred threads, the main one as the last."""
+    command = [sys.executable, "-c", SEVERAL, str(others)]
+    dump = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert [frame.name for frame in at_fault(dump)] == named
