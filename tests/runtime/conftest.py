@@ -32,6 +32,7 @@ class Ledger:
         self.opened: list[tuple[bool, float]] = []
         self.committing: Callable[[], Awaitable[None]] | None = None
         self.fails: Exception | None = None
+        self.spare = 0.05  # seconds before the deadline after which nothing is run again
         self.conflicts = 0  # how many of the next attempts shall fail, and have to be run again
 
     def transaction(self, *, readonly: bool, deadline: float) -> Page:
@@ -57,7 +58,8 @@ class Page:
         await asyncio.sleep(0)
         if self.ledger.conflicts:
             self.ledger.conflicts -= 1
-            self.conflict = Conflict("it clashed", self.again, self.attempt, self.deadline - 0.05)
+            until = self.deadline - self.ledger.spare
+            self.conflict = Conflict("it clashed", self.again, self.attempt, until)
         if self.conflict is not None:
             raise self.conflict
         if self.ledger.fails is not None:
