@@ -44,21 +44,6 @@ def test_no_field_replaces_what_the_line_says_of_itself(folder: Path) -> None:
     assert line["room"] == 3
 
 
-def test_what_json_cannot_say_is_written_all_the_same(tmp_path: Path) -> None:
-    code = (  # in a process of its own: a report of pytest must be UTF-8
-        "import sys; from pathlib import Path; from neurova.log import Log\n"
-        "from neurova_platform import logs\n"
-        "handler = logs.install(Path(sys.argv[1]))\n"
-        "try:\n    raise ValueError('file \\udc80')\n"
-        "except ValueError:\n    Log('a.b').exception('none', huge=2**70, name='\\ud800')\n"
-        "logs.remove(handler)\n"
-    )
-    subprocess.run([sys.executable, "-c", code, tmp_path], check=True)
-    (line,) = [json.loads(line) for line in (tmp_path / "neurova.jsonl").read_text().splitlines()]
-    assert str(line["traceback"]).endswith("ValueError: file ?\n")
-    assert (line["huge"], line["name"]) == (2**70, "?")
-
-
 def test_a_key_in_a_message_or_a_traceback_is_masked(folder: Path) -> None:
     key = "nrv_live_0123456789abcdef"
     try:
@@ -76,12 +61,7 @@ class Mute:
         raise LookupError
 
 
-class MuteError(Exception):
-    def __str__(self) -> str:
-        raise LookupError
-
-
-@pytest.mark.parametrize("value", ["\udce9", Mute(), {"a": Mute()}, {("a",): "\ud800"}])
+@pytest.mark.parametrize("value", ["\udce9", 2**70, Mute(), {"a": Mute()}, {("a",): "\ud800"}])
 def test_whatever_a_field_holds_the_line_is_written(folder: Path, value: object) -> None:
     Log("booking.create", "acme", 7).info("sold", what=value, room=3)
     (line,) = lines(folder)
@@ -89,11 +69,27 @@ def test_whatever_a_field_holds_the_line_is_written(folder: Path, value: object)
     assert "what" in line
 
 
-@pytest.mark.parametrize("error", [ValueError("a file \udce9"), MuteError()])
-def test_whatever_an_exception_says_its_line_is_written(folder: Path, error: Exception) -> None:
-    logging.getLogger("neurova").error("f failed", exc_info=error)
-    (line,) = lines(folder)
-    assert type(error).__name__ in str(line["traceback"])
+SAYING = """
+import logging, sys
+from pathlib import Path
+from neurova_platform import logs
+
+class MuteError(Exception):
+    def __str__(self):
+        raise LookupError
+
+handler = logs.install(Path(sys.argv[1]))
+logging.getLogger("neurova").error("f failed", exc_info={error})
+logs.remove(handler)
+"""
+
+
+@pytest.mark.parametrize("error", ["ValueError('a file \\udce9')", "MuteError()"])
+def test_whatever_an_exception_says_its_line_is_written(tmp_path: Path, error: str) -> None:
+    # In a process of its own: a report of these tests could not hold it.
+    subprocess.run([sys.executable, "-c", SAYING.format(error=error), tmp_path], check=True)
+    (line,) = (tmp_path / "neurova.jsonl").read_text().splitlines()
+    assert error.partition("(")[0] in json.loads(line)["traceback"]
 
 
 def test_nothing_is_paid_for_a_log_that_is_not_written(tmp_path: Path) -> None:
