@@ -53,7 +53,9 @@ class Serving:
             found = self._events.get(timeout=PATIENCE)
             if found.get("event") == kind:
                 return found
-            assert found.get("event") != "ended", f"ended without {kind!r}: {self.told()}"
+            if found.get("event") == "ended":
+                code = self.process.wait(PATIENCE)
+                raise AssertionError(f"ended with {code}, without {kind!r}: {self.told()}")
 
     def told(self) -> str:
         """Return all that was written to standard error until now."""

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from tests.conftest import lay_probe
 from tests.servers.postgres import PostgresServer
-from tests.serving import NEUROVA, serving, until
+from tests.serving import NEUROVA, environment, serving, until
 
 from neurova_platform import client
 
@@ -17,7 +17,9 @@ pytestmark = pytest.mark.server
 
 
 def neurova(project: Path, *words: str) -> str:
-    ran = subprocess.run([NEUROVA, *words], cwd=project, capture_output=True, text=True)
+    ran = subprocess.run(
+        [NEUROVA, *words], cwd=project, env=environment(), capture_output=True, text=True
+    )
     assert ran.returncode == 0, ran.stderr
     return ran.stdout
 

@@ -70,7 +70,7 @@ class TableFile:
             int.from_bytes(begin[at * WORD : at * WORD + WORD], sys.byteorder)
             for at in (AT_MAGIC, AT_VERSION, AT_SEGMENTS)
         )
-        if magic == 0 and segments == 0:  # new, or its maker died before it was done
+        if magic == 0 and segments <= 1:  # new, or its maker died before it was done
             self._extend(1)
             for at, word in (
                 (AT_SEGMENTS, 1),

@@ -196,8 +196,12 @@ def test_a_table_as_large_as_it_may_become_refuses(opened: Opened, monkeypatch):
         table.admit((Bucket(f"ip:{admitted}", 1, 3600),))
 
 
-def test_a_table_that_was_never_finished_is_made_again(path: Path, opened: Opened):
-    path.write_bytes(bytes(4096))
+@pytest.mark.parametrize("words", [0, 1, 2])
+def test_a_table_that_was_never_finished_is_made_again(path: Path, opened: Opened, words: int):
+    opened().close()
+    # Its maker writes from the back: how many segments, which version, and last that it is one.
+    none = layout.WORD * (3 - words)
+    path.write_bytes(bytes(none) + path.read_bytes()[none : layout.WORD * 3] + bytes(4096))
     assert opened().admit((Bucket("c:acme", 1, 60),)).admitted
 
 

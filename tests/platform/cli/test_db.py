@@ -79,6 +79,7 @@ def test_a_database_on_postgresql_goes_the_same_way(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     url = postgres.create()
+    monkeypatch.setenv("NEUROVA_ADMIN_PORT", "0")
     monkeypatch.setenv("NEUROVA_SERVICES_HELLO_DATABASE", url)
     (project / "functions" / "hello" / "domain.py").write_text(DOMAIN)
     shown = str(PostgresUrl(url))
@@ -105,6 +106,7 @@ def test_a_database_on_postgresql_that_cannot_be_reached_says_so(
     cli: Callable[..., Any], project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     url = "postgresql://me:hunter2@127.0.0.1:1/hello"
+    monkeypatch.setenv("NEUROVA_ADMIN_PORT", "0")
     monkeypatch.setenv("NEUROVA_SERVICES_HELLO_DATABASE", url)
     for words in (("db", "status"), ("db", "upgrade"), ("run",)):
         result = cli(*words)

@@ -12,8 +12,9 @@ import pytest
 
 @pytest.fixture(autouse=True)
 def free_port(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Ask for a port that is free whoever uses the machine."""
+    """Ask for ports that are free whoever uses the machine."""
     monkeypatch.setenv("NEUROVA_GATEWAY_PORT", "0")
+    monkeypatch.setenv("NEUROVA_ADMIN_PORT", "0")
 
 
 def test_each_finding_is_a_line_and_all_well_ends_with_0(

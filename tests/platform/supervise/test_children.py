@@ -86,7 +86,7 @@ def test_one_beside_answers_on_its_own_socket_is_replaced_and_ends(project: Path
 
 
 def test_what_is_there_is_served_on_sockets_that_are_held(project: Path) -> None:
-    slots = beside(load(project))
+    slots = beside(load(project, flags={"admin.port": 0}))
     for slot in slots:
         slot.listener.close()
     assert all(not slot.is_worker for slot in slots)
