@@ -53,7 +53,7 @@ class AsgiDoor:
             if reply is None:
                 gateway.done(call, Reply.of(499, b"", b"", []))
                 return
-            if len(reply.body) >= LARGE:
+            if len(reply.body) >= LARGE or reply.status == 304:
                 packed = gateway.compress(call, reply)
                 reply = packed if isinstance(packed, Reply) else await packed
         if isinstance(reply, StreamReply):

@@ -9,6 +9,7 @@ from functools import lru_cache, partial
 from importlib import import_module
 from importlib.util import find_spec
 
+from neurova.caching import Unchanged
 from neurova.call import Call
 from neurova.reply import Reply
 from neurova.threads import POOL, Full
@@ -57,10 +58,9 @@ class Compression:
 
     def __call__(self, call: Call, reply: Reply) -> Reply | Awaitable[Reply]:
         """Return the reply as it is to be sent, or a future of it."""
-        if type(reply) is not Reply or reply.status in BODILESS or not gains(reply.content_type):
-            return reply
-        names = {name for name, _ in reply.fields}
-        if names & _SPOILS or (b"cache-control" in names and _untouchable(reply)):
+        if type(reply) is Unchanged:
+            return self._unchanged(call, reply)
+        if type(reply) is not Reply or reply.status in BODILESS or _stays(reply):
             return reply
         coding = self._chosen(call.heads.get(b"accept-encoding", b""))
         if coding is None:
@@ -74,6 +74,16 @@ class Compression:
         packed: Future[Reply] = get_running_loop().create_future()
         work.add_done_callback(partial(_done, packed, reply, coding))
         return packed
+
+    def _unchanged(self, call: Call, reply: Unchanged) -> Reply:
+        """Return a 304 that says what its 200 would have said (RFC 9110, 15.4.5)."""
+        whole = reply.whole
+        if len(whole.body) < LARGE or _stays(whole):
+            return reply
+        coding = self._chosen(call.heads.get(b"accept-encoding", b""))
+        said = _packed(reply, b"", coding or b"")
+        said.fields = [each for each in said.fields if each[0] != b"content-encoding"]
+        return said
 
     def _choose(self, accepted: bytes) -> bytes | None:
         """Return the coding that is wanted most, None for none; the best of equals."""
@@ -102,6 +112,14 @@ def gains(content_type: bytes) -> bool:
     """Tell whether a media type is one that gets smaller."""
     media = content_type.partition(b";")[0].strip().lower()
     return media in _GAIN or media.startswith(b"text/") or media.endswith((b"+json", b"+xml"))
+
+
+def _stays(reply: Reply) -> bool:
+    """Tell whether a reply has to be sent as it is, or may as well be."""
+    if not gains(reply.content_type):
+        return True
+    names = {name for name, _ in reply.fields}
+    return bool(names & _SPOILS) or (b"cache-control" in names and _untouchable(reply))
 
 
 def _untouchable(reply: Reply) -> bool:

@@ -151,7 +151,7 @@ class GatewayProtocol(Connection):
     def _run(self, call: Call) -> None:
         reply: Reply | Awaitable[Reply] = call.route.invoke(call)  # as `Gateway.invoke`
         if isinstance(reply, Reply):
-            if len(reply.body) >= LARGE:
+            if len(reply.body) >= LARGE or reply.status == 304:
                 self._large(call, reply)
             elif self._send(call, reply):
                 self._linger()
@@ -184,7 +184,7 @@ class GatewayProtocol(Connection):
         if self.state == CLOSING:
             self.gateway.done(call, reply, 499)
             return
-        if len(reply.body) >= LARGE:
+        if len(reply.body) >= LARGE or reply.status == 304:
             self._large(call, reply)
         elif self._send(call, reply):
             self._linger()

@@ -26,6 +26,14 @@ def seconds(text: str) -> int:
     return found
 
 
+class Unchanged(Reply):
+    """A 304, and the 200 it stands for: what a door adds to that, it adds to this."""
+
+    __slots__ = ("whole",)
+
+    whole: Reply
+
+
 class Caching:
     """Mark the replies of one function as fresh for a while.
 
@@ -54,9 +62,13 @@ class Caching:
             digest = blake2b(reply.content_type + b"\0" + reply.body, digest_size=12)
             fields.append((b"etag", b'W/"%b"' % digest.hexdigest().encode()))
         fields += reply.fields
+        whole = Reply.of(reply.status, reply.body, reply.content_type, fields)
         if reply.status == 200 and _has(call, dict(fields)[b"etag"]):
-            return Reply.of(304, b"", b"", [each for each in fields if each[0] in _KEPT])
-        return Reply.of(reply.status, reply.body, reply.content_type, fields)
+            unchanged = Unchanged()
+            unchanged.status, unchanged.whole = 304, whole
+            unchanged.fields = [each for each in fields if each[0] in _KEPT]
+            return unchanged
+        return whole
 
 
 # RFC 9110, 15.4.5: what a 304 says again.

@@ -175,6 +175,25 @@ def test_what_takes_long_is_done_in_a_thread(monkeypatch: pytest.MonkeyPatch) ->
     asyncio.run(test())
 
 
+def test_what_is_unchanged_varies_as_what_it_stands_for(door: Any, probe_project: Any) -> None:
+    source = BIG.replace("public=True", 'public=True, cache="60s"')
+    (probe_project / "functions" / "probe" / "big.py").write_text(source)
+    door.platform.platform.load()
+    for size, varies in ((LARGE, "accept-encoding"), (LARGE - 8, None)):
+        for accepted in ("gzip", "identity"):
+            headers = {"accept-encoding": accepted}
+            tag = door.platform.get(f"/big/{size}", headers=headers).headers["etag"]
+            answer = door.platform.get(f"/big/{size}", headers={**headers, "if-none-match": tag})
+            assert (answer.status, answer.body) == (304, b"")
+            assert answer.headers.get("vary") == varies
+            assert answer.headers["etag"] == tag
+            assert "content-encoding" not in answer.headers
+            lines = [f"Accept-Encoding: {accepted}", f"If-None-Match: {tag}"]
+            octets = door.exchange(request("GET", f"/big/{size}", *lines))
+            assert statuses(octets) == [304]
+            assert (b"\r\nvary: accept-encoding\r\n" in octets) is bool(varies)
+
+
 @pytest.fixture
 def big(door: Any, probe_project: Any) -> Any:
     (probe_project / "functions" / "probe" / "big.py").write_text(BIG)
