@@ -69,6 +69,7 @@ async def serve(
             reloads = Reloads()
             log = logs.install(settings.state / "logs")
             stack.callback(logs.remove, log)
+            watcher: asyncio.Task[None] | None = None
             if on_reload is not None:
                 from .reload import watch
 
@@ -78,6 +79,9 @@ async def serve(
                 await asyncio.sleep(0)  # it watches before anything is loaded
             await platform.start()
             stack.push_async_callback(platform.stop)
+            if watcher is not None:
+                # Before the platform: what a reload starts after that, nobody would stop.
+                stack.push_async_callback(_ended, watcher)
             interrupt.started()
             if opened is not None:
                 from . import admin
@@ -124,6 +128,12 @@ def check_certificate(certificate: str, key: str) -> None:
             f"gateway.tls_cert {certificate} and gateway.tls_key {key} cannot be used "
             f"({error.__class__.__name__}: {error}): give a PEM chain and its unencrypted key"
         ) from None
+
+
+async def _ended(task: asyncio.Task[None]) -> None:
+    """Cancel a task and wait until it has undone what it had begun."""
+    task.cancel()
+    await asyncio.wait([task])
 
 
 def _told(

@@ -40,6 +40,41 @@ async def slow() -> str:
     return "done"
 '''
 
+MOUNTED = '''"""An app that tells when it starts and stops."""
+
+import asyncio
+import time
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from neurova import mount
+from starlette.applications import Starlette
+
+WORD = "one"
+
+
+def note(what):
+    with open("log", "a") as file:
+        file.write(f"{WORD}-{what} ")
+
+
+@asynccontextmanager
+async def lifespan(app):
+    note("start")
+    yield
+    note("stopping")
+    await asyncio.sleep(1)
+    note("stop")
+
+
+if WORD == "two":
+    Path("importing").touch()
+    while "one-stopping" not in Path("log").read_text():
+        time.sleep(0.01)
+
+old = mount("/old", Starlette(lifespan=lifespan), public=True)
+'''
+
 
 def until(condition: Callable[[], bool]) -> None:
     """Return when something has come true; fail when it does not within a minute."""
@@ -146,6 +181,21 @@ def test_ctrl_c_lets_a_call_in_flight_finish(serving: Callable[..., Any], projec
     caller.join()
     assert answers[0].body == b"done"
     assert dev.process.wait(60) == 0
+
+
+def test_what_a_reload_starts_while_all_ends_is_stopped_too(
+    serving: Callable[..., Any], project: Path
+) -> None:
+    file = project / "functions" / "hello" / "old.py"
+    file.write_text(MOUNTED)
+    dev = serving("dev")
+    dev.event("ready")
+    file.write_text(MOUNTED.replace('WORD = "one"', 'WORD = "two"'))
+    until(Path("importing").exists)
+    assert dev.end()[0] == 0
+    log = Path("log").read_text().split()
+    assert "one-stop" in log
+    assert log.count("two-start") == log.count("two-stop")
 
 
 def test_ctrl_c_during_the_start_ends_it_without_a_word(
