@@ -49,7 +49,7 @@ class Supervisor(Multiprocess):
     def __init__(self, settings: Settings, order: Order, slots: list[Slot], report: Report) -> None:
         self._handlers = {number: signal.getsignal(number) for number in SIGNALS}
         super().__init__(uvicorn.Config("neurova", log_config=None, workers=len(slots)), [])
-        self.settings = settings
+        self.settings = self.first = settings
         self.order = order
         self.slots = slots
         self.report = report
@@ -189,13 +189,12 @@ class Supervisor(Multiprocess):
 
     def restart_all(self) -> None:
         """Replace all children, slot by slot, with what code and settings are now."""
-        before = self.settings
         try:
             self.settings = self.order.settings()
         except NeurovaError as error:
             self.report.refused(error)
             return
-        for key in changed(before, self.settings):
+        for key in changed(self.first, self.settings):
             self.report.unheard(f"{key} has changed: what holds is that of the start, start again")
         self.turns.restart(self.slots)
 
