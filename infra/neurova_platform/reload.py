@@ -14,7 +14,7 @@ from time import perf_counter
 from watchfiles import Change, DefaultFilter, PythonFilter, awatch
 
 from neurova.errors import LoadError
-from neurova.loader import Service, discover
+from neurova.loader import Service, is_service
 
 from .platform import Platform
 
@@ -93,7 +93,7 @@ async def reload(platform: Platform, name: str, patience: float = PATIENCE) -> N
     StateError; then everything serves on as before.
     """
     before = platform.services.get(name)
-    if name in discover(platform.settings.functions):
+    if is_service(platform.settings.functions, name):
         fresh = await _started(platform, name, patience)
         try:
             platform.serve({**platform.services, name: fresh})

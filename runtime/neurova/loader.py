@@ -59,21 +59,33 @@ def discover(root: Path) -> list[str]:
 
     Raises LoadError when the folder is missing or a service has a name that cannot be.
     """
+    _present(root)
+    names = sorted(folder.name for folder in root.iterdir())
+    return [name for name in names if is_service(root, name)]
+
+
+def is_service(root: Path, name: str) -> bool:
+    """Tell whether the folder `name` under `root` is a service, whatever the others are.
+
+    Raises LoadError when `root` is missing or the service has a name that cannot be.
+    """
+    _present(root)
+    folder = root / name
+    if name.startswith(("_", ".")) or not folder.is_dir():
+        return False
+    if next(folder.glob("*.py"), None) is None:
+        return False
+    if not _NAME.fullmatch(name):
+        raise LoadError(
+            f"{_shown(root, folder)}: a service's name is lower case letters, digits and _: "
+            "rename the folder"
+        )
+    return True
+
+
+def _present(root: Path) -> None:
     if not root.is_dir():
         raise LoadError(f"{root}: no such folder: make it with `neurova new project NAME`")
-    found = []
-    for folder in sorted(root.iterdir()):
-        if folder.name.startswith(("_", ".")) or not folder.is_dir():
-            continue
-        if next(folder.glob("*.py"), None) is None:
-            continue
-        if not _NAME.fullmatch(folder.name):
-            raise LoadError(
-                f"{_shown(root, folder)}: a service's name is lower case letters, digits and _: "
-                "rename the folder"
-            )
-        found.append(folder.name)
-    return found
 
 
 def load_service(root: Path, service: str, database: Callable[[], Database]) -> Service:

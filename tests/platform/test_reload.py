@@ -94,6 +94,27 @@ def test_a_mistake_leaves_the_last_good_version_serving(
     assert probe.get("/count").status == 200
 
 
+def test_a_folder_whose_name_cannot_be_is_a_fault_of_its_own_only(
+    probe: TestPlatform, probe_project: Path
+) -> None:
+    wrong = probe_project / "functions" / "my-shop"
+    wrong.mkdir()
+    (wrong / "greet.py").write_text(GREET.format(word="hello"))
+    with pytest.raises(LoadError, match=r"my-shop: .*rename the folder"):
+        probe._runner.run(reload(probe.platform, "my-shop"))
+    save(probe, probe_project, "greet.py", GREET.format(word="hello"))
+    assert probe.get("/greet").text == "hello"
+
+
+def test_without_any_folder_of_functions_all_serves_on(
+    probe: TestPlatform, probe_project: Path
+) -> None:
+    (probe_project / "functions").rename(probe_project / "elsewhere")
+    with pytest.raises(LoadError, match="no such folder"):
+        probe._runner.run(reload(probe.platform, "probe"))
+    assert probe.get("/count").status == 200
+
+
 def test_a_route_that_is_taken_leaves_all_as_it_was(
     probe: TestPlatform, probe_project: Path
 ) -> None:
