@@ -102,8 +102,9 @@ class Session:
         elif fault is None:
             click.echo(_styled(f"{service} reloaded in {seconds * 1000:.0f} ms", "cyan"))
         else:
-            said = f"{service} serves on as it was, the saved file cannot: {fault}"
-            click.echo(_styled(said, "red"))
+            served = self._platform is not None and service in self._platform.services
+            how = "serves on as it was, the saved file cannot" if served else "is not served yet"
+            click.echo(_styled(f"{service} {how}: {fault}", "red"))
 
     def end(self) -> None:
         """Forget where the platform answered."""

@@ -71,7 +71,7 @@ def _rows(found: dict[str, Any]) -> list[tuple[str, str]]:
             fix = f": {part['fix']}" if part.get("fix") else ""
             rows.append((part["name"], f"{part['status']}: {part.get('says', '')}{fix}"))
     for fault in found["reloads"]["items"]:
-        rows.append((fault["service"], f"serves on as it was: {fault['message']}"))
+        rows.append((fault["service"], f"is not served as it was saved: {fault['message']}"))
     return rows
 
 

@@ -11,13 +11,14 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from neurova_gateway.access import Record
 from neurova_platform import client
-from neurova_platform.cli.dev import _called
+from neurova_platform.cli.dev import Session, _called
 
 from ...serving import NEUROVA, environment
 
@@ -239,3 +240,16 @@ def test_calls_are_recorded_when_nobody_reads_the_output_any_more(project: Path)
 def test_a_path_cannot_move_the_terminal() -> None:
     record = Record(0.0, "GET", "/\x1b[2J\r", 200, 1.0, 0, "", "acme", "", "", "0" * 32)
     assert "/?[2J? 200" in _called(record)
+
+
+def test_a_service_that_never_served_is_not_said_to_serve_on(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    session = Session(False)
+    session._platform = SimpleNamespace(services={"hello": None})  # type: ignore[assignment]
+    for service in ("hello", "shop"):
+        session.reloaded(service, ValueError("why"), 0.1)
+    assert capsys.readouterr().out.splitlines() == [
+        "hello serves on as it was, the saved file cannot: why",
+        "shop is not served yet: why",
+    ]
