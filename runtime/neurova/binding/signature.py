@@ -12,6 +12,7 @@ import msgspec
 
 from ..errors import BindError
 from ..function import Description
+from ..reply import TOKEN
 from ..sources import Cookie, Header
 from .shapes import shape, without_none
 
@@ -167,12 +168,18 @@ class _Reader:
         kind, alias, rest = "query", name, []
         for note in notes:
             marker = note() if note in (Header, Cookie) else note
-            if isinstance(marker, Header):
-                kind, alias = "header", (marker.name or name.replace("_", "-")).lower()
-            elif isinstance(marker, Cookie):
-                kind, alias = "cookie", marker.name or name
-            else:
+            if not isinstance(marker, Header | Cookie):
                 rest.append(note)
+                continue
+            before, kind = kind, "header" if isinstance(marker, Header) else "cookie"
+            if before != "query":
+                raise self.fault(name, f"it is a {before} and a {kind}", "choose one")
+            alias = marker.name or (name.replace("_", "-") if kind == "header" else name)
+            if not _is_token(alias):
+                fix = "name it with ASCII letters, digits, - and _"
+                raise self.fault(name, f"{alias!r} cannot be a {kind}'s name", fix)
+            if kind == "header":
+                alias = alias.lower()
         if name in self.in_path:
             if kind != "query":
                 raise self.fault(name, f"it is in the path and a {kind}", "choose one")
@@ -220,6 +227,11 @@ class _Reader:
             if parameter.name in self.in_path and parameter.kind != "path":
                 wrong = f"the path has {{{parameter.name}}} and the platform gives this parameter"
                 raise self.fault(parameter.name, wrong, "name one of them otherwise")
+
+
+def _is_token(name: object) -> bool:
+    """Tell whether a field or a cookie can have this name (RFC 9110, 5.6.2; RFC 6265, 4.1.1)."""
+    return isinstance(name, str) and name.isascii() and TOKEN.issuperset(name.lower().encode())
 
 
 def _wrapped(annotation: Any) -> str:

@@ -11,6 +11,7 @@ from neurova import *
 import msgspec
 from typing import *
 """
+AT = '@get("/x")\nasync def f(a: Annotated[str, Header('
 BODY = "class New(msgspec.Struct):\n    a: int\n\n"
 
 
@@ -62,6 +63,18 @@ def refused(house: Any, source: str) -> str:
             "'a'",
             "for the body",
         ),
+        (f'{AT}"bad name")]) -> int: ...', "'a'", "'bad name' cannot be a header's name"),
+        (f'{AT}"é")]) -> int: ...', "'a'", "'é' cannot be a header's name"),
+        (f'{AT}"\u212a")]) -> int: ...', "'a'", "cannot be a header's name"),  # a k, lowered
+        (f"{AT}5)]) -> int: ...", "'a'", "5 cannot be a header's name"),
+        ('@get("/x")\nasync def f(é: Annotated[str, Header]) -> int: ...', "'é'", "'é' cannot be"),
+        (
+            '@get("/x")\nasync def f(a: Annotated[str, Cookie("a b;")]) -> int: ...',
+            "'a'",
+            "'a b;' cannot be a cookie's name: name it with ASCII letters, digits, - and _",
+        ),
+        (f'{AT}"b"), Cookie("c")]) -> int: ...', "'a'", "a header and a cookie: choose one"),
+        (f'{AT}"b"), Header("c")]) -> int: ...', "'a'", "a header and a header: choose one"),
         ('@get("/x")\nasync def f(a: datetime.date | str) -> int: ...', "'a'", "import datetime"),
     ],
 )
