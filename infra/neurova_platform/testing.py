@@ -28,6 +28,7 @@ from .testing_databases import Databases, on_postgres
 from .testing_stream import Reading
 
 SECOND = 1_000_000_000
+FAR = 1e9  # seconds, some 30 years
 
 
 class Clock:
@@ -38,8 +39,10 @@ class Clock:
 
     def advance(self, seconds: float) -> None:
         """Move the clock on; it never goes back."""
-        if seconds < 0:
-            raise ValueError("the clock only goes forward: give seconds above 0")
+        if not 0 <= seconds < FAR:  # not a NaN either
+            raise ValueError(
+                f"the clock only goes forward, by less than {FAR:g} s, not by {seconds}"
+            )
         self._ahead += seconds
 
     def time(self) -> float:
@@ -198,6 +201,11 @@ class TestPlatform:
         if json is not msgspec.UNSET:
             body = msgspec.json.encode(json)
             fields.setdefault("content-type", "application/json")
+        if not isinstance(body, bytes | bytearray | memoryview):
+            # Else it would fail where the call is read, and say nothing of the test.
+            raise TypeError(
+                f"body=: bytes, not {type(body).__name__}: encode a text, or give json="
+            )
         if key is None and scopes is not None:
             key = self._kept(consumer, frozenset(scopes))
         if key is not None:

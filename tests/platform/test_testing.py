@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from neurova import testing
@@ -40,9 +42,19 @@ def test_what_the_fixture_offers_is_what_its_type_says() -> None:
     assert offered - set(vars(testing.Platform)) == set()
 
 
-def test_the_clock_never_goes_back() -> None:
+@pytest.mark.parametrize("seconds", [-1, float("nan"), float("inf"), float("-inf"), 1e300])
+def test_the_clock_only_goes_forward_and_to_a_time_that_is_one(seconds: float) -> None:
+    clock = Clock()
     with pytest.raises(ValueError, match="forward"):
-        Clock().advance(-1)
+        clock.advance(seconds)
+    assert clock.nanoseconds() > 0
+
+
+@pytest.mark.parametrize("body", ["text", None])
+def test_a_body_that_is_no_octets_is_refused_with_the_fix(probe: TestPlatform, body: Any) -> None:
+    for ask in (probe.call, probe.admin):
+        with pytest.raises(TypeError, match=r"body=: bytes, not .*: encode a text, or give json="):
+            ask("POST", "/echo", body=body)
 
 
 def test_a_database_that_the_project_keeps_elsewhere_is_left_alone(probe_project, tmp_path) -> None:
