@@ -189,7 +189,9 @@ class Flight(Future[Reply]):
         if function.binding.tx >= 0:
             return await self._in_transaction()
         if function.threaded:
-            came = self.call.deadline - function.timeout
+            # Only the first attempt has waited since the call came: what ran and backed off did not
+            # wait for a thread, and would be taken for a sign of too many calls.
+            came = 0.0 if self.work is not None else self.call.deadline - function.timeout
             self.work = POOL.run(function.handler, self.arguments, came)
             result, error = await self.work
             if error is not None:

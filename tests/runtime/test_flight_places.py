@@ -5,8 +5,11 @@ from typing import Any
 
 import pytest
 
+from neurova import flight, threads
 from neurova.flight import Flight
 from neurova.invoke import Waiting
+
+from .test_flight import made
 
 SOURCE = """
 import asyncio
@@ -49,3 +52,19 @@ def test_a_call_that_ends_before_its_first_step_gives_its_place_back(house: Any,
         assert function.gate.running == 0
 
     asyncio.run(test())
+
+
+def test_an_attempt_of_a_thread_that_failed_is_no_sign_of_a_queue(
+    house: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pool = threads.Threads(1)
+    monkeypatch.setattr(flight, "POOL", pool)
+    function = made(
+        house,
+        "def f() -> int:\n    seen.append(1)\n    if len(seen) < 4:\n"
+        "        raise OSError\n    return len(seen)\n",
+        "retries=3, backoff=0.05",
+    )
+    assert house.ask(function).body == b"4"
+    assert not pool.pressure.crowded
+    assert pool.refused == 0
