@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import os
 import re
 import ssl
 import string
@@ -95,7 +96,7 @@ def send(
         connection = http.client.HTTPConnection(url.hostname or "", url.port, timeout=timeout)
     started = time.perf_counter()
     try:
-        connection.request(method, quote(path, safe=_AS_TYPED), body, dict(headers))
+        connection.request(method, quote(os.fsencode(path), safe=_AS_TYPED), body, dict(headers))
         reply = connection.getresponse()
         content = reply.read()
     except (OSError, http.client.HTTPException) as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,8 @@ from .output import colourful, document, json_option
 if TYPE_CHECKING:
     from ..client import Answer
     from ..settings import Settings
+
+_METHOD = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # a token (RFC 9110, 5.6.2)
 
 
 @click.command()
@@ -46,6 +49,8 @@ def call(
     from ..client import send
     from ..settings import load
 
+    if not _METHOD.fullmatch(method):
+        raise click.BadParameter("name a method, like GET", param_hint="METHOD")
     if not path.startswith("/"):
         raise click.BadParameter('start it with "/"', param_hint="PATH")
     settings = load(flags={"gateway.port": port})
@@ -77,7 +82,7 @@ def _body(data: str) -> bytes:
             return Path(data[1:]).read_bytes()
         except OSError as error:
             raise click.BadParameter(f"{data[1:]}: {error.strerror}", param_hint="--data") from None
-    return data.encode()
+    return os.fsencode(data)  # as it was typed, whatever the locale made of it
 
 
 def _key(settings: Settings, key_file: Path | None) -> str:

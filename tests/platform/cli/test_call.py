@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -31,9 +32,9 @@ class Refusing(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         """Keep the request and refuse it."""
-        body = self.rfile.read(int(self.headers.get("Content-Length", 0))).decode()
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         self.server.received.append(
-            (self.headers.get("X-API-Key"), self.headers.get("Content-Type"), body)
+            (self.headers.get("X-API-Key"), self.headers.get("Content-Type"), os.fsdecode(body))
         )
         self.send_response(429)
         self.send_header("Content-Type", "application/json")
@@ -118,9 +119,18 @@ def test_a_body_is_given_as_text_by_file_or_by_pipe(
     assert {kind for _, kind, _ in peer.received} == {"application/json"}
 
 
+def test_what_is_no_utf8_is_sent_as_it_was_typed(cli: Callable[..., Any], peer: Peer) -> None:
+    typed = os.fsdecode(b'["\xff"]')
+    result = cli("call", "POST", f"/x/{typed}", "--port", str(peer.port), "--data", typed)
+    assert result.exit_code == 1
+    assert [body for _, _, body in peer.received] == ['["\udcff"]']
+
+
 def test_what_cannot_be_sent_is_refused(cli: Callable[..., Any], project: Path) -> None:
     assert cli("call", "GET", "no-slash").exit_code == 2
     assert cli("call", "POST", "/x", "--data", "@nowhere").exit_code == 2
+    for method in ("", "GE T", "GET\r\nX: y", "GÉT"):
+        assert cli("call", method, "/x").exit_code == 2
     Path("two").write_text("one\ntwo")
     split = cli("call", "GET", "/x", "--key-file", "two")
     assert split.exit_code == 5
