@@ -79,6 +79,22 @@ class Finder(MetaPathFinder):
         return spec_of(fullname, os.path.join(path[0], fullname.rpartition(".")[2]))
 
 
+class Root(MetaPathFinder):
+    """Find the package `functions`, empty, where nothing else of that name can be imported.
+
+    `from .inner.deep import x` imports `functions.<service>~<n>.inner` on its way, as a statement
+    without names would: that asks for the outermost package too, whatever comes of it.
+    """
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> importlib.machinery.ModuleSpec | None:
+        """Return the spec of `functions`, None for any other name."""
+        if fullname != PREFIX[:-1]:
+            return None
+        return importlib.machinery.ModuleSpec(fullname, None, is_package=True)
+
+
 def spec_of(fullname: str, stem: str) -> importlib.machinery.ModuleSpec | None:
     """Return the spec of the file or folder at `stem`, a path without ending."""
     file = f"{stem}.py"
@@ -108,6 +124,7 @@ class Generation:
     def __init__(self, folder: Path, service: str) -> None:
         if not any(isinstance(finder, Finder) for finder in sys.meta_path):
             sys.meta_path.insert(0, Finder())
+            sys.meta_path.append(Root())
         self.name = f"{PREFIX}{service}{MARK}{next(_numbers)}"
         weakref.finalize(self, _drop, self.name).atexit = False
         spec = spec_of(self.name, str(folder))

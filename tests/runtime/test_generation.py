@@ -164,6 +164,28 @@ def test_a_service_folder_may_be_a_package_with_folders(house: Any) -> None:
     assert house.ask(function).body == b"3"
 
 
+def test_a_folder_within_is_found_where_no_package_functions_is(
+    house: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The folder that this checkout has hides what other projects would meet."""
+    monkeypatch.delitem(sys.modules, "functions", raising=False)
+    monkeypatch.setattr(
+        sys,
+        "path",
+        [path for path in sys.path if not os.path.isdir(os.path.join(path, "functions"))],
+    )
+    folder = house.write(
+        "shop",
+        f="from neurova import get\nfrom .inner.deep import N\n"
+        "@get('/x')\nasync def f() -> int:\n    return N\n",
+    )
+    (folder / "inner").mkdir()
+    (folder / "inner" / "deep.py").write_text("N = 2")
+    (function,) = house.load("shop").functions
+    assert house.ask(function).body == b"2"
+    sys.modules.pop("functions", None)
+
+
 def test_other_imports_are_none_of_its_business(house: Any, tmp_path: Path) -> None:
     house.write("shop", domain="NAME = 1")
     Generation(house.root / "shop", "shop")
