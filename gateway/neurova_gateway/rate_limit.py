@@ -84,9 +84,13 @@ class RateLimit:
         if admitted:
             return {"ratelimit-policy": told.value, "ratelimit": told.left(remaining, reset)}
         fields = told.fields(Decision(admitted, remaining, reset, wait))
+        least = min(bucket.limit for bucket in limits.buckets)
         return refuse(
             429,
-            f"The limit is used up: try again in {wait} s",
+            f"The limit is used up: try again in {wait} s"
+            if self._cost <= least
+            else f"One call takes {self._cost} here, and a limit of {least} never admits it: "
+            "ask for a higher limit",
             headers={name.decode(): value for name, value in fields},
         )
 

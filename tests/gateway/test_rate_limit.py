@@ -120,6 +120,14 @@ def test_refused() -> None:
     assert "3 s" in refusal.body["detail"]
 
 
+def test_a_cost_above_a_limit_is_said() -> None:
+    """Who waits and asks again would wait for ever: a key's limit may be below a route's cost."""
+    limit = RateLimit(Counter(retry_after=2), limit="60/minute", cost=2)
+    refusal = limit.decide({**NV, "limits": "1/second"}, nowhere)
+    assert isinstance(refusal, Refusal)
+    assert "a limit of 1 never admits it" in refusal.body["detail"]
+
+
 def test_limiter_down() -> None:
     """What cannot be counted is not admitted."""
     refusal = RateLimit(Counter(down=True), limit="1/second").decide(NV, nowhere)
