@@ -56,6 +56,7 @@ def render(
     plugins: list[Plugin] = []
     if gateway.cors.origins:
         plugins.append(Plugin("cors", msgspec.to_builtins(gateway.cors), tags=TAG))
+    plugins.extend(Plugin(name, {}, tags=TAG) for name in dict.fromkeys(gateway.extra))
     common = {"environment": environment, "state": str(state)}
     for function in ordered:
         plugins.extend(_plugins(function, gateway, common))

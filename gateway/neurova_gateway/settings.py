@@ -37,7 +37,8 @@ class Cors(msgspec.Struct, frozen=True):
 class Gateway(msgspec.Struct, frozen=True):
     """Say where the gateway listens and what it bears; sizes in bytes, times in seconds.
 
-    `plugins` "": the packaged ones. `keys` "": in the state folder, else a PostgreSQL URL.
+    `plugins` "": the packaged ones. `extra`: plugins of that folder which every route has beside
+    ours, by Kong's names. `keys` "": in the state folder, else a PostgreSQL URL.
     `behind` "kong": take only calls that Kong's plugin signed. `hosts` (): any Host is answered.
     `limit`: what every consumer has over all routes, "" for none. `compress`: large replies, for
     callers who take that.
@@ -54,6 +55,7 @@ class Gateway(msgspec.Struct, frozen=True):
     trusted_proxies: tuple[str, ...] = ()
     hosts: tuple[str, ...] = ()
     plugins: FilePath = ""
+    extra: tuple[str, ...] = ()
     keys: str = ""
     phase_deadline: Seconds = 2.0
     limit: str = ""

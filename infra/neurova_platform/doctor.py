@@ -164,7 +164,7 @@ def plugins(settings: Settings) -> Iterator[Finding]:
     from neurova_gateway.plugin_loader import named
 
     loaded = load_plugins(settings.plugins)
-    for name in ("neurova-auth", "neurova-rate-limit"):
+    for name in ("neurova-auth", "neurova-rate-limit", *settings.gateway.extra):
         named(loaded, name)
     yield Finding("plugins", "ok", f"{', '.join(loaded)} in {settings.plugins}")
 

@@ -6,6 +6,7 @@ from typing import NamedTuple
 import pytest
 
 from neurova.function import Description
+from neurova_gateway.config import Plugin
 from neurova_gateway.render import kong_path, render, template
 from neurova_gateway.settings import Cors, Gateway
 
@@ -93,3 +94,11 @@ def test_a_password_of_the_key_store_is_in_no_plugins_config() -> None:
     config = render(FUNCTIONS, gateway, environment="live", state=Path("s"))
     said = {plugin.config["keys"] for plugin in config.plugins if "keys" in plugin.config}
     assert said == {"postgresql://nv@db/keys"}
+
+
+def test_extra_plugins_are_on_every_route_once() -> None:
+    gateway = Gateway(extra=("acme-greet", "acme-greet"))
+    config = render(FUNCTIONS, gateway, environment="live", state=Path("s"))
+    assert [plugin for plugin in config.plugins if plugin.route is None] == [
+        Plugin("acme-greet", {}, tags=("neurova",))
+    ]

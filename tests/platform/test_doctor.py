@@ -117,6 +117,8 @@ def test_plugins_that_are_missing_are_told(root: Path) -> None:
     (root / "neurova.toml").write_text('[gateway]\nplugins = "mine"\n')
     assert found(root, "plugins").verdict == "fail"
     assert "neurova-auth" in found(root, "plugins").says
+    (root / "neurova.toml").write_text('[gateway]\nextra = ["acme-greet"]\n')
+    assert "acme-greet" in found(root, "plugins").says
 
 
 def test_a_function_that_cannot_be_loaded_is_told_with_its_line(root: Path) -> None:
