@@ -162,6 +162,10 @@ def _check_answer(description: Description) -> None:
         raise LoadError("status 205 has no body: return Reply(205), or give 200 to 299")
     if not 200 <= description.status <= 299:
         raise LoadError(f"status {description.status!r}: give 200 to 299; raise Reject for others")
+    since, until = description.deprecated, description.sunset
+    if isinstance(since, date) and until is not None and until < since:
+        # RFC 9745, 4: what is no longer answered cannot be deprecated later.
+        raise LoadError(f"sunset={until} is before deprecated={since}: turn the dates round")
 
 
 _OPTIONS = """the function itself is returned unchanged.

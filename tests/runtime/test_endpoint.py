@@ -100,6 +100,7 @@ def test_a_stream_passes_through_and_ends_when_its_caller_leaves(house: Any) -> 
         (get, {"deprecated": "2026-01-01"}, "give a datetime.date"),
         (get, {"sunset": True}, "give a datetime.date"),
         (get, {"sunset": datetime(2026, 1, 1)}, "give a datetime.date"),
+        (get, {"sunset": date(2026, 1, 1), "deprecated": date(2026, 1, 2)}, "is before"),
     ],
 )
 def test_an_option_that_cannot_be_says_the_fix(
