@@ -31,7 +31,13 @@ class Response:
         phase = self._phase
         if phase.thread != get_ident() or phase.logging:
             phase.closed()
-        phase.reply = answer(status, body, headers)
+        phase.reply = reply = answer(status, body, headers)
+        sent = phase.call.reply_fields
+        if sent:  # by earlier calls: each of these fields takes the place of those
+            names = {name for name, _ in reply.fields}
+            if reply.content_type:
+                names.add(b"content-type")
+            sent[:] = [field for field in sent if field[0] not in names]
         phase.thread = 0
         raise Exit
 

@@ -99,6 +99,22 @@ def test_deep_body(within: Any, phase: Any) -> None:
         kong.response.exit(200, deep)
 
 
+def test_exit_headers_take_the_place_of_what_was_set(within: Any, phase: Any) -> None:
+    """As in Kong: two fields of a name that may be there once would be no reply."""
+    kong, call = within()
+    kong.response.set_headers({"Content-Type": "text/plain", "X-A": "1", "X-B": "2"})
+    left(kong, phase, 403, {"title": "no"}, {"X-A": "3"})
+    assert call.reply_fields == [(b"x-b", b"2")]
+
+
+def test_exit_of_text_keeps_the_type_that_was_set(within: Any, phase: Any) -> None:
+    """Text has none of its own."""
+    kong, call = within()
+    kong.response.set_header("Content-Type", "text/plain")
+    left(kong, phase, 403, "no")
+    assert call.reply_fields == [(b"content-type", b"text/plain")]
+
+
 def test_nothing_after_exit(within: Any, phase: Any) -> None:
     """After an exit no PDK call does anything, the second exit least of all."""
     kong, call = within()
