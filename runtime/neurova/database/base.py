@@ -28,6 +28,10 @@ ENDED = (
     "the transaction has ended with its function: await every statement before returning, and "
     "keep no Tx for later"
 )
+OVER = (
+    "a statement of the function ended its transaction: leave COMMIT and ROLLBACK to the platform, "
+    "which commits when the function returns and rolls back when it raises"
+)
 
 
 class TransactionError(NeurovaError):

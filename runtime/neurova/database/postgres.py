@@ -243,6 +243,9 @@ class PostgresTransaction:
         run = connection.run_saved if self._careful else connection.run
         try:
             return await run(statement, parameters)
+        except TransactionError as error:
+            self._failure = error
+            raise
         except Errors as error:
             raise self._meaning(connection, error) from error
 

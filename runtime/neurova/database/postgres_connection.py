@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from sqlalchemy.pool import NullPool
 
 from ..errors import NeurovaError, StateError
-from .base import Parameters
+from .base import OVER, Parameters, TransactionError
 from .postgres_errors import translate
 from .postgres_url import PostgresUrl
 from .recovery import Recovery
@@ -128,7 +128,10 @@ class PostgresConnection:
     async def run(self, statement: Executable, parameters: Parameters | None) -> CursorResult[Any]:
         """Run one statement; an error of it ends the transaction."""
         assert self._core is not None
-        return await self._core.execute(statement, parameters)
+        result = await self._core.execute(statement, parameters)
+        if not self._driver.is_in_transaction():  # each further statement would last by itself
+            raise TransactionError(OVER)
+        return result
 
     async def run_saved(
         self, statement: Executable, parameters: Parameters | None

@@ -240,3 +240,20 @@ def test_the_platforms_own_statements_run_in_the_same_transaction(url: str) -> N
             await tx.driver()
 
     run(url, test)
+
+
+@pytest.mark.parametrize("end", ["COMMIT", "ROLLBACK"])
+def test_a_statement_that_ends_the_transaction_is_refused_and_no_other_runs(
+    url: str, end: str
+) -> None:
+    async def test(database: PostgresDatabase) -> None:
+        tx = begin(database)
+        with pytest.raises(TransactionError, match="leave COMMIT and ROLLBACK"):
+            await tx.execute(text(end))
+        for going_on in (tx.execute(renamed(1, "alone")), tx.commit()):
+            with pytest.raises(TransactionError, match="leave COMMIT and ROLLBACK"):
+                await going_on
+        await tx.rollback()
+        assert await names(database) == ["a", "b"]
+
+    run(url, test)
