@@ -31,6 +31,8 @@ BEGIN_ALONE = (
     f"BEGIN; SET LOCAL lock_timeout = '1s'; SELECT pg_advisory_lock({LOCK}); COMMIT; "
     "BEGIN ISOLATION LEVEL SERIALIZABLE"
 )
+# What a function set for its session (SET, set_config, SET ROLE) is not the next one's.
+RESET = "; RESET SESSION AUTHORIZATION; RESET ALL"
 UNLOCK = "; SELECT pg_advisory_unlock_all()"
 MARK = "; SAVEPOINT nv_begin"
 BACK = "ROLLBACK TO SAVEPOINT nv_begin"
@@ -101,7 +103,7 @@ class PostgresConnection:
         """
         self._mark = MARK if marked else ""
         self._saved = False
-        self._unlock = "" if readonly else UNLOCK
+        self._unlock = RESET if readonly else UNLOCK + RESET
         statement = BEGIN_READING if readonly else BEGIN_ALONE if alone else BEGIN_WRITING
         if self._driver is not None and not self._driver.is_closed():
             with suppress(*Errors):  # it broke while nobody used it: nothing is lost yet

@@ -21,6 +21,7 @@ from tests.servers.wire import Wire
 
 from neurova.database.base import Conflict, Transaction, TransactionError
 from neurova.database.postgres import PostgresDatabase
+from neurova.database.postgres_connection import RESET
 from neurova.database.postgres_url import PostgresUrl
 from neurova.errors import Unavailable
 
@@ -204,7 +205,7 @@ def test_trips_are_counted_and_a_read_does_not_wait_for_its_end(url: str) -> Non
             await tx.execute(renamed(1, "x"))
             await tx.commit()
             await names(database)
-        while wire.queries[-1] != "COMMIT":  # nobody waits for the end of a read
+        while wire.queries[-1] != "COMMIT" + RESET:  # nobody waits for the end of a read
             await asyncio.sleep(0)
         before = wire.trips
         tx = begin(database)
@@ -257,3 +258,32 @@ def test_a_statement_that_ends_the_transaction_is_refused_and_no_other_runs(
         assert await names(database) == ["a", "b"]
 
     run(url, test)
+
+
+@pytest.mark.parametrize("readonly", [True, False])
+@pytest.mark.parametrize("end", ["commit", "rollback"])
+def test_what_a_function_set_for_its_session_is_not_the_next_ones(
+    url: str, readonly: bool, end: str
+) -> None:
+    asked = text(
+        "SELECT current_setting('search_path'), current_setting('app.tenant', true), current_user,"
+        " current_setting('application_name')"
+    )
+
+    async def test(database: PostgresDatabase) -> None:
+        before = begin(database, readonly=readonly)
+        first = (await before.execute(asked)).one()
+        for statement in (
+            "SET search_path TO nowhere",
+            "SELECT set_config('app.tenant', 'ada', false)",
+            "SET ROLE pg_monitor",
+        ):
+            await before.execute(text(statement))
+        await getattr(before, end)()
+        after = begin(database, readonly=readonly)
+        found = (await after.execute(asked)).one()
+        await after.rollback()
+        # A setting of one's own, once named in a session, is "" there when it is reset.
+        assert [value or "" for value in found] == [value or "" for value in first]
+
+    run(url, test, connections=2)

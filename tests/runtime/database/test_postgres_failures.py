@@ -22,6 +22,7 @@ from tests.servers.postgres import PostgresServer
 from tests.servers.wire import Wire
 
 from neurova.database.postgres import PostgresDatabase
+from neurova.database.postgres_connection import RESET, UNLOCK
 from neurova.database.postgres_url import PostgresUrl
 from neurova.errors import StateError, Unavailable
 
@@ -53,7 +54,7 @@ def test_a_lost_answer_to_commit_is_said_to_be_unknown(url: str) -> None:
     async def test(database: PostgresDatabase, wire: Wire) -> None:
         tx = begin(database)
         await tx.execute(renamed(1, "lost"))
-        wire.lost.add("COMMIT; SELECT pg_advisory_unlock_all()")
+        wire.lost.add("COMMIT" + UNLOCK + RESET)
         with pytest.raises(Unavailable, match="whether its changes last is not known"):
             await tx.commit()
         await tx.rollback()
