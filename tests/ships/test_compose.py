@@ -56,6 +56,10 @@ def test_the_gateway_may_nothing_and_is_reached_from_this_machine_alone(
     assert model["networks"]["inside"]["internal"] is True
 
 
+def test_the_gateway_has_two_workers_as_the_page_says(model: dict[str, Any]) -> None:
+    assert model["services"]["gateway"]["command"] == ["run", "--workers", "2"]
+
+
 def test_a_gateway_starts_only_on_databases_that_are_up_to_date(model: dict[str, Any]) -> None:
     needed = model["services"]["gateway"]["depends_on"]["migrate"]
     assert needed["condition"] == "service_completed_successfully"
