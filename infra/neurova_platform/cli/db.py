@@ -23,17 +23,23 @@ def db() -> None:
 @json_option
 @click.pass_context
 def status(ctx: click.Context, service: str | None, as_json: bool) -> None:
-    """Show where each database stands; ends with 1 when one is behind."""
+    """Show where each database stands; ends with 1 when one is behind, 5 when one has a fault."""
     from neurova.database import migrations
+    from neurova.errors import NeurovaError
 
     from ..settings import load
     from ..state import revisions
 
     settings = load()
-    found = {
-        name: migrations.status(settings.database(name), revisions(settings, name))
-        for name in _services(settings, service)
-    }
+    names = _services(settings, service)
+    found, faults = {}, {}
+    for name in names:
+        try:
+            found[name] = migrations.status(settings.database(name), revisions(settings, name))
+        except NeurovaError as error:
+            if len(names) == 1:
+                raise
+            faults[name] = str(error)  # where the others stand is asked all the same
     if as_json:
         document(
             [
@@ -43,11 +49,16 @@ def status(ctx: click.Context, service: str | None, as_json: bool) -> None:
                     "current": each.current,
                     "head": each.head,
                     "pending": each.pending,
+                    "fault": "",
                 }
                 for name, each in found.items()
             ]
+            + [
+                {"service": name, "database": str(settings.database(name)), "fault": fault}
+                for name, fault in faults.items()
+            ]
         )
-    elif not found:
+    elif not names:
         click.echo(
             "no service has migrations: neurova db revision SERVICE makes the first", err=True
         )
@@ -57,9 +68,10 @@ def status(ctx: click.Context, service: str | None, as_json: bool) -> None:
             [
                 (name, each.current or "-", each.head or "-", _said(each.pending, each.head))
                 for name, each in found.items()
-            ],
+            ]
+            + [(name, "?", "?", fault) for name, fault in faults.items()],
         )
-    ctx.exit(1 if any(each.pending for each in found.values()) else 0)
+    ctx.exit(5 if faults else 1 if any(each.pending for each in found.values()) else 0)
 
 
 @db.command()

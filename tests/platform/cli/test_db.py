@@ -38,6 +38,25 @@ def test_a_table_goes_from_domain_to_database(cli: Callable[..., Any], project: 
     assert cli("db", "upgrade", "hotel").stdout == "hotel: up to date\n"
 
 
+def test_a_database_that_cannot_be_used_hides_no_others(
+    cli: Callable[..., Any], project: Path
+) -> None:
+    cli("new", "service", "hotel")
+    cli("db", "revision", "hotel", "-m", "By hand", "--empty")
+    cli("db", "revision", "hello", "-m", "By hand", "--empty")
+    cli("db", "upgrade")
+    with sqlite3.connect(project / ".neurova" / "hello.db") as database:
+        database.execute("UPDATE alembic_version SET version_num = '0009'")
+    database.close()
+    shown = cli("db", "status")
+    assert shown.exit_code == 5
+    assert "hotel\t0001\t0001\tup to date\n" in shown.stdout
+    assert "it is newer than this code" in shown.stdout
+    told = {each["service"]: each for each in json.loads(cli("db", "status", "--json").stdout)}
+    assert told["hotel"]["current"] == "0001"
+    assert "it is newer than this code" in told["hello"]["fault"]
+
+
 def test_an_empty_revision_is_left_to_be_filled_in(cli: Callable[..., Any], project: Path) -> None:
     made = json.loads(cli("db", "revision", "hello", "-m", "By hand", "--empty", "--json").stdout)
     assert made["file"].endswith("functions/hello/migrations/0001_by_hand.py")
