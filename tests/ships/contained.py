@@ -54,7 +54,7 @@ class Contained:
     def __exit__(self, *_: object) -> None:
         self._store.close()
         if self.process.poll() is None:
-            self.process.kill()  # the container's processes end with the one that made it
+            self._signal(signal.SIGKILL)  # as the first process of all in it: they end with it
             self.process.communicate()
 
     def call(
@@ -76,11 +76,14 @@ class Contained:
 
     def close(self) -> tuple[int, str]:
         """Send SIGTERM to the container's first process; return its exit code and what it said."""
-        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text()
-        for pid in children.split():
-            os.kill(int(pid), signal.SIGTERM)
+        self._signal(signal.SIGTERM)
         _, errors = self.process.communicate(timeout=60)
         return self.process.returncode, errors
+
+    def _signal(self, number: int) -> None:
+        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text()
+        for pid in children.split():
+            os.kill(int(pid), number)
 
     def _key(self, consumer: str, scopes: frozenset[str]) -> str:
         if (consumer, scopes) not in self._keys:
