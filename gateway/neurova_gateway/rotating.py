@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import errno
 import fcntl
 import os
 from pathlib import Path
+
+from . import whole_lines
 
 
 class RotatingFile:
@@ -19,23 +20,10 @@ class RotatingFile:
         self._path = path
         self._max_bytes = max_bytes
         self._keep = keep
-        self._torn = False
 
     def append(self, lines: bytes) -> None:
         """Write lines. Raises OSError when the disk refuses, some of them too."""
-        self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        # One write with O_APPEND: processes that share the file do not mix lines.
-        handle = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
-        try:
-            torn, self._torn = self._torn, True
-            octets = b"\n" + lines if torn else lines  # what was cut short is no part of them
-            if os.write(handle, octets) < len(octets):  # the disk became full within it
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-            self._torn = False
-            full = os.fstat(handle).st_size >= self._max_bytes
-        finally:
-            os.close(handle)
-        if full:
+        if whole_lines.append(self._path, lines) >= self._max_bytes:
             self._rotate()
 
     def _rotate(self) -> None:

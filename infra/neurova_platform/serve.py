@@ -69,19 +69,16 @@ async def serve(
             reloads = Reloads()
             log = logs.install(settings.state / "logs")
             stack.callback(logs.remove, log)
-            watcher: asyncio.Task[None] | None = None
+            stack.push_async_callback(platform.stop)
             if on_reload is not None:
                 from .reload import watch
 
                 told = partial(_told, reloads, on_reload)
                 watcher = asyncio.create_task(watch(platform, told))
-                stack.callback(watcher.cancel)
-                await asyncio.sleep(0)  # it watches before anything is loaded
-            await platform.start()
-            stack.push_async_callback(platform.stop)
-            if watcher is not None:
                 # Before the platform: what a reload starts after that, nobody would stop.
                 stack.push_async_callback(_ended, watcher)
+                await asyncio.sleep(0)  # it watches before anything is loaded
+            await platform.start()
             interrupt.started()
             if opened is not None:
                 from . import admin

@@ -17,6 +17,11 @@ _KEY = re.compile(f"({_PREFIX})[0-9A-Za-z%]+", re.IGNORECASE)
 _TOKEN = re.compile(r"(nva_)[0-9A-Za-z_%-]{16,}")  # opens the Admin API
 
 
+def escaped(text: str) -> str:
+    """Return `text` with what UTF-8 cannot hold escaped."""
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
 def masked(text: str) -> str:
     """Return `text` with everything that looks like an API key or token cut to its prefix.
 
@@ -24,7 +29,7 @@ def masked(text: str) -> str:
     What UTF-8 cannot hold (half of a surrogate pair, an undecodable file name) is escaped.
     """
     if not text.isascii():
-        text = text.encode("utf-8", "backslashreplace").decode()
+        text = escaped(text)
     if "nva_" in text:
         text = _TOKEN.sub(r"\1…", text)
     if "%" not in text and "nrv_" not in text.lower():

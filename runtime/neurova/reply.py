@@ -79,6 +79,13 @@ FRAMING = frozenset([b"content-length", b"transfer-encoding", b"connection", b"d
 HOP = FRAMING | {b"keep-alive", b"proxy-connection", b"te", b"trailer", b"upgrade"}
 
 
+def is_token(name: object) -> bool:
+    """Tell whether a method, a field or a cookie can have this name (RFC 9110, 5.6.2)."""
+    if not isinstance(name, str) or not name or not name.isascii():
+        return False
+    return TOKEN.issuperset(name.lower().encode())
+
+
 def head_of(raw: Iterable[tuple[bytes, bytes]]) -> tuple[bytes, int | None, list[Field]]:
     """Return Content-Type, Content-Length and the other fields of what another app answers.
 

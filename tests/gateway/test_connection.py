@@ -62,14 +62,18 @@ def test_a_drain_answers_what_was_asked_and_closes_what_idles(door) -> None:
     assert idled == b""
 
 
-def test_a_client_that_does_not_read_is_let_go(door, probe_project) -> None:
-    (probe_project / "functions" / "probe" / "much.py").write_text(
+def serve_much(door, project, size: str) -> None:
+    (project / "functions" / "probe" / "much.py").write_text(
         "from neurova import get\n\n\n"
         '@get("/much", public=True)\n'
         "async def much() -> bytes:\n"
-        "    return bytes(32 << 20)\n"
+        f"    return bytes({size})\n"
     )
     door.platform.platform.load()
+
+
+def test_a_client_that_does_not_read_is_let_go(door, probe_project) -> None:
+    serve_much(door, probe_project, "32 << 20")
     gateway = door.platform.platform.gateway
     gateway.options = type(gateway.options)(body_timeout=0.1)
 
@@ -89,13 +93,7 @@ def test_a_client_that_does_not_read_is_let_go(door, probe_project) -> None:
 def test_of_a_client_that_does_not_read_no_more_is_answered_until_it_does(
     door, probe_project
 ) -> None:
-    (probe_project / "functions" / "probe" / "much.py").write_text(
-        "from neurova import get\n\n\n"
-        '@get("/much", public=True)\n'
-        "async def much() -> bytes:\n"
-        "    return bytes(1 << 20)\n"
-    )
-    door.platform.platform.load()
+    serve_much(door, probe_project, "1 << 20")
 
     async def deaf() -> tuple[int, bytes]:
         reader, writer = await asyncio.open_connection("127.0.0.1", door.port)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import errno
-import os
 import secrets
 import time
 from pathlib import Path
@@ -13,6 +11,8 @@ import msgspec
 
 from neurova.errors import Unavailable
 from neurova.redact import masked
+
+from .. import whole_lines
 
 
 class Audit:
@@ -38,18 +38,7 @@ class Audit:
     def _write(self, **said: Any) -> None:
         line = masked(msgspec.json.encode({"time": time.time(), **said}).decode()) + "\n"
         try:
-            self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            handle = os.open(self._path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600)
-            try:
-                octets = line.encode()
-                size = os.fstat(handle).st_size
-                if size and os.pread(handle, 1, size - 1) != b"\n":
-                    octets = b"\n" + octets  # the line before was cut short: it is no part of this
-                if os.write(handle, octets) < len(octets):  # the disk became full within it
-                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-                os.fsync(handle)
-            finally:
-                os.close(handle)
+            whole_lines.append(self._path, line.encode(), durable=True)
         except OSError as error:
             raise Unavailable(
                 f"{self._path}: the audit cannot be written ({error.strerror}), so nothing is "

@@ -37,7 +37,7 @@ class Response:
             names = {name for name, _ in reply.fields}
             if reply.content_type:
                 names.add(b"content-type")
-            sent[:] = [field for field in sent if field[0] not in names]
+            _drop(sent, names)
         phase.thread = 0
         raise Exit
 
@@ -53,8 +53,7 @@ class Response:
         added = fields(headers)
         sent = phase.call.reply_fields
         if sent:
-            names = {name for name, _ in added}
-            sent[:] = [field for field in sent if field[0] not in names]
+            _drop(sent, {name for name, _ in added})
         sent += added
 
     def add_header(self, name: str, value: object) -> None:
@@ -63,8 +62,7 @@ class Response:
 
     def clear_header(self, name: str) -> None:
         """Do not send what was set under that name."""
-        sent, key = self._sent(changing=True), field_name(name)
-        sent[:] = [field for field in sent if field[0] != key]
+        _drop(self._sent(changing=True), {field_name(name)})
 
     def get_header(self, name: str) -> str | None:
         """Return the first value of a field that the reply will carry, or in log did."""
@@ -87,6 +85,10 @@ class Response:
             return phase.call.reply_fields
         typed = [(b"content-type", phase.reply.content_type)] if phase.reply.content_type else []
         return [*typed, *phase.reply.fields, *phase.call.reply_fields]
+
+
+def _drop(sent: list[Field], names: set[bytes]) -> None:
+    sent[:] = [field for field in sent if field[0] not in names]
 
 
 def answer(status: object, body: object = None, headers: object = None) -> Reply:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,8 +15,6 @@ from .output import colourful, document, json_option
 if TYPE_CHECKING:
     from ..client import Answer
     from ..settings import Settings
-
-_METHOD = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # a token (RFC 9110, 5.6.2)
 
 
 @click.command()
@@ -46,10 +43,12 @@ def call(
     The body goes to standard output, all else to standard error. A key is never an argument: other
     users of the machine can read those. Ends with 1 when the reply's status is 400 or more.
     """
+    from neurova.reply import is_token
+
     from ..client import send
     from ..settings import load
 
-    if not _METHOD.fullmatch(method):
+    if not is_token(method):
         raise click.BadParameter("name a method, like GET", param_hint="METHOD")
     if not path.startswith("/"):
         raise click.BadParameter('start it with "/"', param_hint="PATH")

@@ -12,6 +12,7 @@ from neurova.errors import StateError
 from neurova.function import described, get
 from neurova.invoke import Function, function_of
 from neurova.problem import Reject
+from neurova.redact import escaped
 from neurova.reply import JSON, Reply
 from neurova.sources import Header
 
@@ -53,12 +54,16 @@ def own(functions: Iterable[Function], settings: Settings, environment: str) -> 
     allowed = access(settings, environment)
     made = Made(lambda: encoded(known, settings))
     found: list[Function] = []
-    for room in ((_document(made, public=allowed == "public"),), (_page(), _file())):
-        offered = [_function(handler) for handler in room]
+    rooms = [
+        [_function(handler) for handler in room]
+        for room in ((_document(made, public=allowed == "public"),), (_page(), _file()))
+    ]
+    unanswered = free([each for room in rooms for each in room], known)
+    for room in rooms:
         # A page without its files, or without the document, would be of no use.
-        if allowed == "off" or free(offered, known) != offered:
+        if allowed == "off" or not all(each in unanswered for each in room):
             break
-        found += offered
+        found += room
     return found
 
 
@@ -86,7 +91,7 @@ def encoded(functions: Iterable[Function], settings: Settings) -> bytes:
 def _escaped(said: Any) -> Any:
     """Return what a document says, with what UTF-8 cannot hold escaped."""
     if isinstance(said, str):
-        return said.encode("utf-8", "backslashreplace").decode()
+        return escaped(said)
     if isinstance(said, dict):
         return {_escaped(name): _escaped(value) for name, value in said.items()}
     if isinstance(said, list | tuple):

@@ -12,7 +12,7 @@ import msgspec
 
 from ..errors import BindError
 from ..function import Description
-from ..reply import TOKEN
+from ..reply import is_token
 from ..sources import Cookie, Header
 from .shapes import shape, without_none
 
@@ -175,7 +175,7 @@ class _Reader:
             if before != "query":
                 raise self.fault(name, f"it is a {before} and a {kind}", "choose one")
             alias = marker.name or (name.replace("_", "-") if kind == "header" else name)
-            if not _is_token(alias):
+            if not is_token(alias):
                 fix = "name it with ASCII letters, digits, - and _"
                 raise self.fault(name, f"{alias!r} cannot be a {kind}'s name", fix)
             if kind == "header":
@@ -227,11 +227,6 @@ class _Reader:
             if parameter.name in self.in_path and parameter.kind != "path":
                 wrong = f"the path has {{{parameter.name}}} and the platform gives this parameter"
                 raise self.fault(parameter.name, wrong, "name one of them otherwise")
-
-
-def _is_token(name: object) -> bool:
-    """Tell whether a field or a cookie can have this name (RFC 9110, 5.6.2; RFC 6265, 4.1.1)."""
-    return isinstance(name, str) and name.isascii() and TOKEN.issuperset(name.lower().encode())
 
 
 def _wrapped(annotation: Any) -> str:
