@@ -1,14 +1,14 @@
-"""neurova-auth: one key, or no call. Policy: neurova_gateway.auth."""
+"""neurova-auth: one key, or no call. Policy: neurova_gateway.plugins.auth."""
 
 import sys
 from itertools import product
 from pathlib import Path
 from typing import Any
 
-from neurova_gateway import backends
-from neurova_gateway.auth import Authenticator
-from neurova_gateway.identity import HEADER, Identity, load_key
-from neurova_gateway.refusal import Refusal, unavailable
+from neurova_gateway.pipeline.identity import HEADER, Identity, load_key
+from neurova_gateway.plugins import stores as backends
+from neurova_gateway.plugins.auth import Authenticator
+from neurova_gateway.plugins.refusal import Refusal, unavailable
 
 version = "0.1.0"
 priority = 1250
@@ -92,7 +92,7 @@ class Plugin:
 
 
 if __name__ == "__main__" or "kong_pdk.server" in sys.modules:
-    from neurova_gateway import kong_compat
+    from neurova_gateway.plugins import kong_compat
 
     kong_compat.install()
     if __name__ == "__main__":

@@ -1,11 +1,11 @@
-"""neurova-rate-limit: so much and no more. Policy: neurova_gateway.rate_limit."""
+"""neurova-rate-limit: so much and no more. Policy: neurova_gateway.plugins.rate_limit."""
 
 import sys
 from typing import Any
 
-from neurova_gateway import backends
-from neurova_gateway.rate_limit import RateLimit
-from neurova_gateway.refusal import Refusal, unavailable
+from neurova_gateway.plugins import stores as backends
+from neurova_gateway.plugins.rate_limit import RateLimit
+from neurova_gateway.plugins.refusal import Refusal, unavailable
 
 version = "0.1.0"
 priority = 910
@@ -45,7 +45,7 @@ class Plugin:
 
 
 if __name__ == "__main__" or "kong_pdk.server" in sys.modules:
-    from neurova_gateway import kong_compat
+    from neurova_gateway.plugins import kong_compat
 
     kong_compat.install()
     if __name__ == "__main__":

@@ -12,8 +12,8 @@ import pytest
 import uvicorn
 from tests.servers.postgres import own_postgres, postgres
 
-from neurova_gateway.protocol import GatewayProtocol
-from neurova_platform.testing import TestPlatform
+from neurova_gateway.server.protocol import GatewayProtocol
+from neurova_platform.testing.platform import TestPlatform
 
 __all__ = ["own_postgres", "postgres"]  # fixtures, for every folder
 

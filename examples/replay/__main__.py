@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from secrets import token_hex
 
-from neurova.database.postgres_url import PostgresUrl, fault, is_postgres
+from neurova.database.postgres.url import PostgresUrl, fault, is_postgres
 from neurova.errors import NeurovaError
 
 from . import hotel
@@ -103,7 +103,7 @@ def _database(url: str | None, state: Path) -> Iterator[str]:
     wrong = fault(url) if is_postgres(url) else "is no URL of PostgreSQL"
     if wrong:
         raise ReplayError(f"--database {wrong}")
-    from neurova.database.postgres_migrations import run
+    from neurova.database.postgres.migrations import run
 
     named, name = PostgresUrl(url), f"nv_replay_{token_hex(6)}"
     run(named, f"CREATE DATABASE {name}")

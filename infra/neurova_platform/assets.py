@@ -25,8 +25,8 @@ def plugins() -> Path:
 
 
 def template(name: str) -> str:
-    """Return the text of one template of `neurova new`, by its path below `templates/`."""
-    return (_PACKAGE / "templates" / name).read_text("utf-8")
+    """Return the text of one template of `neurova new`, by its path below `scaffold/templates/`."""
+    return (_PACKAGE / "scaffold" / "templates" / name).read_text("utf-8")
 
 
 @cache

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .caller import Caller
-from .function import delete, get, patch, post, put
-from .mounting import mount
-from .problem import Fault, Reject
-from .reply import Reply
-from .sources import Cookie, Header
-from .stream import ServerSentEvent, Stream
+from .binding.sources import Cookie, Header
+from .functions.decorators import delete, get, patch, post, put
+from .functions.mounts import mount
+from .http.caller import Caller
+from .http.problem import Fault, Reject
+from .http.reply import Reply
+from .streaming.stream import ServerSentEvent, Stream
 
 if TYPE_CHECKING:
     from starlette.requests import Request
 
     from .database.base import Tx
-    from .deadline import Deadline
-    from .log import Log
+    from .execution.deadline import Deadline
+    from .telemetry.log import Log
 
 __all__ = [
     "Caller",
@@ -41,8 +41,8 @@ __all__ = [
 ]
 
 _LAZY = {
-    "Deadline": ("neurova.deadline", "Deadline"),
-    "Log": ("neurova.log", "Log"),
+    "Deadline": ("neurova.execution.deadline", "Deadline"),
+    "Log": ("neurova.telemetry.log", "Log"),
     "Request": ("starlette.requests", "Request"),
     "Tx": ("neurova.database.base", "Tx"),
 }

@@ -12,7 +12,19 @@ from __future__ import annotations
 
 
 class NeurovaError(Exception):
-    """Say what is wrong, where, and the fix; shown to a person as it is."""
+    """Say what is wrong, where (file:line, setting, header) and how to fix it.
+
+    `str()` of it is the whole message, "where: what: fix", and is shown to a person as it is.
+    """
+
+    def __init__(self, what: str = "", *, where: str = "", fix: str = "") -> None:
+        super().__init__(what)
+        self.what = what
+        self.where = where
+        self.fix = fix
+
+    def __str__(self) -> str:
+        return ": ".join(part for part in (self.where, self.what, self.fix) if part)
 
 
 class LoadError(NeurovaError):

@@ -14,9 +14,9 @@ from sqlalchemy.schema import CreateTable
 from tests.servers.postgres import PostgresServer
 
 from neurova.database.base import Database, Transaction
-from neurova.database.postgres import PostgresDatabase
-from neurova.database.postgres_url import PostgresUrl
-from neurova.database.sqlite import SqliteDatabase
+from neurova.database.postgres.database import PostgresDatabase
+from neurova.database.postgres.url import PostgresUrl
+from neurova.database.sqlite.database import SqliteDatabase
 
 metadata = MetaData()
 rooms = Table("rooms", metadata, Column("name", String, primary_key=True), Column("free", Integer))

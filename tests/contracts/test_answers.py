@@ -12,7 +12,7 @@ from sqlalchemy.exc import OperationalError
 from tests.contracts.databases import Open, begin, count, sale, write
 
 from neurova.database.base import Claim, Claimed, Conflict, Database, Stored, Superseded
-from neurova.database.migrations import upgrade_platform
+from neurova.database.migrations.service import upgrade_platform
 
 KEY, OTHER = bytes(range(32)), bytes(range(1, 33))
 ANSWER = Stored(

@@ -19,7 +19,7 @@ from typing import Any
 
 import pytest
 
-from neurova_platform.testing import TestPlatform
+from neurova_platform.testing.platform import TestPlatform
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]

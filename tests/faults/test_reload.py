@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 from neurova.errors import LoadError
-from neurova_platform.reload import reload
-from neurova_platform.testing import TestPlatform
+from neurova_platform.dev.reload import reload
+from neurova_platform.testing.platform import TestPlatform
 
 from ..conftest import lay_probe
 from ..serving import PATIENCE, Serving, port_of, serving, until

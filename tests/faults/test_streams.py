@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from neurova_platform.testing import TestPlatform
+from neurova_platform.testing.platform import TestPlatform
 
 from ..conftest import Door
 

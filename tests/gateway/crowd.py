@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import inf
 from time import time
 
-from neurova_platform.testing import TestPlatform
+from neurova_platform.testing.platform import TestPlatform
 
 
 def crowd(running: TestPlatform, *heavy: str) -> None:

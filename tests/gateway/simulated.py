@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from itertools import accumulate, count
 
-from neurova.cost import Cost
-from neurova_gateway.admission import Admission
+from neurova.overload.cost import Cost
+from neurova_gateway.pipeline.admission import Admission
 
 AGAIN = 300e-6  # seconds after a reply in which a caller asks again who does so at once
 READ, REFUSE, SEND = 20e-6, 10e-6, 10e-6  # seconds that the loop itself takes for a call

@@ -11,8 +11,8 @@ from tests.conftest import lay_probe
 from tests.servers.postgres import PostgresServer
 from tests.serving import serving, until
 
-from neurova_platform import client
-from neurova_platform.admin_token import load as token_of
+from neurova_platform.admin.token import load as token_of
+from neurova_platform.serving import client
 
 from .test_keys_on_postgres import _bare, _password
 

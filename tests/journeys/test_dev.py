@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from neurova_platform import client, scaffold
+from neurova_platform.scaffold import scaffold
+from neurova_platform.serving import client
 
 from ..serving import NEUROVA, PATIENCE, environment, port_of, serving, until
 

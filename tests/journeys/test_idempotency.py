@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 import pytest
 from tests.servers.postgres import PostgresServer
 
-from neurova_platform import client
+from neurova_platform.serving import client
 
 from ..serving import NEUROVA, PATIENCE, environment, port_of, serving, until
 

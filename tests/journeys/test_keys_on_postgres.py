@@ -11,7 +11,7 @@ from tests.conftest import lay_probe
 from tests.servers.postgres import PostgresServer
 from tests.serving import NEUROVA, environment, serving, until
 
-from neurova_platform import client
+from neurova_platform.serving import client
 
 pytestmark = pytest.mark.server
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from neurova_platform import client
+from neurova_platform.serving import client
 
 from ..serving import NEUROVA, PATIENCE, environment, serving
 

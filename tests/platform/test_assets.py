@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[2]
 TELL = """
 import sys
 sys.path.insert(0, sys.argv[1])
-from neurova_platform import assets, scaffold
+from neurova_platform import assets\nfrom neurova_platform.scaffold import scaffold
 print(assets.plugins())
 print(len(scaffold.project("demo")))
 print(*sorted(assets.page()))

@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from neurova_gateway import backends
 from neurova_gateway.keys import key as keys
 from neurova_gateway.keys.base import KeyRecord
 from neurova_gateway.keys.ring import KeyRing
 from neurova_gateway.keys.sqlite import SqliteKeyStore
 from neurova_gateway.limits.table import Table
+from neurova_gateway.plugins import stores as backends
 
 from .embedded import Embedded
 from .kong_double import Kong, Server

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from neurova.call import Call, Field
-from neurova_gateway.config import Plugin
-from neurova_gateway.pdk.context import unwrapped
-from neurova_gateway.plugin_host import PluginHost
+from neurova.http.call import Call, Field
+from neurova_gateway.kong.config import Plugin
+from neurova_gateway.plugins.host import PluginHost
+from neurova_gateway.plugins.pdk.context import unwrapped
 
 from .kong_double import Request, Verdict
 

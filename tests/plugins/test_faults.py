@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 import uvloop
 
-from neurova.call import Call
-from neurova.reply import Reply
-from neurova_gateway.config import Plugin
+from neurova.http.call import Call
+from neurova.http.reply import Reply
+from neurova_gateway.kong.config import Plugin
 
 from .embedded import Embedded
 from .kong_double import Kong, Request, Server

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from neurova.caller import Caller
-from neurova_gateway import backends
-from neurova_gateway.identity import HEADER, Identity, load_key
+from neurova.http.caller import Caller
+from neurova_gateway.pipeline.identity import HEADER, Identity, load_key
+from neurova_gateway.plugins import stores as backends
 
 from .cases import AUTH, CASES, KEY, LIMIT, TEST, Case
 from .conftest import PLUGINS

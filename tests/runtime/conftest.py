@@ -13,14 +13,14 @@ import pytest
 from tests.runtime.shop import Shop
 from tests.servers.postgres import PostgresServer
 
-from neurova.call import Call
 from neurova.database.base import Conflict
-from neurova.database.migrations import upgrade_platform
-from neurova.database.postgres_url import PostgresUrl
-from neurova.invoke import Function
-from neurova.loader import Service, load_service
-from neurova.outlet import StreamReply
-from neurova.reply import Reply
+from neurova.database.migrations.service import upgrade_platform
+from neurova.database.postgres.url import PostgresUrl
+from neurova.execution.function import Function
+from neurova.functions.loader import Service, load_service
+from neurova.http.call import Call
+from neurova.http.reply import Reply
+from neurova.streaming.response_stream import StreamReply
 
 
 class Ledger:

@@ -11,14 +11,14 @@ from typing import Any
 
 from sqlalchemy import text
 
-from neurova.call import Call
-from neurova.caller import Caller
-from neurova.database.postgres import PostgresDatabase
-from neurova.database.postgres_url import PostgresUrl
-from neurova.database.sqlite import SqliteDatabase
-from neurova.idempotency import REPLAYED
-from neurova.invoke import Direct, Function
-from neurova.reply import Reply
+from neurova.database.postgres.database import PostgresDatabase
+from neurova.database.postgres.url import PostgresUrl
+from neurova.database.sqlite.database import SqliteDatabase
+from neurova.execution.function import Direct, Function
+from neurova.http.call import Call
+from neurova.http.caller import Caller
+from neurova.http.reply import Reply
+from neurova.idempotency.rules import REPLAYED
 
 HEAD = """
 import asyncio, threading

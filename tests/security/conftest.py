@@ -13,7 +13,7 @@ import pytest
 
 from neurova_gateway.keys import key as keys
 from neurova_gateway.keys.issuer import create
-from neurova_platform.testing import TestPlatform
+from neurova_platform.testing.platform import TestPlatform
 
 from ..conftest import Door, lay_probe
 

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from neurova_gateway.admin.app import resources
-from neurova_platform.admin import of_platform
-from neurova_platform.admin_token import load as token_of
-from neurova_platform.testing import TestPlatform
+from neurova_platform.admin.server import of_platform
+from neurova_platform.admin.token import load as token_of
+from neurova_platform.testing.platform import TestPlatform
 
 from ..conftest import lay_probe
 

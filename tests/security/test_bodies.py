@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import pytest
 
-from neurova_platform.testing import TestPlatform
+from neurova_platform.testing.platform import TestPlatform
 
 from ..conftest import lay_probe
 from ..serving import port_of, serving

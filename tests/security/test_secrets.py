@@ -13,9 +13,9 @@ from urllib.parse import quote
 
 import pytest
 
-from neurova.call import Call
-from neurova.problem import problem
-from neurova_platform.testing import TestPlatform
+from neurova.http.call import Call
+from neurova.http.problem import problem
+from neurova_platform.testing.platform import TestPlatform
 
 from ..conftest import lay_probe
 from ..serving import NEUROVA, port_of, serving

@@ -14,7 +14,7 @@ from tests.functions.booking.test_through_the_platform import GUEST, STAY
 from tests.servers.postgres import PostgresServer
 from tests.serving import serving, until
 
-from neurova_platform import scaffold
+from neurova_platform.scaffold import scaffold
 
 from . import tools
 from .contained import Contained

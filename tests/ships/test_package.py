@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from neurova_platform import client
+from neurova_platform.serving import client
 
 pytestmark = pytest.mark.server
 ROOT = Path(__file__).parents[2]

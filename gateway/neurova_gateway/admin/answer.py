@@ -10,7 +10,7 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from neurova.problem import Reject, rejected
+from neurova.http.problem import Reject, rejected
 
 LARGEST_BODY = 64 << 10
 BODY_SECONDS = 5.0

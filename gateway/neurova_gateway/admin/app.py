@@ -9,9 +9,10 @@ from starlette.exceptions import HTTPException
 from starlette.middleware.exceptions import ExceptionMiddleware
 from starlette.routing import Route, Router
 
-from . import calls, consumers, document, functions, health, keys, limits, live, metrics, platform
+from . import document
 from .audit import Audit
 from .guard import Guard, unanswered
+from .operations import calls, consumers, functions, health, keys, limits, live, metrics, platform
 from .sources import Sources
 
 

@@ -10,9 +10,8 @@ from typing import Any
 import msgspec
 
 from neurova.errors import Unavailable
-from neurova.redact import masked
-
-from .. import whole_lines
+from neurova.files import whole_lines
+from neurova.telemetry.redact import masked
 
 
 class Audit:

@@ -10,16 +10,16 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from ..access import Record
+from ..pipeline.access_log import Record
 from .answer import answer, query
-from .calls import FILTERS
-from .consumers import Change, Consumer
-from .health import Health
-from .keys import IssuedKey, Key, NewKey, Rotation
-from .limits import Window
-from .live import Live, RouteCalls, Worker
+from .operations.calls import FILTERS
+from .operations.consumers import Change, Consumer
+from .operations.health import Health
+from .operations.keys import IssuedKey, Key, NewKey, Rotation
+from .operations.limits import Window
+from .operations.live import Live, RouteCalls, Worker
+from .operations.platform import Platform
 from .page import DEFAULT, MOST
-from .platform import Platform
 from .reloads import Reload
 from .sources import Function, Sources
 

@@ -12,7 +12,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from neurova.errors import NeurovaError
-from neurova.problem import Reject
+from neurova.http.problem import Reject
 
 from .answer import refusal
 from .audit import Audit

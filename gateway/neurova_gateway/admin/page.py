@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from neurova.problem import Reject
+from neurova.http.problem import Reject
 
 DEFAULT = 50
 MOST = 500

@@ -10,7 +10,7 @@ from typing import BinaryIO
 
 import msgspec
 
-from ..access import Record
+from ..pipeline.access_log import Record
 
 BLOCK = 256 << 10
 BUDGET = 4 << 20

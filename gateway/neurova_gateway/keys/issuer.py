@@ -10,8 +10,8 @@ from typing import NamedTuple
 
 import msgspec
 
-from neurova import windows
-from neurova.function import SCOPE
+from neurova.functions import rate_limits as windows
+from neurova.functions.decorators import SCOPE
 
 from .base import KeyRecord, KeyStore
 from .key import ALPHABET, digest, generate

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 import asyncpg
 
-from neurova.database.postgres_url import PostgresUrl
+from neurova.database.postgres.url import PostgresUrl
 from neurova.errors import StateError, Unavailable
 
 from .base import KeyRecord

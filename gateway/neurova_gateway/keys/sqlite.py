@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from neurova.errors import StateError, Unavailable
+from neurova.files.folder_lock import alone
 
-from ..folder_lock import alone
 from .base import KeyRecord
 
 VERSION = 1

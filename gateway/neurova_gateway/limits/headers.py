@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from itertools import chain
 
-from neurova.call import Field
+from neurova.http.call import Field
 
 from .base import Decision
 

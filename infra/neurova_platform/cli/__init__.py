@@ -36,7 +36,7 @@ def main() -> int:
         )
         return 1
     if sys.argv[1:2] in (["dev"], ["run"]):
-        from ..interrupt import take
+        from ..serving.interrupt import take
 
         take()
     try:

@@ -49,7 +49,7 @@ class Root(click.Group):
         if cmd_name not in COMMANDS:
             return None
         module, name = COMMANDS[cmd_name][0].split(":")
-        command = getattr(importlib.import_module(f"{__package__}.{module}"), name)
+        command = getattr(importlib.import_module(f"{__package__}.commands.{module}"), name)
         assert isinstance(command, click.Command)
         return command
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from neurova.endpoint import ageing
-from neurova.idempotency import LONGEST, PATTERN
-from neurova.invoke import Function
+from neurova.execution.endpoint import ageing
+from neurova.execution.function import Function
+from neurova.idempotency.rules import LONGEST, PATTERN
 
 PARAMETERS: dict[str, dict[str, Any]] = {
     "Idempotency-Key": {

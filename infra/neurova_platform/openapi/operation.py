@@ -9,9 +9,9 @@ from typing import Any
 import msgspec
 
 from neurova.binding.signature import REQUIRED, Parameter
-from neurova.invoke import Direct, Function
-from neurova.problem import phrase
-from neurova.reply import JSON
+from neurova.execution.function import Direct, Function
+from neurova.http.problem import phrase
+from neurova.http.reply import JSON
 
 from . import offers
 from .examples import NoExample, example

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from neurova.invoke import Direct, Function
-from neurova.problem import PROBLEM_JSON, phrase
+from neurova.execution.function import Direct, Function
+from neurova.http.problem import PROBLEM_JSON, phrase
 
 from . import offers
 from .refusals import refusals

@@ -8,7 +8,7 @@ from inspect import unwrap
 from types import CodeType, FunctionType
 from typing import Any
 
-from neurova.problem import Reject
+from neurova.http.problem import Reject
 
 _METHODS = (classmethod, staticmethod)
 

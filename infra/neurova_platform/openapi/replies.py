@@ -10,9 +10,9 @@ from typing import Annotated, Any, Literal, NewType, NoReturn, Union, get_args, 
 import msgspec
 
 from neurova.binding.signature import REQUIRED
-from neurova.items import FORMS
-from neurova.reply import Reply
-from neurova.stream import Stream
+from neurova.http.reply import Reply
+from neurova.streaming.items import FORMS
+from neurova.streaming.stream import Stream
 
 TEXT = "text/plain"
 OCTETS = "application/octet-stream"

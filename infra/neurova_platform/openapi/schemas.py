@@ -9,7 +9,7 @@ from typing import Any
 import jsonschema_rs
 import msgspec
 
-from neurova.moments import with_moments
+from neurova.binding.datetimes import with_moments
 
 AT = "#/components/schemas/"
 # msgspec's long name, for two types with one short one: `functions.booking~3.list.Page`.

@@ -8,16 +8,16 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import cache
 from typing import Annotated, Any, NoReturn
 
+from neurova.binding.sources import Header
 from neurova.errors import StateError
-from neurova.function import described, get
-from neurova.invoke import Function, function_of
-from neurova.problem import Reject
-from neurova.redact import escaped
-from neurova.reply import JSON, Reply
-from neurova.sources import Header
+from neurova.execution.function import Function, function_of
+from neurova.functions.decorators import described, get
+from neurova.http.problem import Reject
+from neurova.http.reply import JSON, Reply
+from neurova.telemetry.redact import escaped
 
 from .. import assets
-from ..settings import Settings
+from ..settings.loading import Settings
 
 NAME = "_neurova"
 """What the service is called: no folder of a project's can be."""

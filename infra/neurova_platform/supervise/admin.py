@@ -8,11 +8,12 @@ import socket
 from contextlib import ExitStack
 from typing import Any
 
-from neurova_gateway import backends
 from neurova_gateway.limits.table import Table
+from neurova_gateway.plugins import stores as backends
 
-from .. import admin, snapshot
-from ..settings import Settings
+from ..admin import server as admin
+from ..admin import snapshot
+from ..settings.loading import Settings
 from .leash import Leash
 from .order import Order
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ..admin_address import listen
-from ..settings import Settings
+from ..admin.address import listen
+from ..settings.loading import Settings
 from .slot import Slot
 
 ADMIN = "neurova_platform.supervise.admin:serve"
@@ -13,9 +13,8 @@ def beside(settings: Settings) -> list[Slot]:
     """Return a slot for each: its name, its target and its socket. Raises ConfigError.
 
     A target is "module:function"; it is called in the child with the order, the socket and the
-    leash, says `leash.ready()` once it answers, and leads its server by `leash.hold` (as
-    `neurova_platform.server.Server` does when it is given the leash). A child that ends or hangs
-    is replaced as a worker is, and SIGHUP replaces it too.
+    leash, says `leash.ready()` once it answers, and leads its server by `leash.hold`. A child that
+    ends or hangs is replaced as a worker is, and SIGHUP replaces it too.
     """
     if not settings.admin.enabled:
         return []

@@ -8,7 +8,7 @@ from typing import Any
 
 from neurova.errors import ConfigError
 
-from ..settings import Settings, load
+from ..settings.loading import Settings, load
 
 
 @dataclass(frozen=True)

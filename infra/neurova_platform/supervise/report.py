@@ -7,14 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from neurova.errors import (
-    BindError,
-    ConfigError,
-    LoadError,
-    NeurovaError,
-    StateError,
-    Unavailable,
-)
+from neurova.errors import BindError, ConfigError, LoadError, NeurovaError, StateError, Unavailable
 
 from . import stack
 from .child import Child

@@ -5,13 +5,16 @@ from __future__ import annotations
 from contextlib import ExitStack
 from typing import Any
 
-from neurova_gateway.counters.seat import clear
+from neurova_gateway.metrics.worker_file import clear
 
-from .. import admin_address, logs, run_lock, snapshot
-from ..client import address
-from ..listener import bind_all
-from ..settings import Settings
-from ..state import COUNTERS, prepare
+from ..admin import address as admin_address
+from ..admin import snapshot
+from ..composition.state import COUNTERS, prepare
+from ..serving import logs
+from ..serving.client import address
+from ..serving.listener import bind_all
+from ..settings.loading import Settings
+from . import run_lock
 from .children import beside
 from .order import Order
 from .report import Report, Tell

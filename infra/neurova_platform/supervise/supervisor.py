@@ -17,8 +17,8 @@ from uvicorn.supervisors.multiprocess import SIGNALS, Multiprocess
 
 from neurova.errors import NeurovaError, StateError
 
-from .. import resident
-from ..settings import Settings
+from ..serving import memory as resident
+from ..settings.loading import Settings
 from .child import Child
 from .order import Order
 from .report import Report, start_failure

@@ -8,12 +8,12 @@ import threading
 from collections.abc import Sequence
 
 from neurova.errors import NeurovaError
-from neurova.invoke import Function
+from neurova.execution.function import Function
 
-from .. import snapshot
-from ..platform import Platform
-from ..serve import run
-from ..settings import Settings
+from ..admin import snapshot
+from ..composition.platform import Platform
+from ..serving.serve import run
+from ..settings.loading import Settings
 from .leash import Leash
 from .order import Order
 

@@ -11,10 +11,10 @@ from typing import Annotated, Any, get_args, get_origin
 import msgspec
 
 from ..errors import BindError
-from ..function import Description
-from ..reply import is_token
-from ..sources import Cookie, Header
+from ..functions.decorators import Description
+from ..http.reply import is_token
 from .shapes import shape, without_none
+from .sources import Cookie, Header
 
 
 class _Required:
@@ -24,10 +24,10 @@ class _Required:
 
 REQUIRED: Any = _Required()
 GIVEN = {
-    ("neurova.caller", "Caller"): "caller",
+    ("neurova.http.caller", "Caller"): "caller",
     ("neurova.database.base", "Tx"): "tx",
-    ("neurova.deadline", "Deadline"): "deadline",
-    ("neurova.log", "Log"): "log",
+    ("neurova.execution.deadline", "Deadline"): "deadline",
+    ("neurova.telemetry.log", "Log"): "log",
     ("starlette.requests", "Request"): "request",
 }
 NOT_YET = frozenset({"Secret", "Model", "Event", "on", "every", "cron"})

@@ -12,15 +12,15 @@ from uuid import UUID
 
 import msgspec
 
-from ..call import Call
-from ..caller import ANONYMOUS
-from ..deadline import Deadline
-from ..log import Log
-from ..query import Query
-from ..request import request_of
-from ..validation import FAULTS, Several
+from ..asgi.request import request_of
+from ..execution.deadline import Deadline
+from ..http.call import Call
+from ..http.caller import ANONYMOUS
+from ..http.query import Query
+from ..telemetry.log import Log
 from .shapes import SCALARS
 from .signature import REQUIRED, Parameter
+from .validation import FAULTS, Several
 
 Read = Callable[[Call, Query], Any]
 # Read as written: lax conversion would take "0" for a moment in 1970.

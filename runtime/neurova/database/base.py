@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
 
-from ..call import Field
 from ..errors import NeurovaError, Unavailable
+from ..http.call import Field
 
 if TYPE_CHECKING:
     from sqlalchemy import Executable, Result

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from tests.servers.postgres import PostgresServer
 
-from neurova.database.migrations import upgrade
-from neurova.database.postgres import PostgresDatabase
-from neurova.database.postgres_url import PostgresUrl
-from neurova.database.sqlite import SqliteDatabase
+from neurova.database.migrations.service import upgrade
+from neurova.database.postgres.database import PostgresDatabase
+from neurova.database.postgres.url import PostgresUrl
+from neurova.database.sqlite.database import SqliteDatabase
 
 MIGRATIONS = Path(__file__).parents[3] / "functions" / "booking" / "migrations"
 

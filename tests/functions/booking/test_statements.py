@@ -19,8 +19,8 @@ from tests.functions.booking.conftest import House
 from tests.functions.booking.guests import ADA, DAY, book, refused
 from tests.servers.wire import Wire
 
-from neurova.database.postgres import PostgresDatabase
-from neurova.database.postgres_url import PostgresUrl
+from neurova.database.postgres.database import PostgresDatabase
+from neurova.database.postgres.url import PostgresUrl
 
 
 def statements(house: House) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from tests.servers.postgres import PostgresServer
 
-from neurova_platform.testing import TestPlatform
+from neurova_platform.testing.platform import TestPlatform
 
 STAY = {"room_type": "b", "arrival": "2016-07-02", "nights": 2}
 GUEST = ["booking:read", "booking:write"]

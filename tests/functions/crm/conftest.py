@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 import pytest
 from tests.servers.postgres import PostgresServer
 
-from neurova_platform.testing import Answer, TestPlatform
+from neurova_platform.testing.platform import Answer, TestPlatform
 
 PROJECT = Path(__file__).parents[3]
 SCOPES = ["crm:read", "crm:write", "crm:merge", "crm:erase"]

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from tests.functions.crm.conftest import SCOPES
 
-from neurova_platform.testing import TestPlatform
+from neurova_platform.testing.platform import TestPlatform
 
 ID = "0" * 32
 ROUTES = [

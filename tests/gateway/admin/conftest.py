@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from neurova_platform.testing import TestPlatform
+from neurova_platform.testing.platform import TestPlatform
 
 from ...conftest import lay_probe
 

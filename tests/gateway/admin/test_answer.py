@@ -7,7 +7,7 @@ import json
 import pytest
 
 from neurova_gateway.admin.answer import LARGEST_BODY
-from neurova_platform.testing import TestPlatform
+from neurova_platform.testing.platform import TestPlatform
 
 JSON = {"content-type": "application/json"}
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from neurova_gateway.admin.app import resources
-from neurova_platform.admin import of_platform
-from neurova_platform.testing import TestPlatform
+from neurova_platform.admin.server import of_platform
+from neurova_platform.testing.platform import TestPlatform
 
 
 @pytest.mark.parametrize(

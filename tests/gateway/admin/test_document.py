@@ -10,8 +10,8 @@ from openapi_spec_validator import validate
 
 from neurova_gateway.admin.app import resources
 from neurova_gateway.admin.document import OPERATIONS, Operation
-from neurova_platform.admin import of_platform
-from neurova_platform.testing import TestPlatform
+from neurova_platform.admin.server import of_platform
+from neurova_platform.testing.platform import TestPlatform
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from neurova.errors import StateError, Unavailable
-from neurova.problem import Reject
+from neurova.http.problem import Reject
 from neurova_gateway.admin.audit import Audit
 from neurova_gateway.admin.guard import Guard
 

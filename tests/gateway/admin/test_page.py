@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from neurova.problem import Reject
+from neurova.http.problem import Reject
 from neurova_gateway.admin.page import MOST, cursor, limit, paged, token
 
 

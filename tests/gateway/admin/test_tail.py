@@ -7,10 +7,10 @@ from random import Random
 
 import pytest
 
-from neurova.call import Call
-from neurova_gateway.access import AccessLog, Record
+from neurova.http.call import Call
 from neurova_gateway.admin import tail
 from neurova_gateway.admin.tail import back
+from neurova_gateway.pipeline.access_log import AccessLog, Record
 
 
 def anything(_: Record) -> bool:

@@ -10,7 +10,7 @@ from neurova_gateway.limits import file, layout
 from neurova_gateway.limits import table as table_module
 from neurova_gateway.limits.base import Bucket
 from neurova_gateway.limits.table import Table
-from neurova_gateway.watchdog import PhaseTimeout
+from neurova_gateway.plugins.watchdog import PhaseTimeout
 
 S = 1_000_000_000
 Opened = Callable[[], Table]

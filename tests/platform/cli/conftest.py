@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from neurova_platform import scaffold
 from neurova_platform.cli.group import root
+from neurova_platform.scaffold import scaffold
 
 from ...serving import NEUROVA, Serving
 

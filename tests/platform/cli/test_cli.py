@@ -176,7 +176,7 @@ def test_an_old_python_is_told_in_one_line(
 def test_ctrl_c_ends_silently_with_130(
     cli: Callable[..., object], project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from neurova_platform import settings
+    from neurova_platform.settings import loading as settings
 
     def interrupted() -> None:
         raise KeyboardInterrupt

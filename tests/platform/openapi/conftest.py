@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from neurova.invoke import Function
-from neurova.loader import load_service
+from neurova.execution.function import Function
+from neurova.functions.loader import load_service
 
 DOMAIN = '''
 """Types of every kind."""

@@ -13,9 +13,10 @@ import pytest
 from openapi_spec_validator import validate
 from tests.servers import npm
 
-from neurova.invoke import Function
-from neurova_platform import inventory, settings
+from neurova.execution.function import Function
+from neurova_platform.composition import inventory
 from neurova_platform.openapi.document import Api, document
+from neurova_platform.settings import loading as settings
 
 API = Api("Things", "1.2.3")
 ROOT = Path(__file__).parents[3]

@@ -7,9 +7,9 @@ from collections.abc import Callable
 import jsonschema_rs
 import msgspec
 
-from neurova.call import Call
-from neurova.invoke import Function
-from neurova.problem import Fault, problem
+from neurova.execution.function import Function
+from neurova.http.call import Call
+from neurova.http.problem import Fault, problem
 from neurova_platform.openapi.problems import FAULT, SCHEMA, components, problems, statuses
 
 

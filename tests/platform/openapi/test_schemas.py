@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from neurova.invoke import Function
-from neurova_gateway.path import BadPath, canonical
+from neurova.execution.function import Function
+from neurova_gateway.pipeline.path import BadPath, canonical
 from neurova_platform.openapi.schemas import (
     AT,
     DECIMAL,

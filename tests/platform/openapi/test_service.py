@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from neurova_platform import assets, settings
+from neurova_platform import assets
 from neurova_platform.openapi.service import access, encoded, page
-from neurova_platform.testing import TestPlatform
+from neurova_platform.settings import loading as settings
+from neurova_platform.testing.platform import TestPlatform
 
 USERS = '''
 """Answer it oneself."""

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from neurova_platform import client
+from neurova_platform.serving import client
 
 from ...serving import Serving
 

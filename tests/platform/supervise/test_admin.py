@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from neurova_platform import client
-from neurova_platform.admin_client import of
+from neurova_platform.admin.client import of
+from neurova_platform.serving import client
 
 from ...loading import load
 from ...serving import until

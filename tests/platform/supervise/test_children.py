@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from neurova_platform.settings import load
+from neurova_platform.settings.loading import load
 from neurova_platform.supervise.children import beside
 
 from ...serving import environment, until
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.server
 TARGET = """
 import os
 import uvicorn
-from neurova_platform.server import Server
+from neurova_platform.serving.server import Server
 
 
 async def app(scope, receive, send):
@@ -37,8 +37,8 @@ def serve(order, listener, leash):
 """
 RUN = """
 import json, sys
-from neurova_platform.listener import bind
-from neurova_platform.settings import load
+from neurova_platform.serving.listener import bind
+from neurova_platform.settings.loading import load
 from neurova_platform.supervise import run
 from neurova_platform.supervise.slot import Slot
 

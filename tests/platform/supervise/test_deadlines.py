@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from neurova_platform import client
+from neurova_platform.serving import client
 
 from ...serving import environment, until
 
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.server
 RUN = """
 import json
 from neurova.errors import NeurovaError
-from neurova_platform.settings import load
+from neurova_platform.settings.loading import load
 from neurova_platform.supervise import run, slot, supervisor
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from neurova.errors import ConfigError
-from neurova_platform.settings import load
+from neurova_platform.settings.loading import load
 from neurova_platform.supervise.order import Order
 
 

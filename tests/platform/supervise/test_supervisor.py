@@ -18,8 +18,9 @@ from pathlib import Path
 
 import pytest
 
-from neurova_platform import client, resident
 from neurova_platform.assets import plugins
+from neurova_platform.serving import client
+from neurova_platform.serving import memory as resident
 
 from ...loading import load
 from ...serving import NEUROVA, environment, until

@@ -233,7 +233,7 @@ class Plugin:
 
 
 if __name__ == "__main__" or "kong_pdk.server" in sys.modules:
-    from neurova_gateway import kong_compat
+    from neurova_gateway.plugins import kong_compat
 
     kong_compat.install()
     if __name__ == "__main__":

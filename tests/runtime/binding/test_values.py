@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from neurova.caller import Caller
+from neurova.http.caller import Caller
 
 HEAD = """
 from neurova import *

@@ -9,8 +9,8 @@ from typing import Any
 from sqlalchemy import Column, Integer, MetaData, String, Table, func, select, update
 from tests.servers.wire import Wire
 
-from neurova.database.postgres import PostgresDatabase
-from neurova.database.postgres_url import PostgresUrl
+from neurova.database.postgres.database import PostgresDatabase
+from neurova.database.postgres.url import PostgresUrl
 
 things = Table(
     "things", MetaData(), Column("id", Integer, primary_key=True), Column("name", String)

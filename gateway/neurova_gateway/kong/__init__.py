@@ -1,0 +1,1 @@
+"""Kong's configuration, rendered from functions and settings."""

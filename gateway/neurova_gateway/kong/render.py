@@ -1,0 +1,124 @@
+"""From functions and settings to what both gateways read; pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Protocol
+
+import msgspec
+
+from neurova.database.postgres.url import PostgresUrl
+from neurova.functions.decorators import Description
+from neurova.settings import gateway as settings
+
+from .config import GatewayConfig, Plugin, Route, Service
+
+TAG = ("neurova",)
+_PARAMETER = re.compile(r"\{([a-z_][a-z0-9_]*)\}")
+_KONG_PARAMETER = re.compile(r"\(\?<([a-z_][a-z0-9_]*)>\[\^/\]\+\)")
+_REST = "/{*}"
+_ESCAPED = re.compile(r"\\(.)")
+
+
+class Described(Protocol):
+    """What render needs to know of a function."""
+
+    @property
+    def name(self) -> str:
+        """Return `service.function`."""
+
+    @property
+    def service(self) -> str:
+        """Return the service's name."""
+
+    @property
+    def description(self) -> Description:
+        """Return what its decorator said."""
+
+
+def render(
+    functions: Iterable[Described],
+    gateway: settings.Gateway,
+    *,
+    environment: str,
+    state: Path,
+) -> GatewayConfig:
+    """Return the gateway's configuration: a service, a route and its plugins for each function.
+
+    `environment` ("live" or "test") is whose keys are taken; `state` is the folder where the
+    plugins find keys and limits.
+    """
+    ordered = sorted(functions, key=lambda function: function.name)
+    names = sorted({function.service for function in ordered})
+    plugins: list[Plugin] = []
+    if gateway.cors.origins:
+        plugins.append(Plugin("cors", msgspec.to_builtins(gateway.cors), tags=TAG))
+    plugins.extend(Plugin(name, {}, tags=TAG) for name in dict.fromkeys(gateway.extra))
+    common = {"environment": environment, "state": str(state)}
+    for function in ordered:
+        plugins.extend(_plugins(function, gateway, common))
+    return GatewayConfig(
+        tuple(Service(name, gateway.host, gateway.port, tags=TAG) for name in names),
+        tuple(_route(function) for function in ordered),
+        tuple(plugins),
+    )
+
+
+def _route(function: Described) -> Route:
+    description = function.description
+    tags = (*TAG, *description.tags)
+    return Route(
+        function.name,
+        function.service,
+        description.answered,
+        (kong_path(description.path),),
+        tags=tags,
+    )
+
+
+def _plugins(
+    function: Described, gateway: settings.Gateway, common: dict[str, Any]
+) -> tuple[Plugin, Plugin]:
+    description = function.description
+    auth = {**common, "public": description.public, "scopes": list(description.scopes)}
+    if gateway.keys:
+        auth["keys"] = str(PostgresUrl(gateway.keys))  # a password is none of a config's business
+    limits = {"state": common["state"]}
+    if description.limit:
+        limits |= {"route": function.name, "limit": description.limit}
+    if description.cost != 1:
+        limits["cost"] = description.cost
+    if gateway.limit:
+        limits["consumer_limit"] = gateway.limit
+    return (
+        Plugin("neurova-auth", auth, route=function.name, tags=TAG),
+        Plugin("neurova-rate-limit", limits, route=function.name, tags=TAG),
+    )
+
+
+@lru_cache(maxsize=65_536)
+def kong_path(template: str) -> str:
+    """Return `/bookings/{id}` as Kong's router wants it: `~/bookings/(?<id>[^/]+)$`.
+
+    `/legacy/{*}`, a path and all below it, is `~/legacy(/.*)?$`, and `/{*}` is `~/.*$`.
+    """
+    if template.endswith(_REST):
+        prefix = re.escape(template.removesuffix(_REST))
+        return f"~{prefix}(/.*)?$" if prefix else "~/.*$"
+    parts = _PARAMETER.split(template)
+    literals = [re.escape(part) for part in parts[::2]]
+    names = [f"(?<{name}>[^/]+)" for name in parts[1::2]]
+    mixed = [text for pair in zip(literals, [*names, ""], strict=True) for text in pair]
+    return f"~{''.join(mixed)}$"
+
+
+@lru_cache(maxsize=65_536)
+def template(path: str) -> str:
+    """Return what `kong_path` was made of."""
+    if path.endswith("(/.*)?$") or path == "~/.*$":  # no literal: its dots would be escaped
+        prefix = path[1:].removesuffix("(/.*)?$").removesuffix("/.*$")
+        return _ESCAPED.sub(r"\1", prefix) + _REST
+    return _ESCAPED.sub(r"\1", _KONG_PARAMETER.sub(r"{\1}", path[1:-1]))

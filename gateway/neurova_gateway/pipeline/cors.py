@@ -1,0 +1,55 @@
+"""Cross-origin requests, as Kong's `cors` plugin is configured."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from neurova.http.call import Call, Field
+from neurova.http.reply import Reply
+
+
+class Cors:
+    """Answer preflights and mark replies for the origins that are allowed; none by default.
+
+    `config` is that of Kong's plugin: origins, methods, headers, exposed_headers, credentials,
+    max_age (seconds).
+    """
+
+    def __init__(self, config: dict[str, Any]) -> None:
+        self._origins = {origin.encode() for origin in config.get("origins", ())}
+        self._any = b"*" in self._origins
+        self._credentials = bool(config.get("credentials", False))
+        self._methods = ", ".join(config.get("methods", ())).encode()
+        self._headers = ", ".join(config.get("headers", ())).encode()
+        self._exposed = ", ".join(config.get("exposed_headers", ())).encode()
+        self._max_age = str(config.get("max_age", 600)).encode()
+
+    def __call__(self, call: Call) -> Reply | None:
+        """Mark the reply of a call from an allowed origin; return the reply of a preflight."""
+        origin = call.heads.get(b"origin")
+        if not self._any:  # also without one: a cache may keep this reply for who has one
+            call.reply_fields.append((b"vary", b"origin"))
+        allowed = None if origin is None else self._allowed(origin)
+        if allowed is None:
+            return None
+        call.reply_fields.append((b"access-control-allow-origin", allowed))
+        if self._credentials:
+            call.reply_fields.append((b"access-control-allow-credentials", b"true"))
+        if call.method == "OPTIONS" and b"access-control-request-method" in call.heads:
+            return Reply.of(204, b"", b"", self._preflight())
+        if self._exposed:
+            call.reply_fields.append((b"access-control-expose-headers", self._exposed))
+        return None
+
+    def _allowed(self, origin: bytes) -> bytes | None:
+        # Fetch forbids "*" together with credentials, and echoing any origin would open the door.
+        if self._any and not self._credentials:
+            return b"*"
+        return origin if origin in self._origins else None
+
+    def _preflight(self) -> list[Field]:
+        return [
+            (b"access-control-allow-methods", self._methods),
+            (b"access-control-allow-headers", self._headers),
+            (b"access-control-max-age", self._max_age),
+        ]

@@ -1,0 +1,139 @@
+"""Who calls, told to a runtime that stands behind a gateway, in one signed header field."""
+
+from __future__ import annotations
+
+import hmac
+import secrets
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from functools import partial
+from pathlib import Path
+
+import msgspec
+
+from neurova.errors import StateError
+from neurova.files import secret_file
+from neurova.http.caller import Caller
+
+HEADER = "X-Neurova-Identity"
+LIFETIME = 60.0
+KEY_BYTES = 32
+# The request line may take 8 KiB; in JSON and base64 it grows, and scopes come on top.
+MAX_BYTES = 24 * 1024
+
+
+class IdentityError(Exception):
+    """An identity that is not believed; the message is the reason, without what was sent."""
+
+
+class _Payload(msgspec.Struct, forbid_unknown_fields=True):
+    method: str
+    target: str
+    environment: str
+    consumer: str
+    key_id: str
+    scopes: list[str]
+    expires: float
+    request_id: str
+
+
+_encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.Decoder(_Payload).decode
+
+
+class Identity:
+    """Sign and verify callers for one environment with one HMAC-SHA256 key of >= 32 bytes."""
+
+    __slots__ = ("_environment", "_key")
+
+    def __init__(self, key: bytes, environment: str) -> None:
+        if len(key) < KEY_BYTES:
+            raise ValueError(f"identity key has {len(key)} bytes: give {KEY_BYTES} or more")
+        self._key = key
+        self._environment = environment
+
+    def sign(self, method: str, target: bytes, caller: Caller, now: float) -> str:
+        """Return the field's value for one call: who makes it, and only this call.
+
+        `target` is the raw path with `?query`; `now` is Unix seconds.
+        """
+        payload = _Payload(
+            method,
+            _spelt(target),
+            self._environment,
+            caller.consumer,
+            caller.key_id,
+            sorted(caller.scopes),
+            now + LIFETIME,
+            secrets.token_hex(16),
+        )
+        text = urlsafe_b64encode(_encode(payload))
+        return f"{text.decode()}.{self._mac(text)}"
+
+    def of_line(self, line: str, caller: Caller, now: float) -> str:
+        """Return the field's value for the call of a request line, `GET /a?b HTTP/1.1`.
+
+        The line is UTF-8 with surrogates for what is none, as the PDK gives it.
+        """
+        method, _, rest = line.partition(" ")
+        target = rest.rpartition(" ")[0]
+        return self.sign(method, target.encode("utf-8", "surrogateescape"), caller, now)
+
+    def verify(self, method: str, target: bytes, value: bytes, now: float) -> Caller:
+        """Return the caller that a gateway signed for this very call.
+
+        Raises IdentityError for anything else, with the reason.
+        """
+        payload = self._opened(value)
+        if payload.environment != self._environment:
+            raise IdentityError(f"it was signed for another environment than {self._environment}")
+        if payload.method != method or payload.target != _spelt(target):
+            raise IdentityError("it was signed for another method or path")
+        if not now < payload.expires <= now + 2 * LIFETIME:
+            raise IdentityError("it has expired, or the clocks of gateway and runtime differ")
+        return Caller(
+            payload.consumer,
+            payload.key_id,
+            frozenset(payload.scopes),
+            payload.environment,
+        )
+
+    def _opened(self, value: bytes) -> _Payload:
+        text, dot, mac = value.partition(b".")
+        if len(value) > MAX_BYTES or not dot:
+            raise IdentityError("it has not the form of an identity")
+        if not hmac.compare_digest(self._mac(text).encode(), mac):
+            raise IdentityError("its signature is wrong")
+        try:
+            return _decode(urlsafe_b64decode(text))
+        except (ValueError, msgspec.MsgspecError) as error:
+            raise IdentityError("its payload is of another version") from error
+
+    def _mac(self, text: bytes) -> str:
+        return urlsafe_b64encode(hmac.digest(self._key, text, "sha256")).decode()
+
+    def __repr__(self) -> str:
+        return f"<Identity {self._environment}>"
+
+
+def _spelt(target: bytes) -> str:
+    # JSON holds no raw bytes; latin-1 keeps each. "/a?" and "/a" are one target.
+    path, _, query = target.partition(b"?")
+    return (path + b"?" + query if query else path).decode("latin-1")
+
+
+def load_key(path: Path) -> bytes:
+    """Return the key in `path`, made there (0600, at once) if the file is missing.
+
+    Raises StateError when others may read the file, or it is no key.
+    """
+    try:
+        key = secret_file.kept(path, partial(secrets.token_bytes, KEY_BYTES))
+    except OSError as error:
+        raise StateError(f"identity key {path}: {error.strerror or error}") from error
+    except secret_file.Exposed:
+        raise StateError(
+            f"identity key {path} may be read by others: run `chmod 600 {path}`"
+        ) from None
+    if len(key) < KEY_BYTES:
+        raise StateError(f"identity key {path} is cut short: delete it, and it is made anew")
+    return key

@@ -1,0 +1,1 @@
+"""Kong plugins hosted in process, and their logic."""

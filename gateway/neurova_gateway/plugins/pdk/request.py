@@ -1,0 +1,149 @@
+"""kong.request: what the client asked."""
+
+from __future__ import annotations
+
+import re
+from _thread import get_ident
+from urllib.parse import unquote_to_bytes
+
+from neurova.http.call import Call
+
+from .phase import PdkError, Phase
+from .values import first, grouped, text
+
+_UNRESERVED = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
+_ESCAPE = re.compile(rb"%([0-9A-Fa-f]{2})")
+
+
+class _Names(dict[bytes, str]):
+    """Give names as text. Other names are decoded each time, so that no client can fill it."""
+
+    def __missing__(self, name: bytes) -> str:
+        return name.decode()
+
+
+_KNOWN = "accept authorization content-length content-type host traceparent user-agent x-api-key"
+_NAMES = _Names({name.encode(): name for name in _KNOWN.split()})
+
+
+class Request:
+    """Read the request; text is UTF-8, with what is none kept as surrogates."""
+
+    __slots__ = ("_phase",)
+
+    def __init__(self, phase: Phase) -> None:
+        self._phase = phase
+
+    def get_headers(self, max_headers: int = 100) -> dict[str, list[str]]:
+        """Return the first `max_headers` header fields: lower-case name to all its values."""
+        phase = self._phase
+        if phase.thread != get_ident():
+            phase.over()
+        call, names = phase.call, _NAMES
+        heads = call.heads
+        # Nearly always no name repeats and all is UTF-8.
+        if max_headers == 100 and len(heads) == len(call.fields) <= 100:
+            try:
+                found = {}
+                for name, value in heads.items():
+                    found[names[name]] = [value.decode()]
+                return found
+            except UnicodeDecodeError:
+                pass
+        return grouped(call.fields, _count(max_headers))
+
+    def get_header(self, name: str) -> str | None:
+        """Return a header's first value; case does not matter, and `_` is `-`."""
+        phase = self._phase
+        if phase.thread != get_ident():
+            phase.over()
+        return first(phase.call.heads, name)
+
+    def get_method(self) -> str:
+        """Return the method, in upper case."""
+        return self._call().method
+
+    def get_path(self) -> str:
+        """Return the path, with needless escapes undone."""
+
+        def undone(match: re.Match[bytes]) -> bytes:
+            byte = int(match[1], 16)
+            return bytes([byte]) if byte in _UNRESERVED else match[0].upper()
+
+        return text(_ESCAPE.sub(undone, self._call().raw_path))
+
+    def get_raw_path(self) -> str:
+        """Return the path as it was sent, without the query."""
+        return text(self._call().raw_path)
+
+    def get_path_with_query(self) -> str:
+        """Return the path as `get_path`, with `?` and the query if there is one."""
+        query = self.get_raw_query()
+        return f"{self.get_path()}?{query}" if query else self.get_path()
+
+    def get_raw_query(self) -> str:
+        """Return the query as it was sent, without `?`."""
+        return text(self._call().query)
+
+    def get_query(self, max_args: int = 100) -> dict[str, list[str]]:
+        """Return the first `max_args` arguments: name to all its values, [] without any."""
+        found: dict[str, list[str]] = {}
+        pairs = [pair for pair in self._call().query.split(b"&") if pair]
+        for pair in pairs[: _count(max_args)]:
+            name, equals, value = pair.partition(b"=")
+            values = found.setdefault(_decoded(name), [])
+            if equals:
+                values.append(_decoded(value))
+        return found
+
+    def get_query_arg(self, name: str) -> str | bool | None:
+        """Return an argument's first value, True when it has none, None when it is not there."""
+        values = self.get_query().get(name)
+        if values is None:
+            return None
+        return values[0] if values else True
+
+    def get_raw_body(self) -> bytes:
+        """Return the body; before it has arrived, b""."""
+        return self._call().body
+
+    def get_host(self) -> str:
+        """Return the host that was asked for, without the port."""
+        return self._authority()[0]
+
+    def get_port(self) -> int:
+        """Return the port that was asked for, else the scheme's."""
+        return self._authority()[1]
+
+    def get_scheme(self) -> str:
+        """Return "http" or "https"."""
+        return self._call().scheme
+
+    def get_http_version(self) -> float:
+        """Return the version of HTTP: 1.1, or 1."""
+        version = float(self._call().version)
+        return int(version) if version.is_integer() else version
+
+    def _call(self) -> Call:
+        phase = self._phase
+        if phase.thread != get_ident():
+            phase.over()
+        return phase.call
+
+    def _authority(self) -> tuple[str, int]:
+        call = self._call()
+        host = text(call.heads.get(b"host", b"")).lower()
+        name, colon, port = host.rpartition(":")
+        if colon and port.isdecimal() and len(port) < 6:
+            return name, int(port)
+        return host, 443 if call.scheme == "https" else 80
+
+
+def _count(most: object) -> int:
+    if type(most) is int and 1 <= most <= 1000:
+        return most
+    raise PdkError("the most to be returned is a number from 1 to 1000")
+
+
+def _decoded(part: bytes) -> str:
+    return text(unquote_to_bytes(part.replace(b"+", b" ")))

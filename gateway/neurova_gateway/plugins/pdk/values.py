@@ -1,0 +1,125 @@
+"""Values as they come out on the other side of Kong's wire."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from neurova.http.call import Field
+from neurova.http.reply import CONTROLS, FRAMING, TOKEN
+
+from .phase import PdkError
+
+ATOMS = frozenset([str, int, float, bool, bytes])
+_FORBIDDEN = bytes(CONTROLS)
+_DEEPEST = 64
+
+
+def text(raw: bytes) -> str:
+    """Return bytes as Kong's strings come: UTF-8, and what is none of it kept as surrogates."""
+    return raw.decode("utf-8", "surrogateescape")
+
+
+def raw(value: str) -> bytes:
+    """Return the bytes that `text` was made of."""
+    return value.encode("utf-8", "surrogateescape")
+
+
+def plain(value: object, depth: int = 0) -> Any:
+    """Return a copy that shares nothing; as in Lua an empty table is [], and None is no entry.
+
+    Raises PdkError for what Kong's wire cannot carry.
+    """
+    kind = type(value)
+    if value is None or (kind in ATOMS and kind is not int):
+        return value
+    if kind is int and -(2**63) <= value < 2**64:  # type: ignore[operator]
+        return value
+    if depth < _DEEPEST and isinstance(value, dict):
+        entries = {_key(k): plain(v, depth + 1) for k, v in value.items() if v is not None}
+        return entries or []
+    if depth < _DEEPEST and isinstance(value, list | tuple):
+        return [plain(item, depth + 1) for item in value]
+    raise PdkError(f"{kind.__name__} cannot be given to Kong: use text, numbers, lists and dicts")
+
+
+def _key(key: object) -> object:
+    if type(key) in (str, int):
+        return key
+    raise PdkError(f"{type(key).__name__} is no key of a table in Kong: use text")
+
+
+def field_name(name: object) -> bytes:
+    """Return a header's name in lower case; raises PdkError if it is none."""
+    if type(name) is str:
+        lower = name.lower().encode("utf-8", "surrogateescape")
+        if lower and TOKEN.issuperset(lower) and lower not in FRAMING:
+            return lower
+    raise PdkError("a header's name is not one that a plugin may set: see the plugins page")
+
+
+class _Names(dict[object, bytes]):
+    """Give the names that plugins write, which are few, as bytes."""
+
+    def __missing__(self, name: object) -> bytes:
+        found = field_name(name)
+        if len(self) < 256:
+            self[name] = found
+        return found
+
+
+_NAMES = _Names()
+
+
+def field_value(value: object) -> bytes:
+    """Return one value of a header; raises PdkError if it is none."""
+    kind = type(value)
+    if kind is bytes:
+        found: bytes = value  # type: ignore[assignment]
+    elif kind is bool:
+        found = b"true" if value else b"false"
+    elif kind is str or kind is int or kind is float:
+        found = str(value).encode("utf-8", "surrogateescape")
+    else:
+        raise PdkError("a header's value is no text")
+    if len(found.translate(None, _FORBIDDEN)) != len(found):
+        raise PdkError("a header's value has a character that HTTP forbids")
+    return found
+
+
+def fields(headers: object) -> list[Field]:
+    """Return header fields as bytes; a list of values makes a field of each."""
+    if not isinstance(headers, dict):
+        # Kong has one form for tables, and an empty one comes as a list.
+        if headers == []:
+            return []
+        raise PdkError("headers are no dict of names and values")
+    found: list[Field] = []
+    for name, value in headers.items():
+        key = _NAMES[name]
+        # Ready bytes, which come back unchanged, are what our own plugins give.
+        if type(value) is bytes and value.translate(None, _FORBIDDEN) == value:
+            found.append((key, value))
+        elif type(value) is list or type(value) is tuple:
+            found += [(key, field_value(item)) for item in value]
+        else:
+            found.append((key, field_value(value)))
+    return found
+
+
+def grouped(pairs: Iterable[Field], most: int) -> dict[str, list[str]]:
+    """Return the first `most` fields as Kong's tables come: lower-case name to all values."""
+    found: dict[str, list[str]] = {}
+    for count, (name, value) in enumerate(pairs):
+        if count >= most:
+            break
+        found.setdefault(text(name), []).append(text(value))
+    return found
+
+
+def first(heads: Mapping[bytes, bytes], name: object) -> str | None:
+    """Return a header's first value, or None; case does not matter, and `_` is `-`."""
+    if type(name) is not str:
+        raise PdkError("a header's name is text")
+    value = heads.get(raw(name.lower().replace("_", "-")))
+    return None if value is None else text(value)

@@ -1,0 +1,47 @@
+"""What a plugin answers when it lets a call no further."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from neurova.http.problem import phrase
+
+
+class Refusal(NamedTuple):
+    """Hold the arguments of `kong.response.exit`: RFC 9457's members as a dict, never a None."""
+
+    status: int
+    body: dict[str, Any]
+    headers: dict[str, str | bytes]
+
+
+def refuse(
+    status: int,
+    detail: str,
+    *,
+    fields: Mapping[str, str] | None = None,
+    headers: Mapping[str, str | bytes] | None = None,
+) -> Refusal:
+    """Return the refusal with that status.
+
+    `fields` maps the request's header fields that are at fault to what is wrong with each;
+    `headers` are added to the reply.
+    """
+    body: dict[str, Any] = {
+        "type": "about:blank",
+        "title": phrase(status),
+        "status": status,
+        "detail": detail,
+    }
+    if fields:
+        body["errors"] = [
+            {"pointer": f"/{name}", "message": message, "in": "header"}
+            for name, message in fields.items()
+        ]
+    return Refusal(status, body, {"content-type": "application/problem+json", **(headers or {})})
+
+
+def unavailable(what: str) -> Refusal:
+    """Return the 503 of a call that cannot be judged now."""
+    return refuse(503, f"{what}: try again in a second", headers={"retry-after": "1"})

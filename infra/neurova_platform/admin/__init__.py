@@ -1,0 +1,1 @@
+"""The Admin API's server, client, token and address."""

@@ -1,0 +1,138 @@
+"""neurova call METHOD PATH."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ..output import colourful, document, json_option
+
+if TYPE_CHECKING:
+    from ...serving.client import Answer
+    from ...settings.loading import Settings
+
+
+@click.command()
+@click.argument("method")
+@click.argument("path")
+@click.option("--data", help="The body: JSON, @FILE, or @- for standard input.")
+@click.option(
+    "--key-file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="A file with the key; else $NEUROVA_KEY, else the key of `neurova dev`.",
+)
+@click.option("--port", type=click.IntRange(1, 65_535), help="Where the platform listens.")
+@json_option
+@click.pass_context
+def call(
+    ctx: click.Context,
+    method: str,
+    path: str,
+    data: str | None,
+    key_file: Path | None,
+    port: int | None,
+    as_json: bool,
+) -> None:
+    """Call the running platform and show reply, time and limits left.
+
+    The body goes to standard output, all else to standard error. A key is never an argument: other
+    users of the machine can read those. Ends with 1 when the reply's status is 400 or more.
+    """
+    from neurova.http.reply import is_token
+
+    from ...serving.client import send
+    from ...settings.loading import load
+
+    if not is_token(method):
+        raise click.BadParameter("name a method, like GET", param_hint="METHOD")
+    if not path.startswith("/"):
+        raise click.BadParameter('start it with "/"', param_hint="PATH")
+    settings = load(flags={"gateway.port": port})
+    body = None if data is None else _body(data)
+    headers = {} if body is None else {"Content-Type": "application/json"}
+    key = _key(settings, key_file)
+    if key:
+        headers["X-API-Key"] = key
+    answer = send(
+        _base(settings, port),
+        method.upper(),
+        path,
+        headers,
+        body,
+        trusted=settings.gateway.tls_cert,
+    )
+    if as_json:
+        document(_as_document(answer))
+    else:
+        _show(answer)
+    ctx.exit(0 if answer.status < 400 else 1)
+
+
+def _body(data: str) -> bytes:
+    if data == "@-":
+        return sys.stdin.buffer.read()
+    if data.startswith("@"):
+        try:
+            return Path(data[1:]).read_bytes()
+        except OSError as error:
+            raise click.BadParameter(f"{data[1:]}: {error.strerror}", param_hint="--data") from None
+    return os.fsencode(data)  # as it was typed, whatever the locale made of it
+
+
+def _key(settings: Settings, key_file: Path | None) -> str:
+    from neurova.errors import StateError
+    from neurova.files import private
+
+    if key_file is None:
+        key = os.environ.get("NEUROVA_KEY") or private.read(settings.state / "dev.key") or ""
+    else:
+        found = private.read(key_file)
+        if found is None:
+            raise StateError(f"{key_file}: there is no such file: name the file that holds the key")
+        key = found
+    if not key.isascii() or any(character.isspace() for character in key):
+        raise StateError("the key holds characters that no key has: put the key alone in its file")
+    return key
+
+
+def _base(settings: Settings, port: int | None) -> str:
+    from neurova.files import private
+
+    from ...dev import lock as dev_lock
+    from ...serving.client import address
+
+    gateway = settings.gateway
+    running = private.read(settings.state / dev_lock.ADDRESS) if port is None else None
+    return running or address(gateway.host, gateway.port, tls=bool(gateway.tls_cert))
+
+
+def _as_document(answer: Answer) -> dict[str, Any]:
+    return {
+        "status": answer.status,
+        "ms": round(answer.ms, 3),
+        "headers": answer.headers,
+        "body": answer.decoded(),
+        "limits": [limit._asdict() for limit in answer.limits()],
+    }
+
+
+def _show(answer: Answer) -> None:
+    line = f"HTTP {answer.status} {answer.reason}  {answer.ms:.1f} ms"
+    colour = "green" if answer.status < 400 else "red"
+    click.echo(click.style(line, fg=colour) if colourful() else line, err=True)
+    for limit in answer.limits():
+        of = f" of {limit.limit}" if limit.limit else ""
+        again = f", all again in {limit.reset} s" if limit.reset else ""
+        click.echo(f"limit {limit.name}: {limit.remaining}{of} left{again}", err=True)
+    if "retry-after" in answer.headers:
+        click.echo(f"try again in {answer.headers['retry-after']} s", err=True)
+    body = answer.decoded()
+    if isinstance(body, str):
+        click.echo(body, nl=bool(body) and not body.endswith("\n"))
+    else:
+        click.echo(json.dumps(body, indent=2, ensure_ascii=False))

@@ -1,0 +1,165 @@
+"""neurova dev."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ..output import colourful, json_option, line
+
+if TYPE_CHECKING:
+    from neurova_gateway.pipeline.access_log import Record
+
+    from ...composition.platform import Platform
+
+
+@click.command()
+@click.option("--host", help="The address to listen on.")
+@click.option("--port", type=click.IntRange(0, 65_535), help="The port; 0 takes a free one.")
+@json_option
+def dev(host: str | None, port: int | None, as_json: bool) -> None:
+    """Serve the project with reload and a test key, showing each call.
+
+    A fresh key is made at each start and lies in the state folder. With --json each event is one
+    line. Ctrl-C lets calls in flight finish.
+    """
+    from ...composition.state import prepare
+    from ...dev import lock as dev_lock
+    from ...serving.serve import run
+    from ...settings.loading import load
+
+    settings = load(flags={"gateway.host": host, "gateway.port": port})
+    prepare(settings.state)
+    session = Session(as_json)
+    with dev_lock.held(settings.state):
+        try:
+            run(
+                settings,
+                environment="test",
+                migrate=True,
+                ready=session.ready,
+                on_calls=session.calls,
+                on_reload=session.reloaded,
+            )
+        finally:
+            session.end()
+
+
+class Session:
+    """Show what happens between start and end, as text or as lines of JSON."""
+
+    def __init__(self, as_json: bool) -> None:
+        self._as_json = as_json
+        self._platform: Platform | None = None
+        self._scopes: frozenset[str] = frozenset()
+
+    def ready(self, platform: Platform, url: str) -> None:
+        """Make the key and say where to call."""
+        from neurova.files import private
+
+        from ...admin import address as admin_address
+        from ...dev import lock as dev_lock
+        from ...openapi.service import page
+        from .. import curl
+
+        self._platform = platform
+        state = platform.settings.state
+        key_file = self._renew_key()
+        private.write(state / dev_lock.ADDRESS, url + "\n")
+        functions = list(platform.functions())
+        command = curl.line(functions, url, key_file)
+        shown = page(functions, platform.settings, platform.environment)
+        if self._as_json:
+            found = {"event": "ready", "url": url, "key_file": str(key_file), "curl": command}
+            line({**found, "admin": platform.admin, "page": shown and url + shown})
+            return
+        click.echo(f"{platform.settings.project.name} answers on {url}, Ctrl-C ends it")
+        click.echo(_routes(functions))
+        if platform.admin:
+            click.echo(admin_address.announced(platform.settings, platform.admin))
+        if shown:
+            click.echo(f"page: {url}{shown}, to read and try them")
+        if command:
+            click.echo(f"try: {command}")
+
+    def calls(self, records: Sequence[Record]) -> None:
+        """Show calls that were answered; whether or not anybody reads it, they are recorded."""
+        with suppress(OSError):
+            for record in records:
+                if self._as_json:
+                    line({"event": "call", **{key: getattr(record, key) for key in _SHOWN}})
+                else:
+                    click.echo(_called(record))
+
+    def reloaded(self, service: str, fault: Exception | None, seconds: float) -> None:
+        """Show how a reload went; a new scope needs a new key, in the same file."""
+        if fault is None and _scopes(self._platform) != self._scopes:
+            self._renew_key()
+        if self._as_json:
+            said = None if fault is None else str(fault)
+            ms = round(seconds * 1000, 1)
+            line({"event": "reload", "service": service, "error": said, "ms": ms})
+        elif fault is None:
+            click.echo(_styled(f"{service} reloaded in {seconds * 1000:.0f} ms", "cyan"))
+        else:
+            served = self._platform is not None and service in self._platform.services
+            how = "serves on as it was, the saved file cannot" if served else "is not served yet"
+            click.echo(_styled(f"{service} {how}: {fault}", "red"))
+
+    def end(self) -> None:
+        """Forget where the platform answered."""
+        from ...dev import lock as dev_lock
+
+        if self._platform is not None:
+            (self._platform.settings.state / dev_lock.ADDRESS).unlink(missing_ok=True)
+
+    def _renew_key(self) -> Any:
+        from ...dev import key as dev_key
+
+        self._scopes = _scopes(self._platform)
+        assert self._platform is not None
+        settings = self._platform.settings
+        return dev_key.renew(settings.state, sorted(self._scopes), settings.gateway.keys)
+
+
+_SHOWN = ("time", "method", "path", "status", "ms", "route", "consumer", "client", "trace_id")
+
+
+def _scopes(platform: Platform | None) -> frozenset[str]:
+    functions = () if platform is None else platform.functions()
+    return frozenset(scope for each in functions for scope in each.description.scopes)
+
+
+def _routes(functions: Sequence[Any]) -> str:
+    from ...composition.inventory import access
+
+    rows = [
+        (each.description.method, each.description.path, access(each))
+        for each in sorted(functions, key=lambda each: each.description.path)
+    ]
+    width = max((len(path) for _, path, _ in rows), default=0)
+    return "\n".join(f"  {method:<6} {path:<{width}}  {who}" for method, path, who in rows)
+
+
+def _called(record: Record) -> str:
+    clock = time.strftime("%H:%M:%S", time.localtime(record.time))
+    # A path is what a client sent: nothing in it may move the terminal's cursor.
+    path = "".join(letter if letter.isprintable() else "?" for letter in record.path)
+    status = _styled(str(record.status), _colour(record.status))
+    who = record.consumer or "-"
+    return (
+        f"{clock} {record.method:<6} {path} {status} {record.ms:.1f} ms {who} "
+        f"trace {record.trace_id}"
+    )
+
+
+def _colour(status: int) -> str:
+    return "green" if status < 400 else "yellow" if status < 500 else "red"
+
+
+def _styled(text: str, colour: str) -> str:
+    return click.style(text, fg=colour) if colourful() else text

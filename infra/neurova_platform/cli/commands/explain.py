@@ -1,0 +1,61 @@
+"""neurova explain METHOD PATH."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from ..output import document, json_option, pairs
+
+if TYPE_CHECKING:
+    from ...doctor.explanation import Explanation
+
+
+@click.command()
+@click.argument("method")
+@click.argument("path")
+@json_option
+@click.pass_context
+def explain(ctx: click.Context, method: str, path: str, as_json: bool) -> None:
+    """Say which function answers, who may call, and what bounds it.
+
+    Each value is followed by where it comes from. Ends with 1 when no function answers.
+    """
+    from ...composition import inventory
+    from ...doctor import explanation
+    from ...openapi.service import own
+    from ...settings.loading import load
+
+    settings = load()
+    found = inventory.functions(settings)
+    served = [*found, *own(found, settings, "live")]
+    explained = explanation.explain(method.upper(), path, served, settings)
+    if as_json:
+        document(explained)
+    else:
+        pairs(_lines(explained))
+    ctx.exit(0 if explained.status == 200 else 1)
+
+
+def _lines(explained: Explanation) -> list[tuple[str, str]]:
+    asked = f"{explained.method} {explained.path}"
+    if explained.reason:
+        lines = [(asked, f"{explained.status}: {explained.reason}")]
+        return lines + [("did you mean", route) for route in explained.near]
+    lines = [
+        (asked, explained.function),
+        ("route", explained.route),
+        ("file", explained.file),
+        ("says", explained.says or "-"),
+        ("who may call", explained.access),
+    ]
+    for each in explained.inputs:
+        need = "required" if each.required else "optional"
+        lines.append((f"from {each.source}", f"{each.name}: {each.type}, {need}"))
+    for step in explained.plugins:
+        lines.append((f"plugin {step.priority}", step.name))
+    for value in explained.values:
+        lines.append((value.key, f"{value.value if value.value != '' else '-'}  ({value.origin})"))
+    lines.append(("key limits", "those the key was made with  (neurova keys list)"))
+    return lines

@@ -1,0 +1,50 @@
+"""neurova functions."""
+
+from __future__ import annotations
+
+import click
+
+from ..output import document, json_option, table
+
+
+@click.command()
+@json_option
+def functions(as_json: bool) -> None:
+    """List the project's functions."""
+    from ...composition import inventory
+    from ...settings.loading import load
+
+    found = inventory.functions(load())
+    if as_json:
+        document(
+            [
+                {
+                    "method": each.description.method,
+                    "path": each.description.path,
+                    "function": each.name,
+                    "file": each.file,
+                    "line": each.line,
+                    "public": each.description.public,
+                    "scopes": each.description.scopes,
+                    "limit": each.description.limit,
+                    "timeout": each.description.timeout,
+                    "tags": each.description.tags,
+                }
+                for each in found
+            ]
+        )
+        return
+    table(
+        ("method", "path", "function", "who may call", "limit", "file"),
+        [
+            (
+                each.description.method,
+                each.description.path,
+                each.name,
+                inventory.access(each),
+                each.description.limit or "-",
+                f"{each.file}:{each.line}",
+            )
+            for each in found
+        ],
+    )

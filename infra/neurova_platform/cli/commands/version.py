@@ -1,0 +1,21 @@
+"""neurova version."""
+
+from __future__ import annotations
+
+import platform
+from importlib.metadata import version as installed
+
+import click
+
+from ..output import document, json_option
+
+
+@click.command()
+@json_option
+def version(as_json: bool) -> None:
+    """Show the version of neurova and of Python."""
+    found = {"neurova": installed("neurova"), "python": platform.python_version()}
+    if as_json:
+        document(found)
+    else:
+        click.echo(f"neurova {found['neurova']}, Python {found['python']}")

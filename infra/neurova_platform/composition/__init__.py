@@ -1,0 +1,1 @@
+"""Compose the platform from settings."""

@@ -1,0 +1,37 @@
+"""A project's functions, read without serving them."""
+
+from __future__ import annotations
+
+from typing import NoReturn
+
+from neurova.errors import StateError
+from neurova.execution.function import Function
+from neurova.functions.loader import check_routes, discover, load_service
+
+from ..settings.loading import Settings
+
+
+def functions(settings: Settings) -> list[Function]:
+    """Return all functions of a project, by path and method; no database is opened.
+
+    Raises LoadError for a service that cannot be served, with all its faults.
+    """
+    root = settings.functions
+    found = [
+        function
+        for service in discover(root)
+        for function in load_service(root, service, _no_database).functions
+    ]
+    check_routes(found)
+    return sorted(found, key=lambda each: (each.description.path, each.description.method))
+
+
+def access(function: Function) -> str:
+    """Say who may call a function: "public", "any key" or its scopes."""
+    if function.description.public:
+        return "public"
+    return " ".join(function.description.scopes) or "any key"
+
+
+def _no_database() -> NoReturn:
+    raise StateError("the functions are only listed: no database is open")

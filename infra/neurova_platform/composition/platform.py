@@ -1,0 +1,275 @@
+"""The composition root: everything is chosen, put together, started and stopped here."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AsyncExitStack, contextmanager, suppress
+from typing import Literal
+
+from neurova.database.base import Database
+from neurova.database.postgres.url import PostgresUrl
+from neurova.errors import Unavailable
+from neurova.execution.concurrency_limit import Gate
+from neurova.execution.endpoint import endpoint
+from neurova.execution.function import Function
+from neurova.execution.thread_pool import POOL
+from neurova.functions.loader import Service, check_routes, discover, load_service
+from neurova.http.call import Call
+from neurova.http.caller import Caller
+from neurova.http.problem import problem
+from neurova.http.reply import Reply
+from neurova.idempotency.sweep import keep_swept
+from neurova.overload.queue_delay import Pressure
+from neurova_gateway.keys.ring import KeyRing
+from neurova_gateway.kong.render import render
+from neurova_gateway.limits.table import Table
+from neurova_gateway.metrics.counting import Counting
+from neurova_gateway.metrics.worker_file import claim
+from neurova_gateway.pipeline.access_log import AccessLog, Record
+from neurova_gateway.pipeline.gateway import Gateway
+from neurova_gateway.pipeline.identity import HEADER, Identity, IdentityError, load_key
+from neurova_gateway.plugins import stores as backends
+from neurova_gateway.plugins.host import PluginHost
+from neurova_gateway.plugins.stores import Backends
+from neurova_gateway.server.asgi import AsgiDoor
+from neurova_gateway.server.edge import Edge
+
+from ..openapi.service import own
+from ..settings.loading import Settings
+from . import state
+from .state import COUNTERS
+
+Environment = Literal["live", "test"]
+SAMPLING = 0.5  # seconds between two times that a process notes how it stands
+KEEPING = 5.0  # seconds between two times that the use of keys is written down
+
+
+class Platform:
+    """Serve the functions of a project; two doors lead in: `edge.protocol` and `asgi`.
+
+    `environment` says whose keys are taken. `migrate` brings databases up to date at the start,
+    otherwise one that is behind is a StateError. `watch` sees each batch of access records.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        environment: Environment,
+        migrate: bool = False,
+        watch: Callable[[list[Record]], None] | None = None,
+        given: Backends | None = None,
+    ) -> None:
+        self.settings = settings
+        self.environment = environment
+        self.services: dict[str, Service] = {}
+        self._migrate = migrate
+        self._given = given
+        self._databases: dict[str, Database] = {}
+        self._retiring: set[asyncio.Task[None]] = set()
+        self._stack = AsyncExitStack()
+        self.backends: Backends | None = None
+        self.admin = ""  # where the Admin API answers, once it does
+        self._counting: Counting | None = None
+        self._watch = watch
+        self.access = AccessLog(settings.state / "logs" / "access.jsonl", watch=self._seen)
+        self.host = PluginHost(settings.plugins, deadline=settings.gateway.phase_deadline)
+        verify = self._verifier() if settings.gateway.behind else None
+        delay = settings.runtime.delay
+        self.gateway = Gateway(settings.gateway, self.host, self.access, verify, delay)
+        self.edge = Edge(self.gateway)
+        self.asgi = AsgiDoor(self.gateway, self.start, self.stop)
+
+    def functions(self) -> Iterator[Function]:
+        """Yield the project's functions that are served; the platform's own are not among them."""
+        for name in sorted(self.services):
+            yield from self.services[name].functions
+
+    @property
+    def seat(self) -> int:
+        """Return the number that no other living process on the state folder has; -1: not yet."""
+        return -1 if self._counting is None else self._counting.seat.number
+
+    def databases(self) -> Iterator[Database]:
+        """Yield the databases that there are; none is made for it."""
+        for name in sorted(self.services):
+            if state.made(self.settings, name):
+                yield self._database(name)
+
+    async def start(self) -> None:
+        """Open state, load the functions, begin; what was begun is undone when a step fails."""
+        try:
+            state.prepare(self.settings.state)
+            POOL.pressure = Pressure(self.settings.runtime.delay)
+            self._open_backends()
+            self._count()
+            self._stack.push_async_callback(self._close_databases)
+            self.load()
+            self._stack.push_async_callback(self._stop_services)
+            for service in self.services.values():
+                await service.start()
+            sweeper = asyncio.create_task(keep_swept(self.databases))
+            self._stack.callback(sweeper.cancel)
+            self.host.start()
+            self._stack.callback(self.host.stop)
+            self.access.start()
+            self._stack.callback(self.access.stop)
+            self.edge.start()
+            self._stack.callback(self.edge.stop)
+        except BaseException:
+            await self._stack.aclose()
+            raise
+
+    async def stop(self) -> None:
+        """End what was begun, in reverse."""
+        await self._stack.aclose()
+
+    def load(self) -> None:
+        """Load every service and serve them."""
+        names = discover(self.settings.functions)
+        self.serve({name: self.load_service(name) for name in names})
+
+    def load_service(self, name: str) -> Service:
+        """Import a fresh generation of one service; it is not served yet."""
+        if self._migrate:
+            state.migrate(self.settings, name)
+        else:
+            state.require_migrated(self.settings, name)
+        return load_service(self.settings.functions, name, lambda: self._database(name))
+
+    def serve(self, services: dict[str, Service]) -> None:
+        """Serve these services, all or, when two of their routes are one, none."""
+        functions = [function for service in services.values() for function in service.functions]
+        check_routes(functions)
+        with _uncollected():
+            self._use([*functions, *own(functions, self.settings, self.environment)])
+        self.services = services
+
+    def retire(self, service: Service) -> None:
+        """Stop the apps of a service that is not served any more, once their calls have ended."""
+        task = asyncio.create_task(service.stop())
+        self._retiring.add(task)
+        task.add_done_callback(self._retiring.discard)
+
+    async def _stop_services(self) -> None:
+        for service in self.services.values():
+            self.retire(service)
+        if self._retiring:
+            await asyncio.wait(self._retiring)
+
+    def _use(self, functions: list[Function]) -> None:
+        config = render(
+            functions,
+            self.settings.gateway,
+            environment=self.environment,
+            state=self.settings.state,
+        )
+        self.gateway.use(config, {function.name: endpoint(function) for function in functions})
+
+    def _open_backends(self) -> None:
+        if self.settings.gateway.behind:
+            return  # keys and limits are Kong's plugins' there
+        folder = self.settings.state
+        opened = self._given
+        if opened is None:
+            store = backends.key_store(folder, self.settings.gateway.keys)
+            self._stack.callback(store.close)
+            table = Table(folder / "limits.table")
+            self._stack.callback(table.close)
+            opened = Backends(KeyRing(store), table)
+        self.backends = opened
+        backends.provide(str(folder), opened)
+        self._stack.callback(backends.withdraw, str(folder))
+        keeper = asyncio.create_task(_keep(opened.keys))
+        self._stack.callback(keeper.cancel)
+
+    def _count(self) -> None:
+        """Count from now on; last of all, what the end of the access log brings."""
+        counting = self._counting = Counting(claim(self.settings.state / COUNTERS))
+        self._stack.callback(counting.close)
+        sampler = asyncio.create_task(self._sampled(counting))
+        self._stack.callback(sampler.cancel)
+
+    async def _sampled(self, counting: Counting) -> None:
+        """Note how this process stands, as long as its loop turns."""
+        while True:
+            counting.sample(
+                in_flight=self.edge.in_flight,
+                connections=len(self.edge.connections),
+                dropped=self.access.dropped,
+                shed=self.gateway.admission.refused + POOL.refused + Gate.refused,
+                faults=self.host.faults,
+            )
+            await asyncio.sleep(SAMPLING)
+
+    def _seen(self, records: list[Record]) -> None:
+        if self._counting is not None:
+            self._counting.watch(records)
+        if self._watch is not None:
+            self._watch(records)
+
+    def _database(self, service: str) -> Database:
+        found = self._databases.get(service)
+        if found is None:
+            clock = time.time if self._given is None else self._given.clock
+            found = self._databases[service] = _opened(self.settings, service, clock)
+        return found
+
+    async def _close_databases(self) -> None:
+        for database in self._databases.values():
+            await database.close()
+        self._databases.clear()
+
+    def _verifier(self) -> Callable[[Call], Caller | Reply]:
+        key = load_key(state.prepare(self.settings.state) / "identity.key")
+        identity = Identity(key, self.environment)
+        name = HEADER.lower().encode()
+
+        def verify(call: Call) -> Caller | Reply:
+            value = call.heads.pop(name, b"")
+            call.fields = [field for field in call.fields if field[0] != name]
+            target = call.raw_path + (b"?" + call.query if call.query else b"")
+            try:
+                return identity.verify(call.method, target, value, time.time())
+            except IdentityError as error:
+                return problem(call, 401, f"only the gateway may call here: {error}")
+
+        return verify
+
+
+def _opened(settings: Settings, service: str, clock: Callable[[], float]) -> Database:
+    place = settings.database(service)
+    if isinstance(place, PostgresUrl):
+        from neurova.database.postgres.database import PostgresDatabase
+
+        connections = settings.services[service].connections
+        return PostgresDatabase(place, connections, f"neurova {service}", clock)
+    from neurova.database.sqlite.database import SqliteDatabase
+
+    return SqliteDatabase(place, clock)
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Keep the garbage collector from walking all the while some 10,000 lasting objects are made.
+
+    It would take half of the time, on the event loop, and find nothing.
+    """
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was:
+            gc.enable()
+
+
+async def _keep(keys: KeyRing) -> None:
+    """Write down every few seconds which keys were used."""
+    while True:
+        await asyncio.sleep(KEEPING)
+        with suppress(Unavailable):  # it is told again at the next round
+            await asyncio.to_thread(keys.flush)

@@ -1,0 +1,1 @@
+"""What `neurova dev` adds: reload, a test key."""

@@ -1,0 +1,1 @@
+"""Check what the platform needs, and explain a call."""

@@ -1,0 +1,190 @@
+"""What happens to a call of a method and a path, and where each value comes from."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from neurova.asgi.mounted import Mounted
+from neurova.binding.signature import REQUIRED, read_signature, shown
+from neurova.execution.function import Direct, Function, Waiting
+from neurova.functions.decorators import Description
+from neurova_gateway.kong.render import render
+from neurova_gateway.pipeline import health
+from neurova_gateway.pipeline.path import BadPath
+from neurova_gateway.pipeline.routes import RouteTable
+from neurova_gateway.plugins.loader import load, named
+from neurova_gateway.server.wire import METHODS
+
+from ..composition.inventory import access
+from ..settings.loading import Settings, Value
+
+CORS = 2000
+NEVER_WAITS = "it never waits"
+
+
+class Input(msgspec.Struct, frozen=True):
+    """One parameter: where it is read from ("body", "path", "query" …), its name and its type."""
+
+    name: str
+    source: str
+    type: str
+    required: bool
+
+
+class Step(msgspec.Struct, frozen=True):
+    """One plugin on the way, by falling priority."""
+
+    name: str
+    priority: int
+
+
+class Explanation(msgspec.Struct, frozen=True, omit_defaults=True):
+    """State what answers; `status` is 200 for a function, else that of the refusal.
+
+    `reason` says why there is none, or what the platform answers; `near` names routes that may
+    have been meant.
+    """
+
+    method: str
+    path: str
+    status: int
+    reason: str = ""
+    near: tuple[str, ...] = ()
+    function: str = ""
+    file: str = ""
+    says: str = ""
+    route: str = ""
+    access: str = ""
+    inputs: tuple[Input, ...] = ()
+    plugins: tuple[Step, ...] = ()
+    values: tuple[Value, ...] = ()
+
+
+def explain(
+    method: str,
+    path: str,
+    functions: Sequence[Function],
+    settings: Settings,
+) -> Explanation:
+    """Return what a call of `method` on `path` meets.
+
+    Raises ConfigError when the plugins cannot be loaded.
+    """
+    table = RouteTable(
+        (answered, each.description.path, each)
+        for each in functions
+        for answered in each.description.answered
+    )
+    raw_path = path.partition("?")[0].encode("utf-8")
+    if method not in METHODS:
+        return Explanation(method, path, 501, reason="HTTP knows no such method")
+    if raw_path == health.OCTETS and method in health.METHODS:
+        says = "the platform itself, whether it takes calls: no key, no limit"
+        return Explanation(method, path, 200, reason=says)
+    try:
+        match = table.find(method, raw_path)
+    except BadPath as error:
+        return Explanation(method, path, 400, reason=str(error))
+    if match.target is None and match.allowed:
+        reason = f"{method} is not answered here: use {', '.join(match.allowed)}"
+        return Explanation(method, path, 405, reason=reason)
+    if match.target is None:
+        near = _near(f"{method} {path}", functions)
+        return Explanation(method, path, 404, reason="no function has this path", near=near)
+    return _answered(method, path, match.target, settings)
+
+
+def _answered(method: str, path: str, function: Function, settings: Settings) -> Explanation:
+    place = f"{function.file}:{function.line}"
+    return Explanation(
+        method,
+        path,
+        200,
+        function=function.name,
+        file=place,
+        says=(function.doc or "").strip().partition("\n")[0],
+        route=f"{function.description.method} {function.description.path}",
+        access=access(function),
+        inputs=inputs(function),
+        plugins=plugins(function, settings),
+        values=tuple(values(function, settings)),
+    )
+
+
+def inputs(function: Function) -> tuple[Input, ...]:
+    """Return what a function reads from a call, without what the platform gives it."""
+    place = f"{function.file}:{function.line}"
+    signature = read_signature(function.handler, function.description, place)
+    return tuple(
+        Input(each.alias, each.kind, shown(each.type), each.default is REQUIRED)
+        for each in signature.parameters
+        if each.kind in ("body", "path", "query", "header", "cookie")
+    )
+
+
+def plugins(function: Function, settings: Settings) -> tuple[Step, ...]:
+    """Return the plugins that a call of the function passes, in that order."""
+    config = render([function], settings.gateway, environment="test", state=settings.state)
+    loaded = load(settings.plugins)
+    # CORS is a step of the gateway itself; Kong's plugin of that name has this priority.
+    steps = [
+        Step(each.name, CORS if each.name == "cors" else named(loaded, each.name).priority)
+        for each in config.plugins
+    ]
+    return tuple(sorted(steps, key=lambda step: (-step.priority, step.name)))
+
+
+def _near(asked: str, functions: Sequence[Function]) -> tuple[str, ...]:
+    routes = [f"{each.description.method} {each.description.path}" for each in functions]
+    return tuple(difflib.get_close_matches(asked, routes, 3, 0.5))
+
+
+def _keys(function: Function, place: str) -> list[Value]:
+    if function.description.method != "POST":
+        return []
+    if function.keeps:
+        offered = "kept for 24 hours"
+    elif function.description.public:
+        offered = "refused: who calls is not known"
+    else:
+        offered = "refused: a stream is not kept"
+    return [Value("idempotency-key", offered, place)]
+
+
+def values(function: Function, settings: Settings) -> list[Value]:
+    """Return what bounds a function, each with where it comes from."""
+    place = f"{function.file}:{function.line}"
+    description, defaults = function.description, Description("", "")
+
+    def own(key: str) -> Value:
+        value: Any = getattr(description, key)
+        return Value(key, value, "default" if value == getattr(defaults, key) else place)
+
+    def set_for_all(key: str, value: Any) -> Value:
+        return Value(key, value, settings.origins.get(key, "default"))
+
+    timeout, concurrency = own("timeout"), own("concurrency")
+    if isinstance(function, Direct):
+        # Nothing interrupts it; only a Deadline that it asks for tells it of its time.
+        concurrency = Value("concurrency", "", NEVER_WAITS)
+        if all(parameter.kind != "deadline" for parameter in function.binding.parameters):
+            timeout = Value("timeout", "", NEVER_WAITS)
+    elif not description.concurrency and isinstance(function, Waiting | Mounted):
+        concurrency = Value("concurrency", function.gate.limit, "default")
+    gateway = settings.gateway
+    return [
+        *_keys(function, place),
+        own("limit"),
+        set_for_all("gateway.limit", gateway.limit),
+        own("cost"),
+        timeout,
+        concurrency,
+        own("retries"),
+        own("cache"),
+        set_for_all("gateway.max_body", gateway.max_body),
+        set_for_all("gateway.phase_deadline", gateway.phase_deadline),
+    ]

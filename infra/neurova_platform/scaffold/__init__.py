@@ -1,0 +1,1 @@
+"""What `neurova new` creates."""

@@ -1,0 +1,1 @@
+"""Serve a platform on a port."""

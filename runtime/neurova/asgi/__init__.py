@@ -1,0 +1,1 @@
+"""ASGI applications mounted beside functions, and Starlette's request."""

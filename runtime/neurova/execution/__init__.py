@@ -1,0 +1,1 @@
+"""Run a function: concurrency, deadline, transaction, reply."""

@@ -1,0 +1,1 @@
+"""Decorators, the descriptions they attach, and the loader of function files."""

@@ -1,0 +1,1 @@
+"""HTTP as functions meet it: requests, replies, problems, caching."""

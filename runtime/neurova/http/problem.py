@@ -1,0 +1,123 @@
+"""Problems as replies: RFC 9457, application/problem+json."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from http import HTTPStatus
+
+import msgspec
+
+from ..telemetry.redact import masked
+from .call import Call
+from .reply import Reply
+
+PROBLEM_JSON = b"application/problem+json"
+
+
+class Fault(msgspec.Struct, frozen=True, rename={"where": "in"}):
+    """Name one fault: a JSON pointer (RFC 6901) into `where`, and what is wrong there.
+
+    `where` is "body", "path", "query", "header" or "cookie".
+    """
+
+    pointer: str
+    message: str
+    where: str = "body"
+
+
+class Reject(Exception):
+    """Refuse a call from within a function: `raise Reject(409, "The room is sold")`.
+
+    `status` 400-599; `detail` is shown to the caller; `errors` name single faults; `headers` are
+    added to the reply; `title` defaults to the status's phrase. Raises ValueError for another
+    status, TypeError for what is no text or no Fault.
+    """
+
+    def __init__(
+        self,
+        status: int,
+        detail: str = "",
+        *,
+        errors: Sequence[Fault] = (),
+        headers: Mapping[str, str] | None = None,
+        title: str = "",
+        type: str = "about:blank",
+    ) -> None:
+        super().__init__(status, detail)
+        if not isinstance(status, int) or not 400 <= status <= 599:
+            raise ValueError(f"Reject status {status!r} is no refusal: use 400 to 599")
+        if not all(isinstance(each, str) for each in (detail, title, type)):
+            raise TypeError("Reject's detail, title and type are text: use `errors` for more")
+        self.status = status
+        self.detail = detail
+        self.errors = tuple(errors)
+        if not all(isinstance(each, Fault) for each in self.errors):
+            raise TypeError("Reject's errors are Faults: write Fault(pointer, message)")
+        self.headers = dict(headers or {})
+        self.title = title or phrase(status)
+        self.type = type
+
+
+class _Problem(msgspec.Struct, omit_defaults=True):
+    type: str
+    title: str
+    status: int
+    detail: str = ""
+    instance: str = ""
+    trace_id: str = ""
+    errors: tuple[Fault, ...] = ()
+
+
+_encode = msgspec.json.Encoder().encode
+
+
+def phrase(status: int) -> str:
+    """Return the reason phrase of a status, "Error" for one without."""
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:
+        return "Error"
+
+
+def problem(
+    call: Call | None,
+    status: int,
+    detail: str = "",
+    *,
+    title: str = "",
+    type: str = "about:blank",
+    errors: Sequence[Fault] = (),
+    headers: Mapping[str, str] | Sequence[tuple[str, str]] = (),
+) -> Reply:
+    """Return the reply that states a problem with `call`."""
+    instance = "" if call is None else masked(call.raw_path.decode("ascii", "replace")[:256])
+    trace_id = f"{call.trace_id:032x}" if call is not None and call.trace_id else ""
+    # A function may say what it was sent; what looks like a key is seen by nobody.
+    shown = tuple(Fault(masked(each.pointer), masked(each.message), each.where) for each in errors)
+    body = _encode(
+        _Problem(
+            masked(type),
+            masked(title) or phrase(status),
+            status,
+            masked(detail),
+            instance,
+            trace_id,
+            shown,
+        )
+    )
+    reply = Reply(status, body, headers)
+    reply.content_type = PROBLEM_JSON
+    return reply
+
+
+def rejected(call: Call | None, reject: Reject) -> Reply:
+    """Return the reply of a `Reject` raised by a function."""
+    return problem(
+        call,
+        reject.status,
+        reject.detail,
+        title=reject.title,
+        type=reject.type,
+        errors=reject.errors,
+        headers=reject.headers,
+    )

@@ -1,0 +1,1 @@
+"""Idempotency-Key: run once, then replay the stored reply."""

@@ -1,0 +1,1 @@
+"""Signs of overload: queueing delay and the cost of calls."""

@@ -1,0 +1,1 @@
+"""The types of the settings, by section of neurova.toml."""

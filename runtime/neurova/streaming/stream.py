@@ -1,0 +1,86 @@
+"""What a function answers piece by piece."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterable, Iterable, Iterator, Mapping
+from typing import Any
+
+import msgspec
+
+from ..http.call import Field
+from ..http.reply import Reply
+
+_LINE = re.compile(r"\r\n|\n|\r")
+_encode = msgspec.json.Encoder().encode
+
+
+class ServerSentEvent(msgspec.Struct, frozen=True):
+    r"""Send one event with a name, an id or a reconnection time of its own.
+
+    `data`: str is sent as it is, anything else as JSON; left out, the event is a comment that
+    shows the connection to be alive. `retry` in milliseconds. Raises ValueError for a name or id
+    with a line end or NUL. Source: WHATWG HTML, 9.2.
+    """
+
+    data: Any = msgspec.UNSET
+    event: str = ""
+    id: str = ""
+    retry: int | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("event", "id"):
+            value = getattr(self, name)
+            if "\0" in value or _LINE.search(value):
+                raise ValueError(f"ServerSentEvent {name} {value!r} has a line end or NUL in it")
+
+    def encoded(self) -> bytes:
+        """Return it as text/event-stream has it."""
+        lines = [f"event: {self.event}"] if self.event else []
+        if self.id:
+            lines.append(f"id: {self.id}")
+        if self.retry is not None:
+            lines.append(f"retry: {self.retry}")
+        if self.data is not msgspec.UNSET:
+            text = self.data if isinstance(self.data, str) else _encode(self.data).decode()
+            lines += [f"data: {line}" for line in _LINE.split(text)]
+        return ("\n".join(lines or [":"]) + "\n\n").encode()
+
+
+class Stream:
+    """Answer with what an iterator gives, as it comes.
+
+    `items`: an iterator, plain (each step runs in a thread) or async. str and bytes are sent as
+    they are, as `content_type`; other items as JSON, in the form that the caller accepts or
+    `content_type` names: application/x-ndjson or text/event-stream. `status` 0: the decorator's.
+    Raises ValueError for what `Reply` would refuse.
+    """
+
+    __slots__ = ("content_type", "fields", "items", "json", "status")
+
+    def __init__(
+        self,
+        items: Iterable[Any] | AsyncIterable[Any],
+        content_type: str = "",
+        *,
+        status: int = 0,
+        headers: Mapping[str, str] | Iterable[tuple[str, str]] = (),
+    ) -> None:
+        pairs = list(headers.items() if isinstance(headers, Mapping) else headers)
+        if content_type:
+            pairs.append(("content-type", content_type))
+        head = Reply(status or 200, None, pairs)
+        self.items = items
+        self.status = status
+        self.content_type = head.content_type
+        self.fields: list[Field] = head.fields
+        self.json: bool | None = None  # whether items are JSON, None when nobody has said it
+
+
+def stream_of(result: object) -> Stream | None:
+    """Return what a function returned as a stream, if it is one."""
+    if isinstance(result, Stream):
+        return result
+    if isinstance(result, AsyncIterable | Iterator):
+        return Stream(result)
+    return None

@@ -1,0 +1,1 @@
+"""What functions log, with secrets masked."""

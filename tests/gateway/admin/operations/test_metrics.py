@@ -1,0 +1,86 @@
+"""What Prometheus reads is well formed by its own parsers, and sums all that was answered."""
+
+from __future__ import annotations
+
+import pytest
+from prometheus_client.openmetrics import parser as openmetrics
+from prometheus_client.parser import text_string_to_metric_families
+
+from neurova_gateway.metrics.layout import BOUNDS
+from neurova_platform.testing.platform import TestPlatform
+
+OPEN = "application/openmetrics-text; version=1.0.0"
+
+
+@pytest.fixture(scope="module")
+def called(running: TestPlatform) -> TestPlatform:
+    for number in range(4):
+        running.get(f"/items/{number}", scopes=[])
+    running.get("/items/5")
+    running.get('/no"where')
+    return running
+
+
+@pytest.mark.parametrize("accept", ["", "*/*", "text/plain", OPEN])
+def test_both_forms_are_read_by_their_own_parser(called: TestPlatform, accept: str) -> None:
+    answer = called.admin("GET", "/metrics", headers={"accept": accept})
+    assert answer.status == 200
+    read = (
+        openmetrics.text_string_to_metric_families
+        if accept == OPEN
+        else (text_string_to_metric_families)
+    )
+    kind = "application/openmetrics-text" if accept == OPEN else "text/plain"
+    assert answer.headers["content-type"].startswith(kind)
+    samples = {
+        (sample.name, *(value for _, value in sorted(sample.labels.items()))): sample.value
+        for family in read(answer.text)
+        for sample in family.samples
+    }
+    assert samples["neurova_http_requests_total", "GET", "probe.item", "200"] == 4
+    assert samples["neurova_http_requests_total", "GET", "probe.item", "401"] == 1
+    assert samples["neurova_http_requests_total", "GET", "unmatched", "404"] == 1
+    duration = "neurova_http_request_duration_seconds"
+    assert samples[f"{duration}_count", "probe.item"] == 5
+    assert samples[f"{duration}_bucket", "+Inf", "probe.item"] == 5
+    assert samples[f"{duration}_sum", "probe.item"] > 0
+    assert samples["neurova_workers",] == 1
+    assert samples["neurova_access_records_dropped_total",] == 0
+    assert samples["neurova_worker_cpu_seconds_total", "0"] > 0
+
+
+def test_names_follow_the_conventions_and_have_help(called: TestPlatform) -> None:
+    text = called.admin("GET", "/metrics", headers={"accept": OPEN}).text
+    families = list(openmetrics.text_string_to_metric_families(text))
+    assert len(families) >= 10
+    for family in families:
+        assert family.name.startswith("neurova_")
+        assert family.documentation.endswith(".")
+        assert not family.name.endswith(("_ms", "_total", "_count"))
+
+
+def test_buckets_are_cumulative(called: TestPlatform) -> None:
+    families = text_string_to_metric_families(called.admin("GET", "/metrics").text)
+    [durations] = [each for each in families if each.type == "histogram"]
+    buckets = [
+        sample.value
+        for sample in durations.samples
+        if sample.name.endswith("_bucket") and sample.labels["route"] == "probe.item"
+    ]
+    assert buckets == sorted(buckets)
+    assert len(buckets) == len(BOUNDS) + 1
+
+
+def test_labels_do_not_grow_with_what_clients_make_up(called: TestPlatform) -> None:
+    def lines() -> int:
+        return len(called.admin("GET", "/metrics").text.splitlines())
+
+    called.call("GET", "/made-up")
+    called.call("BREW", "/made-up")
+    called.call("BREW", "/count")
+    before = lines()
+    for number in range(50):
+        called.call("GET", f"/made-up/{number}")
+        called.call(f"BREW{number}", f"/made-up/{number}")
+        called.call(f"BREW{number}", "/count")
+    assert lines() == before

@@ -1,0 +1,179 @@
+"""Only what our gateway signed, for this very call and now, is believed."""
+
+from __future__ import annotations
+
+import os
+import stat
+import threading
+from base64 import urlsafe_b64encode
+from pathlib import Path
+
+import pytest
+
+from neurova.errors import StateError
+from neurova.http.caller import Caller
+from neurova_gateway.pipeline.identity import MAX_BYTES, Identity, IdentityError, load_key
+
+NOW = 1_700_000_000.0
+CALLER = Caller("acme", "k1", frozenset(["a:read", "a:write"]), "live")
+KEY = b"k" * 32
+LIVE = Identity(KEY, "live")
+
+
+def signed(target: bytes = b"/a?b=c", caller: Caller = CALLER) -> bytes:
+    return LIVE.sign("POST", target, caller, NOW).encode()
+
+
+@pytest.mark.parametrize(
+    "target", [b"/", b"/a?b=c", b"/a%2Fb", b"/caf\xc3\xa9", b"/\xff?\xfe", b"/a" * 2000]
+)
+def test_believed(target: bytes) -> None:
+    """The caller that was signed comes out, whatever the bytes of the target."""
+    assert LIVE.verify("POST", target, signed(target), NOW) == CALLER
+
+
+def test_anonymous_is_believed() -> None:
+    """A public route's call is signed too, as nobody's."""
+    found = LIVE.verify("POST", b"/", signed(b"/", Caller()), NOW)
+    assert found.anonymous
+
+
+def test_needless_question_mark() -> None:
+    """A target with an empty query is the same with and without its question mark."""
+    assert LIVE.verify("POST", b"/a", signed(b"/a?"), NOW) == CALLER
+
+
+def test_line() -> None:
+    """A request line is signed as its method and target."""
+    value = LIVE.of_line("POST /a?\udcff HTTP/1.1", CALLER, NOW).encode()
+    assert LIVE.verify("POST", b"/a?\xff", value, NOW) == CALLER
+
+
+@pytest.mark.parametrize(
+    ("method", "target"),
+    [("GET", b"/a?b=c"), ("post", b"/a?b=c"), ("POST", b"/a"), ("POST", b"/A?b=c"), ("POST", b"")],
+)
+def test_other_call(method: str, target: bytes) -> None:
+    """What was signed for one call is refused on another."""
+    with pytest.raises(IdentityError, match="another method or path"):
+        LIVE.verify(method, target, signed(), NOW)
+
+
+@pytest.mark.parametrize("now", [NOW + 60, NOW + 1e6, NOW - 61])
+def test_expired(now: float) -> None:
+    """It is good for a minute, and not from the future."""
+    assert LIVE.verify("POST", b"/a?b=c", signed(), NOW + 59.9) == CALLER
+    with pytest.raises(IdentityError, match="expired"):
+        LIVE.verify("POST", b"/a?b=c", signed(), now)
+
+
+def test_other_environment() -> None:
+    """A test gateway's word is nothing to a live runtime, even with one key."""
+    with pytest.raises(IdentityError, match="environment"):
+        Identity(KEY, "test").verify("POST", b"/a?b=c", signed(), NOW)
+
+
+def test_other_key() -> None:
+    """Another key's signature is wrong."""
+    with pytest.raises(IdentityError, match="signature"):
+        Identity(b"o" * 32, "live").verify("POST", b"/a?b=c", signed(), NOW)
+
+
+def test_every_flipped_bit() -> None:
+    """No bit of it can be changed."""
+    value = signed()
+    for at in range(len(value)):
+        for bit in (1, 128):
+            flipped = value[:at] + bytes([value[at] ^ bit]) + value[at + 1 :]
+            with pytest.raises(IdentityError):
+                LIVE.verify("POST", b"/a?b=c", flipped, NOW)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        b"",
+        b".",
+        b"junk",
+        b"a.b.c",
+        b"\xff.\xff",
+        "é.é".encode(),
+        signed() + b"=",
+        signed()[:-1],
+        signed().split(b".")[0] + b".",
+        b"." + signed().split(b".")[1],
+        b"a" * (MAX_BYTES + 1) + b".b",
+    ],
+)
+def test_junk(value: bytes) -> None:
+    """What is no identity is refused, and not repeated in the reason."""
+    with pytest.raises(IdentityError) as refused:
+        LIVE.verify("POST", b"/a?b=c", value, NOW)
+    assert value.decode(errors="replace") not in str(refused.value) or value in (b"", b".")
+
+
+def test_signed_junk() -> None:
+    """Even under a right signature a payload of another version is refused."""
+    text = urlsafe_b64encode(b'{"consumer": "root"}')
+    with pytest.raises(IdentityError, match="version"):
+        LIVE.verify("POST", b"/", text + b"." + LIVE._mac(text).encode(), NOW)
+
+
+def test_short_key() -> None:
+    """A key that can be guessed is not taken, and a key is not shown."""
+    with pytest.raises(ValueError, match="32"):
+        Identity(b"short", "live")
+    assert "kkkk" not in repr(LIVE)
+
+
+def test_key_is_made(tmp_path: Path) -> None:
+    """A missing key file is made, for its owner alone, and stays."""
+    path = tmp_path / "identity.key"
+    key = load_key(path)
+    assert len(key) == 32
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert load_key(path) == key
+    assert os.listdir(tmp_path) == ["identity.key"]
+
+
+def test_key_is_made_once(tmp_path: Path) -> None:
+    """Many that make the file at once end up with one key."""
+    path = tmp_path / "identity.key"
+    found: list[bytes] = []
+    threads = [threading.Thread(target=lambda: found.append(load_key(path))) for _ in range(16)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(found) == 16
+    assert len(set(found)) == 1
+
+
+@pytest.mark.parametrize("mode", [0o640, 0o604, 0o660])
+def test_key_that_others_read(mode: int, tmp_path: Path) -> None:
+    """A key that others may read is refused, with the command that mends it."""
+    path = tmp_path / "identity.key"
+    load_key(path)
+    path.chmod(mode)
+    with pytest.raises(StateError, match="chmod 600"):
+        load_key(path)
+
+
+def test_key_cut_short(tmp_path: Path) -> None:
+    """Half a key is refused."""
+    path = tmp_path / "identity.key"
+    path.touch(0o600)
+    with pytest.raises(StateError, match="cut short"):
+        load_key(path)
+
+
+def test_key_without_folder(tmp_path: Path) -> None:
+    """A missing folder is said."""
+    with pytest.raises(StateError, match="No such file"):
+        load_key(tmp_path / "missing" / "identity.key")
+
+
+def test_key_is_a_folder(tmp_path: Path) -> None:
+    """A folder in the key's place is said."""
+    with pytest.raises(StateError, match="directory"):
+        load_key(tmp_path)

@@ -1,0 +1,121 @@
+"""The route table finds what it was given, and nothing else."""
+
+import pytest
+
+from neurova_gateway.pipeline.path import BadPath
+from neurova_gateway.pipeline.routes import RouteTable
+
+TABLE = RouteTable(
+    [
+        ("GET", "/", "root"),
+        ("GET", "/bookings", "list"),
+        ("HEAD", "/bookings", "list"),
+        ("POST", "/bookings", "create"),
+        ("GET", "/bookings/{id}", "get"),
+        ("HEAD", "/bookings/{id}", "get"),
+        ("DELETE", "/bookings/{booking}", "cancel"),
+        ("GET", "/bookings/latest", "latest"),
+        ("GET", "/{kind}/{id}/notes", "notes"),
+        ("GET", "/bookings/{id}/notes/{note}", "note"),
+    ]
+)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "target", "params"),
+    [
+        ("GET", b"/", "root", {}),
+        ("GET", b"/bookings", "list", {}),
+        ("GET", b"/%62ookings", "list", {}),
+        ("HEAD", b"/bookings", "list", {}),
+        ("POST", b"/bookings", "create", {}),
+        ("GET", b"/bookings/7", "get", {"id": "7"}),
+        ("HEAD", b"/bookings/7", "get", {"id": "7"}),
+        ("DELETE", b"/bookings/7", "cancel", {"booking": "7"}),
+        ("GET", b"/bookings/latest", "latest", {}),
+        ("GET", b"/bookings/l%61test", "latest", {}),
+        ("GET", b"/rooms/7/notes", "notes", {"kind": "rooms", "id": "7"}),
+        ("GET", b"/bookings/7/notes", "notes", {"kind": "bookings", "id": "7"}),
+        ("GET", b"/bookings/7/notes/a%20b", "note", {"id": "7", "note": "a b"}),
+    ],
+)
+def test_a_route_is_found(method: str, path: bytes, target: str, params: dict[str, str]) -> None:
+    match = TABLE.find(method, path)
+    assert match.target == target
+    assert dict(match.params) == params
+
+
+@pytest.mark.parametrize("path", [b"/none", b"/bookings/", b"/bookings/7/", b"/BOOKINGS"])
+def test_what_is_not_there_is_not_found(path: bytes) -> None:
+    match = TABLE.find("GET", path)
+    assert match.target is None
+    assert match.allowed == ()
+
+
+def test_another_method_is_told_which_ones_there_are() -> None:
+    assert TABLE.find("PUT", b"/bookings").allowed == ("GET", "HEAD", "POST")
+    assert TABLE.find("POST", b"/bookings/7").allowed == ("DELETE", "GET", "HEAD")
+
+
+def test_a_literal_segment_that_leads_nowhere_does_not_hide_a_parameter() -> None:
+    assert TABLE.find("DELETE", b"/bookings/latest").target == "cancel"
+
+
+def test_a_path_with_two_spellings_is_refused() -> None:
+    with pytest.raises(BadPath):
+        TABLE.find("GET", b"/bookings//7")
+
+
+MOUNTS = RouteTable(
+    [
+        ("GET", "/legacy/{*}", "legacy"),
+        ("POST", "/legacy/{*}", "legacy"),
+        ("GET", "/legacy/deep/{*}", "deep"),
+        ("GET", "/legacy/function", "exact"),
+        ("GET", "/legacy/{id}/notes", "notes"),
+        ("DELETE", "/{*}", "root"),
+    ]
+)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "target"),
+    [
+        ("GET", b"/legacy", "legacy"),
+        ("GET", b"/legacy/", "legacy"),
+        ("GET", b"/legacy/a/b/", "legacy"),
+        ("GET", b"/leg%61cy/a", "legacy"),
+        ("GET", b"/legacy/deep", "deep"),
+        ("GET", b"/legacy/deep/er", "deep"),
+        ("POST", b"/legacy/deep/er", "legacy"),
+        ("GET", b"/legacy/deeper", "legacy"),
+        ("GET", b"/legacy/function", "exact"),
+        ("POST", b"/legacy/function", "legacy"),
+        ("GET", b"/legacy/7/notes", "notes"),
+        ("GET", b"/legacy/7/notes/8", "legacy"),
+        ("DELETE", b"/legacy/function", "root"),
+        ("DELETE", b"/", "root"),
+        ("GET", b"/legacyx", None),
+        ("GET", b"/LEGACY", None),
+        ("GET", b"/", None),
+    ],
+)
+def test_a_mount_takes_what_no_other_route_does(
+    method: str, path: bytes, target: str | None
+) -> None:
+    assert MOUNTS.find(method, path).target == target
+
+
+@pytest.mark.parametrize(
+    "path",
+    [b"/legacy/../function", b"/legacy//a", b"/legacy/%2e%2e/a", b"/legacy/.", b"/legacy/a;b",
+     b"/legacy%2fa", b"/legacy/%5c", b"/legacy/%00", b"/legacy/%ff"],
+)  # fmt: skip
+def test_below_a_mount_a_path_has_one_spelling_too(path: bytes) -> None:
+    with pytest.raises(BadPath):
+        MOUNTS.find("GET", path)
+
+
+def test_what_a_mount_answers_is_told_with_the_rest() -> None:
+    assert MOUNTS.find("PUT", b"/legacy/function").allowed == ("DELETE", "GET", "POST")
+    assert MOUNTS.find("PUT", b"/other").allowed == ("DELETE",)

@@ -1,0 +1,42 @@
+"""kong.client says who calls."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from neurova_gateway.plugins.pdk import PdkError
+
+
+def test_address(within: Any) -> None:
+    """The address is the caller's, trusted proxies' word taken already."""
+    kong, _ = within(client="2001:db8::1", scheme="https")
+    assert kong.client.get_ip() == kong.client.get_forwarded_ip() == "2001:db8::1"
+    assert kong.client.get_protocol() == "https"
+
+
+def test_authenticate(within: Any) -> None:
+    """Consumer and credential come back as copies, and go with the call."""
+    kong, _ = within()
+    assert kong.client.get_consumer() is kong.client.get_credential() is None
+    assert kong.client.authenticate({"id": "1"}, {"id": "2"}) is None
+    kong.client.get_consumer().clear()
+    assert kong.client.get_consumer() == {"id": "1"}
+    assert kong.client.get_credential() == {"id": "2"}
+    kong, _ = within()
+    assert kong.client.get_consumer() is None
+
+
+@pytest.mark.parametrize("arguments", [(None, None), ("a", "b"), (1, None)])
+def test_bad_authenticate(within: Any, arguments: tuple[Any, Any]) -> None:
+    """Neither a consumer nor a credential is the plugin's fault."""
+    kong, _ = within()
+    with pytest.raises(PdkError):
+        kong.client.authenticate(*arguments)
+
+
+def test_no_consumers(within: Any) -> None:
+    """No consumer is kept apart from its keys."""
+    kong, _ = within()
+    assert kong.client.load_consumer("acme") is None

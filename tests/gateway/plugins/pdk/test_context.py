@@ -1,0 +1,130 @@
+"""kong.ctx.shared, kong.nginx and kong.log."""
+
+from __future__ import annotations
+
+from copy import deepcopy
+from typing import Any
+
+import pytest
+
+from neurova_gateway.plugins.pdk import PdkError
+
+
+@pytest.mark.parametrize(
+    ("value", "back"),
+    [
+        ("text", "text"),
+        (b"\xff", b"\xff"),
+        (0, 0),
+        (1.5, 1.5),
+        (True, True),
+        ({"a": "b"}, {"a": "b"}),
+        ({"a": ""}, {"a": ""}),
+        ({"a": {"b": [1, ()]}}, {"a": {"b": [1, []]}}),
+        ({"a": None, "b": 1}, {"b": 1}),
+        ({1: "a"}, {1: "a"}),
+        ({}, []),
+        ([], []),
+        ((1, 2), [1, 2]),
+    ],
+)
+def test_shared(within: Any, value: Any, back: Any) -> None:
+    """Values come back as they would through Kong: an empty table is a list, None no entry."""
+    kong, _ = within()
+    assert kong.ctx.shared.set("a", value) is None
+    assert kong.ctx.shared.get("a") == back
+    assert type(kong.ctx.shared.get("a")) is type(back)
+
+
+def test_shared_missing(within: Any) -> None:
+    """What was never set, or set to None, is None."""
+    kong, _ = within()
+    kong.ctx.shared.set("a", 1)
+    kong.ctx.shared.set("a", None)
+    assert kong.ctx.shared.get("a") is kong.ctx.shared.get("b") is None
+
+
+@pytest.mark.parametrize("value", [{"a": "b"}, {"a": ["b"]}, {"a": {"b": "c"}}])
+def test_shared_is_no_memory_in_common(within: Any, value: dict[str, Any]) -> None:
+    """Neither the setter nor a getter can change what the next one gets."""
+    kong, _ = within()
+    kong.ctx.shared.set("a", value)
+    before = deepcopy(value)
+    value["x"] = "later"
+    got = kong.ctx.shared.get("a")
+    for inner in got.values():
+        if not isinstance(inner, str):
+            inner.clear()
+    got["y"] = "later"
+    assert kong.ctx.shared.get("a") == before
+
+
+@pytest.mark.parametrize("value", [object(), {"a": object()}, [set()], 2**64, {"a": -(2**63) - 1}])
+def test_shared_junk(within: Any, value: Any) -> None:
+    """What Kong's wire cannot carry is refused, and nothing is kept."""
+    kong, call = within()
+    with pytest.raises(PdkError):
+        kong.ctx.shared.set("nv", value)
+    assert call.shared == {}
+
+
+def test_shared_key(within: Any) -> None:
+    """A key is text."""
+    kong, _ = within()
+    with pytest.raises(PdkError):
+        kong.ctx.shared.set(1, "a")
+
+
+def test_shared_ends_with_the_call(within: Any) -> None:
+    """The next call finds nothing."""
+    kong, _ = within()
+    kong.ctx.shared.set("nv", {"a": "b"})
+    kong, _ = within()
+    assert kong.ctx.shared.get("nv") is None
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("request", "GET /a%20\udcff?b=c HTTP/1.1"),
+        ("request_uri", "/a%20\udcff?b=c"),
+        ("request_method", "GET"),
+        ("args", "b=c"),
+        ("remote_addr", "192.0.2.1"),
+        ("scheme", "http"),
+        ("http_x_a", "d"),
+        ("http_missing", None),
+        ("nonsense", None),
+    ],
+)
+def test_variable(within: Any, name: str, value: str | None) -> None:
+    """nginx's variables of the request are text, or None."""
+    kong, _ = within(path=b"/a%20\xff", query=b"b=c", fields=[(b"x-a", b"d")])
+    assert kong.nginx.get_var(name) == value
+
+
+def test_variables_without_query(within: Any) -> None:
+    """Without a query the request line has no question mark."""
+    kong, _ = within(path=b"/a")
+    assert kong.nginx.get_var("request") == "GET /a HTTP/1.1"
+    assert kong.nginx.get_var("args") is None
+    assert kong.nginx.get_subsystem() == "http"
+
+
+def test_bad_variable(within: Any) -> None:
+    """A name that is no text is the plugin's fault."""
+    kong, _ = within()
+    with pytest.raises(PdkError):
+        kong.nginx.get_var(None)
+
+
+def test_log(within: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    """Log lines go to standard error with their level; another level is no name of Kong's."""
+    kong, _ = within()
+    kong.log.err("a", 1)
+    kong.log("b")
+    shown = capsys.readouterr()
+    assert shown.err == "[err] plugin: a1\n[notice] plugin: b\n"
+    assert shown.out == ""
+    with pytest.raises(AttributeError):
+        kong.log.shout("c")

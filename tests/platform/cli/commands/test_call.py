@@ -1,0 +1,151 @@
+"""neurova call."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from neurova.files import private
+
+
+class Peer(ThreadingHTTPServer):
+    """Refuse every request as one over its limit, and keep key, type and body of each."""
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Refusing)
+        self.received: list[tuple[str | None, str | None, str]] = []
+        self.port: int = self.server_address[1]
+
+
+class Refusing(BaseHTTPRequestHandler):
+    """Answer for a `Peer`."""
+
+    server: Peer
+
+    def do_GET(self) -> None:
+        """Keep the request and refuse it."""
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        self.server.received.append(
+            (self.headers.get("X-API-Key"), self.headers.get("Content-Type"), os.fsdecode(body))
+        )
+        self.send_response(429)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Retry-After", "7")
+        self.send_header("RateLimit", '"route";r=0;t=60')
+        self.send_header("RateLimit-Policy", '"route";q=5;w=60')
+        self.end_headers()
+        self.wfile.write(b'{"a": 1}\n')
+
+    do_POST = do_GET
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture
+def peer() -> Iterator[Peer]:
+    """Give a server that stands where the platform would."""
+    with Peer() as opened:
+        thread = threading.Thread(target=opened.serve_forever)
+        thread.start()
+        yield opened
+        opened.shutdown()
+        thread.join()
+
+
+def test_the_body_is_output_and_all_else_is_said_beside_it(
+    cli: Callable[..., Any], project: Path, peer: Peer
+) -> None:
+    result = cli("call", "get", "/x", "--port", str(peer.port))
+    assert json.loads(result.stdout) == {"a": 1}
+    assert "HTTP 429 Too Many Requests" in result.stderr
+    assert "limit route: 0 of 5 left, all again in 60 s\n" in result.stderr
+    assert "try again in 7 s" in result.stderr
+    assert result.exit_code == 1
+
+
+def test_json_holds_reply_time_and_limits(
+    cli: Callable[..., Any], project: Path, peer: Peer
+) -> None:
+    found = json.loads(cli("call", "GET", "/x", "--port", str(peer.port), "--json").stdout)
+    assert (found["status"], found["body"]) == (429, {"a": 1})
+    assert found["ms"] > 0
+    assert found["limits"][0]["remaining"] == 0
+
+
+def test_the_key_comes_from_a_file_else_the_environment_else_dev(
+    cli: Callable[..., Any],
+    project: Path,
+    peer: Peer,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    call = ("call", "GET", "/x", "--port", str(peer.port))
+    cli(*call)
+    private.write(project / ".neurova" / "dev.key", "of-dev\n")
+    cli(*call)
+    monkeypatch.setenv("NEUROVA_KEY", "of-environment")
+    cli(*call)
+    (tmp_path / "key").write_text("of-file\n")
+    cli(*call, "--key-file", str(tmp_path / "key"))
+    sent = [key for key, _, _ in peer.received]
+    assert sent == [None, "of-dev", "of-environment", "of-file"]
+
+
+def test_a_running_dev_is_found_on_whatever_port(
+    cli: Callable[..., Any], project: Path, peer: Peer
+) -> None:
+    private.write(project / ".neurova" / "address", f"http://127.0.0.1:{peer.port}\n")
+    assert json.loads(cli("call", "GET", "/x").stdout) == {"a": 1}
+
+
+def test_a_body_is_given_as_text_by_file_or_by_pipe(
+    cli: Callable[..., Any], project: Path, peer: Peer
+) -> None:
+    call = ("call", "POST", "/x", "--port", str(peer.port), "--data")
+    Path("body.json").write_text("[2]")
+    cli(*call, "[1]")
+    cli(*call, "@body.json")
+    cli(*call, "@-", stdin="[3]")
+    assert [body for _, _, body in peer.received] == ["[1]", "[2]", "[3]"]
+    assert {kind for _, kind, _ in peer.received} == {"application/json"}
+
+
+def test_what_is_no_utf8_is_sent_as_it_was_typed(cli: Callable[..., Any], peer: Peer) -> None:
+    typed = os.fsdecode(b'["\xff"]')
+    result = cli("call", "POST", f"/x/{typed}", "--port", str(peer.port), "--data", typed)
+    assert result.exit_code == 1
+    assert [body for _, _, body in peer.received] == ['["\udcff"]']
+
+
+def test_what_cannot_be_sent_is_refused(cli: Callable[..., Any], project: Path) -> None:
+    assert cli("call", "GET", "no-slash").exit_code == 2
+    assert cli("call", "POST", "/x", "--data", "@nowhere").exit_code == 2
+    for method in ("", "GE T", "GET\r\nX: y", "GÉT"):
+        assert cli("call", method, "/x").exit_code == 2
+    Path("two").write_text("one\ntwo")
+    split = cli("call", "GET", "/x", "--key-file", "two")
+    assert split.exit_code == 5
+    assert "two" not in split.stderr
+
+
+def test_no_option_takes_a_key(cli: Callable[..., Any]) -> None:
+    """Arguments are seen by every user of the machine."""
+    result = cli("call", "GET", "/x", "--key", "nrv_test_x")
+    assert result.exit_code == 2
+
+
+def test_when_nobody_answers_the_fix_is_said(cli: Callable[..., Any], project: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    result = cli("call", "GET", "/x", "--port", str(port))
+    assert result.exit_code == 5
+    assert "neurova dev" in result.stderr

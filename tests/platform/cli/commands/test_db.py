@@ -1,0 +1,135 @@
+"""neurova db."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.servers.postgres import PostgresServer
+
+from neurova.database.postgres.url import PostgresUrl
+
+DOMAIN = '''"""What a hotel speaks of."""
+
+from sqlalchemy import Column, Integer, MetaData, String, Table
+
+metadata = MetaData()
+rooms = Table("rooms", metadata, Column("id", Integer, primary_key=True), Column("kind", String))
+'''
+
+
+def test_a_table_goes_from_domain_to_database(cli: Callable[..., Any], project: Path) -> None:
+    cli("new", "service", "hotel")
+    (project / "functions" / "hotel" / "domain.py").write_text(DOMAIN)
+    made = json.loads(cli("db", "revision", "hotel", "-m", "Add rooms", "--json").stdout)
+    assert "create_table" in Path(made["file"]).read_text()
+    behind = cli("db", "status")
+    assert behind.exit_code == 1
+    assert behind.stdout == "hotel\t-\t0001\tbehind by nv0001, 0001: neurova db upgrade\n"
+    assert json.loads(cli("db", "upgrade", "--json").stdout) == {"hotel": ["nv0001", "0001"]}
+    level = cli("db", "status", "hotel", "--json")
+    assert level.exit_code == 0
+    (state,) = json.loads(level.stdout)
+    assert (state["current"], state["pending"]) == ("0001", [])
+    assert cli("db", "upgrade", "hotel").stdout == "hotel: up to date\n"
+
+
+def test_a_database_that_cannot_be_used_hides_no_others(
+    cli: Callable[..., Any], project: Path
+) -> None:
+    cli("new", "service", "hotel")
+    cli("db", "revision", "hotel", "-m", "By hand", "--empty")
+    cli("db", "revision", "hello", "-m", "By hand", "--empty")
+    cli("db", "upgrade")
+    with sqlite3.connect(project / ".neurova" / "hello.db") as database:
+        database.execute("UPDATE alembic_version SET version_num = '0009'")
+    database.close()
+    shown = cli("db", "status")
+    assert shown.exit_code == 5
+    assert "hotel\t0001\t0001\tup to date\n" in shown.stdout
+    assert "it is newer than this code" in shown.stdout
+    told = {each["service"]: each for each in json.loads(cli("db", "status", "--json").stdout)}
+    assert told["hotel"]["current"] == "0001"
+    assert "it is newer than this code" in told["hello"]["fault"]
+
+
+def test_an_empty_revision_is_left_to_be_filled_in(cli: Callable[..., Any], project: Path) -> None:
+    made = json.loads(cli("db", "revision", "hello", "-m", "By hand", "--empty", "--json").stdout)
+    assert made["file"].endswith("functions/hello/migrations/0001_by_hand.py")
+
+
+def test_an_unknown_service_is_answered_with_those_there_are(
+    cli: Callable[..., Any], project: Path
+) -> None:
+    for words in (("status", "helo"), ("upgrade", "helo"), ("revision", "helo", "-m", "x")):
+        result = cli("db", *words)
+        assert result.exit_code == 1
+        assert "there are hello" in result.stderr
+
+
+def test_without_migrations_there_is_nothing_to_do(cli: Callable[..., Any], project: Path) -> None:
+    assert cli("db", "status").exit_code == 0
+    assert json.loads(cli("db", "upgrade", "--json").stdout) == {}
+
+
+def test_a_database_from_before_the_platforms_tables_is_brought_up_too(
+    cli: Callable[..., Any], project: Path
+) -> None:
+    state = project / ".neurova"
+    state.mkdir(exist_ok=True)
+    sqlite3.connect(state / "hello.db").close()
+    (state / "hello.db").touch()
+    behind = cli("db", "status")
+    assert behind.exit_code == 1
+    assert behind.stdout == "hello\t-\t-\tbehind by nv0001: neurova db upgrade\n"
+    assert json.loads(cli("db", "upgrade", "--json").stdout) == {"hello": ["nv0001"]}
+    assert cli("db", "status").exit_code == 0
+
+
+@pytest.mark.server
+def test_a_database_on_postgresql_goes_the_same_way(
+    cli: Callable[..., Any],
+    project: Path,
+    postgres: PostgresServer,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    url = postgres.create()
+    monkeypatch.setenv("NEUROVA_ADMIN_PORT", "0")
+    monkeypatch.setenv("NEUROVA_SERVICES_HELLO_DATABASE", url)
+    (project / "functions" / "hello" / "domain.py").write_text(DOMAIN)
+    shown = str(PostgresUrl(url))
+    config = cli("config").stdout
+    made = json.loads(cli("db", "revision", "hello", "-m", "Add rooms", "--json").stdout)
+    assert "create_table" in Path(made["file"]).read_text()
+    refused = cli("run")
+    assert refused.exit_code != 0
+    assert f"{shown} is behind by 2 revision(s) of hello: run `neurova db" in refused.stderr
+    examined = cli("doctor", "--json")
+    behind = json.loads(cli("db", "status", "--json").stdout)[0]
+    assert behind["database"] == shown
+    assert json.loads(cli("db", "upgrade", "--json").stdout) == {"hello": ["nv0001", "0001"]}
+    assert cli("db", "status").stdout == "hello\t0001\t0001\tup to date\n"
+    assert f"{shown}: PostgreSQL 1" in cli("doctor", "--json").stdout
+    password = url.split(":")[2].partition("@")[0]
+    for said in (config, refused.stderr, examined.stdout, str(behind)):
+        assert password not in said
+        assert shown in said
+
+
+@pytest.mark.server
+def test_a_database_on_postgresql_that_cannot_be_reached_says_so(
+    cli: Callable[..., Any], project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = "postgresql://me:hunter2@127.0.0.1:1/hello"
+    monkeypatch.setenv("NEUROVA_ADMIN_PORT", "0")
+    monkeypatch.setenv("NEUROVA_SERVICES_HELLO_DATABASE", url)
+    for words in (("db", "status"), ("db", "upgrade"), ("run",)):
+        result = cli(*words)
+        assert result.exit_code != 0
+        assert "postgresql://me@127.0.0.1:1/hello does not answer" in result.stderr
+        assert "hunter2" not in result.stderr
+    assert "does not answer" in cli("doctor", "--json").stdout

@@ -1,0 +1,254 @@
+"""neurova dev, as a process."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from tests.serving import NEUROVA, environment
+
+from neurova_gateway.pipeline.access_log import Record
+from neurova_platform.cli.commands.dev import Session, _called
+from neurova_platform.serving import client
+
+pytestmark = pytest.mark.server
+
+HELLO = "functions/hello/hello.py"
+SLOW = '''"""Wait for a file."""
+
+import asyncio
+from pathlib import Path
+
+from neurova import get
+
+
+@get("/slow", public=True)
+async def slow() -> str:
+    Path("begun").touch()
+    while not Path("go").exists():
+        await asyncio.sleep(0)
+    return "done"
+'''
+
+MOUNTED = '''"""An app that tells when it starts and stops."""
+
+import asyncio
+import time
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from neurova import mount
+from starlette.applications import Starlette
+
+WORD = "one"
+
+
+def note(what):
+    with open("log", "a") as file:
+        file.write(f"{WORD}-{what} ")
+
+
+@asynccontextmanager
+async def lifespan(app):
+    note("start")
+    yield
+    note("stopping")
+    await asyncio.sleep(1)
+    note("stop")
+
+
+if WORD == "two":
+    Path("importing").touch()
+    while "one-stopping" not in Path("log").read_text():
+        time.sleep(0.01)
+
+old = mount("/old", Starlette(lifespan=lifespan), public=True)
+'''
+
+
+def until(condition: Callable[[], bool]) -> None:
+    """Return when something has come true; fail when it does not within a minute."""
+    end = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < end, "it did not come true"
+
+
+def get(url: str, path: str, key_file: str) -> client.Answer:
+    """Call with the key in a file."""
+    key = Path(key_file).read_text().strip()
+    return client.send(url, "GET", path, {"X-API-Key": key}, None)
+
+
+def test_a_session_from_start_to_end(
+    serving: Callable[..., Any], project: Path, cli: Callable[..., Any]
+) -> None:
+    """The first call works with the key that was made, is shown, and Ctrl-C ends it all with 0."""
+    dev = serving("dev")
+    ready = dev.event("ready")
+    key_file = project / ".neurova" / "dev.key"
+    assert ready["key_file"] == str(key_file)
+    assert ready["page"] == ready["url"] + "/docs"
+    assert key_file.stat().st_mode & 0o777 == 0o600
+    called = cli("call", "GET", "/hello/Ada")
+    assert (called.exit_code, json.loads(called.stdout)) == (0, {"text": "Hello, Ada!"})
+    assert "limit route" in called.stderr
+    shown = dev.event("call")
+    assert (shown["method"], shown["path"], shown["status"]) == ("GET", "/hello/Ada", 200)
+    assert shown["consumer"] == "dev"
+    assert len(shown["trace_id"]) == 32
+    assert dev.end() == (0, "")
+    assert not (project / ".neurova" / "address").exists()
+
+
+def test_the_key_is_in_no_output_and_the_last_one_is_revoked(
+    serving: Callable[..., Any], project: Path
+) -> None:
+    first = serving("dev")
+    ready = first.event("ready")
+    old = Path(ready["key_file"]).read_text().strip()
+    assert old not in json.dumps(ready)
+    first.end()
+    second = serving("dev")
+    ready = second.event("ready")
+    assert Path(ready["key_file"]).read_text().strip() != old
+    refused = client.send(ready["url"], "GET", "/hello/Ada", {"X-API-Key": old}, None)
+    assert refused.status == 401
+    assert old not in refused.body.decode()
+    assert get(ready["url"], "/hello/Ada", ready["key_file"]).status == 200
+
+
+def test_the_curl_line_works_as_it_stands_from_any_folder(
+    serving: Callable[..., Any], project: Path, tmp_path: Path
+) -> None:
+    dev = serving("dev")
+    ready = dev.event("ready")
+    shell = f'curl() {{ for word; do printf "%s\\n" "$word"; done; }}\n{ready["curl"]}'
+    ran = subprocess.run(["sh", "-c", shell], cwd="/", capture_output=True, text=True, check=True)
+    flag, field, url = ran.stdout.splitlines()
+    name, _, value = field.partition(": ")
+    assert flag == "-H"
+    answer = client.send(ready["url"], "GET", url.removeprefix(ready["url"]), {name: value}, None)
+    assert answer.status == 200
+
+
+def test_a_saved_file_is_live_and_a_new_scope_is_held_by_the_key(
+    serving: Callable[..., Any], project: Path
+) -> None:
+    dev = serving("dev")
+    ready = dev.event("ready")
+    source = (project / HELLO).read_text()
+    (project / HELLO).write_text(source.replace("hello:read", "hello:new").replace("Hello,", "Hi,"))
+    assert dev.event("reload")["error"] is None
+    answer = get(ready["url"], "/hello/Ada", ready["key_file"])
+    assert (answer.status, answer.decoded()) == (200, {"text": "Hi, Ada!"})
+
+
+def test_a_mistake_is_told_with_file_and_line_and_the_last_good_version_serves_on(
+    serving: Callable[..., Any], project: Path
+) -> None:
+    dev = serving("dev")
+    ready = dev.event("ready")
+    source = (project / HELLO).read_text()
+    (project / HELLO).write_text(source + "x = (\n")
+    told = dev.event("reload")
+    assert told["service"] == "hello"
+    assert f"{HELLO}:{len(source.splitlines()) + 1}:" in told["error"]
+    assert get(ready["url"], "/hello/Ada", ready["key_file"]).status == 200
+
+
+def test_ctrl_c_lets_a_call_in_flight_finish(serving: Callable[..., Any], project: Path) -> None:
+    (project / "functions" / "hello" / "slow.py").write_text(SLOW)
+    dev = serving("dev")
+    url = dev.event("ready")["url"]
+    answers: list[client.Answer] = []
+    caller = threading.Thread(
+        target=lambda: answers.append(client.send(url, "GET", "/slow", {}, None))
+    )
+    caller.start()
+    until(Path("begun").exists)
+    dev.process.send_signal(signal.SIGINT)
+    Path("go").touch()
+    caller.join()
+    assert answers[0].body == b"done"
+    assert dev.process.wait(60) == 0
+
+
+def test_what_a_reload_starts_while_all_ends_is_stopped_too(
+    serving: Callable[..., Any], project: Path
+) -> None:
+    file = project / "functions" / "hello" / "old.py"
+    file.write_text(MOUNTED)
+    dev = serving("dev")
+    dev.event("ready")
+    file.write_text(MOUNTED.replace('WORD = "one"', 'WORD = "two"'))
+    until(Path("importing").exists)
+    assert dev.end()[0] == 0
+    log = Path("log").read_text().split()
+    assert "one-stop" in log
+    assert log.count("two-start") == log.count("two-stop")
+
+
+def test_ctrl_c_during_the_start_ends_it_without_a_word(
+    serving: Callable[..., Any], project: Path
+) -> None:
+    dev = serving("dev")
+    until((project / ".neurova").exists)
+    assert dev.end() == (0, "")
+
+
+def test_a_port_in_use_is_named_with_the_fix(
+    shell: Callable[..., subprocess.CompletedProcess[str]], project: Path
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        ran = shell("dev", "--port", str(port))
+    assert ran.returncode == 3
+    assert str(port) in ran.stderr
+    assert "--port" in ran.stderr
+    assert "Traceback" not in ran.stderr
+
+
+def test_calls_are_recorded_when_nobody_reads_the_output_any_more(project: Path) -> None:
+    read, write = os.pipe()
+    words = [NEUROVA, "dev", "--json", "--port", "0"]
+    with subprocess.Popen(words, cwd=project, env=environment(), stdout=write) as dev:
+        os.close(write)
+        said = b""
+        while b'"ready"' not in said:
+            said += os.read(read, 4096)
+        os.close(read)
+        ready = json.loads(said.splitlines()[-1])
+        log = project / ".neurova" / "logs" / "access.jsonl"
+        for name in ("Ada", "Bob", "Cyd"):  # each is shown before the next is made
+            get(ready["url"], f"/hello/{name}", ready["key_file"])
+            until(lambda name=name: log.exists() and name in log.read_text())
+        dev.send_signal(signal.SIGTERM)
+        assert dev.wait(60) == 0
+
+
+def test_a_path_cannot_move_the_terminal() -> None:
+    record = Record(0.0, "GET", "/\x1b[2J\r", 200, 1.0, 0, "", "acme", "", "", "0" * 32)
+    assert "/?[2J? 200" in _called(record)
+
+
+def test_a_service_that_never_served_is_not_said_to_serve_on(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    session = Session(False)
+    session._platform = SimpleNamespace(services={"hello": None})  # type: ignore[assignment]
+    for service in ("hello", "shop"):
+        session.reloaded(service, ValueError("why"), 0.1)
+    assert capsys.readouterr().out.splitlines() == [
+        "hello serves on as it was, the saved file cannot: why",
+        "shop is not served yet: why",
+    ]

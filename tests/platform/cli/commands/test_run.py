@@ -1,0 +1,122 @@
+"""neurova run, as a process."""
+
+from __future__ import annotations
+
+import json
+import re
+import signal
+import socket
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.serving import NEUROVA, environment
+
+from neurova_platform.serving import client
+
+pytestmark = pytest.mark.server
+
+
+def make_key(cli: Callable[..., Any], environment: str) -> str:
+    """Return a new key."""
+    words = ("keys", "create", "--consumer", "a", "--scope", "hello:read", "--env", environment)
+    key: str = json.loads(cli(*words, "--json").stdout)["key"]
+    return key
+
+
+def test_live_keys_are_taken_and_test_keys_refused(
+    serving: Callable[..., Any], cli: Callable[..., Any], project: Path
+) -> None:
+    keys = [make_key(cli, environment) for environment in ("live", "test")]
+    run = serving("run")
+    ready = run.event("ready")
+    assert ready["functions"] == 1
+    statuses = [
+        client.send(ready["url"], "GET", "/hello/Ada", {"X-API-Key": key}, None).status
+        for key in keys
+    ]
+    assert statuses == [200, 401]
+    assert run.end(signal.SIGTERM) == (0, "")
+    log = (project / ".neurova" / "logs" / "access.jsonl").read_text()
+    assert [json.loads(line)["status"] for line in log.splitlines()] == [200, 401]
+    assert not any(key in log for key in keys)
+
+
+def test_a_database_that_is_behind_is_refused_with_the_fix(
+    shell: Callable[..., subprocess.CompletedProcess[str]],
+    cli: Callable[..., Any],
+    project: Path,
+) -> None:
+    cli("db", "revision", "hello", "-m", "first", "--empty")
+    ran = shell("run", "--port", "0")
+    assert ran.returncode == 5
+    assert "neurova db upgrade hello" in ran.stderr
+
+
+def test_a_second_run_on_the_state_folder_is_refused_and_told_of_the_first(
+    serving: Callable[..., Any],
+    shell: Callable[..., subprocess.CompletedProcess[str]],
+    project: Path,
+) -> None:
+    first = serving("run")
+    first.event("ready")
+    second = shell("run", "--port", "0")
+    assert second.returncode == 3
+    assert f"pid {first.process.pid}" in second.stderr
+    assert f"kill {first.process.pid} stops it" in second.stderr
+    assert first.end() == (0, "")
+    again = serving("run")
+    again.event("ready")
+
+
+def test_a_port_in_use_is_refused_with_the_fix(
+    shell: Callable[..., subprocess.CompletedProcess[str]], project: Path
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        ran = shell("run", "--port", str(port), "--workers", "2")
+    assert ran.returncode == 3
+    assert f"port {port} is in use: stop what listens there" in ran.stderr
+
+
+@pytest.mark.parametrize("as_json", [False, True])
+def test_workers_that_cannot_start_end_it_with_what_is_wrong(
+    shell: Callable[..., subprocess.CompletedProcess[str]], project: Path, as_json: bool
+) -> None:
+    (project / "functions" / "hello" / "hello.py").write_text("from neurova import nothing\n")
+    ran = shell("run", "--port", "0", "--workers", "3", *(["--json"] if as_json else []))
+    assert ran.returncode == 4
+    if as_json:
+        assert json.loads(ran.stdout.splitlines()[-1])["error"] == "LoadError"
+    assert "hello.py" in (ran.stdout if as_json else ran.stderr)
+    assert "Traceback" not in ran.stdout + ran.stderr
+
+
+def test_a_number_of_workers_that_cannot_be_is_refused(
+    shell: Callable[..., subprocess.CompletedProcess[str]], project: Path
+) -> None:
+    assert shell("run", "--workers", "0").returncode == 2
+    (project / "neurova.toml").write_text("[runtime]\nworkers = 0\n")
+    ran = shell("run", "--port", "0")
+    assert ran.returncode == 3
+    assert "runtime.workers expects a whole number from 1 to 512, not 0" in ran.stderr
+
+
+def test_people_are_told_where_it_answers_and_when_it_has_restarted(project: Path) -> None:
+    words = [str(NEUROVA), "run", "--port", "0", "--workers", "2"]
+    with subprocess.Popen(words, env=environment(), stdout=subprocess.PIPE, text=True) as run:
+        assert run.stdout is not None
+        said = run.stdout.readline()
+        assert re.fullmatch(
+            r"demo answers on http://127\.0\.0\.1:\d+: "
+            r"1 functions, live keys, 2 workers \(pid \d+ \d+\)\n",
+            said,
+        )
+        assert run.stdout.readline().startswith("admin: http://127.0.0.1:")
+        run.send_signal(signal.SIGHUP)
+        assert re.fullmatch(r"demo has restarted: pid \d+ \d+\n", run.stdout.readline())
+        run.send_signal(signal.SIGINT)
+        assert run.stdout.read() == ""
+        assert run.wait() == 0

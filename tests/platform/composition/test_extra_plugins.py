@@ -1,0 +1,55 @@
+"""A plugin of the project's own runs on every route once it is named, and not before."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from neurova.errors import ConfigError
+from neurova_platform import assets
+from neurova_platform.testing.platform import TestPlatform
+
+GREET = """
+priority = 800
+
+class Plugin:
+    def __init__(self, config):
+        pass
+
+    def access(self, kong):
+        if kong.request.get_header("X-Name") == "nobody":
+            return kong.response.exit(400, {"title": "Who are you?"})
+        return kong.response.set_header("X-Greeting", "hello")
+"""
+
+
+def running(project: Path, extra: str) -> TestPlatform:
+    folder = project / "plugins"
+    shutil.copytree(assets.plugins(), folder, ignore=shutil.ignore_patterns("__pycache__"))
+    (folder / "acme_greet.py").write_text(GREET)
+    with (project / "neurova.toml").open("a") as file:
+        file.write(f'[gateway]\nplugins = "plugins"\nextra = [{extra}]\n')
+    databases = project.parent / "databases"
+    databases.mkdir()
+    return TestPlatform(project, project.parent / "state", databases)
+
+
+def test_a_named_plugin_judges_the_calls_of_every_route(probe_project: Path) -> None:
+    with running(probe_project, '"acme-greet"') as platform:
+        assert platform.get("/count").headers["x-greeting"] == "hello"
+        assert platform.get("/items/1", scopes=[]).headers["x-greeting"] == "hello"
+        refused = platform.get("/count", headers={"X-Name": "nobody"})
+        assert (refused.status, refused.json()) == (400, {"title": "Who are you?"})
+        assert platform.get("/items/1").status == 401
+
+
+def test_a_plugin_that_is_not_named_does_not_run(probe_project: Path) -> None:
+    with running(probe_project, "") as platform:
+        assert "x-greeting" not in platform.get("/count").headers
+
+
+def test_a_name_that_no_plugin_has_is_told(probe_project: Path) -> None:
+    with pytest.raises(ConfigError, match="did you mean 'acme-greet'"):
+        running(probe_project, '"acme-gret"').__enter__()

@@ -1,0 +1,128 @@
+"""Idempotency-Key in a whole platform: keys, limits, clock, files, and the way behind Kong's."""
+
+from __future__ import annotations
+
+import asyncio
+import stat
+from pathlib import Path
+
+import pytest
+
+from neurova.idempotency.sweep import swept
+from neurova_platform.testing.platform import Answer, TestPlatform
+
+PUBLIC = '''"""Anybody may write."""
+
+from neurova import post
+
+
+@post("/public", public=True)
+async def public() -> int:
+    return 1
+'''
+
+
+@pytest.fixture
+def probe_project(probe_project: Path) -> Path:
+    (probe_project / "functions" / "probe" / "public.py").write_text(PUBLIC)
+    return probe_project
+
+
+def echo(probe: TestPlatform, text: str = "x", key: str = "k", **options: str) -> Answer:
+    headers = {"Idempotency-Key": key}
+    return probe.post(
+        "/echo", json={"text": text}, headers=headers, scopes=["probe:write"], **options
+    )
+
+
+def ran(probe: TestPlatform) -> int:
+    return int(probe.get("/count").json()["count"])
+
+
+def test_an_answer_is_given_again_with_the_limits_and_trace_of_the_call_that_asks(
+    probe: TestPlatform,
+) -> None:
+    first, second = echo(probe), echo(probe)
+    assert (second.status, second.body) == (first.status, first.body)
+    assert "idempotency-replayed" not in first.headers
+    assert second.headers["idempotency-replayed"] == "true"
+    assert second.headers.keys() == first.headers.keys() | {"idempotency-replayed"}
+    assert ran(probe) == 1
+
+
+def test_another_body_is_422_another_consumer_another_key(probe: TestPlatform) -> None:
+    assert echo(probe).status == 200
+    assert echo(probe, "y").status == 422
+    assert echo(probe, "y", consumer="acme").json()["text"] == "y"
+    assert ran(probe) == 2
+
+
+def test_what_the_gateway_refuses_is_not_kept(probe: TestPlatform) -> None:
+    headers = {"Idempotency-Key": "k"}
+    assert probe.post("/echo", json={"text": "x"}, headers=headers).status == 401
+    assert probe.post("/echo", json={}, headers=headers, scopes=["probe:write"]).status == 422
+    assert echo(probe).status == 200
+    assert ran(probe) == 1
+
+
+def test_a_bad_key_is_400_and_says_the_form(probe: TestPlatform) -> None:
+    refused = echo(probe, key="a b")
+    assert refused.status == 400
+    assert "double quotes" in refused.json()["detail"]
+    assert ran(probe) == 0
+
+
+def test_on_a_public_route_it_is_refused_and_the_route_works_without(probe: TestPlatform) -> None:
+    refused = probe.post("/public", headers={"Idempotency-Key": "k"})
+    assert refused.status == 400
+    assert "public route" in refused.json()["detail"]
+    assert probe.post("/public").status == 200
+
+
+def test_after_a_day_an_answer_is_forgotten_and_swept(probe: TestPlatform) -> None:
+    echo(probe)
+    (database,) = probe.platform.databases()
+    probe.clock.advance(86_399)
+    assert echo(probe).headers["idempotency-replayed"] == "true"
+    assert probe._runner.run(swept(database)) == 0
+    probe.clock.advance(1)
+    assert "idempotency-replayed" not in echo(probe).headers
+    assert ran(probe) == 2
+    probe.clock.advance(86_400)
+    assert probe._runner.run(swept(database)) == 1
+
+
+def test_a_service_without_state_has_a_file_from_its_first_key_on(probe: TestPlatform) -> None:
+    """Nobody but its owner reads it; what only lists databases makes none."""
+    file = probe.settings.database("probe")
+    probe.post("/echo", json={"text": "x"}, scopes=["probe:write"])
+    assert list(probe.platform.databases()) == []
+    assert not file.exists()
+    echo(probe)
+    assert len(list(probe.platform.databases())) == 1
+    for made in (file, file.with_name(f"{file.name}.lock")):
+        assert stat.S_IMODE(made.stat().st_mode) == 0o600
+
+
+def test_answers_outlive_the_platform(probe_project: Path, tmp_path: Path) -> None:
+    folders = tmp_path / "state", tmp_path / "databases"
+    folders[1].mkdir()
+    with TestPlatform(probe_project, *folders) as first:
+        key = first.key("tester", ["probe:write"])
+        headers = {"Idempotency-Key": "k"}
+        before = first.post("/echo", json={"text": "x"}, headers=headers, key=key)
+    with TestPlatform(probe_project, *folders) as second:
+        after = second.post("/echo", json={"text": "x"}, headers=headers, key=key)
+        assert (after.status, after.body) == (before.status, before.body)
+        assert after.headers["idempotency-replayed"] == "true"
+        assert ran(second) == 0
+
+
+def test_sweeping_begins_and_ends_with_the_platform(probe: TestPlatform) -> None:
+    async def sweeping() -> list[str]:
+        return [str(task.get_coro()) for task in asyncio.all_tasks()]
+
+    assert any("keep_swept" in name for name in probe._runner.run(sweeping()))
+    probe._runner.run(probe.platform.stop())
+    probe._runner.run(asyncio.sleep(0))
+    assert not any("keep_swept" in name for name in probe._runner.run(sweeping()))

@@ -1,0 +1,15 @@
+"""A certificate that cannot be used is said, with the fix."""
+
+from pathlib import Path
+
+import pytest
+
+from neurova.errors import ConfigError
+from neurova_platform.serving.serve import check_certificate
+
+
+def test_a_certificate_that_cannot_be_used_is_named(tmp_path: Path) -> None:
+    (tmp_path / "cert.pem").write_text("no certificate")
+    (tmp_path / "key.pem").write_text("no key")
+    with pytest.raises(ConfigError, match=r"cert\.pem.*PEM"):
+        check_certificate(str(tmp_path / "cert.pem"), str(tmp_path / "key.pem"))

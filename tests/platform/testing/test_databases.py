@@ -1,0 +1,103 @@
+"""A test's databases on PostgreSQL: its own, migrated once, gone afterwards."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from tests.servers.postgres import PostgresServer
+
+from neurova_platform.testing.databases import forget, on_postgres
+from neurova_platform.testing.platform import TestPlatform
+
+NOTES = {
+    "domain.py": """
+import sqlalchemy as sa
+
+metadata = sa.MetaData()
+notes = sa.Table(
+    "notes",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("text", sa.String, nullable=False),
+)
+""",
+    "migrations/0001_notes.py": """
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0001"
+down_revision = None
+
+
+def upgrade() -> None:
+    op.create_table(
+        "notes",
+        sa.Column("id", sa.Integer(), primary_key=True),
+        sa.Column("text", sa.String(), nullable=False),
+    )
+""",
+    "write.py": """
+from neurova import Tx, post
+from sqlalchemy import text
+
+from .domain import notes
+
+
+@post("/notes", public=True)
+async def write(tx: Tx) -> str:
+    await tx.execute(notes.insert(), {"text": "x"})
+    return (await tx.execute(text("SELECT version()"))).scalar_one()
+""",
+    "count.py": """
+from neurova import Tx, get
+
+from .domain import notes
+
+
+@get("/notes", public=True)
+async def count(tx: Tx) -> int:
+    return len((await tx.execute(notes.select())).all())
+""",
+}
+LEFT = "SELECT count(*) FROM pg_database WHERE datname LIKE 'nv_test_%'"
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    folder = tmp_path / "project"
+    for name, source in NOTES.items():
+        file = folder / "functions" / "notes" / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(source)
+    (folder / "neurova.toml").write_text("")
+    return folder
+
+
+@pytest.mark.server
+def test_each_test_has_an_empty_database_beside_the_one_that_is_named(
+    project: Path, tmp_path: Path, postgres: PostgresServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    named = postgres.create()
+    before = postgres.run(LEFT)
+    monkeypatch.setenv("NEUROVA_SERVICES_NOTES_DATABASE", named)
+    kept = tmp_path / "kept"
+    kept.mkdir()
+    for number in range(2):
+        with TestPlatform(project, tmp_path / f"state{number}", kept) as platform:
+            assert platform.get("/notes").json() == 0
+            assert platform.post("/notes").text.startswith("PostgreSQL")
+            assert platform.get("/notes").json() == 1
+    tables = "SELECT count(*) FROM information_schema.tables WHERE table_schema = 'public'"
+    assert postgres.run(tables, named) == [(0,)]
+    forget(kept)
+    assert postgres.run(LEFT) == before
+
+
+def test_only_what_names_postgresql_is_taken_from_the_environment() -> None:
+    environ = {
+        "NEUROVA_SERVICES_A_DATABASE": "postgresql://h/a",
+        "NEUROVA_SERVICES_B_DATABASE": "/data/b.db",
+        "NEUROVA_GATEWAY_PORT": "1",
+    }
+    assert on_postgres(environ) == {"NEUROVA_SERVICES_A_DATABASE": "postgresql://h/a"}

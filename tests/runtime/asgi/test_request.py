@@ -1,0 +1,38 @@
+"""Starlette's Request says of a call what the call says."""
+
+import asyncio
+
+from neurova.asgi.request import request_of
+from neurova.http.call import Call
+
+
+def test_a_request_is_the_call() -> None:
+    call = Call(
+        "PUT",
+        b"/a%20b/%C3%A9",
+        b"x=1",
+        [(b"host", b"shop.example:8000"), (b"cookie", b"c=2"), (b"x-a", b"3")],
+        "192.0.2.1",
+        b'{"a": 1}',
+        "https",
+    )
+    call.params = {"id": "7"}
+    request = request_of(call)
+    assert request.method == "PUT"
+    assert request.url.path == "/a b/é"
+    assert str(request.base_url) == "https://shop.example:8000/"
+    assert request.query_params["x"] == "1"
+    assert request.headers["x-a"] == "3"
+    assert request.cookies == {"c": "2"}
+    assert request.path_params == {"id": "7"}
+    assert request.client is not None
+    assert request.client.host == "192.0.2.1"
+    assert asyncio.run(request.json()) == {"a": 1}
+
+
+def test_after_the_body_the_client_is_gone() -> None:
+    async def twice() -> list[str]:
+        request = request_of(Call("GET", b"/", b"", [], ""))
+        return [(await request.receive())["type"] for _ in range(2)]
+
+    assert asyncio.run(twice()) == ["http.request", "http.disconnect"]

@@ -1,0 +1,65 @@
+"""The schema states the format of every datetime and time, wherever it lies."""
+
+from dataclasses import dataclass
+from datetime import datetime, time
+from decimal import Decimal
+from typing import Annotated, TypedDict
+
+import msgspec
+
+from neurova.binding.datetimes import schema_of
+
+
+@dataclass
+class Inner:
+    at: datetime
+
+
+class Row(TypedDict):
+    at: time
+
+
+class Outer(msgspec.Struct, rename="camel"):
+    plain_one: datetime
+    maybe: datetime | None
+    many: list[datetime]
+    named: dict[str, list[Annotated[datetime, msgspec.Meta(description="d")]]]
+    inner: Inner | None
+    row: Row
+    again: "Outer | None"
+    clock: time | int | list[datetime]
+    text: str
+    price: Decimal
+    prices: list[Decimal] | None
+    other: Decimal | bool
+    zoned: Annotated[datetime, msgspec.Meta(tz=True)] | None
+    naive: Annotated[datetime, msgspec.Meta(tz=False)]
+    format: str = "date-time"
+
+
+def test_every_moment_has_its_format() -> None:
+    schema = schema_of(Outer)
+    fields = schema["$defs"]["Outer"]["properties"]
+    assert fields["plainOne"]["format"] == "date-time"
+    assert fields["maybe"]["anyOf"][0] == {"type": "string", "format": "date-time"}
+    assert fields["many"]["items"]["format"] == "date-time"
+    assert fields["named"]["additionalProperties"]["items"]["format"] == "date-time"
+    assert schema["$defs"]["Inner"]["properties"]["at"]["format"] == "date-time"
+    assert schema["$defs"]["Row"]["properties"]["at"]["format"] == "time"
+    assert str(fields["clock"]).count("format") == 2
+    assert "format" not in fields["text"]
+
+
+def test_where_a_zone_is_needed_the_format_that_is_checked_says_so() -> None:
+    fields = schema_of(Outer)["$defs"]["Outer"]["properties"]
+    assert fields["zoned"]["anyOf"][0]["format"] == "date-time with a zone"
+    assert fields["naive"]["format"] == "date-time"
+    assert fields["format"] == {"type": "string", "default": "date-time"}
+
+
+def test_a_decimal_may_be_a_number() -> None:
+    fields = schema_of(Outer)["$defs"]["Outer"]["properties"]
+    decimal = {"type": ["string", "number"], "format": "decimal"}
+    assert fields["price"] == fields["prices"]["anyOf"][0]["items"] == decimal
+    assert decimal in fields["other"]["anyOf"]
+    assert fields["text"] == {"type": "string"}

@@ -1,0 +1,80 @@
+"""What PostgreSQL's errors mean for a person, and which of them have a function run again."""
+
+from __future__ import annotations
+
+import asyncpg
+import pytest
+from asyncpg import exceptions
+
+from neurova.database.base import TransactionError
+from neurova.database.postgres.errors import clash, state_of, translate
+from neurova.database.postgres.url import PostgresUrl
+from neurova.errors import StateError, Unavailable
+
+URL = PostgresUrl("postgresql://me:hunter2@h/d")
+
+
+@pytest.mark.parametrize(
+    ("error", "kind", "said"),
+    [
+        (exceptions.ReadOnlySQLTransactionError("x"), TransactionError, "answers GET"),
+        (exceptions.QueryCanceledError("x"), Unavailable, "did not finish"),
+        (exceptions.DiskFullError("x"), StateError, "free space on its disk"),
+        (exceptions.TooManyConnectionsError("x"), Unavailable, "raise its max_connections"),
+        (exceptions.InvalidCatalogNameError("x"), StateError, "create it"),
+        (exceptions.InvalidPasswordError("x"), StateError, "mend PGPASSWORD"),
+        (exceptions.InvalidAuthorizationSpecificationError("x"), StateError, "pg_hba.conf"),
+        (exceptions.InsufficientPrivilegeError("x"), StateError, "GRANT"),
+        (exceptions.AdminShutdownError("x"), Unavailable, "is starting or stopping"),
+        (exceptions.CannotConnectNowError("x"), Unavailable, "is starting or stopping"),
+        (exceptions.ConnectionDoesNotExistError("x"), Unavailable, "has cut the connection"),
+        (exceptions.DataCorruptedError("x"), StateError, "is damaged"),
+        (exceptions.InterfaceError("connection is closed"), Unavailable, "does not answer"),
+        (exceptions.InternalClientError("x"), Unavailable, "does not answer"),
+        (ConnectionRefusedError("x"), Unavailable, "does not answer"),
+        (TimeoutError(), Unavailable, "does not answer"),
+    ],
+)
+def test_an_error_of_the_server_says_where_and_the_fix(
+    error: Exception, kind: type[Exception], said: str
+) -> None:
+    found = translate(error, URL)
+    assert type(found) is kind
+    assert said in str(found)
+    assert kind is TransactionError or "postgresql://me@h/d" in str(found)
+    assert "hunter2" not in str(found)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        exceptions.UniqueViolationError("x"),
+        exceptions.UndefinedTableError("x"),
+        exceptions.DivisionByZeroError("x"),
+        exceptions.InterfaceError("invalid input for query argument $1"),
+        ValueError("x"),
+    ],
+)
+def test_a_statements_own_fault_is_left_to_the_function(error: Exception) -> None:
+    assert translate(error, URL) is None
+    assert clash(error) == ""
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        exceptions.SerializationError("x"),
+        exceptions.DeadlockDetectedError("x"),
+        exceptions.InvalidCachedStatementError("x"),
+    ],
+)
+def test_a_clash_has_the_function_run_again(error: Exception) -> None:
+    assert clash(error)
+
+
+def test_the_state_of_an_error_is_found_within_sqlalchemys() -> None:
+    class Around(Exception):
+        orig = asyncpg.SerializationError("x")
+
+    assert state_of(Around()) == "40001"
+    assert state_of(None) == ""

@@ -1,0 +1,81 @@
+"""A URL of PostgreSQL is never shown with its password."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+
+from neurova.database.postgres.url import PostgresUrl, fault, is_postgres
+
+
+@pytest.mark.parametrize(
+    ("dsn", "shown"),
+    [
+        ("postgresql://me:hunter2@h:5/d", "postgresql://me@h:5/d"),
+        ("postgres://me:hun%40ter2@h/d?sslmode=require", "postgres://me@h/d?sslmode=require"),
+        ("postgresql://h/d?user=me&password=hunter2", "postgresql://h/d?user=me"),
+        ("postgresql://me@[::1]:5/d", "postgresql://me@[::1]:5/d"),
+        ("postgresql:///d?host=/run/postgresql", "postgresql:///d?host=%2Frun%2Fpostgresql"),
+    ],
+)
+def test_it_is_shown_without_its_password(dsn: str, shown: str) -> None:
+    url = PostgresUrl(dsn)
+    assert str(url) == shown
+    assert repr(url) == f"<PostgresUrl {shown}>"
+    assert url.dsn == dsn
+    assert url.database == "d"
+
+
+def test_another_database_of_the_same_server_is_reached_alike() -> None:
+    assert (
+        PostgresUrl("postgresql://me:x@h:5/d?a=b").named("e").dsn == "postgresql://me:x@h:5/e?a=b"
+    )
+
+
+def test_urls_are_equal_when_all_of_them_is() -> None:
+    first, second = PostgresUrl("postgresql://a:1@h/d"), PostgresUrl("postgresql://a:2@h/d")
+    assert first != second
+    assert len({first, second, PostgresUrl("postgresql://a:1@h/d")}) == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [
+        ("postgresql://h/d", True),
+        ("postgres://h/d", True),
+        ("mysql://h/d", False),
+        ("postgresql", False),
+        ("data/postgresql.db", False),
+        ("", False),
+    ],
+)
+def test_a_database_is_postgresqls_by_its_scheme(text: str, meant: bool) -> None:
+    assert is_postgres(text) is meant
+
+
+@pytest.mark.parametrize(
+    ("dsn", "said"),
+    [
+        ("postgresql://me@h:5/d", ""),
+        ("postgresql://h", "names no database"),
+        ("postgresql://h/", "names no database"),
+        ("postgresql://me:hunter2/x@h/d", "is no URL of PostgreSQL: write postgresql://"),
+        ("postgresql://me:12/hunter2@h/d", "is no URL of PostgreSQL"),
+        ("postgresql://me:hunter2#@h/d", "is no URL of PostgreSQL"),
+        ("postgresql://[h/d", "is no URL of PostgreSQL"),
+    ],
+)
+def test_what_is_wrong_is_said_without_the_url(dsn: str, said: str) -> None:
+    found = fault(dsn)
+    assert found.startswith(said)
+    assert bool(found) is bool(said)
+    assert "hunter2" not in found
+
+
+@pytest.mark.parametrize("missing", ["asyncpg", "greenlet"])
+def test_a_missing_driver_is_named_with_what_installs_it(
+    missing: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, missing, None)
+    assert fault("postgresql://h/d").endswith("pip install neurova[postgres]")

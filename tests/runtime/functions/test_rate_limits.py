@@ -1,0 +1,32 @@
+"""Limits are written as people say them."""
+
+import pytest
+
+from neurova.functions.rate_limits import Window, parse
+
+
+@pytest.mark.parametrize(
+    ("text", "windows"),
+    [
+        ("60/minute", [Window(60, 60)]),
+        ("1000/day, 10/second", [Window(10, 1), Window(1000, 86_400)]),
+        (" 5 / 10 seconds ", [Window(5, 10)]),
+        ("1/2hours", [Window(1, 7200)]),
+        ("7/month", [Window(7, 2_592_000)]),
+    ],
+)
+def test_windows_come_shortest_first(text: str, windows: list[Window]) -> None:
+    assert list(parse(text)) == windows
+
+
+@pytest.mark.parametrize(
+    "text", ["", "60", "60/", "0/minute", "1/0 minutes", "-1/day", "1.5/day", "1/year", "1/day,"]
+)
+def test_what_is_no_limit_says_how_to_write_one(text: str) -> None:
+    with pytest.raises(ValueError, match=r'is no limit: write "60/minute"'):
+        parse(text)
+
+
+@pytest.mark.parametrize("text", ["60/minute", "5/10 seconds", "1000/day", "3/2 hours", "1/month"])
+def test_a_window_is_shown_as_it_was_written(text: str) -> None:
+    assert str(parse(text)[0]) == text

@@ -1,0 +1,104 @@
+"""A reply says how long it stays fresh, and is not sent again to who has it."""
+
+from typing import Any
+
+import pytest
+
+from neurova.http.caching import Caching, seconds
+from neurova.http.call import Call
+from neurova.http.reply import Reply
+from neurova.streaming.response_stream import StreamReply
+
+
+def call(*asked: bytes) -> Call:
+    fields = [(b"if-none-match", each) for each in asked]
+    return Call("GET", b"/x", b"", [(b"host", b"a"), *fields], "")
+
+
+def fields(reply: Reply) -> dict[bytes, bytes]:
+    return dict(reply.fields)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"), [("0s", 0), ("60s", 60), ("5m", 300), ("1h", 3600), ("366d", 31_622_400)]
+)
+def test_a_duration_is_a_number_and_a_unit(text: str, expected: int) -> None:
+    assert seconds(text) == expected
+
+
+@pytest.mark.parametrize("text", ["", "60", "s", "-1s", "1.5h", "1 h", "367d", "60s, public"])
+def test_anything_else_is_none(text: str) -> None:
+    with pytest.raises(ValueError, match="is no duration: write"):
+        seconds(text)
+
+
+def test_what_needs_a_key_is_kept_by_its_caller_only() -> None:
+    kept = fields(Caching("60s", public=False)(call(), Reply(200, {"a": 1})))
+    assert kept[b"cache-control"] == b"private, max-age=60"
+    assert kept[b"vary"] == b"x-api-key, authorization"
+
+
+def test_what_is_open_to_all_may_be_kept_by_all() -> None:
+    kept = fields(Caching("1h", public=True)(call(), Reply(200, {"a": 1})))
+    assert kept[b"cache-control"] == b"public, max-age=3600"
+    assert b"vary" not in kept
+
+
+def test_a_cookie_is_for_its_caller_only() -> None:
+    reply = Reply(200, "a", {"Set-Cookie": "session=1"})
+    kept = fields(Caching("60s", public=True)(call(), reply))
+    assert kept[b"cache-control"] == b"private, max-age=60"
+    assert kept[b"set-cookie"] == b"session=1"
+
+
+def test_the_tag_is_that_of_type_and_body() -> None:
+    caching = Caching("60s", public=True)
+    replies = [Reply(200, "a"), Reply(200, "a"), Reply(200, "b"), Reply(200, b"a")]
+    tags = [fields(caching(call(), reply))[b"etag"] for reply in replies]
+    assert tags[0] == tags[1]
+    assert len(set(tags)) == 3
+    assert all(tag.startswith(b'W/"') for tag in tags)
+
+
+@pytest.mark.parametrize(
+    "asked", [(b"%b",), (b'"x", %b',), (b'"x"', b"%b"), (b"*",), (b"strong",)], ids=str
+)
+def test_who_has_it_gets_304_without_a_body(asked: tuple[bytes, ...]) -> None:
+    caching = Caching("60s", public=False)
+    reply = Reply(200, {"a": 1}, {"x-a": "1"})
+    tag = fields(caching(call(), reply))[b"etag"]
+    known = [tag[2:] if each == b"strong" else each.replace(b"%b", tag) for each in asked]
+    again = caching(call(*known), reply)
+    assert (again.status, again.body) == (304, b"")
+    assert set(fields(again)) == {b"cache-control", b"vary", b"etag"}
+
+
+@pytest.mark.parametrize("asked", [b'"x"', b"x", b'W/"', b"", b'"*"'])
+def test_who_has_another_gets_it_all(asked: bytes) -> None:
+    assert Caching("60s", public=True)(call(asked), Reply(200, {"a": 1})).status == 200
+
+
+def test_a_tag_of_the_functions_own_stays() -> None:
+    caching, reply = Caching("60s", public=True), Reply(200, "a", {"ETag": '"mine"'})
+    assert fields(caching(call(), reply))[b"etag"] == b'"mine"'
+    assert caching(call(b'W/"mine"'), reply).status == 304
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        Reply(404, "a"),
+        Reply(500, "a"),
+        Reply(304),
+        Reply(200, "a", {"Cache-Control": "no-store"}),
+        StreamReply(200, b"text/plain", []),
+    ],
+)
+def test_failures_streams_and_what_says_its_own_are_left_alone(reply: Any) -> None:
+    assert Caching("60s", public=True)(call(b"*"), reply) is reply
+
+
+def test_a_reply_that_a_function_keeps_is_not_changed() -> None:
+    reply = Reply(200, "a", {"x-a": "1"})
+    Caching("60s", public=True)(call(), reply)
+    assert reply.fields == [(b"x-a", b"1")]

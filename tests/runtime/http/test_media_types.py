@@ -1,0 +1,67 @@
+"""Content-Type and Accept are read as RFC 9110 says."""
+
+import pytest
+
+from neurova.http.call import Call
+from neurova.http.media_types import accepts_json, is_coded, is_json, wants_json
+
+
+@pytest.mark.parametrize(
+    ("accept", "takes"),
+    [
+        (b"application/json", True),
+        (b"Application/JSON", True),
+        (b"application/*", True),
+        (b"*/*", True),
+        (b"text/html, application/json;q=0.1", True),
+        (b"text/html;level=1, */*;q=0.1", True),
+        (b"application/json;q=0, */*", False),
+        (b"application/json;q=0.0", False),
+        (b"*/*;q=0", False),
+        (b"application/*;q=0, */*", False),
+        (b"text/html", False),
+        (b"application/xml, text/*", False),
+        (b"", True),
+        (b",,", True),
+        (b"application/json;q=junk", True),
+    ],
+)
+def test_the_most_specific_range_decides(accept: bytes, takes: bool) -> None:
+    assert accepts_json(accept) is takes
+
+
+def call(*fields: tuple[bytes, bytes]) -> Call:
+    return Call("GET", b"/", b"", list(fields), "")
+
+
+def test_several_lines_are_one_list() -> None:
+    assert wants_json(call((b"accept", b"text/html"), (b"accept", b"application/json")))
+    assert not wants_json(call((b"accept", b"text/html"), (b"accept", b"text/plain")))
+
+
+def test_a_call_without_accept_takes_anything() -> None:
+    assert wants_json(call())
+
+
+@pytest.mark.parametrize(
+    ("content_type", "json"),
+    [
+        (b"application/json", True),
+        (b"application/problem+json", True),
+        (b"application/json; charset=utf-8", True),
+        (b'application/json;charset="UTF-8"', True),
+        (b"application/json; charset=latin-1", False),
+        (b"application/jsonp", False),
+        (b"text/json-not", False),
+        (b"+json", False),
+        (b"", False),
+    ],
+)
+def test_what_is_json_by_its_name(content_type: bytes, json: bool) -> None:
+    assert is_json(content_type) is json
+
+
+def test_a_coded_body_is_seen() -> None:
+    assert is_coded(call((b"content-encoding", b"br")))
+    assert not is_coded(call((b"content-encoding", b"identity")))
+    assert not is_coded(call())

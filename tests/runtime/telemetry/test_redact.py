@@ -1,0 +1,24 @@
+"""A key is not seen in text that leaves."""
+
+import pytest
+
+from neurova.telemetry.redact import masked
+
+
+@pytest.mark.parametrize(
+    ("text", "seen"),
+    [
+        ("/x?key=nrv_live_abcDEF0123456789&a=1", "/x?key=nrv_live_…&a=1"),
+        ("/nrv_test_ABC%41/tail", "/nrv_test_…/tail"),
+        ("/nrv%5Ftest%5fABC012", "/nrv%5Ftest%5f…"),
+        ("/%6Erv_%74est_ABC012?a", "/%6Erv_%74est_…?a"),
+        ("/nrv%255ftest_ABC012", "/nrv%255ftest_…"),
+        ("NRV_LIVE_ABC012 b", "NRV_LIVE_… b"),
+        ("/nva_0123456789abcdef_-xyz?a", "/nva_…?a"),
+        ("/nva_short", "/nva_short"),
+        ("/100%25/nrv", "/100%25/nrv"),
+        ("nothing here", "nothing here"),
+    ],
+)
+def test_a_key_is_cut_to_its_prefix(text: str, seen: str) -> None:
+    assert masked(text) == seen
