@@ -1,7 +1,8 @@
-# make dev: run the platform here.  make test: run every test.  The rest is for those who work on it.
+# make dev: serve the example project.  make test: run every test.  The rest is for contributors.
 PYTHON ?= python3
 RUNTIMES ?= 4
 ENGINE ?= docker
+PROCESSES ?= 4
 VENV := .venv
 BIN := $(VENV)/bin
 
@@ -10,11 +11,12 @@ BIN := $(VENV)/bin
 dev: $(VENV)/.installed
 	@exec $(BIN)/neurova dev
 
+# make test TESTS=tests/gateway runs a part; PROCESSES=0 runs it in one process, for a debugger.
 test: $(VENV)/.installed-dev
-	$(BIN)/python -m pytest $(TESTS)
+	$(BIN)/python -m pytest -q -n $(PROCESSES) --dist worksteal $(TESTS)
 
 check: $(VENV)/.installed-dev lint
-	$(BIN)/python -m pytest -q -n 3 -m "not server"
+	$(BIN)/python -m pytest -q -n $(PROCESSES) -m "not server and not image"
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
@@ -22,7 +24,7 @@ lint: $(VENV)/.installed-dev
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-# Real bookings through the platform and back: make replay RUNTIMES=1
+# Replay real bookings through the platform: make replay RUNTIMES=1
 # On PostgreSQL: make replay DATABASE=postgresql://user@host/name
 replay: $(VENV)/.installed$(if $(DATABASE),-dev)
 	@$(BIN)/python -m examples.replay --runtimes $(RUNTIMES) $(if $(DATABASE),--database $(DATABASE))
@@ -33,28 +35,28 @@ bench: $(VENV)/.installed-dev
 faults: $(VENV)/.installed-dev
 	NEUROVA_TEST_LONG=1 NEUROVA_TEST_FAULTS=1 $(BIN)/python -m pytest -rP tests/faults tests/journeys
 
-# 20,000 made-up calls to a running platform, each answer compared with the OpenAPI document.
+# Send 20,000 generated requests and compare each reply with the OpenAPI document.
 conformance: $(VENV)/.installed-dev
 	$(BIN)/python -m tests.conformance
 
 docs: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest -q tests/docs
 
-# All that CI runs.
+# Run what CI runs.
 ci:
 	.ci/run
 
-# A wheel and a source distribution, in dist/.
+# Build the wheel and the source distribution into dist/.
 dist: $(VENV)/.installed-dev
 	rm -rf dist
 	$(BIN)/python -m hatchling build
 
-# The image, by docker, podman or buildah: make image ENGINE=podman
+# Build the image with docker, podman or buildah: make image ENGINE=podman
 image: dist
 	$(ENGINE) build -f infra/docker/Dockerfile -t neurova .
 
-# Versions with hashes, in files that name no index. What is served is what was tested: the others
-# take their versions from the first.
+# Lock versions with hashes; the lock files name no index. The runtime and image locks take their
+# versions from the dev lock, so that what is deployed is what was tested.
 lock: $(VENV)/.installed-dev
 	$(BIN)/uv pip compile -q --upgrade --universal --python-version 3.11 --generate-hashes \
 	  --no-emit-index-url --no-annotate --no-header pyproject.toml --group dev -o requirements-dev.lock
@@ -70,7 +72,7 @@ clean:
 
 $(VENV)/.made:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
-	  echo "NEUROVA needs Python 3.11 or newer: install it, or say make PYTHON=/path/to/python3.11" >&2; exit 1; }
+	  echo "NEUROVA needs Python 3.11 or newer: install it, or run make PYTHON=/path/to/python3.11" >&2; exit 1; }
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
 	  echo "Python's venv is missing: apt-get install python3-venv, then make again" >&2; exit 1; }
 	@$(PYTHON) -m venv $(VENV)

@@ -28,11 +28,11 @@ def test_every_action_is_pinned_by_a_commit_and_says_its_version() -> None:
         assert re.fullmatch(r" # v\d+\.\d+\.\d+", comment), action
 
 
-def test_every_step_is_a_script_that_ci_runs_here_too() -> None:
-    steps = [line.split()[-1] for line in re.findall(r"run: (.+)", TEXT)]
+def test_ci_run_executes_every_job_of_the_workflow() -> None:
+    """The job of a second Python version is the exception: it repeats the embedded tests."""
+    jobs = {line.split()[-1] for line in re.findall(r"run: (.+)", TEXT)}
     lines = (ROOT / ".ci" / "run").read_text().splitlines()
-    here = [line for line in lines if line.startswith(".ci/")]
-    assert sorted(steps) == sorted(here)
+    assert jobs - {".ci/embedded"} == {line for line in lines if line.startswith(".ci/")}
 
 
 def test_no_job_may_do_more_than_read() -> None:
