@@ -16,7 +16,7 @@ from tests.servers.postgres import PostgresServer
 from neurova.database.base import Conflict
 from neurova.database.migrations.service import upgrade_platform
 from neurova.database.postgres.url import PostgresUrl
-from neurova.execution.function import Function
+from neurova.endpoints.function import Function
 from neurova.functions.loader import Service, load_service
 from neurova.http.call import Call
 from neurova.http.reply import Reply

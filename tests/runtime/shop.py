@@ -14,7 +14,7 @@ from sqlalchemy import text
 from neurova.database.postgres.database import PostgresDatabase
 from neurova.database.postgres.url import PostgresUrl
 from neurova.database.sqlite.database import SqliteDatabase
-from neurova.execution.function import Direct, Function
+from neurova.endpoints.function import DirectFunction, Function
 from neurova.http.call import Call
 from neurova.http.caller import Caller
 from neurova.http.reply import Reply
@@ -105,7 +105,7 @@ class Shop:
     @property
     def gate(self) -> Any:
         function = self.function
-        return (function.waiting if isinstance(function, Direct) else function).gate  # type: ignore[union-attr]
+        return (function.waiting if isinstance(function, DirectFunction) else function).gate  # type: ignore[union-attr]
 
     @property
     def claims(self) -> Any:

@@ -9,7 +9,7 @@ from functools import lru_cache, partial
 from importlib import import_module
 from importlib.util import find_spec
 
-from neurova.execution.thread_pool import POOL, Full
+from neurova.execution.thread_pool import POOL, ThreadPoolFull
 from neurova.http.caching import Unchanged
 from neurova.http.call import Call
 from neurova.http.reply import Reply
@@ -69,7 +69,7 @@ class Compression:
             return _packed(reply, self._codings[coding](reply.body), coding)
         try:
             work = POOL.run(self._codings[coding], [reply.body])
-        except Full:
+        except ThreadPoolFull:
             return _packed(reply, reply.body, b"")
         packed: Future[Reply] = get_running_loop().create_future()
         work.add_done_callback(partial(_done, packed, reply, coding))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from neurova.execution.function import Function
+from neurova.endpoints.function import Function
 from neurova_gateway.admin import sources
 
 from ..composition.inventory import access

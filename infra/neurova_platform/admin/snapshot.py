@@ -8,8 +8,8 @@ from pathlib import Path
 
 import msgspec
 
+from neurova.endpoints.function import Function
 from neurova.errors import StateError, Unavailable
-from neurova.execution.function import Function
 from neurova.files import private
 from neurova_gateway.admin import sources
 

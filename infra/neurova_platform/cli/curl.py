@@ -7,7 +7,7 @@ import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
-from neurova.execution.function import Function
+from neurova.endpoints.function import Function
 
 from ..doctor.explanation import inputs
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import NoReturn
 
+from neurova.endpoints.function import Function
 from neurova.errors import StateError
-from neurova.execution.function import Function
 from neurova.functions.loader import check_routes, discover, load_service
 
 from ..settings.loading import Settings

@@ -11,10 +11,10 @@ from typing import Literal
 
 from neurova.database.base import Database
 from neurova.database.postgres.url import PostgresUrl
+from neurova.endpoints.endpoint import endpoint
+from neurova.endpoints.function import Function
 from neurova.errors import Unavailable
-from neurova.execution.concurrency_limit import Gate
-from neurova.execution.endpoint import endpoint
-from neurova.execution.function import Function
+from neurova.execution.concurrency_limit import ConcurrencyLimit
 from neurova.execution.thread_pool import POOL
 from neurova.functions.loader import Service, check_routes, discover, load_service
 from neurova.http.call import Call
@@ -200,7 +200,7 @@ class Platform:
                 in_flight=self.edge.in_flight,
                 connections=len(self.edge.connections),
                 dropped=self.access.dropped,
-                shed=self.gateway.admission.refused + POOL.refused + Gate.refused,
+                shed=self.gateway.admission.refused + POOL.refused + ConcurrencyLimit.refused,
                 faults=self.host.faults,
             )
             await asyncio.sleep(SAMPLING)

@@ -8,9 +8,9 @@ from typing import Any
 
 import msgspec
 
-from neurova.asgi.mounted import Mounted
 from neurova.binding.signature import REQUIRED, read_signature, shown
-from neurova.execution.function import Direct, Function, Waiting
+from neurova.endpoints.function import ConcurrentFunction, DirectFunction, Function
+from neurova.endpoints.mounted_app import MountedApp
 from neurova.functions.decorators import Description
 from neurova_gateway.kong.render import render
 from neurova_gateway.pipeline import health
@@ -168,12 +168,12 @@ def values(function: Function, settings: Settings) -> list[Value]:
         return Value(key, value, settings.origins.get(key, "default"))
 
     timeout, concurrency = own("timeout"), own("concurrency")
-    if isinstance(function, Direct):
+    if isinstance(function, DirectFunction):
         # Nothing interrupts it; only a Deadline that it asks for tells it of its time.
         concurrency = Value("concurrency", "", NEVER_WAITS)
         if all(parameter.kind != "deadline" for parameter in function.binding.parameters):
             timeout = Value("timeout", "", NEVER_WAITS)
-    elif not description.concurrency and isinstance(function, Waiting | Mounted):
+    elif not description.concurrency and isinstance(function, ConcurrentFunction | MountedApp):
         concurrency = Value("concurrency", function.gate.limit, "default")
     gateway = settings.gateway
     return [

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from neurova.execution.function import Function
+from neurova.endpoints.function import Function
 
 from .operation import Operation, types
 from .problems import components

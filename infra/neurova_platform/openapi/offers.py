@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from neurova.execution.endpoint import ageing
-from neurova.execution.function import Function
+from neurova.endpoints.endpoint import ageing
+from neurova.endpoints.function import Function
 from neurova.idempotency.rules import LONGEST, PATTERN
 
 PARAMETERS: dict[str, dict[str, Any]] = {

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from neurova.binding.signature import REQUIRED, Parameter
-from neurova.execution.function import Direct, Function
+from neurova.endpoints.function import DirectFunction, Function
 from neurova.http.problem import phrase
 from neurova.http.reply import JSON
 
@@ -172,7 +172,7 @@ class Operation:
             found["x-neurova-limit"] = description.limit
         if description.cost != 1:
             found["x-neurova-cost"] = description.cost
-        if not isinstance(self._function, Direct):
+        if not isinstance(self._function, DirectFunction):
             found["x-neurova-timeout"] = description.timeout
         if description.cache:
             found["x-neurova-cache"] = description.cache

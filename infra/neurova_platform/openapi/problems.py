@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from neurova.execution.function import Direct, Function
+from neurova.endpoints.function import DirectFunction, Function
 from neurova.http.problem import PROBLEM_JSON, phrase
 
 from . import offers
@@ -110,7 +110,7 @@ def statuses(function: Function, *, limited: bool) -> tuple[int, ...]:
         429: bool(description.limit) or limited or not description.public,
         500: True,
         503: True,
-        504: not isinstance(function, Direct),
+        504: not isinstance(function, DirectFunction),
     }
     return tuple(status for status, can_be in found.items() if can_be)
 

@@ -9,8 +9,8 @@ from functools import cache
 from typing import Annotated, Any, NoReturn
 
 from neurova.binding.sources import Header
+from neurova.endpoints.function import Function, function_of
 from neurova.errors import StateError
-from neurova.execution.function import Function, function_of
 from neurova.functions.decorators import described, get
 from neurova.http.problem import Reject
 from neurova.http.reply import JSON, Reply

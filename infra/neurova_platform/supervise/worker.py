@@ -7,8 +7,8 @@ import socket
 import threading
 from collections.abc import Sequence
 
+from neurova.endpoints.function import Function
 from neurova.errors import NeurovaError
-from neurova.execution.function import Function
 
 from ..admin import snapshot
 from ..composition.platform import Platform

@@ -9,7 +9,7 @@ from typing import Any
 from ..http.caching import PRIVATE
 from ..http.call import Call
 from ..http.reply import head_of
-from ..streaming.response_stream import Outlet, StreamReply
+from ..streaming.response_stream import ResponseStream, StreamReply
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -39,7 +39,7 @@ class App:
         self.scope_of = scope_of
         self.keyed = keyed
 
-    async def __call__(self, call: Call, outlet: Outlet) -> None:
+    async def __call__(self, call: Call, outlet: ResponseStream) -> None:
         """Answer `call` through `outlet`. Raises RuntimeError for messages that ASGI has not."""
         outlet.told = True
         conversation = _Conversation(call, outlet, self.keyed)
@@ -53,7 +53,7 @@ class _Conversation:
 
     __slots__ = ("asked", "call", "keyed", "outlet", "start")
 
-    def __init__(self, call: Call, outlet: Outlet, keyed: bool) -> None:
+    def __init__(self, call: Call, outlet: ResponseStream, keyed: bool) -> None:
         self.call = call
         self.outlet = outlet
         self.keyed = keyed

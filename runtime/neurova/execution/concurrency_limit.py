@@ -14,7 +14,7 @@ ROOM = 3  # calls that may then wait for each that runs, or
 SOON = 0.1  # as many as begin within this many seconds
 
 
-class Waiting(Protocol):
+class QueuedCall(Protocol):
     """A call that can be begun later."""
 
     def begin(self) -> None:
@@ -22,7 +22,7 @@ class Waiting(Protocol):
         ...
 
 
-class Gate:
+class ConcurrencyLimit:
     """Let `limit` calls run; `queue` more wait in order of arrival.
 
     A call whose turn would come after its deadline is refused at once. A burst may fill the queue;
@@ -40,13 +40,13 @@ class Gate:
         self.limit = limit
         self.queue = queue
         self.running = 0
-        self.waiting: deque[Waiting] = deque()
+        self.waiting: deque[QueuedCall] = deque()
         self._clock = clock
         self._since = 0.0  # when a call began to wait and found no other
         self._left = 0.0  # when a call last ended while others waited
         self._gap = 0.0  # the mean seconds between two such ends; 0.0: not known
 
-    def enter(self, call: Waiting, deadline: float = inf) -> bool:
+    def enter(self, call: QueuedCall, deadline: float = inf) -> bool:
         """Begin `call`, now or when its turn comes; False when it cannot wait.
 
         `deadline` in seconds of the clock.
@@ -57,7 +57,7 @@ class Gate:
         elif self._has_room(deadline):
             self.waiting.append(call)
         else:
-            Gate.refused += 1
+            ConcurrencyLimit.refused += 1
             return False
         return True
 
@@ -71,7 +71,7 @@ class Gate:
             return True
         return waiting * self._gap < SOON
 
-    def withdraw(self, call: Waiting) -> None:
+    def withdraw(self, call: QueuedCall) -> None:
         """Take a call that waits out of the queue."""
         if call in self.waiting:
             self.waiting.remove(call)

@@ -30,7 +30,7 @@ STALE = 0.1  # seconds after which a call that was expected will not come
 Outcome = tuple[Any, BaseException | None]
 
 
-class Full(Exception):
+class ThreadPoolFull(Exception):
     """No thread will be free for this in time."""
 
 
@@ -62,7 +62,7 @@ class _Work:
             self.future.set_result(outcome)
 
 
-class Threads:
+class ThreadPool:
     """Run functions in up to `size` threads, made when first needed; up to `queue` wait.
 
     Another one is begun only while those that run leave some of the processor, or each of them has
@@ -119,13 +119,13 @@ class Threads:
         """Return a future of (result, what was raised or None); it never fails itself.
 
         The function sees a copy of the caller's context. `since`: when the call came, monotonic
-        seconds. Raises Full, or gives it, when the call has waited too long.
+        seconds. Raises ThreadPoolFull, or gives it, when the call has waited too long.
         """
         work = _Work(function, arguments, since or self._clock())
         with self._lock:
             if len(self._waiting) >= self.queue:
                 self.refused += 1
-                raise Full
+                raise ThreadPoolFull
             self.expected = max(self.expected - 1, 0)
             self._ran = work.since
             self._waiting.append(work)
@@ -149,7 +149,7 @@ class Threads:
             elif not self._begin():
                 self._running -= 1
                 self.refused += 1
-                work.tell((None, Full()))
+                work.tell((None, ThreadPoolFull()))
                 continue
             self._handed.put(work)
         if self._waiting and (self._looking is None or self._looking.is_closed()):
@@ -181,7 +181,7 @@ class Threads:
             self.pressure.waited(waited, now)
             if self.pressure.crowded and waited > self.pressure.delay:
                 self.refused += 1
-                work.tell((None, Full()))
+                work.tell((None, ThreadPoolFull()))
                 continue
             self._running += 1
             return work
@@ -242,4 +242,4 @@ def _processors() -> int:
     return len(affinity(0)) if affinity is not None else os.cpu_count() or 1
 
 
-POOL = Threads()
+POOL = ThreadPool()

@@ -10,8 +10,8 @@ from types import FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any
 
 from ..binding.signature import NOT_YET
+from ..endpoints.function import Function, function_of
 from ..errors import BindError, LoadError
-from ..execution.function import Function, function_of
 from .decorators import ATTRIBUTE, Description
 from .generation import ForeignImport, Generation
 from .mounts import Mount
@@ -166,9 +166,9 @@ def _load_file(
         raise LoadError(f"{shown}:{found[1][2]}: one handler a file: give {names} a file each")
     name, value, _ = found[0]
     if isinstance(value, Mount):
-        from ..asgi.mounted import Mounted
+        from ..endpoints.mounted_app import MountedApp
 
-        return Mounted(value, name, service, shown, database, generation)
+        return MountedApp(value, name, service, shown, database, generation)
     return function_of(value, vars(value)[ATTRIBUTE], service, shown, database, generation)
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..database.base import Claim, Claimed, Stored, Superseded, Transaction
 from ..errors import Unavailable
-from ..execution.in_flight import BUSY, Flight, unbroken
+from ..execution.in_flight_call import BUSY, InFlightCall, unbroken
 from ..execution.replies import LOGGER, Streamed, answered, failed, unavailable
 from ..http.call import Call
 from ..http.problem import Reject, problem, rejected
@@ -17,7 +17,7 @@ from ..http.reply import Reply
 from .rules import BadKey, again, fingerprint, kept, lasting, outstanding, scope
 
 if TYPE_CHECKING:
-    from ..execution.function import Waiting
+    from ..endpoints.function import ConcurrentFunction
 
 NO_STREAM = (
     "Idempotency-Key is not offered here: what is answered piece by piece is not kept. Leave the "
@@ -26,7 +26,7 @@ NO_STREAM = (
 STORING = 5.0  # seconds in which an answer must be kept once a function without a Tx has ended
 
 
-def keyed(function: Waiting, call: Call) -> Reply | Coroutine[Any, Any, Reply]:
+def keyed(function: ConcurrentFunction, call: Call) -> Reply | Coroutine[Any, Any, Reply]:
     """Answer a call of a POST function that has the field; must be called on a running loop.
 
     Duplicates wait outside of the function's gate: they take no place from other calls.
@@ -44,19 +44,21 @@ def keyed(function: Waiting, call: Call) -> Reply | Coroutine[Any, Any, Reply]:
     return _claimed(function, call, arguments, key)
 
 
-async def _claimed(function: Waiting, call: Call, arguments: list[Any], key: bytes) -> Reply:
+async def _claimed(
+    function: ConcurrentFunction, call: Call, arguments: list[Any], key: bytes
+) -> Reply:
     try:
         claim = await function.database().claim(key, call.deadline)
     except Claimed:
         return outstanding(call)
     except Exception as error:
         return failed(call, function.name, error)
-    flight: KeyedFlight | None = None
+    flight: KeyedInFlightCall | None = None
     try:
         print_ = fingerprint(call)
         if claim.stored is not None:
             return again(call, claim.stored, print_)
-        flight = KeyedFlight(function, call, arguments, get_running_loop(), claim, print_)
+        flight = KeyedInFlightCall(function, call, arguments, get_running_loop(), claim, print_)
         if function.gate.enter(flight):
             return await flight
         flight.timer.cancel()
@@ -66,7 +68,7 @@ async def _claimed(function: Waiting, call: Call, arguments: list[Any], key: byt
             await unbroken(claim.release())
 
 
-class KeyedFlight(Flight):
+class KeyedInFlightCall(InFlightCall):
     """A call that has its key, and keeps its answer under it.
 
     A function with a `Tx` has its answer in that transaction; for another the platform keeps it
@@ -77,7 +79,7 @@ class KeyedFlight(Flight):
 
     def __init__(
         self,
-        function: Waiting,
+        function: ConcurrentFunction,
         call: Call,
         arguments: list[Any],
         loop: AbstractEventLoop,

@@ -11,14 +11,14 @@ from ..execution.replies import failed
 from ..http.problem import Reject
 from ..http.reply import Reply
 from .items import Items
-from .response_stream import Outlet, Source, say_cut
+from .response_stream import ResponseStream, Source, say_cut
 from .stream import Stream
 
 if TYPE_CHECKING:
-    from ..execution.in_flight import Flight
+    from ..execution.in_flight_call import InFlightCall
 
 
-async def deliver(flight: Flight, result: Any) -> Reply | None:
+async def deliver(flight: InFlightCall, result: Any) -> Reply | None:
     """Send what a function returned: a `Stream`, an `App`, or what is called as one.
 
     Returns the reply of a failure before its head, None when it had one.
@@ -37,8 +37,8 @@ async def deliver(flight: Flight, result: Any) -> Reply | None:
     return await _run(flight, result)
 
 
-async def _run(flight: Flight, source: Source) -> Reply | None:
-    outlet, task = Outlet(flight), flight.task
+async def _run(flight: InFlightCall, source: Source) -> Reply | None:
+    outlet, task = ResponseStream(flight), flight.task
     flight.outlet = outlet
     try:
         await source(flight.call, outlet)
@@ -60,7 +60,7 @@ async def _run(flight: Flight, source: Source) -> Reply | None:
     return None
 
 
-def _cut(flight: Flight, error: BaseException) -> None:
+def _cut(flight: InFlightCall, error: BaseException) -> None:
     """Log what cannot be said to the caller any more."""
     if isinstance(error, Reject):
         say_cut(flight, f"it refused with {error.status} when its stream had begun")

@@ -10,11 +10,11 @@ from typing import Any
 
 import msgspec
 
-from ..execution.thread_pool import POOL, Full, Outcome
+from ..execution.thread_pool import POOL, Outcome, ThreadPoolFull
 from ..http.call import Call, Field
 from ..http.media_types import chosen
 from ..http.problem import Reject
-from .response_stream import Outlet, StreamReply
+from .response_stream import ResponseStream, StreamReply
 from .stream import ServerSentEvent, Stream
 
 NDJSON = b"application/x-ndjson"
@@ -38,7 +38,7 @@ class Items:
         self.stream = stream
         self.status = stream.status or status
 
-    async def __call__(self, call: Call, outlet: Outlet) -> None:
+    async def __call__(self, call: Call, outlet: ResponseStream) -> None:
         """Answer `call` through `outlet`. Raises Reject(406) before the first step if it can."""
         given: Any = self.stream.items
         steps: Any = aiter(given) if hasattr(given, "__aiter__") else Threaded(iter(given))
@@ -130,9 +130,9 @@ class Threaded(AsyncIterator[Any]):
         while True:
             try:
                 result, raised = await self._step(list(step))
-            except Full as full:
+            except ThreadPoolFull as full:
                 raised = full
-            if not isinstance(raised, Full):
+            if not isinstance(raised, ThreadPoolFull):
                 break
             await asyncio.sleep(FULL)
         if raised is not None:

@@ -11,7 +11,7 @@ from ..http.call import Call, Field
 from ..http.reply import Reply
 
 if TYPE_CHECKING:
-    from ..execution.in_flight import Flight
+    from ..execution.in_flight_call import InFlightCall
 
 
 class Sink(Protocol):
@@ -39,7 +39,7 @@ class StreamReply(Reply):
         self.content_type = content_type
         self.fields = fields
         self.length = length
-        self.outlet: Outlet
+        self.outlet: ResponseStream
 
     @property
     def task(self) -> Task[None]:
@@ -57,11 +57,11 @@ class StreamReply(Reply):
         self.outlet.leave()
 
 
-Source = Callable[[Call, "Outlet"], Awaitable[None]]
+Source = Callable[[Call, "ResponseStream"], Awaitable[None]]
 """What makes a stream: `await outlet.begin(reply)` once, then `await outlet.send(data)`."""
 
 
-class Outlet:
+class ResponseStream:
     """Pass the pieces of one stream on, at the pace of its client.
 
     The source has its function's `timeout` for each piece; the time that the client takes does not
@@ -70,7 +70,7 @@ class Outlet:
 
     __slots__ = ("_open", "_since", "_sink", "_timer", "begun", "ended", "flight", "gone", "told")
 
-    def __init__(self, flight: Flight) -> None:
+    def __init__(self, flight: InFlightCall) -> None:
         loop = flight.get_loop()
         self.flight = flight
         self.gone: Future[None] = loop.create_future()
@@ -145,7 +145,7 @@ class Outlet:
             flight.task.cancel()
 
 
-def say_cut(flight: Flight, what: str) -> None:
+def say_cut(flight: InFlightCall, what: str) -> None:
     """Log why a stream is cut."""
     name = flight.function.name
     LOGGER.error("%s: %s: it is cut", name, what, extra={"neurova": {"function": name}})

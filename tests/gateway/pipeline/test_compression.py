@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from tests.gateway.octets import request, statuses
 
-from neurova.execution.thread_pool import Full
+from neurova.execution.thread_pool import ThreadPoolFull
 from neurova.http.call import Call
 from neurova.http.problem import problem
 from neurova.http.reply import Reply
@@ -165,7 +165,7 @@ def test_what_takes_long_is_done_in_a_thread(monkeypatch: pytest.MonkeyPatch) ->
 
         class Taken:
             def run(self, *work: Any) -> Any:
-                raise Full
+                raise ThreadPoolFull
 
         monkeypatch.setattr(compression, "POOL", Taken())
         whole: Any = made(call(), Reply(200, "a" * (INLINE + 1)))

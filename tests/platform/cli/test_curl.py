@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from neurova.execution.function import Function
+from neurova.endpoints.function import Function
 from neurova_platform.cli import curl
 from neurova_platform.composition import inventory
 from neurova_platform.settings import loading as settings

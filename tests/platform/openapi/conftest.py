@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from neurova.execution.function import Function
+from neurova.endpoints.function import Function
 from neurova.functions.loader import load_service
 
 DOMAIN = '''

@@ -13,7 +13,7 @@ import pytest
 from openapi_spec_validator import validate
 from tests.servers import npm
 
-from neurova.execution.function import Function
+from neurova.endpoints.function import Function
 from neurova_platform.composition import inventory
 from neurova_platform.openapi.document import Api, document
 from neurova_platform.settings import loading as settings

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import jsonschema_rs
 import pytest
 
-from neurova.execution.function import Function
+from neurova.endpoints.function import Function
 from neurova.http.call import Call
 from neurova.idempotency.rules import BadKey, key_of
 from neurova_platform.openapi.offers import PARAMETERS, headers, parameters

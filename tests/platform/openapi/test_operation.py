@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from neurova.execution.function import Function
+from neurova.endpoints.function import Function
 from neurova_platform.openapi.document import Api, document
 
 

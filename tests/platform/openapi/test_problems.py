@@ -7,7 +7,7 @@ from collections.abc import Callable
 import jsonschema_rs
 import msgspec
 
-from neurova.execution.function import Function
+from neurova.endpoints.function import Function
 from neurova.http.call import Call
 from neurova.http.problem import Fault, problem
 from neurova_platform.openapi.problems import FAULT, SCHEMA, components, problems, statuses

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from neurova.execution.function import Function
+from neurova.endpoints.function import Function
 from neurova_platform.openapi.refusals import refusals
 
 DOMAIN = """

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from neurova.execution.function import Function
+from neurova.endpoints.function import Function
 from neurova_gateway.pipeline.path import BadPath, canonical
 from neurova_platform.openapi.schemas import (
     AT,

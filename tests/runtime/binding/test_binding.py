@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from neurova.execution.function import Function
+from neurova.endpoints.function import Function
 
 SOURCE = """
 from __future__ import annotations

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from neurova.execution.concurrency_limit import Gate
+from neurova.execution.concurrency_limit import ConcurrencyLimit
 
 
 class Waiter:
@@ -19,7 +19,7 @@ class Waiter:
 
 def test_the_order_is_that_of_arrival_and_the_queue_is_bounded() -> None:
     begun: list[int] = []
-    gate = Gate(2, queue=2)
+    gate = ConcurrencyLimit(2, queue=2)
     assert [gate.enter(Waiter(begun, number)) for number in range(5)] == [True] * 4 + [False]
     assert begun == [0, 1]
     gate.leave()
@@ -33,7 +33,7 @@ def test_the_order_is_that_of_arrival_and_the_queue_is_bounded() -> None:
 
 def test_who_withdraws_is_not_begun() -> None:
     begun: list[int] = []
-    gate = Gate(1)
+    gate = ConcurrencyLimit(1)
     waiters = [Waiter(begun, number) for number in range(3)]
     for waiter in waiters:
         gate.enter(waiter)
@@ -69,10 +69,10 @@ class Clock:
         return self.now
 
 
-def busy(calls: int, limit: int = 1) -> tuple[Gate, Clock]:
+def busy(calls: int, limit: int = 1) -> tuple[ConcurrencyLimit, Clock]:
     """Return a gate where calls take a second each, and a queue has stood for a while."""
     clock, begun = Clock(), list[int]()
-    gate = Gate(limit, clock=clock)
+    gate = ConcurrencyLimit(limit, clock=clock)
     for number in range(limit + calls):
         assert gate.enter(Waiter(begun, number))
     for _ in range(8):
@@ -84,9 +84,9 @@ def busy(calls: int, limit: int = 1) -> tuple[Gate, Clock]:
 
 def test_a_call_whose_turn_would_come_after_its_deadline_is_refused_at_once() -> None:
     gate, clock = busy(10)  # two wait, the next would begin in three seconds
-    before = Gate.refused
+    before = ConcurrencyLimit.refused
     assert not gate.enter(Waiter([], 0), clock.now + 2.5)
-    assert Gate.refused == before + 1
+    assert ConcurrencyLimit.refused == before + 1
     assert gate.enter(Waiter([], 0), clock.now + 3.5)
 
 
@@ -106,7 +106,7 @@ def test_a_burst_may_fill_the_queue_once_the_last_one_was_worked_off() -> None:
 
 def test_calls_that_are_done_fast_may_wait_in_numbers() -> None:
     clock = Clock()
-    gate = Gate(1, clock=clock)
+    gate = ConcurrencyLimit(1, clock=clock)
     for number in range(600):
         gate.enter(Waiter([], number))
     for _ in range(580):

@@ -4,12 +4,12 @@ import asyncio
 from typing import Any
 
 import pytest
-from tests.runtime.execution.test_in_flight import made
+from tests.runtime.execution.test_in_flight_call import made
 
-from neurova.execution import in_flight as flight
+from neurova.endpoints.function import ConcurrentFunction
+from neurova.execution import in_flight_call as flight
 from neurova.execution import thread_pool as threads
-from neurova.execution.function import Waiting
-from neurova.execution.in_flight import Flight
+from neurova.execution.in_flight_call import InFlightCall
 
 SOURCE = """
 import asyncio
@@ -24,7 +24,7 @@ async def f() -> int:
 """
 
 
-async def until_idle(function: Waiting) -> None:
+async def until_idle(function: ConcurrentFunction) -> None:
     async with asyncio.timeout(20):
         while function.gate.running:
             await asyncio.sleep(0)
@@ -33,11 +33,11 @@ async def until_idle(function: Waiting) -> None:
 @pytest.mark.parametrize("end", ["cancel", "expire", "both"])
 def test_a_call_that_ends_before_its_first_step_gives_its_place_back(house: Any, end: str) -> None:
     function = house.function(SOURCE)
-    assert isinstance(function, Waiting)
+    assert isinstance(function, ConcurrentFunction)
 
     async def test() -> None:
         flight = function.invoke(house.call())
-        assert isinstance(flight, Flight)
+        assert isinstance(flight, InFlightCall)
         if end != "cancel":
             flight.expire()
         if end != "expire":
@@ -57,7 +57,7 @@ def test_a_call_that_ends_before_its_first_step_gives_its_place_back(house: Any,
 def test_an_attempt_of_a_thread_that_failed_is_no_sign_of_a_queue(
     house: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pool = threads.Threads(1)
+    pool = threads.ThreadPool(1)
     monkeypatch.setattr(flight, "POOL", pool)
     function = made(
         house,

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from neurova.execution.function import Waiting
+from neurova.endpoints.function import ConcurrentFunction
 
 HEAD = """
 import asyncio
@@ -29,9 +29,9 @@ async def f(order: Order, tx: Tx) -> int:
 """
 
 
-def made(house: Any, body: str, options: str = "timeout=30") -> Waiting:
+def made(house: Any, body: str, options: str = "timeout=30") -> ConcurrentFunction:
     function = house.function(HEAD + FUNCTION.format(options, body))
-    assert isinstance(function, Waiting)
+    assert isinstance(function, ConcurrentFunction)
     return function
 
 

@@ -5,9 +5,9 @@ import logging
 from typing import Any
 
 import pytest
-from tests.runtime.execution.test_in_flight import made, run, state, until
+from tests.runtime.execution.test_in_flight_call import made, run, state, until
 
-from neurova.execution import in_flight as flight
+from neurova.execution import in_flight_call as flight
 from neurova.execution import thread_pool as threads
 from neurova.execution.replies import LOGGER
 
@@ -15,7 +15,7 @@ from neurova.execution.replies import LOGGER
 def test_a_call_past_its_deadline_that_no_thread_has_taken_up_never_runs(
     house: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(flight, "POOL", threads.Threads(1))
+    monkeypatch.setattr(flight, "POOL", threads.ThreadPool(1))
     function = made(
         house, "def f(n: int) -> int:\n    seen.append(n)\n    release.wait()\n    return n\n", ""
     )

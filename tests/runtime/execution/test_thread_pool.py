@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from neurova.execution.thread_pool import SAMPLE, Full, Threads
+from neurova.execution.thread_pool import SAMPLE, ThreadPool, ThreadPoolFull
 from neurova.overload.queue_delay import DELAY, Pressure
 
 NAME = contextvars.ContextVar("name", default="")
@@ -18,7 +18,7 @@ def test_a_result_and_an_exception_both_come_back() -> None:
         raise SystemExit(3)
 
     async def both() -> None:
-        pool = Threads()
+        pool = ThreadPool()
         assert await pool.run(max, [1, 2]) == (2, None)
         result, error = await pool.run(fail, [])
         assert result is None
@@ -36,7 +36,7 @@ def test_the_function_sees_a_copy_of_the_callers_context() -> None:
 
     async def run() -> None:
         NAME.set("outer")
-        assert await Threads().run(change, []) == ("outer", None)
+        assert await ThreadPool().run(change, []) == ("outer", None)
         assert NAME.get() == "outer"
 
     asyncio.run(run())
@@ -49,11 +49,11 @@ def test_a_system_that_gives_no_thread_costs_that_call_and_runs_nothing_later(
         raise RuntimeError("can't start new thread")
 
     async def run() -> None:
-        pool, ran = Threads(), []
+        pool, ran = ThreadPool(), []
         with monkeypatch.context() as patched:
             patched.setattr(threading.Thread, "start", none)
             result, error = await pool.run(ran.append, [1])
-        assert (result, type(error)) == (None, Full)
+        assert (result, type(error)) == (None, ThreadPoolFull)
         assert pool.refused == 1
         assert await pool.run(ran.append, [2]) == (None, None)
         assert ran == [2]
@@ -63,14 +63,14 @@ def test_a_system_that_gives_no_thread_costs_that_call_and_runs_nothing_later(
 
 def test_size_and_queue_are_bounds() -> None:
     async def run() -> None:
-        pool, stop, seen = Threads(size=2, queue=1), threading.Event(), set()
+        pool, stop, seen = ThreadPool(size=2, queue=1), threading.Event(), set()
 
         def wait() -> None:
             seen.add(threading.get_ident())
             stop.wait()
 
         futures = [pool.run(wait, []) for _ in range(3)]
-        with pytest.raises(Full):
+        with pytest.raises(ThreadPoolFull):
             pool.run(wait, [])
         stop.set()
         await asyncio.gather(*futures)
@@ -81,7 +81,7 @@ def test_size_and_queue_are_bounds() -> None:
 
 def test_threads_are_made_when_needed_and_used_again() -> None:
     async def run() -> None:
-        pool = Threads()
+        pool = ThreadPool()
         names = [(await pool.run(threading.get_ident, []))[0] for _ in range(5)]
         assert len(set(names)) == 1
 
@@ -90,7 +90,7 @@ def test_threads_are_made_when_needed_and_used_again() -> None:
 
 def test_a_function_that_outlives_its_loop_does_no_harm() -> None:
     stop, ended = threading.Event(), threading.Event()
-    pool = Threads(size=1)
+    pool = ThreadPool(size=1)
 
     def outlive() -> None:
         stop.wait()
@@ -116,9 +116,9 @@ class Processor:
         self.now = 100.0
         self.used = self.own = 0.0
 
-    def pool(self, size: int = 64, processors: int = 2) -> Threads:
+    def pool(self, size: int = 64, processors: int = 2) -> ThreadPool:
         how: Any = {"clock": lambda: self.now, "used": lambda: (self.used, self.own)}
-        return Threads(size, processors=processors, **how)
+        return ThreadPool(size, processors=processors, **how)
 
     def go_on(self, own: float, seconds: float = SAMPLE, loop: float = 0.0) -> None:
         """Let time pass, while threads and loop use so many processors."""
@@ -147,7 +147,7 @@ class Held:
         return self.begun == number
 
 
-async def filled(processor: Processor, pool: Threads, held: Held, use: float) -> None:
+async def filled(processor: Processor, pool: ThreadPool, held: Held, use: float) -> None:
     """Call one after the other, while those that run use so much of the processor."""
     for _ in range(30):
         processor.go_on(use)
@@ -276,7 +276,7 @@ def test_what_has_waited_too_long_is_given_up_unrun() -> None:
         processor.go_on(1.0, 2 * DELAY)
         held.gone.release()
         assert (await first) == (None, None)
-        assert [type((await one)[1]) for one in late] == [Full] * 3
+        assert [type((await one)[1]) for one in late] == [ThreadPoolFull] * 3
         assert held.begun == 1
 
     asyncio.run(run())
@@ -284,7 +284,7 @@ def test_what_has_waited_too_long_is_given_up_unrun() -> None:
 
 def test_what_is_withdrawn_never_runs() -> None:
     async def run() -> None:
-        held, pool = Held(), Threads(1)
+        held, pool = Held(), ThreadPool(1)
         first, second = pool.run(held, []), pool.run(held, [])
         assert await held.are(1)
         assert pool.withdraw(second)

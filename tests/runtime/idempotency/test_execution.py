@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from tests.runtime.shop import ADA, HEAD, KINDS, WRITE, Shop, replayed, until
 
-from neurova.execution.function import Direct, Waiting
+from neurova.endpoints.function import ConcurrentFunction, DirectFunction
 from neurova.http.caller import Caller
 from neurova.idempotency.rules import REPLAYED
 
@@ -47,7 +47,7 @@ def test_without_the_field_each_call_runs(shop: Shop) -> None:
 def test_of_many_at_once_one_runs_whatever_the_function_is(shop: Shop, kind: str) -> None:
     signature, options, body = KINDS[kind]
     shop.serve(body + "return {'ran': len(ran)}\n", signature, options)
-    assert isinstance(shop.function, Direct if kind == "direct" else Waiting)
+    assert isinstance(shop.function, DirectFunction if kind == "direct" else ConcurrentFunction)
 
     async def test() -> None:
         replies = await asyncio.gather(*(shop.ask() for _ in range(50)))

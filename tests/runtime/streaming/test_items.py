@@ -179,19 +179,19 @@ def test_who_is_cancelled_waits_for_the_step_that_runs() -> None:
 
 
 def test_a_step_waits_for_a_thread(monkeypatch: pytest.MonkeyPatch) -> None:
-    from neurova.execution.thread_pool import Full, Threads
+    from neurova.execution.thread_pool import ThreadPool, ThreadPoolFull
     from neurova.streaming import items
 
-    class Busy(Threads):
+    class Busy(ThreadPool):
         times = 4
 
         def run(self, *step: Any) -> Any:
             self.times -= 1
             if self.times > 1:
-                raise Full
+                raise ThreadPoolFull
             if self.times == 1:  # it is given, when the call has waited too long
                 given = asyncio.get_running_loop().create_future()
-                given.set_result((None, Full()))
+                given.set_result((None, ThreadPoolFull()))
                 return given
             return super().run(*step)
 

@@ -5,7 +5,7 @@ import inspect
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from neurova.execution.function import Direct, Waiting
+from neurova.endpoints.function import ConcurrentFunction, DirectFunction
 from neurova.http.reply import Reply
 from neurova.streaming.response_stream import StreamReply
 
@@ -40,9 +40,9 @@ def seen(function: Any) -> list[Any]:
     return inspect.unwrap(function.handler).__globals__["seen"]  # type: ignore[no-any-return]
 
 
-def made(house: Any, body: str, **said: str) -> Waiting:
+def made(house: Any, body: str, **said: str) -> ConcurrentFunction:
     function = house.function(HEAD + body.format(**{"options": "", "kind": "async def", **said}))
-    assert isinstance(function, Waiting)
+    assert isinstance(function, ConcurrentFunction)
     return function
 
 
@@ -217,7 +217,7 @@ def test_a_stream_that_a_function_returns_at_once_has_places_too(house: Any, bas
         HEAD + '@get("/x", concurrency=1)\nasync def f(n: int):\n'
         "    return iter('ab') if n else 0\n"
     )
-    assert isinstance(function, Direct)
+    assert isinstance(function, DirectFunction)
 
     async def test() -> None:
         assert isinstance(function.invoke(house.call(query="n=0")), Reply)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from neurova.execution.function import Direct, Waiting
+from neurova.endpoints.function import ConcurrentFunction, DirectFunction
 from neurova.http.reply import Reply
 
 HEAD = "from neurova import *\nimport asyncio, contextlib, threading\n"
@@ -18,14 +18,17 @@ NAME = contextvars.ContextVar("name", default="outer")
 @pytest.mark.parametrize(
     ("body", "kind"),
     [
-        ("async def f() -> int:\n    return 1", Direct),
-        ("async def f() -> list:\n    return [n for n in range(3)]", Direct),
-        ("async def f() -> int:\n    await asyncio.sleep(0)\n    return 1", Waiting),
-        ("async def f() -> int:\n    async with asyncio.Lock():\n        return 1", Waiting),
-        ("async def f() -> list:\n    return [n async for n in g()]", Waiting),
-        ("async def f() -> int:\n    async for n in g():\n        return n", Waiting),
-        ("async def f(tx: Tx) -> int:\n    return 1", Waiting),
-        ("def f() -> int:\n    return 1", Waiting),
+        ("async def f() -> int:\n    return 1", DirectFunction),
+        ("async def f() -> list:\n    return [n for n in range(3)]", DirectFunction),
+        ("async def f() -> int:\n    await asyncio.sleep(0)\n    return 1", ConcurrentFunction),
+        (
+            "async def f() -> int:\n    async with asyncio.Lock():\n        return 1",
+            ConcurrentFunction,
+        ),
+        ("async def f() -> list:\n    return [n async for n in g()]", ConcurrentFunction),
+        ("async def f() -> int:\n    async for n in g():\n        return n", ConcurrentFunction),
+        ("async def f(tx: Tx) -> int:\n    return 1", ConcurrentFunction),
+        ("def f() -> int:\n    return 1", ConcurrentFunction),
     ],
 )
 def test_only_what_may_wait_gets_a_task(house: Any, body: str, kind: type) -> None:
@@ -33,13 +36,13 @@ def test_only_what_may_wait_gets_a_task(house: Any, body: str, kind: type) -> No
     function = house.function(source)
     assert type(function) is kind
     assert house.ask(function).status == 200
-    if kind is Direct:
+    if kind is DirectFunction:
         assert isinstance(function.invoke(house.call()), Reply)
 
 
 def test_a_function_that_says_retries_waits(house: Any) -> None:
     source = HEAD + '@get("/x", retries=1)\nasync def f() -> int:\n    return 1\n'
-    assert isinstance(house.function(source), Waiting)
+    assert isinstance(house.function(source), ConcurrentFunction)
 
 
 @pytest.mark.parametrize("kind", ["async def", "def"])

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
+from neurova.endpoints.function import ConcurrentFunction, Function
 from neurova.errors import Unavailable
-from neurova.execution import in_flight as flight
-from neurova.execution.function import Function, Waiting
+from neurova.execution import in_flight_call as flight
 from neurova.http.reply import Reply
 
 HEAD = """
@@ -35,9 +35,9 @@ async def until(holds: Callable[[], bool]) -> None:
         await asyncio.sleep(0)
 
 
-def made(house: Any, body: str, options: str = SHORT, method: str = "get") -> Waiting:
+def made(house: Any, body: str, options: str = SHORT, method: str = "get") -> ConcurrentFunction:
     function = house.function(f'{HEAD}\n@{method}("/x", {options})\n{body}\n')
-    assert isinstance(function, Waiting)
+    assert isinstance(function, ConcurrentFunction)
     return function
 
 

@@ -18,6 +18,10 @@ from ..binding.binding import FAULTS, Binding
 from ..binding.shapes import shape
 from ..binding.signature import REQUIRED, Signature, read_signature
 from ..errors import BindError
+from ..execution.concurrency_limit import ConcurrencyLimit
+from ..execution.in_flight_call import BUSY, InFlightCall, Remainder
+from ..execution.replies import Streamed, answered, failed, unavailable
+from ..execution.thread_pool import POOL
 from ..functions.decorators import Description
 from ..http.call import Call
 from ..http.reply import Reply
@@ -25,10 +29,6 @@ from ..idempotency.execution import keyed
 from ..idempotency.rules import FIELD
 from ..overload.cost import Cost
 from ..streaming.stream import Stream
-from .concurrency_limit import Gate
-from .in_flight import BUSY, Flight, Remainder
-from .replies import Streamed, answered, failed, unavailable
-from .thread_pool import POOL
 
 if TYPE_CHECKING:
     from ..database.base import Database
@@ -129,7 +129,7 @@ class Function:
         return f"<Function {self.name}, {self.description.method} {self.description.path}>"
 
 
-class Direct(Function):
+class DirectFunction(Function):
     """A coroutine without a point to wait at: run here and now, without a task.
 
     A call with an Idempotency-Key may wait for another: `waiting` answers it.
@@ -138,7 +138,7 @@ class Direct(Function):
     __slots__ = ("_gate", "waiting")
     threaded = streams = waits = False
 
-    def __init__(self, *arguments: Any, waiting: Waiting | None) -> None:
+    def __init__(self, *arguments: Any, waiting: ConcurrentFunction | None) -> None:
         super().__init__(*arguments)
         self.waiting = waiting
 
@@ -171,14 +171,14 @@ class Direct(Function):
         return begun(self, call, Remainder(self, call, [stream], get_running_loop()))
 
     @property
-    def gate(self) -> Gate:
+    def gate(self) -> ConcurrencyLimit:
         """Return the gate of its streams, made for the first of them."""
         if not hasattr(self, "_gate"):
-            self._gate = Gate(self.description.concurrency or TASKS)
+            self._gate = ConcurrencyLimit(self.description.concurrency or TASKS)
         return self._gate
 
 
-class Waiting(Function):
+class ConcurrentFunction(Function):
     """A function that waits, in a task, or a plain one, in a thread; or a generator (`streams`)."""
 
     __slots__ = ("gate", "keyed", "streams", "threaded")
@@ -192,7 +192,7 @@ class Waiting(Function):
             self.cost = Cost(HANDED)
         self.streams = streams
         self.keyed = self.description.method == "POST"
-        self.gate = Gate(self.description.concurrency or places)
+        self.gate = ConcurrencyLimit(self.description.concurrency or places)
 
     def invoke(self, call: Call) -> Reply | Awaitable[Reply]:
         """Begin one call, or put it in the queue; must be called on a running event loop."""
@@ -207,10 +207,10 @@ class Waiting(Function):
         except BaseException as error:
             return self.refused(call, error)
         POOL.expected += self.threaded
-        return begun(self, call, Flight(self, call, arguments, get_running_loop()))
+        return begun(self, call, InFlightCall(self, call, arguments, get_running_loop()))
 
 
-def begun(function: Any, call: Call, flight: Flight) -> Reply | Awaitable[Reply]:
+def begun(function: Any, call: Call, flight: InFlightCall) -> Reply | Awaitable[Reply]:
     """Return the reply to come of a flight that got a place or waits for one, else a refusal."""
     if function.gate.enter(flight, call.deadline):
         return flight
@@ -250,15 +250,15 @@ def function_of(
     if generates:
         parts: Any = (name, service, description, _generating(called, signature.returns))
         places = TASKS if handler.__code__.co_flags & inspect.CO_ASYNC_GENERATOR else THREADS
-        return Waiting(*parts, *rest, threaded=False, streams=True, places=places)
+        return ConcurrentFunction(*parts, *rest, threaded=False, streams=True, places=places)
     parts = (name, service, description, called)
     if plain or tx or description.retries or waits(handler.__code__):
         places = THREADS if plain else TASKS
-        return Waiting(*parts, *rest, threaded=plain, streams=False, places=places)
+        return ConcurrentFunction(*parts, *rest, threaded=plain, streams=False, places=places)
     waiting = None
     if description.method == "POST":
-        waiting = Waiting(*parts, *rest, threaded=False, streams=False, places=TASKS)
-    return Direct(*parts, *rest, waiting=waiting)
+        waiting = ConcurrentFunction(*parts, *rest, threaded=False, streams=False, places=TASKS)
+    return DirectFunction(*parts, *rest, waiting=waiting)
 
 
 def _place(handler: Any, file: str) -> str:

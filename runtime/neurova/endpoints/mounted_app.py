@@ -9,18 +9,18 @@ from collections.abc import Awaitable, Callable
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
+from ..asgi.app import App, Scope
+from ..asgi.lifespan import Lifespan
+from ..asgi.request import scope_of
 from ..binding.binding import Binding
 from ..binding.signature import REQUIRED, Signature
-from ..execution.concurrency_limit import Gate
-from ..execution.function import TASKS, Function, begun
-from ..execution.in_flight import Remainder
+from ..endpoints.function import TASKS, Function, begun
+from ..execution.concurrency_limit import ConcurrencyLimit
+from ..execution.in_flight_call import Remainder
 from ..functions.mounts import REST, Mount
 from ..http import trace_context as trace
 from ..http.call import Call
 from ..http.reply import Reply
-from .app import App, Scope
-from .lifespan import Lifespan
-from .request import scope_of
 
 if TYPE_CHECKING:
     from ..database.base import Database
@@ -29,7 +29,7 @@ PATIENCE = 30.0  # seconds that calls in flight have before their app is stopped
 LOOK = 0.05  # seconds between two looks at whether they have ended
 
 
-class Mounted(Function):
+class MountedApp(Function):
     """Answer calls with an ASGI app; its lifespan is that of the service's generation.
 
     The app finds who calls as `request.state.caller`, and its own spans' parent in `traceparent`.
@@ -59,7 +59,7 @@ class Mounted(Function):
         )
         self.line, self.doc = mount.line, inspect.cleandoc(mount.doc)
         self.prefix = mount.description.path.removesuffix(REST)
-        self.gate = Gate(mount.description.concurrency or TASKS)
+        self.gate = ConcurrencyLimit(mount.description.concurrency or TASKS)
         self.lifespan = Lifespan(mount.app, place)
         self.source = App(mount.app, self._scope, keyed=not mount.description.public)
 

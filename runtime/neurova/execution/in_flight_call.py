@@ -14,20 +14,20 @@ from ..http.reply import Reply
 from ..overload.cost import Metered
 from ..streaming.delivery import deliver
 from .replies import LOGGER, Streamed, answered, failed, late, unavailable
-from .thread_pool import POOL, Full, Outcome
+from .thread_pool import POOL, Outcome, ThreadPoolFull
 
 if TYPE_CHECKING:
-    from ..asgi.mounted import Mounted
     from ..database.base import Transaction
-    from ..streaming.response_stream import Outlet
-    from .function import Direct, Waiting
+    from ..endpoints.function import ConcurrentFunction, DirectFunction
+    from ..endpoints.mounted_app import MountedApp
+    from ..streaming.response_stream import ResponseStream
 
 GRACE = 1.0
 LONG = 0.05  # seconds: what a stream costs beyond is spread over its life
 BUSY = "All places of this function are taken: try again."
 
 
-class Flight(Future[Reply]):
+class InFlightCall(Future[Reply]):
     """The reply to come of one call; the function runs in a task of its own.
 
     Past the deadline the task is cancelled and the reply is a 504: when the task has cleaned up,
@@ -53,7 +53,7 @@ class Flight(Future[Reply]):
 
     def __init__(
         self,
-        function: Waiting | Direct | Mounted,
+        function: ConcurrentFunction | DirectFunction | MountedApp,
         call: Call,
         arguments: list[Any],
         loop: AbstractEventLoop,
@@ -65,7 +65,7 @@ class Flight(Future[Reply]):
         self.handler = function.handler
         self.context = copy_context()
         self.task: Task[None] | None = None
-        self.outlet: Outlet | None = None
+        self.outlet: ResponseStream | None = None
         self.flying = False
         self.expired = False
         self.sealed = False
@@ -163,7 +163,7 @@ class Flight(Future[Reply]):
         while True:
             try:
                 return await self._once()
-            except Full:
+            except ThreadPoolFull:
                 return unavailable(self.call, BUSY)
             except Streamed as streamed:
                 return streamed
@@ -234,7 +234,7 @@ class Flight(Future[Reply]):
             arguments = function.binding.arguments(self.call)
 
 
-class Remainder(Flight):
+class Remainder(InFlightCall):
     """What is left of a call whose function has returned a stream at once: its one argument."""
 
     __slots__ = ()

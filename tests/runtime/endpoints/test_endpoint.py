@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from neurova import delete, get, mount
+from neurova.endpoints.endpoint import Endpoint, endpoint
 from neurova.errors import LoadError
-from neurova.execution.endpoint import Endpoint, endpoint
 
 HEAD = "from neurova import *\nimport asyncio\nfrom datetime import date\n"
 

@@ -6,7 +6,7 @@ import re
 import sys
 from typing import Any
 
-from neurova.execution.function import Function
+from neurova.endpoints.function import Function
 from neurova.http.call import Call
 from neurova.http.caller import Caller
 
