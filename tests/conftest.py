@@ -1,8 +1,9 @@
-"""What many tests stand on: a small project, run whole, and its two doors."""
+"""Fixtures for every folder: a small project, run whole, and its two entry points."""
 
 from __future__ import annotations
 
 import asyncio
+import shutil
 import socket
 from collections.abc import Iterator
 from functools import partial
@@ -17,128 +18,28 @@ from neurova_platform.testing.platform import TestPlatform
 
 __all__ = ["own_postgres", "postgres"]  # fixtures, for every folder
 
-PROBE = {
-    "domain.py": '''"""What the probe counts."""
-
-import msgspec
+PROBE = Path(__file__).with_name("probe")  # a small project with one service
 
 
-class Echo(msgspec.Struct):
-    """A body that comes back."""
-
-    text: str
-    times: int = 1
-
-
-counted: list[str] = []
-''',
-    "count.py": '''"""Tell how often functions ran."""
-
-from neurova import get
-
-from .domain import counted
-
-
-@get("/count", public=True)
-async def count() -> dict[str, int]:
-    return {"count": len(counted)}
-''',
-    "echo.py": '''"""Give back what came."""
-
-from neurova import post
-
-from .domain import Echo, counted
-
-
-@post("/echo", scopes=["probe:write"])
-async def echo(body: Echo) -> Echo:
-    counted.append("echo")
-    return body
-''',
-    "item.py": '''"""One item, for anybody with a key."""
-
-from neurova import Caller, get
-
-from .domain import counted
-
-
-@get("/items/{id}")
-async def item(id: str, caller: Caller) -> dict[str, str]:
-    counted.append("item")
-    return {"id": id, "consumer": caller.consumer}
-''',
-    "wait.py": '''"""Take a while."""
-
-import asyncio
-
-from neurova import get
-
-from .domain import counted
-
-
-@get("/wait/{ms}", public=True)
-async def wait(ms: int) -> dict[str, int]:
-    await asyncio.sleep(ms / 1000)
-    counted.append("wait")
-    return {"waited": ms}
-''',
-    "secret.py": '''"""Something that only one scope opens."""
-
-from neurova import get
-
-from .domain import counted
-
-
-@get("/secret", scopes=["probe:secret"], limit="1000/second")
-async def secret() -> str:
-    counted.append("secret")
-    return "told"
-''',
-    "legacy.py": '''"""A whole app that only one scope opens."""
-
-from neurova import mount
-
-from .domain import counted
-
-
-async def app(scope, receive, send):
-    assert scope["type"] == "http"
-    counted.append("legacy")
-    fields = [(b"content-type", b"text/plain"), (b"content-length", b"4")]
-    await send({"type": "http.response.start", "status": 200, "headers": fields})
-    body = b"" if scope["method"] == "HEAD" else b"told"
-    await send({"type": "http.response.body", "body": body})
-
-
-legacy = mount("/legacy", app, scopes=["probe:secret"], methods=["GET"])
-''',
-}
-
-
-def lay_probe(folder: Path) -> Path:
-    """Lay out a project with the service `probe`, and return its folder."""
-    service = folder / "functions" / "probe"
-    service.mkdir(parents=True)
-    (folder / "neurova.toml").write_text('[project]\nname = "probe"\n')
-    for name, source in PROBE.items():
-        (service / name).write_text(source)
-    return folder
+def copy_probe(folder: Path) -> Path:
+    """Copy the project with the service `probe` to `folder`, and return it."""
+    return shutil.copytree(PROBE, folder, ignore=shutil.ignore_patterns("__pycache__"))
 
 
 def pytest_make_parametrize_id(config: pytest.Config, val: object, argname: str) -> str | None:
-    """Name a case with a long value by its argument: such values may be made anew in each run."""
+    """Name a case with a long value by its argument: such a value may differ in each run."""
     return argname if isinstance(val, str | bytes) and len(val) > 40 else None
 
 
 @pytest.fixture
 def probe_project(tmp_path: Path) -> Path:
     """Return a project with the service `probe`."""
-    return lay_probe(tmp_path / "project")
+    return copy_probe(tmp_path / "project")
 
 
 @pytest.fixture
 def probe(probe_project: Path, tmp_path: Path) -> Iterator[TestPlatform]:
-    """Run the probe, called through the ASGI door."""
+    """Run the probe; calls go through the ASGI entry point."""
     databases = tmp_path / "databases"
     databases.mkdir()
     with TestPlatform(probe_project, tmp_path / "state", databases) as running:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from ..conftest import lay_probe
+from ..conftest import copy_probe
 from ..serving import PATIENCE, Serving, port_of, serving
 
 pytestmark = pytest.mark.server
@@ -58,7 +58,7 @@ HANDLERS = {
 
 @pytest.fixture
 def served(tmp_path: Path) -> Iterator[Serving]:
-    project = lay_probe(tmp_path / "project")
+    project = copy_probe(tmp_path / "project")
     folder = project / "functions" / "probe"
     (folder / "domain.py").write_text((folder / "domain.py").read_text() + DOMAIN.format(ways=WAYS))
     for name, (kind, gives, body) in HANDLERS.items():

@@ -20,7 +20,7 @@ from typing import NamedTuple
 
 import pytest
 
-from ..conftest import lay_probe
+from ..conftest import copy_probe
 from ..serving import NEUROVA, Serving, environment, port_of, serving
 
 pytestmark = pytest.mark.server
@@ -54,7 +54,7 @@ class Workers:
 
 @pytest.fixture
 def workers(tmp_path: Path) -> Iterator[Workers]:
-    project = lay_probe(tmp_path / "project")
+    project = copy_probe(tmp_path / "project")
     words = ["keys", "create", "--consumer", "acme", "--consumer-limits", f"{LIMIT}/second"]
     keys = []
     for _ in range(KEYS):

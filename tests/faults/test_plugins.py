@@ -13,7 +13,7 @@ import pytest
 
 from neurova_platform.assets import plugins
 
-from ..conftest import lay_probe
+from ..conftest import copy_probe
 from ..serving import Serving, port_of, serving
 
 pytestmark = pytest.mark.server
@@ -222,7 +222,7 @@ class Served(NamedTuple):
 def served(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Served]:
-    project = lay_probe(tmp_path_factory.mktemp("faulty") / "project")
+    project = copy_probe(tmp_path_factory.mktemp("faulty") / "project")
     folder = project / "plugins"
     shutil.copytree(plugins(), folder, ignore=shutil.ignore_patterns("__pycache__"))
     with (folder / f"{request.param}.py").open("a") as file:

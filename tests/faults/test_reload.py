@@ -17,7 +17,7 @@ from neurova.errors import LoadError
 from neurova_platform.dev.reload import reload
 from neurova_platform.testing.platform import TestPlatform
 
-from ..conftest import lay_probe
+from ..conftest import copy_probe
 from ..serving import PATIENCE, Serving, port_of, serving, until
 
 pytestmark = pytest.mark.server
@@ -164,7 +164,7 @@ class Edited:
 
 @pytest.fixture
 def edited(tmp_path: Path) -> Iterator[Edited]:
-    project = lay_probe(tmp_path / "project")
+    project = copy_probe(tmp_path / "project")
     folder = project / "functions" / "probe"
     for file in folder.glob("*.py"):
         file.unlink()

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.conftest import lay_probe
+from tests.conftest import copy_probe
 from tests.servers.postgres import PostgresServer
 from tests.serving import serving, until
 
@@ -23,7 +23,7 @@ def test_keys_are_made_there_and_an_outage_is_told_with_the_fix(
     tmp_path: Path, own_postgres: PostgresServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     url = own_postgres.create()
-    project = lay_probe(tmp_path / "project")
+    project = copy_probe(tmp_path / "project")
     with (project / "neurova.toml").open("a") as file:
         file.write(f'\n[gateway]\nkeys = "{_bare(url)}"\n')
     monkeypatch.setenv("PGPASSWORD", _password(url))

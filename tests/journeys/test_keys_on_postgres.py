@@ -7,7 +7,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from tests.conftest import lay_probe
+from tests.conftest import copy_probe
 from tests.servers.postgres import PostgresServer
 from tests.serving import NEUROVA, environment, serving, until
 
@@ -28,7 +28,7 @@ def test_a_key_made_on_one_machine_works_on_both_until_it_is_revoked(
     tmp_path: Path, postgres: PostgresServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     url = postgres.create()
-    projects = [lay_probe(tmp_path / name) for name in ("one", "two")]
+    projects = [copy_probe(tmp_path / name) for name in ("one", "two")]
     for project in projects:
         text = (project / "neurova.toml").read_text()
         (project / "neurova.toml").write_text(f'{text}\n[gateway]\nkeys = "{_bare(url)}"\n')

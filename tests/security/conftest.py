@@ -15,7 +15,7 @@ from neurova_gateway.keys import key as keys
 from neurova_gateway.keys.issuer import create
 from neurova_platform.testing.platform import TestPlatform
 
-from ..conftest import Door, lay_probe
+from ..conftest import Door, copy_probe
 
 
 class Keys(NamedTuple):
@@ -52,7 +52,7 @@ def door(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Door]:
     folder = tmp_path_factory.mktemp("attacked")
     (folder / "databases").mkdir()
     with TestPlatform(
-        lay_probe(folder / "project"), folder / "state", folder / "databases"
+        copy_probe(folder / "project"), folder / "state", folder / "databases"
     ) as running:
         opened = Door(running)
         opened.open()

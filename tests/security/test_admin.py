@@ -13,7 +13,7 @@ from neurova_platform.admin.server import of_platform
 from neurova_platform.admin.token import load as token_of
 from neurova_platform.testing.platform import TestPlatform
 
-from ..conftest import lay_probe
+from ..conftest import copy_probe
 
 
 @pytest.fixture(scope="module")
@@ -21,7 +21,7 @@ def attacked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestPlatform]
     folder = tmp_path_factory.mktemp("admin")
     (folder / "databases").mkdir()
     with TestPlatform(
-        lay_probe(folder / "project"), folder / "state", folder / "databases"
+        copy_probe(folder / "project"), folder / "state", folder / "databases"
     ) as running:
         yield running
 

@@ -16,7 +16,7 @@ import pytest
 
 from neurova_platform.testing.platform import TestPlatform
 
-from ..conftest import lay_probe
+from ..conftest import copy_probe
 from ..serving import port_of, serving
 
 DEEP = 100_000
@@ -99,7 +99,7 @@ ALL = {
 def probe(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestPlatform]:
     folder = tmp_path_factory.mktemp("bodies")
     (folder / "databases").mkdir()
-    project = lay_probe(folder / "project")
+    project = copy_probe(folder / "project")
     with TestPlatform(project, folder / "state", folder / "databases") as running:
         yield running
 
@@ -174,7 +174,7 @@ class Served(NamedTuple):
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     if not Path("/proc/self/clear_refs").exists():
         pytest.skip("the peak of a process's memory is read from /proc")
-    with serving(lay_probe(tmp_path_factory.mktemp("served") / "project"), "dev") as running:
+    with serving(copy_probe(tmp_path_factory.mktemp("served") / "project"), "dev") as running:
         ready = running.event("ready")
         key = Path(ready["key_file"]).read_text().strip()
         yield Served(running.process.pid, port_of(ready), key)

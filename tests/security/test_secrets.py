@@ -17,7 +17,7 @@ from neurova.http.call import Call
 from neurova.http.problem import problem
 from neurova_platform.testing.platform import TestPlatform
 
-from ..conftest import lay_probe
+from ..conftest import copy_probe
 from ..serving import NEUROVA, port_of, serving
 from .raw import exchange
 
@@ -124,7 +124,7 @@ class Driven(NamedTuple):
 
 @pytest.fixture(scope="module")
 def driven(tmp_path_factory: pytest.TempPathFactory) -> Driven:
-    project = lay_probe(tmp_path_factory.mktemp("secrets") / "project")
+    project = copy_probe(tmp_path_factory.mktemp("secrets") / "project")
     (project / "functions" / "probe" / "careless.py").write_text(CARELESS)
     words = ["keys", "create", "--consumer", "acme", "--env", "test", "--scope", "probe:secret"]
     made = subprocess.run(

@@ -9,7 +9,7 @@ import pytest
 
 from neurova_platform.testing.platform import TestPlatform
 
-from ...conftest import lay_probe
+from ...conftest import copy_probe
 
 
 @pytest.fixture(scope="module")
@@ -17,6 +17,6 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestPlatform]:
     """Run the probe once for a module."""
     folder = tmp_path_factory.mktemp("administered")
     (folder / "databases").mkdir()
-    project: Path = lay_probe(folder / "project")
+    project: Path = copy_probe(folder / "project")
     with TestPlatform(project, folder / "state", folder / "databases") as platform:
         yield platform

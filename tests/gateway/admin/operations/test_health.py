@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from tests.conftest import lay_probe
+from tests.conftest import copy_probe
 
 from neurova.errors import StateError, Unavailable
 from neurova_gateway.admin.operations import health
@@ -37,7 +37,7 @@ def test_a_key_store_that_is_gone_is_named_with_the_fix_and_strangers_see_no_mor
     tmp_path: Path,
 ) -> None:
     (tmp_path / "databases").mkdir()
-    project = lay_probe(tmp_path / "project")
+    project = copy_probe(tmp_path / "project")
     with TestPlatform(project, tmp_path / "state", tmp_path / "databases") as platform:
         (tmp_path / "state" / "keys.db").unlink()
         ready = platform.admin("GET", "/health/ready", headers={"authorization": ""})
