@@ -155,7 +155,8 @@ def test_the_tables_of_a_service_are_its_domains_metadata() -> None:
 def test_alembic_is_imported_only_when_something_is_pending(tmp_path: Path, folder: Path) -> None:
     upgrade(tmp_path / "x.db", folder)
     code = (
-        "import sys; from pathlib import Path; from neurova.database.migrations import service as m; "
+        "import sys; from pathlib import Path; "
+        "from neurova.database.migrations import service as m; "
         f"at = Path({str(tmp_path / 'x.db')!r}), Path({str(folder)!r}); "
         "m.status(*at); m.upgrade(*at); "
         "print([name for name in ('alembic', 'sqlalchemy') if name in sys.modules])"
@@ -202,7 +203,8 @@ def test_a_database_whose_platforms_tables_are_newer_than_the_code_says_the_fix(
 def test_processes_that_start_together_run_each_revision_once(tmp_path: Path, folder: Path) -> None:
     (folder / "0002_more.py").write_text(SECOND)
     code = (
-        "import sys; from pathlib import Path; from neurova.database.migrations import service as m; "
+        "import sys; from pathlib import Path; "
+        "from neurova.database.migrations import service as m; "
         "sys.stdin.readline(); "
         f"print(len(m.upgrade(Path({str(tmp_path / 'x.db')!r}), Path({str(folder)!r}))))"
     )

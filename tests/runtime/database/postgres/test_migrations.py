@@ -143,7 +143,8 @@ def test_processes_that_start_together_run_each_revision_once(
 ) -> None:
     (folder / "0002_more.py").write_text(SECOND)
     code = (
-        "import sys; from pathlib import Path; from neurova.database.migrations import service as m; "
+        "import sys; from pathlib import Path; "
+        "from neurova.database.migrations import service as m; "
         "from neurova.database.postgres.url import PostgresUrl; url = sys.stdin.readline(); "
         f"print(len(m.upgrade(PostgresUrl(url.strip()), Path({str(folder)!r}))))"
     )
