@@ -1,6 +1,6 @@
-"""The files that travel with the platform: the gateway's plugins, the templates of `new`, the page.
+"""Files that ship with the platform: plugins, templates of `neurova new`, the OpenAPI page.
 
-From a wheel the plugins lie in `_assets/plugins`; in an editable install they are the checkout's.
+A wheel has the plugins in `_assets/plugins`; an editable install uses those of the checkout.
 """
 
 from __future__ import annotations
@@ -13,14 +13,19 @@ from neurova.errors import ConfigError
 _PACKAGE = Path(__file__).resolve().parent
 
 
-def plugins() -> Path:
-    """Return the folder of the packaged plugins. Raises ConfigError when it is missing."""
+def plugins_folder(configured: str = "") -> Path:
+    """Return the plugin folder: the configured one, or the packaged one.
+
+    Raises ConfigError when the packaged one is missing.
+    """
+    if configured:
+        return Path(configured)
     for folder in (_PACKAGE / "_assets" / "plugins", _PACKAGE.parents[1] / "plugins"):
         if any(folder.glob("neurova_*.py")):
             return folder
     raise ConfigError(
-        f"the packaged plugins are missing beside {_PACKAGE}: install neurova again, "
-        "or name your own folder in [gateway] plugins"
+        f"no packaged plugins beside {_PACKAGE}",
+        fix="reinstall neurova, or set your own folder in [gateway] plugins",
     )
 
 
@@ -31,5 +36,5 @@ def template(name: str) -> str:
 
 @cache
 def page() -> dict[str, Path]:
-    """Return the files of the page that reads the OpenAPI document, by name."""
+    """Return the files of the OpenAPI page by name."""
     return {file.name: file for file in (_PACKAGE / "openapi" / "page").iterdir()}

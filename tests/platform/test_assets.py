@@ -16,15 +16,15 @@ TELL = """
 import sys
 sys.path.insert(0, sys.argv[1])
 from neurova_platform import assets\nfrom neurova_platform.scaffold import scaffold
-print(assets.plugins())
+print(assets.plugins_folder())
 print(len(scaffold.project("demo")))
 print(*sorted(assets.page()))
 """
 
 
 def test_in_a_checkout_the_plugins_are_its_own() -> None:
-    assert assets.plugins() == ROOT / "plugins"
-    assert (assets.plugins() / "neurova_auth.py").is_file()
+    assert assets.plugins_folder() == ROOT / "plugins"
+    assert (assets.plugins_folder() / "neurova_auth.py").is_file()
 
 
 def test_a_template_is_read_by_its_path() -> None:

@@ -10,8 +10,8 @@ from contextlib import contextmanager
 from neurova.errors import ConfigError
 from neurova.files import private
 from neurova.settings.gateway import is_loopback
+from neurova.settings.settings import Settings
 
-from ..settings.loading import Settings
 from . import token as admin_token
 
 FILE = "admin.address"

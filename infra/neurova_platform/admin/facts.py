@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from neurova.endpoints.function import Function
+from neurova.settings.settings import Settings
 from neurova_gateway.admin import sources
 
 from ..composition.inventory import access
 from ..doctor.explanation import inputs, plugins, values
-from ..settings.loading import Settings
 
 
 def facts(functions: Sequence[Function], settings: Settings) -> list[sources.Function]:

@@ -15,6 +15,7 @@ import uvicorn
 
 from neurova.errors import Unavailable
 from neurova.functions.loader import Service, discover
+from neurova.settings.settings import Settings
 from neurova_gateway.admin.reloads import Reloads
 from neurova_gateway.admin.sources import Function, Part, Sources
 from neurova_gateway.keys.base import KeyStore
@@ -24,7 +25,6 @@ from neurova_gateway.plugins.stores import Backends
 from ..composition.platform import Platform
 from ..composition.state import COUNTERS
 from ..serving.client import address
-from ..settings.loading import Settings
 from . import token as admin_token
 from .address import CONNECTIONS
 

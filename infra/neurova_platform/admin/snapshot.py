@@ -11,9 +11,9 @@ import msgspec
 from neurova.endpoints.function import Function
 from neurova.errors import StateError, Unavailable
 from neurova.files import private
+from neurova.settings.settings import Settings
 from neurova_gateway.admin import sources
 
-from ..settings.loading import Settings
 from .facts import facts
 
 FILE = "functions.json"

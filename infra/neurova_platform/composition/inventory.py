@@ -7,8 +7,7 @@ from typing import NoReturn
 from neurova.endpoints.function import Function
 from neurova.errors import StateError
 from neurova.functions.loader import check_routes, discover, load_service
-
-from ..settings.loading import Settings
+from neurova.settings.settings import Settings
 
 
 def functions(settings: Settings) -> list[Function]:

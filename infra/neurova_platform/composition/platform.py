@@ -23,6 +23,7 @@ from neurova.http.problem import problem
 from neurova.http.reply import Reply
 from neurova.idempotency.sweep import keep_swept
 from neurova.overload.queue_delay import Pressure
+from neurova.settings.settings import Settings
 from neurova_gateway.keys.ring import KeyRing
 from neurova_gateway.kong.render import render
 from neurova_gateway.limits.table import Table
@@ -37,8 +38,8 @@ from neurova_gateway.plugins.stores import Backends
 from neurova_gateway.server.asgi import AsgiDoor
 from neurova_gateway.server.edge import Edge
 
+from .. import assets
 from ..openapi.service import own
-from ..settings.loading import Settings
 from . import state
 from .state import COUNTERS
 
@@ -76,7 +77,10 @@ class Platform:
         self._counting: Counting | None = None
         self._watch = watch
         self.access = AccessLog(settings.state / "logs" / "access.jsonl", watch=self._seen)
-        self.host = PluginHost(settings.plugins, deadline=settings.gateway.phase_deadline)
+        self.host = PluginHost(
+            assets.plugins_folder(settings.gateway.plugins),
+            deadline=settings.gateway.phase_deadline,
+        )
         verify = self._verifier() if settings.gateway.behind else None
         delay = settings.runtime.delay
         self.gateway = Gateway(settings.gateway, self.host, self.access, verify, delay)

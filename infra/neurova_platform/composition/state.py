@@ -7,8 +7,7 @@ from pathlib import Path
 from neurova.database.migrations import service as migrations
 from neurova.database.postgres.url import PostgresUrl
 from neurova.errors import StateError
-
-from ..settings.loading import Settings
+from neurova.settings.settings import Settings
 
 COUNTERS = "counters"
 """The folder in the state folder that holds what each process has counted."""

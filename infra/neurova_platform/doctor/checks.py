@@ -17,9 +17,11 @@ from neurova.database.postgres.url import PostgresUrl
 from neurova.errors import NeurovaError
 from neurova.files import private
 from neurova.settings.gateway import is_loopback
+from neurova.settings.settings import Settings
 
+from .. import assets
 from ..cli import OLDEST
-from ..settings.loading import Settings, load
+from ..settings.loading import load
 
 Verdict = Literal["ok", "warn", "fail"]
 SCARCE = 256 << 20  # bytes free below which a warning is due: a log, a WAL and a table fit
@@ -163,10 +165,11 @@ def plugins(settings: Settings) -> Iterator[Finding]:
     from neurova_gateway.plugins.loader import load as load_plugins
     from neurova_gateway.plugins.loader import named
 
-    loaded = load_plugins(settings.plugins)
+    folder = assets.plugins_folder(settings.gateway.plugins)
+    loaded = load_plugins(folder)
     for name in ("neurova-auth", "neurova-rate-limit", *settings.gateway.extra):
         named(loaded, name)
-    yield Finding("plugins", "ok", f"{', '.join(loaded)} in {settings.plugins}")
+    yield Finding("plugins", "ok", f"{', '.join(loaded)} in {folder}")
 
 
 def databases(settings: Settings) -> Iterator[Finding]:

@@ -12,6 +12,7 @@ from neurova.binding.signature import REQUIRED, read_signature, shown
 from neurova.endpoints.function import ConcurrentFunction, DirectFunction, Function
 from neurova.endpoints.mounted_app import MountedApp
 from neurova.functions.decorators import Description
+from neurova.settings.settings import Settings
 from neurova_gateway.kong.render import render
 from neurova_gateway.pipeline import health
 from neurova_gateway.pipeline.path import BadPath
@@ -19,8 +20,9 @@ from neurova_gateway.pipeline.routes import RouteTable
 from neurova_gateway.plugins.loader import load, named
 from neurova_gateway.server.wire import METHODS
 
+from .. import assets
 from ..composition.inventory import access
-from ..settings.loading import Settings, Value
+from ..settings.loading import Value
 
 CORS = 2000
 NEVER_WAITS = "it never waits"
@@ -129,7 +131,7 @@ def inputs(function: Function) -> tuple[Input, ...]:
 def plugins(function: Function, settings: Settings) -> tuple[Step, ...]:
     """Return the plugins that a call of the function passes, in that order."""
     config = render([function], settings.gateway, environment="test", state=settings.state)
-    loaded = load(settings.plugins)
+    loaded = load(assets.plugins_folder(settings.gateway.plugins))
     # CORS is a step of the gateway itself; Kong's plugin of that name has this priority.
     steps = [
         Step(each.name, CORS if each.name == "cors" else named(loaded, each.name).priority)

@@ -14,10 +14,10 @@ from neurova.errors import StateError
 from neurova.functions.decorators import described, get
 from neurova.http.problem import Reject
 from neurova.http.reply import JSON, Reply
+from neurova.settings.settings import Settings
 from neurova.telemetry.redact import escaped
 
 from .. import assets
-from ..settings.loading import Settings
 
 NAME = "_neurova"
 """What the service is called: no folder of a project's can be."""

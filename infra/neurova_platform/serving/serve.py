@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import uvicorn
 
 from neurova.errors import ConfigError
+from neurova.settings.settings import Settings
 from neurova_gateway.admin.reloads import Reloads
 from neurova_gateway.metrics.worker_file import clear
 from neurova_gateway.pipeline.access_log import Record
@@ -22,7 +23,6 @@ from neurova_gateway.server.protocol import GatewayProtocol
 from ..admin import address as admin_address
 from ..composition.platform import Environment, Platform
 from ..composition.state import COUNTERS
-from ..settings.loading import Settings
 from . import interrupt, logs
 from .client import address
 from .listener import bind

@@ -1,4 +1,4 @@
-"""The fields of the settings: their dotted keys, how a value is read, and what is no value."""
+"""The fields of all settings: their dotted keys, and how a value is converted to its type."""
 
 from __future__ import annotations
 
@@ -10,6 +10,9 @@ from typing import Any
 import msgspec
 from msgspec import inspect
 
+from neurova.settings.project import Service
+from neurova.settings.settings import Sections
+
 _SIZE = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(B|kB|MB|GB|KiB|MiB|GiB)\s*")
 _UNITS = {"B": 1, "kB": 10**3, "MB": 10**6, "GB": 10**9}
 _UNITS |= {"KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
@@ -18,7 +21,7 @@ _SECRET_VALUES = re.compile(r"nrv_(live|test)_|-----BEGIN|://[^/@\s]*:[^/@\s]+@"
 
 
 class Field(msgspec.Struct, frozen=True):
-    """Describe one setting: its dotted key, its type and what holds when nobody sets it."""
+    """Describe one setting: its dotted key, its type and its default."""
 
     key: str
     type: Any
@@ -26,7 +29,7 @@ class Field(msgspec.Struct, frozen=True):
 
     @property
     def variable(self) -> str:
-        """Return the environment variable that sets it."""
+        """Return the name of its environment variable."""
         return "NEUROVA_" + self.key.replace(".", "_").upper()
 
     @property
@@ -38,42 +41,56 @@ class Field(msgspec.Struct, frozen=True):
         return extra.get("unit", "")
 
 
-def table(section: type[msgspec.Struct], prefix: str = "") -> Iterator[Field]:
-    """Yield the fields of a section and of the sections in it, in the order of their writing."""
+def fields_of(section: type[msgspec.Struct], prefix: str = "") -> Iterator[Field]:
+    """Yield the fields of a section and of its subsections, in the order of definition."""
     for field in msgspec.structs.fields(section):
         key = prefix + field.name
         if isinstance(field.type, type) and issubclass(field.type, msgspec.Struct):
-            yield from table(field.type, key + ".")
+            yield from fields_of(field.type, key + ".")
         else:
             yield Field(key, field.type, field.default)
 
 
-def convert(field: Field, value: object, *, text: bool) -> Any:
-    """Return `value` as the field's type; `text`: it comes from the environment, as a string.
+FIELDS = {field.key: field for field in fields_of(Sections)}
+"""The fields of the sections whose keys are fixed, by dotted key."""
+SERVICE_FIELDS = {field.key: field for field in fields_of(Service)}
+"""The fields of `[services.<name>]`, by name."""
 
-    Raises ValueError that says what is expected; it shows the value unless that looks secret.
+
+def field_of(key: str) -> Field:
+    """Return the field of a known dotted key."""
+    if key.startswith("services."):
+        field = SERVICE_FIELDS[key.rpartition(".")[2]]
+        return Field(key, field.type, field.default)
+    return FIELDS[key]
+
+
+def convert(field: Field, value: object, *, text: bool) -> Any:
+    """Return `value` as the field's type; `text`: parse it from an environment variable.
+
+    Raises ValueError that says what the value must be, without the value if that looks secret.
     """
     info = inspect.type_info(field.type)
     if field.unit == "bytes" and isinstance(value, str):
-        value = size(value) if not value.isdecimal() else int(value)
+        value = parse_size(value) if not value.isdecimal() else int(value)
     if text and isinstance(value, str) and isinstance(info, inspect.VarTupleType):
         value = [part.strip() for part in value.split(",") if part.strip()]
     try:
         return msgspec.convert(value, field.type, strict=not text)
     except msgspec.ValidationError:
-        expected = 'a size like "1 MiB"' if field.unit == "bytes" else expects(info)
-        shown = "what is there" if secret(field.key, value) else repr(value)
-        raise ValueError(f"expects {expected}, not {shown}") from None
+        expected = 'a size like "1 MiB"' if field.unit == "bytes" else describe_type(info)
+        shown = "" if is_secret(field.key, value) else f", not {value!r}"
+        raise ValueError(f"must be {expected}{shown}") from None
 
 
-def size(text: str) -> int | str:
-    """Return the bytes that "1 MiB" or "500 kB" means, or the text when it means none."""
+def parse_size(text: str) -> int | str:
+    """Return the bytes of a size like "1 MiB" or "500 kB"; the text when it is not a size."""
     match = _SIZE.fullmatch(text)
     return int(float(match[1]) * _UNITS[match[2]]) if match else text
 
 
-def expects(info: inspect.Type) -> str:
-    """Say in words what a type takes."""
+def describe_type(info: inspect.Type) -> str:
+    """Return what a value of the type must be, in words."""
     while isinstance(info, inspect.Metadata):
         info = info.type
     match info:
@@ -86,52 +103,37 @@ def expects(info: inspect.Type) -> str:
         case inspect.LiteralType():
             return " or ".join(f'"{value}"' for value in info.values)
         case inspect.VarTupleType():
-            return "a list of texts"
-    return "a text"
+            return "a list of strings"
+    return "a string"
 
 
-def secret(key: str, value: object) -> bool:
-    """Tell whether a plain secret seems to stand in a setting, by its name or its value."""
+def is_secret(key: str, value: object) -> bool:
+    """Tell whether a setting looks like a plain secret, by its name or its value."""
     name = key.rpartition(".")[2].lower()
     if isinstance(value, list):
-        return any(secret(key, item) for item in value)
-    named = _SECRET_NAMES.search(name) is not None and isinstance(value, str)
-    return named or (isinstance(value, str) and _SECRET_VALUES.search(value) is not None)
+        return any(is_secret(key, item) for item in value)
+    if not isinstance(value, str):
+        return False
+    return bool(_SECRET_NAMES.search(name) or _SECRET_VALUES.search(value))
 
 
 def nearest(key: str, known: Collection[str]) -> str:
-    """Return the known dotted key that was most likely meant, "" when none is near."""
+    """Return the known dotted key most like `key`, "" when none is close."""
     section, _, last = key.rpartition(".")
     tails: dict[str, str] = {}
 
-    def unlike(name: str) -> float:
+    def distance(name: str) -> float:
         return -difflib.SequenceMatcher(None, section, name.rpartition(".")[0]).ratio()
 
-    # Keys of the section that is most alike win over their namesakes elsewhere.
-    for candidate in sorted(known, key=unlike):
+    # A key of the most similar section wins over keys of the same name in other sections.
+    for candidate in sorted(known, key=distance):
         tails.setdefault(candidate.rpartition(".")[2], candidate)
     close = difflib.get_close_matches(last, list(tails), 1, 0.7)
     return tails[close[0]] if close else ""
 
 
 def nearest_variable(name: str, known: Collection[str]) -> str:
-    """Return the known variable that was most likely meant, "" when none is near."""
-    # All begin alike, which makes strangers look near: ask for more than the usual likeness.
+    """Return the known variable most like `name`, "" when none is close."""
+    # All names share a prefix, which raises every similarity: use a stricter cutoff.
     close = difflib.get_close_matches(name, list(known), 1, 0.88)
     return close[0] if close else ""
-
-
-def line_of(text: str, key: str) -> int:
-    """Return the line of a TOML text that sets a dotted key, 0 when it cannot be told."""
-    section = ""
-    for number, line in enumerate(text.splitlines(), 1):
-        bare = re.sub(r"[\s\"']", "", line.partition("#")[0])
-        if bare.startswith("[") and "=" not in bare:
-            section = bare.strip("[]") + "."
-            if key == section[:-1]:
-                return number
-        elif "=" in bare:
-            found = section + bare.partition("=")[0]
-            if key == found or key.startswith(found + "."):
-                return number
-    return 0

@@ -8,12 +8,12 @@ import socket
 from contextlib import ExitStack
 from typing import Any
 
+from neurova.settings.settings import Settings
 from neurova_gateway.limits.table import Table
 from neurova_gateway.plugins import stores as backends
 
 from ..admin import server as admin
 from ..admin import snapshot
-from ..settings.loading import Settings
 from .leash import Leash
 from .order import Order
 

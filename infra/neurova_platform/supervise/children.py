@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from neurova.settings.settings import Settings
+
 from ..admin.address import listen
-from ..settings.loading import Settings
 from .slot import Slot
 
 ADMIN = "neurova_platform.supervise.admin:serve"

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from neurova.errors import ConfigError
+from neurova.settings.settings import Settings
 
-from ..settings.loading import Settings, load
+from ..settings.loading import load
 
 
 @dataclass(frozen=True)

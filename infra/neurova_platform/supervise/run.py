@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import ExitStack
 from typing import Any
 
+from neurova.settings.settings import Settings
 from neurova_gateway.metrics.worker_file import clear
 
 from ..admin import address as admin_address
@@ -13,7 +14,6 @@ from ..composition.state import COUNTERS, prepare
 from ..serving import logs
 from ..serving.client import address
 from ..serving.listener import bind_all
-from ..settings.loading import Settings
 from . import run_lock
 from .children import beside
 from .order import Order

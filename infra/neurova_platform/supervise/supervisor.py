@@ -16,9 +16,10 @@ import uvicorn
 from uvicorn.supervisors.multiprocess import SIGNALS, Multiprocess
 
 from neurova.errors import NeurovaError, StateError
+from neurova.settings.settings import Settings
 
+from .. import assets
 from ..serving import memory as resident
-from ..settings.loading import Settings
 from .child import Child
 from .order import Order
 from .report import Report, start_failure
@@ -259,7 +260,7 @@ class Supervisor(Multiprocess):
 
     def _homes(self) -> list[Path]:
         """Return where the code lies whose lines say most about a fault."""
-        return [self.settings.functions, self.settings.plugins]
+        return [self.settings.functions, assets.plugins_folder(self.settings.gateway.plugins)]
 
     def _wait(self, woken: socket.socket) -> None:
         """Return when something has happened, or a round later."""

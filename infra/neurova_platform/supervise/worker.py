@@ -9,11 +9,11 @@ from collections.abc import Sequence
 
 from neurova.endpoints.function import Function
 from neurova.errors import NeurovaError
+from neurova.settings.settings import Settings
 
 from ..admin import snapshot
 from ..composition.platform import Platform
 from ..serving.serve import run
-from ..settings.loading import Settings
 from .leash import Leash
 from .order import Order
 

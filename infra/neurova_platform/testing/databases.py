@@ -14,8 +14,8 @@ import msgspec
 from neurova.database.postgres.url import PostgresUrl, is_postgres
 from neurova.errors import Unavailable
 from neurova.files import private
-
-from ..settings.loading import Service, Settings
+from neurova.settings.project import Service
+from neurova.settings.settings import Settings
 
 _VARIABLE = re.compile(r"NEUROVA_SERVICES_[A-Z0-9_]+_DATABASE")
 

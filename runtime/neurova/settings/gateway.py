@@ -1,4 +1,4 @@
-"""What an operator may say about the gateway: `[gateway]` and `[gateway.cors]` of neurova.toml."""
+"""The sections `[gateway]`, `[gateway.cors]` and `[admin]` of neurova.toml."""
 
 from __future__ import annotations
 
@@ -11,15 +11,11 @@ import msgspec
 from ..database.postgres.url import fault as postgres_fault
 from ..database.postgres.url import is_postgres
 from ..functions import rate_limits as windows
-
-Port = Annotated[int, msgspec.Meta(ge=0, le=65_535)]
-Seconds = Annotated[float, msgspec.Meta(gt=0, le=3600)]
-Size = Annotated[int, msgspec.Meta(ge=1, le=1 << 40, extra={"unit": "bytes"})]
-FilePath = Annotated[str, msgspec.Meta(extra={"unit": "path"})]
+from .units import FilePath, Port, Seconds, Size
 
 
 class Cors(msgspec.Struct, frozen=True):
-    """Say which pages of other origins may call; no origins: none, and no CORS fields are sent."""
+    """List the origins whose pages may call; without origins, no CORS headers are sent."""
 
     origins: tuple[str, ...] = ()
     methods: tuple[str, ...] = ("GET", "POST", "PUT", "PATCH", "DELETE")
@@ -35,14 +31,13 @@ class Cors(msgspec.Struct, frozen=True):
 
 
 class Gateway(msgspec.Struct, frozen=True):
-    """Say where the gateway listens and what it bears; sizes in bytes, times in seconds.
+    """Configure the gateway; sizes in bytes, times in seconds.
 
-    `plugins` "": the packaged ones. `extra`: plugins of that folder which every route has beside
-    ours, by Kong's names. `keys` "": in the state folder, else a PostgreSQL URL.
-    `behind` "kong": take only calls that Kong's plugin signed. `hosts` (): any Host is answered.
-    `limit`: what every consumer has over all routes, "" for none. `compress`: large replies, for
-    callers who take that.
-    Paths are absolute once the settings are loaded.
+    `plugins`: the plugin folder, empty for the packaged one. `extra`: plugins of that folder that
+    every route has beside the platform's, by their names in Kong. `keys`: the PostgreSQL URL of the
+    key store, empty for a file in the state folder. `behind` "kong": accept only calls that Kong's
+    plugin signed. `hosts`: the accepted Host values, empty for any. `limit`: the limit of each
+    consumer over all routes. `compress`: compress large replies.
     """
 
     host: str = "127.0.0.1"
@@ -67,10 +62,7 @@ class Gateway(msgspec.Struct, frozen=True):
 
 
 class Admin(msgspec.Struct, frozen=True):
-    """Say whether and where the Admin API listens; `hosts` are names it answers beside loopback's.
-
-    Beyond loopback it only listens when `hosts` says by which names it may be called.
-    """
+    """Configure the Admin API; `hosts` are the host names it accepts beside loopback's."""
 
     enabled: bool = True
     host: str = "127.0.0.1"
@@ -78,19 +70,42 @@ class Admin(msgspec.Struct, frozen=True):
     hosts: tuple[str, ...] = ()
 
 
-def admin_faults(admin: Admin) -> Iterator[tuple[str, str]]:
-    """Yield key below `admin.` and what is wrong, for what types alone cannot tell."""
-    yield from _host_faults(admin.hosts)
+def find_gateway_faults(gateway: Gateway) -> Iterator[tuple[str, str]]:
+    """Yield each key below `gateway.` with a wrong value, and what is wrong; types are checked."""
+    for network in gateway.trusted_proxies:
+        try:
+            ipaddress.ip_network(network)
+        except ValueError:
+            yield "trusted_proxies", f'{network!r} is not a network, write one like "10.0.0.0/8"'
+    if gateway.limit:
+        try:
+            windows.parse(gateway.limit)
+        except ValueError as error:
+            yield "limit", str(error)
+    if gateway.keys and not is_postgres(gateway.keys):
+        yield "keys", "is not a PostgreSQL URL, write postgresql://user@host/name or remove it"
+    elif gateway.keys and postgres_fault(gateway.keys):
+        yield "keys", postgres_fault(gateway.keys)
+    yield from _find_host_faults(gateway.hosts)
+    if bool(gateway.tls_cert) != bool(gateway.tls_key):
+        missing = "tls_key" if gateway.tls_cert else "tls_cert"
+        yield missing, "is missing, TLS needs both tls_cert and tls_key"
+    yield from _find_cors_faults(gateway.cors)
+
+
+def find_admin_faults(admin: Admin) -> Iterator[tuple[str, str]]:
+    """Yield each key below `admin.` with a wrong value, and what is wrong; types are checked."""
+    yield from _find_host_faults(admin.hosts)
     if admin.enabled and not admin.hosts and not is_loopback(admin.host):
         yield (
             "host",
-            f"{admin.host!r} is not loopback, so others could reach what makes keys: name in "
-            "admin.hosts the hosts it may be called by, or go back to 127.0.0.1",
+            f"{admin.host!r} is not a loopback address, so other machines could reach the Admin "
+            "API: list the accepted host names in admin.hosts, or use 127.0.0.1",
         )
 
 
 def is_loopback(host: str) -> bool:
-    """Tell whether only this machine can call an address."""
+    """Tell whether only this machine can reach an address."""
     if host == "localhost":
         return True
     try:
@@ -99,39 +114,19 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-def faults(gateway: Gateway) -> Iterator[tuple[str, str]]:
-    """Yield key below `gateway.` and what is wrong, for what types alone cannot tell."""
-    for network in gateway.trusted_proxies:
-        try:
-            ipaddress.ip_network(network)
-        except ValueError:
-            yield "trusted_proxies", f'{network!r} is no network: write "10.0.0.0/8" or an address'
-    if gateway.limit:
-        try:
-            windows.parse(gateway.limit)
-        except ValueError as error:
-            yield "limit", str(error)
-    if gateway.keys and not is_postgres(gateway.keys):
-        yield "keys", "is no PostgreSQL URL: write postgresql://user@host/name, or leave it out"
-    elif gateway.keys and postgres_fault(gateway.keys):
-        yield "keys", postgres_fault(gateway.keys)
-    yield from _host_faults(gateway.hosts)
-    if bool(gateway.tls_cert) != bool(gateway.tls_key):
-        missing = "tls_key" if gateway.tls_cert else "tls_cert"
-        yield missing, "is missing: TLS needs both tls_cert and tls_key"
-    yield from _cors_faults(gateway.cors)
-
-
-def _host_faults(hosts: tuple[str, ...]) -> Iterator[tuple[str, str]]:
+def _find_host_faults(hosts: tuple[str, ...]) -> Iterator[tuple[str, str]]:
     for host in hosts:
         if not host or host != host.strip().lower() or "/" in host:
-            yield "hosts", f'{host!r} is no host name: write it in lower case, like "example.org"'
+            yield "hosts", f'{host!r} is not a lower-case host name, write one like "example.org"'
 
 
-def _cors_faults(cors: Cors) -> Iterator[tuple[str, str]]:
+def _find_cors_faults(cors: Cors) -> Iterator[tuple[str, str]]:
     for origin in cors.origins:
         scheme, separator, rest = origin.partition("://")
         if origin != "*" and (not separator or not scheme or not rest or "/" in rest):
-            yield "cors.origins", f'{origin!r} is no origin: write "https://example.org", no path'
+            yield (
+                "cors.origins",
+                f'{origin!r} is not an origin, write one like "https://example.org"',
+            )
     if cors.credentials and "*" in cors.origins:
-        yield "cors.credentials", 'cannot be true with origins = ["*"]: name the origins'
+        yield "cors.credentials", 'cannot be true with origins = ["*"], list the origins'

@@ -9,11 +9,12 @@ import msgspec
 import pytest
 
 from neurova.errors import StateError, Unavailable
+from neurova.settings.settings import Settings
 from neurova_platform.admin import snapshot
 from neurova_platform.admin.facts import facts
 from neurova_platform.composition import inventory
 from neurova_platform.composition.state import prepare
-from neurova_platform.settings.loading import Settings, load
+from neurova_platform.settings.loading import load
 
 
 @pytest.fixture

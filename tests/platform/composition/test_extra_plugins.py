@@ -27,7 +27,7 @@ class Plugin:
 
 def running(project: Path, extra: str) -> TestPlatform:
     folder = project / "plugins"
-    shutil.copytree(assets.plugins(), folder, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(assets.plugins_folder(), folder, ignore=shutil.ignore_patterns("__pycache__"))
     (folder / "acme_greet.py").write_text(GREET)
     with (project / "neurova.toml").open("a") as file:
         file.write(f'[gateway]\nplugins = "plugins"\nextra = [{extra}]\n')

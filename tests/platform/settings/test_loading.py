@@ -1,4 +1,4 @@
-"""Settings: one file, the environment, flags; every mistake named with its place and its fix."""
+"""Load settings from the file, the environment and flags; report every fault with its place."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ import pytest
 
 from neurova.database.postgres.url import PostgresUrl
 from neurova.errors import ConfigError
-from neurova_platform.settings import loading as settings
-from neurova_platform.settings.loading import FIELDS, effective, load
+from neurova_platform.settings.fields import FIELDS
+from neurova_platform.settings.loading import effective, load
+from neurova_platform.settings.sources import RESERVED, RESERVED_PREFIXES
 
 
 def project(folder: Path, text: str) -> Path:
@@ -19,13 +20,13 @@ def project(folder: Path, text: str) -> Path:
     return folder
 
 
-def refusal(folder: Path, text: str, **environ: str) -> str:
+def load_error(folder: Path, text: str, **environ: str) -> str:
     with pytest.raises(ConfigError) as caught:
         load(project(folder, text), environ=environ)
     return str(caught.value)
 
 
-def test_an_empty_file_gives_every_default(tmp_path: Path) -> None:
+def test_empty_file_gives_every_default(tmp_path: Path) -> None:
     found = load(project(tmp_path, ""), environ={})
     assert (found.gateway.host, found.gateway.port) == ("127.0.0.1", 8000)
     assert found.state == tmp_path / ".neurova"
@@ -34,8 +35,8 @@ def test_an_empty_file_gives_every_default(tmp_path: Path) -> None:
     assert {value.origin for value in effective(found)} == {"default"}
 
 
-def test_a_misspelt_key_is_refused_with_file_line_key_and_the_nearest_name(tmp_path: Path) -> None:
-    said = refusal(tmp_path, "[gateway]\nhost = '::1'\nprt = 80\n")
+def test_misspelt_key_names_line_and_nearest_key(tmp_path: Path) -> None:
+    said = load_error(tmp_path, "[gateway]\nhost = '::1'\nprt = 80\n")
     assert said == "neurova.toml:3: gateway.prt is unknown: did you mean gateway.port?"
 
 
@@ -51,45 +52,44 @@ def test_a_misspelt_key_is_refused_with_file_line_key_and_the_nearest_name(tmp_p
         ("[nonsense]\n", "the sections are project, gateway"),
     ],
 )
-def test_wherever_a_key_is_wrong_the_right_one_is_offered(
-    tmp_path: Path, text: str, meant: str
-) -> None:
-    assert meant in refusal(tmp_path, text)
+def test_unknown_key_suggests_the_right_one(tmp_path: Path, text: str, meant: str) -> None:
+    assert meant in load_error(tmp_path, text)
 
 
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("[gateway]\nport = 'x'\n", "gateway.port expects a whole number from 0 to 65535, not 'x'"),
-        ("[gateway]\nport = 70000\n", "gateway.port expects a whole number from 0 to 65535"),
-        ("[gateway]\nport = true\n", "gateway.port expects a whole number"),
-        ("[gateway]\nmax_body = '1 Mib'\n", 'gateway.max_body expects a size like "1 MiB"'),
-        ("[gateway]\nhead_timeout = 0\n", "gateway.head_timeout expects a number above 0"),
-        ("[gateway]\nbehind = 'nginx'\n", 'gateway.behind expects "" or "kong"'),
-        ("[gateway]\nhosts = 'a'\n", "gateway.hosts expects a list of texts"),
-        ("[gateway]\nhosts = ['A/']\n", "gateway.hosts 'A/' is no host name"),
+        ("[gateway]\nport = 'x'\n", "gateway.port must be a whole number from 0 to 65535, not 'x'"),
+        ("[gateway]\nport = 70000\n", "gateway.port must be a whole number from 0 to 65535"),
+        ("[gateway]\nport = true\n", "gateway.port must be a whole number"),
+        ("[gateway]\nmax_body = '1 Mib'\n", 'gateway.max_body must be a size like "1 MiB"'),
+        ("[gateway]\nhead_timeout = 0\n", "gateway.head_timeout must be a number above 0"),
+        ("[gateway]\nbehind = 'nginx'\n", 'gateway.behind must be "" or "kong"'),
+        ("[gateway]\nhosts = 'a'\n", "gateway.hosts must be a list of strings"),
+        ("[gateway]\nhosts = ['A/']\n", "gateway.hosts 'A/' is not a lower-case host name"),
         ("[gateway]\nlimit = '5/fortnight'\n", "gateway.limit '5/fortnight' is no limit"),
-        ("[gateway]\ntrusted_proxies = ['x']\n", "gateway.trusted_proxies 'x' is no network"),
+        ("[gateway]\ntrusted_proxies = ['x']\n", "gateway.trusted_proxies 'x' is not a network"),
         ("[gateway]\ntls_cert = 'a.pem'\n", "gateway.tls_key is missing"),
-        ("[gateway]\ntls_cert = 'a.pem'\n", "which is no file"),
-        ("[gateway]\nplugins = 'nowhere'\n", "which is no folder"),
+        ("[gateway]\ntls_cert = 'a.pem'\n", "which is not a file"),
+        ("[gateway]\nplugins = 'nowhere'\n", "which is not a folder"),
         ("[gateway.cors]\norigins = ['example.org']\n", "gateway.cors.origins 'example.org'"),
         ("[gateway.cors]\norigins = ['*']\ncredentials = true\n", "gateway.cors.credentials"),
-        ("[services.a]\ndatabase = 'mysql://h/d'\n", "services.a.database is a URL of neither"),
+        (
+            "[services.a]\ndatabase = 'mysql://h/d'\n",
+            "services.a.database has an unknown URL scheme",
+        ),
         ("[services.a]\ndatabase = 'postgresql://h'\n", "services.a.database names no database"),
-        ("[services.a]\nconnections = 1\n", "services.a.connections expects a whole number from 2"),
+        ("[services.a]\nconnections = 1\n", "services.a.connections must be a whole number from 2"),
         ("[services.A-b]\ndatabase = 'x'\n", "services.A-b.database is unknown"),
         ("[gateway\n", "cannot be read as TOML"),
     ],
 )
-def test_a_wrong_value_names_its_key_and_what_is_expected(
-    tmp_path: Path, text: str, said: str
-) -> None:
-    assert said in refusal(tmp_path, text)
+def test_wrong_value_names_key_and_expectation(tmp_path: Path, text: str, said: str) -> None:
+    assert said in load_error(tmp_path, text)
 
 
-def test_all_mistakes_are_named_at_once(tmp_path: Path) -> None:
-    said = refusal(tmp_path, "[gateway]\nprt = 1\nport = 'x'\n", NEUROVA_GATEWAY_HOTS="a")
+def test_all_faults_are_listed_at_once(tmp_path: Path) -> None:
+    said = load_error(tmp_path, "[gateway]\nprt = 1\nport = 'x'\n", NEUROVA_GATEWAY_HOTS="a")
     assert said.count("\n") == 2
 
 
@@ -103,13 +103,13 @@ def test_all_mistakes_are_named_at_once(tmp_path: Path) -> None:
         "[services.a]\ndatabase = 'postgresql://me:hunter2hunter2@h/d'\n",
     ],
 )
-def test_a_plain_secret_is_refused_and_not_repeated(tmp_path: Path, text: str) -> None:
-    said = refusal(tmp_path, text)
+def test_plain_secret_is_refused_and_not_shown(tmp_path: Path, text: str) -> None:
+    said = load_error(tmp_path, text)
     assert "looks like a secret" in said
     assert "hunter2" not in said
 
 
-def test_the_environment_wins_over_the_file_and_a_flag_over_both(tmp_path: Path) -> None:
+def test_flag_wins_over_environment_over_file(tmp_path: Path) -> None:
     folder = project(tmp_path, "[gateway]\nport = 1\nhead_timeout = 7\nmax_body = '2 MiB'\n")
     environ = {
         "NEUROVA_GATEWAY_PORT": "2",
@@ -132,7 +132,7 @@ def test_the_environment_wins_over_the_file_and_a_flag_over_both(tmp_path: Path)
     assert origins["services.booking.database"].startswith("environment")
 
 
-def test_a_database_is_a_file_or_a_url_whose_password_is_not_shown(tmp_path: Path) -> None:
+def test_database_password_is_never_shown(tmp_path: Path) -> None:
     text = "[services.a]\ndatabase = 'postgresql://me@h/a'\n[services.b]\ndatabase = 'b.db'\n"
     environ = {
         "NEUROVA_SERVICES_C_DATABASE": "postgresql://me:hunter2@h/c",
@@ -149,54 +149,53 @@ def test_a_database_is_a_file_or_a_url_whose_password_is_not_shown(tmp_path: Pat
     assert "hunter2" not in repr(found.database("c"))
 
 
-def test_two_services_do_not_share_a_database(tmp_path: Path) -> None:
+def test_two_services_cannot_share_a_database(tmp_path: Path) -> None:
     same = "database = 'postgresql://h/d'\n"
-    said = refusal(tmp_path, f"[services.a]\n{same}[services.b]\n{same}")
+    said = load_error(tmp_path, f"[services.a]\n{same}[services.b]\n{same}")
     assert said == (
-        "neurova.toml:4: services.b.database is the database of a too: give each service one of "
-        "its own"
+        "neurova.toml:4: services.b.database is also the database of a: give each service its own"
     )
 
 
-def test_a_wrong_variable_is_refused_with_the_nearest_name(tmp_path: Path) -> None:
-    said = refusal(tmp_path, "", NEUROVA_GATEWAY_PRT="1")
+def test_unknown_variable_suggests_the_nearest(tmp_path: Path) -> None:
+    said = load_error(tmp_path, "", NEUROVA_GATEWAY_PRT="1")
     assert said.endswith("did you mean NEUROVA_GATEWAY_PORT?")
-    assert "gateway.port expects" in refusal(tmp_path, "", NEUROVA_GATEWAY_PORT="eighty")
+    assert "gateway.port must be" in load_error(tmp_path, "", NEUROVA_GATEWAY_PORT="eighty")
 
 
-def test_variables_that_are_no_settings_are_left_alone(tmp_path: Path) -> None:
+def test_reserved_variables_are_ignored(tmp_path: Path) -> None:
     environ = {"NEUROVA_KEY": "x", "NEUROVA_TEST_REDIS_URL": "y", "PATH": "z"}
     assert load(project(tmp_path, ""), environ=environ).origins == {}
 
 
-def test_every_variable_names_one_setting() -> None:
+def test_variable_names_are_unique() -> None:
     assert len({field.variable for field in FIELDS.values()}) == len(FIELDS)
 
 
-def test_the_file_is_found_upward_and_paths_start_at_its_folder(tmp_path: Path) -> None:
+def test_project_is_found_in_a_parent_folder(tmp_path: Path) -> None:
     below = project(tmp_path, "[project]\nstate = 'var'\n") / "a" / "b"
     below.mkdir(parents=True)
     assert load(below, environ={}).state == tmp_path / "var"
 
 
-def test_outside_a_project_the_way_to_make_one_is_said(tmp_path: Path) -> None:
+def test_missing_project_says_how_to_create_one(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="neurova new project NAME"):
         load(tmp_path, environ={})
 
 
-def test_settings_cannot_be_changed(tmp_path: Path) -> None:
+def test_settings_are_frozen(tmp_path: Path) -> None:
     found = load(project(tmp_path, ""), environ={})
     for part in (found, found.gateway, found.gateway.cors, found.project, found.runtime):
         with pytest.raises(AttributeError):
             setattr(part, msgspec.structs.fields(part)[0].name, "changed")
 
 
-def test_the_example_and_the_defaults_on_the_page_are_true(tmp_path: Path) -> None:
+def test_documented_defaults_and_example_are_true(tmp_path: Path) -> None:
     page = (Path(__file__).parents[3] / "docs" / "configuration.md").read_text()
     (example,) = re.findall(r"```toml\n(.*?)```", page, re.DOTALL)
     found = load(project(tmp_path, example), environ={})
     assert (found.gateway.port, found.gateway.max_body) == (9000, 2 << 20)
-    told = {
+    documented = {
         f"{section}.{key}": default.strip('`"')
         for section, rows in re.findall(r"^## \[([\w.]+)\]\n(.*?)(?=^## )", page, re.M | re.DOTALL)
         for keys, default in re.findall(r"^\| (`.*?) \| (`.*?`) \|", rows, re.MULTILINE)
@@ -207,17 +206,17 @@ def test_the_example_and_the_defaults_on_the_page_are_true(tmp_path: Path) -> No
         for key, field in FIELDS.items()
         if type(field.default) in (int, float, str) and field.unit != "bytes"
     }
-    assert {key: told[key] for key in plain if key in told} == {
-        key: value for key, value in plain.items() if key in told
+    assert {key: documented[key] for key in plain if key in documented} == {
+        key: value for key, value in plain.items() if key in documented
     }
-    assert len(set(plain) & set(told)) > 12
+    assert len(set(plain) & set(documented)) > 12
 
 
-def test_each_setting_and_each_reserved_variable_is_documented() -> None:
+def test_every_setting_is_documented() -> None:
     page = (Path(__file__).parents[3] / "docs" / "configuration.md").read_text()
     sections = dict(re.findall(r"^## \[([\w.]+)\]\n(.*?)(?=^## )", page, re.M | re.DOTALL))
     parted = [(key, *key.rpartition(".")[::2]) for key in FIELDS]
     missing = [key for key, section, name in parted if f"`{name}`" not in sections[section]]
     assert missing == []
-    assert all(name in page for name in (*settings.RESERVED, *settings.RESERVED_PREFIXES))
+    assert all(name in page for name in (*RESERVED, *RESERVED_PREFIXES))
     assert all(f"[{key.rpartition('.')[0]}]" in page for key in FIELDS)

@@ -1,14 +1,14 @@
-"""The gateway's settings: what types alone cannot tell."""
+"""Validate the gateway's settings beyond their types."""
 
 from __future__ import annotations
 
 import pytest
 
-from neurova.settings.gateway import Cors, Gateway, faults
+from neurova.settings.gateway import Cors, Gateway, find_gateway_faults
 
 
-def test_the_defaults_are_sound() -> None:
-    assert list(faults(Gateway())) == []
+def test_defaults_are_valid() -> None:
+    assert list(find_gateway_faults(Gateway())) == []
 
 
 @pytest.mark.parametrize(
@@ -27,12 +27,12 @@ def test_the_defaults_are_sound() -> None:
         (Gateway(cors=Cors(origins=("*",), credentials=True)), "cors.credentials"),
     ],
 )
-def test_each_fault_names_its_key(gateway: Gateway, key: str) -> None:
-    assert [name for name, _ in faults(gateway)] == [key]
+def test_fault_names_its_key(gateway: Gateway, key: str) -> None:
+    assert [name for name, _ in find_gateway_faults(gateway)] == [key]
 
 
-def test_what_is_sound_passes() -> None:
-    sound = Gateway(
+def test_valid_settings_have_no_fault() -> None:
+    valid = Gateway(
         trusted_proxies=("10.0.0.0/8", "::1"),
         limit="10/second, 1000/day",
         hosts=("example.org",),
@@ -40,4 +40,4 @@ def test_what_is_sound_passes() -> None:
         tls_key="b",
         cors=Cors(origins=("https://a.example:8443",), credentials=True),
     )
-    assert list(faults(sound)) == []
+    assert list(find_gateway_faults(valid)) == []

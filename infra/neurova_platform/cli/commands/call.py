@@ -13,8 +13,9 @@ import click
 from ..output import colourful, document, json_option
 
 if TYPE_CHECKING:
+    from neurova.settings.settings import Settings
+
     from ...serving.client import Answer
-    from ...settings.loading import Settings
 
 
 @click.command()

@@ -10,7 +10,7 @@ import click
 from ..output import document, json_option, table
 
 if TYPE_CHECKING:
-    from ...settings.loading import Settings
+    from neurova.settings.settings import Settings
 
 
 @click.group()

@@ -10,7 +10,7 @@ import click
 from ..output import json_option, line
 
 if TYPE_CHECKING:
-    from ...settings.loading import Settings
+    from neurova.settings.settings import Settings
 
 
 @click.command()

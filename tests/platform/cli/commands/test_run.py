@@ -101,7 +101,7 @@ def test_a_number_of_workers_that_cannot_be_is_refused(
     (project / "neurova.toml").write_text("[runtime]\nworkers = 0\n")
     ran = shell("run", "--port", "0")
     assert ran.returncode == 3
-    assert "runtime.workers expects a whole number from 1 to 512, not 0" in ran.stderr
+    assert "runtime.workers must be a whole number from 1 to 512, not 0" in ran.stderr
 
 
 def test_people_are_told_where_it_answers_and_when_it_has_restarted(project: Path) -> None:

@@ -1,0 +1,128 @@
+"""The sources of setting values: neurova.toml and environment variables."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from neurova.errors import ConfigError
+
+from .fields import FIELDS, SERVICE_FIELDS, is_secret, nearest, nearest_variable
+
+FILE = "neurova.toml"
+RESERVED = ("NEUROVA_KEY",)
+"""Variables that are not settings: `neurova call` sends NEUROVA_KEY."""
+RESERVED_PREFIXES = ("NEUROVA_TEST_",)
+_SERVICE = re.compile(r"[a-z][a-z0-9_]{0,62}")
+_SERVICE_VARIABLE = re.compile(r"NEUROVA_SERVICES_([A-Z0-9_]+)_(DATABASE|CONNECTIONS)")
+
+
+class Entry(NamedTuple):
+    """One value as its source has it; `origin` names the line, the variable or the flag."""
+
+    key: str
+    value: Any
+    origin: str
+
+
+def read_file(file: Path, faults: list[str]) -> Iterator[Entry]:
+    """Yield the entries of neurova.toml and append unknown keys and secrets to `faults`.
+
+    Raises ConfigError when the file is not readable TOML.
+    """
+    try:
+        text = file.read_text("utf-8")
+        document = tomllib.loads(text)
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ConfigError(f"cannot be read as TOML: {error}", where=str(file)) from None
+    for key, value in _flatten(document):
+        line = find_line(text, key)
+        origin = f"{FILE}:{line}" if line else FILE
+        if is_secret(key, value):
+            faults.append(
+                f"{origin}: {key} looks like a secret: {FILE} is copied and committed, "
+                "remove it and replace it by a new one"
+            )
+        elif key in FIELDS or _is_service_key(key):
+            yield Entry(key, value, origin)
+        elif not (value == {} and _is_section(key)):
+            faults.append(f"{origin}: {key} is unknown: {_suggest(key)}")
+
+
+def read_environment(environ: Mapping[str, str], faults: list[str]) -> Iterator[Entry]:
+    """Yield the entries of `NEUROVA_…` variables and append unknown variables to `faults`."""
+    variables = {field.variable: key for key, field in FIELDS.items()}
+    for name in sorted(environ):
+        if not name.startswith("NEUROVA_"):
+            continue
+        if name in RESERVED or name.startswith(RESERVED_PREFIXES):
+            continue
+        service = _SERVICE_VARIABLE.fullmatch(name)
+        if name in variables:
+            yield Entry(variables[name], environ[name], f"environment {name}")
+        elif service:
+            key = f"services.{service[1].lower()}.{service[2].lower()}"
+            yield Entry(key, environ[name], f"environment {name}")
+        else:
+            meant = nearest_variable(name, variables)
+            hint = f"did you mean {meant}?" if meant else "unset it (see docs/configuration.md)"
+            faults.append(f"environment {name}: unknown variable: {hint}")
+
+
+def find_line(text: str, key: str) -> int:
+    """Return the line of a TOML text that sets a dotted key, 0 when it is not found."""
+    section = ""
+    for number, line in enumerate(text.splitlines(), 1):
+        bare = re.sub(r"[\s\"']", "", line.partition("#")[0])
+        if bare.startswith("[") and "=" not in bare:
+            section = bare.strip("[]") + "."
+            if key == section[:-1]:
+                return number
+        elif "=" in bare:
+            found = section + bare.partition("=")[0]
+            if key == found or key.startswith(found + "."):
+                return number
+    return 0
+
+
+def _flatten(document: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for name, value in document.items():
+        if isinstance(value, dict) and value and prefix + name not in FIELDS:
+            yield from _flatten(value, prefix + name + ".")
+        else:
+            yield prefix + name, value
+
+
+def _is_section(key: str) -> bool:
+    return key.startswith("services") or any(known.startswith(key + ".") for known in FIELDS)
+
+
+def _is_service_key(key: str) -> bool:
+    parts = key.split(".")
+    has_form = len(parts) == 3 and parts[0] == "services" and parts[2] in SERVICE_FIELDS
+    return has_form and _SERVICE.fullmatch(parts[1]) is not None
+
+
+def _suggest(key: str) -> str:
+    known = list(FIELDS)
+    if key.startswith("services."):
+        known = [f"services.{key.split('.')[1].lower()}.{name}" for name in SERVICE_FIELDS]
+    children = _keys_of(key)
+    if children:
+        return f"it is a section, write [{key}] with {', '.join(children)}"
+    meant = nearest(key, known)
+    if meant:
+        return f"did you mean {meant}?"
+    section = key.rpartition(".")[0]
+    siblings = _keys_of(section)
+    if siblings:
+        return f"[{section}] has {', '.join(siblings)}"
+    sections = dict.fromkeys(name.rpartition(".")[0] for name in FIELDS)
+    return f"the sections are {', '.join(sections)}, services.<name>"
+
+
+def _keys_of(section: str) -> list[str]:
+    return [name.rpartition(".")[2] for name in FIELDS if name.rpartition(".")[0] == section]

@@ -1,0 +1,52 @@
+"""Checks of the loaded settings that need more than one key, or the file system."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from neurova.database.postgres.url import PostgresUrl, is_postgres
+from neurova.database.postgres.url import fault as postgres_fault
+from neurova.settings.gateway import find_admin_faults, find_gateway_faults
+from neurova.settings.settings import Settings
+
+from ..serving import memory
+
+
+def find_faults(settings: Settings) -> Iterator[tuple[str, str]]:
+    """Yield each dotted key with a wrong value, and what is wrong."""
+    for key, what in find_gateway_faults(settings.gateway):
+        yield f"gateway.{key}", what
+    for key, what in find_admin_faults(settings.admin):
+        yield f"admin.{key}", what
+    for name in ("tls_cert", "tls_key"):
+        path = getattr(settings.gateway, name)
+        if path and not Path(path).is_file():
+            yield f"gateway.{name}", f"is {path}, which is not a file: fix the path"
+    plugins = settings.gateway.plugins
+    if plugins and not Path(plugins).is_dir():
+        yield "gateway.plugins", f"is {plugins}, which is not a folder: fix the path"
+    for url in settings.openapi.servers:
+        if not url.startswith(("https://", "http://", "/")):
+            yield (
+                "openapi.servers",
+                f'{url!r} is not a base URL, write one like "https://api.example.org"',
+            )
+    if settings.runtime.memory and not memory.measurable():
+        yield "runtime.memory", "needs Linux, which reports the memory of a process: remove it"
+    yield from _find_database_faults(settings)
+
+
+def _find_database_faults(settings: Settings) -> Iterator[tuple[str, str]]:
+    owners: dict[Path | PostgresUrl, str] = {}
+    for name, service in settings.services.items():
+        key, database = f"services.{name}.database", service.database
+        if is_postgres(database):
+            what = postgres_fault(database)
+            if what:
+                yield key, what
+        elif "://" in database:
+            yield key, "has an unknown URL scheme, use a file or postgresql://user@host:port/name"
+        owner = owners.setdefault(settings.database(name), name)
+        if owner != name:
+            yield key, f"is also the database of {owner}: give each service its own"

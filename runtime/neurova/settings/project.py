@@ -1,0 +1,56 @@
+"""The sections `[project]`, `[runtime]`, `[openapi]` and `[services.<name>]` of neurova.toml."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import msgspec
+
+from .units import FilePath, OptionalSize, Seconds
+
+Connections = Annotated[int, msgspec.Meta(ge=2, le=1_000)]
+
+
+class Project(msgspec.Struct, frozen=True):
+    """Name the project and its folders; an empty `name` is the name of the project's folder."""
+
+    name: str = ""
+    functions: FilePath = "functions"
+    state: FilePath = ".neurova"
+
+
+class Runtime(msgspec.Struct, frozen=True):
+    """Configure `neurova run`: `workers` processes of at most `memory` bytes each (0: no limit).
+
+    Seconds: `drain` for calls in flight to finish at a stop; `stuck` until a worker with a blocked
+    event loop is replaced; `delay` that a call may queue under overload.
+    """
+
+    workers: Annotated[int, msgspec.Meta(ge=1, le=512)] = 1
+    drain: Seconds = 30.0
+    stuck: Seconds = 10.0
+    memory: OptionalSize = 0
+    delay: Annotated[float, msgspec.Meta(ge=0.01, le=60)] = 0.1
+
+
+class Openapi(msgspec.Struct, frozen=True):
+    """Configure the OpenAPI document: who may read it, the API's version and its base URLs.
+
+    An empty `access` is "public" in `neurova dev` and "key" in `neurova run`. Without `servers`,
+    the base URL is the one that the document is read from.
+    """
+
+    access: Literal["", "key", "public", "off"] = ""
+    version: str = "0.1.0"
+    servers: tuple[str, ...] = ()
+
+
+class Service(msgspec.Struct, frozen=True):
+    """Configure the database of one service.
+
+    `database` is a file, a PostgreSQL URL, or empty for `<state>/<service>.db`. Each process opens
+    at most `connections` connections to PostgreSQL.
+    """
+
+    database: FilePath = ""
+    connections: Connections = 8
