@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import pytest
 
-from neurova_platform.assets import plugins
+from neurova_platform.assets import plugins_folder
 
 from ..conftest import copy_probe
 from ..serving import Serving, port_of, serving
@@ -224,7 +224,7 @@ def served(
 ) -> Iterator[Served]:
     project = copy_probe(tmp_path_factory.mktemp("faulty") / "project")
     folder = project / "plugins"
-    shutil.copytree(plugins(), folder, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(plugins_folder(), folder, ignore=shutil.ignore_patterns("__pycache__"))
     with (folder / f"{request.param}.py").open("a") as file:
         file.write(OBEDIENT)
     with (project / "neurova.toml").open("a") as file:

@@ -49,7 +49,7 @@ def test_loopback_needs_no_names(probe_project: Path, host: str) -> None:
 
 
 def test_a_name_that_is_none_is_refused(probe_project: Path) -> None:
-    with pytest.raises(ConfigError, match="lower case"):
+    with pytest.raises(ConfigError, match="lower-case host name"):
         settings_of(probe_project, hosts=["Admin.Example"])
 
 

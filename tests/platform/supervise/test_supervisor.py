@@ -18,7 +18,7 @@ from pathlib import Path
 
 import pytest
 
-from neurova_platform.assets import plugins
+from neurova_platform.assets import plugins_folder
 from neurova_platform.serving import client
 from neurova_platform.serving import memory as resident
 
@@ -176,7 +176,7 @@ def test_a_worker_whose_loop_hangs_is_named_and_replaced(start, path: str) -> No
 
 
 def test_a_plugin_that_swallows_every_cut_costs_its_worker_only(start, project: Path) -> None:
-    shutil.copytree(plugins(), project / "plugins")
+    shutil.copytree(plugins_folder(), project / "plugins")
     file = project / "plugins" / "neurova_auth.py"
     file.write_text(file.read_text() + PATCH)
     toml = '[gateway]\nplugins = "plugins"\nphase_deadline = 0.2\n[runtime]\nstuck = 2\n'
