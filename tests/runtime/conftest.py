@@ -20,6 +20,7 @@ from neurova.endpoints.function import Function
 from neurova.functions.loader import Service, load_service
 from neurova.http.call import Call
 from neurova.http.reply import Reply
+from neurova.resources import Resources
 from neurova.streaming.response_stream import StreamReply
 
 
@@ -95,7 +96,7 @@ class House:
         return folder
 
     def load(self, service: str) -> Service:
-        return load_service(self.root, service, lambda: self.ledger)  # type: ignore[arg-type,return-value]
+        return load_service(self.root, service, Resources(database=lambda: self.ledger))  # type: ignore[arg-type,return-value]
 
     def function(self, source: str, **others: str) -> Function:
         """Return the one function of a service that is made of `source`."""

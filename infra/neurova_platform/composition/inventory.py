@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from typing import NoReturn
-
 from neurova.endpoints.function import Function
-from neurova.errors import StateError
 from neurova.functions.loader import check_routes, discover, load_service
+from neurova.resources import Resources
 from neurova.settings.settings import Settings
 
 
@@ -19,7 +17,7 @@ def functions(settings: Settings) -> list[Function]:
     found = [
         function
         for service in discover(root)
-        for function in load_service(root, service, _no_database).functions
+        for function in load_service(root, service, Resources()).functions
     ]
     check_routes(found)
     return sorted(found, key=lambda each: (each.description.path, each.description.method))
@@ -30,7 +28,3 @@ def access(function: Function) -> str:
     if function.description.public:
         return "public"
     return " ".join(function.description.scopes) or "any key"
-
-
-def _no_database() -> NoReturn:
-    raise StateError("the functions are only listed: no database is open")

@@ -23,6 +23,7 @@ from neurova.http.problem import problem
 from neurova.http.reply import Reply
 from neurova.idempotency.sweep import keep_swept
 from neurova.overload.queue_delay import Pressure
+from neurova.resources import Resources
 from neurova.settings.settings import Settings
 from neurova_gateway.keys.ring import KeyRing
 from neurova_gateway.kong.render import render
@@ -142,7 +143,9 @@ class Platform:
             state.migrate(self.settings, name)
         else:
             state.require_migrated(self.settings, name)
-        return load_service(self.settings.functions, name, lambda: self._database(name))
+        return load_service(
+            self.settings.functions, name, Resources(database=lambda: self._database(name))
+        )
 
     def serve(self, services: dict[str, Service]) -> None:
         """Serve these services, all or, when two of their routes are one, none."""

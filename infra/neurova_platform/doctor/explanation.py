@@ -8,7 +8,8 @@ from typing import Any
 
 import msgspec
 
-from neurova.binding.signature import REQUIRED, read_signature, shown
+from neurova.binding.parameter import REQUIRED
+from neurova.binding.signature import read_signature, shown
 from neurova.endpoints.function import ConcurrentFunction, DirectFunction, Function
 from neurova.endpoints.mounted_app import MountedApp
 from neurova.functions.decorators import Description

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from neurova.binding.signature import REQUIRED, Parameter
+from neurova.binding.parameter import REQUIRED, Parameter
 from neurova.endpoints.function import DirectFunction, Function
 from neurova.http.problem import phrase
 from neurova.http.reply import JSON

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal, NewType, NoReturn, Union, get_args, 
 
 import msgspec
 
-from neurova.binding.signature import REQUIRED
+from neurova.binding.parameter import REQUIRED
 from neurova.http.reply import Reply
 from neurova.streaming.items import FORMS
 from neurova.streaming.stream import Stream

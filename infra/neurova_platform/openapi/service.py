@@ -6,14 +6,14 @@ import hashlib
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from functools import cache
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any
 
 from neurova.binding.sources import Header
 from neurova.endpoints.function import Function, function_of
-from neurova.errors import StateError
 from neurova.functions.decorators import described, get
 from neurova.http.problem import Reject
 from neurova.http.reply import JSON, Reply
+from neurova.resources import Resources
 from neurova.settings.settings import Settings
 from neurova.telemetry.redact import escaped
 
@@ -191,8 +191,4 @@ def _meet(one: list[str], other: list[str]) -> bool:
 def _function(handler: Callable[..., Any]) -> Function:
     description = described(handler)
     assert description is not None  # a decorator made it
-    return function_of(handler, description, NAME, "neurova_platform/openapi", _no_database)
-
-
-def _no_database() -> NoReturn:
-    raise StateError("the platform's own functions have no database")
+    return function_of(handler, description, NAME, "neurova_platform/openapi", Resources())

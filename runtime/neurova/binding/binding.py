@@ -15,13 +15,14 @@ from ..http.media_types import is_coded, sends_json, wants_json
 from ..http.problem import Fault, problem
 from ..http.query import Query, parse
 from ..http.reply import JSON, Reply
+from ..resources import Resources
+from .injection import injectable_of
+from .parameter import REQUIRED, Parameter, Read, Signature
 from .shapes import SCALARS
-from .signature import REQUIRED, Parameter, Signature, shown
+from .signature import shown
 from .validation import FAULTS as MOST
 from .validation import INVALID, MALFORMED, Body, value_faults
-from .values import SOURCES, Read, reader
-
-__all__ = ["FAULTS", "Binding", "Parameter", "Signature"]
+from .values import reader
 
 # What `arguments` may raise for a call that does not fit; `refusal` then says all that is wrong.
 FAULTS = (msgspec.MsgspecError, ValueError, RecursionError)
@@ -59,7 +60,14 @@ class Binding:
         "tx",
     )
 
-    def __init__(self, signature: Signature, function: str, json_out: bool, place: str) -> None:
+    def __init__(
+        self,
+        signature: Signature,
+        function: str,
+        resources: Resources,
+        json_out: bool,
+        place: str,
+    ) -> None:
         self.parameters = signature.parameters
         self.returns = signature.returns
         self.json_out = json_out
@@ -71,7 +79,7 @@ class Binding:
             if parameter.kind == "tx":
                 self.tx = position
             try:
-                reads.append(self._read(parameter, function))
+                reads.append(self._read(parameter, function, resources))
             except (TypeError, NameError, ValueError) as error:
                 raise BindError(
                     f"{place}: parameter {parameter.name!r}: {shown(parameter.type)} cannot be "
@@ -84,13 +92,16 @@ class Binding:
         else:
             self.arguments = _all(self._reads, json_out)
 
-    def _read(self, parameter: Parameter, function: str) -> Read:
+    def _read(self, parameter: Parameter, function: str, resources: Resources) -> Read:
+        injectable = injectable_of(parameter.type)
+        if injectable is not None:
+            return injectable.make_reader(function, resources)
         if parameter.kind == "body":
             self._body = Body(parameter.type, _publish(parameter.type))
             return _body(self._body, parameter.default)
-        if parameter.kind in SOURCES and parameter.type not in SCALARS:
+        if parameter.type not in SCALARS:
             msgspec.json.Decoder(parameter.type)  # fails now, not at the first call
-        return reader(parameter, function)
+        return reader(parameter)
 
     def refusal(self, call: Call) -> Reply:
         """Return the reply that names everything that is wrong with `call`."""

@@ -8,57 +8,17 @@ import re
 from collections.abc import Callable
 from typing import Annotated, Any, get_args, get_origin
 
-import msgspec
-
 from ..errors import BindError
 from ..functions.decorators import Description
 from ..http.reply import is_token
+from .injection import injectable_inside, injectable_of
+from .parameter import REQUIRED, Parameter, Signature
 from .shapes import shape, without_none
 from .sources import Cookie, Header
 
-
-class _Required:
-    def __repr__(self) -> str:
-        return "REQUIRED"
-
-
-REQUIRED: Any = _Required()
-GIVEN = {
-    ("neurova.http.caller", "Caller"): "caller",
-    ("neurova.database.base", "Tx"): "tx",
-    ("neurova.execution.deadline", "Deadline"): "deadline",
-    ("neurova.telemetry.log", "Log"): "log",
-    ("starlette.requests", "Request"): "request",
-}
-NOT_YET = frozenset({"Secret", "Model", "Event", "on", "every", "cron"})
-"""Names that the design has and the package not yet."""
 _TEMPLATE = re.compile(r"\{([a-z_][a-z0-9_]*)\}")
 _BODIED = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 _NEEDS = "write the type after its name, like `nights: int`"
-
-
-class Parameter(msgspec.Struct, frozen=True):
-    """State where one parameter comes from.
-
-    `kind` is "body", "path", "query", "header", "cookie", or what the platform gives: "tx",
-    "request", "caller", "log", "deadline". `name` is the function's name for it, `alias` the
-    caller's. `many`: it takes all values of a repeated name. `default` is REQUIRED without one.
-    """
-
-    name: str
-    kind: str
-    alias: str
-    type: Any
-    many: bool = False
-    default: Any = REQUIRED
-    keyword: bool = False
-
-
-class Signature(msgspec.Struct, frozen=True):
-    """State what a function takes and what it says it returns (REQUIRED when it does not say)."""
-
-    parameters: tuple[Parameter, ...]
-    returns: Any
 
 
 class _Reader:
@@ -119,31 +79,27 @@ class _Reader:
             raise self.fault(name, *self.unknown(annotation, error.name or "")) from None
         except Exception as error:
             wrong = f"the annotation {annotation!r} fails ({type(error).__name__}: {error})"
-            raise self.fault(name, wrong, "mend it") from None
+            raise self.fault(name, wrong, "fix it") from None
 
     def unknown(self, annotation: str, missing: str) -> tuple[str, str]:
-        if missing in NOT_YET:
-            return f"{missing} is not available yet", "leave it out for now"
         return (
-            f"the annotation {annotation!r} uses {missing!r}, which this file does not know",
+            f"the annotation {annotation!r} uses {missing!r}, which is not defined in this file",
             f"import {missing} at the top of the file (not under TYPE_CHECKING)",
         )
 
     def parameter(self, name: str, annotation: Any, default: Any, keyword: bool) -> Parameter:
         if annotation is REQUIRED:
             raise self.fault(name, "it has no type", _NEEDS)
-        given = GIVEN.get(
-            (getattr(annotation, "__module__", ""), getattr(annotation, "__qualname__", ""))
-        )
-        if given is not None:
+        injectable = injectable_of(annotation)
+        if injectable is not None:
             if default is not REQUIRED:
-                raise self.fault(name, "the platform gives it", "drop its default")
-            return Parameter(name, given, name, annotation, keyword=keyword)
-        wrapped = _wrapped(annotation)
-        if wrapped:
-            # As a body, a caller could say of itself who calls.
-            wrong = f"the platform gives {wrapped}, never none and never in another type"
-            raise self.fault(name, wrong, f"write `{name}: {wrapped}`")
+                raise self.fault(name, "the platform provides it", "remove its default")
+            return Parameter(name, injectable.kind, name, annotation, keyword=keyword)
+        inside = injectable_inside(annotation)
+        if inside:
+            # Read from the body, it would let a caller choose its own identity.
+            wrong = f"the platform provides {inside} itself, not inside another type"
+            raise self.fault(name, wrong, f"write `{name}: {inside}`")
         kind, alias, kept = self.source(name, annotation)
         form = shape(kept)
         if kind == "query" and form == "body":
@@ -227,15 +183,6 @@ class _Reader:
             if parameter.name in self.in_path and parameter.kind != "path":
                 wrong = f"the path has {{{parameter.name}}} and the platform gives this parameter"
                 raise self.fault(parameter.name, wrong, "name one of them otherwise")
-
-
-def _wrapped(annotation: Any) -> str:
-    """Return what the platform gives and `annotation` is made of, "" for nothing of that."""
-    annotation = getattr(annotation, "__supertype__", annotation)
-    place = (getattr(annotation, "__module__", ""), getattr(annotation, "__qualname__", ""))
-    if place in GIVEN:
-        return place[1]
-    return next(filter(None, map(_wrapped, get_args(annotation))), "")
 
 
 def shown(annotation: Any) -> str:

@@ -9,15 +9,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 
 from ..http.problem import Fault
 from .json_schema import Checker, Path, cut, pointer, told
-
-if TYPE_CHECKING:
-    from .signature import Parameter
+from .parameter import Parameter
 
 MALFORMED = 400
 INVALID = 422

@@ -12,17 +12,12 @@ from uuid import UUID
 
 import msgspec
 
-from ..asgi.request import request_of
-from ..execution.deadline import Deadline
 from ..http.call import Call
-from ..http.caller import ANONYMOUS
 from ..http.query import Query
-from ..telemetry.log import Log
+from .parameter import REQUIRED, Parameter, Read
 from .shapes import SCALARS
-from .signature import REQUIRED, Parameter
 from .validation import FAULTS, Several
 
-Read = Callable[[Call, Query], Any]
 # Read as written: lax conversion would take "0" for a moment in 1970.
 _AS_WRITTEN = frozenset({date, datetime, time, timedelta, UUID})
 
@@ -171,28 +166,12 @@ def _cookie(parameter: Parameter) -> Read:
     return read
 
 
-def _given(parameter: Parameter, function: str) -> Read:
-    def log(call: Call, query: Query) -> Any:
-        caller = call.caller
-        return Log(function, caller.consumer if caller else "", call.trace_id)
-
-    readers: dict[str, Read] = {
-        "tx": lambda call, query: None,  # the invoker puts it in, when it begins
-        "request": lambda call, query: request_of(call),
-        "caller": lambda call, query: call.caller or ANONYMOUS,
-        "deadline": lambda call, query: Deadline(call.deadline),
-        "log": log,
-    }
-    return readers[parameter.kind]
+_READERS = {"path": _path, "query": _query, "header": _header, "cookie": _cookie}
 
 
-SOURCES = {"path": _path, "query": _query, "header": _header, "cookie": _cookie}
-
-
-def reader(parameter: Parameter, function: str) -> Read:
-    """Return what reads `parameter`, of any kind but "body", for the function of that name.
+def reader(parameter: Parameter) -> Read:
+    """Return what reads a path, query, header or cookie parameter.
 
     It raises Wrong or msgspec.ValidationError for a value that does not fit.
     """
-    source = SOURCES.get(parameter.kind)
-    return source(parameter) if source is not None else _given(parameter, function)
+    return _READERS[parameter.kind](parameter)

@@ -10,13 +10,14 @@ from contextvars import copy_context
 from functools import wraps
 from time import monotonic
 from types import FunctionType
-from typing import TYPE_CHECKING, Any, get_args, get_origin
+from typing import Any, get_args, get_origin
 
 import msgspec
 
 from ..binding.binding import FAULTS, Binding
+from ..binding.parameter import REQUIRED, Signature
 from ..binding.shapes import shape
-from ..binding.signature import REQUIRED, Signature, read_signature
+from ..binding.signature import read_signature
 from ..errors import BindError
 from ..execution.concurrency_limit import ConcurrencyLimit
 from ..execution.in_flight_call import BUSY, InFlightCall, Remainder
@@ -28,10 +29,8 @@ from ..http.reply import Reply
 from ..idempotency.execution import keyed
 from ..idempotency.rules import FIELD
 from ..overload.cost import Cost
+from ..resources import Resources
 from ..streaming.stream import Stream
-
-if TYPE_CHECKING:
-    from ..database.base import Database
 
 # What one function may run at once when it does not say; a half of the threads is for others.
 TASKS = 1_000
@@ -57,7 +56,6 @@ class Function:
         "__weakref__",
         "binding",
         "cost",
-        "database",
         "description",
         "doc",
         "file",
@@ -65,6 +63,7 @@ class Function:
         "handler",
         "line",
         "name",
+        "resources",
         "service",
         "status",
         "timeout",
@@ -77,7 +76,7 @@ class Function:
         description: Description,
         handler: Callable[..., Any],
         binding: Binding,
-        database: Callable[[], Database],
+        resources: Resources,
         file: str,
         generation: object = None,
     ) -> None:
@@ -86,7 +85,7 @@ class Function:
         self.description = description
         self.handler = handler
         self.binding = binding
-        self.database = database
+        self.resources = resources
         self.cost = Cost()
         self.file = file
         self.line: int = inspect.unwrap(handler).__code__.co_firstlineno
@@ -228,7 +227,7 @@ def function_of(
     description: Description,
     service: str,
     file: str,
-    database: Callable[[], Database],
+    resources: Resources,
     generation: object = None,
 ) -> Function:
     """Bind `handler` and return it ready to be called. Raises BindError with the fix."""
@@ -244,9 +243,9 @@ def function_of(
     if generates:
         _check_generator(signature, description, place)
     name = f"{service}.{handler.__name__}"
-    binding = Binding(signature, name, _says_json(signature.returns), place)
+    binding = Binding(signature, name, resources, _says_json(signature.returns), place)
     called = _positional(handler, signature)
-    rest: Any = (binding, database, file, generation)
+    rest: Any = (binding, resources, file, generation)
     if generates:
         parts: Any = (name, service, description, _generating(called, signature.returns))
         places = TASKS if handler.__code__.co_flags & inspect.CO_ASYNC_GENERATOR else THREADS

@@ -5,15 +5,15 @@ from __future__ import annotations
 import asyncio
 import inspect
 from asyncio import get_running_loop
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable
 from time import monotonic
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..asgi.app import App, Scope
 from ..asgi.lifespan import Lifespan
 from ..asgi.request import scope_of
 from ..binding.binding import Binding
-from ..binding.signature import REQUIRED, Signature
+from ..binding.parameter import REQUIRED, Signature
 from ..endpoints.function import TASKS, Function, begun
 from ..execution.concurrency_limit import ConcurrencyLimit
 from ..execution.in_flight_call import Remainder
@@ -21,9 +21,7 @@ from ..functions.mounts import REST, Mount
 from ..http import trace_context as trace
 from ..http.call import Call
 from ..http.reply import Reply
-
-if TYPE_CHECKING:
-    from ..database.base import Database
+from ..resources import Resources
 
 PATIENCE = 30.0  # seconds that calls in flight have before their app is stopped
 LOOK = 0.05  # seconds between two looks at whether they have ended
@@ -45,7 +43,7 @@ class MountedApp(Function):
         name: str,
         service: str,
         file: str,
-        database: Callable[[], Database],
+        resources: Resources,
         generation: object,
     ) -> None:
         async def answer() -> None:
@@ -53,9 +51,9 @@ class MountedApp(Function):
 
         place = f"{file}:{mount.line}: {name}"
         called = f"{service}.{name}"
-        binding = Binding(Signature((), REQUIRED), called, False, place)
+        binding = Binding(Signature((), REQUIRED), called, resources, False, place)
         super().__init__(
-            called, service, mount.description, answer, binding, database, file, generation
+            called, service, mount.description, answer, binding, resources, file, generation
         )
         self.line, self.doc = mount.line, inspect.cleandoc(mount.doc)
         self.prefix = mount.description.path.removesuffix(REST)

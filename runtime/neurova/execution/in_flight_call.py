@@ -202,7 +202,9 @@ class InFlightCall(Future[Reply]):
         return answered(result, function.description.status)
 
     def _transaction(self, *, readonly: bool) -> Transaction:
-        return self.function.database().transaction(readonly=readonly, deadline=self.call.deadline)
+        return self.function.resources.database().transaction(
+            readonly=readonly, deadline=self.call.deadline
+        )
 
     async def _in_transaction(self) -> Reply:
         function = self.function

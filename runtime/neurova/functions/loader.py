@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import re
 import traceback
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 from types import FunctionType, ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from ..binding.signature import NOT_YET
 from ..endpoints.function import Function, function_of
 from ..errors import BindError, LoadError
+from ..resources import Resources
 from .decorators import ATTRIBUTE, Description
 from .generation import ForeignImport, Generation
 from .mounts import Mount
-
-if TYPE_CHECKING:
-    from ..database.base import Database
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 _GENERATION = re.compile(r"(functions\.\w+)~\d+")
@@ -88,7 +85,7 @@ def _present(root: Path) -> None:
         raise LoadError(f"{root}: no such folder: make it with `neurova new project NAME`")
 
 
-def load_service(root: Path, service: str, database: Callable[[], Database]) -> Service:
+def load_service(root: Path, service: str, resources: Resources) -> Service:
     """Import `service` afresh and bind its functions; what was loaded before is left alone.
 
     Raises LoadError, or BindError, that says every fault with file, line and fix.
@@ -109,7 +106,7 @@ def load_service(root: Path, service: str, database: Callable[[], Database]) -> 
         if file.name.startswith("_"):
             continue
         try:
-            function = _load_file(root, file, service, generation, database)
+            function = _load_file(root, file, service, generation, resources)
             if function is not None:
                 functions.append(function)
         except LoadError as error:
@@ -147,7 +144,7 @@ def check_routes(functions: Iterable[Function]) -> None:
 
 
 def _load_file(
-    root: Path, file: Path, service: str, generation: Generation, database: Callable[[], Database]
+    root: Path, file: Path, service: str, generation: Generation, resources: Resources
 ) -> Function | None:
     shown = _shown(root, file)
     if not file.stem.isidentifier():
@@ -168,8 +165,9 @@ def _load_file(
     if isinstance(value, Mount):
         from ..endpoints.mounted_app import MountedApp
 
-        return MountedApp(value, name, service, shown, database, generation)
-    return function_of(value, vars(value)[ATTRIBUTE], service, shown, database, generation)
+        return MountedApp(value, name, service, shown, resources, generation)
+    return function_of(value, vars(value)[ATTRIBUTE], service, shown, resources, generation)
+    return function_of(value, vars(value)[ATTRIBUTE], service, shown, resources, generation)
 
 
 def _handlers(module: ModuleType) -> list[tuple[str, Any, int]]:
@@ -227,7 +225,7 @@ def _fault(root: Path, file: Path, error: BaseException) -> LoadError:
         where = Path(error.filename) if error.filename else file
         return LoadError(
             f"{_shown(root, where)}:{error.lineno or 1}: {type(error).__name__}: {error.msg}: "
-            "mend the line"
+            "fix the line"
         )
     line, where = 1, file
     for frame in traceback.extract_tb(error.__traceback__):
@@ -252,13 +250,10 @@ def _said(error: BaseException) -> str:
 def _said_of_import(error: ImportError, text: str) -> str:
     name = _GENERATION.sub(r"\1", error.name or "")
     if isinstance(error, ModuleNotFoundError) and name.startswith("functions."):
-        return f"there is no module {name}: make its file, or mend the import"
+        return f"there is no module {name}: make its file, or fix the import"
     if isinstance(error, ModuleNotFoundError) and name:
         return (
             f"the package {name.split('.')[0]!r} is not installed: install it, and add it to the "
             "project's dependencies"
         )
-    wanted = text.split("'")[1:2]  # cannot import name 'X' from 'Y'
-    if name == "neurova" and NOT_YET.intersection(wanted):
-        return f"{text}: it is not available yet, leave it out for now"
-    return f"{text}: mend the import"
+    return f"{text}: fix the import"

@@ -48,7 +48,7 @@ async def _claimed(
     function: ConcurrentFunction, call: Call, arguments: list[Any], key: bytes
 ) -> Reply:
     try:
-        claim = await function.database().claim(key, call.deadline)
+        claim = await function.resources.database().claim(key, call.deadline)
     except Claimed:
         return outstanding(call)
     except Exception as error:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 from textwrap import dedent
-from typing import Any
 
 import pytest
 
 from neurova.endpoints.function import Function
 from neurova.functions.loader import load_service
+from neurova.resources import Resources
 
 DOMAIN = '''
 """Types of every kind."""
@@ -194,8 +194,7 @@ def load(tmp_path: Path) -> Callable[..., list[Function]]:
 
     def loaded(service: str = "shop", **files: str) -> list[Function]:
         write(tmp_path / "functions", service, **files)
-        no_database: Any = lambda: None  # noqa: E731 - none is opened
-        return list(load_service(tmp_path / "functions", service, no_database).functions)
+        return list(load_service(tmp_path / "functions", service, Resources()).functions)
 
     return loaded
 

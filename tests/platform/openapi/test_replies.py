@@ -11,7 +11,7 @@ import pytest
 from starlette.responses import HTMLResponse
 
 from neurova import Reply, Stream
-from neurova.binding.signature import REQUIRED
+from neurova.binding.parameter import REQUIRED
 from neurova.execution.replies import answered
 from neurova_platform.openapi.replies import ANY, OCTETS, TEXT, Returns, returns
 

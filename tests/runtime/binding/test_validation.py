@@ -11,7 +11,7 @@ from uuid import UUID
 import msgspec
 import pytest
 
-from neurova.binding.signature import Parameter
+from neurova.binding.parameter import Parameter
 from neurova.binding.validation import FAULTS, Body, split, value_faults
 
 

@@ -12,6 +12,7 @@ from neurova.endpoints.function import ConcurrentFunction, Function
 from neurova.errors import Unavailable
 from neurova.execution import in_flight_call as flight
 from neurova.http.reply import Reply
+from neurova.resources import Resources
 
 HEAD = """
 import asyncio, threading
@@ -390,6 +391,6 @@ def test_a_database_that_cannot_be_had_is_500(house: Any, caplog: Any) -> None:
     def none() -> Any:
         raise LookupError("no database")
 
-    function.database = none
+    function.resources = Resources(database=none)
     assert house.ask(function).status == 500
     assert function.gate.running == 0
