@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from neurova.errors import Unavailable
-from neurova.files import whole_lines
+from neurova.files.lines import append_lines
 from neurova.telemetry.redact import masked
 
 
@@ -37,7 +37,7 @@ class Audit:
     def _write(self, **said: Any) -> None:
         line = masked(msgspec.json.encode({"time": time.time(), **said}).decode()) + "\n"
         try:
-            whole_lines.append(self._path, line.encode(), durable=True)
+            append_lines(self._path, line.encode(), durable=True)
         except OSError as error:
             raise Unavailable(
                 f"{self._path}: the audit cannot be written ({error.strerror}), so nothing is "

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from neurova.errors import StateError, Unavailable
-from neurova.files.folder_lock import alone
+from neurova.files.locks import folder_lock
 
 from .base import KeyRecord
 
@@ -74,7 +74,7 @@ class SqliteKeyStore:
         self._connections: list[sqlite3.Connection] = []
         try:
             # sqlite cannot wait while a new file turns to WAL.
-            with alone(path.parent):
+            with folder_lock(path.parent):
                 _create(path)
                 self._writer = self._connect()
                 self._migrate()

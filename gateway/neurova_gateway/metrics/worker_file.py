@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from neurova.errors import StateError
-from neurova.files.folder_lock import alone
+from neurova.files.locks import folder_lock
 
 from . import layout
 from .layout import AT_MAGIC, AT_PID, AT_SIZE, AT_STARTED, AT_VERSION, WORD
@@ -104,7 +104,7 @@ def claim(folder: Path) -> Seat:
     try:
         folder.mkdir(mode=0o700, exist_ok=True)
         # A look at the others' locks takes each for a moment.
-        with alone(folder):
+        with folder_lock(folder):
             number = 0
             while True:
                 descriptor = os.open(
@@ -130,7 +130,7 @@ def clear(folder: Path) -> None:
     """Remove all seats that no living process holds: counting begins anew."""
     if not folder.is_dir():
         return
-    with alone(folder):
+    with folder_lock(folder):
         for path in folder.glob("*.seat"):
             descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
             try:
@@ -148,7 +148,7 @@ def seats(folder: Path) -> Iterator[tuple[int, bool, memoryview]]:
     for path in paths:
         try:
             with path.open("rb") as file:
-                with alone(folder):
+                with folder_lock(folder):
                     living = _taken(file.fileno())
                     fcntl.flock(file.fileno(), fcntl.LOCK_UN)
                 octets = file.read()

@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from neurova.files.rotating import RotatingFile
+from neurova.files.lines import RotatingFile
 from neurova.http.call import Call
 from neurova.http.caller import ANONYMOUS
 from neurova.telemetry.redact import masked

@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 
 from neurova.errors import StateError
-from neurova.files import secret_file
+from neurova.files.private import load_or_create_secret
 from neurova.http.caller import Caller
 
 HEADER = "X-Neurova-Identity"
@@ -122,18 +122,15 @@ def _spelt(target: bytes) -> str:
 
 
 def load_key(path: Path) -> bytes:
-    """Return the key in `path`, made there (0600, at once) if the file is missing.
+    """Return the key in `path`, which is created 0600 if it is missing.
 
-    Raises StateError when others may read the file, or it is no key.
+    Raises StateError when other users may read the file, or it is not a key.
     """
-    try:
-        key = secret_file.kept(path, partial(secrets.token_bytes, KEY_BYTES))
-    except OSError as error:
-        raise StateError(f"identity key {path}: {error.strerror or error}") from error
-    except secret_file.Exposed:
-        raise StateError(
-            f"identity key {path} may be read by others: run `chmod 600 {path}`"
-        ) from None
+    key = load_or_create_secret(path, partial(secrets.token_bytes, KEY_BYTES))
     if len(key) < KEY_BYTES:
-        raise StateError(f"identity key {path} is cut short: delete it, and it is made anew")
+        raise StateError(
+            f"is not an identity key: it is shorter than {KEY_BYTES} bytes",
+            where=str(path),
+            fix="delete it, a new one is created at the next start",
+        )
     return key

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from neurova.errors import ConfigError
-from neurova.files import private
+from neurova.files.private import read_private_file, write_private_file
 from neurova.settings.gateway import is_loopback
 from neurova.settings.settings import Settings
 
@@ -50,9 +50,9 @@ def announced(settings: Settings, url: str) -> str:
 def written(settings: Settings, url: str) -> Iterator[None]:
     """Let the file say where, until the block ends, or another platform on the folder says it."""
     path = settings.state / FILE
-    private.write(path, url + "\n")
+    write_private_file(path, url + "\n")
     try:
         yield
     finally:
-        if private.read(path) == url:
+        if read_private_file(path) == url:
             path.unlink(missing_ok=True)

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from neurova.errors import Unavailable
-from neurova.files import private
+from neurova.files.private import read_private_file
 
 from ..serving import client
 from . import address as admin_address
@@ -33,7 +33,7 @@ class Client:
 
 def of(state: Path) -> Client:
     """Return what asks the platform of a state folder. Raises Unavailable when none runs there."""
-    url = private.read(state / admin_address.FILE)
+    url = read_private_file(state / admin_address.FILE)
     if not url:
         raise Unavailable(
             f"no Admin API answers for {state}: start `neurova dev` or `neurova run`, "

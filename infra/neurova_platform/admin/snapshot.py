@@ -10,7 +10,7 @@ import msgspec
 
 from neurova.endpoints.function import Function
 from neurova.errors import StateError, Unavailable
-from neurova.files import private
+from neurova.files.private import write_private_file
 from neurova.settings.settings import Settings
 from neurova_gateway.admin import sources
 
@@ -22,7 +22,7 @@ FILE = "functions.json"
 def write(functions: Sequence[Function], settings: Settings) -> None:
     """Leave what is known of functions. Raises StateError when the disk refuses."""
     told = msgspec.json.encode(facts(functions, settings)).decode()
-    private.write(settings.state / FILE, told)
+    write_private_file(settings.state / FILE, told)
 
 
 def clear(state: Path) -> None:

@@ -1,4 +1,4 @@
-"""What opens the Admin API: a token in the state folder, made at the first start."""
+"""The token of the Admin API: a file in the state folder, created at the first start."""
 
 from __future__ import annotations
 
@@ -6,31 +6,28 @@ import secrets
 from pathlib import Path
 
 from neurova.errors import StateError
-from neurova.files import secret_file
+from neurova.files.private import load_or_create_secret
 
 FILE = "admin.token"
 PREFIX = "nva_"
-_SHORTEST = 32
+MIN_LENGTH = 32
 
 
 def load(state: Path) -> str:
-    """Return the token of a state folder, made 0600 if there is none.
+    """Return the token of a state folder, which is created 0600 if it is missing.
 
-    Raises StateError when others may read it, or it is none.
+    Raises StateError when other users may read the file, or it is not a token.
     """
     path = state / FILE
-    try:
-        token = secret_file.kept(path, _made).decode("ascii").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise StateError(f"{path}: cannot be read: {error}: mend it or remove it") from None
-    except secret_file.Exposed:
+    token = load_or_create_secret(path, _create_token).decode("latin-1").strip()
+    if len(token) < MIN_LENGTH or not token.isascii() or not token.isprintable() or " " in token:
         raise StateError(
-            f"{path} may be read by others, who may have it by now: delete it, and it is made anew"
-        ) from None
-    if len(token) < _SHORTEST or not token.isprintable() or " " in token:
-        raise StateError(f"{path} is cut short or no token: delete it, and it is made anew")
+            "is not an admin token",
+            where=str(path),
+            fix="delete it, a new one is created at the next start",
+        )
     return token
 
 
-def _made() -> bytes:
+def _create_token() -> bytes:
     return f"{PREFIX}{secrets.token_urlsafe(32)}\n".encode()

@@ -9,6 +9,12 @@ from neurova.database.postgres.url import PostgresUrl
 from neurova.errors import StateError
 from neurova.settings.settings import Settings
 
+ADDRESS = "address"
+"""The file in the state folder that holds the URL of `neurova dev`."""
+DEV_LOCK = "dev.lock"
+"""The file in the state folder that one `neurova dev` locks."""
+RUN_LOCK = "run.lock"
+"""The file in the state folder that one `neurova run` locks; it holds its pid."""
 COUNTERS = "counters"
 """The folder in the state folder that holds what each process has counted."""
 

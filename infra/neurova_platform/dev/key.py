@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 
-from neurova.files import private
+from neurova.files.private import write_private_file
 from neurova_gateway.keys import issuer
 from neurova_gateway.plugins import stores as backends
 
@@ -29,7 +29,7 @@ def renew(state: Path, scopes: Iterable[str], keys: str = "") -> Path:
             if record.name == NAME and record.revoked_at is None
         ]
         issued = issuer.create(store, CONSUMER, environment="test", scopes=scopes, name=NAME)
-        private.write(state / FILE, issued.key + "\n")
+        write_private_file(state / FILE, issued.key + "\n")
         for record in before:
             store.revoke(record.key_id, time.time())
     finally:

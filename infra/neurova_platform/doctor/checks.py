@@ -15,12 +15,14 @@ import msgspec
 
 from neurova.database.postgres.url import PostgresUrl
 from neurova.errors import NeurovaError
-from neurova.files import private
+from neurova.files.locks import process_lock_owner
+from neurova.files.private import read_private_file
 from neurova.settings.gateway import is_loopback
 from neurova.settings.settings import Settings
 
 from .. import assets
 from ..cli import OLDEST
+from ..composition.state import ADDRESS, RUN_LOCK
 from ..settings.loading import load
 
 Verdict = Literal["ok", "warn", "fail"]
@@ -205,10 +207,9 @@ def database(settings: Settings, service: str) -> Finding | None:
 def workers(settings: Settings) -> Iterator[Finding]:
     """Check that the machine has the cores and the memory for the workers of `neurova run`."""
     from ..serving import memory as resident
-    from ..supervise import run_lock
 
     runtime, cores, memory = settings.runtime, os.cpu_count() or 1, resident.machine()
-    pid = run_lock.holder(settings.state)
+    pid = process_lock_owner(settings.state / RUN_LOCK)
     said = f"{runtime.workers} on {cores} cores" + (f", `neurova run` is pid {pid}" if pid else "")
     if runtime.workers > 2 * cores:
         yield Finding("workers", "warn", said, f"set [runtime] workers to {cores}")
@@ -221,18 +222,16 @@ def workers(settings: Settings) -> Iterator[Finding]:
 
 def port(settings: Settings) -> Iterator[Finding]:
     """Check that the gateway's port is free, or taken by this very project."""
-    from ..dev import lock as dev_lock
     from ..serving.listener import bind
-    from ..supervise import run_lock
 
-    running = private.read(settings.state / dev_lock.ADDRESS)
+    running = read_private_file(settings.state / ADDRESS)
     where = f"{settings.gateway.host} port {settings.gateway.port}"
     try:
         bind(settings.gateway.host, settings.gateway.port).close()
     except NeurovaError as error:
         if running and running.endswith(f":{settings.gateway.port}"):
             yield Finding("port", "ok", f"{where}: this project's `neurova dev` listens there")
-        elif pid := run_lock.holder(settings.state):
+        elif pid := process_lock_owner(settings.state / RUN_LOCK):
             yield Finding("port", "ok", f"{where}: in use, by this project's `neurova run` ({pid})")
         else:
             yield Finding("port", "fail", str(error))
@@ -253,7 +252,7 @@ def admin(settings: Settings) -> Iterator[Finding]:
     where = f"{settings.admin.host} port {settings.admin.port}"
     if not is_loopback(settings.admin.host):
         yield Finding("admin", "warn", f"{where}: {OPEN.partition(': ')[0]}", OPEN.split(": ")[1])
-    running = private.read(settings.state / FILE)
+    running = read_private_file(settings.state / FILE)
     try:
         listen(settings).close()
     except NeurovaError as error:

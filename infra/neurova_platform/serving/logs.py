@@ -14,7 +14,7 @@ from typing import Any
 
 import msgspec
 
-from neurova.files.rotating import RotatingFile
+from neurova.files.lines import RotatingFile
 from neurova.telemetry.redact import masked
 
 ROTATE = 64_000_000

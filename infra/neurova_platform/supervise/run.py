@@ -5,21 +5,26 @@ from __future__ import annotations
 from contextlib import ExitStack
 from typing import Any
 
+from neurova.files.locks import process_lock
 from neurova.settings.settings import Settings
 from neurova_gateway.metrics.worker_file import clear
 
 from ..admin import address as admin_address
 from ..admin import snapshot
-from ..composition.state import COUNTERS, prepare
+from ..composition.state import COUNTERS, RUN_LOCK, prepare
 from ..serving import logs
 from ..serving.client import address
 from ..serving.listener import bind_all
-from . import run_lock
 from .children import beside
 from .order import Order
 from .report import Report, Tell
 from .slot import WORKER, Slot
 from .supervisor import Supervisor
+
+_ALREADY_RUNS = (
+    "`kill -HUP PID` makes it load new code, `kill PID` stops it, --workers starts more workers; "
+    "another project needs another [project] state"
+)
 
 
 def run(settings: Settings, flags: dict[str, Any], tell: Tell) -> None:
@@ -31,7 +36,9 @@ def run(settings: Settings, flags: dict[str, Any], tell: Tell) -> None:
     gateway = settings.gateway
     order = Order(settings.root, settings.state, flags)
     with ExitStack() as stack:
-        stack.enter_context(run_lock.held(prepare(settings.state)))
+        stack.enter_context(
+            process_lock(prepare(settings.state) / RUN_LOCK, "neurova run", _ALREADY_RUNS)
+        )
         log = logs.install(settings.state / "logs")
         stack.callback(logs.remove, log)
         listeners = bind_all(gateway.host, gateway.port, settings.runtime.workers)

@@ -13,7 +13,7 @@ import msgspec
 
 from neurova.database.postgres.url import PostgresUrl, is_postgres
 from neurova.errors import Unavailable
-from neurova.files import private
+from neurova.files.private import read_private_file, write_private_file
 from neurova.settings.project import Service
 from neurova.settings.settings import Settings
 
@@ -58,7 +58,7 @@ class Databases:
                 shutil.copy(file, settings.state / file.name)
         for service, name in self._named.items():
             template = self._template(service)
-            kept = private.read(template)
+            kept = read_private_file(template)
             copied = f" TEMPLATE {PostgresUrl(kept).database}" if kept else ""
             _run(self._url(service), f"CREATE DATABASE {name}{copied}")
             self._made.append(service)
@@ -72,7 +72,7 @@ class Databases:
                     kept = self._url(service, f"nv_test_{token_hex(6)}")
                     made = f"CREATE DATABASE {kept.database} TEMPLATE {database.database}"
                     _run(self._url(service), made)
-                    private.write(self._template(service), kept.dsn)
+                    write_private_file(self._template(service), kept.dsn)
             elif database.exists() and not (self._folder / database.name).exists():
                 shutil.copy(database, self._folder / database.name)
 

@@ -1,39 +1,36 @@
-"""Small files that only their owner may read: keys, addresses, locks."""
+"""Files that only their owner may read (0600): secrets, tokens, addresses."""
 
 from __future__ import annotations
 
-import fcntl
 import os
+import stat
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TextIO
 
 from ..errors import StateError
 
+MAX_SECRET_BYTES = 4096
 
-def write(path: Path, text: str) -> None:
-    """Put `text` into a file 0600, whole or not at all: a reader sees the old or the new one.
 
-    Its folder is made 0700 when it is missing. Raises StateError when the disk refuses.
+def write_private_file(path: Path, text: str) -> None:
+    """Write a file 0600 atomically: a reader sees the old or the new text.
+
+    A missing folder is created 0700. Raises StateError when the disk refuses.
     """
-    temporary = ""
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        # mkstemp makes files 0600.
-        handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-        os.replace(temporary, path)
+        with _temporary_file(path, text.encode()) as temporary:
+            os.replace(temporary, path)
     except OSError as error:
-        if temporary:
-            Path(temporary).unlink(missing_ok=True)
-        raise StateError(f"{path}: cannot be written: {error.strerror}; make room for it") from None
+        raise StateError(
+            f"cannot be written: {error.strerror}", where=str(path), fix="free disk space"
+        ) from None
 
 
-def read(path: Path) -> str | None:
-    """Return the text of a file without surrounding space, None when there is no such file.
+def read_private_file(path: Path) -> str | None:
+    """Return the stripped text of a file, None when it is missing.
 
     Raises StateError when it cannot be read.
     """
@@ -42,26 +39,50 @@ def read(path: Path) -> str | None:
     except FileNotFoundError:
         return None
     except (OSError, UnicodeDecodeError) as error:
-        raise StateError(f"{path}: cannot be read: {error}; mend it or remove it") from None
+        raise _unreadable(path, error) from None
+
+
+def load_or_create_secret(path: Path, create: Callable[[], bytes]) -> bytes:
+    """Return the content of a file (4096 bytes at most), after writing `create()` if it is missing.
+
+    Raises StateError when other users may read the file, or the disk refuses.
+    """
+    try:
+        if not path.exists():
+            # The first of several processes wins; all of them then read its secret.
+            with (
+                _temporary_file(path, create(), durable=True) as temporary,
+                suppress(FileExistsError),
+            ):
+                os.link(temporary, path)
+        with path.open("rb") as file:
+            mode = os.fstat(file.fileno()).st_mode
+            if stat.S_ISREG(mode) and not mode & 0o077:
+                return file.read(MAX_SECRET_BYTES)
+    except OSError as error:
+        raise _unreadable(path, error) from None
+    raise StateError(
+        "other users may read it and may know the secret",
+        where=str(path),
+        fix="delete it, a new one is created at the next start",
+    )
 
 
 @contextmanager
-def locked(path: Path) -> Iterator[TextIO | None]:
-    """Hold the lock of a file, made 0600 when missing; None when another process holds it.
-
-    The system lets go when the process ends, however it does. Raises StateError when the disk
-    refuses.
-    """
+def _temporary_file(path: Path, content: bytes, *, durable: bool = False) -> Iterator[str]:
+    """Write a file beside `path`, and remove it at the end unless it was renamed."""
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)  # 0600
     try:
-        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    except OSError as error:
-        raise StateError(
-            f"{path}: cannot be written: {error.strerror}; let this user write it and its folder"
-        ) from None
-    with os.fdopen(handle, "r+", encoding="utf-8") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            yield None
-        else:
-            yield file
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            if durable:
+                file.flush()
+                os.fsync(file.fileno())
+        yield name
+    finally:
+        Path(name).unlink(missing_ok=True)
+
+
+def _unreadable(path: Path, error: Exception) -> StateError:
+    reason = getattr(error, "strerror", None) or str(error)
+    return StateError(f"cannot be read: {reason}", where=str(path), fix="fix or remove it")

@@ -16,7 +16,7 @@ import pytest
 from tests.serving import Serving, serving, until
 
 from neurova.errors import ConfigError
-from neurova.files import private
+from neurova.files.private import read_private_file, write_private_file
 from neurova_platform.admin.address import FILE, announced, listen, written
 from neurova_platform.admin.token import load as token_of
 from neurova_platform.settings.loading import load
@@ -87,13 +87,13 @@ def test_who_ends_leaves_the_address_that_another_has_written(probe_project: Pat
     settings = settings_of(probe_project)
     file = settings.state / FILE
     with written(settings, "http://127.0.0.1:8001"):
-        assert private.read(file) == "http://127.0.0.1:8001"
+        assert read_private_file(file) == "http://127.0.0.1:8001"
         with written(settings, "http://127.0.0.1:8002"):
             pass
-        assert private.read(file) is None
+        assert read_private_file(file) is None
     with written(settings, "http://127.0.0.1:8001"):
-        private.write(file, "http://127.0.0.1:8002\n")
-    assert private.read(file) == "http://127.0.0.1:8002"
+        write_private_file(file, "http://127.0.0.1:8002\n")
+    assert read_private_file(file) == "http://127.0.0.1:8002"
 
 
 def test_it_is_said_who_can_reach_it_and_never_the_token(probe_project: Path) -> None:

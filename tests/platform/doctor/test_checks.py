@@ -11,14 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from neurova.files import private
+from neurova.files.locks import process_lock
+from neurova.files.private import write_private_file
 from neurova_gateway.keys.sqlite import SqliteKeyStore
 from neurova_gateway.limits.table import Table
 from neurova_platform.admin import token as admin_token
 from neurova_platform.doctor import checks as doctor
 from neurova_platform.doctor.checks import Finding
 from neurova_platform.scaffold import scaffold
-from neurova_platform.supervise import run_lock
 
 Usage = namedtuple("Usage", "total used free")
 
@@ -102,7 +102,7 @@ def test_a_state_folder_that_others_may_enter_is_told(root: Path) -> None:
 
 @pytest.mark.parametrize("name", ["keys.db", "limits.table"])
 def test_a_state_file_that_is_none_is_told(root: Path, name: str) -> None:
-    private.write(root / ".neurova" / name, "this is no such file" * 1000)
+    write_private_file(root / ".neurova" / name, "this is no such file" * 1000)
     finding = found(root, name.partition(".")[0])
     assert finding.verdict == "fail"
     assert name in finding.says
@@ -137,7 +137,7 @@ def test_a_database_that_is_behind_is_told_with_the_command(root: Path) -> None:
     finding = found(root, "database hello")
     assert finding.verdict == "warn"
     assert "neurova db upgrade hello" in finding.fix
-    private.write(root / ".neurova" / "hello.db", "no database" * 1000)
+    write_private_file(root / ".neurova" / "hello.db", "no database" * 1000)
     assert found(root, "database hello").verdict == "fail"
 
 
@@ -149,7 +149,7 @@ def test_a_port_in_use_is_told_unless_this_project_uses_it(
         monkeypatch.setenv("NEUROVA_GATEWAY_PORT", str(port))
         assert found(root, "port").verdict == "fail"
         assert str(port) in found(root, "port").says
-        private.write(root / ".neurova" / "address", f"http://127.0.0.1:{port}\n")
+        write_private_file(root / ".neurova" / "address", f"http://127.0.0.1:{port}\n")
         assert found(root, "port").verdict == "ok"
 
 
@@ -175,7 +175,8 @@ def test_more_workers_than_the_machine_bears_are_told(root: Path) -> None:
 def test_a_run_of_the_project_is_told_and_its_port_is_no_fault(
     root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken, run_lock.held(root):
+    lock = process_lock(root / "run.lock", "neurova run", "")
+    with socket.create_server(("127.0.0.1", 0)) as taken, lock:
         monkeypatch.setenv("NEUROVA_GATEWAY_PORT", str(taken.getsockname()[1]))
         monkeypatch.setenv("NEUROVA_PROJECT_STATE", str(root))
         assert f"`neurova run` is pid {os.getpid()}" in found(root, "workers").says
@@ -210,5 +211,5 @@ def test_an_admin_port_that_is_taken_is_told(root: Path, monkeypatch: pytest.Mon
         monkeypatch.setenv("NEUROVA_ADMIN_PORT", str(port))
         assert found(root, "admin").verdict == "fail"
         (root / ".neurova").mkdir(mode=0o700)
-        private.write(root / ".neurova" / "admin.address", f"http://127.0.0.1:{port}\n")
+        write_private_file(root / ".neurova" / "admin.address", f"http://127.0.0.1:{port}\n")
         assert "this project's" in found(root, "admin").says

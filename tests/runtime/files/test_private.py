@@ -1,51 +1,84 @@
-"""Private files: theirs alone, whole or not at all."""
+"""Files 0600 and their atomic writes."""
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 
 import pytest
 
 from neurova.errors import StateError
-from neurova.files import private
+from neurova.files.private import load_or_create_secret, read_private_file, write_private_file
 
 
-def test_a_file_is_0600_in_a_folder_0700_and_replaced_whole(tmp_path: Path) -> None:
+def test_files_are_private_and_replaced_atomically(tmp_path: Path) -> None:
     path = tmp_path / "state" / "dev.key"
-    private.write(path, "one")
-    private.write(path, "two\n")
-    assert private.read(path) == "two"
+    write_private_file(path, "one")
+    write_private_file(path, "two\n")
+    assert read_private_file(path) == "two"
     assert path.stat().st_mode & 0o777 == 0o600
     assert path.parent.stat().st_mode & 0o777 == 0o700
     assert list(path.parent.iterdir()) == [path]
 
 
-def test_a_file_that_cannot_be_written_leaves_the_old_one_and_no_rest(tmp_path: Path) -> None:
+def test_failed_write_leaves_no_temporary_file(tmp_path: Path) -> None:
     path = tmp_path / "taken"
     path.mkdir()
     (path / "child").touch()
     with pytest.raises(StateError, match="cannot be written"):
-        private.write(path, "text")
+        write_private_file(path, "text")
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_what_is_not_there_reads_as_none(tmp_path: Path) -> None:
-    assert private.read(tmp_path / "none") is None
+def test_missing_file_reads_as_none(tmp_path: Path) -> None:
+    assert read_private_file(tmp_path / "none") is None
+
+
+def test_undecodable_file_is_reported(tmp_path: Path) -> None:
     (tmp_path / "bytes").write_bytes(b"\xff")
     with pytest.raises(StateError, match="cannot be read"):
-        private.read(tmp_path / "bytes")
+        read_private_file(tmp_path / "bytes")
 
 
-def test_a_lock_is_0600_and_had_by_one(tmp_path: Path) -> None:
-    path = tmp_path / "a.lock"
-    with private.locked(path) as first, private.locked(path) as second:
-        assert first is not None
-        assert second is None
-        assert path.stat().st_mode & 0o777 == 0o600
-    with private.locked(path) as again:
-        assert again is not None
+def test_secret_is_created_once(tmp_path: Path) -> None:
+    file = tmp_path / "key"
+    assert load_or_create_secret(file, lambda: b"first") == b"first"
+    assert load_or_create_secret(file, lambda: b"second") == b"first"
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert list(tmp_path.iterdir()) == [file]
 
 
-def test_a_lock_that_cannot_be_made_says_the_fix(tmp_path: Path) -> None:
-    with pytest.raises(StateError, match="let this user write"), private.locked(tmp_path / "a/b"):
-        pass
+def test_concurrent_creators_get_the_same_secret(tmp_path: Path) -> None:
+    found: list[bytes] = []
+    barrier = threading.Barrier(8)
+
+    def create() -> bytes:
+        number = barrier.wait()  # no thread has found a file
+        return b"%d" % number
+
+    def load() -> None:
+        found.append(load_or_create_secret(tmp_path / "key", create))
+
+    threads = [threading.Thread(target=load) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(found) == 8
+    assert len(set(found)) == 1
+
+
+@pytest.mark.parametrize("mode", [0o640, 0o604, 0o644, 0o660])
+def test_secret_that_others_may_read_is_refused(tmp_path: Path, mode: int) -> None:
+    file = tmp_path / "key"
+    file.write_bytes(b"secret text")
+    file.chmod(mode)
+    with pytest.raises(StateError, match=r"other users may read it.*: delete it") as raised:
+        load_or_create_secret(file, lambda: b"new")
+    assert "secret text" not in str(raised.value)
+
+
+@pytest.mark.parametrize("name", ["none/key", "."])
+def test_secret_that_cannot_be_read_is_reported(tmp_path: Path, name: str) -> None:
+    with pytest.raises(StateError, match="cannot be read"):
+        load_or_create_secret(tmp_path / name, lambda: b"new")

@@ -87,12 +87,12 @@ def _body(data: str) -> bytes:
 
 def _key(settings: Settings, key_file: Path | None) -> str:
     from neurova.errors import StateError
-    from neurova.files import private
+    from neurova.files.private import read_private_file
 
     if key_file is None:
-        key = os.environ.get("NEUROVA_KEY") or private.read(settings.state / "dev.key") or ""
+        key = os.environ.get("NEUROVA_KEY") or read_private_file(settings.state / "dev.key") or ""
     else:
-        found = private.read(key_file)
+        found = read_private_file(key_file)
         if found is None:
             raise StateError(f"{key_file}: there is no such file: name the file that holds the key")
         key = found
@@ -102,13 +102,13 @@ def _key(settings: Settings, key_file: Path | None) -> str:
 
 
 def _base(settings: Settings, port: int | None) -> str:
-    from neurova.files import private
+    from neurova.files.private import read_private_file
 
-    from ...dev import lock as dev_lock
+    from ...composition.state import ADDRESS
     from ...serving.client import address
 
     gateway = settings.gateway
-    running = private.read(settings.state / dev_lock.ADDRESS) if port is None else None
+    running = read_private_file(settings.state / ADDRESS) if port is None else None
     return running or address(gateway.host, gateway.port, tls=bool(gateway.tls_cert))
 
 

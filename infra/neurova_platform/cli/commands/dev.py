@@ -27,15 +27,21 @@ def dev(host: str | None, port: int | None, as_json: bool) -> None:
     A fresh key is made at each start and lies in the state folder. With --json each event is one
     line. Ctrl-C lets calls in flight finish.
     """
-    from ...composition.state import prepare
-    from ...dev import lock as dev_lock
+    from neurova.files.locks import process_lock
+    from neurova.files.private import read_private_file
+
+    from ...composition.state import ADDRESS, DEV_LOCK, prepare
     from ...serving.serve import run
     from ...settings.loading import load
 
     settings = load(flags={"gateway.host": host, "gateway.port": port})
-    prepare(settings.state)
+    state = prepare(settings.state)
     session = Session(as_json)
-    with dev_lock.held(settings.state):
+    url = read_private_file(state / ADDRESS)
+    fix = f"use the one that serves on {url}, or stop it" if url else "use that one, or stop it"
+    with process_lock(state / DEV_LOCK, "neurova dev", fix):
+        # A `neurova dev` that was killed has left its address.
+        (state / ADDRESS).unlink(missing_ok=True)
         try:
             run(
                 settings,
@@ -59,17 +65,17 @@ class Session:
 
     def ready(self, platform: Platform, url: str) -> None:
         """Make the key and say where to call."""
-        from neurova.files import private
+        from neurova.files.private import write_private_file
 
         from ...admin import address as admin_address
-        from ...dev import lock as dev_lock
+        from ...composition.state import ADDRESS
         from ...openapi.service import page
         from .. import curl
 
         self._platform = platform
         state = platform.settings.state
         key_file = self._renew_key()
-        private.write(state / dev_lock.ADDRESS, url + "\n")
+        write_private_file(state / ADDRESS, url + "\n")
         functions = list(platform.functions())
         command = curl.line(functions, url, key_file)
         shown = page(functions, platform.settings, platform.environment)
@@ -112,10 +118,10 @@ class Session:
 
     def end(self) -> None:
         """Forget where the platform answered."""
-        from ...dev import lock as dev_lock
+        from ...composition.state import ADDRESS
 
         if self._platform is not None:
-            (self._platform.settings.state / dev_lock.ADDRESS).unlink(missing_ok=True)
+            (self._platform.settings.state / ADDRESS).unlink(missing_ok=True)
 
     def _renew_key(self) -> Any:
         from ...dev import key as dev_key

@@ -11,9 +11,9 @@ from weakref import WeakValueDictionary
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.exc import OperationalError
 
-from ..base import Stored, Superseded, Transaction, Tx
+from ...files.locks import ByteLocks
+from ..base import Claimed, Stored, Superseded, Transaction, Tx
 from ..key_claims import Claims
-from ..lock_file import LockFile
 from ..migrations.service import upgrade_platform
 from ..stored_replies import FIND, OVER, SWEEP, answers, put, row_of, stored_of
 
@@ -75,7 +75,7 @@ class SqliteAnswers:
         deadline = asyncio.get_running_loop().time() + PATIENCE
         if not self._database.path.exists() or not await self._over(deadline):
             return 0
-        if not self._keys.locks.attempt(SWEEPING):
+        if not self._keys.locks.try_lock(SWEEPING):
             return 0
         tx = self._database.transaction(readonly=False, deadline=deadline)
         try:
@@ -83,7 +83,7 @@ class SqliteAnswers:
             await tx.commit()
         finally:
             await tx.rollback()
-            self._keys.locks.free(SWEEPING)
+            self._keys.locks.unlock(SWEEPING)
         return swept.rowcount  # type: ignore[attr-defined,no-any-return]  # of a CursorResult
 
     def close(self) -> None:
@@ -146,14 +146,14 @@ class SqliteClaim:
 class Keys:
     """Know who has which key of one file: in this process, in line, then among processes.
 
-    `Keys.of` gives the one object of a file in a process: see `LockFile`.
+    `Keys.of` gives the one object of a file in a process: see `ByteLocks`.
     """
 
     _of: ClassVar[WeakValueDictionary[Path, Keys]] = WeakValueDictionary()
 
     def __init__(self, path: Path) -> None:
         self.claims = Claims()
-        self.locks = LockFile(path)
+        self.locks = ByteLocks(path)
 
     @classmethod
     def of(cls, database: Path) -> Keys:
@@ -169,15 +169,17 @@ class Keys:
         stored = await self.claims.take(key, deadline)
         if stored is None:
             try:
-                await self.locks.take(_place(key), deadline)
-            except BaseException:
+                await self.locks.lock(_place(key), deadline)
+            except BaseException as error:
                 self.claims.release(key)
+                if isinstance(error, TimeoutError):
+                    raise Claimed("another process had the key until the deadline") from None
                 raise
         return stored
 
     def release(self, key: bytes, stored: Stored | None) -> None:
         """Give a key back, with the answer that is kept under it now."""
-        self.locks.free(_place(key))
+        self.locks.unlock(_place(key))
         self.claims.release(key, stored)
 
 

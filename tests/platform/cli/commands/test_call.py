@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from neurova.files import private
+from neurova.files.private import write_private_file
 
 
 class Peer(ThreadingHTTPServer):
@@ -90,7 +90,7 @@ def test_the_key_comes_from_a_file_else_the_environment_else_dev(
 ) -> None:
     call = ("call", "GET", "/x", "--port", str(peer.port))
     cli(*call)
-    private.write(project / ".neurova" / "dev.key", "of-dev\n")
+    write_private_file(project / ".neurova" / "dev.key", "of-dev\n")
     cli(*call)
     monkeypatch.setenv("NEUROVA_KEY", "of-environment")
     cli(*call)
@@ -103,7 +103,7 @@ def test_the_key_comes_from_a_file_else_the_environment_else_dev(
 def test_a_running_dev_is_found_on_whatever_port(
     cli: Callable[..., Any], project: Path, peer: Peer
 ) -> None:
-    private.write(project / ".neurova" / "address", f"http://127.0.0.1:{peer.port}\n")
+    write_private_file(project / ".neurova" / "address", f"http://127.0.0.1:{peer.port}\n")
     assert json.loads(cli("call", "GET", "/x").stdout) == {"a": 1}
 
 

@@ -65,7 +65,7 @@ def test_a_second_run_on_the_state_folder_is_refused_and_told_of_the_first(
     second = shell("run", "--port", "0")
     assert second.returncode == 3
     assert f"pid {first.process.pid}" in second.stderr
-    assert f"kill {first.process.pid} stops it" in second.stderr
+    assert f"`kill {first.process.pid}` stops it" in second.stderr
     assert first.end() == (0, "")
     again = serving("run")
     again.event("ready")
