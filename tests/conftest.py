@@ -55,7 +55,7 @@ class Door:
         self.port: int = self._listener.getsockname()[1]
         config = uvicorn.Config(
             platform.platform.asgi,
-            http=partial(GatewayProtocol, platform.platform.edge),  # type: ignore[arg-type]
+            http=partial(GatewayProtocol, platform.platform.connection_manager),  # type: ignore[arg-type]
             lifespan="off",
             ws="none",
             log_config=None,

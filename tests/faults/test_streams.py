@@ -135,7 +135,8 @@ def test_who_stays_is_answered_and_nothing_of_the_others_stays(door: Door) -> No
 
     def busy() -> bool:
         places = any(gate.running or gate.waiting for gate in gates)
-        return bool(places or platform.edge.connections or door.server.server_state.tasks)
+        connections = platform.connection_manager.connections
+        return bool(places or connections or door.server.server_state.tasks)
 
     async def crowds() -> None:
         for _ in range(CROWDS):

@@ -149,5 +149,5 @@ def test_names_reach_no_file_and_break_nothing(attacked: TestPlatform, name: str
 def test_what_is_written_is_private(attacked: TestPlatform) -> None:
     attacked.admin("POST", "/v1/keys", json={"consumer": "acme"})
     state: Path = attacked.settings.state
-    for name in ("admin.token", "logs/audit.jsonl", "logs/access.jsonl", "counters/0.seat"):
+    for name in ("admin.token", "logs/audit.jsonl", "logs/access.jsonl", "counters/0.counters"):
         assert (state / name).stat().st_mode & 0o077 == 0, name

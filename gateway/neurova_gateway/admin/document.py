@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from ..pipeline.access_log import Record
+from ..pipeline.call_records import CallRecord
 from .answer import answer, query
 from .operations.calls import FILTERS
 from .operations.consumers import Change, Consumer
@@ -83,7 +83,7 @@ OPERATIONS = (
         "GET",
         "/v1/calls",
         "List the last calls, newest first.",
-        Record,
+        CallRecord,
         paged=True,
         asks=tuple(sorted(FILTERS)),
     ),

@@ -10,32 +10,32 @@ from typing import BinaryIO
 
 import msgspec
 
-from ..pipeline.access_log import Record
+from ..pipeline.call_records import CallRecord
 
 BLOCK = 256 << 10
 BUDGET = 4 << 20
 """So many octets are read for one page at most, however few of their records are wanted."""
 
-_decode = msgspec.json.Decoder(Record).decode
+_decode = msgspec.json.Decoder(CallRecord).decode
 Place = tuple[int, int]
 """An inode, which a file keeps when it is rotated, and the offset that was read down to."""
 
 
 def back(
     path: Path,
-    wanted: Callable[[Record], bool],
+    wanted: Callable[[CallRecord], bool],
     count: int,
     before: Place | None = None,
     hint: bytes = b"",
     budget: int = BUDGET,
-) -> tuple[list[Record], Place | None]:
+) -> tuple[list[CallRecord], Place | None]:
     """Return up to `count` wanted records before a place, newest first, and where to read on.
 
     There may be more behind that place though fewer were found. `hint`: octets that each wanted
     line holds. Lines that are no record are passed over. Raises LookupError when the file of
     `before` is gone.
     """
-    found: list[Record] = []
+    found: list[CallRecord] = []
     with ExitStack() as stack:
         files = _opened(path, stack)
         if before is not None:
@@ -101,7 +101,7 @@ def _inode(file: BinaryIO) -> int:
     return os.fstat(file.fileno()).st_ino
 
 
-def _read(line: bytes) -> Record | None:
+def _read(line: bytes) -> CallRecord | None:
     try:
         return _decode(line)
     except (msgspec.DecodeError, UnicodeDecodeError):

@@ -1,1 +1,1 @@
-"""Counters: what each process has answered, in files that outlive it, summed by who reads."""
+"""Call counters: one memory-mapped file a worker process, summed by the Admin API."""

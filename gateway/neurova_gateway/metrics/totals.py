@@ -1,24 +1,25 @@
-"""What all processes have counted, summed."""
+"""Sums over the counter files of all worker processes."""
 
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
 
-from . import layout
-from .layout import BUCKETS, CALLS, CLASSES, FAULTS, TIMES
-from .worker_file import entries, seats
+from . import counter_layout
+from .counter_file import entries, read_counter_files
+from .counter_layout import BOUNDS, BUCKETS, CALLS, CLASSES, FAULTS, TIMES
 
 FRESH = 5.0
-"""Seconds after which a process that notes nothing is not answering: it notes twice a second."""
+"""A process samples twice a second; without a sample for so many seconds it is not responding."""
 
 
 class Worker(msgspec.Struct, frozen=True):
-    """One living process: its seat, and how it stood at `sampled` (Unix seconds)."""
+    """One living process: its slot, and its gauges at `sampled` (Unix seconds)."""
 
-    seat: int
+    slot: int
     pid: int
     started: float
     sampled: float
@@ -27,10 +28,11 @@ class Worker(msgspec.Struct, frozen=True):
 
 
 class Totals(msgspec.Struct):
-    """Hold the sums over all seats.
+    """Sums over all counter files.
 
-    `calls`: by route, method, status; `times`: by route, a count a bucket and the sum in
-    microseconds; `seconds`: by Unix second, calls by class and by bucket. Route "" is no route.
+    `calls` by route, method, status; `times` by route: calls per bucket, then the sum in
+    microseconds; `seconds` by Unix second: calls per class, then per bucket. Route "" is no route.
+    `cpu`: seconds by slot.
     """
 
     workers: list[Worker] = []
@@ -45,7 +47,7 @@ class Totals(msgspec.Struct):
 
     @property
     def in_flight(self) -> int:
-        """Return the calls that functions work on now, as last noted."""
+        """Return the calls in flight, as last sampled."""
         return sum(worker.in_flight for worker in self.workers)
 
     def last(self, seconds: int, now: float) -> tuple[list[int], list[int]]:
@@ -57,20 +59,20 @@ class Totals(msgspec.Struct):
         return summed[:CLASSES], summed[CLASSES:]
 
 
-def read(folder: Path) -> Totals:
-    """Return what the seats of a folder hold; one that is being written is at most a batch off."""
+def read_totals(folder: Path) -> Totals:
+    """Sum the counter files of a folder; a file being written is off by one batch at most."""
     calls: defaultdict[tuple[str, str, int], int] = defaultdict(int)
     times: defaultdict[str, list[int]] = defaultdict(lambda: [0] * (BUCKETS + 1))
     faults: defaultdict[str, int] = defaultdict(int)
     seconds: defaultdict[int, list[int]] = defaultdict(lambda: [0] * (CLASSES + BUCKETS))
     totals = Totals()
-    for number, living, words in seats(folder):
-        if living:
-            totals.workers.append(_worker(number, words))
-        totals.cpu[number] = words[layout.AT_CPU] / 1_000_000
-        totals.dropped += words[layout.AT_DROPPED]
-        totals.shed += words[layout.AT_SHED]
-        totals.lost += words[layout.AT_LOST]
+    for slot, is_alive, words in read_counter_files(folder):
+        if is_alive:
+            totals.workers.append(_worker(slot, words))
+        totals.cpu[slot] = words[counter_layout.AT_CPU] / 1_000_000
+        totals.dropped += words[counter_layout.AT_DROPPED]
+        totals.shed += words[counter_layout.AT_SHED]
+        totals.lost += words[counter_layout.AT_LOST]
         for kind, key, at in entries(words):
             if kind == CALLS:
                 route, method, status = key.split("\0")
@@ -79,23 +81,39 @@ def read(folder: Path) -> Totals:
                 _sum(times[key], words[at : at + BUCKETS + 1])
             elif kind == FAULTS:
                 faults[key] += words[at]
-        for slot in range(layout.SECONDS):
-            at = layout.HEAD + slot * layout.SECOND_WORDS
+        for second in range(counter_layout.SECONDS):
+            at = counter_layout.second_offset(second)
             if words[at]:
-                _sum(seconds[words[at]], words[at + 1 : at + layout.SECOND_WORDS])
+                _sum(seconds[words[at]], words[at + 1 : at + counter_layout.SECOND_WORDS])
     totals.calls, totals.times = dict(calls), dict(times)
     totals.faults, totals.seconds = dict(faults), dict(seconds)
     return totals
 
 
-def _worker(number: int, words: memoryview) -> Worker:
+def quantile(share: float, buckets: Sequence[int]) -> float | None:
+    """Return the seconds that `share` (0 to 1) of the calls stayed below, None without calls.
+
+    Interpolates linearly within a bucket. In the last bucket it returns the highest bound.
+    """
+    wanted = share * sum(buckets)
+    if not wanted:
+        return None
+    below, start = 0, 0.0
+    for end, count in zip(BOUNDS, buckets, strict=False):
+        if count and below + count >= wanted:
+            return start + (end - start) * (wanted - below) / count
+        below, start = below + count, end
+    return BOUNDS[-1]
+
+
+def _worker(slot: int, words: memoryview) -> Worker:
     return Worker(
-        number,
-        words[layout.AT_PID],
-        words[layout.AT_STARTED] / 1000,
-        words[layout.AT_SAMPLED] / 1000,
-        words[layout.AT_IN_FLIGHT],
-        words[layout.AT_CONNECTIONS],
+        slot,
+        words[counter_layout.AT_PID],
+        words[counter_layout.AT_STARTED] / 1000,
+        words[counter_layout.AT_SAMPLED] / 1000,
+        words[counter_layout.AT_IN_FLIGHT],
+        words[counter_layout.AT_CONNECTIONS],
     )
 
 

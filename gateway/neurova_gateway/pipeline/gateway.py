@@ -23,8 +23,8 @@ from ..kong.config import GatewayConfig, Plugin
 from ..kong.render import template
 from ..plugins.host import Chain, PluginHost
 from . import health
-from .access_log import AccessLog
 from .admission import Admission
+from .call_records import CallRecords
 from .compression import Compression
 from .cors import Cors
 from .identity import HEADER as IDENTITY_HEADER
@@ -119,7 +119,7 @@ class Gateway:
         self,
         options: settings.Gateway,
         host: PluginHost,
-        access: AccessLog,
+        records: CallRecords,
         verify: Callable[[Call], Caller | Reply] | None = None,
         delay: float = DELAY,
     ) -> None:
@@ -129,7 +129,7 @@ class Gateway:
         self.health = health.Health()
         self._digits = len(str(options.max_body))
         self._host = host
-        self._access = access
+        self._records = records
         self._verify = verify
         self._table: RouteTable[Entry] = RouteTable(())
         self._cors: Cors | None = None
@@ -196,7 +196,7 @@ class Gateway:
         entry = call.route
         if entry is not None and entry.log is not None:
             entry.log(call, reply)
-        self._access.add(call, status or reply.status, len(reply.body) if size is None else size)
+        self._records.add(call, status or reply.status, len(reply.body) if size is None else size)
 
     # The steps.
 

@@ -15,11 +15,11 @@ from neurova.streaming.response_stream import StreamReply
 
 from ..pipeline.compression import LARGE
 from ..pipeline.gateway import Gateway
-from .edge import OVER_HEAD, head_limit, over_head, too_large
-from .wire import BODILESS, METHODS, PRIVATE, UNKNOWN_METHOD, says_caching
+from .connection_manager import OVER_HEAD, head_limit, over_head, too_large
+from .encoding import BODILESS, METHODS, PRIVATE, UNKNOWN_METHOD, says_caching
 
 
-class AsgiDoor:
+class GatewayApp:
     """Answer ASGI calls by the gateway; `start` and `stop` run with the server's lifespan."""
 
     def __init__(
@@ -135,7 +135,7 @@ async def gone(receive: Receive) -> None:
         await asyncio.get_running_loop().create_future()  # it tells nothing that could be used
 
 
-class StreamCut(Exception):
+class TruncatedResponse(Exception):
     """A reply could not be sent to its end: the server has to cut the connection."""
 
 
@@ -152,7 +152,7 @@ class Outgoing:
         self._over: asyncio.Future[int] = asyncio.get_running_loop().create_future()
 
     async def run(self, receive: Receive) -> None:
-        """Answer; return when what makes the body has ended. Raises StreamCut."""
+        """Answer; return when what makes the body has ended. Raises TruncatedResponse."""
         reply = self._reply
         fields = _fields(self._call, reply, reply.length)
         start = {"type": "http.response.start", "status": reply.status, "headers": fields}
@@ -172,7 +172,7 @@ class Outgoing:
         if not status:
             await self._send({"type": "http.response.body", "body": b"", "more_body": False})
         elif status != 499:
-            raise StreamCut(f"the body is cut short, for a reason like that of a {status}")
+            raise TruncatedResponse(f"the body is cut short, for a reason like that of a {status}")
         await asyncio.wait((reply.task,))
 
     async def send(self, data: bytes) -> None:

@@ -15,7 +15,7 @@ from neurova.http.call import Call, Field
 from neurova.http.problem import problem
 from neurova.http.reply import Reply
 
-from .edge import Edge, head_limit
+from .connection_manager import ConnectionManager, head_limit
 from .writer import Outflow
 
 ENDING = 1.5  # seconds of the time to drain that streams are left to end in
@@ -34,7 +34,7 @@ class Connection(HttpToolsProtocol):
 
     def __init__(
         self,
-        edge: Edge,
+        edge: ConnectionManager,
         config: Config,
         server_state: ServerState,
         app_state: dict[str, Any],

@@ -21,8 +21,8 @@ from neurova.streaming.response_stream import StreamReply
 
 from ..pipeline.compression import LARGE
 from .connection import BODY, CLOSING, HEAD, IDLE, Connection
-from .edge import MAX_FIELDS, OVER_HEAD, over_head, too_large
-from .wire import CONTINUE, UNKNOWN_METHOD, encode, says_caching
+from .connection_manager import MAX_FIELDS, OVER_HEAD, over_head, too_large
+from .encoding import CONTINUE, UNKNOWN_METHOD, encode, says_caching
 from .writer import Outflow
 
 SLICE = 4096  # octets parsed at once, which bounds how many pipelined calls lie here parsed

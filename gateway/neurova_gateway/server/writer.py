@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from neurova.http.call import Call
 from neurova.streaming.response_stream import StreamReply
 
-from .wire import BODILESS, encode_head, says_caching
+from .encoding import BODILESS, encode_head, says_caching
 
 if TYPE_CHECKING:
     from .protocol import GatewayProtocol

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, contextmanager, suppress
 from typing import Literal
 
@@ -28,16 +28,16 @@ from neurova.settings.settings import Settings
 from neurova_gateway.keys.ring import KeyRing
 from neurova_gateway.kong.render import render
 from neurova_gateway.limits.table import Table
-from neurova_gateway.metrics.counting import Counting
-from neurova_gateway.metrics.worker_file import claim
-from neurova_gateway.pipeline.access_log import AccessLog, Record
+from neurova_gateway.metrics.call_counters import CallCounters
+from neurova_gateway.pipeline.access_log import AccessLog
+from neurova_gateway.pipeline.call_records import CallRecords, CallSink
 from neurova_gateway.pipeline.gateway import Gateway
 from neurova_gateway.pipeline.identity import HEADER, Identity, IdentityError, load_key
 from neurova_gateway.plugins import stores as backends
 from neurova_gateway.plugins.host import PluginHost
 from neurova_gateway.plugins.stores import Backends
-from neurova_gateway.server.asgi import AsgiDoor
-from neurova_gateway.server.edge import Edge
+from neurova_gateway.server.asgi import GatewayApp
+from neurova_gateway.server.connection_manager import ConnectionManager
 
 from .. import assets
 from ..openapi.service import own
@@ -53,7 +53,7 @@ class Platform:
     """Serve the functions of a project; two doors lead in: `edge.protocol` and `asgi`.
 
     `environment` says whose keys are taken. `migrate` brings databases up to date at the start,
-    otherwise one that is behind is a StateError. `watch` sees each batch of access records.
+    otherwise one that is behind is a StateError. `sinks` receive call records too.
     """
 
     def __init__(
@@ -62,7 +62,7 @@ class Platform:
         *,
         environment: Environment,
         migrate: bool = False,
-        watch: Callable[[list[Record]], None] | None = None,
+        sinks: Sequence[CallSink] = (),
         given: Backends | None = None,
     ) -> None:
         self.settings = settings
@@ -75,18 +75,18 @@ class Platform:
         self._stack = AsyncExitStack()
         self.backends: Backends | None = None
         self.admin = ""  # where the Admin API answers, once it does
-        self._counting: Counting | None = None
-        self._watch = watch
-        self.access = AccessLog(settings.state / "logs" / "access.jsonl", watch=self._seen)
+        self._counters = CallCounters(settings.state / COUNTERS)
+        access_log = AccessLog(settings.state / "logs" / "access.jsonl")
+        self.call_records = CallRecords([access_log, self._counters, *sinks])
         self.host = PluginHost(
             assets.plugins_folder(settings.gateway.plugins),
             deadline=settings.gateway.phase_deadline,
         )
         verify = self._verifier() if settings.gateway.behind else None
         delay = settings.runtime.delay
-        self.gateway = Gateway(settings.gateway, self.host, self.access, verify, delay)
-        self.edge = Edge(self.gateway)
-        self.asgi = AsgiDoor(self.gateway, self.start, self.stop)
+        self.gateway = Gateway(settings.gateway, self.host, self.call_records, verify, delay)
+        self.connection_manager = ConnectionManager(self.gateway)
+        self.asgi = GatewayApp(self.gateway, self.start, self.stop)
 
     def functions(self) -> Iterator[Function]:
         """Yield the project's functions that are served; the platform's own are not among them."""
@@ -94,9 +94,9 @@ class Platform:
             yield from self.services[name].functions
 
     @property
-    def seat(self) -> int:
+    def slot(self) -> int:
         """Return the number that no other living process on the state folder has; -1: not yet."""
-        return -1 if self._counting is None else self._counting.seat.number
+        return self._counters.slot
 
     def databases(self) -> Iterator[Database]:
         """Yield the databases that there are; none is made for it."""
@@ -120,10 +120,10 @@ class Platform:
             self._stack.callback(sweeper.cancel)
             self.host.start()
             self._stack.callback(self.host.stop)
-            self.access.start()
-            self._stack.callback(self.access.stop)
-            self.edge.start()
-            self._stack.callback(self.edge.stop)
+            self.call_records.start()
+            self._stack.callback(self.call_records.stop)
+            self.connection_manager.start()
+            self._stack.callback(self.connection_manager.stop)
         except BaseException:
             await self._stack.aclose()
             raise
@@ -195,28 +195,22 @@ class Platform:
 
     def _count(self) -> None:
         """Count from now on; last of all, what the end of the access log brings."""
-        counting = self._counting = Counting(claim(self.settings.state / COUNTERS))
-        self._stack.callback(counting.close)
-        sampler = asyncio.create_task(self._sampled(counting))
+        self._counters.open()
+        self._stack.callback(self._counters.close)
+        sampler = asyncio.create_task(self._sampled())
         self._stack.callback(sampler.cancel)
 
-    async def _sampled(self, counting: Counting) -> None:
+    async def _sampled(self) -> None:
         """Note how this process stands, as long as its loop turns."""
         while True:
-            counting.sample(
-                in_flight=self.edge.in_flight,
-                connections=len(self.edge.connections),
-                dropped=self.access.dropped,
+            self._counters.sample(
+                in_flight=self.connection_manager.in_flight,
+                connections=len(self.connection_manager.connections),
+                dropped=self.call_records.dropped,
                 shed=self.gateway.admission.refused + POOL.refused + ConcurrencyLimit.refused,
                 faults=self.host.faults,
             )
             await asyncio.sleep(SAMPLING)
-
-    def _seen(self, records: list[Record]) -> None:
-        if self._counting is not None:
-            self._counting.watch(records)
-        if self._watch is not None:
-            self._watch(records)
 
     def _database(self, service: str) -> Database:
         found = self._databases.get(service)

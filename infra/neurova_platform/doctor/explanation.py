@@ -19,7 +19,7 @@ from neurova_gateway.pipeline import health
 from neurova_gateway.pipeline.path import BadPath
 from neurova_gateway.pipeline.routes import RouteTable
 from neurova_gateway.plugins.loader import load, named
-from neurova_gateway.server.wire import METHODS
+from neurova_gateway.server.encoding import METHODS
 
 from .. import assets
 from ..composition.inventory import access

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack, ExitStack
 from functools import partial
 from math import ceil
@@ -16,8 +16,8 @@ import uvicorn
 from neurova.errors import ConfigError
 from neurova.settings.settings import Settings
 from neurova_gateway.admin.reloads import Reloads
-from neurova_gateway.metrics.worker_file import clear
-from neurova_gateway.pipeline.access_log import Record
+from neurova_gateway.metrics.counter_file import remove_unused_counter_files
+from neurova_gateway.pipeline.call_records import CallSink
 from neurova_gateway.server.protocol import GatewayProtocol
 
 from ..admin import address as admin_address
@@ -40,13 +40,13 @@ async def serve(
     listener: socket.socket | None = None,
     leash: Leash | None = None,
     ready: Callable[[Platform, str], None] = lambda platform, url: None,
-    on_calls: Callable[[list[Record]], None] | None = None,
+    sinks: Sequence[CallSink] = (),
     on_reload: Callable[[str, Exception | None, float], None] | None = None,
 ) -> None:
     """Serve a project until SIGINT or SIGTERM, then let calls in flight finish.
 
     `listener`: where, if not on a socket of its own; `leash`: what a worker has to its supervisor.
-    `ready` is told the platform and its base URL once it answers; `on_calls` each batch of access
+    `ready` is told the platform and its base URL once it answers; `sinks` receive call
     records, on a thread. `on_reload` makes services reload when a file is saved, and is told the
     service, the fault or None, and the seconds it took. Raises NeurovaError when it cannot start.
     """
@@ -60,9 +60,9 @@ async def serve(
             if settings.admin.enabled:
                 free = on_reload is not None
                 opened = sockets.enter_context(admin_address.listen(settings, elsewhere=free))
-            # What those who ran before have counted is not ours, unless one of them still runs.
-            clear(settings.state / COUNTERS)
-        platform = Platform(settings, environment=environment, migrate=migrate, watch=on_calls)
+            # Skip counters left by earlier processes.
+            remove_unused_counter_files(settings.state / COUNTERS)
+        platform = Platform(settings, environment=environment, migrate=migrate, sinks=sinks)
         gateway = settings.gateway
         port = listener.getsockname()[1]
         url = address(gateway.host, port, tls=bool(gateway.tls_cert))
@@ -92,11 +92,11 @@ async def serve(
             server = Server(
                 _config(settings, platform),
                 partial(ready, platform, url),
-                edge=platform.edge,
+                edge=platform.connection_manager,
                 patience=settings.runtime.drain,
                 leash=leash,
                 stuck=settings.runtime.stuck,
-                answered=lambda: platform.access.flushed,
+                answered=lambda: platform.call_records.flushed,
             )
             await server.serve(sockets=[listener])
 
@@ -149,7 +149,7 @@ def _config(settings: Settings, platform: Platform) -> uvicorn.Config:
     gateway = settings.gateway
     return uvicorn.Config(
         platform.asgi,
-        http=partial(GatewayProtocol, platform.edge),  # type: ignore[arg-type]  # a class, once called
+        http=partial(GatewayProtocol, platform.connection_manager),  # type: ignore[arg-type]  # a class, once called
         ws="none",
         lifespan="off",
         log_config=None,

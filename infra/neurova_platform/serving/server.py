@@ -14,7 +14,7 @@ import uvicorn
 from .listener import doors
 
 if TYPE_CHECKING:
-    from neurova_gateway.server.edge import Edge
+    from neurova_gateway.server.connection_manager import ConnectionManager
 
     from ..supervise.leash import Leash
 
@@ -33,7 +33,7 @@ class Server(uvicorn.Server):
         config: uvicorn.Config,
         ready: Callable[[], None],
         *,
-        edge: Edge | None = None,
+        edge: ConnectionManager | None = None,
         patience: float = 0.0,
         leash: Leash | None = None,
         stuck: float = 10.0,

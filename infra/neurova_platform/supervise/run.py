@@ -7,7 +7,7 @@ from typing import Any
 
 from neurova.files.locks import process_lock
 from neurova.settings.settings import Settings
-from neurova_gateway.metrics.worker_file import clear
+from neurova_gateway.metrics.counter_file import remove_unused_counter_files
 
 from ..admin import address as admin_address
 from ..admin import snapshot
@@ -47,7 +47,7 @@ def run(settings: Settings, flags: dict[str, Any], tell: Tell) -> None:
         url = address(gateway.host, listeners[0].getsockname()[1], tls=bool(gateway.tls_cert))
 
         # What those who ran before have counted and served is not ours.
-        clear(settings.state / COUNTERS)
+        remove_unused_counter_files(settings.state / COUNTERS)
         snapshot.clear(settings.state)
         slots = [Slot(f"worker {n}", WORKER, each) for n, each in enumerate(listeners)]
         facts: dict[str, Any] = {"url": url, "workers": len(slots), "admin": ""}

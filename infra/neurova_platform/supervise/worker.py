@@ -28,7 +28,7 @@ def work(order: Order, listener: socket.socket, leash: Leash) -> None:
         if platform.settings.admin.enabled:
             told = functions, platform.settings
             threading.Thread(target=_tell, args=told, name="snapshot", daemon=True).start()
-        leash.ready(functions=len(functions), seat=platform.seat)
+        leash.ready(functions=len(functions), seat=platform.slot)
 
     run(order.settings(), environment="live", listener=listener, leash=leash, ready=ready)
 

@@ -18,9 +18,9 @@ from neurova_gateway.keys.issuer import create
 from neurova_gateway.keys.ring import KeyRing
 from neurova_gateway.keys.sqlite import SqliteKeyStore
 from neurova_gateway.limits.table import Table
-from neurova_gateway.pipeline.access_log import Record
+from neurova_gateway.pipeline.call_records import CallRecord
 from neurova_gateway.plugins.stores import Backends
-from neurova_gateway.server.asgi import StreamCut
+from neurova_gateway.server.asgi import TruncatedResponse
 
 from ..composition import state
 from ..composition.platform import Platform
@@ -59,6 +59,16 @@ class Clock:
         return time.monotonic_ns() + int(self._ahead * SECOND)
 
 
+class _CollectedRecords:
+    """Keep all call records; a `CallSink`."""
+
+    def __init__(self) -> None:
+        self.records: list[CallRecord] = []
+
+    def write(self, records: Sequence[CallRecord]) -> None:
+        self.records.extend(records)
+
+
 class TestPlatform:
     """Call a project's functions as clients do; `clock` moves the time of keys and limits.
 
@@ -83,12 +93,12 @@ class TestPlatform:
         self._runner = asyncio.Runner()
         self._admin: Any = None
         self.reloads = Reloads()
-        self._records: list[Record] = []
+        self._records = _CollectedRecords()
         self.platform = Platform(
             self.settings,
             environment="test",
             migrate=True,
-            watch=self._records.extend,
+            sinks=[self._records],
             given=self._given,
         )
 
@@ -138,7 +148,7 @@ class TestPlatform:
         said = {"host": "localhost", "authorization": f"Bearer {token}"}
         said |= {name.lower(): value for name, value in (headers or {}).items()}
         fields, body = self._asked(json, body, said, None, "", None)
-        self.platform.access.flush()
+        self.platform.call_records.flush()
         return self._runner.run(_answer(self._admin, method, path, fields, body))
 
     def call(self, method: str, path: str, **options: Any) -> Answer:
@@ -183,10 +193,10 @@ class TestPlatform:
         scope = _scope("GET", path, fields)
         return Reading(self._runner, self.platform.asgi, scope, body)
 
-    def records(self) -> list[Record]:
+    def records(self) -> list[CallRecord]:
         """Return the access records of all calls until now."""
-        self.platform.access.flush()
-        return list(self._records)
+        self.platform.call_records.flush()
+        return list(self._records.records)
 
     def _asked(
         self,
@@ -272,7 +282,7 @@ async def _answer(app: Any, method: str, path: str, fields: dict[str, str], body
 
     try:
         await app(scope, receive, send)
-    except StreamCut:
+    except TruncatedResponse:
         whole = False
     headers = {name.decode(): value.decode("latin-1") for name, value in sent[0]["headers"]}
     content = b"".join(part.get("body", b"") for part in sent[1:])

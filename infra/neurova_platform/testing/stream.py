@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from neurova.testing import heard
-from neurova_gateway.server.asgi import StreamCut
+from neurova_gateway.server.asgi import TruncatedResponse
 
 Message = dict[str, Any]
 _ENDS = {"application/x-ndjson": b"\n", "text/event-stream": b"\n\n"}
@@ -80,7 +80,7 @@ class Reading:
         await asyncio.wait((taking, self._task), return_when=asyncio.FIRST_COMPLETED)
         if not taking.done():
             taking.cancel()
-            if isinstance(self._task.exception(), StreamCut):
+            if isinstance(self._task.exception(), TruncatedResponse):
                 raise Cut("the stream was cut: its function failed")
             self._task.result()
             return {"type": "http.response.body"}

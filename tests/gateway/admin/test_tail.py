@@ -7,20 +7,19 @@ from random import Random
 
 import pytest
 
-from neurova.http.call import Call
 from neurova_gateway.admin import tail
 from neurova_gateway.admin.tail import back
-from neurova_gateway.pipeline.access_log import AccessLog, Record
+from neurova_gateway.pipeline.access_log import AccessLog
+from neurova_gateway.pipeline.call_records import CallRecord
 
 
-def anything(_: Record) -> bool:
+def anything(_: CallRecord) -> bool:
     return True
 
 
 def write(log: AccessLog, *paths: str) -> None:
     for path in paths:
-        log.add(Call("GET", path.encode(), b"", [], "127.0.0.1"), 200, 5)
-        log.flush()
+        log.write([CallRecord(0.0, "GET", path, 200, 1.0, 5, "", "", "", "127.0.0.1", "0" * 32)])
 
 
 def walked(path: Path, count: int, **options: int) -> list[str]:

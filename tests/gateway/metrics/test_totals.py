@@ -1,33 +1,65 @@
-"""What all processes counted is one sum, which never goes back."""
+"""Totals sum all counter files and never go back; quantiles lie in the right bucket."""
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from pathlib import Path
+from random import Random
 
-from tests.gateway.metrics.test_counting import record
+from tests.gateway.metrics.test_call_counters import record
 
-from neurova_gateway.metrics.counting import Counting
-from neurova_gateway.metrics.totals import read
-from neurova_gateway.metrics.worker_file import claim
+from neurova_gateway.metrics.call_counters import CallCounters
+from neurova_gateway.metrics.counter_layout import BOUNDS, BUCKETS
+from neurova_gateway.metrics.totals import quantile, read_totals
 
 
-def test_of_no_seat_all_is_zero(tmp_path: Path) -> None:
-    totals = read(tmp_path / "missing")
+def opened(folder: Path) -> CallCounters:
+    counters = CallCounters(folder)
+    counters.open()
+    return counters
+
+
+def test_missing_folder_gives_zeros(tmp_path: Path) -> None:
+    totals = read_totals(tmp_path / "missing")
     assert (totals.workers, totals.calls, totals.dropped, totals.in_flight) == ([], {}, 0, 0)
 
 
-def test_seats_are_summed_and_a_replaced_process_takes_nothing_away(tmp_path: Path) -> None:
+def test_rolling_restarts_lose_no_counts(tmp_path: Path) -> None:
     seen = 0
-    for round_ in range(1, 6):  # a rolling restart: the new one begins before the old one ends
-        old, new = Counting(claim(tmp_path)), Counting(claim(tmp_path))
-        old.watch([record(time=1000)] * 3)
-        new.watch([record(time=1000)] * 4)
-        both = read(tmp_path)
+    for round_ in range(1, 6):  # the new process starts before the old one ends
+        old, new = opened(tmp_path), opened(tmp_path)
+        old.write([record(time=1000)] * 3)
+        new.write([record(time=1000)] * 4)
+        both = read_totals(tmp_path)
         assert both.calls["a.b", "GET", 200] == 7 * round_ >= seen
         assert both.last(1, 1001)[0] == [0, 7 * round_, 0, 0, 0]
         assert len(both.workers) == 2
         old.close()
-        seen = read(tmp_path).calls["a.b", "GET", 200]
+        seen = read_totals(tmp_path).calls["a.b", "GET", 200]
         assert seen == 7 * round_
         new.close()
-    assert len(list(tmp_path.iterdir())) == 2  # as many files as lived at once
+    assert len(list(tmp_path.iterdir())) == 2  # as many files as processes at once
+
+
+def test_quantile_without_calls_is_none() -> None:
+    assert quantile(0.5, [0] * BUCKETS) is None
+
+
+def test_quantile_lies_in_the_bucket_of_its_call() -> None:
+    random = Random(5)
+    for _ in range(200):
+        calls = sorted(random.expovariate(20) for _ in range(random.randint(1, 300)))
+        buckets = [0] * BUCKETS
+        for seconds in calls:
+            buckets[bisect_left(BOUNDS, seconds)] += 1
+        for share in (0.5, 0.9, 0.99):
+            wanted = calls[min(int(share * len(calls) + 0.999999), len(calls)) - 1]
+            place = bisect_left(BOUNDS, wanted)
+            low = BOUNDS[place - 1] if place else 0.0
+            found = quantile(share, buckets)
+            assert found is not None
+            assert low <= found <= BOUNDS[min(place, len(BOUNDS) - 1)]
+
+
+def test_quantile_in_last_bucket_is_highest_bound() -> None:
+    assert quantile(0.5, [0] * (BUCKETS - 1) + [3]) == BOUNDS[-1]

@@ -77,7 +77,7 @@ def test_in_a_crowd_it_is_answered(door) -> None:  # type: ignore[no-untyped-def
 
 @pytest.mark.parametrize("end", ["drain", "hurry"])
 def test_who_drains_asks_for_no_more(door, end: str) -> None:  # type: ignore[no-untyped-def]
-    getattr(door.platform.platform.edge, end)()
+    getattr(door.platform.platform.connection_manager, end)()
     answer = door.exchange(request("GET", PATH, close=False))
     assert statuses(answer) == [503]
     assert b"retry-after: 1\r\n" in answer

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from tests.gateway.octets import bodies, request, statuses
 
-from neurova_gateway.pipeline.access_log import Record
+from neurova_gateway.pipeline.call_records import CallRecord
 
 FAST = '''
 """Something that was there before."""
@@ -82,15 +82,8 @@ def mounted(door: Any, probe_project: Any) -> Any:
 
 
 @pytest.fixture
-def records(mounted: Any) -> Callable[[], list[Record]]:
-    seen: list[Record] = []
-    mounted.platform.platform.access._watch = seen.extend
-
-    def read() -> list[Record]:
-        mounted.platform.platform.access.flush()
-        return seen
-
-    return read
+def records(mounted: Any) -> Callable[[], list[CallRecord]]:
+    return mounted.platform.records  # type: ignore[no-any-return]
 
 
 def counted(mounted: Any) -> int:
@@ -168,7 +161,7 @@ def test_a_client_that_leaves_its_stream_stops_it(mounted: Any, records: Any) ->
         writer.write(ask)
         await reader.readuntil(b"2\n\r\n")
         writer.close()
-        while mounted.platform.platform.edge.connections:
+        while mounted.platform.platform.connection_manager.connections:
             await asyncio.sleep(0)
 
     mounted.run(leave())

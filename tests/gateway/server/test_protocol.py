@@ -231,9 +231,9 @@ def test_a_client_that_sends_its_last_call_and_its_end_at_once_is_answered(door)
 
     async def at_once() -> bytes:
         reader, writer = await asyncio.open_connection("127.0.0.1", door.port)
-        while not door.platform.platform.edge.connections:
+        while not door.platform.platform.connection_manager.connections:
             await asyncio.sleep(0)
-        (connection,) = door.platform.platform.edge.connections
+        (connection,) = door.platform.platform.connection_manager.connections
         connection.data_received(request(close=False))
         if not connection.eof_received():
             connection.transport.close()

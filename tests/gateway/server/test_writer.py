@@ -13,7 +13,7 @@ import httpx
 import pytest
 from tests.gateway.octets import request, statuses
 
-from neurova_gateway.pipeline.access_log import Record
+from neurova_gateway.pipeline.call_records import CallRecord
 
 STREAMS = {
     "numbers": """
@@ -110,16 +110,8 @@ def streams(door: Any, probe_project: Any) -> Any:
 
 
 @pytest.fixture
-def records(streams: Any) -> Callable[[], list[Record]]:
-    seen: list[Record] = []
-    access = streams.platform.platform.access
-    access._watch = seen.extend
-
-    def read() -> list[Record]:
-        access.flush()
-        return seen
-
-    return read
+def records(streams: Any) -> Callable[[], list[CallRecord]]:
+    return streams.platform.records  # type: ignore[no-any-return]
 
 
 def state(door: Any, name: str) -> dict[str, Any]:
@@ -252,7 +244,7 @@ def test_however_a_client_leaves_its_generator_ends(streams: Any, first: int, ho
     counted = state(streams, "quiet")["counted"]
 
     async def leave() -> None:
-        edge = streams.platform.platform.edge
+        edge = streams.platform.platform.connection_manager
         reader, writer = await asyncio.open_connection("127.0.0.1", streams.port)
         writer.write(request("GET", f"/quiet?first={first}", close=False))
         if first:
@@ -276,8 +268,8 @@ def test_a_slow_reader_holds_the_generator_back_and_gets_all(streams: Any) -> No
     async def slowly() -> tuple[int, bytes]:
         reader, writer = await asyncio.open_connection("127.0.0.1", streams.port, limit=1024)
         writer.write(request("GET", "/blocks"))
-        await until(lambda: bool(streams.platform.platform.edge.connections))
-        (connection,) = streams.platform.platform.edge.connections
+        await until(lambda: bool(streams.platform.platform.connection_manager.connections))
+        (connection,) = streams.platform.platform.connection_manager.connections
         await until(lambda: connection.flow.write_paused)
         for _ in range(1000):
             await asyncio.sleep(0)

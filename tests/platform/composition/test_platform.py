@@ -10,7 +10,7 @@ import pytest
 from neurova.errors import LoadError, StateError
 from neurova.execution.concurrency_limit import ConcurrencyLimit
 from neurova.execution.thread_pool import POOL
-from neurova_gateway.metrics.totals import read
+from neurova_gateway.metrics.totals import read_totals
 from neurova_gateway.plugins import stores as backends
 from neurova_platform.composition.platform import Platform
 from neurova_platform.composition.state import COUNTERS
@@ -88,7 +88,7 @@ def test_what_the_gateway_the_threads_and_a_functions_queue_refuse_is_counted_as
     platform = assembled(probe_project)
 
     def shed() -> int:
-        return read(platform.settings.state / COUNTERS).shed
+        return read_totals(platform.settings.state / COUNTERS).shed
 
     async def test() -> None:
         await platform.start()

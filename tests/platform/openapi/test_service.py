@@ -176,6 +176,6 @@ def test_the_projects_functions_are_its_own_alone(probe: TestPlatform) -> None:
 
 def test_its_calls_are_recorded(probe: TestPlatform) -> None:
     probe.get("/openapi.json")
-    probe.platform.access.flush()
+    probe.platform.call_records.flush()
     lines = (probe.settings.state / "logs" / "access.jsonl").read_text()
     assert '"_neurova.document"' in lines

@@ -25,14 +25,15 @@ class Served:
         self.port = self.listener.getsockname()[1]
         config = uvicorn.Config(
             self.platform.asgi,
-            http=partial(GatewayProtocol, self.platform.edge),  # type: ignore[arg-type]
+            http=partial(GatewayProtocol, self.platform.connection_manager),  # type: ignore[arg-type]
             lifespan="off",
             ws="none",
             log_config=None,
             timeout_graceful_shutdown=5,
         )
         self.ready = asyncio.Event()
-        self.server = Server(config, self.ready.set, edge=self.platform.edge, patience=patience)
+        manager = self.platform.connection_manager
+        self.server = Server(config, self.ready.set, edge=manager, patience=patience)
         self.task = asyncio.create_task(self.server.serve(sockets=[self.listener]))
 
     async def connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
@@ -96,7 +97,7 @@ def test_a_connection_that_is_made_while_it_drains_ends_with_its_first_call(
     async def drained() -> None:
         served = Served(probe, patience=60)
         kept = await served.connect()
-        served.platform.edge.drain()
+        served.platform.connection_manager.drain()
         reader, writer = await asyncio.open_connection("127.0.0.1", served.port)
         assert b"connection: close" in await ask(reader, writer)
         writer.close()

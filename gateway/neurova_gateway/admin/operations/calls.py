@@ -11,7 +11,7 @@ from starlette.routing import Route
 
 from neurova.http.problem import Reject
 
-from ...pipeline.access_log import Record
+from ...pipeline.call_records import CallRecord
 from ..answer import answer, query
 from ..page import PARAMETERS, Page, cursor, limit, token
 from ..sources import Sources
@@ -39,7 +39,7 @@ def routes(sources: Sources) -> list[Route]:
     return [Route("/v1/calls", calls)]
 
 
-def wanted(asked: Mapping[str, str]) -> Callable[[Record], bool]:
+def wanted(asked: Mapping[str, str]) -> Callable[[CallRecord], bool]:
     """Return what tells the records that a query asks for; `status` may be 404 or 4xx.
 
     Raises Reject (400) for what is no status.
@@ -50,7 +50,7 @@ def wanted(asked: Mapping[str, str]) -> Callable[[Record], bool]:
         raise Reject(400, f'status {status[:16]!r} is none: write it like "404" or "5xx"')
     begin = status.rstrip("x")
 
-    def want(record: Record) -> bool:
+    def want(record: CallRecord) -> bool:
         return str(record.status).startswith(begin) and all(
             getattr(record, name) == value for name, value in said.items()
         )

@@ -16,7 +16,7 @@ from starlette.routing import Route
 from neurova.errors import NeurovaError
 
 from ...limits.base import Bucket
-from ...metrics.totals import read
+from ...metrics.totals import read_totals
 from ..answer import answer, query
 from ..sources import Part, Sources
 from .live import working
@@ -128,7 +128,7 @@ def _limits(sources: Sources) -> str:
 
 
 def _workers(sources: Sources) -> str:
-    workers = working(read(sources.counters), time.time())
+    workers = working(read_totals(sources.counters), time.time())
     serving = sum(worker.status == "serving" for worker in workers)
     if not serving:
         raise NeurovaError(f"none of {len(workers)} workers answers: see neurova.jsonl for why")

@@ -10,9 +10,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from ...metrics.layout import BUCKETS
-from ...metrics.quantile import quantile
-from ...metrics.totals import FRESH, Totals, read
+from ...metrics.counter_layout import BUCKETS
+from ...metrics.totals import FRESH, Totals, quantile, read_totals
 from ..answer import answer, query
 from ..page import PARAMETERS, Page, paged
 from ..process import handles, resident
@@ -93,16 +92,16 @@ def routes(sources: Sources) -> list[Route]:
 
     def live(request: Request) -> Response:
         query(request, ())
-        return answer(summed(read(sources.counters), time.time()))
+        return answer(summed(read_totals(sources.counters), time.time()))
 
     def by_route(request: Request) -> Response:
         asked = query(request, PARAMETERS)
-        found = _by_route(read(sources.counters))
+        found = _by_route(read_totals(sources.counters))
         return answer(Page(*paged(found, asked, lambda each: each.route)))
 
     def workers(request: Request) -> Response:
         asked = query(request, PARAMETERS)
-        found = working(read(sources.counters), time.time())
+        found = working(read_totals(sources.counters), time.time())
         return answer(Page(*paged(found, asked, lambda each: each.seat, int)))
 
     return [
@@ -141,14 +140,14 @@ def working(totals: Totals, now: float) -> list[Worker]:
     """Return how the living workers stand at `now`."""
     return [
         Worker(
-            each.seat,
+            each.slot,
             each.pid,
             "serving" if now - each.sampled < FRESH else "silent",
             each.started,
             each.sampled,
             each.in_flight,
             each.connections,
-            totals.cpu[each.seat],
+            totals.cpu[each.slot],
             resident(each.pid),
             handles(each.pid),
         )

@@ -17,8 +17,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from ...metrics.layout import BOUNDS, BUCKETS
-from ...metrics.totals import Totals, read
+from ...metrics.counter_layout import BOUNDS, BUCKETS
+from ...metrics.totals import Totals, read_totals
 from ..answer import query
 from ..process import handles, resident
 from ..sources import Sources
@@ -42,7 +42,7 @@ def routes(sources: Sources) -> list[Route]:
 
 
 class Collector:
-    """Give prometheus_client what the seats hold, read at each scrape."""
+    """Give prometheus_client the sums of the counter files, read at each scrape."""
 
     def __init__(self, sources: Sources) -> None:
         self._sources = sources
@@ -53,7 +53,7 @@ class Collector:
 
     def collect(self) -> Iterator[Metric]:
         """Yield all metrics."""
-        totals = read(self._sources.counters)
+        totals = read_totals(self._sources.counters)
         yield from _calls(totals)
         yield from _sums(totals)
         yield from _workers(totals)
@@ -133,18 +133,18 @@ def _workers(totals: Totals) -> Iterator[Metric]:
         "neurova_worker_open_files", "Files and sockets that a worker has open.", labels=label
     )
     for worker in totals.workers:
-        seat = (str(worker.seat),)
-        flight.add_metric(seat, worker.in_flight)
-        open_.add_metric(seat, worker.connections)
-        started.add_metric(seat, worker.started)
-        sampled.add_metric(seat, worker.sampled)
+        slot = (str(worker.slot),)
+        flight.add_metric(slot, worker.in_flight)
+        open_.add_metric(slot, worker.connections)
+        started.add_metric(slot, worker.started)
+        sampled.add_metric(slot, worker.sampled)
         # One that is not to be known is left out, rather than said to be 0.
         for family, value in ((memory, resident(worker.pid)), (files, handles(worker.pid))):
             if value is not None:
-                family.add_metric(seat, value)
+                family.add_metric(slot, value)
     yield from (flight, open_, started, sampled, memory, files)
     cpu = CounterMetricFamily(
-        "neurova_worker_cpu_seconds", "CPU time of all who sat on a worker's seat.", labels=label
+        "neurova_worker_cpu_seconds", "CPU time of all processes of a worker slot.", labels=label
     )
     for number, seconds in sorted(totals.cpu.items()):
         cpu.add_metric((str(number),), seconds)

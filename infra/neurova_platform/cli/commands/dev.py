@@ -12,7 +12,7 @@ import click
 from ..output import colourful, json_option, line
 
 if TYPE_CHECKING:
-    from neurova_gateway.pipeline.access_log import Record
+    from neurova_gateway.pipeline.call_records import CallRecord
 
     from ...composition.platform import Platform
 
@@ -48,7 +48,7 @@ def dev(host: str | None, port: int | None, as_json: bool) -> None:
                 environment="test",
                 migrate=True,
                 ready=session.ready,
-                on_calls=session.calls,
+                sinks=[session],
                 on_reload=session.reloaded,
             )
         finally:
@@ -92,7 +92,7 @@ class Session:
         if command:
             click.echo(f"try: {command}")
 
-    def calls(self, records: Sequence[Record]) -> None:
+    def write(self, records: Sequence[CallRecord]) -> None:
         """Show calls that were answered; whether or not anybody reads it, they are recorded."""
         with suppress(OSError):
             for record in records:
@@ -151,7 +151,7 @@ def _routes(functions: Sequence[Any]) -> str:
     return "\n".join(f"  {method:<6} {path:<{width}}  {who}" for method, path, who in rows)
 
 
-def _called(record: Record) -> str:
+def _called(record: CallRecord) -> str:
     clock = time.strftime("%H:%M:%S", time.localtime(record.time))
     # A path is what a client sent: nothing in it may move the terminal's cursor.
     path = "".join(letter if letter.isprintable() else "?" for letter in record.path)

@@ -6,7 +6,7 @@ import pytest
 from prometheus_client.openmetrics import parser as openmetrics
 from prometheus_client.parser import text_string_to_metric_families
 
-from neurova_gateway.metrics.layout import BOUNDS
+from neurova_gateway.metrics.counter_layout import BOUNDS
 from neurova_platform.testing.platform import TestPlatform
 
 OPEN = "application/openmetrics-text; version=1.0.0"

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 from tests.serving import NEUROVA, environment
 
-from neurova_gateway.pipeline.access_log import Record
+from neurova_gateway.pipeline.call_records import CallRecord
 from neurova_platform.cli.commands.dev import Session, _called
 from neurova_platform.serving import client
 
@@ -237,7 +237,7 @@ def test_calls_are_recorded_when_nobody_reads_the_output_any_more(project: Path)
 
 
 def test_a_path_cannot_move_the_terminal() -> None:
-    record = Record(0.0, "GET", "/\x1b[2J\r", 200, 1.0, 0, "", "acme", "", "", "0" * 32)
+    record = CallRecord(0.0, "GET", "/\x1b[2J\r", 200, 1.0, 0, "", "acme", "", "", "0" * 32)
     assert "/?[2J? 200" in _called(record)
 
 

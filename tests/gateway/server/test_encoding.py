@@ -1,7 +1,7 @@
 """Replies as octets of HTTP/1.1."""
 
 from neurova.http.reply import Reply
-from neurova_gateway.server.wire import StatusLines, encode
+from neurova_gateway.server.encoding import StatusLines, encode
 
 LINE = b"HTTP/1.1 200 OK\r\ndate: x\r\n"
 

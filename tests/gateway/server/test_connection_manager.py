@@ -3,7 +3,7 @@
 import asyncio
 from pathlib import Path
 
-from neurova_gateway.server.edge import MAX_FIELDS, MAX_HEAD, over_head
+from neurova_gateway.server.connection_manager import MAX_FIELDS, MAX_HEAD, over_head
 from neurova_platform.testing.platform import TestPlatform
 
 
@@ -23,7 +23,7 @@ def test_the_rounds_look_at_every_connection_and_end(probe: TestPlatform, tmp_pa
             looked.append(now)
 
     async def turn() -> None:
-        edge = probe.platform.edge
+        edge = probe.platform.connection_manager
         edge.connections.update([Connection(), Connection()])
         edge.stop()
         edge.start()
@@ -51,7 +51,7 @@ def test_ready_replies_go_out_together_and_one_that_fails_keeps_none_back(
         def abort(self) -> None:
             self.aborted = True
 
-    edge = probe.platform.edge
+    edge = probe.platform.connection_manager
     one, gone, other = Transport(), Transport(gone=True), Transport()
     for transport in (one, gone, other, one):
         edge.ready.append((transport, b"reply "))  # type: ignore[arg-type]
@@ -61,7 +61,7 @@ def test_ready_replies_go_out_together_and_one_that_fails_keeps_none_back(
 
 
 def test_a_turn_is_closed_once_and_then_its_replies_are_sent(probe: TestPlatform) -> None:
-    edge = probe.platform.edge
+    edge = probe.platform.connection_manager
     seen: list[str] = []
 
     class Transport:

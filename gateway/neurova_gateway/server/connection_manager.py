@@ -10,7 +10,7 @@ from neurova.http.call import Field
 
 from ..pipeline.gateway import Gateway
 from ..pipeline.identity import MAX_BYTES
-from .wire import PRIVATE, StatusLines
+from .encoding import PRIVATE, StatusLines
 
 MAX_HEAD = 16 * 1024
 MAX_FIELDS = 100
@@ -18,7 +18,7 @@ OVER_HEAD = "the head is over 16 KiB or 100 fields"
 ROUND = 0.5  # seconds between two looks at all connections
 
 
-class Edge:
+class ConnectionManager:
     """Hold what connections share: the gateway, the Date field, ready replies, the clock's rounds.
 
     Replies are sent together once the loop has seen to all that it read: one by one, each would

@@ -1,0 +1,136 @@
+"""Count the calls of one process, from batches of call records."""
+
+from __future__ import annotations
+
+import threading
+import time
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+from ..pipeline.call_records import CallRecord
+from . import counter_layout
+from .counter_file import CounterFile, open_counter_file
+from .counter_layout import BUCKETS, CALLS, CLASSES, FAULTS, TIMES
+
+METHODS = frozenset(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"])
+OTHER = "OTHER"
+_Group = tuple[str, str, int, int, int]  # route, method, status, bucket, second
+_BOUNDS = tuple(bound * 1000 for bound in counter_layout.BOUNDS)  # records are in milliseconds
+
+
+class CallCounters:
+    """Add call records to a counter file in `folder`; a `CallSink`.
+
+    It counts between `open` and `close`. `write` and `sample` may run on two threads.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._file: CounterFile | None = None
+        self._lock = threading.Lock()
+        self._last_totals: dict[int, int] = {}
+        self._last_faults: Counter[str] = Counter()
+
+    @property
+    def slot(self) -> int:
+        """Return the slot, unique among living processes on this folder; -1 while closed."""
+        return -1 if self._file is None else self._file.slot
+
+    def open(self) -> None:
+        """Open a counter file. Raises StateError."""
+        self._last_totals.clear()
+        self._last_faults.clear()
+        self._file = open_counter_file(self._folder)
+
+    def close(self) -> None:
+        """Release the counter file."""
+        with self._lock:
+            file, self._file = self._file, None
+            if file is not None:
+                file.words[counter_layout.AT_IN_FLIGHT] = 0
+                file.words[counter_layout.AT_CONNECTIONS] = 0
+                file.close()
+
+    def write(self, records: Sequence[CallRecord]) -> None:
+        """Count a batch of calls."""
+        groups = _group(records)
+        with self._lock:
+            if self._file is not None:
+                for group, (count, ms) in groups.items():
+                    _add_call(self._file, group, count, ms)
+                    _add_second(self._file.words, group, count)
+
+    def sample(
+        self,
+        *,
+        in_flight: int,
+        connections: int,
+        dropped: int,
+        shed: int,
+        faults: Mapping[str, int],
+    ) -> None:
+        """Write gauges, and totals (`dropped`, `shed`, `faults`) of this process since start."""
+        with self._lock:
+            file = self._file
+            if file is None:
+                return
+            cpu = int(time.process_time() * 1_000_000)
+            totals = {
+                counter_layout.AT_DROPPED: dropped,
+                counter_layout.AT_SHED: shed,
+                counter_layout.AT_CPU: cpu,
+            }
+            for at, total in totals.items():
+                file.words[at] += total - self._last_totals.get(at, 0)
+            self._last_totals = totals
+            file.words[counter_layout.AT_IN_FLIGHT] = in_flight
+            file.words[counter_layout.AT_CONNECTIONS] = connections
+            for plugin, count in tuple(faults.items()):
+                at = file.offset(FAULTS, plugin)
+                if at:
+                    file.words[at] += count - self._last_faults[plugin]
+                self._last_faults[plugin] = count
+            file.words[counter_layout.AT_SAMPLED] = int(time.time() * 1000)
+
+
+def _group(records: Iterable[CallRecord]) -> dict[_Group, tuple[int, float]]:
+    """Return the number of calls and the sum of their milliseconds by `_Group`."""
+    groups: dict[_Group, tuple[int, float]] = {}
+    get = groups.get
+    for record in records:
+        ms = record.ms
+        second = int(record.time + ms * 0.001)
+        key = record.route, record.method, record.status, bisect_left(_BOUNDS, ms), second
+        count, total = get(key, (0, 0.0))
+        groups[key] = count + 1, total + ms
+    return groups
+
+
+def _add_call(file: CounterFile, group: _Group, count: int, ms: float) -> None:
+    route, method, status, bucket, _ = group
+    # Clients can send any method, so those without a route count as one.
+    shown = method if route or method in METHODS else OTHER
+    calls = file.offset(CALLS, f"{route}\0{shown}\0{status}")
+    times = file.offset(TIMES, route)
+    words = file.words  # read after both: `offset` may map the file again
+    if calls and times:
+        words[calls] += count
+        words[times + bucket] += count
+        words[times + BUCKETS] += int(ms * 1000)
+    else:
+        words[counter_layout.AT_LOST] += count
+
+
+def _add_second(words: memoryview, group: _Group, count: int) -> None:
+    _, _, status, bucket, second = group
+    at = counter_layout.second_offset(second)
+    if second < words[at] <= second + counter_layout.SECONDS:
+        return  # older than the ring
+    if words[at] != second:  # an older second, or a later one from before the clock was set back
+        for place in range(at + 1, at + counter_layout.SECOND_WORDS):
+            words[place] = 0
+        words[at] = second
+    words[at + min(max(status // 100, 1), CLASSES)] += count
+    words[at + 1 + CLASSES + bucket] += count

@@ -1,0 +1,155 @@
+"""Call records: gathered on the event loop, passed in batches to a list of sinks on a thread."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Sequence
+from time import time
+from typing import Any, Protocol
+
+import msgspec
+
+from neurova.http.call import Call
+from neurova.http.caller import ANONYMOUS
+from neurova.telemetry.redact import masked
+
+logger = logging.getLogger("neurova.gateway")
+
+
+class CallRecord(msgspec.Struct, frozen=True, gc=False):
+    """One answered call: `time` in Unix seconds, `ms` from its head to its response."""
+
+    time: float
+    method: str
+    path: str
+    status: int
+    ms: float
+    bytes: int
+    route: str
+    consumer: str
+    key_id: str
+    client: str
+    trace_id: str
+
+
+class CallSink(Protocol):
+    """A receiver of call records, e.g. the access log or the counters."""
+
+    def write(self, records: Sequence[CallRecord]) -> None:
+        """Take a batch. Called by one thread at a time, never on the event loop.
+
+        A batch that raises is lost for this sink only.
+        """
+
+
+_PARTS = 10  # values per record in the flat list
+
+
+class CallRecords:
+    """Gather records and pass them to all `sinks` every `interval` seconds.
+
+    The interval is short because requests wait for the interpreter lock while a batch is written.
+    At most `bound` records wait; `dropped` counts the records beyond that and the batches that a
+    sink failed to take, `flushed` the records passed on.
+    """
+
+    def __init__(
+        self, sinks: Sequence[CallSink], *, interval: float = 0.05, bound: int = 100_000
+    ) -> None:
+        self._sinks = tuple(sinks)
+        self._failing: set[CallSink] = set()
+        self._interval = interval
+        self._bound = bound * _PARTS
+        # One flat list: a tuple per record would trigger the garbage collector.
+        self._gathered: list[Any] = []
+        self._stopping = threading.Event()
+        self._flushing = threading.Lock()
+        self._thread: threading.Thread | None = None
+        self.dropped = 0
+        self.flushed = 0
+
+    def add(self, call: Call, status: int, size: int) -> None:
+        """Record an answered call; status 499 means that the client disconnected."""
+        gathered = self._gathered
+        if len(gathered) >= self._bound:
+            self.dropped += 1
+            return
+        gathered += (
+            call.started, time(), call.method, call.raw_path, status, size,
+            call.route, call.caller, call.client, call.trace_id,
+        )  # fmt: skip
+
+    def start(self) -> None:
+        """Start the thread that flushes."""
+        self._thread = threading.Thread(target=self._run, name="call-records", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Stop the thread and flush what is left."""
+        if self._thread is not None:
+            self._stopping.set()
+            self._thread.join()
+            self._thread = None
+        self.flush()
+
+    def flush(self) -> None:
+        """Pass all records gathered so far to the sinks."""
+        with self._flushing:
+            gathered = self._gathered
+            batch = gathered[:]
+            del gathered[: len(batch)]  # keeps what the event loop appended since
+            if batch:
+                records = _records(batch)
+                self.flushed += len(records)
+                for sink in self._sinks:
+                    self._write(sink, records)
+
+    def _write(self, sink: CallSink, records: list[CallRecord]) -> None:
+        """Pass a batch to one sink; log only the first of consecutive failures."""
+        try:
+            sink.write(records)
+        except Exception as error:
+            self.dropped += len(records)
+            if sink not in self._failing:
+                self._failing.add(sink)
+                name = type(sink).__name__
+                logger.error("%s cannot write call records, they are lost: %r", name, error)
+        else:
+            self._failing.discard(sink)
+
+    def _run(self) -> None:
+        while not self._stopping.wait(self._interval):
+            self.flush()
+
+
+def _records(batch: list[Any]) -> list[CallRecord]:
+    paths = _Paths()
+    parts = iter(batch)
+    return [
+        CallRecord(
+            started,
+            method,
+            paths[path],
+            status,
+            # Costs half of `round`. Never below 0, even if the wall clock was set back.
+            int((ended - started) * 1_000_000) / 1000 if ended > started else 0.0,
+            size,
+            "" if route is None else route.name,
+            (caller or ANONYMOUS).consumer,
+            (caller or ANONYMOUS).key_id,
+            client,
+            trace_id.to_bytes(16, "big").hex(),
+        )
+        for started, ended, method, path, status, size, route, caller, client, trace_id in zip(
+            *[parts] * _PARTS, strict=True
+        )
+    ]
+
+
+class _Paths(dict[bytes, str]):
+    """Decode each distinct raw path of a batch once; mask what looks like a key."""
+
+    def __missing__(self, path: bytes) -> str:
+        self[path] = text = masked(path.decode("ascii", "backslashreplace"))
+        return text
