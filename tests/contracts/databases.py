@@ -69,7 +69,7 @@ async def transact(database: Database, work: Callable[[Transaction], Awaitable[T
             await tx.rollback()
             if tx.conflict is None:
                 raise
-        tx = await tx.conflict.again()
+        tx = await tx.conflict.retry()
 
 
 async def write(database: Database, *statements: Any) -> None:

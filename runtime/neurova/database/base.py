@@ -52,7 +52,7 @@ class Conflict(NeurovaError):
         self._attempt = attempt
         self._deadline = deadline
 
-    async def again(self) -> Transaction:
+    async def retry(self) -> Transaction:
         """Wait a little and return the transaction of the next attempt.
 
         Raises Unavailable when the deadline leaves no time for one.
@@ -92,8 +92,8 @@ class Transaction(Tx, Protocol):
         """Return why the transaction has to be run again, None when it has not."""
         ...
 
-    async def back(self) -> None:
-        """Undo what was written until now; the transaction, one of a `Claim`, goes on."""
+    async def rollback_to_savepoint(self) -> None:
+        """Undo what was written until now; the transaction, one of a `KeyLock`, goes on."""
         ...
 
     async def commit(self) -> None:
@@ -105,7 +105,7 @@ class Transaction(Tx, Protocol):
         ...
 
 
-class Stored(msgspec.Struct, frozen=True):
+class StoredResponse(msgspec.Struct, frozen=True):
     """An answer kept under a key, and the fingerprint of the request that it answers."""
 
     fingerprint: bytes
@@ -115,15 +115,15 @@ class Stored(msgspec.Struct, frozen=True):
     body: bytes
 
 
-class Claimed(NeurovaError):
+class KeyLocked(NeurovaError):
     """A key that another call has, and did not give back until the deadline."""
 
 
-class Superseded(NeurovaError):
+class AlreadyStored(NeurovaError):
     """An answer that was kept under the key meanwhile: the lock was lost, and another call ran."""
 
 
-class Claim(Protocol):
+class KeyLock(Protocol):
     """A key that a call has, and no other one in any process, until it is released.
 
     Should its lock be lost (a connection cut, a file deleted), two calls may run; the state still
@@ -131,7 +131,7 @@ class Claim(Protocol):
     """
 
     @property
-    def stored(self) -> Stored | None:
+    def response(self) -> StoredResponse | None:
         """Return the answer that was kept under it, None when there was none."""
         ...
 
@@ -139,18 +139,18 @@ class Claim(Protocol):
         """Return a transaction for writing, not yet open; one at a time."""
         ...
 
-    async def keep(self, tx: Transaction, stored: Stored) -> None:
-        """Write an answer in a transaction of the claim: it is kept once that has committed.
+    async def store(self, tx: Transaction, stored: StoredResponse) -> None:
+        """Write an answer in a transaction of the key_lock: it is kept once that has committed.
 
-        Raises Superseded when there is another one: the transaction must not commit.
+        Raises AlreadyStored when there is another one: the transaction must not commit.
         """
         ...
 
-    async def find(self, deadline: float) -> Stored | None:
+    async def find(self, deadline: float) -> StoredResponse | None:
         """Look again for the answer that is kept."""
         ...
 
-    async def release(self, stored: Stored | None = None) -> None:
+    async def release(self, stored: StoredResponse | None = None) -> None:
         """Give the key back; `stored` is what was kept, for those who wait. Harmless when done."""
         ...
 
@@ -158,15 +158,15 @@ class Claim(Protocol):
 class Database(Protocol):
     """One service's database."""
 
-    async def claim(self, key: bytes, deadline: float) -> Claim:
+    async def lock_key(self, key: bytes, deadline: float) -> KeyLock:
         """Wait for a key, 32 octets, until `deadline` in event-loop seconds.
 
-        Raises Claimed when others have it until then, Unavailable when the database does not
+        Raises KeyLocked when others have it until then, Unavailable when the database does not
         answer.
         """
         ...
 
-    async def sweep(self) -> int:
+    async def delete_expired(self) -> int:
         """Delete some answers whose time is over; return how many, 0 when there is no more to do.
 
         One process at a time does. Nothing is made for it.

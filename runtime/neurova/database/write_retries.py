@@ -1,26 +1,26 @@
-"""Whether writers go side by side, or one at a time because they would clash."""
+"""Decide whether writers run concurrently, or one at a time because they conflict too often."""
 
 from __future__ import annotations
 
-WEIGHT = 0.1  # of the latest end
-CROWDED = 0.3  # share of attempts that clashed, above which writers go one at a time
-FADING = 0.98  # how a share fades with each that went alone, so that side by side is tried again
+WEIGHT = 0.1  # of the latest transaction in the moving average
+MAX_CONFLICT_SHARE = 0.3  # above this share of conflicts, writers run one at a time
+DECAY = 0.98  # of the share for each exclusive writer, so that concurrency is tried again
 
 
-class Crowd:
-    """Remember how often attempts that went side by side had to be run again."""
+class WriteRetries:
+    """Track the share of concurrent write transactions that had to be retried."""
 
     def __init__(self) -> None:
         self._share = 0.0
 
-    def crowded(self) -> bool:
-        """Tell whether the next writer better goes alone from the start."""
-        return self._share > CROWDED
+    def should_serialize(self) -> bool:
+        """Return whether the next writer should run alone from its first attempt."""
+        return self._share > MAX_CONFLICT_SHARE
 
-    def clashed(self) -> None:
-        """Count an attempt that has to be run again."""
+    def record_conflict(self) -> None:
+        """Count an attempt that has to be retried."""
         self._share += WEIGHT * (1.0 - self._share)
 
-    def lasted(self, *, alone: bool) -> None:
-        """Count an attempt that came through; one that went alone says little."""
-        self._share *= FADING if alone else 1.0 - WEIGHT
+    def record_success(self, *, alone: bool) -> None:
+        """Count a commit. One that ran alone says little about concurrent ones."""
+        self._share *= DECAY if alone else 1.0 - WEIGHT

@@ -231,7 +231,7 @@ class InFlightCall(Future[Reply]):
                 if conflict is None or self._stopped():
                     raise
             self.sealed = False
-            tx = await conflict.again()
+            tx = await conflict.retry()
             # What the function may have changed of its arguments is not to be seen again.
             arguments = function.binding.arguments(self.call)
 

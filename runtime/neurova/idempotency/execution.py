@@ -7,7 +7,7 @@ from collections.abc import Coroutine
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
-from ..database.base import Claim, Claimed, Stored, Superseded, Transaction
+from ..database.base import AlreadyStored, KeyLock, KeyLocked, StoredResponse, Transaction
 from ..errors import Unavailable
 from ..execution.in_flight_call import BUSY, InFlightCall, unbroken
 from ..execution.replies import LOGGER, Streamed, answered, failed, unavailable
@@ -48,24 +48,24 @@ async def _claimed(
     function: ConcurrentFunction, call: Call, arguments: list[Any], key: bytes
 ) -> Reply:
     try:
-        claim = await function.resources.database().claim(key, call.deadline)
-    except Claimed:
+        key_lock = await function.resources.database().lock_key(key, call.deadline)
+    except KeyLocked:
         return outstanding(call)
     except Exception as error:
         return failed(call, function.name, error)
     flight: KeyedInFlightCall | None = None
     try:
         print_ = fingerprint(call)
-        if claim.stored is not None:
-            return again(call, claim.stored, print_)
-        flight = KeyedInFlightCall(function, call, arguments, get_running_loop(), claim, print_)
+        if key_lock.response is not None:
+            return again(call, key_lock.response, print_)
+        flight = KeyedInFlightCall(function, call, arguments, get_running_loop(), key_lock, print_)
         if function.gate.enter(flight):
             return await flight
         flight.timer.cancel()
         return unavailable(call, BUSY)
     finally:
         if flight is None or flight.grounded:
-            await unbroken(claim.release())
+            await unbroken(key_lock.release())
 
 
 class KeyedInFlightCall(InFlightCall):
@@ -75,7 +75,7 @@ class KeyedInFlightCall(InFlightCall):
     in one of its own, once the function has ended.
     """
 
-    __slots__ = ("answer", "claim", "print_")
+    __slots__ = ("answer", "key_lock", "print_")
 
     def __init__(
         self,
@@ -83,13 +83,13 @@ class KeyedInFlightCall(InFlightCall):
         call: Call,
         arguments: list[Any],
         loop: AbstractEventLoop,
-        claim: Claim,
+        key_lock: KeyLock,
         print_: bytes,
     ) -> None:
         super().__init__(function, call, arguments, loop)
-        self.claim = claim
+        self.key_lock = key_lock
         self.print_ = print_
-        self.answer: Stored | None = None
+        self.answer: StoredResponse | None = None
         if function.binding.tx >= 0:
             self.handler = self._handle
 
@@ -99,13 +99,13 @@ class KeyedInFlightCall(InFlightCall):
         return self.task is None or (not self.flying and self.task.cancelling() > 0)
 
     def _transaction(self, *, readonly: bool) -> Transaction:
-        return self.claim.transaction(self.call.deadline)
+        return self.key_lock.transaction(self.call.deadline)
 
     async def _fly(self) -> None:
         try:
             await super()._fly()
         finally:
-            await unbroken(self.claim.release(self.answer))
+            await unbroken(self.key_lock.release(self.answer))
 
     async def _once(self) -> Reply:
         if self.function.binding.tx >= 0:
@@ -115,7 +115,7 @@ class KeyedInFlightCall(InFlightCall):
         except Reject as reject:
             reply = self._rejected(reject)
         except Streamed:
-            await unbroken(self.claim.release())  # nobody waits for what is not kept
+            await unbroken(self.key_lock.release())  # nobody waits for what is not kept
             raise
         await unbroken(self._keep(kept(reply, self.print_)))
         return reply
@@ -123,8 +123,8 @@ class KeyedInFlightCall(InFlightCall):
     async def _once_only(self) -> Reply:
         try:
             reply = await super()._once()
-        except Superseded as superseded:
-            self.answer = await self.claim.find(self.call.deadline)
+        except AlreadyStored as superseded:
+            self.answer = await self.key_lock.find(self.call.deadline)
             if self.answer is None:
                 raise Unavailable(f"{superseded}, and it is gone: call again") from None
             return again(self.call, self.answer, self.print_)
@@ -140,10 +140,10 @@ class KeyedInFlightCall(InFlightCall):
             reply = answered(result, function.description.status)
         except Reject as reject:
             reply = self._rejected(reject)
-            await tx.back()
+            await tx.rollback_to_savepoint()
         stored = kept(reply, self.print_)
         if stored is not None:
-            await self.claim.keep(tx, stored)
+            await self.key_lock.store(tx, stored)
         return reply
 
     def _rejected(self, reject: Reject) -> Reply:
@@ -152,13 +152,13 @@ class KeyedInFlightCall(InFlightCall):
             raise reject
         return rejected(self.call, reject)
 
-    async def _keep(self, stored: Stored | None) -> None:
+    async def _keep(self, stored: StoredResponse | None) -> None:
         """Keep what is done already, also past the deadline; that it cannot be is no failure."""
         if stored is None:
             return
-        tx = self.claim.transaction(monotonic() + STORING)
+        tx = self.key_lock.transaction(monotonic() + STORING)
         try:
-            await self.claim.keep(tx, stored)
+            await self.key_lock.store(tx, stored)
             await tx.commit()
             self.answer = stored
         except Exception as error:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from hashlib import sha256
 
-from ..database.base import Stored
+from ..database.base import StoredResponse
 from ..execution.replies import RETRY_AFTER
 from ..http.call import Call
 from ..http.problem import problem
@@ -77,14 +77,14 @@ def lasting(status: int) -> bool:
     return status < 500 and status != 429
 
 
-def kept(reply: Reply, print_: bytes) -> Stored | None:
+def kept(reply: Reply, print_: bytes) -> StoredResponse | None:
     """Return what is kept of an answer, None when nothing is."""
     if not lasting(reply.status):
         return None
-    return Stored(print_, reply.status, reply.content_type, tuple(reply.fields), reply.body)
+    return StoredResponse(print_, reply.status, reply.content_type, tuple(reply.fields), reply.body)
 
 
-def again(call: Call, stored: Stored, print_: bytes) -> Reply:
+def again(call: Call, stored: StoredResponse, print_: bytes) -> Reply:
     """Return the answer that is kept, or the refusal of another request under its key."""
     if stored.fingerprint != print_:
         return problem(

@@ -28,7 +28,7 @@ async def keep_swept(databases: Callable[[], Iterable[Database]], every: float =
 async def swept(database: Database, pause: float = PAUSE) -> int:
     """Delete all answers of a database whose time is over; return how many."""
     found = 0
-    while batch := await database.sweep():
+    while batch := await database.delete_expired():
         found += batch
         await asyncio.sleep(pause)
     return found

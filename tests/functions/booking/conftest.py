@@ -38,7 +38,7 @@ class House:
                 if tx.conflict is None:
                     raise
             self.clashes += 1
-            tx = await tx.conflict.again()
+            tx = await tx.conflict.retry()
 
     def run(self, work: Callable[[], Awaitable[None]]) -> None:
         """Do `work` on a loop, and close the database."""

@@ -1,34 +1,37 @@
-"""Writers that clash go one at a time; when that has passed, side by side again."""
+"""When writers run one at a time."""
 
 from __future__ import annotations
 
-from neurova.database.write_retries import Crowd
+from neurova.database.write_retries import WriteRetries
 
 
-def test_a_clash_now_and_then_leaves_writers_side_by_side() -> None:
-    crowd = Crowd()
-    for _ in range(100):
-        crowd.clashed()
+def record_many_conflicts(retries: WriteRetries) -> None:
+    for _ in range(10):
+        retries.record_conflict()
+
+
+def test_rare_conflicts_keep_writers_concurrent() -> None:
+    retries = WriteRetries()
+    for _ in range(1_000):
+        retries.record_conflict()
         for _ in range(9):
-            crowd.lasted(alone=False)
-        assert not crowd.crowded()
+            retries.record_success(alone=False)
+        assert not retries.should_serialize()
 
 
-def test_many_clashes_in_a_row_have_writers_go_one_at_a_time() -> None:
-    crowd = Crowd()
-    for _ in range(5):
-        crowd.clashed()
-    assert crowd.crowded()
+def test_many_conflicts_serialize_writers() -> None:
+    retries = WriteRetries()
+    record_many_conflicts(retries)
+    assert retries.should_serialize()
 
 
-def test_after_a_while_side_by_side_is_tried_again() -> None:
-    crowd = Crowd()
-    for _ in range(50):
-        crowd.clashed()
+def test_concurrency_is_tried_again_after_exclusive_writers() -> None:
+    retries = WriteRetries()
+    record_many_conflicts(retries)
     alone = 0
-    while crowd.crowded():
-        crowd.lasted(alone=True)
+    while retries.should_serialize():
+        retries.record_success(alone=True)
         alone += 1
-    assert 20 < alone < 200
-    crowd.clashed()
-    assert crowd.crowded()  # and one more clash is enough to know
+    assert 10 < alone < 100
+    retries.record_conflict()
+    assert retries.should_serialize()

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from neurova.database.base import Stored
+from neurova.database.base import StoredResponse
 from neurova.database.sqlite.database import SqliteDatabase
 from neurova.idempotency import sweep
 from neurova.idempotency.sweep import keep_swept, swept
@@ -20,21 +20,21 @@ class Store(SqliteDatabase):
 
     failing = False
 
-    async def sweep(self) -> int:
+    async def delete_expired(self) -> int:
         if self.failing:
             self.failing = False
             raise OSError("no disk")
-        return await super().sweep()
+        return await super().delete_expired()
 
 
 async def fill(database: SqliteDatabase, answers: int) -> None:
     deadline = asyncio.get_running_loop().time() + 20
     for number in range(answers):
-        claim = await database.claim(number.to_bytes(32, "big"), deadline)
-        tx = claim.transaction(deadline)
-        await claim.keep(tx, Stored(b"", 200, b"", (), b""))
+        key_lock = await database.lock_key(number.to_bytes(32, "big"), deadline)
+        tx = key_lock.transaction(deadline)
+        await key_lock.store(tx, StoredResponse(b"", 200, b"", (), b""))
         await tx.commit()
-        await claim.release()
+        await key_lock.release()
 
 
 async def left(database: SqliteDatabase) -> int:

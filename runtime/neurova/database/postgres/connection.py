@@ -122,7 +122,7 @@ class PostgresConnection:
             await self._driver.execute("ROLLBACK")
             await self._driver.execute(BEGIN_WRITING + self._mark)
 
-    async def back(self) -> None:
+    async def rollback_to_savepoint(self) -> None:
         """Undo what was done since the transaction began; it goes on."""
         await self._driver.execute(BACK)
         self._saved = False

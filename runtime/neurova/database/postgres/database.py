@@ -14,10 +14,10 @@ from ...errors import NeurovaError, Unavailable
 from ..base import ENDED, Conflict, Parameters, TransactionError
 from ..pool import Pool
 from ..recovery import Recovery
-from ..write_retries import Crowd
+from ..write_retries import WriteRetries
 from .connection import Errors, PostgresConnection, engine
 from .errors import clash
-from .idempotency import PostgresAnswers, PostgresClaim
+from .idempotency import PostgresIdempotencyStore, PostgresKeyLock
 from .locks import PostgresLocks
 from .url import PostgresUrl
 
@@ -56,26 +56,26 @@ class PostgresDatabase:
         # A crowd of writers that wait for each other shall not keep readers waiting.
         self._writers = Pool(made[::2], f"{url}, writing,")
         self._readers = Pool(made[1::2], f"{url}, reading,")
-        self.crowd = Crowd()
+        self.write_retries = WriteRetries()
         self._cleaning: set[asyncio.Task[None]] = set()
         self._locks = PostgresLocks(PostgresConnection(core, url, recovery), self.clean)
-        self._answers = PostgresAnswers(url, self._locks, self._marked, clock)
+        self._answers = PostgresIdempotencyStore(url, self._locks, self._marked, clock)
 
     def transaction(self, *, readonly: bool, deadline: float) -> PostgresTransaction:
         """Return a transaction, not yet open; `deadline` in event-loop seconds bounds all waits."""
         pool = self._readers if readonly else self._writers
         return PostgresTransaction(self, pool, readonly, _last(deadline))
 
-    async def claim(self, key: bytes, deadline: float) -> PostgresClaim:
+    async def lock_key(self, key: bytes, deadline: float) -> PostgresKeyLock:
         """Wait for a key, in line in this process, then among processes; see `Database`."""
-        return await self._answers.claim(key, _last(deadline))
+        return await self._answers.lock_key(key, _last(deadline))
 
-    async def sweep(self) -> int:
+    async def delete_expired(self) -> int:
         """Delete some answers whose time is over; return how many, 0 when there is no more to do.
 
         One process at a time does, and nobody waits for it.
         """
-        return await self._answers.sweep(SWEEPING)
+        return await self._answers.delete_expired(SWEEPING)
 
     def _marked(self, deadline: float) -> PostgresTransaction:
         return PostgresTransaction(self, self._writers, False, _last(deadline), marked=True)
@@ -142,7 +142,7 @@ class PostgresTransaction:
         self._careful = careful
         self._marked = marked
         # What clashed once would clash again, beside others as many: the second run is its last.
-        self._alone = not readonly and (attempt > 0 or database.crowd.crowded())
+        self._alone = not readonly and (attempt > 0 or database.write_retries.should_serialize())
         self._connection: PostgresConnection | None = None
         self._work: asyncio.Task[Any] | None = None
         self._turn = asyncio.Lock()
@@ -184,10 +184,10 @@ class PostgresTransaction:
             if not self._readonly:  # which has nothing to lose, and nothing to wait for
                 await self._wait(ending)
 
-    async def back(self) -> None:
+    async def rollback_to_savepoint(self) -> None:
         """Undo what was written until now; the transaction, one that is marked, goes on."""
         if self._connection is not None:
-            await self._do(self._back)
+            await self._do(self._rollback_to_savepoint)
 
     async def rollback(self) -> None:
         """Undo all changes and give back what the transaction holds; harmless when ended.
@@ -228,10 +228,10 @@ class PostgresTransaction:
             raise
         return connection
 
-    async def _back(self, connection: PostgresConnection) -> None:
+    async def _rollback_to_savepoint(self, connection: PostgresConnection) -> None:
         try:
             if self._begun:
-                await connection.back()
+                await connection.rollback_to_savepoint()
         except Errors as error:
             raise self._meaning(connection, error) from error
 
@@ -257,7 +257,7 @@ class PostgresTransaction:
                     await connection.commit()
             sound = True
             if not self._readonly:
-                self._database.crowd.lasted(alone=self._alone)
+                self._database.write_retries.record_success(alone=self._alone)
         except Errors as error:
             meant = self._meaning(connection, error)
             if isinstance(meant, Unavailable):
@@ -322,7 +322,7 @@ class PostgresTransaction:
         elif why or not (self._careful or self._ended):
             careful = self._careful or not why
             if why:
-                self._database.crowd.clashed()
+                self._database.write_retries.record_conflict()
             self.conflict = meant = Conflict(
                 why or "a statement failed", self._again(careful), self._attempt, self._deadline
             )

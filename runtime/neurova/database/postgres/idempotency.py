@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 from sqlalchemy.dialects.postgresql import insert
 
 from ...errors import StateError
-from ..base import Stored, Superseded, Transaction
-from ..key_claims import Claims
-from ..stored_replies import BATCH, answers, put, row_of, stored_of
+from ..base import AlreadyStored, StoredResponse, Transaction
+from ..key_locks import LocalKeyLocks
+from ..stored_responses import BATCH, answers, put, row_of, stored_of
 from .locks import PostgresLocks
 from .url import PostgresUrl
 
@@ -33,7 +33,7 @@ _SWEEP = (
 Begin = Callable[[float], "PostgresTransaction"]
 
 
-class PostgresAnswers:
+class PostgresIdempotencyStore:
     """Find, write and sweep the answers of one database.
 
     `begin` returns a transaction that can go back to its beginning; `clock` gives Unix seconds.
@@ -46,27 +46,27 @@ class PostgresAnswers:
         self._url = url
         self._locks = locks
         self._clock = clock
-        self._claims = Claims()
+        self._claims = LocalKeyLocks()
 
-    async def claim(self, key: bytes, deadline: float) -> PostgresClaim:
+    async def lock_key(self, key: bytes, deadline: float) -> PostgresKeyLock:
         """Wait for a key, in line in this process, then among processes; find what it keeps."""
-        stored = await self._claims.take(key, deadline)
+        stored = await self._claims.lock(key, deadline)
         if stored is not None:
-            return PostgresClaim(self, key, stored, held=False)
+            return PostgresKeyLock(self, key, stored, held=False)
         try:
             await self._locks.take(key, deadline)
         except BaseException:
             self._claims.release(key)
             raise
-        claim = PostgresClaim(self, key, None, held=True)
+        key_lock = PostgresKeyLock(self, key, None, held=True)
         try:
-            claim.stored = await self.find(key, deadline)
+            key_lock.response = await self.find(key, deadline)
         except BaseException:
-            await claim.release()
+            await key_lock.release()
             raise
-        return claim
+        return key_lock
 
-    async def find(self, key: bytes, deadline: float) -> Stored | None:
+    async def find(self, key: bytes, deadline: float) -> StoredResponse | None:
         """Return the answer under a key."""
         try:
             rows = await self._locks.ask(deadline, _FIND, key, int(self._clock()))
@@ -74,13 +74,13 @@ class PostgresAnswers:
             raise self._missing(error) or error from None
         return stored_of(rows[0]) if rows else None
 
-    async def keep(self, tx: Transaction, key: bytes, stored: Stored) -> None:
+    async def store(self, tx: Transaction, key: bytes, stored: StoredResponse) -> None:
         """Write the answer under a key."""
         written = await tx.execute(_PUT, row_of(key, stored, self._clock()))
         if not written.rowcount:  # type: ignore[attr-defined]  # of a CursorResult
-            raise Superseded(f"{self._url}: another call has kept its answer")
+            raise AlreadyStored(f"{self._url}: another call has kept its answer")
 
-    async def release(self, key: bytes, stored: Stored | None) -> None:
+    async def release(self, key: bytes, stored: StoredResponse | None) -> None:
         """Give a key back, with the answer that is kept under it now."""
         if stored is not None:
             self._claims.release(key, stored)  # who waits here needs no lock any more
@@ -91,7 +91,7 @@ class PostgresAnswers:
         finally:
             self._claims.release(key)
 
-    async def sweep(self, patience: float) -> int:
+    async def delete_expired(self, patience: float) -> int:
         """Delete some answers whose time is over; one process at a time does."""
         deadline = asyncio.get_running_loop().time() + patience
         if not await self._locks.attempt(SWEEPING, deadline):
@@ -111,13 +111,18 @@ class PostgresAnswers:
         return StateError(f"{self._url} has no table {answers.name}: run `neurova db upgrade`")
 
 
-class PostgresClaim:
+class PostgresKeyLock:
     """A key that a call has; not `held`: the answer it waited for, without the key."""
 
     def __init__(
-        self, answers: PostgresAnswers, key: bytes, stored: Stored | None, *, held: bool
+        self,
+        answers: PostgresIdempotencyStore,
+        key: bytes,
+        stored: StoredResponse | None,
+        *,
+        held: bool,
     ) -> None:
-        self.stored = stored
+        self.response = stored
         self._answers = answers
         self._key = key
         self._held = held
@@ -126,16 +131,16 @@ class PostgresClaim:
         """Return a transaction for writing, not yet open; one at a time."""
         return self._answers.begin(deadline)
 
-    async def keep(self, tx: Transaction, stored: Stored) -> None:
-        """Write an answer in a transaction of the claim: it is kept once that has committed."""
-        await self._answers.keep(tx, self._key, stored)
+    async def store(self, tx: Transaction, stored: StoredResponse) -> None:
+        """Write an answer in a transaction of the key_lock: it is kept once that has committed."""
+        await self._answers.store(tx, self._key, stored)
 
-    async def find(self, deadline: float) -> Stored | None:
+    async def find(self, deadline: float) -> StoredResponse | None:
         """Look again for the answer that is kept."""
         return await self._answers.find(self._key, deadline)
 
-    async def release(self, stored: Stored | None = None) -> None:
+    async def release(self, stored: StoredResponse | None = None) -> None:
         """Give the key back, once; those in line are given the answer, if one is kept."""
         if self._held:
             self._held = False
-            await self._answers.release(self._key, stored or self.stored)
+            await self._answers.release(self._key, stored or self.response)

@@ -8,7 +8,7 @@ from contextlib import suppress
 from typing import Any
 
 from ...errors import NeurovaError, Unavailable
-from ..base import Claimed
+from ..base import KeyLocked
 from .connection import PostgresConnection
 
 PAUSE, LONGEST_PAUSE = 0.002, 0.03  # seconds
@@ -50,7 +50,7 @@ class PostgresLocks:
             raise
 
     async def take(self, name: bytes, deadline: float) -> None:
-        """Lock a name, asking again and again; Claimed at `deadline`.
+        """Lock a name, asking again and again; KeyLocked at `deadline`.
 
         Raises Unavailable when the server does not answer.
         """
@@ -66,7 +66,7 @@ class PostgresLocks:
             known = True
             await asyncio.sleep(min(pause, max(0.0, deadline - loop.time())))
             pause = min(pause * 1.5, LONGEST_PAUSE)
-        raise Claimed("a call in another process had the key until the deadline")
+        raise KeyLocked("a call in another process had the key until the deadline")
 
     async def free(self, name: bytes) -> None:
         """Unlock a name; a server that does not answer has ended the session, or will."""

@@ -110,7 +110,7 @@ class SqliteConnection:
         """Mark where `back` goes back to; in the transaction that was begun, before all else."""
         self._check_begun().execute("SAVEPOINT nv")
 
-    def back(self) -> None:
+    def rollback_to_savepoint(self) -> None:
         """Undo what was done since `mark`; the transaction goes on."""
         self._check_begun().execute("ROLLBACK TO nv")
 

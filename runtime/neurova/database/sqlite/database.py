@@ -17,7 +17,7 @@ from ..pool import Pool
 from ..threads import Worker
 from .connection import SqliteConnection, engine
 from .errors import busy, translate
-from .idempotency import SqliteAnswers, SqliteClaim
+from .idempotency import SqliteIdempotencyStore, SqliteKeyLock
 
 T = TypeVar("T")
 
@@ -37,7 +37,7 @@ class SqliteDatabase:
     def __init__(self, path: Path, clock: Callable[[], float] = time.time) -> None:
         self.path = path
         self.hops = 0
-        self._answers = SqliteAnswers(self, clock)
+        self._answers = SqliteIdempotencyStore(self, clock)
         core = engine(path)
         readers = [SqliteConnection(core, path, readonly=True) for _ in range(READERS)]
         writer = SqliteConnection(core, path, readonly=False)
@@ -56,16 +56,16 @@ class SqliteDatabase:
         pool = self._readers if readonly else self._writer
         return SqliteTransaction(self, pool, readonly=readonly, deadline=deadline, marked=marked)
 
-    async def claim(self, key: bytes, deadline: float) -> SqliteClaim:
+    async def lock_key(self, key: bytes, deadline: float) -> SqliteKeyLock:
         """Wait for a key, in line in this process, then among processes; see `Database`."""
-        return await self._answers.claim(key, deadline - GRACE)
+        return await self._answers.lock_key(key, deadline - GRACE)
 
-    async def sweep(self) -> int:
+    async def delete_expired(self) -> int:
         """Delete some answers whose time is over; return how many, 0 when there is no more to do.
 
         One process at a time does, and nobody waits for it.
         """
-        return await self._answers.sweep()
+        return await self._answers.delete_expired()
 
     async def alone(self, deadline: float, call: Callable[..., T], *arguments: Any) -> T:
         """Run a call on the writer's thread while nobody here writes."""
@@ -157,14 +157,14 @@ class SqliteTransaction:
             except DBAPIError as error:
                 raise self._meaning(error) from error.orig
 
-    async def back(self) -> None:
+    async def rollback_to_savepoint(self) -> None:
         """Undo what was written until now; the transaction, one that is marked, goes on."""
         async with self._turn:
             if self._running is not None:
                 await asyncio.wait([self._running])
             self._check_open()
             if self._connection is not None:
-                self._connection.back()
+                self._connection.rollback_to_savepoint()
 
     async def commit(self) -> None:
         """Make the changes last, on disk; once begun, it ends well or badly whoever is cancelled.

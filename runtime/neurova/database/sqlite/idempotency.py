@@ -12,10 +12,10 @@ from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.exc import OperationalError
 
 from ...files.locks import ByteLocks
-from ..base import Claimed, Stored, Superseded, Transaction, Tx
-from ..key_claims import Claims
+from ..base import AlreadyStored, KeyLocked, StoredResponse, Transaction, Tx
+from ..key_locks import LocalKeyLocks
 from ..migrations.service import upgrade_platform
-from ..stored_replies import FIND, OVER, SWEEP, answers, put, row_of, stored_of
+from ..stored_responses import FIND, OVER, SWEEP, answers, put, row_of, stored_of
 
 if TYPE_CHECKING:
     from .database import SqliteDatabase, SqliteTransaction
@@ -25,7 +25,7 @@ SWEEPING = 1 << 62  # the place of who sweeps; those of keys are below
 _PUT = put(insert)
 
 
-class SqliteAnswers:
+class SqliteIdempotencyStore:
     """Find, write and sweep the answers of one database; `clock` gives Unix seconds."""
 
     def __init__(self, database: SqliteDatabase, clock: Callable[[], float]) -> None:
@@ -39,14 +39,14 @@ class SqliteAnswers:
             self._opened = Keys.of(self._database.path)
         return self._opened
 
-    async def claim(self, key: bytes, deadline: float) -> SqliteClaim:
+    async def lock_key(self, key: bytes, deadline: float) -> SqliteKeyLock:
         """Wait for a key, in line in this process, then among processes; find what it keeps."""
         keys = self._keys
         stored = await keys.take(key, deadline)
         if stored is not None:
-            return SqliteClaim(self, None, key, stored)
+            return SqliteKeyLock(self, None, key, stored)
         try:
-            return SqliteClaim(self, keys, key, await self._found(key, deadline))
+            return SqliteKeyLock(self, keys, key, await self._found(key, deadline))
         except BaseException:
             keys.release(key, None)
             raise
@@ -55,13 +55,13 @@ class SqliteAnswers:
         """Return a transaction that can go back to its beginning."""
         return self._database.transaction(readonly=False, deadline=deadline, marked=True)
 
-    async def keep(self, tx: Tx, key: bytes, stored: Stored) -> None:
+    async def store(self, tx: Tx, key: bytes, stored: StoredResponse) -> None:
         """Write the answer under a key."""
         written = await tx.execute(_PUT, row_of(key, stored, self._clock()))
         if not written.rowcount:  # type: ignore[attr-defined]  # of a CursorResult
-            raise Superseded(f"{self._database.path}: another call has kept its answer")
+            raise AlreadyStored(f"{self._database.path}: another call has kept its answer")
 
-    async def find(self, key: bytes, deadline: float) -> Stored | None:
+    async def find(self, key: bytes, deadline: float) -> StoredResponse | None:
         """Return the answer under a key."""
         tx = self._database.transaction(readonly=True, deadline=deadline)
         try:
@@ -70,7 +70,7 @@ class SqliteAnswers:
             await tx.rollback()
         return None if row is None else stored_of(row)
 
-    async def sweep(self) -> int:
+    async def delete_expired(self) -> int:
         """Delete some answers whose time is over; one process at a time does."""
         deadline = asyncio.get_running_loop().time() + PATIENCE
         if not self._database.path.exists() or not await self._over(deadline):
@@ -90,7 +90,7 @@ class SqliteAnswers:
         """Let go of the locks."""
         self._opened = None
 
-    async def _found(self, key: bytes, deadline: float) -> Stored | None:
+    async def _found(self, key: bytes, deadline: float) -> StoredResponse | None:
         """Return the answer under a key; make the platform's tables if they are not there yet."""
         try:
             return await self.find(key, deadline)
@@ -113,13 +113,17 @@ class SqliteAnswers:
             await tx.rollback()
 
 
-class SqliteClaim:
+class SqliteKeyLock:
     """A key that a call has, `keys` None: the answer it waited for, without the key."""
 
     def __init__(
-        self, answers: SqliteAnswers, keys: Keys | None, key: bytes, stored: Stored | None
+        self,
+        answers: SqliteIdempotencyStore,
+        keys: Keys | None,
+        key: bytes,
+        stored: StoredResponse | None,
     ) -> None:
-        self.stored = stored
+        self.response = stored
         self._answers = answers
         self._keys = keys
         self._key = key
@@ -128,19 +132,19 @@ class SqliteClaim:
         """Return a transaction for writing, not yet open; one at a time."""
         return self._answers.transaction(deadline)
 
-    async def keep(self, tx: Transaction, stored: Stored) -> None:
-        """Write an answer in a transaction of the claim: it is kept once that has committed."""
-        await self._answers.keep(tx, self._key, stored)
+    async def store(self, tx: Transaction, stored: StoredResponse) -> None:
+        """Write an answer in a transaction of the key_lock: it is kept once that has committed."""
+        await self._answers.store(tx, self._key, stored)
 
-    async def find(self, deadline: float) -> Stored | None:
+    async def find(self, deadline: float) -> StoredResponse | None:
         """Look again for the answer that is kept."""
         return await self._answers.find(self._key, deadline)
 
-    async def release(self, stored: Stored | None = None) -> None:
+    async def release(self, stored: StoredResponse | None = None) -> None:
         """Give the key back, once; those in line are given the answer, if one is kept."""
         keys, self._keys = self._keys, None
         if keys is not None:
-            keys.release(self._key, stored or self.stored)
+            keys.release(self._key, stored or self.response)
 
 
 class Keys:
@@ -152,7 +156,7 @@ class Keys:
     _of: ClassVar[WeakValueDictionary[Path, Keys]] = WeakValueDictionary()
 
     def __init__(self, path: Path) -> None:
-        self.claims = Claims()
+        self.claims = LocalKeyLocks()
         self.locks = ByteLocks(path)
 
     @classmethod
@@ -164,20 +168,20 @@ class Keys:
             found = cls._of[path] = cls(path.with_name(f"{path.name}.lock"))
         return found
 
-    async def take(self, key: bytes, deadline: float) -> Stored | None:
+    async def take(self, key: bytes, deadline: float) -> StoredResponse | None:
         """Return None once the caller has the key, or the answer with which it was given back."""
-        stored = await self.claims.take(key, deadline)
+        stored = await self.claims.lock(key, deadline)
         if stored is None:
             try:
                 await self.locks.lock(_place(key), deadline)
             except BaseException as error:
                 self.claims.release(key)
                 if isinstance(error, TimeoutError):
-                    raise Claimed("another process had the key until the deadline") from None
+                    raise KeyLocked("another process had the key until the deadline") from None
                 raise
         return stored
 
-    def release(self, key: bytes, stored: Stored | None) -> None:
+    def release(self, key: bytes, stored: StoredResponse | None) -> None:
         """Give a key back, with the answer that is kept under it now."""
         self.locks.unlock(_place(key))
         self.claims.release(key, stored)

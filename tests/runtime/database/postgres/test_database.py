@@ -38,7 +38,7 @@ def test_two_that_change_one_row_clash_and_the_second_runs_again(url: str) -> No
         with pytest.raises(Conflict, match="clashed"):
             await second.execute(renamed(1, "second"))
         await second.rollback()
-        again: Transaction = await second.conflict.again()
+        again: Transaction = await second.conflict.retry()
         await again.execute(renamed(1, "second"))
         await again.commit()
         assert await names(database) == ["second", "b"]
@@ -102,7 +102,7 @@ def test_after_a_statement_that_failed_it_runs_again_with_care_and_may_go_on(url
         with pytest.raises(Conflict, match="a statement failed"):
             await tx.execute(twin)
         await tx.rollback()
-        tx = await tx.conflict.again()
+        tx = await tx.conflict.retry()
         await tx.execute(renamed(2, "once"))
         for _ in range(3):
             with pytest.raises(IntegrityError):
@@ -128,7 +128,7 @@ def test_a_migration_meanwhile_runs_it_again(url: str, postgres: PostgresServer)
         with pytest.raises(Conflict, match="tables changed"):
             await tx.execute(everything)
         await tx.rollback()
-        tx = await tx.conflict.again()
+        tx = await tx.conflict.retry()
         assert len((await tx.execute(everything)).first()) == 3
         await tx.rollback()
 
@@ -166,7 +166,7 @@ def test_one_that_clashed_runs_again_alone_and_the_others_wait_for_it(url: str) 
         with pytest.raises(Conflict):
             await second.execute(renamed(1, "y"))
         await second.rollback()
-        again = await second.conflict.again()
+        again = await second.conflict.retry()
         await again.execute(renamed(1, "y"))
         waiting = asyncio.create_task(third.execute(renamed(1, "z")))
         assert await names(database) == ["x", "b"]  # nobody who reads waits
@@ -189,7 +189,7 @@ def test_one_that_clashed_waits_a_second_to_be_alone_then_goes_beside_a_slow_one
         with pytest.raises(Conflict):
             await second.execute(renamed(1, "y"))
         await second.rollback()
-        again = await second.conflict.again()
+        again = await second.conflict.retry()
         await again.execute(things.insert().values(id=3, name="c"))  # slow is still there
         await again.commit()
         await slow.rollback()

@@ -13,7 +13,7 @@ from tests.runtime.shop import WRITE, Shop, replayed, until
 from tests.servers.postgres import PostgresServer
 from tests.servers.wire import Wire
 
-from neurova.database.base import Stored, Superseded
+from neurova.database.base import AlreadyStored, StoredResponse
 from neurova.database.migrations.service import upgrade_platform
 from neurova.database.postgres.database import PostgresDatabase
 from neurova.database.postgres.url import PostgresUrl
@@ -22,8 +22,8 @@ from neurova.errors import StateError
 pytestmark = pytest.mark.server
 
 KEY = bytes(range(32))
-ANSWER = Stored(b"f", 201, b"", (), b"first")
-OTHER = Stored(b"f", 201, b"", (), b"second")
+ANSWER = StoredResponse(b"f", 201, b"", (), b"first")
+OTHER = StoredResponse(b"f", 201, b"", (), b"second")
 END = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'robbed'"
 
 END_FINDER = (
@@ -59,22 +59,22 @@ def test_without_the_platforms_table_the_fix_is_said(url: str) -> None:
     async def test(database: PostgresDatabase) -> None:
         for _ in range(2):
             with pytest.raises(StateError, match="neurova db upgrade"):
-                await database.claim(KEY, soon())
-        assert await database.sweep() == 0
+                await database.lock_key(KEY, soon())
+        assert await database.delete_expired() == 0
 
     run(url, test)
 
 
 def test_whoever_has_or_waits_for_a_key_takes_no_connection_from_transactions(kept: str) -> None:
     async def test(database: PostgresDatabase) -> None:
-        held = [await database.claim(bytes([n]) * 32, soon()) for n in range(20)]
+        held = [await database.lock_key(bytes([n]) * 32, soon()) for n in range(20)]
         other = PostgresDatabase(PostgresUrl(kept), connections=2)
-        waiting = [asyncio.create_task(other.claim(bytes([n]) * 32, soon())) for n in range(20)]
+        waiting = [asyncio.create_task(other.lock_key(bytes([n]) * 32, soon())) for n in range(20)]
         for _ in range(3):
             assert await names(other) == await names(database) == ["a", "b"]
         assert not any(task.done() for task in waiting)
-        for claim in held:
-            await claim.release()
+        for key_lock in held:
+            await key_lock.release()
         for task in waiting:
             await (await task).release()
         await other.close()
@@ -86,12 +86,12 @@ def test_a_transaction_under_a_key_sees_what_the_one_before_has_committed(kept: 
     """Its snapshot is taken after the lock, not while it waits for it."""
 
     async def test(first: PostgresDatabase, second: PostgresDatabase) -> None:
-        claim = await first.claim(KEY, soon())
-        waiting = asyncio.create_task(second.claim(KEY, soon()))
-        tx = claim.transaction(soon())
+        key_lock = await first.lock_key(KEY, soon())
+        waiting = asyncio.create_task(second.lock_key(KEY, soon()))
+        tx = key_lock.transaction(soon())
         await tx.execute(renamed(1, "first"))
         await tx.commit()
-        await claim.release()
+        await key_lock.release()
         later = await waiting
         tx = later.transaction(soon())
         await tx.execute(renamed(1, "second"))  # an older snapshot would clash
@@ -107,26 +107,26 @@ def test_a_claim_whose_session_was_ended_keeps_nothing_beside_another(
     """The lock is lost unnoticed, two calls run at once: what one has written lasts, alone."""
 
     async def test(first: PostgresDatabase, second: PostgresDatabase) -> None:
-        robbed = await first.claim(KEY, soon())
+        robbed = await first.lock_key(KEY, soon())
         await asyncio.to_thread(postgres.run, END, kept)
         tx = robbed.transaction(soon())
         await tx.execute(total)  # its snapshot is older than the other's answer
         await tx.execute(renamed(1, "first"))
-        claim = await second.claim(KEY, soon())
-        assert claim.stored is None
-        other = claim.transaction(soon())
+        key_lock = await second.lock_key(KEY, soon())
+        assert key_lock.response is None
+        other = key_lock.transaction(soon())
         await other.execute(renamed(2, "second"))
-        await claim.keep(other, OTHER)
+        await key_lock.store(other, OTHER)
         await other.commit()
-        await claim.release(OTHER)
+        await key_lock.release(OTHER)
         with pytest.raises(Exception, match="clashed"):
-            await robbed.keep(tx, ANSWER)
+            await robbed.store(tx, ANSWER)
         await tx.rollback()
         assert tx.conflict is not None
-        again = await tx.conflict.again()
+        again = await tx.conflict.retry()
         await again.execute(renamed(1, "first"))
-        with pytest.raises(Superseded):
-            await robbed.keep(again, ANSWER)
+        with pytest.raises(AlreadyStored):
+            await robbed.store(again, ANSWER)
         await again.rollback()
         assert await robbed.find(soon()) == OTHER
         await robbed.release()
@@ -206,25 +206,25 @@ def test_a_sweep_and_a_call_that_takes_an_old_answers_place_do_not_harm_each_oth
     kept: str,
 ) -> None:
     async def test(first: PostgresDatabase, second: PostgresDatabase) -> None:
-        claim = await first.claim(KEY, soon())
-        tx = claim.transaction(soon())
-        await claim.keep(tx, ANSWER)
+        key_lock = await first.lock_key(KEY, soon())
+        tx = key_lock.transaction(soon())
+        await key_lock.store(tx, ANSWER)
         await tx.commit()
-        await claim.release()
+        await key_lock.release()
         old = begin(first)
         await old.execute(text("UPDATE nv_idempotency SET expires = 1"))
         await old.commit()
-        claim = await first.claim(KEY, soon())
-        assert claim.stored is None
-        tx = claim.transaction(soon())
-        await claim.keep(tx, OTHER)
-        sweeping = asyncio.create_task(second.sweep())
+        key_lock = await first.lock_key(KEY, soon())
+        assert key_lock.response is None
+        tx = key_lock.transaction(soon())
+        await key_lock.store(tx, OTHER)
+        sweeping = asyncio.create_task(second.delete_expired())
         await asyncio.sleep(0)
         await tx.commit()
-        await claim.release()
+        await key_lock.release()
         assert await sweeping == 0
-        found = await second.claim(KEY, soon())
-        assert found.stored == OTHER
+        found = await second.lock_key(KEY, soon())
+        assert found.response == OTHER
         await found.release()
 
     both(kept, test)

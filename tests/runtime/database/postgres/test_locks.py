@@ -10,7 +10,7 @@ import pytest
 from tests.servers.postgres import PostgresServer
 from tests.servers.wire import Wire
 
-from neurova.database.base import Claimed
+from neurova.database.base import KeyLocked
 from neurova.database.postgres import locks as postgres_locks
 from neurova.database.postgres.connection import PostgresConnection, engine
 from neurova.database.postgres.locks import PostgresLocks
@@ -76,7 +76,7 @@ def test_a_name_is_one_processs_and_other_names_are_free(url: str) -> None:
 def test_who_waits_has_the_name_when_it_is_free_or_is_told_at_the_deadline(url: str) -> None:
     async def test(first: Process, second: Process) -> None:
         await first.take(NAME, soon())
-        with pytest.raises(Claimed):
+        with pytest.raises(KeyLocked):
             await second.take(NAME, soon(0.2))
         waiting = asyncio.create_task(second.take(NAME, soon()))
         await asyncio.sleep(0)

@@ -12,32 +12,32 @@ from pathlib import Path
 
 import pytest
 
-from neurova.database.base import Claimed, Stored
+from neurova.database.base import KeyLocked, StoredResponse
 from neurova.database.sqlite.database import SqliteDatabase
 from neurova.database.sqlite.idempotency import Keys
 
 KEY = bytes(range(32))
-ANSWER = Stored(b"f", 200, b"", (), b"42")
+ANSWER = StoredResponse(b"f", 200, b"", (), b"42")
 RUNNER = """
 import asyncio, json, sys
 from pathlib import Path
 from sqlalchemy import text
-from neurova.database.base import Stored
+from neurova.database.base import StoredResponse
 from neurova.database.sqlite.database import SqliteDatabase
 
 async def one(database, number):
     deadline = asyncio.get_running_loop().time() + 60
-    claim = await database.claim(bytes(range(32)), deadline)
-    if claim.stored is not None:
-        await claim.release()
-        return claim.stored.body.decode()
-    tx = claim.transaction(deadline)
+    key_lock = await database.lock_key(bytes(range(32)), deadline)
+    if key_lock.response is not None:
+        await key_lock.release()
+        return key_lock.response.body.decode()
+    tx = key_lock.transaction(deadline)
     await tx.execute(text("INSERT INTO notes VALUES (1)"))
     await asyncio.sleep(0.01)
-    stored = Stored(b"f", 200, b"", (), number.encode())
-    await claim.keep(tx, stored)
+    stored = StoredResponse(b"f", 200, b"", (), number.encode())
+    await key_lock.store(tx, stored)
     await tx.commit()
-    await claim.release(stored)
+    await key_lock.release(stored)
     return number
 
 async def main():
@@ -58,8 +58,8 @@ from neurova.database.sqlite.database import SqliteDatabase
 async def main():
     database = SqliteDatabase(Path(sys.argv[1]))
     deadline = asyncio.get_running_loop().time() + 60
-    claim = await database.claim(bytes(range(32)), deadline)
-    tx = claim.transaction(deadline)
+    key_lock = await database.lock_key(bytes(range(32)), deadline)
+    tx = key_lock.transaction(deadline)
     await tx.execute(text("INSERT INTO notes VALUES (1)"))
     print("held", flush=True)
     await asyncio.sleep(60)
@@ -130,12 +130,12 @@ def test_a_process_killed_with_its_key_leaves_it_to_the_next_and_nothing_else(
 
     async def run() -> None:
         database = SqliteDatabase(path)
-        with pytest.raises(Claimed):
-            await database.claim(KEY, soon(0.1))
+        with pytest.raises(KeyLocked):
+            await database.lock_key(KEY, soon(0.1))
         process.kill()
-        claim = await database.claim(KEY, soon())
-        assert claim.stored is None
-        await claim.release()
+        key_lock = await database.lock_key(KEY, soon())
+        assert key_lock.response is None
+        await key_lock.release()
         await database.close()
 
     asyncio.run(run())
@@ -162,11 +162,11 @@ def test_closing_lets_go_of_the_lock_file_unless_another_uses_it(tmp_path: Path)
     async def run() -> None:
         first, second = SqliteDatabase(path), SqliteDatabase(path)
         for database in (first, second):
-            await (await database.claim(KEY, soon())).release()
+            await (await database.lock_key(KEY, soon())).release()
         assert opened() == 1
         await first.close()
         assert opened() == 1
-        await (await second.claim(KEY, soon())).release()
+        await (await second.lock_key(KEY, soon())).release()
         await second.close()
 
     asyncio.run(run())

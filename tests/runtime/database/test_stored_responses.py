@@ -12,13 +12,23 @@ from hypothesis import strategies as st
 from sqlalchemy import create_engine, select
 from sqlalchemy.pool import StaticPool
 
-from neurova.database.base import KEPT, Stored
+from neurova.database.base import KEPT, StoredResponse
 from neurova.database.migrations.service import upgrade_platform
-from neurova.database.stored_replies import FIND, OVER, SWEEP, answers, metadata, row_of, stored_of
+from neurova.database.stored_responses import (
+    FIND,
+    OVER,
+    SWEEP,
+    answers,
+    metadata,
+    row_of,
+    stored_of,
+)
 
 TOKEN = st.text("abcdefghijklmnopqrstuvwxyz-", min_size=1).map(str.encode)
 FIELDS = st.lists(st.tuples(TOKEN, st.binary())).map(tuple)
-STORED = st.builds(Stored, st.binary(), st.integers(200, 499), st.binary(), FIELDS, st.binary())
+STORED = st.builds(
+    StoredResponse, st.binary(), st.integers(200, 499), st.binary(), FIELDS, st.binary()
+)
 
 
 def test_the_migrations_make_the_table_that_statements_name(tmp_path: Path) -> None:
@@ -33,7 +43,7 @@ metadata.create_all(ENGINE)
 
 
 @given(STORED)
-def test_an_answer_comes_out_of_its_row_as_it_went_in(stored: Stored) -> None:
+def test_an_answer_comes_out_of_its_row_as_it_went_in(stored: StoredResponse) -> None:
     with ENGINE.begin() as connection:
         connection.execute(answers.delete())
         connection.execute(answers.insert(), row_of(b"k", stored, 100.9))

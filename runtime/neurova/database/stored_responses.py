@@ -19,7 +19,7 @@ from sqlalchemy import (
     select,
 )
 
-from .base import KEPT, Stored
+from .base import KEPT, StoredResponse
 
 BATCH = 100  # answers that are swept at once
 
@@ -59,7 +59,7 @@ OVER = _OLD.limit(1)
 SWEEP = answers.delete().where(answers.c.key.in_(_OLD.order_by(answers.c.expires).limit(BATCH)))
 
 
-def row_of(key: bytes, stored: Stored, now: float) -> dict[str, Any]:
+def row_of(key: bytes, stored: StoredResponse, now: float) -> dict[str, Any]:
     """Return the row of an answer kept from `now` (Unix seconds) on."""
     fields = [[name.decode("ascii"), value.decode("latin-1")] for name, value in stored.fields]
     return {
@@ -73,9 +73,9 @@ def row_of(key: bytes, stored: Stored, now: float) -> dict[str, Any]:
     }
 
 
-def stored_of(row: Iterable[Any]) -> Stored:
+def stored_of(row: Iterable[Any]) -> StoredResponse:
     """Return the answer that a row of FIND holds."""
     fingerprint, status, content_type, fields, body = row
     pairs = msgspec.json.decode(fields, type=list[tuple[str, str]])
     found = tuple((name.encode("ascii"), value.encode("latin-1")) for name, value in pairs)
-    return Stored(fingerprint, status, content_type.encode("latin-1"), found, body)
+    return StoredResponse(fingerprint, status, content_type.encode("latin-1"), found, body)

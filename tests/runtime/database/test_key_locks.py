@@ -7,12 +7,12 @@ import random
 
 import pytest
 
-from neurova.database import key_claims as claims
-from neurova.database.base import Claimed, Stored
-from neurova.database.key_claims import Claims
+from neurova.database import key_locks
+from neurova.database.base import KeyLocked, StoredResponse
+from neurova.database.key_locks import LocalKeyLocks
 
 KEY = b"k"
-ANSWER = Stored(b"f", 200, b"", (), b"")
+ANSWER = StoredResponse(b"f", 200, b"", (), b"")
 
 
 def soon(seconds: float = 20) -> float:
@@ -21,10 +21,10 @@ def soon(seconds: float = 20) -> float:
 
 def test_those_in_line_have_the_key_in_the_order_in_which_they_asked() -> None:
     async def run() -> None:
-        line, order = Claims(), list[int]()
+        line, order = LocalKeyLocks(), list[int]()
 
         async def one(number: int) -> None:
-            assert await line.take(KEY, soon()) is None
+            assert await line.lock(KEY, soon()) is None
             order.append(number)
             await asyncio.sleep(0)
             line.release(KEY)
@@ -38,24 +38,24 @@ def test_those_in_line_have_the_key_in_the_order_in_which_they_asked() -> None:
 
 def test_those_in_line_are_all_given_the_answer_and_nobody_the_key() -> None:
     async def run() -> None:
-        line = Claims()
-        assert await line.take(KEY, soon()) is None
-        waiting = [asyncio.ensure_future(line.take(KEY, soon())) for _ in range(20)]
+        line = LocalKeyLocks()
+        assert await line.lock(KEY, soon()) is None
+        waiting = [asyncio.ensure_future(line.lock(KEY, soon())) for _ in range(20)]
         await asyncio.sleep(0)
         line.release(KEY, ANSWER)
         assert await asyncio.gather(*waiting) == [ANSWER] * 20
         assert len(line) == 0
-        assert await line.take(KEY, soon()) is None
+        assert await line.lock(KEY, soon()) is None
 
     asyncio.run(run())
 
 
 def test_whoever_waits_longer_than_it_may_is_told_so() -> None:
     async def run() -> None:
-        line = Claims()
-        await line.take(KEY, soon())
-        with pytest.raises(Claimed):
-            await line.take(KEY, soon(0.01))
+        line = LocalKeyLocks()
+        await line.lock(KEY, soon())
+        with pytest.raises(KeyLocked):
+            await line.lock(KEY, soon(0.01))
         line.release(KEY)
         assert len(line) == 0
 
@@ -63,19 +63,19 @@ def test_whoever_waits_longer_than_it_may_is_told_so() -> None:
 
 
 def test_over_the_bound_nobody_waits(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(claims, "MOST", 2)
+    monkeypatch.setattr(key_locks, "MAX_WAITING", 2)
 
     async def run() -> None:
-        line = Claims()
-        await line.take(KEY, soon())
-        waiting = [asyncio.ensure_future(line.take(KEY, soon())) for _ in range(2)]
+        line = LocalKeyLocks()
+        await line.lock(KEY, soon())
+        waiting = [asyncio.ensure_future(line.lock(KEY, soon())) for _ in range(2)]
         await asyncio.sleep(0)
-        with pytest.raises(Claimed):
-            await line.take(KEY, soon())
+        with pytest.raises(KeyLocked):
+            await line.lock(KEY, soon())
         line.release(KEY, ANSWER)
         await asyncio.gather(*waiting)
-        assert await line.take(KEY, soon()) is None
-        waiting = [asyncio.ensure_future(line.take(KEY, soon())) for _ in range(2)]
+        assert await line.lock(KEY, soon()) is None
+        waiting = [asyncio.ensure_future(line.lock(KEY, soon())) for _ in range(2)]
         await asyncio.sleep(0)
         line.release(KEY, ANSWER)
         assert await asyncio.gather(*waiting) == [ANSWER] * 2
@@ -89,10 +89,10 @@ def test_whoever_is_cancelled_whenever_no_key_is_lost_nor_had_twice(seed: int) -
     chance = random.Random(seed)
 
     async def run() -> None:
-        line, holders = Claims(), dict[bytes, int]()
+        line, holders = LocalKeyLocks(), dict[bytes, int]()
 
         async def one(key: bytes) -> None:
-            if await line.take(key, soon()) is not None:
+            if await line.lock(key, soon()) is not None:
                 return
             holders[key] = holders.get(key, 0) + 1
             try:
