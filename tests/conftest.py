@@ -40,9 +40,7 @@ def probe_project(tmp_path: Path) -> Path:
 @pytest.fixture
 def probe(probe_project: Path, tmp_path: Path) -> Iterator[TestPlatform]:
     """Run the probe; calls go through the ASGI entry point."""
-    databases = tmp_path / "databases"
-    databases.mkdir()
-    with TestPlatform(probe_project, tmp_path / "state", databases) as running:
+    with TestPlatform(probe_project, tmp_path / "state") as running:
         yield running
 
 
@@ -74,7 +72,7 @@ class Door:
 
     def run(self, coroutine):  # type: ignore[no-untyped-def]
         """Run a coroutine on the platform's loop."""
-        return self.platform._runner.run(coroutine)
+        return self.platform.run(coroutine)
 
     async def talk(self, octets: bytes, *, eof: bool = False) -> bytes:
         """Send octets on a fresh connection and return all that comes until it is closed."""

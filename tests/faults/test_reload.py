@@ -276,8 +276,8 @@ while not Path({str(go)!r}).exists():
     pass
 """)
     with pytest.raises(LoadError, match=r"^functions/probe: its import has not ended after 0\.1 s"):
-        probe._runner.run(reload(probe.platform, "probe", 0.1))
+        probe.run(reload(probe.platform, "probe", 0.1))
     assert probe.get("/count").status == 200
     go.touch()
-    probe._runner.run(reload(probe.platform, "probe"))
+    probe.run(reload(probe.platform, "probe"))
     assert probe.get("/count").status == 200

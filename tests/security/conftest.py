@@ -64,7 +64,7 @@ def door(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Door]:
 def held(door: Door) -> Keys:
     """Make the keys."""
     platform, now = door.platform, time.time()
-    store = platform._store
+    store = platform.store
     every = ["probe:write", "probe:secret"]
     revoked = create(store, "gone", "test", every)
     store.revoke(revoked.record.key_id, now - 1)

@@ -10,10 +10,10 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Self
 
+from neurova.testing import Answer
 from neurova_gateway.keys.issuer import create
 from neurova_gateway.plugins.stores import key_store
 from neurova_platform.serving import client
-from neurova_platform.testing.platform import Answer
 
 from .container import Container
 

@@ -1,4 +1,4 @@
-"""The databases of a test: its own, empty but for what migrations put in, made quickly."""
+"""The databases of a test: its own, migrated and otherwise empty, copied from a template."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from neurova.settings.settings import Settings
 _VARIABLE = re.compile(r"NEUROVA_SERVICES_[A-Z0-9_]+_DATABASE")
 
 
-def on_postgres(environ: Mapping[str, str]) -> dict[str, str]:
-    """Return the variables that put a service's database on PostgreSQL."""
+def postgres_variables(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables that configure a PostgreSQL database for a service."""
     return {
         name: value
         for name, value in environ.items()
@@ -30,10 +30,10 @@ def on_postgres(environ: Mapping[str, str]) -> dict[str, str]:
 
 
 class Databases:
-    """Give one test its databases, copied from those that `folder` knows to be migrated.
+    """Create the databases of one test from the migrated templates in `folder`.
 
-    A service of `services` on PostgreSQL has a database beside the one that is named, which
-    itself is never changed; all others have a file in the test's state folder.
+    A service of `services` on PostgreSQL gets a new database on the same server; the configured
+    one is never changed. All other services get a file in the test's state folder.
     """
 
     def __init__(self, folder: Path, services: Mapping[str, Service]) -> None:
@@ -41,46 +41,46 @@ class Databases:
         self._services = {
             name: service for name, service in services.items() if is_postgres(service.database)
         }
-        self._named = {name: f"nv_test_{token_hex(6)}" for name in self._services}
-        self._made: list[str] = []
+        self._names = {name: _random_name() for name in self._services}
+        self._created: list[str] = []
 
-    def fresh(self) -> dict[str, Service]:
-        """Return the services as they are in the test."""
+    def services(self) -> dict[str, Service]:
+        """Return the settings of the services in the test."""
         return {
-            name: msgspec.structs.replace(service, database=self._url(name, self._named[name]).dsn)
+            name: msgspec.structs.replace(service, database=self._url(name, self._names[name]).dsn)
             for name, service in self._services.items()
         }
 
-    def borrow(self, settings: Settings) -> None:
-        """Begin with the databases that an earlier test has had migrated."""
+    def restore(self, settings: Settings) -> None:
+        """Create the test's databases, from templates where an earlier test saved them."""
         for file in self._folder.glob("*.db"):
             if file.stem not in self._services:
                 shutil.copy(file, settings.state / file.name)
-        for service, name in self._named.items():
-            template = self._template(service)
-            kept = read_private_file(template)
-            copied = f" TEMPLATE {PostgresUrl(kept).database}" if kept else ""
-            _run(self._url(service), f"CREATE DATABASE {name}{copied}")
-            self._made.append(service)
+        for service, name in self._names.items():
+            template = read_private_file(self._template(service))
+            clause = f" TEMPLATE {PostgresUrl(template).database}" if template else ""
+            _execute(self._url(service), f"CREATE DATABASE {name}{clause}")
+            self._created.append(service)
 
-    def lend(self, settings: Settings, services: Iterable[str]) -> None:
-        """Keep the databases of a platform that has just started for later tests."""
+    def save(self, settings: Settings, services: Iterable[str]) -> None:
+        """Save the migrated databases of a platform that has just started as templates."""
+        self._folder.mkdir(exist_ok=True)
         for service in services:
             database = settings.database(service)
             if isinstance(database, PostgresUrl):
                 if not self._template(service).exists():
-                    kept = self._url(service, f"nv_test_{token_hex(6)}")
-                    made = f"CREATE DATABASE {kept.database} TEMPLATE {database.database}"
-                    _run(self._url(service), made)
-                    write_private_file(self._template(service), kept.dsn)
+                    template = self._url(service, _random_name())
+                    create = f"CREATE DATABASE {template.database} TEMPLATE {database.database}"
+                    _execute(self._url(service), create)
+                    write_private_file(self._template(service), template.dsn)
             elif database.exists() and not (self._folder / database.name).exists():
                 shutil.copy(database, self._folder / database.name)
 
     def drop(self) -> None:
-        """Leave nothing of the test's on a server."""
-        while self._made:
-            service = self._made.pop()
-            _run(self._url(service), f"DROP DATABASE {self._named[service]} WITH (FORCE)")
+        """Drop the test's databases on PostgreSQL."""
+        while self._created:
+            service = self._created.pop()
+            _execute(self._url(service), f"DROP DATABASE {self._names[service]} WITH (FORCE)")
 
     def _template(self, service: str) -> Path:
         return self._folder / f"{service}.template"
@@ -90,16 +90,20 @@ class Databases:
         return url.named(name) if name else url
 
 
-def forget(folder: Path) -> None:
-    """Drop what `lend` has kept on servers, those that are still there."""
+def drop_templates(folder: Path) -> None:
+    """Drop the templates that `Databases.save` created on PostgreSQL servers."""
     for file in folder.glob("*.template"):
-        kept = PostgresUrl(file.read_text())
+        template = PostgresUrl(file.read_text())
         with suppress(Unavailable):
-            _run(kept.named("postgres"), f"DROP DATABASE {kept.database} WITH (FORCE)")
+            _execute(template.named("postgres"), f"DROP DATABASE {template.database} WITH (FORCE)")
         file.unlink()
 
 
-def _run(url: PostgresUrl, statement: str) -> None:
+def _random_name() -> str:
+    return f"nv_test_{token_hex(6)}"
+
+
+def _execute(url: PostgresUrl, statement: str) -> None:
     from neurova.database.postgres.migrations import run
 
     run(url, statement)

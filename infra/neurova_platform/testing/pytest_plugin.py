@@ -1,4 +1,4 @@
-"""The `platform` fixture: the whole platform in a test's own process, with state of its own."""
+"""The `platform` fixture: a whole platform in the test's process, with state of its own."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-if TYPE_CHECKING:
-    from neurova.testing import Platform
+if TYPE_CHECKING:  # pytest loads this module in every project: import nothing heavy
+    from .platform import TestPlatform
 
 
 @pytest.fixture(scope="session")
 def neurova_databases(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Give the folder of databases that were migrated once, for tests to copy."""
-    from .databases import forget
+    """Return the folder of migrated databases that tests start from."""
+    from .databases import drop_templates
 
     folder = tmp_path_factory.mktemp("neurova-databases")
     yield folder
-    forget(folder)
+    drop_templates(folder)
 
 
 @pytest.fixture
@@ -29,7 +29,9 @@ def neurova_project(request: pytest.FixtureRequest) -> Path:
 
 
 @pytest.fixture
-def platform(neurova_project: Path, neurova_databases: Path, tmp_path: Path) -> Iterator[Platform]:
+def platform(
+    neurova_project: Path, neurova_databases: Path, tmp_path: Path
+) -> Iterator[TestPlatform]:
     """Run the project that the test lies in: call it, move its clock."""
     from .platform import TestPlatform
 

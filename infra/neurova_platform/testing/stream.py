@@ -1,105 +1,100 @@
-"""A stream that a test reads while it is made."""
+"""Read a streamed response item by item, while the function produces it."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Self
 
 import msgspec
 
 from neurova.testing import heard
-from neurova_gateway.server.asgi import TruncatedResponse
+
+from .client import decode_headers
 
 Message = dict[str, Any]
-_ENDS = {"application/x-ndjson": b"\n", "text/event-stream": b"\n\n"}
+_SEPARATORS = {"application/x-ndjson": b"\n", "text/event-stream": b"\n\n"}
 
 
-class Cut(Exception):
-    """The stream was cut short."""
+class StreamReader:
+    """Iterate over one response: NDJSON records, server-sent events, or chunks of bytes.
 
-
-class Reading:
-    """One call, read item by item: records of NDJSON, events, or pieces of anything else.
-
-    The function makes no item before it is asked for, but for the one that waits to be taken.
+    The function produces at most one item ahead of the reader. Leaving the `with` block
+    disconnects. Iteration raises TruncatedResponse when the function fails within the stream.
     """
 
     def __init__(self, runner: asyncio.Runner, app: Any, scope: Message, body: bytes) -> None:
         self.status = 0
         self.headers: dict[str, str] = {}
         self._runner = runner
-        self._asked: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
-        self._sent: asyncio.Queue[Message] = asyncio.Queue(1)
-        self._left: asyncio.Event = asyncio.Event()
-        self._rest = b""
-        self._over = False
-        self._items: list[Any] = []
         self._app, self._scope = app, scope
+        self._requests: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
+        self._messages: asyncio.Queue[Message] = asyncio.Queue(1)
+        self._disconnected = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
+        self._at_end = False
+        self._partial = b""
+        self._items: list[Any] = []
 
-    def __enter__(self) -> Reading:
-        self._runner.run(self._begin())
+    def __enter__(self) -> Self:
+        self._runner.run(self._open())
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._runner.run(self._leave())
+        self._runner.run(self._disconnect())
 
     def __iter__(self) -> Iterator[Any]:
         return self
 
     def __next__(self) -> Any:
         while not self._items:
-            if self._over:
+            if self._at_end:
                 raise StopIteration
-            piece = self._runner.run(self._next())
-            self._over = not piece.get("more_body", False)
-            self._items += self._read(piece.get("body", b""))
+            message = self._runner.run(self._next_message())
+            self._at_end = not message.get("more_body", False)
+            self._items += self._split(message.get("body", b""))
         return self._items.pop(0)
 
-    def _read(self, piece: bytes) -> list[Any]:
-        media = self.headers.get("content-type", "").partition(";")[0]
-        end = _ENDS.get(media)
-        if end is None:
-            return [piece] if piece else []
-        *whole, self._rest = (self._rest + piece).split(end)
-        if end == b"\n":
-            return [msgspec.json.decode(line) for line in whole if line]
-        return [each for block in whole for each in heard(block.decode())]
+    def _split(self, chunk: bytes) -> list[Any]:
+        media_type = self.headers.get("content-type", "").partition(";")[0]
+        separator = _SEPARATORS.get(media_type)
+        if separator is None:
+            return [chunk] if chunk else []
+        *blocks, self._partial = (self._partial + chunk).split(separator)
+        if separator == b"\n":
+            return [msgspec.json.decode(line) for line in blocks if line]
+        return [event for block in blocks for event in heard(block.decode())]
 
-    async def _begin(self) -> None:
+    async def _open(self) -> None:
         self._task = asyncio.create_task(self._app(self._scope, self._receive, self._send))
-        start = await self._next()
+        start = await self._next_message()
         self.status = start["status"]
-        fields = start["headers"]
-        self.headers = {name.decode(): value.decode("latin-1") for name, value in fields}
+        self.headers = decode_headers(start)
 
-    async def _next(self) -> Message:
-        taking = asyncio.ensure_future(self._sent.get())
+    async def _next_message(self) -> Message:
+        message = asyncio.ensure_future(self._messages.get())
         assert self._task is not None
-        await asyncio.wait((taking, self._task), return_when=asyncio.FIRST_COMPLETED)
-        if not taking.done():
-            taking.cancel()
-            if isinstance(self._task.exception(), TruncatedResponse):
-                raise Cut("the stream was cut: its function failed")
-            self._task.result()
-            return {"type": "http.response.body"}
-        return taking.result()
+        await asyncio.wait((message, self._task), return_when=asyncio.FIRST_COMPLETED)
+        if message.done():
+            return message.result()
+        message.cancel()
+        self._task.result()  # raises what ended the stream
+        return {"type": "http.response.body"}
 
-    async def _leave(self) -> None:
-        self._left.set()
-        while not self._sent.empty():
-            self._sent.get_nowait()
+    async def _disconnect(self) -> None:
+        self._disconnected.set()
+        while not self._messages.empty():
+            self._messages.get_nowait()
         if self._task is not None:
             await asyncio.wait((self._task,))
 
     async def _receive(self) -> Message:
-        if self._asked:
-            return self._asked.pop()
-        await self._left.wait()
+        if self._requests:
+            return self._requests.pop()
+        await self._disconnected.wait()
         return {"type": "http.disconnect"}
 
     async def _send(self, message: Message) -> None:
-        if self._left.is_set():
+        if self._disconnected.is_set():
             raise ConnectionResetError
-        await self._sent.put(message)
+        await self._messages.put(message)

@@ -8,7 +8,8 @@ from urllib.parse import urlencode
 import pytest
 from tests.servers.postgres import PostgresServer
 
-from neurova_platform.testing.platform import Answer, TestPlatform
+from neurova.testing import Answer
+from neurova_platform.testing.platform import TestPlatform
 
 PROJECT = Path(__file__).parents[3]
 SCOPES = ["crm:read", "crm:write", "crm:merge", "crm:erase"]

@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from neurova.http.caller import Caller
+from neurova.testing import Answer
 from neurova_gateway.pipeline.identity import HEADER, Identity, load_key
-from neurova_platform.testing.platform import Answer, TestPlatform
+from neurova_platform.testing.platform import TestPlatform
 
 WRITER = Caller("acme", "k1", frozenset(["probe:write"]), "test")
 

@@ -95,7 +95,7 @@ def asgi(platform: TestPlatform, scope: dict[str, Any], *received: dict[str, Any
     async def call() -> None:
         await platform.platform.asgi(scope, receive, send)
 
-    platform._runner.run(call())
+    platform.run(call())
     return sent
 
 

@@ -32,7 +32,7 @@ def test_the_rounds_look_at_every_connection_and_end(probe: TestPlatform, tmp_pa
         assert edge._timer is None
         await asyncio.sleep(0)
 
-    probe._runner.run(turn())
+    probe.run(turn())
     assert len(looked) == 2
 
 
@@ -78,4 +78,4 @@ def test_a_turn_is_closed_once_and_then_its_replies_are_sent(probe: TestPlatform
         assert not edge.opened
         assert edge.gateway.admission.until == float("inf")
 
-    probe._runner.run(turn())
+    probe.run(turn())

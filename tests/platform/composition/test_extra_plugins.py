@@ -31,9 +31,7 @@ def running(project: Path, extra: str) -> TestPlatform:
     (folder / "acme_greet.py").write_text(GREET)
     with (project / "neurova.toml").open("a") as file:
         file.write(f'[gateway]\nplugins = "plugins"\nextra = [{extra}]\n')
-    databases = project.parent / "databases"
-    databases.mkdir()
-    return TestPlatform(project, project.parent / "state", databases)
+    return TestPlatform(project, project.parent / "state")
 
 
 def test_a_named_plugin_judges_the_calls_of_every_route(probe_project: Path) -> None:

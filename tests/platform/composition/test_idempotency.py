@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from neurova.idempotency.sweep import swept
-from neurova_platform.testing.platform import Answer, TestPlatform
+from neurova.testing import Answer
+from neurova_platform.testing.platform import TestPlatform
 
 PUBLIC = '''"""Anybody may write."""
 
@@ -84,12 +85,12 @@ def test_after_a_day_an_answer_is_forgotten_and_swept(probe: TestPlatform) -> No
     (database,) = probe.platform.databases()
     probe.clock.advance(86_399)
     assert echo(probe).headers["idempotency-replayed"] == "true"
-    assert probe._runner.run(swept(database)) == 0
+    assert probe.run(swept(database)) == 0
     probe.clock.advance(1)
     assert "idempotency-replayed" not in echo(probe).headers
     assert ran(probe) == 2
     probe.clock.advance(86_400)
-    assert probe._runner.run(swept(database)) == 1
+    assert probe.run(swept(database)) == 1
 
 
 def test_a_service_without_state_has_a_file_from_its_first_key_on(probe: TestPlatform) -> None:
@@ -105,13 +106,12 @@ def test_a_service_without_state_has_a_file_from_its_first_key_on(probe: TestPla
 
 
 def test_answers_outlive_the_platform(probe_project: Path, tmp_path: Path) -> None:
-    folders = tmp_path / "state", tmp_path / "databases"
-    folders[1].mkdir()
-    with TestPlatform(probe_project, *folders) as first:
+    state = tmp_path / "state"
+    with TestPlatform(probe_project, state) as first:
         key = first.key("tester", ["probe:write"])
         headers = {"Idempotency-Key": "k"}
         before = first.post("/echo", json={"text": "x"}, headers=headers, key=key)
-    with TestPlatform(probe_project, *folders) as second:
+    with TestPlatform(probe_project, state) as second:
         after = second.post("/echo", json={"text": "x"}, headers=headers, key=key)
         assert (after.status, after.body) == (before.status, before.body)
         assert after.headers["idempotency-replayed"] == "true"
@@ -122,7 +122,7 @@ def test_sweeping_begins_and_ends_with_the_platform(probe: TestPlatform) -> None
     async def sweeping() -> list[str]:
         return [str(task.get_coro()) for task in asyncio.all_tasks()]
 
-    assert any("keep_swept" in name for name in probe._runner.run(sweeping()))
-    probe._runner.run(probe.platform.stop())
-    probe._runner.run(asyncio.sleep(0))
-    assert not any("keep_swept" in name for name in probe._runner.run(sweeping()))
+    assert any("keep_swept" in name for name in probe.run(sweeping()))
+    probe.run(probe.platform.stop())
+    probe.run(asyncio.sleep(0))
+    assert not any("keep_swept" in name for name in probe.run(sweeping()))

@@ -62,7 +62,7 @@ def test_a_linked_service_is_one_by_its_own_name(tmp_path: Path) -> None:
 
 def save(platform: TestPlatform, project: Path, name: str, source: str) -> None:
     (project / "functions" / "probe" / name).write_text(source)
-    platform._runner.run(reload(platform.platform, "probe"))
+    platform.run(reload(platform.platform, "probe"))
 
 
 GREET = """from neurova import get
@@ -101,7 +101,7 @@ def test_a_folder_whose_name_cannot_be_is_a_fault_of_its_own_only(
     wrong.mkdir()
     (wrong / "greet.py").write_text(GREET.format(word="hello"))
     with pytest.raises(LoadError, match=r"my-shop: .*rename the folder"):
-        probe._runner.run(reload(probe.platform, "my-shop"))
+        probe.run(reload(probe.platform, "my-shop"))
     save(probe, probe_project, "greet.py", GREET.format(word="hello"))
     assert probe.get("/greet").text == "hello"
 
@@ -111,7 +111,7 @@ def test_without_any_folder_of_functions_all_serves_on(
 ) -> None:
     (probe_project / "functions").rename(probe_project / "elsewhere")
     with pytest.raises(LoadError, match="no such folder"):
-        probe._runner.run(reload(probe.platform, "probe"))
+        probe.run(reload(probe.platform, "probe"))
     assert probe.get("/count").status == 200
 
 
@@ -128,7 +128,7 @@ def test_a_service_that_is_gone_is_no_longer_served(
 ) -> None:
     for file in (probe_project / "functions" / "probe").glob("*.py"):
         file.unlink()
-    probe._runner.run(reload(probe.platform, "probe"))
+    probe.run(reload(probe.platform, "probe"))
     assert probe.get("/count").status == 404
 
 
@@ -157,7 +157,7 @@ def test_a_renamed_service_serves_on_and_its_faults_go_with_its_folder(
         await until(("broken", True))
         watching.cancel()
 
-    probe._runner.run(watched())
+    probe.run(watched())
     assert probe.get("/count").status == 200
 
 
@@ -183,7 +183,7 @@ def test_a_call_in_flight_ends_on_the_code_it_began_with(
         (probe_project / "functions" / "probe" / "version.py").write_text(source.format(number=2))
         await reload(probe.platform, "probe")
 
-    began, _ = probe._runner.run(_both(probe.acall("GET", "/version"), meanwhile()))
+    began, _ = probe.run(_both(probe.acall("GET", "/version"), meanwhile()))
     assert began.json() == [1, 1, 1]
     assert probe.get("/version").json() == [2, 2, 2]
 
@@ -243,7 +243,7 @@ def test_a_mounted_app_lives_as_long_as_its_generation(
     assert probe.get("/legacy/say").text == "one"
     write("two")
     assert probe.get("/legacy/say").text == "two"
-    probe._runner.run(rest())
+    probe.run(rest())
     assert log.read_text().split() == ["one-start", "two-start", "one-stop"]
 
     with pytest.raises(LoadError, match=r"legacy\.py:\d+: legacy: the app does not start: .*mend"):
@@ -257,9 +257,9 @@ def test_a_mounted_app_lives_as_long_as_its_generation(
     assert probe.get("/legacy/say").text == "two"
     (probe_project / "functions" / "probe" / "other.py").unlink()
     (probe_project / "functions" / "probe" / "legacy.py").unlink()
-    probe._runner.run(reload(probe.platform, "probe"))
+    probe.run(reload(probe.platform, "probe"))
     assert probe.get("/legacy/say").status == 404
-    probe._runner.run(rest())
+    probe.run(rest())
     assert "two-stop" in log.read_text()
     assert log.read_text().split().count("four-start") == log.read_text().count("four-stop")
 

@@ -69,7 +69,7 @@ def test_a_connection_that_idles_has_its_next_call_answered_then_all_ends(
             await asyncio.open_connection("127.0.0.1", served.port)
         await served.task
 
-    probe._runner.run(drained())
+    probe.run(drained())
 
 
 def test_when_patience_ends_what_idles_is_closed_by_an_end_and_not_a_reset(
@@ -86,7 +86,7 @@ def test_when_patience_ends_what_idles_is_closed_by_an_end_and_not_a_reset(
         writer.close()
         await served.task
 
-    probe._runner.run(drained())
+    probe.run(drained())
 
 
 def test_a_connection_that_is_made_while_it_drains_ends_with_its_first_call(
@@ -105,4 +105,4 @@ def test_a_connection_that_is_made_while_it_drains_ends_with_its_first_call(
         served.server.stop()
         await served.task
 
-    probe._runner.run(drained())
+    probe.run(drained())

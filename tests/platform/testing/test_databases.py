@@ -1,4 +1,4 @@
-"""A test's databases on PostgreSQL: its own, migrated once, gone afterwards."""
+"""The databases of a test on PostgreSQL: created from a template, dropped afterwards."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from tests.servers.postgres import PostgresServer
 
-from neurova_platform.testing.databases import forget, on_postgres
+from neurova_platform.testing.databases import drop_templates, postgres_variables
 from neurova_platform.testing.platform import TestPlatform
 
 NOTES = {
@@ -60,7 +60,7 @@ async def count(tx: Tx) -> int:
     return len((await tx.execute(notes.select())).all())
 """,
 }
-LEFT = "SELECT count(*) FROM pg_database WHERE datname LIKE 'nv_test_%'"
+COUNT_DATABASES = "SELECT count(*) FROM pg_database WHERE datname LIKE 'nv_test_%'"
 
 
 @pytest.fixture
@@ -75,29 +75,28 @@ def project(tmp_path: Path) -> Path:
 
 
 @pytest.mark.server
-def test_each_test_has_an_empty_database_beside_the_one_that_is_named(
+def test_each_test_gets_an_empty_postgres_database(
     project: Path, tmp_path: Path, postgres: PostgresServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    named = postgres.create()
-    before = postgres.run(LEFT)
-    monkeypatch.setenv("NEUROVA_SERVICES_NOTES_DATABASE", named)
-    kept = tmp_path / "kept"
-    kept.mkdir()
+    configured = postgres.create()
+    before = postgres.run(COUNT_DATABASES)
+    monkeypatch.setenv("NEUROVA_SERVICES_NOTES_DATABASE", configured)
+    templates = tmp_path / "templates"
     for number in range(2):
-        with TestPlatform(project, tmp_path / f"state{number}", kept) as platform:
+        with TestPlatform(project, tmp_path / f"state{number}", templates) as platform:
             assert platform.get("/notes").json() == 0
             assert platform.post("/notes").text.startswith("PostgreSQL")
             assert platform.get("/notes").json() == 1
     tables = "SELECT count(*) FROM information_schema.tables WHERE table_schema = 'public'"
-    assert postgres.run(tables, named) == [(0,)]
-    forget(kept)
-    assert postgres.run(LEFT) == before
+    assert postgres.run(tables, configured) == [(0,)]
+    drop_templates(templates)
+    assert postgres.run(COUNT_DATABASES) == before
 
 
-def test_only_what_names_postgresql_is_taken_from_the_environment() -> None:
+def test_only_postgres_urls_come_from_the_environment() -> None:
     environ = {
         "NEUROVA_SERVICES_A_DATABASE": "postgresql://h/a",
         "NEUROVA_SERVICES_B_DATABASE": "/data/b.db",
         "NEUROVA_GATEWAY_PORT": "1",
     }
-    assert on_postgres(environ) == {"NEUROVA_SERVICES_A_DATABASE": "postgresql://h/a"}
+    assert postgres_variables(environ) == {"NEUROVA_SERVICES_A_DATABASE": "postgresql://h/a"}

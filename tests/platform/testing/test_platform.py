@@ -1,75 +1,67 @@
-"""A platform in a test: whole, its own, with a clock that moves."""
+"""The test platform: keys, scopes, the clock, records, and databases of its own."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from neurova import testing
-from neurova_platform.testing.platform import Clock, TestPlatform
+from neurova_platform.testing.platform import TestPlatform
 
 
-def test_a_call_without_a_key_is_nobodys_and_scopes_make_one(probe: TestPlatform) -> None:
-    assert probe.post("/echo", json={"text": "x"}).status == 401
-    assert probe.post("/echo", json={"text": "x"}, scopes=["other"]).status == 403
-    assert probe.post("/echo", json={"text": "x"}, scopes=["probe:write"]).json()["text"] == "x"
+@pytest.mark.parametrize(
+    ("options", "status"),
+    [({}, 401), ({"scopes": ["other"]}, 403), ({"scopes": ["probe:write"]}, 200)],
+)
+def test_scopes_decide_the_key_of_a_call(
+    probe: TestPlatform, options: dict[str, Any], status: int
+) -> None:
+    assert probe.post("/echo", json={"text": "x"}, **options).status == status
+
+
+def test_key_belongs_to_the_named_consumer(probe: TestPlatform) -> None:
     assert probe.get("/items/1", scopes=[], consumer="acme").json()["consumer"] == "acme"
 
 
-def test_limits_go_by_the_clock_that_moves(probe: TestPlatform) -> None:
-    key = probe.key(limits="2/minute")
-    assert [probe.get("/items/1", key=key).status for _ in range(3)] == [200, 200, 429]
-    probe.clock.advance(61)
+@pytest.mark.parametrize(
+    ("rights", "statuses"), [({"limits": "1/minute"}, [429, 200]), ({"expires_in": 60}, [200, 401])]
+)
+def test_limits_and_expiry_follow_the_clock(
+    probe: TestPlatform, rights: dict[str, Any], statuses: list[int]
+) -> None:
+    key = probe.key(**rights)
     assert probe.get("/items/1", key=key).status == 200
-
-
-def test_a_key_ends_by_the_clock_that_moves(probe: TestPlatform) -> None:
-    key = probe.key(expires_in=60)
-    assert probe.get("/items/1", key=key).status == 200
+    before = probe.get("/items/1", key=key).status
     probe.clock.advance(61)
-    assert probe.get("/items/1", key=key).status == 401
+    assert [before, probe.get("/items/1", key=key).status] == statuses
 
 
-def test_calls_can_be_made_together(probe: TestPlatform) -> None:
+def test_together_returns_answers_in_order(probe: TestPlatform) -> None:
     answers = probe.together(probe.acall("GET", f"/wait/{ms}") for ms in (20, 10, 0))
     assert [answer.json()["waited"] for answer in answers] == [20, 10, 0]
 
 
-def test_what_the_fixture_offers_is_what_its_type_says() -> None:
-    offered = {name for name in vars(TestPlatform) if not name.startswith("_")}
-    assert "admin" in offered
-    assert offered - set(vars(testing.Platform)) == set()
-
-
-@pytest.mark.parametrize("seconds", [-1, float("nan"), float("inf"), float("-inf"), 1e300])
-def test_the_clock_only_goes_forward_and_to_a_time_that_is_one(seconds: float) -> None:
-    clock = Clock()
-    with pytest.raises(ValueError, match="forward"):
-        clock.advance(seconds)
-    assert clock.nanoseconds() > 0
-
-
 @pytest.mark.parametrize("body", ["text", None])
-def test_a_body_that_is_no_octets_is_refused_with_the_fix(probe: TestPlatform, body: Any) -> None:
-    for ask in (probe.call, probe.admin):
-        with pytest.raises(TypeError, match=r"body=: bytes, not .*: encode a text, or give json="):
-            ask("POST", "/echo", body=body)
+def test_body_that_is_not_bytes_is_refused(probe: TestPlatform, body: Any) -> None:
+    for call in (probe.call, probe.admin):
+        with pytest.raises(TypeError, match=r"body= must be bytes, not .*: encode it, or use json"):
+            call("POST", "/echo", body=body)
 
 
-def test_a_database_that_the_project_keeps_elsewhere_is_left_alone(probe_project, tmp_path) -> None:
-    kept = probe_project / "data" / "probe.db"
-    kept.parent.mkdir()
-    kept.write_bytes(b"")
+def test_configured_database_is_left_alone(probe_project: Path, tmp_path: Path) -> None:
+    configured = probe_project / "data" / "probe.db"
+    configured.parent.mkdir()
+    configured.write_bytes(b"")
     (probe_project / "neurova.toml").write_text('[services.probe]\ndatabase = "data/probe.db"\n')
-    (tmp_path / "databases").mkdir()
-    with TestPlatform(probe_project, tmp_path / "state", tmp_path / "databases") as running:
+    with TestPlatform(probe_project, tmp_path / "state") as running:
         database = running.settings.database("probe")
+    assert isinstance(database, Path)
     assert database.parent == tmp_path / "state"
-    assert kept.read_bytes() == b""
+    assert configured.read_bytes() == b""
 
 
-def test_all_calls_until_now_are_on_record(probe: TestPlatform) -> None:
+def test_records_hold_all_calls(probe: TestPlatform) -> None:
     probe.get("/count")
     probe.get("/items/1", scopes=[], consumer="acme")
     assert [(record.route, record.status, record.consumer) for record in probe.records()] == [
@@ -78,14 +70,20 @@ def test_all_calls_until_now_are_on_record(probe: TestPlatform) -> None:
     ]
 
 
-def test_a_function_that_raises_is_a_500_and_its_traceback_is_in_the_log(
-    probe: TestPlatform, probe_project, caplog
+BROKEN = """
+from neurova import get
+
+
+@get("/broken", public=True)
+async def broken() -> None:
+    raise ValueError("secret")
+"""
+
+
+def test_exception_returns_500_and_logs_the_traceback(
+    probe: TestPlatform, probe_project: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    (probe_project / "functions" / "probe" / "broken.py").write_text(
-        "from neurova import get\n\n\n"
-        '@get("/broken", public=True)\nasync def broken() -> None:\n'
-        '    raise ValueError("secret")\n'
-    )
+    (probe_project / "functions" / "probe" / "broken.py").write_text(BROKEN)
     probe.platform.load()
     answer = probe.get("/broken")
     assert answer.status == 500

@@ -11,13 +11,13 @@ def test_first(platform):
     assert platform.get("/items/1", scopes=[]).status == 200
     assert platform.get("/count").json() == {"count": 1}
 
-def test_second_begins_anew(platform):
+def test_second_starts_empty(platform):
     assert platform.get("/count").json() == {"count": 0}
 """
 
 
 @pytest.mark.server
-def test_each_test_has_a_platform_of_its_own(probe_project: Path) -> None:
+def test_fixture_gives_each_test_its_own_state(probe_project: Path) -> None:
     tests = probe_project / "tests"
     tests.mkdir()
     (tests / "test_probe.py").write_text(TEST)

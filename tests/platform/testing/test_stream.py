@@ -1,43 +1,44 @@
-"""A test reads a stream while it is made, and leaves it when it likes."""
+"""Read a streamed response item by item, and disconnect within it."""
 
 from __future__ import annotations
 
-from typing import Any
+from pathlib import Path
 
 import pytest
 
-from neurova_platform.testing.stream import Cut
+from neurova_gateway.server.asgi import TruncatedResponse
+from neurova_platform.testing.platform import TestPlatform
 
 SOURCE = """
 from neurova import Stream, get
 from .domain import counted
 
 
-@get("/made/{most}", public=True)
-async def made(most: int, form: str = ""):
+@get("/numbers/{count}", public=True)
+async def numbers(count: int, media_type: str = ""):
     def items():
         try:
-            for number in range(most):
+            for number in range(count):
                 counted.append("item")
-                yield number if not form else f"piece {number}"
-            if most == 3:
+                yield number if not media_type else f"chunk {number}"
+            if count == 3:
                 raise ValueError
         finally:
             counted.append("end")
 
-    return Stream(items(), form)
+    return Stream(items(), media_type)
 """
 
 
 @pytest.fixture
-def streams(probe: Any, probe_project: Any) -> Any:
-    (probe_project / "functions" / "probe" / "made.py").write_text(SOURCE)
+def streams(probe: TestPlatform, probe_project: Path) -> TestPlatform:
+    (probe_project / "functions" / "probe" / "numbers.py").write_text(SOURCE)
     probe.platform.load()
     return probe
 
 
-def test_items_come_one_by_one_as_they_are_made(streams: Any) -> None:
-    with streams.stream("/made/1000") as stream:
+def test_function_produces_only_what_is_read(streams: TestPlatform) -> None:
+    with streams.stream("/numbers/1000") as stream:
         assert (stream.status, stream.headers["content-type"]) == (200, "application/x-ndjson")
         assert [next(stream), next(stream)] == [0, 1]
         assert streams.get("/count").json()["count"] < 10
@@ -45,27 +46,27 @@ def test_items_come_one_by_one_as_they_are_made(streams: Any) -> None:
     assert [record.status for record in streams.records()][-2] == 499
 
 
-def test_a_stream_is_read_to_its_end(streams: Any) -> None:
-    with streams.stream("/made/5") as stream:
+def test_whole_stream_can_be_read(streams: TestPlatform) -> None:
+    with streams.stream("/numbers/5") as stream:
         assert list(stream) == [0, 1, 2, 3, 4]
     assert streams.records()[0].status == 200
 
 
-def test_events_are_events_and_anything_else_is_octets(streams: Any) -> None:
-    with streams.stream("/made/2", headers={"Accept": "text/event-stream"}) as stream:
+def test_items_follow_the_media_type(streams: TestPlatform) -> None:
+    with streams.stream("/numbers/2", headers={"Accept": "text/event-stream"}) as stream:
         assert [event.json() for event in stream] == [0, 1]
-    with streams.stream("/made/2?form=text/plain") as stream:
-        assert list(stream) == [b"piece 0", b"piece 1"]
+    with streams.stream("/numbers/2?media_type=text/plain") as stream:
+        assert list(stream) == [b"chunk 0", b"chunk 1"]
 
 
-def test_a_stream_that_fails_says_so(streams: Any) -> None:
-    with streams.stream("/made/3") as stream:
+def test_failing_stream_raises_at_the_missing_item(streams: TestPlatform) -> None:
+    with streams.stream("/numbers/3") as stream:
         assert [next(stream) for _ in range(3)] == [0, 1, 2]
-        with pytest.raises(Cut):
+        with pytest.raises(TruncatedResponse):
             next(stream)
 
 
-def test_a_reply_that_is_no_stream_is_read_too(streams: Any) -> None:
+def test_plain_response_can_be_read_as_stream(streams: TestPlatform) -> None:
     with streams.stream("/items/1") as stream:
         assert stream.status == 401
         assert b"".join(stream).startswith(b"{")

@@ -19,7 +19,7 @@ def test_all_windows_of_a_consumer_are_told_and_agree_with_what_clients_are_told
     running: TestPlatform,
 ) -> None:
     key = running.key("acme", ["probe:secret"], limits="50/minute", quota=1000)
-    issuer.limit_consumer(running._store, "acme", "100/hour")
+    issuer.limit_consumer(running.store, "acme", "100/hour")
     running.clock.advance(1)
     for _ in range(3):
         answer = running.get("/secret", key=key)
