@@ -11,7 +11,7 @@ from tests.conftest import copy_probe
 from tests.servers.postgres import PostgresServer
 from tests.serving import serving, until
 
-from neurova_platform.admin.token import load as token_of
+from neurova_platform.admin.access import load_token
 from neurova_platform.serving import client
 
 from .test_keys_on_postgres import _bare, _password
@@ -30,7 +30,7 @@ def test_keys_are_made_there_and_an_outage_is_told_with_the_fix(
     with serving(project, "run") as run:
         ready = run.event("ready")
         fields = {
-            "Authorization": f"Bearer {token_of(project / '.neurova')}",
+            "Authorization": f"Bearer {load_token(project / '.neurova')}",
             "Content-Type": "application/json",
         }
 

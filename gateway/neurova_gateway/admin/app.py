@@ -1,45 +1,77 @@
-"""The app of the Admin API: its resources, in one visible list, behind its guard."""
+"""The ASGI app of the Admin API, built from the declarations of its operations."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from inspect import iscoroutinefunction
 from typing import Any
 
+from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.middleware.exceptions import ExceptionMiddleware
+from starlette.requests import Request
+from starlette.responses import Response
 from starlette.routing import Route, Router
 
-from . import document
+from neurova.http.problem import Reject
+
 from .audit import Audit
-from .guard import Guard, unanswered
-from .operations import calls, consumers, functions, health, keys, limits, live, metrics, platform
-from .sources import Sources
+from .context import AdminContext
+from .guard import Guard
+from .http import json_response, problem_response, read_body, read_query
+from .openapi import document_operation
+from .operation import Call, Operation
+
+PAGE_PARAMETERS = frozenset(["limit", "cursor"])
 
 
-def resources(sources: Sources) -> list[Route]:
-    """Return everything that is answered, in order."""
-    return [
-        *health.routes(sources),
-        *metrics.routes(sources),
-        *platform.routes(sources),
-        *functions.routes(sources),
-        *keys.routes(sources),
-        *consumers.routes(sources),
-        *limits.routes(sources),
-        *live.routes(sources),
-        *calls.routes(sources),
-        *document.routes(sources),
-    ]
+def create_app(
+    operations: Sequence[Operation], context: AdminContext, token: str, hosts: Iterable[str] = ()
+) -> Guard:
+    """Return the ASGI app of some operations and of the OpenAPI document that describes them.
 
-
-def admin(sources: Sources, token: str, hosts: Iterable[str] = ()) -> Guard:
-    """Return the ASGI app; `token` opens it, `hosts` are answered beside loopback's names."""
-    router = Router(resources(sources), redirect_slashes=False)
-    # All other faults are the guard's.
-    answering = ExceptionMiddleware(router, {HTTPException: unanswered})
+    `token` authorizes every request; `hosts` are accepted besides the names of loopback.
+    """
+    operations = [*operations, document_operation(operations)]
+    router = Router([_route(each, context) for each in operations], redirect_slashes=False)
+    with_problems = ExceptionMiddleware(router, {HTTPException: _unroutable})
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
-        # Starlette's router raises what it refuses only when it is told of an app.
-        await answering({**scope, "app": None}, receive, send)
+        # Starlette's router raises HTTPException only if the scope has an "app".
+        await with_problems({**scope, "app": None}, receive, send)
 
-    return Guard(app, token, Audit(sources.audit), hosts)
+    public = frozenset(each.path for each in operations if each.public)
+    return Guard(app, token, Audit(context.audit_log), hosts, public)
+
+
+def _route(operation: Operation, context: AdminContext) -> Route:
+    allowed = operation.query.keys() | (PAGE_PARAMETERS if operation.paged else ())
+
+    async def endpoint(request: Request) -> Response:
+        call = Call(
+            path=request.path_params,
+            query=read_query(request, allowed),
+            accept=request.headers.get("accept", ""),
+        )
+        if operation.request is not None:
+            call.body = await read_body(request, operation.request)
+        result: object
+        if iscoroutinefunction(operation.handler):
+            result = await operation.handler(context, call)
+        else:
+            result = await run_in_threadpool(operation.handler, context, call)
+        if operation.audit:
+            request.state.audit = {"did": operation.audit, **call.audit}
+        return result if isinstance(result, Response) else json_response(result, operation.status)
+
+    return Route(operation.path, endpoint, methods=[operation.method])
+
+
+def _unroutable(_: Any, error: Exception) -> Response:
+    """Return Starlette's refusal of an unknown path or method as problem+json."""
+    status: int = getattr(error, "status_code", 500)
+    headers = dict(getattr(error, "headers", None) or {})
+    detail = "No route matches this path, see /v1/openapi.json"
+    if status == 405:
+        detail = f"Method not allowed, use {headers.get('Allow', 'another method')}"
+    return problem_response(Reject(status, detail, headers=headers))

@@ -1,11 +1,10 @@
-"""Who changed what by the Admin API: a line before, a line after, never a secret."""
+"""The audit log of the Admin API: one line before and one line after each change."""
 
 from __future__ import annotations
 
 import secrets
 import time
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
@@ -15,31 +14,32 @@ from neurova.telemetry.redact import masked
 
 
 class Audit:
-    """Append lines of JSON to a file, 0600, each on disk before it is believed.
+    """Append JSON lines to a private file (0600) and sync each to disk. Keys are masked.
 
-    A change is written as `begun`, with what was asked, and as `ended`, with the status of the
-    answer and what was done; both have one `id`. What cannot be written may not be done.
+    A change is logged as `begun` with the request, and as `ended` with the status of the response
+    and what was done. Both lines have the same `id`. Without the first line nothing is changed.
     """
 
     def __init__(self, path: Path) -> None:
         self._path = path
 
-    def begin(self, **said: Any) -> str:
-        """Write that a change is asked for; return its id. Raises Unavailable."""
+    def begin(self, **fields: object) -> str:
+        """Log the begin of a change and return its id. Raises Unavailable."""
         change = secrets.token_hex(8)
-        self._write(id=change, event="begun", **said)
+        self._write(id=change, event="begun", **fields)
         return change
 
-    def end(self, change: str, **said: Any) -> None:
-        """Write how a change ended. Raises Unavailable."""
-        self._write(id=change, event="ended", **said)
+    def end(self, change: str, **fields: object) -> None:
+        """Log the end of a change. Raises Unavailable."""
+        self._write(id=change, event="ended", **fields)
 
-    def _write(self, **said: Any) -> None:
-        line = masked(msgspec.json.encode({"time": time.time(), **said}).decode()) + "\n"
+    def _write(self, **fields: object) -> None:
+        line = masked(msgspec.json.encode({"time": time.time(), **fields}).decode()) + "\n"
         try:
             append_lines(self._path, line.encode(), durable=True)
         except OSError as error:
             raise Unavailable(
-                f"{self._path}: the audit cannot be written ({error.strerror}), so nothing is "
-                "changed: make room for it"
+                f"the audit log cannot be written ({error.strerror}), so nothing was changed",
+                where=str(self._path),
+                fix="make the file writable and free disk space",
             ) from None

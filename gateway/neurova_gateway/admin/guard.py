@@ -1,26 +1,24 @@
-"""Who may ask the Admin API: who names a host of ours and holds the token."""
+"""The checks in front of every operation of the Admin API: Host, token, audit."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, MutableMapping
 from hmac import compare_digest
 from typing import Any
 from urllib.parse import quote
 
 from starlette.concurrency import run_in_threadpool
-from starlette.responses import Response
 
 from neurova.errors import NeurovaError
 from neurova.http.problem import Reject
 
-from .answer import refusal
 from .audit import Audit
+from .http import problem_response
 
 LOGGER = logging.getLogger("neurova.admin")
 LOOPBACK = frozenset(["localhost", "127.0.0.1", "[::1]"])
-OPEN = frozenset(["/health", "/health/ready"])
-READS = frozenset(["GET", "HEAD"])
+SAFE_METHODS = frozenset(["GET", "HEAD"])
 CHALLENGE = {"www-authenticate": 'Bearer realm="neurova admin"'}
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -29,65 +27,70 @@ App = Callable[[Any, Receive, Send], Awaitable[None]]
 
 
 class Guard:
-    """Stand before an app: Host, token, audit; every fault below becomes problem+json.
+    """Check Host and token, audit changes, and turn every error into problem+json.
 
-    `hosts` are names that are answered beside those of loopback: a page that had its own name
-    resolve to this machine (DNS rebinding) is not one of them. A call that may change something is
-    in the audit before it begins.
+    `public`: the paths that need no token. `hosts`: the names that are accepted besides those of
+    loopback. Any other Host is refused, which defeats DNS rebinding. A request that may change
+    something is in the audit log before it begins.
     """
 
-    def __init__(self, app: App, token: str, audit: Audit, hosts: Iterable[str] = ()) -> None:
+    def __init__(
+        self,
+        app: App,
+        token: str,
+        audit: Audit,
+        hosts: Iterable[str] = (),
+        public: Collection[str] = (),
+    ) -> None:
         self._app = app
         self._token = token.encode()
         self._audit = audit
         self._hosts = LOOPBACK | {host.lower() for host in hosts}
+        self._public = public
 
     async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
-        """Answer one request."""
+        """Handle one request."""
         if scope["type"] != "http":
             return
         started = False
 
-        async def told(message: Message) -> None:
+        async def tracked_send(message: Message) -> None:
             nonlocal started
             started = True
             await send(message)
 
         try:
-            self._admit(scope)
-            if scope["path"] in OPEN or scope["method"] in READS:
-                await self._app(scope, receive, told)
+            self._authorize(scope)
+            if scope["path"] in self._public or scope["method"] in SAFE_METHODS:
+                await self._app(scope, receive, tracked_send)
             else:
-                await self._audited(scope, receive, told)
+                await self._call_audited(scope, receive, tracked_send)
         except Exception as error:
             if started:
                 raise
-            await refusal(_rejected(error))(scope, receive, send)
+            await problem_response(_reject_of(error))(scope, receive, send)
 
-    def _admit(self, scope: Any) -> None:
-        """Raise Reject for who may not ask this."""
-        fields = scope["headers"]
-        hosts = [value for name, value in fields if name == b"host"]
-        if len(hosts) != 1 or _name(hosts[0]) not in self._hosts:
-            raise Reject(
-                421,
-                "this API does not answer for that Host: use 127.0.0.1, or name it in admin.hosts",
-            )
-        if scope["path"] in OPEN:
+    def _authorize(self, scope: Any) -> None:
+        """Raise Reject unless the request has an accepted Host and the token."""
+        headers = scope["headers"]
+        hosts = [value for name, value in headers if name == b"host"]
+        if len(hosts) != 1 or _host_name(hosts[0]) not in self._hosts:
+            raise Reject(421, "Unknown Host, use 127.0.0.1 or add the name to admin.hosts")
+        if scope["path"] in self._public:
             return
-        said = [value for name, value in fields if name == b"authorization"]
-        scheme, _, token = (said[0] if len(said) == 1 else b"").partition(b" ")
-        # Compared even when the scheme is wrong: the answer takes as long.
-        right = compare_digest(token.strip(b" \t"), self._token)
-        if not right or scheme.lower() != b"bearer":
+        values = [value for name, value in headers if name == b"authorization"]
+        scheme, _, token = (values[0] if len(values) == 1 else b"").partition(b" ")
+        # Compare the token even if the scheme is wrong, so that both refusals take equally long.
+        is_valid = compare_digest(token.strip(b" \t"), self._token)
+        if not is_valid or scheme.lower() != b"bearer":
             raise Reject(
                 401,
-                "send the token, which lies in admin.token in the state folder, as "
-                "`Authorization: Bearer <token>`; never in the query",
+                "Send the token from admin.token in the state folder as "
+                "`Authorization: Bearer <token>`, never in the query",
                 headers=CHALLENGE,
             )
 
-    async def _audited(self, scope: Any, receive: Receive, send: Send) -> None:
+    async def _call_audited(self, scope: Any, receive: Receive, send: Send) -> None:
         client = scope.get("client") or ("", 0)
         change = await run_in_threadpool(
             self._audit.begin,
@@ -96,45 +99,35 @@ class Guard:
             client=client[0],
         )
         status = 500
-        done: dict[str, Any] = scope.setdefault("state", {})
+        state: dict[str, Any] = scope.setdefault("state", {})
 
-        async def told(message: Message) -> None:
+        async def tracked_send(message: Message) -> None:
             nonlocal status
             status = message.get("status", status)
             await send(message)
 
         try:
-            await self._app(scope, receive, told)
+            await self._app(scope, receive, tracked_send)
         except Exception as error:
-            status = _rejected(error).status
+            status = _reject_of(error).status
             raise
         finally:
-            said = done.get("audit", {})
-            await run_in_threadpool(self._audit.end, change, status=status, **said)
+            fields = state.get("audit", {})
+            await run_in_threadpool(self._audit.end, change, status=status, **fields)
 
 
-def _name(host: bytes) -> str:
+def _host_name(host: bytes) -> str:
     name, separator, port = host.decode("latin-1").lower().rpartition(":")
     if not separator or (name.count(":") and not name.endswith("]")):
         return host.decode("latin-1").lower()
     return name if port.isdigit() else ""
 
 
-def _rejected(error: Exception) -> Reject:
-    """Return what a client is told of a fault: no internals."""
+def _reject_of(error: Exception) -> Reject:
+    """Return the refusal that a client gets for an error, without internals."""
     if isinstance(error, Reject):
         return error
     if isinstance(error, NeurovaError):
         return Reject(503, str(error), headers={"retry-after": "1"})
-    LOGGER.error("the admin API failed", exc_info=error)
-    return Reject(500, "the admin API failed: its log has the traceback")
-
-
-def unanswered(_: Any, error: Exception) -> Response:
-    """Return Starlette's own refusals, of an unknown path or a method, as problem+json."""
-    status: int = getattr(error, "status_code", 500)
-    fields = dict(getattr(error, "headers", None) or {})
-    detail = "there is nothing at this path: docs/admin-api.md lists all"
-    if status == 405:
-        detail = f"this is not answered here; use {fields.get('Allow', 'another method')}"
-    return refusal(Reject(status, detail, headers=fields))
+    LOGGER.error("Admin API request failed", exc_info=error)
+    return Reject(500, "The Admin API failed, its log has the traceback")

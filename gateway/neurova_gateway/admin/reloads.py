@@ -1,18 +1,20 @@
-"""Services whose saved files cannot be served, and since when."""
+"""The services whose last reload failed."""
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Callable
 
 import msgspec
 
-_PLACE = re.compile(r"([\w./-]+\.py):(\d+): ")
+from neurova.errors import NeurovaError
 
 
 class Reload(msgspec.Struct, frozen=True):
-    """State a service whose last good version serves on; `line` 0: not known, `since` in Unix s."""
+    """A failed reload: the previous version of the service still serves.
+
+    `file` is "" and `line` 0 if they are not known. `since` is in Unix seconds.
+    """
 
     service: str
     message: str
@@ -22,28 +24,29 @@ class Reload(msgspec.Struct, frozen=True):
 
 
 class Reloads:
-    """Remember the last fault of each service until it reloads well."""
+    """Keep the last error of each service until it reloads successfully."""
 
     def __init__(self, clock: Callable[[], float] = time.time) -> None:
         self._clock = clock
-        self._faults: dict[str, Reload] = {}
+        self._failed: dict[str, Reload] = {}
 
-    def told(self, service: str, fault: Exception | None) -> None:
-        """Note how a reload went."""
-        if fault is None:
-            self._faults.pop(service, None)
+    def record(self, service: str, error: Exception | None) -> None:
+        """Record the result of a reload; `error` None: it succeeded."""
+        if error is None:
+            self._failed.pop(service, None)
             return
-        message = str(fault)
-        place = _PLACE.search(message)
-        before = self._faults.get(service)
-        self._faults[service] = Reload(
-            service,
-            message,
-            place[1] if place else "",
-            int(place[2]) if place else 0,
-            before.since if before else self._clock(),
-        )
+        file, line = _source(error)
+        before = self._failed.get(service)
+        since = before.since if before else self._clock()
+        self._failed[service] = Reload(service, str(error), file, line, since)
 
-    def faults(self) -> list[Reload]:
-        """Return what does not serve as it was saved, by service."""
-        return [self._faults[service] for service in sorted(self._faults)]
+    def failed(self) -> list[Reload]:
+        """Return the failed reloads, ordered by service."""
+        return [self._failed[service] for service in sorted(self._failed)]
+
+
+def _source(error: Exception) -> tuple[str, int]:
+    """Return file and line of an error whose `where` is "file:line"."""
+    where = error.where if isinstance(error, NeurovaError) else ""
+    file, _, line = where.rpartition(":")
+    return (file, int(line)) if line.isdecimal() else (where, 0)

@@ -1,1 +1,1 @@
-"""The Admin API's server, client, token and address."""
+"""The server of the Admin API, its operations, and a client for it."""

@@ -1,4 +1,4 @@
-"""Asking the Admin API of the platform that runs on a state folder."""
+"""A client of the Admin API of the platform that runs on a state folder."""
 
 from __future__ import annotations
 
@@ -9,34 +9,36 @@ from neurova.errors import Unavailable
 from neurova.files.private import read_private_file
 
 from ..serving import client
-from . import address as admin_address
-from . import token as admin_token
+from .access import ADDRESS_FILE, load_token
 
 
 class Client:
-    """Ask at `url`, with `token`."""
+    """Send requests to the Admin API at `url`, with `token`."""
 
     def __init__(self, url: str, token: str) -> None:
         self._url = url
         self._token = token
 
     def get(self, path: str) -> Any:
-        """Return a resource. Raises Unavailable when it is refused or nobody answers."""
-        fields = {"Authorization": f"Bearer {self._token}"}
-        answer = client.send(self._url, "GET", path, fields, None, timeout=10.0)
-        found = answer.decoded()
-        if answer.status != 200:
-            said = found.get("detail", "") if isinstance(found, dict) else ""
-            raise Unavailable(f"the Admin API at {self._url} answered {answer.status}: {said}")
-        return found
+        """Return a decoded resource. Raises Unavailable if the API refuses or does not respond."""
+        headers = {"Authorization": f"Bearer {self._token}"}
+        response = client.send(self._url, "GET", path, headers, None, timeout=10.0)
+        content = response.decoded()
+        if response.status != 200:
+            detail = content.get("detail", "") if isinstance(content, dict) else ""
+            raise Unavailable(
+                f"the Admin API responded {response.status}: {detail}", where=self._url
+            )
+        return content
 
 
-def of(state: Path) -> Client:
-    """Return what asks the platform of a state folder. Raises Unavailable when none runs there."""
-    url = read_private_file(state / admin_address.FILE)
+def connect(state: Path) -> Client:
+    """Return a client for the platform on a state folder. Raises Unavailable if none runs."""
+    url = read_private_file(state / ADDRESS_FILE)
     if not url:
         raise Unavailable(
-            f"no Admin API answers for {state}: start `neurova dev` or `neurova run`, "
-            "with admin.enabled"
+            "no Admin API runs on this state folder",
+            where=str(state),
+            fix="start `neurova dev` or `neurova run` with admin.enabled",
         )
-    return Client(url, admin_token.load(state))
+    return Client(url, load_token(state))

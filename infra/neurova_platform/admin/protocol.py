@@ -1,4 +1,4 @@
-"""Connections of the Admin API: bounded in time; h11 bounds a head to 64 KiB."""
+"""The connections of the Admin API, with a timeout for the head; h11 limits a head to 64 KiB."""
 
 from __future__ import annotations
 
@@ -6,31 +6,31 @@ import asyncio
 
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-HEAD_SECONDS = 5.0
+HEAD_TIMEOUT = 5.0
 
 
 class AdminProtocol(H11Protocol):
-    """Close a connection whose head does not come within 5 s."""
+    """Close a connection if no complete head arrives within 5 s."""
 
     deadline: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # TCP
-        """Begin to wait for a head."""
+        """Start the timeout of the first head."""
         super().connection_made(transport)
-        self.deadline = self.loop.call_later(HEAD_SECONDS, transport.close)
+        self.deadline = self.loop.call_later(HEAD_TIMEOUT, transport.close)
 
     def data_received(self, data: bytes) -> None:
-        """Wait on while there is no whole head."""
+        """Stop the timeout during a request, and restart it for the next head."""
         super().data_received(data)
-        heard = self.cycle is not None and not self.cycle.response_complete
-        if heard and self.deadline is not None:
+        in_request = self.cycle is not None and not self.cycle.response_complete
+        if in_request and self.deadline is not None:
             self.deadline.cancel()
             self.deadline = None
-        elif not heard and self.deadline is None:
-            self.deadline = self.loop.call_later(HEAD_SECONDS, self.transport.close)
+        elif not in_request and self.deadline is None:
+            self.deadline = self.loop.call_later(HEAD_TIMEOUT, self.transport.close)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Wait no longer."""
+        """Stop the timeout."""
         if self.deadline is not None:
             self.deadline.cancel()
         super().connection_lost(exc)

@@ -1,4 +1,4 @@
-"""The Admin API of a running platform, on a listener of its own."""
+"""The server of the Admin API, on a listener of its own."""
 
 from __future__ import annotations
 
@@ -16,8 +16,9 @@ import uvicorn
 from neurova.errors import Unavailable
 from neurova.functions.loader import Service, discover
 from neurova.settings.settings import Settings
+from neurova_gateway.admin.context import AdminContext, Function
+from neurova_gateway.admin.probes import Check, Part
 from neurova_gateway.admin.reloads import Reloads
-from neurova_gateway.admin.sources import Function, Part, Sources
 from neurova_gateway.keys.base import KeyStore
 from neurova_gateway.limits.base import Limiter
 from neurova_gateway.plugins.stores import Backends
@@ -25,94 +26,102 @@ from neurova_gateway.plugins.stores import Backends
 from ..composition.platform import Platform
 from ..composition.state import COUNTERS
 from ..serving.client import address
-from . import token as admin_token
-from .address import CONNECTIONS
+from .access import BACKLOG, load_token
 
 DRAIN_SECONDS = 2
 
 
-def of_platform(platform: Platform, reloads: Reloads) -> Sources:
-    """Return what the Admin API of this very process reads."""
-    told = Told(platform)
+def platform_context(platform: Platform, reloads: Reloads) -> AdminContext:
+    """Return the context of an Admin API in the process of the platform itself."""
 
-    def keys() -> KeyStore:
-        return _embedded(platform).keys.store
+    def backends() -> Backends:
+        return platform.backends or refuse_keys_and_limits()
 
-    def limiter() -> Limiter:
-        return _embedded(platform).limiter
-
-    return sources(
+    return project_context(
         platform.settings,
         platform.environment,
-        functions=told,
-        keys=keys,
-        limiter=limiter,
+        functions=FunctionCache(platform),
+        keys=lambda: backends().keys.store,
+        limiter=lambda: backends().limiter,
         clock=platform.backends.clock if platform.backends else time.time,
         reloads=reloads,
     )
 
 
-def sources(settings: Settings, environment: str, **given: Any) -> Sources:
-    """Return what an Admin API reads of a project; `given`: functions, keys, limiter, reloads."""
+def project_context(
+    settings: Settings,
+    environment: str,
+    *,
+    functions: Callable[[], Sequence[Function]],
+    keys: Callable[[], KeyStore],
+    limiter: Callable[[], Limiter],
+    clock: Callable[[], float] = time.time,
+    reloads: Reloads | None = None,
+) -> AdminContext:
+    """Return the context of the Admin API of a project."""
     from importlib import metadata
 
     state = settings.state
 
-    def parts() -> dict[str, Callable[[], Part]]:
+    def parts() -> dict[str, Check]:
         names = discover(settings.functions)
-        return {f"database {name}": partial(_database, settings, name) for name in names}
+        return {f"database {name}": partial(_check_database, settings, name) for name in names}
 
-    return Sources(
+    return AdminContext(
         name=settings.project.name,
         environment=environment,
         version=metadata.version("neurova"),
         started=time.time(),
         counters=state / COUNTERS,
-        access=state / "logs" / "access.jsonl",
-        audit=state / "logs" / "audit.jsonl",
+        access_log=state / "logs" / "access.jsonl",
+        audit_log=state / "logs" / "audit.jsonl",
+        functions=functions,
+        keys=keys,
+        limiter=limiter,
+        clock=clock,
         parts=parts,
         consumer_limit=settings.gateway.limit,
         embedded=not settings.gateway.behind,
-        **given,
+        reloads=reloads or Reloads(),
     )
 
 
-class Told:
-    """Give the functions of a platform, looked at anew only when others are served."""
+class FunctionCache:
+    """Describe the functions of a platform, again only after a reload."""
 
     def __init__(self, platform: Platform) -> None:
         self._platform = platform
-        self._of: dict[str, Service] | None = None
-        self._found: Sequence[Function] = ()
+        self._services: dict[str, Service] | None = None
+        self._functions: Sequence[Function] = ()
 
     def __call__(self) -> Sequence[Function]:
-        """Return what is known of each."""
-        from .facts import facts
+        """Return the descriptions."""
+        from .snapshot import describe_functions
 
         services = self._platform.services
-        if self._of is not services:
+        if self._services is not services:
             functions = [each for service in services.values() for each in service.functions]
-            self._found = facts(functions, self._platform.settings)
-            self._of = services
-        return self._found
+            self._functions = describe_functions(functions, self._platform.settings)
+            self._services = services
+        return self._functions
 
 
 @asynccontextmanager
-async def served(
-    settings: Settings, made: Callable[[], Sources], listener: socket.socket
+async def serve(
+    settings: Settings, make_context: Callable[[], AdminContext], listener: socket.socket
 ) -> AsyncIterator[str]:
-    """Serve the Admin API on the running loop until the block ends; give its URL.
+    """Serve the Admin API on the running event loop until the block ends; yield its URL.
 
-    `made` gives what it reads, once it is asked for the first time. Raises StateError when the
-    token's file cannot be used.
+    The first request calls `make_context`. Raises StateError if the token file is unusable.
     """
-    token, began = admin_token.load(settings.state), time.time()
+    token, started = load_token(settings.state), time.time()
 
-    def make() -> Any:
-        return app(msgspec.structs.replace(made(), started=began), token, settings)
+    def make_app() -> Any:
+        context = msgspec.structs.replace(make_context(), started=started)
+        return create_app(context, token, settings)
 
     config = uvicorn.Config(
-        _Late(make),
+        LazyApp(make_app),
         http=_protocol,  # type: ignore[arg-type]  # a class, once called
         ws="none",
         lifespan="off",
@@ -121,65 +130,65 @@ async def served(
         proxy_headers=False,
         date_header=False,
         server_header=False,
-        limit_concurrency=CONNECTIONS,
+        limit_concurrency=BACKLOG,
         timeout_graceful_shutdown=DRAIN_SECONDS,
     )
     config.load()
     server = uvicorn.Server(config)
     server.lifespan = config.lifespan_class(config)
-    url = address(settings.admin.host, listener.getsockname()[1], tls=False)
     await server.startup([listener])
     try:
-        yield url
+        yield address(settings.admin.host, listener.getsockname()[1], tls=False)
     finally:
         await server.shutdown([listener])
 
 
-class _Late:
-    """Be an app that is imported by its first request: a start does not pay for it."""
+class LazyApp:
+    """Make an ASGI app at its first request, so that the platform starts without its imports."""
 
-    def __init__(self, make: Callable[[], Any]) -> None:
-        self._make = make
-        self._made: asyncio.Future[Any] | None = None
+    def __init__(self, make_app: Callable[[], Any]) -> None:
+        self._make_app = make_app
+        self._app: asyncio.Future[Any] | None = None
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        if self._made is None:
-            self._made = asyncio.ensure_future(asyncio.to_thread(self._make))
+        """Handle one request."""
+        if self._app is None:
+            self._app = asyncio.ensure_future(asyncio.to_thread(self._make_app))
         try:
-            app = await asyncio.shield(self._made)
+            app = await asyncio.shield(self._app)
         except BaseException:
-            self._made = None  # the next request tries again
+            self._app = None  # the next request tries again
             raise
         await app(scope, receive, send)
 
 
-def _protocol(**given: Any) -> Any:
+def create_app(context: AdminContext, token: str, settings: Settings) -> Any:
+    """Return the ASGI app of the Admin API with all operations."""
+    from neurova_gateway.admin import app
+
+    from .operations import OPERATIONS
+
+    return app.create_app(OPERATIONS, context, token, settings.admin.hosts)
+
+
+def refuse_keys_and_limits() -> NoReturn:
+    """Refuse an operation on keys and limits, which a runtime behind Kong does not have."""
+    raise Unavailable(
+        "the gateway in front keeps keys and limits", fix="use the Admin API of the gateway"
+    )
+
+
+def _protocol(**options: Any) -> Any:
     from .protocol import AdminProtocol
 
-    return AdminProtocol(**given)
+    return AdminProtocol(**options)
 
 
-def app(sources: Sources, token: str, settings: Settings) -> Any:
-    """Return the ASGI app of the Admin API."""
-    from neurova_gateway.admin.app import admin
-
-    return admin(sources, token, settings.admin.hosts)
-
-
-def _database(settings: Settings, service: str) -> Part:
+def _check_database(settings: Settings, service: str) -> Part:
     from ..doctor.checks import database
 
-    found = database(settings, service)
-    if found is None:
-        return Part(f"database {service}", "up", "it has none")
+    finding = database(settings, service)
+    if finding is None:
+        return Part(f"database {service}", "up", "this service has no database")
     status: dict[str, Any] = {"ok": "up", "warn": "behind", "fail": "unreachable"}
-    return Part(found.check, status[found.verdict], found.says, found.fix)
-
-
-def _embedded(platform: Platform) -> Backends:
-    return platform.backends or elsewhere()
-
-
-def elsewhere() -> NoReturn:
-    """Refuse what a runtime behind Kong does not have: keys and limits."""
-    raise Unavailable("keys and limits are kept by the gateway in front: ask its Admin API")
+    return Part(finding.check, status[finding.verdict], finding.says, finding.fix)

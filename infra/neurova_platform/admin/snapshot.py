@@ -1,4 +1,7 @@
-"""What workers serve, left in the state folder for the Admin API, which runs no project's code."""
+"""Descriptions of the functions for the Admin API, and the file by which workers pass them on.
+
+The admin process of `neurova run` imports no code of the project, so it reads that file.
+"""
 
 from __future__ import annotations
 
@@ -8,49 +11,77 @@ from pathlib import Path
 
 import msgspec
 
-from neurova.endpoints.function import Function
+from neurova.endpoints import function as loaded
 from neurova.errors import StateError, Unavailable
 from neurova.files.private import write_private_file
 from neurova.settings.settings import Settings
-from neurova_gateway.admin import sources
+from neurova_gateway.admin.context import Function
 
-from .facts import facts
+from ..composition.inventory import access
+from ..doctor.explanation import inputs, plugins, values
 
 FILE = "functions.json"
 
 
-def write(functions: Sequence[Function], settings: Settings) -> None:
-    """Leave what is known of functions. Raises StateError when the disk refuses."""
-    told = msgspec.json.encode(facts(functions, settings)).decode()
-    write_private_file(settings.state / FILE, told)
+def describe_functions(functions: Sequence[loaded.Function], settings: Settings) -> list[Function]:
+    """Return the descriptions, ordered by name. Raises ConfigError for invalid plugins."""
+    # All functions have the same plugins, each with its own configuration.
+    steps = plugins(functions[0], settings) if functions else ()
+    return [
+        Function(
+            name=function.name,
+            method=function.description.method,
+            path=function.description.path,
+            file=f"{function.file}:{function.line}",
+            summary=(function.doc or "").strip().partition("\n")[0],
+            access=access(function),
+            public=function.description.public,
+            scopes=tuple(function.description.scopes),
+            limit=function.description.limit,
+            tags=tuple(function.description.tags),
+            inputs=inputs(function),
+            plugins=steps,
+            values=tuple(values(function, settings)),
+        )
+        for function in sorted(functions, key=lambda each: each.name)
+    ]
+
+
+def write(functions: Sequence[loaded.Function], settings: Settings) -> None:
+    """Write the snapshot of some functions. Raises StateError if the disk refuses."""
+    text = msgspec.json.encode(describe_functions(functions, settings)).decode()
+    write_private_file(settings.state / FILE, text)
 
 
 def clear(state: Path) -> None:
-    """Remove what others have left."""
+    """Delete the snapshot of an earlier platform."""
     (state / FILE).unlink(missing_ok=True)
 
 
-def reader(state: Path) -> Callable[[], Sequence[sources.Function]]:
-    """Return what gives the functions that were left last, decoded once each time.
+def reader(state: Path) -> Callable[[], Sequence[Function]]:
+    """Return a function that reads the latest snapshot, and decodes it only after a change.
 
-    It raises Unavailable while there is nothing, StateError for what is damaged.
+    It raises Unavailable if there is no snapshot, StateError if it is damaged.
     """
     path = state / FILE
-    known: tuple[tuple[int, int], Sequence[sources.Function]] = (0, 0), ()
+    cached: tuple[tuple[int, int], Sequence[Function]] = (0, 0), ()
 
-    def read() -> Sequence[sources.Function]:
-        nonlocal known
+    def read() -> Sequence[Function]:
+        nonlocal cached
         try:
             with path.open("rb") as file:
                 status = os.fstat(file.fileno())
-                mark = status.st_ino, status.st_mtime_ns
-                if known[0] != mark:
-                    found = msgspec.json.decode(file.read(), type=list[sources.Function])
-                    known = mark, found
+                version = status.st_ino, status.st_mtime_ns
+                if cached[0] != version:
+                    cached = version, msgspec.json.decode(file.read(), type=list[Function])
         except FileNotFoundError:
-            raise Unavailable("no worker has said yet what it serves: ask in a moment") from None
+            raise Unavailable(
+                "no worker has reported its functions yet", fix="retry in a moment"
+            ) from None
         except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
-            raise StateError(f"{path}: cannot be read: {error}: restart the workers") from None
-        return known[1]
+            raise StateError(
+                f"cannot be read: {error}", where=str(path), fix="restart the workers"
+            ) from None
+        return cached[1]
 
     return read

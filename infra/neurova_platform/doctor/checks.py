@@ -241,18 +241,24 @@ def port(settings: Settings) -> Iterator[Finding]:
 
 def admin(settings: Settings) -> Iterator[Finding]:
     """Check the Admin API's token, and that its port is free or taken by this very project."""
-    from ..admin import token as admin_token
-    from ..admin.address import FILE, OPEN, listen
+    from ..admin.access import (
+        ADDRESS_FILE,
+        EXPOSED,
+        EXPOSED_FIX,
+        TOKEN_FILE,
+        listen,
+        load_token,
+    )
 
     if not settings.admin.enabled:
         yield Finding("admin", "ok", "admin.enabled is false: it is not served")
         return
-    if (settings.state / admin_token.FILE).exists():
-        admin_token.load(settings.state)
+    if (settings.state / TOKEN_FILE).exists():
+        load_token(settings.state)
     where = f"{settings.admin.host} port {settings.admin.port}"
     if not is_loopback(settings.admin.host):
-        yield Finding("admin", "warn", f"{where}: {OPEN.partition(': ')[0]}", OPEN.split(": ")[1])
-    running = read_private_file(settings.state / FILE)
+        yield Finding("admin", "warn", f"{where}: {EXPOSED}", EXPOSED_FIX)
+    running = read_private_file(settings.state / ADDRESS_FILE)
     try:
         listen(settings).close()
     except NeurovaError as error:

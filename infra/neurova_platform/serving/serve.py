@@ -20,7 +20,7 @@ from neurova_gateway.metrics.counter_file import remove_unused_counter_files
 from neurova_gateway.pipeline.call_records import CallSink
 from neurova_gateway.server.protocol import GatewayProtocol
 
-from ..admin import address as admin_address
+from ..admin import access as admin_access
 from ..composition.platform import Environment, Platform
 from ..composition.state import COUNTERS
 from . import interrupt, logs
@@ -59,7 +59,7 @@ async def serve(
         if leash is None:
             if settings.admin.enabled:
                 free = on_reload is not None
-                opened = sockets.enter_context(admin_address.listen(settings, elsewhere=free))
+                opened = sockets.enter_context(admin_access.listen(settings, any_port=free))
             # Skip counters left by earlier processes.
             remove_unused_counter_files(settings.state / COUNTERS)
         platform = Platform(settings, environment=environment, migrate=migrate, sinks=sinks)
@@ -84,11 +84,11 @@ async def serve(
             if opened is not None:
                 from ..admin import server as admin
 
-                found = partial(admin.of_platform, platform, reloads)
+                found = partial(admin.platform_context, platform, reloads)
                 platform.admin = await stack.enter_async_context(
-                    admin.served(settings, found, opened)
+                    admin.serve(settings, found, opened)
                 )
-                stack.enter_context(admin_address.written(settings, platform.admin))
+                stack.enter_context(admin_access.address_file(settings, platform.admin))
             server = Server(
                 _config(settings, platform),
                 partial(ready, platform, url),
@@ -141,7 +141,7 @@ def _told(
     fault: Exception | None,
     seconds: float,
 ) -> None:
-    reloads.told(service, fault)
+    reloads.record(service, fault)
     on_reload(service, fault, seconds)
 
 

@@ -25,13 +25,13 @@ def serve(order: Order, listener: socket.socket, leash: Leash) -> None:
 
 async def _serve(settings: Settings, listener: socket.socket, leash: Leash) -> None:
     with ExitStack() as stack:
-        found = admin.sources(
+        found = admin.project_context(
             settings,
             "live",
             functions=snapshot.reader(settings.state),
             **_kept(settings, stack),
         )
-        async with admin.served(settings, lambda: found, listener):
+        async with admin.serve(settings, lambda: found, listener):
             led = _Led(leash)
             asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, led.stop)
             leash.hold(led, settings.runtime.stuck)
@@ -66,7 +66,7 @@ class _Led:
 
 def _kept(settings: Settings, stack: ExitStack) -> dict[str, Any]:
     if settings.gateway.behind:
-        return {"keys": admin.elsewhere, "limiter": admin.elsewhere}
+        return {"keys": admin.refuse_keys_and_limits, "limiter": admin.refuse_keys_and_limits}
     store = backends.key_store(settings.state, settings.gateway.keys)
     stack.callback(store.close)
     table = Table(settings.state / "limits.table")

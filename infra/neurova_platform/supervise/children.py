@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from neurova.settings.settings import Settings
 
-from ..admin.address import listen
+from ..admin.access import listen
 from .slot import Slot
 
 ADMIN = "neurova_platform.supervise.admin:serve"

@@ -9,7 +9,7 @@ from neurova.files.locks import process_lock
 from neurova.settings.settings import Settings
 from neurova_gateway.metrics.counter_file import remove_unused_counter_files
 
-from ..admin import address as admin_address
+from ..admin import access as admin_access
 from ..admin import snapshot
 from ..composition.state import COUNTERS, RUN_LOCK, prepare
 from ..serving import logs
@@ -56,7 +56,7 @@ def run(settings: Settings, flags: dict[str, Any], tell: Tell) -> None:
             slots.append(extra)
             facts[extra.name] = address(*extra.listener.getsockname()[:2], tls=False)
         if facts["admin"]:
-            stack.enter_context(admin_address.written(settings, facts["admin"]))
+            stack.enter_context(admin_access.address_file(settings, facts["admin"]))
 
         def told(event: dict[str, Any]) -> None:
             tell(event | facts if event["event"] == "ready" else event)

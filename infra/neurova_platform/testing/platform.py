@@ -147,12 +147,13 @@ class TestPlatform:
 
     def admin(self, method: str, path: str, **options: Unpack[CallOptions]) -> Answer:
         """Call the Admin API, by default with its token; earlier calls are in counters and logs."""
-        from ..admin import token as admin_token
-        from ..admin.server import app, of_platform
+        from ..admin.access import load_token
+        from ..admin.server import create_app, platform_context
 
-        token = admin_token.load(self.settings.state)
+        token = load_token(self.settings.state)
         if self._admin is None:
-            self._admin = app(of_platform(self.platform, self.reloads), token, self.settings)
+            context = platform_context(self.platform, self.reloads)
+            self._admin = create_app(context, token, self.settings)
         headers, body = encode_request(options, host="localhost", authorization=f"Bearer {token}")
         self.platform.call_records.flush()
         return self.run(request(self._admin, method, path, headers, body))

@@ -1,9 +1,10 @@
-"""The probe, and its Admin API asked as an operator does."""
+"""A running probe project, for tests of its Admin API."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,9 +15,21 @@ from ...conftest import copy_probe
 
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestPlatform]:
-    """Run the probe once for a module."""
+    """Run the probe project once for a module."""
     folder = tmp_path_factory.mktemp("administered")
     (folder / "databases").mkdir()
     project: Path = copy_probe(folder / "project")
     with TestPlatform(project, folder / "state", folder / "databases") as platform:
         yield platform
+
+
+def all_items(platform: TestPlatform, path: str) -> list[dict[str, Any]]:
+    """Return the items of all pages of a list."""
+    items: list[dict[str, Any]] = []
+    cursor = ""
+    while True:
+        page = platform.admin("GET", f"{path}{cursor}").json()
+        items += page["items"]
+        if page["next"] is None:
+            return items
+        cursor = f"&cursor={page['next']}"

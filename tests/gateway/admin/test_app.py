@@ -1,11 +1,18 @@
-"""What is answered, and by which methods; the rest is a problem that says so."""
+"""Routing of the Admin API, and its response headers."""
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import httpx
+import msgspec
 import pytest
 
-from neurova_gateway.admin.app import resources
-from neurova_platform.admin.server import of_platform
+from neurova_gateway.admin.app import create_app
+from neurova_gateway.admin.context import AdminContext
+from neurova_gateway.admin.operation import Call, Operation
+from neurova_platform.admin.operations import OPERATIONS
+from neurova_platform.admin.server import platform_context
 from neurova_platform.testing.platform import TestPlatform
 
 
@@ -13,44 +20,92 @@ from neurova_platform.testing.platform import TestPlatform
     "path",
     ["/", "/v1", "/v1/", "/v1/keys/", "/v1/nothing", "/v1/keys/a/b", "/v1/keys/../../etc/passwd"],
 )
-def test_an_unknown_path_is_404(running: TestPlatform, path: str) -> None:
-    answer = running.admin("GET", path)
-    assert (answer.status, answer.headers["content-type"]) == (404, "application/problem+json")
+def test_unknown_path_returns_404(running: TestPlatform, path: str) -> None:
+    response = running.admin("GET", path)
+    assert response.status == 404
+    assert response.headers["content-type"] == "application/problem+json"
 
 
 @pytest.mark.parametrize(
     ("method", "path", "allowed"),
     [
-        ("DELETE", "/v1/keys/x", "GET, HEAD"),
-        ("PUT", "/v1/functions", "GET, HEAD"),
-        ("GET", "/v1/keys/x/revoke", "POST"),
-        ("OPTIONS", "/v1/platform", "GET, HEAD"),
+        ("DELETE", "/v1/keys/x", {"GET", "HEAD"}),
+        ("PUT", "/v1/functions", {"GET", "HEAD"}),
+        ("GET", "/v1/keys/x/revoke", {"POST"}),
+        ("OPTIONS", "/v1/platform", {"GET", "HEAD"}),
     ],
 )
-def test_another_method_is_405_with_those_that_are(
-    running: TestPlatform, method: str, path: str, allowed: str
+def test_wrong_method_returns_405_with_allow(
+    running: TestPlatform, method: str, path: str, allowed: set[str]
 ) -> None:
-    answer = running.admin(method, path)
-    assert answer.status == 405
-    assert sorted(answer.headers["allow"].split(", ")) == sorted(allowed.split(", "))
+    response = running.admin(method, path)
+    assert response.status == 405
+    assert set(response.headers["allow"].split(", ")) == allowed
 
 
-def test_head_is_answered_as_get(running: TestPlatform) -> None:
-    assert running.admin("HEAD", "/v1/platform").status == 200
+@pytest.mark.parametrize("method", ["GET", "OPTIONS"])
+def test_no_cors_headers_and_no_cookies(running: TestPlatform, method: str) -> None:
+    response = running.admin(method, "/v1/keys", headers={"origin": "https://evil.example"})
+    assert not [name for name in response.headers if name.startswith("access-control")]
+    assert "set-cookie" not in response.headers
 
 
-def test_no_answer_lets_pages_of_other_origins_read_it(running: TestPlatform) -> None:
-    for method in ("GET", "OPTIONS"):
-        answer = running.admin(method, "/v1/keys", headers={"origin": "https://evil.example"})
-        assert not [name for name in answer.headers if name.startswith("access-control")]
-        assert "set-cookie" not in answer.headers
+@pytest.mark.parametrize("path", ["/health", "/v1/keys", "/metrics", "/nowhere"])
+def test_responses_are_not_cached(running: TestPlatform, path: str) -> None:
+    assert running.admin("GET", path).headers["cache-control"] == "no-store"
 
 
-def test_every_resource_that_reads_answers(running: TestPlatform) -> None:
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_every_operation_that_reads_responds(running: TestPlatform, method: str) -> None:
     running.key("acme")
-    sources = of_platform(running.platform, running.reloads)
-    paths = [route.path for route in resources(sources) if route.methods and "GET" in route.methods]
-    whole = [path for path in paths if "{" not in path and path != "/v1/limits"]
-    assert len(whole) >= 10
-    for path in whole:
-        assert running.admin("GET", path).status == 200, path
+    paths = [each.path for each in OPERATIONS if each.method == "GET" and "{" not in each.path]
+    for path in {*paths, "/v1/openapi.json"} - {"/v1/limits"}:
+        assert running.admin(method, path).status == 200, path
+
+
+class Greeting(msgspec.Struct):
+    """The request of the operation below."""
+
+    name: str
+
+
+def greet(context: AdminContext, call: Call) -> dict[str, str]:
+    """Return a greeting."""
+    call.audit["greeted"] = call.body.name
+    return {"text": f"Hello {call.body.name}, by {context.name}"}
+
+
+async def test_declared_operation_is_routed_described_and_audited(
+    running: TestPlatform, tmp_path: Path
+) -> None:
+    operation = Operation(
+        method="POST",
+        path="/v1/greetings",
+        summary="Greet.",
+        handler=greet,
+        request=Greeting,
+        response=Greeting,
+        status=201,
+        audit="greet",
+    )
+    context = msgspec.structs.replace(
+        platform_context(running.platform, running.reloads), audit_log=tmp_path / "audit.jsonl"
+    )
+    app = create_app([operation], context, "t" * 40)
+    async with httpx.AsyncClient(
+        transport=httpx.ASGITransport(app),
+        base_url="http://localhost",
+        headers={"authorization": f"Bearer {'t' * 40}"},
+    ) as client:
+        response = await client.post("/v1/greetings", json={"name": "Ada"})
+        document = await client.get("/v1/openapi.json")
+    assert (response.status_code, response.json()) == (201, {"text": "Hello Ada, by probe"})
+    assert set(document.json()["paths"]) == {"/v1/greetings", "/v1/openapi.json"}
+    ended = msgspec.json.decode(context.audit_log.read_bytes().splitlines()[1])
+    assert (ended["did"], ended["greeted"], ended["status"]) == ("greet", "Ada", 201)
+
+
+@pytest.mark.parametrize(("method", "audit"), [("POST", ""), ("GET", "read")])
+def test_operation_is_audited_exactly_if_it_changes_state(method: str, audit: str) -> None:
+    with pytest.raises(ValueError, match="give `audit`"):
+        Operation(method=method, path="/v1/x", summary="X.", handler=greet, audit=audit)

@@ -1,4 +1,4 @@
-"""What is changed is written before and after, privately, without keys."""
+"""The audit log: two private lines for each change, without keys."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from neurova.errors import Unavailable
 from neurova_gateway.admin.audit import Audit
 
 
-def test_a_change_is_two_lines_with_one_id_in_a_private_file(tmp_path: Path) -> None:
+def test_change_is_logged_before_and_after_without_keys(tmp_path: Path) -> None:
     path = tmp_path / "logs" / "audit.jsonl"
     audit = Audit(path)
     change = audit.begin(method="POST", path="/v1/keys")
@@ -25,18 +25,18 @@ def test_a_change_is_two_lines_with_one_id_in_a_private_file(tmp_path: Path) -> 
     assert path.stat().st_mode & 0o077 == 0
 
 
-def test_an_audit_that_cannot_be_written_says_that_nothing_is_changed(tmp_path: Path) -> None:
-    (tmp_path / "logs").write_text("in the way")
-    with pytest.raises(Unavailable, match="nothing is changed"):
+def test_unwritable_log_raises_unavailable(tmp_path: Path) -> None:
+    (tmp_path / "logs").write_text("not a folder")
+    with pytest.raises(Unavailable, match="nothing was changed"):
         Audit(tmp_path / "logs" / "audit.jsonl").begin(method="POST")
 
 
-def test_a_line_that_found_no_room_for_its_end_is_none(tmp_path: Path) -> None:
+def test_torn_line_of_a_full_disk_damages_no_other_line(tmp_path: Path) -> None:
     audit = Audit(tmp_path / "audit.jsonl")
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (20, before[1]))
     try:
-        with pytest.raises(Unavailable, match="nothing is changed"):
+        with pytest.raises(Unavailable, match="nothing was changed"):
             audit.begin(method="POST")
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)

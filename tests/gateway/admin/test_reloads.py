@@ -1,23 +1,23 @@
-"""The last fault of a service is told until it reloads well."""
+"""A failed reload is kept until the service reloads successfully."""
 
 from neurova.errors import LoadError
 from neurova_gateway.admin.reloads import Reloads
 
 
-def test_a_fault_is_told_with_its_place_and_since_when() -> None:
+def test_failed_reload_has_file_line_and_first_time() -> None:
     now = iter([10.0, 20.0, 30.0])
     reloads = Reloads(lambda: next(now))
-    reloads.told("shop", LoadError("functions/shop/buy.py:12: name 'x' is not defined"))
-    reloads.told("shop", LoadError("functions/shop/buy.py:14: invalid syntax"))
-    reloads.told("book", RuntimeError("no place"))
-    book, shop = reloads.faults()
+    reloads.record("shop", LoadError("name 'x' is not defined", where="functions/shop/buy.py:12"))
+    reloads.record("shop", LoadError("invalid syntax", where="functions/shop/buy.py:14"))
+    reloads.record("book", RuntimeError("unexpected"))
+    book, shop = reloads.failed()
     assert (shop.file, shop.line, shop.since) == ("functions/shop/buy.py", 14, 10.0)
-    assert (book.service, book.file, book.line, book.message) == ("book", "", 0, "no place")
+    assert (book.service, book.file, book.line, book.message) == ("book", "", 0, "unexpected")
 
 
-def test_a_good_reload_ends_it() -> None:
+def test_successful_reload_removes_the_error() -> None:
     reloads = Reloads()
-    reloads.told("shop", LoadError("functions/shop/buy.py:12: x"))
-    reloads.told("shop", None)
-    reloads.told("other", None)
-    assert reloads.faults() == []
+    reloads.record("shop", LoadError("x"))
+    reloads.record("shop", None)
+    reloads.record("other", None)
+    assert reloads.failed() == []

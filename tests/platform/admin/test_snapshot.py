@@ -1,4 +1,4 @@
-"""What workers serve is told by a file, of which a reader sees the whole, and the newest."""
+"""Function descriptions agree with `neurova explain`; readers see complete snapshots only."""
 
 from __future__ import annotations
 
@@ -11,32 +11,59 @@ import pytest
 from neurova.errors import StateError, Unavailable
 from neurova.settings.settings import Settings
 from neurova_platform.admin import snapshot
-from neurova_platform.admin.facts import facts
+from neurova_platform.admin.snapshot import describe_functions
 from neurova_platform.composition import inventory
 from neurova_platform.composition.state import prepare
+from neurova_platform.doctor.explanation import explain
 from neurova_platform.settings.loading import load
 
 
 @pytest.fixture
 def settings(probe_project: Path) -> Settings:
-    found = load(probe_project, environ={})
-    prepare(found.state)
-    return found
+    loaded = load(probe_project, environ={})
+    prepare(loaded.state)
+    return loaded
 
 
-def test_what_is_read_is_what_was_known(settings: Settings) -> None:
+def test_descriptions_agree_with_explain(settings: Settings) -> None:
+    functions = inventory.functions(settings)
+    described = {each.name: each for each in describe_functions(functions, settings)}
+    assert list(described) == sorted(each.name for each in functions)
+    for function in functions:
+        found = described[function.name]
+        method = function.description.answered[0]  # the method of a mount is "*"
+        path = found.path.replace("{", "").replace("}", "")
+        explained = explain(method, path, functions, settings)
+        assert (found.file, found.summary, found.access) == (
+            explained.file,
+            explained.says,
+            explained.access,
+        )
+        assert (found.inputs, found.plugins, found.values) == (
+            explained.inputs,
+            explained.plugins,
+            explained.values,
+        )
+
+
+def test_project_without_functions_has_no_descriptions(settings: Settings) -> None:
+    assert describe_functions([], settings) == []
+
+
+def test_reader_returns_the_latest_snapshot_decoded_once(settings: Settings) -> None:
     functions = inventory.functions(settings)
     snapshot.write(functions, settings)
     read = snapshot.reader(settings.state)
-    assert msgspec.json.encode(read()) == msgspec.json.encode(facts(functions, settings))
-    assert read() is read()  # decoded once
+    expected = msgspec.json.encode(describe_functions(functions, settings))
+    assert msgspec.json.encode(read()) == expected
+    assert read() is read()
     snapshot.write(functions[:1], settings)
     assert [each.name for each in read()] == [functions[0].name]
 
 
-def test_before_anybody_has_said_anything_that_is_told(settings: Settings) -> None:
+def test_missing_snapshot_raises_unavailable(settings: Settings) -> None:
     read = snapshot.reader(settings.state)
-    with pytest.raises(Unavailable, match="in a moment"):
+    with pytest.raises(Unavailable, match="retry in a moment"):
         read()
     snapshot.write([], settings)
     assert read() == []
@@ -46,13 +73,13 @@ def test_before_anybody_has_said_anything_that_is_told(settings: Settings) -> No
         read()
 
 
-def test_a_damaged_one_says_the_fix(settings: Settings) -> None:
+def test_damaged_snapshot_is_reported_with_the_fix(settings: Settings) -> None:
     (settings.state / snapshot.FILE).write_text('[{"name": 5}]')
     with pytest.raises(StateError, match="restart the workers"):
         snapshot.reader(settings.state)()
 
 
-def test_a_reader_never_sees_half_of_one(settings: Settings) -> None:
+def test_reader_never_sees_a_partial_snapshot(settings: Settings) -> None:
     functions = inventory.functions(settings)
     snapshot.write(functions, settings)
     ended = threading.Event()
@@ -66,8 +93,8 @@ def test_a_reader_never_sees_half_of_one(settings: Settings) -> None:
     writer.start()
     try:
         read = snapshot.reader(settings.state)
-        seen = {len(read()) for _ in range(300)}
+        sizes = {len(read()) for _ in range(300)}
     finally:
         ended.set()
         writer.join()
-    assert seen <= {1, len(functions)}
+    assert sizes <= {1, len(functions)}

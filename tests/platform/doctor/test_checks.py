@@ -15,7 +15,7 @@ from neurova.files.locks import process_lock
 from neurova.files.private import write_private_file
 from neurova_gateway.keys.sqlite import SqliteKeyStore
 from neurova_gateway.limits.table import Table
-from neurova_platform.admin import token as admin_token
+from neurova_platform.admin.access import load_token
 from neurova_platform.doctor import checks as doctor
 from neurova_platform.doctor.checks import Finding
 from neurova_platform.scaffold import scaffold
@@ -191,14 +191,14 @@ def test_an_admin_api_that_others_can_reach_is_told(
     monkeypatch.setenv("NEUROVA_ADMIN_HOST", "0.0.0.0")
     monkeypatch.setenv("NEUROVA_ADMIN_HOSTS", "admin.example")
     told = found(root, "admin")
-    assert (told.verdict, told.fix) == ("warn", "put a proxy in front that has it")
+    assert (told.verdict, told.fix) == ("warn", "put a proxy with TLS in front")
     monkeypatch.setenv("NEUROVA_ADMIN_ENABLED", "false")
     assert found(root, "admin").verdict == "ok"
 
 
 def test_a_token_that_others_may_read_is_told(root: Path) -> None:
     (root / ".neurova").mkdir(mode=0o700)
-    admin_token.load(root / ".neurova")
+    load_token(root / ".neurova")
     assert found(root, "admin").verdict == "ok"
     (root / ".neurova" / "admin.token").chmod(0o644)
     assert found(root, "admin").verdict == "fail"

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from neurova_platform.admin.client import of
+from neurova_platform.admin.client import connect
 from neurova_platform.serving import client
 
 from ...loading import load
@@ -27,7 +27,7 @@ Start = Callable[..., Workers]
 
 def counted(project: Path) -> int:
     """Return the calls that /metrics tells of."""
-    asked = of(project / ".neurova")
+    asked = connect(project / ".neurova")
     fields = {"Authorization": f"Bearer {asked._token}"}
     answer = client.send(asked._url, "GET", "/metrics", fields, None)
     assert answer.status == 200
@@ -53,10 +53,10 @@ def test_a_killed_worker_takes_nothing_with_it_that_was_counted(
         call(workers, 20)
         made += 20
         until(lambda: counted(project) == made)  # noqa: B023
-        victim = of(project / ".neurova").get("/v1/workers")["items"][0]["pid"]
+        victim = connect(project / ".neurova").get("/v1/workers")["items"][0]["pid"]
         os.kill(victim, signal.SIGKILL)
         workers.worker("died")
-        until(lambda: len(of(project / ".neurova").get("/v1/workers")["items"]) == 2)
+        until(lambda: len(connect(project / ".neurova").get("/v1/workers")["items"]) == 2)
         assert counted(project) == made
     files = list((project / ".neurova" / "counters").iterdir())
     assert len(files) == 2  # as many as lived at once
@@ -135,7 +135,7 @@ def test_what_is_served_is_told_without_running_it_and_anew_after_a_restart(
     start: Start, project: Path
 ) -> None:
     workers = start("--workers", "2").ready()
-    asked = of(project / ".neurova")
+    asked = connect(project / ".neurova")
     until(lambda: (project / ".neurova" / "functions.json").exists())
     assert asked.get("/v1/functions/probe.pid")["path"] == "/pid"
     assert asked.get("/v1/platform")["environment"] == "live"
@@ -155,7 +155,7 @@ def test_a_key_that_is_made_opens_every_worker_and_a_revoked_one_none(
         "    return str(os.getpid())\n"
     )
     workers = start("--workers", "2").ready()
-    asked = of(project / ".neurova")
+    asked = connect(project / ".neurova")
     fields = {"Authorization": f"Bearer {asked._token}", "Content-Type": "application/json"}
     body = b'{"consumer": "acme", "scopes": ["a:b"]}'
     made = client.send(asked._url, "POST", "/v1/keys", fields, body)

@@ -1,1 +1,1 @@
-"""The operations of the Admin API, by resource."""
+"""The operations of the Admin API: each module declares those of one resource."""

@@ -1,58 +1,68 @@
-"""/v1/calls: the calls that were answered last, by any worker."""
+"""/v1/calls: the most recent calls, across all workers."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
 
-from starlette.requests import Request
-from starlette.responses import Response
-from starlette.routing import Route
-
 from neurova.http.problem import Reject
 
 from ...pipeline.call_records import CallRecord
-from ..answer import answer, query
-from ..page import PARAMETERS, Page, cursor, limit, token
-from ..sources import Sources
-from ..tail import back
+from ..access_log_reader import read_backwards
+from ..context import AdminContext
+from ..operation import Call, Operation
+from ..paging import INVALID_CURSOR, Page, encode_cursor, read_cursor, read_limit
 
-FILTERS = frozenset(["route", "consumer", "key_id", "method", "status", "trace_id"])
+FILTERS = {
+    "route": "Only calls of this function, empty for calls without a route.",
+    "consumer": "Only calls of this consumer.",
+    "key_id": "Only calls with this key.",
+    "method": "Only calls with this method.",
+    "status": "Only calls with this status, like 404, or class of statuses, like 5xx.",
+    "trace_id": "Only calls of this trace.",
+}
 _STATUS = re.compile(r"[1-5](?:\d\d|xx)")
 
 
-def routes(sources: Sources) -> list[Route]:
-    """Return the resource of calls."""
-
-    def calls(request: Request) -> Response:
-        asked = query(request, PARAMETERS | FILTERS)
-        before = cursor(asked, tuple[int, int])
-        if before is not None and min(before) < 0:
-            raise Reject(400, "that cursor was not given here: begin without one")
-        hint = asked.get("trace_id", "").encode()
-        try:
-            found, place = back(sources.access, wanted(asked), limit(asked), before, hint)
-        except LookupError:
-            raise Reject(410, "those calls are rotated away: begin without a cursor") from None
-        return answer(Page(found, None if place is None else token(place)))
-
-    return [Route("/v1/calls", calls)]
+def list_calls(context: AdminContext, call: Call) -> Page:
+    """Return the matching records of the access log, newest first."""
+    before = read_cursor(call.query, tuple[int, int])
+    if before is not None and min(before) < 0:
+        raise Reject(400, INVALID_CURSOR)
+    hint = call.query.get("trace_id", "").encode()
+    limit, matches = read_limit(call.query), record_filter(call.query)
+    try:
+        records, position = read_backwards(context.access_log, matches, limit, before, hint)
+    except LookupError:
+        raise Reject(410, "The log with these calls was deleted, start without a cursor") from None
+    return Page(records, None if position is None else encode_cursor(position))
 
 
-def wanted(asked: Mapping[str, str]) -> Callable[[CallRecord], bool]:
-    """Return what tells the records that a query asks for; `status` may be 404 or 4xx.
-
-    Raises Reject (400) for what is no status.
-    """
-    said = {name: asked[name] for name in FILTERS & set(asked) if name != "status"}
-    status = asked.get("status", "")
+def record_filter(query: Mapping[str, str]) -> Callable[[CallRecord], bool]:
+    """Return the predicate of a query's filters. Raises Reject (400) for an invalid status."""
+    filters = {name: query[name] for name in FILTERS if name in query and name != "status"}
+    status = query.get("status", "")
     if status and not _STATUS.fullmatch(status):
-        raise Reject(400, f'status {status[:16]!r} is none: write it like "404" or "5xx"')
-    begin = status.rstrip("x")
+        raise Reject(400, f'Invalid status {status[:16]!r}, use the form "404" or "5xx"')
+    prefix = status.rstrip("x")
 
-    def want(record: CallRecord) -> bool:
-        return str(record.status).startswith(begin) and all(
-            getattr(record, name) == value for name, value in said.items()
+    def matches(record: CallRecord) -> bool:
+        return str(record.status).startswith(prefix) and all(
+            getattr(record, name) == value for name, value in filters.items()
         )
 
-    return want
+    return matches
+
+
+OPERATIONS = (
+    Operation(
+        method="GET",
+        path="/v1/calls",
+        summary="List the most recent calls, newest first.",
+        handler=list_calls,
+        query=FILTERS,
+        response=CallRecord,
+        paged=True,
+        errors=(400, 410),
+    ),
+)

@@ -1,27 +1,23 @@
-"""/v1/consumers: who holds keys, and what binds all of them together."""
+"""/v1/consumers: the consumers that have keys, and the limits of all keys of a consumer."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 import msgspec
-from starlette.concurrency import run_in_threadpool
-from starlette.requests import Request
-from starlette.responses import Response
-from starlette.routing import Route
 
 from neurova.http.problem import Reject
 
 from ...keys import issuer
 from ...keys.base import KeyRecord
-from ..answer import answer, body, path, query
-from ..page import PARAMETERS, Page, paged
-from ..sources import Sources
-from .keys import state
+from ..context import AdminContext
+from ..operation import Call, Operation
+from ..paging import Page, paginate
+from .keys import key_state
 
 
 class Consumer(msgspec.Struct, frozen=True):
-    """One consumer: its keys, how many work, and the limits of all together, "" for none."""
+    """A consumer: the number of its keys, and the limits of all of them together, "" for none."""
 
     consumer: str
     keys: int
@@ -30,65 +26,78 @@ class Consumer(msgspec.Struct, frozen=True):
     last_used_at: float | None
 
 
-class Change(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Ask for other limits, "" for none."""
+class ConsumerChange(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The new limits of a consumer, "" for none."""
 
     limits: str
 
 
-def routes(sources: Sources) -> list[Route]:
-    """Return the resources of consumers."""
-
-    def listed(request: Request) -> Response:
-        asked = query(request, PARAMETERS)
-        by_name: dict[str, list[KeyRecord]] = {}
-        for record in sources.keys().records():
-            by_name.setdefault(record.consumer, []).append(record)
-        now = sources.clock()
-        found = [_consumer(name, by_name[name], now) for name in sorted(by_name)]
-        return answer(Page(*paged(found, asked, lambda each: each.consumer)))
-
-    def one(request: Request) -> Response:
-        query(request, ())
-        return answer(_known(sources, path(request, "consumer")))
-
-    async def change(request: Request) -> Response:
-        query(request, ())
-        asked = await body(request, Change)
-        consumer = path(request, "consumer")
-        changed = await run_in_threadpool(_limit, sources, consumer, asked.limits)
-        request.state.audit = {"did": "limit", "consumer": consumer, "limits": changed.limits}
-        return answer(changed)
-
-    return [
-        Route("/v1/consumers", listed),
-        # A consumer's name may hold a slash.
-        Route("/v1/consumers/{consumer:path}", one),
-        Route("/v1/consumers/{consumer:path}", change, methods=["PATCH"]),
-    ]
+def list_consumers(context: AdminContext, call: Call) -> Page:
+    """Return the consumers, ordered by name."""
+    by_name: dict[str, list[KeyRecord]] = {}
+    for record in context.keys().records():
+        by_name.setdefault(record.consumer, []).append(record)
+    now = context.clock()
+    consumers = [_consumer(name, by_name[name], now) for name in sorted(by_name)]
+    return paginate(consumers, call.query, lambda each: each.consumer)
 
 
-def _limit(sources: Sources, consumer: str, limits: str) -> Consumer:
-    _known(sources, consumer)
+def get_consumer(context: AdminContext, call: Call) -> Consumer:
+    """Return one consumer. Raises Reject (404)."""
+    name = call.path["consumer"]
+    records = context.keys().records(name)
+    if not records:
+        raise Reject(404, "No key belongs to this consumer, see /v1/consumers")
+    return _consumer(name, records, context.clock())
+
+
+def change_consumer(context: AdminContext, call: Call) -> Consumer:
+    """Set the limits of all keys of a consumer."""
+    consumer = get_consumer(context, call).consumer
     try:
-        issuer.limit_consumer(sources.keys(), consumer, limits)
+        issuer.limit_consumer(context.keys(), consumer, call.body.limits)
     except ValueError as error:
         raise Reject(422, str(error)) from None
-    return _known(sources, consumer)
-
-
-def _known(sources: Sources, consumer: str) -> Consumer:
-    records = sources.keys().records(consumer)
-    if not records:
-        raise Reject(404, "no key is that consumer's: /v1/consumers lists all")
-    return _consumer(consumer, records, sources.clock())
+    changed = get_consumer(context, call)
+    call.audit.update(consumer=consumer, limits=changed.limits)
+    return changed
 
 
 def _consumer(name: str, records: Sequence[KeyRecord], now: float) -> Consumer:
     return Consumer(
         name,
         len(records),
-        sum(state(record, now) == "active" for record in records),
+        sum(key_state(record, now) == "active" for record in records),
         records[0].consumer_limits,
         max((record.last_used_at for record in records if record.last_used_at), default=None),
     )
+
+
+OPERATIONS = (
+    Operation(
+        method="GET",
+        path="/v1/consumers",
+        summary="List the consumers that have keys.",
+        handler=list_consumers,
+        response=Consumer,
+        paged=True,
+    ),
+    Operation(
+        method="GET",
+        path="/v1/consumers/{consumer:path}",  # a name may contain a slash
+        summary="Get a consumer.",
+        handler=get_consumer,
+        response=Consumer,
+        errors=(404,),
+    ),
+    Operation(
+        method="PATCH",
+        path="/v1/consumers/{consumer:path}",
+        summary="Set the limits of all keys of a consumer.",
+        handler=change_consumer,
+        request=ConsumerChange,
+        response=Consumer,
+        errors=(404, 422),
+        audit="limit",
+    ),
+)

@@ -1,32 +1,43 @@
-"""/v1/functions: what is served."""
+"""/v1/functions: the functions that are served."""
 
 from __future__ import annotations
 
-from starlette.requests import Request
-from starlette.responses import Response
-from starlette.routing import Route
-
 from neurova.http.problem import Reject
 
-from ..answer import answer, path, query
-from ..page import PARAMETERS, Page, paged
-from ..sources import Sources
+from ..context import AdminContext, Function
+from ..operation import Call, Operation
+from ..paging import Page, paginate
 
 
-def routes(sources: Sources) -> list[Route]:
-    """Return the resources of functions."""
+def list_functions(context: AdminContext, call: Call) -> Page:
+    """Return the functions, ordered by name."""
+    functions = sorted(context.functions(), key=lambda each: each.name)
+    return paginate(functions, call.query, lambda each: each.name)
 
-    def functions(request: Request) -> Response:
-        asked = query(request, PARAMETERS)
-        found = sorted(sources.functions(), key=lambda each: each.name)
-        return answer(Page(*paged(found, asked, lambda each: each.name)))
 
-    def function(request: Request) -> Response:
-        query(request, ())
-        name = path(request, "name")
-        for each in sources.functions():
-            if each.name == name:
-                return answer(each)
-        raise Reject(404, "no function has that name: /v1/functions lists all")
+def get_function(context: AdminContext, call: Call) -> Function:
+    """Return one function. Raises Reject (404)."""
+    for function in context.functions():
+        if function.name == call.path["name"]:
+            return function
+    raise Reject(404, "No function has this name, see /v1/functions")
 
-    return [Route("/v1/functions", functions), Route("/v1/functions/{name}", function)]
+
+OPERATIONS = (
+    Operation(
+        method="GET",
+        path="/v1/functions",
+        summary="List the functions.",
+        handler=list_functions,
+        response=Function,
+        paged=True,
+    ),
+    Operation(
+        method="GET",
+        path="/v1/functions/{name}",
+        summary="Get a function.",
+        handler=get_function,
+        response=Function,
+        errors=(404,),
+    ),
+)

@@ -1,139 +1,112 @@
-"""/health, /health/ready and /v1/health: whether the platform lives, serves, and what ails it."""
+"""/health, /health/ready and /v1/health: whether the platform runs, is ready, and what is wrong."""
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import msgspec
 from starlette.concurrency import run_in_threadpool
-from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
-from neurova.errors import NeurovaError
+from neurova.errors import Unavailable
 
 from ...limits.base import Bucket
 from ...metrics.totals import read_totals
-from ..answer import answer, query
-from ..sources import Part, Sources
-from .live import working
-
-PATIENCE = 2.0
-GOOD_FOR = 1.0
-"""Seconds for which a look at the parts is good: probes cost no more than one a second."""
+from ..context import AdminContext
+from ..http import json_response
+from ..operation import Call, Operation
+from ..probes import Check, Part
+from .workers import workers_of
 
 
 class Health(msgspec.Struct, frozen=True):
-    """State whether calls can be served, and how each part stands."""
+    """Whether calls can be served, and the state of each part."""
 
     ready: bool
     parts: Sequence[Part]
 
 
-class Look:
-    """Look at one part on a thread, one look at a time, each good for a second."""
-
-    def __init__(self, name: str, look: Callable[[], Part]) -> None:
-        self._name = name
-        self._look = look
-        self._running: asyncio.Task[Part] | None = None
-        self._ended = 0.0
-
-    async def get(self) -> Part:
-        """Return what was seen within the last second, or what is seen now."""
-        running = self._running
-        if running is None or (running.done() and time.monotonic() - self._ended > GOOD_FOR):
-            running = self._running = asyncio.ensure_future(self._take())
-        done, _ = await asyncio.wait([running], timeout=PATIENCE)
-        if not done:
-            return Part(self._name, "unreachable", f"no answer within {PATIENCE:g} s", "look again")
-        return running.result()
-
-    async def _take(self) -> Part:
-        try:
-            return await run_in_threadpool(self._look)
-        except NeurovaError as error:
-            says, _, fix = str(error).rpartition(": ")
-            return Part(self._name, "unreachable", says or fix, fix if says else "")
-        finally:
-            self._ended = time.monotonic()
+async def get_live(context: AdminContext, call: Call) -> dict[str, str]:
+    """Return that the process responds."""
+    return {"status": "live"}
 
 
-class Looks:
-    """Look at several parts at once; `parts` gives what looks at each, by its name."""
-
-    def __init__(self, parts: Callable[[], Mapping[str, Callable[[], Part]]]) -> None:
-        self._parts = parts
-        self._looks: dict[str, Look] = {}
-
-    async def get(self) -> list[Part]:
-        """Return how each part stands."""
-        parts = await run_in_threadpool(self._parts)
-        self._looks = {
-            name: self._looks.get(name) or Look(name, look) for name, look in parts.items()
-        }
-        return list(await asyncio.gather(*(look.get() for look in self._looks.values())))
+async def get_ready(context: AdminContext, call: Call) -> Response:
+    """Return 200 if calls can be served, otherwise 503."""
+    if _all_up(await context.probes.get(required_checks(context))):
+        return json_response({"status": "ready"})
+    return json_response({"status": "not ready"}, 503)
 
 
-def routes(sources: Sources) -> list[Route]:
-    """Return the resources of health; the two below /health tell no details."""
-    needed = Looks(lambda: _needed(sources))
-    more = Looks(sources.parts)
-
-    async def live(request: Request) -> Response:
-        query(request, ())
-        return answer({"status": "live"})
-
-    async def ready(request: Request) -> Response:
-        query(request, ())
-        if _up(await needed.get()):
-            return answer({"status": "ready"})
-        return answer({"status": "not ready"}, 503)
-
-    async def health(request: Request) -> Response:
-        query(request, ())
-        first, others = await asyncio.gather(needed.get(), more.get())
-        return answer(Health(_up(first), [*first, *others]))
-
-    return [
-        Route("/health", live),
-        Route("/health/ready", ready),
-        Route("/v1/health", health),
-    ]
+async def get_health(context: AdminContext, call: Call) -> Health:
+    """Return the state of each part, first those that every call needs."""
+    others = await run_in_threadpool(context.parts)
+    required, more = await asyncio.gather(
+        context.probes.get(required_checks(context)), context.probes.get(others)
+    )
+    return Health(_all_up(required), [*required, *more])
 
 
-def _up(parts: Sequence[Part]) -> bool:
+def required_checks(context: AdminContext) -> dict[str, Check]:
+    """Return the checks of what every call needs."""
+    checks = {"workers": _check_workers}
+    if context.embedded:
+        checks |= {"keys": _check_keys, "limits": _check_limits}
+    return {name: partial(_part, name, check, context) for name, check in checks.items()}
+
+
+def _all_up(parts: Sequence[Part]) -> bool:
     return all(part.status == "up" for part in parts)
 
 
-def _needed(sources: Sources) -> dict[str, Callable[[], Part]]:
-    """Return what looks at what every call needs."""
-    looks = {"workers": _workers}
-    if sources.embedded:
-        looks |= {"keys": _keys, "limits": _limits}
-    return {name: partial(_part, name, look, sources) for name, look in looks.items()}
+def _check_keys(context: AdminContext) -> str:
+    context.keys().version()
+    return "the key store responds"
 
 
-def _keys(sources: Sources) -> str:
-    sources.keys().version()
-    return "the key store answers"
+def _check_limits(context: AdminContext) -> str:
+    context.limiter().usage([Bucket("health", 1, 1)])
+    return "the limits table responds"
 
 
-def _limits(sources: Sources) -> str:
-    sources.limiter().usage([Bucket("health", 1, 1)])
-    return "the table can be locked"
-
-
-def _workers(sources: Sources) -> str:
-    workers = working(read_totals(sources.counters), time.time())
+def _check_workers(context: AdminContext) -> str:
+    workers = workers_of(read_totals(context.counters), time.time())
     serving = sum(worker.status == "serving" for worker in workers)
     if not serving:
-        raise NeurovaError(f"none of {len(workers)} workers answers: see neurova.jsonl for why")
+        raise Unavailable(
+            f"none of {len(workers)} workers responds", fix="see neurova.jsonl for the reason"
+        )
     return f"{serving} of {len(workers)} serve"
 
 
-def _part(name: str, look: Callable[[Sources], str], sources: Sources) -> Part:
-    return Part(name, "up", look(sources))
+def _part(name: str, check: Callable[[AdminContext], str], context: AdminContext) -> Part:
+    return Part(name, "up", check(context))
+
+
+OPERATIONS = (
+    Operation(
+        method="GET",
+        path="/health",
+        summary="Get whether the platform runs.",
+        handler=get_live,
+        public=True,
+    ),
+    Operation(
+        method="GET",
+        path="/health/ready",
+        summary="Get whether the platform can serve calls.",
+        handler=get_ready,
+        public=True,
+        errors=(503,),
+    ),
+    Operation(
+        method="GET",
+        path="/v1/health",
+        summary="Get the state of each part.",
+        handler=get_health,
+        response=Health,
+    ),
+)

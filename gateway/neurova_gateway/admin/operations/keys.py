@@ -1,4 +1,4 @@
-"""/v1/keys: API keys, made, listed, rotated, revoked; a key itself is shown when it is made."""
+"""/v1/keys: create, list, rotate and revoke API keys."""
 
 from __future__ import annotations
 
@@ -6,32 +6,28 @@ from typing import Annotated, Any, Literal, get_args
 
 import msgspec
 from msgspec import Meta
-from starlette.concurrency import run_in_threadpool
-from starlette.requests import Request
-from starlette.responses import Response
-from starlette.routing import Route
 
 from neurova.http.problem import Reject
 
 from ...keys import issuer
 from ...keys.base import KeyRecord, KeyStore
 from ...keys.issuer import Issued
-from ..answer import answer, body, path, query
-from ..page import PARAMETERS, Page, paged
-from ..sources import Sources
+from ..context import AdminContext
+from ..operation import Call, Operation
+from ..paging import Page, paginate
 
-YEARS = 10 * 366 * 86_400
-State = Literal["active", "expired", "revoked"]
-NARROWED = {"environment": ("live", "test"), "state": get_args(State)}
+TEN_YEARS = 10 * 366 * 86_400
+KeyState = Literal["active", "expired", "revoked"]
+FILTERS = {"environment": ("live", "test"), "state": get_args(KeyState)}
 
 
 class NewKey(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Ask for a key; `environment` "" is that of the platform, `expires_in` is in seconds."""
+    """A key to create; `environment` "": that of the platform, `expires_in`: in seconds."""
 
     consumer: str
     environment: Literal["", "live", "test"] = ""
     scopes: tuple[str, ...] = ()
-    expires_in: Annotated[float, Meta(gt=0, le=YEARS)] | None = None
+    expires_in: Annotated[float, Meta(gt=0, le=TEN_YEARS)] | None = None
     limits: str = ""
     consumer_limits: str | None = None
     quota: Annotated[int, Meta(ge=0, le=1_000_000_000_000)] = 0
@@ -40,18 +36,18 @@ class NewKey(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Rotation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Ask for a successor; both keys work for `overlap` seconds."""
+    """The rotation of a key: the old and the new key both work for `overlap` seconds."""
 
-    overlap: Annotated[float, Meta(ge=0, le=YEARS)] = 3600.0
+    overlap: Annotated[float, Meta(ge=0, le=TEN_YEARS)] = 3600.0
 
 
 class Key(msgspec.Struct, frozen=True):
-    """Show a key without the key; times are Unix seconds, None: no end, or never."""
+    """A key without its secret; times are Unix seconds, None: no end, or never."""
 
     key_id: str
     consumer: str
     environment: str
-    state: State
+    state: KeyState
     scopes: tuple[str, ...]
     created_at: float
     expires_at: float | None
@@ -65,128 +61,165 @@ class Key(msgspec.Struct, frozen=True):
 
 
 class IssuedKey(Key, frozen=True, kw_only=True):
-    """Show a key with the key itself, this once."""
+    """A new key with its secret, which is shown only once."""
 
     key: str
 
 
-def routes(sources: Sources) -> list[Route]:
-    """Return the resources of keys."""
+def list_keys(context: AdminContext, call: Call) -> Page:
+    """Return the matching keys, oldest first."""
+    now = context.clock()
+    records = context.keys().records(call.query.get("consumer"))
+    keys = sorted((_key(record, now) for record in records), key=_sort_key)
+    for name, allowed in FILTERS.items():
+        if name in call.query:
+            value = call.query[name]
+            if value not in allowed:
+                raise Reject(400, f"Invalid {name} {value[:32]!r}, use one of {', '.join(allowed)}")
+            keys = [each for each in keys if getattr(each, name) == value]
+    return paginate(keys, call.query, _sort_key, tuple[float, str])
 
-    def listed(request: Request) -> Response:
-        asked = query(request, PARAMETERS | {"consumer", "environment", "state"})
-        store, now = sources.keys(), sources.clock()
-        records = store.records(asked.get("consumer"))
-        found = sorted((shown(record, now) for record in records), key=_place)
-        for name, known in NARROWED.items():
-            if name in asked:
-                if asked[name] not in known:
-                    ways = ", ".join(known)
-                    raise Reject(400, f"{name} {asked[name][:32]!r} is none: use one of {ways}")
-                found = [each for each in found if getattr(each, name) == asked[name]]
-        return answer(Page(*paged(found, asked, _place, tuple[float, str])))
 
-    def one(request: Request) -> Response:
-        query(request, ())
-        return answer(shown(_known(sources.keys(), path(request, "key_id")), sources.clock()))
+def get_key(context: AdminContext, call: Call) -> Key:
+    """Return one key. Raises Reject (404)."""
+    return _key(_record(context.keys(), call.path["key_id"]), context.clock())
 
-    async def create(request: Request) -> Response:
-        query(request, ())
-        asked = await body(request, NewKey)
-        issued = await run_in_threadpool(_create, sources, asked)
-        return _handed_over(request, "create", issued, sources.clock())
 
-    async def rotate(request: Request) -> Response:
-        query(request, ())
-        asked = await body(request, Rotation)
-        key_id = path(request, "key_id")
-        issued = await run_in_threadpool(_rotate, sources, key_id, asked.overlap)
-        return _handed_over(
-            request, "rotate", issued, sources.clock(), rotated=key_id, overlap=asked.overlap
+def create_key(context: AdminContext, call: Call) -> IssuedKey:
+    """Create a key. Raises Reject (422) for values that cannot be."""
+    new: NewKey = call.body
+    store = context.keys()
+    try:
+        # Check all values before anything is written.
+        consumer_limits = issuer.checked_limits(new.consumer_limits or "")
+        issued = issuer.create(
+            store,
+            new.consumer,
+            new.environment or context.environment,
+            new.scopes,
+            new.expires_in,
+            new.limits,
+            new.quota,
+            new.cidrs,
+            name=new.name,
+            now=context.clock(),
         )
-
-    def revoke(request: Request) -> Response:
-        query(request, ())
-        store, key_id = sources.keys(), path(request, "key_id")
-        _known(store, key_id)
-        issuer.revoke(store, key_id, sources.clock())
-        record = _known(store, key_id)
-        request.state.audit = {"did": "revoke", "key_id": key_id, "consumer": record.consumer}
-        return answer(shown(record, sources.clock()))
-
-    return [
-        Route("/v1/keys", listed),
-        Route("/v1/keys", create, methods=["POST"]),
-        Route("/v1/keys/{key_id}", one),
-        Route("/v1/keys/{key_id}/rotate", rotate, methods=["POST"]),
-        Route("/v1/keys/{key_id}/revoke", revoke, methods=["POST"]),
-    ]
+    except ValueError as error:
+        raise Reject(422, str(error)) from None
+    if new.consumer_limits is not None:
+        issuer.limit_consumer(store, new.consumer, consumer_limits)
+        record = msgspec.structs.replace(issued.record, consumer_limits=consumer_limits)
+        issued = Issued(issued.key, record)
+    return _issued_key(context, call, issued)
 
 
-def shown(record: KeyRecord, now: float) -> Key:
-    """Return what may be seen of a key at `now`, in Unix seconds."""
-    return Key(**_parts(record, now))
+def rotate_key(context: AdminContext, call: Call) -> IssuedKey:
+    """Replace a key by a new one. Raises Reject: 404, 409 for a key that has ended."""
+    store, key_id, overlap = context.keys(), call.path["key_id"], call.body.overlap
+    _record(store, key_id)
+    try:
+        issued = issuer.rotate(store, key_id, overlap, context.clock())
+    except ValueError as error:
+        raise Reject(409, str(error)) from None
+    call.audit.update(rotated=key_id, overlap=overlap)
+    return _issued_key(context, call, issued)
 
 
-def _parts(record: KeyRecord, now: float) -> dict[str, Any]:
-    parts = {name: getattr(record, name) for name in Key.__struct_fields__ if name != "state"}
-    return parts | {"state": state(record, now), "scopes": tuple(sorted(record.scopes))}
+def revoke_key(context: AdminContext, call: Call) -> Key:
+    """Revoke a key at once. Raises Reject (404)."""
+    store, key_id = context.keys(), call.path["key_id"]
+    _record(store, key_id)
+    issuer.revoke(store, key_id, context.clock())
+    record = _record(store, key_id)
+    call.audit.update(key_id=key_id, consumer=record.consumer)
+    return _key(record, context.clock())
 
 
-def state(record: KeyRecord, now: float) -> State:
-    """Return whether a key works at `now`, or why not."""
+def key_state(record: KeyRecord, now: float) -> KeyState:
+    """Return whether a key works at `now`, in Unix seconds, or why not."""
     if record.revoked_at is not None and record.revoked_at <= now:
         return "revoked"
     return "expired" if issuer.ended(record, now) else "active"
 
 
-def _place(key: Key) -> tuple[float, str]:
+def _key(record: KeyRecord, now: float) -> Key:
+    return Key(**_fields(record, now))
+
+
+def _issued_key(context: AdminContext, call: Call, issued: Issued) -> IssuedKey:
+    fields = _fields(issued.record, context.clock())
+    call.audit.update(fields)
+    return IssuedKey(**fields, key=issued.key)
+
+
+def _fields(record: KeyRecord, now: float) -> dict[str, Any]:
+    fields = {name: getattr(record, name) for name in Key.__struct_fields__ if name != "state"}
+    return fields | {"state": key_state(record, now), "scopes": tuple(sorted(record.scopes))}
+
+
+def _sort_key(key: Key) -> tuple[float, str]:
     return key.created_at, key.key_id
 
 
-def _known(store: KeyStore, key_id: str) -> KeyRecord:
+def _record(store: KeyStore, key_id: str) -> KeyRecord:
     for record in store.records():
         if record.key_id == key_id:
             return record
-    raise Reject(404, "there is no key of that id: /v1/keys lists all")
+    raise Reject(404, "No key has this id, see /v1/keys")
 
 
-def _create(sources: Sources, asked: NewKey) -> Issued:
-    store = sources.keys()
-    try:
-        # All values are looked at before anything is written.
-        together = issuer.checked_limits(asked.consumer_limits or "")
-        issued = issuer.create(
-            store,
-            asked.consumer,
-            asked.environment or sources.environment,
-            asked.scopes,
-            asked.expires_in,
-            asked.limits,
-            asked.quota,
-            asked.cidrs,
-            name=asked.name,
-            now=sources.clock(),
-        )
-    except ValueError as error:
-        raise Reject(422, str(error)) from None
-    if asked.consumer_limits is not None:
-        issuer.limit_consumer(store, asked.consumer, together)
-        record = msgspec.structs.replace(issued.record, consumer_limits=together)
-        return Issued(issued.key, record)
-    return issued
-
-
-def _rotate(sources: Sources, key_id: str, overlap: float) -> Issued:
-    store = sources.keys()
-    _known(store, key_id)
-    try:
-        return issuer.rotate(store, key_id, overlap, sources.clock())
-    except ValueError as error:
-        raise Reject(409, str(error)) from None
-
-
-def _handed_over(request: Request, did: str, issued: Issued, now: float, **more: Any) -> Response:
-    parts = _parts(issued.record, now)
-    request.state.audit = {"did": did, **more, **parts}
-    return answer(IssuedKey(**parts, key=issued.key), 201)
+OPERATIONS = (
+    Operation(
+        method="GET",
+        path="/v1/keys",
+        summary="List the keys, without their secrets.",
+        handler=list_keys,
+        query={
+            "consumer": "Only keys of this consumer.",
+            "environment": "Only keys of this environment: live or test.",
+            "state": "Only keys in this state: active, expired or revoked.",
+        },
+        response=Key,
+        paged=True,
+        errors=(400,),
+    ),
+    Operation(
+        method="POST",
+        path="/v1/keys",
+        summary="Create a key. The response shows the key, only this once.",
+        handler=create_key,
+        request=NewKey,
+        response=IssuedKey,
+        status=201,
+        errors=(422,),
+        audit="create",
+    ),
+    Operation(
+        method="GET",
+        path="/v1/keys/{key_id}",
+        summary="Get a key, without its secret.",
+        handler=get_key,
+        response=Key,
+        errors=(404,),
+    ),
+    Operation(
+        method="POST",
+        path="/v1/keys/{key_id}/rotate",
+        summary="Replace a key by a new one with the same rights.",
+        handler=rotate_key,
+        request=Rotation,
+        response=IssuedKey,
+        status=201,
+        errors=(404, 409, 422),
+        audit="rotate",
+    ),
+    Operation(
+        method="POST",
+        path="/v1/keys/{key_id}/revoke",
+        summary="Revoke a key at once.",
+        handler=revoke_key,
+        response=Key,
+        errors=(404,),
+        audit="revoke",
+    ),
+)

@@ -1,29 +1,27 @@
-"""/v1/limits: how the windows of a consumer, or of an address, stand; looking counts nothing."""
+"""/v1/limits: the usage of the rate limits of a consumer or an address. Reading counts nothing."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 import msgspec
-from starlette.requests import Request
-from starlette.responses import Response
-from starlette.routing import Route
 
 from neurova.http.problem import Reject
 
 from ...keys import issuer
-from ...limits.base import Bucket, Limiter
+from ...limits.base import Bucket, Limiter, Usage
 from ...plugins.rate_limit import RateLimit
-from ..answer import answer, query
-from ..page import PARAMETERS, Page, paged
-from ..sources import Sources
+from ..context import AdminContext
+from ..operation import Call, Operation
+from ..paging import Page, paginate
 
 KINDS = {"r": "route", "c": "consumer", "k": "key", "q": "quota"}
-Row = tuple[str, str, Bucket]  # the route or "", the key or "", what is counted
+Row = tuple[str, str, Bucket]
+"""The route or "", the key id or "", and the bucket that is counted."""
 
 
 class Window(msgspec.Struct, frozen=True):
-    """State one window: `used` of `limit` in the last `seconds`, all of it free after `reset`."""
+    """The usage of a limit in the last `seconds`; it is fully available again in `reset` s."""
 
     kind: str
     route: str
@@ -35,47 +33,49 @@ class Window(msgspec.Struct, frozen=True):
     reset: int
 
 
-def routes(sources: Sources) -> list[Route]:
-    """Return the resource of limits."""
+def list_limits(context: AdminContext, call: Call) -> Page:
+    """Return the windows of a consumer or an address."""
+    consumer, address = call.query.get("consumer", ""), call.query.get("address", "")
+    if bool(consumer) == bool(address):
+        raise Reject(400, "Give either consumer=NAME, or address=IP for public routes")
+    limiter = context.limiter()
+    callers = _callers(context, consumer) if consumer else [{}]
+    rows = set(_rows(context, limiter, callers, address, call.query.get("route")))
+    page = paginate(sorted(rows, key=_sort_key), call.query, _sort_key, tuple[str, int])
+    usages = limiter.usage([bucket for _, _, bucket in page.items])
+    windows = [_window(row, usage) for row, usage in zip(page.items, usages, strict=True)]
+    return Page(windows, page.next)
 
-    def windows(request: Request) -> Response:
-        asked = query(request, PARAMETERS | {"consumer", "address", "route"})
-        consumer, address = asked.get("consumer", ""), asked.get("address", "")
-        if bool(consumer) == bool(address):
-            raise Reject(400, "say whose limits: consumer=NAME, or address=IP for public routes")
-        limiter = sources.limiter()
-        rows = sorted(set(_rows(sources, limiter, consumer, address, asked.get("route"))), key=_key)
-        page, more = paged(rows, asked, _key, tuple[str, int])
-        usages = limiter.usage([bucket for _, _, bucket in page])
-        return answer(
-            Page([_window(*row, *usage) for row, usage in zip(page, usages, strict=True)], more)
-        )
 
-    return [Route("/v1/limits", windows)]
+def _callers(context: AdminContext, consumer: str) -> list[dict[str, str]]:
+    """Return the headers of each working key of a consumer, as the auth plugin sets them."""
+    now = context.clock()
+    return [
+        {
+            "consumer": consumer,
+            "key_id": record.key_id,
+            "limits": record.limits,
+            "consumer_limits": record.consumer_limits,
+            "quota": str(record.quota or ""),
+        }
+        for record in context.keys().records(consumer)
+        if record.environment == context.environment and not issuer.ended(record, now)
+    ]
 
 
 def _rows(
-    sources: Sources, limiter: Limiter, consumer: str, address: str, route: str | None
+    context: AdminContext,
+    limiter: Limiter,
+    callers: list[dict[str, str]],
+    address: str,
+    route: str | None,
 ) -> Iterator[Row]:
-    callers: list[dict[str, str]] = [{}]
-    if consumer:
-        now = sources.clock()
-        callers = [
-            {
-                "consumer": consumer,
-                "key_id": record.key_id,
-                "limits": record.limits,
-                "consumer_limits": record.consumer_limits,
-                "quota": str(record.quota or ""),
-            }
-            for record in sources.keys().records(consumer)
-            if record.environment == sources.environment and not issuer.ended(record, now)
-        ]
-    bound = [(each.name, each.limit) for each in sources.functions() if each.limit]
+    limited = [(each.name, each.limit) for each in context.functions() if each.limit]
     if route is not None:
-        bound = [(name, limit) for name, limit in bound if name == route]
-    for name, limit in [("", ""), *bound]:
-        rates = RateLimit(limiter, route=name, limit=limit, consumer_limit=sources.consumer_limit)
+        limited = [(name, limit) for name, limit in limited if name == route]
+    for name, limit in [("", ""), *limited]:
+        rates = RateLimit(limiter, route=name, limit=limit, consumer_limit=context.consumer_limit)
+        # A route's window is the same for all keys of a consumer.
         for caller in callers[: 1 if name else None]:
             for bucket in rates.buckets(caller, address):
                 kind = bucket.name[0]
@@ -83,10 +83,28 @@ def _rows(
                     yield name, caller["key_id"] if kind in "kq" else "", bucket
 
 
-def _key(row: Row) -> tuple[str, int]:
+def _sort_key(row: Row) -> tuple[str, int]:
     return row[2].name, row[2].seconds
 
 
-def _window(route: str, key_id: str, bucket: Bucket, used: int, left: int, reset: int) -> Window:
-    kind = KINDS[bucket.name[0]]
-    return Window(kind, route, key_id, bucket.limit, bucket.seconds, used, left, reset)
+def _window(row: Row, usage: Usage) -> Window:
+    route, key_id, bucket = row
+    return Window(KINDS[bucket.name[0]], route, key_id, bucket.limit, bucket.seconds, *usage)
+
+
+OPERATIONS = (
+    Operation(
+        method="GET",
+        path="/v1/limits",
+        summary="List the usage of the rate limits of a consumer or an address.",
+        handler=list_limits,
+        query={
+            "consumer": "The consumer.",
+            "address": "The IP address of a client, for public routes.",
+            "route": "Only limits of this function, and those that apply to all functions.",
+        },
+        response=Window,
+        paged=True,
+        errors=(400,),
+    ),
+)

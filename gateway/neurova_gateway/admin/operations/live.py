@@ -1,4 +1,4 @@
-"""/v1/live and /v1/workers: what is answered now, how fast, and by whom."""
+"""/v1/live: calls, rates and latencies, in total and by route."""
 
 from __future__ import annotations
 
@@ -6,23 +6,19 @@ import time
 from collections.abc import Sequence
 
 import msgspec
-from starlette.requests import Request
-from starlette.responses import Response
-from starlette.routing import Route
 
 from ...metrics.counter_layout import BUCKETS
-from ...metrics.totals import FRESH, Totals, quantile, read_totals
-from ..answer import answer, query
-from ..page import PARAMETERS, Page, paged
-from ..process import handles, resident
-from ..sources import Sources
+from ...metrics.totals import Totals, quantile, read_totals
+from ..context import AdminContext
+from ..operation import Call, Operation
+from ..paging import Page, paginate
 
 UNMATCHED = "unmatched"
-"""Stands for calls that no route answers; a route's name has a dot."""
+"""The route of calls that match none; the name of a route contains a dot."""
 
 
 class Latency(msgspec.Struct, frozen=True):
-    """State within which seconds half, nine tenths, … of the calls were answered; estimated."""
+    """Estimated latencies in seconds, None without calls."""
 
     p50: float | None
     p90: float | None
@@ -30,7 +26,7 @@ class Latency(msgspec.Struct, frozen=True):
 
 
 class Span(msgspec.Struct, frozen=True):
-    """Sum up the last whole `seconds`: calls, calls a second, calls by class of status."""
+    """The last whole `seconds`: calls, calls per second, calls by class of status."""
 
     seconds: int
     calls: int
@@ -40,10 +36,10 @@ class Span(msgspec.Struct, frozen=True):
 
 
 class Live(msgspec.Struct, frozen=True):
-    """Sum up all workers: since counting began, and lately.
+    """The sums over all workers, since counting began and recently.
 
-    `limited`: answered 429; `unavailable`: 503, among them `shed`, which would have waited too
-    long; `dropped`: access records lost; `uncounted`: calls that no counter was left for.
+    `limited`: answered 429. `unavailable`: answered 503. `shed`: those refused due to overload.
+    `dropped`: lost access records. `uncounted`: calls for which no counter was left.
     """
 
     calls: int
@@ -61,7 +57,7 @@ class Live(msgspec.Struct, frozen=True):
 
 
 class RouteCalls(msgspec.Struct, frozen=True):
-    """Sum up one route since counting began."""
+    """The sums of one route since counting began."""
 
     route: str
     calls: int
@@ -69,50 +65,19 @@ class RouteCalls(msgspec.Struct, frozen=True):
     latency: Latency
 
 
-class Worker(msgspec.Struct, frozen=True):
-    """State how a worker stands; `silent`: it noted nothing for 5 s, so its loop is blocked.
-
-    `cpu_seconds` are of all who sat on its seat; None: this system does not say.
-    """
-
-    seat: int
-    pid: int
-    status: str
-    started: float
-    sampled: float
-    in_flight: int
-    connections: int
-    cpu_seconds: float
-    resident_bytes: int | None
-    open_files: int | None
+def get_live(context: AdminContext, call: Call) -> Live:
+    """Return the sums over all workers."""
+    return summarize(read_totals(context.counters), time.time())
 
 
-def routes(sources: Sources) -> list[Route]:
-    """Return the resources of what goes on."""
-
-    def live(request: Request) -> Response:
-        query(request, ())
-        return answer(summed(read_totals(sources.counters), time.time()))
-
-    def by_route(request: Request) -> Response:
-        asked = query(request, PARAMETERS)
-        found = _by_route(read_totals(sources.counters))
-        return answer(Page(*paged(found, asked, lambda each: each.route)))
-
-    def workers(request: Request) -> Response:
-        asked = query(request, PARAMETERS)
-        found = working(read_totals(sources.counters), time.time())
-        return answer(Page(*paged(found, asked, lambda each: each.seat, int)))
-
-    return [
-        Route("/v1/live", live),
-        Route("/v1/live/routes", by_route),
-        Route("/v1/workers", workers),
-    ]
+def list_routes(context: AdminContext, call: Call) -> Page:
+    """Return the sums of each route, ordered by name."""
+    routes = _by_route(read_totals(context.counters))
+    return paginate(routes, call.query, lambda each: each.route)
 
 
-def summed(totals: Totals, now: float) -> Live:
-    """Return the sums of all workers at `now`, in Unix seconds."""
+def summarize(totals: Totals, now: float) -> Live:
+    """Return the sums over all workers at `now`, in Unix seconds."""
     by_class: dict[str, int] = {}
     by_status: dict[int, int] = {}
     for (_, _, status), count in totals.calls.items():
@@ -136,25 +101,6 @@ def summed(totals: Totals, now: float) -> Live:
     )
 
 
-def working(totals: Totals, now: float) -> list[Worker]:
-    """Return how the living workers stand at `now`."""
-    return [
-        Worker(
-            each.slot,
-            each.pid,
-            "serving" if now - each.sampled < FRESH else "silent",
-            each.started,
-            each.sampled,
-            each.in_flight,
-            each.connections,
-            totals.cpu[each.slot],
-            resident(each.pid),
-            handles(each.pid),
-        )
-        for each in totals.workers
-    ]
-
-
 def _span(totals: Totals, seconds: int, now: float) -> Span:
     classes, buckets = totals.last(seconds, now)
     calls = sum(classes)
@@ -165,9 +111,9 @@ def _span(totals: Totals, seconds: int, now: float) -> Span:
 def _by_route(totals: Totals) -> list[RouteCalls]:
     statuses: dict[str, dict[str, int]] = {}
     for (route, _, status), count in sorted(totals.calls.items()):
-        of_route = statuses.setdefault(route, {})
-        of_route[str(status)] = of_route.get(str(status), 0) + count
-    found = [
+        route_statuses = statuses.setdefault(route, {})
+        route_statuses[str(status)] = route_statuses.get(str(status), 0) + count
+    routes = [
         RouteCalls(
             route or UNMATCHED,
             sum(by_status.values()),
@@ -176,8 +122,27 @@ def _by_route(totals: Totals) -> list[RouteCalls]:
         )
         for route, by_status in statuses.items()
     ]
-    return sorted(found, key=lambda each: each.route)
+    return sorted(routes, key=lambda each: each.route)
 
 
 def _latency(buckets: Sequence[int]) -> Latency:
     return Latency(*(quantile(share, buckets) for share in (0.5, 0.9, 0.99)))
+
+
+OPERATIONS = (
+    Operation(
+        method="GET",
+        path="/v1/live",
+        summary="Get calls, rates and latencies over all workers.",
+        handler=get_live,
+        response=Live,
+    ),
+    Operation(
+        method="GET",
+        path="/v1/live/routes",
+        summary="List calls and latencies by route.",
+        handler=list_routes,
+        response=RouteCalls,
+        paged=True,
+    ),
+)

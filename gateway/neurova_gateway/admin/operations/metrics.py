@@ -1,8 +1,8 @@
-"""/metrics: the counters of all workers, in Prometheus' text format or OpenMetrics'."""
+"""/metrics: the counters of all workers, in the text format of Prometheus or as OpenMetrics."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import accumulate
 
 from prometheus_client import CollectorRegistry
@@ -13,63 +13,61 @@ from prometheus_client.core import (
     Metric,
 )
 from prometheus_client.exposition import choose_encoder
-from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
 from ...metrics.counter_layout import BOUNDS, BUCKETS
 from ...metrics.totals import Totals, read_totals
-from ..answer import query
-from ..process import handles, resident
-from ..sources import Sources
+from ...metrics.totals import Worker as WorkerTotals
+from ..context import AdminContext
+from ..operation import Call, Operation
 from .live import UNMATCHED
+from .workers import open_files, resident_bytes
 
 _ENDS = [*map(str, BOUNDS), "+Inf"]
 
 
-def routes(sources: Sources) -> list[Route]:
-    """Return the resource of metrics."""
-
-    def metrics(request: Request) -> Response:
-        query(request, ())
-        encode, kind = choose_encoder(request.headers.get("accept", ""))
-        registry = CollectorRegistry(auto_describe=False)
-        registry.register(Collector(sources))
-        fields = {"content-type": kind, "cache-control": "no-store"}
-        return Response(encode(registry), headers=fields)
-
-    return [Route("/metrics", metrics)]
+def get_metrics(context: AdminContext, call: Call) -> Response:
+    """Return the metrics in the format that Accept asks for."""
+    encode, media_type = choose_encoder(call.accept)
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(Collector(context))
+    headers = {"content-type": media_type, "cache-control": "no-store"}
+    return Response(encode(registry), headers=headers)
 
 
 class Collector:
-    """Give prometheus_client the sums of the counter files, read at each scrape."""
+    """Read the counters of all workers at each scrape."""
 
-    def __init__(self, sources: Sources) -> None:
-        self._sources = sources
+    def __init__(self, context: AdminContext) -> None:
+        self._context = context
 
     def describe(self) -> list[Metric]:
-        """Return nothing: names are only known once they are read."""
+        """Return nothing: the metrics are only known after reading."""
         return []
 
     def collect(self) -> Iterator[Metric]:
         """Yield all metrics."""
-        totals = read_totals(self._sources.counters)
+        totals = read_totals(self._context.counters)
         yield from _calls(totals)
         yield from _sums(totals)
         yield from _workers(totals)
         info = GaugeMetricFamily(
-            "neurova_build_info", "What runs here.", labels=("version", "environment")
+            "neurova_build_info",
+            "The version and environment of the platform.",
+            labels=("version", "environment"),
         )
-        info.add_metric((self._sources.version, self._sources.environment), 1)
+        info.add_metric((self._context.version, self._context.environment), 1)
         yield info
 
 
 def _calls(totals: Totals) -> Iterator[Metric]:
     requests = CounterMetricFamily(
-        "neurova_http_requests", "Calls that were answered.", labels=("route", "method", "status")
+        "neurova_http_requests",
+        "Calls that received a response.",
+        labels=("route", "method", "status"),
     )
     limited = CounterMetricFamily(
-        "neurova_rate_limited", "Calls that were answered 429.", labels=("route",)
+        "neurova_rate_limited", "Calls refused by a rate limit (429).", labels=("route",)
     )
     by_route: dict[str, int] = {}
     for (route, method, status), count in sorted(totals.calls.items()):
@@ -82,7 +80,7 @@ def _calls(totals: Totals) -> Iterator[Metric]:
     yield limited
     durations = HistogramMetricFamily(
         "neurova_http_request_duration_seconds",
-        "From the head of a call to its reply.",
+        "Seconds from the head of a request to its response.",
         labels=("route",),
     )
     for route, counts in sorted(totals.times.items()):
@@ -98,13 +96,13 @@ def _sums(totals: Totals) -> Iterator[Metric]:
         "neurova_access_records_dropped", "Access records that were lost.", totals.dropped
     )
     yield CounterMetricFamily(
-        "neurova_http_requests_shed", "Calls that would have waited too long.", totals.shed
+        "neurova_http_requests_shed", "Calls refused due to overload.", totals.shed
     )
     yield CounterMetricFamily(
-        "neurova_http_requests_uncounted", "Calls that no counter was left for.", totals.lost
+        "neurova_http_requests_uncounted", "Calls for which no counter was left.", totals.lost
     )
     faults = CounterMetricFamily(
-        "neurova_plugin_faults", "Faults of plugins; each refused a call.", labels=("plugin",)
+        "neurova_plugin_faults", "Errors of plugins; each refused a call.", labels=("plugin",)
     )
     for plugin, count in sorted(totals.faults.items()):
         faults.add_metric((plugin,), count)
@@ -112,40 +110,55 @@ def _sums(totals: Totals) -> Iterator[Metric]:
 
 
 def _workers(totals: Totals) -> Iterator[Metric]:
-    yield GaugeMetricFamily("neurova_workers", "Workers that live.", len(totals.workers))
-    label = ("worker",)
-    flight = GaugeMetricFamily(
-        "neurova_http_requests_in_flight", "Calls that functions work on.", labels=label
-    )
-    open_ = GaugeMetricFamily(
-        "neurova_http_connections", "Connections that are open.", labels=label
-    )
-    started = GaugeMetricFamily(
-        "neurova_worker_start_time_seconds", "When a worker began, in Unix seconds.", labels=label
-    )
-    sampled = GaugeMetricFamily(
-        "neurova_worker_sampled_seconds", "When a worker last noted how it stands.", labels=label
-    )
-    memory = GaugeMetricFamily(
-        "neurova_worker_resident_memory_bytes", "Memory that a worker holds.", labels=label
-    )
-    files = GaugeMetricFamily(
-        "neurova_worker_open_files", "Files and sockets that a worker has open.", labels=label
-    )
-    for worker in totals.workers:
-        slot = (str(worker.slot),)
-        flight.add_metric(slot, worker.in_flight)
-        open_.add_metric(slot, worker.connections)
-        started.add_metric(slot, worker.started)
-        sampled.add_metric(slot, worker.sampled)
-        # One that is not to be known is left out, rather than said to be 0.
-        for family, value in ((memory, resident(worker.pid)), (files, handles(worker.pid))):
-            if value is not None:
-                family.add_metric(slot, value)
-    yield from (flight, open_, started, sampled, memory, files)
+    yield GaugeMetricFamily("neurova_workers", "Workers that run.", len(totals.workers))
+    for name, description, value_of in _WORKER_GAUGES:
+        gauge = GaugeMetricFamily(name, description, labels=("worker",))
+        for worker in totals.workers:
+            value = value_of(worker)
+            if value is not None:  # leave out what is not available, instead of reporting 0
+                gauge.add_metric((str(worker.slot),), value)
+        yield gauge
     cpu = CounterMetricFamily(
-        "neurova_worker_cpu_seconds", "CPU time of all processes of a worker slot.", labels=label
+        "neurova_worker_cpu_seconds",
+        "CPU time of a worker, including its earlier processes.",
+        labels=("worker",),
     )
     for number, seconds in sorted(totals.cpu.items()):
         cpu.add_metric((str(number),), seconds)
     yield cpu
+
+
+_WORKER_GAUGES: tuple[tuple[str, str, Callable[[WorkerTotals], float | None]], ...] = (
+    ("neurova_http_requests_in_flight", "Calls in flight.", lambda worker: worker.in_flight),
+    ("neurova_http_connections", "Open connections.", lambda worker: worker.connections),
+    (
+        "neurova_worker_start_time_seconds",
+        "Start time of a worker, in Unix seconds.",
+        lambda worker: worker.started,
+    ),
+    (
+        "neurova_worker_sampled_seconds",
+        "Time of the last sample of a worker, in Unix seconds.",
+        lambda worker: worker.sampled,
+    ),
+    (
+        "neurova_worker_resident_memory_bytes",
+        "Resident memory of a worker.",
+        lambda worker: resident_bytes(worker.pid),
+    ),
+    (
+        "neurova_worker_open_files",
+        "Open files and sockets of a worker.",
+        lambda worker: open_files(worker.pid),
+    ),
+)
+
+
+OPERATIONS = (
+    Operation(
+        method="GET",
+        path="/metrics",
+        summary="Get the metrics for Prometheus, or as OpenMetrics by Accept.",
+        handler=get_metrics,
+    ),
+)

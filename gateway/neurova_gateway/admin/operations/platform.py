@@ -1,4 +1,4 @@
-"""/v1/platform and /v1/reloads: what runs, since when, and what was saved but cannot be served."""
+"""/v1/platform and /v1/reloads: what runs, and which services failed to reload."""
 
 from __future__ import annotations
 
@@ -6,17 +6,15 @@ import sys
 import time
 
 import msgspec
-from starlette.requests import Request
-from starlette.responses import Response
-from starlette.routing import Route
 
-from ..answer import answer, query
-from ..page import PARAMETERS, Page, paged
-from ..sources import Sources
+from ..context import AdminContext
+from ..operation import Call, Operation
+from ..paging import Page, paginate
+from ..reloads import Reload
 
 
 class Platform(msgspec.Struct, frozen=True):
-    """State what runs; `started` in Unix seconds, `uptime` in seconds."""
+    """What runs; `started` in Unix seconds, `uptime` in seconds."""
 
     name: str
     environment: str
@@ -26,25 +24,37 @@ class Platform(msgspec.Struct, frozen=True):
     uptime: float
 
 
-def routes(sources: Sources) -> list[Route]:
-    """Return the resources of the platform itself."""
+def get_platform(context: AdminContext, call: Call) -> Platform:
+    """Return what runs."""
+    return Platform(
+        context.name,
+        context.environment,
+        context.version,
+        sys.version.partition(" ")[0],
+        context.started,
+        round(time.time() - context.started, 3),
+    )
 
-    def platform(request: Request) -> Response:
-        query(request, ())
-        return answer(
-            Platform(
-                sources.name,
-                sources.environment,
-                sources.version,
-                sys.version.partition(" ")[0],
-                sources.started,
-                round(time.time() - sources.started, 3),
-            )
-        )
 
-    def reloads(request: Request) -> Response:
-        asked = query(request, PARAMETERS)
-        found = sources.reloads.faults()
-        return answer(Page(*paged(found, asked, lambda each: each.service)))
+def list_reloads(context: AdminContext, call: Call) -> Page:
+    """Return the services that failed to reload."""
+    return paginate(context.reloads.failed(), call.query, lambda each: each.service)
 
-    return [Route("/v1/platform", platform), Route("/v1/reloads", reloads)]
+
+OPERATIONS = (
+    Operation(
+        method="GET",
+        path="/v1/platform",
+        summary="Get name, environment, version and uptime.",
+        handler=get_platform,
+        response=Platform,
+    ),
+    Operation(
+        method="GET",
+        path="/v1/reloads",
+        summary="List the services that failed to reload and serve their previous version.",
+        handler=list_reloads,
+        response=Reload,
+        paged=True,
+    ),
+)

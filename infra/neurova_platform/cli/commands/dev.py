@@ -67,7 +67,7 @@ class Session:
         """Make the key and say where to call."""
         from neurova.files.private import write_private_file
 
-        from ...admin import address as admin_address
+        from ...admin import access as admin_access
         from ...composition.state import ADDRESS
         from ...openapi.service import page
         from .. import curl
@@ -86,7 +86,7 @@ class Session:
         click.echo(f"{platform.settings.project.name} answers on {url}, Ctrl-C ends it")
         click.echo(_routes(functions))
         if platform.admin:
-            click.echo(admin_address.announced(platform.settings, platform.admin))
+            click.echo(admin_access.announcement(platform.settings, platform.admin))
         if shown:
             click.echo(f"page: {url}{shown}, to read and try them")
         if command:

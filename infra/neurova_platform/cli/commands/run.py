@@ -44,7 +44,7 @@ def run(host: str | None, port: int | None, workers: int | None, as_json: bool) 
 
 def _text(settings: Settings, event: dict[str, Any]) -> str:
     """Say an event; what is logged as an error has been said."""
-    from ...admin import address as admin_address
+    from ...admin import access as admin_access
 
     name = settings.project.name
     match event:
@@ -55,7 +55,7 @@ def _text(settings: Settings, event: dict[str, Any]) -> str:
                 f"{event['workers']} workers (pid {pids})"
             )
             if event["admin"]:
-                said += f"\n{admin_address.announced(settings, event['admin'])}"
+                said += f"\n{admin_access.announcement(settings, event['admin'])}"
             return said
         case {"event": "restarted"}:
             return f"{name} has restarted: pid {' '.join(map(str, event['pids']))}"

@@ -16,10 +16,10 @@ def status(as_json: bool) -> None:
 
     Workers, calls since counting began and in the last ten seconds, and whatever is not well.
     """
-    from ...admin import client as admin_client
+    from ...admin.client import connect
     from ...settings.loading import load
 
-    asked = admin_client.of(load().state)
+    asked = connect(load().state)
     found = {name: asked.get(path) for name, path in _ASKED.items()}
     if as_json:
         document(found)
@@ -69,7 +69,7 @@ def _rows(found: dict[str, Any]) -> list[tuple[str, str]]:
     for part in found["health"]["parts"]:
         if part["status"] != "up":
             fix = f": {part['fix']}" if part.get("fix") else ""
-            rows.append((part["name"], f"{part['status']}: {part.get('says', '')}{fix}"))
+            rows.append((part["name"], f"{part['status']}: {part.get('message', '')}{fix}"))
     for fault in found["reloads"]["items"]:
         rows.append((fault["service"], f"is not served as it was saved: {fault['message']}"))
     return rows

@@ -1,27 +1,27 @@
-"""Consumers are those who hold keys; one limit binds all keys of one."""
+"""/v1/consumers: counts of keys, and the limit of all keys of a consumer."""
 
 from __future__ import annotations
+
+from urllib.parse import quote
 
 import pytest
 
 from neurova_platform.testing.platform import TestPlatform
 
 
-def test_consumers_are_counted_over_their_keys(running: TestPlatform) -> None:
+def test_consumers_are_listed_with_counts_of_their_keys(running: TestPlatform) -> None:
     running.key("counted", expires_in=1.0)
     running.key("counted")
     running.clock.advance(2)
-    found = running.admin("GET", "/v1/consumers/counted").json()
-    assert (found["keys"], found["active"], found["limits"]) == (2, 1, "")
+    consumer = running.admin("GET", "/v1/consumers/counted").json()
+    assert (consumer["keys"], consumer["active"], consumer["limits"]) == (2, 1, "")
     listed = running.admin("GET", "/v1/consumers?limit=500").json()["items"]
-    assert found in listed
+    assert consumer in listed
     assert [each["consumer"] for each in listed] == sorted(each["consumer"] for each in listed)
 
 
 @pytest.mark.parametrize("name", ["bound", "a/b", "with space", "..", "ü", "%"])
-def test_a_limit_holds_for_all_keys_of_a_consumer_at_once(running: TestPlatform, name: str) -> None:
-    from urllib.parse import quote
-
+def test_limit_applies_to_all_keys_of_a_consumer(running: TestPlatform, name: str) -> None:
     keys = [running.key(name), running.key(name)]
     path = f"/v1/consumers/{quote(name, safe='')}"
     changed = running.admin("PATCH", path, json={"limits": "3/hour"})
@@ -34,8 +34,17 @@ def test_a_limit_holds_for_all_keys_of_a_consumer_at_once(running: TestPlatform,
     assert running.get("/items/1", key=keys[0]).status == 200
 
 
-def test_bad_limits_and_unknown_consumers_are_refused(running: TestPlatform) -> None:
+@pytest.mark.parametrize(
+    ("method", "consumer", "limits", "status"),
+    [
+        ("PATCH", "known", "lots", 422),
+        ("PATCH", "nobody", "1/day", 404),
+        ("GET", "nobody", "", 404),
+    ],
+)
+def test_invalid_limits_and_unknown_consumers_are_refused(
+    running: TestPlatform, method: str, consumer: str, limits: str, status: int
+) -> None:
     running.key("known")
-    assert running.admin("PATCH", "/v1/consumers/known", json={"limits": "lots"}).status == 422
-    assert running.admin("PATCH", "/v1/consumers/nobody", json={"limits": "1/day"}).status == 404
-    assert running.admin("GET", "/v1/consumers/nobody").status == 404
+    response = running.admin(method, f"/v1/consumers/{consumer}", json={"limits": limits})
+    assert response.status == status

@@ -1,32 +1,28 @@
-"""Functions are shown with what bounds them and where that comes from."""
+"""/v1/functions: pages, and the origin of each setting."""
 
 from neurova_platform.testing.platform import TestPlatform
 
-
-def test_all_are_listed_by_name_a_page_at_a_time(running: TestPlatform) -> None:
-    found, path = [], "/v1/functions?limit=2"
-    while True:
-        page = running.admin("GET", path).json()
-        found += [each["name"] for each in page["items"]]
-        if page["next"] is None:
-            break
-        path = f"/v1/functions?limit=2&cursor={page['next']}"
-    assert found == sorted(each.name for each in running.platform.functions())
+from ..conftest import all_items
 
 
-def test_one_says_who_may_call_and_where_each_value_comes_from(running: TestPlatform) -> None:
-    found = running.admin("GET", "/v1/functions/probe.secret").json()
-    assert (found["method"], found["path"]) == ("GET", "/secret")
-    assert (found["access"], found["scopes"], found["limit"]) == (
+def test_functions_are_listed_by_name(running: TestPlatform) -> None:
+    names = [each["name"] for each in all_items(running, "/v1/functions?limit=2")]
+    assert names == sorted(each.name for each in running.platform.functions())
+
+
+def test_function_shows_access_and_origin_of_settings(running: TestPlatform) -> None:
+    function = running.admin("GET", "/v1/functions/probe.secret").json()
+    assert (function["method"], function["path"]) == ("GET", "/secret")
+    assert (function["access"], function["scopes"], function["limit"]) == (
         "probe:secret",
         ["probe:secret"],
         "1000/second",
     )
-    assert [step["name"] for step in found["plugins"]] == ["neurova-auth", "neurova-rate-limit"]
-    limit = next(value for value in found["values"] if value["key"] == "limit")
-    assert limit["origin"] == found["file"]
+    assert [step["name"] for step in function["plugins"]] == ["neurova-auth", "neurova-rate-limit"]
+    limit = next(value for value in function["values"] if value["key"] == "limit")
+    assert limit["origin"] == function["file"]
     assert running.admin("GET", "/v1/functions/probe.count").json()["public"] is True
 
 
-def test_one_that_is_not_there_is_404(running: TestPlatform) -> None:
+def test_unknown_function_returns_404(running: TestPlatform) -> None:
     assert running.admin("GET", "/v1/functions/probe.nothing").status == 404

@@ -1,4 +1,4 @@
-"""Keys are made, listed, rotated and revoked as by the command line; shown once."""
+"""/v1/keys: create, list, rotate and revoke keys."""
 
 from __future__ import annotations
 
@@ -8,43 +8,43 @@ import pytest
 
 from neurova_platform.testing.platform import TestPlatform
 
-
-def made(platform: TestPlatform, **asked: Any) -> dict[str, Any]:
-    answer = platform.admin("POST", "/v1/keys", json={"consumer": "acme", **asked})
-    assert answer.status == 201, answer.text
-    found: dict[str, Any] = answer.json()
-    return found
+from ..conftest import all_items
 
 
-def test_a_key_that_was_made_opens_what_its_scopes_say(running: TestPlatform) -> None:
-    key = made(running, scopes=["probe:secret"])
-    assert key["environment"] == "test"  # the platform's own
+def create(platform: TestPlatform, **fields: Any) -> dict[str, Any]:
+    response = platform.admin("POST", "/v1/keys", json={"consumer": "acme", **fields})
+    assert response.status == 201, response.text
+    key: dict[str, Any] = response.json()
+    return key
+
+
+def test_created_key_has_exactly_its_scopes(running: TestPlatform) -> None:
+    key = create(running, scopes=["probe:secret"])
+    assert key["environment"] == "test"  # that of the platform
     assert running.get("/secret", key=key["key"]).status == 200
     assert running.post("/echo", json={"text": "a"}, key=key["key"]).status == 403
 
 
-def test_a_key_is_shown_when_it_is_made_and_never_again(running: TestPlatform) -> None:
-    key = made(running, name="once")
-    fresh = running.admin("POST", f"/v1/keys/{key['key_id']}/rotate", json={}).json()
-    answers = [
-        running.admin("GET", path).text
-        for path in (
-            "/v1/keys?limit=500",
-            f"/v1/keys/{key['key_id']}",
-            "/v1/consumers",
-            "/v1/calls",
-        )
+def test_key_is_shown_only_when_it_is_created(running: TestPlatform) -> None:
+    key = create(running, name="once")
+    path = f"/v1/keys/{key['key_id']}"
+    rotated = running.admin("POST", f"{path}/rotate", json={}).json()
+    responses = [
+        running.admin("GET", "/v1/keys?limit=500"),
+        running.admin("GET", path),
+        running.admin("GET", "/v1/consumers"),
+        running.admin("GET", "/v1/calls"),
+        running.admin("POST", f"{path}/revoke"),
     ]
-    answers.append(running.admin("POST", f"/v1/keys/{key['key_id']}/revoke").text)
-    for secret in (key["key"], fresh["key"]):
+    for secret in (key["key"], rotated["key"]):
         assert secret.startswith("nrv_test_")
-        for text in answers:
-            assert secret not in text
-            assert "digest" not in text
+        for response in responses:
+            assert secret not in response.text
+            assert "digest" not in response.text
 
 
-def test_all_that_was_asked_for_is_kept(running: TestPlatform) -> None:
-    asked = {
+def test_created_key_has_all_requested_fields(running: TestPlatform) -> None:
+    fields = {
         "consumer": "whole",
         "environment": "live",
         "scopes": ["b:y", "a:x"],
@@ -55,93 +55,84 @@ def test_all_that_was_asked_for_is_kept(running: TestPlatform) -> None:
         "cidrs": ["10.0.0.0/8"],
         "name": "a note",
     }
-    key = running.admin("POST", "/v1/keys", json=asked).json()
+    key = create(running, **fields)
     del key["key"]
     assert key == running.admin("GET", f"/v1/keys/{key['key_id']}").json()
-    assert key["scopes"] == ["a:x", "b:y"]
     assert key["expires_at"] - key["created_at"] == pytest.approx(60)
-    for name in ("consumer", "environment", "limits", "consumer_limits", "quota", "cidrs", "name"):
-        assert key[name] == asked[name]
+    del fields["expires_in"]
+    assert fields | {"scopes": ["a:x", "b:y"]} == {name: key[name] for name in fields}
 
 
 @pytest.mark.parametrize(
-    ("asked", "says"),
+    ("fields", "detail"),
     [
         ({"consumer": ""}, "consumer"),
-        ({"consumer": "a\nb"}, "printable"),
-        ({"scopes": ["A B"]}, "lower case"),
+        ({"consumer": "a\nb"}, "consumer"),
+        ({"scopes": ["A B"]}, "A B"),
         ({"limits": "many"}, "60/minute"),
         ({"consumer_limits": "many"}, "60/minute"),
-        ({"cidrs": ["10.0.0.1/8"]}, "did you mean 10.0.0.0/8?"),
-        ({"name": "x" * 200}, "printable"),
+        ({"cidrs": ["10.0.0.1/8"]}, "10.0.0.0/8"),
+        ({"name": "x" * 200}, "name"),
     ],
 )
-def test_what_cannot_be_is_refused_with_the_fix_and_makes_no_key(
-    running: TestPlatform, asked: dict[str, Any], says: str
+def test_invalid_field_returns_422_and_creates_no_key(
+    running: TestPlatform, fields: dict[str, Any], detail: str
 ) -> None:
     before = running.admin("GET", "/v1/keys?limit=500").json()
-    answer = running.admin("POST", "/v1/keys", json={"consumer": "acme", **asked})
-    assert answer.status == 422
-    assert says in answer.json()["detail"]
+    response = running.admin("POST", "/v1/keys", json={"consumer": "acme", **fields})
+    assert response.status == 422
+    assert detail in response.json()["detail"]
     assert running.admin("GET", "/v1/keys?limit=500").json() == before
 
 
-def test_a_rotated_key_works_until_the_overlap_is_over(running: TestPlatform) -> None:
-    key = made(running, consumer="turning")
-    fresh = running.admin("POST", f"/v1/keys/{key['key_id']}/rotate", json={"overlap": 60.0})
-    assert fresh.status == 201
+def test_rotated_key_works_until_the_overlap_ends(running: TestPlatform) -> None:
+    key = create(running, consumer="rotated")
+    path = f"/v1/keys/{key['key_id']}"
+    rotated = running.admin("POST", f"{path}/rotate", json={"overlap": 60.0})
+    assert rotated.status == 201
     assert running.get("/items/1", key=key["key"]).status == 200
-    assert running.get("/items/1", key=fresh.json()["key"]).json()["consumer"] == "turning"
+    assert running.get("/items/1", key=rotated.json()["key"]).json()["consumer"] == "rotated"
     running.clock.advance(61)
     assert running.get("/items/1", key=key["key"]).status == 401
-    assert running.get("/items/1", key=fresh.json()["key"]).status == 200
-    found = running.admin("GET", f"/v1/keys/{key['key_id']}").json()
-    assert found["state"] == "revoked"
-    again = running.admin("POST", f"/v1/keys/{key['key_id']}/rotate", json={})
-    assert again.status == 409
+    assert running.get("/items/1", key=rotated.json()["key"]).status == 200
+    assert running.admin("GET", path).json()["state"] == "revoked"
+    assert running.admin("POST", f"{path}/rotate", json={}).status == 409
 
 
-def test_a_revoked_key_opens_nothing_within_a_second(running: TestPlatform) -> None:
-    key = made(running)
+def test_revoked_key_is_refused_within_a_second(running: TestPlatform) -> None:
+    key = create(running)
     assert running.get("/items/1", key=key["key"]).status == 200
-    answer = running.admin("POST", f"/v1/keys/{key['key_id']}/revoke")
-    assert answer.json()["state"] == "revoked"
+    response = running.admin("POST", f"/v1/keys/{key['key_id']}/revoke")
+    assert response.json()["state"] == "revoked"
     running.clock.advance(1)
     assert running.get("/items/1", key=key["key"]).status == 401
 
 
 @pytest.mark.parametrize("key_id", ["key_nothing", "..", "%2e%2e", "a%00b", "'; DROP TABLE keys"])
-def test_a_key_that_is_not_there_is_404(running: TestPlatform, key_id: str) -> None:
-    for method, path in (("GET", ""), ("POST", "/rotate"), ("POST", "/revoke")):
-        assert running.admin(method, f"/v1/keys/{key_id}{path}", json={}).status == 404
+@pytest.mark.parametrize(
+    ("method", "action"), [("GET", ""), ("POST", "/rotate"), ("POST", "/revoke")]
+)
+def test_unknown_key_returns_404(
+    running: TestPlatform, key_id: str, method: str, action: str
+) -> None:
+    assert running.admin(method, f"/v1/keys/{key_id}{action}", json={}).status == 404
 
 
-def test_a_list_can_be_narrowed(running: TestPlatform) -> None:
-    made(running, consumer="one", environment="live")
-    ended = made(running, consumer="one", expires_in=1.0)
+def test_filters_select_keys(running: TestPlatform) -> None:
+    live = create(running, consumer="one", environment="live")["key_id"]
+    expired = create(running, consumer="one", expires_in=1.0)["key_id"]
     running.clock.advance(2)
-
-    def ids(query: str) -> list[str]:
+    for query, expected in (
+        ("", {live, expired}),
+        ("&state=expired", {expired}),
+        ("&state=active&environment=live", {live}),
+        ("&environment=live&state=expired", set()),
+    ):
         items = running.admin("GET", f"/v1/keys?consumer=one{query}").json()["items"]
-        return [each["key_id"] for each in items]
-
-    assert len(ids("")) == 2
-    assert ids("&state=expired") == [ended["key_id"]]
-    assert len(ids("&state=active&environment=live")) == 1
-    assert ids("&environment=live&state=expired") == []
-    for asked, known in (("state=revokd", "revoked"), ("environment=prod", "test")):
-        refused = running.admin("GET", f"/v1/keys?{asked}")
-        assert (refused.status, known in refused.json()["detail"]) == (400, True)
+        assert {each["key_id"] for each in items} == expected, query
 
 
-def test_pages_hold_every_key_once(running: TestPlatform) -> None:
-    for _ in range(7):
-        made(running, consumer="many")
-    found, cursor = [], ""
-    while True:
-        page = running.admin("GET", f"/v1/keys?consumer=many&limit=3{cursor}").json()
-        found += [each["key_id"] for each in page["items"]]
-        if page["next"] is None:
-            break
-        cursor = f"&cursor={page['next']}"
-    assert len(found) == len(set(found)) == 7
+def test_pages_contain_each_key_once(running: TestPlatform) -> None:
+    created = [create(running, consumer="many")["key_id"] for _ in range(7)]
+    items = all_items(running, "/v1/keys?consumer=many&limit=3")
+    assert sorted(each["key_id"] for each in items) == sorted(created)

@@ -1,4 +1,4 @@
-"""What Prometheus reads is well formed by its own parsers, and sums all that was answered."""
+"""/metrics: valid for the parsers of Prometheus, with all answered calls."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ OPEN = "application/openmetrics-text; version=1.0.0"
 
 @pytest.fixture(scope="module")
 def called(running: TestPlatform) -> TestPlatform:
+    """Make six calls."""
     for number in range(4):
         running.get(f"/items/{number}", scopes=[])
     running.get("/items/5")
@@ -22,7 +23,7 @@ def called(running: TestPlatform) -> TestPlatform:
 
 
 @pytest.mark.parametrize("accept", ["", "*/*", "text/plain", OPEN])
-def test_both_forms_are_read_by_their_own_parser(called: TestPlatform, accept: str) -> None:
+def test_both_formats_are_valid_and_complete(called: TestPlatform, accept: str) -> None:
     answer = called.admin("GET", "/metrics", headers={"accept": accept})
     assert answer.status == 200
     read = (
@@ -49,7 +50,7 @@ def test_both_forms_are_read_by_their_own_parser(called: TestPlatform, accept: s
     assert samples["neurova_worker_cpu_seconds_total", "0"] > 0
 
 
-def test_names_follow_the_conventions_and_have_help(called: TestPlatform) -> None:
+def test_metric_names_follow_the_conventions(called: TestPlatform) -> None:
     text = called.admin("GET", "/metrics", headers={"accept": OPEN}).text
     families = list(openmetrics.text_string_to_metric_families(text))
     assert len(families) >= 10
@@ -71,7 +72,7 @@ def test_buckets_are_cumulative(called: TestPlatform) -> None:
     assert len(buckets) == len(BOUNDS) + 1
 
 
-def test_labels_do_not_grow_with_what_clients_make_up(called: TestPlatform) -> None:
+def test_invented_paths_and_methods_add_no_labels(called: TestPlatform) -> None:
     def lines() -> int:
         return len(called.admin("GET", "/metrics").text.splitlines())
 

@@ -1,4 +1,4 @@
-"""The access log read from its end, over the files it was rotated into."""
+"""Read the access log backwards, across its rotated files."""
 
 from __future__ import annotations
 
@@ -14,30 +14,30 @@ from ..pipeline.call_records import CallRecord
 
 BLOCK = 256 << 10
 BUDGET = 4 << 20
-"""So many octets are read for one page at most, however few of their records are wanted."""
+"""The most bytes that are read for one page, even if few records match."""
 
 _decode = msgspec.json.Decoder(CallRecord).decode
-Place = tuple[int, int]
-"""An inode, which a file keeps when it is rotated, and the offset that was read down to."""
+Position = tuple[int, int]
+"""The inode of a file, which survives rotation, and the offset down to which it was read."""
 
 
-def back(
+def read_backwards(
     path: Path,
-    wanted: Callable[[CallRecord], bool],
+    matches: Callable[[CallRecord], bool],
     count: int,
-    before: Place | None = None,
+    before: Position | None = None,
     hint: bytes = b"",
     budget: int = BUDGET,
-) -> tuple[list[CallRecord], Place | None]:
-    """Return up to `count` wanted records before a place, newest first, and where to read on.
+) -> tuple[list[CallRecord], Position | None]:
+    """Return up to `count` matching records before a position, newest first, and the next position.
 
-    There may be more behind that place though fewer were found. `hint`: octets that each wanted
-    line holds. Lines that are no record are passed over. Raises LookupError when the file of
+    If the budget is used up there are fewer records, but a next position. Every matching line
+    contains `hint`. Lines that are not records are skipped. Raises LookupError if the file of
     `before` is gone.
     """
     found: list[CallRecord] = []
     with ExitStack() as stack:
-        files = _opened(path, stack)
+        files = _open_files(path, stack)
         if before is not None:
             inodes = [_inode(file) for file in files]
             if before[0] not in inodes:
@@ -46,17 +46,17 @@ def back(
         for number, file in enumerate(files):
             size = os.fstat(file.fileno()).st_size
             end = min(before[1], size) if before is not None and number == 0 else size
-            for line, start in _lines_back(file, end):
+            for line, start in _lines_backwards(file, end):
                 budget -= len(line) + 1
-                record = _read(line) if hint in line else None
-                if record is not None and wanted(record):
+                record = _decode_line(line) if hint in line else None
+                if record is not None and matches(record):
                     found.append(record)
                 if len(found) == count or budget <= 0:
-                    return found, _onward(files[number:], start)
+                    return found, _next_position(files[number:], start)
     return found, None
 
 
-def _onward(files: list[BinaryIO], start: int) -> Place | None:
+def _next_position(files: list[BinaryIO], start: int) -> Position | None:
     if start:
         return _inode(files[0]), start
     if len(files) > 1:
@@ -64,24 +64,24 @@ def _onward(files: list[BinaryIO], start: int) -> Place | None:
     return None
 
 
-def _lines_back(file: BinaryIO, end: int) -> Iterator[tuple[bytes, int]]:
-    """Yield the whole lines before `end`, last first, each with where it begins."""
+def _lines_backwards(file: BinaryIO, end: int) -> Iterator[tuple[bytes, int]]:
+    """Yield the lines before `end`, last first, each with its offset."""
     while end > 0:
         begin = max(0, end - BLOCK)
-        octets = os.pread(file.fileno(), end - begin, begin)
-        # The first line of a block may have begun before it.
-        cut = octets.find(b"\n") + 1 if begin else 0
-        if begin and cut in (0, len(octets)):
-            cut = 0  # longer than a block: no line of ours
-        place = end
-        for line in reversed(octets[cut:].splitlines(keepends=True)):
-            place -= len(line)
-            yield line, place
+        block = os.pread(file.fileno(), end - begin, begin)
+        # Skip the first line of a block, which may begin in the block before it.
+        cut = block.find(b"\n") + 1 if begin else 0
+        if begin and cut in (0, len(block)):
+            cut = 0  # A line longer than a block is not a record.
+        offset = end
+        for line in reversed(block[cut:].splitlines(keepends=True)):
+            offset -= len(line)
+            yield line, offset
         end = begin + cut
 
 
-def _opened(path: Path, stack: ExitStack) -> list[BinaryIO]:
-    """Open the log and its older files, newest first; one that is rotated meanwhile comes once."""
+def _open_files(path: Path, stack: ExitStack) -> list[BinaryIO]:
+    """Open the log and its rotated files, newest first, each once even during a rotation."""
     files: list[BinaryIO] = []
     number = 0
     while True:
@@ -101,7 +101,7 @@ def _inode(file: BinaryIO) -> int:
     return os.fstat(file.fileno()).st_ino
 
 
-def _read(line: bytes) -> CallRecord | None:
+def _decode_line(line: bytes) -> CallRecord | None:
     try:
         return _decode(line)
     except (msgspec.DecodeError, UnicodeDecodeError):

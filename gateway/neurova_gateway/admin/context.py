@@ -1,0 +1,63 @@
+"""What the handlers of the Admin API work with."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from ..keys.base import KeyStore
+from ..limits.base import Limiter
+from .probes import Check, Probes
+from .reloads import Reloads
+
+
+class Function(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """A function as it is served: its route, who may call it and its limits.
+
+    `values`: each setting with its origin, as shown by `neurova explain`.
+    """
+
+    name: str
+    method: str
+    path: str
+    file: str
+    summary: str = ""
+    access: str = ""
+    public: bool = False
+    scopes: tuple[str, ...] = ()
+    limit: str = ""
+    tags: tuple[str, ...] = ()
+    inputs: tuple[Any, ...] = ()
+    plugins: tuple[Any, ...] = ()
+    values: tuple[Any, ...] = ()
+
+
+class AdminContext(msgspec.Struct, frozen=True, eq=False, kw_only=True):
+    """Hold the files and stores of one platform. Files may be missing; the functions may block.
+
+    `environment`: "live" or "test", the keys that this platform accepts. `consumer_limit` applies
+    to consumers without a limit of their own. `parts` returns further health checks by name.
+    `started` is in Unix seconds; `clock` is the clock of the keys. If `embedded` is false, a
+    gateway in front has keys and limits, and `keys` and `limiter` raise Unavailable.
+    """
+
+    name: str
+    environment: str
+    version: str
+    started: float
+    counters: Path
+    access_log: Path
+    audit_log: Path
+    functions: Callable[[], Sequence[Function]]
+    keys: Callable[[], KeyStore]
+    limiter: Callable[[], Limiter]
+    embedded: bool = True
+    clock: Callable[[], float] = time.time
+    parts: Callable[[], Mapping[str, Check]] = dict
+    consumer_limit: str = ""
+    reloads: Reloads = msgspec.field(default_factory=Reloads)
+    probes: Probes = msgspec.field(default_factory=Probes)

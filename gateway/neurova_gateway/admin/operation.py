@@ -1,0 +1,60 @@
+"""The declaration of an Admin API operation: its route, OpenAPI entry and audit record."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import msgspec
+
+from .context import AdminContext
+
+
+class Call(msgspec.Struct, eq=False, kw_only=True):
+    """Hold the input of one call, checked against the declaration of its operation.
+
+    `body` is an instance of the operation's `request` type. `accept` is the Accept header. A
+    handler adds to `audit` what the audit log records about the change.
+    """
+
+    path: Mapping[str, str]
+    query: Mapping[str, str]
+    body: Any = None
+    accept: str = ""
+    audit: dict[str, object] = msgspec.field(default_factory=dict)
+
+
+Handler = Callable[[AdminContext, Call], object]
+"""Return the response: a value that becomes JSON, or a Starlette Response.
+
+A plain function runs on a thread and may block. An `async def` runs on the event loop.
+"""
+
+
+class Operation(msgspec.Struct, frozen=True, kw_only=True):
+    """Declare one operation of the Admin API.
+
+    `query`: the description of each query parameter; `paged` adds `limit` and `cursor`. `request`:
+    the type of the JSON body. `response`: the type of the JSON response, or of one item of a page.
+    `errors`: the statuses with which this operation refuses a call. `audit`: the name of the change
+    in the audit log, for each operation that changes state. `public`: needs no token.
+    """
+
+    method: str
+    path: str
+    summary: str
+    handler: Handler
+    query: Mapping[str, str] = {}
+    request: type | None = None
+    response: type | None = None
+    status: int = 200
+    paged: bool = False
+    errors: tuple[int, ...] = ()
+    audit: str = ""
+    public: bool = False
+
+    def __post_init__(self) -> None:
+        if (self.method == "GET") == bool(self.audit):
+            raise ValueError(
+                f"{self.method} {self.path}: give `audit` if and only if the method is not GET"
+            )

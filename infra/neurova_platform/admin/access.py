@@ -1,0 +1,89 @@
+"""The listening socket of the Admin API, its token file and its address file."""
+
+from __future__ import annotations
+
+import errno
+import secrets
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from neurova.errors import ConfigError, StateError
+from neurova.files.private import (
+    load_or_create_secret,
+    read_private_file,
+    write_private_file,
+)
+from neurova.settings.gateway import is_loopback
+from neurova.settings.settings import Settings
+
+ADDRESS_FILE = "admin.address"
+"""The file in the state folder that holds the URL of the Admin API."""
+TOKEN_FILE = "admin.token"  # noqa: S105 - the name of a file
+TOKEN_PREFIX = "nva_"  # noqa: S105 - not a secret
+BACKLOG = 64
+EXPOSED = "other machines can reach it, without TLS"
+EXPOSED_FIX = "put a proxy with TLS in front"
+_MIN_TOKEN_LENGTH = 32
+
+
+def listen(settings: Settings, *, any_port: bool = False) -> socket.socket:
+    """Return the listening socket of the Admin API.
+
+    `any_port`: use a free port if the default port is in use. Raises ConfigError.
+    """
+    host, port = settings.admin.host, settings.admin.port
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=BACKLOG)
+    except OSError as error:
+        is_default = "admin.port" not in settings.origins
+        if any_port and is_default and error.errno == errno.EADDRINUSE:
+            return socket.create_server((host, 0), family=family, backlog=BACKLOG)
+        raise ConfigError(
+            f"the Admin API cannot listen on {host} port {port} ({error.strerror or error})",
+            fix="stop the process that listens there, change admin.port or admin.host, "
+            "or set admin.enabled = false",
+        ) from None
+
+
+def announcement(settings: Settings, url: str) -> str:
+    """Return the lines that tell a user the URL and the token file of the Admin API."""
+    lines = f"Admin API on {url} (token in {settings.state / TOKEN_FILE})"
+    if not is_loopback(settings.admin.host):
+        lines += f"\nAdmin API: {EXPOSED}: {EXPOSED_FIX}"
+    return lines
+
+
+@contextmanager
+def address_file(settings: Settings, url: str) -> Iterator[None]:
+    """Write the URL to the address file, and delete the file at the end if it is still ours."""
+    path = settings.state / ADDRESS_FILE
+    write_private_file(path, url + "\n")
+    try:
+        yield
+    finally:
+        if read_private_file(path) == url:
+            path.unlink(missing_ok=True)
+
+
+def load_token(state: Path) -> str:
+    """Return the token in a state folder; create its file (0600) if there is none.
+
+    Raises StateError if other users can read the file, or if it holds no token.
+    """
+    path = state / TOKEN_FILE
+    token = load_or_create_secret(path, _new_token).decode("latin-1").strip()
+    has_form = len(token) >= _MIN_TOKEN_LENGTH and token.isascii() and token.isprintable()
+    if not has_form or " " in token:
+        raise StateError(
+            "is not an admin token",
+            where=str(path),
+            fix="delete it, a new one is created at the next start",
+        )
+    return token
+
+
+def _new_token() -> bytes:
+    return f"{TOKEN_PREFIX}{secrets.token_urlsafe(32)}\n".encode()

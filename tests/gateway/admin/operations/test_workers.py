@@ -1,0 +1,64 @@
+"""/v1/workers: the state of each worker and of its process."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from tests.gateway.metrics.test_call_counters import sample
+
+from neurova_gateway.admin.operations.workers import open_files, resident_bytes, workers_of
+from neurova_gateway.metrics.call_counters import CallCounters
+from neurova_gateway.metrics.totals import FRESH, read_totals
+from neurova_platform.testing.platform import TestPlatform
+
+linux = pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="needs /proc of Linux")
+
+
+def test_worker_without_recent_sample_is_silent(tmp_path: Path) -> None:
+    counters = CallCounters(tmp_path)
+    counters.open()
+    sample(counters)
+    now = time.time()
+    assert [each.status for each in workers_of(read_totals(tmp_path), now)] == ["serving"]
+    assert [each.status for each in workers_of(read_totals(tmp_path), now + FRESH + 1)] == [
+        "silent"
+    ]
+    counters.close()
+    assert workers_of(read_totals(tmp_path), now) == []
+
+
+def test_worker_shows_its_process(running: TestPlatform) -> None:
+    [worker] = running.admin("GET", "/v1/workers").json()["items"]
+    assert worker["status"] == "serving"
+    assert worker["pid"] == os.getpid()
+    assert worker["open_files"] is None or worker["open_files"] > 3
+
+
+@linux
+def test_resident_bytes_grow_with_memory() -> None:
+    before = resident_bytes(os.getpid())
+    memory = bytearray(os.urandom(1 << 20) * 64)
+    after = resident_bytes(os.getpid())
+    assert before is not None
+    assert after is not None
+    assert after - before > 32 << 20
+    assert memory
+
+
+@linux
+def test_open_files_are_counted(tmp_path: Path) -> None:
+    before = open_files(os.getpid())
+    assert before is not None
+    with (tmp_path / "a").open("w"), (tmp_path / "b").open("w"):
+        assert open_files(os.getpid()) == before + 2
+
+
+def test_ended_process_has_no_values() -> None:
+    with subprocess.Popen([sys.executable, "-c", ""]) as process:
+        pass
+    assert (resident_bytes(process.pid), open_files(process.pid)) == (None, None)

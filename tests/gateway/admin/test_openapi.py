@@ -1,0 +1,54 @@
+"""The OpenAPI document of the Admin API matches its responses."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jsonschema_rs
+import pytest
+from openapi_spec_validator import validate
+
+from neurova.errors import LoadError
+from neurova_gateway.admin.operation import Operation
+from neurova_platform.admin.operations import OPERATIONS
+from neurova_platform.testing.platform import TestPlatform
+
+
+@pytest.fixture(scope="module")
+def document(running: TestPlatform) -> dict[str, Any]:
+    """Return the document."""
+    served: dict[str, Any] = running.admin("GET", "/v1/openapi.json").json()
+    return served
+
+
+def test_document_is_valid_openapi(document: dict[str, Any]) -> None:
+    validate(document)  # type: ignore[arg-type]  # its stubs know no plain dict
+
+
+def test_operation_ids_are_unique(document: dict[str, Any]) -> None:
+    ids = [each["operationId"] for path in document["paths"].values() for each in path.values()]
+    assert len(ids) == len(set(ids)) == len(OPERATIONS) + 1
+
+
+@pytest.mark.parametrize(
+    "operation",
+    [each for each in OPERATIONS if each.method == "GET" and each.response],
+    ids=lambda each: each.path,
+)
+def test_response_matches_its_schema(
+    running: TestPlatform, document: dict[str, Any], operation: Operation
+) -> None:
+    key = running.key("acme", ["probe:secret"], limits="50/minute")
+    running.get("/secret", key=key)
+    running.reloads.record("probe", LoadError("invalid syntax", where="functions/count.py:3"))
+    key_id = running.admin("GET", "/v1/keys?consumer=acme").json()["items"][0]["key_id"]
+    template = operation.path.replace(":path", "")
+    path = template.format(name="probe.secret", key_id=key_id, consumer="acme")
+    response = running.admin("GET", path + ("?consumer=acme" if path == "/v1/limits" else ""))
+    assert response.status == 200
+    if operation.paged:
+        assert response.json()["items"]
+    content = document["paths"][template]["get"]["responses"]["200"]["content"]
+    schema = {**content["application/json"]["schema"], "components": document["components"]}
+    jsonschema_rs.Draft202012Validator(schema).validate(response.json())
+    running.reloads.record("probe", None)
