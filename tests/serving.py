@@ -11,7 +11,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -29,14 +29,23 @@ def environment() -> dict[str, str]:
 
 
 class Serving:
-    """A `neurova dev --json` or `neurova run --json` on a free port of loopback."""
+    """A `neurova dev --json` or `neurova run --json` on a free port of loopback.
 
-    def __init__(self, project: Path, *words: str) -> None:
+    `prefix` is a command that runs it, `variables` are added to its environment.
+    """
+
+    def __init__(
+        self,
+        project: Path,
+        *words: str,
+        prefix: Sequence[str] = (),
+        variables: Mapping[str, str] | None = None,
+    ) -> None:
         self.errors = tempfile.TemporaryFile("w+")  # noqa: SIM115 - closed by `close`
         self.process = subprocess.Popen(
-            [str(NEUROVA), *words, "--json", "--port", "0"],
+            [*prefix, str(NEUROVA), *words, "--json", "--port", "0"],
             cwd=project,
-            env=environment(),
+            env=environment() | dict(variables or {}),
             stdout=subprocess.PIPE,
             stderr=self.errors,
             text=True,
@@ -87,9 +96,9 @@ class Serving:
 
 
 @contextmanager
-def serving(project: Path, *words: str) -> Iterator[Serving]:
+def serving(project: Path, *words: str, **options: Any) -> Iterator[Serving]:
     """Serve a project, and end it with the block."""
-    started = Serving(project, *words)
+    started = Serving(project, *words, **options)
     try:
         yield started
     finally:
