@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from neurova_gateway.pipeline.identity import HEADER, Identity, load_key
-from neurova_gateway.plugins import stores as backends
 from neurova_gateway.plugins.auth import Authenticator
 from neurova_gateway.plugins.refusal import Refusal, unavailable
+from neurova_gateway.plugins.stores import bound_stores
 
 version = "0.1.0"
 priority = 1250
@@ -50,16 +50,16 @@ class Plugin:
     """Refuse a call, or state who makes it: to Kong, to later plugins and to the runtime."""
 
     def __init__(self, config: dict[str, Any]) -> None:
-        opened = backends.of(config.get("state") or "", config.get("keys") or "")
+        stores = bound_stores(config)
         environment = config.get("environment") or "live"
         self._authenticator = Authenticator(
-            opened.keys,
+            stores.keys,
             taken=environment,
             scopes=config.get("scopes") or (),
             public=bool(config.get("public")),
-            clock=opened.clock,
+            clock=stores.clock,
         )
-        self._clock = opened.clock
+        self._clock = stores.clock
         key = config.get("identity_key")
         self._identity = Identity(load_key(Path(key)), environment) if key else None
         self._consumer_headers = bool(config.get("consumer_headers"))

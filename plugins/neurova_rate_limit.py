@@ -3,9 +3,9 @@
 import sys
 from typing import Any
 
-from neurova_gateway.plugins import stores as backends
 from neurova_gateway.plugins.rate_limit import RateLimit
 from neurova_gateway.plugins.refusal import Refusal, unavailable
+from neurova_gateway.plugins.stores import bound_stores
 
 version = "0.1.0"
 priority = 910
@@ -24,7 +24,7 @@ class Plugin:
 
     def __init__(self, config: dict[str, Any]) -> None:
         self._limit = RateLimit(
-            backends.of(config.get("state") or "").limiter,
+            bound_stores(config).limiter,
             route=config.get("route") or config.get("route_id") or "",
             limit=config.get("limit") or "",
             consumer_limit=config.get("consumer_limit") or "",

@@ -7,11 +7,11 @@ import pytest
 
 from neurova.errors import Unavailable
 from neurova_gateway.limits.base import Bucket, Limiter
-from neurova_gateway.limits.table import Table
+from neurova_gateway.limits.table import LimitTable
 
 SECOND = 1_000_000_000
 BACKENDS: dict[str, Callable[[Path, Callable[[], int]], Limiter]] = {
-    "table": lambda folder, clock: Table(folder / "limits.table", clock=clock),
+    "table": lambda folder, clock: LimitTable(folder / "limits.table", clock=clock),
 }
 ACME = Bucket("c:acme", 10, 60)
 KEY = Bucket("k:1", 3, 1)

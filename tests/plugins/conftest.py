@@ -11,10 +11,10 @@ import pytest
 
 from neurova_gateway.keys import key as keys
 from neurova_gateway.keys.base import KeyRecord
-from neurova_gateway.keys.ring import KeyRing
+from neurova_gateway.keys.cache import KeyCache
 from neurova_gateway.keys.sqlite import SqliteKeyStore
-from neurova_gateway.limits.table import Table
-from neurova_gateway.plugins import stores as backends
+from neurova_gateway.limits.table import LimitTable
+from neurova_gateway.plugins.stores import Stores
 
 from .embedded import Embedded
 from .kong_double import Kong, Server
@@ -65,21 +65,19 @@ def key() -> Callable[[str], str]:
 
 
 @pytest.fixture(scope="module")
-def embedded_state(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A state folder of the embedded host."""
+def embedded_stores(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stores]:
+    """The stores of the embedded host."""
     folder = stored(tmp_path_factory.mktemp("embedded") / "state")
-    store, table = SqliteKeyStore(folder / "keys.db"), Table(folder / "limits.table")
-    backends.provide(str(folder), backends.Backends(KeyRing(store), table))
-    yield folder
-    backends.withdraw(str(folder))
+    store, table = SqliteKeyStore(folder / "keys.db"), LimitTable(folder / "limits.table")
+    yield Stores(KeyCache(store), table)
     table.close()
     store.close()
 
 
 @pytest.fixture(scope="module")
-def embedded(embedded_state: Path) -> Callable[[Settings], Embedded]:
+def embedded(embedded_stores: Stores) -> Callable[[Settings], Embedded]:
     """Give the embedded host with plugins of ours."""
-    return lambda settings: Embedded(PLUGINS, settings, embedded_state)
+    return lambda settings: Embedded(PLUGINS, settings, embedded_stores)
 
 
 @pytest.fixture(scope="module")

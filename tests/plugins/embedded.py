@@ -11,6 +11,7 @@ from neurova.http.call import Call, Field
 from neurova_gateway.kong.config import Plugin
 from neurova_gateway.plugins.host import PluginHost
 from neurova_gateway.plugins.pdk.context import unwrapped
+from neurova_gateway.plugins.stores import PluginStores
 
 from .kong_double import Request, Verdict
 
@@ -22,13 +23,12 @@ class Embedded:
         self,
         folder: Path,
         settings: Sequence[tuple[str, dict[str, Any]]],
-        state: Path | None = None,
+        stores: PluginStores | None = None,
         deadline: float = 2.0,
     ) -> None:
         self.lines: list[str] = []
-        self.host = PluginHost(folder, deadline=deadline, tell=self.lines.append)
-        common = {} if state is None else {"state": str(state)}
-        self.chain = self.host.chain([Plugin(name, common | config) for name, config in settings])
+        self.host = PluginHost(folder, stores=stores, deadline=deadline, tell=self.lines.append)
+        self.chain = self.host.chain([Plugin(name, config) for name, config in settings])
 
     def send(self, request: Request) -> Verdict:
         """Return what comes of a request."""

@@ -12,7 +12,6 @@ import pytest
 
 from neurova.http.caller import Caller
 from neurova_gateway.pipeline.identity import HEADER, Identity, load_key
-from neurova_gateway.plugins import stores as backends
 
 from .cases import AUTH, CASES, KEY, LIMIT, TEST, Case
 from .conftest import PLUGINS
@@ -189,7 +188,7 @@ def test_kong_signs_and_tells(kong: Build, key: Callable[[str], str], tmp_path: 
 
 
 class Broken:
-    """Backends that fail as none should."""
+    """Stores that fail as none should."""
 
     clock = staticmethod(time.time)
 
@@ -199,7 +198,7 @@ class Broken:
 
     limiter = keys
 
-    def at_hand(self, wanted: bytes) -> None:
+    def find_cached(self, wanted: bytes) -> None:
         raise RuntimeError(wanted)
 
     def find(self, key: str) -> None:
@@ -224,12 +223,8 @@ def test_plugins_catch_their_own(
     capfd: pytest.CaptureFixture[str],
 ) -> None:
     """What fails inside our plugins they answer themselves, before any host has to."""
-    backends.provide("broken", Broken())  # type: ignore[arg-type]
-    try:
-        host = Embedded(PLUGINS, [(name, {"state": "broken", **config})])
-        verdict = host.send(Request(fields=[("X-API-Key", key("good"))]))
-    finally:
-        backends.withdraw("broken")
+    host = Embedded(PLUGINS, [(name, config)], Broken())  # type: ignore[arg-type]
+    verdict = host.send(Request(fields=[("X-API-Key", key("good"))]))
     assert verdict.status == 503
     assert says in verdict.body["detail"]
     assert host.host.faults == {}

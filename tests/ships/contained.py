@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any, Self
 
 from neurova.testing import Answer
+from neurova_gateway.keys.factory import key_store_url, open_key_store
 from neurova_gateway.keys.issuer import create
-from neurova_gateway.plugins.stores import key_store
 from neurova_platform.serving import client
 
 from .container import Container
@@ -45,7 +45,7 @@ class Contained:
         else:
             raise AssertionError(self.process.stderr.read())
         self.url: str = event["url"]
-        self._store = key_store(state, keys)
+        self._store = open_key_store(key_store_url(state, keys))
         self._keys: dict[tuple[str, frozenset[str]], str] = {}
 
     def __enter__(self) -> Self:

@@ -64,7 +64,7 @@ class _Known(NamedTuple):
 _Logs = dict[int, _Log]
 
 
-class Table:
+class LimitTable:
     """Count calls in logs of coalesced entries: strict, and exact up to the grain of the log.
 
     `path`: a file that all processes of the machine open; its folder must exist. `clock`:

@@ -30,12 +30,12 @@ _CONSUMERS = uuid.UUID("6a8f0e2c-53c5-4f0a-9f0b-5b6f5f0b7a31")
 
 
 class Keys(Protocol):
-    """Find keys' records: see `KeyRing`."""
+    """Find keys' records: see `KeyCache`."""
 
     def find(self, key: str) -> KeyRecord | None:
         """Return the record of a key, None if nobody made it."""
 
-    def at_hand(self, wanted: bytes) -> KeyRecord | None:
+    def find_cached(self, wanted: bytes) -> KeyRecord | None:
         """Return the record of the key with that SHA-256 if no store has to be asked for it."""
 
 
@@ -57,7 +57,7 @@ class Grant(msgspec.Struct, frozen=True, eq=False):
 class Authenticator:
     """Decide whether a call may pass.
 
-    `ring` finds the records of keys (`KeyRing`). `taken` is the environment whose keys are good
+    `ring` finds the records of keys (`KeyCache`). `taken` is the environment whose keys are good
     here. On a `public` route no key is looked at, so neither a store that is down nor a key that
     has expired closes it, and everybody is anonymous.
     """
@@ -98,7 +98,7 @@ class Authenticator:
             key = presented
         try:
             # Who is at hand was looked at before; only its end may have come since.
-            record = self._ring.at_hand(digest(key))
+            record = self._ring.find_cached(digest(key))
             if record is not None:
                 known = self._grants.get(record.key_id)
                 if known is not None and known[0] is record:

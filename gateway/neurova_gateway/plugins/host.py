@@ -24,6 +24,7 @@ from . import loader as plugin_loader
 from .pdk import Kong, PdkError, Phase
 from .pdk.context import unwrapped
 from .pdk.phase import BY_NOBODY
+from .stores import PluginStores
 from .watchdog import Watchdog
 
 DEADLINE = 2.0
@@ -43,7 +44,8 @@ def _told(line: str) -> None:
 class PluginHost:
     """Hold the plugins of a folder, and run the phases of one call at a time.
 
-    `deadline`: seconds that the access phase, or the log phase, of all plugins of a call may take.
+    `stores` are passed to plugins whose Schema has `state`. `deadline`: seconds that the access
+    phase, or the log phase, of all plugins of a call may take.
     `tell` gets a line for every fault. `faults` counts them by plugin. All calls come from one
     thread; `start` makes deadlines count and must be called in the main thread.
     """
@@ -52,11 +54,13 @@ class PluginHost:
         self,
         folder: Path,
         *,
+        stores: PluginStores | None = None,
         deadline: float = DEADLINE,
         tell: Callable[[str], None] = _told,
     ) -> None:
         self.faults: Counter[str] = Counter()
         self._tell = tell
+        self._stores = stores
         self._plugins = plugin_loader.load(folder)
         # Weak: what no route uses any more ends with the last call that does.
         self._instances: WeakValueDictionary[_Key, _Instance] = WeakValueDictionary()
@@ -68,6 +72,12 @@ class PluginHost:
     def start(self) -> None:
         """Cut phases at their deadline from now on."""
         self._watchdog.start()
+
+    def bind_stores(self, stores: PluginStores) -> None:
+        """Pass these stores to all plugins created from now on."""
+        self._stores = stores
+        self._instances.clear()
+        self._chains.clear()
 
     def stop(self) -> None:
         """Let phases take their time again."""
@@ -99,7 +109,7 @@ class PluginHost:
         if instance is None:
             loaded = plugin_loader.named(self._plugins, key[0])
             # Decoded anew, as Kong hands it over: a plugin may do with it what it likes.
-            plugin = loaded.instance(msgspec.json.decode(key[1]))
+            plugin = loaded.instance(msgspec.json.decode(key[1]), self._stores)
             instance = self._instances[key] = _Instance(key, plugin)
         return instance
 

@@ -18,6 +18,7 @@ from typing import Any
 from neurova.errors import NeurovaError
 
 from .kong_event import Event, Message, Threads, tell
+from .stores import StoreOpener
 
 # So many plugins at once that do not return: the process is of no more use.
 HUNG = 64
@@ -73,6 +74,7 @@ class _State:
         self.instance_ids = itertools.count(secrets.randbits(44))
         self.event_ids = itertools.count(secrets.randbits(44))
         self.threads = Threads()
+        self.stores = StoreOpener()
         self.events: dict[int, Event] = {}
 
 
@@ -97,7 +99,7 @@ def _start_instance(self: Any, config: dict[str, Any]) -> dict[str, Any]:
         raise _error(f"{name} is not a plugin of this server")
     settings = json.loads(config["Config"])
     try:
-        made = self.plugins[name].new(settings)
+        made = self.plugins[name].new(_state(self).stores.bind(settings))
     except NeurovaError as error:
         raise _error(f"{name}: {error}") from error
     except BaseException as error:

@@ -16,6 +16,8 @@ import msgspec
 
 from neurova.errors import ConfigError
 
+from .stores import BOUND, SETTING, PluginStores
+
 _FILE = re.compile(r"[a-z][a-z0-9_]*")
 # What Kong adds to each plugin's config.
 _KONGS = {"route_id", "service_id", "consumer_id"}
@@ -30,14 +32,19 @@ class Loaded(msgspec.Struct, frozen=True):
     priority: int
     settings: frozenset[str] | None
 
-    def instance(self, config: dict[str, Any]) -> Any:
-        """Return a plugin with that config; raises ConfigError with the plugin's own reason."""
+    def instance(self, config: dict[str, Any], stores: PluginStores | None = None) -> Any:
+        """Return a plugin with that config; raises ConfigError with the plugin's own reason.
+
+        A plugin whose Schema has `state` finds `stores` in its config.
+        """
         if self.settings is not None:
             for key in config:
                 if key not in self.settings and key not in _KONGS and not key.startswith("__"):
                     raise ConfigError(
                         f"plugin {self.name}: no setting {key!r}{_nearest(key, self.settings)}"
                     )
+        if stores is not None and SETTING in (self.settings or ()):
+            config = {**config, BOUND: stores}
         try:
             return self.plugin(config)
         except Exception as error:

@@ -21,7 +21,7 @@ from neurova_gateway.admin.probes import Check, Part
 from neurova_gateway.admin.reloads import Reloads
 from neurova_gateway.keys.base import KeyStore
 from neurova_gateway.limits.base import Limiter
-from neurova_gateway.plugins.stores import Backends
+from neurova_gateway.plugins.stores import Stores
 
 from ..composition.platform import Platform
 from ..composition.state import COUNTERS
@@ -34,7 +34,7 @@ DRAIN_SECONDS = 2
 def platform_context(platform: Platform, reloads: Reloads) -> AdminContext:
     """Return the context of an Admin API in the process of the platform itself."""
 
-    def backends() -> Backends:
+    def backends() -> Stores:
         return platform.backends or refuse_keys_and_limits()
 
     return project_context(

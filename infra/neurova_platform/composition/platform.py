@@ -25,17 +25,17 @@ from neurova.idempotency.sweep import keep_swept
 from neurova.overload.queue_delay import Pressure
 from neurova.resources import Resources
 from neurova.settings.settings import Settings
-from neurova_gateway.keys.ring import KeyRing
+from neurova_gateway.keys.cache import KeyCache
+from neurova_gateway.keys.factory import key_store_url, open_key_store
 from neurova_gateway.kong.render import render
-from neurova_gateway.limits.table import Table
+from neurova_gateway.limits.factory import limiter_url, open_limiter
 from neurova_gateway.metrics.call_counters import CallCounters
 from neurova_gateway.pipeline.access_log import AccessLog
 from neurova_gateway.pipeline.call_records import CallRecords, CallSink
 from neurova_gateway.pipeline.gateway import Gateway
 from neurova_gateway.pipeline.identity import HEADER, Identity, IdentityError, load_key
-from neurova_gateway.plugins import stores as backends
 from neurova_gateway.plugins.host import PluginHost
-from neurova_gateway.plugins.stores import Backends
+from neurova_gateway.plugins.stores import Stores
 from neurova_gateway.server.asgi import GatewayApp
 from neurova_gateway.server.connection_manager import ConnectionManager
 
@@ -63,7 +63,7 @@ class Platform:
         environment: Environment,
         migrate: bool = False,
         sinks: Sequence[CallSink] = (),
-        given: Backends | None = None,
+        given: Stores | None = None,
     ) -> None:
         self.settings = settings
         self.environment = environment
@@ -73,7 +73,7 @@ class Platform:
         self._databases: dict[str, Database] = {}
         self._retiring: set[asyncio.Task[None]] = set()
         self._stack = AsyncExitStack()
-        self.backends: Backends | None = None
+        self.backends: Stores | None = None
         self.admin = ""  # where the Admin API answers, once it does
         self._counters = CallCounters(settings.state / COUNTERS)
         access_log = AccessLog(settings.state / "logs" / "access.jsonl")
@@ -182,14 +182,13 @@ class Platform:
         folder = self.settings.state
         opened = self._given
         if opened is None:
-            store = backends.key_store(folder, self.settings.gateway.keys)
+            store = open_key_store(key_store_url(folder, self.settings.gateway.keys))
             self._stack.callback(store.close)
-            table = Table(folder / "limits.table")
+            table = open_limiter(limiter_url(folder))
             self._stack.callback(table.close)
-            opened = Backends(KeyRing(store), table)
+            opened = Stores(KeyCache(store), table)
         self.backends = opened
-        backends.provide(str(folder), opened)
-        self._stack.callback(backends.withdraw, str(folder))
+        self.host.bind_stores(opened)
         keeper = asyncio.create_task(_keep(opened.keys))
         self._stack.callback(keeper.cancel)
 
@@ -268,7 +267,7 @@ def _uncollected() -> Iterator[None]:
             gc.enable()
 
 
-async def _keep(keys: KeyRing) -> None:
+async def _keep(keys: KeyCache) -> None:
     """Write down every few seconds which keys were used."""
     while True:
         await asyncio.sleep(KEEPING)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from neurova.files.private import write_private_file
 from neurova_gateway.keys import issuer
-from neurova_gateway.plugins import stores as backends
+from neurova_gateway.keys.factory import key_store_url, open_key_store
 
 CONSUMER = "dev"
 NAME = "neurova dev"
@@ -18,10 +18,10 @@ FILE = "dev.key"
 def renew(state: Path, scopes: Iterable[str], keys: str = "") -> Path:
     """Make a test key with `scopes`, put it into the state folder, revoke those before it.
 
-    `keys` as `backends.key_store` takes it. Returns the key's file. Raises StateError when the
-    folder cannot be written.
+    `keys`: the URL of the key store, "" for the state folder's. Returns the key's file. Raises
+    StateError when the folder cannot be written.
     """
-    store = backends.key_store(state, keys)
+    store = open_key_store(key_store_url(state, keys))
     try:
         before = [
             record

@@ -13,7 +13,6 @@ from typing import Literal
 
 import msgspec
 
-from neurova.database.postgres.url import PostgresUrl
 from neurova.errors import NeurovaError
 from neurova.files.locks import process_lock_owner
 from neurova.files.private import read_private_file
@@ -115,30 +114,17 @@ def disk(settings: Settings) -> Iterator[Finding]:
 
 def keys(settings: Settings) -> Iterator[Finding]:
     """Check that the key store can be read."""
-    from neurova_gateway.plugins.stores import key_store
+    from neurova_gateway.keys.factory import check_key_store, key_store_url
 
-    where, file = settings.gateway.keys, settings.state / "keys.db"
-    if not where and not file.exists():
-        yield Finding("keys", "ok", "no key store yet, the first key makes it")
-        return
-    shown = PostgresUrl(where) if where else file
-    store = key_store(settings.state, where)
-    try:
-        yield Finding("keys", "ok", f"{shown}: {len(store.records())} keys")
-    finally:
-        store.close()
+    url = key_store_url(settings.state, settings.gateway.keys)
+    yield Finding("keys", "ok", check_key_store(url))
 
 
 def limits(settings: Settings) -> Iterator[Finding]:
     """Check that the table of rate limits can be used."""
-    from neurova_gateway.limits.table import Table
+    from neurova_gateway.limits.factory import check_limiter, limiter_url
 
-    file = settings.state / "limits.table"
-    if not file.exists():
-        yield Finding("limits", "ok", "no table of limits yet, the first start makes it")
-        return
-    Table(file).close()
-    yield Finding("limits", "ok", f"{file}: {file.stat().st_size >> 10} KiB")
+    yield Finding("limits", "ok", check_limiter(limiter_url(settings.state)))
 
 
 def functions(settings: Settings) -> Iterator[Finding]:

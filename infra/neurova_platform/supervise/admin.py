@@ -9,8 +9,8 @@ from contextlib import ExitStack
 from typing import Any
 
 from neurova.settings.settings import Settings
-from neurova_gateway.limits.table import Table
-from neurova_gateway.plugins import stores as backends
+from neurova_gateway.keys.factory import key_store_url, open_key_store
+from neurova_gateway.limits.factory import limiter_url, open_limiter
 
 from ..admin import server as admin
 from ..admin import snapshot
@@ -67,8 +67,8 @@ class _Led:
 def _kept(settings: Settings, stack: ExitStack) -> dict[str, Any]:
     if settings.gateway.behind:
         return {"keys": admin.refuse_keys_and_limits, "limiter": admin.refuse_keys_and_limits}
-    store = backends.key_store(settings.state, settings.gateway.keys)
+    store = open_key_store(key_store_url(settings.state, settings.gateway.keys))
     stack.callback(store.close)
-    table = Table(settings.state / "limits.table")
+    table = open_limiter(limiter_url(settings.state))
     stack.callback(table.close)
     return {"keys": lambda: store, "limiter": lambda: table}

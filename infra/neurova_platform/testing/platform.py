@@ -12,12 +12,12 @@ import msgspec
 
 from neurova.testing import Answer
 from neurova_gateway.admin.reloads import Reloads
+from neurova_gateway.keys.cache import KeyCache
 from neurova_gateway.keys.issuer import create
-from neurova_gateway.keys.ring import KeyRing
 from neurova_gateway.keys.sqlite import SqliteKeyStore
-from neurova_gateway.limits.table import Table
+from neurova_gateway.limits.table import LimitTable
 from neurova_gateway.pipeline.call_records import CallRecord
-from neurova_gateway.plugins.stores import Backends
+from neurova_gateway.plugins.stores import Stores
 
 from ..composition import state
 from ..composition.platform import Platform
@@ -60,18 +60,18 @@ class TestPlatform:
         state.prepare(folder)
         self.store = SqliteKeyStore(folder / "keys.db")
         self._keys: dict[tuple[str, frozenset[str]], str] = {}
-        self._limiter = Table(folder / "limits.table", clock=self.clock.nanoseconds)
+        self._limiter = LimitTable(folder / "limits.table", clock=self.clock.nanoseconds)
         self._runner = asyncio.Runner()
         self._admin: Any = None
         self.reloads = Reloads()
         self._records = _CollectedRecords()
-        keys = KeyRing(self.store, self.clock.monotonic, self.clock.time)
+        keys = KeyCache(self.store, self.clock.monotonic, self.clock.time)
         self.platform = Platform(
             self.settings,
             environment="test",
             migrate=True,
             sinks=[self._records],
-            given=Backends(keys, self._limiter, self.clock.time),
+            given=Stores(keys, self._limiter, self.clock.time),
         )
 
     def __enter__(self) -> Self:

@@ -13,9 +13,9 @@ from tests.serving import until
 from neurova.errors import StateError, Unavailable
 from neurova_gateway.keys import issuer
 from neurova_gateway.keys.base import KeyRecord
+from neurova_gateway.keys.cache import KeyCache
 from neurova_gateway.keys.key import digest
 from neurova_gateway.keys.postgres import PostgresKeyStore
-from neurova_gateway.keys.ring import KeyRing
 
 pytestmark = pytest.mark.server
 
@@ -101,7 +101,7 @@ def test_an_outage_opens_nothing_and_ends_by_itself(own_postgres: PostgresServer
     store = PostgresKeyStore(own_postgres.create())
     at_hand, _ = issuer.create(store, "acme", "live")
     unseen, _ = issuer.create(store, "bolt", "live")
-    ring = KeyRing(store)
+    ring = KeyCache(store)
     assert ring.find(at_hand) is not None
     own_postgres.stop()
     until(lambda: unavailable(store))

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from neurova_gateway.limits.table import Table
+from neurova_gateway.limits.table import LimitTable
 
 SECOND = 1_000_000_000
 
@@ -34,12 +34,12 @@ def path(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def opened(path: Path, clock: Clock, wall: Clock) -> Iterator[Callable[[], Table]]:
+def opened(path: Path, clock: Clock, wall: Clock) -> Iterator[Callable[[], LimitTable]]:
     """Open the one table as often as the test wants, as several processes would."""
-    tables: list[Table] = []
+    tables: list[LimitTable] = []
 
-    def open_() -> Table:
-        tables.append(Table(path, clock=clock, wall=wall))
+    def open_() -> LimitTable:
+        tables.append(LimitTable(path, clock=clock, wall=wall))
         return tables[-1]
 
     yield open_
@@ -48,5 +48,5 @@ def opened(path: Path, clock: Clock, wall: Clock) -> Iterator[Callable[[], Table
 
 
 @pytest.fixture
-def table(opened: Callable[[], Table]) -> Table:
+def table(opened: Callable[[], LimitTable]) -> LimitTable:
     return opened()

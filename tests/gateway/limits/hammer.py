@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 
 from neurova_gateway.limits.base import Bucket
-from neurova_gateway.limits.table import Table
+from neurova_gateway.limits.table import LimitTable
 
 SECOND = 1_000_000_000
 CALL = struct.Struct("<q?")
@@ -30,7 +30,7 @@ class Stamp:
 
 def main(path: str, log: str, start: int, edges: int, key: str) -> None:
     stamp = Stamp()
-    table = Table(Path(path), clock=stamp)
+    table = LimitTable(Path(path), clock=stamp)
     buckets = (Bucket("c:acme", 100, 1), Bucket(f"k:{key}", 90, 1))
     out = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     for edge in range(edges):

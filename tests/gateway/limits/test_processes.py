@@ -13,7 +13,7 @@ import pytest
 from neurova.errors import Unavailable
 from neurova_gateway.limits import file
 from neurova_gateway.limits.base import Bucket
-from neurova_gateway.limits.table import Table
+from neurova_gateway.limits.table import LimitTable
 
 SECOND = 1_000_000_000
 HAMMER = Path(__file__).with_name("hammer.py")
@@ -102,7 +102,7 @@ def test_a_table_stays_right_though_its_users_are_killed_again_and_again(tmp_pat
     assert len(taken) >= 100 - 12  # each may have died between the decision and its log
     for first, last in zip(taken, taken[100:], strict=False):
         assert last - first > SECOND
-    table = Table(path)
+    table = LimitTable(path)
     try:
         assert table.admit((Bucket("other", 1, 1),)).admitted
     finally:
@@ -112,7 +112,7 @@ def test_a_table_stays_right_though_its_users_are_killed_again_and_again(tmp_pat
 @pytest.mark.server
 def test_a_forked_child_has_a_lock_of_its_own(tmp_path: Path, monkeypatch):
     monkeypatch.setattr(file, "LOCK_SECONDS", 0.05)
-    table = Table(tmp_path / "limits.table")
+    table = LimitTable(tmp_path / "limits.table")
     bucket = (Bucket("c:acme", 1, 60),)
     table._file.wait()  # the parent is in the middle of a decision
     child = os.fork()

@@ -20,7 +20,7 @@ from neurova_gateway.limits.layout import (
     WINDOW,
 )
 from neurova_gateway.limits.record import places
-from neurova_gateway.limits.table import Table
+from neurova_gateway.limits.table import LimitTable
 
 S = 1_000_000_000
 LIMIT = 90
@@ -51,7 +51,7 @@ def records(words: memoryview) -> list[int]:
     return [at for at in places if words[at + KEY_HIGH]]
 
 
-def fill(table: Table, clock: Callable[[], int], bucket: Bucket) -> list[int]:
+def fill(table: LimitTable, clock: Callable[[], int], bucket: Bucket) -> list[int]:
     """Fill a log to its 60 entries, some of them about to leave; return the admissions' times."""
     times = []
     for i in range(60):
@@ -79,7 +79,7 @@ def test_death_between_any_two_writes_never_admits_more(
     died = 0
     for writes in range(400):
         path = tmp_path / f"{writes}"
-        mortal, survivor = Table(path, clock=clock), Table(path, clock=clock)
+        mortal, survivor = LimitTable(path, clock=clock), LimitTable(path, clock=clock)
         times = fill(mortal, clock, bucket)
         clock.now += later
         mortal._file.words = MortalWords(mortal._file.words, writes)
@@ -147,7 +147,7 @@ def test_death_while_a_record_changes_hands_lets_neither_key_lose_its_count(
     long, taker, third = Bucket("0", 5, 3600), Bucket(short[0], 5, 1), Bucket(short[1], 5, 1)
     for writes in range(30):
         path = tmp_path / f"{writes}"
-        mortal, survivor = Table(path, clock=clock), Table(path, clock=clock)
+        mortal, survivor = LimitTable(path, clock=clock), LimitTable(path, clock=clock)
         survivor.admit((long,))
         clock.now += 3601 * S
         real, mortal._file.words = mortal._file.words, MortalWords(mortal._file.words, writes)

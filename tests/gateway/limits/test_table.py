@@ -9,14 +9,14 @@ from neurova.errors import StateError, Unavailable
 from neurova_gateway.limits import file, layout
 from neurova_gateway.limits import table as table_module
 from neurova_gateway.limits.base import Bucket
-from neurova_gateway.limits.table import Table
+from neurova_gateway.limits.table import LimitTable
 from neurova_gateway.plugins.watchdog import PhaseTimeout
 
 S = 1_000_000_000
-Opened = Callable[[], Table]
+Opened = Callable[[], LimitTable]
 
 
-def fill(table: Table, also: tuple[Bucket, ...] = ()) -> int:
+def fill(table: LimitTable, also: tuple[Bucket, ...] = ()) -> int:
     """Call in the name of one address after the other until the table has no room; how many did."""
     admitted = 0
     try:
@@ -35,7 +35,7 @@ def test_a_bucket_named_twice_in_one_call_is_charged_once_and_keeps_the_lower_li
     assert sum(table.admit(twice).admitted for _ in range(100) for table in tables) == 80
 
 
-def test_a_bucket_named_twice_stays_right_when_its_log_is_full(table: Table, clock):
+def test_a_bucket_named_twice_stays_right_when_its_log_is_full(table: LimitTable, clock):
     twice = (Bucket("c:acme", 1000, 1), Bucket("c:acme", 900, 1))
     for _ in range(300):
         clock.now += 1
@@ -49,7 +49,7 @@ def test_what_another_table_on_the_file_charged_is_counted(opened: Opened):
     assert [t.admit(bucket).admitted for t in (one, other) * 6] == [True] * 10 + [False] * 2
 
 
-def test_a_clock_that_steps_back_admits_nothing_more(table: Table, clock):
+def test_a_clock_that_steps_back_admits_nothing_more(table: LimitTable, clock):
     bucket = (Bucket("c:acme", 5, 60),)
     for _ in range(5):
         assert table.admit(bucket).admitted
@@ -59,7 +59,9 @@ def test_a_clock_that_steps_back_admits_nothing_more(table: Table, clock):
     assert not table.admit(bucket).admitted
 
 
-def test_a_charge_after_a_step_back_does_not_make_earlier_ones_leave_sooner(table: Table, clock):
+def test_a_charge_after_a_step_back_does_not_make_earlier_ones_leave_sooner(
+    table: LimitTable, clock
+):
     bucket = (Bucket("c:acme", 5, 1),)
     clock.now += S
     table.admit(bucket, 4)
@@ -148,7 +150,7 @@ def test_a_record_that_others_remember_and_somebody_took_is_not_theirs_any_more(
     assert not any(other.admit((Bucket(f"user:{i}", 1, 2),)).admitted for i in range(900))
 
 
-def test_idle_buckets_of_one_call_never_get_the_same_record(table: Table, clock, monkeypatch):
+def test_idle_buckets_of_one_call_never_get_the_same_record(table: LimitTable, clock, monkeypatch):
     """One is found with an empty log, the other is new and looks for such a record to take."""
     names = [f"b{i}" for i in range(300)]
     for name in names:
@@ -185,7 +187,7 @@ def test_a_new_table_on_a_full_disk_says_so(path: Path, monkeypatch):
 
     monkeypatch.setattr(file.os, "posix_fallocate", full)
     with pytest.raises(StateError, match="No space left on device: free the disk"):
-        Table(path)
+        LimitTable(path)
 
 
 def test_a_table_as_large_as_it_may_become_refuses(opened: Opened, monkeypatch):
@@ -219,12 +221,12 @@ def test_a_file_that_cannot_be_used_is_named_with_the_fix(
     opened().close()
     path.write_bytes(damage(path.read_bytes()))
     with pytest.raises(StateError, match=f"{message}.*delete it"):
-        Table(path)
+        LimitTable(path)
 
 
 def test_a_missing_folder_is_named(tmp_path: Path):
     with pytest.raises(StateError, match="no such folder: create it"):
-        Table(tmp_path / "nowhere" / "limits.table")
+        LimitTable(tmp_path / "nowhere" / "limits.table")
 
 
 def test_only_its_owner_reads_the_file(path: Path, opened: Opened):

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from neurova_gateway.limits.base import Bucket
-from neurova_gateway.limits.table import Table
+from neurova_gateway.limits.table import LimitTable
 
 S = 1_000_000_000
 Arrivals = list[tuple[int, int]]
@@ -40,7 +40,7 @@ def admitted(arrivals: Arrivals, limit: int, seconds: int) -> tuple[Arrivals, in
     exact, units, taken = ExactLog(limit, seconds * S), 0, []
     bucket = (Bucket("c:acme", limit, seconds),)
     with TemporaryDirectory() as folder:
-        table = Table(Path(folder) / "t", clock=lambda: now)
+        table = LimitTable(Path(folder) / "t", clock=lambda: now)
         for now, cost in arrivals:
             if table.admit(bucket, cost).admitted:
                 taken.append((now, cost))

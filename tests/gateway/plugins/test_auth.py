@@ -30,7 +30,7 @@ class Store:
             raise Unavailable("down")
         return self.records.get(key)
 
-    def at_hand(self, wanted: bytes) -> KeyRecord | None:
+    def find_cached(self, wanted: bytes) -> KeyRecord | None:
         return None
 
 

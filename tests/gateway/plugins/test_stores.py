@@ -1,4 +1,4 @@
-"""Plugins of one state folder share its stores."""
+"""Each host passes opened stores to its plugins."""
 
 from __future__ import annotations
 
@@ -7,55 +7,38 @@ from pathlib import Path
 import pytest
 from tests.servers.postgres import PostgresServer
 
-from neurova.errors import ConfigError, StateError
+from neurova.errors import ConfigError
 from neurova_gateway.keys import issuer
-from neurova_gateway.keys.ring import KeyRing
-from neurova_gateway.keys.sqlite import SqliteKeyStore
-from neurova_gateway.limits.table import Table
-from neurova_gateway.plugins import stores as backends
+from neurova_gateway.keys.factory import open_key_store
+from neurova_gateway.plugins.stores import StoreOpener, bound_stores
 
 
-def test_opened_once(tmp_path: Path) -> None:
-    """A folder's files are opened when first asked for, and then shared."""
-    state = str(tmp_path)
-    opened = backends.of(state)
-    try:
-        assert backends.of(state) is opened
-        assert {"keys.db", "limits.table"} <= {file.name for file in tmp_path.iterdir()}
-    finally:
-        backends.withdraw(state)
-        opened.limiter.close()
-        opened.keys._store.close()
+def test_configs_of_one_folder_share_stores(tmp_path: Path) -> None:
+    opener = StoreOpener()
+    one, other = (bound_stores(opener.bind({"state": str(tmp_path)})) for _ in range(2))
+    assert one.keys is other.keys
+    assert one.limiter is other.limiter
+    one.limiter.close()
+    one.keys.store.close()
 
 
-def test_provided(tmp_path: Path) -> None:
-    """What the composition root gives stands in place of the folder's files, until withdrawn."""
-    state = str(tmp_path / "none")
-    store, table = SqliteKeyStore(tmp_path / "keys.db"), Table(tmp_path / "limits.table")
-    given = backends.Backends(KeyRing(store), table, clock=lambda: 7.0)
-    backends.provide(state, given)
-    assert backends.of(state) is given
-    backends.withdraw(state)
-    with pytest.raises(StateError):
-        backends.of(state)
-    table.close()
-    store.close()
+def test_only_the_store_that_is_read_is_opened(tmp_path: Path) -> None:
+    stores = bound_stores(StoreOpener().bind({"state": str(tmp_path)}))
+    stores.limiter.close()
+    assert [file.name for file in tmp_path.iterdir()] == ["limits.table"]
 
 
 @pytest.mark.server
-def test_keys_in_postgres(tmp_path: Path, postgres: PostgresServer) -> None:
-    """A plugin whose config names a PostgreSQL URL finds keys there; limits stay in the folder."""
+def test_config_names_postgres_for_keys(tmp_path: Path, postgres: PostgresServer) -> None:
     url = postgres.create()
-    store = backends.key_store(tmp_path, url)
+    store = open_key_store(url)
     key, _ = issuer.create(store, "acme", "live")
-    opened = backends.of(str(tmp_path), url)
-    assert opened.keys.find(key) is not None
-    assert [file.name for file in tmp_path.iterdir()] == ["limits.table"]
-    for closing in (opened.limiter, opened.keys._store, store):
-        closing.close()
+    stores = bound_stores(StoreOpener().bind({"state": str(tmp_path), "keys": url}))
+    assert stores.keys.find(key) is not None
+    stores.keys.store.close()
+    store.close()
 
 
-def test_no_folder() -> None:
-    """A plugin without a state folder is told what to set."""
-    with pytest.raises(ConfigError, match='"state"'):
-        backends.of("")
+def test_config_without_stores_is_refused() -> None:
+    with pytest.raises(ConfigError, match="no stores"):
+        bound_stores(StoreOpener().bind({}))

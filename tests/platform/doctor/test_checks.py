@@ -14,7 +14,7 @@ import pytest
 from neurova.files.locks import process_lock
 from neurova.files.private import write_private_file
 from neurova_gateway.keys.sqlite import SqliteKeyStore
-from neurova_gateway.limits.table import Table
+from neurova_gateway.limits.table import LimitTable
 from neurova_platform.admin.access import load_token
 from neurova_platform.doctor import checks as doctor
 from neurova_platform.doctor.checks import Finding
@@ -46,7 +46,7 @@ def test_a_project_in_use_is_well(root: Path) -> None:
     state = root / ".neurova"
     state.mkdir(mode=0o700)
     SqliteKeyStore(state / "keys.db").close()
-    Table(state / "limits.table").close()
+    LimitTable(state / "limits.table").close()
     assert [each for each in doctor.examine(root) if each.verdict != "ok"] == []
     assert found(root, "keys").says.endswith("keys.db: 0 keys")
 

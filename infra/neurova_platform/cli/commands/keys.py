@@ -149,13 +149,13 @@ def limit(consumer: str, limits: str, as_json: bool) -> None:
 @contextmanager
 def _store() -> Iterator[KeyStore]:
     from neurova.errors import NeurovaError
-    from neurova_gateway.plugins.stores import key_store
+    from neurova_gateway.keys.factory import key_store_url, open_key_store
 
     from ...composition.state import prepare
     from ...settings.loading import load
 
     settings = load()
-    store = key_store(prepare(settings.state), settings.gateway.keys)
+    store = open_key_store(key_store_url(prepare(settings.state), settings.gateway.keys))
     try:
         yield store
     except ValueError as error:

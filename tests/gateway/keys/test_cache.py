@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from neurova.errors import Unavailable
-from neurova_gateway.keys import issuer, key, ring
-from neurova_gateway.keys.ring import KeyRing
+from neurova_gateway.keys import cache, issuer, key
+from neurova_gateway.keys.cache import KeyCache
 from neurova_gateway.keys.sqlite import SqliteKeyStore
 
 
@@ -24,8 +24,8 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def keys(store: SqliteKeyStore, clock: Clock) -> KeyRing:
-    return KeyRing(store, clock=clock, wall=lambda: clock.now + 1_000_000)
+def keys(store: SqliteKeyStore, clock: Clock) -> KeyCache:
+    return KeyCache(store, clock=clock, wall=lambda: clock.now + 1_000_000)
 
 
 @pytest.fixture
@@ -45,7 +45,7 @@ def statements(store: SqliteKeyStore) -> list[str]:
     return seen
 
 
-def test_a_key_at_hand_costs_the_store_nothing(store: SqliteKeyStore, keys: KeyRing):
+def test_a_key_at_hand_costs_the_store_nothing(store: SqliteKeyStore, keys: KeyCache):
     made, record = issuer.create(store, "acme", "test")
     assert keys.find(made) == record
     seen = statements(store)
@@ -55,7 +55,7 @@ def test_a_key_at_hand_costs_the_store_nothing(store: SqliteKeyStore, keys: KeyR
 
 
 def test_a_revocation_by_anybody_is_seen_within_a_quarter_second(
-    path: Path, store: SqliteKeyStore, keys: KeyRing, clock: Clock
+    path: Path, store: SqliteKeyStore, keys: KeyCache, clock: Clock
 ):
     made, record = issuer.create(store, "acme", "test")
     keys.find(made)
@@ -69,7 +69,7 @@ def test_a_revocation_by_anybody_is_seen_within_a_quarter_second(
 
 
 def test_a_new_key_works_at_once_though_it_was_asked_for_before(
-    store: SqliteKeyStore, keys: KeyRing
+    store: SqliteKeyStore, keys: KeyCache
 ):
     made, record = issuer.create(store, "acme", "test")
     unknown = key.generate("test")
@@ -78,7 +78,7 @@ def test_a_new_key_works_at_once_though_it_was_asked_for_before(
 
 
 def test_last_use_is_flushed_in_one_batch_and_drops_nothing_at_hand(
-    store: SqliteKeyStore, keys: KeyRing, clock: Clock
+    store: SqliteKeyStore, keys: KeyCache, clock: Clock
 ):
     made = [issuer.create(store, "acme", "test").key for _ in range(3)]
     for k in made:
@@ -95,7 +95,7 @@ def test_last_use_is_flushed_in_one_batch_and_drops_nothing_at_hand(
 
 
 def test_while_the_store_is_down_keys_at_hand_work_for_a_minute_and_others_never(
-    store: SqliteKeyStore, keys: KeyRing, clock: Clock, outage: Callable[[bool], None]
+    store: SqliteKeyStore, keys: KeyCache, clock: Clock, outage: Callable[[bool], None]
 ):
     made, record = issuer.create(store, "acme", "test")
     other = issuer.create(store, "acme", "test").key
@@ -117,7 +117,7 @@ def test_while_the_store_is_down_keys_at_hand_work_for_a_minute_and_others_never
 
 
 def test_a_change_seen_just_before_the_store_goes_down_is_not_forgotten(
-    store: SqliteKeyStore, keys: KeyRing, clock: Clock, outage: Callable[[bool], None]
+    store: SqliteKeyStore, keys: KeyCache, clock: Clock, outage: Callable[[bool], None]
 ):
     made, record = issuer.create(store, "acme", "test")
     other = issuer.create(store, "acme", "test").key
@@ -131,7 +131,7 @@ def test_a_change_seen_just_before_the_store_goes_down_is_not_forgotten(
 
 
 def test_last_use_waits_for_the_store_to_come_back(
-    store: SqliteKeyStore, keys: KeyRing, clock: Clock, outage: Callable[[bool], None]
+    store: SqliteKeyStore, keys: KeyCache, clock: Clock, outage: Callable[[bool], None]
 ):
     made = issuer.create(store, "acme", "test").key
     keys.find(made)
@@ -144,9 +144,9 @@ def test_last_use_waits_for_the_store_to_come_back(
 
 
 def test_what_is_at_hand_is_bounded_and_unknown_keys_take_no_room(
-    store: SqliteKeyStore, keys: KeyRing, monkeypatch
+    store: SqliteKeyStore, keys: KeyCache, monkeypatch
 ):
-    monkeypatch.setattr(ring, "AT_HAND", 3)
+    monkeypatch.setattr(cache, "CACHE_SIZE", 3)
     made = [issuer.create(store, "acme", "test").key for _ in range(5)]
     for k in made:
         assert keys.find(k) is not None

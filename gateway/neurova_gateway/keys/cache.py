@@ -1,0 +1,112 @@
+"""A cache in front of a key store."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from hmac import compare_digest
+
+from neurova.errors import Unavailable
+
+from .base import KeyRecord, KeyStore
+from .key import digest
+
+CHECK_SECONDS = 0.25
+OUTAGE_SECONDS = 60.0
+CACHE_SIZE = 10_000
+
+
+class KeyCache:
+    """Find keys without asking the store each time; a cached record is never used for long.
+
+    A change made anywhere is seen within `CHECK_SECONDS`. While the store is down, cached keys work
+    until `OUTAGE_SECONDS` after it last answered. Unknown keys are not cached, so a flood of them
+    takes no memory. `clock`: seconds that never go back; `wall`: Unix seconds. Threads may share a
+    cache.
+    """
+
+    def __init__(
+        self,
+        store: KeyStore,
+        clock: Callable[[], float] = time.monotonic,
+        wall: Callable[[], float] = time.time,
+    ) -> None:
+        self._store = store
+        self._clock = clock
+        self._wall = wall
+        self._records: dict[bytes, KeyRecord] = {}
+        self._last_uses: dict[str, float] = {}
+        self._version: int | None = None
+        self._check_due = self._usable_until = -1.0
+
+    @property
+    def store(self) -> KeyStore:
+        """Return the store behind the cache."""
+        return self._store
+
+    def find(self, key: str) -> KeyRecord | None:
+        """Return the record of a key, revoked and expired ones too; None for an unknown key.
+
+        Raises Unavailable when the store is down and the key is not cached.
+        """
+        key_digest = digest(key)
+        record = self.find_cached(key_digest)
+        if record is None:
+            record = self._fetch(key_digest)
+            if record is not None:
+                self._last_uses[record.key_id] = self._clock()
+        return record
+
+    def find_cached(self, key_digest: bytes) -> KeyRecord | None:
+        """Return the record of the key with that SHA-256 if it is cached.
+
+        Raises Unavailable when it is, but the store has been down for too long.
+        """
+        now = self._clock()
+        if now >= self._check_due:
+            self._check_version(now)
+        record = self._records.get(key_digest)
+        if record is None or not compare_digest(record.digest, key_digest):
+            return None
+        if now >= self._usable_until:
+            raise Unavailable(f"the key store has not answered for {OUTAGE_SECONDS:.0f} seconds")
+        self._last_uses[record.key_id] = now
+        return record
+
+    def flush(self) -> None:
+        """Write to the store when keys were last used. Call it every few seconds, off the hot path.
+
+        Raises Unavailable when the store is down; the times are kept for the next call.
+        """
+        pending, self._last_uses = self._last_uses, {}
+        uses = pending.copy()  # another thread may still write to `pending`
+        if not uses:
+            return
+        offset = self._wall() - self._clock()
+        try:
+            self._store.touch({key_id: offset + used_at for key_id, used_at in uses.items()})
+        except Unavailable:
+            self._last_uses = uses | self._last_uses
+            raise
+
+    def _check_version(self, now: float) -> None:
+        """Empty the cache if any key has changed since the last check."""
+        self._check_due = now + CHECK_SECONDS
+        try:
+            version = self._store.version()
+        except Unavailable:
+            return
+        self._usable_until = now + OUTAGE_SECONDS
+        if version != self._version:
+            # A new dict: a thread that is fetching adds its old record to the old one.
+            self._records = {}
+            self._version = version
+
+    def _fetch(self, key_digest: bytes) -> KeyRecord | None:
+        records = self._records
+        record = self._store.find(key_digest)
+        if record is not None:
+            if len(records) >= CACHE_SIZE:
+                records.pop(next(iter(records)), None)
+            records[key_digest] = record
+        return record
