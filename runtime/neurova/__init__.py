@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from .binding.sources import Cookie, Header
-from .functions.decorators import delete, get, patch, post, put
-from .functions.mounts import mount
+from .functions.decorators import delete, get, mount, patch, post, put
 from .http.caller import Caller
 from .http.problem import Fault, Reject
 from .http.reply import Reply

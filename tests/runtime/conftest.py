@@ -17,7 +17,8 @@ from neurova.database.base import Conflict
 from neurova.database.migrations.service import upgrade_platform
 from neurova.database.postgres.url import PostgresUrl
 from neurova.endpoints.function import Function
-from neurova.functions.loader import Service, load_service
+from neurova.functions.loader import load_service
+from neurova.functions.service import Service
 from neurova.http.call import Call
 from neurova.http.reply import Reply
 from neurova.resources import Resources

@@ -10,8 +10,8 @@ from typing import NamedTuple
 
 import msgspec
 
-from neurova.functions import rate_limits as windows
-from neurova.functions.decorators import SCOPE
+from neurova.functions.descriptions import SCOPE
+from neurova.functions.rate_limits import parse_limit
 
 from .base import KeyRecord, KeyStore
 from .key import ALPHABET, digest, generate
@@ -133,7 +133,7 @@ def checked_limits(text: str) -> str:
     if not text.strip():
         return ""
     try:
-        return ", ".join(map(str, windows.parse(text)))
+        return ", ".join(map(str, parse_limit(text)))
     except ValueError as error:
         raise ValueError(f"limits: {error}") from None
 

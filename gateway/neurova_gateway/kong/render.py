@@ -11,7 +11,7 @@ from typing import Any, Protocol
 import msgspec
 
 from neurova.database.postgres.url import PostgresUrl
-from neurova.functions.decorators import Description
+from neurova.functions.descriptions import Http, Mount
 from neurova.settings import gateway as settings
 
 from .config import GatewayConfig, Plugin, Route, Service
@@ -35,7 +35,7 @@ class Described(Protocol):
         """Return the service's name."""
 
     @property
-    def description(self) -> Description:
+    def description(self) -> Http | Mount:
         """Return what its decorator said."""
 
 
@@ -73,8 +73,8 @@ def _route(function: Described) -> Route:
     return Route(
         function.name,
         function.service,
-        description.answered,
-        (kong_path(description.path),),
+        description.methods,
+        (kong_path(description.template),),
         tags=tags,
     )
 

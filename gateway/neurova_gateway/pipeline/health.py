@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from neurova.functions.decorators import HEALTH
+from neurova.functions.descriptions import HEALTH_PATH
 from neurova.http.call import Call
 from neurova.http.reply import JSON, Reply
 from neurova.overload.cost import Cost
 
-PATH = HEALTH
+PATH = HEALTH_PATH
 OCTETS = PATH.encode()
 METHODS = ("GET", "HEAD")
 _NO_STORE = (b"cache-control", b"no-store")

@@ -10,7 +10,7 @@ from urllib.parse import quote
 import msgspec
 
 from neurova.errors import Unavailable
-from neurova.functions.rate_limits import UNITS, Window, parse
+from neurova.functions.rate_limits import UNITS, Window, parse_limit
 
 from ..limits.base import Bucket, Decision, Limiter
 from ..limits.headers import Policy, policy
@@ -149,7 +149,7 @@ def _windows(text: str | None) -> tuple[Window, ...]:
     if not text:
         return ()
     found: dict[int, Window] = {}
-    for window in parse(text):
+    for window in parse_limit(text):
         known = found.get(window.seconds, window)
         found[window.seconds] = min(known, window, key=lambda one: one.limit)
     return tuple(found.values())

@@ -14,7 +14,7 @@ import msgspec
 import uvicorn
 
 from neurova.errors import Unavailable
-from neurova.functions.loader import Service, discover
+from neurova.functions.service import Service, discover
 from neurova.settings.settings import Settings
 from neurova_gateway.admin.context import AdminContext, Function
 from neurova_gateway.admin.probes import Check, Part

@@ -30,8 +30,8 @@ def describe_functions(functions: Sequence[loaded.Function], settings: Settings)
     return [
         Function(
             name=function.name,
-            method=function.description.method,
-            path=function.description.path,
+            method=function.description.method_label,
+            path=function.description.template,
             file=f"{function.file}:{function.line}",
             summary=(function.doc or "").strip().partition("\n")[0],
             access=access(function),

@@ -7,7 +7,7 @@ import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
-from neurova.endpoints.function import Function
+from neurova.endpoints.function import Function, HttpFunction
 
 from ..doctor.explanation import inputs
 
@@ -20,7 +20,7 @@ def line(functions: Sequence[Function], url: str, key_file: Path) -> str:
     The shell reads the key: it is in no history, no scrollback and no argument of ours.
     """
     # What a mounted app answers nobody knows but the app.
-    ranked = sorted((each for each in functions if not each.description.methods), key=_effort)
+    ranked = sorted((each for each in functions if isinstance(each, HttpFunction)), key=_effort)
     if not ranked:
         return ""
     function = ranked[0]
@@ -36,7 +36,7 @@ def line(functions: Sequence[Function], url: str, key_file: Path) -> str:
     return " ".join([*words, shlex.quote(url + path)])
 
 
-def _effort(function: Function) -> tuple[int, int, str]:
+def _effort(function: HttpFunction) -> tuple[int, int, str]:
     """Rank a function by what a caller must know: first what answers to its bare path."""
     needed = sum(each.required and each.source != "path" for each in inputs(function))
     reading = function.description.method == "GET"

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from neurova.endpoints.function import Function
-from neurova.functions.loader import check_routes, discover, load_service
+from neurova.functions.loader import load_service
+from neurova.functions.routes import check_routes
+from neurova.functions.service import discover
 from neurova.resources import Resources
 from neurova.settings.settings import Settings
 
@@ -20,7 +22,9 @@ def functions(settings: Settings) -> list[Function]:
         for function in load_service(root, service, Resources()).functions
     ]
     check_routes(found)
-    return sorted(found, key=lambda each: (each.description.path, each.description.method))
+    return sorted(
+        found, key=lambda each: (each.description.template, each.description.method_label)
+    )
 
 
 def access(function: Function) -> str:

@@ -16,7 +16,9 @@ from neurova.endpoints.function import Function
 from neurova.errors import Unavailable
 from neurova.execution.concurrency_limit import ConcurrencyLimit
 from neurova.execution.thread_pool import POOL
-from neurova.functions.loader import Service, check_routes, discover, load_service
+from neurova.functions.loader import load_service
+from neurova.functions.routes import check_routes
+from neurova.functions.service import Service, discover
 from neurova.http.call import Call
 from neurova.http.caller import Caller
 from neurova.http.problem import problem

@@ -162,7 +162,7 @@ def plugins(settings: Settings) -> Iterator[Finding]:
 
 def databases(settings: Settings) -> Iterator[Finding]:
     """Check that each service's database can be reached, can be read and is up to date."""
-    from neurova.functions.loader import discover
+    from neurova.functions.service import discover
 
     for service in discover(settings.functions):
         found = database(settings, service)

@@ -10,9 +10,8 @@ import msgspec
 
 from neurova.binding.parameter import REQUIRED
 from neurova.binding.signature import read_signature, shown
-from neurova.endpoints.function import ConcurrentFunction, DirectFunction, Function
+from neurova.endpoints.function import ConcurrentFunction, DirectFunction, Function, HttpFunction
 from neurova.endpoints.mounted_app import MountedApp
-from neurova.functions.decorators import Description
 from neurova.settings.settings import Settings
 from neurova_gateway.kong.render import render
 from neurova_gateway.pipeline import health
@@ -78,9 +77,9 @@ def explain(
     Raises ConfigError when the plugins cannot be loaded.
     """
     table = RouteTable(
-        (answered, each.description.path, each)
+        (answered, each.description.template, each)
         for each in functions
-        for answered in each.description.answered
+        for answered in each.description.methods
     )
     raw_path = path.partition("?")[0].encode("utf-8")
     if method not in METHODS:
@@ -110,7 +109,7 @@ def _answered(method: str, path: str, function: Function, settings: Settings) ->
         function=function.name,
         file=place,
         says=(function.doc or "").strip().partition("\n")[0],
-        route=f"{function.description.method} {function.description.path}",
+        route=function.route,
         access=access(function),
         inputs=inputs(function),
         plugins=plugins(function, settings),
@@ -120,6 +119,8 @@ def _answered(method: str, path: str, function: Function, settings: Settings) ->
 
 def inputs(function: Function) -> tuple[Input, ...]:
     """Return what a function reads from a call, without what the platform gives it."""
+    if not isinstance(function, HttpFunction):
+        return ()
     place = f"{function.file}:{function.line}"
     signature = read_signature(function.handler, function.description, place)
     return tuple(
@@ -142,12 +143,12 @@ def plugins(function: Function, settings: Settings) -> tuple[Step, ...]:
 
 
 def _near(asked: str, functions: Sequence[Function]) -> tuple[str, ...]:
-    routes = [f"{each.description.method} {each.description.path}" for each in functions]
+    routes = [each.route for each in functions]
     return tuple(difflib.get_close_matches(asked, routes, 3, 0.5))
 
 
 def _keys(function: Function, place: str) -> list[Value]:
-    if function.description.method != "POST":
+    if not isinstance(function, HttpFunction) or function.description.method != "POST":
         return []
     if function.keeps:
         offered = "kept for 24 hours"
@@ -161,11 +162,12 @@ def _keys(function: Function, place: str) -> list[Value]:
 def values(function: Function, settings: Settings) -> list[Value]:
     """Return what bounds a function, each with where it comes from."""
     place = f"{function.file}:{function.line}"
-    description, defaults = function.description, Description("", "")
+    description = function.description
+    defaults = {each.name: each.default for each in msgspec.structs.fields(description)}
 
     def own(key: str) -> Value:
         value: Any = getattr(description, key)
-        return Value(key, value, "default" if value == getattr(defaults, key) else place)
+        return Value(key, value, "default" if value == defaults[key] else place)
 
     def set_for_all(key: str, value: Any) -> Value:
         return Value(key, value, settings.origins.get(key, "default"))
@@ -186,8 +188,7 @@ def values(function: Function, settings: Settings) -> list[Value]:
         own("cost"),
         timeout,
         concurrency,
-        own("retries"),
-        own("cache"),
+        *(own(key) for key in ("retries", "cache") if key in defaults),  # a mount has none
         set_for_all("gateway.max_body", gateway.max_body),
         set_for_all("gateway.phase_deadline", gateway.phase_deadline),
     ]

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from neurova.endpoints.function import Function
+from neurova.endpoints.function import Function, HttpFunction
 
 from .operation import Operation, types
 from .problems import components
@@ -43,7 +43,7 @@ def document(functions: Iterable[Function], api: Api) -> dict[str, Any]:
     Equal functions give equal documents, in whatever order they come. What a mounted app answers
     is its own to describe.
     """
-    ordered = sorted((each for each in functions if not each.description.methods), key=_place)
+    ordered = sorted((each for each in functions if isinstance(each, HttpFunction)), key=_place)
     shared = components()
     paths: dict[str, dict[str, Any]] = {}
     shapes: dict[str, str] = {}
@@ -71,7 +71,7 @@ def document(functions: Iterable[Function], api: Api) -> dict[str, Any]:
     return built
 
 
-def _place(function: Function) -> tuple[str, int, str]:
+def _place(function: HttpFunction) -> tuple[str, int, str]:
     """Return where a function stands: by path, then in the order in which people write methods."""
     return (function.description.path, _METHODS.index(function.description.method), function.name)
 
@@ -98,7 +98,7 @@ def _about(api: Api) -> str:
     return f"{_ABOUT}\n\nA consumer has {api.limit} over all operations together."
 
 
-def _types(functions: list[Function]) -> tuple[dict[Any, Schema], dict[str, Schema]]:
+def _types(functions: list[HttpFunction]) -> tuple[dict[Any, Schema], dict[str, Schema]]:
     """Return the schemas of all types by their key, and the named ones by their name."""
     found: dict[Any, Schema] = {}
     named: dict[str, Schema] = {}
@@ -120,5 +120,5 @@ def _path(path: str, shapes: dict[str, str]) -> tuple[str, dict[str, str]]:
     return shown, dict(pairs)
 
 
-def _tags(functions: list[Function]) -> set[str]:
+def _tags(functions: list[HttpFunction]) -> set[str]:
     return {tag for each in functions for tag in (each.service, *each.description.tags)}

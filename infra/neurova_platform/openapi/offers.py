@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from neurova.endpoints.endpoint import ageing
-from neurova.endpoints.function import Function
+from neurova.endpoints.function import HttpFunction
 from neurova.idempotency.rules import LONGEST, PATTERN
 
 PARAMETERS: dict[str, dict[str, Any]] = {
@@ -60,7 +60,7 @@ HEADERS: dict[str, dict[str, Any]] = {
 NOT_MODIFIED = "304"
 
 
-def parameters(function: Function) -> list[dict[str, str]]:
+def parameters(function: HttpFunction) -> list[dict[str, str]]:
     """Return the fields that calls may have, other than those that the function reads itself."""
     read = {each.alias for each in function.binding.parameters if each.kind == "header"}
     offered = {
@@ -74,12 +74,12 @@ def parameters(function: Function) -> list[dict[str, str]]:
     ]
 
 
-def headers(function: Function) -> dict[str, dict[str, str]]:
+def headers(function: HttpFunction) -> dict[str, dict[str, str]]:
     """Return the fields that replies of a call that went well may have."""
     return {name: {"$ref": f"#/components/headers/{name}"} for name in sorted(_names(function))}
 
 
-def _names(function: Function) -> Iterator[str]:
+def _names(function: HttpFunction) -> Iterator[str]:
     description = function.description
     if description.limit or not description.public:
         yield from ("RateLimit", "RateLimit-Policy")

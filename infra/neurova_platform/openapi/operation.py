@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from neurova.binding.parameter import REQUIRED, Parameter
-from neurova.endpoints.function import DirectFunction, Function
+from neurova.endpoints.function import DirectFunction, HttpFunction
 from neurova.http.problem import phrase
 from neurova.http.reply import JSON
 
@@ -25,7 +25,7 @@ _STATED = frozenset({"accept", "content-type", "authorization"})
 _JSON = JSON.decode()
 
 
-def types(function: Function) -> Iterator[tuple[Hashable, Any]]:
+def types(function: HttpFunction) -> Iterator[tuple[Hashable, Any]]:
     """Yield the types that an operation needs the schemas of, each with its key."""
     for parameter in function.binding.parameters:
         if parameter.kind in (*IN, "body"):
@@ -44,7 +44,7 @@ class Operation:
 
     def __init__(
         self,
-        function: Function,
+        function: HttpFunction,
         schemas: Mapping[Hashable, Schema],
         named: Mapping[str, Schema],
         *,
@@ -181,7 +181,7 @@ class Operation:
         return found
 
 
-def _access(function: Function) -> str:
+def _access(function: HttpFunction) -> str:
     """Say in words who may call, and how often, for readers that know nothing of our fields."""
     description = function.description
     if description.public:

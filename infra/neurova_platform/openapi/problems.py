@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from neurova.endpoints.function import DirectFunction, Function
+from neurova.endpoints.function import DirectFunction, HttpFunction
 from neurova.http.problem import PROBLEM_JSON, phrase
 
 from . import offers
@@ -89,7 +89,7 @@ _FIELDS = {
 _DEFAULT = "Problem"
 
 
-def statuses(function: Function, *, limited: bool) -> tuple[int, ...]:
+def statuses(function: HttpFunction, *, limited: bool) -> tuple[int, ...]:
     """Return the refusals that the platform itself may answer calls of a function with.
 
     `limited`: some limit binds each consumer everywhere.
@@ -115,7 +115,7 @@ def statuses(function: Function, *, limited: bool) -> tuple[int, ...]:
     return tuple(status for status, can_be in found.items() if can_be)
 
 
-def problems(function: Function, *, limited: bool) -> dict[str, Any]:
+def problems(function: HttpFunction, *, limited: bool) -> dict[str, Any]:
     """Return the responses by which a function is refused, `default` for what cannot be known."""
     known = statuses(function, limited=limited)
     found: dict[int, Any] = {status: _reference(_NAMES[status]) for status in known}

@@ -9,8 +9,9 @@ from functools import cache
 from typing import Annotated, Any
 
 from neurova.binding.sources import Header
-from neurova.endpoints.function import Function, function_of
-from neurova.functions.decorators import described, get
+from neurova.endpoints.function import Function, HttpFunction, function_of
+from neurova.functions.decorators import description_of, get
+from neurova.functions.descriptions import Http
 from neurova.http.problem import Reject
 from neurova.http.reply import JSON, Reply
 from neurova.resources import Resources
@@ -70,7 +71,7 @@ def own(functions: Iterable[Function], settings: Settings, environment: str) -> 
 def page(functions: Iterable[Function], settings: Settings, environment: str) -> str:
     """Return the path of the page, "" when it is not served."""
     found = own(functions, settings, environment)
-    return PAGE if any(each.description.path == PAGE for each in found) else ""
+    return PAGE if any(each.description.template == PAGE for each in found) else ""
 
 
 def encoded(functions: Iterable[Function], settings: Settings) -> bytes:
@@ -163,13 +164,13 @@ def _files(name: str) -> Made:
 
 def free(offered: Sequence[Function], known: Iterable[Function]) -> list[Function]:
     """Return those of the offered functions whose path no known one answers."""
-    paths = [each.description.path.split("/") for each in offered]
+    paths = [each.description.template.split("/") for each in offered]
     heads = {path[1] for path in paths}
     near = [
         path
         for each in known
-        if "GET" in each.description.answered
-        and ((path := each.description.path.split("/"))[1] in heads or path[1][:1] == "{")
+        if "GET" in each.description.methods
+        and ((path := each.description.template.split("/"))[1] in heads or path[1][:1] == "{")
     ]
     return [
         each
@@ -188,7 +189,7 @@ def _meet(one: list[str], other: list[str]) -> bool:
     )
 
 
-def _function(handler: Callable[..., Any]) -> Function:
-    description = described(handler)
-    assert description is not None  # a decorator made it
+def _function(handler: Callable[..., Any]) -> HttpFunction:
+    description = description_of(handler)
+    assert isinstance(description, Http)  # a decorator made it
     return function_of(handler, description, NAME, "neurova_platform/openapi", Resources())

@@ -7,7 +7,7 @@ from typing import Any
 
 from ..errors import LoadError
 from ..execution.replies import LOGGER
-from ..functions.mounts import AsgiApp
+from ..functions.decorators import AsgiApp
 
 START = 30.0  # seconds that an app may take to start
 STOP = 10.0  # seconds that it may take to stop

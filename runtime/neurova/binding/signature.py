@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Annotated, Any, get_args, get_origin
 
 from ..errors import BindError
-from ..functions.decorators import Description
+from ..functions.descriptions import Http
 from ..http.reply import is_token
 from .injection import injectable_inside, injectable_of
 from .parameter import REQUIRED, Parameter, Signature
@@ -24,7 +24,7 @@ _NEEDS = "write the type after its name, like `nights: int`"
 class _Reader:
     """Read one function's signature; `place` opens each message: file:line: function."""
 
-    def __init__(self, handler: Callable[..., Any], description: Description, place: str) -> None:
+    def __init__(self, handler: Callable[..., Any], description: Http, place: str) -> None:
         self.function: Any = inspect.unwrap(handler)
         self.globals: dict[str, Any] = self.function.__globals__
         self.description = description
@@ -190,6 +190,6 @@ def shown(annotation: Any) -> str:
     return annotation.__name__ if isinstance(annotation, type) else str(annotation)
 
 
-def read_signature(handler: Callable[..., Any], description: Description, place: str) -> Signature:
+def read_signature(handler: Callable[..., Any], description: Http, place: str) -> Signature:
     """Return what `handler` takes. Raises BindError with place, parameter and fix."""
     return _Reader(handler, description, place).read()

@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime, time
 from email.utils import format_datetime
 from typing import Any
 
-from ..functions.decorators import Description
+from ..functions.descriptions import Http, Route
 from ..http.caching import Caching
 from ..http.call import Call, Field
 from ..http.reply import Reply
@@ -75,14 +75,14 @@ class Finished(Future[Reply]):
 def endpoint(function: Function) -> Function | Endpoint:
     """Return what answers calls of a function; itself, when nothing is added to its replies."""
     description = function.description
-    if not (description.cache or description.deprecated or description.sunset):
-        return function  # as nearly all are
     fields = ageing(description)
-    finish = Caching(description.cache, public=description.public) if description.cache else None
+    finish: Finish | None = None
+    if isinstance(description, Http) and description.cache:
+        finish = Caching(description.cache, public=description.public)
     return Endpoint(function, fields, finish) if fields or finish else function
 
 
-def ageing(description: Description) -> list[Field]:
+def ageing(description: Route) -> list[Field]:
     """Return the fields that say since when and until when (RFC 9745, RFC 8594)."""
     fields: list[Field] = []
     since, until = description.deprecated, description.sunset

@@ -23,7 +23,7 @@ from ..execution.concurrency_limit import ConcurrencyLimit
 from ..execution.in_flight_call import BUSY, InFlightCall, Remainder
 from ..execution.replies import Streamed, answered, failed, unavailable
 from ..execution.thread_pool import POOL
-from ..functions.decorators import Description
+from ..functions.descriptions import Http, Mount
 from ..http.call import Call
 from ..http.reply import Reply
 from ..idempotency.execution import keyed
@@ -49,6 +49,7 @@ class Function:
     is what a call costs the event loop.
     """
 
+    description: Http | Mount
     streams: bool
     waits = True
 
@@ -73,7 +74,7 @@ class Function:
         self,
         name: str,
         service: str,
-        description: Description,
+        description: Http | Mount,
         handler: Callable[..., Any],
         binding: Binding,
         resources: Resources,
@@ -91,7 +92,7 @@ class Function:
         self.line: int = inspect.unwrap(handler).__code__.co_firstlineno
         self.doc: str = inspect.cleandoc(handler.__doc__ or "")
         self.generation = generation
-        self.status = description.status
+        self.status = description.status if isinstance(description, Http) else 200
         self.timeout = description.timeout
 
     def invoke(self, call: Call) -> Reply | Awaitable[Reply]:
@@ -108,12 +109,12 @@ class Function:
     def keeps(self) -> bool:
         """Tell whether calls may have an Idempotency-Key, under which the answer is kept."""
         description = self.description
-        return description.method == "POST" and not description.public and not self.streams
+        return "POST" in description.methods and not description.public and not self.streams
 
     @property
     def route(self) -> str:
         """Return what tells the function from others, also after it was renamed."""
-        return f"{self.description.method} {self.description.path}"
+        return f"{self.description.method_label} {self.description.template}"
 
     def refused(self, call: Call, error: BaseException) -> Reply:
         """Return the reply to a call whose arguments cannot be read."""
@@ -125,10 +126,17 @@ class Function:
         return failed(call, self.name, error)
 
     def __repr__(self) -> str:
-        return f"<Function {self.name}, {self.description.method} {self.description.path}>"
+        return f"<Function {self.name}, {self.route}>"
 
 
-class DirectFunction(Function):
+class HttpFunction(Function):
+    """Answer one method of a path with a handler of the function file."""
+
+    __slots__ = ()
+    description: Http
+
+
+class DirectFunction(HttpFunction):
     """A coroutine without a point to wait at: run here and now, without a task.
 
     A call with an Idempotency-Key may wait for another: `waiting` answers it.
@@ -177,7 +185,7 @@ class DirectFunction(Function):
         return self._gate
 
 
-class ConcurrentFunction(Function):
+class ConcurrentFunction(HttpFunction):
     """A function that waits, in a task, or a plain one, in a thread; or a generator (`streams`)."""
 
     __slots__ = ("gate", "keyed", "streams", "threaded")
@@ -224,12 +232,12 @@ def waits(code: Any) -> bool:
 
 def function_of(
     handler: Callable[..., Any],
-    description: Description,
+    description: Http,
     service: str,
     file: str,
     resources: Resources,
     generation: object = None,
-) -> Function:
+) -> HttpFunction:
     """Bind `handler` and return it ready to be called. Raises BindError with the fix."""
     place = _place(handler, file)
     plain, generates = _check(handler, place)
@@ -270,7 +278,7 @@ def _tx_name(signature: Signature) -> str:
     return next(p.name for p in signature.parameters if p.kind == "tx")
 
 
-def _check_generator(signature: Signature, description: Description, place: str) -> None:
+def _check_generator(signature: Signature, description: Http, place: str) -> None:
     if any(parameter.kind == "tx" for parameter in signature.parameters):
         raise BindError(
             f"{place}: parameter {_tx_name(signature)!r}: a generator cannot use a Tx, since its "

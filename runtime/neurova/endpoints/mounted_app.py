@@ -17,7 +17,7 @@ from ..binding.parameter import REQUIRED, Signature
 from ..endpoints.function import TASKS, Function, begun
 from ..execution.concurrency_limit import ConcurrencyLimit
 from ..execution.in_flight_call import Remainder
-from ..functions.mounts import REST, Mount
+from ..functions.decorators import AppMount
 from ..http import trace_context as trace
 from ..http.call import Call
 from ..http.reply import Reply
@@ -39,7 +39,7 @@ class MountedApp(Function):
 
     def __init__(
         self,
-        mount: Mount,
+        mount: AppMount,
         name: str,
         service: str,
         file: str,
@@ -56,7 +56,7 @@ class MountedApp(Function):
             called, service, mount.description, answer, binding, resources, file, generation
         )
         self.line, self.doc = mount.line, inspect.cleandoc(mount.doc)
-        self.prefix = mount.description.path.removesuffix(REST)
+        self.prefix = mount.description.path.rstrip("/")
         self.gate = ConcurrencyLimit(mount.description.concurrency or TASKS)
         self.lifespan = Lifespan(mount.app, place)
         self.source = App(mount.app, self._scope, keyed=not mount.description.public)

@@ -17,7 +17,7 @@ from .replies import LOGGER, Streamed, answered, failed, late, unavailable
 from .thread_pool import POOL, Outcome, ThreadPoolFull
 
 if TYPE_CHECKING:
-    from ..database.base import Transaction
+    from ..database.base import Database, Transaction
     from ..endpoints.function import ConcurrentFunction, DirectFunction
     from ..endpoints.mounted_app import MountedApp
     from ..streaming.response_stream import ResponseStream
@@ -59,7 +59,7 @@ class InFlightCall(Future[Reply]):
         loop: AbstractEventLoop,
     ) -> None:
         super().__init__(loop=loop)
-        self.function = function
+        self.function: Any = function  # a mounted app has no part of what is read below
         self.call = call
         self.arguments = arguments
         self.handler = function.handler
@@ -76,7 +76,7 @@ class InFlightCall(Future[Reply]):
     @property
     def streams(self) -> bool:
         """Tell whether the function wants to know at once that its client has left."""
-        return self.function.streams
+        return bool(self.function.streams)
 
     def leave(self) -> None:
         """Note that the client has left: a generator ends, a mounted app is told."""
@@ -202,9 +202,8 @@ class InFlightCall(Future[Reply]):
         return answered(result, function.description.status)
 
     def _transaction(self, *, readonly: bool) -> Transaction:
-        return self.function.resources.database().transaction(
-            readonly=readonly, deadline=self.call.deadline
-        )
+        database: Database = self.function.resources.database()
+        return database.transaction(readonly=readonly, deadline=self.call.deadline)
 
     async def _in_transaction(self) -> Reply:
         function = self.function

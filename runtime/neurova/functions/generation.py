@@ -1,6 +1,6 @@
 """Fresh imports of a service's folder: each generation has modules of its own.
 
-A generation of service "booking" lives in sys.modules as `functions.booking~<n>`; relative imports
+A generation of service "booking" is in sys.modules as `functions.booking~<n>`; relative imports
 stay within it, also those that old code makes later. Bytecode is cached as usual.
 """
 
@@ -15,123 +15,90 @@ import weakref
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from importlib.abc import MetaPathFinder
+from importlib.machinery import ModuleSpec
 from pathlib import Path
 from types import CodeType, ModuleType
 
-from .imports import foreign
+from .imports import check_imports
 
 PREFIX = "functions."
 MARK = "~"
 _NO_CODE = frozenset({"migrations", "__pycache__"})
+_SOURCES = "__neurova_sources__"  # a generation's package has its late files under this name
 _numbers = itertools.count(1)
-# Generation to the sources, as they were, of what it may import only later: by then another
-# generation's may stand in their place.
-_kept: dict[str, dict[str, bytes]] = {}
 
 
-class Loader(importlib.machinery.SourceFileLoader):
+class GenerationLoader(importlib.machinery.SourceFileLoader):
     """Load one file of a generation."""
 
     def get_code(self, fullname: str) -> CodeType | None:
-        """Return the file's code, from the cache when that is surely newer than the file."""
-        kept = _kept.get(".".join(fullname.split(".")[:2]), {}).get(self.path)
-        if kept is not None:
-            return self._checked(fullname, self.source_to_code(kept, self.path))
-        cached = importlib.util.cache_from_source(self.path)
-        if not self._trusted(cached):
-            with suppress(OSError):
-                os.unlink(cached)
-        code = super().get_code(fullname)
-        return None if code is None else self._checked(fullname, code)
+        """Return the file's code, from the cache when that is certainly newer than the file.
 
-    def _checked(self, fullname: str, code: CodeType) -> CodeType:
-        fault = foreign(code, fullname.split(MARK)[0].removeprefix(PREFIX))
-        if fault is not None:
-            raise ForeignImport(self.path, *fault)
+        Raises ForeignImport when the file imports another service.
+        """
+        package = ".".join(fullname.split(".")[:2])
+        source: bytes | None = vars(sys.modules[package]).get(_SOURCES, {}).get(self.path)
+        if source is None:
+            self._remove_stale_cache()
+            code = super().get_code(fullname)
+            source = self.get_data(self.path)
+        else:
+            code = self.source_to_code(source, self.path)
+        check_imports(source, self.path, package.removeprefix(PREFIX).partition(MARK)[0])
         return code
 
-    def _trusted(self, cached: str) -> bool:
-        # A cache knows its source by whole seconds and size: one that was written in the second
-        # of the last change may hold what was there a moment before.
-        try:
-            return int(os.stat(cached).st_mtime) > int(os.stat(self.path).st_mtime)
-        except OSError:
-            return True
+    def _remove_stale_cache(self) -> None:
+        # Bytecode is compared with its source by whole seconds and size, so one that was written
+        # in the second of the last change may be that of an earlier text.
+        cached = importlib.util.cache_from_source(self.path)
+        with suppress(OSError):
+            if int(os.stat(cached).st_mtime) <= int(os.stat(self.path).st_mtime):
+                os.unlink(cached)
 
 
-class ForeignImport(ImportError):
-    """A file that imports another service; `line` is where."""
-
-    def __init__(self, path: str, line: int, name: str, fix: str) -> None:
-        super().__init__(f"it imports {name}: {fix}", path=path)
-        self.line = line
-
-
-class Finder(MetaPathFinder):
-    """Find modules of generations, and nothing else."""
+class GenerationFinder(MetaPathFinder):
+    """Find the modules of generations, and nothing else."""
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
-    ) -> importlib.machinery.ModuleSpec | None:
+    ) -> ModuleSpec | None:
         """Return where the module of that name is, None for any other name."""
         if MARK not in fullname or not fullname.startswith(PREFIX) or not path:
             return None
-        return spec_of(fullname, os.path.join(path[0], fullname.rpartition(".")[2]))
+        return _find(fullname, os.path.join(path[0], fullname.rpartition(".")[2]))
 
 
-class Root(MetaPathFinder):
-    """Find the package `functions`, empty, where nothing else of that name can be imported.
+class RootFinder(MetaPathFinder):
+    """Find an empty package `functions` where no other of that name can be imported.
 
-    `from .inner.deep import x` imports `functions.<service>~<n>.inner` on its way, as a statement
-    without names would: that asks for the outermost package too, whatever comes of it.
+    `from .inner.deep import x` imports `functions.<service>~<n>.inner` first, as a statement
+    without names, which imports the outermost package too.
     """
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
-    ) -> importlib.machinery.ModuleSpec | None:
+    ) -> ModuleSpec | None:
         """Return the spec of `functions`, None for any other name."""
-        if fullname != PREFIX[:-1]:
-            return None
-        return importlib.machinery.ModuleSpec(fullname, None, is_package=True)
-
-
-def spec_of(fullname: str, stem: str) -> importlib.machinery.ModuleSpec | None:
-    """Return the spec of the file or folder at `stem`, a path without ending."""
-    file = f"{stem}.py"
-    if os.path.isfile(file):
-        return _spec(fullname, file)
-    if os.path.isdir(stem):
-        init = os.path.join(stem, "__init__.py")
-        spec = _spec(fullname, init) if os.path.isfile(init) else None
-        if spec is None:
-            spec = importlib.machinery.ModuleSpec(fullname, None, is_package=True)
-        spec.submodule_search_locations = [stem]
-        return spec
-    return None
-
-
-def _spec(fullname: str, file: str) -> importlib.machinery.ModuleSpec:
-    spec = importlib.machinery.ModuleSpec(fullname, Loader(fullname, file), origin=file)
-    spec.has_location = True
-    return spec
+        return ModuleSpec(fullname, None, is_package=True) if fullname == PREFIX[:-1] else None
 
 
 class Generation:
-    """One import of a service's folder; its modules go when nothing holds it any more."""
+    """One import of a service's folder; its modules are dropped with the last reference to it."""
 
     __slots__ = ("__weakref__", "name")
 
     def __init__(self, folder: Path, service: str) -> None:
-        if not any(isinstance(finder, Finder) for finder in sys.meta_path):
-            sys.meta_path.insert(0, Finder())
-            sys.meta_path.append(Root())
+        if not any(isinstance(finder, GenerationFinder) for finder in sys.meta_path):
+            sys.meta_path.insert(0, GenerationFinder())
+            sys.meta_path.append(RootFinder())
         self.name = f"{PREFIX}{service}{MARK}{next(_numbers)}"
         weakref.finalize(self, _drop, self.name).atexit = False
-        spec = spec_of(self.name, str(folder))
+        spec = _find(self.name, str(folder))
         if spec is None:
             raise FileNotFoundError(folder)
-        _kept[self.name] = {str(file): file.read_bytes() for file in _later(folder)}
         package = importlib.util.module_from_spec(spec)
+        # By the time these are imported, a newer version may be on disk.
+        vars(package)[_SOURCES] = {str(file): file.read_bytes() for file in _late_files(folder)}
         sys.modules[self.name] = package
         if spec.loader is not None:
             spec.loader.exec_module(package)
@@ -141,8 +108,30 @@ class Generation:
         return importlib.import_module(f"{self.name}.{stem}")
 
 
-def _later(folder: Path) -> Iterator[Path]:
-    """Yield the files that are not imported when a service is: `_name.py`, and those in folders."""
+def _find(fullname: str, stem: str) -> ModuleSpec | None:
+    """Return the spec of the file or folder at `stem`, a path without ending."""
+    file = f"{stem}.py"
+    if os.path.isfile(file):
+        return _file_spec(fullname, file)
+    if not os.path.isdir(stem):
+        return None
+    init = os.path.join(stem, "__init__.py")
+    if os.path.isfile(init):
+        spec = _file_spec(fullname, init)
+    else:
+        spec = ModuleSpec(fullname, None, is_package=True)
+    spec.submodule_search_locations = [stem]
+    return spec
+
+
+def _file_spec(fullname: str, file: str) -> ModuleSpec:
+    spec = ModuleSpec(fullname, GenerationLoader(fullname, file), origin=file)
+    spec.has_location = True
+    return spec
+
+
+def _late_files(folder: Path) -> Iterator[Path]:
+    """Yield the files that loading does not import: `_name.py`, and those in inner folders."""
     for inner in os.scandir(folder):
         if inner.name.startswith("_") and inner.name.endswith(".py"):
             yield Path(inner.path)
@@ -151,8 +140,8 @@ def _later(folder: Path) -> Iterator[Path]:
 
 
 def _drop(name: str) -> None:
-    _kept.pop(name, None)
+    """Remove the generation's modules from sys.modules."""
     inner = f"{name}."
-    # A copy first: another thread may import meanwhile.
+    # The list is a copy: another thread may import meanwhile.
     for module in [key for key in list(sys.modules) if key == name or key.startswith(inner)]:
         sys.modules.pop(module, None)

@@ -1,63 +1,46 @@
-"""Imports that a function file may not make: of other services, or of its own by full name."""
+"""The check that a service imports neither another service nor itself by its full name."""
 
 from __future__ import annotations
 
-import dis
-import opcode
+import ast
+import re
 from collections.abc import Iterator
-from types import CodeType
 
-_IMPORT = opcode.opmap["IMPORT_NAME"]
-_LOADS = bytes([opcode.opmap["LOAD_CONST"]] * 2)  # of the level and of the names
-_OTHER = "services never import each other: call its route, or move the type to a package of both"
+_OTHER = "call its route, or move the type to a package of both"
 _SELF = "write `from .{}`, so that a reload takes all of the service along"
+# Nearly all files have neither, and are not parsed a second time.
+_SUSPECT = re.compile(rb"\bfunctions\b|from[\s\\]*\.[\s\\]*\.")
 
 
-def foreign(code: CodeType, service: str) -> tuple[int, str, str] | None:
-    """Return line, name and fix of the first import out of `service`, None without one."""
-    for part in _codes(code):
-        # To disassemble each file would be dear: most are seen to be fine without.
-        if not _suspect(part):
-            continue
-        for line, level, name in _imports(part):
-            if level > 1:
-                return line, f"{'.' * level}{name}", _OTHER
-            head, _, inner = name.partition(".")
-            if level == 0 and head == "functions":
-                other, _, rest = inner.partition(".")
-                return line, name, _SELF.format(rest) if other == service else _OTHER
-    return None
+class ForeignImport(ImportError):
+    """An import out of the file's service; `line` is where, `fix` what to write instead."""
+
+    def __init__(self, path: str, line: int, what: str, fix: str) -> None:
+        super().__init__(what, path=path)
+        self.line = line
+        self.fix = fix
 
 
-def _codes(code: CodeType) -> Iterator[CodeType]:
-    yield code
-    for constant in code.co_consts:
-        if type(constant) is CodeType:
-            yield from _codes(constant)
+def check_imports(source: bytes, path: str, service: str) -> None:
+    """Raise ForeignImport for the first import out of `service`; `source` must be valid Python."""
+    if _SUSPECT.search(source) is None:
+        return
+    for line, name in sorted(_imports(ast.parse(source))):
+        head, _, inner = name.partition(".")
+        other, _, rest = inner.partition(".")
+        if head == "functions" and other == service:
+            what = f"imports {name}, which is its own service"
+            raise ForeignImport(path, line, what, _SELF.format(rest))
+        if head == "functions" or name.startswith(".."):
+            what = f"imports {name}, but services never import each other"
+            raise ForeignImport(path, line, what, _OTHER)
 
 
-def _suspect(code: CodeType) -> bool:
-    """Tell whether `code` may import from "functions" or from above its own package."""
-    raw = code.co_code
-    operations = raw[::2]
-    at = operations.find(_IMPORT)
-    while at >= 0:
-        if operations[at - 2 : at] != _LOADS or code.co_consts[raw[2 * at - 3]] not in (0, 1):
-            return True
-        if code.co_names[raw[2 * at + 1]].startswith("functions"):
-            return True
-        at = operations.find(_IMPORT, at + 1)
-    return False
-
-
-def _imports(code: CodeType) -> Iterator[tuple[int, int, str]]:
-    line = code.co_firstlineno
-    loaded: list[object] = []
-    for instruction in dis.get_instructions(code):
-        if instruction.starts_line:
-            line = int(instruction.starts_line)
-        if instruction.opname == "IMPORT_NAME":
-            level = loaded[0] if len(loaded) > 1 else 0
-            yield line, level if isinstance(level, int) else 0, str(instruction.argval)
-        if instruction.opname.startswith("LOAD_"):
-            loaded = [*loaded[-1:], instruction.argval]
+def _imports(tree: ast.Module) -> Iterator[tuple[int, str]]:
+    """Yield the line and the full name of each imported module, with dots for relative ones."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                yield node.lineno, alias.name
+        elif isinstance(node, ast.ImportFrom):
+            yield node.lineno, "." * node.level + (node.module or "")

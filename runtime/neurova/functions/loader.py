@@ -2,258 +2,136 @@
 
 from __future__ import annotations
 
-import re
-import traceback
-from collections.abc import Iterable
+from collections.abc import Callable
 from pathlib import Path
-from types import FunctionType, ModuleType
-from typing import Any
+from types import ModuleType
+from typing import Any, NamedTuple
 
 from ..endpoints.function import Function, function_of
-from ..errors import BindError, LoadError
+from ..endpoints.mounted_app import MountedApp
+from ..errors import LoadError
 from ..resources import Resources
-from .decorators import ATTRIBUTE, Description
-from .generation import ForeignImport, Generation
-from .mounts import Mount
-
-_NAME = re.compile(r"[a-z][a-z0-9_]*")
-_GENERATION = re.compile(r"(functions\.\w+)~\d+")
-_PARAMETER = re.compile(r"\{[^}*]*\}")
+from .decorators import AppMount, description_of
+from .descriptions import Http, Mount, Route
+from .generation import Generation
+from .load_errors import import_error, join_load_errors
+from .service import Service, display_path
 
 
-class Service:
-    """The functions of one folder, all of one generation.
+class Declaration(NamedTuple):
+    """What a file declares: its one decorated function or mount, and where."""
 
-    Apps that are mounted live as long as their generation serves: `start` before, `stop` after.
-    """
-
-    __slots__ = ("functions", "name")
-
-    def __init__(self, name: str, functions: tuple[Function, ...]) -> None:
-        self.name = name
-        self.functions = functions
-
-    async def start(self) -> None:
-        """Start the apps. Raises LoadError for one that fails; then none has been started."""
-        try:
-            for function in self.functions:
-                await function.start()
-        except BaseException:
-            await self.stop()
-            raise
-
-    async def stop(self) -> None:
-        """Stop the apps that were started, each when its calls in flight have ended."""
-        for function in self.functions:
-            await function.stop()
-
-    def __repr__(self) -> str:
-        return f"<Service {self.name}, {len(self.functions)} functions>"
+    name: str
+    value: Any
+    description: Route
+    line: int
 
 
-def discover(root: Path) -> list[str]:
-    """Return the names of the services under `root`, sorted.
+class Origin(NamedTuple):
+    """Where a declaration comes from, and what its endpoint may use."""
 
-    Raises LoadError when the folder is missing or a service has a name that cannot be.
-    """
-    _present(root)
-    names = sorted(folder.name for folder in root.iterdir())
-    return [name for name in names if is_service(root, name)]
-
-
-def is_service(root: Path, name: str) -> bool:
-    """Tell whether the folder `name` under `root` is a service, whatever the others are.
-
-    Raises LoadError when `root` is missing or the service has a name that cannot be.
-    """
-    _present(root)
-    folder = root / name
-    if name.startswith(("_", ".")) or not folder.is_dir():
-        return False
-    if next(folder.glob("*.py"), None) is None:
-        return False
-    if not _NAME.fullmatch(name):
-        raise LoadError(
-            f"{_shown(root, folder)}: a service's name is lower case letters, digits and _: "
-            "rename the folder"
-        )
-    return True
+    service: str
+    file: str
+    resources: Resources
+    generation: Generation
 
 
-def _present(root: Path) -> None:
-    if not root.is_dir():
-        raise LoadError(f"{root}: no such folder: make it with `neurova new project NAME`")
+def _function(declared: Declaration, origin: Origin) -> Function:
+    assert isinstance(declared.description, Http)  # the table says so
+    return function_of(declared.value, declared.description, *origin)
+
+
+def _mounted_app(declared: Declaration, origin: Origin) -> Function:
+    return MountedApp(declared.value, declared.name, *origin)
+
+
+_ENDPOINTS: dict[type[Route], Callable[[Declaration, Origin], Function]] = {
+    Http: _function,
+    Mount: _mounted_app,
+}
+"""How an endpoint is made, by the kind of its description."""
 
 
 def load_service(root: Path, service: str, resources: Resources) -> Service:
     """Import `service` afresh and bind its functions; what was loaded before is left alone.
 
-    Raises LoadError, or BindError, that says every fault with file, line and fix.
+    Raises LoadError, or BindError, with every fault: file, line and fix.
     """
     root = root.absolute()
     folder = root / service
     if not folder.is_dir():
-        raise LoadError(f"{_shown(root, folder)}: no such folder: a service is a folder there")
+        raise LoadError(
+            "no such folder",
+            where=display_path(root, folder),
+            fix=f"create it, with a function file, or choose one that is in {root.name}/",
+        )
     try:
         generation = Generation(folder, service)
     except KeyboardInterrupt:
         raise
     except BaseException as error:
-        raise _fault(root, folder / "__init__.py", error) from error
+        raise import_error(root, folder / "__init__.py", error) from error
     functions: list[Function] = []
     faults: list[LoadError] = []
     for file in sorted(folder.glob("*.py")):
         if file.name.startswith("_"):
             continue
         try:
-            function = _load_file(root, file, service, generation, resources)
-            if function is not None:
-                functions.append(function)
+            origin = Origin(service, display_path(root, file), resources, generation)
+            functions += _load_file(root, file, origin)
         except LoadError as error:
             faults.append(error)
-    faults += _twice(functions)
+    faults += _duplicate_names(functions)
     if faults:
-        raise _together(faults)
+        raise join_load_errors(faults)
     return Service(service, tuple(functions))
 
 
-def check_routes(functions: Iterable[Function]) -> None:
-    """Raise LoadError when two functions answer one route; parameters' names do not matter."""
-    seen: dict[tuple[str, str], Function] = {}
-    faults = []
-    for function in functions:
-        description = function.description
-        path = description.path
-        if "{" in path:
-            path = _PARAMETER.sub("{}", path)
-        first = function  # or what is met first by any of the methods
-        for method in description.methods or (description.method,):
-            met = seen.setdefault((method, path), function)
-            if first is function:
-                first = met
-        if first is not function:
-            faults.append(
-                LoadError(
-                    f"{function.file}:{function.line}: {function.name} answers "
-                    f"{description.method} {description.path}, and so does {first.name} "
-                    f"({first.file}:{first.line}): change the path of one of them"
-                )
-            )
-    if faults:
-        raise _together(faults)
-
-
-def _load_file(
-    root: Path, file: Path, service: str, generation: Generation, resources: Resources
-) -> Function | None:
-    shown = _shown(root, file)
+def _load_file(root: Path, file: Path, origin: Origin) -> list[Function]:
+    """Return the function that the file declares, in a list; an empty one without a function."""
     if not file.stem.isidentifier():
-        raise LoadError(f"{shown}: a file's name is letters, digits and _: rename it")
+        what = "the name of a file has letters, digits and _ only"
+        raise LoadError(what, where=origin.file, fix="rename the file")
     try:
-        module = generation.load(file.stem)
+        module = origin.generation.load(file.stem)
     except KeyboardInterrupt:
         raise
     except BaseException as error:
-        raise _fault(root, file, error) from error
-    found = _handlers(module)
-    if not found:
-        return None
-    if len(found) > 1:
-        names = " and ".join(name for name, _, _ in found)
-        raise LoadError(f"{shown}:{found[1][2]}: one handler a file: give {names} a file each")
-    name, value, _ = found[0]
-    if isinstance(value, Mount):
-        from ..endpoints.mounted_app import MountedApp
-
-        return MountedApp(value, name, service, shown, resources, generation)
-    return function_of(value, vars(value)[ATTRIBUTE], service, shown, resources, generation)
-    return function_of(value, vars(value)[ATTRIBUTE], service, shown, resources, generation)
+        raise import_error(root, file, error) from error
+    declared = _declarations(module)
+    if len(declared) > 1:
+        raise LoadError(
+            f"{' and '.join(each.name for each in declared)} are in one file",
+            where=f"{origin.file}:{declared[1].line}",
+            fix="write each handler into a file of its own",
+        )
+    return [_ENDPOINTS[type(each.description)](each, origin) for each in declared]
 
 
-def _handlers(module: ModuleType) -> list[tuple[str, Any, int]]:
-    """Return the name, value and line of what the file itself decorated or mounted.
-
-    What it imported from a sibling is not its own.
-    """
-    found: dict[int, tuple[str, Any, int]] = {}
-    for name, value in vars(module).items():
-        if isinstance(value, Mount):
-            if value.module == module.__name__:
-                found.setdefault(id(value), (name, value, value.line))
-        elif type(value) is FunctionType or callable(value):
-            try:
-                description = vars(value).get(ATTRIBUTE)
-            except TypeError:
-                continue
-            if isinstance(description, Description) and value.__module__ == module.__name__:
-                line = getattr(getattr(value, "__code__", None), "co_firstlineno", 1)
-                found[id(value)] = (getattr(value, "__name__", name), value, line)
+def _declarations(module: ModuleType) -> list[Declaration]:
+    """Return what the file itself decorated or mounted, not what it imported from a sibling."""
+    found: dict[int, Declaration] = {}
+    for variable, value in vars(module).items():
+        description = description_of(value)
+        if description is None or value.__module__ != module.__name__:
+            continue
+        if isinstance(value, AppMount):
+            found.setdefault(id(value), Declaration(variable, value, description, value.line))
+        else:
+            name = getattr(value, "__name__", variable)
+            line = getattr(getattr(value, "__code__", None), "co_firstlineno", 1)
+            found[id(value)] = Declaration(name, value, description, line)
     return list(found.values())
 
 
-def _twice(functions: list[Function]) -> list[LoadError]:
-    seen: dict[str, Function] = {}
+def _duplicate_names(functions: list[Function]) -> list[LoadError]:
+    by_name: dict[str, Function] = {}
     return [
         LoadError(
-            f"{function.file}:{function.line}: {function.name} is in {first.file}:{first.line} "
-            "too: rename one of the functions"
+            f"{function.name} is also in {first.file}:{first.line}",
+            where=f"{function.file}:{function.line}",
+            fix="rename one of the functions",
         )
         for function in functions
-        if (first := seen.setdefault(function.name, function)) is not function
+        if (first := by_name.setdefault(function.name, function)) is not function
     ]
-
-
-def _together(faults: list[LoadError]) -> LoadError:
-    unique = list({str(fault): fault for fault in faults}.values())
-    if len(unique) == 1:
-        return unique[0]
-    kind = BindError if all(isinstance(fault, BindError) for fault in unique) else LoadError
-    return kind("\n".join(map(str, unique)))
-
-
-def _shown(root: Path, path: Path) -> str:
-    """Return a path as people see it: from the folder that holds functions/."""
-    try:
-        return path.relative_to(root.parent).as_posix()
-    except ValueError:
-        return str(path)
-
-
-def _fault(root: Path, file: Path, error: BaseException) -> LoadError:
-    """Return what a person needs to know of an error while a file was imported."""
-    if isinstance(error, SyntaxError):
-        where = Path(error.filename) if error.filename else file
-        return LoadError(
-            f"{_shown(root, where)}:{error.lineno or 1}: {type(error).__name__}: {error.msg}: "
-            "fix the line"
-        )
-    line, where = 1, file
-    for frame in traceback.extract_tb(error.__traceback__):
-        if frame.lineno and Path(frame.filename).is_relative_to(root):
-            line, where = frame.lineno, Path(frame.filename)
-    if isinstance(error, ForeignImport):
-        line, where = error.line, Path(error.path or where)
-    return LoadError(f"{_shown(root, where)}:{line}: {_said(error)}")
-
-
-def _said(error: BaseException) -> str:
-    text = _GENERATION.sub(r"\1", str(error).strip().split("\n")[0])[:300]
-    if isinstance(error, ForeignImport | LoadError):
-        return text
-    if isinstance(error, ImportError):
-        return _said_of_import(error, text)
-    if isinstance(error, SystemExit):
-        return f"the file ends the process when it is imported ({text or 0}): take that out"
-    return f"{type(error).__name__}: {text}: the file fails when it is imported"
-
-
-def _said_of_import(error: ImportError, text: str) -> str:
-    name = _GENERATION.sub(r"\1", error.name or "")
-    if isinstance(error, ModuleNotFoundError) and name.startswith("functions."):
-        return f"there is no module {name}: make its file, or fix the import"
-    if isinstance(error, ModuleNotFoundError) and name:
-        return (
-            f"the package {name.split('.')[0]!r} is not installed: install it, and add it to the "
-            "project's dependencies"
-        )
-    return f"{text}: fix the import"

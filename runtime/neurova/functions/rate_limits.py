@@ -1,4 +1,4 @@
-"""Rate limits as people write them: "60/minute", "10/second, 1000/day"."""
+"""Rate limits as text: "60/minute", "10/second, 1000/day"."""
 
 from __future__ import annotations
 
@@ -18,23 +18,23 @@ class Window(msgspec.Struct, frozen=True):
 
     def __str__(self) -> str:
         for unit, seconds in reversed(UNITS.items()):
-            if self.seconds % seconds == 0:
-                many = self.seconds // seconds
-                return f"{self.limit}/{unit}" if many == 1 else f"{self.limit}/{many} {unit}s"
-        raise AssertionError("every whole number of seconds is a multiple of one")
+            count, rest = divmod(self.seconds, seconds)
+            if not rest:
+                return f"{self.limit}/{unit}" if count == 1 else f"{self.limit}/{count} {unit}s"
+        raise AssertionError("a whole number of seconds is a multiple of one second")
 
 
-def parse(text: str) -> tuple[Window, ...]:
-    """Return the windows of `text`, shortest first; a month is 30 days.
+def parse_limit(text: str) -> tuple[Window, ...]:
+    """Return the windows of a limit, shortest first; a month is 30 days.
 
-    Raises ValueError that names the part that is no limit.
+    Raises ValueError that names the part that is not a limit.
     """
     windows = []
     for part in text.split(","):
         match = _WINDOW.fullmatch(part)
         if match is None or int(match[1]) < 1 or (match[2] is not None and int(match[2]) < 1):
             raise ValueError(
-                f'{part.strip()!r} is no limit: write "60/minute" or "10/second, 1000/day" '
+                f'{part.strip()!r} is not a limit: write "60/minute" or "10/second, 1000/day" '
                 f"(units: {', '.join(UNITS)})"
             )
         windows.append(Window(int(match[1]), int(match[2] or 1) * UNITS[match[3]]))

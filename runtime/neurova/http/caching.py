@@ -17,12 +17,14 @@ PRIVATE: list[Field] = [(b"cache-control", b"private"), (b"vary", _KEYS)]
 """What a reply says that only its caller may keep."""
 
 
-def seconds(text: str) -> int:
+def parse_duration(text: str) -> int:
     """Return the seconds of "60s", "5m", "1h" or "30d". Raises ValueError for anything else."""
     match = _DURATION.fullmatch(text)
     found = int(match[1]) * _UNITS[match[2]] if match else -1
     if not 0 <= found <= _YEAR:
-        raise ValueError(f'{text!r} is no duration: write "60s", "5m", "1h" or "30d", up to 366d')
+        raise ValueError(
+            f'{text!r} is not a duration: write "60s", "5m", "1h" or "30d", up to 366d'
+        )
     return found
 
 
@@ -44,7 +46,7 @@ class Caching:
     __slots__ = ("_control", "_keyed", "_own")
 
     def __init__(self, duration: str, *, public: bool) -> None:
-        self._own = b"private, max-age=%d" % seconds(duration)
+        self._own = b"private, max-age=%d" % parse_duration(duration)
         self._control = self._own.replace(b"private", b"public") if public else self._own
         self._keyed = not public
 

@@ -9,7 +9,7 @@ import msgspec
 from .call import Field
 
 JSON = b"application/json"
-RESET = 205
+RESET_CONTENT = 205
 """The one status that is followed by no content and yet by a length (RFC 9110, 15.3.6)."""
 
 
@@ -33,7 +33,7 @@ class Reply:
             raise ValueError(f"Reply status {status!r} is not a final status: use 200 to 599")
         self.status = status
         self.content_type = b""
-        if body is None or status == RESET:
+        if body is None or status == RESET_CONTENT:
             self.body = b""
         elif isinstance(body, bytes):
             self.body, self.content_type = body, b"application/octet-stream"

@@ -10,7 +10,7 @@ import msgspec
 
 from ..database.postgres.url import fault as postgres_fault
 from ..database.postgres.url import is_postgres
-from ..functions import rate_limits as windows
+from ..functions.rate_limits import parse_limit
 from .units import FilePath, Port, Seconds, Size
 
 
@@ -79,7 +79,7 @@ def find_gateway_faults(gateway: Gateway) -> Iterator[tuple[str, str]]:
             yield "trusted_proxies", f'{network!r} is not a network, write one like "10.0.0.0/8"'
     if gateway.limit:
         try:
-            windows.parse(gateway.limit)
+            parse_limit(gateway.limit)
         except ValueError as error:
             yield "limit", str(error)
     if gateway.keys and not is_postgres(gateway.keys):

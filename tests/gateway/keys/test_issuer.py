@@ -44,7 +44,7 @@ def test_a_created_key_is_found_by_its_digest_with_the_rights_it_was_given(store
         ({"scopes": ["booking:*"]}, "in lower case"),
         ({"expires_in": 0}, "give seconds above 0, or None"),
         ({"expires_in": float("nan")}, "give seconds above 0, or None"),
-        ({"limits": "many"}, "limits: 'many' is no limit: write"),
+        ({"limits": "many"}, "limits: 'many' is not a limit: write"),
         ({"quota": -1}, "give calls in 30 days"),
         ({"quota": 10**23}, "up to 1000000000000, or 0"),
         ({"cidrs": ["10.1.2.3/8"]}, r"did you mean 10\.0\.0\.0/8\?"),
@@ -113,7 +113,7 @@ def test_all_keys_of_a_consumer_are_limited_together(store: SqliteKeyStore):
     issuer.create(store, "acme", "test")
     issuer.limit_consumer(store, "acme", "60/minute")
     assert [r.consumer_limits for r in store.records()] == ["60/minute"]
-    with pytest.raises(ValueError, match="is no limit"):
+    with pytest.raises(ValueError, match="is not a limit"):
         issuer.limit_consumer(store, "acme", "lots")
 
 

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import pytest
 
-from neurova.functions.decorators import Description
+from neurova.functions.descriptions import Http, Mount
 from neurova.settings.gateway import Cors, Gateway
 from neurova_gateway.kong.config import Plugin
 from neurova_gateway.kong.render import kong_path, render, template
@@ -14,14 +14,16 @@ from neurova_gateway.kong.render import kong_path, render, template
 class Described(NamedTuple):
     name: str
     service: str
-    description: Description
+    description: Http | Mount
 
 
 FUNCTIONS = [
-    Described("booking.get", "booking", Description("GET", "/bookings/{id}", scopes=("b:read",))),
-    Described("booking.rooms", "booking", Description("GET", "/rooms", public=True)),
     Described(
-        "booking.create", "booking", Description("POST", "/bookings", limit="5/minute", cost=2)
+        "booking.get", "booking", Http(method="GET", path="/bookings/{id}", scopes=("b:read",))
+    ),
+    Described("booking.rooms", "booking", Http(method="GET", path="/rooms", public=True)),
+    Described(
+        "booking.create", "booking", Http(method="POST", path="/bookings", limit="5/minute", cost=2)
     ),
 ]
 
@@ -42,7 +44,7 @@ def test_a_parameter_is_a_named_group_in_kongs_path() -> None:
 def test_a_mount_is_its_path_and_all_below_it() -> None:
     assert kong_path("/v1.0/{*}") == r"~/v1\.0(/.*)?$"
     assert kong_path("/{*}") == "~/.*$"
-    mounted = Description("*", "/legacy/{*}", methods=("GET", "HEAD"))
+    mounted = Mount(path="/legacy", methods=("GET", "HEAD"))
     config = render(
         [Described("a.b", "a", mounted)], Gateway(), environment="live", state=Path("s")
     )

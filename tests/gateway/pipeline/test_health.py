@@ -86,5 +86,5 @@ def test_who_drains_asks_for_no_more(door, end: str) -> None:  # type: ignore[no
 
 
 def test_no_function_can_be_at_its_path() -> None:
-    with pytest.raises(LoadError, match="the platform answers there itself"):
+    with pytest.raises(LoadError, match="answered by the platform itself"):
         get(PATH)

@@ -179,5 +179,5 @@ def test_network(address: str | None, counts_as: str) -> None:
 
 def test_bad_limit() -> None:
     """A limit that is none is an error when the plugin is made."""
-    with pytest.raises(ValueError, match="no limit"):
+    with pytest.raises(ValueError, match="not a limit"):
         RateLimit(Counter(), limit="often")

@@ -67,7 +67,7 @@ def test_unknown_key_suggests_the_right_one(tmp_path: Path, text: str, meant: st
         ("[gateway]\nbehind = 'nginx'\n", 'gateway.behind must be "" or "kong"'),
         ("[gateway]\nhosts = 'a'\n", "gateway.hosts must be a list of strings"),
         ("[gateway]\nhosts = ['A/']\n", "gateway.hosts 'A/' is not a lower-case host name"),
-        ("[gateway]\nlimit = '5/fortnight'\n", "gateway.limit '5/fortnight' is no limit"),
+        ("[gateway]\nlimit = '5/fortnight'\n", "gateway.limit '5/fortnight' is not a limit"),
         ("[gateway]\ntrusted_proxies = ['x']\n", "gateway.trusted_proxies 'x' is not a network"),
         ("[gateway]\ntls_cert = 'a.pem'\n", "gateway.tls_key is missing"),
         ("[gateway]\ntls_cert = 'a.pem'\n", "which is not a file"),

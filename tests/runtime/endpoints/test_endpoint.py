@@ -1,14 +1,13 @@
 """What a description adds to replies is added to all of them, and costs the others nothing."""
 
 import asyncio
-from datetime import date, datetime
+from datetime import date
 from typing import Any
 
 import pytest
 
-from neurova import delete, get, mount
+from neurova import mount
 from neurova.endpoints.endpoint import Endpoint, endpoint
-from neurova.errors import LoadError
 
 HEAD = "from neurova import *\nimport asyncio\nfrom datetime import date\n"
 
@@ -90,24 +89,6 @@ def test_a_stream_passes_through_and_ends_when_its_caller_leaves(house: Any) -> 
         assert called.function.gate.running == 0
 
     asyncio.run(test())
-
-
-@pytest.mark.parametrize(
-    ("decorator", "options", "says"),
-    [
-        (delete, {"cache": "60s"}, "only what answers GET can be kept"),
-        (get, {"cache": "a while"}, "is no duration"),
-        (get, {"deprecated": "2026-01-01"}, "give a datetime.date"),
-        (get, {"sunset": True}, "give a datetime.date"),
-        (get, {"sunset": datetime(2026, 1, 1)}, "give a datetime.date"),
-        (get, {"sunset": date(2026, 1, 1), "deprecated": date(2026, 1, 2)}, "is before"),
-    ],
-)
-def test_an_option_that_cannot_be_says_the_fix(
-    decorator: Any, options: dict[str, Any], says: str
-) -> None:
-    with pytest.raises(LoadError, match=says):
-        decorator("/x", **options)
 
 
 def test_a_mount_may_be_deprecated_too() -> None:

@@ -1,4 +1,4 @@
-"""Each load has modules of its own, cached bytecode is never stale, and old ones go."""
+"""Each load has modules of its own, cached bytecode is never stale, and old modules go."""
 
 import asyncio
 import gc
@@ -11,7 +11,7 @@ import pytest
 
 from neurova.functions.generation import Generation
 
-LAZY = """
+FUNCTION = """
 from neurova import get
 from .domain import NAME
 
@@ -20,129 +20,115 @@ async def f() -> list:
     from ._late import OTHER
     return [NAME, OTHER]
 """
+WAITING = """
+import asyncio
+from neurova import get
+from .domain import Answer
+
+gate = asyncio.Event()
+
+@get("/x")
+async def f() -> Answer:
+    before = Answer("")
+    await gate.wait()
+    from ._late import VERSION
+    return Answer(f"{before.version} {type(before) is Answer} {VERSION}")
+"""
+INNER = """
+from neurova import get
+from . import BASE
+from .inner.deep import N
+
+@get("/x")
+async def f() -> int:
+    return BASE + N
+"""
 
 
 def modules() -> set[str]:
     return {name for name in sys.modules if name.startswith("functions.") and "~" in name}
 
 
-def test_old_code_keeps_to_its_own_modules_and_new_code_to_new_ones(house: Any) -> None:
-    house.write("shop", f=LAZY, domain="NAME = 'old'", _late="OTHER = 'old'")
+async def test_old_code_keeps_its_own_modules(house: Any) -> None:
+    house.write("shop", f=FUNCTION, domain="NAME = 'old'", _late="OTHER = 'old'")
     (old,) = house.load("shop").functions
-    assert house.ask(old).body == b'["old","old"]'
     house.write("shop", domain="NAME = 'new'", _late="OTHER = 'new'")
     (new,) = house.load("shop").functions
-    assert house.ask(new).body == b'["new","new"]'
-    assert house.ask(old).body == b'["old","old"]'
+    assert (await house.reply(new)).body == b'["new","new"]'
+    assert (await house.reply(old)).body == b'["old","old"]'
 
 
-def test_a_call_that_began_on_old_code_ends_on_old_code(house: Any) -> None:
-    source = """
-    import asyncio
-    from neurova import get
-    from .domain import Answer
-
-    @get("/x")
-    async def f() -> Answer:
-        before = Answer("")
-        await gate.wait()
-        return Answer(f"{before.version} {type(before) is Answer} {Answer('').version}")
-
-    gate = asyncio.Event()
-    """
+async def test_call_in_flight_ends_on_the_code_it_began_on(house: Any) -> None:
     domain = "import msgspec\nclass Answer(msgspec.Struct):\n    text: str\n    version: int = {}\n"
+    calls = []
+    for version in range(20):
+        late = f"VERSION = {version}\n"
+        house.write("shop", f=WAITING, domain=domain.format(version), _late=late)
+        (function,) = house.load("shop").functions
+        gate = function.handler.__globals__["gate"]
+        calls.append((gate, asyncio.ensure_future(house.reply(function))))
+        await asyncio.sleep(0)
+    del function
+    gc.collect()
+    for version, (gate, call) in enumerate(calls):
+        gate.set()
+        body = (await call).body.decode()
+        assert body == f'{{"text":"{version} True {version}","version":{version}}}'
 
-    async def test() -> None:
-        flights = []
-        for version in range(20):
-            house.write("shop", f=source, domain=domain.format(version))
-            (function,) = house.load("shop").functions
-            flights.append((function, asyncio.ensure_future(house.reply(function))))
-            await asyncio.sleep(0)
-        for version, (function, flight) in enumerate(flights):
-            function.handler.__globals__["gate"].set()
-            body = (await flight).body.decode()
-            assert body == f'{{"text":"{version} True {version}","version":{version}}}'
 
-    asyncio.run(test())
-
-
-def test_a_change_within_the_second_of_the_same_length_is_seen(
+async def test_change_within_a_second_is_loaded(
     house: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Bytecode is compared with its source by whole seconds and size."""
     monkeypatch.setattr(sys, "dont_write_bytecode", False)
     for version in range(10):
-        house.write("shop", f=LAZY, domain=f"NAME = {version}", _late="OTHER = 0")
+        house.write("shop", f=FUNCTION, domain=f"NAME = {version}", _late="OTHER = 0")
         (function,) = house.load("shop").functions
-        assert house.ask(function).body == b"[%d,0]" % version
+        assert (await house.reply(function)).body == b"[%d,0]" % version
 
 
-def test_bytecode_is_cached_and_used(house: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_bytecode_is_cached_and_used(house: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "dont_write_bytecode", False)
-    folder = house.write("shop", f=LAZY, domain="NAME = 1", _late="OTHER = 2")
+    folder = house.write("shop", f=FUNCTION, domain="NAME = 1", _late="OTHER = 2")
     long_ago = os.stat(folder / "domain.py").st_mtime - 1_000
     for file in folder.glob("*.py"):
         os.utime(file, (long_ago, long_ago))
     house.load("shop")
     (cached,) = (folder / "__pycache__").glob("domain.*.pyc")
-    # Same length and time: only who reads the cache does not see the difference.
+    # With the same length and time, only a load from the cache misses the difference.
     (folder / "domain.py").write_text("NAME = 9")
     os.utime(folder / "domain.py", (long_ago, long_ago))
     (function,) = house.load("shop").functions
-    assert house.ask(function).body == b"[1,2]"
+    assert (await house.reply(function)).body == b"[1,2]"
     cached.unlink()
     (function,) = house.load("shop").functions
-    assert house.ask(function).body == b"[9,2]"
+    assert (await house.reply(function)).body == b"[9,2]"
 
 
-def test_no_bytecode_is_written_when_python_is_told_so(
+def test_no_bytecode_is_written_when_python_forbids_it(
     house: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sys, "dont_write_bytecode", True)
-    folder = house.write("shop", f=LAZY, domain="NAME = 1", _late="OTHER = 2")
+    folder = house.write("shop", f=FUNCTION, domain="NAME = 1", _late="OTHER = 2")
     house.load("shop")
     assert not (folder / "__pycache__").exists()
 
 
-def test_modules_of_old_generations_go_when_nothing_uses_them(house: Any) -> None:
-    house.write("shop", f=LAZY, domain="NAME = 1", _late="OTHER = 2")
+def test_unused_generations_leave_sys_modules(house: Any) -> None:
+    house.write("shop", f=FUNCTION, domain="NAME = 1")
     gc.collect()
     before = modules()
-    kept = [house.load("shop") for _ in range(5)]
+    services = [house.load("shop") for _ in range(5)]
     assert len(modules() - before) == 5 * 3
-    house.ask(kept[0].functions[0])
-    del kept[1:]
+    del services[1:]
     gc.collect()
-    assert len(modules() - before) == 4
-    assert house.ask(kept[0].functions[0]).body == b"[1,2]"
-    del kept
+    assert len(modules() - before) == 3
+    del services
     gc.collect()
     assert modules() == before
 
 
-def test_a_generation_lives_as_long_as_a_call_of_its_is_in_flight(house: Any) -> None:
-    house.write(
-        "shop",
-        f=LAZY.replace("    from ._late", "    await gate.wait()\n    from ._late")
-        + "\nimport asyncio\ngate = asyncio.Event()\n",
-        domain="NAME = 1",
-        _late="OTHER = 2",
-    )
-
-    async def test() -> None:
-        (function,) = house.load("shop").functions
-        gate = function.handler.__globals__["gate"]
-        flight = asyncio.ensure_future(house.reply(function))
-        await asyncio.sleep(0)
-        del function
-        gc.collect()
-        gate.set()
-        assert (await flight).body == b"[1,2]"
-
-    asyncio.run(test())
-
-
-def test_a_failed_load_leaves_nothing_behind(house: Any) -> None:
+def test_failed_load_leaves_no_modules(house: Any) -> None:
     house.write("shop", f="1 / 0", domain="NAME = 1")
     before = modules()
     with pytest.raises(Exception, match="ZeroDivisionError"):
@@ -151,42 +137,28 @@ def test_a_failed_load_leaves_nothing_behind(house: Any) -> None:
     assert modules() == before
 
 
-def test_a_service_folder_may_be_a_package_with_folders(house: Any) -> None:
-    folder = house.write(
-        "shop",
-        __init__="BASE = 1",
-        f="from neurova import get\nfrom . import BASE\nfrom .inner.deep import N\n"
-        "@get('/x')\nasync def f() -> int:\n    return BASE + N\n",
-    )
-    (folder / "inner").mkdir()
-    (folder / "inner" / "deep.py").write_text("N = 2")
-    (function,) = house.load("shop").functions
-    assert house.ask(function).body == b"3"
-
-
-def test_a_folder_within_is_found_where_no_package_functions_is(
-    house: Any, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("importable", [True, False], ids=["functions", "no functions"])
+async def test_service_folder_may_be_a_package_with_folders(
+    house: Any, monkeypatch: pytest.MonkeyPatch, importable: bool
 ) -> None:
-    """The folder that this checkout has hides what other projects would meet."""
-    monkeypatch.delitem(sys.modules, "functions", raising=False)
-    monkeypatch.setattr(
-        sys,
-        "path",
-        [path for path in sys.path if not os.path.isdir(os.path.join(path, "functions"))],
-    )
-    folder = house.write(
-        "shop",
-        f="from neurova import get\nfrom .inner.deep import N\n"
-        "@get('/x')\nasync def f() -> int:\n    return N\n",
-    )
+    """The package `functions` of this checkout would hide what other projects meet."""
+    if not importable:
+        monkeypatch.delitem(sys.modules, "functions", raising=False)
+        path = [each for each in sys.path if not os.path.isdir(os.path.join(each, "functions"))]
+        monkeypatch.setattr(sys, "path", path)
+    folder = house.write("shop", __init__="BASE = 1", f=INNER)
     (folder / "inner").mkdir()
     (folder / "inner" / "deep.py").write_text("N = 2")
     (function,) = house.load("shop").functions
-    assert house.ask(function).body == b"2"
-    sys.modules.pop("functions", None)
+    (folder / "inner" / "deep.py").write_text("N = 3")
+    (other,) = house.load("shop").functions
+    replies = [await house.reply(each) for each in (function, other)]
+    assert [reply.body for reply in replies] == [b"3", b"4"]
+    if not importable:
+        sys.modules.pop("functions", None)
 
 
-def test_other_imports_are_none_of_its_business(house: Any, tmp_path: Path) -> None:
+def test_unknown_generation_is_not_importable(house: Any, tmp_path: Path) -> None:
     house.write("shop", domain="NAME = 1")
     Generation(house.root / "shop", "shop")
     with pytest.raises(ModuleNotFoundError):

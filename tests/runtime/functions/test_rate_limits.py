@@ -2,7 +2,7 @@
 
 import pytest
 
-from neurova.functions.rate_limits import Window, parse
+from neurova.functions.rate_limits import Window, parse_limit
 
 
 @pytest.mark.parametrize(
@@ -16,17 +16,17 @@ from neurova.functions.rate_limits import Window, parse
     ],
 )
 def test_windows_come_shortest_first(text: str, windows: list[Window]) -> None:
-    assert list(parse(text)) == windows
+    assert list(parse_limit(text)) == windows
 
 
 @pytest.mark.parametrize(
     "text", ["", "60", "60/", "0/minute", "1/0 minutes", "-1/day", "1.5/day", "1/year", "1/day,"]
 )
 def test_what_is_no_limit_says_how_to_write_one(text: str) -> None:
-    with pytest.raises(ValueError, match=r'is no limit: write "60/minute"'):
-        parse(text)
+    with pytest.raises(ValueError, match=r'is not a limit: write "60/minute"'):
+        parse_limit(text)
 
 
 @pytest.mark.parametrize("text", ["60/minute", "5/10 seconds", "1000/day", "3/2 hours", "1/month"])
 def test_a_window_is_shown_as_it_was_written(text: str) -> None:
-    assert str(parse(text)[0]) == text
+    assert str(parse_limit(text)[0]) == text

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from neurova.http.caching import Caching, seconds
+from neurova.http.caching import Caching, parse_duration
 from neurova.http.call import Call
 from neurova.http.reply import Reply
 from neurova.streaming.response_stream import StreamReply
@@ -23,13 +23,13 @@ def fields(reply: Reply) -> dict[bytes, bytes]:
     ("text", "expected"), [("0s", 0), ("60s", 60), ("5m", 300), ("1h", 3600), ("366d", 31_622_400)]
 )
 def test_a_duration_is_a_number_and_a_unit(text: str, expected: int) -> None:
-    assert seconds(text) == expected
+    assert parse_duration(text) == expected
 
 
 @pytest.mark.parametrize("text", ["", "60", "s", "-1s", "1.5h", "1 h", "367d", "60s, public"])
 def test_anything_else_is_none(text: str) -> None:
-    with pytest.raises(ValueError, match="is no duration: write"):
-        seconds(text)
+    with pytest.raises(ValueError, match="is not a duration: write"):
+        parse_duration(text)
 
 
 def test_what_needs_a_key_is_kept_by_its_caller_only() -> None:

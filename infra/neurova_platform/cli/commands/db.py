@@ -129,7 +129,7 @@ def revision(service: str, message: str, empty: bool, as_json: bool) -> None:
 def _services(settings: Settings, asked: str | None) -> list[str]:
     """Return the services asked for. Raises NeurovaError that lists them for an unknown one."""
     from neurova.errors import NeurovaError
-    from neurova.functions.loader import discover
+    from neurova.functions.service import discover
 
     from ...composition.state import stored
 

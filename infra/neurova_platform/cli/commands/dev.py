@@ -144,8 +144,8 @@ def _routes(functions: Sequence[Any]) -> str:
     from ...composition.inventory import access
 
     rows = [
-        (each.description.method, each.description.path, access(each))
-        for each in sorted(functions, key=lambda each: each.description.path)
+        (each.description.method_label, each.description.template, access(each))
+        for each in sorted(functions, key=lambda each: each.description.template)
     ]
     width = max((len(path) for _, path, _ in rows), default=0)
     return "\n".join(f"  {method:<6} {path:<{width}}  {who}" for method, path, who in rows)

@@ -19,8 +19,8 @@ def functions(as_json: bool) -> None:
         document(
             [
                 {
-                    "method": each.description.method,
-                    "path": each.description.path,
+                    "method": each.description.method_label,
+                    "path": each.description.template,
                     "function": each.name,
                     "file": each.file,
                     "line": each.line,
@@ -38,8 +38,8 @@ def functions(as_json: bool) -> None:
         ("method", "path", "function", "who may call", "limit", "file"),
         [
             (
-                each.description.method,
-                each.description.path,
+                each.description.method_label,
+                each.description.template,
                 each.name,
                 inventory.access(each),
                 each.description.limit or "-",

@@ -1,0 +1,250 @@
+"""What a function file states about its routes: one frozen description for each kind of handler."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from datetime import date
+
+import msgspec
+
+from ..errors import LoadError
+from ..http.caching import parse_duration
+from ..http.reply import RESET_CONTENT
+from .rate_limits import parse_limit
+
+HEALTH_PATH = "/.well-known/neurova/health"
+"""Where the platform answers itself, before any function."""
+SCOPE = re.compile(r"[a-z0-9_.-]+(:[a-z0-9_.-]+)*")
+"""How a scope is written, in a function and in a key; a scope never implies another."""
+MOUNT_METHODS = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")
+
+_SEGMENT = re.compile(r"\{[a-z_][a-z0-9_]*\}|[A-Za-z0-9._~!$&'()*+,=:@-]+")
+_LONGEST_PATH = 512
+_LONGEST_TIMEOUT = 3600
+
+
+class Route(msgspec.Struct, frozen=True, kw_only=True):
+    """State where calls are answered, who may make them, and how many.
+
+    `timeout` is in seconds; `concurrency` 0 is the platform's default; `limit` "" leaves only the
+    limits of consumer and key. `deprecated` is since when, `sunset` until when the route answers.
+    Raises LoadError for an option that is not valid.
+    """
+
+    path: str
+    scopes: tuple[str, ...] = ()
+    public: bool = False
+    limit: str = ""
+    timeout: float = 30.0
+    concurrency: int = 0
+    cost: int = 1
+    tags: tuple[str, ...] = ()
+    deprecated: bool | date = False
+    sunset: date | None = None
+
+    def __post_init__(self) -> None:
+        check_types(self)
+        check_path(self.path)
+        check_access(self)
+        check_bounds(self)
+        check_dates(self)
+
+    @property
+    def template(self) -> str:
+        """Return the path as the route table has it."""
+        return self.path
+
+    @property
+    def method_label(self) -> str:
+        """Return the method as a list of routes shows it."""
+        raise NotImplementedError
+
+
+class Http(Route, frozen=True, kw_only=True):
+    """Describe a function that answers one method of a path.
+
+    `status` is the reply's when the function does not set one. `backoff` is seconds. `cache` is how
+    long a reply to GET stays fresh, "" without a Cache-Control field.
+    """
+
+    method: str
+    status: int = 200
+    retries: int = 0
+    backoff: float = 1.0
+    cache: str = ""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_reply(self)
+
+    @property
+    def methods(self) -> tuple[str, ...]:
+        """Return the methods that are answered: GET includes HEAD."""
+        return ("GET", "HEAD") if self.method == "GET" else (self.method,)
+
+    @property
+    def method_label(self) -> str:
+        """Return the method as a list of routes shows it."""
+        return self.method
+
+
+class Mount(Route, frozen=True, kw_only=True):
+    """Describe an ASGI app that answers `methods` of a path and all paths below it."""
+
+    methods: tuple[str, ...] = MOUNT_METHODS
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if "{" in self.path:
+            raise LoadError(
+                f"path {self.path!r}: a mount has no parameters", fix="name them in the app"
+            )
+        unknown = [method for method in self.methods if method not in MOUNT_METHODS]
+        if unknown or not self.methods:
+            fix = f"choose from {', '.join(MOUNT_METHODS)}"
+            raise LoadError(f"methods={list(self.methods)!r} is not valid", fix=fix)
+
+    @property
+    def template(self) -> str:
+        """Return the path as the route table has it; `{*}` matches all below the path."""
+        return self.path.rstrip("/") + "/{*}"
+
+    @property
+    def method_label(self) -> str:
+        """Return the method as a list of routes shows it."""
+        return "*"
+
+
+_TYPES: dict[str, tuple[type | tuple[type, ...], str]] = {
+    "path": (str, 'write a string like "/rooms/{room}"'),
+    "public": (bool, "write True or False"),
+    "limit": (str, 'write a string like "60/minute"'),
+    "timeout": ((int, float), "write seconds"),
+    "concurrency": (int, "write a whole number"),
+    "retries": (int, "write a whole number"),
+    "backoff": ((int, float), "write seconds"),
+    "cost": (int, "write a whole number"),
+    "status": (int, "write a whole number"),
+    "cache": (str, 'write a string like "60s"'),
+}
+
+
+def check_types(route: Route) -> None:
+    """Raise LoadError for an option of another type: `public="no"` would open the route."""
+    for name, (expected, fix) in _TYPES.items():
+        value = getattr(route, name, None)
+        if value is None and name not in route.__struct_fields__:
+            continue
+        if not isinstance(value, expected) or (expected is not bool and isinstance(value, bool)):
+            if name == "path" and callable(value):
+                raise LoadError("the decorator has no path", fix='write one, like @get("/rooms")')
+            raise LoadError(f"{name}={value!r} has the wrong type", fix=fix)
+
+
+def check_path(path: str) -> None:
+    """Raise LoadError for a path that no request can have."""
+    segments = path.split("/")[1:]
+    names = [segment[1:-1] for segment in segments if segment.startswith("{")]
+
+    def fault(what: str, fix: str) -> LoadError:
+        return LoadError(f"path {path!r} {what}", fix=fix)
+
+    if not path.startswith("/"):
+        raise fault("is not absolute", 'start it with "/"')
+    if len(path) > _LONGEST_PATH:
+        raise fault("is too long", f"use at most {_LONGEST_PATH} characters")
+    if path != "/" and path.endswith("/"):
+        raise fault("ends with a slash", "remove the slash")
+    if path != "/" and not all(_SEGMENT.fullmatch(segment) for segment in segments):
+        raise fault("has a segment that is not valid", 'write "name" or "{name}" between slashes')
+    if any(segment in (".", "..") for segment in segments):
+        raise fault('has a "." or ".." segment', "write the path that it resolves to")
+    if len(set(names)) != len(names):
+        raise fault("has a parameter twice", "rename one of them")
+    if path == HEALTH_PATH:
+        raise fault("is answered by the platform itself", "choose another path")
+
+
+def check_access(route: Route) -> None:
+    """Raise LoadError for scopes that no key can hold, or that exclude `public`."""
+    for scope in route.scopes:
+        if not SCOPE.fullmatch(scope):
+            fix = 'use lower case, like "booking:write"'
+            raise LoadError(f"scope {scope!r} is not valid", fix=fix)
+    if route.public and route.scopes:
+        raise LoadError("public=True and scopes exclude each other", fix="remove one of them")
+
+
+def check_bounds(route: Route) -> None:
+    """Raise LoadError for a number out of range, or a limit that admits no call."""
+    if not 0 < route.timeout <= _LONGEST_TIMEOUT:
+        fix = f"write seconds, above 0 and at most {_LONGEST_TIMEOUT}"
+        raise LoadError(f"timeout={route.timeout!r} is out of range", fix=fix)
+    if route.concurrency < 0:
+        raise LoadError(f"concurrency={route.concurrency} is negative", fix="write 0 or more")
+    if route.cost < 1:
+        raise LoadError(f"cost={route.cost} is out of range", fix="write 1 or more")
+    if not route.limit:
+        return
+    try:
+        smallest = min(window.limit for window in parse_limit(route.limit))
+    except ValueError as error:
+        raise LoadError(f"limit: {error}") from None
+    if route.cost > smallest:
+        raise LoadError(
+            f"cost={route.cost} is more than limit={route.limit!r} ever admits",
+            fix="raise the limit or lower the cost",
+        )
+
+
+def check_dates(route: Route) -> None:
+    """Raise LoadError for what is no date, or a sunset before the deprecation (RFC 9745, 4)."""
+    for name, value in (("deprecated", route.deprecated), ("sunset", route.sunset)):
+        unset = isinstance(value, bool) if name == "deprecated" else value is None
+        if not unset and type(value) is not date:
+            raise LoadError(f"{name}={value!r} is not a date", fix="write a datetime.date")
+    since, until = route.deprecated, route.sunset
+    if isinstance(since, date) and until is not None and until < since:
+        raise LoadError(
+            f"sunset={until} is before deprecated={since}", fix="exchange the two dates"
+        )
+
+
+def check_reply(http: Http) -> None:
+    """Raise LoadError for retries, caching or a status that the method cannot have."""
+    if http.retries < 0 or http.backoff < 0:
+        raise LoadError("retries or backoff is negative", fix="write 0 or more")
+    if http.retries and http.method != "GET":
+        raise LoadError(
+            f"retries={http.retries}: only a GET may run again",
+            fix=f"remove retries from this {http.method}",
+        )
+    if http.cache and http.method != "GET":
+        raise LoadError(
+            f"cache={http.cache!r}: only replies to GET can be cached",
+            fix=f"remove cache from this {http.method}",
+        )
+    if http.cache:
+        try:
+            parse_duration(http.cache)
+        except ValueError as error:
+            raise LoadError(f"cache: {error}") from None
+    if http.status == RESET_CONTENT:
+        raise LoadError("status=205 has no body", fix="return Reply(205), or write 200 to 299")
+    if not 200 <= http.status <= 299:
+        raise LoadError(
+            f"status={http.status} is not a success",
+            fix="write 200 to 299, and raise Reject for others",
+        )
+
+
+def string_list(name: str, values: Iterable[str]) -> tuple[str, ...]:
+    """Return the values of an option that is a list. Raises LoadError for anything else."""
+    if isinstance(values, str):
+        raise LoadError(f"{name}={values!r} is one string", fix=f"write {name}=[{values!r}]")
+    listed: list[object] = list(values) if isinstance(values, Iterable) else [values]
+    strings = tuple(value for value in listed if isinstance(value, str))
+    if len(strings) != len(listed):
+        raise LoadError(f"{name}={values!r} has the wrong type", fix="write a list of strings")
+    return strings

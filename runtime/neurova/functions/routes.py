@@ -1,0 +1,39 @@
+"""The check that no two functions answer the same request."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from ..endpoints.function import Function
+from ..errors import LoadError
+from .load_errors import join_load_errors
+
+_PARAMETER = re.compile(r"\{[a-z][^}]*\}|\{_[^}]*\}")
+
+
+def check_routes(functions: Iterable[Function]) -> None:
+    """Raise LoadError when two functions answer one route; names of parameters do not matter."""
+    by_route: dict[tuple[str, str], Function] = {}
+    faults = []
+    for function in functions:
+        template = function.description.template
+        shape = _PARAMETER.sub("{}", template) if "{" in template else template
+        firsts = [
+            by_route.setdefault((method, shape), function)
+            for method in function.description.methods
+        ]
+        first = next((each for each in firsts if each is not function), None)
+        if first is not None:
+            faults.append(_same_route(function, first))
+    if faults:
+        raise join_load_errors(faults)
+
+
+def _same_route(function: Function, first: Function) -> LoadError:
+    return LoadError(
+        f"{function.name} answers {function.route}, and so does {first.name} "
+        f"({first.file}:{first.line})",
+        where=f"{function.file}:{function.line}",
+        fix="change the path of one of them",
+    )

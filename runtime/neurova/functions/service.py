@@ -1,0 +1,86 @@
+"""A service: one folder under functions/, and the endpoints that its files make."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from ..endpoints.function import Function
+from ..errors import LoadError
+
+_NAME = re.compile(r"[a-z][a-z0-9_]*")
+
+
+class Service:
+    """Hold the functions of one folder, all of one generation.
+
+    Mounted apps live as long as their generation serves: `start` before, `stop` after.
+    """
+
+    __slots__ = ("functions", "name")
+
+    def __init__(self, name: str, functions: tuple[Function, ...]) -> None:
+        self.name = name
+        self.functions = functions
+
+    async def start(self) -> None:
+        """Start the mounted apps. Raises LoadError for one that fails; then none is running."""
+        try:
+            for function in self.functions:
+                await function.start()
+        except BaseException:
+            await self.stop()
+            raise
+
+    async def stop(self) -> None:
+        """Stop the mounted apps, each when its calls in flight have ended."""
+        for function in self.functions:
+            await function.stop()
+
+    def __repr__(self) -> str:
+        return f"<Service {self.name}, {len(self.functions)} functions>"
+
+
+def discover(root: Path) -> list[str]:
+    """Return the names of the services under `root`, sorted.
+
+    Raises LoadError when the folder is missing or a service has a name that is not valid.
+    """
+    check_root(root)
+    names = sorted(folder.name for folder in root.iterdir())
+    return [name for name in names if is_service(root, name)]
+
+
+def is_service(root: Path, name: str) -> bool:
+    """Tell whether the folder `name` under `root` is a service, whatever the others are.
+
+    Raises LoadError when `root` is missing or the service has a name that is not valid.
+    """
+    check_root(root)
+    folder = root / name
+    if name.startswith(("_", ".")) or not folder.is_dir():
+        return False
+    if next(folder.glob("*.py"), None) is None:
+        return False
+    if not _NAME.fullmatch(name):
+        raise LoadError(
+            "the name of a service has lower case letters, digits and _ only",
+            where=display_path(root, folder),
+            fix="rename the folder",
+        )
+    return True
+
+
+def check_root(root: Path) -> None:
+    """Raise LoadError when the folder of functions is missing."""
+    if not root.is_dir():
+        fix = "create it with `neurova new project NAME`"
+        raise LoadError("no such folder", where=str(root), fix=fix)
+
+
+def display_path(root: Path, path: Path) -> str:
+    """Return a path as messages show it: from the folder that holds functions/."""
+    try:
+        return path.relative_to(root.parent).as_posix()
+    except ValueError:
+        return str(path)
