@@ -10,10 +10,10 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Self
 
-from neurova.testing import Answer
 from neurova_gateway.keys.factory import key_store_url, open_key_store
 from neurova_gateway.keys.issuer import create
 from neurova_platform.serving import client
+from neurova_platform.testing.response import Response
 
 from .container import Container
 
@@ -65,14 +65,14 @@ class Contained:
         json: Any = None,
         scopes: Iterable[str] | None = None,
         consumer: str = "tester",
-    ) -> Answer:
+    ) -> Response:
         """Make one call, as `TestPlatform.call` does."""
         fields = {} if json is None else {"content-type": "application/json"}
         if scopes is not None:
             fields["x-api-key"] = self._key(consumer, frozenset(scopes))
         body = None if json is None else encode(json)
         found = client.send(self.url, method, path, fields, body)
-        return Answer(found.status, found.headers, found.body)
+        return Response(found.status, found.headers, found.body)
 
     def close(self) -> tuple[int, str]:
         """Send SIGTERM to the container's first process; return its exit code and what it said."""

@@ -9,8 +9,9 @@ from urllib.parse import quote, unquote
 
 import msgspec
 
-from neurova.testing import Answer
 from neurova_gateway.server.asgi import TruncatedResponse
+
+from .response import Response
 
 
 class CallOptions(TypedDict, total=False):
@@ -63,7 +64,7 @@ def decode_headers(start: Mapping[str, Any]) -> dict[str, str]:
 
 async def request(
     app: Any, method: str, path: str, headers: Mapping[str, str], body: bytes
-) -> Answer:
+) -> Response:
     """Make one call and return its answer; the client stays connected until the end."""
     sent: list[dict[str, Any]] = []
     requests = [{"type": "http.request", "body": body, "more_body": False}]
@@ -82,4 +83,4 @@ async def request(
     except TruncatedResponse:
         complete = False
     content = b"".join(part.get("body", b"") for part in sent[1:])
-    return Answer(sent[0]["status"], decode_headers(sent[0]), content, complete)
+    return Response(sent[0]["status"], decode_headers(sent[0]), content, complete)

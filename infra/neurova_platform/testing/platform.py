@@ -10,7 +10,6 @@ from typing import Any, Self, TypeVar, Unpack
 
 import msgspec
 
-from neurova.testing import Answer
 from neurova_gateway.admin.reloads import Reloads
 from neurova_gateway.keys.cache import KeyCache
 from neurova_gateway.keys.issuer import create
@@ -25,6 +24,7 @@ from ..settings.loading import load
 from .client import CallOptions, build_scope, encode_request, request
 from .clock import Clock
 from .databases import Databases, postgres_variables
+from .response import Response
 from .stream import StreamReader
 
 T = TypeVar("T")
@@ -102,39 +102,39 @@ class TestPlatform:
         """Return a new key; `rights` as `neurova_gateway.keys.issuer.create` takes them."""
         return create(self.store, consumer, "test", scopes, now=self.clock.time(), **rights).key
 
-    def get(self, path: str, **options: Unpack[CallOptions]) -> Answer:
+    def get(self, path: str, **options: Unpack[CallOptions]) -> Response:
         """GET a path."""
         return self.call("GET", path, **options)
 
-    def post(self, path: str, **options: Unpack[CallOptions]) -> Answer:
+    def post(self, path: str, **options: Unpack[CallOptions]) -> Response:
         """POST to a path."""
         return self.call("POST", path, **options)
 
-    def put(self, path: str, **options: Unpack[CallOptions]) -> Answer:
+    def put(self, path: str, **options: Unpack[CallOptions]) -> Response:
         """PUT to a path."""
         return self.call("PUT", path, **options)
 
-    def patch(self, path: str, **options: Unpack[CallOptions]) -> Answer:
+    def patch(self, path: str, **options: Unpack[CallOptions]) -> Response:
         """PATCH a path."""
         return self.call("PATCH", path, **options)
 
-    def delete(self, path: str, **options: Unpack[CallOptions]) -> Answer:
+    def delete(self, path: str, **options: Unpack[CallOptions]) -> Response:
         """DELETE a path."""
         return self.call("DELETE", path, **options)
 
-    def call(self, method: str, path: str, **options: Unpack[CallOptions]) -> Answer:
+    def call(self, method: str, path: str, **options: Unpack[CallOptions]) -> Response:
         """Make one call and return its answer."""
         return self.run(self.acall(method, path, **options))
 
-    async def acall(self, method: str, path: str, **options: Unpack[CallOptions]) -> Answer:
+    async def acall(self, method: str, path: str, **options: Unpack[CallOptions]) -> Response:
         """Make one call on the platform's event loop, for `together`."""
         headers, body = self._prepare(options)
         return await request(self.platform.asgi, method, path, headers, body)
 
-    def together(self, calls: Iterable[Coroutine[Any, Any, Answer]]) -> list[Answer]:
+    def together(self, calls: Iterable[Coroutine[Any, Any, Response]]) -> list[Response]:
         """Make many `acall`s at the same time and return their answers in order."""
 
-        async def gather() -> list[Answer]:
+        async def gather() -> list[Response]:
             return list(await asyncio.gather(*calls))
 
         return self.run(gather())
@@ -145,7 +145,7 @@ class TestPlatform:
         scope = build_scope("GET", path, headers)
         return StreamReader(self._runner, self.platform.asgi, scope, body)
 
-    def admin(self, method: str, path: str, **options: Unpack[CallOptions]) -> Answer:
+    def admin(self, method: str, path: str, **options: Unpack[CallOptions]) -> Response:
         """Call the Admin API, by default with its token; earlier calls are in counters and logs."""
         from ..admin.access import load_token
         from ..admin.server import create_app, platform_context

@@ -8,9 +8,8 @@ from typing import Any, Self
 
 import msgspec
 
-from neurova.testing import heard
-
 from .client import decode_headers
+from .response import parse_events
 
 Message = dict[str, Any]
 _SEPARATORS = {"application/x-ndjson": b"\n", "text/event-stream": b"\n\n"}
@@ -63,7 +62,7 @@ class StreamReader:
         *blocks, self._partial = (self._partial + chunk).split(separator)
         if separator == b"\n":
             return [msgspec.json.decode(line) for line in blocks if line]
-        return [event for block in blocks for event in heard(block.decode())]
+        return [event for block in blocks for event in parse_events(block.decode())]
 
     async def _open(self) -> None:
         self._task = asyncio.create_task(self._app(self._scope, self._receive, self._send))

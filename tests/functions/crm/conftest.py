@@ -8,8 +8,8 @@ from urllib.parse import urlencode
 import pytest
 from tests.servers.postgres import PostgresServer
 
-from neurova.testing import Answer
 from neurova_platform.testing.platform import TestPlatform
+from neurova_platform.testing.response import Response
 
 PROJECT = Path(__file__).parents[3]
 SCOPES = ["crm:read", "crm:write", "crm:merge", "crm:erase"]
@@ -27,11 +27,11 @@ class Desk:
         assert answer.status == status, answer.text
         return answer.json() if answer.body else None
 
-    def answer(self, method: str, path: str, body: Any = None) -> Answer:
+    def answer(self, method: str, path: str, body: Any = None) -> Response:
         """Make one call and return its answer."""
         return self.platform.call(method, path, **self._said(body))
 
-    def together(self, calls: list[tuple[str, str, Any]]) -> list[Answer]:
+    def together(self, calls: list[tuple[str, str, Any]]) -> list[Response]:
         """Make many calls at the same time."""
         return self.platform.together(
             self.platform.acall(method, path, **self._said(body)) for method, path, body in calls

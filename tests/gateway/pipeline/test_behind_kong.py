@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from neurova.http.caller import Caller
-from neurova.testing import Answer
 from neurova_gateway.pipeline.identity import HEADER, Identity, load_key
 from neurova_platform.testing.platform import TestPlatform
+from neurova_platform.testing.response import Response
 
 WRITER = Caller("acme", "k1", frozenset(["probe:write"]), "test")
 
@@ -39,7 +39,7 @@ def signed(
     return Identity(key, environment).sign(method, target.encode(), caller, time.time())
 
 
-def echo(runtime: TestPlatform, identity: str | None) -> Answer:
+def echo(runtime: TestPlatform, identity: str | None) -> Response:
     headers = {} if identity is None else {HEADER: identity}
     return runtime.post("/echo", json={"text": "x"}, headers=headers)
 
@@ -116,7 +116,7 @@ def test_a_head_has_room_for_the_identity_beside_the_longest_request_line(
 
 
 def test_an_idempotency_key_is_that_of_the_signed_consumer(runtime: TestPlatform) -> None:
-    def keyed(caller: Caller, text: str) -> Answer:
+    def keyed(caller: Caller, text: str) -> Response:
         headers = {HEADER: signed(runtime, "POST", "/echo", caller), "Idempotency-Key": "k"}
         return runtime.post("/echo", json={"text": text}, headers=headers)
 

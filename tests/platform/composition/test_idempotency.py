@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from neurova.idempotency.sweep import swept
-from neurova.testing import Answer
 from neurova_platform.testing.platform import TestPlatform
+from neurova_platform.testing.response import Response
 
 PUBLIC = '''"""Anybody may write."""
 
@@ -29,7 +29,7 @@ def probe_project(probe_project: Path) -> Path:
     return probe_project
 
 
-def echo(probe: TestPlatform, text: str = "x", key: str = "k", **options: str) -> Answer:
+def echo(probe: TestPlatform, text: str = "x", key: str = "k", **options: str) -> Response:
     headers = {"Idempotency-Key": key}
     return probe.post(
         "/echo", json={"text": text}, headers=headers, scopes=["probe:write"], **options
