@@ -80,7 +80,7 @@ class Plugin:
             told = verdict.consumer_headers if self._consumer_headers else {}
             if self._identity is not None:
                 line = kong.nginx.get_var("request")
-                signed = self._identity.of_line(line, verdict.caller, self._clock())
+                signed = self._identity.sign_request_line(line, verdict.caller, self._clock())
                 told = {**told, HEADER: signed}
             if told:
                 kong.service.request.set_headers(told)

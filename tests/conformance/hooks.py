@@ -35,7 +35,7 @@ PLATFORM = (
     "send exactly one",
     "that is not HTTP",
     "that method is not",
-    "there is nothing at this path",
+    "No route matches this path",
 )
 seen: Counter[tuple[str, int, bool]] = Counter()
 

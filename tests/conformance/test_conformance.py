@@ -86,7 +86,7 @@ def test_a_document_that_lies_is_found_out(tmp_path: Path, lie: str) -> None:
 def test_what_the_platform_says_is_told_from_what_a_function_says() -> None:
     assert reached(200, b"")
     assert reached(404, b'{"detail": "You have no booking 1"}')
-    assert not reached(404, b'{"detail": "there is nothing at this path"}')
+    assert not reached(404, b'{"detail": "No route matches this path"}')
     assert not reached(422, b'{"detail": "One value is not valid."}')
     assert not reached(405, b"{}")
 

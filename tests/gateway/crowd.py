@@ -13,7 +13,7 @@ def crowd(running: TestPlatform, *heavy: str) -> None:
     admission = running.platform.gateway.admission
     admission.pressure.crowd(time())
     admission.pressure.limit, admission.pressure._renew = -1.0, inf
-    admission.until = -inf
+    admission.watch_after = -inf
     for function in running.platform.functions():
         if function.name.partition(".")[2] in heavy:
             function.cost.took(0.005)

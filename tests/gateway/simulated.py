@@ -65,7 +65,7 @@ class Worker:
         self.still = 0.0  # seconds that another has the processor, after each as long of ours
         self.stood = 0.0
         self.done: list[Done] = []
-        admission.judging = self.open
+        admission.begin_iteration = self.open
 
     def run(self) -> list[Done]:
         while self.come or self.ready or self.timers:
@@ -89,12 +89,12 @@ class Worker:
         if self.still and self.now - self.stood > 2 * self.still:
             self.now += self.still
             self.stood = self.now
-        if started > self.admission.until:
+        if started > self.admission.watch_after:
             if not self.admission.admits(kind.cost, self.now):
                 self.now += REFUSE
                 self.send(came, kind, served=False)
                 return
-            self.admission.charged(kind.cost, later=kind.waits is not None)
+            self.admission.add_work(kind.cost, later=kind.waits is not None)
         if kind.waits is None:
             self.now += kind.computes
             kind.cost.took(kind.computes)
@@ -116,7 +116,7 @@ class Worker:
         if not self.opened:
             self.opened = True
             self.ready.append(self.close)
-            self.admission.opened(self.now)
+            self.admission.iteration_began(self.now)
 
     def close(self) -> None:
         for came, kind, served in self.replies:
@@ -126,4 +126,4 @@ class Worker:
                 heapq.heappush(self.come, (self.now + AGAIN, next(self.number), kind))
         self.replies.clear()
         self.opened = False
-        self.admission.closed(self.now)
+        self.admission.iteration_ended(self.now)

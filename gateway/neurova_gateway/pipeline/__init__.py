@@ -1,1 +1,1 @@
-"""The steps of a request between the server and its function."""
+"""The gateway: the ordered steps between the server and a function."""

@@ -1,4 +1,4 @@
-"""Cross-origin requests, as Kong's `cors` plugin is configured."""
+"""Step: cross-origin requests, configured like Kong's `cors` plugin."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from neurova.http.reply import Reply
 
 
 class Cors:
-    """Answer preflights and mark replies for the origins that are allowed; none by default.
+    """Answer preflights and add CORS headers for allowed origins; none by default.
 
-    `config` is that of Kong's plugin: origins, methods, headers, exposed_headers, credentials,
+    `config` has the keys of Kong's plugin: origins, methods, headers, exposed_headers, credentials,
     max_age (seconds).
     """
 
@@ -25,9 +25,9 @@ class Cors:
         self._max_age = str(config.get("max_age", 600)).encode()
 
     def __call__(self, call: Call) -> Reply | None:
-        """Mark the reply of a call from an allowed origin; return the reply of a preflight."""
+        """Add headers for an allowed origin; return the reply to a preflight."""
         origin = call.heads.get(b"origin")
-        if not self._any:  # also without one: a cache may keep this reply for who has one
+        if not self._any:  # also without Origin: a cache may serve this response to others
             call.reply_fields.append((b"vary", b"origin"))
         allowed = None if origin is None else self._allowed(origin)
         if allowed is None:
@@ -42,7 +42,7 @@ class Cors:
         return None
 
     def _allowed(self, origin: bytes) -> bytes | None:
-        # Fetch forbids "*" together with credentials, and echoing any origin would open the door.
+        # Fetch forbids "*" with credentials, and echoing every origin would allow all of them.
         if self._any and not self._credentials:
             return b"*"
         return origin if origin in self._origins else None

@@ -1,4 +1,4 @@
-"""Who calls, told to a runtime that stands behind a gateway, in one signed header field."""
+"""The signed header by which a gateway states the caller to a runtime behind it."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from neurova.http.caller import Caller
 HEADER = "X-Neurova-Identity"
 LIFETIME = 60.0
 KEY_BYTES = 32
-# The request line may take 8 KiB; in JSON and base64 it grows, and scopes come on top.
+# A request line of 8 KiB grows in JSON and base64, and the scopes come on top.
 MAX_BYTES = 24 * 1024
 
 
 class IdentityError(Exception):
-    """An identity that is not believed; the message is the reason, without what was sent."""
+    """An identity that is not accepted; the message is the reason, without what was sent."""
 
 
 class _Payload(msgspec.Struct, forbid_unknown_fields=True):
@@ -47,18 +47,18 @@ class Identity:
 
     def __init__(self, key: bytes, environment: str) -> None:
         if len(key) < KEY_BYTES:
-            raise ValueError(f"identity key has {len(key)} bytes: give {KEY_BYTES} or more")
+            raise ValueError(f"identity key has {len(key)} bytes, use {KEY_BYTES} or more")
         self._key = key
         self._environment = environment
 
     def sign(self, method: str, target: bytes, caller: Caller, now: float) -> str:
-        """Return the field's value for one call: who makes it, and only this call.
+        """Return the header value that states the caller of this one call.
 
         `target` is the raw path with `?query`; `now` is Unix seconds.
         """
         payload = _Payload(
             method,
-            _spelt(target),
+            _canonical_target(target),
             self._environment,
             caller.consumer,
             caller.key_id,
@@ -69,27 +69,24 @@ class Identity:
         text = urlsafe_b64encode(_encode(payload))
         return f"{text.decode()}.{self._mac(text)}"
 
-    def of_line(self, line: str, caller: Caller, now: float) -> str:
-        """Return the field's value for the call of a request line, `GET /a?b HTTP/1.1`.
+    def sign_request_line(self, line: str, caller: Caller, now: float) -> str:
+        """Return the header value for a request line, `GET /a?b HTTP/1.1`.
 
-        The line is UTF-8 with surrogates for what is none, as the PDK gives it.
+        The PDK decodes the line as UTF-8 with surrogate escapes.
         """
         method, _, rest = line.partition(" ")
         target = rest.rpartition(" ")[0]
         return self.sign(method, target.encode("utf-8", "surrogateescape"), caller, now)
 
     def verify(self, method: str, target: bytes, value: bytes, now: float) -> Caller:
-        """Return the caller that a gateway signed for this very call.
-
-        Raises IdentityError for anything else, with the reason.
-        """
-        payload = self._opened(value)
+        """Return the caller that the gateway signed for this call. Raises IdentityError."""
+        payload = self._decode_payload(value)
         if payload.environment != self._environment:
-            raise IdentityError(f"it was signed for another environment than {self._environment}")
-        if payload.method != method or payload.target != _spelt(target):
-            raise IdentityError("it was signed for another method or path")
+            raise IdentityError(f"signed for an environment other than {self._environment}")
+        if payload.method != method or payload.target != _canonical_target(target):
+            raise IdentityError("signed for another method or path")
         if not now < payload.expires <= now + 2 * LIFETIME:
-            raise IdentityError("it has expired, or the clocks of gateway and runtime differ")
+            raise IdentityError("expired, or the clocks of gateway and runtime differ")
         return Caller(
             payload.consumer,
             payload.key_id,
@@ -97,16 +94,16 @@ class Identity:
             payload.environment,
         )
 
-    def _opened(self, value: bytes) -> _Payload:
+    def _decode_payload(self, value: bytes) -> _Payload:
         text, dot, mac = value.partition(b".")
         if len(value) > MAX_BYTES or not dot:
-            raise IdentityError("it has not the form of an identity")
+            raise IdentityError(f"{HEADER} is missing or malformed")
         if not hmac.compare_digest(self._mac(text).encode(), mac):
-            raise IdentityError("its signature is wrong")
+            raise IdentityError("wrong signature")
         try:
             return _decode(urlsafe_b64decode(text))
         except (ValueError, msgspec.MsgspecError) as error:
-            raise IdentityError("its payload is of another version") from error
+            raise IdentityError("signed by another version") from error
 
     def _mac(self, text: bytes) -> str:
         return urlsafe_b64encode(hmac.digest(self._key, text, "sha256")).decode()
@@ -115,8 +112,8 @@ class Identity:
         return f"<Identity {self._environment}>"
 
 
-def _spelt(target: bytes) -> str:
-    # JSON holds no raw bytes; latin-1 keeps each. "/a?" and "/a" are one target.
+def _canonical_target(target: bytes) -> str:
+    # JSON cannot hold raw bytes, latin-1 maps each. "/a?" and "/a" are the same target.
     path, _, query = target.partition(b"?")
     return (path + b"?" + query if query else path).decode("latin-1")
 

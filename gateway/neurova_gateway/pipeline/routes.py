@@ -1,4 +1,4 @@
-"""The route table: which route a method and a path lead to, at a cost that no route adds to."""
+"""The route table: find the route of a method and path, at a cost independent of their number."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ NO_PARAMS: dict[str, str] = {}
 REST = "{*}"
 
 
-Leaf = dict[str, tuple[Target, tuple[str, ...]]]  # method to target and parameters' names
+Leaf = dict[str, tuple[Target, tuple[str, ...]]]  # by method: target, names of parameters
 
 
 class Match(NamedTuple, Generic[Target]):
-    """What was found: the target, or None with the methods the path does answer ("" path: none)."""
+    """The target, or None with the methods allowed on this path (none: no such path)."""
 
     target: Target | None
     params: dict[str, str]
@@ -24,18 +24,18 @@ class Match(NamedTuple, Generic[Target]):
 
 
 class _Node(Generic[Target]):
-    """A position in the tree of path segments; what is empty is not there, for there are many."""
+    """A node in the tree of path segments; empty attributes are None to save memory."""
 
     __slots__ = ("leaf", "literal", "parameter", "rest")
 
     def __init__(self) -> None:
-        self.rest: Leaf[Target] | None = None  # of what takes this path and all below it
+        self.rest: Leaf[Target] | None = None  # `/{*}`: this path and all below it
         self.literal: dict[str, _Node[Target]] | None = None
         self.parameter: _Node[Target] | None = None
         self.leaf: Leaf[Target] | None = None
 
-    def below(self, segment: str) -> _Node[Target]:
-        """Return the node of a template's segment, made when missing."""
+    def child(self, segment: str) -> _Node[Target]:
+        """Return the child for a segment of a template, created if missing."""
         if segment.startswith("{"):
             if self.parameter is None:
                 self.parameter = _Node()
@@ -49,11 +49,11 @@ class _Node(Generic[Target]):
 
 
 class RouteTable(Generic[Target]):
-    """Find the target of a method and a path, literal segments before `{parameters}`.
+    """Find the target of a method and path; literal segments win over `{parameters}`.
 
-    A template that ends in `/{*}` takes its path and all below that no other template takes; of
-    several the longest. Paths without parameters lie in a dict, the others in a tree of segments.
-    Built once from (method, template, target); a change makes a new table.
+    A template that ends in `/{*}` matches its path and everything below that no other template
+    matches; the longest one wins. Paths without parameters are in a dict, the others in a tree of
+    segments. The table is immutable.
     """
 
     def __init__(self, routes: Iterable[tuple[str, str, Target]]) -> None:
@@ -67,7 +67,7 @@ class RouteTable(Generic[Target]):
                 found[method] = Match(target, NO_PARAMS)
 
     def find(self, method: str, raw_path: bytes) -> Match[Target]:
-        """Return the match of a raw path. Raises BadPath for one without a canonical spelling."""
+        """Return the match of a raw path. Raises BadPath if it has no canonical spelling."""
         exact = self._exact.get(raw_path)
         if exact is not None:
             found = exact.get(method)
@@ -111,7 +111,7 @@ class RouteTable(Generic[Target]):
         return None
 
     def _rest(self, segments: list[str], method: str, allowed: set[str]) -> Target | None:
-        """Return what takes the longest part of a path and all below it."""
+        """Return the target of the longest matching `/{*}` template."""
         found: Target | None = None
         node: _Node[Target] | None = self._root
         for segment in [*segments, ""]:
@@ -131,7 +131,7 @@ class RouteTable(Generic[Target]):
                 return
             if segment.startswith("{"):
                 names.append(segment[1:-1])
-            node = node.below(segment)
+            node = node.child(segment)
         if node.leaf is None:
             node.leaf = {}
         node.leaf[method] = (target, tuple(names))

@@ -1,4 +1,4 @@
-"""A connection of the first door: its states, how long it may take for each, and its end."""
+"""The state of one HTTP/1.1 connection, its timeouts and its end."""
 
 from __future__ import annotations
 
@@ -15,165 +15,174 @@ from neurova.http.call import Call, Field
 from neurova.http.problem import problem
 from neurova.http.reply import Reply
 
-from .connection_manager import ConnectionManager, head_limit
-from .writer import Outflow
+from .connection_manager import ConnectionManager
+from .message_limits import head_limit
+from .writer import ConnectionWriter
 
-ENDING = 1.5  # seconds of the time to drain that streams are left to end in
-LINGER = 5.0  # seconds for which octets are read away so that a last reply arrives
+STREAM_END = 1.5  # seconds before the end of the graceful shutdown when streams are ended
+LINGER = 5.0  # seconds to read on after the last response, so that it arrives
 
 IDLE, HEAD, BODY, CLOSING = range(4)
 
 
 class Connection(HttpToolsProtocol):
-    """Hold what is known of one connection, and end it in time.
+    """Hold the state of one connection and close it in time.
 
-    `state` is how far the message being read has come. A call that waits for its function is
-    `running`; calls parsed behind it lie in `behind`, octets not parsed yet in `backlog`. The
-    connection closes after the reply to `last`.
+    `state` is the state of the message being read. `running` is the call in flight; `pipelined`
+    are complete calls parsed after it, `unparsed` are bytes after those. The connection closes
+    after the response to `last`.
     """
 
     def __init__(
         self,
-        edge: ConnectionManager,
+        manager: ConnectionManager,
         config: Config,
         server_state: ServerState,
         app_state: dict[str, Any],
         _loop: asyncio.AbstractEventLoop | None = None,
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
-        self.edge = edge
-        self.gateway = edge.gateway
-        self.lines, self.ready = edge.lines, edge.ready
-        self.max_body = edge.gateway.options.max_body
-        self.max_head = head_limit(edge.gateway.options.behind)
+        self.manager = manager
+        self.gateway = manager.gateway
+        self.status_lines, self.queue = manager.status_lines, manager.queue
+        self.max_body = manager.gateway.options.max_body
+        self.max_head = head_limit(manager.gateway.options.behind)
         self.peer = ""
-        self.state = self.waiting = IDLE
-        self.since = 0.0  # when `waiting` began, in event-loop seconds
-        self.octets = 0  # read of a head, or between two pieces of a body, that is not complete
-        self.unread = 0  # octets of replies that the client had not taken at `read_at`
-        self.read_at = 0.0
-        self.quiet = True  # no reply was sent since it was last looked at
+        self.is_draining = manager.is_draining
+        # The message being read.
+        self.state = self.timed_state = IDLE
+        self.since = 0.0  # event-loop time when `timed_state` began
+        self.incomplete = 0  # bytes read of an incomplete head, or between two pieces of a body
         self.fields: list[Field] = []
         self.call: Call | None = None
-        self.parts: list[bytes] = []
-        self.size = 0  # of `parts`, or of a refused body
-        self.answered = False  # the call being read was refused before its body
+        self.parts: list[bytes] = []  # pieces of the body after the first
+        self.size = 0  # bytes of `parts`, or of a body that is discarded
+        self.is_refused = False  # `call` was refused before its body
+        self.is_deferred = False  # `call` is admitted after `running`
+        # The call in flight, and what waits for it.
         self.running: Call | None = None
-        self.flight: Any = None  # the reply to come of the last call that had to wait
-        self.stream: Outflow | None = None  # the reply to `running` that is being sent
-        self.behind: deque[Call] = deque()
-        self.deferred = False  # the call being read is behind another: to be admitted in its turn
-        self.backlog = b""
+        self.pending: Any = None  # the future reply of the last call that had to wait
+        self.writer: ConnectionWriter | None = None  # writes the streamed response to `running`
+        self.pipelined: deque[Call] = deque()
+        self.unparsed = b""
         self.last: Call | None = None
-        self.broken: tuple[int, str] | None = None  # the refusal of what could not be parsed
-        self.ends = inf  # when what still streams is to be over, in event-loop seconds
+        self.refusal: tuple[int, str] | None = None  # for unparseable bytes after `running`
+        # Timeouts.
+        self.unsent = 0  # bytes in the write buffer at `unsent_since`
+        self.unsent_since = 0.0
+        self.has_responded = False  # since the last timeout check
+        self.stream_deadline = inf  # event-loop time when streams are ended
 
-    # What asyncio calls.
+    @property
+    def is_busy(self) -> bool:
+        """Return whether a call is in flight."""
+        return self.running is not None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's
-        """Begin; a connection beyond the bound is told so and closed."""
+        """Start; refuse a connection beyond the limit."""
         super().connection_made(transport)
-        self.edge.connections.add(self)
-        self.draining = self.edge.draining
+        self.manager.connections.add(self)
+        self.is_draining = self.manager.is_draining
         self.peer = self.client[0] if self.client else ""
         self.since = self.loop.time()
-        if len(self.edge.connections) > self.gateway.options.max_connections:
-            self._refuse(503, "there are too many connections: try again in a moment")
+        if len(self.manager.connections) > self.gateway.options.max_connections:
+            self._refuse(503, "Too many connections, retry later.")
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """End; a call that still runs finishes, its reply goes nowhere; what streams is stopped."""
-        self.edge.connections.discard(self)
+        """Stop what streams. A call in flight finishes, and its response is discarded."""
+        self.manager.connections.discard(self)
         self.connections.discard(self)
         self.state = CLOSING
-        self.backlog = b""
-        self.behind.clear()
-        if self.stream is not None:
-            self.stream.left()
-            self.flow.resume_writing()  # who waits to send is told
-        elif self._streams():
-            self.flight.leave()
+        self.unparsed = b""
+        self.pipelined.clear()
+        if self.writer is not None:
+            self.writer.disconnected()
+            self.flow.resume_writing()  # wakes up the source if it waits to send
+        elif self._is_streaming():
+            self.pending.leave()
 
-    def eof_received(self) -> bool:  # type: ignore[override]  # True: the reply may still be sent
-        """Close once what was asked is answered."""
-        self.draining = True
-        self.edge.flush()
-        # Who is sent a stream and closes has left: nobody stops to read on from there.
-        return self.running is not None and self.scheme == "http" and not self._streams()
+    def eof_received(self) -> bool:  # type: ignore[override]  # True keeps the transport open
+        """Close after the responses to all requests received."""
+        self.is_draining = True
+        self.manager.flush()
+        # During a streamed response, EOF from the client means it disconnected.
+        return self.running is not None and self.scheme == "http" and not self._is_streaming()
 
-    def _streams(self) -> bool:
-        """Tell whether a stream is being sent, or what runs is a generator."""
+    def _is_streaming(self) -> bool:
         if self.running is None:
             return False
-        return self.stream is not None or getattr(self.flight, "streams", False)
+        return self.writer is not None or getattr(self.pending, "streams", False)
 
     def resume_writing(self) -> None:
-        """Go on with what waited for the client to read."""
+        """Continue what waited for the client to read."""
         super().resume_writing()
-        self._go_on()
+        self._resume()
 
     def shutdown(self) -> None:
-        """Finish what was asked, then close."""
-        self.draining = True
-        drain = self.config.timeout_graceful_shutdown
-        if drain is not None:
-            self.ends = self.loop.time() + max(0.0, drain - ENDING)
+        """Answer the requests received, then close."""
+        self.is_draining = True
+        timeout = self.config.timeout_graceful_shutdown
+        if timeout is not None:
+            self.stream_deadline = self.loop.time() + max(0.0, timeout - STREAM_END)
         if self.running is None and self.state in (IDLE, HEAD):
-            self._linger()  # not cut: who is just sending reads an end, not a reset
+            self._close()
 
-    def look(self, now: float) -> None:
-        """Cut what took too long."""
-        options = self.gateway.options
+    def check_timeouts(self, now: float) -> None:
+        """Close or abort the connection if something takes too long."""
+        options, manager = self.gateway.options, self.manager
         age = now - self.since
-        if self._stalled(now):
+        if self._is_stalled(now):
             self.transport.abort()
         elif self.state == CLOSING:
-            left = self.draining and not self.edge.draining  # the client, who said so
-            if age > LINGER or left or self.edge.hurried:
+            has_client_closed = self.is_draining and not manager.is_draining
+            if age > LINGER or has_client_closed or manager.is_shutting_down:
                 self.transport.close()
         elif self.running is not None:
-            if self.stream is not None and now >= self.ends:
-                self.stream.finish()
-        elif self.waiting == HEAD and age > options.head_timeout:
-            self._refuse(408, f"the head did not come within {options.head_timeout:g} seconds")
-        elif self.waiting == BODY and age > options.body_timeout:
-            self._refuse(408, f"the body did not come within {options.body_timeout:g} seconds")
-        elif self.waiting == IDLE and not self.quiet:
-            self.quiet, self.since = True, now
-        elif self.waiting == IDLE and (age > options.keep_alive or self.edge.hurried):
-            self._linger()
+            if self.writer is not None and now >= self.stream_deadline:
+                self.writer.end_early()
+        elif self.timed_state == HEAD and age > options.head_timeout:
+            self._refuse(408, f"Request head not received within {options.head_timeout:g} seconds")
+        elif self.timed_state == BODY and age > options.body_timeout:
+            self._refuse(408, f"Request body not received within {options.body_timeout:g} seconds")
+        elif self.timed_state == IDLE and self.has_responded:
+            self.has_responded, self.since = False, now
+        elif self.timed_state == IDLE and (age > options.keep_alive or manager.is_shutting_down):
+            self._close()
 
-    def _stalled(self, now: float) -> bool:
-        """Tell whether the client has read nothing of what was sent for too long."""
-        left = self.transport.get_write_buffer_size()
-        if not left or left != self.unread:
-            self.unread, self.read_at = left, now
-        return now - self.read_at > self.gateway.options.body_timeout
-
-    # The end.
+    def _is_stalled(self, now: float) -> bool:
+        """Return whether the client has read nothing for too long."""
+        unsent = self.transport.get_write_buffer_size()
+        if not unsent or unsent != self.unsent:
+            self.unsent, self.unsent_since = unsent, now
+        return now - self.unsent_since > self.gateway.options.body_timeout
 
     def _refuse(self, status: int, detail: str) -> None:
-        """Answer what cannot be read on, in its turn, and close."""
+        """Refuse what cannot be parsed or takes too long, in its order, and close."""
         if self.state == CLOSING:
             return
-        if self.running is not None or self.behind:
-            self.broken = self.broken or (status, detail)
+        if self.running is not None or self.pipelined:
+            self.refusal = self.refusal or (status, detail)
             return
         call = self.call or Call("", b"", b"", [], self.peer)
-        if not self.answered:
+        if not self.is_refused:
             self.gateway.begin(call)
             self.last = call
             fields = {"Retry-After": "1"} if status == 503 else {}
             self._send(call, problem(call, status, detail, headers=fields))
-        self._linger()
+        self._close()
 
-    def _linger(self) -> None:
-        """Close so that the last reply arrives: read on for a moment (RFC 9112, 9.6)."""
+    def _close(self) -> None:
+        """Close the write side, and read on for LINGER seconds (RFC 9112, 9.6).
+
+        Closing with unread bytes would reset the connection, and the client might lose the last
+        response.
+        """
         if self.state == CLOSING:
             return
         self.state = CLOSING
         self.since = self.loop.time()
-        self.parts, self.backlog = [], b""
-        self.edge.flush()
+        self.parts, self.unparsed = [], b""
+        self.manager.flush()
         if self.transport.is_closing():
             return
         if not self.transport.can_write_eof():
@@ -182,13 +191,13 @@ class Connection(HttpToolsProtocol):
         try:
             self.transport.write_eof()
         except OSError:
-            self.transport.abort()  # the client has left
+            self.transport.abort()  # the client disconnected
         else:
             self.flow.resume_reading()
 
-    # What the protocol does.
+    # Implemented by GatewayProtocol.
 
-    def _go_on(self) -> None:
+    def _resume(self) -> None:
         raise NotImplementedError
 
     def _send(self, call: Call, reply: Reply) -> bool:

@@ -1,112 +1,104 @@
-"""What the connections of one server share, and what an edge refuses."""
+"""What the connections of one server share: batched writes, timeout checks, draining."""
 
 from __future__ import annotations
 
 import asyncio
 from time import time
-from typing import Any
-
-from neurova.http.call import Field
+from typing import Protocol
 
 from ..pipeline.gateway import Gateway
-from ..pipeline.identity import MAX_BYTES
 from .encoding import PRIVATE, StatusLines
 
-MAX_HEAD = 16 * 1024
-MAX_FIELDS = 100
-OVER_HEAD = "the head is over 16 KiB or 100 fields"
-ROUND = 0.5  # seconds between two looks at all connections
+CHECK_INTERVAL = 0.5  # seconds between two timeout checks
+
+
+class ManagedConnection(Protocol):
+    """What the manager needs of a connection."""
+
+    is_draining: bool
+    """Close after the next response."""
+
+    @property
+    def is_busy(self) -> bool:
+        """Return whether a call is in flight."""
+        ...
+
+    def check_timeouts(self, now: float) -> None:
+        """Close or abort the connection if something takes too long."""
+        ...
 
 
 class ConnectionManager:
-    """Hold what connections share: the gateway, the Date field, ready replies, the clock's rounds.
+    """Hold the gateway, the connections and their queued responses.
 
-    Replies are sent together once the loop has seen to all that it read: one by one, each would
-    wake its client in the middle of our work, which costs about as much as a call. No connection
-    has timers of its own: each half second all are looked at.
+    Responses are written together at the end of an event-loop iteration: written one by one, each
+    would wake its client in the middle of our work, which costs about as much as a call.
+    Connections have no timers of their own: all are checked every half second.
     """
 
     def __init__(self, gateway: Gateway) -> None:
         self.gateway = gateway
-        self.lines = StatusLines(PRIVATE)
-        self.bare_lines = StatusLines()  # for replies that say who may keep them
-        self.ready: list[tuple[asyncio.Transport, bytes]] = []  # whoever adds the first opens
-        self.opened = False
-        gateway.admission.judging = self.open
-        self.connections: set[Any] = set()
-        self.draining = False  # each connection ends with its next reply, also one yet to be made
-        self.hurried = False  # and is ended as soon as nothing is in flight there
+        self.status_lines = StatusLines(PRIVATE)
+        self.plain_status_lines = StatusLines()  # for responses with a Cache-Control of their own
+        # A connection that finds the queue empty calls `begin_iteration`.
+        self.queue: list[tuple[asyncio.Transport, bytes]] = []
+        self.is_in_iteration = False
+        gateway.admission.begin_iteration = self.begin_iteration
+        self.connections: set[ManagedConnection] = set()
+        self.is_draining = False  # connections close after their next response
+        self.is_shutting_down = False  # and as soon as they are idle
         self._timer: asyncio.TimerHandle | None = None
 
     def drain(self) -> None:
-        """Let each connection end with its next reply; one that idles waits for its next call."""
-        self.draining = self.gateway.health.draining = True
+        """Close each connection after its next response; an idle one waits for its next request."""
+        self.is_draining = self.gateway.health.is_draining = True
         for connection in self.connections:
-            connection.draining = True
+            connection.is_draining = True
 
-    def hurry(self) -> None:
-        """Let each connection end as soon as nothing is in flight there."""
-        self.draining = self.hurried = self.gateway.health.draining = True
+    def shut_down(self) -> None:
+        """Close each connection as soon as nothing is in flight there."""
+        self.is_draining = self.is_shutting_down = self.gateway.health.is_draining = True
 
-    def open(self) -> None:
-        """Begin a turn of the loop, if none has begun: its replies are sent at its end."""
-        if not self.opened:
-            self.opened = True
-            asyncio.get_running_loop().call_soon(self._close)
-            self.gateway.admission.opened(time())
+    def begin_iteration(self) -> None:
+        """Note an iteration of the event loop, once; queued responses are written at its end."""
+        if not self.is_in_iteration:
+            self.is_in_iteration = True
+            asyncio.get_running_loop().call_soon(self._end_iteration)
+            self.gateway.admission.iteration_began(time())
 
-    def _close(self) -> None:
+    def _end_iteration(self) -> None:
         self.flush()
-        self.opened = False
-        self.gateway.admission.closed(time())
+        self.is_in_iteration = False
+        self.gateway.admission.iteration_ended(time())
 
     def flush(self) -> None:
-        """Send all replies that are ready."""
-        for transport, octets in self.ready:
+        """Write all queued responses."""
+        for transport, data in self.queue:
             try:
-                transport.write(octets)
-            except Exception:  # one client has left; the others still wait
+                transport.write(data)
+            except Exception:  # this client disconnected; the others still wait
                 transport.abort()
-        self.ready.clear()
+        self.queue.clear()
 
     @property
     def in_flight(self) -> int:
-        """Return how many connections wait for a function."""
-        return sum(connection.running is not None for connection in self.connections)
+        """Return how many connections have a call in flight."""
+        return sum(connection.is_busy for connection in self.connections)
 
     def start(self) -> None:
-        """Begin the rounds, on the running loop."""
-        self._round(asyncio.get_running_loop())
+        """Start the timeout checks on the running loop."""
+        self._check(asyncio.get_running_loop())
 
     def stop(self) -> None:
-        """End the rounds."""
+        """Stop the timeout checks."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
 
-    def _round(self, loop: asyncio.AbstractEventLoop) -> None:
-        self.lines.tick()
-        self.bare_lines.tick()
+    def _check(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.status_lines.update_date()
+        self.plain_status_lines.update_date()
         now = loop.time()
         for connection in tuple(self.connections):
-            connection.look(now)
-        self._timer = loop.call_later(ROUND, self._round, loop)
-
-
-def head_limit(behind: str) -> int:
-    """Return how large a head may be: behind Kong the identity that it signs comes on top."""
-    return MAX_HEAD + MAX_BYTES if behind else MAX_HEAD
-
-
-def over_head(target: bytes, fields: list[Field], octets: int, most: int = MAX_HEAD) -> bool:
-    """Tell whether a head is over `most` octets or MAX_FIELDS; it has at most `octets`."""
-    if len(fields) > MAX_FIELDS:
-        return True
-    if octets <= most:
-        return False
-    return len(target) + sum(len(name) + len(value) + 4 for name, value in fields) > most
-
-
-def too_large(max_body: int) -> str:
-    """Say that a body is too large."""
-    return f"the body is over {max_body} bytes"
+            connection.check_timeouts(now)
+        self._timer = loop.call_later(CHECK_INTERVAL, self._check, loop)

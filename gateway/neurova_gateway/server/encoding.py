@@ -1,4 +1,4 @@
-"""Replies as the octets of HTTP/1.1 (RFC 9112)."""
+"""Encode responses as HTTP/1.1 (RFC 9112)."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from neurova.http.reply import Reply
 from neurova.streaming.response_stream import StreamReply
 
 BODILESS = frozenset([204, 304])
-UNKNOWN_METHOD = "that method is not known here"
-# What the parser of the other door, llhttp, takes.
+UNKNOWN_METHOD = "Unknown method"
+# The methods that llhttp, the parser of the protocol, accepts.
 METHODS = frozenset([
     "ACL", "BIND", "CHECKOUT", "CONNECT", "COPY", "DELETE", "GET", "HEAD", "LINK", "LOCK",
     "M-SEARCH", "MERGE", "MKACTIVITY", "MKCALENDAR", "MKCOL", "MOVE", "NOTIFY", "OPTIONS",
@@ -26,49 +26,49 @@ _TWO = _FIELD * 2
 _WHOLE = b"%bcontent-type: %b\r\n%bcontent-length: %d\r\n\r\n%b"
 
 
-# RFC 9111, 5.2.2.7: what a reply says when nobody has said who may keep it. To a shared cache
-# X-API-Key is no credential: it would give one caller's reply to all.
+# The default (RFC 9111, 5.2.2.7). Shared caches do not treat X-API-Key as a credential: they would
+# serve one caller's response to all.
 PRIVATE: Field = (b"cache-control", b"private")
 
 
 class StatusLines(dict[int, bytes]):
-    """Give a status line, Date and `more` fields as octets; made once a second a status."""
+    """Cache, by status, the encoded status line with Date and `more` fields."""
 
     def __init__(self, *more: Field) -> None:
         super().__init__()
-        self._made = 0
+        self._second = 0
         self._date = b""
         self._more = b"".join([_FIELD % field for field in more])
 
-    def tick(self) -> None:
-        """Move the date on; called about once a second."""
+    def update_date(self) -> None:
+        """Update Date; called twice a second."""
         now = int(time.time())
-        if now != self._made:
-            self._made = now
+        if now != self._second:
+            self._second = now
             self._date = formatdate(now, usegmt=True).encode()
             self.clear()
 
     def __missing__(self, status: int) -> bytes:
-        if not self._made:
-            self.tick()
-        said = phrase(status).encode()
-        line = b"HTTP/1.1 %d %b\r\ndate: %b\r\n%b" % (status, said, self._date, self._more)
+        if not self._second:
+            self.update_date()
+        reason = phrase(status).encode()
+        line = b"HTTP/1.1 %d %b\r\ndate: %b\r\n%b" % (status, reason, self._date, self._more)
         self[status] = line
         return line
 
 
-def says_caching(fields: Iterable[Field]) -> bool:
-    """Tell whether a reply says itself who may keep it."""
+def has_cache_control(fields: Iterable[Field]) -> bool:
+    """Return whether the fields contain Cache-Control."""
     return any(name == b"cache-control" for name, _ in fields)
 
 
 def encode(line: bytes, reply: Reply, extra: list[Field], head: bool, close: bool) -> bytes:
-    """Return a whole reply: `line` from StatusLines, `extra` fields the way added to it.
+    """Return a complete response: `line` from StatusLines, `extra` fields of the pipeline.
 
-    `head`: the call was HEAD, so there is no body; `close`: the connection ends with this reply.
+    `head`: the method is HEAD, so no body is sent; `close`: the connection closes after it.
     """
     added = extra + reply.fields if reply.fields else extra
-    if len(added) == 2:  # as nearly always, by the limits: one format costs less than two
+    if len(added) == 2:  # the usual case, with rate limit fields: one format costs less than two
         one, other = added
         fields = _TWO % (one + other)
     else:
@@ -88,7 +88,7 @@ def encode(line: bytes, reply: Reply, extra: list[Field], head: bool, close: boo
 def encode_head(
     line: bytes, reply: StreamReply, extra: list[Field], close: bool, chunked: bool
 ) -> bytes:
-    """Return the head of a reply whose body comes after it; without a length it is `chunked`."""
+    """Return the head of a streamed response."""
     fields = [*extra, *reply.fields]
     if reply.content_type:
         fields.insert(0, (b"content-type", reply.content_type))

@@ -1,8 +1,7 @@
-"""The first door: HTTP/1.1 on a connection, answered without ASGI's cycle.
+"""The HTTP/1.1 protocol: parse requests, pass them to the gateway, send responses in order.
 
-Here is what only octets show: the size and time of a head, the length of a body, Expect,
-pipelining. What is left of a connection is in `connection.py`, everything else the core's
-(`gateway.py`).
+It handles what only the bytes of a connection show: the size of a head, the length of a body,
+Expect, pipelining. It extends uvicorn's protocol and bypasses ASGI.
 """
 
 from __future__ import annotations
@@ -21,14 +20,15 @@ from neurova.streaming.response_stream import StreamReply
 
 from ..pipeline.compression import LARGE
 from .connection import BODY, CLOSING, HEAD, IDLE, Connection
-from .connection_manager import MAX_FIELDS, OVER_HEAD, over_head, too_large
-from .encoding import CONTINUE, UNKNOWN_METHOD, encode, says_caching
-from .writer import Outflow
+from .encoding import CONTINUE, UNKNOWN_METHOD, encode, encode_head, has_cache_control
+from .message_limits import HEAD_TOO_LARGE, MAX_FIELDS, body_too_large, is_head_too_large
+from .writer import ConnectionWriter, is_chunked
 
-SLICE = 4096  # octets parsed at once, which bounds how many pipelined calls lie here parsed
-SPARE_BODY = 64 * 1024  # a refused body up to this length is read away, and the connection kept
+SLICE = 4096  # bytes parsed at once, which bounds how many pipelined calls are held in memory
+DISCARDED_BODY = 64 * 1024  # the body of a refused call is read up to this length, to keep alive
 
-UNSOUND = frozenset([400, 413, 501, 505])  # refusals before the body after which nothing is read
+# After these refusals the rest of the connection cannot be trusted: nothing more is parsed.
+FATAL = frozenset([400, 413, 501, 505])
 
 logger = logging.getLogger("neurova.gateway")
 
@@ -36,15 +36,15 @@ logger = logging.getLogger("neurova.gateway")
 class GatewayProtocol(Connection):
     """Parse the requests of one connection and answer each by the gateway, in order."""
 
-    # What httptools calls.
+    # Callbacks of httptools.
 
     def on_message_begin(self) -> None:
-        """Make ready for a head."""
+        """Prepare for a head."""
         if self.state != CLOSING:
             self.state = HEAD
             self.url = b""
             self.fields = []
-            self.octets = 0
+            self.incomplete = 0
 
     def on_url(self, url: bytes) -> None:
         """Take the target, or a piece of it."""
@@ -55,13 +55,13 @@ class GatewayProtocol(Connection):
         self.fields.append((name.lower(), value))
 
     def on_headers_complete(self) -> None:
-        """Make the call, and admit it if it is its turn."""
+        """Create the call, and admit it unless another one is in flight."""
         if self.state == CLOSING or self.last is not None:
             self.call = None
             return
         self.state = BODY
-        self.answered = False
-        # Fields behind a body (RFC 9110, 6.5), which come after all was decided, go nowhere.
+        self.is_refused = False
+        # Trailer fields (RFC 9110, 6.5) would be added to `self.fields`, and are ignored.
         parser, fields, self.fields = self.parser, self.fields, []
         path, _, query = self.url.partition(b"?")
         method = parser.get_method().decode("ascii")
@@ -69,236 +69,248 @@ class GatewayProtocol(Connection):
         scheme = self.scheme or "http"
         self.call = call = Call(method, path, query, fields, self.peer, b"", scheme, version)
         heads = call.heads
-        # A head within one slice is not over the limit of octets.
-        if (self.octets or len(fields) > MAX_FIELDS) and self._over_head(call):
+        # A head within one slice is below the limit of bytes.
+        if (self.incomplete or len(fields) > MAX_FIELDS) and self._refuse_large_head(call):
             return
-        self.octets = 0
+        self.incomplete = 0
         if not parser.should_keep_alive() or b"upgrade" in heads or method == "CONNECT":
             self.last = call
         if self.running is not None:
-            self.deferred = True
+            self.is_deferred = True
             return
         reply = self.gateway.admit(call)
         if reply is not None or b"expect" in heads:
-            self._admitted(call, reply)
+            self._on_admitted(call, reply)
 
     def on_body(self, body: bytes) -> None:
         """Take a piece of the body, up to the limit."""
         call = self.call
         if self.state == CLOSING or call is None:
             return
-        self.octets = 0
-        if call.body or self.answered or len(body) > self.max_body:
-            self._more(call, body)
+        self.incomplete = 0
+        if call.body or self.is_refused or len(body) > self.max_body:
+            self._add_to_body(call, body)
         else:
-            call.body = body  # all of it, as a rule
+            call.body = body  # usually all of it
 
     def on_message_complete(self) -> None:
-        """Run the call, if it is its turn."""
+        """Run the call, or queue it behind the one in flight."""
         call = self.call
         if self.state == CLOSING or call is None:
             return
-        self.state = self.waiting = IDLE
+        self.state = self.timed_state = IDLE
         self.call = None
         if self.size:
             call.body = b"".join((call.body, *self.parts))
             self.parts, self.size = [], 0
-        if self.answered:
+        if self.is_refused:
             self._close_after(call)
         elif self.running is None:
             self._run(call)
         else:
-            self.deferred = False
-            self.behind.append(call)
+            self.is_deferred = False
+            self.pipelined.append(call)
 
-    # A call's way.
+    # The steps of a call, in order.
 
-    def _more(self, call: Call, body: bytes) -> None:
-        """Take a further piece of a body, or read it away."""
-        self.size += len(body)
-        if self.answered and self.size > SPARE_BODY:
-            self._linger()
-        elif not self.answered and len(call.body) + self.size > self.max_body:
-            self._refuse(413, too_large(self.max_body))
-        elif not self.answered:
-            self.parts.append(body)
-
-    def _over_head(self, call: Call) -> bool:
-        if not over_head(self.url, call.fields, self.octets + SLICE, self.max_head):
+    def _refuse_large_head(self, call: Call) -> bool:
+        size = self.incomplete + SLICE
+        if not is_head_too_large(self.url, call.fields, size, self.max_head):
             return False
-        self.last = call  # what follows is not looked at
-        self._refuse(431, OVER_HEAD)
+        self.last = call
+        self._refuse(431, HEAD_TOO_LARGE)
         self.call = None
         return True
 
-    def _admitted(self, call: Call, reply: Reply | None) -> None:
-        """Refuse a call before its body is read, or let the body come."""
+    def _on_admitted(self, call: Call, reply: Reply | None) -> None:
+        """Refuse a call before its body is read, or ask for the body."""
         if reply is None:
             if b"expect" in call.heads:
-                self.edge.flush()
+                self.manager.flush()
                 self.transport.write(CONTINUE)
             return
-        self.answered = True
+        self.is_refused = True
         length = call.heads.get(b"content-length")
-        if reply.status in UNSOUND or b"expect" in call.heads:
-            self.last = call  # who sends this may mean anything by what follows
-        elif length is not None and int(length) > SPARE_BODY:
+        if reply.status in FATAL or b"expect" in call.heads:
+            self.last = call  # with Expect, the client may send the body or the next request
+        elif length is not None and int(length) > DISCARDED_BODY:
             self.last = call
         self._send(call, reply)
         if self.last is call and self.state != IDLE and call is self.call:
             self._close_after(call)
 
+    def _add_to_body(self, call: Call, body: bytes) -> None:
+        self.size += len(body)
+        if self.is_refused:
+            if self.size > DISCARDED_BODY:
+                self._close()
+        elif len(call.body) + self.size > self.max_body:
+            self._refuse(413, body_too_large(self.max_body))
+        else:
+            self.parts.append(body)
+
     def _run(self, call: Call) -> None:
         reply: Reply | Awaitable[Reply] = call.route.invoke(call)  # as `Gateway.invoke`
         if isinstance(reply, Reply):
-            if len(reply.body) >= LARGE or reply.status == 304:
-                self._large(call, reply)
-            elif self._send(call, reply):
-                self._linger()
-            return
-        self._wait(call, reply)
+            self._respond(call, reply)
+        else:
+            self._wait(call, reply)
 
-    def _large(self, call: Call, reply: Reply) -> None:
-        packed = self.gateway.compress(call, reply)
-        if not isinstance(packed, Reply):
-            self._wait(call, packed)
-        elif self._send(call, packed):
-            self._linger()
+    def _respond(self, call: Call, reply: Reply) -> None:
+        """Send a complete response, compressed if it is large."""
+        if len(reply.body) >= LARGE or reply.status == 304:
+            compressed = self.gateway.compress(call, reply)
+            if not isinstance(compressed, Reply):
+                self._wait(call, compressed)
+                return
+            reply = compressed
+        if self._send(call, reply):
+            self._close()
 
     def _wait(self, call: Call, reply: Awaitable[Reply]) -> None:
         self.running = call
-        self.flight = task = asyncio.ensure_future(reply)
-        self.tasks.add(task)  # type: ignore[arg-type]  # a future; uvicorn waits for it at its end
-        task.add_done_callback(partial(self._done, call))
+        self.pending = task = asyncio.ensure_future(reply)
+        self.tasks.add(task)  # type: ignore[arg-type]  # a future; uvicorn waits for it on shutdown
+        task.add_done_callback(partial(self._on_reply, call))
 
-    def _done(self, call: Call, task: asyncio.Future[Reply]) -> None:
+    def _on_reply(self, call: Call, task: asyncio.Future[Reply]) -> None:
         self.tasks.discard(task)
         self.running = None
         if task.cancelled():
-            reply = problem(call, 503, "the server is stopping", headers={"Retry-After": "1"})
+            detail = "The server is shutting down, retry later."
+            reply = problem(call, 503, detail, headers={"Retry-After": "1"})
         else:
             reply = task.result()
         if isinstance(reply, StreamReply):
-            self._stream(call, reply)
+            self._start_stream(call, reply)
             return
         if self.state == CLOSING:
-            self.gateway.done(call, reply, 499)
+            self.gateway.record(call, reply, 499)
             return
-        if len(reply.body) >= LARGE or reply.status == 304:
-            self._large(call, reply)
-        elif self._send(call, reply):
-            self._linger()
+        self._respond(call, reply)
         self.since = self.loop.time()
         if self.state != CLOSING:
-            self._go_on()
+            self._resume()
 
-    def _stream(self, call: Call, reply: StreamReply) -> None:
-        """Send a reply as its pieces come; until its end nothing else is answered."""
+    def _start_stream(self, call: Call, reply: StreamReply) -> None:
+        """Send a response piece by piece; the next call waits for its end."""
         self.tasks.add(reply.task)
         reply.task.add_done_callback(self.tasks.discard)
-        stream = Outflow(self, call, reply)
+        on_end = partial(self._record_stream, call, reply)
+        writer = ConnectionWriter(self.transport, self.flow, call, reply, on_end, self.loop)
         if self.state == CLOSING:
-            stream.left()
+            writer.disconnected()
             return
         if call.version == "1.0" and reply.length is None:
             self.last = call
-        self.running, self.stream = call, stream
-        stream.whole.add_done_callback(self._streamed)
-        self.edge.flush()
-        stream.begin(close=call is self.last or (self.draining and not self.behind))
+        self.running, self.writer = call, writer
+        writer.finished.add_done_callback(self._on_stream_end)
+        self.manager.flush()
+        lines = self.status_lines
+        if has_cache_control(reply.fields):
+            lines = self.manager.plain_status_lines
+        close, chunked = self._is_last(call), is_chunked(call, reply)
+        head = encode_head(lines[reply.status], reply, call.reply_fields, close, chunked)
+        writer.start(head)
 
-    def _streamed(self, whole: asyncio.Future[bool]) -> None:
-        call, self.running, self.stream = self.running, None, None
-        self.quiet = False
+    def _record_stream(self, call: Call, reply: StreamReply, status: int, size: int) -> None:
+        self.gateway.record(call, reply, status, size=size)
+
+    def _on_stream_end(self, finished: asyncio.Future[bool]) -> None:
+        call, self.running, self.writer = self.running, None, None
+        self.has_responded = True
         self.since = self.loop.time()
-        if not whole.result() or call is self.last or (self.draining and not self.behind):
-            self._linger()
+        if not finished.result() or self._is_last(call):
+            self._close()
         else:
-            self._go_on()
+            self._resume()
 
     def _send(self, call: Call, reply: Reply) -> bool:
-        """Send a reply, and tell whether it is the last."""
-        close = call is self.last or (self.draining and not self.behind)
-        lines, ready = self.lines, self.ready
-        if reply.fields and says_caching(reply.fields):
-            lines = self.edge.bare_lines
-        octets = encode(lines[reply.status], reply, call.reply_fields, call.method == "HEAD", close)
-        if not ready:
-            self.edge.open()
-        ready.append((self.transport, octets))
-        self.quiet = False
-        self.gateway.done(call, reply)
+        """Queue a response; return whether the connection closes after it."""
+        close = call is self.last or (self.is_draining and not self.pipelined)
+        lines, queue = self.status_lines, self.queue
+        if reply.fields and has_cache_control(reply.fields):
+            lines = self.manager.plain_status_lines
+        data = encode(lines[reply.status], reply, call.reply_fields, call.method == "HEAD", close)
+        if not queue:
+            self.manager.begin_iteration()
+        queue.append((self.transport, data))
+        self.has_responded = True
+        self.gateway.record(call, reply)
         return close
 
-    def _close_after(self, call: Call) -> None:
-        if call is self.last or (self.draining and not self.behind):
-            self._linger()
+    def _is_last(self, call: Call | None) -> bool:
+        return call is self.last or (self.is_draining and not self.pipelined)
 
-    # Octets.
+    def _close_after(self, call: Call) -> None:
+        if self._is_last(call):
+            self._close()
+
+    # Incoming bytes.
 
     def data_received(self, data: bytes) -> None:
-        """Take what came."""
+        """Parse bytes, or keep them while a call is in flight."""
         if self.state == CLOSING:
-            return  # read away
+            return
         if (
             self.running is None
-            and not self.backlog
+            and not self.unparsed
             and len(data) <= SLICE
-            and not self.flow.write_paused  # who does not read replies asks for no more of them
+            and not self.flow.write_paused  # no more responses for a client that does not read
         ):
-            self._feed(data)
+            self._parse(data)
         else:
-            self.backlog += data
-            self._go_on()
+            self.unparsed += data
+            self._resume()
 
-    def _feed(self, data: bytes) -> None:
-        """Parse at most SLICE octets."""
+    def _parse(self, data: bytes) -> None:
+        """Parse at most SLICE bytes."""
         try:
             self.parser.feed_data(data)
         except httptools.HttpParserUpgrade:
-            pass  # an offer that a server may ignore (RFC 9110, 7.8): `last` is set, and answered
+            pass  # a server may ignore Upgrade (RFC 9110, 7.8); the call is the last one
         except httptools.HttpParserCallbackError as error:
-            logger.error("a fault of the gateway's own", exc_info=error.__context__ or error)
-            self._refuse(500, "the gateway failed")
+            logger.error("Internal error in the gateway", exc_info=error.__context__ or error)
+            self._refuse(500, "Internal error in the gateway")
         except httptools.HttpParserInvalidMethodError:
             self._refuse(501, UNKNOWN_METHOD)
         except httptools.HttpParserError:
-            self._refuse(400, "that is not HTTP/1.1")
+            self._refuse(400, "Malformed HTTP/1.1 request")
         state = self.state
         if state in (HEAD, BODY):
-            self.octets += len(data)
-            if self.octets > self.max_head:
-                self._refuse(431, OVER_HEAD)
-        if state != self.waiting:
-            self.waiting = state
+            self.incomplete += len(data)
+            if self.incomplete > self.max_head:
+                self._refuse(431, HEAD_TOO_LARGE)
+        if state != self.timed_state:
+            self.timed_state = state
             self.since = self.loop.time()
 
-    def _go_on(self) -> None:
-        """Take up what lies here, in order, while nothing waits for a function or the client."""
+    def _resume(self) -> None:
+        """Continue with what waits, in order, until a call or the client is waited for."""
         while self.running is None and self.state != CLOSING:
-            self.edge.flush()  # so that a client that does not read is noticed
+            self.manager.flush()  # pauses writing if the client does not read
             if self.flow.write_paused:
                 break
-            if self.behind:
-                self._take_turn(self.behind.popleft())
-            elif self.deferred and self.call is not None:
-                self.deferred = False
-                self._admitted(self.call, self.gateway.admit(self.call))
-            elif self.broken is not None:
-                self._refuse(*self.broken)
-            elif self.backlog and (self.last is None or self.state == BODY):
-                data, self.backlog = self.backlog[:SLICE], self.backlog[SLICE:]
-                self._feed(data)
+            if self.pipelined:
+                self._start_pipelined(self.pipelined.popleft())
+            elif self.is_deferred and self.call is not None:
+                self.is_deferred = False
+                self._on_admitted(self.call, self.gateway.admit(self.call))
+            elif self.refusal is not None:
+                self._refuse(*self.refusal)
+            elif self.unparsed and (self.last is None or self.state == BODY):
+                data, self.unparsed = self.unparsed[:SLICE], self.unparsed[SLICE:]
+                self._parse(data)
             else:
-                self.backlog = b""
+                self.unparsed = b""
                 self.flow.resume_reading()
                 return
         if self.state != CLOSING:
             self.flow.pause_reading()
 
-    def _take_turn(self, call: Call) -> None:
+    def _start_pipelined(self, call: Call) -> None:
         reply = self.gateway.admit(call)
         if reply is None:
             self._run(call)
         elif self._send(call, reply):
-            self._linger()
+            self._close()

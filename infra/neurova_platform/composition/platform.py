@@ -19,10 +19,6 @@ from neurova.execution.thread_pool import POOL
 from neurova.functions.loader import load_service
 from neurova.functions.routes import check_routes
 from neurova.functions.service import Service, discover
-from neurova.http.call import Call
-from neurova.http.caller import Caller
-from neurova.http.problem import problem
-from neurova.http.reply import Reply
 from neurova.idempotency.sweep import keep_swept
 from neurova.overload.queue_delay import Pressure
 from neurova.resources import Resources
@@ -35,7 +31,7 @@ from neurova_gateway.metrics.call_counters import CallCounters
 from neurova_gateway.pipeline.access_log import AccessLog
 from neurova_gateway.pipeline.call_records import CallRecords, CallSink
 from neurova_gateway.pipeline.gateway import Gateway
-from neurova_gateway.pipeline.identity import HEADER, Identity, IdentityError, load_key
+from neurova_gateway.pipeline.identity import Identity, load_key
 from neurova_gateway.plugins.host import PluginHost
 from neurova_gateway.plugins.stores import Stores
 from neurova_gateway.server.asgi import GatewayApp
@@ -84,9 +80,9 @@ class Platform:
             assets.plugins_folder(settings.gateway.plugins),
             deadline=settings.gateway.phase_deadline,
         )
-        verify = self._verifier() if settings.gateway.behind else None
+        identity = self._identity() if settings.gateway.behind else None
         delay = settings.runtime.delay
-        self.gateway = Gateway(settings.gateway, self.host, self.call_records, verify, delay)
+        self.gateway = Gateway(settings.gateway, self.host, self.call_records, identity, delay)
         self.connection_manager = ConnectionManager(self.gateway)
         self.asgi = GatewayApp(self.gateway, self.start, self.stop)
 
@@ -176,7 +172,7 @@ class Platform:
             environment=self.environment,
             state=self.settings.state,
         )
-        self.gateway.use(config, {function.name: endpoint(function) for function in functions})
+        self.gateway.load(config, {function.name: endpoint(function) for function in functions})
 
     def _open_backends(self) -> None:
         if self.settings.gateway.behind:
@@ -225,21 +221,9 @@ class Platform:
             await database.close()
         self._databases.clear()
 
-    def _verifier(self) -> Callable[[Call], Caller | Reply]:
+    def _identity(self) -> Identity:
         key = load_key(state.prepare(self.settings.state) / "identity.key")
-        identity = Identity(key, self.environment)
-        name = HEADER.lower().encode()
-
-        def verify(call: Call) -> Caller | Reply:
-            value = call.heads.pop(name, b"")
-            call.fields = [field for field in call.fields if field[0] != name]
-            target = call.raw_path + (b"?" + call.query if call.query else b"")
-            try:
-                return identity.verify(call.method, target, value, time.time())
-            except IdentityError as error:
-                return problem(call, 401, f"only the gateway may call here: {error}")
-
-        return verify
+        return Identity(key, self.environment)
 
 
 def _opened(settings: Settings, service: str, clock: Callable[[], float]) -> Database:

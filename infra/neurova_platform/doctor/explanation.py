@@ -84,7 +84,7 @@ def explain(
     raw_path = path.partition("?")[0].encode("utf-8")
     if method not in METHODS:
         return Explanation(method, path, 501, reason="HTTP knows no such method")
-    if raw_path == health.OCTETS and method in health.METHODS:
+    if raw_path == health.RAW_PATH and method in health.METHODS:
         says = "the platform itself, whether it takes calls: no key, no limit"
         return Explanation(method, path, 200, reason=says)
     try:

@@ -97,7 +97,7 @@ class Server(uvicorn.Server):
         if self._leash is not None:
             self._leash.leaving()
         if self._edge is not None:
-            self._edge.hurry()
+            self._edge.shut_down()
         await super().shutdown(sockets)
 
     @contextmanager

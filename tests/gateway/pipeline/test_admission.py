@@ -123,17 +123,17 @@ def test_a_stall_refuses_nobody() -> None:
 
 def test_a_call_is_not_looked_at_while_nobody_waits() -> None:
     admission = Admission()
-    assert admission.until == inf
-    admission.opened(10.0)
-    admission.closed(10.004)
-    assert admission.until == inf
+    assert admission.watch_after == inf
+    admission.iteration_began(10.0)
+    admission.iteration_ended(10.004)
+    assert admission.watch_after == inf
 
 
 def test_the_first_of_a_turn_is_let_in_and_those_behind_it_are_not() -> None:
     admission = crowded()
     heavy, now = Cost(0.005), START
     assert admission.admits(heavy, now)
-    admission.charged(heavy, later=False)
+    admission.add_work(heavy, later=False)
     assert [admission.admits(heavy, now) for now in (now + 0.0051, now + 0.0052)] == [False, False]
     assert admission.admits(Cost(0.0001), now + 0.0053)
     assert admission.refused == 2
@@ -145,7 +145,7 @@ def test_work_that_is_done_later_counts_until_it_is_done() -> None:
     admission = crowded()
     heavy, now = Cost(0.005), START
     assert admission.admits(heavy, now)
-    admission.charged(heavy, later=True)
+    admission.add_work(heavy, later=True)
     closed(admission, now)
     assert not admission.admits(heavy, now + 0.001)
     closed(admission, now + 0.001)
@@ -156,7 +156,7 @@ def test_a_call_of_unknown_cost_is_let_in_and_the_next_counts_as_heavy() -> None
     admission = crowded()
     new = Cost()
     assert admission.admits(new, START)
-    admission.charged(new, later=True)
+    admission.add_work(new, later=True)
     assert new.seconds > 0
     assert not admission.admits(new, START + 0.0001)
     new.took(0.00002)  # it was cheap
@@ -167,15 +167,15 @@ def test_a_clock_that_is_set_back_shuts_nobody_out() -> None:
     admission = crowded()
     heavy, now = Cost(0.005), START
     assert admission.admits(heavy, now)
-    admission.charged(heavy, later=True)
+    admission.add_work(heavy, later=True)
     closed(admission, now)
     assert admission.admits(heavy, now - 3600.0)
 
 
 def closed(admission: Admission, now: float) -> None:
     """End a turn that took no time."""
-    admission.opened(now)
-    admission.closed(now)
+    admission.iteration_began(now)
+    admission.iteration_ended(now)
 
 
 def crowded() -> Admission:
@@ -183,7 +183,7 @@ def crowded() -> Admission:
     admission = Admission()
     kind = Kind(0.005)
     Worker(admission, load(kind, 1000, last=2.0)).run()
-    admission.judging = lambda: None
+    admission.begin_iteration = lambda: None
     admission.refused = 0
     assert admission.pressure.crowded
     assert admission.pressure.limit < 0.005

@@ -17,7 +17,13 @@ from neurova.http.problem import problem
 from neurova.http.reply import Reply
 from neurova.streaming.response_stream import StreamReply
 from neurova_gateway.pipeline import compression
-from neurova_gateway.pipeline.compression import INLINE, LARGE, Compression, Packed, gains
+from neurova_gateway.pipeline.compression import (
+    INLINE,
+    LARGE,
+    CompressedReply,
+    Compression,
+    is_compressible,
+)
 
 TEXT = "abcdefgh" * 256
 BIG = """
@@ -87,8 +93,8 @@ def test_the_best_of_what_is_installed_comes_first(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(compression, "find_spec", lambda name: name == "brotli")
     made = Compression()
     assert list(made._codings) == [b"br", b"gzip"]
-    assert made._chosen(b"gzip, br") == b"br"
-    assert made._chosen(b"gzip, br;q=0.5") == b"gzip"
+    assert made._cached_choice(b"gzip, br") == b"br"
+    assert made._cached_choice(b"gzip, br;q=0.5") == b"gzip"
     monkeypatch.setattr(compression, "find_spec", lambda name: None)
     assert list(Compression()._codings) == [b"gzip"]
 
@@ -107,7 +113,7 @@ def test_the_best_of_what_is_installed_comes_first(monkeypatch: pytest.MonkeyPat
     ],
 )
 def test_only_what_gets_smaller_is_compressed(content_type: bytes, expected: bool) -> None:
-    assert gains(content_type) is expected
+    assert is_compressible(content_type) is expected
 
 
 @pytest.mark.parametrize(
@@ -118,7 +124,7 @@ def test_only_what_gets_smaller_is_compressed(content_type: bytes, expected: boo
         Reply(200, TEXT, {"Cache-Control": "private, no-transform"}),
         Reply(200, TEXT.encode()),
         StreamReply(200, b"text/plain", []),
-        Packed.of(200, TEXT.encode(), b"text/plain", []),
+        CompressedReply.of(200, TEXT.encode(), b"text/plain", []),
     ],
 )
 def test_what_must_stay_as_it_is_does(reply: Reply) -> None:

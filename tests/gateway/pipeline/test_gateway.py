@@ -29,12 +29,18 @@ def platform(probe_project: Path, tmp_path: Path) -> Iterator[Callable[[str], Te
 
 def steps(running: TestPlatform) -> list[str]:
     return [
-        getattr(step, "__name__", type(step).__name__) for step in running.platform.gateway.way()
+        getattr(step, "__name__", type(step).__name__) for step in running.platform.gateway.steps()
     ]
 
 
 def test_the_way_is_one_visible_list(platform: Callable[[str], TestPlatform]) -> None:
-    assert steps(platform("")) == ["begin", "framing", "host", "route", "plugins"]
+    assert steps(platform("")) == [
+        "begin",
+        "check_framing",
+        "check_host",
+        "find_route",
+        "authorize",
+    ]
 
 
 def test_what_is_configured_has_its_place_in_the_way(
@@ -44,7 +50,8 @@ def test_what_is_configured_has_its_place_in_the_way(
         'trusted_proxies = ["127.0.0.1"]\nbehind = "kong"\ncors.origins = ["https://a.example"]'
     )
     assert steps(running) == [
-        "begin", "client_address", "identity", "framing", "host", "Cors", "route", "rights",
+        "begin", "read_client_address", "verify_identity", "check_framing", "check_host", "Cors",
+        "find_route", "authorize",
     ]  # fmt: skip
 
 

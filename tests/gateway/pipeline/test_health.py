@@ -75,7 +75,7 @@ def test_in_a_crowd_it_is_answered(door) -> None:  # type: ignore[no-untyped-def
     assert bodies(answer)[-1] == OK
 
 
-@pytest.mark.parametrize("end", ["drain", "hurry"])
+@pytest.mark.parametrize("end", ["drain", "shut_down"])
 def test_who_drains_asks_for_no_more(door, end: str) -> None:  # type: ignore[no-untyped-def]
     getattr(door.platform.platform.connection_manager, end)()
     answer = door.exchange(request("GET", PATH, close=False))

@@ -44,7 +44,7 @@ def test_needless_question_mark() -> None:
 
 def test_line() -> None:
     """A request line is signed as its method and target."""
-    value = LIVE.of_line("POST /a?\udcff HTTP/1.1", CALLER, NOW).encode()
+    value = LIVE.sign_request_line("POST /a?\udcff HTTP/1.1", CALLER, NOW).encode()
     assert LIVE.verify("POST", b"/a?\xff", value, NOW) == CALLER
 
 

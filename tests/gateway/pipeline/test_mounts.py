@@ -182,7 +182,7 @@ def test_the_apps_own_cors_is_what_is_sent(mounted: Any) -> None:
 
     gateway = mounted.platform.platform.gateway
     gateway._cors = Cors({"origins": ["https://app.example"]})
-    gateway._way = gateway.way()
+    gateway._steps = gateway.steps()
     origin = "Origin: https://app.example"
     ask = request("GET", "/old/nothing", KEYED.format(key=mounted.key), origin)
     answer = mounted.exchange(ask)

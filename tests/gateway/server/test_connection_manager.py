@@ -3,23 +3,23 @@
 import asyncio
 from pathlib import Path
 
-from neurova_gateway.server.connection_manager import MAX_FIELDS, MAX_HEAD, over_head
+from neurova_gateway.server.message_limits import MAX_FIELDS, MAX_HEAD, is_head_too_large
 from neurova_platform.testing.platform import TestPlatform
 
 
 def test_a_head_is_measured_only_when_it_can_be_too_large() -> None:
     field = (b"a", b"b" * 100)
-    assert not over_head(b"/", [field] * MAX_FIELDS, MAX_HEAD + 4096)
-    assert over_head(b"/", [field] * (MAX_FIELDS + 1), 0)
-    assert over_head(b"/" * MAX_HEAD, [field], MAX_HEAD + 1)
-    assert not over_head(b"/" * MAX_HEAD, [field], MAX_HEAD)
+    assert not is_head_too_large(b"/", [field] * MAX_FIELDS, MAX_HEAD + 4096)
+    assert is_head_too_large(b"/", [field] * (MAX_FIELDS + 1), 0)
+    assert is_head_too_large(b"/" * MAX_HEAD, [field], MAX_HEAD + 1)
+    assert not is_head_too_large(b"/" * MAX_HEAD, [field], MAX_HEAD)
 
 
 def test_the_rounds_look_at_every_connection_and_end(probe: TestPlatform, tmp_path: Path) -> None:
     looked: list[float] = []
 
     class Connection:
-        def look(self, now: float) -> None:
+        def check_timeouts(self, now: float) -> None:
             looked.append(now)
 
     async def turn() -> None:
@@ -54,7 +54,7 @@ def test_ready_replies_go_out_together_and_one_that_fails_keeps_none_back(
     edge = probe.platform.connection_manager
     one, gone, other = Transport(), Transport(gone=True), Transport()
     for transport in (one, gone, other, one):
-        edge.ready.append((transport, b"reply "))  # type: ignore[arg-type]
+        edge.queue.append((transport, b"reply "))  # type: ignore[arg-type]
     edge.flush()
     edge.flush()
     assert (one.sent, other.sent, gone.aborted) == (b"reply reply ", b"reply ", True)
@@ -69,13 +69,13 @@ def test_a_turn_is_closed_once_and_then_its_replies_are_sent(probe: TestPlatform
             seen.append(octets.decode())
 
     async def turn() -> None:
-        edge.open()
-        edge.ready.append((Transport(), b"one"))  # type: ignore[arg-type]
-        edge.open()
-        assert edge.gateway.admission.until < float("inf")
+        edge.begin_iteration()
+        edge.queue.append((Transport(), b"one"))  # type: ignore[arg-type]
+        edge.begin_iteration()
+        assert edge.gateway.admission.watch_after < float("inf")
         await asyncio.sleep(0)
         assert seen == ["one"]
-        assert not edge.opened
-        assert edge.gateway.admission.until == float("inf")
+        assert not edge.is_in_iteration
+        assert edge.gateway.admission.watch_after == float("inf")
 
     probe.run(turn())

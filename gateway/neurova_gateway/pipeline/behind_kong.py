@@ -1,0 +1,57 @@
+"""Steps of a runtime behind Kong: verify who calls, check the scopes again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from time import time
+
+from neurova.http.call import Call
+from neurova.http.problem import problem
+from neurova.http.reply import Reply
+
+from ..kong.config import Plugin
+from . import health
+from .identity import HEADER, Identity, IdentityError
+from .route_entry import Step
+
+_AUTH = "neurova-auth"
+_FIELD = HEADER.lower().encode()
+
+
+def identity_check(identity: Identity) -> Step:
+    """Return the step that accepts only calls signed by the gateway in front."""
+
+    def verify_identity(call: Call) -> Reply | None:
+        if call.raw_path == health.RAW_PATH:
+            return None
+        value = call.heads.pop(_FIELD, b"")
+        call.fields = [field for field in call.fields if field[0] != _FIELD]
+        target = call.raw_path + (b"?" + call.query if call.query else b"")
+        try:
+            call.caller = identity.verify(call.method, target, value, time())
+        except IdentityError as error:
+            return problem(call, 401, f"Not signed by the gateway: {error}")
+        return None
+
+    return verify_identity
+
+
+def scope_check(plugins: Sequence[Plugin]) -> Step:
+    """Return the check for the key and scopes that the auth plugin of a route demands.
+
+    Kong has checked them already, but for the route that it matched, which may be another one.
+    """
+    config = next((plugin.config for plugin in plugins if plugin.name == _AUTH), {})
+    is_public = config.get("public", False)
+    scopes = frozenset(config.get("scopes", ()))
+
+    def check_scopes(call: Call) -> Reply | None:
+        caller = call.caller
+        if not is_public and (caller is None or caller.anonymous):
+            return problem(call, 401, "API key required")
+        missing = scopes if caller is None else scopes - caller.scopes
+        if missing:
+            return problem(call, 403, f"API key lacks the scope {', '.join(sorted(missing))}")
+        return None
+
+    return check_scopes

@@ -1,0 +1,45 @@
+"""Step: refuse a request for its version, Content-Length, Transfer-Encoding, Upgrade or Expect."""
+
+from __future__ import annotations
+
+from neurova.http.call import Call
+from neurova.http.problem import problem
+from neurova.http.reply import Reply
+
+from .route_entry import Step
+
+VERSIONS = frozenset(["1.1", "1.0", "2", "3"])  # 2 and 3 by ASGI, from other servers
+_SPECIAL = frozenset([b"transfer-encoding", b"upgrade", b"expect"])
+
+
+def framing_check(max_body: int) -> Step:
+    """Return the step that refuses what the server cannot serve, and bodies over `max_body`."""
+    digits = len(str(max_body))
+
+    def check_framing(call: Call) -> Reply | None:
+        heads = call.heads
+        if call.version not in VERSIONS:
+            return problem(call, 505, "HTTP version not supported, use HTTP/1.1")
+        length = heads.get(b"content-length")
+        if length is not None and not (
+            # A number with fewer digits than the limit need not be parsed.
+            length.isdigit() and (len(length) < digits or fits(length))
+        ):
+            return problem(call, 413, f"Request body exceeds {max_body} bytes")
+        return None if _SPECIAL.isdisjoint(heads) else _check_special(call)
+
+    def fits(length: bytes) -> bool:
+        return len(length) < 20 and int(length) <= max_body
+
+    return check_framing
+
+
+def _check_special(call: Call) -> Reply | None:
+    heads = call.heads
+    if b"transfer-encoding" in heads and heads[b"transfer-encoding"].lower() != b"chunked":
+        return problem(call, 501, "Transfer coding not supported, use chunked")
+    if b"upgrade" in heads and heads[b"upgrade"].strip().lower() == b"websocket":
+        return problem(call, 501, "WebSocket not supported")
+    if b"expect" in heads and heads[b"expect"].lower() != b"100-continue":
+        return problem(call, 417, "Expectation not supported, use 100-continue")
+    return None

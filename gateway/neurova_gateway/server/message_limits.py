@@ -1,0 +1,30 @@
+"""Size limits of a request message, and the messages of their refusals."""
+
+from __future__ import annotations
+
+from neurova.http.call import Field
+
+from ..pipeline.identity import MAX_BYTES
+
+MAX_HEAD = 16 * 1024
+MAX_FIELDS = 100
+HEAD_TOO_LARGE = "Request head exceeds 16 KiB or 100 fields"
+
+
+def head_limit(behind: str) -> int:
+    """Return the largest head in bytes; behind Kong, the signed identity comes on top."""
+    return MAX_HEAD + MAX_BYTES if behind else MAX_HEAD
+
+
+def is_head_too_large(target: bytes, fields: list[Field], size: int, limit: int = MAX_HEAD) -> bool:
+    """Return whether a head exceeds `limit` bytes or MAX_FIELDS; `size` is an upper bound."""
+    if len(fields) > MAX_FIELDS:
+        return True
+    if size <= limit:
+        return False
+    return len(target) + sum(len(name) + len(value) + 4 for name, value in fields) > limit
+
+
+def body_too_large(max_body: int) -> str:
+    """Return the detail of the refusal of a body over `max_body` bytes."""
+    return f"Request body exceeds {max_body} bytes"
