@@ -9,7 +9,7 @@ from neurova.endpoints.function import DirectFunction, HttpFunction
 from neurova.http.problem import PROBLEM_JSON, phrase
 
 from . import offers
-from .refusals import refusals
+from .rejects import find_rejects
 
 SCHEMA: dict[str, Any] = {
     "title": "Problem",
@@ -119,7 +119,7 @@ def problems(function: HttpFunction, *, limited: bool) -> dict[str, Any]:
     """Return the responses by which a function is refused, `default` for what cannot be known."""
     known = statuses(function, limited=limited)
     found: dict[int, Any] = {status: _reference(_NAMES[status]) for status in known}
-    for status, says in refusals(function.handler).items():
+    for status, says in find_rejects(function.handler).items():
         if status not in found or says:
             common = (SAYS[status],) if status in found else ()
             found[status] = response(status, (*common, *says))

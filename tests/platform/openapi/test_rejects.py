@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from neurova.endpoints.function import Function
-from neurova_platform.openapi.refusals import refusals
+from neurova_platform.openapi.rejects import find_rejects
 
 DOMAIN = """
 from neurova import Reject
@@ -54,7 +54,7 @@ def test_what_is_raised_in_reach_is_found_with_its_text(
     load: Callable[..., list[Function]],
 ) -> None:
     (function,) = load(domain=DOMAIN, only=HANDLER)
-    found = refusals(function.handler)
+    found = find_rejects(function.handler)
     assert found.keys() == {404, 409, 410, 423}
     assert set(found[409]) == {"The room is sold", "It is shut"}
     assert found[404] == ()  # its text is computed
@@ -76,9 +76,9 @@ def test_a_wrapped_handler_is_looked_into(load: Callable[..., list[Function]]) -
             raise Reject(409, "No")
         """
     (function,) = load(only=source)
-    assert refusals(function.handler) == {409: ("No",)}
+    assert find_rejects(function.handler) == {409: ("No",)}
 
 
 def test_a_function_without_any_has_none(load: Callable[..., list[Function]]) -> None:
     (function,) = load(only="from neurova import get\n@get('/x')\nasync def f() -> str: ...\n")
-    assert refusals(function.handler) == {}
+    assert find_rejects(function.handler) == {}
