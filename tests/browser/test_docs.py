@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from tests.platform.openapi.conftest import lay_every
+from tests.platform.openapi.conftest import copy_every
 from tests.servers import npm
 from tests.servers.chromium import browser
 from tests.serving import Serving, serving
@@ -47,7 +47,7 @@ class Seen:
 @pytest.fixture(scope="module")
 def booking(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Serving, str, str]]:
     """Serve Booking, and a service with all kinds of values, as `neurova dev` does."""
-    project = lay_every(tmp_path_factory.mktemp("docs"))
+    project = copy_every(tmp_path_factory.mktemp("docs"))
     shutil.copytree(ROOT / "functions" / "booking", project / "functions" / "booking")
     with serving(project, "dev") as started:
         ready = started.event("ready")
@@ -131,7 +131,7 @@ def test_values_go_where_they_belong(see: Callable[..., Seen]) -> None:
     assert sent.value.headers["x-tenant"] == "acme"
     assert sent.value.headers["x-parts"] == "1, 2"
     assert status.startswith("404")
-    assert "There is no thing" in seen.page.inner_text(".answer .body")
+    assert "No thing has the id" in seen.page.inner_text(".answer .body")
     seen.faults[:] = [text for text in seen.faults if "404" not in text]  # the browser's own word
 
 
@@ -225,7 +225,7 @@ def test_nothing_stands_in_anybodys_way(
 
 
 def test_behind_a_key_the_page_asks_for_it(browser: Browser, tmp_path: Path) -> None:
-    project = lay_every(tmp_path)
+    project = copy_every(tmp_path)
     (project / "neurova.toml").write_text('[openapi]\naccess = "key"\n')
     with serving(project, "dev") as started:
         ready = started.event("ready")

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import pytest
 from tests.conformance.hooks import reached
 from tests.conformance.run import ROOT, Run, fuzz, lay, prepare, strict
-from tests.platform.openapi.conftest import lay_every
+from tests.platform.openapi.conftest import copy_every
 from tests.servers.postgres import PostgresServer
 
 pytestmark = pytest.mark.server
@@ -52,7 +52,7 @@ def test_they_do_on_postgresql_too(
 
 
 def test_every_kind_of_parameter_and_reply_is_as_its_document_says(tmp_path: Path) -> None:
-    project = lay(tmp_path, functions=lay_every(tmp_path / "every") / "functions")
+    project = lay(tmp_path, functions=copy_every(tmp_path / "every") / "functions")
     # Without state: it keeps nothing, and so a thing that was forgotten is there again.
     words = ("--max-examples", "8", "--phases", "examples,coverage,fuzzing", "--seed", "1")
     run, document = fuzzed(project, *words)

@@ -38,7 +38,7 @@ from neurova_gateway.server.asgi import GatewayApp
 from neurova_gateway.server.connection_manager import ConnectionManager
 
 from .. import assets
-from ..openapi.service import own
+from ..openapi.service import platform_functions
 from . import state
 from .state import COUNTERS
 
@@ -150,7 +150,7 @@ class Platform:
         functions = [function for service in services.values() for function in service.functions]
         check_routes(functions)
         with _uncollected():
-            self._use([*functions, *own(functions, self.settings, self.environment)])
+            self._use([*functions, *platform_functions(functions, self.settings, self.environment)])
         self.services = services
 
     def retire(self, service: Service) -> None:

@@ -138,10 +138,12 @@ def functions(settings: Settings) -> Iterator[Finding]:
 def openapi(settings: Settings) -> Iterator[Finding]:
     """Check that the document can be made, and say who may read it."""
     from ..composition import inventory
-    from ..openapi.service import access, encoded
+    from ..openapi.service import document_access, encode_document
 
-    size = len(encoded(inventory.functions(settings), settings))
-    who = ", ".join(f"{access(settings, kind)} in {name}" for kind, name in _COMMANDS.items())
+    size = len(encode_document(inventory.functions(settings), settings))
+    who = ", ".join(
+        f"{document_access(settings, kind)} in {name}" for kind, name in _COMMANDS.items()
+    )
     yield Finding("openapi", "ok", f"{size >> 10} KiB, {who}")
 
 

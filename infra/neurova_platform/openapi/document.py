@@ -1,4 +1,4 @@
-"""The whole document: OpenAPI 3.1, of functions and nothing else."""
+"""The OpenAPI 3.1 document of a project's functions."""
 
 from __future__ import annotations
 
@@ -17,18 +17,19 @@ from .schemas import AT, Schema, schemas
 VERSION = "3.1.0"
 _METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 _PARAMETER = re.compile(r"\{([^}]*)\}")
-_ABOUT = """\
-Send a key as `X-API-Key: <key>` or as `Authorization: Bearer <key>`, one of them.
+_DESCRIPTION = """\
+Send a key either as `X-API-Key: <key>` or as `Authorization: Bearer <key>`.
 
-What is refused says what is wrong and how to mend it, as problem+json (RFC 9457). Each GET \
-answers HEAD too. No text may hold a NUL character. A request's `traceparent` (W3C) is carried on; \
-a problem names its trace."""
+Errors are problem+json (RFC 9457) and say what is wrong and how to fix it. Each GET also accepts \
+HEAD. Text must not contain NUL characters. The `traceparent` (W3C) of a request is propagated; a \
+problem has its trace id."""
 
 
 class Api(msgspec.Struct, frozen=True):
-    """Say what a document says of itself.
+    """The general part of a document.
 
-    `servers`: base URLs, none: where the document is. `limit`: what binds each consumer everywhere.
+    `servers`: base URLs, none: that of the document. `limit`: the limit of each consumer over all
+    operations.
     """
 
     title: str
@@ -38,26 +39,25 @@ class Api(msgspec.Struct, frozen=True):
 
 
 def document(functions: Iterable[Function], api: Api) -> dict[str, Any]:
-    """Return the OpenAPI 3.1 document of some functions, made of what JSON can say.
+    """Return the OpenAPI 3.1 document of some functions, as JSON values.
 
-    Equal functions give equal documents, in whatever order they come. What a mounted app answers
-    is its own to describe.
+    The order of the functions makes no difference. Mounted apps are not described.
     """
-    ordered = sorted((each for each in functions if isinstance(each, HttpFunction)), key=_place)
+    ordered = sorted((each for each in functions if isinstance(each, HttpFunction)), key=_sort_key)
     shared = components()
     paths: dict[str, dict[str, Any]] = {}
-    shapes: dict[str, str] = {}
-    found, named = _types(ordered)
+    first_paths: dict[str, str] = {}
+    by_key, named = _schemas(ordered)
     by_reference = {AT + name: each for name, each in {**named, **shared["schemas"]}.items()}
     for function in ordered:
-        path, renamed = _path(function.description.path, shapes)
+        path, renamed = _path(function.description.path, first_paths)
         operation = Operation(
-            function, found, by_reference, limited=bool(api.limit), renamed=renamed
+            function, by_key, by_reference, limited=bool(api.limit), renamed=renamed
         )
         paths.setdefault(path, {})[function.description.method.lower()] = operation.build()
-    made = {
+    content = {
         "openapi": VERSION,
-        "info": {"title": api.title, "version": api.version, "description": _about(api)},
+        "info": {"title": api.title, "version": api.version, "description": _description(api)},
         "servers": [{"url": url} for url in api.servers or ("/",)],
         "tags": [{"name": name} for name in sorted(_tags(ordered))],
         "paths": paths,
@@ -67,12 +67,11 @@ def document(functions: Iterable[Function], api: Api) -> dict[str, Any]:
             "securitySchemes": SECURITY,
         },
     }
-    built: dict[str, Any] = msgspec.to_builtins(made, str_keys=True)
+    built: dict[str, Any] = msgspec.to_builtins(content, str_keys=True)
     return built
 
 
-def _place(function: HttpFunction) -> tuple[str, int, str]:
-    """Return where a function stands: by path, then in the order in which people write methods."""
+def _sort_key(function: HttpFunction) -> tuple[str, int, str]:
     return (function.description.path, _METHODS.index(function.description.method), function.name)
 
 
@@ -81,8 +80,8 @@ SECURITY = {
         "type": "apiKey",
         "in": "header",
         "name": "X-API-Key",
-        "description": "A key, `nrv_live_…` or `nrv_test_…`. What an operation names are the "
-        "scopes that the key must hold, all of them.",
+        "description": "A key, `nrv_live_…` or `nrv_test_…`. It needs all scopes that an operation "
+        "lists.",
     },
     "Bearer": {
         "type": "http",
@@ -92,30 +91,31 @@ SECURITY = {
 }
 
 
-def _about(api: Api) -> str:
+def _description(api: Api) -> str:
     if not api.limit:
-        return _ABOUT
-    return f"{_ABOUT}\n\nA consumer has {api.limit} over all operations together."
+        return _DESCRIPTION
+    return f"{_DESCRIPTION}\n\nEach consumer has a limit of {api.limit} over all operations."
 
 
-def _types(functions: list[HttpFunction]) -> tuple[dict[Any, Schema], dict[str, Schema]]:
-    """Return the schemas of all types by their key, and the named ones by their name."""
-    found: dict[Any, Schema] = {}
+def _schemas(functions: list[HttpFunction]) -> tuple[dict[Any, Schema], dict[str, Schema]]:
+    """Return the schemas of all types by key, and the named ones by name."""
+    by_key: dict[Any, Schema] = {}
     named: dict[str, Schema] = {}
     for service in sorted({function.service for function in functions}):
         own = [pair for each in functions if each.service == service for pair in types(each)]
-        of_key, of_name = schemas(service, dict(own))
-        found |= of_key
-        named |= of_name
-    return found, named
+        service_by_key, service_named = schemas(service, dict(own))
+        by_key |= service_by_key
+        named |= service_named
+    return by_key, named
 
 
-def _path(path: str, shapes: dict[str, str]) -> tuple[str, dict[str, str]]:
-    """Return a path as it stands in the document, and its parameters that are renamed there.
+def _path(path: str, first_paths: dict[str, str]) -> tuple[str, dict[str, str]]:
+    """Return the path in the document, and the new names of its parameters.
 
-    Two paths that differ only by their parameters' names are one (OpenAPI 3.1, 4.8.8.2).
+    Paths that differ only in the names of parameters are the same path (OpenAPI 3.1, 4.8.8.2), so
+    all of them get the names of the first.
     """
-    shown = shapes.setdefault(_PARAMETER.sub("{}", path), path)
+    shown = first_paths.setdefault(_PARAMETER.sub("{}", path), path)
     pairs = zip(_PARAMETER.findall(path), _PARAMETER.findall(shown), strict=True)
     return shown, dict(pairs)
 

@@ -1,4 +1,4 @@
-"""Examples made from schemas: the same at every time, and valid."""
+"""Valid and reproducible examples, generated from schemas."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ _FORMATS: dict[str, str] = {
     "decimal": "12.50",
     "uri-reference": "about:blank",
 }
-# What is understood here; a schema that says more may ask for anything.
-_KNOWN = frozenset(
+# A schema with any other keyword has no generated example.
+_SUPPORTED = frozenset(
     """
     $ref additionalProperties anyOf contentEncoding default deprecated description discriminator
     enum examples exclusiveMaximum exclusiveMinimum format items maxItems maxLength maxProperties
@@ -31,27 +31,26 @@ _KNOWN = frozenset(
 
 
 class NoExample(Exception):
-    """A schema that asks for what cannot be made up, like a pattern."""
+    """The schema has a keyword that is not supported, like a pattern."""
 
 
 def example(schema: Schema, named: Named, within: Within = frozenset()) -> Any:
-    """Return a value that fits a schema; `named` are those that it refers to, by `$ref`.
+    """Return a value that is valid by a schema; `named`: the schemas that it refers to, by `$ref`.
 
-    `within`: what the value is part of, for no type is nested in itself. What an author gave as an
-    example is taken, then what holds by default. Raises NoExample for a schema that asks for what
-    cannot be made up.
+    Prefers an example of the author, then the default. `within`: the references around the value;
+    no type is nested in itself. Raises NoExample.
     """
-    given = [*schema.get("examples", ()), *_default(schema), *schema.get("enum", ())]
-    if given:
-        return given[0]
+    literals = [*schema.get("examples", ()), *_default(schema), *schema.get("enum", ())]
+    if literals:
+        return literals[0]
     reference = schema.get("$ref", "")
-    if not schema.keys() <= _KNOWN or reference in within:
+    if not schema.keys() <= _SUPPORTED or reference in within:
         raise NoExample
     if reference:
         return example(named[reference], named, within | {reference})
     if "anyOf" in schema:
         return _first(schema["anyOf"], named, within)
-    if "type" not in schema:  # it takes anything
+    if "type" not in schema:  # any value is valid
         return {}
     return _MAKERS[schema["type"]](schema, named, within)
 
@@ -100,7 +99,7 @@ def _number(schema: Schema, named: Named, within: Within) -> Any:
 
 
 def _stepped(schema: Schema, low: Any, high: Any, step: Any) -> Any:
-    """Return the first multiple of `step` from `low`, or 1, or the last before `high`."""
+    """Return the first multiple of `step` from `low`, or from 1, or the last before `high`."""
     start = low if low is not None else min(1, high) if high is not None else 1
     found = floor(start / step) * step
     for _ in range(3):
@@ -120,35 +119,35 @@ def _within(number: Any, schema: Schema) -> bool:
 
 
 def _array(schema: Schema, named: Named, within: Within) -> list[Any]:
-    made = [example(each, named, within) for each in schema.get("prefixItems", ())]
-    least, most = schema.get("minItems", 0), schema.get("maxItems", len(made) + 1)
+    built = [example(each, named, within) for each in schema.get("prefixItems", ())]
+    least, most = schema.get("minItems", 0), schema.get("maxItems", len(built) + 1)
     items = schema.get("items", False if "prefixItems" in schema else {})
-    if items is not False and len(made) < most:
-        wanted = max(least - len(made), 1)
+    if items is not False and len(built) < most:
+        wanted = max(least - len(built), 1)
         if wanted > 1 and schema.get("uniqueItems"):
             raise NoExample
         try:
-            made += [example(items, named, within)] * wanted
+            built += [example(items, named, within)] * wanted
         except NoExample:
-            if len(made) < least:
+            if len(built) < least:
                 raise
-    return made
+    return built
 
 
 def _object(schema: Schema, named: Named, within: Within) -> dict[str, Any]:
     required = schema.get("required", ())
-    made = {}
+    built = {}
     for name, part in schema.get("properties", {}).items():
         if name not in required and part.get("default", 0) is None:
-            continue  # it is seldom given
+            continue  # rarely set
         try:
-            made[name] = example(part, named, within)
+            built[name] = example(part, named, within)
         except NoExample:
             if name in required:
                 raise
-    if schema.get("minProperties", 0) > len(made):
+    if schema.get("minProperties", 0) > len(built):
         raise NoExample
-    return made
+    return built
 
 
 _MAKERS: dict[str, Callable[[Schema, Named, Within], Any]] = {

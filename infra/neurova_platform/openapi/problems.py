@@ -1,4 +1,4 @@
-"""What else than success a function is answered with, as components of the document."""
+"""The error responses of a function, and their components in the document."""
 
 from __future__ import annotations
 
@@ -8,27 +8,34 @@ from typing import Any
 from neurova.endpoints.function import DirectFunction, HttpFunction
 from neurova.http.problem import PROBLEM_JSON, phrase
 
-from . import offers
+from . import headers
 from .rejects import find_rejects
 
 SCHEMA: dict[str, Any] = {
     "title": "Problem",
-    "description": "What is wrong and how to mend it (RFC 9457).",
+    "description": "What is wrong and how to fix it (RFC 9457).",
     "type": "object",
     "required": ["type", "title", "status"],
     "properties": {
-        "type": {"type": "string", "format": "uri-reference", "description": "Names the problem."},
+        "type": {
+            "type": "string",
+            "format": "uri-reference",
+            "description": "The kind of problem.",
+        },
         "title": {"type": "string"},
         "status": {"type": "integer", "minimum": 400, "maximum": 599},
-        "detail": {"type": "string", "description": "What is wrong with this call, and the fix."},
-        "instance": {"type": "string", "description": "The path that was called."},
+        "detail": {
+            "type": "string",
+            "description": "What is wrong with this request, and how to fix it.",
+        },
+        "instance": {"type": "string", "description": "The path of the request."},
         "trace_id": {"type": "string", "pattern": "^[0-9a-f]{32}$"},
         "errors": {"type": "array", "items": {"$ref": "#/components/schemas/Fault"}},
     },
 }
 FAULT: dict[str, Any] = {
     "title": "Fault",
-    "description": "One value that is wrong.",
+    "description": "One invalid value.",
     "type": "object",
     "required": ["pointer", "message", "in"],
     "properties": {
@@ -39,7 +46,7 @@ FAULT: dict[str, Any] = {
 }
 HEADERS: dict[str, dict[str, Any]] = {
     "Retry-After": {
-        "description": "After how many seconds to try again.",
+        "description": "The seconds after which to retry.",
         "schema": {"type": "integer", "minimum": 0},
     },
     "WWW-Authenticate": {
@@ -47,21 +54,21 @@ HEADERS: dict[str, dict[str, Any]] = {
         "schema": {"type": "string"},
     },
 }
-SAYS = {
-    400: "The request cannot be read: path, query, body or fields are malformed.",
-    401: "The key is missing, mistyped, not known, revoked or expired.",
-    403: "The key lacks a scope, or may not be used from this address.",
-    404: "There is nothing at this path.",
-    406: "`Accept` leaves no room for what is sent here.",
-    408: "The body did not come in time.",
-    409: "A request with this `Idempotency-Key` is still being answered.",
+DESCRIPTIONS = {
+    400: "The path, query, body or headers of the request are malformed.",
+    401: "The key is missing, mistyped, unknown, revoked or expired.",
+    403: "The key lacks a scope, or is not allowed from this address.",
+    404: "Not found.",
+    406: "No available media type matches `Accept`.",
+    408: "The body did not arrive in time.",
+    409: "A request with this `Idempotency-Key` is still in progress.",
     413: "The body is too large.",
-    415: "The body is not said to be JSON in UTF-8, or it is compressed.",
-    422: "Values do not fit; `errors` names every one of them.",
-    429: "A limit is used up.",
-    500: "The function failed; the operator's log has more under the id that `detail` names.",
-    503: "What this needs does not answer now, or all places are taken.",
-    504: "The function did not end in time.",
+    415: "The body is not declared as JSON in UTF-8, or it is compressed.",
+    422: "Some values are invalid; `errors` lists all of them.",
+    429: "Rate limit exceeded.",
+    500: "The function failed; the operator finds the cause in the log by the id in `detail`.",
+    503: "A service that this function needs is unavailable, or its concurrency limit is reached.",
+    504: "The function did not finish in time.",
 }
 _NAMES = {
     400: "Malformed",
@@ -70,16 +77,16 @@ _NAMES = {
     404: "NotFound",
     406: "NotAcceptable",
     408: "BodyTimeout",
-    409: "StillAnswered",
-    413: "TooLarge",
+    409: "InProgress",
+    413: "BodyTooLarge",
     415: "UnsupportedMediaType",
     422: "Invalid",
-    429: "LimitUsedUp",
-    500: "Failed",
+    429: "RateLimitExceeded",
+    500: "InternalError",
     503: "Unavailable",
-    504: "Late",
+    504: "Timeout",
 }
-_FIELDS = {
+_HEADERS_BY_STATUS: dict[int, Mapping[str, bool]] = {
     401: {"WWW-Authenticate": True},
     403: {"WWW-Authenticate": False},
     409: {"Retry-After": False},
@@ -90,9 +97,9 @@ _DEFAULT = "Problem"
 
 
 def statuses(function: HttpFunction, *, limited: bool) -> tuple[int, ...]:
-    """Return the refusals that the platform itself may answer calls of a function with.
+    """Return the statuses with which the platform itself may refuse a call of a function.
 
-    `limited`: some limit binds each consumer everywhere.
+    `limited`: each consumer has a limit over all operations.
     """
     description, kinds = function.description, {p.kind for p in function.binding.parameters}
     body = "body" in kinds
@@ -116,25 +123,24 @@ def statuses(function: HttpFunction, *, limited: bool) -> tuple[int, ...]:
 
 
 def problems(function: HttpFunction, *, limited: bool) -> dict[str, Any]:
-    """Return the responses by which a function is refused, `default` for what cannot be known."""
+    """Return the error responses of a function, with `default` for those that are not known."""
     known = statuses(function, limited=limited)
     found: dict[int, Any] = {status: _reference(_NAMES[status]) for status in known}
-    for status, says in find_rejects(function.handler).items():
-        if status not in found or says:
-            common = (SAYS[status],) if status in found else ()
-            found[status] = response(status, (*common, *says))
+    for status, texts in find_rejects(function.handler).items():
+        if status not in found or texts:
+            common = (DESCRIPTIONS[status],) if status in found else ()
+            found[status] = response(status, (*common, *texts))
     ordered = {str(status): found[status] for status in sorted(found)}
     return {**ordered, "default": _reference(_DEFAULT)}
 
 
-def response(status: int, says: tuple[str, ...]) -> dict[str, Any]:
-    """Return the response that states a problem with that status, 0 for any."""
-    made: dict[str, Any] = {"description": " ".join(map(_sentence, says)) or phrase(status)}
-    fields: Mapping[str, bool] = _FIELDS.get(status, {})
-    if fields:
-        made["headers"] = {name: _header(name, always) for name, always in fields.items()}
-    made["content"] = {PROBLEM_JSON.decode(): {"schema": {"$ref": "#/components/schemas/Problem"}}}
-    return made
+def response(status: int, texts: tuple[str, ...]) -> dict[str, Any]:
+    """Return the response of a problem with that status, 0 for any."""
+    built: dict[str, Any] = {"description": " ".join(map(_sentence, texts)) or phrase(status)}
+    if named := _HEADERS_BY_STATUS.get(status):
+        built["headers"] = {name: _header(name, always) for name, always in named.items()}
+    built["content"] = {PROBLEM_JSON.decode(): {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    return built
 
 
 def _sentence(text: str) -> str:
@@ -143,7 +149,7 @@ def _sentence(text: str) -> str:
 
 def _header(name: str, always: bool) -> dict[str, Any]:
     if always:
-        return {**(HEADERS | offers.HEADERS)[name], "required": True}
+        return {**(HEADERS | headers.HEADERS)[name], "required": True}
     return {"$ref": f"#/components/headers/{name}"}
 
 
@@ -152,12 +158,12 @@ def _reference(name: str) -> dict[str, str]:
 
 
 def components() -> dict[str, dict[str, Any]]:
-    """Return what all functions share: schemas, headers, parameters and responses."""
-    responses = {name: response(status, (SAYS[status],)) for status, name in _NAMES.items()}
+    """Return the components that all functions share."""
+    responses = {name: response(status, (DESCRIPTIONS[status],)) for status, name in _NAMES.items()}
     responses[_DEFAULT] = response(0, ("Any other problem.",))
     return {
         "schemas": {"Problem": SCHEMA, "Fault": FAULT},
-        "headers": dict(sorted((HEADERS | offers.HEADERS).items())),
-        "parameters": offers.PARAMETERS,
+        "headers": dict(sorted((HEADERS | headers.HEADERS).items())),
+        "parameters": headers.PARAMETERS,
         "responses": responses,
     }

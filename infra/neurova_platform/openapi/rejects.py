@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator, Mapping
 from inspect import getsource, unwrap
+from tokenize import TokenError
 from types import FunctionType
 from typing import Any
 
@@ -83,7 +84,7 @@ def _nodes(function: FunctionType) -> Iterator[ast.AST]:
         source = getsource(function)
         # The `if` lets an indented method be parsed as it is.
         block = ast.parse(f"if True:\n{source}" if source[:1].isspace() else source).body[0]
-    except (OSError, SyntaxError):
+    except (OSError, SyntaxError, TokenError):
         return
     definition = block.body[0] if isinstance(block, ast.If) else block
     # After an edit of the file the source may be another one than that of the loaded function.

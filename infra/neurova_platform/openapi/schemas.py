@@ -1,4 +1,4 @@
-"""The schemas of one service's types, with names that no reload and no other service changes."""
+"""The schemas of the types of a service, with names that are stable across reloads."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import msgspec
 from neurova.binding.datetimes import with_moments
 
 AT = "#/components/schemas/"
-# msgspec's long name, for two types with one short one: `functions.booking~3.list.Page`.
+# Two types of the same name get long names by msgspec, like `functions.booking_3.list.Page`.
 _GENERATION = re.compile(r"functions\.\w+_\d+\.")
 
 Schema = dict[str, Any]
@@ -27,25 +27,25 @@ DECIMAL: Schema = {
         {"type": "number"},
     ]
 }
-"""What is taken for a decimal; it is sent as text."""
+"""The accepted forms of a decimal; responses have it as text."""
 DURATION: Schema = {
     "type": "string",
-    "description": "A duration as ISO 8601 has it, in days and shorter units.",
+    "description": "An ISO 8601 duration in days and shorter units.",
     "pattern": r"^-?P(?=[0-9T])([0-9]{1,8}D)?"
     r"(T(?=[0-9])([0-9]{1,8}H)?([0-9]{1,8}M)?([0-9]{1,8}(\.[0-9]{1,6})?S)?)?$",
     "examples": ["PT1H30M"],
 }
-# msgspec's formats that take less, or more, than those of the same name in JSON Schema.
+# Formats of msgspec that differ from those of the same name in JSON Schema.
 _FORMATS = {"decimal": DECIMAL, "duration": DURATION}
-_VALUES = frozenset({"const", "default", "enum", "examples"})  # what they hold is no schema
+_VALUES = frozenset({"const", "default", "enum", "examples"})  # their content is no schema
 
 
 def schemas(
     service: str, types: Mapping[Hashable, Any]
 ) -> tuple[dict[Hashable, Schema], dict[str, Schema]]:
-    """Return the schema of each type by its key, and the named schemas that these refer to.
+    """Return the schema of each type by key, and the schemas that these refer to by name.
 
-    A named one is `<service>.<type>`. A type that no JSON Schema describes has the empty one.
+    A name is `<service>.<type>`. A type without a JSON Schema gets the empty schema.
     """
     known = {key: kind for key, kind in types.items() if _has_schema(kind)}
     found, named = msgspec.json.schema_components(
@@ -55,8 +55,8 @@ def schemas(
         with_moments(schema, kind, named)
     of_key = dict(zip(known, found, strict=True))
     return (
-        {key: _referred(of_key.get(key, {})) for key in types},
-        {f"{service}.{_GENERATION.sub('', name)}": _referred(each) for name, each in named.items()},
+        {key: _renamed(of_key.get(key, {})) for key in types},
+        {f"{service}.{_GENERATION.sub('', name)}": _renamed(each) for name, each in named.items()},
     )
 
 
@@ -68,36 +68,37 @@ def _has_schema(kind: Any) -> bool:
     return True
 
 
-def _referred(part: Any) -> Any:
-    """Return `part` as it stands in the document: references by the names that are used here."""
+def _renamed(part: Any) -> Any:
+    """Return a part of a schema with stable names in references, and with our formats."""
     if isinstance(part, str):
         return _GENERATION.sub("", part) if part.startswith(AT) else part
     if isinstance(part, list | tuple):
-        return [_referred(each) for each in part]
+        return [_renamed(each) for each in part]
     if isinstance(part, dict):
-        made = {str(key): _below(key, each) for key, each in part.items()}
-        if "type" in made and made.get("format") in _FORMATS:
-            form = _FORMATS[made["format"]]
-            made = form | {key: each for key, each in made.items() if key not in ("type", "format")}
-        return with_default(made)
+        schema = {str(key): _renamed_value(key, each) for key, each in part.items()}
+        if "type" in schema and schema.get("format") in _FORMATS:
+            form = _FORMATS[schema.pop("format")]
+            del schema["type"]
+            schema = form | schema
+        return with_valid_default(schema)
     return part
 
 
-def _below(key: Any, part: Any) -> Any:
-    if key == "properties":  # its names are a type's own: "type" and "format" say nothing there
-        return {name: _referred(field) for name, field in part.items()}
-    return part if key in _VALUES else _referred(part)
+def _renamed_value(key: Any, part: Any) -> Any:
+    if key == "properties":  # a field may be called "type" or "format"
+        return {name: _renamed(field) for name, field in part.items()}
+    return part if key in _VALUES else _renamed(part)
 
 
-def with_default(schema: Schema) -> Schema:
-    """Return a schema without its default when it does not take that itself, though Python does.
+def with_valid_default(schema: Schema) -> Schema:
+    """Return a schema without its default if that is invalid by the schema.
 
-    Such are a time without a zone, and what is no number.
+    Python allows such defaults, like a time without a zone, or NaN.
     """
     if "default" not in schema or isinstance(schema["default"], bool | int):
         return schema
     rest = {key: each for key, each in schema.items() if key != "default"}
-    if AT in str(rest):  # it refers to what is not known here
+    if AT in str(rest):  # the schema that it refers to is not available here
         return schema
     value = msgspec.json.decode(msgspec.json.encode(schema["default"]))
     valid = jsonschema_rs.Draft202012Validator(rest, validate_formats=True).is_valid(value)
@@ -105,12 +106,12 @@ def with_default(schema: Schema) -> Schema:
 
 
 SEGMENT = r"^(?!\.{1,2}$)[^\x00-\x1f\x7f/\\]+$"
-"""One segment of a path: the gateway refuses what two readers could read in two ways."""
+"""One segment of a path, as the gateway accepts it."""
 NO_NUL = r"^[^\x00]*$"
 
 
-def patterned(schema: Schema, pattern: str) -> Schema:
-    """Return the schema of a text that is taken by that pattern, if it has none of its own."""
+def with_pattern(schema: Schema, pattern: str) -> Schema:
+    """Return the schema of a text with a pattern, unless it has a narrower form already."""
     if schema.get("type") != "string" or {"pattern", "format", "enum"} & schema.keys():
         return schema
     return {**schema, "pattern": pattern}

@@ -1,4 +1,4 @@
-"""The platform's own service: functions that serve the document and the page that reads it."""
+"""The platform's own service: functions that serve the OpenAPI document and the page to read it."""
 
 from __future__ import annotations
 
@@ -21,166 +21,173 @@ from neurova.telemetry.redact import escaped
 from .. import assets
 
 NAME = "_neurova"
-"""What the service is called: no folder of a project's can be."""
+"""The name of the service, which no folder of a project can have."""
 DOCUMENT = "/openapi.json"
 PAGE = "/docs"
-KINDS = {
+MEDIA_TYPES = {
     "css": b"text/css; charset=utf-8",
     "js": b"text/javascript; charset=utf-8",
     "svg": b"image/svg+xml",
 }
-# The page speaks to the origin that it comes from, runs its own files, and no text becomes markup.
+# The page connects to its own origin only, runs only its own files, and never parses text as HTML.
 SECURITY = {
     "content-security-policy": "default-src 'none'; script-src 'self'; style-src 'self'; "
     "img-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; "
     "frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'",
     "referrer-policy": "no-referrer",
 }
-_FIELDS = {"cache-control": "no-cache", "x-content-type-options": "nosniff"}
+_HEADERS = {"cache-control": "no-cache", "x-content-type-options": "nosniff"}
 
-Asked = Annotated[str, Header("if-none-match")]
+IfNoneMatch = Annotated[str, Header("if-none-match")]
 
 
-def access(settings: Settings, environment: str) -> str:
+def document_access(settings: Settings, environment: str) -> str:
     """Return who may read the document: "public", "key" or "off" (nobody)."""
     return settings.openapi.access or ("public" if environment == "test" else "key")
 
 
-def own(functions: Iterable[Function], settings: Settings, environment: str) -> list[Function]:
-    """Return the platform's own functions; where the project answers a path itself, it does.
+def platform_functions(
+    functions: Iterable[Function], settings: Settings, environment: str
+) -> list[Function]:
+    """Return the functions that serve the document of `functions`, and the page.
 
-    `functions`: the project's, which the document is made of when it is first asked for.
+    Functions of the project take precedence on the same path. The document is built when it is
+    first requested.
     """
-    known = list(functions)
-    allowed = access(settings, environment)
-    made = Made(lambda: encoded(known, settings))
-    found: list[Function] = []
-    rooms = [
-        [_function(handler) for handler in room]
-        for room in ((_document(made, public=allowed == "public"),), (_page(), _file()))
-    ]
-    unanswered = free([each for room in rooms for each in room], known)
-    for room in rooms:
-        # A page without its files, or without the document, would be of no use.
-        if allowed == "off" or not all(each in unanswered for each in room):
-            break
-        found += room
-    return found
+    project = list(functions)
+    access = document_access(settings, environment)
+    if access == "off":
+        return []
+    content = LazyContent(lambda: encode_document(project, settings))
+    document = _function(_document(content, public=access == "public"))
+    page = [_function(_page()), _function(_file())]
+    free = without_conflicts([document, *page], project)
+    if document not in free:
+        return []
+    # The page is useless without one of its files.
+    return [document, *page] if all(each in free for each in page) else [document]
 
 
-def page(functions: Iterable[Function], settings: Settings, environment: str) -> str:
-    """Return the path of the page, "" when it is not served."""
-    found = own(functions, settings, environment)
-    return PAGE if any(each.description.template == PAGE for each in found) else ""
+def page_path(functions: Iterable[Function], settings: Settings, environment: str) -> str:
+    """Return the path of the page, "" if it is not served."""
+    served = platform_functions(functions, settings, environment)
+    return PAGE if any(each.description.template == PAGE for each in served) else ""
 
 
-def encoded(functions: Iterable[Function], settings: Settings) -> bytes:
+def encode_document(functions: Iterable[Function], settings: Settings) -> bytes:
     """Return the document of a project's functions, as JSON."""
     import msgspec
 
     from .document import Api, document
 
-    said = settings.openapi
-    api = Api(settings.project.name, said.version, said.servers, settings.gateway.limit)
-    made = document(functions, api)
+    openapi = settings.openapi
+    api = Api(settings.project.name, openapi.version, openapi.servers, settings.gateway.limit)
+    content = document(functions, api)
     try:
-        return msgspec.json.encode(made)
-    except UnicodeEncodeError:  # a text of the project holds half of a surrogate pair
-        return msgspec.json.encode(_escaped(made))
+        return msgspec.json.encode(content)
+    except UnicodeEncodeError:  # a text of the project contains a lone surrogate
+        return msgspec.json.encode(_with_escapes(content))
 
 
-def _escaped(said: Any) -> Any:
-    """Return what a document says, with what UTF-8 cannot hold escaped."""
-    if isinstance(said, str):
-        return escaped(said)
-    if isinstance(said, dict):
-        return {_escaped(name): _escaped(value) for name, value in said.items()}
-    if isinstance(said, list | tuple):
-        return [_escaped(each) for each in said]
-    return said
+def _with_escapes(value: Any) -> Any:
+    """Return a JSON value with escapes for what UTF-8 cannot encode."""
+    if isinstance(value, str):
+        return escaped(value)
+    if isinstance(value, dict):
+        return {_with_escapes(name): _with_escapes(each) for name, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_with_escapes(each) for each in value]
+    return value
 
 
-class Made:
-    """Something large that is made when it is first asked for, once, with its ETag."""
+class LazyContent:
+    """Build a body once, when it is first requested, with its ETag."""
 
-    def __init__(self, make: Callable[[], bytes]) -> None:
-        self._make = make
+    def __init__(self, build: Callable[[], bytes]) -> None:
+        self._build = build
         self._lock = threading.Lock()
-        self._made: tuple[bytes, str] | None = None
+        self._built: tuple[bytes, str] | None = None
 
-    def __call__(self) -> tuple[bytes, str]:
-        """Return it and its ETag (RFC 9110, 8.8.3)."""
+    def get(self) -> tuple[bytes, str]:
+        """Return the body and its ETag (RFC 9110, 8.8.3)."""
         with self._lock:
-            if self._made is None:
-                octets = self._make()
-                self._made = octets, f'"{hashlib.sha256(octets).hexdigest()[:32]}"'
-            return self._made
+            if self._built is None:
+                octets = self._build()
+                self._built = octets, f'"{hashlib.sha256(octets).hexdigest()[:32]}"'
+            return self._built
 
 
-def reply(made: Made, asked: str, content_type: bytes, fields: dict[str, str]) -> Reply:
-    """Return what was made, or 304 for a caller that has it (RFC 9110, 13.1.2)."""
-    octets, tag = made()
-    known = {each.strip().removeprefix("W/") for each in asked.split(",")}
-    fields = {"etag": tag, **_FIELDS, **fields}
-    if tag in known or "*" in known:
-        return Reply(304, None, fields)
-    return Reply(200, octets, {**fields, "content-type": content_type.decode()})
+def reply(
+    content: LazyContent, if_none_match: str, media_type: bytes, headers: dict[str, str]
+) -> Reply:
+    """Return the content, or 304 if the client has it already (RFC 9110, 13.1.2)."""
+    octets, etag = content.get()
+    client_etags = {each.strip().removeprefix("W/") for each in if_none_match.split(",")}
+    headers = {"etag": etag, **_HEADERS, **headers}
+    if etag in client_etags or "*" in client_etags:
+        return Reply(304, None, headers)
+    return Reply(200, octets, {**headers, "content-type": media_type.decode()})
 
 
-def _document(made: Made, *, public: bool) -> Callable[..., Any]:
+def _document(content: LazyContent, *, public: bool) -> Callable[..., Any]:
     @get(DOCUMENT, public=public)
-    def document(if_none_match: Asked = "") -> Reply:
-        """Give the OpenAPI document of this project."""
-        return reply(made, if_none_match, JSON, {})
+    def document(if_none_match: IfNoneMatch = "") -> Reply:
+        """Get the OpenAPI document of this project."""
+        return reply(content, if_none_match, JSON, {})
 
     return document
 
 
 def _page() -> Callable[..., Any]:
     @get(PAGE, public=True)
-    async def page(if_none_match: Asked = "") -> Reply:
-        """Give the page that reads the document; it holds nothing of the project itself."""
-        return reply(_files("index.html"), if_none_match, b"text/html; charset=utf-8", SECURITY)
+    async def page(if_none_match: IfNoneMatch = "") -> Reply:
+        """Get the page that displays the document; it contains nothing of the project itself."""
+        return reply(
+            _file_content("index.html"), if_none_match, b"text/html; charset=utf-8", SECURITY
+        )
 
     return page
 
 
 def _file() -> Callable[..., Any]:
     @get(PAGE + "/{file}", public=True)
-    async def page_file(file: str, if_none_match: Asked = "") -> Reply:
-        """Give a file of the page."""
-        kind = KINDS.get(file.rpartition(".")[2])
-        if kind is None or file not in assets.page():
+    async def page_file(file: str, if_none_match: IfNoneMatch = "") -> Reply:
+        """Get a file of the page."""
+        media_type = MEDIA_TYPES.get(file.rpartition(".")[2])
+        if media_type is None or file not in assets.page():
             raise Reject(404, "The page has no such file")
-        return reply(_files(file), if_none_match, kind, {})
+        return reply(_file_content(file), if_none_match, media_type, {})
 
     return page_file
 
 
 @cache
-def _files(name: str) -> Made:
-    return Made((assets.page()[name]).read_bytes)
+def _file_content(name: str) -> LazyContent:
+    return LazyContent((assets.page()[name]).read_bytes)
 
 
-def free(offered: Sequence[Function], known: Iterable[Function]) -> list[Function]:
-    """Return those of the offered functions whose path no known one answers."""
-    paths = [each.description.template.split("/") for each in offered]
-    heads = {path[1] for path in paths}
-    near = [
+def without_conflicts(functions: Sequence[Function], project: Iterable[Function]) -> list[Function]:
+    """Return those functions whose path no function of the project answers."""
+    paths = [each.description.template.split("/") for each in functions]
+    first_segments = {path[1] for path in paths}
+    candidates = [
         path
-        for each in known
+        for each in project
         if "GET" in each.description.methods
-        and ((path := each.description.template.split("/"))[1] in heads or path[1][:1] == "{")
+        and (
+            (path := each.description.template.split("/"))[1] in first_segments
+            or path[1].startswith("{")
+        )
     ]
     return [
         each
-        for each, path in zip(offered, paths, strict=True)
-        if not any(_meet(path, other) for other in near)
+        for each, path in zip(functions, paths, strict=True)
+        if not any(_overlap(path, other) for other in candidates)
     ]
 
 
-def _meet(one: list[str], other: list[str]) -> bool:
-    """Tell whether some path has both these forms, of which one may be a mount's."""
+def _overlap(one: list[str], other: list[str]) -> bool:
+    """Return whether some path matches both, of which `other` may be a mount's."""
     if other[-1] == "{*}":
         return one[: len(other) - 1] == other[:-1]
     return len(one) == len(other) and all(

@@ -1,4 +1,4 @@
-"""An example is valid, or there is none."""
+"""A generated example is valid, or there is none."""
 
 from __future__ import annotations
 
@@ -43,8 +43,8 @@ KINDS: list[Any] = [
 ]
 
 
-def made(kind: Any) -> tuple[Any, Any]:
-    """Return an example of a type and what checks it."""
+def generate(kind: Any) -> tuple[Any, Any]:
+    """Return an example of a type and the validator of its schema."""
     found, named = schemas("t", {"it": kind})
     by_reference = {AT + name: each for name, each in named.items()}
     schema = {**found["it"], "components": {"schemas": named}}
@@ -53,15 +53,15 @@ def made(kind: Any) -> tuple[Any, Any]:
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=str)
-def test_an_example_fits_its_schema_and_its_type(kind: Any) -> None:
-    value, validator = made(kind)
+def test_example_is_valid_by_schema_and_type(kind: Any) -> None:
+    value, validator = generate(kind)
     assert validator.is_valid(value), value
     msgspec.json.decode(msgspec.json.encode(value), type=kind)
-    assert made(kind)[0] == value
+    assert generate(kind)[0] == value
 
 
-def test_a_decimal_is_one() -> None:
-    assert Decimal(made(Decimal)[0])
+def test_decimal_example_is_a_decimal() -> None:
+    assert Decimal(generate(Decimal)[0])
 
 
 @given(
@@ -75,7 +75,7 @@ def test_a_decimal_is_one() -> None:
     step=st.one_of(st.none(), st.integers(1, 50)),
     kind=st.sampled_from(["integer", "number"]),
 )
-def test_a_number_lies_within_its_bounds_or_there_is_none(
+def test_number_is_within_its_bounds_or_missing(
     bounds: dict[str, int], step: int | None, kind: str
 ) -> None:
     schema = {"type": kind, **bounds} | ({"multipleOf": step} if step else {})
@@ -86,7 +86,7 @@ def test_a_number_lies_within_its_bounds_or_there_is_none(
     assert jsonschema_rs.Draft202012Validator(schema).is_valid(value), value
 
 
-def test_a_number_with_one_pair_of_bounds_is_found() -> None:
+def test_number_with_simple_bounds_is_found() -> None:
     for low in range(-20, 20):
         for kind in ("integer", "number"):
             schema = {"type": kind, "minimum": low, "maximum": low + 10}
@@ -98,12 +98,12 @@ def test_a_number_with_one_pair_of_bounds_is_found() -> None:
     [Annotated[str, Meta(pattern="^x{3}$")], Annotated[set[str], Meta(min_length=2)], Endless],
     ids=str,
 )
-def test_what_cannot_be_made_up_is_not(kind: Any) -> None:
+def test_unsupported_schema_has_no_example(kind: Any) -> None:
     with pytest.raises(NoExample):
-        made(kind)
+        generate(kind)
 
 
-def test_what_is_only_optional_is_left_out_rather_than_made_up() -> None:
+def test_optional_field_without_example_is_left_out() -> None:
     schema = {
         "type": "object",
         "required": ["a"],

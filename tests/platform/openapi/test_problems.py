@@ -1,4 +1,4 @@
-"""Each refusal that can be known of is listed, by what the function asks for and raises."""
+"""Error responses follow from what a function needs and raises."""
 
 from __future__ import annotations
 
@@ -13,35 +13,29 @@ from neurova.http.problem import Fault, problem
 from neurova_platform.openapi.problems import FAULT, SCHEMA, components, problems, statuses
 
 
-def by_name(functions: list[Function]) -> dict[str, Function]:
-    return {each.name.partition(".")[2]: each for each in functions}
-
-
-def test_what_a_function_asks_for_decides_how_it_is_refused(every: list[Function]) -> None:
-    of = by_name(every)
-    assert statuses(of["add"], limited=False) == (
+def test_statuses_follow_from_what_a_function_needs(by_name: dict[str, Function]) -> None:
+    assert statuses(by_name["add"], limited=False) == (
         400, 401, 403, 406, 408, 409, 413, 415, 422, 429, 500, 503,
     )  # fmt: skip
-    assert statuses(of["name"], limited=False) == (400, 429, 500, 503)
-    assert 404 in statuses(of["own"], limited=False)
-    assert 504 in statuses(of["change"], limited=False)  # it runs in a thread
-    assert 429 not in statuses(of["own"], limited=False)
-    assert 429 in statuses(of["own"], limited=True)
+    assert statuses(by_name["name"], limited=False) == (400, 429, 500, 503)
+    assert 404 in statuses(by_name["own"], limited=False)
+    assert 504 in statuses(by_name["change"], limited=False)  # it runs on a thread
+    assert 429 not in statuses(by_name["own"], limited=False)
+    assert 429 in statuses(by_name["own"], limited=True)
 
 
-def test_what_it_raises_is_added_with_its_words(every: list[Function]) -> None:
-    of = by_name(every)
-    added = problems(of["add"], limited=False)["409"]
-    assert added["description"].endswith("is still being answered. A thing without parts is none.")
+def test_raised_problem_has_its_text(by_name: dict[str, Function]) -> None:
+    added = problems(by_name["add"], limited=False)["409"]
+    assert added["description"].endswith("is still in progress. A thing needs parts.")
     assert "application/problem+json" in added["content"]
 
 
-def test_any_other_problem_is_the_default(every: list[Function]) -> None:
+def test_default_covers_any_other_problem(every: list[Function]) -> None:
     for each in every:
         assert list(problems(each, limited=False))[-1] == "default"
 
 
-def test_a_word_of_its_own_stands_beside_the_common_ones(
+def test_raised_text_is_added_to_the_common_one(
     load: Callable[..., list[Function]],
 ) -> None:
     source = """
@@ -51,12 +45,12 @@ def test_a_word_of_its_own_stands_beside_the_common_ones(
             raise Reject(403, "Not on Sundays")
         """
     (function,) = load(only=source)
-    said = problems(function, limited=False)["403"]["description"]
-    assert said.startswith("The key lacks a scope")
-    assert said.endswith("Not on Sundays.")
+    description = problems(function, limited=False)["403"]["description"]
+    assert description.startswith("The key lacks a scope")
+    assert description.endswith("Not on Sundays.")
 
 
-def test_the_problems_that_are_sent_fit_their_schema() -> None:
+def test_sent_problems_match_the_schema() -> None:
     schema = {
         **SCHEMA,
         "properties": {**SCHEMA["properties"], "errors": {"type": "array", "items": FAULT}},
@@ -68,7 +62,7 @@ def test_the_problems_that_are_sent_fit_their_schema() -> None:
         jsonschema_rs.validate(schema, msgspec.json.decode(reply.body))
 
 
-def test_every_response_says_what_it_means() -> None:
+def test_every_response_has_description_and_schema() -> None:
     for each in components()["responses"].values():
         assert each["description"]
         assert each["content"]["application/problem+json"]["schema"]

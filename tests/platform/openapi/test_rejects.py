@@ -1,8 +1,9 @@
-"""Refusals are found where the code raises them, as far as it shows."""
+"""Problems are found where the source code of a function raises them."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 from neurova.endpoints.function import Function
 from neurova_platform.openapi.rejects import find_rejects
@@ -22,6 +23,8 @@ class Room:
 def owned(name):
     if name == "x":
         raise Reject(404, f"There is no {name}")
+    if name == "y":
+        raise Reject(422, "Invalid", errors=[])
     return again(name)
 
 def again(name):
@@ -50,18 +53,20 @@ async def handler(name: str) -> str:
 """
 
 
-def test_what_is_raised_in_reach_is_found_with_its_text(
+def test_reachable_problems_are_found_with_their_texts(
     load: Callable[..., list[Function]],
 ) -> None:
     (function,) = load(domain=DOMAIN, only=HANDLER)
-    found = find_rejects(function.handler)
-    assert found.keys() == {404, 409, 410, 423}
-    assert set(found[409]) == {"The room is sold", "It is shut"}
-    assert found[404] == ()  # its text is computed
-    assert found[410] == ("Gone for good",)
+    assert find_rejects(function.handler) == {
+        404: (),  # its text is computed
+        409: ("The room is sold", "It is shut"),
+        410: ("Gone for good",),
+        422: (),  # its single errors say more
+        423: ("Locked",),
+    }
 
 
-def test_a_wrapped_handler_is_looked_into(load: Callable[..., list[Function]]) -> None:
+def test_wrapped_handler_is_searched(load: Callable[..., list[Function]]) -> None:
     source = """
         from functools import wraps
         from neurova import Reject, get
@@ -79,6 +84,14 @@ def test_a_wrapped_handler_is_looked_into(load: Callable[..., list[Function]]) -
     assert find_rejects(function.handler) == {409: ("No",)}
 
 
-def test_a_function_without_any_has_none(load: Callable[..., list[Function]]) -> None:
+def test_function_without_problems_has_none(load: Callable[..., list[Function]]) -> None:
     (function,) = load(only="from neurova import get\n@get('/x')\nasync def f() -> str: ...\n")
+    assert find_rejects(function.handler) == {}
+
+
+def test_source_that_changed_after_loading_is_ignored(
+    load: Callable[..., list[Function]], tmp_path: Path
+) -> None:
+    (function,) = load(domain=DOMAIN, only=HANDLER)
+    (tmp_path / "functions" / "shop" / "only.py").write_text("def broken(:\n" * 30)
     assert find_rejects(function.handler) == {}

@@ -1,4 +1,4 @@
-"""Schemas of a service's types: named by service and type, whole, the same after a reload."""
+"""Schemas are named by service and type, complete, and stable across reloads."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from neurova_platform.openapi.schemas import (
     DURATION,
     NO_NUL,
     SEGMENT,
-    patterned,
     schemas,
+    with_pattern,
 )
 
 
@@ -34,18 +34,18 @@ class Generic(msgspec.Struct):
     of: list[Named]
 
 
-def test_a_type_is_named_by_its_service() -> None:
+def test_type_is_named_by_its_service() -> None:
     found, named = schemas("shop", {"key": Named, "plain": int})
     assert found == {"key": {"$ref": f"{AT}shop.Named"}, "plain": {"type": "integer"}}
     assert set(named) == {"shop.Named"}
 
 
-def test_moments_have_their_format() -> None:
+def test_datetime_has_its_format() -> None:
     _, named = schemas("shop", {"key": list[Generic]})
     assert named["shop.Named"]["properties"]["at"]["format"] == "date-time"
 
 
-def test_a_decimal_is_text_or_a_number() -> None:
+def test_decimal_is_text_or_number() -> None:
     found, _ = schemas("shop", {"key": Decimal, "many": list[Decimal]})
     assert found["key"] == found["many"]["items"] == DECIMAL
     check = jsonschema_rs.Draft202012Validator(DECIMAL)
@@ -56,24 +56,24 @@ def test_a_decimal_is_text_or_a_number() -> None:
 
 
 @pytest.mark.parametrize(
-    ("said", "fits"),
+    ("text", "is_valid"),
     [
         *((each, True) for each in ("P1DT1H", "PT1M30.5S", "-PT1S", "P0D")),
         *((each, False) for each in ("P", "PT", "P1DT", "P1Y", "P1M", "P1W", "PT1S1M", "1D")),
     ],
 )
-def test_a_duration_is_described_as_it_is_read(said: str, fits: bool) -> None:
-    assert jsonschema_rs.Draft202012Validator(DURATION).is_valid(said) is fits
+def test_duration_schema_matches_the_parser(text: str, is_valid: bool) -> None:
+    assert jsonschema_rs.Draft202012Validator(DURATION).is_valid(text) is is_valid
     try:
-        msgspec.convert(said, timedelta)
+        msgspec.convert(text, timedelta)
     except msgspec.ValidationError:
-        assert not fits
+        assert not is_valid
     else:
-        assert fits
+        assert is_valid
 
 
 @given(st.timedeltas(timedelta(-10_000_000), timedelta(10_000_000)))
-def test_a_duration_is_described_as_it_is_sent(value: timedelta) -> None:
+def test_sent_duration_matches_its_schema(value: timedelta) -> None:
     sent = msgspec.to_builtins(value)
     assert jsonschema_rs.Draft202012Validator(DURATION).is_valid(sent)
 
@@ -85,7 +85,7 @@ class Export(msgspec.Struct):
     properties: dict[str, str] = {}
 
 
-def test_a_type_may_name_its_fields_as_a_schema_does() -> None:
+def test_fields_may_be_named_like_schema_keywords() -> None:
     _, named = schemas("t", {"it": Export})
     fields = named["t.Export"]["properties"]
     assert list(fields) == ["type", "format", "default", "properties"]
@@ -100,7 +100,7 @@ class Odd(msgspec.Struct):
     rate: float = 1.5
 
 
-def test_a_default_that_its_schema_does_not_take_is_not_said() -> None:
+def test_default_that_violates_the_schema_is_left_out() -> None:
     fields = schemas("t", {"it": Odd})[1]["t.Odd"]["properties"]
     assert fields["since"] == {"type": "string", "format": "date-time"}
     assert fields["share"] == {"type": "number"}
@@ -108,12 +108,12 @@ def test_a_default_that_its_schema_does_not_take_is_not_said() -> None:
     assert fields["rate"]["default"] == 1.5
 
 
-def test_what_has_no_schema_is_anything() -> None:
+def test_type_without_schema_accepts_anything() -> None:
     found, _ = schemas("shop", {"odd": complex, "list": list[complex], "sound": int})
     assert found == {"odd": {}, "list": {}, "sound": {"type": "integer"}}
 
 
-def test_two_types_of_one_name_are_told_apart_whatever_the_generation(
+def test_types_of_the_same_name_are_named_by_file(
     load: Callable[..., list[Function]],
 ) -> None:
     source = """
@@ -133,7 +133,7 @@ def test_two_types_of_one_name_are_told_apart_whatever_the_generation(
         assert found["shop.first"] == {"$ref": f"{AT}shop.first.Page"}
 
 
-def test_a_tagged_union_is_chosen_by_its_tag() -> None:
+def test_tagged_union_has_a_discriminator() -> None:
     class One(msgspec.Struct, tag=1):
         pass
 
@@ -154,19 +154,19 @@ def test_a_tagged_union_is_chosen_by_its_tag() -> None:
         {"type": "string", "format": "date"},
     ],
 )
-def test_a_text_that_says_what_it_takes_is_left_alone(schema: dict[str, object]) -> None:
-    assert patterned(schema, NO_NUL) == schema
-    assert patterned({"type": "string", "maxLength": 3}, NO_NUL)["pattern"] == NO_NUL
+def test_pattern_is_added_only_to_free_text(schema: dict[str, object]) -> None:
+    assert with_pattern(schema, NO_NUL) == schema
+    assert with_pattern({"type": "string", "maxLength": 3}, NO_NUL)["pattern"] == NO_NUL
 
 
 @pytest.mark.parametrize(
     "segment", ["a", "a b", ".a", "...", "é", "a;b", "%", "", ".", "..", "a/b", "\\", "\0", "\x7f"]
 )
-def test_a_segment_is_described_as_the_gateway_takes_it(segment: str) -> None:
-    described = jsonschema_rs.Draft202012Validator({"pattern": SEGMENT}).is_valid(segment)
+def test_segment_pattern_matches_the_gateway(segment: str) -> None:
+    is_described = jsonschema_rs.Draft202012Validator({"pattern": SEGMENT}).is_valid(segment)
     try:
-        taken = canonical(b"/x/" + quote(segment, safe="").encode())
+        accepted = canonical(b"/x/" + quote(segment, safe="").encode())
     except BadPath:
-        taken = ""
-    # An empty segment has a spelling, but no route takes it.
-    assert described is (taken not in ("", "/x/"))
+        accepted = ""
+    # The gateway accepts an empty segment, but no route matches it.
+    assert is_described is (accepted not in ("", "/x/"))

@@ -69,7 +69,7 @@ class Session:
 
         from ...admin import access as admin_access
         from ...composition.state import ADDRESS
-        from ...openapi.service import page
+        from ...openapi.service import page_path
         from .. import curl
 
         self._platform = platform
@@ -78,7 +78,7 @@ class Session:
         write_private_file(state / ADDRESS, url + "\n")
         functions = list(platform.functions())
         command = curl.line(functions, url, key_file)
-        shown = page(functions, platform.settings, platform.environment)
+        shown = page_path(functions, platform.settings, platform.environment)
         if self._as_json:
             found = {"event": "ready", "url": url, "key_file": str(key_file), "curl": command}
             line({**found, "admin": platform.admin, "page": shown and url + shown})

@@ -24,12 +24,12 @@ def explain(ctx: click.Context, method: str, path: str, as_json: bool) -> None:
     """
     from ...composition import inventory
     from ...doctor import explanation
-    from ...openapi.service import own
+    from ...openapi.service import platform_functions
     from ...settings.loading import load
 
     settings = load()
     found = inventory.functions(settings)
-    served = [*found, *own(found, settings, "live")]
+    served = [*found, *platform_functions(found, settings, "live")]
     explained = explanation.explain(method.upper(), path, served, settings)
     if as_json:
         document(explained)

@@ -22,12 +22,12 @@ def openapi(output: Path | None, as_json: bool) -> None:
     It is what the platform serves as /openapi.json, always JSON.
     """
     from ...composition import inventory
-    from ...openapi.service import encoded
+    from ...openapi.service import encode_document
     from ...settings.loading import load
 
     settings = load()
     found = inventory.functions(settings)
-    text = _formatted(encoded(found, settings))
+    text = _formatted(encode_document(found, settings))
     if output is None:
         click.echo(text)
         return

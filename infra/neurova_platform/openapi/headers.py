@@ -1,4 +1,4 @@
-"""What the platform offers around a function: fields that a call may have, and that replies do."""
+"""The request and response headers that the platform handles for a function."""
 
 from __future__ import annotations
 
@@ -13,47 +13,47 @@ PARAMETERS: dict[str, dict[str, Any]] = {
     "Idempotency-Key": {
         "name": "Idempotency-Key",
         "in": "header",
-        "description": "A key of this one request: who sends it again is given the same answer, "
-        f"and nothing is done twice. Up to {LONGEST} visible characters.",
+        "description": "Identifies this request: a retry with the same key gets the same response "
+        f"and does nothing twice. Up to {LONGEST} visible characters.",
         "schema": {"type": "string", "pattern": PATTERN},
         "example": "8e03978e-40d5-43dd-bc93-6894a57f9324",
     },
     "If-None-Match": {
         "name": "If-None-Match",
         "in": "header",
-        "description": "The `ETag` of a reply that one has: 304 when it is still the same.",
+        "description": "The `ETag` of a cached response: 304 if it is unchanged.",
         "schema": {"type": "string"},
     },
 }
 HEADERS: dict[str, dict[str, Any]] = {
     "Cache-Control": {
-        "description": "How long the reply stays fresh, and who may keep it (RFC 9111).",
+        "description": "How long the response may be cached, and by whom (RFC 9111).",
         "schema": {"type": "string"},
     },
     "Deprecation": {
-        "description": "Since when this should not be used any more (RFC 9745).",
+        "description": "The date since which this operation is deprecated (RFC 9745).",
         "schema": {"type": "string"},
     },
     "ETag": {
-        "description": "What the reply is known by, for `If-None-Match`.",
+        "description": "The version of the response, for `If-None-Match`.",
         "schema": {"type": "string"},
     },
     "Idempotency-Replayed": {
-        "description": "`true` on an answer that was given before.",
+        "description": "`true` on the stored response of an earlier request.",
         "schema": {"type": "string"},
     },
     "RateLimit": {
-        "description": "What is left of each limit: `r` units, for `t` seconds.",
+        "description": "The remaining quota of each limit: `r` units for `t` seconds.",
         "schema": {"type": "string"},
         "example": '"route-minute";r=59;t=60',
     },
     "RateLimit-Policy": {
-        "description": "Each limit that counts: `q` units in any `w` seconds.",
+        "description": "Each limit: `q` units in any `w` seconds.",
         "schema": {"type": "string"},
         "example": '"route-minute";q=60;w=60',
     },
     "Sunset": {
-        "description": "Until when this is answered (RFC 8594).",
+        "description": "The date until which this operation is available (RFC 8594).",
         "schema": {"type": "string"},
     },
 }
@@ -61,21 +61,21 @@ NOT_MODIFIED = "304"
 
 
 def parameters(function: HttpFunction) -> list[dict[str, str]]:
-    """Return the fields that calls may have, other than those that the function reads itself."""
+    """Return the request headers, except those that the function reads itself."""
     read = {each.alias for each in function.binding.parameters if each.kind == "header"}
-    offered = {
+    handled = {
         "Idempotency-Key": function.keeps,
         "If-None-Match": bool(function.description.cache),
     }
     return [
         {"$ref": f"#/components/parameters/{name}"}
-        for name, is_offered in offered.items()
-        if is_offered and name.lower() not in read
+        for name, is_handled in handled.items()
+        if is_handled and name.lower() not in read
     ]
 
 
 def headers(function: HttpFunction) -> dict[str, dict[str, str]]:
-    """Return the fields that replies of a call that went well may have."""
+    """Return the headers that successful responses may have."""
     return {name: {"$ref": f"#/components/headers/{name}"} for name in sorted(_names(function))}
 
 

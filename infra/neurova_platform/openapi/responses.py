@@ -1,4 +1,4 @@
-"""What a function sends when it succeeds, by what it says that it returns."""
+"""The forms of a function's successful responses, from its return annotation."""
 
 from __future__ import annotations
 
@@ -19,31 +19,31 @@ OCTETS = "application/octet-stream"
 ANY = "*/*"
 
 
-class Returns(msgspec.Struct, frozen=True):
-    """State the forms of a reply: its media types without JSON's, the type behind JSON's, …
+class ResponseForms(msgspec.Struct, frozen=True):
+    """The forms of the responses of a function.
 
-    `json` is REQUIRED when none is sent. `nothing`: it may be a 204. `free`: the function may
-    choose any status and any body.
+    `json`: the type that is sent as JSON, REQUIRED if there is none. `media`: the other media
+    types. `empty`: it may send 204. `free`: it may choose any status and any body.
     """
 
     json: Any = REQUIRED
     media: tuple[str, ...] = ()
-    nothing: bool = False
+    empty: bool = False
     free: bool = False
 
 
-def returns(annotation: Any) -> Returns:
-    """Return what an annotation says of the replies; one that is missing says nothing."""
+def response_forms(annotation: Any) -> ResponseForms:
+    """Return the forms of a return annotation, REQUIRED if it is missing."""
     if annotation is REQUIRED:
-        return Returns(media=(ANY,), nothing=True, free=True)
+        return ResponseForms(media=(ANY,), empty=True, free=True)
     json: list[Any] = []
     media: list[str] = []
-    nothing = free = False
+    empty = free = False
     for part in _parts(annotation):
         kind = _bare(part)
         if kind in (None, NoneType):
-            nothing = True
-        elif _chooses(kind):
+            empty = True
+        elif _is_free(kind):
             free = True
         elif kind in (NoReturn, REQUIRED):
             continue
@@ -51,19 +51,19 @@ def returns(annotation: Any) -> Returns:
             media += _streamed(get_args(kind))
         elif kind in (Any, object):
             media.append(ANY)
-            nothing = True
+            empty = True
         elif _is(kind, bytes):
             media.append(OCTETS)
         elif _is_text(kind):
             media.append(TEXT)
         else:
             json.append(part)
-    together = Union[tuple(json)] if json else REQUIRED  # noqa: UP007 - built from a tuple
-    return Returns(together, tuple(dict.fromkeys(media)), nothing, free)
+    union = Union[tuple(json)] if json else REQUIRED  # noqa: UP007 - built from a tuple
+    return ResponseForms(union, tuple(dict.fromkeys(media)), empty, free)
 
 
 def _streamed(arguments: tuple[Any, ...]) -> list[str]:
-    """Return how a stream's items are sent; what is one item has no schema in OpenAPI 3.1."""
+    """Return the media types of a stream; OpenAPI 3.1 has no schema for one item of it."""
     item = _bare(arguments[0]) if arguments else Any
     if _is(item, bytes):
         return [OCTETS]
@@ -98,8 +98,8 @@ def _is_text(kind: Any) -> bool:
     return _is(kind, str)
 
 
-def _chooses(kind: Any) -> bool:
-    """Tell whether it is a Reply, a Stream, or a Response of Starlette's."""
+def _is_free(kind: Any) -> bool:
+    """Return whether a type is Reply, Stream, or Starlette's Response."""
     return _is(kind, (Reply, Stream)) or (
         isinstance(kind, type)
         and any(base.__module__ == "starlette.responses" for base in kind.__mro__)

@@ -1,0 +1,6 @@
+from neurova import get
+
+
+@get("/octets")
+async def octets() -> bytes:
+    return b"octets"

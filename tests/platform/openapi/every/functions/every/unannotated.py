@@ -1,0 +1,6 @@
+from neurova import get
+
+
+@get("/unannotated", public=True)
+async def unannotated():
+    return {"anything": True}

@@ -1,0 +1,52 @@
+"""Platform headers are schema on the operations that have them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import jsonschema_rs
+import pytest
+
+from neurova.endpoints.function import Function
+from neurova.http.call import Call
+from neurova.idempotency.rules import BadKey, key_of
+from neurova_platform.openapi.headers import PARAMETERS, headers, parameters
+
+
+def test_post_with_a_key_has_idempotency_key(by_name: dict[str, Function]) -> None:
+    reference = {"$ref": "#/components/parameters/Idempotency-Key"}
+    assert [name for name, each in by_name.items() if reference in parameters(each)] == ["add"]
+    assert "Idempotency-Replayed" in headers(by_name["add"])
+
+
+def test_cache_and_deprecation_have_headers(by_name: dict[str, Function]) -> None:
+    assert set(headers(by_name["name"])) == {
+        *("Cache-Control", "Deprecation", "ETag", "RateLimit", "RateLimit-Policy", "Sunset"),
+    }
+    assert parameters(by_name["name"]) == [{"$ref": "#/components/parameters/If-None-Match"}]
+    assert headers(by_name["own"]) == {}
+
+
+def test_header_read_by_the_function_is_not_repeated(
+    load: Callable[..., list[Function]],
+) -> None:
+    source = """
+        from typing import Annotated
+        from neurova import Header, post
+        @post("/x")
+        async def f(idempotency_key: Annotated[str, Header]) -> str: ...
+        """
+    (function,) = load(only=source)
+    assert parameters(function) == []
+
+
+@pytest.mark.parametrize("key", ["a", '"a b"', "a b", "", '"', "a,b", "x" * 255, "x" * 256, "é"])
+def test_schema_of_idempotency_key_matches_its_parser(key: str) -> None:
+    schema = jsonschema_rs.Draft202012Validator(PARAMETERS["Idempotency-Key"]["schema"])
+    call = Call("POST", b"/x", b"", [(b"idempotency-key", key.encode())], "")
+    try:
+        key_of(call)
+    except BadKey:
+        assert not schema.is_valid(key)
+    else:
+        assert schema.is_valid(key)
