@@ -1,4 +1,4 @@
-"""What every key store does; a new backend joins by one line in BACKENDS."""
+"""The contract of key stores; a new backend is one line in BACKENDS."""
 
 from collections.abc import Callable, Iterator
 
@@ -7,25 +7,23 @@ from tests.serving import until
 
 from neurova.errors import Unavailable
 from neurova_gateway.keys.base import KeyRecord, KeyStore
-from neurova_gateway.keys.postgres import PostgresKeyStore
-from neurova_gateway.keys.sqlite import SqliteKeyStore
+from neurova_gateway.keys.factory import key_store_url, open_key_store
 
 Open = Callable[[], KeyStore]
 
 
-def on_sqlite(request: pytest.FixtureRequest) -> Open:
-    folder = request.getfixturevalue("tmp_path")
-    return lambda: SqliteKeyStore(folder / "keys.db")
+def sqlite_url(request: pytest.FixtureRequest) -> str:
+    return key_store_url(request.getfixturevalue("tmp_path"))
 
 
-def on_postgres(request: pytest.FixtureRequest) -> Open:
-    url = request.getfixturevalue("postgres").create()
-    return lambda: PostgresKeyStore(url)
+def postgres_url(request: pytest.FixtureRequest) -> str:
+    url: str = request.getfixturevalue("postgres").create()
+    return url
 
 
 BACKENDS = [
-    pytest.param(on_sqlite, id="sqlite"),
-    pytest.param(on_postgres, id="postgres", marks=pytest.mark.server),
+    pytest.param(sqlite_url, id="sqlite"),
+    pytest.param(postgres_url, id="postgres", marks=pytest.mark.server),
 ]
 
 FULL = KeyRecord(
@@ -51,10 +49,10 @@ PLAIN = KeyRecord("key_b", "bolt", "test", frozenset(), 900.0, b"b" * 32)
 def open_store(request: pytest.FixtureRequest) -> Iterator[Open]:
     """Open the one store as often as the test wants, as several processes would."""
     stores: list[KeyStore] = []
-    opened = request.param(request)
+    url = request.param(request)
 
     def open_() -> KeyStore:
-        stores.append(opened())
+        stores.append(open_key_store(url))
         return stores[-1]
 
     yield open_
@@ -68,18 +66,18 @@ def store(open_store: Open) -> KeyStore:
 
 
 @pytest.mark.parametrize("record", [FULL, PLAIN], ids=["full", "plain"])
-def test_a_key_is_found_as_it_was_stored(store: KeyStore, record: KeyRecord):
+def test_key_is_found_as_stored(store: KeyStore, record: KeyRecord):
     store.add(record)
     assert store.find(record.digest) == record
 
 
-def test_a_key_that_nobody_stored_is_not_found(store: KeyStore):
+def test_unknown_key_is_not_found(store: KeyStore):
     store.add(PLAIN)
     assert store.find(b"c" * 32) is None
     assert store.find(b"") is None
 
 
-def test_a_key_is_never_overwritten(store: KeyStore):
+def test_key_is_never_overwritten(store: KeyStore):
     store.add(PLAIN)
     for taken in ({"digest": b"c" * 32}, {"key_id": "key_c"}):
         fields = {name: getattr(PLAIN, name) for name in PLAIN.__struct_fields__}
@@ -88,7 +86,7 @@ def test_a_key_is_never_overwritten(store: KeyStore):
     assert store.records() == [PLAIN]
 
 
-def test_keys_are_listed_oldest_first_and_by_consumer(store: KeyStore):
+def test_keys_are_listed_oldest_first(store: KeyStore):
     store.add(FULL)
     store.add(PLAIN)
     assert [r.key_id for r in store.records()] == ["key_b", "key_a"]
@@ -96,7 +94,7 @@ def test_keys_are_listed_oldest_first_and_by_consumer(store: KeyStore):
     assert list(store.records("nobody")) == []
 
 
-def test_a_key_ends_when_it_is_revoked_and_never_later(store: KeyStore):
+def test_revocation_never_moves_later(store: KeyStore):
     store.add(PLAIN)
     ends = []
     for at in (5000.0, 3000.0, 4000.0):
@@ -107,16 +105,16 @@ def test_a_key_ends_when_it_is_revoked_and_never_later(store: KeyStore):
     assert ends == [5000.0, 3000.0, 3000.0]
 
 
-def test_revoking_a_key_that_is_not_there_says_so(store: KeyStore):
+def test_revoking_an_unknown_key_returns_false(store: KeyStore):
     assert store.revoke("key_x", 1.0) is False
 
 
-def test_a_consumer_that_cannot_be_has_no_keys(store: KeyStore):
+def test_consumer_with_nul_has_no_keys(store: KeyStore):
     store.add(FULL)
     assert store.records("a\0b") == []
 
 
-def test_consumer_limits_hold_for_keys_made_before_and_after(store: KeyStore):
+def test_consumer_limits_bind_old_and_new_keys(store: KeyStore):
     store.add(PLAIN)
     store.set_consumer_limits("bolt", "5/second")
     store.add(KeyRecord("key_c", "bolt", "test", frozenset(), 901.0, b"c" * 32))
@@ -142,7 +140,7 @@ def test_last_use_only_moves_forward(store: KeyStore):
     ],
     ids=["add", "revoke", "limits"],
 )
-def test_the_version_tells_each_change_to_whoever_has_the_store_open(
+def test_each_change_changes_the_version_everywhere(
     open_store: Open, change: Callable[[KeyStore], object]
 ):
     changer, other = open_store(), open_store()
@@ -151,10 +149,10 @@ def test_the_version_tells_each_change_to_whoever_has_the_store_open(
     assert before == (changer.version(), other.version())
     change(changer)
     assert changer.version() != before[0]
-    until(lambda: other.version() != before[1])  # within a second: PostgreSQL is asked now and then
+    until(lambda: other.version() != before[1])  # PostgreSQL: with the next refresh
 
 
-def test_last_use_is_no_change(open_store: Open):
+def test_last_use_keeps_the_version(open_store: Open):
     changer, other = open_store(), open_store()
     changer.add(PLAIN)
     before = (changer.version(), other.version())
@@ -162,7 +160,7 @@ def test_last_use_is_no_change(open_store: Open):
     assert (changer.version(), other.version()) == before
 
 
-def test_a_store_that_is_closed_is_unavailable(store: KeyStore):
+def test_closed_store_is_unavailable(store: KeyStore):
     store.close()
     for use in (
         lambda: store.find(b"a" * 32),

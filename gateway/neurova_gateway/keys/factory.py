@@ -35,13 +35,14 @@ def open_key_store(url: str) -> KeyStore:
         )
     try:
         from .postgres import PostgresKeyStore
+        from .replica import KeyReplica
     except ImportError:
         raise ConfigError(
             "the PostgreSQL driver is not installed",
             where="gateway.keys",
             fix="pip install neurova[postgres]",
         ) from None
-    return PostgresKeyStore(url)
+    return KeyReplica(PostgresKeyStore(url))
 
 
 def check_key_store(url: str) -> str:

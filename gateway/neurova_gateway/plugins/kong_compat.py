@@ -104,6 +104,7 @@ def _start_instance(self: Any, config: dict[str, Any]) -> dict[str, Any]:
         raise _error(f"{name}: {error}") from error
     except BaseException as error:
         raise _error(f"{name}: its config is refused: {type(error).__name__}") from error
+    made.config = settings  # without the stores: Kong is sent it when the instance is closed
     identity = next(_state(self).instance_ids)
     self.instances[identity] = made
     return {"Name": name, "Id": identity, "Config": settings, "StartTime": time.time()}

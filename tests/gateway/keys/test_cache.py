@@ -1,13 +1,15 @@
-import shutil
-from collections.abc import Callable
-from pathlib import Path
+"""The cache asks the store seldom and trusts no old answer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
 
 import pytest
 
 from neurova.errors import Unavailable
 from neurova_gateway.keys import cache, issuer, key
+from neurova_gateway.keys.base import KeyRecord
 from neurova_gateway.keys.cache import KeyCache
-from neurova_gateway.keys.sqlite import SqliteKeyStore
 
 
 class Clock:
@@ -18,138 +20,170 @@ class Clock:
         return self.now
 
 
+class StubStore:
+    """A key store in memory that counts look-ups and can be down."""
+
+    def __init__(self) -> None:
+        self.is_down = False
+        self.finds = 0
+        self.used: dict[str, float] = {}
+        self._records: dict[bytes, KeyRecord] = {}
+        self._version = 0
+
+    def find(self, digest: bytes) -> KeyRecord | None:
+        self._check()
+        self.finds += 1
+        return self._records.get(digest)
+
+    def add(self, record: KeyRecord) -> None:
+        self._records[record.digest] = record
+        self._version += 1
+
+    def revoke(self, key_id: str, at: float) -> bool:
+        for digest, record in self._records.items():
+            if record.key_id == key_id:
+                self._records[digest] = KeyRecord(
+                    key_id, record.consumer, "test", frozenset(), 0.0, digest, revoked_at=at
+                )
+        self._version += 1
+        return True
+
+    def records(self, consumer: str | None = None) -> Sequence[KeyRecord]:
+        return list(self._records.values())
+
+    def set_consumer_limits(self, consumer: str, limits: str) -> None:
+        raise NotImplementedError
+
+    def touch(self, used: dict[str, float]) -> None:
+        self._check()
+        self.used |= used
+
+    def version(self) -> int:
+        self._check()
+        return self._version
+
+    def close(self) -> None:
+        pass
+
+    def _check(self) -> None:
+        if self.is_down:
+            raise Unavailable("down")
+
+
 @pytest.fixture
 def clock() -> Clock:
     return Clock(50.0)
 
 
 @pytest.fixture
-def keys(store: SqliteKeyStore, clock: Clock) -> KeyCache:
-    return KeyCache(store, clock=clock, wall=lambda: clock.now + 1_000_000)
+def store() -> StubStore:
+    return StubStore()
 
 
 @pytest.fixture
-def outage(path: Path, tmp_path: Path) -> Callable[[bool], None]:
-    """Take the store's file away, and bring it back."""
-    away = tmp_path / "away.db"
-
-    def set_(down: bool) -> None:
-        shutil.move(*((path, away) if down else (away, path)))
-
-    return set_
+def keys(store: StubStore, clock: Clock) -> KeyCache:
+    return KeyCache(store, clock=clock, wall=lambda: clock.now + 1_000_000)
 
 
-def statements(store: SqliteKeyStore) -> list[str]:
-    seen: list[str] = []
-    store._reader.set_trace_callback(seen.append)
-    return seen
+def create(store: StubStore) -> tuple[str, KeyRecord]:
+    return issuer.create(store, "acme", "test")
 
 
-def test_a_key_at_hand_costs_the_store_nothing(store: SqliteKeyStore, keys: KeyCache):
-    made, record = issuer.create(store, "acme", "test")
-    assert keys.find(made) == record
-    seen = statements(store)
+def test_cached_key_costs_no_lookup(store: StubStore, keys: KeyCache, clock: Clock) -> None:
+    made, record = create(store)
     for _ in range(100):
+        clock.now += 1
         assert keys.find(made) == record
-    assert seen == []
+    assert store.finds == 1
 
 
-def test_a_revocation_by_anybody_is_seen_within_a_quarter_second(
-    path: Path, store: SqliteKeyStore, keys: KeyCache, clock: Clock
-):
-    made, record = issuer.create(store, "acme", "test")
+def test_revocation_is_seen_within_a_quarter_second(
+    store: StubStore, keys: KeyCache, clock: Clock
+) -> None:
+    made, record = create(store)
     keys.find(made)
-    other = SqliteKeyStore(path)
-    issuer.revoke(other, record.key_id, now=7)
-    other.close()
+    store.revoke(record.key_id, 7)
     clock.now += 0.25
     found = keys.find(made)
     assert found is not None
     assert found.revoked_at == 7
 
 
-def test_a_new_key_works_at_once_though_it_was_asked_for_before(
-    store: SqliteKeyStore, keys: KeyCache
-):
-    made, record = issuer.create(store, "acme", "test")
+def test_new_key_works_at_once(store: StubStore, keys: KeyCache) -> None:
     unknown = key.generate("test")
     assert keys.find(unknown) is None
+    made, record = create(store)
     assert keys.find(made) == record
 
 
-def test_last_use_is_flushed_in_one_batch_and_drops_nothing_at_hand(
-    store: SqliteKeyStore, keys: KeyCache, clock: Clock
-):
-    made = [issuer.create(store, "acme", "test").key for _ in range(3)]
-    for k in made:
+def test_last_uses_are_flushed_in_one_batch(store: StubStore, keys: KeyCache, clock: Clock) -> None:
+    made = [create(store) for _ in range(3)]
+    for text, _ in made:
         clock.now += 1
-        keys.find(k)
+        keys.find(text)
     clock.now += 100
     keys.flush()
-    assert [r.last_used_at for r in store.records()] == [1_000_051, 1_000_052, 1_000_053]
-    keys.find(made[0])
-    seen = statements(store)
-    clock.now += 1
-    keys.find(made[0])
-    assert all("FROM keys" not in statement for statement in seen)
+    expected = (1_000_051, 1_000_052, 1_000_053)
+    assert store.used == {r.key_id: at for (_, r), at in zip(made, expected, strict=True)}
 
 
-def test_while_the_store_is_down_keys_at_hand_work_for_a_minute_and_others_never(
-    store: SqliteKeyStore, keys: KeyCache, clock: Clock, outage: Callable[[bool], None]
-):
-    made, record = issuer.create(store, "acme", "test")
-    other = issuer.create(store, "acme", "test").key
+def test_cached_keys_outlive_an_outage_by_a_minute(
+    store: StubStore, keys: KeyCache, clock: Clock
+) -> None:
+    made, record = create(store)
+    other, _ = create(store)
     keys.find(made)
-    outage(True)
+    store.is_down = True
     clock.now += 59.9
     assert keys.find(made) == record
-    with pytest.raises(Unavailable):
-        keys.find(other)
-    with pytest.raises(Unavailable):
-        keys.find(key.generate("test"))
+    for unseen in (other, key.generate("test")):
+        with pytest.raises(Unavailable):
+            keys.find(unseen)
     clock.now += 0.1
     with pytest.raises(Unavailable):
         keys.find(made)
-    outage(False)
+    store.is_down = False
     clock.now += 0.25
     assert keys.find(made) == record
     assert keys.find(other) is not None
 
 
-def test_a_change_seen_just_before_the_store_goes_down_is_not_forgotten(
-    store: SqliteKeyStore, keys: KeyCache, clock: Clock, outage: Callable[[bool], None]
-):
-    made, record = issuer.create(store, "acme", "test")
-    other = issuer.create(store, "acme", "test").key
+def test_change_seen_before_an_outage_is_kept(
+    store: StubStore, keys: KeyCache, clock: Clock
+) -> None:
+    """The old record is not used again once the cache has seen that some key changed."""
+    made, record = create(store)
+    other, _ = create(store)
     keys.find(made)
-    issuer.revoke(store, record.key_id)
+    store.revoke(record.key_id, 7)
     clock.now += 1
     keys.find(other)
-    outage(True)
+    store.is_down = True
     with pytest.raises(Unavailable):
         keys.find(made)
 
 
-def test_last_use_waits_for_the_store_to_come_back(
-    store: SqliteKeyStore, keys: KeyCache, clock: Clock, outage: Callable[[bool], None]
-):
-    made = issuer.create(store, "acme", "test").key
+def test_last_uses_survive_an_outage(store: StubStore, keys: KeyCache) -> None:
+    made, record = create(store)
     keys.find(made)
-    outage(True)
+    store.is_down = True
     with pytest.raises(Unavailable):
         keys.flush()
-    outage(False)
+    store.is_down = False
     keys.flush()
-    assert store.records()[0].last_used_at == 1_000_050
+    assert store.used == {record.key_id: 1_000_050}
 
 
-def test_what_is_at_hand_is_bounded_and_unknown_keys_take_no_room(
-    store: SqliteKeyStore, keys: KeyCache, monkeypatch
-):
+def test_cache_size_is_bounded(
+    store: StubStore, keys: KeyCache, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(cache, "CACHE_SIZE", 3)
-    made = [issuer.create(store, "acme", "test").key for _ in range(5)]
-    for k in made:
-        assert keys.find(k) is not None
-        assert keys.find(key.generate("test")) is None
-    assert len(keys._records) == 3
-    assert all(keys.find(k) is not None for k in made)
+    made = [create(store)[0] for _ in range(5)]
+    for text in made:
+        assert keys.find(text) is not None
+        assert keys.find(key.generate("test")) is None  # an unknown key is not cached
+    finds = store.finds
+    assert all(keys.find(text) is not None for text in made[2:])
+    assert store.finds == finds
+    assert keys.find(made[0]) is not None
+    assert store.finds == finds + 1

@@ -1,9 +1,9 @@
-"""Keys in PostgreSQL: a copy that is never trusted for long, and an outage that opens nothing."""
+"""Keys in PostgreSQL: the copy in memory is never old, and an outage admits nobody."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -12,10 +12,11 @@ from tests.serving import until
 
 from neurova.errors import StateError, Unavailable
 from neurova_gateway.keys import issuer
-from neurova_gateway.keys.base import KeyRecord
+from neurova_gateway.keys.base import KeyRecord, KeyStore
 from neurova_gateway.keys.cache import KeyCache
+from neurova_gateway.keys.factory import open_key_store
 from neurova_gateway.keys.key import digest
-from neurova_gateway.keys.postgres import PostgresKeyStore
+from neurova_gateway.keys.replica import KeyReplica
 
 pytestmark = pytest.mark.server
 
@@ -26,13 +27,13 @@ def url(postgres: PostgresServer) -> str:
 
 
 @pytest.fixture
-def store(url: str) -> Iterator[PostgresKeyStore]:
-    opened = PostgresKeyStore(url)
+def store(url: str) -> Iterator[KeyStore]:
+    opened = open_key_store(url)
     yield opened
     opened.close()
 
 
-def unavailable(store: PostgresKeyStore) -> bool:
+def is_unavailable(store: KeyStore) -> bool:
     try:
         store.find(b"")
     except Unavailable:
@@ -40,126 +41,120 @@ def unavailable(store: PostgresKeyStore) -> bool:
     return False
 
 
-def test_stores_that_open_together_lay_it_out_once(url: str) -> None:
-    opened: list[Any] = []
+def run_together(jobs: list[Callable[[], object]]) -> list[Any]:
+    """Run jobs in a thread each; return their results, an exception in place of one."""
+    results: list[Any] = []
 
-    def open_() -> None:
+    def run(job: Callable[[], object]) -> None:
         try:
-            opened.append(PostgresKeyStore(url))
+            results.append(job())
         except Exception as error:
-            opened.append(error)
+            results.append(error)
 
-    threads = [threading.Thread(target=open_) for _ in range(8)]
+    threads = [threading.Thread(target=run, args=(job,)) for job in jobs]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert [type(store) for store in opened] == [PostgresKeyStore] * 8
-    for store in opened:
+    return results
+
+
+def test_stores_that_open_together_create_tables_once(url: str) -> None:
+    stores = run_together([lambda: open_key_store(url)] * 8)
+    assert [type(store) for store in stores] == [KeyReplica] * 8
+    for store in stores:
         store.close()
 
 
-def test_a_key_made_elsewhere_is_found_and_one_revoked_elsewhere_is_seen(
-    url: str, store: PostgresKeyStore
-) -> None:
-    other = PostgresKeyStore(url)
+def test_changes_of_another_process_are_seen(url: str, store: KeyStore) -> None:
+    other = open_key_store(url)
     key, record = issuer.create(other, "acme", "live")
     until(lambda: store.find(digest(key)) is not None)
     issuer.revoke(other, record.key_id)
 
-    def revoked() -> bool:
+    def is_revoked() -> bool:
         found = store.find(digest(key))
         return found is not None and found.revoked_at is not None
 
-    until(revoked)
+    until(is_revoked)
     other.close()
 
 
-def test_changes_by_many_at_once_are_all_seen(url: str, store: PostgresKeyStore) -> None:
-    """None becomes visible behind one with a higher number, where nobody would look for it."""
-    makers = [PostgresKeyStore(url) for _ in range(4)]
+def test_concurrent_changes_are_all_seen(url: str, store: KeyStore) -> None:
+    """No change becomes visible after one with a higher number, where no process looks for it."""
+    makers = [open_key_store(url) for _ in range(4)]
+    names = [f"{maker}-{count}" for maker in range(4) for count in range(25)]
 
-    def make(number: int) -> None:
-        for count in range(25):
-            name = f"{number}-{count}"
+    def make(maker: int) -> None:
+        for name in names[maker * 25 : maker * 25 + 25]:
             record = KeyRecord(name, "acme", "live", frozenset(), 0.0, digest(name))
-            makers[number].add(record)
+            makers[maker].add(record)
 
-    threads = [threading.Thread(target=make, args=(number,)) for number in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    names = [f"{number}-{count}" for number in range(4) for count in range(25)]
+    jobs = [lambda maker=maker: make(maker) for maker in range(4)]
+    assert run_together(jobs) == [None] * 4
     until(lambda: all(store.find(digest(name)) is not None for name in names))
     for maker in makers:
         maker.close()
 
 
-def test_an_outage_opens_nothing_and_ends_by_itself(own_postgres: PostgresServer) -> None:
-    """Keys at hand go on for their minute, others are unavailable; all work once it is back."""
-    store = PostgresKeyStore(own_postgres.create())
-    at_hand, _ = issuer.create(store, "acme", "live")
+def test_outage_admits_no_unknown_key_and_ends_by_itself(own_postgres: PostgresServer) -> None:
+    store = open_key_store(own_postgres.create())
+    cached, _ = issuer.create(store, "acme", "live")
     unseen, _ = issuer.create(store, "bolt", "live")
-    ring = KeyCache(store)
-    assert ring.find(at_hand) is not None
+    keys = KeyCache(store)
+    assert keys.find(cached) is not None
     own_postgres.stop()
-    until(lambda: unavailable(store))
-    assert ring.find(at_hand) is not None
+    until(lambda: is_unavailable(store))
+    assert keys.find(cached) is not None
     for key in (unseen, "nrv_live_unknown"):
         with pytest.raises(Unavailable):
-            ring.find(key)
+            keys.find(key)
     with pytest.raises(Unavailable):
         issuer.create(store, "acme", "live")
     own_postgres.start()
-    until(lambda: not unavailable(store))
-    assert ring.find(unseen) is not None
+    until(lambda: not is_unavailable(store))
+    assert keys.find(unseen) is not None
     store.close()
 
 
-def test_numbers_that_go_back_are_a_backup_and_all_is_read_anew(
-    postgres: PostgresServer, url: str, store: PostgresKeyStore
+def test_restored_backup_is_read_completely(
+    postgres: PostgresServer, url: str, store: KeyStore
 ) -> None:
-    key, record = issuer.create(store, "acme", "live")
+    key, _ = issuer.create(store, "acme", "live")
     issuer.create(store, "acme", "live")
     postgres.run("DELETE FROM nv_keys", url)
     postgres.run("UPDATE nv_keys_changes SET number = 0", url)
     until(lambda: store.find(digest(key)) is None)
-    assert record.key_id not in {record.key_id for record in store.records()}
+    assert store.records() == []
 
 
-def test_a_table_that_is_half_restored_opens_nothing_and_is_read_once_it_is_whole(
-    postgres: PostgresServer, url: str, store: PostgresKeyStore
+def test_half_restored_tables_are_an_outage(
+    postgres: PostgresServer, url: str, store: KeyStore
 ) -> None:
     key, _ = issuer.create(store, "acme", "live")
     postgres.run("DELETE FROM nv_keys_changes", url)
-    until(lambda: unavailable(store))
+    until(lambda: is_unavailable(store))
     postgres.run("INSERT INTO nv_keys_changes VALUES (7, 1)", url)
-    until(lambda: not unavailable(store))
+    until(lambda: not is_unavailable(store))
     assert store.find(digest(key)) is not None
 
 
-def test_a_database_that_cannot_be_had_says_the_fix_and_no_password() -> None:
-    with pytest.raises(StateError, match=r"start PostgreSQL, or mend gateway\.keys") as caught:
-        PostgresKeyStore("postgresql://nobody:pw-of-it@127.0.0.1:1/keys")
+def test_unreachable_database_is_named_without_password() -> None:
+    with pytest.raises(StateError, match=r"start PostgreSQL, or fix gateway\.keys") as caught:
+        open_key_store("postgresql://nobody:pw-of-it@127.0.0.1:1/keys")
     assert "pw-of-it" not in str(caught.value)
     assert "127.0.0.1" in str(caught.value)
 
 
-def test_a_newer_layout_is_refused(
-    postgres: PostgresServer, url: str, store: PostgresKeyStore
-) -> None:
+def test_newer_layout_is_refused(postgres: PostgresServer, url: str, store: KeyStore) -> None:
     postgres.run("UPDATE nv_keys_changes SET layout = 9", url)
     with pytest.raises(StateError, match=r"newer NEUROVA \(layout 9"):
-        PostgresKeyStore(url)
+        open_key_store(url)
     assert store.records() == []
 
 
-def test_a_dump_holds_no_usable_key(postgres: PostgresServer, url: str) -> None:
-    store = PostgresKeyStore(url)
+def test_table_holds_no_usable_key(postgres: PostgresServer, url: str, store: KeyStore) -> None:
     key, _ = issuer.create(store, "acme", "live", name="till")
-    rows = postgres.run("SELECT row_to_json(nv_keys)::text FROM nv_keys", url)
-    assert "till" in str(rows)
-    assert key not in str(rows)
-    assert key[9:] not in str(rows)
-    store.close()
+    rows = str(postgres.run("SELECT row_to_json(nv_keys)::text FROM nv_keys", url))
+    assert "till" in rows
+    assert key[9:] not in rows

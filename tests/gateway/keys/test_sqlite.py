@@ -1,3 +1,5 @@
+"""The file of the embedded key store."""
+
 import sqlite3
 import stat
 import subprocess
@@ -7,73 +9,118 @@ from pathlib import Path
 import pytest
 
 from neurova.errors import StateError, Unavailable
-from neurova_gateway.keys import issuer
+from neurova_gateway.keys import issuer, sqlite
+from neurova_gateway.keys.base import KeyRecord
 from neurova_gateway.keys.key import digest
 from neurova_gateway.keys.sqlite import SqliteKeyStore
 
+# What NEUROVA 0.1.0 wrote.
+FIRST_LAYOUT = """
+CREATE TABLE consumers (consumer TEXT PRIMARY KEY, limits TEXT NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE keys (
+    key_id TEXT NOT NULL UNIQUE, digest BLOB NOT NULL UNIQUE, consumer TEXT NOT NULL,
+    environment TEXT NOT NULL, scopes TEXT NOT NULL, created_at REAL NOT NULL, expires_at REAL,
+    revoked_at REAL, last_used_at REAL, limits TEXT NOT NULL, quota INTEGER NOT NULL,
+    cidrs TEXT NOT NULL, name TEXT NOT NULL
+) STRICT;
+CREATE INDEX keys_of_consumer ON keys (consumer);
+CREATE TABLE changes (number INTEGER NOT NULL) STRICT;
+INSERT INTO changes VALUES (4);
+INSERT INTO consumers VALUES ('acme', '9/second');
+INSERT INTO keys VALUES ('key_a', x'61', 'acme', 'live', '["a:b"]', 1.5, NULL, NULL, NULL, '', 7,
+                         '["10.0.0.0/8"]', 'till');
+PRAGMA user_version = 1;
+"""
 
-def test_the_file_and_its_side_files_are_the_owner_s_alone(path: Path, store: SqliteKeyStore):
+
+def test_only_the_owner_may_read_the_files(path: Path, store: SqliteKeyStore) -> None:
     issuer.create(store, "acme", "test")
     modes = {p.name: stat.S_IMODE(p.stat().st_mode) for p in path.parent.iterdir()}
     assert modes == {"keys.db": 0o600, "keys.db-wal": 0o600, "keys.db-shm": 0o600}
 
 
-def test_a_dump_holds_no_usable_key(path: Path, store: SqliteKeyStore):
+def test_files_hold_no_usable_key(path: Path, store: SqliteKeyStore) -> None:
     made = issuer.create(store, "acme", "test").key
-    dump = "\n".join(store._reader.iterdump())
-    assert "acme" in dump
     secret = made.removeprefix("nrv_test_")
     files = b"".join(p.read_bytes() for p in path.parent.iterdir())
+    assert b"acme" in files
     for part in (secret, secret[:12], secret[-12:]):
-        assert part not in dump
         assert part.encode() not in files
 
 
-def test_keys_are_there_after_a_restart(path: Path):
-    before = SqliteKeyStore(path)
-    _, record = issuer.create(before, "acme", "test")
-    before.close()
-    after = SqliteKeyStore(path)
-    assert after.records() == [record]
-    after.close()
+def test_file_of_the_first_release_is_read_and_written(path: Path) -> None:
+    connection = sqlite3.connect(path)
+    connection.executescript(FIRST_LAYOUT)
+    connection.close()
+    store = SqliteKeyStore(path)
+    record = KeyRecord(
+        "key_a",
+        "acme",
+        "live",
+        frozenset({"a:b"}),
+        1.5,
+        b"a",
+        quota=7,
+        cidrs=("10.0.0.0/8",),
+        name="till",
+        consumer_limits="9/second",
+    )
+    assert store.records() == [record]
+    assert store.version() == 4
+    made = issuer.create(store, "acme", "live").key
+    store.close()
+    again = SqliteKeyStore(path)
+    assert again.find(digest(made)) is not None
+    assert again.version() == 5
+    again.close()
 
 
-def test_a_newer_file_is_refused_with_the_fix_and_left_as_it_is(path: Path, store: SqliteKeyStore):
-    store._writer.execute("PRAGMA user_version = 2")
+def test_newer_file_is_refused_and_unchanged(path: Path) -> None:
+    SqliteKeyStore(path).close()
+    connection = sqlite3.connect(path)
+    connection.execute("PRAGMA user_version = 2")
     with pytest.raises(StateError, match=r"written by a newer NEUROVA \(layout 2.*upgrade"):
         SqliteKeyStore(path)
-    assert store._writer.execute("PRAGMA user_version").fetchone() == (2,)
+    assert connection.execute("PRAGMA user_version").fetchone() == (2,)
+    connection.close()
 
 
-def test_what_is_no_database_is_refused_with_the_fix(path: Path):
+def test_other_file_is_refused(path: Path) -> None:
     path.write_bytes(b"a letter to a friend " * 100)
-    with pytest.raises(StateError, match="not a database: put a backup in its place"):
+    with pytest.raises(StateError, match="not a database: restore a backup"):
         SqliteKeyStore(path)
 
 
-def test_a_missing_folder_is_named(tmp_path: Path):
+def test_damaged_file_is_refused(path: Path) -> None:
+    SqliteKeyStore(path).close()
+    data = path.read_bytes()
+    path.write_bytes(data[:100] + b"\xff" * (len(data) - 100))
+    with pytest.raises(StateError, match="malformed: restore a backup"):
+        SqliteKeyStore(path)
+
+
+def test_missing_folder_is_named(tmp_path: Path) -> None:
     with pytest.raises(StateError, match="no such folder: create it"):
         SqliteKeyStore(tmp_path / "nowhere" / "keys.db")
 
 
-def test_a_folder_in_the_file_s_place_is_named(tmp_path: Path):
-    with pytest.raises(StateError, match="see that it is a file this user may write"):
+def test_folder_in_place_of_the_file_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(StateError, match="check that this user may write the file"):
         SqliteKeyStore(tmp_path)
 
 
-def test_a_replaced_file_is_an_outage_not_an_old_truth(path: Path, store: SqliteKeyStore):
+def test_replaced_file_is_an_outage(path: Path, store: SqliteKeyStore) -> None:
     path.rename(path.with_name("old.db"))
     SqliteKeyStore(path).close()
     for use in (store.version, store.records, lambda: store.revoke("key_a", 1.0)):
-        with pytest.raises(Unavailable, match="start NEUROVA again"):
+        with pytest.raises(Unavailable, match="restart NEUROVA"):
             use()
 
 
-def test_a_locked_file_is_unavailable_to_writers_and_read_all_the_same(
-    path: Path, store: SqliteKeyStore
-):
+def test_locked_file_blocks_writers_only(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sqlite, "WAIT_SECONDS", 0.01)
+    store = SqliteKeyStore(path)
     _, record = issuer.create(store, "acme", "test")
-    store._writer.execute("PRAGMA busy_timeout = 0")
     other = sqlite3.connect(path, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     with pytest.raises(Unavailable, match="does not answer: database is locked"):
@@ -81,38 +128,28 @@ def test_a_locked_file_is_unavailable_to_writers_and_read_all_the_same(
     assert store.find(record.digest) == record
     other.close()
     assert store.revoke(record.key_id, 1.0)
+    store.close()
 
 
-def test_a_file_damaged_behind_its_header_is_refused_with_the_fix(path: Path):
-    SqliteKeyStore(path).close()
-    data = path.read_bytes()
-    path.write_bytes(data[:100] + b"\xff" * (len(data) - 100))
-    with pytest.raises(StateError, match="malformed: put a backup in its place"):
-        SqliteKeyStore(path)
+def test_full_disk_is_an_outage_until_there_is_space(store: SqliteKeyStore) -> None:
+    def limit_pages(factor: int) -> None:
+        def work(connection: sqlite.Connection) -> None:
+            pages = connection.exec_driver_sql("PRAGMA page_count").scalar_one()
+            connection.exec_driver_sql(f"PRAGMA max_page_count = {pages * factor}")
 
+        store._write(work)
 
-def test_a_full_disk_is_named_and_when_there_is_room_again_it_writes(
-    path: Path, store: SqliteKeyStore
-):
-    pages = store._writer.execute("PRAGMA page_count").fetchone()[0]
-    store._writer.execute(f"PRAGMA max_page_count = {pages}")
+    limit_pages(1)
     with pytest.raises(Unavailable, match="disk is full"):  # noqa: PT012 - one of them is too many
         while True:
             issuer.create(store, "acme", "test", name="x" * 100)
-    store._writer.execute(f"PRAGMA max_page_count = {pages * 100}")
+    limit_pages(100)
     made = issuer.create(store, "acme", "test").key
     assert store.find(digest(made)) is not None
 
 
-def test_a_closed_store_is_unavailable(path: Path):
-    store = SqliteKeyStore(path)
-    store.close()
-    with pytest.raises(Unavailable):
-        store.records()
-
-
 @pytest.mark.server
-def test_processes_that_start_together_on_no_file_all_open_it(tmp_path: Path):
+def test_processes_that_start_together_all_open_it(tmp_path: Path) -> None:
     program = "import sys; from pathlib import Path; sys.stdin.read(1); " + (
         "from neurova_gateway.keys.sqlite import SqliteKeyStore; "
         "[SqliteKeyStore(Path(p)) for p in sys.argv[1:]]"

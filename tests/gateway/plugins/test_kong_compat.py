@@ -31,7 +31,11 @@ class Wire:
     def __init__(self, path: Path) -> None:
         self.socket = socket.socket(socket.AF_UNIX)
         self.socket.settimeout(5)
-        self.socket.connect(str(path))
+        try:
+            self.socket.connect(str(path))
+        except OSError:
+            self.socket.close()
+            raise
         self._unpacker = msgpack.Unpacker(unicode_errors="surrogateescape")
 
     def call(self, method: str, argument: Any) -> tuple[Any, Any]:
