@@ -10,7 +10,7 @@ import msgspec
 
 from neurova.errors import Unavailable
 from neurova.files.lines import append_lines
-from neurova.telemetry.redact import masked
+from neurova.telemetry.redact import mask_secrets
 
 
 class Audit:
@@ -34,7 +34,7 @@ class Audit:
         self._write(id=change, event="ended", **fields)
 
     def _write(self, **fields: object) -> None:
-        line = masked(msgspec.json.encode({"time": time.time(), **fields}).decode()) + "\n"
+        line = mask_secrets(msgspec.json.encode({"time": time.time(), **fields}).decode()) + "\n"
         try:
             append_lines(self._path, line.encode(), durable=True)
         except OSError as error:

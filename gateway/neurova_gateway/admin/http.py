@@ -10,7 +10,7 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from neurova.http.problem import Reject, rejected
+from neurova.http.problem import Reject, problem_from_reject
 
 MAX_BODY = 64 << 10
 BODY_TIMEOUT = 5.0
@@ -26,7 +26,7 @@ def json_response(value: object, status: int = 200) -> Response:
 
 def problem_response(reject: Reject) -> Response:
     """Return a refusal as problem+json (RFC 9457)."""
-    reply = rejected(None, reject)
+    reply = problem_from_reject(None, reject)
     headers = {**_HEADERS, **reject.headers}
     if reply.status in _BODY_UNREAD:
         headers["connection"] = "close"

@@ -24,7 +24,7 @@ def identity_check(identity: Identity) -> Step:
     def verify_identity(call: Call) -> Reply | None:
         if call.raw_path == health.RAW_PATH:
             return None
-        value = call.heads.pop(_FIELD, b"")
+        value = call.headers.pop(_FIELD, b"")
         call.fields = [field for field in call.fields if field[0] != _FIELD]
         target = call.raw_path + (b"?" + call.query if call.query else b"")
         try:

@@ -12,7 +12,7 @@ import msgspec
 
 from neurova.http.call import Call
 from neurova.http.caller import ANONYMOUS
-from neurova.telemetry.redact import masked
+from neurova.telemetry.redact import mask_secrets
 
 logger = logging.getLogger("neurova.gateway")
 
@@ -151,5 +151,5 @@ class _Paths(dict[bytes, str]):
     """Decode each distinct raw path of a batch once; mask what looks like a key."""
 
     def __missing__(self, path: bytes) -> str:
-        self[path] = text = masked(path.decode("ascii", "backslashreplace"))
+        self[path] = text = mask_secrets(path.decode("ascii", "backslashreplace"))
         return text

@@ -10,7 +10,7 @@ from importlib import import_module
 from importlib.util import find_spec
 
 from neurova.execution.thread_pool import POOL, ThreadPoolFull
-from neurova.http.caching import Unchanged
+from neurova.http.caching import NotModified
 from neurova.http.call import Call
 from neurova.http.reply import Reply
 
@@ -58,11 +58,11 @@ class Compression:
 
     def __call__(self, call: Call, reply: Reply) -> Reply | Awaitable[Reply]:
         """Return the reply to send, or a future of it."""
-        if type(reply) is Unchanged:
+        if type(reply) is NotModified:
             return self._unchanged(call, reply)
         if type(reply) is not Reply or reply.status in BODILESS or _is_unchangeable(reply):
             return reply
-        coding = self._cached_choice(call.heads.get(b"accept-encoding", b""))
+        coding = self._cached_choice(call.headers.get(b"accept-encoding", b""))
         if coding is None:
             return _with_body(reply, reply.body, b"")
         if len(reply.body) <= INLINE:
@@ -75,12 +75,12 @@ class Compression:
         work.add_done_callback(partial(_on_compressed, compressed, reply, coding))
         return compressed
 
-    def _unchanged(self, call: Call, reply: Unchanged) -> Reply:
+    def _unchanged(self, call: Call, reply: NotModified) -> Reply:
         """Return a 304 with the Vary and ETag that its 200 would have (RFC 9110, 15.4.5)."""
         whole = reply.whole
         if len(whole.body) < LARGE or _is_unchangeable(whole):
             return reply
-        coding = self._cached_choice(call.heads.get(b"accept-encoding", b""))
+        coding = self._cached_choice(call.headers.get(b"accept-encoding", b""))
         marked = _with_body(reply, b"", coding or b"")
         marked.fields = [field for field in marked.fields if field[0] != b"content-encoding"]
         return marked

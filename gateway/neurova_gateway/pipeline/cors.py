@@ -26,7 +26,7 @@ class Cors:
 
     def __call__(self, call: Call) -> Reply | None:
         """Add headers for an allowed origin; return the reply to a preflight."""
-        origin = call.heads.get(b"origin")
+        origin = call.headers.get(b"origin")
         if not self._any:  # also without Origin: a cache may serve this response to others
             call.reply_fields.append((b"vary", b"origin"))
         allowed = None if origin is None else self._allowed(origin)
@@ -35,7 +35,7 @@ class Cors:
         call.reply_fields.append((b"access-control-allow-origin", allowed))
         if self._credentials:
             call.reply_fields.append((b"access-control-allow-credentials", b"true"))
-        if call.method == "OPTIONS" and b"access-control-request-method" in call.heads:
+        if call.method == "OPTIONS" and b"access-control-request-method" in call.headers:
             return Reply.of(204, b"", b"", self._preflight())
         if self._exposed:
             call.reply_fields.append((b"access-control-expose-headers", self._exposed))

@@ -17,16 +17,16 @@ def framing_check(max_body: int) -> Step:
     digits = len(str(max_body))
 
     def check_framing(call: Call) -> Reply | None:
-        heads = call.heads
+        headers = call.headers
         if call.version not in VERSIONS:
             return problem(call, 505, "HTTP version not supported, use HTTP/1.1")
-        length = heads.get(b"content-length")
+        length = headers.get(b"content-length")
         if length is not None and not (
             # A number with fewer digits than the limit need not be parsed.
             length.isdigit() and (len(length) < digits or fits(length))
         ):
             return problem(call, 413, f"Request body exceeds {max_body} bytes")
-        return None if _SPECIAL.isdisjoint(heads) else _check_special(call)
+        return None if _SPECIAL.isdisjoint(headers) else _check_special(call)
 
     def fits(length: bytes) -> bool:
         return len(length) < 20 and int(length) <= max_body
@@ -35,11 +35,11 @@ def framing_check(max_body: int) -> Step:
 
 
 def _check_special(call: Call) -> Reply | None:
-    heads = call.heads
-    if b"transfer-encoding" in heads and heads[b"transfer-encoding"].lower() != b"chunked":
+    headers = call.headers
+    if b"transfer-encoding" in headers and headers[b"transfer-encoding"].lower() != b"chunked":
         return problem(call, 501, "Transfer coding not supported, use chunked")
-    if b"upgrade" in heads and heads[b"upgrade"].strip().lower() == b"websocket":
+    if b"upgrade" in headers and headers[b"upgrade"].strip().lower() == b"websocket":
         return problem(call, 501, "WebSocket not supported")
-    if b"expect" in heads and heads[b"expect"].lower() != b"100-continue":
+    if b"expect" in headers and headers[b"expect"].lower() != b"100-continue":
         return problem(call, 417, "Expectation not supported, use 100-continue")
     return None

@@ -6,10 +6,10 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from time import time
 
 from neurova.execution.replies import unavailable
-from neurova.http import trace_context
 from neurova.http.call import Call
 from neurova.http.problem import problem
 from neurova.http.reply import Reply
+from neurova.http.trace_context import begin_trace
 from neurova.overload.queue_delay import DELAY
 from neurova.settings.gateway import Gateway as GatewaySettings
 
@@ -135,10 +135,10 @@ class Gateway:
     def begin(self, call: Call) -> Reply | None:
         """Start clock and trace; drop an identity header that the client made up."""
         call.started = time()
-        trace_context.begin(call)
-        if _IDENTITY in call.heads and not self._is_behind_kong:
+        begin_trace(call)
+        if _IDENTITY in call.headers and not self._is_behind_kong:
             call.fields = [field for field in call.fields if field[0] != _IDENTITY]
-            del call.heads[_IDENTITY]
+            del call.headers[_IDENTITY]
         return None
 
     def find_route(self, call: Call) -> Reply | None:

@@ -23,9 +23,9 @@ def host_check(names: Sequence[str]) -> Step:
     accepted: set[bytes] = set()
 
     def check_host(call: Call) -> Reply | None:
-        heads = call.heads
-        value = heads.get(b"host")
-        if len(heads) != len(call.fields) and _repeats(call):
+        headers = call.headers
+        value = headers.get(b"host")
+        if len(headers) != len(call.fields) and _repeats(call):
             return problem(call, 400, "Multiple Host headers, send exactly one")
         if value in accepted:
             return None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from neurova.http.problem import phrase
+from neurova.http.problem import reason_phrase
 
 
 class Refusal(NamedTuple):
@@ -30,7 +30,7 @@ def refuse(
     """
     body: dict[str, Any] = {
         "type": "about:blank",
-        "title": phrase(status),
+        "title": reason_phrase(status),
         "status": status,
         "detail": detail,
     }

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from email.utils import formatdate
 
 from neurova.http.call import Field
-from neurova.http.problem import phrase
+from neurova.http.problem import reason_phrase
 from neurova.http.reply import Reply
 from neurova.streaming.response_stream import StreamReply
 
@@ -51,7 +51,7 @@ class StatusLines(dict[int, bytes]):
     def __missing__(self, status: int) -> bytes:
         if not self._second:
             self.update_date()
-        reason = phrase(status).encode()
+        reason = reason_phrase(status).encode()
         line = b"HTTP/1.1 %d %b\r\ndate: %b\r\n%b" % (status, reason, self._date, self._more)
         self[status] = line
         return line

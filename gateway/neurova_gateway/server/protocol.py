@@ -68,18 +68,18 @@ class GatewayProtocol(Connection):
         version = parser.get_http_version()
         scheme = self.scheme or "http"
         self.call = call = Call(method, path, query, fields, self.peer, b"", scheme, version)
-        heads = call.heads
+        headers = call.headers
         # A head within one slice is below the limit of bytes.
         if (self.incomplete or len(fields) > MAX_FIELDS) and self._refuse_large_head(call):
             return
         self.incomplete = 0
-        if not parser.should_keep_alive() or b"upgrade" in heads or method == "CONNECT":
+        if not parser.should_keep_alive() or b"upgrade" in headers or method == "CONNECT":
             self.last = call
         if self.running is not None:
             self.is_deferred = True
             return
         reply = self.gateway.admit(call)
-        if reply is not None or b"expect" in heads:
+        if reply is not None or b"expect" in headers:
             self._on_admitted(call, reply)
 
     def on_body(self, body: bytes) -> None:
@@ -125,13 +125,13 @@ class GatewayProtocol(Connection):
     def _on_admitted(self, call: Call, reply: Reply | None) -> None:
         """Refuse a call before its body is read, or ask for the body."""
         if reply is None:
-            if b"expect" in call.heads:
+            if b"expect" in call.headers:
                 self.manager.flush()
                 self.transport.write(CONTINUE)
             return
         self.is_refused = True
-        length = call.heads.get(b"content-length")
-        if reply.status in FATAL or b"expect" in call.heads:
+        length = call.headers.get(b"content-length")
+        if reply.status in FATAL or b"expect" in call.headers:
             self.last = call  # with Expect, the client may send the body or the next request
         elif length is not None and int(length) > DISCARDED_BODY:
             self.last = call

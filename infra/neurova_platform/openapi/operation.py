@@ -10,7 +10,7 @@ import msgspec
 
 from neurova.binding.parameter import REQUIRED, Parameter
 from neurova.endpoints.function import DirectFunction, HttpFunction
-from neurova.http.problem import phrase
+from neurova.http.problem import reason_phrase
 from neurova.http.reply import JSON
 
 from . import headers
@@ -137,18 +137,18 @@ class Operation:
             status = str(self._function.description.status)
             found[status] = self._success(self._describe(content, int(status)), content)
         if forms.empty:
-            found["204"] = self._success(phrase(204), {})
+            found["204"] = self._success(reason_phrase(204), {})
         if forms.free:
             found["2XX"] = self._success("Decided by the function.", {ANY: {}})
             found["3XX"] = self._success("Decided by the function.", {ANY: {}})
         if self._function.description.cache:
-            found[headers.NOT_MODIFIED] = self._success(phrase(304), {})
+            found[headers.NOT_MODIFIED] = self._success(reason_phrase(304), {})
         return found
 
     def _describe(self, content: dict[str, Any], status: int) -> str:
         schema = content.get(_JSON, {}).get("schema", {})
         description = self._named.get(schema.get("$ref", ""), schema).get("description")
-        return description if isinstance(description, str) else phrase(status)
+        return description if isinstance(description, str) else reason_phrase(status)
 
     def _success(self, description: str, content: dict[str, Any]) -> dict[str, Any]:
         response: dict[str, Any] = {"description": description}

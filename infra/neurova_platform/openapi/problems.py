@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from neurova.endpoints.function import DirectFunction, HttpFunction
-from neurova.http.problem import PROBLEM_JSON, phrase
+from neurova.http.problem import PROBLEM_JSON, reason_phrase
 
 from . import headers
 from .rejects import find_rejects
@@ -136,7 +136,9 @@ def problems(function: HttpFunction, *, limited: bool) -> dict[str, Any]:
 
 def response(status: int, texts: tuple[str, ...]) -> dict[str, Any]:
     """Return the response of a problem with that status, 0 for any."""
-    built: dict[str, Any] = {"description": " ".join(map(_sentence, texts)) or phrase(status)}
+    built: dict[str, Any] = {
+        "description": " ".join(map(_sentence, texts)) or reason_phrase(status)
+    }
     if named := _HEADERS_BY_STATUS.get(status):
         built["headers"] = {name: _header(name, always) for name, always in named.items()}
     built["content"] = {PROBLEM_JSON.decode(): {"schema": {"$ref": "#/components/schemas/Problem"}}}

@@ -16,7 +16,7 @@ from neurova.http.problem import Reject
 from neurova.http.reply import JSON, Reply
 from neurova.resources import Resources
 from neurova.settings.settings import Settings
-from neurova.telemetry.redact import escaped
+from neurova.telemetry.redact import escape_surrogates
 
 from .. import assets
 
@@ -92,7 +92,7 @@ def encode_document(functions: Iterable[Function], settings: Settings) -> bytes:
 def _with_escapes(value: Any) -> Any:
     """Return a JSON value with escapes for what UTF-8 cannot encode."""
     if isinstance(value, str):
-        return escaped(value)
+        return escape_surrogates(value)
     if isinstance(value, dict):
         return {_with_escapes(name): _with_escapes(each) for name, each in value.items()}
     if isinstance(value, list | tuple):

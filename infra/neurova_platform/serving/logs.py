@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 
 from neurova.files.lines import RotatingFile
-from neurova.telemetry.redact import masked
+from neurova.telemetry.redact import mask_secrets
 
 ROTATE = 64_000_000
 KEEP = 5
@@ -40,14 +40,14 @@ class LogFile(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write one record."""
-        line = masked(_encoded(_fields(record)).decode())
+        line = mask_secrets(_encoded(_fields(record)).decode())
         try:
             self._file().bind(line=line).log(record.levelname, "")
         except (OSError, ImportError):  # no file handle is to be had: who logs goes on
             self.lost += 1
         if record.levelno >= logging.WARNING:
             with suppress(OSError):
-                sys.stderr.write(masked(_shown(record)) + "\n")
+                sys.stderr.write(mask_secrets(_shown(record)) + "\n")
 
     def close(self) -> None:
         """Write what is left and let go of the file."""
@@ -114,7 +114,7 @@ def _fields(record: logging.LogRecord) -> dict[str, Any]:
 def _told(tell: Callable[[], str]) -> str:
     """Return a text that a function's own code may make, and that UTF-8 can hold."""
     try:
-        return masked(tell())
+        return mask_secrets(tell())
     except Exception as error:  # who logs goes on
         return f"it cannot be told: {type(error).__name__}"
 
@@ -124,7 +124,7 @@ def _encoded(fields: dict[str, Any]) -> bytes:
         return msgspec.json.encode(fields, enc_hook=str)
     except Exception:  # a value of which JSON, or str, makes nothing
         plain = {
-            masked(name): value if isinstance(value, float) else _told(partial(str, value))
+            mask_secrets(name): value if isinstance(value, float) else _told(partial(str, value))
             for name, value in fields.items()
         }
         return msgspec.json.encode(plain)

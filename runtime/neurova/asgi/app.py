@@ -8,7 +8,7 @@ from typing import Any
 
 from ..http.caching import PRIVATE
 from ..http.call import Call
-from ..http.reply import head_of
+from ..http.reply import parse_response_head
 from ..streaming.response_stream import ResponseStream, StreamReply
 
 Scope = MutableMapping[str, Any]
@@ -88,7 +88,7 @@ class _Conversation:
         status: int = start["status"]
         if not 200 <= status <= 599:
             raise RuntimeError(f"an app answered the status {status!r}")
-        content_type, said, fields = head_of(start.get("headers", ()))
+        content_type, said, fields = parse_response_head(start.get("headers", ()))
         if self.keyed and all(name != b"cache-control" for name, _ in fields):
             # A shared cache knows no X-API-Key, and guesses (RFC 9111, 4.2.2).
             fields += PRIVATE

@@ -11,9 +11,9 @@ import msgspec
 
 from ..errors import BindError
 from ..http.call import Call
-from ..http.media_types import is_coded, sends_json, wants_json
+from ..http.media_types import has_content_coding, sends_json, wants_json
 from ..http.problem import Fault, problem
-from ..http.query import Query, parse
+from ..http.query import Query, parse_query
 from ..http.reply import JSON, Reply
 from ..resources import Resources
 from .injection import injectable_of
@@ -107,7 +107,11 @@ class Binding:
         """Return the reply that names everything that is wrong with `call`."""
         if self.json_out and not wants_json(call):
             return problem(call, 406, "This answers application/json only: accept that.")
-        if self._body is not None and call.body and (not sends_json(call) or is_coded(call)):
+        if (
+            self._body is not None
+            and call.body
+            and (not sends_json(call) or has_content_coding(call))
+        ):
             return problem(
                 call,
                 415,
@@ -118,7 +122,7 @@ class Binding:
         faults: list[Fault] = []
         status, query = INVALID, _NO_QUERY
         try:
-            query = parse(call.query)
+            query = parse_query(call.query)
         except ValueError as error:
             status = MALFORMED
             faults.append(Fault("", f"cannot be read: {error}", "query"))
@@ -159,9 +163,9 @@ def _body(body: Body, default: Any) -> Read:
         raw = call.body
         if not raw and default is not REQUIRED:
             return default
-        if call.heads.get(b"content-type") != JSON and not sends_json(call):
+        if call.headers.get(b"content-type") != JSON and not sends_json(call):
             raise NotJson
-        if b"content-encoding" in call.heads and is_coded(call):
+        if b"content-encoding" in call.headers and has_content_coding(call):
             raise NotJson
         try:
             if raw.isascii() and (_BACKSLASH not in raw or b"\\u" not in raw):
@@ -177,16 +181,16 @@ def _body_only(body: Body, read: Read) -> Arguments:
     decode = body.decode
 
     def arguments(call: Call) -> list[Any]:
-        heads, raw = call.heads, call.body
-        if b"accept" in heads and not wants_json(call):
+        headers, raw = call.headers, call.body
+        if b"accept" in headers and not wants_json(call):
             raise NotAcceptable
         if call.query:
-            parse(call.query)
+            parse_query(call.query)
         # What `read` does with nearly all bodies, without another call.
         if (
             raw
-            and heads.get(b"content-type") == JSON
-            and b"content-encoding" not in heads
+            and headers.get(b"content-type") == JSON
+            and b"content-encoding" not in headers
             and raw.isascii()
             and _BACKSLASH not in raw
         ):
@@ -201,9 +205,9 @@ def _body_only(body: Body, read: Read) -> Arguments:
 
 def _all(reads: tuple[Read, ...], json_out: bool) -> Arguments:
     def arguments(call: Call) -> list[Any]:
-        if json_out and b"accept" in call.heads and not wants_json(call):
+        if json_out and b"accept" in call.headers and not wants_json(call):
             raise NotAcceptable
-        query = parse(call.query) if call.query else _NO_QUERY
+        query = parse_query(call.query) if call.query else _NO_QUERY
         return [read(call, query) for read in reads]
 
     return arguments

@@ -151,7 +151,7 @@ class DirectFunction(HttpFunction):
 
     def invoke(self, call: Call) -> Reply | Awaitable[Reply]:
         """Answer one call at once, unless it returns a stream."""
-        if self.waiting is not None and FIELD in call.heads:
+        if self.waiting is not None and FIELD in call.headers:
             return keyed(self.waiting, call)
         if self.binding.timed:  # without a point to wait at, nobody else looks at the clock
             call.deadline = monotonic() + self.timeout
@@ -206,7 +206,7 @@ class ConcurrentFunction(HttpFunction):
         now = monotonic()
         if self.threaded and not POOL.admits(now):
             return unavailable(call, BUSY)
-        if self.keyed and FIELD in call.heads:
+        if self.keyed and FIELD in call.headers:
             return keyed(self, call)
         call.deadline = now + self.timeout
         try:

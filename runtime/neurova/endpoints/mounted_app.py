@@ -18,9 +18,9 @@ from ..endpoints.function import TASKS, Function, begun
 from ..execution.concurrency_limit import ConcurrencyLimit
 from ..execution.in_flight_call import Remainder
 from ..functions.decorators import AppMount
-from ..http import trace_context as trace
 from ..http.call import Call
 from ..http.reply import Reply
+from ..http.trace_context import format_traceparent
 from ..resources import Resources
 
 PATIENCE = 30.0  # seconds that calls in flight have before their app is stopped
@@ -81,6 +81,6 @@ class MountedApp(Function):
         scope: dict[str, Any] = scope_of(call)
         scope["root_path"] = self.prefix
         kept = [field for field in call.fields if field[0] != b"traceparent"]
-        scope["headers"] = [*kept, (b"traceparent", trace.traceparent(call).encode())]
+        scope["headers"] = [*kept, (b"traceparent", format_traceparent(call).encode())]
         scope["state"] = {**self.lifespan.state, "caller": call.caller}
         return scope

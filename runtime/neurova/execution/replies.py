@@ -11,8 +11,8 @@ import msgspec
 
 from ..errors import Unavailable
 from ..http.call import Call
-from ..http.problem import Reject, problem, rejected
-from ..http.reply import JSON, Reply, head_of
+from ..http.problem import Reject, problem, problem_from_reject
+from ..http.reply import JSON, Reply, parse_response_head
 from ..streaming.stream import stream_of
 
 LOGGER = logging.getLogger("neurova")
@@ -58,7 +58,7 @@ def _of_response(response: Any) -> Reply:
     body = getattr(response, "body", None)
     if not isinstance(body, bytes) or response.background is not None:
         raise Streamed(response)
-    content_type, _, fields = head_of(response.raw_headers)
+    content_type, _, fields = parse_response_head(response.raw_headers)
     return Reply.of(response.status_code, body, content_type, fields)
 
 
@@ -66,7 +66,7 @@ def failed(call: Call, function: str, error: BaseException) -> Reply:
     """Return the reply of what a function raised; anything unforeseen is logged with its id."""
     if isinstance(error, Reject):
         try:
-            return rejected(call, error)
+            return problem_from_reject(call, error)
         except Exception as worse:  # its words or fields cannot be sent
             error = worse
     if isinstance(error, Unavailable):

@@ -1,1 +1,1 @@
-"""HTTP as functions meet it: requests, replies, problems, caching."""
+"""HTTP as functions see it: requests, replies, problems, caching, trace context."""

@@ -1,29 +1,27 @@
-"""One request on its way through the platform."""
+"""One request and its way through the platform."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from ..telemetry.redact import masked
-
-if TYPE_CHECKING:
-    from .caller import Caller
+from ..telemetry.redact import mask_secrets
+from .caller import Caller
 
 Field = tuple[bytes, bytes]
 
 
 class Call:
-    """Carry one request, and what was learnt of it, from a door to a function and back.
+    """Carry one request, and what is learnt of it, from the server to a function and back.
 
     `method` is upper case; `raw_path` is what the client sent, without the query; `query` is raw,
-    without `?`; `fields` are header fields in order, names in lower case, `heads` the first of
-    each; `client` is the caller's address; `body` is complete when the function runs; `version` is
-    that of HTTP.
+    without `?`; `fields` are the header fields in order, with names in lower case; `headers` has
+    the first of each name; `client` is the client's address; `body` is complete when the function
+    runs; `version` is that of HTTP.
 
-    Filled in on the way: `route` and `params` (decoded path parameters) by the router, `caller` by
-    the plugins, `trace_id`/`parent_id`/`span_id` (integers) and `sampled` by the trace step,
-    `reply_fields` (added to whatever reply is sent) by any step, `shared` (`kong.ctx.shared`) by
-    the plugins, `deadline` (event-loop seconds) by the invoker.
+    Set on the way: `route` and `params` (decoded path parameters) by the router, `caller` by the
+    plugins, `trace_id`, `parent_id`, `span_id` (integers) and `sampled` by the trace step,
+    `reply_fields` (added to the reply, whatever it is) by any step, `shared` (`kong.ctx.shared`) by
+    the plugins, `deadline` (event-loop seconds) by the function's endpoint.
     """
 
     __slots__ = (
@@ -32,7 +30,7 @@ class Call:
         "client",
         "deadline",
         "fields",
-        "heads",
+        "headers",
         "method",
         "params",
         "parent_id",
@@ -64,8 +62,8 @@ class Call:
         self.raw_path = raw_path
         self.query = query
         self.fields = fields
-        # The first field of each name; len(heads) < len(fields) tells that a name repeats.
-        self.heads = dict(reversed(fields))
+        # len(headers) < len(fields) tells that a name repeats.
+        self.headers = dict(reversed(fields))
         self.client = client
         self.body = body
         self.scheme = scheme
@@ -84,8 +82,8 @@ class Call:
 
     def header(self, name: bytes) -> bytes | None:
         """Return the first field of that lower-case `name`, or None."""
-        return self.heads.get(name)
+        return self.headers.get(name)
 
     def __repr__(self) -> str:
-        # Neither query nor fields: they may hold what must not be seen.
-        return masked(f"<Call {self.method} {self.raw_path!r}>")
+        # Query and fields may hold secrets.
+        return mask_secrets(f"<Call {self.method} {self.raw_path!r}>")

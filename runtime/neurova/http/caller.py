@@ -6,7 +6,7 @@ import msgspec
 
 
 class Caller(msgspec.Struct, frozen=True):
-    """Name who calls: a consumer with the key it used, or nobody on a public route.
+    """Name a consumer and the key it used, or nobody on a public route.
 
     `consumer` is "" for an anonymous caller; `environment` is "live" or "test".
     """
@@ -18,11 +18,11 @@ class Caller(msgspec.Struct, frozen=True):
 
     @property
     def anonymous(self) -> bool:
-        """Tell whether nobody in particular calls."""
+        """Tell whether the call was made without a key."""
         return not self.consumer
 
     def may(self, scope: str) -> bool:
-        """Tell whether the caller's key holds `scope`."""
+        """Tell whether the caller's key has `scope`."""
         return scope in self.scopes
 
 

@@ -1,4 +1,4 @@
-"""Which media types come in and go out: Content-Type, Content-Encoding, Accept."""
+"""The media types of requests and replies: Content-Type, Content-Encoding, Accept."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from functools import lru_cache
 
 from .call import Call
 
-_CHARSETS = (b"utf-8", b"utf8", b"us-ascii")
+_UTF_8 = (b"utf-8", b"utf8", b"us-ascii")
 
 
 @lru_cache(maxsize=256)
@@ -18,12 +18,12 @@ def is_json(content_type: bytes) -> bool:
         return False
     for parameter in parameters:
         name, _, value = parameter.partition(b"=")
-        if name.strip() == b"charset" and value.strip().strip(b'"') not in _CHARSETS:
+        if name.strip() == b"charset" and value.strip().strip(b'"') not in _UTF_8:
             return False
     return True
 
 
-def _quality(parameters: list[bytes]) -> float:
+def _parse_quality(parameters: list[bytes]) -> float:
     for parameter in parameters:
         name, _, value = parameter.partition(b"=")
         if name.strip() == b"q":
@@ -36,46 +36,41 @@ def _quality(parameters: list[bytes]) -> float:
 
 @lru_cache(maxsize=1024)
 def quality(accept: bytes, media: bytes) -> float:
-    """Return how much an Accept field wants a media type; the most specific range decides."""
-    found: dict[bytes, float] = {}
+    """Return the quality that an Accept field gives a media type; the most specific range wins."""
+    qualities: dict[bytes, float] = {}
     for part in accept.lower().split(b","):
         name, *parameters = part.split(b";")
         if name.strip():
-            found[name.strip()] = _quality(parameters)
+            qualities[name.strip()] = _parse_quality(parameters)
     for name in (media, media.partition(b"/")[0] + b"/*", b"*/*"):
-        if name in found:
-            return found[name]
-    return 0.0 if found else 1.0
+        if name in qualities:
+            return qualities[name]
+    return 0.0 if qualities else 1.0
 
 
-def chosen(call: Call, offered: tuple[bytes, ...]) -> bytes | None:
-    """Return which of the offered media types the caller wants most, the first of equals."""
+def choose_media_type(call: Call, offered: tuple[bytes, ...]) -> bytes | None:
+    """Return the offered media type that the caller prefers, the first of equals, None for none."""
     accept = b",".join([value for name, value in call.fields if name == b"accept"])
     best = max(offered, key=lambda media: quality(accept, media))
     return best if quality(accept, best) > 0 else None
 
 
-def accepts_json(accept: bytes) -> bool:
-    """Tell whether an Accept field leaves room for JSON."""
-    return quality(accept, b"application/json") > 0
-
-
 def wants_json(call: Call) -> bool:
-    """Tell whether the caller takes JSON; a call without Accept takes anything."""
+    """Tell whether the caller accepts JSON; a call without Accept accepts anything."""
     fields = call.fields
     if (b"accept", b"*/*") in fields:
         return True
     accept = [value for name, value in fields if name == b"accept"]
-    return not accept or accepts_json(b",".join(accept))
+    return not accept or quality(b",".join(accept), b"application/json") > 0
 
 
 def sends_json(call: Call) -> bool:
-    """Tell whether the body is stated to be JSON; a body without Content-Type is not."""
+    """Tell whether Content-Type says JSON; a body without one is not."""
     content_type = call.header(b"content-type")
     return content_type is not None and is_json(content_type)
 
 
-def is_coded(call: Call) -> bool:
-    """Tell whether the body came compressed or otherwise coded."""
+def has_content_coding(call: Call) -> bool:
+    """Tell whether the body is compressed or otherwise coded."""
     coding = call.header(b"content-encoding")
     return coding is not None and coding.strip().lower() not in (b"", b"identity")

@@ -7,11 +7,12 @@ from http import HTTPStatus
 
 import msgspec
 
-from ..telemetry.redact import masked
+from ..telemetry.redact import mask_secrets
 from .call import Call
 from .reply import Reply
 
 PROBLEM_JSON = b"application/problem+json"
+_LONGEST_INSTANCE = 256
 
 
 class Fault(msgspec.Struct, frozen=True, rename={"where": "in"}):
@@ -28,9 +29,9 @@ class Fault(msgspec.Struct, frozen=True, rename={"where": "in"}):
 class Reject(Exception):
     """Refuse a call from within a function: `raise Reject(409, "The room is sold")`.
 
-    `status` 400-599; `detail` is shown to the caller; `errors` name single faults; `headers` are
-    added to the reply; `title` defaults to the status's phrase. Raises ValueError for another
-    status, TypeError for what is no text or no Fault.
+    `status` is 400 to 599; `detail` is shown to the caller; `errors` name single faults; `headers`
+    are added to the reply; `title` is the status's phrase by default. Raises ValueError for
+    another status, TypeError for values of another type.
     """
 
     def __init__(
@@ -45,16 +46,16 @@ class Reject(Exception):
     ) -> None:
         super().__init__(status, detail)
         if not isinstance(status, int) or not 400 <= status <= 599:
-            raise ValueError(f"Reject status {status!r} is no refusal: use 400 to 599")
+            raise ValueError(f"Reject status {status!r} is not an error: use 400 to 599")
         if not all(isinstance(each, str) for each in (detail, title, type)):
-            raise TypeError("Reject's detail, title and type are text: use `errors` for more")
+            raise TypeError("Reject's detail, title and type are strings: use `errors` for more")
         self.status = status
         self.detail = detail
         self.errors = tuple(errors)
         if not all(isinstance(each, Fault) for each in self.errors):
             raise TypeError("Reject's errors are Faults: write Fault(pointer, message)")
         self.headers = dict(headers or {})
-        self.title = title or phrase(status)
+        self.title = title or reason_phrase(status)
         self.type = type
 
 
@@ -71,7 +72,7 @@ class _Problem(msgspec.Struct, omit_defaults=True):
 _encode = msgspec.json.Encoder().encode
 
 
-def phrase(status: int) -> str:
+def reason_phrase(status: int) -> str:
     """Return the reason phrase of a status, "Error" for one without."""
     try:
         return HTTPStatus(status).phrase
@@ -89,29 +90,30 @@ def problem(
     errors: Sequence[Fault] = (),
     headers: Mapping[str, str] | Sequence[tuple[str, str]] = (),
 ) -> Reply:
-    """Return the reply that states a problem with `call`."""
-    instance = "" if call is None else masked(call.raw_path.decode("ascii", "replace")[:256])
-    trace_id = f"{call.trace_id:032x}" if call is not None and call.trace_id else ""
-    # A function may say what it was sent; what looks like a key is seen by nobody.
-    shown = tuple(Fault(masked(each.pointer), masked(each.message), each.where) for each in errors)
-    body = _encode(
-        _Problem(
-            masked(type),
-            masked(title) or phrase(status),
-            status,
-            masked(detail),
-            instance,
-            trace_id,
-            shown,
-        )
+    """Return the reply that states a problem with `call`; its texts have secrets masked."""
+    instance, trace_id = "", ""
+    if call is not None:
+        instance = mask_secrets(call.raw_path.decode("ascii", "replace")[:_LONGEST_INSTANCE])
+        trace_id = f"{call.trace_id:032x}" if call.trace_id else ""
+    masked = tuple(
+        Fault(mask_secrets(each.pointer), mask_secrets(each.message), each.where) for each in errors
     )
-    reply = Reply(status, body, headers)
+    content = _Problem(
+        mask_secrets(type),
+        mask_secrets(title) or reason_phrase(status),
+        status,
+        mask_secrets(detail),
+        instance,
+        trace_id,
+        masked,
+    )
+    reply = Reply(status, _encode(content), headers)
     reply.content_type = PROBLEM_JSON
     return reply
 
 
-def rejected(call: Call | None, reject: Reject) -> Reply:
-    """Return the reply of a `Reject` raised by a function."""
+def problem_from_reject(call: Call | None, reject: Reject) -> Reply:
+    """Return the reply of a `Reject` that a function raised."""
     return problem(
         call,
         reject.status,

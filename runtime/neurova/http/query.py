@@ -1,28 +1,28 @@
-"""The query of a target, decoded."""
+"""Decoding of query strings."""
 
 from __future__ import annotations
 
 import re
 from urllib.parse import unquote_to_bytes
 
-_BROKEN = re.compile(rb"%(?![0-9A-Fa-f]{2})")
+_BROKEN_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 
 Query = dict[str, list[str]]
 
 
-def parse(raw: bytes) -> Query:
-    """Return the values of each name, in order; `+` is a space, a bare name is "".
+def parse_query(raw: bytes) -> Query:
+    """Return the values of each name, in order; `+` is a space, a name without `=` has "".
 
     Raises ValueError for a broken percent-escape, bytes that are not UTF-8, and a NUL.
     """
-    if _BROKEN.search(raw):
+    if _BROKEN_ESCAPE.search(raw):
         raise ValueError("a % is not followed by two hexadecimal digits")
-    found: Query = {}
+    query: Query = {}
     for part in raw.split(b"&"):
         if part:
             name, _, value = part.partition(b"=")
-            found.setdefault(_decode(name), []).append(_decode(value))
-    return found
+            query.setdefault(_decode(name), []).append(_decode(value))
+    return query
 
 
 def _decode(text: bytes) -> str:
@@ -31,7 +31,7 @@ def _decode(text: bytes) -> str:
     if b"%" in text:
         text = unquote_to_bytes(text)
         if b"\0" in text:
-            raise ValueError("it has a NUL character, which no text here may have")
+            raise ValueError("it contains a NUL character")
     try:
         return text.decode()
     except UnicodeDecodeError:

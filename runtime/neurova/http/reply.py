@@ -1,4 +1,4 @@
-"""What a function answers, as the doors send it."""
+"""The reply of a function, and the rules for header fields."""
 
 from __future__ import annotations
 
@@ -10,11 +10,17 @@ from .call import Field
 
 JSON = b"application/json"
 RESET_CONTENT = 205
-"""The one status that is followed by no content and yet by a length (RFC 9110, 15.3.6)."""
+"""The one status with a length and yet no content (RFC 9110, 15.3.6)."""
+TOKEN_CHARACTERS = frozenset(b"!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyz")
+"""What a field's name is made of, in lower case (RFC 9110, 5.6.2)."""
+CONTROL_CHARACTERS = frozenset([*range(9), *range(10, 32), 127])
+FRAMING = frozenset([b"content-length", b"transfer-encoding", b"connection", b"date"])
+"""The fields that only the server sets."""
+_HOP_BY_HOP = FRAMING | {b"keep-alive", b"proxy-connection", b"te", b"trailer", b"upgrade"}
 
 
 class Reply:
-    """Answer with a status, a body and header fields of one's own.
+    """Answer with a status, a body and header fields.
 
     `body`: bytes are sent as they are, str as UTF-8 text, None as nothing, anything else as JSON.
     `headers`: a mapping, or pairs where a name repeats; names in any case.
@@ -43,23 +49,23 @@ class Reply:
             self.body, self.content_type = msgspec.json.encode(body), JSON
         self.fields: list[Field] = []
         if headers:
-            self._take(headers.items() if isinstance(headers, Mapping) else headers)
+            self._add(headers.items() if isinstance(headers, Mapping) else headers)
 
-    def _take(self, headers: Iterable[tuple[str, str]]) -> None:
-        for name, value in headers:
-            field = (name.lower().encode("ascii"), value.encode("latin-1"))
-            if not TOKEN.issuperset(field[0]) or not field[0] or CONTROLS.intersection(field[1]):
+    def _add(self, headers: Iterable[tuple[str, str]]) -> None:
+        for name, text in headers:
+            lower, value = name.lower().encode("ascii"), text.encode("latin-1")
+            if not is_valid_field(lower, value):
                 raise ValueError(f"Reply header {name!r} has a character that HTTP forbids")
-            if field[0] == b"content-type":
-                self.content_type = field[1]
-            elif field[0] in FRAMING:
+            if lower == b"content-type":
+                self.content_type = value
+            elif lower in FRAMING:
                 raise ValueError(f"Reply header {name!r} is set by the server: leave it out")
             else:
-                self.fields.append(field)
+                self.fields.append((lower, value))
 
     @classmethod
     def of(cls, status: int, body: bytes, content_type: bytes, fields: list[Field]) -> Reply:
-        """Build a reply from parts that are known to be sound."""
+        """Build a reply from valid parts, without the checks."""
         reply = cls.__new__(cls)
         reply.status = status
         reply.body = body
@@ -71,32 +77,32 @@ class Reply:
         return f"<Reply {self.status}, {len(self.body)} bytes>"
 
 
-# RFC 9110, 5.6.2: a field's name is a token.
-TOKEN = frozenset(b"!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyz")
-CONTROLS = frozenset([*range(9), *range(10, 32), 127])
-FRAMING = frozenset([b"content-length", b"transfer-encoding", b"connection", b"date"])
-# RFC 9110, 7.6.1: what a message says of its own connection only.
-HOP = FRAMING | {b"keep-alive", b"proxy-connection", b"te", b"trailer", b"upgrade"}
-
-
 def is_token(name: object) -> bool:
     """Tell whether a method, a field or a cookie can have this name (RFC 9110, 5.6.2)."""
     if not isinstance(name, str) or not name or not name.isascii():
         return False
-    return TOKEN.issuperset(name.lower().encode())
+    return TOKEN_CHARACTERS.issuperset(name.lower().encode())
 
 
-def head_of(raw: Iterable[tuple[bytes, bytes]]) -> tuple[bytes, int | None, list[Field]]:
-    """Return Content-Type, Content-Length and the other fields of what another app answers.
+def is_valid_field(name: bytes, value: bytes) -> bool:
+    """Tell whether HTTP allows a field of that name, in lower case, with that value."""
+    return bool(name) and TOKEN_CHARACTERS.issuperset(name) and CONTROL_CHARACTERS.isdisjoint(value)
 
-    Fields of its connection are dropped. Raises ValueError for what HTTP forbids.
+
+def parse_response_head(
+    raw: Iterable[tuple[bytes, bytes]],
+) -> tuple[bytes, int | None, list[Field]]:
+    """Return Content-Type, Content-Length and the other fields of a response of another app.
+
+    The fields that concern its connection are dropped (RFC 9110, 7.6.1). Raises ValueError for
+    what HTTP forbids.
     """
     content_type, length, fields = b"", None, list[Field]()
-    dropped = HOP
+    dropped = _HOP_BY_HOP
     for name, value in raw:
         name = bytes(name).lower()
         value = bytes(value).strip(b" \t")
-        if not name or not TOKEN.issuperset(name) or CONTROLS.intersection(value):
+        if not is_valid_field(name, value):
             raise ValueError(f"the field {name!r} of a reply has a character that HTTP forbids")
         if name == b"content-type":
             content_type = value

@@ -1,4 +1,4 @@
-"""W3C Trace Context: carried when a call brings one, begun when it does not."""
+"""W3C Trace Context: a call continues the trace of its `traceparent`, or begins one."""
 
 from __future__ import annotations
 
@@ -11,16 +11,17 @@ from .call import Call
 _PARENT = re.compile(rb"(?!ff)([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?")
 
 
-def begin(call: Call) -> None:
-    """Give a call its trace: `trace_id`, `parent_id` (0 for none), `span_id` and `sampled`."""
-    parent = call.heads.get(b"traceparent")
-    if parent is not None and _carry(call, parent):
+def begin_trace(call: Call) -> None:
+    """Set the call's `trace_id`, `parent_id` (0 without a parent), `span_id` and `sampled`."""
+    parent = call.headers.get(b"traceparent")
+    if parent is not None and _continue_trace(call, parent):
         return
     call.trace_id = getrandbits(128) or 1
     call.span_id = getrandbits(64) or 1
 
 
-def _carry(call: Call, parent: bytes) -> bool:
+def _continue_trace(call: Call, parent: bytes) -> bool:
+    """Tell whether `parent` is valid; then the call is part of that trace."""
     match = _PARENT.fullmatch(parent)
     if match is None or (match[1] == b"00" and match[5] is not None):
         return False
@@ -35,6 +36,6 @@ def _carry(call: Call, parent: bytes) -> bool:
     return True
 
 
-def traceparent(call: Call) -> str:
-    """Return the header that carries the call's trace onward."""
+def format_traceparent(call: Call) -> str:
+    """Return the field value that makes another service's call part of this trace."""
     return f"00-{call.trace_id:032x}-{call.span_id:016x}-{int(call.sampled):02x}"

@@ -12,7 +12,7 @@ from ..errors import Unavailable
 from ..execution.in_flight_call import BUSY, InFlightCall, unbroken
 from ..execution.replies import LOGGER, Streamed, answered, failed, unavailable
 from ..http.call import Call
-from ..http.problem import Reject, problem, rejected
+from ..http.problem import Reject, problem, problem_from_reject
 from ..http.reply import Reply
 from .rules import BadKey, again, fingerprint, kept, lasting, outstanding, scope
 
@@ -150,7 +150,7 @@ class KeyedInFlightCall(InFlightCall):
         """Return the answer of a function that refused; raise it again when it is not kept."""
         if not lasting(reject.status):
             raise reject
-        return rejected(self.call, reject)
+        return problem_from_reject(self.call, reject)
 
     async def _keep(self, stored: StoredResponse | None) -> None:
         """Keep what is done already, also past the deadline; that it cannot be is no failure."""

@@ -34,9 +34,9 @@ class BadKey(Exception):
 
 def key_of(call: Call) -> bytes:
     """Return the key that a call has in its field. Raises BadKey."""
-    if len(call.heads) < len(call.fields) and sum(name == FIELD for name, _ in call.fields) > 1:
+    if len(call.headers) < len(call.fields) and sum(name == FIELD for name, _ in call.fields) > 1:
         raise BadKey("Send one Idempotency-Key: there are more.")
-    value = call.heads[FIELD].strip(b" \t")
+    value = call.headers[FIELD].strip(b" \t")
     if _FORM.fullmatch(value) is None:
         raise BadKey(
             f"Idempotency-Key is no key: send 1 to {LONGEST} visible ASCII characters, plain or in "

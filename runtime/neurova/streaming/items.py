@@ -12,7 +12,7 @@ import msgspec
 
 from ..execution.thread_pool import POOL, Outcome, ThreadPoolFull
 from ..http.call import Call, Field
-from ..http.media_types import chosen
+from ..http.media_types import choose_media_type
 from ..http.problem import Reject
 from .response_stream import ResponseStream, StreamReply
 from .stream import ServerSentEvent, Stream
@@ -80,7 +80,7 @@ def _form(call: Call, said: bytes) -> bytes:
         return media
     if media:
         raise TypeError(f"the items of a stream of {said.decode()} must be str or bytes")
-    form = chosen(call, FORMS)
+    form = choose_media_type(call, FORMS)
     if form is None:
         raise Reject(406, "This answers application/x-ndjson or text/event-stream: accept one.")
     return form

@@ -1,1 +1,1 @@
-"""What functions log, with secrets masked."""
+"""The function's log, and the masking of secrets in all text."""

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from neurova.http.call import Call
-from neurova.http.problem import Fault, Reject, phrase, problem, rejected
+from neurova.http.problem import Fault, Reject, problem, problem_from_reject, reason_phrase
 
 
 def call() -> Call:
@@ -42,7 +42,7 @@ def test_a_reject_becomes_its_problem() -> None:
     reject = Reject(
         409, "sold", errors=[Fault("/room", "is sold")], title="Sold", type="https://x.example/sold"
     )
-    body = json.loads(rejected(None, reject).body)
+    body = json.loads(problem_from_reject(None, reject).body)
     assert (body["title"], body["type"]) == ("Sold", "https://x.example/sold")
     assert body["errors"][0]["pointer"] == "/room"
 
@@ -62,19 +62,21 @@ def test_a_reject_that_cannot_be_told_is_an_error_where_it_is_raised(said: Any) 
 
 
 def test_every_status_has_a_phrase() -> None:
-    assert phrase(404) == "Not Found"
-    assert phrase(599) == "Error"
+    assert reason_phrase(404) == "Not Found"
+    assert reason_phrase(599) == "Error"
 
 
 def test_a_key_that_a_function_says_back_is_masked() -> None:
     key = "nrv_live_0123456789abcdefghij"
     fault = Fault(f"/{key}", f"{key} is not known")
-    text = rejected(None, Reject(404, f"no booking {key}", errors=[fault])).body.decode()
+    text = problem_from_reject(None, Reject(404, f"no booking {key}", errors=[fault])).body.decode()
     assert "0123456789" not in text
     assert text.count("nrv_live_…") == 3
 
 
 def test_text_that_utf_8_cannot_hold_is_escaped() -> None:
     bad = "a file \udce9"
-    body = json.loads(rejected(None, Reject(404, bad, title=bad, errors=[Fault(bad, bad)])).body)
+    body = json.loads(
+        problem_from_reject(None, Reject(404, bad, title=bad, errors=[Fault(bad, bad)])).body
+    )
     assert body["detail"] == body["title"] == body["errors"][0]["message"] == "a file \\udce9"

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from neurova.http.query import parse
+from neurova.http.query import parse_query
 
 
 @pytest.mark.parametrize(
@@ -24,13 +24,13 @@ from neurova.http.query import parse
     ],
 )
 def test_pairs_in_order(raw: bytes, values: dict[str, list[str]]) -> None:
-    assert parse(raw) == values
+    assert parse_query(raw) == values
 
 
 @pytest.mark.parametrize("raw", [b"%", b"a=%1", b"a=%gg", b"a=%ff", b"%c3=1", b"a=\xff", b"a=%00"])
 def test_what_cannot_be_decoded_is_refused(raw: bytes) -> None:
     with pytest.raises(ValueError, match=r"hexadecimal|UTF-8|NUL"):
-        parse(raw)
+        parse_query(raw)
 
 
 texts = st.text(st.characters(exclude_characters="\0"))
@@ -39,7 +39,7 @@ texts = st.text(st.characters(exclude_characters="\0"))
 @given(st.lists(st.tuples(texts.filter(bool), texts)))
 def test_what_was_encoded_comes_back(pairs: list[tuple[str, str]]) -> None:
     pairs = [(a, b) for a, b in pairs if not any("\ud800" <= c <= "\udfff" for c in a + b)]
-    found = parse(urlencode(pairs, quote_via=quote_plus).encode())
+    found = parse_query(urlencode(pairs, quote_via=quote_plus).encode())
     expected: dict[str, list[str]] = {}
     for name, value in pairs:
         expected.setdefault(name, []).append(value)

@@ -2,15 +2,15 @@
 
 import pytest
 
-from neurova.http import trace_context as trace
 from neurova.http.call import Call
+from neurova.http.trace_context import begin_trace, format_traceparent
 
 ID, SPAN = b"4bf92f3577b34da6a3ce929d0e0e4736", b"00f067aa0ba902b7"
 
 
 def begun(*values: bytes) -> Call:
     call = Call("GET", b"/", b"", [(b"traceparent", value) for value in values], "")
-    trace.begin(call)
+    begin_trace(call)
     return call
 
 
@@ -24,7 +24,7 @@ def test_a_trace_that_comes_is_carried_on(value: bytes) -> None:
     assert call.parent_id == int(SPAN, 16)
     assert call.sampled
     assert call.span_id not in (0, call.parent_id)
-    assert trace.traceparent(call) == f"00-{ID.decode()}-{call.span_id:016x}-01"
+    assert format_traceparent(call) == f"00-{ID.decode()}-{call.span_id:016x}-01"
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 import pytest
 
-from neurova.telemetry.redact import masked
+from neurova.telemetry.redact import mask_secrets
 
 
 @pytest.mark.parametrize(
@@ -21,4 +21,4 @@ from neurova.telemetry.redact import masked
     ],
 )
 def test_a_key_is_cut_to_its_prefix(text: str, seen: str) -> None:
-    assert masked(text) == seen
+    assert mask_secrets(text) == seen

@@ -106,7 +106,7 @@ class Nginx:
         if type(name) is not str:
             raise PdkError("nginx.get_var: the name is text")
         if name.startswith("http_"):
-            return first(phase.call.heads, name[5:])
+            return first(phase.call.headers, name[5:])
         read = _VARIABLES.get(name)
         return None if read is None else read(phase.call)
 

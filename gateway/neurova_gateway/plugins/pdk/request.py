@@ -40,12 +40,12 @@ class Request:
         if phase.thread != get_ident():
             phase.over()
         call, names = phase.call, _NAMES
-        heads = call.heads
+        headers = call.headers
         # Nearly always no name repeats and all is UTF-8.
-        if max_headers == 100 and len(heads) == len(call.fields) <= 100:
+        if max_headers == 100 and len(headers) == len(call.fields) <= 100:
             try:
                 found = {}
-                for name, value in heads.items():
+                for name, value in headers.items():
                     found[names[name]] = [value.decode()]
                 return found
             except UnicodeDecodeError:
@@ -57,7 +57,7 @@ class Request:
         phase = self._phase
         if phase.thread != get_ident():
             phase.over()
-        return first(phase.call.heads, name)
+        return first(phase.call.headers, name)
 
     def get_method(self) -> str:
         """Return the method, in upper case."""
@@ -132,7 +132,7 @@ class Request:
 
     def _authority(self) -> tuple[str, int]:
         call = self._call()
-        host = text(call.heads.get(b"host", b"")).lower()
+        host = text(call.headers.get(b"host", b"")).lower()
         name, colon, port = host.rpartition(":")
         if colon and port.isdecimal() and len(port) < 6:
             return name, int(port)

@@ -46,7 +46,7 @@ class ServiceRequest:
     def _change(self, changed: list[Field]) -> None:
         # A new list: the door may still hold the one that it read.
         call = self._phase.call
-        call.fields, call.heads = changed, dict(reversed(changed))
+        call.fields, call.headers = changed, dict(reversed(changed))
 
 
 class Service:

@@ -6,12 +6,12 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from neurova.http.call import Field
-from neurova.http.reply import CONTROLS, FRAMING, TOKEN
+from neurova.http.reply import CONTROL_CHARACTERS, FRAMING, TOKEN_CHARACTERS
 
 from .phase import PdkError
 
 ATOMS = frozenset([str, int, float, bool, bytes])
-_FORBIDDEN = bytes(CONTROLS)
+_FORBIDDEN = bytes(CONTROL_CHARACTERS)
 _DEEPEST = 64
 
 
@@ -53,7 +53,7 @@ def field_name(name: object) -> bytes:
     """Return a header's name in lower case; raises PdkError if it is none."""
     if type(name) is str:
         lower = name.lower().encode("utf-8", "surrogateescape")
-        if lower and TOKEN.issuperset(lower) and lower not in FRAMING:
+        if lower and TOKEN_CHARACTERS.issuperset(lower) and lower not in FRAMING:
             return lower
     raise PdkError("a header's name is not one that a plugin may set: see the plugins page")
 
@@ -117,9 +117,9 @@ def grouped(pairs: Iterable[Field], most: int) -> dict[str, list[str]]:
     return found
 
 
-def first(heads: Mapping[bytes, bytes], name: object) -> str | None:
+def first(headers: Mapping[bytes, bytes], name: object) -> str | None:
     """Return a header's first value, or None; case does not matter, and `_` is `-`."""
     if type(name) is not str:
         raise PdkError("a header's name is text")
-    value = heads.get(raw(name.lower().replace("_", "-")))
+    value = headers.get(raw(name.lower().replace("_", "-")))
     return None if value is None else text(value)
