@@ -100,7 +100,7 @@ app = mount("/app", Starlette(lifespan=lifespan), public=True)
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
     """Lay out what `neurova new project` does."""
-    scaffold.lay(tmp_path / "demo", scaffold.project("demo"))
+    scaffold.write(tmp_path / "demo", scaffold.plan_project("demo"))
     return tmp_path / "demo"
 
 
@@ -209,7 +209,7 @@ def test_a_second_dev_is_refused_and_told_why(project: Path, tmp_path: Path) -> 
         ready = dev.event("ready")
         port = str(port_of(ready))
         other = tmp_path / "other"
-        scaffold.lay(other, scaffold.project("other"))
+        scaffold.write(other, scaffold.plan_project("other"))
         for folder, asked, fix in (
             (other, port, "--port"),
             (project, port, "stop it first"),

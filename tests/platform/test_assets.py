@@ -17,7 +17,7 @@ import sys
 sys.path.insert(0, sys.argv[1])
 from neurova_platform import assets\nfrom neurova_platform.scaffold import scaffold
 print(assets.plugins_folder())
-print(len(scaffold.project("demo")))
+print(len(scaffold.plan_project("demo")))
 print(*sorted(assets.page()))
 """
 

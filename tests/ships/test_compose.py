@@ -73,7 +73,7 @@ def test_a_gateway_is_healthy_when_it_answers_and_not_before(
 ) -> None:
     kind, program, *words = model["services"]["gateway"]["healthcheck"]["test"]
     assert (kind, program) == ("CMD", "python3")
-    scaffold.lay(tmp_path / "demo", scaffold.project("demo"))
+    scaffold.write(tmp_path / "demo", scaffold.plan_project("demo"))
     with serving(tmp_path / "demo", "dev") as dev:
         port = dev.event("ready")["url"].rpartition(":")[2]
         asked = [sys.executable, *(word.replace("8000", port) for word in words)]

@@ -35,7 +35,7 @@ def platform_context(platform: Platform, reloads: Reloads) -> AdminContext:
     """Return the context of an Admin API in the process of the platform itself."""
 
     def backends() -> Stores:
-        return platform.backends or refuse_keys_and_limits()
+        return platform.stores or refuse_keys_and_limits()
 
     return project_context(
         platform.settings,
@@ -43,7 +43,7 @@ def platform_context(platform: Platform, reloads: Reloads) -> AdminContext:
         functions=FunctionCache(platform),
         keys=lambda: backends().keys.store,
         limiter=lambda: backends().limiter,
-        clock=platform.backends.clock if platform.backends else time.time,
+        clock=platform.stores.clock if platform.stores else time.time,
         reloads=reloads,
     )
 
@@ -185,10 +185,10 @@ def _protocol(**options: Any) -> Any:
 
 
 def _check_database(settings: Settings, service: str) -> Part:
-    from ..doctor.checks import database
+    from ..doctor.checks import check_database
 
-    finding = database(settings, service)
+    finding = check_database(settings, service)
     if finding is None:
         return Part(f"database {service}", "up", "this service has no database")
     status: dict[str, Any] = {"ok": "up", "warn": "behind", "fail": "unreachable"}
-    return Part(finding.check, status[finding.verdict], finding.says, finding.fix)
+    return Part(finding.check, status[finding.verdict], finding.what, finding.fix)

@@ -1,16 +1,15 @@
-"""The composition root: everything is chosen, put together, started and stopped here."""
+"""The composition root: create all parts of the platform, start and stop them in order."""
 
 from __future__ import annotations
 
 import asyncio
 import gc
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Coroutine, Iterator, Sequence
 from contextlib import AsyncExitStack, contextmanager, suppress
-from typing import Literal
+from typing import Any, Literal
 
 from neurova.database.base import Database
-from neurova.database.postgres.url import PostgresUrl
 from neurova.endpoints.endpoint import endpoint
 from neurova.endpoints.function import Function
 from neurova.errors import Unavailable
@@ -24,9 +23,7 @@ from neurova.overload.queue_delay import Pressure
 from neurova.resources import Resources
 from neurova.settings.settings import Settings
 from neurova_gateway.keys.cache import KeyCache
-from neurova_gateway.keys.factory import key_store_url, open_key_store
 from neurova_gateway.kong.render import render
-from neurova_gateway.limits.factory import limiter_url, open_limiter
 from neurova_gateway.metrics.call_counters import CallCounters
 from neurova_gateway.pipeline.access_log import AccessLog
 from neurova_gateway.pipeline.call_records import CallRecords, CallSink
@@ -39,19 +36,20 @@ from neurova_gateway.server.connection_manager import ConnectionManager
 
 from .. import assets
 from ..openapi.service import platform_functions
-from . import state
+from . import backends, state
 from .state import COUNTERS
 
 Environment = Literal["live", "test"]
-SAMPLING = 0.5  # seconds between two times that a process notes how it stands
-KEEPING = 5.0  # seconds between two times that the use of keys is written down
+SAMPLE_SECONDS = 0.5
+KEY_FLUSH_SECONDS = 5.0
 
 
 class Platform:
-    """Serve the functions of a project; two doors lead in: `edge.protocol` and `asgi`.
+    """Serve the functions of a project by its two entry points: `connection_manager` and `asgi`.
 
-    `environment` says whose keys are taken. `migrate` brings databases up to date at the start,
-    otherwise one that is behind is a StateError. `sinks` receive call records too.
+    `environment` selects the keys that are accepted. With `migrate`, databases are upgraded at the
+    start; otherwise one that is behind is a StateError. `sinks` receive call records too. `stores`
+    are keys and limits that the caller has opened.
     """
 
     def __init__(
@@ -61,18 +59,19 @@ class Platform:
         environment: Environment,
         migrate: bool = False,
         sinks: Sequence[CallSink] = (),
-        given: Stores | None = None,
+        stores: Stores | None = None,
     ) -> None:
         self.settings = settings
         self.environment = environment
         self.services: dict[str, Service] = {}
         self._migrate = migrate
-        self._given = given
         self._databases: dict[str, Database] = {}
         self._retiring: set[asyncio.Task[None]] = set()
         self._stack = AsyncExitStack()
-        self.backends: Stores | None = None
-        self.admin = ""  # where the Admin API answers, once it does
+        # Behind Kong, its plugins keep keys and limits.
+        self.stores = None if settings.gateway.behind else stores
+        self._clock = stores.clock if stores else time.time
+        self.admin = ""  # the URL of the Admin API once it listens
         self._counters = CallCounters(settings.state / COUNTERS)
         access_log = AccessLog(settings.state / "logs" / "access.jsonl")
         self.call_records = CallRecords([access_log, self._counters, *sinks])
@@ -80,81 +79,89 @@ class Platform:
             assets.plugins_folder(settings.gateway.plugins),
             deadline=settings.gateway.phase_deadline,
         )
-        identity = self._identity() if settings.gateway.behind else None
+        identity = self._load_identity() if settings.gateway.behind else None
         delay = settings.runtime.delay
         self.gateway = Gateway(settings.gateway, self.host, self.call_records, identity, delay)
         self.connection_manager = ConnectionManager(self.gateway)
         self.asgi = GatewayApp(self.gateway, self.start, self.stop)
 
     def functions(self) -> Iterator[Function]:
-        """Yield the project's functions that are served; the platform's own are not among them."""
+        """Yield the project's functions that are served, without the platform's own."""
         for name in sorted(self.services):
             yield from self.services[name].functions
 
     @property
     def slot(self) -> int:
-        """Return the number that no other living process on the state folder has; -1: not yet."""
+        """Return the number of this process, unique on the state folder; -1 before the start."""
         return self._counters.slot
 
     def databases(self) -> Iterator[Database]:
-        """Yield the databases that there are; none is made for it."""
+        """Yield the databases that exist; creates none."""
         for name in sorted(self.services):
-            if state.made(self.settings, name):
+            if state.database_exists(self.settings, name):
                 yield self._database(name)
 
     async def start(self) -> None:
-        """Open state, load the functions, begin; what was begun is undone when a step fails."""
+        """Start all parts in order; when one fails, stop those before it."""
+        on_stop = self._stack.callback
         try:
             state.prepare(self.settings.state)
             POOL.pressure = Pressure(self.settings.runtime.delay)
-            self._open_backends()
-            self._count()
+            self._open_stores()
+            self._counters.open()
+            on_stop(self._counters.close)
+            self._start_task(self._sample_counters())
             self._stack.push_async_callback(self._close_databases)
             self.load()
             self._stack.push_async_callback(self._stop_services)
             for service in self.services.values():
                 await service.start()
-            sweeper = asyncio.create_task(keep_swept(self.databases))
-            self._stack.callback(sweeper.cancel)
+            self._start_task(keep_swept(self.databases))
             self.host.start()
-            self._stack.callback(self.host.stop)
+            on_stop(self.host.stop)
             self.call_records.start()
-            self._stack.callback(self.call_records.stop)
+            on_stop(self.call_records.stop)
             self.connection_manager.start()
-            self._stack.callback(self.connection_manager.stop)
+            on_stop(self.connection_manager.stop)
         except BaseException:
             await self._stack.aclose()
             raise
 
     async def stop(self) -> None:
-        """End what was begun, in reverse."""
+        """Stop all parts in reverse order."""
         await self._stack.aclose()
 
     def load(self) -> None:
-        """Load every service and serve them."""
+        """Load and serve all services."""
         names = discover(self.settings.functions)
         self.serve({name: self.load_service(name) for name in names})
 
     def load_service(self, name: str) -> Service:
-        """Import a fresh generation of one service; it is not served yet."""
+        """Import one service anew; it is not served yet."""
         if self._migrate:
             state.migrate(self.settings, name)
         else:
             state.require_migrated(self.settings, name)
-        return load_service(
-            self.settings.functions, name, Resources(database=lambda: self._database(name))
-        )
+        resources = Resources(database=lambda: self._database(name))
+        return load_service(self.settings.functions, name, resources)
 
     def serve(self, services: dict[str, Service]) -> None:
-        """Serve these services, all or, when two of their routes are one, none."""
+        """Serve these services instead of the current ones; none of them when routes collide."""
         functions = [function for service in services.values() for function in service.functions]
         check_routes(functions)
-        with _uncollected():
-            self._use([*functions, *platform_functions(functions, self.settings, self.environment)])
+        functions += platform_functions(functions, self.settings, self.environment)
+        with _gc_paused():
+            config = render(
+                functions,
+                self.settings.gateway,
+                environment=self.environment,
+                state=self.settings.state,
+            )
+            self.gateway.load(config, {each.name: endpoint(each) for each in functions})
         self.services = services
 
     def retire(self, service: Service) -> None:
-        """Stop the apps of a service that is not served any more, once their calls have ended."""
+        """Stop the apps of a service that is no longer served, when their calls have ended."""
         task = asyncio.create_task(service.stop())
         self._retiring.add(task)
         task.add_done_callback(self._retiring.discard)
@@ -165,40 +172,23 @@ class Platform:
         if self._retiring:
             await asyncio.wait(self._retiring)
 
-    def _use(self, functions: list[Function]) -> None:
-        config = render(
-            functions,
-            self.settings.gateway,
-            environment=self.environment,
-            state=self.settings.state,
-        )
-        self.gateway.load(config, {function.name: endpoint(function) for function in functions})
+    def _start_task(self, coroutine: Coroutine[Any, Any, None]) -> None:
+        """Run a background task until the platform stops."""
+        self._stack.callback(asyncio.create_task(coroutine).cancel)
 
-    def _open_backends(self) -> None:
+    def _open_stores(self) -> None:
         if self.settings.gateway.behind:
-            return  # keys and limits are Kong's plugins' there
-        folder = self.settings.state
-        opened = self._given
-        if opened is None:
-            store = open_key_store(key_store_url(folder, self.settings.gateway.keys))
-            self._stack.callback(store.close)
-            table = open_limiter(limiter_url(folder))
-            self._stack.callback(table.close)
-            opened = Stores(KeyCache(store), table)
-        self.backends = opened
-        self.host.bind_stores(opened)
-        keeper = asyncio.create_task(_keep(opened.keys))
-        self._stack.callback(keeper.cancel)
+            return
+        if self.stores is None:
+            keys = backends.open_key_store(self.settings)
+            self._stack.callback(keys.close)
+            limiter = backends.open_limiter(self.settings)
+            self._stack.callback(limiter.close)
+            self.stores = Stores(KeyCache(keys), limiter)
+        self.host.bind_stores(self.stores)
+        self._start_task(_flush_key_uses(self.stores.keys))
 
-    def _count(self) -> None:
-        """Count from now on; last of all, what the end of the access log brings."""
-        self._counters.open()
-        self._stack.callback(self._counters.close)
-        sampler = asyncio.create_task(self._sampled())
-        self._stack.callback(sampler.cancel)
-
-    async def _sampled(self) -> None:
-        """Note how this process stands, as long as its loop turns."""
+    async def _sample_counters(self) -> None:
         while True:
             self._counters.sample(
                 in_flight=self.connection_manager.in_flight,
@@ -207,55 +197,41 @@ class Platform:
                 shed=self.gateway.admission.refused + POOL.refused + ConcurrencyLimit.refused,
                 faults=self.host.faults,
             )
-            await asyncio.sleep(SAMPLING)
+            await asyncio.sleep(SAMPLE_SECONDS)
 
     def _database(self, service: str) -> Database:
-        found = self._databases.get(service)
-        if found is None:
-            clock = time.time if self._given is None else self._given.clock
-            found = self._databases[service] = _opened(self.settings, service, clock)
-        return found
+        if service not in self._databases:
+            opened = backends.open_database(self.settings, service, self._clock)
+            self._databases[service] = opened
+        return self._databases[service]
 
     async def _close_databases(self) -> None:
         for database in self._databases.values():
             await database.close()
         self._databases.clear()
 
-    def _identity(self) -> Identity:
+    def _load_identity(self) -> Identity:
         key = load_key(state.prepare(self.settings.state) / "identity.key")
         return Identity(key, self.environment)
 
 
-def _opened(settings: Settings, service: str, clock: Callable[[], float]) -> Database:
-    place = settings.database(service)
-    if isinstance(place, PostgresUrl):
-        from neurova.database.postgres.database import PostgresDatabase
-
-        connections = settings.services[service].connections
-        return PostgresDatabase(place, connections, f"neurova {service}", clock)
-    from neurova.database.sqlite.database import SqliteDatabase
-
-    return SqliteDatabase(place, clock)
-
-
 @contextmanager
-def _uncollected() -> Iterator[None]:
-    """Keep the garbage collector from walking all the while some 10,000 lasting objects are made.
+def _gc_paused() -> Iterator[None]:
+    """Pause the garbage collector while some 10,000 long-lived objects are created.
 
-    It would take half of the time, on the event loop, and find nothing.
+    It would take half of that time on the event loop and find nothing.
     """
-    was = gc.isenabled()
+    was_enabled = gc.isenabled()
     gc.disable()
     try:
         yield
     finally:
-        if was:
+        if was_enabled:
             gc.enable()
 
 
-async def _keep(keys: KeyCache) -> None:
-    """Write down every few seconds which keys were used."""
+async def _flush_key_uses(keys: KeyCache) -> None:
     while True:
-        await asyncio.sleep(KEEPING)
-        with suppress(Unavailable):  # it is told again at the next round
+        await asyncio.sleep(KEY_FLUSH_SECONDS)
+        with suppress(Unavailable):  # the next flush tries again
             await asyncio.to_thread(keys.flush)

@@ -16,51 +16,53 @@ DEV_LOCK = "dev.lock"
 RUN_LOCK = "run.lock"
 """The file in the state folder that one `neurova run` locks; it holds its pid."""
 COUNTERS = "counters"
-"""The folder in the state folder that holds what each process has counted."""
+"""The folder in the state folder with the counters of each process."""
 
 
 def prepare(folder: Path) -> Path:
-    """Return the state folder, made 0700 when missing.
+    """Return the state folder, created 0700 when it is missing.
 
-    Raises StateError when it cannot be made.
+    Raises StateError when it cannot be created.
     """
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
         raise StateError(
-            f"{folder}: the state folder cannot be made ({error.strerror}): "
-            "make it, or name another by [project] state in neurova.toml"
+            f"the state folder cannot be created: {error.strerror}",
+            where=str(folder),
+            fix="create it, or set [project] state in neurova.toml to another folder",
         ) from None
     return folder
 
 
 def migrate(settings: Settings, service: str) -> None:
-    """Bring a service's database up to date. Raises StateError when it cannot be."""
+    """Upgrade a service's database. Raises StateError when that fails."""
     migrations.upgrade(settings.database(service), revisions(settings, service))
 
 
 def require_migrated(settings: Settings, service: str) -> None:
-    """Raise StateError when a service's database is behind its files, or ahead of them."""
+    """Raise StateError when a service's database is behind its migrations, or ahead of them."""
     database = settings.database(service)
     pending = migrations.status(database, revisions(settings, service)).pending
     if pending:
         raise StateError(
-            f"{database} is behind by {len(pending)} revision(s) of {service}: "
-            f"run `neurova db upgrade {service}`"
+            f"is behind by {len(pending)} revision(s) of {service}",
+            where=str(database),
+            fix=f"run `neurova db upgrade {service}`",
         )
 
 
 def revisions(settings: Settings, service: str) -> Path:
-    """Return the folder of a service's migrations; there may be none."""
+    """Return the folder of a service's migrations, which may be missing."""
     return settings.functions / service / "migrations"
 
 
-def made(settings: Settings, service: str) -> bool:
-    """Tell whether a service's database is there: its file, or a URL."""
+def database_exists(settings: Settings, service: str) -> bool:
+    """Tell whether a service's database is a URL, or a file that exists."""
     database = settings.database(service)
     return isinstance(database, PostgresUrl) or database.exists()
 
 
-def stored(settings: Settings, service: str) -> bool:
+def has_state(settings: Settings, service: str) -> bool:
     """Tell whether a service has a database, or migrations for one."""
-    return made(settings, service) or revisions(settings, service).is_dir()
+    return database_exists(settings, service) or revisions(settings, service).is_dir()

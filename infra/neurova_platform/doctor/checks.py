@@ -1,10 +1,9 @@
-"""Whether all that the platform needs is there: one check a thing, each with its fix."""
+"""The checks of `neurova doctor`: each finds whether one thing works, and names the fix."""
 
 from __future__ import annotations
 
 import os
 import shutil
-import stat
 import sys
 from collections.abc import Callable, Iterator
 from importlib import metadata
@@ -16,25 +15,26 @@ import msgspec
 from neurova.errors import NeurovaError
 from neurova.files.locks import process_lock_owner
 from neurova.files.private import read_private_file
+from neurova.functions.service import discover
 from neurova.settings.gateway import is_loopback
 from neurova.settings.settings import Settings
 
 from .. import assets
 from ..cli import OLDEST
-from ..composition.state import ADDRESS, RUN_LOCK
+from ..composition import backends, state
 from ..settings.loading import load
 
 Verdict = Literal["ok", "warn", "fail"]
-SCARCE = 256 << 20  # bytes free below which a warning is due: a log, a WAL and a table fit
-EMPTY = 16 << 20
+LOW_DISK = 256 << 20  # bytes: a log, a WAL and the limits table fit
+FULL_DISK = 16 << 20  # bytes
 
 
 class Finding(msgspec.Struct, frozen=True):
-    """State what was looked at, how it is, and the fix ("" when none is needed)."""
+    """Report one check: its verdict, what was found, and the fix ("" when none is needed)."""
 
     check: str
     verdict: Verdict
-    says: str
+    what: str
     fix: str = ""
 
 
@@ -42,39 +42,45 @@ Check = Callable[[Settings], Iterator[Finding]]
 
 
 def examine(start: Path | None = None) -> Iterator[Finding]:
-    """Yield what every check finds for the project that `start` (the working folder) lies in."""
-    yield python()
-    yield packages()
+    """Yield the findings for the project that `start` (default: the working folder) lies in."""
+    yield check_python()
+    yield check_packages()
     try:
         settings = load(start)
     except NeurovaError as error:
-        yield Finding("settings", "fail", str(error))
+        yield failed("settings", error)
         return
-    said = f"{settings.root / 'neurova.toml'}: {len(settings.origins)} keys set"
-    yield Finding("settings", "ok", said)
+    file = settings.root / "neurova.toml"
+    yield Finding("settings", "ok", f"{file}: {len(settings.origins)} keys set")
     for name, check in CHECKS.items():
         try:
             yield from check(settings)
         except NeurovaError as error:
-            yield Finding(name, "fail", str(error))
+            yield failed(name, error)
 
 
-def python() -> Finding:
+def failed(check: str, error: NeurovaError) -> Finding:
+    """Return the finding of a check that raised."""
+    what = f"{error.where}: {error.what}" if error.where else error.what
+    return Finding(check, "fail", what, error.fix)
+
+
+def check_python() -> Finding:
     """Check the version of Python."""
-    said = ".".join(str(part) for part in sys.version_info[:3])
+    version = ".".join(str(part) for part in sys.version_info[:3])
     if sys.version_info < OLDEST:
-        return Finding("python", "fail", said, "install Python 3.11 or newer")
-    return Finding("python", "ok", said)
+        return Finding("python", "fail", version, "install Python 3.11 or newer")
+    return Finding("python", "ok", version)
 
 
-def packages() -> Finding:
-    """Check that what neurova asks for is installed."""
+def check_packages() -> Finding:
+    """Check that the packages that neurova requires are installed."""
     missing = []
     for requirement in metadata.requires("neurova") or ():
-        wanted, _, marker = requirement.partition(";")
+        package, _, marker = requirement.partition(";")
         if "extra" in marker or ("win32" in marker and sys.platform == "win32"):
             continue
-        name = wanted.split(">")[0].split("=")[0].split("<")[0].strip()
+        name = package.split(">")[0].split("=")[0].split("<")[0].strip()
         try:
             metadata.version(name)
         except metadata.PackageNotFoundError:
@@ -84,74 +90,42 @@ def packages() -> Finding:
     return Finding("packages", "ok", f"neurova {metadata.version('neurova')}")
 
 
-def state_folder(settings: Settings) -> Iterator[Finding]:
-    """Check that the state folder, and in it what opens doors, are their owner's alone."""
+def check_state(settings: Settings) -> Iterator[Finding]:
+    """Check that only the owner may use the state folder and the secrets in it."""
     folder = settings.state
     if not folder.exists():
-        yield Finding("state", "ok", f"{folder}: not made yet, the first start makes it")
+        yield Finding("state", "ok", f"{folder}: missing, the first start creates it")
         return
-    wrong = []
-    if stat.S_IMODE(folder.stat().st_mode) & 0o077:
-        wrong.append(
-            Finding("state", "fail", f"{folder}: others may enter it", f"chmod 700 {folder}")
-        )
-    for file in sorted([*folder.glob("*.key"), *folder.glob("*.token"), *folder.glob("keys.db*")]):
-        if stat.S_IMODE(file.stat().st_mode) & 0o077:
-            wrong.append(
-                Finding("state", "fail", f"{file}: others may read it", f"chmod 600 {file}")
-            )
-    yield from wrong or [Finding("state", "ok", f"{folder}: its owner's alone")]
+    secrets = [path for glob in ("*.key", "*.token", "keys.db*") for path in folder.glob(glob)]
+    exposed = [path for path in (folder, *sorted(secrets)) if path.stat().st_mode & 0o077]
+    for path in exposed:
+        mode = 700 if path == folder else 600
+        yield Finding("state", "fail", f"{path}: other users may open it", f"chmod {mode} {path}")
+    if not exposed:
+        yield Finding("state", "ok", f"{folder}: only its owner may open it")
 
 
-def disk(settings: Settings) -> Iterator[Finding]:
-    """Check that there is room to write."""
+def check_disk(settings: Settings) -> Iterator[Finding]:
+    """Check that the disk has free space."""
     folder = settings.state if settings.state.exists() else settings.root
     free = shutil.disk_usage(folder).free
-    said = f"{free >> 20} MiB free for {folder}"
-    verdict: Verdict = "ok" if free >= SCARCE else "warn" if free >= EMPTY else "fail"
-    yield Finding("disk", verdict, said, "" if verdict == "ok" else "make room")
+    verdict: Verdict = "ok" if free >= LOW_DISK else "warn" if free >= FULL_DISK else "fail"
+    fix = "" if verdict == "ok" else "free disk space"
+    yield Finding("disk", verdict, f"{free >> 20} MiB free for {folder}", fix)
 
 
-def keys(settings: Settings) -> Iterator[Finding]:
+def check_keys(settings: Settings) -> Iterator[Finding]:
     """Check that the key store can be read."""
-    from neurova_gateway.keys.factory import check_key_store, key_store_url
-
-    url = key_store_url(settings.state, settings.gateway.keys)
-    yield Finding("keys", "ok", check_key_store(url))
+    yield Finding("keys", "ok", backends.check_key_store(settings))
 
 
-def limits(settings: Settings) -> Iterator[Finding]:
-    """Check that the table of rate limits can be used."""
-    from neurova_gateway.limits.factory import check_limiter, limiter_url
-
-    yield Finding("limits", "ok", check_limiter(limiter_url(settings.state)))
+def check_limits(settings: Settings) -> Iterator[Finding]:
+    """Check that the rate limiter can be used."""
+    yield Finding("limits", "ok", backends.check_limiter(settings))
 
 
-def functions(settings: Settings) -> Iterator[Finding]:
-    """Check that every function can be served."""
-    from ..composition import inventory
-
-    found = inventory.functions(settings)
-    yield Finding("functions", "ok", f"{len(found)} in {settings.functions}")
-
-
-def openapi(settings: Settings) -> Iterator[Finding]:
-    """Check that the document can be made, and say who may read it."""
-    from ..composition import inventory
-    from ..openapi.service import document_access, encode_document
-
-    size = len(encode_document(inventory.functions(settings), settings))
-    who = ", ".join(
-        f"{document_access(settings, kind)} in {name}" for kind, name in _COMMANDS.items()
-    )
-    yield Finding("openapi", "ok", f"{size >> 10} KiB, {who}")
-
-
-_COMMANDS = {"test": "dev", "live": "run"}
-
-
-def plugins(settings: Settings) -> Iterator[Finding]:
-    """Check that the plugins load and that those every route needs are among them."""
+def check_plugins(settings: Settings) -> Iterator[Finding]:
+    """Check that the plugins load and that those of every route are among them."""
     from neurova_gateway.plugins.loader import load as load_plugins
     from neurova_gateway.plugins.loader import named
 
@@ -162,73 +136,88 @@ def plugins(settings: Settings) -> Iterator[Finding]:
     yield Finding("plugins", "ok", f"{', '.join(loaded)} in {folder}")
 
 
-def databases(settings: Settings) -> Iterator[Finding]:
-    """Check that each service's database can be reached, can be read and is up to date."""
-    from neurova.functions.service import discover
+def check_functions(settings: Settings) -> Iterator[Finding]:
+    """Check that every function can be loaded."""
+    from ..composition import inventory
 
+    count = len(inventory.functions(settings))
+    yield Finding("functions", "ok", f"{count} in {settings.functions}")
+
+
+def check_openapi(settings: Settings) -> Iterator[Finding]:
+    """Check that the OpenAPI document can be created, and report who may read it."""
+    from ..composition import inventory
+    from ..openapi.service import document_access, encode_document
+
+    size = len(encode_document(inventory.functions(settings), settings))
+    dev, run = document_access(settings, "test"), document_access(settings, "live")
+    yield Finding("openapi", "ok", f"{size >> 10} KiB, {dev} in dev, {run} in run")
+
+
+def check_databases(settings: Settings) -> Iterator[Finding]:
+    """Check the database of each service that has one."""
     for service in discover(settings.functions):
-        found = database(settings, service)
-        if found is not None:
-            yield found
+        finding = check_database(settings, service)
+        if finding is not None:
+            yield finding
 
 
-def database(settings: Settings, service: str) -> Finding | None:
-    """Check the database of one service; None: it has none."""
+def check_database(settings: Settings, service: str) -> Finding | None:
+    """Check that a service's database answers and is up to date; None when it has none."""
     from neurova.database.migrations import service as migrations
 
-    from ..composition.state import revisions, stored
-
-    if not stored(settings, service):
+    if not state.has_state(settings, service):
         return None
-    name, where = f"database {service}", settings.database(service)
+    name, database = f"database {service}", settings.database(service)
     try:
-        pending = migrations.status(where, revisions(settings, service)).pending
-        said = f"{where}: {migrations.product(where)}, "
+        product = backends.check_database(settings, service)
+        pending = migrations.status(database, state.revisions(settings, service)).pending
     except NeurovaError as error:
-        return Finding(name, "fail", str(error))
+        return failed(name, error)
     if not pending:
-        return Finding(name, "ok", said + "up to date")
-    fix = f"neurova db upgrade {service}; neurova dev does so by itself"
-    return Finding(name, "warn", f"{said}behind by {', '.join(pending)}", fix)
+        return Finding(name, "ok", f"{database}: {product}, up to date")
+    what = f"{database}: {product}, behind by {', '.join(pending)}"
+    return Finding(name, "warn", what, f"neurova db upgrade {service} (neurova dev does it itself)")
 
 
-def workers(settings: Settings) -> Iterator[Finding]:
-    """Check that the machine has the cores and the memory for the workers of `neurova run`."""
-    from ..serving import memory as resident
+def check_workers(settings: Settings) -> Iterator[Finding]:
+    """Check that the machine has enough cores and memory for the workers of `neurova run`."""
+    from ..serving import memory
 
-    runtime, cores, memory = settings.runtime, os.cpu_count() or 1, resident.machine()
-    pid = process_lock_owner(settings.state / RUN_LOCK)
-    said = f"{runtime.workers} on {cores} cores" + (f", `neurova run` is pid {pid}" if pid else "")
+    runtime, cores, available = settings.runtime, os.cpu_count() or 1, memory.machine()
+    what = f"{runtime.workers} on {cores} cores"
+    if pid := _run_pid(settings):
+        what += f", `neurova run` is pid {pid}"
     if runtime.workers > 2 * cores:
-        yield Finding("workers", "warn", said, f"set [runtime] workers to {cores}")
-    elif memory and runtime.workers * runtime.memory > memory:
-        said += f", up to {runtime.memory >> 20} MiB each, with {memory >> 20} MiB in all"
-        yield Finding("workers", "warn", said, "set [runtime] memory lower, or fewer workers")
+        yield Finding("workers", "warn", what, f"set [runtime] workers to {cores}")
+    elif available and runtime.workers * runtime.memory > available:
+        what += f", up to {runtime.memory >> 20} MiB each, with {available >> 20} MiB in all"
+        yield Finding("workers", "warn", what, "set [runtime] memory lower, or fewer workers")
     else:
-        yield Finding("workers", "ok", said)
+        yield Finding("workers", "ok", what)
 
 
-def port(settings: Settings) -> Iterator[Finding]:
-    """Check that the gateway's port is free, or taken by this very project."""
+def check_port(settings: Settings) -> Iterator[Finding]:
+    """Check that the gateway's port is free, or used by this project."""
     from ..serving.listener import bind
 
-    running = read_private_file(settings.state / ADDRESS)
-    where = f"{settings.gateway.host} port {settings.gateway.port}"
+    host, port = settings.gateway.host, settings.gateway.port
+    address = f"{host} port {port}"
     try:
-        bind(settings.gateway.host, settings.gateway.port).close()
+        bind(host, port).close()
     except NeurovaError as error:
-        if running and running.endswith(f":{settings.gateway.port}"):
-            yield Finding("port", "ok", f"{where}: this project's `neurova dev` listens there")
-        elif pid := process_lock_owner(settings.state / RUN_LOCK):
-            yield Finding("port", "ok", f"{where}: in use, by this project's `neurova run` ({pid})")
+        if _listens(settings.state / state.ADDRESS, port):
+            yield Finding("port", "ok", f"{address}: this project's `neurova dev` listens")
+        elif pid := _run_pid(settings):
+            yield Finding("port", "ok", f"{address}: this project's `neurova run` ({pid}) listens")
         else:
-            yield Finding("port", "fail", str(error))
+            yield failed("port", error)
         return
-    yield Finding("port", "ok", f"{where}: free")
+    yield Finding("port", "ok", f"{address}: free")
 
 
-def admin(settings: Settings) -> Iterator[Finding]:
-    """Check the Admin API's token, and that its port is free or taken by this very project."""
+def check_admin(settings: Settings) -> Iterator[Finding]:
+    """Check the Admin API's token, and that its port is free or used by this project."""
     from ..admin.access import (
         ADDRESS_FILE,
         EXPOSED,
@@ -238,37 +227,46 @@ def admin(settings: Settings) -> Iterator[Finding]:
         load_token,
     )
 
-    if not settings.admin.enabled:
-        yield Finding("admin", "ok", "admin.enabled is false: it is not served")
+    admin = settings.admin
+    if not admin.enabled:
+        yield Finding("admin", "ok", "disabled by admin.enabled")
         return
     if (settings.state / TOKEN_FILE).exists():
         load_token(settings.state)
-    where = f"{settings.admin.host} port {settings.admin.port}"
-    if not is_loopback(settings.admin.host):
-        yield Finding("admin", "warn", f"{where}: {EXPOSED}", EXPOSED_FIX)
-    running = read_private_file(settings.state / ADDRESS_FILE)
+    address = f"{admin.host} port {admin.port}"
+    if not is_loopback(admin.host):
+        yield Finding("admin", "warn", f"{address}: {EXPOSED}", EXPOSED_FIX)
     try:
         listen(settings).close()
     except NeurovaError as error:
-        if running and running.endswith(f":{settings.admin.port}"):
-            yield Finding("admin", "ok", f"{where}: this project's Admin API listens there")
+        if _listens(settings.state / ADDRESS_FILE, admin.port):
+            yield Finding("admin", "ok", f"{address}: this project's Admin API listens")
         else:
-            yield Finding("admin", "fail", str(error))
+            yield failed("admin", error)
         return
-    yield Finding("admin", "ok", f"{where}: free")
+    yield Finding("admin", "ok", f"{address}: free")
+
+
+def _run_pid(settings: Settings) -> int:
+    return process_lock_owner(settings.state / state.RUN_LOCK)
+
+
+def _listens(address_file: Path, port: int) -> bool:
+    address = read_private_file(address_file)
+    return address is not None and address.endswith(f":{port}")
 
 
 CHECKS: dict[str, Check] = {
-    "state": state_folder,
-    "disk": disk,
-    "keys": keys,
-    "limits": limits,
-    "plugins": plugins,
-    "functions": functions,
-    "openapi": openapi,
-    "databases": databases,
-    "workers": workers,
-    "port": port,
-    "admin": admin,
+    "state": check_state,
+    "disk": check_disk,
+    "keys": check_keys,
+    "limits": check_limits,
+    "plugins": check_plugins,
+    "functions": check_functions,
+    "openapi": check_openapi,
+    "databases": check_databases,
+    "workers": check_workers,
+    "port": check_port,
+    "admin": check_admin,
 }
-"""What is checked of a project, in this order."""
+"""The checks of a project in order, by the name that a failure is reported under."""

@@ -1,4 +1,4 @@
-"""What `neurova new` lays out: pure plans of files, and the one step that writes them."""
+"""The files that `neurova new` creates: planned by pure functions, written by one."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ from ..assets import template
 
 _PROJECT = re.compile(r"[a-z][a-z0-9_-]{0,62}")
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
-_TAKEN = {"domain", "migrations"}
+_RESERVED = {"domain", "migrations"}
 _PARAMETER = re.compile(r"\{([a-z0-9_]+)\}")
 
 Plan = dict[str, str]
-"""Path below the project's folder -> text."""
+"""Text by path below the project's folder."""
 
 
-def project(name: str) -> Plan:
+def plan_project(name: str) -> Plan:
     """Plan a project with one service, its test and its settings.
 
-    Raises NeurovaError for a name that cannot be a project's.
+    Raises NeurovaError for an invalid name.
     """
     if not _PROJECT.fullmatch(name):
         raise NeurovaError(
-            f"{name!r} cannot name a project: start with a lower-case letter, "
-            'then lower-case letters, digits, "-" and "_"'
+            f"{name!r} is not a project name",
+            fix='start with a lower-case letter, then lower-case letters, digits, "-" and "_"',
         )
     files = {
         "functions/hello/domain.py": "project/domain.py.tmpl",
@@ -43,33 +43,32 @@ def project(name: str) -> Plan:
     return {path: _fill(source, name=name) for path, source in files.items()}
 
 
-def service(name: str) -> Plan:
-    """Plan a service without functions. Raises NeurovaError for a name that cannot be one's."""
-    _check(name, "service")
+def plan_service(name: str) -> Plan:
+    """Plan a service without functions. Raises NeurovaError for an invalid name."""
+    _check_name(name, "service")
     return {f"{name}/domain.py": _fill("domain.py.tmpl", name=name)}
 
 
-def function(service: str, name: str, method: str = "GET", path: str = "") -> Plan:
-    """Plan one function; `path` "" is /<service>/<name>.
+def plan_function(service: str, name: str, method: str = "GET", path: str = "") -> Plan:
+    """Plan one function; an empty `path` is /<service>/<name>.
 
-    Raises NeurovaError for a name, LoadError for a path that cannot be.
+    Raises NeurovaError for an invalid name, LoadError for an invalid path.
     """
-    _check(service, "service")
-    _check(name, "function")
+    _check_name(service, "service")
+    _check_name(name, "function")
     path = path or f"/{service}/{name.replace('_', '-')}"
-    # The decorator itself says what a path may be.
-    getattr(neurova, method.lower())(path)
+    getattr(neurova, method.lower())(path)  # the decorator checks the path
     names = _PARAMETER.findall(path)
     for parameter in names:
-        _check(parameter, "parameter")
+        _check_name(parameter, "parameter")
     parameters = [f"{parameter}: str" for parameter in names]
     with_body = method in ("POST", "PUT", "PATCH")
-    body = name.title().replace("_", "")
-    sent = "sent"
-    while sent in names:
-        sent += "_"
+    body_type = name.title().replace("_", "")
+    body = "body"
+    while body in names:
+        body += "_"
     if with_body:
-        parameters.insert(0, f"{sent}: {body}")
+        parameters.insert(0, f"{body}: {body_type}")
     text = _fill(
         "function_with_body.py.tmpl" if with_body else "function.py.tmpl",
         title=f"{name.replace('_', ' ').capitalize()} of {service}",
@@ -78,37 +77,43 @@ def function(service: str, name: str, method: str = "GET", path: str = "") -> Pl
         scope=f"{service}:{'read' if method == 'GET' else 'write'}",
         name=name,
         body=body,
-        sent=sent,
+        body_type=body_type,
         parameters=", ".join(parameters),
-        result=", ".join(f'"{parameter}": {parameter}' for parameter in names) or '"says": "hello"',
+        result=", ".join(f'"{parameter}": {parameter}' for parameter in names)
+        or '"message": "hello"',
     )
     return {f"{service}/{name}.py": text}
 
 
-def lay(folder: Path, plan: Mapping[str, str]) -> list[Path]:
-    """Write a plan below `folder` and return the files; nothing is ever overwritten.
+def write(folder: Path, plan: Mapping[str, str]) -> list[Path]:
+    """Write a plan below `folder` and return the files; never overwrite one.
 
-    Raises NeurovaError when one of them is there, or the disk refuses.
+    Raises NeurovaError when a file exists, or the disk refuses.
     """
     files = {folder / path: text for path, text in plan.items()}
     for file in files:
         if file.exists():
-            raise NeurovaError(f"{file} is there already: choose another name, or remove it")
+            raise NeurovaError(
+                "already exists", where=str(file), fix="choose another name, or remove it"
+            )
     try:
         for file, text in files.items():
             file.parent.mkdir(parents=True, exist_ok=True)
             with file.open("x", encoding="utf-8") as new:
                 new.write(text)
     except OSError as error:
-        raise NeurovaError(f"{error.filename}: cannot be written: {error.strerror}") from None
+        raise NeurovaError(
+            f"cannot be written: {error.strerror}", where=str(error.filename)
+        ) from None
     return list(files)
 
 
-def _check(name: str, what: str) -> None:
-    if not _NAME.fullmatch(name) or keyword.iskeyword(name) or name in _TAKEN:
+def _check_name(name: str, what: str) -> None:
+    if not _NAME.fullmatch(name) or keyword.iskeyword(name) or name in _RESERVED:
         raise NeurovaError(
-            f"{name!r} cannot name a {what}: start with a lower-case letter, then lower-case "
-            f"letters, digits and _, and no word of Python nor {' nor '.join(sorted(_TAKEN))}"
+            f"{name!r} is not a {what} name",
+            fix="start with a lower-case letter, then lower-case letters, digits and _; "
+            f"Python's keywords, {' and '.join(sorted(_RESERVED))} are reserved",
         )
 
 

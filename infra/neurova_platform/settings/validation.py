@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from neurova.database.postgres.url import PostgresUrl, is_postgres
-from neurova.database.postgres.url import fault as postgres_fault
+from neurova.database.postgres.url import PostgresUrl
 from neurova.settings.gateway import find_admin_faults, find_gateway_faults
 from neurova.settings.settings import Settings
 
+from ..composition import backends
 from ..serving import memory
 
 
@@ -40,13 +40,10 @@ def find_faults(settings: Settings) -> Iterator[tuple[str, str]]:
 def _find_database_faults(settings: Settings) -> Iterator[tuple[str, str]]:
     owners: dict[Path | PostgresUrl, str] = {}
     for name, service in settings.services.items():
-        key, database = f"services.{name}.database", service.database
-        if is_postgres(database):
-            what = postgres_fault(database)
-            if what:
-                yield key, what
-        elif "://" in database:
-            yield key, "has an unknown URL scheme, use a file or postgresql://user@host:port/name"
+        key = f"services.{name}.database"
+        what = backends.find_fault("database", service.database)
+        if what:
+            yield key, what
         owner = owners.setdefault(settings.database(name), name)
         if owner != name:
             yield key, f"is also the database of {owner}: give each service its own"

@@ -71,7 +71,7 @@ class TestPlatform:
             environment="test",
             migrate=True,
             sinks=[self._records],
-            given=Stores(keys, self._limiter, self.clock.time),
+            stores=Stores(keys, self._limiter, self.clock.time),
         )
 
     def __enter__(self) -> Self:

@@ -21,7 +21,7 @@ from ...serving import NEUROVA, Serving
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Make a project as `neurova new project` does, and go into it."""
     folder = tmp_path / "demo"
-    scaffold.lay(folder, scaffold.project("demo"))
+    scaffold.write(folder, scaffold.plan_project("demo"))
     monkeypatch.chdir(folder)
     return folder
 

@@ -13,16 +13,18 @@ from neurova_platform.settings import loading as settings
 
 
 def test_functions_come_by_path_and_no_database_is_made(tmp_path: Path) -> None:
-    scaffold.lay(tmp_path, scaffold.project("demo"))
-    scaffold.lay(tmp_path / "functions", scaffold.function("hello", "add", "POST", "/adds"))
+    scaffold.write(tmp_path, scaffold.plan_project("demo"))
+    scaffold.write(tmp_path / "functions", scaffold.plan_function("hello", "add", "POST", "/adds"))
     found = inventory.functions(settings.load(tmp_path, environ={}))
     assert [function.name for function in found] == ["hello.add", "hello.hello"]
     assert not (tmp_path / ".neurova").exists()
 
 
 def test_two_functions_of_two_services_on_one_route_are_refused(tmp_path: Path) -> None:
-    scaffold.lay(tmp_path, scaffold.project("demo"))
-    scaffold.lay(tmp_path / "functions", scaffold.function("other", "hi", "GET", "/hello/{who}"))
+    scaffold.write(tmp_path, scaffold.plan_project("demo"))
+    scaffold.write(
+        tmp_path / "functions", scaffold.plan_function("other", "hi", "GET", "/hello/{who}")
+    )
     with pytest.raises(LoadError, match="change the path of one of them"):
         inventory.functions(settings.load(tmp_path, environ={}))
 

@@ -1,4 +1,4 @@
-"""The doctor: each thing that can be wrong is found, and the fix is said."""
+"""`neurova doctor` finds each thing that can be wrong, and names the fix."""
 
 from __future__ import annotations
 
@@ -11,12 +11,14 @@ from pathlib import Path
 
 import pytest
 
+from neurova.database.migrations import service as migrations
 from neurova.files.locks import process_lock
 from neurova.files.private import write_private_file
 from neurova_gateway.keys.sqlite import SqliteKeyStore
 from neurova_gateway.limits.table import LimitTable
 from neurova_platform.admin.access import load_token
-from neurova_platform.doctor import checks as doctor
+from neurova_platform.composition.state import RUN_LOCK
+from neurova_platform.doctor import checks
 from neurova_platform.doctor.checks import Finding
 from neurova_platform.scaffold import scaffold
 
@@ -25,191 +27,183 @@ Usage = namedtuple("Usage", "total used free")
 
 @pytest.fixture
 def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Make a project that asks for a free port."""
+    """Return a new project on free ports."""
     monkeypatch.setenv("NEUROVA_GATEWAY_PORT", "0")
     monkeypatch.setenv("NEUROVA_ADMIN_PORT", "0")
-    scaffold.lay(tmp_path, scaffold.project("demo"))
+    scaffold.write(tmp_path, scaffold.plan_project("demo"))
     return tmp_path
 
 
-def found(root: Path, check: str) -> Finding:
+@pytest.fixture
+def state(root: Path) -> Path:
+    """Return the project's state folder."""
+    folder = root / ".neurova"
+    folder.mkdir(mode=0o700)
+    return folder
+
+
+def worst(root: Path, check: str) -> Finding:
     """Return the worst finding of a check."""
-    findings = [each for each in doctor.examine(root) if each.check == check]
+    findings = [each for each in checks.examine(root) if each.check == check]
     return max(findings, key=lambda each: ("ok", "warn", "fail").index(each.verdict))
 
 
-def test_a_new_project_is_well(root: Path) -> None:
-    assert {each.verdict for each in doctor.examine(root)} == {"ok"}
-
-
-def test_a_project_in_use_is_well(root: Path) -> None:
-    state = root / ".neurova"
-    state.mkdir(mode=0o700)
-    SqliteKeyStore(state / "keys.db").close()
-    LimitTable(state / "limits.table").close()
-    assert [each for each in doctor.examine(root) if each.verdict != "ok"] == []
-    assert found(root, "keys").says.endswith("keys.db: 0 keys")
-
-
-def test_looking_changes_nothing(root: Path) -> None:
-    list(doctor.examine(root))
+def test_new_project_passes_and_stays_unchanged(root: Path) -> None:
+    assert {each.verdict for each in checks.examine(root)} == {"ok"}
     assert not (root / ".neurova").exists()
 
 
-def test_wrong_settings_are_told_and_end_the_examination(root: Path) -> None:
+def test_project_in_use_passes(root: Path, state: Path) -> None:
+    SqliteKeyStore(state / "keys.db").close()
+    LimitTable(state / "limits.table").close()
+    assert [each for each in checks.examine(root) if each.verdict != "ok"] == []
+    assert worst(root, "keys").what.endswith("keys.db: 0 keys")
+
+
+def test_wrong_settings_end_the_examination(root: Path) -> None:
     (root / "neurova.toml").write_text("[gateway]\nprt = 1\n")
-    findings = list(doctor.examine(root))
-    assert findings[-1].check == "settings"
-    assert findings[-1].verdict == "fail"
-    assert "did you mean gateway.port?" in findings[-1].says
+    *_, finding = checks.examine(root)
+    assert (finding.check, finding.verdict) == ("settings", "fail")
+    assert "did you mean gateway.port?" in finding.what
 
 
-def test_an_old_python_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_old_python_fails(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "version_info", (3, 10, 1))
-    assert doctor.python().verdict == "fail"
-    assert "3.11" in doctor.python().fix
+    assert checks.check_python().verdict == "fail"
+    assert "3.11" in checks.check_python().fix
 
 
-def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    real = doctor.metadata.version
+def test_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    version = checks.metadata.version
 
-    def version(name: str) -> str:
+    def without_starlette(name: str) -> str:
         if name == "starlette":
-            raise doctor.metadata.PackageNotFoundError(name)
-        return real(name)
+            raise checks.metadata.PackageNotFoundError(name)
+        return version(name)
 
-    monkeypatch.setattr(doctor.metadata, "version", version)
-    assert doctor.packages().says == "missing: starlette"
+    monkeypatch.setattr(checks.metadata, "version", without_starlette)
+    assert checks.check_packages().what == "missing: starlette"
 
 
-@pytest.mark.parametrize("name", ["keys.db", "dev.key", "identity.key"])
-def test_files_that_others_may_read_are_told(root: Path, name: str) -> None:
-    state = root / ".neurova"
-    state.mkdir(mode=0o700)
+@pytest.mark.parametrize("name", ["keys.db", "dev.key", "identity.key", "admin.token"])
+def test_secret_that_others_may_read_fails(root: Path, state: Path, name: str) -> None:
     if name == "keys.db":
         SqliteKeyStore(state / name).close()
     (state / name).touch()
     (state / name).chmod(0o644)
-    finding = found(root, "state")
+    finding = worst(root, "state")
     assert (finding.verdict, finding.fix) == ("fail", f"chmod 600 {state / name}")
 
 
-def test_a_state_folder_that_others_may_enter_is_told(root: Path) -> None:
-    (root / ".neurova").mkdir(mode=0o700)
-    (root / ".neurova").chmod(0o750)
-    assert found(root, "state").fix == f"chmod 700 {root / '.neurova'}"
+def test_state_folder_that_others_may_enter_fails(root: Path, state: Path) -> None:
+    state.chmod(0o750)
+    assert worst(root, "state").fix == f"chmod 700 {state}"
 
 
 @pytest.mark.parametrize("name", ["keys.db", "limits.table"])
-def test_a_state_file_that_is_none_is_told(root: Path, name: str) -> None:
-    write_private_file(root / ".neurova" / name, "this is no such file" * 1000)
-    finding = found(root, name.partition(".")[0])
+def test_damaged_state_file_fails(root: Path, name: str) -> None:
+    write_private_file(root / ".neurova" / name, "damaged" * 1000)
+    finding = worst(root, name.partition(".")[0])
     assert finding.verdict == "fail"
-    assert name in finding.says
+    assert name in finding.what
 
 
 @pytest.mark.parametrize(("free", "verdict"), [(1 << 40, "ok"), (100 << 20, "warn"), (1, "fail")])
-def test_a_disk_without_room_is_told(
+def test_low_disk_space_is_reported(
     root: Path, monkeypatch: pytest.MonkeyPatch, free: int, verdict: str
 ) -> None:
     monkeypatch.setattr(shutil, "disk_usage", lambda _: Usage(1 << 41, 0, free))
-    assert found(root, "disk").verdict == verdict
+    assert worst(root, "disk").verdict == verdict
 
 
-def test_plugins_that_are_missing_are_told(root: Path) -> None:
+@pytest.mark.parametrize(
+    ("setting", "missing"),
+    [('plugins = "mine"', "neurova-auth"), ('extra = ["acme-greet"]', "acme-greet")],
+)
+def test_missing_plugin_is_named(root: Path, setting: str, missing: str) -> None:
     (root / "mine").mkdir()
-    (root / "neurova.toml").write_text('[gateway]\nplugins = "mine"\n')
-    assert found(root, "plugins").verdict == "fail"
-    assert "neurova-auth" in found(root, "plugins").says
-    (root / "neurova.toml").write_text('[gateway]\nextra = ["acme-greet"]\n')
-    assert "acme-greet" in found(root, "plugins").says
+    (root / "neurova.toml").write_text(f"[gateway]\n{setting}\n")
+    assert worst(root, "plugins").verdict == "fail"
+    assert missing in worst(root, "plugins").what
 
 
-def test_a_function_that_cannot_be_loaded_is_told_with_its_line(root: Path) -> None:
+def test_broken_function_fails_with_its_line(root: Path) -> None:
     (root / "functions" / "hello" / "bad.py").write_text("x = (\n")
-    assert "functions/hello/bad.py:1" in found(root, "functions").says
+    assert "functions/hello/bad.py:1" in worst(root, "functions").what
 
 
-def test_a_database_that_is_behind_is_told_with_the_command(root: Path) -> None:
-    from neurova.database.migrations import service as migrations
-
+def test_database_behind_warns_with_the_command(root: Path) -> None:
     migrations.revision(root / "functions" / "hello" / "migrations", "first")
-    finding = found(root, "database hello")
+    finding = worst(root, "database hello")
     assert finding.verdict == "warn"
     assert "neurova db upgrade hello" in finding.fix
-    write_private_file(root / ".neurova" / "hello.db", "no database" * 1000)
-    assert found(root, "database hello").verdict == "fail"
+    write_private_file(root / ".neurova" / "hello.db", "damaged" * 1000)
+    assert worst(root, "database hello").verdict == "fail"
 
 
-def test_a_port_in_use_is_told_unless_this_project_uses_it(
-    root: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("check", "variable", "file"),
+    [
+        ("port", "NEUROVA_GATEWAY_PORT", "address"),
+        ("admin", "NEUROVA_ADMIN_PORT", "admin.address"),
+    ],
+)
+def test_port_in_use_fails_unless_this_project_listens(
+    root: Path, monkeypatch: pytest.MonkeyPatch, check: str, variable: str, file: str
 ) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
-        monkeypatch.setenv("NEUROVA_GATEWAY_PORT", str(port))
-        assert found(root, "port").verdict == "fail"
-        assert str(port) in found(root, "port").says
-        write_private_file(root / ".neurova" / "address", f"http://127.0.0.1:{port}\n")
-        assert found(root, "port").verdict == "ok"
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        monkeypatch.setenv(variable, str(port))
+        assert worst(root, check).verdict == "fail"
+        assert str(port) in worst(root, check).what
+        write_private_file(root / ".neurova" / file, f"http://127.0.0.1:{port}\n")
+        assert worst(root, check).verdict == "ok"
+        assert "this project's" in worst(root, check).what
 
 
-def test_every_check_has_its_place_in_the_list(root: Path) -> None:
-    seen = [each.check.partition(" ")[0] for each in doctor.examine(root)]
-    assert seen[:3] == ["python", "packages", "settings"]
-    assert [name for name in doctor.CHECKS if name != "databases"] == seen[3:]
+def test_every_check_reports_in_order(root: Path) -> None:
+    names = [each.check.partition(" ")[0] for each in checks.examine(root)]
+    assert names[:3] == ["python", "packages", "settings"]
+    assert names[3:] == [name for name in checks.CHECKS if name != "databases"]
 
 
-def test_who_may_read_the_document_is_said(root: Path) -> None:
-    assert found(root, "openapi").says.endswith("KiB, public in dev, key in run")
+def test_readers_of_the_document_are_reported(root: Path) -> None:
+    assert worst(root, "openapi").what.endswith("KiB, public in dev, key in run")
 
 
-def test_more_workers_than_the_machine_bears_are_told(root: Path) -> None:
-    (root / "neurova.toml").write_text("[runtime]\nworkers = 512\n")
-    assert found(root, "workers").verdict == "warn"
-    assert found(root, "workers").fix == f"set [runtime] workers to {os.cpu_count()}"
-    (root / "neurova.toml").write_text('[runtime]\nmemory = "900 GB"\n')
-    assert found(root, "workers").verdict == "warn"
-    assert "[runtime] memory lower" in found(root, "workers").fix
+@pytest.mark.parametrize(
+    ("setting", "fix"),
+    [
+        ("workers = 512", f"set [runtime] workers to {os.cpu_count()}"),
+        ('memory = "900 GB"', "set [runtime] memory lower, or fewer workers"),
+    ],
+)
+def test_more_workers_than_the_machine_bears_warn(root: Path, setting: str, fix: str) -> None:
+    (root / "neurova.toml").write_text(f"[runtime]\n{setting}\n")
+    assert (worst(root, "workers").verdict, worst(root, "workers").fix) == ("warn", fix)
 
 
-def test_a_run_of_the_project_is_told_and_its_port_is_no_fault(
-    root: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    lock = process_lock(root / "run.lock", "neurova run", "")
-    with socket.create_server(("127.0.0.1", 0)) as taken, lock:
-        monkeypatch.setenv("NEUROVA_GATEWAY_PORT", str(taken.getsockname()[1]))
+def test_port_of_this_projects_run_is_no_fault(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lock = process_lock(root / RUN_LOCK, "neurova run", "stop it")
+    with socket.create_server(("127.0.0.1", 0)) as run, lock:
+        monkeypatch.setenv("NEUROVA_GATEWAY_PORT", str(run.getsockname()[1]))
         monkeypatch.setenv("NEUROVA_PROJECT_STATE", str(root))
-        assert f"`neurova run` is pid {os.getpid()}" in found(root, "workers").says
-        assert found(root, "port").verdict == "ok"
-        assert f"`neurova run` ({os.getpid()})" in found(root, "port").says
+        assert f"`neurova run` is pid {os.getpid()}" in worst(root, "workers").what
+        assert worst(root, "port").verdict == "ok"
+        assert f"`neurova run` ({os.getpid()})" in worst(root, "port").what
 
 
-def test_an_admin_api_that_others_can_reach_is_told(
-    root: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    assert found(root, "admin").verdict == "ok"
+def test_exposed_admin_api_warns(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NEUROVA_ADMIN_HOST", "0.0.0.0")
     monkeypatch.setenv("NEUROVA_ADMIN_HOSTS", "admin.example")
-    told = found(root, "admin")
-    assert (told.verdict, told.fix) == ("warn", "put a proxy with TLS in front")
+    assert worst(root, "admin").verdict == "warn"
+    assert worst(root, "admin").fix
     monkeypatch.setenv("NEUROVA_ADMIN_ENABLED", "false")
-    assert found(root, "admin").verdict == "ok"
+    assert worst(root, "admin").verdict == "ok"
 
 
-def test_a_token_that_others_may_read_is_told(root: Path) -> None:
-    (root / ".neurova").mkdir(mode=0o700)
-    load_token(root / ".neurova")
-    assert found(root, "admin").verdict == "ok"
-    (root / ".neurova" / "admin.token").chmod(0o644)
-    assert found(root, "admin").verdict == "fail"
-    assert found(root, "state").verdict == "fail"
-
-
-def test_an_admin_port_that_is_taken_is_told(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
-        monkeypatch.setenv("NEUROVA_ADMIN_PORT", str(port))
-        assert found(root, "admin").verdict == "fail"
-        (root / ".neurova").mkdir(mode=0o700)
-        write_private_file(root / ".neurova" / "admin.address", f"http://127.0.0.1:{port}\n")
-        assert "this project's" in found(root, "admin").says
+def test_token_that_others_may_read_fails(root: Path, state: Path) -> None:
+    load_token(state)
+    assert worst(root, "admin").verdict == "ok"
+    (state / "admin.token").chmod(0o644)
+    assert worst(root, "admin").verdict == "fail"

@@ -37,7 +37,7 @@ async def book(
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
     """Make a project with one more function."""
-    scaffold.lay(tmp_path, scaffold.project("demo"))
+    scaffold.write(tmp_path, scaffold.plan_project("demo"))
     (tmp_path / "functions" / "hello" / "book.py").write_text(SOURCE)
     return tmp_path
 

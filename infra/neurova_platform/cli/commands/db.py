@@ -131,12 +131,12 @@ def _services(settings: Settings, asked: str | None) -> list[str]:
     from neurova.errors import NeurovaError
     from neurova.functions.service import discover
 
-    from ...composition.state import stored
+    from ...composition.state import has_state
 
     known = discover(settings.functions)
     if asked is None:
         # A service without migrations has a database once the platform had something to keep.
-        return [name for name in known if stored(settings, name)]
+        return [name for name in known if has_state(settings, name)]
     if asked not in known:
         listed = ", ".join(known) or "none yet: neurova new service NAME"
         raise NeurovaError(f"no service {asked!r} in {settings.functions}: there are {listed}")

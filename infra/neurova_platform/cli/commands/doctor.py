@@ -38,7 +38,7 @@ def _show(finding: Finding) -> None:
     verdict = f"{finding.verdict:<4}"
     if colourful():
         verdict = click.style(verdict, fg=_COLOURS[finding.verdict])
-    indented = finding.says.replace("\n", "\n      ")
+    indented = finding.what.replace("\n", "\n      ")
     click.echo(f"{verdict}  {finding.check}: {indented}")
     if finding.fix:
         click.echo(f"      fix: {finding.fix}")

@@ -21,14 +21,13 @@ def project(name: str, as_json: bool) -> None:
     """Make a project in the new folder NAME, with one function and its test."""
     from neurova.errors import NeurovaError
 
-    from ...scaffold.scaffold import lay
-    from ...scaffold.scaffold import project as plan
+    from ...scaffold.scaffold import plan_project, write
 
-    files = plan(name)
+    files = plan_project(name)
     folder = Path.cwd() / name
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise NeurovaError(f"{folder} is there and not empty: choose another name, or remove it")
-    _report(lay(folder, files), as_json, f"next: cd {name} && neurova dev")
+    _report(write(folder, files), as_json, f"next: cd {name} && neurova dev")
 
 
 @new.command()
@@ -36,11 +35,10 @@ def project(name: str, as_json: bool) -> None:
 @json_option
 def service(name: str, as_json: bool) -> None:
     """Make a service: a folder in which functions share types and a database."""
-    from ...scaffold.scaffold import lay
-    from ...scaffold.scaffold import service as plan
+    from ...scaffold.scaffold import plan_service, write
     from ...settings.loading import load
 
-    files = lay(load().functions, plan(name))
+    files = write(load().functions, plan_service(name))
     _report(files, as_json, f"next: neurova new function {name} NAME")
 
 
@@ -57,16 +55,14 @@ def service(name: str, as_json: bool) -> None:
 @json_option
 def function(service: str, name: str, method: str, path: str, as_json: bool) -> None:
     """Make one function in a service; the service is made when it is not there."""
-    from ...scaffold.scaffold import function as plan
-    from ...scaffold.scaffold import lay
-    from ...scaffold.scaffold import service as service_plan
+    from ...scaffold.scaffold import plan_function, plan_service, write
     from ...settings.loading import load
 
     functions = load().functions
-    files = plan(service, name, method.upper(), path)
+    files = plan_function(service, name, method.upper(), path)
     if not (functions / service).exists():
-        files = service_plan(service) | files
-    _report(lay(functions, files), as_json, "next: neurova functions")
+        files = plan_service(service) | files
+    _report(write(functions, files), as_json, "next: neurova functions")
 
 
 def _report(files: list[Path], as_json: bool, following: str) -> None:

@@ -56,7 +56,7 @@ def test_a_function_is_never_overwritten(cli: Callable[..., object], project: Pa
     before = (project / "functions" / "hello" / "hello.py").read_text()
     result = cli("new", "function", "hello", "hello")
     assert result.exit_code == 1
-    assert "is there already" in result.stderr
+    assert "already exists" in result.stderr
     assert (project / "functions" / "hello" / "hello.py").read_text() == before
 
 

@@ -1,0 +1,32 @@
+"""The database backends of the table: open a service's database from its settings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from neurova.database.base import Database
+from neurova.database.migrations import service as migrations
+from neurova.database.postgres.url import PostgresUrl
+from neurova.settings.project import Service
+
+Clock = Callable[[], float]
+
+
+def open_sqlite(file: Path, options: Service, service: str, clock: Clock) -> Database:
+    """Return the database in a SQLite file, which is opened at the first statement."""
+    from neurova.database.sqlite.database import SqliteDatabase
+
+    return SqliteDatabase(file, clock)
+
+
+def open_postgres(url: PostgresUrl, options: Service, service: str, clock: Clock) -> Database:
+    """Return the database at a PostgreSQL URL, which is connected at the first statement."""
+    from neurova.database.postgres.database import PostgresDatabase
+
+    return PostgresDatabase(url, options.connections, f"neurova {service}", clock)
+
+
+def check_database(location: Path | PostgresUrl) -> str:
+    """Return the product and version, as "PostgreSQL 15.4". Raises NeurovaError with the fix."""
+    return migrations.product(location)
