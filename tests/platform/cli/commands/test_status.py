@@ -30,7 +30,7 @@ def test_it_tells_how_what_runs_stands_and_what_is_not_well(
 
     (project / ".neurova" / "keys.db").unlink()
     until(lambda: "unreachable" in cli("status").stdout)  # a look is good for a second
-    assert "start NEUROVA again" in cli("status").stdout
+    assert "restart NEUROVA" in cli("status").stdout
 
 
 def test_where_nothing_runs_it_says_so(cli: Callable[..., Any], project: Path) -> None:
