@@ -1,32 +1,32 @@
-// The document, read: its functions by service, and what its references stand for.
+// The document: its functions by service, and the targets of its references.
 
 const METHODS = ["get", "post", "put", "patch", "delete"];
 
-/** Refused to read the document; `status` as HTTP says it. */
-export class Refused extends Error {
+/** The server refused the document with an HTTP status. */
+export class DocumentError extends Error {
   constructor(status, detail) {
     super(detail);
     this.status = status;
   }
 }
 
-/** Read the document that lies beside this page, with a key if there is one. */
-export async function read(key) {
-  const answer = await fetch(new URL("openapi.json", document.baseURI), {
+/** Fetch the document next to this page, with a key if there is one. */
+export async function fetchDocument(key) {
+  const response = await fetch(new URL("openapi.json", document.baseURI), {
     headers: key ? { "X-API-Key": key } : {},
     credentials: "omit",
     cache: "no-cache",
   });
-  const said = await answer.json().catch(() => ({}));
-  if (!answer.ok) throw new Refused(answer.status, said.detail || answer.statusText);
-  return new Api(said);
+  const content = await response.json().catch(() => ({}));
+  if (!response.ok) throw new DocumentError(response.status, content.detail || response.statusText);
+  return new Api(content);
 }
 
 export class Api {
-  constructor(said) {
-    this.info = said.info;
-    this.said = said;
-    this.operations = Object.entries(said.paths).flatMap(([path, item]) =>
+  constructor(content) {
+    this.info = content.info;
+    this.content = content;
+    this.operations = Object.entries(content.paths).flatMap(([path, item]) =>
       METHODS.filter((method) => item[method]).map((method) => {
         const operation = item[method];
         const text = [method, path, operation.operationId, operation.summary, ...operation.tags];
@@ -36,35 +36,35 @@ export class Api {
           method: method.toUpperCase(),
           path,
           service: operation.tags[0],
-          words: text.join(" ").toLowerCase(),
+          searchText: text.join(" ").toLowerCase(),
         };
       }),
     );
   }
 
-  /** Return what a part of the document is, following its reference. */
+  /** Return a part of the document, after following its reference. */
   resolve(part) {
     let found = part;
     for (let hops = 0; found?.$ref && hops < 16; hops += 1) {
       found = found.$ref
         .slice(2)
         .split("/")
-        .reduce((at, step) => at?.[step.replaceAll("~1", "/").replaceAll("~0", "~")], this.said);
+        .reduce((at, step) => at?.[step.replaceAll("~1", "/").replaceAll("~0", "~")], this.content);
     }
     return found ?? {};
   }
 
-  /** Return the function of that name. */
-  named(name) {
+  /** Return the function with a name. */
+  find(name) {
     return this.operations.find((operation) => operation.operationId === name);
   }
 
-  /** Return the functions in which all words of a search are found, by service. */
-  matching(search) {
-    const words = search.toLowerCase().split(/\s+/).filter(Boolean);
+  /** Return the functions that contain all words of a text, by service. */
+  search(text) {
+    const words = text.toLowerCase().split(/\s+/).filter(Boolean);
     const found = new Map();
     for (const operation of this.operations) {
-      if (!words.every((word) => operation.words.includes(word))) continue;
+      if (!words.every((word) => operation.searchText.includes(word))) continue;
       if (!found.has(operation.service)) found.set(operation.service, []);
       found.get(operation.service).push(operation);
     }

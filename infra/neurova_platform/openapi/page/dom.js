@@ -1,25 +1,25 @@
-// Elements, made without markup: what a document says is only ever text.
+// Create elements without HTML: a text of the document always stays text.
 
-/** Return an element. `set`: attributes by name, listeners as `onclick`; children: nodes or text. */
-export function el(tag, set = {}, ...children) {
-  const made = document.createElement(tag);
-  for (const [name, value] of Object.entries(set)) {
+/** Return an element. `attributes` may hold listeners, like `onclick`; children: nodes or text. */
+export function el(tag, attributes = {}, ...children) {
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) {
     if (value === false || value === undefined || value === null) continue;
-    if (name.startsWith("on")) made.addEventListener(name.slice(2), value);
-    else made.setAttribute(name, value === true ? "" : value);
+    if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
+    else element.setAttribute(name, value === true ? "" : value);
   }
-  made.append(...children.flat(Infinity).filter((child) => child !== null && child !== undefined));
-  return made;
+  element.append(...children.flat(Infinity).filter((child) => child !== null && child !== undefined));
+  return element;
 }
 
-/** Return the nodes of a line of text in which `code` stands between backticks. */
+/** Return the nodes of a line of text, with `code` between backticks. */
 export function inline(text) {
   return text.split(/(`[^`]+`)/).map((part) =>
     part.length > 2 && part.startsWith("`") ? el("code", {}, part.slice(1, -1)) : part,
   );
 }
 
-/** Return paragraphs, which blank lines separate. */
+/** Return the paragraphs of a text, separated by blank lines. */
 export function prose(text) {
   return (text || "")
     .split(/\n\s*\n/)
@@ -27,12 +27,12 @@ export function prose(text) {
     .map((paragraph) => el("p", {}, inline(paragraph.replace(/\s*\n\s*/g, " ").trim())));
 }
 
-/** Return a box of code that scrolls, and so takes the focus. */
+/** Return a block of code that scrolls, and so is focusable. */
 export function code(label, ...children) {
   return el("pre", { tabindex: "0", role: "group", "aria-label": label }, el("code", {}, ...children));
 }
 
-/** Return JSON text as nodes, its names, texts and other values each in a colour of its own. */
+/** Return JSON text as nodes, with classes for names, texts and other values. */
 export function json(text) {
   const token = /("(?:[^"\\]|\\.)*")(\s*:)?|\b(?:true|false|null)\b|-?\d[\d.eE+-]*/g;
   const nodes = [];

@@ -1,37 +1,37 @@
-// One function, shown whole.
+// The description of one function.
 
 import { code, el, inline, json, prose } from "./dom.js";
 import { bounds, fields, kind } from "./schema.js";
 import { trial } from "./trial.js";
 
-/** Return the article of a function; `key()` gives the key that was typed. */
+/** Return the article of a function; `key()` returns the key of the user. */
 export function article(api, operation, key) {
   const form = trial(api, operation, key);
-  // The last paragraph says who may call: that stands among the facts.
-  const told = prose(operation.description).slice(0, -1);
+  // The last paragraph describes access, which is among the facts.
+  const description = prose(operation.description).slice(0, -1);
   return el(
     "article",
     { class: "function" },
     el(
       "div",
-      { class: "told" },
+      { class: "description" },
       el("p", { class: "place" }, operation.service, el("span", { class: "quiet" }, ` / ${operation.operationId}`)),
       el("h1", { tabindex: "-1" }, badge(operation.method), " ", path(operation.path)),
       el("p", { class: "lead" }, inline(operation.summary)),
-      operation.deprecated ? el("p", { class: "warn" }, "Deprecated: do not build on it any more.") : null,
-      told,
+      operation.deprecated ? el("p", { class: "warn" }, "Deprecated: do not use it in new code.") : null,
+      description,
       facts(operation),
-      el("button", { type: "button", onclick: () => reach(form) }, "Try it"),
+      el("button", { type: "button", onclick: () => focusForm(form) }, "Try it"),
       parameters(api, operation),
       body(api, operation),
-      replies(api, operation),
+      responses(api, operation),
     ),
     el("div", { class: "side" }, form),
   );
 }
 
-/** Go to a form that stands below. */
-function reach(form) {
+/** Scroll to a form and focus its first field. */
+function focusForm(form) {
   form.scrollIntoView();
   form.querySelector("input, select, textarea, button").focus({ preventScroll: true });
 }
@@ -41,11 +41,11 @@ export function badge(method) {
   return el("span", { class: `method ${method.toLowerCase()}` }, method);
 }
 
-/** Return a path, its parameters marked. It breaks after slashes. */
+/** Return a path with its parameters marked; it may break after slashes. */
 export function path(text) {
   const parts = text.split(/(\{[^}]*\}|\/)/).map((part) => {
     if (part === "/") return ["/", el("wbr")];
-    return part.startsWith("{") ? el("span", { class: "hole" }, part) : part;
+    return part.startsWith("{") ? el("span", { class: "parameter" }, part) : part;
   });
   return el("span", { class: "path" }, parts);
 }
@@ -54,24 +54,24 @@ function facts(operation) {
   const scopes = operation["x-neurova-scopes"] || [];
   const pairs = [
     [
-      "Who may call",
+      "Access",
       !operation.security.length
-        ? "anybody"
+        ? "public"
         : scopes.length
           ? ["a key with ", scopes.map((scope, at) => [at ? " and " : "", el("code", {}, scope)])]
           : "any key",
     ],
     ["Limit", operation["x-neurova-limit"]],
-    ["Cost", operation["x-neurova-cost"] && `${operation["x-neurova-cost"]} units a call`],
-    ["Deadline", operation["x-neurova-timeout"] && `${operation["x-neurova-timeout"]} s`],
-    ["Stays fresh", operation["x-neurova-cache"]],
-    ["Answered until", operation["x-neurova-sunset"]],
+    ["Cost", operation["x-neurova-cost"] && `${operation["x-neurova-cost"]} units per call`],
+    ["Timeout", operation["x-neurova-timeout"] && `${operation["x-neurova-timeout"]} s`],
+    ["Cached for", operation["x-neurova-cache"]],
+    ["Available until", operation["x-neurova-sunset"]],
     ["Tags", operation.tags.slice(1).join(", ")],
   ];
   return el(
     "dl",
     { class: "facts" },
-    pairs.filter(([, said]) => said).map(([name, said]) => el("div", {}, el("dt", {}, name), el("dd", {}, said))),
+    pairs.filter(([, value]) => value).map(([name, value]) => el("div", {}, el("dt", {}, name), el("dd", {}, value))),
   );
 }
 
@@ -96,7 +96,7 @@ function parameters(api, operation) {
             el("span", { class: "where" }, parameter.in),
             " ",
             el("span", { class: "kind" }, about),
-            parameter.required ? el("span", { class: "need" }, " required") : "",
+            parameter.required ? el("span", { class: "required" }, " required") : "",
           ),
           parameter.description ? el("p", { class: "about" }, inline(parameter.description)) : null,
         );
@@ -108,14 +108,14 @@ function parameters(api, operation) {
 function body(api, operation) {
   const content = operation.requestBody?.content?.["application/json"];
   if (!content) return null;
-  const need = operation.requestBody.required ? "" : ", may be left out";
-  return [el("h2", {}, "Body", el("span", { class: "quiet" }, ` application/json${need}`)), shape(api, content, true)];
+  const optional = operation.requestBody.required ? "" : ", optional";
+  return [el("h2", {}, "Body", el("span", { class: "quiet" }, ` application/json${optional}`)), shape(api, content, true)];
 }
 
-function shape(api, content, asked) {
+function shape(api, content, isRequest) {
   const schema = content.schema || {};
-  const about = asked && api.resolve(schema).description;  // a reply's stands before it
-  const listed = fields(api, schema, asked);
+  const about = isRequest && api.resolve(schema).description;  // that of a response is shown above
+  const listed = fields(api, schema, isRequest);
   const example = content.example;
   return el(
     "div",
@@ -129,25 +129,25 @@ function shape(api, content, asked) {
   );
 }
 
-function replies(api, operation) {
+function responses(api, operation) {
   const all = Object.entries(operation.responses);
-  const good = all.filter(([status]) => /^[23]/.test(status));
-  const bad = all.filter(([status]) => !/^[23]/.test(status));
+  const successes = all.filter(([status]) => /^[23]/.test(status));
+  const problems = all.filter(([status]) => !/^[23]/.test(status));
   return [
-    el("h2", {}, "Replies"),
-    good.map(([status, response]) => reply(api, status, api.resolve(response))),
+    el("h2", {}, "Responses"),
+    successes.map(([status, response]) => success(api, status, api.resolve(response))),
     el("h2", {}, "Problems", el("span", { class: "quiet" }, " application/problem+json")),
     el(
       "dl",
       { class: "problems card" },
-      bad.map(([status, response]) =>
+      problems.map(([status, response]) =>
         el("div", {}, el("dt", {}, status === "default" ? "other" : status), el("dd", {}, inline(api.resolve(response).description))),
       ),
     ),
   ];
 }
 
-function reply(api, status, response) {
+function success(api, status, response) {
   const media = Object.entries(response.content || {});
   return [
     el(

@@ -1,50 +1,50 @@
-// The page: which function is shown, the list and its search, the key.
+// The page: the selected function, the list and its search, the key.
 
-import { Refused, read } from "./api.js";
+import { DocumentError, fetchDocument } from "./api.js";
 import { el, prose } from "./dom.js";
 import { article, badge, path } from "./operation.js";
 
-const at = (id) => document.getElementById(id);
-const [main, list, search, key] = [at("main"), at("functions"), at("search"), at("key")];
+const byId = (id) => document.getElementById(id);
+const [main, list, search, key] = [byId("main"), byId("functions"), byId("search"), byId("key")];
 const nav = list.closest("nav");
 let api = null;
 
-// The key is in this field and nowhere else: no storage, no cookie, no URL.
-const typed = () => key.value.trim();
+// The key is only in this field: in no storage, cookie or URL.
+const keyValue = () => key.value.trim();
 
 async function start() {
   try {
-    api = await read(typed());
+    api = await fetchDocument(keyValue());
   } catch (error) {
     api = null;
     list.replaceChildren();
-    refused(error);
+    showError(error);
     return;
   }
-  at("name").textContent = api.info.title;
-  at("version").textContent = api.info.version;
-  show();
+  byId("name").textContent = api.info.title;
+  byId("version").textContent = api.info.version;
+  showList();
   select(false);
 }
 
-function refused(error) {
-  const needed = error instanceof Refused && (error.status === 401 || error.status === 403);
+function showError(error) {
+  const needsKey = error instanceof DocumentError && (error.status === 401 || error.status === 403);
   main.replaceChildren(
     el(
       "div",
       { class: "welcome" },
-      el("h1", {}, needed ? "This document needs a key" : "The document cannot be read"),
-      el("p", { role: "alert" }, needed && !typed() ? "Give one above: any key of this project will do." : error.message),
-      needed ? null : el("button", { type: "button", onclick: start }, "Try again"),
+      el("h1", {}, needsKey ? "This document needs a key" : "The document cannot be loaded"),
+      el("p", { role: "alert" }, needsKey && !keyValue() ? "Enter any key of this project above." : error.message),
+      needsKey ? null : el("button", { type: "button", onclick: start }, "Retry"),
     ),
   );
-  if (needed) key.focus();
+  if (needsKey) key.focus();
 }
 
-/** Show the list, as far as it matches the search. */
-function show() {
+/** Show the functions that match the search. */
+function showList() {
   if (!api) return;
-  const found = api.matching(search.value);
+  const found = api.search(search.value);
   const groups = [...found].map(([service, operations], index) =>
     el(
       "section",
@@ -69,7 +69,7 @@ function show() {
     ),
   );
   const count = [...found.values()].flat().length;
-  at("count").textContent = `${count} functions`;
+  byId("count").textContent = `${count} functions`;
   list.replaceChildren(...(groups.length ? groups : [el("p", { class: "quiet" }, "No function matches.")]));
   mark();
 }
@@ -81,14 +81,14 @@ function mark() {
   }
 }
 
-/** Show the function that the address names, or all of them in short. */
-function select(moved = true) {
-  if (!api || (moved && location.hash === "#main")) return;
-  const operation = api.named(decodeURIComponent(location.hash.slice(1)));
-  main.replaceChildren(operation ? article(api, operation, typed) : welcome());
+/** Show the function in the URL fragment, or the overview. */
+function select(navigated = true) {
+  if (!api || (navigated && location.hash === "#main")) return;
+  const operation = api.find(decodeURIComponent(location.hash.slice(1)));
+  main.replaceChildren(operation ? article(api, operation, keyValue) : welcome());
   document.title = operation ? `${operation.method} ${operation.path} · ${api.info.title}` : api.info.title;
   mark();
-  if (moved) {
+  if (navigated) {
     nav.classList.remove("open");
     scrollTo(0, 0);
     main.querySelector("h1")?.focus({ preventScroll: true });
@@ -96,7 +96,7 @@ function select(moved = true) {
 }
 
 function welcome() {
-  const cards = [...api.matching("")].map(([service, operations]) =>
+  const cards = [...api.search("")].map(([service, operations]) =>
     el(
       "section",
       { class: "card service" },
@@ -121,21 +121,21 @@ function welcome() {
     el("h1", { tabindex: "-1" }, api.info.title),
     prose(api.info.description),
     el("button", { type: "button", onclick: save }, "Save openapi.json"),
-    cards.length ? cards : el("p", {}, "There is no function yet."),
+    cards.length ? cards : el("p", {}, "There are no functions yet."),
   );
 }
 
-/** Save the document as a file; a link to it would not bring the key along. */
+/** Save the document as a file; a link to it would not send the key. */
 function save() {
-  const text = JSON.stringify(api.said, null, 2);
+  const text = JSON.stringify(api.content, null, 2);
   const url = URL.createObjectURL(new Blob([text], { type: "application/json" }));
   el("a", { href: url, download: "openapi.json" }).click();
   URL.revokeObjectURL(url);
 }
 
 addEventListener("hashchange", () => select());
-search.addEventListener("input", show);
-search.addEventListener("focus", () => nav.classList.add("open")); // where there is no room for both
+search.addEventListener("input", showList);
+search.addEventListener("focus", () => nav.classList.add("open")); // on a narrow window
 search.addEventListener("keydown", (event) => {
   if (event.key === "Enter") list.querySelector("a")?.click();
   if (event.key === "ArrowDown") list.querySelector("a")?.focus();
@@ -155,17 +155,17 @@ addEventListener("keydown", (event) => {
   search.focus();
 });
 key.addEventListener("input", () => main.querySelector(".try")?.dispatchEvent(new Event("input")));
-at("key-form").addEventListener("submit", (event) => {
+byId("key-form").addEventListener("submit", (event) => {
   event.preventDefault();
   if (!api) start();
 });
 key.addEventListener("change", () => {
-  if (!api && typed()) start();
+  if (!api && keyValue()) start();
 });
-at("key-show").addEventListener("click", () => {
-  const shown = key.type === "password";
-  key.type = shown ? "text" : "password";
-  at("key-show").setAttribute("aria-pressed", String(shown));
-  at("key-show").textContent = shown ? "Hide" : "Show";
+byId("key-show").addEventListener("click", () => {
+  const show = key.type === "password";
+  key.type = show ? "text" : "password";
+  byId("key-show").setAttribute("aria-pressed", String(show));
+  byId("key-show").textContent = show ? "Hide" : "Show";
 });
 start();

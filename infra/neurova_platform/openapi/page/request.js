@@ -1,10 +1,10 @@
-// A call, as fetch and as curl make it.
+// A request, for fetch and for curl.
 
-/** Return method, URL, fields and body of a call; `values` by "in name", "" for none. */
+/** Return method, URL, headers and body of a request; `values` by "in name", "" for none. */
 export function request(operation, values, body, key, api) {
   let path = operation.path;
   const query = [];
-  const fields = [];
+  const headers = [];
   const cookies = [];
   for (const parameter of operation.parameters || []) {
     const text = values.get(`${parameter.in} ${parameter.name}`) ?? "";
@@ -16,25 +16,25 @@ export function request(operation, values, body, key, api) {
       if (parameter.in === "query") {
         for (const part of parts)
           query.push(`${encodeURIComponent(parameter.name)}=${encodeURIComponent(part)}`);
-      } else if (parameter.in === "header") fields.push([parameter.name, parts.join(", ")]);
+      } else if (parameter.in === "header") headers.push([parameter.name, parts.join(", ")]);
       else cookies.push(`${parameter.name}=${text}`);
     }
   }
-  if (operation.security.length && key) fields.push(["X-API-Key", key]);
-  if (body !== null && body !== "") fields.push(["Content-Type", "application/json"]);
+  if (operation.security.length && key) headers.push(["X-API-Key", key]);
+  if (body !== null && body !== "") headers.push(["Content-Type", "application/json"]);
   const url = new URL(path.slice(1) + (query.length ? `?${query.join("&")}` : ""), document.baseURI);
-  return { method: operation.method, url, fields, cookies, body: body === "" ? null : body };
+  return { method: operation.method, url, headers, cookies, body: body === "" ? null : body };
 }
 
-/** Return a line for a shell. The key is not in it: a history would keep it. */
-export function curl(made) {
-  const method = made.method === "GET" ? "" : `-X ${made.method} `;
-  const words = [`curl ${method}${quoted(made.url.href)}`];
-  for (const [name, value] of made.fields) {
+/** Return a command for a shell, without the key, which would stay in its history. */
+export function curl(request) {
+  const method = request.method === "GET" ? "" : `-X ${request.method} `;
+  const words = [`curl ${method}${quoted(request.url.href)}`];
+  for (const [name, value] of request.headers) {
     words.push(name === "X-API-Key" ? '-H "X-API-Key: $NEUROVA_KEY"' : `-H ${quoted(`${name}: ${value}`)}`);
   }
-  for (const cookie of made.cookies) words.push(`-b ${quoted(cookie)}`);
-  if (made.body !== null) words.push(`-d ${quoted(made.body)}`);
+  for (const cookie of request.cookies) words.push(`-b ${quoted(cookie)}`);
+  if (request.body !== null) words.push(`-d ${quoted(request.body)}`);
   return words.join(" \\\n  ");
 }
 
@@ -42,10 +42,10 @@ function quoted(text) {
   return `'${text.replaceAll("'", "'\\''")}'`;
 }
 
-/** Return what is left of each limit: name, left, of how many, and for how many seconds. */
-export function limits(answer) {
-  const parameters = (field) =>
-    [...(answer.headers.get(field) || "").matchAll(/"([^"]*)"((?:;[a-z]+=\d+)*)/g)].map(
+/** Return the limits of a response: name, quota left, whole quota, seconds until the reset. */
+export function limits(response) {
+  const parameters = (header) =>
+    [...(response.headers.get(header) || "").matchAll(/"([^"]*)"((?:;[a-z]+=\d+)*)/g)].map(
       ([, name, rest]) => [name, Object.fromEntries([...rest.matchAll(/;([a-z]+)=(\d+)/g)].map((m) => [m[1], Number(m[2])]))],
     );
   const policies = new Map(parameters("ratelimit-policy"));

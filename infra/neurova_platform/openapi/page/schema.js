@@ -1,13 +1,13 @@
-// Schemas, for people: a line a field, and what is nested opens on demand.
+// Readable schemas: one line per field; nested ones open on demand.
 
 import { el, inline } from "./dom.js";
 
-const PLAIN = { integer: "whole number", number: "number", string: "text", boolean: "true or false" };
+const PLAIN = { integer: "integer", number: "number", string: "text", boolean: "boolean" };
 
-// What any text in a path or a query is: to say so would help nobody.
+// The patterns of any text in a path or a query, which are not worth showing.
 const PLAIN_TEXT = new Set([String.raw`^(?!\.{1,2}$)[^\x00-\x1f\x7f/\\]+$`, String.raw`^[^\x00]*$`]);
 
-/** Say what a schema takes, in a few words. */
+/** Return a short description of the values of a schema. */
 export function kind(api, schema) {
   if (schema.$ref) {
     const named = api.resolve(schema);
@@ -27,23 +27,23 @@ export function kind(api, schema) {
   return schema.format || PLAIN[schema.type] || schema.type || "anything";
 }
 
-/** Say what bounds a value; a pattern only when no `words` say it. */
-export function bounds(schema, words = schema.description) {
-  const said = [];
+/** Return the constraints of a value; a pattern only without a `description`. */
+export function bounds(schema, description = schema.description) {
+  const texts = [];
   const low = schema.minimum ?? schema.exclusiveMinimum;
   const high = schema.maximum ?? schema.exclusiveMaximum;
   const above = schema.exclusiveMinimum === undefined ? "" : "above ";
   const below = schema.exclusiveMaximum === undefined ? "" : "below ";
-  if (low !== undefined && high !== undefined) said.push(`${above}${low} to ${below}${high}`);
-  else if (low !== undefined) said.push(above ? `above ${low}` : `from ${low}`);
-  else if (high !== undefined) said.push(below ? `below ${high}` : `up to ${high}`);
-  if (schema.multipleOf !== undefined) said.push(`a multiple of ${schema.multipleOf}`);
-  said.push(...span(schema.minLength, schema.maxLength, "characters"));
-  said.push(...span(schema.minItems, schema.maxItems, "values"));
-  if (schema.pattern && !words && !PLAIN_TEXT.has(schema.pattern)) said.push(`like ${schema.pattern}`);
+  if (low !== undefined && high !== undefined) texts.push(`${above}${low} to ${below}${high}`);
+  else if (low !== undefined) texts.push(above ? `above ${low}` : `from ${low}`);
+  else if (high !== undefined) texts.push(below ? `below ${high}` : `up to ${high}`);
+  if (schema.multipleOf !== undefined) texts.push(`a multiple of ${schema.multipleOf}`);
+  texts.push(...span(schema.minLength, schema.maxLength, "characters"));
+  texts.push(...span(schema.minItems, schema.maxItems, "values"));
+  if (schema.pattern && !description && !PLAIN_TEXT.has(schema.pattern)) texts.push(`pattern ${schema.pattern}`);
   if (schema.default !== undefined && schema.default !== null && schema.default !== "")
-    said.push(`else ${JSON.stringify(schema.default)}`);
-  return said;
+    texts.push(`default ${JSON.stringify(schema.default)}`);
+  return texts;
 }
 
 function span(least, most, what) {
@@ -52,8 +52,8 @@ function span(least, most, what) {
   return most !== undefined ? [`up to ${most} ${what}`] : [];
 }
 
-/** Return a list of an object's fields; null for what has none. `asked`: mark those that must be. */
-export function fields(api, schema, asked) {
+/** Return the fields of an object, null without any. `isRequest`: mark required fields. */
+export function fields(api, schema, isRequest) {
   const found = api.resolve(schema);
   const nested = inside(found);
   if (found.properties && Object.keys(found.properties).length) {
@@ -61,22 +61,22 @@ export function fields(api, schema, asked) {
       "ul",
       { class: "fields" },
       Object.entries(found.properties).map(([name, part]) =>
-        field(api, name, part, asked && (found.required || []).includes(name), asked),
+        field(api, name, part, isRequest && (found.required || []).includes(name), isRequest),
       ),
     );
   }
-  if (nested.length === 1) return fields(api, nested[0], asked);
+  if (nested.length === 1) return fields(api, nested[0], isRequest);
   if (nested.length > 1) {
     return el(
       "div",
       {},
-      nested.map((branch) => [el("p", { class: "branch" }, kind(api, branch)), fields(api, branch, asked)]),
+      nested.map((branch) => [el("p", { class: "branch" }, kind(api, branch)), fields(api, branch, isRequest)]),
     );
   }
   return null;
 }
 
-/** Return the schemas below one that may have fields of their own. */
+/** Return the nested schemas that may have fields of their own. */
 function inside(schema) {
   const below = [
     ...(schema.anyOf || []),
@@ -87,19 +87,19 @@ function inside(schema) {
   return below.filter((part) => part.$ref || inside(part).length);
 }
 
-function field(api, name, schema, required, asked) {
-  const about = [kind(api, schema), ...bounds(schema)].join(", ");
+function field(api, name, schema, required, isRequest) {
+  const summary = [kind(api, schema), ...bounds(schema)].join(", ");
   const head = [
     el("code", { class: "member" }, name),
     " ",
-    el("span", { class: "kind" }, about),
-    required ? el("span", { class: "need" }, " required") : "",
+    el("span", { class: "kind" }, summary),
+    required ? el("span", { class: "required" }, " required") : "",
   ];
-  const said = schema.description ? el("p", { class: "about" }, inline(schema.description)) : null;
+  const about = schema.description ? el("p", { class: "about" }, inline(schema.description)) : null;
   const deeper = inside(schema).length || schema.properties || (schema.$ref && api.resolve(schema).properties);
-  if (!deeper) return el("li", {}, el("div", {}, head), said);
+  if (!deeper) return el("li", {}, el("div", {}, head), about);
   const details = el("details", {}, el("summary", {}, head));
-  // Made when it is opened: a type may hold itself.
-  details.addEventListener("toggle", () => details.append(fields(api, schema, asked) ?? ""), { once: true });
-  return el("li", {}, details, said);
+  // Created when opened, since a type may contain itself.
+  details.addEventListener("toggle", () => details.append(fields(api, schema, isRequest) ?? ""), { once: true });
+  return el("li", {}, details, about);
 }

@@ -1,12 +1,12 @@
-// Try a function: a form of its values, the call, and its answer.
+// Try a function: a form for its values, the request and the response.
 
 import { code, el, json } from "./dom.js";
 import { curl, limits, request } from "./request.js";
 import { kind } from "./schema.js";
 
-const SHOWN = 256 * 1024; // characters of an answer, above which a page is slow to show them
+const MAX_SHOWN = 256 * 1024; // characters of a response; more would be slow to show
 
-/** Return the form of a function; `key()` gives the key that was typed, told of by an "input". */
+/** Return the form of a function; `key()` returns the key of the user, changed by an "input". */
 export function trial(api, operation, key) {
   const inputs = new Map();
   const rows = (operation.parameters || []).map((parameter) => {
@@ -23,25 +23,25 @@ export function trial(api, operation, key) {
   if (body) {
     body.value = content.example === undefined ? "" : JSON.stringify(content.example, null, 2);
     body.rows = Math.min(18, Math.max(5, body.value.split("\n").length + 1));
-    rows.push(el("div", { class: "row" }, el("label", { for: "try-body" }, "Body, JSON"), body));
+    rows.push(el("div", { class: "row" }, el("label", { for: "try-body" }, "JSON body"), body));
   }
   const line = el("code", {});
-  const answer = el("div", { class: "answer" });
+  const output = el("div", { class: "answer" });
   const status = el("p", { class: "status", role: "status" });
   const send = el("button", { type: "submit", class: "send" }, "Send");
   const stop = el("button", { type: "button", hidden: true }, "Stop");
   const copy = el("button", { type: "button", class: "small" }, "Copy");
   const note = el("span", { class: "quiet" });
 
-  const made = () => {
+  const planned = () => {
     const values = new Map([...inputs].map(([name, input]) => [name, input.value]));
     return request(operation, values, body ? body.value : null, key(), api);
   };
   const show = () => {
-    const planned = made();
-    if (operation.security.length && !key()) planned.fields.unshift(["X-API-Key", ""]);
-    line.textContent = curl(planned);
-    note.textContent = operation.security.length && !key() ? "Give a key above first." : "";
+    const shown = planned();
+    if (operation.security.length && !key()) shown.headers.unshift(["X-API-Key", ""]);
+    line.textContent = curl(shown);
+    note.textContent = operation.security.length && !key() ? "Enter a key above first." : "";
   };
   const form = el(
     "form",
@@ -53,10 +53,10 @@ export function trial(api, operation, key) {
       "div",
       { class: "curl" },
       el("div", { class: "curl-head" }, el("h3", {}, "As curl"), copy),
-      el("pre", { tabindex: "0", role: "group", "aria-label": "The call as curl" }, line),
+      el("pre", { tabindex: "0", role: "group", "aria-label": "The request as curl" }, line),
     ),
     status,
-    answer,
+    output,
   );
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
@@ -64,14 +64,14 @@ export function trial(api, operation, key) {
     stop.onclick = () => abort.abort();
     stop.hidden = false;
     send.disabled = true;
-    answer.replaceChildren();
+    output.replaceChildren();
     status.className = "status";
     status.textContent = "Sent, waiting…";
     try {
-      await call(made(), abort.signal, status, answer);
+      await call(planned(), abort.signal, status, output);
     } catch (error) {
       const stopped = error.name === "AbortError";
-      status.textContent = stopped ? "Stopped." : `The call did not arrive: ${error.message}`;
+      status.textContent = stopped ? "Stopped." : `The request failed: ${error.message}`;
       status.classList.toggle("bad", !stopped);
     }
     stop.hidden = true;
@@ -82,7 +82,7 @@ export function trial(api, operation, key) {
       await navigator.clipboard.writeText(line.textContent);
       copy.textContent = "Copied";
     } catch {
-      getSelection().selectAllChildren(line); // no clipboard without TLS: it is selected instead
+      getSelection().selectAllChildren(line); // without TLS there is no clipboard
       copy.textContent = "Selected";
     }
     setTimeout(() => (copy.textContent = "Copy"), 1500);
@@ -93,76 +93,76 @@ export function trial(api, operation, key) {
 
 function control(api, parameter, id) {
   const schema = api.resolve(parameter.schema);
-  const need = Boolean(parameter.required);
+  const required = Boolean(parameter.required);
   const choices = schema.enum || (schema.type === "boolean" ? [true, false] : null);
   if (choices) {
-    const none = need ? [] : [el("option", { value: "" }, "–")];
+    const none = required ? [] : [el("option", { value: "" }, "–")];
     const options = choices.filter((value) => value !== null).map((value) => el("option", { value: String(value) }, String(value)));
-    return el("select", { id, required: need }, none, options);
+    return el("select", { id, required }, none, options);
   }
   const many = schema.type === "array";
   const input = el("input", {
     id,
     type: "text",
-    required: need,
+    required,
     autocomplete: "off",
     spellcheck: "false",
     placeholder: many ? "a, b, …" : String(schema.default ?? parameter.example ?? kind(api, schema)),
   });
-  if (need && parameter.example !== undefined) input.value = String(parameter.example);
+  if (required && parameter.example !== undefined) input.value = String(parameter.example);
   return input;
 }
 
-/** Make the call and show its answer, as it comes. */
-async function call(made, signal, status, place) {
-  const headers = new Headers(made.fields);
-  const began = performance.now();
-  const answer = await fetch(made.url, {
-    method: made.method,
+/** Send a request and show its response as it arrives. */
+async function call(request, signal, status, place) {
+  const headers = new Headers(request.headers);
+  const start = performance.now();
+  const response = await fetch(request.url, {
+    method: request.method,
     headers,
-    body: made.body ?? undefined,
+    body: request.body ?? undefined,
     credentials: "omit",
     cache: "no-store",
     redirect: "manual",
     signal,
   });
-  const first = performance.now() - began;
-  const tell = (size, more) => {
+  const first = performance.now() - start;
+  const showStatus = (size, more) => {
     status.replaceChildren(
-      el("strong", {}, `${answer.status || "3xx"} ${answer.statusText}`.trim()),
+      el("strong", {}, `${response.status || "3xx"} ${response.statusText}`.trim()),
       ` in ${first < 10 ? first.toFixed(1) : Math.round(first)} ms, ${bytes(size)}${more}`,
     );
   };
-  status.classList.add(answer.ok ? "good" : "bad");
-  const left = limits(answer);
+  status.classList.add(response.ok ? "good" : "bad");
+  const left = limits(response);
   if (left.length) place.append(meters(left));
-  const fields = [...answer.headers].map(([name, value]) => `${name}: ${value}\n`).join("");
+  const headerLines = [...response.headers].map(([name, value]) => `${name}: ${value}\n`).join("");
   const shown = el("code", {});
   place.append(
     el("h3", {}, "Body"),
-    el("pre", { class: "body", tabindex: "0", role: "group", "aria-label": "Body of the answer" }, shown),
-    el("details", {}, el("summary", {}, "Fields"), code("Fields of the answer", fields)),
+    el("pre", { class: "body", tabindex: "0", role: "group", "aria-label": "Response body" }, shown),
+    el("details", {}, el("summary", {}, "Headers"), code("Response headers", headerLines)),
   );
-  const type = answer.headers.get("content-type") || "";
+  const type = response.headers.get("content-type") || "";
   const readable = /^text\/|json|xml|event-stream/.test(type);
   const decoder = new TextDecoder();
   let text = "";
   let size = 0;
-  tell(size, "");
-  const reader = answer.body?.getReader();
+  showStatus(size, "");
+  const reader = response.body?.getReader();
   while (reader) {
     const { done, value } = await reader.read();
     if (done) break;
     size += value.length;
-    if (readable && text.length < SHOWN) {
+    if (readable && text.length < MAX_SHOWN) {
       text += decoder.decode(value, { stream: true });
       shown.textContent = text;
     }
-    tell(size, "…");
+    showStatus(size, "…");
   }
-  tell(size, "");
+  showStatus(size, "");
   if (!size) shown.textContent = "(none)";
-  else if (!readable) shown.textContent = `(${bytes(size)} of ${type || "no stated type"})`;
+  else if (!readable) shown.textContent = `(${bytes(size)} of ${type || "unknown type"})`;
   else if (/json/.test(type) && !/ndjson/.test(type)) shown.replaceChildren(...pretty(text));
 }
 
@@ -177,13 +177,13 @@ function pretty(text) {
 function meters(left) {
   return el(
     "ul",
-    { class: "limits", "aria-label": "Limits left" },
+    { class: "limits", "aria-label": "Remaining limits" },
     left.map(({ name, left: rest, of, seconds }) =>
       el(
         "li",
         {},
-        of ? el("meter", { min: "0", max: String(of), value: String(rest), "aria-label": `Left of ${name}` }) : null,
-        ` ${rest}${of ? ` of ${of}` : ""} left, ${name}, whole again in ${seconds} s at most`,
+        of ? el("meter", { min: "0", max: String(of), value: String(rest), "aria-label": `Remaining of ${name}` }) : null,
+        ` ${rest}${of ? ` of ${of}` : ""} left, ${name}, reset within ${seconds} s`,
       ),
     ),
   );
