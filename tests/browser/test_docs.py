@@ -62,7 +62,7 @@ def open_page(
     visits: list[Visit] = []
     contexts = []
 
-    def visit(scheme: str = "light", width: int = 1280, height: int = 900) -> Visit:
+    def new_visit(scheme: str = "light", width: int = 1280, height: int = 900) -> Visit:
         context: Any = browser.new_context(
             color_scheme=scheme,  # type: ignore[arg-type]
             viewport={"width": width, "height": height},
@@ -78,7 +78,7 @@ def open_page(
         )
         return visit
 
-    yield visit
+    yield new_visit
     for context in contexts:
         context.close()
     for visit in visits:
