@@ -131,7 +131,7 @@ async def ask(port: int, chance: random.Random, seen: Counter[str]) -> None:
 def test_who_stays_is_answered_and_nothing_of_the_others_stays(door: Door) -> None:
     chance, seen = random.Random(5), Counter[str]()
     platform = door.platform.platform
-    gates = [function.gate for function in platform.functions()]  # type: ignore[attr-defined]
+    gates = [function.concurrency for function in platform.functions()]  # type: ignore[attr-defined]
 
     def busy() -> bool:
         places = any(gate.running or gate.waiting for gate in gates)

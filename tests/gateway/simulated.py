@@ -97,7 +97,7 @@ class Worker:
             self.admission.add_work(kind.cost, later=kind.waits is not None)
         if kind.waits is None:
             self.now += kind.computes
-            kind.cost.took(kind.computes)
+            kind.cost.record(kind.computes)
             self.send(came, kind, served=True)
         else:
             entry = (self.now + kind.waits, next(self.number), lambda: self.step(came, kind))
@@ -105,7 +105,7 @@ class Worker:
 
     def step(self, came: float, kind: Kind) -> None:
         self.now += kind.computes
-        kind.cost.took(kind.computes)
+        kind.cost.record(kind.computes)
         self.ready.append(lambda: self.send(came, kind, served=True))
 
     def send(self, came: float, kind: Kind, *, served: bool) -> None:

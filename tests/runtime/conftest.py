@@ -16,7 +16,8 @@ from tests.servers.postgres import PostgresServer
 from neurova.database.base import Conflict
 from neurova.database.migrations.service import upgrade_platform
 from neurova.database.postgres.url import PostgresUrl
-from neurova.endpoints.function import Function
+from neurova.endpoints.function import HttpFunction
+from neurova.execution.context import ExecutionContext
 from neurova.functions.loader import load_service
 from neurova.functions.service import Service
 from neurova.http.call import Call
@@ -88,6 +89,7 @@ class House:
     def __init__(self, root: Path) -> None:
         self.root = root
         self.ledger = Ledger()
+        self.execution = ExecutionContext()
 
     def write(self, service: str, **files: str) -> Path:
         folder = self.root / service
@@ -97,9 +99,11 @@ class House:
         return folder
 
     def load(self, service: str) -> Service:
-        return load_service(self.root, service, Resources(database=lambda: self.ledger))  # type: ignore[arg-type,return-value]
+        return load_service(
+            self.root, service, Resources(database=lambda: self.ledger), self.execution
+        )  # type: ignore[arg-type,return-value]
 
-    def function(self, source: str, **others: str) -> Function:
+    def function(self, source: str, **others: str) -> HttpFunction:
         """Return the one function of a service that is made of `source`."""
         self.write("shop", only=source, **others)
         (function,) = self.load("shop").functions
@@ -126,7 +130,7 @@ class House:
         call.params = params
         return call
 
-    def ask(self, function: Function, call: Call | None = None) -> Reply:
+    def ask(self, function: HttpFunction, call: Call | None = None) -> Reply:
         """Return the reply to one call, on a loop of its own."""
 
         async def asked() -> Reply:
@@ -134,19 +138,19 @@ class House:
 
         return asyncio.run(asked())
 
-    async def reply(self, function: Function, call: Call | None = None) -> Reply:
+    async def reply(self, function: HttpFunction, call: Call | None = None) -> Reply:
         answer = function.invoke(call or self.call())
         return answer if isinstance(answer, Reply) else await answer
 
-    async def streamed(self, function: Function, call: Call | None = None) -> tuple[Any, Basin]:
+    async def streamed(self, function: HttpFunction, call: Call | None = None) -> tuple[Any, Basin]:
         """Return a streamed reply and all that came of it."""
         reply, basin = await self.reply(function, call), Basin()
         assert isinstance(reply, StreamReply), reply.body
-        reply.to(basin)
+        reply.start(basin)
         await asyncio.wait((reply.task,))
         return reply, basin
 
-    def body(self, function: Function, call: Call | None = None) -> bytes:
+    def body(self, function: HttpFunction, call: Call | None = None) -> bytes:
         """Return the whole body of a streamed reply, on a loop of its own."""
 
         async def asked() -> bytes:

@@ -14,7 +14,7 @@ from sqlalchemy import text
 from neurova.database.postgres.database import PostgresDatabase
 from neurova.database.postgres.url import PostgresUrl
 from neurova.database.sqlite.database import SqliteDatabase
-from neurova.endpoints.function import DirectFunction, Function
+from neurova.endpoints.function import DirectFunction, HttpFunction
 from neurova.http.call import Call
 from neurova.http.caller import Caller
 from neurova.http.reply import Reply
@@ -44,7 +44,7 @@ class Shop:
             else PostgresDatabase(place, clock=lambda: self.now)
         )
         house.ledger = self.database
-        self.function: Function = None  # type: ignore[assignment]
+        self.function: HttpFunction = None  # type: ignore[assignment]
 
     def serve(self, body: str, signature: str = "n: int, tx: Tx", options: str = "") -> Shop:
         """Make the function; `body` runs after it is noted in `ran`."""
@@ -97,15 +97,15 @@ class Shop:
             if isinstance(self.database, PostgresDatabase):  # another shop's before
                 await self.write("DELETE FROM nv_idempotency")
             await test()
-            await until(lambda: self.gate.running == len(self.claims) == 0)
+            await until(lambda: self.concurrency.running == len(self.claims) == 0)
             await self.database.close()
 
         asyncio.run(whole())
 
     @property
-    def gate(self) -> Any:
+    def concurrency(self) -> Any:
         function = self.function
-        return (function.waiting if isinstance(function, DirectFunction) else function).gate  # type: ignore[union-attr]
+        return (function.keyed if isinstance(function, DirectFunction) else function).concurrency  # type: ignore[union-attr]
 
     @property
     def claims(self) -> Any:

@@ -9,7 +9,7 @@ from functools import lru_cache, partial
 from importlib import import_module
 from importlib.util import find_spec
 
-from neurova.execution.thread_pool import POOL, ThreadPoolFull
+from neurova.execution.thread_pool import ThreadPool, ThreadPoolFull
 from neurova.http.caching import NotModified
 from neurova.http.call import Call
 from neurova.http.reply import Reply
@@ -52,7 +52,8 @@ class CompressedReply(Reply):
 class Compression:
     """Compress replies of at least LARGE bytes; those longer than INLINE in a thread."""
 
-    def __init__(self) -> None:
+    def __init__(self, thread_pool: ThreadPool | None = None) -> None:
+        self._thread_pool = thread_pool or ThreadPool()
         self._codings = available_codings()
         self._cached_choice = lru_cache(maxsize=256)(self._choose)
 
@@ -68,7 +69,7 @@ class Compression:
         if len(reply.body) <= INLINE:
             return _with_body(reply, self._codings[coding](reply.body), coding)
         try:
-            work = POOL.run(self._codings[coding], [reply.body])
+            work = self._thread_pool.run(self._codings[coding], [reply.body])
         except ThreadPoolFull:
             return _with_body(reply, reply.body, b"")
         compressed: Future[Reply] = get_running_loop().create_future()

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from time import time
 
-from neurova.execution.replies import unavailable
+from neurova.execution.failures import unavailable_reply
+from neurova.execution.thread_pool import ThreadPool
 from neurova.http.call import Call
 from neurova.http.problem import problem
 from neurova.http.reply import Reply
@@ -48,10 +49,11 @@ class Gateway:
         records: CallRecords,
         identity: Identity | None = None,
         delay: float = DELAY,
+        thread_pool: ThreadPool | None = None,
     ) -> None:
         self.options = options
         self.compress: Callable[[Call, Reply], Reply | Awaitable[Reply]] = (
-            Compression() if options.compress else _do_not_compress
+            Compression(thread_pool) if options.compress else _do_not_compress
         )
         self.admission = Admission(delay)
         self.health = health.Health()
@@ -159,7 +161,7 @@ class Gateway:
         """Refuse a call that would wait too long, before its key is looked up."""
         entry: RouteEntry = call.route
         if not self.admission.admits(entry.cost, time()):
-            return unavailable(call, OVERLOADED)
+            return unavailable_reply(call, OVERLOADED)
         reply = entry.access(call)
         if reply is None:
             self.admission.add_work(entry.cost, later=entry.waits)

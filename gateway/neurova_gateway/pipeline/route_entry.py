@@ -52,7 +52,7 @@ class RouteEntry:
             began = perf_counter()
             reply = invoke(call)
             if isinstance(reply, Reply) and reply.status < 400:  # a refusal costs less
-                cost.took(perf_counter() - began)
+                cost.record(perf_counter() - began)
             return reply
 
         entry = copy(self)

@@ -112,14 +112,14 @@ async def _wait(result: Awaitable[Reply], receive: Receive) -> Reply | None:
     try:
         await asyncio.wait((pending, listener), return_when=asyncio.FIRST_COMPLETED)
         if listener.done() and not pending.done():
-            pending.leave()
+            pending.disconnect()
             await asyncio.wait((pending,))
             if not pending.cancelled() and isinstance(pending.result(), StreamReply):
-                pending.result().leave()
+                pending.result().disconnect()
             return None
         return await result
     except asyncio.CancelledError:
-        pending.leave()
+        pending.disconnect()
         raise
     finally:
         listener.cancel()
@@ -140,7 +140,7 @@ class TruncatedResponse(Exception):
 
 
 class AsgiWriter:
-    """Send the pieces of one streamed response as ASGI messages; a `Sink`."""
+    """Send the pieces of one streamed response as ASGI messages; a `BodyWriter`."""
 
     def __init__(self, gateway: Gateway, call: Call, reply: StreamReply, send: Send) -> None:
         self._gateway = gateway
@@ -160,7 +160,7 @@ class AsgiWriter:
         listener.add_done_callback(self._on_disconnect)
         try:
             await self._send(start)
-            reply.to(self)
+            reply.start(self)
             await asyncio.wait((self._ended,))
         finally:
             listener.cancel()
@@ -168,7 +168,7 @@ class AsgiWriter:
             status = self._ended.result()
             self._gateway.record(self._call, reply, status, size=self._sent)
             if status:
-                reply.leave()
+                reply.disconnect()
         if not status:
             await self._send({"type": "http.response.body", "body": b"", "more_body": False})
         elif status != 499:

@@ -99,7 +99,7 @@ class Connection(HttpToolsProtocol):
             self.writer.disconnected()
             self.flow.resume_writing()  # wakes up the source if it waits to send
         elif self._is_streaming():
-            self.pending.leave()
+            self.pending.disconnect()
 
     def eof_received(self) -> bool:  # type: ignore[override]  # True keeps the transport open
         """Close after the responses to all requests received."""

@@ -18,7 +18,7 @@ EVENTS = b"text/event-stream"
 
 
 class ConnectionWriter:
-    """Send the pieces of one response as fast as its client reads them; a `Sink`.
+    """Send the pieces of one response as fast as its client reads them; a `BodyWriter`.
 
     A body of unknown length is chunked; in HTTP/1.0 it ends with the connection. A truncated body
     never looks complete: its last chunk or some of its Content-Length is missing, or the
@@ -62,7 +62,7 @@ class ConnectionWriter:
     def start(self, head: bytes) -> None:
         """Start the body; the head is written with its first piece."""
         self._head = head
-        self._reply.to(self)
+        self._reply.start(self)
 
     async def send(self, data: bytes) -> None:
         """Send a piece; return when the client can take more. Raises ConnectionError."""
@@ -91,7 +91,7 @@ class ConnectionWriter:
         """Stop the source: the client disconnected."""
         if not self.finished.done():
             self._finish(499)
-            self._reply.leave()
+            self._reply.disconnect()
 
     def end_early(self) -> None:
         """End before the source does, because the server shuts down.
@@ -100,7 +100,7 @@ class ConnectionWriter:
         normally. Any other body is truncated.
         """
         self.end(0 if self._reply.content_type.startswith(EVENTS) else 503)
-        self._reply.leave()
+        self._reply.disconnect()
 
     def _encode(self, data: bytes) -> bytes:
         if self._remaining is not None:

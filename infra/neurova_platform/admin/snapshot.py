@@ -11,7 +11,7 @@ from pathlib import Path
 
 import msgspec
 
-from neurova.endpoints import function as loaded
+from neurova.endpoints.endpoint import Endpoint
 from neurova.errors import StateError, Unavailable
 from neurova.files.private import write_private_file
 from neurova.settings.settings import Settings
@@ -23,7 +23,7 @@ from ..doctor.explanation import inputs, plugins, values
 FILE = "functions.json"
 
 
-def describe_functions(functions: Sequence[loaded.Function], settings: Settings) -> list[Function]:
+def describe_functions(functions: Sequence[Endpoint], settings: Settings) -> list[Function]:
     """Return the descriptions, ordered by name. Raises ConfigError for invalid plugins."""
     # All functions have the same plugins, each with its own configuration.
     steps = plugins(functions[0], settings) if functions else ()
@@ -47,7 +47,7 @@ def describe_functions(functions: Sequence[loaded.Function], settings: Settings)
     ]
 
 
-def write(functions: Sequence[loaded.Function], settings: Settings) -> None:
+def write(functions: Sequence[Endpoint], settings: Settings) -> None:
     """Write the snapshot of some functions. Raises StateError if the disk refuses."""
     text = msgspec.json.encode(describe_functions(functions, settings)).decode()
     write_private_file(settings.state / FILE, text)

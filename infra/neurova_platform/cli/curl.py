@@ -7,14 +7,15 @@ import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
-from neurova.endpoints.function import Function, HttpFunction
+from neurova.endpoints.endpoint import Endpoint
+from neurova.endpoints.function import HttpFunction
 
 from ..doctor.explanation import inputs
 
 _PARAMETER = re.compile(r"\{([a-z0-9_]+)\}")
 
 
-def line(functions: Sequence[Function], url: str, key_file: Path) -> str:
+def line(functions: Sequence[Endpoint], url: str, key_file: Path) -> str:
     """Return a command that calls one of the functions with the key in `key_file`; "" for none.
 
     The shell reads the key: it is in no history, no scrollback and no argument of ours.

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from neurova.endpoints.function import Function
+from neurova.endpoints.endpoint import Endpoint
+from neurova.execution.context import ExecutionContext
 from neurova.functions.loader import load_service
 from neurova.functions.routes import check_routes
 from neurova.functions.service import discover
@@ -10,7 +11,7 @@ from neurova.resources import Resources
 from neurova.settings.settings import Settings
 
 
-def functions(settings: Settings) -> list[Function]:
+def functions(settings: Settings) -> list[Endpoint]:
     """Return all functions of a project, by path and method; no database is opened.
 
     Raises LoadError for a service that cannot be served, with all its faults.
@@ -19,7 +20,7 @@ def functions(settings: Settings) -> list[Function]:
     found = [
         function
         for service in discover(root)
-        for function in load_service(root, service, Resources()).functions
+        for function in load_service(root, service, Resources(), ExecutionContext()).functions
     ]
     check_routes(found)
     return sorted(
@@ -27,7 +28,7 @@ def functions(settings: Settings) -> list[Function]:
     )
 
 
-def access(function: Function) -> str:
+def access(function: Endpoint) -> str:
     """Say who may call a function: "public", "any key" or its scopes."""
     if function.description.public:
         return "public"

@@ -10,16 +10,15 @@ from contextlib import AsyncExitStack, contextmanager, suppress
 from typing import Any, Literal
 
 from neurova.database.base import Database
-from neurova.endpoints.endpoint import endpoint
-from neurova.endpoints.function import Function
+from neurova.endpoints.endpoint import Endpoint
+from neurova.endpoints.reply_headers import with_reply_headers
 from neurova.errors import Unavailable
-from neurova.execution.concurrency_limit import ConcurrencyLimit
-from neurova.execution.thread_pool import POOL
+from neurova.execution.context import ExecutionContext
+from neurova.execution.thread_pool import ThreadPool
 from neurova.functions.loader import load_service
 from neurova.functions.routes import check_routes
 from neurova.functions.service import Service, discover
-from neurova.idempotency.sweep import keep_swept
-from neurova.overload.queue_delay import Pressure
+from neurova.idempotency.sweep import sweep_periodically
 from neurova.resources import Resources
 from neurova.settings.settings import Settings
 from neurova_gateway.keys.cache import KeyCache
@@ -81,11 +80,19 @@ class Platform:
         )
         identity = self._load_identity() if settings.gateway.behind else None
         delay = settings.runtime.delay
-        self.gateway = Gateway(settings.gateway, self.host, self.call_records, identity, delay)
+        self.execution = ExecutionContext(ThreadPool(delay=delay))
+        self.gateway = Gateway(
+            settings.gateway,
+            self.host,
+            self.call_records,
+            identity,
+            delay,
+            self.execution.thread_pool,
+        )
         self.connection_manager = ConnectionManager(self.gateway)
         self.asgi = GatewayApp(self.gateway, self.start, self.stop)
 
-    def functions(self) -> Iterator[Function]:
+    def functions(self) -> Iterator[Endpoint]:
         """Yield the project's functions that are served, without the platform's own."""
         for name in sorted(self.services):
             yield from self.services[name].functions
@@ -106,7 +113,6 @@ class Platform:
         on_stop = self._stack.callback
         try:
             state.prepare(self.settings.state)
-            POOL.pressure = Pressure(self.settings.runtime.delay)
             self._open_stores()
             self._counters.open()
             on_stop(self._counters.close)
@@ -116,7 +122,7 @@ class Platform:
             self._stack.push_async_callback(self._stop_services)
             for service in self.services.values():
                 await service.start()
-            self._start_task(keep_swept(self.databases))
+            self._start_task(sweep_periodically(self.databases))
             self.host.start()
             on_stop(self.host.stop)
             self.call_records.start()
@@ -143,13 +149,13 @@ class Platform:
         else:
             state.require_migrated(self.settings, name)
         resources = Resources(database=lambda: self._database(name))
-        return load_service(self.settings.functions, name, resources)
+        return load_service(self.settings.functions, name, resources, self.execution)
 
     def serve(self, services: dict[str, Service]) -> None:
         """Serve these services instead of the current ones; none of them when routes collide."""
         functions = [function for service in services.values() for function in service.functions]
         check_routes(functions)
-        functions += platform_functions(functions, self.settings, self.environment)
+        functions += platform_functions(functions, self.settings, self.environment, self.execution)
         with _gc_paused():
             config = render(
                 functions,
@@ -157,7 +163,7 @@ class Platform:
                 environment=self.environment,
                 state=self.settings.state,
             )
-            self.gateway.load(config, {each.name: endpoint(each) for each in functions})
+            self.gateway.load(config, {each.name: with_reply_headers(each) for each in functions})
         self.services = services
 
     def retire(self, service: Service) -> None:
@@ -194,7 +200,7 @@ class Platform:
                 in_flight=self.connection_manager.in_flight,
                 connections=len(self.connection_manager.connections),
                 dropped=self.call_records.dropped,
-                shed=self.gateway.admission.refused + POOL.refused + ConcurrencyLimit.refused,
+                shed=self.gateway.admission.refused + self.execution.refused,
                 faults=self.host.faults,
             )
             await asyncio.sleep(SAMPLE_SECONDS)

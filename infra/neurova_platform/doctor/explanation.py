@@ -10,7 +10,8 @@ import msgspec
 
 from neurova.binding.parameter import REQUIRED
 from neurova.binding.signature import read_signature, shown
-from neurova.endpoints.function import ConcurrentFunction, DirectFunction, Function, HttpFunction
+from neurova.endpoints.endpoint import Endpoint
+from neurova.endpoints.function import ConcurrentFunction, DirectFunction, HttpFunction
 from neurova.endpoints.mounted_app import MountedApp
 from neurova.settings.settings import Settings
 from neurova_gateway.kong.render import render
@@ -69,7 +70,7 @@ class Explanation(msgspec.Struct, frozen=True, omit_defaults=True):
 def explain(
     method: str,
     path: str,
-    functions: Sequence[Function],
+    functions: Sequence[Endpoint],
     settings: Settings,
 ) -> Explanation:
     """Return what a call of `method` on `path` meets.
@@ -100,7 +101,7 @@ def explain(
     return _answered(method, path, match.target, settings)
 
 
-def _answered(method: str, path: str, function: Function, settings: Settings) -> Explanation:
+def _answered(method: str, path: str, function: Endpoint, settings: Settings) -> Explanation:
     place = f"{function.file}:{function.line}"
     return Explanation(
         method,
@@ -117,7 +118,7 @@ def _answered(method: str, path: str, function: Function, settings: Settings) ->
     )
 
 
-def inputs(function: Function) -> tuple[Input, ...]:
+def inputs(function: Endpoint) -> tuple[Input, ...]:
     """Return what a function reads from a call, without what the platform gives it."""
     if not isinstance(function, HttpFunction):
         return ()
@@ -130,7 +131,7 @@ def inputs(function: Function) -> tuple[Input, ...]:
     )
 
 
-def plugins(function: Function, settings: Settings) -> tuple[Step, ...]:
+def plugins(function: Endpoint, settings: Settings) -> tuple[Step, ...]:
     """Return the plugins that a call of the function passes, in that order."""
     config = render([function], settings.gateway, environment="test", state=settings.state)
     loaded = load(assets.plugins_folder(settings.gateway.plugins))
@@ -142,15 +143,15 @@ def plugins(function: Function, settings: Settings) -> tuple[Step, ...]:
     return tuple(sorted(steps, key=lambda step: (-step.priority, step.name)))
 
 
-def _near(asked: str, functions: Sequence[Function]) -> tuple[str, ...]:
+def _near(asked: str, functions: Sequence[Endpoint]) -> tuple[str, ...]:
     routes = [each.route for each in functions]
     return tuple(difflib.get_close_matches(asked, routes, 3, 0.5))
 
 
-def _keys(function: Function, place: str) -> list[Value]:
+def _keys(function: Endpoint, place: str) -> list[Value]:
     if not isinstance(function, HttpFunction) or function.description.method != "POST":
         return []
-    if function.keeps:
+    if function.stores_replies:
         offered = "kept for 24 hours"
     elif function.description.public:
         offered = "refused: who calls is not known"
@@ -159,7 +160,7 @@ def _keys(function: Function, place: str) -> list[Value]:
     return [Value("idempotency-key", offered, place)]
 
 
-def values(function: Function, settings: Settings) -> list[Value]:
+def values(function: Endpoint, settings: Settings) -> list[Value]:
     """Return what bounds a function, each with where it comes from."""
     place = f"{function.file}:{function.line}"
     description = function.description
@@ -179,7 +180,7 @@ def values(function: Function, settings: Settings) -> list[Value]:
         if all(parameter.kind != "deadline" for parameter in function.binding.parameters):
             timeout = Value("timeout", "", NEVER_WAITS)
     elif not description.concurrency and isinstance(function, ConcurrentFunction | MountedApp):
-        concurrency = Value("concurrency", function.gate.limit, "default")
+        concurrency = Value("concurrency", function.concurrency.limit, "default")
     gateway = settings.gateway
     return [
         *_keys(function, place),

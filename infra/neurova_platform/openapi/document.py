@@ -8,7 +8,8 @@ from typing import Any
 
 import msgspec
 
-from neurova.endpoints.function import Function, HttpFunction
+from neurova.endpoints.endpoint import Endpoint
+from neurova.endpoints.function import HttpFunction
 
 from .operation import Operation, types
 from .problems import components
@@ -38,7 +39,7 @@ class Api(msgspec.Struct, frozen=True):
     limit: str = ""
 
 
-def document(functions: Iterable[Function], api: Api) -> dict[str, Any]:
+def document(functions: Iterable[Endpoint], api: Api) -> dict[str, Any]:
     """Return the OpenAPI 3.1 document of some functions, as JSON values.
 
     The order of the functions makes no difference. Mounted apps are not described.

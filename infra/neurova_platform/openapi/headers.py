@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from neurova.endpoints.endpoint import ageing
 from neurova.endpoints.function import HttpFunction
-from neurova.idempotency.rules import LONGEST, PATTERN
+from neurova.endpoints.reply_headers import lifecycle_fields
+from neurova.idempotency.rules import MAX_LENGTH, PATTERN
 
 PARAMETERS: dict[str, dict[str, Any]] = {
     "Idempotency-Key": {
         "name": "Idempotency-Key",
         "in": "header",
         "description": "Identifies this request: a retry with the same key gets the same response "
-        f"and does nothing twice. Up to {LONGEST} visible characters.",
+        f"and does nothing twice. Up to {MAX_LENGTH} visible characters.",
         "schema": {"type": "string", "pattern": PATTERN},
         "example": "8e03978e-40d5-43dd-bc93-6894a57f9324",
     },
@@ -64,7 +64,7 @@ def parameters(function: HttpFunction) -> list[dict[str, str]]:
     """Return the request headers, except those that the function reads itself."""
     read = {each.alias for each in function.binding.parameters if each.kind == "header"}
     handled = {
-        "Idempotency-Key": function.keeps,
+        "Idempotency-Key": function.stores_replies,
         "If-None-Match": bool(function.description.cache),
     }
     return [
@@ -83,9 +83,9 @@ def _names(function: HttpFunction) -> Iterator[str]:
     description = function.description
     if description.limit or not description.public:
         yield from ("RateLimit", "RateLimit-Policy")
-    if function.keeps:
+    if function.stores_replies:
         yield "Idempotency-Replayed"
     if description.cache:
         yield from ("Cache-Control", "ETag")
-    for name, _ in ageing(description):
+    for name, _ in lifecycle_fields(description):
         yield name.decode().capitalize()

@@ -11,7 +11,7 @@ import msgspec
 
 from neurova.binding.parameter import REQUIRED
 from neurova.http.reply import Reply
-from neurova.streaming.items import FORMS
+from neurova.streaming.items import FORMATS
 from neurova.streaming.stream import Stream
 
 TEXT = "text/plain"
@@ -69,7 +69,7 @@ def _streamed(arguments: tuple[Any, ...]) -> list[str]:
         return [OCTETS]
     if item in (Any, object):
         return [ANY]
-    return [TEXT] if _is_text(item) else [form.decode() for form in FORMS]
+    return [TEXT] if _is_text(item) else [each.decode() for each in FORMATS]
 
 
 def _parts(annotation: Any) -> tuple[Any, ...]:

@@ -9,7 +9,10 @@ from functools import cache
 from typing import Annotated, Any
 
 from neurova.binding.sources import Header
-from neurova.endpoints.function import Function, HttpFunction, function_of
+from neurova.endpoints.compiling import function_of
+from neurova.endpoints.endpoint import Endpoint
+from neurova.endpoints.function import HttpFunction
+from neurova.execution.context import ExecutionContext
 from neurova.functions.decorators import description_of, get
 from neurova.functions.descriptions import Http
 from neurova.http.problem import Reject
@@ -47,8 +50,11 @@ def document_access(settings: Settings, environment: str) -> str:
 
 
 def platform_functions(
-    functions: Iterable[Function], settings: Settings, environment: str
-) -> list[Function]:
+    functions: Iterable[Endpoint],
+    settings: Settings,
+    environment: str,
+    execution: ExecutionContext,
+) -> list[HttpFunction]:
     """Return the functions that serve the document of `functions`, and the page.
 
     Functions of the project take precedence on the same path. The document is built when it is
@@ -59,8 +65,8 @@ def platform_functions(
     if access == "off":
         return []
     content = LazyContent(lambda: encode_document(project, settings))
-    document = _function(_document(content, public=access == "public"))
-    page = [_function(_page()), _function(_file())]
+    document = _function(_document(content, public=access == "public"), execution)
+    page = [_function(_page(), execution), _function(_file(), execution)]
     free = without_conflicts([document, *page], project)
     if document not in free:
         return []
@@ -68,13 +74,13 @@ def platform_functions(
     return [document, *page] if all(each in free for each in page) else [document]
 
 
-def page_path(functions: Iterable[Function], settings: Settings, environment: str) -> str:
+def page_path(functions: Iterable[Endpoint], settings: Settings, environment: str) -> str:
     """Return the path of the page, "" if it is not served."""
-    served = platform_functions(functions, settings, environment)
+    served = platform_functions(functions, settings, environment, ExecutionContext())
     return PAGE if any(each.description.template == PAGE for each in served) else ""
 
 
-def encode_document(functions: Iterable[Function], settings: Settings) -> bytes:
+def encode_document(functions: Iterable[Endpoint], settings: Settings) -> bytes:
     """Return the document of a project's functions, as JSON."""
     import msgspec
 
@@ -166,7 +172,9 @@ def _file_content(name: str) -> LazyContent:
     return LazyContent((assets.page()[name]).read_bytes)
 
 
-def without_conflicts(functions: Sequence[Function], project: Iterable[Function]) -> list[Function]:
+def without_conflicts(
+    functions: Sequence[HttpFunction], project: Iterable[Endpoint]
+) -> list[HttpFunction]:
     """Return those functions whose path no function of the project answers."""
     paths = [each.description.template.split("/") for each in functions]
     first_segments = {path[1] for path in paths}
@@ -196,7 +204,8 @@ def _overlap(one: list[str], other: list[str]) -> bool:
     )
 
 
-def _function(handler: Callable[..., Any]) -> HttpFunction:
+def _function(handler: Callable[..., Any], execution: ExecutionContext) -> HttpFunction:
     description = description_of(handler)
     assert isinstance(description, Http)  # a decorator made it
-    return function_of(handler, description, NAME, "neurova_platform/openapi", Resources())
+    file = "neurova_platform/openapi"
+    return function_of(handler, description, NAME, file, Resources(), execution)

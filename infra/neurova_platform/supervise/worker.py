@@ -7,7 +7,7 @@ import socket
 import threading
 from collections.abc import Sequence
 
-from neurova.endpoints.function import Function
+from neurova.endpoints.endpoint import Endpoint
 from neurova.errors import NeurovaError
 from neurova.settings.settings import Settings
 
@@ -33,7 +33,7 @@ def work(order: Order, listener: socket.socket, leash: Leash) -> None:
     run(order.settings(), environment="live", listener=listener, leash=leash, ready=ready)
 
 
-def _tell(functions: Sequence[Function], settings: Settings) -> None:
+def _tell(functions: Sequence[Endpoint], settings: Settings) -> None:
     """Tell the Admin API what is served: it runs no code of the project."""
     try:
         snapshot.write(functions, settings)

@@ -1,1 +1,1 @@
-"""ASGI applications mounted beside functions, and Starlette's request."""
+"""ASGI apps: their responses, their lifespan, and the scope of a request."""

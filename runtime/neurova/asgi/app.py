@@ -1,4 +1,4 @@
-"""An ASGI app as what answers a call."""
+"""An ASGI app as the source of a response."""
 
 from __future__ import annotations
 
@@ -21,78 +21,80 @@ _CORS = b"access-control-"
 _ORIGIN = b"access-control-allow-origin"
 
 
-class App:
-    """Send what an ASGI app sends; `scope_of` makes its scope.
+class AsgiSource:
+    """Send what an ASGI app sends; `scope_of` returns its scope.
 
-    The body is already here. A client that leaves is told by `http.disconnect`, and by an OSError
-    of `send`; the app may then go on for its function's `timeout`. What it does after its last
-    message (background tasks) has no bound. `keyed`: an answer that says no Cache-Control is for
-    its caller only.
+    The request body is complete before the app runs. The app sees a disconnect of the client as
+    `http.disconnect` and as an OSError of `send`; it may then go on for the timeout of its
+    function. What it does after its last message (background tasks) has no time limit. `private`:
+    a response without Cache-Control is marked as private.
     """
 
-    __slots__ = ("app", "keyed", "scope_of")
+    __slots__ = ("app", "private", "scope_of")
 
     def __init__(
-        self, app: AsgiApp, scope_of: Callable[[Call], Scope], *, keyed: bool = False
+        self, app: AsgiApp, scope_of: Callable[[Call], Scope], *, private: bool = False
     ) -> None:
         self.app = app
         self.scope_of = scope_of
-        self.keyed = keyed
+        self.private = private
 
-    async def __call__(self, call: Call, outlet: ResponseStream) -> None:
-        """Answer `call` through `outlet`. Raises RuntimeError for messages that ASGI has not."""
-        outlet.told = True
-        conversation = _Conversation(call, outlet, self.keyed)
-        await self.app(self.scope_of(call), conversation.receive, conversation.send)
-        if not outlet.ended:
-            raise RuntimeError("the app ended before its answer")
+    async def __call__(self, call: Call, response: ResponseStream) -> None:
+        """Answer `call` through `response`. Raises RuntimeError for messages that ASGI forbids."""
+        response.keep_source_on_disconnect()
+        channel = _Channel(call, response, self.private)
+        await self.app(self.scope_of(call), channel.receive, channel.send)
+        if not response.has_ended:
+            raise RuntimeError("The ASGI app returned before the end of its response")
 
 
-class _Conversation:
-    """What app and server say to each other about one call."""
+class _Channel:
+    """The `receive` and `send` of one call."""
 
-    __slots__ = ("asked", "call", "keyed", "outlet", "start")
+    __slots__ = ("body_received", "call", "private", "response", "start")
 
-    def __init__(self, call: Call, outlet: ResponseStream, keyed: bool) -> None:
+    def __init__(self, call: Call, response: ResponseStream, private: bool) -> None:
         self.call = call
-        self.outlet = outlet
-        self.keyed = keyed
-        self.asked = False
+        self.response = response
+        self.private = private
+        self.body_received = False
         self.start: Message | None = None
 
     async def receive(self) -> Message:
-        if not self.asked:
-            self.asked = True
+        if not self.body_received:
+            self.body_received = True
             return {"type": "http.request", "body": self.call.body, "more_body": False}
-        if not self.outlet.ended:
-            # Not awaited itself: who is cancelled here must not take it along.
-            await wait((self.outlet.gone,))
+        if not self.response.has_ended:
+            # `wait`: a cancelled app must not cancel the future that others use.
+            await wait((self.response.disconnected,))
         return {"type": "http.disconnect"}
 
     async def send(self, message: Message) -> None:
-        kind, outlet = message["type"], self.outlet
+        kind, response = message["type"], self.response
         if kind == "http.response.start" and self.start is None:
             self.start = message
             return
         if kind != "http.response.body" or self.start is None:
-            raise RuntimeError(f"an app may not send {kind!r} now")
+            raise RuntimeError(f"ASGI message {kind!r} is not allowed now")
         body, more = bytes(message.get("body", b"")), bool(message.get("more_body", False))
-        if not outlet.begun:
-            await outlet.begin(self._head(None if more else len(body)))
-        await outlet.send(body)
+        if not response.has_started:
+            await response.start(self._head(None if more else len(body)))
+        await response.send(body)
         if not more:
-            outlet.end()
+            response.end()
 
-    def _head(self, length: int | None) -> StreamReply:
+    def _head(self, body_length: int | None) -> StreamReply:
         start = self.start or {}
         status: int = start["status"]
         if not 200 <= status <= 599:
-            raise RuntimeError(f"an app answered the status {status!r}")
-        content_type, said, fields = parse_response_head(start.get("headers", ()))
-        if self.keyed and all(name != b"cache-control" for name, _ in fields):
-            # A shared cache knows no X-API-Key, and guesses (RFC 9111, 4.2.2).
+            raise RuntimeError(f"Status {status!r} of an ASGI app is not between 200 and 599")
+        content_type, content_length, fields = parse_response_head(start.get("headers", ()))
+        if self.private and all(name != b"cache-control" for name, _ in fields):
+            # A shared cache does not know X-API-Key and applies heuristics (RFC 9111, 4.2.2).
             fields += PRIVATE
-        if any(name == _ORIGIN for name, _ in fields):  # an app that sees to CORS itself
-            ours = self.call.reply_fields
-            self.call.reply_fields = [each for each in ours if not each[0].startswith(_CORS)]
-        return StreamReply(status, content_type, fields, length if said is None else said)
+        if any(name == _ORIGIN for name, _ in fields):  # the app handles CORS itself
+            self.call.reply_fields = [
+                field for field in self.call.reply_fields if not field[0].startswith(_CORS)
+            ]
+        length = body_length if content_length is None else content_length
+        return StreamReply(status, content_type, fields, length)

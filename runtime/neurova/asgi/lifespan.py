@@ -3,75 +3,82 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from typing import Any
 
 from ..errors import LoadError
-from ..execution.replies import LOGGER
-from ..functions.decorators import AsgiApp
+from .app import AsgiApp
 
-START = 30.0  # seconds that an app may take to start
-STOP = 10.0  # seconds that it may take to stop
+LOGGER = logging.getLogger("neurova")
+START_TIMEOUT = 30.0  # seconds
+STOP_TIMEOUT = 10.0  # seconds
 
 
 class Lifespan:
-    """Start an app and stop it, in one task; `state` is what it leaves for its calls.
+    """Start an app and stop it, in one task; `state` is what the app shares with its calls.
 
-    `place` says in messages whose app it is. An app that knows no lifespan has none.
+    `place` names the app in messages. An app without a lifespan is left alone.
     """
 
-    __slots__ = ("_answers", "_app", "_asked", "_place", "_serves", "_task", "state")
+    __slots__ = ("_app", "_has_started", "_place", "_received", "_sent", "_task", "state")
 
     def __init__(self, app: AsgiApp, place: str) -> None:
         self._app = app
         self._place = place
-        self._serves = False  # it has said that it was started
+        self._has_started = False  # the app has sent lifespan.startup.complete
         self._task: asyncio.Task[None] | None = None
-        self._asked: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
-        self._answers: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+        self._received: asyncio.Queue[dict[str, Any]] = asyncio.Queue()  # by the app
+        self._sent: asyncio.Queue[dict[str, Any]] = asyncio.Queue()  # by the app
         self.state: dict[str, Any] = {}
 
     @property
-    def started(self) -> bool:
-        """Tell whether the app runs and is to be stopped."""
+    def is_running(self) -> bool:
+        """Whether the lifespan of the app runs and must be stopped."""
         return self._task is not None and not self._task.done()
 
     async def start(self) -> None:
-        """Run the start-up. Raises LoadError when it fails or does not end."""
+        """Run the startup. Raises LoadError if it fails or takes too long."""
         self._task = asyncio.create_task(self._run(), name=f"lifespan of {self._place}")
         try:
-            answer = await self._ask("startup", START)
+            answer = await self._request("startup", START_TIMEOUT)
         except asyncio.CancelledError:
-            await self._end()
+            await self._cancel()
             raise
         if answer["type"] == "lifespan.startup.failed":
-            told = str(answer.get("message", "")).strip().splitlines() or ["it does not say why"]
-            raise LoadError(f"{self._place}: the app does not start: {told[-1][:300]}: mend it")
-        if answer["type"] == "late":
+            lines = str(answer.get("message", "")).strip().splitlines() or ["no reason given"]
+            raise LoadError(
+                f"startup of the ASGI app failed: {lines[-1][:300]}",
+                where=self._place,
+                fix="fix its lifespan",
+            )
+        if answer["type"] == "timeout":
             self._task.cancel()
             raise LoadError(
-                f"{self._place}: the app has not started after {START:g} s: mend its lifespan"
+                f"the ASGI app has not started after {START_TIMEOUT:g} s",
+                where=self._place,
+                fix="fix its lifespan",
             )
 
     async def stop(self) -> None:
-        """Run the shutdown, if the app was started; what goes wrong is logged."""
-        if not self.started:
+        """Run the shutdown of a started app; errors are logged."""
+        if not self.is_running:
             return
-        answer = await self._ask("shutdown", STOP)
-        if answer["type"] in ("late", "lifespan.shutdown.failed"):
-            LOGGER.error("%s: the app did not stop in order (%s)", self._place, answer["type"])
-        await self._end()
+        answer = await self._request("shutdown", STOP_TIMEOUT)
+        if answer["type"] in ("timeout", "lifespan.shutdown.failed"):
+            LOGGER.error("%s: shutdown of the ASGI app failed (%s)", self._place, answer["type"])
+        await self._cancel()
 
-    async def _end(self) -> None:
+    async def _cancel(self) -> None:
         if self._task is not None:
             self._task.cancel()
             await asyncio.wait((self._task,))
 
-    async def _ask(self, phase: str, seconds: float) -> dict[str, Any]:
-        self._asked.put_nowait({"type": f"lifespan.{phase}"})
+    async def _request(self, phase: str, seconds: float) -> dict[str, Any]:
+        self._received.put_nowait({"type": f"lifespan.{phase}"})
         try:
-            return await asyncio.wait_for(self._answers.get(), seconds)
+            return await asyncio.wait_for(self._sent.get(), seconds)
         except TimeoutError:
-            return {"type": "late"}
+            return {"type": "timeout"}
 
     async def _run(self) -> None:
         scope = {
@@ -80,18 +87,18 @@ class Lifespan:
             "state": self.state,
         }
         try:
-            await self._app(scope, self._asked.get, self._send)
+            await self._app(scope, self._received.get, self._send)
         except asyncio.CancelledError:
             raise
-        except BaseException as error:  # a sys.exit must not end the loop that serves all others
-            if self._serves:
-                LOGGER.error("%s: its lifespan failed", self._place, exc_info=error)
-            elif not isinstance(error, Exception):  # which says that the app has no lifespan
-                said = f"it ended in {type(error).__name__}"
-                self._answers.put_nowait({"type": "lifespan.startup.failed", "message": said})
+        except BaseException as error:  # SystemExit must not end the event loop
+            if self._has_started:
+                LOGGER.error("%s: lifespan of the ASGI app failed", self._place, exc_info=error)
+            elif not isinstance(error, Exception):  # an Exception means: no lifespan support
+                message = f"it raised {type(error).__name__}"
+                self._sent.put_nowait({"type": "lifespan.startup.failed", "message": message})
         finally:
-            self._answers.put_nowait({"type": "unknown"})
+            self._sent.put_nowait({"type": "unsupported"})
 
     async def _send(self, message: Any) -> None:
-        self._serves |= message["type"] == "lifespan.startup.complete"
-        self._answers.put_nowait(dict(message))
+        self._has_started |= message["type"] == "lifespan.startup.complete"
+        self._sent.put_nowait(dict(message))

@@ -1,4 +1,4 @@
-"""Starlette's Request, built from a Call when a function asks for it."""
+"""The ASGI scope of a call, and Starlette's Request for functions that declare one."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from ..http.call import Call
 if TYPE_CHECKING:
     from starlette.requests import Request
 
-SAFE = "/!$&'()*+,=:@"  # RFC 3986, 3.3: what need not be escaped in a path, without ";"
+SAFE = "/!$&'()*+,=:@"  # RFC 3986, 3.3: not escaped in a path; without ";"
 
 
 def scope_of(call: Call) -> dict[str, Any]:
-    """Return the ASGI scope of `call`; its path is spelt in one way in `raw_path` too."""
+    """Return the ASGI scope of `call`; its `raw_path` has one spelling for each path."""
     host = call.header(b"host") or b"localhost"
     path = unquote_to_bytes(call.raw_path).decode("utf-8", "replace")
     return {
@@ -36,17 +36,17 @@ def scope_of(call: Call) -> dict[str, Any]:
 
 
 def request_of(call: Call) -> Request:
-    """Return `call` as Starlette's Request; its body is already here."""
+    """Return `call` as Starlette's Request, with the complete body."""
     from starlette.requests import Request
 
     body = call.body
-    done = False
+    received = False
 
     async def receive() -> dict[str, Any]:
-        nonlocal done
-        if done:
+        nonlocal received
+        if received:
             return {"type": "http.disconnect"}
-        done = True
+        received = True
         return {"type": "http.request", "body": body, "more_body": False}
 
     return Request(scope_of(call), receive)

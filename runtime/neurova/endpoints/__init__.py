@@ -1,1 +1,1 @@
-"""What the gateway calls: functions and mounted apps, bound to requests."""
+"""What the gateway calls: functions and mounted apps, bound to HTTP requests."""

@@ -1,97 +1,86 @@
-"""What the gateway calls: a function, with what its description adds to every reply."""
+"""The base of what the gateway calls."""
 
 from __future__ import annotations
 
-from asyncio import Future, ensure_future
-from collections.abc import Awaitable, Callable
-from datetime import UTC, date, datetime, time
-from email.utils import format_datetime
-from typing import Any
+from collections.abc import Awaitable
 
-from ..functions.descriptions import Http, Route
-from ..http.caching import Caching
-from ..http.call import Call, Field
+from ..functions.descriptions import Http, Mount
+from ..http.call import Call
 from ..http.reply import Reply
-from .function import Function
-
-Finish = Callable[[Call, Reply], Reply]
+from ..overload.cost import Cost
 
 
 class Endpoint:
-    """Answer calls with a function: `fields` are added to each reply, then `finish` sees it."""
+    """Answer the calls of one route.
 
-    __slots__ = ("cost", "fields", "finish", "function", "waits")
+    `name` is "<service>.<handler>"; `file` and `line` say where it is written, `doc` what its
+    author says about it. `waits`: a call may be answered later. `cost` is what a call costs the
+    event loop. `generation` keeps the modules of its code alive.
+    """
 
-    def __init__(self, function: Function, fields: list[Field], finish: Finish | None) -> None:
-        self.function = function
-        self.cost, self.waits = function.cost, function.waits
-        self.fields = fields
-        self.finish = finish
+    __slots__ = (
+        "__weakref__",
+        "backoff",
+        "cost",
+        "description",
+        "doc",
+        "file",
+        "generation",
+        "line",
+        "name",
+        "retries",
+        "service",
+        "timeout",
+    )
+    description: Http | Mount
+    waits = True
+
+    def __init__(
+        self,
+        name: str,
+        service: str,
+        description: Http | Mount,
+        *,
+        file: str,
+        line: int,
+        doc: str,
+        generation: object = None,
+    ) -> None:
+        self.name = name
+        self.service = service
+        self.description = description
+        self.file = file
+        self.line = line
+        self.doc = doc
+        self.generation = generation
+        self.cost = Cost()
+        self.timeout = description.timeout
+        self.retries = 0
+        self.backoff = 0.0
 
     def invoke(self, call: Call) -> Reply | Awaitable[Reply]:
-        """Answer one call whose body is complete."""
-        call.reply_fields += self.fields
-        answer = self.function.invoke(call)
-        if self.finish is None:
-            return answer
-        if isinstance(answer, Reply):
-            return self.finish(call, answer)
-        return Finished(answer, call, self.finish)
+        """Answer one call whose body is complete; errors become replies.
 
+        Returns the reply itself when nothing has to be waited for, else an awaitable that may be
+        cancelled when nobody waits for the reply any more.
+        """
+        raise NotImplementedError
 
-class Finished(Future[Reply]):
-    """The reply to come of a flight, once it is finished; whoever cancels this cancels that."""
+    async def start(self) -> None:
+        """Start what lives as long as its generation serves calls."""
 
-    __slots__ = ("call", "finish", "flight")
-
-    def __init__(self, answer: Awaitable[Reply], call: Call, finish: Finish) -> None:
-        flight: Any = ensure_future(answer)
-        super().__init__(loop=flight.get_loop())
-        self.flight = flight
-        self.call = call
-        self.finish = finish
-        flight.add_done_callback(self._landed)
+    async def stop(self) -> None:
+        """Stop it when the calls in flight have ended."""
 
     @property
-    def streams(self) -> bool:
-        """Tell what the flight tells."""
-        return bool(getattr(self.flight, "streams", False))
+    def stores_replies(self) -> bool:
+        """Whether calls may have an Idempotency-Key, under which the reply is stored."""
+        return False
 
-    def leave(self) -> None:
-        """Note that the client has left."""
-        self.flight.leave()
+    @property
+    def route(self) -> str:
+        """The method and path, which identify the endpoint even after it was renamed."""
+        return f"{self.description.method_label} {self.description.template}"
 
-    def cancel(self, msg: Any | None = None) -> bool:
-        """End the call, nobody waits for its reply."""
-        return bool(self.flight.cancel(msg))
-
-    def _landed(self, flight: Future[Reply]) -> None:
-        if flight.cancelled():
-            super().cancel()
-        elif not self.done():
-            self.set_result(self.finish(self.call, flight.result()))
-
-
-def endpoint(function: Function) -> Function | Endpoint:
-    """Return what answers calls of a function; itself, when nothing is added to its replies."""
-    description = function.description
-    fields = ageing(description)
-    finish: Finish | None = None
-    if isinstance(description, Http) and description.cache:
-        finish = Caching(description.cache, public=description.public)
-    return Endpoint(function, fields, finish) if fields or finish else function
-
-
-def ageing(description: Route) -> list[Field]:
-    """Return the fields that say since when and until when (RFC 9745, RFC 8594)."""
-    fields: list[Field] = []
-    since, until = description.deprecated, description.sunset
-    if isinstance(since, date):
-        fields.append((b"deprecation", b"@%d" % int(_midnight(since).timestamp())))
-    if until is not None:
-        fields.append((b"sunset", format_datetime(_midnight(until), usegmt=True).encode()))
-    return fields
-
-
-def _midnight(day: date) -> datetime:
-    return datetime.combine(day, time(), UTC)
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.name}, {self.route}>"

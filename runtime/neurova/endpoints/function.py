@@ -1,354 +1,272 @@
-"""A function, ready to be called."""
+"""A function bound to HTTP requests, by the way its calls run."""
 
 from __future__ import annotations
 
 import inspect
-import opcode
 from asyncio import get_running_loop
 from collections.abc import Awaitable, Callable
 from contextvars import copy_context
-from functools import wraps
 from time import monotonic
-from types import FunctionType
-from typing import Any, get_args, get_origin
+from typing import Any
 
-import msgspec
-
+from ..asgi.app import AsgiApp, AsgiSource
+from ..asgi.request import scope_of
 from ..binding.binding import FAULTS, Binding
-from ..binding.parameter import REQUIRED, Signature
-from ..binding.shapes import shape
-from ..binding.signature import read_signature
-from ..errors import BindError
+from ..database.base import KeyLock, Transaction
 from ..execution.concurrency_limit import ConcurrencyLimit
-from ..execution.in_flight_call import BUSY, InFlightCall, Remainder
-from ..execution.replies import Streamed, answered, failed, unavailable
-from ..execution.thread_pool import POOL
-from ..functions.descriptions import Http, Mount
+from ..execution.context import ExecutionContext
+from ..execution.failures import THREADS_BUSY, failure_reply, unavailable_reply
+from ..execution.in_flight_call import Delivery, InFlightCall, start_call
+from ..execution.transaction import run_in_transaction
+from ..functions.descriptions import Http
 from ..http.call import Call
 from ..http.reply import Reply
-from ..idempotency.execution import keyed
+from ..idempotency.execution import KeyedRun, KeyedTransactionRun, answer_keyed_call
 from ..idempotency.rules import FIELD
-from ..overload.cost import Cost
+from ..overload.cost import Cost, Metered
 from ..resources import Resources
+from ..streaming.delivery import SourceDelivery
+from ..streaming.items import ItemSource
 from ..streaming.stream import Stream
+from .endpoint import Endpoint
+from .results import reply_of
 
-# What one function may run at once when it does not say; a half of the threads is for others.
-TASKS = 1_000
-THREADS = 32
-HANDED = 0.0001  # seconds that the loop needs to hand a call to a thread and take its result
-_SEND = opcode.opmap["SEND"]
-_GENERATES = inspect.CO_GENERATOR | inspect.CO_ASYNC_GENERATOR
+MAX_TASKS = 1_000  # calls of one function that run at once if it has no `concurrency`
+MAX_THREADS = 32  # of one plain function: half of the threads are left to others
+THREAD_COST = 0.0001  # seconds that the event loop needs to hand a call to a thread and back
 
 
-class Function:
-    """Answer calls with one handler of a service.
+class HttpFunction(Endpoint):
+    """A handler of a service and the binding of its parameters."""
 
-    `name` is "<service>.<handler>"; `file` and `line` are for people. `invoke(call)` never raises:
-    what goes wrong is a reply. It answers at once when the handler has nothing to wait for, else
-    with an awaitable that may be cancelled when nobody waits any more: if it ever `waits`. `cost`
-    is what a call costs the event loop.
-    """
-
-    description: Http | Mount
+    __slots__ = ("binding", "execution", "handler", "resources", "status")
+    description: Http
     streams: bool
-    waits = True
-
-    __slots__ = (
-        "__weakref__",
-        "binding",
-        "cost",
-        "description",
-        "doc",
-        "file",
-        "generation",
-        "handler",
-        "line",
-        "name",
-        "resources",
-        "service",
-        "status",
-        "timeout",
-    )
+    """Whether it is a generator function."""
 
     def __init__(
         self,
         name: str,
         service: str,
-        description: Http | Mount,
+        description: Http,
         handler: Callable[..., Any],
         binding: Binding,
         resources: Resources,
+        execution: ExecutionContext,
         file: str,
         generation: object = None,
     ) -> None:
-        self.name = name
-        self.service = service
-        self.description = description
+        super().__init__(
+            name,
+            service,
+            description,
+            file=file,
+            line=inspect.unwrap(handler).__code__.co_firstlineno,
+            doc=inspect.cleandoc(handler.__doc__ or ""),
+            generation=generation,
+        )
         self.handler = handler
         self.binding = binding
         self.resources = resources
-        self.cost = Cost()
-        self.file = file
-        self.line: int = inspect.unwrap(handler).__code__.co_firstlineno
-        self.doc: str = inspect.cleandoc(handler.__doc__ or "")
-        self.generation = generation
-        self.status = description.status if isinstance(description, Http) else 200
-        self.timeout = description.timeout
-
-    def invoke(self, call: Call) -> Reply | Awaitable[Reply]:
-        """Answer one call whose body is complete."""
-        raise NotImplementedError
-
-    async def start(self) -> None:
-        """Begin what lives as long as its generation serves: a mounted app's lifespan."""
-
-    async def stop(self) -> None:
-        """End it when the calls in flight have ended."""
+        self.execution = execution
+        self.status = description.status
+        self.retries = description.retries
+        self.backoff = description.backoff
 
     @property
-    def keeps(self) -> bool:
-        """Tell whether calls may have an Idempotency-Key, under which the answer is kept."""
+    def stores_replies(self) -> bool:
+        """Whether calls may have an Idempotency-Key, under which the reply is stored."""
         description = self.description
-        return "POST" in description.methods and not description.public and not self.streams
+        return description.method == "POST" and not description.public and not self.streams
 
-    @property
-    def route(self) -> str:
-        """Return what tells the function from others, also after it was renamed."""
-        return f"{self.description.method_label} {self.description.template}"
-
-    def refused(self, call: Call, error: BaseException) -> Reply:
+    def refuse(self, call: Call, error: BaseException) -> Reply:
         """Return the reply to a call whose arguments cannot be read."""
         if isinstance(error, FAULTS):
             try:
                 return self.binding.refusal(call)
-            except Exception as worse:
-                return failed(call, self.name, worse)
-        return failed(call, self.name, error)
+            except Exception as unexpected:
+                return failure_reply(call, self.name, unexpected)
+        return failure_reply(call, self.name, error)
 
-    def __repr__(self) -> str:
-        return f"<Function {self.name}, {self.route}>"
+    def delivery(self, result: Stream | AsgiApp) -> Delivery:
+        """Return the delivery of a result that is sent piece by piece."""
+        if isinstance(result, Stream):
+            return SourceDelivery(ItemSource(result, self.status, self.execution.thread_pool))
+        return SourceDelivery(AsgiSource(result, scope_of, private=not self.description.public))
 
-
-class HttpFunction(Function):
-    """Answer one method of a path with a handler of the function file."""
-
-    __slots__ = ()
-    description: Http
+    def _concurrency_limit(self, default: int) -> ConcurrencyLimit:
+        limit = self.description.concurrency or default
+        return ConcurrencyLimit(limit, refusals=self.execution.refusals)
 
 
 class DirectFunction(HttpFunction):
-    """A coroutine without a point to wait at: run here and now, without a task.
+    """An `async def` without a point to wait at: runs at once, without a task.
 
-    A call with an Idempotency-Key may wait for another: `waiting` answers it.
+    A call with an Idempotency-Key may wait for another: `keyed` answers it.
     """
 
-    __slots__ = ("_gate", "waiting")
-    threaded = streams = waits = False
+    __slots__ = ("_stream_limit", "keyed")
+    runs_in_thread = streams = waits = False
 
-    def __init__(self, *arguments: Any, waiting: ConcurrentFunction | None) -> None:
+    def __init__(self, *arguments: Any, keyed: CoroutineFunction | None) -> None:
         super().__init__(*arguments)
-        self.waiting = waiting
+        self.keyed = keyed
+        self._stream_limit: ConcurrencyLimit | None = None
 
     def invoke(self, call: Call) -> Reply | Awaitable[Reply]:
-        """Answer one call at once, unless it returns a stream."""
-        if self.waiting is not None and FIELD in call.headers:
-            return keyed(self.waiting, call)
-        if self.binding.timed:  # without a point to wait at, nobody else looks at the clock
+        """Answer one call at once, unless the function returns a stream."""
+        if self.keyed is not None and FIELD in call.headers:
+            return answer_keyed_call(self.keyed, call)
+        if self.binding.timed:  # nothing else interrupts a function that never waits
             call.deadline = monotonic() + self.timeout
         try:
             arguments = self.binding.arguments(call)
         except BaseException as error:
-            return self.refused(call, error)
+            return self.refuse(call, error)
         coroutine = self.handler(*arguments)
         try:
             copy_context().run(coroutine.send, None)
             coroutine.close()
-            raise RuntimeError("a coroutine without await has waited")
+            raise RuntimeError("A coroutine without await has waited")
         except StopIteration as stop:
             result = stop.value
         except BaseException as error:
-            return failed(call, self.name, error)
+            return failure_reply(call, self.name, error)
         try:
-            return answered(result, self.status)
-        except Streamed as streamed:
-            stream = streamed.result
+            reply = reply_of(result, self.status)
         except Exception as error:
-            return failed(call, self.name, error)
-        call.deadline = monotonic() + self.timeout
-        return begun(self, call, Remainder(self, call, [stream], get_running_loop()))
+            return failure_reply(call, self.name, error)
+        return reply if isinstance(reply, Reply) else self._start_stream(call, reply)
 
     @property
-    def gate(self) -> ConcurrencyLimit:
-        """Return the gate of its streams, made for the first of them."""
-        if not hasattr(self, "_gate"):
-            self._gate = ConcurrencyLimit(self.description.concurrency or TASKS)
-        return self._gate
+    def concurrency(self) -> ConcurrencyLimit:
+        """The limit of its streams, made for the first of them."""
+        if self._stream_limit is None:
+            self._stream_limit = self._concurrency_limit(MAX_TASKS)
+        return self._stream_limit
+
+    def _start_stream(self, call: Call, result: Stream | AsgiApp) -> Reply | Awaitable[Reply]:
+        delivery = self.delivery(result)
+
+        async def run(_: InFlightCall) -> Delivery:
+            return delivery
+
+        call.deadline = monotonic() + self.timeout
+        return start_call(InFlightCall(self, call, None, run, get_running_loop()))
 
 
 class ConcurrentFunction(HttpFunction):
-    """A function that waits, in a task, or a plain one, in a thread; or a generator (`streams`)."""
+    """A function whose calls run at once, up to its concurrency limit, in tasks of their own."""
 
-    __slots__ = ("gate", "keyed", "streams", "threaded")
+    __slots__ = ("accepts_keys", "concurrency", "streams")
+    runs_in_thread = False
 
     def __init__(
-        self, *arguments: Any, threaded: bool, streams: bool, places: int, **named: Any
+        self, *arguments: Any, streams: bool = False, max_running: int = MAX_TASKS
     ) -> None:
-        super().__init__(*arguments, **named)
-        self.threaded = threaded
-        if threaded:
-            self.cost = Cost(HANDED)
+        super().__init__(*arguments)
         self.streams = streams
-        self.keyed = self.description.method == "POST"
-        self.gate = ConcurrencyLimit(self.description.concurrency or places)
+        self.accepts_keys = self.description.method == "POST"
+        self.concurrency = self._concurrency_limit(max_running)
 
     def invoke(self, call: Call) -> Reply | Awaitable[Reply]:
-        """Begin one call, or put it in the queue; must be called on a running event loop."""
-        now = monotonic()
-        if self.threaded and not POOL.admits(now):
-            return unavailable(call, BUSY)
-        if self.keyed and FIELD in call.headers:
-            return keyed(self, call)
-        call.deadline = now + self.timeout
+        """Start or queue one call; must be called on a running event loop."""
+        if self.accepts_keys and FIELD in call.headers:
+            return answer_keyed_call(self, call)
+        call.deadline = monotonic() + self.timeout
         try:
             arguments = self.binding.arguments(call)
         except BaseException as error:
-            return self.refused(call, error)
-        POOL.expected += self.threaded
-        return begun(self, call, InFlightCall(self, call, arguments, get_running_loop()))
+            return self.refuse(call, error)
+        return start_call(InFlightCall(self, call, arguments, self.run, get_running_loop()))
+
+    async def run(self, in_flight: InFlightCall) -> Reply | Delivery:
+        """Run the handler once. Raises what the handler raises."""
+        raise NotImplementedError
+
+    def keyed_run(self, key_lock: KeyLock, digest: bytes) -> KeyedRun:
+        """Return what runs the handler and stores its reply under the key of `key_lock`."""
+        return KeyedRun(self, key_lock, digest)
 
 
-def begun(function: Any, call: Call, flight: InFlightCall) -> Reply | Awaitable[Reply]:
-    """Return the reply to come of a flight that got a place or waits for one, else a refusal."""
-    if function.gate.enter(flight, call.deadline):
-        return flight
-    flight.timer.cancel()
-    return unavailable(call, BUSY)
+class CoroutineFunction(ConcurrentFunction):
+    """An `async def` that may wait, or a generator function, which `streams`."""
+
+    __slots__ = ()
+
+    async def run(self, in_flight: InFlightCall) -> Reply | Delivery:
+        """Run the handler in the task of its call."""
+        in_flight.meter = Metered(self.handler(*in_flight.arguments or ()))
+        reply = reply_of(await in_flight.meter, self.status)
+        return reply if isinstance(reply, Reply) else self.delivery(reply)
 
 
-def waits(code: Any) -> bool:
-    """Tell whether a coroutine's code has a point where it may wait: await, async with, for."""
-    return _SEND in code.co_code[::2]
+class TransactionFunction(ConcurrentFunction):
+    """An `async def` with a `Tx`."""
 
+    __slots__ = ()
 
-def function_of(
-    handler: Callable[..., Any],
-    description: Http,
-    service: str,
-    file: str,
-    resources: Resources,
-    generation: object = None,
-) -> HttpFunction:
-    """Bind `handler` and return it ready to be called. Raises BindError with the fix."""
-    place = _place(handler, file)
-    plain, generates = _check(handler, place)
-    signature = read_signature(handler, description, place)
-    tx = any(parameter.kind == "tx" for parameter in signature.parameters)
-    if plain and tx:
-        raise BindError(
-            f"{place}: parameter {_tx_name(signature)!r}: a `def` cannot use a Tx: "
-            "write `async def`, and `await tx.execute(...)`"
-        )
-    if generates:
-        _check_generator(signature, description, place)
-    name = f"{service}.{handler.__name__}"
-    binding = Binding(signature, name, resources, _says_json(signature.returns), place)
-    called = _positional(handler, signature)
-    rest: Any = (binding, resources, file, generation)
-    if generates:
-        parts: Any = (name, service, description, _generating(called, signature.returns))
-        places = TASKS if handler.__code__.co_flags & inspect.CO_ASYNC_GENERATOR else THREADS
-        return ConcurrentFunction(*parts, *rest, threaded=False, streams=True, places=places)
-    parts = (name, service, description, called)
-    if plain or tx or description.retries or waits(handler.__code__):
-        places = THREADS if plain else TASKS
-        return ConcurrentFunction(*parts, *rest, threaded=plain, streams=False, places=places)
-    waiting = None
-    if description.method == "POST":
-        waiting = ConcurrentFunction(*parts, *rest, threaded=False, streams=False, places=TASKS)
-    return DirectFunction(*parts, *rest, waiting=waiting)
-
-
-def _place(handler: Any, file: str) -> str:
-    code = getattr(inspect.unwrap(handler), "__code__", None)
-    line = getattr(code, "co_firstlineno", 1)
-    return f"{file}:{line}: {getattr(handler, '__name__', repr(handler))}"
-
-
-def _tx_name(signature: Signature) -> str:
-    return next(p.name for p in signature.parameters if p.kind == "tx")
-
-
-def _check_generator(signature: Signature, description: Http, place: str) -> None:
-    if any(parameter.kind == "tx" for parameter in signature.parameters):
-        raise BindError(
-            f"{place}: parameter {_tx_name(signature)!r}: a generator cannot use a Tx, since its "
-            "reply is sent before a commit could be: collect in an `async def`, and return a list"
-        )
-    if description.retries:
-        raise BindError(
-            f"{place}: retries={description.retries}: what a generator has sent cannot be sent "
-            "again: leave retries out"
+    async def run(self, in_flight: InFlightCall) -> Reply | Delivery:
+        """Run the handler in a transaction, again after a conflict."""
+        readonly = self.description.method == "GET"
+        tx = self.resources.database().transaction(
+            readonly=readonly, deadline=in_flight.call.deadline
         )
 
+        async def body(tx: Transaction) -> Reply:
+            return await self.call_handler(in_flight, tx)
 
-def _generating(handler: Callable[..., Any], returns: Any) -> Callable[..., Any]:
-    """Return a coroutine function that returns the stream of a generator function."""
-    json = _item_is_json(returns)
+        return await run_in_transaction(tx, body, in_flight, shield_commit=not readonly)
 
-    @wraps(handler)
-    async def stream(*arguments: Any) -> Stream:
-        made = Stream(handler(*arguments))
-        made.json = json
-        return made
+    def keyed_run(self, key_lock: KeyLock, digest: bytes) -> KeyedRun:
+        """Return what runs the handler and stores its reply under the key of `key_lock`."""
+        return KeyedTransactionRun(self, key_lock, digest)
 
-    return stream
+    async def call_handler(self, in_flight: InFlightCall, tx: Transaction) -> Reply:
+        """Await the handler with `tx` and return its reply."""
+        arguments = in_flight.arguments or self.binding.arguments(in_flight.call)
+        in_flight.arguments = None  # the handler may change them: the next attempt binds again
+        arguments[self.binding.tx] = tx
+        in_flight.meter = Metered(self.handler(*arguments))
+        reply = reply_of(await in_flight.meter, self.status)
+        if not isinstance(reply, Reply):
+            raise TypeError(
+                f"{self.name}: a function with a Tx cannot stream, since its reply is sent after "
+                "the commit: return the whole"
+            )
+        return reply
 
 
-def _item_is_json(returns: Any) -> bool | None:
-    """Tell from the annotation of a generator whether its items are JSON, None without one."""
-    arguments = get_args(returns)
-    return arguments[0] not in (str, bytes) if arguments else None
+class ThreadFunction(ConcurrentFunction):
+    """A plain `def`: runs in a thread of the pool."""
 
+    __slots__ = ()
+    runs_in_thread = True
 
-def _check(handler: Any, place: str) -> tuple[bool, bool]:
-    """Return whether `handler` is a plain `def`, and whether it is a generator function.
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments, max_running=MAX_THREADS)
+        self.cost = Cost(THREAD_COST)
 
-    Raises BindError for what cannot be run.
-    """
-    inner = inspect.unwrap(handler)
-    if not isinstance(handler, FunctionType) or not isinstance(inner, FunctionType):
-        raise BindError(f"{place}: only a function can be an endpoint: decorate a def or async def")
-    if handler.__code__.co_flags & _GENERATES:
-        return False, True
-    plain = not handler.__code__.co_flags & inspect.CO_COROUTINE
-    if plain and inner.__code__.co_flags & inspect.CO_COROUTINE:
-        raise BindError(
-            f"{place}: a plain decorator wraps an `async def`: make its wrapper `async def` too"
+    def invoke(self, call: Call) -> Reply | Awaitable[Reply]:
+        """Start or queue one call, unless the thread pool is overloaded."""
+        thread_pool = self.execution.thread_pool
+        if not thread_pool.admits(monotonic()):
+            return unavailable_reply(call, THREADS_BUSY)
+        reply = super().invoke(call)
+        thread_pool.expected += isinstance(reply, InFlightCall)
+        return reply
+
+    async def run(self, in_flight: InFlightCall) -> Reply | Delivery:
+        """Run the handler in a thread."""
+        # Only the first attempt has waited for a thread since the call came. The time that earlier
+        # attempts took must not count as queueing delay.
+        is_first = in_flight.work is None
+        since = in_flight.call.deadline - self.timeout if is_first else 0.0
+        in_flight.work = self.execution.thread_pool.run(
+            self.handler, in_flight.arguments or [], since
         )
-    return plain, False
-
-
-def _positional(handler: Callable[..., Any], signature: Signature) -> Callable[..., Any]:
-    """Return `handler` as it takes all its arguments by position."""
-    names = [parameter.name for parameter in signature.parameters if parameter.keyword]
-    if not names:
-        return handler
-    first = len(signature.parameters) - len(names)
-
-    @wraps(handler)  # its place and its words are the handler's
-    def called(*arguments: Any) -> Any:
-        return handler(*arguments[:first], **dict(zip(names, arguments[first:], strict=True)))
-
-    return called
-
-
-def _says_json(returns: Any) -> bool:
-    """Tell whether a return annotation leaves no answer but JSON."""
-    if returns is REQUIRED or returns is None or returns is str:
-        return False
-    origin = get_origin(returns)
-    if origin in (list, dict, tuple):
-        return True
-    if isinstance(returns, type):
-        return shape(returns) is not None or issubclass(returns, list | dict | msgspec.Struct)
-    return bool(get_args(returns)) and shape(returns) == "body"
+        result, error = await in_flight.work
+        if error is not None:
+            raise error
+        reply = reply_of(result, self.status)
+        return reply if isinstance(reply, Reply) else self.delivery(reply)

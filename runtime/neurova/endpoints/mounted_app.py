@@ -1,41 +1,41 @@
-"""A mounted app, ready to be called like a function."""
+"""A mounted ASGI app as the target of calls."""
 
 from __future__ import annotations
 
 import asyncio
 import inspect
-from asyncio import get_running_loop
 from collections.abc import Awaitable
 from time import monotonic
 from typing import Any
 
-from ..asgi.app import App, Scope
+from ..asgi.app import AsgiSource, Scope
 from ..asgi.lifespan import Lifespan
 from ..asgi.request import scope_of
-from ..binding.binding import Binding
-from ..binding.parameter import REQUIRED, Signature
-from ..endpoints.function import TASKS, Function, begun
 from ..execution.concurrency_limit import ConcurrencyLimit
-from ..execution.in_flight_call import Remainder
+from ..execution.context import ExecutionContext
+from ..execution.in_flight_call import Delivery, InFlightCall, start_call
 from ..functions.decorators import AppMount
 from ..http.call import Call
 from ..http.reply import Reply
 from ..http.trace_context import format_traceparent
-from ..resources import Resources
+from ..streaming.delivery import SourceDelivery
+from .endpoint import Endpoint
+from .function import MAX_TASKS
 
-PATIENCE = 30.0  # seconds that calls in flight have before their app is stopped
-LOOK = 0.05  # seconds between two looks at whether they have ended
+DRAIN_TIMEOUT = 30.0  # seconds that calls in flight have to end before their app is stopped
+POLL_INTERVAL = 0.05  # seconds
 
 
-class MountedApp(Function):
+class MountedApp(Endpoint):
     """Answer calls with an ASGI app; its lifespan is that of the service's generation.
 
-    The app finds who calls as `request.state.caller`, and its own spans' parent in `traceparent`.
+    The app finds the caller in `request.state.caller`, and the parent of its spans in
+    `traceparent`.
     """
 
-    __slots__ = ("gate", "lifespan", "prefix", "source")
-    threaded = False
-    streams = True  # it is told that its client has left
+    __slots__ = ("concurrency", "delivery", "lifespan", "prefix")
+    runs_in_thread = False
+    streams = True  # the app is notified when its client disconnects
 
     def __init__(
         self,
@@ -43,44 +43,51 @@ class MountedApp(Function):
         name: str,
         service: str,
         file: str,
-        resources: Resources,
+        execution: ExecutionContext,
         generation: object,
     ) -> None:
-        async def answer() -> None:
-            """Stand for the app where a function is looked at."""
-
-        place = f"{file}:{mount.line}: {name}"
-        called = f"{service}.{name}"
-        binding = Binding(Signature((), REQUIRED), called, resources, False, place)
+        description = mount.description
         super().__init__(
-            called, service, mount.description, answer, binding, resources, file, generation
+            f"{service}.{name}",
+            service,
+            description,
+            file=file,
+            line=mount.line,
+            doc=inspect.cleandoc(mount.doc),
+            generation=generation,
         )
-        self.line, self.doc = mount.line, inspect.cleandoc(mount.doc)
-        self.prefix = mount.description.path.rstrip("/")
-        self.gate = ConcurrencyLimit(mount.description.concurrency or TASKS)
-        self.lifespan = Lifespan(mount.app, place)
-        self.source = App(mount.app, self._scope, keyed=not mount.description.public)
+        self.prefix = description.path.rstrip("/")
+        limit = description.concurrency or MAX_TASKS
+        self.concurrency = ConcurrencyLimit(limit, refusals=execution.refusals)
+        self.lifespan = Lifespan(mount.app, f"{file}:{mount.line}: {name}")
+        source = AsgiSource(mount.app, self._scope_of, private=not description.public)
+        self.delivery: Delivery = SourceDelivery(source)
 
     def invoke(self, call: Call) -> Reply | Awaitable[Reply]:
-        """Begin one call of the app, or put it in the queue."""
+        """Start or queue one call of the app."""
         call.deadline = monotonic() + self.timeout
-        return begun(self, call, Remainder(self, call, [self.source], get_running_loop()))
+        return start_call(InFlightCall(self, call, None, self.run, asyncio.get_running_loop()))
+
+    async def run(self, in_flight: InFlightCall) -> Delivery:
+        """Return what runs the app and sends its response."""
+        return self.delivery
 
     async def start(self) -> None:
-        """Run the app's start-up. Raises LoadError when it fails."""
+        """Run the startup of the app. Raises LoadError if it fails."""
         await self.lifespan.start()
 
     async def stop(self) -> None:
-        """Run the app's shutdown when its calls in flight have ended, at most PATIENCE later."""
-        last = monotonic() + PATIENCE
-        while self.lifespan.started and self.gate.running and monotonic() < last:  # noqa: ASYNC110 - see below
-            await asyncio.sleep(LOOK)  # a gate tells nobody, and pays nothing for it
+        """Run the shutdown when the calls in flight have ended, or after DRAIN_TIMEOUT."""
+        last = monotonic() + DRAIN_TIMEOUT
+        while self.lifespan.is_running and self.concurrency.running and monotonic() < last:  # noqa: ASYNC110 - no event: it would cost each call
+            await asyncio.sleep(POLL_INTERVAL)
         await self.lifespan.stop()
 
-    def _scope(self, call: Call) -> Scope:
+    def _scope_of(self, call: Call) -> Scope:
         scope: dict[str, Any] = scope_of(call)
         scope["root_path"] = self.prefix
-        kept = [field for field in call.fields if field[0] != b"traceparent"]
-        scope["headers"] = [*kept, (b"traceparent", format_traceparent(call).encode())]
+        fields = [field for field in call.fields if field[0] != b"traceparent"]
+        traceparent = format_traceparent(call).encode()
+        scope["headers"] = [*fields, (b"traceparent", traceparent)]
         scope["state"] = {**self.lifespan.state, "caller": call.caller}
         return scope

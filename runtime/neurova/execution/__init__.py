@@ -1,1 +1,1 @@
-"""Run a function: concurrency, deadline, transaction, reply."""
+"""Run a function: transaction, deadline, concurrency limit, thread pool, in-flight call."""

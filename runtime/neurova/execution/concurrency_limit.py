@@ -1,4 +1,4 @@
-"""How many calls of a function may run at once, and who waits."""
+"""How many calls of a function run at once, and which calls wait."""
 
 from __future__ import annotations
 
@@ -6,82 +6,104 @@ from collections import deque
 from collections.abc import Callable
 from math import inf
 from time import monotonic
-from typing import ClassVar, Protocol
+from typing import Protocol
 
 QUEUE = 1_000
-STANDING = 0.5  # seconds for which calls have waited without a break: that is no burst any more
-ROOM = 3  # calls that may then wait for each that runs, or
-SOON = 0.1  # as many as begin within this many seconds
+BURST = 0.5  # seconds for which a queue may last before its length is limited
+WAITING_PER_RUNNING = 3  # calls that may then wait for each that runs, or
+SHORT_WAIT = 0.1  # as many as start within this many seconds
 
 
 class QueuedCall(Protocol):
-    """A call that can be begun later."""
+    """A call that can be started later."""
 
-    def begin(self) -> None:
-        """Run the call now; it has its place."""
+    def start(self) -> None:
+        """Run the call now."""
         ...
 
 
-class ConcurrencyLimit:
-    """Let `limit` calls run; `queue` more wait in order of arrival.
+class RefusalCounter:
+    """Count the calls that concurrency limits refused."""
 
-    A call whose turn would come after its deadline is refused at once. A burst may fill the queue;
-    a queue that stands is kept as short as the calls' own time asks. `refused` counts the calls
-    that found no room, at any gate of the process.
+    __slots__ = ("count",)
+
+    def __init__(self) -> None:
+        self.count = 0
+
+
+class ConcurrencyLimit:
+    """Let `limit` calls run at once; up to `queue` more wait in order of arrival.
+
+    A call that would start after its deadline is refused at once. A burst may fill the queue. A
+    queue that lasts longer than a burst is limited to a few calls for each that runs.
     """
 
-    __slots__ = ("_clock", "_gap", "_left", "_since", "limit", "queue", "running", "waiting")
-
-    refused: ClassVar[int] = 0
+    __slots__ = (
+        "_clock",
+        "_last_end",
+        "_mean_gap",
+        "_queued_since",
+        "_refusals",
+        "limit",
+        "queue",
+        "running",
+        "waiting",
+    )
 
     def __init__(
-        self, limit: int, queue: int = QUEUE, clock: Callable[[], float] = monotonic
+        self,
+        limit: int,
+        queue: int = QUEUE,
+        *,
+        clock: Callable[[], float] = monotonic,
+        refusals: RefusalCounter | None = None,
     ) -> None:
         self.limit = limit
         self.queue = queue
         self.running = 0
         self.waiting: deque[QueuedCall] = deque()
         self._clock = clock
-        self._since = 0.0  # when a call began to wait and found no other
-        self._left = 0.0  # when a call last ended while others waited
-        self._gap = 0.0  # the mean seconds between two such ends; 0.0: not known
+        self._refusals = refusals or RefusalCounter()
+        self._queued_since = 0.0  # when a call was queued and found the queue empty
+        self._last_end = 0.0  # when a call last ended while others waited
+        self._mean_gap = 0.0  # the mean seconds between two such ends; 0.0: not measured yet
 
     def enter(self, call: QueuedCall, deadline: float = inf) -> bool:
-        """Begin `call`, now or when its turn comes; False when it cannot wait.
+        """Start `call`, now or later; return False if it is refused.
 
-        `deadline` in seconds of the clock.
+        `deadline` is in seconds of the clock.
         """
         if self.running < self.limit:
             self.running += 1
-            call.begin()
-        elif self._has_room(deadline):
+            call.start()
+        elif self._can_wait(deadline):
             self.waiting.append(call)
         else:
-            ConcurrencyLimit.refused += 1
+            self._refusals.count += 1
             return False
         return True
 
-    def _has_room(self, deadline: float) -> bool:
+    def _can_wait(self, deadline: float) -> bool:
         waiting, now = len(self.waiting), self._clock()
         if not waiting:
-            self._since = self._left = now
-        if waiting >= self.queue or now + (waiting + 1) * self._gap > deadline:
+            self._queued_since = self._last_end = now
+        if waiting >= self.queue or now + (waiting + 1) * self._mean_gap > deadline:
             return False
-        if now - self._since <= STANDING or waiting < ROOM * self.limit:
+        if now - self._queued_since <= BURST or waiting < WAITING_PER_RUNNING * self.limit:
             return True
-        return waiting * self._gap < SOON
+        return waiting * self._mean_gap < SHORT_WAIT
 
     def withdraw(self, call: QueuedCall) -> None:
-        """Take a call that waits out of the queue."""
+        """Remove a waiting call from the queue."""
         if call in self.waiting:
             self.waiting.remove(call)
 
-    def leave(self) -> None:
-        """Give the place of a call that has ended to the next."""
+    def release(self) -> None:
+        """Note that a call has ended; start the next one."""
         if self.waiting:
             now = self._clock()
-            gap, self._left = now - self._left, now
-            self._gap += (gap - self._gap) / 8 if self._gap else gap
-            self.waiting.popleft().begin()
+            gap, self._last_end = now - self._last_end, now
+            self._mean_gap += (gap - self._mean_gap) / 8 if self._mean_gap else gap
+            self.waiting.popleft().start()
         else:
             self.running -= 1

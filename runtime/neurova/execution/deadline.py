@@ -1,4 +1,4 @@
-"""Until when a call is worth working on."""
+"""The deadline of a call, as a parameter of its function."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from time import monotonic
 
 
 class Deadline:
-    """Tell how long a function has: `at` is on the event loop's clock, in seconds."""
+    """The time at which a call ends with 504: `at` is in seconds of the event loop's clock."""
 
     __slots__ = ("at",)
 
@@ -14,7 +14,7 @@ class Deadline:
         self.at = at
 
     def remaining(self) -> float:
-        """Return the seconds that are left, 0.0 when there are none; right in any thread."""
+        """Return the seconds left, at least 0.0; callable from any thread."""
         return max(0.0, self.at - monotonic())
 
     def __repr__(self) -> str:

@@ -1,51 +1,102 @@
-"""A call that waits: its task, its deadline, its transaction."""
+"""An HTTP call in flight: its task, its deadline, its retries and its reply."""
 
 from __future__ import annotations
 
 import asyncio
 from asyncio import AbstractEventLoop, CancelledError, Future, Task, TimerHandle
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Callable
 from contextvars import copy_context
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from ..http.call import Call
 from ..http.problem import Reject, problem
 from ..http.reply import Reply
-from ..overload.cost import Metered
-from ..streaming.delivery import deliver
-from .replies import LOGGER, Streamed, answered, failed, late, unavailable
-from .thread_pool import POOL, Outcome, ThreadPoolFull
+from ..overload.cost import Cost, Metered
+from .concurrency_limit import ConcurrencyLimit
+from .failures import (
+    LIMIT_REACHED,
+    LOGGER,
+    THREADS_BUSY,
+    failure_reply,
+    timeout_reply,
+    unavailable_reply,
+)
+from .thread_pool import ThreadPoolFull, Work
 
-if TYPE_CHECKING:
-    from ..database.base import Database, Transaction
-    from ..endpoints.function import ConcurrentFunction, DirectFunction
-    from ..endpoints.mounted_app import MountedApp
-    from ..streaming.response_stream import ResponseStream
+GRACE = 1.0  # seconds that a cancelled function has to clean up before its 504 is sent
+MAX_STREAM_COST = 0.05  # seconds: the cost of a stream beyond this is spread over its life
+STOPPING = "The platform is stopping, retry later."
 
-GRACE = 1.0
-LONG = 0.05  # seconds: what a stream costs beyond is spread over its life
-BUSY = "All places of this function are taken: try again."
+
+class Target(Protocol):
+    """What a call runs: a function or a mounted app."""
+
+    @property
+    def name(self) -> str:
+        """The name for log lines."""
+
+    @property
+    def timeout(self) -> float:
+        """Seconds until 504."""
+
+    @property
+    def retries(self) -> int:
+        """How often a failed run is repeated."""
+
+    @property
+    def backoff(self) -> float:
+        """Seconds before the first repetition, doubled each time."""
+
+    @property
+    def streams(self) -> bool:
+        """Whether a disconnect of the client must be reported at once."""
+
+    @property
+    def runs_in_thread(self) -> bool:
+        """Whether a run cannot be cancelled once it has started."""
+
+    @property
+    def concurrency(self) -> ConcurrencyLimit:
+        """The limit that the call enters."""
+
+    @property
+    def cost(self) -> Cost:
+        """The measured cost of a call."""
+
+
+class Delivery(Protocol):
+    """A reply that is sent piece by piece, by the task of its call."""
+
+    async def deliver(self, in_flight: InFlightCall) -> Reply | None:
+        """Send the reply; return the reply to a failure before the head was sent, else None."""
+        ...
+
+
+Run = Callable[["InFlightCall"], Awaitable[Reply | Delivery]]
+"""Runs the target once; a retry calls it again."""
 
 
 class InFlightCall(Future[Reply]):
-    """The reply to come of one call; the function runs in a task of its own.
+    """The future reply of one call; the target runs in a task of its own.
 
     Past the deadline the task is cancelled and the reply is a 504: when the task has cleaned up,
-    or after GRACE seconds. A thread cannot be cancelled: its 504 comes at once, and it keeps its
-    place until it ends. Cancelling the flight cancels the task. A commit that has begun ends first.
+    or after GRACE seconds. A thread cannot be cancelled: its 504 comes at once, and it counts
+    against the concurrency limit until it ends. Cancelling the call cancels the task. A commit
+    that has begun ends first. `on_end` is awaited when the run has ended, after the reply.
     """
 
     __slots__ = (
         "arguments",
         "call",
         "context",
-        "expired",
-        "flying",
-        "function",
-        "handler",
+        "has_begun",
+        "is_committing",
+        "is_expired",
         "meter",
-        "outlet",
-        "sealed",
+        "on_disconnect",
+        "on_end",
+        "run",
+        "target",
         "task",
         "timer",
         "work",
@@ -53,56 +104,72 @@ class InFlightCall(Future[Reply]):
 
     def __init__(
         self,
-        function: ConcurrentFunction | DirectFunction | MountedApp,
+        target: Target,
         call: Call,
-        arguments: list[Any],
+        arguments: list[Any] | None,
+        run: Run,
         loop: AbstractEventLoop,
     ) -> None:
         super().__init__(loop=loop)
-        self.function: Any = function  # a mounted app has no part of what is read below
+        self.target = target
         self.call = call
         self.arguments = arguments
-        self.handler = function.handler
+        self.run = run
         self.context = copy_context()
         self.task: Task[None] | None = None
-        self.outlet: ResponseStream | None = None
-        self.flying = False
-        self.expired = False
-        self.sealed = False
+        self.has_begun = False
+        self.is_expired = False
+        self.is_committing = False
         self.meter: Metered | None = None
-        self.work: Future[Outcome] | None = None  # a thread's
+        self.work: Work | None = None  # of a thread
+        self.on_disconnect: Callable[[], None] | None = None
+        self.on_end: Callable[[], Awaitable[None]] | None = None
         self.timer: TimerHandle = loop.call_at(call.deadline, self.expire)
 
     @property
+    def name(self) -> str:
+        """The name of the target."""
+        return self.target.name
+
+    @property
     def streams(self) -> bool:
-        """Tell whether the function wants to know at once that its client has left."""
-        return bool(self.function.streams)
+        """Whether a disconnect of the client must be reported at once."""
+        return self.target.streams
 
-    def leave(self) -> None:
-        """Note that the client has left: a generator ends, a mounted app is told."""
-        if self.outlet is not None and self.outlet.told:
-            self.outlet.leave()
-        else:
+    @property
+    def is_stopped(self) -> bool:
+        """Whether the call has expired or nobody waits for its reply."""
+        return self.is_expired or self.done()
+
+    @property
+    def is_abandoned(self) -> bool:
+        """Whether the run has not begun and never will."""
+        return self.task is None or (not self.has_begun and self.task.cancelling() > 0)
+
+    def disconnect(self) -> None:
+        """Handle a disconnect of the client: a generator ends, a mounted app is notified."""
+        if self.on_disconnect is None:
             self.cancel()
+        else:
+            self.on_disconnect()
 
-    def begin(self) -> None:
-        """Run the function now."""
-        self.task = self.get_loop().create_task(self._fly(), context=self.context)
+    def start(self) -> None:
+        """Run the target now."""
+        self.task = self.get_loop().create_task(self._run(), context=self.context)
 
     def expire(self) -> None:
-        """End the call, its time is over."""
-        if self.done() or self.sealed:
+        """End the call: its deadline has passed."""
+        if self.done() or self.is_committing:
             return
-        self.expired = True
-        if self.task is None or self.function.threaded or not self.flying:
-            self._answer(late(self.call, self.function.timeout))
-            self._stop()
+        self.is_expired = True
+        self._stop()
+        if self.task is None or self.target.runs_in_thread or not self.has_begun:
+            self._time_out()
         else:
-            self._stop()
-            self.timer = self.get_loop().call_later(GRACE, self._abandon)
+            self.timer = self.get_loop().call_later(GRACE, self._time_out)
 
     def cancel(self, msg: Any | None = None) -> bool:
-        """End the call, nobody waits for its reply."""
+        """End the call: nobody waits for its reply."""
         if self.done():
             return False
         self._stop()
@@ -110,146 +177,86 @@ class InFlightCall(Future[Reply]):
         return super().cancel(msg)
 
     def _stop(self) -> None:
-        """Withdraw the call, or cancel its task; a thread that has begun goes on."""
+        """Withdraw the call, or cancel its task; a thread that has started goes on."""
         task = self.task
         if task is None:
-            self.function.gate.withdraw(self)
-        elif not self.flying:
+            self.target.concurrency.withdraw(self)
+        elif not self.has_begun:
             task.cancel()
-            if task.cancelling() == 1:  # what has not begun never will
-                self.function.gate.leave()
-        elif not self.function.threaded or (self.work is not None and POOL.withdraw(self.work)):
+            if task.cancelling() == 1:  # the task never starts, so `_run` cannot release the limit
+                self.target.concurrency.release()
+        elif not self.target.runs_in_thread or (self.work is not None and self.work.withdraw()):
             task.cancel()
 
-    def _abandon(self) -> None:
-        self._answer(late(self.call, self.function.timeout))
+    def _is_task_cancelled(self) -> bool:
+        """Return whether a CancelledError comes from outside of the function."""
+        return self.is_stopped or (self.task is not None and self.task.cancelling() > 0)
+
+    def _time_out(self) -> None:
+        self._answer(timeout_reply(self.call, self.target.timeout))
 
     def _answer(self, reply: Reply) -> None:
         if not self.done():
             self.set_result(reply)
 
-    async def _fly(self) -> None:
-        self.flying = True
+    async def _run(self) -> None:
+        self.has_begun = True
         try:
-            reply = await self._replied()
-            if self.meter is not None and (reply is None or reply.status < 400):
-                self.function.cost.took(min(self.meter.seconds, LONG))
-            if reply is not None:
-                self._answer(late(self.call, self.function.timeout) if self.expired else reply)
+            await self._reply()
         except CancelledError:
-            if self.expired:
-                self._answer(late(self.call, self.function.timeout))
+            if self.is_expired:
+                self._time_out()
             else:
-                self._answer(unavailable(self.call, "The platform is stopping: try again."))
+                self._answer(unavailable_reply(self.call, STOPPING))
                 raise
         finally:
             self.timer.cancel()
-            self.function.gate.leave()
-            if not self.done():  # not even the failure could be told: whoever waits is answered
+            self.target.concurrency.release()
+            if not self.done():  # an error in the error handling, for example in a log handler
                 self._answer(problem(self.call, 500, "The function failed."))
+            if self.on_end is not None:
+                await self.on_end()
 
-    async def _replied(self) -> Reply | None:
-        """Run the function; None when its reply has been sent piece by piece."""
-        reply = await self._tried()
-        if not isinstance(reply, Streamed):
-            return reply
-        self.meter = Metered(deliver(self, reply.result))
-        sent: Reply | None = await self.meter
-        return sent
+    async def _reply(self) -> None:
+        """Run the target and answer with its reply, unless the reply was sent piece by piece."""
+        result = await self._attempt()
+        if isinstance(result, Reply):
+            reply: Reply | None = result
+        else:
+            self.meter = Metered(result.deliver(self))
+            reply = await self.meter
+        if self.meter is not None and (reply is None or reply.status < 400):
+            self.target.cost.record(min(self.meter.seconds, MAX_STREAM_COST))
+        if reply is not None:
+            if self.is_expired:
+                self._time_out()
+            else:
+                self._answer(reply)
 
-    async def _tried(self) -> Reply | Streamed:
-        """Run the function, again after a failure when its description says so."""
-        description, attempt = self.function.description, 0
+    async def _attempt(self) -> Reply | Delivery:
+        """Run the target, again after a failure as often as its description says."""
+        target, attempt = self.target, 0
         while True:
             try:
-                return await self._once()
+                return await self.run(self)
             except ThreadPoolFull:
-                return unavailable(self.call, BUSY)
-            except Streamed as streamed:
-                return streamed
+                return unavailable_reply(self.call, THREADS_BUSY)
             except BaseException as error:
-                if isinstance(error, CancelledError) and self._stopped():
+                if isinstance(error, CancelledError) and self._is_task_cancelled():
                     raise
-                again = attempt < description.retries and not isinstance(error, Reject)
-                if not again or not isinstance(error, Exception):
-                    return failed(self.call, self.function.name, error)
-                LOGGER.warning("%s failed (%s), again", self.function.name, type(error).__name__)
-            await asyncio.sleep(description.backoff * 2**attempt)
-            if self.done():  # a thread's 504 has been sent meanwhile
+                is_final = attempt >= target.retries or isinstance(error, Reject)
+                if is_final or not isinstance(error, Exception):
+                    return failure_reply(self.call, target.name, error)
+                LOGGER.warning("%s failed with %s, retrying", target.name, type(error).__name__)
+            await asyncio.sleep(target.backoff * 2**attempt)
+            if self.done():  # the 504 of a thread has been sent meanwhile
                 raise CancelledError
             attempt += 1
 
-    def _stopped(self) -> bool:
-        """Tell whether a cancellation came from outside the function."""
-        task = self.task
-        return self.expired or self.done() or (task is not None and task.cancelling() > 0)
 
-    async def _once(self) -> Reply:
-        function = self.function
-        if function.binding.tx >= 0:
-            return await self._in_transaction()
-        if function.threaded:
-            # Only the first attempt has waited since the call came: what ran and backed off did not
-            # wait for a thread, and would be taken for a sign of too many calls.
-            came = 0.0 if self.work is not None else self.call.deadline - function.timeout
-            self.work = POOL.run(function.handler, self.arguments, came)
-            result, error = await self.work
-            if error is not None:
-                raise error
-        else:
-            self.meter = Metered(self.handler(*self.arguments))
-            result = await self.meter
-        return answered(result, function.description.status)
-
-    def _transaction(self, *, readonly: bool) -> Transaction:
-        database: Database = self.function.resources.database()
-        return database.transaction(readonly=readonly, deadline=self.call.deadline)
-
-    async def _in_transaction(self) -> Reply:
-        function = self.function
-        readonly = function.description.method == "GET"
-        tx = self._transaction(readonly=readonly)
-        arguments = self.arguments.copy()
-        while True:
-            arguments[function.binding.tx] = tx
-            try:
-                self.meter = Metered(self.handler(*arguments))
-                reply = answered(await self.meter, function.description.status)
-                if self.expired or self.done():  # the function kept its cancellation to itself
-                    raise CancelledError
-                self.sealed = True
-                # Reading has nothing to lose: no task of its own guards its end.
-                await (tx.commit() if readonly else unbroken(tx.commit()))
-                return reply
-            except BaseException:
-                try:
-                    await unbroken(tx.rollback())
-                except Exception as error:
-                    LOGGER.error("%s: its rollback failed", function.name, exc_info=error)
-                conflict = tx.conflict
-                if conflict is None or self._stopped():
-                    raise
-            self.sealed = False
-            tx = await conflict.retry()
-            # What the function may have changed of its arguments is not to be seen again.
-            arguments = function.binding.arguments(self.call)
-
-
-class Remainder(InFlightCall):
-    """What is left of a call whose function has returned a stream at once: its one argument."""
-
-    __slots__ = ()
-
-    async def _once(self) -> Reply:
-        raise Streamed(self.arguments[0])
-
-
-async def unbroken(ending: Coroutine[Any, Any, None]) -> None:
-    """Await `ending` to its end, whoever cancels meanwhile."""
-    task = asyncio.ensure_future(ending)
-    while not task.done():
-        try:
-            await asyncio.wait((task,))
-        except CancelledError:
-            continue
-    task.result()
+def start_call(in_flight: InFlightCall) -> InFlightCall | Reply:
+    """Start a call, or put it into the queue of its target; return the refusal if both fail."""
+    if in_flight.target.concurrency.enter(in_flight, in_flight.call.deadline):
+        return in_flight
+    in_flight.timer.cancel()
+    return unavailable_reply(in_flight.call, LIMIT_REACHED)

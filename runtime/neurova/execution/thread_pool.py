@@ -15,60 +15,72 @@ from threading import Lock, Thread, main_thread
 from time import monotonic, process_time
 from typing import Any
 
-from ..overload.queue_delay import Pressure
+from ..overload.queue_delay import DELAY, Pressure
 
 SIZE = 64
 QUEUE = 1_000
-SAMPLE = 0.01  # seconds over which the use of the processor is measured
-SWITCH = 0.0005  # seconds after which a thread that computes lets the event loop go on
-BUSY, HALF_BUSY = 0.9, 0.6  # of one processor, by the whole process
-LITTLE = 0.2  # of one, by the threads: then it is not they who make it busy
-ALONE = 0.8  # of a processor each: threads that have this do not wait for one another
-
-STALE = 0.1  # seconds after which a call that was expected will not come
+SAMPLE_INTERVAL = 0.01  # seconds over which the use of the processor is measured
+SWITCH_INTERVAL = 0.0005  # seconds after which a computing thread yields to the event loop
+BUSY, HALF_BUSY = 0.9, 0.6  # use of one processor by the whole process
+LOW_THREAD_USE = 0.2  # of one processor, below which the threads are not what makes it busy
+OWN_PROCESSOR = 0.8  # of a processor each: such threads do not wait for one another
+STALE = 0.1  # seconds after which an expected call is assumed not to come
 
 Outcome = tuple[Any, BaseException | None]
 
 
 class ThreadPoolFull(Exception):
-    """No thread will be free for this in time."""
+    """No thread will be free in time."""
 
 
-class _Work:
-    """One function to run, and the future that waits for it."""
+class Work(Future[Outcome]):
+    """A function to run in a thread: a future of (result, exception or None)."""
 
-    __slots__ = ("arguments", "context", "function", "future", "loop", "since")
+    __slots__ = ("_arguments", "_context", "_function", "_pool", "since")
 
-    def __init__(self, function: Callable[..., Any], arguments: list[Any], since: float) -> None:
-        self.function = function
-        self.arguments = arguments
-        self.context = copy_context()
+    def __init__(
+        self,
+        pool: ThreadPool,
+        function: Callable[..., Any],
+        arguments: list[Any],
+        since: float,
+    ) -> None:
+        super().__init__(loop=get_running_loop())
+        self._pool = pool
+        self._function = function
+        self._arguments = arguments
+        self._context = copy_context()
         self.since = since
-        self.loop: AbstractEventLoop = get_running_loop()
-        self.future: Future[Outcome] = self.loop.create_future()
+
+    def withdraw(self) -> bool:
+        """Remove it from the queue; return False if it runs or has run."""
+        return self._pool.withdraw(self)
 
     def run(self) -> Outcome:
+        """Run the function, in a thread."""
         try:
-            return self.context.run(self.function, *self.arguments), None
+            return self._context.run(self._function, *self._arguments), None
         except BaseException as error:
             return None, error
 
-    def tell(self, outcome: Outcome) -> None:
-        with suppress(RuntimeError):  # the loop has closed: nobody waits any more
-            self.loop.call_soon_threadsafe(self._done, outcome)
+    def report(self, outcome: Outcome) -> None:
+        """Set the result, from any thread."""
+        with suppress(RuntimeError):  # the event loop has closed
+            self.get_loop().call_soon_threadsafe(self._set_outcome, outcome)
 
-    def _done(self, outcome: Outcome) -> None:
-        if not self.future.done():
-            self.future.set_result(outcome)
+    def _set_outcome(self, outcome: Outcome) -> None:
+        if not self.done():
+            self.set_result(outcome)
 
 
 class ThreadPool:
-    """Run functions in up to `size` threads, made when first needed; up to `queue` wait.
+    """Run functions in up to `size` threads, created when first needed; up to `queue` wait.
 
-    Another one is begun only while those that run leave some of the processor, or each of them has
-    one of its own: functions that compute are worked off one or two at a time, as all at once would
-    end late and hold up the event loop; functions that wait for something are begun as they come.
-    The threads are daemons: a function that never ends does not keep the process alive.
+    Another function starts only while the running ones leave some of the processor free, or each
+    of them has a processor of its own. So functions that compute run one or two at a time: all at
+    once would end late and slow the event loop down. Functions that wait for something start as
+    they come. The threads are daemons: a function that never ends does not keep the process alive.
+    `delay` is the queueing delay in seconds above which calls are refused.
     """
 
     def __init__(
@@ -76,159 +88,158 @@ class ThreadPool:
         size: int = SIZE,
         queue: int = QUEUE,
         *,
+        delay: float = DELAY,
         clock: Callable[[], float] = monotonic,
-        used: Callable[[], tuple[float, float]] | None = None,
+        processor_time: Callable[[], tuple[float, float]] | None = None,
         processors: int = 0,
     ) -> None:
         self.size = size
         self.queue = queue
-        self.pressure = Pressure()
+        self.pressure = Pressure(delay)
         self.refused = 0
-        self.expected = 0  # calls that were let in and are about to be handed over
-        self._processors = processors or _processors()
+        self.expected = 0  # admitted calls that are about to be run
+        self._processors = processors or _count_processors()
         self._clock = clock
-        self._used = used or _used
-        self._handed: SimpleQueue[_Work] = SimpleQueue()
+        self._processor_time = processor_time or _processor_time
+        self._assigned: SimpleQueue[Work] = SimpleQueue()
         self._lock = Lock()
         self._threads = 0
-        self._free = 0  # threads that wait for work
+        self._idle_threads = 0  # threads that wait for work
         self._running = 0
-        self._waiting: deque[_Work] = deque()
-        self._looking: AbstractEventLoop | None = None
-        self._marked, self._mark = clock(), self._used()  # when it was looked at, what was found
-        self._use = self._own = 0.0  # processors used lately by the process, and by the threads
-        self._begun = False  # one since then, though half of a processor was used
-        self._ran = self._ended = 0.0
-        self._gap = 0.0  # mean seconds between two ends while others wait
+        self._waiting: deque[Work] = deque()
+        self._recheck_loop: AbstractEventLoop | None = None
+        self._sampled_at, self._sample = clock(), self._processor_time()
+        self._process_use = self._thread_use = 0.0  # processors used since the last sample
+        self._started_one = False  # since the last sample, though HALF_BUSY
+        self._last_run = self._last_end = 0.0
+        self._mean_gap = 0.0  # the mean seconds between two ends while others wait
 
     def admits(self, now: float) -> bool:
-        """Tell whether a call that comes now will be begun in time; monotonic seconds."""
+        """Return whether a call that comes now will start in time; `now` in monotonic seconds."""
         with self._lock:
             waiting = len(self._waiting)
             full = waiting >= self.queue
             if not full and self.pressure.crowded:
-                if now - self._ran > STALE:
+                if now - self._last_run > STALE:
                     self.expected = 0
-                full = not self.pressure.admits((waiting + self.expected) * self._gap, now)
+                full = not self.pressure.admits((waiting + self.expected) * self._mean_gap, now)
             self.refused += full
             return not full
 
-    def run(
-        self, function: Callable[..., Any], arguments: list[Any], since: float = 0.0
-    ) -> Future[Outcome]:
-        """Return a future of (result, what was raised or None); it never fails itself.
+    def run(self, function: Callable[..., Any], arguments: list[Any], since: float = 0.0) -> Work:
+        """Run a function in a thread, in a copy of the caller's context.
 
-        The function sees a copy of the caller's context. `since`: when the call came, monotonic
-        seconds. Raises ThreadPoolFull, or gives it, when the call has waited too long.
+        `since`: when the call came, in monotonic seconds. Raises ThreadPoolFull if the queue is
+        full; the outcome is a ThreadPoolFull if the call has waited too long.
         """
-        work = _Work(function, arguments, since or self._clock())
+        work = Work(self, function, arguments, since or self._clock())
         with self._lock:
             if len(self._waiting) >= self.queue:
                 self.refused += 1
                 raise ThreadPoolFull
             self.expected = max(self.expected - 1, 0)
-            self._ran = work.since
+            self._last_run = work.since
             self._waiting.append(work)
-            self._hand_out()
-        return work.future
+            self._assign()
+        return work
 
-    def withdraw(self, future: Future[Outcome]) -> bool:
-        """Take a function that waits out of the queue; False: it runs, or has run."""
+    def withdraw(self, work: Work) -> bool:
+        """Remove work from the queue; return False if it runs or has run."""
         with self._lock:
-            for work in self._waiting:
-                if work.future is future:
-                    self._waiting.remove(work)
-                    return True
-        return False
+            try:
+                self._waiting.remove(work)
+            except ValueError:
+                return False
+        return True
 
-    def _hand_out(self) -> None:
-        """Begin what may be begun now, and look again soon if something is left."""
+    def _assign(self) -> None:
+        """Start what may start now, and check again soon if something is left."""
         while (work := self._next()) is not None:
-            if self._free:
-                self._free -= 1
-            elif not self._begin():
+            if self._idle_threads:
+                self._idle_threads -= 1
+            elif not self._start_thread():
                 self._running -= 1
                 self.refused += 1
-                work.tell((None, ThreadPoolFull()))
+                work.report((None, ThreadPoolFull()))
                 continue
-            self._handed.put(work)
-        if self._waiting and (self._looking is None or self._looking.is_closed()):
-            self._looking = self._waiting[0].loop
-            self._looking.call_soon_threadsafe(self._looking.call_later, SAMPLE, self._look)
+            self._assigned.put(work)
+        if self._waiting and (self._recheck_loop is None or self._recheck_loop.is_closed()):
+            loop = self._recheck_loop = self._waiting[0].get_loop()
+            loop.call_soon_threadsafe(loop.call_later, SAMPLE_INTERVAL, self._recheck)
 
-    def _begin(self) -> bool:
-        """Begin another thread; False: the system gives no more now."""
-        if sys.getswitchinterval() > SWITCH:
-            sys.setswitchinterval(SWITCH)
+    def _start_thread(self) -> bool:
+        """Start another thread; return False if the system refuses."""
+        if sys.getswitchinterval() > SWITCH_INTERVAL:
+            sys.setswitchinterval(SWITCH_INTERVAL)
         try:
-            Thread(target=self._serve, name="neurova-function", daemon=True).start()
+            Thread(target=self._run_work, name="neurova-function", daemon=True).start()
         except RuntimeError:
             return False
         self._threads += 1
         return True
 
-    def _look(self) -> None:
+    def _recheck(self) -> None:
         with self._lock:
-            self._looking = None
-            self._hand_out()
+            self._recheck_loop = None
+            self._assign()
 
-    def _next(self) -> _Work | None:
-        """Return the first that waits, to be begun now."""
+    def _next(self) -> Work | None:
+        """Return the first of the queue that may start now."""
         now = self._clock()
-        while self._waiting and self._may_begin(now):
+        while self._waiting and self._may_start(now):
             work = self._waiting.popleft()
             waited = now - work.since
             self.pressure.waited(waited, now)
             if self.pressure.crowded and waited > self.pressure.delay:
                 self.refused += 1
-                work.tell((None, ThreadPoolFull()))
+                work.report((None, ThreadPoolFull()))
                 continue
             self._running += 1
             return work
         return None
 
-    def _may_begin(self, now: float) -> bool:
-        """Tell whether the processor has room for one more."""
+    def _may_start(self, now: float) -> bool:
+        """Return whether enough of the processor is free for one more."""
         running = self._running
         if running == 0 or running >= self.size:
             return running == 0
-        if now - self._marked >= SAMPLE:
-            used, past = self._used(), now - self._marked
-            self._use, self._own = (
-                (new - old) / past for new, old in zip(used, self._mark, strict=True)
+        if now - self._sampled_at >= SAMPLE_INTERVAL:
+            sample, elapsed = self._processor_time(), now - self._sampled_at
+            self._process_use, self._thread_use = (
+                (new - old) / elapsed for new, old in zip(sample, self._sample, strict=True)
             )
-            self._marked, self._mark, self._begun = now, used, False
-        if self._use < HALF_BUSY or self._own < LITTLE:
+            self._sampled_at, self._sample, self._started_one = now, sample, False
+        if self._process_use < HALF_BUSY or self._thread_use < LOW_THREAD_USE:
             return True
-        if running < self._processors and self._own > ALONE * running:
+        if running < self._processors and self._thread_use > OWN_PROCESSOR * running:
             return True
-        if self._use < BUSY and not self._begun:
-            self._begun = True
+        if self._process_use < BUSY and not self._started_one:
+            self._started_one = True
             return True
         return False
 
-    def _serve(self) -> None:
-        following: _Work | None = None
+    def _run_work(self) -> None:
+        following: Work | None = None
         while True:
-            work = following or self._handed.get()
+            work = following or self._assigned.get()
             outcome = work.run()
             with self._lock:
                 self._running -= 1
-                self._note_end()
+                self._record_end()
                 following = self._next()
-                self._free += following is None
-            work.tell(outcome)
-            del work, outcome  # a waiting thread holds nothing of the last call
+                self._idle_threads += following is None
+            work.report(outcome)
+            del work, outcome  # an idle thread must not keep them alive
 
-    def _note_end(self) -> None:
+    def _record_end(self) -> None:
         now = self._clock()
-        if self._waiting and self._ended:
-            self._gap += (now - self._ended - self._gap) / 8
-        self._ended = now if self._waiting else 0.0
+        if self._waiting and self._last_end:
+            self._mean_gap += (now - self._last_end - self._mean_gap) / 8
+        self._last_end = now if self._waiting else 0.0
 
 
-def _used() -> tuple[float, float]:
-    """Return the processor time of the process, and what of it was not the main thread's."""
+def _processor_time() -> tuple[float, float]:
+    """Return the processor time of the process, and of its threads without the main thread."""
     process = process_time()
     main = main_thread().ident
     if main is None or not hasattr(time, "pthread_getcpuclockid"):
@@ -236,10 +247,7 @@ def _used() -> tuple[float, float]:
     return process, process - time.clock_gettime(time.pthread_getcpuclockid(main))
 
 
-def _processors() -> int:
-    """Return on how many processors this process may run."""
+def _count_processors() -> int:
+    """Return the number of processors that this process may use."""
     affinity = getattr(os, "sched_getaffinity", None)
     return len(affinity(0)) if affinity is not None else os.cpu_count() or 1
-
-
-POOL = ThreadPool()

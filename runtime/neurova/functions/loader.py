@@ -7,9 +7,11 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple
 
-from ..endpoints.function import Function, function_of
+from ..endpoints.compiling import function_of
+from ..endpoints.endpoint import Endpoint
 from ..endpoints.mounted_app import MountedApp
 from ..errors import LoadError
+from ..execution.context import ExecutionContext
 from ..resources import Resources
 from .decorators import AppMount, description_of
 from .descriptions import Http, Mount, Route
@@ -33,26 +35,30 @@ class Origin(NamedTuple):
     service: str
     file: str
     resources: Resources
+    execution: ExecutionContext
     generation: Generation
 
 
-def _function(declared: Declaration, origin: Origin) -> Function:
+def _function(declared: Declaration, origin: Origin) -> Endpoint:
     assert isinstance(declared.description, Http)  # the table says so
     return function_of(declared.value, declared.description, *origin)
 
 
-def _mounted_app(declared: Declaration, origin: Origin) -> Function:
-    return MountedApp(declared.value, declared.name, *origin)
+def _mounted_app(declared: Declaration, origin: Origin) -> Endpoint:
+    service, file, _, execution, generation = origin
+    return MountedApp(declared.value, declared.name, service, file, execution, generation)
 
 
-_ENDPOINTS: dict[type[Route], Callable[[Declaration, Origin], Function]] = {
+_ENDPOINTS: dict[type[Route], Callable[[Declaration, Origin], Endpoint]] = {
     Http: _function,
     Mount: _mounted_app,
 }
 """How an endpoint is made, by the kind of its description."""
 
 
-def load_service(root: Path, service: str, resources: Resources) -> Service:
+def load_service(
+    root: Path, service: str, resources: Resources, execution: ExecutionContext
+) -> Service:
     """Import `service` afresh and bind its functions; what was loaded before is left alone.
 
     Raises LoadError, or BindError, with every fault: file, line and fix.
@@ -71,13 +77,13 @@ def load_service(root: Path, service: str, resources: Resources) -> Service:
         raise
     except BaseException as error:
         raise import_error(root, folder / "__init__.py", error) from error
-    functions: list[Function] = []
+    functions: list[Endpoint] = []
     faults: list[LoadError] = []
     for file in sorted(folder.glob("*.py")):
         if file.name.startswith("_"):
             continue
         try:
-            origin = Origin(service, display_path(root, file), resources, generation)
+            origin = Origin(service, display_path(root, file), resources, execution, generation)
             functions += _load_file(root, file, origin)
         except LoadError as error:
             faults.append(error)
@@ -87,7 +93,7 @@ def load_service(root: Path, service: str, resources: Resources) -> Service:
     return Service(service, tuple(functions))
 
 
-def _load_file(root: Path, file: Path, origin: Origin) -> list[Function]:
+def _load_file(root: Path, file: Path, origin: Origin) -> list[Endpoint]:
     """Return the function that the file declares, in a list; an empty one without a function."""
     if not file.stem.isidentifier():
         what = "the name of a file has letters, digits and _ only"
@@ -124,8 +130,8 @@ def _declarations(module: ModuleType) -> list[Declaration]:
     return list(found.values())
 
 
-def _duplicate_names(functions: list[Function]) -> list[LoadError]:
-    by_name: dict[str, Function] = {}
+def _duplicate_names(functions: list[Endpoint]) -> list[LoadError]:
+    by_name: dict[str, Endpoint] = {}
     return [
         LoadError(
             f"{function.name} is also in {first.file}:{first.line}",

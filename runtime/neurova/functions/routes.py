@@ -5,16 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from ..endpoints.function import Function
+from ..endpoints.endpoint import Endpoint
 from ..errors import LoadError
 from .load_errors import join_load_errors
 
 _PARAMETER = re.compile(r"\{[a-z][^}]*\}|\{_[^}]*\}")
 
 
-def check_routes(functions: Iterable[Function]) -> None:
+def check_routes(functions: Iterable[Endpoint]) -> None:
     """Raise LoadError when two functions answer one route; names of parameters do not matter."""
-    by_route: dict[tuple[str, str], Function] = {}
+    by_route: dict[tuple[str, str], Endpoint] = {}
     faults = []
     for function in functions:
         template = function.description.template
@@ -30,7 +30,7 @@ def check_routes(functions: Iterable[Function]) -> None:
         raise join_load_errors(faults)
 
 
-def _same_route(function: Function, first: Function) -> LoadError:
+def _same_route(function: Endpoint, first: Endpoint) -> LoadError:
     return LoadError(
         f"{function.name} answers {function.route}, and so does {first.name} "
         f"({first.file}:{first.line})",

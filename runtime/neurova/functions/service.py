@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from ..endpoints.function import Function
+from ..endpoints.endpoint import Endpoint
 from ..errors import LoadError
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
@@ -19,7 +19,7 @@ class Service:
 
     __slots__ = ("functions", "name")
 
-    def __init__(self, name: str, functions: tuple[Function, ...]) -> None:
+    def __init__(self, name: str, functions: tuple[Endpoint, ...]) -> None:
         self.name = name
         self.functions = functions
 

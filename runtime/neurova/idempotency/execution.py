@@ -1,171 +1,197 @@
-"""A call with an Idempotency-Key: it waits for its key, and runs only if no answer is kept."""
+"""Run a call with an Idempotency-Key once, or replay the reply stored under its key."""
 
 from __future__ import annotations
 
-from asyncio import AbstractEventLoop, get_running_loop
+import logging
+from asyncio import get_running_loop
 from collections.abc import Coroutine
 from time import monotonic
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
+from ..binding.binding import Binding
 from ..database.base import AlreadyStored, KeyLock, KeyLocked, StoredResponse, Transaction
 from ..errors import Unavailable
-from ..execution.in_flight_call import BUSY, InFlightCall, unbroken
-from ..execution.replies import LOGGER, Streamed, answered, failed, unavailable
+from ..execution.failures import failure_reply
+from ..execution.in_flight_call import Delivery, InFlightCall, Target, start_call
+from ..execution.transaction import finish, run_in_transaction
 from ..http.call import Call
 from ..http.problem import Reject, problem, problem_from_reject
 from ..http.reply import Reply
-from .rules import BadKey, again, fingerprint, kept, lasting, outstanding, scope
-
-if TYPE_CHECKING:
-    from ..endpoints.function import ConcurrentFunction
-
-NO_STREAM = (
-    "Idempotency-Key is not offered here: what is answered piece by piece is not kept. Leave the "
-    "field out."
+from ..resources import Resources
+from .rules import (
+    InvalidKey,
+    digest_of_request,
+    in_progress_reply,
+    is_stored,
+    record_of,
+    replay,
+    scoped_key,
 )
-STORING = 5.0  # seconds in which an answer must be kept once a function without a Tx has ended
+
+LOGGER = logging.getLogger("neurova")
+NO_STREAM = (
+    "This function does not accept an Idempotency-Key, since a streamed reply is not stored. "
+    "Leave the header out."
+)
+STORE_TIMEOUT = 5.0  # seconds to store the reply of a function without a Tx once it has ended
 
 
-def keyed(function: ConcurrentFunction, call: Call) -> Reply | Coroutine[Any, Any, Reply]:
-    """Answer a call of a POST function that has the field; must be called on a running loop.
+class KeyedTarget(Target, Protocol):
+    """A POST function that accepts calls with an Idempotency-Key."""
 
-    Duplicates wait outside of the function's gate: they take no place from other calls.
-    """
-    if function.streams:
-        return problem(call, 400, NO_STREAM)
-    call.deadline = monotonic() + function.timeout
-    try:
-        key = scope(call, function.route)
-        arguments = function.binding.arguments(call)
-    except BadKey as error:
-        return problem(call, 400, str(error))
-    except BaseException as error:
-        return function.refused(call, error)
-    return _claimed(function, call, arguments, key)
-
-
-async def _claimed(
-    function: ConcurrentFunction, call: Call, arguments: list[Any], key: bytes
-) -> Reply:
-    try:
-        key_lock = await function.resources.database().lock_key(key, call.deadline)
-    except KeyLocked:
-        return outstanding(call)
-    except Exception as error:
-        return failed(call, function.name, error)
-    flight: KeyedInFlightCall | None = None
-    try:
-        print_ = fingerprint(call)
-        if key_lock.response is not None:
-            return again(call, key_lock.response, print_)
-        flight = KeyedInFlightCall(function, call, arguments, get_running_loop(), key_lock, print_)
-        if function.gate.enter(flight):
-            return await flight
-        flight.timer.cancel()
-        return unavailable(call, BUSY)
-    finally:
-        if flight is None or flight.grounded:
-            await unbroken(key_lock.release())
-
-
-class KeyedInFlightCall(InFlightCall):
-    """A call that has its key, and keeps its answer under it.
-
-    A function with a `Tx` has its answer in that transaction; for another the platform keeps it
-    in one of its own, once the function has ended.
-    """
-
-    __slots__ = ("answer", "key_lock", "print_")
-
-    def __init__(
-        self,
-        function: ConcurrentFunction,
-        call: Call,
-        arguments: list[Any],
-        loop: AbstractEventLoop,
-        key_lock: KeyLock,
-        print_: bytes,
-    ) -> None:
-        super().__init__(function, call, arguments, loop)
-        self.key_lock = key_lock
-        self.print_ = print_
-        self.answer: StoredResponse | None = None
-        if function.binding.tx >= 0:
-            self.handler = self._handle
+    binding: Binding
+    resources: Resources
 
     @property
-    def grounded(self) -> bool:
-        """Tell whether the function has not begun, and never will."""
-        return self.task is None or (not self.flying and self.task.cancelling() > 0)
+    def route(self) -> str:
+        """The method and path, which scope the key."""
 
-    def _transaction(self, *, readonly: bool) -> Transaction:
-        return self.key_lock.transaction(self.call.deadline)
+    def refuse(self, call: Call, error: BaseException) -> Reply:
+        """Return the reply to a call whose arguments cannot be read."""
 
-    async def _fly(self) -> None:
+    async def run(self, in_flight: InFlightCall) -> Reply | Delivery:
+        """Run the handler once."""
+
+    def keyed_run(self, key_lock: KeyLock, digest: bytes) -> KeyedRun:
+        """Return what runs the handler and stores its reply under the key of `key_lock`."""
+
+
+class TransactionTarget(KeyedTarget, Protocol):
+    """A POST function with a `Tx`."""
+
+    async def call_handler(self, in_flight: InFlightCall, tx: Transaction) -> Reply:
+        """Await the handler with `tx` and return its reply."""
+
+
+def answer_keyed_call(target: KeyedTarget, call: Call) -> Reply | Coroutine[Any, Any, Reply]:
+    """Answer a call with an Idempotency-Key; must be called on a running event loop.
+
+    Duplicates wait for the key, not for the concurrency limit.
+    """
+    if target.streams:
+        return problem(call, 400, NO_STREAM)
+    call.deadline = monotonic() + target.timeout
+    try:
+        key = scoped_key(call, target.route)
+        arguments = target.binding.arguments(call)
+    except InvalidKey as error:
+        return problem(call, 400, str(error))
+    except BaseException as error:
+        return target.refuse(call, error)
+    return _answer_with_lock(target, call, arguments, key)
+
+
+async def _answer_with_lock(
+    target: KeyedTarget, call: Call, arguments: list[Any], key: bytes
+) -> Reply:
+    try:
+        key_lock = await target.resources.database().lock_key(key, call.deadline)
+    except KeyLocked:
+        return in_progress_reply(call)
+    except Exception as error:
+        return failure_reply(call, target.name, error)
+    in_flight: InFlightCall | None = None
+    try:
+        digest = digest_of_request(call)
+        if key_lock.response is not None:
+            return replay(call, key_lock.response, digest)
+        run = target.keyed_run(key_lock, digest)
+        in_flight = InFlightCall(target, call, arguments, run, get_running_loop())
+        in_flight.on_end = run.release
+        reply = start_call(in_flight)
+        return reply if isinstance(reply, Reply) else await reply
+    finally:
+        if in_flight is None or in_flight.is_abandoned:
+            await finish(key_lock.release())
+
+
+class KeyedRun:
+    """Run a function without a `Tx`, then store its reply in a transaction of the platform."""
+
+    __slots__ = ("digest", "key_lock", "stored", "target")
+
+    def __init__(self, target: KeyedTarget, key_lock: KeyLock, digest: bytes) -> None:
+        self.target = target
+        self.key_lock = key_lock
+        self.digest = digest
+        self.stored: StoredResponse | None = None
+
+    async def __call__(self, in_flight: InFlightCall) -> Reply | Delivery:
+        """Run the function once. Raises what it raises, except a `Reject` that is stored."""
         try:
-            await super()._fly()
-        finally:
-            await unbroken(self.key_lock.release(self.answer))
-
-    async def _once(self) -> Reply:
-        if self.function.binding.tx >= 0:
-            return await self._once_only()
-        try:
-            reply = await super()._once()
+            reply = await self.target.run(in_flight)
         except Reject as reject:
-            reply = self._rejected(reject)
-        except Streamed:
-            await unbroken(self.key_lock.release())  # nobody waits for what is not kept
-            raise
-        await unbroken(self._keep(kept(reply, self.print_)))
+            reply = _stored_rejection(in_flight.call, reject)
+        if not isinstance(reply, Reply):
+            await finish(self.key_lock.release())  # a stream is not stored: let duplicates run
+            return reply
+        await finish(self._store(record_of(reply, self.digest)))
         return reply
 
-    async def _once_only(self) -> Reply:
-        try:
-            reply = await super()._once()
-        except AlreadyStored as superseded:
-            self.answer = await self.key_lock.find(self.call.deadline)
-            if self.answer is None:
-                raise Unavailable(f"{superseded}, and it is gone: call again") from None
-            return again(self.call, self.answer, self.print_)
-        self.answer = kept(reply, self.print_)
-        return reply
+    async def release(self) -> None:
+        """Give the key back, with the stored reply for the calls that wait for it."""
+        await finish(self.key_lock.release(self.stored))
 
-    async def _handle(self, *arguments: Any) -> Reply:
-        """Run a function with a `Tx`; write its answer where it wrote."""
-        function = self.function
-        tx: Transaction = arguments[function.binding.tx]
-        try:
-            result = await function.handler(*arguments)
-            reply = answered(result, function.description.status)
-        except Reject as reject:
-            reply = self._rejected(reject)
-            await tx.rollback_to_savepoint()
-        stored = kept(reply, self.print_)
-        if stored is not None:
-            await self.key_lock.store(tx, stored)
-        return reply
-
-    def _rejected(self, reject: Reject) -> Reply:
-        """Return the answer of a function that refused; raise it again when it is not kept."""
-        if not lasting(reject.status):
-            raise reject
-        return problem_from_reject(self.call, reject)
-
-    async def _keep(self, stored: StoredResponse | None) -> None:
-        """Keep what is done already, also past the deadline; that it cannot be is no failure."""
-        if stored is None:
+    async def _store(self, record: StoredResponse | None) -> None:
+        """Store a reply, also past the deadline; a failure is logged and does not fail the call."""
+        if record is None:
             return
-        tx = self.key_lock.transaction(monotonic() + STORING)
+        tx = self.key_lock.transaction(monotonic() + STORE_TIMEOUT)
         try:
-            await self.key_lock.store(tx, stored)
+            await self.key_lock.store(tx, record)
             await tx.commit()
-            self.answer = stored
+            self.stored = record
         except Exception as error:
             LOGGER.error(
-                "%s: its answer could not be kept: the same call would run again",
-                self.function.name,
+                "%s: reply could not be stored, a repeated call would run again",
+                self.target.name,
                 exc_info=error,
             )
         finally:
             await tx.rollback()
+
+
+class KeyedTransactionRun(KeyedRun):
+    """Run a function with a `Tx` and store its reply in the same transaction."""
+
+    __slots__ = ("_call_handler",)
+
+    def __init__(self, target: TransactionTarget, key_lock: KeyLock, digest: bytes) -> None:
+        super().__init__(target, key_lock, digest)
+        self._call_handler = target.call_handler
+
+    async def __call__(self, in_flight: InFlightCall) -> Reply:
+        """Run the function once. Raises what it raises, except a `Reject` that is stored."""
+        call = in_flight.call
+
+        async def body(tx: Transaction) -> Reply:
+            try:
+                reply = await self._call_handler(in_flight, tx)
+            except Reject as reject:
+                reply = _stored_rejection(call, reject)
+                await tx.rollback_to_savepoint()
+            record = record_of(reply, self.digest)
+            if record is not None:
+                await self.key_lock.store(tx, record)
+            return reply
+
+        try:
+            reply = await run_in_transaction(
+                self.key_lock.transaction(call.deadline), body, in_flight
+            )
+        except AlreadyStored as error:
+            self.stored = await self.key_lock.find(call.deadline)
+            if self.stored is None:
+                raise Unavailable(
+                    f"{error}, but it cannot be found", fix="retry the call"
+                ) from None
+            return replay(call, self.stored, self.digest)
+        self.stored = record_of(reply, self.digest)
+        return reply
+
+
+def _stored_rejection(call: Call, reject: Reject) -> Reply:
+    """Return the reply of a function that refused; raise it again if it is not stored."""
+    if not is_stored(reject.status):
+        raise reject
+    return problem_from_reject(call, reject)

@@ -1,4 +1,4 @@
-"""Answers whose time is over, deleted in small batches, off the path of any call."""
+"""Delete expired replies of idempotent calls in the background, in small batches."""
 
 from __future__ import annotations
 
@@ -10,25 +10,27 @@ from random import uniform
 from ..database.base import Database
 
 LOGGER = logging.getLogger("neurova")
-EVERY = 600.0  # seconds, more or less, between two rounds: processes do not begin together
-PAUSE = 0.05  # seconds between two batches, for those who want to write
+INTERVAL = 600.0  # seconds between two rounds, with jitter: processes must not start together
+PAUSE = 0.05  # seconds between two batches, in which others can write
 
 
-async def keep_swept(databases: Callable[[], Iterable[Database]], every: float = EVERY) -> None:
-    """Sweep these databases again and again, until cancelled; one that fails is tried again."""
+async def sweep_periodically(
+    databases: Callable[[], Iterable[Database]], interval: float = INTERVAL
+) -> None:
+    """Sweep these databases until cancelled; one that fails is tried again in the next round."""
     while True:
-        await asyncio.sleep(uniform(0.5, 1.5) * every)  # noqa: S311 - spreads, hides nothing
+        await asyncio.sleep(uniform(0.5, 1.5) * interval)  # noqa: S311 - jitter, no secret
         for database in databases():
             try:
-                await swept(database)
+                await sweep(database)
             except Exception as error:
-                LOGGER.warning("answers past their time could not be deleted: %s", error)
+                LOGGER.warning("Deleting expired idempotent replies failed: %s", error)
 
 
-async def swept(database: Database, pause: float = PAUSE) -> int:
-    """Delete all answers of a database whose time is over; return how many."""
-    found = 0
+async def sweep(database: Database, pause: float = PAUSE) -> int:
+    """Delete all expired replies of a database; return how many."""
+    deleted = 0
     while batch := await database.delete_expired():
-        found += batch
+        deleted += batch
         await asyncio.sleep(pause)
-    return found
+    return deleted

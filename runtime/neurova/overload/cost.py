@@ -1,4 +1,4 @@
-"""What a call of a function costs the event loop."""
+"""The cost of a function's calls: seconds for which they occupy the event loop."""
 
 from __future__ import annotations
 
@@ -6,31 +6,31 @@ from collections.abc import Coroutine, Generator
 from time import perf_counter
 from typing import Any
 
-WEIGHT = 1 / 8  # of the newest call in the mean
-LEAST = 1e-6  # seconds
-MOST = 4  # times the mean that one call may count: one during which the machine stood still
+WEIGHT = 1 / 8  # of the newest call in the moving mean
+MINIMUM = 1e-6  # seconds
+MAX_RATIO = 4  # to the mean, for one call: a longer one was probably a stall of the machine
 
 
 class Cost:
-    """Know how many seconds a call keeps the loop busy, a moving mean; 0.0: nobody knows."""
+    """The moving mean of the seconds that a call occupies the event loop; 0.0: not known yet."""
 
-    __slots__ = ("measured", "seconds")
+    __slots__ = ("is_measured", "seconds")
 
     def __init__(self, seconds: float = 0.0) -> None:
         self.seconds = seconds
-        self.measured = False
+        self.is_measured = False
 
-    def took(self, seconds: float) -> None:
-        """Note one more call."""
-        known = self.seconds
-        if self.measured:
-            self.seconds = known + (min(seconds, known * MOST) - known) * WEIGHT
+    def record(self, seconds: float) -> None:
+        """Add one call to the mean."""
+        mean = self.seconds
+        if self.is_measured:
+            self.seconds = mean + (min(seconds, mean * MAX_RATIO) - mean) * WEIGHT
         else:
-            self.seconds, self.measured = max(seconds, LEAST), True
+            self.seconds, self.is_measured = max(seconds, MINIMUM), True
 
 
 class Metered:
-    """Await a coroutine as if it were awaited itself, and sum up the `seconds` its steps take."""
+    """Await a coroutine and sum up the `seconds` that its steps take."""
 
     __slots__ = ("_coroutine", "seconds")
 
@@ -39,7 +39,7 @@ class Metered:
         self.seconds = 0.0
 
     def __await__(self) -> Generator[Any, Any, Any]:
-        """Pass everything on, in both directions."""
+        """Forward values and exceptions in both directions."""
         send, throw = self._coroutine.send, self._coroutine.throw
         value: Any = None
         raised: BaseException | None = None

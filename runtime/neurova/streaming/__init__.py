@@ -1,1 +1,1 @@
-"""Replies that are sent piece by piece."""
+"""Responses that are sent piece by piece."""

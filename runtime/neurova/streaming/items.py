@@ -1,4 +1,4 @@
-"""From an iterator's items to the pieces of a reply."""
+"""Send the items of an iterator as NDJSON, server-sent events, text or bytes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from ..execution.thread_pool import POOL, Outcome, ThreadPoolFull
+from ..execution.thread_pool import Outcome, ThreadPool, ThreadPoolFull
 from ..http.call import Call, Field
 from ..http.media_types import choose_media_type
 from ..http.problem import Reject
@@ -19,9 +19,9 @@ from .stream import ServerSentEvent, Stream
 
 NDJSON = b"application/x-ndjson"
 EVENTS = b"text/event-stream"
-FORMS = (NDJSON, EVENTS)  # the first is what a caller gets who takes anything
-FULL = 0.01  # seconds until a step that found no thread asks again
-# Buffers on the way (nginx, and Kong with it) would hold items back.
+FORMATS = (NDJSON, EVENTS)  # the first is the default
+RETRY_PAUSE = 0.01  # seconds until a step tries again that found the thread pool full
+# Proxies (nginx, and Kong with it) would buffer items.
 UNBUFFERED: list[Field] = [(b"cache-control", b"no-cache"), (b"x-accel-buffering", b"no")]
 _END: Any = object()
 _encode = msgspec.json.Encoder().encode
@@ -29,89 +29,98 @@ _encode = msgspec.json.Encoder().encode
 Encode = Callable[[Any], bytes]
 
 
-class Items:
-    """Send the items of a `Stream`; `status` when it does not say its own."""
+class ItemSource:
+    """Send the items of a `Stream`; `status` applies when the stream has none of its own."""
 
-    __slots__ = ("status", "stream")
+    __slots__ = ("status", "stream", "thread_pool")
 
-    def __init__(self, stream: Stream, status: int) -> None:
+    def __init__(self, stream: Stream, status: int, thread_pool: ThreadPool) -> None:
         self.stream = stream
         self.status = stream.status or status
+        self.thread_pool = thread_pool
 
-    async def __call__(self, call: Call, outlet: ResponseStream) -> None:
-        """Answer `call` through `outlet`. Raises Reject(406) before the first step if it can."""
-        given: Any = self.stream.items
-        steps: Any = aiter(given) if hasattr(given, "__aiter__") else Threaded(iter(given))
+    async def __call__(self, call: Call, response: ResponseStream) -> None:
+        """Answer `call` through `response`.
+
+        Raises Reject(406), before the first step if the items are known to be JSON.
+        """
+        items: Any = self.stream.items
+        steps: Any = (
+            aiter(items)
+            if hasattr(items, "__aiter__")
+            else ThreadedIterator(iter(items), self.thread_pool)
+        )
         try:
             if self.stream.json:
-                _form(call, self.stream.content_type)
+                _choose_format(call, self.stream.content_type)
             first = await anext(steps, _END)
-            content_type, encode = self._choose(call, first)
+            content_type, encode = self._choose_encoding(call, first)
             fields = self.stream.fields
-            if content_type in FORMS:
-                said = {name for name, _ in fields}
-                fields = fields + [field for field in UNBUFFERED if field[0] not in said]
-            piece = b"" if first is _END else encode(first)  # what cannot be said is no head yet
-            await outlet.begin(StreamReply(self.status, content_type, fields))
+            if content_type in FORMATS:
+                names = {name for name, _ in fields}
+                fields = fields + [field for field in UNBUFFERED if field[0] not in names]
+            piece = b"" if first is _END else encode(first)  # before the head: it may fail
+            await response.start(StreamReply(self.status, content_type, fields))
             if call.method == "HEAD" or first is _END:
                 return
-            await outlet.send(piece)
+            await response.send(piece)
             async for item in steps:
-                await outlet.send(encode(item))
+                await response.send(encode(item))
         finally:
             close = getattr(steps, "aclose", None)
             if close is not None:
                 await close()
 
-    def _choose(self, call: Call, first: Any) -> tuple[bytes, Encode]:
-        said = self.stream.content_type
+    def _choose_encoding(self, call: Call, first: Any) -> tuple[bytes, Encode]:
+        content_type = self.stream.content_type
         if isinstance(first, str) or (first is _END and self.stream.json is False):
-            return said or b"text/plain; charset=utf-8", _raw
+            return content_type or b"text/plain; charset=utf-8", _encode_raw
         if isinstance(first, bytes | bytearray | memoryview):
-            return said or b"application/octet-stream", _raw
-        form = _form(call, said)
-        return said or form, _event if form == EVENTS else _line
+            return content_type or b"application/octet-stream", _encode_raw
+        format_ = _choose_format(call, content_type)
+        return content_type or format_, _encode_event if format_ == EVENTS else _encode_line
 
 
-def _form(call: Call, said: bytes) -> bytes:
-    """Return how JSON items are sent. Raises Reject for a caller that takes neither way."""
-    media = said.partition(b";")[0].strip().lower()
-    if media in FORMS:
-        return media
-    if media:
-        raise TypeError(f"the items of a stream of {said.decode()} must be str or bytes")
-    form = choose_media_type(call, FORMS)
-    if form is None:
-        raise Reject(406, "This answers application/x-ndjson or text/event-stream: accept one.")
-    return form
+def _choose_format(call: Call, content_type: bytes) -> bytes:
+    """Return the format of JSON items. Raises Reject(406) if the caller accepts none."""
+    media_type = content_type.partition(b";")[0].strip().lower()
+    if media_type in FORMATS:
+        return media_type
+    if media_type:
+        raise TypeError(f"Items of a stream of {content_type.decode()} must be str or bytes")
+    format_ = choose_media_type(call, FORMATS)
+    if format_ is None:
+        raise Reject(406, "Accept application/x-ndjson or text/event-stream.")
+    return format_
 
 
-def _raw(item: Any) -> bytes:
+def _encode_raw(item: Any) -> bytes:
     return item.encode() if isinstance(item, str) else bytes(item)
 
 
-def _event(item: Any) -> bytes:
+def _encode_event(item: Any) -> bytes:
     if isinstance(item, ServerSentEvent):
-        return item.encoded()
+        return item.encode()
     return b"data: %b\n\n" % _encode(item)
 
 
-def _line(item: Any) -> bytes:
+def _encode_line(item: Any) -> bytes:
     if isinstance(item, ServerSentEvent):
         return b"" if item.data is msgspec.UNSET else _encode(item.data) + b"\n"
     return _encode(item) + b"\n"
 
 
-class Threaded(AsyncIterator[Any]):
+class ThreadedIterator(AsyncIterator[Any]):
     """Run each step of a plain iterator in a thread of the pool, all in one context.
 
-    A step cannot be cancelled: whoever is, waits until it has ended.
+    A step cannot be cancelled: a cancelled caller waits until the step has ended.
     """
 
-    __slots__ = ("_context", "_items")
+    __slots__ = ("_context", "_items", "_thread_pool")
 
-    def __init__(self, items: Iterator[Any]) -> None:
+    def __init__(self, items: Iterator[Any], thread_pool: ThreadPool) -> None:
         self._items = items
+        self._thread_pool = thread_pool
         self._context = copy_context()
 
     async def __anext__(self) -> Any:
@@ -121,7 +130,7 @@ class Threaded(AsyncIterator[Any]):
         return item
 
     async def aclose(self) -> None:
-        """Run what the generator does at its end."""
+        """Close the generator."""
         close = getattr(self._items, "close", None)
         if close is not None:
             await self._run(close)
@@ -129,25 +138,25 @@ class Threaded(AsyncIterator[Any]):
     async def _run(self, *step: Any) -> Any:
         while True:
             try:
-                result, raised = await self._step(list(step))
+                result, error = await self._run_step(list(step))
             except ThreadPoolFull as full:
-                raised = full
-            if not isinstance(raised, ThreadPoolFull):
+                error = full
+            if not isinstance(error, ThreadPoolFull):
                 break
-            await asyncio.sleep(FULL)
-        if raised is not None:
-            raise raised
+            await asyncio.sleep(RETRY_PAUSE)
+        if error is not None:
+            raise error
         return result
 
-    async def _step(self, step: list[Any]) -> Outcome:
-        work = POOL.run(self._context.run, step)
+    async def _run_step(self, step: list[Any]) -> Outcome:
+        work = self._thread_pool.run(self._context.run, step)
         cancelled: CancelledError | None = None
         while not work.done():
             try:
                 await asyncio.wait((work,))
             except CancelledError as error:
                 cancelled = error
-                if POOL.withdraw(work):  # it has not begun
+                if work.withdraw():  # it has not started
                     work.cancel()
         if cancelled is not None:
             raise cancelled

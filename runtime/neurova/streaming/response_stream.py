@@ -1,35 +1,35 @@
-"""Where a stream leaves its function, and where it enters a door."""
+"""The way of a streamed body from its source to the server."""
 
 from __future__ import annotations
 
+import logging
 from asyncio import CancelledError, Future, Task, TimerHandle, sleep
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
-from ..execution.replies import LOGGER
+from ..execution.in_flight_call import InFlightCall
 from ..http.call import Call, Field
 from ..http.reply import Reply
 
-if TYPE_CHECKING:
-    from ..execution.in_flight_call import InFlightCall
+LOGGER = logging.getLogger("neurova")
 
 
-class Sink(Protocol):
-    """What a door gives: where the pieces of a body go."""
+class BodyWriter(Protocol):
+    """Write the pieces of a body to a client; each server implements it."""
 
     async def send(self, data: bytes) -> None:
         """Send a piece; return when the client can take more. Raises ConnectionError."""
         ...
 
     def end(self, status: int = 0) -> None:
-        """End the body: whole, or cut short for a reason that `status` states."""
+        """End the body: complete, or cut short with the reason as `status`."""
         ...
 
 
 class StreamReply(Reply):
-    """A reply whose body is sent to a sink; `length` is its size if that is known."""
+    """A reply whose body is written piece by piece; `length` is its size, None if unknown."""
 
-    __slots__ = ("length", "outlet")
+    __slots__ = ("length", "stream")
 
     def __init__(
         self, status: int, content_type: bytes, fields: list[Field], length: int | None = None
@@ -39,113 +39,131 @@ class StreamReply(Reply):
         self.content_type = content_type
         self.fields = fields
         self.length = length
-        self.outlet: ResponseStream
+        self.stream: ResponseStream
 
     @property
     def task(self) -> Task[None]:
-        """Return the task that makes the body; it may go on when the body is whole."""
-        task = self.outlet.flight.task
+        """Return the task that produces the body; it may go on after the end of the body."""
+        task = self.stream.in_flight.task
         assert task is not None
         return task
 
-    def to(self, sink: Sink) -> None:
-        """Let the body come."""
-        self.outlet.open(sink)
+    def start(self, writer: BodyWriter) -> None:
+        """Write the body to `writer`."""
+        self.stream.connect(writer)
 
-    def leave(self) -> None:
-        """Stop what makes the body: nobody wants it."""
-        self.outlet.leave()
+    def disconnect(self) -> None:
+        """Stop the source: the client has disconnected."""
+        self.stream.disconnect()
 
 
 Source = Callable[[Call, "ResponseStream"], Awaitable[None]]
-"""What makes a stream: `await outlet.begin(reply)` once, then `await outlet.send(data)`."""
+"""Produces a body: `await response.start(reply)` once, then `await response.send(data)`."""
 
 
 class ResponseStream:
-    """Pass the pieces of one stream on, at the pace of its client.
+    """Pass the pieces of one body to its client, at the client's pace.
 
-    The source has its function's `timeout` for each piece; the time that the client takes does not
-    count. `gone`: the client has left. `told`: a source that is told so is not cancelled.
+    The source has the `timeout` of its function for each piece; the time that the client takes
+    does not count. `disconnected` is done when the client has disconnected, which cancels the
+    source unless it `handles_disconnect`.
     """
 
-    __slots__ = ("_open", "_since", "_sink", "_timer", "begun", "ended", "flight", "gone", "told")
+    __slots__ = (
+        "_piece_started",
+        "_timer",
+        "_writer",
+        "_writer_ready",
+        "disconnected",
+        "handles_disconnect",
+        "has_ended",
+        "has_started",
+        "in_flight",
+    )
 
-    def __init__(self, flight: InFlightCall) -> None:
-        loop = flight.get_loop()
-        self.flight = flight
-        self.gone: Future[None] = loop.create_future()
-        self.told = False
-        self.begun = self.ended = False
-        self._open: Future[Sink | None] = loop.create_future()
-        self._sink: Sink | None = None
-        self._since = 0.0  # when the source began to make a piece
+    def __init__(self, in_flight: InFlightCall) -> None:
+        loop = in_flight.get_loop()
+        self.in_flight = in_flight
+        self.disconnected: Future[None] = loop.create_future()
+        self.handles_disconnect = False
+        self.has_started = self.has_ended = False
+        self._writer_ready: Future[BodyWriter | None] = loop.create_future()
+        self._writer: BodyWriter | None = None
+        self._piece_started = 0.0  # when the source began to produce a piece
         self._timer: TimerHandle | None = None
 
-    async def begin(self, reply: StreamReply) -> None:
-        """Send the head; return when the body may come."""
-        reply.outlet = self
-        flight = self.flight
-        if flight.done() or flight.expired:
+    def keep_source_on_disconnect(self) -> None:
+        """Let the source see `disconnected` instead of being cancelled."""
+        self.handles_disconnect = True
+        self.in_flight.on_disconnect = self.disconnect
+
+    async def start(self, reply: StreamReply) -> None:
+        """Send the head; return when the body can be sent."""
+        reply.stream = self
+        in_flight = self.in_flight
+        if in_flight.done() or in_flight.is_expired:
             raise CancelledError
-        self.begun = True
-        flight.timer.cancel()
-        flight.set_result(reply)
-        self._sink = await self._open
-        loop = flight.get_loop()
-        self._since = loop.time()
-        self._timer = loop.call_at(self._since + flight.function.timeout, self._look)
+        self.has_started = True
+        in_flight.timer.cancel()
+        in_flight.set_result(reply)
+        self._writer = await self._writer_ready
+        loop = in_flight.get_loop()
+        self._piece_started = loop.time()
+        due = self._piece_started + in_flight.target.timeout
+        self._timer = loop.call_at(due, self._check_timeout)
 
     async def send(self, data: bytes) -> None:
-        """Send a piece of the body. Raises ConnectionError when the client has left."""
-        if self.ended or self._sink is None:
+        """Send a piece of the body. Raises ConnectionError if the client has disconnected."""
+        if self.has_ended or self._writer is None:
             raise ConnectionResetError("the stream has ended")
-        self._since = 0.0
-        await self._sink.send(data)
-        await sleep(0)  # a source that waits for nothing leaves the loop to others too
-        self._since = self.flight.get_loop().time()
+        self._piece_started = 0.0
+        await self._writer.send(data)
+        await sleep(0)  # a source that never waits must not block the event loop
+        self._piece_started = self.in_flight.get_loop().time()
 
     def end(self, status: int = 0) -> None:
         """End the body, once."""
-        if self.ended:
+        if self.has_ended:
             return
-        self.ended = True
+        self.has_ended = True
         if self._timer is not None:
             self._timer.cancel()
-        if self._sink is not None:
-            self._sink.end(status)
+        if self._writer is not None:
+            self._writer.end(status)
 
-    def open(self, sink: Sink) -> None:
-        """Let the pieces go to `sink`."""
-        if not self._open.done():
-            self._open.set_result(sink)
+    def connect(self, writer: BodyWriter) -> None:
+        """Send the pieces to `writer`."""
+        if not self._writer_ready.done():
+            self._writer_ready.set_result(writer)
 
-    def leave(self) -> None:
-        """Note that the client has left."""
-        self.ended = True
-        if self._timer is not None and not self.told:
+    def disconnect(self) -> None:
+        """Handle a disconnect of the client."""
+        self.has_ended = True
+        if self._timer is not None and not self.handles_disconnect:
             self._timer.cancel()
-        if not self.gone.done():
-            self.gone.set_result(None)
-        if not self._open.done():
-            self._open.set_result(None)
-        if self.flight.task is not None and not self.told:
-            self.flight.task.cancel()
+        if not self.disconnected.done():
+            self.disconnected.set_result(None)
+        if not self._writer_ready.done():
+            self._writer_ready.set_result(None)
+        if self.in_flight.task is not None and not self.handles_disconnect:
+            self.in_flight.task.cancel()
 
-    def _look(self) -> None:
-        """Cut the stream when the source takes too long for a piece."""
-        flight, now = self.flight, self.flight.get_loop().time()
-        due = (self._since or now) + flight.function.timeout
+    def _check_timeout(self) -> None:
+        """Cut the stream if the source takes too long for a piece."""
+        in_flight = self.in_flight
+        loop, timeout = in_flight.get_loop(), in_flight.target.timeout
+        now = loop.time()
+        due = (self._piece_started or now) + timeout
         if due > now:
-            self._timer = flight.get_loop().call_at(due, self._look)
+            self._timer = loop.call_at(due, self._check_timeout)
             return
-        if not self.gone.done():
-            say_cut(flight, f"no piece of its stream came within {flight.function.timeout:g} s")
+        if not self.disconnected.done():
+            log_cut(in_flight.name, f"the function sent no piece within {timeout:g} s")
         self.end(504)
-        if flight.task is not None:
-            flight.task.cancel()
+        if in_flight.task is not None:
+            in_flight.task.cancel()
 
 
-def say_cut(flight: InFlightCall, what: str) -> None:
-    """Log why a stream is cut."""
-    name = flight.function.name
-    LOGGER.error("%s: %s: it is cut", name, what, extra={"neurova": {"function": name}})
+def log_cut(function: str, reason: str) -> None:
+    """Log why a stream was cut."""
+    LOGGER.error("%s: stream cut, %s", function, reason, extra={"neurova": {"function": function}})

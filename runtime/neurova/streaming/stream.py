@@ -1,4 +1,4 @@
-"""What a function answers piece by piece."""
+"""`Stream` and `ServerSentEvent`: what a function returns to send a body piece by piece."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ import msgspec
 from ..http.call import Field
 from ..http.reply import Reply
 
-_LINE = re.compile(r"\r\n|\n|\r")
+_LINE_END = re.compile(r"\r\n|\n|\r")
 _encode = msgspec.json.Encoder().encode
 
 
 class ServerSentEvent(msgspec.Struct, frozen=True):
-    r"""Send one event with a name, an id or a reconnection time of its own.
+    r"""One event with a name, an id or a reconnection time of its own.
 
-    `data`: str is sent as it is, anything else as JSON; left out, the event is a comment that
-    shows the connection to be alive. `retry` in milliseconds. Raises ValueError for a name or id
+    `data`: str is sent unchanged, anything else as JSON; without it the event is a comment that
+    keeps the connection alive. `retry` is in milliseconds. Raises ValueError for a name or id
     with a line end or NUL. Source: WHATWG HTML, 9.2.
     """
 
@@ -31,11 +31,11 @@ class ServerSentEvent(msgspec.Struct, frozen=True):
     def __post_init__(self) -> None:
         for name in ("event", "id"):
             value = getattr(self, name)
-            if "\0" in value or _LINE.search(value):
-                raise ValueError(f"ServerSentEvent {name} {value!r} has a line end or NUL in it")
+            if "\0" in value or _LINE_END.search(value):
+                raise ValueError(f"ServerSentEvent {name} {value!r} contains a line end or NUL")
 
-    def encoded(self) -> bytes:
-        """Return it as text/event-stream has it."""
+    def encode(self) -> bytes:
+        """Return the event in the text/event-stream format."""
         lines = [f"event: {self.event}"] if self.event else []
         if self.id:
             lines.append(f"id: {self.id}")
@@ -43,17 +43,17 @@ class ServerSentEvent(msgspec.Struct, frozen=True):
             lines.append(f"retry: {self.retry}")
         if self.data is not msgspec.UNSET:
             text = self.data if isinstance(self.data, str) else _encode(self.data).decode()
-            lines += [f"data: {line}" for line in _LINE.split(text)]
+            lines += [f"data: {line}" for line in _LINE_END.split(text)]
         return ("\n".join(lines or [":"]) + "\n\n").encode()
 
 
 class Stream:
-    """Answer with what an iterator gives, as it comes.
+    """Answer with the items of an iterator, each sent as soon as it is produced.
 
-    `items`: an iterator, plain (each step runs in a thread) or async. str and bytes are sent as
-    they are, as `content_type`; other items as JSON, in the form that the caller accepts or
-    `content_type` names: application/x-ndjson or text/event-stream. `status` 0: the decorator's.
-    Raises ValueError for what `Reply` would refuse.
+    `items`: a plain iterator (each step runs in a thread) or an async one. str and bytes are sent
+    unchanged, as `content_type`; other items as JSON, in the format that the caller accepts or
+    `content_type` names: application/x-ndjson or text/event-stream. `status` 0 means the status
+    of the decorator. Raises ValueError for headers that `Reply` would refuse.
     """
 
     __slots__ = ("content_type", "fields", "items", "json", "status")
@@ -74,11 +74,11 @@ class Stream:
         self.status = status
         self.content_type = head.content_type
         self.fields: list[Field] = head.fields
-        self.json: bool | None = None  # whether items are JSON, None when nobody has said it
+        self.json: bool | None = None  # whether the items are JSON; None: unknown
 
 
-def stream_of(result: object) -> Stream | None:
-    """Return what a function returned as a stream, if it is one."""
+def as_stream(result: object) -> Stream | None:
+    """Return the result of a function as a `Stream`, or None if it is no iterator."""
     if isinstance(result, Stream):
         return result
     if isinstance(result, AsyncIterable | Iterator):

@@ -159,7 +159,7 @@ def test_a_call_of_unknown_cost_is_let_in_and_the_next_counts_as_heavy() -> None
     admission.add_work(new, later=True)
     assert new.seconds > 0
     assert not admission.admits(new, START + 0.0001)
-    new.took(0.00002)  # it was cheap
+    new.record(0.00002)  # it was cheap
     assert admission.admits(new, START + 0.0002)
 
 

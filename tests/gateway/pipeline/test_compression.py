@@ -173,7 +173,7 @@ def test_what_takes_long_is_done_in_a_thread(monkeypatch: pytest.MonkeyPatch) ->
             def run(self, *work: Any) -> Any:
                 raise ThreadPoolFull
 
-        monkeypatch.setattr(compression, "POOL", Taken())
+        monkeypatch.setattr(made, "_thread_pool", Taken())
         whole: Any = made(call(), Reply(200, "a" * (INLINE + 1)))
         assert len(whole.body) == INLINE + 1
 

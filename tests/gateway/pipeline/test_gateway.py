@@ -161,10 +161,10 @@ def test_in_a_crowd_the_cost_of_a_function_is_learnt(
     running = platform("")
     function = next(f for f in running.platform.functions() if f.name == "probe.count")
     running.get("/count")
-    assert not function.cost.measured
+    assert not function.cost.is_measured
     crowd(running, "secret")
     running.get("/count")
-    assert function.cost.measured
+    assert function.cost.is_measured
     assert running.get("/items/7?x=", key="nobody's").status == 401
     other = next(f for f in running.platform.functions() if f.name == "probe.item")
-    assert not other.cost.measured
+    assert not other.cost.is_measured

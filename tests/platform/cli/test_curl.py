@@ -7,20 +7,20 @@ from pathlib import Path
 
 import pytest
 
-from neurova.endpoints.function import Function
+from neurova.endpoints.function import HttpFunction
 from neurova_platform.cli import curl
 from neurova_platform.composition import inventory
 from neurova_platform.settings import loading as settings
 
 KEY = Path("/home/a b/.neurova/dev.key")
-Project = Callable[..., list[Function]]
+Project = Callable[..., list[HttpFunction]]
 
 
 @pytest.fixture
 def functions(tmp_path: Path) -> Project:
     """Return what makes a project of one service with these function files, and reads it."""
 
-    def make(*sources: str) -> list[Function]:
+    def make(*sources: str) -> list[HttpFunction]:
         service = tmp_path / "functions" / "shop"
         service.mkdir(parents=True)
         (tmp_path / "neurova.toml").touch()

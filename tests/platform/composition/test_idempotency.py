@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from neurova.idempotency.sweep import swept
+from neurova.idempotency.sweep import sweep
 from neurova_platform.testing.platform import TestPlatform
 from neurova_platform.testing.response import Response
 
@@ -85,12 +85,12 @@ def test_after_a_day_an_answer_is_forgotten_and_swept(probe: TestPlatform) -> No
     (database,) = probe.platform.databases()
     probe.clock.advance(86_399)
     assert echo(probe).headers["idempotency-replayed"] == "true"
-    assert probe.run(swept(database)) == 0
+    assert probe.run(sweep(database)) == 0
     probe.clock.advance(1)
     assert "idempotency-replayed" not in echo(probe).headers
     assert ran(probe) == 2
     probe.clock.advance(86_400)
-    assert probe.run(swept(database)) == 1
+    assert probe.run(sweep(database)) == 1
 
 
 def test_a_service_without_state_has_a_file_from_its_first_key_on(probe: TestPlatform) -> None:
@@ -122,7 +122,7 @@ def test_sweeping_begins_and_ends_with_the_platform(probe: TestPlatform) -> None
     async def sweeping() -> list[str]:
         return [str(task.get_coro()) for task in asyncio.all_tasks()]
 
-    assert any("keep_swept" in name for name in probe.run(sweeping()))
+    assert any("sweep_periodically" in name for name in probe.run(sweeping()))
     probe.run(probe.platform.stop())
     probe.run(asyncio.sleep(0))
-    assert not any("keep_swept" in name for name in probe.run(sweeping()))
+    assert not any("sweep_periodically" in name for name in probe.run(sweeping()))

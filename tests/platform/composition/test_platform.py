@@ -8,8 +8,6 @@ from pathlib import Path
 import pytest
 
 from neurova.errors import LoadError, StateError
-from neurova.execution.concurrency_limit import ConcurrencyLimit
-from neurova.execution.thread_pool import POOL
 from neurova_gateway.metrics.totals import read_totals
 from neurova_platform.composition.platform import Platform
 from neurova_platform.composition.state import COUNTERS
@@ -90,8 +88,8 @@ def test_what_the_gateway_the_threads_and_a_functions_queue_refuse_is_counted_as
         await platform.start()
         await asyncio.sleep(0)  # the first sample
         before = shed()
-        assert not ConcurrencyLimit(0, queue=0).enter(None)  # type: ignore[arg-type]  # nothing is begun
-        POOL.refused += 1
+        platform.execution.refusals.count += 1
+        platform.execution.thread_pool.refused += 1
         platform.gateway.admission.refused += 1
         while shed() == before:
             await asyncio.sleep(0.01)

@@ -246,7 +246,9 @@ def test_a_mounted_app_lives_as_long_as_its_generation(
     probe.run(rest())
     assert log.read_text().split() == ["one-start", "two-start", "one-stop"]
 
-    with pytest.raises(LoadError, match=r"legacy\.py:\d+: legacy: the app does not start: .*mend"):
+    with pytest.raises(
+        LoadError, match=r"legacy\.py:\d+: legacy: startup of the ASGI app failed: .*fix"
+    ):
         write("three", "raise OSError('no disk')")
     assert probe.get("/legacy/say").text == "two"
 

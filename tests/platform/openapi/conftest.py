@@ -9,7 +9,8 @@ from textwrap import dedent
 
 import pytest
 
-from neurova.endpoints.function import Function
+from neurova.endpoints.function import HttpFunction
+from neurova.execution.context import ExecutionContext
 from neurova.functions.loader import load_service
 from neurova.resources import Resources
 
@@ -23,27 +24,29 @@ def copy_every(folder: Path) -> Path:
 
 
 @pytest.fixture
-def load(tmp_path: Path) -> Callable[..., list[Function]]:
+def load(tmp_path: Path) -> Callable[..., list[HttpFunction]]:
     """Return a function that loads a service from source texts, one for each file."""
 
-    def load_sources(service: str = "shop", **sources: str) -> list[Function]:
+    def load_sources(service: str = "shop", **sources: str) -> list[HttpFunction]:
         folder = tmp_path / "functions" / service
         folder.mkdir(parents=True, exist_ok=True)
         for name, source in sources.items():
             (folder / f"{name}.py").write_text(dedent(source))
-        return list(load_service(tmp_path / "functions", service, Resources()).functions)
+        return list(
+            load_service(tmp_path / "functions", service, Resources(), ExecutionContext()).functions
+        )
 
     return load_sources
 
 
 @pytest.fixture
-def every(tmp_path: Path) -> list[Function]:
+def every(tmp_path: Path) -> list[HttpFunction]:
     """Return functions with every kind of parameter and response."""
     functions = copy_every(tmp_path) / "functions"
-    return list(load_service(functions, "every", Resources()).functions)
+    return list(load_service(functions, "every", Resources(), ExecutionContext()).functions)
 
 
 @pytest.fixture
-def by_name(every: list[Function]) -> dict[str, Function]:
+def by_name(every: list[HttpFunction]) -> dict[str, HttpFunction]:
     """Return the functions of `every` by their names within the service."""
     return {each.name.partition(".")[2]: each for each in every}

@@ -13,7 +13,7 @@ import pytest
 from openapi_spec_validator import validate
 from tests.servers import npm
 
-from neurova.endpoints.function import Function
+from neurova.endpoints.function import HttpFunction
 from neurova_platform.composition import inventory
 from neurova_platform.openapi.document import Api, document
 from neurova_platform.settings import loading as settings
@@ -33,7 +33,7 @@ def operations(built: dict[str, Any]) -> dict[str, dict[str, Any]]:
 
 
 @pytest.fixture
-def built(every: list[Function]) -> dict[str, Any]:
+def built(every: list[HttpFunction]) -> dict[str, Any]:
     return document(every, API)
 
 
@@ -43,7 +43,7 @@ def project() -> dict[str, Any]:
     return document(inventory.functions(settings.load(ROOT, environ={})), API)
 
 
-def test_every_function_is_an_operation(every: list[Function], built: dict[str, Any]) -> None:
+def test_every_function_is_an_operation(every: list[HttpFunction], built: dict[str, Any]) -> None:
     assert operations(built).keys() == {each.name for each in every}
 
 
@@ -65,7 +65,7 @@ def test_document_is_valid_for_another_validator(
 
 
 def test_order_and_reload_change_nothing(
-    load: Callable[..., list[Function]], every: list[Function], built: dict[str, Any]
+    load: Callable[..., list[HttpFunction]], every: list[HttpFunction], built: dict[str, Any]
 ) -> None:
     again = load("every")  # loads the same files again
     assert again[0].generation is not every[0].generation
@@ -119,7 +119,7 @@ def test_paths_that_differ_only_in_names_are_merged(built: dict[str, Any]) -> No
     assert {each["parameters"][0]["name"] for each in item.values()} == {"id"}
 
 
-def test_version_servers_and_limit_are_described(every: list[Function]) -> None:
+def test_version_servers_and_limit_are_described(every: list[HttpFunction]) -> None:
     built = document(every, Api("T", "2", ("https://api.example",), "10/second"))
     assert built["info"]["version"] == "2"
     assert built["servers"] == [{"url": "https://api.example"}]
@@ -127,7 +127,7 @@ def test_version_servers_and_limit_are_described(every: list[Function]) -> None:
     assert document([], API)["servers"] == [{"url": "/"}]
 
 
-def test_types_of_two_services_are_separate(load: Callable[..., list[Function]]) -> None:
+def test_types_of_two_services_are_separate(load: Callable[..., list[HttpFunction]]) -> None:
     source = """
         import msgspec
         from neurova import get

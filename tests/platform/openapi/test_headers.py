@@ -7,19 +7,19 @@ from collections.abc import Callable
 import jsonschema_rs
 import pytest
 
-from neurova.endpoints.function import Function
+from neurova.endpoints.function import HttpFunction
 from neurova.http.call import Call
-from neurova.idempotency.rules import BadKey, key_of
+from neurova.idempotency.rules import InvalidKey, key_of
 from neurova_platform.openapi.headers import PARAMETERS, headers, parameters
 
 
-def test_post_with_a_key_has_idempotency_key(by_name: dict[str, Function]) -> None:
+def test_post_with_a_key_has_idempotency_key(by_name: dict[str, HttpFunction]) -> None:
     reference = {"$ref": "#/components/parameters/Idempotency-Key"}
     assert [name for name, each in by_name.items() if reference in parameters(each)] == ["add"]
     assert "Idempotency-Replayed" in headers(by_name["add"])
 
 
-def test_cache_and_deprecation_have_headers(by_name: dict[str, Function]) -> None:
+def test_cache_and_deprecation_have_headers(by_name: dict[str, HttpFunction]) -> None:
     assert set(headers(by_name["name"])) == {
         *("Cache-Control", "Deprecation", "ETag", "RateLimit", "RateLimit-Policy", "Sunset"),
     }
@@ -28,7 +28,7 @@ def test_cache_and_deprecation_have_headers(by_name: dict[str, Function]) -> Non
 
 
 def test_header_read_by_the_function_is_not_repeated(
-    load: Callable[..., list[Function]],
+    load: Callable[..., list[HttpFunction]],
 ) -> None:
     source = """
         from typing import Annotated
@@ -46,7 +46,7 @@ def test_schema_of_idempotency_key_matches_its_parser(key: str) -> None:
     call = Call("POST", b"/x", b"", [(b"idempotency-key", key.encode())], "")
     try:
         key_of(call)
-    except BadKey:
+    except InvalidKey:
         assert not schema.is_valid(key)
     else:
         assert schema.is_valid(key)

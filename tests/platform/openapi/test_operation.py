@@ -6,14 +6,14 @@ from typing import Any
 
 import pytest
 
-from neurova.endpoints.function import Function
+from neurova.endpoints.function import HttpFunction
 from neurova_platform.openapi.document import Api, document
 
 Operations = dict[str, dict[str, Any]]
 
 
 @pytest.fixture
-def operations(every: list[Function]) -> Operations:
+def operations(every: list[HttpFunction]) -> Operations:
     """Return the operations by the names of their functions."""
     built = document(every, Api("t", "1"))
     return {

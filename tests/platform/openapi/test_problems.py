@@ -7,13 +7,13 @@ from collections.abc import Callable
 import jsonschema_rs
 import msgspec
 
-from neurova.endpoints.function import Function
+from neurova.endpoints.function import HttpFunction
 from neurova.http.call import Call
 from neurova.http.problem import Fault, problem
 from neurova_platform.openapi.problems import FAULT, SCHEMA, components, problems, statuses
 
 
-def test_statuses_follow_from_what_a_function_needs(by_name: dict[str, Function]) -> None:
+def test_statuses_follow_from_what_a_function_needs(by_name: dict[str, HttpFunction]) -> None:
     assert statuses(by_name["add"], limited=False) == (
         400, 401, 403, 406, 408, 409, 413, 415, 422, 429, 500, 503,
     )  # fmt: skip
@@ -24,19 +24,19 @@ def test_statuses_follow_from_what_a_function_needs(by_name: dict[str, Function]
     assert 429 in statuses(by_name["own"], limited=True)
 
 
-def test_raised_problem_has_its_text(by_name: dict[str, Function]) -> None:
+def test_raised_problem_has_its_text(by_name: dict[str, HttpFunction]) -> None:
     added = problems(by_name["add"], limited=False)["409"]
     assert added["description"].endswith("is still in progress. A thing needs parts.")
     assert "application/problem+json" in added["content"]
 
 
-def test_default_covers_any_other_problem(every: list[Function]) -> None:
+def test_default_covers_any_other_problem(every: list[HttpFunction]) -> None:
     for each in every:
         assert list(problems(each, limited=False))[-1] == "default"
 
 
 def test_raised_text_is_added_to_the_common_one(
-    load: Callable[..., list[Function]],
+    load: Callable[..., list[HttpFunction]],
 ) -> None:
     source = """
         from neurova import Reject, get

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from neurova.endpoints.function import Function
+from neurova.endpoints.function import HttpFunction
 from neurova_platform.openapi.rejects import find_rejects
 
 DOMAIN = """
@@ -54,7 +54,7 @@ async def handler(name: str) -> str:
 
 
 def test_reachable_problems_are_found_with_their_texts(
-    load: Callable[..., list[Function]],
+    load: Callable[..., list[HttpFunction]],
 ) -> None:
     (function,) = load(domain=DOMAIN, only=HANDLER)
     assert find_rejects(function.handler) == {
@@ -66,7 +66,7 @@ def test_reachable_problems_are_found_with_their_texts(
     }
 
 
-def test_wrapped_handler_is_searched(load: Callable[..., list[Function]]) -> None:
+def test_wrapped_handler_is_searched(load: Callable[..., list[HttpFunction]]) -> None:
     source = """
         from functools import wraps
         from neurova import Reject, get
@@ -84,13 +84,13 @@ def test_wrapped_handler_is_searched(load: Callable[..., list[Function]]) -> Non
     assert find_rejects(function.handler) == {409: ("No",)}
 
 
-def test_function_without_problems_has_none(load: Callable[..., list[Function]]) -> None:
+def test_function_without_problems_has_none(load: Callable[..., list[HttpFunction]]) -> None:
     (function,) = load(only="from neurova import get\n@get('/x')\nasync def f() -> str: ...\n")
     assert find_rejects(function.handler) == {}
 
 
 def test_source_that_changed_after_loading_is_ignored(
-    load: Callable[..., list[Function]], tmp_path: Path
+    load: Callable[..., list[HttpFunction]], tmp_path: Path
 ) -> None:
     (function,) = load(domain=DOMAIN, only=HANDLER)
     (tmp_path / "functions" / "shop" / "only.py").write_text("def broken(:\n" * 30)

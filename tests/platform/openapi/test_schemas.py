@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from neurova.endpoints.function import Function
+from neurova.endpoints.function import HttpFunction
 from neurova_gateway.pipeline.path import BadPath, canonical
 from neurova_platform.openapi.schemas import (
     AT,
@@ -114,7 +114,7 @@ def test_type_without_schema_accepts_anything() -> None:
 
 
 def test_types_of_the_same_name_are_named_by_file(
-    load: Callable[..., list[Function]],
+    load: Callable[..., list[HttpFunction]],
 ) -> None:
     source = """
         import msgspec

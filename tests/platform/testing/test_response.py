@@ -16,7 +16,7 @@ from neurova_platform.testing.response import ReceivedEvent, Response, parse_eve
     ],
 )
 def test_events_are_parsed_as_they_were_sent(sent: ServerSentEvent) -> None:
-    (event,) = parse_events(sent.encoded().decode())
+    (event,) = parse_events(sent.encode().decode())
     assert (event.event, event.id) == (sent.event or "message", sent.id)
     assert sent.data in (event.data, None) or event.json() == sent.data
 

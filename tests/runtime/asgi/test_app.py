@@ -78,15 +78,15 @@ def test_a_background_task_runs_when_the_body_is_whole(house: Any, basin: Any) -
         into, reply = basin(), await house.reply(made)
         assert isinstance(reply, StreamReply)
         assert reply.length == 1
-        reply.to(into)
+        reply.start(into)
         while into.ended is None:
             await asyncio.sleep(0)
         assert into.pieces == [b"x"]
-        assert made.gate.running == 1
+        assert made.concurrency.running == 1
         seen(made)[0].set()
         await asyncio.wait((reply.task,))
         assert seen(made)[1:] == ["later"]
-        assert made.gate.running == 0
+        assert made.concurrency.running == 0
 
     asyncio.run(test())
 
@@ -113,10 +113,10 @@ def test_who_leaves_stops_a_streaming_response_and_its_background_task_still_run
 
     async def test() -> None:
         into, reply = basin(), await house.reply(made)
-        reply.to(into)
+        reply.start(into)
         while not into.pieces:
             await asyncio.sleep(0)
-        reply.leave()
+        reply.disconnect()
         await asyncio.wait((reply.task,))
         assert seen(made) == ["end", "later"]
 

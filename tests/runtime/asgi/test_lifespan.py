@@ -1,4 +1,4 @@
-"""An app is started before it is called, and stopped after."""
+"""An app is started before its first call, and stopped after its last."""
 
 import asyncio
 from typing import Any
@@ -9,19 +9,24 @@ from neurova.asgi import lifespan
 from neurova.asgi.lifespan import Lifespan
 from neurova.errors import LoadError
 
+COMPLETE = {"type": "lifespan.startup.complete"}
+FAILED = {"type": "lifespan.startup.failed", "message": "Traceback\nOSError: no disk\n"}
+STOPPED = {"type": "lifespan.shutdown.complete"}
+PLACE = "functions/shop/legacy.py:3: legacy"
+
 
 class App:
-    """An app that answers start-up and shutdown as it is told to."""
+    """Answer startup and shutdown with the given messages; raise exceptions, hang on None."""
 
     def __init__(self, *answers: Any) -> None:
-        self.answers = list(answers)
-        self.seen: list[str] = []
+        self.answers = answers
+        self.received: list[str] = []
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         assert scope["type"] == "lifespan"
         scope["state"]["opened"] = True
         for answer in self.answers:
-            self.seen.append((await receive())["type"])
+            self.received.append((await receive())["type"])
             if isinstance(answer, BaseException):
                 raise answer
             if answer is None:
@@ -29,88 +34,61 @@ class App:
             await send(answer)
 
 
-COMPLETE = {"type": "lifespan.startup.complete"}
-FAILED = {"type": "lifespan.startup.failed", "message": "Traceback\nOSError: no disk\n"}
-DONE = {"type": "lifespan.shutdown.complete"}
+async def test_app_is_started_stopped_and_keeps_its_state() -> None:
+    app = App(COMPLETE, STOPPED)
+    life = Lifespan(app, PLACE)
+    await life.start()
+    assert life.is_running
+    assert life.state == {"opened": True}
+    await life.stop()
+    await life.stop()
+    assert not life.is_running
+    assert app.received == ["lifespan.startup", "lifespan.shutdown"]
 
 
-def test_an_app_is_started_and_stopped_and_leaves_its_state() -> None:
-    app = App(COMPLETE, DONE)
-
-    async def test() -> None:
-        life = Lifespan(app, "here")
-        await life.start()
-        assert life.started
-        assert life.state == {"opened": True}
-        await life.stop()
-        assert not life.started
-        await life.stop()
-
-    asyncio.run(test())
-    assert app.seen == ["lifespan.startup", "lifespan.shutdown"]
-
-
-def test_an_app_that_does_not_start_says_why_and_where() -> None:
-    life = Lifespan(App(FAILED), "functions/shop/legacy.py:3: legacy")
+@pytest.mark.parametrize(
+    ("answer", "message"),
+    [
+        (FAILED, "startup of the ASGI app failed: OSError: no disk: fix its lifespan"),
+        (SystemExit(3), "startup of the ASGI app failed: it raised SystemExit: fix its lifespan"),
+        (None, "the ASGI app has not started after 0.01 s: fix its lifespan"),
+    ],
+)
+async def test_failed_startup_raises_load_error(
+    monkeypatch: pytest.MonkeyPatch, answer: Any, message: str
+) -> None:
+    if answer is None:
+        monkeypatch.setattr(lifespan, "START_TIMEOUT", 0.01)
     with pytest.raises(LoadError) as caught:
-        asyncio.run(life.start())
-    assert str(caught.value) == (
-        "functions/shop/legacy.py:3: legacy: the app does not start: OSError: no disk: mend it"
-    )
-
-
-def test_an_app_that_exits_ends_nobody_else(caplog: Any) -> None:
-    async def test() -> None:
-        with pytest.raises(LoadError, match="does not start: it ended in SystemExit: mend it"):
-            await Lifespan(App(SystemExit(3)), "here").start()
-        life = Lifespan(App(COMPLETE, SystemExit(3)), "here")
-        await life.start()
-        await life.stop()
-        assert not life.started
-
-    asyncio.run(test())
-    assert "here: its lifespan failed" in caplog.text
-
-
-def test_an_app_that_never_starts_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lifespan, "START", 0.01)
-    with pytest.raises(LoadError, match=r"has not started after 0\.01 s"):
-        asyncio.run(Lifespan(App(None), "here").start())
+        await Lifespan(App(answer), PLACE).start()
+    assert str(caught.value) == f"{PLACE}: {message}"
 
 
 @pytest.mark.parametrize("answers", [(), (ValueError(),)])
-def test_an_app_that_knows_no_lifespan_has_none(answers: Any) -> None:
-    async def test() -> None:
-        life = Lifespan(App(*answers), "here")
-        await life.start()
-        assert not life.started
-        await life.stop()
-
-    asyncio.run(test())
+async def test_app_without_lifespan_is_served(answers: Any) -> None:
+    life = Lifespan(App(*answers), PLACE)
+    await life.start()
+    assert not life.is_running
+    await life.stop()
 
 
-def test_an_app_whose_lifespan_fails_after_its_start_is_told_in_the_log(caplog: Any) -> None:
-    async def test() -> None:
-        life = Lifespan(App(COMPLETE, OSError("the pool is gone")), "here")
-        await life.start()
-        await life.stop()
-
-    asyncio.run(test())
-    assert "here: its lifespan failed" in caplog.text
-    assert "the pool is gone" in caplog.text
+@pytest.mark.parametrize("error", [OSError("pool closed"), SystemExit(3)])
+async def test_failure_after_startup_is_logged(caplog: Any, error: BaseException) -> None:
+    life = Lifespan(App(COMPLETE, error), PLACE)
+    await life.start()
+    await life.stop()
+    assert not life.is_running
+    assert f"{PLACE}: lifespan of the ASGI app failed" in caplog.text
+    assert type(error).__name__ in caplog.text
 
 
 @pytest.mark.parametrize("answer", [None, {"type": "lifespan.shutdown.failed"}])
-def test_an_app_that_does_not_stop_is_logged_and_ended(
+async def test_failed_shutdown_is_logged_and_ended(
     monkeypatch: pytest.MonkeyPatch, caplog: Any, answer: Any
 ) -> None:
-    monkeypatch.setattr(lifespan, "STOP", 0.01)
-
-    async def test() -> None:
-        life = Lifespan(App(COMPLETE, answer), "here")
-        await life.start()
-        await life.stop()
-        assert not life.started
-
-    asyncio.run(test())
-    assert "did not stop in order" in caplog.text
+    monkeypatch.setattr(lifespan, "STOP_TIMEOUT", 0.01)
+    life = Lifespan(App(COMPLETE, answer), PLACE)
+    await life.start()
+    await life.stop()
+    assert not life.is_running
+    assert "shutdown of the ASGI app failed" in caplog.text

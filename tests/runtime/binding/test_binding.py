@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from neurova.endpoints.function import Function
+from neurova.endpoints.function import HttpFunction
 
 SOURCE = """
 from __future__ import annotations
@@ -49,17 +49,17 @@ async def f(why: Why | None) -> str:
 
 
 @pytest.fixture
-def function(house: Any) -> Function:
+def function(house: Any) -> HttpFunction:
     return house.function(SOURCE)
 
 
-def test_a_body_comes_decoded_beside_path_and_query(house: Any, function: Function) -> None:
+def test_a_body_comes_decoded_beside_path_and_query(house: Any, function: HttpFunction) -> None:
     reply = house.ask(function, house.call({"name": "ada"}, id="3", query="depth=2"))
     assert (reply.status, reply.content_type) == (200, b"application/json")
     assert json.loads(reply.body) == {"id": 3, "name": "ada", "nights": 1, "depth": 2}
 
 
-def test_all_faults_of_all_places_are_named_at_once(house: Any, function: Function) -> None:
+def test_all_faults_of_all_places_are_named_at_once(house: Any, function: HttpFunction) -> None:
     call = house.call(
         {"nights": 0, "nigths": 2}, id="x", query="depth=y", headers={"x-tenant": "z"}
     )
@@ -77,7 +77,7 @@ def test_all_faults_of_all_places_are_named_at_once(house: Any, function: Functi
 
 
 def test_a_body_that_cannot_be_read_is_400_and_the_other_faults_stay(
-    house: Any, function: Function
+    house: Any, function: HttpFunction
 ) -> None:
     reply = house.ask(function, house.call(b"{", id="x"))
     assert reply.status == 400
@@ -85,14 +85,14 @@ def test_a_body_that_cannot_be_read_is_400_and_the_other_faults_stay(
 
 
 def test_a_query_that_cannot_be_read_is_400_and_the_other_faults_stay(
-    house: Any, function: Function
+    house: Any, function: HttpFunction
 ) -> None:
     reply = house.ask(function, house.call({"name": 1}, id="1", query="depth=%"))
     assert reply.status == 400
     assert house.faults(reply) == {("query", ""), ("body", "/name")}
 
 
-def test_an_empty_body_where_one_is_needed_is_400(house: Any, function: Function) -> None:
+def test_an_empty_body_where_one_is_needed_is_400(house: Any, function: HttpFunction) -> None:
     for body in (b"", b" \n"):
         reply = house.ask(function, house.call(body, id="1", method="POST"))
         assert (reply.status, house.faults(reply)) == (400, {("body", "")})
@@ -125,7 +125,7 @@ def test_a_body_may_be_left_out_when_its_type_says_so(house: Any) -> None:
     ],
 )
 def test_a_body_that_is_not_said_to_be_json_is_415(
-    house: Any, function: Function, headers: dict[str, str]
+    house: Any, function: HttpFunction, headers: dict[str, str]
 ) -> None:
     body = b"\x1f\x8b\x08" if "content-encoding" in headers else b'{"name": "a"}'
     reply = house.ask(function, house.call(body, id="1", headers=headers))
@@ -163,13 +163,13 @@ def test_a_body_that_says_it_is_coded_and_is_not_is_415_too(house: Any, other: s
     "content_type",
     ["application/json; charset=UTF-8", "Application/JSON", "application/merge-patch+json"],
 )
-def test_json_goes_by_several_names(house: Any, function: Function, content_type: str) -> None:
+def test_json_goes_by_several_names(house: Any, function: HttpFunction, content_type: str) -> None:
     call = house.call({"name": "a"}, id="1", headers={"content-type": content_type})
     assert house.ask(function, call).status == 200
 
 
 def test_a_caller_that_takes_no_json_gets_406_before_the_function_runs(
-    house: Any, function: Function
+    house: Any, function: HttpFunction
 ) -> None:
     def status(accept: str) -> int:
         call = house.call({"name": "a"}, id="1", headers={"accept": accept})

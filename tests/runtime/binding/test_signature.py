@@ -121,7 +121,7 @@ def wrap(f):
 async def f(a: int) -> int:
     return a
 """
-    assert "make its wrapper `async def` too" in refused(house, source)
+    assert "make its wrapper `async def`" in refused(house, source)
 
 
 def test_every_fault_of_a_service_is_said_at_once(house: Any) -> None:

@@ -34,7 +34,7 @@ NAME = contextvars.ContextVar("name", default="outer")
 def test_only_what_may_wait_gets_a_task(house: Any, body: str, kind: type) -> None:
     source = HEAD + "async def g():\n    yield 1\n\n" + f'@get("/x")\n{body}\n'
     function = house.function(source)
-    assert type(function) is kind
+    assert isinstance(function, kind)
     assert house.ask(function).status == 200
     if kind is DirectFunction:
         assert isinstance(function.invoke(house.call()), Reply)

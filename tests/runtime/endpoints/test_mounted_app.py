@@ -6,7 +6,7 @@ import re
 import sys
 from typing import Any
 
-from neurova.endpoints.function import Function
+from neurova.endpoints.function import HttpFunction
 from neurova.http.call import Call
 from neurova.http.caller import Caller
 
@@ -63,8 +63,8 @@ app = Starlette(
 """
 
 
-def mounted(house: Any, said: str = 'legacy = mount("/legacy", app)') -> Function:
-    function: Function = house.function(f"{HEAD}\n{said}\n")
+def mounted(house: Any, said: str = 'legacy = mount("/legacy", app)') -> HttpFunction:
+    function: HttpFunction = house.function(f"{HEAD}\n{said}\n")
     return function
 
 
@@ -81,7 +81,7 @@ def call(path: bytes = b"/legacy/x", **said: Any) -> Call:
     return made
 
 
-async def answer(house: Any, function: Function, asked: Call) -> Any:
+async def answer(house: Any, function: HttpFunction, asked: Call) -> Any:
     _, basin = await house.streamed(function, asked)
     return json.loads(b"".join(basin.pieces))
 
@@ -172,7 +172,7 @@ def test_a_client_that_leaves_before_the_head_is_told_of(house: Any, caplog: Any
         flight: Any = function.invoke(call(b"/legacy/told"))
         while "asked" not in seen(function):
             await asyncio.sleep(0)
-        flight.leave()
+        flight.disconnect()
         reply = await flight
         await asyncio.wait((flight.task,))
         assert reply.body == b""
@@ -210,9 +210,9 @@ def test_it_is_stopped_when_its_calls_have_ended(house: Any) -> None:
         stopping = asyncio.ensure_future(function.stop())
         for _ in range(100):
             await asyncio.sleep(0)
-        assert function.lifespan.started
-        reply.leave()
+        assert function.lifespan.is_running
+        reply.disconnect()
         await stopping
-        assert not function.lifespan.started
+        assert not function.lifespan.is_running
 
     asyncio.run(test())

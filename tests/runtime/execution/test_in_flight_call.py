@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from neurova.endpoints.function import ConcurrentFunction, Function
+from neurova.endpoints.function import ConcurrentFunction, HttpFunction
 from neurova.errors import Unavailable
 from neurova.execution import in_flight_call as flight
 from neurova.http.reply import Reply
@@ -23,7 +23,7 @@ release = threading.Event()
 SHORT = "timeout=0.01"
 
 
-def state(function: Function) -> dict[str, Any]:
+def state(function: HttpFunction) -> dict[str, Any]:
     return function.handler.__globals__  # type: ignore[no-any-return,attr-defined]
 
 
@@ -51,7 +51,7 @@ def test_past_the_deadline_it_is_504_after_the_function_has_cleaned_up(house: An
     reply = house.ask(function)
     assert reply.status == 504
     assert state(function)["seen"] == ["cleaned"]
-    assert function.gate.running == 0
+    assert function.concurrency.running == 0
 
 
 def test_a_function_that_does_not_let_go_gets_504_all_the_same(
@@ -69,9 +69,9 @@ def test_a_function_that_does_not_let_go_gets_504_all_the_same(
 
     async def test() -> None:
         assert (await house.reply(function)).status == 504
-        assert function.gate.running == 1
+        assert function.concurrency.running == 1
         state(function)["release"].set()
-        await until(lambda: function.gate.running == 0)
+        await until(lambda: function.concurrency.running == 0)
 
     run(test)
 
@@ -98,9 +98,9 @@ def test_a_thread_past_its_deadline_keeps_its_place_until_it_ends(house: Any) ->
         replies = [await first, await house.reply(function, house.call(query="n=2"))]
         assert [reply.status for reply in replies] == [504, 504]
         assert state(function)["seen"] == [1]
-        assert function.gate.running == 1
+        assert function.concurrency.running == 1
         state(function)["release"].set()
-        await until(lambda: function.gate.running == 0)
+        await until(lambda: function.concurrency.running == 0)
         function.timeout = 60
         assert (await house.reply(function, house.call(query="n=3"))).body == b"3"
 
@@ -132,7 +132,7 @@ def test_over_the_queue_it_is_503_with_retry_after(house: Any) -> None:
         "    return 1\n",
         "concurrency=1",
     )
-    function.gate.queue = 1
+    function.concurrency.queue = 1
 
     async def test() -> None:
         first, second = function.invoke(house.call()), function.invoke(house.call())
@@ -158,7 +158,7 @@ def test_a_queued_call_past_its_deadline_is_504_and_never_runs(house: Any) -> No
     async def test() -> None:
         first = function.invoke(house.call(query="n=1"))
         assert (await house.reply(function, house.call(query="n=2"))).status == 504
-        assert not function.gate.waiting
+        assert not function.concurrency.waiting
         state(function)["release"].set()
         assert (await first).status == 504  # type: ignore[misc]
         function.timeout = 60
@@ -197,12 +197,12 @@ def test_a_caller_that_leaves_ends_the_function(house: Any) -> None:
 
     async def test() -> None:
         waiting = asyncio.ensure_future(house.reply(function))
-        await until(lambda: function.gate.running == 1)
+        await until(lambda: function.concurrency.running == 1)
         await asyncio.sleep(0)
         waiting.cancel()
         with pytest.raises(asyncio.CancelledError):
             await waiting
-        await until(lambda: function.gate.running == 0)
+        await until(lambda: function.concurrency.running == 0)
         assert state(function)["seen"] == ["cleaned"]
 
     run(test)
@@ -222,7 +222,7 @@ def test_a_stopping_loop_is_honoured(house: Any) -> None:
 
     run(test)  # cancels what is left, and would hang if that were not honoured
     assert state(function)["seen"] == ["cleaned"]
-    assert function.gate.running == 0
+    assert function.concurrency.running == 0
 
 
 def test_a_failing_get_is_tried_again_as_often_as_it_says(house: Any, caplog: Any) -> None:
@@ -343,7 +343,7 @@ def test_a_commit_that_has_begun_is_not_cut_when_the_caller_leaves(house: Any) -
         with pytest.raises(asyncio.CancelledError):
             await waiting
         go.set()
-        await until(lambda: function.gate.running == 0)
+        await until(lambda: function.concurrency.running == 0)
         assert house.ledger.events == ["commit"]
 
     run(test)
@@ -393,4 +393,4 @@ def test_a_database_that_cannot_be_had_is_500(house: Any, caplog: Any) -> None:
 
     function.resources = Resources(database=none)
     assert house.ask(function).status == 500
-    assert function.gate.running == 0
+    assert function.concurrency.running == 0

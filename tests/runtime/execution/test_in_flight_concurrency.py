@@ -7,8 +7,8 @@ import pytest
 from tests.runtime.execution.test_in_flight_call import made
 
 from neurova.endpoints.function import ConcurrentFunction
-from neurova.execution import in_flight_call as flight
 from neurova.execution import thread_pool as threads
+from neurova.execution.context import ExecutionContext
 from neurova.execution.in_flight_call import InFlightCall
 
 SOURCE = """
@@ -26,7 +26,7 @@ async def f() -> int:
 
 async def until_idle(function: ConcurrentFunction) -> None:
     async with asyncio.timeout(20):
-        while function.gate.running:
+        while function.concurrency.running:
             await asyncio.sleep(0)
 
 
@@ -45,11 +45,11 @@ def test_a_call_that_ends_before_its_first_step_gives_its_place_back(house: Any,
         await asyncio.wait([flight])
         assert flight.cancelled() or flight.result().status == 504
         await until_idle(function)
-        assert function.gate.running == 0
+        assert function.concurrency.running == 0
         assert function.handler.__globals__["ran"] == []
         assert (await house.reply(function)).status == 200
         await until_idle(function)
-        assert function.gate.running == 0
+        assert function.concurrency.running == 0
 
     asyncio.run(test())
 
@@ -58,7 +58,7 @@ def test_an_attempt_of_a_thread_that_failed_is_no_sign_of_a_queue(
     house: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pool = threads.ThreadPool(1)
-    monkeypatch.setattr(flight, "POOL", pool)
+    house.execution = ExecutionContext(pool)
     function = made(
         house,
         "def f() -> int:\n    seen.append(1)\n    if len(seen) < 4:\n"

@@ -7,15 +7,15 @@ from typing import Any
 import pytest
 from tests.runtime.execution.test_in_flight_call import made, run, state, until
 
-from neurova.execution import in_flight_call as flight
 from neurova.execution import thread_pool as threads
-from neurova.execution.replies import LOGGER
+from neurova.execution.context import ExecutionContext
+from neurova.execution.failures import LOGGER
 
 
 def test_a_call_past_its_deadline_that_no_thread_has_taken_up_never_runs(
     house: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(flight, "POOL", threads.ThreadPool(1))
+    house.execution = ExecutionContext(threads.ThreadPool(1))
     function = made(
         house, "def f(n: int) -> int:\n    seen.append(n)\n    release.wait()\n    return n\n", ""
     )
@@ -25,11 +25,11 @@ def test_a_call_past_its_deadline_that_no_thread_has_taken_up_never_runs(
         await until(lambda: state(function)["seen"] == [1])
         function.timeout = 0.01
         assert (await house.reply(function, house.call(query="n=2"))).status == 504
-        await until(lambda: function.gate.running == 1)
+        await until(lambda: function.concurrency.running == 1)
         left = asyncio.ensure_future(house.reply(function, house.call(query="n=3")))
-        await until(lambda: function.gate.running == 2)
+        await until(lambda: function.concurrency.running == 2)
         left.cancel()
-        await until(lambda: function.gate.running == 1)
+        await until(lambda: function.concurrency.running == 1)
         state(function)["release"].set()
         assert (await first).status == 200  # type: ignore[misc]
         function.timeout = 60
@@ -57,6 +57,6 @@ def test_a_failure_that_cannot_even_be_told_is_answered(house: Any) -> None:
         finally:
             LOGGER.removeHandler(broken)
         assert reply.status == 500
-        assert function.gate.running == 0
+        assert function.concurrency.running == 0
 
     run(test)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from neurova.execution.thread_pool import SAMPLE, ThreadPool, ThreadPoolFull
+from neurova.execution.thread_pool import SAMPLE_INTERVAL, ThreadPool, ThreadPoolFull
 from neurova.overload.queue_delay import DELAY, Pressure
 
 NAME = contextvars.ContextVar("name", default="")
@@ -117,10 +117,10 @@ class Processor:
         self.used = self.own = 0.0
 
     def pool(self, size: int = 64, processors: int = 2) -> ThreadPool:
-        how: Any = {"clock": lambda: self.now, "used": lambda: (self.used, self.own)}
+        how: Any = {"clock": lambda: self.now, "processor_time": lambda: (self.used, self.own)}
         return ThreadPool(size, processors=processors, **how)
 
-    def go_on(self, own: float, seconds: float = SAMPLE, loop: float = 0.0) -> None:
+    def go_on(self, own: float, seconds: float = SAMPLE_INTERVAL, loop: float = 0.0) -> None:
         """Let time pass, while threads and loop use so many processors."""
         self.now += seconds
         self.own += own * seconds

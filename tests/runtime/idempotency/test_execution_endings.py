@@ -180,7 +180,7 @@ def test_a_generator_takes_no_key(shop: Shop) -> None:
     async def test() -> None:
         reply = await shop.ask()
         assert reply.status == 400
-        assert b"piece by piece" in reply.body
+        assert b"streamed reply" in reply.body
         assert shop.ran == 0
 
     asyncio.run(test())  # type: ignore[arg-type]
@@ -197,7 +197,7 @@ def test_a_stream_is_not_kept_and_frees_its_key_when_it_begins(shop: Shop, wait:
         assert shop.ran == 3
         for reply in replies:
             assert isinstance(reply, StreamReply)
-            reply.leave()
+            reply.disconnect()
 
     shop.run(test)
 
@@ -206,7 +206,7 @@ def test_over_the_queue_it_is_503_and_the_key_is_free(shop: Shop) -> None:
     shop.serve("await go.wait()\nreturn n\n", options=", concurrency=1")
 
     async def test() -> None:
-        shop.gate.queue = 0
+        shop.concurrency.queue = 0
         first = asyncio.ensure_future(shop.ask("a"))
         await until(lambda: shop.ran == 1)
         assert (await shop.ask("b")).status == 503
@@ -236,7 +236,7 @@ def test_an_answer_that_cannot_be_kept_is_given_all_the_same_and_told_in_the_log
     shop.serve("return len(ran)\n", "n: int")
 
     async def test() -> None:
-        monkeypatch.setattr("neurova.idempotency.execution.STORING", 0.02)
+        monkeypatch.setattr("neurova.idempotency.execution.STORE_TIMEOUT", 0.02)
         await shop.ask("warm")
         holder = shop.database.transaction(
             readonly=False, deadline=asyncio.get_running_loop().time() + 9
@@ -244,7 +244,7 @@ def test_an_answer_that_cannot_be_kept_is_given_all_the_same_and_told_in_the_log
         await holder.execute(text("INSERT INTO notes VALUES (9)"))
         assert (await shop.ask()).body == b"2"
         await holder.commit()
-        assert "could not be kept" in caplog.text
+        assert "could not be stored" in caplog.text
         assert (await shop.ask()).body == b"3"
 
     shop.run(test)

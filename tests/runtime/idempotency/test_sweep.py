@@ -11,8 +11,7 @@ from sqlalchemy import text
 
 from neurova.database.base import StoredResponse
 from neurova.database.sqlite.database import SqliteDatabase
-from neurova.idempotency import sweep
-from neurova.idempotency.sweep import keep_swept, swept
+from neurova.idempotency.sweep import sweep, sweep_periodically
 
 
 class Store(SqliteDatabase):
@@ -50,11 +49,11 @@ def test_all_that_is_over_is_deleted_batch_by_batch(tmp_path: Path) -> None:
         now = [0.0]
         database = SqliteDatabase(tmp_path / "x.db", lambda: now[0])
         await fill(database, 120)
-        assert await swept(database, 0) == 0
+        assert await sweep(database, 0) == 0
         assert await left(database) == 120
         now[0] = 86_401.0
-        assert await swept(database, 0) == 120
-        assert await swept(database, 0) == 0
+        assert await sweep(database, 0) == 120
+        assert await sweep(database, 0) == 0
         await database.close()
 
     asyncio.run(run())
@@ -68,7 +67,7 @@ def test_rounds_go_on_after_one_that_failed(
         database = Store(tmp_path / "x.db", lambda: now[0])
         await fill(database, 1)
         now[0], database.failing = 86_401.0, True
-        keeper = asyncio.create_task(keep_swept(lambda: [database], 0.001))
+        keeper = asyncio.create_task(sweep_periodically(lambda: [database], 0.001))
         async with asyncio.timeout(20):
             while await left(database):
                 await asyncio.sleep(0.001)
@@ -87,8 +86,8 @@ def test_rounds_of_processes_do_not_begin_together(monkeypatch: pytest.MonkeyPat
         if len(pauses) == 50:
             raise asyncio.CancelledError
 
-    monkeypatch.setattr(sweep.asyncio, "sleep", slept)
+    monkeypatch.setattr(asyncio, "sleep", slept)
     with pytest.raises(asyncio.CancelledError):
-        asyncio.run(keep_swept(list, 600.0))
+        asyncio.run(sweep_periodically(list, 600.0))
     assert all(300 <= pause <= 900 for pause in pauses)
     assert len(set(pauses)) > 40

@@ -11,16 +11,16 @@ from neurova.overload.cost import Cost, Metered
 
 def test_the_first_call_counts_whole_and_each_later_one_a_little() -> None:
     cost = Cost()
-    assert (cost.seconds, cost.measured) == (0.0, False)
-    cost.took(0.008)
+    assert (cost.seconds, cost.is_measured) == (0.0, False)
+    cost.record(0.008)
     assert cost.seconds == 0.008
-    cost.took(0.016)
+    cost.record(0.016)
     assert cost.seconds == pytest.approx(0.009)
 
 
 def test_a_guess_is_forgotten_once_a_call_was_measured() -> None:
     cost = Cost(0.1)
-    cost.took(0.001)
+    cost.record(0.001)
     assert cost.seconds == 0.001
 
 

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from neurova.streaming.items import Threaded
+from neurova.execution.thread_pool import ThreadPool
+from neurova.streaming.items import ThreadedIterator
 
 HEAD = "from neurova import *\nfrom collections.abc import *\nimport asyncio, threading, msgspec\n"
 KINDS = pytest.mark.parametrize("kind", ["async def", "def"])
@@ -163,7 +164,7 @@ def test_who_is_cancelled_waits_for_the_step_that_runs() -> None:
             seen.append("closed")
 
     async def test() -> None:
-        items = Threaded(steps())
+        items = ThreadedIterator(steps(), ThreadPool())
         step = asyncio.ensure_future(anext(items))
         await asyncio.to_thread(begun.wait, 60)
         step.cancel()
@@ -180,7 +181,6 @@ def test_who_is_cancelled_waits_for_the_step_that_runs() -> None:
 
 def test_a_step_waits_for_a_thread(monkeypatch: pytest.MonkeyPatch) -> None:
     from neurova.execution.thread_pool import ThreadPool, ThreadPoolFull
-    from neurova.streaming import items
 
     class Busy(ThreadPool):
         times = 4
@@ -195,9 +195,9 @@ def test_a_step_waits_for_a_thread(monkeypatch: pytest.MonkeyPatch) -> None:
                 return given
             return super().run(*step)
 
-    monkeypatch.setattr(items, "POOL", Busy(1))
+    pool = Busy(1)
 
     async def test() -> list[int]:
-        return [n async for n in Threaded(iter([1, 2]))]
+        return [n async for n in ThreadedIterator(iter([1, 2]), pool)]
 
     assert asyncio.run(test()) == [1, 2]

@@ -61,7 +61,7 @@ async def begun(house: Any, function: Any, basin: Any, timeout: float = 60) -> S
     reply = await house.reply(function)
     assert isinstance(reply, StreamReply)
     function.timeout = timeout
-    reply.to(basin)
+    reply.start(basin)
     return reply
 
 
@@ -99,10 +99,10 @@ def test_who_leaves_stops_the_generator_where_it_waits(house: Any, basin: Any) -
     async def test() -> None:
         reply = await begun(house, function, into)
         await until(lambda: len(into.pieces) == 1)
-        reply.leave()
+        reply.disconnect()
         await asyncio.wait((reply.task,))
         assert seen(function) == ["end"]
-        assert function.gate.running == 0
+        assert function.concurrency.running == 0
 
     run(test)
 
@@ -115,7 +115,7 @@ def test_who_leaves_stops_a_generator_that_waits_for_its_client(house: Any, basi
         async def test(function: Any = function, into: Any = into) -> None:
             reply = await begun(house, function, into)
             await until(lambda: len(into.pieces) == 1)
-            reply.leave()
+            reply.disconnect()
             await asyncio.wait((reply.task,))
             assert seen(function) == [0, "end"]
 
@@ -127,7 +127,7 @@ def test_a_reply_that_no_door_takes_stops_its_generator(house: Any) -> None:
 
     async def test() -> None:
         reply = await house.reply(function)
-        reply.leave()
+        reply.disconnect()
         await asyncio.wait((reply.task,))
         assert seen(function) == [0, "end"]
 
@@ -160,7 +160,7 @@ def test_the_time_that_the_client_takes_is_not_the_functions(house: Any, basin: 
 
     async def test() -> None:
         reply = await begun(house, function, into, 0.1)
-        outlet, looks = reply.outlet, 0
+        outlet, looks = reply.stream, 0
         while looks < 3:  # its clock has struck so often
             timer = outlet._timer
             await until(lambda timer=timer: outlet._timer is not timer)
@@ -187,10 +187,10 @@ def test_a_thread_past_its_time_keeps_its_place_and_its_stream_is_cut(
     async def test() -> None:
         reply = await begun(house, function, into, 0.01)
         await until(lambda: into.ended is not None)
-        assert (into.ended, function.gate.running, seen(function)) == (504, 1, [])
+        assert (into.ended, function.concurrency.running, seen(function)) == (504, 1, [])
         function.handler.__wrapped__.__globals__["release"].set()
         await asyncio.wait((reply.task,))
-        assert (into.pieces, function.gate.running) == ([b"1\n"], 0)
+        assert (into.pieces, function.concurrency.running) == ([b"1\n"], 0)
 
     run(test)
 
@@ -204,10 +204,10 @@ def test_a_stream_holds_its_place_until_it_ends(house: Any, basin: Any) -> None:
         second = asyncio.ensure_future(house.reply(function))
         for _ in range(100):
             await asyncio.sleep(0)
-        assert (function.gate.running, len(function.gate.waiting)) == (1, 1)
+        assert (function.concurrency.running, len(function.concurrency.waiting)) == (1, 1)
         into.open.set()
         await asyncio.wait((first.task,))
-        (await second).leave()
+        (await second).disconnect()
 
     run(test)
 
@@ -222,11 +222,11 @@ def test_a_stream_that_a_function_returns_at_once_has_places_too(house: Any, bas
     async def test() -> None:
         assert isinstance(function.invoke(house.call(query="n=0")), Reply)
         first = await house.reply(function, house.call(query="n=1"))
-        function.gate.queue = 0
+        function.concurrency.queue = 0
         busy = function.invoke(house.call(query="n=1"))
         assert isinstance(busy, Reply)
         assert busy.status == 503
-        first.leave()
+        first.disconnect()
         await asyncio.wait((first.task,))
         reply, into = await house.streamed(function, house.call(query="n=1"))
         assert (reply.content_type, into.pieces) == (b"text/plain; charset=utf-8", [b"a", b"b"])

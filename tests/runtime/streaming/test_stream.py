@@ -3,7 +3,7 @@
 import pytest
 
 from neurova import ServerSentEvent, Stream
-from neurova.streaming.stream import stream_of
+from neurova.streaming.stream import as_stream
 
 
 @pytest.mark.parametrize(
@@ -21,7 +21,7 @@ from neurova.streaming.stream import stream_of
 def test_an_event_is_written_as_the_standard_says(
     event: ServerSentEvent, text: bytes | str
 ) -> None:
-    assert event.encoded() == (text.encode() if isinstance(text, str) else text)
+    assert event.encode() == (text.encode() if isinstance(text, str) else text)
 
 
 @pytest.mark.parametrize("value", ["a\nb", "a\rdata: x", "a\0"])
@@ -41,6 +41,6 @@ def test_a_stream_refuses_what_a_reply_refuses() -> None:
 
 
 def test_only_what_can_be_stepped_through_is_a_stream() -> None:
-    assert stream_of(iter(())) is not None
+    assert as_stream(iter(())) is not None
     for whole in ([], {}, range(3), object(), "text"):
-        assert stream_of(whole) is None
+        assert as_stream(whole) is None

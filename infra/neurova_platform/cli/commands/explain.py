@@ -22,6 +22,8 @@ def explain(ctx: click.Context, method: str, path: str, as_json: bool) -> None:
 
     Each value is followed by where it comes from. Ends with 1 when no function answers.
     """
+    from neurova.execution.context import ExecutionContext
+
     from ...composition import inventory
     from ...doctor import explanation
     from ...openapi.service import platform_functions
@@ -29,7 +31,7 @@ def explain(ctx: click.Context, method: str, path: str, as_json: bool) -> None:
 
     settings = load()
     found = inventory.functions(settings)
-    served = [*found, *platform_functions(found, settings, "live")]
+    served = [*found, *platform_functions(found, settings, "live", ExecutionContext())]
     explained = explanation.explain(method.upper(), path, served, settings)
     if as_json:
         document(explained)

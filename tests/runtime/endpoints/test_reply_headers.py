@@ -7,18 +7,18 @@ from typing import Any
 import pytest
 
 from neurova import mount
-from neurova.endpoints.endpoint import Endpoint, endpoint
+from neurova.endpoints.reply_headers import ReplyHeaders, with_reply_headers
 
 HEAD = "from neurova import *\nimport asyncio\nfrom datetime import date\n"
 
 
 def made(house: Any, options: str, body: str = "    return 1\n", kind: str = "async def") -> Any:
-    return endpoint(house.function(f'{HEAD}@get("/x", {options})\n{kind} f():\n{body}'))
+    return with_reply_headers(house.function(f'{HEAD}@get("/x", {options})\n{kind} f():\n{body}'))
 
 
 def test_a_function_that_says_nothing_is_called_itself(house: Any) -> None:
     function = house.function(HEAD + '@get("/x")\nasync def f():\n    return 1\n')
-    assert endpoint(function) is function
+    assert with_reply_headers(function) is function
 
 
 @pytest.mark.parametrize("kind", ["async def", "def"])
@@ -43,7 +43,7 @@ def test_a_deprecated_function_says_since_when_and_until_when(house: Any) -> Non
 
 
 def test_without_a_date_there_is_nothing_to_say(house: Any) -> None:
-    assert not isinstance(made(house, "deprecated=True"), Endpoint)
+    assert not isinstance(made(house, "deprecated=True"), ReplyHeaders)
 
 
 def test_its_refusals_say_it_too(house: Any) -> None:
@@ -60,7 +60,7 @@ def test_who_cancels_the_reply_cancels_the_function(house: Any) -> None:
         "    try:\n        await asyncio.Event().wait()\n    finally:\n        seen.append(1)\n",
     )
     seen: list[int] = []
-    called.function.handler.__globals__["seen"] = seen
+    called.endpoint.handler.__globals__["seen"] = seen
 
     async def test() -> None:
         answer = called.invoke(house.call())
@@ -80,13 +80,13 @@ def test_a_stream_passes_through_and_ends_when_its_caller_leaves(house: Any) -> 
     async def test() -> None:
         answer = called.invoke(house.call())
         assert answer.streams
-        answer.leave()
+        answer.disconnect()
         await asyncio.wait((answer,))
         assert answer.cancelled()
         reply = await called.invoke(house.call())
-        reply.leave()
+        reply.disconnect()
         await asyncio.wait((reply.task,))
-        assert called.function.gate.running == 0
+        assert called.endpoint.concurrency.running == 0
 
     asyncio.run(test())
 

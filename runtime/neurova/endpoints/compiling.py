@@ -1,0 +1,165 @@
+"""Turn a handler into a function that can be called, by what its code and signature need."""
+
+from __future__ import annotations
+
+import inspect
+import opcode
+from collections.abc import Callable
+from functools import wraps
+from types import CodeType, FunctionType
+from typing import Any, get_args, get_origin
+
+import msgspec
+
+from ..binding.binding import Binding
+from ..binding.parameter import REQUIRED, Signature
+from ..binding.shapes import shape
+from ..binding.signature import read_signature
+from ..errors import BindError
+from ..execution.context import ExecutionContext
+from ..functions.descriptions import Http
+from ..resources import Resources
+from ..streaming.stream import Stream
+from .function import (
+    MAX_TASKS,
+    MAX_THREADS,
+    CoroutineFunction,
+    DirectFunction,
+    HttpFunction,
+    ThreadFunction,
+    TransactionFunction,
+)
+
+_SEND = opcode.opmap["SEND"]
+_GENERATES = inspect.CO_GENERATOR | inspect.CO_ASYNC_GENERATOR
+
+
+def function_of(
+    handler: Callable[..., Any],
+    description: Http,
+    service: str,
+    file: str,
+    resources: Resources,
+    execution: ExecutionContext,
+    generation: object = None,
+) -> HttpFunction:
+    """Bind `handler` and return the function. Raises BindError with the fix."""
+    place = _place(handler, file)
+    plain, generates = _check(handler, place)
+    signature = read_signature(handler, description, place)
+    tx = next((each.name for each in signature.parameters if each.kind == "tx"), None)
+    if plain and tx:
+        raise BindError(
+            f"parameter {tx!r}: a plain `def` cannot use a Tx",
+            where=place,
+            fix="write `async def`, and `await tx.execute(...)`",
+        )
+    if generates:
+        _check_generator(tx, description, place)
+    name = f"{service}.{handler.__name__}"
+    called = _positional(handler, signature)
+    if generates:
+        called = _streaming(called, signature.returns)
+    binding = Binding(signature, name, resources, _returns_json(signature.returns), place)
+    parts = (name, service, description, called, binding, resources, execution, file, generation)
+    if generates:
+        is_async = handler.__code__.co_flags & inspect.CO_ASYNC_GENERATOR
+        max_running = MAX_TASKS if is_async else MAX_THREADS
+        return CoroutineFunction(*parts, streams=True, max_running=max_running)
+    if plain:
+        return ThreadFunction(*parts)
+    if tx:
+        return TransactionFunction(*parts)
+    if description.retries or may_wait(handler.__code__):
+        return CoroutineFunction(*parts)
+    keyed = CoroutineFunction(*parts) if description.method == "POST" else None
+    return DirectFunction(*parts, keyed=keyed)
+
+
+def may_wait(code: CodeType) -> bool:
+    """Return whether the code of a coroutine has an `await`, `async with` or `async for`."""
+    return _SEND in code.co_code[::2]
+
+
+def _place(handler: Any, file: str) -> str:
+    code = getattr(inspect.unwrap(handler), "__code__", None)
+    line = getattr(code, "co_firstlineno", 1)
+    return f"{file}:{line}: {getattr(handler, '__name__', repr(handler))}"
+
+
+def _check(handler: Any, place: str) -> tuple[bool, bool]:
+    """Return whether `handler` is a plain `def`, and whether it is a generator function.
+
+    Raises BindError for what cannot run.
+    """
+    inner = inspect.unwrap(handler)
+    if not isinstance(handler, FunctionType) or not isinstance(inner, FunctionType):
+        raise BindError(
+            "only a function can be an endpoint", where=place, fix="decorate a def or async def"
+        )
+    if handler.__code__.co_flags & _GENERATES:
+        return False, True
+    plain = not handler.__code__.co_flags & inspect.CO_COROUTINE
+    if plain and inner.__code__.co_flags & inspect.CO_COROUTINE:
+        raise BindError(
+            "a plain decorator wraps an `async def`",
+            where=place,
+            fix="make its wrapper `async def`",
+        )
+    return plain, False
+
+
+def _check_generator(tx: str | None, description: Http, place: str) -> None:
+    if tx:
+        raise BindError(
+            f"parameter {tx!r}: a generator cannot use a Tx, since its reply is sent before the "
+            "commit",
+            where=place,
+            fix="collect in an `async def`, and return a list",
+        )
+    if description.retries:
+        raise BindError(
+            f"retries={description.retries}: what a generator has sent cannot be sent again",
+            where=place,
+            fix="leave retries out",
+        )
+
+
+def _positional(handler: Callable[..., Any], signature: Signature) -> Callable[..., Any]:
+    """Return `handler` so that it takes all its arguments by position."""
+    names = [parameter.name for parameter in signature.parameters if parameter.keyword]
+    if not names:
+        return handler
+    first = len(signature.parameters) - len(names)
+
+    @wraps(handler)
+    def call_by_position(*arguments: Any) -> Any:
+        return handler(*arguments[:first], **dict(zip(names, arguments[first:], strict=True)))
+
+    return call_by_position
+
+
+def _streaming(generator: Callable[..., Any], returns: Any) -> Callable[..., Any]:
+    """Return a coroutine function that returns the stream of a generator function."""
+    arguments = get_args(returns)
+    json = arguments[0] not in (str, bytes) if arguments else None
+
+    @wraps(generator)
+    async def stream(*arguments: Any) -> Stream:
+        result = Stream(generator(*arguments))
+        result.json = json
+        return result
+
+    return stream
+
+
+def _returns_json(returns: Any) -> bool:
+    """Return whether a return annotation allows only JSON."""
+    if returns is REQUIRED or returns is None or returns is str:
+        return False
+    origin = get_origin(returns)
+    if origin in (list, dict, tuple):
+        return True
+    if isinstance(returns, type):
+        return shape(returns) is not None or issubclass(returns, list | dict | msgspec.Struct)
+    return bool(get_args(returns)) and shape(returns) == "body"

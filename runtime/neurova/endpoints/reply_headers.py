@@ -1,0 +1,98 @@
+"""Header fields that a description adds to every reply: caching and deprecation."""
+
+from __future__ import annotations
+
+from asyncio import Future, ensure_future
+from collections.abc import Awaitable, Callable
+from datetime import UTC, date, datetime, time
+from email.utils import format_datetime
+from typing import Any
+
+from ..functions.descriptions import Http, Route
+from ..http.caching import Caching
+from ..http.call import Call, Field
+from ..http.reply import Reply
+from .endpoint import Endpoint
+
+Finish = Callable[[Call, Reply], Reply]
+
+
+class ReplyHeaders:
+    """An endpoint that adds `fields` to each reply, then passes it through `finish`."""
+
+    __slots__ = ("cost", "endpoint", "fields", "finish", "waits")
+
+    def __init__(self, endpoint: Endpoint, fields: list[Field], finish: Finish | None) -> None:
+        self.endpoint = endpoint
+        self.cost, self.waits = endpoint.cost, endpoint.waits
+        self.fields = fields
+        self.finish = finish
+
+    def invoke(self, call: Call) -> Reply | Awaitable[Reply]:
+        """Answer one call whose body is complete."""
+        call.reply_fields += self.fields
+        reply = self.endpoint.invoke(call)
+        if self.finish is None:
+            return reply
+        if isinstance(reply, Reply):
+            return self.finish(call, reply)
+        return FinishedReply(reply, call, self.finish)
+
+
+class FinishedReply(Future[Reply]):
+    """The reply of a call in flight, passed through `finish`; cancelling it cancels the call."""
+
+    __slots__ = ("call", "finish", "in_flight")
+
+    def __init__(self, reply: Awaitable[Reply], call: Call, finish: Finish) -> None:
+        in_flight: Any = ensure_future(reply)
+        super().__init__(loop=in_flight.get_loop())
+        self.in_flight = in_flight
+        self.call = call
+        self.finish = finish
+        in_flight.add_done_callback(self._forward)
+
+    @property
+    def streams(self) -> bool:
+        """Whether a disconnect of the client must be reported at once."""
+        return bool(getattr(self.in_flight, "streams", False))
+
+    def disconnect(self) -> None:
+        """Handle a disconnect of the client."""
+        self.in_flight.disconnect()
+
+    def cancel(self, msg: Any | None = None) -> bool:
+        """End the call: nobody waits for its reply."""
+        return bool(self.in_flight.cancel(msg))
+
+    def _forward(self, in_flight: Future[Reply]) -> None:
+        """Forward the result of the in-flight call."""
+        if in_flight.cancelled():
+            super().cancel()
+        elif not self.done():
+            self.set_result(self.finish(self.call, in_flight.result()))
+
+
+def with_reply_headers(endpoint: Endpoint) -> Endpoint | ReplyHeaders:
+    """Return the endpoint with the headers of its description; itself if it adds none."""
+    description = endpoint.description
+    fields = lifecycle_fields(description)
+    finish: Finish | None = None
+    if isinstance(description, Http) and description.cache:
+        finish = Caching(description.cache, public=description.public)
+    return ReplyHeaders(endpoint, fields, finish) if fields or finish else endpoint
+
+
+def lifecycle_fields(description: Route) -> list[Field]:
+    """Return the Deprecation and Sunset fields (RFC 9745, RFC 8594)."""
+    fields: list[Field] = []
+    deprecated, sunset = description.deprecated, description.sunset
+    if isinstance(deprecated, date):
+        fields.append((b"deprecation", b"@%d" % int(_midnight(deprecated).timestamp())))
+    if sunset is not None:
+        fields.append((b"sunset", format_datetime(_midnight(sunset), usegmt=True).encode()))
+    return fields
+
+
+def _midnight(day: date) -> datetime:
+    return datetime.combine(day, time(), UTC)

@@ -1,0 +1,48 @@
+"""Replies to calls that failed, ran out of time or were refused."""
+
+from __future__ import annotations
+
+import logging
+from secrets import token_hex
+
+from ..errors import Unavailable
+from ..http.call import Call
+from ..http.problem import Reject, problem, problem_from_reject
+from ..http.reply import Reply
+
+LOGGER = logging.getLogger("neurova")
+RETRY_AFTER = {"retry-after": "1"}
+LIMIT_REACHED = "Concurrency limit of this function reached, retry later."
+THREADS_BUSY = "All threads for functions are busy, retry later."
+DEPENDENCY_DOWN = "A service that this function needs is unavailable, retry later."
+
+
+def failure_reply(call: Call, function: str, error: BaseException) -> Reply:
+    """Return the reply for what a function raised; log anything but a `Reject` with an error id."""
+    if isinstance(error, Reject):
+        try:
+            return problem_from_reject(call, error)
+        except Exception as invalid:  # its texts or headers cannot be sent
+            error = invalid
+    if isinstance(error, Unavailable):
+        LOGGER.error("%s: %s", function, error, extra={"neurova": {"function": function}})
+        return unavailable_reply(call, DEPENDENCY_DOWN)
+    error_id = f"{call.trace_id:032x}" if call.trace_id else token_hex(8)
+    LOGGER.error(
+        "%s failed, error %s",
+        function,
+        error_id,
+        exc_info=error,
+        extra={"neurova": {"function": function, "error": error_id}},
+    )
+    return problem(call, 500, f"The function failed. Its log has details under error {error_id}.")
+
+
+def unavailable_reply(call: Call, detail: str) -> Reply:
+    """Return a 503 with Retry-After."""
+    return problem(call, 503, detail, headers=RETRY_AFTER)
+
+
+def timeout_reply(call: Call, seconds: float) -> Reply:
+    """Return the 504 of a call that did not end within `seconds`."""
+    return problem(call, 504, f"The function did not end within {seconds:g} s.")

@@ -1,0 +1,87 @@
+"""What a function returns becomes a reply; internals stay inside."""
+
+import dataclasses
+
+import msgspec
+import pytest
+from starlette.background import BackgroundTask
+from starlette.responses import FileResponse, HTMLResponse, Response, StreamingResponse
+
+from neurova.endpoints.results import reply_of
+from neurova.http.reply import Reply
+
+
+class Room(msgspec.Struct):
+    name: str
+
+
+@dataclasses.dataclass
+class Stay:
+    nights: int
+
+
+@pytest.mark.parametrize(
+    ("result", "status", "content_type", "body"),
+    [
+        (Room("a"), 201, b"application/json", b'{"name":"a"}'),
+        (Stay(2), 201, b"application/json", b'{"nights":2}'),
+        ({"a": [1]}, 201, b"application/json", b'{"a":[1]}'),
+        ([], 201, b"application/json", b"[]"),
+        (0, 201, b"application/json", b"0"),
+        (True, 201, b"application/json", b"true"),
+        (None, 204, b"", b""),
+        ("text", 201, b"text/plain; charset=utf-8", b"text"),
+        (b"\x00", 201, b"application/octet-stream", b"\x00"),
+        (Reply(418, "tea"), 418, b"text/plain; charset=utf-8", b"tea"),
+        (HTMLResponse("<p>", 202), 202, b"text/html; charset=utf-8", b"<p>"),
+    ],
+)
+def test_what_is_returned_is_the_reply(
+    result: object, status: int, content_type: bytes, body: bytes
+) -> None:
+    reply = reply_of(result, 201)
+    assert (reply.status, reply.content_type, reply.body) == (status, content_type, body)
+
+
+def test_a_responses_own_fields_stay_and_its_framing_does_not() -> None:
+    response = Response(b"x", headers={"X-A": "1"})
+    response.set_cookie("a", "1")
+    response.set_cookie("b", "2")
+    fields = reply_of(response, 200).fields
+    assert [name for name, _ in fields] == [b"x-a", b"set-cookie", b"set-cookie"]
+
+
+@pytest.mark.parametrize(
+    "result",
+    [
+        object(),
+        "\ud800",
+        {"a": object()},
+        {"a": "\ud800"},
+        {"a": (n for n in ())},
+    ],
+)
+def test_what_cannot_be_encoded_is_an_error(result: object) -> None:
+    with pytest.raises((TypeError, ValueError)):
+        reply_of(result, 200)
+
+
+@pytest.mark.parametrize(
+    "result",
+    [
+        (n for n in ()),
+        map(str, ()),
+        StreamingResponse(iter(())),
+        FileResponse(__file__),
+        Response(b"", background=BackgroundTask(print)),
+    ],
+)
+def test_what_comes_piece_by_piece_is_no_whole_reply(result: object) -> None:
+    assert not isinstance(reply_of(result, 200), Reply)
+
+
+def test_a_response_cannot_smuggle_a_field_into_its_head() -> None:
+    response = Response(b"x")
+    response.raw_headers.append((b"x-a", b"1\r\nx-b: 2"))
+    with pytest.raises(ValueError, match="x-a"):
+        reply_of(response, 200)
