@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from secrets import token_hex
 
-from neurova.database.postgres.url import PostgresUrl, fault, is_postgres
+from neurova.database.postgres.url import PostgresUrl, find_url_error, is_postgres
 from neurova.errors import NeurovaError
 
 from . import hotel
@@ -100,17 +100,17 @@ def _database(url: str | None, state: Path) -> Iterator[str]:
     if not url:
         yield str(state / "booking.db")
         return
-    wrong = fault(url) if is_postgres(url) else "is no URL of PostgreSQL"
+    wrong = find_url_error(url) if is_postgres(url) else "is not a URL of PostgreSQL"
     if wrong:
         raise ReplayError(f"--database {wrong}")
-    from neurova.database.postgres.migrations import run
+    from neurova.database.postgres.migrations import execute
 
     named, name = PostgresUrl(url), f"nv_replay_{token_hex(6)}"
-    run(named, f"CREATE DATABASE {name}")
+    execute(named, f"CREATE DATABASE {name}")
     try:
-        yield named.named(name).dsn
+        yield named.with_database(name).dsn
     finally:
-        run(named, f"DROP DATABASE {name} WITH (FORCE)")
+        execute(named, f"DROP DATABASE {name} WITH (FORCE)")
 
 
 if __name__ == "__main__":

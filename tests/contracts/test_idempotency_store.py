@@ -19,7 +19,7 @@ from neurova.database.base import (
     KeyLocked,
     StoredResponse,
 )
-from neurova.database.migrations.service import upgrade_platform
+from neurova.database.migrations import upgrade_platform
 
 KEY, OTHER = bytes(range(32)), bytes(range(1, 33))
 ANSWER = StoredResponse(

@@ -14,7 +14,7 @@ from tests.runtime.shop import Shop
 from tests.servers.postgres import PostgresServer
 
 from neurova.database.base import Conflict
-from neurova.database.migrations.service import upgrade_platform
+from neurova.database.migrations import upgrade_platform
 from neurova.database.postgres.url import PostgresUrl
 from neurova.endpoints.function import HttpFunction
 from neurova.execution.context import ExecutionContext

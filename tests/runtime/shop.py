@@ -109,8 +109,7 @@ class Shop:
 
     @property
     def claims(self) -> Any:
-        answers: Any = self.database._answers
-        return answers._claims if hasattr(answers, "_claims") else answers._keys.claims
+        return self.database._idempotency.local_locks
 
 
 async def until(holds: Callable[[], bool]) -> None:

@@ -41,7 +41,7 @@ BACKENDS: dict[str, dict[str, Backend]] = {
         "postgresql": Backend(
             open="neurova_platform.composition.databases:open_postgres",
             check="neurova_platform.composition.databases:check_database",
-            find_fault="neurova.database.postgres.url:fault",
+            find_fault="neurova.database.postgres.url:find_url_error",
         ),
     },
     "keys": {
@@ -52,7 +52,7 @@ BACKENDS: dict[str, dict[str, Backend]] = {
         "postgresql": Backend(
             open="neurova_gateway.keys.factory:open_key_store",
             check="neurova_gateway.keys.factory:check_key_store",
-            find_fault="neurova.database.postgres.url:fault",
+            find_fault="neurova.database.postgres.url:find_url_error",
         ),
     },
     "limits": {

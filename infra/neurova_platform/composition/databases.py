@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from neurova.database import migrations
 from neurova.database.base import Database
-from neurova.database.migrations import service as migrations
 from neurova.database.postgres.url import PostgresUrl
 from neurova.settings.project import Service
 

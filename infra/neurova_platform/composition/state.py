@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from neurova.database.migrations import service as migrations
+from neurova.database import migrations
 from neurova.database.postgres.url import PostgresUrl
 from neurova.errors import StateError
 from neurova.settings.settings import Settings
@@ -41,15 +41,8 @@ def migrate(settings: Settings, service: str) -> None:
 
 
 def require_migrated(settings: Settings, service: str) -> None:
-    """Raise StateError when a service's database is behind its migrations, or ahead of them."""
-    database = settings.database(service)
-    pending = migrations.status(database, revisions(settings, service)).pending
-    if pending:
-        raise StateError(
-            f"is behind by {len(pending)} revision(s) of {service}",
-            where=str(database),
-            fix=f"run `neurova db upgrade {service}`",
-        )
+    """Raise StateError when a service's database is behind its revisions, or ahead of them."""
+    migrations.check(settings.database(service), revisions(settings, service))
 
 
 def revisions(settings: Settings, service: str) -> Path:

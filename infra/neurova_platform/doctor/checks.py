@@ -164,20 +164,19 @@ def check_databases(settings: Settings) -> Iterator[Finding]:
 
 def check_database(settings: Settings, service: str) -> Finding | None:
     """Check that a service's database answers and is up to date; None when it has none."""
-    from neurova.database.migrations import service as migrations
+    from neurova.database import migrations
 
     if not state.has_state(settings, service):
         return None
     name, database = f"database {service}", settings.database(service)
     try:
         product = backends.check_database(settings, service)
-        pending = migrations.status(database, state.revisions(settings, service)).pending
+        migrations.check(database, state.revisions(settings, service))
+    except migrations.PendingMigrations as error:
+        return Finding(name, "warn", f"{database}: {product}, {error.what}", error.fix)
     except NeurovaError as error:
         return failed(name, error)
-    if not pending:
-        return Finding(name, "ok", f"{database}: {product}, up to date")
-    what = f"{database}: {product}, behind by {', '.join(pending)}"
-    return Finding(name, "warn", what, f"neurova db upgrade {service} (neurova dev does it itself)")
+    return Finding(name, "ok", f"{database}: {product}, up to date")
 
 
 def check_workers(settings: Settings) -> Iterator[Finding]:

@@ -87,7 +87,7 @@ class Databases:
 
     def _url(self, service: str, name: str = "") -> PostgresUrl:
         url = PostgresUrl(self._services[service].database)
-        return url.named(name) if name else url
+        return url.with_database(name) if name else url
 
 
 def drop_templates(folder: Path) -> None:
@@ -95,7 +95,8 @@ def drop_templates(folder: Path) -> None:
     for file in folder.glob("*.template"):
         template = PostgresUrl(file.read_text())
         with suppress(Unavailable):
-            _execute(template.named("postgres"), f"DROP DATABASE {template.database} WITH (FORCE)")
+            url = template.with_database("postgres")
+            _execute(url, f"DROP DATABASE {template.database} WITH (FORCE)")
         file.unlink()
 
 
@@ -104,6 +105,6 @@ def _random_name() -> str:
 
 
 def _execute(url: PostgresUrl, statement: str) -> None:
-    from neurova.database.postgres.migrations import run
+    from neurova.database.postgres.migrations import execute
 
-    run(url, statement)
+    execute(url, statement)

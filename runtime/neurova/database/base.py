@@ -17,60 +17,75 @@ if TYPE_CHECKING:
 
 Parameters = Mapping[str, Any] | Sequence[Mapping[str, Any]]
 
-FIRST_PAUSE = 0.001  # seconds before a transaction is run again, at most; doubled each time
+FIRST_PAUSE = 0.001  # seconds, at most, before the first retry; doubled for each further one
 LONGEST_PAUSE = 0.05
-KEPT = 86_400  # seconds for which an answer is kept
-READ_ONLY = (
-    "this function answers GET, so its transaction only reads: write from a POST, PUT, PATCH or "
-    "DELETE function"
-)
-ENDED = (
-    "the transaction has ended with its function: await every statement before returning, and "
-    "keep no Tx for later"
-)
-OVER = (
-    "a statement of the function ended its transaction: leave COMMIT and ROLLBACK to the platform, "
-    "which commits when the function returns and rolls back when it raises"
-)
+RETENTION = 86_400  # seconds for which a response is stored
 
 
 class TransactionError(NeurovaError):
-    """A function's own mistake with its `Tx`: a write in a GET, or a statement after the end."""
+    """A function used its `Tx` wrongly: it wrote in a GET, or used it after its end."""
+
+    @classmethod
+    def read_only(cls) -> TransactionError:
+        """Return the error of a write in a function that answers GET."""
+        return cls(
+            "the transaction of a function that answers GET is read-only",
+            fix="write in a POST, PUT, PATCH or DELETE function",
+        )
+
+    @classmethod
+    def ended(cls) -> TransactionError:
+        """Return the error of a statement after the function has returned."""
+        return cls(
+            "the transaction has ended with its function",
+            fix="await each statement before the function returns, and do not store the Tx",
+        )
+
+    @classmethod
+    def ended_by_statement(cls) -> TransactionError:
+        """Return the error of a function that executed COMMIT or ROLLBACK."""
+        return cls(
+            "a statement of the function ended its transaction",
+            fix="remove COMMIT and ROLLBACK: the platform commits when the function returns and "
+            "rolls back when it raises",
+        )
 
 
 class Conflict(NeurovaError):
-    """A transaction that the database could not let happen beside others: to be run again.
+    """The database rolled the transaction back because of a concurrent one; retry it.
 
-    Nothing of it lasts. Only a backend whose writers work side by side raises it.
+    Only backends with concurrent writers raise it.
     """
 
     def __init__(
-        self, why: str, begin: Callable[[], Transaction], attempt: int, deadline: float
+        self, what: str, begin: Callable[[], Transaction], attempt: int, deadline: float
     ) -> None:
-        super().__init__(why)
+        super().__init__(what)
         self._begin = begin
         self._attempt = attempt
         self._deadline = deadline
 
     async def retry(self) -> Transaction:
-        """Wait a little and return the transaction of the next attempt.
+        """Wait for a moment and return the transaction of the next attempt.
 
-        Raises Unavailable when the deadline leaves no time for one.
+        Raises Unavailable when the deadline leaves no time for it.
         """
         longest = min(FIRST_PAUSE * 2**self._attempt, LONGEST_PAUSE)
-        pause = random.uniform(0, longest)  # noqa: S311 - jitter, no secret
+        pause = random.uniform(0, longest)  # noqa: S311 - jitter, not a secret
         if asyncio.get_running_loop().time() + pause >= self._deadline:
-            raise Unavailable(f"{self}, {self._attempt + 1} times until the deadline: call again")
+            attempts = f"in all {self._attempt + 1} attempts until the deadline"
+            raise Unavailable(f"{self.what}, {attempts}", fix="retry the call")
         await asyncio.sleep(pause)
         return self._begin()
 
 
 class Tx(Protocol):
-    """A transaction that opens at its first statement and ends with the function that asked for it.
+    """A transaction that begins with its first statement and ends with its function.
 
-    The reply is encoded, then the transaction commits, then the reply is sent; a function that
+    The reply is encoded, then the transaction commits, then the reply is sent. A function that
     raises rolls back. Read-only in GET and HEAD. `execute` takes SQLAlchemy Core statements and
-    gives SQLAlchemy results whose rows are already here: `.one()`, `.first()`, `.scalars().all()`…
+    returns SQLAlchemy results with all rows already fetched: `.one()`, `.first()`,
+    `.scalars().all()`…
     """
 
     async def execute(
@@ -81,32 +96,32 @@ class Tx(Protocol):
 
 
 class Transaction(Tx, Protocol):
-    """What the invoker sees of a `Tx`: it alone ends it.
+    """A `Tx` as the platform sees it: only the platform ends it.
 
-    `conflict` says, after any of its methods has raised, that the function is to be run again,
-    whatever it made of the error.
+    After a method has raised, `conflict` tells whether to retry the function, also when the
+    function caught the error.
     """
 
     @property
     def conflict(self) -> Conflict | None:
-        """Return why the transaction has to be run again, None when it has not."""
+        """Return why the transaction must be retried, None when it need not be."""
         ...
 
     async def rollback_to_savepoint(self) -> None:
-        """Undo what was written until now; the transaction, one of a `KeyLock`, goes on."""
+        """Undo all changes of a transaction of a `KeyLock`; it stays open."""
         ...
 
     async def commit(self) -> None:
-        """Make the changes last, on disk; nothing to do when no statement was run."""
+        """Make the changes durable; does nothing when no statement was run."""
         ...
 
     async def rollback(self) -> None:
-        """Undo all changes and give back what the transaction holds; harmless when ended."""
+        """Undo all changes and release the connection; does nothing after the end."""
         ...
 
 
 class StoredResponse(msgspec.Struct, frozen=True):
-    """An answer kept under a key, and the fingerprint of the request that it answers."""
+    """A response stored under an idempotency key, with the fingerprint of its request."""
 
     fingerprint: bytes
     status: int
@@ -116,67 +131,67 @@ class StoredResponse(msgspec.Struct, frozen=True):
 
 
 class KeyLocked(NeurovaError):
-    """A key that another call has, and did not give back until the deadline."""
+    """Another call held the lock of the idempotency key until the deadline."""
 
 
 class AlreadyStored(NeurovaError):
-    """An answer that was kept under the key meanwhile: the lock was lost, and another call ran."""
+    """Another call has stored a response under the key, because the lock was lost."""
 
 
 class KeyLock(Protocol):
-    """A key that a call has, and no other one in any process, until it is released.
+    """The lock of an idempotency key, held by one call over all processes until its release.
 
-    Should its lock be lost (a connection cut, a file deleted), two calls may run; the state still
-    changes once, for only one of them can `keep` its answer.
+    A lock can be lost with a connection or a file. Two calls may run then, but only one of them
+    can `store` its response, and so commit.
     """
 
     @property
     def response(self) -> StoredResponse | None:
-        """Return the answer that was kept under it, None when there was none."""
+        """Return the response that was stored under the key, None without one."""
         ...
 
     def transaction(self, deadline: float) -> Transaction:
-        """Return a transaction for writing, not yet open; one at a time."""
+        """Return a transaction for writing, not yet begun; use one at a time."""
         ...
 
-    async def store(self, tx: Transaction, stored: StoredResponse) -> None:
-        """Write an answer in a transaction of the key_lock: it is kept once that has committed.
+    async def store(self, tx: Transaction, response: StoredResponse) -> None:
+        """Write a response in a transaction of this lock; it is stored once that commits.
 
-        Raises AlreadyStored when there is another one: the transaction must not commit.
+        Raises AlreadyStored when there is one: the transaction must not commit.
         """
         ...
 
     async def find(self, deadline: float) -> StoredResponse | None:
-        """Look again for the answer that is kept."""
+        """Look again for the stored response."""
         ...
 
-    async def release(self, stored: StoredResponse | None = None) -> None:
-        """Give the key back; `stored` is what was kept, for those who wait. Harmless when done."""
+    async def release(self, response: StoredResponse | None = None) -> None:
+        """Release the lock, and pass the stored response to waiting calls; idempotent."""
         ...
 
 
 class Database(Protocol):
-    """One service's database."""
+    """The database of one service."""
 
     async def lock_key(self, key: bytes, deadline: float) -> KeyLock:
-        """Wait for a key, 32 octets, until `deadline` in event-loop seconds.
+        """Wait for the lock of an idempotency key, 32 bytes, until `deadline` (event-loop seconds).
 
-        Raises KeyLocked when others have it until then, Unavailable when the database does not
+        Raises KeyLocked when others hold it until then, Unavailable when the database does not
         answer.
         """
         ...
 
     async def delete_expired(self) -> int:
-        """Delete some answers whose time is over; return how many, 0 when there is no more to do.
+        """Delete a batch of expired responses and return their number, 0 when there are none.
 
-        One process at a time does. Nothing is made for it.
+        Returns 0 while another process deletes some.
         """
         ...
 
     def transaction(self, *, readonly: bool, deadline: float) -> Transaction:
-        """Return a transaction, not yet open; `deadline` in event-loop seconds bounds all waits."""
+        """Return a transaction, not yet begun; `deadline` (event-loop seconds) bounds all waits."""
         ...
 
     async def close(self) -> None:
-        """Finish what runs and close all connections."""
+        """Wait for open transactions and close all connections."""
         ...

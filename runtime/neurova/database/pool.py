@@ -1,4 +1,4 @@
-"""Connections that are handed out in the order in which they were asked for."""
+"""A pool of connections, handed out first come, first served."""
 
 from __future__ import annotations
 
@@ -9,56 +9,57 @@ from typing import Generic, TypeVar
 
 from ..errors import Unavailable
 
-Item = TypeVar("Item")
+T = TypeVar("T")
 
 
-class Pool(Generic[Item]):
-    """Lend each of a fixed set of items to one borrower at a time, first come, first served.
+class ConnectionPool(Generic[T]):
+    """Lend each of a fixed set of connections to one borrower at a time, for one event loop.
 
-    With one item this is the gate of a database's writers. Used from one event loop; the item
-    given back last is lent first, its caches being warm.
+    A pool of one connection serializes the writers of a database. The connection released last is
+    lent first, because its caches are warm. `name` and `purpose` are for error messages.
     """
 
-    def __init__(self, items: Iterable[Item], name: str) -> None:
-        self._idle = list(items)
+    def __init__(self, connections: Iterable[T], name: str, purpose: str) -> None:
+        self._idle = list(connections)
         self._size = len(self._idle)
         self._name = name
-        self._waiting: deque[asyncio.Future[Item]] = deque()
+        self._purpose = purpose
+        self._waiters: deque[asyncio.Future[T]] = deque()
         self._closing: asyncio.Future[None] | None = None
 
-    async def borrow(self, deadline: float) -> Item:
-        """Return an item; wait for it until `deadline` (event-loop seconds), then Unavailable."""
+    async def acquire(self, deadline: float) -> T:
+        """Return a connection. Raises Unavailable at `deadline`, in event-loop seconds."""
         if self._closing is not None:
-            raise Unavailable(f"{self._name} is closing: call again")
+            raise Unavailable("the database is closing", where=self._name, fix="retry the call")
         if self._idle:
             return self._idle.pop()
         loop = asyncio.get_running_loop()
-        turn: asyncio.Future[Item] = loop.create_future()
-        self._waiting.append(turn)
-        timer = loop.call_at(deadline, self._expire, turn)
+        waiter: asyncio.Future[T] = loop.create_future()
+        self._waiters.append(waiter)
+        timer = loop.call_at(deadline, self._expire, waiter)
         try:
-            return await turn
+            return await waiter
         except asyncio.CancelledError:
-            # Cancelled in the very moment of being served: the next one is served instead.
-            if turn.done() and not turn.cancelled() and turn.exception() is None:
-                self.give_back(turn.result())
+            # Cancelled right after it got a connection: pass that on.
+            if waiter.done() and not waiter.cancelled() and waiter.exception() is None:
+                self.release(waiter.result())
             raise
         finally:
             timer.cancel()
 
-    def give_back(self, item: Item) -> None:
-        """Lend `item` to whoever has waited longest, or keep it."""
-        while self._waiting:
-            turn = self._waiting.popleft()
-            if not turn.done():
-                turn.set_result(item)
+    def release(self, connection: T) -> None:
+        """Give a connection to the first that waits, or keep it."""
+        while self._waiters:
+            waiter = self._waiters.popleft()
+            if not waiter.done():
+                waiter.set_result(connection)
                 return
-        self._idle.append(item)
+        self._idle.append(connection)
         if self._closing is not None and len(self._idle) == self._size:
             self._closing.set_result(None)
 
-    async def close(self) -> list[Item]:
-        """Refuse new borrowers, serve those who wait, and return the items when all are back."""
+    async def close(self) -> list[T]:
+        """Refuse new borrowers, serve those that wait, and return all connections."""
         if self._closing is None:
             self._closing = asyncio.get_running_loop().create_future()
             if len(self._idle) == self._size:
@@ -66,6 +67,7 @@ class Pool(Generic[Item]):
         await asyncio.shield(self._closing)
         return self._idle
 
-    def _expire(self, turn: asyncio.Future[Item]) -> None:
-        if not turn.done():
-            turn.set_exception(Unavailable(f"{self._name} was busy until the deadline: call again"))
+    def _expire(self, waiter: asyncio.Future[T]) -> None:
+        if not waiter.done():
+            what = f"all connections for {self._purpose} were in use until the deadline"
+            waiter.set_exception(Unavailable(what, where=self._name, fix="retry the call"))

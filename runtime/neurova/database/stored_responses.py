@@ -1,4 +1,4 @@
-"""The table of answers kept under an Idempotency-Key, and its rows."""
+"""The table of the responses stored under idempotency keys."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from sqlalchemy import (
     select,
 )
 
-from .base import KEPT, StoredResponse
+from .base import RETENTION, StoredResponse
 
-BATCH = 100  # answers that are swept at once
+BATCH = 100  # responses deleted by one statement
 
 metadata = MetaData()
-answers = Table(
+responses = Table(
     "nv_idempotency",
     metadata,
     Column("key", LargeBinary, primary_key=True),
@@ -36,46 +36,50 @@ answers = Table(
     Column("expires", BigInteger, nullable=False),
     Index("nv_idempotency_expires", "expires"),
 )
-_WHAT = [column for column in answers.c if column.name not in ("key", "expires")]
+_VALUES = [column for column in responses.c if column.name not in ("key", "expires")]
 
 
-def put(insert: Any) -> Any:
-    """Return the statement that keeps an answer, unless another is kept under its key.
+def build_insert(insert: Any) -> Any:
+    """Return the statement that stores a response, unless a valid one is stored under its key.
 
-    `insert` is that of the backend's dialect.
+    `insert` is that of the backend's SQLAlchemy dialect.
     """
-    made = insert(answers)
-    new = made.excluded
-    return made.on_conflict_do_update(
-        index_elements=[answers.c.key],
-        set_={column.name: new[column.name] for column in answers.c if column.name != "key"},
-        where=answers.c.expires <= new.expires - KEPT,  # only one whose time is over
+    statement = insert(responses)
+    new = statement.excluded
+    return statement.on_conflict_do_update(
+        index_elements=[responses.c.key],
+        set_={column.name: new[column.name] for column in responses.c if column.name != "key"},
+        where=responses.c.expires <= new.expires - RETENTION,  # replace only an expired one
     )
 
 
-FIND = select(*_WHAT).where(answers.c.key == bindparam("k"), answers.c.expires > bindparam("now"))
-_OLD = select(answers.c.key).where(answers.c.expires <= bindparam("now"))
-OVER = _OLD.limit(1)
-SWEEP = answers.delete().where(answers.c.key.in_(_OLD.order_by(answers.c.expires).limit(BATCH)))
+FIND = select(*_VALUES).where(
+    responses.c.key == bindparam("k"), responses.c.expires > bindparam("now")
+)
+_EXPIRED = select(responses.c.key).where(responses.c.expires <= bindparam("now"))
+ANY_EXPIRED = _EXPIRED.limit(1)
+DELETE_EXPIRED = responses.delete().where(
+    responses.c.key.in_(_EXPIRED.order_by(responses.c.expires).limit(BATCH))
+)
 
 
-def row_of(key: bytes, stored: StoredResponse, now: float) -> dict[str, Any]:
-    """Return the row of an answer kept from `now` (Unix seconds) on."""
-    fields = [[name.decode("ascii"), value.decode("latin-1")] for name, value in stored.fields]
+def to_row(key: bytes, response: StoredResponse, now: float) -> dict[str, Any]:
+    """Return the row of a response that is stored at `now` (Unix seconds)."""
+    fields = [[name.decode("ascii"), value.decode("latin-1")] for name, value in response.fields]
     return {
         "key": key,
-        "fingerprint": stored.fingerprint,
-        "status": stored.status,
-        "content_type": stored.content_type.decode("latin-1"),
+        "fingerprint": response.fingerprint,
+        "status": response.status,
+        "content_type": response.content_type.decode("latin-1"),
         "fields": msgspec.json.encode(fields).decode(),
-        "body": stored.body,
-        "expires": int(now) + KEPT,
+        "body": response.body,
+        "expires": int(now) + RETENTION,
     }
 
 
-def stored_of(row: Iterable[Any]) -> StoredResponse:
-    """Return the answer that a row of FIND holds."""
-    fingerprint, status, content_type, fields, body = row
-    pairs = msgspec.json.decode(fields, type=list[tuple[str, str]])
-    found = tuple((name.encode("ascii"), value.encode("latin-1")) for name, value in pairs)
-    return StoredResponse(fingerprint, status, content_type.encode("latin-1"), found, body)
+def from_row(row: Iterable[Any]) -> StoredResponse:
+    """Return the response of a row of FIND."""
+    fingerprint, status, content_type, encoded, body = row
+    pairs = msgspec.json.decode(encoded, type=list[tuple[str, str]])
+    fields = tuple((name.encode("ascii"), value.encode("latin-1")) for name, value in pairs)
+    return StoredResponse(fingerprint, status, content_type.encode("latin-1"), fields, body)

@@ -8,8 +8,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from ..database.postgres.url import fault as postgres_fault
-from ..database.postgres.url import is_postgres
+from ..database.postgres.url import find_url_error, is_postgres
 from ..functions.rate_limits import parse_limit
 from .units import FilePath, Port, Seconds, Size
 
@@ -84,8 +83,8 @@ def find_gateway_faults(gateway: Gateway) -> Iterator[tuple[str, str]]:
             yield "limit", str(error)
     if gateway.keys and not is_postgres(gateway.keys):
         yield "keys", "is not a PostgreSQL URL, write postgresql://user@host/name or remove it"
-    elif gateway.keys and postgres_fault(gateway.keys):
-        yield "keys", postgres_fault(gateway.keys)
+    elif gateway.keys and find_url_error(gateway.keys):
+        yield "keys", find_url_error(gateway.keys)
     yield from _find_host_faults(gateway.hosts)
     if bool(gateway.tls_cert) != bool(gateway.tls_key):
         missing = "tls_key" if gateway.tls_cert else "tls_cert"

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from tests.servers.postgres import PostgresServer
 
-from neurova.database.migrations.service import upgrade
+from neurova.database.migrations import upgrade
 from neurova.database.postgres.database import PostgresDatabase
 from neurova.database.postgres.url import PostgresUrl
 from neurova.database.sqlite.database import SqliteDatabase

@@ -13,7 +13,7 @@ from functions.crm.domain import metadata
 from sqlalchemy import Engine, event
 from tests.functions.crm.conftest import Desk
 
-from neurova.database.migrations.service import revision, upgrade
+from neurova.database.migrations import revision, upgrade
 from neurova_platform.testing.platform import TestPlatform
 
 MIGRATIONS = Path(__file__).parents[3] / "functions" / "crm" / "migrations"

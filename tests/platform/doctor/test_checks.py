@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from neurova.database.migrations import service as migrations
+from neurova.database import migrations
 from neurova.files.locks import process_lock
 from neurova.files.private import write_private_file
 from neurova_gateway.keys.sqlite import SqliteKeyStore

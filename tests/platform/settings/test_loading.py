@@ -78,7 +78,10 @@ def test_unknown_key_suggests_the_right_one(tmp_path: Path, text: str, meant: st
             "[services.a]\ndatabase = 'mysql://h/d'\n",
             "services.a.database has an unknown URL scheme",
         ),
-        ("[services.a]\ndatabase = 'postgresql://h'\n", "services.a.database names no database"),
+        (
+            "[services.a]\ndatabase = 'postgresql://h'\n",
+            "services.a.database does not name a database",
+        ),
         ("[services.a]\nconnections = 1\n", "services.a.connections must be a whole number from 2"),
         ("[services.A-b]\ndatabase = 'x'\n", "services.A-b.database is unknown"),
         ("[gateway\n", "cannot be read as TOML"),

@@ -105,7 +105,7 @@ def commits_halted(shop: Shop) -> Iterator[tuple[asyncio.Event, Any]]:
     """Let the writer's thread wait in a commit until it is let go on."""
     begun, go = asyncio.Event(), threading.Event()
     loop = asyncio.get_running_loop()
-    writer = shop.database._writer._idle[0]
+    writer = shop.database._transactions._writer._idle[0]
     commit = writer.commit
 
     def halted() -> None:

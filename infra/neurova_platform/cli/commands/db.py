@@ -24,7 +24,7 @@ def db() -> None:
 @click.pass_context
 def status(ctx: click.Context, service: str | None, as_json: bool) -> None:
     """Show where each database stands; ends with 1 when one is behind, 5 when one has a fault."""
-    from neurova.database.migrations import service as migrations
+    from neurova.database import migrations
     from neurova.errors import NeurovaError
 
     from ...composition.state import revisions
@@ -79,7 +79,7 @@ def status(ctx: click.Context, service: str | None, as_json: bool) -> None:
 @json_option
 def upgrade(service: str | None, as_json: bool) -> None:
     """Bring databases up to date: that of SERVICE, or all."""
-    from neurova.database.migrations import service as migrations
+    from neurova.database import migrations
 
     from ...composition.state import prepare, revisions
     from ...settings.loading import load
@@ -105,7 +105,7 @@ def upgrade(service: str | None, as_json: bool) -> None:
 @json_option
 def revision(service: str, message: str, empty: bool, as_json: bool) -> None:
     """Write a migration with what the tables in SERVICE's domain.py have gained."""
-    from neurova.database.migrations import service as migrations
+    from neurova.database import migrations
     from neurova.functions.generation import Generation
 
     from ...composition.state import revisions

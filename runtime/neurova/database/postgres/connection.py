@@ -1,4 +1,4 @@
-"""One connection to PostgreSQL, with SQLAlchemy on top and transactions of our own."""
+"""One connection to PostgreSQL: SQLAlchemy for statements, transactions by hand."""
 
 from __future__ import annotations
 
@@ -13,33 +13,35 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from sqlalchemy.pool import NullPool
 
 from ...errors import NeurovaError, StateError
-from ..base import OVER, Parameters, TransactionError
-from ..recovery import Recovery
+from ..base import Parameters, TransactionError
+from .circuit_breaker import CircuitBreaker
 from .errors import translate
 from .url import PostgresUrl
 
-CONNECT = 5.0  # seconds that opening a connection may take
-CLOSE = 1.0  # seconds for a polite end, after which the socket is closed
-# Writers share an advisory lock; one that clashed takes it whole, and so runs alone. It is the
-# session's, taken before the transaction: within, the snapshot would be older than the lock.
-LOCK = 0x6E76_7478
-BEGIN_READING = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
-BEGIN_WRITING = (
-    f"BEGIN; SELECT pg_advisory_lock_shared({LOCK}); COMMIT; BEGIN ISOLATION LEVEL SERIALIZABLE"
-)
-BEGIN_ALONE = (
-    f"BEGIN; SET LOCAL lock_timeout = '1s'; SELECT pg_advisory_lock({LOCK}); COMMIT; "
+CONNECT_TIMEOUT = 5.0  # seconds
+CLOSE_TIMEOUT = 1.0  # seconds for a graceful close, after which the socket is closed
+# Writers share an advisory lock. A retried one takes it exclusively, and so runs alone. It is a
+# session lock, taken before the transaction: inside, the snapshot would be older than the lock.
+WRITE_LOCK = 0x6E76_7478
+_BEGIN_READONLY = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+_BEGIN_SHARED = (
+    f"BEGIN; SELECT pg_advisory_lock_shared({WRITE_LOCK}); COMMIT; "
     "BEGIN ISOLATION LEVEL SERIALIZABLE"
 )
-# What a function set for its session (SET, set_config, SET ROLE) is not the next one's.
-RESET = "; RESET SESSION AUTHORIZATION; RESET ALL"
-UNLOCK = "; SELECT pg_advisory_unlock_all()"
-MARK = "; SAVEPOINT nv_begin"
-BACK = "ROLLBACK TO SAVEPOINT nv_begin"
-FIRST_SAVEPOINT = "SAVEPOINT nv"
-NEXT_SAVEPOINT = "RELEASE SAVEPOINT nv; SAVEPOINT nv"
+_BEGIN_ALONE = (
+    f"BEGIN; SET LOCAL lock_timeout = '1s'; SELECT pg_advisory_lock({WRITE_LOCK}); COMMIT; "
+    "BEGIN ISOLATION LEVEL SERIALIZABLE"
+)
+# Undo what a function set for its session (SET, set_config, SET ROLE).
+_RESET = "; RESET SESSION AUTHORIZATION; RESET ALL"
+_UNLOCK_AND_RESET = "; SELECT pg_advisory_unlock_all()" + _RESET
+_START_SAVEPOINT = "; SAVEPOINT nv_begin"
+_ROLLBACK_TO_START = "ROLLBACK TO SAVEPOINT nv_begin"
+_FIRST_SAVEPOINT = "SAVEPOINT nv"
+_NEXT_SAVEPOINT = "RELEASE SAVEPOINT nv; SAVEPOINT nv"
+_ROLLBACK_TO_SAVEPOINT = "ROLLBACK TO SAVEPOINT nv"
 
-Errors = (
+DriverErrors = (
     DBAPIError,
     asyncpg.PostgresError,
     asyncpg.InterfaceError,
@@ -49,13 +51,13 @@ Errors = (
 )
 
 
-def engine(url: PostgresUrl, name: str = "neurova") -> AsyncEngine:
-    """Return an engine whose connections are ours to keep; it begins and commits nothing."""
+def create_postgres_engine(url: PostgresUrl, name: str = "neurova") -> AsyncEngine:
+    """Return an engine without a pool that neither begins nor commits transactions."""
 
     async def connect() -> asyncpg.Connection:
-        # The driver reads the URL, so that all that libpq understands holds: sslmode, passfile…
+        # asyncpg reads the URL, so all options of libpq work: sslmode, passfile…
         return await asyncpg.connect(
-            url.dsn, timeout=CONNECT, server_settings={"application_name": name}
+            url.dsn, timeout=CONNECT_TIMEOUT, server_settings={"application_name": name}
         )
 
     return create_async_engine(
@@ -63,140 +65,143 @@ def engine(url: PostgresUrl, name: str = "neurova") -> AsyncEngine:
         async_creator=connect,
         poolclass=NullPool,
         isolation_level="AUTOCOMMIT",
-        hide_parameters=True,  # an error is logged, and what was given may be about somebody
+        hide_parameters=True,  # errors are logged, and parameters may be personal data
     )
 
 
 class PostgresConnection:
-    """Run statements on one connection, opened when first needed and again when it broke."""
+    """Run statements on one connection, which opens when first needed and after it broke."""
 
-    def __init__(self, engine: AsyncEngine, url: PostgresUrl, recovery: Recovery) -> None:
+    def __init__(self, engine: AsyncEngine, url: PostgresUrl, breaker: CircuitBreaker) -> None:
         self._engine = engine
         self._url = url
-        self._recovery = recovery
+        self._breaker = breaker
         self._core: AsyncConnection | None = None
         self._driver: Any = None
-        self._saved = False
-        self._mark = self._unlock = ""
+        self._has_savepoint = False
+        self._start_savepoint = self._cleanup = ""
 
     @property
     def driver(self) -> Any:
-        """Return asyncpg's connection, in the transaction that was begun."""
+        """Return asyncpg's connection, in the open transaction."""
         return self._driver
 
     async def fetch(self, statement: str, *arguments: Any) -> list[Any]:
-        """Run one statement by itself, in no transaction. Raises as `begin`, and asyncpg's own."""
+        """Run one statement outside of any transaction. Raises as `begin`, and asyncpg's errors."""
         if self._driver is None or self._driver.is_closed():
             await self.discard()
             await self._open()
         try:
-            found: list[Any] = await self._driver.fetch(statement, *arguments)
-        except Errors as error:
-            raise self.meaning(error) from error
-        return found
+            rows: list[Any] = await self._driver.fetch(statement, *arguments)
+        except DriverErrors as error:
+            raise self.translate(error) from error
+        return rows
 
-    async def begin(self, *, readonly: bool, alone: bool = False, marked: bool = False) -> None:
-        """Begin a transaction; `alone`: when no other writes, or after a second in vain with them.
+    async def begin(self, *, readonly: bool, alone: bool = False, savepoint: bool = False) -> None:
+        """Begin a transaction; `savepoint` allows `rollback_to_start`.
 
-        One that is `marked` can go `back` to here. Raises Unavailable or StateError when the
-        server cannot be used.
+        `alone` excludes other writers; after waiting a second for them it begins beside them.
+        Raises Unavailable or StateError when the server cannot be used.
         """
-        self._mark = MARK if marked else ""
-        self._saved = False
-        self._unlock = RESET if readonly else UNLOCK + RESET
-        statement = BEGIN_READING if readonly else BEGIN_ALONE if alone else BEGIN_WRITING
+        self._start_savepoint = _START_SAVEPOINT if savepoint else ""
+        self._has_savepoint = False
+        self._cleanup = _RESET if readonly else _UNLOCK_AND_RESET
+        statement = _BEGIN_READONLY if readonly else _BEGIN_ALONE if alone else _BEGIN_SHARED
         if self._driver is not None and not self._driver.is_closed():
-            with suppress(*Errors):  # it broke while nobody used it: nothing is lost yet
+            with suppress(*DriverErrors):  # an idle connection broke: nothing is lost yet
                 return await self._begin(statement)
         await self.discard()
         await self._open()
         try:
             await self._begin(statement)
-        except Errors as error:
-            raise self.meaning(error) from error
+        except DriverErrors as error:
+            raise self.translate(error) from error
 
     async def _begin(self, statement: str) -> None:
         try:
-            await self._driver.execute(statement + self._mark)
+            await self._driver.execute(statement + self._start_savepoint)
         except asyncpg.LockNotAvailableError:
             await self._driver.execute("ROLLBACK")
-            await self._driver.execute(BEGIN_WRITING + self._mark)
+            await self._driver.execute(_BEGIN_SHARED + self._start_savepoint)
 
-    async def rollback_to_savepoint(self) -> None:
-        """Undo what was done since the transaction began; it goes on."""
-        await self._driver.execute(BACK)
-        self._saved = False
+    async def rollback_to_start(self) -> None:
+        """Undo all changes of the transaction; it stays open."""
+        await self._driver.execute(_ROLLBACK_TO_START)
+        self._has_savepoint = False
 
     async def run(self, statement: Executable, parameters: Parameters | None) -> CursorResult[Any]:
-        """Run one statement; an error of it ends the transaction."""
+        """Run one statement. An error of it ends the transaction."""
         assert self._core is not None
         result = await self._core.execute(statement, parameters)
-        if not self._driver.is_in_transaction():  # each further statement would last by itself
-            raise TransactionError(OVER)
+        if not self._driver.is_in_transaction():  # each further statement would commit by itself
+            raise TransactionError.ended_by_statement()
         return result
 
-    async def run_saved(
+    async def run_with_savepoint(
         self, statement: Executable, parameters: Parameters | None
     ) -> CursorResult[Any]:
-        """Run one statement; an error of it undoes it alone."""
-        await self._driver.execute(NEXT_SAVEPOINT if self._saved else FIRST_SAVEPOINT)
-        self._saved = True
+        """Run one statement. An error of it undoes only this statement."""
+        await self._driver.execute(_NEXT_SAVEPOINT if self._has_savepoint else _FIRST_SAVEPOINT)
+        self._has_savepoint = True
         try:
             return await self.run(statement, parameters)
         except DBAPIError:
             if not self._driver.is_closed():
-                await self._driver.execute("ROLLBACK TO SAVEPOINT nv")
+                await self._driver.execute(_ROLLBACK_TO_SAVEPOINT)
             raise
 
     async def commit(self) -> None:
-        """Make the changes last."""
-        await self._driver.execute("COMMIT" + self._unlock)
+        """Commit the transaction."""
+        await self._driver.execute("COMMIT" + self._cleanup)
 
     async def rollback(self) -> None:
-        """Undo what the transaction did; a connection that cannot is closed."""
+        """Roll the transaction back; close the connection when that fails."""
         if self._driver is None or self._driver.is_closed():
             return await self.discard()
         try:
-            async with asyncio.timeout(CLOSE):
-                await self._driver.execute("ROLLBACK" + self._unlock)
+            async with asyncio.timeout(CLOSE_TIMEOUT):
+                await self._driver.execute("ROLLBACK" + self._cleanup)
         except BaseException:
             await self.discard()
             raise
 
     async def discard(self) -> None:
-        """Close for good what is no longer sound, within CLOSE seconds; the next `begin` opens."""
+        """Close the connection within CLOSE_TIMEOUT; the next `begin` opens a new one."""
         core, driver = self._core, self._driver
         self._core = self._driver = None
         if core is None:
             return
         with suppress(Exception):
-            async with asyncio.timeout(CLOSE):
+            async with asyncio.timeout(CLOSE_TIMEOUT):
                 await driver.close()
         driver.terminate()
         with suppress(Exception):
             await core.invalidate()
             await core.close()
-        await asyncio.sleep(0)  # the socket is closed in the loop's next turn
+        await asyncio.sleep(0)  # the loop closes the socket in its next iteration
 
-    def meaning(self, error: Exception) -> Exception:
-        """Return the platform's error for a driver's; `error` itself where it has none."""
-        found = error if isinstance(error, NeurovaError) else translate(error, self._url)
-        return found or error
+    def translate(self, error: Exception) -> Exception:
+        """Return the platform's error, or `error` itself when it has none."""
+        if isinstance(error, NeurovaError):
+            return error
+        return translate(error, self._url) or error
 
     async def _open(self) -> None:
-        self._recovery.enter()
+        self._breaker.check()
         try:
-            async with asyncio.timeout(CONNECT):
+            async with asyncio.timeout(CONNECT_TIMEOUT):
                 core = await self._engine.connect()
         except Exception as error:
-            meant = self.meaning(error)
-            if not isinstance(meant, NeurovaError):
-                meant = StateError(f"{self._url} cannot be used: {error}")
-            self._recovery.failed(meant)
-            raise meant from None
+            translated = self.translate(error)
+            if not isinstance(translated, NeurovaError):
+                translated = StateError(
+                    f"cannot be used: {error}", where=str(self._url), fix="correct the URL"
+                )
+            self._breaker.record_failure(translated)
+            raise translated from None
         except BaseException:
-            self._recovery.gave_up()
+            self._breaker.record_cancelled()
             raise
-        self._recovery.answered()
+        self._breaker.record_success()
         self._core = core
         self._driver = (await core.get_raw_connection()).driver_connection

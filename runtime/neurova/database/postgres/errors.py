@@ -1,82 +1,100 @@
-"""PostgreSQL's errors in the words of the platform."""
+"""Translate PostgreSQL's errors to the platform's."""
 
 from __future__ import annotations
 
 from ...errors import NeurovaError, StateError, Unavailable
-from ..base import READ_ONLY, TransactionError
+from ..base import TransactionError
 from .url import PostgresUrl
 
-_CLASHES = {
-    "40001": "it clashed with another transaction",
-    "40P01": "it stood in a ring of transactions that waited for each other",
+_CONFLICTS = {
+    "40001": "the transaction conflicted with a concurrent one",
+    "40P01": "the transaction was in a deadlock with others",
 }
-_STALE = "the tables changed while it ran"
+_STALE_STATEMENT = "a migration changed the tables during the transaction"
+READ_ONLY_TRANSACTION = "25006"
 
-# By SQLSTATE, and below by its class, the first two signs: Appendix A of PostgreSQL's manual.
-_MEANINGS: dict[str, tuple[type[NeurovaError], str]] = {
-    "57014": (Unavailable, "did not finish a statement before its call ended"),
-    "53100": (StateError, "cannot grow: free space on its disk; nothing was changed"),
+_Meaning = tuple[type[NeurovaError], str, str]
+
+# SQLSTATE: error, what is wrong, fix. See appendix A of PostgreSQL's manual.
+_ERRORS: dict[str, _Meaning] = {
+    "57014": (
+        Unavailable,
+        "a statement did not finish before its call ended",
+        "make it faster or raise the function's timeout",
+    ),
+    "53100": (StateError, "its disk is full, nothing was changed", "free disk space"),
     "53300": (
         Unavailable,
-        "has no connection left: raise its max_connections, or lower [services.X] connections",
+        "has no connection left",
+        "raise its max_connections, or lower [services.X] connections",
     ),
-    "3D000": (StateError, "is not there: create it (createdb), or mend the URL"),
-    "42501": (StateError, "does not give this user the right to: GRANT it"),
+    "3D000": (StateError, "does not exist", "create it (createdb), or correct the URL"),
+    "42501": (StateError, "does not give this user the privilege", "GRANT it"),
     "28P01": (
         StateError,
-        "does not take this user's password: mend PGPASSWORD, the pgpass file or the URL",
+        "refuses this user's password",
+        "correct PGPASSWORD, the pgpass file or the URL",
     ),
 }
-_CLASSES: dict[str, tuple[type[NeurovaError], str]] = {
-    "08": (Unavailable, "has cut the connection"),
-    "28": (StateError, "does not let this user in: mend the user, or pg_hba.conf on the server"),
-    "53": (Unavailable, "has no resources left"),
-    "57": (Unavailable, "is starting or stopping"),
-    "58": (StateError, "cannot read or write its files: see its log"),
-    "XX": (StateError, "is damaged, or has met a fault of its own: see its log"),
+# By the class of the SQLSTATE, its first two characters.
+_ERROR_CLASSES: dict[str, _Meaning] = {
+    "08": (Unavailable, "closed the connection", "retry the call"),
+    "28": (
+        StateError,
+        "refuses this user",
+        "correct the user in the URL, or pg_hba.conf on the server",
+    ),
+    "53": (Unavailable, "has no resources left", "retry later, see the server's log"),
+    "57": (Unavailable, "is starting or stopping", "retry later"),
+    "58": (StateError, "cannot read or write its files", "see the server's log"),
+    "XX": (StateError, "is damaged, or has an internal error", "see the server's log"),
 }
 
 
-def state_of(error: BaseException | None) -> str:
-    """Return the SQLSTATE of an error, the driver's or SQLAlchemy's around it; "" without."""
+def sqlstate(error: BaseException | None) -> str:
+    """Return the SQLSTATE of an error of the driver or of SQLAlchemy, "" without one."""
     cause = getattr(error, "orig", None) or error
     return getattr(cause, "sqlstate", None) or ""
 
 
-def clash(error: BaseException) -> str:
-    """Return why a transaction has to be run again, "" when that would not help."""
-    names = {kind.__name__ for kind in type(getattr(error, "orig", None) or error).__mro__}
-    if "InvalidCachedStatementError" in names:
-        return _STALE  # a migration has run meanwhile; the next attempt prepares it anew
-    return _CLASHES.get(state_of(error), "")
+def describe_conflict(error: BaseException) -> str:
+    """Return why the transaction has to be retried, "" when a retry would not help."""
+    if "InvalidCachedStatementError" in _class_names(getattr(error, "orig", None) or error):
+        return _STALE_STATEMENT  # the next attempt prepares the statement again
+    return _CONFLICTS.get(sqlstate(error), "")
 
 
 def translate(error: BaseException, url: PostgresUrl) -> NeurovaError | None:
-    """Return what `error` means for a person, None where it is the statement's own fault."""
-    found = state_of(error)
+    """Return the platform's error, None for an error of the statement itself."""
+    state = sqlstate(error)
     cause = getattr(error, "orig", None) or error
-    if found == "25006":
-        return TransactionError(READ_ONLY)
-    if not found and _lost(cause):
-        return Unavailable(f"{url} does not answer ({_words(cause)})")
-    said = _MEANINGS.get(found) or _CLASSES.get(found[:2])
-    if said is None:
+    if state == READ_ONLY_TRANSACTION:
+        return TransactionError.read_only()
+    if not state and _is_connection_lost(cause):
+        what = f"does not answer ({_one_line(cause)})"
+        return Unavailable(what, where=str(url), fix="start the server or correct the URL")
+    meaning = _ERRORS.get(state) or _ERROR_CLASSES.get(state[:2])
+    if meaning is None:
         return None
-    kind, meaning = said
-    return kind(f"{url} {meaning} ({_words(cause)})")
+    kind, what, fix = meaning
+    return kind(f"{what} ({_one_line(cause)})", where=str(url), fix=fix)
 
 
-def _lost(cause: BaseException) -> bool:
-    """Tell whether the connection, not the statement, has failed."""
+def _is_connection_lost(cause: BaseException) -> bool:
+    """Return whether the connection failed, not the statement."""
     if isinstance(cause, OSError | EOFError | TimeoutError):
         return True
-    names = {kind.__name__ for kind in type(cause).__mro__}
-    if "InternalClientError" in names:  # the server's farewell came while nothing was asked of it
+    names = _class_names(cause)
+    if "InternalClientError" in names:  # the server ended an idle connection
         return True
-    # asyncpg's InterfaceError, and SQLAlchemy's for it; it has others, for arguments of no use.
+    # asyncpg raises InterfaceError also for wrong arguments, without another type or code.
     return "InterfaceError" in names and "closed" in str(cause)
 
 
-def _words(cause: BaseException) -> str:
-    """Return an error's own words on one line."""
-    return " ".join(str(cause).split()) or type(cause).__name__
+def _class_names(error: BaseException) -> set[str]:
+    # By name, because SQLAlchemy's dialect raises classes of its own with asyncpg's names.
+    return {kind.__name__ for kind in type(error).__mro__}
+
+
+def _one_line(error: BaseException) -> str:
+    return " ".join(str(error).split()) or type(error).__name__

@@ -1,4 +1,4 @@
-"""Locks among processes: PostgreSQL's advisory locks, all of a process by one connection."""
+"""Lock names among processes by PostgreSQL's advisory locks, over one connection."""
 
 from __future__ import annotations
 
@@ -11,104 +11,107 @@ from ...errors import NeurovaError, Unavailable
 from ..base import KeyLocked
 from .connection import PostgresConnection
 
-PAUSE, LONGEST_PAUSE = 0.002, 0.03  # seconds
-PATIENCE = 5.0  # seconds that the server has for one answer
-_TRY = "SELECT pg_try_advisory_lock($1)"
+FIRST_PAUSE, LONGEST_PAUSE = 0.002, 0.03  # seconds between two attempts to lock
+STATEMENT_TIMEOUT = 5.0  # seconds
+_TRY_LOCK = "SELECT pg_try_advisory_lock($1)"
 _UNLOCK = "SELECT pg_advisory_unlock($1)"
 
 
 class PostgresLocks:
-    """Lock names of 8 octets or more among the processes that use one database.
+    """Lock names of 8 bytes or more among the processes that use one database.
 
-    A session has a lock until it gives it back or ends, whatever its transactions do: so it is
-    taken before a transaction has a snapshot, and a process that dies has none. Who waits asks
-    again and again, on the one connection: a call that waits, or works on something else, takes
-    none of those that transactions need. Within the process a lock is had as often as it is taken.
-    `later` lets work go on that nobody waits for.
+    The locks belong to the session: a lock is taken before a transaction has its snapshot, and a
+    process that dies holds none. Waiting calls poll over the one connection, so they take none of
+    those that transactions need. Within a process a lock is counted: as many locks, as many
+    unlocks. `run_in_background` runs work that nobody waits for.
     """
 
     def __init__(
         self,
         connection: PostgresConnection,
-        later: Callable[[Coroutine[Any, Any, None]], object],
+        run_in_background: Callable[[Coroutine[Any, Any, None]], object],
     ) -> None:
         self._connection = connection
-        self._later = later
-        self._turn = asyncio.Lock()
+        self._run_in_background = run_in_background
+        self._lock = asyncio.Lock()
 
-    async def ask(self, deadline: float, statement: str, *arguments: Any) -> list[Any]:
-        """Run one statement by itself. Raises Unavailable at `deadline`, in event-loop seconds."""
-        return await self._answered(self._asked(statement, *arguments), deadline)
+    async def fetch(self, deadline: float, statement: str, *arguments: Any) -> list[Any]:
+        """Run one statement. Raises Unavailable at `deadline`, in event-loop seconds."""
+        return await _wait_until(
+            deadline, asyncio.ensure_future(self._fetch(statement, *arguments))
+        )
 
-    async def attempt(self, name: bytes, deadline: float) -> bool:
-        """Lock a name, if no other process has it, and tell whether it did."""
-        asking = asyncio.ensure_future(self._asked(_TRY, _number(name)))
+    async def try_lock(self, name: bytes, deadline: float) -> bool:
+        """Lock a name; return False when another process has it."""
+        attempt = asyncio.ensure_future(self._fetch(_TRY_LOCK, _number(name)))
         try:
-            return bool((await self._answered(asking, deadline))[0][0])
+            return bool((await _wait_until(deadline, attempt))[0][0])
         except BaseException:
-            self._later(self._undo(asking, name))
+            self._run_in_background(self._undo(attempt, name))
             raise
 
-    async def take(self, name: bytes, deadline: float) -> None:
-        """Lock a name, asking again and again; KeyLocked at `deadline`.
+    async def lock(self, name: bytes, deadline: float) -> None:
+        """Retry to lock a name. Raises KeyLocked at `deadline`.
 
         Raises Unavailable when the server does not answer.
         """
-        loop, pause, known = asyncio.get_running_loop(), PAUSE, False
-        while not known or loop.time() < deadline:
+        loop, pause, has_answered = asyncio.get_running_loop(), FIRST_PAUSE, False
+        while not has_answered or loop.time() < deadline:
             try:
-                if await self.attempt(name, deadline):
+                if await self.try_lock(name, deadline):
                     return
             except Unavailable:
-                if not known or loop.time() < deadline:
+                if not has_answered or loop.time() < deadline:
                     raise
                 break
-            known = True
+            has_answered = True
             await asyncio.sleep(min(pause, max(0.0, deadline - loop.time())))
             pause = min(pause * 1.5, LONGEST_PAUSE)
-        raise KeyLocked("a call in another process had the key until the deadline")
+        raise KeyLocked("another process held the key until the deadline")
 
-    async def free(self, name: bytes) -> None:
-        """Unlock a name; a server that does not answer has ended the session, or will."""
+    async def unlock(self, name: bytes) -> None:
+        """Unlock a name; a server that does not answer ends the session, and its locks."""
         with suppress(NeurovaError):
-            await self._asked(_UNLOCK, _number(name))
+            await self._fetch(_UNLOCK, _number(name))
 
     async def close(self) -> None:
-        """Unlock everything."""
+        """Unlock all names."""
         await self._connection.discard()
 
-    async def _asked(self, statement: str, *arguments: Any) -> list[Any]:
-        async with self._turn:
+    async def _fetch(self, statement: str, *arguments: Any) -> list[Any]:
+        async with self._lock:
             try:
-                async with asyncio.timeout(PATIENCE):
+                async with asyncio.timeout(STATEMENT_TIMEOUT):
                     return await self._connection.fetch(statement, *arguments)
             except TimeoutError:
                 await self._connection.discard()
-                raise Unavailable(f"no answer came within {PATIENCE:g} s: call again") from None
+                raise Unavailable(
+                    f"the database did not answer within {STATEMENT_TIMEOUT:g} s",
+                    fix="retry the call",
+                ) from None
 
-    async def _answered(
-        self, asked: Coroutine[Any, Any, list[Any]] | asyncio.Future[list[Any]], deadline: float
-    ) -> list[Any]:
-        """Return what was asked for; whoever gives up, the question goes on to its end."""
-        asking = asyncio.ensure_future(asked)
-        left = deadline - asyncio.get_running_loop().time()
-        done, _ = await asyncio.wait([asking], timeout=max(0.0, left))
-        if not done:
-            asking.add_done_callback(_seen)
-            raise Unavailable("no answer came until the deadline: call again")
-        return asking.result()
+    async def _undo(self, attempt: asyncio.Future[list[Any]], name: bytes) -> None:
+        """Unlock what an abandoned attempt may have locked."""
+        await asyncio.wait([attempt])
+        if not attempt.cancelled() and attempt.exception() is None and attempt.result()[0][0]:
+            await self.unlock(name)
 
-    async def _undo(self, asking: asyncio.Future[list[Any]], name: bytes) -> None:
-        """Give back what a call that has given up may have been given."""
-        await asyncio.wait([asking])
-        if not asking.cancelled() and asking.exception() is None and asking.result()[0][0]:
-            await self.free(name)
+
+async def _wait_until(deadline: float, statement: asyncio.Future[list[Any]]) -> list[Any]:
+    """Return the rows of a statement, which goes on when the caller is cancelled or times out."""
+    left = deadline - asyncio.get_running_loop().time()
+    done, _ = await asyncio.wait([statement], timeout=max(0.0, left))
+    if not done:
+        statement.add_done_callback(_retrieve_exception)
+        raise Unavailable("the database did not answer until the deadline", fix="retry the call")
+    return statement.result()
 
 
 def _number(name: bytes) -> int:
     return int.from_bytes(name[:8], "big", signed=True)
 
 
-def _seen(asking: asyncio.Future[Any]) -> None:
-    if not asking.cancelled():
-        asking.exception()
+def _retrieve_exception(statement: asyncio.Future[Any]) -> None:
+    """Mark the exception as retrieved: nobody awaits the statement any more."""
+    if not statement.cancelled():
+        statement.exception()

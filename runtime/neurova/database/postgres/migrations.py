@@ -1,4 +1,4 @@
-"""What migrations need of a PostgreSQL database."""
+"""Run migrations on a PostgreSQL database."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from secrets import token_hex
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ...errors import NeurovaError, StateError, Unavailable
-from . import errors as postgres_errors
+from . import errors
 from .url import PostgresUrl
 
 if TYPE_CHECKING:
@@ -17,138 +17,147 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-CONNECT = 5.0  # seconds
-LONG = 60.0
-# Of the advisory lock that upgrades of one database hold; any number that nobody else takes.
-LOCK = 0x6E76_6D69_6772
-NAMED = "SELECT version_num FROM {}"
+CONNECT_TIMEOUT = 5.0  # seconds
+STATEMENT_TIMEOUT = 60.0
+UPGRADE_LOCK = 0x6E76_6D69_6772  # the advisory lock of an upgrade, a number that nobody else uses
+LOCK_NOT_AVAILABLE = "55P03"  # SQLSTATE
+_SELECT_VERSION = "SELECT version_num FROM {}"
+_TABLE_EXISTS = "SELECT to_regclass($1)::text"
 
 
-def standing(database: PostgresUrl, tables: Iterable[str], wait: float) -> dict[str, list[str]]:
-    """Return the revisions that each of `tables` names. Raises StateError without a database."""
+class PostgresMigrations:
+    """Implement `MigrationBackend` for one database of a server."""
 
-    async def look(connection: Any) -> dict[str, list[str]]:
-        found = {}
-        for table in tables:
-            there = await connection.fetchval("SELECT to_regclass($1)::text", table)
-            rows = await connection.fetch(NAMED.format(table)) if there else []
-            found[table] = [str(row[0]) for row in rows]
-        return found
+    def __init__(self, url: PostgresUrl) -> None:
+        self._url = url
 
-    return _on_a_loop(_asked(database, look, wait))
+    def __str__(self) -> str:
+        return str(self._url)
+
+    def read_revisions(self, tables: Iterable[str], timeout: float) -> dict[str, list[str]]:
+        """Return the revisions in each version table."""
+
+        async def read(connection: Any) -> dict[str, list[str]]:
+            found = {}
+            for table in tables:
+                exists = await connection.fetchval(_TABLE_EXISTS, table)
+                rows = await connection.fetch(_SELECT_VERSION.format(table)) if exists else []
+                found[table] = [str(row[0]) for row in rows]
+            return found
+
+        return _run_on_loop(_with_driver(self._url, read, timeout))
+
+    def read_version(self) -> str:
+        """Return PostgreSQL and the version of the server."""
+
+        async def read(connection: Any) -> str:
+            version: str = await connection.fetchval("SHOW server_version")
+            return f"PostgreSQL {version.partition(' ')[0]}"
+
+        return _run_on_loop(_with_driver(self._url, read, CONNECT_TIMEOUT))
+
+    def current_revisions(self, connection: Connection, table: str) -> list[str]:
+        """Return the revisions in a version table of an open database."""
+        if not connection.exec_driver_sql(_TABLE_EXISTS, (table,)).scalar():
+            return []
+        rows = connection.exec_driver_sql(_SELECT_VERSION.format(table))
+        return [str(row[0]) for row in rows]
+
+    def run_exclusively(self, work: Callable[[Connection], T], timeout: float) -> T:
+        """Run `work` in one transaction under an advisory lock.
+
+        `timeout` also bounds the wait for each table lock of a migration.
+        """
+
+        def run(connection: Connection) -> T:
+            connection.exec_driver_sql("BEGIN")
+            connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{int(timeout * 1000)}ms'")
+            connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({UPGRADE_LOCK})")
+            result = work(connection)
+            connection.exec_driver_sql("COMMIT")
+            return result
+
+        return _run_on_loop(_with_connection(self._url, run))
+
+    def run_on_empty(self, work: Callable[[Connection], T]) -> T:
+        """Run `work` in a new schema and roll back."""
+
+        def run(connection: Connection) -> T:
+            schema = f"nv_revision_{token_hex(4)}"
+            connection.exec_driver_sql("BEGIN")
+            connection.exec_driver_sql(f"CREATE SCHEMA {schema}")
+            connection.exec_driver_sql(f"SET LOCAL search_path = {schema}")
+            try:
+                return work(connection)
+            finally:
+                connection.exec_driver_sql("ROLLBACK")
+
+        return _run_on_loop(_with_connection(self._url, run))
+
+    def find_broken_reference(self, connection: Connection) -> str:
+        """Return "": PostgreSQL checks foreign keys by itself."""
+        return ""
+
+    def translate(self, error: BaseException) -> NeurovaError | None:
+        """Return the platform's error, None for an error of a migration itself."""
+        if errors.sqlstate(error) == LOCK_NOT_AVAILABLE:
+            return Unavailable(
+                "another process upgrades it, or a table was in use until the timeout",
+                where=str(self),
+                fix="wait, or find the lock's holder in pg_stat_activity",
+            )
+        translated = errors.translate(error, self._url)
+        if translated is None and type(error).__module__.startswith("asyncpg"):
+            # asyncpg refuses an option of the URL.
+            return StateError(f"cannot be used: {error}", where=str(self), fix="correct the URL")
+        return translated
 
 
-def product(database: PostgresUrl) -> str:
-    """Return PostgreSQL and the version of the server."""
+def execute(database: PostgresUrl, statement: str) -> None:
+    """Run one statement outside of any transaction. Raises NeurovaError when that fails."""
 
-    async def look(connection: Any) -> str:
-        version: str = await connection.fetchval("SHOW server_version")
-        return f"PostgreSQL {version.partition(' ')[0]}"
-
-    return _on_a_loop(_asked(database, look, CONNECT))
-
-
-def run(database: PostgresUrl, statement: str) -> None:
-    """Run one statement outside of any transaction. Raises NeurovaError when it cannot be."""
-
-    async def execute(connection: Any) -> None:
+    async def run(connection: Any) -> None:
         await connection.execute(statement)
 
     try:
-        _on_a_loop(_asked(database, execute, LONG))
+        _run_on_loop(_with_driver(database, run, STATEMENT_TIMEOUT))
     except Exception as error:
-        raise translate(error, database) or error from None
+        raise PostgresMigrations(database).translate(error) or error from None
 
 
-def current(core: Connection, table: str) -> list[str]:
-    """Return the revisions that a table of an open database names."""
-    there = core.exec_driver_sql("SELECT to_regclass($1)::text", (table,)).scalar()
-    return [str(row[0]) for row in core.exec_driver_sql(NAMED.format(table))] if there else []
-
-
-def alone(database: PostgresUrl, work: Callable[[Connection], T], wait: float) -> T:
-    """Do `work` in one transaction that no other upgrade is beside of; waits seconds for its turn.
-
-    The same bound holds for each lock that a migration needs of a table in use.
-    """
-
-    def guarded(core: Connection) -> T:
-        core.exec_driver_sql("BEGIN")
-        core.exec_driver_sql(f"SET LOCAL lock_timeout = '{int(wait * 1000)}ms'")
-        core.exec_driver_sql(f"SELECT pg_advisory_xact_lock({LOCK})")
-        done = work(core)
-        core.exec_driver_sql("COMMIT")
-        return done
-
-    return _on_a_loop(_connected(database, guarded))
-
-
-def aside(database: PostgresUrl, work: Callable[[Connection], T]) -> T:
-    """Do `work` in an empty schema of the database that is gone afterwards."""
-
-    def undone(core: Connection) -> T:
-        schema = f"nv_revision_{token_hex(4)}"
-        core.exec_driver_sql("BEGIN")
-        core.exec_driver_sql(f"CREATE SCHEMA {schema}")
-        core.exec_driver_sql(f"SET LOCAL search_path = {schema}")
-        try:
-            return work(core)
-        finally:
-            core.exec_driver_sql("ROLLBACK")
-
-    return _on_a_loop(_connected(database, undone))
-
-
-def broken(core: Connection) -> str:
-    """Return which reference between rows does not hold: PostgreSQL has looked by itself."""
-    return ""
-
-
-def translate(error: BaseException, database: PostgresUrl) -> NeurovaError | None:
-    """Return what `error` means for a person, None where it is a migration's own fault."""
-    if postgres_errors.state_of(error) == "55P03":
-        return Unavailable(
-            f"{database} is being upgraded by another process, or a table is in use for long: "
-            "wait for it, or see who holds the lock in pg_stat_activity"
-        )
-    found = postgres_errors.translate(error, database)
-    if found is None and type(error).__module__.startswith("asyncpg"):  # a word of the URL
-        return StateError(f"{database} cannot be used: {error}")
-    return found
-
-
-async def _asked(
-    database: PostgresUrl, look: Callable[[Any], Coroutine[Any, Any, T]], wait: float
+async def _with_driver(
+    database: PostgresUrl, use: Callable[[Any], Coroutine[Any, Any, T]], seconds: float
 ) -> T:
-    """Return what `look` finds by a connection of the driver's, within `wait` seconds."""
+    """Return the result of `use` with an asyncpg connection, within `seconds`."""
     import asyncpg
 
-    async with asyncio.timeout(wait):
-        connection = await asyncpg.connect(database.dsn, timeout=CONNECT)
+    async with asyncio.timeout(seconds):
+        connection = await asyncpg.connect(database.dsn, timeout=CONNECT_TIMEOUT)
         try:
-            return await look(connection)
+            return await use(connection)
         finally:
             await connection.close()
 
 
-async def _connected(database: PostgresUrl, work: Callable[[Connection], T]) -> T:
-    """Do `work` on one connection, which begins nothing itself."""
-    from .connection import engine
+async def _with_connection(database: PostgresUrl, work: Callable[[Connection], T]) -> T:
+    """Return the result of `work` with a connection that begins no transaction by itself."""
+    from .connection import create_postgres_engine
 
-    core = engine(database, "neurova db")
+    engine = create_postgres_engine(database, "neurova db")
+
+    def run(connection: Connection) -> T:
+        # Only SQLAlchemy believes that it has begun; alembic then neither begins nor commits.
+        connection.begin()
+        return work(connection)
+
     try:
-        async with core.connect() as connection:
-
-            def begun(inner: Connection) -> T:
-                inner.begin()  # in name only: alembic then leaves beginning and ending to us
-                return work(inner)
-
-            return await connection.run_sync(begun)
+        async with engine.connect() as connection:
+            return await connection.run_sync(run)
     finally:
-        await core.dispose()
+        await engine.dispose()
 
 
-def _on_a_loop(work: Coroutine[Any, Any, T]) -> T:
-    """Return what a coroutine returns; this thread may have a running loop already."""
+def _run_on_loop(work: Coroutine[Any, Any, T]) -> T:
+    """Run a coroutine on a new thread, because this one may have a running event loop."""
     with ThreadPoolExecutor(1) as thread:
         return thread.submit(asyncio.run, work).result()

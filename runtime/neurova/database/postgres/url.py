@@ -1,4 +1,4 @@
-"""Where a PostgreSQL database is, said without its password."""
+"""The URL of a PostgreSQL database, shown without its password."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ _SECRET = {"password", "sslpassword"}
 
 
 class PostgresUrl:
-    """Name a database as libpq does: `postgresql://user:password@host:port/name?sslmode=require`.
+    """A URL of libpq: `postgresql://user:password@host:port/name?sslmode=require`.
 
-    What is left out comes from the environment (PGPASSWORD, PGPASSFILE, PGHOST…), as with psql.
-    `dsn` is the whole; as text it is shown without a password.
+    Missing parts come from the environment (PGPASSWORD, PGPASSFILE, PGHOST…), as with psql. `dsn`
+    is the whole URL, `str()` shows it without a password.
     """
 
     __slots__ = ("dsn",)
@@ -21,10 +21,10 @@ class PostgresUrl:
     def __init__(self, dsn: str) -> None:
         self.dsn = dsn
 
-    def named(self, database: str) -> PostgresUrl:
+    def with_database(self, database: str) -> PostgresUrl:
         """Return the URL of another database of the same server."""
         parts = urlsplit(self.dsn)
-        return PostgresUrl(_joined(parts, parts.netloc, f"/{database}", parts.query))
+        return PostgresUrl(_join(parts, parts.netloc, f"/{database}", parts.query))
 
     @property
     def database(self) -> str:
@@ -33,10 +33,10 @@ class PostgresUrl:
 
     def __str__(self) -> str:
         parts = urlsplit(self.dsn)
-        user, at, place = parts.netloc.rpartition("@")
-        kept = [(key, value) for key, value in parse_qsl(parts.query) if key not in _SECRET]
-        netloc = user.partition(":")[0] + at + place
-        return _joined(parts, netloc, parts.path, urlencode(kept))
+        user, at, host = parts.netloc.rpartition("@")
+        options = [(key, value) for key, value in parse_qsl(parts.query) if key not in _SECRET]
+        netloc = user.partition(":")[0] + at + host
+        return _join(parts, netloc, parts.path, urlencode(options))
 
     def __repr__(self) -> str:
         return f"<PostgresUrl {self}>"
@@ -49,31 +49,31 @@ class PostgresUrl:
 
 
 def is_postgres(text: str) -> bool:
-    """Tell whether a database is said to be PostgreSQL's."""
+    """Return whether a setting is a URL of PostgreSQL."""
     return text.partition("://")[0] in SCHEMES and "://" in text
 
 
-def fault(dsn: str) -> str:
-    """Return what is wrong with a URL of PostgreSQL and the fix, "" when nothing is.
+def find_url_error(dsn: str) -> str:
+    """Return what is wrong with a URL of PostgreSQL and the fix, "" when it is valid.
 
-    Never tells the URL itself, of which a part may be a password.
+    The text never contains the URL, because a part of it may be a password.
     """
-    form = "write postgresql://user@host:port/name, with what is special percent-encoded"
+    form = "write postgresql://user@host:port/name, with special characters percent-encoded"
     try:
         parts = urlsplit(dsn)
         name = parts.path.strip("/")
-        sound = parts.port != 0 and "/" not in name and "@" not in name
+        is_valid = parts.port != 0 and "/" not in name and "@" not in name
     except ValueError:
-        sound = False
-    if not sound:
-        return f"is no URL of PostgreSQL: {form}"
+        is_valid = False
+    if not is_valid:
+        return f"is not a URL of PostgreSQL: {form}"
     if not name:
-        return f"names no database: {form}"
+        return f"does not name a database: {form}"
     if find_spec("asyncpg") is None or find_spec("greenlet") is None:
-        return "needs the driver of PostgreSQL: pip install neurova[postgres]"
+        return "needs the PostgreSQL driver: run `pip install neurova[postgres]`"
     return ""
 
 
-def _joined(parts: SplitResult, netloc: str, path: str, query: str) -> str:
-    """Put a URL together, also one without a host, whose slashes urllib would leave out."""
+def _join(parts: SplitResult, netloc: str, path: str, query: str) -> str:
+    """Return a URL from its parts; unlike urlunsplit keep the slashes of one without a host."""
     return f"{parts.scheme}://{netloc}{path}" + (f"?{query}" if query else "")

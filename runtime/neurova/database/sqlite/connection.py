@@ -1,4 +1,4 @@
-"""One connection to an SQLite file, with SQLAlchemy on top and transactions of our own."""
+"""One connection to an SQLite file: SQLAlchemy for statements, transactions by hand."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from sqlalchemy.pool import NullPool
 
 from ...errors import StateError
 from ..base import Parameters, TransactionError
-from .errors import interrupted
+from .errors import is_interrupted
 
-# A statement is stopped on the loop's thread at the second tick: after 20,000 to 40,000
-# instructions of SQLite's machine, about half a millisecond of scanning.
+# On the event loop's thread a statement is stopped at the second tick, so after 20,000 to 40,000
+# instructions of SQLite's virtual machine: about half a millisecond of scanning.
 TICK = 20_000
-# On a thread it is asked this often whether its call has ended; a tick waits for Python's lock.
+# On another thread, how often to check whether the call has ended; each tick waits for the GIL.
 LONG_TICK = 200_000
 PRAGMAS = ("synchronous = FULL", "foreign_keys = ON")
 
 
 class _Cursor(sqlite3.Cursor):
-    """Fetch all rows within `execute`, so that a result outlives statement and transaction."""
+    """Fetch all rows within `execute`, so that a result outlives its transaction."""
 
     _rows: list[Any]
 
@@ -47,22 +47,26 @@ class _Cursor(sqlite3.Cursor):
         return rows
 
 
-class _Driver(sqlite3.Connection):
+class _DriverConnection(sqlite3.Connection):
     def cursor(self, factory: Any = None) -> Any:
         return super().cursor(_Cursor)
 
 
-def engine(path: Path | str) -> Engine:
-    """Return an engine whose connections are ours to keep; it begins and commits nothing."""
+def create_sqlite_engine(path: Path | str) -> Engine:
+    """Return an engine without a pool that neither begins nor commits transactions."""
 
     def connect() -> sqlite3.Connection:
-        # Its owner's alone from the first moment; SQLite gives its side files the same mode.
-        with suppress(OSError):  # it is there, or SQLite says what is wrong
+        # Create the file 0600; SQLite gives its side files the same mode.
+        with suppress(OSError):  # it exists, or SQLite reports the error
             if str(path) != ":memory:":
                 os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
-        # timeout=0: waiting for a lock is the loop's business, never a blocked thread's.
+        # timeout=0: the event loop waits for locks, a blocked thread never does.
         return sqlite3.connect(
-            path, timeout=0, isolation_level=None, check_same_thread=False, factory=_Driver
+            path,
+            timeout=0,
+            isolation_level=None,
+            check_same_thread=False,
+            factory=_DriverConnection,
         )
 
     return create_engine(
@@ -70,14 +74,14 @@ def engine(path: Path | str) -> Engine:
         creator=connect,
         poolclass=NullPool,
         isolation_level="AUTOCOMMIT",
-        hide_parameters=True,  # an error is logged, and what was given may be about somebody
+        hide_parameters=True,  # errors are logged, and parameters may be personal data
     )
 
 
 class SqliteConnection:
-    """Run statements on one SQLite connection, opened when first needed.
+    """Run statements on one SQLite connection, which opens when first needed.
 
-    Not for two threads at once; every method but `stop` blocks the thread that calls it.
+    Use it in one thread at a time. Every method but `stop` blocks the calling thread.
     """
 
     def __init__(self, engine: Engine, path: Path, *, readonly: bool) -> None:
@@ -87,15 +91,15 @@ class SqliteConnection:
         self._core: Connection | None = None
         self._driver: sqlite3.Connection | None = None
         self._ticks = 0
-        self._stop = False
+        self._is_stopped = False
 
     def begin(self) -> None:
-        """Begin a transaction: of the writer with its lock, of a reader with its snapshot.
+        """Begin a transaction, a writer's with the write lock, a reader's with its snapshot.
 
-        Raises sqlite3.OperationalError at once where another process holds the lock.
+        Raises sqlite3.OperationalError at once when another process holds the lock.
         """
         driver = self._driver or self._open()
-        self._stop = False
+        self._is_stopped = False
         if not self.readonly:
             driver.execute("BEGIN IMMEDIATE")
             return
@@ -106,48 +110,50 @@ class SqliteConnection:
             self.rollback()
             raise
 
-    def mark(self) -> None:
-        """Mark where `back` goes back to; in the transaction that was begun, before all else."""
-        self._check_begun().execute("SAVEPOINT nv")
+    def savepoint(self) -> None:
+        """Set the savepoint at the start of a transaction."""
+        self._check_transaction().execute("SAVEPOINT nv")
 
     def rollback_to_savepoint(self) -> None:
-        """Undo what was done since `mark`; the transaction goes on."""
-        self._check_begun().execute("ROLLBACK TO nv")
+        """Undo all changes since `savepoint`; the transaction stays open."""
+        self._check_transaction().execute("ROLLBACK TO nv")
 
     def run(self, statement: Executable, parameters: Parameters | None) -> CursorResult[Any]:
-        """Run a statement to its end, within the transaction that was begun."""
+        """Run a statement in the open transaction."""
         assert self._core is not None
-        self._check_begun()
+        self._check_transaction()
         return self._core.execute(statement, parameters)
 
-    def run_long(self, statement: Executable, parameters: Parameters | None) -> CursorResult[Any]:
-        """Run a statement to its end, or until `stop`."""
-        driver = self._check_begun()
-        driver.set_progress_handler(lambda: self._stop, LONG_TICK)
+    def run_until_stopped(
+        self, statement: Executable, parameters: Parameters | None
+    ) -> CursorResult[Any]:
+        """Run a statement that another thread may `stop`."""
+        driver = self._check_transaction()
+        driver.set_progress_handler(lambda: self._is_stopped, LONG_TICK)
         try:
             return self.run(statement, parameters)
         finally:
             driver.set_progress_handler(None, 0)
 
-    def attempt(
+    def try_run(
         self, statement: Executable, parameters: Parameters | None
     ) -> CursorResult[Any] | None:
-        """Run a statement that only reads; None when it was stopped for taking long."""
-        driver = self._check_begun()
+        """Run a statement that only reads; return None when it takes too long."""
+        driver = self._check_transaction()
         self._ticks = 0
         driver.set_progress_handler(self._tick, TICK)
         try:
             return self.run(statement, parameters)
         except DBAPIError as error:
-            if interrupted(error):
+            if is_interrupted(error):
                 return None
             raise
         finally:
             driver.set_progress_handler(None, 0)
 
     def commit(self) -> None:
-        """Commit; on failure nothing remains of the transaction."""
-        driver = self._check_begun()
+        """Commit, or roll back on failure."""
+        driver = self._check_transaction()
         try:
             driver.execute("COMMIT")
         except sqlite3.Error:
@@ -155,7 +161,7 @@ class SqliteConnection:
             raise
 
     def rollback(self) -> None:
-        """Undo what the transaction did, if one is open; close a connection that cannot."""
+        """Roll back an open transaction; close the connection when that fails."""
         if self._driver is None or not self._driver.in_transaction:
             return
         try:
@@ -164,29 +170,30 @@ class SqliteConnection:
             self.close()
 
     def stop(self) -> None:
-        """Stop what `run_long` does in another thread, or is about to do.
+        """Stop what `run_until_stopped` does in another thread, or is about to do.
 
-        SQLite's own interrupt would miss a statement that has not yet begun.
+        SQLite's own interrupt has no effect on a statement that has not started yet.
         """
-        self._stop = True
+        self._is_stopped = True
 
     def close(self) -> None:
-        """Close; the next `begin` opens again."""
+        """Close the connection; the next `begin` opens it again."""
         core, self._core, self._driver = self._core, None, None
         if core is not None:
             core.close()
 
-    def _check_begun(self) -> sqlite3.Connection:
-        """Return the driver's connection, in a transaction.
+    def _check_transaction(self) -> sqlite3.Connection:
+        """Return the driver's connection, which must be in a transaction.
 
-        After an error such as a full disk SQLite has rolled back by itself: to go on here would
-        commit each further statement on its own.
+        SQLite rolls back by itself after an error such as a full disk. Each further statement
+        would then commit on its own.
         """
         assert self._driver is not None
         if not self._driver.in_transaction:
             raise TransactionError(
-                "the database rolled this transaction back after an earlier error: let that "
-                "error end the function"
+                "the database rolled the transaction back after an earlier error",
+                where=str(self._path),
+                fix="do not catch that error, let it end the function",
             )
         return self._driver
 
@@ -198,8 +205,9 @@ class SqliteConnection:
             (mode,) = driver.execute("PRAGMA journal_mode = WAL").fetchone()
             if mode != "wal":
                 raise StateError(
-                    f"{self._path} cannot have a write-ahead log (it has {mode!r}): put the "
-                    "database in a file on a local disk"
+                    f"cannot use a write-ahead log, its journal mode is {mode!r}",
+                    where=str(self._path),
+                    fix="put the database in a file on a local disk",
                 )
             for pragma in PRAGMAS:
                 driver.execute(f"PRAGMA {pragma}")
@@ -212,6 +220,6 @@ class SqliteConnection:
         return driver
 
     def _tick(self) -> bool:
-        # SQLite counts over all runs of a cached statement, so the first tick says nothing yet.
+        # SQLite counts over all runs of a cached statement, so the first tick may come at once.
         self._ticks += 1
         return self._ticks > 1

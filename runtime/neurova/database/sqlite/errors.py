@@ -1,4 +1,4 @@
-"""SQLite's errors in the words of the platform."""
+"""Translate SQLite's errors to the platform's."""
 
 from __future__ import annotations
 
@@ -6,49 +6,67 @@ import sqlite3
 from pathlib import Path
 
 from ...errors import NeurovaError, StateError, Unavailable
-from ..base import READ_ONLY, TransactionError
+from ..base import TransactionError
 
+_LOCKED = "is locked by another process until the deadline", "retry the call"
+_NOT_WRITABLE = "cannot be written", "give this user the right to write it"
 
-def code(error: BaseException | None) -> int:
-    """Return SQLite's primary result code, 0 when there is none.
-
-    `error` is the driver's, or SQLAlchemy's around it.
-    """
-    cause = getattr(error, "orig", None) or error
-    found: int = getattr(cause, "sqlite_errorcode", None) or 0
-    return found & 0xFF
-
-
-def busy(error: BaseException | None) -> bool:
-    """Tell whether another connection holds the lock that was wanted."""
-    return code(error) in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
-
-
-def interrupted(error: BaseException | None) -> bool:
-    """Tell whether the statement was stopped by us."""
-    return code(error) == sqlite3.SQLITE_INTERRUPT
-
-
-_MEANINGS: dict[int, tuple[type[NeurovaError], str]] = {
-    sqlite3.SQLITE_BUSY: (Unavailable, "was locked by another process until the deadline"),
-    sqlite3.SQLITE_LOCKED: (Unavailable, "was locked by another process until the deadline"),
-    sqlite3.SQLITE_INTERRUPT: (Unavailable, "did not finish a statement before its call ended"),
-    sqlite3.SQLITE_READONLY: (StateError, "cannot be written: give this user the right to"),
-    sqlite3.SQLITE_PERM: (StateError, "cannot be written: give this user the right to"),
-    sqlite3.SQLITE_FULL: (StateError, "cannot grow: free space on its disk; nothing was changed"),
-    sqlite3.SQLITE_CANTOPEN: (StateError, "cannot be opened: make its folder, with rights to it"),
-    sqlite3.SQLITE_CORRUPT: (StateError, "is damaged: restore it from a backup"),
-    sqlite3.SQLITE_NOTADB: (StateError, "is no SQLite database: move it away or mend the path"),
-    sqlite3.SQLITE_IOERR: (StateError, "cannot be read or written: check its disk"),
+# Primary result code: error, what is wrong, fix.
+_ERRORS: dict[int, tuple[type[NeurovaError], str, str]] = {
+    sqlite3.SQLITE_BUSY: (Unavailable, *_LOCKED),
+    sqlite3.SQLITE_LOCKED: (Unavailable, *_LOCKED),
+    sqlite3.SQLITE_INTERRUPT: (
+        Unavailable,
+        "a statement did not finish before its call ended",
+        "make it faster or raise the function's timeout",
+    ),
+    sqlite3.SQLITE_READONLY: (StateError, *_NOT_WRITABLE),
+    sqlite3.SQLITE_PERM: (StateError, *_NOT_WRITABLE),
+    sqlite3.SQLITE_FULL: (StateError, "its disk is full, nothing was changed", "free disk space"),
+    sqlite3.SQLITE_CANTOPEN: (
+        StateError,
+        "cannot be opened",
+        "create its folder and give this user the right to write it",
+    ),
+    sqlite3.SQLITE_CORRUPT: (StateError, "is damaged", "restore it from a backup"),
+    sqlite3.SQLITE_NOTADB: (
+        StateError,
+        "is not an SQLite database",
+        "move it away or correct the path",
+    ),
+    sqlite3.SQLITE_IOERR: (StateError, "cannot be read or written", "check its disk"),
 }
 
 
+def result_code(error: BaseException | None) -> int:
+    """Return the primary result code of an error of the driver or of SQLAlchemy, 0 without one."""
+    cause = getattr(error, "orig", None) or error
+    code: int = getattr(cause, "sqlite_errorcode", None) or 0
+    return code & 0xFF
+
+
+def is_busy(error: BaseException | None) -> bool:
+    """Return whether another connection holds a lock that the statement needed."""
+    return result_code(error) in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+
+
+def is_interrupted(error: BaseException | None) -> bool:
+    """Return whether the progress handler stopped the statement."""
+    return result_code(error) == sqlite3.SQLITE_INTERRUPT
+
+
+def is_missing_table(error: BaseException, table: str) -> bool:
+    """Return whether a statement failed because `table` is missing."""
+    # SQLite has no code of its own for this.
+    return f"no such table: {table}" in str(getattr(error, "orig", None) or error)
+
+
 def translate(error: BaseException, path: Path, *, readonly: bool) -> NeurovaError | None:
-    """Return what `error` means for a person, None where it is the statement's own fault."""
-    found = code(error)
-    if found == sqlite3.SQLITE_READONLY and readonly:
-        return TransactionError(READ_ONLY)
-    if found not in _MEANINGS:
+    """Return the platform's error, None for an error of the statement itself."""
+    code = result_code(error)
+    if code == sqlite3.SQLITE_READONLY and readonly:
+        return TransactionError.read_only()
+    if code not in _ERRORS:
         return None
-    kind, meaning = _MEANINGS[found]
-    return kind(f"{path} {meaning} ({error})")
+    kind, what, fix = _ERRORS[code]
+    return kind(f"{what} ({error})", where=str(path), fix=fix)

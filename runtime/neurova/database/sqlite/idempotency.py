@@ -1,196 +1,145 @@
-"""Answers kept in a service's SQLite file, and who may write the next one."""
+"""Lock idempotency keys by a lock file, and store responses in the service's SQLite file."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 from weakref import WeakValueDictionary
 
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.exc import OperationalError
 
 from ...files.locks import ByteLocks
-from ..base import AlreadyStored, KeyLocked, StoredResponse, Transaction, Tx
+from ..base import KeyLocked, StoredResponse
+from ..idempotency import IdempotencyStore
 from ..key_locks import LocalKeyLocks
-from ..migrations.service import upgrade_platform
-from ..stored_responses import FIND, OVER, SWEEP, answers, put, row_of, stored_of
+from ..revisions.upgrade import run_pending
+from ..stored_responses import (
+    ANY_EXPIRED,
+    DELETE_EXPIRED,
+    FIND,
+    build_insert,
+    from_row,
+    responses,
+)
+from .errors import is_missing_table
+from .migrations import SqliteMigrations
+from .transaction import SqliteTransaction, SqliteTransactions
 
-if TYPE_CHECKING:
-    from .database import SqliteDatabase, SqliteTransaction
-
-PATIENCE = 5.0  # seconds that a sweep waits for its turn to write
-SWEEPING = 1 << 62  # the place of who sweeps; those of keys are below
-_PUT = put(insert)
+DELETE_TIMEOUT = 5.0  # seconds that a deletion waits for the writer
+DELETE_OFFSET = 1 << 62  # the byte that a deleting process locks; those of keys are below
+_INSERT = build_insert(insert)
 
 
-class SqliteIdempotencyStore:
-    """Find, write and sweep the answers of one database; `clock` gives Unix seconds."""
+class SqliteIdempotencyStore(IdempotencyStore):
+    """Lock keys and store responses of one file."""
 
-    def __init__(self, database: SqliteDatabase, clock: Callable[[], float]) -> None:
-        self._database = database
-        self._clock = clock
-        self._opened: Keys | None = None
+    def __init__(self, transactions: SqliteTransactions, clock: Callable[[], float]) -> None:
+        super().__init__(_INSERT, clock)
+        self._transactions = transactions
+        self._opened: _FileLocks | None = None
 
     @property
-    def _keys(self) -> Keys:
+    def _locks(self) -> _FileLocks:
         if self._opened is None:
-            self._opened = Keys.of(self._database.path)
+            self._opened = _FileLocks.of(self._transactions.path)
         return self._opened
 
-    async def lock_key(self, key: bytes, deadline: float) -> SqliteKeyLock:
-        """Wait for a key, in line in this process, then among processes; find what it keeps."""
-        keys = self._keys
-        stored = await keys.take(key, deadline)
-        if stored is not None:
-            return SqliteKeyLock(self, None, key, stored)
-        try:
-            return SqliteKeyLock(self, keys, key, await self._found(key, deadline))
-        except BaseException:
-            keys.release(key, None)
-            raise
+    @property
+    def local_locks(self) -> LocalKeyLocks:
+        """Return the locks of this process."""
+        return self._locks.keys
 
-    def transaction(self, deadline: float) -> SqliteTransaction:
-        """Return a transaction that can go back to its beginning."""
-        return self._database.transaction(readonly=False, deadline=deadline, marked=True)
-
-    async def store(self, tx: Tx, key: bytes, stored: StoredResponse) -> None:
-        """Write the answer under a key."""
-        written = await tx.execute(_PUT, row_of(key, stored, self._clock()))
-        if not written.rowcount:  # type: ignore[attr-defined]  # of a CursorResult
-            raise AlreadyStored(f"{self._database.path}: another call has kept its answer")
+    def begin(self, deadline: float) -> SqliteTransaction:
+        """Return a transaction that can be rolled back to its start."""
+        return self._transactions.begin(readonly=False, deadline=deadline, savepoint=True)
 
     async def find(self, key: bytes, deadline: float) -> StoredResponse | None:
-        """Return the answer under a key."""
-        tx = self._database.transaction(readonly=True, deadline=deadline)
+        """Return the response under a key; create the platform's tables if they are missing."""
         try:
-            row = (await tx.execute(FIND, {"k": key, "now": int(self._clock())})).first()
-        finally:
-            await tx.rollback()
-        return None if row is None else stored_of(row)
+            return await self._find(key, deadline)
+        except OperationalError as error:
+            if not is_missing_table(error, responses.name):
+                raise
+        backend = SqliteMigrations(self._transactions.path)
+        await self._transactions.run_exclusively(deadline, run_pending, backend, None)
+        return await self._find(key, deadline)
+
+    async def lock_process(self, key: bytes, deadline: float) -> None:
+        """Lock a key among processes. Raises KeyLocked at `deadline`."""
+        try:
+            await self._locks.file.lock(_offset(key), deadline)
+        except TimeoutError:
+            raise KeyLocked("another process held the key until the deadline") from None
+
+    async def unlock_process(self, key: bytes) -> None:
+        """Unlock a key among processes."""
+        self._locks.file.unlock(_offset(key))
 
     async def delete_expired(self) -> int:
-        """Delete some answers whose time is over; one process at a time does."""
-        deadline = asyncio.get_running_loop().time() + PATIENCE
-        if not self._database.path.exists() or not await self._over(deadline):
+        """Delete a batch of expired responses; one process at a time does."""
+        deadline = asyncio.get_running_loop().time() + DELETE_TIMEOUT
+        if not self._transactions.path.exists() or not await self._has_expired(deadline):
             return 0
-        if not self._keys.locks.try_lock(SWEEPING):
+        if not self._locks.file.try_lock(DELETE_OFFSET):
             return 0
-        tx = self._database.transaction(readonly=False, deadline=deadline)
+        tx = self._transactions.begin(readonly=False, deadline=deadline)
         try:
-            swept = await tx.execute(SWEEP, {"now": int(self._clock())})
+            deleted = await tx.execute(DELETE_EXPIRED, {"now": int(self.clock())})
             await tx.commit()
         finally:
             await tx.rollback()
-            self._keys.locks.unlock(SWEEPING)
-        return swept.rowcount  # type: ignore[attr-defined,no-any-return]  # of a CursorResult
+            self._locks.file.unlock(DELETE_OFFSET)
+        return deleted.rowcount  # type: ignore[attr-defined,no-any-return]  # of a CursorResult
 
     def close(self) -> None:
-        """Let go of the locks."""
+        """Release the lock file."""
         self._opened = None
 
-    async def _found(self, key: bytes, deadline: float) -> StoredResponse | None:
-        """Return the answer under a key; make the platform's tables if they are not there yet."""
+    async def _find(self, key: bytes, deadline: float) -> StoredResponse | None:
+        tx = self._transactions.begin(readonly=True, deadline=deadline)
         try:
-            return await self.find(key, deadline)
-        except OperationalError as error:
-            if not _missing(error):
-                raise
-        await self._database.alone(deadline, upgrade_platform, self._database.path)
-        return await self.find(key, deadline)
+            row = (await tx.execute(FIND, {"k": key, "now": int(self.clock())})).first()
+        finally:
+            await tx.rollback()
+        return None if row is None else from_row(row)
 
-    async def _over(self, deadline: float) -> bool:
-        """Tell whether there is anything to sweep, without keeping anybody from writing."""
-        tx = self._database.transaction(readonly=True, deadline=deadline)
+    async def _has_expired(self, deadline: float) -> bool:
+        """Return whether there are expired responses, by a transaction that only reads."""
+        tx = self._transactions.begin(readonly=True, deadline=deadline)
         try:
-            return (await tx.execute(OVER, {"now": int(self._clock())})).first() is not None
+            return (await tx.execute(ANY_EXPIRED, {"now": int(self.clock())})).first() is not None
         except OperationalError as error:
-            if not _missing(error):
+            if not is_missing_table(error, responses.name):
                 raise
             return False
         finally:
             await tx.rollback()
 
 
-class SqliteKeyLock:
-    """A key that a call has, `keys` None: the answer it waited for, without the key."""
+class _FileLocks:
+    """The locks of one database file, shared by this process.
 
-    def __init__(
-        self,
-        answers: SqliteIdempotencyStore,
-        keys: Keys | None,
-        key: bytes,
-        stored: StoredResponse | None,
-    ) -> None:
-        self.response = stored
-        self._answers = answers
-        self._keys = keys
-        self._key = key
-
-    def transaction(self, deadline: float) -> Transaction:
-        """Return a transaction for writing, not yet open; one at a time."""
-        return self._answers.transaction(deadline)
-
-    async def store(self, tx: Transaction, stored: StoredResponse) -> None:
-        """Write an answer in a transaction of the key_lock: it is kept once that has committed."""
-        await self._answers.store(tx, self._key, stored)
-
-    async def find(self, deadline: float) -> StoredResponse | None:
-        """Look again for the answer that is kept."""
-        return await self._answers.find(self._key, deadline)
-
-    async def release(self, stored: StoredResponse | None = None) -> None:
-        """Give the key back, once; those in line are given the answer, if one is kept."""
-        keys, self._keys = self._keys, None
-        if keys is not None:
-            keys.release(self._key, stored or self.response)
-
-
-class Keys:
-    """Know who has which key of one file: in this process, in line, then among processes.
-
-    `Keys.of` gives the one object of a file in a process: see `ByteLocks`.
+    There is one object per file, because a process loses its POSIX locks when it closes the file.
     """
 
-    _of: ClassVar[WeakValueDictionary[Path, Keys]] = WeakValueDictionary()
+    _by_path: ClassVar[WeakValueDictionary[Path, _FileLocks]] = WeakValueDictionary()
 
     def __init__(self, path: Path) -> None:
-        self.claims = LocalKeyLocks()
-        self.locks = ByteLocks(path)
+        self.keys = LocalKeyLocks()
+        self.file = ByteLocks(path)
 
     @classmethod
-    def of(cls, database: Path) -> Keys:
-        """Return who has which key of `database`, whose locks lie beside it."""
+    def of(cls, database: Path) -> _FileLocks:
+        """Return the locks of a database; their file lies beside it."""
         path = database.resolve()
-        found = cls._of.get(path)
-        if found is None:
-            found = cls._of[path] = cls(path.with_name(f"{path.name}.lock"))
-        return found
-
-    async def take(self, key: bytes, deadline: float) -> StoredResponse | None:
-        """Return None once the caller has the key, or the answer with which it was given back."""
-        stored = await self.claims.lock(key, deadline)
-        if stored is None:
-            try:
-                await self.locks.lock(_place(key), deadline)
-            except BaseException as error:
-                self.claims.release(key)
-                if isinstance(error, TimeoutError):
-                    raise KeyLocked("another process had the key until the deadline") from None
-                raise
-        return stored
-
-    def release(self, key: bytes, stored: StoredResponse | None) -> None:
-        """Give a key back, with the answer that is kept under it now."""
-        self.locks.unlock(_place(key))
-        self.claims.release(key, stored)
+        locks = cls._by_path.get(path)
+        if locks is None:
+            locks = cls._by_path[path] = cls(path.with_name(f"{path.name}.lock"))
+        return locks
 
 
-def _place(key: bytes) -> int:
+def _offset(key: bytes) -> int:
     return int.from_bytes(key[:8], "big") >> 2
-
-
-def _missing(error: OperationalError) -> bool:
-    """Tell whether the platform's table is not there: the file is new."""
-    return f"no such table: {answers.name}" in str(error.orig)

@@ -1,4 +1,4 @@
-"""What migrations need of an SQLite file."""
+"""Run migrations on an SQLite file."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from ...errors import NeurovaError
-from . import errors as sqlite_errors
+from . import errors
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -17,79 +17,84 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-def standing(database: Path, tables: Iterable[str], wait: float) -> dict[str, list[str]] | None:
-    """Return the revisions that each of `tables` names; None for a file that is not there."""
-    if not database.exists():
-        return None
-    connection = sqlite3.connect(f"{database.resolve().as_uri()}?mode=ro", uri=True, timeout=wait)
-    try:
-        return {table: _named(connection, table) for table in tables}
-    finally:
-        connection.close()
+class SqliteMigrations:
+    """Implement `MigrationBackend` for one file."""
 
+    def __init__(self, path: Path) -> None:
+        self._path = path
 
-def product(database: Path) -> str:
-    """Return SQLite and its version."""
-    return f"SQLite {sqlite3.sqlite_version}"
+    def __str__(self) -> str:
+        return str(self._path)
 
+    def read_revisions(self, tables: Iterable[str], timeout: float) -> dict[str, list[str]] | None:
+        """Return the revisions in each version table, None for a missing file."""
+        if not self._path.exists():
+            return None
+        uri = f"{self._path.resolve().as_uri()}?mode=ro"
+        connection = sqlite3.connect(uri, uri=True, timeout=timeout)
+        try:
+            return {table: _read_table(connection, table) for table in tables}
+        finally:
+            connection.close()
 
-def current(core: Connection, table: str) -> list[str]:
-    """Return the revisions that a table of an open database names."""
-    return _named(_driver(core), table)
+    def read_version(self) -> str:
+        """Return SQLite and its version."""
+        return f"SQLite {sqlite3.sqlite_version}"
 
+    def current_revisions(self, connection: Connection, table: str) -> list[str]:
+        """Return the revisions in a version table of an open database."""
+        return _read_table(_driver(connection), table)
 
-def alone(database: Path, work: Callable[[Connection], T], wait: float) -> T:
-    """Do `work` in one transaction that no other writer is beside of; waits seconds for its turn.
+    def run_exclusively(self, work: Callable[[Connection], T], timeout: float) -> T:
+        """Run `work` in one transaction under the file's write lock.
 
-    Foreign keys are off meanwhile: to rebuild a table drops it for a moment.
-    """
-    with _connected(database) as core:
-        driver = _driver(core)
-        driver.execute(f"PRAGMA busy_timeout = {int(wait * 1000)}")
-        driver.execute("PRAGMA journal_mode = WAL")
-        driver.execute("PRAGMA foreign_keys = OFF")
-        driver.execute("BEGIN IMMEDIATE")
-        done = work(core)
-        driver.execute("COMMIT")
-        return done
+        Foreign keys are off meanwhile, because rebuilding a table drops it for a moment.
+        """
+        with _connect(self._path) as connection:
+            driver = _driver(connection)
+            driver.execute(f"PRAGMA busy_timeout = {int(timeout * 1000)}")
+            driver.execute("PRAGMA journal_mode = WAL")
+            driver.execute("PRAGMA foreign_keys = OFF")
+            driver.execute("BEGIN IMMEDIATE")
+            result = work(connection)
+            driver.execute("COMMIT")
+            return result
 
+    def run_on_empty(self, work: Callable[[Connection], T]) -> T:
+        """Run `work` on an empty database in memory."""
+        with _connect(":memory:") as connection:
+            return work(connection)
 
-def aside(database: Path, work: Callable[[Connection], T]) -> T:
-    """Do `work` on an empty database that is gone afterwards."""
-    with _connected(":memory:") as core:
-        return work(core)
+    def find_broken_reference(self, connection: Connection) -> str:
+        """Return a description of a foreign key that does not hold, "" when all do."""
+        row = _driver(connection).execute("PRAGMA foreign_key_check").fetchone()
+        return "" if row is None else f"a row of {row[0]!r} refers to a row of {row[2]!r}"
 
-
-def broken(core: Connection) -> str:
-    """Return which reference between rows does not hold, "" when all do."""
-    row = _driver(core).execute("PRAGMA foreign_key_check").fetchone()
-    return "" if row is None else f"a row of {row[0]!r} refers to a row of {row[2]!r}"
-
-
-def translate(error: BaseException, database: Path) -> NeurovaError | None:
-    """Return what `error` means for a person, None where it is a migration's own fault."""
-    return sqlite_errors.translate(error, database, readonly=False)
+    def translate(self, error: BaseException) -> NeurovaError | None:
+        """Return the platform's error, None for an error of a migration itself."""
+        return errors.translate(error, self._path, readonly=False)
 
 
 @contextmanager
-def _connected(database: Path | str) -> Iterator[Connection]:
-    """Give one connection, which begins nothing itself."""
-    from .connection import engine
+def _connect(database: Path | str) -> Iterator[Connection]:
+    """Open one connection that begins no transaction by itself."""
+    from .connection import create_sqlite_engine
 
-    with engine(database).connect() as core:
-        core.begin()  # in name only: alembic then leaves beginning and ending to us
-        yield core
+    with create_sqlite_engine(database).connect() as connection:
+        # Only SQLAlchemy believes that it has begun; alembic then neither begins nor commits.
+        connection.begin()
+        yield connection
 
 
-def _driver(core: Connection) -> sqlite3.Connection:
-    driver = core.connection.driver_connection
+def _driver(connection: Connection) -> sqlite3.Connection:
+    driver = connection.connection.driver_connection
     assert isinstance(driver, sqlite3.Connection)
     return driver
 
 
-def _named(connection: sqlite3.Connection, table: str) -> list[str]:
-    there = "SELECT count(*) FROM sqlite_schema WHERE name = ?"
-    if not connection.execute(there, (table,)).fetchone()[0]:
+def _read_table(connection: sqlite3.Connection, table: str) -> list[str]:
+    exists = "SELECT count(*) FROM sqlite_schema WHERE name = ?"
+    if not connection.execute(exists, (table,)).fetchone()[0]:
         return []
-    rows = connection.execute(f"SELECT version_num FROM {table}")  # noqa: S608 - our own
+    rows = connection.execute(f"SELECT version_num FROM {table}")  # noqa: S608 - a constant
     return [str(row[0]) for row in rows]

@@ -20,7 +20,7 @@ from tests.servers.postgres import PostgresServer
 from tests.servers.wire import Wire
 
 from neurova.database.base import Conflict, Transaction, TransactionError
-from neurova.database.postgres.connection import RESET
+from neurova.database.postgres.connection import _RESET as RESET
 from neurova.database.postgres.database import PostgresDatabase
 from neurova.database.postgres.url import PostgresUrl
 from neurova.errors import Unavailable
@@ -35,7 +35,7 @@ def test_two_that_change_one_row_clash_and_the_second_runs_again(url: str) -> No
             await tx.execute(total)
         await first.execute(renamed(1, "first"))
         await first.commit()
-        with pytest.raises(Conflict, match="clashed"):
+        with pytest.raises(Conflict, match="conflicted"):
             await second.execute(renamed(1, "second"))
         await second.rollback()
         again: Transaction = await second.conflict.retry()
@@ -125,7 +125,7 @@ def test_a_migration_meanwhile_runs_it_again(url: str, postgres: PostgresServer)
         await tx.rollback()
         postgres.run("ALTER TABLE things ADD COLUMN more int", url)
         tx = begin(database)
-        with pytest.raises(Conflict, match="tables changed"):
+        with pytest.raises(Conflict, match="migration changed the tables"):
             await tx.execute(everything)
         await tx.rollback()
         tx = await tx.conflict.retry()
@@ -144,7 +144,7 @@ def test_no_more_connections_are_open_than_were_said(url: str, postgres: Postgre
         for tx in held:
             await tx.execute(total)
         late = begin(database, seconds=0.2)
-        with pytest.raises(Unavailable, match="writing, was busy until the deadline"):
+        with pytest.raises(Unavailable, match="all connections for writing were in use"):
             await late.execute(total)
         name = PostgresUrl(url).database
         open_now = postgres.run(f"SELECT count(*) FROM pg_stat_activity WHERE datname = '{name}'")
@@ -249,10 +249,10 @@ def test_a_statement_that_ends_the_transaction_is_refused_and_no_other_runs(
 ) -> None:
     async def test(database: PostgresDatabase) -> None:
         tx = begin(database)
-        with pytest.raises(TransactionError, match="leave COMMIT and ROLLBACK"):
+        with pytest.raises(TransactionError, match="remove COMMIT and ROLLBACK"):
             await tx.execute(text(end))
         for going_on in (tx.execute(renamed(1, "alone")), tx.commit()):
-            with pytest.raises(TransactionError, match="leave COMMIT and ROLLBACK"):
+            with pytest.raises(TransactionError, match="remove COMMIT and ROLLBACK"):
                 await going_on
         await tx.rollback()
         assert await names(database) == ["a", "b"]

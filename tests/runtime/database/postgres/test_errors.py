@@ -7,7 +7,7 @@ import pytest
 from asyncpg import exceptions
 
 from neurova.database.base import TransactionError
-from neurova.database.postgres.errors import clash, state_of, translate
+from neurova.database.postgres.errors import describe_conflict, sqlstate, translate
 from neurova.database.postgres.url import PostgresUrl
 from neurova.errors import StateError, Unavailable
 
@@ -19,15 +19,15 @@ URL = PostgresUrl("postgresql://me:hunter2@h/d")
     [
         (exceptions.ReadOnlySQLTransactionError("x"), TransactionError, "answers GET"),
         (exceptions.QueryCanceledError("x"), Unavailable, "did not finish"),
-        (exceptions.DiskFullError("x"), StateError, "free space on its disk"),
+        (exceptions.DiskFullError("x"), StateError, "free disk space"),
         (exceptions.TooManyConnectionsError("x"), Unavailable, "raise its max_connections"),
         (exceptions.InvalidCatalogNameError("x"), StateError, "create it"),
-        (exceptions.InvalidPasswordError("x"), StateError, "mend PGPASSWORD"),
+        (exceptions.InvalidPasswordError("x"), StateError, "correct PGPASSWORD"),
         (exceptions.InvalidAuthorizationSpecificationError("x"), StateError, "pg_hba.conf"),
         (exceptions.InsufficientPrivilegeError("x"), StateError, "GRANT"),
         (exceptions.AdminShutdownError("x"), Unavailable, "is starting or stopping"),
         (exceptions.CannotConnectNowError("x"), Unavailable, "is starting or stopping"),
-        (exceptions.ConnectionDoesNotExistError("x"), Unavailable, "has cut the connection"),
+        (exceptions.ConnectionDoesNotExistError("x"), Unavailable, "closed the connection"),
         (exceptions.DataCorruptedError("x"), StateError, "is damaged"),
         (exceptions.InterfaceError("connection is closed"), Unavailable, "does not answer"),
         (exceptions.InternalClientError("x"), Unavailable, "does not answer"),
@@ -57,7 +57,7 @@ def test_an_error_of_the_server_says_where_and_the_fix(
 )
 def test_a_statements_own_fault_is_left_to_the_function(error: Exception) -> None:
     assert translate(error, URL) is None
-    assert clash(error) == ""
+    assert describe_conflict(error) == ""
 
 
 @pytest.mark.parametrize(
@@ -69,12 +69,12 @@ def test_a_statements_own_fault_is_left_to_the_function(error: Exception) -> Non
     ],
 )
 def test_a_clash_has_the_function_run_again(error: Exception) -> None:
-    assert clash(error)
+    assert describe_conflict(error)
 
 
 def test_the_state_of_an_error_is_found_within_sqlalchemys() -> None:
     class Around(Exception):
         orig = asyncpg.SerializationError("x")
 
-    assert state_of(Around()) == "40001"
-    assert state_of(None) == ""
+    assert sqlstate(Around()) == "40001"
+    assert sqlstate(None) == ""

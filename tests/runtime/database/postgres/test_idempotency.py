@@ -14,7 +14,7 @@ from tests.servers.postgres import PostgresServer
 from tests.servers.wire import Wire
 
 from neurova.database.base import AlreadyStored, StoredResponse
-from neurova.database.migrations.service import upgrade_platform
+from neurova.database.migrations import upgrade_platform
 from neurova.database.postgres.database import PostgresDatabase
 from neurova.database.postgres.url import PostgresUrl
 from neurova.errors import StateError
@@ -119,7 +119,7 @@ def test_a_claim_whose_session_was_ended_keeps_nothing_beside_another(
         await key_lock.store(other, OTHER)
         await other.commit()
         await key_lock.release(OTHER)
-        with pytest.raises(Exception, match="clashed"):
+        with pytest.raises(Exception, match="conflicted"):
             await robbed.store(tx, ANSWER)
         await tx.rollback()
         assert tx.conflict is not None

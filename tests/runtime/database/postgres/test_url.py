@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from neurova.database.postgres.url import PostgresUrl, fault, is_postgres
+from neurova.database.postgres.url import PostgresUrl, find_url_error, is_postgres
 
 
 @pytest.mark.parametrize(
@@ -29,7 +29,8 @@ def test_it_is_shown_without_its_password(dsn: str, shown: str) -> None:
 
 def test_another_database_of_the_same_server_is_reached_alike() -> None:
     assert (
-        PostgresUrl("postgresql://me:x@h:5/d?a=b").named("e").dsn == "postgresql://me:x@h:5/e?a=b"
+        PostgresUrl("postgresql://me:x@h:5/d?a=b").with_database("e").dsn
+        == "postgresql://me:x@h:5/e?a=b"
     )
 
 
@@ -58,16 +59,16 @@ def test_a_database_is_postgresqls_by_its_scheme(text: str, meant: bool) -> None
     ("dsn", "said"),
     [
         ("postgresql://me@h:5/d", ""),
-        ("postgresql://h", "names no database"),
-        ("postgresql://h/", "names no database"),
-        ("postgresql://me:hunter2/x@h/d", "is no URL of PostgreSQL: write postgresql://"),
-        ("postgresql://me:12/hunter2@h/d", "is no URL of PostgreSQL"),
-        ("postgresql://me:hunter2#@h/d", "is no URL of PostgreSQL"),
-        ("postgresql://[h/d", "is no URL of PostgreSQL"),
+        ("postgresql://h", "does not name a database"),
+        ("postgresql://h/", "does not name a database"),
+        ("postgresql://me:hunter2/x@h/d", "is not a URL of PostgreSQL: write postgresql://"),
+        ("postgresql://me:12/hunter2@h/d", "is not a URL of PostgreSQL"),
+        ("postgresql://me:hunter2#@h/d", "is not a URL of PostgreSQL"),
+        ("postgresql://[h/d", "is not a URL of PostgreSQL"),
     ],
 )
 def test_what_is_wrong_is_said_without_the_url(dsn: str, said: str) -> None:
-    found = fault(dsn)
+    found = find_url_error(dsn)
     assert found.startswith(said)
     assert bool(found) is bool(said)
     assert "hunter2" not in found
@@ -78,4 +79,4 @@ def test_a_missing_driver_is_named_with_what_installs_it(
     missing: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, missing, None)
-    assert fault("postgresql://h/d").endswith("pip install neurova[postgres]")
+    assert find_url_error("postgresql://h/d").endswith("run `pip install neurova[postgres]`")

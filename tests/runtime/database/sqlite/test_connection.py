@@ -5,7 +5,7 @@ from pathlib import Path
 
 from sqlalchemy import text
 
-from neurova.database.sqlite.connection import SqliteConnection, engine
+from neurova.database.sqlite.connection import SqliteConnection, create_sqlite_engine
 
 
 def test_a_reader_has_its_snapshot_when_it_has_begun_and_not_only_when_it_first_reads(
@@ -15,7 +15,7 @@ def test_a_reader_has_its_snapshot_when_it_has_begun_and_not_only_when_it_first_
     path = tmp_path / "x.db"
     other = sqlite3.connect(path, isolation_level=None)
     other.execute("CREATE TABLE t (x)")
-    reader = SqliteConnection(engine(path), path, readonly=True)
+    reader = SqliteConnection(create_sqlite_engine(path), path, readonly=True)
     reader.begin()
     other.execute("INSERT INTO t VALUES (1)")
     assert reader.run(text("SELECT count(*) FROM t"), None).scalar_one() == 0
@@ -28,7 +28,7 @@ def test_a_reader_has_its_snapshot_when_it_has_begun_and_not_only_when_it_first_
 
 def test_a_closed_connection_opens_again(tmp_path: Path) -> None:
     path = tmp_path / "x.db"
-    connection = SqliteConnection(engine(path), path, readonly=False)
+    connection = SqliteConnection(create_sqlite_engine(path), path, readonly=False)
     for _ in range(2):
         connection.begin()
         connection.run(text("SELECT 1"), None)
@@ -38,7 +38,7 @@ def test_a_closed_connection_opens_again(tmp_path: Path) -> None:
 
 def test_a_new_database_is_its_owners_alone(tmp_path: Path) -> None:
     path = tmp_path / "new.db"
-    with engine(path).connect() as core:
+    with create_sqlite_engine(path).connect() as core:
         core.exec_driver_sql("PRAGMA journal_mode = WAL")
         core.exec_driver_sql("CREATE TABLE things (id INTEGER)")
         modes = {file.name: file.stat().st_mode & 0o777 for file in tmp_path.iterdir()}

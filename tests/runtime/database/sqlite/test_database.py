@@ -28,7 +28,8 @@ from sqlalchemy import (
 from sqlalchemy.exc import IntegrityError
 
 from neurova.database.base import TransactionError
-from neurova.database.sqlite.database import BATCH, READERS, SqliteDatabase, SqliteTransaction
+from neurova.database.sqlite.database import SqliteDatabase
+from neurova.database.sqlite.transaction import MAX_INLINE_ROWS, MAX_READERS, SqliteTransaction
 from neurova.errors import StateError, Unavailable
 
 metadata = MetaData()
@@ -76,7 +77,7 @@ def test_a_short_select_never_leaves_the_loops_thread_however_often_it_is_run(pa
         for _ in range(3000):
             await tx.execute(size)
         await tx.rollback()
-        assert database.hops == 0
+        assert database.thread_calls == 0
 
     on(path, body)
 
@@ -89,7 +90,7 @@ def test_a_long_select_leaves_the_loop_free_and_gives_the_right_answer(
         tx = begin(database, readonly=readonly)
         running = asyncio.create_task(tx.execute(numbers(300_000)))
         await asyncio.sleep(0)
-        assert database.hops == 1
+        assert database.thread_calls == 1
         assert not running.done()
         assert (await running).scalar_one() == 300_000
         await tx.rollback()
@@ -105,7 +106,7 @@ def test_a_select_that_was_moved_reads_the_state_that_its_transaction_began_with
         both = select(numbers(300_000).scalar_subquery(), size.scalar_subquery())
         running = asyncio.create_task(reader.execute(both))
         await asyncio.sleep(0)
-        assert database.hops == 1
+        assert database.thread_calls == 1
         writer = begin(database)
         await writer.execute(things.insert(), {"id": 1})
         await writer.commit()
@@ -123,8 +124,8 @@ def test_a_select_that_was_moved_reads_the_state_that_its_transaction_began_with
         (size.union(size), None, 0),
         (things.insert().values(n=1), None, 0),
         (things.insert(), {"n": 1}, 0),
-        (things.insert(), [{"n": 1}] * BATCH, 0),
-        (things.insert(), [{"n": 1}] * (BATCH + 1), 1),
+        (things.insert(), [{"n": 1}] * MAX_INLINE_ROWS, 0),
+        (things.insert(), [{"n": 1}] * (MAX_INLINE_ROWS + 1), 1),
         (insert(things).from_select(["n"], select(things.c.n)), None, 1),
         (things.update().values(n=2), None, 1),
         (things.delete(), None, 1),
@@ -139,7 +140,7 @@ def test_a_writer_moves_what_may_take_long_and_keeps_what_cannot(
     async def body(database: SqliteDatabase) -> None:
         tx = begin(database)
         await tx.execute(statement, rows)
-        assert database.hops == moved
+        assert database.thread_calls == moved
         await tx.rollback()
 
     on(path, body)
@@ -151,7 +152,7 @@ def test_only_a_commit_of_changes_costs_a_hop(path: Path) -> None:
             tx = begin(database)
             await tx.execute(statement)
             await tx.commit()
-            assert database.hops == hops
+            assert database.thread_calls == hops
 
     on(path, body)
 
@@ -175,7 +176,7 @@ def test_connections_are_as_durable_and_as_strict_as_promised(path: Path) -> Non
 
 def test_readers_are_bounded_and_the_next_waits_for_the_first_that_ends(path: Path) -> None:
     async def body(database: SqliteDatabase) -> None:
-        readers = [begin(database, readonly=True) for _ in range(READERS)]
+        readers = [begin(database, readonly=True) for _ in range(MAX_READERS)]
         for reader in readers:
             await reader.execute(size)
         late = begin(database, readonly=True, seconds=0.05)
@@ -202,11 +203,11 @@ def test_a_full_disk_says_so_and_nothing_more_of_that_transaction_is_written(pat
         tx = begin(database)
         await tx.execute(text("PRAGMA max_page_count = 10"))
         await tx.execute(things.insert(), {"n": 1})
-        with pytest.raises(StateError, match="free space"):
+        with pytest.raises(StateError, match="free disk space"):
             await tx.execute(things.insert(), [{"n": n} for n in range(50_000)])
-        with pytest.raises(TransactionError, match="rolled this transaction back"):
+        with pytest.raises(TransactionError, match="rolled the transaction back"):
             await tx.execute(things.insert(), {"n": 2})
-        with pytest.raises(TransactionError, match="rolled this transaction back"):
+        with pytest.raises(TransactionError, match="rolled the transaction back"):
             await tx.commit()
         await tx.rollback()
         reader = begin(database, readonly=True)
@@ -250,15 +251,15 @@ def test_a_file_that_cannot_be_used_says_the_fix_and_is_used_once_it_is_mended(
         await tx.rollback()
         await database.close()
 
-    asyncio.run(refused(no_folder(path), "make its folder"))
-    asyncio.run(refused(junk(path), "no SQLite database"))
+    asyncio.run(refused(no_folder(path), "create its folder"))
+    asyncio.run(refused(junk(path), "not an SQLite database"))
     asyncio.run(refused(damaged(path), "restore it from a backup"))
 
 
 def test_a_database_that_each_connection_would_have_alone_is_refused() -> None:
     async def run() -> None:
         database = SqliteDatabase(Path(":memory:"))
-        with pytest.raises(StateError, match="in a file on a local disk"):
+        with pytest.raises(StateError, match="on a local disk"):
             await begin(database).execute(size)
         await database.close()
 

@@ -1,3 +1,5 @@
+"""Translation of SQLite's errors."""
+
 from __future__ import annotations
 
 import sqlite3
@@ -6,52 +8,56 @@ from pathlib import Path
 import pytest
 
 from neurova.database.base import TransactionError
-from neurova.database.sqlite.errors import busy, code, translate
+from neurova.database.sqlite.errors import is_busy, is_missing_table, result_code, translate
 from neurova.errors import NeurovaError, StateError, Unavailable
 
 
-def failing(connection: sqlite3.Connection, statement: str) -> sqlite3.Error:
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    connection = sqlite3.connect(tmp_path / "x.db")
+    connection.execute("CREATE TABLE t (x)")
+    connection.close()
+    return tmp_path / "x.db"
+
+
+def catch_error(connection: sqlite3.Connection, statement: str) -> sqlite3.Error:
     with pytest.raises(sqlite3.Error) as caught:
         connection.execute(statement)
     return caught.value
 
 
-def test_a_file_without_write_permission_says_so_unless_the_transaction_only_reads(
-    tmp_path: Path,
-) -> None:
-    path = tmp_path / "x.db"
-    sqlite3.connect(path).execute("CREATE TABLE t (x)").connection.close()
+def test_read_only_file_is_reported_unless_the_transaction_is_read_only(path: Path) -> None:
     connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
-    error = failing(connection, "INSERT INTO t VALUES (1)")
-    meaning = translate(error, path, readonly=False)
-    assert isinstance(meaning, StateError)
-    assert str(path) in str(meaning)
-    assert isinstance(translate(error, path, readonly=True), TransactionError)
+    error = catch_error(connection, "INSERT INTO t VALUES (1)")
     connection.close()
+    translated = translate(error, path, readonly=False)
+    assert isinstance(translated, StateError)
+    assert translated.where == str(path)
+    assert isinstance(translate(error, path, readonly=True), TransactionError)
 
 
-def test_a_lock_of_another_process_is_unavailable(tmp_path: Path) -> None:
-    holder, other = (
-        sqlite3.connect(tmp_path / "x.db", timeout=0, isolation_level=None) for _ in range(2)
-    )
+def test_lock_of_another_process_is_unavailable(path: Path) -> None:
+    holder, other = (sqlite3.connect(path, timeout=0, isolation_level=None) for _ in range(2))
     holder.execute("BEGIN EXCLUSIVE")
-    error = failing(other, "BEGIN IMMEDIATE")
-    assert busy(error)
-    assert isinstance(translate(error, tmp_path / "x.db", readonly=False), Unavailable)
+    error = catch_error(other, "BEGIN IMMEDIATE")
     holder.close()
     other.close()
+    assert is_busy(error)
+    assert isinstance(translate(error, path, readonly=False), Unavailable)
 
 
-def test_a_mistake_in_the_statement_is_left_to_its_author() -> None:
-    connection = sqlite3.connect(":memory:")
-    error = failing(connection, "SELECT * FROM nothing")
-    assert translate(error, Path("x.db"), readonly=False) is None
+def test_faulty_statement_is_not_translated(path: Path) -> None:
+    connection = sqlite3.connect(path)
+    error = catch_error(connection, "SELECT * FROM missing")
     connection.close()
+    assert translate(error, path, readonly=False) is None
+    assert is_missing_table(error, "missing")
+    assert not is_missing_table(error, "other")
 
 
 @pytest.mark.parametrize("name", ["BUSY_SNAPSHOT", "IOERR_FSYNC", "CORRUPT_VTAB", "CANTOPEN_ISDIR"])
-def test_an_extended_code_means_what_its_family_means(name: str) -> None:
+def test_extended_codes_are_translated_by_their_primary_code(name: str) -> None:
     error = sqlite3.OperationalError("…")
     error.sqlite_errorcode = getattr(sqlite3, f"SQLITE_{name}")
-    assert code(error) == getattr(sqlite3, f"SQLITE_{name.split('_')[0]}")
+    assert result_code(error) == getattr(sqlite3, f"SQLITE_{name.split('_')[0]}")
     assert isinstance(translate(error, Path("x.db"), readonly=False), NeurovaError)

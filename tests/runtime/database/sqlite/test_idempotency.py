@@ -14,7 +14,7 @@ import pytest
 
 from neurova.database.base import KeyLocked, StoredResponse
 from neurova.database.sqlite.database import SqliteDatabase
-from neurova.database.sqlite.idempotency import Keys
+from neurova.database.sqlite.idempotency import _FileLocks
 
 KEY = bytes(range(32))
 ANSWER = StoredResponse(b"f", 200, b"", (), b"42")
@@ -146,9 +146,9 @@ def test_a_process_killed_with_its_key_leaves_it_to_the_next_and_nothing_else(
 def test_databases_of_one_file_in_a_process_share_its_keys(tmp_path: Path) -> None:
     path = prepared(tmp_path)
     (tmp_path / "link.db").symlink_to(path)
-    keys = Keys.of(path)
-    assert Keys.of(tmp_path / "link.db") is keys
-    assert Keys.of(tmp_path / "other.db") is not keys
+    keys = _FileLocks.of(path)
+    assert _FileLocks.of(tmp_path / "link.db") is keys
+    assert _FileLocks.of(tmp_path / "other.db") is not keys
 
 
 def test_closing_lets_go_of_the_lock_file_unless_another_uses_it(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from neurova.database.migrations.revisions import Revisions
+from neurova.database.revisions.files import Revisions
 from neurova.errors import StateError
 
 
@@ -65,13 +65,13 @@ def test_two_heads_name_both_files_and_the_fix(tmp_path: Path) -> None:
 def test_one_name_in_two_files_names_both(tmp_path: Path) -> None:
     write(tmp_path, "0002", None, "left.py")
     write(tmp_path, "0002", None, "right.py")
-    with pytest.raises(StateError, match=r"left.py and .*right.py are both revision '0002'"):
+    with pytest.raises(StateError, match=r"right.py is revision '0002' too"):
         Revisions(tmp_path)
 
 
 def test_a_missing_parent_is_named(tmp_path: Path) -> None:
     write(tmp_path, "b", "a")
-    with pytest.raises(StateError, match="down_revision 'a' is in no file"):
+    with pytest.raises(StateError, match="has its down_revision 'a'"):
         Revisions(tmp_path)
 
 

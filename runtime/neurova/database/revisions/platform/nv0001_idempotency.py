@@ -1,4 +1,4 @@
-"""Answers kept under an Idempotency-Key."""
+"""Responses stored under an Idempotency-Key."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -8,7 +8,7 @@ down_revision = None
 
 
 def upgrade() -> None:
-    """Make the table, and the index by which old rows are found."""
+    """Create the table, and the index that finds expired rows."""
     op.create_table(
         "nv_idempotency",
         sa.Column("key", sa.LargeBinary(), primary_key=True),

@@ -1,4 +1,4 @@
-"""Threads for calls that would keep the event loop waiting."""
+"""Threads for calls that would block the event loop."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ T = TypeVar("T")
 _Job = tuple[asyncio.AbstractEventLoop, "asyncio.Future[Any]", Callable[..., Any], tuple[Any, ...]]
 
 
-class Worker:
-    """Run calls on `threads` threads, started with the first call, and tell the loop.
+class DatabaseThreads:
+    """Run calls on `threads` threads, which start with the first call.
 
-    In place of a ThreadPoolExecutor, whose two futures a call cost as much as many a statement.
+    A ThreadPoolExecutor makes two futures a call, which costs as much as a short statement.
     """
 
     def __init__(self, name: str, threads: int) -> None:
@@ -27,7 +27,7 @@ class Worker:
         self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
 
     def run(self, call: Callable[..., T], *arguments: Any) -> asyncio.Future[T]:
-        """Return a future of `call`; to cancel the future does not stop the call."""
+        """Return a future of `call`. Cancelling the future does not stop the call."""
         loop = asyncio.get_running_loop()
         future: asyncio.Future[T] = loop.create_future()
         if not self._threads:
@@ -36,7 +36,7 @@ class Worker:
         return future
 
     def close(self) -> None:
-        """Finish what was asked for, then end the threads; the next call starts new ones."""
+        """Finish all calls, then end the threads; the next call starts new ones."""
         for _ in self._threads:
             self._jobs.put(None)
         for thread in self._threads:
@@ -45,7 +45,7 @@ class Worker:
 
     def _start(self) -> None:
         for number in range(self._size):
-            # A daemon: a program that ends without `close` is not kept from ending.
+            # A daemon does not keep a program from ending that forgot `close`.
             thread = Thread(target=self._work, name=f"{self._name}-{number}", daemon=True)
             thread.start()
             self._threads.append(thread)
@@ -57,7 +57,7 @@ class Worker:
                 result, error = call(*arguments), None
             except BaseException as raised:
                 result, error = None, raised
-            with suppress(RuntimeError):  # the loop is closed: nobody is left to be told
+            with suppress(RuntimeError):  # the loop is closed
                 loop.call_soon_threadsafe(_settle, future, result, error)
             del job, future, call, arguments, result, error
 

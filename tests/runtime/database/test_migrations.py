@@ -10,7 +10,7 @@ import pytest
 import sqlalchemy as sa
 from tests.runtime.database.revision_files import FIRST, SECOND
 
-from neurova.database.migrations.service import (
+from neurova.database.migrations import (
     Status,
     revision,
     status,
@@ -52,7 +52,7 @@ def test_revisions_may_lie_in_a_versions_folder(tmp_path: Path, folder: Path) ->
 def test_a_failing_revision_leaves_the_database_as_it_was(tmp_path: Path, folder: Path) -> None:
     database = tmp_path / "x.db"
     (folder / "0002_more.py").write_text(SECOND.replace("things", "nothing"))
-    with pytest.raises(StateError, match=r"x\.db was left as it was.*nothing"):
+    with pytest.raises(StateError, match=r"(?s)x\.db: .*nothing was changed"):
         upgrade(database, folder)
     assert rows(database, "SELECT name FROM sqlite_schema") == []
     (folder / "0002_more.py").write_text(SECOND)
@@ -89,7 +89,7 @@ def test_a_database_newer_than_the_code_says_the_fix(tmp_path: Path, folder: Pat
     upgrade(tmp_path / "x.db", folder)
     (folder / "0001_things.py").write_text(FIRST.replace("0001", "0000"))
     for step in (status, upgrade):
-        with pytest.raises(StateError, match="newer than this code, so deploy"):
+        with pytest.raises(StateError, match=r"newer than this code.*deploy"):
             step(tmp_path / "x.db", folder)
 
 
@@ -101,18 +101,18 @@ def test_a_half_migrated_database_says_the_fix(tmp_path: Path, folder: Path) -> 
         connection.execute("INSERT INTO alembic_version VALUES ('0001')")
     connection.close()
     for step in (status, upgrade):
-        with pytest.raises(StateError, match="is half migrated: it names '0001' and '0002'"):
+        with pytest.raises(StateError, match=r"half migrated, .*'0001' and '0002'"):
             step(tmp_path / "x.db", folder)
 
 
 def test_a_file_that_is_no_database_says_the_fix(tmp_path: Path, folder: Path) -> None:
     (tmp_path / "x.db").write_bytes(b"no database" * 100)
-    with pytest.raises(StateError, match="is no SQLite database"):
+    with pytest.raises(StateError, match="is not an SQLite database"):
         status(tmp_path / "x.db", folder)
 
 
 def test_a_missing_state_folder_says_the_fix(tmp_path: Path, folder: Path) -> None:
-    with pytest.raises(StateError, match="make its folder"):
+    with pytest.raises(StateError, match="create its folder"):
         upgrade(tmp_path / "missing" / "x.db", folder)
 
 
@@ -156,7 +156,7 @@ def test_alembic_is_imported_only_when_something_is_pending(tmp_path: Path, fold
     upgrade(tmp_path / "x.db", folder)
     code = (
         "import sys; from pathlib import Path; "
-        "from neurova.database.migrations import service as m; "
+        "from neurova.database import migrations as m; "
         f"at = Path({str(tmp_path / 'x.db')!r}), Path({str(folder)!r}); "
         "m.status(*at); m.upgrade(*at); "
         "print([name for name in ('alembic', 'sqlalchemy') if name in sys.modules])"
@@ -195,7 +195,7 @@ def test_a_database_whose_platforms_tables_are_newer_than_the_code_says_the_fix(
     with connection:
         connection.execute("UPDATE nv_version SET version_num = 'nv9999'")
     connection.close()
-    with pytest.raises(StateError, match="newer than this code, so deploy"):
+    with pytest.raises(StateError, match=r"newer than this code.*deploy"):
         status(database, folder)
 
 
@@ -204,7 +204,7 @@ def test_processes_that_start_together_run_each_revision_once(tmp_path: Path, fo
     (folder / "0002_more.py").write_text(SECOND)
     code = (
         "import sys; from pathlib import Path; "
-        "from neurova.database.migrations import service as m; "
+        "from neurova.database import migrations as m; "
         "sys.stdin.readline(); "
         f"print(len(m.upgrade(Path({str(tmp_path / 'x.db')!r}), Path({str(folder)!r}))))"
     )

@@ -1,18 +1,18 @@
-"""Alembic's environment for every service; the connection is given by `neurova.database`."""
+"""The alembic environment of every service; `alembic_runner` passes the connection."""
 
 from alembic import context
 
 attributes = context.config.attributes
 connection = attributes["connection"]
-unknown = frozenset[str]()
+excluded = frozenset[str]()
 if connection.dialect.name == "sqlite" and attributes.get("metadata") is not None:
-    # What a full-text index is made of is in no MetaData, and is not to be dropped for that.
+    # The tables of a full-text index are in no MetaData. Autogenerate must not drop them.
     tables = connection.exec_driver_sql("PRAGMA table_list").mappings()
-    unknown = frozenset(row["name"] for row in tables if row["type"] in ("virtual", "shadow"))
+    excluded = frozenset(row["name"] for row in tables if row["type"] in ("virtual", "shadow"))
 context.configure(
     connection=connection,
     target_metadata=attributes.get("metadata"),
-    include_name=lambda name, kind, _: kind != "table" or name not in unknown,
+    include_name=lambda name, kind, _: kind != "table" or name not in excluded,
     render_as_batch=True,
     version_table=attributes["version_table"],
 )

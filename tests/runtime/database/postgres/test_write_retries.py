@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from neurova.database.write_retries import WriteRetries
+from neurova.database.postgres.write_retries import WriteRetries
 
 
 def record_many_conflicts(retries: WriteRetries) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from neurova.database.recovery import LONGEST_PAUSE, Recovery
+from neurova.database.postgres.circuit_breaker import LONGEST_PAUSE, CircuitBreaker
 from neurova.errors import Unavailable
 
 DOWN = Unavailable("the server does not answer")
@@ -22,34 +22,34 @@ def clock() -> Clock:
     return Clock()
 
 
-def refused(recovery: Recovery) -> bool:
+def refused(breaker: CircuitBreaker) -> bool:
     try:
-        recovery.enter()
+        breaker.check()
     except Unavailable:
         return True
     return False
 
 
 def test_while_it_answers_everybody_may_ask(clock: Clock) -> None:
-    recovery = Recovery(clock)
-    assert not any(refused(recovery) for _ in range(3))
+    breaker = CircuitBreaker(clock)
+    assert not any(refused(breaker) for _ in range(3))
 
 
 def test_after_a_failure_nobody_asks_for_a_while_then_one_does(clock: Clock) -> None:
-    recovery = Recovery(clock)
-    recovery.failed(DOWN)
-    with pytest.raises(Unavailable, match="does not answer; it is asked again within 1 s"):
-        recovery.enter()
+    breaker = CircuitBreaker(clock)
+    breaker.record_failure(DOWN)
+    with pytest.raises(Unavailable, match="does not answer; the next attempt is within 1 s"):
+        breaker.check()
     clock.now += LONGEST_PAUSE
-    assert [refused(recovery) for _ in range(5)] == [False, True, True, True, True]
+    assert [refused(breaker) for _ in range(5)] == [False, True, True, True, True]
 
 
 def test_the_pauses_grow_up_to_a_second(clock: Clock) -> None:
-    recovery, pauses = Recovery(clock), []
+    breaker, pauses = CircuitBreaker(clock), []
     for _ in range(40):
-        recovery.failed(DOWN)
+        breaker.record_failure(DOWN)
         began = clock.now
-        while refused(recovery):
+        while refused(breaker):
             clock.now += 0.001
         pauses.append(clock.now - began)
     assert pauses[0] <= 0.051
@@ -58,26 +58,26 @@ def test_the_pauses_grow_up_to_a_second(clock: Clock) -> None:
 
 
 def test_an_answer_lets_everybody_ask_again(clock: Clock) -> None:
-    recovery = Recovery(clock)
-    recovery.failed(DOWN)
-    recovery.answered()
-    assert not any(refused(recovery) for _ in range(3))
+    breaker = CircuitBreaker(clock)
+    breaker.record_failure(DOWN)
+    breaker.record_success()
+    assert not any(refused(breaker) for _ in range(3))
 
 
 def test_one_that_gave_up_lets_the_next_one_ask(clock: Clock) -> None:
-    recovery = Recovery(clock)
-    recovery.failed(DOWN)
+    breaker = CircuitBreaker(clock)
+    breaker.record_failure(DOWN)
     clock.now += LONGEST_PAUSE
-    recovery.enter()
-    recovery.gave_up()
-    assert not refused(recovery)
+    breaker.check()
+    breaker.record_cancelled()
+    assert not refused(breaker)
 
 
 def test_one_that_never_tells_holds_the_others_back_for_a_second(clock: Clock) -> None:
-    recovery = Recovery(clock)
-    recovery.failed(DOWN)
+    breaker = CircuitBreaker(clock)
+    breaker.record_failure(DOWN)
     clock.now += LONGEST_PAUSE
-    recovery.enter()
-    assert refused(recovery)
+    breaker.check()
+    assert refused(breaker)
     clock.now += LONGEST_PAUSE
-    assert not refused(recovery)
+    assert not refused(breaker)

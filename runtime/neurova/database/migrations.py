@@ -1,0 +1,84 @@
+"""The migrations of a service: compare, upgrade, and write a revision, for any database."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+from ..errors import StateError
+from .postgres.url import PostgresUrl
+from .revisions.backend import MigrationBackend
+from .revisions.upgrade import (
+    Status,
+    create_revision,
+    read_status,
+    read_version,
+    run_pending,
+)
+
+if TYPE_CHECKING:
+    from sqlalchemy import MetaData
+
+Location = Path | PostgresUrl
+IN_MEMORY = Path(":memory:")
+
+
+class PendingMigrations(StateError):
+    """A database that is behind its revisions."""
+
+
+def status(database: Location, folder: Path) -> Status:
+    """Return the revisions of `database`; `folder` holds the service's. See `read_status`."""
+    return read_status(_backend(database), folder)
+
+
+def check(database: Location, folder: Path) -> None:
+    """Raise PendingMigrations when `database` is behind. Raises also as `read_status`."""
+    pending = status(database, folder).pending
+    if pending:
+        raise PendingMigrations(
+            f"is behind by {len(pending)} revision(s): {', '.join(pending)}",
+            where=str(database),
+            fix=f"run `neurova db upgrade {folder.parent.name}`",
+        )
+
+
+def product(database: Location) -> str:
+    """Return the product and version of a database, as "PostgreSQL 15.4"."""
+    return read_version(_backend(database))
+
+
+def upgrade(database: Location, folder: Path) -> tuple[str, ...]:
+    """Bring `database` to the newest revisions; return those that ran. See `run_pending`."""
+    backend = _backend(database)
+    return run_pending(backend, folder) if read_status(backend, folder).pending else ()
+
+
+def upgrade_platform(database: Location) -> tuple[str, ...]:
+    """Run only the platform's revisions, on a file that may be missing; return those that ran."""
+    return run_pending(_backend(database), None)
+
+
+def revision(
+    folder: Path, message: str, metadata: MetaData | None = None, database: Location = IN_MEMORY
+) -> Path:
+    """Write a new revision file for the kind of `database`. See `create_revision`."""
+    return create_revision(_backend(database), folder, message, metadata)
+
+
+def tables(domain: ModuleType) -> MetaData | None:
+    """Return the MetaData in a service's `domain` module, None when there is none."""
+    from sqlalchemy import MetaData
+
+    return next((value for value in vars(domain).values() if isinstance(value, MetaData)), None)
+
+
+def _backend(database: Location) -> MigrationBackend:
+    if isinstance(database, PostgresUrl):
+        from .postgres.migrations import PostgresMigrations
+
+        return PostgresMigrations(database)
+    from .sqlite.migrations import SqliteMigrations
+
+    return SqliteMigrations(database)

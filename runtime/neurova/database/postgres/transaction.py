@@ -1,0 +1,330 @@
+"""Transactions of one PostgreSQL database and the connections that they share."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from contextlib import suppress
+from typing import Any, TypeVar
+
+from sqlalchemy import Executable, Result
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from ...errors import NeurovaError, Unavailable
+from ..base import Conflict, Parameters, TransactionError
+from ..pool import ConnectionPool
+from .circuit_breaker import CircuitBreaker
+from .connection import DriverErrors, PostgresConnection
+from .errors import describe_conflict
+from .url import PostgresUrl
+from .write_retries import WriteRetries
+
+T = TypeVar("T")
+
+# Seconds before the deadline, at most a tenth of the rest, at which waiting ends, so that the error
+# still arrives.
+MARGIN = 0.05
+ROLLBACK_TIMEOUT = 1.0  # seconds for which a call waits for its rollback
+_UNKNOWN_OUTCOME = "it is unknown whether the changes were committed"
+_REPEAT = "repeat the call with the same Idempotency-Key to find out"
+
+
+class PostgresTransactions:
+    """Begin transactions on at most `connections` connections, half of them to write."""
+
+    def __init__(
+        self, engine: AsyncEngine, url: PostgresUrl, connections: int, breaker: CircuitBreaker
+    ) -> None:
+        self.url = url
+        self.write_retries = WriteRetries()
+        opened = [PostgresConnection(engine, url, breaker) for _ in range(connections)]
+        # Two pools: writers that wait for each other must not block readers.
+        self._writers = ConnectionPool(opened[::2], str(url), "writing")
+        self._readers = ConnectionPool(opened[1::2], str(url), "reading")
+        self._background: set[asyncio.Task[None]] = set()
+
+    def begin(
+        self, *, readonly: bool, deadline: float, savepoint: bool = False
+    ) -> PostgresTransaction:
+        """Return a transaction, not yet begun; `savepoint` allows `rollback_to_savepoint`."""
+        pool = self._readers if readonly else self._writers
+        return PostgresTransaction(
+            self, pool, readonly, subtract_margin(deadline), savepoint=savepoint
+        )
+
+    def run_in_background(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Run work that its caller need not wait for; `close` waits for it."""
+        task = asyncio.get_running_loop().create_task(work)
+        self._background.add(task)
+        task.add_done_callback(self._background.discard)
+        task.add_done_callback(_retrieve_exception)
+        return task
+
+    async def close(self) -> None:
+        """Wait for open transactions and close all connections."""
+        for pool in (self._readers, self._writers):
+            for connection in await pool.close():
+                await connection.discard()
+        if self._background:
+            await asyncio.wait(self._background)
+
+
+class PostgresTransaction:
+    """A transaction of one function: SERIALIZABLE, or read-only on one snapshot.
+
+    PostgreSQL ends a transaction at the first statement that fails. To let the function go on, as
+    on SQLite, it is retried with a savepoint before each statement.
+    """
+
+    __slots__ = (
+        "_alone",
+        "_attempt",
+        "_connection",
+        "_deadline",
+        "_failure",
+        "_has_begun",
+        "_is_ended",
+        "_lock",
+        "_pool",
+        "_readonly",
+        "_savepoint",
+        "_statement_savepoints",
+        "_transactions",
+        "_work",
+        "conflict",
+    )
+
+    def __init__(
+        self,
+        transactions: PostgresTransactions,
+        pool: ConnectionPool[PostgresConnection],
+        readonly: bool,
+        deadline: float,
+        attempt: int = 0,
+        statement_savepoints: bool = False,
+        savepoint: bool = False,
+    ) -> None:
+        self.conflict: Conflict | None = None
+        self._transactions = transactions
+        self._pool = pool
+        self._readonly = readonly
+        self._deadline = deadline
+        self._attempt = attempt
+        self._statement_savepoints = statement_savepoints
+        self._savepoint = savepoint
+        # A retry among as many writers would conflict again, so it runs alone.
+        self._alone = not readonly and (
+            attempt > 0 or transactions.write_retries.should_serialize()
+        )
+        self._connection: PostgresConnection | None = None
+        self._work: asyncio.Task[Any] | None = None
+        self._lock = asyncio.Lock()
+        self._has_begun = False
+        self._is_ended = False
+        self._failure: Exception | None = None
+
+    async def execute(
+        self, statement: Executable, parameters: Parameters | None = None
+    ) -> Result[Any]:
+        """Run one statement; statements of one transaction wait for each other.
+
+        Raises Unavailable when the server does not answer until the deadline, Conflict when the
+        function has to be retried, TransactionError for a write in a GET and after the end, and
+        SQLAlchemy's own errors (IntegrityError…) for a faulty statement.
+        """
+        result: Result[Any] = await self._do(self._execute, statement, parameters)
+        return result
+
+    async def driver(self) -> Any:
+        """Return asyncpg's connection in this transaction, for the platform's own statements."""
+        connection: PostgresConnection = await self._do(self._begin)
+        return connection.driver
+
+    async def commit(self) -> None:
+        """Make the changes durable. Once started, a commit ends even if its caller is cancelled.
+
+        Raises Conflict when nothing was changed and the function has to be retried, Unavailable
+        when the server did not confirm the commit.
+        """
+        async with self._lock:
+            await self._wait_for_statement()
+            self._check_open()
+            self._is_ended = True
+            connection, self._connection = self._connection, None
+            if connection is None:
+                return
+            ending = self._transactions.run_in_background(self._commit(connection))
+            if not self._readonly:  # the reply of a reader need not wait
+                await self._wait(ending)
+
+    async def rollback_to_savepoint(self) -> None:
+        """Undo all changes of a transaction with a savepoint; it stays open."""
+        if self._connection is not None:
+            await self._do(self._rollback_to_start)
+
+    async def rollback(self) -> None:
+        """Undo all changes and release the connection; does nothing after the end.
+
+        A running statement is cancelled, and its connection closed.
+        """
+        self._is_ended = True
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            ending = self._transactions.run_in_background(self._rollback(connection))
+            await asyncio.wait([ending], timeout=min(ROLLBACK_TIMEOUT, self._time_left()))
+
+    async def _do(self, work: Callable[..., Coroutine[Any, Any, T]], *arguments: Any) -> T:
+        """Run work on the connection in a task, which goes on when the caller is cancelled."""
+        async with self._lock:
+            await self._wait_for_statement()
+            self._check_open()
+            if self._connection is None:
+                connection = await self._pool.acquire(self._deadline)
+                if self._is_ended:
+                    self._pool.release(connection)
+                    self._check_open()
+                self._connection = connection
+            task = asyncio.get_running_loop().create_task(work(self._connection, *arguments))
+            task.add_done_callback(_retrieve_exception)
+            self._work = task
+            return await self._wait(task)
+
+    async def _begin(self, connection: PostgresConnection) -> PostgresConnection:
+        try:
+            if not self._has_begun:
+                await connection.begin(
+                    readonly=self._readonly, alone=self._alone, savepoint=self._savepoint
+                )
+                self._has_begun = True
+        except NeurovaError as error:
+            self._failure = error
+            raise
+        return connection
+
+    async def _rollback_to_start(self, connection: PostgresConnection) -> None:
+        try:
+            if self._has_begun:
+                await connection.rollback_to_start()
+        except DriverErrors as error:
+            raise self._translate(connection, error) from error
+
+    async def _execute(
+        self, connection: PostgresConnection, statement: Executable, parameters: Parameters | None
+    ) -> Result[Any]:
+        if not self._has_begun:
+            await self._begin(connection)
+        run = connection.run_with_savepoint if self._statement_savepoints else connection.run
+        try:
+            return await run(statement, parameters)
+        except TransactionError as error:
+            self._failure = error
+            raise
+        except DriverErrors as error:
+            raise self._translate(connection, error) from error
+
+    async def _commit(self, connection: PostgresConnection) -> None:
+        is_usable = False
+        try:
+            if self._has_begun:
+                async with asyncio.timeout_at(self._deadline):
+                    await connection.commit()
+            is_usable = True
+            if not self._readonly:
+                self._transactions.write_retries.record_success(alone=self._alone)
+        except DriverErrors as error:
+            translated = self._translate(connection, error)
+            if isinstance(translated, Unavailable):
+                what = f"{translated.what}; {_UNKNOWN_OUTCOME}"
+                raise Unavailable(what, where=translated.where, fix=_REPEAT) from error
+            is_usable = True
+            with suppress(*DriverErrors):  # `rollback` closes a connection that fails
+                await connection.rollback()
+            raise translated from error
+        finally:
+            if not is_usable:
+                await connection.discard()
+            self._pool.release(connection)
+
+    async def _rollback(self, connection: PostgresConnection) -> None:
+        work = self._work
+        try:
+            if work is not None and not work.done():
+                work.cancel()
+                await asyncio.wait([work], timeout=ROLLBACK_TIMEOUT)
+                await connection.discard()
+            elif self._has_begun:
+                await connection.rollback()
+        finally:
+            self._pool.release(connection)
+
+    async def _wait_for_statement(self) -> None:
+        """Wait for a statement whose caller was cancelled."""
+        if self._work is not None and not self._work.done():
+            await asyncio.wait([self._work], timeout=self._time_left())
+            self._check_done(self._work)
+
+    async def _wait(self, task: asyncio.Task[T]) -> T:
+        """Return the result of a task. Raises Unavailable at the deadline."""
+        await asyncio.wait([task], timeout=self._time_left())
+        self._check_done(task)
+        if task.cancelled():
+            raise TransactionError.ended()
+        return task.result()
+
+    def _time_left(self) -> float:
+        return max(0.0, self._deadline - asyncio.get_running_loop().time())
+
+    def _check_done(self, task: asyncio.Task[Any]) -> None:
+        if not task.done():
+            what, fix = "did not answer until the deadline", "retry the call"
+            if self._is_ended:
+                what, fix = f"{what}; {_UNKNOWN_OUTCOME}", _REPEAT
+            self._failure = Unavailable(what, where=str(self._transactions.url), fix=fix)
+            raise self._failure
+
+    def _check_open(self) -> None:
+        failure = self._failure or self.conflict
+        if self._is_ended:
+            raise TransactionError.ended()
+        if failure is not None:
+            raise failure
+
+    def _translate(self, connection: PostgresConnection, error: Exception) -> Exception:
+        """Return the error to raise; remember one that ends the transaction."""
+        translated = connection.translate(error)
+        conflict = describe_conflict(error)
+        if not conflict and isinstance(translated, NeurovaError):
+            self._failure = translated
+        elif conflict or not (self._statement_savepoints or self._is_ended):
+            if conflict:
+                self._transactions.write_retries.record_conflict()
+            self.conflict = translated = Conflict(
+                conflict or "a statement failed",
+                self._next_attempt(self._statement_savepoints or not conflict),
+                self._attempt,
+                self._deadline,
+            )
+        return translated
+
+    def _next_attempt(self, statement_savepoints: bool) -> Callable[[], PostgresTransaction]:
+        return lambda: PostgresTransaction(
+            self._transactions,
+            self._pool,
+            self._readonly,
+            self._deadline,
+            self._attempt + 1,
+            statement_savepoints,
+            self._savepoint,
+        )
+
+
+def subtract_margin(deadline: float) -> float:
+    """Return when waiting ends, for a call that has until `deadline`."""
+    left = deadline - asyncio.get_running_loop().time()
+    return deadline - min(MARGIN, left / 10)
+
+
+def _retrieve_exception(task: asyncio.Task[Any]) -> None:
+    """Mark the exception of a task as retrieved; after a cancellation nobody awaits it."""
+    if not task.cancelled():
+        task.exception()

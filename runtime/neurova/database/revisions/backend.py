@@ -1,0 +1,48 @@
+"""What a database must offer to run migrations on it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Protocol, TypeVar
+
+from ...errors import NeurovaError
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+T = TypeVar("T")
+
+
+class MigrationBackend(Protocol):
+    """One database to migrate; `str()` shows where it is. Timeouts are in seconds.
+
+    Methods raise the driver's errors, which `translate` understands.
+    """
+
+    def read_revisions(self, tables: Iterable[str], timeout: float) -> dict[str, list[str]] | None:
+        """Return the revisions in each version table, None for a missing SQLite file."""
+        ...
+
+    def read_version(self) -> str:
+        """Return the database's product and version, as "PostgreSQL 15.4"."""
+        ...
+
+    def current_revisions(self, connection: Connection, table: str) -> list[str]:
+        """Return the revisions in a version table of an open database."""
+        ...
+
+    def run_exclusively(self, work: Callable[[Connection], T], timeout: float) -> T:
+        """Run `work` in one transaction while no other process upgrades."""
+        ...
+
+    def run_on_empty(self, work: Callable[[Connection], T]) -> T:
+        """Run `work` on an empty database or schema that is dropped afterwards."""
+        ...
+
+    def find_broken_reference(self, connection: Connection) -> str:
+        """Return a description of a foreign key that does not hold, "" when all do."""
+        ...
+
+    def translate(self, error: BaseException) -> NeurovaError | None:
+        """Return the platform's error, None for an error of a migration itself."""
+        ...

@@ -1,0 +1,159 @@
+"""Compare a database with its revisions, and upgrade it.
+
+A database has two lines of revisions, each with a version table: the service's own, and the
+platform's for its tables (`nv_…`). The platform's run first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from ...errors import NeurovaError, StateError
+from .alembic_runner import RevisionFailed, run_revisions, write_revision
+from .backend import MigrationBackend
+from .files import Revisions
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection, MetaData
+
+UPGRADE_TIMEOUT = 60.0  # seconds to wait for the upgrade of another process
+READ_TIMEOUT = 10.0
+PLATFORM_FOLDER = Path(__file__).parent / "platform"
+SERVICE_TABLE, PLATFORM_TABLE = "alembic_version", "nv_version"
+
+
+class Status(msgspec.Struct, frozen=True):
+    """The revisions of a database.
+
+    `current` (None before the first) and `head` (None without revisions) are the service's;
+    `pending` are those still to run, of the platform and the service.
+    """
+
+    current: str | None
+    head: str | None
+    pending: tuple[str, ...]
+
+
+def read_status(backend: MigrationBackend, folder: Path) -> Status:
+    """Return the status of a database, without creating a file or importing alembic.
+
+    Nothing is pending without a database file and revisions in `folder`. Raises StateError, with
+    the fix, for contradictory revisions and for a database that is newer, half migrated or
+    unusable, Unavailable for one that does not answer.
+    """
+    with _translated(backend):
+        found = backend.read_revisions((SERVICE_TABLE, PLATFORM_TABLE), READ_TIMEOUT)
+    service = _compare(found[SERVICE_TABLE] if found else [], folder, backend)
+    if found is None and service.head is None:
+        return service
+    platform = _compare(found[PLATFORM_TABLE] if found else [], PLATFORM_FOLDER, backend)
+    return Status(service.current, service.head, platform.pending + service.pending)
+
+
+def read_version(backend: MigrationBackend) -> str:
+    """Return the database's product and version, as "PostgreSQL 15.4"."""
+    with _translated(backend):
+        return backend.read_version()
+
+
+def run_pending(backend: MigrationBackend, folder: Path | None) -> tuple[str, ...]:
+    """Run all pending revisions, those in `folder` after the platform's; return their names.
+
+    They run in one transaction, under a lock: processes that start together run each revision
+    once. Raises StateError as `read_status`, and when a foreign key does not hold at the end.
+    """
+
+    def run(connection: Connection) -> tuple[str, ...]:
+        names: tuple[str, ...] = ()
+        for line, table in ((PLATFORM_FOLDER, PLATFORM_TABLE), (folder, SERVICE_TABLE)):
+            if line is not None:
+                current = backend.current_revisions(connection, table)
+                pending = _compare(current, line, backend).pending
+                if pending:
+                    run_revisions(connection, line, table)
+                names += pending
+        broken = backend.find_broken_reference(connection) if names else ""
+        if broken:
+            raise RevisionFailed(f"after the migrations {broken}, which is missing")
+        return names
+
+    with _translated(backend):
+        try:
+            return backend.run_exclusively(run, UPGRADE_TIMEOUT)
+        except RevisionFailed as error:
+            cause = error.__cause__
+            translated = backend.translate(cause) if cause is not None else None
+            raise translated or StateError(
+                f"{error.what}; nothing was changed",
+                where=str(backend),
+                fix="fix the migration",
+            ) from cause
+
+
+def create_revision(
+    backend: MigrationBackend, folder: Path, message: str, metadata: MetaData | None
+) -> Path:
+    """Write a new revision file into `folder` and return its path.
+
+    With `metadata` it holds what the tables have over the existing revisions, without it is
+    empty. Raises StateError as `read_status`.
+    """
+    revisions = Revisions(folder)
+    revisions.head()
+    name = f"{len(revisions) + 1:04}"
+    if name in revisions:
+        raise StateError(
+            f"it has {len(revisions)} files, but one of them is revision {name!r}",
+            where=str(folder),
+            fix="rename it",
+        )
+    folder.mkdir(parents=True, exist_ok=True)
+
+    def write(connection: Connection) -> Path:
+        if len(revisions):
+            run_revisions(connection, folder, SERVICE_TABLE)
+        return write_revision(connection, folder, SERVICE_TABLE, name, message, metadata)
+
+    with _translated(backend):
+        return backend.run_on_empty(write)
+
+
+def _compare(current: list[str], folder: Path, backend: MigrationBackend) -> Status:
+    """Return the status of one line of revisions, of which the database names `current`."""
+    revisions = _platform_revisions() if folder is PLATFORM_FOLDER else Revisions(folder)
+    if len(current) > 1:
+        names = " and ".join(map(repr, sorted(current)))
+        raise StateError(
+            f"is half migrated, its version table names {names}",
+            where=str(backend),
+            fix="restore a backup, or delete the wrong one from the version table",
+        )
+    revision = current[0] if current else None
+    if revision is not None and revision not in revisions:
+        raise StateError(
+            f"is newer than this code, {revisions.folder} does not have its revision {revision!r}",
+            where=str(backend),
+            fix="deploy the newer code or restore a backup",
+        )
+    return Status(revision, revisions.head(), revisions.after(revision))
+
+
+@cache
+def _platform_revisions() -> Revisions:
+    return Revisions(PLATFORM_FOLDER)
+
+
+@contextmanager
+def _translated(backend: MigrationBackend) -> Iterator[None]:
+    try:
+        yield
+    except NeurovaError:
+        raise
+    except Exception as error:
+        raise backend.translate(error) or error from None
