@@ -1,1 +1,1 @@
-"""Send a hotel's real bookings through the platform, and see that it says the same as the file."""
+"""Send a hotel's real bookings through the platform and compare what it stores with the file."""

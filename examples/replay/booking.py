@@ -1,4 +1,4 @@
-"""A booking as it is asked for, and as it is read back."""
+"""A booking as it is requested, and as it is read back."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from msgspec import Struct
 
 
 class Stay(Struct, frozen=True):
-    """Say what a booking asks for, in the words of POST /bookings; `rate` is in cents."""
+    """Hold the body of POST /bookings; `rate` is in cents."""
 
     room_type: str
     arrival: date
@@ -27,17 +27,17 @@ class Stay(Struct, frozen=True):
 
 
 class Booking(Struct, frozen=True):
-    """Name who books, and what. Equal ones are bookings of their own, not the same one."""
+    """Name the consumer and the stay. Equal bookings are separate ones."""
 
     consumer: str
     stay: Stay
 
 
-class Found(Stay, frozen=True):
-    """Hold what GET /bookings says of a booking; `total` is in cents."""
+class StoredBooking(Stay, frozen=True):
+    """Hold what GET /bookings returns of a booking; `total` is in cents."""
 
     total: int
 
-    def of(self, consumer: str) -> Booking:
-        """Return the booking that this was made by."""
+    def requested_by(self, consumer: str) -> Booking:
+        """Return the booking that a consumer requested."""
         return Booking(consumer, Stay(*(getattr(self, name) for name in Stay.__struct_fields__)))

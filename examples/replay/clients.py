@@ -1,4 +1,4 @@
-"""The hotel's clients: all consumers of the file, booking and reading at the same time."""
+"""The hotel's clients: all consumers of the file, booking and reading concurrently."""
 
 from __future__ import annotations
 
@@ -9,83 +9,82 @@ from typing import TypeVar
 
 import msgspec
 
-from .booking import Booking, Found
-from .errors import Lost, ReplayError
-from .wire import Answer, Connection, request
+from .booking import Booking, StoredBooking
+from .wire import Connection, ConnectionLost, ReplayError, Response, encode_request
 
 CONNECTIONS = 8
-"""Connections to each runtime."""
-TRIES = 5
-PAGE = 500
+"""Connections to each worker."""
+MAX_TRIES = 5
+PAGE_SIZE = 500
 T = TypeVar("T")
 Tick = Callable[[], None]
 
 
 class Page(msgspec.Struct):
-    """Hold one answer of GET /bookings."""
+    """Hold one response of GET /bookings."""
 
-    bookings: list[Found]
+    bookings: list[StoredBooking]
     next: str | None
 
 
-_page = msgspec.json.Decoder(Page).decode
+_decode_page = msgspec.json.Decoder(Page).decode
 _encode = msgspec.json.Encoder().encode
 
 
 class Clients:
-    """Call the runtimes at `ports` with each consumer's own key."""
+    """Call the platform at `ports` with the key of each consumer."""
 
     def __init__(self, ports: Sequence[int], keys: Mapping[str, str]) -> None:
         self._ports = ports
         self._keys = keys
 
     async def book(self, bookings: Iterable[Booking], tick: Tick) -> bool:
-        """Make every booking; tell whether each was answered.
+        """Create every booking; return whether each got a response.
 
-        One whose connection was lost may have been made or not, and is not sent again: see
-        `missing`. Raises ReplayError for an answer that is no 201.
+        A call whose connection was lost is not repeated here: see `find_missing`. Raises
+        ReplayError for a response other than 201.
         """
         lost = 0
 
-        async def make(connection: Connection, booking: Booking) -> None:
+        async def create(connection: Connection, booking: Booking) -> None:
             nonlocal lost
             body = _encode(booking.stay)
-            call = request("POST", "/bookings", self._keys[booking.consumer], body)
+            request = encode_request("POST", "/bookings", self._keys[booking.consumer], body)
             try:
-                await _answered(connection, call, 201)
-            except Lost:
+                await _exchange(connection, request, 201)
+            except ConnectionLost:
                 lost += 1
             tick()
 
-        await self._share(bookings, make)
+        await self._distribute(bookings, create)
         return not lost
 
-    async def read(self, tick: Tick) -> dict[str, list[Found]]:
-        """Return what each consumer sees of its own, page after page."""
-        seen: dict[str, list[Found]] = {}
+    async def read(self, tick: Tick) -> dict[str, list[StoredBooking]]:
+        """Return the bookings that each consumer reads, page by page."""
+        stored: dict[str, list[StoredBooking]] = {}
 
-        async def look(connection: Connection, consumer: str) -> None:
-            found = seen[consumer] = []
+        async def read_all(connection: Connection, consumer: str) -> None:
+            own = stored[consumer] = []
             after: str | None = ""
             while after is not None:
-                target = f"/bookings?limit={PAGE}" + (f"&after={after}" if after else "")
-                page = _page(await _read(connection, target, self._keys[consumer]))
-                found += page.bookings
+                target = f"/bookings?limit={PAGE_SIZE}" + (f"&after={after}" if after else "")
+                page = _decode_page(await _read(connection, target, self._keys[consumer]))
+                own += page.bookings
                 after = page.next
             tick()
 
-        await self._share(self._keys, look)
-        return seen
+        await self._distribute(self._keys, read_all)
+        return stored
 
-    async def _share(
+    async def _distribute(
         self, items: Iterable[T], work: Callable[[Connection, T], Awaitable[None]]
     ) -> None:
-        """Do the work for all items, each connection taking the next as soon as it is free."""
-        left = iter(items)
+        """Do the work for all items; each connection takes the next item when it is free."""
+        remaining = iter(items)
 
-        async def serve(connection: Connection) -> None:
+        async def run(connection: Connection) -> None:
             try:
-                for item in left:
+                for item in remaining:
                     await work(connection, item)
             finally:
                 connection.close()
@@ -94,33 +93,38 @@ class Clients:
             for number in range(CONNECTIONS * len(self._ports)):
                 first = number % len(self._ports)
                 ports = [*self._ports[first:], *self._ports[:first]]
-                group.create_task(serve(Connection(ports)))
+                group.create_task(run(Connection(ports)))
 
 
-def missing(asked: Iterable[Booking], seen: Mapping[str, Iterable[Found]]) -> list[Booking]:
-    """Return which bookings are not there as often as they were asked for."""
-    there = Counter(found.of(consumer) for consumer, each in seen.items() for found in each)
-    return list((Counter(asked) - there).elements())
+def find_missing(
+    requested: Iterable[Booking], stored: Mapping[str, Iterable[StoredBooking]]
+) -> list[Booking]:
+    """Return the bookings that are stored fewer times than they were requested."""
+    present = Counter(
+        each.requested_by(consumer) for consumer, own in stored.items() for each in own
+    )
+    return list((Counter(requested) - present).elements())
 
 
 async def _read(connection: Connection, target: str, key: str) -> bytes:
-    """Read, again when a connection was lost: to read twice changes nothing."""
-    for _ in range(TRIES):
+    """Read; repeat when the connection was lost, as reading twice changes nothing."""
+    for _ in range(MAX_TRIES):
         try:
-            return (await _answered(connection, request("GET", target, key), 200)).body
-        except Lost:
+            return (await _exchange(connection, encode_request("GET", target, key), 200)).body
+        except ConnectionLost:
             continue
-    raise ReplayError(f"GET {target}: the connection was lost {TRIES} times")
+    raise ReplayError(f"GET {target}: the connection was lost {MAX_TRIES} times")
 
 
-async def _answered(connection: Connection, call: bytes, status: int) -> Answer:
-    """Return the answer of that status; after a 503, which changed nothing, call again."""
-    for _ in range(TRIES):
-        answer = await connection.exchange(call)
-        if answer.status == status:
-            return answer
-        if answer.status != 503:
+async def _exchange(connection: Connection, request: bytes, status: int) -> Response:
+    """Return the response with that status; repeat after a 503, which changed nothing."""
+    for _ in range(MAX_TRIES):
+        response = await connection.exchange(request)
+        if response.status == status:
+            return response
+        if response.status != 503:
             break
-        await asyncio.sleep(1)  # what its Retry-After says
-    said = answer.body.decode(errors="replace")
-    raise ReplayError(f"{call.split(b' HTTP', 1)[0].decode()} was answered {answer.status}: {said}")
+        await asyncio.sleep(1)  # its Retry-After
+    line = request.split(b" HTTP", 1)[0].decode()
+    body = response.body.decode(errors="replace")
+    raise ReplayError(f"{line} returned {response.status}: {body}")

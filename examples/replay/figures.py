@@ -1,18 +1,21 @@
-"""What a hotel wants to know of its bookings, from the file and from the API; pure."""
+"""The figures of bookings, from the file and from the API, and the tables that show them; pure."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import ROUND_HALF_EVEN, Decimal
 
-from .booking import Found
+from .booking import StoredBooking
 from .hotel import Row, nights
+
+_HEADINGS = ("bookings", "nights", "mean rate", "revenue")
+_CENT = Decimal("0.01")
 
 
 @dataclass(frozen=True)
 class Figures:
-    """Count bookings and nights; `rates` is the sum of their prices a night, `revenue` of all."""
+    """Sum up bookings: their count, nights, rates (each a price per night) and revenue."""
 
     bookings: int = 0
     nights: int = 0
@@ -21,7 +24,7 @@ class Figures:
 
     @property
     def mean(self) -> Decimal:
-        """Return the mean price a night of a booking."""
+        """Return the mean rate of a booking."""
         return self.rates / self.bookings if self.bookings else Decimal(0)
 
     def __add__(self, other: Figures) -> Figures:
@@ -34,8 +37,8 @@ class Figures:
 
 
 @dataclass(frozen=True)
-class One:
-    """One booking, as far as the figures need it."""
+class Entry:
+    """One booking as the report needs it."""
 
     month: str
     channel: str
@@ -44,51 +47,75 @@ class One:
 
 @dataclass(frozen=True)
 class Report:
-    """Figures by month of arrival, by channel, and of all bookings."""
+    """Hold figures by month of arrival, by channel, and of all bookings."""
 
     months: dict[str, Figures]
     channels: dict[str, Figures]
     total: Figures
 
     @classmethod
-    def of(cls, bookings: Iterable[One]) -> Report:
+    def of(cls, bookings: Iterable[Entry]) -> Report:
         """Sum up bookings."""
-        each = list(bookings)
-        months, channels = _by(each, lambda one: one.month), _by(each, lambda one: one.channel)
-        return cls(months, channels, sum((one.figures for one in each), Figures()))
+        entries = list(bookings)
+        return cls(
+            _group(entries, lambda entry: entry.month),
+            _group(entries, lambda entry: entry.channel),
+            sum((entry.figures for entry in entries), Figures()),
+        )
 
     def lines(self) -> dict[str, Figures]:
-        """Return every line under a name of its own."""
+        """Return every line by a unique name."""
         months = {f"month {name}": figures for name, figures in self.months.items()}
         channels = {f"channel {name}": figures for name, figures in self.channels.items()}
         return {**months, **channels, "total": self.total}
 
 
-def of_row(row: Row) -> One:
-    """Read what the file says of a booking, with no way through what is sent."""
+def entry_of_row(row: Row) -> Entry:
+    """Return a booking as the file has it, independent of what was sent."""
     rate, stay = Decimal(row["avg_price_per_room"]), nights(row)
     month, channel = row["arrival_date"][:7], row["distribution_channel"]
-    return One(month, channel, Figures(1, stay, rate, rate * stay))
+    return Entry(month, channel, Figures(1, stay, rate, rate * stay))
 
 
-def of_found(found: Found) -> One:
-    """Read what the API says of a booking; its money is in cents."""
-    rate, total = Decimal(found.rate).scaleb(-2), Decimal(found.total).scaleb(-2)
-    return One(f"{found.arrival:%Y-%m}", found.channel, Figures(1, found.nights, rate, total))
+def entry_of_stored(stored: StoredBooking) -> Entry:
+    """Return a booking as the API has it, whose money is in cents."""
+    rate, total = Decimal(stored.rate).scaleb(-2), Decimal(stored.total).scaleb(-2)
+    return Entry(f"{stored.arrival:%Y-%m}", stored.channel, Figures(1, stored.nights, rate, total))
 
 
-def differences(file: Report, read: Report) -> list[str]:
-    """Name the lines in which the two differ, none when they are equal to the cent."""
-    ours, theirs = file.lines(), read.lines()
+def find_differences(file: Report, stored: Report) -> list[str]:
+    """Describe the lines in which the two differ, none when they are equal to the cent."""
+    expected, actual = file.lines(), stored.lines()
     return [
-        f"{name}: the file says {ours.get(name)}, read back was {theirs.get(name)}"
-        for name in sorted({*ours, *theirs})
-        if ours.get(name) != theirs.get(name)
+        f"{name}: the file has {expected.get(name)}, the API has {actual.get(name)}"
+        for name in sorted({*expected, *actual})
+        if expected.get(name) != actual.get(name)
     ]
 
 
-def _by(each: list[One], key: Callable[[One], str]) -> dict[str, Figures]:
-    found: dict[str, Figures] = {}
-    for one in each:
-        found[key(one)] = found.get(key(one), Figures()) + one.figures
-    return dict(sorted(found.items()))
+def format_tables(report: Report) -> Iterator[str]:
+    """Yield the lines of the tables by month and by channel."""
+    for name, table in (("month", report.months), ("channel", report.channels)):
+        yield _format_line(name, _HEADINGS)
+        for key, figures in table.items():
+            yield _format_line(key, format_figures(figures))
+        yield _format_line("total", format_figures(report.total))
+        yield ""
+
+
+def format_figures(figures: Figures) -> tuple[str, str, str, str]:
+    """Return bookings, nights, mean rate and revenue as text, money to the cent."""
+    mean = figures.mean.quantize(_CENT, ROUND_HALF_EVEN)
+    revenue = figures.revenue.quantize(_CENT)
+    return f"{figures.bookings:,}", f"{figures.nights:,}", f"{mean:,}", f"{revenue:,}"
+
+
+def _format_line(name: str, cells: tuple[str, str, str, str]) -> str:
+    return f"{name:<10}" + "".join(f"{cell:>14}" for cell in cells)
+
+
+def _group(entries: list[Entry], key: Callable[[Entry], str]) -> dict[str, Figures]:
+    groups: dict[str, Figures] = {}
+    for entry in entries:
+        groups[key(entry)] = groups.get(key(entry), Figures()) + entry.figures
+    return dict(sorted(groups.items()))

@@ -1,4 +1,4 @@
-"""The hotel's file: its rows, and the booking that each of them asks for."""
+"""The hotel's file: its rows, and the booking that each row requests."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .booking import Booking, Stay
 
 FILE = Path(__file__).with_name("hotel_rates.csv.gz")
 DIRECT = "direct"
-"""The consumer of bookings that neither a company nor an agent made."""
+"""The consumer of bookings without a company and an agent."""
 _NONE = {"", "not_applicable"}
 
 Row = Mapping[str, str]
@@ -49,7 +49,7 @@ def booking(row: Row) -> Booking:
 
 
 def nights(row: Row) -> int:
-    """Return how many nights a row's stay has, on weekends and in the week."""
+    """Return the nights of a row's stay, on weekends and in the week."""
     return int(row["stays_in_weekend_nights"]) + int(row["stays_in_week_nights"])
 
 
@@ -57,7 +57,7 @@ def cents(amount: str) -> int:
     """Return an amount like `252.17` in cents. Raises ValueError for parts of a cent."""
     found = Decimal(amount) * 100
     if found != int(found):
-        raise ValueError(f"{amount} is no whole number of cents")
+        raise ValueError(f"{amount} is not a whole number of cents")
     return int(found)
 
 

@@ -1,4 +1,4 @@
-"""How far the replay is: a bar on a terminal, a line at each tenth in a pipe."""
+"""The progress of the replay: a bar on a terminal, ten lines in a pipe."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 @contextmanager
 def progress(what: str, total: int) -> Iterator[Callable[[], None]]:
-    """Show the progress of `what` on standard error; call what is given for each that is done."""
+    """Show the progress of `what` on standard error; give a function to call for each step."""
     console = Console(stderr=True, highlight=False)
     if not console.is_terminal:
         yield _lines(what, total, console)

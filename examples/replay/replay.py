@@ -1,4 +1,4 @@
-"""The replay: book everything, start anew, read everything back, compare."""
+"""The replay: book everything, restart, read everything back, sum up."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import Any, NamedTuple, TypeVar
 
 import uvloop
 
-from . import hotel, keys, runtimes
-from .booking import Booking, Found
-from .clients import Clients, missing
-from .errors import ReplayError
-from .figures import Report, of_found, of_row
+from . import hotel, runtimes
+from .booking import Booking, StoredBooking
+from .clients import Clients, find_missing
+from .figures import Report, entry_of_row, entry_of_stored
 from .progress import progress
+from .wire import ReplayError
 
 T = TypeVar("T")
 
@@ -22,43 +22,42 @@ class Outcome(NamedTuple):
     """Hold the figures of the file and of the API, and the seconds that booking took."""
 
     file: Report
-    read: Report
+    stored: Report
     seconds: float
 
 
-def replay(rows: Sequence[hotel.Row], count: int, ground: runtimes.Ground) -> Outcome:
-    """Send rows as bookings to so many runtimes on an empty ground, and read them back.
+def replay(rows: Sequence[hotel.Row], workers: int, storage: runtimes.Storage) -> Outcome:
+    """Send rows as bookings to some workers on an empty storage, and read them back.
 
-    Raises ReplayError when it cannot be done.
+    Raises ReplayError when that is not possible.
     """
     bookings = [hotel.booking(row) for row in rows]
-    runtimes.upgrade(ground)
-    found = keys.create(ground.state, (booking.consumer for booking in bookings))
-    with runtimes.running(count, ground) as ports:
-        began = time.perf_counter()
-        answered = book(Clients(ports, found), bookings)
-        seconds = time.perf_counter() - began
-    # The runtimes that were called have ended, and let every call in flight finish before: what is
-    # there now is all that was booked, and it has outlived them.
-    with runtimes.running(count, ground) as ports:
-        clients = Clients(ports, found)
-        seen = read(clients, len(found))
-        if not answered:
-            if not book(clients, missing(bookings, seen)):
-                raise ReplayError("connections were lost twice: see what ends them, then try again")
-            seen = read(clients, len(found))
-    each = (of_found(one) for own in seen.values() for one in own)
-    return Outcome(Report.of(map(of_row, rows)), Report.of(each), seconds)
+    runtimes.upgrade(storage)
+    keys = runtimes.create_keys(storage.state, (booking.consumer for booking in bookings))
+    with runtimes.running(workers, storage) as ports:
+        started = time.perf_counter()
+        is_complete = book(Clients(ports, keys), bookings)
+        seconds = time.perf_counter() - started
+    # The first platform has finished all calls, so what is stored now is all that was booked.
+    with runtimes.running(workers, storage) as ports:
+        clients = Clients(ports, keys)
+        stored = read(clients, len(keys))
+        if not is_complete:
+            if not book(clients, find_missing(bookings, stored)):
+                raise ReplayError("connections were lost twice: fix the cause, then try again")
+            stored = read(clients, len(keys))
+    entries = (entry_of_stored(each) for own in stored.values() for each in own)
+    return Outcome(Report.of(map(entry_of_row, rows)), Report.of(entries), seconds)
 
 
 def book(clients: Clients, bookings: Sequence[Booking]) -> bool:
-    """Make bookings and show how far that is; tell whether each was answered."""
+    """Create bookings and show the progress; return whether each got a response."""
     with progress("booking", len(bookings)) as tick:
         return _run(clients.book(bookings, tick))
 
 
-def read(clients: Clients, consumers: int) -> dict[str, list[Found]]:
-    """Read back what each consumer has, and show how far that is."""
+def read(clients: Clients, consumers: int) -> dict[str, list[StoredBooking]]:
+    """Read the bookings of each consumer and show the progress."""
     with progress("reading, as each consumer", consumers) as tick:
         return _run(clients.read(tick))
 
@@ -67,7 +66,7 @@ def _run(work: Coroutine[Any, Any, T]) -> T:
     try:
         return uvloop.run(work)
     except* ReplayError as errors:
-        # Many connections may have met the same; one of them is enough to know.
+        # Several connections may fail for the same cause: report the first.
         first: BaseException = errors
         while isinstance(first, BaseExceptionGroup):
             first = first.exceptions[0]

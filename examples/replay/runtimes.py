@@ -1,4 +1,4 @@
-"""The runtime that is replayed to: `neurova run`, with some workers."""
+"""The platform under replay: its state, its keys, and `neurova run` with some workers."""
 
 from __future__ import annotations
 
@@ -6,72 +6,90 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
-from .errors import ReplayError
+from neurova_gateway.keys import issuer
+from neurova_gateway.keys.factory import key_store_url, open_key_store
+
+from .wire import ReplayError
 
 PROJECT = Path(__file__).parents[2]
 NEUROVA = str(Path(sys.executable).with_name("neurova"))
-DRAIN = 60.0
-"""Seconds it has to end: it lets calls finish for 30."""
+STOP_TIMEOUT = 60.0
+"""Seconds to stop; `neurova run` lets calls in flight finish for 30."""
+SCOPES = ("booking:read", "booking:write", "booking:rate")
+LIMIT = "10000/second"
+"""The limit of one consumer: more than it uses, and counted like any limit."""
 
 
-class Ground(NamedTuple):
-    """Say where the runtimes keep state: a folder, and Booking's database, a file or a URL."""
+class Storage(NamedTuple):
+    """Name the state folder, and the file or URL of Booking's database."""
 
     state: Path
     database: str
 
 
-def upgrade(ground: Ground) -> None:
-    """Bring the databases up to date."""
+def create_keys(state: Path, consumers: Iterable[str]) -> dict[str, str]:
+    """Create a live key with a raised limit for each consumer; return the keys by consumer."""
+    store = open_key_store(key_store_url(state))
+    try:
+        keys = {}
+        for consumer in sorted(set(consumers)):
+            issuer.limit_consumer(store, consumer, LIMIT)
+            keys[consumer] = issuer.create(store, consumer, "live", SCOPES, name="replay").key
+        return keys
+    finally:
+        store.close()
+
+
+def upgrade(storage: Storage) -> None:
+    """Create and migrate the databases."""
     argv = [NEUROVA, "db", "upgrade"]
-    done = subprocess.run(  # noqa: S603 - ours
-        argv, cwd=PROJECT, env=_environment(ground), stdout=subprocess.DEVNULL, check=False
+    done = subprocess.run(  # noqa: S603 - our own command
+        argv, cwd=PROJECT, env=_environment(storage), stdout=subprocess.DEVNULL, check=False
     )
     if done.returncode:
-        raise ReplayError("the databases could not be made: see above")
+        raise ReplayError("the databases cannot be created: see above")
 
 
 @contextmanager
-def running(count: int, ground: Ground) -> Iterator[list[int]]:
-    """Run so many workers on the same state; at the end let them drain.
+def running(workers: int, storage: Storage) -> Iterator[list[int]]:
+    """Run some workers on the storage; let calls finish at the end.
 
-    Gives their port, once for each: they share it, and connections are spread over them.
+    Gives one port for each worker. It is the same one: the kernel spreads connections.
     """
     argv = [NEUROVA, "run", "--host", "127.0.0.1", "--port", "0", "--json"]
-    argv += ["--workers", str(count)]
-    env = _environment(ground)
-    process = subprocess.Popen(argv, cwd=PROJECT, env=env, stdout=subprocess.PIPE, text=True)  # noqa: S603 - ours
+    argv += ["--workers", str(workers)]
+    env = _environment(storage)
+    process = subprocess.Popen(argv, cwd=PROJECT, env=env, stdout=subprocess.PIPE, text=True)  # noqa: S603 - our own command
     with process:
         try:
-            yield [_port(process)] * count
+            yield [_wait_for_port(process)] * workers
         finally:
             process.terminate()
             try:
-                process.wait(DRAIN)
+                process.wait(STOP_TIMEOUT)
             except subprocess.TimeoutExpired:
                 process.kill()
 
 
-def _port(process: subprocess.Popen[str]) -> int:
-    """Wait until all workers are ready; return where."""
+def _wait_for_port(process: subprocess.Popen[str]) -> int:
     assert process.stdout is not None
     for line in process.stdout:
         event = json.loads(line)
         if event.get("event") == "ready":
             return urlsplit(event["url"]).port or 80
-    raise ReplayError("the runtime ended before it was ready: see above")
+    raise ReplayError("`neurova run` ended before it was ready: see above")
 
 
-def _environment(ground: Ground) -> dict[str, str]:
-    # Whatever the project or the shell say: nothing of this goes into a database in use.
-    own = {name: value for name, value in os.environ.items() if not name.startswith("NEUROVA_")}
-    own["NEUROVA_PROJECT_STATE"] = str(ground.state)
-    own["NEUROVA_ADMIN_PORT"] = "0"  # several on one machine
-    own["NEUROVA_SERVICES_BOOKING_DATABASE"] = ground.database
-    return own
+def _environment(storage: Storage) -> dict[str, str]:
+    # Settings of the shell could point to a database in use.
+    env = {name: value for name, value in os.environ.items() if not name.startswith("NEUROVA_")}
+    env["NEUROVA_PROJECT_STATE"] = str(storage.state)
+    env["NEUROVA_ADMIN_PORT"] = "0"
+    env["NEUROVA_SERVICES_BOOKING_DATABASE"] = storage.database
+    return env

@@ -1,4 +1,4 @@
-"""HTTP/1.1 as far as a client of the platform needs it: one connection, kept, a call at a time."""
+"""A small HTTP/1.1 client: one kept-alive connection, one call at a time."""
 
 from __future__ import annotations
 
@@ -7,25 +7,31 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from .errors import Lost, ReplayError
-
-PATIENCE = 60.0
-"""Seconds to wait for an answer; the platform gives one within 30."""
+TIMEOUT = 60.0
+"""Seconds to wait for a response; the platform gives one within 30."""
 _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)\r\n", re.IGNORECASE)
 _CLOSE = re.compile(rb"\r\nconnection: *close\r\n", re.IGNORECASE)
 
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
-class Answer(NamedTuple):
-    """Hold an answer's status and body."""
+class ReplayError(Exception):
+    """The replay cannot go on; the message says why."""
+
+
+class ConnectionLost(Exception):
+    """The connection ended before the response: the call may have had an effect, or not."""
+
+
+class Response(NamedTuple):
+    """Hold the status and the body of a response."""
 
     status: int
     body: bytes
 
 
-def request(method: str, target: str, key: str, body: bytes = b"") -> bytes:
-    """Return a call as it is sent."""
+def encode_request(method: str, target: str, key: str, body: bytes = b"") -> bytes:
+    """Return a request as it is sent."""
     lines = [f"{method} {target} HTTP/1.1", "host: 127.0.0.1", f"x-api-key: {key}"]
     if body:
         lines += ["content-type: application/json", f"content-length: {len(body)}"]
@@ -33,33 +39,34 @@ def request(method: str, target: str, key: str, body: bytes = b"") -> bytes:
 
 
 class Connection:
-    """Talk to the first of `ports` that answers, over a connection that stays open."""
+    """Keep a connection to the first of `ports` that accepts one."""
 
     def __init__(self, ports: Sequence[int]) -> None:
         self._ports = ports
         self._streams: Streams | None = None
 
-    async def exchange(self, call: bytes) -> Answer:
-        """Send a call and return its answer.
+    async def exchange(self, request: bytes) -> Response:
+        """Send a request and return its response.
 
-        Raises Lost when the connection ends in between, ReplayError when nobody answers.
+        Raises ConnectionLost when the connection ends in between, ReplayError when no port accepts
+        a connection.
         """
         reader, writer = self._streams or await self._connect()
         try:
-            async with asyncio.timeout(PATIENCE):
-                writer.write(call)
+            async with asyncio.timeout(TIMEOUT):
+                writer.write(request)
                 head = await reader.readuntil(b"\r\n\r\n")
                 length = _LENGTH.search(head)
                 body = await reader.readexactly(int(length[1])) if length else b""
-        except (OSError, EOFError) as error:  # TimeoutError is one of them
+        except (OSError, EOFError) as error:  # TimeoutError is an OSError
             self.close()
-            raise Lost from error
+            raise ConnectionLost from error
         if _CLOSE.search(head):
             self.close()
-        return Answer(int(head[9:12]), body)
+        return Response(int(head[9:12]), body)
 
     def close(self) -> None:
-        """End the connection."""
+        """Close the connection."""
         if self._streams is not None:
             self._streams[1].close()
             self._streams = None
@@ -71,4 +78,4 @@ class Connection:
             except OSError:
                 continue
             return self._streams
-        raise ReplayError(f"nobody answers on port {', '.join(map(str, self._ports))}")
+        raise ReplayError(f"no server listens on port {', '.join(map(str, self._ports))}")

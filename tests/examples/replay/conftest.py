@@ -27,5 +27,5 @@ ROW = {
 
 @pytest.fixture
 def row() -> Callable[..., Row]:
-    """Return what makes a row like the file's, save for what is given."""
-    return lambda **given: {**ROW, **given}
+    """Return a function that builds a row of the file with changes."""
+    return lambda **changes: {**ROW, **changes}

@@ -1,4 +1,4 @@
-"""A row becomes the booking that its client asks for."""
+"""A row of the file becomes the booking that its consumer requests."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from examples.replay.hotel import booking, cents, rows
 NOBODY = "not_applicable"
 
 
-def test_the_file_is_what_it_is_said_to_be() -> None:
-    """Repeated rows, the stay without guests and the great agent are all there."""
+def test_file_has_the_documented_content() -> None:
+    """It has repeated rows, a stay without guests and one very large agent."""
     every = rows()
     assert len(every) == 15_402
     assert len(every) - len({tuple(row.items()) for row in every}) == 1_382
@@ -25,7 +25,7 @@ def test_the_file_is_what_it_is_said_to_be() -> None:
     assert len({each.consumer for each in bookings}) == 291
 
 
-def test_the_house_has_a_room_for_every_booking_of_the_file_and_none_too_many() -> None:
+def test_hotel_has_exactly_the_rooms_of_the_file() -> None:
     stays = [booking(row).stay for row in rows()]
     taken = Counter(
         (stay.room_type, stay.arrival + timedelta(night))
@@ -49,13 +49,13 @@ def test_the_house_has_a_room_for_every_booking_of_the_file_and_none_too_many() 
         ("", "", "direct"),
     ],
 )
-def test_the_consumer_is_the_company_else_the_agent_else_direct(
+def test_consumer_is_company_then_agent_then_direct(
     row: Any, agent: str, company: str, consumer: str
 ) -> None:
     assert booking(row(agent=agent, company=company)).consumer == consumer
 
 
-def test_a_row_is_sent_with_the_reserved_room_all_nights_and_its_rate_in_cents(row: Any) -> None:
+def test_row_becomes_a_stay(row: Any) -> None:
     stay = booking(row(agent="eva")).stay
     assert (stay.room_type, stay.arrival, stay.nights) == ("f", date(2016, 7, 31), 3)
     assert (stay.rate, stay.channel, stay.segment) == (252_17, "ta_to", "direct")
@@ -65,14 +65,14 @@ def test_a_row_is_sent_with_the_reserved_room_all_nights_and_its_rate_in_cents(r
 @pytest.mark.parametrize(
     ("amount", "expected"), [("252.17", 252_17), ("48.0", 48_00), ("204.3", 204_30), ("0", 0)]
 )
-def test_an_amount_is_read_to_the_cent(amount: str, expected: int) -> None:
+def test_amount_is_read_to_the_cent(amount: str, expected: int) -> None:
     assert cents(amount) == expected
 
 
-def test_parts_of_a_cent_are_refused_not_rounded() -> None:
-    with pytest.raises(ValueError, match=r"1\.005 is no whole number of cents"):
+def test_fraction_of_a_cent_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"1\.005 is not a whole number of cents"):
         cents("1.005")
 
 
-def test_only_the_first_rows_are_read_when_so_many_are_asked_for() -> None:
+def test_only_limits_the_rows() -> None:
     assert rows(only=3) == rows()[:3]

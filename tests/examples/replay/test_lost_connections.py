@@ -1,4 +1,4 @@
-"""A connection that is lost books nothing twice, and leaves nothing out."""
+"""A lost connection creates no booking twice, and leaves none out."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from pathlib import Path
 from typing import BinaryIO
 
 import pytest
-from examples.replay import hotel, keys, replay, runtimes
-from examples.replay.clients import Clients, missing
-from examples.replay.errors import ReplayError
-from examples.replay.runtimes import Ground
+from examples.replay import hotel, replay, runtimes
+from examples.replay.clients import Clients, find_missing
+from examples.replay.runtimes import Storage
+from examples.replay.wire import ReplayError
 
 BUSY = b"HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\n\r\n"
 
 
 def message(stream: BinaryIO) -> bytes:
-    """Read one HTTP message whose length its head tells."""
+    """Read one HTTP message by its Content-Length."""
     head = b""
     while not head.endswith(b"\r\n\r\n"):
         line = stream.readline()
@@ -33,21 +33,21 @@ def message(stream: BinaryIO) -> bytes:
     return head + stream.read(int(fields.get(b"content-length", b"0")))
 
 
-class Wire(socketserver.ThreadingTCPServer):
-    """Carry calls to a runtime and answers back, but for those that `fault` says it fails."""
+class FaultyProxy(socketserver.ThreadingTCPServer):
+    """Forward calls to a runtime, except those for which `fault` returns a fault."""
 
     daemon_threads = True
 
     def __init__(self, runtime: int, fault: Callable[[int], str]) -> None:
-        super().__init__(("127.0.0.1", 0), Carrier)
+        super().__init__(("127.0.0.1", 0), ProxyConnection)
         self.runtime, self.fault, self.number = runtime, fault, count(1)
         self.failed: Counter[str] = Counter()
 
 
-class Carrier(socketserver.StreamRequestHandler):
-    """Carry the calls of one connection."""
+class ProxyConnection(socketserver.StreamRequestHandler):
+    """Forward the calls of one connection."""
 
-    server: Wire
+    server: FaultyProxy
 
     def handle(self) -> None:
         runtime = socket.create_connection(("127.0.0.1", self.server.runtime))
@@ -68,27 +68,29 @@ class Carrier(socketserver.StreamRequestHandler):
 
 
 @contextmanager
-def carried(port: int, fault: Callable[[int], str]) -> Iterator[Wire]:
-    with Wire(port, fault) as wire:
-        thread = threading.Thread(target=wire.serve_forever, args=(0.01,))
+def proxy(port: int, fault: Callable[[int], str]) -> Iterator[FaultyProxy]:
+    with FaultyProxy(port, fault) as proxied:
+        thread = threading.Thread(target=proxied.serve_forever, args=(0.01,))
         thread.start()
         try:
-            yield wire
+            yield proxied
         finally:
-            wire.shutdown()
+            proxied.shutdown()
             thread.join()
 
 
-def through(monkeypatch: pytest.MonkeyPatch, *faults: Callable[[int], str]) -> list[Counter[str]]:
-    """Put a wire before the runtime of each phase; return what will have failed on each."""
+def inject_faults(
+    monkeypatch: pytest.MonkeyPatch, *faults: Callable[[int], str]
+) -> list[Counter[str]]:
+    """Put a proxy before the workers of each phase; return the faults that each injected."""
     failed: list[Counter[str]] = []
     running, phases = runtimes.running, iter(faults)
 
     @contextmanager
-    def faulty(number: int, ground: Ground) -> Iterator[list[int]]:
-        with running(number, ground) as ports, carried(ports[0], next(phases)) as wire:
-            failed.append(wire.failed)
-            yield [wire.server_address[1]]
+    def faulty(number: int, storage: Storage) -> Iterator[list[int]]:
+        with running(number, storage) as ports, proxy(ports[0], next(phases)) as proxied:
+            failed.append(proxied.failed)
+            yield [proxied.server_address[1]]
 
     monkeypatch.setattr(runtimes, "running", faulty)
     return failed
@@ -96,7 +98,7 @@ def through(monkeypatch: pytest.MonkeyPatch, *faults: Callable[[int], str]) -> l
 
 @pytest.fixture
 def rows() -> list[hotel.Row]:
-    """Rows of which many repeat another: a lost one of those can only be told by counting."""
+    """Return rows with many repetitions: a lost one of these is found only by counting."""
     return [*hotel.rows(only=40), *[next(r for r in hotel.rows() if is_a(r))] * 60]
 
 
@@ -105,7 +107,7 @@ def is_a(row: hotel.Row) -> bool:
 
 
 @pytest.mark.server
-def test_calls_lost_before_or_after_they_were_answered_are_booked_once(
+def test_lost_calls_are_booked_exactly_once(
     rows: list[hotel.Row], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def booking(number: int) -> str:
@@ -114,52 +116,52 @@ def test_calls_lost_before_or_after_they_were_answered_are_booked_once(
     def reading(number: int) -> str:
         return "after" if number == 3 else ""
 
-    failed = through(monkeypatch, booking, reading)
-    outcome = replay.replay(rows, 1, Ground(tmp_path, str(tmp_path / "booking.db")))
-    assert outcome.read == outcome.file
+    failed = inject_faults(monkeypatch, booking, reading)
+    outcome = replay.replay(rows, 1, Storage(tmp_path, str(tmp_path / "booking.db")))
+    assert outcome.stored == outcome.file
     assert failed[0]["before"] >= 10
     assert failed[0]["after"] >= 10
     assert (failed[0]["busy"], failed[1]["after"]) == (1, 1)
 
 
 @pytest.mark.server
-def test_connections_that_are_lost_again_and_again_end_the_replay(
+def test_repeated_losses_while_reading_end_the_replay(
     rows: list[hotel.Row], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    through(monkeypatch, lambda number: "before" if number == 2 else "", lambda _: "before")
+    inject_faults(monkeypatch, lambda number: "before" if number == 2 else "", lambda _: "before")
     with pytest.raises(ReplayError, match="the connection was lost 5 times"):
-        replay.replay(rows, 1, Ground(tmp_path, str(tmp_path / "booking.db")))
+        replay.replay(rows, 1, Storage(tmp_path, str(tmp_path / "booking.db")))
 
 
 @pytest.mark.server
-def test_a_booking_that_is_lost_twice_ends_the_replay(
+def test_booking_lost_twice_ends_the_replay(
     rows: list[hotel.Row], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     consumers = len({hotel.booking(row).consumer for row in rows})
-    once = through(
+    once = inject_faults(
         monkeypatch,
         lambda number: "before" if number == 2 else "",
         lambda number: "before" if number > consumers else "",
     )
     with pytest.raises(ReplayError, match="connections were lost twice"):
-        replay.replay(rows, 1, Ground(tmp_path, str(tmp_path / "booking.db")))
+        replay.replay(rows, 1, Storage(tmp_path, str(tmp_path / "booking.db")))
     assert [failed["before"] for failed in once] == [1, 1]
 
 
 @pytest.mark.server
-def test_a_runtime_that_is_gone_is_passed_over_and_a_refusal_is_told(
+def test_next_port_is_tried_and_refusals_are_reported(
     rows: list[hotel.Row], tmp_path: Path
 ) -> None:
     bookings = [hotel.booking(row) for row in rows]
-    ground = Ground(tmp_path, str(tmp_path / "booking.db"))
-    runtimes.upgrade(ground)
-    found = keys.create(tmp_path, (booking.consumer for booking in bookings))
-    with socket.socket() as gone, runtimes.running(1, ground) as ports:
-        gone.bind(("127.0.0.1", 0))  # and nobody listens
+    storage = Storage(tmp_path, str(tmp_path / "booking.db"))
+    runtimes.upgrade(storage)
+    found = runtimes.create_keys(tmp_path, (booking.consumer for booking in bookings))
+    with socket.socket() as gone, runtimes.running(1, storage) as ports:
+        gone.bind(("127.0.0.1", 0))  # bound, without a listener
         dead = gone.getsockname()[1]
         assert replay.book(Clients([dead, *ports], found), bookings)
-        assert missing(bookings, replay.read(Clients([dead, *ports], found), 1)) == []
-        with pytest.raises(ReplayError, match=r"POST /bookings was answered 401: .*key"):
+        assert find_missing(bookings, replay.read(Clients([dead, *ports], found), 1)) == []
+        with pytest.raises(ReplayError, match=r"POST /bookings returned 401: .*key"):
             replay.book(Clients(ports, dict.fromkeys(found, "nrv_live_none")), bookings)
-        with pytest.raises(ReplayError, match=f"nobody answers on port {dead}"):
+        with pytest.raises(ReplayError, match=f"no server listens on port {dead}"):
             replay.book(Clients([dead], found), bookings)

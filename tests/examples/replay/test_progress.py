@@ -1,4 +1,4 @@
-"""A reader of a pipe sees how far it is, in lines."""
+"""Progress in a pipe is printed as lines."""
 
 from __future__ import annotations
 
@@ -7,13 +7,11 @@ from examples.replay.progress import progress
 
 
 @pytest.mark.parametrize(("total", "lines"), [(3, 3), (10, 10), (1_234, 10)])
-def test_in_a_pipe_there_is_a_line_at_each_tenth(
-    capsys: pytest.CaptureFixture[str], total: int, lines: int
-) -> None:
+def test_pipe_gets_ten_lines(capsys: pytest.CaptureFixture[str], total: int, lines: int) -> None:
     with progress("counting", total) as tick:
         for _ in range(total):
             tick()
-    said = capsys.readouterr()
-    assert len(said.err.splitlines()) == lines
-    assert said.err.splitlines()[-1] == f"counting: {total:,} of {total:,}"
-    assert said.out == ""
+    captured = capsys.readouterr()
+    assert len(captured.err.splitlines()) == lines
+    assert captured.err.splitlines()[-1] == f"counting: {total:,} of {total:,}"
+    assert captured.out == ""
