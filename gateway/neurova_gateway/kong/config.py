@@ -1,7 +1,4 @@
-"""What the gateway is told: a frozen subset of Kong's entities, read by both gateways.
-
-`paths` are in Kong's form: always one regular expression, `~/bookings/(?<id>[^/]+)$`.
-"""
+"""The gateway's configuration: a frozen subset of Kong's entities, read by both gateways."""
 
 from __future__ import annotations
 
@@ -11,7 +8,7 @@ import msgspec
 
 
 class Service(msgspec.Struct, frozen=True):
-    """A runtime that Kong forwards to; the embedded gateway calls it in process."""
+    """A runtime; Kong forwards to it, the embedded gateway calls it in process."""
 
     name: str
     host: str
@@ -21,7 +18,10 @@ class Service(msgspec.Struct, frozen=True):
 
 
 class Route(msgspec.Struct, frozen=True):
-    """A method and a path; its name is the function's: `booking.create_booking`."""
+    """The methods and paths of one function; `name` is the function's, `booking.create_booking`.
+
+    `paths` are regular expressions in Kong's form: `~/bookings/(?<id>[^/]+)$`.
+    """
 
     name: str
     service: str
@@ -32,7 +32,7 @@ class Route(msgspec.Struct, frozen=True):
 
 
 class Plugin(msgspec.Struct, frozen=True):
-    """A plugin with its configuration, on one route, one service or (both None) everywhere."""
+    """A plugin with its configuration, on a route, on a service, or global if both are None."""
 
     name: str
     config: dict[str, Any]
@@ -42,7 +42,7 @@ class Plugin(msgspec.Struct, frozen=True):
 
 
 class GatewayConfig(msgspec.Struct, frozen=True):
-    """All that a gateway needs to know."""
+    """The whole configuration of a gateway."""
 
     services: tuple[Service, ...] = ()
     routes: tuple[Route, ...] = ()

@@ -1,4 +1,4 @@
-"""From functions and settings to what both gateways read; pure."""
+"""Render functions and settings to the configuration of both gateways. Pure."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import msgspec
 
 from neurova.database.postgres.url import PostgresUrl
 from neurova.functions.descriptions import Http, Mount
-from neurova.settings import gateway as settings
+from neurova.settings.gateway import Gateway as GatewaySettings
 
 from .config import GatewayConfig, Plugin, Route, Service
 
@@ -23,8 +23,8 @@ _REST = "/{*}"
 _ESCAPED = re.compile(r"\\(.)")
 
 
-class Described(Protocol):
-    """What render needs to know of a function."""
+class RenderedFunction(Protocol):
+    """What `render` needs of a function."""
 
     @property
     def name(self) -> str:
@@ -32,23 +32,23 @@ class Described(Protocol):
 
     @property
     def service(self) -> str:
-        """Return the service's name."""
+        """Return the name of the service."""
 
     @property
     def description(self) -> Http | Mount:
-        """Return what its decorator said."""
+        """Return the description made by the decorator."""
 
 
 def render(
-    functions: Iterable[Described],
-    gateway: settings.Gateway,
+    functions: Iterable[RenderedFunction],
+    gateway: GatewaySettings,
     *,
     environment: str,
     state: Path,
 ) -> GatewayConfig:
-    """Return the gateway's configuration: a service, a route and its plugins for each function.
+    """Return the configuration: one route with its plugins per function, and their services.
 
-    `environment` ("live" or "test") is whose keys are taken; `state` is the folder where the
+    `environment` ("live" or "test"): which keys are accepted; `state`: the state folder, where
     plugins find keys and limits.
     """
     ordered = sorted(functions, key=lambda function: function.name)
@@ -67,7 +67,7 @@ def render(
     )
 
 
-def _route(function: Described) -> Route:
+def _route(function: RenderedFunction) -> Route:
     description = function.description
     tags = (*TAG, *description.tags)
     return Route(
@@ -80,12 +80,12 @@ def _route(function: Described) -> Route:
 
 
 def _plugins(
-    function: Described, gateway: settings.Gateway, common: dict[str, Any]
+    function: RenderedFunction, gateway: GatewaySettings, common: dict[str, Any]
 ) -> tuple[Plugin, Plugin]:
     description = function.description
     auth = {**common, "public": description.public, "scopes": list(description.scopes)}
     if gateway.keys:
-        auth["keys"] = str(PostgresUrl(gateway.keys))  # a password is none of a config's business
+        auth["keys"] = str(PostgresUrl(gateway.keys))  # without the password
     limits = {"state": common["state"]}
     if description.limit:
         limits |= {"route": function.name, "limit": description.limit}
@@ -101,9 +101,9 @@ def _plugins(
 
 @lru_cache(maxsize=65_536)
 def kong_path(template: str) -> str:
-    """Return `/bookings/{id}` as Kong's router wants it: `~/bookings/(?<id>[^/]+)$`.
+    """Convert a template, `/bookings/{id}`, to Kong's form, `~/bookings/(?<id>[^/]+)$`.
 
-    `/legacy/{*}`, a path and all below it, is `~/legacy(/.*)?$`, and `/{*}` is `~/.*$`.
+    `/legacy/{*}` (that path and everything below) becomes `~/legacy(/.*)?$`, `/{*}` `~/.*$`.
     """
     if template.endswith(_REST):
         prefix = re.escape(template.removesuffix(_REST))
@@ -117,8 +117,8 @@ def kong_path(template: str) -> str:
 
 @lru_cache(maxsize=65_536)
 def template(path: str) -> str:
-    """Return what `kong_path` was made of."""
-    if path.endswith("(/.*)?$") or path == "~/.*$":  # no literal: its dots would be escaped
+    """Convert a path in Kong's form back to its template."""
+    if path.endswith("(/.*)?$") or path == "~/.*$":  # a literal path has its dots escaped
         prefix = path[1:].removesuffix("(/.*)?$").removesuffix("/.*$")
         return _ESCAPED.sub(r"\1", prefix) + _REST
     return _ESCAPED.sub(r"\1", _KONG_PARAMETER.sub(r"{\1}", path[1:-1]))
