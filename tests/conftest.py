@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import shutil
 import socket
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import pytest
 import uvicorn
 from tests.servers.postgres import own_postgres, postgres
 
+from neurova_gateway.server.connection_manager import ConnectionManager
 from neurova_gateway.server.protocol import GatewayProtocol
 from neurova_platform.testing.platform import TestPlatform
 
@@ -44,8 +46,8 @@ def probe(probe_project: Path, tmp_path: Path) -> Iterator[TestPlatform]:
         yield running
 
 
-class Door:
-    """The protocol door of a platform, on a port, for octets."""
+class HttpServer:
+    """The HTTP/1.1 server of a platform on a port, for raw requests."""
 
     def __init__(self, platform: TestPlatform) -> None:
         self.platform = platform
@@ -53,31 +55,36 @@ class Door:
         self.port: int = self._listener.getsockname()[1]
         config = uvicorn.Config(
             platform.platform.asgi,
-            http=partial(GatewayProtocol, platform.platform.connection_manager),  # type: ignore[arg-type]
+            http=partial(GatewayProtocol, platform.platform.connection_manager),  # type: ignore[arg-type]  # as serve.py
             lifespan="off",
             ws="none",
             log_config=None,
         )
         config.load()
-        self.server = uvicorn.Server(config)
-        self.server.lifespan = config.lifespan_class(config)
+        self.uvicorn = uvicorn.Server(config)
+        self.uvicorn.lifespan = config.lifespan_class(config)
 
-    def open(self) -> None:
+    @property
+    def manager(self) -> ConnectionManager:
+        """Return what the connections share."""
+        return self.platform.platform.connection_manager
+
+    async def open(self) -> None:
         """Listen."""
-        self.run(self.server.startup([self._listener]))
+        await self.uvicorn.startup([self._listener])
 
-    def close(self) -> None:
-        """Drain and end."""
-        self.run(self.server.shutdown([self._listener]))
+    async def close(self) -> None:
+        """Drain and stop."""
+        await self.uvicorn.shutdown([self._listener])
 
-    def run(self, coroutine):  # type: ignore[no-untyped-def]
-        """Run a coroutine on the platform's loop."""
-        return self.platform.run(coroutine)
+    async def connect(self, **options: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        """Open a connection."""
+        return await asyncio.open_connection("127.0.0.1", self.port, **options)
 
-    async def talk(self, octets: bytes, *, eof: bool = False) -> bytes:
-        """Send octets on a fresh connection and return all that comes until it is closed."""
-        reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
-        writer.write(octets)
+    async def send(self, data: bytes, *, eof: bool = False) -> bytes:
+        """Send bytes on a new connection and return what comes back until it is closed."""
+        reader, writer = await self.connect()
+        writer.write(data)
         if eof:
             writer.write_eof()
         try:
@@ -85,16 +92,19 @@ class Door:
         finally:
             writer.close()
 
-    def exchange(self, octets: bytes, *, eof: bool = False) -> bytes:
-        """Talk once."""
-        answer: bytes = self.run(self.talk(octets, eof=eof))
-        return answer
+
+@asynccontextmanager
+async def http_server(project: Path, state: Path) -> AsyncIterator[HttpServer]:
+    """Run a project and its HTTP/1.1 server on the running event loop."""
+    async with TestPlatform(project, state) as platform:
+        server = HttpServer(platform)
+        await server.open()
+        yield server
+        await server.close()
 
 
 @pytest.fixture
-def door(probe: TestPlatform) -> Iterator[Door]:
-    """Open the probe's protocol door."""
-    opened = Door(probe)
-    opened.open()
-    yield opened
-    opened.close()
+async def server(probe_project: Path, tmp_path: Path) -> AsyncIterator[HttpServer]:
+    """Run the probe and its HTTP/1.1 server."""
+    async with http_server(probe_project, tmp_path / "state") as opened:
+        yield opened

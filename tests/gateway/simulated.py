@@ -1,4 +1,4 @@
-"""An event loop with a clock of its own, that serves calls as the edge does."""
+"""A simulated event loop with a clock of its own, which serves calls like the server."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from itertools import accumulate, count
 from neurova.overload.cost import Cost
 from neurova_gateway.pipeline.admission import Admission
 
-AGAIN = 300e-6  # seconds after a reply in which a caller asks again who does so at once
-READ, REFUSE, SEND = 20e-6, 10e-6, 10e-6  # seconds that the loop itself takes for a call
+AGAIN = 300e-6  # seconds from a response to the next call of the same caller
+READ, REFUSE, SEND = 20e-6, 10e-6, 10e-6  # seconds of the event loop per call
 
 
 @dataclass
 class Kind:
-    """A function: a call waits for `waits` seconds, then computes for `computes`; None: inline.
+    """A function whose call waits `waits` seconds (None: runs at once), then computes `computes`.
 
-    Its callers ask `again` at once when they have their reply, until then.
+    Until the time `again`, its callers call again as soon as they have a response.
     """
 
     computes: float
@@ -31,16 +31,16 @@ class Kind:
 
 @dataclass
 class Done:
-    """A call: when it came, whether it was served, and how long it took."""
+    """A finished call: when it arrived, whether it was served, and how long it took."""
 
-    came: float
+    arrived: float
     kind: Kind
     served: bool
     seconds: float
 
 
 def arrivals(rate: float, first: float, last: float, seed: int = 1) -> Iterable[float]:
-    """Return times between two at which `rate` a second come, independently."""
+    """Return random arrival times between `first` and `last`, `rate` per second."""
     chance = random.Random(seed)
     gaps = (chance.expovariate(rate) for _ in count())
     for time in accumulate(gaps, initial=first):
@@ -50,80 +50,80 @@ def arrivals(rate: float, first: float, last: float, seed: int = 1) -> Iterable[
 
 
 class Worker:
-    """One worker: `come` are the times and kinds of calls; `run` gives what became of each."""
+    """One worker; `calls` are arrival times and kinds, `run` returns the finished calls."""
 
-    def __init__(self, admission: Admission, come: Iterable[tuple[float, Kind]]) -> None:
+    def __init__(self, admission: Admission, calls: Iterable[tuple[float, Kind]]) -> None:
         self.admission = admission
         self.now = 1.0
         self.number = count()
-        self.come = [(1 + time, next(self.number), kind) for time, kind in come]
-        heapq.heapify(self.come)
+        self.calls = [(1 + time, next(self.number), kind) for time, kind in calls]
+        heapq.heapify(self.calls)
         self.ready: deque[Callable[[], None]] = deque()
         self.timers: list[tuple[float, int, Callable[[], None]]] = []
         self.replies: list[tuple[float, Kind, bool]] = []
-        self.opened = False
-        self.still = 0.0  # seconds that another has the processor, after each as long of ours
-        self.stood = 0.0
+        self.is_in_iteration = False
+        self.pause = 0.0  # seconds for which another process has the CPU, alternating with ours
+        self.paused_at = 0.0
         self.done: list[Done] = []
-        admission.begin_iteration = self.open
+        admission.begin_iteration = self.begin_iteration
 
     def run(self) -> list[Done]:
-        while self.come or self.ready or self.timers:
+        while self.calls or self.ready or self.timers:
             for _ in range(len(self.ready)):
                 self.ready.popleft()()
             if not self.ready:
-                coming = [self.come[0][0]] if self.come else []
-                coming += [self.timers[0][0]] if self.timers else []
-                self.now = max(self.now, min(coming, default=self.now))
+                due = [self.calls[0][0]] if self.calls else []
+                due += [self.timers[0][0]] if self.timers else []
+                self.now = max(self.now, min(due, default=self.now))
             while self.timers and self.timers[0][0] <= self.now:
                 self.ready.append(heapq.heappop(self.timers)[2])
             polled = self.now
-            while self.come and self.come[0][0] <= polled:
-                came, _, kind = heapq.heappop(self.come)
-                self.read(came, kind)
+            while self.calls and self.calls[0][0] <= polled:
+                arrived, _, kind = heapq.heappop(self.calls)
+                self.read(arrived, kind)
         return self.done
 
-    def read(self, came: float, kind: Kind) -> None:
+    def read(self, arrived: float, kind: Kind) -> None:
         started = self.now
         self.now += READ
-        if self.still and self.now - self.stood > 2 * self.still:
-            self.now += self.still
-            self.stood = self.now
+        if self.pause and self.now - self.paused_at > 2 * self.pause:
+            self.now += self.pause
+            self.paused_at = self.now
         if started > self.admission.watch_after:
             if not self.admission.admits(kind.cost, self.now):
                 self.now += REFUSE
-                self.send(came, kind, served=False)
+                self.send(arrived, kind, served=False)
                 return
             self.admission.add_work(kind.cost, later=kind.waits is not None)
         if kind.waits is None:
             self.now += kind.computes
             kind.cost.record(kind.computes)
-            self.send(came, kind, served=True)
+            self.send(arrived, kind, served=True)
         else:
-            entry = (self.now + kind.waits, next(self.number), lambda: self.step(came, kind))
+            entry = (self.now + kind.waits, next(self.number), lambda: self.step(arrived, kind))
             heapq.heappush(self.timers, entry)
 
-    def step(self, came: float, kind: Kind) -> None:
+    def step(self, arrived: float, kind: Kind) -> None:
         self.now += kind.computes
         kind.cost.record(kind.computes)
-        self.ready.append(lambda: self.send(came, kind, served=True))
+        self.ready.append(lambda: self.send(arrived, kind, served=True))
 
-    def send(self, came: float, kind: Kind, *, served: bool) -> None:
-        self.open()
-        self.replies.append((came, kind, served))
+    def send(self, arrived: float, kind: Kind, *, served: bool) -> None:
+        self.begin_iteration()
+        self.replies.append((arrived, kind, served))
 
-    def open(self) -> None:
-        if not self.opened:
-            self.opened = True
-            self.ready.append(self.close)
+    def begin_iteration(self) -> None:
+        if not self.is_in_iteration:
+            self.is_in_iteration = True
+            self.ready.append(self.end_iteration)
             self.admission.iteration_began(self.now)
 
-    def close(self) -> None:
-        for came, kind, served in self.replies:
+    def end_iteration(self) -> None:
+        for arrived, kind, served in self.replies:
             self.now += SEND
-            self.done.append(Done(came - 1, kind, served, self.now - came))
+            self.done.append(Done(arrived - 1, kind, served, self.now - arrived))
             if self.now - 1 < kind.again:
-                heapq.heappush(self.come, (self.now + AGAIN, next(self.number), kind))
+                heapq.heappush(self.calls, (self.now + AGAIN, next(self.number), kind))
         self.replies.clear()
-        self.opened = False
+        self.is_in_iteration = False
         self.admission.iteration_ended(self.now)

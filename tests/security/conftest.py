@@ -1,4 +1,4 @@
-"""The probe, run once for all attacks on it, and what attackers hold."""
+"""A probe for all attacks of a module, and the keys that attackers have."""
 
 from __future__ import annotations
 
@@ -6,20 +6,20 @@ import base64
 import hashlib
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator
 from typing import NamedTuple
 
 import pytest
+import pytest_asyncio
 
 from neurova_gateway.keys import key as keys
 from neurova_gateway.keys.issuer import create
-from neurova_platform.testing.platform import TestPlatform
 
-from ..conftest import Door, copy_probe
+from ..conftest import HttpServer, copy_probe, http_server
 
 
 class Keys(NamedTuple):
-    """Keys as a client holds them; only `good` opens every route."""
+    """Keys of clients; only `good` has the scopes of every route."""
 
     good: bytes
     low: bytes
@@ -32,38 +32,32 @@ class Keys(NamedTuple):
 
     @property
     def elsewhere(self) -> bytes:
-        """The good key with the other environment's prefix, and a checksum that fits."""
+        """Return the good key with the prefix of the other environment and a valid checksum."""
         body = self.good[:-6].replace(b"nrv_test_", b"nrv_live_").decode()
         return (body + keys._checksum(body)).encode()
 
     @property
     def digest(self) -> bytes:
-        """What the store holds of the good key."""
+        """Return the digest of the good key, as in the store."""
         return hashlib.sha256(self.good).hexdigest().encode()
 
     def basic(self, form: bytes) -> bytes:
-        """Return what `Authorization: Basic` would carry."""
+        """Return the good key as a value for `Authorization: Basic`."""
         return b"Basic " + base64.b64encode(form % self.good)
 
 
-@pytest.fixture(scope="module")
-def door(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Door]:
-    """Open both doors of a probe of the module's own."""
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def server(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[HttpServer]:
+    """Run a probe for the whole module."""
     folder = tmp_path_factory.mktemp("attacked")
-    (folder / "databases").mkdir()
-    with TestPlatform(
-        copy_probe(folder / "project"), folder / "state", folder / "databases"
-    ) as running:
-        opened = Door(running)
-        opened.open()
+    async with http_server(copy_probe(folder / "project"), folder / "state") as opened:
         yield opened
-        opened.close()
 
 
 @pytest.fixture(scope="module")
-def held(door: Door) -> Keys:
-    """Make the keys."""
-    platform, now = door.platform, time.time()
+def held(server: HttpServer) -> Keys:
+    """Create the keys."""
+    platform, now = server.platform, time.time()
     store = platform.store
     every = ["probe:write", "probe:secret"]
     revoked = create(store, "gone", "test", every)
@@ -83,8 +77,7 @@ def held(door: Door) -> Keys:
     return made
 
 
-def ran(door: Door) -> int:
-    """Ask the functions themselves how often one of them ran."""
-    octets = door.exchange(b"GET /count HTTP/1.1\r\nHost: probe\r\nConnection: close\r\n\r\n")
-    count: int = json.loads(octets.partition(b"\r\n\r\n")[2])["count"]
-    return count
+async def count(server: HttpServer) -> int:
+    """Return how many functions of the probe ran."""
+    response = await server.send(b"GET /count HTTP/1.1\r\nHost: probe\r\nConnection: close\r\n\r\n")
+    return int(json.loads(response.partition(b"\r\n\r\n")[2])["count"])

@@ -1,7 +1,7 @@
-"""Octets that one reader may take for one request and another for two.
+"""Bytes that one server may read as one request and another as two.
 
-Each hides a request whose key opens everything: where it runs, the key of one client has run the
-request of another. No conforming reader finds it.
+Each hides a request with the good key. If it ran, one client could send requests with the key of
+another. No conforming server runs it.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from .conftest import Keys
 
-Octets = Callable[[Keys], bytes]
+Encode = Callable[[Keys], bytes]
 
 
 def hidden(k: Keys) -> bytes:
@@ -18,37 +18,37 @@ def hidden(k: Keys) -> bytes:
     return b"GET /items/1 HTTP/1.1\r\nHost: probe\r\nX-API-Key: %b\r\n\r\n" % k.good
 
 
-def _behind(head: bytes, before: bytes = b"") -> Octets:
+def _behind(head: bytes, before: bytes = b"") -> Encode:
     return lambda k: head + b"\r\n" + before + hidden(k)
 
 
-def _post(*lines: bytes, before: bytes = b"", end: bytes = b"\r\n") -> Octets:
-    """Return a POST without key with these field lines, and the hidden request behind it."""
+def _post(*lines: bytes, before: bytes = b"", end: bytes = b"\r\n") -> Encode:
+    """Return a POST without key with these field lines, followed by the hidden request."""
     return _behind(end.join([b"POST /echo HTTP/1.1", b"Host: probe", *lines, b""]), before)
 
 
-def _body(method: bytes, target: bytes, *lines: bytes) -> Octets:
+def _body(method: bytes, target: bytes, *lines: bytes) -> Encode:
     """Return a request whose body is the hidden one."""
 
-    def octets(k: Keys) -> bytes:
+    def encode(k: Keys) -> bytes:
         length = b"Content-Length: %d" % len(hidden(k))
         head = [b"%b %b HTTP/1.1" % (method, target), b"Host: probe", length, *lines]
         return b"\r\n".join([*head, b"", hidden(k)])
 
-    return octets
+    return encode
 
 
-def _chunk(size: bytes, end: bytes = b"\r\n") -> Octets:
+def _chunk(size: bytes, end: bytes = b"\r\n") -> Encode:
     """Return a chunked POST whose first chunk has this size line."""
     return _post(b"Transfer-Encoding: chunked", before=size + end)
 
 
-def _with_key(form: bytes) -> Octets:
-    """Return a request for the item with the good key in a head that is not sound."""
+def _with_key(form: bytes) -> Encode:
+    """Return a request for the item with the good key in a malformed head."""
     return lambda k: form % k.good
 
 
-BODIES: dict[str, Octets] = {
+BODIES: dict[str, Encode] = {
     "of_a_post": _body(b"POST", b"/echo"),
     "of_a_get": _body(b"GET", b"/secret"),
     "of_a_head": _body(b"HEAD", b"/secret"),
@@ -76,7 +76,7 @@ BODIES: dict[str, Octets] = {
     "of_a_tunnel": lambda k: b"CONNECT probe:80 HTTP/1.1\r\nHost: probe:80\r\n\r\n" + hidden(k),
 }
 
-LENGTHS: dict[str, Octets] = {
+LENGTHS: dict[str, Encode] = {
     f"length_{name}": _post(*lines)
     for name, lines in {
         "and_chunked": (b"Content-Length: 4", b"Transfer-Encoding: chunked"),
@@ -102,7 +102,7 @@ LENGTHS: dict[str, Octets] = {
     }.items()
 }
 
-CODINGS: dict[str, Octets] = {
+CODINGS: dict[str, Encode] = {
     f"coding_{name}": _post(*lines, before=b"0\r\n\r\n")
     for name, lines in {
         "unknown": (b"Transfer-Encoding: xchunked",),
@@ -128,7 +128,7 @@ CODINGS: dict[str, Octets] = {
     }.items()
 }
 
-CHUNKS: dict[str, Octets] = {
+CHUNKS: dict[str, Encode] = {
     "chunk_negative": _chunk(b"-1"),
     "chunk_plus": _chunk(b"+0"),
     "chunk_hex_prefix": _chunk(b"0x0"),
@@ -140,14 +140,14 @@ CHUNKS: dict[str, Octets] = {
     "chunk_bare_feed": _chunk(b"0", b"\n\n"),
     "chunk_bare_return": _chunk(b"0", b"\r\r"),
     "chunk_extension_with_feed": _chunk(b"0;a=\nb", b"\r\n\r\n"),
-    "chunk_longer_than_said": _post(b"Transfer-Encoding: chunked", before=b"1\r\nab\r\n0\r\n\r\n"),
+    "chunk_beyond_its_size": _post(b"Transfer-Encoding: chunked", before=b"1\r\nab\r\n0\r\n\r\n"),
     "chunk_not_ended": _post(b"Transfer-Encoding: chunked", before=b"1\r\na0\r\n\r\n"),
     "trailer_with_bare_feed": _post(
         b"Transfer-Encoding: chunked", before=b"0\r\nA: b\nC: d\r\n\r\n"
     ),
 }
 
-HEADS: dict[str, Octets] = {
+HEADS: dict[str, Encode] = {
     "bare_feeds": _with_key(b"GET /items/1 HTTP/1.1\nHost: probe\nX-API-Key: %b\n\n"),
     "bare_feed_once": _with_key(b"GET /items/1 HTTP/1.1\r\nHost: probe\nX-API-Key: %b\r\n\r\n"),
     "bare_returns": _with_key(b"GET /items/1 HTTP/1.1\rHost: probe\rX-API-Key: %b\r\r"),

@@ -1,4 +1,4 @@
-"""Ways to ask for what one has no right to: as requests, and as octets that are none."""
+"""Tables of requests without the right to what they ask for."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ Fields = list[tuple[bytes, bytes]]
 
 
 class Ask(NamedTuple):
-    """A request; `scoped` when an ASGI scope can say the same."""
+    """A request; `is_asgi` if an ASGI scope can express it."""
 
     method: bytes
     target: bytes
-    fields: Fields = []  # noqa: RUF012 - never changed
+    fields: Fields = []  # noqa: RUF012  # never changed
     body: bytes = b""
     version: bytes = b"1.1"
     host: bool = True
-    scoped: bool = True
+    is_asgi: bool = True
 
-    def octets(self) -> bytes:
-        """Return it as it goes over the wire."""
+    def encode(self) -> bytes:
+        """Return the request as HTTP/1.1."""
         lines = [b"%b %b HTTP/%b" % (self.method, self.target, self.version)]
         lines += [b"%b: %b" % field for field in self.sent()]
         return b"\r\n".join([*lines, b"Connection: close", b"", self.body])
@@ -35,7 +35,7 @@ class Ask(NamedTuple):
 
 
 class Route(NamedTuple):
-    """A route, and the key (by its name in Keys, "" for none) that has no right to it."""
+    """A route, and the name in Keys of a key without the right to it ("": no key)."""
 
     method: bytes
     path: bytes
@@ -58,11 +58,11 @@ JSON = (b"Content-Type", b"application/json")
 BODY = b'{"text":"x"}'
 
 
-def _hex(octets: bytes, form: bytes = b"%%%02x") -> bytes:
-    return b"".join(form % octet for octet in octets)
+def _hex(data: bytes, form: bytes = b"%%%02x") -> bytes:
+    return b"".join(form % byte for byte in data)
 
 
-# How a path, "/a...", can be spelt. Escapes are of its first letter unless they say otherwise.
+# Spellings of a path "/a...". Escapes are of its first letter unless the name says otherwise.
 PATHS: dict[str, Callable[[bytes], bytes]] = {
     "itself": lambda p: p,
     "letter_escaped": lambda p: b"/%b%b" % (_hex(p[1:2]), p[2:]),
@@ -137,7 +137,7 @@ PATHS: dict[str, Callable[[bytes], bytes]] = {
     "surrogate_pair": lambda p: p + b"%ed%a0%bd%ed%b8%80",
     "beyond_unicode": lambda p: p + b"%f4%90%80%80",
     "not_utf8": lambda p: p + b"%ff",
-    "octet": lambda p: p + b"\xff",
+    "byte": lambda p: p + b"\xff",
     "no_break_space": lambda p: p + b"\xa0",
     "raw_utf8": lambda p: p + "é".encode(),
     "full_width": lambda p: b"/" + _hex(chr(0xFEE0 + p[1]).encode()) + p[2:],
@@ -161,16 +161,16 @@ PATHS: dict[str, Callable[[bytes], bytes]] = {
 
 
 class Said(NamedTuple):
-    """How a method is asked for: `path` None is each route's own."""
+    """A spelling of a method; `path` None means the path of the route."""
 
     method: bytes
-    fields: Fields = []  # noqa: RUF012 - never changed
+    fields: Fields = []  # noqa: RUF012  # never changed
     query: bytes = b""
     body: bytes = b""
-    scoped: bool = True
+    is_asgi: bool = True
 
 
-# Methods, on routes that the key opens with the right one (but those that ask as the route does).
+# Methods, with a key that has the right to the route.
 METHODS: dict[str, Said] = {
     **{
         name: Said(name.encode())
@@ -179,9 +179,9 @@ METHODS: dict[str, Said] = {
     "preflight": Said(
         b"OPTIONS", [(b"Origin", b"https://a.b"), (b"Access-Control-Request-Method", b"GET")]
     ),
-    # A scope's method is in upper case and is a token.
+    # In an ASGI scope the method is an upper-case token.
     **{
-        name: Said(method, scoped=False)
+        name: Said(method, is_asgi=False)
         for name, method in {
             "lower": b"get",
             "lower_post": b"post",
@@ -211,7 +211,7 @@ METHODS: dict[str, Said] = {
     ),
 }
 
-# Fields that some server somewhere obeys; with each, all routes are asked without right.
+# Headers that some servers obey.
 FIELDS: dict[str, Callable[[Keys], Fields]] = {
     **{
         name.lower().replace("-", "_"): lambda k, name=name, value=value: [(name.encode(), value)]  # type: ignore[misc]
@@ -276,7 +276,7 @@ def _field(form: bytes, name: bytes = b"X-API-Key") -> Callable[[Keys], Fields]:
     return lambda k: [(name, form % k.good if b"%b" in form else form)]
 
 
-# How a key that opens all can be presented so that it must not open anything.
+# Spellings of a key with all rights that must not be accepted.
 PRESENTED: dict[str, Callable[[Keys], Fields]] = {
     "none": lambda k: [],
     "empty": _field(b""),
@@ -369,7 +369,7 @@ PRESENTED: dict[str, Callable[[Keys], Fields]] = {
     },
 }  # fmt: skip
 
-# A key where keys are not looked for: in the query and in the body.
+# A key in the query and in the body, where keys are not read.
 ELSEWHERE: dict[str, Callable[[Keys], tuple[bytes, bytes]]] = {
     **{
         f"query_{name}": lambda k, name=name: (b"?%b=%b" % (name.encode(), k.good), b"")  # type: ignore[misc]

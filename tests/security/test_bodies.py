@@ -1,4 +1,4 @@
-"""A body can be anything: it is refused with its fault, costs little, and harms nobody."""
+"""Any body is accepted or refused with its fault, at little cost."""
 
 from __future__ import annotations
 
@@ -19,28 +19,28 @@ from neurova_platform.testing.platform import TestPlatform
 from ..conftest import copy_probe
 from ..serving import port_of, serving
 
-DEEP = 100_000
+DEPTH = 100_000
 MB = 1 << 20
 GROWTH = 30 * MB
-GO_ON = b"HTTP/1.1 100 Continue\r\n\r\n"
+CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 MALFORMED = {
-    "arrays": b"[" * DEEP,
-    "arrays_closed": b"[" * DEEP + b"]" * DEEP,
-    "objects": b'{"text":' * DEEP,
-    "objects_closed": b'{"text":' * DEEP + b"1" + b"}" * DEEP,
-    "both": b'[{"text":' * DEEP,
-    "in_a_known_field": b'{"text":%b%b}' % (b"[" * DEEP, b"]" * DEEP),
-    "in_another_field": b'{"text":"x","times":%b' % (b'{"a":' * DEEP),
-    "in_an_unknown_field": b'{"text":"x","else":%b%b}' % (b"[" * DEEP, b"]" * DEEP),
-    "behind_a_fault": b'{"text":1,"else":%b%b}' % (b"[" * DEEP, b"]" * DEEP),
-    "octet": b'{"text":"\xff"}',
+    "arrays": b"[" * DEPTH,
+    "arrays_closed": b"[" * DEPTH + b"]" * DEPTH,
+    "objects": b'{"text":' * DEPTH,
+    "objects_closed": b'{"text":' * DEPTH + b"1" + b"}" * DEPTH,
+    "both": b'[{"text":' * DEPTH,
+    "in_a_known_field": b'{"text":%b%b}' % (b"[" * DEPTH, b"]" * DEPTH),
+    "in_another_field": b'{"text":"x","times":%b' % (b'{"a":' * DEPTH),
+    "in_an_unknown_field": b'{"text":"x","else":%b%b}' % (b"[" * DEPTH, b"]" * DEPTH),
+    "behind_a_fault": b'{"text":1,"else":%b%b}' % (b"[" * DEPTH, b"]" * DEPTH),
+    "byte": b'{"text":"\xff"}',
     "latin": b'{"text":"\xe9"}',
     "cut_letter": b'{"text":"\xe2\x82"}',
     "overlong": b'{"text":"\xc0\xaf"}',
     "beyond_unicode": b'{"text":"\xf4\x90\x80\x80"}',
-    "octet_in_a_name": b'{"\xff":1,"text":"x"}',
-    "octet_nobody_reads": b'{"text":"x","else":{"a":["\xff"]}}',
+    "byte_in_a_name": b'{"\xff":1,"text":"x"}',
+    "byte_in_unknown_field": b'{"text":"x","else":{"a":["\xff"]}}',
     "utf16": '{"text":"x"}'.encode("utf-16"),
     "byte_order_mark": b'\xef\xbb\xbf{"text":"x"}',
     "surrogate_in_utf8": b'{"text":"\xed\xa0\x80"}',
@@ -49,16 +49,16 @@ MALFORMED = {
     "surrogates_turned": b'{"text":"\\udc00\\ud800"}',
     "surrogate_and_letter": b'{"text":"\\ud800a"}',
     "surrogate_in_a_name": b'{"\\ud800":1,"text":"x"}',
-    "surrogate_nobody_reads": b'{"text":"x","else":"\\ud800"}',
+    "surrogate_in_unknown_field": b'{"text":"x","else":"\\ud800"}',
     "nan": b'{"text":"x","times":NaN}',
-    "nan_nobody_reads": b'{"text":"x","else":NaN}',
+    "nan_in_unknown_field": b'{"text":"x","else":NaN}',
     "infinity": b'{"text":"x","times":-Infinity}',
     "zeros_before": b'{"text":"x","times":0%b1}' % (b"0" * 1000),
     "hexadecimal": b'{"text":"x","times":0x1}',
     "plus": b'{"text":"x","times":+1}',
     "nul": b'{"text":"\x00"}',
     "line_in_text": b'{"text":"a\nb"}',
-    "comma_after": b'{"text":"x",}',
+    "trailing_comma": b'{"text":"x",}',
     "comment": b'/**/{"text":"x"}',
     "single_quotes": b"{'text':'x'}",
     "two": b'{"text":"x"}{"text":"y"}',
@@ -70,43 +70,42 @@ MALFORMED = {
 INVALID = {
     "huge": b'{"text":"x","times":1e400}',
     "huge_exponent": b'{"text":"x","times":1e99999999999}',
-    "many_digits": b'{"text":"x","times":%b}' % (b"9" * DEEP),
-    "many_digits_for_text": b'{"text":%b}' % (b"9" * DEEP),
+    "many_digits": b'{"text":"x","times":%b}' % (b"9" * DEPTH),
+    "many_digits_for_text": b'{"text":%b}' % (b"9" * DEPTH),
     "fraction": b'{"text":"x","times":1.5}',
     "true": b'{"text":"x","times":true}',
-    "fault_then_sound": b'{"text":1,"text":"x"}',
+    "fault_then_valid": b'{"text":1,"text":"x"}',
     "null": b"null",
     "text": b'"x"',
     "array": b'["x"]',
-    "brackets_in_text_beside_a_fault": b'{"text":1,"else":"%b"}' % (b"[" * DEEP),
+    "brackets_in_text_beside_a_fault": b'{"text":1,"else":"%b"}' % (b"[" * DEPTH),
     "many_names": b'{"text":1,%b}' % b",".join(b'"k%d":1' % number for number in range(50_000)),
     "many_values": b'{"text":[%b1]}' % (b"1," * 400_000),
 }
-SOUND = {
-    "brackets_in_text": b'{"text":"%b"}' % (b"[" * DEEP),
-    "quoted_brackets": b'{"text":"%b"}' % (b'[\\"' * DEEP),
+VALID = {
+    "brackets_in_text": b'{"text":"%b"}' % (b"[" * DEPTH),
+    "quoted_brackets": b'{"text":"%b"}' % (b'[\\"' * DEPTH),
     "the_last_of_two": b'{"text":"a","text":"b"}',
     "pair_of_surrogates": b'{"text":"\\ud83d\\ude00"}',
 }
 ALL = {
     **{name: (body, 400) for name, body in MALFORMED.items()},
     **{name: (body, 422) for name, body in INVALID.items()},
-    **{name: (body, 200) for name, body in SOUND.items()},
+    **{name: (body, 200) for name, body in VALID.items()},
 }
 
 
 @pytest.fixture(scope="module")
 def probe(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestPlatform]:
     folder = tmp_path_factory.mktemp("bodies")
-    (folder / "databases").mkdir()
     project = copy_probe(folder / "project")
-    with TestPlatform(project, folder / "state", folder / "databases") as running:
+    with TestPlatform(project, folder / "state") as running:
         yield running
 
 
 @pytest.mark.parametrize("name", ALL)
-def test_a_body_is_taken_or_its_fault_is_named(probe: TestPlatform, name: str) -> None:
-    """Never a 5xx; a refusal is short, says where by JSON pointer, and the next call is fine."""
+def test_body_is_accepted_or_its_fault_named(probe: TestPlatform, name: str) -> None:
+    """A refusal is short and has JSON pointers; the next call succeeds."""
     body, status = ALL[name]
     counted = probe.get("/count").json()["count"]
     headers = {"content-type": "application/json"}
@@ -121,21 +120,21 @@ def test_a_body_is_taken_or_its_fault_is_named(probe: TestPlatform, name: str) -
 
 
 class Served(NamedTuple):
-    """A process that serves the probe."""
+    """A server process of the probe."""
 
     pid: int
     port: int
     key: str
 
     def peak(self) -> int:
-        """Return the most memory it held since `forget`, in bytes."""
+        """Return the peak memory in bytes since `reset_peak`."""
         for line in Path(f"/proc/{self.pid}/status").read_text().splitlines():
             if line.startswith("VmHWM:"):
                 return int(line.split()[1]) * 1024
         raise AssertionError("no VmHWM")
 
-    def forget(self) -> None:
-        """Let the peak be what it holds now."""
+    def reset_peak(self) -> None:
+        """Reset the peak to the current memory."""
         Path(f"/proc/{self.pid}/clear_refs").write_text("5")
 
     def post(self, body: bytes, **more: str) -> int:
@@ -149,31 +148,31 @@ class Served(NamedTuple):
             connection.close()
 
     def pour(self, size: int, *lines: str, chunked: bool, deaf: bool) -> tuple[int, bytes]:
-        """Send a body, a deaf client all of it; return the octets sent and the answer."""
+        """Send a body; return the bytes sent and the response, which a `deaf` client ignores."""
         framing = "Transfer-Encoding: chunked" if chunked else f"Content-Length: {size}"
         fields = [f"X-API-Key: {self.key}", "Content-Type: application/json", framing, *lines]
         head = "\r\n".join(["POST /echo HTTP/1.1", "Host: probe", *fields, "", ""])
         piece = b"[" * 65_536
-        wire = b"10000\r\n%b\r\n" % piece if chunked else piece
+        encoded = b"10000\r\n%b\r\n" % piece if chunked else piece
         sent, answer = 0, b""
         with socket.create_connection(("127.0.0.1", self.port), 60) as client:
             client.sendall(head.encode())
             with suppress(ConnectionError):
-                while sent < size and (deaf or answer in (b"", GO_ON)):
-                    client.sendall(wire)
+                while sent < size and (deaf or answer in (b"", CONTINUE)):
+                    client.sendall(encoded)
                     sent += len(piece)
                     if not deaf and select.select([client], [], [], 0)[0]:
                         answer += client.recv(65_536)
             with suppress(ConnectionError):
-                while octets := client.recv(65_536):
-                    answer += octets
+                while data := client.recv(65_536):
+                    answer += data
         return sent, answer
 
 
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     if not Path("/proc/self/clear_refs").exists():
-        pytest.skip("the peak of a process's memory is read from /proc")
+        pytest.skip("peak memory is read from /proc")
     with serving(copy_probe(tmp_path_factory.mktemp("served") / "project"), "dev") as running:
         ready = running.event("ready")
         key = Path(ready["key_file"]).read_text().strip()
@@ -181,11 +180,11 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 
 
 @pytest.mark.server
-def test_memory_stays_flat_whatever_the_bodies_are(served: Served) -> None:
-    """All of them, ten times over, grow the server by less than 30 MB at its fullest."""
+def test_memory_stays_flat_for_any_bodies(served: Served) -> None:
+    """All of them, ten times, raise the peak by less than 30 MB."""
     for body, status in ALL.values():
         assert served.post(body) == status
-    served.forget()
+    served.reset_peak()
     before = served.peak()
     for _ in range(10):
         for body, status in ALL.values():
@@ -198,15 +197,12 @@ def test_memory_stays_flat_whatever_the_bodies_are(served: Served) -> None:
 @pytest.mark.parametrize("deaf", [False, True], ids=["", "deaf"])
 @pytest.mark.parametrize("expect", [(), ("Expect: 100-continue",)], ids=["", "expect"])
 @pytest.mark.parametrize("chunked", [False, True], ids=["length", "chunked"])
-def test_100_mb_are_refused_and_not_read_in(
+def test_100_mb_are_refused_unread(
     served: Served, chunked: bool, expect: tuple[str, ...], deaf: bool
 ) -> None:
-    """413, with the server's memory flat while ten such bodies are poured at it.
-
-    A deaf client, that pours on after the answer, may be cut off and lose it.
-    """
+    """A deaf client, which sends on after the response, may be disconnected and lose it."""
     assert served.post(b'{"text":"fine"}') == 200
-    served.forget()
+    served.reset_peak()
     before = served.peak()
     for _ in range(10):
         sent, answer = served.pour(100 * MB, *expect, chunked=chunked, deaf=deaf)
@@ -221,9 +217,8 @@ def test_100_mb_are_refused_and_not_read_in(
 
 
 @pytest.mark.server
-def test_bodies_that_never_end_hold_little(served: Served) -> None:
-    """Forty clients that send almost all of a body and wait cost no more than what they sent."""
-    served.forget()
+def test_unfinished_bodies_cost_only_what_was_sent(served: Served) -> None:
+    served.reset_peak()
     before = served.peak()
     clients = []
     for _ in range(40):
@@ -238,7 +233,7 @@ def test_bodies_that_never_end_hold_little(served: Served) -> None:
 
 
 @pytest.mark.server
-def test_a_refusal_names_its_limit(served: Served) -> None:
+def test_413_names_the_limit(served: Served) -> None:
     connection = http.client.HTTPConnection("127.0.0.1", served.port, timeout=60)
     connection.putrequest("POST", "/echo")
     connection.putheader("X-API-Key", served.key)

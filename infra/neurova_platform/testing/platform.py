@@ -76,17 +76,33 @@ class TestPlatform:
 
     def __enter__(self) -> Self:
         try:
-            self._databases.restore(self.settings)
-            self.run(self.platform.start())
+            self.run(self._start())
         except BaseException:
             self._close()
             raise
-        self._databases.save(self.settings, self.platform.services)
         return self
 
     def __exit__(self, *_: object) -> None:
         self.run(self.platform.stop())
         self._close()
+
+    async def __aenter__(self) -> Self:
+        """Start on the running event loop; then only async methods can call functions."""
+        try:
+            await self._start()
+        except BaseException:
+            self._close()
+            raise
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.platform.stop()
+        self._close()
+
+    async def _start(self) -> None:
+        self._databases.restore(self.settings)
+        await self.platform.start()
+        self._databases.save(self.settings, self.platform.services)
 
     def _close(self) -> None:
         self._runner.close()

@@ -1,17 +1,21 @@
-"""Large replies are sent compressed to who takes that, and mean the same."""
+"""Large responses are compressed for clients that accept it, with the same content."""
 
 from __future__ import annotations
 
-import asyncio
 import gzip
 import json
 import threading
+from collections.abc import Callable
 from typing import Any
 
+import brotli
 import pytest
-from tests.gateway.octets import request, statuses
+import zstandard
+from tests.conftest import HttpServer
+from tests.gateway.pipeline.conftest import Run
+from tests.gateway.raw_http import request, statuses
 
-from neurova.execution.thread_pool import ThreadPoolFull
+from neurova.execution.thread_pool import ThreadPool, ThreadPoolFull
 from neurova.http.call import Call
 from neurova.http.problem import problem
 from neurova.http.reply import Reply
@@ -26,14 +30,25 @@ from neurova_gateway.pipeline.compression import (
 )
 
 TEXT = "abcdefgh" * 256
+DECODERS = {
+    b"gzip": gzip.decompress,
+    b"br": brotli.decompress,
+    b"zstd": zstandard.decompress,
+}
 BIG = """
-from neurova import Reply, get
+    from neurova import get
 
 
-@get("/big/{size}", public=True)
-async def big(size: int) -> str:
-    return "abcdefgh" * (size // 8)
-"""
+    @get("/big/{size}", public=True)
+    async def big(size: int) -> str:
+        return "abcdefgh" * (size // 8)
+    """
+CACHED = BIG.replace("big", "cached").replace("public=True", 'public=True, cache="60s"')
+
+
+def install(monkeypatch: pytest.MonkeyPatch, *modules: str) -> None:
+    """Let only these optional modules be installed."""
+    monkeypatch.setattr(compression, "find_spec", lambda name: name in modules or None)
 
 
 def call(accepted: str | None = "gzip", method: str = "GET") -> Call:
@@ -41,12 +56,10 @@ def call(accepted: str | None = "gzip", method: str = "GET") -> Call:
     return Call(method, b"/x", b"", [(b"host", b"a"), *fields], "")
 
 
-def packed(reply: Reply, accepted: str | None = "gzip") -> Reply:
-    made = Compression()
-    made._codings = {b"gzip": made._codings[b"gzip"]}  # the one that is always there
-    answer = made(call(accepted), reply)
-    assert isinstance(answer, Reply)
-    return answer
+def compress(reply: Reply, accepted: str | None = "gzip") -> Reply:
+    compressed = Compression()(call(accepted), reply)
+    assert isinstance(compressed, Reply)
+    return compressed
 
 
 def fields(reply: Reply) -> dict[bytes, bytes]:
@@ -54,14 +67,25 @@ def fields(reply: Reply) -> dict[bytes, bytes]:
 
 
 @pytest.mark.parametrize(
-    "accepted",
-    ["gzip", "GZIP", "x-gzip", "br, gzip", "gzip;q=0.1", "*", "identity;q=0.1, *", "gzip, identity",
-     "*;q=0, gzip", "deflate, gzip;q=1.0"],
+    ("accepted", "modules", "coding"),
+    [
+        *((accepted, (), b"gzip") for accepted in (
+            "gzip", "GZIP", "x-gzip", "br, gzip", "gzip;q=0.1", "*", "identity;q=0.1, *",
+            "gzip, identity", "*;q=0, gzip", "deflate, gzip;q=1.0",
+        )),
+        ("gzip, br", ("brotli",), b"br"),
+        ("gzip, br;q=0.5", ("brotli",), b"gzip"),
+        ("gzip, br, zstd", ("brotli", "zstandard"), b"zstd"),
+        ("br", ("brotli", "zstandard"), b"br"),
+    ],
 )  # fmt: skip
-def test_who_takes_gzip_gets_it(accepted: str) -> None:
-    reply = packed(Reply(200, TEXT), accepted)
-    assert fields(reply)[b"content-encoding"] == b"gzip"
-    assert gzip.decompress(reply.body).decode() == TEXT
+def test_best_accepted_coding_is_used(
+    monkeypatch: pytest.MonkeyPatch, accepted: str, modules: tuple[str, ...], coding: bytes
+) -> None:
+    install(monkeypatch, *modules)
+    reply = compress(Reply(200, TEXT), accepted)
+    assert fields(reply)[b"content-encoding"] == coding
+    assert DECODERS[coding](reply.body).decode() == TEXT
     assert len(reply.body) < 100
 
 
@@ -70,33 +94,12 @@ def test_who_takes_gzip_gets_it(accepted: str) -> None:
     [None, "", "br", "identity", "gzip;q=0", "*;q=0", "gzip;q=0.5, identity", "gzip;q=nonsense",
      "gzip;q=0, *"],
 )  # fmt: skip
-def test_who_does_not_gets_it_as_it_is(accepted: str | None) -> None:
-    reply = packed(Reply(200, TEXT), accepted)
+def test_identity_varies_too(monkeypatch: pytest.MonkeyPatch, accepted: str | None) -> None:
+    install(monkeypatch)
+    reply = compress(Reply(200, TEXT), accepted)
     assert b"content-encoding" not in fields(reply)
     assert reply.body == TEXT.encode()
-    assert fields(reply)[b"vary"] == b"accept-encoding"  # what is kept is not for everybody
-
-
-def test_other_codings_are_what_they_say() -> None:
-    import brotli
-    import zstandard
-
-    made = Compression()
-    assert list(made._codings) == [b"zstd", b"br", b"gzip"]
-    for coding, decode in ((b"zstd", zstandard.decompress), (b"br", brotli.decompress)):
-        reply: Any = made(call(coding.decode()), Reply(200, TEXT))
-        assert fields(reply)[b"content-encoding"] == coding
-        assert decode(reply.body).decode() == TEXT
-
-
-def test_the_best_of_what_is_installed_comes_first(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(compression, "find_spec", lambda name: name == "brotli")
-    made = Compression()
-    assert list(made._codings) == [b"br", b"gzip"]
-    assert made._cached_choice(b"gzip, br") == b"br"
-    assert made._cached_choice(b"gzip, br;q=0.5") == b"gzip"
-    monkeypatch.setattr(compression, "find_spec", lambda name: None)
-    assert list(Compression()._codings) == [b"gzip"]
+    assert fields(reply)[b"vary"] == b"accept-encoding"
 
 
 @pytest.mark.parametrize(
@@ -112,7 +115,7 @@ def test_the_best_of_what_is_installed_comes_first(monkeypatch: pytest.MonkeyPat
         (b"", False),
     ],
 )
-def test_only_what_gets_smaller_is_compressed(content_type: bytes, expected: bool) -> None:
+def test_only_compressible_types_are_compressed(content_type: bytes, expected: bool) -> None:
     assert is_compressible(content_type) is expected
 
 
@@ -127,105 +130,108 @@ def test_only_what_gets_smaller_is_compressed(content_type: bytes, expected: boo
         CompressedReply.of(200, TEXT.encode(), b"text/plain", []),
     ],
 )
-def test_what_must_stay_as_it_is_does(reply: Reply) -> None:
-    assert packed(reply) is reply
+def test_unchangeable_reply_is_sent_as_it_is(reply: Reply) -> None:
+    assert compress(reply) is reply
 
 
-def test_a_strong_tag_becomes_a_weak_one() -> None:
-    assert fields(packed(Reply(200, TEXT, {"ETag": '"a"'})))[b"etag"] == b'W/"a"'
-    assert fields(packed(Reply(200, TEXT, {"ETag": 'W/"a"'})))[b"etag"] == b'W/"a"'
-    assert fields(packed(Reply(200, TEXT, {"ETag": '"a"'}), "br"))[b"etag"] == b'"a"'
+def test_strong_etag_becomes_weak() -> None:
+    assert fields(compress(Reply(200, TEXT, {"ETag": '"a"'})))[b"etag"] == b'W/"a"'
+    assert fields(compress(Reply(200, TEXT, {"ETag": 'W/"a"'})))[b"etag"] == b'W/"a"'
+    assert fields(compress(Reply(200, TEXT, {"ETag": '"a"'}), "identity"))[b"etag"] == b'"a"'
 
 
-def test_a_reply_that_a_function_keeps_is_not_changed() -> None:
+def test_functions_reply_is_not_modified() -> None:
     reply = Reply(200, TEXT, {"x-a": "1"})
-    packed(reply)
+    compress(reply)
     assert (reply.body, reply.fields) == (TEXT.encode(), [(b"x-a", b"1")])
 
 
-def test_a_refusal_that_names_many_faults_is_compressed_too() -> None:
-    assert fields(packed(problem(None, 422, TEXT)))[b"content-encoding"] == b"gzip"
+def test_large_problem_is_compressed() -> None:
+    assert fields(compress(problem(None, 422, TEXT)))[b"content-encoding"] == b"gzip"
 
 
-def test_what_takes_long_is_done_in_a_thread(monkeypatch: pytest.MonkeyPatch) -> None:
-    made, seen = Compression(), []
+async def test_long_body_is_compressed_in_a_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    on_main_thread = []
 
-    def code(octets: bytes) -> bytes:
-        seen.append(threading.current_thread() is threading.main_thread())
-        return octets[:1]
+    def encode(data: bytes) -> bytes:
+        on_main_thread.append(threading.current_thread() is threading.main_thread())
+        return data[:1]
 
-    made._codings = {b"gzip": code}
-
-    async def test() -> None:
-        assert isinstance(made(call(), Reply(200, "a" * INLINE)), Reply)
-        answer: Any = made(call(), Reply(200, "a" * (INLINE + 1)))
-        assert (await answer).body == b"a"
-        assert seen == [True, False]
-
-        def fail(octets: bytes) -> bytes:
-            raise MemoryError
-
-        made._codings[b"gzip"] = fail
-        answer = made(call(), Reply(200, "a" * (INLINE + 1)))
-        assert len((await answer).body) == INLINE + 1
-
-        class Taken:
-            def run(self, *work: Any) -> Any:
-                raise ThreadPoolFull
-
-        monkeypatch.setattr(made, "_thread_pool", Taken())
-        whole: Any = made(call(), Reply(200, "a" * (INLINE + 1)))
-        assert len(whole.body) == INLINE + 1
-
-    asyncio.run(test())
+    monkeypatch.setattr(compression, "available_codings", lambda: {b"gzip": encode})
+    compressing = Compression()
+    assert isinstance(compressing(call(), Reply(200, "a" * INLINE)), Reply)
+    reply: Any = compressing(call(), Reply(200, "a" * (INLINE + 1)))
+    assert (await reply).body == b"a"
+    assert on_main_thread == [True, False]
 
 
-def test_what_is_unchanged_varies_as_what_it_stands_for(door: Any, probe_project: Any) -> None:
-    source = BIG.replace("public=True", 'public=True, cache="60s"')
-    (probe_project / "functions" / "probe" / "big.py").write_text(source)
-    door.platform.platform.load()
-    for size, varies in ((LARGE, "accept-encoding"), (LARGE - 8, None)):
-        for accepted in ("gzip", "identity"):
-            headers = {"accept-encoding": accepted}
-            tag = door.platform.get(f"/big/{size}", headers=headers).headers["etag"]
-            answer = door.platform.get(f"/big/{size}", headers={**headers, "if-none-match": tag})
-            assert (answer.status, answer.body) == (304, b"")
-            assert answer.headers.get("vary") == varies
-            assert answer.headers["etag"] == tag
-            assert "content-encoding" not in answer.headers
-            lines = [f"Accept-Encoding: {accepted}", f"If-None-Match: {tag}"]
-            octets = door.exchange(request("GET", f"/big/{size}", *lines))
-            assert statuses(octets) == [304]
-            assert (b"\r\nvary: accept-encoding\r\n" in octets) is bool(varies)
+async def test_failed_compression_sends_identity(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(data: bytes) -> bytes:
+        raise MemoryError
+
+    monkeypatch.setattr(compression, "available_codings", lambda: {b"gzip": fail})
+    reply: Any = Compression()(call(), Reply(200, "a" * (INLINE + 1)))
+    assert len((await reply).body) == INLINE + 1
+
+
+def test_full_thread_pool_sends_identity() -> None:
+    class FullPool(ThreadPool):
+        def run(self, *work: Any) -> Any:
+            raise ThreadPoolFull
+
+    reply = Compression(FullPool())(call(), Reply(200, "a" * (INLINE + 1)))
+    assert isinstance(reply, Reply)
+    assert len(reply.body) == INLINE + 1
 
 
 @pytest.fixture
-def big(door: Any, probe_project: Any) -> Any:
-    (probe_project / "functions" / "probe" / "big.py").write_text(BIG)
-    door.platform.platform.load()
-    return door
+def big(server: HttpServer, add_function: Callable[[str, str], None]) -> HttpServer:
+    add_function("big", BIG)
+    add_function("cached", CACHED)
+    server.platform.platform.load()
+    return server
+
+
+@pytest.mark.parametrize(("size", "vary"), [(LARGE, "accept-encoding"), (LARGE - 8, None)])
+@pytest.mark.parametrize("accepted", ["gzip", "identity"])
+async def test_304_has_vary_and_etag_of_its_200(
+    big: HttpServer, size: int, vary: str | None, accepted: str
+) -> None:
+    headers = {"accept-encoding": accepted}
+    path = f"/cached/{size}"
+    etag = (await big.platform.acall("GET", path, headers=headers)).headers["etag"]
+    headers["if-none-match"] = etag
+    response = await big.platform.acall("GET", path, headers=headers)
+    assert (response.status, response.body) == (304, b"")
+    assert response.headers.get("vary") == vary
+    assert response.headers["etag"] == etag
+    assert "content-encoding" not in response.headers
+    lines = [f"Accept-Encoding: {accepted}", f"If-None-Match: {etag}"]
+    raw = await big.send(request("GET", path, *lines))
+    assert statuses(raw) == [304]
+    assert (b"\r\nvary: accept-encoding\r\n" in raw) is bool(vary)
 
 
 @pytest.mark.parametrize("size", [8, LARGE - 8, LARGE, INLINE, 1 << 20])
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
-def test_both_doors_send_the_same(big: Any, size: int, method: str) -> None:
+async def test_both_entry_points_compress_alike(big: HttpServer, size: int, method: str) -> None:
     headers = {"accept-encoding": "gzip"}
-    answer = big.platform.call(method, f"/big/{size}", headers=headers)
-    octets = big.exchange(request(method, f"/big/{size}", "Accept-Encoding: gzip"))
-    head, _, body = octets.partition(b"\r\n\r\n")
-    assert body == answer.body
+    by_asgi = await big.platform.acall(method, f"/big/{size}", headers=headers)
+    raw = await big.send(request(method, f"/big/{size}", "Accept-Encoding: gzip"))
+    head, _, body = raw.partition(b"\r\n\r\n")
+    assert body == by_asgi.body
     for name in ("content-encoding", "content-length", "vary"):
-        line = f"\r\n{name}: {answer.headers[name]}" if name in answer.headers else ""
+        line = f"\r\n{name}: {by_asgi.headers[name]}" if name in by_asgi.headers else ""
         assert line in head.decode()
         assert bool(line) is (f"\r\n{name}: " in head.decode())
     if method == "GET":
-        large = size >= LARGE
-        assert ("content-encoding" in answer.headers) is large
-        text = gzip.decompress(body) if large else body
+        is_large = size >= LARGE
+        assert ("content-encoding" in by_asgi.headers) is is_large
+        text = gzip.decompress(body) if is_large else body
         assert text == b"abcdefgh" * (size // 8)
 
 
-def test_replies_keep_their_order_though_one_is_compressed_elsewhere(big: Any) -> None:
+async def test_compression_in_thread_keeps_order(big: HttpServer) -> None:
     accepted = "Accept-Encoding: gzip"
     calls = [
         request("GET", "/big/1000000", accepted, close=False),
@@ -233,29 +239,32 @@ def test_replies_keep_their_order_though_one_is_compressed_elsewhere(big: Any) -
         request("GET", "/big/2000", accepted, close=False),
         request("GET", "/count"),
     ]
-    answer = big.exchange(b"".join(calls))
-    assert statuses(answer) == [200] * 4
-    places = [answer.index(b"content-encoding: gzip"), answer.index(b'{"count"')]
-    assert places == sorted(places)
+    response = await big.send(b"".join(calls))
+    assert statuses(response) == [200] * 4
+    assert response.index(b"content-encoding: gzip") < response.index(b'{"count"')
 
 
-def test_the_access_record_counts_what_was_sent(big: Any) -> None:
-    octets = big.exchange(request("GET", "/big/100000", "Accept-Encoding: gzip"))
-    assert big.platform.records()[0].bytes == len(octets.partition(b"\r\n\r\n")[2])
+async def test_record_counts_compressed_bytes(big: HttpServer) -> None:
+    raw = await big.send(request("GET", "/big/100000", "Accept-Encoding: gzip"))
+    assert big.platform.records()[0].bytes == len(raw.partition(b"\r\n\r\n")[2])
 
 
-def test_an_operator_may_leave_it_to_others(probe_project: Any, tmp_path: Any) -> None:
-    from neurova_platform.testing.platform import TestPlatform
-
-    (probe_project / "functions" / "probe" / "big.py").write_text(BIG)
-    (probe_project / "neurova.toml").write_text("[gateway]\ncompress = false\n")
-    (tmp_path / "databases").mkdir()
-    with TestPlatform(probe_project, tmp_path / "state", tmp_path / "databases") as running:
-        answer = running.get("/big/2000", headers={"accept-encoding": "gzip"})
-        assert "content-encoding" not in answer.headers
-        assert len(answer.body) == 2000
+def test_compression_can_be_turned_off(run_probe: Run, add_function: Any) -> None:
+    source = """
+        from neurova import get
 
 
-def test_a_document_that_clients_read_is_json_again(big: Any) -> None:
-    answer = big.platform.get("/openapi.json", headers={"accept-encoding": "gzip"})
-    assert json.loads(gzip.decompress(answer.body))["openapi"].startswith("3.1")
+        @get("/large", public=True)
+        async def large() -> str:
+            return "a" * 2000
+        """
+    add_function("large", source)
+    response = run_probe("compress = false").get("/large", headers={"accept-encoding": "gzip"})
+    assert "content-encoding" not in response.headers
+    assert len(response.body) == 2000
+
+
+async def test_openapi_document_is_compressed(big: HttpServer) -> None:
+    headers = {"accept-encoding": "gzip"}
+    response = await big.platform.acall("GET", "/openapi.json", headers=headers)
+    assert json.loads(gzip.decompress(response.body))["openapi"].startswith("3.1")

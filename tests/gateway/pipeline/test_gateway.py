@@ -1,30 +1,14 @@
-"""The way of a call: its steps, in order, and what each refuses."""
+"""The steps of a call, in order, and what each one refuses."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 
 import pytest
-from tests.gateway.crowd import crowd
+from tests.gateway.overload import overload
+from tests.gateway.pipeline.conftest import Run
 
 from neurova_platform.testing.platform import TestPlatform
-
-
-@pytest.fixture
-def platform(probe_project: Path, tmp_path: Path) -> Iterator[Callable[[str], TestPlatform]]:
-    """Run the probe with a `[gateway]` of the test's own."""
-    running: list[TestPlatform] = []
-
-    def run(gateway: str) -> TestPlatform:
-        (probe_project / "neurova.toml").write_text(f"[gateway]\n{gateway}\n")
-        (tmp_path / "databases").mkdir(exist_ok=True)
-        running.append(TestPlatform(probe_project, tmp_path / "state", tmp_path / "databases"))
-        return running[-1].__enter__()
-
-    yield run
-    for each in running:
-        each.__exit__()
 
 
 def steps(running: TestPlatform) -> list[str]:
@@ -33,8 +17,8 @@ def steps(running: TestPlatform) -> list[str]:
     ]
 
 
-def test_the_way_is_one_visible_list(platform: Callable[[str], TestPlatform]) -> None:
-    assert steps(platform("")) == [
+def test_steps_are_one_ordered_list(run_probe: Run) -> None:
+    assert steps(run_probe("")) == [
         "begin",
         "check_framing",
         "check_host",
@@ -43,10 +27,10 @@ def test_the_way_is_one_visible_list(platform: Callable[[str], TestPlatform]) ->
     ]
 
 
-def test_what_is_configured_has_its_place_in_the_way(
-    platform: Callable[[str], TestPlatform],
+def test_configured_steps_are_in_order(
+    run_probe: Run,
 ) -> None:
-    running = platform(
+    running = run_probe(
         'trusted_proxies = ["127.0.0.1"]\nbehind = "kong"\ncors.origins = ["https://a.example"]'
     )
     assert steps(running) == [
@@ -55,23 +39,23 @@ def test_what_is_configured_has_its_place_in_the_way(
     ]  # fmt: skip
 
 
-def test_only_named_hosts_are_answered(platform: Callable[[str], TestPlatform]) -> None:
-    running = platform('hosts = ["api.example"]')
+def test_other_hosts_return_421(run_probe: Run) -> None:
+    running = run_probe('hosts = ["api.example"]')
     assert running.get("/count", headers={"host": "api.example:8000"}).status == 200
     assert running.get("/count", headers={"host": "API.Example"}).status == 200
     assert running.get("/count", headers={"host": "other.example"}).status == 421
 
 
-def test_another_method_is_told_what_there_is(probe: TestPlatform) -> None:
+def test_405_lists_allowed_methods(probe: TestPlatform) -> None:
     answer = probe.delete("/count")
     assert answer.status == 405
     assert answer.headers["allow"] == "GET, HEAD"
 
 
-def test_a_preflight_needs_no_key_and_other_origins_get_nothing(
-    platform: Callable[[str], TestPlatform],
+def test_preflight_needs_no_key(
+    run_probe: Run,
 ) -> None:
-    running = platform('cors.origins = ["https://a.example"]')
+    running = run_probe('cors.origins = ["https://a.example"]')
     asked = {"access-control-request-method": "POST"}
     answer = running.call("OPTIONS", "/echo", headers={"origin": "https://a.example", **asked})
     assert answer.status == 204
@@ -84,15 +68,15 @@ def test_a_preflight_needs_no_key_and_other_origins_get_nothing(
     assert refused.headers["access-control-allow-origin"] == "https://a.example"
 
 
-def seen(running: TestPlatform, forwarded: str) -> str:
+def client_of(running: TestPlatform, forwarded: str) -> str:
     running.get("/count", headers={"x-forwarded-for": forwarded})
     return running.records()[-1].client
 
 
-def test_a_forwarded_address_is_believed_only_from_trusted_proxies(
-    platform: Callable[[str], TestPlatform],
+def test_x_forwarded_for_is_ignored_by_default(
+    run_probe: Run,
 ) -> None:
-    assert seen(platform(""), "203.0.113.7") == "127.0.0.1"
+    assert client_of(run_probe(""), "203.0.113.7") == "127.0.0.1"
 
 
 @pytest.mark.parametrize(
@@ -106,36 +90,39 @@ def test_a_forwarded_address_is_believed_only_from_trusted_proxies(
         ("", "127.0.0.1"),
     ],
 )
-def test_the_client_is_the_last_that_no_trusted_proxy_is(
-    platform: Callable[[str], TestPlatform], forwarded: str, client: str
+def test_client_is_the_last_untrusted_hop(run_probe: Run, forwarded: str, client: str) -> None:
+    running = run_probe('trusted_proxies = ["127.0.0.1", "10.0.0.0/8"]')
+    assert client_of(running, forwarded) == client
+
+
+def test_clients_identity_header_is_dropped(
+    probe: TestPlatform, add_function: Callable[[str, str], None]
 ) -> None:
-    running = platform('trusted_proxies = ["127.0.0.1", "10.0.0.0/8"]')
-    assert seen(running, forwarded) == client
+    source = """
+        from neurova import Request, get
 
 
-def test_an_identity_from_outside_is_dropped(probe: TestPlatform, probe_project: Path) -> None:
-    (probe_project / "functions" / "probe" / "fields.py").write_text(
-        "from neurova import Request, get\n\n\n"
-        '@get("/fields", public=True)\n'
-        "async def fields(request: Request) -> list[str]:\n"
-        "    return sorted(request.headers)\n"
-    )
+        @get("/fields", public=True)
+        async def fields(request: Request) -> list[str]:
+            return sorted(request.headers)
+        """
+    add_function("fields", source)
     probe.platform.load()
     answer = probe.get("/fields", headers={"X-Neurova-Identity": "forged", "x-other": "1"})
     assert answer.json() == ["host", "x-other"]
 
 
-def test_a_call_is_traced_from_the_edge(probe: TestPlatform) -> None:
+def test_traceparent_is_continued(probe: TestPlatform) -> None:
     trace = "4bf92f3577b34da6a3ce929d0e0e4736"
     header = {"traceparent": f"00-{trace}-00f067aa0ba902b7-01"}
     assert probe.get("/nothing", headers=header).json()["trace_id"] == trace
 
 
-def test_in_a_crowd_a_call_is_refused_before_its_key_is_looked_up(
-    platform: Callable[[str], TestPlatform],
+def test_overload_refuses_before_key_lookup(
+    run_probe: Run,
 ) -> None:
-    running = platform("")
-    crowd(running, "secret")
+    running = run_probe("")
+    overload(running, "secret")
     answer = running.get("/secret", key="nobody's")
     assert answer.status == 503
     assert answer.headers["content-type"] == "application/problem+json"
@@ -144,25 +131,25 @@ def test_in_a_crowd_a_call_is_refused_before_its_key_is_looked_up(
     assert running.platform.gateway.admission.refused == 1
 
 
-def test_in_a_crowd_what_is_cheap_is_served_and_bad_paths_are_told(
-    platform: Callable[[str], TestPlatform],
+def test_overload_admits_cheap_calls(
+    run_probe: Run,
 ) -> None:
-    running = platform("")
-    crowd(running, "secret")
+    running = run_probe("")
+    overload(running, "secret")
     assert running.get("/count").status == 200
     assert running.get("/items/7", scopes=[]).json()["id"] == "7"
     assert running.get("/nothing").status == 404
     assert running.platform.gateway.admission.refused == 0
 
 
-def test_in_a_crowd_the_cost_of_a_function_is_learnt(
-    platform: Callable[[str], TestPlatform],
+def test_overload_measures_cost_of_functions(
+    run_probe: Run,
 ) -> None:
-    running = platform("")
+    running = run_probe("")
     function = next(f for f in running.platform.functions() if f.name == "probe.count")
     running.get("/count")
     assert not function.cost.is_measured
-    crowd(running, "secret")
+    overload(running, "secret")
     running.get("/count")
     assert function.cost.is_measured
     assert running.get("/items/7?x=", key="nobody's").status == 401

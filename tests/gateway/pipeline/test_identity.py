@@ -1,4 +1,4 @@
-"""Only what our gateway signed, for this very call and now, is believed."""
+"""Only an identity that our gateway signed for this call, and now, is accepted."""
 
 from __future__ import annotations
 
@@ -26,24 +26,20 @@ def signed(target: bytes = b"/a?b=c", caller: Caller = CALLER) -> bytes:
 @pytest.mark.parametrize(
     "target", [b"/", b"/a?b=c", b"/a%2Fb", b"/caf\xc3\xa9", b"/\xff?\xfe", b"/a" * 2000]
 )
-def test_believed(target: bytes) -> None:
-    """The caller that was signed comes out, whatever the bytes of the target."""
+def test_signed_caller_is_returned(target: bytes) -> None:
     assert LIVE.verify("POST", target, signed(target), NOW) == CALLER
 
 
-def test_anonymous_is_believed() -> None:
-    """A public route's call is signed too, as nobody's."""
+def test_anonymous_caller_is_accepted() -> None:
     found = LIVE.verify("POST", b"/", signed(b"/", Caller()), NOW)
     assert found.anonymous
 
 
-def test_needless_question_mark() -> None:
-    """A target with an empty query is the same with and without its question mark."""
+def test_empty_query_equals_no_query() -> None:
     assert LIVE.verify("POST", b"/a", signed(b"/a?"), NOW) == CALLER
 
 
-def test_line() -> None:
-    """A request line is signed as its method and target."""
+def test_request_line_is_signed_as_method_and_target() -> None:
     value = LIVE.sign_request_line("POST /a?\udcff HTTP/1.1", CALLER, NOW).encode()
     assert LIVE.verify("POST", b"/a?\xff", value, NOW) == CALLER
 
@@ -52,34 +48,29 @@ def test_line() -> None:
     ("method", "target"),
     [("GET", b"/a?b=c"), ("post", b"/a?b=c"), ("POST", b"/a"), ("POST", b"/A?b=c"), ("POST", b"")],
 )
-def test_other_call(method: str, target: bytes) -> None:
-    """What was signed for one call is refused on another."""
+def test_identity_of_another_call_is_refused(method: str, target: bytes) -> None:
     with pytest.raises(IdentityError, match="another method or path"):
         LIVE.verify(method, target, signed(), NOW)
 
 
 @pytest.mark.parametrize("now", [NOW + 60, NOW + 1e6, NOW - 61])
-def test_expired(now: float) -> None:
-    """It is good for a minute, and not from the future."""
+def test_identity_expires_after_a_minute(now: float) -> None:
     assert LIVE.verify("POST", b"/a?b=c", signed(), NOW + 59.9) == CALLER
     with pytest.raises(IdentityError, match="expired"):
         LIVE.verify("POST", b"/a?b=c", signed(), now)
 
 
-def test_other_environment() -> None:
-    """A test gateway's word is nothing to a live runtime, even with one key."""
+def test_identity_of_another_environment_is_refused() -> None:
     with pytest.raises(IdentityError, match="environment"):
         Identity(KEY, "test").verify("POST", b"/a?b=c", signed(), NOW)
 
 
-def test_other_key() -> None:
-    """Another key's signature is wrong."""
+def test_signature_of_another_key_is_refused() -> None:
     with pytest.raises(IdentityError, match="signature"):
         Identity(b"o" * 32, "live").verify("POST", b"/a?b=c", signed(), NOW)
 
 
-def test_every_flipped_bit() -> None:
-    """No bit of it can be changed."""
+def test_every_flipped_bit_is_refused() -> None:
     value = signed()
     for at in range(len(value)):
         for bit in (1, 128):
@@ -104,29 +95,26 @@ def test_every_flipped_bit() -> None:
         b"a" * (MAX_BYTES + 1) + b".b",
     ],
 )
-def test_junk(value: bytes) -> None:
-    """What is no identity is refused, and not repeated in the reason."""
+def test_malformed_identity_is_refused(value: bytes) -> None:
+    """The reason does not repeat what was sent."""
     with pytest.raises(IdentityError) as refused:
         LIVE.verify("POST", b"/a?b=c", value, NOW)
     assert value.decode(errors="replace") not in str(refused.value) or value in (b"", b".")
 
 
-def test_signed_junk() -> None:
-    """Even under a right signature a payload of another version is refused."""
+def test_signed_payload_of_another_version_is_refused() -> None:
     text = urlsafe_b64encode(b'{"consumer": "root"}')
     with pytest.raises(IdentityError, match="version"):
         LIVE.verify("POST", b"/", text + b"." + LIVE._mac(text).encode(), NOW)
 
 
-def test_short_key() -> None:
-    """A key that can be guessed is not taken, and a key is not shown."""
+def test_short_key_is_refused_and_key_not_shown() -> None:
     with pytest.raises(ValueError, match="32"):
         Identity(b"short", "live")
     assert "kkkk" not in repr(LIVE)
 
 
-def test_key_is_made(tmp_path: Path) -> None:
-    """A missing key file is made, for its owner alone, and stays."""
+def test_missing_key_file_is_created_private(tmp_path: Path) -> None:
     path = tmp_path / "identity.key"
     key = load_key(path)
     assert len(key) == 32
@@ -135,8 +123,7 @@ def test_key_is_made(tmp_path: Path) -> None:
     assert os.listdir(tmp_path) == ["identity.key"]
 
 
-def test_key_cut_short(tmp_path: Path) -> None:
-    """Half a key is refused."""
+def test_truncated_key_file_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "identity.key"
     path.touch(0o600)
     with pytest.raises(StateError, match="not an identity key"):

@@ -22,7 +22,7 @@ from neurova_gateway.pipeline.path import BadPath, canonical
         (b"/a%252f", "/a%2f"),
     ],
 )
-def test_a_path_is_decoded_once(raw: bytes, spelling: str) -> None:
+def test_path_is_decoded_once(raw: bytes, spelling: str) -> None:
     assert canonical(raw) == spelling
 
 
@@ -36,15 +36,15 @@ def test_a_path_is_decoded_once(raw: bytes, spelling: str) -> None:
         b'/a"b', b"/a<b>", b"/a^b", b"/a`b", b"/a\n", b"/a?b",
     ],
 )  # fmt: skip
-def test_a_path_that_two_readers_could_read_in_two_ways_is_refused(raw: bytes) -> None:
+def test_ambiguous_path_is_refused(raw: bytes) -> None:
     with pytest.raises(BadPath):
         canonical(raw)
 
 
 @given(st.binary(max_size=40))
-def test_no_octets_lead_to_a_path_with_a_second_spelling(octets: bytes) -> None:
+def test_every_accepted_path_is_canonical(data: bytes) -> None:
     try:
-        path = canonical(b"/" + octets)
+        path = canonical(b"/" + data)
     except BadPath:
         return
     segments = path.split("/")[1:]

@@ -1,4 +1,4 @@
-"""The route table finds what it was given, and nothing else."""
+"""The route table finds exactly its routes."""
 
 import pytest
 
@@ -39,29 +39,29 @@ TABLE = RouteTable(
         ("GET", b"/bookings/7/notes/a%20b", "note", {"id": "7", "note": "a b"}),
     ],
 )
-def test_a_route_is_found(method: str, path: bytes, target: str, params: dict[str, str]) -> None:
+def test_route_is_found(method: str, path: bytes, target: str, params: dict[str, str]) -> None:
     match = TABLE.find(method, path)
     assert match.target == target
     assert dict(match.params) == params
 
 
 @pytest.mark.parametrize("path", [b"/none", b"/bookings/", b"/bookings/7/", b"/BOOKINGS"])
-def test_what_is_not_there_is_not_found(path: bytes) -> None:
+def test_unknown_path_is_not_found(path: bytes) -> None:
     match = TABLE.find("GET", path)
     assert match.target is None
     assert match.allowed == ()
 
 
-def test_another_method_is_told_which_ones_there_are() -> None:
+def test_allowed_methods_are_listed() -> None:
     assert TABLE.find("PUT", b"/bookings").allowed == ("GET", "HEAD", "POST")
     assert TABLE.find("POST", b"/bookings/7").allowed == ("DELETE", "GET", "HEAD")
 
 
-def test_a_literal_segment_that_leads_nowhere_does_not_hide_a_parameter() -> None:
+def test_literal_segment_does_not_hide_parameter() -> None:
     assert TABLE.find("DELETE", b"/bookings/latest").target == "cancel"
 
 
-def test_a_path_with_two_spellings_is_refused() -> None:
+def test_ambiguous_path_is_refused() -> None:
     with pytest.raises(BadPath):
         TABLE.find("GET", b"/bookings//7")
 
@@ -100,7 +100,7 @@ MOUNTS = RouteTable(
         ("GET", b"/", None),
     ],
 )
-def test_a_mount_takes_what_no_other_route_does(
+def test_mount_matches_what_no_other_route_does(
     method: str, path: bytes, target: str | None
 ) -> None:
     assert MOUNTS.find(method, path).target == target
@@ -111,11 +111,11 @@ def test_a_mount_takes_what_no_other_route_does(
     [b"/legacy/../function", b"/legacy//a", b"/legacy/%2e%2e/a", b"/legacy/.", b"/legacy/a;b",
      b"/legacy%2fa", b"/legacy/%5c", b"/legacy/%00", b"/legacy/%ff"],
 )  # fmt: skip
-def test_below_a_mount_a_path_has_one_spelling_too(path: bytes) -> None:
+def test_ambiguous_path_below_mount_is_refused(path: bytes) -> None:
     with pytest.raises(BadPath):
         MOUNTS.find("GET", path)
 
 
-def test_what_a_mount_answers_is_told_with_the_rest() -> None:
+def test_allowed_methods_include_those_of_mounts() -> None:
     assert MOUNTS.find("PUT", b"/legacy/function").allowed == ("DELETE", "GET", "POST")
     assert MOUNTS.find("PUT", b"/other").allowed == ("DELETE",)

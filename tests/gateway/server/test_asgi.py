@@ -1,16 +1,22 @@
-"""The ASGI door leads to the same core: what both doors can express, both answer alike."""
+"""The ASGI entry point answers like the HTTP/1.1 server wherever both can express a request."""
 
 from __future__ import annotations
 
 import asyncio
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.conftest import HttpServer
+from tests.gateway.raw_http import request, wait_until
+from tests.gateway.server.conftest import namespace
 
-from neurova_platform.testing.platform import TestPlatform
+from neurova_platform.composition.platform import Platform
+from neurova_platform.settings.loading import load
 
-CASES = [
+JSON = {"x-api-key": "KEY", "content-type": "application/json"}
+CASES: list[tuple[str, str, dict[str, str], bytes]] = [
     ("GET", "/count", {}, b""),
     ("HEAD", "/count", {}, b""),
     ("POST", "/count", {}, b""),
@@ -35,71 +41,75 @@ CASES = [
     ("GET", "/legacy/../secret", {"x-api-key": "ALL"}, b""),
     ("GET", "/legacy//secret", {"x-api-key": "ALL"}, b""),
     ("GET", "/legacy%2fsecret", {"x-api-key": "ALL"}, b""),
-    ("POST", "/echo", {"x-api-key": "KEY", "content-type": "application/json"}, b'{"text":"x"}'),
-    ("POST", "/echo", {"x-api-key": "KEY", "content-type": "application/json"}, b'{"text":1}'),
-    ("POST", "/echo", {"x-api-key": "KEY", "content-type": "application/json"}, b"{"),
+    ("POST", "/echo", JSON, b'{"text":"x"}'),
+    ("POST", "/echo", JSON, b'{"text":1}'),
+    ("POST", "/echo", JSON, b"{"),
+    ("POST", "/echo", JSON, b"[" * 50_000),
     ("POST", "/echo", {"x-api-key": "KEY", "content-type": "text/plain"}, b"x"),
-    ("POST", "/echo", {"x-api-key": "KEY", "content-type": "application/json"}, b"[" * 50_000),
     ("POST", "/echo", {"content-type": "application/json"}, b'{"text":"x"}'),
     ("GET", "/count", {"host": "a b"}, b""),
     ("GET", "/count", {"expect": "200-ok"}, b""),
     ("GET", "/count", {"upgrade": "websocket"}, b""),
     ("GET", "/count", {"x-long": "a" * 17_000}, b""),
-]
-# What differs from call to call.
-VARIES = re.compile(rb'"trace_id":"\w+"|\r\ndate: [^\r]+|connection: close\r\n')
+    *((method, path, {}, b"") for path in ("/count", "/nothing")
+      for method in ("PROPFIND", "M-SEARCH", "QUERY", "TRACE")),
+    *((method, path, {"accept": accept}, b"") for method in ("GET", "HEAD")
+      for path in ("/numbers/3", "/lines", "/file", "/quiet?first=x")
+      for accept in ("*/*", "text/event-stream", "image/png")),
+]  # fmt: skip
+VARYING = re.compile(rb'"trace_id":"\w+"')
+# Fields that belong to a connection, or differ from call to call.
+NOT_COMPARED = {"date", "connection", "transfer-encoding", "content-length", "traceparent"}
+
+
+def split(response: bytes) -> tuple[int, dict[str, str], bytes]:
+    head, _, body = response.partition(b"\r\n\r\n")
+    lines = head.decode().split("\r\n")
+    fields = dict(line.lower().split(": ", 1) for line in lines[1:])
+    if fields.get("transfer-encoding") == "chunked":
+        body = b"".join(re.findall(rb"[0-9a-f]+\r\n(.+?)\r\n", body, re.DOTALL))
+    return int(lines[0][9:12]), fields, body
 
 
 @pytest.mark.parametrize("case", CASES, ids=range(len(CASES)))
-def test_both_doors_give_the_same_answer(
-    door, case: tuple[str, str, dict[str, str], bytes]
+async def test_both_entry_points_answer_alike(
+    streams: HttpServer, case: tuple[str, str, dict[str, str], bytes]
 ) -> None:
     method, path, headers, body = case
-    key = door.platform.key(scopes=["probe:write"])
-    every = door.platform.key(scopes=["probe:secret"])
-    headers = {
-        name: value.replace("KEY", key).replace("ALL", every) for name, value in headers.items()
+    platform = streams.platform
+    keys = {
+        "KEY": platform.key(scopes=["probe:write"]),
+        "ALL": platform.key(scopes=["probe:secret"]),
     }
-    answer = door.platform.call(method, path, headers=headers, body=body)
+    headers = {
+        name: value.replace("KEY", keys["KEY"]).replace("ALL", keys["ALL"])
+        for name, value in headers.items()
+    }
+    by_asgi = await platform.acall(method, path, headers=headers, body=body)
     fields = {"host": "probe", **headers, "connection": "close"}
     if body:
         fields["content-length"] = str(len(body))
     head = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
-    octets = door.exchange(f"{method} {path} HTTP/1.1\r\n{head}\r\n".encode() + body)
-    lines, _, sent = octets.partition(b"\r\n\r\n")
-    assert int(lines[9:12]) == answer.status
-    assert VARIES.sub(b"", sent) == VARIES.sub(b"", answer.body)
-    assert answer.headers.get("content-type", "").encode() in lines
-    assert answer.headers.get("allow", "").encode() in lines
+    sent = f"{method} {path} HTTP/1.1\r\n{head}\r\n".encode() + body
+    status, by_http, content = split(await streams.send(sent))
+    assert status == by_asgi.status
+    assert VARYING.sub(b"", content) == VARYING.sub(b"", by_asgi.body)
+    names = (by_http.keys() | by_asgi.headers.keys()) - NOT_COMPARED
+    varying = {name for name in names if name.startswith("ratelimit")}
+    for name in names - varying:
+        assert by_http.get(name) == by_asgi.headers.get(name, "").lower(), name
+    assert by_http.get("cache-control") is not None
 
 
-@pytest.mark.parametrize("method", ["BREW", "UPDATE", "PROPFIND", "M-SEARCH", "QUERY", "TRACE"])
-@pytest.mark.parametrize("path", ["/count", "/nothing"])
-def test_both_doors_know_the_same_methods(door, method: str, path: str) -> None:
-    answer = door.platform.call(method, path)
-    head = f"{method} {path} HTTP/1.1\r\nHost: probe\r\nConnection: close\r\n\r\n"
-    assert int(door.exchange(head.encode())[9:12]) == answer.status
-    assert answer.headers["content-type"] == "application/problem+json"
+@pytest.mark.parametrize("method", ["BREW", "UPDATE"])
+async def test_both_entry_points_refuse_unknown_methods(server: HttpServer, method: str) -> None:
+    by_asgi = await server.platform.acall(method, "/count")
+    assert (by_asgi.status, by_asgi.headers["content-type"]) == (501, "application/problem+json")
+    status, fields, _ = split(await server.send(request(method)))
+    assert (status, fields["content-type"]) == (501, "application/problem+json")
 
 
-def asgi(platform: TestPlatform, scope: dict[str, Any], *received: dict[str, Any]) -> list[Any]:
-    sent: list[Any] = []
-    waiting = iter(received)
-
-    async def receive() -> dict[str, Any]:
-        return next(waiting)
-
-    async def send(message: dict[str, Any]) -> None:
-        sent.append(message)
-
-    async def call() -> None:
-        await platform.platform.asgi(scope, receive, send)
-
-    platform.run(call())
-    return sent
-
-
-SCOPE = {
+SCOPE: dict[str, Any] = {
     "type": "http",
     "method": "POST",
     "path": "/echo",
@@ -107,180 +117,115 @@ SCOPE = {
     "headers": [(b"host", b"a"), (b"content-type", b"application/json")],
     "client": ("127.0.0.1", 1),
 }
-
-
-def keyed(platform: TestPlatform) -> dict[str, Any]:
-    key = platform.key(scopes=["probe:write"]).encode()
-    return {**SCOPE, "headers": [*SCOPE["headers"], (b"x-api-key", key)]}  # type: ignore[misc]
+DISCONNECT = {"type": "http.disconnect"}
 
 
 def part(body: bytes, more: bool = False) -> dict[str, Any]:
     return {"type": "http.request", "body": body, "more_body": more}
 
 
-def test_a_body_that_comes_in_parts_is_put_together(probe: TestPlatform) -> None:
-    start, body = asgi(probe, keyed(probe), part(b'{"text"', True), part(b':"x"}'))
+def echo(server: HttpServer) -> dict[str, Any]:
+    key = server.platform.key(scopes=["probe:write"]).encode()
+    return {**SCOPE, "headers": [*SCOPE["headers"], (b"x-api-key", key)]}
+
+
+def get(path: str, query: bytes = b"") -> dict[str, Any]:
+    return {**SCOPE, "method": "GET", "path": path, "query_string": query}
+
+
+async def run(platform: Platform, scope: dict[str, Any], *received: dict[str, Any]) -> list[Any]:
+    """Call the ASGI app and return the messages that it sends."""
+    sent: list[Any] = []
+    messages = iter(received)
+
+    async def receive() -> dict[str, Any]:
+        return next(messages)
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    await platform.asgi(scope, receive, send)
+    return sent
+
+
+async def test_body_parts_are_joined(server: HttpServer) -> None:
+    parts = part(b'{"text"', True), part(b':"x"}')
+    start, body = await run(server.platform.platform, echo(server), *parts)
     assert start["status"] == 200
     assert b'"x"' in body["body"]
 
 
-def test_a_body_over_the_limit_is_refused_while_it_comes(probe: TestPlatform) -> None:
+async def test_large_body_returns_413_while_it_arrives(server: HttpServer) -> None:
     piece = part(b"a" * 600_000, True)
-    assert asgi(probe, keyed(probe), piece, piece)[0]["status"] == 413
+    [start, _] = await run(server.platform.platform, echo(server), piece, piece)
+    assert start["status"] == 413
 
 
-def test_a_client_that_leaves_before_its_body_is_whole_reaches_no_function(
-    probe: TestPlatform,
-) -> None:
-    gone = {"type": "http.disconnect"}
-    assert asgi(probe, keyed(probe), part(b"{", True), gone)[0]["status"] == 400
-    assert probe.get("/count").json() == {"count": 0}
+async def test_disconnect_during_body_runs_no_function(server: HttpServer) -> None:
+    platform = server.platform
+    [start, _] = await run(platform.platform, echo(server), part(b"{", True), DISCONNECT)
+    assert start["status"] == 400
+    assert (await platform.acall("GET", "/count")).json() == {"count": 0}
 
 
-def test_a_websocket_is_refused(probe: TestPlatform) -> None:
-    assert asgi(probe, {"type": "websocket"})[0]["type"] == "websocket.close"
+async def test_websocket_is_refused(server: HttpServer) -> None:
+    [message] = await run(server.platform.platform, {"type": "websocket"})
+    assert message["type"] == "websocket.close"
 
 
-def test_the_lifespan_starts_and_stops_the_platform(probe_project, tmp_path) -> None:
-    from neurova_platform.composition.platform import Platform
-    from neurova_platform.settings import loading as settings
-
-    loaded = settings.load(probe_project, environ={}, flags={"project.state": str(tmp_path / "s")})
-    platform = Platform(loaded, environment="live")
-    asked = [{"type": "lifespan.startup"}, {"type": "lifespan.shutdown"}]
-    sent: list[str] = []
-
-    async def receive() -> dict[str, Any]:
-        return asked.pop(0)
-
-    async def send(message: dict[str, Any]) -> None:
-        sent.append(message["type"])
-
-    async def live() -> None:
-        await platform.asgi({"type": "lifespan"}, receive, send)
-
-    asyncio.run(live())
-    assert sent == ["lifespan.startup.complete", "lifespan.shutdown.complete"]
+async def test_lifespan_starts_and_stops_the_platform(probe_project: Path, tmp_path: Path) -> None:
+    settings = load(probe_project, environ={}, flags={"project.state": str(tmp_path / "s")})
+    platform = Platform(settings, environment="live")
+    events = {"type": "lifespan.startup"}, {"type": "lifespan.shutdown"}
+    sent = await run(platform, {"type": "lifespan"}, *events)
+    assert [each["type"] for each in sent] == [
+        "lifespan.startup.complete", "lifespan.shutdown.complete",
+    ]  # fmt: skip
 
 
-def test_a_start_that_fails_says_why_to_the_server(tmp_path) -> None:
-    from neurova_platform.composition.platform import Platform
-    from neurova_platform.settings import loading as settings
-
+async def test_failed_start_tells_the_server_why(tmp_path: Path) -> None:
     (tmp_path / "neurova.toml").write_text("")
-    platform = Platform(settings.load(tmp_path, environ={}), environment="live")
-    sent: list[dict[str, Any]] = []
+    platform = Platform(load(tmp_path, environ={}), environment="live")
+    [message] = await run(platform, {"type": "lifespan"}, {"type": "lifespan.startup"})
+    assert message["type"] == "lifespan.startup.failed"
+    assert "functions" in message["message"]
+
+
+async def test_failed_stream_raises_in_the_server(streams: HttpServer) -> None:
+    response = await streams.platform.acall("GET", "/numbers/7?end=raises")
+    assert (response.status, response.whole) == (200, False)
+    assert response.body.count(b"\n") == 7
+
+
+@pytest.mark.parametrize(
+    ("end", "messages"), [(b"end=never-begins", 0), (b"end=hangs", 9)], ids=["before", "during"]
+)
+async def test_disconnect_stops_the_generator(
+    streams: HttpServer, end: bytes, messages: int
+) -> None:
+    scope = get("/numbers/8", end)
+    sent = await run(streams.platform.platform, scope, part(b""), DISCONNECT)
+    assert len(sent) <= messages
+    assert [record.status for record in streams.platform.records()] == [499]
+    assert "numbers" in namespace(streams, "numbers")["counted"]
+
+
+async def test_cancelled_call_stops_the_generator(streams: HttpServer) -> None:
+    received, began = asyncio.Event(), asyncio.Event()
 
     async def receive() -> dict[str, Any]:
-        return {"type": "lifespan.startup"}
-
-    async def send(message: dict[str, Any]) -> None:
-        sent.append(message)
-
-    async def live() -> None:
-        await platform.asgi({"type": "lifespan"}, receive, send)
-
-    asyncio.run(live())
-    assert sent[0]["type"] == "lifespan.startup.failed"
-    assert "functions" in sent[0]["message"]
-
-
-NUMBERS = """
-import asyncio
-from neurova import get
-from .domain import counted
-
-
-@get("/numbers/{most}", public=True)
-async def numbers(most: int):
-    try:
-        if most == 9:
+        if received.is_set():
             await asyncio.Event().wait()
-        for number in range(most):
-            yield {"number": number}
-        if most == 7:
-            raise ValueError
-        if most == 8:
-            await asyncio.Event().wait()
-    finally:
-        counted.append("numbers")
-"""
+        received.set()
+        return part(b"")
 
+    async def send(message: Any) -> None:
+        if message.get("body"):
+            began.set()
 
-@pytest.fixture
-def streams(door, probe_project):
-    (probe_project / "functions" / "probe" / "numbers.py").write_text(NUMBERS)
-    door.platform.platform.load()
-    return door
-
-
-def test_a_client_that_leaves_before_the_first_item_stops_the_generator(streams) -> None:
-    scope = {**SCOPE, "method": "GET", "path": "/numbers/9"}
-    assert asgi(streams.platform, scope, part(b""), {"type": "http.disconnect"}) == []
-    assert [record.status for record in streams.platform.records()] == [499]
-    assert streams.platform.get("/count").json()["count"] == 1
-
-
-@pytest.mark.parametrize("accept", ["*/*", "text/event-stream", "image/png"])
-@pytest.mark.parametrize("method", ["GET", "HEAD"])
-def test_both_doors_give_the_same_stream(streams, method: str, accept: str) -> None:
-    answer = streams.platform.call(method, "/numbers/3", headers={"accept": accept})
-    octets = streams.exchange(
-        f"{method} /numbers/3 HTTP/1.0\r\nhost: a\r\naccept: {accept}\r\n\r\n".encode()
-    )
-    head, _, body = octets.partition(b"\r\n\r\n")
-    assert int(head[9:12]) == answer.status
-    assert VARIES.sub(b"", body) == VARIES.sub(b"", answer.body)
-    for name, value in answer.headers.items():
-        assert f"{name}: {value}" in head.decode()
-    assert answer.whole
-
-
-def test_a_stream_that_fails_makes_the_server_cut_it(streams) -> None:
-    answer = streams.platform.get("/numbers/7")
-    assert (answer.status, answer.whole) == (200, False)
-    assert answer.body.count(b"\n") == 7
-
-
-def test_a_client_that_leaves_a_stream_stops_its_generator(streams) -> None:
-    scope = {**SCOPE, "method": "GET", "path": "/numbers/8"}
-    gone = {"type": "http.disconnect"}
-    sent = asgi(streams.platform, scope, part(b""), gone)
-    assert sent[0]["status"] == 200
-    assert streams.platform.get("/numbers/0").status == 200
-    assert [record.status for record in streams.platform.records()] == [499, 200]
-    counted = streams.platform.get("/count").json()["count"]
-    assert counted == 2  # both generators have ended
-
-
-def test_a_server_that_cancels_its_call_stops_the_generator(streams) -> None:
-    scope = {**SCOPE, "method": "GET", "path": "/numbers/8"}
-
-    async def cancelled() -> None:
-        asked, begun = asyncio.Event(), asyncio.Event()
-
-        async def receive() -> dict[str, Any]:
-            if asked.is_set():
-                await asyncio.Event().wait()
-            asked.set()
-            return part(b"")
-
-        async def send(message: dict[str, Any]) -> None:
-            if message.get("body"):
-                begun.set()
-
-        call = asyncio.ensure_future(streams.platform.platform.asgi(scope, receive, send))
-        await begun.wait()
-        call.cancel()
-        await asyncio.wait((call,))
-
-    streams.run(cancelled())
-    assert streams.platform.get("/count").json()["count"] == 1
-
-
-@pytest.mark.parametrize("path", ["/count", "/items/1", "/nothing"])
-def test_without_a_word_on_caching_no_shared_cache_keeps_a_reply(door: Any, path: str) -> None:
-    """By both doors, whatever the route asks for: a cache knows no X-API-Key."""
-    octets = door.exchange(f"GET {path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n".encode())
-    assert octets.lower().count(b"\r\ncache-control: private\r\n") == 1
-    assert door.platform.get(path).headers["cache-control"] == "private"
+    scope = get("/numbers/8", b"end=hangs")
+    call = asyncio.ensure_future(streams.platform.platform.asgi(scope, receive, send))
+    await began.wait()
+    call.cancel()
+    await asyncio.wait((call,))
+    await wait_until(lambda: "numbers" in namespace(streams, "numbers")["counted"])

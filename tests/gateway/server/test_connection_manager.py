@@ -1,81 +1,72 @@
-"""What connections share."""
+"""Connections share batched writes, timeout checks and event-loop iterations."""
+
+from __future__ import annotations
 
 import asyncio
 from pathlib import Path
 
-from neurova_gateway.server.message_limits import MAX_FIELDS, MAX_HEAD, is_head_too_large
-from neurova_platform.testing.platform import TestPlatform
+import pytest
+
+from neurova_gateway.pipeline.call_records import CallRecords
+from neurova_gateway.pipeline.gateway import Gateway
+from neurova_gateway.plugins.host import PluginHost
+from neurova_gateway.server.connection_manager import ConnectionManager
 
 
-def test_a_head_is_measured_only_when_it_can_be_too_large() -> None:
-    field = (b"a", b"b" * 100)
-    assert not is_head_too_large(b"/", [field] * MAX_FIELDS, MAX_HEAD + 4096)
-    assert is_head_too_large(b"/", [field] * (MAX_FIELDS + 1), 0)
-    assert is_head_too_large(b"/" * MAX_HEAD, [field], MAX_HEAD + 1)
-    assert not is_head_too_large(b"/" * MAX_HEAD, [field], MAX_HEAD)
+class Transport:
+    def __init__(self, *, is_gone: bool = False) -> None:
+        self.is_gone, self.is_aborted, self.sent = is_gone, False, b""
+
+    def write(self, data: bytes) -> None:
+        if self.is_gone:
+            raise RuntimeError("closed")
+        self.sent += data
+
+    def abort(self) -> None:
+        self.is_aborted = True
 
 
-def test_the_rounds_look_at_every_connection_and_end(probe: TestPlatform, tmp_path: Path) -> None:
-    looked: list[float] = []
+class Connection:
+    is_draining = False
+    is_busy = False
+    checks = 0
 
-    class Connection:
-        def check_timeouts(self, now: float) -> None:
-            looked.append(now)
-
-    async def turn() -> None:
-        edge = probe.platform.connection_manager
-        edge.connections.update([Connection(), Connection()])
-        edge.stop()
-        edge.start()
-        edge.stop()
-        edge.connections.clear()
-        assert edge._timer is None
-        await asyncio.sleep(0)
-
-    probe.run(turn())
-    assert len(looked) == 2
+    def check_timeouts(self, now: float) -> None:
+        self.checks += 1
 
 
-def test_ready_replies_go_out_together_and_one_that_fails_keeps_none_back(
-    probe: TestPlatform,
-) -> None:
-    class Transport:
-        def __init__(self, *, gone: bool = False) -> None:
-            self.gone, self.aborted, self.sent = gone, False, b""
+@pytest.fixture
+def manager(tmp_path: Path) -> ConnectionManager:
+    from neurova.settings.gateway import Gateway as Settings
 
-        def write(self, octets: bytes) -> None:
-            if self.gone:
-                raise RuntimeError("closed")
-            self.sent += octets
+    return ConnectionManager(Gateway(Settings(), PluginHost(tmp_path), CallRecords([])))
 
-        def abort(self) -> None:
-            self.aborted = True
 
-    edge = probe.platform.connection_manager
-    one, gone, other = Transport(), Transport(gone=True), Transport()
+async def test_start_checks_every_connection(manager: ConnectionManager) -> None:
+    first, second = Connection(), Connection()
+    manager.connections.update([first, second])
+    manager.start()
+    manager.stop()
+    assert (first.checks, second.checks) == (1, 1)
+
+
+def test_failing_transport_does_not_stop_others(manager: ConnectionManager) -> None:
+    one, gone, other = Transport(), Transport(is_gone=True), Transport()
     for transport in (one, gone, other, one):
-        edge.queue.append((transport, b"reply "))  # type: ignore[arg-type]
-    edge.flush()
-    edge.flush()
-    assert (one.sent, other.sent, gone.aborted) == (b"reply reply ", b"reply ", True)
+        manager.queue.append((transport, b"response "))  # type: ignore[arg-type]  # a double
+    manager.flush()
+    manager.flush()
+    assert (one.sent, other.sent) == (b"response response ", b"response ")
+    assert gone.is_aborted
 
 
-def test_a_turn_is_closed_once_and_then_its_replies_are_sent(probe: TestPlatform) -> None:
-    edge = probe.platform.connection_manager
-    seen: list[str] = []
-
-    class Transport:
-        def write(self, octets: bytes) -> None:
-            seen.append(octets.decode())
-
-    async def turn() -> None:
-        edge.begin_iteration()
-        edge.queue.append((Transport(), b"one"))  # type: ignore[arg-type]
-        edge.begin_iteration()
-        assert edge.gateway.admission.watch_after < float("inf")
-        await asyncio.sleep(0)
-        assert seen == ["one"]
-        assert not edge.is_in_iteration
-        assert edge.gateway.admission.watch_after == float("inf")
-
-    probe.run(turn())
+async def test_queue_is_flushed_at_end_of_iteration(manager: ConnectionManager) -> None:
+    transport, admission = Transport(), manager.gateway.admission
+    manager.begin_iteration()
+    manager.queue.append((transport, b"one"))  # type: ignore[arg-type]  # a double
+    manager.begin_iteration()
+    assert admission.watch_after < float("inf")
+    assert transport.sent == b""
+    await asyncio.sleep(0)
+    assert transport.sent == b"one"
+    assert admission.watch_after == float("inf")

@@ -1,105 +1,93 @@
-"""HTTP/1.1 as RFC 9110 and 9112 say it, octet by octet."""
+"""HTTP/1.1 as in RFC 9110 and 9112, byte by byte."""
 
 from __future__ import annotations
 
 import asyncio
 import json
 import re
+from pathlib import Path
+from textwrap import dedent
 
 import pytest
-from tests.gateway.crowd import crowd
-from tests.gateway.octets import bodies, request, statuses
+from tests.conftest import HttpServer
+from tests.gateway.overload import overload
+from tests.gateway.raw_http import bodies, request, statuses
+
+JSON = "Content-Type: application/json"
+BODY = b'{"text":"x"}'
 
 
-def ran(door) -> int:
-    return json.loads(bodies(door.exchange(request()))[0])["count"]
+async def count(server: HttpServer) -> int:
+    """Return how many functions of the probe ran."""
+    return int(json.loads(bodies(await server.send(request()))[0])["count"])
 
 
-def test_a_call_is_answered_and_the_connection_closed_when_asked(door) -> None:
-    answer = door.exchange(request())
-    assert statuses(answer) == [200]
-    assert b"connection: close\r\n" in answer
-    assert re.search(rb"\r\ndate: \w{3}, \d\d \w{3} \d{4} \d\d:\d\d:\d\d GMT\r\n", answer)
+def api_key(server: HttpServer) -> str:
+    return f"X-API-Key: {server.platform.key(scopes=['probe:write'])}"
 
 
-def test_pipelined_calls_are_answered_in_order(door) -> None:
-    key = door.platform.key(scopes=["probe:write"])
+async def test_connection_close_is_honoured(server: HttpServer) -> None:
+    response = await server.send(request())
+    assert statuses(response) == [200]
+    assert b"connection: close\r\n" in response
+    assert re.search(rb"\r\ndate: \w{3}, \d\d \w{3} \d{4} \d\d:\d\d:\d\d GMT\r\n", response)
+
+
+async def test_pipelined_calls_are_answered_in_order(server: HttpServer) -> None:
+    key = api_key(server)
     calls = [request("GET", "/wait/30", close=False)]
     for number in range(20):
         body = json.dumps({"text": str(number)}).encode()
-        fields = (f"X-API-Key: {key}", "Content-Type: application/json")
-        calls.append(request("POST", "/echo", *fields, body=body, close=False))
+        calls.append(request("POST", "/echo", key, JSON, body=body, close=False))
         calls.append(request("GET", f"/wait/{number % 3}", close=False))
-    calls.append(request())
-    answer = door.exchange(b"".join(calls))
-    assert statuses(answer) == [200, *[201, 200] * 20, 200] or statuses(answer) == [200] * 42
-    texts = [json.loads(body).get("text") for body in bodies(answer)]
+    response = await server.send(b"".join([*calls, request()]))
+    assert statuses(response) == [200] * 42
+    texts = [json.loads(body).get("text") for body in bodies(response)]
     assert [text for text in texts if text is not None] == [str(number) for number in range(20)]
 
 
-def test_octet_by_octet_is_the_same_call(door) -> None:
-    async def slowly() -> bytes:
-        reader, writer = await asyncio.open_connection("127.0.0.1", door.port)
-        for octet in request():
-            writer.write(bytes([octet]))
-            await writer.drain()
-            await asyncio.sleep(0)
-        answer = await reader.read()
-        writer.close()
-        return answer
-
-    assert statuses(door.run(slowly())) == [200]
+async def test_chunked_body_is_joined(server: HttpServer) -> None:
+    head = request("POST", "/echo", api_key(server), JSON, "Transfer-Encoding: chunked")
+    response = await server.send(head + b'8\r\n{"text":\r\n4;x=y\r\n"ab"\r\n1\r\n}\r\n0\r\n\r\n')
+    assert json.loads(bodies(response)[0])["text"] == "ab"
 
 
-def test_a_chunked_body_is_put_together(door) -> None:
-    key = door.platform.key(scopes=["probe:write"])
-    head = request("POST", "/echo", f"X-API-Key: {key}", "Content-Type: application/json",
-                   "Transfer-Encoding: chunked")  # fmt: skip
-    answer = door.exchange(head + b'8\r\n{"text":\r\n4;x=y\r\n"ab"\r\n1\r\n}\r\n0\r\n\r\n')
-    assert json.loads(bodies(answer)[0])["text"] == "ab"
+async def test_head_response_has_no_body(server: HttpServer) -> None:
+    response = await server.send(request("HEAD"))
+    assert statuses(response) == [200]
+    assert re.search(rb"content-length: [1-9]", response)
+    assert response.endswith(b"\r\n\r\n")
 
 
-def test_head_is_get_without_the_body(door) -> None:
-    answer = door.exchange(request("HEAD"))
-    assert statuses(answer) == [200]
-    assert re.search(rb"content-length: [1-9]", answer)
-    assert answer.endswith(b"\r\n\r\n")
+async def test_expect_is_answered_before_the_body(server: HttpServer) -> None:
+    length = f"Content-Length: {len(BODY)}"
+    reader, writer = await server.connect()
+    writer.write(request("POST", "/echo", api_key(server), JSON, "Expect: 100-continue", length))
+    assert await reader.readuntil(b"\r\n\r\n") == b"HTTP/1.1 100 Continue\r\n\r\n"
+    writer.write(BODY)
+    assert json.loads(bodies(await reader.read())[0])["text"] == "x"
+    writer.close()
 
 
-def test_expect_is_met_before_the_body_is_sent(door) -> None:
-    key = door.platform.key(scopes=["probe:write"])
-    body = b'{"text":"x"}'
-    head = request("POST", "/echo", f"X-API-Key: {key}", "Content-Type: application/json",
-                   "Expect: 100-continue", f"Content-Length: {len(body)}")  # fmt: skip
-
-    async def politely() -> tuple[bytes, bytes]:
-        reader, writer = await asyncio.open_connection("127.0.0.1", door.port)
-        writer.write(head)
-        go = await reader.readuntil(b"\r\n\r\n")
-        writer.write(body)
-        answer = await reader.read()
-        writer.close()
-        return go, answer
-
-    go, answer = door.run(politely())
-    assert go == b"HTTP/1.1 100 Continue\r\n\r\n"
-    assert json.loads(bodies(answer)[0])["text"] == "x"
+async def test_continue_follows_the_response_before_it(server: HttpServer) -> None:
+    length = f"Content-Length: {len(BODY)}"
+    head = request("POST", "/echo", api_key(server), JSON, "Expect: 100-continue", length)
+    response = await server.send(request(close=False) + head + BODY)
+    assert statuses(response)[:2] == [200, 100]
 
 
-def test_expect_is_refused_without_asking_for_the_body(door) -> None:
-    answer = door.exchange(request("POST", "/echo", "Expect: 100-continue", "Content-Length: 5",
-                                   close=False))  # fmt: skip
-    assert statuses(answer) == [401]
-    assert statuses(door.exchange(request("GET", "/count", "Expect: 200-ok"))) == [417]
+async def test_expect_of_refused_call_gets_no_continue(server: HttpServer) -> None:
+    call = request("POST", "/echo", "Expect: 100-continue", "Content-Length: 5", close=False)
+    assert statuses(await server.send(call)) == [401]
 
 
-def test_a_refused_call_with_a_short_body_keeps_the_connection(door) -> None:
-    first = request("POST", "/echo", body=b'{"text":"x"}', close=False)
-    assert statuses(door.exchange(first + request())) == [401, 200]
+async def test_refused_call_with_short_body_keeps_connection(server: HttpServer) -> None:
+    first = request("POST", "/echo", body=BODY, close=False)
+    assert statuses(await server.send(first + request())) == [401, 200]
 
 
 @pytest.mark.parametrize(
-    ("octets", "status"),
+    ("data", "status"),
     [
         (b"GET /count HTTP/1.1\r\n\r\n", 400),
         (b"GET /count HTTP/1.1\r\nHost: a\r\nHost: a\r\n\r\n", 400),
@@ -117,6 +105,7 @@ def test_a_refused_call_with_a_short_body_keeps_the_connection(door) -> None:
         (b"GET /count HTTP/1.1\r\nHost: probe\r\nA: b\r\n c\r\n\r\n", 400),
         (b"GET /count HTTP/1.1\r\nHost: probe\r\nA : b\r\n\r\n", 400),
         (b"GET /count HTTP/1.1\r\nHost: probe\r\nA: b\x00c\r\n\r\n", 400),
+        (b"GET /count HTTP/1.1\r\nHost: probe\r\nExpect: 200-ok\r\nConnection: close\r\n\r\n", 417),
         (b"POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nx", 400),
         (b"POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n"
          b"Transfer-Encoding: chunked\r\n\r\n", 400),
@@ -131,155 +120,118 @@ def test_a_refused_call_with_a_short_body_keeps_the_connection(door) -> None:
         (b"GET /count HTTP/1.1\r\nHost: a\r\nA: " + b"a" * 17_000, 431),
     ],
 )  # fmt: skip
-def test_what_is_not_sound_is_refused_once_and_closed(door, octets: bytes, status: int) -> None:
-    answer = door.exchange(octets)
-    assert statuses(answer) == [status]
-    assert b"application/problem+json" in answer
-    assert b"connection: close" in answer
-    problem = json.loads(bodies(answer)[0])
+async def test_malformed_request_is_refused_and_closed(
+    server: HttpServer, data: bytes, status: int
+) -> None:
+    response = await server.send(data)
+    assert statuses(response) == [status]
+    assert b"application/problem+json" in response
+    assert b"connection: close" in response
+    problem = json.loads(bodies(response)[0])
     assert problem["status"] == status
     assert problem["detail"]
     assert problem["trace_id"]
 
 
-def test_an_upgrade_that_is_no_websocket_is_ignored(door) -> None:
-    answer = door.exchange(
-        request("GET", "/count", "Connection: upgrade", "Upgrade: h2c", close=False)
-    )
-    assert statuses(answer) == [200]
+async def test_upgrade_other_than_websocket_is_ignored(server: HttpServer) -> None:
+    call = request("GET", "/count", "Connection: upgrade", "Upgrade: h2c", close=False)
+    assert statuses(await server.send(call)) == [200]
 
 
-def test_http_1_0_is_answered_and_closed(door) -> None:
-    answer = door.exchange(b"GET /count HTTP/1.0\r\nHost: a\r\n\r\n")
-    assert statuses(answer) == [200]
+async def test_http_1_0_connection_is_closed(server: HttpServer) -> None:
+    assert statuses(await server.send(b"GET /count HTTP/1.0\r\nHost: a\r\n\r\n")) == [200]
 
 
-@pytest.mark.parametrize("chunked", [True, False])
-def test_a_body_over_the_limit_is_refused_without_being_read_in(door, chunked: bool) -> None:
-    key = door.platform.key(scopes=["probe:write"])
-    size = 100 << 20
+async def pour(server: HttpServer, head: bytes, piece: bytes, most: int) -> tuple[int, bytes]:
+    """Send `piece` again and again until a response comes; return the bytes sent and it."""
+    reader, writer = await server.connect()
+    writer.write(head)
+    response = asyncio.create_task(reader.read())
+    sent = 0
+    while not response.done() and sent < most:
+        writer.write(piece)
+        await writer.drain()
+        sent += len(piece)
+    writer.close()
+    return sent, await response
 
-    async def pour() -> tuple[int, bytes]:
-        reader, writer = await asyncio.open_connection("127.0.0.1", door.port)
-        framing = "Transfer-Encoding: chunked" if chunked else f"Content-Length: {size}"
-        writer.write(request("POST", "/echo", f"X-API-Key: {key}",
-                             "Content-Type: application/json", framing))  # fmt: skip
-        piece = b"a" * 65_536
-        sent = 0
-        answer = asyncio.create_task(reader.read())
-        while sent < size and not answer.done():
-            writer.write(b"10000\r\n" + piece + b"\r\n" if chunked else piece)
-            await writer.drain()
-            sent += len(piece)
-        writer.close()
-        return sent, await answer
 
-    sent, answer = door.run(pour())
-    assert statuses(answer) == [413]
+@pytest.mark.parametrize("is_chunked", [True, False])
+async def test_large_body_returns_413_before_it_is_read(
+    server: HttpServer, is_chunked: bool
+) -> None:
+    size, piece = 100 << 20, b"a" * 65_536
+    framing = "Transfer-Encoding: chunked" if is_chunked else f"Content-Length: {size}"
+    head = request("POST", "/echo", api_key(server), JSON, framing)
+    piece = b"10000\r\n" + piece + b"\r\n" if is_chunked else piece
+    sent, response = await pour(server, head, piece, size)
+    assert statuses(response) == [413]
     assert sent < size
-    assert ran(door) == 0
-
-
-def test_a_field_behind_the_body_is_no_header_field(door, probe_project) -> None:
-    (probe_project / "functions" / "probe" / "fields.py").write_text(
-        "from neurova import Request, post\n\n\n"
-        '@post("/fields", public=True)\n'
-        "async def fields(request: Request) -> list[str]:\n"
-        "    return sorted(request.headers)\n"
-    )
-    door.platform.platform.load()
-    head = request("POST", "/fields", "Transfer-Encoding: chunked")
-    answer = door.exchange(head + b"0\r\nX-Neurova-Identity: x\r\nX-Tenant: evil\r\n\r\n")
-    assert json.loads(bodies(answer)[0]) == ["connection", "host", "transfer-encoding"]
+    assert await count(server) == 0
 
 
 @pytest.mark.parametrize(
     ("before", "piece"),
     [(b"0\r\nx-a: ", b"y" * 4096), (b"0\r\n", b"x-a: y\r\n" * 512), (b"1;a=", b"y" * 4096)],
 )
-def test_what_stands_between_pieces_of_a_body_is_bounded(door, before: bytes, piece: bytes) -> None:
-    async def pour() -> tuple[int, bytes]:
-        reader, writer = await asyncio.open_connection("127.0.0.1", door.port)
-        writer.write(
-            request("POST", "/nothing", "Transfer-Encoding: chunked", close=False) + before
-        )
-        answer = asyncio.create_task(reader.read())
-        sent = 0
-        while not answer.done() and sent < 64 << 20:
-            writer.write(piece)
-            await writer.drain()
-            sent += len(piece)
-        writer.close()
-        return sent, await answer
-
-    sent, answer = door.run(pour())
-    assert statuses(answer) == [404]
+async def test_trailers_and_chunk_extensions_are_bounded(
+    server: HttpServer, before: bytes, piece: bytes
+) -> None:
+    head = request("POST", "/nothing", "Transfer-Encoding: chunked", close=False)
+    sent, response = await pour(server, head + before, piece, 64 << 20)
+    assert statuses(response) == [404]
     assert sent < 64 << 20
 
 
-def test_a_reply_comes_before_the_go_ahead_for_the_next_body(door) -> None:
-    key = door.platform.key(scopes=["probe:write"])
-    body = b'{"text":"x"}'
-    head = request("POST", "/echo", f"X-API-Key: {key}", "Content-Type: application/json",
-                   "Expect: 100-continue", f"Content-Length: {len(body)}")  # fmt: skip
-    answer = door.exchange(request(close=False) + head + body)
-    assert statuses(answer)[:2] == [200, 100]
+async def test_trailer_is_not_a_header(server: HttpServer, probe_project: Path) -> None:
+    source = """
+        from neurova import Request, post
 
 
-def test_a_client_that_sends_its_last_call_and_its_end_at_once_is_answered(door) -> None:
-    """Some loops hand over both before anything else runs."""
-
-    async def at_once() -> bytes:
-        reader, writer = await asyncio.open_connection("127.0.0.1", door.port)
-        while not door.platform.platform.connection_manager.connections:
-            await asyncio.sleep(0)
-        (connection,) = door.platform.platform.connection_manager.connections
-        connection.data_received(request(close=False))
-        if not connection.eof_received():
-            connection.transport.close()
-        answer = await reader.read()
-        writer.close()
-        return answer
-
-    assert statuses(door.run(at_once())) == [200]
+        @post("/fields", public=True)
+        async def fields(request: Request) -> list[str]:
+            return sorted(request.headers)
+        """
+    (probe_project / "functions" / "probe" / "fields.py").write_text(dedent(source))
+    server.platform.platform.load()
+    head = request("POST", "/fields", "Transfer-Encoding: chunked")
+    response = await server.send(head + b"0\r\nX-Neurova-Identity: x\r\nX-Tenant: evil\r\n\r\n")
+    assert json.loads(bodies(response)[0]) == ["connection", "host", "transfer-encoding"]
 
 
-def test_behind_a_head_that_is_too_large_nothing_runs_and_replies_keep_their_order(door) -> None:
-    before = ran(door)
+async def test_nothing_runs_after_too_large_head(server: HttpServer) -> None:
+    before = await count(server)
     fields = [f"X-{number}: y" for number in range(101)]
     calls = (
         request("GET", "/wait/30", close=False),
         request("GET", "/count", *fields, close=False),
         request(close=False),
     )
-    assert statuses(door.exchange(b"".join(calls))) == [200, 431]
-    assert ran(door) == before + 1  # its own
+    assert statuses(await server.send(b"".join(calls))) == [200, 431]
+    assert await count(server) == before + 1  # /wait
 
 
-def test_a_thousand_pipelined_calls_are_no_overload(door) -> None:
+async def test_many_pipelined_calls_are_no_overload(server: HttpServer) -> None:
     calls = [request(close=False)] * 999 + [request()]
-    assert statuses(door.exchange(b"".join(calls))) == [200] * 1000
-    assert door.platform.platform.gateway.admission.refused == 0
+    assert statuses(await server.send(b"".join(calls))) == [200] * 1000
+    assert server.platform.platform.gateway.admission.refused == 0
 
 
-def test_many_calls_at_once_are_no_overload(door) -> None:
-    async def together() -> list[bytes]:
-        return await asyncio.gather(*(door.talk(request()) for _ in range(200)))
-
-    assert [statuses(answer) for answer in door.run(together())] == [[200]] * 200
-    assert door.platform.platform.gateway.admission.refused == 0
+async def test_many_connections_at_once_are_no_overload(server: HttpServer) -> None:
+    responses = await asyncio.gather(*(server.send(request()) for _ in range(200)))
+    assert [statuses(response) for response in responses] == [[200]] * 200
+    assert server.platform.platform.gateway.admission.refused == 0
 
 
-def test_in_a_crowd_calls_are_refused_in_order_and_the_connection_serves_on(door) -> None:
-    crowd(door.platform, "secret")
+async def test_overload_refuses_in_order_and_keeps_connection(server: HttpServer) -> None:
+    overload(server.platform, "secret")
     calls = [request("GET", "/secret", close=False), request(close=False)] * 3 + [request()]
-    answer = door.exchange(b"".join(calls))
-    assert statuses(answer) == [503, 200] * 3 + [200]
-    assert answer.count(b"retry-after: 1\r\n") == 3
+    response = await server.send(b"".join(calls))
+    assert statuses(response) == [503, 200] * 3 + [200]
+    assert response.count(b"retry-after: 1\r\n") == 3
 
 
-def test_in_a_crowd_a_body_is_not_waited_for(door) -> None:
-    crowd(door.platform, "echo")
+async def test_overload_refuses_before_the_body(server: HttpServer) -> None:
+    overload(server.platform, "echo")
     head = request("POST", "/echo", "Content-Length: 1000000", close=False)
-    answer = door.exchange(head)
-    assert statuses(answer) == [503]
+    assert statuses(await server.send(head)) == [503]

@@ -1,4 +1,4 @@
-"""A platform that has more to do than it can."""
+"""Put a platform under overload."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from time import time
 from neurova_platform.testing.platform import TestPlatform
 
 
-def crowd(running: TestPlatform, *heavy: str) -> None:
-    """Make it so that calls of the `heavy` functions of the probe would have to wait too long."""
+def overload(running: TestPlatform, *heavy: str) -> None:
+    """Refuse all calls of the `heavy` functions of the probe, as if they had to wait too long."""
     admission = running.platform.gateway.admission
     admission.pressure.crowd(time())
     admission.pressure.limit, admission.pressure._renew = -1.0, inf

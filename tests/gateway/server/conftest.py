@@ -1,0 +1,27 @@
+"""Streaming functions beside the probe's own."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.conftest import HttpServer
+
+
+@pytest.fixture
+def streams(server: HttpServer, probe_project: Path) -> HttpServer:
+    """Add the functions of `streams/` to the probe."""
+    for file in Path(__file__).with_name("streams").glob("*.py"):
+        shutil.copy(file, probe_project / "functions" / "probe")
+    server.platform.platform.load()
+    return server
+
+
+def namespace(server: HttpServer, name: str) -> dict[str, Any]:
+    """Return the globals of a function's module."""
+    for function in server.platform.platform.functions():
+        if function.name == f"probe.{name}":
+            return function.handler.__wrapped__.__globals__  # type: ignore[attr-defined,no-any-return]  # bound
+    raise AssertionError(name)
