@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .binding.sources import Cookie, Header
+from .binding.markers import Cookie, Header
 from .functions.decorators import delete, get, mount, patch, post, put
 from .http.caller import Caller
 from .http.problem import Fault, Reject

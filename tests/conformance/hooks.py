@@ -77,8 +77,8 @@ def after_call(context: Any, case: Any, response: Any) -> None:
 def valid_requests_reach_their_function(ctx: Any, response: Any, case: Any) -> None:
     """What the document calls valid, the platform lets through; the function may refuse it."""
     if valid(case) and response.status_code in (400, 406, 415, 422):
-        # That no text holds a NUL is said once, for all bodies.
-        nul = "holds a NUL character" in response.text
+        # The document states once for all bodies that no text contains a NUL.
+        nul = "contains a NUL character" in response.text
         assert nul or reached(response.status_code, response.content), response.text
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from neurova.binding.parameter import REQUIRED
-from neurova.binding.signature import read_signature, shown
+from neurova.binding.signature import read_signature, type_name
 from neurova.endpoints.endpoint import Endpoint
 from neurova.endpoints.function import ConcurrentFunction, DirectFunction, HttpFunction
 from neurova.endpoints.mounted_app import MountedApp
@@ -125,7 +125,7 @@ def inputs(function: Endpoint) -> tuple[Input, ...]:
     place = f"{function.file}:{function.line}"
     signature = read_signature(function.handler, function.description, place)
     return tuple(
-        Input(each.alias, each.kind, shown(each.type), each.default is REQUIRED)
+        Input(each.alias, each.kind, type_name(each.type), each.default is REQUIRED)
         for each in signature.parameters
         if each.kind in ("body", "path", "query", "header", "cookie")
     )

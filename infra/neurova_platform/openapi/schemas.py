@@ -9,7 +9,7 @@ from typing import Any
 import jsonschema_rs
 import msgspec
 
-from neurova.binding.datetimes import with_moments
+from neurova.binding.datetime_formats import add_datetime_formats
 
 AT = "#/components/schemas/"
 # Two types of the same name get long names by msgspec, like `functions.booking_3.list.Page`.
@@ -52,7 +52,7 @@ def schemas(
         known.values(), ref_template=AT + service + ".{name}"
     )
     for schema, kind in zip(found, known.values(), strict=True):
-        with_moments(schema, kind, named)
+        add_datetime_formats(schema, kind, named)
     of_key = dict(zip(known, found, strict=True))
     return (
         {key: _renamed(of_key.get(key, {})) for key in types},

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import cache
 from typing import Annotated, Any
 
-from neurova.binding.sources import Header
+from neurova.binding.markers import Header
 from neurova.endpoints.compiling import function_of
 from neurova.endpoints.endpoint import Endpoint
 from neurova.endpoints.function import HttpFunction

@@ -16,37 +16,37 @@ from ..http.problem import Fault, problem
 from ..http.query import Query, parse_query
 from ..http.reply import JSON, Reply
 from ..resources import Resources
+from .body import Body
 from .injection import injectable_of
 from .parameter import REQUIRED, Parameter, Read, Signature
-from .shapes import SCALARS
-from .signature import shown
-from .validation import FAULTS as MOST
-from .validation import INVALID, MALFORMED, Body, value_faults
-from .values import reader
+from .readers import make_reader
+from .signature import type_name
+from .validation import INVALID, MALFORMED, MAX_FAULTS, value_faults
+from .value_types import SCALARS
 
-# What `arguments` may raise for a call that does not fit; `refusal` then says all that is wrong.
+# What `arguments` may raise for a call that does not fit; `refusal` then names all its faults.
 FAULTS = (msgspec.MsgspecError, ValueError, RecursionError)
 _NO_QUERY: Query = {}
-_BACKSLASH = 0x5C  # to look for one byte is ten times as fast as for two
-_PUBLISHED: WeakKeyDictionary[type, bool] = WeakKeyDictionary()
+_BACKSLASH = 0x5C  # searching for one byte is ten times as fast as for two
+_HAS_DECIMALS: WeakKeyDictionary[type, bool] = WeakKeyDictionary()
 
 Arguments = Callable[[Call], list[Any]]
 
 
 class NotAcceptable(ValueError):
-    """The caller takes no JSON."""
+    """The caller does not accept JSON."""
 
 
 class NotJson(ValueError):
-    """The body is not said to be JSON."""
+    """Content-Type or Content-Encoding says that the body is not plain JSON."""
 
 
 class Binding:
-    """Read a function's arguments from a call, or say everything that is wrong with it.
+    """Read a function's arguments from a call, or name everything that is wrong with it.
 
     `arguments(call)` returns them in the signature's order and raises one of FAULTS at the first
-    fault. `tx` is the position of the function's `Tx`, -1 without one. `timed`: it asks for its
-    deadline. `json_out`: what it returns is sent as JSON, whatever it is.
+    fault. `tx` is the position of the function's `Tx`, -1 without one. `timed`: it takes its
+    deadline. `json_out`: what it returns is always sent as JSON.
     """
 
     __slots__ = (
@@ -71,51 +71,49 @@ class Binding:
         self.parameters = signature.parameters
         self.returns = signature.returns
         self.json_out = json_out
-        self.timed = any(parameter.kind == "deadline" for parameter in self.parameters)
-        self.tx = -1
+        kinds = [parameter.kind for parameter in self.parameters]
+        self.timed = "deadline" in kinds
+        self.tx = kinds.index("tx") if "tx" in kinds else -1
         self._body: Body | None = None
-        reads = []
-        for position, parameter in enumerate(self.parameters):
-            if parameter.kind == "tx":
-                self.tx = position
-            try:
-                reads.append(self._read(parameter, function, resources))
-            except (TypeError, NameError, ValueError) as error:
-                raise BindError(
-                    f"{place}: parameter {parameter.name!r}: {shown(parameter.type)} cannot be "
-                    f"read: {str(error).splitlines()[-1]}: give it a type msgspec can decode"
-                ) from error
-        self._reads = tuple(reads)
-        if self._body is not None and len(reads) == 1 and json_out:
-            # What most functions are: one body in, JSON out.
+        self._reads = tuple(
+            self._compile(parameter, function, resources, place) for parameter in self.parameters
+        )
+        if self._body is not None and len(self._reads) == 1 and json_out:
             self.arguments: Arguments = _body_only(self._body, self._reads[0])
         else:
-            self.arguments = _all(self._reads, json_out)
+            self.arguments = _all_arguments(self._reads, json_out)
 
-    def _read(self, parameter: Parameter, function: str, resources: Resources) -> Read:
+    def _compile(
+        self, parameter: Parameter, function: str, resources: Resources, place: str
+    ) -> Read:
         injectable = injectable_of(parameter.type)
         if injectable is not None:
             return injectable.make_reader(function, resources)
-        if parameter.kind == "body":
-            self._body = Body(parameter.type, _publish(parameter.type))
-            return _body(self._body, parameter.default)
-        if parameter.type not in SCALARS:
-            msgspec.json.Decoder(parameter.type)  # fails now, not at the first call
-        return reader(parameter)
+        try:
+            if parameter.kind == "body":
+                self._body = Body(parameter.type, _has_decimals(parameter.type))
+                return _body_reader(self._body, parameter.default)
+            if parameter.type not in SCALARS:
+                msgspec.json.Decoder(parameter.type)  # fails now, not at the first call
+            return make_reader(parameter)
+        except (TypeError, NameError, ValueError) as error:
+            raise BindError(
+                f"parameter {parameter.name!r}: {type_name(parameter.type)} cannot be decoded: "
+                f"{str(error).splitlines()[-1]}",
+                where=place,
+                fix="use a type that msgspec can decode",
+            ) from error
 
     def refusal(self, call: Call) -> Reply:
         """Return the reply that names everything that is wrong with `call`."""
         if self.json_out and not wants_json(call):
-            return problem(call, 406, "This answers application/json only: accept that.")
-        if (
-            self._body is not None
-            and call.body
-            and (not sends_json(call) or has_content_coding(call))
-        ):
+            return problem(call, 406, "The response is application/json only.")
+        coded = not sends_json(call) or has_content_coding(call)
+        if self._body is not None and call.body and coded:
             return problem(
                 call,
                 415,
-                "Send the body as application/json in UTF-8, not compressed, and say so in "
+                "Send the body as application/json in UTF-8, not compressed, and state it in "
                 "Content-Type.",
                 headers={"accept": "application/json"},
             )
@@ -125,29 +123,16 @@ class Binding:
             query = parse_query(call.query)
         except ValueError as error:
             status = MALFORMED
-            faults.append(Fault("", f"cannot be read: {error}", "query"))
+            faults.append(Fault("", f"cannot be decoded: {error}", "query"))
         for parameter, read in zip(self.parameters, self._reads, strict=True):
             if parameter.kind == "body":
                 if self._body is not None and (call.body or parameter.default is REQUIRED):
-                    worse, found = self._body.faults(call.body)
-                    status = min(status, worse)
-                    faults += found
+                    body_status, body_faults = self._body.faults(call.body)
+                    status = min(status, body_status)
+                    faults += body_faults
             elif parameter.kind != "query" or status != MALFORMED or query:
                 faults += value_faults(partial(read, call, query), parameter)
-        return problem(call, status, _detail(status, faults), errors=faults[:MOST])
-
-
-def _publish(kind: Any) -> bool:
-    """Tell whether a type holds decimals; raise TypeError for one without a JSON Schema.
-
-    It is asked once a type.
-    """
-    if isinstance(kind, type) and kind in _PUBLISHED:
-        return _PUBLISHED[kind]
-    found = b'"format":"decimal"' in msgspec.json.encode(msgspec.json.schema(kind))
-    if isinstance(kind, type):
-        _PUBLISHED[kind] = found
-    return found
+        return problem(call, status, _detail(status, faults), errors=faults[:MAX_FAULTS])
 
 
 def _detail(status: int, faults: list[Fault]) -> str:
@@ -156,8 +141,18 @@ def _detail(status: int, faults: list[Fault]) -> str:
     return "One value is not valid." if len(faults) == 1 else "Some values are not valid."
 
 
-def _body(body: Body, default: Any) -> Read:
-    decode, careful = body.decode, body.decode_text
+def _has_decimals(kind: Any) -> bool:
+    """Tell whether a type contains decimals. Raises TypeError for one without a JSON Schema."""
+    if isinstance(kind, type) and kind in _HAS_DECIMALS:
+        return _HAS_DECIMALS[kind]
+    found = b'"format":"decimal"' in msgspec.json.encode(msgspec.json.schema(kind))
+    if isinstance(kind, type):
+        _HAS_DECIMALS[kind] = found
+    return found
+
+
+def _body_reader(body: Body, default: Any) -> Read:
+    decode, decode_text = body.decode, body.decode_text
 
     def read(call: Call, query: Query) -> Any:
         raw = call.body
@@ -170,14 +165,15 @@ def _body(body: Body, default: Any) -> Read:
         try:
             if raw.isascii() and (_BACKSLASH not in raw or b"\\u" not in raw):
                 return decode(raw)
-            return careful(raw)
+            return decode_text(raw)
         except msgspec.ValidationError:
-            return body.decode_whole(raw)
+            return body.decode_whole_numbers(raw)
 
     return read
 
 
 def _body_only(body: Body, read: Read) -> Arguments:
+    """Return the arguments of the most common function: one body in, JSON out."""
     decode = body.decode
 
     def arguments(call: Call) -> list[Any]:
@@ -186,7 +182,7 @@ def _body_only(body: Body, read: Read) -> Arguments:
             raise NotAcceptable
         if call.query:
             parse_query(call.query)
-        # What `read` does with nearly all bodies, without another call.
+        # Nearly all bodies are plain: this is `read` without its call (bench/quote.py).
         if (
             raw
             and headers.get(b"content-type") == JSON
@@ -197,13 +193,13 @@ def _body_only(body: Body, read: Read) -> Arguments:
             try:
                 return [decode(raw)]
             except msgspec.ValidationError:
-                return [body.decode_whole(raw)]
+                return [body.decode_whole_numbers(raw)]
         return [read(call, _NO_QUERY)]
 
     return arguments
 
 
-def _all(reads: tuple[Read, ...], json_out: bool) -> Arguments:
+def _all_arguments(reads: tuple[Read, ...], json_out: bool) -> Arguments:
     def arguments(call: Call) -> list[Any]:
         if json_out and b"accept" in call.headers and not wants_json(call):
             raise NotAcceptable

@@ -12,58 +12,63 @@ from ..errors import BindError
 from ..functions.descriptions import Http
 from ..http.reply import is_token
 from .injection import injectable_inside, injectable_of
+from .markers import Cookie, Header
 from .parameter import REQUIRED, Parameter, Signature
-from .shapes import shape, without_none
-from .sources import Cookie, Header
+from .value_types import form_of, strip_none
 
-_TEMPLATE = re.compile(r"\{([a-z_][a-z0-9_]*)\}")
-_BODIED = frozenset({"POST", "PUT", "PATCH", "DELETE"})
-_NEEDS = "write the type after its name, like `nights: int`"
+_PATH_PARAMETER = re.compile(r"\{([a-z_][a-z0-9_]*)\}")
+_METHODS_WITH_BODY = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 
 
-class _Reader:
-    """Read one function's signature; `place` opens each message: file:line: function."""
+def read_signature(handler: Callable[..., Any], description: Http, place: str) -> Signature:
+    """Return what `handler` takes. Raises BindError with place, parameter and fix."""
+    return _SignatureReader(handler, description, place).read()
+
+
+def type_name(annotation: Any) -> str:
+    """Return a type as its author writes it."""
+    return annotation.__name__ if isinstance(annotation, type) else str(annotation)
+
+
+class _SignatureReader:
+    """Read one function's signature; `place` is file:line: function, for messages."""
 
     def __init__(self, handler: Callable[..., Any], description: Http, place: str) -> None:
         self.function: Any = inspect.unwrap(handler)
         self.globals: dict[str, Any] = self.function.__globals__
-        self.description = description
+        self.method = description.method
         self.place = place
-        self.in_path = _TEMPLATE.findall(description.path)
+        self.path_parameters = _PATH_PARAMETER.findall(description.path)
 
-    def fault(self, name: str, wrong: str, fix: str) -> BindError:
-        where = f"parameter {name!r}" if name else "signature"
-        return BindError(f"{self.place}: {where}: {wrong}: {fix}")
+    def fault(self, name: str, what: str, fix: str) -> BindError:
+        subject = f"parameter {name!r}" if name else "signature"
+        return BindError(f"{subject}: {what}", where=self.place, fix=fix)
 
     def read(self) -> Signature:
         code = self.function.__code__
         if code.co_flags & (inspect.CO_VARARGS | inspect.CO_VARKEYWORDS):
             raise self.fault("", "*args and **kwargs cannot be bound", "name each parameter")
         count = code.co_argcount + code.co_kwonlyargcount
-        defaults = self.function.__defaults__ or ()
-        optional = dict(
-            zip(
-                code.co_varnames[code.co_argcount - len(defaults) : code.co_argcount],
-                defaults,
-                strict=True,
-            )
-        )
-        optional.update(self.function.__kwdefaults__ or {})
-        annotations = self.function.__annotations__
+        annotations, defaults = self.function.__annotations__, self._defaults()
         parameters = tuple(
-            self.parameter(
+            self._parameter(
                 name,
-                self.resolve(name, annotations[name]) if name in annotations else REQUIRED,
-                optional.get(name, REQUIRED),
+                self._resolve(name, annotations[name]) if name in annotations else REQUIRED,
+                defaults.get(name, REQUIRED),
                 index >= code.co_argcount,
             )
             for index, name in enumerate(code.co_varnames[:count])
         )
-        self.check(parameters)
+        self._check(parameters)
         returns = annotations.get("return", REQUIRED)
-        return Signature(parameters, self.resolve("return", returns))
+        return Signature(parameters, self._resolve("return", returns))
 
-    def resolve(self, name: str, annotation: Any) -> Any:
+    def _defaults(self) -> dict[str, Any]:
+        code, defaults = self.function.__code__, self.function.__defaults__ or ()
+        positional = code.co_varnames[code.co_argcount - len(defaults) : code.co_argcount]
+        return dict(zip(positional, defaults, strict=True)) | (self.function.__kwdefaults__ or {})
+
+    def _resolve(self, name: str, annotation: Any) -> Any:
         """Return the object that an annotation written as text stands for."""
         if type(annotation) is not str:
             return annotation
@@ -76,20 +81,17 @@ class _Reader:
         try:
             return eval(annotation, self.globals)  # noqa: S307 - the file's own text
         except NameError as error:
-            raise self.fault(name, *self.unknown(annotation, error.name or "")) from None
+            what = f"the annotation {annotation!r} uses {error.name!r}, which is not defined here"
+            fix = f"import {error.name} at the top of the file (not under TYPE_CHECKING)"
+            raise self.fault(name, what, fix) from None
         except Exception as error:
-            wrong = f"the annotation {annotation!r} fails ({type(error).__name__}: {error})"
-            raise self.fault(name, wrong, "fix it") from None
+            what = f"the annotation {annotation!r} fails ({type(error).__name__}: {error})"
+            raise self.fault(name, what, "fix the annotation") from None
 
-    def unknown(self, annotation: str, missing: str) -> tuple[str, str]:
-        return (
-            f"the annotation {annotation!r} uses {missing!r}, which is not defined in this file",
-            f"import {missing} at the top of the file (not under TYPE_CHECKING)",
-        )
-
-    def parameter(self, name: str, annotation: Any, default: Any, keyword: bool) -> Parameter:
+    def _parameter(self, name: str, annotation: Any, default: Any, keyword: bool) -> Parameter:
         if annotation is REQUIRED:
-            raise self.fault(name, "it has no type", _NEEDS)
+            fix = "write the type after its name, like `nights: int`"
+            raise self.fault(name, "it has no type", fix)
         injectable = injectable_of(annotation)
         if injectable is not None:
             if default is not REQUIRED:
@@ -98,98 +100,94 @@ class _Reader:
         inside = injectable_inside(annotation)
         if inside:
             # Read from the body, it would let a caller choose its own identity.
-            wrong = f"the platform provides {inside} itself, not inside another type"
-            raise self.fault(name, wrong, f"write `{name}: {inside}`")
-        kind, alias, kept = self.source(name, annotation)
-        form = shape(kept)
-        if kind == "query" and form == "body":
-            return self.body(name, kept, default, keyword)
+            what = f"the platform provides {inside} itself, not inside another type"
+            raise self.fault(name, what, f"write `{name}: {inside}`")
+        kind, alias, kept = self._source(name, annotation)
+        if kind == "query" and form_of(kept) == "body":
+            return self._body(name, kept, default, keyword)
+        return self._value(name, kind, alias, kept, default, keyword)
+
+    def _value(
+        self, name: str, kind: str, alias: str, annotation: Any, default: Any, keyword: bool
+    ) -> Parameter:
+        form = form_of(annotation)
         if form is None or form == "body":
-            raise self.unbindable(name, kept)
-        inner, optional = without_none(kept)
+            raise self._unbindable(name, annotation)
+        bare, optional = strip_none(annotation)
         if optional and default is REQUIRED:
             default = None
         if kind == "path" and (default is not REQUIRED or form == "many"):
-            wrong = "a path parameter is always there, once"
-            raise self.fault(name, wrong, "give it a plain type and no default")
+            fix = "use a plain type without a default"
+            raise self.fault(name, "a path has each parameter exactly once", fix)
         if kind == "cookie" and form == "many":
-            raise self.fault(name, "a cookie has one value", "give it a plain type")
-        return Parameter(name, kind, alias, inner, form == "many", default, keyword)
+            raise self.fault(name, "a cookie has one value", "use a plain type")
+        return Parameter(name, kind, alias, bare, form == "many", default, keyword)
 
-    def source(self, name: str, annotation: Any) -> tuple[str, str, Any]:
+    def _source(self, name: str, annotation: Any) -> tuple[str, str, Any]:
         """Return where a parameter is read, by which name, and its type without the marker."""
+        in_path = name in self.path_parameters
         if get_origin(annotation) is not Annotated:
-            return ("path" if name in self.in_path else "query"), name, annotation
-        inner, *notes = get_args(annotation)
-        kind, alias, rest = "query", name, []
-        for note in notes:
-            marker = note() if note in (Header, Cookie) else note
+            return ("path" if in_path else "query"), name, annotation
+        bare, *metadata = get_args(annotation)
+        kind, alias, others = "", name, []
+        for each in metadata:
+            marker = each() if each in (Header, Cookie) else each
             if not isinstance(marker, Header | Cookie):
-                rest.append(note)
+                others.append(each)
                 continue
-            before, kind = kind, "header" if isinstance(marker, Header) else "cookie"
-            if before != "query":
-                raise self.fault(name, f"it is a {before} and a {kind}", "choose one")
-            alias = marker.name or (name.replace("_", "-") if kind == "header" else name)
-            if not is_token(alias):
-                fix = "name it with ASCII letters, digits, - and _"
-                raise self.fault(name, f"{alias!r} cannot be a {kind}'s name", fix)
-            if kind == "header":
-                alias = alias.lower()
-        if name in self.in_path:
-            if kind != "query":
-                raise self.fault(name, f"it is in the path and a {kind}", "choose one")
-            kind = "path"
-        kept = Annotated[(inner, *rest)] if rest else inner
-        return kind, alias, kept
+            previous, kind = kind, "header" if isinstance(marker, Header) else "cookie"
+            if previous:
+                raise self.fault(name, f"it is a {previous} and a {kind}", "choose one")
+            alias = self._alias(name, kind, marker)
+        if in_path and kind:
+            raise self.fault(name, f"it is in the path and a {kind}", "choose one")
+        kept = Annotated[(bare, *others)] if others else bare
+        return kind or ("path" if in_path else "query"), alias, kept
 
-    def body(self, name: str, annotation: Any, default: Any, keyword: bool) -> Parameter:
-        if self.description.method not in _BODIED:
+    def _alias(self, name: str, kind: str, marker: Header | Cookie) -> str:
+        alias = marker.name or (name.replace("_", "-") if kind == "header" else name)
+        if not is_token(alias):
+            fix = "name it with ASCII letters, digits, - and _"
+            raise self.fault(name, f"{alias!r} is not a valid {kind} name", fix)
+        return alias.lower() if kind == "header" else alias
+
+    def _body(self, name: str, annotation: Any, default: Any, keyword: bool) -> Parameter:
+        if self.method not in _METHODS_WITH_BODY:
             raise self.fault(
                 name,
-                f"{self.description.method} has no body to read {shown(annotation)} from",
+                f"{self.method} has no body to read {type_name(annotation)} from",
                 "answer POST, PUT, PATCH or DELETE, or take plain types from the query",
             )
-        if default is REQUIRED and without_none(annotation)[1]:
+        if default is REQUIRED and strip_none(annotation)[1]:
             default = None
         return Parameter(name, "body", name, annotation, default=default, keyword=keyword)
 
-    def unbindable(self, name: str, annotation: Any) -> BindError:
-        if name in self.in_path:
-            wrong = f"{shown(annotation)} cannot be read from one path segment"
-            return self.fault(name, wrong, "give it a plain type, like str or int")
+    def _unbindable(self, name: str, annotation: Any) -> BindError:
+        if name in self.path_parameters:
+            what = f"{type_name(annotation)} cannot be read from one path segment"
+            return self.fault(name, what, "use a plain type, like str or int")
         return self.fault(
             name,
-            f"{shown(annotation)} cannot be bound",
+            f"{type_name(annotation)} cannot be bound",
             "use a msgspec.Struct or dataclass for the body; int, float, bool, str, date, "
             "datetime, time, timedelta, UUID, Decimal, Enum, Literal or list of one for the rest",
         )
 
-    def check(self, parameters: tuple[Parameter, ...]) -> None:
+    def _check(self, parameters: tuple[Parameter, ...]) -> None:
+        """Raise BindError for parameters that do not fit together, or not to the path."""
         bodies = [parameter.name for parameter in parameters if parameter.kind == "body"]
         if len(bodies) > 1:
-            fix = f"make one Struct that holds {' and '.join(bodies)}"
-            raise self.fault(bodies[1], f"the body is {bodies[0]!r} already", fix)
+            fix = f"write one Struct with {' and '.join(bodies)}"
+            raise self.fault(bodies[1], f"{bodies[0]!r} is the body already", fix)
         transactions = [parameter.name for parameter in parameters if parameter.kind == "tx"]
         if len(transactions) > 1:
-            wrong = f"{transactions[0]!r} is the call's transaction already"
-            raise self.fault(transactions[1], wrong, "keep one of them")
-        names = {parameter.name for parameter in parameters}
-        for name in self.in_path:
-            if name not in names:
-                wrong = f"the path has {{{name}}} and the function no such parameter"
-                raise self.fault(name, wrong, f"add `{name}: str`, or mend the path")
-        for parameter in parameters:
-            if parameter.name in self.in_path and parameter.kind != "path":
-                wrong = f"the path has {{{parameter.name}}} and the platform gives this parameter"
-                raise self.fault(parameter.name, wrong, "name one of them otherwise")
-
-
-def shown(annotation: Any) -> str:
-    """Return a type as its author would write it."""
-    return annotation.__name__ if isinstance(annotation, type) else str(annotation)
-
-
-def read_signature(handler: Callable[..., Any], description: Http, place: str) -> Signature:
-    """Return what `handler` takes. Raises BindError with place, parameter and fix."""
-    return _Reader(handler, description, place).read()
+            what = f"{transactions[0]!r} is the transaction already"
+            raise self.fault(transactions[1], what, "keep one of them")
+        kinds = {parameter.name: parameter.kind for parameter in parameters}
+        for name in self.path_parameters:
+            if name not in kinds:
+                what = f"the path has {{{name}}}, but the function has no such parameter"
+                raise self.fault(name, what, f"add `{name}: str`, or fix the path")
+            if kinds[name] != "path":
+                what = f"the path has {{{name}}}, and the platform provides this parameter"
+                raise self.fault(name, what, "rename one of them")

@@ -13,8 +13,8 @@ import msgspec
 
 from ..binding.binding import Binding
 from ..binding.parameter import REQUIRED, Signature
-from ..binding.shapes import shape
 from ..binding.signature import read_signature
+from ..binding.value_types import form_of
 from ..errors import BindError
 from ..execution.context import ExecutionContext
 from ..functions.descriptions import Http
@@ -161,5 +161,5 @@ def _returns_json(returns: Any) -> bool:
     if origin in (list, dict, tuple):
         return True
     if isinstance(returns, type):
-        return shape(returns) is not None or issubclass(returns, list | dict | msgspec.Struct)
-    return bool(get_args(returns)) and shape(returns) == "body"
+        return form_of(returns) is not None or issubclass(returns, list | dict | msgspec.Struct)
+    return bool(get_args(returns)) and form_of(returns) == "body"

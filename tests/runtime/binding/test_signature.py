@@ -1,4 +1,4 @@
-"""A signature that cannot be bound is an error at load that says where and what to do."""
+"""A signature that cannot be bound is an error at load: place, parameter, fix."""
 
 from typing import Any
 
@@ -10,105 +10,12 @@ HEAD = """from __future__ import annotations
 from neurova import *
 import msgspec
 from typing import *
+
+class New(msgspec.Struct):
+    a: int
+
 """
-AT = '@get("/x")\nasync def f(a: Annotated[str, Header('
-BODY = "class New(msgspec.Struct):\n    a: int\n\n"
-
-
-def refused(house: Any, source: str) -> str:
-    house.write("shop", only=HEAD + BODY + source)
-    with pytest.raises(BindError) as caught:
-        house.load("shop")
-    return str(caught.value)
-
-
-@pytest.mark.parametrize(
-    ("source", "parameter", "fix"),
-    [
-        ('@get("/x")\nasync def f(a) -> int: ...', "'a'", "like `nights: int`"),
-        ('@post("/x")\nasync def f(a: New, b: New) -> int: ...', "'b'", "make one Struct"),
-        ('@get("/x")\nasync def f(a: New) -> int: ...', "'a'", "answer POST, PUT, PATCH"),
-        ('@get("/x/{id}")\nasync def f() -> int: ...', "'id'", "add `id: str`"),
-        ('@get("/x/{id}")\nasync def f(id: str = "a") -> int: ...', "'id'", "no default"),
-        ('@get("/x/{id}")\nasync def f(id: list[str]) -> int: ...', "'id'", "plain type"),
-        ('@get("/x/{id}")\nasync def f(id: New) -> int: ...', "'id'", "plain type"),
-        ('@get("/x/{tx}")\nasync def f(tx: Tx) -> int: ...', "'tx'", "name one of them"),
-        ('@get("/x/{a}")\nasync def f(a: Annotated[str, Header("b")]) -> int: ...', "'a'", "one"),
-        ('@get("/x")\ndef f(tx: Tx) -> int: ...', "'tx'", "write `async def`"),
-        ('@get("/x")\nasync def f(*rest: int) -> int: ...', "signature", "name each parameter"),
-        ('@get("/x")\nasync def f(**rest: int) -> int: ...', "signature", "name each parameter"),
-        ('@get("/x")\nasync def f(a: object) -> int: ...', "'a'", "use a msgspec.Struct"),
-        ('@get("/x")\nasync def f(a: set[int]) -> int: ...', "'a'", "use a msgspec.Struct"),
-        ('@get("/x")\nasync def f(a: Nowhere) -> int: ...', "'a'", "import Nowhere at the top"),
-        ('@get("/x")\nasync def f(a: list[Nowhere]) -> int: ...', "'a'", "import Nowhere"),
-        ('@get("/x")\nasync def f(a: 1 / 0) -> int: ...', "'a'", "ZeroDivisionError"),
-        ('@get("/x")\nasync def f(a: Caller = None) -> int: ...', "'a'", "remove its default"),
-        ('@get("/x")\nasync def f(a: Tx, b: Tx) -> int: ...', "'b'", "one of them"),
-        ('@post("/x")\nasync def f(a: Caller | None) -> int: ...', "'a'", "write `a: Caller`"),
-        ('@post("/x")\nasync def f(a: Optional[Caller] = None) -> int: ...', "'a'", "a: Caller"),
-        ('@post("/x")\nasync def f(a: Annotated[Caller, 1]) -> int: ...', "'a'", "a: Caller"),
-        ('@post("/x")\nasync def f(a: list[Caller]) -> int: ...', "'a'", "a: Caller"),
-        ('@post("/x")\nasync def f(a: NewType("Who", Caller)) -> int: ...', "'a'", "a: Caller"),
-        ('@get("/x")\nasync def f(a: Tx | None) -> int: ...', "'a'", "write `a: Tx`"),
-        (
-            '@get("/x")\nasync def f(a: Annotated[list[str], Cookie("b")]) -> int: ...',
-            "'a'",
-            "plain",
-        ),
-        (
-            '@get("/x")\nasync def f(a: Annotated[New, Header("b")]) -> int: ...',
-            "'a'",
-            "for the body",
-        ),
-        (f'{AT}"bad name")]) -> int: ...', "'a'", "'bad name' cannot be a header's name"),
-        (f'{AT}"é")]) -> int: ...', "'a'", "'é' cannot be a header's name"),
-        (f'{AT}"\u212a")]) -> int: ...', "'a'", "cannot be a header's name"),  # a k, lowered
-        (f"{AT}5)]) -> int: ...", "'a'", "5 cannot be a header's name"),
-        ('@get("/x")\nasync def f(é: Annotated[str, Header]) -> int: ...', "'é'", "'é' cannot be"),
-        (
-            '@get("/x")\nasync def f(a: Annotated[str, Cookie("a b;")]) -> int: ...',
-            "'a'",
-            "'a b;' cannot be a cookie's name: name it with ASCII letters, digits, - and _",
-        ),
-        (f'{AT}"b"), Cookie("c")]) -> int: ...', "'a'", "a header and a cookie: choose one"),
-        (f'{AT}"b"), Header("c")]) -> int: ...', "'a'", "a header and a header: choose one"),
-        ('@get("/x")\nasync def f(a: datetime.date | str) -> int: ...', "'a'", "import datetime"),
-    ],
-)
-def test_the_message_names_place_parameter_and_fix(
-    house: Any, source: str, parameter: str, fix: str
-) -> None:
-    text = refused(house, source)
-    assert text.startswith("functions/shop/only.py:8: f: ")
-    assert parameter in text
-    assert fix in text
-
-
-@pytest.mark.parametrize("kind", ["async def", "def"])
-def test_a_generator_cannot_have_what_ends_with_its_reply(house: Any, kind: str) -> None:
-    source = f'@get("/x")\n{kind} f(tx: Tx):\n    yield 1'
-    assert "'tx': a generator cannot use a Tx" in refused(house, source)
-    source = f'@get("/x", retries=1)\n{kind} f():\n    yield 1'
-    assert "leave retries out" in refused(house, source)
-
-
-def test_a_type_that_msgspec_cannot_decode_is_a_bind_error(house: Any) -> None:
-    source = 'from datetime import date\n@get("/x")\nasync def f(a: date | str) -> int: ...'
-    assert "parameter 'a'" in refused(house, source)
-    source = (
-        "class Odd(msgspec.Struct):\n    a: type(iter([]))\n\n"
-        '@post("/x")\nasync def f(new: Odd) -> int: ...'
-    )
-    assert "parameter 'new'" in refused(house, source)
-
-
-def test_something_that_is_no_function_is_a_bind_error(house: Any) -> None:
-    source = 'class Call:\n    async def __call__(self) -> int: ...\n\nf = Call()\nget("/x")(f)\n'
-    assert "only a function can be an endpoint" in refused(house, source)
-
-
-def test_a_plain_wrapper_around_a_coroutine_function_is_a_bind_error(house: Any) -> None:
-    source = """
+WRAPPED = """
 import functools
 def wrap(f):
     @functools.wraps(f)
@@ -121,10 +28,113 @@ def wrap(f):
 async def f(a: int) -> int:
     return a
 """
-    assert "make its wrapper `async def`" in refused(house, source)
+UNDECODABLE = """
+class Odd(msgspec.Struct):
+    a: type(iter([]))
+
+@post("/x")
+async def f(new: Odd) -> int: ...
+"""
 
 
-def test_every_fault_of_a_service_is_said_at_once(house: Any) -> None:
+def bind_error(house: Any, source: str) -> str:
+    house.write("shop", only=HEAD + source)
+    with pytest.raises(BindError) as caught:
+        house.load("shop")
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "subject", "fix"),
+    [
+        ("a", "'a'", "like `nights: int`"),
+        ("a: New", "'a'", "answer POST, PUT, PATCH"),
+        ("*rest: int", "signature", "name each parameter"),
+        ("**rest: int", "signature", "name each parameter"),
+        ("a: object", "'a'", "use a msgspec.Struct"),
+        ("a: set[int]", "'a'", "use a msgspec.Struct"),
+        ("a: Nowhere", "'a'", "import Nowhere at the top"),
+        ("a: list[Nowhere]", "'a'", "import Nowhere"),
+        ("a: datetime.date | str", "'a'", "import datetime"),
+        ("a: 1 / 0", "'a'", "ZeroDivisionError"),
+        ("a: Caller = None", "'a'", "remove its default"),
+        ("a: Tx, b: Tx", "'b'", "keep one of them"),
+        ("a: Tx | None", "'a'", "write `a: Tx`"),
+        ('a: Annotated[list[str], Cookie("b")]', "'a'", "plain type"),
+        ('a: Annotated[New, Header("b")]', "'a'", "for the body"),
+        ('a: Annotated[str, Header("bad name")]', "'a'", "'bad name' is not a valid header name"),
+        ('a: Annotated[str, Header("é")]', "'a'", "'é' is not a valid header name"),
+        ('a: Annotated[str, Header("\u212a")]', "'a'", "valid header name"),  # its lower case is k
+        ("a: Annotated[str, Header(5)]", "'a'", "5 is not a valid header name"),
+        ("é: Annotated[str, Header]", "'é'", "'é' is not a valid header name"),
+        ('a: Annotated[str, Cookie("a b;")]', "'a'", "name it with ASCII letters"),
+        ('a: Annotated[str, Header("b"), Cookie("c")]', "'a'", "a header and a cookie: choose"),
+        ('a: Annotated[str, Header("b"), Header("c")]', "'a'", "a header and a header: choose"),
+    ],
+)
+def test_unbindable_parameter_is_named_with_the_fix(
+    house: Any, parameters: str, subject: str, fix: str
+) -> None:
+    text = bind_error(house, f'@get("/x")\nasync def f({parameters}) -> int: ...')
+    assert text.startswith("functions/shop/only.py:9: f: ")
+    assert subject in text
+    assert fix in text
+
+
+@pytest.mark.parametrize(
+    ("path", "parameters", "subject", "fix"),
+    [
+        ("/x/{id}", "", "'id'", "add `id: str`"),
+        ("/x/{id}", 'id: str = "a"', "'id'", "without a default"),
+        ("/x/{id}", "id: list[str]", "'id'", "plain type"),
+        ("/x/{id}", "id: New", "'id'", "plain type"),
+        ("/x/{tx}", "tx: Tx", "'tx'", "rename one of them"),
+        ("/x/{a}", 'a: Annotated[str, Header("b")]', "'a'", "choose one"),
+    ],
+)
+def test_parameter_that_does_not_fit_the_path_is_named(
+    house: Any, path: str, parameters: str, subject: str, fix: str
+) -> None:
+    text = bind_error(house, f'@get("{path}")\nasync def f({parameters}) -> int: ...')
+    assert f"parameter {subject}" in text
+    assert fix in text
+
+
+@pytest.mark.parametrize(
+    ("parameters", "fix"),
+    [
+        ("b: New, a: New", "write one Struct"),
+        ("a: Caller | None", "write `a: Caller`"),
+        ("a: Optional[Caller] = None", "write `a: Caller`"),
+        ("a: Annotated[Caller, 1]", "write `a: Caller`"),
+        ("a: list[Caller]", "write `a: Caller`"),
+        ('a: NewType("Who", Caller)', "write `a: Caller`"),
+    ],
+)
+def test_body_cannot_hold_what_the_platform_provides(house: Any, parameters: str, fix: str) -> None:
+    text = bind_error(house, f'@post("/x")\nasync def f({parameters}) -> int: ...')
+    assert "parameter 'a'" in text
+    assert fix in text
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        ('@get("/x")\ndef f(tx: Tx) -> int: ...', "'tx'"),
+        ('@get("/x")\ndef f(tx: Tx):\n    yield 1', "'tx'"),
+        ('@get("/x")\nasync def f(tx: Tx):\n    yield 1', "'tx'"),
+        ('@get("/x", retries=1)\nasync def f():\n    yield 1', "retries"),
+        (UNDECODABLE, "parameter 'new'"),
+        ('from datetime import *\n@get("/x")\nasync def f(a: date | str) -> int: ...', "'a'"),
+        ('class Call:\n    def __call__(self): ...\n\nf = Call()\nget("/x")(f)', "only a function"),
+        (WRAPPED, "make its wrapper `async def`"),
+    ],
+)
+def test_handler_that_cannot_run_is_refused(house: Any, source: str, message: str) -> None:
+    assert message in bind_error(house, source)
+
+
+def test_all_faults_of_a_service_are_reported_at_once(house: Any) -> None:
     house.write(
         "shop",
         one=HEAD + '@get("/one")\nasync def one(a) -> int: ...',

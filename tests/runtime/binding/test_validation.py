@@ -11,8 +11,9 @@ from uuid import UUID
 import msgspec
 import pytest
 
+from neurova.binding.body import Body
 from neurova.binding.parameter import Parameter
-from neurova.binding.validation import FAULTS, Body, split, value_faults
+from neurova.binding.validation import MAX_FAULTS, parse_message, value_faults
 
 
 class Kind(Enum):
@@ -140,7 +141,7 @@ def test_a_body_of_nothing_but_faults_costs_little_and_names_a_hundred(
     value_only = _peak(lambda: msgspec.json.decode(body))
     found: list[Any] = []
     peak = _peak(lambda: found.extend(checked.faults(body)[1]))
-    assert 1 <= len(found) <= FAULTS
+    assert 1 <= len(found) <= MAX_FAULTS
     assert peak < value_only + 8_000_000
 
 
@@ -158,7 +159,7 @@ def test_nested_unions_are_not_tried_branch_by_branch(depth: int) -> None:
     body = b'{"type":"Cat","lives":1,"friend":' * depth + b"{}" + b"}" * depth
     status, found = Body(Cat | Dog).faults(body)
     assert status in (400, 422)
-    assert 1 <= len(found) <= FAULTS
+    assert 1 <= len(found) <= MAX_FAULTS
 
 
 def test_a_pattern_of_a_query_value_is_told_in_the_words_of_its_description() -> None:
@@ -232,7 +233,7 @@ def test_messages_and_pointers_have_bounds() -> None:
     ],
 )
 def test_msgspecs_messages_are_read(text: str, path: list[Any], message: str) -> None:
-    assert split(text) == (path, message)
+    assert parse_message(text) == (path, message)
 
 
 def test_a_whole_number_may_be_written_with_a_fraction_or_an_exponent() -> None:
@@ -250,7 +251,7 @@ def test_a_whole_number_may_be_written_with_a_fraction_or_an_exponent() -> None:
         }
     )
     raw = fine.replace(b'"few":0', b'"few":2.0').replace(b'"rows":[]', b'"rows":[1e2,-3.0]')
-    value = body.decode_whole(raw)
+    value = body.decode_whole_numbers(raw)
     assert (value.few, value.rows) == (2, [100, -3])
     assert all(type(each) is int for each in [value.few, *value.rows])
     assert body.faults(raw) == (422, [])
@@ -261,21 +262,21 @@ def test_a_whole_number_may_be_written_with_a_fraction_or_an_exponent() -> None:
 def test_what_is_no_whole_number_stays_none() -> None:
     for raw in (b"1.5", b"1e-3", b"1e300", b'"2.0"', b"[2.0", b"9007199254740994.0"):
         with pytest.raises(msgspec.DecodeError):
-            Body(int).decode_whole(raw)
-    assert Body(float).decode_whole(b"2.0") == 2.0
+            Body(int).decode_whole_numbers(raw)
+    assert Body(float).decode_whole_numbers(b"2.0") == 2.0
 
 
 def test_a_large_body_is_not_looked_through_for_whole_numbers() -> None:
     raw = b"[" + b"1.0," * 20_000 + b"1]"
     with pytest.raises(msgspec.ValidationError):
-        Body(list[int]).decode_whole(raw)
+        Body(list[int]).decode_whole_numbers(raw)
 
 
 def test_a_name_of_a_mapping_that_does_not_fit_is_named_where_it_is() -> None:
     assert list(faults(dict[str, dict[int, int]], {"a": {"x": 1}})) == [""]
     with pytest.raises(msgspec.ValidationError) as caught:
         msgspec.json.decode(b'{"a": {"x": 1}}', type=Numbered)
-    assert split(str(caught.value))[0] == ["a"]
+    assert parse_message(str(caught.value))[0] == ["a"]
     assert list(faults(Numbered, {"a": {"x": 1}})) == ["/a"]
 
 

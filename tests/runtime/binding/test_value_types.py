@@ -7,7 +7,7 @@ from typing import Annotated, Any, Generic, Literal, NewType, TypedDict, TypeVar
 import msgspec
 import pytest
 
-from neurova.binding.shapes import shape, without_none
+from neurova.binding.value_types import form_of, strip_none
 
 T = TypeVar("T")
 
@@ -57,10 +57,10 @@ class Row(TypedDict):
     ],
 )
 def test_the_shape_of_a_type(kind: Any, form: str | None) -> None:
-    assert shape(kind) == form
+    assert form_of(kind) == form
 
 
 def test_none_is_taken_out_of_a_union() -> None:
-    assert without_none(int | None) == (int, True)
-    assert without_none(int | str) == (int | str, False)
-    assert without_none(int) == (int, False)
+    assert strip_none(int | None) == (int, True)
+    assert strip_none(int | str) == (int | str, False)
+    assert strip_none(int) == (int, False)

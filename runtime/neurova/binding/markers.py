@@ -1,4 +1,4 @@
-"""Where a parameter's value is read when its name and type do not say it."""
+"""Markers for parameters that are read from a header field or a cookie."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from __future__ import annotations
 class Header:
     """Read a parameter from a header field: `Annotated[str, Header("x-tenant")]`.
 
-    Without a name the parameter's own is used, with "-" for "_".
+    Without a name, the parameter's own is used with "-" for "_".
     """
 
     __slots__ = ("name",)
@@ -18,7 +18,7 @@ class Header:
 class Cookie:
     """Read a parameter from a cookie: `Annotated[str, Cookie("session")]`.
 
-    Without a name the parameter's own is used.
+    Without a name, the parameter's own is used.
     """
 
     __slots__ = ("name",)

@@ -7,7 +7,7 @@ from typing import Annotated, TypedDict
 
 import msgspec
 
-from neurova.binding.datetimes import schema_of
+from neurova.binding.datetime_formats import validation_schema
 
 
 @dataclass
@@ -38,7 +38,7 @@ class Outer(msgspec.Struct, rename="camel"):
 
 
 def test_every_moment_has_its_format() -> None:
-    schema = schema_of(Outer)
+    schema = validation_schema(Outer)
     fields = schema["$defs"]["Outer"]["properties"]
     assert fields["plainOne"]["format"] == "date-time"
     assert fields["maybe"]["anyOf"][0] == {"type": "string", "format": "date-time"}
@@ -51,14 +51,14 @@ def test_every_moment_has_its_format() -> None:
 
 
 def test_where_a_zone_is_needed_the_format_that_is_checked_says_so() -> None:
-    fields = schema_of(Outer)["$defs"]["Outer"]["properties"]
+    fields = validation_schema(Outer)["$defs"]["Outer"]["properties"]
     assert fields["zoned"]["anyOf"][0]["format"] == "date-time with a zone"
     assert fields["naive"]["format"] == "date-time"
     assert fields["format"] == {"type": "string", "default": "date-time"}
 
 
 def test_a_decimal_may_be_a_number() -> None:
-    fields = schema_of(Outer)["$defs"]["Outer"]["properties"]
+    fields = validation_schema(Outer)["$defs"]["Outer"]["properties"]
     decimal = {"type": ["string", "number"], "format": "decimal"}
     assert fields["price"] == fields["prices"]["anyOf"][0]["items"] == decimal
     assert decimal in fields["other"]["anyOf"]
