@@ -1,4 +1,4 @@
-"""What every limiter does; a new backend joins by one line in BACKENDS."""
+"""The contract of limiters; a new backend is one line in BACKENDS."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -38,16 +38,14 @@ def limiter(request: pytest.FixtureRequest, tmp_path: Path, clock: Clock) -> Ite
     limiter.close()
 
 
-def test_as_many_as_the_limit_are_admitted_and_then_none(limiter: Limiter):
+def test_limit_is_admitted_and_no_more(limiter: Limiter):
     decisions = [limiter.admit([ACME]) for _ in range(12)]
     assert [d.admitted for d in decisions] == [True] * 10 + [False] * 2
     assert [d.remaining for d in decisions] == [(left,) for left in (*range(9, -1, -1), 0, 0)]
     assert {d.retry_after for d in decisions[:10]} == {0}
 
 
-def test_a_call_leaves_its_window_after_the_whole_window_and_no_sooner(
-    limiter: Limiter, clock: Clock
-):
+def test_charge_expires_after_the_whole_window(limiter: Limiter, clock: Clock):
     limiter.admit([KEY], 3)
     clock.now += SECOND
     assert not limiter.admit([KEY]).admitted
@@ -55,16 +53,14 @@ def test_a_call_leaves_its_window_after_the_whole_window_and_no_sooner(
     assert limiter.admit([KEY], 3).admitted
 
 
-def test_no_span_of_a_window_s_length_has_more_though_two_halves_meet(
-    limiter: Limiter, clock: Clock
-):
+def test_window_slides(limiter: Limiter, clock: Clock):
     clock.now += SECOND * 9 // 10
     assert limiter.admit([KEY], 3).admitted
-    clock.now += SECOND * 2 // 10  # a fixed window would begin anew in between
+    clock.now += SECOND * 2 // 10  # a fixed window would restart in between
     assert not limiter.admit([KEY]).admitted
 
 
-def test_a_call_is_charged_to_all_buckets_or_to_none(limiter: Limiter):
+def test_call_is_charged_to_all_buckets_or_none(limiter: Limiter):
     for _ in range(3):
         assert limiter.admit([ACME, KEY]).admitted
     refused = limiter.admit([ACME, KEY])
@@ -72,18 +68,18 @@ def test_a_call_is_charged_to_all_buckets_or_to_none(limiter: Limiter):
     assert limiter.admit([ACME]).remaining == (6,)
 
 
-def test_remaining_and_reset_come_in_the_order_of_the_buckets(limiter: Limiter):
+def test_decision_keeps_the_order_of_buckets(limiter: Limiter):
     assert limiter.admit([ACME, KEY]) == (True, (9, 2), (60, 1), 0)
     assert limiter.admit([KEY, ACME]) == (True, (1, 8), (1, 60), 0)
 
 
-def test_cost_is_what_is_charged(limiter: Limiter):
+def test_cost_is_charged(limiter: Limiter):
     assert limiter.admit([ACME], 7).remaining == (3,)
     assert not limiter.admit([ACME], 4).admitted
     assert limiter.admit([ACME], 3).remaining == (0,)
 
 
-def test_a_refusal_says_when_to_come_again_and_that_is_soon_enough(limiter: Limiter, clock: Clock):
+def test_retry_after_is_long_enough(limiter: Limiter, clock: Clock):
     limiter.admit([ACME], 4)
     clock.now += 20 * SECOND
     limiter.admit([ACME], 6)
@@ -94,38 +90,38 @@ def test_a_refusal_says_when_to_come_again_and_that_is_soon_enough(limiter: Limi
     assert limiter.admit([ACME], 4).admitted
 
 
-def test_the_longest_wait_of_all_full_buckets_is_told(limiter: Limiter):
+def test_retry_after_is_the_longest_of_full_buckets(limiter: Limiter):
     limiter.admit([ACME], 10)
     limiter.admit([KEY], 3)
     assert limiter.admit([KEY, ACME]).retry_after == 61
     assert limiter.admit([KEY]).retry_after == 2
 
 
-def test_a_cost_above_the_limit_is_never_admitted(limiter: Limiter, clock: Clock):
+def test_cost_above_the_limit_is_refused(limiter: Limiter, clock: Clock):
     decision = limiter.admit([KEY], 4)
     assert not decision.admitted
     assert decision.retry_after >= 1
     assert decision.remaining == (3,)
 
 
-def test_windows_of_one_subject_and_subjects_of_one_window_are_counted_apart(limiter: Limiter):
+def test_subjects_and_windows_are_counted_separately(limiter: Limiter):
     buckets = [Bucket("a", 1, 1), Bucket("a", 1, 60), Bucket("b", 1, 1)]
     assert [limiter.admit([bucket]).admitted for bucket in buckets] == [True] * 3
     assert [limiter.admit([bucket]).admitted for bucket in buckets] == [False] * 3
 
 
-def test_a_limit_that_is_changed_holds_at_once(limiter: Limiter):
+def test_changed_limit_applies_at_once(limiter: Limiter):
     limiter.admit([ACME], 5)
     assert limiter.admit([ACME._replace(limit=4)]) == (False, (0,), (61,), 61)
     assert limiter.admit([ACME._replace(limit=20)], 15).admitted
 
 
-def test_no_bucket_is_no_limit(limiter: Limiter):
+def test_call_without_buckets_is_admitted(limiter: Limiter):
     assert limiter.admit([]) == (True, (), (), 0)
 
 
 @pytest.mark.parametrize("cost", [0, -1])
-def test_nothing_is_given_back_by_a_cost_below_one(limiter: Limiter, cost: int):
+def test_cost_below_one_is_an_error(limiter: Limiter, cost: int):
     with pytest.raises(ValueError, match="give 1 or more"):
         limiter.admit([ACME], cost)
 
@@ -136,7 +132,7 @@ def test_any_name_is_counted(limiter: Limiter, name: str):
     assert [limiter.admit([bucket]).admitted for _ in range(2)] == [True, False]
 
 
-def test_a_closed_limiter_is_unavailable(limiter: Limiter):
+def test_closed_limiter_is_unavailable(limiter: Limiter):
     limiter.close()
     with pytest.raises(Unavailable):
         limiter.admit([ACME])

@@ -124,9 +124,7 @@ def exact(arrivals: list[float]) -> int:
 
 
 @pytest.mark.parametrize("killed", [False, True], ids=["", "one_killed"])
-def test_never_more_than_the_limit_in_a_second_and_nearly_all_of_it(
-    workers: Workers, killed: bool
-) -> None:
+def test_workers_share_one_limit(workers: Workers, killed: bool) -> None:
     """One consumer with three keys, bursts at the edges; also when a worker is killed with -9."""
     found = asyncio.run(bursts(workers, workers.pids[-1] if killed else None))
     calls = sorted(call for each in found for call in each)

@@ -1,1 +1,1 @@
-"""API keys: what they look like, where they are kept, who may use them."""
+"""API keys: their form, their stores, and who may use them."""

@@ -9,11 +9,11 @@ import msgspec
 
 
 class KeyRecord(msgspec.Struct, frozen=True):
-    """Describe one API key as stored: never the key itself, only its SHA-256.
+    """An API key as stored: its SHA-256, never the key itself.
 
     Times are Unix seconds; None: no end. `limits` ("100/second, 5000/day") bind this key alone,
     `consumer_limits` all keys of the consumer together; `quota` is calls in 30 days, 0 for none;
-    `cidrs` are the networks it may be used from, () for all.
+    `cidrs` are the networks from which it may be used, () for all.
     """
 
     key_id: str
@@ -32,7 +32,6 @@ class KeyRecord(msgspec.Struct, frozen=True):
     name: str = ""
 
     def __rich_repr__(self) -> list[tuple[str, Any]]:
-        # Without the digest, which is of no use to a reader.
         return [(name, getattr(self, name)) for name in self.__struct_fields__ if name != "digest"]
 
     def __repr__(self) -> str:
@@ -51,7 +50,7 @@ class KeyStore(Protocol):
         """Store a new key."""
 
     def revoke(self, key_id: str, at: float) -> bool:
-        """End a key at `at` (Unix seconds, may lie ahead); False if there is no such key."""
+        """End a key at `at` (Unix seconds, may be in the future); False if there is no such key."""
 
     def records(self, consumer: str | None = None) -> Sequence[KeyRecord]:
         """Return all keys, or those of one consumer, oldest first."""
@@ -60,10 +59,10 @@ class KeyStore(Protocol):
         """Bind all keys of a consumer together to `limits`, "" for none."""
 
     def touch(self, used: dict[str, float]) -> None:
-        """Note when keys were last used: key id to Unix seconds."""
+        """Store when keys were last used: key id to Unix seconds."""
 
     def version(self) -> int:
-        """Return a number that changes when anybody, in any process, changed a key."""
+        """Return a number that changes when any process changes a key."""
 
     def close(self) -> None:
-        """Let go of files and connections."""
+        """Close files and connections."""

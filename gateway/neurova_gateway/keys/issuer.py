@@ -1,4 +1,4 @@
-"""Create, rotate and revoke keys: what a command line or an admin API does with a store."""
+"""Create, rotate and revoke keys, for the command line and the Admin API."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from neurova.functions.rate_limits import parse_limit
 from .base import KeyRecord, KeyStore
 from .key import ALPHABET, digest, generate
 
-MOST_QUOTA = 10**12
-LONGEST_NAME = 128
+MAX_QUOTA = 10**12
+MAX_NAME = 128
 
 
 class Issued(NamedTuple):
-    """Hand over a new key, this once, and its record. The repr does not show the key."""
+    """A new key, which is shown this once, and its record. The repr does not show the key."""
 
     key: str
     record: KeyRecord
@@ -43,37 +43,37 @@ def create(
     name: str = "",
     now: float | None = None,
 ) -> Issued:
-    """Make a key for a consumer; `environment` is "live" or "test", `expires_in` is in seconds.
+    """Create a key for a consumer; `environment` is "live" or "test", `expires_in` is in seconds.
 
-    Raises ValueError that names what cannot be and the fix; Unavailable when the store is down.
+    Raises ValueError with the fix for a bad argument; Unavailable when the store is down.
     """
     now = time.time() if now is None else now
     if expires_in is not None and not expires_in > 0:
         raise ValueError(f"expires_in {expires_in!r}: give seconds above 0, or None for no end")
-    if not 0 <= quota <= MOST_QUOTA:
+    if not 0 <= quota <= MAX_QUOTA:
         raise ValueError(
-            f"quota {quota!r}: give calls in 30 days, up to {MOST_QUOTA}, or 0 for none"
+            f"quota {quota!r}: give calls in 30 days, up to {MAX_QUOTA}, or 0 for none"
         )
     key = generate(environment)
     record = KeyRecord(
-        key_id=_key_id(),
-        consumer=checked_name(consumer, "consumer"),
+        key_id=_generate_id(),
+        consumer=check_name(consumer, "consumer"),
         environment=environment,
-        scopes=_scopes(scopes),
+        scopes=_check_scopes(scopes),
         created_at=now,
         digest=digest(key),
         expires_at=None if expires_in is None else now + expires_in,
-        limits=checked_limits(limits),
+        limits=normalize_limits(limits),
         quota=quota,
-        cidrs=tuple(_network(cidr) for cidr in _listed(cidrs, "cidrs")),
-        name=checked_name(name, "name") if name else "",
+        cidrs=tuple(_parse_network(cidr) for cidr in _check_list(cidrs, "cidrs")),
+        name=check_name(name, "name") if name else "",
     )
     store.add(record)
     return Issued(key, record)
 
 
 def rotate(store: KeyStore, key_id: str, overlap: float, now: float | None = None) -> Issued:
-    """Make a key with the same rights and as long a life; the old one ends `overlap` seconds on.
+    """Create a key with the same rights and lifetime; the old one ends in `overlap` seconds.
 
     Raises ValueError if there is no such key, or it has ended.
     """
@@ -82,20 +82,20 @@ def rotate(store: KeyStore, key_id: str, overlap: float, now: float | None = Non
         raise ValueError(f"overlap {overlap!r}: give seconds, 0 or more")
     old = next((record for record in store.records() if record.key_id == key_id), None)
     if old is None:
-        raise ValueError(f"there is no key {key_id!r}: `neurova keys list` shows all")
-    if ended(old, now):
+        raise ValueError(f"no key {key_id!r}: `neurova keys list` lists all keys")
+    if is_ended(old, now):
         raise ValueError(f"key {key_id!r} has ended: create a new one for {old.consumer!r}")
     key = generate(old.environment)
     record = msgspec.structs.replace(
         old,
-        key_id=_key_id(),
+        key_id=_generate_id(),
         created_at=now,
         digest=digest(key),
         expires_at=None if old.expires_at is None else now + old.expires_at - old.created_at,
         revoked_at=None,
         last_used_at=None,
     )
-    # The new one first: a failure between the two leaves the consumer with a key.
+    # The new key first: a failure between the two leaves the consumer with a key.
     store.add(record)
     store.revoke(key_id, now + overlap)
     return Issued(key, record)
@@ -104,32 +104,32 @@ def rotate(store: KeyStore, key_id: str, overlap: float, now: float | None = Non
 def revoke(store: KeyStore, key_id: str, now: float | None = None) -> None:
     """End a key at once. Raises ValueError if there is no such key."""
     if not store.revoke(key_id, time.time() if now is None else now):
-        raise ValueError(f"there is no key {key_id!r}: `neurova keys list` shows all")
+        raise ValueError(f"no key {key_id!r}: `neurova keys list` lists all keys")
 
 
 def limit_consumer(store: KeyStore, consumer: str, limits: str) -> None:
     """Bind all keys of a consumer together, "" for no limit. Raises ValueError for bad `limits`."""
-    store.set_consumer_limits(checked_name(consumer, "consumer"), checked_limits(limits))
+    store.set_consumer_limits(check_name(consumer, "consumer"), normalize_limits(limits))
 
 
-def ended(record: KeyRecord, now: float) -> bool:
-    """Tell whether a key is expired or revoked at `now`, in Unix seconds."""
+def is_ended(record: KeyRecord, now: float) -> bool:
+    """Check whether a key is expired or revoked at `now`, in Unix seconds."""
     ends = (record.expires_at, record.revoked_at)
     return any(end is not None and end <= now for end in ends)
 
 
-def checked_name(text: str, what: str) -> str:
-    """Return a name that can be shown and logged as it is; raise ValueError for another."""
-    if not text or text != text.strip() or len(text) > LONGEST_NAME or not text.isprintable():
+def check_name(text: str, what: str) -> str:
+    """Return a name that can be shown and logged as it is; raises ValueError for any other."""
+    if not text or text != text.strip() or len(text) > MAX_NAME or not text.isprintable():
         raise ValueError(
-            f"{what} {text[:LONGEST_NAME]!r}: write 1 to {LONGEST_NAME} printable characters, "
+            f"{what} {text[:MAX_NAME]!r}: write 1 to {MAX_NAME} printable characters, "
             "no space at either end"
         )
     return text
 
 
-def checked_limits(text: str) -> str:
-    """Return limits as they are written best, "" for none; raise ValueError for what is none."""
+def normalize_limits(text: str) -> str:
+    """Return limits in their standard form, "" for none; raises ValueError for bad limits."""
     if not text.strip():
         return ""
     try:
@@ -138,21 +138,21 @@ def checked_limits(text: str) -> str:
         raise ValueError(f"limits: {error}") from None
 
 
-def _listed(values: Iterable[str], what: str) -> Iterable[str]:
+def _check_list(values: Iterable[str], what: str) -> Iterable[str]:
     if isinstance(values, str):
         raise ValueError(f"{what} {values!r} is one string: give a list, [{values!r}]")
     return values
 
 
-def _scopes(scopes: Iterable[str]) -> frozenset[str]:
-    checked = frozenset(_listed(scopes, "scopes"))
+def _check_scopes(scopes: Iterable[str]) -> frozenset[str]:
+    checked = frozenset(_check_list(scopes, "scopes"))
     for scope in checked:
-        if not SCOPE.fullmatch(scope) or len(scope) > LONGEST_NAME:
+        if not SCOPE.fullmatch(scope) or len(scope) > MAX_NAME:
             raise ValueError(f'scope {scope!r}: write it in lower case, like "booking:write"')
     return checked
 
 
-def _network(cidr: str) -> str:
+def _parse_network(cidr: str) -> str:
     try:
         return str(ipaddress.ip_network(cidr))
     except ValueError:
@@ -161,8 +161,8 @@ def _network(cidr: str) -> str:
         fix = f"did you mean {ipaddress.ip_interface(cidr).network}?"
     except ValueError:
         fix = 'write a network like "10.0.0.0/8" or "2001:db8::/32", or one address'
-    raise ValueError(f"cidr {cidr!r} is no network: {fix}")
+    raise ValueError(f"cidr {cidr!r} is not a network: {fix}")
 
 
-def _key_id() -> str:
+def _generate_id() -> str:
     return "key_" + "".join(secrets.choice(ALPHABET) for _ in range(16))

@@ -1,4 +1,4 @@
-"""What an API key looks like: `nrv_test_` or `nrv_live_`, 30 random characters, 6 of checksum."""
+"""The form of an API key: `nrv_test_` or `nrv_live_`, 30 random characters, 6 of checksum."""
 
 from __future__ import annotations
 
@@ -15,11 +15,10 @@ _CHECK = 6
 _PREFIX = len("nrv_live_")
 _LENGTH = _PREFIX + _RANDOM + _CHECK
 _PAIRS = [high + low for high in ALPHABET for low in ALPHABET]
-_PAIR = len(_PAIRS)
 
 
 def generate(environment: str) -> str:
-    """Make a new key for "live" or "test": 178 random bits. Raises ValueError for another word."""
+    """Return a new key for "live" or "test": 178 random bits. Raises ValueError for others."""
     if environment not in ENVIRONMENTS:
         raise ValueError(f'environment {environment!r}: write "live" or "test"')
     body = f"nrv_{environment}_" + "".join(secrets.choice(ALPHABET) for _ in range(_RANDOM))
@@ -29,7 +28,7 @@ def generate(environment: str) -> str:
 def environment(key: str) -> str | None:
     """Return "live" or "test" for a well-formed key; None for a typo or anything else.
 
-    A checksum tells typing errors before any look-up; it says nothing about who made the key.
+    The checksum detects typing errors before any look-up; it does not prove who created the key.
     """
     if len(key) != _LENGTH or not key.isascii():
         return None
@@ -39,11 +38,11 @@ def environment(key: str) -> str | None:
 
 
 def digest(key: str) -> bytes:
-    """Return the SHA-256 of a key, which is all that a store keeps of it."""
+    """Return the SHA-256 of a key, the only form in which a store keeps it."""
     return sha256(key.encode("utf-8", "surrogatepass")).digest()
 
 
 def _checksum(body: str) -> str:
-    rest, low = divmod(crc32(body.encode()), _PAIR)
-    high, middle = divmod(rest, _PAIR)
+    rest, low = divmod(crc32(body.encode()), len(_PAIRS))
+    high, middle = divmod(rest, len(_PAIRS))
     return _PAIRS[high] + _PAIRS[middle] + _PAIRS[low]

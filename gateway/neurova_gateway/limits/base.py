@@ -7,10 +7,10 @@ from typing import NamedTuple, Protocol
 
 
 class Bucket(NamedTuple):
-    """Count calls of one subject against one window: at most `limit` in any `seconds`.
+    """The limit of one subject in one window: at most `limit` in any `seconds`.
 
-    `name` identifies the subject, e.g. "c:acme:r:booking.create_booking" for a consumer on a route;
-    buckets with another window of the same subject are other buckets.
+    `name` identifies the subject, e.g. "c:acme:r:booking.create_booking" for a consumer on a route.
+    Another window of the same subject is another bucket.
     """
 
     name: str
@@ -19,11 +19,10 @@ class Bucket(NamedTuple):
 
 
 class Decision(NamedTuple):
-    """Tell whether a call is admitted and, per bucket in order, what is left.
+    """Whether a call is admitted and, for each bucket in order, what remains.
 
-    `remaining` units of cost; `reset` whole seconds until all of the window's quota may be used
-    again at the latest; `retry_after` whole seconds (>= 1) until the call may be admitted, 0 if it
-    was.
+    `remaining`: units of cost. `reset`: whole seconds after which all of the window is free again
+    at the latest. `retry_after`: whole seconds (>= 1) until the call may be admitted, 0 if it was.
     """
 
     admitted: bool
@@ -33,7 +32,7 @@ class Decision(NamedTuple):
 
 
 class Usage(NamedTuple):
-    """Tell how a bucket stands: `used` and `left` units of cost, `reset` as in a `Decision`."""
+    """The state of a bucket: `used` and `left` units of cost, `reset` as in `Decision`."""
 
     used: int
     left: int
@@ -50,10 +49,10 @@ class Limiter(Protocol):
         """
 
     def usage(self, buckets: Sequence[Bucket]) -> tuple[Usage, ...]:
-        """Return how buckets stand; nothing is charged.
+        """Return the state of buckets; charges nothing.
 
-        Raises `neurova.errors.Unavailable` when that cannot be told.
+        Raises `neurova.errors.Unavailable` when it cannot be read.
         """
 
     def close(self) -> None:
-        """Let go of files and connections."""
+        """Close files and connections."""

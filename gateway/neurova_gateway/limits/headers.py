@@ -16,16 +16,15 @@ RETRY = b"retry-after"
 
 
 class Policy:
-    """Write the fields of one set of windows.
+    """Format the fields for one set of windows; created and cached by `policy`.
 
-    `field` is the policy itself, the same for every reply; `value` is its value. Made by `policy`,
-    which remembers it.
+    `field` is the policy field itself, the same in every reply, and `value` its value.
     """
 
     __slots__ = ("_short", "_template", "_whole", "field", "value")
 
     def __init__(self, windows: Sequence[tuple[str, int, int]]) -> None:
-        names = [_string(name) for name, _, _ in windows]
+        names = [_quote(name) for name, _, _ in windows]
         items = [
             f"{name};q={limit};w={seconds}"
             for name, (_, limit, seconds) in zip(names, windows, strict=True)
@@ -34,26 +33,28 @@ class Policy:
         self.field: Field = (POLICY, self.value)
         shown = [name.replace("%", "%%") for name in names]
         self._template = ", ".join(f"{name};r=%d;t=%d" for name in shown).encode()
-        # An admitted call nearly always has whole windows before it.
+        # After most admitted calls all windows reset after their whole length.
         self._whole = tuple(seconds for _, _, seconds in windows)
         self._short = ", ".join(
             f"{name};r=%d;t={seconds}" for name, seconds in zip(shown, self._whole, strict=True)
         ).encode()
 
     def fields(self, decision: Decision) -> list[Field]:
-        """Return the fields that a decision on these windows gives its reply.
+        """Return the reply fields of a decision on these windows.
 
-        `t` is how long no more than `r` can be used. On a refusal it ends with Retry-After at the
-        latest, as the draft asks.
+        For the next `t` seconds at most `r` can be used. On a refusal `t` is at most Retry-After,
+        as the draft requires.
         """
         admitted, remaining, reset, retry_after = decision
         if admitted:
-            return [self.field, (LIMIT, self.left(remaining, reset))]
-        limit = self.left(remaining, tuple(min(seconds, retry_after) for seconds in reset))
+            return [self.field, (LIMIT, self.format_remaining(remaining, reset))]
+        limit = self.format_remaining(
+            remaining, tuple(min(seconds, retry_after) for seconds in reset)
+        )
         return [self.field, (LIMIT, limit), (RETRY, b"%d" % retry_after)]
 
-    def left(self, remaining: tuple[int, ...], reset: tuple[int, ...]) -> bytes:
-        """Return the value of `ratelimit` itself."""
+    def format_remaining(self, remaining: tuple[int, ...], reset: tuple[int, ...]) -> bytes:
+        """Return the value of the `ratelimit` field."""
         if reset == self._whole:
             return self._short % remaining
         return self._template % tuple(chain.from_iterable(zip(remaining, reset, strict=True)))
@@ -63,12 +64,12 @@ class Policy:
 def policy(windows: tuple[tuple[str, int, int], ...]) -> Policy:
     """Return the policy of windows given as (name, limit, seconds), in the decision's order.
 
-    A name is what a client knows the window by, e.g. "consumer-minute"; give each another one.
+    Clients see the names, e.g. "consumer-minute"; each window needs its own.
     """
     return Policy(windows)
 
 
-def _string(text: str) -> str:
-    """Return a String of RFC 9651: printable ASCII in quotes, ? for all else."""
+def _quote(text: str) -> str:
+    """Return a String of RFC 9651: printable ASCII in quotes, ? for other characters."""
     shown = "".join(c if " " <= c <= "~" else "?" for c in text)
     return '"' + shown.replace("\\", "\\\\").replace('"', '\\"') + '"'

@@ -1,4 +1,4 @@
-"""Find a bucket's record in the table, or one that it may have."""
+"""Find the record of a bucket in the table, or a free one."""
 
 from __future__ import annotations
 
@@ -6,80 +6,80 @@ from collections.abc import Iterator
 from hashlib import blake2b
 
 from .layout import (
+    ENTRIES,
     GRAIN,
     KEY_HIGH,
     KEY_LOW,
-    LOG,
+    MERGE_UNTIL,
     RECORD_WORDS,
     RING,
-    STEADY,
-    UNTIL,
+    STEADY_UNTIL,
     WINDOW,
-    slots,
-    start,
+    record_count,
+    segment_start,
 )
 
-PROBES = 16
+MAX_PROBES = 16
 
 
-def key(name: str, seconds: int) -> tuple[int, int]:
-    """Return the two words by which a bucket is known; the first is never 0."""
+def hash_key(name: str, seconds: int) -> tuple[int, int]:
+    """Return the two words that identify a bucket in the table; the first is never 0."""
     text = f"{seconds}:{name}".encode("utf-8", "surrogatepass")
     digest = blake2b(text, digest_size=16).digest()
     return int.from_bytes(digest[:8], "little") or 1, int.from_bytes(digest[8:], "little")
 
 
-def probes(segments: int, high: int) -> Iterator[tuple[int, int]]:
-    """Give (segment, record) of all places where a key may lie."""
+def probe(segments: int, high: int) -> Iterator[tuple[int, int]]:
+    """Yield (segment, record) of all places where a key may be."""
     for segment in range(segments):
-        mask, first = slots(segment) - 1, start(segment)
-        for i in range(PROBES):
+        mask, first = record_count(segment) - 1, segment_start(segment)
+        for i in range(MAX_PROBES):
             yield segment, first + ((high + i) & mask) * RECORD_WORDS
 
 
-def find(words: memoryview, segments: int, high: int, low: int) -> int:
+def find_record(words: memoryview, segments: int, high: int, low: int) -> int:
     """Return the record of a key, 0 if it has none."""
     ended = -1
-    for segment, at in probes(segments, high):
+    for segment, at in probe(segments, high):
         if segment == ended:
             continue
         found = words[at + KEY_HIGH]
         if found == high and words[at + KEY_LOW] == low:
             return at
         if not found:
-            ended = segment  # never used, so nothing of this key lies behind it
+            ended = segment  # this record was never used, so the key is not after it
     return 0
 
 
-def claim(
+def claim_record(
     words: memoryview,
     segments: int,
-    wanted: tuple[int, int],
+    key: tuple[int, int],
     window: int,
     now: int,
     taken: set[int],
 ) -> int:
-    """Give a key a record that is unused or whose log has run out, none of `taken`; 0: all full."""
-    for _, at in probes(segments, wanted[0]):
-        if at not in taken and idle(words, at, now):
-            _assign(words, at, wanted, window)
+    """Give a key a record whose log has expired and that is not in `taken`; 0: none is free."""
+    for _, at in probe(segments, key[0]):
+        if at not in taken and is_expired(words, at, now):
+            _assign(words, at, key, window)
             return at
     return 0
 
 
-def idle(words: memoryview, at: int, now: int) -> bool:
-    """Tell whether nothing is counted in a record any more."""
+def is_expired(words: memoryview, at: int, now: int) -> bool:
+    """Check whether a record counts nothing any more."""
     ring = words[at + RING]
     return not ring & 63 or now - words[at + (ring >> 6)] > words[at + WINDOW]
 
 
-def _assign(words: memoryview, at: int, wanted: tuple[int, int], window: int) -> None:
-    # The longer of both windows stands while the key changes: whichever key a crash leaves here
-    # keeps its log long enough. The high word goes first: it is what others remember a record by.
-    words[at + STEADY] = 0
-    words[at + RING] = LOG << 6  # no entries
+def _assign(words: memoryview, at: int, key: tuple[int, int], window: int) -> None:
+    # While the key changes, the longer of both windows is written: whichever key a crash leaves
+    # here keeps its log long enough. The high word goes first: readers check the record by it.
+    words[at + STEADY_UNTIL] = 0
+    words[at + RING] = ENTRIES << 6  # no entries
     words[at + WINDOW] = max(window, words[at + WINDOW])
-    words[at + KEY_HIGH], words[at + KEY_LOW] = wanted
-    words[at + UNTIL] = 0
+    words[at + KEY_HIGH], words[at + KEY_LOW] = key
+    words[at + MERGE_UNTIL] = 0
     words[at + GRAIN] = 0
     words[at + WINDOW] = window

@@ -1,10 +1,10 @@
-"""Where everything lies in the table's file, counted in words of 8 bytes.
+"""The layout of the table's file, in words of 8 bytes.
 
-A page of header, then segments of records, each segment twice as long as the one before. A record
-is the log of one bucket: a ring of up to 60 entries. An entry says that what had ever been charged
-up to its `end` was charged at its `time` or before: true of it alone, whatever the others say, so
-no death between two writes can make a log say too little. Times are nanoseconds on the table's own
-clock, which never goes back.
+A header of one page is followed by segments of records, each twice as long as the one before. A
+record holds the log of one bucket: a ring buffer of up to 60 entries. An entry (time, total) says:
+by `time`, `total` units had been charged in all. This is true whatever the other entries say, so a
+process that dies between two writes never leaves too little counted. Times are nanoseconds on the
+table's own clock, which never goes back.
 """
 
 from __future__ import annotations
@@ -16,37 +16,37 @@ VERSION = 2
 # The header.
 AT_MAGIC = 0
 AT_VERSION = 1
-AT_SEGMENTS = 2  # segments that may be used
-AT_LAST = 3  # the latest time at which anything was charged
-AT_SHIFT = 4  # the table's clock minus the machine's monotonic clock
-AT_MARK = 5  # a time on the table's clock, and
-AT_WALL = 6  # the wall clock at that time: what a restart of the machine is bridged by
+AT_SEGMENTS = 2  # number of segments in use
+AT_LAST = 3  # time of the latest charge to any bucket
+AT_OFFSET = 4  # the table's clock minus the monotonic clock of the machine
+AT_SYNC = 5  # a time on the table's clock, and
+AT_WALL = 6  # the wall clock at that time: both bridge a restart of the machine
 HEADER_WORDS = 4096 // WORD
 
-# A record; four of them fill a page, so none lies on two pages.
+# A record; four of them fill a page, so none crosses a page.
 KEY_HIGH = 0  # 0: this record was never used
 KEY_LOW = 1
-WINDOW = 2  # nanoseconds; tells when the record may serve another bucket
-RING = 3  # where the newest entry lies << 6 | entries: one word, so that both change at once
-BASE = 4  # what had been charged before the first entry
-STEADY = 5  # up to this time nothing changes but the newest entry: it grows, and no entry leaves
-UNTIL = 6  # up to this time charges join the newest entry
-GRAIN = 7  # nanoseconds an entry may span
-LOG = 8  # the entries: each a time and an end
-END = 1
-ENTRY = 2
-ENTRIES = 60
-RECORD_WORDS = LOG + ENTRIES * ENTRY
+WINDOW = 2  # nanoseconds; tells when another bucket may use the record
+RING = 3  # offset of the newest entry << 6 | number of entries: one word changes both
+BASE = 4  # the total before the first entry
+STEADY_UNTIL = 5  # until this time only the newest entry changes: it grows, and none expires
+MERGE_UNTIL = 6  # until this time charges merge into the newest entry
+GRAIN = 7  # nanoseconds that an entry may span
+ENTRIES = 8  # the ring buffer: a time and a total for each entry
+TOTAL = 1
+ENTRY_WORDS = 2
+MAX_ENTRIES = 60
+RECORD_WORDS = ENTRIES + MAX_ENTRIES * ENTRY_WORDS
 
 FIRST_SEGMENT = 1024  # records
-MOST_SEGMENTS = 12  # 4 GiB; sparse until used
+MAX_SEGMENTS = 12  # 4 GiB; sparse until used
 
 
-def slots(segment: int) -> int:
+def record_count(segment: int) -> int:
     """Return how many records a segment holds."""
     return FIRST_SEGMENT << segment
 
 
-def start(segment: int) -> int:
-    """Return the word at which a segment begins; that of the next one is where it ends."""
+def segment_start(segment: int) -> int:
+    """Return the word at which a segment begins; it ends where the next one begins."""
     return HEADER_WORDS + FIRST_SEGMENT * ((1 << segment) - 1) * RECORD_WORDS

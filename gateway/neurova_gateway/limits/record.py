@@ -1,103 +1,112 @@
-"""A bucket's log within its record: open an entry, join entries, mend, tell how long to wait.
+"""The log of one bucket within its record: append, merge, repair, find expiry times.
 
-All functions take the table's words and the word at which the record begins. Writes are ordered so
-that a process that dies between any two of them leaves more counted than was admitted, never less.
+All functions take the words of the table and the word at which the record begins; an offset counts
+words from there. Writes are ordered so that a process that dies between any two of them leaves more
+counted than was admitted, never less.
 """
 
 from __future__ import annotations
 
 from itertools import pairwise
 
-from .layout import BASE, END, ENTRIES, ENTRY, GRAIN, LOG, RING, UNTIL
+from .layout import (
+    BASE,
+    ENTRIES,
+    ENTRY_WORDS,
+    GRAIN,
+    MAX_ENTRIES,
+    MERGE_UNTIL,
+    RING,
+    TOTAL,
+)
 
-# 58 entries of the coarsest grain span a window; one more is leaving, one is being opened.
+# 58 entries of the coarsest grain span a window; one more is expiring, one is being appended.
 COARSEST = 58
-FEW = ENTRIES // 4
-_SPAN = ENTRIES * ENTRY
-_BEHIND = LOG + _SPAN
+SPARSE = MAX_ENTRIES // 4
+_RING_WORDS = MAX_ENTRIES * ENTRY_WORDS
+_RING_END = ENTRIES + _RING_WORDS
 
 
-def following(place: int) -> int:
-    """Return where the entry behind that at `place` lies, both counted from the record's start."""
-    place += ENTRY
-    return place if place < _BEHIND else LOG
+def next_offset(offset: int) -> int:
+    """Return the offset of the entry after the one at `offset`."""
+    offset += ENTRY_WORDS
+    return offset if offset < _RING_END else ENTRIES
 
 
-def first(newest: int, length: int) -> int:
-    """Return where the oldest of `length` entries lies."""
-    return LOG + (newest - LOG - ENTRY * (length - 1)) % _SPAN
+def oldest_offset(newest: int, length: int) -> int:
+    """Return the offset of the oldest of `length` entries."""
+    return ENTRIES + (newest - ENTRIES - ENTRY_WORDS * (length - 1)) % _RING_WORDS
 
 
-def places(words: memoryview, at: int) -> list[int]:
-    """Return where the entries of a log lie, oldest first, as words of the table."""
+def entry_words(words: memoryview, at: int) -> list[int]:
+    """Return the word at which each entry of a log begins, oldest first."""
     ring = words[at + RING]
-    oldest = first(ring >> 6, ring & 63) - LOG
-    return [at + LOG + (oldest + ENTRY * i) % _SPAN for i in range(ring & 63)]
+    oldest = oldest_offset(ring >> 6, ring & 63) - ENTRIES
+    return [at + ENTRIES + (oldest + ENTRY_WORDS * i) % _RING_WORDS for i in range(ring & 63)]
 
 
-def open_entry(words: memoryview, at: int, log: tuple[int, int], end: int, now: int) -> int:
-    """Begin an entry behind `log` (newest, entries), which is not full; return its place."""
+def append_entry(words: memoryview, at: int, log: tuple[int, int], total: int, now: int) -> int:
+    """Append an entry to a log (newest offset, entries) that is not full; return its offset."""
     newest, length = log
-    place = following(newest)
-    words[at + place] = now
-    words[at + place + END] = end
+    offset = next_offset(newest)
+    words[at + offset] = now
+    words[at + offset + TOTAL] = total
     grain = words[at + GRAIN]
-    if grain and length <= FEW:
-        # A log with room to spare may be finer again.
+    if grain and length <= SPARSE:
+        # A log with free entries may become finer again.
         words[at + GRAIN] = grain = grain >> 1 if length else 0
-    words[at + UNTIL] = now + grain
-    return place
+    words[at + MERGE_UNTIL] = now + grain
+    return offset
 
 
-def make_room(words: memoryview, at: int, window: int) -> tuple[int, int]:
-    """Join neighbours of a full ring, the closest ones first; return its (newest, entries).
+def merge_entries(words: memoryview, at: int, window: int) -> tuple[int, int]:
+    """Merge the closest neighbours of a full ring buffer; return its (newest offset, entries).
 
-    A joined entry carries the later time, so that nothing leaves early. The new grain is what half
-    of the neighbours lie within, and never more than 1/58 of the window, at which the ring cannot
-    fill: a burst of a millisecond is kept as exactly as 60 entries allow, and so is a steady flow.
+    A merged entry has the later time, so that nothing expires early. The new grain is the gap that
+    half of the neighbours are within, at most 1/58 of the window, at which the ring cannot fill.
+    So a burst of a millisecond is kept as exactly as 60 entries allow, and so is a steady flow.
     """
-    slots = places(words, at)
+    slots = entry_words(words, at)
     times = [words[slot] for slot in slots]
     gaps = sorted(late - early for early, late in pairwise(times))
-    grain = min(gaps[ENTRIES // 2 - 1], -(-window // COARSEST))
-    joined: list[tuple[int, int]] = []
+    grain = min(gaps[MAX_ENTRIES // 2 - 1], -(-window // COARSEST))
+    merged: list[tuple[int, int]] = []
     anchor = -grain - 1
     for time, slot in zip(times, slots, strict=True):
-        entry = (time, words[slot + END])
-        if joined and time - anchor <= grain:
-            joined[-1] = entry
+        entry = (time, words[slot + TOTAL])
+        if merged and time - anchor <= grain:
+            merged[-1] = entry
         else:
-            joined.append(entry)
+            merged.append(entry)
             anchor = time
-    # From the front: what is not yet overwritten is still true where it lies.
-    for slot, (time, end) in zip(slots, joined, strict=False):
+    # From the front: entries that are not yet overwritten remain true.
+    for slot, (time, total) in zip(slots, merged, strict=False):
         words[slot] = time
-        words[slot + END] = end
-    newest = slots[len(joined) - 1] - at
+        words[slot + TOTAL] = total
+    newest = slots[len(merged) - 1] - at
     words[at + GRAIN] = grain
-    words[at + UNTIL] = anchor + grain
-    words[at + RING] = newest << 6 | len(joined)
-    return newest, len(joined)
+    words[at + MERGE_UNTIL] = anchor + grain
+    words[at + RING] = newest << 6 | len(merged)
+    return newest, len(merged)
 
 
-def mend(words: memoryview, at: int) -> int:
-    """Make a log whole again of which not all reached the disk; return its latest time.
+def repair(words: memoryview, at: int) -> int:
+    """Repair a log that reached the disk only in part; return its latest time.
 
-    Entries come in the order of their times and ends, an older one that follows a newer one takes
-    what that one says.
+    Times and totals only increase. An entry that is lower than the one before takes its values.
     """
-    latest, end = 0, words[at + BASE]
-    for slot in places(words, at):
+    latest, total = 0, words[at + BASE]
+    for slot in entry_words(words, at):
         latest = words[slot] = max(latest, words[slot])
-        end = words[slot + END] = max(end, words[slot + END])
+        total = words[slot + TOTAL] = max(total, words[slot + TOTAL])
     return latest
 
 
-def leaving(words: memoryview, at: int, oldest: int, length: int, end: int) -> int:
-    """Return the time of the entry with which all up to `end` leave; the newest at the latest."""
-    place = oldest
+def entry_time(words: memoryview, at: int, oldest: int, length: int, total: int) -> int:
+    """Return the time of the first entry with at least that total, or of the newest entry."""
+    offset = oldest
     for _ in range(length - 1):
-        if words[at + place + END] >= end:
+        if words[at + offset + TOTAL] >= total:
             break
-        place = following(place)
-    return words[at + place]
+        offset = next_offset(offset)
+    return words[at + offset]

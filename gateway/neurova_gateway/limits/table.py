@@ -1,4 +1,4 @@
-"""The embedded limiter: a table in memory, shared by all processes of the machine."""
+"""The embedded limiter: a table in shared memory, for all processes of the machine."""
 
 from __future__ import annotations
 
@@ -13,66 +13,67 @@ from neurova.errors import Unavailable
 
 from . import index, layout, record
 from .base import Bucket, Decision, Usage
-from .file import TableFile
 from .layout import (
     AT_LAST,
-    AT_MARK,
+    AT_OFFSET,
     AT_SEGMENTS,
-    AT_SHIFT,
+    AT_SYNC,
     AT_WALL,
     BASE,
-    END,
-    ENTRIES,
+    MAX_ENTRIES,
+    MERGE_UNTIL,
     RING,
-    STEADY,
-    UNTIL,
+    STEADY_UNTIL,
+    TOTAL,
 )
+from .table_file import TableFile
 
 SECOND = 1_000_000_000
-REMEMBERED = 20_000
-FEW = 16
+CACHE_SIZE = 20_000
+USAGE_BATCH = 16
 T = TypeVar("T")
-_TAKE = LOCK_EX | LOCK_NB
-_new = tuple.__new__  # half the cost of the NamedTuple's own
-_Place = tuple[int, int, int]  # record, the first word of its key, window in ns
+_LOCK_NOW = LOCK_EX | LOCK_NB
+_new = tuple.__new__  # costs half of the NamedTuple's own constructor
+_Location = tuple[int, int, int]  # record, first word of its key, window in ns
 
 
 class _Log(NamedTuple):
-    """How a bucket's log stands: where newest and oldest entries lie, and what was charged."""
+    """The state of a bucket's log: offsets of its newest and oldest entry, and totals."""
 
     window: int
     newest: int
     oldest: int
     length: int
     base: int
-    end: int
+    total: int
 
 
-class _Known(NamedTuple):
-    """What holds of some buckets until a time, by all their logs' STEADY, whoever charges them.
+class _SteadyLogs(NamedTuple):
+    """What stays true of the logs of some buckets until a time, whichever process charges them.
 
-    `logs`: where a log's newest entry has its time and its end, and at what end the bucket is full.
+    `logs`: the words of the newest entry's time and total, and the total at which the bucket is
+    full. `buckets` is held so that its id is not used again.
     """
 
     until: int
     logs: tuple[tuple[int, int, int], ...]
     reset: tuple[int, ...]
-    buckets: tuple[Bucket, ...]  # held, so that their identity stays theirs
+    buckets: tuple[Bucket, ...]
 
 
-# By record, so that a bucket named twice in one call is charged once.
+# By record, so that a bucket that is named twice in one call is charged once.
 _Logs = dict[int, _Log]
 
 
 class LimitTable:
-    """Count calls in logs of coalesced entries: strict, and exact up to the grain of the log.
+    """Count calls in logs of merged entries; never admits too many, and rarely too few.
 
     `path`: a file that all processes of the machine open; its folder must exist. `clock`:
-    nanoseconds that only go forward while the machine runs; it is read once for each decision,
-    under the lock. `wall`: nanoseconds of the wall clock, used to bridge a restart of the machine.
-    Threads may share a table.
+    nanoseconds that only go forward while the machine runs; read once for each decision, under the
+    lock. `wall`: nanoseconds of the wall clock, read to bridge a restart of the machine. Threads
+    may share a table.
 
-    Raises StateError when the file cannot be used, with what to do.
+    Raises StateError when the file cannot be used, with the fix.
     """
 
     def __init__(
@@ -83,11 +84,11 @@ class LimitTable:
     ) -> None:
         self._clock = clock
         self._wall = wall
-        self._places: dict[Bucket, _Place] = {}
-        self._known: dict[int, _Known] = {}
-        self._mark_due = 0
-        self._file = TableFile(path)
-        self._locked(self._bridge)
+        self._locations: dict[Bucket, _Location] = {}
+        self._steady: dict[int, _SteadyLogs] = {}
+        self._sync_due = 0
+        self.file = TableFile(path)
+        self._run_locked(self._resume_clock)
 
     def admit(self, buckets: Sequence[Bucket], cost: int = 1) -> Decision:
         """Charge `cost` to all buckets, or to none if any of them is full.
@@ -96,214 +97,219 @@ class LimitTable:
         """
         if cost < 1:
             raise ValueError(f"cost {cost!r}: give 1 or more")
-        file = self._file
+        file = self.file
         with file.mutex:
             try:
                 try:
-                    flock(file.descriptor, _TAKE)
+                    flock(file.descriptor, _LOCK_NOW)
                 except BlockingIOError:
-                    file.wait()
+                    file.lock()
                 except (OSError, ValueError) as error:
-                    raise Unavailable(f"{file.path}: the table of rate limits is closed") from error
-                decision = self._steady(buckets, cost) or self._decide(buckets, cost)
+                    raise Unavailable(
+                        "the table of rate limits is closed", where=str(file.path)
+                    ) from error
+                decision = self._admit_steady(buckets, cost) or self._admit(buckets, cost)
             except BaseException:
-                file.unlock()  # a watchdog may cut in anywhere
+                file.unlock()  # the watchdog of plugins may raise anywhere
                 raise
             flock(file.descriptor, LOCK_UN)
             return decision
 
     def usage(self, buckets: Sequence[Bucket]) -> tuple[Usage, ...]:
-        """Return how buckets stand; nothing is charged, and none is given a record.
+        """Return the state of buckets; charges nothing and assigns no records.
 
         Raises Unavailable when the table cannot be locked.
         """
         found: list[Usage] = []
-        for begin in range(0, len(buckets), FEW):  # calls wait for the lock meanwhile
-            some = buckets[begin : begin + FEW]
-            found += self._locked(partial(self._look, some))
+        for begin in range(0, len(buckets), USAGE_BATCH):  # calls wait for the lock meanwhile
+            batch = buckets[begin : begin + USAGE_BATCH]
+            found += self._run_locked(partial(self._read_usage, batch))
         return tuple(found)
 
     def close(self) -> None:
-        """Let go of the file; what was counted stays in it."""
-        self._file.close()
+        """Close the file; the counts stay in it."""
+        self.file.close()
 
-    def _look(self, buckets: Sequence[Bucket]) -> list[Usage]:
-        file = self._file
+    def _read_usage(self, buckets: Sequence[Bucket]) -> list[Usage]:
+        file = self.file
         if file.words[AT_SEGMENTS] != file.segments:
-            file.map()
-        now = max(self._clock() + file.words[AT_SHIFT], file.words[AT_LAST])
+            file.map_segments()
+        now = max(self._clock() + file.words[AT_OFFSET], file.words[AT_LAST])
         return [_usage(file.words, file.segments, bucket, now) for bucket in buckets]
 
-    def _locked(self, action: Callable[[], T]) -> T:
-        with self._file.mutex:
-            self._file.wait()
+    def _run_locked(self, action: Callable[[], T]) -> T:
+        with self.file.mutex:
+            self.file.lock()
             try:
                 return action()
             finally:
-                self._file.unlock()
+                self.file.unlock()
 
-    def _steady(self, buckets: Sequence[Bucket], cost: int) -> Decision | None:
-        """Decide as nearly always: no entry leaves or begins, the newest ones grow; None: else.
+    def _admit_steady(self, buckets: Sequence[Bucket], cost: int) -> Decision | None:
+        """Decide the usual case: no entry expires or is appended, the newest ones grow.
 
-        A quarter of what `_decide` costs. It knows buckets by the identity of their tuple: to look
-        each up by its value costs as much as to charge it.
+        Returns None for any other case. Costs a quarter of `_admit`. Finds buckets by the id of
+        their tuple: a look-up of each by value costs as much as to charge it.
         """
-        known = self._known.get(id(buckets))
-        if known is None:
+        steady = self._steady.get(id(buckets))
+        if steady is None:
             return None
-        until, logs, reset, _ = known
-        words = self._file.words
-        now = self._clock() + words[AT_SHIFT]
-        # Up to `until` nobody opens, drops or takes an entry, and later nobody charges at a time
-        # before: so what is known needs no second look.
+        until, logs, reset, _ = steady
+        words = self.file.words
+        now = self._clock() + words[AT_OFFSET]
+        # Until `until` no process appends or drops an entry or claims the record, and afterwards
+        # none charges at an earlier time. So nothing else needs to be checked.
         if not words[AT_LAST] <= now <= until:
             return None
         remaining = []
-        for _, end, full in logs:
-            left = full - words[end] - cost
+        for _, total, full in logs:
+            left = full - words[total] - cost
             if left < 0:
                 return None
             remaining.append(left)
         words[AT_LAST] = now
-        for newest, end, _ in logs:
+        for newest, total, _ in logs:
             words[newest] = now
-            words[end] += cost
+            words[total] += cost
         return _new(Decision, (True, tuple(remaining), reset, 0))
 
-    def _decide(self, buckets: Sequence[Bucket], cost: int) -> Decision:
-        words = self._file.words
-        now = max(self._clock() + words[AT_SHIFT], words[AT_LAST])
+    def _admit(self, buckets: Sequence[Bucket], cost: int) -> Decision:
+        words = self.file.words
+        now = max(self._clock() + words[AT_OFFSET], words[AT_LAST])
         logs: _Logs = {}
         remaining = []
         for bucket in buckets:
-            place = self._places.get(bucket)
-            if place is None or words[place[0]] != place[1]:
-                self._place(buckets, now)
-                words = self._file.words
-                place = self._places[bucket]
-            log = logs[place[0]] = _read(words, place[0], place[2], now)
-            remaining.append(bucket.limit + log.base - log.end - cost)
+            location = self._locations.get(bucket)
+            if location is None or words[location[0]] != location[1]:
+                self._locate(buckets, now)
+                words = self.file.words
+                location = self._locations[bucket]
+            log = logs[location[0]] = _read_log(words, location[0], location[2], now)
+            remaining.append(bucket.limit + log.base - log.total - cost)
         if min(remaining, default=0) < 0:
-            return self._refusal(words, buckets, logs, cost, now)
+            return self._refuse(words, buckets, logs, cost, now)
         words[AT_LAST] = now
         for at, log in logs.items():
             _charge(words, at, log, cost, now)
-        if now > self._mark_due:
+        if now > self._sync_due:
             words[AT_WALL] = self._wall()
-            words[AT_MARK] = now
-            self._mark_due = now + SECOND
-        # The newest entry is this very call, so it is a whole window until all has left.
+            words[AT_SYNC] = now
+            self._sync_due = now + SECOND
+        # The newest entry is this call, so a whole window passes until all entries have expired.
         reset = tuple(bucket.seconds for bucket in buckets)
         if type(buckets) is tuple and len(logs) == len(buckets):
-            self._remember(words, buckets, reset)
+            self._cache_steady(words, buckets, reset)
         return Decision(True, tuple(remaining), reset, 0)
 
-    def _remember(
+    def _cache_steady(
         self, words: memoryview, buckets: tuple[Bucket, ...], reset: tuple[int, ...]
     ) -> None:
-        if len(self._known) >= REMEMBERED:
-            self._known.clear()
-        until, logs = self._mark_due, []
+        if len(self._steady) >= CACHE_SIZE:
+            self._steady.clear()
+        until, logs = self._sync_due, []
         for bucket in buckets:
-            at = self._places[bucket][0]
-            until = min(until, words[at + STEADY])
+            at = self._locations[bucket][0]
+            until = min(until, words[at + STEADY_UNTIL])
             newest = at + (words[at + RING] >> 6)
-            logs.append((newest, newest + END, bucket.limit + words[at + BASE]))
-        self._known[id(buckets)] = _Known(until, tuple(logs), reset, buckets)
+            logs.append((newest, newest + TOTAL, bucket.limit + words[at + BASE]))
+        self._steady[id(buckets)] = _SteadyLogs(until, tuple(logs), reset, buckets)
 
-    def _refusal(
+    def _refuse(
         self, words: memoryview, buckets: Sequence[Bucket], logs: _Logs, cost: int, now: int
     ) -> Decision:
-        """Say how long to wait; nothing is written, what has left the logs stays for the next."""
+        """Compute how long to wait. Writes nothing: the next charge drops expired entries."""
         remaining, reset, wait = [], [], 1
         for bucket in buckets:
-            at = self._places[bucket][0]
-            window, newest, oldest, length, base, end = logs[at]
-            surplus = end - base + cost - bucket.limit
+            at = self._locations[bucket][0]
+            window, newest, oldest, length, base, total = logs[at]
+            surplus = total - base + cost - bucket.limit
             if surplus > 0:
-                # A cost above the limit never fits; a whole window is as good as any answer.
-                leaves = now
+                # A cost above the limit never fits; then any answer is as good as a whole window.
+                expires = now
                 if length:
-                    leaves = record.leaving(words, at, oldest, length, base + surplus)
-                wait = max(wait, -(-(leaves + window + 1 - now) // SECOND))
-            remaining.append(max(bucket.limit + base - end, 0))
+                    expires = record.entry_time(words, at, oldest, length, base + surplus)
+                wait = max(wait, -(-(expires + window + 1 - now) // SECOND))
+            remaining.append(max(bucket.limit + base - total, 0))
             reset.append(-(-(words[at + newest] + window + 1 - now) // SECOND) if length else 0)
         return Decision(False, tuple(remaining), tuple(reset), wait)
 
-    def _place(self, buckets: Sequence[Bucket], now: int) -> None:
-        """Learn where the buckets' records are, giving a new one to those without."""
-        file = self._file
+    def _locate(self, buckets: Sequence[Bucket], now: int) -> None:
+        """Cache where the records of the buckets are; assign a record to a bucket without one."""
+        file = self.file
         if file.words[AT_SEGMENTS] != file.segments:
-            file.map()  # what others appended
-        if len(self._places) + len(buckets) > REMEMBERED:
-            self._places.clear()
-        keys = [index.key(bucket.name, bucket.seconds) for bucket in buckets]
-        found = {key: index.find(file.words, file.segments, *key) for key in keys}
+            file.map_segments()  # another process appended one
+        if len(self._locations) + len(buckets) > CACHE_SIZE:
+            self._locations.clear()
+        keys = [index.hash_key(bucket.name, bucket.seconds) for bucket in buckets]
+        found = {key: index.find_record(file.words, file.segments, *key) for key in keys}
         for key, bucket in zip(keys, buckets, strict=True):
             window = bucket.seconds * SECOND
             while not found[key]:
-                # Not what another bucket of this call was found at, idle as it may be.
+                # Never the record of another bucket of this call, though its log has expired.
                 taken = set(found.values())
-                found[key] = index.claim(file.words, file.segments, key, window, now, taken)
+                found[key] = index.claim_record(file.words, file.segments, key, window, now, taken)
                 if not found[key]:
-                    file.grow()
-            self._places[bucket] = (found[key], key[0], window)
+                    file.add_segment()
+            self._locations[bucket] = (found[key], key[0], window)
 
-    def _bridge(self) -> None:
-        """Set the table's clock after a restart of the machine, when the monotonic one began anew.
+    def _resume_clock(self) -> None:
+        """Set the table's clock after a restart of the machine, when the monotonic one restarted.
 
-        It goes on from where it stood, by as much as the wall clock says has passed, never back. A
-        restart it does not notice (longer up than before) only makes it late, never early.
+        It continues from where it stood, plus what the wall clock says has passed, never back. A
+        restart that goes unnoticed (a longer uptime than before) makes entries expire late, never
+        early.
         """
-        words = self._file.words
+        words = self.file.words
         last = words[AT_LAST]
         now = self._clock()
-        if now + words[AT_SHIFT] >= last:
+        if now + words[AT_OFFSET] >= last:
             return
-        # What reached the disk before a power cut may be of different moments.
-        for at in range(layout.start(0), layout.start(self._file.segments), layout.RECORD_WORDS):
+        # After a power cut the pages on disk may be of different moments.
+        end = layout.segment_start(self.file.segments)
+        for at in range(layout.segment_start(0), end, layout.RECORD_WORDS):
             if words[at + layout.KEY_HIGH]:
-                last = max(last, record.mend(words, at))
+                last = max(last, record.repair(words, at))
         words[AT_LAST] = last
-        wall_then = words[AT_WALL] + last - words[AT_MARK]
-        words[AT_SHIFT] = last + max(self._wall() - wall_then, 0) - now
+        wall_at_last = words[AT_WALL] + last - words[AT_SYNC]
+        words[AT_OFFSET] = last + max(self._wall() - wall_at_last, 0) - now
 
 
-def _read(words: memoryview, at: int, window: int, now: int) -> _Log:
-    """Return how a log stands without the entries that have left."""
+def _read_log(words: memoryview, at: int, window: int, now: int) -> _Log:
+    """Return the state of a log without its expired entries."""
     ring = words[at + RING]
     newest, length, base = ring >> 6, ring & 63, words[at + BASE]
-    oldest = record.first(newest, length)
+    oldest = record.oldest_offset(newest, length)
     while length and words[at + oldest] < now - window:
-        base = words[at + oldest + END]
-        oldest = record.following(oldest)
+        base = words[at + oldest + TOTAL]
+        oldest = record.next_offset(oldest)
         length -= 1
-    end = words[at + newest + END]
-    return _Log(window, newest, oldest, length, base if length else end, end)
+    total = words[at + newest + TOTAL]
+    return _Log(window, newest, oldest, length, base if length else total, total)
 
 
 def _usage(words: memoryview, segments: int, bucket: Bucket, now: int) -> Usage:
-    at = index.find(words, segments, *index.key(bucket.name, bucket.seconds))
+    at = index.find_record(words, segments, *index.hash_key(bucket.name, bucket.seconds))
     if not at:
         return Usage(0, bucket.limit, 0)
-    log = _read(words, at, bucket.seconds * SECOND, now)
-    used = log.end - log.base
+    log = _read_log(words, at, bucket.seconds * SECOND, now)
+    used = log.total - log.base
     reset = -(-(words[at + log.newest] + log.window + 1 - now) // SECOND) if log.length else 0
     return Usage(used, max(bucket.limit - used, 0), reset)
 
 
 def _charge(words: memoryview, at: int, log: _Log, cost: int, now: int) -> None:
-    """Write what was decided; a death between any two words must leave too much counted."""
-    window, newest, _, length, base, end = log
+    """Write a charge. A death between any two words must leave too much counted, not too little."""
+    window, newest, _, length, base, total = log
     words[at + BASE] = base
-    if length == ENTRIES and now > words[at + UNTIL]:
-        newest, length = record.make_room(words, at, window)
-    if length and now <= words[at + UNTIL]:
+    if length == MAX_ENTRIES and now > words[at + MERGE_UNTIL]:
+        newest, length = record.merge_entries(words, at, window)
+    if length and now <= words[at + MERGE_UNTIL]:
         words[at + newest] = now
-        words[at + newest + END] = end + cost
+        words[at + newest + TOTAL] = total + cost
     else:
-        newest = record.open_entry(words, at, (newest, length), end + cost, now)
+        newest = record.append_entry(words, at, (newest, length), total + cost, now)
         length += 1
     words[at + RING] = newest << 6 | length
-    # The oldest entry may have been joined with later ones: it leaves as they do, or before.
-    words[at + STEADY] = min(words[at + UNTIL], words[at + record.first(newest, length)] + window)
+    # The oldest entry may be merged with newer ones, so it expires no later than they do.
+    oldest = record.oldest_offset(newest, length)
+    words[at + STEADY_UNTIL] = min(words[at + MERGE_UNTIL], words[at + oldest] + window)

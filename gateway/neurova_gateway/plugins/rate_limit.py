@@ -82,7 +82,10 @@ class RateLimit:
             return unavailable("The limits cannot be counted now")
         told = limits.policy
         if admitted:
-            return {"ratelimit-policy": told.value, "ratelimit": told.left(remaining, reset)}
+            return {
+                "ratelimit-policy": told.value,
+                "ratelimit": told.format_remaining(remaining, reset),
+            }
         fields = told.fields(Decision(admitted, remaining, reset, wait))
         least = min(bucket.limit for bucket in limits.buckets)
         return refuse(

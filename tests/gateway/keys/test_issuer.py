@@ -6,7 +6,7 @@ from neurova_gateway.keys import issuer, key
 from neurova_gateway.keys.sqlite import SqliteKeyStore
 
 
-def test_a_created_key_is_found_by_its_digest_with_the_rights_it_was_given(store: SqliteKeyStore):
+def test_created_key_has_its_rights(store: SqliteKeyStore):
     made, record = issuer.create(
         store,
         "acme",
@@ -52,7 +52,7 @@ def test_a_created_key_is_found_by_its_digest_with_the_rights_it_was_given(store
         ({"cidrs": "10.0.0.0/8"}, "is one string: give a list"),
     ],
 )
-def test_what_cannot_be_is_named_with_the_fix_and_nothing_is_stored(
+def test_bad_argument_is_named_and_not_stored(
     store: SqliteKeyStore, change: dict[str, Any], message: str
 ):
     with pytest.raises(ValueError, match=message):
@@ -60,7 +60,7 @@ def test_what_cannot_be_is_named_with_the_fix_and_nothing_is_stored(
     assert store.records() == []
 
 
-def test_a_rotated_key_works_until_the_overlap_ends_and_the_new_one_has_its_rights(
+def test_rotated_key_works_until_the_overlap_ends(
     store: SqliteKeyStore,
 ):
     old_key, old = issuer.create(
@@ -72,44 +72,44 @@ def test_a_rotated_key_works_until_the_overlap_ends_and_the_new_one_has_its_righ
     assert store.find(key.digest(new_key)) == new
     ending = store.find(key.digest(old_key))
     assert ending is not None
-    assert not issuer.ended(ending, 1429.9)
-    assert issuer.ended(ending, 1430)
+    assert not issuer.is_ended(ending, 1429.9)
+    assert issuer.is_ended(ending, 1430)
     assert (new.created_at, new.expires_at, new.revoked_at) == (1400, 1900, None)
     assert new.last_used_at is None
     for right in ("consumer", "environment", "scopes", "limits", "quota", "cidrs", "name"):
         assert getattr(new, right) == getattr(old, right)
 
 
-def test_a_key_that_is_about_to_end_is_rotated_into_one_that_is_not(store: SqliteKeyStore):
+def test_ending_key_is_rotated_into_a_lasting_one(store: SqliteKeyStore):
     _, record = issuer.create(store, "acme", "test", now=1000)
     store.revoke(record.key_id, 2000)
     assert issuer.rotate(store, record.key_id, 30, now=1000).record.revoked_at is None
 
 
-def test_a_key_that_ended_or_never_was_cannot_be_rotated(store: SqliteKeyStore):
+def test_ended_or_unknown_key_is_not_rotated(store: SqliteKeyStore):
     _, record = issuer.create(store, "acme", "test", now=1000)
     issuer.revoke(store, record.key_id, now=1001)
     with pytest.raises(ValueError, match="has ended: create a new one for 'acme'"):
         issuer.rotate(store, record.key_id, 30, now=1002)
-    with pytest.raises(ValueError, match="there is no key 'key_none'"):
+    with pytest.raises(ValueError, match="no key 'key_none'"):
         issuer.rotate(store, "key_none", 30)
     with pytest.raises(ValueError, match="seconds, 0 or more"):
         issuer.rotate(store, record.key_id, -1)
     assert len(store.records()) == 1
 
 
-def test_revoking_ends_a_key_at_once_even_within_an_overlap(store: SqliteKeyStore):
+def test_revocation_ends_a_key_within_its_overlap(store: SqliteKeyStore):
     made, record = issuer.create(store, "acme", "test", now=1000)
     issuer.rotate(store, record.key_id, 3600, now=1000)
     issuer.revoke(store, record.key_id, now=1001)
     found = store.find(key.digest(made))
     assert found is not None
-    assert issuer.ended(found, 1001)
-    with pytest.raises(ValueError, match="there is no key"):
+    assert issuer.is_ended(found, 1001)
+    with pytest.raises(ValueError, match="no key"):
         issuer.revoke(store, "key_none")
 
 
-def test_all_keys_of_a_consumer_are_limited_together(store: SqliteKeyStore):
+def test_consumer_limit_binds_all_its_keys(store: SqliteKeyStore):
     issuer.create(store, "acme", "test")
     issuer.limit_consumer(store, "acme", "60/minute")
     assert [r.consumer_limits for r in store.records()] == ["60/minute"]
@@ -117,7 +117,7 @@ def test_all_keys_of_a_consumer_are_limited_together(store: SqliteKeyStore):
         issuer.limit_consumer(store, "acme", "lots")
 
 
-def test_no_repr_shows_a_key_or_its_digest(store: SqliteKeyStore):
+def test_repr_shows_no_key_or_digest(store: SqliteKeyStore):
     issued = issuer.create(store, "acme", "test")
     shown = f"{issued!r} {issued} {issued.record!r} {issued.record} {store!r} {store.records()!r}"
     assert issued.key not in shown

@@ -8,32 +8,32 @@ GOOD = key.generate("test")
 
 
 @pytest.mark.parametrize("environment", ["live", "test"])
-def test_a_new_key_names_its_environment_and_no_two_are_alike(environment: str):
+def test_new_keys_differ_and_name_their_environment(environment: str):
     made = {key.generate(environment) for _ in range(100)}
     assert len(made) == 100
     assert {key.environment(k) for k in made} == {environment}
     assert all(k.startswith(f"nrv_{environment}_") and len(k) == 45 for k in made)
 
 
-def test_there_are_no_keys_of_another_environment():
+def test_other_environment_is_refused():
     with pytest.raises(ValueError, match='write "live" or "test"'):
         key.generate("prod")
 
 
-def test_any_one_wrong_character_is_a_typo():
+def test_one_wrong_character_is_a_typo():
     for at in range(len(GOOD)):
         for c in key.ALPHABET[::7] + "_- é":
             typo = GOOD[:at] + c + GOOD[at + 1 :]
             assert typo == GOOD or key.environment(typo) is None
 
 
-def test_swapped_neighbours_are_a_typo():
+def test_swapped_characters_are_a_typo():
     for at in range(len(GOOD) - 1):
         typo = GOOD[:at] + GOOD[at + 1] + GOOD[at] + GOOD[at + 2 :]
         assert typo == GOOD or key.environment(typo) is None
 
 
-def test_a_right_checksum_over_something_else_is_no_key():
+def test_checksum_alone_makes_no_key():
     for body in ("nrv_prod_" + "a" * 30, "nrv_test_" + "!" * 30, "nrv_test_" + "\n" * 30):
         assert key.environment(body + key._checksum(body)) is None
 
@@ -46,6 +46,6 @@ def test_junk_never_raises_and_is_never_a_key(junk: str, cut: int):
 
 
 @pytest.mark.parametrize("junk", ["\ud800" * 45, GOOD + "\n", " " + GOOD, GOOD + GOOD, "\0" * 45])
-def test_junk_that_bites_is_no_key(junk: str):
+def test_hostile_junk_is_no_key(junk: str):
     assert key.environment(junk) is None
     assert len(key.digest(junk)) == 32

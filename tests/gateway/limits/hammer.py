@@ -1,4 +1,4 @@
-"""Call one table as hard as a process can; to be run by a test, and killed by it.
+"""Call one table as fast as a process can; a test runs and kills this program.
 
     hammer.py TABLE LOG START EDGES KEY
 
@@ -19,7 +19,7 @@ CALL = struct.Struct("<q?")
 
 
 class Stamp:
-    """The machine's clock; it remembers what it said last, which the table asks under its lock."""
+    """The machine's clock; keeps the last time, which the table reads under its lock."""
 
     now = 0
 

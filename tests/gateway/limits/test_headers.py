@@ -4,7 +4,7 @@ from neurova_gateway.limits.headers import policy
 WINDOWS = (("key-second", 10, 1), ("consumer-day", 1000, 86_400))
 
 
-def test_an_admitted_call_is_told_its_policies_and_what_is_left():
+def test_admitted_call_has_policy_and_remaining():
     fields = dict(policy(WINDOWS).fields(Decision(True, (9, 500), (1, 86_400), 0)))
     assert fields == {
         b"ratelimit-policy": b'"key-second";q=10;w=1, "consumer-day";q=1000;w=86400',
@@ -12,17 +12,17 @@ def test_an_admitted_call_is_told_its_policies_and_what_is_left():
     }
 
 
-def test_a_refusal_has_a_retry_after_that_no_effective_window_outlasts():
+def test_refusal_resets_no_later_than_retry_after():
     fields = dict(policy(WINDOWS).fields(Decision(False, (4, 0), (1, 70_000), 30)))
     assert fields[b"retry-after"] == b"30"
     assert fields[b"ratelimit"] == b'"key-second";r=4;t=1, "consumer-day";r=0;t=30'
 
 
-def test_the_policy_is_made_once():
+def test_policy_is_cached():
     assert policy(WINDOWS) is policy(tuple(WINDOWS))
     assert policy(WINDOWS).field is policy(WINDOWS).field
 
 
-def test_no_name_breaks_out_of_its_string():
+def test_names_are_escaped():
     fields = policy((('a"b\\c\r\nx: 100%é', 1, 1),)).fields(Decision(True, (0,), (1,), 0))
     assert dict(fields)[b"ratelimit"] == b'"a\\"b\\\\c??x: 100%?";r=0;t=1'

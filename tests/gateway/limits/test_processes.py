@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from neurova.errors import Unavailable
-from neurova_gateway.limits import file
+from neurova_gateway.limits import table_file
 from neurova_gateway.limits.base import Bucket
 from neurova_gateway.limits.table import LimitTable
 
@@ -43,7 +43,7 @@ def exact(arrivals: list[tuple[int, str]]) -> int:
 
 
 @pytest.mark.server
-def test_four_processes_with_one_killed_never_admit_more_and_nearly_all(tmp_path: Path):
+def test_four_processes_admit_the_limit_though_one_is_killed(tmp_path: Path):
     """One consumer with three keys, 100/second for 10 s with bursts at the edges."""
     table = tmp_path / "limits.table"
     start = time.monotonic_ns() + SECOND
@@ -82,7 +82,7 @@ def test_four_processes_with_one_killed_never_admit_more_and_nearly_all(tmp_path
 
 
 @pytest.mark.server
-def test_a_table_stays_right_though_its_users_are_killed_again_and_again(tmp_path: Path):
+def test_repeated_kills_never_admit_more(tmp_path: Path):
     path = tmp_path / "limits.table"
     logs = []
     for i in range(12):
@@ -110,11 +110,11 @@ def test_a_table_stays_right_though_its_users_are_killed_again_and_again(tmp_pat
 
 
 @pytest.mark.server
-def test_a_forked_child_has_a_lock_of_its_own(tmp_path: Path, monkeypatch):
-    monkeypatch.setattr(file, "LOCK_SECONDS", 0.05)
+def test_forked_child_has_its_own_lock(tmp_path: Path, monkeypatch):
+    monkeypatch.setattr(table_file, "LOCK_SECONDS", 0.05)
     table = LimitTable(tmp_path / "limits.table")
     bucket = (Bucket("c:acme", 1, 60),)
-    table._file.wait()  # the parent is in the middle of a decision
+    table.file.lock()  # the parent is in the middle of a decision
     child = os.fork()
     if not child:
         try:

@@ -6,7 +6,7 @@ from random import Random
 import pytest
 
 from neurova.errors import StateError, Unavailable
-from neurova_gateway.limits import file, layout
+from neurova_gateway.limits import layout, table_file
 from neurova_gateway.limits import table as table_module
 from neurova_gateway.limits.base import Bucket
 from neurova_gateway.limits.table import LimitTable
@@ -17,7 +17,7 @@ Opened = Callable[[], LimitTable]
 
 
 def fill(table: LimitTable, also: tuple[Bucket, ...] = ()) -> int:
-    """Call in the name of one address after the other until the table has no room; how many did."""
+    """Call from new addresses until the table is full; return how many were admitted."""
     admitted = 0
     try:
         while admitted < 3000:
@@ -27,7 +27,7 @@ def fill(table: LimitTable, also: tuple[Bucket, ...] = ()) -> int:
     return admitted
 
 
-def test_a_bucket_named_twice_in_one_call_is_charged_once_and_keeps_the_lower_limit(
+def test_bucket_named_twice_is_charged_once(
     opened: Opened,
 ):
     twice = (Bucket("c:acme", 100, 1), Bucket("c:acme", 80, 1))
@@ -35,7 +35,7 @@ def test_a_bucket_named_twice_in_one_call_is_charged_once_and_keeps_the_lower_li
     assert sum(table.admit(twice).admitted for _ in range(100) for table in tables) == 80
 
 
-def test_a_bucket_named_twice_stays_right_when_its_log_is_full(table: LimitTable, clock):
+def test_bucket_named_twice_is_exact_when_full(table: LimitTable, clock):
     twice = (Bucket("c:acme", 1000, 1), Bucket("c:acme", 900, 1))
     for _ in range(300):
         clock.now += 1
@@ -43,13 +43,13 @@ def test_a_bucket_named_twice_stays_right_when_its_log_is_full(table: LimitTable
     assert table.admit((twice[0],)).remaining == (699,)
 
 
-def test_what_another_table_on_the_file_charged_is_counted(opened: Opened):
+def test_tables_on_one_file_share_counts(opened: Opened):
     one, other = opened(), opened()
     bucket = (Bucket("c:acme", 10, 60),)
     assert [t.admit(bucket).admitted for t in (one, other) * 6] == [True] * 10 + [False] * 2
 
 
-def test_a_clock_that_steps_back_admits_nothing_more(table: LimitTable, clock):
+def test_clock_that_steps_back_admits_nothing(table: LimitTable, clock):
     bucket = (Bucket("c:acme", 5, 60),)
     for _ in range(5):
         assert table.admit(bucket).admitted
@@ -59,9 +59,7 @@ def test_a_clock_that_steps_back_admits_nothing_more(table: LimitTable, clock):
     assert not table.admit(bucket).admitted
 
 
-def test_a_charge_after_a_step_back_does_not_make_earlier_ones_leave_sooner(
-    table: LimitTable, clock
-):
+def test_clock_that_steps_back_expires_nothing_early(table: LimitTable, clock):
     bucket = (Bucket("c:acme", 5, 1),)
     clock.now += S
     table.admit(bucket, 4)
@@ -71,7 +69,7 @@ def test_a_charge_after_a_step_back_does_not_make_earlier_ones_leave_sooner(
     assert not table.admit(bucket).admitted
 
 
-def test_counts_survive_a_restart_of_the_process(opened: Opened):
+def test_counts_survive_a_process_restart(opened: Opened):
     bucket = (Bucket("c:acme", 5, 3600),)
     before = opened()
     before.admit(bucket, 5)
@@ -79,9 +77,7 @@ def test_counts_survive_a_restart_of_the_process(opened: Opened):
     assert not opened().admit(bucket).admitted
 
 
-def test_counts_survive_a_restart_of_the_machine_by_as_long_as_the_wall_clock_says(
-    opened: Opened, clock, wall
-):
+def test_counts_survive_a_machine_restart(opened: Opened, clock, wall):
     bucket = (Bucket("c:acme", 5, 3600),)
     before = opened()
     before.admit(bucket, 5)
@@ -94,7 +90,7 @@ def test_counts_survive_a_restart_of_the_machine_by_as_long_as_the_wall_clock_sa
     assert after.admit(bucket).admitted
 
 
-def test_a_wall_clock_set_back_during_a_restart_frees_nothing(opened: Opened, clock, wall):
+def test_wall_clock_set_back_during_restart_frees_nothing(opened: Opened, clock, wall):
     bucket = (Bucket("c:acme", 5, 3600),)
     opened().admit(bucket, 5)
     clock.now = 3 * S
@@ -106,20 +102,18 @@ def test_a_wall_clock_set_back_during_a_restart_frees_nothing(opened: Opened, cl
     assert after.admit(bucket).admitted
 
 
-def test_a_wall_clock_that_was_set_right_after_the_start_does_not_count_as_time(
-    opened: Opened, clock, wall
-):
+def test_wall_clock_corrected_while_running_frees_nothing(opened: Opened, clock, wall):
     bucket = (Bucket("c:acme", 5, 3600),)
     table = opened()
     table.admit(bucket)
-    wall.now += 30 * 365 * 86_400 * S  # no battery: the machine started in 1970 until it was told
+    wall.now += 30 * 365 * 86_400 * S  # no battery: the machine started in 1970 until it was set
     clock.now += 2 * S
     table.admit(bucket, 4)
     clock.now = 3 * S
     assert not opened().admit(bucket).admitted
 
 
-def test_a_full_table_grows_while_others_use_it_and_loses_no_count(opened: Opened):
+def test_full_table_grows_and_keeps_counts(opened: Opened):
     one, other = opened(), opened()
     buckets = [(Bucket(f"ip:{i}", 1, 3600),) for i in range(3000)]
     assert all(one.admit(bucket).admitted for bucket in buckets)
@@ -127,7 +121,7 @@ def test_a_full_table_grows_while_others_use_it_and_loses_no_count(opened: Opene
     assert not any(one.admit(bucket).admitted for bucket in buckets)
 
 
-def test_records_whose_window_has_passed_are_used_again(opened: Opened, clock, path: Path):
+def test_expired_records_are_reused(opened: Opened, clock, path: Path):
     table = opened()
     size = path.stat().st_size
     for i in range(20_000):
@@ -136,9 +130,7 @@ def test_records_whose_window_has_passed_are_used_again(opened: Opened, clock, p
     assert path.stat().st_size == size
 
 
-def test_a_record_that_others_remember_and_somebody_took_is_not_theirs_any_more(
-    opened: Opened, clock
-):
+def test_reused_record_is_forgotten_by_other_tables(opened: Opened, clock):
     one, other = opened(), opened()
     buckets = [(Bucket(f"ip:{i}", 1, 2),) for i in range(900)]
     for bucket in buckets:
@@ -150,21 +142,21 @@ def test_a_record_that_others_remember_and_somebody_took_is_not_theirs_any_more(
     assert not any(other.admit((Bucket(f"user:{i}", 1, 2),)).admitted for i in range(900))
 
 
-def test_idle_buckets_of_one_call_never_get_the_same_record(table: LimitTable, clock, monkeypatch):
-    """One is found with an empty log, the other is new and looks for such a record to take."""
+def test_buckets_of_one_call_never_share_a_record(table: LimitTable, clock, monkeypatch):
+    """One bucket is found with an empty log, the other is new and looks for such a record."""
+    monkeypatch.setattr(table_module, "CACHE_SIZE", 0)
     names = [f"b{i}" for i in range(300)]
     for name in names:
         table.admit((Bucket(name, 5, 1),))
     for i, name in enumerate(names):
         clock.now += 2 * S
-        table._places.clear()
         pair = (Bucket(name, 1, 1), Bucket(f"new{i}", 1, 1))
         assert table.admit(pair).admitted
         assert not table.admit(pair[:1]).admitted
         assert not table.admit(pair[1:]).admitted
 
 
-def test_a_full_disk_refuses_new_buckets_uncounted_never(opened: Opened, monkeypatch):
+def test_full_disk_refuses_only_new_buckets(opened: Opened, monkeypatch):
     table = opened()
     known = (Bucket("known", 10**6, 3600),)
     table.admit(known)
@@ -173,25 +165,25 @@ def test_a_full_disk_refuses_new_buckets_uncounted_never(opened: Opened, monkeyp
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(file.os, "posix_fallocate", full)
+        patch.setattr(table_file.os, "posix_fallocate", full)
         admitted = fill(table, known)
-        with pytest.raises(Unavailable, match="free the disk"):
+        with pytest.raises(Unavailable, match="free disk space"):
             table.admit((Bucket(f"ip:{admitted}", 1, 3600), *known))
         assert table.admit(known).remaining == (10**6 - 2 - admitted,)
     assert table.admit((Bucket(f"ip:{admitted}", 1, 3600),)).admitted
 
 
-def test_a_new_table_on_a_full_disk_says_so(path: Path, monkeypatch):
+def test_new_table_on_full_disk_fails(path: Path, monkeypatch):
     def full(*_: int) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(file.os, "posix_fallocate", full)
-    with pytest.raises(StateError, match="No space left on device: free the disk"):
+    monkeypatch.setattr(table_file.os, "posix_fallocate", full)
+    with pytest.raises(StateError, match="No space left on device: free disk space"):
         LimitTable(path)
 
 
-def test_a_table_as_large_as_it_may_become_refuses(opened: Opened, monkeypatch):
-    monkeypatch.setattr(layout, "MOST_SEGMENTS", 1)
+def test_table_of_largest_size_refuses_new_buckets(opened: Opened, monkeypatch):
+    monkeypatch.setattr(layout, "MAX_SEGMENTS", 1)
     table = opened()
     admitted = fill(table)
     with pytest.raises(Unavailable, match="is full"):
@@ -199,9 +191,9 @@ def test_a_table_as_large_as_it_may_become_refuses(opened: Opened, monkeypatch):
 
 
 @pytest.mark.parametrize("words", [0, 1, 2])
-def test_a_table_that_was_never_finished_is_made_again(path: Path, opened: Opened, words: int):
+def test_incomplete_new_file_is_initialized_again(path: Path, opened: Opened, words: int):
     opened().close()
-    # Its maker writes from the back: how many segments, which version, and last that it is one.
+    # A new file is written from the back: segments, version, and the magic word last.
     none = layout.WORD * (3 - words)
     path.write_bytes(bytes(none) + path.read_bytes()[none : layout.WORD * 3] + bytes(4096))
     assert opened().admit((Bucket("c:acme", 1, 60),)).admitted
@@ -210,12 +202,12 @@ def test_a_table_that_was_never_finished_is_made_again(path: Path, opened: Opene
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
-        (lambda data: b"something else" * 100, "is no table of rate limits"),
+        (lambda data: b"something else" * 100, "is not a table of rate limits"),
         (lambda data: data[:8] + (3).to_bytes(8, "little") + data[16:], "has layout 3"),
-        (lambda data: data[: 1 << 16], "has been cut short"),
+        (lambda data: data[: 1 << 16], "was truncated"),
     ],
 )
-def test_a_file_that_cannot_be_used_is_named_with_the_fix(
+def test_unusable_file_is_refused(
     path: Path, opened: Opened, damage: Callable[[bytes], bytes], message: str
 ):
     opened().close()
@@ -224,22 +216,20 @@ def test_a_file_that_cannot_be_used_is_named_with_the_fix(
         LimitTable(path)
 
 
-def test_a_missing_folder_is_named(tmp_path: Path):
+def test_missing_folder_is_named(tmp_path: Path):
     with pytest.raises(StateError, match="no such folder: create it"):
         LimitTable(tmp_path / "nowhere" / "limits.table")
 
 
-def test_only_its_owner_reads_the_file(path: Path, opened: Opened):
+def test_only_the_owner_may_read_the_file(path: Path, opened: Opened):
     opened()
     assert path.stat().st_mode & 0o777 == 0o600
 
 
-@pytest.mark.parametrize("at", ["lock taken", "clock", "place", "first write", "last write"])
-def test_a_cut_in_the_middle_gives_the_lock_back_and_the_log_stays_right(
-    opened: Opened, clock, monkeypatch, at: str
-):
-    """A watchdog raises wherever a plugin is, here too."""
-    monkeypatch.setattr(file, "LOCK_SECONDS", 0.0)
+@pytest.mark.parametrize("at", ["lock taken", "clock", "find", "first write", "last write"])
+def test_exception_in_admit_releases_the_lock(opened: Opened, clock, monkeypatch, at: str):
+    """The watchdog of plugins raises wherever a plugin is, here too."""
+    monkeypatch.setattr(table_file, "LOCK_SECONDS", 0.0)
     cut, other = opened(), opened()
     bucket = (Bucket("c:acme", 10, 60),)
     cut.admit(bucket)
@@ -249,13 +239,14 @@ def test_a_cut_in_the_middle_gives_the_lock_back_and_the_log_stays_right(
             patch.setattr(table_module, "flock", raising(table_module.flock, after=True))
         elif at == "clock":
             patch.setattr(cut, "_clock", raising(clock))
-        elif at == "place":
-            cut._places.clear()
-            cut._known.clear()
-            patch.setattr(table_module.index, "find", raising(table_module.index.find))
+        elif at == "find":
+            cut = opened()
+            patch.setattr(
+                table_module.index, "find_record", raising(table_module.index.find_record)
+            )
         else:
-            words = Cutting(cut._file.words, 0 if at == "first write" else 5)
-            patch.setattr(cut._file, "words", words)
+            words = Cutting(cut.file.words, 0 if at == "first write" else 5)
+            patch.setattr(cut.file, "words", words)
         with pytest.raises(PhaseTimeout):
             cut.admit(bucket)
     assert 0 <= 8 - other.admit(bucket).remaining[0] <= 1
@@ -275,22 +266,20 @@ class Cutting:
     """The table's words; the watchdog cuts in before the nth write."""
 
     def __init__(self, words: memoryview, writes: int) -> None:
-        self.words, self.writes = words, writes
+        self._words, self._writes = words, writes
 
     def __getitem__(self, at: int) -> int:
-        return self.words[at]
+        return self._words[at]
 
     def __setitem__(self, at: int, word: int) -> None:
-        if not self.writes:
+        if not self._writes:
             raise PhaseTimeout
-        self.writes -= 1
-        self.words[at] = word
+        self._writes -= 1
+        self._words[at] = word
 
 
-def test_cuts_by_a_real_signal_never_leave_the_lock_and_never_admit_more(
-    opened: Opened, clock, monkeypatch
-):
-    monkeypatch.setattr(file, "LOCK_SECONDS", 0.0)
+def test_signals_in_admit_never_admit_more(opened: Opened, clock, monkeypatch):
+    monkeypatch.setattr(table_file, "LOCK_SECONDS", 0.0)
     cut, other = opened(), opened()
     buckets, probe = (Bucket("c:acme", 700, 1), Bucket("k:1", 900, 1)), (Bucket("p", 10**9, 60),)
     random, cuts, taken = Random(1), 0, list[int]()
@@ -317,9 +306,9 @@ def test_cuts_by_a_real_signal_never_leave_the_lock_and_never_admit_more(
         assert last - first > S
 
 
-def test_a_lock_that_is_never_given_back_refuses_instead_of_hanging(opened: Opened, monkeypatch):
+def test_lock_held_by_stopped_process_refuses(opened: Opened, monkeypatch):
     stopped, table = opened(), opened()
-    monkeypatch.setattr(file, "LOCK_SECONDS", 0.0)
-    stopped._file.wait()  # as by a process that was stopped in the middle
-    with pytest.raises(Unavailable, match="locked by a process that does not go on"):
+    monkeypatch.setattr(table_file, "LOCK_SECONDS", 0.0)
+    stopped.file.lock()  # as by a process that was stopped in the middle
+    with pytest.raises(Unavailable, match="holds the lock and does not proceed"):
         table.admit((Bucket("c:acme", 1, 60),))

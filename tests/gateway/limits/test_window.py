@@ -1,4 +1,4 @@
-"""Whatever comes, in any window of the stated length never more than the limit, and nearly all."""
+"""No window ever has more than the limit, and nearly all of it is admitted."""
 
 from collections import deque
 from collections.abc import Callable
@@ -18,7 +18,7 @@ Arrivals = list[tuple[int, int]]
 
 
 class ExactLog:
-    """A sliding log that forgets nothing too early or too late: the oracle."""
+    """An exact sliding log, to compare with."""
 
     def __init__(self, limit: int, window: int) -> None:
         self.limit, self.window, self.total = limit, window, 0
@@ -94,7 +94,7 @@ def bursts_at_edges(random: Random) -> Arrivals:
 
 
 def twin_bursts_at_edges(random: Random) -> Arrivals:
-    """What a log with a fixed grain loses a quarter of: two bursts within one grain, each time."""
+    """Two bursts within one grain at each edge: a log of fixed grain loses a quarter of them."""
     apart = 10_000_000
     return [
         (edge * (S + apart // 2) + twin * apart, 1)
@@ -128,7 +128,7 @@ PATTERNS = [
 
 @pytest.mark.parametrize("limit", [70, 100, 1000])
 @pytest.mark.parametrize("pattern", PATTERNS)
-def test_never_more_than_the_limit_and_nearly_all_that_an_exact_log_admits(
+def test_window_never_exceeds_limit_and_admits_95_percent(
     pattern: Callable[[Random], Arrivals], limit: int
 ):
     for seed in range(3):
@@ -160,13 +160,13 @@ def moments(gaps: Arrivals) -> Arrivals:
 
 @settings(max_examples=150, deadline=None)
 @given(arrivals, st.integers(1, 2000))
-def test_never_more_whatever_comes(gaps: Arrivals, limit: int):
+def test_window_never_exceeds_limit(gaps: Arrivals, limit: int):
     taken, _ = admitted(moments(gaps), limit, 1)
     assert_never_more(taken, limit, 1)
 
 
 @settings(max_examples=150, deadline=None)
 @given(arrivals, st.integers(1, 60), st.integers(1, 3))
-def test_up_to_a_limit_of_sixty_the_log_is_exact(gaps: Arrivals, limit: int, seconds: int):
+def test_limits_up_to_sixty_are_exact(gaps: Arrivals, limit: int, seconds: int):
     taken, exact = admitted(moments(gaps), limit, seconds)
     assert sum(cost for _, cost in taken) == exact

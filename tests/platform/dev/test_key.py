@@ -23,8 +23,8 @@ def test_each_renewal_makes_one_key_and_ends_the_one_before(tmp_path: Path) -> N
     assert environment(keys[1]) == "test"
     assert first is not None
     assert second is not None
-    assert issuer.ended(first, time.time())
-    assert not issuer.ended(second, time.time())
+    assert issuer.is_ended(first, time.time())
+    assert not issuer.is_ended(second, time.time())
     assert second.scopes == {"a:read", "b:write"}
 
 
@@ -33,7 +33,7 @@ def test_keys_that_a_person_made_for_the_same_consumer_live_on(tmp_path: Path) -
     mine = issuer.create(store, dev_key.CONSUMER, "test").record
     dev_key.renew(tmp_path, [])
     dev_key.renew(tmp_path, [])
-    living = [each.key_id for each in store.records() if not issuer.ended(each, time.time())]
+    living = [each.key_id for each in store.records() if not issuer.is_ended(each, time.time())]
     store.close()
     assert mine.key_id in living
     assert len(living) == 2

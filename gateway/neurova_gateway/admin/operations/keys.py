@@ -91,7 +91,7 @@ def create_key(context: AdminContext, call: Call) -> IssuedKey:
     store = context.keys()
     try:
         # Check all values before anything is written.
-        consumer_limits = issuer.checked_limits(new.consumer_limits or "")
+        consumer_limits = issuer.normalize_limits(new.consumer_limits or "")
         issued = issuer.create(
             store,
             new.consumer,
@@ -139,7 +139,7 @@ def key_state(record: KeyRecord, now: float) -> KeyState:
     """Return whether a key works at `now`, in Unix seconds, or why not."""
     if record.revoked_at is not None and record.revoked_at <= now:
         return "revoked"
-    return "expired" if issuer.ended(record, now) else "active"
+    return "expired" if issuer.is_ended(record, now) else "active"
 
 
 def _key(record: KeyRecord, now: float) -> Key:

@@ -59,7 +59,7 @@ def _callers(context: AdminContext, consumer: str) -> list[dict[str, str]]:
             "quota": str(record.quota or ""),
         }
         for record in context.keys().records(consumer)
-        if record.environment == context.environment and not issuer.ended(record, now)
+        if record.environment == context.environment and not issuer.is_ended(record, now)
     ]
 
 

@@ -55,7 +55,7 @@ def create(
 
     with _store() as store:
         # All values are looked at before anything is written.
-        together = issuer.checked_limits(consumer_limits or "")
+        together = issuer.normalize_limits(consumer_limits or "")
         issued = issuer.create(
             store, consumer, environment, scopes, expires, limits, quota, cidrs, name=name
         )
@@ -75,7 +75,7 @@ def list_(consumer: str | None, ended_too: bool, as_json: bool) -> None:
     with _store() as store:
         found = store.records(consumer)
     now = time.time()
-    shown = [record for record in found if ended_too or not issuer.ended(record, now)]
+    shown = [record for record in found if ended_too or not issuer.is_ended(record, now)]
     if as_json:
         document([_as_document(record) for record in shown])
         return
@@ -140,9 +140,9 @@ def limit(consumer: str, limits: str, as_json: bool) -> None:
         issuer.limit_consumer(store, consumer, limits)
         count = len(store.records(consumer))
     if as_json:
-        document({"consumer": consumer, "limits": issuer.checked_limits(limits), "keys": count})
+        document({"consumer": consumer, "limits": issuer.normalize_limits(limits), "keys": count})
     else:
-        bound = issuer.checked_limits(limits) or "no limit"
+        bound = issuer.normalize_limits(limits) or "no limit"
         click.echo(f"{consumer}: {bound} over all keys, {count} by now")
 
 

@@ -1,0 +1,183 @@
+"""The file of the table: mapped into memory, locked, extended."""
+
+from __future__ import annotations
+
+import fcntl
+import mmap
+import os
+import sys
+import threading
+import time
+import weakref
+from pathlib import Path
+
+from neurova.errors import StateError, Unavailable
+
+from . import layout
+from .layout import AT_MAGIC, AT_SEGMENTS, AT_VERSION, WORD
+
+LOCK_SECONDS = 1.0
+
+
+class TableFile:
+    """Share the words of one file among processes and threads.
+
+    `words` and `segments` are what is mapped; both may change while the lock is held. The lock is
+    `flock`, not `lockf`: a POSIX lock is lost when anything in the process closes the file, and
+    does not exclude two tables of one process. A flock belongs to the open file, which a fork
+    shares, so a child opens the file again.
+
+    Raises StateError when the file is not a usable table, with the fix.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.mutex = threading.Lock()
+        self.descriptor = self._open()
+        self.words = memoryview(b"").cast("B").cast("Q")
+        self.segments = 0
+        try:
+            self.lock()
+            self._check_layout()
+            self.map_segments()
+        except OSError as error:
+            os.close(self.descriptor)
+            raise self._state_error(
+                error.strerror or str(error), "free disk space or fix the folder"
+            ) from error
+        except BaseException:
+            os.close(self.descriptor)
+            raise
+        fcntl.flock(self.descriptor, fcntl.LOCK_UN)
+        reopen = weakref.WeakMethod(self.reopen)
+        os.register_at_fork(after_in_child=lambda: (method := reopen()) and method())
+
+    def lock(self) -> None:
+        """Lock the file; raises Unavailable when that takes longer than a second.
+
+        A holder needs microseconds, unless it was stopped: then a refusal is better than a hang.
+        """
+        deadline = time.monotonic() + LOCK_SECONDS
+        pause = 0.0
+        while True:
+            time.sleep(pause)  # 0: yields the processor
+            try:
+                fcntl.flock(self.descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                return
+            except BlockingIOError:
+                pause = min(pause + 0.000_01, 0.001)
+            if time.monotonic() > deadline:
+                raise Unavailable(
+                    "a process holds the lock and does not proceed",
+                    where=str(self.path),
+                    fix="continue or end a stopped NEUROVA process",
+                )
+
+    def unlock(self) -> None:
+        """Release the lock, if it is held and the file is still open."""
+        if self.descriptor >= 0:
+            fcntl.flock(self.descriptor, fcntl.LOCK_UN)
+
+    def map_segments(self) -> None:
+        """Map all segments that the header announces."""
+        segments = int.from_bytes(
+            os.pread(self.descriptor, WORD, AT_SEGMENTS * WORD), sys.byteorder
+        )
+        mapped = mmap.mmap(self.descriptor, layout.segment_start(segments) * WORD)
+        self.words = memoryview(mapped).cast("Q")
+        self.segments = segments
+
+    def add_segment(self) -> None:
+        """Append a segment; the lock must be held.
+
+        Raises Unavailable when the disk is full or the table has its largest size.
+        """
+        if self.segments >= layout.MAX_SEGMENTS:
+            raise Unavailable(
+                "the table of rate limits is full: too many callers in one window",
+                where=str(self.path),
+            )
+        try:
+            self._extend(self.segments + 1)
+            self.words[AT_SEGMENTS] = self.segments + 1
+            self.map_segments()
+        except OSError as error:
+            raise Unavailable(
+                f"cannot grow: {error.strerror}", where=str(self.path), fix="free disk space"
+            ) from error
+
+    def reopen(self) -> None:
+        """Open the file again, after a fork: the old descriptor shares the parent's lock."""
+        self.mutex = threading.Lock()
+        inherited, self.descriptor = self.descriptor, -1
+        if inherited < 0:
+            return
+        try:
+            fresh = os.open(self.path, os.O_RDWR | os.O_CLOEXEC)
+            if os.path.samestat(os.fstat(fresh), os.fstat(inherited)):
+                self.descriptor = fresh
+            else:
+                os.close(fresh)  # another file by now; this table answers Unavailable
+        except OSError:
+            pass
+        os.close(inherited)
+
+    def close(self) -> None:
+        """Close the file; the counts stay in it."""
+        with self.mutex:
+            if self.descriptor >= 0:
+                os.close(self.descriptor)
+            self.descriptor = -1
+            self.words = memoryview(b"").cast("B").cast("Q")
+
+    def _open(self) -> int:
+        try:
+            return os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except FileNotFoundError:
+            raise StateError(
+                "no such folder", where=str(self.path.parent), fix="create it"
+            ) from None
+        except OSError as error:
+            raise self._state_error(
+                error.strerror or str(error), "let this user read and write it and its folder"
+            ) from error
+
+    def _check_layout(self) -> None:
+        """Initialize a new file; check that an existing one is a usable table."""
+        begin = os.pread(self.descriptor, 3 * WORD, 0)
+        magic, version, segments = (
+            int.from_bytes(begin[at * WORD : at * WORD + WORD], sys.byteorder)
+            for at in (AT_MAGIC, AT_VERSION, AT_SEGMENTS)
+        )
+        if magic == 0 and segments <= 1:  # new, or its creator died before the magic word
+            self._extend(1)
+            for at, word in (
+                (AT_SEGMENTS, 1),
+                (AT_VERSION, layout.VERSION),
+                (AT_MAGIC, layout.MAGIC),
+            ):
+                os.pwrite(self.descriptor, word.to_bytes(WORD, sys.byteorder), at * WORD)
+            return
+        size = os.fstat(self.descriptor).st_size
+        if magic != layout.MAGIC or not 1 <= segments <= layout.MAX_SEGMENTS:
+            fault = "is not a table of rate limits"
+        elif version != layout.VERSION:
+            fault = f"has layout {version}, this version of NEUROVA reads {layout.VERSION}"
+        elif size < layout.segment_start(segments) * WORD:
+            fault = "was truncated"
+        else:
+            return
+        raise self._state_error(fault, "stop NEUROVA and delete it; all counts are lost")
+
+    def _extend(self, segments: int) -> None:
+        """Reserve disk blocks: writing to a mapped page without one would kill the process."""
+        begin = 0 if segments == 1 else layout.segment_start(segments - 1) * WORD
+        length = layout.segment_start(segments) * WORD - begin
+        if sys.platform == "darwin":  # it has no posix_fallocate
+            for offset in range(begin, begin + length, 1 << 20):
+                os.pwrite(self.descriptor, bytes(min(1 << 20, begin + length - offset)), offset)
+        else:
+            os.posix_fallocate(self.descriptor, begin, length)
+
+    def _state_error(self, what: str, fix: str) -> StateError:
+        return StateError(what, where=str(self.path), fix=fix)
