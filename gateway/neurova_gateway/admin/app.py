@@ -53,13 +53,14 @@ def _route(operation: Operation, context: AdminContext) -> Route:
             query=read_query(request, allowed),
             accept=request.headers.get("accept", ""),
         )
+        arguments: list[object] = [context, call]
         if operation.request is not None:
-            call.body = await read_body(request, operation.request)
+            arguments.append(await read_body(request, operation.request))
         result: object
         if iscoroutinefunction(operation.handler):
-            result = await operation.handler(context, call)
+            result = await operation.handler(*arguments)
         else:
-            result = await run_in_threadpool(operation.handler, context, call)
+            result = await run_in_threadpool(operation.handler, *arguments)
         if operation.audit:
             request.state.audit = {"did": operation.audit, **call.audit}
         return result if isinstance(result, Response) else json_response(result, operation.status)

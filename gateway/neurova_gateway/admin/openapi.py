@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from .context import AdminContext
-from .operation import Call, Operation
+from .operation import Call, Operation, operation
 from .paging import DEFAULT_LIMIT, MAX_LIMIT
 
 _REFERENCE = "#/components/schemas/{name}"
@@ -28,16 +28,12 @@ _PROBLEM = {
 def document_operation(operations: Sequence[Operation]) -> Operation:
     """Return the operation that serves the document of `operations` and of itself."""
 
+    @operation("GET", "/v1/openapi.json")
     def get_document(context: AdminContext, call: Call) -> dict[str, Any]:
-        return document([*operations, operation], context.version)
+        """Get this document."""
+        return document([*operations, get_document], context.version)
 
-    operation = Operation(
-        method="GET",
-        path="/v1/openapi.json",
-        summary="Get this document.",
-        handler=get_document,
-    )
-    return operation
+    return get_document
 
 
 def document(operations: Sequence[Operation], version: str) -> dict[str, Any]:

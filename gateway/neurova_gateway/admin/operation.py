@@ -3,31 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import get_args, get_origin, get_type_hints
 
 import msgspec
 
-from .context import AdminContext
+from .paging import Page
 
 
 class Call(msgspec.Struct, eq=False, kw_only=True):
-    """Hold the input of one call, checked against the declaration of its operation.
+    """Hold the input of one call: parameters of path and query, and the Accept header.
 
-    `body` is an instance of the operation's `request` type. `accept` is the Accept header. A
-    handler adds to `audit` what the audit log records about the change.
+    A handler adds to `audit` what the audit log records about the change.
     """
 
     path: Mapping[str, str]
     query: Mapping[str, str]
-    body: Any = None
     accept: str = ""
     audit: dict[str, object] = msgspec.field(default_factory=dict)
 
 
-Handler = Callable[[AdminContext, Call], object]
-"""Return the response: a value that becomes JSON, or a Starlette Response.
+Handler = Callable[..., object]
+"""Take the AdminContext, the Call and, if it has one, the decoded `body`; return the response.
 
-A plain function runs on a thread and may block. An `async def` runs on the event loop.
+The response is a value that becomes JSON, or a Starlette Response. A plain function runs on a
+thread and may block. An `async def` runs on the event loop.
 """
 
 
@@ -58,3 +57,40 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
             raise ValueError(
                 f"{self.method} {self.path}: give `audit` if and only if the method is not GET"
             )
+
+
+def operation(
+    method: str,
+    path: str,
+    *,
+    query: Mapping[str, str] | None = None,
+    status: int = 200,
+    errors: tuple[int, ...] = (),
+    audit: str = "",
+    public: bool = False,
+) -> Callable[[Handler], Operation]:
+    """Turn a handler into an Operation; its docstring and annotations give the other fields."""
+
+    def declare(handler: Handler) -> Operation:
+        types = get_type_hints(handler)
+        response = types["return"]
+        paged = get_origin(response) is Page
+        if paged:
+            (response,) = get_args(response)
+        is_struct = isinstance(response, type) and issubclass(response, msgspec.Struct)
+        return Operation(
+            method=method,
+            path=path,
+            summary=(handler.__doc__ or "").partition("\n")[0],
+            handler=handler,
+            query=query or {},
+            request=types.get("body"),
+            response=response if is_struct else None,
+            status=status,
+            paged=paged,
+            errors=errors,
+            audit=audit,
+            public=public,
+        )
+
+    return declare

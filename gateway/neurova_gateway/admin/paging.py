@@ -5,7 +5,7 @@ from __future__ import annotations
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 import msgspec
 
@@ -17,10 +17,10 @@ INVALID_CURSOR = "Invalid cursor, start without one"
 T = TypeVar("T")
 
 
-class Page(msgspec.Struct, frozen=True):
+class Page(msgspec.Struct, Generic[T], frozen=True):
     """Some items, and the cursor of the next page, None on the last one."""
 
-    items: Sequence[Any]
+    items: Sequence[T]
     next: str | None = None
 
 
@@ -50,7 +50,7 @@ def encode_cursor(position: object) -> str:
 
 def paginate(
     items: Sequence[T], query: Mapping[str, str], key: Callable[[T], Any], shape: type = str
-) -> Page:
+) -> Page[T]:
     """Return the requested page of `items`, which are sorted by `key`.
 
     `key` is unique per item and of type `shape`. The cursor is the key of the last item, so items

@@ -10,7 +10,7 @@ import pytest
 
 from neurova_gateway.admin.app import create_app
 from neurova_gateway.admin.context import AdminContext
-from neurova_gateway.admin.operation import Call, Operation
+from neurova_gateway.admin.operation import Call, operation
 from neurova_platform.admin.operations import OPERATIONS
 from neurova_platform.admin.server import platform_context
 from neurova_platform.testing.platform import TestPlatform
@@ -69,29 +69,20 @@ class Greeting(msgspec.Struct):
     name: str
 
 
-def greet(context: AdminContext, call: Call) -> dict[str, str]:
+@operation("POST", "/v1/greetings", status=201, audit="greet")
+def greet(context: AdminContext, call: Call, body: Greeting) -> dict[str, str]:
     """Return a greeting."""
-    call.audit["greeted"] = call.body.name
-    return {"text": f"Hello {call.body.name}, by {context.name}"}
+    call.audit["greeted"] = body.name
+    return {"text": f"Hello {body.name}, by {context.name}"}
 
 
 async def test_declared_operation_is_routed_described_and_audited(
     running: TestPlatform, tmp_path: Path
 ) -> None:
-    operation = Operation(
-        method="POST",
-        path="/v1/greetings",
-        summary="Greet.",
-        handler=greet,
-        request=Greeting,
-        response=Greeting,
-        status=201,
-        audit="greet",
-    )
     context = msgspec.structs.replace(
         platform_context(running.platform, running.reloads), audit_log=tmp_path / "audit.jsonl"
     )
-    app = create_app([operation], context, "t" * 40)
+    app = create_app([greet], context, "t" * 40)
     async with httpx.AsyncClient(
         transport=httpx.ASGITransport(app),
         base_url="http://localhost",
@@ -100,7 +91,9 @@ async def test_declared_operation_is_routed_described_and_audited(
         response = await client.post("/v1/greetings", json={"name": "Ada"})
         document = await client.get("/v1/openapi.json")
     assert (response.status_code, response.json()) == (201, {"text": "Hello Ada, by probe"})
-    assert set(document.json()["paths"]) == {"/v1/greetings", "/v1/openapi.json"}
+    described = document.json()["paths"]["/v1/greetings"]["post"]
+    assert described["summary"] == "Return a greeting."
+    assert described["requestBody"]["required"]
     ended = msgspec.json.decode(context.audit_log.read_bytes().splitlines()[1])
     assert (ended["did"], ended["greeted"], ended["status"]) == ("greet", "Ada", 201)
 
@@ -108,4 +101,4 @@ async def test_declared_operation_is_routed_described_and_audited(
 @pytest.mark.parametrize(("method", "audit"), [("POST", ""), ("GET", "read")])
 def test_operation_is_audited_exactly_if_it_changes_state(method: str, audit: str) -> None:
     with pytest.raises(ValueError, match="give `audit`"):
-        Operation(method=method, path="/v1/x", summary="X.", handler=greet, audit=audit)
+        operation(method, "/v1/greetings", audit=audit)(greet.handler)

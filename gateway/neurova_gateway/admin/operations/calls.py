@@ -10,7 +10,7 @@ from neurova.http.problem import Reject
 from ...pipeline.call_records import CallRecord
 from ..access_log_reader import read_backwards
 from ..context import AdminContext
-from ..operation import Call, Operation
+from ..operation import Call, operation
 from ..paging import INVALID_CURSOR, Page, encode_cursor, read_cursor, read_limit
 
 FILTERS = {
@@ -24,8 +24,9 @@ FILTERS = {
 _STATUS = re.compile(r"[1-5](?:\d\d|xx)")
 
 
-def list_calls(context: AdminContext, call: Call) -> Page:
-    """Return the matching records of the access log, newest first."""
+@operation("GET", "/v1/calls", query=FILTERS, errors=(400, 410))
+def list_calls(context: AdminContext, call: Call) -> Page[CallRecord]:
+    """List the most recent calls, newest first."""
     before = read_cursor(call.query, tuple[int, int])
     if before is not None and min(before) < 0:
         raise Reject(400, INVALID_CURSOR)
@@ -54,15 +55,4 @@ def record_filter(query: Mapping[str, str]) -> Callable[[CallRecord], bool]:
     return matches
 
 
-OPERATIONS = (
-    Operation(
-        method="GET",
-        path="/v1/calls",
-        summary="List the most recent calls, newest first.",
-        handler=list_calls,
-        query=FILTERS,
-        response=CallRecord,
-        paged=True,
-        errors=(400, 410),
-    ),
-)
+OPERATIONS = (list_calls,)

@@ -11,7 +11,7 @@ from neurova.http.problem import Reject
 from ...keys import issuer
 from ...keys.base import KeyRecord
 from ..context import AdminContext
-from ..operation import Call, Operation
+from ..operation import Call, operation
 from ..paging import Page, paginate
 from .keys import key_state
 
@@ -32,8 +32,9 @@ class ConsumerChange(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     limits: str
 
 
-def list_consumers(context: AdminContext, call: Call) -> Page:
-    """Return the consumers, ordered by name."""
+@operation("GET", "/v1/consumers")
+def list_consumers(context: AdminContext, call: Call) -> Page[Consumer]:
+    """List the consumers that have keys."""
     by_name: dict[str, list[KeyRecord]] = {}
     for record in context.keys().records():
         by_name.setdefault(record.consumer, []).append(record)
@@ -42,25 +43,32 @@ def list_consumers(context: AdminContext, call: Call) -> Page:
     return paginate(consumers, call.query, lambda each: each.consumer)
 
 
+# A name may contain a slash.
+@operation("GET", "/v1/consumers/{consumer:path}", errors=(404,))
 def get_consumer(context: AdminContext, call: Call) -> Consumer:
-    """Return one consumer. Raises Reject (404)."""
+    """Get a consumer."""
+    return _load(context, call.path["consumer"])
+
+
+@operation("PATCH", "/v1/consumers/{consumer:path}", errors=(404, 422), audit="limit")
+def change_consumer(context: AdminContext, call: Call, body: ConsumerChange) -> Consumer:
+    """Set the limits of all keys of a consumer."""
     name = call.path["consumer"]
+    _load(context, name)
+    try:
+        issuer.limit_consumer(context.keys(), name, body.limits)
+    except ValueError as error:
+        raise Reject(422, str(error)) from None
+    changed = _load(context, name)
+    call.audit.update(consumer=name, limits=changed.limits)
+    return changed
+
+
+def _load(context: AdminContext, name: str) -> Consumer:
     records = context.keys().records(name)
     if not records:
         raise Reject(404, "No key belongs to this consumer, see /v1/consumers")
     return _consumer(name, records, context.clock())
-
-
-def change_consumer(context: AdminContext, call: Call) -> Consumer:
-    """Set the limits of all keys of a consumer."""
-    consumer = get_consumer(context, call).consumer
-    try:
-        issuer.limit_consumer(context.keys(), consumer, call.body.limits)
-    except ValueError as error:
-        raise Reject(422, str(error)) from None
-    changed = get_consumer(context, call)
-    call.audit.update(consumer=consumer, limits=changed.limits)
-    return changed
 
 
 def _consumer(name: str, records: Sequence[KeyRecord], now: float) -> Consumer:
@@ -73,31 +81,4 @@ def _consumer(name: str, records: Sequence[KeyRecord], now: float) -> Consumer:
     )
 
 
-OPERATIONS = (
-    Operation(
-        method="GET",
-        path="/v1/consumers",
-        summary="List the consumers that have keys.",
-        handler=list_consumers,
-        response=Consumer,
-        paged=True,
-    ),
-    Operation(
-        method="GET",
-        path="/v1/consumers/{consumer:path}",  # a name may contain a slash
-        summary="Get a consumer.",
-        handler=get_consumer,
-        response=Consumer,
-        errors=(404,),
-    ),
-    Operation(
-        method="PATCH",
-        path="/v1/consumers/{consumer:path}",
-        summary="Set the limits of all keys of a consumer.",
-        handler=change_consumer,
-        request=ConsumerChange,
-        response=Consumer,
-        errors=(404, 422),
-        audit="limit",
-    ),
-)
+OPERATIONS = (list_consumers, get_consumer, change_consumer)

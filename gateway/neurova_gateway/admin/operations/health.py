@@ -17,7 +17,7 @@ from ...limits.base import Bucket
 from ...metrics.totals import read_totals
 from ..context import AdminContext
 from ..http import json_response
-from ..operation import Call, Operation
+from ..operation import Call, operation
 from ..probes import Check, Part
 from .workers import workers_of
 
@@ -29,20 +29,23 @@ class Health(msgspec.Struct, frozen=True):
     parts: Sequence[Part]
 
 
+@operation("GET", "/health", public=True)
 async def get_live(context: AdminContext, call: Call) -> dict[str, str]:
-    """Return that the process responds."""
+    """Get whether the platform runs."""
     return {"status": "live"}
 
 
+@operation("GET", "/health/ready", errors=(503,), public=True)
 async def get_ready(context: AdminContext, call: Call) -> Response:
-    """Return 200 if calls can be served, otherwise 503."""
+    """Get whether the platform can serve calls."""
     if _all_up(await context.probes.get(required_checks(context))):
         return json_response({"status": "ready"})
     return json_response({"status": "not ready"}, 503)
 
 
+@operation("GET", "/v1/health")
 async def get_health(context: AdminContext, call: Call) -> Health:
-    """Return the state of each part, first those that every call needs."""
+    """Get the state of each part."""
     others = await run_in_threadpool(context.parts)
     required, more = await asyncio.gather(
         context.probes.get(required_checks(context)), context.probes.get(others)
@@ -86,27 +89,4 @@ def _part(name: str, check: Callable[[AdminContext], str], context: AdminContext
     return Part(name, "up", check(context))
 
 
-OPERATIONS = (
-    Operation(
-        method="GET",
-        path="/health",
-        summary="Get whether the platform runs.",
-        handler=get_live,
-        public=True,
-    ),
-    Operation(
-        method="GET",
-        path="/health/ready",
-        summary="Get whether the platform can serve calls.",
-        handler=get_ready,
-        public=True,
-        errors=(503,),
-    ),
-    Operation(
-        method="GET",
-        path="/v1/health",
-        summary="Get the state of each part.",
-        handler=get_health,
-        response=Health,
-    ),
-)
+OPERATIONS = (get_live, get_ready, get_health)

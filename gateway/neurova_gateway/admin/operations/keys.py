@@ -13,7 +13,7 @@ from ...keys import issuer
 from ...keys.base import KeyRecord, KeyStore
 from ...keys.issuer import Issued
 from ..context import AdminContext
-from ..operation import Call, Operation
+from ..operation import Call, operation
 from ..paging import Page, paginate
 
 TEN_YEARS = 10 * 366 * 86_400
@@ -66,8 +66,18 @@ class IssuedKey(Key, frozen=True, kw_only=True):
     key: str
 
 
-def list_keys(context: AdminContext, call: Call) -> Page:
-    """Return the matching keys, oldest first."""
+@operation(
+    "GET",
+    "/v1/keys",
+    query={
+        "consumer": "Only keys of this consumer.",
+        "environment": "Only keys of this environment: live or test.",
+        "state": "Only keys in this state: active, expired or revoked.",
+    },
+    errors=(400,),
+)
+def list_keys(context: AdminContext, call: Call) -> Page[Key]:
+    """List the keys, without their secrets."""
     now = context.clock()
     records = context.keys().records(call.query.get("consumer"))
     keys = sorted((_key(record, now) for record in records), key=_sort_key)
@@ -80,42 +90,44 @@ def list_keys(context: AdminContext, call: Call) -> Page:
     return paginate(keys, call.query, _sort_key, tuple[float, str])
 
 
+@operation("GET", "/v1/keys/{key_id}", errors=(404,))
 def get_key(context: AdminContext, call: Call) -> Key:
-    """Return one key. Raises Reject (404)."""
+    """Get a key, without its secret."""
     return _key(_record(context.keys(), call.path["key_id"]), context.clock())
 
 
-def create_key(context: AdminContext, call: Call) -> IssuedKey:
-    """Create a key. Raises Reject (422) for values that cannot be."""
-    new: NewKey = call.body
+@operation("POST", "/v1/keys", status=201, errors=(422,), audit="create")
+def create_key(context: AdminContext, call: Call, body: NewKey) -> IssuedKey:
+    """Create a key. The response shows the key, only this once."""
     store = context.keys()
     try:
         # Check all values before anything is written.
-        consumer_limits = issuer.normalize_limits(new.consumer_limits or "")
+        consumer_limits = issuer.normalize_limits(body.consumer_limits or "")
         issued = issuer.create(
             store,
-            new.consumer,
-            new.environment or context.environment,
-            new.scopes,
-            new.expires_in,
-            new.limits,
-            new.quota,
-            new.cidrs,
-            name=new.name,
+            body.consumer,
+            body.environment or context.environment,
+            body.scopes,
+            body.expires_in,
+            body.limits,
+            body.quota,
+            body.cidrs,
+            name=body.name,
             now=context.clock(),
         )
     except ValueError as error:
         raise Reject(422, str(error)) from None
-    if new.consumer_limits is not None:
-        issuer.limit_consumer(store, new.consumer, consumer_limits)
+    if body.consumer_limits is not None:
+        issuer.limit_consumer(store, body.consumer, consumer_limits)
         record = msgspec.structs.replace(issued.record, consumer_limits=consumer_limits)
         issued = Issued(issued.key, record)
     return _issued_key(context, call, issued)
 
 
-def rotate_key(context: AdminContext, call: Call) -> IssuedKey:
-    """Replace a key by a new one. Raises Reject: 404, 409 for a key that has ended."""
-    store, key_id, overlap = context.keys(), call.path["key_id"], call.body.overlap
+@operation("POST", "/v1/keys/{key_id}/rotate", status=201, errors=(404, 409, 422), audit="rotate")
+def rotate_key(context: AdminContext, call: Call, body: Rotation) -> IssuedKey:
+    """Replace a key by a new one with the same rights."""
+    store, key_id, overlap = context.keys(), call.path["key_id"], body.overlap
     _record(store, key_id)
     try:
         issued = issuer.rotate(store, key_id, overlap, context.clock())
@@ -125,8 +137,9 @@ def rotate_key(context: AdminContext, call: Call) -> IssuedKey:
     return _issued_key(context, call, issued)
 
 
+@operation("POST", "/v1/keys/{key_id}/revoke", errors=(404,), audit="revoke")
 def revoke_key(context: AdminContext, call: Call) -> Key:
-    """Revoke a key at once. Raises Reject (404)."""
+    """Revoke a key at once."""
     store, key_id = context.keys(), call.path["key_id"]
     _record(store, key_id)
     issuer.revoke(store, key_id, context.clock())
@@ -168,58 +181,4 @@ def _record(store: KeyStore, key_id: str) -> KeyRecord:
     raise Reject(404, "No key has this id, see /v1/keys")
 
 
-OPERATIONS = (
-    Operation(
-        method="GET",
-        path="/v1/keys",
-        summary="List the keys, without their secrets.",
-        handler=list_keys,
-        query={
-            "consumer": "Only keys of this consumer.",
-            "environment": "Only keys of this environment: live or test.",
-            "state": "Only keys in this state: active, expired or revoked.",
-        },
-        response=Key,
-        paged=True,
-        errors=(400,),
-    ),
-    Operation(
-        method="POST",
-        path="/v1/keys",
-        summary="Create a key. The response shows the key, only this once.",
-        handler=create_key,
-        request=NewKey,
-        response=IssuedKey,
-        status=201,
-        errors=(422,),
-        audit="create",
-    ),
-    Operation(
-        method="GET",
-        path="/v1/keys/{key_id}",
-        summary="Get a key, without its secret.",
-        handler=get_key,
-        response=Key,
-        errors=(404,),
-    ),
-    Operation(
-        method="POST",
-        path="/v1/keys/{key_id}/rotate",
-        summary="Replace a key by a new one with the same rights.",
-        handler=rotate_key,
-        request=Rotation,
-        response=IssuedKey,
-        status=201,
-        errors=(404, 409, 422),
-        audit="rotate",
-    ),
-    Operation(
-        method="POST",
-        path="/v1/keys/{key_id}/revoke",
-        summary="Revoke a key at once.",
-        handler=revoke_key,
-        response=Key,
-        errors=(404,),
-        audit="revoke",
-    ),
-)
+OPERATIONS = (list_keys, create_key, get_key, rotate_key, revoke_key)

@@ -12,7 +12,7 @@ from ...keys import issuer
 from ...limits.base import Bucket, Limiter, Usage
 from ...plugins.rate_limit import RateLimit
 from ..context import AdminContext
-from ..operation import Call, Operation
+from ..operation import Call, operation
 from ..paging import Page, paginate
 
 KINDS = {"r": "route", "c": "consumer", "k": "key", "q": "quota"}
@@ -33,8 +33,18 @@ class Window(msgspec.Struct, frozen=True):
     reset: int
 
 
-def list_limits(context: AdminContext, call: Call) -> Page:
-    """Return the windows of a consumer or an address."""
+@operation(
+    "GET",
+    "/v1/limits",
+    query={
+        "consumer": "The consumer.",
+        "address": "The IP address of a client, for public routes.",
+        "route": "Only limits of this function, and those that apply to all functions.",
+    },
+    errors=(400,),
+)
+def list_limits(context: AdminContext, call: Call) -> Page[Window]:
+    """List the usage of the rate limits of a consumer or an address."""
     consumer, address = call.query.get("consumer", ""), call.query.get("address", "")
     if bool(consumer) == bool(address):
         raise Reject(400, "Give either consumer=NAME, or address=IP for public routes")
@@ -92,19 +102,4 @@ def _window(row: Row, usage: Usage) -> Window:
     return Window(KINDS[bucket.name[0]], route, key_id, bucket.limit, bucket.seconds, *usage)
 
 
-OPERATIONS = (
-    Operation(
-        method="GET",
-        path="/v1/limits",
-        summary="List the usage of the rate limits of a consumer or an address.",
-        handler=list_limits,
-        query={
-            "consumer": "The consumer.",
-            "address": "The IP address of a client, for public routes.",
-            "route": "Only limits of this function, and those that apply to all functions.",
-        },
-        response=Window,
-        paged=True,
-        errors=(400,),
-    ),
-)
+OPERATIONS = (list_limits,)

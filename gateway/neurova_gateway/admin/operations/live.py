@@ -10,7 +10,7 @@ import msgspec
 from ...metrics.counter_layout import BUCKETS
 from ...metrics.totals import Totals, quantile, read_totals
 from ..context import AdminContext
-from ..operation import Call, Operation
+from ..operation import Call, operation
 from ..paging import Page, paginate
 
 UNMATCHED = "unmatched"
@@ -65,13 +65,15 @@ class RouteCalls(msgspec.Struct, frozen=True):
     latency: Latency
 
 
+@operation("GET", "/v1/live")
 def get_live(context: AdminContext, call: Call) -> Live:
-    """Return the sums over all workers."""
+    """Get calls, rates and latencies over all workers."""
     return summarize(read_totals(context.counters), time.time())
 
 
-def list_routes(context: AdminContext, call: Call) -> Page:
-    """Return the sums of each route, ordered by name."""
+@operation("GET", "/v1/live/routes")
+def list_routes(context: AdminContext, call: Call) -> Page[RouteCalls]:
+    """List calls and latencies by route."""
     routes = _by_route(read_totals(context.counters))
     return paginate(routes, call.query, lambda each: each.route)
 
@@ -129,20 +131,4 @@ def _latency(buckets: Sequence[int]) -> Latency:
     return Latency(*(quantile(share, buckets) for share in (0.5, 0.9, 0.99)))
 
 
-OPERATIONS = (
-    Operation(
-        method="GET",
-        path="/v1/live",
-        summary="Get calls, rates and latencies over all workers.",
-        handler=get_live,
-        response=Live,
-    ),
-    Operation(
-        method="GET",
-        path="/v1/live/routes",
-        summary="List calls and latencies by route.",
-        handler=list_routes,
-        response=RouteCalls,
-        paged=True,
-    ),
-)
+OPERATIONS = (get_live, list_routes)

@@ -19,15 +19,16 @@ from ...metrics.counter_layout import BOUNDS, BUCKETS
 from ...metrics.totals import Totals, read_totals
 from ...metrics.totals import Worker as WorkerTotals
 from ..context import AdminContext
-from ..operation import Call, Operation
+from ..operation import Call, operation
 from .live import UNMATCHED
 from .workers import open_files, resident_bytes
 
 _ENDS = [*map(str, BOUNDS), "+Inf"]
 
 
+@operation("GET", "/metrics")
 def get_metrics(context: AdminContext, call: Call) -> Response:
-    """Return the metrics in the format that Accept asks for."""
+    """Get the metrics for Prometheus, or as OpenMetrics by Accept."""
     encode, media_type = choose_encoder(call.accept)
     registry = CollectorRegistry(auto_describe=False)
     registry.register(Collector(context))
@@ -154,11 +155,4 @@ _WORKER_GAUGES: tuple[tuple[str, str, Callable[[WorkerTotals], float | None]], .
 )
 
 
-OPERATIONS = (
-    Operation(
-        method="GET",
-        path="/metrics",
-        summary="Get the metrics for Prometheus, or as OpenMetrics by Accept.",
-        handler=get_metrics,
-    ),
-)
+OPERATIONS = (get_metrics,)

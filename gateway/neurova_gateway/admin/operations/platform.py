@@ -8,7 +8,7 @@ import time
 import msgspec
 
 from ..context import AdminContext
-from ..operation import Call, Operation
+from ..operation import Call, operation
 from ..paging import Page, paginate
 from ..reloads import Reload
 
@@ -24,8 +24,9 @@ class Platform(msgspec.Struct, frozen=True):
     uptime: float
 
 
+@operation("GET", "/v1/platform")
 def get_platform(context: AdminContext, call: Call) -> Platform:
-    """Return what runs."""
+    """Get name, environment, version and uptime."""
     return Platform(
         context.name,
         context.environment,
@@ -36,25 +37,10 @@ def get_platform(context: AdminContext, call: Call) -> Platform:
     )
 
 
-def list_reloads(context: AdminContext, call: Call) -> Page:
-    """Return the services that failed to reload."""
+@operation("GET", "/v1/reloads")
+def list_reloads(context: AdminContext, call: Call) -> Page[Reload]:
+    """List the services that failed to reload and serve their previous version."""
     return paginate(context.reloads.failed(), call.query, lambda each: each.service)
 
 
-OPERATIONS = (
-    Operation(
-        method="GET",
-        path="/v1/platform",
-        summary="Get name, environment, version and uptime.",
-        handler=get_platform,
-        response=Platform,
-    ),
-    Operation(
-        method="GET",
-        path="/v1/reloads",
-        summary="List the services that failed to reload and serve their previous version.",
-        handler=list_reloads,
-        response=Reload,
-        paged=True,
-    ),
-)
+OPERATIONS = (get_platform, list_reloads)

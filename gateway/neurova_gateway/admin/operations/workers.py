@@ -11,7 +11,7 @@ import msgspec
 
 from ...metrics.totals import FRESH, Totals, read_totals
 from ..context import AdminContext
-from ..operation import Call, Operation
+from ..operation import Call, operation
 from ..paging import Page, paginate
 
 
@@ -33,8 +33,9 @@ class Worker(msgspec.Struct, frozen=True):
     open_files: int | None
 
 
-def list_workers(context: AdminContext, call: Call) -> Page:
-    """Return the workers that run."""
+@operation("GET", "/v1/workers")
+def list_workers(context: AdminContext, call: Call) -> Page[Worker]:
+    """List the processes that serve."""
     workers = workers_of(read_totals(context.counters), time.time())
     return paginate(workers, call.query, lambda each: each.slot, int)
 
@@ -75,13 +76,4 @@ def open_files(pid: int) -> int | None:
         return None
 
 
-OPERATIONS = (
-    Operation(
-        method="GET",
-        path="/v1/workers",
-        summary="List the processes that serve.",
-        handler=list_workers,
-        response=Worker,
-        paged=True,
-    ),
-)
+OPERATIONS = (list_workers,)
