@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, Collection, Iterable, MutableMapping
+from collections.abc import Collection, Iterable
 from hmac import compare_digest
 from typing import Any
 from urllib.parse import quote
 
 from starlette.concurrency import run_in_threadpool
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from neurova.errors import NeurovaError
 from neurova.http.problem import Reject
@@ -20,10 +21,6 @@ LOGGER = logging.getLogger("neurova.admin")
 LOOPBACK = frozenset(["localhost", "127.0.0.1", "[::1]"])
 SAFE_METHODS = frozenset(["GET", "HEAD"])
 CHALLENGE = {"www-authenticate": 'Bearer realm="neurova admin"'}
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-App = Callable[[Any, Receive, Send], Awaitable[None]]
 
 
 class Guard:
@@ -36,7 +33,7 @@ class Guard:
 
     def __init__(
         self,
-        app: App,
+        app: ASGIApp,
         token: str,
         audit: Audit,
         hosts: Iterable[str] = (),
@@ -48,7 +45,7 @@ class Guard:
         self._hosts = LOOPBACK | {host.lower() for host in hosts}
         self._public = public
 
-    async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one request."""
         if scope["type"] != "http":
             return
@@ -70,7 +67,7 @@ class Guard:
                 raise
             await problem_response(_reject_of(error))(scope, receive, send)
 
-    def _authorize(self, scope: Any) -> None:
+    def _authorize(self, scope: Scope) -> None:
         """Raise Reject unless the request has an accepted Host and the token."""
         headers = scope["headers"]
         hosts = [value for name, value in headers if name == b"host"]
@@ -90,7 +87,7 @@ class Guard:
                 headers=CHALLENGE,
             )
 
-    async def _call_audited(self, scope: Any, receive: Receive, send: Send) -> None:
+    async def _call_audited(self, scope: Scope, receive: Receive, send: Send) -> None:
         client = scope.get("client") or ("", 0)
         change = await run_in_threadpool(
             self._audit.begin,

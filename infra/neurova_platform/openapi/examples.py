@@ -81,32 +81,24 @@ def _text(schema: Schema, named: Named, within: Within) -> str:
 
 
 def _number(schema: Schema, named: Named, within: Within) -> Any:
-    whole = schema["type"] == "integer"
+    is_integer = schema["type"] == "integer"
     low = schema.get("minimum", schema.get("exclusiveMinimum"))
     high = schema.get("maximum", schema.get("exclusiveMaximum"))
-    step = schema.get("multipleOf", 1 if whole else None)
+    step = schema.get("multipleOf", 1 if is_integer else None)
     if step is not None:
-        found = _stepped(schema, low, high, step)
+        start = low if low is not None else 1 if high is None else min(1, high)
+        first = floor(start / step) * step
+        candidates = [first, first + step, first + 2 * step, first - step]
     elif low is None and high is None:
-        found = 1.5
+        candidates = [1.5]
     elif low is None or high is None:
-        found = low + 1 if low is not None else high - 1
+        candidates = [low + 1 if low is not None else high - 1]
     else:
-        found = (low + high) / 2
-    if not _within(found, schema):
-        raise NoExample
-    return int(found) if whole else found
-
-
-def _stepped(schema: Schema, low: Any, high: Any, step: Any) -> Any:
-    """Return the first multiple of `step` from `low`, or from 1, or the last before `high`."""
-    start = low if low is not None else min(1, high) if high is not None else 1
-    found = floor(start / step) * step
-    for _ in range(3):
-        if _within(found, schema):
-            return found
-        found += step
-    return floor(start / step) * step - step
+        candidates = [(low + high) / 2]
+    for number in candidates:
+        if _within(number, schema):
+            return int(number) if is_integer else number
+    raise NoExample
 
 
 def _within(number: Any, schema: Schema) -> bool:

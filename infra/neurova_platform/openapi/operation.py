@@ -35,31 +35,22 @@ def types(function: HttpFunction) -> Iterator[tuple[Hashable, Any]]:
         yield (function.name, None), json
 
 
-class Operation:
+class Operation(msgspec.Struct, frozen=True):
     """Build the description of one function.
 
     `schemas`: those of its types, by key. `named`: those that they refer to, by `$ref`. `limited`:
     each consumer has a limit over all operations. `renamed`: the new names of path parameters.
     """
 
-    def __init__(
-        self,
-        function: HttpFunction,
-        schemas: Mapping[Hashable, Schema],
-        named: Mapping[str, Schema],
-        *,
-        limited: bool,
-        renamed: Mapping[str, str],
-    ) -> None:
-        self._function = function
-        self._schemas = schemas
-        self._named = named
-        self._limited = limited
-        self._renamed = renamed
+    function: HttpFunction
+    schemas: Mapping[Hashable, Schema]
+    named: Mapping[str, Schema]
+    limited: bool
+    renamed: Mapping[str, str]
 
     def build(self) -> dict[str, Any]:
         """Return the operation object."""
-        function = self._function
+        function = self.function
         description = function.description
         operation: dict[str, Any] = {"operationId": function.name}
         operation["tags"] = list(dict.fromkeys((function.service, *description.tags)))
@@ -75,7 +66,7 @@ class Operation:
                 operation["requestBody"] = self._body(each)
         operation["responses"] = {
             **self._successes(response_forms(function.binding.returns)),
-            **problems(function, limited=self._limited),
+            **problems(function, limited=self.limited),
         }
         scopes = list(description.scopes)
         is_public = description.public
@@ -83,7 +74,7 @@ class Operation:
         return {**operation, **self._extensions()}
 
     def _texts(self) -> dict[str, str]:
-        function = self._function
+        function = self.function
         doc = function.doc or (unwrap(function.handler).__globals__.get("__doc__") or "").strip()
         summary, _, rest = doc.partition("\n")
         paragraphs = [rest.strip()] if rest.strip() else []
@@ -93,19 +84,15 @@ class Operation:
     def _parameters(self) -> list[Parameter]:
         return [
             each
-            for each in self._function.binding.parameters
+            for each in self.function.binding.parameters
             if each.kind in IN and not (each.kind == "header" and each.alias in _NO_PARAMETERS)
         ]
 
     def _parameter(self, parameter: Parameter) -> dict[str, Any]:
         in_path = parameter.kind == "path"
-        schema = self._schemas[self._function.name, parameter.name]
-        described: dict[str, Any] = {
-            "name": self._renamed.get(parameter.alias, parameter.alias)
-            if in_path
-            else parameter.alias,
-            "in": parameter.kind,
-        }
+        schema = self.schemas[self.function.name, parameter.name]
+        name = self.renamed.get(parameter.alias) if in_path else None
+        described: dict[str, Any] = {"name": name or parameter.alias, "in": parameter.kind}
         if isinstance(schema.get("description"), str):
             described["description"] = schema["description"]
         if parameter.default is REQUIRED:
@@ -122,7 +109,7 @@ class Operation:
         return {**described, "schema": schema, **example}
 
     def _body(self, parameter: Parameter) -> dict[str, Any]:
-        schema = self._schemas[self._function.name, parameter.name]
+        schema = self.schemas[self.function.name, parameter.name]
         content = {_JSON: {"schema": schema, **self._example(schema)}}
         return {"required": parameter.default is REQUIRED, "content": content}
 
@@ -130,55 +117,50 @@ class Operation:
         """Return the responses of a successful call."""
         content: dict[str, Any] = {media: {} for media in forms.media}
         if forms.json is not REQUIRED:
-            schema = self._schemas[self._function.name, None]
+            schema = self.schemas[self.function.name, None]
             content = {_JSON: {"schema": schema, **self._example(schema)}, **content}
         found: dict[str, Any] = {}
         if content:
-            status = str(self._function.description.status)
+            status = str(self.function.description.status)
             found[status] = self._success(self._describe(content, int(status)), content)
         if forms.empty:
             found["204"] = self._success(reason_phrase(204), {})
         if forms.free:
             found["2XX"] = self._success("Decided by the function.", {ANY: {}})
             found["3XX"] = self._success("Decided by the function.", {ANY: {}})
-        if self._function.description.cache:
+        if self.function.description.cache:
             found[headers.NOT_MODIFIED] = self._success(reason_phrase(304), {})
         return found
 
     def _describe(self, content: dict[str, Any], status: int) -> str:
         schema = content.get(_JSON, {}).get("schema", {})
-        description = self._named.get(schema.get("$ref", ""), schema).get("description")
+        description = self.named.get(schema.get("$ref", ""), schema).get("description")
         return description if isinstance(description, str) else reason_phrase(status)
 
     def _success(self, description: str, content: dict[str, Any]) -> dict[str, Any]:
         response: dict[str, Any] = {"description": description}
-        if fields := headers.headers(self._function):
+        if fields := headers.headers(self.function):
             response["headers"] = fields
         return {**response, "content": content} if content else response
 
     def _example(self, schema: Schema) -> dict[str, Any]:
         try:
-            return {"example": example(schema, self._named)}
+            return {"example": example(schema, self.named)}
         except NoExample:
             return {}
 
     def _extensions(self) -> dict[str, Any]:
         """Return the limits of a call, as extensions of OpenAPI."""
-        description = self._function.description
-        found: dict[str, Any] = {}
-        if description.scopes:
-            found["x-neurova-scopes"] = list(description.scopes)
-        if description.limit:
-            found["x-neurova-limit"] = description.limit
-        if description.cost != 1:
-            found["x-neurova-cost"] = description.cost
-        if not isinstance(self._function, DirectFunction):
-            found["x-neurova-timeout"] = description.timeout
-        if description.cache:
-            found["x-neurova-cache"] = description.cache
-        if description.sunset is not None:
-            found["x-neurova-sunset"] = description.sunset.isoformat()
-        return found
+        description = self.function.description
+        extensions = {
+            "scopes": list(description.scopes),
+            "limit": description.limit,
+            "cost": description.cost if description.cost != 1 else None,
+            "timeout": None if isinstance(self.function, DirectFunction) else description.timeout,
+            "cache": description.cache,
+            "sunset": description.sunset and description.sunset.isoformat(),
+        }
+        return {f"x-neurova-{name}": value for name, value in extensions.items() if value}
 
 
 def _access(function: HttpFunction) -> str:

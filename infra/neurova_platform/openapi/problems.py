@@ -17,17 +17,10 @@ SCHEMA: dict[str, Any] = {
     "type": "object",
     "required": ["type", "title", "status"],
     "properties": {
-        "type": {
-            "type": "string",
-            "format": "uri-reference",
-            "description": "The kind of problem.",
-        },
+        "type": {"type": "string", "format": "uri-reference", "description": "Its kind."},
         "title": {"type": "string"},
         "status": {"type": "integer", "minimum": 400, "maximum": 599},
-        "detail": {
-            "type": "string",
-            "description": "What is wrong with this request, and how to fix it.",
-        },
+        "detail": {"type": "string", "description": "What is wrong, and how to fix it."},
         "instance": {"type": "string", "description": "The path of the request."},
         "trace_id": {"type": "string", "pattern": "^[0-9a-f]{32}$"},
         "errors": {"type": "array", "items": {"$ref": "#/components/schemas/Fault"}},
@@ -54,38 +47,29 @@ HEADERS: dict[str, dict[str, Any]] = {
         "schema": {"type": "string"},
     },
 }
-DESCRIPTIONS = {
-    400: "The path, query, body or headers of the request are malformed.",
-    401: "The key is missing, mistyped, unknown, revoked or expired.",
-    403: "The key lacks a scope, or is not allowed from this address.",
-    404: "Not found.",
-    406: "No available media type matches `Accept`.",
-    408: "The body did not arrive in time.",
-    409: "A request with this `Idempotency-Key` is still in progress.",
-    413: "The body is too large.",
-    415: "The body is not declared as JSON in UTF-8, or it is compressed.",
-    422: "Some values are invalid; `errors` lists all of them.",
-    429: "Rate limit exceeded.",
-    500: "The function failed; the operator finds the cause in the log by the id in `detail`.",
-    503: "A service that this function needs is unavailable, or its concurrency limit is reached.",
-    504: "The function did not finish in time.",
+_PROBLEMS = {
+    400: ("Malformed", "The path, query, body or headers of the request are malformed."),
+    401: ("Unauthorized", "The key is missing, mistyped, unknown, revoked or expired."),
+    403: ("Forbidden", "The key lacks a scope, or is not allowed from this address."),
+    404: ("NotFound", "Not found."),
+    406: ("NotAcceptable", "No available media type matches `Accept`."),
+    408: ("BodyTimeout", "The body did not arrive in time."),
+    409: ("InProgress", "A request with this `Idempotency-Key` is still in progress."),
+    413: ("BodyTooLarge", "The body is too large."),
+    415: (
+        "UnsupportedMediaType",
+        "The body is not declared as JSON, or it is compressed.",
+    ),
+    422: ("Invalid", "Some values are invalid; `errors` lists all of them."),
+    429: ("RateLimitExceeded", "Rate limit exceeded."),
+    500: ("InternalError", "The function failed; the log has the cause under the id in `detail`."),
+    503: (
+        "Unavailable",
+        "A needed service is unavailable, or the concurrency limit is reached.",
+    ),
+    504: ("Timeout", "The function did not finish in time."),
 }
-_NAMES = {
-    400: "Malformed",
-    401: "Unauthorized",
-    403: "Forbidden",
-    404: "NotFound",
-    406: "NotAcceptable",
-    408: "BodyTimeout",
-    409: "InProgress",
-    413: "BodyTooLarge",
-    415: "UnsupportedMediaType",
-    422: "Invalid",
-    429: "RateLimitExceeded",
-    500: "InternalError",
-    503: "Unavailable",
-    504: "Timeout",
-}
+"""The name of the component and its description, by status."""
 _HEADERS_BY_STATUS: dict[int, Mapping[str, bool]] = {
     401: {"WWW-Authenticate": True},
     403: {"WWW-Authenticate": False},
@@ -125,10 +109,10 @@ def statuses(function: HttpFunction, *, limited: bool) -> tuple[int, ...]:
 def problems(function: HttpFunction, *, limited: bool) -> dict[str, Any]:
     """Return the error responses of a function, with `default` for those that are not known."""
     known = statuses(function, limited=limited)
-    found: dict[int, Any] = {status: _reference(_NAMES[status]) for status in known}
+    found: dict[int, Any] = {status: _reference(_PROBLEMS[status][0]) for status in known}
     for status, texts in find_rejects(function.handler).items():
         if status not in found or texts:
-            common = (DESCRIPTIONS[status],) if status in found else ()
+            common = (_PROBLEMS[status][1],) if status in found else ()
             found[status] = response(status, (*common, *texts))
     ordered = {str(status): found[status] for status in sorted(found)}
     return {**ordered, "default": _reference(_DEFAULT)}
@@ -161,7 +145,7 @@ def _reference(name: str) -> dict[str, str]:
 
 def components() -> dict[str, dict[str, Any]]:
     """Return the components that all functions share."""
-    responses = {name: response(status, (DESCRIPTIONS[status],)) for status, name in _NAMES.items()}
+    responses = {name: response(status, (text,)) for status, (name, text) in _PROBLEMS.items()}
     responses[_DEFAULT] = response(0, ("Any other problem.",))
     return {
         "schemas": {"Problem": SCHEMA, "Fault": FAULT},

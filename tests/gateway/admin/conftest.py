@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -21,15 +20,3 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestPlatform]:
     project: Path = copy_probe(folder / "project")
     with TestPlatform(project, folder / "state", folder / "databases") as platform:
         yield platform
-
-
-def all_items(platform: TestPlatform, path: str) -> list[dict[str, Any]]:
-    """Return the items of all pages of a list."""
-    items: list[dict[str, Any]] = []
-    cursor = ""
-    while True:
-        page = platform.admin("GET", f"{path}{cursor}").json()
-        items += page["items"]
-        if page["next"] is None:
-            return items
-        cursor = f"&cursor={page['next']}"

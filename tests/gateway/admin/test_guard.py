@@ -64,39 +64,20 @@ def audit_lines(folder: Path) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize(
-    "host",
-    [
-        "localhost",
-        "LOCALHOST:8001",
-        "127.0.0.1",
-        "127.0.0.1:1",
-        "[::1]",
-        "[::1]:8001",
-        "admin.example:99",
-    ],
+    "host", ["localhost", "LOCALHOST:8001", "127.0.0.1:1", "[::1]:80", "admin.example:9"]
 )
 async def test_accepted_hosts_pass(tmp_path: Path, host: str) -> None:
     assert (await request(tmp_path, headers=(("host", host), AUTHORIZATION)))[0] == 201
 
 
+OTHER_HOSTS = """
+    evil.example localhost.evil.example evil.example:8001 127.0.0.1.evil.example localhost:
+    localhost:x evil:localhost 127.0.0.2 [::1 ::1 \xff
+"""
+
+
 @pytest.mark.parametrize(
-    "hosts",
-    [
-        [],
-        ["localhost", "localhost"],
-        ["evil.example"],
-        ["localhost.evil.example"],
-        ["evil.example:8001"],
-        ["127.0.0.1.evil.example"],
-        ["localhost:"],
-        ["localhost:x"],
-        ["evil:localhost"],
-        [""],
-        ["127.0.0.2"],
-        ["[::1"],
-        ["::1"],
-        ["\xff"],
-    ],
+    "hosts", [[], [""], ["localhost"] * 2, *([host] for host in OTHER_HOSTS.split())]
 )
 @pytest.mark.parametrize("path", ["/health", "/v1/keys"])
 async def test_any_other_host_returns_421(tmp_path: Path, hosts: list[str], path: str) -> None:
@@ -107,20 +88,11 @@ async def test_any_other_host_returns_421(tmp_path: Path, hosts: list[str], path
     assert "admin.hosts" in json.loads(body)["detail"]
 
 
+WRONG = f"Bearer|Bearer |{TOKEN}|Basic {TOKEN}|Bearer {TOKEN}x|Bearer {TOKEN[:-1]}|Bearer \xff"
+
+
 @pytest.mark.parametrize(
-    "values",
-    [
-        [],
-        ["Bearer"],
-        ["Bearer "],
-        [TOKEN],
-        [f"Basic {TOKEN}"],
-        [f"Bearer {TOKEN}x"],
-        [f"Bearer {TOKEN[:-1]}"],
-        [f"Bearer {TOKEN.upper()}"],
-        [f"Bearer {TOKEN}", f"Bearer {TOKEN}"],
-        ["Bearer \xff"],
-    ],
+    "values", [[], [f"Bearer {TOKEN}"] * 2, *([value] for value in WRONG.split("|"))]
 )
 @pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])
 async def test_missing_token_returns_401_without_audit(

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from itertools import accumulate
+from typing import Any
 
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import (
@@ -63,22 +64,15 @@ class Collector:
 
 def _calls(totals: Totals) -> Iterator[Metric]:
     requests = CounterMetricFamily(
-        "neurova_http_requests",
-        "Calls that received a response.",
-        labels=("route", "method", "status"),
+        "neurova_http_requests", "Answered calls.", labels=("route", "method", "status")
     )
-    limited = CounterMetricFamily(
-        "neurova_rate_limited", "Calls refused by a rate limit (429).", labels=("route",)
-    )
-    by_route: dict[str, int] = {}
+    limited: dict[str, int] = {}
     for (route, method, status), count in sorted(totals.calls.items()):
         requests.add_metric((route or UNMATCHED, method, str(status)), count)
         if status == 429:
-            by_route[route] = by_route.get(route, 0) + count
-    for route, count in by_route.items():
-        limited.add_metric((route or UNMATCHED,), count)
+            limited[route or UNMATCHED] = limited.get(route or UNMATCHED, 0) + count
     yield requests
-    yield limited
+    yield _counter("neurova_rate_limited", "Calls refused by a limit (429).", "route", limited)
     durations = HistogramMetricFamily(
         "neurova_http_request_duration_seconds",
         "Seconds from the head of a request to its response.",
@@ -93,65 +87,45 @@ def _calls(totals: Totals) -> Iterator[Metric]:
 
 
 def _sums(totals: Totals) -> Iterator[Metric]:
-    yield CounterMetricFamily(
-        "neurova_access_records_dropped", "Access records that were lost.", totals.dropped
-    )
-    yield CounterMetricFamily(
-        "neurova_http_requests_shed", "Calls refused due to overload.", totals.shed
-    )
-    yield CounterMetricFamily(
-        "neurova_http_requests_uncounted", "Calls for which no counter was left.", totals.lost
-    )
-    faults = CounterMetricFamily(
-        "neurova_plugin_faults", "Errors of plugins; each refused a call.", labels=("plugin",)
-    )
-    for plugin, count in sorted(totals.faults.items()):
-        faults.add_metric((plugin,), count)
-    yield faults
+    for name, description, value in (
+        ("neurova_access_records_dropped", "Lost access records.", totals.dropped),
+        ("neurova_http_requests_shed", "Calls refused due to overload.", totals.shed),
+        ("neurova_http_requests_uncounted", "Calls without a free counter.", totals.lost),
+    ):
+        yield CounterMetricFamily(name, description, value)
+    description = "Errors of plugins; each refused a call."
+    yield _counter("neurova_plugin_faults", description, "plugin", totals.faults)
 
 
 def _workers(totals: Totals) -> Iterator[Metric]:
     yield GaugeMetricFamily("neurova_workers", "Workers that run.", len(totals.workers))
     for name, description, value_of in _WORKER_GAUGES:
-        gauge = GaugeMetricFamily(name, description, labels=("worker",))
+        gauge = GaugeMetricFamily(f"neurova_{name}", description, labels=("worker",))
         for worker in totals.workers:
             value = value_of(worker)
             if value is not None:  # leave out what is not available, instead of reporting 0
                 gauge.add_metric((str(worker.slot),), value)
         yield gauge
-    cpu = CounterMetricFamily(
-        "neurova_worker_cpu_seconds",
-        "CPU time of a worker, including its earlier processes.",
-        labels=("worker",),
-    )
-    for number, seconds in sorted(totals.cpu.items()):
-        cpu.add_metric((str(number),), seconds)
-    yield cpu
+    description = "CPU time of a worker, including its earlier processes."
+    yield _counter("neurova_worker_cpu_seconds", description, "worker", totals.cpu)
+
+
+def _counter(
+    name: str, description: str, label: str, values: Mapping[Any, float]
+) -> CounterMetricFamily:
+    family = CounterMetricFamily(name, description, labels=(label,))
+    for value, number in sorted(values.items()):
+        family.add_metric((str(value),), number)
+    return family
 
 
 _WORKER_GAUGES: tuple[tuple[str, str, Callable[[WorkerTotals], float | None]], ...] = (
-    ("neurova_http_requests_in_flight", "Calls in flight.", lambda worker: worker.in_flight),
-    ("neurova_http_connections", "Open connections.", lambda worker: worker.connections),
-    (
-        "neurova_worker_start_time_seconds",
-        "Start time of a worker, in Unix seconds.",
-        lambda worker: worker.started,
-    ),
-    (
-        "neurova_worker_sampled_seconds",
-        "Time of the last sample of a worker, in Unix seconds.",
-        lambda worker: worker.sampled,
-    ),
-    (
-        "neurova_worker_resident_memory_bytes",
-        "Resident memory of a worker.",
-        lambda worker: resident_bytes(worker.pid),
-    ),
-    (
-        "neurova_worker_open_files",
-        "Open files and sockets of a worker.",
-        lambda worker: open_files(worker.pid),
-    ),
+    ("http_requests_in_flight", "Calls in flight.", lambda worker: worker.in_flight),
+    ("http_connections", "Open connections.", lambda worker: worker.connections),
+    ("worker_start_time_seconds", "Start, in Unix seconds.", lambda worker: worker.started),
+    ("worker_sampled_seconds", "Last sample, in Unix seconds.", lambda worker: worker.sampled),
+    ("worker_resident_memory_bytes", "Memory.", lambda worker: resident_bytes(worker.pid)),
+    ("worker_open_files", "Open files and sockets.", lambda worker: open_files(worker.pid)),
 )
 
 

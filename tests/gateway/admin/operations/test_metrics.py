@@ -6,7 +6,6 @@ import pytest
 from prometheus_client.openmetrics import parser as openmetrics
 from prometheus_client.parser import text_string_to_metric_families
 
-from neurova_gateway.metrics.counter_layout import BOUNDS
 from neurova_platform.testing.platform import TestPlatform
 
 OPEN = "application/openmetrics-text; version=1.0.0"
@@ -58,18 +57,6 @@ def test_metric_names_follow_the_conventions(called: TestPlatform) -> None:
         assert family.name.startswith("neurova_")
         assert family.documentation.endswith(".")
         assert not family.name.endswith(("_ms", "_total", "_count"))
-
-
-def test_buckets_are_cumulative(called: TestPlatform) -> None:
-    families = text_string_to_metric_families(called.admin("GET", "/metrics").text)
-    [durations] = [each for each in families if each.type == "histogram"]
-    buckets = [
-        sample.value
-        for sample in durations.samples
-        if sample.name.endswith("_bucket") and sample.labels["route"] == "probe.item"
-    ]
-    assert buckets == sorted(buckets)
-    assert len(buckets) == len(BOUNDS) + 1
 
 
 def test_invented_paths_and_methods_add_no_labels(called: TestPlatform) -> None:
