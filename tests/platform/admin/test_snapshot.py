@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from pathlib import Path
 
 import msgspec
@@ -77,24 +76,3 @@ def test_damaged_snapshot_is_reported_with_the_fix(settings: Settings) -> None:
     (settings.state / snapshot.FILE).write_text('[{"name": 5}]')
     with pytest.raises(StateError, match="restart the workers"):
         snapshot.reader(settings.state)()
-
-
-def test_reader_never_sees_a_partial_snapshot(settings: Settings) -> None:
-    functions = inventory.functions(settings)
-    snapshot.write(functions, settings)
-    ended = threading.Event()
-
-    def write() -> None:
-        while not ended.is_set():
-            snapshot.write(functions, settings)
-            snapshot.write(functions[:1], settings)
-
-    writer = threading.Thread(target=write)
-    writer.start()
-    try:
-        read = snapshot.reader(settings.state)
-        sizes = {len(read()) for _ in range(300)}
-    finally:
-        ended.set()
-        writer.join()
-    assert sizes <= {1, len(functions)}
