@@ -1,1 +1,1 @@
-"""The front door: edge, paths, routes, plugins, keys, limits."""
+"""The gateway: server, pipeline, plugins, keys, limits, metrics, Admin API."""
