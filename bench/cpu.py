@@ -1,4 +1,4 @@
-"""What a server has used: CPU and memory of its process tree, read from /proc."""
+"""The CPU and memory of a server's process tree, read from /proc."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ class Stat(NamedTuple):
     ticks: int
 
 
-def parse(text: str) -> Stat:
-    """Return what a line of /proc/<pid>/stat says; the command in it may hold spaces and ")"."""
+def parse_stat(text: str) -> Stat:
+    """Parse /proc/<pid>/stat, in which the command may contain spaces and ")"."""
     head, _, tail = text.rpartition(")")
     fields = tail.split()
     return Stat(int(head.split(" ", 1)[0]), int(fields[1]), sum(map(int, fields[11:15])))
 
 
-def below(root: int, stats: Iterable[Stat]) -> list[Stat]:
+def descendants(root: int, stats: Iterable[Stat]) -> list[Stat]:
     """Return the process `root` and all that descend from it."""
     every = list(stats)
     wanted = {root}
@@ -38,41 +38,42 @@ def below(root: int, stats: Iterable[Stat]) -> list[Stat]:
         found, wanted = more, {stat.pid for stat in more}
 
 
-def tree(root: int) -> list[Stat]:
-    """Return the processes of `root` as they are now; empty when it has ended."""
+def process_tree(root: int) -> list[Stat]:
+    """Return the current processes of `root`, none when it has ended."""
     stats = []
     for folder in Path("/proc").iterdir():
         if folder.name.isdecimal():
             try:
-                stats.append(parse((folder / "stat").read_text()))
+                stats.append(parse_stat((folder / "stat").read_text()))
             except (FileNotFoundError, ProcessLookupError):
-                continue  # ended while we looked
-    return below(root, stats)
+                continue  # ended meanwhile
+    return descendants(root, stats)
 
 
-def seconds(root: int) -> float:
+def cpu_seconds(root: int) -> float:
     """Return the CPU seconds, user and system, that the tree of `root` has used."""
-    return sum(stat.ticks for stat in tree(root)) / TICK
+    return sum(stat.ticks for stat in process_tree(root)) / TICK
 
 
-def resident(root: int) -> int:
+def resident_bytes(root: int) -> int:
     """Return the bytes of memory that the tree of `root` holds now, shared pages counted twice."""
     return sum(
-        int(Path(f"/proc/{stat.pid}/statm").read_text().split()[1]) * PAGE for stat in tree(root)
+        int(Path(f"/proc/{stat.pid}/statm").read_text().split()[1]) * PAGE
+        for stat in process_tree(root)
     )
 
 
-def held(root: int) -> tuple[int, int, int]:
+def resource_usage(root: int) -> tuple[int, int, int]:
     """Return the bytes (PSS: shared pages in parts), handles and threads of the tree of `root`."""
     memory = handles = threads = 0
-    for stat in tree(root):
+    for stat in process_tree(root):
         folder = Path(f"/proc/{stat.pid}")
         try:
             rollup = (folder / "smaps_rollup").read_text()
             handles += len(list((folder / "fd").iterdir()))
             threads += len(list((folder / "task").iterdir()))
         except (FileNotFoundError, ProcessLookupError):
-            continue  # ended while we looked
+            continue  # ended meanwhile
         memory += 1024 * next(
             int(line.split()[1]) for line in rollup.splitlines() if line.startswith("Pss:")
         )

@@ -1,4 +1,4 @@
-"""A figure: measured in parts, shown, judged by its goals, kept."""
+"""A figure: measured in parts, printed, judged by its goals, written to a file."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from dataclasses import asdict
 from typing import NamedTuple
 
 from . import report
-from .rounds import Contender, Rounds, interleaved, median, ratios
+from .rounds import Contender, Rounds, measure_interleaved, median, ratios
 
 
 class Goal(NamedTuple):
-    """State that `ours` costs at most `most` x the CPU of `other`."""
+    """State that `ours` uses at most `most` x the CPU of `other`."""
 
     ours: str
     other: str
@@ -20,23 +20,23 @@ class Goal(NamedTuple):
 
 
 class Figure:
-    """Gather what one script measures; `about` is the script's docstring."""
+    """Collect the measurements of one script; `about` is its docstring."""
 
     def __init__(self, name: str, about: str | None) -> None:
         self.name = name
         self.about = about
-        self.form, self.wanted = report.form(about)
-        self.machine = report.machine()
+        self.duration, self.is_full = report.parse_options(about)
+        self.machine = report.describe_machine()
         self.parts: dict[str, object] = {}
         self.goals: list[dict[str, object]] = []
 
     def compare(
         self, part: str, contenders: Sequence[Contender], goals: Sequence[Goal], *, pin: bool = True
     ) -> None:
-        """Measure contenders side by side; unpinned parts are shown, not judged."""
-        rounds = interleaved(contenders, self.form, pin=pin)
+        """Measure contenders side by side; unpinned parts are printed, not judged."""
+        rounds = measure_interleaved(contenders, self.duration, pin=pin)
         where = "server on one core, load on the other" if pin else "free"
-        print(f"{self.name}, {part} ({where})\n{shown(rounds)}")
+        print(f"{self.name}, {part} ({where})\n{format_rounds(rounds)}")
         found: dict[str, list[float]] = {}
         for ours, other, most in goals:
             what = f"{ours} ÷ {other}"
@@ -56,30 +56,30 @@ class Figure:
         }
 
     def judge(self, what: str, value: float, goal: float, unit: str = "x") -> None:
-        """State a value beside its goal."""
-        self.goals.append(report.verdict(what, value, goal, unit))
+        """Compare a value with its goal."""
+        self.goals.append(report.judge(what, value, goal, unit))
 
     def sample(self, part: str, values: Sequence[float], goal: float, unit: str) -> None:
-        """Take values measured one after the other; their median is judged."""
+        """Judge the median of values."""
         self.parts[part] = {"unit": unit, "rounds": [round(value, 3) for value in values]}
         self.judge(part, statistics.median(values), goal, unit)
 
-    def keep(self) -> None:
-        """Write the result to be committed."""
-        report.keep(
+    def write(self) -> None:
+        """Write the result file."""
+        report.write(
             self.name,
             self.about,
             {
                 "machine": self.machine,
-                "form": asdict(self.form),
+                "form": asdict(self.duration),
                 "goals": self.goals,
                 "parts": self.parts,
             },
-            wanted=self.wanted,
+            is_full=self.is_full,
         )
 
 
-def shown(rounds: Rounds) -> str:
+def format_rounds(rounds: Rounds) -> str:
     """Return medians of CPU, rate and latency of each contender as a table."""
     rows = [
         (
@@ -91,4 +91,4 @@ def shown(rounds: Rounds) -> str:
         )
         for name, each in rounds.items()
     ]
-    return report.table(("", "CPU µs/request", "requests/s", "p50 ms", "p99 ms"), rows)
+    return report.format_table(("", "CPU µs/request", "requests/s", "p50 ms", "p99 ms"), rows)

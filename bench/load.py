@@ -1,4 +1,4 @@
-"""Load from wrk: ready-made requests over keep-alive connections, for a stated time."""
+"""Load from wrk: prepared requests over kept-alive connections, for a set time."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from .servers import pinned
+from .servers import pin_to_core
 
 SCRIPT = Path(__file__).with_name("requests.lua")
 CONNECTIONS = 32
@@ -18,9 +18,9 @@ CONNECTIONS = 32
 
 @dataclass(frozen=True)
 class Request:
-    """One request and the answer it must get; `answer` None: any body will do.
+    """One request and its expected answer; with `answer` None, any body is correct.
 
-    `gives` names header fields that the answer must have, in lower case.
+    `headers` names the headers that the answer must have, in lower case.
     """
 
     method: str
@@ -29,10 +29,10 @@ class Request:
     fields: tuple[tuple[str, str], ...] = ()
     status: int = 200
     answer: object = None
-    gives: tuple[str, ...] = ()
+    headers: tuple[str, ...] = ()
 
     def wire(self, host: str) -> bytes:
-        """Return it as sent."""
+        """Return the request as it is sent."""
         fields = [("Host", host), *self.fields]
         if self.body:
             fields.append(("Content-Type", "application/json"))
@@ -43,7 +43,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Load:
-    """What came of a load; `refused` are answers that are no 2xx or 3xx, `broken` connections."""
+    """The result of a load; `refused` counts answers outside 2xx and 3xx, `broken` connections."""
 
     requests: int
     seconds: float
@@ -59,7 +59,7 @@ def pack(messages: Iterable[bytes]) -> bytes:
 
 
 def parse(output: str) -> Load:
-    """Return what the Lua script said, the last line of wrk's output."""
+    """Parse the result of the Lua script, the last line of wrk's output."""
     return Load(**json.loads(output.strip().splitlines()[-1]))
 
 
@@ -73,15 +73,15 @@ class Wrk:
     binary: str = field(default_factory=lambda: shutil.which("wrk") or "")
 
     def run(self, port: int, requests: Sequence[Request]) -> Load:
-        """Send the requests in turn until the time is over."""
+        """Send the requests in turn until the time has passed."""
         if not self.binary:
             raise SystemExit("wrk is missing: apt-get install wrk")
         host = f"127.0.0.1:{port}"
         with tempfile.NamedTemporaryFile() as file:
             file.write(pack(request.wire(host) for request in requests))
             file.flush()
-            # A peer that lets a call wait for a second is slow, not broken.
-            how = (
+            # A call that waits for a second is slow, not lost.
+            options = (
                 "-t1",
                 "--timeout",
                 "10s",
@@ -90,7 +90,9 @@ class Wrk:
                 "-s",
                 str(SCRIPT),
             )
-            argv = pinned((self.binary, *how, f"http://{host}/", "--", file.name), self.core)
+            argv = pin_to_core(
+                (self.binary, *options, f"http://{host}/", "--", file.name), self.core
+            )
             finished = subprocess.run(argv, capture_output=True, text=True, check=False)
         if finished.returncode:
             raise RuntimeError(f"wrk failed: {finished.stdout}{finished.stderr}")

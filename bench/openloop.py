@@ -1,7 +1,7 @@
-"""An open load: requests leave at times set beforehand, whether or not earlier ones came back.
+"""An open load: requests are sent at set times, whether or not earlier ones were answered.
 
-`python -m bench.openloop` is the process that sends; `send` starts it, pinned, and reads what it
-saw. Latency counts from the time a request was due, so a slow server hides nothing.
+`python -m bench.openloop` is the process that sends; `send` starts it on a core and reads its
+result. Latency counts from the time that a request was due, so queueing in the client counts too.
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
-MOST = 4_000  # connections; a request that finds all of them busy counts as broken
-WRONG = -1
-PATIENCE = 10.0  # seconds after the last request that answers are waited for
+MAX_CONNECTIONS = 4_000  # connections; a request that finds all busy counts as unanswered
+WRONG_BODY = -1
+TIMEOUT = 10.0  # seconds to wait for answers after the last request
 ROOT = Path(__file__).parents[1]
 
 
 @dataclass(frozen=True)
 class Answer:
-    """One request: when it was due (seconds from the start), what came, and how long that took.
+    """One request: when it was due (seconds from the start), its status and its latency.
 
-    `status` 0: nothing came; WRONG: a 200 with another body than it must have.
+    `status` is 0 without an answer, WRONG_BODY for a 200 with another body than expected.
     """
 
     due: float
@@ -40,24 +40,24 @@ class Answer:
     seconds: float
 
 
-def poisson(rate: float, seconds: float, seed: int) -> list[float]:
-    """Return times between 0 and `seconds` at which `rate` a second arrive, independently."""
+def poisson_times(rate: float, seconds: float, seed: int) -> list[float]:
+    """Return the times of independent arrivals at `rate` a second, up to `seconds`."""
     chance = random.Random(seed)
     gaps = (chance.expovariate(rate) for _ in range(int(rate * seconds)))
     return [due for due in accumulate(gaps) if due < seconds]
 
 
 class Connection(asyncio.Protocol):
-    """Send one request at a time and note the answer."""
+    """Send one request at a time and record the answer."""
 
     def __init__(self, load: Load) -> None:
         self.load = load
         self.transport: asyncio.Transport | None = None
-        self.due = -1.0  # of the request on its way
+        self.due = -1.0  # of the request in flight
         self.data = b""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # TCP
-        """Send what this connection was opened for."""
+        """Send the first request."""
         self.transport = transport
         transport.write(self.load.request)
 
@@ -68,7 +68,7 @@ class Connection(asyncio.Protocol):
             self.transport.write(self.load.request)
 
     def data_received(self, data: bytes) -> None:
-        """Note the answer once it is whole."""
+        """Record the answer once it is complete."""
         self.data = data = self.data + data if self.data else data
         head = data.find(b"\r\n\r\n")
         if head < 0:
@@ -78,21 +78,21 @@ class Connection(asyncio.Protocol):
         if len(data) >= head + 4 + length:
             due, self.due, self.data = self.due, -1.0, b""
             status = int(data[9:12])
-            right = status != 200 or self.load.answer in data
-            self.load.note(due, status if right else WRONG)
+            is_correct = status != 200 or self.load.answer in data
+            self.load.record(due, status if is_correct else WRONG_BODY)
             self.load.idle.append(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Note a request that gets no answer any more."""
+        """Record a request without an answer."""
         self.load.connections -= 1
         if self.due >= 0:
-            self.load.note(self.due, 0)
+            self.load.record(self.due, 0)
         elif self in self.load.idle:
             self.load.idle.remove(self)
 
 
 class Load:
-    """Send requests at their times over connections kept alive; more are opened when all wait."""
+    """Send requests at their times over kept-alive connections; open another when all are busy."""
 
     def __init__(
         self, port: int, request: bytes, times: Sequence[float], answer: bytes = b""
@@ -104,24 +104,24 @@ class Load:
         self.idle: deque[Connection] = deque()
         self.connections = 0
         self.answers: list[Answer] = []
-        self.came, self.all = asyncio.Event(), asyncio.Event()
+        self.answered, self.finished = asyncio.Event(), asyncio.Event()
         self.start = 0.0
         self._openings: set[asyncio.Task[None]] = set()
 
     async def hold(self, connections: int, seconds: float) -> list[Answer]:
-        """Keep some connections busy: each sends again when its answer has come."""
+        """Keep some connections busy: each sends again when it has its answer."""
         self.start = time.monotonic()
         for _ in range(connections):
             self._send(0.0)
         while (now := time.monotonic() - self.start) < seconds:
             while self.idle:
                 self.idle.popleft().send(now)
-            self.came.clear()
-            await self.came.wait()
+            self.answered.clear()
+            await self.answered.wait()
         return self.answers
 
     async def run(self) -> list[Answer]:
-        """Return what came of every request."""
+        """Return the answers of all requests."""
         self.start = time.monotonic() + 0.05
         for due in self.times:
             wait = self.start + due - time.monotonic()
@@ -129,21 +129,21 @@ class Load:
                 await asyncio.sleep(wait)
             self._send(due)
         with suppress(TimeoutError):
-            await asyncio.wait_for(self.all.wait(), PATIENCE)
+            await asyncio.wait_for(self.finished.wait(), TIMEOUT)
         return self.answers
 
-    def note(self, due: float, status: int) -> None:
-        """Note what came of the request that was due then."""
+    def record(self, due: float, status: int) -> None:
+        """Record the answer of the request that was due then."""
         self.answers.append(Answer(due, status, time.monotonic() - self.start - due))
-        self.came.set()
+        self.answered.set()
         if len(self.answers) == len(self.times):
-            self.all.set()
+            self.finished.set()
 
     def _send(self, due: float) -> None:
         if self.idle:
             self.idle.popleft().send(due)
-        elif self.connections >= MOST:
-            self.note(due, 0)
+        elif self.connections >= MAX_CONNECTIONS:
+            self.record(due, 0)
         else:
             self.connections += 1
             opening = asyncio.ensure_future(self._open(due))
@@ -158,36 +158,36 @@ class Load:
             await loop.create_connection(lambda: connection, "127.0.0.1", self.port)
         except OSError:
             self.connections -= 1
-            self.note(due, 0)
+            self.record(due, 0)
 
 
 @dataclass(frozen=True)
-class Seen:
-    """What an open load saw."""
+class LoadResult:
+    """The answers of an open load."""
 
     answers: Sequence[Answer]
 
-    def between(self, first: float, last: float) -> Seen:
-        """Return what was due from `first` to `last`, seconds from the start."""
-        return Seen([answer for answer in self.answers if first <= answer.due < last])
+    def between(self, first: float, last: float) -> LoadResult:
+        """Return the answers of requests due from `first` to `last` (seconds from the start)."""
+        return LoadResult([answer for answer in self.answers if first <= answer.due < last])
 
     def count(self, status: int) -> int:
-        """Return how many were answered with `status`; 0: how many were not answered."""
+        """Return the number of answers with `status`; 0 counts requests without an answer."""
         return sum(answer.status == status for answer in self.answers)
 
     def statuses(self) -> dict[int, int]:
-        """Return how many there were of each status."""
+        """Return the number of answers by status."""
         return {status: self.count(status) for status in sorted({a.status for a in self.answers})}
 
     def percentile(self, hundredth: int, status: int = 200) -> float:
-        """Return the seconds within which so many hundredths of those with `status` came."""
+        """Return a percentile of the latency of answers with `status`, in seconds."""
         found = [answer.seconds for answer in self.answers if answer.status == status]
         if len(found) < 2:
             return found[0] if found else float("nan")
         return statistics.quantiles(found, n=100, method="inclusive")[hundredth - 1]
 
-    def recovered(self, stop: float, within: float) -> float:
-        """Return the seconds after `stop` from which on each request was served `within` seconds.
+    def recovery_time(self, stop: float, within: float) -> float:
+        """Return the seconds after `stop` until all requests are served `within` seconds again.
 
         Infinite when the last one was not.
         """
@@ -209,10 +209,10 @@ def send(
     core: int | None = None,
     *,
     answer: bytes = b"",
-) -> Seen:
-    """Send a request at each of `times` (seconds, ascending) from a process of its own.
+) -> LoadResult:
+    """Send a request at each of `times` (seconds, ascending) from a separate process.
 
-    `answer` is what each 200 must contain.
+    Each 200 must contain `answer`.
     """
     return _run(port, request, answer, core, times=list(times))
 
@@ -225,12 +225,12 @@ def hold(
     core: int | None = None,
     *,
     answer: bytes = b"",
-) -> Seen:
-    """Send as fast as answers come, over some connections, from a process of its own."""
+) -> LoadResult:
+    """Send as fast as answers arrive, over some connections, from a separate process."""
     return _run(port, request, answer, core, times=[], held=[connections, seconds])
 
 
-def _run(port: int, request: bytes, answer: bytes, core: int | None, **plan: Any) -> Seen:
+def _run(port: int, request: bytes, answer: bytes, core: int | None, **plan: Any) -> LoadResult:
     plan |= {"port": port, "core": core}
     plan |= {"request": request.decode("latin-1"), "answer": answer.decode("latin-1")}
     done = subprocess.run(
@@ -241,11 +241,11 @@ def _run(port: int, request: bytes, answer: bytes, core: int | None, **plan: Any
         check=True,
         cwd=ROOT,
     )
-    return Seen([Answer(*row) for row in json.loads(done.stdout)])
+    return LoadResult([Answer(*row) for row in json.loads(done.stdout)])
 
 
 def main() -> None:
-    """Read a plan from standard input, send, and write what was seen to standard output."""
+    """Read a plan from standard input, send, and write the answers to standard output."""
     import uvloop
 
     plan = json.load(sys.stdin)

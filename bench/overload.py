@@ -1,7 +1,7 @@
 """Overload: five times what one worker on one core can serve, for a minute, from the other core.
 
-Functions that compute for 5 ms: at once, after a wait of 10 ms, as a plain `def`. Goals: at most
-20 % of capacity lost; p99 of what is served at most 5 x the median alone; recovered in 2 s.
+Functions compute for 5 ms: at once, after a wait of 10 ms, or as a plain `def`. Goals: at most 20 %
+of the capacity lost; p99 of served calls at most 5 x the median without load; recovery in 2 s.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from pathlib import Path
 from . import report
 from .figure import Figure
 from .load import Request
-from .openloop import Seen, hold, poisson, send
+from .openloop import LoadResult, hold, poisson_times, send
 from .project import Project
 from .rounds import LOAD_CORE, SERVER_CORE
 from .servers import Server, running
 
-TIMES = 5
-CALLERS = 8  # that ask again at once: what they get is the capacity
+FACTOR = 5
+CALLERS = 8  # that repeat at once: their rate is the capacity
 AFTER = 5.0  # seconds of half the capacity, to see the recovery
 WORK = Request("GET", "/work").wire("127.0.0.1")
 DONE = b'{"done":true}'
@@ -55,7 +55,7 @@ KINDS = {
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of one overload; rates a second, the others in ms or seconds as they say."""
+    """The result of one overload: rates a second, times in the unit of their name."""
 
     capacity: float
     alone_ms: float
@@ -71,55 +71,55 @@ class Outcome:
 
     @property
     def lost(self) -> float:
-        """Return the share of the capacity that did not serve."""
+        """Return the share of the capacity that was lost."""
         return 1 - self.goodput / self.capacity
 
 
 def measure(server: Server, seconds: float) -> Outcome:
-    """Measure capacity, a call alone, then the overload; raises RuntimeError for broken calls."""
+    """Measure capacity, latency without load, then the overload. RuntimeError for lost calls."""
     port = server.port
     hold(port, WORK, 1, 1.0, LOAD_CORE)
-    most = sound(hold(port, WORK, CALLERS, max(4.0, seconds / 10), LOAD_CORE, answer=DONE))
+    most = require_valid(hold(port, WORK, CALLERS, max(4.0, seconds / 10), LOAD_CORE, answer=DONE))
     capacity = most.count(200) / max(answer.due + answer.seconds for answer in most.answers)
-    alone = sound(send(port, WORK, poisson(capacity / 10, seconds / 2, 1), LOAD_CORE))
+    alone = require_valid(send(port, WORK, poisson_times(capacity / 10, seconds / 2, 1), LOAD_CORE))
     times = [
-        *poisson(TIMES * capacity, seconds, 2),
-        *(seconds + due for due in poisson(capacity / 2, AFTER, 3)),
+        *poisson_times(FACTOR * capacity, seconds, 2),
+        *(seconds + due for due in poisson_times(capacity / 2, AFTER, 3)),
     ]
-    asked = [number / 10 for number in range(int(seconds * 10))]
-    with ThreadPoolExecutor() as beside:
-        healthy = beside.submit(send, port, HEALTH, asked, LOAD_CORE)
-        seen = sound(send(port, WORK, times, LOAD_CORE, answer=DONE))
-    over = seen.between(0, seconds)
+    health_times = [number / 10 for number in range(int(seconds * 10))]
+    with ThreadPoolExecutor() as executor:
+        healthy = executor.submit(send, port, HEALTH, health_times, LOAD_CORE)
+        result = require_valid(send(port, WORK, times, LOAD_CORE, answer=DONE))
+    over = result.between(0, seconds)
     return Outcome(
         capacity,
-        ms(alone, 50),
-        ms(alone, 99),
+        percentile_ms(alone, 50),
+        percentile_ms(alone, 99),
         len(over.answers) / seconds,
         over.count(200) / seconds,
-        ms(over, 50),
-        ms(over, 99),
-        ms(over.between(2, seconds), 99),
-        ms(over, 99, 503),
-        ms(sound(healthy.result()), 99),
-        seen.recovered(seconds, 5 * alone.percentile(99)),
+        percentile_ms(over, 50),
+        percentile_ms(over, 99),
+        percentile_ms(over.between(2, seconds), 99),
+        percentile_ms(over, 99, 503),
+        percentile_ms(require_valid(healthy.result()), 99),
+        result.recovery_time(seconds, 5 * alone.percentile(99)),
     )
 
 
-def ms(seen: Seen, hundredth: int, status: int = 200) -> float:
+def percentile_ms(result: LoadResult, hundredth: int, status: int = 200) -> float:
     """Return a percentile in milliseconds."""
-    return round(seen.percentile(hundredth, status) * 1e3, 2)
+    return round(result.percentile(hundredth, status) * 1e3, 2)
 
 
-def sound(seen: Seen) -> Seen:
-    """Return what was seen; raises RuntimeError when a call got neither 200 nor 503."""
-    if set(seen.statuses()) - {200, 503}:
-        raise RuntimeError(f"no sound answers: {seen.statuses()}")
-    return seen
+def require_valid(result: LoadResult) -> LoadResult:
+    """Return the result; raise RuntimeError when an answer is neither 200 nor 503."""
+    if set(result.statuses()) - {200, 503}:
+        raise RuntimeError(f"unexpected answers: {result.statuses()}")
+    return result
 
 
 def source(kind: str) -> str:
-    """Return the function's file."""
+    """Return the source of a function."""
     form, before = KINDS[kind]
     return SOURCE.format(kind=form, before=before)
 
@@ -135,14 +135,14 @@ def outcomes(kind: str, seconds: float, rounds: int) -> Iterator[Outcome]:
 
 
 def main() -> None:
-    """Measure each kind and keep the result."""
+    """Measure each kind of function and write the result."""
     figure = Figure("overload", __doc__)
-    seconds, rounds = (60.0, 1) if figure.wanted else (10.0, 1)
-    # The first calls, which nobody had reason to refuse, are more than a hundredth of ten seconds'.
-    p99 = "served_p99_ms" if figure.wanted else "settled_p99_ms"
+    seconds, rounds = (60.0, 1) if figure.is_full else (10.0, 1)
+    # In ten seconds, calls of the first moments before shedding begins are more than 1 %.
+    p99 = "served_p99_ms" if figure.is_full else "settled_p99_ms"
     for kind in KINDS:
         found = list(outcomes(kind, seconds, rounds))
-        print(f"overload, {kind}\n{shown(found)}")
+        print(f"overload, {kind}\n{format_outcomes(found)}")
         figure.parts[kind] = {"seconds": seconds, "rounds": [asdict(one) for one in found]}
         median = {name: statistics.median(getattr(one, name) for one in found) for name in JUDGED}
         figure.judge(f"{kind}: capacity lost", median["lost"], 0.2, "of it")
@@ -150,16 +150,16 @@ def main() -> None:
         figure.judge(f"{kind}: p99 of served ÷ median alone", ratio, 5)
         figure.judge(f"{kind}: recovered", median["recovered_s"], 2, "s")
         print(flush=True)
-    figure.keep()
+    figure.write()
 
 
 JUDGED = ("lost", "served_p99_ms", "settled_p99_ms", "alone_ms", "recovered_s")
 
 
-def shown(found: list[Outcome]) -> str:
-    """Return the outcomes as a table, one to a column."""
+def format_outcomes(found: list[Outcome]) -> str:
+    """Return the outcomes as the columns of a table."""
     rows = [(name, *(f"{asdict(one)[name]:.4g}" for one in found)) for name in asdict(found[0])]
-    return report.table(("", *(f"round {number + 1}" for number in range(len(found)))), rows)
+    return report.format_table(("", *(f"round {number + 1}" for number in range(len(found)))), rows)
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from .figure import Figure, Goal
 
 
 def main() -> None:
-    """Measure pinned, then free, and keep the result."""
+    """Measure pinned, then free, and write the result."""
     figure = Figure("p1", __doc__)
     goals = [Goal("neurova", "raw ASGI", 1.15), Goal("neurova", "raw ASGI, lean", 1.15)]
     with quote.neurova() as ours:
@@ -20,7 +20,7 @@ def main() -> None:
         contenders = [ours, quote.raw_asgi(), lean]
         figure.compare("full call", contenders, goals)
         figure.compare("full call, free", contenders, goals, pin=False)
-    figure.keep()
+    figure.write()
 
 
 if __name__ == "__main__":

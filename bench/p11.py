@@ -15,15 +15,15 @@ from dataclasses import replace
 from pathlib import Path
 
 from . import quote
+from .answers import save_and_wait, wait_for_answer
 from .figure import Figure
-from .moments import saved, until
 from .project import NEUROVA, Project
-from .servers import Server, launched
+from .servers import Server, started
 
 FILE = "functions/quotes/quote.py"
 
 
-def help_cpu() -> float:
+def measure_help() -> float:
     """Return the CPU milliseconds of one `neurova --help`."""
     with subprocess.Popen([NEUROVA, "--help"], stdout=subprocess.DEVNULL) as process:
         _, status, usage = os.wait4(process.pid, 0)
@@ -35,31 +35,33 @@ def help_cpu() -> float:
 
 @contextmanager
 def dev(project: Project) -> Iterator[tuple[Server, float]]:
-    """Give `neurova dev` and the seconds from its start to the first right answer."""
+    """Give `neurova dev` and the seconds from its start to the first correct answer."""
     (project.state / "dev.key").unlink(missing_ok=True)
-    began = time.monotonic()
-    with launched(project.program("dev")) as server:
-        yield server, until(server, lambda: quote.request(project.dev_key()), began)
+    started_at = time.monotonic()
+    with started(project.program("dev")) as server:
+        yield server, wait_for_answer(server, lambda: quote.request(project.dev_key()), started_at)
 
 
-def lives(project: Project, times: int) -> list[float]:
+def measure_reloads(project: Project, times: int) -> list[float]:
     """Save the function under `neurova dev` some times; return the ms until each was live."""
     found = []
     with dev(project) as (server, _):
-        wanted = quote.request(project.dev_key())
+        request = quote.request(project.dev_key())
         for turn in range(1, times + 1):
             rate = 11_950 + turn
             text = quote.FUNCTION.replace("11950", str(rate))
             answer = quote.ANSWER | {"rate_cents": rate, "total_cents": rate * 3}
-            found.append(saved(server, project, FILE, text, replace(wanted, answer=answer)) * 1e3)
+            found.append(
+                save_and_wait(server, project, FILE, text, replace(request, answer=answer)) * 1e3
+            )
     return found
 
 
 def main() -> None:
-    """Measure and keep the result."""
+    """Measure and write the result."""
     figure = Figure("p11", __doc__)
-    rounds = figure.form.rounds
-    figure.sample("neurova --help", [help_cpu() for _ in range(rounds)], 120, "ms CPU")
+    rounds = figure.duration.rounds
+    figure.sample("neurova --help", [measure_help() for _ in range(rounds)], 120, "ms CPU")
     with tempfile.TemporaryDirectory(prefix="neurova-bench-") as folder:
         project = Project(Path(folder))
         project.write(FILE, quote.FUNCTION)
@@ -68,8 +70,8 @@ def main() -> None:
             with dev(project) as (_, seconds):
                 firsts.append(seconds)
         figure.sample("neurova dev, first answer", firsts, 1.5, "s")
-        figure.sample("saved file live", lives(project, rounds), 300, "ms")
-    figure.keep()
+        figure.sample("saved file live", measure_reloads(project, rounds), 300, "ms")
+    figure.write()
 
 
 if __name__ == "__main__":

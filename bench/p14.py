@@ -17,7 +17,7 @@ from datetime import date, timedelta
 from pathlib import Path
 
 from . import peers
-from .answers import ask, fault
+from .answers import find_fault, send_once
 from .figure import Figure, Goal
 from .load import Request
 from .project import NEUROVA, Project
@@ -30,8 +30,8 @@ DAYS = 3_650
 Fields = tuple[tuple[str, str], ...]
 
 
-def creates(fields: Fields) -> tuple[Request, ...]:
-    """Return stays of two nights at ever other dates, so that no type is sold out on the way."""
+def create_requests(fields: Fields) -> tuple[Request, ...]:
+    """Return requests for stays on different dates, so that rooms do not run out."""
     return tuple(
         Request("POST", "/bookings", json.dumps(stay).encode(), fields, 201)
         for stay in (
@@ -41,14 +41,14 @@ def creates(fields: Fields) -> tuple[Request, ...]:
     )
 
 
-def reads(program: Program, fields: Fields) -> tuple[Request, ...]:
-    """Create some bookings; return requests that read them, with the answer that creating gave."""
+def read_requests(program: Program, fields: Fields) -> tuple[Request, ...]:
+    """Create some bookings; return requests that read them, and their answers."""
     found = []
     with running(program) as server:
-        for request in creates(fields)[:100]:
-            answer = ask(server.port, request)
-            if said := fault(request, answer):
-                raise RuntimeError(said)
+        for request in create_requests(fields)[:100]:
+            answer = send_once(server.port, request)
+            if fault := find_fault(request, answer):
+                raise RuntimeError(fault)
             booking = json.loads(answer.body)
             path = f"/bookings/{booking['id']}"
             found.append(Request("GET", path, fields=fields, answer=booking))
@@ -56,7 +56,7 @@ def reads(program: Program, fields: Fields) -> tuple[Request, ...]:
 
 
 def ours(folder: Path) -> tuple[Program, Fields]:
-    """Make a project with Booking, its database migrated; return how it runs, and with what key."""
+    """Create a project with Booking and a migrated database; return its program and a key."""
     project = Project(folder)
     shutil.copytree(BOOKING, folder / "functions" / "booking")
     subprocess.run([NEUROVA, "db", "upgrade"], cwd=folder, check=True, stdout=subprocess.DEVNULL)
@@ -65,30 +65,30 @@ def ours(folder: Path) -> tuple[Program, Fields]:
 
 
 def theirs(database: Path) -> Program:
-    """Return how the peer runs on a database."""
+    """Return the program of the peer on a database."""
     name, env = "fastapi_sqlalchemy", {"BENCH_DATABASE": str(database)}
     return peers.uvicorn(peers.python(name), name, "--no-proxy-headers", env=env)
 
 
 def main() -> None:
-    """Measure creating, then reading, and keep the result."""
+    """Measure creating, then reading, and write the result."""
     figure = Figure("p14", __doc__)
     with tempfile.TemporaryDirectory(prefix="neurova-bench-") as folder:
         program, fields = ours(Path(folder) / "neurova")
         copy = Path(folder) / "peer.db"
         shutil.copy(Path(folder) / "neurova" / ".neurova" / "booking.db", copy)
         contenders: Sequence[Contender] = [
-            Contender("neurova", program, creates(fields)),
-            Contender("FastAPI, SQLAlchemy, aiosqlite", theirs(copy), creates(())),
+            Contender("neurova", program, create_requests(fields)),
+            Contender("FastAPI, SQLAlchemy, aiosqlite", theirs(copy), create_requests(())),
         ]
         other = contenders[1].name
         figure.compare("create", contenders, [Goal("neurova", other, 1 / 2)])
         contenders = [
-            replace(each, requests=reads(each.program, each.requests[0].fields))
+            replace(each, requests=read_requests(each.program, each.requests[0].fields))
             for each in contenders
         ]
         figure.compare("read", contenders, [Goal("neurova", other, 1 / 4)])
-    figure.keep()
+    figure.write()
 
 
 if __name__ == "__main__":

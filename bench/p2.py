@@ -10,13 +10,13 @@ from .figure import Figure, Goal
 
 
 def main() -> None:
-    """Measure pinned, then free, and keep the result."""
+    """Measure pinned, then free, and write the result."""
     figure = Figure("p2", __doc__)
     goals = [Goal("neurova", "FastAPI stack", 1 / 20)]
     with quote.neurova() as ours, quote.fastapi() as theirs:
         figure.compare("full call", [ours, theirs], goals)
         figure.compare("full call, free", [ours, theirs], goals, pin=False)
-    figure.keep()
+    figure.write()
 
 
 if __name__ == "__main__":

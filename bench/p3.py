@@ -10,7 +10,7 @@ from .figure import Figure, Goal
 
 
 def main() -> None:
-    """Measure pinned, then free, and keep the result."""
+    """Measure pinned, then free, and write the result."""
     figure = Figure("p3", __doc__)
     goals = [
         Goal("neurova", "functions-framework", 1 / 8),
@@ -20,7 +20,7 @@ def main() -> None:
         contenders = [ours, quote.functions_framework(), quote.openfaas()]
         figure.compare("full call", contenders, goals)
         figure.compare("full call, free", contenders, goals, pin=False)
-    figure.keep()
+    figure.write()
 
 
 if __name__ == "__main__":

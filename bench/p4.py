@@ -1,7 +1,7 @@
 """P4: what a call costs with 10, 1,000 and 10,000 routes: flat, at most 1.05 x that with 10.
 
-Each round asks five routes that lie evenly over the table, exact ones or ones with a parameter:
-the same number at every size, so that the table is compared and not the handlers' memory.
+Each round calls five routes spread evenly over the table, either exact ones or ones with a
+parameter. The number is the same at every size, so that only the table differs.
 """
 
 from __future__ import annotations
@@ -15,18 +15,18 @@ from .project import Project, endpoints
 from .rounds import Contender
 
 SIZES = (10, 1_000, 10_000)
-ASKED = 5
+CALLED = 5
 
 
 def requests(count: int, key: str, *, parameter: bool) -> tuple[Request, ...]:
-    """Return the calls to `ASKED` of `count` endpoints, evenly spread."""
+    """Return the calls to `CALLED` of `count` endpoints, evenly spread."""
     fitting = [each for each in endpoints(count) if each.parameter is parameter]
-    step = len(fitting) // ASKED
-    return tuple(each.asked(key) for each in fitting[::step][:ASKED])
+    step = len(fitting) // CALLED
+    return tuple(each.request(key) for each in fitting[::step][:CALLED])
 
 
 def main() -> None:
-    """Measure exact routes, then routes with a parameter, and keep the result."""
+    """Measure exact routes, then routes with a parameter, and write the result."""
     figure = Figure("p4", __doc__)
     names = [f"{size:,} routes" for size in SIZES]
     goals = [Goal(name, names[0], 1.05) for name in names[1:]]
@@ -42,7 +42,7 @@ def main() -> None:
                 for name, project, size, key in zip(names, projects, SIZES, keys, strict=True)
             ]
             figure.compare(part, contenders, goals)
-    figure.keep()
+    figure.write()
 
 
 if __name__ == "__main__":

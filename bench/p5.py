@@ -11,52 +11,52 @@ import time
 from pathlib import Path
 
 from . import cpu
+from .answers import save_and_wait, wait_for_answer
 from .figure import Figure
-from .moments import saved, until
 from .project import Endpoint, Project
-from .servers import launched
+from .servers import started
 
 FILES = 10_000
 LAST = Endpoint(FILES - 1)
 
 
-def started(project: Project, endpoint: Endpoint, key: str) -> tuple[float, float]:
+def measure_start(project: Project, endpoint: Endpoint, key: str) -> tuple[float, float]:
     """Start `neurova run`; return CPU seconds and MB of memory at its first answer."""
-    with launched(project.program("run")) as server:
-        until(server, lambda: endpoint.asked(key), time.monotonic())
-        return server.cpu(), cpu.resident(server.pid) / 1e6
+    with started(project.program("run")) as server:
+        wait_for_answer(server, lambda: endpoint.request(key), time.monotonic())
+        return server.cpu(), cpu.resident_bytes(server.pid) / 1e6
 
 
-def lives(project: Project, times: int) -> list[float]:
+def measure_reloads(project: Project, times: int) -> list[float]:
     """Save a function under `neurova dev` some times; return the ms until each was live."""
     found = []
-    with launched(project.program("dev")) as server:
-        until(server, lambda: LAST.asked(project.dev_key()), time.monotonic())
+    with started(project.program("dev")) as server:
+        wait_for_answer(server, lambda: LAST.request(project.dev_key()), time.monotonic())
         key = project.dev_key()
         for turn in range(1, times + 1):
             text = LAST.source(plus=turn)
-            took = saved(server, project, LAST.file, text, LAST.asked(key, plus=turn))
+            took = save_and_wait(server, project, LAST.file, text, LAST.request(key, plus=turn))
             found.append(took * 1e3)
     return found
 
 
 def main() -> None:
-    """Measure and keep the result."""
+    """Measure and write the result."""
     figure = Figure("p5", __doc__)
     with tempfile.TemporaryDirectory(prefix="neurova-bench-") as folder:
         full, empty = Project(Path(folder) / "full"), Project(Path(folder) / "empty")
         full.write_endpoints(FILES)
         empty.write_endpoints(1)
         full_key, empty_key = full.key("bench:read"), empty.key("bench:read")
-        started(full, LAST, full_key)  # makes the bytecode
+        measure_start(full, LAST, full_key)  # makes the bytecode
         starts = [
-            (started(full, LAST, full_key), started(empty, Endpoint(0), empty_key))
-            for _ in range(figure.form.rounds)
+            (measure_start(full, LAST, full_key), measure_start(empty, Endpoint(0), empty_key))
+            for _ in range(figure.duration.rounds)
         ]
         figure.sample("start with 10,000 files", [one[0] for one, _ in starts], 5.0, "s CPU")
         figure.sample("memory above empty", [one[1] - zero[1] for one, zero in starts], 80, "MB")
-        figure.sample("saved file live", lives(full, figure.form.rounds), 300, "ms")
-    figure.keep()
+        figure.sample("saved file live", measure_reloads(full, figure.duration.rounds), 300, "ms")
+    figure.write()
 
 
 if __name__ == "__main__":

@@ -12,10 +12,10 @@ import timeit
 from dataclasses import asdict, replace
 from pathlib import Path
 
-from .figure import Figure, shown
+from .figure import Figure, format_rounds
 from .load import Request
 from .project import Project
-from .rounds import Contender, interleaved
+from .rounds import Contender, measure_interleaved
 
 WORK_US = 500.0
 LEAST = 1.8
@@ -31,15 +31,15 @@ async def work() -> dict[str, int]:
 '''
 
 
-def calibrated() -> int:
-    """Return how far to count so that it takes WORK_US of CPU here, undisturbed."""
+def count_steps() -> int:
+    """Return how many steps of a loop take WORK_US of CPU on this machine."""
     steps = 10_000
     took = min(timeit.repeat(lambda: sum(range(steps)), number=10, repeat=20)) / 10
     return int(steps * WORK_US / (took * 1e6)) + 1
 
 
 def contender(folder: Path, workers: int, steps: int) -> Contender:
-    """Make a project that is served by so many workers."""
+    """Return a project that some workers serve."""
     project = Project(folder)
     project.write("functions/work/work.py", FUNCTION.format(steps=steps))
     fields = (("X-API-Key", project.key("bench:work")),)
@@ -52,18 +52,18 @@ def contender(folder: Path, workers: int, steps: int) -> Contender:
 
 
 def main() -> None:
-    """Measure and keep the result."""
+    """Measure and write the result."""
     figure = Figure("p6", __doc__)
     with tempfile.TemporaryDirectory(prefix="neurova-bench-") as folder:
-        steps = calibrated()
+        steps = count_steps()
         one, two = (contender(Path(folder) / str(count), count, steps) for count in (1, 2))
-        rounds = interleaved([one, two], figure.form, pin=False)
-    print(f"p6 (free)\n{shown(rounds)}")
+        rounds = measure_interleaved([one, two], figure.duration, pin=False)
+    print(f"p6 (free)\n{format_rounds(rounds)}")
     times = [
         b.per_second / a.per_second for a, b in zip(rounds[one.name], rounds[two.name], strict=True)
     ]
     print(f"two workers: {statistics.median(times):.3g} x the calls a second of one")
-    # A goal is the most that a value may be.
+    # A goal is the largest allowed value.
     share = statistics.median(1 / each for each in times)
     figure.judge("time a call with two workers ÷ with one", share, 1 / LEAST)
     figure.parts["two against one"] = {
@@ -72,7 +72,7 @@ def main() -> None:
         "calls": [round(each, 4) for each in times],
         "rounds": {name: [asdict(one) for one in each] for name, each in rounds.items()},
     }
-    figure.keep()
+    figure.write()
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Peers, each in an environment of its own: pinned versions, made once, kept in the cache."""
+"""Other servers, each in a cached environment with pinned versions."""
 
 from __future__ import annotations
 
@@ -15,29 +15,29 @@ FOLDER = Path(__file__).with_name("peers")
 
 
 def cache() -> Path:
-    """Return the folder that environments are kept in."""
+    """Return the folder of the environments."""
     base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
     return Path(base).expanduser() / "neurova" / "bench"
 
 
 def environment(name: str, requirements: str) -> Path:
-    """Return where a peer's environment belongs: other versions, another folder."""
+    """Return the environment's folder, which depends on the pinned versions."""
     mark = hashlib.sha256(f"{sys.version}\n{requirements}".encode()).hexdigest()[:12]
     return cache() / f"{name}-{mark}"
 
 
 def python(name: str) -> str:
-    """Return the interpreter of a peer, its environment made first when it is missing."""
+    """Return the interpreter of a peer; create its environment when it is missing."""
     wanted = FOLDER / name / "requirements.txt"
     place = environment(name, wanted.read_text())
     ready = place / "ready"
     if not ready.exists():
         uv = shutil.which("uv") or str(Path(sys.executable).with_name("uv"))
-        print(f"making the environment of {name} …", file=sys.stderr)
+        print(f"creating the environment of {name} …", file=sys.stderr)
         shutil.rmtree(place, ignore_errors=True)
         subprocess.run([uv, "venv", "-q", "--python", sys.executable, str(place)], check=True)
         inside = str(place / "bin" / "python")
-        # Bytecode beforehand: else the first start would make it, counted as the peer's own work.
+        # Compile bytecode now: otherwise the first start would do it within the measurement.
         install = [uv, "pip", "install", "-q", "--compile-bytecode", "-p", inside]
         subprocess.run([*install, "-r", str(wanted)], check=True)
         ready.touch()
@@ -45,12 +45,12 @@ def python(name: str) -> str:
 
 
 def program(name: str, *argv: str, env: dict[str, str] | None = None) -> Program:
-    """Return how a peer starts: `argv` follows its interpreter, in its folder."""
+    """Return how to start a peer: its interpreter with `argv`, in its folder."""
     return Program((python(name), *argv), FOLDER / name, env or {})
 
 
 def uvicorn(interpreter: str, name: str, *more: str, env: dict[str, str] | None = None) -> Program:
-    """Return an ASGI peer on stock uvicorn, uvloop and httptools, without its costly access log."""
+    """Return an ASGI peer on stock uvicorn, uvloop and httptools, without access log."""
     server = ("-m", "uvicorn", "app:app", "--port", "{port}", "--log-level", "warning")
     stock = ("--loop", "uvloop", "--http", "httptools", "--no-access-log")
     return Program((interpreter, *server, *stock, *more), FOLDER / name, env or {})

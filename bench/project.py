@@ -1,4 +1,4 @@
-"""NEUROVA projects written into a folder for a measurement, with keys from the key store."""
+"""Generated projects for a measurement, with keys in their key store."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ async def {name}(item: int) -> dict[str, int]:
 
 @dataclass(frozen=True)
 class Endpoint:
-    """One generated function: number `number`, in its service, every second with a parameter."""
+    """One generated function; every second has a path parameter."""
 
     number: int
     per_service: int = 100
@@ -62,8 +62,8 @@ class Endpoint:
         """Return the path it answers, without the parameter."""
         return f"/{self.service}/{self.name}"
 
-    def asked(self, key: str, plus: int = 0) -> Request:
-        """Return a call to it and its answer, when its number was raised by `plus`."""
+    def request(self, key: str, plus: int = 0) -> Request:
+        """Return a call and its answer when its number was raised by `plus`."""
         answer = {"n": self.number + plus}
         if not self.parameter:
             return Request("GET", self.path, fields=(("X-API-Key", key),), answer=answer)
@@ -71,7 +71,7 @@ class Endpoint:
         return Request("GET", f"{self.path}/7", fields=(("X-API-Key", key),), answer=answer)
 
     def source(self, plus: int = 0) -> str:
-        """Return its file; it answers its number and `plus`."""
+        """Return its source; it returns its number plus `plus`."""
         form = PARAMETER if self.parameter else EXACT
         code = form.format(path=self.path, name=self.name, number=self.number + plus)
         return f'"""Generated for a measurement."""\n\nfrom neurova import get\n\n\n{code}'
@@ -84,13 +84,13 @@ def endpoints(count: int) -> Iterator[Endpoint]:
 
 @dataclass(frozen=True)
 class Project:
-    """A project in `folder`, defaults throughout: its neurova.toml says nothing."""
+    """A project in `folder` with default settings."""
 
     folder: Path
 
     @property
     def state(self) -> Path:
-        """Return where the project keeps its state."""
+        """Return the state folder."""
         return self.folder / ".neurova"
 
     def __post_init__(self) -> None:
@@ -109,7 +109,7 @@ class Project:
             self.write(endpoint.file, endpoint.source())
 
     def key(self, *scopes: str, environment: str = "live", consumer: str = "acme") -> str:
-        """Return a new key, which the store knows from now on."""
+        """Create a key in the store and return it."""
         key = generate(environment)
         store = SqliteKeyStore(self.state / "keys.db")
         try:
@@ -128,12 +128,12 @@ class Project:
         return key
 
     def dev_key(self) -> str:
-        """Return the key that `neurova dev` made at its start, "" before it has."""
+        """Return the key that `neurova dev` created, "" before it has."""
         with suppress(FileNotFoundError):
             return (self.state / "dev.key").read_text().strip()
         return ""
 
     def program(self, command: str) -> Program:
-        """Return how `neurova <command>` starts here."""
+        """Return how to start `neurova <command>` in the project."""
         ports = {"NEUROVA_GATEWAY_PORT": "{port}", "NEUROVA_ADMIN_PORT": "0"}
         return Program((str(NEUROVA), command), self.folder, ports)

@@ -1,4 +1,4 @@
-"""The call that is measured: `POST /quote`, JSON in, validated, 146 bytes of JSON out."""
+"""The measured call: `POST /quote` with a validated JSON body and 146 bytes of JSON in reply."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ RATES = {"a": 7500, "b": 8250, "c": 9900, "d": 11950, "e": 13400, "f": 15800}
 
 
 class Stay(msgspec.Struct):
-    """What is asked for."""
+    """The requested stay."""
 
     room_type: Literal["a", "b", "c", "d", "e", "f"]
     arrival: date
@@ -53,7 +53,7 @@ class Stay(msgspec.Struct):
 
 
 class Quote(msgspec.Struct):
-    """What it costs."""
+    """Its price."""
 
     room_type: str
     arrival: date
@@ -80,7 +80,7 @@ async def quote(stay: Stay) -> Quote:
         stay.arrival - timedelta(days=7),
     )
 '''
-"""Its limit is above what a core can ask in a minute: every call is counted, none refused."""
+"""The limit is higher than the load: every call is counted, none is refused."""
 
 
 def request(key: str | None = None, **other: object) -> Request:
@@ -90,7 +90,7 @@ def request(key: str | None = None, **other: object) -> Request:
 
 
 def refusals(key: str, unscoped: str | None = None) -> tuple[Request, ...]:
-    """Return calls that must be refused: no key, a stranger's, a stay that cannot be, no scope."""
+    """Return calls that must be refused: no key, unknown key, invalid body, missing scope."""
     body = json.dumps(STAY).encode()
     bad = json.dumps(STAY | {"nights": 0}).encode()
     found = [
@@ -105,15 +105,15 @@ def refusals(key: str, unscoped: str | None = None) -> tuple[Request, ...]:
 
 @contextmanager
 def neurova() -> Iterator[Contender]:
-    """Give our whole call, as a user would run it, in a project of its own."""
+    """Give the full call in a project as a user would run it."""
     with tempfile.TemporaryDirectory(prefix="neurova-bench-") as folder:
         project = Project(Path(folder))
         project.write("functions/quotes/quote.py", FUNCTION)
         key, unscoped = project.key(SCOPE), project.key("other:read")
-        call = replace(request(key), gives=("ratelimit", "ratelimit-policy"))
+        call = replace(request(key), headers=("ratelimit", "ratelimit-policy"))
         yield Contender("neurova", project.program("run"), (call,), refusals(key, unscoped))
         if b'"route":"quotes.quote"' not in (project.state / "logs" / "access.jsonl").read_bytes():
-            raise RuntimeError("no access record was written: that was no full call")
+            raise RuntimeError("no access record was written: this was not a full call")
 
 
 def raw_asgi(name: str = "raw ASGI", *more: str) -> Contender:
@@ -134,14 +134,14 @@ def fastapi() -> Iterator[Contender]:
 
 
 def functions_framework() -> Contender:
-    """Return functions-framework, bare."""
+    """Return functions-framework without gateway features."""
     argv = ("-m", "functions_framework", "--target", "quote", "--port", "{port}")
     program = peers.program("functions_framework", *argv, "--host", "127.0.0.1")
     return Contender("functions-framework", program, (request(),))
 
 
 def openfaas() -> Contender:
-    """Return OpenFaaS's python3-http form, bare."""
+    """Return OpenFaaS's python3-http template without gateway features."""
     return Contender(
         "OpenFaaS python3-http", peers.program("openfaas", "index.py", "{port}"), (request(),)
     )

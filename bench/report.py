@@ -1,4 +1,4 @@
-"""Results: a table for people, a JSON file that is committed."""
+"""Options of the command line, tables for people, and JSON result files, which are committed."""
 
 from __future__ import annotations
 
@@ -13,26 +13,28 @@ from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
 
-from .rounds import Form
+from .rounds import Duration
 
 RESULTS = Path(__file__).with_name("results")
-QUICK = Form(2, 1.0)
+QUICK = Duration(2, 1.0)
 PACKAGES = ("uvicorn", "uvloop", "httptools", "msgspec", "starlette", "sqlalchemy", "neurova")
 
 
-def form(about: str | None) -> tuple[Form, bool]:
-    """Read the command line: how long to measure, and whether the result is to be kept."""
+def parse_options(about: str | None) -> tuple[Duration, bool]:
+    """Read the command line: how long to measure, and whether to write the result."""
     parser = argparse.ArgumentParser(description=about)
-    parser.add_argument("--quick", action="store_true", help="short rounds, result not kept")
+    parser.add_argument("--quick", action="store_true", help="short rounds, no result file")
     parser.add_argument("--rounds", type=int, help="rounds for each contender")
     parser.add_argument("--minutes", type=float, help="of a soak")
-    given = parser.parse_args()
-    chosen = QUICK if given.quick else Form()
-    said = {name: getattr(given, name) for name in ("rounds", "minutes") if getattr(given, name)}
-    return replace(chosen, **said), not given.quick
+    options = parser.parse_args()
+    chosen = QUICK if options.quick else Duration()
+    changes = {
+        name: getattr(options, name) for name in ("rounds", "minutes") if getattr(options, name)
+    }
+    return replace(chosen, **changes), not options.quick
 
 
-def processor(cpuinfo: str) -> str:
+def cpu_model(cpuinfo: str) -> str:
     """Return the CPU's model as /proc/cpuinfo names it."""
     for line in cpuinfo.splitlines():
         name, _, value = line.partition(":")
@@ -41,10 +43,10 @@ def processor(cpuinfo: str) -> str:
     return platform.machine()
 
 
-def machine() -> dict[str, object]:
-    """Describe this machine and what runs on it; `load` is that before the measurement."""
+def describe_machine() -> dict[str, object]:
+    """Describe the machine and its software; `load` is the load before the measurement."""
     return {
-        "cpu": processor(Path("/proc/cpuinfo").read_text()),
+        "cpu": cpu_model(Path("/proc/cpuinfo").read_text()),
         "cores": len(os.sched_getaffinity(0)),
         "system": platform.platform(),
         "python": platform.python_version(),
@@ -53,8 +55,8 @@ def machine() -> dict[str, object]:
     }
 
 
-def table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
-    """Return columns of text, numbers to the right."""
+def format_table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
+    """Return a table with numbers aligned to the right."""
     cells = [list(map(str, row)) for row in [head, *rows]]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     lines = [
@@ -67,16 +69,16 @@ def table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
     return "\n".join([lines[0], "  ".join("-" * width for width in widths), *lines[1:]])
 
 
-def verdict(what: str, value: float, goal: float, unit: str = "x") -> dict[str, object]:
-    """State a figure beside its goal (at most `goal`), and say a miss plainly."""
+def judge(what: str, value: float, goal: float, unit: str = "x") -> dict[str, object]:
+    """Print and return a value with its goal, the largest allowed value."""
     met = value <= goal
     print(f"{what}: {value:.4g} {unit}, goal ≤ {goal:.4g} {unit}: {'met' if met else 'MISSED'}")
     return {"what": what, "value": round(value, 4), "goal": goal, "unit": unit, "met": met}
 
 
-def keep(name: str, about: str | None, facts: Mapping[str, object], *, wanted: bool) -> None:
-    """Write a result to be committed; `wanted` False: a quick run is no result."""
-    if not wanted:
+def write(name: str, about: str | None, facts: Mapping[str, object], *, is_full: bool) -> None:
+    """Write a result file, unless the run was a quick one (`is_full` False)."""
+    if not is_full:
         print("quick: not written", file=sys.stderr)
         return
     RESULTS.mkdir(exist_ok=True)

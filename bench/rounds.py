@@ -1,4 +1,4 @@
-"""Contenders side by side: interleaved rounds, CPU per request, ratios."""
+"""Contenders side by side: measure_interleaved rounds, CPU per request, ratios."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 
-from .answers import check
+from .answers import check_answers
 from .load import Request, Wrk
 from .servers import Program, Server, running
 
@@ -16,24 +16,24 @@ SERVER_CORE, LOAD_CORE = 0, 1
 
 @dataclass(frozen=True)
 class Contender:
-    """A server, the requests it is sent in turn, and refusals it must know (`proofs`)."""
+    """A server, the requests of the load, and requests that it must refuse."""
 
     name: str
     program: Program
     requests: tuple[Request, ...]
-    proofs: tuple[Request, ...] = ()
+    refusals: tuple[Request, ...] = ()
 
-    def prove(self, server: Server) -> None:
-        """Raise RuntimeError when it does not answer as it must."""
+    def check(self, server: Server) -> None:
+        """Raise RuntimeError for a wrong answer."""
         try:
-            check(server.port, (*self.requests[:10], *self.proofs))
+            check_answers(server.port, (*self.requests[:10], *self.refusals))
         except RuntimeError as error:
             raise RuntimeError(f"{self.name}: {error}") from None
 
 
 @dataclass(frozen=True)
 class Round:
-    """One measured round: server CPU in µs per request, and what the load saw."""
+    """One measured round: server CPU in µs per request, rate and latency."""
 
     cpu_us: float
     per_second: float
@@ -45,11 +45,8 @@ Rounds = Mapping[str, Sequence[Round]]
 
 
 @dataclass(frozen=True)
-class Form:
-    """How long to measure: `rounds` of `seconds` for each contender, after one to warm up.
-
-    `minutes` are a soak's.
-    """
+class Duration:
+    """How long to measure: `rounds` of `seconds` for each contender; a soak takes `minutes`."""
 
     rounds: int = 7
     seconds: float = 4.0
@@ -57,12 +54,12 @@ class Form:
 
 
 def measure(server: Server, contender: Contender, wrk: Wrk) -> Round:
-    """Return one round; raises RuntimeError when any answer was a refusal or missing."""
+    """Measure one round. Raises RuntimeError when an answer is a refusal or missing."""
     before = server.cpu()
     load = wrk.run(server.port, contender.requests)
     used = server.cpu() - before
     if load.refused or load.broken or not load.requests:
-        raise RuntimeError(f"{contender.name}: no sound answers: {load}")
+        raise RuntimeError(f"{contender.name}: wrong answers: {load}")
     return Round(
         round(used / load.requests * 1e6, 2),
         round(load.requests / load.seconds, 1),
@@ -71,7 +68,9 @@ def measure(server: Server, contender: Contender, wrk: Wrk) -> Round:
     )
 
 
-def interleaved(contenders: Sequence[Contender], form: Form, *, pin: bool = True) -> Rounds:
+def measure_interleaved(
+    contenders: Sequence[Contender], duration: Duration, *, pin: bool = True
+) -> Rounds:
     """Run A, B, …, A, B, … with all servers up; answers are checked before and after.
 
     `pin`: servers on one core, the load on the other.
@@ -81,15 +80,15 @@ def interleaved(contenders: Sequence[Contender], form: Form, *, pin: bool = True
         servers = [stack.enter_context(running(each.program, server_core)) for each in contenders]
         pairs = list(zip(contenders, servers, strict=True))
         for contender, server in pairs:
-            contender.prove(server)
+            contender.check(server)
             measure(server, contender, Wrk(1, load_core))
-        wrk = Wrk(form.seconds, load_core)
+        wrk = Wrk(duration.seconds, load_core)
         found: dict[str, list[Round]] = {contender.name: [] for contender in contenders}
-        for _ in range(form.rounds):
+        for _ in range(duration.rounds):
             for contender, server in pairs:
                 found[contender.name].append(measure(server, contender, wrk))
         for contender, server in pairs:
-            contender.prove(server)
+            contender.check(server)
     return found
 
 
@@ -99,5 +98,5 @@ def median(rounds: Sequence[Round]) -> float:
 
 
 def ratios(ours: Sequence[Round], theirs: Sequence[Round]) -> list[float]:
-    """Return ours ÷ theirs, round by round: neighbours in time share the machine's mood."""
+    """Return ours ÷ theirs, round by round, so that the machine's noise affects both."""
     return [round(a.cpu_us / b.cpu_us, 4) for a, b in zip(ours, theirs, strict=True)]

@@ -16,13 +16,13 @@ from pathlib import Path
 
 from . import cpu
 
-PATIENCE = 60.0
-"""Seconds a server has to start, and to end when told to."""
+TIMEOUT = 60.0
+"""Seconds that a server may take to start, and to stop."""
 
 
 @dataclass(frozen=True)
 class Program:
-    """State how a server starts: `{port}` in `argv` and `env` is the port it shall listen on."""
+    """State how to start a server; `{port}` in `argv` and `env` is replaced by its port."""
 
     argv: tuple[str, ...]
     folder: Path
@@ -31,25 +31,25 @@ class Program:
 
 @dataclass(frozen=True)
 class Server:
-    """One that runs: where it listens, and its process."""
+    """A running server: its port and its process."""
 
     port: int
     pid: int
 
     def cpu(self) -> float:
-        """Return the CPU seconds it has used."""
-        return cpu.seconds(self.pid)
+        """Return the CPU seconds that it has used."""
+        return cpu.cpu_seconds(self.pid)
 
 
 def free_port() -> int:
-    """Return a loopback port that nobody listens on now."""
+    """Return a free loopback port."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         return int(listener.getsockname()[1])
 
 
-def pinned(argv: tuple[str, ...], core: int | None) -> list[str]:
-    """Return `argv` so that it runs on that core alone; None: on any."""
+def pin_to_core(argv: tuple[str, ...], core: int | None) -> list[str]:
+    """Return `argv` so that it runs on one core; None: on any."""
     if core is None:
         return list(argv)
     if shutil.which("taskset") is None:
@@ -57,15 +57,15 @@ def pinned(argv: tuple[str, ...], core: int | None) -> list[str]:
     return ["taskset", "-c", str(core), *argv]
 
 
-def listening(port: int) -> bool:
-    """Tell whether somebody takes connections there."""
+def is_listening(port: int) -> bool:
+    """Tell whether a server accepts connections on the port."""
     with socket.socket() as client:
         return client.connect_ex(("127.0.0.1", port)) == 0
 
 
 @contextmanager
-def launched(program: Program, core: int | None = None) -> Iterator[Server]:
-    """Start a server, not waiting until it listens, and stop it at the end."""
+def started(program: Program, core: int | None = None) -> Iterator[Server]:
+    """Start a server without waiting until it listens, and stop it at the end."""
     port = free_port()
     env = {
         name: value
@@ -76,7 +76,7 @@ def launched(program: Program, core: int | None = None) -> Iterator[Server]:
     argv = tuple(part.replace("{port}", str(port)) for part in program.argv)
     with tempfile.TemporaryFile() as output:
         process = subprocess.Popen(
-            pinned(argv, core),
+            pin_to_core(argv, core),
             cwd=program.folder,
             env=env,
             stdin=subprocess.DEVNULL,
@@ -87,22 +87,22 @@ def launched(program: Program, core: int | None = None) -> Iterator[Server]:
             yield Server(port, process.pid)
         except Exception as error:
             output.seek(0)
-            said = output.read()[-4000:].decode(errors="replace").strip()
-            if said:
-                error.add_note(f"{' '.join(argv)} said:\n{said}")
+            text = output.read()[-4000:].decode(errors="replace").strip()
+            if text:
+                error.add_note(f"{' '.join(argv)} wrote:\n{text}")
             raise
         finally:
             stop(process)
 
 
 def stop(process: subprocess.Popen[bytes]) -> None:
-    """End a server and the processes it started, gently, then for good."""
-    family = [stat.pid for stat in cpu.tree(process.pid)]
+    """Stop a server and its processes: SIGTERM, then SIGKILL."""
+    pids = [stat.pid for stat in cpu.process_tree(process.pid)]
     process.terminate()
     try:
-        process.wait(PATIENCE)
+        process.wait(TIMEOUT)
     except subprocess.TimeoutExpired:
-        for pid in family:
+        for pid in pids:
             try:
                 os.kill(pid, signal.SIGKILL)
             except ProcessLookupError:
@@ -110,19 +110,19 @@ def stop(process: subprocess.Popen[bytes]) -> None:
         process.wait()
 
 
-def wait(server: Server) -> None:
-    """Return when the server listens; raise RuntimeError when it ended, or takes too long."""
-    limit = time.monotonic() + PATIENCE
-    while not listening(server.port):
-        if not alive(server.pid):
+def wait_until_listening(server: Server) -> None:
+    """Wait until the server listens. Raises RuntimeError when it ends, or takes too long."""
+    limit = time.monotonic() + TIMEOUT
+    while not is_listening(server.port):
+        if not is_alive(server.pid):
             raise RuntimeError("the server ended before it listened")
         if time.monotonic() > limit:
-            raise RuntimeError(f"the server does not listen after {PATIENCE:.0f} s")
+            raise RuntimeError(f"the server does not listen after {TIMEOUT:.0f} s")
         time.sleep(0.005)
 
 
-def alive(pid: int) -> bool:
-    """Tell whether a process of ours still runs (one that ended waits for us as a zombie)."""
+def is_alive(pid: int) -> bool:
+    """Tell whether a child process runs; one that ended is a zombie until it is waited for."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except FileNotFoundError:
@@ -131,7 +131,7 @@ def alive(pid: int) -> bool:
 
 @contextmanager
 def running(program: Program, core: int | None = None) -> Iterator[Server]:
-    """Start a server, give it once it listens, and stop it at the end."""
-    with launched(program, core) as server:
-        wait(server)
+    """Start a server, wait until it listens, and stop it at the end."""
+    with started(program, core) as server:
+        wait_until_listening(server)
         yield server

@@ -1,4 +1,4 @@
-"""Soak: Booking under load for ten minutes, with two workers: memory and handles do not grow.
+"""Soak: Booking under load for ten minutes with two workers; memory and handles do not grow.
 
 Calls of every function, with keys, of which some are refused: bookings made until all is sold out,
 read, listed, cancelled, quoted; unknown paths, keys and bodies. Goals: summed PSS, handles and
@@ -21,8 +21,8 @@ from datetime import timedelta
 from pathlib import Path
 
 from . import report
-from .answers import check
-from .cpu import held
+from .answers import check_answers
+from .cpu import resource_usage
 from .figure import Figure
 from .load import Load, Request, Wrk
 from .p14 import BOOKING, FIRST
@@ -31,14 +31,14 @@ from .servers import Server, running
 
 LIMIT = 'limit="1000000000/minute"'
 WORKERS = 2
-EACH = 10.0  # seconds between two looks
-SHORT = 3.0  # minutes of a quick run
+INTERVAL = 10.0  # seconds between two samples
+QUICK_MINUTES = 3.0  # minutes of a quick run
 Fields = tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True)
 class Sample:
-    """What all processes held together, `at` seconds after the load began."""
+    """The resources of all processes, `at` seconds after the load began."""
 
     at: float
     memory: int
@@ -46,8 +46,8 @@ class Sample:
     threads: int
 
 
-def mix(fields: Fields) -> Iterator[Request]:
-    """Yield the calls of a round: about one in four writes."""
+def request_mix(fields: Fields) -> Iterator[Request]:
+    """Yield the requests of a round; about one in four writes."""
     for day in range(0, 365, 3):
         arrival = str(FIRST + timedelta(day))
         stay = {"room_type": "a", "arrival": arrival, "nights": 2}
@@ -65,8 +65,8 @@ def mix(fields: Fields) -> Iterator[Request]:
         yield Request("POST", "/bookings", b'{"room_type": 1}', fields)
 
 
-def made(folder: Path) -> tuple[Project, Fields]:
-    """Make a project with Booking, its limits raised; return it and the fields of a key."""
+def create_project(folder: Path) -> tuple[Project, Fields]:
+    """Create a project with Booking and raised limits; return it and the header of a key."""
     project = Project(folder)
     shutil.copytree(BOOKING, folder / "functions" / "booking")
     for file in (folder / "functions" / "booking").glob("*.py"):
@@ -75,51 +75,53 @@ def made(folder: Path) -> tuple[Project, Fields]:
     return project, (("X-API-Key", project.key("booking:read", "booking:write")),)
 
 
-def watched(server: Server, load: Future[Load]) -> Iterator[Sample]:
+def sample_usage(server: Server, load: Future[Load]) -> Iterator[Sample]:
     """Yield a sample every few seconds while the load runs."""
     began = time.monotonic()
     while not load.done():
-        yield Sample(round(time.monotonic() - began, 1), *held(server.pid))
-        time.sleep(EACH)
+        yield Sample(round(time.monotonic() - began, 1), *resource_usage(server.pid))
+        time.sleep(INTERVAL)
 
 
-def minute(samples: Sequence[Sample], number: int) -> list[Sample]:
-    """Return the samples of a minute, the first is 1."""
+def samples_of_minute(samples: Sequence[Sample], number: int) -> list[Sample]:
+    """Return the samples of a minute, counted from 1."""
     return [sample for sample in samples if number - 1 <= sample.at / 60 < number]
 
 
 def median(samples: Sequence[Sample], name: str) -> float:
-    """Return the median of what the samples say."""
+    """Return the median of one resource."""
     return float(statistics.median(getattr(sample, name) for sample in samples))
 
 
 def main() -> None:
-    """Measure and keep the result."""
+    """Measure and write the result."""
     figure = Figure("soak", __doc__)
-    minutes = figure.form.minutes if figure.wanted else SHORT
+    minutes = figure.duration.minutes if figure.is_full else QUICK_MINUTES
     with tempfile.TemporaryDirectory(prefix="neurova-bench-") as folder:
-        project, fields = made(Path(folder))
+        project, fields = create_project(Path(folder))
         program = project.program("run")
         program = replace(program, env={**program.env, "NEUROVA_RUNTIME_WORKERS": str(WORKERS)})
-        sound = (Request("GET", "/rooms", b"", fields), Request("GET", "/rooms", status=401))
+        checks = (Request("GET", "/rooms", b"", fields), Request("GET", "/rooms", status=401))
         with running(program) as server, ThreadPoolExecutor() as beside:
-            check(server.port, sound)
-            load = beside.submit(Wrk(60 * minutes).run, server.port, tuple(mix(fields)))
-            samples = list(watched(server, load))
-            check(server.port, sound)
-        seen = load.result()
-    early, late = minute(samples, 2), minute(samples, int(minutes))
+            check_answers(server.port, checks)
+            load = beside.submit(Wrk(60 * minutes).run, server.port, tuple(request_mix(fields)))
+            samples = list(sample_usage(server, load))
+            check_answers(server.port, checks)
+        result = load.result()
+    early, late = samples_of_minute(samples, 2), samples_of_minute(samples, int(minutes))
     rows = [(s.at, f"{s.memory / 1e6:.1f}", s.handles, s.threads) for s in samples]
-    print(report.table(("seconds", "PSS, MB", "handles", "threads"), rows))
-    print(f"{seen.requests:,} calls, {seen.requests / seen.seconds:,.0f} a second", flush=True)
-    if seen.broken:
-        raise RuntimeError(f"connections broke: {seen}")
+    print(report.format_table(("seconds", "PSS, MB", "handles", "threads"), rows))
+    print(
+        f"{result.requests:,} calls, {result.requests / result.seconds:,.0f} a second", flush=True
+    )
+    if result.broken:
+        raise RuntimeError(f"connections were lost: {result}")
     for name, what in (("memory", "PSS"), ("handles", "handles"), ("threads", "threads")):
         grown = median(late, name) / median(early, name)
         figure.judge(f"{what}, minute {minutes:g} ÷ minute 2", grown, 1.02)
     figure.parts["samples"] = [vars(sample) for sample in samples]
-    figure.parts["calls"] = seen.requests
-    figure.keep()
+    figure.parts["calls"] = result.requests
+    figure.write()
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The committed results as a table in docs/performance.md: `python -m bench.summary` renews it."""
+"""The committed results as a table in docs/performance.md: `python -m bench.summary` updates it."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ PAGE = Path(__file__).parents[1] / "docs" / "performance.md"
 HEADING = "## Results\n"
 
 
-def markdown(results: Iterable[dict[str, Any]]) -> str:
-    """Return a table of every goal and what was found, with the machines it was found on."""
+def format_markdown(results: Iterable[dict[str, Any]]) -> str:
+    """Return a table of all goals and values, and the list of machines."""
     lines = ["| figure | found | goal | |", "|---|---|---|---|"]
     machines = []
     for result in results:
@@ -27,31 +27,33 @@ def markdown(results: Iterable[dict[str, Any]]) -> str:
             f"uvicorn {machine['packages']['uvicorn']}, load before it {machine['load'][0]}"
         )
         for goal in result["goals"]:
-            said = "met" if goal["met"] else "**missed**"
+            verdict = "met" if goal["met"] else "**missed**"
             what, unit = f"{result['name']}, {goal['what']}", goal["unit"]
-            lines.append(f"| {what} | {goal['value']:.4g} {unit} | ≤ {goal['goal']:.4g} | {said} |")
+            lines.append(
+                f"| {what} | {goal['value']:.4g} {unit} | ≤ {goal['goal']:.4g} | {verdict} |"
+            )
     return "\n".join([*lines, "", *machines, ""])
 
 
 def results() -> list[dict[str, Any]]:
     """Return the committed results: those with a number in its order, then the others by name."""
-    return [json.loads(file.read_text()) for file in sorted(RESULTS.glob("*.json"), key=_place)]
+    return [json.loads(file.read_text()) for file in sorted(RESULTS.glob("*.json"), key=_sort_key)]
 
 
-def _place(file: Path) -> tuple[float, str]:
+def _sort_key(file: Path) -> tuple[float, str]:
     numbered = re.fullmatch(r"p(\d+)", file.stem)
     return (int(numbered[1]) if numbered else inf), file.stem
 
 
-def renewed(page: str, found: str) -> str:
+def replace_results(page: str, found: str) -> str:
     """Return the page with its last section, the results, replaced."""
     head, _, _ = page.partition(HEADING)
     return f"{head}{HEADING}\n{found}"
 
 
 def main() -> None:
-    """Renew the page."""
-    PAGE.write_text(renewed(PAGE.read_text(), markdown(results())))
+    """Update the page."""
+    PAGE.write_text(replace_results(PAGE.read_text(), format_markdown(results())))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What wrk is given and what it says are read exactly."""
+"""Requests for wrk are encoded, and its output is parsed."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import pytest
 from bench.load import Load, Request, Wrk, pack, parse
 
 
-def test_a_request_is_sent_with_its_fields_and_length() -> None:
+def test_request_has_its_headers_and_length() -> None:
     request = Request("POST", "/quote", b'{"a": 1}', (("X-API-Key", "k"),))
     assert request.wire("h:1") == (
         b"POST /quote HTTP/1.1\r\nHost: h:1\r\nX-API-Key: k\r\n"
@@ -14,19 +14,19 @@ def test_a_request_is_sent_with_its_fields_and_length() -> None:
     )
 
 
-def test_a_request_without_a_body_announces_none() -> None:
+def test_request_without_body_has_no_length() -> None:
     assert Request("GET", "/x").wire("h") == b"GET /x HTTP/1.1\r\nHost: h\r\n\r\n"
 
 
-def test_messages_are_packed_by_length_so_that_newlines_in_them_do_no_harm() -> None:
+def test_messages_are_packed_with_their_length() -> None:
     assert pack([b"a\r\n\r\nb", b""]) == b"6\na\r\n\r\nb0\n"
 
 
-def test_only_the_last_line_of_the_output_counts() -> None:
+def test_last_line_of_output_is_parsed() -> None:
     said = '{"requests":10,"seconds":2.0,"refused":1,"broken":0,"p50_us":3,"p99_us":4}'
     assert parse(f"Running 1s test\n  10 requests\n\n{said}\n") == Load(10, 2.0, 1, 0, 3, 4)
 
 
-def test_a_missing_wrk_says_the_fix() -> None:
+def test_missing_wrk_names_the_fix() -> None:
     with pytest.raises(SystemExit, match="apt-get install wrk"):
         Wrk(1, binary="").run(1, [])

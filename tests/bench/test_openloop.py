@@ -1,4 +1,4 @@
-"""An open load leaves when it is due, and latency counts from then."""
+"""An open load sends on time, and latency counts from the due time."""
 
 from __future__ import annotations
 
@@ -10,26 +10,26 @@ import threading
 from collections.abc import Iterator
 
 import pytest
-from bench.openloop import WRONG, Answer, Seen, hold, poisson, send
+from bench.openloop import WRONG_BODY, Answer, LoadResult, hold, poisson_times, send
 
 REQUEST = b"GET / HTTP/1.1\r\nhost: x\r\n\r\n"
 
 
-def test_arrivals_come_at_their_rate_and_independently() -> None:
-    times = poisson(500, 60, seed=1)
+def test_arrivals_have_their_rate_and_are_independent() -> None:
+    times = poisson_times(500, 60, seed=1)
     assert times == sorted(times)
     assert len(times) == pytest.approx(30_000, rel=0.03)
     assert 0 < times[0] < times[-1] < 60
     gaps = [after - before for before, after in itertools.pairwise(times)]
     assert statistics.stdev(gaps) == pytest.approx(statistics.mean(gaps), rel=0.05)
-    assert poisson(500, 60, seed=1) == times
+    assert poisson_times(500, 60, seed=1) == times
 
 
-def answers(*rows: tuple[float, int, float]) -> Seen:
-    return Seen([Answer(*row) for row in rows])
+def answers(*rows: tuple[float, int, float]) -> LoadResult:
+    return LoadResult([Answer(*row) for row in rows])
 
 
-def test_what_was_seen_is_counted_by_status() -> None:
+def test_answers_are_counted_by_status() -> None:
     seen = answers((0.1, 200, 0.01), (0.2, 503, 0.001), (1.5, 200, 0.03), (1.6, 0, 10))
     assert seen.statuses() == {0: 1, 200: 2, 503: 1}
     assert seen.between(1, 2).statuses() == {0: 1, 200: 1}
@@ -38,17 +38,17 @@ def test_what_was_seen_is_counted_by_status() -> None:
     assert math.isnan(seen.percentile(50, 404))
 
 
-def test_recovery_is_when_the_last_bad_answer_is_behind() -> None:
+def test_recovery_follows_the_last_slow_answer() -> None:
     seen = answers((1.0, 503, 0.1), (2.0, 200, 0.1), (2.5, 503, 0.1), (3.0, 200, 0.9),
                    (3.2, 200, 0.1), (4.0, 200, 0.1))  # fmt: skip
-    assert seen.recovered(2.0, within=0.2) == pytest.approx(1.2)
-    assert seen.recovered(3.1, within=0.2) == 0.0
-    assert answers((1.0, 503, 0.1)).recovered(0.0, within=1) == math.inf
+    assert seen.recovery_time(2.0, within=0.2) == pytest.approx(1.2)
+    assert seen.recovery_time(3.1, within=0.2) == 0.0
+    assert answers((1.0, 503, 0.1)).recovery_time(0.0, within=1) == math.inf
 
 
 @pytest.fixture
 def served() -> Iterator[int]:
-    """Serve calls one after the other; each eighth is refused."""
+    """Serve calls; refuse every eighth."""
     seen = [0]
     one = threading.Lock()
 
@@ -74,33 +74,33 @@ def served() -> Iterator[int]:
 
 
 @pytest.mark.server
-def test_each_request_is_answered_once(served: int) -> None:
-    times = poisson(400, 1, seed=2)
+def test_each_request_is_recorded_once(served: int) -> None:
+    times = poisson_times(400, 1, seed=2)
     seen = send(served, REQUEST, times)
     assert [answer.due for answer in seen.answers] == times
     assert seen.statuses() == {200: len(times) - len(times) // 8, 503: len(times) // 8}
 
 
 @pytest.mark.server
-def test_what_is_due_while_all_connections_wait_opens_another(served: int) -> None:
+def test_busy_connections_open_another(served: int) -> None:
     seen = send(served, REQUEST, [0.0] * 50)
     assert len(seen.answers) == 50
     assert 0 not in seen.statuses()
 
 
 @pytest.mark.server
-def test_a_server_that_is_not_there_is_told(served: int) -> None:
+def test_missing_server_counts_as_unanswered(served: int) -> None:
     assert send(1, REQUEST, [0.0, 0.01]).statuses() == {0: 2}
 
 
 @pytest.mark.server
-def test_an_answer_that_is_not_the_right_one_is_told(served: int) -> None:
+def test_wrong_body_is_counted(served: int) -> None:
     assert send(served, REQUEST, [0.0] * 3, answer=b"done").statuses() == {200: 3}
-    assert send(served, REQUEST, [0.0] * 3, answer=b"other").statuses() == {WRONG: 3}
+    assert send(served, REQUEST, [0.0] * 3, answer=b"other").statuses() == {WRONG_BODY: 3}
 
 
 @pytest.mark.server
-def test_connections_are_held_busy(served: int) -> None:
+def test_hold_keeps_connections_busy(served: int) -> None:
     seen = hold(served, REQUEST, 2, 0.3)
     assert len(seen.answers) > 4
     assert 0 not in seen.statuses()

@@ -1,4 +1,4 @@
-"""Peers are what their requirements say."""
+"""Peers have pinned versions and cached environments."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ NAMES = sorted(file.parent.name for file in peers.FOLDER.glob("*/requirements.tx
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_every_version_is_pinned_and_no_index_named(name: str) -> None:
+def test_versions_are_pinned(name: str) -> None:
     lines = (peers.FOLDER / name / "requirements.txt").read_text().split()
     assert all(re.fullmatch(r"[a-z0-9-]+==[0-9][0-9a-z.]*", line) for line in lines)
 
@@ -20,6 +20,6 @@ def test_other_versions_get_another_environment() -> None:
     assert peers.environment("x", "a==1") != peers.environment("x", "a==2")
 
 
-def test_environments_lie_in_the_cache(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_environments_are_cached(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", "/somewhere")
     assert str(peers.environment("x", "")).startswith("/somewhere/neurova/bench/x-")

@@ -1,4 +1,4 @@
-"""Generated projects hold what is asked for: as many functions, each with its own answer."""
+"""Generated projects have the requested functions, each with its own answer."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 from bench.project import Endpoint, Project, endpoints
 
 
-def test_ten_thousand_endpoints_lie_in_a_hundred_services_of_a_hundred() -> None:
+def test_services_have_a_hundred_endpoints() -> None:
     services: dict[str, int] = {}
     for endpoint in endpoints(10_000):
         services[endpoint.service] = services.get(endpoint.service, 0) + 1
@@ -16,12 +16,12 @@ def test_ten_thousand_endpoints_lie_in_a_hundred_services_of_a_hundred() -> None
     assert set(services.values()) == {100}
 
 
-def test_no_two_endpoints_share_a_file_or_a_path() -> None:
+def test_endpoints_have_unique_files_and_paths() -> None:
     every = list(endpoints(1_000))
     assert len({each.file for each in every}) == len({each.path for each in every}) == 1_000
 
 
-def test_each_file_is_python_and_holds_one_function(tmp_path: Path) -> None:
+def test_each_file_has_one_function(tmp_path: Path) -> None:
     project = Project(tmp_path)
     project.write_endpoints(6)
     files = sorted((tmp_path / "functions").rglob("*.py"))
@@ -32,12 +32,12 @@ def test_each_file_is_python_and_holds_one_function(tmp_path: Path) -> None:
         assert functions == [file.stem]
 
 
-def test_a_changed_file_gives_another_answer() -> None:
+def test_changed_file_changes_the_answer() -> None:
     endpoint = Endpoint(3)
-    assert endpoint.asked("k").answer == {"n": 3, "item": 7}
-    assert endpoint.asked("k", plus=5).answer == {"n": 8, "item": 7}
+    assert endpoint.request("k").answer == {"n": 3, "item": 7}
+    assert endpoint.request("k", plus=5).answer == {"n": 8, "item": 7}
     assert '"n": 8, "item"' in endpoint.source(plus=5)
 
 
-def test_a_key_of_dev_that_is_not_there_yet_is_empty(tmp_path: Path) -> None:
+def test_missing_dev_key_is_empty(tmp_path: Path) -> None:
     assert Project(tmp_path).dev_key() == ""

@@ -1,4 +1,4 @@
-"""Results are said plainly: machine, goal, miss."""
+"""Results name the machine, the goal and a miss."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ import pytest
 from bench import report
 
 
-def test_the_processor_is_named_as_the_system_names_it() -> None:
-    assert report.processor("processor : 0\nmodel name\t: Some CPU @ 2:0\n") == "Some CPU @ 2:0"
+def test_cpu_model_is_read() -> None:
+    assert report.cpu_model("processor : 0\nmodel name\t: Some CPU @ 2:0\n") == "Some CPU @ 2:0"
 
 
-def test_columns_line_up_with_numbers_to_the_right() -> None:
-    shown = report.table(("", "CPU"), [("raw", 9.5), ("a longer name", 100.25)])
+def test_numbers_are_aligned_to_the_right() -> None:
+    shown = report.format_table(("", "CPU"), [("raw", 9.5), ("a longer name", 100.25)])
     assert shown.splitlines() == [
         "                  CPU",
         "-------------  ------",
@@ -24,24 +24,22 @@ def test_columns_line_up_with_numbers_to_the_right() -> None:
 
 
 @pytest.mark.parametrize(("value", "met", "word"), [(1.15, True, "met"), (1.16, False, "MISSED")])
-def test_a_miss_is_said_plainly(
+def test_missed_goal_is_printed(
     capsys: pytest.CaptureFixture[str], value: float, met: bool, word: str
 ) -> None:
-    assert report.verdict("it", value, 1.15)["met"] is met
+    assert report.judge("it", value, 1.15)["met"] is met
     assert capsys.readouterr().out.strip().endswith(word)
 
 
-def test_a_quick_run_leaves_no_result(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_quick_run_writes_no_result(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(report, "RESULTS", tmp_path)
-    report.keep("p0", "P0: nothing.", {}, wanted=False)
+    report.write("p0", "P0: nothing.", {}, is_full=False)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_result_has_a_date_and_what_was_found(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_result_has_date_and_values(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(report, "RESULTS", tmp_path)
-    report.keep("p0", "P0: nothing.\n\nMore.", {"goals": []}, wanted=True)
+    report.write("p0", "P0: nothing.\n\nMore.", {"goals": []}, is_full=True)
     kept = json.loads((tmp_path / "p0.json").read_text())
     assert (kept["name"], kept["about"], kept["goals"]) == ("p0", "P0: nothing.", [])
     assert kept["date"].endswith("+00:00")

@@ -1,4 +1,4 @@
-"""Servers are started on ports that are free, where they are told to run."""
+"""Servers start on free ports and stop with their processes."""
 
 from __future__ import annotations
 
@@ -6,28 +6,28 @@ import sys
 from pathlib import Path
 
 import pytest
-from bench.servers import Program, alive, free_port, launched, listening, pinned, running
+from bench.servers import Program, free_port, is_alive, is_listening, pin_to_core, running, started
 
 
-def test_a_free_port_has_no_listener() -> None:
-    assert not listening(free_port())
+def test_free_port_has_no_listener() -> None:
+    assert not is_listening(free_port())
 
 
-def test_a_program_is_pinned_only_when_asked() -> None:
-    assert pinned(("server", "x"), None) == ["server", "x"]
-    assert pinned(("server", "x"), 1)[-2:] == ["server", "x"]
+def test_program_is_pinned_to_a_core() -> None:
+    assert pin_to_core(("server", "x"), None) == ["server", "x"]
+    assert pin_to_core(("server", "x"), 1)[-2:] == ["server", "x"]
 
 
 @pytest.mark.server
-def test_a_server_runs_on_its_port_and_ends_with_the_block(tmp_path: Path) -> None:
+def test_server_runs_until_the_end_of_the_block(tmp_path: Path) -> None:
     program = Program((sys.executable, "-m", "http.server", "{port}", "-b", "127.0.0.1"), tmp_path)
     with running(program) as server:
-        assert listening(server.port)
-    assert not alive(server.pid)
+        assert is_listening(server.port)
+    assert not is_alive(server.pid)
 
 
 @pytest.mark.server
-def test_a_server_that_ends_at_once_shows_what_it_said(tmp_path: Path) -> None:
+def test_output_of_a_failed_start_is_shown(tmp_path: Path) -> None:
     program = Program((sys.executable, "-c", "raise SystemExit('no such folder')"), tmp_path)
     with pytest.raises(RuntimeError, match="ended before it listened") as raised, running(program):
         pass
@@ -35,12 +35,12 @@ def test_a_server_that_ends_at_once_shows_what_it_said(tmp_path: Path) -> None:
 
 
 @pytest.mark.server
-def test_settings_of_the_environment_do_not_leak_in(
+def test_neurova_variables_are_not_inherited(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("NEUROVA_GATEWAY_LIMIT", "1/day")
     code = "import os; open('seen', 'w').write(str('NEUROVA_GATEWAY_LIMIT' in os.environ))"
-    with launched(Program((sys.executable, "-c", code), tmp_path)) as server:
-        while alive(server.pid):
+    with started(Program((sys.executable, "-c", code), tmp_path)) as server:
+        while is_alive(server.pid):
             pass
     assert (tmp_path / "seen").read_text() == "False"

@@ -1,4 +1,4 @@
-"""A soak's samples are of its minutes, and its calls are of many kinds."""
+"""Samples are grouped by minute, and the load calls every function."""
 
 from __future__ import annotations
 
@@ -6,32 +6,32 @@ import os
 import subprocess
 import sys
 
-from bench.cpu import held
-from bench.soak import Sample, median, minute, mix
+from bench.cpu import resource_usage
+from bench.soak import Sample, median, request_mix, samples_of_minute
 
 
-def test_a_minute_has_its_own_samples() -> None:
+def test_samples_are_grouped_by_minute() -> None:
     samples = [Sample(float(at), at, 1, 1) for at in range(0, 600, 10)]
-    assert [sample.at for sample in minute(samples, 2)] == [60, 70, 80, 90, 100, 110]
-    assert median(minute(samples, 10), "memory") == 565
+    assert [sample.at for sample in samples_of_minute(samples, 2)] == [60, 70, 80, 90, 100, 110]
+    assert median(samples_of_minute(samples, 10), "memory") == 565
 
 
-def test_every_function_is_called_and_some_calls_are_wrong() -> None:
-    calls = list(mix((("X-API-Key", "k"),)))
+def test_load_calls_every_function_and_some_wrongly() -> None:
+    calls = list(request_mix((("X-API-Key", "k"),)))
     assert {call.path.split("/")[1].split("?")[0] for call in calls} >= {
         "bookings", "availability", "rooms", "quote", "nothing",
     }  # fmt: skip
     assert any(call.fields and call.fields[0][1] != "k" for call in calls)
 
 
-def test_what_is_held_is_that_of_the_whole_tree() -> None:
-    alone = held(os.getpid())
+def test_resource_usage_includes_children() -> None:
+    alone = resource_usage(os.getpid())
     code = "import time; held = bytearray(b'x' * (40 << 20)); print(flush=True); time.sleep(60)"
     child = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE)
     try:
         assert child.stdout is not None
         child.stdout.readline()
-        together = held(os.getpid())
+        together = resource_usage(os.getpid())
     finally:
         child.kill()
         child.wait()

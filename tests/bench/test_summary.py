@@ -1,4 +1,4 @@
-"""The page shows the committed results, misses too."""
+"""The page shows the committed results, with missed goals."""
 
 from __future__ import annotations
 
@@ -24,29 +24,29 @@ RESULT: dict[str, Any] = {
 }
 
 
-def test_a_miss_is_shown_as_one() -> None:
-    lines = summary.markdown([RESULT]).splitlines()
+def test_missed_goal_is_shown() -> None:
+    lines = summary.format_markdown([RESULT]).splitlines()
     assert "| p1, a ÷ b | 1.2 x | ≤ 1.15 | **missed** |" in lines
     assert "| p1, a ÷ c | 0.04 x | ≤ 0.05 | met |" in lines
 
 
-def test_results_with_a_number_come_first_in_its_order() -> None:
+def test_numbered_results_come_first() -> None:
     files = [Path(name) for name in ("soak.json", "p11.json", "overload.json", "p2.json")]
-    assert [file.stem for file in sorted(files, key=summary._place)] == [
+    assert [file.stem for file in sorted(files, key=summary._sort_key)] == [
         "p2", "p11", "overload", "soak",
     ]  # fmt: skip
 
 
-def test_the_day_and_the_machine_are_named() -> None:
-    assert "- p1: 2030-01-02, 2 cores of CPU, Python 3.11" in summary.markdown([RESULT])
+def test_date_and_machine_are_named() -> None:
+    assert "- p1: 2030-01-02, 2 cores of CPU, Python 3.11" in summary.format_markdown([RESULT])
 
 
-def test_only_the_results_of_the_page_are_replaced() -> None:
+def test_only_the_results_section_is_replaced() -> None:
     page = f"# Title\n\ntext\n\n{summary.HEADING}\nold\n"
-    assert summary.renewed(page, "new\n") == f"# Title\n\ntext\n\n{summary.HEADING}\nnew\n"
+    assert summary.replace_results(page, "new\n") == f"# Title\n\ntext\n\n{summary.HEADING}\nnew\n"
 
 
-def test_the_page_is_that_of_the_committed_results() -> None:
+def test_page_shows_the_committed_results() -> None:
     """Run `python -m bench.summary` when this fails."""
     page = summary.PAGE.read_text()
-    assert summary.renewed(page, summary.markdown(summary.results())) == page
+    assert summary.replace_results(page, summary.format_markdown(summary.results())) == page

@@ -6,13 +6,13 @@ import os
 from pathlib import Path
 
 import pytest
-from bench.openloop import poisson, send
-from bench.overload import DONE, HEALTH, KINDS, TIMES, WORK, measure, source
+from bench.openloop import poisson_times, send
+from bench.overload import DONE, FACTOR, HEALTH, KINDS, WORK, measure, source
 from bench.project import Project
 from bench.rounds import LOAD_CORE, SERVER_CORE
 from bench.servers import running
 
-from ..serving import until
+from ..serving import wait_for_answer
 
 pytestmark = pytest.mark.server
 
@@ -30,11 +30,11 @@ def project(folder: Path, kind: str) -> Project:
 @pytest.mark.parametrize("kind", KINDS)
 def test_what_is_served_is_right_and_what_is_refused_is_told(tmp_path: Path, kind: str) -> None:
     with running(project(tmp_path, kind).program("run"), min(CORES)) as server:
-        seen = send(server.port, WORK, poisson(TIMES * 200, 3.0, 1), answer=DONE)
+        seen = send(server.port, WORK, poisson_times(FACTOR * 200, 3.0, 1), answer=DONE)
         assert set(seen.statuses()) == {200, 503}
         assert set(send(server.port, HEALTH, [0.0] * 10).statuses()) == {200}
         # The load is over: nothing is refused any more.
-        until(lambda: send(server.port, WORK, [0.0, 0.1, 0.2]).statuses() == {200: 3})
+        wait_for_answer(lambda: send(server.port, WORK, [0.0, 0.1, 0.2]).statuses() == {200: 3})
 
 
 @pytest.mark.skipif(not MEASURED, reason="seconds are measured by `make faults`")
