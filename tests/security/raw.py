@@ -1,4 +1,4 @@
-"""Octets to a port and what comes back."""
+"""Send raw bytes to a port."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import socket
 from contextlib import suppress
 
 
-def exchange(port: int, octets: bytes) -> bytes:
-    """Send octets on a connection of their own; return all that comes until it is closed."""
-    answer = b""
+def exchange(port: int, data: bytes) -> bytes:
+    """Send bytes on a new connection and return what comes back until it is closed."""
+    response = b""
     with socket.create_connection(("127.0.0.1", port), 60) as client:
-        client.sendall(octets)
+        client.sendall(data)
         client.shutdown(socket.SHUT_WR)
         with suppress(ConnectionResetError):
             while part := client.recv(65_536):
-                answer += part
-    return answer
+                response += part
+    return response

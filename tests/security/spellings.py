@@ -160,7 +160,7 @@ PATHS: dict[str, Callable[[bytes], bytes]] = {
 }
 
 
-class Said(NamedTuple):
+class MethodSpelling(NamedTuple):
     """A spelling of a method; `path` None means the path of the route."""
 
     method: bytes
@@ -171,17 +171,17 @@ class Said(NamedTuple):
 
 
 # Methods, with a key that has the right to the route.
-METHODS: dict[str, Said] = {
+METHODS: dict[str, MethodSpelling] = {
     **{
-        name: Said(name.encode())
+        name: MethodSpelling(name.encode())
         for name in ("OPTIONS", "PUT", "PATCH", "DELETE", "TRACE", "CONNECT", "PROPFIND", "SEARCH")
     },
-    "preflight": Said(
+    "preflight": MethodSpelling(
         b"OPTIONS", [(b"Origin", b"https://a.b"), (b"Access-Control-Request-Method", b"GET")]
     ),
     # In an ASGI scope the method is an upper-case token.
     **{
-        name: Said(method, is_asgi=False)
+        name: MethodSpelling(method, is_asgi=False)
         for name, method in {
             "lower": b"get",
             "lower_post": b"post",
@@ -200,13 +200,13 @@ METHODS: dict[str, Said] = {
         }.items()
     },
     **{
-        f"override_{number}": Said(b"PUT", [(field, b"GET"), (field, b"POST")])
+        f"override_{number}": MethodSpelling(b"PUT", [(field, b"GET"), (field, b"POST")])
         for number, field in enumerate(
             (b"X-HTTP-Method-Override", b"X-HTTP-Method", b"X-Method-Override", b"X-Method")
         )
     },
-    "override_in_query": Said(b"PUT", query=b"?_method=GET&_method=POST&method=GET"),
-    "override_in_body": Said(
+    "override_in_query": MethodSpelling(b"PUT", query=b"?_method=GET&_method=POST&method=GET"),
+    "override_in_body": MethodSpelling(
         b"PUT", [(b"Content-Type", b"application/x-www-form-urlencoded")], body=b"_method=POST"
     ),
 }

@@ -1,4 +1,4 @@
-"""A key is with its owner and nowhere else: not in logs, error pages, repr, arguments, stores."""
+"""No key appears in responses, logs, the terminal, process arguments, stores or reprs."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import sqlite3
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from urllib.parse import quote
 
 import pytest
@@ -21,8 +21,8 @@ from ..conftest import copy_probe
 from ..serving import NEUROVA, port_of, serving
 from .raw import exchange
 
-# A function whose author did not think of keys.
-CARELESS = '''"""Fail, or log, with what was sent."""
+# A function that leaks what it received.
+CARELESS = '''"""Fail, or log, with what was received."""
 
 from neurova import Log, Reject, Request, get
 
@@ -32,22 +32,22 @@ from .domain import counted
 @get("/careless/{how}", public=True)
 async def careless(how: str, request: Request, log: Log) -> str:
     key = request.headers.get("x-api-key", "")
-    told = f"{key} {request.url}"
+    received = f"{key} {request.url}"
     if how == "raises":
-        raise ValueError(told)
+        raise ValueError(received)
     if how == "chains":
         try:
-            {}[told]
+            {}[received]
         except KeyError as error:
             raise RuntimeError("it failed") from error
-    log.error(f"told {told}", key=key, fields=dict(request.headers))
+    log.error(f"received {received}", key=key, fields=dict(request.headers))
     counted.append(how)
     return "done"
 '''
 
 
 def forms(key: str) -> list[str]:
-    """Return spellings of a key that a client may send and a reader could turn back."""
+    """Return spellings of a key that can be decoded."""
     return [
         key,
         quote(key).replace("_", "%5F"),
@@ -61,7 +61,7 @@ def forms(key: str) -> list[str]:
 
 
 def secrets(key: str) -> list[bytes]:
-    """Return what must not be found: parts of the key that its random letters are known by."""
+    """Return parts of the random letters of a key, which must not be found."""
     random = key.removeprefix("nrv_test_").removeprefix("nrv_live_")
     encoded = "".join(f"%{ord(letter):02x}" for letter in random)
     return [random[:12].encode(), random[-12:].encode(), encoded[:36].encode()]
@@ -96,10 +96,10 @@ def requests(key: str) -> Iterator[bytes]:
             f'{{"text":{{"{form}":1}}}}', f'{{"{form}":1}}', f'{{"text":1,"times":"{form}"}}',
             f'"{form}"', f"{form}", f"[{form}", f'{{"text":"{form}\udc80"}}',
         ):  # fmt: skip
-            octets = body.encode("utf-8", "surrogateescape")
+            data = body.encode("utf-8", "surrogateescape")
             head = f"POST /echo HTTP/1.1\r\n{host}X-API-Key: {key}\r\n"
-            head += f"Content-Type: application/json\r\nContent-Length: {len(octets)}\r\n"
-            yield (head + end).encode() + octets
+            head += f"Content-Type: application/json\r\nContent-Length: {len(data)}\r\n"
+            yield (head + end).encode() + data
     for fields in (
         f"X-API-Key: {key}\r\n", f"X-API-Key: {key}\r\nX-API-Key: {key}\r\n",
         f"X-API-Key: {key}x\r\n", f"Authorization: Bearer {key}\r\n", f"X-API-Key: {key}\n\r\n",
@@ -111,19 +111,19 @@ def requests(key: str) -> Iterator[bytes]:
             yield f"GET {target} HTTP/1.1\r\n{host}{fields}{end}".encode()
 
 
-class Driven(NamedTuple):
-    """A session of `neurova dev` into which keys were sent everywhere."""
+class Session(NamedTuple):
+    """A finished session of `neurova dev` that received keys in every place."""
 
     keys: list[str]
     state: Path
-    answers: bytes
-    told: str
-    said: str
+    responses: bytes
+    stderr: str
+    events: str
     arguments: bytes
 
 
 @pytest.fixture(scope="module")
-def driven(tmp_path_factory: pytest.TempPathFactory) -> Driven:
+def session(tmp_path_factory: pytest.TempPathFactory) -> Session:
     project = copy_probe(tmp_path_factory.mktemp("secrets") / "project")
     (project / "functions" / "probe" / "careless.py").write_text(CARELESS)
     words = ["keys", "create", "--consumer", "acme", "--env", "test", "--scope", "probe:secret"]
@@ -134,22 +134,22 @@ def driven(tmp_path_factory: pytest.TempPathFactory) -> Driven:
         ready = running.event("ready")
         port = port_of(ready)
         keys = [Path(ready["key_file"]).read_text().strip(), json.loads(made.stdout)["key"]]
-        answers = b"".join(exchange(port, octets) for key in keys for octets in requests(key))
+        responses = b"".join(exchange(port, data) for key in keys for data in requests(key))
         arguments = b""
         for key in keys:
-            # A call that lasts, so that its arguments can be seen.
-            asked = [NEUROVA, "call", "GET", "/wait/1000", "--port", str(port)]
+            # A slow call, so that the arguments of its process can be read.
+            command = [NEUROVA, "call", "GET", "/wait/1000", "--port", str(port)]
             caller = subprocess.Popen(
-                asked, cwd=project, env={"NEUROVA_KEY": key}, stdout=subprocess.DEVNULL
+                command, cwd=project, env={"NEUROVA_KEY": key}, stdout=subprocess.DEVNULL
             )
             while b"wait/1000" not in _arguments(caller.pid):
                 pass
             arguments += _arguments(caller.pid) + _arguments(running.process.pid)
             assert caller.wait() == 0
-        code, told = running.end()
+        code, stderr = running.end()
         assert code == 0
-        said = "".join(map(json.dumps, running.seen))
-    return Driven(keys, project / ".neurova", answers, told, said, arguments)
+        events = "".join(map(json.dumps, running.seen))
+    return Session(keys, project / ".neurova", responses, stderr, events, arguments)
 
 
 def _arguments(pid: int) -> bytes:
@@ -166,65 +166,60 @@ def assert_absent(keys: list[str], text: bytes) -> None:
 
 
 @pytest.mark.server
-def test_no_answer_holds_a_key(driven: Driven) -> None:
-    assert driven.answers.count(b"HTTP/1.1 4") > 1000
-    assert driven.answers.count(b"HTTP/1.1 500") > 10  # the careless ones
-    assert_absent(driven.keys, driven.answers)
+def test_responses_contain_no_key(session: Session) -> None:
+    assert session.responses.count(b"HTTP/1.1 4") > 1000
+    assert session.responses.count(b"HTTP/1.1 500") > 10
+    assert_absent(session.keys, session.responses)
 
 
 @pytest.mark.server
-def test_no_log_holds_a_key(driven: Driven) -> None:
-    logs = list((driven.state / "logs").iterdir())
+def test_logs_contain_no_key(session: Session) -> None:
+    logs = list((session.state / "logs").iterdir())
     assert sum(file.read_bytes().count(b"\n") for file in logs) > 1000
     for file in logs:
-        assert_absent(driven.keys, file.read_bytes())
+        assert_absent(session.keys, file.read_bytes())
         assert file.stat().st_mode & 0o077 == 0
 
 
 @pytest.mark.server
-def test_the_terminal_shows_no_key(driven: Driven) -> None:
-    assert "careless" in driven.told
-    assert_absent(driven.keys, driven.told.encode())
-    assert "/items/" in driven.said
-    assert_absent(driven.keys, driven.said.encode())
+def test_terminal_shows_no_key(session: Session) -> None:
+    assert "careless" in session.stderr
+    assert_absent(session.keys, session.stderr.encode())
+    assert "/items/" in session.events
+    assert_absent(session.keys, session.events.encode())
 
 
 @pytest.mark.server
-def test_no_process_has_a_key_among_its_arguments(driven: Driven) -> None:
-    assert b"dev" in driven.arguments
-    assert_absent(driven.keys, driven.arguments)
+def test_process_arguments_contain_no_key(session: Session) -> None:
+    assert b"dev" in session.arguments
+    assert_absent(session.keys, session.arguments)
 
 
 @pytest.mark.server
-def test_the_state_holds_no_key_but_the_developers_file(driven: Driven) -> None:
-    for file in driven.state.rglob("*"):
+def test_state_folder_contains_no_key_but_dev_key(session: Session) -> None:
+    for file in session.state.rglob("*"):
         if file.is_file() and file.name != "dev.key":
-            assert_absent(driven.keys, file.read_bytes())
-    assert (driven.state / "dev.key").stat().st_mode & 0o777 == 0o600
-    assert driven.state.stat().st_mode & 0o777 == 0o700
+            assert_absent(session.keys, file.read_bytes())
+    assert (session.state / "dev.key").stat().st_mode & 0o777 == 0o600
+    assert session.state.stat().st_mode & 0o777 == 0o700
 
 
 @pytest.mark.server
-def test_a_dump_of_the_store_holds_no_usable_key(driven: Driven) -> None:
-    store = sqlite3.connect(driven.state / "keys.db")
+def test_dump_of_key_store_contains_no_key(session: Session) -> None:
+    store = sqlite3.connect(session.state / "keys.db")
     dump = "\n".join(store.iterdump()).encode()
     store.close()
     assert b"acme" in dump
-    assert_absent(driven.keys, dump)
+    assert_absent(session.keys, dump)
 
 
-def _ours() -> Iterator[Any]:
-    for found in gc.get_objects():
-        if str(type(found).__module__).startswith("neurova"):
-            yield found
-
-
-def test_no_repr_shows_a_key(probe: TestPlatform) -> None:
-    """Whatever a debugger or an error page prints of ours, before and after calls."""
+def test_reprs_show_no_key(probe: TestPlatform) -> None:
+    """E.g. in a debugger or an error page."""
     key = probe.key("acme", ["probe:secret"])
     assert probe.get("/secret", key=key).status == 200
     assert probe.get(f"/items/{key}?a={key}", headers={"cookie": key}).status == 401
+    ours = [each for each in gc.get_objects() if str(type(each).__module__)[:7] == "neurova"]
     call = Call("GET", b"/secret", key.encode(), [(b"x-api-key", key.encode())], "")
-    shown = [repr(call), repr(problem(call, 400, "no")), *map(repr, _ours())]
+    shown = [repr(call), repr(problem(call, 400, "no")), *map(repr, ours)]
     assert len(shown) > 50
     assert_absent([key], "\n".join(shown).encode())

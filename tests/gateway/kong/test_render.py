@@ -1,4 +1,4 @@
-"""From functions and settings to what both gateways read."""
+"""Functions and settings are rendered to routes and plugins."""
 
 from pathlib import Path
 from typing import NamedTuple
@@ -11,18 +11,18 @@ from neurova_gateway.kong.config import Plugin
 from neurova_gateway.kong.render import kong_path, render, template
 
 
-class Described(NamedTuple):
+class Function(NamedTuple):
     name: str
     service: str
     description: Http | Mount
 
 
 FUNCTIONS = [
-    Described(
+    Function(
         "booking.get", "booking", Http(method="GET", path="/bookings/{id}", scopes=("b:read",))
     ),
-    Described("booking.rooms", "booking", Http(method="GET", path="/rooms", public=True)),
-    Described(
+    Function("booking.rooms", "booking", Http(method="GET", path="/rooms", public=True)),
+    Function(
         "booking.create", "booking", Http(method="POST", path="/bookings", limit="5/minute", cost=2)
     ),
 ]
@@ -33,28 +33,26 @@ MOUNTS = ["/{*}", "/legacy/{*}", "/a.b/c/{*}"]
 
 
 @pytest.mark.parametrize("path", [*PATHS, *MOUNTS])
-def test_kongs_spelling_of_a_path_can_be_read_back(path: str) -> None:
+def test_kong_path_converts_back_to_template(path: str) -> None:
     assert template(kong_path(path)) == path
 
 
-def test_a_parameter_is_a_named_group_in_kongs_path() -> None:
+def test_parameter_becomes_named_group() -> None:
     assert kong_path("/v1.0/{id}") == r"~/v1\.0/(?<id>[^/]+)$"
 
 
-def test_a_mount_is_its_path_and_all_below_it() -> None:
+def test_mount_matches_path_and_everything_below() -> None:
     assert kong_path("/v1.0/{*}") == r"~/v1\.0(/.*)?$"
     assert kong_path("/{*}") == "~/.*$"
     mounted = Mount(path="/legacy", methods=("GET", "HEAD"))
-    config = render(
-        [Described("a.b", "a", mounted)], Gateway(), environment="live", state=Path("s")
-    )
+    config = render([Function("a.b", "a", mounted)], Gateway(), environment="live", state=Path("s"))
     assert (config.routes[0].methods, config.routes[0].paths) == (
         ("GET", "HEAD"),
         ("~/legacy(/.*)?$",),
     )
 
 
-def test_every_route_has_both_plugins_and_only_what_was_said_is_open() -> None:
+def test_every_route_has_both_plugins() -> None:
     config = render(FUNCTIONS, Gateway(limit="9/second"), environment="live", state=Path("s"))
     assert [route.name for route in config.routes] == [
         "booking.create",
@@ -74,12 +72,12 @@ def test_every_route_has_both_plugins_and_only_what_was_said_is_open() -> None:
     )
 
 
-def test_it_is_pure_whatever_the_order_of_the_functions() -> None:
+def test_order_of_functions_does_not_matter() -> None:
     first = render(FUNCTIONS, Gateway(), environment="live", state=Path("s"))
     assert first == render(FUNCTIONS[::-1], Gateway(), environment="live", state=Path("s"))
 
 
-def test_cors_is_there_only_when_an_origin_is_named() -> None:
+def test_cors_needs_an_origin() -> None:
     assert "cors" not in {
         plugin.name
         for plugin in render(FUNCTIONS, Gateway(), environment="live", state=Path()).plugins
@@ -91,14 +89,14 @@ def test_cors_is_there_only_when_an_origin_is_named() -> None:
     assert config.plugins[0].route is None
 
 
-def test_a_password_of_the_key_store_is_in_no_plugins_config() -> None:
+def test_plugin_configs_contain_no_password() -> None:
     gateway = Gateway(keys="postgresql://nv:pw-of-it@db/keys")
     config = render(FUNCTIONS, gateway, environment="live", state=Path("s"))
-    said = {plugin.config["keys"] for plugin in config.plugins if "keys" in plugin.config}
-    assert said == {"postgresql://nv@db/keys"}
+    urls = {plugin.config["keys"] for plugin in config.plugins if "keys" in plugin.config}
+    assert urls == {"postgresql://nv@db/keys"}
 
 
-def test_extra_plugins_are_on_every_route_once() -> None:
+def test_extra_plugins_are_global_once() -> None:
     gateway = Gateway(extra=("acme-greet", "acme-greet"))
     config = render(FUNCTIONS, gateway, environment="live", state=Path("s"))
     assert [plugin for plugin in config.plugins if plugin.route is None] == [

@@ -48,9 +48,4 @@ async def fields():
                                "Date": "never", "Transfer-Encoding": "gzip"})  # fmt: skip
 
 
-@app.get("/broken")
-async def broken():
-    raise ValueError("secret")
-
-
 old = mount("/old", app, scopes=["old:use"], limit="50/minute")

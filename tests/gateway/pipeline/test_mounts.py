@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 from tests.conftest import HttpServer, http_server
-from tests.gateway.raw_http import bodies, request, statuses
+from tests.gateway.raw_http import request
 
 
 @pytest.fixture
@@ -78,23 +77,6 @@ async def test_both_entry_points_answer_alike(
         assert (f"\r\n{name}: " in head.decode()) is (name in by_asgi.headers)
 
 
-async def test_connection_fields_of_app_are_dropped(server: HttpServer, key: str) -> None:
-    call = request("GET", "/old/fields", f"X-API-Key: {key}", close=False)
-    response = await server.send(call + request())
-    assert statuses(response) == [200, 200]
-    head = response.partition(b"\r\n\r\n")[0].lower()
-    assert b"x-end: 2" in head
-    for dropped in (b"x-hop", b"keep-alive", b"never", b"transfer-encoding", b"connection"):
-        assert dropped not in head
-
-
-async def test_short_response_keeps_connection(server: HttpServer, key: str) -> None:
-    call = request("GET", "/old/nothing", f"X-API-Key: {key}", close=False)
-    response = await server.send(call + call + request())
-    assert statuses(response) == [404, 404, 200]
-    assert json.loads(bodies(response)[1]) == {"detail": "Not Found"}
-
-
 async def test_disconnect_stops_the_stream(server: HttpServer, key: str) -> None:
     reader, writer = await server.connect()
     writer.write(request("GET", "/old/numbers?hang=1", f"X-API-Key: {key}", close=False))
@@ -106,26 +88,7 @@ async def test_disconnect_stops_the_stream(server: HttpServer, key: str) -> None
     assert 499 in {record.status for record in server.platform.records()}
 
 
-async def test_exception_of_app_is_not_shown(
-    server: HttpServer, key: str, caplog: pytest.LogCaptureFixture
-) -> None:
-    response = await server.platform.acall("GET", "/old/broken", key=key)
-    assert response.status == 500
-    assert b"secret" not in response.body
-    assert "probe.old failed" in caplog.text
-
-
 async def test_cors_header_of_app_is_not_doubled(server: HttpServer, key: str) -> None:
     origin = "Origin: https://app.example"
     response = await server.send(request("GET", "/old/nothing", f"X-API-Key: {key}", origin))
     assert response.lower().count(b"access-control-allow-origin:") == 1
-
-
-async def test_websocket_is_refused(server: HttpServer, key: str) -> None:
-    fields = f"X-API-Key: {key}", "Connection: upgrade", "Upgrade: websocket"
-    assert statuses(await server.send(request("GET", "/old/ws", *fields))) == [501]
-
-
-async def test_large_body_does_not_reach_the_app(server: HttpServer, key: str) -> None:
-    fields = f"X-API-Key: {key}", "Content-Length: 10000000"
-    assert statuses(await server.send(request("POST", "/old/things/1", *fields))) == [413]
