@@ -1,4 +1,4 @@
-"""Tell how many rooms are free for a stay."""
+"""Count the free rooms for a stay."""
 
 from datetime import date
 
@@ -6,8 +6,8 @@ from msgspec import Struct
 
 from neurova import Tx, get
 
-from .domain import Nights, RoomType, departure
-from .stays import free
+from .domain import Nights, RoomType, departure_date
+from .stays import count_free_rooms
 
 
 class Availability(Struct):
@@ -24,5 +24,6 @@ async def availability(
     room_type: RoomType, arrival: date, tx: Tx, nights: Nights = 1
 ) -> Availability:
     """Count the rooms of a type that are free on every night of a stay."""
-    leaves = departure(arrival, nights, where="query")
-    return Availability(room_type, arrival, leaves, await free(tx, room_type, arrival, leaves))
+    departure = departure_date(arrival, nights, where="query")
+    free = await count_free_rooms(tx, room_type, arrival, departure)
+    return Availability(room_type, arrival, departure, free)

@@ -6,15 +6,15 @@ from sqlalchemy import bindparam
 from neurova import Caller, Tx, delete
 
 from .domain import Booking, bookings
-from .stays import owned, release
+from .stays import get_own_booking, release_nights
 
 _cancel = bookings.update().where(bookings.c.id == bindparam("booking")).values(status="cancelled")
 
 
 @delete("/bookings/{id}", scopes=["booking:write"])
 async def cancel_booking(id: str, caller: Caller, tx: Tx) -> Booking:
-    """Cancel a booking and free its nights; it stays in the list, and to cancel twice is once."""
-    booking = await owned(tx, id, caller.consumer)
-    await release(tx, booking)
+    """Cancel a booking and free its nights; it stays listed, and a second call changes nothing."""
+    booking = await get_own_booking(tx, id, caller)
+    await release_nights(tx, booking)
     await tx.execute(_cancel, {"booking": id})
     return structs.replace(booking, status="cancelled")

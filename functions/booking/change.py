@@ -6,25 +6,24 @@ from sqlalchemy import bindparam
 from neurova import Caller, Reject, Tx, patch
 
 from .domain import Booking, Change, bookings
-from .stays import free, owned, release, sold_out, take
+from .stays import check_free, check_rate_scope, get_own_booking, release_nights, take_nights
 
 _update = bookings.update().where(bookings.c.id == bindparam("booking"))
 
 
 @patch("/bookings/{id}", scopes=["booking:write"])
 async def change_booking(id: str, change: Change, caller: Caller, tx: Tx) -> Booking:
-    """Change what is given of a booking; another stay needs a room that is free for it."""
-    if change.rate is not UNSET and not caller.may("booking:rate"):
-        raise Reject(403, "Setting one's own rate needs a key with the scope booking:rate")
-    before = await owned(tx, id, caller.consumer)
+    """Change the given fields of a booking; another stay needs a room that is free for it."""
+    if change.rate is not UNSET:
+        check_rate_scope(caller)
+    before = await get_own_booking(tx, id, caller)
     if before.status == "cancelled":
-        raise Reject(409, f"Booking {id} is cancelled: make a new one")
-    booking = before.changed(change)
-    await release(tx, before)
-    if await free(tx, booking.room_type, booking.arrival, booking.departure) < 1:
-        raise sold_out(booking)  # and what was released is taken again
-    await take(tx, booking)
-    stored = booking.row()
-    del stored["id"]  # set, even to itself, SQLite would look through `taken` for who refers to it
-    await tx.execute(_update, {"booking": id, **stored})
+        raise Reject(409, f"Booking {id} is cancelled, create a new one.")
+    booking = before.apply(change)
+    await release_nights(tx, before)
+    await check_free(tx, booking)  # a Reject rolls back: the nights are taken again
+    await take_nights(tx, booking)
+    row = booking.to_row()
+    del row["id"]  # SQLite searches `taken` for references if the id is set, even to itself
+    await tx.execute(_update, {"booking": id, **row})
     return booking

@@ -1,6 +1,6 @@
-"""What Booking knows: its types, prices and tables.
+"""The types, prices and tables of Booking.
 
-Money is whole cents. `rate` is the price of one room for one night; a booking's total is
+Money is in whole cents. `rate` is the price of one room for one night; a booking's total is
 `rate` times its nights.
 """
 
@@ -41,17 +41,17 @@ PRICES: dict[RoomType, int] = {
 }
 
 
-def departure(arrival: date, nights: int, where: str = "body") -> date:
-    """Return the day after the last night; a stay beyond the calendar's end is refused."""
+def departure_date(arrival: date, nights: int, where: str = "body") -> date:
+    """Return the day after the last night. Raises Reject(422) beyond the end of the calendar."""
     try:
         return arrival + timedelta(nights)
     except OverflowError:
         fault = Fault("/arrival", "the stay must end before the year 10000", where)
-        raise Reject(422, "The stay has no end", errors=[fault]) from None
+        raise Reject(422, "The stay ends too late.", errors=[fault]) from None
 
 
 class NewBooking(Struct, kw_only=True, forbid_unknown_fields=True):
-    """Ask for one room; without `rate` (scope booking:rate) it costs what the type costs."""
+    """Ask for a room; `rate` needs the scope booking:rate, the default is the price of the type."""
 
     room_type: RoomType
     arrival: date
@@ -70,7 +70,7 @@ class NewBooking(Struct, kw_only=True, forbid_unknown_fields=True):
 
 
 class Change(Struct, kw_only=True, forbid_unknown_fields=True):
-    """Change what is given; another room type without `rate` costs what that type costs."""
+    """Change the given fields; another room type without `rate` costs the price of that type."""
 
     room_type: RoomType | UnsetType = UNSET
     arrival: date | UnsetType = UNSET
@@ -83,7 +83,7 @@ class Change(Struct, kw_only=True, forbid_unknown_fields=True):
 
 
 class Booking(Struct, kw_only=True):
-    """One room of a type, taken from the night of `arrival` to the morning of `departure`."""
+    """A room of a type, taken from the night of `arrival` to the morning of `departure`."""
 
     id: str
     status: Status = "booked"
@@ -105,38 +105,39 @@ class Booking(Struct, kw_only=True):
     total: int
 
     @classmethod
-    def of(cls, new: NewBooking) -> "Booking":
-        """Make a booking with an id of its own."""
-        asked = structs.asdict(new)
-        asked["rate"] = PRICES[new.room_type] if new.rate is None else new.rate
-        return cls.read({"id": uuid4().hex, "status": "booked", **asked})
+    def create(cls, new: NewBooking) -> "Booking":
+        """Return a booking with a new id."""
+        row = {"id": uuid4().hex, "status": "booked", **structs.asdict(new)}
+        if new.rate is None:
+            row["rate"] = PRICES[new.room_type]
+        return cls.from_row(row)
 
     @classmethod
-    def read(cls, row: Mapping[Any, Any]) -> "Booking":
-        """Make a booking of what its row holds."""
-        leaves = departure(row["arrival"], row["nights"])
-        return cls(**row, departure=leaves, total=row["rate"] * row["nights"])
+    def from_row(cls, row: Mapping[Any, Any]) -> "Booking":
+        """Return the booking of a row."""
+        departure = departure_date(row["arrival"], row["nights"])
+        return cls(**row, departure=departure, total=row["rate"] * row["nights"])
 
-    def changed(self, change: Change) -> "Booking":
-        """Make the booking that this one becomes."""
-        row = self.row()
+    def apply(self, change: Change) -> "Booking":
+        """Return the booking with a change."""
+        row = self.to_row()
         row |= {name: value for name, value in structs.asdict(change).items() if value is not UNSET}
         if change.rate is UNSET and row["room_type"] != self.room_type:
             row["rate"] = PRICES[row["room_type"]]
-        return self.read(row)
+        return self.from_row(row)
 
-    def row(self) -> dict[str, Any]:
-        """Return what the table holds of it."""
-        return {column.name: getattr(self, column.name) for column in STORED}
+    def to_row(self) -> dict[str, Any]:
+        """Return the values of the booking's columns."""
+        return {column.name: getattr(self, column.name) for column in BOOKING_COLUMNS}
 
-    def nights_taken(self) -> list[date]:
-        """Return the nights in which the room is taken."""
+    def list_nights(self) -> list[date]:
+        """Return the date of each night of the stay."""
         return [self.arrival + timedelta(day) for day in range(self.nights)]
 
 
 metadata = sa.MetaData()
 
-# One row a type: how many rooms of it the house has.
+# How many rooms of each type the hotel has.
 rooms = sa.Table(
     "rooms",
     metadata,
@@ -167,11 +168,11 @@ bookings = sa.Table(
     sa.Column("rate", sa.Integer, nullable=False),
     sa.Index("bookings_of_consumer", "consumer", "seq"),
 )
-STORED = [column for column in bookings.c if column.name not in ("seq", "consumer")]
+BOOKING_COLUMNS = [column for column in bookings.c if column.name not in ("seq", "consumer")]
 
-# One row for each night of each booking that is not cancelled. A stay fits when on none of its
-# nights as many are taken as there are: counting bookings that touch the stay would refuse too
-# much, for two of them may follow one another in one room.
+# A row for each night of each booking that is not cancelled. A room is free if on every night of a
+# stay fewer rooms are taken than there are. Counting the bookings that overlap the stay would
+# refuse too much: two of them may use one room, one after the other.
 taken = sa.Table(
     "taken",
     metadata,

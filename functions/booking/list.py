@@ -8,11 +8,11 @@ from sqlalchemy import select
 
 from neurova import Caller, Fault, Reject, Tx, get
 
-from .domain import STORED, Booking, Channel, RoomType, Status, bookings
+from .domain import BOOKING_COLUMNS, Booking, Channel, RoomType, Status, bookings
 
 
 class Page(Struct):
-    """Give some bookings, oldest first; `next` is the `after` of the next page, null at the end."""
+    """List bookings, oldest first; `next` is the `after` of the next page, null on the last."""
 
     bookings: list[Booking]
     next: str | None
@@ -30,31 +30,32 @@ async def list_bookings(
     channel: Channel | None = None,
     status: Status | None = None,
 ) -> Page:
-    """List the caller's bookings in the order in which they were made."""
-    wanted = [bookings.c.consumer == caller.consumer]
+    """List the caller's bookings in the order of their creation."""
+    conditions = [bookings.c.consumer == caller.consumer]
     if after:
-        wanted.append(bookings.c.seq > await _place(tx, after, caller.consumer))
+        conditions.append(bookings.c.seq > await _find_position(tx, after, caller))
     if arrival_from is not None:
-        wanted.append(bookings.c.arrival >= arrival_from)
+        conditions.append(bookings.c.arrival >= arrival_from)
     if arrival_before is not None:
-        wanted.append(bookings.c.arrival < arrival_before)
+        conditions.append(bookings.c.arrival < arrival_before)
     if room_type is not None:
-        wanted.append(bookings.c.room_type == room_type)
+        conditions.append(bookings.c.room_type == room_type)
     if channel is not None:
-        wanted.append(bookings.c.channel == channel)
+        conditions.append(bookings.c.channel == channel)
     if status is not None:
-        wanted.append(bookings.c.status == status)
-    page = select(*STORED).where(*wanted).order_by(bookings.c.seq).limit(limit + 1)
-    found = [Booking.read(row) for row in (await tx.execute(page)).mappings()]
-    more = len(found) > limit
-    return Page(found[:limit], found[limit - 1].id if more else None)
+        conditions.append(bookings.c.status == status)
+    statement = (
+        select(*BOOKING_COLUMNS).where(*conditions).order_by(bookings.c.seq).limit(limit + 1)
+    )
+    found = [Booking.from_row(row) for row in (await tx.execute(statement)).mappings()]
+    return Page(found[:limit], found[limit - 1].id if len(found) > limit else None)
 
 
-async def _place(tx: Tx, id: str, consumer: str) -> int:
-    """Return where in the list a booking stands; ids tell nobody how many others there are."""
-    mine = (bookings.c.id == id, bookings.c.consumer == consumer)
-    seq = (await tx.execute(select(bookings.c.seq).where(*mine))).scalar()
-    if seq is None:
-        fault = Fault("/after", "is no booking of yours: use the `next` of a page", "query")
-        raise Reject(422, "The page cannot be found", errors=[fault])
-    return int(seq)
+async def _find_position(tx: Tx, id: str, caller: Caller) -> int:
+    """Return the sequence number of a booking; clients see ids, which do not count bookings."""
+    own = (bookings.c.id == id, bookings.c.consumer == caller.consumer)
+    position = (await tx.execute(select(bookings.c.seq).where(*own))).scalar()
+    if position is None:
+        fault = Fault("/after", "is not one of your bookings: use the `next` of a page", "query")
+        raise Reject(422, "The page does not exist.", errors=[fault])
+    return int(position)

@@ -1,4 +1,4 @@
-"""Say what a stay costs."""
+"""Quote the price of a stay."""
 
 from datetime import date
 
@@ -6,11 +6,11 @@ from msgspec import Struct
 
 from neurova import post
 
-from .domain import PRICES, Nights, RoomType, departure
+from .domain import PRICES, Nights, RoomType, departure_date
 
 
 class Stay(Struct, forbid_unknown_fields=True):
-    """Name a stay that somebody thinks of."""
+    """Ask for the price of a stay."""
 
     room_type: RoomType
     arrival: date
@@ -18,7 +18,7 @@ class Stay(Struct, forbid_unknown_fields=True):
 
 
 class Quote(Struct):
-    """State the price of a stay in cents: `rate` for a night, `total` for all."""
+    """State the price of a stay in cents: `rate` for a night, `total` for all nights."""
 
     room_type: RoomType
     arrival: date
@@ -30,7 +30,7 @@ class Quote(Struct):
 
 @post("/quote", scopes=["booking:read"], limit="600/minute")
 async def quote(stay: Stay) -> Quote:
-    """Say what a stay costs; whether a room is free for it is another question."""
+    """Return the price of a stay; GET /availability tells whether a room is free for it."""
     rate = PRICES[stay.room_type]
-    leaves = departure(stay.arrival, stay.nights)
-    return Quote(stay.room_type, stay.arrival, leaves, stay.nights, rate, rate * stay.nights)
+    departure = departure_date(stay.arrival, stay.nights)
+    return Quote(stay.room_type, stay.arrival, departure, stay.nights, rate, rate * stay.nights)

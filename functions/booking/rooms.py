@@ -1,4 +1,4 @@
-"""Tell which rooms the house has."""
+"""List the rooms of the hotel."""
 
 from msgspec import Struct
 
@@ -8,7 +8,7 @@ from .domain import PRICES, RoomType, rooms
 
 
 class Rooms(Struct):
-    """Count the rooms of one type; `rate` is their price a night, in cents."""
+    """Count the rooms of one type; `rate` is their price for a night, in cents."""
 
     type: RoomType
     count: int
@@ -20,6 +20,6 @@ _by_type = rooms.select().order_by(rooms.c.type)
 
 @get("/rooms", scopes=["booking:read"])
 async def list_rooms(tx: Tx) -> list[Rooms]:
-    """List the room types with how many there are and what they cost."""
-    found = (await tx.execute(_by_type)).mappings()
-    return [Rooms(row["type"], row["count"], PRICES[row["type"]]) for row in found]
+    """List the room types with their number of rooms and their price."""
+    rows = (await tx.execute(_by_type)).mappings()
+    return [Rooms(row["type"], row["count"], PRICES[row["type"]]) for row in rows]

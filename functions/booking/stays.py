@@ -1,14 +1,14 @@
-"""When a room is free, and whose a booking is."""
+"""What several functions need: free rooms, taken nights, and the caller's own bookings."""
 
 from datetime import date
 
 from sqlalchemy import bindparam, desc, func, select
 
-from neurova import Reject, Tx
+from neurova import Caller, Reject, Tx
 
-from .domain import STORED, Booking, RoomType, bookings, rooms, taken
+from .domain import BOOKING_COLUMNS, Booking, RoomType, bookings, rooms, taken
 
-# Built once, here, a statement costs a quarter of one that is built at every call.
+# A statement that is built once costs a quarter of one that is built at every call.
 _fullest_night = (
     select(func.count().label("rooms"))
     .where(
@@ -21,10 +21,10 @@ _fullest_night = (
     .limit(1)
     .scalar_subquery()
 )
-_free = select(rooms.c.count - func.coalesce(_fullest_night, 0)).where(
+_count_free = select(rooms.c.count - func.coalesce(_fullest_night, 0)).where(
     rooms.c.type == bindparam("type")
 )
-_owned = select(*STORED).where(
+_select_own = select(*BOOKING_COLUMNS).where(
     bookings.c.id == bindparam("id"), bookings.c.consumer == bindparam("consumer")
 )
 _take = taken.insert()
@@ -36,39 +36,48 @@ _release = taken.delete().where(
 )
 
 
-async def free(tx: Tx, room_type: RoomType, arrival: date, departure: date) -> int:
+async def count_free_rooms(tx: Tx, room_type: RoomType, arrival: date, departure: date) -> int:
     """Return how many rooms of a type are free on every night of a stay."""
     stay = {"type": room_type, "arrival": arrival, "departure": departure}
-    return int((await tx.execute(_free, stay)).scalar_one())
+    return int((await tx.execute(_count_free, stay)).scalar_one())
 
 
-async def take(tx: Tx, booking: Booking) -> None:
+async def check_free(tx: Tx, booking: Booking) -> None:
+    """Raise Reject(409) unless a room is free on every night of a booking."""
+    stay = (booking.room_type, booking.arrival, booking.departure)
+    if await count_free_rooms(tx, *stay) < 1:
+        raise Reject(
+            409,
+            f"No room of type {booking.room_type} is free on every night from {booking.arrival} to "
+            f"{booking.departure}, see GET /availability.",
+        )
+
+
+async def take_nights(tx: Tx, booking: Booking) -> None:
     """Take a room for each night of a stored booking."""
     nights = [
         {"room_type": booking.room_type, "night": night, "booking": booking.id}
-        for night in booking.nights_taken()
+        for night in booking.list_nights()
     ]
     await tx.execute(_take, nights)
 
 
-async def release(tx: Tx, booking: Booking) -> None:
-    """Give back the nights that a booking has taken."""
+async def release_nights(tx: Tx, booking: Booking) -> None:
+    """Free the nights of a booking."""
     stay = {"arrival": booking.arrival, "departure": booking.departure}
     await tx.execute(_release, {"type": booking.room_type, "id": booking.id, **stay})
 
 
-async def owned(tx: Tx, id: str, consumer: str) -> Booking:
-    """Return a consumer's booking; to everybody else it is not there."""
-    row = (await tx.execute(_owned, {"id": id, "consumer": consumer})).mappings().first()
+async def get_own_booking(tx: Tx, id: str, caller: Caller) -> Booking:
+    """Return one of the caller's bookings. Raises Reject(404) for another consumer's, too."""
+    own = {"id": id, "consumer": caller.consumer}
+    row = (await tx.execute(_select_own, own)).mappings().first()
     if row is None:
-        raise Reject(404, f"You have no booking {id!r}")
-    return Booking.read(row)
+        raise Reject(404, f"You have no booking {id!r}.")
+    return Booking.from_row(row)
 
 
-def sold_out(booking: Booking) -> Reject:
-    """Return the refusal of a stay that no room is free for."""
-    return Reject(
-        409,
-        f"No room of type {booking.room_type} is free for all nights from {booking.arrival} to "
-        f"{booking.departure}: ask GET /availability for another stay",
-    )
+def check_rate_scope(caller: Caller) -> None:
+    """Raise Reject(403) unless the caller may set the rate of a booking."""
+    if not caller.may("booking:rate"):
+        raise Reject(403, "Setting `rate` needs a key with the scope booking:rate.")

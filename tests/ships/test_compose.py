@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.functions.booking.test_through_the_platform import GUEST, STAY
+from tests.functions.booking.test_http import SCOPES, STAY
 from tests.servers.postgres import PostgresServer
 from tests.serving import serving, until
 
@@ -83,7 +83,7 @@ def test_a_gateway_is_healthy_when_it_answers_and_not_before(
 
 def known(running: Contained) -> bool:
     """Tell whether both workers know a key made a moment ago; each finds it within a second."""
-    return all(running.call("GET", "/rooms", scopes=GUEST).status == 200 for _ in range(16))
+    return all(running.call("GET", "/rooms", scopes=SCOPES).status == 200 for _ in range(16))
 
 
 @pytest.mark.image
@@ -112,12 +112,12 @@ def test_what_it_says_runs_on_a_real_postgres(
     command = services["gateway"]["command"]
     with Contained(image, state, command, environment, keys) as running:
         until(lambda: known(running))
-        made = running.call("POST", "/bookings", json=STAY, scopes=GUEST)
+        made = running.call("POST", "/bookings", json=STAY, scopes=SCOPES)
         assert made.status == 201
         assert running.close() == (0, "")
     with Contained(image, state, command, environment, keys) as running:
         until(lambda: known(running))
-        read = running.call("GET", f"/bookings/{made.json()['id']}", scopes=GUEST)
+        read = running.call("GET", f"/bookings/{made.json()['id']}", scopes=SCOPES)
         assert read.json() == made.json()
         assert running.close() == (0, "")
     assert [file.name for file in state.glob("*.db")] == []

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.functions.booking.test_through_the_platform import *  # noqa: F403 - the suite, run here too
+from tests.functions.booking.test_http import *  # noqa: F403 - the suite, run here too
 
 from . import container
 from .contained import Contained

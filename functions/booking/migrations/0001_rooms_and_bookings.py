@@ -1,4 +1,4 @@
-"""The house's rooms, the bookings, and the nights that they take."""
+"""Create rooms, bookings, and the nights that are taken."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -6,7 +6,7 @@ from alembic import op
 revision = "0001"
 down_revision = None
 
-# As many rooms of each type as the hotel of the example's data had in use on its fullest night.
+# The most rooms of each type in use on one night in the example data.
 COUNTS = {"a": 128, "b": 1, "c": 14, "d": 61, "e": 37, "f": 11, "g": 9, "h": 3}
 
 

@@ -1,33 +1,43 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 import pytest
+from functions.booking.create import create_booking
+from functions.booking.domain import Booking, NewBooking
 from tests.servers.postgres import PostgresServer
 
+from neurova import Caller, Reject
 from neurova.database.migrations import upgrade
 from neurova.database.postgres.database import PostgresDatabase
 from neurova.database.postgres.url import PostgresUrl
 from neurova.database.sqlite.database import SqliteDatabase
+from neurova.functions.decorators import description_of
+from neurova.functions.descriptions import Http
 
 MIGRATIONS = Path(__file__).parents[3] / "functions" / "booking" / "migrations"
+ADA = Caller(consumer="ada", scopes=frozenset({"booking:read", "booking:write"}))
+BOB = Caller(consumer="bob", scopes=frozenset({"booking:read", "booking:write"}))
+OPERATOR = Caller(consumer="op", scopes=frozenset({"booking:write", "booking:rate"}))
+DAY = date(2016, 7, 2)
 
 
-class House:
+class Handlers:
     """Call Booking's handlers, each in a transaction of its own, as the platform does."""
 
     def __init__(self, database: Any, place: Path | PostgresUrl) -> None:
         self.database = database
         self.place = place
-        self.clashes = 0
 
     async def call(self, handler: Callable[..., Awaitable[Any]], **arguments: Any) -> Any:
         deadline = asyncio.get_running_loop().time() + 30
-        readonly = handler.__neurova__.method == "GET"  # type: ignore[attr-defined]
-        tx = self.database.transaction(readonly=readonly, deadline=deadline)
+        description = description_of(handler)
+        assert isinstance(description, Http)
+        tx = self.database.transaction(readonly=description.method == "GET", deadline=deadline)
         while True:
             try:
                 result = await handler(**arguments, tx=tx)
@@ -37,27 +47,32 @@ class House:
                 await tx.rollback()
                 if tx.conflict is None:
                     raise
-            self.clashes += 1
             tx = await tx.conflict.retry()
 
-    def run(self, work: Callable[[], Awaitable[None]]) -> None:
-        """Do `work` on a loop, and close the database."""
+    async def book(self, caller: Caller = ADA, **options: Any) -> Booking:
+        """Book a room; by default the only one of its type, for the night of DAY."""
+        new = NewBooking(**{"room_type": "b", "arrival": DAY, "nights": 1, **options})
+        booking: Booking = await self.call(create_booking, new=new, caller=caller)
+        return booking
 
-        async def whole() -> None:
-            try:
-                await work()
-            finally:
-                await self.database.close()
 
-        asyncio.run(whole())
+async def rejected(awaitable: Awaitable[Any], status: int) -> Reject:
+    """Return the Reject that is raised, which must have that status."""
+    with pytest.raises(Reject) as caught:
+        await awaitable
+    assert caught.value.status == status
+    return caught.value
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.server)])
-def house(request: pytest.FixtureRequest, tmp_path: Path) -> House:
+async def handlers(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Handlers]:
     if request.param == "sqlite":
         upgrade(tmp_path / "booking.db", MIGRATIONS)
-        return House(SqliteDatabase(tmp_path / "booking.db"), tmp_path / "booking.db")
-    server: PostgresServer = request.getfixturevalue("postgres")
-    url = PostgresUrl(server.create())
-    upgrade(url, MIGRATIONS)
-    return House(PostgresDatabase(url), url)
+        made = Handlers(SqliteDatabase(tmp_path / "booking.db"), tmp_path / "booking.db")
+    else:
+        server: PostgresServer = request.getfixturevalue("postgres")
+        url = PostgresUrl(server.create())
+        upgrade(url, MIGRATIONS)
+        made = Handlers(PostgresDatabase(url), url)
+    yield made
+    await made.database.close()

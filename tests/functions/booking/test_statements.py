@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import asyncpg
 import pytest
 from functions.booking.cancel import cancel_booking
 from functions.booking.change import change_booking
@@ -15,115 +18,105 @@ from functions.booking.domain import Change
 from functions.booking.get import get_booking
 from functions.booking.list import list_bookings
 from sqlalchemy import Engine, event
-from tests.functions.booking.conftest import House
-from tests.functions.booking.guests import ADA, DAY, book, refused
+from tests.functions.booking.conftest import ADA, DAY, Handlers, rejected
 from tests.servers.wire import Wire
 
 from neurova.database.postgres.database import PostgresDatabase
 from neurova.database.postgres.url import PostgresUrl
 
 
-def statements(house: House) -> dict[str, Any]:
-    """Return what Booking asks of its database, with parameters, but for what reads all rooms."""
-    seen: dict[str, Any] = {}
+@contextmanager
+def recorded_statements() -> Iterator[dict[str, Any]]:
+    """Yield the statements of the block with their parameters, INSERTs aside."""
+    statements: dict[str, Any] = {}
 
-    def note(_: Any, __: Any, sql: str, parameters: Any, *___: Any) -> None:
+    def record(_: Any, __: Any, sql: str, parameters: Any, *___: Any) -> None:
         if sql.startswith(("SELECT", "UPDATE", "DELETE")) and "FROM rooms ORDER" not in sql:
-            seen[sql] = parameters
+            statements[sql] = parameters
 
-    async def run() -> None:
-        made = await book(house)
-        await house.call(change_booking, id=made.id, change=Change(nights=2), caller=ADA)
-        await house.call(list_bookings, caller=ADA, after=made.id, status="booked")
-        await house.call(cancel_booking, id=made.id, caller=ADA)
-
-    event.listen(Engine, "before_cursor_execute", note)
+    event.listen(Engine, "before_cursor_execute", record)
     try:
-        house.run(run)
+        yield statements
     finally:
-        event.remove(Engine, "before_cursor_execute", note)
-    assert len(seen) >= 7
-    return seen
+        event.remove(Engine, "before_cursor_execute", record)
 
 
-def test_every_statement_finds_its_rows_by_an_index(house: House) -> None:
-    seen = statements(house)
-    if isinstance(house.place, Path):
-        connection = sqlite3.connect(house.place)
-        plans = [
-            row[3]
-            for sql, parameters in seen.items()
-            for row in connection.execute(f"EXPLAIN QUERY PLAN {sql}", parameters)
-        ]
-        connection.close()
-        assert [plan for plan in plans if plan.startswith("SCAN") and "subquery" not in plan] == []
+async def test_every_statement_uses_an_index(handlers: Handlers) -> None:
+    with recorded_statements() as statements:
+        created = await handlers.book()
+        await handlers.call(change_booking, id=created.id, change=Change(nights=2), caller=ADA)
+        await handlers.call(list_bookings, caller=ADA, after=created.id, status="booked")
+        await handlers.call(cancel_booking, id=created.id, caller=ADA)
+    assert len(statements) >= 7
+    if isinstance(handlers.place, Path):
+        plans = sqlite_plans(handlers.place, statements)
+        scans = [plan for plan in plans if plan.startswith("SCAN") and "subquery" not in plan]
     else:
-        assert [
-            plan for plan in asyncio.run(planned(house.place, seen)) if "Seq Scan" in plan
-        ] == []
+        plans = await postgres_plans(handlers.place, statements)
+        scans = [plan for plan in plans if "Seq Scan" in plan]
+    assert scans == []
 
 
-async def planned(url: PostgresUrl, seen: dict[str, Any]) -> list[str]:
-    """Return the lines of PostgreSQL's plans, which prefers an index wherever there is one."""
-    import asyncpg
+def sqlite_plans(path: Path, statements: dict[str, Any]) -> list[str]:
+    connection = sqlite3.connect(path)
+    plans = [
+        row[3]
+        for sql, parameters in statements.items()
+        for row in connection.execute(f"EXPLAIN QUERY PLAN {sql}", parameters)
+    ]
+    connection.close()
+    return plans
 
+
+async def postgres_plans(url: PostgresUrl, statements: dict[str, Any]) -> list[str]:
+    """Return the lines of the plans of a PostgreSQL that prefers an index to a scan."""
     connection = await asyncpg.connect(url.dsn)
     try:
         await connection.execute("SET enable_seqscan = off")
         return [
             row[0]
-            for sql, parameters in seen.items()
+            for sql, parameters in statements.items()
             for row in await connection.fetch(f"EXPLAIN {sql}", *parameters)
         ]
     finally:
         await connection.close()
 
 
-@pytest.mark.parametrize("house", ["sqlite"], indirect=True)
-def test_a_create_costs_one_hop_and_a_read_none(house: House) -> None:
-    async def run() -> None:
-        made = await book(house)
-        before = house.database.thread_calls
-        await book(house, arrival=DAY + timedelta(9), nights=7)
-        assert house.database.thread_calls == before + 1
-        await house.call(get_booking, id=made.id, caller=ADA)
-        await refused(book(house), 409)
-        assert house.database.thread_calls == before + 1
-
-    house.run(run)
+@pytest.mark.parametrize("handlers", ["sqlite"], indirect=True)
+async def test_create_costs_one_thread_call_and_a_read_none(handlers: Handlers) -> None:
+    created = await handlers.book()
+    before = handlers.database.thread_calls
+    await handlers.book(arrival=DAY + timedelta(9), nights=7)
+    assert handlers.database.thread_calls == before + 1
+    await handlers.call(get_booking, id=created.id, caller=ADA)
+    await rejected(handlers.book(), 409)
+    assert handlers.database.thread_calls == before + 1
 
 
 @pytest.mark.server
-@pytest.mark.parametrize("house", ["postgres"], indirect=True)
-def test_a_create_costs_five_trips_to_postgresql_and_a_read_two(house: House) -> None:
-    """BEGIN, the rooms that are free, the booking, its nights, COMMIT; BEGIN, the booking.
+@pytest.mark.parametrize("handlers", ["postgres"], indirect=True)
+async def test_create_costs_five_round_trips_to_postgresql(handlers: Handlers) -> None:
+    """BEGIN, the free rooms, the booking, its nights, COMMIT; for a read BEGIN, SELECT, COMMIT.
 
-    The end of a read is a trip too, but the reply does not wait for it.
+    The reply of a read does not wait for its COMMIT.
     """
 
-    async def run() -> None:
-        async with Wire(house.place.dsn) as wire:  # type: ignore[union-attr]
-            house.database = PostgresDatabase(PostgresUrl(wire.url), 2)
-            made = await book(house, nights=2)
-            await house.call(get_booking, id=made.id, caller=ADA)
-            await settled(wire)
-            before = wire.trips
-            await book(house, arrival=DAY + timedelta(9), nights=7)
-            assert wire.trips == before + 5
-            await house.call(get_booking, id=made.id, caller=ADA)
-            await settled(wire)
-            assert wire.trips == before + 5 + 3
-            assert {query.partition(" ")[0] for query in wire.queries} <= {
-                "BEGIN",
-                "BEGIN;",
-                "COMMIT",
-                "COMMIT;",
-            }
-            await house.database.close()
+    async def settle() -> None:
+        while not wire.queries[-1].startswith("COMMIT"):
+            await asyncio.sleep(0)
 
-    house.run(run)
-
-
-async def settled(wire: Wire) -> None:
-    while not wire.queries[-1].startswith("COMMIT"):
-        await asyncio.sleep(0)
+    async with Wire(handlers.place.dsn) as wire:  # type: ignore[union-attr] - a PostgresUrl here
+        database = PostgresDatabase(PostgresUrl(wire.url), 2)
+        through_wire = Handlers(database, handlers.place)
+        created = await through_wire.book(nights=2)
+        await through_wire.call(get_booking, id=created.id, caller=ADA)
+        await settle()
+        before = wire.trips
+        await through_wire.book(arrival=DAY + timedelta(9), nights=7)
+        assert wire.trips == before + 5
+        await through_wire.call(get_booking, id=created.id, caller=ADA)
+        await settle()
+        assert wire.trips == before + 5 + 3
+        simple = {query.partition(" ")[0] for query in wire.queries}
+        assert simple <= {"BEGIN", "BEGIN;", "COMMIT", "COMMIT;"}
+        await database.close()
