@@ -1,20 +1,20 @@
-"""What can be wrong before a call is ever made.
+"""The errors that a person reads: outside a call, or as the cause of a refused one.
 
 NeurovaError
-├── LoadError      a function file cannot be imported, or two functions answer one route
-│   └── BindError  a signature that cannot be bound
-├── ConfigError    neurova.toml or the environment says something that cannot be
-├── StateError     a database or state file is missing, unreadable, newer, or its disk is full
-└── Unavailable    a backend does not answer now
+├── LoadError      a function file cannot be imported, or two functions have the same route
+│   └── BindError  a signature cannot be bound to a request
+├── ConfigError    neurova.toml or the environment has a wrong value
+├── StateError     a database or state file is missing, damaged or newer, or the disk is full
+└── Unavailable    a backend does not respond now
 """
 
 from __future__ import annotations
 
 
 class NeurovaError(Exception):
-    """Say what is wrong, where (file:line, setting, header) and how to fix it.
+    """State what is wrong, where (file:line, setting, header) and how to fix it.
 
-    `str()` of it is the whole message, "where: what: fix", and is shown to a person as it is.
+    `str()` returns "where: what: fix". Nothing parses it: use the three attributes.
     """
 
     def __init__(self, what: str = "", *, where: str = "", fix: str = "") -> None:
@@ -28,20 +28,20 @@ class NeurovaError(Exception):
 
 
 class LoadError(NeurovaError):
-    """A function file that cannot be served."""
+    """A function file cannot be served."""
 
 
 class BindError(LoadError):
-    """A signature that the platform cannot bind to a request."""
+    """A signature cannot be bound to a request."""
 
 
 class ConfigError(NeurovaError):
-    """A setting that cannot be."""
+    """A setting has a wrong value."""
 
 
 class StateError(NeurovaError):
-    """State on disk that cannot be used."""
+    """A database or state file cannot be used."""
 
 
 class Unavailable(NeurovaError):
-    """A backend that does not answer now."""
+    """A backend does not respond now."""

@@ -1,4 +1,4 @@
-"""A project's functions, read without serving them."""
+"""The functions of a project, loaded without serving them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from neurova.settings.settings import Settings
 
 
 def functions(settings: Settings) -> list[Endpoint]:
-    """Return all functions of a project, by path and method; no database is opened.
+    """Return all functions of a project, sorted by path and method; opens no database.
 
     Raises LoadError for a service that cannot be served, with all its faults.
     """
@@ -29,7 +29,7 @@ def functions(settings: Settings) -> list[Endpoint]:
 
 
 def access(function: Endpoint) -> str:
-    """Say who may call a function: "public", "any key" or its scopes."""
+    """Return who may call a function: "public", "any key" or its scopes."""
     if function.description.public:
         return "public"
     return " ".join(function.description.scopes) or "any key"

@@ -1,4 +1,4 @@
-"""What happens to a call of a method and a path, and where each value comes from."""
+"""Explain a call: which function handles it, its limits, and where each value comes from."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ from .. import assets
 from ..composition.inventory import access
 from ..settings.loading import Value
 
-CORS = 2000
-NEVER_WAITS = "it never waits"
+CORS_PRIORITY = 2000  # of Kong's plugin "cors"
+NEVER_WAITS = "the function never waits"
 
 
 class Input(msgspec.Struct, frozen=True):
-    """One parameter: where it is read from ("body", "path", "query" …), its name and its type."""
+    """One parameter of a function; `source` is "body", "path", "query", "header" or "cookie"."""
 
     name: str
     source: str
@@ -39,17 +39,16 @@ class Input(msgspec.Struct, frozen=True):
 
 
 class Step(msgspec.Struct, frozen=True):
-    """One plugin on the way, by falling priority."""
+    """One plugin that a call passes."""
 
     name: str
     priority: int
 
 
 class Explanation(msgspec.Struct, frozen=True, omit_defaults=True):
-    """State what answers; `status` is 200 for a function, else that of the refusal.
+    """Describe what handles a call; `status` is 200, or that of the refusal.
 
-    `reason` says why there is none, or what the platform answers; `near` names routes that may
-    have been meant.
+    `reason` is set when no function handles it; `near` lists similar routes.
     """
 
     method: str
@@ -59,7 +58,7 @@ class Explanation(msgspec.Struct, frozen=True, omit_defaults=True):
     near: tuple[str, ...] = ()
     function: str = ""
     file: str = ""
-    says: str = ""
+    summary: str = ""
     route: str = ""
     access: str = ""
     inputs: tuple[Input, ...] = ()
@@ -73,7 +72,7 @@ def explain(
     functions: Sequence[Endpoint],
     settings: Settings,
 ) -> Explanation:
-    """Return what a call of `method` on `path` meets.
+    """Return what handles a call of `method` on `path`, and how.
 
     Raises ConfigError when the plugins cannot be loaded.
     """
@@ -84,24 +83,26 @@ def explain(
     )
     raw_path = path.partition("?")[0].encode("utf-8")
     if method not in METHODS:
-        return Explanation(method, path, 501, reason="HTTP knows no such method")
+        return Explanation(method, path, 501, reason="Method not implemented")
     if raw_path == health.RAW_PATH and method in health.METHODS:
-        says = "the platform itself, whether it takes calls: no key, no limit"
-        return Explanation(method, path, 200, reason=says)
+        reason = "health of the platform, without key and limit"
+        return Explanation(method, path, 200, reason=reason)
     try:
         match = table.find(method, raw_path)
     except BadPath as error:
         return Explanation(method, path, 400, reason=str(error))
     if match.target is None and match.allowed:
-        reason = f"{method} is not answered here: use {', '.join(match.allowed)}"
+        reason = f"Method not allowed, use {', '.join(match.allowed)}"
         return Explanation(method, path, 405, reason=reason)
     if match.target is None:
-        near = _near(f"{method} {path}", functions)
-        return Explanation(method, path, 404, reason="no function has this path", near=near)
-    return _answered(method, path, match.target, settings)
+        near = _similar_routes(f"{method} {path}", functions)
+        return Explanation(method, path, 404, reason="No route matches this path", near=near)
+    return _explain_function(method, path, match.target, settings)
 
 
-def _answered(method: str, path: str, function: Endpoint, settings: Settings) -> Explanation:
+def _explain_function(
+    method: str, path: str, function: Endpoint, settings: Settings
+) -> Explanation:
     place = f"{function.file}:{function.line}"
     return Explanation(
         method,
@@ -109,7 +110,7 @@ def _answered(method: str, path: str, function: Endpoint, settings: Settings) ->
         200,
         function=function.name,
         file=place,
-        says=(function.doc or "").strip().partition("\n")[0],
+        summary=(function.doc or "").strip().partition("\n")[0],
         route=function.route,
         access=access(function),
         inputs=inputs(function),
@@ -119,7 +120,7 @@ def _answered(method: str, path: str, function: Endpoint, settings: Settings) ->
 
 
 def inputs(function: Endpoint) -> tuple[Input, ...]:
-    """Return what a function reads from a call, without what the platform gives it."""
+    """Return the parameters that a function reads from a call."""
     if not isinstance(function, HttpFunction):
         return ()
     place = f"{function.file}:{function.line}"
@@ -132,36 +133,36 @@ def inputs(function: Endpoint) -> tuple[Input, ...]:
 
 
 def plugins(function: Endpoint, settings: Settings) -> tuple[Step, ...]:
-    """Return the plugins that a call of the function passes, in that order."""
+    """Return the plugins that a call of the function passes, in order."""
     config = render([function], settings.gateway, environment="test", state=settings.state)
     loaded = load(assets.plugins_folder(settings.gateway.plugins))
-    # CORS is a step of the gateway itself; Kong's plugin of that name has this priority.
+    # CORS is a step of the gateway, not a plugin file.
     steps = [
-        Step(each.name, CORS if each.name == "cors" else named(loaded, each.name).priority)
+        Step(each.name, CORS_PRIORITY if each.name == "cors" else named(loaded, each.name).priority)
         for each in config.plugins
     ]
     return tuple(sorted(steps, key=lambda step: (-step.priority, step.name)))
 
 
-def _near(asked: str, functions: Sequence[Endpoint]) -> tuple[str, ...]:
+def _similar_routes(call: str, functions: Sequence[Endpoint]) -> tuple[str, ...]:
     routes = [each.route for each in functions]
-    return tuple(difflib.get_close_matches(asked, routes, 3, 0.5))
+    return tuple(difflib.get_close_matches(call, routes, 3, 0.5))
 
 
-def _keys(function: Endpoint, place: str) -> list[Value]:
+def _idempotency(function: Endpoint, place: str) -> list[Value]:
     if not isinstance(function, HttpFunction) or function.description.method != "POST":
         return []
     if function.stores_replies:
-        offered = "kept for 24 hours"
+        support = "kept for 24 hours"
     elif function.description.public:
-        offered = "refused: who calls is not known"
+        support = "refused: the caller is unknown"
     else:
-        offered = "refused: a stream is not kept"
-    return [Value("idempotency-key", offered, place)]
+        support = "refused: a stream is not stored"
+    return [Value("idempotency-key", support, place)]
 
 
 def values(function: Endpoint, settings: Settings) -> list[Value]:
-    """Return what bounds a function, each with where it comes from."""
+    """Return the limits of a function, each with its origin."""
     place = f"{function.file}:{function.line}"
     description = function.description
     defaults = {each.name: each.default for each in msgspec.structs.fields(description)}
@@ -175,7 +176,7 @@ def values(function: Endpoint, settings: Settings) -> list[Value]:
 
     timeout, concurrency = own("timeout"), own("concurrency")
     if isinstance(function, DirectFunction):
-        # Nothing interrupts it; only a Deadline that it asks for tells it of its time.
+        # Nothing can interrupt it; it may read its deadline.
         concurrency = Value("concurrency", "", NEVER_WAITS)
         if all(parameter.kind != "deadline" for parameter in function.binding.parameters):
             timeout = Value("timeout", "", NEVER_WAITS)
@@ -183,7 +184,7 @@ def values(function: Endpoint, settings: Settings) -> list[Value]:
         concurrency = Value("concurrency", function.concurrency.limit, "default")
     gateway = settings.gateway
     return [
-        *_keys(function, place),
+        *_idempotency(function, place),
         own("limit"),
         set_for_all("gateway.limit", gateway.limit),
         own("cost"),

@@ -35,7 +35,7 @@ def test_descriptions_agree_with_explain(settings: Settings) -> None:
         explained = explain(method, path, functions, settings)
         assert (found.file, found.summary, found.access) == (
             explained.file,
-            explained.says,
+            explained.summary,
             explained.access,
         )
         assert (found.inputs, found.plugins, found.values) == (

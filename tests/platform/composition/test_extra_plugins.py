@@ -1,4 +1,4 @@
-"""A plugin of the project's own runs on every route once it is named, and not before."""
+"""A plugin of the project runs on every route when gateway.extra names it."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def running(project: Path, extra: str) -> TestPlatform:
     return TestPlatform(project, project.parent / "state")
 
 
-def test_a_named_plugin_judges_the_calls_of_every_route(probe_project: Path) -> None:
+def test_named_plugin_runs_on_every_route(probe_project: Path) -> None:
     with running(probe_project, '"acme-greet"') as platform:
         assert platform.get("/count").headers["x-greeting"] == "hello"
         assert platform.get("/items/1", scopes=[]).headers["x-greeting"] == "hello"
@@ -43,11 +43,11 @@ def test_a_named_plugin_judges_the_calls_of_every_route(probe_project: Path) -> 
         assert platform.get("/items/1").status == 401
 
 
-def test_a_plugin_that_is_not_named_does_not_run(probe_project: Path) -> None:
+def test_unnamed_plugin_does_not_run(probe_project: Path) -> None:
     with running(probe_project, "") as platform:
         assert "x-greeting" not in platform.get("/count").headers
 
 
-def test_a_name_that_no_plugin_has_is_told(probe_project: Path) -> None:
+def test_unknown_plugin_suggests_the_nearest(probe_project: Path) -> None:
     with pytest.raises(ConfigError, match="did you mean 'acme-greet'"):
         running(probe_project, '"acme-gret"').__enter__()

@@ -1,4 +1,4 @@
-"""Idempotency-Key in a whole platform: keys, limits, clock, files, and the way behind Kong's."""
+"""Idempotency-Key in a whole platform: keys, limits, clock and files."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from neurova.idempotency.sweep import sweep
 from neurova_platform.testing.platform import TestPlatform
 from neurova_platform.testing.response import Response
 
-PUBLIC = '''"""Anybody may write."""
+PUBLIC = '''"""A public route."""
 
 from neurova import post
 
@@ -36,11 +36,11 @@ def echo(probe: TestPlatform, text: str = "x", key: str = "k", **options: str) -
     )
 
 
-def ran(probe: TestPlatform) -> int:
+def executions(probe: TestPlatform) -> int:
     return int(probe.get("/count").json()["count"])
 
 
-def test_an_answer_is_given_again_with_the_limits_and_trace_of_the_call_that_asks(
+def test_replayed_answer_has_the_headers_of_its_own_call(
     probe: TestPlatform,
 ) -> None:
     first, second = echo(probe), echo(probe)
@@ -48,39 +48,39 @@ def test_an_answer_is_given_again_with_the_limits_and_trace_of_the_call_that_ask
     assert "idempotency-replayed" not in first.headers
     assert second.headers["idempotency-replayed"] == "true"
     assert second.headers.keys() == first.headers.keys() | {"idempotency-replayed"}
-    assert ran(probe) == 1
+    assert executions(probe) == 1
 
 
-def test_another_body_is_422_another_consumer_another_key(probe: TestPlatform) -> None:
+def test_other_body_is_422_and_consumers_are_separate(probe: TestPlatform) -> None:
     assert echo(probe).status == 200
     assert echo(probe, "y").status == 422
     assert echo(probe, "y", consumer="acme").json()["text"] == "y"
-    assert ran(probe) == 2
+    assert executions(probe) == 2
 
 
-def test_what_the_gateway_refuses_is_not_kept(probe: TestPlatform) -> None:
+def test_refusal_of_the_gateway_is_not_stored(probe: TestPlatform) -> None:
     headers = {"Idempotency-Key": "k"}
     assert probe.post("/echo", json={"text": "x"}, headers=headers).status == 401
     assert probe.post("/echo", json={}, headers=headers, scopes=["probe:write"]).status == 422
     assert echo(probe).status == 200
-    assert ran(probe) == 1
+    assert executions(probe) == 1
 
 
-def test_a_bad_key_is_400_and_says_the_form(probe: TestPlatform) -> None:
+def test_malformed_key_is_400(probe: TestPlatform) -> None:
     refused = echo(probe, key="a b")
     assert refused.status == 400
     assert "double quotes" in refused.json()["detail"]
-    assert ran(probe) == 0
+    assert executions(probe) == 0
 
 
-def test_on_a_public_route_it_is_refused_and_the_route_works_without(probe: TestPlatform) -> None:
+def test_public_route_refuses_a_key(probe: TestPlatform) -> None:
     refused = probe.post("/public", headers={"Idempotency-Key": "k"})
     assert refused.status == 400
     assert "public route" in refused.json()["detail"]
     assert probe.post("/public").status == 200
 
 
-def test_after_a_day_an_answer_is_forgotten_and_swept(probe: TestPlatform) -> None:
+def test_stored_answer_expires_after_a_day(probe: TestPlatform) -> None:
     echo(probe)
     (database,) = probe.platform.databases()
     probe.clock.advance(86_399)
@@ -88,24 +88,24 @@ def test_after_a_day_an_answer_is_forgotten_and_swept(probe: TestPlatform) -> No
     assert probe.run(sweep(database)) == 0
     probe.clock.advance(1)
     assert "idempotency-replayed" not in echo(probe).headers
-    assert ran(probe) == 2
+    assert executions(probe) == 2
     probe.clock.advance(86_400)
     assert probe.run(sweep(database)) == 1
 
 
-def test_a_service_without_state_has_a_file_from_its_first_key_on(probe: TestPlatform) -> None:
-    """Nobody but its owner reads it; what only lists databases makes none."""
+def test_first_key_creates_a_private_database(probe: TestPlatform) -> None:
+    """Listing databases creates none."""
     file = probe.settings.database("probe")
     probe.post("/echo", json={"text": "x"}, scopes=["probe:write"])
     assert list(probe.platform.databases()) == []
     assert not file.exists()
     echo(probe)
     assert len(list(probe.platform.databases())) == 1
-    for made in (file, file.with_name(f"{file.name}.lock")):
-        assert stat.S_IMODE(made.stat().st_mode) == 0o600
+    for created in (file, file.with_name(f"{file.name}.lock")):
+        assert stat.S_IMODE(created.stat().st_mode) == 0o600
 
 
-def test_answers_outlive_the_platform(probe_project: Path, tmp_path: Path) -> None:
+def test_stored_answers_survive_a_restart(probe_project: Path, tmp_path: Path) -> None:
     state = tmp_path / "state"
     with TestPlatform(probe_project, state) as first:
         key = first.key("tester", ["probe:write"])
@@ -115,14 +115,14 @@ def test_answers_outlive_the_platform(probe_project: Path, tmp_path: Path) -> No
         after = second.post("/echo", json={"text": "x"}, headers=headers, key=key)
         assert (after.status, after.body) == (before.status, before.body)
         assert after.headers["idempotency-replayed"] == "true"
-        assert ran(second) == 0
+        assert executions(second) == 0
 
 
-def test_sweeping_begins_and_ends_with_the_platform(probe: TestPlatform) -> None:
-    async def sweeping() -> list[str]:
+def test_sweeping_runs_until_the_platform_stops(probe: TestPlatform) -> None:
+    async def tasks() -> list[str]:
         return [str(task.get_coro()) for task in asyncio.all_tasks()]
 
-    assert any("sweep_periodically" in name for name in probe.run(sweeping()))
+    assert any("sweep_periodically" in name for name in probe.run(tasks()))
     probe.run(probe.platform.stop())
     probe.run(asyncio.sleep(0))
-    assert not any("sweep_periodically" in name for name in probe.run(sweeping()))
+    assert not any("sweep_periodically" in name for name in probe.run(tasks()))

@@ -1,4 +1,4 @@
-"""The inventory: all functions, read without serving them."""
+"""Load all functions of a project without serving them."""
 
 from __future__ import annotations
 
@@ -9,40 +9,40 @@ import pytest
 from neurova.errors import LoadError
 from neurova_platform.composition import inventory
 from neurova_platform.scaffold import scaffold
-from neurova_platform.settings import loading as settings
+from neurova_platform.settings.loading import load
 
 
-def test_functions_come_by_path_and_no_database_is_made(tmp_path: Path) -> None:
+def test_functions_are_sorted_and_no_state_is_created(tmp_path: Path) -> None:
     scaffold.write(tmp_path, scaffold.plan_project("demo"))
     scaffold.write(tmp_path / "functions", scaffold.plan_function("hello", "add", "POST", "/adds"))
-    found = inventory.functions(settings.load(tmp_path, environ={}))
+    found = inventory.functions(load(tmp_path, environ={}))
     assert [function.name for function in found] == ["hello.add", "hello.hello"]
     assert not (tmp_path / ".neurova").exists()
 
 
-def test_two_functions_of_two_services_on_one_route_are_refused(tmp_path: Path) -> None:
+def test_route_collision_between_services_is_refused(tmp_path: Path) -> None:
     scaffold.write(tmp_path, scaffold.plan_project("demo"))
     scaffold.write(
         tmp_path / "functions", scaffold.plan_function("other", "hi", "GET", "/hello/{who}")
     )
     with pytest.raises(LoadError, match="change the path of one of them"):
-        inventory.functions(settings.load(tmp_path, environ={}))
+        inventory.functions(load(tmp_path, environ={}))
 
 
-def test_a_missing_folder_is_told_with_the_fix(tmp_path: Path) -> None:
+def test_missing_folder_is_refused(tmp_path: Path) -> None:
     (tmp_path / "neurova.toml").touch()
     with pytest.raises(LoadError, match="no such folder"):
-        inventory.functions(settings.load(tmp_path, environ={}))
+        inventory.functions(load(tmp_path, environ={}))
 
 
 @pytest.mark.parametrize(
-    ("options", "said"),
+    ("options", "access"),
     [("", "any key"), (", public=True", "public"), (', scopes=["a:b", "c:d"]', "a:b c:d")],
 )
-def test_who_may_call_is_said_in_a_word(tmp_path: Path, options: str, said: str) -> None:
+def test_access_is_reported(tmp_path: Path, options: str, access: str) -> None:
     (tmp_path / "neurova.toml").touch()
     (tmp_path / "functions" / "s").mkdir(parents=True)
     source = f'from neurova import get\n@get("/a"{options})\nasync def a() -> str: ...\n'
     (tmp_path / "functions" / "s" / "a.py").write_text(source)
-    (function,) = inventory.functions(settings.load(tmp_path, environ={}))
-    assert inventory.access(function) == said
+    (function,) = inventory.functions(load(tmp_path, environ={}))
+    assert inventory.access(function) == access

@@ -1,9 +1,10 @@
-"""The composition root puts together, starts in order, and undoes what it began."""
+"""The composition root starts all parts in order, and stops them again."""
 
 from __future__ import annotations
 
 import asyncio
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,7 +12,7 @@ from neurova.errors import LoadError, StateError
 from neurova_gateway.metrics.totals import read_totals
 from neurova_platform.composition.platform import Platform
 from neurova_platform.composition.state import COUNTERS
-from neurova_platform.settings import loading as settings
+from neurova_platform.settings.loading import load
 
 MIGRATION = '''"""One table."""
 
@@ -27,73 +28,62 @@ def upgrade() -> None:
 '''
 
 
-def assembled(project: Path, **options: object) -> Platform:
-    loaded = settings.load(project, environ={})
-    return Platform(loaded, environment="live", **options)  # type: ignore[arg-type]
+def create(project: Path, **options: Any) -> Platform:
+    return Platform(load(project, environ={}), environment="live", **options)
 
 
-async def lived(platform: Platform) -> list[str]:
+async def start_and_stop(platform: Platform) -> list[str]:
     await platform.start()
     names = [function.name for function in platform.functions()]
     await platform.stop()
     return names
 
 
-def test_a_project_is_served_and_let_go(probe_project: Path) -> None:
-    platform = assembled(probe_project)
-    assert "probe.echo" in asyncio.run(lived(platform))
+async def test_platform_starts_and_stops_repeatedly(probe_project: Path) -> None:
+    for _ in range(2):
+        assert "probe.echo" in await start_and_stop(create(probe_project))
     assert (probe_project / ".neurova").stat().st_mode & 0o777 == 0o700
 
 
-def test_it_can_be_started_again(probe_project: Path) -> None:
-    for _ in range(2):
-        assert asyncio.run(lived(assembled(probe_project)))
-
-
-def test_a_start_that_fails_leaves_nothing_behind(probe_project: Path) -> None:
+async def test_failed_start_stops_what_was_started(probe_project: Path) -> None:
     (probe_project / "functions" / "probe" / "bad.py").write_text("import nothing_like_this\n")
-    platform = assembled(probe_project)
+    before = asyncio.all_tasks()
     with pytest.raises(LoadError, match=r"bad\.py:1"):
-        asyncio.run(platform.start())
+        await create(probe_project).start()
+    await asyncio.sleep(0)
+    assert asyncio.all_tasks() == before
 
 
-def test_two_functions_on_one_route_are_named_both(probe_project: Path) -> None:
+async def test_route_collision_names_both_functions(probe_project: Path) -> None:
     other = probe_project / "functions" / "other"
     other.mkdir()
     source = (probe_project / "functions" / "probe" / "count.py").read_text()
     (other / "count.py").write_text(source.replace("from .domain import counted", "counted = []"))
     with pytest.raises(LoadError, match=r"other/count\.py.*probe\.count|probe/count\.py.*other"):
-        asyncio.run(assembled(probe_project).start())
+        await create(probe_project).start()
 
 
-def test_run_refuses_a_database_that_is_behind_and_dev_brings_it_up(probe_project: Path) -> None:
+async def test_start_migrates_only_when_asked(probe_project: Path) -> None:
     migrations = probe_project / "functions" / "probe" / "migrations"
     migrations.mkdir()
     (migrations / "0001_things.py").write_text(MIGRATION)
     with pytest.raises(StateError, match="neurova db upgrade probe"):
-        asyncio.run(assembled(probe_project).start())
-    assert asyncio.run(lived(assembled(probe_project, migrate=True)))
-    assert asyncio.run(lived(assembled(probe_project)))
+        await create(probe_project).start()
+    assert await start_and_stop(create(probe_project, migrate=True))
+    assert await start_and_stop(create(probe_project))
 
 
-def test_what_the_gateway_the_threads_and_a_functions_queue_refuse_is_counted_as_shed(
-    probe_project: Path,
-) -> None:
-    platform = assembled(probe_project)
-
-    def shed() -> int:
-        return read_totals(platform.settings.state / COUNTERS).shed
-
-    async def test() -> None:
-        await platform.start()
-        await asyncio.sleep(0)  # the first sample
-        before = shed()
-        platform.execution.refusals.count += 1
-        platform.execution.thread_pool.refused += 1
-        platform.gateway.admission.refused += 1
-        while shed() == before:
+async def test_every_refusal_counts_as_shed(probe_project: Path) -> None:
+    platform = create(probe_project)
+    await platform.start()
+    await asyncio.sleep(0)  # the first sample
+    counters = platform.settings.state / COUNTERS
+    before = read_totals(counters).shed
+    platform.execution.refusals.count += 1
+    platform.execution.thread_pool.refused += 1
+    platform.gateway.admission.refused += 1
+    async with asyncio.timeout(20):
+        while read_totals(counters).shed == before:
             await asyncio.sleep(0.01)
-        assert shed() == before + 3
-        await platform.stop()
-
-    asyncio.run(asyncio.wait_for(test(), 20))
+    assert read_totals(counters).shed == before + 3
+    await platform.stop()

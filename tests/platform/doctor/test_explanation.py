@@ -1,4 +1,4 @@
-"""An explanation: what a call meets, and where each value comes from."""
+"""Explain a call: function, limits, plugins, and the origin of each value."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from neurova_platform.composition import inventory
 from neurova_platform.doctor.explanation import Explanation, Input, Step, explain
 from neurova_platform.scaffold import scaffold
-from neurova_platform.settings import loading as settings
+from neurova_platform.settings.loading import load
 
 SOURCE = '''"""Book."""
 import asyncio
@@ -34,9 +34,28 @@ async def book(
 '''
 
 
+PUBLIC = """
+from neurova import post
+
+
+@post("/p", public=True)
+async def p() -> None:
+    pass
+"""
+LIMITED = """
+import asyncio
+from neurova import Deadline, get
+
+
+@get("/b")
+async def b({parameters}) -> None:
+    {body}
+"""
+
+
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
-    """Make a project with one more function."""
+    """Return a project with one more function."""
     scaffold.write(tmp_path, scaffold.plan_project("demo"))
     (tmp_path / "functions" / "hello" / "book.py").write_text(SOURCE)
     return tmp_path
@@ -45,13 +64,13 @@ def root(tmp_path: Path) -> Path:
 def explained(root: Path, method: str, path: str, toml: str = "", **environ: str) -> Explanation:
     if toml:
         (root / "neurova.toml").write_text(toml)
-    found = settings.load(root, environ=environ)
+    found = load(root, environ=environ)
     return explain(method, path, inventory.functions(found), found)
 
 
-def test_a_function_is_named_with_what_it_reads(root: Path) -> None:
+def test_function_is_named_with_its_inputs(root: Path) -> None:
     found = explained(root, "POST", "/rooms/7?dry=1")
-    assert (found.status, found.function, found.says) == (200, "hello.book", "Book a room.")
+    assert (found.status, found.function, found.summary) == (200, "hello.book", "Book a room.")
     assert found.access == "room:book"
     assert found.inputs == (
         Input("room", "path", "int", True),
@@ -61,7 +80,7 @@ def test_a_function_is_named_with_what_it_reads(root: Path) -> None:
     )
 
 
-def test_each_value_says_where_it_comes_from(root: Path) -> None:
+def test_each_value_has_its_origin(root: Path) -> None:
     toml = '[gateway]\nmax_body = "2 MiB"\n'
     found = explained(root, "POST", "/rooms/7", toml, NEUROVA_GATEWAY_LIMIT="9/hour")
     values = {value.key: (value.value, value.origin) for value in found.values}
@@ -74,43 +93,39 @@ def test_each_value_says_where_it_comes_from(root: Path) -> None:
     assert values["gateway.limit"] == ("9/hour", "environment NEUROVA_GATEWAY_LIMIT")
 
 
-def test_a_post_says_whether_it_takes_an_idempotency_key(root: Path) -> None:
-    source = (
-        "from neurova import post\n\n@post('/p', public=True)\nasync def p() -> None:\n    pass\n"
-    )
-    (root / "functions" / "hello" / "p.py").write_text(source)
+def test_post_reports_idempotency_support(root: Path) -> None:
+    (root / "functions" / "hello" / "p.py").write_text(PUBLIC)
 
-    def said(method: str, path: str) -> list[object]:
+    def support(method: str, path: str) -> list[object]:
         found = explained(root, method, path).values
         return [value.value for value in found if value.key == "idempotency-key"]
 
-    assert said("POST", "/rooms/7") == ["kept for 24 hours"]
-    assert said("POST", "/p") == ["refused: who calls is not known"]
-    assert said("GET", "/hello/Ada") == []
+    assert support("POST", "/rooms/7") == ["kept for 24 hours"]
+    assert support("POST", "/p") == ["refused: the caller is unknown"]
+    assert support("GET", "/hello/Ada") == []
 
 
-def test_what_the_platform_bounds_by_itself_is_told_too(root: Path) -> None:
-    assert bounds(root, "await asyncio.sleep(0)") == [(30.0, "default"), (1_000, "default")]
+def test_default_limits_are_reported(root: Path) -> None:
+    assert limits_of(root, "await asyncio.sleep(0)") == [(30.0, "default"), (1_000, "default")]
 
 
-def test_what_never_waits_has_neither_timeout_nor_concurrency(root: Path) -> None:
-    assert bounds(root, "pass") == [("", "it never waits")] * 2
+def test_function_that_never_waits_has_no_limits(root: Path) -> None:
+    assert limits_of(root, "pass") == [("", "the function never waits")] * 2
 
 
-def test_who_asks_for_the_deadline_of_what_never_waits_is_told_its_timeout(root: Path) -> None:
-    found = bounds(root, "pass", "deadline: Deadline")
-    assert found == [(30.0, "default"), ("", "it never waits")]
+def test_deadline_parameter_keeps_the_timeout(root: Path) -> None:
+    found = limits_of(root, "pass", "deadline: Deadline")
+    assert found == [(30.0, "default"), ("", "the function never waits")]
 
 
-def bounds(root: Path, body: str, parameters: str = "") -> list[tuple[object, str]]:
-    source = "import asyncio\nfrom neurova import Deadline, get\n\n@get('/b')\n"
-    source += f"async def b({parameters}) -> None:\n    {body}\n"
+def limits_of(root: Path, body: str, parameters: str = "") -> list[tuple[object, str]]:
+    source = LIMITED.format(parameters=parameters, body=body)
     (root / "functions" / "hello" / "b.py").write_text(source)
     values = {value.key: value for value in explained(root, "GET", "/b").values}
     return [(values[key].value, values[key].origin) for key in ("timeout", "concurrency")]
 
 
-def test_plugins_come_in_the_order_in_which_they_run(root: Path) -> None:
+def test_plugins_are_listed_by_priority(root: Path) -> None:
     auth, limit = Step("neurova-auth", 1250), Step("neurova-rate-limit", 910)
     assert explained(root, "GET", "/hello/Ada").plugins == (auth, limit)
     cors = '[gateway.cors]\norigins = ["https://a.example"]\n'
@@ -118,31 +133,31 @@ def test_plugins_come_in_the_order_in_which_they_run(root: Path) -> None:
     assert found == (Step("cors", 2000), auth, limit)
 
 
-def test_head_is_answered_by_get(root: Path) -> None:
+def test_head_is_handled_by_get(root: Path) -> None:
     assert explained(root, "HEAD", "/hello/Ada").route == "GET /hello/{name}"
 
 
 @pytest.mark.parametrize(
-    ("method", "path", "status", "said"),
+    ("method", "path", "status", "reason"),
     [
-        ("GET", "/helo/Ada", 404, "no function has this path"),
-        ("GET", "/hello/Ada/", 404, "no function has this path"),
-        ("PUT", "/hello/Ada", 405, "use GET, HEAD"),
-        ("BREW", "/hello/Ada", 501, "no such method"),
-        ("GET", "/.well-known/neurova/health", 200, "the platform itself"),
+        ("GET", "/helo/Ada", 404, "No route matches this path"),
+        ("GET", "/hello/Ada/", 404, "No route matches this path"),
+        ("PUT", "/hello/Ada", 405, "Method not allowed, use GET, HEAD"),
+        ("BREW", "/hello/Ada", 501, "Method not implemented"),
+        ("GET", "/.well-known/neurova/health", 200, "health of the platform"),
         ("GET", "/hello//Ada", 400, "empty segment"),
         ("GET", "/hello/%2e%2e", 400, ""),
         ("GET", "/hello/a;b", 400, ""),
     ],
 )
-def test_what_no_function_answers_is_said_as_the_gateway_would(
-    root: Path, method: str, path: str, status: int, said: str
+def test_refusals_match_those_of_the_gateway(
+    root: Path, method: str, path: str, status: int, reason: str
 ) -> None:
     found = explained(root, method, path)
     assert found.status == status
-    assert said in found.reason
+    assert reason in found.reason
     assert found.function == ""
 
 
-def test_an_unknown_path_names_the_nearest_route(root: Path) -> None:
+def test_unknown_path_suggests_the_nearest_route(root: Path) -> None:
     assert explained(root, "GET", "/helo/Ada").near[0] == "GET /hello/{name}"

@@ -49,7 +49,7 @@ def _lines(explained: Explanation) -> list[tuple[str, str]]:
         (asked, explained.function),
         ("route", explained.route),
         ("file", explained.file),
-        ("says", explained.says or "-"),
+        ("says", explained.summary or "-"),
         ("who may call", explained.access),
     ]
     for each in explained.inputs:

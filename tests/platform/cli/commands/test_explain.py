@@ -17,7 +17,7 @@ def test_a_function_is_explained_line_by_line(cli: Callable[..., object], projec
     assert rows["limit"] == "60/minute  (functions/hello/hello.py:8)"
     assert rows["plugin 1250"] == "neurova-auth"
     assert rows["cost"] == "1  (default)"
-    assert rows["timeout"] == rows["concurrency"] == "-  (it never waits)"
+    assert rows["timeout"] == rows["concurrency"] == "-  (the function never waits)"
 
 
 def test_what_is_not_answered_is_explained_and_ends_with_1(
@@ -25,7 +25,7 @@ def test_what_is_not_answered_is_explained_and_ends_with_1(
 ) -> None:
     unknown = cli("explain", "GET", "/helo/Ada")
     assert unknown.exit_code == 1
-    assert "404: no function has this path" in unknown.stdout
+    assert "404: No route matches this path" in unknown.stdout
     assert "did you mean" in unknown.stdout
     assert "GET /hello/{name}" in unknown.stdout
     wrong = cli("explain", "DELETE", "/hello/Ada", "--json")

@@ -1,0 +1,62 @@
+"""The table of backends: each row names functions that exist, each location finds its row."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from neurova.database.postgres.url import PostgresUrl
+from neurova.errors import ConfigError
+from neurova_platform.composition.backends import (
+    BACKENDS,
+    find_backend,
+    find_fault,
+    load_function,
+)
+
+ROWS = [
+    pytest.param(name, id=f"{port}-{scheme}-{name.partition(':')[2]}")
+    for port, schemes in BACKENDS.items()
+    for scheme, backend in schemes.items()
+    for name in backend
+    if name
+]
+
+
+@pytest.mark.parametrize("name", ROWS)
+def test_row_names_a_function_that_exists(name: str) -> None:
+    assert callable(load_function(name))
+
+
+@pytest.mark.parametrize(
+    ("port", "location", "scheme"),
+    [
+        ("database", Path("/data/booking.db"), "file"),
+        ("database", PostgresUrl("postgresql://h/d"), "postgresql"),
+        ("database", "postgres://h/d", "postgresql"),
+        ("keys", "sqlite:////state/keys.db", "sqlite"),
+        ("limits", "file:///state/limits.table", "file"),
+    ],
+)
+def test_location_finds_its_backend(port: str, location: object, scheme: str) -> None:
+    assert find_backend(port, location) is BACKENDS[port][scheme]
+
+
+def test_unknown_scheme_lists_the_known_ones() -> None:
+    with pytest.raises(ConfigError, match="use one of file, postgresql"):
+        find_backend("database", "mysql://h/d")
+
+
+@pytest.mark.parametrize(
+    ("location", "fault"),
+    [
+        ("booking.db", ""),
+        ("postgresql://h/d", ""),
+        ("postgresql://h", "does not name a database"),
+        ("mysql://h/d", "unknown URL scheme 'mysql'"),
+    ],
+)
+def test_fault_of_a_configured_database(location: str, fault: str) -> None:
+    assert fault in find_fault("database", location)
+    assert bool(find_fault("database", location)) == bool(fault)
