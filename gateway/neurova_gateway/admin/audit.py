@@ -24,7 +24,7 @@ class Audit:
         self._path = path
 
     def begin(self, **fields: object) -> str:
-        """Log the begin of a change and return its id. Raises Unavailable."""
+        """Log the start of a change and return its id. Raises Unavailable."""
         change = secrets.token_hex(8)
         self._write(id=change, event="begun", **fields)
         return change

@@ -1,4 +1,4 @@
-"""What the handlers of the Admin API work with."""
+"""The context that the handlers of the Admin API receive."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""The project's functions as an OpenAPI 3.1 document, and the page that reads it."""
+"""The project's functions as an OpenAPI 3.1 document, and the page that shows it."""

@@ -35,7 +35,7 @@ def _argument(call: ast.Call, position: int, name: str) -> object:
     """Return the literal value of an argument, None if it is computed or missing."""
     arguments = {keyword.arg: keyword.value for keyword in call.keywords}
     if name == "detail" and "errors" in arguments:
-        return None  # the single errors say more than the text
+        return None  # the list of errors describes the problem instead
     node = call.args[position] if position < len(call.args) else arguments.get(name)
     return node.value if isinstance(node, ast.Constant) else None
 
@@ -82,12 +82,12 @@ def _nodes(function: FunctionType) -> Iterator[ast.AST]:
     """Yield the nodes of a function's body in the order of its source, none without a source."""
     try:
         source = getsource(function)
-        # The `if` lets an indented method be parsed as it is.
+        # An indented method can only be parsed inside of a block.
         block = ast.parse(f"if True:\n{source}" if source[:1].isspace() else source).body[0]
     except (OSError, SyntaxError, TokenError):
         return
     definition = block.body[0] if isinstance(block, ast.If) else block
-    # After an edit of the file the source may be another one than that of the loaded function.
+    # After an edit of the file the source may belong to another function.
     if getattr(definition, "name", "") == function.__name__:
         for statement in getattr(definition, "body", ()):
             yield from _in_order(statement)

@@ -47,15 +47,15 @@ def schemas(
 
     A name is `<service>.<type>`. A type without a JSON Schema gets the empty schema.
     """
-    known = {key: kind for key, kind in types.items() if _has_schema(kind)}
+    describable = {key: kind for key, kind in types.items() if _has_schema(kind)}
     found, named = msgspec.json.schema_components(
-        known.values(), ref_template=AT + service + ".{name}"
+        describable.values(), ref_template=AT + service + ".{name}"
     )
-    for schema, kind in zip(found, known.values(), strict=True):
+    for schema, kind in zip(found, describable.values(), strict=True):
         add_datetime_formats(schema, kind, named)
-    of_key = dict(zip(known, found, strict=True))
+    by_key = dict(zip(describable, found, strict=True))
     return (
-        {key: _renamed(of_key.get(key, {})) for key in types},
+        {key: _renamed(by_key.get(key, {})) for key in types},
         {f"{service}.{_GENERATION.sub('', name)}": _renamed(each) for name, each in named.items()},
     )
 

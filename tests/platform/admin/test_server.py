@@ -172,10 +172,10 @@ def test_admin_api_can_be_disabled(probe_project: Path, command: str) -> None:
 def test_large_body_and_large_head_are_refused_early(probe_project: Path, dev: Serving) -> None:
     operator, _ = operate(dev, probe_project)
     for length in (1 << 20, 1 << 40):
-        said = f"POST /v1/keys HTTP/1.1\r\nHost: localhost\r\nContent-Length: {length}\r\n"
+        head = f"POST /v1/keys HTTP/1.1\r\nHost: localhost\r\nContent-Length: {length}\r\n"
         fields = f"Content-Type: application/json\r\nAuthorization: Bearer {operator.token}\r\n\r\n"
         with socket.create_connection(("127.0.0.1", operator.port), timeout=60) as client:
-            client.sendall((said + fields).encode() + b"{")
+            client.sendall((head + fields).encode() + b"{")
             assert client.recv(1 << 16).startswith(b"HTTP/1.1 413 ")
     with socket.create_connection(("127.0.0.1", operator.port), timeout=60) as client:
         client.sendall(b"GET /health HTTP/1.1\r\nHost: localhost\r\nX: " + b"a" * (1 << 17))

@@ -13,6 +13,13 @@ from neurova_platform.openapi.service import document_access, encode_document, p
 from neurova_platform.settings import loading as settings
 from neurova_platform.testing.platform import TestPlatform
 
+ODD_FUNCTION = """
+from neurova import Reject, get
+
+@get("/odd", public=True)
+async def odd() -> str:
+    raise Reject(410, "gone \\ud83d")
+"""
 PROJECT_FUNCTION = '''
 """A function of the project on a path of the platform."""
 from neurova import get
@@ -60,20 +67,17 @@ def test_lone_surrogate_in_a_text_is_escaped(
     probe_project: Path, run: Callable[[str], TestPlatform]
 ) -> None:
     folder = next(each for each in (probe_project / "functions").iterdir() if each.is_dir())
-    (folder / "odd.py").write_text(
-        'from neurova import Reject, get\n\n\n@get("/odd", public=True)\n'
-        'async def odd() -> str:\n    raise Reject(410, "gone \\ud83d")\n'
-    )
+    (folder / "odd.py").write_text(ODD_FUNCTION)
     document = run("").get("/openapi.json").json()
     assert document["paths"]["/odd"]["get"]["responses"]["410"]["description"] == "gone \\ud83d."
 
 
 def test_served_document_is_that_of_the_project(probe: TestPlatform) -> None:
-    answer = probe.get("/openapi.json")
-    assert answer.status == 200
-    assert answer.headers["content-type"] == "application/json"
-    assert answer.body == encode_document(probe.platform.functions(), probe.settings)
-    assert "/echo" in answer.json()["paths"]
+    response = probe.get("/openapi.json")
+    assert response.status == 200
+    assert response.headers["content-type"] == "application/json"
+    assert response.body == encode_document(probe.platform.functions(), probe.settings)
+    assert "/echo" in response.json()["paths"]
 
 
 def test_any_key_may_read_the_document(run: Callable[[str], TestPlatform]) -> None:
@@ -93,10 +97,10 @@ def test_page_is_static_and_needs_no_key(run: Callable[[str], TestPlatform], acc
     platform = run(f'[openapi]\naccess = "{access}"\n')
     for name, file in assets.page().items():
         path = "/docs" if name == "index.html" else f"/docs/{name}"
-        answer = platform.get(path)
-        assert (answer.status, answer.body) == (200, file.read_bytes())
-        assert answer.headers["x-content-type-options"] == "nosniff"
-        again = platform.get(path, headers={"if-none-match": answer.headers["etag"]})
+        response = platform.get(path)
+        assert (response.status, response.body) == (200, file.read_bytes())
+        assert response.headers["x-content-type-options"] == "nosniff"
+        again = platform.get(path, headers={"if-none-match": response.headers["etag"]})
         assert again.status == 304
 
 

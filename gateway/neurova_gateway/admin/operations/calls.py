@@ -40,7 +40,7 @@ def list_calls(context: AdminContext, call: Call) -> Page[CallRecord]:
 
 
 def record_filter(query: Mapping[str, str]) -> Callable[[CallRecord], bool]:
-    """Return the predicate of a query's filters. Raises Reject (400) for an invalid status."""
+    """Return a function that matches records by a query. Raises Reject (400)."""
     filters = {name: query[name] for name in FILTERS if name in query and name != "status"}
     status = query.get("status", "")
     if status and not _STATUS.fullmatch(status):
