@@ -29,13 +29,13 @@ def parse_stat(text: str) -> Stat:
 def descendants(root: int, stats: Iterable[Stat]) -> list[Stat]:
     """Return the process `root` and all that descend from it."""
     every = list(stats)
-    wanted = {root}
-    found: list[Stat] = []
+    pids = {root}
+    tree: list[Stat] = []
     while True:
-        more = [stat for stat in every if stat.pid in wanted or stat.parent in wanted]
-        if len(more) == len(found):
-            return found
-        found, wanted = more, {stat.pid for stat in more}
+        members = [stat for stat in every if stat.pid in pids or stat.parent in pids]
+        if len(members) == len(tree):
+            return tree
+        tree, pids = members, {stat.pid for stat in members}
 
 
 def process_tree(root: int) -> list[Stat]:

@@ -37,11 +37,11 @@ class Figure:
         rounds = measure_interleaved(contenders, self.duration, pin=pin)
         where = "server on one core, load on the other" if pin else "free"
         print(f"{self.name}, {part} ({where})\n{format_rounds(rounds)}")
-        found: dict[str, list[float]] = {}
+        compared: dict[str, list[float]] = {}
         for ours, other, most in goals:
             what = f"{ours} ÷ {other}"
-            found[what] = ratios(rounds[ours], rounds[other])
-            value = statistics.median(found[what])
+            compared[what] = ratios(rounds[ours], rounds[other])
+            value = statistics.median(compared[what])
             if pin:
                 self.judge(f"{part}: {what}", value, most)
             else:
@@ -50,8 +50,8 @@ class Figure:
         self.parts[part] = {
             "pinned": pin,
             "cpu_us": {name: round(median(each), 2) for name, each in rounds.items()},
-            "ratio": {what: round(statistics.median(each), 4) for what, each in found.items()},
-            "ratio_rounds": found,
+            "ratio": {what: round(statistics.median(each), 4) for what, each in compared.items()},
+            "ratio_rounds": compared,
             "rounds": {name: [asdict(one) for one in each] for name, each in rounds.items()},
         }
 

@@ -181,10 +181,10 @@ class LoadResult:
 
     def percentile(self, hundredth: int, status: int = 200) -> float:
         """Return a percentile of the latency of answers with `status`, in seconds."""
-        found = [answer.seconds for answer in self.answers if answer.status == status]
-        if len(found) < 2:
-            return found[0] if found else float("nan")
-        return statistics.quantiles(found, n=100, method="inclusive")[hundredth - 1]
+        latencies = [answer.seconds for answer in self.answers if answer.status == status]
+        if len(latencies) < 2:
+            return latencies[0] if latencies else float("nan")
+        return statistics.quantiles(latencies, n=100, method="inclusive")[hundredth - 1]
 
     def recovery_time(self, stop: float, within: float) -> float:
         """Return the seconds after `stop` until all requests are served `within` seconds again.

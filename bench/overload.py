@@ -141,10 +141,10 @@ def main() -> None:
     # In ten seconds, calls of the first moments before shedding begins are more than 1 %.
     p99 = "served_p99_ms" if figure.is_full else "settled_p99_ms"
     for kind in KINDS:
-        found = list(outcomes(kind, seconds, rounds))
-        print(f"overload, {kind}\n{format_outcomes(found)}")
-        figure.parts[kind] = {"seconds": seconds, "rounds": [asdict(one) for one in found]}
-        median = {name: statistics.median(getattr(one, name) for one in found) for name in JUDGED}
+        results = list(outcomes(kind, seconds, rounds))
+        print(f"overload, {kind}\n{format_outcomes(results)}")
+        figure.parts[kind] = {"seconds": seconds, "rounds": [asdict(one) for one in results]}
+        median = {name: statistics.median(getattr(one, name) for one in results) for name in JUDGED}
         figure.judge(f"{kind}: capacity lost", median["lost"], 0.2, "of it")
         ratio = median[p99] / median["alone_ms"]
         figure.judge(f"{kind}: p99 of served ÷ median alone", ratio, 5)
@@ -156,10 +156,12 @@ def main() -> None:
 JUDGED = ("lost", "served_p99_ms", "settled_p99_ms", "alone_ms", "recovered_s")
 
 
-def format_outcomes(found: list[Outcome]) -> str:
+def format_outcomes(results: list[Outcome]) -> str:
     """Return the outcomes as the columns of a table."""
-    rows = [(name, *(f"{asdict(one)[name]:.4g}" for one in found)) for name in asdict(found[0])]
-    return report.format_table(("", *(f"round {number + 1}" for number in range(len(found)))), rows)
+    rows = [(name, *(f"{asdict(one)[name]:.4g}" for one in results)) for name in asdict(results[0])]
+    return report.format_table(
+        ("", *(f"round {number + 1}" for number in range(len(results)))), rows
+    )
 
 
 if __name__ == "__main__":

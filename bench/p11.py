@@ -44,17 +44,17 @@ def dev(project: Project) -> Iterator[tuple[Server, float]]:
 
 def measure_reloads(project: Project, times: int) -> list[float]:
     """Save the function under `neurova dev` some times; return the ms until each was live."""
-    found = []
+    times_ms = []
     with dev(project) as (server, _):
         request = quote.request(project.dev_key())
         for turn in range(1, times + 1):
             rate = 11_950 + turn
             text = quote.FUNCTION.replace("11950", str(rate))
             answer = quote.ANSWER | {"rate_cents": rate, "total_cents": rate * 3}
-            found.append(
+            times_ms.append(
                 save_and_wait(server, project, FILE, text, replace(request, answer=answer)) * 1e3
             )
-    return found
+    return times_ms
 
 
 def main() -> None:

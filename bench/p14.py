@@ -43,7 +43,7 @@ def create_requests(fields: Fields) -> tuple[Request, ...]:
 
 def read_requests(program: Program, fields: Fields) -> tuple[Request, ...]:
     """Create some bookings; return requests that read them, and their answers."""
-    found = []
+    requests = []
     with running(program) as server:
         for request in create_requests(fields)[:100]:
             answer = send_once(server.port, request)
@@ -51,8 +51,8 @@ def read_requests(program: Program, fields: Fields) -> tuple[Request, ...]:
                 raise RuntimeError(fault)
             booking = json.loads(answer.body)
             path = f"/bookings/{booking['id']}"
-            found.append(Request("GET", path, fields=fields, answer=booking))
-    return tuple(found)
+            requests.append(Request("GET", path, fields=fields, answer=booking))
+    return tuple(requests)
 
 
 def ours(folder: Path) -> tuple[Program, Fields]:

@@ -29,15 +29,15 @@ def measure_start(project: Project, endpoint: Endpoint, key: str) -> tuple[float
 
 def measure_reloads(project: Project, times: int) -> list[float]:
     """Save a function under `neurova dev` some times; return the ms until each was live."""
-    found = []
+    times_ms = []
     with started(project.program("dev")) as server:
         wait_for_answer(server, lambda: LAST.request(project.dev_key()), time.monotonic())
         key = project.dev_key()
         for turn in range(1, times + 1):
             text = LAST.source(plus=turn)
             took = save_and_wait(server, project, LAST.file, text, LAST.request(key, plus=turn))
-            found.append(took * 1e3)
-    return found
+            times_ms.append(took * 1e3)
+    return times_ms
 
 
 def main() -> None:

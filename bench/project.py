@@ -25,7 +25,7 @@ async def {name}() -> dict[str, int]:
 '''
 PARAMETER = '''@get("{path}/{{item}}", scopes=["bench:read"])
 async def {name}(item: int) -> dict[str, int]:
-    """Answer a number and the item asked for."""
+    """Answer a number and the requested item."""
     return {{"n": {number}, "item": item}}
 '''
 
@@ -54,7 +54,7 @@ class Endpoint:
 
     @property
     def file(self) -> str:
-        """Return where it lies in the project."""
+        """Return its path in the project."""
         return f"functions/{self.service}/{self.name}.py"
 
     @property

@@ -93,14 +93,14 @@ def refusals(key: str, unscoped: str | None = None) -> tuple[Request, ...]:
     """Return calls that must be refused: no key, unknown key, invalid body, missing scope."""
     body = json.dumps(STAY).encode()
     bad = json.dumps(STAY | {"nights": 0}).encode()
-    found = [
+    requests = [
         Request("POST", "/quote", body, (), 401),
         Request("POST", "/quote", body, (("X-API-Key", generate("live")),), 401),
         Request("POST", "/quote", bad, (("X-API-Key", key),), 422),
     ]
     if unscoped:
-        found.append(Request("POST", "/quote", body, (("X-API-Key", unscoped),), 403))
-    return tuple(found)
+        requests.append(Request("POST", "/quote", body, (("X-API-Key", unscoped),), 403))
+    return tuple(requests)
 
 
 @contextmanager

@@ -83,13 +83,13 @@ def measure_interleaved(
             contender.check(server)
             measure(server, contender, Wrk(1, load_core))
         wrk = Wrk(duration.seconds, load_core)
-        found: dict[str, list[Round]] = {contender.name: [] for contender in contenders}
+        measured: dict[str, list[Round]] = {contender.name: [] for contender in contenders}
         for _ in range(duration.rounds):
             for contender, server in pairs:
-                found[contender.name].append(measure(server, contender, wrk))
+                measured[contender.name].append(measure(server, contender, wrk))
         for contender, server in pairs:
             contender.check(server)
-    return found
+    return measured
 
 
 def median(rounds: Sequence[Round]) -> float:

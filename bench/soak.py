@@ -1,6 +1,6 @@
 """Soak: Booking under load for ten minutes with two workers; memory and handles do not grow.
 
-Calls of every function, with keys, of which some are refused: bookings made until all is sold out,
+Calls of every function, with keys, of which some are refused: bookings until rooms are sold out,
 read, listed, cancelled, quoted; unknown paths, keys and bodies. Goals: summed PSS, handles and
 threads of the last minute at most 1.02 x those of the second (one more database reader: 1 %).
 """

@@ -45,10 +45,10 @@ def _sort_key(file: Path) -> tuple[float, str]:
     return (int(numbered[1]) if numbered else inf), file.stem
 
 
-def replace_results(page: str, found: str) -> str:
+def replace_results(page: str, results: str) -> str:
     """Return the page with its last section, the results, replaced."""
     head, _, _ = page.partition(HEADING)
-    return f"{head}{HEADING}\n{found}"
+    return f"{head}{HEADING}\n{results}"
 
 
 def main() -> None:

@@ -22,8 +22,8 @@ Row = Mapping[str, str]
 def rows(file: Path = FILE, only: int | None = None) -> list[Row]:
     """Return the rows of the file, or its first `only`."""
     with gzip.open(file, "rt", encoding="utf-8", newline="") as text:
-        found = csv.DictReader(text)
-        return [row for _, row in zip(range(only), found, strict=False)] if only else list(found)
+        reader = csv.DictReader(text)
+        return [row for _, row in zip(range(only), reader, strict=False)] if only else list(reader)
 
 
 def booking(row: Row) -> Booking:
@@ -55,10 +55,10 @@ def nights(row: Row) -> int:
 
 def cents(amount: str) -> int:
     """Return an amount like `252.17` in cents. Raises ValueError for parts of a cent."""
-    found = Decimal(amount) * 100
-    if found != int(found):
+    value = Decimal(amount) * 100
+    if value != int(value):
         raise ValueError(f"{amount} is not a whole number of cents")
-    return int(found)
+    return int(value)
 
 
 def _name(text: str) -> str:

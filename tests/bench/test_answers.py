@@ -26,6 +26,6 @@ def test_expected_refusal_is_no_fault() -> None:
 
 def test_missing_header_is_a_fault() -> None:
     """An answer without RateLimit headers is not that of a full call."""
-    wanted = Request("GET", "/x", headers=("ratelimit",))
-    assert find_fault(wanted, Answer(200, b"", frozenset({"date"}))).endswith("lacks ratelimit")
-    assert find_fault(wanted, Answer(200, b"", frozenset({"ratelimit"}))) == ""
+    request = Request("GET", "/x", headers=("ratelimit",))
+    assert find_fault(request, Answer(200, b"", frozenset({"date"}))).endswith("lacks ratelimit")
+    assert find_fault(request, Answer(200, b"", frozenset({"ratelimit"}))) == ""

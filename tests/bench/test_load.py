@@ -23,8 +23,8 @@ def test_messages_are_packed_with_their_length() -> None:
 
 
 def test_last_line_of_output_is_parsed() -> None:
-    said = '{"requests":10,"seconds":2.0,"refused":1,"broken":0,"p50_us":3,"p99_us":4}'
-    assert parse(f"Running 1s test\n  10 requests\n\n{said}\n") == Load(10, 2.0, 1, 0, 3, 4)
+    output = '{"requests":10,"seconds":2.0,"refused":1,"broken":0,"p50_us":3,"p99_us":4}'
+    assert parse(f"Running 1s test\n  10 requests\n\n{output}\n") == Load(10, 2.0, 1, 0, 3, 4)
 
 
 def test_missing_wrk_names_the_fix() -> None:

@@ -30,26 +30,26 @@ def answers(*rows: tuple[float, int, float]) -> LoadResult:
 
 
 def test_answers_are_counted_by_status() -> None:
-    seen = answers((0.1, 200, 0.01), (0.2, 503, 0.001), (1.5, 200, 0.03), (1.6, 0, 10))
-    assert seen.statuses() == {0: 1, 200: 2, 503: 1}
-    assert seen.between(1, 2).statuses() == {0: 1, 200: 1}
-    assert seen.percentile(50) == pytest.approx(0.02)
-    assert seen.percentile(99, 503) == 0.001
-    assert math.isnan(seen.percentile(50, 404))
+    result = answers((0.1, 200, 0.01), (0.2, 503, 0.001), (1.5, 200, 0.03), (1.6, 0, 10))
+    assert result.statuses() == {0: 1, 200: 2, 503: 1}
+    assert result.between(1, 2).statuses() == {0: 1, 200: 1}
+    assert result.percentile(50) == pytest.approx(0.02)
+    assert result.percentile(99, 503) == 0.001
+    assert math.isnan(result.percentile(50, 404))
 
 
 def test_recovery_follows_the_last_slow_answer() -> None:
-    seen = answers((1.0, 503, 0.1), (2.0, 200, 0.1), (2.5, 503, 0.1), (3.0, 200, 0.9),
+    result = answers((1.0, 503, 0.1), (2.0, 200, 0.1), (2.5, 503, 0.1), (3.0, 200, 0.9),
                    (3.2, 200, 0.1), (4.0, 200, 0.1))  # fmt: skip
-    assert seen.recovery_time(2.0, within=0.2) == pytest.approx(1.2)
-    assert seen.recovery_time(3.1, within=0.2) == 0.0
+    assert result.recovery_time(2.0, within=0.2) == pytest.approx(1.2)
+    assert result.recovery_time(3.1, within=0.2) == 0.0
     assert answers((1.0, 503, 0.1)).recovery_time(0.0, within=1) == math.inf
 
 
 @pytest.fixture
 def served() -> Iterator[int]:
     """Serve calls; refuse every eighth."""
-    seen = [0]
+    result = [0]
     one = threading.Lock()
 
     class Handler(socketserver.StreamRequestHandler):
@@ -58,8 +58,8 @@ def served() -> Iterator[int]:
                 while self.rfile.readline().strip():
                     pass
                 with one:
-                    seen[0] += 1
-                    status = b"503 No" if seen[0] % 8 == 0 else b"200 OK"
+                    result[0] += 1
+                    status = b"503 No" if result[0] % 8 == 0 else b"200 OK"
                 self.wfile.write(b"HTTP/1.1 %b\r\ncontent-length: 4\r\n\r\n" % status)
                 self.wfile.write(b"done")
 
@@ -76,16 +76,16 @@ def served() -> Iterator[int]:
 @pytest.mark.server
 def test_each_request_is_recorded_once(served: int) -> None:
     times = poisson_times(400, 1, seed=2)
-    seen = send(served, REQUEST, times)
-    assert [answer.due for answer in seen.answers] == times
-    assert seen.statuses() == {200: len(times) - len(times) // 8, 503: len(times) // 8}
+    result = send(served, REQUEST, times)
+    assert [answer.due for answer in result.answers] == times
+    assert result.statuses() == {200: len(times) - len(times) // 8, 503: len(times) // 8}
 
 
 @pytest.mark.server
 def test_busy_connections_open_another(served: int) -> None:
-    seen = send(served, REQUEST, [0.0] * 50)
-    assert len(seen.answers) == 50
-    assert 0 not in seen.statuses()
+    result = send(served, REQUEST, [0.0] * 50)
+    assert len(result.answers) == 50
+    assert 0 not in result.statuses()
 
 
 @pytest.mark.server
@@ -101,6 +101,6 @@ def test_wrong_body_is_counted(served: int) -> None:
 
 @pytest.mark.server
 def test_hold_keeps_connections_busy(served: int) -> None:
-    seen = hold(served, REQUEST, 2, 0.3)
-    assert len(seen.answers) > 4
-    assert 0 not in seen.statuses()
+    result = hold(served, REQUEST, 2, 0.3)
+    assert len(result.answers) > 4
+    assert 0 not in result.statuses()

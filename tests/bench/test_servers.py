@@ -39,8 +39,8 @@ def test_neurova_variables_are_not_inherited(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("NEUROVA_GATEWAY_LIMIT", "1/day")
-    code = "import os; open('seen', 'w').write(str('NEUROVA_GATEWAY_LIMIT' in os.environ))"
+    code = "import os; open('leaked', 'w').write(str('NEUROVA_GATEWAY_LIMIT' in os.environ))"
     with started(Program((sys.executable, "-c", code), tmp_path)) as server:
         while is_alive(server.pid):
             pass
-    assert (tmp_path / "seen").read_text() == "False"
+    assert (tmp_path / "leaked").read_text() == "False"

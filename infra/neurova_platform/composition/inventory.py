@@ -17,14 +17,14 @@ def functions(settings: Settings) -> list[Endpoint]:
     Raises LoadError for a service that cannot be served, with all its faults.
     """
     root = settings.functions
-    found = [
+    loaded = [
         function
         for service in discover(root)
         for function in load_service(root, service, Resources(), ExecutionContext()).functions
     ]
-    check_routes(found)
+    check_routes(loaded)
     return sorted(
-        found, key=lambda each: (each.description.template, each.description.method_label)
+        loaded, key=lambda each: (each.description.template, each.description.method_label)
     )
 
 

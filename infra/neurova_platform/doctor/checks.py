@@ -42,7 +42,7 @@ Check = Callable[[Settings], Iterator[Finding]]
 
 
 def examine(start: Path | None = None) -> Iterator[Finding]:
-    """Yield the findings for the project that `start` (default: the working folder) lies in."""
+    """Yield the findings for the project that contains `start` (default: the working folder)."""
     yield check_python()
     yield check_packages()
     try:

@@ -153,7 +153,7 @@ def _idempotency(function: Endpoint, place: str) -> list[Value]:
     if not isinstance(function, HttpFunction) or function.description.method != "POST":
         return []
     if function.stores_replies:
-        support = "kept for 24 hours"
+        support = "stored for 24 hours"
     elif function.description.public:
         support = "refused: the caller is unknown"
     else:

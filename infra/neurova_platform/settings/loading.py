@@ -49,7 +49,7 @@ def load(
     environ: Mapping[str, str] | None = None,
     flags: Mapping[str, Any] | None = None,
 ) -> Settings:
-    """Return the settings of the project that `start` (default: the working folder) lies in.
+    """Return the settings of the project that contains `start` (default: the working folder).
 
     `flags` maps dotted keys to values, None for a flag that is not set. Raises ConfigError that
     lists every fault: where it is, its dotted key and the fix.
@@ -82,15 +82,15 @@ def load(
 def effective(settings: Settings) -> list[Value]:
     """Return every setting in force, in the order of docs/configuration.md, without passwords."""
     services = (f"services.{name}.{key}" for name in settings.services for key in SERVICE_FIELDS)
-    found = []
+    values = []
     for key in (*FIELDS, *sorted(services)):
         value: Any = settings
         for part in key.split("."):
             value = value[part] if isinstance(value, dict) else getattr(value, part)
         if isinstance(value, str) and is_postgres(value):
             value = str(PostgresUrl(value))
-        found.append(Value(key, value, settings.origins.get(key, "default")))
-    return found
+        values.append(Value(key, value, settings.origins.get(key, "default")))
+    return values
 
 
 def _assemble(root: Path, values: dict[str, Any], origins: dict[str, str]) -> Settings:

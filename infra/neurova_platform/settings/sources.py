@@ -82,8 +82,8 @@ def find_line(text: str, key: str) -> int:
             if key == section[:-1]:
                 return number
         elif "=" in bare:
-            found = section + bare.partition("=")[0]
-            if key == found or key.startswith(found + "."):
+            dotted = section + bare.partition("=")[0]
+            if key == dotted or key.startswith(dotted + "."):
                 return number
     return 0
 

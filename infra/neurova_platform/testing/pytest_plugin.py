@@ -32,7 +32,7 @@ def neurova_project(request: pytest.FixtureRequest) -> Path:
 def platform(
     neurova_project: Path, neurova_databases: Path, tmp_path: Path
 ) -> Iterator[TestPlatform]:
-    """Run the project that the test lies in: call it, move its clock."""
+    """Run the project that contains the test: call it, move its clock."""
     from .platform import TestPlatform
 
     with TestPlatform(neurova_project, tmp_path / ".neurova", neurova_databases) as running:

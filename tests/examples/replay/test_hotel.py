@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from examples.replay.hotel import booking, cents, rows
 
-NOBODY = "not_applicable"
+NONE = "not_applicable"
 
 
 def test_file_has_the_documented_content() -> None:
@@ -43,9 +43,9 @@ def test_hotel_has_exactly_the_rooms_of_the_file() -> None:
     ("agent", "company", "consumer"),
     [
         ("eva", "acme", "acme"),
-        (NOBODY, "acme", "acme"),
-        ("eva", NOBODY, "eva"),
-        (NOBODY, NOBODY, "direct"),
+        (NONE, "acme", "acme"),
+        ("eva", NONE, "eva"),
+        (NONE, NONE, "direct"),
         ("", "", "direct"),
     ],
 )

@@ -100,7 +100,7 @@ def test_post_reports_idempotency_support(root: Path) -> None:
         found = explained(root, method, path).values
         return [value.value for value in found if value.key == "idempotency-key"]
 
-    assert support("POST", "/rooms/7") == ["kept for 24 hours"]
+    assert support("POST", "/rooms/7") == ["stored for 24 hours"]
     assert support("POST", "/p") == ["refused: the caller is unknown"]
     assert support("GET", "/hello/Ada") == []
 

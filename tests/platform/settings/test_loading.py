@@ -36,8 +36,8 @@ def test_empty_file_gives_every_default(tmp_path: Path) -> None:
 
 
 def test_misspelt_key_names_line_and_nearest_key(tmp_path: Path) -> None:
-    said = load_error(tmp_path, "[gateway]\nhost = '::1'\nprt = 80\n")
-    assert said == "neurova.toml:3: gateway.prt is unknown: did you mean gateway.port?"
+    error = load_error(tmp_path, "[gateway]\nhost = '::1'\nprt = 80\n")
+    assert error == "neurova.toml:3: gateway.prt is unknown: did you mean gateway.port?"
 
 
 @pytest.mark.parametrize(
@@ -57,7 +57,7 @@ def test_unknown_key_suggests_the_right_one(tmp_path: Path, text: str, meant: st
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "error"),
     [
         ("[gateway]\nport = 'x'\n", "gateway.port must be a whole number from 0 to 65535, not 'x'"),
         ("[gateway]\nport = 70000\n", "gateway.port must be a whole number from 0 to 65535"),
@@ -87,13 +87,13 @@ def test_unknown_key_suggests_the_right_one(tmp_path: Path, text: str, meant: st
         ("[gateway\n", "cannot be read as TOML"),
     ],
 )
-def test_wrong_value_names_key_and_expectation(tmp_path: Path, text: str, said: str) -> None:
-    assert said in load_error(tmp_path, text)
+def test_wrong_value_names_key_and_expectation(tmp_path: Path, text: str, error: str) -> None:
+    assert error in load_error(tmp_path, text)
 
 
 def test_all_faults_are_listed_at_once(tmp_path: Path) -> None:
-    said = load_error(tmp_path, "[gateway]\nprt = 1\nport = 'x'\n", NEUROVA_GATEWAY_HOTS="a")
-    assert said.count("\n") == 2
+    error = load_error(tmp_path, "[gateway]\nprt = 1\nport = 'x'\n", NEUROVA_GATEWAY_HOTS="a")
+    assert error.count("\n") == 2
 
 
 @pytest.mark.parametrize(
@@ -107,9 +107,9 @@ def test_all_faults_are_listed_at_once(tmp_path: Path) -> None:
     ],
 )
 def test_plain_secret_is_refused_and_not_shown(tmp_path: Path, text: str) -> None:
-    said = load_error(tmp_path, text)
-    assert "looks like a secret" in said
-    assert "hunter2" not in said
+    error = load_error(tmp_path, text)
+    assert "looks like a secret" in error
+    assert "hunter2" not in error
 
 
 def test_flag_wins_over_environment_over_file(tmp_path: Path) -> None:
@@ -154,15 +154,15 @@ def test_database_password_is_never_shown(tmp_path: Path) -> None:
 
 def test_two_services_cannot_share_a_database(tmp_path: Path) -> None:
     same = "database = 'postgresql://h/d'\n"
-    said = load_error(tmp_path, f"[services.a]\n{same}[services.b]\n{same}")
-    assert said == (
+    error = load_error(tmp_path, f"[services.a]\n{same}[services.b]\n{same}")
+    assert error == (
         "neurova.toml:4: services.b.database is also the database of a: give each service its own"
     )
 
 
 def test_unknown_variable_suggests_the_nearest(tmp_path: Path) -> None:
-    said = load_error(tmp_path, "", NEUROVA_GATEWAY_PRT="1")
-    assert said.endswith("did you mean NEUROVA_GATEWAY_PORT?")
+    error = load_error(tmp_path, "", NEUROVA_GATEWAY_PRT="1")
+    assert error.endswith("did you mean NEUROVA_GATEWAY_PORT?")
     assert "gateway.port must be" in load_error(tmp_path, "", NEUROVA_GATEWAY_PORT="eighty")
 
 

@@ -1,4 +1,4 @@
-"""The `platform` fixture runs the project that a test lies in."""
+"""The `platform` fixture runs the project that contains the test."""
 
 import subprocess
 import sys
