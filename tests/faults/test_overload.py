@@ -12,7 +12,7 @@ from bench.project import Project
 from bench.rounds import LOAD_CORE, SERVER_CORE
 from bench.servers import running
 
-from ..serving import wait_for_answer
+from ..serving import until
 
 pytestmark = pytest.mark.server
 
@@ -34,7 +34,7 @@ def test_what_is_served_is_right_and_what_is_refused_is_told(tmp_path: Path, kin
         assert set(seen.statuses()) == {200, 503}
         assert set(send(server.port, HEALTH, [0.0] * 10).statuses()) == {200}
         # The load is over: nothing is refused any more.
-        wait_for_answer(lambda: send(server.port, WORK, [0.0, 0.1, 0.2]).statuses() == {200: 3})
+        until(lambda: send(server.port, WORK, [0.0, 0.1, 0.2]).statuses() == {200: 3})
 
 
 @pytest.mark.skipif(not MEASURED, reason="seconds are measured by `make faults`")
