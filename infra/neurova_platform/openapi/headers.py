@@ -25,37 +25,25 @@ PARAMETERS: dict[str, dict[str, Any]] = {
         "schema": {"type": "string"},
     },
 }
-HEADERS: dict[str, dict[str, Any]] = {
-    "Cache-Control": {
-        "description": "How long the response may be cached, and by whom (RFC 9111).",
-        "schema": {"type": "string"},
-    },
-    "Deprecation": {
-        "description": "The date since which this operation is deprecated (RFC 9745).",
-        "schema": {"type": "string"},
-    },
-    "ETag": {
-        "description": "The version of the response, for `If-None-Match`.",
-        "schema": {"type": "string"},
-    },
-    "Idempotency-Replayed": {
-        "description": "`true` on the stored response of an earlier request.",
-        "schema": {"type": "string"},
-    },
-    "RateLimit": {
-        "description": "The remaining quota of each limit: `r` units for `t` seconds.",
-        "schema": {"type": "string"},
-        "example": '"route-minute";r=59;t=60',
-    },
-    "RateLimit-Policy": {
-        "description": "Each limit: `q` units in any `w` seconds.",
-        "schema": {"type": "string"},
-        "example": '"route-minute";q=60;w=60',
-    },
-    "Sunset": {
-        "description": "The date until which this operation is available (RFC 8594).",
-        "schema": {"type": "string"},
-    },
+
+
+def _text(description: str, **more: str) -> dict[str, Any]:
+    return {"description": description, "schema": {"type": "string"}, **more}
+
+
+HEADERS = {
+    "Cache-Control": _text("How long the response may be cached, and by whom (RFC 9111)."),
+    "Deprecation": _text("The date since which this operation is deprecated (RFC 9745)."),
+    "ETag": _text("The version of the response, for `If-None-Match`."),
+    "Idempotency-Replayed": _text("`true` on the stored response of an earlier request."),
+    "RateLimit": _text(
+        "The remaining quota of each limit: `r` units for `t` seconds.",
+        example='"route-minute";r=59;t=60',
+    ),
+    "RateLimit-Policy": _text(
+        "Each limit: `q` units in any `w` seconds.", example='"route-minute";q=60;w=60'
+    ),
+    "Sunset": _text("The date until which this operation is available (RFC 8594)."),
 }
 NOT_MODIFIED = "304"
 
