@@ -1,147 +1,156 @@
-"""Starlette's own responses, and whole apps, answer through the same outlet."""
+"""Starlette's responses are sent as the functions return them."""
 
 import asyncio
-import inspect
+from pathlib import Path
+from textwrap import indent
 from typing import Any
 
 import pytest
+from tests.runtime.doubles import BodyRecorder
+from tests.runtime.project import Project, module_of, until
 
 from neurova.streaming.response_stream import StreamReply
 
-HEAD = """
-from neurova import *
+SOURCE = """
 from starlette.background import BackgroundTask
 from starlette.responses import FileResponse, Response, StreamingResponse
-import asyncio
-seen = []
+proceed = asyncio.Event()
+
+
+@get("/x")
+async def f(n: int = 0):
 """
 
 
-def function(house: Any, body: str) -> Any:
-    return house.function(f'{HEAD}\n@get("/x")\nasync def f(n: int = 0):\n{body}\n')
+def define(project: Project, *statements: str) -> Any:
+    return project.define(SOURCE + indent("\n".join(statements), "    "))
 
 
-def seen(function: Any) -> list[Any]:
-    return inspect.unwrap(function.handler).__globals__["seen"]  # type: ignore[no-any-return]
+@pytest.fixture
+def digits(tmp_path: Path) -> str:
+    (tmp_path / "digits.txt").write_bytes(b"0123456789")
+    return f"return FileResponse({str(tmp_path / 'digits.txt')!r})"
 
 
-def test_a_streaming_response_keeps_its_status_type_and_fields(house: Any) -> None:
-    made = function(
-        house,
-        "    return StreamingResponse(iter(['a', b'b']), 202, {'X-A': '1'}, media_type='text/csv')",
+async def test_streaming_response_keeps_its_status_type_and_headers(project: Project) -> None:
+    reply, recorder = await project.stream(
+        define(
+            project,
+            "items = iter(['a', b'b'])",
+            "return StreamingResponse(items, 202, {'X-A': '1'}, media_type='text/csv')",
+        )
     )
-    reply, basin = asyncio.run(house.streamed(made))
     assert (reply.status, reply.content_type) == (202, b"text/csv; charset=utf-8")
     assert reply.fields[0] == (b"x-a", b"1")
-    assert b"".join(basin.pieces) == b"ab"
-    assert basin.ended == 0
-
-
-def test_a_file_is_sent_with_its_length_or_the_part_that_is_asked_for(
-    house: Any, tmp_path: Any
-) -> None:
-    (tmp_path / "some.txt").write_bytes(b"0123456789")
-    made = function(house, f"    return FileResponse({str(tmp_path / 'some.txt')!r})")
-    reply, basin = asyncio.run(house.streamed(made))
-    assert (reply.status, reply.length, b"".join(basin.pieces)) == (200, 10, b"0123456789")
-    part = house.call(headers={"range": "bytes=2-4"})
-    reply, basin = asyncio.run(house.streamed(made, part))
-    assert (reply.status, reply.length, b"".join(basin.pieces)) == (206, 3, b"234")
-    _, basin = asyncio.run(house.streamed(made, house.call(method="HEAD")))
-    assert b"".join(basin.pieces) == b""
-
-
-def test_a_file_that_needs_a_key_is_kept_by_its_caller_only(house: Any, tmp_path: Any) -> None:
-    (tmp_path / "some.txt").write_bytes(b"0123456789")
-    made = function(house, f"    return FileResponse({str(tmp_path / 'some.txt')!r})")
-    reply, _ = asyncio.run(house.streamed(made))
-    said = dict(reply.fields)
-    assert b"last-modified" in said  # from which a cache guesses
-    assert (said[b"cache-control"], said[b"vary"]) == (b"private", b"x-api-key, authorization")
-
-
-def test_a_file_that_is_not_there_is_500_without_its_name(house: Any, tmp_path: Any) -> None:
-    reply = house.ask(function(house, f"    return FileResponse({str(tmp_path / 'none')!r})"))
-    assert reply.status == 500
-    assert b"none" not in reply.body
-
-
-def test_a_background_task_runs_when_the_body_is_whole(house: Any, basin: Any) -> None:
-    made = function(
-        house,
-        "    gate = asyncio.Event()\n    seen.append(gate)\n"
-        "    async def later():\n        await gate.wait()\n        seen.append('later')\n"
-        "    return Response(b'x', background=BackgroundTask(later))",
-    )
-
-    async def test() -> None:
-        into, reply = basin(), await house.reply(made)
-        assert isinstance(reply, StreamReply)
-        assert reply.length == 1
-        reply.start(into)
-        while into.ended is None:
-            await asyncio.sleep(0)
-        assert into.pieces == [b"x"]
-        assert made.concurrency.running == 1
-        seen(made)[0].set()
-        await asyncio.wait((reply.task,))
-        assert seen(made)[1:] == ["later"]
-        assert made.concurrency.running == 0
-
-    asyncio.run(test())
-
-
-def test_a_background_task_that_fails_is_logged_and_the_reply_stays(
-    house: Any, caplog: Any
-) -> None:
-    made = function(house, "    return Response(b'x', background=BackgroundTask(print, file=1))")
-    _, basin = asyncio.run(house.streamed(made))
-    assert (basin.pieces, basin.ended) == ([b"x"], 0)
-    assert "AttributeError" in caplog.text
-
-
-def test_who_leaves_stops_a_streaming_response_and_its_background_task_still_runs(
-    house: Any, basin: Any
-) -> None:
-    made = function(
-        house,
-        "    async def items():\n        try:\n            yield 'a'\n"
-        "            await asyncio.Event().wait()\n"
-        "        finally:\n            seen.append('end')\n"
-        "    return StreamingResponse(items(), background=BackgroundTask(seen.append, 'later'))",
-    )
-
-    async def test() -> None:
-        into, reply = basin(), await house.reply(made)
-        reply.start(into)
-        while not into.pieces:
-            await asyncio.sleep(0)
-        reply.disconnect()
-        await asyncio.wait((reply.task,))
-        assert seen(made) == ["end", "later"]
-
-    asyncio.run(test())
+    assert (recorder.body, recorder.end_status) == (b"ab", 0)
 
 
 @pytest.mark.parametrize(
-    "app",
+    ("method", "range_", "expected"),
     [
-        "pass",
-        "await send({'type': 'http.response.start', 'status': 200})",
-        "await send({'type': 'http.response.body'})",
-        "await send({'type': 'http.response.start', 'status': 101})\n"
-        "            await send({'type': 'http.response.body'})",
-        "await send({'type': 'websocket.accept'})",
-        "await send({'type': 'http.response.start', 'status': 200,"
-        " 'headers': [(b'a', b'1\\r\\nb: 2')]})\n"
-        "            await send({'type': 'http.response.body'})",
+        ("GET", "", (200, 10, b"0123456789")),
+        ("GET", "bytes=2-4", (206, 3, b"234")),
+        ("HEAD", "", (200, 10, b"")),
     ],
 )
-def test_an_answer_that_is_none_is_500(house: Any, app: str) -> None:
-    made = function(
-        house,
-        "    class Odd(StreamingResponse):\n"
-        f"        async def __call__(self, scope, receive, send):\n            {app}\n"
-        "    return Odd(())",
+async def test_file_is_sent_whole_or_in_part(
+    project: Project, digits: str, method: str, range_: str, expected: tuple[int, int, bytes]
+) -> None:
+    call = project.call(method=method, headers={"range": range_})
+    reply, recorder = await project.stream(define(project, digits), call)
+    assert (reply.status, reply.length, recorder.body) == expected
+
+
+async def test_file_that_needs_a_key_is_private(project: Project, digits: str) -> None:
+    reply, _ = await project.stream(define(project, digits))
+    fields = dict(reply.fields)
+    assert b"last-modified" in fields  # allows a cache to apply heuristics
+    assert fields[b"cache-control"] == b"private"
+    assert fields[b"vary"] == b"x-api-key, authorization"
+
+
+async def test_missing_file_is_500_without_its_name(project: Project, caplog: Any) -> None:
+    reply = await project.reply(define(project, "return FileResponse('/nowhere/secret.txt')"))
+    assert (reply.status, b"secret" in reply.body) == (500, False)
+
+
+async def test_background_task_runs_after_the_body(
+    project: Project, recorder: BodyRecorder
+) -> None:
+    function = define(
+        project,
+        "async def later():",
+        "    await proceed.wait()",
+        "    events.append('later')",
+        "return Response(b'x', background=BackgroundTask(later))",
     )
-    assert house.ask(made).status == 500
+    reply: Any = await project.reply(function)
+    assert isinstance(reply, StreamReply)
+    assert reply.length == 1
+    reply.start(recorder)
+    await until(lambda: recorder.end_status is not None)
+    assert (recorder.body, function.concurrency.running) == (b"x", 1)
+    module = module_of(function)
+    module.proceed.set()
+    await asyncio.wait((reply.task,))
+    assert (module.events, function.concurrency.running) == (["later"], 0)
+
+
+async def test_failing_background_task_is_logged(project: Project, caplog: Any) -> None:
+    statement = "return Response(b'x', background=BackgroundTask(print, file=1))"
+    _, recorder = await project.stream(define(project, statement))
+    assert (recorder.body, recorder.end_status) == (b"x", 0)
+    assert "AttributeError" in caplog.text
+
+
+async def test_disconnect_ends_the_stream_but_not_its_background_task(
+    project: Project, recorder: BodyRecorder
+) -> None:
+    function = define(
+        project,
+        "async def items():",
+        "    try:",
+        "        yield 'a'",
+        "        await asyncio.Event().wait()",
+        "    finally:",
+        "        events.append('end')",
+        "later = BackgroundTask(events.append, 'later')",
+        "return StreamingResponse(items(), background=later)",
+    )
+    reply: Any = await project.reply(function)
+    reply.start(recorder)
+    await until(lambda: bool(recorder.pieces))
+    reply.disconnect()
+    await asyncio.wait((reply.task,))
+    assert module_of(function).events == ["end", "later"]
+
+
+START = "'type': 'http.response.start'"
+
+
+@pytest.mark.parametrize(
+    "messages",
+    [
+        [],
+        [f"{{{START}, 'status': 200}}"],
+        ["{'type': 'http.response.body'}"],
+        [f"{{{START}, 'status': 101}}", "{'type': 'http.response.body'}"],
+        ["{'type': 'websocket.accept'}"],
+        [
+            f"{{{START}, 'status': 200, 'headers': [(b'a', b'1\\r\\nb: 2')]}}",
+            "{'type': 'http.response.body'}",
+        ],
+    ],
+)
+async def test_invalid_messages_of_an_app_are_500(
+    project: Project, caplog: Any, messages: list[str]
+) -> None:
+    function = define(
+        project,
+        "class Odd(StreamingResponse):",
+        "    async def __call__(self, scope, receive, send):",
+        *(f"        await send({message})" for message in messages),
+        "        return None",
+        "return Odd(())",
+    )
+    assert (await project.reply(function)).status == 500

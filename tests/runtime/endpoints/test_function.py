@@ -1,52 +1,70 @@
-"""Calling a function never raises, and costs no task when it need not wait."""
+"""Calling a function never raises, and needs no task if the function never waits."""
 
 import asyncio
-import contextvars
 import json
 import logging
 from typing import Any
 
 import pytest
+from tests.runtime.project import Project, module_of
 
-from neurova.endpoints.function import ConcurrentFunction, DirectFunction
+from neurova.endpoints.function import (
+    CoroutineFunction,
+    DirectFunction,
+    ThreadFunction,
+    TransactionFunction,
+)
 from neurova.http.reply import Reply
 
-HEAD = "from neurova import *\nimport asyncio, contextlib, threading\n"
-NAME = contextvars.ContextVar("name", default="outer")
+by_kind = pytest.mark.parametrize(
+    ("kind", "wait"),
+    [("async def", ""), ("async def", "await asyncio.sleep(0)"), ("def", "")],
+    ids=["direct", "coroutine", "thread"],
+)
+
+
+def define(project: Project, *statements: str, kind: str = "async def", options: str = "") -> Any:
+    body = "\n    ".join(filter(None, statements))
+    return project.define(f'@get("/x"{options})\n{kind} f(n: int = 0) -> object:\n    {body}\n')
 
 
 @pytest.mark.parametrize(
-    ("body", "kind"),
+    ("signature", "body", "expected"),
     [
-        ("async def f() -> int:\n    return 1", DirectFunction),
-        ("async def f() -> list:\n    return [n for n in range(3)]", DirectFunction),
-        ("async def f() -> int:\n    await asyncio.sleep(0)\n    return 1", ConcurrentFunction),
-        (
-            "async def f() -> int:\n    async with asyncio.Lock():\n        return 1",
-            ConcurrentFunction,
-        ),
-        ("async def f() -> list:\n    return [n async for n in g()]", ConcurrentFunction),
-        ("async def f() -> int:\n    async for n in g():\n        return n", ConcurrentFunction),
-        ("async def f(tx: Tx) -> int:\n    return 1", ConcurrentFunction),
-        ("def f() -> int:\n    return 1", ConcurrentFunction),
+        ("async def f()", "return 1", DirectFunction),
+        ("async def f()", "return [n for n in range(3)]", DirectFunction),
+        ("async def f()", "await asyncio.sleep(0)", CoroutineFunction),
+        ("async def f()", "async with asyncio.Lock(): return 1", CoroutineFunction),
+        ("async def f()", "return [n async for n in numbers()]", CoroutineFunction),
+        ("async def f()", "async for n in numbers(): return n", CoroutineFunction),
+        ("async def f(tx: Tx)", "return 1", TransactionFunction),
+        ("def f()", "return 1", ThreadFunction),
     ],
 )
-def test_only_what_may_wait_gets_a_task(house: Any, body: str, kind: type) -> None:
-    source = HEAD + "async def g():\n    yield 1\n\n" + f'@get("/x")\n{body}\n'
-    function = house.function(source)
-    assert isinstance(function, kind)
-    assert house.ask(function).status == 200
-    if kind is DirectFunction:
-        assert isinstance(function.invoke(house.call()), Reply)
+async def test_only_functions_that_may_wait_get_a_task(
+    project: Project, signature: str, body: str, expected: type
+) -> None:
+    function = project.define(
+        f"""
+        async def numbers():
+            yield 1
+
+        @get("/x")
+        {signature} -> object:
+            {body}
+        """
+    )
+    assert type(function) is expected
+    assert (await project.reply(function)).status in (200, 204)
+    if expected is DirectFunction:
+        assert isinstance(function.invoke(project.call()), Reply)
 
 
-def test_a_function_that_says_retries_waits(house: Any) -> None:
-    source = HEAD + '@get("/x", retries=1)\nasync def f() -> int:\n    return 1\n'
-    assert isinstance(house.function(source), ConcurrentFunction)
+def test_function_with_retries_gets_a_task(project: Project) -> None:
+    assert type(define(project, "return 1", options=", retries=1")) is CoroutineFunction
 
 
-@pytest.mark.parametrize("kind", ["async def", "def"])
-@pytest.mark.parametrize("wait", ["", "    await asyncio.sleep(0)\n"])
+@by_kind
 @pytest.mark.parametrize(
     "error",
     [
@@ -60,7 +78,7 @@ def test_a_function_that_says_retries_waits(house: Any) -> None:
         "RecursionError",
         "MemoryError",
         "BaseException('secret')",
-        # What cannot be said to the caller.
+        # Texts and headers that cannot be sent.
         "Reject(409, {'secret': 1})",
         "Reject(409, None)",
         "Reject(409, title=1)",
@@ -70,158 +88,141 @@ def test_a_function_that_says_retries_waits(house: Any) -> None:
         "Reject(409, headers={'x': 1})",
     ],
 )
-def test_whatever_a_function_raises_hurts_its_call_only(
-    house: Any, caplog: Any, kind: str, wait: str, error: str
+async def test_error_affects_its_own_call_only(
+    project: Project, caplog: Any, kind: str, wait: str, error: str
 ) -> None:
-    if kind == "def":
-        wait = ""
-    function = house.function(
-        HEAD + f'@get("/x/{{bad}}")\n{kind} f(bad: bool) -> int:\n{wait}'
-        f"    if bad:\n        raise {error}\n    return 1\n"
-    )
-
-    async def three() -> list[Reply]:
-        return [await house.reply(function, house.call(bad=bad)) for bad in ("0", "1", "0")]
-
-    before, failed, after = asyncio.run(three())
-    assert (before.status, failed.status, after.status) == (200, 500, 200)
-    assert b"secret" not in failed.body
+    function = define(project, wait, f"if n: raise {error}", "return 1", kind=kind)
+    replies = [await project.reply(function, project.call(query=f"n={n}")) for n in (0, 1, 0)]
+    assert [reply.status for reply in replies] == [200, 500, 200]
+    assert b"secret" not in replies[1].body
     assert [record.levelno for record in caplog.records] == [logging.ERROR]
 
 
-@pytest.mark.parametrize("kind", ["async def", "def"])
-def test_a_reject_is_its_problem_and_is_not_logged(house: Any, caplog: Any, kind: str) -> None:
-    function = house.function(
-        HEAD + f'@get("/x")\n{kind} f() -> int:\n    raise Reject(409, "sold")\n'
-    )
-    assert house.ask(function).status == 409
+@by_kind
+async def test_reject_is_its_problem_and_is_not_logged(
+    project: Project, caplog: Any, kind: str, wait: str
+) -> None:
+    function = define(project, wait, 'raise Reject(409, "sold")', kind=kind)
+    reply = await project.reply(function)
+    assert (reply.status, json.loads(reply.body)["detail"]) == (409, "sold")
     assert not caplog.records
 
 
-@pytest.mark.parametrize("kind", ["async def", "def"])
-@pytest.mark.parametrize("wait", ["", "    await asyncio.sleep(0)\n"])
-def test_a_reject_that_cannot_be_sent_is_answered_and_frees_its_place(
-    house: Any, caplog: Any, kind: str, wait: str
+@by_kind
+async def test_reject_that_cannot_be_sent_releases_the_limit(
+    project: Project, caplog: Any, kind: str, wait: str
 ) -> None:
-    wait = "" if kind == "def" else wait
-    function = house.function(
-        HEAD + f'@get("/x", timeout=5, concurrency=1)\n{kind} f() -> int:\n{wait}'
-        '    raise Reject(409, headers={"x-a": "a\\nb"})\n'
-    )
-
-    async def twice() -> list[Reply]:
-        calls = [house.reply(function, house.call()) for _ in range(2)]
-        return [await asyncio.wait_for(each, 3) for each in calls]
-
-    assert [reply.status for reply in asyncio.run(twice())] == [500, 500]
+    invalid = 'raise Reject(409, headers={"x-a": "a\\nb"})'
+    function = define(project, wait, invalid, kind=kind, options=", concurrency=1")
+    async with asyncio.timeout(3):
+        replies = [await project.reply(function, project.call()) for _ in range(2)]
+    assert [reply.status for reply in replies] == [500, 500]
     assert len(caplog.records) == 2
 
 
-@pytest.mark.parametrize("kind", ["async def", "def"])
-def test_what_cannot_be_encoded_is_500_without_internals(
-    house: Any, caplog: Any, kind: str
+@by_kind
+async def test_result_that_cannot_be_encoded_is_500_without_internals(
+    project: Project, caplog: Any, kind: str, wait: str
 ) -> None:
-    function = house.function(HEAD + f'@get("/x")\n{kind} f() -> object:\n    return object()\n')
-    reply = house.ask(function)
-    assert reply.status == 500
-    assert b"object" not in json.loads(reply.body)["detail"].encode()
+    reply = await project.reply(define(project, wait, "return object()", kind=kind))
+    assert (reply.status, "object" in json.loads(reply.body)["detail"]) == (500, False)
     assert len(caplog.records) == 1
 
 
-def test_the_status_is_the_decorators_when_the_function_says_none(house: Any) -> None:
-    source = HEAD + '@post("/x", status=201)\nasync def f(a: int) -> object:\n'
-    source += '    return {1: {}, 2: None, 3: Reply(202), 4: "t"}[a]\n'
-    function = house.function(source)
-    statuses = [house.ask(function, house.call(query=f"a={a}")).status for a in (1, 2, 3, 4)]
-    assert statuses == [201, 204, 202, 201]
-
-
 @pytest.mark.parametrize(
-    "body",
-    [
-        "async def f() -> str:\n    before = NAME.get()\n    NAME.set('f')\n    return before",
-        "async def f() -> str:\n    await asyncio.sleep(0)\n    before = NAME.get()\n"
-        "    NAME.set('f')\n    return before",
-        "def f() -> str:\n    before = NAME.get()\n    NAME.set('f')\n    return before",
-    ],
+    ("result", "status"), [("{}", 201), ("None", 204), ("Reply(202)", 202), ("'t'", 201)]
 )
-def test_a_function_sees_its_callers_context_and_does_not_change_it(house: Any, body: str) -> None:
-    function = house.function(
-        HEAD + "NAME = __import__('contextvars').ContextVar('n')\n" + f'@get("/x")\n{body}\n'
+async def test_status_of_the_decorator_is_the_default(
+    project: Project, result: str, status: int
+) -> None:
+    function = define(project, f"return {result}", options=", status=201")
+    assert (await project.reply(function)).status == status
+
+
+@by_kind
+async def test_function_runs_in_a_copy_of_the_callers_context(
+    project: Project, kind: str, wait: str
+) -> None:
+    function = define(
+        project, wait, "before = NAME.get()", "NAME.set('f')", "return before", kind=kind
     )
-    name = function.handler.__globals__["NAME"]
-
-    async def call() -> None:
-        name.set("caller")
-        assert (await house.reply(function)).body == b"caller"
-        assert (await house.reply(function)).body == b"caller"
-        assert name.get() == "caller"
-
-    asyncio.run(call())
+    module: Any = module_of(function)
+    module.NAME = module.contextvars.ContextVar("name")
+    module.NAME.set("caller")
+    for _ in range(2):
+        assert (await project.reply(function)).body == b"caller"
+    assert module.NAME.get() == "caller"
 
 
-def test_a_waiting_function_is_a_real_task(house: Any) -> None:
-    function = house.function(
-        HEAD
-        + """
-@get("/x")
-async def f() -> list:
-    async def one():
-        await asyncio.sleep(0)
-        return asyncio.current_task() is not None
-    async with asyncio.timeout(5):
-        async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(one()) for _ in range(2)]
-    try:
-        async with asyncio.timeout(0):
-            await asyncio.sleep(60)
-    except TimeoutError:
-        return [task.result() for task in tasks]
-"""
+async def test_coroutine_runs_in_a_real_task(project: Project) -> None:
+    function = project.define(
+        """
+        async def has_task():
+            await asyncio.sleep(0)
+            return asyncio.current_task() is not None
+
+        @get("/x")
+        async def f() -> list:
+            async with asyncio.timeout(5):
+                async with asyncio.TaskGroup() as group:
+                    tasks = [group.create_task(has_task()) for _ in range(2)]
+            try:
+                async with asyncio.timeout(0):
+                    await asyncio.sleep(60)
+            except TimeoutError:
+                return [task.result() for task in tasks]
+        """
     )
-    assert house.ask(function).body == b"[true,true]"
+    assert (await project.reply(function)).body == b"[true,true]"
 
 
-def test_head_is_answered_by_the_function_of_get(house: Any) -> None:
-    function = house.function(HEAD + '@get("/x")\nasync def f() -> int:\n    return 1\n')
-    assert house.ask(function, house.call(method="HEAD")).body == b"1"
+async def test_plain_function_runs_in_another_thread(project: Project) -> None:
+    statement = "return threading.current_thread() is threading.main_thread()"
+    assert (await project.reply(define(project, statement, kind="def"))).body == b"false"
 
 
-def test_a_plain_function_runs_in_another_thread(house: Any) -> None:
-    function = house.function(
-        HEAD + '@get("/x")\ndef f() -> bool:\n'
-        "    return threading.current_thread() is threading.main_thread()\n"
+async def test_head_is_answered_by_the_function_of_get(project: Project) -> None:
+    reply = await project.reply(define(project, "return 1"), project.call(method="HEAD"))
+    assert reply.body == b"1"
+
+
+async def test_decorated_handler_keeps_its_signature(project: Project) -> None:
+    function = project.define(
+        """
+        import functools
+
+        def loud(f):
+            @functools.wraps(f)
+            async def inner(*args):
+                return (await f(*args)) + "!"
+            return inner
+
+        @get("/x/{name}")
+        @loud
+        async def f(name: str) -> str:
+            return name
+        """
     )
-    assert house.ask(function).body == b"false"
+    assert (await project.reply(function, project.call(name="ada"))).body == b"ada!"
 
 
-def test_a_decorated_handler_keeps_its_signature(house: Any) -> None:
-    function = house.function(
-        HEAD
-        + """
-import functools
-def loud(f):
-    @functools.wraps(f)
-    async def inner(*args):
-        return (await f(*args)) + "!"
-    return inner
+def test_function_has_name_file_line_and_doc(project: Project) -> None:
+    project.write(
+        "shop",
+        sell='''\
+        from neurova import get
 
-@get("/x/{name}")
-@loud
-async def f(name: str) -> str:
-    return name
-"""
+        @get("/x")
+        async def f():
+            """Sell.
+
+            Now."""
+        ''',
     )
-    assert house.ask(function, house.call(name="ada")).body == b"ada!"
-
-
-def test_a_function_knows_what_people_ask_about_it(house: Any) -> None:
-    house.write("shop", sell=HEAD + '\n@get("/x")\nasync def f():\n    """Sell.\n\n    Now."""\n')
-    (function,) = house.load("shop").functions
-    assert (function.name, function.service, function.file, function.line, function.doc) == (
+    (function,) = project.load("shop").functions
+    assert (function.name, function.service, function.file) == (
         "shop.f",
         "shop",
         "functions/shop/sell.py",
-        4,
-        "Sell.\n\nNow.",
     )
+    assert (function.line, function.doc) == (3, "Sell.\n\nNow.")

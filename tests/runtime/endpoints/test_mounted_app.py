@@ -1,218 +1,178 @@
-"""A mounted app is asked like under any server, and knows who calls."""
+"""A mounted app sees ASGI requests as under any server, and the caller."""
 
 import asyncio
 import json
 import re
-import sys
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
-from neurova.endpoints.function import HttpFunction
+import pytest
+from tests.runtime.project import Project, module_of, turn_loop, until
+
 from neurova.http.call import Call
 from neurova.http.caller import Caller
 
-HEAD = """
-import asyncio
+SOURCE = """
 from contextlib import asynccontextmanager
-from neurova import *
 from starlette.applications import Starlette
-from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse
-from starlette.routing import Mount, Route
-seen = []
+from starlette.routing import Route
 
 
 @asynccontextmanager
 async def lifespan(app):
-    seen.append("start")
     yield {"store": "open"}
-    seen.append("stop")
 
 
-async def asked(request):
+async def echo(request):
     scope = request.scope
     return JSONResponse({
         **{name: scope[name] for name in ("method", "path", "root_path", "scheme", "client")},
-        "raw_path": scope["raw_path"].decode(), "query": scope["query_string"].decode(),
+        "raw_path": scope["raw_path"].decode(),
+        "query": scope["query_string"].decode(),
         "headers": [[name.decode(), value.decode()] for name, value in scope["headers"]],
         "body": (await request.body()).decode(),
-        "url": str(request.url), "url_for": str(request.url_for("asked", rest="ab")),
+        "url": str(request.url),
+        "url_for": str(request.url_for("echo", rest="ab")),
         "params": request.path_params,
-        "caller": request.state.caller.consumer, "store": request.state.store,
+        "caller": request.state.caller.consumer,
+        "store": request.state.store,
     })
 
 
-async def told(request):
-    seen.append("asked")
+async def until_disconnect(request):
+    events.append("called")
     while not await request.is_disconnected():
         await asyncio.sleep(0)
-    seen.append("told")
-    return PlainTextResponse("to nobody")
+    events.append("disconnected")
+    return PlainTextResponse("")
 
 
 async def broken(scope, receive, send):
     raise ValueError("secret")
 
 
+async def slow(scope, receive, send):
+    await asyncio.Event().wait()
+
+
 app = Starlette(
     routes=[
-        Route("/told", told),
-        Route("/{rest:path}", asked, methods=["GET", "POST"]),
+        Route("/until-disconnect", until_disconnect),
+        Route("/{rest:path}", echo, methods=["GET", "POST"]),
     ],
     lifespan=lifespan,
 )
 """
+Start = Callable[..., AbstractAsyncContextManager[Any]]
 
 
-def mounted(house: Any, said: str = 'legacy = mount("/legacy", app)') -> HttpFunction:
-    function: HttpFunction = house.function(f"{HEAD}\n{said}\n")
-    return function
+@pytest.fixture
+def started(project: Project) -> Start:
+    @asynccontextmanager
+    async def start(statement: str = 'legacy = mount("/legacy", app)') -> AsyncIterator[Any]:
+        mounted = project.define(f"{SOURCE}\n{statement}\n")
+        await mounted.start()
+        yield mounted
+        await mounted.stop()
+
+    return start
 
 
-def seen(function: Any) -> list[str]:
-    module = sys.modules[f"{function.generation.name}.only"]
-    return module.seen  # type: ignore[no-any-return]
-
-
-def call(path: bytes = b"/legacy/x", **said: Any) -> Call:
+def call(path: bytes = b"/legacy/x", method: str = "GET", body: bytes = b"") -> Call:
     fields = [(b"host", b"a.example:8080"), (b"x-a", b"1"), (b"traceparent", b"from outside")]
-    made = Call("GET", path, b"q=%20&q=1", fields, "10.0.0.1", **said)
+    made = Call(method, path, b"q=%20&q=1", fields, "10.0.0.1", body)
     made.caller = Caller("acme", "k", frozenset(), "test")
     made.trace_id, made.span_id = 1, 2
     return made
 
 
-async def answer(house: Any, function: HttpFunction, asked: Call) -> Any:
-    _, basin = await house.streamed(function, asked)
-    return json.loads(b"".join(basin.pieces))
+async def echo(project: Project, mounted: Any, request: Call) -> Any:
+    _, recorder = await project.stream(mounted, request)
+    return json.loads(recorder.body)
 
 
-def test_its_scope_is_that_of_asgi(house: Any) -> None:
-    function = mounted(house)
-
-    async def test() -> Any:
-        await function.start()
-        found = await answer(house, function, call(b"/legacy/a%20b/%6c"))
-        await function.stop()
-        return found
-
-    found = asyncio.run(test())
-    assert found["path"] == "/legacy/a b/l"
-    assert found["raw_path"] == "/legacy/a%20b/l"  # one spelling
-    assert found["root_path"] == "/legacy"
-    assert found["query"] == "q=%20&q=1"
-    assert found["client"] == ["10.0.0.1", 0]
-    assert found["params"] == {"rest": "a b/l"}
-    assert found["url"].startswith("http://a.example:8080/legacy/a")
-    assert found["url_for"] == "http://a.example:8080/legacy/ab"
-    assert (found["caller"], found["store"]) == ("acme", "open")
-    assert ["x-a", "1"] in found["headers"]
-    parents = [value for name, value in found["headers"] if name == "traceparent"]
-    assert [re.fullmatch(r"00-0{31}1-0{15}2-00", value) is not None for value in parents] == [True]
+async def test_app_sees_an_asgi_scope(project: Project, started: Start) -> None:
+    async with started() as mounted:
+        seen = await echo(project, mounted, call(b"/legacy/a%20b/%6c", "POST", b"some"))
+    assert seen["path"] == "/legacy/a b/l"
+    assert seen["raw_path"] == "/legacy/a%20b/l"  # one spelling for each path
+    assert seen["root_path"] == "/legacy"
+    assert seen["query"] == "q=%20&q=1"
+    assert seen["client"] == ["10.0.0.1", 0]
+    assert seen["params"] == {"rest": "a b/l"}
+    assert seen["url"].startswith("http://a.example:8080/legacy/a")
+    assert seen["url_for"] == "http://a.example:8080/legacy/ab"
+    assert (seen["caller"], seen["store"], seen["body"]) == ("acme", "open", "some")
+    assert ["x-a", "1"] in seen["headers"]
+    (parent,) = [value for name, value in seen["headers"] if name == "traceparent"]
+    assert re.fullmatch(r"00-0{31}1-0{15}2-00", parent)
 
 
-def test_at_the_root_it_has_no_prefix(house: Any) -> None:
-    function = mounted(house, 'legacy = mount("/", app)')
-
-    async def test() -> Any:
-        await function.start()
-        found = await answer(house, function, call(b"/x"))
-        await function.stop()
-        return found
-
-    assert asyncio.run(test())["root_path"] == ""
+async def test_app_at_the_root_has_no_prefix(project: Project, started: Start) -> None:
+    async with started('legacy = mount("/", app)') as mounted:
+        assert (await echo(project, mounted, call(b"/x")))["root_path"] == ""
 
 
-def test_what_needs_a_key_is_kept_by_its_caller_only_unless_the_app_says_otherwise(
-    house: Any,
+@pytest.mark.parametrize(
+    ("headers", "public", "expected"),
+    [
+        ({"Last-Modified": "Wed, 25 Nov 2020 00:00:00 GMT"}, False, b"private"),
+        ({"Cache-Control": "public"}, False, b"public"),
+        ({}, True, None),
+    ],
+)
+async def test_response_that_needs_a_key_is_private_by_default(
+    project: Project, started: Start, headers: dict[str, str], public: bool, expected: bytes | None
 ) -> None:
-    said = (
-        "async def answer(request):\n    return PlainTextResponse('a', headers={header})\n\n\n"
-        "app = Starlette(routes=[Route('/x', answer)])\n"
-        'legacy = mount("/legacy", app{public})'
-    )
-
-    def fields(header: str, public: str = "") -> list[tuple[bytes, bytes]]:
-        function = mounted(house, said.format(header=header, public=public))
-
-        async def test() -> Any:
-            await function.start()
-            reply, _ = await house.streamed(function, call())
-            await function.stop()
-            return reply.fields
-
-        found: list[tuple[bytes, bytes]] = asyncio.run(test())
-        return found
-
-    dated = "{'Last-Modified': 'Wed, 25 Nov 2020 00:00:00 GMT'}"  # which a cache guesses from
-    kept = dict(fields(dated))
-    assert (kept[b"cache-control"], kept[b"vary"]) == (b"private", b"x-api-key, authorization")
-    assert fields("{'Cache-Control': 'public'}") == [(b"cache-control", b"public")]
-    assert fields("{}", ", public=True") == []
+    statement = f"""
+async def answer(request):
+    return PlainTextResponse("a", headers={headers})
 
 
-def test_it_gets_the_body(house: Any) -> None:
-    function = mounted(house)
-
-    async def test() -> Any:
-        await function.start()
-        posted = call(body=b"some")
-        posted.method = "POST"
-        found = await answer(house, function, posted)
-        await function.stop()
-        return found
-
-    assert asyncio.run(test())["body"] == "some"
+legacy = mount("/legacy", Starlette(routes=[Route("/x", answer)]), public={public})
+"""
+    async with started(statement) as mounted:
+        reply, _ = await project.stream(mounted, call())
+    fields = dict(reply.fields)
+    assert fields.get(b"cache-control") == expected
+    assert (b"vary" in fields) is (expected == b"private")
 
 
-def test_a_client_that_leaves_before_the_head_is_told_of(house: Any, caplog: Any) -> None:
-    function = mounted(house)
-
-    async def test() -> None:
-        await function.start()
-        flight: Any = function.invoke(call(b"/legacy/told"))
-        while "asked" not in seen(function):
-            await asyncio.sleep(0)
-        flight.disconnect()
-        reply = await flight
-        await asyncio.wait((flight.task,))
+async def test_app_sees_a_disconnect_before_its_head(started: Start, caplog: Any) -> None:
+    async with started() as mounted:
+        pending = mounted.invoke(call(b"/legacy/until-disconnect"))
+        await until(lambda: "called" in module_of(mounted).events)
+        pending.disconnect()
+        reply = await pending
+        await asyncio.wait((pending.task,))
         assert reply.body == b""
-        assert "told" in seen(function)
-        await function.stop()
-
-    asyncio.run(test())
+        assert "disconnected" in module_of(mounted).events
     assert not caplog.records
 
 
-def test_an_app_that_raises_is_500_without_internals(house: Any, caplog: Any) -> None:
-    function = mounted(house, 'legacy = mount("/legacy", broken)')
-    reply = house.ask(function, call())
-    assert reply.status == 500
-    assert reply.content_type == b"application/problem+json"
+async def test_raising_app_is_500_without_internals(
+    project: Project, started: Start, caplog: Any
+) -> None:
+    async with started('legacy = mount("/legacy", broken)') as mounted:
+        reply = await project.reply(mounted, call())
+    assert (reply.status, reply.content_type) == (500, b"application/problem+json")
     assert b"secret" not in reply.body
     assert "shop.legacy failed" in caplog.text
 
 
-def test_an_app_that_does_not_answer_in_time_is_504(house: Any) -> None:
-    function = mounted(
-        house,
-        "async def slow(scope, receive, send):\n    await asyncio.Event().wait()\n\n\n"
-        'legacy = mount("/legacy", slow, timeout=0.01)',
-    )
-    assert house.ask(function, call()).status == 504
+async def test_slow_app_is_504(project: Project) -> None:
+    mounted = project.define(f'{SOURCE}\nlegacy = mount("/legacy", slow, timeout=0.01)\n')
+    assert (await project.reply(mounted, call())).status == 504
 
 
-def test_it_is_stopped_when_its_calls_have_ended(house: Any) -> None:
-    function: Any = mounted(house)
-
-    async def test() -> None:
-        await function.start()
-        reply = await house.reply(function, call())
-        stopping = asyncio.ensure_future(function.stop())
-        for _ in range(100):
-            await asyncio.sleep(0)
-        assert function.lifespan.is_running
+async def test_app_stops_after_its_calls(project: Project, started: Start) -> None:
+    async with started() as mounted:
+        reply: Any = await project.reply(mounted, call())
+        stopping = asyncio.ensure_future(mounted.stop())
+        await turn_loop()
+        assert mounted.lifespan.is_running
         reply.disconnect()
         await stopping
-        assert not function.lifespan.is_running
-
-    asyncio.run(test())
+        assert not mounted.lifespan.is_running

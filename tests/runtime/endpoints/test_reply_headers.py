@@ -1,97 +1,81 @@
-"""What a description adds to replies is added to all of them, and costs the others nothing."""
+"""Headers of a description are added to every reply of its function."""
 
 import asyncio
 from datetime import date
 from typing import Any
 
 import pytest
+from tests.runtime.project import Project, module_of, turn_loop, until
 
 from neurova import mount
 from neurova.endpoints.reply_headers import ReplyHeaders, with_reply_headers
 
-HEAD = "from neurova import *\nimport asyncio\nfrom datetime import date\n"
+
+def define(project: Project, options: str, *statements: str, kind: str = "async def") -> Any:
+    body = "\n    ".join(filter(None, statements)) or "return 1"
+    source = f'from datetime import date\n\n@get("/x", {options})\n{kind} f():\n    {body}\n'
+    return with_reply_headers(project.define(source))
 
 
-def made(house: Any, options: str, body: str = "    return 1\n", kind: str = "async def") -> Any:
-    return with_reply_headers(house.function(f'{HEAD}@get("/x", {options})\n{kind} f():\n{body}'))
+@pytest.mark.parametrize("options", ["", "deprecated=True"])
+def test_function_without_headers_is_not_wrapped(project: Project, options: str) -> None:
+    assert not isinstance(define(project, options), ReplyHeaders)
 
 
-def test_a_function_that_says_nothing_is_called_itself(house: Any) -> None:
-    function = house.function(HEAD + '@get("/x")\nasync def f():\n    return 1\n')
-    assert with_reply_headers(function) is function
-
-
-@pytest.mark.parametrize("kind", ["async def", "def"])
-@pytest.mark.parametrize("wait", ["", "    await asyncio.sleep(0)\n"])
-def test_a_cached_function_is_cached_however_it_runs(house: Any, kind: str, wait: str) -> None:
-    wait = wait if kind == "async def" else ""
-    called = made(house, 'cache="60s"', wait + "    return 1\n", kind)
-    fields = dict(house.ask(called).fields)
+@pytest.mark.parametrize(
+    ("kind", "wait"),
+    [("async def", ""), ("async def", "await asyncio.sleep(0)"), ("def", "")],
+)
+async def test_cached_function_is_revalidated(project: Project, kind: str, wait: str) -> None:
+    endpoint = define(project, 'cache="60s"', wait, "return 1", kind=kind)
+    fields = dict((await project.reply(endpoint)).fields)
     assert fields[b"cache-control"] == b"private, max-age=60"
-    call = house.call(headers={"if-none-match": fields[b"etag"].decode()})
-    assert house.ask(called, call).status == 304
+    call = project.call(headers={"if-none-match": fields[b"etag"].decode()})
+    assert (await project.reply(endpoint, call)).status == 304
 
 
-def test_a_deprecated_function_says_since_when_and_until_when(house: Any) -> None:
-    called = made(house, "deprecated=date(2026, 1, 2), sunset=date(2027, 1, 2)")
-    call = house.call()
-    assert house.ask(called, call).status == 200
+@pytest.mark.parametrize(("statement", "status"), [("return 1", 200), ("raise Reject(404)", 404)])
+async def test_replies_have_deprecation_and_sunset(
+    project: Project, statement: str, status: int
+) -> None:
+    options = "deprecated=date(2026, 1, 2), sunset=date(2027, 1, 2)"
+    call = project.call()
+    assert (await project.reply(define(project, options, statement), call)).status == status
     assert call.reply_fields == [
         (b"deprecation", b"@1767312000"),
         (b"sunset", b"Sat, 02 Jan 2027 00:00:00 GMT"),
     ]
 
 
-def test_without_a_date_there_is_nothing_to_say(house: Any) -> None:
-    assert not isinstance(made(house, "deprecated=True"), ReplyHeaders)
-
-
-def test_its_refusals_say_it_too(house: Any) -> None:
-    called = made(house, "deprecated=date(2026, 1, 2)", "    raise Reject(404)\n")
-    call = house.call()
-    assert house.ask(called, call).status == 404
-    assert call.reply_fields
-
-
-def test_who_cancels_the_reply_cancels_the_function(house: Any) -> None:
-    called = made(
-        house,
+async def test_cancelled_reply_cancels_the_function(project: Project) -> None:
+    endpoint = define(
+        project,
         'cache="60s"',
-        "    try:\n        await asyncio.Event().wait()\n    finally:\n        seen.append(1)\n",
+        "try: await asyncio.Event().wait()",
+        "finally: events.append('cleaned up')",
     )
-    seen: list[int] = []
-    called.endpoint.handler.__globals__["seen"] = seen
-
-    async def test() -> None:
-        answer = called.invoke(house.call())
-        await asyncio.sleep(0)
-        answer.cancel()
-        await asyncio.wait((answer,))
-        assert answer.cancelled()
-        while not seen:
-            await asyncio.sleep(0)
-
-    asyncio.run(test())
+    reply = endpoint.invoke(project.call())
+    await turn_loop(5)
+    reply.cancel()
+    await asyncio.wait((reply,))
+    assert reply.cancelled()
+    await until(lambda: module_of(endpoint.endpoint).events == ["cleaned up"])
 
 
-def test_a_stream_passes_through_and_ends_when_its_caller_leaves(house: Any) -> None:
-    called = made(house, 'cache="60s"', "    yield 1\n    await asyncio.Event().wait()\n")
-
-    async def test() -> None:
-        answer = called.invoke(house.call())
-        assert answer.streams
-        answer.disconnect()
-        await asyncio.wait((answer,))
-        assert answer.cancelled()
-        reply = await called.invoke(house.call())
-        reply.disconnect()
-        await asyncio.wait((reply.task,))
-        assert called.endpoint.concurrency.running == 0
-
-    asyncio.run(test())
+async def test_stream_passes_through_and_ends_on_disconnect(project: Project) -> None:
+    endpoint = define(project, 'cache="60s"', "yield 1", "await asyncio.Event().wait()")
+    pending = endpoint.invoke(project.call())
+    assert pending.streams
+    pending.disconnect()
+    await asyncio.wait((pending,))
+    assert pending.cancelled()
+    reply = await endpoint.invoke(project.call())
+    reply.disconnect()
+    await asyncio.wait((reply.task,))
+    assert endpoint.endpoint.concurrency.running == 0
 
 
-def test_a_mount_may_be_deprecated_too() -> None:
+def test_mount_may_be_deprecated() -> None:
     async def app(scope: Any, receive: Any, send: Any) -> None: ...
 
     assert mount("/a", app, sunset=date(2027, 1, 1)).description.sunset == date(2027, 1, 1)

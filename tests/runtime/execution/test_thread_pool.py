@@ -6,89 +6,71 @@ import threading
 from typing import Any
 
 import pytest
+from tests.runtime.project import until
 
 from neurova.execution.thread_pool import SAMPLE_INTERVAL, ThreadPool, ThreadPoolFull
-from neurova.overload.queue_delay import DELAY, Pressure
+from neurova.overload.queue_delay import DELAY
 
 NAME = contextvars.ContextVar("name", default="")
 
 
-def test_a_result_and_an_exception_both_come_back() -> None:
+async def test_work_returns_its_result_or_exception() -> None:
     def fail() -> None:
         raise SystemExit(3)
 
-    async def both() -> None:
-        pool = ThreadPool()
-        assert await pool.run(max, [1, 2]) == (2, None)
-        result, error = await pool.run(fail, [])
-        assert result is None
-        assert isinstance(error, SystemExit)
-        assert await pool.run(max, [3, 2]) == (3, None)
-
-    asyncio.run(both())
+    pool = ThreadPool()
+    assert await pool.run(max, [1, 2]) == (2, None)
+    result, error = await pool.run(fail, [])
+    assert (result, type(error)) == (None, SystemExit)
+    assert await pool.run(max, [3, 2]) == (3, None)
 
 
-def test_the_function_sees_a_copy_of_the_callers_context() -> None:
+async def test_work_runs_in_a_copy_of_the_context() -> None:
     def change() -> str:
         before = NAME.get()
         NAME.set("inner")
         return before
 
-    async def run() -> None:
-        NAME.set("outer")
-        assert await ThreadPool().run(change, []) == ("outer", None)
-        assert NAME.get() == "outer"
-
-    asyncio.run(run())
+    NAME.set("outer")
+    assert await ThreadPool().run(change, []) == ("outer", None)
+    assert NAME.get() == "outer"
 
 
-def test_a_system_that_gives_no_thread_costs_that_call_and_runs_nothing_later(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    def none(self: threading.Thread) -> None:
+async def test_failed_thread_start_fails_that_work_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(self: threading.Thread) -> None:
         raise RuntimeError("can't start new thread")
 
-    async def run() -> None:
-        pool, ran = ThreadPool(), []
-        with monkeypatch.context() as patched:
-            patched.setattr(threading.Thread, "start", none)
-            result, error = await pool.run(ran.append, [1])
-        assert (result, type(error)) == (None, ThreadPoolFull)
-        assert pool.refused == 1
-        assert await pool.run(ran.append, [2]) == (None, None)
-        assert ran == [2]
-
-    asyncio.run(run())
+    pool, ran = ThreadPool(), list[int]()
+    with monkeypatch.context() as patched:
+        patched.setattr(threading.Thread, "start", refuse)
+        result, error = await pool.run(ran.append, [1])
+    assert (result, type(error), pool.refused) == (None, ThreadPoolFull, 1)
+    assert await pool.run(ran.append, [2]) == (None, None)
+    assert ran == [2]
 
 
-def test_size_and_queue_are_bounds() -> None:
-    async def run() -> None:
-        pool, stop, seen = ThreadPool(size=2, queue=1), threading.Event(), set()
+async def test_threads_and_queue_are_bounded() -> None:
+    pool, stop, threads = ThreadPool(size=2, queue=1), threading.Event(), set[int]()
 
-        def wait() -> None:
-            seen.add(threading.get_ident())
-            stop.wait()
+    def wait() -> None:
+        threads.add(threading.get_ident())
+        stop.wait()
 
-        futures = [pool.run(wait, []) for _ in range(3)]
-        with pytest.raises(ThreadPoolFull):
-            pool.run(wait, [])
-        stop.set()
-        await asyncio.gather(*futures)
-        assert len(seen) <= 2
-
-    asyncio.run(run())
+    work = [pool.run(wait, []) for _ in range(3)]
+    with pytest.raises(ThreadPoolFull):
+        pool.run(wait, [])
+    stop.set()
+    await asyncio.gather(*work)
+    assert len(threads) <= 2
 
 
-def test_threads_are_made_when_needed_and_used_again() -> None:
-    async def run() -> None:
-        pool = ThreadPool()
-        names = [(await pool.run(threading.get_ident, []))[0] for _ in range(5)]
-        assert len(set(names)) == 1
-
-    asyncio.run(run())
+async def test_idle_thread_is_reused() -> None:
+    pool = ThreadPool()
+    threads = {(await pool.run(threading.get_ident, []))[0] for _ in range(5)}
+    assert len(threads) == 1
 
 
-def test_a_function_that_outlives_its_loop_does_no_harm() -> None:
+def test_work_that_outlives_its_loop_does_not_break_the_pool() -> None:
     stop, ended = threading.Event(), threading.Event()
     pool = ThreadPool(size=1)
 
@@ -96,203 +78,160 @@ def test_a_function_that_outlives_its_loop_does_no_harm() -> None:
         stop.wait()
         ended.set()
 
-    async def run() -> None:
+    async def start() -> None:
         pool.run(outlive, [])
 
-    asyncio.run(run())
-    stop.set()
-    assert ended.wait(10)
-
-    async def again() -> None:
+    async def run_again() -> None:
         assert await pool.run(max, [1, 2]) == (2, None)
 
-    asyncio.run(again())
+    asyncio.run(start())
+    stop.set()
+    assert ended.wait(10)
+    asyncio.run(run_again())
 
 
-class Processor:
-    """A clock, and the processor time used until then."""
+class Machine:
+    """A clock, the processor time used so far, and work that runs until it is released."""
 
     def __init__(self) -> None:
         self.now = 100.0
-        self.used = self.own = 0.0
+        self.used = self.threads_used = 0.0
+        self.started = 0
+        self._lock = threading.Lock()
+        self._released = threading.Semaphore(0)
 
-    def pool(self, size: int = 64, processors: int = 2) -> ThreadPool:
-        how: Any = {"clock": lambda: self.now, "processor_time": lambda: (self.used, self.own)}
-        return ThreadPool(size, processors=processors, **how)
+    def pool(self, size: int = 64, processors: int = 2, delay: float = DELAY) -> ThreadPool:
+        return ThreadPool(
+            size,
+            delay=delay,
+            clock=lambda: self.now,
+            processor_time=lambda: (self.used, self.threads_used),
+            processors=processors,
+        )
 
-    def go_on(self, own: float, seconds: float = SAMPLE_INTERVAL, loop: float = 0.0) -> None:
-        """Let time pass, while threads and loop use so many processors."""
+    def advance(self, threads: float, seconds: float = SAMPLE_INTERVAL, loop: float = 0.0) -> None:
+        """Let time pass, in which threads and event loop use so many processors."""
         self.now += seconds
-        self.own += own * seconds
-        self.used += (own + loop) * seconds
+        self.threads_used += threads * seconds
+        self.used += (threads + loop) * seconds
 
+    def work(self) -> None:
+        with self._lock:
+            self.started += 1
+        self._released.acquire()
 
-class Held:
-    """Functions that run until they are let go."""
+    def release(self, number: int = 1) -> None:
+        self._released.release(number)
 
-    def __init__(self) -> None:
-        self.lock = threading.Lock()
-        self.begun = 0
-        self.gone = threading.Semaphore(0)
+    async def until_started(self, number: int) -> None:
+        await until(lambda: self.started >= number)
+        assert self.started == number
 
-    def __call__(self) -> None:
-        with self.lock:
-            self.begun += 1
-        self.gone.acquire()
-
-    async def are(self, number: int) -> bool:
-        """Wait until so many have begun."""
-        while self.begun < number:
+    async def fill(self, pool: ThreadPool, threads: float, loop: float = 0.0) -> None:
+        """Run 30 pieces of work, one after the other, while this much of the processor is used."""
+        for _ in range(30):
+            self.advance(threads, loop=loop)
+            pool.run(self.work, [])
             await asyncio.sleep(0)
-        return self.begun == number
 
 
-async def filled(processor: Processor, pool: ThreadPool, held: Held, use: float) -> None:
-    """Call one after the other, while those that run use so much of the processor."""
-    for _ in range(30):
-        processor.go_on(use)
-        pool.run(held, [])
-        await asyncio.sleep(0)
+@pytest.fixture
+def machine() -> Machine:
+    return Machine()
 
 
-def test_functions_that_wait_run_together() -> None:
-    async def run() -> None:
-        processor, held = Processor(), Held()
-        pool = processor.pool()
-        await filled(processor, pool, held, 0.3)
-        assert await held.are(30)
-        held.gone.release(30)
-
-    asyncio.run(run())
+@pytest.mark.parametrize(("threads", "loop"), [(0.3, 0.0), (0.05, 0.95)])
+async def test_waiting_functions_run_together(
+    machine: Machine, threads: float, loop: float
+) -> None:
+    """Also while the event loop itself computes."""
+    await machine.fill(machine.pool(), threads, loop)
+    await machine.until_started(30)
+    machine.release(30)
 
 
 @pytest.mark.parametrize("processors", [1, 2])
-def test_functions_that_compute_run_one_or_two_at_a_time_and_in_order(processors: int) -> None:
-    """Only one computes at a time: a second shows whether they hinder one another."""
-
-    async def run() -> None:
-        processor, held = Processor(), Held()
-        pool = processor.pool(processors=processors)
-        pool.pressure = Pressure(60.0)  # none is given up here
-        await filled(processor, pool, held, 1.0)
-        assert await held.are(processors)
-        for ended in range(1, 31 - processors):
-            processor.go_on(1.0)
-            held.gone.release()
-            assert await held.are(processors + ended)
-        held.gone.release(processors)
-
-    asyncio.run(run())
+async def test_computing_functions_run_one_or_two_at_a_time(
+    machine: Machine, processors: int
+) -> None:
+    """A second one shows whether they slow each other down."""
+    await machine.fill(machine.pool(processors=processors, delay=60.0), 1.0)
+    await machine.until_started(processors)
+    for ended in range(1, 31 - processors):
+        machine.advance(1.0)
+        machine.release()
+        await machine.until_started(processors + ended)
+    machine.release(processors)
 
 
-def test_functions_that_wait_run_together_though_the_event_loop_computes() -> None:
-    async def run() -> None:
-        processor, held = Processor(), Held()
-        pool = processor.pool()
-        for _ in range(30):
-            processor.go_on(0.05, loop=0.95)
-            pool.run(held, [])
-            await asyncio.sleep(0)
-        assert await held.are(30)
-        held.gone.release(30)
-
-    asyncio.run(run())
+async def test_parallel_computing_functions_use_all_processors(machine: Machine) -> None:
+    pool = machine.pool(processors=8)
+    for _ in range(30):
+        await until(lambda: machine.started >= pool._running)
+        machine.advance(min(machine.started, 8))
+        pool.run(machine.work, [])
+    await machine.until_started(8)
+    machine.release(30)
 
 
-def test_functions_that_compute_beside_one_another_are_as_many_as_there_are_processors() -> None:
-    async def run() -> None:
-        processor, held = Processor(), Held()
-        pool = processor.pool(processors=8)
-        for _ in range(30):
-            while held.begun < pool._running:
-                await asyncio.sleep(0)  # what was handed to a thread computes only once it is there
-            processor.go_on(min(held.begun, 8))
-            pool.run(held, [])
-        assert await held.are(8)
-        held.gone.release(30)
-
-    asyncio.run(run())
+async def test_waiting_work_starts_without_a_new_call(machine: Machine) -> None:
+    await machine.fill(machine.pool(delay=60.0), 1.0)
+    machine.advance(0.0)
+    await machine.until_started(30)
+    machine.release(30)
 
 
-def test_one_that_stops_computing_makes_room_without_anybody_calling() -> None:
-    async def run() -> None:
-        processor, held = Processor(), Held()
-        pool = processor.pool()
-        pool.pressure = Pressure(60.0)
-        await filled(processor, pool, held, 1.0)
-        processor.go_on(0.0)
-        assert await held.are(30)
-        held.gone.release(30)
-
-    asyncio.run(run())
-
-
-def test_five_times_what_can_be_computed_is_refused_as_it_comes() -> None:
+async def test_overload_is_refused_and_delay_stays_short(machine: Machine) -> None:
     """A call each millisecond, of which each computes for five."""
+    pool, waits, all_work = machine.pool(), list[float](), list[asyncio.Future[Any]]()
 
-    async def run() -> None:
-        processor, held = Processor(), Held()
-        pool = processor.pool()
-        ran: list[float] = []
-        calls = set[asyncio.Future[Any]]()
+    def call() -> None:
+        came = machine.now
 
-        def call() -> None:
-            came = processor.now
+        def record(work: asyncio.Future[Any]) -> None:
+            if work.result()[1] is None:
+                waits.append(machine.now - came)
 
-            def done(future: asyncio.Future[Any]) -> None:
-                if future.result()[1] is None:
-                    ran.append(processor.now - came)
+        all_work.append(pool.run(machine.work, []))
+        all_work[-1].add_done_callback(record)
 
-            calls.add(future := pool.run(held, []))
-            future.add_done_callback(done)
-
-        for millisecond in range(2000):
-            processor.go_on(1.0, 0.001)
-            if pool.admits(processor.now):
-                call()
-            if millisecond % 5 == 4:
-                served = len(ran)
-                held.gone.release()
-                while len(ran) == served:
-                    await asyncio.sleep(0)
-        assert len(ran) == 400
-        assert sorted(ran)[395] <= 0.1 + 0.02  # the first of them found nobody refused yet
-        assert max(ran[100:]) <= 0.05  # half the delay: threads take turns as the machine lets them
-        assert pool.refused > 1500
-        held.gone.release(99)
-        await asyncio.gather(*calls)
-
-    asyncio.run(run())
+    for millisecond in range(2000):
+        machine.advance(1.0, 0.001)
+        if pool.admits(machine.now):
+            call()
+        if millisecond % 5 == 4:
+            ended = len(waits)
+            machine.release()
+            await until(lambda ended=ended: len(waits) > ended)
+    assert len(waits) == 400
+    assert sorted(waits)[395] <= 0.1 + 0.02  # the first ones came before anything was refused
+    assert max(waits[100:]) <= 0.05  # half of the delay
+    assert pool.refused > 1500
+    machine.release(99)
+    await asyncio.gather(*all_work)
 
 
-def test_what_has_waited_too_long_is_given_up_unrun() -> None:
-    async def run() -> None:
-        processor, held = Processor(), Held()
-        pool = processor.pool(1)
-        first = pool.run(held, [])
-        late = [pool.run(held, []) for _ in range(3)]
-        assert await held.are(1)
-        pool.pressure.crowd(processor.now)
-        processor.go_on(1.0, 2 * DELAY)
-        held.gone.release()
-        assert (await first) == (None, None)
-        assert [type((await one)[1]) for one in late] == [ThreadPoolFull] * 3
-        assert held.begun == 1
-
-    asyncio.run(run())
+async def test_work_that_waited_too_long_never_runs(machine: Machine) -> None:
+    pool = machine.pool(1)
+    first = pool.run(machine.work, [])
+    late = [pool.run(machine.work, []) for _ in range(3)]
+    await machine.until_started(1)
+    pool.pressure.crowd(machine.now)
+    machine.advance(1.0, 2 * DELAY)
+    machine.release()
+    assert (await first) == (None, None)
+    assert [type((await work)[1]) for work in late] == [ThreadPoolFull] * 3
+    assert machine.started == 1
 
 
-def test_what_is_withdrawn_never_runs() -> None:
-    async def run() -> None:
-        held, pool = Held(), ThreadPool(1)
-        first, second = pool.run(held, []), pool.run(held, [])
-        assert await held.are(1)
-        assert pool.withdraw(second)
-        assert not pool.withdraw(second)
-        assert not pool.withdraw(first)
-        held.gone.release()
-        await first
-        assert await pool.run(max, [1, 2]) == (2, None)
-        assert held.begun == 1
-
-    asyncio.run(run())
+async def test_withdrawn_work_never_runs(machine: Machine) -> None:
+    pool = ThreadPool(1)
+    first, second = pool.run(machine.work, []), pool.run(machine.work, [])
+    await machine.until_started(1)
+    assert second.withdraw()
+    assert not second.withdraw()
+    assert not first.withdraw()
+    machine.release()
+    await first
+    assert await pool.run(max, [1, 2]) == (2, None)
+    assert machine.started == 1

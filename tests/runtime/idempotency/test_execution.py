@@ -1,4 +1,4 @@
-"""A call with an Idempotency-Key runs once, and its duplicates have the answer of the first."""
+"""A call with an Idempotency-Key runs once; duplicates get its reply."""
 
 from __future__ import annotations
 
@@ -7,79 +7,65 @@ import json
 from typing import Any
 
 import pytest
-from tests.runtime.shop import ADA, HEAD, KINDS, WRITE, Shop, replayed, until
+from tests.runtime.keyed_function import ADA, KINDS, WRITE, KeyedFunction, is_replayed
+from tests.runtime.project import Project, module_of, until
 
 from neurova.endpoints.function import ConcurrentFunction, DirectFunction
 from neurova.http.caller import Caller
 from neurova.idempotency.rules import REPLAYED
 
-
-def test_the_answer_of_the_first_is_given_again_and_nothing_runs(shop: Shop) -> None:
-    shop.serve(WRITE + "return Reply(201, {'n': n, 'ran': len(ran)}, {'Location': '/x/1'})\n")
-
-    async def test() -> None:
-        first, second = await shop.ask(), await shop.ask('"k"')
-        assert (first.status, first.body) == (201, b'{"n":1,"ran":1}')
-        assert not replayed(first)
-        assert (second.status, second.body, second.content_type) == (
-            first.status,
-            first.body,
-            first.content_type,
-        )
-        assert second.fields == [(b"location", b"/x/1"), REPLAYED]
-        assert (shop.ran, await shop.notes()) == (1, [1])
-
-    shop.run(test)
+by_kind = pytest.mark.parametrize("kind", KINDS)
 
 
-def test_without_the_field_each_call_runs(shop: Shop) -> None:
-    shop.serve(WRITE + "return n\n")
-
-    async def test() -> None:
-        for _ in range(2):
-            assert not replayed(await shop.ask(None))
-        assert await shop.notes() == [1, 1]
-
-    shop.run(test)
+def define(keyed: KeyedFunction, kind: str, ending: str) -> None:
+    signature, keyword, body = KINDS[kind]
+    keyed.define(body + ending, signature, kind=keyword)
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_of_many_at_once_one_runs_whatever_the_function_is(shop: Shop, kind: str) -> None:
-    signature, options, body = KINDS[kind]
-    shop.serve(body + "return {'ran': len(ran)}\n", signature, options)
-    assert isinstance(shop.function, DirectFunction if kind == "direct" else ConcurrentFunction)
-
-    async def test() -> None:
-        replies = await asyncio.gather(*(shop.ask() for _ in range(50)))
-        assert [reply.status for reply in replies] == [201] * 50
-        assert {reply.body for reply in replies} == {b'{"ran":1}'}
-        assert sum(map(replayed, replies)) == 49
-        assert shop.ran == 1
-
-    shop.run(test)
+async def test_duplicate_gets_the_reply_and_does_not_run(keyed: KeyedFunction) -> None:
+    keyed.define(WRITE + "return Reply(201, {'n': n, 'runs': len(runs)}, {'Location': '/x/1'})")
+    first, second = await keyed.reply(), await keyed.reply('"k"')
+    assert (first.status, first.body) == (201, b'{"n":1,"runs":1}')
+    assert not is_replayed(first)
+    assert (second.status, second.body) == (first.status, first.body)
+    assert second.content_type == first.content_type
+    assert second.fields == [(b"location", b"/x/1"), REPLAYED]
+    assert (keyed.runs, await keyed.notes()) == (1, [1])
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_a_refusal_that_the_function_raises_is_given_again_and_its_writes_are_undone(
-    shop: Shop, kind: str
+async def test_calls_without_key_each_run(keyed: KeyedFunction) -> None:
+    keyed.define(WRITE + "return n")
+    for _ in range(2):
+        assert not is_replayed(await keyed.reply(None))
+    assert await keyed.notes() == [1, 1]
+
+
+@by_kind
+async def test_one_of_many_at_once_runs(keyed: KeyedFunction, kind: str) -> None:
+    define(keyed, kind, "return {'runs': len(runs)}")
+    expected = DirectFunction if kind == "direct" else ConcurrentFunction
+    assert isinstance(keyed.function, expected)
+    replies = await asyncio.gather(*(keyed.reply() for _ in range(50)))
+    assert [reply.status for reply in replies] == [201] * 50
+    assert {reply.body for reply in replies} == {b'{"runs":1}'}
+    assert sum(map(is_replayed, replies)) == 49
+    assert keyed.runs == 1
+
+
+@by_kind
+async def test_reject_is_replayed_and_its_writes_are_undone(
+    keyed: KeyedFunction, kind: str
 ) -> None:
-    signature, options, body = KINDS[kind]
-    shop.serve(
-        body + "raise Reject(409, f'sold {len(ran)}', headers={'X-A': 'b'})\n", signature, options
-    )
-
-    async def test() -> None:
-        first, second = await shop.ask(), await shop.ask()
-        assert (first.status, second.status) == (409, 409)
-        assert json.loads(first.body)["detail"] == "sold 1"
-        assert second.body == first.body
-        assert second.fields == [(b"x-a", b"b"), REPLAYED]
-        assert (shop.ran, await shop.notes()) == (1, [])
-
-    shop.run(test)
+    define(keyed, kind, "raise Reject(409, f'sold {len(runs)}', headers={'X-A': 'b'})")
+    first, second = await keyed.reply(), await keyed.reply()
+    assert (first.status, second.status) == (409, 409)
+    assert json.loads(first.body)["detail"] == "sold 1"
+    assert second.body == first.body
+    assert second.fields == [(b"x-a", b"b"), REPLAYED]
+    assert (keyed.runs, await keyed.notes()) == (1, [])
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@by_kind
 @pytest.mark.parametrize(
     ("ending", "status"),
     [
@@ -90,104 +76,80 @@ def test_a_refusal_that_the_function_raises_is_given_again_and_its_writes_are_un
         ("return Reply(502)", 502),
     ],
 )
-def test_what_may_end_otherwise_the_next_time_is_not_kept(
-    shop: Shop, caplog: Any, kind: str, ending: str, status: int
+async def test_temporary_failure_is_not_stored(
+    keyed: KeyedFunction, caplog: Any, kind: str, ending: str, status: int
 ) -> None:
-    signature, options, body = KINDS[kind]
-    shop.serve(
-        f"{body}if len(ran) < 2:\n    {ending}\nreturn {{'ran': len(ran)}}\n", signature, options
-    )
-
-    async def test() -> None:
-        assert (await shop.ask()).status == status
-        second = await shop.ask()
-        assert (second.status, second.body, replayed(second)) == (201, b'{"ran":2}', False)
-        assert (await shop.ask()).body == b'{"ran":2}'
-        if "Tx" in kind:
-            # What is returned commits, whatever its status.
-            assert await shop.notes() == ([1, 1] if ending.startswith("return R") else [1])
-
-    shop.run(test)
+    define(keyed, kind, f"if len(runs) < 2:\n    {ending}\nreturn {{'runs': len(runs)}}")
+    assert (await keyed.reply()).status == status
+    second = await keyed.reply()
+    assert (second.status, second.body, is_replayed(second)) == (201, b'{"runs":2}', False)
+    assert (await keyed.reply()).body == b'{"runs":2}'
+    if kind == "with a Tx":  # a returned reply commits, whatever its status
+        assert await keyed.notes() == ([1, 1] if ending.startswith("return R") else [1])
 
 
-def test_another_body_query_or_path_is_422_and_changes_nothing(shop: Shop) -> None:
-    shop.serve(WRITE + "return n\n")
-
-    async def test() -> None:
-        assert (await shop.ask(n=1)).status == 201
-        assert (await shop.ask(n=2)).status == 422
-        call = shop.call()
-        call.body = b"{}"
-        assert (await shop.house.reply(shop.function, call)).status == 422
-        call = shop.call()
-        call.params = {"room": "7"}
-        assert (await shop.house.reply(shop.function, call)).status == 422
-        assert (await shop.ask(n=1)).status == 201
-        assert await shop.notes() == [1]
-
-    shop.run(test)
+async def test_other_request_with_the_key_is_422(keyed: KeyedFunction) -> None:
+    keyed.define(WRITE + "return n")
+    assert (await keyed.reply(n=1)).status == 201
+    assert (await keyed.reply(n=2)).status == 422
+    for name, value in (("body", b"{}"), ("params", {"room": "7"})):
+        call = keyed.call()
+        setattr(call, name, value)
+        assert (await keyed.project.reply(keyed.function, call)).status == 422
+    assert (await keyed.reply(n=1)).status == 201
+    assert await keyed.notes() == [1]
 
 
-def test_another_request_that_waits_for_the_first_is_422(shop: Shop) -> None:
-    shop.serve("await go.wait()\nreturn n\n")
-
-    async def test() -> None:
-        first = asyncio.ensure_future(shop.ask(n=1))
-        await until(lambda: shop.ran == 1)
-        other = asyncio.ensure_future(shop.ask(n=2))
-        await asyncio.sleep(0)
-        shop.state["go"].set()
-        assert [(await first).status, (await other).status] == [201, 422]
-
-    shop.run(test)
+async def test_other_request_that_waits_for_the_key_is_422(keyed: KeyedFunction) -> None:
+    keyed.define("await proceed.wait()\nreturn n")
+    first = asyncio.ensure_future(keyed.reply(n=1))
+    await until(lambda: keyed.runs == 1)
+    other = asyncio.ensure_future(keyed.reply(n=2))
+    await asyncio.sleep(0)
+    keyed.module.proceed.set()
+    assert [(await first).status, (await other).status] == [201, 422]
 
 
-def test_another_consumer_or_environment_has_keys_of_its_own(shop: Shop) -> None:
-    shop.serve(WRITE + "return len(ran)\n")
-
-    async def test() -> None:
-        callers = [ADA, Caller("bob"), Caller("ada", environment="test")]
-        first = [(await shop.ask(caller=caller)).body for caller in callers]
-        assert first == [b"1", b"2", b"3"]
-        assert [(await shop.ask(caller=caller)).body for caller in callers] == first
-
-    shop.run(test)
+async def test_consumers_and_environments_have_separate_keys(keyed: KeyedFunction) -> None:
+    keyed.define(WRITE + "return len(runs)")
+    callers = [ADA, Caller("bob"), Caller("ada", environment="test")]
+    first = [(await keyed.reply(caller=caller)).body for caller in callers]
+    assert first == [b"1", b"2", b"3"]
+    assert [(await keyed.reply(caller=caller)).body for caller in callers] == first
 
 
-def test_past_its_time_an_answer_is_forgotten(shop: Shop) -> None:
-    shop.serve("return len(ran)\n")
-
-    async def test() -> None:
-        assert (await shop.ask()).body == b"1"
-        shop.now += 86_400 - 1
-        assert (await shop.ask()).body == b"1"
-        shop.now += 1
-        assert (await shop.ask()).body == b"2"
-        assert (await shop.ask()).body == b"2"
-
-    shop.run(test)
+async def test_reply_expires_after_a_day(keyed: KeyedFunction) -> None:
+    keyed.define("return len(runs)")
+    assert (await keyed.reply()).body == b"1"
+    keyed.now += 86_400 - 1
+    assert (await keyed.reply()).body == b"1"
+    keyed.now += 1
+    assert (await keyed.reply()).body == b"2"
+    assert (await keyed.reply()).body == b"2"
 
 
-def test_what_is_refused_before_the_function_is_not_kept(shop: Shop) -> None:
-    shop.serve(WRITE + "return n\n")
-
-    async def test() -> None:
-        call = shop.call()
-        call.query = b"n=x"
-        assert (await shop.house.reply(shop.function, call)).status == 422
-        assert (await shop.ask('"')).status == 400
-        assert (await shop.ask(caller=Caller())).status == 400
-        assert (await shop.ask(caller=None)).status == 400
-        assert shop.ran == 0
-        assert (await shop.ask()).status == 201
-
-    shop.run(test)
+async def test_refusal_before_the_function_is_not_stored(keyed: KeyedFunction) -> None:
+    keyed.define(WRITE + "return n")
+    call = keyed.call()
+    call.query = b"n=x"
+    assert (await keyed.project.reply(keyed.function, call)).status == 422
+    assert (await keyed.reply('"')).status == 400
+    assert (await keyed.reply(caller=Caller())).status == 400
+    assert (await keyed.reply(caller=None)).status == 400
+    assert keyed.runs == 0
+    assert (await keyed.reply()).status == 201
 
 
 @pytest.mark.parametrize("method", ["put", "patch", "delete", "get"])
-def test_the_field_means_nothing_but_in_post(house: Any, method: str) -> None:
-    source = f'{HEAD}\n@{method}("/x")\nasync def f() -> int:\n    ran.append(1)\n    return 1\n'
-    function = house.function(source)
-    call = house.call(method=method.upper(), headers={"idempotency-key": '"'})
-    assert [house.ask(function, call).status for _ in range(2)] == [200, 200]
-    assert len(function.handler.__globals__["ran"]) == 2
+async def test_key_is_ignored_except_in_post(project: Project, method: str) -> None:
+    function = project.define(
+        f"""
+        @{method}("/x")
+        async def f() -> int:
+            events.append(1)
+            return 1
+        """
+    )
+    call = project.call(method=method.upper(), headers={"idempotency-key": '"'})
+    assert [(await project.reply(function, call)).status for _ in range(2)] == [200, 200]
+    assert module_of(function).events == [1, 1]

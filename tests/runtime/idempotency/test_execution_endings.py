@@ -1,4 +1,4 @@
-"""However a call with an Idempotency-Key ends, its key is free, and what is done is kept."""
+"""However a call with an Idempotency-Key ends, its key is released and finished work is stored."""
 
 from __future__ import annotations
 
@@ -10,252 +10,195 @@ from typing import Any
 
 import pytest
 from sqlalchemy import text
-from tests.runtime.shop import KINDS, WRITE, Shop, replayed, until
+from tests.runtime.keyed_function import KINDS, WRITE, KeyedFunction, is_replayed
+from tests.runtime.project import until
 
 from neurova.database.sqlite.database import SqliteDatabase
 from neurova.streaming.response_stream import StreamReply
 
-SHORT = 1.0  # seconds in which a server on a busy machine answers, once connected
+SHORT = 1.0  # seconds in which a database server on a busy machine answers, once connected
 
 
-def test_a_duplicate_waits_until_its_own_deadline_then_it_is_409(shop: Shop) -> None:
-    shop.serve("await go.wait()\n" + WRITE + "return n\n")
-
-    async def test() -> None:
-        first = asyncio.ensure_future(shop.ask())
-        await until(lambda: shop.ran == 1)
-        shop.function.timeout = SHORT
-        late = await shop.ask()
-        assert late.status == 409
-        assert (b"retry-after", b"1") in late.fields
-        shop.state["go"].set()
-        assert (await first).status == 201
-        shop.function.timeout = 30
-        assert replayed(await shop.ask())
-        assert await shop.notes() == [1]
-
-    shop.run(test)
+async def test_duplicate_waits_until_its_deadline_then_409(keyed: KeyedFunction) -> None:
+    keyed.define("await proceed.wait()\n" + WRITE + "return n")
+    first = asyncio.ensure_future(keyed.reply())
+    await until(lambda: keyed.runs == 1)
+    keyed.function.timeout = SHORT
+    late = await keyed.reply()
+    assert (late.status, (b"retry-after", b"1") in late.fields) == (409, True)
+    keyed.module.proceed.set()
+    assert (await first).status == 201
+    keyed.function.timeout = 30
+    assert is_replayed(await keyed.reply())
+    assert await keyed.notes() == [1]
 
 
-def test_duplicates_that_wait_take_no_place_from_other_calls(shop: Shop) -> None:
-    shop.serve("if n == 1:\n    await go.wait()\nreturn n\n", options=", concurrency=2")
-
-    async def test() -> None:
-        same = [asyncio.ensure_future(shop.ask()) for _ in range(9)]
-        await until(lambda: shop.ran == 1)
-        assert (await shop.ask("other", n=2)).status == 201
-        assert (await shop.ask(None, n=2)).status == 201
-        shop.state["go"].set()
-        assert {(await each).status for each in same} == {201}
-
-    shop.run(test)
+async def test_waiting_duplicates_do_not_count_as_running(keyed: KeyedFunction) -> None:
+    keyed.define("if n == 1:\n    await proceed.wait()\nreturn n", options=", concurrency=2")
+    same = [asyncio.ensure_future(keyed.reply()) for _ in range(9)]
+    await until(lambda: keyed.runs == 1)
+    assert (await keyed.reply("other", n=2)).status == 201
+    assert (await keyed.reply(None, n=2)).status == 201
+    keyed.module.proceed.set()
+    assert {(await each).status for each in same} == {201}
 
 
-def test_a_first_that_fails_lets_the_next_in_line_run(shop: Shop, caplog: Any) -> None:
-    shop.serve(
-        WRITE + "await go.wait()\nif len(ran) == 1:\n    raise ValueError\nreturn len(ran)\n"
+async def test_failed_call_lets_the_next_one_run(keyed: KeyedFunction, caplog: Any) -> None:
+    keyed.define(
+        WRITE + "await proceed.wait()\nif len(runs) == 1:\n    raise ValueError\nreturn len(runs)"
     )
-
-    async def test() -> None:
-        same = [asyncio.ensure_future(shop.ask()) for _ in range(5)]
-        await until(lambda: shop.ran == 1)
-        shop.state["go"].set()
-        replies = [await each for each in same]
-        assert [reply.status for reply in replies] == [500, 201, 201, 201, 201]
-        assert {reply.body for reply in replies[1:]} == {b"2"}
-        assert (shop.ran, await shop.notes()) == (2, [1])
-
-    shop.run(test)
+    same = [asyncio.ensure_future(keyed.reply()) for _ in range(5)]
+    await until(lambda: keyed.runs == 1)
+    keyed.module.proceed.set()
+    replies = [await each for each in same]
+    assert [reply.status for reply in replies] == [500, 201, 201, 201, 201]
+    assert {reply.body for reply in replies[1:]} == {b"2"}
+    assert (keyed.runs, await keyed.notes()) == (2, [1])
 
 
-def test_past_the_deadline_nothing_is_kept_and_the_next_runs(shop: Shop) -> None:
-    shop.serve(WRITE + "if len(ran) == 2:\n    await go.wait()\nreturn n\n")
-
-    async def test() -> None:
-        await shop.ask("connected", n=2)
-        shop.function.timeout = SHORT
-        assert (await shop.ask()).status == 504
-        shop.function.timeout = 30
-        assert (await shop.ask()).status == 201
-        assert (shop.ran, await shop.notes()) == (3, [1, 2])
-
-    shop.run(test)
+async def test_timed_out_call_stores_nothing(keyed: KeyedFunction) -> None:
+    keyed.define(WRITE + "if len(runs) == 2:\n    await proceed.wait()\nreturn n")
+    await keyed.reply("connected", n=2)
+    keyed.function.timeout = SHORT
+    assert (await keyed.reply()).status == 504
+    keyed.function.timeout = 30
+    assert (await keyed.reply()).status == 201
+    assert (keyed.runs, await keyed.notes()) == (3, [1, 2])
 
 
-def test_a_thread_past_its_deadline_keeps_the_key_and_its_answer_is_kept(shop: Shop) -> None:
-    shop.serve("if n == 1:\n    release.wait()\nreturn len(ran)\n", "n: int", "def")
-
-    async def test() -> None:
-        await shop.ask("connected", n=2)
-        shop.function.timeout = SHORT
-        assert (await shop.ask()).status == 504
-        assert (await shop.ask()).status == 409
-        shop.function.timeout = 30
-        waiting = asyncio.ensure_future(shop.ask())
-        await asyncio.sleep(0)
-        shop.state["release"].set()
-        reply = await waiting
-        assert (reply.status, reply.body, replayed(reply)) == (201, b"2", True)
-
-    shop.run(test)
+async def test_timed_out_thread_holds_the_key_and_stores_its_reply(keyed: KeyedFunction) -> None:
+    keyed.define("if n == 1:\n    release.wait()\nreturn len(runs)", "n: int", kind="def")
+    await keyed.reply("connected", n=2)
+    keyed.function.timeout = SHORT
+    assert (await keyed.reply()).status == 504
+    assert (await keyed.reply()).status == 409
+    keyed.function.timeout = 30
+    waiting = asyncio.ensure_future(keyed.reply())
+    await asyncio.sleep(0)
+    keyed.module.release.set()
+    reply = await waiting
+    assert (reply.status, reply.body, is_replayed(reply)) == (201, b"2", True)
 
 
 @contextmanager
-def commits_halted(shop: Shop) -> Iterator[tuple[asyncio.Event, Any]]:
-    """Let the writer's thread wait in a commit until it is let go on."""
-    begun, go = asyncio.Event(), threading.Event()
+def commits_paused(keyed: KeyedFunction) -> Iterator[tuple[asyncio.Event, threading.Event]]:
+    """Pause the writer's thread in its commits: yield when one has started, and what ends it."""
+    started, go_on = asyncio.Event(), threading.Event()
     loop = asyncio.get_running_loop()
-    writer = shop.database._transactions._writer._idle[0]
+    writer = keyed.database._transactions._writer._idle[0]
     commit = writer.commit
 
-    def halted() -> None:
-        loop.call_soon_threadsafe(begun.set)
-        go.wait()
+    def paused() -> None:
+        loop.call_soon_threadsafe(started.set)
+        go_on.wait()
         commit()
 
-    writer.commit = halted  # type: ignore[method-assign]
-    yield begun, go
-    writer.commit = commit  # type: ignore[method-assign]
+    writer.commit = paused
+    yield started, go_on
+    writer.commit = commit
 
 
 @pytest.mark.parametrize("kind", ["with a Tx", "waiting", "direct"])
-def test_a_first_whose_client_leaves_while_it_commits_is_kept(file_shop: Shop, kind: str) -> None:
-    shop = file_shop
-    signature, options, body = KINDS[kind]
-    shop.serve(body + "return len(ran)\n", signature, options)
-
-    async def test() -> None:
-        await shop.ask("warm")
-        with commits_halted(shop) as (begun, go):
-            first = asyncio.ensure_future(shop.ask())
-            await begun.wait()
-            first.cancel()
-            with pytest.raises(asyncio.CancelledError):
-                await first
-            waiting = asyncio.ensure_future(shop.ask())
-            await asyncio.sleep(0)
-            go.set()
-            reply = await waiting
-        assert (reply.status, reply.body, replayed(reply)) == (201, b"2", True)
-
-    shop.run(test)
-
-
-def test_a_first_whose_client_leaves_before_is_undone_and_the_next_runs(shop: Shop) -> None:
-    shop.serve(WRITE + "if len(ran) == 1:\n    await go.wait()\nreturn len(ran)\n")
-
-    async def test() -> None:
-        first = asyncio.ensure_future(shop.ask())
-        await until(lambda: shop.ran == 1)
-        waiting = asyncio.ensure_future(shop.ask())
-        await asyncio.sleep(0)
+async def test_disconnect_during_the_commit_stores_the_reply(
+    sqlite_keyed: KeyedFunction, kind: str
+) -> None:
+    keyed = sqlite_keyed
+    signature, keyword, body = KINDS[kind]
+    keyed.define(body + "return len(runs)", signature, kind=keyword)
+    await keyed.reply("warm")
+    with commits_paused(keyed) as (started, go_on):
+        first = asyncio.ensure_future(keyed.reply())
+        await started.wait()
         first.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await first
+        waiting = asyncio.ensure_future(keyed.reply())
+        await asyncio.sleep(0)
+        go_on.set()
         reply = await waiting
-        assert (reply.status, reply.body, replayed(reply)) == (201, b"2", False)
-        assert await shop.notes() == [1]
+    assert (reply.status, reply.body, is_replayed(reply)) == (201, b"2", True)
 
-    shop.run(test)
+
+async def test_disconnect_before_the_commit_undoes_the_call(keyed: KeyedFunction) -> None:
+    keyed.define(WRITE + "if len(runs) == 1:\n    await proceed.wait()\nreturn len(runs)")
+    first = asyncio.ensure_future(keyed.reply())
+    await until(lambda: keyed.runs == 1)
+    waiting = asyncio.ensure_future(keyed.reply())
+    await asyncio.sleep(0)
+    first.cancel()
+    reply = await waiting
+    assert (reply.status, reply.body, is_replayed(reply)) == (201, b"2", False)
+    assert await keyed.notes() == [1]
 
 
 @pytest.mark.parametrize("turns", range(8))
-def test_whenever_a_client_leaves_the_key_is_free_again(shop: Shop, turns: int) -> None:
-    shop.serve(WRITE + "await asyncio.sleep(0)\nreturn n\n", options=", concurrency=1")
-
-    async def test() -> None:
-        await shop.ask("warm")
-        calls = [asyncio.ensure_future(shop.ask("k" if number % 2 else "l")) for number in range(8)]
-        for _ in range(turns):
-            await asyncio.sleep(0)
-        for call in calls[:6]:
-            call.cancel()
-        assert {(await call).status for call in calls[6:]} == {201}
-        assert await shop.notes() == [1, 1, 1]
-
-    shop.run(test)
+async def test_disconnect_at_any_moment_releases_the_key(keyed: KeyedFunction, turns: int) -> None:
+    keyed.define(WRITE + "await asyncio.sleep(0)\nreturn n", options=", concurrency=1")
+    await keyed.reply("warm")
+    calls = [asyncio.ensure_future(keyed.reply("k" if number % 2 else "l")) for number in range(8)]
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    for call in calls[:6]:
+        call.cancel()
+    assert {(await call).status for call in calls[6:]} == {201}
+    assert await keyed.notes() == [1, 1, 1]
 
 
-def test_a_generator_takes_no_key(shop: Shop) -> None:
-    shop.serve("yield n\n", "n: int")
-
-    async def test() -> None:
-        reply = await shop.ask()
-        assert reply.status == 400
-        assert b"streamed reply" in reply.body
-        assert shop.ran == 0
-
-    asyncio.run(test())  # type: ignore[arg-type]
+async def test_generator_refuses_a_key(keyed: KeyedFunction) -> None:
+    keyed.define("yield n", "n: int")
+    reply = await keyed.reply()
+    assert (reply.status, b"streamed reply" in reply.body, keyed.runs) == (400, True, 0)
 
 
 @pytest.mark.parametrize("wait", ["", "await asyncio.sleep(0)\n"])
-def test_a_stream_is_not_kept_and_frees_its_key_when_it_begins(shop: Shop, wait: str) -> None:
-    shop.serve(wait + "return iter([n])\n", "n: int")
-
-    async def test() -> None:
-        replies = [await shop.ask() for _ in range(3)]
-        assert [type(reply) for reply in replies] == [StreamReply] * 3
-        assert not any(map(replayed, replies))
-        assert shop.ran == 3
-        for reply in replies:
-            assert isinstance(reply, StreamReply)
-            reply.disconnect()
-
-    shop.run(test)
+async def test_stream_is_not_stored_and_releases_its_key(keyed: KeyedFunction, wait: str) -> None:
+    keyed.define(wait + "return iter([n])", "n: int")
+    replies = [await keyed.reply() for _ in range(3)]
+    assert not any(map(is_replayed, replies))
+    assert keyed.runs == 3
+    for reply in replies:
+        assert isinstance(reply, StreamReply)
+        reply.disconnect()
 
 
-def test_over_the_queue_it_is_503_and_the_key_is_free(shop: Shop) -> None:
-    shop.serve("await go.wait()\nreturn n\n", options=", concurrency=1")
-
-    async def test() -> None:
-        shop.concurrency.queue = 0
-        first = asyncio.ensure_future(shop.ask("a"))
-        await until(lambda: shop.ran == 1)
-        assert (await shop.ask("b")).status == 503
-        shop.state["go"].set()
-        assert (await first).status == 201
-        assert (await shop.ask("b")).status == 201
-
-    shop.run(test)
+async def test_full_queue_is_503_and_releases_the_key(keyed: KeyedFunction) -> None:
+    keyed.define("await proceed.wait()\nreturn n", options=", concurrency=1")
+    keyed.function.concurrency.queue = 0
+    first = asyncio.ensure_future(keyed.reply("a"))
+    await until(lambda: keyed.runs == 1)
+    assert (await keyed.reply("b")).status == 503
+    keyed.module.proceed.set()
+    assert (await first).status == 201
+    assert (await keyed.reply("b")).status == 201
 
 
-def test_a_store_that_cannot_be_used_is_500_and_nothing_runs(file_shop: Shop, caplog: Any) -> None:
-    shop = file_shop
-    shop.serve("return n\n", "n: int")
-    shop.database = shop.house.ledger = SqliteDatabase(shop.database.path / "nowhere" / "x.db")
-
-    async def test() -> None:
-        assert (await shop.ask()).status == 500
-        assert shop.ran == 0
-
-    asyncio.run(test())  # type: ignore[arg-type]
-
-
-def test_an_answer_that_cannot_be_kept_is_given_all_the_same_and_told_in_the_log(
-    file_shop: Shop, caplog: Any, monkeypatch: pytest.MonkeyPatch
+async def test_unusable_database_is_500_and_nothing_runs(
+    sqlite_keyed: KeyedFunction, caplog: Any, tmp_path: Any
 ) -> None:
-    shop = file_shop
-    shop.serve("return len(ran)\n", "n: int")
-
-    async def test() -> None:
-        monkeypatch.setattr("neurova.idempotency.execution.STORE_TIMEOUT", 0.02)
-        await shop.ask("warm")
-        holder = shop.database.transaction(
-            readonly=False, deadline=asyncio.get_running_loop().time() + 9
-        )
-        await holder.execute(text("INSERT INTO notes VALUES (9)"))
-        assert (await shop.ask()).body == b"2"
-        await holder.commit()
-        assert "could not be stored" in caplog.text
-        assert (await shop.ask()).body == b"3"
-
-    shop.run(test)
+    sqlite_keyed.define("return n", "n: int")
+    sqlite_keyed.project.database = SqliteDatabase(tmp_path / "nowhere" / "x.db")
+    assert (await sqlite_keyed.reply()).status == 500
+    assert sqlite_keyed.runs == 0
 
 
-def test_of_many_keys_nothing_is_left_in_memory(shop: Shop) -> None:
-    shop.serve("return n\n", "n: int")
+async def test_reply_that_cannot_be_stored_is_sent_and_logged(
+    sqlite_keyed: KeyedFunction, caplog: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keyed = sqlite_keyed
+    keyed.define("return len(runs)", "n: int")
+    monkeypatch.setattr("neurova.idempotency.execution.STORE_TIMEOUT", 0.02)
+    await keyed.reply("warm")
+    deadline = asyncio.get_running_loop().time() + 9
+    blocking = keyed.database.transaction(readonly=False, deadline=deadline)
+    await blocking.execute(text("INSERT INTO notes VALUES (9)"))
+    assert (await keyed.reply()).body == b"2"
+    await blocking.commit()
+    assert "could not be stored" in caplog.text
+    assert (await keyed.reply()).body == b"3"
 
-    async def test() -> None:
-        for _ in range(20):
-            await asyncio.gather(*(shop.ask(str(number)) for number in range(25)))
-        assert len(shop.claims) == 0
 
-    shop.run(test)
+async def test_released_keys_leave_nothing_in_memory(keyed: KeyedFunction) -> None:
+    keyed.define("return n", "n: int")
+    for _ in range(20):
+        await asyncio.gather(*(keyed.reply(str(number)) for number in range(25)))
+    assert len(keyed.locked_keys) == 0

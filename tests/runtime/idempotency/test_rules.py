@@ -1,4 +1,4 @@
-"""What an Idempotency-Key is, what it stands for, and which answers are kept under it."""
+"""Syntax and scope of an Idempotency-Key, and which replies are stored under it."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def call(
         (b'"' + b"x" * MAX_LENGTH + b'"', b"x" * MAX_LENGTH),
     ],
 )
-def test_a_key_is_plain_or_a_quoted_string(value: bytes, key: bytes) -> None:
+def test_key_is_plain_or_quoted(value: bytes, key: bytes) -> None:
     assert key_of(call(value)) == key
 
 
@@ -80,19 +80,19 @@ def test_a_key_is_plain_or_a_quoted_string(value: bytes, key: bytes) -> None:
         b'"' + b"x" * (MAX_LENGTH + 1) + b'"',
     ],
 )
-def test_what_is_no_key_is_refused_with_the_form(value: bytes) -> None:
+def test_invalid_key_is_refused_with_its_syntax(value: bytes) -> None:
     with pytest.raises(InvalidKey, match="1 to 255 visible ASCII"):
         key_of(call(value))
 
 
-def test_two_fields_are_refused_though_they_be_equal() -> None:
+def test_repeated_header_is_refused() -> None:
     with pytest.raises(InvalidKey, match="repeated, send one"):
         key_of(call(b"k", (FIELD, b"k")))
     assert key_of(call(b"k", (b"accept", b"a"), (b"accept", b"b"))) == b"k"
 
 
 @given(st.text(st.characters(max_codepoint=126), max_size=MAX_LENGTH + 2))
-def test_the_pattern_that_is_published_is_the_one_that_is_used(text: str) -> None:
+def test_published_pattern_matches_the_parser(text: str) -> None:
     value = text.encode()
     if value != value.strip(b" \t"):
         return
@@ -105,7 +105,7 @@ def test_the_pattern_that_is_published_is_the_one_that_is_used(text: str) -> Non
         assert published
 
 
-def test_a_key_means_another_for_another_consumer_environment_route_or_key() -> None:
+def test_key_is_scoped_by_consumer_environment_and_route() -> None:
     made = call(b"k")
     same = scoped_key(call(b'"k"'), "POST /x")
     assert scoped_key(made, "POST /x") == same
@@ -113,13 +113,13 @@ def test_a_key_means_another_for_another_consumer_environment_route_or_key() -> 
     assert scoped_key(made, "POST /y") != same
     assert scoped_key(call(b"l"), "POST /x") != same
     made.caller = Caller("ada", "k2", frozenset(["a"]), "live")
-    assert scoped_key(made, "POST /x") == same  # a key that was rotated is the same consumer's
+    assert scoped_key(made, "POST /x") == same  # another API key of the same consumer
     for caller in (Caller("bob", "k1"), Caller("ada", "k1", frozenset(), "test")):
         made.caller = caller
         assert scoped_key(made, "POST /x") != same
 
 
-def test_parts_do_not_run_into_each_other() -> None:
+def test_digest_separates_its_parts() -> None:
     one, other = call(b"c"), call(b"c")
     one.caller, other.caller = Caller("ab"), Caller("a")
     assert scoped_key(one, "POST /x") != scoped_key(other, "bPOST /x")
@@ -127,14 +127,14 @@ def test_parts_do_not_run_into_each_other() -> None:
 
 
 @pytest.mark.parametrize("caller", [None, Caller()])
-def test_nobody_has_no_key(caller: Caller | None) -> None:
+def test_anonymous_caller_has_no_key(caller: Caller | None) -> None:
     made = call()
     made.caller = caller
     with pytest.raises(InvalidKey, match="does not accept an Idempotency-Key"):
         scoped_key(made, "POST /x")
 
 
-def test_a_fingerprint_is_that_of_body_query_and_path() -> None:
+def test_request_digest_covers_body_query_and_path() -> None:
     same = digest_of_request(call(body=b"b", query=b"q=1", room="7"))
     assert digest_of_request(call(b"other", body=b"b", query=b"q=1", room="7")) == same
     assert digest_of_request(call(body=b"c", query=b"q=1", room="7")) != same
@@ -142,15 +142,15 @@ def test_a_fingerprint_is_that_of_body_query_and_path() -> None:
     assert digest_of_request(call(body=b"b", query=b"q=1", room="8")) != same
 
 
-@pytest.mark.parametrize(("status", "is_kept"), [
+@pytest.mark.parametrize(("status", "stored"), [
     (200, True), (201, True), (204, True), (303, True), (400, True), (409, True), (422, True),
     (429, False), (500, False), (503, False), (504, False),
 ])  # fmt: skip
-def test_neither_5xx_nor_429_is_kept(status: int, is_kept: bool) -> None:
-    assert (record_of(Reply(status), b"") is not None) is is_kept
+def test_temporary_failures_are_not_stored(status: int, stored: bool) -> None:
+    assert (record_of(Reply(status), b"") is not None) is stored
 
 
-def test_an_answer_is_given_again_to_the_octet_and_says_so() -> None:
+def test_replay_is_the_same_and_marked() -> None:
     made = call(body=b"b")
     reply = Reply(201, b"\x00\xff", {"Location": "/x/1", "Content-Type": "image/x", "X-A": "é"})
     stored = record_of(reply, digest_of_request(made))
@@ -160,7 +160,7 @@ def test_an_answer_is_given_again_to_the_octet_and_says_so() -> None:
     assert found.fields == [*reply.fields, REPLAYED]
 
 
-def test_another_request_under_a_key_is_422_and_is_not_told_the_answer() -> None:
+def test_other_request_with_the_key_is_422_without_the_reply() -> None:
     made = call(body=b"b")
     stored = record_of(Reply(201, b"secret"), digest_of_request(made))
     assert stored is not None
@@ -170,7 +170,7 @@ def test_another_request_under_a_key_is_422_and_is_not_told_the_answer() -> None
     assert REPLAYED not in found.fields
 
 
-def test_a_key_that_another_still_has_is_409_and_says_when_to_come_again() -> None:
+def test_key_in_use_is_409_with_retry_after() -> None:
     found = in_progress_reply(call())
     assert found.status == 409
     assert (b"retry-after", b"1") in found.fields

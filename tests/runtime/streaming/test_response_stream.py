@@ -1,248 +1,202 @@
-"""A stream goes at its client's pace, has time for each piece, and ends when nobody reads."""
+"""A stream is sent at its client's pace, limits each piece, and ends on disconnect."""
 
 import asyncio
-import inspect
-from collections.abc import Awaitable, Callable
 from typing import Any
 
-from neurova.endpoints.function import ConcurrentFunction, DirectFunction
+import pytest
+from tests.runtime.doubles import BodyRecorder
+from tests.runtime.project import Project, module_of, turn_loop, until
+
+from neurova.endpoints.function import DirectFunction
 from neurova.http.reply import Reply
 from neurova.streaming.response_stream import StreamReply
 
-HEAD = """
-from neurova import *
-import asyncio, threading
-seen, release = [], threading.Event()
-"""
-COUNT = """
-@get("/x", {options})
-{kind} f():
-    try:
-        for n in range(1000):
-            seen.append(n)
-            yield n
-    finally:
-        seen.append("end")
+COUNTS = """
+    @get("/x", {options})
+    {kind} f():
+        try:
+            for n in range(1000):
+                events.append(n)
+                yield n
+        finally:
+            events.append("end")
 """
 HANGS = """
-@get("/x", timeout=0.01)
-async def f():
-    try:
-        {first}
-        await asyncio.Event().wait()
-        yield 2
-    finally:
-        seen.append("end")
+    @get("/x", timeout=0.01)
+    async def f():
+        try:
+            {first}
+            await asyncio.Event().wait()
+            yield 2
+        finally:
+            events.append("end")
 """
+YIELDS_AND_HANGS = HANGS.format(first="yield 1")
 
 
-def seen(function: Any) -> list[Any]:
-    return inspect.unwrap(function.handler).__globals__["seen"]  # type: ignore[no-any-return]
+def counts(project: Project, kind: str = "async def", options: str = "") -> Any:
+    return project.define(COUNTS.format(kind=kind, options=options))
 
 
-def made(house: Any, body: str, **said: str) -> ConcurrentFunction:
-    function = house.function(HEAD + body.format(**{"options": "", "kind": "async def", **said}))
-    assert isinstance(function, ConcurrentFunction)
-    return function
-
-
-def run(test: Callable[[], Awaitable[None]]) -> None:
-    asyncio.run(test())  # type: ignore[arg-type]
-
-
-async def until(holds: Callable[[], bool]) -> None:
-    while not holds():
-        await asyncio.sleep(0)
-
-
-async def begun(house: Any, function: Any, basin: Any, timeout: float = 60) -> StreamReply:
-    """Begin a stream; `timeout` holds from its first piece on."""
+async def start(
+    project: Project, function: Any, recorder: BodyRecorder, timeout: float = 60
+) -> StreamReply:
+    """Start a stream; `timeout` applies from its first piece on."""
     function.timeout = 60
-    reply = await house.reply(function)
+    reply = await project.reply(function)
     assert isinstance(reply, StreamReply)
     function.timeout = timeout
-    reply.start(basin)
+    reply.start(recorder)
     return reply
 
 
-def test_nothing_is_made_ahead_of_a_client_that_does_not_read(house: Any, basin: Any) -> None:
-    function, into = made(house, COUNT), basin()
-    into.open.clear()
-
-    async def test() -> None:
-        reply = await begun(house, function, into)
-        for _ in range(100):
-            await asyncio.sleep(0)
-        assert seen(function) == [0]
-        into.open.set()
-        await asyncio.wait((reply.task,))
-        assert len(into.pieces) == 1000
-        assert into.ended == 0
-
-    run(test)
-
-
-def test_a_source_that_never_waits_leaves_the_loop_to_others(house: Any, basin: Any) -> None:
-    function, into = made(house, COUNT), basin()
-
-    async def test() -> None:
-        await begun(house, function, into)
-        await until(lambda: len(into.pieces) > 1)
-        assert len(into.pieces) < 1000
-
-    run(test)
-
-
-def test_who_leaves_stops_the_generator_where_it_waits(house: Any, basin: Any) -> None:
-    function, into = made(house, HANGS, first="yield 1"), basin()
-
-    async def test() -> None:
-        reply = await begun(house, function, into)
-        await until(lambda: len(into.pieces) == 1)
-        reply.disconnect()
-        await asyncio.wait((reply.task,))
-        assert seen(function) == ["end"]
-        assert function.concurrency.running == 0
-
-    run(test)
-
-
-def test_who_leaves_stops_a_generator_that_waits_for_its_client(house: Any, basin: Any) -> None:
-    for kind in ("async def", "def"):
-        function, into = made(house, COUNT, kind=kind), basin()
-        into.open.clear()
-
-        async def test(function: Any = function, into: Any = into) -> None:
-            reply = await begun(house, function, into)
-            await until(lambda: len(into.pieces) == 1)
-            reply.disconnect()
-            await asyncio.wait((reply.task,))
-            assert seen(function) == [0, "end"]
-
-        run(test)
-
-
-def test_a_reply_that_no_door_takes_stops_its_generator(house: Any) -> None:
-    function = made(house, COUNT)
-
-    async def test() -> None:
-        reply = await house.reply(function)
-        reply.disconnect()
-        await asyncio.wait((reply.task,))
-        assert seen(function) == [0, "end"]
-
-    run(test)
-
-
-def test_a_first_piece_that_is_late_is_504(house: Any) -> None:
-    function = made(house, HANGS, first="pass")
-    assert house.ask(function).status == 504
-    assert seen(function) == ["end"]
-
-
-def test_a_later_piece_that_is_late_cuts_the_stream(house: Any, basin: Any, caplog: Any) -> None:
-    function, into = made(house, HANGS, first="yield 1"), basin()
-
-    async def test() -> None:
-        reply = await begun(house, function, into, 0.01)
-        await asyncio.wait((reply.task,))
-        assert into.pieces == [b"1\n"]
-        assert into.ended == 504
-        assert seen(function) == ["end"]
-        assert "within 0.01 s" in caplog.text
-
-    run(test)
-
-
-def test_the_time_that_the_client_takes_is_not_the_functions(house: Any, basin: Any) -> None:
-    function, into = made(house, COUNT), basin()
-    into.open.clear()
-
-    async def test() -> None:
-        reply = await begun(house, function, into, 0.1)
-        outlet, looks = reply.stream, 0
-        while looks < 3:  # its clock has struck so often
-            timer = outlet._timer
-            await until(lambda timer=timer: outlet._timer is not timer)
-            looks += 1
-        assert into.ended is None
-        function.timeout = 60
-        into.open.set()
-        await asyncio.wait((reply.task,))
-        assert into.ended == 0
-
-    run(test)
-
-
-def test_a_thread_past_its_time_keeps_its_place_and_its_stream_is_cut(
-    house: Any, basin: Any
+async def test_items_are_produced_at_the_clients_pace(
+    project: Project, recorder: BodyRecorder
 ) -> None:
-    function = made(
-        house,
-        '@get("/x")\ndef f():\n    yield 1\n    release.wait()\n'
-        "    seen.append('late')\n    yield 2\n",
+    function = counts(project)
+    recorder.reads.clear()
+    reply = await start(project, function, recorder)
+    await turn_loop()
+    assert module_of(function).events == [0]
+    recorder.reads.set()
+    await asyncio.wait((reply.task,))
+    assert (len(recorder.pieces), recorder.end_status) == (1000, 0)
+
+
+async def test_source_that_never_waits_does_not_block_the_loop(
+    project: Project, recorder: BodyRecorder
+) -> None:
+    await start(project, counts(project), recorder)
+    await until(lambda: len(recorder.pieces) > 1)
+    assert len(recorder.pieces) < 1000
+
+
+async def test_disconnect_ends_a_waiting_generator(
+    project: Project, recorder: BodyRecorder
+) -> None:
+    function = project.define(YIELDS_AND_HANGS)
+    reply = await start(project, function, recorder)
+    await until(lambda: len(recorder.pieces) == 1)
+    reply.disconnect()
+    await asyncio.wait((reply.task,))
+    assert module_of(function).events == ["end"]
+    assert function.concurrency.running == 0
+
+
+@pytest.mark.parametrize("kind", ["async def", "def"])
+async def test_disconnect_of_a_slow_client_ends_the_generator(
+    project: Project, recorder: BodyRecorder, kind: str
+) -> None:
+    function = counts(project, kind)
+    recorder.reads.clear()
+    reply = await start(project, function, recorder)
+    await until(lambda: len(recorder.pieces) == 1)
+    reply.disconnect()
+    await asyncio.wait((reply.task,))
+    assert module_of(function).events == [0, "end"]
+
+
+async def test_disconnect_before_the_body_ends_the_generator(project: Project) -> None:
+    function = counts(project)
+    reply: Any = await project.reply(function)
+    reply.disconnect()
+    await asyncio.wait((reply.task,))
+    assert module_of(function).events == [0, "end"]
+
+
+async def test_late_first_piece_is_504(project: Project) -> None:
+    function = project.define(HANGS.format(first="pass"))
+    assert (await project.reply(function)).status == 504
+    assert module_of(function).events == ["end"]
+
+
+async def test_late_piece_cuts_the_stream(
+    project: Project, recorder: BodyRecorder, caplog: Any
+) -> None:
+    function = project.define(YIELDS_AND_HANGS)
+    reply = await start(project, function, recorder, 0.01)
+    await asyncio.wait((reply.task,))
+    assert (recorder.pieces, recorder.end_status) == ([b"1\n"], 504)
+    assert module_of(function).events == ["end"]
+    assert "no piece within 0.01 s" in caplog.text
+
+
+async def test_time_of_a_slow_client_does_not_count(
+    project: Project, recorder: BodyRecorder
+) -> None:
+    function = counts(project)
+    recorder.reads.clear()
+    reply = await start(project, function, recorder, 0.02)
+    five_timeouts = asyncio.get_running_loop().time() + 0.1
+    await until(lambda: asyncio.get_running_loop().time() > five_timeouts)
+    assert recorder.end_status is None
+    function.timeout = 60
+    recorder.reads.set()
+    await asyncio.wait((reply.task,))
+    assert recorder.end_status == 0
+
+
+async def test_late_thread_counts_until_it_ends_and_its_stream_is_cut(
+    project: Project, recorder: BodyRecorder, caplog: Any
+) -> None:
+    function = project.define(
+        """
+        @get("/x")
+        def f():
+            yield 1
+            release.wait()
+            yield 2
+        """
     )
-    into = basin()
-
-    async def test() -> None:
-        reply = await begun(house, function, into, 0.01)
-        await until(lambda: into.ended is not None)
-        assert (into.ended, function.concurrency.running, seen(function)) == (504, 1, [])
-        function.handler.__wrapped__.__globals__["release"].set()
-        await asyncio.wait((reply.task,))
-        assert (into.pieces, function.concurrency.running) == ([b"1\n"], 0)
-
-    run(test)
+    reply = await start(project, function, recorder, 0.01)
+    await until(lambda: recorder.end_status is not None)
+    assert (recorder.end_status, function.concurrency.running) == (504, 1)
+    module_of(function).release.set()
+    await asyncio.wait((reply.task,))
+    assert (recorder.pieces, function.concurrency.running) == ([b"1\n"], 0)
 
 
-def test_a_stream_holds_its_place_until_it_ends(house: Any, basin: Any) -> None:
-    function, into = made(house, COUNT, options="concurrency=1"), basin()
-    into.open.clear()
-
-    async def test() -> None:
-        first = await begun(house, function, into)
-        second = asyncio.ensure_future(house.reply(function))
-        for _ in range(100):
-            await asyncio.sleep(0)
-        assert (function.concurrency.running, len(function.concurrency.waiting)) == (1, 1)
-        into.open.set()
-        await asyncio.wait((first.task,))
-        (await second).disconnect()
-
-    run(test)
+async def test_stream_counts_against_the_limit_until_it_ends(
+    project: Project, recorder: BodyRecorder
+) -> None:
+    function = counts(project, options="concurrency=1")
+    recorder.reads.clear()
+    first = await start(project, function, recorder)
+    second = asyncio.ensure_future(project.reply(function))
+    await turn_loop()
+    assert (function.concurrency.running, len(function.concurrency.waiting)) == (1, 1)
+    recorder.reads.set()
+    await asyncio.wait((first.task,))
+    reply: Any = await second
+    reply.disconnect()
 
 
-def test_a_stream_that_a_function_returns_at_once_has_places_too(house: Any, basin: Any) -> None:
-    function = house.function(
-        HEAD + '@get("/x", concurrency=1)\nasync def f(n: int):\n'
-        "    return iter('ab') if n else 0\n"
+async def test_stream_of_a_direct_function_counts_against_the_limit(project: Project) -> None:
+    function = project.define(
+        """
+        @get("/x", concurrency=1)
+        async def f(n: int):
+            return iter("ab") if n else 0
+        """
     )
     assert isinstance(function, DirectFunction)
-
-    async def test() -> None:
-        assert isinstance(function.invoke(house.call(query="n=0")), Reply)
-        first = await house.reply(function, house.call(query="n=1"))
-        function.concurrency.queue = 0
-        busy = function.invoke(house.call(query="n=1"))
-        assert isinstance(busy, Reply)
-        assert busy.status == 503
-        first.disconnect()
-        await asyncio.wait((first.task,))
-        reply, into = await house.streamed(function, house.call(query="n=1"))
-        assert (reply.content_type, into.pieces) == (b"text/plain; charset=utf-8", [b"a", b"b"])
-
-    run(test)
+    assert isinstance(function.invoke(project.call(query="n=0")), Reply)
+    first: Any = await project.reply(function, project.call(query="n=1"))
+    function.concurrency.queue = 0
+    busy = function.invoke(project.call(query="n=1"))
+    assert isinstance(busy, Reply)
+    assert busy.status == 503
+    first.disconnect()
+    await asyncio.wait((first.task,))
+    reply, recorder = await project.stream(function, project.call(query="n=1"))
+    assert (reply.content_type, recorder.pieces) == (b"text/plain; charset=utf-8", [b"a", b"b"])
 
 
-def test_cancelling_what_runs_cuts_the_stream(house: Any, basin: Any) -> None:
-    """As the server does when its time to drain is over."""
-    function, into = made(house, HANGS, first="yield 1"), basin()
-
-    async def test() -> None:
-        reply = await begun(house, function, into)
-        await until(lambda: len(into.pieces) == 1)
-        reply.task.cancel()
-        await asyncio.wait((reply.task,))
-        assert (into.ended, seen(function)) == (503, ["end"])
-
-    run(test)
+async def test_cancelled_task_cuts_the_stream(project: Project, recorder: BodyRecorder) -> None:
+    """The server cancels it at the end of its time to drain."""
+    function = project.define(YIELDS_AND_HANGS)
+    reply = await start(project, function, recorder)
+    await until(lambda: len(recorder.pieces) == 1)
+    reply.task.cancel()
+    await asyncio.wait((reply.task,))
+    assert (recorder.end_status, module_of(function).events) == (503, ["end"])

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from typing import Any
+from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
 from sqlalchemy import text
 from tests.runtime.database.things import begin, names, renamed, run, total
-from tests.runtime.shop import WRITE, Shop, replayed, until
+from tests.runtime.keyed_function import WRITE, KeyedFunction, is_replayed
+from tests.runtime.project import Project, until
 from tests.servers.postgres import PostgresServer
 from tests.servers.wire import Wire
 
@@ -136,70 +136,70 @@ def test_a_claim_whose_session_was_ended_keeps_nothing_beside_another(
 
 
 @pytest.fixture
-def pg_shop(house: Any, kept: str) -> Shop:
-    return Shop(house, PostgresUrl(kept))
+async def keyed_on_postgres(project: Project, kept: str) -> AsyncIterator[KeyedFunction]:
+    keyed = KeyedFunction(project, PostgresUrl(kept))
+    await keyed.create_tables()
+    yield keyed
+    await keyed.close()
 
 
-def test_a_call_that_ran_beside_another_gives_the_others_answer(
-    pg_shop: Shop, kept: str, postgres: PostgresServer
+async def test_call_that_lost_its_lock_replays_the_other_reply(
+    keyed_on_postgres: KeyedFunction, kept: str, postgres: PostgresServer
 ) -> None:
-    shop = pg_shop
-    shop.serve(WRITE + "if len(ran) == 1:\n    await go.wait()\nreturn len(ran)\n")
-
-    async def test() -> None:
-        first = asyncio.ensure_future(shop.ask())
-        await until(lambda: shop.ran == 1)
-        await asyncio.to_thread(postgres.run, END_FINDER, kept)
-        mine, shop.house.ledger = shop.database, PostgresDatabase(PostgresUrl(kept))
-        second = await shop.ask()
-        await shop.house.ledger.close()
-        shop.house.ledger = mine
-        assert (second.status, second.body, replayed(second)) == (201, b"2", False)
-        shop.state["go"].set()
-        reply = await first
-        assert (reply.status, reply.body, replayed(reply)) == (201, b"2", True)
-        assert await shop.notes() == [1]
-
-    shop.run(test)
+    keyed, project = keyed_on_postgres, keyed_on_postgres.project
+    keyed.define(WRITE + "if len(runs) == 1:\n    await proceed.wait()\nreturn len(runs)")
+    first = asyncio.ensure_future(keyed.reply())
+    await until(lambda: keyed.runs == 1)
+    await asyncio.to_thread(postgres.run, END_FINDER, kept)
+    project.database = PostgresDatabase(PostgresUrl(kept))
+    second = await keyed.reply()
+    await project.database.close()
+    project.database = keyed.database
+    assert (second.status, second.body, is_replayed(second)) == (201, b"2", False)
+    keyed.module.proceed.set()
+    reply = await first
+    assert (reply.status, reply.body, is_replayed(reply)) == (201, b"2", True)
+    assert await keyed.notes() == [1]
 
 
-def test_a_commit_whose_answer_is_lost_is_found_out_by_the_next_call(house: Any, kept: str) -> None:
-    async def whole() -> None:
-        async with Wire(kept) as wire:
-            shop = Shop(house, PostgresUrl(wire.url))
-            shop.serve(WRITE + "return len(ran)\n")
-            await shop.write("CREATE TABLE notes (n INTEGER)")
-            wire.lost = {query for query in wire.queries if query.startswith("COMMIT")}
-            assert wire.lost
-            assert (await shop.ask()).status == 503
-            wire.lost = set()
-            reply = await shop.ask()
-            assert (reply.status, reply.body, replayed(reply)) == (201, b"1", True)
-            assert await shop.notes() == [1]
-            await shop.database.close()
+async def test_lost_reply_of_a_commit_is_replayed_by_the_next_call(
+    project: Project, kept: str
+) -> None:
+    async with Wire(kept) as wire:
+        keyed = KeyedFunction(project, PostgresUrl(wire.url))
+        keyed.define(WRITE + "return len(runs)")
+        await keyed.create_tables()
+        wire.lost = {query for query in wire.queries if query.startswith("COMMIT")}
+        assert wire.lost
+        assert (await keyed.reply()).status == 503
+        wire.lost = set()
+        reply = await keyed.reply()
+        assert (reply.status, reply.body, is_replayed(reply)) == (201, b"1", True)
+        assert await keyed.notes() == [1]
+        await keyed.close()
 
-    asyncio.run(whole())
 
-
-def test_the_function_runs_again_after_a_failed_statement_and_its_refusal_is_kept(
-    pg_shop: Shop,
+async def test_function_runs_again_after_a_failed_statement_and_its_reject_is_stored(
+    keyed_on_postgres: KeyedFunction,
 ) -> None:
     """PostgreSQL ends a transaction with a statement that fails; here as on SQLite it goes on."""
-    shop = pg_shop
-    shop.serve(
-        WRITE + "from sqlalchemy.exc import DBAPIError\ntry:\n"
-        "    await tx.execute(text('SELECT 1 / 0'))\nexcept DBAPIError:\n    pass\n"
-        "raise Reject(409, f'no {len(ran)}')\n"
+    keyed = keyed_on_postgres
+    keyed.define(
+        WRITE
+        + """\
+from sqlalchemy.exc import DBAPIError
+try:
+    await tx.execute(text('SELECT 1 / 0'))
+except DBAPIError:
+    pass
+raise Reject(409, f'no {len(runs)}')
+"""
     )
-
-    async def test() -> None:
-        first, second = await shop.ask(), await shop.ask()
-        assert (first.status, second.status) == (409, 409)
-        assert second.body == first.body
-        assert replayed(second)
-        assert (shop.ran, await shop.notes()) == (2, [])
-
-    shop.run(test)
+    first, second = await keyed.reply(), await keyed.reply()
+    assert (first.status, second.status) == (409, 409)
+    assert second.body == first.body
+    assert is_replayed(second)
+    assert (keyed.runs, await keyed.notes()) == (2, [])
 
 
 def test_a_sweep_and_a_call_that_takes_an_old_answers_place_do_not_harm_each_other(

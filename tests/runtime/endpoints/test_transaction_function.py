@@ -1,0 +1,162 @@
+"""A function with a Tx commits if it returns in time, else it rolls back."""
+
+import asyncio
+import json
+from time import monotonic
+from typing import Any
+
+import pytest
+from tests.runtime.project import Project, module_of, until
+
+from neurova.errors import Unavailable
+from neurova.resources import Resources
+
+SOURCE = """
+    @{method}("/x", timeout={timeout})
+    async def f(tx: Tx) -> object:
+        await tx.execute("row")
+        {ending}
+"""
+
+
+def define(
+    project: Project, ending: str = "return 1", method: str = "post", timeout: float = 30
+) -> Any:
+    return project.define(SOURCE.format(method=method, timeout=timeout, ending=ending))
+
+
+@pytest.mark.parametrize(
+    ("ending", "status", "commits"),
+    [
+        ("raise Reject(409)", 409, False),
+        ("raise ValueError", 500, False),
+        ("raise SystemExit", 500, False),
+        ("raise asyncio.CancelledError", 500, False),
+        ("return object()", 500, False),
+        ("return iter('a')", 500, False),
+        ("return Reply(409)", 409, True),
+        ("return None", 204, True),
+        ("return 1", 200, True),
+        ("asyncio.current_task().cancel(); return 1", 200, True),
+    ],
+)
+async def test_raising_rolls_back_and_returning_commits(
+    project: Project, caplog: Any, ending: str, status: int, commits: bool
+) -> None:
+    assert (await project.reply(define(project, ending))).status == status
+    assert project.database.rows == (["row"] if commits else [])
+    assert project.database.events == ["commit" if commits else "rollback"]
+    assert project.database.opened[0][0] is False
+
+
+async def test_get_has_a_readonly_transaction_with_the_deadline_of_the_call(
+    project: Project,
+) -> None:
+    call = project.call(method="HEAD")
+    assert (await project.reply(define(project, method="get"), call)).status == 200
+    assert project.database.opened == [(True, call.deadline)]
+
+
+@pytest.mark.parametrize(
+    "ending",
+    [
+        "await asyncio.sleep(60)",
+        """try:
+            await asyncio.sleep(60)
+        except asyncio.CancelledError:
+            return 1""",
+    ],
+    ids=["hangs", "hides its cancellation"],
+)
+async def test_timeout_rolls_back(project: Project, ending: str) -> None:
+    assert (await project.reply(define(project, ending, timeout=0.01))).status == 504
+    assert project.database.events == ["rollback"]
+
+
+async def test_deadline_does_not_interrupt_a_commit(project: Project) -> None:
+    async def commit() -> None:
+        deadline = project.database.opened[0][1]
+        await until(lambda: monotonic() > deadline + 0.005)
+        await asyncio.sleep(0)  # the timer of the deadline runs
+
+    project.database.on_commit = commit
+    assert (await project.reply(define(project, timeout=0.01))).status == 200
+    assert project.database.rows == ["row"]
+
+
+async def test_disconnect_does_not_interrupt_a_commit(project: Project) -> None:
+    started, go_on = asyncio.Event(), asyncio.Event()
+
+    async def commit() -> None:
+        started.set()
+        await go_on.wait()
+
+    project.database.on_commit = commit
+    function = define(project)
+    waiting = asyncio.ensure_future(project.reply(function))
+    await started.wait()
+    waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    go_on.set()
+    await until(lambda: function.concurrency.running == 0)
+    assert project.database.events == ["commit"]
+
+
+async def test_failed_commit_is_500_without_internals(project: Project, caplog: Any) -> None:
+    async def fail() -> None:
+        raise OSError("disk full")
+
+    project.database.on_commit = fail
+    reply = await project.reply(define(project))
+    assert reply.status == 500
+    assert "disk" not in json.loads(reply.body)["detail"]
+    assert project.database.events == ["rollback"]
+
+
+async def test_unavailable_database_is_503_with_retry_after(project: Project, caplog: Any) -> None:
+    project.database.error = Unavailable("locked")
+    reply = await project.reply(define(project))
+    assert (reply.status, (b"retry-after", b"1") in reply.fields) == (503, True)
+    assert project.database.events == ["rollback"]
+
+
+async def test_database_that_cannot_be_opened_is_500(project: Project, caplog: Any) -> None:
+    def fail() -> Any:
+        raise LookupError("no database")
+
+    function = define(project)
+    function.resources = Resources(database=fail)
+    assert (await project.reply(function)).status == 500
+    assert function.concurrency.running == 0
+
+
+async def test_arguments_are_bound_anew_after_a_conflict(project: Project) -> None:
+    function = project.define(
+        """
+        import msgspec
+
+        class Order(msgspec.Struct):
+            items: list[str]
+
+        @post("/x")
+        async def f(order: Order, tx: Tx) -> int:
+            events.append(list(order.items))
+            order.items.clear()
+            await tx.execute("row")
+            return len(events)
+        """
+    )
+    project.database.conflicts = 3
+    reply = await project.reply(function, project.call({"items": ["a"]}))
+    assert (reply.status, reply.body) == (200, b"4")
+    assert module_of(function).events == [["a"]] * 4
+    assert project.database.events == ["rollback"] * 3 + ["commit"]
+
+
+async def test_conflicts_until_the_deadline_are_503(project: Project, caplog: Any) -> None:
+    project.database.margin = 59.8  # ends the retries long before the call times out
+    project.database.conflicts = 1_000_000
+    reply = await project.reply(define(project, timeout=60))
+    assert (reply.status, (b"retry-after", b"1") in reply.fields) == (503, True)
+    assert set(project.database.events) == {"rollback"}

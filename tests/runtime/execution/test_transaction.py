@@ -1,0 +1,133 @@
+"""A transaction commits, rolls back or runs again, without any HTTP."""
+
+import asyncio
+from time import monotonic
+from typing import Any
+
+import pytest
+from tests.runtime.doubles import FakeDatabase
+
+from neurova.errors import Unavailable
+from neurova.execution.transaction import run_in_transaction
+
+pytestmark = pytest.mark.filterwarnings("error")
+
+
+@pytest.fixture
+def database() -> FakeDatabase:
+    return FakeDatabase()
+
+
+async def write(tx: Any) -> int:
+    await tx.execute("row")
+    return 1
+
+
+async def run(database: FakeDatabase, body: Any = write, seconds: float = 30) -> Any:
+    deadline = monotonic() + seconds
+    return await run_in_transaction(database.transaction(readonly=False, deadline=deadline), body)
+
+
+async def test_result_is_returned_after_the_commit(database: FakeDatabase) -> None:
+    assert await run(database) == 1
+    assert (database.rows, database.events) == (["row"], ["commit"])
+
+
+@pytest.mark.parametrize("error", [ValueError, SystemExit, asyncio.CancelledError])
+async def test_raising_body_rolls_back(database: FakeDatabase, error: type[BaseException]) -> None:
+    async def fail(tx: Any) -> None:
+        await tx.execute("row")
+        raise error
+
+    with pytest.raises(error):
+        await run(database, fail)
+    assert (database.rows, database.events) == ([], ["rollback"])
+
+
+async def test_failed_commit_rolls_back(database: FakeDatabase) -> None:
+    async def fail() -> None:
+        raise OSError("disk full")
+
+    database.on_commit = fail
+    with pytest.raises(OSError, match="disk full"):
+        await run(database)
+    assert (database.rows, database.events) == ([], ["rollback"])
+
+
+async def swallow(tx: Any) -> int:
+    try:
+        await tx.execute("row")
+    except Exception:
+        return 0
+    return 1
+
+
+async def replace_error(tx: Any) -> int:
+    try:
+        await tx.execute("row")
+    except Exception:
+        raise ValueError from None
+    return 1
+
+
+@pytest.mark.parametrize("body", [write, swallow, replace_error])
+async def test_conflict_runs_the_body_again(database: FakeDatabase, body: Any) -> None:
+    database.conflicts = 3
+    assert await run(database, body) == 1
+    assert database.rows == ["row"]
+    assert database.events == ["rollback"] * 3 + ["commit"]
+    assert len(database.opened) == 1
+
+
+async def test_conflicts_until_the_deadline_are_unavailable(database: FakeDatabase) -> None:
+    database.conflicts = 1_000_000
+    with pytest.raises(Unavailable):
+        await run(database, seconds=0.1)
+    assert set(database.events) == {"rollback"}
+
+
+async def test_timeout_during_the_commit_does_not_undo_it(database: FakeDatabase) -> None:
+    started, go_on = asyncio.Event(), asyncio.Event()
+
+    async def commit() -> None:
+        started.set()
+        await go_on.wait()
+
+    database.on_commit = commit
+    task = asyncio.ensure_future(run(database))
+    await started.wait()
+    task.cancel()
+    await asyncio.sleep(0)
+    assert not task.done()
+    go_on.set()
+    assert await task == 1
+    assert database.events == ["commit"]
+
+
+async def test_cancelled_body_is_not_run_again(database: FakeDatabase) -> None:
+    async def hang(tx: Any) -> None:
+        await swallow(tx)
+        await asyncio.Event().wait()
+
+    database.conflicts = 5
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.01):
+            await run(database, hang)
+    assert database.events == ["rollback"]
+
+
+async def test_failed_rollback_is_logged(database: FakeDatabase, caplog: Any) -> None:
+    transaction: Any = database.transaction(readonly=False, deadline=monotonic() + 30)
+
+    async def fail() -> None:
+        raise OSError("connection lost")
+
+    transaction.rollback = fail
+
+    async def body(tx: Any) -> None:
+        raise LookupError
+
+    with pytest.raises(LookupError):
+        await run_in_transaction(transaction, body)
+    assert "rollback failed" in caplog.text
+    assert "connection lost" in caplog.text

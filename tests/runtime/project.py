@@ -1,0 +1,122 @@
+"""A project on disk: write function files, load them and call their functions."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from textwrap import dedent
+from types import ModuleType
+from typing import Any
+
+from tests.runtime.doubles import BodyRecorder, FakeDatabase
+
+from neurova.endpoints.endpoint import Endpoint
+from neurova.execution.context import ExecutionContext
+from neurova.functions.loader import load_service
+from neurova.functions.service import Service
+from neurova.http.call import Call
+from neurova.http.reply import Reply
+from neurova.resources import Resources
+from neurova.streaming.response_stream import StreamReply
+
+PRELUDE = """
+import asyncio, contextvars, threading
+from neurova import *
+events = []
+release = threading.Event()
+"""
+
+
+class Project:
+    """A functions/ folder with a database in memory."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.database: Any = FakeDatabase()
+        self.execution = ExecutionContext()
+
+    def write(self, service: str, **files: str) -> Path:
+        folder = self.root / service
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, source in files.items():
+            (folder / f"{name}.py").write_text(dedent(source))
+        return folder
+
+    def load(self, service: str) -> Service:
+        resources = Resources(database=lambda: self.database)
+        return load_service(self.root, service, resources, self.execution)
+
+    def function(self, source: str, **others: str) -> Any:
+        """Return the one function of the service "shop", whose file is `source`."""
+        self.write("shop", only=source, **others)
+        (function,) = self.load("shop").functions
+        return function
+
+    def define(self, source: str) -> Any:
+        """Return the one function of `source`, which may use the names of PRELUDE."""
+        return self.function(PRELUDE + dedent(source))
+
+    def call(
+        self,
+        body: object = None,
+        *,
+        method: str = "",
+        query: str = "",
+        headers: dict[str, str] | None = None,
+        **params: str,
+    ) -> Call:
+        """Return a call; a body that is not bytes is sent as JSON."""
+        raw = (
+            b"" if body is None else body if isinstance(body, bytes) else json.dumps(body).encode()
+        )
+        named = {"host": "localhost", "content-type": "application/json" if raw else ""}
+        named |= headers or {}
+        fields = [(name.encode(), text.encode("latin-1")) for name, text in named.items() if text]
+        call = Call(method or ("POST" if raw else "GET"), b"/x", query.encode(), fields, "", raw)
+        call.params = params
+        return call
+
+    async def reply(self, endpoint: Any, call: Call | None = None) -> Reply:
+        answer = endpoint.invoke(call or self.call())
+        return answer if isinstance(answer, Reply) else await answer
+
+    def ask(self, endpoint: Any, call: Call | None = None) -> Reply:
+        """Return the reply to one call, on an event loop of its own."""
+
+        async def ask() -> Reply:
+            return await self.reply(endpoint, call)
+
+        return asyncio.run(ask())
+
+    async def stream(self, endpoint: Any, call: Call | None = None) -> tuple[Any, BodyRecorder]:
+        """Return a streamed reply and its complete body."""
+        reply, recorder = await self.reply(endpoint, call), BodyRecorder()
+        assert isinstance(reply, StreamReply), reply.body
+        reply.start(recorder)
+        await asyncio.wait((reply.task,))
+        return reply, recorder
+
+    def faults(self, reply: Reply) -> set[tuple[str, str]]:
+        """Return where a problem's faults are: (in, pointer)."""
+        return {(fault["in"], fault["pointer"]) for fault in json.loads(reply.body)["errors"]}
+
+
+def module_of(endpoint: Endpoint) -> ModuleType:
+    """Return the module of a function that `Project.function` has made."""
+    return sys.modules[f"{endpoint.generation.name}.only"]  # type: ignore[attr-defined]  # a Generation
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Let the event loop turn until `condition` holds."""
+    async with asyncio.timeout(30):
+        while not condition():
+            await asyncio.sleep(0)
+
+
+async def turn_loop(times: int = 100) -> None:
+    """Let everything that is ready run."""
+    for _ in range(times):
+        await asyncio.sleep(0)
