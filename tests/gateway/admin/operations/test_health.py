@@ -35,7 +35,7 @@ def test_missing_key_store_returns_503_and_the_fix(tmp_path: Path) -> None:
         parts = platform.admin("GET", "/v1/health").json()["parts"]
         [keys] = [part for part in parts if part["name"] == "keys"]
         assert keys["status"] == "unreachable"
-        assert keys["message"]
+        assert keys["fix"] == "restart NEUROVA"
         for method, path in (("GET", "/v1/keys"), ("POST", "/v1/keys/key_x/revoke")):
             response = platform.admin(method, path)
             assert response.status == 503
