@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 import time
-from collections.abc import Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, NamedTuple, TypeVar
 
 import uvloop
@@ -12,7 +13,6 @@ from . import hotel, runtimes
 from .booking import Booking, StoredBooking
 from .clients import Clients, find_missing
 from .figures import Report, entry_of_row, entry_of_stored
-from .progress import progress
 from .wire import ReplayError
 
 T = TypeVar("T")
@@ -52,14 +52,25 @@ def replay(rows: Sequence[hotel.Row], workers: int, storage: runtimes.Storage) -
 
 def book(clients: Clients, bookings: Sequence[Booking]) -> bool:
     """Create bookings and show the progress; return whether each got a response."""
-    with progress("booking", len(bookings)) as tick:
-        return _run(clients.book(bookings, tick))
+    return _run(clients.book(bookings, show_progress("booking", len(bookings))))
 
 
 def read(clients: Clients, consumers: int) -> dict[str, list[StoredBooking]]:
     """Read the bookings of each consumer and show the progress."""
-    with progress("reading, as each consumer", consumers) as tick:
-        return _run(clients.read(tick))
+    return _run(clients.read(show_progress("reading", consumers)))
+
+
+def show_progress(what: str, total: int) -> Callable[[], None]:
+    """Return a function to call for each step; it prints a line at every tenth."""
+    done = 0
+
+    def tick() -> None:
+        nonlocal done
+        done += 1
+        if done * 10 // total > (done - 1) * 10 // total:
+            print(f"{what}: {done:,} of {total:,}", file=sys.stderr)
+
+    return tick
 
 
 def _run(work: Coroutine[Any, Any, T]) -> T:

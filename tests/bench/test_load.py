@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import pytest
-from bench.load import Load, Request, Wrk, pack, parse
+from bench.load import Load, Request, pack, parse
 
 
 def test_request_has_its_headers_and_length() -> None:
@@ -14,10 +13,6 @@ def test_request_has_its_headers_and_length() -> None:
     )
 
 
-def test_request_without_body_has_no_length() -> None:
-    assert Request("GET", "/x").wire("h") == b"GET /x HTTP/1.1\r\nHost: h\r\n\r\n"
-
-
 def test_messages_are_packed_with_their_length() -> None:
     assert pack([b"a\r\n\r\nb", b""]) == b"6\na\r\n\r\nb0\n"
 
@@ -25,8 +20,3 @@ def test_messages_are_packed_with_their_length() -> None:
 def test_last_line_of_output_is_parsed() -> None:
     output = '{"requests":10,"seconds":2.0,"refused":1,"broken":0,"p50_us":3,"p99_us":4}'
     assert parse(f"Running 1s test\n  10 requests\n\n{output}\n") == Load(10, 2.0, 1, 0, 3, 4)
-
-
-def test_missing_wrk_names_the_fix() -> None:
-    with pytest.raises(SystemExit, match="apt-get install wrk"):
-        Wrk(1, binary="").run(1, [])

@@ -10,7 +10,7 @@ import threading
 from collections.abc import Iterator
 
 import pytest
-from bench.openloop import WRONG_BODY, Answer, LoadResult, hold, poisson_times, send
+from bench.openloop import WRONG_BODY, Answer, LoadResult, poisson_times, send
 
 REQUEST = b"GET / HTTP/1.1\r\nhost: x\r\n\r\n"
 
@@ -27,15 +27,6 @@ def test_arrivals_have_their_rate_and_are_independent() -> None:
 
 def answers(*rows: tuple[float, int, float]) -> LoadResult:
     return LoadResult([Answer(*row) for row in rows])
-
-
-def test_answers_are_counted_by_status() -> None:
-    result = answers((0.1, 200, 0.01), (0.2, 503, 0.001), (1.5, 200, 0.03), (1.6, 0, 10))
-    assert result.statuses() == {0: 1, 200: 2, 503: 1}
-    assert result.between(1, 2).statuses() == {0: 1, 200: 1}
-    assert result.percentile(50) == pytest.approx(0.02)
-    assert result.percentile(99, 503) == 0.001
-    assert math.isnan(result.percentile(50, 404))
 
 
 def test_recovery_follows_the_last_slow_answer() -> None:
@@ -97,10 +88,3 @@ def test_missing_server_counts_as_unanswered(served: int) -> None:
 def test_wrong_body_is_counted(served: int) -> None:
     assert send(served, REQUEST, [0.0] * 3, answer=b"done").statuses() == {200: 3}
     assert send(served, REQUEST, [0.0] * 3, answer=b"other").statuses() == {WRONG_BODY: 3}
-
-
-@pytest.mark.server
-def test_hold_keeps_connections_busy(served: int) -> None:
-    result = hold(served, REQUEST, 2, 0.3)
-    assert len(result.answers) > 4
-    assert 0 not in result.statuses()

@@ -18,8 +18,3 @@ def test_versions_are_pinned(name: str) -> None:
 
 def test_other_versions_get_another_environment() -> None:
     assert peers.environment("x", "a==1") != peers.environment("x", "a==2")
-
-
-def test_environments_are_cached(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("XDG_CACHE_HOME", "/somewhere")
-    assert str(peers.environment("x", "")).startswith("/somewhere/neurova/bench/x-")

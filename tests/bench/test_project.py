@@ -16,11 +16,6 @@ def test_services_have_a_hundred_endpoints() -> None:
     assert set(services.values()) == {100}
 
 
-def test_endpoints_have_unique_files_and_paths() -> None:
-    every = list(endpoints(1_000))
-    assert len({each.file for each in every}) == len({each.path for each in every}) == 1_000
-
-
 def test_each_file_has_one_function(tmp_path: Path) -> None:
     project = Project(tmp_path)
     project.write_endpoints(6)
@@ -37,7 +32,3 @@ def test_changed_file_changes_the_answer() -> None:
     assert endpoint.request("k").answer == {"n": 3, "item": 7}
     assert endpoint.request("k", plus=5).answer == {"n": 8, "item": 7}
     assert '"n": 8, "item"' in endpoint.source(plus=5)
-
-
-def test_missing_dev_key_is_empty(tmp_path: Path) -> None:
-    assert Project(tmp_path).dev_key() == ""

@@ -9,20 +9,6 @@ import pytest
 from bench import report
 
 
-def test_cpu_model_is_read() -> None:
-    assert report.cpu_model("processor : 0\nmodel name\t: Some CPU @ 2:0\n") == "Some CPU @ 2:0"
-
-
-def test_numbers_are_aligned_to_the_right() -> None:
-    shown = report.format_table(("", "CPU"), [("raw", 9.5), ("a longer name", 100.25)])
-    assert shown.splitlines() == [
-        "                  CPU",
-        "-------------  ------",
-        "raw               9.5",
-        "a longer name  100.25",
-    ]
-
-
 @pytest.mark.parametrize(("value", "met", "word"), [(1.15, True, "met"), (1.16, False, "MISSED")])
 def test_missed_goal_is_printed(
     capsys: pytest.CaptureFixture[str], value: float, met: bool, word: str

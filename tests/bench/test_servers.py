@@ -6,16 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from bench.servers import Program, free_port, is_alive, is_listening, pin_to_core, running, started
-
-
-def test_free_port_has_no_listener() -> None:
-    assert not is_listening(free_port())
-
-
-def test_program_is_pinned_to_a_core() -> None:
-    assert pin_to_core(("server", "x"), None) == ["server", "x"]
-    assert pin_to_core(("server", "x"), 1)[-2:] == ["server", "x"]
+from bench.servers import Program, is_alive, is_listening, running, started
 
 
 @pytest.mark.server

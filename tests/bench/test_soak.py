@@ -7,13 +7,7 @@ import subprocess
 import sys
 
 from bench.cpu import resource_usage
-from bench.soak import Sample, median, request_mix, samples_of_minute
-
-
-def test_samples_are_grouped_by_minute() -> None:
-    samples = [Sample(float(at), at, 1, 1) for at in range(0, 600, 10)]
-    assert [sample.at for sample in samples_of_minute(samples, 2)] == [60, 70, 80, 90, 100, 110]
-    assert median(samples_of_minute(samples, 10), "memory") == 565
+from bench.soak import request_mix
 
 
 def test_load_calls_every_function_and_some_wrongly() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 from bench import summary
@@ -28,17 +27,6 @@ def test_missed_goal_is_shown() -> None:
     lines = summary.format_markdown([RESULT]).splitlines()
     assert "| p1, a ÷ b | 1.2 x | ≤ 1.15 | **missed** |" in lines
     assert "| p1, a ÷ c | 0.04 x | ≤ 0.05 | met |" in lines
-
-
-def test_numbered_results_come_first() -> None:
-    files = [Path(name) for name in ("soak.json", "p11.json", "overload.json", "p2.json")]
-    assert [file.stem for file in sorted(files, key=summary._sort_key)] == [
-        "p2", "p11", "overload", "soak",
-    ]  # fmt: skip
-
-
-def test_date_and_machine_are_named() -> None:
-    assert "- p1: 2030-01-02, 2 cores of CPU, Python 3.11" in summary.format_markdown([RESULT])
 
 
 def test_only_the_results_section_is_replaced() -> None:

@@ -10,14 +10,16 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from neurova.database.base import Database
 from neurova.errors import ConfigError
 from neurova.settings.project import Service
 from neurova.settings.settings import Settings
+from neurova_gateway.keys.base import KeyStore
+from neurova_gateway.keys.factory import key_store_url
+from neurova_gateway.limits.base import Limiter
+from neurova_gateway.limits.factory import limiter_url
 
-if TYPE_CHECKING:  # imported by the backend that is used
-    from neurova_gateway.keys.base import KeyStore
-    from neurova_gateway.limits.base import Limiter
+if TYPE_CHECKING:  # it imports asyncio, which commands that load settings do not need
+    from neurova.database.base import Database
 
 
 class Backend(NamedTuple):
@@ -32,34 +34,26 @@ class Backend(NamedTuple):
     find_fault: str = ""
 
 
+_DATABASES = "neurova_platform.composition.databases"
+_KEYS = "neurova_gateway.keys.factory"
+_LIMITS = "neurova_gateway.limits.factory"
+_POSTGRES_FAULT = "neurova.database.postgres.url:find_url_error"
+
 BACKENDS: dict[str, dict[str, Backend]] = {
     "database": {
-        "file": Backend(
-            open="neurova_platform.composition.databases:open_sqlite",
-            check="neurova_platform.composition.databases:check_database",
-        ),
+        "file": Backend(f"{_DATABASES}:open_sqlite", f"{_DATABASES}:check_database"),
         "postgresql": Backend(
-            open="neurova_platform.composition.databases:open_postgres",
-            check="neurova_platform.composition.databases:check_database",
-            find_fault="neurova.database.postgres.url:find_url_error",
+            f"{_DATABASES}:open_postgres", f"{_DATABASES}:check_database", _POSTGRES_FAULT
         ),
     },
     "keys": {
-        "sqlite": Backend(
-            open="neurova_gateway.keys.factory:open_key_store",
-            check="neurova_gateway.keys.factory:check_key_store",
-        ),
+        "sqlite": Backend(f"{_KEYS}:open_key_store", f"{_KEYS}:check_key_store"),
         "postgresql": Backend(
-            open="neurova_gateway.keys.factory:open_key_store",
-            check="neurova_gateway.keys.factory:check_key_store",
-            find_fault="neurova.database.postgres.url:find_url_error",
+            f"{_KEYS}:open_key_store", f"{_KEYS}:check_key_store", _POSTGRES_FAULT
         ),
     },
     "limits": {
-        "file": Backend(
-            open="neurova_gateway.limits.factory:open_limiter",
-            check="neurova_gateway.limits.factory:check_limiter",
-        ),
+        "file": Backend(f"{_LIMITS}:open_limiter", f"{_LIMITS}:check_limiter"),
     },
 }
 _ALIASES = {"postgres": "postgresql"}
@@ -104,13 +98,13 @@ def open_database(
 
 def open_key_store(settings: Settings) -> KeyStore:
     """Open the key store. Raises StateError when it cannot be used."""
-    store: KeyStore = _open("keys", _key_store_url(settings))
+    store: KeyStore = _open("keys", key_store_url(settings.state, settings.gateway.keys))
     return store
 
 
 def open_limiter(settings: Settings) -> Limiter:
     """Open the rate limiter. Raises StateError when it cannot be used."""
-    limiter: Limiter = _open("limits", _limiter_url(settings))
+    limiter: Limiter = _open("limits", limiter_url(settings.state))
     return limiter
 
 
@@ -121,12 +115,12 @@ def check_database(settings: Settings, service: str) -> str:
 
 def check_key_store(settings: Settings) -> str:
     """Return one line on the state of the key store."""
-    return _check("keys", _key_store_url(settings))
+    return _check("keys", key_store_url(settings.state, settings.gateway.keys))
 
 
 def check_limiter(settings: Settings) -> str:
     """Return one line on the state of the rate limiter."""
-    return _check("limits", _limiter_url(settings))
+    return _check("limits", limiter_url(settings.state))
 
 
 def _open(port: str, location: object, *options: object) -> Any:
@@ -135,15 +129,3 @@ def _open(port: str, location: object, *options: object) -> Any:
 
 def _check(port: str, location: object) -> str:
     return str(load_function(find_backend(port, location).check)(location))
-
-
-def _key_store_url(settings: Settings) -> str:
-    from neurova_gateway.keys.factory import key_store_url
-
-    return key_store_url(settings.state, settings.gateway.keys)
-
-
-def _limiter_url(settings: Settings) -> str:
-    from neurova_gateway.limits.factory import limiter_url
-
-    return limiter_url(settings.state)

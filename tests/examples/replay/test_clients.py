@@ -8,7 +8,6 @@ import msgspec
 from examples.replay.booking import StoredBooking
 from examples.replay.clients import find_missing
 from examples.replay.hotel import booking
-from examples.replay.wire import encode_request
 
 
 def store(row: Any) -> StoredBooking:
@@ -30,12 +29,3 @@ def test_equal_bookings_are_counted(row: Any) -> None:
 def test_equal_booking_of_another_consumer_does_not_count(row: Any) -> None:
     requested = [booking(row(agent="eva"))]
     assert find_missing(requested, {"direct": [store(row(agent="eva"))], "eva": []}) == requested
-
-
-def test_request_has_host_key_and_length() -> None:
-    assert encode_request("GET", "/bookings", "k") == (
-        b"GET /bookings HTTP/1.1\r\nhost: 127.0.0.1\r\nx-api-key: k\r\n\r\n"
-    )
-    head, _, body = encode_request("POST", "/bookings", "k", b'{"a":1}').partition(b"\r\n\r\n")
-    assert body == b'{"a":1}'
-    assert b"\r\ncontent-length: 7" in head

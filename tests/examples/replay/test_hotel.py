@@ -72,7 +72,3 @@ def test_amount_is_read_to_the_cent(amount: str, expected: int) -> None:
 def test_fraction_of_a_cent_is_refused() -> None:
     with pytest.raises(ValueError, match=r"1\.005 is not a whole number of cents"):
         cents("1.005")
-
-
-def test_only_limits_the_rows() -> None:
-    assert rows(only=3) == rows()[:3]

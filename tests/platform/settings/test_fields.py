@@ -29,11 +29,6 @@ def test_invalid_size_is_refused(text: str) -> None:
         convert(FIELDS["gateway.max_body"], text, text=False)
 
 
-def test_size_may_be_a_plain_number() -> None:
-    assert convert(FIELDS["gateway.max_body"], 4096, text=False) == 4096
-    assert convert(FIELDS["gateway.max_body"], "4096", text=True) == 4096
-
-
 def test_only_environment_text_becomes_a_number() -> None:
     assert convert(FIELDS["gateway.port"], "80", text=True) == 80
     with pytest.raises(ValueError, match="not '80'"):
