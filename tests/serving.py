@@ -1,4 +1,4 @@
-"""The command line as a process that serves, read event by event."""
+"""The command line as a serving process, read event by event."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-NEUROVA = Path(sys.executable).parent / "neurova"
-PATIENCE = 60.0  # seconds after which a platform that says nothing fails its test
+NEUROVA = str(Path(sys.executable).parent / "neurova")
+PATIENCE = 60.0  # seconds without an expected event after which a test fails
 
 
 def environment() -> dict[str, str]:
-    """Return this process's environment without what would set neurova, or spare it bytecode."""
+    """Return this environment without settings of neurova; bytecode is written."""
     spared = "PYTHONDONTWRITEBYTECODE"
     kept = {name: value for name, value in os.environ.items() if not name.startswith("NEUROVA_")}
     kept = {name: value for name, value in kept.items() if name != spared}
@@ -31,43 +31,43 @@ def environment() -> dict[str, str]:
 class Serving:
     """A `neurova dev --json` or `neurova run --json` on a free port of loopback.
 
-    `prefix` is a command that runs it, `variables` are added to its environment.
+    `command` runs in its place, `variables` are added to its environment.
     """
 
     def __init__(
         self,
         project: Path,
         *words: str,
-        prefix: Sequence[str] = (),
+        command: Sequence[str] = (NEUROVA,),
         variables: Mapping[str, str] | None = None,
     ) -> None:
         self.errors = tempfile.TemporaryFile("w+")  # noqa: SIM115 - closed by `close`
         self.process = subprocess.Popen(
-            [*prefix, str(NEUROVA), *words, "--json", "--port", "0"],
+            [*command, *words, "--json", "--port", "0"],
             cwd=project,
             env=environment() | dict(variables or {}),
             stdout=subprocess.PIPE,
             stderr=self.errors,
             text=True,
         )
-        self.seen: list[dict[str, Any]] = []
+        self.events: list[dict[str, Any]] = []
         self._events: queue.Queue[dict[str, Any]] = queue.Queue()
-        # Always read: a platform whose output is full would wait for its reader.
+        # Read all the time: a platform whose output is full would wait.
         self._reader = threading.Thread(target=self._read)
         self._reader.start()
 
     def event(self, kind: str) -> dict[str, Any]:
-        """Return the next event of a kind; those before it are passed over."""
+        """Return the next event of a kind; skip others before it."""
         while True:
             found = self._events.get(timeout=PATIENCE)
             if found.get("event") == kind:
                 return found
             if found.get("event") == "ended":
                 code = self.process.wait(PATIENCE)
-                raise AssertionError(f"ended with {code}, without {kind!r}: {self.told()}")
+                raise AssertionError(f"ended with {code}, without {kind!r}: {self.stderr()}")
 
-    def told(self) -> str:
-        """Return all that was written to standard error until now."""
+    def stderr(self) -> str:
+        """Return what was written to standard error."""
         self.errors.seek(0)
         return self.errors.read()
 
@@ -76,10 +76,10 @@ class Serving:
         self.process.send_signal(number)
         code = self.process.wait(PATIENCE)
         self._reader.join()
-        return code, self.told()
+        return code, self.stderr()
 
     def close(self) -> None:
-        """End it at once, whatever it does."""
+        """Kill it."""
         self.process.kill()
         self.process.wait()
         self._reader.join()
@@ -90,14 +90,14 @@ class Serving:
     def _read(self) -> None:
         assert self.process.stdout is not None
         for line in self.process.stdout:
-            self.seen.append(json.loads(line))
-            self._events.put(self.seen[-1])
+            self.events.append(json.loads(line))
+            self._events.put(self.events[-1])
         self._events.put({"event": "ended"})
 
 
 @contextmanager
 def serving(project: Path, *words: str, **options: Any) -> Iterator[Serving]:
-    """Serve a project, and end it with the block."""
+    """Serve a project until the block ends."""
     started = Serving(project, *words, **options)
     try:
         yield started
@@ -106,13 +106,13 @@ def serving(project: Path, *words: str, **options: Any) -> Iterator[Serving]:
 
 
 def port_of(ready: dict[str, Any]) -> int:
-    """Return the port that a ready event names."""
+    """Return the port of a ready event."""
     return int(ready["url"].rpartition(":")[2])
 
 
 def until(condition: Callable[[], bool]) -> None:
-    """Return when something has come true; fail when it does not within a minute."""
+    """Wait until a condition is true; fail after a minute."""
     end = time.monotonic() + PATIENCE
     while not condition():
-        assert time.monotonic() < end, "it did not come true"
-        time.sleep(0.001)  # what is waited for may need this very core
+        assert time.monotonic() < end, "the condition stayed false"
+        time.sleep(0.001)  # leave the core to the process under test

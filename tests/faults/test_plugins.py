@@ -215,7 +215,7 @@ class Served(NamedTuple):
 
     def faults(self, phase: str) -> int:
         """Count the faults that were told of."""
-        return self.process.told().count(f"plugin {self.plugin}: {phase} ended in ")
+        return self.process.stderr().count(f"plugin {self.plugin}: {phase} ended in ")
 
 
 @pytest.fixture(scope="module", params=["neurova_auth", "neurova_rate_limit"])
@@ -254,7 +254,7 @@ def test_a_fault_in_access_is_a_503_and_nothing_runs(served: Served, how: str, w
         assert served.key.encode() not in body
         assert served.ran() == ran
     assert served.faults("access") == faults + len(routes)
-    assert served.key not in served.process.told()
+    assert served.key not in served.process.stderr()
     assert served.ask("GET", "/secret")[0] == 200
     assert served.ran() == ran + 1
 

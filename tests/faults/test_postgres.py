@@ -169,7 +169,7 @@ def test_what_fails_meanwhile_is_503_and_what_was_acknowledged_is_there(
         return load
 
     load = asyncio.run(run())
-    unforeseen = [line for line in running.told().splitlines() if "failed, error" in line]
+    unforeseen = [line for line in running.stderr().splitlines() if "failed, error" in line]
     assert ({told.status for told in load.told}, unforeseen) == ({201, 503}, [])
     assert all(told.retry_after for told in load.told if told.status == 503)
     there = {number for (number,) in server.run("SELECT number FROM entries", url)}

@@ -8,7 +8,7 @@ import signal
 from pathlib import Path
 
 import pytest
-from tests.serving import serving
+from tests.serving import NEUROVA, serving
 
 from neurova_platform.serving import client
 
@@ -32,7 +32,7 @@ def test_run_writes_only_to_the_state_folder(probe_project: Path, tmp_path: Path
         folder.chmod(0o555)
     try:
         prefix = PREFIX if IS_ROOT else []
-        with serving(probe_project, "run", prefix=prefix, variables=variables) as run:
+        with serving(probe_project, "run", command=[*prefix, NEUROVA], variables=variables) as run:
             url = run.event("ready")["url"]
             assert client.send(url, "GET", "/count", {}, None).status == 200
             assert run.end(signal.SIGTERM) == (0, "")

@@ -184,7 +184,7 @@ def assert_none_failed(clients: list[Client], least: int) -> None:
 
 
 def reloads(served: Serving, told: Callable[[Any], bool]) -> list[dict[str, Any]]:
-    return [event for event in served.seen if event["event"] == "reload" and told(event["error"])]
+    return [event for event in served.events if event["event"] == "reload" and told(event["error"])]
 
 
 def test_no_call_fails_or_mixes_while_a_service_reloads(edited: Edited) -> None:

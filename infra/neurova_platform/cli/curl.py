@@ -1,4 +1,4 @@
-"""A curl line that works as it stands."""
+"""The curl command that `neurova dev` shows."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from ..doctor.explanation import inputs
 _PARAMETER = re.compile(r"\{([a-z0-9_]+)\}")
 
 
-def line(functions: Sequence[Endpoint], url: str, key_file: Path) -> str:
+def curl_command(functions: Sequence[Endpoint], url: str, key_file: Path) -> str:
     """Return a command that calls one of the functions with the key in `key_file`; "" for none.
 
-    The shell reads the key: it is in no history, no scrollback and no argument of ours.
+    The shell reads the key from its file, so that neither history nor screen shows it.
     """
-    # What a mounted app answers nobody knows but the app.
-    ranked = sorted((each for each in functions if isinstance(each, HttpFunction)), key=_effort)
+    # Only a mounted app knows its own routes.
+    ranked = sorted((each for each in functions if isinstance(each, HttpFunction)), key=_difficulty)
     if not ranked:
         return ""
     function = ranked[0]
@@ -37,9 +37,9 @@ def line(functions: Sequence[Endpoint], url: str, key_file: Path) -> str:
     return " ".join([*words, shlex.quote(url + path)])
 
 
-def _effort(function: HttpFunction) -> tuple[int, int, str]:
-    """Rank a function by what a caller must know: first what answers to its bare path."""
+def _difficulty(function: HttpFunction) -> tuple[int, int, str]:
+    """Rank a function by what a caller must supply."""
     needed = sum(each.required and each.source != "path" for each in inputs(function))
-    reading = function.description.method == "GET"
+    is_get = function.description.method == "GET"
     path = function.description.path
-    return (needed * 2 + (not reading), path.count("{"), path)
+    return (needed * 2 + (not is_get), path.count("{"), path)

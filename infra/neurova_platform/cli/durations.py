@@ -1,4 +1,4 @@
-"""Durations as people write them: 90s, 15m, 1h, 30d."""
+"""Durations on the command line: 90s, 15m, 1h, 30d."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from typing import Any
 
 import click
 
-_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
 
 class Duration(click.ParamType[float]):
-    """Take a duration and give it in seconds."""
+    """Parse a duration into seconds."""
 
     name = "duration"
 
@@ -22,4 +22,4 @@ class Duration(click.ParamType[float]):
         match = re.fullmatch(r"(\d{1,9})([smhd])", str(value))
         if match is None:
             self.fail(f'{value!r} is no duration: write "90s", "15m", "1h" or "30d"', param, ctx)
-        return float(int(match[1]) * _UNITS[match[2]])
+        return float(int(match[1]) * _SECONDS[match[2]])

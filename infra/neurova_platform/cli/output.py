@@ -1,4 +1,4 @@
-"""What commands print: one JSON document with --json, else text; colour only on a terminal."""
+"""Output of commands: one JSON document with --json, else text; colour only on a terminal."""
 
 from __future__ import annotations
 
@@ -10,37 +10,37 @@ from typing import Any
 import click
 
 JSON = "neurova.json"
-"""Where a context's `meta` says that JSON was asked for."""
+"""The key of a context's `meta` that holds whether --json is set."""
 
 
-def _remember(ctx: click.Context, _: click.Parameter, value: bool) -> bool:
-    # Errors are written by the root group, which then knows the form that was asked for.
+def _store_flag(ctx: click.Context, _: click.Parameter, value: bool) -> bool:
+    # The root group prints errors and reads this.
     ctx.meta[JSON] = value
     return value
 
 
 def json_option(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add `--json` to a command, given to it as `as_json`."""
+    """Add `--json` to a command, as its parameter `as_json`."""
     option = click.option(
-        "--json", "as_json", is_flag=True, callback=_remember, help="Print one JSON document."
+        "--json", "as_json", is_flag=True, callback=_store_flag, help="Print one JSON document."
     )
     return option(command)
 
 
-def colourful() -> bool:
-    """Tell whether people look at the output and have not declined colour."""
+def has_colour() -> bool:
+    """Tell whether the output is a terminal and NO_COLOR is not set."""
     return sys.stdout.isatty() and not os.environ.get("NO_COLOR")
 
 
-def document(value: object) -> None:
+def print_document(value: object) -> None:
     """Print one JSON document."""
     import msgspec
 
     click.echo(msgspec.json.format(msgspec.json.encode(value), indent=2))
 
 
-def table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Print rows: in aligned columns for people, separated by tabs without headings in a pipe."""
+def print_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Print rows: aligned columns on a terminal; in a pipe cells by tabs, without headings."""
     if not sys.stdout.isatty():
         for row in rows:
             click.echo("\t".join(row))
@@ -55,15 +55,15 @@ def table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     Console(highlight=False).print(grid)
 
 
-def pairs(rows: Sequence[tuple[str, str]]) -> None:
-    """Print names and what belongs to them, aligned; a name may repeat as "" for more lines."""
+def print_pairs(rows: Sequence[tuple[str, str]]) -> None:
+    """Print names and values, aligned; the name "" continues the previous one."""
     width = max((len(name) for name, _ in rows), default=0)
     for name, value in rows:
         click.echo(f"{name:<{width}}  {value}".rstrip())
 
 
-def line(value: object) -> None:
-    """Print one line of JSON, at once: for commands that go on."""
+def print_line(value: object) -> None:
+    """Print one line of JSON at once: for commands that continue."""
     import msgspec
 
     click.echo(msgspec.json.encode(value))

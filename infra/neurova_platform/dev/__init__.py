@@ -1,1 +1,1 @@
-"""What `neurova dev` adds: reload, a test key."""
+"""What `neurova dev` adds: reload and a test key."""

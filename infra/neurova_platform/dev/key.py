@@ -1,4 +1,4 @@
-"""The key of `neurova dev`: fresh at each start, in one private file, the last one revoked."""
+"""The key of `neurova dev`: new at each start, in one private file; the previous one is revoked."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ FILE = "dev.key"
 
 
 def renew(state: Path, scopes: Iterable[str], keys: str = "") -> Path:
-    """Make a test key with `scopes`, put it into the state folder, revoke those before it.
+    """Create a test key with `scopes`, write it to the state folder, revoke earlier ones.
 
-    `keys`: the URL of the key store, "" for the state folder's. Returns the key's file. Raises
-    StateError when the folder cannot be written.
+    `keys` is the setting `gateway.keys`. Returns the key's file. Raises StateError when the folder
+    cannot be written.
     """
     store = open_key_store(key_store_url(state, keys))
     try:
-        before = [
+        previous = [
             record
             for record in store.records(CONSUMER)
             if record.name == NAME and record.revoked_at is None
         ]
         issued = issuer.create(store, CONSUMER, environment="test", scopes=scopes, name=NAME)
         write_private_file(state / FILE, issued.key + "\n")
-        for record in before:
+        for record in previous:
             store.revoke(record.key_id, time.time())
     finally:
         store.close()

@@ -1,4 +1,4 @@
-"""Saved files, live: a service at a time, never a file at a time."""
+"""Reload a service when one of its files is saved: the whole service, never a single file."""
 
 from __future__ import annotations
 
@@ -20,81 +20,84 @@ from ..composition.platform import Platform
 
 LOGGER = logging.getLogger("neurova.reload")
 DEBOUNCE_MS = 60  # editors write a file in several steps
-_files = PythonFilter()
-_folders = DefaultFilter()  # no caches, no hidden ones
-PATIENCE = 30.0  # seconds that an import may take before the next saved file is looked at
+IMPORT_TIMEOUT = 30.0  # seconds until the next saved file is handled
+
+is_python_file = PythonFilter()
+is_visible = DefaultFilter()  # excludes caches and hidden files
+
+ReportReload = Callable[[str, Exception | None, float], None]
 
 
-async def watch(platform: Platform, told: Callable[[str, Exception | None, float], None]) -> None:
-    """Reload the services whose files change, until cancelled; a faulty one serves on as it was.
+async def watch(platform: Platform, report: ReportReload) -> None:
+    """Reload services whose files change, until cancelled; after an error the old version serves.
 
-    `told` gets the service, what is wrong with it or None, and the seconds the reload took.
+    `report` receives the service, the error or None, and the seconds the reload took.
     """
     root = platform.settings.functions
-    faulty: set[str] = set()
+    failed: set[str] = set()
     async for changes in awatch(
-        root, watch_filter=saved, debounce=DEBOUNCE_MS, step=10, rust_timeout=500
+        root, watch_filter=is_relevant, debounce=DEBOUNCE_MS, step=10, rust_timeout=500
     ):
-        for service in services_of(root, changes):
-            known = service in platform.services or service in faulty
-            if not known and not any((root / service).glob("*.py")):
-                continue  # a folder without a file yet
-            began = perf_counter()
-            fault: Exception | None = None
+        for service in changed_services(root, changes):
+            is_known = service in platform.services or service in failed
+            if not is_known and not any((root / service).glob("*.py")):
+                continue  # a folder without a function file yet
+            started = perf_counter()
+            error: Exception | None = None
             try:
                 await reload(platform, service)
-                faulty.discard(service)
-            except Exception as error:
-                fault = error
-                faulty.add(service)
+                failed.discard(service)
+            except Exception as raised:
+                error = raised
+                failed.add(service)
             try:
-                told(service, fault, perf_counter() - began)
+                report(service, error, perf_counter() - started)
             except Exception:
-                LOGGER.exception("the reload of %s could not be told", service)
+                LOGGER.exception("Cannot report the reload of %s", service)
 
 
-def saved(change: Change, path: str) -> bool:
-    """Tell whether a change may change what is served: a Python file's, or a folder's.
+def is_relevant(change: Change, path: str) -> bool:
+    """Tell whether a change may change what is served: a Python file, or a folder.
 
-    What is written into a folder before its watch is set is told of by the folder alone, and so is
-    a folder that was moved away.
+    The watcher reports only the folder when files are written before it watches the folder, and
+    when a folder is moved away.
     """
-    if _files(change, path):
+    if is_python_file(change, path):
         return True
-    if change is Change.modified or not _folders(change, path):
+    if change is Change.modified or not is_visible(change, path):
         return False
-    return os.path.isdir(path) or _folder_gone(change, path)
+    return os.path.isdir(path) or _is_deleted_folder(change, path)
 
 
-def services_of(root: Path, changes: Iterable[tuple[Change, str]]) -> list[str]:
-    """Return the services that changed files belong to, those that are gone first.
+def changed_services(root: Path, changes: Iterable[tuple[Change, str]]) -> list[str]:
+    """Return the services of changed files, deleted services first.
 
-    A folder that was renamed would else clash with what it was.
+    Otherwise the routes of a renamed folder would clash with those of its old name.
     """
     found = set()
     for change, path in changes:
-        # By name, not by what a link leads to: a linked service is one of these too.
+        # Compare names and do not resolve links: a linked folder is a service too.
         parts = Path(os.path.relpath(path, root)).parts
         if parts[0] == os.pardir or parts[0].startswith(("_", ".")):
             continue
-        if len(parts) > 1 or _folder_gone(change, path) or os.path.isdir(path):
+        if len(parts) > 1 or _is_deleted_folder(change, path) or os.path.isdir(path):
             found.add(parts[0])
     return sorted(found, key=lambda name: ((root / name).is_dir(), name))
 
 
-def _folder_gone(change: Change, path: str) -> bool:
+def _is_deleted_folder(change: Change, path: str) -> bool:
     return change is Change.deleted and "." not in os.path.basename(path)
 
 
-async def reload(platform: Platform, name: str, patience: float = PATIENCE) -> None:
-    """Import a fresh generation of a service and swap it in; calls in flight keep the old one.
+async def reload(platform: Platform, name: str, time_limit: float = IMPORT_TIMEOUT) -> None:
+    """Import a new generation of a service and swap it in; calls in flight keep the old one.
 
-    Raises LoadError, also for an import that has not ended after `patience` seconds, or
-    StateError; then everything serves on as before.
+    Raises LoadError, also when the import takes longer than `time_limit` seconds, or StateError;
+    the old version then continues to serve.
     """
     before = platform.services.get(name)
     if is_service(platform.settings.functions, name):
-        fresh = await _started(platform, name, patience)
+        fresh = await _start_service(platform, name, time_limit)
         try:
             platform.serve({**platform.services, name: fresh})
         except BaseException:
@@ -106,21 +109,22 @@ async def reload(platform: Platform, name: str, patience: float = PATIENCE) -> N
         platform.retire(before)
 
 
-async def _started(platform: Platform, name: str, patience: float) -> Service:
-    """Load a service and start what it mounts."""
+async def _start_service(platform: Platform, name: str, time_limit: float) -> Service:
+    """Load a service and start its mounted apps."""
     try:
-        fresh = await asyncio.wait_for(_loaded(platform, name), patience)
+        fresh = await asyncio.wait_for(_load_in_thread(platform, name), time_limit)
     except TimeoutError:
         raise LoadError(
-            f"functions/{name}: its import has not ended after {patience:g} s: "
-            "take out what a file does when it is imported"
+            f"its import has not finished after {time_limit:g} s",
+            where=f"functions/{name}",
+            fix="remove what its files execute when they are imported",
         ) from None
     await fresh.start()
     return fresh
 
 
-def _loaded(platform: Platform, name: str) -> asyncio.Future[Service]:
-    """Load a service on a thread of its own: one that never ends keeps no process from ending."""
+def _load_in_thread(platform: Platform, name: str) -> asyncio.Future[Service]:
+    """Load a service on a daemon thread: an endless import does not keep the process alive."""
     loop = asyncio.get_running_loop()
     future: asyncio.Future[Service] = loop.create_future()
 
@@ -128,7 +132,9 @@ def _loaded(platform: Platform, name: str) -> asyncio.Future[Service]:
         if future.done():
             return
         if service is None:
-            future.set_exception(error or LoadError(f"functions/{name}: nothing was loaded"))
+            future.set_exception(
+                error or LoadError("nothing was loaded", where=f"functions/{name}")
+            )
         else:
             future.set_result(service)
 
@@ -138,9 +144,11 @@ def _loaded(platform: Platform, name: str) -> asyncio.Future[Service]:
             service = platform.load_service(name)
         except Exception as raised:
             error = raised
-        except BaseException as raised:  # it must not end more than this thread
-            error = LoadError(f"functions/{name}: its import ended in {type(raised).__name__}")
-        with suppress(RuntimeError):  # the loop has ended meanwhile
+        except BaseException as raised:  # SystemExit must end no more than this thread
+            error = LoadError(
+                f"its import raised {type(raised).__name__}", where=f"functions/{name}"
+            )
+        with suppress(RuntimeError):  # the loop is closed
             loop.call_soon_threadsafe(settle, service, error)
 
     threading.Thread(target=load, name=f"load-{name}", daemon=True).start()

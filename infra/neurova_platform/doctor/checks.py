@@ -20,7 +20,7 @@ from neurova.settings.gateway import is_loopback
 from neurova.settings.settings import Settings
 
 from .. import assets
-from ..cli import OLDEST
+from ..cli import MINIMUM_PYTHON
 from ..composition import backends, state
 from ..settings.loading import load
 
@@ -68,7 +68,7 @@ def failed(check: str, error: NeurovaError) -> Finding:
 def check_python() -> Finding:
     """Check the version of Python."""
     version = ".".join(str(part) for part in sys.version_info[:3])
-    if sys.version_info < OLDEST:
+    if sys.version_info < MINIMUM_PYTHON:
         return Finding("python", "fail", version, "install Python 3.11 or newer")
     return Finding("python", "ok", version)
 
@@ -183,7 +183,7 @@ def check_workers(settings: Settings) -> Iterator[Finding]:
     """Check that the machine has enough cores and memory for the workers of `neurova run`."""
     from ..serving import memory
 
-    runtime, cores, available = settings.runtime, os.cpu_count() or 1, memory.machine()
+    runtime, cores, available = settings.runtime, os.cpu_count() or 1, memory.machine_total()
     what = f"{runtime.workers} on {cores} cores"
     if pid := _run_pid(settings):
         what += f", `neurova run` is pid {pid}"

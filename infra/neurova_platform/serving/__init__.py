@@ -1,1 +1,1 @@
-"""Serve a platform on a port."""
+"""Serve a platform on a socket, and call one."""

@@ -1,4 +1,4 @@
-"""One call to a running platform, by the standard library alone."""
+"""Call a running platform with the standard library."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from urllib.parse import quote, urlsplit
 
 from neurova.errors import Unavailable
 
-# What http.client itself would refuse is escaped; all else goes out as it was typed.
-_AS_TYPED = string.printable.translate({ord(space): None for space in string.whitespace})
+# Escape only what http.client would refuse.
+_UNESCAPED = string.printable.translate({ord(space): None for space in string.whitespace})
 _ITEM = re.compile(r'\s*"((?:[^"\\]|\\.)*)"((?:\s*;\s*[a-z*][a-z0-9_.*-]*=[^;,]*)*)\s*')
-_LOOPBACK = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - never listened on
+_LOOPBACK = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - addresses to call, not to listen on
 
 
 class Limit(NamedTuple):
-    """What is left of one limit: `remaining` of `limit` calls; all of it again in `reset` s."""
+    """The state of one limit: `remaining` of `limit` calls; all are available in `reset` s."""
 
     name: str
     remaining: int
@@ -32,7 +32,7 @@ class Limit(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """A reply as it came, and the milliseconds from connecting to its last byte."""
+    """A response, and the milliseconds from connecting to its last byte."""
 
     status: int
     reason: str
@@ -41,7 +41,7 @@ class Answer(NamedTuple):
     ms: float
 
     def decoded(self) -> Any:
-        """Return the body as JSON if it is, else as text."""
+        """Return the decoded body if it is JSON, else its text."""
         if "json" in self.headers.get("content-type", ""):
             try:
                 return json.loads(self.body)
@@ -50,7 +50,7 @@ class Answer(NamedTuple):
         return self.body.decode("utf-8", "replace")
 
     def limits(self) -> list[Limit]:
-        """Return what the RateLimit fields say, in their order."""
+        """Return the limits of the RateLimit fields, in their order."""
         policies = _items(self.headers.get("ratelimit-policy", ""))
         found = []
         for name, left in _items(self.headers.get("ratelimit", "")).items():
@@ -64,7 +64,7 @@ class Answer(NamedTuple):
 
 
 def address(host: str, port: int, *, tls: bool) -> str:
-    """Return the URL under which this machine reaches a gateway that listens there."""
+    """Return the URL by which this machine reaches a gateway that listens on `host`."""
     host = _LOOPBACK.get(host, host)
     name = f"[{host}]" if ":" in host else host
     return f"{'https' if tls else 'http'}://{name}:{port}"
@@ -80,10 +80,10 @@ def send(
     trusted: str = "",
     timeout: float = 60.0,
 ) -> Answer:
-    """Send one request to the platform at the URL `base` and return its answer.
+    """Send one request to the platform at the URL `base` and return the response.
 
-    `trusted`: a certificate file to believe with https. `timeout` in seconds bounds each wait.
-    Raises Unavailable when nobody answers there.
+    `trusted`: a certificate file to trust with https. `timeout`: seconds for each wait.
+    Raises Unavailable when no platform responds.
     """
     url = urlsplit(base)
     connection: http.client.HTTPConnection
@@ -96,13 +96,14 @@ def send(
         connection = http.client.HTTPConnection(url.hostname or "", url.port, timeout=timeout)
     started = time.perf_counter()
     try:
-        connection.request(method, quote(os.fsencode(path), safe=_AS_TYPED), body, dict(headers))
+        connection.request(method, quote(os.fsencode(path), safe=_UNESCAPED), body, dict(headers))
         reply = connection.getresponse()
         content = reply.read()
     except (OSError, http.client.HTTPException) as error:
         raise Unavailable(
-            f"{base}: no answer ({error or type(error).__name__}): start the platform "
-            "with `neurova dev`, or say where it listens with --port"
+            f"no response ({error or type(error).__name__})",
+            where=base,
+            fix="start the platform with `neurova dev`, or set its port with --port",
         ) from None
     finally:
         connection.close()

@@ -1,9 +1,9 @@
-"""Ctrl-C at `neurova dev` and `neurova run`, until a server knows what to do with it.
+"""Ctrl-C while `neurova dev` or `neurova run` starts, until a server handles it.
 
-Most of a start is imports, and an exception that a signal raises there may be lost: callbacks of
-the import system cannot raise, `__set_name__` wraps what is raised, a library may catch it. So a
-start that computes leaves at once; what it has opened is as after a crash, which the next start
-takes up. A start that waits is cancelled, and ends what it has begun.
+Most of a start is imports, and an exception that a signal raises there can be lost: callbacks of
+the import system cannot raise, `__set_name__` wraps exceptions, libraries catch them. So a start
+that computes exits at once; the next start recovers as after a crash. A start that waits is
+cancelled and cleans up.
 """
 
 from __future__ import annotations
@@ -17,37 +17,41 @@ if TYPE_CHECKING:
     import asyncio
 
 
-class _Interrupt:
+class StartInterrupt:
+    """Handle SIGINT: exit with 0, or cancel the main task where it can clean up."""
+
     def __init__(self) -> None:
         self.task: asyncio.Task[Any] | None = None
-        self.starting = True
+        self.is_starting = True
 
     def __call__(self, _number: int, _frame: FrameType | None) -> None:
-        if self.task is None or self.task.done() or (self.starting and _computes(self.task)):
+        """Handle the signal."""
+        if self.task is None or self.task.done() or (self.is_starting and _is_running(self.task)):
             os._exit(0)
         self.task.cancel()
 
 
-def _computes(task: asyncio.Task[Any]) -> bool:
+def install() -> None:
+    """Handle SIGINT by a `StartInterrupt`, unless the process was started so as to ignore it."""
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, StartInterrupt())
+
+
+def cancel_on_interrupt(task: asyncio.Task[Any] | None) -> None:
+    """Let SIGINT cancel `task` while it waits."""
+    handler = signal.getsignal(signal.SIGINT)
+    if isinstance(handler, StartInterrupt):
+        handler.task = task
+
+
+def mark_started() -> None:
+    """Let SIGINT cancel the task also while it computes: from now on it must clean up."""
+    handler = signal.getsignal(signal.SIGINT)
+    if isinstance(handler, StartInterrupt):
+        handler.is_starting = False
+
+
+def _is_running(task: asyncio.Task[Any]) -> bool:
     import asyncio
 
     return asyncio.current_task(task.get_loop()) is not None
-
-
-_INTERRUPT = _Interrupt()
-
-
-def take() -> None:
-    """Let SIGINT end this process with 0, unless it was begun so as to ignore it."""
-    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-        signal.signal(signal.SIGINT, _INTERRUPT)
-
-
-def cancels(task: asyncio.Task[Any] | None) -> None:
-    """Have it cancel `task`, when that waits; once that is done there is nothing left to lose."""
-    _INTERRUPT.task = task
-
-
-def started() -> None:
-    """Have it cancel the task even when that computes: from now on there is something to lose."""
-    _INTERRUPT.starting = False

@@ -1,4 +1,4 @@
-"""Listening sockets: one for a process, or one for each of several on the same port."""
+"""Listening sockets: one, or several on the same port."""
 
 from __future__ import annotations
 
@@ -8,34 +8,34 @@ import socket
 from neurova.errors import ConfigError
 
 BACKLOG = 2048
-ACCEPTS = 16
+ACCEPTS_PER_TURN = 16
 
 
 def bind(host: str, port: int) -> socket.socket:
-    """Return a listening socket. Raises ConfigError when the address cannot be had."""
+    """Return a listening socket. Raises ConfigError when the address is not available."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         return socket.create_server((host, port), family=family, backlog=BACKLOG)
     except OSError as error:
-        raise _refused(host, port, error) from None
+        raise _unavailable(host, port, error) from None
 
 
 def bind_all(host: str, port: int, count: int) -> list[socket.socket]:
-    """Return `count` listening sockets on one port, among which the kernel spreads connections.
+    """Return `count` listening sockets on one port; the kernel distributes connections among them.
 
-    Raises ConfigError when the address cannot be had, also when others would share it with us.
+    Raises ConfigError when the address is not available, also when another process shares it.
     """
-    # Sockets that share a port let others of the same user in: one that does not shows them.
-    sockets = [_bound(host, port, shared=False)]
+    # Processes of the same user can join a shared port. A socket that does not share detects them.
+    sockets = [_bind_socket(host, port, is_shared=False)]
     try:
         port = sockets[0].getsockname()[1]
-        sockets += [_bound(host, port, shared=True) for _ in range(count)]
+        sockets += [_bind_socket(host, port, is_shared=True) for _ in range(count)]
         sockets.pop(0).close()
         for each in sockets:
             try:
                 each.listen(BACKLOG)
             except OSError as error:
-                raise _refused(host, port, error) from None
+                raise _unavailable(host, port, error) from None
     except BaseException:
         for each in sockets:
             each.close()
@@ -43,35 +43,35 @@ def bind_all(host: str, port: int, count: int) -> list[socket.socket]:
     return sockets
 
 
-def doors(listener: socket.socket, count: int = ACCEPTS) -> list[socket.socket]:
-    """Return a socket `count` times over, for an event loop to listen on each.
+def duplicate(listener: socket.socket, count: int = ACCEPTS_PER_TURN) -> list[socket.socket]:
+    """Return `count` copies of a listening socket, for an event loop to listen on each.
 
-    libuv takes one connection from a socket in a turn of its loop, which is too few where a turn
-    takes as long as a call: connections would wait in the kernel, where nobody refuses them.
+    libuv accepts one connection per socket and loop turn. When a turn takes as long as a call,
+    connections would wait in the kernel, where overload control cannot refuse them.
     """
     return [listener, *(listener.dup() for _ in range(count - 1))]
 
 
-def _bound(host: str, port: int, *, shared: bool) -> socket.socket:
+def _bind_socket(host: str, port: int, *, is_shared: bool) -> socket.socket:
     made = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
     try:
         made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        if shared:
+        if is_shared:
             made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         if made.family == socket.AF_INET6:
             made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         made.bind((host, port))
     except OSError as error:
         made.close()
-        raise _refused(host, port, error) from None
+        raise _unavailable(host, port, error) from None
     return made
 
 
-def _refused(host: str, port: int, error: OSError) -> ConfigError:
+def _unavailable(host: str, port: int, error: OSError) -> ConfigError:
     if error.errno == errno.EADDRINUSE:
-        why = "is in use: stop what listens there, or take another by --port"
+        what, fix = "in use", "stop the process that listens there, or choose another with --port"
     elif error.errno == errno.EACCES:
-        why = "may not be taken by this user: take one above 1023 by --port"
+        what, fix = "not permitted for this user", "choose a port above 1023 with --port"
     else:
-        why = f"cannot be had ({error.strerror or error}): mend gateway.host"
-    return ConfigError(f"{host} port {port} {why}")
+        what, fix = f"not available ({error.strerror or error})", "fix gateway.host"
+    return ConfigError(what, where=f"{host} port {port}", fix=fix)

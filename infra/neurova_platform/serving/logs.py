@@ -1,4 +1,4 @@
-"""What functions and the platform log: JSON lines by loguru, and errors on the terminal."""
+"""Logs of functions and the platform: JSON lines by loguru, and errors on the terminal."""
 
 from __future__ import annotations
 
@@ -17,23 +17,22 @@ import msgspec
 from neurova.files.lines import RotatingFile
 from neurova.telemetry.redact import mask_secrets
 
-ROTATE = 64_000_000
-KEEP = 5
-_STEERING = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]")
-_OWN = frozenset({"time", "level", "logger", "message", "traceback"})
+MAX_BYTES = 64_000_000
+MAX_FILES = 5
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]")
+_RESERVED_FIELDS = frozenset({"time", "level", "logger", "message", "traceback"})
 
 
 class LogFile(logging.Handler):
     """Write records of the `neurova` loggers as JSON lines: time, level, logger, message, fields.
 
-    Everything that looks like a key is masked; tracebacks show no values. loguru is imported by
-    the first record, so a start that logs nothing does not pay for it. Warnings and
-    errors are shown on standard error too.
+    Whatever looks like a key is masked; tracebacks show no values. Warnings and errors go to
+    standard error too. The first record imports loguru, which slows no start that logs nothing.
     """
 
     def __init__(self, path: Path) -> None:
         super().__init__(logging.INFO)
-        self._lines = RotatingFile(path, ROTATE, KEEP)
+        self._lines = RotatingFile(path, MAX_BYTES, MAX_FILES)
         self._loguru: Any = None
         self._sink = 0
         self.lost = 0
@@ -42,25 +41,25 @@ class LogFile(logging.Handler):
         """Write one record."""
         line = mask_secrets(_encoded(_fields(record)).decode())
         try:
-            self._file().bind(line=line).log(record.levelname, "")
-        except (OSError, ImportError):  # no file handle is to be had: who logs goes on
+            self._logger().bind(line=line).log(record.levelname, "")
+        except (OSError, ImportError):  # no file handle is left: logging must not fail a call
             self.lost += 1
         if record.levelno >= logging.WARNING:
             with suppress(OSError):
-                sys.stderr.write(mask_secrets(_shown(record)) + "\n")
+                sys.stderr.write(mask_secrets(_as_text(record)) + "\n")
 
     def close(self) -> None:
-        """Write what is left and let go of the file."""
+        """Write the queued lines and close the file."""
         if self._loguru is not None:
             self._loguru.remove(self._sink)
             self._loguru = None
         super().close()
 
-    def _file(self) -> Any:
+    def _logger(self) -> Any:
         if self._loguru is None:
             from loguru import logger
 
-            with suppress(ValueError):  # loguru's own sink would show our lines without a text
+            with suppress(ValueError):  # replace the default sink: it would show our lines
                 logger.remove(0)
                 logger.add(sys.stderr, filter=lambda record: "line" not in record["extra"])
             self._sink = logger.add(
@@ -79,7 +78,7 @@ class LogFile(logging.Handler):
 
 
 def install(folder: Path) -> LogFile:
-    """Let the `neurova` loggers write into a folder; `remove` undoes it."""
+    """Write the `neurova` loggers to a folder, until `remove`."""
     handler = LogFile(folder / "neurova.jsonl")
     root = logging.getLogger("neurova")
     root.addHandler(handler)
@@ -101,41 +100,41 @@ def _fields(record: logging.LogRecord) -> dict[str, Any]:
         "time": record.created,
         "level": record.levelname,
         "logger": record.name,
-        "message": _told(record.getMessage),
+        "message": _to_text(record.getMessage),
     }
-    said = getattr(record, "neurova", {})
-    fields |= {name: value for name, value in said.items() if name not in _OWN}
+    extra = getattr(record, "neurova", {})
+    fields |= {name: value for name, value in extra.items() if name not in _RESERVED_FIELDS}
     error = record.exc_info[1] if record.exc_info else None
     if error is not None:
-        fields["traceback"] = _told(lambda: "".join(traceback.format_exception(error)))
+        fields["traceback"] = _to_text(lambda: "".join(traceback.format_exception(error)))
     return fields
 
 
-def _told(tell: Callable[[], str]) -> str:
-    """Return a text that a function's own code may make, and that UTF-8 can hold."""
+def _to_text(convert: Callable[[], str]) -> str:
+    """Return the result of `convert`, which may run code of a function that raises."""
     try:
-        return mask_secrets(tell())
-    except Exception as error:  # who logs goes on
-        return f"it cannot be told: {type(error).__name__}"
+        return mask_secrets(convert())
+    except Exception as error:
+        return f"<not shown: {type(error).__name__}>"
 
 
 def _encoded(fields: dict[str, Any]) -> bytes:
     try:
         return msgspec.json.encode(fields, enc_hook=str)
-    except Exception:  # a value of which JSON, or str, makes nothing
+    except Exception:  # neither JSON nor `str` can represent a value
         plain = {
-            mask_secrets(name): value if isinstance(value, float) else _told(partial(str, value))
+            mask_secrets(name): value if isinstance(value, float) else _to_text(partial(str, value))
             for name, value in fields.items()
         }
         return msgspec.json.encode(plain)
 
 
-def _shown(record: logging.LogRecord) -> str:
+def _as_text(record: logging.LogRecord) -> str:
     fields = _fields(record)
     trace = fields.get("traceback", "")
     line = f"{record.levelname.lower()}: {fields['message']}"
     if "trace_id" in fields:
         line += f" (trace {fields['trace_id']})"
-    shown = f"{line}\n{trace.rstrip()}" if trace else line
-    # A message may say what a client sent: it neither steers a terminal nor looks like a record.
-    return _STEERING.sub(lambda found: repr(found[0])[1:-1], shown).replace("\n", "\n  ")
+    text = f"{line}\n{trace.rstrip()}" if trace else line
+    # Text from a client must neither control the terminal nor look like another record.
+    return _CONTROL.sub(lambda match: repr(match[0])[1:-1], text).replace("\n", "\n  ")

@@ -1,4 +1,4 @@
-"""How much memory a process holds."""
+"""The memory of a process and of this machine."""
 
 from __future__ import annotations
 
@@ -6,21 +6,21 @@ import os
 from pathlib import Path
 
 
-def measurable() -> bool:
-    """Tell whether this system says what a process holds."""
+def is_measurable() -> bool:
+    """Tell whether this system reports the memory of a process."""
     return Path("/proc/self/statm").exists()
 
 
-def machine() -> int:
-    """Return the bytes of memory that this machine has, 0 when it does not say."""
+def machine_total() -> int:
+    """Return the bytes of memory of this machine, 0 when the system does not report it."""
     try:
         return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     except (ValueError, OSError):
         return 0
 
 
-def of(pid: int) -> int:
-    """Return the bytes of memory that a process holds, shared pages too; 0 when it has ended."""
+def resident(pid: int) -> int:
+    """Return the resident bytes of a process, shared pages included; 0 when it has exited."""
     try:
         pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
     except (OSError, IndexError):

@@ -1,4 +1,4 @@
-"""A platform on a port, until it is told to stop."""
+"""Serve a platform on a socket until it is stopped."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack, ExitStack
 from functools import partial
 from math import ceil
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import uvicorn
 
@@ -26,10 +26,8 @@ from ..composition.state import COUNTERS
 from . import interrupt, logs
 from .client import address
 from .listener import bind
+from .managed import SupervisorChannel
 from .server import Server
-
-if TYPE_CHECKING:
-    from ..supervise.leash import Leash
 
 
 async def serve(
@@ -38,29 +36,32 @@ async def serve(
     environment: Environment,
     migrate: bool = False,
     listener: socket.socket | None = None,
-    leash: Leash | None = None,
-    ready: Callable[[Platform, str], None] = lambda platform, url: None,
+    channel: SupervisorChannel | None = None,
+    on_ready: Callable[[Platform, str], None] = lambda platform, url: None,
     sinks: Sequence[CallSink] = (),
     on_reload: Callable[[str, Exception | None, float], None] | None = None,
 ) -> None:
     """Serve a project until SIGINT or SIGTERM, then let calls in flight finish.
 
-    `listener`: where, if not on a socket of its own; `leash`: what a worker has to its supervisor.
-    `ready` is told the platform and its base URL once it answers; `sinks` receive call
-    records, on a thread. `on_reload` makes services reload when a file is saved, and is told the
-    service, the fault or None, and the seconds it took. Raises NeurovaError when it cannot start.
+    `listener`: the socket, by default a new one at the address of the settings; `channel`: the
+    channel of a worker to its supervisor. `on_ready` receives the platform and its base URL,
+    `sinks` the call records, on a thread. With `on_reload` services are reloaded when a file is
+    saved; it receives the service, the error or None, and the seconds the reload took. Raises
+    NeurovaError when the platform cannot start.
     """
     check_certificate(settings.gateway.tls_cert, settings.gateway.tls_key)
     with ExitStack() as sockets:
-        opened: socket.socket | None = None
+        admin_listener: socket.socket | None = None
         listener = sockets.enter_context(
             listener or bind(settings.gateway.host, settings.gateway.port)
         )
-        if leash is None:
+        if channel is None:
             if settings.admin.enabled:
-                free = on_reload is not None
-                opened = sockets.enter_context(admin_access.listen(settings, any_port=free))
-            # Skip counters left by earlier processes.
+                any_port = on_reload is not None
+                admin_listener = sockets.enter_context(
+                    admin_access.listen(settings, any_port=any_port)
+                )
+            # Skip counters left by earlier processes that have exited.
             remove_unused_counter_files(settings.state / COUNTERS)
         platform = Platform(settings, environment=environment, migrate=migrate, sinks=sinks)
         gateway = settings.gateway
@@ -74,39 +75,40 @@ async def serve(
             if on_reload is not None:
                 from ..dev.reload import watch
 
-                told = partial(_told, reloads, on_reload)
-                watcher = asyncio.create_task(watch(platform, told))
-                # Before the platform: what a reload starts after that, nobody would stop.
-                stack.push_async_callback(_ended, watcher)
-                await asyncio.sleep(0)  # it watches before anything is loaded
+                report = partial(_report_reload, reloads, on_reload)
+                watcher = asyncio.create_task(watch(platform, report))
+                # Stop the watcher before the platform: a reload after `platform.stop()` would leak
+                # its services.
+                stack.push_async_callback(_cancel, watcher)
+                await asyncio.sleep(0)  # start to watch before anything is loaded
             await platform.start()
-            interrupt.started()
-            if opened is not None:
+            interrupt.mark_started()
+            if admin_listener is not None:
                 from ..admin import server as admin
 
-                found = partial(admin.platform_context, platform, reloads)
+                sources = partial(admin.platform_context, platform, reloads)
                 platform.admin = await stack.enter_async_context(
-                    admin.serve(settings, found, opened)
+                    admin.serve(settings, sources, admin_listener)
                 )
                 stack.enter_context(admin_access.address_file(settings, platform.admin))
             server = Server(
                 _config(settings, platform),
-                partial(ready, platform, url),
+                partial(on_ready, platform, url),
                 edge=platform.connection_manager,
-                patience=settings.runtime.drain,
-                leash=leash,
+                idle_timeout=settings.runtime.drain,
+                channel=channel,
                 stuck=settings.runtime.stuck,
-                answered=lambda: platform.call_records.flushed,
+                count_completed=lambda: platform.call_records.flushed,
             )
             await server.serve(sockets=[listener])
 
 
 def run(settings: Settings, **options: Any) -> None:
-    """Serve a project on an event loop of its own; `options` as `serve` takes them."""
+    """Serve a project on a new event loop; `options` are those of `serve`."""
     import uvloop
 
     async def main() -> None:
-        interrupt.cancels(asyncio.current_task())
+        interrupt.cancel_on_interrupt(asyncio.current_task())
         await serve(settings, **options)
 
     try:
@@ -116,40 +118,41 @@ def run(settings: Settings, **options: Any) -> None:
 
 
 def check_certificate(certificate: str, key: str) -> None:
-    """Raise ConfigError when the files of a certificate and its key cannot be used together."""
+    """Raise ConfigError when a certificate and its key cannot be used together."""
     if not certificate:
         return
     try:
         ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate, key)
     except (ssl.SSLError, OSError, ValueError) as error:
         raise ConfigError(
-            f"gateway.tls_cert {certificate} and gateway.tls_key {key} cannot be used "
-            f"({error.__class__.__name__}: {error}): give a PEM chain and its unencrypted key"
+            f"{certificate} and {key} cannot be used ({error.__class__.__name__}: {error})",
+            where="gateway.tls_cert, gateway.tls_key",
+            fix="name a PEM certificate chain and its unencrypted key",
         ) from None
 
 
-async def _ended(task: asyncio.Task[None]) -> None:
-    """Cancel a task and wait until it has undone what it had begun."""
+async def _cancel(task: asyncio.Task[None]) -> None:
+    """Cancel a task and wait until it has cleaned up."""
     task.cancel()
     await asyncio.wait([task])
 
 
-def _told(
+def _report_reload(
     reloads: Reloads,
     on_reload: Callable[[str, Exception | None, float], None],
     service: str,
-    fault: Exception | None,
+    error: Exception | None,
     seconds: float,
 ) -> None:
-    reloads.record(service, fault)
-    on_reload(service, fault, seconds)
+    reloads.record(service, error)
+    on_reload(service, error, seconds)
 
 
 def _config(settings: Settings, platform: Platform) -> uvicorn.Config:
     gateway = settings.gateway
     return uvicorn.Config(
         platform.asgi,
-        http=partial(GatewayProtocol, platform.connection_manager),  # type: ignore[arg-type]  # a class, once called
+        http=partial(GatewayProtocol, platform.connection_manager),  # type: ignore[arg-type]  # called as the class would be
         ws="none",
         lifespan="off",
         log_config=None,

@@ -1,4 +1,4 @@
-"""uvicorn's server, as the platform ends it: gently, and with a connection at a time."""
+"""uvicorn's server, with draining and a channel to a supervisor."""
 
 from __future__ import annotations
 
@@ -7,103 +7,101 @@ import signal
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
 
 import uvicorn
 
-from .listener import doors
+from neurova_gateway.server.connection_manager import ConnectionManager
 
-if TYPE_CHECKING:
-    from neurova_gateway.server.connection_manager import ConnectionManager
-
-    from ..supervise.leash import Leash
+from .listener import duplicate
+from .managed import SupervisorChannel
 
 
 class Server(uvicorn.Server):
-    """Tell when it is `ready`, take a signal as an end like any, and drain.
+    """Call `on_ready` once it listens, stop on the first signal, and drain on request.
 
-    `patience`: seconds that a drain waits for the next request of a connection that idles. With a
-    `leash` it is a supervisor's: it beats at least every `stuck` / 4 seconds, leaves SIGINT, which
-    reaches a whole group of processes, to it, and says when it leaves. `answered` counts calls,
-    for any thread that asks.
+    `idle_timeout`: seconds that a drain waits for the next request of an idle connection. With a
+    `channel` it sends heartbeats at least every `stuck` / 4 seconds and leaves SIGINT, which a
+    terminal sends to the whole group, to the supervisor. `count_completed` is thread-safe.
     """
 
     def __init__(
         self,
         config: uvicorn.Config,
-        ready: Callable[[], None],
+        on_ready: Callable[[], None],
         *,
         edge: ConnectionManager | None = None,
-        patience: float = 0.0,
-        leash: Leash | None = None,
+        idle_timeout: float = 0.0,
+        channel: SupervisorChannel | None = None,
         stuck: float = 10.0,
-        answered: Callable[[], int] = lambda: 0,
+        count_completed: Callable[[], int] = lambda: 0,
     ) -> None:
         super().__init__(config)
-        self._ready = ready
+        self._on_ready = on_ready
         self._edge = edge
-        self._patience = patience
-        self._leash = leash
+        self._idle_timeout = idle_timeout
+        self._channel = channel
         self._stuck = stuck
-        self._answered = answered
-        self._drained: float | None = None  # when a drain has waited long enough, in loop seconds
+        self._count_completed = count_completed
+        self._drain_deadline: float | None = None  # loop seconds
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Listen, then say so."""
+        """Listen, then report readiness."""
         if sockets is not None:
-            sockets = [door for listener in sockets for door in doors(listener)]
+            sockets = [copy for listener in sockets for copy in duplicate(listener)]
         await super().startup(sockets)
-        if self._leash is not None:
-            self._leash.hold(self, self._stuck)
-        self._ready()
+        if self._channel is not None:
+            self._channel.attach(self, self._stuck)
+        self._on_ready()
 
     def drain(self) -> None:
-        """Take no more connections; each that is may send one more request, then all is ended."""
-        if self._drained is not None or self.should_exit:
+        """Accept no more connections, let each open one send one more request, then exit."""
+        if self._drain_deadline is not None or self.should_exit:
             return
         for server in self.servers:
             server.close()
         if self._edge is not None:
             self._edge.drain()
-        self._drained = asyncio.get_running_loop().time() + self._patience
-        if self._leash is not None:
-            self._leash.leaving()
+        self._drain_deadline = asyncio.get_running_loop().time() + self._idle_timeout
+        if self._channel is not None:
+            self._channel.report_draining()
 
     def stop(self) -> None:
-        """Take no more connections from now on, finish what is in flight, then end."""
+        """Accept no more connections from now on, finish the calls in flight, then exit."""
         for server in self.servers:
             server.close()
         self.should_exit = True
 
-    def hurry(self) -> None:
-        """End without waiting for what is in flight."""
+    def force_stop(self) -> None:
+        """Exit without waiting for calls in flight."""
         self.should_exit = self.force_exit = True
 
-    def progress(self) -> int:
-        """Return how many calls were answered, as far as that is known off the path."""
-        return self._answered()
+    def count_completed(self) -> int:
+        """Return the number of completed calls, as far as the access log has written them."""
+        return self._count_completed()
 
     async def on_tick(self, counter: int) -> bool:
-        """Tell whether to end; after each tenth of a second."""
+        """Return whether to exit; uvicorn calls this every tenth of a second."""
         if await super().on_tick(counter):
             return True
-        if self._drained is None:
+        if self._drain_deadline is None:
             return False
-        late = asyncio.get_running_loop().time() >= self._drained
-        return late or not self.server_state.connections
+        is_late = asyncio.get_running_loop().time() >= self._drain_deadline
+        return is_late or not self.server_state.connections
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Take no more connections, finish what is in flight, close what idles."""
-        if self._leash is not None:
-            self._leash.leaving()
+        """Accept no more connections, finish the calls in flight, close idle connections."""
+        if self._channel is not None:
+            self._channel.report_draining()
         if self._edge is not None:
             self._edge.shut_down()
         await super().shutdown(sockets)
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Stop on SIGINT and SIGTERM; a second one, of SIGINT here, does not wait for calls."""
-        numbers = (signal.SIGTERM,) if self._leash is not None else (signal.SIGINT, signal.SIGTERM)
+        """Stop on SIGINT and SIGTERM; a second SIGINT does not wait for calls."""
+        numbers = (
+            (signal.SIGTERM,) if self._channel is not None else (signal.SIGINT, signal.SIGTERM)
+        )
         handlers = {number: signal.signal(number, self.handle_exit) for number in numbers}
         try:
             yield

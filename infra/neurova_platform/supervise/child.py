@@ -9,144 +9,165 @@ import signal
 import socket
 import time
 from contextlib import suppress
+from multiprocessing.connection import Connection
 from typing import Any
 
-from uvicorn.supervisors.multiprocess import Process
+from neurova.errors import (
+    BindError,
+    ConfigError,
+    LoadError,
+    NeurovaError,
+    StateError,
+    Unavailable,
+)
 
-from .leash import DRAIN, DUMP, HELD, HURRY, begin
-from .order import Order
+from .channel import BLOCKED_AT_START, DRAIN, DUMP_STACKS, FORCE_STOP, run_child
+from .roles import ChildArguments
 
 SPAWN = multiprocessing.get_context("spawn")
 CHUNK = 1 << 16
-MOST_STACK = 1 << 20
+MAX_STACKS = 1 << 20  # bytes
+ERRORS = {
+    kind.__name__: kind for kind in (LoadError, BindError, ConfigError, StateError, Unavailable)
+}
 
 
-class Child(Process):
-    """Start a process by spawn, hear what it says, and end it.
+class Child:
+    """Start a process by spawn, read its reports, and stop it.
 
-    `beat`: when its event loop last showed life; `ready`: what it said when it began to answer,
-    None before; `told`: it was told to end; `failure`: the kind and the message of what kept it
-    from starting. Times are of the monotonic clock.
+    `facts` is what it reported when it became ready, None before. `start_error` is why it could
+    not start. `is_stopping`: the supervisor told it to exit. `is_draining`: it accepts no more
+    connections. Times are of the monotonic clock.
     """
 
-    def __init__(self, target: str, order: Order, listener: socket.socket) -> None:
-        # Not uvicorn's: its pipe is answered by a thread, also when the event loop hangs.
-        self._line, line = socket.socketpair()
-        self._stacks, stacks = SPAWN.Pipe(duplex=False)
-        self._line.setblocking(False)
-        os.set_blocking(self._stacks.fileno(), False)
-        self._theirs = (line, stacks)
-        self.process = SPAWN.Process(target=begin, args=(target, order, listener, line, stacks))
-        self._said = b""
-        self._dump = bytearray()
-        self._open: list[Any] = [self._line, self._stacks]
-        self.began = self.beat = time.monotonic()
-        self.since = 0.0  # when it began to answer
-        self.ready: dict[str, Any] | None = None
-        self.failure: tuple[str, str] | None = None
-        self.told = False
-        self.left = False  # it takes no more connections
-        self.deadline: float | None = None  # when it must have ended
-        self.dumped: float | None = None  # when it was asked for its stacks
-        self.condemned = False
+    def __init__(
+        self, target: str, arguments: ChildArguments, listener: socket.socket | None
+    ) -> None:
+        self._pipe, child_pipe = socket.socketpair()
+        self._stacks_pipe, child_stacks = SPAWN.Pipe(duplex=False)
+        self._pipe.setblocking(False)
+        os.set_blocking(self._stacks_pipe.fileno(), False)
+        self._child_ends = (child_pipe, child_stacks)
+        self._process = SPAWN.Process(
+            target=run_child, args=(target, arguments, listener, child_pipe, child_stacks)
+        )
+        self._open: list[socket.socket | Connection] = [self._pipe, self._stacks_pipe]
+        self._partial_line = b""
+        self._stacks = bytearray()
+        self.started_at = self.last_heartbeat = time.monotonic()
+        self.ready_at = 0.0
+        self.facts: dict[str, Any] | None = None
+        self.start_error: NeurovaError | None = None
+        self.is_stopping = False
+        self.is_draining = False
+        self.was_killed = False
+        self.exit_deadline: float | None = None
+        self.stacks_requested_at: float | None = None
 
     def start(self) -> None:
-        """Start it; signals wait until it can take them. Raises OSError when there is no room."""
-        # A child inherits the mask: Ctrl-C reaches the whole group, also one that just begins.
-        before = signal.pthread_sigmask(signal.SIG_BLOCK, HELD)
+        """Start the process. Raises OSError when the system has no resources for it."""
+        # The child inherits the mask: Ctrl-C may reach it before it has its handlers.
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, BLOCKED_AT_START)
         try:
-            self.process.start()
+            self._process.start()
         except BaseException:
-            self._line.close()
-            self._stacks.close()
+            self._pipe.close()
+            self._stacks_pipe.close()
             raise
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
-            for end in self._theirs:
+            for end in self._child_ends:
                 end.close()
 
     @property
-    def sources(self) -> list[Any]:
-        """Return what `multiprocessing.connection.wait` can wait for."""
-        return [self.process.sentinel, *self._open]
+    def pid(self) -> int | None:
+        """Return the process id, None before the start."""
+        return self._process.pid
 
     @property
-    def gone(self) -> bool:
-        """Tell whether the process has ended."""
-        return self.process.exitcode is not None
+    def wait_sources(self) -> list[Any]:
+        """Return what `multiprocessing.connection.wait` can wait for."""
+        return [self._process.sentinel, *self._open]
+
+    @property
+    def has_exited(self) -> bool:
+        """Tell whether the process has exited."""
+        return self._process.exitcode is not None
 
     @property
     def stacks(self) -> str:
-        """Return what it has written of its stacks: because it was asked, or died."""
-        return self._dump.decode(errors="replace")
+        """Return the stacks that faulthandler wrote, on request or in a crash."""
+        return self._stacks.decode(errors="replace")
 
-    @property
-    def fate(self) -> str:
-        """Say how it ended."""
-        code = self.process.exitcode or 0
+    def describe_exit(self) -> str:
+        """Say how the process ended."""
+        code = self._process.exitcode or 0
         if code >= 0:
-            return f"ended with {code}"
+            return f"exited with code {code}"
         with suppress(ValueError):
-            return f"was ended by {signal.Signals(-code).name}"
-        return f"was ended by signal {-code}"
+            return f"was killed by {signal.Signals(-code).name}"
+        return f"was killed by signal {-code}"
 
-    def hear(self) -> None:
-        """Take what it has said since."""
-        self._dump += self._read(self._stacks)[: max(0, MOST_STACK - len(self._dump))]
-        said = self._read(self._line)
-        if said:
-            self.beat = time.monotonic()
-        *lines, self._said = (self._said + said).split(b"\n")
+    def read_reports(self) -> None:
+        """Read what the child has sent since the last call."""
+        self._stacks += self._read(self._stacks_pipe)[: max(0, MAX_STACKS - len(self._stacks))]
+        received = self._read(self._pipe)
+        if received:
+            self.last_heartbeat = time.monotonic()
+        *lines, self._partial_line = (self._partial_line + received).split(b"\n")
         for line in filter(None, lines):
-            with suppress(ValueError, TypeError, KeyError):  # a child may fail in any way
-                self._note(json.loads(line))
+            with suppress(ValueError, TypeError, KeyError):  # a broken child may send anything
+                self._handle_report(json.loads(line))
 
     def drain(self) -> None:
-        """Let it take no more connections, finish those that are, and end."""
-        self.told = True
-        with suppress(OSError):
-            self._line.send(DRAIN)
+        """Tell it to accept no more connections, finish the open ones, and exit."""
+        self._send_command(DRAIN)
+        self.is_stopping = True
 
     def terminate(self) -> None:
-        """Let it finish what is in flight, and end."""
-        self.told = True
-        if self.process.is_alive():
-            self.process.terminate()
+        """Tell it to finish the calls in flight and exit."""
+        self.is_stopping = True
+        if self._process.is_alive():
+            self._process.terminate()
 
-    def hurry(self) -> None:
-        """Let it end without waiting for what is in flight."""
-        # No signal: a second SIGTERM may come from who ends all processes of a group.
-        with suppress(OSError):
-            self._line.send(HURRY)
+    def force_stop(self) -> None:
+        """Tell it to exit without waiting for calls in flight."""
+        # Not a second SIGTERM: a service manager may send that to the whole group.
+        self._send_command(FORCE_STOP)
 
     def kill(self) -> None:
-        """End it."""
-        self.condemned = True
-        self.process.kill()
+        """Kill it."""
+        self.was_killed = True
+        self._process.kill()
 
-    def ask_stacks(self) -> None:
-        """Let it write down its stacks; only one that has begun understands that."""
-        self.dumped = time.monotonic()
-        if not self.gone and self.process.pid:
-            os.kill(self.process.pid, DUMP)
+    def request_stacks(self) -> None:
+        """Let faulthandler write the stacks of its threads."""
+        self.stacks_requested_at = time.monotonic()
+        if not self.has_exited and self._process.pid:
+            os.kill(self._process.pid, DUMP_STACKS)
 
     def close(self) -> None:
-        """Forget one that has ended."""
-        self.process.join()
-        self._line.close()
-        self._stacks.close()
-        self.process.close()
+        """Release the resources of an exited process."""
+        self._process.join()
+        self._pipe.close()
+        self._stacks_pipe.close()
+        self._process.close()
 
-    def _note(self, message: dict[str, Any]) -> None:
+    def _send_command(self, command: bytes) -> None:
+        with suppress(OSError):
+            self._pipe.send(command)
+
+    def _handle_report(self, message: dict[str, Any]) -> None:
         if "ready" in message:
-            self.ready, self.since = message["ready"], time.monotonic()
+            self.facts, self.ready_at = message["ready"], time.monotonic()
         elif "failed" in message:
-            self.failure = (message["failed"], message["message"])
-        elif "leaving" in message:
-            self.left = True
+            kind = ERRORS.get(message["failed"], NeurovaError)
+            self.start_error = kind(message["what"], where=message["where"], fix=message["fix"])
+        elif "draining" in message:
+            self.is_draining = True
 
-    def _read(self, source: Any) -> bytes:
-        found = b""
+    def _read(self, source: socket.socket | Connection) -> bytes:
+        received = b""
         while source in self._open:
             try:
                 chunk = os.read(source.fileno(), CHUNK)
@@ -156,5 +177,5 @@ class Child(Process):
                 chunk = b""
             if not chunk:
                 self._open.remove(source)
-            found += chunk
-        return found
+            received += chunk
+        return received

@@ -1,109 +1,156 @@
-"""What a supervisor says: events to whoever started it, and errors to the log."""
+"""What a supervisor reports: events to the command, errors to the log, stacks by file and line."""
 
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from neurova.errors import BindError, ConfigError, LoadError, NeurovaError, StateError, Unavailable
+from neurova.errors import NeurovaError, StateError
 
-from . import stack
 from .child import Child
-from .slot import Slot
+from .slots import WorkerSlot
 
-Tell = Callable[[dict[str, Any]], None]
-_KNOWN = {
-    kind.__name__: kind for kind in (LoadError, BindError, ConfigError, StateError, Unavailable)
-}
+Emit = Callable[[dict[str, Any]], None]
 logger = logging.getLogger("neurova.run")
 
-
-class Report:
-    """Say what happens: `tell` is told events, the log what somebody must look at."""
-
-    def __init__(self, tell: Tell) -> None:
-        self._tell = tell
-
-    def ready(self, slots: Sequence[Slot]) -> None:
-        """Say that all serve."""
-        said = [slot.serving.ready or {} for slot in slots if slot.serving]
-        functions = max(each.get("functions", 0) for each in said)
-        self._tell({"event": "ready", "pids": pids(slots), "functions": functions})
-
-    def started(self, slot: Slot, child: Child) -> None:
-        """Say that a child serves."""
-        seat = (child.ready or {}).get("seat")
-        self._worker(slot, child.pid, "started", seat=seat)
-
-    def ended(self, slot: Slot, child: Child) -> None:
-        """Say that a child that was told to has ended."""
-        self._worker(slot, child.pid, "ended")
-
-    def over(self, slot: Slot, child: Child, held: int) -> None:
-        """Say that a worker holds more memory than it may."""
-        self._worker(slot, child.pid, "over", why=f"it holds {held >> 20} MiB")
-
-    def died(self, slot: Slot, child: Child, homes: Sequence[Path], again: float) -> None:
-        """Say that a child that served has ended by itself, and where it was if it said so.
-
-        `again`: seconds until another is started.
-        """
-        why = f"{child.fate}{_place(child, homes)}"
-        self._worker(slot, child.pid, "died", why=why, again=round(again, 1))
-        if not child.condemned:  # by us, who have said why
-            when = f" in {again:.1f} s, as it has died before" if again else ""
-            said = f"{slot.name} (pid {child.pid}) {why}: it is replaced{when}"
-            logger.error(said, extra=_more(child))
-
-    def stuck(self, slot: Slot, child: Child, seconds: float, homes: Sequence[Path]) -> None:
-        """Say that a child hangs, and where."""
-        where = _place(child, homes) or ", it could not be seen where"
-        self._worker(slot, child.pid, "stuck", why=f"{seconds:g} s{where}")
-        said = f"{slot.name} (pid {child.pid}) hangs for {seconds:g} s{where}: it is replaced"
-        logger.error(said, extra=_more(child))
-
-    def failed(self, slot: Slot, pid: int | None, why: str, again: float) -> None:
-        """Say that a slot stays empty for now."""
-        self._worker(slot, pid, "failed", why=why, again=round(again, 1))
-        logger.error("%s cannot start, again in %.1f s: %s", slot.name, again, why)
-
-    def refused(self, why: object) -> None:
-        """Say that a restart is not to be."""
-        self._tell({"event": "refused", "why": str(why)})
-        logger.error("the restart is refused, what served before serves on: %s", why)
-
-    def restarted(self, slots: Sequence[Slot]) -> None:
-        """Say that all are new."""
-        self._tell({"event": "restarted", "pids": pids(slots)})
-
-    def unheard(self, what: str) -> None:
-        """Say that a signal changes nothing."""
-        logger.warning(what)
-
-    def _worker(self, slot: Slot, pid: int | None, what: str, **facts: Any) -> None:
-        self._tell({"event": "worker", "name": slot.name, "what": what, "pid": pid, **facts})
+_THREAD = re.compile(r"^(?:Current thread|Thread) 0x[0-9a-f]+.*\(most recent call first\):$", re.M)
+_TRUNCATED = re.compile(r"^\.\.\.$", re.M)  # faulthandler writes at most a hundred threads
+_FATAL = "Fatal Python error"
+_FRAME = re.compile(r'^  File "(.*)", line (\d+) in (.+)$', re.M)
 
 
-def pids(slots: Sequence[Slot]) -> list[int | None]:
+class EventReporter:
+    """Emit an event for each change, and log errors.
+
+    `code_folders` are the folders whose lines are named as the place of a fault.
+    """
+
+    def __init__(self, emit: Emit, code_folders: Sequence[Path]) -> None:
+        self._emit = emit
+        self._code_folders = code_folders
+
+    def report_ready(self, slots: Sequence[WorkerSlot]) -> None:
+        """Report that all slots serve."""
+        facts = [slot.serving.facts or {} for slot in slots if slot.serving]
+        functions = max(each.get("functions", 0) for each in facts)
+        self._emit({"event": "ready", "pids": worker_pids(slots), "functions": functions})
+
+    def report_started(self, slot: WorkerSlot, child: Child) -> None:
+        """Report that a child is ready."""
+        seat = (child.facts or {}).get("seat")
+        self._emit_worker(slot, child.pid, "started", seat=seat)
+
+    def report_ended(self, slot: WorkerSlot, child: Child) -> None:
+        """Report that a child has exited as it was told to."""
+        self._emit_worker(slot, child.pid, "ended")
+
+    def report_over_memory(self, slot: WorkerSlot, child: Child, held: int) -> None:
+        """Report that a worker uses more memory than `[runtime] memory`."""
+        self._emit_worker(slot, child.pid, "over_memory", reason=f"it uses {held >> 20} MiB")
+
+    def report_died(self, slot: WorkerSlot, child: Child, wait: float) -> None:
+        """Report that a child has exited by itself; `wait`: seconds until the next start."""
+        reason = f"{child.describe_exit()}{self._locate(child)}"
+        self._emit_worker(slot, child.pid, "died", reason=reason, retry_in=round(wait, 1))
+        if not child.was_killed:  # `report_stuck` has logged the reason
+            when = f" in {wait:.1f} s because it exits repeatedly" if wait else ""
+            logger.error(
+                "%s (pid %s) %s; replacing it%s",
+                slot.name, child.pid, reason, when, extra=_stacks_field(child),
+            )  # fmt: skip
+
+    def report_stuck(self, slot: WorkerSlot, child: Child, seconds: float) -> None:
+        """Report that the event loop of a child is blocked, and where."""
+        where = self._locate(child) or ", at an unknown line"
+        self._emit_worker(slot, child.pid, "stuck", reason=f"{seconds:g} s{where}")
+        logger.error(
+            "%s (pid %s) has been blocked for %g s%s; replacing it",
+            slot.name, child.pid, seconds, where, extra=_stacks_field(child),
+        )  # fmt: skip
+
+    def report_failed(self, slot: WorkerSlot, pid: int | None, reason: str, wait: float) -> None:
+        """Report that a slot has no child for now."""
+        self._emit_worker(slot, pid, "failed", reason=reason, retry_in=round(wait, 1))
+        logger.error("%s could not start, retrying in %.1f s: %s", slot.name, wait, reason)
+
+    def report_refused(self, error: NeurovaError) -> None:
+        """Report that a restart is refused."""
+        self._emit({"event": "refused", "reason": str(error)})
+        logger.error("Restart refused, still serving the previous version: %s", error)
+
+    def report_restarted(self, slots: Sequence[WorkerSlot]) -> None:
+        """Report that all children are replaced."""
+        self._emit({"event": "restarted", "pids": worker_pids(slots)})
+
+    def warn(self, message: str) -> None:
+        """Log that a signal or a changed setting has no effect."""
+        logger.warning(message)
+
+    def describe_start_failure(self, slot: WorkerSlot, child: Child) -> NeurovaError:
+        """Return why a child did not become ready."""
+        if child.start_error is not None:
+            return child.start_error
+        how = "did not start in time" if child.was_killed else f"{child.describe_exit()} at start"
+        return StateError(f"{slot.name} {how}{self._locate(child)}")
+
+    def _locate(self, child: Child) -> str:
+        frame = find_faulty_frame(child.stacks, self._code_folders)
+        return f" in {frame}" if frame else ""
+
+    def _emit_worker(self, slot: WorkerSlot, pid: int | None, what: str, **facts: Any) -> None:
+        self._emit({"event": "worker", "name": slot.name, "what": what, "pid": pid, **facts})
+
+
+def worker_pids(slots: Sequence[WorkerSlot]) -> list[int | None]:
     """Return the processes that serve functions."""
-    return [slot.serving.pid for slot in slots if slot.serving and slot.is_worker]
+    return [slot.serving.pid for slot in slots if slot.serving and slot.role.serves_functions]
 
 
-def start_failure(slot: Slot, child: Child, homes: Sequence[Path]) -> NeurovaError:
-    """Return what kept a child from starting: what it said, or how it ended."""
-    if child.failure is not None:
-        kind, said = child.failure
-        return _KNOWN.get(kind, NeurovaError)(said)
-    how = "did not begin in time" if child.condemned else f"{child.fate} while it began"
-    return StateError(f"{slot.name} {how}{_place(child, homes)}")
-
-
-def _place(child: Child, homes: Sequence[Path]) -> str:
-    frame = stack.culprit(child.stacks, homes)
-    return f" in {frame}" if frame else ""
-
-
-def _more(child: Child) -> dict[str, Any]:
+def _stacks_field(child: Child) -> dict[str, Any]:
     return {"neurova": {"stacks": child.stacks}} if child.stacks else {}
+
+
+class Frame(NamedTuple):
+    """One call on a stack."""
+
+    file: str
+    line: int
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line} ({self.name})"
+
+
+def find_faulty_frame(dump: str, code_folders: Sequence[Path]) -> Frame | None:
+    """Return the innermost call of the faulty thread that lies in one of the folders.
+
+    `dump` is what faulthandler wrote. Without a call there: the innermost call of all. None when
+    the dump shows no stack.
+    """
+    frames = faulty_thread(dump)
+    for frame in frames:
+        if any(Path(frame.file).is_relative_to(folder) for folder in code_folders):
+            return frame
+    return frames[0] if frames else None
+
+
+def faulty_thread(dump: str) -> list[Frame]:
+    """Return the stack of the crashed thread, or else of the main thread, innermost call first.
+
+    Empty when the dump does not show that thread.
+    """
+    threads = list(_THREAD.finditer(dump))
+    if not threads:
+        return []
+    found = threads[-1]  # the main thread is the oldest, which is written last
+    if _FATAL in dump:
+        found = next((each for each in threads if each[0].startswith("Current")), found)
+    elif _TRUNCATED.search(dump):
+        return []
+    after = dump[found.end() :]
+    end = _THREAD.search(after)
+    frames = _FRAME.findall(after[: end.start()] if end else after)
+    return [Frame(file, int(line), name) for file, line, name in frames]

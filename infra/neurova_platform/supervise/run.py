@@ -1,7 +1,9 @@
-"""`neurova run`: sockets, lock, slots and supervisor put together."""
+"""`neurova run`: lock the state folder, open the sockets and supervise the roles."""
 
 from __future__ import annotations
 
+import socket
+from collections.abc import Sequence
 from contextlib import ExitStack
 from typing import Any
 
@@ -11,14 +13,13 @@ from neurova_gateway.metrics.counter_file import remove_unused_counter_files
 
 from ..admin import access as admin_access
 from ..admin import snapshot
+from ..assets import plugins_folder
 from ..composition.state import COUNTERS, RUN_LOCK, prepare
 from ..serving import logs
 from ..serving.client import address
-from ..serving.listener import bind_all
-from .children import beside
-from .order import Order
-from .report import Report, Tell
-from .slot import WORKER, Slot
+from .report import Emit, EventReporter
+from .roles import ChildArguments, Role, roles
+from .slots import WorkerSlot, create_slots
 from .supervisor import Supervisor
 
 _ALREADY_RUNS = (
@@ -27,38 +28,54 @@ _ALREADY_RUNS = (
 )
 
 
-def run(settings: Settings, flags: dict[str, Any], tell: Tell) -> None:
-    """Serve a project by `[runtime] workers` processes until SIGINT or SIGTERM.
+def run(
+    settings: Settings, flags: dict[str, Any], emit: Emit, extra_roles: Sequence[Role] = ()
+) -> None:
+    """Supervise all roles of a project until SIGINT or SIGTERM.
 
-    `flags` are those that the settings were loaded with; `tell` is told each event. Raises
-    NeurovaError when it cannot start.
+    `flags` are those that the settings were loaded with; `emit` receives each event (docs/run.md).
+    Raises NeurovaError when a role cannot start.
     """
-    gateway = settings.gateway
-    order = Order(settings.root, settings.state, flags)
     with ExitStack() as stack:
         stack.enter_context(
             process_lock(prepare(settings.state) / RUN_LOCK, "neurova run", _ALREADY_RUNS)
         )
         log = logs.install(settings.state / "logs")
         stack.callback(logs.remove, log)
-        listeners = bind_all(gateway.host, gateway.port, settings.runtime.workers)
-        for listener in listeners:
-            stack.callback(listener.close)
-        url = address(gateway.host, listeners[0].getsockname()[1], tls=bool(gateway.tls_cert))
-
-        # What those who ran before have counted and served is not ours.
+        slots: list[WorkerSlot] = []
+        for role in [*roles(settings), *extra_roles]:
+            slots += _open_slots(role, settings, stack)
+        # Skip counters left by earlier processes.
         remove_unused_counter_files(settings.state / COUNTERS)
         snapshot.clear(settings.state)
-        slots = [Slot(f"worker {n}", WORKER, each) for n, each in enumerate(listeners)]
-        facts: dict[str, Any] = {"url": url, "workers": len(slots), "admin": ""}
-        for extra in beside(settings):
-            stack.callback(extra.listener.close)
-            slots.append(extra)
-            facts[extra.name] = address(*extra.listener.getsockname()[:2], tls=False)
+        facts = {
+            "url": _url(slots, "worker", settings.gateway.host, bool(settings.gateway.tls_cert)),
+            "workers": settings.runtime.workers,
+            "admin": _url(slots, "admin", settings.admin.host),
+        }
         if facts["admin"]:
-            stack.enter_context(admin_access.address_file(settings, facts["admin"]))
+            stack.enter_context(admin_access.address_file(settings, str(facts["admin"])))
 
-        def told(event: dict[str, Any]) -> None:
-            tell(event | facts if event["event"] == "ready" else event)
+        def emit_with_facts(event: dict[str, Any]) -> None:
+            emit(event | facts if event["event"] == "ready" else event)
 
-        Supervisor(settings, order, slots, Report(told)).run()
+        reporter = EventReporter(
+            emit_with_facts, [settings.functions, plugins_folder(settings.gateway.plugins)]
+        )
+        arguments = ChildArguments(settings.root, settings.state, flags)
+        Supervisor(settings, arguments, slots, reporter).run()
+
+
+def _open_slots(role: Role, settings: Settings, stack: ExitStack) -> list[WorkerSlot]:
+    listeners: list[socket.socket] = role.listen(settings) if role.listen else []
+    for listener in listeners:
+        stack.callback(listener.close)
+    return create_slots(role, listeners)
+
+
+def _url(slots: Sequence[WorkerSlot], role: str, host: str, tls: bool = False) -> str:
+    """Return the URL of a role's first process, "" when none listens."""
+    for slot in slots:
+        if slot.role.name == role and slot.listener is not None:
+            return address(host, slot.listener.getsockname()[1], tls=tls)
+    return ""

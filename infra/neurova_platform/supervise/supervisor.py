@@ -1,4 +1,4 @@
-"""The parent of all workers: starts them, replaces them, ends them."""
+"""The supervisor: start the children of all slots, replace them, stop them."""
 
 from __future__ import annotations
 
@@ -7,294 +7,299 @@ import signal
 import socket
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from functools import reduce
 from multiprocessing.connection import wait
-from pathlib import Path
-
-import uvicorn
-from uvicorn.supervisors.multiprocess import SIGNALS, Multiprocess
+from types import FrameType
 
 from neurova.errors import NeurovaError, StateError
 from neurova.settings.settings import Settings
 
-from .. import assets
-from ..serving import memory as resident
+from ..serving import memory
 from .child import Child
-from .order import Order
-from .report import Report, start_failure
-from .slot import SPARE, Slot
-from .turns import Turns
+from .report import EventReporter
+from .roles import ChildArguments
+from .slots import EXIT_GRACE, RestartPlan, WorkerSlot
 
-START = 60.0  # seconds a child has to begin to answer
-WRITING = 0.5  # seconds a child has to write down its stacks
-ROUND, BUSY = 1.0, 0.1  # seconds between two looks, at most; while something is due soon
-LATE = 1.0  # seconds over a round after which we were frozen ourselves, as our children were
-RELIEF = 60.0  # seconds between two replacements of a worker for its memory
-FORCED = 1.0  # seconds after a second SIGINT until what is left is killed
-HELD = (
+START_TIMEOUT = 60.0  # seconds a child has to become ready
+STACKS_TIMEOUT = 0.5  # seconds a child has to write its stacks
+CHECK_INTERVAL, BUSY_CHECK_INTERVAL = 1.0, 0.1  # seconds; the second while something is due soon
+FROZEN_AFTER = 1.0  # seconds of delay after which all processes, this one too, had been frozen
+MEMORY_CHECK_INTERVAL = 1.0
+MEMORY_RESTART_INTERVAL = 60.0  # seconds between two replacements of a worker for its memory
+FORCED_STOP_TIMEOUT = 1.0  # seconds after a second SIGINT until all children are killed
+STARTUP_SETTINGS = (
     "gateway.host", "gateway.port", "runtime.workers",
     "admin.enabled", "admin.host", "admin.port",
 )  # fmt: skip
-FIXED = "the number of workers is that of the start: set [runtime] workers and start again"
+WORKER_COUNT_IS_FIXED = (
+    "The number of workers cannot change while `neurova run` runs: "
+    "set [runtime] workers and restart it"
+)
 
 
-class Supervisor(Multiprocess):
-    """Keep one child serving in each slot, until SIGINT or SIGTERM.
+class Supervisor:
+    """Keep one child in each slot until SIGINT or SIGTERM.
 
-    SIGHUP replaces all, slot by slot: the new one answers before the old one drains. A child that
-    ends is replaced, one whose event loop hangs is ended. A start that fails ends all as long as
-    not every slot has served; later what serves serves on.
+    SIGHUP replaces all, slot by slot: the new child is ready before the old one drains. A child
+    that exits is replaced; one whose event loop is blocked is killed and replaced. A failed start
+    stops everything until all slots have served once; afterwards the others continue.
     """
 
-    def __init__(self, settings: Settings, order: Order, slots: list[Slot], report: Report) -> None:
-        self._handlers = {number: signal.getsignal(number) for number in SIGNALS}
-        super().__init__(uvicorn.Config("neurova", log_config=None, workers=len(slots)), [])
-        self.settings = self.first = settings
-        self.order = order
-        self.slots = slots
-        self.report = report
-        self.turns = Turns()
-        self.announced = False
-        self.failure: NeurovaError | None = None
-        self.ends: float | None = None  # when all must have ended
-        self.weighed = 0.0
-        self.terminal = os.isatty(0)
+    def __init__(
+        self,
+        settings: Settings,
+        arguments: ChildArguments,
+        slots: list[WorkerSlot],
+        reporter: EventReporter,
+    ) -> None:
+        self._settings = self._startup_settings = settings
+        self._arguments = arguments
+        self._slots = slots
+        self._reporter = reporter
+        self._plan = RestartPlan()
+        self._signals: list[int] = []
+        self._has_started = False
+        self._is_stopping = False
+        self._stop_deadline: float | None = None
+        self._start_error: NeurovaError | None = None
+        self._memory_checked_at = 0.0
+        self._had_terminal = os.isatty(0)
 
     def run(self) -> None:
-        """Work until all has ended. Raises NeurovaError when the first start fails."""
-        with _woken() as woken:
+        """Supervise until all children have exited. Raises NeurovaError when the start fails."""
+        handlers = {
+            signal.SIGHUP: self._handle_hangup,
+            signal.SIGINT: self._handle_interrupt,
+            signal.SIGTERM: self._stop,
+            signal.SIGTTIN: self._refuse_worker_count,
+            signal.SIGTTOU: self._refuse_worker_count,
+        }
+        with _signals_received(list(handlers), self._signals) as wakeup:
             try:
-                self.init_processes()
-                while not self.should_exit.is_set() or any(self.children()):
-                    self._wait(woken)
-                    self.handle_signals()
-                    self.keep_subprocess_alive()
+                for slot in self._slots:
+                    self._start(slot)
+                while not self._is_stopping or any(self._children()):
+                    self._wait(wakeup)
+                    while self._signals:
+                        handlers[signal.Signals(self._signals.pop(0))]()
+                    self._check_children()
             finally:
-                for number, handler in self._handlers.items():
-                    signal.signal(number, handler)
-                for child in self.children():
+                for child in self._children():
                     child.kill()
-        if self.failure is not None:
-            raise self.failure
+        if self._start_error is not None:
+            raise self._start_error
 
-    def children(self) -> Iterator[Child]:
-        """Yield all children."""
-        for slot in self.slots:
+    def _children(self) -> Iterator[Child]:
+        for slot in self._slots:
             yield from slot.children()
 
-    def init_processes(self) -> None:
-        """Start a child in each slot."""
-        for slot in self.slots:
-            self._start(slot)
-
-    def keep_subprocess_alive(self) -> None:
-        """Take what children said, and do what is due."""
+    def _check_children(self) -> None:
+        """Read the reports of all children and do what is due."""
         now = time.monotonic()
-        for slot in self.slots:
+        for slot in self._slots:
             for child in tuple(slot.children()):
-                gone = child.gone  # asked before: what it said at last is heard all the same
-                child.hear()
-                self._hear(slot, child)
-                if gone:
-                    self._bury(slot, child)
+                has_exited = child.has_exited  # before reading: its last reports are read too
+                child.read_reports()
+                self._handle_reports(slot, child)
+                if has_exited:
+                    self._handle_exit(slot, child)
                 else:
-                    self._watch(slot, child, now)
-            self._settle(slot)
-        if self.should_exit.is_set():
-            self._end(now)
+                    self._check_deadlines(slot, child, now)
+            if slot is self._plan.current and slot.is_settled and self._plan.finish(slot):
+                self._reporter.report_restarted(self._slots)
+        if self._is_stopping:
+            self._kill_after_deadline(now)
             return
-        self._weigh(now)
-        for slot in self.slots:
-            if slot.due is not None and now >= slot.due:
+        self._check_memory(now)
+        for slot in self._slots:
+            if slot.restart_at is not None and now >= slot.restart_at:
                 self._start(slot)
-        turn = self.turns.take()
-        if turn is not None:
-            turn.backoff.forget()
-            self._start(turn)
+        next_slot = self._plan.begin_next()
+        if next_slot is not None:
+            next_slot.backoff.reset()
+            self._start(next_slot)
 
-    # What happens to a child.
+    # Events of a child.
 
-    def _hear(self, slot: Slot, child: Child) -> None:
-        """Let a child that answers take its place; start another for one that leaves by itself."""
-        if child is slot.coming and child.ready is not None:
-            slot.take_over(self.settings.runtime.drain)
-            self.report.started(slot, child)
-            if not self.announced and all(each.serving for each in self.slots):
-                self.announced = True
-                self.report.ready(self.slots)
-        if child is slot.serving and child.left and not self.should_exit.is_set():
-            # Somebody else told it to end: what waits in its socket must not wait for that.
-            slot.serving, child.told = None, True
-            slot.retire(child, self.settings.runtime.drain)
-            if slot.coming is None:
+    def _handle_reports(self, slot: WorkerSlot, child: Child) -> None:
+        """Promote a child that is ready; start another for one that drains by itself."""
+        if child is slot.starting and child.facts is not None:
+            slot.promote(self._settings.runtime.drain)
+            self._reporter.report_started(slot, child)
+            if not self._has_started and all(each.serving for each in self._slots):
+                self._has_started = True
+                self._reporter.report_ready(self._slots)
+        if child is slot.serving and child.is_draining and not self._is_stopping:
+            # Something else sent it SIGTERM. Connections in its socket's queue need a child now.
+            slot.serving, child.is_stopping = None, True
+            slot.expect_exit(child, self._settings.runtime.drain)
+            if slot.starting is None:
                 self._start(slot)
 
-    def _settle(self, slot: Slot) -> None:
-        """End the turn of a slot whose new child serves, once the old one takes no connections."""
-        if slot is self.turns.current and slot.settled and self.turns.done(slot):
-            self.report.restarted(self.slots)
-
-    def _bury(self, slot: Slot, child: Child) -> None:
-        """Let go of a child that has ended, and see to the next one."""
-        if child.told:
-            self.report.ended(slot, child)
-        elif child is slot.coming:
-            self._mourn(slot, child.pid, start_failure(slot, child, self._homes()))
+    def _handle_exit(self, slot: WorkerSlot, child: Child) -> None:
+        """Remove a child that has exited, and schedule the next one."""
+        if child.is_stopping:
+            self._reporter.report_ended(slot, child)
+        elif child is slot.starting:
+            error = self._reporter.describe_start_failure(slot, child)
+            self._handle_start_failure(slot, child.pid, error)
         else:
-            now, again = time.monotonic(), 0.0
-            if child is slot.serving and slot.coming is None:
-                again = slot.backoff.died(now - child.since)
-                slot.due = now + again
-            self.report.died(slot, child, self._homes(), again)
-        slot.forget(child)
+            now, delay = time.monotonic(), 0.0
+            if child is slot.serving and slot.starting is None:
+                delay = slot.backoff.after_exit(now - child.ready_at)
+                slot.restart_at = now + delay
+            self._reporter.report_died(slot, child, delay)
+        slot.remove(child)
 
-    def _start(self, slot: Slot) -> None:
+    def _start(self, slot: WorkerSlot) -> None:
         try:
-            slot.start(self.order)
-        except OSError as error:  # no process, no memory, no file handle is to be had now
-            self._mourn(slot, None, StateError(f"{slot.name} cannot be started: {error}"))
+            slot.start(self._arguments)
+        except OSError as error:  # the system has no process, memory or file handle left
+            failure = StateError(f"{slot.name} cannot be started: {error}")
+            self._handle_start_failure(slot, None, failure)
 
-    def _mourn(self, slot: Slot, pid: int | None, error: NeurovaError) -> None:
-        """Do without a child that could not start."""
-        if not self.announced:
-            self.failure = self.failure or error
-            self.handle_term()
+    def _handle_start_failure(self, slot: WorkerSlot, pid: int | None, error: NeurovaError) -> None:
+        """Stop all at the first start; later keep what serves, or schedule another attempt."""
+        if not self._has_started:
+            self._start_error = self._start_error or error
+            self._stop()
         elif slot.serving is not None:
-            self.turns.give_up()
-            self.report.refused(error)
+            self._plan.cancel()
+            self._reporter.report_refused(error)
         else:
-            if slot is self.turns.current:
-                self.turns.give_up()
-            seconds = slot.backoff.failed()
-            slot.due = time.monotonic() + seconds
-            self.report.failed(slot, pid, str(error), seconds)
+            if slot is self._plan.current:
+                self._plan.cancel()
+            seconds = slot.backoff.after_failed_start()
+            slot.restart_at = time.monotonic() + seconds
+            self._reporter.report_failed(slot, pid, str(error), seconds)
 
-    def _watch(self, slot: Slot, child: Child, now: float) -> None:
-        """End a child that hangs, or takes too long to begin or to leave."""
-        begins = child.ready is None
-        limit = START if begins else self.settings.runtime.stuck
-        silent = now - (child.began if begins else child.beat)
-        if child.deadline is not None and now > child.deadline:
+    def _check_deadlines(self, slot: WorkerSlot, child: Child, now: float) -> None:
+        """Kill a child that is blocked, or takes too long to start or to exit."""
+        is_starting = child.facts is None
+        limit = START_TIMEOUT if is_starting else self._settings.runtime.stuck
+        silent = now - (child.started_at if is_starting else child.last_heartbeat)
+        if child.exit_deadline is not None and now > child.exit_deadline:
             child.kill()
-        elif child.dumped is None:
+        elif child.stacks_requested_at is None:
             if silent > limit:
-                child.ask_stacks()
+                child.request_stacks()
         elif silent <= limit:
-            child.dumped = None  # it came back
-        elif now - child.dumped > WRITING and not child.condemned:
-            self.report.stuck(slot, child, limit, self._homes())
+            child.stacks_requested_at = None  # it has recovered
+        elif now - child.stacks_requested_at > STACKS_TIMEOUT and not child.was_killed:
+            self._reporter.report_stuck(slot, child, limit)
             child.kill()
 
-    # Turns: while a child serves, another is started in its place.
-
-    def restart_all(self) -> None:
-        """Replace all children, slot by slot, with what code and settings are now."""
-        try:
-            self.settings = self.order.settings()
-        except NeurovaError as error:
-            self.report.refused(error)
+    def _check_memory(self, now: float) -> None:
+        """Replace workers that use more memory than `[runtime] memory`."""
+        limit = self._settings.runtime.memory
+        if not limit or now - self._memory_checked_at < MEMORY_CHECK_INTERVAL:
             return
-        for key in changed(self.first, self.settings):
-            self.report.unheard(f"{key} has changed: what holds is that of the start, start again")
-        self.turns.restart(self.slots)
-
-    def _weigh(self, now: float) -> None:
-        """Have workers replaced that hold more memory than they may."""
-        most = self.settings.runtime.memory
-        if not most or now - self.weighed < 1:
-            return
-        self.weighed = now
-        for slot in self.slots:
-            child = slot.serving
-            if child is None or child.pid is None or not slot.is_worker or slot in self.turns:
+        self._memory_checked_at = now
+        for slot in self._slots:
+            child, replaced_at = slot.serving, slot.replaced_for_memory_at
+            if child is None or child.pid is None or not slot.role.serves_functions:
                 continue
-            held = resident.of(child.pid)
-            if held > most and (slot.relieved is None or now - slot.relieved > RELIEF):
-                slot.relieved = now
-                self.turns.add(slot)
-                self.report.over(slot, child, held)
+            if slot in self._plan:
+                continue
+            held = memory.resident(child.pid)
+            is_due = replaced_at is None or now - replaced_at > MEMORY_RESTART_INTERVAL
+            if held > limit and is_due:
+                slot.replaced_for_memory_at = now
+                self._plan.add(slot)
+                self._reporter.report_over_memory(slot, child, held)
 
     # Signals.
 
-    def handle_hup(self) -> None:
-        """Replace all children; end when it means that the terminal is closed."""
-        if self.terminal and not os.isatty(0):
-            self.handle_term()
-        elif not self.should_exit.is_set():
-            self.restart_all()
+    def _handle_hangup(self) -> None:
+        """Replace all children; stop when SIGHUP means that the terminal was closed."""
+        if self._had_terminal and not os.isatty(0):
+            self._stop()
+        elif not self._is_stopping:
+            self._restart_all()
 
-    def handle_ttin(self) -> None:
-        """Refuse: a worker more needs a socket more, which are made at the start."""
-        self.report.unheard(FIXED)
+    def _restart_all(self) -> None:
+        """Replace all children, slot by slot, with the present code and settings."""
+        try:
+            self._settings = self._arguments.load_settings()
+        except NeurovaError as error:
+            self._reporter.report_refused(error)
+            return
+        for key in changed_startup_settings(self._startup_settings, self._settings):
+            self._reporter.warn(f"{key} has changed: this setting takes effect after a restart")
+        self._plan.restart(self._slots)
 
-    def handle_ttou(self) -> None:
-        """Refuse: with a worker less, what waits in its socket would be lost."""
-        self.report.unheard(FIXED)
+    def _handle_interrupt(self) -> None:
+        """Stop; the second time do not wait for calls in flight."""
+        if not self._is_stopping:
+            self._stop()
+            return
+        self._stop_deadline = time.monotonic() + FORCED_STOP_TIMEOUT
+        for child in self._children():
+            child.force_stop()
 
-    def handle_int(self) -> None:
-        """End all; a second time: do not wait for calls in flight."""
-        if self.should_exit.is_set():
-            self.ends = time.monotonic() + FORCED
-            for child in self.children():
-                child.hurry()
-        else:
-            self.handle_term()
+    def _refuse_worker_count(self) -> None:
+        """Refuse SIGTTIN and SIGTTOU: each worker's socket lives as long as the supervisor."""
+        self._reporter.warn(WORKER_COUNT_IS_FIXED)
 
-    def handle_term(self) -> None:
-        """End all, once calls in flight have finished."""
-        if not self.should_exit.is_set():
-            self.should_exit.set()
-            self.ends = time.monotonic() + self.settings.runtime.drain + SPARE
-            self.terminate_all()
-
-    def terminate_all(self) -> None:
-        """Tell all children to end."""
-        for child in self.children():
+    def _stop(self) -> None:
+        """Stop all children once their calls in flight have finished."""
+        if self._is_stopping:
+            return
+        self._is_stopping = True
+        self._stop_deadline = time.monotonic() + self._settings.runtime.drain + EXIT_GRACE
+        for child in self._children():
             child.terminate()
 
-    def _end(self, now: float) -> None:
-        if self.ends is not None and now > self.ends:
-            for child in self.children():
+    def _kill_after_deadline(self, now: float) -> None:
+        if self._stop_deadline is not None and now > self._stop_deadline:
+            for child in self._children():
                 child.kill()
 
-    def _homes(self) -> list[Path]:
-        """Return where the code lies whose lines say most about a fault."""
-        return [self.settings.functions, assets.plugins_folder(self.settings.gateway.plugins)]
-
-    def _wait(self, woken: socket.socket) -> None:
-        """Return when something has happened, or a round later."""
-        began, children = time.monotonic(), list(self.children())
-        soon = any(child.dumped for child in children) or any(slot.due for slot in self.slots)
-        soon |= self.should_exit.is_set()
-        rest = BUSY if soon else min(ROUND, self.settings.runtime.stuck / 4)
-        wait([woken, *(source for child in children for source in child.sources)], rest)
+    def _wait(self, wakeup: socket.socket) -> None:
+        """Wait until a child reports or exits, a signal arrives, or a check is due."""
+        started, children = time.monotonic(), list(self._children())
+        is_busy = (
+            self._is_stopping
+            or any(child.stacks_requested_at for child in children)
+            or any(slot.restart_at for slot in self._slots)
+        )
+        longest = min(CHECK_INTERVAL, self._settings.runtime.stuck / 4)
+        timeout = BUSY_CHECK_INTERVAL if is_busy else longest
+        wait([wakeup, *(source for child in children for source in child.wait_sources)], timeout)
         with suppress(BlockingIOError):
-            woken.recv(4096)
-        late = time.monotonic() - began - rest
-        if late > LATE:
-            for child in self.children():
-                child.beat += late
+            wakeup.recv(4096)
+        late = time.monotonic() - started - timeout
+        if late > FROZEN_AFTER:
+            for child in self._children():
+                child.last_heartbeat += late
 
 
-def changed(before: Settings, now: Settings) -> list[str]:
-    """Return the keys of settings that have changed, but hold for as long as the supervisor."""
+def changed_startup_settings(before: Settings, now: Settings) -> list[str]:
+    """Return the keys of changed settings that take effect only when `neurova run` starts."""
     return [
         key
-        for key in HELD
+        for key in STARTUP_SETTINGS
         if reduce(getattr, key.split("."), before) != reduce(getattr, key.split("."), now)
     ]
 
 
 @contextmanager
-def _woken() -> Iterator[socket.socket]:
-    """Give a socket that can be read once a signal came: a wait goes on after a handler."""
-    ours, theirs = socket.socketpair()
-    with ours, theirs:
-        ours.setblocking(False)
-        theirs.setblocking(False)
+def _signals_received(
+    numbers: list[signal.Signals], received: list[int]
+) -> Iterator[socket.socket]:
+    """Append arriving signals to `received`; yield a socket that becomes readable with them."""
+
+    def append(number: int, _frame: FrameType | None) -> None:
+        received.append(number)
+
+    with ExitStack() as stack:
+        ours, theirs = socket.socketpair()
+        for each in (ours, theirs):
+            each.setblocking(False)
+            stack.enter_context(each)
         before = signal.set_wakeup_fd(theirs.fileno(), warn_on_full_buffer=False)
-        try:
-            yield ours
-        finally:
-            signal.set_wakeup_fd(before)
+        stack.callback(signal.set_wakeup_fd, before)
+        for number in numbers:
+            stack.callback(signal.signal, number, signal.signal(number, append))
+        yield ours

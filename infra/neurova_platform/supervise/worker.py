@@ -1,4 +1,4 @@
-"""What a worker does: serve the project on its slot's socket until its supervisor ends it."""
+"""The role `worker`: serve the functions of the project."""
 
 from __future__ import annotations
 
@@ -14,28 +14,38 @@ from neurova.settings.settings import Settings
 from ..admin import snapshot
 from ..composition.platform import Platform
 from ..serving.serve import run
-from .leash import Leash
-from .order import Order
+from .channel import WorkerChannel
+from .roles import ChildArguments
 
 LOGGER = logging.getLogger("neurova.worker")
 
 
-def work(order: Order, listener: socket.socket, leash: Leash) -> None:
-    """Serve; settings and functions are read anew. Raises NeurovaError when it cannot start."""
+def serve(arguments: ChildArguments, listener: socket.socket, channel: WorkerChannel) -> None:
+    """Serve until the supervisor stops this process. Raises NeurovaError when it cannot start."""
 
-    def ready(platform: Platform, _url: str) -> None:
+    def report_ready(platform: Platform, _url: str) -> None:
         functions = tuple(platform.functions())
         if platform.settings.admin.enabled:
-            told = functions, platform.settings
-            threading.Thread(target=_tell, args=told, name="snapshot", daemon=True).start()
-        leash.ready(functions=len(functions), seat=platform.slot)
+            threading.Thread(
+                target=_write_snapshot,
+                args=(functions, platform.settings),
+                name="snapshot",
+                daemon=True,
+            ).start()
+        channel.report_ready(functions=len(functions), seat=platform.slot)
 
-    run(order.settings(), environment="live", listener=listener, leash=leash, ready=ready)
+    run(
+        arguments.load_settings(),
+        environment="live",
+        listener=listener,
+        channel=channel,
+        on_ready=report_ready,
+    )
 
 
-def _tell(functions: Sequence[Endpoint], settings: Settings) -> None:
-    """Tell the Admin API what is served: it runs no code of the project."""
+def _write_snapshot(functions: Sequence[Endpoint], settings: Settings) -> None:
+    """Describe the served functions for the Admin API, which imports no code of the project."""
     try:
         snapshot.write(functions, settings)
     except NeurovaError as error:
-        LOGGER.error("the Admin API is not told what is served: %s", error)
+        LOGGER.error("The Admin API cannot show the served functions: %s", error)

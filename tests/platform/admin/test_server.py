@@ -145,7 +145,7 @@ def test_run_sums_all_workers_and_restarts_a_killed_admin_process(probe_project:
         pids = {each["pid"] for each in operator.json("/v1/workers")["items"]}
         assert pids == set(ready["pids"])
         assert "probe.count" in [each["name"] for each in operator.json("/v1/functions")["items"]]
-        [admin] = [each["pid"] for each in started.seen if each.get("name") == "admin"]
+        [admin] = [each["pid"] for each in started.events if each.get("name") == "admin"]
         os.kill(admin, signal.SIGKILL)
         assert started.event("worker")["what"] == "died"
         assert operator.json("/v1/live")["calls"] == 30

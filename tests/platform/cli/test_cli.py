@@ -1,4 +1,4 @@
-"""The command line as a whole: its table, its cost, its exit codes, its page."""
+"""The command line as a whole: its table, imports, errors, exit codes and documentation."""
 
 from __future__ import annotations
 
@@ -15,8 +15,9 @@ import click
 import pytest
 
 from neurova_platform import cli as package
-from neurova_platform.cli import COMMANDS, main
-from neurova_platform.cli.group import EXIT_CODES, root
+from neurova_platform.cli import exit_codes, main
+from neurova_platform.cli.commands_table import COMMANDS
+from neurova_platform.cli.group import root
 
 PAGE = Path(__file__).parents[3] / "docs" / "cli.md"
 HEAVY = {
@@ -39,7 +40,7 @@ HEAVY = {
 
 
 def commands(group: click.Group, path: str = "neurova") -> Iterator[tuple[str, click.Command]]:
-    """Yield every command that does something, with its words."""
+    """Yield every command that is no group, with its words."""
     with click.Context(group) as context:
         for name in group.list_commands(context):
             command = group.get_command(context, name)
@@ -50,12 +51,12 @@ def commands(group: click.Group, path: str = "neurova") -> Iterator[tuple[str, c
                 yield f"{path} {name}", command
 
 
-def test_each_command_says_in_the_table_what_it_says_of_itself() -> None:
+def test_table_has_the_help_of_each_command() -> None:
     with click.Context(root) as context:
-        for name, (_, line) in COMMANDS.items():
+        for name, entry in COMMANDS.items():
             command = root.get_command(context, name)
             assert command is not None
-            assert (command.name, (command.help or "").split("\n")[0]) == (name, line)
+            assert (command.name, (command.help or "").split("\n")[0]) == (name, entry.help)
 
 
 def test_each_command_is_documented() -> None:
@@ -76,7 +77,7 @@ def test_each_option_of_a_command_is_documented() -> None:
 
 def test_each_exit_code_is_documented() -> None:
     page = PAGE.read_text()
-    assert all(f"| {code} |" in page for code in {0, 1, 2, 130, *EXIT_CODES.values()})
+    assert all(f"| {code} |" in page for code in {0, 1, 2, 130, *exit_codes.EXIT_CODES.values()})
 
 
 def test_each_command_prints_json_when_asked() -> None:
@@ -90,7 +91,7 @@ def test_each_command_prints_json_when_asked() -> None:
 
 @pytest.mark.server
 def test_help_imports_nothing_heavy() -> None:
-    """`neurova --help` stays under its 120 ms of CPU by importing click and its own table only."""
+    """`neurova --help` takes less than 120 ms because it imports only click and its table."""
     source = (
         "import sys; before = set(sys.modules); sys.argv = ['neurova', '--help']\n"
         "from neurova_platform.cli import main; code = main()\n"
@@ -104,13 +105,13 @@ def test_help_imports_nothing_heavy() -> None:
     assert HEAVY.intersection(imported) == set()
 
 
-def test_a_misspelt_command_is_answered_with_the_nearest(cli: Callable[..., object]) -> None:
+def test_unknown_command_suggests_the_nearest(cli: Callable[..., object]) -> None:
     result = cli("confg")
     assert result.exit_code == 2
     assert "did you mean config?" in result.stderr
 
 
-def test_an_error_is_one_message_without_a_traceback(
+def test_error_is_one_message_without_traceback(
     cli: Callable[..., object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -121,7 +122,7 @@ def test_an_error_is_one_message_without_a_traceback(
     assert "Traceback" not in result.stderr
 
 
-def test_an_error_with_json_is_json(
+def test_error_with_json_is_json(
     cli: Callable[..., object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -131,7 +132,7 @@ def test_an_error_with_json_is_json(
 
 
 @pytest.mark.parametrize(
-    ("words", "says"),
+    ("words", "message"),
     [
         ("--nonsense --json", "--nonsense"),
         ("confg --json", "did you mean config?"),
@@ -144,36 +145,37 @@ def test_an_error_with_json_is_json(
         ("dev --json --port x", "--port"),
     ],
 )
-def test_a_mistake_in_the_words_with_json_is_json(
-    cli: Callable[..., object], words: str, says: str
+def test_usage_error_with_json_is_json(
+    cli: Callable[..., object], words: str, message: str
 ) -> None:
     result = cli(*words.split())
     assert result.exit_code == 2
     assert result.stderr == ""
-    told = json.loads(result.stdout)
-    assert told["error"] == "UsageError"
-    assert says in told["message"]
+    error = json.loads(result.stdout)
+    assert error["error"] == "UsageError"
+    assert message in error["message"]
 
 
-def test_a_json_that_is_no_option_asks_for_none(cli: Callable[..., object]) -> None:
+def test_json_after_a_double_dash_is_no_option(cli: Callable[..., object]) -> None:
     result = cli("confg", "--", "--json")
     assert (result.exit_code, result.stdout) == (2, "")
     assert result.stderr.startswith("Usage: ")
 
 
-def test_an_old_python_is_told_in_one_line(
+def test_old_python_is_refused_in_one_line(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The way in parses on any Python 3.7 and newer, so that the line can be said."""
-    ast.parse(Path(package.__file__).read_text(), feature_version=(3, 7))
+    """The entry point parses on Python 3.7 and newer, so that it can print the line."""
+    for module in (package, exit_codes):
+        ast.parse(Path(module.__file__).read_text(), feature_version=(3, 7))
     monkeypatch.setattr(sys, "version_info", (3, 10, 4, "final", 0))
     assert main() == 1
     assert capsys.readouterr().err == (
-        "neurova needs Python 3.11 or newer, this is 3.10.4: install a newer one\n"
+        "neurova needs Python 3.11 or newer, not 3.10.4: install a newer one\n"
     )
 
 
-def test_ctrl_c_ends_silently_with_130(
+def test_ctrl_c_exits_silently_with_130(
     cli: Callable[..., object], project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from neurova_platform.settings import loading as settings
@@ -187,7 +189,7 @@ def test_ctrl_c_ends_silently_with_130(
 
 
 @pytest.mark.server
-def test_the_process_ends_with_the_documented_codes(
+def test_process_exits_with_documented_codes(
     shell: Callable[..., subprocess.CompletedProcess[str]], project: Path
 ) -> None:
     assert shell("version").returncode == 0
@@ -201,7 +203,7 @@ def test_the_process_ends_with_the_documented_codes(
 
 
 @pytest.mark.server
-def test_a_reader_that_has_left_is_no_error(
+def test_closed_pipe_is_no_error(
     shell: Callable[..., subprocess.CompletedProcess[str]], project: Path
 ) -> None:
     reading, writing = os.pipe()
@@ -212,7 +214,7 @@ def test_a_reader_that_has_left_is_no_error(
 
 
 @pytest.mark.server
-def test_a_terminal_gets_headings_and_a_pipe_gets_cells(
+def test_table_has_headings_on_a_terminal_and_tabs_in_a_pipe(
     shell: Callable[..., subprocess.CompletedProcess[str]], project: Path, environ: dict[str, str]
 ) -> None:
     cells = "GET\t/hello/{name}\thello.hello\thello:read\t60/minute\tfunctions/hello/hello.py:"

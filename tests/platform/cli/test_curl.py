@@ -1,4 +1,4 @@
-"""The curl line: the easiest call, ready to be pasted."""
+"""The curl command calls the function that needs the least input."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from neurova.endpoints.function import HttpFunction
-from neurova_platform.cli import curl
+from neurova_platform.cli.curl import curl_command
 from neurova_platform.composition import inventory
 from neurova_platform.settings import loading as settings
 
@@ -18,7 +18,7 @@ Project = Callable[..., list[HttpFunction]]
 
 @pytest.fixture
 def functions(tmp_path: Path) -> Project:
-    """Return what makes a project of one service with these function files, and reads it."""
+    """Return a function that creates a project with these function files and loads it."""
 
     def make(*sources: str) -> list[HttpFunction]:
         service = tmp_path / "functions" / "shop"
@@ -31,32 +31,32 @@ def functions(tmp_path: Path) -> Project:
     return make
 
 
-def test_the_shell_reads_the_key_from_its_file_whatever_the_path(functions: Project) -> None:
+def test_shell_reads_the_key_from_its_file(functions: Project) -> None:
     found = functions('@get("/a")\nasync def a() -> str: ...')
-    assert curl.line(found, "http://h:1", KEY) == (
+    assert curl_command(found, "http://h:1", KEY) == (
         "curl -H \"X-API-Key: $(cat '/home/a b/.neurova/dev.key')\" http://h:1/a"
     )
 
 
-def test_the_function_that_needs_the_least_is_called(functions: Project) -> None:
+def test_function_with_fewest_inputs_is_called(functions: Project) -> None:
     found = functions(
         '@post("/a")\nasync def a(body: dict[str, int]) -> str: ...',
         '@get("/b")\nasync def b(needed: int) -> str: ...',
         '@get("/c/{x}")\nasync def c(x: int) -> str: ...',
     )
-    assert curl.line(found, "http://h:1", KEY).endswith(" http://h:1/c/1")
+    assert curl_command(found, "http://h:1", KEY).endswith(" http://h:1/c/1")
 
 
-def test_a_public_function_is_called_without_a_key(functions: Project) -> None:
+def test_public_function_is_called_without_a_key(functions: Project) -> None:
     found = functions('@get("/a/{name}", public=True)\nasync def a(name: str) -> str: ...')
-    assert curl.line(found, "http://h:1", KEY) == "curl http://h:1/a/name"
+    assert curl_command(found, "http://h:1", KEY) == "curl http://h:1/a/name"
 
 
-def test_a_post_is_sent_as_json(functions: Project) -> None:
+def test_post_is_sent_as_json(functions: Project) -> None:
     found = functions('@post("/a")\nasync def a(body: dict[str, int]) -> str: ...')
     start = "curl -X POST -H 'Content-Type: application/json' -d '{}' -H "
-    assert curl.line(found, "http://h:1", KEY).startswith(start)
+    assert curl_command(found, "http://h:1", KEY).startswith(start)
 
 
-def test_without_functions_there_is_nothing_to_call() -> None:
-    assert curl.line([], "http://h:1", KEY) == ""
+def test_no_command_without_functions() -> None:
+    assert curl_command([], "http://h:1", KEY) == ""

@@ -1,4 +1,4 @@
-"""The development key: one that works, in one private file."""
+"""The key of `neurova dev` works and lies in one private file."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from neurova_gateway.keys.sqlite import SqliteKeyStore
 from neurova_platform.dev import key as dev_key
 
 
-def test_each_renewal_makes_one_key_and_ends_the_one_before(tmp_path: Path) -> None:
+def test_renewal_revokes_the_previous_key(tmp_path: Path) -> None:
     keys = []
     for scopes in (["a:read"], ["a:read", "b:write"]):
         file = dev_key.renew(tmp_path, scopes)
@@ -28,7 +28,7 @@ def test_each_renewal_makes_one_key_and_ends_the_one_before(tmp_path: Path) -> N
     assert second.scopes == {"a:read", "b:write"}
 
 
-def test_keys_that_a_person_made_for_the_same_consumer_live_on(tmp_path: Path) -> None:
+def test_renewal_keeps_other_keys_of_the_consumer(tmp_path: Path) -> None:
     store = SqliteKeyStore(tmp_path / "keys.db")
     mine = issuer.create(store, dev_key.CONSUMER, "test").record
     dev_key.renew(tmp_path, [])

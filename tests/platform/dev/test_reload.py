@@ -1,4 +1,4 @@
-"""A saved service goes live whole, or not at all."""
+"""A saved service is reloaded as a whole, or not at all."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ import pytest
 from watchfiles import Change
 
 from neurova.errors import LoadError
-from neurova_platform.dev.reload import reload, saved, services_of, watch
+from neurova_platform.dev.reload import changed_services, is_relevant, reload, watch
 from neurova_platform.testing.platform import TestPlatform
 
 
-def test_changed_files_are_their_services(tmp_path: Path) -> None:
+def test_changed_files_are_mapped_to_services(tmp_path: Path) -> None:
     (tmp_path / "a").mkdir()
     changes = [
         (Change.modified, str(tmp_path / "a" / "x.py")),
@@ -22,33 +22,33 @@ def test_changed_files_are_their_services(tmp_path: Path) -> None:
         (Change.deleted, str(tmp_path / "b" / "z.py")),
         (Change.modified, str(tmp_path / "loose.py")),
     ]
-    assert services_of(tmp_path, changes) == ["b", "a"]
+    assert changed_services(tmp_path, changes) == ["b", "a"]
 
 
-def test_a_new_folder_is_told_of_though_its_files_came_before_its_watch(tmp_path: Path) -> None:
+def test_new_folder_is_relevant(tmp_path: Path) -> None:
     (tmp_path / "new").mkdir()
     (tmp_path / "file.txt").write_text("")
-    assert saved(Change.added, str(tmp_path / "new"))
-    assert not saved(Change.modified, str(tmp_path / "new"))
+    assert is_relevant(Change.added, str(tmp_path / "new"))
+    assert not is_relevant(Change.modified, str(tmp_path / "new"))
     (tmp_path / "new" / "__pycache__").mkdir()
-    assert not saved(Change.added, str(tmp_path / "new" / "__pycache__"))
-    assert not saved(Change.added, str(tmp_path / "file.txt"))
-    assert services_of(tmp_path, [(Change.added, str(tmp_path / "new"))]) == ["new"]
+    assert not is_relevant(Change.added, str(tmp_path / "new" / "__pycache__"))
+    assert not is_relevant(Change.added, str(tmp_path / "file.txt"))
+    assert changed_services(tmp_path, [(Change.added, str(tmp_path / "new"))]) == ["new"]
 
 
-def test_a_folder_that_was_moved_away_is_told_of_and_comes_first(tmp_path: Path) -> None:
+def test_deleted_folder_comes_first(tmp_path: Path) -> None:
     (tmp_path / "after").mkdir()
-    assert saved(Change.deleted, str(tmp_path / "before"))
-    assert not saved(Change.deleted, str(tmp_path / "__pycache__"))
+    assert is_relevant(Change.deleted, str(tmp_path / "before"))
+    assert not is_relevant(Change.deleted, str(tmp_path / "__pycache__"))
     changes = [
         (Change.added, str(tmp_path / "after")),
         (Change.deleted, str(tmp_path / "before")),
         (Change.deleted, str(tmp_path / "loose.txt")),
     ]
-    assert services_of(tmp_path, changes) == ["before", "after"]
+    assert changed_services(tmp_path, changes) == ["before", "after"]
 
 
-def test_a_linked_service_is_one_by_its_own_name(tmp_path: Path) -> None:
+def test_linked_service_has_the_name_of_its_link(tmp_path: Path) -> None:
     root, elsewhere = tmp_path / "functions", tmp_path / "elsewhere"
     root.mkdir()
     elsewhere.mkdir()
@@ -57,7 +57,7 @@ def test_a_linked_service_is_one_by_its_own_name(tmp_path: Path) -> None:
         (Change.modified, str(root / "linked" / "x.py")),
         (Change.modified, str(elsewhere / "x.py")),
     ]
-    assert services_of(root, changes) == ["linked"]
+    assert changed_services(root, changes) == ["linked"]
 
 
 def save(platform: TestPlatform, project: Path, name: str, source: str) -> None:
@@ -74,9 +74,7 @@ async def greet() -> str:
 """
 
 
-def test_a_new_file_is_live_and_a_changed_one_changes(
-    probe: TestPlatform, probe_project: Path
-) -> None:
+def test_new_and_changed_files_are_served(probe: TestPlatform, probe_project: Path) -> None:
     assert probe.get("/greet").status == 404
     save(probe, probe_project, "greet.py", GREET.format(word="hello"))
     assert probe.get("/greet").text == "hello"
@@ -84,9 +82,7 @@ def test_a_new_file_is_live_and_a_changed_one_changes(
     assert probe.get("/greet").text == "good day"
 
 
-def test_a_mistake_leaves_the_last_good_version_serving(
-    probe: TestPlatform, probe_project: Path
-) -> None:
+def test_failed_reload_keeps_the_previous_version(probe: TestPlatform, probe_project: Path) -> None:
     save(probe, probe_project, "greet.py", GREET.format(word="hello"))
     with pytest.raises(LoadError, match=r"greet\.py:2"):
         save(probe, probe_project, "greet.py", "\nthis is no python\n")
@@ -94,7 +90,7 @@ def test_a_mistake_leaves_the_last_good_version_serving(
     assert probe.get("/count").status == 200
 
 
-def test_a_folder_whose_name_cannot_be_is_a_fault_of_its_own_only(
+def test_invalid_folder_name_affects_no_other_service(
     probe: TestPlatform, probe_project: Path
 ) -> None:
     wrong = probe_project / "functions" / "my-shop"
@@ -106,7 +102,7 @@ def test_a_folder_whose_name_cannot_be_is_a_fault_of_its_own_only(
     assert probe.get("/greet").text == "hello"
 
 
-def test_without_any_folder_of_functions_all_serves_on(
+def test_missing_functions_folder_keeps_all_services(
     probe: TestPlatform, probe_project: Path
 ) -> None:
     (probe_project / "functions").rename(probe_project / "elsewhere")
@@ -115,26 +111,20 @@ def test_without_any_folder_of_functions_all_serves_on(
     assert probe.get("/count").status == 200
 
 
-def test_a_route_that_is_taken_leaves_all_as_it_was(
-    probe: TestPlatform, probe_project: Path
-) -> None:
+def test_route_conflict_keeps_all_services(probe: TestPlatform, probe_project: Path) -> None:
     with pytest.raises(LoadError, match="/count"):
         save(probe, probe_project, "greet.py", GREET.format(word="x").replace("/greet", "/count"))
     assert probe.get("/count").json() == {"count": 0}
 
 
-def test_a_service_that_is_gone_is_no_longer_served(
-    probe: TestPlatform, probe_project: Path
-) -> None:
+def test_deleted_service_is_not_served(probe: TestPlatform, probe_project: Path) -> None:
     for file in (probe_project / "functions" / "probe").glob("*.py"):
         file.unlink()
     probe.run(reload(probe.platform, "probe"))
     assert probe.get("/count").status == 404
 
 
-def test_a_renamed_service_serves_on_and_its_faults_go_with_its_folder(
-    probe: TestPlatform, probe_project: Path
-) -> None:
+def test_renamed_service_is_reloaded(probe: TestPlatform, probe_project: Path) -> None:
     root, told = probe_project / "functions", []
 
     async def watched() -> None:
@@ -161,7 +151,7 @@ def test_a_renamed_service_serves_on_and_its_faults_go_with_its_folder(
     assert probe.get("/count").status == 200
 
 
-def test_a_call_in_flight_ends_on_the_code_it_began_with(
+def test_call_in_flight_finishes_on_its_generation(
     probe: TestPlatform, probe_project: Path
 ) -> None:
     source = (
@@ -226,7 +216,7 @@ legacy = mount("/legacy", Starlette(routes=[Route("/say", say)], lifespan=lifesp
 """
 
 
-def test_a_mounted_app_lives_as_long_as_its_generation(
+def test_mounted_app_stops_with_its_generation(
     probe: TestPlatform, probe_project: Path, tmp_path: Path
 ) -> None:
     log = tmp_path / "log"
@@ -266,7 +256,7 @@ def test_a_mounted_app_lives_as_long_as_its_generation(
     assert log.read_text().split().count("four-start") == log.read_text().count("four-stop")
 
 
-def test_a_mounted_app_starts_and_stops_with_the_platform(
+def test_mounted_app_starts_and_stops_with_the_platform(
     probe_project: Path, tmp_path: Path
 ) -> None:
     log = tmp_path / "log"

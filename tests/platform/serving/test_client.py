@@ -1,4 +1,4 @@
-"""The client: what it sends, what it makes of the reply, and what it says when nobody answers."""
+"""The client sends requests as typed, decodes responses and names the fix without one."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from neurova_platform.serving.client import Answer, Limit, address, send
 
 @contextmanager
 def answering(reply: bytes) -> Iterator[tuple[str, list[bytes]]]:
-    """Serve one connection with one reply; what was received is gathered."""
+    """Serve one connection with one reply; yield the URL and the received bytes."""
     received: list[bytes] = []
     with socket.create_server(("127.0.0.1", 0)) as server:
 
@@ -31,7 +31,7 @@ def answering(reply: bytes) -> Iterator[tuple[str, list[bytes]]]:
         thread.join()
 
 
-def test_a_call_goes_out_as_typed_and_comes_back_whole() -> None:
+def test_request_is_sent_as_typed() -> None:
     head = b"HTTP/1.1 201 Created\r\nContent-Type: application/json\r\nContent-Length: 7\r\n\r\n"
     with answering(head + b"[1, 2]\n") as (base, received):
         answer = send(base, "POST", "/a%2fb/ü?q=1", {"X-API-Key": "k"}, b"{}")
@@ -40,19 +40,19 @@ def test_a_call_goes_out_as_typed_and_comes_back_whole() -> None:
     assert (answer.status, answer.reason, answer.decoded()) == (201, "Created", [1, 2])
 
 
-def test_when_nobody_listens_the_fix_is_said() -> None:
+def test_missing_platform_is_reported_with_the_fix() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
     with pytest.raises(Unavailable, match="neurova dev"):
         send(f"http://127.0.0.1:{port}", "GET", "/", {}, None)
 
 
-def test_a_server_that_speaks_no_http_is_unavailable_too() -> None:
+def test_non_http_server_is_unavailable() -> None:
     with answering(b"hello\r\n\r\n") as (base, _), pytest.raises(Unavailable):
         send(base, "GET", "/", {}, None)
 
 
-def test_limits_left_are_read_from_the_ratelimit_fields() -> None:
+def test_limits_are_read_from_ratelimit_fields() -> None:
     headers = {
         "ratelimit": '"route";r=9;t=6, "consumer";r=99;t=3600',
         "ratelimit-policy": '"route";q=10;w=60, "consumer";q=100;w=3600',
@@ -64,7 +64,7 @@ def test_limits_left_are_read_from_the_ratelimit_fields() -> None:
     assert Answer(200, "OK", {}, b"", 1.0).limits() == []
 
 
-def test_a_body_that_only_claims_to_be_json_is_shown_as_text() -> None:
+def test_invalid_json_body_is_text() -> None:
     assert Answer(200, "OK", {"content-type": "application/json"}, b"{", 1.0).decoded() == "{"
     assert Answer(200, "OK", {}, b"\xff", 1.0).decoded() == "�"
 
@@ -77,5 +77,5 @@ def test_a_body_that_only_claims_to_be_json_is_shown_as_text() -> None:
         ("::", "http://[::1]:80"),
     ],
 )
-def test_a_gateway_that_listens_everywhere_is_reached_on_loopback(host: str, url: str) -> None:
+def test_wildcard_address_is_reached_on_loopback(host: str, url: str) -> None:
     assert address(host, 80, tls=False) == url

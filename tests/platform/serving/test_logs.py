@@ -1,4 +1,4 @@
-"""Log lines are JSON, say which call they belong to, and never show a key."""
+"""Log lines are JSON with a trace id, and never show a key."""
 
 import json
 import logging
@@ -27,7 +27,7 @@ def lines(folder: Path) -> list[dict[str, object]]:
     return [json.loads(line) for line in (folder / "neurova.jsonl").read_text().splitlines()]
 
 
-def test_a_functions_line_has_its_fields_and_its_trace(folder: Path) -> None:
+def test_line_of_a_function_has_fields_and_trace(folder: Path) -> None:
     Log("booking.create", "acme", 7).info("sold", room=3)
     (line,) = lines(folder)
     assert (line["message"], line["room"], line["consumer"]) == ("sold", 3, "acme")
@@ -35,7 +35,7 @@ def test_a_functions_line_has_its_fields_and_its_trace(folder: Path) -> None:
     assert (folder / "neurova.jsonl").stat().st_mode & 0o077 == 0
 
 
-def test_no_field_replaces_what_the_line_says_of_itself(folder: Path) -> None:
+def test_fields_cannot_replace_reserved_ones(folder: Path) -> None:
     forged = dict.fromkeys(["time", "level", "logger", "message", "traceback"], "forged")
     Log("booking.create", "acme", 7).info("sold", **forged, room=3)
     (line,) = lines(folder)
@@ -48,7 +48,7 @@ def test_no_field_replaces_what_the_line_says_of_itself(folder: Path) -> None:
     assert line["room"] == 3
 
 
-def test_a_key_in_a_message_or_a_traceback_is_masked(folder: Path) -> None:
+def test_keys_in_messages_and_tracebacks_are_masked(folder: Path) -> None:
     key = "nrv_live_0123456789abcdef"
     try:
         raise ValueError(key)
@@ -60,25 +60,27 @@ def test_a_key_in_a_message_or_a_traceback_is_masked(folder: Path) -> None:
     assert "ValueError" in text
 
 
-class Mute:
+class Unprintable:
     def __str__(self) -> str:
         raise LookupError
 
 
-@pytest.mark.parametrize("value", ["\udce9", 2**70, Mute(), {"a": Mute()}, {("a",): "\ud800"}])
-def test_whatever_a_field_holds_the_line_is_written(folder: Path, value: object) -> None:
+@pytest.mark.parametrize(
+    "value", ["\udce9", 2**70, Unprintable(), {"a": Unprintable()}, {("a",): "\ud800"}]
+)
+def test_unserializable_field_does_not_lose_the_line(folder: Path, value: object) -> None:
     Log("booking.create", "acme", 7).info("sold", what=value, room=3)
     (line,) = lines(folder)
     assert (line["message"], line["consumer"], str(line["room"])) == ("sold", "acme", "3")
     assert "what" in line
 
 
-SAYING = """
+LOG_ERROR = """
 import logging, sys
 from pathlib import Path
 from neurova_platform.serving import logs
 
-class MuteError(Exception):
+class UnprintableError(Exception):
     def __str__(self):
         raise LookupError
 
@@ -88,15 +90,15 @@ logs.remove(handler)
 """
 
 
-@pytest.mark.parametrize("error", ["ValueError('a file \\udce9')", "MuteError()"])
-def test_whatever_an_exception_says_its_line_is_written(tmp_path: Path, error: str) -> None:
-    # In a process of its own: a report of these tests could not hold it.
-    subprocess.run([sys.executable, "-c", SAYING.format(error=error), tmp_path], check=True)
+@pytest.mark.parametrize("error", ["ValueError('a file \\udce9')", "UnprintableError()"])
+def test_unprintable_exception_does_not_lose_the_line(tmp_path: Path, error: str) -> None:
+    # In its own process: the test report could not encode the message.
+    subprocess.run([sys.executable, "-c", LOG_ERROR.format(error=error), tmp_path], check=True)
     (line,) = (tmp_path / "neurova.jsonl").read_text().splitlines()
     assert error.partition("(")[0] in json.loads(line)["traceback"]
 
 
-def test_nothing_is_paid_for_a_log_that_is_not_written(tmp_path: Path) -> None:
+def test_loguru_is_imported_only_when_needed(tmp_path: Path) -> None:
     code = (
         "import sys; from pathlib import Path; from neurova_platform.serving import logs; "
         f"logs.install(Path({str(tmp_path)!r})); assert 'loguru' not in sys.modules"
@@ -104,14 +106,14 @@ def test_nothing_is_paid_for_a_log_that_is_not_written(tmp_path: Path) -> None:
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
-def test_what_a_client_sent_neither_steers_the_terminal_nor_looks_like_a_record(
+def test_text_from_clients_cannot_control_the_terminal(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     sent = "\x1b[2J\x9b31m\r\u2028\nerror: forged"
     try:
         raise ValueError(sent)
     except ValueError:
-        logging.getLogger("neurova.function").error("told %s", sent, exc_info=True)
+        logging.getLogger("neurova.function").error("received %s", sent, exc_info=True)
     shown = capsys.readouterr().err
     assert "error: forged" in shown
     assert shown.count("\nerror:") == 0

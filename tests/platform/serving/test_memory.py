@@ -1,4 +1,4 @@
-"""What a process holds is seen to grow, and one that has ended holds nothing."""
+"""The memory of a process is measured."""
 
 import os
 import subprocess
@@ -6,19 +6,19 @@ import sys
 
 import pytest
 
-from neurova_platform.serving import memory as resident
+from neurova_platform.serving import memory
 
 
-@pytest.mark.skipif(not resident.measurable(), reason="only Linux says what a process holds")
-def test_memory_that_is_written_to_is_held() -> None:
-    before = resident.of(os.getpid())
+@pytest.mark.skipif(not memory.is_measurable(), reason="only Linux reports it")
+def test_written_memory_is_resident() -> None:
+    before = memory.resident(os.getpid())
     held = bytearray(b"x" * (32 << 20))
-    assert resident.of(os.getpid()) - before > 24 << 20
+    assert memory.resident(os.getpid()) - before > 24 << 20
     assert len(held) == 32 << 20
 
 
 @pytest.mark.server
-def test_one_that_has_ended_holds_nothing() -> None:
+def test_exited_process_has_no_memory() -> None:
     with subprocess.Popen([sys.executable, "-c", ""]) as process:
         process.wait()
-    assert resident.of(process.pid) == 0
+    assert memory.resident(process.pid) == 0

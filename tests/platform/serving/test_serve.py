@@ -1,4 +1,4 @@
-"""A certificate that cannot be used is said, with the fix."""
+"""Start checks of the server."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ from neurova.errors import ConfigError
 from neurova_platform.serving.serve import check_certificate
 
 
-def test_a_certificate_that_cannot_be_used_is_named(tmp_path: Path) -> None:
+def test_unusable_certificate_is_named_with_the_fix(tmp_path: Path) -> None:
     (tmp_path / "cert.pem").write_text("no certificate")
     (tmp_path / "key.pem").write_text("no key")
     with pytest.raises(ConfigError, match=r"cert\.pem.*PEM"):

@@ -1,51 +1,58 @@
-"""A server drains: it takes no more connections, and ends each after one more call."""
+"""A draining server accepts no connections and lets each open one make one more call."""
 
 from __future__ import annotations
 
 import asyncio
 import socket
+from collections.abc import AsyncIterator, Callable
 from functools import partial
+from pathlib import Path
 
 import pytest
 import uvicorn
 
 from neurova_gateway.server.protocol import GatewayProtocol
+from neurova_platform.composition.platform import Platform
 from neurova_platform.serving.server import Server
-from neurova_platform.testing.platform import TestPlatform
+from neurova_platform.settings.loading import load
 
-ASK = b"GET /wait/0 HTTP/1.1\r\nHost: a\r\n\r\n"
+REQUEST = b"GET /wait/0 HTTP/1.1\r\nHost: a\r\n\r\n"
+Connection = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
-class Served:
-    """A probe on a port, served by our server until it ends."""
+class RunningServer:
+    """Our server with the probe project, on a free port."""
 
-    def __init__(self, probe: TestPlatform, patience: float) -> None:
-        self.platform = probe.platform
-        self.listener = socket.create_server(("127.0.0.1", 0))
-        self.port = self.listener.getsockname()[1]
+    def __init__(self, platform: Platform, idle_timeout: float) -> None:
+        listener = socket.create_server(("127.0.0.1", 0))
+        self.platform = platform
+        self.port = listener.getsockname()[1]
         config = uvicorn.Config(
-            self.platform.asgi,
-            http=partial(GatewayProtocol, self.platform.connection_manager),  # type: ignore[arg-type]
+            platform.asgi,
+            http=partial(GatewayProtocol, platform.connection_manager),  # type: ignore[arg-type]  # called as the class would be
             lifespan="off",
             ws="none",
             log_config=None,
             timeout_graceful_shutdown=5,
         )
         self.ready = asyncio.Event()
-        manager = self.platform.connection_manager
-        self.server = Server(config, self.ready.set, edge=manager, patience=patience)
-        self.task = asyncio.create_task(self.server.serve(sockets=[self.listener]))
+        self.server = Server(
+            config, self.ready.set, edge=platform.connection_manager, idle_timeout=idle_timeout
+        )
+        self.task = asyncio.create_task(self.server.serve(sockets=[listener]))
 
-    async def connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-        """Connect, once it serves, and make one call."""
+    async def connect(self) -> Connection:
+        """Connect and make one call."""
         await self.ready.wait()
-        reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
-        assert b"connection: close" not in await ask(reader, writer)
-        return reader, writer
+        connection = await asyncio.open_connection("127.0.0.1", self.port)
+        assert b"connection: close" not in await ask(connection)
+        return connection
 
 
-async def ask(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bytes:
-    writer.write(ASK)
+async def ask(connection: Connection) -> bytes:
+    """Make one call and return the head of its response."""
+    reader, writer = connection
+    writer.write(REQUEST)
     head = await reader.readuntil(b"\r\n\r\n")
     length = int(head.partition(b"content-length: ")[2].partition(b"\r\n")[0])
     await reader.readexactly(length)
@@ -53,56 +60,55 @@ async def ask(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> byt
     return head
 
 
-def test_a_connection_that_idles_has_its_next_call_answered_then_all_ends(
-    probe: TestPlatform,
+@pytest.fixture
+async def start(probe_project: Path) -> AsyncIterator[Callable[[float], RunningServer]]:
+    """Return a function that starts a server with an idle timeout."""
+    platform = Platform(load(probe_project, environ={}), environment="test", migrate=True)
+    await platform.start()
+    yield partial(RunningServer, platform)
+    await platform.stop()
+
+
+async def test_draining_server_answers_one_more_call(
+    start: Callable[[float], RunningServer],
 ) -> None:
-    async def drained() -> None:
-        served = Served(probe, patience=60)
-        first, second = await served.connect(), await served.connect()
-        served.server.drain()
-        served.server.drain()  # twice is once
-        for reader, writer in (first, second):
-            assert b"connection: close" in await ask(reader, writer)
-            assert await reader.read() == b""
-            writer.close()
-        with pytest.raises(ConnectionError):
-            await asyncio.open_connection("127.0.0.1", served.port)
-        await served.task
-
-    probe.run(drained())
+    running = start(60)
+    connections = [await running.connect() for _ in range(2)]
+    running.server.drain()
+    running.server.drain()
+    for connection in connections:
+        assert b"connection: close" in await ask(connection)
+        assert await connection[0].read() == b""
+        connection[1].close()
+    with pytest.raises(ConnectionError):
+        await asyncio.open_connection("127.0.0.1", running.port)
+    await running.task
 
 
-def test_when_patience_ends_what_idles_is_closed_by_an_end_and_not_a_reset(
-    probe: TestPlatform,
+async def test_idle_connection_ends_without_a_reset(
+    start: Callable[[float], RunningServer],
 ) -> None:
-    async def drained() -> None:
-        served = Served(probe, patience=0)
-        reader, writer = await served.connect()
-        served.server.drain()
-        assert await reader.read() == b""
-        writer.write(ASK)  # just too late: read away, no answer, no reset
-        await writer.drain()
-        assert await reader.read() == b""
-        writer.close()
-        await served.task
-
-    probe.run(drained())
+    running = start(0)
+    reader, writer = await running.connect()
+    running.server.drain()
+    assert await reader.read() == b""
+    writer.write(REQUEST)  # too late: the server reads and ignores it
+    await writer.drain()
+    assert await reader.read() == b""
+    writer.close()
+    await running.task
 
 
-def test_a_connection_that_is_made_while_it_drains_ends_with_its_first_call(
-    probe: TestPlatform,
+async def test_connection_accepted_while_draining_ends_after_one_call(
+    start: Callable[[float], RunningServer],
 ) -> None:
-    """It may have been accepted before, and be told of only now."""
-
-    async def drained() -> None:
-        served = Served(probe, patience=60)
-        kept = await served.connect()
-        served.platform.connection_manager.drain()
-        reader, writer = await asyncio.open_connection("127.0.0.1", served.port)
-        assert b"connection: close" in await ask(reader, writer)
-        writer.close()
-        kept[1].close()
-        served.server.stop()
-        await served.task
-
-    probe.run(drained())
+    """The loop may report a connection that was accepted before the drain."""
+    running = start(60)
+    kept = await running.connect()
+    running.platform.connection_manager.drain()
+    late = await asyncio.open_connection("127.0.0.1", running.port)
+    assert b"connection: close" in await ask(late)
+    late[1].close()
+    kept[1].close()
+    running.server.stop()
+    await running.task

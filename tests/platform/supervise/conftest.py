@@ -1,8 +1,12 @@
-"""A project whose functions say who answers, hang, grow and die, served by several workers."""
+"""Run a project whose functions wait, block, grow and crash under a real supervisor."""
 
 from __future__ import annotations
 
+import shutil
+import sys
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -10,118 +14,50 @@ import pytest
 
 from neurova_platform.serving import client
 
-from ...serving import Serving
+from ...serving import NEUROVA, Serving, until
 
-SOURCES = {
-    "pid.py": '''"""Say who answers."""
-
-import os
-
-from neurova import get
-
-
-@get("/pid", public=True)
-async def pid() -> str:
-    return str(os.getpid())
-''',
-    "wait.py": '''"""Take a while, without holding the loop."""
-
-import asyncio
-import os
-
-from neurova import get
-
-
-@get("/wait/{ms}", public=True)
-async def wait(ms: int) -> str:
-    with open("waiting", "a") as file:
-        file.write(f"{ms}\\n")
-    await asyncio.sleep(ms / 1000)
-    return str(os.getpid())
-''',
-    "hang.py": '''"""Hold the loop."""
-
-import time
-
-from neurova import get
-
-
-@get("/hang", public=True)
-async def hang() -> str:
-    time.sleep(3600)
-    return "never"
-''',
-    "spin.py": '''"""Hold the loop, busily, swallowing whatever would cut it."""
-
-from neurova import get
-
-
-@get("/spin", public=True)
-async def spin() -> str:
-    while True:
-        try:
-            sum(range(1000))
-        except BaseException:
-            continue
-''',
-    "die.py": '''"""End the process as a crash does."""
-
-import ctypes
-
-from neurova import get
-
-
-@get("/die", public=True)
-async def die() -> str:
-    ctypes.string_at(0)
-    return "never"
-''',
-    "grow.py": '''"""Hold more memory with each call."""
-
-from neurova import get
-
-held: list[bytes] = []
-
-
-@get("/grow/{mb}", public=True)
-async def grow(mb: int) -> int:
-    held.append(bytes(bytearray(b"x" * (mb << 20))))
-    return len(held)
-''',
-}
+PROJECT = Path(__file__).with_name("project")
 
 
 class Workers:
-    """A `neurova run` that serves, and who its workers are."""
+    """A running `neurova run`: its URL and the processes that serve functions."""
 
-    def __init__(self, project: Path, *words: str) -> None:
+    def __init__(self, project: Path, words: tuple[str, ...], command: list[str]) -> None:
         self.project = project
-        self.run = Serving(project, "run", *words)
+        self.run = Serving(project, *words, command=command)
         self.url = ""
         self.pids: list[int] = []
 
     def ready(self) -> Workers:
-        """Wait until all answer."""
+        """Wait until all serve."""
         ready = self.run.event("ready")
         self.url, self.pids = ready["url"], ready["pids"]
         return self
 
     @property
     def port(self) -> int:
-        """Return where they listen."""
+        """Return the port of the gateway."""
         return int(self.url.rpartition(":")[2])
 
     def ask(self, path: str) -> client.Answer:
-        """Make a call on a connection of its own."""
+        """Make a call on a new connection."""
         return client.send(self.url, "GET", path, {}, None)
 
     def waiting(self) -> int:
-        """Return how many calls have begun to wait."""
+        """Return how many calls have started to wait."""
         file = self.project / "waiting"
         return len(file.read_text().splitlines()) if file.exists() else 0
 
+    @contextmanager
+    def calls_in_flight(self, path: str, count: int) -> Iterator[list[Future[client.Answer]]]:
+        """Make calls that wait; yield their future answers."""
+        with ThreadPoolExecutor(count) as pool:
+            calls = [pool.submit(self.ask, path) for _ in range(count)]
+            until(lambda: self.waiting() == count)
+            yield calls
+
     def worker(self, what: str) -> dict[str, Any]:
-        """Return the next event of a worker that something has happened to."""
+        """Return the next `worker` event of a kind."""
         while True:
             event = self.run.event("worker")
             if event["what"] == what:
@@ -130,26 +66,26 @@ class Workers:
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    """Make the project."""
-    folder = tmp_path / "project"
-    service = folder / "functions" / "probe"
-    service.mkdir(parents=True)
-    for name, source in SOURCES.items():
-        (service / name).write_text(source)
-    (folder / "neurova.toml").write_text("")
-    return folder
+    """Copy the project."""
+    return shutil.copytree(
+        PROJECT, tmp_path / "project", ignore=shutil.ignore_patterns("__pycache__")
+    )
 
 
 @pytest.fixture
 def start(project: Path) -> Iterator[Callable[..., Workers]]:
-    """Return what starts workers with words and settings; all are ended with the test."""
+    """Return a function that starts `neurova run`, or `script` in its place, with settings."""
     started: list[Workers] = []
 
-    def begin(*words: str, toml: str = "") -> Workers:
+    def run(*words: str, toml: str = "", script: str = "") -> Workers:
         (project / "neurova.toml").write_text(toml)
-        started.append(Workers(project, *words))
+        command = [str(NEUROVA), "run"]
+        if script:
+            (project / "supervised.py").write_text(script)
+            command = [sys.executable, "supervised.py"]
+        started.append(Workers(project, words, command))
         return started[-1]
 
-    yield begin
+    yield run
     for each in started:
         each.run.close()

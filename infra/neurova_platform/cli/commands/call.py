@@ -1,4 +1,4 @@
-"""neurova call METHOD PATH."""
+"""`neurova call METHOD PATH`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..output import colourful, document, json_option
+from ..output import has_colour, json_option, print_document
 
 if TYPE_CHECKING:
     from neurova.settings.settings import Settings
@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 @click.option(
     "--key-file",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="A file with the key; else $NEUROVA_KEY, else the key of `neurova dev`.",
+    help="A file with the key; default: $NEUROVA_KEY, then the key of `neurova dev`.",
 )
-@click.option("--port", type=click.IntRange(1, 65_535), help="Where the platform listens.")
+@click.option("--port", type=click.IntRange(1, 65_535), help="The port of the platform.")
 @json_option
 @click.pass_context
 def call(
@@ -39,10 +39,10 @@ def call(
     port: int | None,
     as_json: bool,
 ) -> None:
-    """Call the running platform and show reply, time and limits left.
+    """Call the running platform; show response, time and limits.
 
-    The body goes to standard output, all else to standard error. A key is never an argument: other
-    users of the machine can read those. Ends with 1 when the reply's status is 400 or more.
+    The body goes to standard output, everything else to standard error. A key is never an argument,
+    because other users of the machine can read arguments. Exits with 1 for a status of 400 or more.
     """
     from neurova.http.reply import is_token
 
@@ -50,7 +50,7 @@ def call(
     from ...settings.loading import load
 
     if not is_token(method):
-        raise click.BadParameter("name a method, like GET", param_hint="METHOD")
+        raise click.BadParameter("write a method, like GET", param_hint="METHOD")
     if not path.startswith("/"):
         raise click.BadParameter('start it with "/"', param_hint="PATH")
     settings = load(flags={"gateway.port": port})
@@ -60,7 +60,7 @@ def call(
     if key:
         headers["X-API-Key"] = key
     answer = send(
-        _base(settings, port),
+        _base_url(settings, port),
         method.upper(),
         path,
         headers,
@@ -68,7 +68,7 @@ def call(
         trusted=settings.gateway.tls_cert,
     )
     if as_json:
-        document(_as_document(answer))
+        print_document(_as_document(answer))
     else:
         _show(answer)
     ctx.exit(0 if answer.status < 400 else 1)
@@ -82,7 +82,7 @@ def _body(data: str) -> bytes:
             return Path(data[1:]).read_bytes()
         except OSError as error:
             raise click.BadParameter(f"{data[1:]}: {error.strerror}", param_hint="--data") from None
-    return os.fsencode(data)  # as it was typed, whatever the locale made of it
+    return os.fsencode(data)  # the bytes as typed, whatever the locale
 
 
 def _key(settings: Settings, key_file: Path | None) -> str:
@@ -94,14 +94,16 @@ def _key(settings: Settings, key_file: Path | None) -> str:
     else:
         found = read_private_file(key_file)
         if found is None:
-            raise StateError(f"{key_file}: there is no such file: name the file that holds the key")
+            raise StateError("no such file", where=str(key_file), fix="name a file with the key")
         key = found
     if not key.isascii() or any(character.isspace() for character in key):
-        raise StateError("the key holds characters that no key has: put the key alone in its file")
+        raise StateError(
+            "The key has characters that no key contains", fix="put only the key into its file"
+        )
     return key
 
 
-def _base(settings: Settings, port: int | None) -> str:
+def _base_url(settings: Settings, port: int | None) -> str:
     from neurova.files.private import read_private_file
 
     from ...composition.state import ADDRESS
@@ -125,13 +127,13 @@ def _as_document(answer: Answer) -> dict[str, Any]:
 def _show(answer: Answer) -> None:
     line = f"HTTP {answer.status} {answer.reason}  {answer.ms:.1f} ms"
     colour = "green" if answer.status < 400 else "red"
-    click.echo(click.style(line, fg=colour) if colourful() else line, err=True)
+    click.echo(click.style(line, fg=colour) if has_colour() else line, err=True)
     for limit in answer.limits():
-        of = f" of {limit.limit}" if limit.limit else ""
-        again = f", all again in {limit.reset} s" if limit.reset else ""
-        click.echo(f"limit {limit.name}: {limit.remaining}{of} left{again}", err=True)
+        total = f" of {limit.limit}" if limit.limit else ""
+        reset = f", reset in {limit.reset} s" if limit.reset else ""
+        click.echo(f"limit {limit.name}: {limit.remaining}{total} remaining{reset}", err=True)
     if "retry-after" in answer.headers:
-        click.echo(f"try again in {answer.headers['retry-after']} s", err=True)
+        click.echo(f"retry after {answer.headers['retry-after']} s", err=True)
     body = answer.decoded()
     if isinstance(body, str):
         click.echo(body, nl=bool(body) and not body.endswith("\n"))

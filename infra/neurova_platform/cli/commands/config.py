@@ -1,4 +1,4 @@
-"""neurova config."""
+"""`neurova config`."""
 
 from __future__ import annotations
 
@@ -6,26 +6,26 @@ from typing import Any
 
 import click
 
-from ..output import document, json_option, table
+from ..output import json_option, print_document, print_table
 
 
 @click.command()
 @json_option
 def config(as_json: bool) -> None:
-    """Show every setting in force and where it comes from."""
+    """Show every setting and where its value comes from."""
     from ...settings.loading import effective, load
 
     values = effective(load())
     if as_json:
-        document(values)
+        print_document(values)
     else:
-        table(
+        print_table(
             ("setting", "value", "from"),
-            [(item.key, _shown(item.value), item.origin) for item in values],
+            [(item.key, _as_text(item.value), item.origin) for item in values],
         )
 
 
-def _shown(value: Any) -> str:
+def _as_text(value: Any) -> str:
     if isinstance(value, tuple):
         return ", ".join(value) or "(none)"
     if isinstance(value, bool):

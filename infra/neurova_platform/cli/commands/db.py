@@ -1,4 +1,4 @@
-"""neurova db status | upgrade | revision."""
+"""`neurova db status | upgrade | revision`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ..output import document, json_option, table
+from ..output import json_option, print_document, print_table
 
 if TYPE_CHECKING:
     from neurova.settings.settings import Settings
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @click.group()
 def db() -> None:
-    """Write, apply and inspect the migrations of services."""
+    """Create, apply and inspect the migrations of services."""
 
 
 @db.command()
@@ -23,7 +23,10 @@ def db() -> None:
 @json_option
 @click.pass_context
 def status(ctx: click.Context, service: str | None, as_json: bool) -> None:
-    """Show where each database stands; ends with 1 when one is behind, 5 when one has a fault."""
+    """Show the revision of each database.
+
+    Exits with 1 when a database is behind, with 5 when one cannot be used.
+    """
     from neurova.database import migrations
     from neurova.errors import NeurovaError
 
@@ -39,9 +42,9 @@ def status(ctx: click.Context, service: str | None, as_json: bool) -> None:
         except NeurovaError as error:
             if len(names) == 1:
                 raise
-            faults[name] = str(error)  # where the others stand is asked all the same
+            faults[name] = str(error)  # show the others nevertheless
     if as_json:
-        document(
+        print_document(
             [
                 {
                     "service": name,
@@ -60,13 +63,13 @@ def status(ctx: click.Context, service: str | None, as_json: bool) -> None:
         )
     elif not names:
         click.echo(
-            "no service has migrations: neurova db revision SERVICE makes the first", err=True
+            "No service has migrations: create one with `neurova db revision SERVICE`", err=True
         )
     else:
-        table(
-            ("service", "at", "newest", "state"),
+        print_table(
+            ("service", "revision", "newest", "state"),
             [
-                (name, each.current or "-", each.head or "-", _said(each.pending, each.head))
+                (name, each.current or "-", each.head or "-", _describe(each.pending, each.head))
                 for name, each in found.items()
             ]
             + [(name, "?", "?", fault) for name, fault in faults.items()],
@@ -78,7 +81,7 @@ def status(ctx: click.Context, service: str | None, as_json: bool) -> None:
 @click.argument("service", required=False)
 @json_option
 def upgrade(service: str | None, as_json: bool) -> None:
-    """Bring databases up to date: that of SERVICE, or all."""
+    """Upgrade the database of SERVICE, or all, to the newest revision."""
     from neurova.database import migrations
 
     from ...composition.state import prepare, revisions
@@ -95,16 +98,16 @@ def upgrade(service: str | None, as_json: bool) -> None:
         if not as_json:
             click.echo(f"{name}: {'ran ' + ', '.join(ran[name]) if ran[name] else 'up to date'}")
     if as_json:
-        document(ran)
+        print_document(ran)
 
 
 @db.command()
 @click.argument("service")
 @click.option("-m", "--message", required=True, help="What it changes, in a few words.")
-@click.option("--empty", is_flag=True, help="Leave it to be filled in by hand.")
+@click.option("--empty", is_flag=True, help="Write no operations, to fill in by hand.")
 @json_option
 def revision(service: str, message: str, empty: bool, as_json: bool) -> None:
-    """Write a migration with what the tables in SERVICE's domain.py have gained."""
+    """Create a migration from the differences of SERVICE's domain.py to its database."""
     from neurova.database import migrations
     from neurova.functions.generation import Generation
 
@@ -121,29 +124,35 @@ def revision(service: str, message: str, empty: bool, as_json: bool) -> None:
         revisions(settings, name), message, metadata, settings.database(name)
     )
     if as_json:
-        document({"file": str(made)})
+        print_document({"file": str(made)})
     else:
-        click.echo(f"made {made}: read it, then neurova db upgrade {name}")
+        click.echo(f"Created {made}: review it, then run `neurova db upgrade {name}`")
 
 
-def _services(settings: Settings, asked: str | None) -> list[str]:
-    """Return the services asked for. Raises NeurovaError that lists them for an unknown one."""
+def _services(settings: Settings, requested: str | None) -> list[str]:
+    """Return the requested service, or all; NeurovaError for an unknown one lists them."""
     from neurova.errors import NeurovaError
     from neurova.functions.service import discover
 
     from ...composition.state import has_state
 
     known = discover(settings.functions)
-    if asked is None:
-        # A service without migrations has a database once the platform had something to keep.
+    if requested is None:
+        # A service without migrations has a database once the platform has stored something.
         return [name for name in known if has_state(settings, name)]
-    if asked not in known:
-        listed = ", ".join(known) or "none yet: neurova new service NAME"
-        raise NeurovaError(f"no service {asked!r} in {settings.functions}: there are {listed}")
-    return [asked]
+    if requested not in known:
+        services = ", ".join(known)
+        raise NeurovaError(
+            f"no service {requested!r}",
+            where=str(settings.functions),
+            fix=f"choose from {services}"
+            if known
+            else "create one with `neurova new service NAME`",
+        )
+    return [requested]
 
 
-def _said(pending: tuple[str, ...], head: str | None) -> str:
+def _describe(pending: tuple[str, ...], head: str | None) -> str:
     if pending:
-        return f"behind by {', '.join(pending)}: neurova db upgrade"
+        return f"behind by {', '.join(pending)}: run `neurova db upgrade`"
     return "up to date" if head else "no migrations"

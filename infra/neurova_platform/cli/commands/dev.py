@@ -1,4 +1,4 @@
-"""neurova dev."""
+"""`neurova dev`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..output import colourful, json_option, line
+from ..output import has_colour, json_option, print_line
 
 if TYPE_CHECKING:
     from neurova_gateway.pipeline.call_records import CallRecord
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.option("--host", help="The address to listen on.")
-@click.option("--port", type=click.IntRange(0, 65_535), help="The port; 0 takes a free one.")
+@click.option("--port", type=click.IntRange(0, 65_535), help="The port; 0: a free one.")
 @json_option
 def dev(host: str | None, port: int | None, as_json: bool) -> None:
     """Serve the project with reload and a test key, showing each call.
 
-    A fresh key is made at each start and lies in the state folder. With --json each event is one
-    line. Ctrl-C lets calls in flight finish.
+    Each start creates a new key in the state folder. With --json each event is one line. Ctrl-C
+    lets calls in flight finish.
     """
     from neurova.files.locks import process_lock
     from neurova.files.private import read_private_file
@@ -47,77 +47,79 @@ def dev(host: str | None, port: int | None, as_json: bool) -> None:
                 settings,
                 environment="test",
                 migrate=True,
-                ready=session.ready,
+                on_ready=session.show_start,
                 sinks=[session],
-                on_reload=session.reloaded,
+                on_reload=session.show_reload,
             )
         finally:
-            session.end()
+            session.remove_address()
 
 
 class Session:
-    """Show what happens between start and end, as text or as lines of JSON."""
+    """Show start, calls and reloads as text or as lines of JSON."""
 
     def __init__(self, as_json: bool) -> None:
         self._as_json = as_json
         self._platform: Platform | None = None
         self._scopes: frozenset[str] = frozenset()
 
-    def ready(self, platform: Platform, url: str) -> None:
-        """Make the key and say where to call."""
+    def show_start(self, platform: Platform, url: str) -> None:
+        """Create the key and show where to call."""
         from neurova.files.private import write_private_file
 
         from ...admin import access as admin_access
         from ...composition.state import ADDRESS
         from ...openapi.service import page_path
-        from .. import curl
+        from ..curl import curl_command
 
         self._platform = platform
         state = platform.settings.state
         key_file = self._renew_key()
         write_private_file(state / ADDRESS, url + "\n")
         functions = list(platform.functions())
-        command = curl.line(functions, url, key_file)
-        shown = page_path(functions, platform.settings, platform.environment)
+        command = curl_command(functions, url, key_file)
+        page = page_path(functions, platform.settings, platform.environment)
         if self._as_json:
             found = {"event": "ready", "url": url, "key_file": str(key_file), "curl": command}
-            line({**found, "admin": platform.admin, "page": shown and url + shown})
+            print_line({**found, "admin": platform.admin, "page": page and url + page})
             return
-        click.echo(f"{platform.settings.project.name} answers on {url}, Ctrl-C ends it")
+        click.echo(f"Serving {platform.settings.project.name} on {url} (Ctrl-C to stop)")
         click.echo(_routes(functions))
         if platform.admin:
             click.echo(admin_access.announcement(platform.settings, platform.admin))
-        if shown:
-            click.echo(f"page: {url}{shown}, to read and try them")
+        if page:
+            click.echo(f"API page: {url}{page}")
         if command:
-            click.echo(f"try: {command}")
+            click.echo(f"Try: {command}")
 
     def write(self, records: Sequence[CallRecord]) -> None:
-        """Show calls that were answered; whether or not anybody reads it, they are recorded."""
+        """Show completed calls; the access log has them even when the output is closed."""
         with suppress(OSError):
             for record in records:
                 if self._as_json:
-                    line({"event": "call", **{key: getattr(record, key) for key in _SHOWN}})
+                    print_line(
+                        {"event": "call", **{key: getattr(record, key) for key in _CALL_FIELDS}}
+                    )
                 else:
-                    click.echo(_called(record))
+                    click.echo(format_call(record))
 
-    def reloaded(self, service: str, fault: Exception | None, seconds: float) -> None:
-        """Show how a reload went; a new scope needs a new key, in the same file."""
-        if fault is None and _scopes(self._platform) != self._scopes:
+    def show_reload(self, service: str, error: Exception | None, seconds: float) -> None:
+        """Show the result of a reload; a new scope needs a new key in the same file."""
+        if error is None and _scopes(self._platform) != self._scopes:
             self._renew_key()
         if self._as_json:
-            said = None if fault is None else str(fault)
+            message = None if error is None else str(error)
             ms = round(seconds * 1000, 1)
-            line({"event": "reload", "service": service, "error": said, "ms": ms})
-        elif fault is None:
-            click.echo(_styled(f"{service} reloaded in {seconds * 1000:.0f} ms", "cyan"))
+            print_line({"event": "reload", "service": service, "error": message, "ms": ms})
+        elif error is None:
+            click.echo(_coloured(f"Reloaded {service} in {seconds * 1000:.0f} ms", "cyan"))
         else:
-            served = self._platform is not None and service in self._platform.services
-            how = "serves on as it was, the saved file cannot" if served else "is not served yet"
-            click.echo(_styled(f"{service} {how}: {fault}", "red"))
+            is_served = self._platform is not None and service in self._platform.services
+            effect = "still serving the previous version" if is_served else "it is not served yet"
+            click.echo(_coloured(f"Reload of {service} failed, {effect}: {error}", "red"))
 
-    def end(self) -> None:
-        """Forget where the platform answered."""
+    def remove_address(self) -> None:
+        """Remove the file with the address of the platform."""
         from ...composition.state import ADDRESS
 
         if self._platform is not None:
@@ -132,7 +134,7 @@ class Session:
         return dev_key.renew(settings.state, sorted(self._scopes), settings.gateway.keys)
 
 
-_SHOWN = ("time", "method", "path", "status", "ms", "route", "consumer", "client", "trace_id")
+_CALL_FIELDS = ("time", "method", "path", "status", "ms", "route", "consumer", "client", "trace_id")
 
 
 def _scopes(platform: Platform | None) -> frozenset[str]:
@@ -151,11 +153,12 @@ def _routes(functions: Sequence[Any]) -> str:
     return "\n".join(f"  {method:<6} {path:<{width}}  {who}" for method, path, who in rows)
 
 
-def _called(record: CallRecord) -> str:
+def format_call(record: CallRecord) -> str:
+    """Return the line that shows one call."""
     clock = time.strftime("%H:%M:%S", time.localtime(record.time))
-    # A path is what a client sent: nothing in it may move the terminal's cursor.
+    # The client chooses the path: it must not control the terminal.
     path = "".join(letter if letter.isprintable() else "?" for letter in record.path)
-    status = _styled(str(record.status), _colour(record.status))
+    status = _coloured(str(record.status), _colour(record.status))
     who = record.consumer or "-"
     return (
         f"{clock} {record.method:<6} {path} {status} {record.ms:.1f} ms {who} "
@@ -167,5 +170,5 @@ def _colour(status: int) -> str:
     return "green" if status < 400 else "yellow" if status < 500 else "red"
 
 
-def _styled(text: str, colour: str) -> str:
-    return click.style(text, fg=colour) if colourful() else text
+def _coloured(text: str, colour: str) -> str:
+    return click.style(text, fg=colour) if has_colour() else text

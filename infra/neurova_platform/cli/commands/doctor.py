@@ -1,4 +1,4 @@
-"""neurova doctor."""
+"""`neurova doctor`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ..output import colourful, document, json_option
+from ..output import has_colour, json_option, print_document
 
 if TYPE_CHECKING:
     from ...doctor.checks import Finding
@@ -18,9 +18,9 @@ _COLOURS = {"ok": "green", "warn": "yellow", "fail": "red"}
 @json_option
 @click.pass_context
 def doctor(ctx: click.Context, as_json: bool) -> None:
-    """Check that all the platform needs is there, and say each fix.
+    """Check what the platform needs, and show how to fix it.
 
-    Ends with 1 when something fails.
+    Exits with 1 when a check fails.
     """
     from ...doctor.checks import examine
 
@@ -30,13 +30,13 @@ def doctor(ctx: click.Context, as_json: bool) -> None:
         if not as_json:
             _show(finding)
     if as_json:
-        document(findings)
+        print_document(findings)
     ctx.exit(1 if any(finding.verdict == "fail" for finding in findings) else 0)
 
 
 def _show(finding: Finding) -> None:
     verdict = f"{finding.verdict:<4}"
-    if colourful():
+    if has_colour():
         verdict = click.style(verdict, fg=_COLOURS[finding.verdict])
     indented = finding.what.replace("\n", "\n      ")
     click.echo(f"{verdict}  {finding.check}: {indented}")

@@ -1,4 +1,4 @@
-"""neurova explain METHOD PATH."""
+"""`neurova explain METHOD PATH`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ..output import document, json_option, pairs
+from ..output import json_option, print_document, print_pairs
 
 if TYPE_CHECKING:
     from ...doctor.explanation import Explanation
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 @json_option
 @click.pass_context
 def explain(ctx: click.Context, method: str, path: str, as_json: bool) -> None:
-    """Say which function answers, who may call, and what bounds it.
+    """Show which function handles a call, and its settings.
 
-    Each value is followed by where it comes from. Ends with 1 when no function answers.
+    Each value is followed by its origin. Exits with 1 when no function handles the call.
     """
     from neurova.execution.context import ExecutionContext
 
@@ -34,9 +34,9 @@ def explain(ctx: click.Context, method: str, path: str, as_json: bool) -> None:
     served = [*found, *platform_functions(found, settings, "live", ExecutionContext())]
     explained = explanation.explain(method.upper(), path, served, settings)
     if as_json:
-        document(explained)
+        print_document(explained)
     else:
-        pairs(_lines(explained))
+        print_pairs(_lines(explained))
     ctx.exit(0 if explained.status == 200 else 1)
 
 
@@ -49,7 +49,7 @@ def _lines(explained: Explanation) -> list[tuple[str, str]]:
         (asked, explained.function),
         ("route", explained.route),
         ("file", explained.file),
-        ("says", explained.summary or "-"),
+        ("summary", explained.summary or "-"),
         ("who may call", explained.access),
     ]
     for each in explained.inputs:
@@ -59,5 +59,5 @@ def _lines(explained: Explanation) -> list[tuple[str, str]]:
         lines.append((f"plugin {step.priority}", step.name))
     for value in explained.values:
         lines.append((value.key, f"{value.value if value.value != '' else '-'}  ({value.origin})"))
-    lines.append(("key limits", "those the key was made with  (neurova keys list)"))
+    lines.append(("key limits", "those of the key  (neurova keys list)"))
     return lines

@@ -1,10 +1,10 @@
-"""neurova functions."""
+"""`neurova functions`."""
 
 from __future__ import annotations
 
 import click
 
-from ..output import document, json_option, table
+from ..output import json_option, print_document, print_table
 
 
 @click.command()
@@ -16,7 +16,7 @@ def functions(as_json: bool) -> None:
 
     found = inventory.functions(load())
     if as_json:
-        document(
+        print_document(
             [
                 {
                     "method": each.description.method_label,
@@ -34,7 +34,7 @@ def functions(as_json: bool) -> None:
             ]
         )
         return
-    table(
+    print_table(
         ("method", "path", "function", "who may call", "limit", "file"),
         [
             (

@@ -1,4 +1,4 @@
-"""neurova keys create | list | rotate | revoke | limit."""
+"""`neurova keys create | list | rotate | revoke | limit`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..durations import Duration
-from ..output import document, json_option, table
+from ..output import json_option, print_document, print_table
 
 if TYPE_CHECKING:
     from neurova_gateway.keys.base import KeyRecord, KeyStore
@@ -19,21 +19,21 @@ if TYPE_CHECKING:
 
 @click.group()
 def keys() -> None:
-    """Make, list, rotate, revoke and limit API keys."""
+    """Create, list, rotate, revoke and limit API keys."""
 
 
 @keys.command()
-@click.option("--consumer", required=True, help="Who the key is for.")
-@click.option("--scope", "scopes", multiple=True, help="A scope it holds; may be repeated.")
+@click.option("--consumer", required=True, help="The owner of the key.")
+@click.option("--scope", "scopes", multiple=True, help="A scope of the key; may be repeated.")
 @click.option(
     "--env", "environment", type=click.Choice(["live", "test"]), default="live", help="(live)"
 )
-@click.option("--expires", type=Duration(), help="When it ends, like 30d; without: never.")
-@click.option("--limits", default="", help='What this key has, like "10/second, 1000/day".')
-@click.option("--consumer-limits", help="What all keys of the consumer have together.")
-@click.option("--quota", type=click.IntRange(0), default=0, help="Calls in 30 days; 0: no end.")
-@click.option("--cidr", "cidrs", multiple=True, help="A network it works from; may be repeated.")
-@click.option("--name", default="", help="A note to know it by.")
+@click.option("--expires", type=Duration(), help="Its lifetime, like 30d; default: no end.")
+@click.option("--limits", default="", help='Limits of this key, like "10/second, 1000/day".')
+@click.option("--consumer-limits", help="Limits of all keys of the consumer together.")
+@click.option("--quota", type=click.IntRange(0), default=0, help="Calls in 30 days; 0: unlimited.")
+@click.option("--cidr", "cidrs", multiple=True, help="A network that may use it; may be repeated.")
+@click.option("--name", default="", help="A note.")
 @json_option
 def create(
     consumer: str,
@@ -47,39 +47,39 @@ def create(
     name: str,
     as_json: bool,
 ) -> None:
-    """Make a key and show it, this once: only a digest is kept.
+    """Create a key and show it once: only a digest is stored.
 
-    The key alone goes to standard output, so that it may be sent into a file.
+    Only the key goes to standard output, so that it can be redirected to a file.
     """
     from neurova_gateway.keys import issuer
 
     with _store() as store:
-        # All values are looked at before anything is written.
-        together = issuer.normalize_limits(consumer_limits or "")
+        # Validate all values before anything is written.
+        shared_limits = issuer.normalize_limits(consumer_limits or "")
         issued = issuer.create(
             store, consumer, environment, scopes, expires, limits, quota, cidrs, name=name
         )
         if consumer_limits is not None:
-            issuer.limit_consumer(store, consumer, together)
-    _hand_over(issued, as_json)
+            issuer.limit_consumer(store, consumer, shared_limits)
+    _show_key(issued, as_json)
 
 
 @keys.command("list")
 @click.option("--consumer", help="Only the keys of this consumer.")
-@click.option("--all", "ended_too", is_flag=True, help="Those that have ended as well.")
+@click.option("--all", "include_ended", is_flag=True, help="Include revoked and expired keys.")
 @json_option
-def list_(consumer: str | None, ended_too: bool, as_json: bool) -> None:
-    """List keys, never the keys themselves."""
+def list_(consumer: str | None, include_ended: bool, as_json: bool) -> None:
+    """List keys by their ids; the keys themselves are not stored."""
     from neurova_gateway.keys import issuer
 
     with _store() as store:
         found = store.records(consumer)
     now = time.time()
-    shown = [record for record in found if ended_too or not issuer.is_ended(record, now)]
+    shown = [record for record in found if include_ended or not issuer.is_ended(record, now)]
     if as_json:
-        document([_as_document(record) for record in shown])
+        print_document([_as_document(record) for record in shown])
         return
-    table(
+    print_table(
         ("key id", "consumer", "env", "scopes", "state", "last used", "limits", "name"),
         [
             (
@@ -89,7 +89,7 @@ def list_(consumer: str | None, ended_too: bool, as_json: bool) -> None:
                 " ".join(sorted(record.scopes)) or "-",
                 _state(record, now),
                 _day(record.last_used_at) if record.last_used_at else "never",
-                _bounds(record) or "-",
+                _limits(record) or "-",
                 record.name or "-",
             )
             for record in shown
@@ -99,30 +99,30 @@ def list_(consumer: str | None, ended_too: bool, as_json: bool) -> None:
 
 @keys.command()
 @click.argument("key_id")
-@click.option("--overlap", type=Duration(), default="1h", help="How long both work (1h).")
+@click.option("--overlap", type=Duration(), default="1h", help="How long both keys work (1h).")
 @json_option
 def rotate(key_id: str, overlap: float, as_json: bool) -> None:
-    """Make a key with the same rights; the old one, KEY_ID, ends after the overlap."""
+    """Create a key with the same rights; the old key KEY_ID expires after the overlap."""
     from neurova_gateway.keys import issuer
 
     with _store() as store:
         issued = issuer.rotate(store, key_id, overlap)
-    _hand_over(issued, as_json)
+    _show_key(issued, as_json)
 
 
 @keys.command()
 @click.argument("key_id")
 @json_option
 def revoke(key_id: str, as_json: bool) -> None:
-    """End the key KEY_ID; every process sees it within a second."""
+    """Revoke the key KEY_ID; every process refuses it within a second."""
     from neurova_gateway.keys import issuer
 
     with _store() as store:
         issuer.revoke(store, key_id)
     if as_json:
-        document({"revoked": key_id})
+        print_document({"revoked": key_id})
     else:
-        click.echo(f"revoked {key_id}")
+        click.echo(f"Revoked {key_id}")
 
 
 @keys.command()
@@ -130,20 +130,20 @@ def revoke(key_id: str, as_json: bool) -> None:
 @click.argument("limits")
 @json_option
 def limit(consumer: str, limits: str, as_json: bool) -> None:
-    """Bound all keys of CONSUMER together by LIMITS, "" for no bound.
+    """Set the LIMITS of all keys of CONSUMER together, "" for none.
 
-    LIMITS are like "10/second, 1000/day", in place of those there were.
+    LIMITS are like "10/second, 1000/day" and replace earlier ones.
     """
     from neurova_gateway.keys import issuer
 
     with _store() as store:
         issuer.limit_consumer(store, consumer, limits)
         count = len(store.records(consumer))
+    checked = issuer.normalize_limits(limits)
     if as_json:
-        document({"consumer": consumer, "limits": issuer.normalize_limits(limits), "keys": count})
+        print_document({"consumer": consumer, "limits": checked, "keys": count})
     else:
-        bound = issuer.normalize_limits(limits) or "no limit"
-        click.echo(f"{consumer}: {bound} over all keys, {count} by now")
+        click.echo(f"{consumer}: {checked or 'no limit'} for all keys together, now {count}")
 
 
 @contextmanager
@@ -164,14 +164,17 @@ def _store() -> Iterator[KeyStore]:
         store.close()
 
 
-def _hand_over(issued: Issued, as_json: bool) -> None:
+def _show_key(issued: Issued, as_json: bool) -> None:
     if as_json:
-        document({"key": issued.key, **_as_document(issued.record)})
+        print_document({"key": issued.key, **_as_document(issued.record)})
         return
     click.echo(issued.key)
     record = issued.record
-    until = f" until {_day(record.expires_at)}" if record.expires_at else ""
-    click.echo(f"{record.key_id} of {record.consumer}{until}: shown this once", err=True)
+    until = f", expires {_day(record.expires_at)}" if record.expires_at else ""
+    click.echo(
+        f"{record.key_id} of {record.consumer}{until}. Store the key, it is not shown again.",
+        err=True,
+    )
 
 
 def _as_document(record: KeyRecord) -> dict[str, Any]:
@@ -186,10 +189,10 @@ def _state(record: KeyRecord, now: float) -> str:
         if end is not None and end <= now:
             return f"{word} {_day(end)}"
     ends = [end for end in (record.revoked_at, record.expires_at) if end is not None]
-    return f"ends {_day(min(ends))}" if ends else "active"
+    return f"expires {_day(min(ends))}" if ends else "active"
 
 
-def _bounds(record: KeyRecord) -> str:
+def _limits(record: KeyRecord) -> str:
     named = {
         "key": record.limits,
         "consumer": record.consumer_limits,

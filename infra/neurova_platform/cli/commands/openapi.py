@@ -1,4 +1,4 @@
-"""neurova openapi."""
+"""`neurova openapi`."""
 
 from __future__ import annotations
 
@@ -6,20 +6,20 @@ from pathlib import Path
 
 import click
 
-from ..output import document, json_option
+from ..output import json_option, print_document
 
 
 @click.command()
 @click.option(
     "--output",
     type=click.Path(dir_okay=False, writable=True, path_type=Path),
-    help="The file to write; standard output without it.",
+    help="The file to write; default: standard output.",
 )
 @json_option
 def openapi(output: Path | None, as_json: bool) -> None:
-    """Print the project's OpenAPI document; nothing has to run.
+    """Print the project's OpenAPI document.
 
-    It is what the platform serves as /openapi.json, always JSON.
+    It is the /openapi.json of the platform, which need not run.
     """
     from ...composition import inventory
     from ...openapi.service import encode_document
@@ -27,18 +27,18 @@ def openapi(output: Path | None, as_json: bool) -> None:
 
     settings = load()
     found = inventory.functions(settings)
-    text = _formatted(encode_document(found, settings))
+    text = _indent(encode_document(found, settings))
     if output is None:
         click.echo(text)
         return
     output.write_text(text + "\n", "utf-8")
     if as_json:
-        document({"file": str(output), "operations": len(found)})
+        print_document({"file": str(output), "operations": len(found)})
     else:
         click.echo(f"{output}: {len(found)} operations")
 
 
-def _formatted(octets: bytes) -> str:
+def _indent(document: bytes) -> str:
     import msgspec
 
-    return msgspec.json.format(octets, indent=2).decode()
+    return msgspec.json.format(document, indent=2).decode()

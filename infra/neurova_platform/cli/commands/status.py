@@ -1,4 +1,4 @@
-"""neurova status."""
+"""`neurova status`."""
 
 from __future__ import annotations
 
@@ -6,28 +6,29 @@ from typing import Any
 
 import click
 
-from ..output import document, json_option, pairs
+from ..output import json_option, print_document, print_pairs
 
 
 @click.command()
 @json_option
 def status(as_json: bool) -> None:
-    """Show how the running platform stands, by its Admin API.
+    """Show the state of the running platform.
 
-    Workers, calls since counting began and in the last ten seconds, and whatever is not well.
+    Shows workers, calls in all and in the last ten seconds, and every fault, read from the Admin
+    API.
     """
     from ...admin.client import connect
     from ...settings.loading import load
 
-    asked = connect(load().state)
-    found = {name: asked.get(path) for name, path in _ASKED.items()}
+    client = connect(load().state)
+    found = {name: client.get(path) for name, path in _RESOURCES.items()}
     if as_json:
-        document(found)
+        print_document(found)
     else:
-        pairs(list(_rows(found)))
+        print_pairs(list(_rows(found)))
 
 
-_ASKED = {
+_RESOURCES = {
     "platform": "/v1/platform",
     "health": "/v1/health",
     "workers": "/v1/workers?limit=500",
@@ -39,7 +40,7 @@ _ASKED = {
 def _rows(found: dict[str, Any]) -> list[tuple[str, str]]:
     platform, live = found["platform"], found["live"]
     hours, seconds = divmod(int(platform["uptime"]), 3600)
-    lately = live["last"][1]
+    recent = live["last"][1]
     rows = [
         (
             "platform",
@@ -60,9 +61,9 @@ def _rows(found: dict[str, Any]) -> list[tuple[str, str]]:
     rows.append(("calls", f"{live['calls']}" + (f": {classes}" if classes else "")))
     rows.append(
         (
-            "lately",
-            f"{lately['rate']:.1f} calls/s, p50 {_ms(lately['latency']['p50'])}, "
-            f"p99 {_ms(lately['latency']['p99'])}",
+            "last 10 s",
+            f"{recent['rate']:.1f} calls/s, p50 {_ms(recent['latency']['p50'])}, "
+            f"p99 {_ms(recent['latency']['p99'])}",
         )
     )
     rows += [("lost", f"{live['dropped']} access records")] if live["dropped"] else []
@@ -71,7 +72,7 @@ def _rows(found: dict[str, Any]) -> list[tuple[str, str]]:
             fix = f": {part['fix']}" if part.get("fix") else ""
             rows.append((part["name"], f"{part['status']}: {part.get('message', '')}{fix}"))
     for fault in found["reloads"]["items"]:
-        rows.append((fault["service"], f"is not served as it was saved: {fault['message']}"))
+        rows.append((fault["service"], f"reload failed: {fault['message']}"))
     return rows
 
 

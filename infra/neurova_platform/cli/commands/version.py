@@ -1,4 +1,4 @@
-"""neurova version."""
+"""`neurova version`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from importlib.metadata import version as installed
 
 import click
 
-from ..output import document, json_option
+from ..output import json_option, print_document
 
 
 @click.command()
@@ -16,6 +16,6 @@ def version(as_json: bool) -> None:
     """Show the version of neurova and of Python."""
     found = {"neurova": installed("neurova"), "python": platform.python_version()}
     if as_json:
-        document(found)
+        print_document(found)
     else:
         click.echo(f"neurova {found['neurova']}, Python {found['python']}")

@@ -1,4 +1,4 @@
-"""neurova call."""
+"""`neurova call`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from neurova.files.private import write_private_file
 
 
 class Peer(ThreadingHTTPServer):
-    """Refuse every request as one over its limit, and keep key, type and body of each."""
+    """Answer every request with 429, and record its key, content type and body."""
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Refusing)
@@ -26,12 +26,12 @@ class Peer(ThreadingHTTPServer):
 
 
 class Refusing(BaseHTTPRequestHandler):
-    """Answer for a `Peer`."""
+    """Handle requests of a `Peer`."""
 
     server: Peer
 
     def do_GET(self) -> None:
-        """Keep the request and refuse it."""
+        """Record the request and refuse it."""
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         self.server.received.append(
             (self.headers.get("X-API-Key"), self.headers.get("Content-Type"), os.fsdecode(body))
@@ -47,12 +47,12 @@ class Refusing(BaseHTTPRequestHandler):
     do_POST = do_GET
 
     def log_message(self, *_: object) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
 
 @pytest.fixture
 def peer() -> Iterator[Peer]:
-    """Give a server that stands where the platform would."""
+    """Yield a server in place of the platform."""
     with Peer() as opened:
         thread = threading.Thread(target=opened.serve_forever)
         thread.start()
@@ -61,18 +61,18 @@ def peer() -> Iterator[Peer]:
         thread.join()
 
 
-def test_the_body_is_output_and_all_else_is_said_beside_it(
+def test_only_the_body_goes_to_standard_output(
     cli: Callable[..., Any], project: Path, peer: Peer
 ) -> None:
     result = cli("call", "get", "/x", "--port", str(peer.port))
     assert json.loads(result.stdout) == {"a": 1}
     assert "HTTP 429 Too Many Requests" in result.stderr
-    assert "limit route: 0 of 5 left, all again in 60 s\n" in result.stderr
-    assert "try again in 7 s" in result.stderr
+    assert "limit route: 0 of 5 remaining, reset in 60 s\n" in result.stderr
+    assert "retry after 7 s" in result.stderr
     assert result.exit_code == 1
 
 
-def test_json_holds_reply_time_and_limits(
+def test_json_has_response_time_and_limits(
     cli: Callable[..., Any], project: Path, peer: Peer
 ) -> None:
     found = json.loads(cli("call", "GET", "/x", "--port", str(peer.port), "--json").stdout)
@@ -81,7 +81,7 @@ def test_json_holds_reply_time_and_limits(
     assert found["limits"][0]["remaining"] == 0
 
 
-def test_the_key_comes_from_a_file_else_the_environment_else_dev(
+def test_key_is_read_from_file_environment_or_dev(
     cli: Callable[..., Any],
     project: Path,
     peer: Peer,
@@ -100,16 +100,12 @@ def test_the_key_comes_from_a_file_else_the_environment_else_dev(
     assert sent == [None, "of-dev", "of-environment", "of-file"]
 
 
-def test_a_running_dev_is_found_on_whatever_port(
-    cli: Callable[..., Any], project: Path, peer: Peer
-) -> None:
+def test_running_dev_is_found(cli: Callable[..., Any], project: Path, peer: Peer) -> None:
     write_private_file(project / ".neurova" / "address", f"http://127.0.0.1:{peer.port}\n")
     assert json.loads(cli("call", "GET", "/x").stdout) == {"a": 1}
 
 
-def test_a_body_is_given_as_text_by_file_or_by_pipe(
-    cli: Callable[..., Any], project: Path, peer: Peer
-) -> None:
+def test_body_is_text_file_or_pipe(cli: Callable[..., Any], project: Path, peer: Peer) -> None:
     call = ("call", "POST", "/x", "--port", str(peer.port), "--data")
     Path("body.json").write_text("[2]")
     cli(*call, "[1]")
@@ -119,14 +115,14 @@ def test_a_body_is_given_as_text_by_file_or_by_pipe(
     assert {kind for _, kind, _ in peer.received} == {"application/json"}
 
 
-def test_what_is_no_utf8_is_sent_as_it_was_typed(cli: Callable[..., Any], peer: Peer) -> None:
+def test_bytes_are_sent_as_typed(cli: Callable[..., Any], peer: Peer) -> None:
     typed = os.fsdecode(b'["\xff"]')
     result = cli("call", "POST", f"/x/{typed}", "--port", str(peer.port), "--data", typed)
     assert result.exit_code == 1
     assert [body for _, _, body in peer.received] == ['["\udcff"]']
 
 
-def test_what_cannot_be_sent_is_refused(cli: Callable[..., Any], project: Path) -> None:
+def test_invalid_arguments_are_refused(cli: Callable[..., Any], project: Path) -> None:
     assert cli("call", "GET", "no-slash").exit_code == 2
     assert cli("call", "POST", "/x", "--data", "@nowhere").exit_code == 2
     for method in ("", "GE T", "GET\r\nX: y", "GÉT"):
@@ -138,12 +134,12 @@ def test_what_cannot_be_sent_is_refused(cli: Callable[..., Any], project: Path) 
 
 
 def test_no_option_takes_a_key(cli: Callable[..., Any]) -> None:
-    """Arguments are seen by every user of the machine."""
+    """Every user of the machine can read arguments."""
     result = cli("call", "GET", "/x", "--key", "nrv_test_x")
     assert result.exit_code == 2
 
 
-def test_when_nobody_answers_the_fix_is_said(cli: Callable[..., Any], project: Path) -> None:
+def test_missing_platform_is_reported_with_the_fix(cli: Callable[..., Any], project: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
     result = cli("call", "GET", "/x", "--port", str(port))

@@ -1,4 +1,4 @@
-"""neurova config."""
+"""`neurova config`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 
-def test_every_setting_is_shown_with_its_origin(
+def test_settings_are_shown_with_their_origin(
     cli: Callable[..., object], project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("NEUROVA_GATEWAY_PORT", "9000")
@@ -20,7 +20,7 @@ def test_every_setting_is_shown_with_its_origin(
     assert "gateway.cors.credentials\tfalse\tdefault" in lines
 
 
-def test_json_keeps_the_types(cli: Callable[..., object], project: Path) -> None:
+def test_json_keeps_types(cli: Callable[..., object], project: Path) -> None:
     values = {item["key"]: item for item in json.loads(cli("config", "--json").stdout)}
     assert values["gateway.port"] == {"key": "gateway.port", "value": 8000, "origin": "default"}
     assert values["gateway.hosts"]["value"] == []

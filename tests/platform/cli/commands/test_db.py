@@ -1,4 +1,4 @@
-"""neurova db."""
+"""`neurova db`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.servers.postgres import PostgresServer
 
 from neurova.database.postgres.url import PostgresUrl
 
-DOMAIN = '''"""What a hotel speaks of."""
+DOMAIN = '''"""Tables of a hotel."""
 
 from sqlalchemy import Column, Integer, MetaData, String, Table
 
@@ -22,14 +22,14 @@ rooms = Table("rooms", metadata, Column("id", Integer, primary_key=True), Column
 '''
 
 
-def test_a_table_goes_from_domain_to_database(cli: Callable[..., Any], project: Path) -> None:
+def test_table_is_migrated_from_domain_to_database(cli: Callable[..., Any], project: Path) -> None:
     cli("new", "service", "hotel")
     (project / "functions" / "hotel" / "domain.py").write_text(DOMAIN)
     made = json.loads(cli("db", "revision", "hotel", "-m", "Add rooms", "--json").stdout)
     assert "create_table" in Path(made["file"]).read_text()
     behind = cli("db", "status")
     assert behind.exit_code == 1
-    assert behind.stdout == "hotel\t-\t0001\tbehind by nv0001, 0001: neurova db upgrade\n"
+    assert behind.stdout == "hotel\t-\t0001\tbehind by nv0001, 0001: run `neurova db upgrade`\n"
     assert json.loads(cli("db", "upgrade", "--json").stdout) == {"hotel": ["nv0001", "0001"]}
     level = cli("db", "status", "hotel", "--json")
     assert level.exit_code == 0
@@ -38,9 +38,7 @@ def test_a_table_goes_from_domain_to_database(cli: Callable[..., Any], project: 
     assert cli("db", "upgrade", "hotel").stdout == "hotel: up to date\n"
 
 
-def test_a_database_that_cannot_be_used_hides_no_others(
-    cli: Callable[..., Any], project: Path
-) -> None:
+def test_unusable_database_hides_no_others(cli: Callable[..., Any], project: Path) -> None:
     cli("new", "service", "hotel")
     cli("db", "revision", "hotel", "-m", "By hand", "--empty")
     cli("db", "revision", "hello", "-m", "By hand", "--empty")
@@ -52,31 +50,29 @@ def test_a_database_that_cannot_be_used_hides_no_others(
     assert shown.exit_code == 5
     assert "hotel\t0001\t0001\tup to date\n" in shown.stdout
     assert "is newer than this code" in shown.stdout
-    told = {each["service"]: each for each in json.loads(cli("db", "status", "--json").stdout)}
-    assert told["hotel"]["current"] == "0001"
-    assert "is newer than this code" in told["hello"]["fault"]
+    states = {each["service"]: each for each in json.loads(cli("db", "status", "--json").stdout)}
+    assert states["hotel"]["current"] == "0001"
+    assert "is newer than this code" in states["hello"]["fault"]
 
 
-def test_an_empty_revision_is_left_to_be_filled_in(cli: Callable[..., Any], project: Path) -> None:
+def test_empty_revision_is_created(cli: Callable[..., Any], project: Path) -> None:
     made = json.loads(cli("db", "revision", "hello", "-m", "By hand", "--empty", "--json").stdout)
     assert made["file"].endswith("functions/hello/migrations/0001_by_hand.py")
 
 
-def test_an_unknown_service_is_answered_with_those_there_are(
-    cli: Callable[..., Any], project: Path
-) -> None:
+def test_unknown_service_lists_the_others(cli: Callable[..., Any], project: Path) -> None:
     for words in (("status", "helo"), ("upgrade", "helo"), ("revision", "helo", "-m", "x")):
         result = cli("db", *words)
         assert result.exit_code == 1
-        assert "there are hello" in result.stderr
+        assert "choose from hello" in result.stderr
 
 
-def test_without_migrations_there_is_nothing_to_do(cli: Callable[..., Any], project: Path) -> None:
+def test_project_without_migrations_is_up_to_date(cli: Callable[..., Any], project: Path) -> None:
     assert cli("db", "status").exit_code == 0
     assert json.loads(cli("db", "upgrade", "--json").stdout) == {}
 
 
-def test_a_database_from_before_the_platforms_tables_is_brought_up_too(
+def test_database_without_platform_tables_is_upgraded(
     cli: Callable[..., Any], project: Path
 ) -> None:
     state = project / ".neurova"
@@ -85,13 +81,13 @@ def test_a_database_from_before_the_platforms_tables_is_brought_up_too(
     (state / "hello.db").touch()
     behind = cli("db", "status")
     assert behind.exit_code == 1
-    assert behind.stdout == "hello\t-\t-\tbehind by nv0001: neurova db upgrade\n"
+    assert behind.stdout == "hello\t-\t-\tbehind by nv0001: run `neurova db upgrade`\n"
     assert json.loads(cli("db", "upgrade", "--json").stdout) == {"hello": ["nv0001"]}
     assert cli("db", "status").exit_code == 0
 
 
 @pytest.mark.server
-def test_a_database_on_postgresql_goes_the_same_way(
+def test_postgresql_is_migrated_without_showing_its_password(
     cli: Callable[..., Any],
     project: Path,
     postgres: PostgresServer,
@@ -99,6 +95,7 @@ def test_a_database_on_postgresql_goes_the_same_way(
 ) -> None:
     url = postgres.create()
     monkeypatch.setenv("NEUROVA_ADMIN_PORT", "0")
+    monkeypatch.setenv("NEUROVA_GATEWAY_PORT", "0")
     monkeypatch.setenv("NEUROVA_SERVICES_HELLO_DATABASE", url)
     (project / "functions" / "hello" / "domain.py").write_text(DOMAIN)
     shown = str(PostgresUrl(url))
@@ -115,17 +112,18 @@ def test_a_database_on_postgresql_goes_the_same_way(
     assert cli("db", "status").stdout == "hello\t0001\t0001\tup to date\n"
     assert f"{shown}: PostgreSQL 1" in cli("doctor", "--json").stdout
     password = url.split(":")[2].partition("@")[0]
-    for said in (config, refused.stderr, examined.stdout, str(behind)):
-        assert password not in said
-        assert shown in said
+    for output in (config, refused.stderr, examined.stdout, str(behind)):
+        assert password not in output
+        assert shown in output
 
 
 @pytest.mark.server
-def test_a_database_on_postgresql_that_cannot_be_reached_says_so(
+def test_unreachable_postgresql_is_reported(
     cli: Callable[..., Any], project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     url = "postgresql://me:hunter2@127.0.0.1:1/hello"
     monkeypatch.setenv("NEUROVA_ADMIN_PORT", "0")
+    monkeypatch.setenv("NEUROVA_GATEWAY_PORT", "0")
     monkeypatch.setenv("NEUROVA_SERVICES_HELLO_DATABASE", url)
     for words in (("db", "status"), ("db", "upgrade"), ("run",)):
         result = cli(*words)

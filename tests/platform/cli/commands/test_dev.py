@@ -1,4 +1,4 @@
-"""neurova dev, as a process."""
+"""`neurova dev` as a process."""
 
 from __future__ import annotations
 
@@ -8,17 +8,16 @@ import signal
 import socket
 import subprocess
 import threading
-import time
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from tests.serving import NEUROVA, environment
+from tests.serving import NEUROVA, environment, until
 
 from neurova_gateway.pipeline.call_records import CallRecord
-from neurova_platform.cli.commands.dev import Session, _called
+from neurova_platform.cli.commands.dev import Session, format_call
 from neurova_platform.serving import client
 
 pytestmark = pytest.mark.server
@@ -40,7 +39,7 @@ async def slow() -> str:
     return "done"
 '''
 
-MOUNTED = '''"""An app that tells when it starts and stops."""
+MOUNTED = '''"""An app that logs when it starts and stops."""
 
 import asyncio
 import time
@@ -76,23 +75,16 @@ old = mount("/old", Starlette(lifespan=lifespan), public=True)
 '''
 
 
-def until(condition: Callable[[], bool]) -> None:
-    """Return when something has come true; fail when it does not within a minute."""
-    end = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < end, "it did not come true"
-
-
 def get(url: str, path: str, key_file: str) -> client.Answer:
     """Call with the key in a file."""
     key = Path(key_file).read_text().strip()
     return client.send(url, "GET", path, {"X-API-Key": key}, None)
 
 
-def test_a_session_from_start_to_end(
+def test_session_from_start_to_end(
     serving: Callable[..., Any], project: Path, cli: Callable[..., Any]
 ) -> None:
-    """The first call works with the key that was made, is shown, and Ctrl-C ends it all with 0."""
+    """The first call succeeds with the new key and is shown; Ctrl-C exits with 0."""
     dev = serving("dev")
     ready = dev.event("ready")
     key_file = project / ".neurova" / "dev.key"
@@ -110,9 +102,7 @@ def test_a_session_from_start_to_end(
     assert not (project / ".neurova" / "address").exists()
 
 
-def test_the_key_is_in_no_output_and_the_last_one_is_revoked(
-    serving: Callable[..., Any], project: Path
-) -> None:
+def test_restart_revokes_the_previous_key(serving: Callable[..., Any], project: Path) -> None:
     first = serving("dev")
     ready = first.event("ready")
     old = Path(ready["key_file"]).read_text().strip()
@@ -127,7 +117,7 @@ def test_the_key_is_in_no_output_and_the_last_one_is_revoked(
     assert get(ready["url"], "/hello/Ada", ready["key_file"]).status == 200
 
 
-def test_the_curl_line_works_as_it_stands_from_any_folder(
+def test_curl_command_works_from_any_folder(
     serving: Callable[..., Any], project: Path, tmp_path: Path
 ) -> None:
     dev = serving("dev")
@@ -141,9 +131,7 @@ def test_the_curl_line_works_as_it_stands_from_any_folder(
     assert answer.status == 200
 
 
-def test_a_saved_file_is_live_and_a_new_scope_is_held_by_the_key(
-    serving: Callable[..., Any], project: Path
-) -> None:
+def test_new_scope_is_added_to_the_key(serving: Callable[..., Any], project: Path) -> None:
     dev = serving("dev")
     ready = dev.event("ready")
     source = (project / HELLO).read_text()
@@ -153,20 +141,20 @@ def test_a_saved_file_is_live_and_a_new_scope_is_held_by_the_key(
     assert (answer.status, answer.decoded()) == (200, {"text": "Hi, Ada!"})
 
 
-def test_a_mistake_is_told_with_file_and_line_and_the_last_good_version_serves_on(
+def test_failed_reload_is_shown_with_file_and_line(
     serving: Callable[..., Any], project: Path
 ) -> None:
     dev = serving("dev")
     ready = dev.event("ready")
     source = (project / HELLO).read_text()
     (project / HELLO).write_text(source + "x = (\n")
-    told = dev.event("reload")
-    assert told["service"] == "hello"
-    assert f"{HELLO}:{len(source.splitlines()) + 1}:" in told["error"]
+    reload = dev.event("reload")
+    assert reload["service"] == "hello"
+    assert f"{HELLO}:{len(source.splitlines()) + 1}:" in reload["error"]
     assert get(ready["url"], "/hello/Ada", ready["key_file"]).status == 200
 
 
-def test_ctrl_c_lets_a_call_in_flight_finish(serving: Callable[..., Any], project: Path) -> None:
+def test_ctrl_c_finishes_calls_in_flight(serving: Callable[..., Any], project: Path) -> None:
     (project / "functions" / "hello" / "slow.py").write_text(SLOW)
     dev = serving("dev")
     url = dev.event("ready")["url"]
@@ -183,9 +171,7 @@ def test_ctrl_c_lets_a_call_in_flight_finish(serving: Callable[..., Any], projec
     assert dev.process.wait(60) == 0
 
 
-def test_what_a_reload_starts_while_all_ends_is_stopped_too(
-    serving: Callable[..., Any], project: Path
-) -> None:
+def test_reload_during_shutdown_leaks_no_app(serving: Callable[..., Any], project: Path) -> None:
     file = project / "functions" / "hello" / "old.py"
     file.write_text(MOUNTED)
     dev = serving("dev")
@@ -198,15 +184,13 @@ def test_what_a_reload_starts_while_all_ends_is_stopped_too(
     assert log.count("two-start") == log.count("two-stop")
 
 
-def test_ctrl_c_during_the_start_ends_it_without_a_word(
-    serving: Callable[..., Any], project: Path
-) -> None:
+def test_ctrl_c_during_the_start_is_silent(serving: Callable[..., Any], project: Path) -> None:
     dev = serving("dev")
     until((project / ".neurova").exists)
     assert dev.end() == (0, "")
 
 
-def test_a_port_in_use_is_named_with_the_fix(
+def test_port_in_use_is_refused_with_the_fix(
     shell: Callable[..., subprocess.CompletedProcess[str]], project: Path
 ) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
@@ -218,37 +202,37 @@ def test_a_port_in_use_is_named_with_the_fix(
     assert "Traceback" not in ran.stderr
 
 
-def test_calls_are_recorded_when_nobody_reads_the_output_any_more(project: Path) -> None:
+def test_closed_output_loses_no_access_record(project: Path) -> None:
     read, write = os.pipe()
     words = [NEUROVA, "dev", "--json", "--port", "0"]
     with subprocess.Popen(words, cwd=project, env=environment(), stdout=write) as dev:
         os.close(write)
-        said = b""
-        while b'"ready"' not in said:
-            said += os.read(read, 4096)
+        received = b""
+        while b'"ready"' not in received:
+            received += os.read(read, 4096)
         os.close(read)
-        ready = json.loads(said.splitlines()[-1])
+        ready = json.loads(received.splitlines()[-1])
         log = project / ".neurova" / "logs" / "access.jsonl"
-        for name in ("Ada", "Bob", "Cyd"):  # each is shown before the next is made
+        for name in ("Ada", "Bob", "Cyd"):  # each is written before the next call
             get(ready["url"], f"/hello/{name}", ready["key_file"])
             until(lambda name=name: log.exists() and name in log.read_text())
         dev.send_signal(signal.SIGTERM)
         assert dev.wait(60) == 0
 
 
-def test_a_path_cannot_move_the_terminal() -> None:
+def test_path_cannot_control_the_terminal() -> None:
     record = CallRecord(0.0, "GET", "/\x1b[2J\r", 200, 1.0, 0, "", "acme", "", "", "0" * 32)
-    assert "/?[2J? 200" in _called(record)
+    assert "/?[2J? 200" in format_call(record)
 
 
-def test_a_service_that_never_served_is_not_said_to_serve_on(
+def test_failed_reload_says_what_is_served(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     session = Session(False)
     session._platform = SimpleNamespace(services={"hello": None})  # type: ignore[assignment]
     for service in ("hello", "shop"):
-        session.reloaded(service, ValueError("why"), 0.1)
+        session.show_reload(service, ValueError("why"), 0.1)
     assert capsys.readouterr().out.splitlines() == [
-        "hello serves on as it was, the saved file cannot: why",
-        "shop is not served yet: why",
+        "Reload of hello failed, still serving the previous version: why",
+        "Reload of shop failed, it is not served yet: why",
     ]

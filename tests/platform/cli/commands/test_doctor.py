@@ -1,4 +1,4 @@
-"""neurova doctor."""
+"""`neurova doctor`."""
 
 from __future__ import annotations
 
@@ -12,22 +12,18 @@ import pytest
 
 @pytest.fixture(autouse=True)
 def free_port(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Ask for ports that are free whoever uses the machine."""
+    """Use free ports."""
     monkeypatch.setenv("NEUROVA_GATEWAY_PORT", "0")
     monkeypatch.setenv("NEUROVA_ADMIN_PORT", "0")
 
 
-def test_each_finding_is_a_line_and_all_well_ends_with_0(
-    cli: Callable[..., Any], project: Path
-) -> None:
+def test_healthy_project_exits_with_0(cli: Callable[..., Any], project: Path) -> None:
     result = cli("doctor")
     assert result.exit_code == 0
     assert {line[:4] for line in result.stdout.splitlines()} == {"ok  "}
 
 
-def test_a_fault_is_shown_with_its_fix_and_ends_with_1(
-    cli: Callable[..., Any], project: Path
-) -> None:
+def test_fault_is_shown_with_its_fix(cli: Callable[..., Any], project: Path) -> None:
     (project / ".neurova").mkdir(mode=0o755)
     result = cli("doctor")
     assert result.exit_code == 1

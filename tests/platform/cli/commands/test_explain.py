@@ -1,4 +1,4 @@
-"""neurova explain."""
+"""`neurova explain`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 
-def test_a_function_is_explained_line_by_line(cli: Callable[..., object], project: Path) -> None:
+def test_function_is_explained(cli: Callable[..., object], project: Path) -> None:
     result = cli("explain", "get", "/hello/Ada?x=1")
     assert result.exit_code == 0
     rows = dict(line.split("  ", 1) for line in result.stdout.splitlines())
@@ -20,9 +20,7 @@ def test_a_function_is_explained_line_by_line(cli: Callable[..., object], projec
     assert rows["timeout"] == rows["concurrency"] == "-  (the function never waits)"
 
 
-def test_what_is_not_answered_is_explained_and_ends_with_1(
-    cli: Callable[..., object], project: Path
-) -> None:
+def test_unknown_route_is_explained(cli: Callable[..., object], project: Path) -> None:
     unknown = cli("explain", "GET", "/helo/Ada")
     assert unknown.exit_code == 1
     assert "404: No route matches this path" in unknown.stdout
@@ -33,9 +31,7 @@ def test_what_is_not_answered_is_explained_and_ends_with_1(
     assert json.loads(wrong.stdout)["status"] == 405
 
 
-def test_the_platforms_own_functions_are_explained(
-    cli: Callable[..., object], project: Path
-) -> None:
-    said = cli("explain", "GET", "/openapi.json").stdout
-    assert "_neurova.document" in said
-    assert "any key" in said
+def test_platform_functions_are_explained(cli: Callable[..., object], project: Path) -> None:
+    output = cli("explain", "GET", "/openapi.json").stdout
+    assert "_neurova.document" in output
+    assert "any key" in output

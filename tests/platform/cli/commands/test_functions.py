@@ -1,4 +1,4 @@
-"""neurova functions."""
+"""`neurova functions`."""
 
 from __future__ import annotations
 
@@ -18,16 +18,14 @@ def test_each_function_is_a_line(cli: Callable[..., object], project: Path) -> N
     ]
 
 
-def test_json_holds_what_the_decorator_said(cli: Callable[..., object], project: Path) -> None:
+def test_json_has_the_decorator_options(cli: Callable[..., object], project: Path) -> None:
     (row,) = json.loads(cli("functions", "--json").stdout)
     assert row["scopes"] == ["hello:read"]
     assert row["file"] == "functions/hello/hello.py"
     assert (row["public"], row["timeout"]) == (False, 30.0)
 
 
-def test_a_mistake_in_a_file_is_told_with_its_line(
-    cli: Callable[..., object], project: Path
-) -> None:
+def test_load_error_has_file_and_line(cli: Callable[..., object], project: Path) -> None:
     (project / "functions" / "hello" / "bad.py").write_text("x = 1\ny = (\n")
     result = cli("functions")
     assert result.exit_code == 4

@@ -1,4 +1,4 @@
-"""neurova keys."""
+"""`neurova keys`."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ def listed(cli: Callable[..., Any], *words: str) -> list[dict[str, Any]]:
     return found
 
 
-def test_a_key_alone_goes_to_standard_output(cli: Callable[..., Any], project: Path) -> None:
+def test_only_the_key_goes_to_standard_output(cli: Callable[..., Any], project: Path) -> None:
     result = cli("keys", "create", "--consumer", "acme", "--expires", "30d")
     assert environment(result.stdout.removesuffix("\n")) == "live"
-    assert "of acme until 2" in result.stderr
+    assert "of acme, expires 2" in result.stderr
 
 
-def test_every_right_reaches_the_store(cli: Callable[..., Any], project: Path) -> None:
+def test_all_options_are_stored(cli: Callable[..., Any], project: Path) -> None:
     words = "--scope a:read --scope a:write --env test --expires 1h --limits 5/minute "
     words += "--consumer-limits 9/minute --quota 7 --cidr 10.0.0.0/8 --name n"
     made = created(cli, *words.split())
@@ -42,7 +42,7 @@ def test_every_right_reaches_the_store(cli: Callable[..., Any], project: Path) -
     assert (record["quota"], record["cidrs"], record["name"]) == (7, ["10.0.0.0/8"], "n")
 
 
-def test_neither_key_nor_digest_is_ever_listed(cli: Callable[..., Any], project: Path) -> None:
+def test_list_shows_neither_key_nor_digest(cli: Callable[..., Any], project: Path) -> None:
     made = created(cli)
     for shown in (cli("keys", "list").stdout, cli("keys", "list", "--json").stdout):
         assert made["key_id"] in shown
@@ -50,9 +50,7 @@ def test_neither_key_nor_digest_is_ever_listed(cli: Callable[..., Any], project:
         assert "digest" not in shown
 
 
-def test_a_revoked_key_is_listed_only_when_asked_for(
-    cli: Callable[..., Any], project: Path
-) -> None:
+def test_revoked_key_is_listed_only_with_all(cli: Callable[..., Any], project: Path) -> None:
     made = created(cli)
     assert cli("keys", "revoke", made["key_id"]).exit_code == 0
     assert listed(cli) == []
@@ -60,7 +58,7 @@ def test_a_revoked_key_is_listed_only_when_asked_for(
     assert "revoked 2" in cli("keys", "list", "--all").stdout
 
 
-def test_a_rotated_key_lives_until_the_overlap_ends(cli: Callable[..., Any], project: Path) -> None:
+def test_rotated_key_expires_after_the_overlap(cli: Callable[..., Any], project: Path) -> None:
     made = created(cli, "--scope", "a:read")
     fresh = json.loads(cli("keys", "rotate", made["key_id"], "--json").stdout)
     assert fresh["scopes"] == ["a:read"]
@@ -84,7 +82,7 @@ def test_a_rotated_key_lives_until_the_overlap_ends(cli: Callable[..., Any], pro
         ("create", "--consumer", "a", "--cidr", "10.0.0.1/8"),
     ],
 )
-def test_what_cannot_be_is_refused_with_1_and_makes_no_key(
+def test_invalid_value_creates_no_key(
     cli: Callable[..., Any], project: Path, words: tuple[str, ...]
 ) -> None:
     result = cli("keys", *words)
@@ -96,7 +94,7 @@ def test_what_cannot_be_is_refused_with_1_and_makes_no_key(
 @pytest.mark.parametrize(
     "wrong", [("--scope", "BAD"), ("--limits", "5/eon"), ("--cidr", "10.0.0.1/8"), ("--name", " ")]
 )
-def test_a_key_that_cannot_be_leaves_its_consumers_limits(
+def test_invalid_key_keeps_the_limits_of_its_consumer(
     cli: Callable[..., Any], project: Path, wrong: tuple[str, ...]
 ) -> None:
     created(cli, "--consumer-limits", "9/minute")
@@ -105,14 +103,14 @@ def test_a_key_that_cannot_be_leaves_its_consumers_limits(
     assert [record["consumer_limits"] for record in listed(cli)] == ["9/minute"]
 
 
-def test_a_consumers_limits_change_without_a_key(cli: Callable[..., Any], project: Path) -> None:
+def test_limits_of_a_consumer_are_changed(cli: Callable[..., Any], project: Path) -> None:
     created(cli)
     result = cli("keys", "limit", "acme", "9/minute,5/second")
     assert (result.exit_code, result.stdout) == (
         0,
-        "acme: 5/second, 9/minute over all keys, 1 by now\n",
+        "acme: 5/second, 9/minute for all keys together, now 1\n",
     )
     assert [record["consumer_limits"] for record in listed(cli)] == ["5/second, 9/minute"]
-    said = json.loads(cli("keys", "limit", "acme", "", "--json").stdout)
-    assert said == {"consumer": "acme", "limits": "", "keys": 1}
+    document = json.loads(cli("keys", "limit", "acme", "", "--json").stdout)
+    assert document == {"consumer": "acme", "limits": "", "keys": 1}
     assert [record["consumer_limits"] for record in listed(cli)] == [""]

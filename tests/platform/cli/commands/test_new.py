@@ -1,4 +1,4 @@
-"""neurova new."""
+"""`neurova new`."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from pathlib import Path
 import pytest
 
 
-def test_a_project_is_laid_out_and_the_next_step_said(
+def test_project_is_created(
     cli: Callable[..., object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     result = cli("new", "project", "shop")
     assert result.exit_code == 0
-    assert "made shop/functions/hello/hello.py\n" in result.stdout
-    assert result.stdout.endswith("next: cd shop && neurova dev\n")
+    assert "Created shop/functions/hello/hello.py\n" in result.stdout
+    assert result.stdout.endswith("Next: cd shop && neurova dev\n")
 
 
-def test_a_folder_with_something_in_it_is_left_alone(
+def test_existing_files_are_kept(
     cli: Callable[..., object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -31,11 +31,11 @@ def test_a_folder_with_something_in_it_is_left_alone(
     for name in ("shop", "file"):
         result = cli("new", "project", name)
         assert result.exit_code == 1
-        assert "is there and not empty" in result.stderr
+        assert ": not empty" in result.stderr
     assert [file.name for file in (tmp_path / "shop").iterdir()] == ["mine"]
 
 
-def test_an_empty_folder_becomes_the_project(
+def test_empty_folder_becomes_the_project(
     cli: Callable[..., object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -43,16 +43,16 @@ def test_an_empty_folder_becomes_the_project(
     assert cli("new", "project", "shop").exit_code == 0
 
 
-def test_new_functions_are_served_as_they_are(cli: Callable[..., object], project: Path) -> None:
+def test_new_functions_are_listed(cli: Callable[..., object], project: Path) -> None:
     assert cli("new", "service", "hotel").exit_code == 0
     assert cli("new", "function", "hotel", "rooms").exit_code == 0
     made = cli("new", "function", "spa", "book", "--method", "post", "--path", "/spa/{day}")
-    assert "made functions/spa/domain.py" in made.stdout
+    assert "Created functions/spa/domain.py" in made.stdout
     routes = {(row["method"], row["path"]) for row in json.loads(cli("functions", "--json").stdout)}
     assert {("GET", "/hotel/rooms"), ("POST", "/spa/{day}")} <= routes
 
 
-def test_a_function_is_never_overwritten(cli: Callable[..., object], project: Path) -> None:
+def test_function_is_not_overwritten(cli: Callable[..., object], project: Path) -> None:
     before = (project / "functions" / "hello" / "hello.py").read_text()
     result = cli("new", "function", "hello", "hello")
     assert result.exit_code == 1
@@ -60,7 +60,7 @@ def test_a_function_is_never_overwritten(cli: Callable[..., object], project: Pa
     assert (project / "functions" / "hello" / "hello.py").read_text() == before
 
 
-def test_json_names_the_files(cli: Callable[..., object], project: Path) -> None:
+def test_json_lists_the_files(cli: Callable[..., object], project: Path) -> None:
     result = cli("new", "service", "hotel", "--json")
     assert json.loads(result.stdout) == {
         "files": [str(project / "functions" / "hotel" / "domain.py")]
@@ -68,16 +68,13 @@ def test_json_names_the_files(cli: Callable[..., object], project: Path) -> None
 
 
 @pytest.mark.server
-def test_the_test_of_a_new_project_passes_outside_the_checkout(
+def test_tests_of_a_new_project_pass(
     shell: Callable[..., subprocess.CompletedProcess[str]], tmp_path: Path
 ) -> None:
     assert shell("new", "project", "shop", cwd=tmp_path).returncode == 0
-    ran = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-W", "error", "-p", "no:cacheprovider"],
-        cwd=tmp_path / "shop",
-        capture_output=True,
-        text=True,
-    )
+    options = ["-q", "-W", "error", "-p", "no:cacheprovider", "-p", "no:asyncio"]
+    command = [sys.executable, "-m", "pytest", *options]
+    ran = subprocess.run(command, cwd=tmp_path / "shop", capture_output=True, text=True)
     assert ran.returncode == 0, ran.stdout
     assert "2 passed" in ran.stdout
     assert not (tmp_path / "shop" / ".neurova").exists()

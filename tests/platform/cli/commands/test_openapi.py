@@ -1,4 +1,4 @@
-"""neurova openapi."""
+"""`neurova openapi`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 
-def test_the_document_is_printed(cli: Callable[..., Any], project: Path) -> None:
+def test_document_is_printed(cli: Callable[..., Any], project: Path) -> None:
     made = json.loads(cli("openapi").stdout)
     assert made["openapi"].startswith("3.1.")
     assert made["info"]["title"] == "demo"
@@ -16,15 +16,15 @@ def test_the_document_is_printed(cli: Callable[..., Any], project: Path) -> None
     assert json.loads(cli("openapi", "--json").stdout) == made
 
 
-def test_it_is_written_to_a_file(cli: Callable[..., Any], project: Path) -> None:
-    said = cli("openapi", "--output", "api.json")
-    assert said.stdout == "api.json: 1 operations\n"
+def test_document_is_written_to_a_file(cli: Callable[..., Any], project: Path) -> None:
+    result = cli("openapi", "--output", "api.json")
+    assert result.stdout == "api.json: 1 operations\n"
     assert json.loads((project / "api.json").read_text())["paths"]
-    told = json.loads(cli("openapi", "--output", "api.json", "--json").stdout)
-    assert told == {"file": "api.json", "operations": 1}
+    report = json.loads(cli("openapi", "--output", "api.json", "--json").stdout)
+    assert report == {"file": "api.json", "operations": 1}
 
 
-def test_it_says_what_the_settings_say(cli: Callable[..., Any], project: Path) -> None:
+def test_document_has_the_settings(cli: Callable[..., Any], project: Path) -> None:
     (project / "neurova.toml").write_text(
         '[openapi]\nversion = "2.0"\nservers = ["https://api.example"]\n'
     )

@@ -1,4 +1,4 @@
-"""neurova run, as a process."""
+"""`neurova run` as a process."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def make_key(cli: Callable[..., Any], environment: str) -> str:
     return key
 
 
-def test_live_keys_are_taken_and_test_keys_refused(
+def test_run_accepts_live_keys_only(
     serving: Callable[..., Any], cli: Callable[..., Any], project: Path
 ) -> None:
     keys = [make_key(cli, environment) for environment in ("live", "test")]
@@ -44,7 +44,7 @@ def test_live_keys_are_taken_and_test_keys_refused(
     assert not any(key in log for key in keys)
 
 
-def test_a_database_that_is_behind_is_refused_with_the_fix(
+def test_database_behind_is_refused_with_the_fix(
     shell: Callable[..., subprocess.CompletedProcess[str]],
     cli: Callable[..., Any],
     project: Path,
@@ -55,7 +55,7 @@ def test_a_database_that_is_behind_is_refused_with_the_fix(
     assert "neurova db upgrade hello" in ran.stderr
 
 
-def test_a_second_run_on_the_state_folder_is_refused_and_told_of_the_first(
+def test_second_run_is_refused_with_the_pid(
     serving: Callable[..., Any],
     shell: Callable[..., subprocess.CompletedProcess[str]],
     project: Path,
@@ -71,18 +71,18 @@ def test_a_second_run_on_the_state_folder_is_refused_and_told_of_the_first(
     again.event("ready")
 
 
-def test_a_port_in_use_is_refused_with_the_fix(
+def test_port_in_use_is_refused_with_the_fix(
     shell: Callable[..., subprocess.CompletedProcess[str]], project: Path
 ) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         ran = shell("run", "--port", str(port), "--workers", "2")
     assert ran.returncode == 3
-    assert f"port {port} is in use: stop what listens there" in ran.stderr
+    assert f"port {port}: in use: stop the process" in ran.stderr
 
 
 @pytest.mark.parametrize("as_json", [False, True])
-def test_workers_that_cannot_start_end_it_with_what_is_wrong(
+def test_failed_start_of_workers_is_reported(
     shell: Callable[..., subprocess.CompletedProcess[str]], project: Path, as_json: bool
 ) -> None:
     (project / "functions" / "hello" / "hello.py").write_text("from neurova import nothing\n")
@@ -94,7 +94,7 @@ def test_workers_that_cannot_start_end_it_with_what_is_wrong(
     assert "Traceback" not in ran.stdout + ran.stderr
 
 
-def test_a_number_of_workers_that_cannot_be_is_refused(
+def test_invalid_number_of_workers_is_refused(
     shell: Callable[..., subprocess.CompletedProcess[str]], project: Path
 ) -> None:
     assert shell("run", "--workers", "0").returncode == 2
@@ -104,19 +104,19 @@ def test_a_number_of_workers_that_cannot_be_is_refused(
     assert "runtime.workers must be a whole number from 1 to 512, not 0" in ran.stderr
 
 
-def test_people_are_told_where_it_answers_and_when_it_has_restarted(project: Path) -> None:
+def test_start_and_restart_are_shown(project: Path) -> None:
     words = [str(NEUROVA), "run", "--port", "0", "--workers", "2"]
     with subprocess.Popen(words, env=environment(), stdout=subprocess.PIPE, text=True) as run:
         assert run.stdout is not None
-        said = run.stdout.readline()
+        line = run.stdout.readline()
         assert re.fullmatch(
-            r"demo answers on http://127\.0\.0\.1:\d+: "
+            r"Serving demo on http://127\.0\.0\.1:\d+ \(Ctrl-C to stop\): "
             r"1 functions, live keys, 2 workers \(pid \d+ \d+\)\n",
-            said,
+            line,
         )
         assert run.stdout.readline().startswith("admin: http://127.0.0.1:")
         run.send_signal(signal.SIGHUP)
-        assert re.fullmatch(r"demo has restarted: pid \d+ \d+\n", run.stdout.readline())
+        assert re.fullmatch(r"Restarted demo: pid \d+ \d+\n", run.stdout.readline())
         run.send_signal(signal.SIGINT)
         assert run.stdout.read() == ""
         assert run.wait() == 0

@@ -1,4 +1,4 @@
-"""neurova status."""
+"""`neurova status`."""
 
 from __future__ import annotations
 
@@ -14,26 +14,26 @@ from neurova_platform.serving import client
 
 
 @pytest.mark.server
-def test_it_tells_how_what_runs_stands_and_what_is_not_well(
+def test_state_and_faults_are_shown(
     serving: Callable[..., Any], cli: Callable[..., Any], project: Path
 ) -> None:
     ready = serving("dev").event("ready")
     client.send(ready["url"], "GET", "/nowhere", {}, None)
-    said = cli("status")
-    assert said.exit_code == 0, said.output
-    assert "demo" in said.stdout
-    assert "serving" in said.stdout
-    assert "test keys" in said.stdout
+    result = cli("status")
+    assert result.exit_code == 0, result.output
+    assert "demo" in result.stdout
+    assert "serving" in result.stdout
+    assert "test keys" in result.stdout
     found = json.loads(cli("status", "--json").stdout)
     assert set(found) == {"platform", "health", "workers", "live", "reloads"}
     assert found["health"]["ready"] is True
 
     (project / ".neurova" / "keys.db").unlink()
-    until(lambda: "unreachable" in cli("status").stdout)  # a look is good for a second
+    until(lambda: "unreachable" in cli("status").stdout)  # cached for a second
     assert "restart NEUROVA" in cli("status").stdout
 
 
-def test_where_nothing_runs_it_says_so(cli: Callable[..., Any], project: Path) -> None:
-    said = cli("status")
-    assert said.exit_code == 5
-    assert "neurova dev" in said.stderr
+def test_missing_platform_is_reported(cli: Callable[..., Any], project: Path) -> None:
+    result = cli("status")
+    assert result.exit_code == 5
+    assert "neurova dev" in result.stderr

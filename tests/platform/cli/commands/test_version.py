@@ -1,4 +1,4 @@
-"""neurova version."""
+"""`neurova version`."""
 
 from __future__ import annotations
 
@@ -7,6 +7,6 @@ from collections.abc import Callable
 from importlib.metadata import version
 
 
-def test_the_installed_version_is_told(cli: Callable[..., object]) -> None:
+def test_installed_version_is_shown(cli: Callable[..., object]) -> None:
     assert cli("version").stdout.startswith(f"neurova {version('neurova')}, Python 3.")
     assert json.loads(cli("version", "--json").stdout)["neurova"] == version("neurova")

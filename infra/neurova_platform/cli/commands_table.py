@@ -1,0 +1,29 @@
+"""All commands of `neurova`. A command is imported when it is called."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Command(NamedTuple):
+    """Where a command is, "module:name" below cli/commands, and the first line of its help."""
+
+    target: str
+    help: str
+
+
+COMMANDS = {
+    "dev": Command("dev:dev", "Serve the project with reload and a test key, showing each call."),
+    "run": Command("run:run", "Serve the project with live keys and several workers."),
+    "new": Command("new:new", "Create a project, a service or a function."),
+    "functions": Command("functions:functions", "List the project's functions."),
+    "status": Command("status:status", "Show the state of the running platform."),
+    "call": Command("call:call", "Call the running platform; show response, time and limits."),
+    "explain": Command("explain:explain", "Show which function handles a call, and its settings."),
+    "openapi": Command("openapi:openapi", "Print the project's OpenAPI document."),
+    "keys": Command("keys:keys", "Create, list, rotate, revoke and limit API keys."),
+    "config": Command("config:config", "Show every setting and where its value comes from."),
+    "doctor": Command("doctor:doctor", "Check what the platform needs, and show how to fix it."),
+    "db": Command("db:db", "Create, apply and inspect the migrations of services."),
+    "version": Command("version:version", "Show the version of neurova and of Python."),
+}

@@ -1,0 +1,23 @@
+"""The exit codes of the command line, as docs/cli.md states them."""
+
+from __future__ import annotations
+
+import sys
+
+EXIT_CODES = {"ConfigError": 3, "LoadError": 4, "BindError": 4, "StateError": 5, "Unavailable": 5}
+"""Error -> exit code; any other NeurovaError is 1."""
+
+
+def exit_code(error: Exception) -> int:
+    """Return the exit code of a NeurovaError, 0 for any other exception."""
+    # Whoever raised a NeurovaError has imported its module; `neurova --help` does not.
+    errors = sys.modules.get("neurova.errors")
+    if errors is None or not isinstance(error, errors.NeurovaError):
+        return 0
+    codes = (EXIT_CODES.get(kind.__name__) for kind in type(error).__mro__)
+    return next((code for code in codes if code is not None), 1)
+
+
+def interrupt_exit_code(command: str | None = None) -> int:
+    """Return the exit code of a command that Ctrl-C ended: the normal end of dev and run."""
+    return 0 if command in ("dev", "run") else 130

@@ -1,0 +1,82 @@
+"""The roles of `neurova run`: each is a kind of child process that the supervisor keeps alive."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from neurova.errors import ConfigError
+from neurova.settings.settings import Settings
+
+from ..admin import access as admin_access
+from ..serving.listener import bind_all
+from ..settings.loading import load
+
+
+@dataclass(frozen=True)
+class Role:
+    """Describe one kind of child process.
+
+    `target` is "module:function". The child calls it with its `ChildArguments`, its listening
+    socket or None, and its `WorkerChannel`; it calls `channel.attach` and `channel.report_ready`
+    (or `channel.wait_for_stop`, which does both) and returns once it is told to stop.
+    `listen` returns a listening socket for each process; a role without it has no sockets.
+    `processes` is their number; None is a single process without a number in its name.
+    """
+
+    name: str
+    target: str
+    listen: Callable[[Settings], list[socket.socket]] | None = None
+    processes: int | None = None
+    serves_functions: bool = False
+
+
+def roles(settings: Settings) -> list[Role]:
+    """Return the roles that a project runs with these settings."""
+    found = [
+        Role(
+            "worker",
+            "neurova_platform.supervise.worker:serve",
+            listen=_bind_gateway,
+            processes=settings.runtime.workers,
+            serves_functions=True,
+        )
+    ]
+    if settings.admin.enabled:
+        found.append(Role("admin", "neurova_platform.supervise.admin:serve", listen=_bind_admin))
+    return found
+
+
+@dataclass(frozen=True)
+class ChildArguments:
+    """What each child is started with: picklable, and without secrets."""
+
+    root: Path
+    state: Path
+    flags: dict[str, Any] = field(default_factory=dict)
+
+    def load_settings(self) -> Settings:
+        """Return the settings as they are now.
+
+        Raises ConfigError when they are invalid or name another state folder than the
+        supervisor's: processes on two folders would count limits twice.
+        """
+        settings = load(self.root, flags=self.flags)
+        if settings.state != self.state:
+            raise ConfigError(
+                f"changed from {self.state} to {settings.state}",
+                where="project.state",
+                fix="this setting takes effect after a restart of `neurova run`",
+            )
+        return settings
+
+
+def _bind_gateway(settings: Settings) -> list[socket.socket]:
+    return bind_all(settings.gateway.host, settings.gateway.port, settings.runtime.workers)
+
+
+def _bind_admin(settings: Settings) -> list[socket.socket]:
+    return [admin_access.listen(settings)]

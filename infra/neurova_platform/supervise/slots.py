@@ -1,0 +1,174 @@
+"""Slots for children, the wait before a restart, and the plan of rolling restarts."""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections import deque
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+from .child import Child
+from .roles import ChildArguments, Role
+
+EXIT_GRACE = 5.0  # seconds above the drain time after which a stopping child is killed
+STABLE_AFTER = 10.0  # seconds of service after which an exit is no part of a crash loop
+IMMEDIATE_RESTARTS = 3  # exits in a row that are followed by an immediate restart
+FIRST_WAIT = 0.1
+MAX_WAIT_AFTER_EXIT = 1.0
+MAX_WAIT_AFTER_FAILED_START = 30.0
+
+
+class Backoff:
+    """Compute the seconds to wait before the next start.
+
+    A child that had served is replaced at once. After three such exits in close succession the
+    wait grows to one second at most: an outage is worse than a start. After failed starts the wait
+    grows to half a minute.
+    """
+
+    def __init__(self) -> None:
+        self._attempts = 0
+
+    def after_exit(self, lifetime: float) -> float:
+        """Return the wait after the exit of a child that had served for `lifetime` seconds."""
+        if lifetime >= STABLE_AFTER:
+            self._attempts = 0
+        self._attempts += 1
+        delayed = self._attempts - IMMEDIATE_RESTARTS
+        return min(FIRST_WAIT * 2.0 ** (delayed - 1), MAX_WAIT_AFTER_EXIT) if delayed > 0 else 0.0
+
+    def after_failed_start(self) -> float:
+        """Return the wait after a child that never became ready."""
+        self._attempts += 1
+        return min(FIRST_WAIT * 2.0 ** (self._attempts + 1), MAX_WAIT_AFTER_FAILED_START)
+
+    def reset(self) -> None:
+        """Forget earlier exits: other code is started next."""
+        self._attempts = 0
+
+
+@dataclass(eq=False)
+class WorkerSlot:
+    """Hold one process of a role, and its listening socket while the supervisor lives.
+
+    The next child accepts the connections that wait in the socket's queue, so an exit loses none.
+    `starting` is not ready yet, `draining` are told to exit; `restart_at` is when to start the next
+    child, None: not scheduled.
+    """
+
+    name: str
+    role: Role
+    listener: socket.socket | None
+    serving: Child | None = None
+    starting: Child | None = None
+    draining: list[Child] = field(default_factory=list)
+    restart_at: float | None = None
+    replaced_for_memory_at: float | None = None
+    backoff: Backoff = field(default_factory=Backoff)
+
+    def children(self) -> Iterator[Child]:
+        """Yield the living children of this slot."""
+        yield from self.draining
+        for child in (self.serving, self.starting):
+            if child is not None:
+                yield child
+
+    @property
+    def is_settled(self) -> bool:
+        """Tell whether only the newest child accepts connections."""
+        return self.starting is None and all(child.is_draining for child in self.draining)
+
+    def start(self, arguments: ChildArguments) -> None:
+        """Start the next child. Raises OSError when the system has no resources for it."""
+        self.restart_at = None
+        child = Child(self.role.target, arguments, self.listener)
+        child.start()
+        self.starting = child
+
+    def promote(self, drain: float) -> None:
+        """Let the starting child serve and the previous one drain."""
+        old, self.serving, self.starting = self.serving, self.starting, None
+        if old is not None:
+            old.drain()
+            self.expect_exit(old, drain)
+
+    def expect_exit(self, child: Child, drain: float) -> None:
+        """Move a child to the draining ones.
+
+        It may wait `drain` seconds for idle connections, then as long for calls in flight.
+        """
+        child.exit_deadline = time.monotonic() + 2 * drain + EXIT_GRACE
+        self.draining.append(child)
+
+    def remove(self, child: Child) -> None:
+        """Remove an exited child."""
+        if child in self.draining:
+            self.draining.remove(child)
+        if self.serving is child:
+            self.serving = None
+        if self.starting is child:
+            self.starting = None
+        child.close()
+
+
+def create_slots(role: Role, listeners: Iterable[socket.socket]) -> list[WorkerSlot]:
+    """Return a slot for each process of a role, each with its listener if the role has them."""
+    names = (
+        [role.name]
+        if role.processes is None
+        else [f"{role.name} {number}" for number in range(role.processes)]
+    )
+    if role.listen is None:
+        return [WorkerSlot(name, role, None) for name in names]
+    return [
+        WorkerSlot(name, role, listener) for name, listener in zip(names, listeners, strict=True)
+    ]
+
+
+class RestartPlan:
+    """Queue slots whose serving child is to be replaced; `current` is being replaced.
+
+    One at a time: at most one additional child runs, and code that cannot start is detected in one
+    slot, whose previous child continues to serve.
+    """
+
+    def __init__(self) -> None:
+        self.current: WorkerSlot | None = None
+        self._waiting: deque[WorkerSlot] = deque()
+        self._rest_of_restart: set[WorkerSlot] = set()
+
+    def __contains__(self, slot: WorkerSlot) -> bool:
+        return slot is self.current or slot in self._waiting
+
+    def add(self, slot: WorkerSlot) -> None:
+        """Queue one slot."""
+        self._waiting.append(slot)
+
+    def restart(self, slots: Iterable[WorkerSlot]) -> None:
+        """Queue all slots, also the current one: its new child may run the code of before."""
+        self._waiting = deque(slots)
+        self._rest_of_restart = set(self._waiting)
+
+    def begin_next(self) -> WorkerSlot | None:
+        """Return the next slot to replace, None while another is in progress or none waits."""
+        if self.current is not None or not self._waiting or self._waiting[0].starting is not None:
+            return None
+        self.current = self._waiting.popleft()
+        return self.current
+
+    def finish(self, slot: WorkerSlot) -> bool:
+        """Mark the current slot as replaced; return whether that completes a restart of all."""
+        if slot is not self.current:
+            return False
+        self.current = None
+        if slot in self._rest_of_restart and slot not in self._waiting:
+            self._rest_of_restart.remove(slot)
+            return not self._rest_of_restart
+        return False
+
+    def cancel(self) -> None:
+        """Forget all queued slots: the present code cannot start."""
+        self.current = None
+        self._waiting.clear()
+        self._rest_of_restart.clear()

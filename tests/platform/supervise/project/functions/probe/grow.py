@@ -1,0 +1,11 @@
+"""Use more memory with each call."""
+
+from neurova import get
+
+held: list[bytes] = []
+
+
+@get("/grow/{mb}", public=True)
+async def grow(mb: int) -> int:
+    held.append(bytes(bytearray(b"x" * (mb << 20))))
+    return len(held)
