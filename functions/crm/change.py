@@ -2,20 +2,20 @@
 
 from neurova import Reject, Tx, patch
 
-from .customers import current, store
+from .customers import get_unmerged, store_customer
 from .domain import Change, Customer
 
 
 @patch("/customers/{id}", scopes=["crm:write"])
 async def change_customer(id: str, change: Change, tx: Tx) -> Customer:
-    """Change what is given of a customer, if nobody has changed it since the version given."""
-    before = await current(tx, id)
+    """Change the given fields of a customer that is still at the given version."""
+    before = await get_unmerged(tx, id)
     if before.version != change.version:
         raise Reject(
             409,
-            f"Customer {id} is at version {before.version}, not {change.version}: read it again, "
-            "and change it as it is now",
+            f"Customer {id} is at version {before.version}, not {change.version}: read it again "
+            "and change that version.",
         )
-    customer = before.altered(change)
-    await store(tx, customer)
+    customer = before.apply(change)
+    await store_customer(tx, customer)
     return customer

@@ -1,17 +1,17 @@
-"""Take in a customer."""
+"""Create a customer."""
 
 from neurova import Tx, post
 
 from .domain import Customer, NewCustomer, customers
-from .index import put
+from .index import index_customer
 
-_add = customers.insert()
+_insert = customers.insert()
 
 
 @post("/customers", scopes=["crm:write"], status=201)
 async def create_customer(new: NewCustomer, tx: Tx) -> Customer:
-    """Take in a customer; one who may be there already is told by their look-alikes."""
-    customer = Customer.of(new)
-    await tx.execute(_add, customer.row())
-    await put(tx, customer)
+    """Create a customer; GET /customers/{id}/duplicates tells whether it exists already."""
+    customer = Customer.create(new)
+    await tx.execute(_insert, customer.to_row())
+    await index_customer(tx, customer)
     return customer

@@ -1,36 +1,41 @@
-"""Customers as they stand: read by id, and written back."""
+"""Customers in the database: read by id, and stored again."""
 
 from sqlalchemy import bindparam, select
 
 from neurova import Reject, Tx
 
-from .domain import STORED, Customer, customers, read
-from .index import put
+from .domain import CUSTOMER_COLUMNS, Customer, customers, from_row
+from .index import index_customer
 
-# Built once, here, a statement costs a quarter of one that is built at every call.
-_known = select(*STORED, customers.c.merged_into).where(customers.c.id == bindparam("id"))
+# A statement that is built once costs a quarter of one that is built at every call.
+_select = select(*CUSTOMER_COLUMNS, customers.c.merged_into).where(
+    customers.c.id == bindparam("id")
+)
 _update = customers.update().where(customers.c.id == bindparam("customer"))
 
 
-async def known(tx: Tx, id: str) -> tuple[Customer, str | None]:
-    """Return a customer and, if it was merged, the id of the one that it is part of."""
-    row = (await tx.execute(_known, {"id": id})).mappings().first()
+async def find_customer(tx: Tx, id: str) -> tuple[Customer, str | None]:
+    """Return a customer and the id of the one that it was merged into, None without one.
+
+    Raises Reject(404) for an unknown id.
+    """
+    row = (await tx.execute(_select, {"id": id})).mappings().first()
     if row is None:
-        raise Reject(404, f"There is no customer {id!r}: it never was, or it was erased")
-    return read(Customer, row), row["merged_into"]
+        raise Reject(404, f"There is no customer {id!r}, or it was erased.")
+    return from_row(Customer, row), row["merged_into"]
 
 
-async def current(tx: Tx, id: str) -> Customer:
-    """Return a customer that is not merged into another."""
-    customer, into = await known(tx, id)
+async def get_unmerged(tx: Tx, id: str) -> Customer:
+    """Return a customer. Raises Reject(404), or Reject(410) for a merged customer."""
+    customer, into = await find_customer(tx, id)
     if into is not None:
-        raise Reject(410, f"Customer {id} was merged into {into}: say /customers/{into} instead")
+        raise Reject(410, f"Customer {id} was merged into {into}, use /customers/{into}.")
     return customer
 
 
-async def store(tx: Tx, customer: Customer) -> None:
-    """Write a changed customer back, and what it is found by."""
-    row = customer.row()
-    del row["id"]  # set, even to itself, SQLite would look through all that refers to it
+async def store_customer(tx: Tx, customer: Customer) -> None:
+    """Update a customer's row and its search index."""
+    row = customer.to_row()
+    del row["id"]  # SQLite searches all tables that refer to it if it is set, even to itself
     await tx.execute(_update, {"customer": customer.id, **row})
-    await put(tx, customer)
+    await index_customer(tx, customer)

@@ -1,11 +1,11 @@
-"""What CRM knows: customers, notes on them, and interactions with them.
+"""The types and tables of CRM: customers, notes on them, and interactions with them.
 
-All of it belongs to the operator's organisation, not to the consumer whose key wrote it: a key with
-`crm:read` sees every customer, one with `crm:write` adds and changes. What cannot be undone has
-scopes of its own: `crm:merge` makes two customers one, `crm:erase` takes one out for good.
+All data belongs to the operator's organisation, not to the consumer whose key wrote it: a key with
+`crm:read` reads every customer, one with `crm:write` creates and changes. Irreversible calls have
+scopes of their own: `crm:merge` and `crm:erase`.
 
-Emails are kept in lower case and phones as E.164 writes them (`+441234567890`). Neither is unique,
-since a family or an office may share them. Times are UTC.
+Emails are stored in lower case and phones in the form of E.164 (`+441234567890`). Neither is
+unique, since a family or an office may share them. Times are in UTC.
 """
 
 from collections.abc import Mapping
@@ -18,19 +18,19 @@ from msgspec import UNSET, Meta, Struct, UnsetType, structs
 
 from neurova import Fault, Reject
 
-from .words import words
+from .words import split_words
 
 Stage = Literal["lead", "customer", "former"]
 Kind = Literal["question", "order", "complaint", "support", "other"]
 Channel = Literal["phone", "email", "chat", "web", "letter", "in_person"]
-# What is no space, to Python and to whoever else reads the published schema: they differ in `\s`.
-_SEEN = r"[^\s\u0000-\u0020\u007f-\u00a0\ufeff{}]"
+# A visible character; Python and JSON Schema differ in what `\s` matches.
+_VISIBLE = r"[^\s\u0000-\u0020\u007f-\u00a0\ufeff{}]"
 Name = Annotated[
     str,
     Meta(
         max_length=200,
-        pattern=_SEEN.format(""),
-        description="a name with more than spaces in it",
+        pattern=_VISIBLE.format(""),
+        description="a name that is not blank",
         examples=["Ada Lovelace"],
     ),
 ]
@@ -39,7 +39,7 @@ Email = Annotated[
     str,
     Meta(
         max_length=254,
-        pattern="^{0}+@{1}+([.]{1}+)+$".format(_SEEN.format("@"), _SEEN.format("@.")),
+        pattern="^{0}+@{1}+([.]{1}+)+$".format(_VISIBLE.format("@"), _VISIBLE.format("@.")),
         description="an email address like ada@example.org",
         examples=["ada@example.org"],
     ),
@@ -49,7 +49,7 @@ Phone = Annotated[
     Meta(
         max_length=40,
         pattern=r"^\+[1-9](?:[ ().\/-]*[0-9]){6,14}$",
-        description="a phone number with its country's code, like +44 1234 567890",
+        description="a phone number with its country code, like +44 1234 567890",
         examples=["+44 1234 567890"],
     ),
 ]
@@ -57,8 +57,8 @@ Text = Annotated[
     str,
     Meta(
         max_length=10_000,
-        pattern=_SEEN.format(""),
-        description="a text with more than spaces in it",
+        pattern=_VISIBLE.format(""),
+        description="a text that is not blank",
         examples=["Likes tea."],
     ),
 ]
@@ -71,37 +71,38 @@ Id = Annotated[
     ),
 ]
 Moment = Annotated[datetime, Meta(tz=True)]
-Place = Annotated[int, Meta(ge=0, le=2**31 - 1)]
+MAX_POSITION = 2**31 - 1
+Position = Annotated[int, Meta(ge=0, le=MAX_POSITION)]
 Limit = Annotated[int, Meta(ge=1, le=500)]
 Record = TypeVar("Record", bound=Struct)
 
 
-def tidy(said: dict[str, Any]) -> dict[str, Any]:
-    """Return a customer's values as they are kept, however they were written."""
-    kept = dict(said)
+def normalize(values: dict[str, Any]) -> dict[str, Any]:
+    """Return a customer's values in the form in which they are stored."""
+    normal = dict(values)
     for name in ("name", "company"):
-        if isinstance(kept.get(name), str):
-            kept[name] = " ".join(kept[name].split())
-    if isinstance(kept.get("email"), str):
-        kept["email"] = kept["email"].strip().lower()
-    if isinstance(kept.get("phone"), str):
-        # "+44 (0)1234" names a zero that nobody dials after the country's code.
-        digits = kept["phone"].replace("(0)", "")
-        kept["phone"] = "+" + "".join(filter(str.isdecimal, digits))
-    return kept
+        if isinstance(normal.get(name), str):
+            normal[name] = " ".join(normal[name].split())
+    if isinstance(normal.get("email"), str):
+        normal["email"] = normal["email"].strip().lower()
+    if isinstance(normal.get("phone"), str):
+        # The zero of "+44 (0)1234" is not dialled after the country code.
+        digits = normal["phone"].replace("(0)", "")
+        normal["phone"] = "+" + "".join(filter(str.isdecimal, digits))
+    return normal
 
 
-def utc(moment: datetime, pointer: str, where: str = "body") -> datetime:
-    """Return a moment in UTC; one beyond the calendar's ends is refused."""
+def to_utc(moment: datetime, pointer: str, where: str = "body") -> datetime:
+    """Return a moment in UTC. Raises Reject(422) if UTC has no such year."""
     try:
         return moment.astimezone(UTC)
     except OverflowError:
-        fault = Fault(pointer, "must lie between the years 1 and 9999 in UTC too", where)
-        raise Reject(422, "The moment is not in the calendar", errors=[fault]) from None
+        fault = Fault(pointer, "must lie between the years 1 and 9999 in UTC", where)
+        raise Reject(422, "The time is out of range.", errors=[fault]) from None
 
 
 class NewCustomer(Struct, kw_only=True, forbid_unknown_fields=True):
-    """Say who the customer is."""
+    """Describe a new customer."""
 
     name: Name
     company: Company = ""
@@ -111,7 +112,7 @@ class NewCustomer(Struct, kw_only=True, forbid_unknown_fields=True):
 
 
 class Change(Struct, kw_only=True, forbid_unknown_fields=True):
-    """Change what is given of the customer as it was at `version`; null takes a value away."""
+    """Change the given fields of a customer at `version`; null removes email or phone."""
 
     version: Annotated[int, Meta(ge=1)]
     name: Name | UnsetType = UNSET
@@ -122,7 +123,7 @@ class Change(Struct, kw_only=True, forbid_unknown_fields=True):
 
 
 class Customer(Struct, kw_only=True):
-    """Describe a customer; `version` counts its changes, notes and interactions left aside."""
+    """Describe a customer; `version` counts its changes, without notes and interactions."""
 
     id: str
     version: int
@@ -135,40 +136,40 @@ class Customer(Struct, kw_only=True):
     changed: datetime
 
     @classmethod
-    def of(cls, new: NewCustomer) -> "Customer":
-        """Make a customer with an id of its own."""
+    def create(cls, new: NewCustomer) -> "Customer":
+        """Return a customer with a new id."""
         now = datetime.now(UTC)
-        said = tidy(structs.asdict(new))
-        return cls(id=uuid4().hex, version=1, created=now, changed=now, **said)
+        values = normalize(structs.asdict(new))
+        return cls(id=uuid4().hex, version=1, created=now, changed=now, **values)
 
-    def altered(self, change: Change) -> "Customer":
-        """Make the customer that a change makes of this one."""
-        given = structs.asdict(change)
-        return self._next({name: value for name, value in given.items() if value is not UNSET})
+    def apply(self, change: Change) -> "Customer":
+        """Return the customer with a change, at the next version."""
+        values = structs.asdict(change)
+        return self._next({name: value for name, value in values.items() if value is not UNSET})
 
-    def joined(self, other: "Customer") -> tuple["Customer", str]:
-        """Make one customer of two; return it and, as text, what it has no place for."""
-        taken: dict[str, Any] = {"created": min(self.created, other.created)}
-        left = []
+    def merge_with(self, other: "Customer") -> tuple["Customer", str]:
+        """Return the customer with the other's values that it lacks, and those that differ."""
+        values: dict[str, Any] = {"created": min(self.created, other.created)}
+        differences = []
         for name in ("name", "company", "email", "phone", "stage"):
-            mine, theirs = getattr(self, name), getattr(other, name)
-            if theirs and not mine:
-                taken[name] = theirs
-            elif theirs and theirs != mine:
-                left.append(f"{name}: {theirs}")
-        return self._next(taken), "\n".join(left)
+            own, others = getattr(self, name), getattr(other, name)
+            if others and not own:
+                values[name] = others
+            elif others and others != own:
+                differences.append(f"{name}: {others}")
+        return self._next(values), "\n".join(differences)
 
     def _next(self, values: dict[str, Any]) -> "Customer":
-        now = {"version": self.version + 1, "changed": datetime.now(UTC)}
-        return structs.replace(self, **(tidy(values) | now))
+        version = {"version": self.version + 1, "changed": datetime.now(UTC)}
+        return structs.replace(self, **(normalize(values) | version))
 
-    def row(self) -> dict[str, Any]:
-        """Return what the table holds of it."""
+    def to_row(self) -> dict[str, Any]:
+        """Return the values of the customer's columns."""
         return {**structs.asdict(self), "name_key": name_key(self.name)}
 
 
 class Note(Struct):
-    """Keep a text on a customer; `author` is the consumer whose key wrote it."""
+    """Hold a text on a customer; `author` is the consumer whose key wrote it."""
 
     id: str
     text: str
@@ -177,7 +178,7 @@ class Note(Struct):
 
 
 class Interaction(Struct):
-    """Keep what happened between a customer and us; `at` says when."""
+    """Hold an interaction with a customer; `at` is when it happened."""
 
     id: str
     kind: Kind
@@ -188,35 +189,35 @@ class Interaction(Struct):
     created: datetime
 
 
-def read(kind: type[Record], row: Mapping[Any, Any]) -> Record:
-    """Make a customer, a note or an interaction of its row."""
+def from_row(kind: type[Record], row: Mapping[Any, Any]) -> Record:
+    """Return the customer, note or interaction of a row."""
     return kind(**{name: row[name] for name in kind.__struct_fields__})
 
 
 def name_key(name: str) -> str | None:
-    """Return what names that mean the same person share: their words in whatever order."""
-    return " ".join(sorted(words(name)))[:200] or None
+    """Return the words of a name in alphabetical order, None without any."""
+    return " ".join(sorted(split_words(name)))[:200] or None
 
 
-class InUtc(sa.TypeDecorator[datetime]):
-    """Keep moments in UTC also where a database knows no time zones."""
+class UtcDateTime(sa.TypeDecorator[datetime]):
+    """Store times in UTC, also in SQLite, which has no time zones."""
 
     impl = sa.DateTime(timezone=True)
     cache_ok = True
 
     def process_bind_param(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:
-        """Return the moment to be kept."""
+        """Return the time to store."""
         return None if value is None else value.astimezone(UTC)
 
     def process_result_value(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:
-        """Return the moment that was kept."""
+        """Return the stored time."""
         return value if value is None or value.tzinfo else value.replace(tzinfo=UTC)
 
 
 metadata = sa.MetaData()
 
-# A merged customer keeps its row, emptied, to say in `merged_into` whom it became: always one that
-# is not merged itself.
+# A merged customer keeps its row, without values. `merged_into` refers to a customer that is not
+# merged itself.
 customers = sa.Table(
     "customers",
     metadata,
@@ -229,16 +230,16 @@ customers = sa.Table(
     sa.Column("email", sa.String, index=True),
     sa.Column("phone", sa.String, index=True),
     sa.Column("stage", sa.String, nullable=False),
-    sa.Column("created", InUtc, nullable=False),
-    sa.Column("changed", InUtc, nullable=False),
+    sa.Column("created", UtcDateTime, nullable=False),
+    sa.Column("changed", UtcDateTime, nullable=False),
     sa.Column("merged_into", sa.ForeignKey("customers.id")),
 )
-# Of those alone that were merged: nearly all have none there, and are to be found otherwise.
+# The index has only merged customers, which are few.
 _merged = customers.c.merged_into.is_not(None)
 sa.Index(
     "merged_customers", customers.c.merged_into, sqlite_where=_merged, postgresql_where=_merged
 )
-STORED = [customers.c[name] for name in Customer.__struct_fields__]
+CUSTOMER_COLUMNS = [customers.c[name] for name in Customer.__struct_fields__]
 
 notes = sa.Table(
     "notes",
@@ -248,7 +249,7 @@ notes = sa.Table(
     sa.Column("customer", sa.ForeignKey("customers.id"), nullable=False),
     sa.Column("text", sa.String, nullable=False),
     sa.Column("author", sa.String, nullable=False),
-    sa.Column("created", InUtc, nullable=False),
+    sa.Column("created", UtcDateTime, nullable=False),
     sa.Index("notes_of_customer", "customer", "seq"),
 )
 
@@ -260,15 +261,15 @@ interactions = sa.Table(
     sa.Column("customer", sa.ForeignKey("customers.id"), nullable=False),
     sa.Column("kind", sa.String, nullable=False),
     sa.Column("channel", sa.String, nullable=False),
-    sa.Column("at", InUtc, nullable=False),
+    sa.Column("at", UtcDateTime, nullable=False),
     sa.Column("summary", sa.String, nullable=False),
     sa.Column("author", sa.String, nullable=False),
-    sa.Column("created", InUtc, nullable=False),
+    sa.Column("created", UtcDateTime, nullable=False),
     sa.Index("interactions_of_customer", "customer", "at", "seq"),
 )
 
-# What customers are found by: a row for each of their values, notes and interactions. Its index
-# is SQLite's FTS5 or PostgreSQL's tsvector, made in the migration and kept by the database.
+# What search finds customers by: a row for each field, note and interaction. The migration creates
+# its index, SQLite's FTS5 or PostgreSQL's tsvector, which the database keeps up to date.
 texts = sa.Table(
     "texts",
     metadata,

@@ -1,29 +1,29 @@
-"""Find customers who may be there twice."""
+"""List possible duplicates of all customers, page by page."""
 
 from msgspec import Struct
 from sqlalchemy import bindparam, exists
 
 from neurova import Tx, get
 
-from .domain import Limit, Place, customers
-from .lookalikes import SIGNS, Lookalike, alike
+from .domain import Limit, Position, customers
+from .possible_duplicates import COLUMNS, PossibleDuplicate, select_sharing
 
 
 class Duplicates(Struct):
-    """Give some look-alikes, oldest first; `next` is the `after` of the next page, or null."""
+    """List possible duplicates, oldest first; `next` is the `after` of the next page, or null."""
 
-    duplicates: list[Lookalike]
+    duplicates: list[PossibleDuplicate]
     next: int | None
 
 
 _earlier = customers.alias()
 _page = (
-    alike(
+    select_sharing(
         {
-            sign: exists().where(
+            field: exists().where(
                 _earlier.c[column] == customers.c[column], _earlier.c.seq < customers.c.seq
             )
-            for sign, column in SIGNS.items()
+            for field, column in COLUMNS.items()
         }
     )
     .where(customers.c.seq > bindparam("after"))
@@ -33,8 +33,8 @@ _page = (
 
 
 @get("/customers/duplicates", scopes=["crm:read"], limit="60/minute")
-async def list_duplicates(tx: Tx, after: Place = 0, limit: Limit = 50) -> Duplicates:
-    """List the customers who share an email, a phone or a name with one who came before them."""
+async def list_duplicates(tx: Tx, after: Position = 0, limit: Limit = 50) -> Duplicates:
+    """List the customers that share an email, a phone or a name with an earlier one."""
     rows = (await tx.execute(_page, {"after": after, "limit": limit + 1})).mappings().all()
-    found = [Lookalike.read(row) for row in rows[:limit]]
+    found = [PossibleDuplicate.from_row(row) for row in rows[:limit]]
     return Duplicates(found, rows[limit - 1]["seq"] if len(rows) > limit else None)

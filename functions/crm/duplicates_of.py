@@ -1,27 +1,29 @@
-"""Find whom a customer may be the duplicate of."""
+"""List possible duplicates of one customer."""
 
 from sqlalchemy import bindparam
 
 from neurova import Tx, get
 
-from .customers import current
+from .customers import get_unmerged
 from .domain import customers
-from .lookalikes import SIGNS, Lookalike, alike
+from .possible_duplicates import COLUMNS, PossibleDuplicate, select_sharing
 
-MOST = 100
+MAX_DUPLICATES = 100
 
-_alike = (
-    alike({sign: customers.c[column] == bindparam(column) for sign, column in SIGNS.items()})
+_select = (
+    select_sharing(
+        {field: customers.c[column] == bindparam(column) for field, column in COLUMNS.items()}
+    )
     .where(customers.c.id != bindparam("id"))
     .order_by(customers.c.seq)
-    .limit(MOST)
+    .limit(MAX_DUPLICATES)
 )
 
 
 @get("/customers/{id}/duplicates", scopes=["crm:read"])
-async def list_duplicates_of(id: str, tx: Tx) -> list[Lookalike]:
-    """List up to a hundred customers who share email, phone or name with one, most shared first."""
-    row = (await current(tx, id)).row()
-    asked = {"id": id, **{column: row[column] for column in SIGNS.values()}}
-    found = [Lookalike.read(row) for row in (await tx.execute(_alike, asked)).mappings()]
-    return sorted(found, key=lambda each: -len(each.shares))
+async def list_duplicates_of(id: str, tx: Tx) -> list[PossibleDuplicate]:
+    """List up to 100 customers that share email, phone or name, those with most in common first."""
+    row = (await get_unmerged(tx, id)).to_row()
+    values = {"id": id, **{column: row[column] for column in COLUMNS.values()}}
+    rows = (await tx.execute(_select, values)).mappings()
+    return sorted(map(PossibleDuplicate.from_row, rows), key=lambda each: -len(each.shares))

@@ -4,11 +4,11 @@ from sqlalchemy import String, bindparam
 
 from neurova import Tx, delete
 
-from .customers import current
+from .customers import get_unmerged
 from .domain import customers, interactions, notes, texts
 
 _id = bindparam("customer", type_=String)
-# Whatever refers to a row goes before it: the customer itself is last.
+# Rows that refer to the customer are deleted before it.
 _erase = (
     texts.delete().where(texts.c.customer == _id),
     notes.delete().where(notes.c.customer == _id),
@@ -20,7 +20,7 @@ _erase = (
 
 @delete("/customers/{id}", scopes=["crm:erase"])
 async def erase_customer(id: str, tx: Tx) -> None:
-    """Erase a customer with all notes and interactions, also of those merged into it, for good."""
-    await current(tx, id)
+    """Erase a customer, its notes and interactions, and the customers merged into it."""
+    await get_unmerged(tx, id)
     for statement in _erase:
         await tx.execute(statement, {"customer": id})

@@ -1,4 +1,4 @@
-"""What customers are found by: kept in `texts`, looked for with each database's own index."""
+"""The full-text index of customers: rows of `texts`, searched by each database's own index."""
 
 from typing import Any
 
@@ -20,89 +20,89 @@ from sqlalchemy.sql.functions import FunctionElement
 
 from neurova import Tx
 
-from .domain import STORED, Customer, customers, read, texts
-from .words import endings, readings, words
+from .domain import CUSTOMER_COLUMNS, Customer, customers, from_row, texts
+from .words import parse_query, phone_suffixes, split_words
 
 WEIGHTS = {"name": 8, "company": 4, "email": 4, "phone": 4, "note": 1, "interaction": 1}
-"""What a word counts where it is found; a whole word counts twice what a beginning does."""
+"""The score of a word by where it is found; a whole word scores twice as much as a prefix."""
 FTS5 = "texts.seq IN (SELECT rowid FROM texts_index WHERE texts_index MATCH '\"' || {} || '\"*')"
 TSVECTOR = "texts.vector @@ CAST('''' || {} || ''':*' AS tsquery)"
-OWN = ("name", "company", "email", "phone")
+FIELDS = ("name", "company", "email", "phone")
 
-_add = texts.insert()
-_drop = texts.delete().where(texts.c.customer == bindparam("id"), texts.c.part.in_(OWN))
+_insert = texts.insert()
+_delete_fields = texts.delete().where(texts.c.customer == bindparam("id"), texts.c.part.in_(FIELDS))
 _move = texts.update().where(texts.c.customer == bindparam("id")).values(customer=bindparam("into"))
 
 
-async def put(tx: Tx, customer: Customer) -> None:
-    """Let a customer be found by its values as they are now, and no more by earlier ones."""
-    await tx.execute(_drop, {"id": customer.id})
-    said = {name: words(getattr(customer, name) or "") for name in OWN}
-    said["phone"] = endings(customer.phone or "")
-    rows = [_row(customer.id, part, found) for part, found in said.items() if found]
+async def index_customer(tx: Tx, customer: Customer) -> None:
+    """Replace the index of a customer's fields by their present values."""
+    await tx.execute(_delete_fields, {"id": customer.id})
+    words = {name: split_words(getattr(customer, name) or "") for name in FIELDS}
+    words["phone"] = phone_suffixes(customer.phone or "")
+    rows = [_row(customer.id, part, found) for part, found in words.items() if found]
     if rows:
-        await tx.execute(_add, rows)
+        await tx.execute(_insert, rows)
 
 
-async def add(tx: Tx, id: str, part: str, text: str) -> None:
-    """Let a customer be found by a note or an interaction too."""
-    await tx.execute(_add, _row(id, part, words(text)))
+async def index_text(tx: Tx, id: str, part: str, text: str) -> None:
+    """Add the words of a note or an interaction to a customer's index."""
+    await tx.execute(_insert, _row(id, part, split_words(text)))
 
 
-async def move(tx: Tx, gone: str, into: str) -> None:
-    """Let a customer be found by the notes and interactions of one that became part of it."""
-    await tx.execute(_drop, {"id": gone})
-    await tx.execute(_move, {"id": gone, "into": into})
+async def move_texts(tx: Tx, duplicate: str, into: str) -> None:
+    """Move the index of a duplicate's notes and interactions; delete that of its fields."""
+    await tx.execute(_delete_fields, {"id": duplicate})
+    await tx.execute(_move, {"id": duplicate, "into": into})
 
 
 async def search(tx: Tx, text: str, limit: int, skip: int) -> list[Customer]:
-    """Return the customers that have each word of a text, or words that begin so; best first.
+    """Return the customers that have every word of a query, or words that begin so; best first.
 
-    The words may be spread over a customer's values, notes and interactions. A text that may be
-    the end of a phone number is looked for as one, too; one without letters or digits finds nobody.
+    The words may be spread over a customer's fields, notes and interactions. A query that may be
+    the end of a phone number is also searched as one. One without letters or digits finds nothing.
     """
-    found = [_ranked(reading) for reading in readings(text)]
-    if not found:
+    alternatives = [_score_all(words) for words in parse_query(text)]
+    if not alternatives:
         return []
-    either = union_all(*found).subquery()
+    matches = union_all(*alternatives).subquery()
     best = (
-        select(either.c.customer, func.max(either.c.score).label("score"))
-        .group_by(either.c.customer)
+        select(matches.c.customer, func.max(matches.c.score).label("score"))
+        .group_by(matches.c.customer)
         .subquery()
     )
-    page = (
-        select(*STORED)
+    statement = (
+        select(*CUSTOMER_COLUMNS)
         .join(best, best.c.customer == customers.c.id)
         .order_by(best.c.score.desc(), customers.c.seq)
         .limit(limit)
         .offset(skip)
     )
-    return [read(Customer, row) for row in (await tx.execute(page)).mappings()]
+    return [from_row(Customer, row) for row in (await tx.execute(statement)).mappings()]
 
 
-class Begins(FunctionElement[Any]):
-    """Tell of a row of `texts` whether one of its words begins with a word: letters and digits.
+class HasPrefix(FunctionElement[Any]):
+    """The condition that a row of `texts` has a word that begins with the given one.
 
-    It is the index that tells: the table `texts_index` (FTS5), or the column `vector` (tsvector).
-    Quoted, as both do it here, a word is never taken for an operator.
+    The index evaluates it: the table `texts_index` (FTS5), or the column `vector` (tsvector). A
+    word has letters and digits only and is quoted, so it is never an operator of the query.
     """
 
-    inherit_cache = True  # and no Boolean type: SQLite would be asked whether it equals 1
+    inherit_cache = True  # without a Boolean type, for which SQLite would compare it with 1
 
 
-@compiles(Begins, "sqlite")
-def _by_fts5(begins: Begins, compiler: SQLCompiler, **options: Any) -> str:
-    return FTS5.format(compiler.process(begins.clauses, **options))
+@compiles(HasPrefix, "sqlite")
+def _compile_for_sqlite(element: HasPrefix, compiler: SQLCompiler, **options: Any) -> str:
+    return FTS5.format(compiler.process(element.clauses, **options))
 
 
-@compiles(Begins, "postgresql")
-def _by_tsvector(begins: Begins, compiler: SQLCompiler, **options: Any) -> str:
-    return TSVECTOR.format(compiler.process(begins.clauses, **options))
+@compiles(HasPrefix, "postgresql")
+def _compile_for_postgresql(element: HasPrefix, compiler: SQLCompiler, **options: Any) -> str:
+    return TSVECTOR.format(compiler.process(element.clauses, **options))
 
 
-def _ranked(sought: list[str]) -> Select[Any]:
-    """Return the statement of all customers that have every word, each with its score."""
-    first, *others = [_having(word).subquery() for word in sought]
+def _score_all(words: list[str]) -> Select[Any]:
+    """Return the statement of the customers that have every word, with the sum of the scores."""
+    first, *others = [_score_word(word).subquery() for word in words]
     score: SQLColumnExpression[int] = first.c.score
     joined: Any = first
     for other in others:
@@ -111,15 +111,15 @@ def _ranked(sought: list[str]) -> Select[Any]:
     return select(first.c.customer, score.label("score")).select_from(joined)
 
 
-def _having(word: str) -> Select[Any]:
-    """Return the statement of all customers that have one word, each with the best of its parts."""
+def _score_word(word: str) -> Select[Any]:
+    """Return the statement of the customers that have one word, with their best score."""
     spaced = literal(" ") + texts.c.words + literal(" ")
     weight: ColumnElement[int] = case(WEIGHTS, value=texts.c.part)
     score = weight * case((spaced.contains(f" {word} "), 2), else_=1)
     best = func.max(score).label("score")
-    begins = Begins(literal(word, String))
-    return select(texts.c.customer, best).where(begins).group_by(texts.c.customer)
+    has_prefix = HasPrefix(literal(word, String))
+    return select(texts.c.customer, best).where(has_prefix).group_by(texts.c.customer)
 
 
-def _row(id: str, part: str, found: list[str]) -> dict[str, str]:
-    return {"customer": id, "part": part, "words": " ".join(found)}
+def _row(id: str, part: str, words: list[str]) -> dict[str, str]:
+    return {"customer": id, "part": part, "words": " ".join(words)}

@@ -7,15 +7,15 @@ from msgspec import Struct, structs
 
 from neurova import Caller, Tx, post
 
-from .customers import current
-from .domain import Channel, Interaction, Kind, Moment, Text, interactions, utc
-from .index import add
+from .customers import get_unmerged
+from .domain import Channel, Interaction, Kind, Moment, Text, interactions, to_utc
+from .index import index_text
 
-_add = interactions.insert()
+_insert = interactions.insert()
 
 
 class NewInteraction(Struct, kw_only=True, forbid_unknown_fields=True):
-    """Say what happened; without `at` it happened now."""
+    """State what happened, and when; without `at` it happened now."""
 
     kind: Kind
     channel: Channel
@@ -25,18 +25,18 @@ class NewInteraction(Struct, kw_only=True, forbid_unknown_fields=True):
 
 @post("/customers/{id}/interactions", scopes=["crm:write"], status=201)
 async def record_interaction(id: str, new: NewInteraction, caller: Caller, tx: Tx) -> Interaction:
-    """Record an interaction with a customer, who is then found by its summary too."""
+    """Record an interaction with a customer; search finds the customer by its summary."""
     now = datetime.now(UTC)
     interaction = Interaction(
         id=uuid4().hex,
         kind=new.kind,
         channel=new.channel,
-        at=now if new.at is None else utc(new.at, "/at"),
+        at=now if new.at is None else to_utc(new.at, "/at"),
         summary=new.summary,
         author=caller.consumer,
         created=now,
     )
-    await current(tx, id)
-    await tx.execute(_add, {"customer": id, **structs.asdict(interaction)})
-    await add(tx, id, "interaction", new.summary)
+    await get_unmerged(tx, id)
+    await tx.execute(_insert, {"customer": id, **structs.asdict(interaction)})
+    await index_text(tx, id, "interaction", new.summary)
     return interaction

@@ -5,53 +5,62 @@ from sqlalchemy import select, tuple_
 
 from neurova import Tx, get
 
-from .customers import current
-from .domain import Channel, Interaction, Kind, Limit, Moment, Place, interactions, read, utc
+from .customers import get_unmerged
+from .domain import (
+    Channel,
+    Interaction,
+    Kind,
+    Limit,
+    Moment,
+    Position,
+    from_row,
+    interactions,
+    to_utc,
+)
 
 
 class Interactions(Struct):
-    """Give some interactions, the latest first; `next` is the `after` of the next page, or null."""
+    """List interactions, latest first; `next` is the `after` of the next page, or null."""
 
     interactions: list[Interaction]
     next: int | None
 
 
 _time = tuple_(interactions.c.at, interactions.c.seq)
+_last = interactions.alias()
 
 
 @get("/customers/{id}/interactions", scopes=["crm:read"])
 async def list_interactions(
     id: str,
     tx: Tx,
-    after: Place = 0,
+    after: Position = 0,
     limit: Limit = 50,
     kind: Kind | None = None,
     channel: Channel | None = None,
     at_from: Moment | None = None,
     at_before: Moment | None = None,
 ) -> Interactions:
-    """List when and how one dealt with a customer, and with those that became part of it."""
-    await current(tx, id)
-    wanted = [interactions.c.customer == id]
+    """List the interactions with a customer, and with those that were merged into it."""
+    await get_unmerged(tx, id)
+    conditions = [interactions.c.customer == id]
     if kind is not None:
-        wanted.append(interactions.c.kind == kind)
+        conditions.append(interactions.c.kind == kind)
     if channel is not None:
-        wanted.append(interactions.c.channel == channel)
+        conditions.append(interactions.c.channel == channel)
     if at_from is not None:
-        wanted.append(interactions.c.at >= utc(at_from, "/at_from", "query"))
+        conditions.append(interactions.c.at >= to_utc(at_from, "/at_from", "query"))
     if at_before is not None:
-        wanted.append(interactions.c.at < utc(at_before, "/at_before", "query"))
+        conditions.append(interactions.c.at < to_utc(at_before, "/at_before", "query"))
     if after:
-        last = interactions.alias()
-        wanted.append(
-            _time < select(last.c.at, last.c.seq).where(last.c.seq == after).scalar_subquery()
-        )
-    page = (
+        last = select(_last.c.at, _last.c.seq).where(_last.c.seq == after)
+        conditions.append(_time < last.scalar_subquery())
+    statement = (
         select(interactions)
-        .where(*wanted)
+        .where(*conditions)
         .order_by(interactions.c.at.desc(), interactions.c.seq.desc())
         .limit(limit + 1)
     )
-    rows = (await tx.execute(page)).mappings().all()
-    found = [read(Interaction, row) for row in rows[:limit]]
+    rows = (await tx.execute(statement)).mappings().all()
+    found = [from_row(Interaction, row) for row in rows[:limit]]
     return Interactions(found, rows[limit - 1]["seq"] if len(rows) > limit else None)

@@ -6,24 +6,24 @@ from sqlalchemy import select
 from neurova import Tx, get
 
 from .domain import (
-    STORED,
+    CUSTOMER_COLUMNS,
     Company,
     Customer,
     Email,
     Limit,
     Moment,
     Phone,
-    Place,
+    Position,
     Stage,
     customers,
-    read,
-    tidy,
-    utc,
+    from_row,
+    normalize,
+    to_utc,
 )
 
 
 class Customers(Struct):
-    """Give some customers, oldest first; `next` is the `after` of the next page, or null."""
+    """List customers, oldest first; `next` is the `after` of the next page, or null."""
 
     customers: list[Customer]
     next: int | None
@@ -32,7 +32,7 @@ class Customers(Struct):
 @get("/customers", scopes=["crm:read"])
 async def list_customers(
     tx: Tx,
-    after: Place = 0,
+    after: Position = 0,
     limit: Limit = 50,
     company: Company | None = None,
     email: Email | None = None,
@@ -40,17 +40,18 @@ async def list_customers(
     stage: Stage | None = None,
     changed_from: Moment | None = None,
 ) -> Customers:
-    """List the customers in the order in which they came in; merged ones are not among them."""
-    sought = tidy({"company": company, "email": email, "phone": phone, "stage": stage})
-    wanted = [customers.c[name] == value for name, value in sought.items() if value is not None]
+    """List the customers in the order of their creation, without merged ones."""
+    values = normalize({"company": company, "email": email, "phone": phone, "stage": stage})
+    conditions = [customers.c[name] == value for name, value in values.items() if value is not None]
     if changed_from is not None:
-        wanted.append(customers.c.changed >= utc(changed_from, "/changed_from", "query"))
-    page = (
-        select(customers.c.seq, *STORED)
-        .where(customers.c.merged_into.is_(None), customers.c.seq > after, *wanted)
+        changed = to_utc(changed_from, "/changed_from", "query")
+        conditions.append(customers.c.changed >= changed)
+    statement = (
+        select(customers.c.seq, *CUSTOMER_COLUMNS)
+        .where(customers.c.merged_into.is_(None), customers.c.seq > after, *conditions)
         .order_by(customers.c.seq)
         .limit(limit + 1)
     )
-    rows = (await tx.execute(page)).mappings().all()
-    found = [read(Customer, row) for row in rows[:limit]]
+    rows = (await tx.execute(statement)).mappings().all()
+    found = [from_row(Customer, row) for row in rows[:limit]]
     return Customers(found, rows[limit - 1]["seq"] if len(rows) > limit else None)

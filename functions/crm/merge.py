@@ -1,20 +1,20 @@
-"""Make one customer of two."""
+"""Merge a duplicate into a customer."""
 
 from msgspec import Struct
 from sqlalchemy import String, bindparam
 
 from neurova import Caller, Fault, Reject, Tx, post
 
-from .customers import current, known, store
+from .customers import find_customer, get_unmerged, store_customer
 from .domain import Customer, Id, customers, interactions, notes
-from .index import move
-from .note import write
+from .index import move_texts
+from .note import store_note
 
 _from, _into = bindparam("from_", type_=String), bindparam("into", type_=String)
 _move = (
     notes.update().where(notes.c.customer == _from).values(customer=_into),
     interactions.update().where(interactions.c.customer == _from).values(customer=_into),
-    # One step from any merged id to whom it is now, however often that one was merged itself.
+    # Customers that were merged into the duplicate now refer to the customer itself.
     customers.update().where(customers.c.merged_into == _from).values(merged_into=_into),
     customers.update()
     .where(customers.c.id == _from)
@@ -23,33 +23,32 @@ _move = (
 
 
 class Merge(Struct, forbid_unknown_fields=True):
-    """Name the customer that is to become part of this one."""
+    """Name the customer to merge into this one."""
 
     duplicate: Id
 
 
 @post("/customers/{id}/merge", scopes=["crm:merge"])
 async def merge_customers(id: str, merge: Merge, caller: Caller, tx: Tx) -> Customer:
-    """Make a duplicate part of a customer: notes, interactions and what the customer lacks.
+    """Move a duplicate's notes, interactions and missing values to a customer.
 
-    What the customer says otherwise than its duplicate becomes a note. To merge twice is once.
+    Values that differ become a note. A second call changes nothing.
     """
     if merge.duplicate == id:
         fault = Fault("/duplicate", "is the customer itself: name another one")
-        raise Reject(422, "A customer cannot be merged into itself", errors=[fault])
-    kept = await current(tx, id)
-    gone, into = await known(tx, merge.duplicate)
+        raise Reject(422, "A customer cannot be merged into itself.", errors=[fault])
+    before = await get_unmerged(tx, id)
+    duplicate, into = await find_customer(tx, merge.duplicate)
     if into == id:
-        return kept
+        return before
     if into is not None:
-        raise Reject(
-            409, f"Customer {gone.id} was merged into {into}: merge that one, if it is one"
-        )
-    customer, left = kept.joined(gone)
+        raise Reject(409, f"Customer {duplicate.id} was merged into {into} already.")
+    customer, differences = before.merge_with(duplicate)
     for statement in _move:
-        await tx.execute(statement, {"from_": gone.id, "into": id})
-    await move(tx, gone.id, id)
-    await store(tx, customer)
-    if left:
-        await write(tx, id, f"Of {gone.id}, merged into this customer:\n{left}", caller.consumer)
+        await tx.execute(statement, {"from_": duplicate.id, "into": id})
+    await move_texts(tx, duplicate.id, id)
+    await store_customer(tx, customer)
+    if differences:
+        text = f"Values of {duplicate.id}, merged into this customer:\n{differences}"
+        await store_note(tx, id, text, caller.consumer)
     return customer

@@ -1,4 +1,4 @@
-"""Note something on a customer."""
+"""Add a note to a customer."""
 
 from datetime import UTC, datetime
 from uuid import uuid4
@@ -7,29 +7,29 @@ from msgspec import Struct, structs
 
 from neurova import Caller, Tx, post
 
-from .customers import current
+from .customers import get_unmerged
 from .domain import Note, Text, notes
-from .index import add
+from .index import index_text
 
-_add = notes.insert()
+_insert = notes.insert()
 
 
 class NewNote(Struct, forbid_unknown_fields=True):
-    """Say what is to be remembered."""
+    """State what to note."""
 
     text: Text
 
 
 @post("/customers/{id}/notes", scopes=["crm:write"], status=201)
 async def add_note(id: str, new: NewNote, caller: Caller, tx: Tx) -> Note:
-    """Add a note to a customer, who is then found by its words too."""
-    await current(tx, id)
-    return await write(tx, id, new.text, caller.consumer)
+    """Add a note to a customer; search finds the customer by its words."""
+    await get_unmerged(tx, id)
+    return await store_note(tx, id, new.text, caller.consumer)
 
 
-async def write(tx: Tx, id: str, text: str, author: str) -> Note:
-    """Add a note to a customer that is there."""
+async def store_note(tx: Tx, customer: str, text: str, author: str) -> Note:
+    """Insert a note on an existing customer and index its words."""
     note = Note(uuid4().hex, text, author, datetime.now(UTC))
-    await tx.execute(_add, {"customer": id, **structs.asdict(note)})
-    await add(tx, id, "note", text)
+    await tx.execute(_insert, {"customer": customer, **structs.asdict(note)})
+    await index_text(tx, customer, "note", text)
     return note

@@ -5,14 +5,12 @@ from sqlalchemy import bindparam, select
 
 from neurova import Tx, get
 
-from .customers import current
-from .domain import Limit, Note, Place, notes, read
-
-LAST = 2**31 - 1
+from .customers import get_unmerged
+from .domain import MAX_POSITION, Limit, Note, Position, from_row, notes
 
 
 class Notes(Struct):
-    """Give some notes, newest first; `next` is the `before` of the next page, or null."""
+    """List notes, newest first; `next` is the `before` of the next page, or null."""
 
     notes: list[Note]
     next: int | None
@@ -27,10 +25,10 @@ _page = (
 
 
 @get("/customers/{id}/notes", scopes=["crm:read"])
-async def list_notes(id: str, tx: Tx, before: Place = LAST, limit: Limit = 50) -> Notes:
-    """List what was noted on a customer, and on those that became part of it."""
-    await current(tx, id)
-    asked = {"customer": id, "before": before, "limit": limit + 1}
-    rows = (await tx.execute(_page, asked)).mappings().all()
-    found = [read(Note, row) for row in rows[:limit]]
+async def list_notes(id: str, tx: Tx, before: Position = MAX_POSITION, limit: Limit = 50) -> Notes:
+    """List the notes on a customer, and on those that were merged into it."""
+    await get_unmerged(tx, id)
+    values = {"customer": id, "before": before, "limit": limit + 1}
+    rows = (await tx.execute(_page, values)).mappings().all()
+    found = [from_row(Note, row) for row in rows[:limit]]
     return Notes(found, rows[limit - 1]["seq"] if len(rows) > limit else None)

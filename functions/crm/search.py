@@ -6,12 +6,12 @@ from msgspec import Meta, Struct
 
 from neurova import Tx, get
 
-from .domain import Customer, Place
+from .domain import Customer, Position
 from .index import search
 
 
 class Found(Struct):
-    """Give some customers, the best match first; `next` is the `skip` of the next page, or null."""
+    """List customers, best match first; `next` is the `skip` of the next page, or null."""
 
     customers: list[Customer]
     next: int | None
@@ -22,8 +22,8 @@ async def search_customers(
     q: Annotated[str, Meta(max_length=200)],
     tx: Tx,
     limit: Annotated[int, Meta(ge=1, le=100)] = 20,
-    skip: Place = 0,
+    skip: Position = 0,
 ) -> Found:
-    """Find customers by name, company, email, phone, and by what was noted or dealt with."""
+    """Find customers by the words of their fields, notes and interactions, or by phone number."""
     found = await search(tx, q, limit + 1, skip)
     return Found(found[:limit], skip + limit if len(found) > limit else None)

@@ -1,4 +1,4 @@
-"""Customers, what was noted of them and dealt with, and the index that they are found by."""
+"""Create customers, notes, interactions, and the search index."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -6,8 +6,8 @@ from alembic import op
 revision = "0001"
 down_revision = None
 
-# The index holds no text of its own. `detail=none`: which words are in a row, not where.
-# `ascii`: whatever is not ASCII is part of a word, as words come here split and folded.
+# The index stores no text. `detail=none`: only whether a row has a word, not where. `ascii`: all
+# other characters are parts of words, since the service splits and folds words itself.
 FTS5 = (
     """
     CREATE VIRTUAL TABLE texts_index USING fts5(
@@ -32,8 +32,7 @@ FTS5 = (
     END
     """,
 )
-# Words come split and folded, so neither a parser nor a dictionary is asked, which differ from
-# one database to the next.
+# The service splits and folds words itself: parsers and dictionaries of databases differ.
 TSVECTOR = (
     """
     ALTER TABLE texts ADD COLUMN vector tsvector

@@ -7,7 +7,14 @@ import sys
 from unicodedata import category, normalize
 
 import pytest
-from functions.crm.words import LONGEST, endings, fold, number, readings, words
+from functions.crm.words import (
+    MAX_WORD_LENGTH,
+    fold,
+    parse_query,
+    phone_digits,
+    phone_suffixes,
+    split_words,
+)
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.serving import PATIENCE
@@ -16,9 +23,9 @@ MARKED = st.text(st.one_of(st.characters(categories=["M"]), st.sampled_from("aé
 
 
 def test_words_are_letters_and_digits_each_once_in_order() -> None:
-    assert words("Ada's  ada_byron, 1815-12-10!") == ["ada", "s", "byron", "1815", "12", "10"]
-    assert words("\U0001f642 \0 -- __") == []
-    assert words("a" * 1_000) == ["a" * LONGEST]
+    assert split_words("Ada's  ada_byron, 1815-12-10!") == ["ada", "s", "byron", "1815", "12", "10"]
+    assert split_words("\U0001f642 \0 -- __") == []
+    assert split_words("a" * 1_000) == ["a" * MAX_WORD_LENGTH]
 
 
 @pytest.mark.parametrize(
@@ -36,39 +43,39 @@ def test_words_are_letters_and_digits_each_once_in_order() -> None:
     ],
 )
 def test_a_number_is_told_by_its_form(text: str, digits: str | None) -> None:
-    assert number(text) == digits
+    assert phone_digits(text) == digits
 
 
 def test_what_is_looked_for_may_be_words_a_number_or_both() -> None:
-    assert readings("Ada Ada 12345") == [["ada", "12345"]]
-    assert readings("01234 567") == [["01234", "567"], ["1234567"]]
-    assert readings("+ - .") == []
-    assert readings(" ".join(map(str, range(20)))) == [
+    assert parse_query("Ada Ada 12345") == [["ada", "12345"]]
+    assert parse_query("01234 567") == [["01234", "567"], ["1234567"]]
+    assert parse_query("+ - .") == []
+    assert parse_query(" ".join(map(str, range(20)))) == [
         [str(n) for n in range(10)],
         ["1" + "".join(map(str, range(2, 20)))],
     ]
 
 
 def test_a_phone_is_found_from_any_of_its_digits_on() -> None:
-    assert endings("+4412345") == ["4412345", "412345", "12345"]
-    assert endings("") == []
+    assert phone_suffixes("+4412345") == ["4412345", "412345", "12345"]
+    assert phone_suffixes("") == []
 
 
 @given(st.text())
 def test_a_folded_text_stays_as_it_is(text: str) -> None:
-    assert words(fold(text)) == words(text)
+    assert split_words(fold(text)) == split_words(text)
 
 
 @given(st.text(), st.text())
 def test_words_do_not_depend_on_what_stands_before_or_after(before: str, after: str) -> None:
-    assert set(words(f"{before} {after}")) == {*words(before), *words(after)}
+    assert set(split_words(f"{before} {after}")) == {*split_words(before), *split_words(after)}
 
 
 @given(st.text())
 def test_no_word_has_what_an_index_could_take_for_more_than_a_word(text: str) -> None:
-    for word in words(text):
+    for word in split_words(text):
         assert word.isalnum()
-        assert len(word) <= LONGEST
+        assert len(word) <= MAX_WORD_LENGTH
 
 
 @given(st.one_of(st.text(), MARKED))
@@ -81,5 +88,5 @@ def test_no_mark_is_left_whether_written_apart_or_not(text: str) -> None:
 def test_marks_without_end_keep_nobody_waiting() -> None:
     # Put in their order first, as Unicode has it, they would take many minutes.
     text = "'a' + '\\u0301\\u0316' * 500_000"
-    code = f"from functions.crm.words import words; assert words({text}) == ['a']"
+    code = f"from functions.crm.words import split_words; assert split_words({text}) == ['a']"
     subprocess.run([sys.executable, "-c", code], check=True, timeout=PATIENCE)
