@@ -1,4 +1,4 @@
-"""neurova-auth: one key, or no call. Policy: neurova_gateway.plugins.auth."""
+"""neurova-auth: authenticate a call by its key. Logic: neurova_gateway.plugins.auth."""
 
 import sys
 from itertools import product
@@ -21,7 +21,7 @@ Schema = [
     {"identity_key": {"type": "string"}},
     {"consumer_headers": {"type": "boolean", "default": False}},
 ]
-# Names by which an upstream may believe that it is told who calls; a client's own never go on.
+# Names that an upstream may trust to name the caller; those of a client are removed.
 _NAMES = (
     HEADER.lower(),
     "x-consumer-id",
@@ -36,25 +36,25 @@ _NAMES = (
     "x-authenticated-scope",
     "x-authenticated-groups",
 )
-# Under WSGI and CGI (RFC 3875, 4.1.18) `_` and `-` are one: each spelling is.
-_OURS = frozenset(
+# WSGI and CGI (RFC 3875, 4.1.18) do not distinguish `_` and `-`: all spellings are removed.
+_RESERVED = frozenset(
     "".join(letters)
     for name in _NAMES
     for letters in product(*("-_" if letter == "-" else letter for letter in name))
 )
-_SHOWN = 100  # so many fields does the PDK show: among more, any may hide
+_VISIBLE_FIELDS = 100  # the PDK returns no more; any name may be among the others
 _FAILED = unavailable("Authentication is unavailable")
 
 
 class Plugin:
-    """Refuse a call, or state who makes it: to Kong, to later plugins and to the runtime."""
+    """Refuse a call, or state its caller to Kong, to later plugins and to the runtime."""
 
     def __init__(self, config: dict[str, Any]) -> None:
         stores = bound_stores(config)
         environment = config.get("environment") or "live"
         self._authenticator = Authenticator(
             stores.keys,
-            taken=environment,
+            accepted=environment,
             scopes=config.get("scopes") or (),
             public=bool(config.get("public")),
             clock=stores.clock,
@@ -65,7 +65,7 @@ class Plugin:
         self._consumer_headers = bool(config.get("consumer_headers"))
 
     def access(self, kong: Any) -> object:
-        """Judge one call; what goes wrong here refuses it."""
+        """Decide one call; any error here refuses it."""
         try:
             headers = kong.request.get_headers()
             verdict = self._authenticator.decide(headers, kong.client.get_forwarded_ip)
@@ -73,18 +73,18 @@ class Plugin:
                 return kong.response.exit(*verdict)
             if verdict.consumer:
                 kong.client.authenticate(verdict.consumer, verdict.credential)
-            hidden = sum(map(len, headers.values())) >= _SHOWN
-            if hidden or not _OURS.isdisjoint(headers):
-                for name in _OURS if hidden else _OURS.intersection(headers):
+            hidden = sum(map(len, headers.values())) >= _VISIBLE_FIELDS
+            if hidden or not _RESERVED.isdisjoint(headers):
+                for name in _RESERVED if hidden else _RESERVED.intersection(headers):
                     kong.service.request.clear_header(name)
-            told = verdict.consumer_headers if self._consumer_headers else {}
+            added = verdict.consumer_headers if self._consumer_headers else {}
             if self._identity is not None:
                 line = kong.nginx.get_var("request")
                 signed = self._identity.sign_request_line(line, verdict.caller, self._clock())
-                told = {**told, HEADER: signed}
-            if told:
-                kong.service.request.set_headers(told)
-            # Last: the guard lets pass only what came this far.
+                added = {**added, HEADER: signed}
+            if added:
+                kong.service.request.set_headers(added)
+            # Last: the guard admits only calls with `nv`.
             return kong.ctx.shared.set("nv", verdict.nv)
         except Exception as error:
             print(f"neurova-auth: {type(error).__name__}", file=sys.stderr)

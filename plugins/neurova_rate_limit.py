@@ -1,4 +1,4 @@
-"""neurova-rate-limit: so much and no more. Policy: neurova_gateway.plugins.rate_limit."""
+"""neurova-rate-limit: limit the calls of callers. Logic: neurova_gateway.plugins.rate_limit."""
 
 import sys
 from typing import Any
@@ -20,7 +20,7 @@ _FAILED = unavailable("Rate limiting is unavailable")
 
 
 class Plugin:
-    """Refuse a call above any of its limits, and say what is left of them."""
+    """Refuse a call above any of its limits; add what remains of them to the reply."""
 
     def __init__(self, config: dict[str, Any]) -> None:
         self._limit = RateLimit(
@@ -32,7 +32,7 @@ class Plugin:
         )
 
     def access(self, kong: Any) -> object:
-        """Count one call; what goes wrong here refuses it."""
+        """Count one call; any error here refuses it."""
         try:
             nv = kong.ctx.shared.get("nv")
             verdict = self._limit.decide(nv, kong.client.get_forwarded_ip)

@@ -215,7 +215,7 @@ class Served(NamedTuple):
 
     def faults(self, phase: str) -> int:
         """Count the faults that were told of."""
-        return self.process.stderr().count(f"plugin {self.plugin}: {phase} ended in ")
+        return self.process.stderr().count(f"plugin {self.plugin}: {phase} raised ")
 
 
 @pytest.fixture(scope="module", params=["neurova_auth", "neurova_rate_limit"])

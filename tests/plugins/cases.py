@@ -1,4 +1,4 @@
-"""What our two plugins answer: one table for both hosts."""
+"""The replies of our two plugins: one table for both hosts."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ TEST = {"environment": "test"}
 
 @dataclass
 class Case:
-    """Send `requests`; the last one's verdict has that status, and says `says`.
+    """Send the requests `before`, then `fields`: the status, and `says` in the detail, of the last.
 
-    `fields` of a request may name keys as `{good}`; `headers` are found in the reply, `missing`
-    are not. `upstream` has what is found there under a name, [] for nothing.
+    `fields` of a request may name keys as `{good}`. The reply has `headers`, and none of `missing`.
+    `upstream` maps a name to the values that the upstream receives, [] for none.
     """
 
     name: str
@@ -32,7 +32,7 @@ class Case:
     client: str = "127.0.0.1"
 
     def settings(self) -> list[tuple[str, dict[str, Any]]]:
-        """Return the plugins, the later one first: priority puts them right."""
+        """Return the plugins, the later one first: their priority orders them."""
         chosen: list[tuple[str, dict[str, Any]]] = []
         if self.limit is not None:
             chosen.append((LIMIT, {"route": self.name, **self.limit}))
@@ -45,7 +45,7 @@ KEY = [("X-API-Key", "{good}")]
 CHALLENGED = ("www-authenticate",)
 LEFT = ("ratelimit", "ratelimit-policy")
 PUBLIC = {"public": True}
-TOLD = {"consumer_headers": True}
+CONSUMER_HEADERS = {"consumer_headers": True}
 FORGED = [
     ("X-Consumer-ID", "root"),
     ("X-Consumer-Username", "root"),
@@ -67,7 +67,7 @@ BLANKED = {
     "x-consumer-scopes",
     "x-credential-identifier",
 }
-NOTHING: dict[str, list[str]] = {name.lower(): [] for name, _ in FORGED}
+REMOVED: dict[str, list[str]] = {name.lower(): [] for name, _ in FORGED}
 
 CASES = [
     Case("key-passes", 200, KEY, missing=LEFT),
@@ -77,20 +77,20 @@ CASES = [
     Case("scopes-held", 200, KEY, auth={"scopes": ["a:read", "a:write"]}),
     Case("no-key", 401, says="X-API-Key", headers=CHALLENGED),
     Case("key-in-query-alone", 401, [("Referer", "/?x-api-key={good}")], says="X-API-Key"),
-    Case("two-values", 400, [*KEY, ("X-API-Key", "{reader}")], says="more than one"),
-    Case("same-key-twice", 400, [*KEY, *KEY], says="more than one"),
-    Case("both-headers", 400, [*KEY, ("Authorization", "Bearer {good}")], says="more than one"),
-    Case("two-bearers", 400, [("Authorization", "Bearer {good}")] * 2, says="more than one"),
-    Case("key-and-basic", 400, [*KEY, ("Authorization", "Basic YTpi")], says="more than one"),
+    Case("two-values", 400, [*KEY, ("X-API-Key", "{reader}")], says="More than one"),
+    Case("same-key-twice", 400, [*KEY, *KEY], says="More than one"),
+    Case("both-headers", 400, [*KEY, ("Authorization", "Bearer {good}")], says="More than one"),
+    Case("two-bearers", 400, [("Authorization", "Bearer {good}")] * 2, says="More than one"),
+    Case("key-and-basic", 400, [*KEY, ("Authorization", "Basic YTpi")], says="More than one"),
     Case("basic-alone", 401, [("Authorization", "Basic YTpi")], says="Bearer"),
-    Case("empty-key", 401, [("X-API-Key", "")], says="mistyped", headers=CHALLENGED),
-    Case("junk-key", 401, [("X-API-Key", "nrv_test_junk")], says="mistyped"),
-    Case("typo", 401, [("X-API-Key", "{good}x")], says="mistyped"),
-    Case("joined-keys", 401, [("X-API-Key", "{good}, {reader}")], says="mistyped"),
-    Case("bad-byte", 401, [("X-API-Key", "{good}\udcff")], says="mistyped"),
+    Case("empty-key", 401, [("X-API-Key", "")], says="malformed", headers=CHALLENGED),
+    Case("junk-key", 401, [("X-API-Key", "nrv_test_junk")], says="malformed"),
+    Case("typo", 401, [("X-API-Key", "{good}x")], says="malformed"),
+    Case("joined-keys", 401, [("X-API-Key", "{good}, {reader}")], says="malformed"),
+    Case("bad-byte", 401, [("X-API-Key", "{good}\udcff")], says="malformed"),
     Case("bad-byte-elsewhere", 200, [*KEY, ("X-Name", "caf\udce9")]),
-    Case("other-script", 401, [("X-API-Key", "ключ")], says="mistyped"),
-    Case("unknown-key", 401, [("X-API-Key", "{unknown}")], says="not known"),
+    Case("other-script", 401, [("X-API-Key", "ключ")], says="malformed"),
+    Case("unknown-key", 401, [("X-API-Key", "{unknown}")], says="Unknown key"),
     Case("expired", 401, [("X-API-Key", "{expired}")], says="expired"),
     Case("revoked", 401, [("X-API-Key", "{revoked}")], says="revoked"),
     Case("live-key-where-test", 401, [("X-API-Key", "{live}")], says="only test keys"),
@@ -111,22 +111,22 @@ CASES = [
     Case("public-without-key", 200, auth=PUBLIC),
     Case("public-ignores-junk", 200, [("X-API-Key", "junk")], auth=PUBLIC),
     Case("public-ignores-two", 200, [*KEY, *KEY], auth=PUBLIC),
-    Case("forged-consumer", 200, [*KEY, *FORGED], upstream=NOTHING),
-    Case("forged-consumer-twice", 200, [*FORGED, *KEY, *FORGED], upstream=NOTHING),
-    Case("forged-consumer-public", 200, FORGED, auth=PUBLIC, upstream=NOTHING),
+    Case("forged-consumer", 200, [*KEY, *FORGED], upstream=REMOVED),
+    Case("forged-consumer-twice", 200, [*FORGED, *KEY, *FORGED], upstream=REMOVED),
+    Case("forged-consumer-public", 200, FORGED, auth=PUBLIC, upstream=REMOVED),
     Case(
         "forged-behind-many",
         200,
         [*KEY, *[("X-Fill", "")] * 99, *FORGED],
-        upstream=NOTHING | {"x-fill": [""] * 99},
+        upstream=REMOVED | {"x-fill": [""] * 99},
     ),
     Case("other-names-go-on", 200, [*KEY, ("X-Consumer", "a")], upstream={"x-consumer": ["a"]}),
     Case(
-        "consumer-told",
+        "consumer-headers",
         200,
         [*KEY, *FORGED],
-        auth=TOLD,
-        upstream=NOTHING
+        auth=CONSUMER_HEADERS,
+        upstream=REMOVED
         | {
             "x-consumer-id": ["f86dc037-1462-5958-ab6c-78d8c76b1192"],
             "x-consumer-username": ["consumer-good"],
@@ -136,20 +136,20 @@ CASES = [
         },
     ),
     Case(
-        "nobody-told",
+        "anonymous-blanked",
         200,
         FORGED,
-        auth=PUBLIC | TOLD,
-        upstream={name: [""] if name in BLANKED else [] for name in NOTHING},
+        auth=PUBLIC | CONSUMER_HEADERS,
+        upstream={name: [""] if name in BLANKED else [] for name in REMOVED},
     ),
     Case("limit-left", 200, KEY, limit={"limit": "2/hour"}, before=[KEY], headers=LEFT),
     Case(
-        "limit-used-up",
+        "limit-exceeded",
         429,
         KEY,
         limit={"limit": "2/hour"},
         before=[KEY, KEY],
-        says="used up",
+        says="Rate limit exceeded",
         headers=("retry-after", *LEFT),
     ),
     Case(
@@ -184,7 +184,7 @@ CASES = [
     ),
     Case("public-by-address", 429, auth=PUBLIC, limit={"limit": "1/hour"}, before=[[]]),
     Case("refused-is-not-counted", 401, limit={"limit": "1/hour"}, before=[[]], missing=LEFT),
-    # Where no plugin states a caller the guard refuses; the limit counts all the same.
+    # The guard refuses a call without a stated caller; the limit counts it.
     Case("limit-alone-is-guarded", 503, auth=None, limit={"limit": "2/hour"}, headers=LEFT),
     Case("limit-alone-counts", 429, auth=None, limit={"limit": "1/hour"}, before=[[]]),
 ]

@@ -10,7 +10,7 @@ from typing import Any
 from neurova.http.call import Call, Field
 from neurova_gateway.kong.config import Plugin
 from neurova_gateway.plugins.host import PluginHost
-from neurova_gateway.plugins.pdk.context import unwrapped
+from neurova_gateway.plugins.pdk.context import unwrap
 from neurova_gateway.plugins.stores import PluginStores
 
 from .kong_double import Request, Verdict
@@ -36,7 +36,7 @@ class Embedded:
         fields = [(name.lower().encode(), raw(value)) for name, value in request.fields]
         call = Call(request.method, path, query, fields, request.client)
         reply = self.chain.access(call)
-        nv = unwrapped(call.shared.get("nv"))
+        nv = unwrap(call.shared.get("nv"))
         upstream = grouped(call.fields)
         sent = {name: values[-1] for name, values in grouped(call.reply_fields).items()}
         if reply is None:

@@ -1,4 +1,4 @@
-"""Our two plugins answer the same in both hosts."""
+"""Our two plugins reply alike in both hosts."""
 
 from __future__ import annotations
 
@@ -70,12 +70,12 @@ def test_kong_answers_the_same(
     behind = ask(kong(settings), case, key)
     holds(case, behind, key)
     within = ask(embedded(settings), case, key)
-    if case.name not in BOUND_ELSEWHERE:
+    if case.name not in LIMITED_BY_KEY:
         assert compared(behind, case) == compared(within, case)
 
 
-# The embedded run of these has used their keys' limits already.
-BOUND_ELSEWHERE = {"key-limit", "consumer-limit-over-keys", "quota"}
+# The embedded run of these has used up the limits of their keys.
+LIMITED_BY_KEY = {"key-limit", "consumer-limit-over-keys", "quota"}
 
 
 def compared(verdict: Verdict, case: Case) -> dict[str, Any]:
@@ -84,7 +84,7 @@ def compared(verdict: Verdict, case: Case) -> dict[str, Any]:
         for name, value in verdict.headers.items()
         if name != "retry-after"
     }
-    # The guard is each gateway's own; what it says is not the plugins'.
+    # Each gateway has its own guard, with its own detail.
     guarded = verdict.status == 503
     return {
         "status": verdict.status,

@@ -108,7 +108,7 @@ class Gateway:
         if self._is_behind_kong:
             return RouteEntry(name, endpoint, behind_kong.scope_check(plugins))
         chain = self._plugin_host.chain(plugins)
-        return RouteEntry(name, endpoint, chain.access, chain.log if chain.logs else None)
+        return RouteEntry(name, endpoint, chain.access, chain.log if chain.has_log else None)
 
     def admit(self, call: Call) -> Reply | None:
         """Take a call whose head is complete: return its refusal, or None to read its body."""

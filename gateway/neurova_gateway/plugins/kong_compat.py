@@ -1,7 +1,7 @@
-"""Mend the stock `kong-python-pluginserver` where it hangs, leaks or lets a call through.
+"""Patch the stock `kong-python-pluginserver` where it hangs, leaks or lets a call through.
 
-`kong_pdk` stays as it is installed and so does its command line; a plugin file that it runs calls
-`install`, or `serve` as a server of its own. What is mended, and why, is on the plugins page.
+The installed `kong_pdk` and its command line do not change: a plugin file that it runs calls
+`install`, or `serve` for a server of its own. docs/plugins.md lists what is patched, and why.
 """
 
 from __future__ import annotations
@@ -17,12 +17,11 @@ from typing import Any
 
 from neurova.errors import NeurovaError
 
-from .kong_event import Event, Message, Threads, tell
+from .kong_event import Event, Message, PhaseThreads, write_log
 from .stores import StoreOpener
 
-# So many plugins at once that do not return: the process is of no more use.
-HUNG = 64
-_LARGEST = 16 * 1024 * 1024
+MAX_HUNG = 64  # with more hanging phases the server ends, and Kong restarts it
+_MAX_MESSAGE = 16 * 1024 * 1024
 
 
 def serve(name: str, plugin: type, version: str, priority: int, schema: list[Any]) -> None:
@@ -33,12 +32,12 @@ def serve(name: str, plugin: type, version: str, priority: int, schema: list[Any
 
 
 def install() -> None:
-    """Mend kong_pdk in this process; doing it twice changes nothing."""
+    """Patch kong_pdk in this process; a second call does nothing."""
     from kong_pdk import listener, server
 
     if server.PluginServer.handle_event is _handle_event:
         return
-    for method, mended in (
+    for method, patch in (
         ("start_instance", _start_instance),
         ("handle_event", _handle_event),
         ("step", _step),
@@ -46,34 +45,34 @@ def install() -> None:
         ("step_multi_map", _step),
         *((f"step_{entity}", _step) for entity in server.entities),
     ):
-        setattr(server.PluginServer, method, mended)
+        setattr(server.PluginServer, method, patch)
     listener.Server.handle = _handle
-    stock = listener.UnixStreamServer.serve_forever
+    stock_serve_forever = listener.UnixStreamServer.serve_forever
 
     def serve_forever(self: Any) -> None:
-        _check(self.ps)
-        stock(self)
+        _check_mode(self.ps)
+        stock_serve_forever(self)
 
     listener.UnixStreamServer.serve_forever = serve_forever
 
 
-def _check(server: Any) -> None:
-    """End the process rather than serve in a mode that lets calls through or hangs."""
+def _check_mode(server: Any) -> None:
+    """Exit instead of serving in a mode that lets calls through or hangs."""
     if server.lua_style:
-        # Every PDK call would give (value, error): a pair is true, whatever it says.
+        # Every PDK call would return (value, error), a pair that is always true.
         sys.exit("neurova plugins: start the plugin server with --no-lua-style")
     if server.use_multiprocess or server.use_gevent:
         sys.exit("neurova plugins: start the plugin server without -m and -g")
 
 
 class _State:
-    """Hold what one plugin server needs beside its own attributes."""
+    """The state that the patches add to a plugin server."""
 
     def __init__(self) -> None:
-        # Random: after a restart an id of before must not name another route's instance.
+        # Random: after a restart an old id must not name another route's instance.
         self.instance_ids = itertools.count(secrets.randbits(44))
         self.event_ids = itertools.count(secrets.randbits(44))
-        self.threads = Threads()
+        self.threads = PhaseThreads()
         self.stores = StoreOpener()
         self.events: dict[int, Event] = {}
 
@@ -93,60 +92,60 @@ def _error(message: str) -> Exception:
 
 
 def _start_instance(self: Any, config: dict[str, Any]) -> dict[str, Any]:
-    """Make an instance, holding no lock while the plugin opens its stores."""
+    """Create an instance; no lock is held while the plugin opens its stores."""
     name = config["Name"]
     if name not in self.plugins:
         raise _error(f"{name} is not a plugin of this server")
     settings = json.loads(config["Config"])
     try:
-        made = self.plugins[name].new(_state(self).stores.bind(settings))
+        instance = self.plugins[name].new(_state(self).stores.bind(settings))
     except NeurovaError as error:
         raise _error(f"{name}: {error}") from error
     except BaseException as error:
         raise _error(f"{name}: its config is refused: {type(error).__name__}") from error
-    made.config = settings  # without the stores: Kong is sent it when the instance is closed
+    instance.config = settings  # without the stores: the server sends it to Kong at the close
     identity = next(_state(self).instance_ids)
-    self.instances[identity] = made
+    self.instances[identity] = instance
     return {"Name": name, "Id": identity, "Config": settings, "StartTime": time.time()}
 
 
 def _handle_event(self: Any, event: dict[str, Any]) -> dict[str, Any]:
-    """Run a phase up to its first PDK call, under no lock."""
+    """Run a phase up to its first PDK call, without a lock."""
     instance = self.instances.get(event["InstanceId"])
     if instance is None:
-        # Kong looks for these words, and makes the instance again.
+        # On these words Kong starts the instance again.
         raise _error(f"no plugin instance #{event['InstanceId']}")
     state = _state(self)
-    begun = Event()
-    state.threads.run(getattr(instance.cls, event["EventName"]), begun)
-    return _answer(state, next(state.event_ids), begun)
+    started = Event()
+    state.threads.run(getattr(instance.cls, event["EventName"]), started)
+    return _next_message(state, next(state.event_ids), started)
 
 
 def _step(self: Any, data: dict[str, Any]) -> dict[str, Any]:
-    return _stepped(self, data["EventId"], data.get("Data"), None)
+    return _continue(self, data["EventId"], data.get("Data"), None)
 
 
 def _step_error(self: Any, data: dict[str, Any]) -> dict[str, Any]:
-    return _stepped(self, data["EventId"], None, str(data.get("Data")))
+    return _continue(self, data["EventId"], None, str(data.get("Data")))
 
 
-def _stepped(self: Any, identity: int, value: Any, error: str | None) -> dict[str, Any]:
-    """Hand Kong's answer to the plugin, and return what it asks next."""
+def _continue(self: Any, identity: int, value: Any, error: str | None) -> dict[str, Any]:
+    """Pass Kong's answer to the plugin, and return its next message."""
     state = _state(self)
     event = state.events.get(identity)
     if event is None:
         raise _error(f"event id {identity} not found")
-    event.answered(value, error)
-    return _answer(state, identity, event)
+    event.put_answer(value, error)
+    return _next_message(state, identity, event)
 
 
-def _answer(state: _State, identity: int, event: Event) -> dict[str, Any]:
-    message: Message = event.next()
-    if event.over:
+def _next_message(state: _State, identity: int, event: Event) -> dict[str, Any]:
+    message: Message = event.next_message()
+    if event.is_over:
         state.events.pop(identity, None)
-        if state.threads.hung > HUNG:
-            # Kong starts a server that is gone within half a second.
-            tell(f"{HUNG} calls hang in plugins: this server ends, for Kong to start it anew")
+        if state.threads.hung > MAX_HUNG:
+            # Kong restarts the server within half a second.
+            write_log(f"{MAX_HUNG} plugin phases hang: this server exits, Kong restarts it")
             os._exit(70)
     else:
         state.events[identity] = event
@@ -154,24 +153,24 @@ def _answer(state: _State, identity: int, event: Event) -> dict[str, Any]:
 
 
 def _handle(self: Any, connection: socket.socket, *_: object) -> None:
-    """Answer the RPCs of one connection; arguments are never logged, as they hold keys."""
+    """Answer the RPCs of one connection; arguments are never logged: they contain keys."""
     import msgpack
 
     unpacker = msgpack.Unpacker(
-        strict_map_key=False, unicode_errors="surrogateescape", max_buffer_size=_LARGEST
+        strict_map_key=False, unicode_errors="surrogateescape", max_buffer_size=_MAX_MESSAGE
     )
     pack = msgpack.Packer(unicode_errors="surrogateescape").pack
     try:
         while received := connection.recv(65536):
             unpacker.feed(received)
             for _, number, method, arguments in unpacker:
-                connection.sendall(pack([1, number, *_called(self.ps, method, arguments)]))
+                connection.sendall(pack([1, number, *_call(self.ps, method, arguments)]))
     except OSError:
-        pass  # Kong has closed the connection; a call that waits there is refused by its guard
+        pass  # Kong closed the connection; its guard refuses a call that waits there
 
 
-def _called(server: Any, method: str, arguments: list[Any]) -> tuple[str | None, Any]:
-    """Return an RPC's error, or its result."""
+def _call(server: Any, method: str, arguments: list[Any]) -> tuple[str | None, Any]:
+    """Return the error of an RPC, or its result."""
     namespace, _, command = method.partition(".")
     name = "".join(f"_{c.lower()}" if c.isupper() else c for c in command).lstrip("_")
     call = getattr(server, name, None) if namespace == "plugin" else None
@@ -180,5 +179,5 @@ def _called(server: Any, method: str, arguments: list[Any]) -> tuple[str | None,
     try:
         return None, call(*arguments)
     except Exception as error:
-        tell(f"{method}: {error}")
+        write_log(f"{method}: {error}")
         return str(error) or type(error).__name__, None

@@ -1,4 +1,4 @@
-"""One phase of one call in Kong's plugin server: a thread, and what it says to Kong."""
+"""One phase of one call in Kong's plugin server: its thread and its messages to Kong."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from queue import Empty, SimpleQueue
 from typing import Any
 
 from .pdk import Exit, PdkError, PhaseOver
-from .pdk.response import answer
+from .pdk.response import create_reply
 from .pdk.values import fields, plain
 from .refusal import unavailable
 
-# Kong waits 2 s for each answer; before that it gets one.
+# Kong waits 2 s for each message; it receives one before that.
 PHASE_SECONDS = 1.5
-# A plugin that waits so long for Kong's answer has been given up by Kong.
+# Kong has given up a call when a plugin waits longer for its answer.
 STEP_SECONDS = 10.0
 
 Message = Any
@@ -25,17 +25,17 @@ Run = Callable[[Any], object]
 RETURNED = "ret"
 FAILED = {"Method": "kong.response.exit", "Args": list(unavailable("A plugin failed"))}
 _EXIT = "kong.response.exit"
-_LEAVES = (_EXIT, "kong.response.error")
-# What these refuse is a 500 in Kong; looked at here it is the plugin's fault, in both hosts.
+_ENDING = (_EXIT, "kong.response.error")
+# Bad arguments of these are a 500 in Kong; checked here they are a plugin fault, as embedded.
 _CHECKED: dict[str, Callable[..., object]] = {
-    _EXIT: answer,
+    _EXIT: create_reply,
     "kong.response.set_headers": fields,
     "kong.service.request.set_headers": fields,
 }
 
 
-def tell(line: str) -> None:
-    """Write a line to standard error, which Kong puts into its log."""
+def write_log(line: str) -> None:
+    """Write a line to standard error, which Kong copies to its log."""
     sys.stderr.write(f"{line}\n")
     sys.stderr.flush()
 
@@ -43,57 +43,57 @@ def tell(line: str) -> None:
 class Event:
     """Carry one phase between the thread that runs it and Kong's connections."""
 
-    __slots__ = ("_from_kong", "_to_kong", "late", "over")
+    __slots__ = ("_from_kong", "_to_kong", "is_late", "is_over")
 
     def __init__(self) -> None:
         self._from_kong: SimpleQueue[tuple[Any, str | None]] = SimpleQueue()
         self._to_kong: SimpleQueue[Message] = SimpleQueue()
-        self.over = False
-        self.late = False
+        self.is_over = False
+        self.is_late = False
 
-    def called(self, method: str, *args: Any) -> Any:
+    def call(self, method: str, *args: Any) -> Any:
         """Make a PDK call for the plugin, in its thread."""
-        if self.over:
-            raise PhaseOver("this PDK call is not made within its phase: use `kong` there only")
+        if self.is_over:
+            raise PhaseOver("a PDK call outside its phase: use `kong` only within")
         check = _CHECKED.get(method)
         if check is not None:
             check(*args)
         message = {"Method": method, "Args": plain(args)}
-        if method in _LEAVES:
-            self.ended(message)
+        if method in _ENDING:
+            self.end(message)
             raise Exit
         self._to_kong.put(message)
         try:
             value, error = self._from_kong.get(timeout=STEP_SECONDS)
         except Empty:
-            self.over = True
+            self.is_over = True
             raise PhaseOver("Kong has given up this call") from None
         if error is not None:
             raise PdkError(f"{method}: {error}")
         return value
 
-    def ended(self, message: Message) -> None:
-        """Say that the phase is over, unless its answer has been given."""
-        if not self.over:
-            self.over = True
+    def end(self, message: Message) -> None:
+        """Send the last message of the phase, unless it was sent."""
+        if not self.is_over:
+            self.is_over = True
             self._to_kong.put(message)
 
-    def answered(self, value: Any, error: str | None) -> None:
-        """Hand Kong's answer to the plugin."""
+    def put_answer(self, value: Any, error: str | None) -> None:
+        """Pass Kong's answer to the plugin."""
         self._from_kong.put((value, error))
 
-    def next(self) -> Message:
-        """Return what the plugin says next, a 503 when that takes too long."""
+    def next_message(self) -> Message:
+        """Return the next message of the plugin, a 503 when that takes too long."""
         try:
             return self._to_kong.get(timeout=PHASE_SECONDS)
         except Empty:
-            self.over = self.late = True
-            tell("a plugin took too long: its call was refused")
+            self.is_over = self.is_late = True
+            write_log("a plugin phase exceeded its deadline: the call was refused")
             return FAILED
 
 
-class Threads:
-    """Run phases on threads that are used again; one that hangs is not waited for."""
+class PhaseThreads:
+    """Run phases on reusable threads; nothing waits for one that hangs."""
 
     def __init__(self) -> None:
         self._idle: deque[SimpleQueue[tuple[Run, Event]]] = deque()
@@ -101,8 +101,8 @@ class Threads:
 
     @property
     def hung(self) -> int:
-        """Count the phases that were given up and have not returned."""
-        return sum(event.late for event in tuple(self._running))
+        """The number of phases that exceeded their deadline and have not returned."""
+        return sum(event.is_late for event in tuple(self._running))
 
     def run(self, phase: Run, event: Event) -> None:
         """Run a phase on an idle thread, else on a new one."""
@@ -120,14 +120,14 @@ class Threads:
             phase, event = jobs.get()
             self._running.add(event)
             try:
-                returned = phase(FakeClasses("kong", event.called))
-                # As in the embedded host: who returns a value from `access` means something else.
-                junk = returned is not None and getattr(phase, "__name__", "") == "access"
-                event.ended(FAILED if junk else RETURNED)
+                returned = phase(FakeClasses("kong", event.call))
+                # As in the embedded host, `access` must return None.
+                is_fault = returned is not None and getattr(phase, "__name__", "") == "access"
+                event.end(FAILED if is_fault else RETURNED)
             except Exit:
                 pass
             except BaseException as error:
-                tell(f"a plugin's phase ended in {type(error).__name__}")
-                event.ended(FAILED)
+                write_log(f"a plugin phase raised {type(error).__name__}")
+                event.end(FAILED)
             self._running.discard(event)
             self._idle.append(jobs)

@@ -19,12 +19,12 @@ from neurova.errors import ConfigError
 from .stores import BOUND, SETTING, PluginStores
 
 _FILE = re.compile(r"[a-z][a-z0-9_]*")
-# What Kong adds to each plugin's config.
-_KONGS = {"route_id", "service_id", "consumer_id"}
+# Kong adds these to each plugin's config.
+_ADDED_BY_KONG = {"route_id", "service_id", "consumer_id"}
 
 
-class Loaded(msgspec.Struct, frozen=True):
-    """Hold what one plugin file defines; `settings` are its Schema's names, None without one."""
+class PluginFile(msgspec.Struct, frozen=True):
+    """The content of a plugin file; `settings` are the names in its Schema, None without one."""
 
     name: str
     file: Path
@@ -32,76 +32,87 @@ class Loaded(msgspec.Struct, frozen=True):
     priority: int
     settings: frozenset[str] | None
 
-    def instance(self, config: dict[str, Any], stores: PluginStores | None = None) -> Any:
-        """Return a plugin with that config; raises ConfigError with the plugin's own reason.
+    def create(self, config: dict[str, Any], stores: PluginStores | None = None) -> Any:
+        """Return a plugin with that config; raises ConfigError with the reason of the plugin.
 
         A plugin whose Schema has `state` finds `stores` in its config.
         """
         if self.settings is not None:
             for key in config:
-                if key not in self.settings and key not in _KONGS and not key.startswith("__"):
+                if (
+                    key not in self.settings
+                    and key not in _ADDED_BY_KONG
+                    and not key.startswith("__")
+                ):
                     raise ConfigError(
-                        f"plugin {self.name}: no setting {key!r}{_nearest(key, self.settings)}"
+                        f"unknown setting {key!r}",
+                        where=f"plugin {self.name}",
+                        fix=_suggest(key, self.settings),
                     )
         if stores is not None and SETTING in (self.settings or ()):
             config = {**config, BOUND: stores}
         try:
             return self.plugin(config)
         except Exception as error:
-            raise ConfigError(f"plugin {self.name}: its config is refused: {error}") from error
+            raise ConfigError(
+                f"its config is refused: {error}", where=f"plugin {self.name}"
+            ) from error
 
 
-def load(folder: Path) -> dict[str, Loaded]:
+def load(folder: Path) -> dict[str, PluginFile]:
     """Return the plugins of a folder by Kong's name: `neurova_auth.py` is "neurova-auth".
 
-    Raises ConfigError for a folder or a file that is none of plugins: which, and the fix.
+    Raises ConfigError with the fix for a missing folder, or a file that is not a plugin.
     """
     if not folder.is_dir():
-        raise ConfigError(f"plugins folder {folder} is missing: create it, or set another")
-    return {found.name: found for found in map(_loaded, sorted(folder.glob("*.py")))}
+        raise ConfigError(
+            "the plugins folder is missing", where=str(folder), fix="create it, or set another"
+        )
+    return {found.name: found for found in map(_load_file, sorted(folder.glob("*.py")))}
 
 
-def named(plugins: Mapping[str, Loaded], name: str) -> Loaded:
+def find_plugin(plugins: Mapping[str, PluginFile], name: str) -> PluginFile:
     """Return the plugin of that name; raises ConfigError that names the nearest."""
     try:
         return plugins[name]
     except KeyError:
-        raise ConfigError(f"no plugin {name!r}{_nearest(name, plugins)}") from None
+        raise ConfigError(f"no plugin {name!r}", fix=_suggest(name, plugins)) from None
 
 
-def _nearest(name: str, known: Mapping[str, Any] | frozenset[str]) -> str:
+def _suggest(name: str, known: Mapping[str, Any] | frozenset[str]) -> str:
     close = get_close_matches(name, known, 1)
-    return f": did you mean {close[0]!r}?" if close else f": there are {', '.join(sorted(known))}"
+    return f"did you mean {close[0]!r}?" if close else f"use one of {', '.join(sorted(known))}"
 
 
-def _loaded(file: Path) -> Loaded:
+def _load_file(file: Path) -> PluginFile:
     stem = file.stem
     if not _FILE.fullmatch(stem) or stem in sys.stdlib_module_names:
-        # Kong's server puts it into sys.modules under this very name.
-        raise ConfigError(
-            f"plugin file {file}: name it `<yours>_<what>.py` in lower case; the name is taken by "
-            "Python or is none, and Kong loads plugins by it"
+        # Kong's server puts it into sys.modules under this name.
+        raise _file_error(
+            file,
+            "Kong cannot load a plugin by this file name",
+            "name it `<yours>_<what>.py` in lower case, not like a module of Python",
         )
-    module = _imported(file)
+    module = _import_file(file)
     plugin = getattr(module, "Plugin", None)
     if not isinstance(plugin, type):
-        raise ConfigError(f"plugin file {file}: it defines no class Plugin")
+        raise _file_error(file, "no class Plugin", "define one")
     for phase in ("access", "log"):
         if inspect.iscoroutinefunction(getattr(plugin, phase, None)):
-            raise ConfigError(f"plugin file {file}: nothing awaits `async def {phase}`: use def")
+            raise _file_error(file, f"`async def {phase}` is never awaited", "use def")
     priority = getattr(module, "priority", 0)
     if type(priority) is not int:
-        raise ConfigError(f"plugin file {file}: priority is no whole number")
-    return Loaded(stem.replace("_", "-"), file, plugin, priority, _settings(file, module))
+        raise _file_error(file, "priority is not an integer", "set it like 800")
+    return PluginFile(stem.replace("_", "-"), file, plugin, priority, _read_settings(file, module))
 
 
-def _imported(file: Path) -> ModuleType:
+def _import_file(file: Path) -> ModuleType:
     name = f"neurova_plugins.{file.stem}"
     spec = importlib.util.spec_from_file_location(name, file)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module  # dataclasses look their module up
+    sys.modules[name] = module  # dataclasses look up their module
     try:
         spec.loader.exec_module(module)
     except BaseException as error:
@@ -110,18 +121,22 @@ def _imported(file: Path) -> ModuleType:
             raise
         where = f"{file}:{error.lineno}" if isinstance(error, SyntaxError) else str(file)
         raise ConfigError(
-            f"plugin file {where} cannot be loaded: {type(error).__name__}: {error}"
+            f"cannot be loaded: {type(error).__name__}: {error}", where=f"plugin file {where}"
         ) from error
     return module
 
 
-def _settings(file: Path, module: ModuleType) -> frozenset[str] | None:
+def _read_settings(file: Path, module: ModuleType) -> frozenset[str] | None:
     schema = getattr(module, "Schema", None)
     if schema is None:
         return None
     try:
         return frozenset(name for field in schema for name in field)
     except TypeError:
-        raise ConfigError(
-            f'plugin file {file}: Schema is a list of {{"<setting>": {{"type": …}}}}'
+        raise _file_error(
+            file, "Schema has another form", 'write a list of {"<setting>": {"type": …}}'
         ) from None
+
+
+def _file_error(file: Path, what: str, fix: str) -> ConfigError:
+    return ConfigError(what, where=f"plugin file {file}", fix=fix)

@@ -1,4 +1,4 @@
-"""How much may be called: the limits of route, consumer, key and month, all at once."""
+"""Apply the limits of route, consumer, key and month to a call, all at once."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from ..limits.base import Bucket, Decision, Limiter
 from ..limits.headers import Policy, policy
 from .refusal import Refusal, refuse, unavailable
 
-Address = Callable[[], str | None]
-_REMEMBERED = 1_000
+ReadAddress = Callable[[], str | None]
+_CACHE_SIZE = 1_000
 
 
 class Limits(msgspec.Struct, frozen=True, eq=False):
-    """Hold the buckets of one caller on one route, and what the caller is told of them."""
+    """The buckets of one caller on one route, and the policy that the caller reads."""
 
     buckets: tuple[Bucket, ...]
     policy: Policy
@@ -30,16 +30,16 @@ class Limits(msgspec.Struct, frozen=True, eq=False):
 class RateLimit:
     """Admit calls of one route: `limit` binds each consumer there, or each anonymous address.
 
-    What binds a consumer, a key or its month everywhere comes with the caller (`nv`);
-    `consumer_limit` binds the consumers that have no limit of their own.
+    The limits of a consumer, a key and its quota come with the caller (`nv`). `consumer_limit`
+    binds consumers that have no limit of their own.
     """
 
     __slots__ = (
-        "_addresses",
         "_consumer_limit",
         "_cost",
-        "_known",
         "_limiter",
+        "_limits_by_address",
+        "_limits_by_key",
         "_route",
         "_windows",
     )
@@ -54,116 +54,110 @@ class RateLimit:
         cost: int = 1,
     ) -> None:
         self._limiter = limiter
-        self._route = quote(route, safe="")  # no colon: a consumer's name cannot reach into it
-        self._windows = _windows(limit)
-        self._consumer_limit = _windows(consumer_limit)
+        self._route = quote(route, safe="")  # no colon, so that no consumer's name extends it
+        self._windows = _parse_windows(limit)
+        self._consumer_limit = _parse_windows(consumer_limit)
         self._cost = cost
-        self._known: dict[str, tuple[dict[str, Any], Limits]] = {}
-        self._addresses: dict[str, Limits] = {}
+        self._limits_by_key: dict[str, tuple[dict[str, Any], Limits]] = {}
+        self._limits_by_address: dict[str, Limits] = {}
 
-    def decide(self, nv: object, address: Address) -> dict[str, bytes] | Refusal:
-        """Return the fields that an admitted call's reply carries, none without limits.
+    def decide(self, nv: object, read_address: ReadAddress) -> dict[str, bytes] | Refusal:
+        """Return the reply fields of an admitted call, none without limits, or a refusal.
 
-        `nv` is what an authenticating plugin said of the caller; without it, or when it says
-        nobody, the limit is the address's, which is asked for only then.
+        `nv` is the caller that an authenticating plugin stated. Without it, or for an anonymous
+        caller, the limit is that of the address; `read_address` is called only then.
         """
-        # Found by the key, good for the very same words: to compare them costs less than a hash.
+        # Cached by key and valid for an equal `nv`: comparing it costs less than hashing it.
         try:
-            said, limits = self._known[nv["key_id"]]  # type: ignore[index]  # or TypeError
+            cached, limits = self._limits_by_key[nv["key_id"]]  # type: ignore[index]  # or TypeError
         except (KeyError, TypeError):
-            said = None
-        if said is None or said != nv:
-            limits = self._limits(nv if type(nv) is dict else {}, address)
+            cached = None
+        if cached is None or cached != nv:
+            limits = self._find_limits(nv if type(nv) is dict else {}, read_address)
         if not limits.buckets:
             return {}
         try:
             admitted, remaining, reset, wait = self._limiter.admit(limits.buckets, self._cost)
         except Unavailable:
-            return unavailable("The limits cannot be counted now")
-        told = limits.policy
+            return unavailable("The rate limiter is unavailable")
+        policy = limits.policy
         if admitted:
-            return {
-                "ratelimit-policy": told.value,
-                "ratelimit": told.format_remaining(remaining, reset),
-            }
-        fields = told.fields(Decision(admitted, remaining, reset, wait))
-        least = min(bucket.limit for bucket in limits.buckets)
+            left = policy.format_remaining(remaining, reset)
+            return {"ratelimit-policy": policy.value, "ratelimit": left}
+        fields = policy.fields(Decision(admitted, remaining, reset, wait))
+        lowest = min(bucket.limit for bucket in limits.buckets)
         return refuse(
             429,
-            f"The limit is used up: try again in {wait} s"
-            if self._cost <= least
-            else f"One call takes {self._cost} here, and a limit of {least} never admits it: "
+            f"Rate limit exceeded, retry in {wait} s"
+            if self._cost <= lowest
+            else f"One call costs {self._cost}, more than a limit of {lowest} ever admits: "
             "ask for a higher limit",
             headers={name.decode(): value for name, value in fields},
         )
 
     def buckets(self, nv: Mapping[str, Any], address: str = "") -> tuple[Bucket, ...]:
-        """Return what a call of a caller, or from an address, is charged to; nothing is charged."""
-        consumer = nv.get("consumer") or ""
-        said = (nv.get("limits"), nv.get("consumer_limits"), nv.get("quota"))
-        where = "" if consumer else network(address)
-        return self._built(consumer, where, nv.get("key_id"), *said).buckets
+        """Return the buckets of a caller, or of an address; charges nothing."""
+        return self._create_limits(nv, "" if nv.get("consumer") else network(address)).buckets
 
-    def _limits(self, nv: Mapping[str, Any], address: Address) -> Limits:
-        consumer, key_id = nv.get("consumer") or "", nv.get("key_id")
-        if not consumer:
-            return self._of_address(network(address()) if self._windows else "")
-        said = (nv.get("limits"), nv.get("consumer_limits"), nv.get("quota"))
-        limits = self._built(consumer, "", key_id, *said)
+    def _find_limits(self, nv: Mapping[str, Any], read_address: ReadAddress) -> Limits:
+        if not nv.get("consumer"):
+            return self._find_address_limits(network(read_address()) if self._windows else "")
+        limits = self._create_limits(nv, "")
+        key_id = nv.get("key_id")
         if type(key_id) is str:
-            if len(self._known) >= _REMEMBERED:
-                self._known.clear()
-            self._known[key_id] = dict(nv), limits
+            if len(self._limits_by_key) >= _CACHE_SIZE:
+                self._limits_by_key.clear()
+            self._limits_by_key[key_id] = dict(nv), limits
         return limits
 
-    def _of_address(self, where: str) -> Limits:
-        limits = self._addresses.get(where)
+    def _find_address_limits(self, address: str) -> Limits:
+        limits = self._limits_by_address.get(address)
         if limits is None:
-            if len(self._addresses) >= _REMEMBERED:
-                self._addresses.clear()
-            limits = self._addresses[where] = self._built("", where, None, None, None, None)
+            if len(self._limits_by_address) >= _CACHE_SIZE:
+                self._limits_by_address.clear()
+            limits = self._limits_by_address[address] = self._create_limits({}, address)
         return limits
 
-    def _built(
-        self, consumer: str, where: str, key_id: object, own: Any, shared: Any, quota: Any
-    ) -> Limits:
-        """Name what counts: `r:` a consumer or an address on this route, `c:` a consumer, …"""
-        who = f"c:{consumer}" if consumer else f"a:{where}"
-        bound = [("route", f"r:{self._route}:{who}", self._windows)]
+    def _create_limits(self, nv: Mapping[str, Any], address: str) -> Limits:
+        """Create buckets: `r:` on this route, `c:` of a consumer, `k:` of a key, `q:` its quota."""
+        consumer, key_id, quota = nv.get("consumer") or "", nv.get("key_id"), nv.get("quota")
+        caller = f"c:{consumer}" if consumer else f"a:{address}"
+        bound = [("route", f"r:{self._route}:{caller}", self._windows)]
         if consumer:
+            own = _parse_windows(nv.get("consumer_limits")) or self._consumer_limit
             bound += [
-                ("consumer", f"c:{consumer}", _windows(shared) or self._consumer_limit),
-                ("key", f"k:{key_id}", _windows(own)),
+                ("consumer", f"c:{consumer}", own),
+                ("key", f"k:{key_id}", _parse_windows(nv.get("limits"))),
                 ("quota", f"q:{key_id}", (Window(int(quota), UNITS["month"]),) if quota else ()),
             ]
-        each = [(name, subject, window) for name, subject, some in bound for window in some]
+        each = [(name, subject, window) for name, subject, windows in bound for window in windows]
         return Limits(
             tuple(Bucket(subject, window.limit, window.seconds) for _, subject, window in each),
             policy(
                 tuple(
-                    (_shown(name, window), window.limit, window.seconds) for name, _, window in each
+                    (_label(name, window), window.limit, window.seconds) for name, _, window in each
                 )
             ),
         )
 
 
-def _windows(text: str | None) -> tuple[Window, ...]:
-    """Return the windows of a limit, of two with one length the stricter."""
+def _parse_windows(text: str | None) -> tuple[Window, ...]:
+    """Return the windows of a limit; of two with one length, the stricter."""
     if not text:
         return ()
     found: dict[int, Window] = {}
     for window in parse_limit(text):
-        known = found.get(window.seconds, window)
-        found[window.seconds] = min(known, window, key=lambda one: one.limit)
+        other = found.get(window.seconds, window)
+        found[window.seconds] = min(other, window, key=lambda one: one.limit)
     return tuple(found.values())
 
 
-def _shown(name: str, window: Window) -> str:
+def _label(name: str, window: Window) -> str:
     return f"{name}-{str(window).partition('/')[2].replace(' ', '-')}"
 
 
 def network(address: str | None) -> str:
-    """Return whom an address stands for: itself, or its /64 for IPv6."""
+    """Return the network that counts for an address: itself, or its /64 for IPv6."""
     try:
         ip = ipaddress.ip_address(address or "")
     except ValueError:

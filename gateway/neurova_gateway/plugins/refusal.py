@@ -1,4 +1,4 @@
-"""What a plugin answers when it lets a call no further."""
+"""The reply of a plugin that refuses a call."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from neurova.http.problem import reason_phrase
 
 
 class Refusal(NamedTuple):
-    """Hold the arguments of `kong.response.exit`: RFC 9457's members as a dict, never a None."""
+    """The arguments of `kong.response.exit`: a body of RFC 9457 members, and no None."""
 
     status: int
     body: dict[str, Any]
@@ -25,8 +25,8 @@ def refuse(
 ) -> Refusal:
     """Return the refusal with that status.
 
-    `fields` maps the request's header fields that are at fault to what is wrong with each;
-    `headers` are added to the reply.
+    `fields` maps each faulty header field of the request to what is wrong with it; `headers` are
+    added to the reply.
     """
     body: dict[str, Any] = {
         "type": "about:blank",
@@ -43,5 +43,5 @@ def refuse(
 
 
 def unavailable(what: str) -> Refusal:
-    """Return the 503 of a call that cannot be judged now."""
-    return refuse(503, f"{what}: try again in a second", headers={"retry-after": "1"})
+    """Return the 503 of a call that cannot be decided now."""
+    return refuse(503, f"{what}, retry in a second", headers={"retry-after": "1"})

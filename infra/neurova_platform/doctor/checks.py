@@ -126,13 +126,13 @@ def check_limits(settings: Settings) -> Iterator[Finding]:
 
 def check_plugins(settings: Settings) -> Iterator[Finding]:
     """Check that the plugins load and that those of every route are among them."""
+    from neurova_gateway.plugins.loader import find_plugin
     from neurova_gateway.plugins.loader import load as load_plugins
-    from neurova_gateway.plugins.loader import named
 
     folder = assets.plugins_folder(settings.gateway.plugins)
     loaded = load_plugins(folder)
     for name in ("neurova-auth", "neurova-rate-limit", *settings.gateway.extra):
-        named(loaded, name)
+        find_plugin(loaded, name)
     yield Finding("plugins", "ok", f"{', '.join(loaded)} in {folder}")
 
 

@@ -18,7 +18,7 @@ from neurova_gateway.kong.render import render
 from neurova_gateway.pipeline import health
 from neurova_gateway.pipeline.path import BadPath
 from neurova_gateway.pipeline.routes import RouteTable
-from neurova_gateway.plugins.loader import load, named
+from neurova_gateway.plugins.loader import find_plugin, load
 from neurova_gateway.server.encoding import METHODS
 
 from .. import assets
@@ -138,7 +138,7 @@ def plugins(function: Endpoint, settings: Settings) -> tuple[Step, ...]:
     loaded = load(assets.plugins_folder(settings.gateway.plugins))
     # CORS is a step of the gateway, not a plugin file.
     steps = [
-        Step(each.name, CORS_PRIORITY if each.name == "cors" else named(loaded, each.name).priority)
+        Step(each.name, CORS_PRIORITY if each.name == "cors" else find_plugin(loaded, each.name).priority)
         for each in config.plugins
     ]
     return tuple(sorted(steps, key=lambda step: (-step.priority, step.name)))

@@ -1,4 +1,4 @@
-"""One key decides who may call; the plain refusals are in tests/plugins, in both hosts."""
+"""Authentication by key; tests/plugins has the refusals, in both hosts."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import pytest
 from neurova.errors import Unavailable
 from neurova_gateway.keys import key as keys
 from neurova_gateway.keys.base import KeyRecord
+from neurova_gateway.plugins import auth
 from neurova_gateway.plugins.auth import Authenticator, Grant
 from neurova_gateway.plugins.refusal import Refusal
 
@@ -17,35 +18,35 @@ RECORD = KeyRecord("k1", "acme", "live", frozenset(["a:read"]), 0.0)
 
 
 class Store:
-    """Keys by their text, and how often it was asked."""
+    """Keys by their text; counts look-ups."""
 
     def __init__(self, *records: KeyRecord, down: bool = False) -> None:
         self.records = dict(zip([KEY], records, strict=False))
         self.down = down
-        self.asked = 0
+        self.lookups = 0
 
     def find(self, key: str) -> KeyRecord | None:
-        self.asked += 1
+        self.lookups += 1
         if self.down:
             raise Unavailable("down")
         return self.records.get(key)
 
-    def find_cached(self, wanted: bytes) -> KeyRecord | None:
+    def find_cached(self, key_digest: bytes) -> KeyRecord | None:
         return None
 
 
-def nowhere() -> str:
-    raise AssertionError("the address was asked for")
+def no_address() -> str:
+    raise AssertionError("the address was read")
 
 
 def decide(store: Store, headers: dict[str, list[str]] | None = None, **options: Any) -> Any:
-    options.setdefault("taken", "live")
+    options.setdefault("accepted", "live")
     authenticator = Authenticator(store, **options)
-    return authenticator.decide({"x-api-key": [KEY]} if headers is None else headers, nowhere)
+    return authenticator.decide({"x-api-key": [KEY]} if headers is None else headers, no_address)
 
 
 def test_grant() -> None:
-    """A good key's grant says who calls, in each form."""
+    """The grant of a valid key names the caller in each form."""
     grant = decide(Store(RECORD))
     assert isinstance(grant, Grant)
     assert (grant.caller.consumer, grant.caller.key_id) == ("acme", "k1")
@@ -60,50 +61,57 @@ def test_grant() -> None:
 
 
 def test_grant_follows_the_record() -> None:
-    """A changed record changes the grant at once, though grants are remembered."""
+    """A changed record changes the grant at once, though grants are cached."""
     store = Store(RECORD)
-    authenticator = Authenticator(store, taken="live")
+    authenticator = Authenticator(store, accepted="live")
     headers = {"x-api-key": [KEY]}
-    first = authenticator.decide(headers, nowhere)
-    assert authenticator.decide(headers, nowhere) is first
+    first = authenticator.decide(headers, no_address)
+    assert authenticator.decide(headers, no_address) is first
     store.records[KEY] = KeyRecord("k1", "acme", "live", frozenset(["b:read"]), 0.0, limits="1/day")
-    second = authenticator.decide(headers, nowhere)
+    second = authenticator.decide(headers, no_address)
     assert isinstance(second, Grant)
     assert second.nv["scopes"] == "b:read"
     assert second.nv["limits"] == "1/day"
 
 
-def test_grants_are_bounded() -> None:
-    """Any number of keys takes no more memory than some thousands."""
-    store = Store(RECORD)
-    authenticator = Authenticator(store, taken="live")
-    for number in range(10_000):
-        store.records[KEY] = KeyRecord(f"k{number}", "acme", "live", frozenset(), 0.0)
-        authenticator.decide({"x-api-key": [KEY]}, nowhere)
-    assert len(authenticator._grants) <= 4_000
+def test_cached_grants_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(auth, "_CACHE_SIZE", 2)
+    records = [KeyRecord(f"k{number}", "acme", "live", frozenset(), 0.0) for number in range(3)]
+    store = Store()
+    authenticator = Authenticator(store, accepted="live")
+
+    def grant(record: KeyRecord) -> object:
+        store.records[KEY] = record
+        return authenticator.decide({"x-api-key": [KEY]}, no_address)
+
+    first = grant(records[0])
+    assert grant(records[0]) is first
+    for record in records[1:]:
+        grant(record)
+    assert grant(records[0]) is not first
 
 
 @pytest.mark.parametrize(
     "key", ["", "nrv_live_", KEY[:-1], KEY[:-1] + "~", KEY + "a", KEY.upper()], ids=range(6)
 )
 def test_typo_costs_no_lookup(key: str) -> None:
-    """What cannot be a key is refused without the store."""
+    """Text that is no key is refused without a look-up."""
     store = Store(RECORD)
     assert decide(store, {"x-api-key": [key]}).status == 401
-    assert store.asked == 0
+    assert store.lookups == 0
 
 
 def test_other_environment_costs_no_lookup() -> None:
-    """A key of the other environment is refused without the store, and told so."""
+    """A key of the other environment is refused without a look-up."""
     store = Store(RECORD)
-    refusal = decide(store, taken="test")
+    refusal = decide(store, accepted="test")
     assert refusal.status == 401
     assert "nrv_test_" in refusal.body["detail"]
-    assert store.asked == 0
+    assert store.lookups == 0
 
 
 def test_record_of_another_environment() -> None:
-    """The record's environment counts too, whatever the key's spelling says."""
+    """The environment of the record counts too, not only the prefix of the key."""
     record = KeyRecord("k1", "acme", "test", frozenset(), 0.0)
     assert decide(Store(record)).status == 401
 
@@ -111,29 +119,29 @@ def test_record_of_another_environment() -> None:
 @pytest.mark.parametrize("now", [99.0, 100.0])
 @pytest.mark.parametrize("field", ["expires_at", "revoked_at"])
 def test_end_of_a_key(field: str, now: float) -> None:
-    """A key ends at the second it is said to, not one later."""
+    """A key ends exactly at its end."""
     record = KeyRecord("k1", "acme", "live", frozenset(), 0.0, **{field: 100.0})  # type: ignore[arg-type]
     verdict = decide(Store(record), clock=lambda: now)
     assert isinstance(verdict, Grant) is (now < 100)
 
 
 def test_store_down() -> None:
-    """A store that does not answer refuses, and says when to come again."""
+    """An unavailable store refuses with Retry-After."""
     refusal = decide(Store(down=True))
     assert refusal.status == 503
     assert refusal.headers["retry-after"] == "1"
 
 
-def test_public_asks_nobody() -> None:
-    """On a public route no store is asked, so none that is down closes it."""
+def test_public_route_reads_no_key() -> None:
+    """An unavailable store does not close a public route."""
     store = Store(down=True)
     grant = decide(store, public=True)
     assert grant.caller.anonymous
-    assert store.asked == 0
+    assert store.lookups == 0
 
 
 def test_refusal_names_the_fields() -> None:
-    """Two credentials are refused naming both fields by JSON pointer."""
+    """The refusal of two credentials names both fields by JSON pointer."""
     refusal = decide(Store(), {"x-api-key": [KEY], "authorization": [f"Bearer {KEY}"]})
     assert [fault["pointer"] for fault in refusal.body["errors"]] == [
         "/x-api-key",
@@ -142,12 +150,11 @@ def test_refusal_names_the_fields() -> None:
     assert all(fault["in"] == "header" for fault in refusal.body["errors"])
 
 
-def test_refusals_never_hold_the_key() -> None:
-    """No refusal repeats what was presented."""
+def test_refusals_never_contain_the_key() -> None:
     for store, options in (
         (Store(), {}),
         (Store(RECORD), {"scopes": ["z"]}),
-        (Store(), {"taken": "test"}),
+        (Store(), {"accepted": "test"}),
     ):
         refusal = decide(store, **options)
         assert isinstance(refusal, Refusal)
@@ -155,11 +162,11 @@ def test_refusals_never_hold_the_key() -> None:
 
 
 def test_no_none_before_another_argument() -> None:
-    """A refusal's arguments hold no None: Kong drops what follows one."""
+    """The arguments of a refusal contain no None: Kong drops what follows one."""
     assert None not in decide(Store(), {})
 
 
 def test_headers_without_values() -> None:
-    """A field that came without any value is one without a key."""
+    """A field without a value presents no key."""
     assert decide(Store(), {"x-api-key": []}).status == 401
     assert decide(Store(), {"authorization": []}).status == 401

@@ -1,4 +1,4 @@
-"""A phase and Kong talk to each other, and neither waits for ever."""
+"""A phase and Kong exchange messages, and neither waits forever."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from neurova_gateway.plugins.kong_event import FAILED, RETURNED, Event
 from neurova_gateway.plugins.pdk import Exit, PdkError, PhaseOver
 
 
-def aside(run: Any) -> tuple[threading.Thread, list[Any]]:
-    """Run something as a plugin's thread would; the list gets what came of it."""
+def run_aside(run: Any) -> tuple[threading.Thread, list[Any]]:
+    """Run a function in a thread, as a plugin; the list receives its result."""
     out: list[Any] = []
 
     def work() -> None:
@@ -27,38 +27,36 @@ def aside(run: Any) -> tuple[threading.Thread, list[Any]]:
     return thread, out
 
 
-def test_question_and_answer() -> None:
-    """A PDK call goes to Kong and its answer comes back."""
+def test_pdk_call_returns_kongs_answer() -> None:
     event = Event()
-    thread, out = aside(lambda: event.called("kong.request.get_header", "a", {}))
-    assert event.next() == {"Method": "kong.request.get_header", "Args": ["a", []]}
-    assert not event.over
-    event.answered("b", None)
+    thread, out = run_aside(lambda: event.call("kong.request.get_header", "a", {}))
+    assert event.next_message() == {"Method": "kong.request.get_header", "Args": ["a", []]}
+    assert not event.is_over
+    event.put_answer("b", None)
     thread.join()
     assert out == ["b"]
 
 
-def test_kongs_error() -> None:
-    """Kong's error is raised in the plugin."""
+def test_kongs_error_is_raised_in_the_plugin() -> None:
     event = Event()
-    thread, out = aside(lambda: event.called("kong.request.get_header", "a"))
-    event.next()
-    event.answered(None, "no")
+    thread, out = run_aside(lambda: event.call("kong.request.get_header", "a"))
+    event.next_message()
+    event.put_answer(None, "no")
     thread.join()
     assert out == [PdkError]
 
 
-def test_exit_leaves() -> None:
-    """An exit raises, ends the event, and nothing said after it counts."""
+def test_exit_ends_the_event() -> None:
+    """No later message counts."""
     event = Event()
     with pytest.raises(Exit):
-        event.called("kong.response.exit", 403, "no")
-    event.ended(RETURNED)
-    event.ended(FAILED)
-    assert event.next() == {"Method": "kong.response.exit", "Args": [403, "no"]}
-    assert event.over
+        event.call("kong.response.exit", 403, "no")
+    event.end(RETURNED)
+    event.end(FAILED)
+    assert event.next_message() == {"Method": "kong.response.exit", "Args": [403, "no"]}
+    assert event.is_over
     with pytest.raises(PhaseOver):
-        event.called("kong.response.exit", 200)
+        event.call("kong.response.exit", 200)
 
 
 @pytest.mark.parametrize(
@@ -72,37 +70,35 @@ def test_exit_leaves() -> None:
     ],
 )
 def test_bad_argument(method: str, arguments: tuple[Any, ...]) -> None:
-    """What Kong would throw at is the plugin's fault, and the event goes on."""
+    """An argument that Kong rejects is a fault of the plugin, and the event continues."""
     event = Event()
     with pytest.raises(PdkError):
-        event.called(method, *arguments)
-    assert not event.over
+        event.call(method, *arguments)
+    assert not event.is_over
 
 
-def test_plugin_that_hangs(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Kong gets a 503 in the place of a phase that takes too long; what it says later is lost."""
+def test_hanging_phase_is_answered(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Kong receives a 503; later messages of the phase are dropped."""
     monkeypatch.setattr(kong_event, "PHASE_SECONDS", 0.01)
     event = Event()
-    assert event.next() == FAILED
-    assert event.over
-    assert event.late
-    event.ended(RETURNED)
+    assert event.next_message() == FAILED
+    assert event.is_over
+    assert event.is_late
+    event.end(RETURNED)
     with pytest.raises(PhaseOver):
-        event.called("kong.ctx.shared.set", "nv", {"a": "b"})
-    assert event.next() == FAILED
+        event.call("kong.ctx.shared.set", "nv", {"a": "b"})
+    assert event.next_message() == FAILED
 
 
-def test_kong_that_gave_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A plugin whose call Kong has given up is let go."""
+def test_phase_ends_when_kong_gave_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(kong_event, "STEP_SECONDS", 0.01)
     event = Event()
     with pytest.raises(PhaseOver):
-        event.called("kong.request.get_method")
-    assert event.over
+        event.call("kong.request.get_method")
+    assert event.is_over
 
 
-def test_failed_is_sound() -> None:
-    """The answer in a plugin's place is one that Kong takes."""
+def test_failure_message_is_valid() -> None:
     assert FAILED["Method"] == "kong.response.exit"
     status, body, headers = FAILED["Args"]
     assert (status, body["status"]) == (503, 503)

@@ -1,4 +1,4 @@
-"""A plugin file that cannot be is an error at start, with file and fix."""
+"""A bad plugin file is an error at the start, with file and fix."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 
 from neurova.errors import ConfigError
-from neurova_gateway.plugins.loader import load, named
+from neurova_gateway.plugins.loader import find_plugin, load
 
 PLUGIN = "class Plugin:\n    def __init__(self, config): ...\n    def access(self, kong): ...\n"
 
 
 def test_names(tmp_path: Path) -> None:
-    """Plugins have Kong's names, made of their files' names, and their files' priorities."""
+    """A plugin has Kong's name for its file, and the priority that the file sets."""
     (tmp_path / "neurova_some_thing.py").write_text("priority = 7\n" + PLUGIN)
     (tmp_path / "other.py").write_text(PLUGIN)
     (tmp_path / "notes.txt").write_text("")
@@ -53,43 +53,40 @@ def test_bad_file(name: str, source: str, says: str, tmp_path: Path) -> None:
     assert str(tmp_path / name) in str(refused.value)
 
 
-def test_missing_folder(tmp_path: Path) -> None:
-    """A missing folder is said."""
+def test_missing_folder_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="missing"):
         load(tmp_path / "none")
 
 
-def test_nearest(tmp_path: Path) -> None:
-    """A plugin that is not there is answered with the nearest that is."""
+def test_error_for_unknown_plugin_names_the_nearest(tmp_path: Path) -> None:
     (tmp_path / "neurova_auth.py").write_text(PLUGIN)
     with pytest.raises(ConfigError, match="did you mean 'neurova-auth'"):
-        named(load(tmp_path), "neurova-auht")
+        find_plugin(load(tmp_path), "neurova-auht")
 
 
-def test_setting(tmp_path: Path) -> None:
-    """A setting that the Schema does not know is answered with the nearest; Kong's own pass."""
+def test_error_for_unknown_setting_names_the_nearest(tmp_path: Path) -> None:
+    """Settings that Kong adds are accepted."""
     (tmp_path / "some.py").write_text(PLUGIN + "Schema = [{'limit': {'type': 'string'}}]")
     some = load(tmp_path)["some"]
-    some.instance({"limit": "1/second", "route_id": "1", "__plugin_id": "2"})
+    some.create({"limit": "1/second", "route_id": "1", "__plugin_id": "2"})
     with pytest.raises(ConfigError, match="did you mean 'limit'"):
-        some.instance({"limt": "1/second"})
+        some.create({"limt": "1/second"})
 
 
-def test_refused_config(tmp_path: Path) -> None:
-    """A config that the plugin refuses is an error with the plugin's reason."""
+def test_refused_config_has_the_plugins_reason(tmp_path: Path) -> None:
     (tmp_path / "some.py").write_text(
         "class Plugin:\n    def __init__(self, config): raise ValueError('limit: no limit')\n"
     )
     with pytest.raises(ConfigError, match="plugin some: its config is refused: limit: no limit"):
-        load(tmp_path)["some"].instance({})
+        load(tmp_path)["some"].create({})
 
 
-def test_file_uses_its_module(tmp_path: Path) -> None:
-    """A plugin file may define dataclasses, which look their module up."""
+def test_plugin_file_may_define_dataclasses(tmp_path: Path) -> None:
+    """A dataclass looks up its module."""
     source = (
         "from __future__ import annotations\n"
         "from dataclasses import dataclass\n"
         "@dataclass\nclass Plugin:\n    config: dict[str, str]\n    def access(self, kong): ...\n"
     )
     (tmp_path / "some.py").write_text(source)
-    assert load(tmp_path)["some"].instance({"a": "b"}).config == {"a": "b"}
+    assert load(tmp_path)["some"].create({"a": "b"}).config == {"a": "b"}

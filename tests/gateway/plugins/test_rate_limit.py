@@ -1,4 +1,4 @@
-"""All limits of a call count at once: route, consumer, key, month."""
+"""All limits of a call count at once: of the route, the consumer, the key and its month."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import pytest
 
 from neurova.errors import Unavailable
 from neurova_gateway.limits.base import Bucket, Decision
+from neurova_gateway.plugins import rate_limit
 from neurova_gateway.plugins.rate_limit import RateLimit, network
 from neurova_gateway.plugins.refusal import Refusal
 
@@ -17,15 +18,15 @@ MONTH = 30 * 86_400
 
 
 class Counter:
-    """A limiter that notes what it is asked, and answers as it is told."""
+    """A limiter that records its calls and returns a fixed decision."""
 
     def __init__(self, retry_after: int = 0, down: bool = False) -> None:
-        self.asked: list[tuple[tuple[Bucket, ...], int]] = []
+        self.calls: list[tuple[Sequence[Bucket], int]] = []
         self._retry_after = retry_after
         self._down = down
 
     def admit(self, buckets: Sequence[Bucket], cost: int = 1) -> Decision:
-        self.asked.append((tuple(buckets), cost))
+        self.calls.append((buckets, cost))
         if self._down:
             raise Unavailable("down")
         left = (7,) * len(buckets)
@@ -34,18 +35,18 @@ class Counter:
     def close(self) -> None: ...
 
 
-def nowhere() -> str:
-    raise AssertionError("the address was asked for")
+def no_address() -> str:
+    raise AssertionError("the address was read")
 
 
-def buckets(nv: Any, address: Any = nowhere, **options: Any) -> tuple[Bucket, ...]:
+def buckets(nv: Any, address: Any = no_address, **options: Any) -> tuple[Bucket, ...]:
     counter = Counter()
     RateLimit(counter, **options).decide(nv, address)
-    return counter.asked[0][0] if counter.asked else ()
+    return tuple(counter.calls[0][0]) if counter.calls else ()
 
 
 def test_all_apply() -> None:
-    """Route, consumer, key and month each have their buckets, a window each."""
+    """Route, consumer, key and month each have a bucket for each window."""
     nv = {**NV, "limits": "5/second", "consumer_limits": "10/second, 1000/day", "quota": "50"}
     assert buckets(nv, route="b.create", limit="60/minute") == (
         Bucket("r:b.create:c:acme", 60, 60),
@@ -57,29 +58,28 @@ def test_all_apply() -> None:
 
 
 def test_no_limit_no_lookup() -> None:
-    """Without any limit nothing is asked, counted or told."""
+    """Without a limit nothing is counted and no field is added."""
     counter = Counter(down=True)
-    assert RateLimit(counter).decide(NV, nowhere) == {}
-    assert RateLimit(counter).decide(None, nowhere) == {}
-    assert counter.asked == []
+    assert RateLimit(counter).decide(NV, no_address) == {}
+    assert RateLimit(counter).decide(None, no_address) == {}
+    assert counter.calls == []
 
 
 @pytest.mark.parametrize("nv", [None, {}, [], "junk", {**NV, "consumer": ""}])
-def test_nobody_counts_by_address(nv: Any) -> None:
-    """Who is nobody is counted by address."""
+def test_anonymous_callers_count_by_address(nv: Any) -> None:
     assert buckets(nv, lambda: "192.0.2.1", route="r", limit="1/second") == (
         Bucket("r:r:a:192.0.2.1", 1, 1),
     )
 
 
 def test_consumers_own_limit_wins() -> None:
-    """A consumer's own limit stands in place of the one for all."""
+    """A consumer's own limit replaces the default."""
     assert buckets(NV, consumer_limit="9/second") == (Bucket("c:acme", 9, 1),)
     own = {**NV, "consumer_limits": "900/second"}
     assert buckets(own, consumer_limit="9/second") == (Bucket("c:acme", 900, 1),)
 
 
-def test_names_cannot_meet() -> None:
+def test_bucket_names_never_collide() -> None:
     """No choice of route and consumer names makes one bucket of two."""
     one = buckets({**NV, "consumer": "x"}, route="a:c:b", limit="1/second")
     other = buckets({**NV, "consumer": "b:c:x"}, route="a", limit="1/second")
@@ -94,16 +94,15 @@ def test_two_windows_of_one_length() -> None:
     )
 
 
-def test_cost() -> None:
-    """A call takes its route's cost."""
+def test_cost_is_charged() -> None:
     counter = Counter()
-    RateLimit(counter, limit="1/second", cost=7).decide(NV, nowhere)
-    assert counter.asked[0][1] == 7
+    RateLimit(counter, limit="1/second", cost=7).decide(NV, no_address)
+    assert counter.calls[0][1] == 7
 
 
 def test_fields() -> None:
-    """An admitted call is told the policy and what is left, each window by its name."""
-    fields = RateLimit(Counter(), limit="60/minute").decide({**NV, "quota": "50"}, nowhere)
+    """The reply of an admitted call has the policy and what remains, by window."""
+    fields = RateLimit(Counter(), limit="60/minute").decide({**NV, "quota": "50"}, no_address)
     assert fields == {
         "ratelimit-policy": b'"route-minute";q=60;w=60, "quota-month";q=50;w=2592000',
         "ratelimit": b'"route-minute";r=7;t=7, "quota-month";r=7;t=7',
@@ -111,8 +110,8 @@ def test_fields() -> None:
 
 
 def test_refused() -> None:
-    """A refused call is told when to come again, with the same fields."""
-    refusal = RateLimit(Counter(retry_after=3), limit="60/minute").decide(NV, nowhere)
+    """The reply of a refused call has Retry-After and the same fields."""
+    refusal = RateLimit(Counter(retry_after=3), limit="60/minute").decide(NV, no_address)
     assert isinstance(refusal, Refusal)
     assert refusal.status == 429
     assert refusal.headers["retry-after"] == b"3"
@@ -120,42 +119,43 @@ def test_refused() -> None:
     assert "3 s" in refusal.body["detail"]
 
 
-def test_a_cost_above_a_limit_is_said() -> None:
-    """Who waits and asks again would wait for ever: a key's limit may be below a route's cost."""
+def test_cost_above_a_limit_is_named() -> None:
+    """A retry would never succeed: the limit of a key may be below the cost of a route."""
     limit = RateLimit(Counter(retry_after=2), limit="60/minute", cost=2)
-    refusal = limit.decide({**NV, "limits": "1/second"}, nowhere)
+    refusal = limit.decide({**NV, "limits": "1/second"}, no_address)
     assert isinstance(refusal, Refusal)
-    assert "a limit of 1 never admits it" in refusal.body["detail"]
+    assert "more than a limit of 1 ever admits" in refusal.body["detail"]
 
 
-def test_limiter_down() -> None:
-    """What cannot be counted is not admitted."""
-    refusal = RateLimit(Counter(down=True), limit="1/second").decide(NV, nowhere)
+def test_unavailable_limiter_refuses() -> None:
+    refusal = RateLimit(Counter(down=True), limit="1/second").decide(NV, no_address)
     assert isinstance(refusal, Refusal)
     assert refusal.status == 503
     assert refusal.headers["retry-after"] == "1"
 
 
-def test_changed_limits_count() -> None:
-    """A limit that changes with the caller's key counts at once, though buckets are remembered."""
+def test_changed_limit_of_a_key_counts_at_once() -> None:
     counter = Counter()
     limit = RateLimit(counter)
-    limit.decide({**NV, "limits": "1/second"}, nowhere)
-    limit.decide({**NV, "limits": "2/second"}, nowhere)
-    limit.decide({**NV, "consumer_limits": "2/second"}, nowhere)
-    assert [asked for asked, _ in counter.asked] == [
+    limit.decide({**NV, "limits": "1/second"}, no_address)
+    limit.decide({**NV, "limits": "2/second"}, no_address)
+    limit.decide({**NV, "consumer_limits": "2/second"}, no_address)
+    assert [buckets for buckets, _ in counter.calls] == [
         (Bucket("k:k1", 1, 1),),
         (Bucket("k:k1", 2, 1),),
         (Bucket("c:acme", 2, 1),),
     ]
 
 
-def test_addresses_are_bounded() -> None:
-    """A flood of addresses takes no more memory than some hundreds do."""
-    limit = RateLimit(Counter(), limit="1/second")
-    for number in range(5_000):
-        limit.decide(None, lambda number=number: f"10.0.{number >> 8}.{number & 255}")
-    assert len(limit._addresses) <= 1_000
+def test_cached_addresses_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rate_limit, "_CACHE_SIZE", 2)
+    counter = Counter()
+    limit = RateLimit(counter, limit="1/second")
+    for number in (1, 1, 2, 3, 1):
+        limit.decide(None, lambda number=number: f"10.0.0.{number}")
+    buckets = [buckets for buckets, _ in counter.calls]
+    assert buckets[1] is buckets[0]
+    assert buckets[4] is not buckets[0]
 
 
 @pytest.mark.parametrize(
@@ -173,11 +173,10 @@ def test_addresses_are_bounded() -> None:
     ],
 )
 def test_network(address: str | None, counts_as: str) -> None:
-    """IPv6 counts by /64, since whoever has one address there has them all."""
+    """IPv6 counts by /64: whoever has one address there has all of them."""
     assert network(address) == counts_as
 
 
-def test_bad_limit() -> None:
-    """A limit that is none is an error when the plugin is made."""
+def test_bad_limit_is_refused() -> None:
     with pytest.raises(ValueError, match="not a limit"):
         RateLimit(Counter(), limit="often")

@@ -1,4 +1,4 @@
-"""A refusal is what `kong.response.exit` takes."""
+"""A refusal is a valid list of arguments for `kong.response.exit`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from neurova_gateway.plugins.refusal import refuse, unavailable
 
 
 def test_members() -> None:
-    """The body has RFC 9457's members, the headers its media type."""
+    """The body has the members of RFC 9457, the headers its media type."""
     status, body, headers = refuse(403, "No", fields={"x-a": "wrong"}, headers={"x-b": "c"})
     assert status == 403
     assert body == {
@@ -25,7 +25,7 @@ def test_no_empty_table() -> None:
 
 
 def test_unavailable() -> None:
-    """What cannot be judged now says when to come again."""
+    """A 503 says when to retry."""
     refusal = unavailable("It")
     assert (refusal.status, refusal.headers["retry-after"]) == (503, "1")
-    assert "try again" in refusal.body["detail"]
+    assert "retry in a second" in refusal.body["detail"]

@@ -1,4 +1,4 @@
-"""A phase past its deadline is cut, and nothing else is."""
+"""A phase that exceeds its deadline is ended, and no other."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import threading
 import time
 
 import pytest
+from tests.serving import until
 
 from neurova.errors import StateError
 from neurova_gateway.plugins.watchdog import SIGNAL, PhaseTimeout, Watchdog
@@ -18,8 +19,8 @@ def watchdog() -> Watchdog:
     return Watchdog(0.05)
 
 
-def over(watchdog: Watchdog, *, swallows: bool = False) -> None:
-    """Run past the deadline; a phase is cut again and again until it is over."""
+def exceed(watchdog: Watchdog, *, swallows: bool = False) -> None:
+    """Exceed the deadline; the exception is raised again until the phase ends."""
     try:
         if swallows:
             with contextlib.suppress(PhaseTimeout):
@@ -29,47 +30,45 @@ def over(watchdog: Watchdog, *, swallows: bool = False) -> None:
         watchdog.running = None
 
 
-def test_cut(watchdog: Watchdog) -> None:
-    """A phase that sleeps on is left by PhaseTimeout."""
+def test_sleeping_phase_is_ended(watchdog: Watchdog) -> None:
     watchdog.start()
     try:
         watchdog.running = 1
         with pytest.raises(PhaseTimeout):
-            over(watchdog)
+            exceed(watchdog)
     finally:
         watchdog.stop()
 
 
-def test_swallowed_once(watchdog: Watchdog) -> None:
-    """A phase that swallows the first cut is cut again."""
+def test_phase_that_swallows_the_exception_is_ended(watchdog: Watchdog) -> None:
     watchdog.start()
     try:
         watchdog.running = 1
         with pytest.raises(PhaseTimeout):
-            over(watchdog, swallows=True)
+            exceed(watchdog, swallows=True)
     finally:
         watchdog.stop()
 
 
-def test_late_signal_hits_nobody() -> None:
-    """A signal that arrives when its phase is over, or another runs, raises nothing."""
-    watchdog = Watchdog(60.0)  # which condemns nobody here by itself
+@pytest.mark.parametrize("running", [None, 2])
+def test_late_signal_raises_nothing(running: int | None) -> None:
+    """The signal may arrive when its phase has ended, or another one runs."""
+    watchdog = Watchdog(0.2)
     watchdog.start()
+    signal.pthread_sigmask(signal.SIG_BLOCK, [SIGNAL])
     try:
-        watchdog._condemned = 1
-        for running in (None, 2):
-            watchdog.running = running
-            signal.raise_signal(SIGNAL)
         watchdog.running = 1
-        with pytest.raises(PhaseTimeout):
-            signal.raise_signal(SIGNAL)
+        until(lambda: SIGNAL in signal.sigpending())
+        watchdog.running = running
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, [SIGNAL])  # now the handler runs
     finally:
         watchdog.running = None
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, [SIGNAL])
         watchdog.stop()
 
 
-def test_signal_is_given_back(watchdog: Watchdog) -> None:
-    """Once stopped, the signal does what it did before, and no thread is left."""
+def test_stop_restores_the_signal_handler(watchdog: Watchdog) -> None:
+    """It also ends the thread."""
     before = signal.getsignal(SIGNAL)
     threads = threading.active_count()
     watchdog.start()
@@ -81,18 +80,17 @@ def test_signal_is_given_back(watchdog: Watchdog) -> None:
     assert threading.active_count() == threads
 
 
-def test_only_in_main_thread(watchdog: Watchdog) -> None:
-    """Started elsewhere it says where to start it."""
-    seen: list[str] = []
+def test_start_needs_the_main_thread(watchdog: Watchdog) -> None:
+    messages: list[str] = []
 
-    def elsewhere() -> None:
+    def start() -> None:
         try:
             watchdog.start()
         except StateError as error:
-            seen.append(str(error))
+            messages.append(str(error))
 
-    thread = threading.Thread(target=elsewhere)
+    thread = threading.Thread(target=start)
     thread.start()
     thread.join()
-    assert len(seen) == 1
-    assert "main thread" in seen[0]
+    assert len(messages) == 1
+    assert "main thread" in messages[0]

@@ -16,9 +16,9 @@ __all__ = ["Exit", "Kong", "PdkError", "Phase", "PhaseOver"]
 
 
 class Kong:
-    """Give a plugin its call; one object for all calls, it shows the one that `phase` is about.
+    """The PDK of a plugin: one object for all calls, which reads the call of `phase`.
 
-    Not to be changed; slots are read in a half of the time that a NamedTuple's names take.
+    Immutable. Reading a slot takes half as long as reading a name of a NamedTuple.
     """
 
     __slots__ = ("client", "ctx", "log", "nginx", "request", "response", "service")
@@ -32,7 +32,7 @@ class Kong:
     service: Service
 
     def __init__(self, phase: Phase) -> None:
-        for name, space in (
+        for name, namespace in (
             ("client", Client(phase)),
             ("ctx", Context(phase)),
             ("log", Log()),
@@ -41,7 +41,7 @@ class Kong:
             ("response", Response(phase)),
             ("service", Service(phase)),
         ):
-            object.__setattr__(self, name, space)
+            object.__setattr__(self, name, namespace)
 
     def __setattr__(self, name: str, value: object) -> None:
-        raise AttributeError(f"kong.{name} is not to be changed")
+        raise AttributeError(f"kong.{name} is read-only")

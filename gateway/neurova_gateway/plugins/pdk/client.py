@@ -1,4 +1,4 @@
-"""kong.client: who calls, and from where."""
+"""kong.client: the caller and its address."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from .values import plain
 
 
 class Client:
-    """Read the caller's address; tell who it is."""
+    """Read the address of the caller; state its consumer."""
 
     __slots__ = ("_phase",)
 
@@ -20,43 +20,43 @@ class Client:
     def authenticate(
         self, consumer: dict[str, Any] | None, credential: dict[str, Any] | None
     ) -> None:
-        """State the consumer and the credential of the call; one of them at the least."""
+        """State the consumer and the credential of the call; at least one of them."""
         phase = self._phase
         if phase.thread != get_ident() or phase.logging:
-            phase.closed()
+            phase.refuse_change()
         if not (isinstance(consumer, dict) or isinstance(credential, dict)):
             raise PdkError("authenticate: give a consumer or a credential")
         phase.authenticated = consumer, credential
 
     def get_consumer(self) -> Any:
         """Return the consumer that a plugin stated, or None."""
-        self._within()
+        self._check_phase()
         return plain(self._phase.authenticated[0])
 
     def get_credential(self) -> Any:
         """Return the credential that a plugin stated, or None."""
-        self._within()
+        self._check_phase()
         return plain(self._phase.authenticated[1])
 
     def load_consumer(self, consumer_id: str, search_by_username: bool = False) -> None:
-        """Return None: the embedded gateway keeps no consumers apart from their keys."""
-        self._within()
+        """Return None: the embedded gateway stores no consumers apart from their keys."""
+        self._check_phase()
 
     def get_ip(self) -> str:
         """Return the address of the caller."""
-        self._within()
+        self._check_phase()
         return self._phase.call.client
 
     def get_forwarded_ip(self) -> str:
-        """Return the address of the caller; a trusted proxy's word has been taken already."""
-        self._within()
+        """Return the address of the caller, as the trusted proxies forwarded it."""
+        self._check_phase()
         return self._phase.call.client
 
     def get_protocol(self) -> str:
         """Return "http" or "https"."""
-        self._within()
+        self._check_phase()
         return self._phase.call.scheme
 
-    def _within(self) -> None:
+    def _check_phase(self) -> None:
         if self._phase.thread != get_ident():
-            self._phase.over()
+            self._phase.refuse()

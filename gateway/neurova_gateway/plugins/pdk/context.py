@@ -1,4 +1,4 @@
-"""kong.ctx, kong.nginx, kong.log: what plugins tell each other, and read around the request."""
+"""kong.ctx, kong.nginx, kong.log: values shared by plugins, nginx variables, log lines."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from .phase import PdkError, Phase
 from .values import first, plain, text
 
 
-class _Deep:
-    """Mark a value whose copies cost more than `dict.copy`."""
+class _Nested:
+    """Mark a value that `dict.copy` does not copy completely."""
 
     __slots__ = ("value",)
 
@@ -22,13 +22,13 @@ class _Deep:
         self.value = value
 
 
-def unwrapped(value: Any) -> Any:
-    """Return a value as `Shared` keeps it: not to be changed."""
-    return value.value if type(value) is _Deep else value
+def unwrap(value: Any) -> Any:
+    """Return a value as `Shared` stores it; do not change it."""
+    return value.value if type(value) is _Nested else value
 
 
 class Shared:
-    """Keep values for the plugins of one call; what comes out is a copy of what went in."""
+    """Store values for the plugins of one call, each as a copy."""
 
     __slots__ = ("_phase",)
 
@@ -36,25 +36,25 @@ class Shared:
         self._phase = phase
 
     def get(self, key: str) -> Any:
-        """Return a value, None if there is none."""
+        """Return a copy of a value, None without one."""
         phase = self._phase
         if phase.thread != get_ident():
-            phase.over()
+            phase.refuse()
         value = phase.shared.get(key)
         if type(value) is dict:
             return value.copy()
-        return plain(value.value) if type(value) is _Deep else value
+        return plain(value.value) if type(value) is _Nested else value
 
     def set(self, key: str, value: Any) -> None:
-        """Keep a value, None to drop it."""
+        """Store a copy of a value, None to remove it."""
         phase = self._phase
         if phase.thread != get_ident():
-            phase.over()
+            phase.refuse()
         if type(key) is not str:
-            raise PdkError("ctx.shared.set: the key is text")
+            raise PdkError("ctx.shared.set: the key must be text")
         if type(value) is dict and value:
             try:
-                "".join(value.values())  # text alone, so a shallow copy shares nothing that changes
+                "".join(value.values())  # only text, so a shallow copy is complete
             except TypeError:
                 pass
             else:
@@ -63,8 +63,8 @@ class Shared:
         if value is None:
             phase.shared.pop(key, None)
         else:
-            kept = plain(value)
-            phase.shared[key] = _Deep(kept) if type(kept) in (dict, list) else kept
+            copy = plain(value)
+            phase.shared[key] = _Nested(copy) if type(copy) in (dict, list) else copy
 
 
 class Context:
@@ -91,7 +91,7 @@ _VARIABLES: dict[str, Callable[[Call], str | None]] = {
 
 
 class Nginx:
-    """Read nginx's variables of the request, those that mean something here."""
+    """Read the variables of nginx that describe the request."""
 
     __slots__ = ("_phase",)
 
@@ -99,12 +99,12 @@ class Nginx:
         self._phase = phase
 
     def get_var(self, name: str) -> str | None:
-        """Return a variable, None if there is none of that name."""
+        """Return a variable, None for an unknown name."""
         phase = self._phase
         if phase.thread != get_ident():
-            phase.over()
+            phase.refuse()
         if type(name) is not str:
-            raise PdkError("nginx.get_var: the name is text")
+            raise PdkError("nginx.get_var: the name must be text")
         if name.startswith("http_"):
             return first(phase.call.headers, name[5:])
         read = _VARIABLES.get(name)
@@ -116,7 +116,7 @@ class Nginx:
 
 
 class Log:
-    """Write lines to standard error, as they would go to Kong's log."""
+    """Write lines to standard error, in place of Kong's log."""
 
     __slots__ = ()
 
@@ -127,8 +127,8 @@ class Log:
     def __getattr__(self, level: str) -> Any:
         if level not in ("alert", "crit", "err", "warn", "notice", "info", "debug"):
             raise AttributeError(level)
-        return lambda *parts: _written(level, parts)
+        return lambda *parts: _write(level, parts)
 
 
-def _written(level: str, parts: tuple[object, ...]) -> None:
+def _write(level: str, parts: tuple[object, ...]) -> None:
     sys.stderr.write(f"[{level}] plugin: {''.join(map(str, parts))}\n")

@@ -1,4 +1,4 @@
-"""The phase that runs now: which call it is about, and what the plugins made of it."""
+"""The state of the running phase: its call, and what the plugins did to it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from neurova.http.reply import Reply
 
 
 class PdkError(Exception):
-    """A PDK call that cannot be: a bad argument, or out of place in this phase."""
+    """A PDK call with a bad argument, or one that this phase does not allow."""
 
 
 class PhaseOver(PdkError):
@@ -18,44 +18,44 @@ class PhaseOver(PdkError):
 
 
 class Exit(BaseException):
-    """Leave the plugin that called `kong.response.exit`; `except Exception` lets it through."""
+    """Ends a plugin that called `kong.response.exit`; `except Exception` does not catch it."""
 
 
 class Phase:
     """Hold the state that the PDK's namespaces read.
 
-    `thread` is the identity of the thread whose phase runs, 0 between phases and after an exit:
-    one comparison keeps a plugin's stray thread, and what it does too late, away from other calls.
-    `shared` is `kong.ctx.shared`; `authenticated` consumer and credential; `reply` the first
-    `kong.response.exit`, in the log phase what was sent.
+    `thread` identifies the thread that runs the phase; it is 0 between phases and after an exit. By
+    one comparison a plugin's other threads, and its late calls, are kept away from other calls.
+    `shared` is `kong.ctx.shared`, `authenticated` the consumer and the credential, `reply` that of
+    the first `kong.response.exit`, or in the log phase the one that was sent.
     """
 
     __slots__ = ("authenticated", "call", "logging", "reply", "shared", "thread")
 
     def __init__(self) -> None:
-        self.call: Call = _NOBODY
-        self.authenticated: tuple[Any, Any] = BY_NOBODY
+        self.call: Call = _NO_CALL
+        self.authenticated: tuple[Any, Any] = ANONYMOUS
         self.logging = False
         self.reply: Reply | None = None
         self.shared: dict[str, Any] = {}
         self.thread = 0
 
     def begin(self, call: Call, shared: dict[str, Any]) -> None:
-        """Turn to a call."""
+        """Begin a phase of a call."""
         self.call, self.shared = call, shared
-        self.authenticated = BY_NOBODY
+        self.authenticated = ANONYMOUS
         self.reply = None
 
-    def over(self) -> NoReturn:
-        """Refuse a PDK call that comes too late or from elsewhere."""
-        raise PhaseOver("this PDK call is not made within its phase: use `kong` there only")
+    def refuse(self) -> NoReturn:
+        """Raise PhaseOver for a PDK call that is late or from another thread."""
+        raise PhaseOver("a PDK call outside its phase: use `kong` only within")
 
-    def closed(self) -> NoReturn:
-        """Refuse a PDK call that would change the answer: too late, from elsewhere, or in log."""
+    def refuse_change(self) -> NoReturn:
+        """Raise PdkError for a PDK call that may not change the reply: late, or in log."""
         if self.thread != get_ident():
-            self.over()
-        raise PdkError("the reply has been sent: the log phase can only read it")
+            self.refuse()
+        raise PdkError("the reply was sent: the log phase can only read it")
 
 
-BY_NOBODY = (None, None)
-_NOBODY = Call("", b"", b"", [], "")
+ANONYMOUS = (None, None)
+_NO_CALL = Call("", b"", b"", [], "")

@@ -1,4 +1,4 @@
-"""kong.request: what the client asked."""
+"""kong.request: the request of the client."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ _ESCAPE = re.compile(rb"%([0-9A-Fa-f]{2})")
 
 
 class _Names(dict[bytes, str]):
-    """Give names as text. Other names are decoded each time, so that no client can fill it."""
+    """Common names as text. Other names are decoded each time, so that no client can fill it."""
 
     def __missing__(self, name: bytes) -> str:
         return name.decode()
 
 
-_KNOWN = "accept authorization content-length content-type host traceparent user-agent x-api-key"
-_NAMES = _Names({name.encode(): name for name in _KNOWN.split()})
+_COMMON = "accept authorization content-length content-type host traceparent user-agent x-api-key"
+_NAMES = _Names({name.encode(): name for name in _COMMON.split()})
 
 
 class Request:
-    """Read the request; text is UTF-8, with what is none kept as surrogates."""
+    """Read the request as text: UTF-8, with invalid bytes as surrogates."""
 
     __slots__ = ("_phase",)
 
@@ -38,10 +38,10 @@ class Request:
         """Return the first `max_headers` header fields: lower-case name to all its values."""
         phase = self._phase
         if phase.thread != get_ident():
-            phase.over()
+            phase.refuse()
         call, names = phase.call, _NAMES
         headers = call.headers
-        # Nearly always no name repeats and all is UTF-8.
+        # Usually no name repeats and all values are UTF-8.
         if max_headers == 100 and len(headers) == len(call.fields) <= 100:
             try:
                 found = {}
@@ -50,13 +50,13 @@ class Request:
                 return found
             except UnicodeDecodeError:
                 pass
-        return grouped(call.fields, _count(max_headers))
+        return grouped(call.fields, _check_maximum(max_headers))
 
     def get_header(self, name: str) -> str | None:
         """Return a header's first value; case does not matter, and `_` is `-`."""
         phase = self._phase
         if phase.thread != get_ident():
-            phase.over()
+            phase.refuse()
         return first(phase.call.headers, name)
 
     def get_method(self) -> str:
@@ -64,13 +64,13 @@ class Request:
         return self._call().method
 
     def get_path(self) -> str:
-        """Return the path, with needless escapes undone."""
+        """Return the path, with unreserved characters unescaped."""
 
-        def undone(match: re.Match[bytes]) -> bytes:
+        def unescape(match: re.Match[bytes]) -> bytes:
             byte = int(match[1], 16)
             return bytes([byte]) if byte in _UNRESERVED else match[0].upper()
 
-        return text(_ESCAPE.sub(undone, self._call().raw_path))
+        return text(_ESCAPE.sub(unescape, self._call().raw_path))
 
     def get_raw_path(self) -> str:
         """Return the path as it was sent, without the query."""
@@ -89,30 +89,30 @@ class Request:
         """Return the first `max_args` arguments: name to all its values, [] without any."""
         found: dict[str, list[str]] = {}
         pairs = [pair for pair in self._call().query.split(b"&") if pair]
-        for pair in pairs[: _count(max_args)]:
+        for pair in pairs[: _check_maximum(max_args)]:
             name, equals, value = pair.partition(b"=")
-            values = found.setdefault(_decoded(name), [])
+            values = found.setdefault(_decode(name), [])
             if equals:
-                values.append(_decoded(value))
+                values.append(_decode(value))
         return found
 
     def get_query_arg(self, name: str) -> str | bool | None:
-        """Return an argument's first value, True when it has none, None when it is not there."""
+        """Return the first value of an argument, True for none, None without the argument."""
         values = self.get_query().get(name)
         if values is None:
             return None
         return values[0] if values else True
 
     def get_raw_body(self) -> bytes:
-        """Return the body; before it has arrived, b""."""
+        """Return the body, empty before it was received."""
         return self._call().body
 
     def get_host(self) -> str:
-        """Return the host that was asked for, without the port."""
+        """Return the requested host, without the port."""
         return self._authority()[0]
 
     def get_port(self) -> int:
-        """Return the port that was asked for, else the scheme's."""
+        """Return the requested port, else that of the scheme."""
         return self._authority()[1]
 
     def get_scheme(self) -> str:
@@ -127,7 +127,7 @@ class Request:
     def _call(self) -> Call:
         phase = self._phase
         if phase.thread != get_ident():
-            phase.over()
+            phase.refuse()
         return phase.call
 
     def _authority(self) -> tuple[str, int]:
@@ -139,11 +139,11 @@ class Request:
         return host, 443 if call.scheme == "https" else 80
 
 
-def _count(most: object) -> int:
+def _check_maximum(most: object) -> int:
     if type(most) is int and 1 <= most <= 1000:
         return most
-    raise PdkError("the most to be returned is a number from 1 to 1000")
+    raise PdkError("the maximum must be an integer from 1 to 1000")
 
 
-def _decoded(part: bytes) -> str:
+def _decode(part: bytes) -> str:
     return text(unquote_to_bytes(part.replace(b"+", b" ")))

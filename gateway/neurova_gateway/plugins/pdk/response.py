@@ -1,4 +1,4 @@
-"""kong.response: what the client is answered."""
+"""kong.response: the reply to the client."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .values import field_name, fields, first, grouped, plain, raw
 
 
 class Response:
-    """Answer the call, or add header fields to whatever answers it."""
+    """Reply to the call, or add header fields to its reply."""
 
     __slots__ = ("_phase",)
 
@@ -23,17 +23,17 @@ class Response:
         self._phase = phase
 
     def exit(self, status: int, body: object = None, headers: object = None) -> NoReturn:
-        """Answer with that status, and leave the plugin; the first exit of a call stands.
+        """Reply with that status and end the plugin; the first exit of a call counts.
 
-        `body` is text, bytes or a table, which is sent as JSON; `headers` a dict of names and
-        values. Raises PdkError for anything else: the call is then refused.
+        `body` is text, bytes or a table, which is sent as JSON; `headers` is a dict. Raises
+        PdkError for anything else, which refuses the call.
         """
         phase = self._phase
         if phase.thread != get_ident() or phase.logging:
-            phase.closed()
-        phase.reply = reply = answer(status, body, headers)
+            phase.refuse_change()
+        phase.reply = reply = create_reply(status, body, headers)
         sent = phase.call.reply_fields
-        if sent:  # by earlier calls: each of these fields takes the place of those
+        if sent:  # set earlier; each field of this reply replaces those of its name
             names = {name for name, _ in reply.fields}
             if reply.content_type:
                 names.add(b"content-type")
@@ -42,14 +42,14 @@ class Response:
         raise Exit
 
     def set_header(self, name: str, value: object) -> None:
-        """Send that header field with the reply, in place of others of its name."""
+        """Set a header field of the reply; it replaces others of its name."""
         self.set_headers({name: value})
 
     def set_headers(self, headers: object) -> None:
-        """Send these header fields with the reply, each in place of others of its name."""
+        """Set header fields of the reply; each replaces others of its name."""
         phase = self._phase
         if phase.thread != get_ident() or phase.logging:
-            phase.closed()
+            phase.refuse_change()
         added = fields(headers)
         sent = phase.call.reply_fields
         if sent:
@@ -57,30 +57,30 @@ class Response:
         sent += added
 
     def add_header(self, name: str, value: object) -> None:
-        """Send that header field with the reply, beside others of its name."""
-        self._sent(changing=True).extend(fields({name: value}))
+        """Add a header field to the reply, in addition to others of its name."""
+        self._reply_fields(changing=True).extend(fields({name: value}))
 
     def clear_header(self, name: str) -> None:
-        """Do not send what was set under that name."""
-        _drop(self._sent(changing=True), {field_name(name)})
+        """Remove the fields of that name that were set."""
+        _drop(self._reply_fields(changing=True), {field_name(name)})
 
     def get_header(self, name: str) -> str | None:
-        """Return the first value of a field that the reply will carry, or in log did."""
-        return first(dict(reversed(self._sent())), name)
+        """Return the first value of a field of the reply."""
+        return first(dict(reversed(self._reply_fields())), name)
 
     def get_headers(self, max_headers: int = 100) -> dict[str, list[str]]:
-        """Return the fields that the reply will carry, or in log did."""
-        return grouped(self._sent(), max_headers)
+        """Return the fields of the reply."""
+        return grouped(self._reply_fields(), max_headers)
 
     def get_status(self) -> int:
-        """Return the status that was sent: 200 before."""
-        self._sent()
+        """Return the status that was sent, 200 before that."""
+        self._reply_fields()
         return 200 if self._phase.reply is None else self._phase.reply.status
 
-    def _sent(self, *, changing: bool = False) -> list[Field]:
+    def _reply_fields(self, *, changing: bool = False) -> list[Field]:
         phase = self._phase
         if phase.thread != get_ident() or (changing and phase.logging):
-            phase.closed()
+            phase.refuse_change()
         if phase.reply is None:
             return phase.call.reply_fields
         typed = [(b"content-type", phase.reply.content_type)] if phase.reply.content_type else []
@@ -91,10 +91,10 @@ def _drop(sent: list[Field], names: set[bytes]) -> None:
     sent[:] = [field for field in sent if field[0] not in names]
 
 
-def answer(status: object, body: object = None, headers: object = None) -> Reply:
-    """Return the reply that the arguments of `exit` describe; raises PdkError if they do not."""
+def create_reply(status: object, body: object = None, headers: object = None) -> Reply:
+    """Return the reply for the arguments of `exit`; raises PdkError for bad ones."""
     if type(status) is not int or not 200 <= status <= 599:
-        raise PdkError("exit: the status is a number from 200 to 599")
+        raise PdkError("exit: the status must be an integer from 200 to 599")
     content_type = b""
     if body is None or isinstance(body, str | bytes):
         sent = body if isinstance(body, bytes) else raw(body or "")
@@ -103,9 +103,9 @@ def answer(status: object, body: object = None, headers: object = None) -> Reply
         try:
             sent = msgspec.json.encode(plain(body))
         except (msgspec.MsgspecError, ValueError, TypeError) as error:
-            raise PdkError("exit: the body has text that JSON cannot hold") from error
+            raise PdkError("exit: the body has text that JSON cannot represent") from error
     else:
-        raise PdkError("exit: the body is text, bytes or a table")
+        raise PdkError("exit: the body must be text, bytes or a table")
     found: list[Field] = []
     for name, value in fields({} if headers is None else headers):
         if name == b"content-type":

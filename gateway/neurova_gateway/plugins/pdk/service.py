@@ -1,4 +1,4 @@
-"""kong.service: what the function, or the runtime behind Kong, receives."""
+"""kong.service: the request that the function receives."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .values import field_name, fields
 
 
 class ServiceRequest:
-    """Change the header fields that the function sees."""
+    """Change the header fields that the function receives."""
 
     __slots__ = ("_phase",)
 
@@ -19,32 +19,32 @@ class ServiceRequest:
         self._phase = phase
 
     def set_header(self, name: str, value: object) -> None:
-        """Give the function that header field, in place of the client's."""
+        """Set a header field; it replaces those of its name."""
         self.set_headers({name: value})
 
     def set_headers(self, headers: object) -> None:
-        """Give the function these header fields, each in place of the client's."""
+        """Set header fields; each replaces those of its name."""
         added = fields(headers)
         names = {name for name, _ in added}
-        self._change([field for field in self._fields() if field[0] not in names] + added)
+        self._replace([field for field in self._fields() if field[0] not in names] + added)
 
     def add_header(self, name: str, value: object) -> None:
-        """Give the function that header field beside the client's."""
-        self._change(self._fields() + fields({name: value}))
+        """Add a header field, in addition to others of its name."""
+        self._replace(self._fields() + fields({name: value}))
 
     def clear_header(self, name: str) -> None:
-        """Keep that header field from the function."""
+        """Remove the header fields of that name."""
         key = field_name(name)
-        self._change([field for field in self._fields() if field[0] != key])
+        self._replace([field for field in self._fields() if field[0] != key])
 
     def _fields(self) -> list[Field]:
         phase = self._phase
         if phase.thread != get_ident() or phase.logging:
-            phase.closed()
+            phase.refuse_change()
         return phase.call.fields
 
-    def _change(self, changed: list[Field]) -> None:
-        # A new list: the door may still hold the one that it read.
+    def _replace(self, changed: list[Field]) -> None:
+        # A new list: the server may still use the one that it read.
         call = self._phase.call
         call.fields, call.headers = changed, dict(reversed(changed))
 

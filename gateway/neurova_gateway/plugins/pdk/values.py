@@ -1,4 +1,4 @@
-"""Values as they come out on the other side of Kong's wire."""
+"""Values as Kong's protocol transports them."""
 
 from __future__ import annotations
 
@@ -12,54 +12,54 @@ from .phase import PdkError
 
 ATOMS = frozenset([str, int, float, bool, bytes])
 _FORBIDDEN = bytes(CONTROL_CHARACTERS)
-_DEEPEST = 64
+_MAX_DEPTH = 64
 
 
 def text(raw: bytes) -> str:
-    """Return bytes as Kong's strings come: UTF-8, and what is none of it kept as surrogates."""
+    """Decode bytes as Kong's strings: UTF-8, with invalid bytes as surrogates."""
     return raw.decode("utf-8", "surrogateescape")
 
 
 def raw(value: str) -> bytes:
-    """Return the bytes that `text` was made of."""
+    """Encode text that `text` decoded."""
     return value.encode("utf-8", "surrogateescape")
 
 
 def plain(value: object, depth: int = 0) -> Any:
-    """Return a copy that shares nothing; as in Lua an empty table is [], and None is no entry.
+    """Return a deep copy; as in Lua an empty table is [], and entries of None are dropped.
 
-    Raises PdkError for what Kong's wire cannot carry.
+    Raises PdkError for values that Kong's protocol cannot transport.
     """
     kind = type(value)
     if value is None or (kind in ATOMS and kind is not int):
         return value
     if kind is int and -(2**63) <= value < 2**64:  # type: ignore[operator]
         return value
-    if depth < _DEEPEST and isinstance(value, dict):
+    if depth < _MAX_DEPTH and isinstance(value, dict):
         entries = {_key(k): plain(v, depth + 1) for k, v in value.items() if v is not None}
         return entries or []
-    if depth < _DEEPEST and isinstance(value, list | tuple):
+    if depth < _MAX_DEPTH and isinstance(value, list | tuple):
         return [plain(item, depth + 1) for item in value]
-    raise PdkError(f"{kind.__name__} cannot be given to Kong: use text, numbers, lists and dicts")
+    raise PdkError(f"{kind.__name__} cannot be passed to Kong: use text, numbers, lists and dicts")
 
 
 def _key(key: object) -> object:
     if type(key) in (str, int):
         return key
-    raise PdkError(f"{type(key).__name__} is no key of a table in Kong: use text")
+    raise PdkError(f"{type(key).__name__} cannot be a key of a table in Kong: use text")
 
 
 def field_name(name: object) -> bytes:
-    """Return a header's name in lower case; raises PdkError if it is none."""
+    """Return the name of a header field in lower case; raises PdkError for a bad one."""
     if type(name) is str:
         lower = name.lower().encode("utf-8", "surrogateescape")
         if lower and TOKEN_CHARACTERS.issuperset(lower) and lower not in FRAMING:
             return lower
-    raise PdkError("a header's name is not one that a plugin may set: see the plugins page")
+    raise PdkError("a plugin may not set a header field of this name: see docs/plugins.md")
 
 
 class _Names(dict[object, bytes]):
-    """Give the names that plugins write, which are few, as bytes."""
+    """Cache the names that plugins set, which are few, as bytes."""
 
     def __missing__(self, name: object) -> bytes:
         found = field_name(name)
@@ -72,7 +72,7 @@ _NAMES = _Names()
 
 
 def field_value(value: object) -> bytes:
-    """Return one value of a header; raises PdkError if it is none."""
+    """Return one value of a header field; raises PdkError for a bad one."""
     kind = type(value)
     if kind is bytes:
         found: bytes = value  # type: ignore[assignment]
@@ -81,23 +81,23 @@ def field_value(value: object) -> bytes:
     elif kind is str or kind is int or kind is float:
         found = str(value).encode("utf-8", "surrogateescape")
     else:
-        raise PdkError("a header's value is no text")
+        raise PdkError("the value of a header field must be text")
     if len(found.translate(None, _FORBIDDEN)) != len(found):
-        raise PdkError("a header's value has a character that HTTP forbids")
+        raise PdkError("the value of a header field has a character that HTTP forbids")
     return found
 
 
 def fields(headers: object) -> list[Field]:
     """Return header fields as bytes; a list of values makes a field of each."""
     if not isinstance(headers, dict):
-        # Kong has one form for tables, and an empty one comes as a list.
+        # Kong has one form for tables; an empty one is a list.
         if headers == []:
             return []
-        raise PdkError("headers are no dict of names and values")
+        raise PdkError("headers must be a dict of names and values")
     found: list[Field] = []
     for name, value in headers.items():
         key = _NAMES[name]
-        # Ready bytes, which come back unchanged, are what our own plugins give.
+        # Our own plugins pass valid bytes, which are used as they are.
         if type(value) is bytes and value.translate(None, _FORBIDDEN) == value:
             found.append((key, value))
         elif type(value) is list or type(value) is tuple:
@@ -108,7 +108,7 @@ def fields(headers: object) -> list[Field]:
 
 
 def grouped(pairs: Iterable[Field], most: int) -> dict[str, list[str]]:
-    """Return the first `most` fields as Kong's tables come: lower-case name to all values."""
+    """Return the first `most` fields as a table of Kong: lower-case name to all values."""
     found: dict[str, list[str]] = {}
     for count, (name, value) in enumerate(pairs):
         if count >= most:
@@ -120,6 +120,6 @@ def grouped(pairs: Iterable[Field], most: int) -> dict[str, list[str]]:
 def first(headers: Mapping[bytes, bytes], name: object) -> str | None:
     """Return a header's first value, or None; case does not matter, and `_` is `-`."""
     if type(name) is not str:
-        raise PdkError("a header's name is text")
+        raise PdkError("the name of a header field must be text")
     value = headers.get(raw(name.lower().replace("_", "-")))
     return None if value is None else text(value)
