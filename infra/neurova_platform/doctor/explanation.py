@@ -138,7 +138,10 @@ def plugins(function: Endpoint, settings: Settings) -> tuple[Step, ...]:
     loaded = load(assets.plugins_folder(settings.gateway.plugins))
     # CORS is a step of the gateway, not a plugin file.
     steps = [
-        Step(each.name, CORS_PRIORITY if each.name == "cors" else find_plugin(loaded, each.name).priority)
+        Step(
+            each.name,
+            CORS_PRIORITY if each.name == "cors" else find_plugin(loaded, each.name).priority,
+        )
         for each in config.plugins
     ]
     return tuple(sorted(steps, key=lambda step: (-step.priority, step.name)))
