@@ -6,7 +6,7 @@ from collections.abc import Callable
 from math import inf
 
 from neurova.overload.cost import Cost
-from neurova.overload.queue_delay import DELAY, Pressure
+from neurova.overload.queue_delay import DELAY, QueueDelay
 
 LIGHT = 1 / 400  # of the delay: refusing a call that costs less saves nothing
 LONGEST = 5  # delays that a light call may wait, and that an iteration may take before overload
@@ -30,10 +30,10 @@ class Admission:
     """
 
     __slots__ = ("_began", "_free_at", "_is_reading", "_last", "_previous", "_spent", "_usual",
-                 "begin_iteration", "pressure", "refused", "watch_after")  # fmt: skip
+                 "begin_iteration", "queue_delay", "refused", "watch_after")  # fmt: skip
 
     def __init__(self, delay: float = DELAY) -> None:
-        self.pressure = Pressure(delay)
+        self.queue_delay = QueueDelay(delay)
         self.watch_after = inf
         self.refused = 0
         # Set by the connection manager: it reports the end of an iteration that only refuses.
@@ -49,26 +49,28 @@ class Admission:
     def iteration_began(self, now: float) -> None:
         """Note the begin of an event-loop iteration."""
         self._began = now
-        if not self.pressure.crowded:
-            self.pressure.began(now)
-            self.watch_after = min(self.pressure.above, now + self.pressure.delay * LONGEST)
+        if not self.queue_delay.is_overloaded:
+            self.queue_delay.record_start(now)
+            self.watch_after = min(
+                self.queue_delay.overload_at, now + self.queue_delay.delay * LONGEST
+            )
 
     def iteration_ended(self, now: float) -> None:
         """Note the end of an iteration: all that was ready at its begin has run."""
-        pressure, took, previous = self.pressure, now - self._began, self._previous
-        pressure.waited(took, now)
+        queue_delay, took, previous = self.queue_delay, now - self._began, self._previous
+        queue_delay.record_wait(took, now)
         self._began, self._spent, self._is_reading = 0.0, 0.0, False
         self._previous = took
-        self.watch_after = -inf if pressure.crowded else inf
+        self.watch_after = -inf if queue_delay.is_overloaded else inf
         shorter = min(took, previous)  # a single long one may mean that the machine was suspended
-        if pressure.crowded and shorter > pressure.delay + self._usual:
+        if queue_delay.is_overloaded and shorter > queue_delay.delay + self._usual:
             # More work was ready than predicted, and as much may still be.
             self._free_at = max(self._free_at, now + shorter - self._usual)
 
     def admits(self, cost: Cost, now: float) -> bool:
         """Return whether to admit a call that began after `watch_after`."""
-        delay = self.pressure.delay
-        if not self.pressure.crowded:
+        delay = self.queue_delay.delay
+        if not self.queue_delay.is_overloaded:
             self._start_overload(now)
         self.begin_iteration()
         if now < self._last:  # the clock was set back
@@ -80,7 +82,7 @@ class Admission:
         self._last, self._free_at = now, now + ahead
         wait = self._spent + ahead
         if cost.seconds >= delay * LIGHT:
-            is_admitted = self.pressure.admits(wait / max(1.0, self._usual * ROOM / delay), now)
+            is_admitted = self.queue_delay.admits(wait / max(1.0, self._usual * ROOM / delay), now)
         else:
             is_admitted = wait <= delay * LONGEST
         self.refused += not is_admitted
@@ -89,8 +91,8 @@ class Admission:
     def add_work(self, cost: Cost, *, later: bool) -> None:
         """Add the work of an admitted call that runs at once, or `later`."""
         if not cost.seconds:  # admit no more of these than of heavy calls until one is measured
-            cost.seconds = self.pressure.delay * GUESS
-        if cost.seconds >= self.pressure.delay * LIGHT:
+            cost.seconds = self.queue_delay.delay * GUESS
+        if cost.seconds >= self.queue_delay.delay * LIGHT:
             self._usual += (cost.seconds - self._usual) / 8
         if later:
             self._free_at += cost.seconds * MARGIN
@@ -98,7 +100,7 @@ class Admission:
             self._spent += cost.seconds
 
     def _start_overload(self, now: float) -> None:
-        self.pressure.crowd(now)
+        self.queue_delay.enter_overload(now)
         self.watch_after = -inf
         self._is_reading, self._last, self._spent = True, now, 0.0
         self._free_at, self._usual = now, 0.0

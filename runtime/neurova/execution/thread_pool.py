@@ -15,7 +15,7 @@ from threading import Lock, Thread, main_thread
 from time import monotonic, process_time
 from typing import Any
 
-from ..overload.queue_delay import DELAY, Pressure
+from ..overload.queue_delay import DELAY, QueueDelay
 
 SIZE = 64
 QUEUE = 1_000
@@ -95,7 +95,7 @@ class ThreadPool:
     ) -> None:
         self.size = size
         self.queue = queue
-        self.pressure = Pressure(delay)
+        self.queue_delay = QueueDelay(delay)
         self.refused = 0
         self.expected = 0  # admitted calls that are about to be run
         self._processors = processors or _count_processors()
@@ -119,10 +119,10 @@ class ThreadPool:
         with self._lock:
             waiting = len(self._waiting)
             full = waiting >= self.queue
-            if not full and self.pressure.crowded:
+            if not full and self.queue_delay.is_overloaded:
                 if now - self._last_run > STALE:
                     self.expected = 0
-                full = not self.pressure.admits((waiting + self.expected) * self._mean_gap, now)
+                full = not self.queue_delay.admits((waiting + self.expected) * self._mean_gap, now)
             self.refused += full
             return not full
 
@@ -189,8 +189,8 @@ class ThreadPool:
         while self._waiting and self._may_start(now):
             work = self._waiting.popleft()
             waited = now - work.since
-            self.pressure.waited(waited, now)
-            if self.pressure.crowded and waited > self.pressure.delay:
+            self.queue_delay.record_wait(waited, now)
+            if self.queue_delay.is_overloaded and waited > self.queue_delay.delay:
                 self.refused += 1
                 work.report((None, ThreadPoolFull()))
                 continue

@@ -1,114 +1,128 @@
-"""Whether a queue stands, and how long a call may then wait in it."""
+"""Tell a lasting queue from a burst, and decide how long a call may wait in it."""
 
 from __future__ import annotations
 
 from math import inf
 
 DELAY = 0.1  # seconds
-SHORT = 1 / 4  # of the delay: a wait that tells of no queue
-SPARE = 1 / 32  # the share of refused calls up to which the others may wait the whole delay
-STANDING = 1 / 2  # delays for which no wait was short: that is no burst any more
-IDLE = 2  # delays in which nobody waited
-JUDGED = 64  # calls that tell whether a longer limit is worth it
-FIRST, LAST = 4, 256  # windows until the next try
-PATIENCE = 10  # delays without a refusal after which a queue is calm again
+SHORT = 1 / 4  # of the delay: a wait that shows that the queue is empty again
+FEW = 1 / 32  # the share of refused calls up to which the others may wait the whole delay
+LASTING = 1 / 2  # delays without a short wait after which a queue is no burst
+IDLE = 2  # delays without any wait after which earlier waits no longer count
+SAMPLE = 64  # calls needed to judge whether a longer limit helps
+FIRST_PAUSE, LAST_PAUSE = 4, 256  # reviews until the next trial
+RECOVERY = 10  # delays without a refusal after which the overload has ended
 
 
-class Pressure:
-    """Tell a standing queue, where calls only wait, from a burst that it works off.
+class QueueDelay:
+    """Control the delay of a queue, like CoDel (RFC 8289).
 
-    As CoDel does (RFC 8289): it is `crowded` once no wait was short for half a `delay`. Then a call
-    is let in if it will wait at most `limit`: the delay as long as few are refused, and the less
-    the more are. Where there is always another call, a long queue makes each wait and serves no
-    more of them. Times are seconds of any one clock.
+    A queue `is_overloaded` once no wait was short for half a `delay`. Then a call is admitted if it
+    will wait at most `limit`: the whole delay while few calls are refused, and less the more are.
+    If there is always another call, a longer queue makes all of them wait and serves no more.
+    Times are seconds of any one clock.
 
-    Callers who ask again at once count as many: a few of them would be refused for ever though
-    there is room for all. So now and then the limit is doubled: that lets in as many more only if
-    they are always the same, and then it stays.
+    Clients that retry at once are counted each time: a few of them could be refused forever though
+    there is capacity for all. So the limit is doubled now and then, as a trial. It stays doubled if
+    that reduces the share of refused calls, which happens only if the callers are always the same.
     """
 
-    __slots__ = ("_let_in", "_noted", "_pause", "_refused", "_refused_at", "_renew", "_share",
-                 "_stretch", "_tried", "_wait", "above", "crowded", "delay",
-                 "limit")  # fmt: skip
+    __slots__ = (
+        "_admitted",
+        "_is_trial",
+        "_last_wait",
+        "_next_review",
+        "_pause",
+        "_refused",
+        "_refused_at",
+        "_refused_share",
+        "_reviews_left",
+        "_stretch",
+        "delay",
+        "is_overloaded",
+        "limit",
+        "overload_at",
+    )
 
     def __init__(self, delay: float = DELAY) -> None:
         self.delay = delay
         self.limit = delay
-        self.crowded = False
-        self.above = inf  # when it will be crowded unless a wait was short before
-        self._noted = self._refused_at = 0.0
-        self._start(0.0)
+        self.is_overloaded = False
+        self.overload_at = inf  # when the overload begins unless a wait is short before
+        self._last_wait = self._refused_at = 0.0
+        self._reset(0.0)
 
-    def waited(self, seconds: float, now: float) -> None:
-        """Note how long one that was waiting had to."""
-        self.began(now - seconds)
-        self._noted = now
-        if self.crowded:
-            if now - self._refused_at > self.delay * PATIENCE:
-                self.crowded, self.above = False, inf
+    def record_wait(self, seconds: float, now: float) -> None:
+        """Record how long a call has waited that now starts."""
+        self.record_start(now - seconds)
+        self._last_wait = now
+        if self.is_overloaded:
+            if now - self._refused_at > self.delay * RECOVERY:
+                self.is_overloaded, self.overload_at = False, inf
         elif seconds <= self.delay * SHORT:
-            self.above = inf
-        elif self.above == inf:
-            self.above = now + self.delay * STANDING
-        elif now >= self.above:
-            self.crowd(now)
+            self.overload_at = inf
+        elif self.overload_at == inf:
+            self.overload_at = now + self.delay * LASTING
+        elif now >= self.overload_at:
+            self.enter_overload(now)
 
-    def began(self, now: float) -> None:
-        """Note that something begins to wait; what was long before tells nothing."""
-        if now - self._noted > self.delay * IDLE:
-            self.above = inf
+    def record_start(self, now: float) -> None:
+        """Record that a call starts to wait; forget earlier waits after an idle time."""
+        if now - self._last_wait > self.delay * IDLE:
+            self.overload_at = inf
 
-    def crowd(self, now: float) -> None:
-        """Be crowded from now on."""
-        self.crowded = True
+    def enter_overload(self, now: float) -> None:
+        """Admit calls by their expected wait from now on."""
+        self.is_overloaded = True
         self.limit = self.delay
         self._refused_at = now
-        self._start(now)
+        self._reset(now)
 
     def admits(self, wait: float, now: float) -> bool:
-        """Tell whether a call that will have to `wait` is let in, while it is crowded."""
-        if now >= self._renew:
-            self._weigh(now)
+        """Return whether a call that is expected to `wait` is admitted during an overload."""
+        if now >= self._next_review:
+            self._review(now)
         if wait <= self.limit:
-            self._let_in += 1
+            self._admitted += 1
             return True
         self._refused += 1
         self._refused_at = now
         return False
 
-    def _start(self, now: float) -> None:
-        self._let_in = self._refused = 0
-        self._share = 0.0  # of calls, refused lately
-        self._stretch = 1.0
-        self._tried = False
-        self._wait = self._pause = FIRST
-        self._renew = now + self.delay * STANDING
+    def _reset(self, now: float) -> None:
+        self._admitted = self._refused = 0
+        self._refused_share = 0.0  # a moving mean
+        self._stretch = 1.0  # of the limit, by successful trials
+        self._is_trial = False
+        self._reviews_left = self._pause = FIRST_PAUSE
+        self._next_review = now + self.delay * LASTING
 
-    def _weigh(self, now: float) -> None:
-        """Set the limit by the share of calls refused lately."""
-        judged = self._let_in + self._refused
-        if self._tried and judged < JUDGED:
+    def _review(self, now: float) -> None:
+        """Set the limit by the share of calls refused since the last review."""
+        calls = self._admitted + self._refused
+        if self._is_trial and calls < SAMPLE:
             return
-        share = self._refused / max(judged, 1)
-        if self._tried:
-            self._told(share)
-        self._share = (self._share + share) / 2
-        self._wait -= 1
-        if self._wait <= 0 and self._share > SPARE:
-            self._tried = True
+        share = self._refused / max(calls, 1)
+        if self._is_trial:
+            self._end_trial(share)
+        self._refused_share = (self._refused_share + share) / 2
+        self._reviews_left -= 1
+        if self._reviews_left <= 0 and self._refused_share > FEW:
+            self._is_trial = True
             self._stretch *= 2
         elif self._stretch > 1:
             self._stretch = max(1.0, self._stretch * 0.9)
-        self.limit = self.delay * min(1.0, self._stretch * SPARE / max(self._share, SPARE))
-        self._let_in = self._refused = 0
-        self._renew = now + self.delay * STANDING
+        share = max(self._refused_share, FEW)
+        self.limit = self.delay * min(1.0, self._stretch * FEW / share)
+        self._admitted = self._refused = 0
+        self._next_review = now + self.delay * LASTING
 
-    def _told(self, share: float) -> None:
-        """Judge by the share refused under a doubled limit."""
-        self._tried = False
-        if share <= self._share - (1 - self._share) / 2:
-            self._pause, self._wait = FIRST, 1
+    def _end_trial(self, share: float) -> None:
+        """Keep the doubled limit if it has reduced the share of refused calls enough."""
+        self._is_trial = False
+        if share <= self._refused_share - (1 - self._refused_share) / 2:
+            self._pause, self._reviews_left = FIRST_PAUSE, 1
         else:
             self._stretch /= 2
-            self._pause = min(self._pause * 2, LAST)
-            self._wait = self._pause
+            self._pause = min(self._pause * 2, LAST_PAUSE)
+            self._reviews_left = self._pause

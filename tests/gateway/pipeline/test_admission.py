@@ -183,6 +183,6 @@ def overloaded() -> Admission:
     Worker(admission, load(kind, 1000, last=2.0)).run()
     admission.begin_iteration = lambda: None
     admission.refused = 0
-    assert admission.pressure.crowded
-    assert admission.pressure.limit < 0.005
+    assert admission.queue_delay.is_overloaded
+    assert admission.queue_delay.limit < 0.005
     return admission

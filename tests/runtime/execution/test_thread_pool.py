@@ -216,7 +216,7 @@ async def test_work_that_waited_too_long_never_runs(machine: Machine) -> None:
     first = pool.run(machine.work, [])
     late = [pool.run(machine.work, []) for _ in range(3)]
     await machine.until_started(1)
-    pool.pressure.crowd(machine.now)
+    pool.queue_delay.enter_overload(machine.now)
     machine.advance(1.0, 2 * DELAY)
     machine.release()
     assert (await first) == (None, None)

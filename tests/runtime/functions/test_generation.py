@@ -130,6 +130,7 @@ def test_unused_generations_leave_sys_modules(house: Any) -> None:
 
 def test_failed_load_leaves_no_modules(house: Any) -> None:
     house.write("shop", f="1 / 0", domain="NAME = 1")
+    gc.collect()
     before = modules()
     with pytest.raises(Exception, match="ZeroDivisionError"):
         house.load("shop")

@@ -1,62 +1,64 @@
-"""A burst is no queue; a queue that stands is kept short, and the shorter the more there is."""
+"""A burst is no overload; a lasting queue is kept short, and shorter the more calls come."""
 
-from neurova.overload.queue_delay import DELAY, Pressure
+from neurova.overload.queue_delay import DELAY, QueueDelay
 
 LONG, SHORT = DELAY / 2, DELAY / 20
 
 
-def crowd(pressure: Pressure, now: float = 0.0) -> float:
-    while not pressure.crowded:
-        pressure.waited(LONG, now)
+def overload(queue_delay: QueueDelay) -> float:
+    """Record long waits until the overload begins; return when."""
+    now = 0.0
+    while not queue_delay.is_overloaded:
+        queue_delay.record_wait(LONG, now)
         now += DELAY / 10
     return now
 
 
-def test_long_waits_without_a_break_make_it_crowded() -> None:
-    pressure = Pressure()
-    assert 0.4 * DELAY < crowd(pressure) < DELAY
+def test_long_waits_without_a_short_one_are_an_overload() -> None:
+    assert 0.4 * DELAY < overload(QueueDelay()) < DELAY
 
 
-def test_one_short_wait_tells_that_nothing_stands() -> None:
-    pressure = Pressure()
+def test_short_wait_ends_a_burst() -> None:
+    queue_delay = QueueDelay()
     for step in range(1, 100):
-        pressure.waited(LONG if step % 4 else SHORT, step * DELAY / 8)
-        assert not pressure.crowded
+        queue_delay.record_wait(LONG if step % 4 else SHORT, step * DELAY / 8)
+        assert not queue_delay.is_overloaded
 
 
-def test_long_waits_far_apart_are_bursts() -> None:
-    pressure = Pressure()
+def test_rare_long_waits_are_bursts() -> None:
+    queue_delay = QueueDelay()
     for second in range(1, 60):
-        pressure.waited(LONG, float(second))
-        assert not pressure.crowded
+        queue_delay.record_wait(LONG, float(second))
+        assert not queue_delay.is_overloaded
 
 
-def test_few_refusals_leave_the_others_the_whole_delay() -> None:
-    pressure = Pressure()
-    now = crowd(pressure)
+def test_few_refusals_keep_the_whole_delay() -> None:
+    queue_delay = QueueDelay()
+    now = overload(queue_delay)
     for number in range(1000):
         now += DELAY / 50
-        assert pressure.admits(2 * DELAY if number % 50 == 0 else DELAY, now) == bool(number % 50)
-    assert pressure.limit == DELAY
+        wait = DELAY if number % 50 else 2 * DELAY
+        assert queue_delay.admits(wait, now) == bool(number % 50)
+    assert queue_delay.limit == DELAY
 
 
-def test_the_more_are_refused_the_less_the_others_may_wait() -> None:
+def test_more_refusals_shorten_the_limit() -> None:
     limits = []
     for refused in (1, 3, 8):
-        pressure = Pressure()
-        now = crowd(pressure)
+        queue_delay = QueueDelay()
+        now = overload(queue_delay)
         for number in range(1000):
             now += DELAY / 100
-            pressure.admits(DELAY * 9 if number % 10 < refused else 0.0, now)
-        limits.append(pressure.limit)
+            queue_delay.admits(DELAY * 9 if number % 10 < refused else 0.0, now)
+        limits.append(queue_delay.limit)
     assert DELAY > limits[0] > limits[1] > limits[2] > DELAY / 40
 
 
-def test_a_second_without_a_refusal_makes_it_calm() -> None:
-    pressure = Pressure()
-    now = crowd(pressure)
-    assert not pressure.admits(DELAY * 9, now)
-    pressure.waited(SHORT, now + 9 * DELAY)
-    assert pressure.crowded
-    pressure.waited(SHORT, now + 11 * DELAY)
-    assert not pressure.crowded
+def test_overload_ends_after_a_time_without_refusals() -> None:
+    queue_delay = QueueDelay()
+    now = overload(queue_delay)
+    assert not queue_delay.admits(DELAY * 9, now)
+    queue_delay.record_wait(SHORT, now + 9 * DELAY)
+    assert queue_delay.is_overloaded
+    queue_delay.record_wait(SHORT, now + 11 * DELAY)
+    assert not queue_delay.is_overloaded
