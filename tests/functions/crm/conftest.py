@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 import pytest
 from tests.servers.postgres import PostgresServer
 
+from neurova_platform.testing.client import CallOptions
 from neurova_platform.testing.platform import TestPlatform
 from neurova_platform.testing.response import Response
 
@@ -15,57 +16,57 @@ PROJECT = Path(__file__).parents[3]
 SCOPES = ["crm:read", "crm:write", "crm:merge", "crm:erase"]
 
 
-class Desk:
-    """Call CRM as somebody who may do everything there."""
+class CrmClient:
+    """Call CRM with a key that has all its scopes."""
 
     def __init__(self, platform: TestPlatform) -> None:
         self.platform = platform
 
-    def ask(self, method: str, path: str, body: Any = None, status: int = 200) -> Any:
-        """Make one call, see that it answers with `status`, and return what it says."""
-        answer = self.answer(method, path, body)
-        assert answer.status == status, answer.text
-        return answer.json() if answer.body else None
+    def call(self, method: str, path: str, body: Any = None, status: int = 200) -> Any:
+        """Return the decoded body of a response, which must have that status."""
+        response = self.send(method, path, body)
+        assert response.status == status, response.text
+        return response.json() if response.body else None
 
-    def answer(self, method: str, path: str, body: Any = None) -> Response:
-        """Make one call and return its answer."""
-        return self.platform.call(method, path, **self._said(body))
+    def send(self, method: str, path: str, body: Any = None) -> Response:
+        return self.platform.call(method, path, **self._options(body))
 
-    def together(self, calls: list[tuple[str, str, Any]]) -> list[Response]:
-        """Make many calls at the same time."""
+    def send_together(self, calls: list[tuple[str, str, Any]]) -> list[Response]:
         return self.platform.together(
-            self.platform.acall(method, path, **self._said(body)) for method, path, body in calls
+            self.platform.acall(method, path, **self._options(body)) for method, path, body in calls
         )
 
-    def customer(self, name: str = "Ada Lovelace", **more: Any) -> dict[str, Any]:
-        """Take in a customer."""
-        made: dict[str, Any] = self.ask("POST", "/customers", {"name": name, **more}, 201)
-        return made
+    def customer(self, name: str = "Ada Lovelace", **fields: Any) -> dict[str, Any]:
+        """Create a customer."""
+        created: dict[str, Any] = self.call("POST", "/customers", {"name": name, **fields}, 201)
+        return created
 
     def note(self, id: str, text: str) -> dict[str, Any]:
         """Add a note to a customer."""
-        made: dict[str, Any] = self.ask("POST", f"/customers/{id}/notes", {"text": text}, 201)
-        return made
+        created: dict[str, Any] = self.call("POST", f"/customers/{id}/notes", {"text": text}, 201)
+        return created
 
-    def interaction(self, id: str, summary: str = "rang", **more: Any) -> dict[str, Any]:
+    def interaction(self, id: str, summary: str = "rang", **fields: Any) -> dict[str, Any]:
         """Record an interaction with a customer."""
-        said = {"kind": "question", "channel": "phone", "summary": summary, **more}
-        made: dict[str, Any] = self.ask("POST", f"/customers/{id}/interactions", said, 201)
-        return made
+        body = {"kind": "question", "channel": "phone", "summary": summary, **fields}
+        created: dict[str, Any] = self.call("POST", f"/customers/{id}/interactions", body, 201)
+        return created
 
-    def found(self, text: str, **more: Any) -> list[str]:
+    def search(self, text: str, **parameters: Any) -> list[str]:
         """Return the names of the customers that a search finds, best first."""
-        page = self.ask("GET", f"/customers/search?{urlencode({'q': text, **more})}")
+        page = self.call("GET", f"/customers/search?{urlencode({'q': text, **parameters})}")
         return [customer["name"] for customer in page["customers"]]
 
     def notes(self, id: str) -> list[str]:
         """Return the texts of all notes on a customer, newest first."""
-        found = self.ask("GET", f"/customers/{id}/notes?limit=500")["notes"]
-        return [note["text"] for note in found]
+        page = self.call("GET", f"/customers/{id}/notes?limit=500")
+        return [note["text"] for note in page["notes"]]
 
-    def _said(self, body: Any) -> dict[str, Any]:
-        said = {} if body is None else {"json": body}
-        return {"scopes": SCOPES, "consumer": "desk", **said}
+    def _options(self, body: Any) -> CallOptions:
+        options: CallOptions = {"scopes": SCOPES, "consumer": "desk"}
+        if body is not None:
+            options["json"] = body
+        return options
 
 
 @pytest.fixture
@@ -74,24 +75,24 @@ def neurova_project() -> Path:
 
 
 @pytest.fixture(scope="session")
-def on_postgres(
+def crm_on_postgres(
     postgres: PostgresServer, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Desk]:
-    """Give CRM on PostgreSQL, one platform for all tests: to make a database takes a second."""
+) -> Iterator[CrmClient]:
+    """CRM on PostgreSQL; all tests share it, since creating a database takes a second."""
     folder = tmp_path_factory.mktemp("crm")
     with pytest.MonkeyPatch.context() as patched:
         patched.setenv("NEUROVA_SERVICES_CRM_DATABASE", postgres.create())
         platform = TestPlatform(PROJECT, folder / ".neurova", folder)
-    with platform:  # whose settings are read: what is set from here on is other tests' business
-        yield Desk(platform)
+    with platform:  # its settings are read, so the variable is unset for other tests
+        yield CrmClient(platform)
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.server)])
-def desk(request: pytest.FixtureRequest) -> Desk:
-    """Give CRM without any customer, on each database in turn."""
+def crm(request: pytest.FixtureRequest) -> CrmClient:
+    """CRM without customers, on each database in turn."""
     if request.param == "sqlite":
-        return Desk(request.getfixturevalue("platform"))
-    found: Desk = request.getfixturevalue("on_postgres")
-    for customer in found.ask("GET", "/customers?limit=500")["customers"]:
-        found.ask("DELETE", f"/customers/{customer['id']}", status=204)
-    return found
+        return CrmClient(request.getfixturevalue("platform"))
+    client: CrmClient = request.getfixturevalue("crm_on_postgres")
+    for customer in client.call("GET", "/customers?limit=500")["customers"]:
+        client.call("DELETE", f"/customers/{customer['id']}", status=204)
+    return client

@@ -1,4 +1,4 @@
-"""What CRM promises of customers."""
+"""Customers are created, changed, listed and erased."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from tests.functions.crm.conftest import CrmClient
 
 WHOLE = {
     "name": "Ada Lovelace",
@@ -16,16 +17,16 @@ WHOLE = {
 }
 
 
-def test_a_customer_is_read_back_as_it_was_made(desk: Any) -> None:
-    made = desk.customer(**WHOLE)
-    assert {name: made[name] for name in WHOLE} == WHOLE
-    assert made["version"] == 1
-    assert desk.ask("GET", f"/customers/{made['id']}") == made
+def test_customer_is_read_back_as_created(crm: CrmClient) -> None:
+    created = crm.customer(**WHOLE)
+    assert {name: created[name] for name in WHOLE} == WHOLE
+    assert created["version"] == 1
+    assert crm.call("GET", f"/customers/{created['id']}") == created
 
 
-def test_a_name_alone_makes_a_lead(desk: Any) -> None:
-    made = desk.customer("Ada")
-    assert (made["stage"], made["company"], made["email"], made["phone"]) == (
+def test_customer_with_a_name_alone_is_a_lead(crm: CrmClient) -> None:
+    created = crm.customer("Ada")
+    assert (created["stage"], created["company"], created["email"], created["phone"]) == (
         "lead",
         "",
         None,
@@ -34,7 +35,7 @@ def test_a_name_alone_makes_a_lead(desk: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("field", "said", "kept"),
+    ("field", "sent", "stored"),
     [
         ("name", "  Ada \n Lovelace ", "Ada Lovelace"),
         ("company", " Analytical  Engines", "Analytical Engines"),
@@ -43,13 +44,11 @@ def test_a_name_alone_makes_a_lead(desk: Any) -> None:
         ("phone", "+1.212.555.0100", "+12125550100"),
     ],
 )
-def test_a_value_is_kept_in_one_form_however_it_was_written(
-    desk: Any, field: str, said: str, kept: str
-) -> None:
-    made = desk.customer(**{"name": "Ada", field: said})
-    assert made[field] == kept
-    changed = desk.ask("PATCH", f"/customers/{made['id']}", {"version": 1, field: said})
-    assert changed[field] == kept
+def test_values_are_normalized(crm: CrmClient, field: str, sent: str, stored: str) -> None:
+    created = crm.customer(**{"name": "Ada", field: sent})
+    assert created[field] == stored
+    changed = crm.call("PATCH", f"/customers/{created['id']}", {"version": 1, field: sent})
+    assert changed[field] == stored
 
 
 @pytest.mark.parametrize(
@@ -77,97 +76,95 @@ def test_a_value_is_kept_in_one_form_however_it_was_written(
         ("id", "0" * 32),
     ],
 )
-def test_what_is_no_value_of_a_field_is_refused_and_named(
-    desk: Any, field: str, wrong: str
-) -> None:
-    said = {"name": "Ada", field: wrong}
-    assert pointers(desk.ask("POST", "/customers", said, 422)) == [f"/{field}"]
-    made = desk.customer()
-    said = {"version": 1, field: wrong}
-    assert pointers(desk.ask("PATCH", f"/customers/{made['id']}", said, 422)) == [f"/{field}"]
+def test_invalid_value_is_refused_and_named(crm: CrmClient, field: str, wrong: str) -> None:
+    fields = {"name": "Ada", field: wrong}
+    assert pointers(crm.call("POST", "/customers", fields, 422)) == [f"/{field}"]
+    created = crm.customer()
+    change = {"version": 1, field: wrong}
+    assert pointers(crm.call("PATCH", f"/customers/{created['id']}", change, 422)) == [f"/{field}"]
 
 
 def pointers(problem: dict[str, Any]) -> list[str]:
     return [fault["pointer"] for fault in problem["errors"]]
 
 
-def test_what_a_value_must_be_is_said_in_words(desk: Any) -> None:
-    said = {"name": " ", "email": "x", "phone": "01234 567890"}
-    problem = desk.ask("POST", "/customers", said, 422)
-    problem["errors"] += desk.ask("GET", "/customers?email=x", status=422)["errors"]
+def test_faults_describe_patterns_in_words(crm: CrmClient) -> None:
+    fields = {"name": " ", "email": "x", "phone": "01234 567890"}
+    problem = crm.call("POST", "/customers", fields, 422)
+    problem["errors"] += crm.call("GET", "/customers?email=x", status=422)["errors"]
     messages = [fault["message"] for fault in problem["errors"]]
     assert len(messages) == 4
     assert all(message.startswith("must be a") for message in messages)
 
 
-def test_all_faults_of_a_customer_are_named_at_once(desk: Any) -> None:
+def test_all_faults_of_a_customer_are_named_at_once(crm: CrmClient) -> None:
     wrong = {"company": 1, "email": "x", "phone": "y", "stage": "z", "dog": True}
-    named = pointers(desk.ask("POST", "/customers", wrong, 422))
+    named = pointers(crm.call("POST", "/customers", wrong, 422))
     assert sorted(named) == ["/company", "/dog", "/email", "/name", "/phone", "/stage"]
 
 
-def test_two_customers_may_share_an_email_and_a_phone(desk: Any) -> None:
-    assert desk.customer(**WHOLE)["id"] != desk.customer(**WHOLE)["id"]
+def test_two_customers_may_share_an_email_and_a_phone(crm: CrmClient) -> None:
+    assert crm.customer(**WHOLE)["id"] != crm.customer(**WHOLE)["id"]
 
 
-def test_times_are_utc_and_a_change_is_dated(desk: Any) -> None:
+def test_times_are_utc_and_changes_are_dated(crm: CrmClient) -> None:
     before = datetime.now(UTC)
-    made = desk.customer()
-    changed = desk.ask("PATCH", f"/customers/{made['id']}", {"version": 1, "stage": "former"})
+    created = crm.customer()
+    changed = crm.call("PATCH", f"/customers/{created['id']}", {"version": 1, "stage": "former"})
     first, last = (datetime.fromisoformat(changed[name]) for name in ("created", "changed"))
-    assert made["created"] == changed["created"]
+    assert created["created"] == changed["created"]
     assert changed["created"].endswith("Z")
     assert before <= first <= last <= datetime.now(UTC)
-    assert desk.ask("GET", f"/customers/{made['id']}") == changed
+    assert crm.call("GET", f"/customers/{created['id']}") == changed
 
 
-def test_a_change_changes_what_is_given_and_null_takes_away(desk: Any) -> None:
-    made = desk.customer(**WHOLE)
+def test_change_sets_given_fields_and_null_removes(crm: CrmClient) -> None:
+    created = crm.customer(**WHOLE)
     change = {"version": 1, "name": "Ada King", "email": None}
-    changed = desk.ask("PATCH", f"/customers/{made['id']}", change)
+    changed = crm.call("PATCH", f"/customers/{created['id']}", change)
     assert changed == {
-        **made, "name": "Ada King", "email": None, "version": 2, "changed": changed["changed"]
+        **created, "name": "Ada King", "email": None, "version": 2, "changed": changed["changed"]
     }  # fmt: skip
-    problem = desk.ask("PATCH", f"/customers/{made['id']}", {"version": 2, "name": None}, 422)
+    problem = crm.call("PATCH", f"/customers/{created['id']}", {"version": 2, "name": None}, 422)
     assert pointers(problem) == ["/name"]
 
 
-def test_a_change_of_what_the_caller_has_not_seen_is_refused(desk: Any) -> None:
-    made = desk.customer()
-    at = f"/customers/{made['id']}"
-    desk.ask("PATCH", at, {"version": 1, "company": "first"})
-    problem = desk.ask("PATCH", at, {"version": 1, "company": "second"}, 409)
+def test_change_of_another_version_is_refused(crm: CrmClient) -> None:
+    created = crm.customer()
+    at = f"/customers/{created['id']}"
+    crm.call("PATCH", at, {"version": 1, "company": "first"})
+    problem = crm.call("PATCH", at, {"version": 1, "company": "second"}, 409)
     assert "version 2" in problem["detail"]
-    assert pointers(desk.ask("PATCH", at, {"company": "third"}, 422)) == ["/version"]
-    assert desk.ask("GET", at)["company"] == "first"
+    assert pointers(crm.call("PATCH", at, {"company": "third"}, 422)) == ["/version"]
+    assert crm.call("GET", at)["company"] == "first"
 
 
-def test_of_many_changes_of_one_version_at_once_one_is_made(desk: Any) -> None:
-    made = desk.customer()
+def test_one_of_many_concurrent_changes_wins(crm: CrmClient) -> None:
+    created = crm.customer()
     changes = [
-        ("PATCH", f"/customers/{made['id']}", {"version": 1, "company": f"firm {number}"})
+        ("PATCH", f"/customers/{created['id']}", {"version": 1, "company": f"firm {number}"})
         for number in range(8)
     ]
-    answers = desk.together(changes)
-    assert sorted(answer.status for answer in answers) == [200] + [409] * 7
-    [won] = [answer.json() for answer in answers if answer.status == 200]
-    assert desk.ask("GET", f"/customers/{made['id']}") == won
+    responses = crm.send_together(changes)
+    assert sorted(response.status for response in responses) == [200] + [409] * 7
+    [won] = [response.json() for response in responses if response.status == 200]
+    assert crm.call("GET", f"/customers/{created['id']}") == won
 
 
-def test_pages_give_every_customer_once_in_order_also_when_one_of_them_is_erased(
-    desk: Any,
+def test_pages_have_every_customer_once_despite_erasure(
+    crm: CrmClient,
 ) -> None:
-    made = [desk.customer(f"number {number}") for number in range(7)]
-    seen: list[str] = []
+    created = [crm.customer(f"number {number}") for number in range(7)]
+    listed: list[str] = []
     after, pages = 0, 0
     while after is not None:
-        page = desk.ask("GET", f"/customers?limit=3&after={after}")
-        seen += [customer["name"] for customer in page["customers"]]
-        desk.ask("DELETE", f"/customers/{page['customers'][-1]['id']}", status=204)
+        page = crm.call("GET", f"/customers?limit=3&after={after}")
+        listed += [customer["name"] for customer in page["customers"]]
+        crm.call("DELETE", f"/customers/{page['customers'][-1]['id']}", status=204)
         after, pages = page["next"], pages + 1
-    assert seen == [customer["name"] for customer in made]
+    assert listed == [customer["name"] for customer in created]
     assert pages == 3
-    assert desk.ask("GET", "/customers?limit=4")["next"] is None
+    assert crm.call("GET", "/customers?limit=4")["next"] is None
 
 
 @pytest.mark.parametrize(
@@ -184,11 +181,11 @@ def test_pages_give_every_customer_once_in_order_also_when_one_of_them_is_erased
         ("changed_from=9999-01-01T00:00:00Z", []),
     ],
 )
-def test_a_filter_keeps_what_it_names(desk: Any, filters: str, expected: list[str]) -> None:
-    desk.customer("a", company="Engines", email="shared@example.org")
-    desk.customer("b", company="Engines", phone="+441234567890", stage="customer")
-    desk.customer("c", email="shared@example.org", phone="+441234567890")
-    page = desk.ask("GET", f"/customers?{filters}")
+def test_list_is_filtered(crm: CrmClient, filters: str, expected: list[str]) -> None:
+    crm.customer("a", company="Engines", email="shared@example.org")
+    crm.customer("b", company="Engines", phone="+441234567890", stage="customer")
+    crm.customer("c", email="shared@example.org", phone="+441234567890")
+    page = crm.call("GET", f"/customers?{filters}")
     assert [customer["name"] for customer in page["customers"]] == expected
 
 
@@ -205,29 +202,27 @@ def test_a_filter_keeps_what_it_names(desk: Any, filters: str, expected: list[st
         ("changed_from=0001-01-01T00:00:00%2B14:00", "/changed_from"),
     ],
 )
-def test_a_list_that_cannot_be_asked_for_is_refused_and_its_fault_named(
-    desk: Any, query: str, pointer: str
-) -> None:
-    assert pointers(desk.ask("GET", f"/customers?{query}", status=422)) == [pointer]
+def test_invalid_list_parameter_is_named(crm: CrmClient, query: str, pointer: str) -> None:
+    assert pointers(crm.call("GET", f"/customers?{query}", status=422)) == [pointer]
 
 
-def test_an_erased_customer_is_gone_with_all_that_was_kept_of_it(desk: Any) -> None:
-    made, other = desk.customer(**WHOLE), desk.customer("Bob")
-    for each in (made, other):
-        desk.note(each["id"], "likes tea")
-        desk.interaction(each["id"], "asked for tea")
-    at = f"/customers/{made['id']}"
-    assert desk.answer("DELETE", at).body == b""
+def test_erased_customer_leaves_nothing(crm: CrmClient) -> None:
+    created, other = crm.customer(**WHOLE), crm.customer("Bob")
+    for each in (created, other):
+        crm.note(each["id"], "likes tea")
+        crm.interaction(each["id"], "asked for tea")
+    at = f"/customers/{created['id']}"
+    assert crm.send("DELETE", at).body == b""
     for path in (at, f"{at}/notes", f"{at}/interactions", f"{at}/duplicates"):
-        desk.ask("GET", path, status=404)
-    desk.ask("DELETE", at, status=404)
-    desk.ask("PATCH", at, {"version": 1}, 404)
-    desk.ask("POST", f"{at}/notes", {"text": "back again"}, 404)
-    assert desk.found("tea") == ["Bob"]
-    assert desk.found("Ada") == []
-    assert desk.notes(other["id"]) == ["likes tea"]
+        crm.call("GET", path, status=404)
+    crm.call("DELETE", at, status=404)
+    crm.call("PATCH", at, {"version": 1}, 404)
+    crm.call("POST", f"{at}/notes", {"text": "back again"}, 404)
+    assert crm.search("tea") == ["Bob"]
+    assert crm.search("Ada") == []
+    assert crm.notes(other["id"]) == ["likes tea"]
 
 
-def test_what_is_no_id_is_not_found(desk: Any) -> None:
+def test_invalid_id_is_404(crm: CrmClient) -> None:
     for id in ("x", "0" * 32, "'", "a" * 300):
-        desk.ask("GET", f"/customers/{id}", status=404)
+        crm.call("GET", f"/customers/{id}", status=404)

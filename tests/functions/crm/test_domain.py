@@ -1,4 +1,4 @@
-"""What a value must look like is one thing, by Python's patterns and by JSON Schema's."""
+"""Patterns mean the same in Python and in JSON Schema."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from functions.crm.domain import Email, Name, Text
 
 
 @pytest.mark.parametrize("kind", [Name, Text, Email], ids=["name", "text", "email"])
-def test_a_blank_is_a_blank_for_both(kind: Any) -> None:
+def test_python_and_json_schema_agree_on_blanks(kind: Any) -> None:
     (meta,) = get_args(kind)[1:]
     python = re.compile(meta.pattern)
     schema = jsonschema_rs.Draft202012Validator({"pattern": meta.pattern})

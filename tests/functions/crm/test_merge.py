@@ -1,4 +1,4 @@
-"""What CRM promises when two customers become one."""
+"""A duplicate is merged into a customer without losing data."""
 
 from __future__ import annotations
 
@@ -7,52 +7,53 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
+from tests.functions.crm.conftest import CrmClient
 
 
-def merge(desk: Any, into: str, gone: str, status: int = 200) -> Any:
-    return desk.ask("POST", f"/customers/{into}/merge", {"duplicate": gone}, status)
+def merge(crm: CrmClient, into: str, gone: str, status: int = 200) -> Any:
+    return crm.call("POST", f"/customers/{into}/merge", {"duplicate": gone}, status)
 
 
-def test_notes_and_interactions_move_and_find_the_one_that_is_left(desk: Any) -> None:
-    kept, gone = desk.customer("Ada Lovelace"), desk.customer("Ada Lovelace")
-    first, second = desk.note(kept["id"], "likes tea"), desk.note(gone["id"], "and cake")
-    rang = desk.interaction(gone["id"], "ordered a loom")
-    merge(desk, kept["id"], gone["id"])
-    assert desk.ask("GET", f"/customers/{kept['id']}/notes")["notes"] == [second, first]
-    assert desk.ask("GET", f"/customers/{kept['id']}/interactions")["interactions"] == [rang]
-    assert desk.found("ada cake loom tea") == ["Ada Lovelace"]
-    assert len(desk.ask("GET", "/customers")["customers"]) == 1
+def test_merge_moves_notes_interactions_and_index(crm: CrmClient) -> None:
+    kept, gone = crm.customer("Ada Lovelace"), crm.customer("Ada Lovelace")
+    first, second = crm.note(kept["id"], "likes tea"), crm.note(gone["id"], "and cake")
+    rang = crm.interaction(gone["id"], "ordered a loom")
+    merge(crm, kept["id"], gone["id"])
+    assert crm.call("GET", f"/customers/{kept['id']}/notes")["notes"] == [second, first]
+    assert crm.call("GET", f"/customers/{kept['id']}/interactions")["interactions"] == [rang]
+    assert crm.search("ada cake loom tea") == ["Ada Lovelace"]
+    assert len(crm.call("GET", "/customers")["customers"]) == 1
 
 
-def test_the_one_that_is_left_takes_what_it_lacks_and_notes_what_differs(desk: Any) -> None:
-    gone = desk.customer(
+def test_merge_fills_gaps_and_notes_differences(crm: CrmClient) -> None:
+    gone = crm.customer(
         "Ada Byron", company="Engines", email="ada@old.example", phone="+441234567890"
     )
-    kept = desk.customer("Ada Lovelace", email="ada@new.example", stage="customer")
-    merged = merge(desk, kept["id"], gone["id"])
+    kept = crm.customer("Ada Lovelace", email="ada@new.example", stage="customer")
+    merged = merge(crm, kept["id"], gone["id"])
     assert (merged["name"], merged["email"]) == ("Ada Lovelace", "ada@new.example")
     assert (merged["company"], merged["phone"]) == ("Engines", "+441234567890")
     assert (merged["stage"], merged["version"]) == ("customer", 2)
     assert merged["created"] == gone["created"]
-    assert desk.ask("GET", f"/customers/{kept['id']}") == merged
-    [note] = desk.notes(kept["id"])
-    for said in (gone["id"], "name: Ada Byron", "email: ada@old.example", "stage: lead"):
-        assert said in note
-    assert desk.found("byron") == desk.found("old.example") == ["Ada Lovelace"]
+    assert crm.call("GET", f"/customers/{kept['id']}") == merged
+    [note] = crm.notes(kept["id"])
+    for text in (gone["id"], "name: Ada Byron", "email: ada@old.example", "stage: lead"):
+        assert text in note
+    assert crm.search("byron") == crm.search("old.example") == ["Ada Lovelace"]
 
 
-def test_of_equal_customers_nothing_is_left_to_note(desk: Any) -> None:
-    kept, gone = desk.customer(email="ada@example.org"), desk.customer(email="ada@example.org")
-    merge(desk, kept["id"], gone["id"])
-    assert desk.notes(kept["id"]) == []
+def test_merge_of_equal_customers_adds_no_note(crm: CrmClient) -> None:
+    kept, gone = crm.customer(email="ada@example.org"), crm.customer(email="ada@example.org")
+    merge(crm, kept["id"], gone["id"])
+    assert crm.notes(kept["id"]) == []
 
 
-def test_a_merged_id_says_who_it_is_now(desk: Any) -> None:
-    kept, gone = desk.customer("kept"), desk.customer("gone")
-    merge(desk, kept["id"], gone["id"])
-    answer = desk.answer("GET", f"/customers/{gone['id']}")
-    assert (answer.status, answer.headers["location"]) == (301, f"/customers/{kept['id']}")
-    assert answer.json() == {"merged_into": kept["id"]}
+def test_merged_id_points_to_the_remaining_customer(crm: CrmClient) -> None:
+    kept, gone = crm.customer("kept"), crm.customer("gone")
+    merge(crm, kept["id"], gone["id"])
+    response = crm.send("GET", f"/customers/{gone['id']}")
+    assert (response.status, response.headers["location"]) == (301, f"/customers/{kept['id']}")
+    assert response.json() == {"merged_into": kept["id"]}
     at = f"/customers/{gone['id']}"
     interaction = {"kind": "order", "channel": "web", "summary": "x"}
     for method, path, body in [
@@ -65,86 +66,86 @@ def test_a_merged_id_says_who_it_is_now(desk: Any) -> None:
         ("GET", f"{at}/duplicates", None),
         ("POST", f"{at}/merge", {"duplicate": kept["id"]}),
     ]:
-        assert f"/customers/{kept['id']}" in desk.ask(method, path, body, 410)["detail"]
+        assert f"/customers/{kept['id']}" in crm.call(method, path, body, 410)["detail"]
 
 
-def test_to_merge_twice_is_once(desk: Any) -> None:
-    kept, gone = desk.customer("kept"), desk.customer("gone")
-    merged = merge(desk, kept["id"], gone["id"])
-    assert merge(desk, kept["id"], gone["id"]) == merged
-    assert len(desk.notes(kept["id"])) == 1
+def test_second_merge_changes_nothing(crm: CrmClient) -> None:
+    kept, gone = crm.customer("kept"), crm.customer("gone")
+    merged = merge(crm, kept["id"], gone["id"])
+    assert merge(crm, kept["id"], gone["id"]) == merged
+    assert len(crm.notes(kept["id"])) == 1
 
 
-def test_a_customer_is_not_merged_into_itself_nor_in_a_circle(desk: Any) -> None:
-    a, b = desk.customer("a"), desk.customer("b")
-    problem = merge(desk, a["id"], a["id"], 422)
+def test_merge_into_itself_or_in_a_circle_is_refused(crm: CrmClient) -> None:
+    a, b = crm.customer("a"), crm.customer("b")
+    problem = merge(crm, a["id"], a["id"], 422)
     assert problem["errors"][0]["pointer"] == "/duplicate"
-    merge(desk, a["id"], b["id"])
-    merge(desk, b["id"], a["id"], 410)
-    assert desk.ask("GET", f"/customers/{a['id']}")["name"] == "a"
+    merge(crm, a["id"], b["id"])
+    merge(crm, b["id"], a["id"], 410)
+    assert crm.call("GET", f"/customers/{a['id']}")["name"] == "a"
 
 
-def test_what_was_merged_elsewhere_is_not_merged_again(desk: Any) -> None:
-    a, b, c = desk.customer("a"), desk.customer("b"), desk.customer("c")
-    merge(desk, a["id"], b["id"])
-    assert a["id"] in merge(desk, c["id"], b["id"], 409)["detail"]
+def test_customer_merged_elsewhere_is_not_merged_again(crm: CrmClient) -> None:
+    a, b, c = crm.customer("a"), crm.customer("b"), crm.customer("c")
+    merge(crm, a["id"], b["id"])
+    assert a["id"] in merge(crm, c["id"], b["id"], 409)["detail"]
 
 
-def test_from_any_merged_id_it_is_one_step_to_whom_it_is_now(desk: Any) -> None:
-    made = [desk.customer(f"number {number}") for number in range(4)]
-    for gone, into in pairwise(made):
-        merge(desk, into["id"], gone["id"])
-    for gone in made[:3]:
-        said = desk.answer("GET", f"/customers/{gone['id']}").json()
-        assert said == {"merged_into": made[3]["id"]}
-    assert desk.found("number 0") == ["number 3"]
+def test_redirect_from_a_merged_id_is_one_step(crm: CrmClient) -> None:
+    created = [crm.customer(f"number {number}") for number in range(4)]
+    for gone, into in pairwise(created):
+        merge(crm, into["id"], gone["id"])
+    for gone in created[:3]:
+        body = crm.send("GET", f"/customers/{gone['id']}").json()
+        assert body == {"merged_into": created[3]["id"]}
+    assert crm.search("number 0") == ["number 3"]
 
 
-def test_who_is_not_there_cannot_be_merged(desk: Any) -> None:
-    made = desk.customer()
-    merge(desk, made["id"], "0" * 32, 404)
-    merge(desk, "0" * 32, made["id"], 404)
+def test_unknown_or_invalid_customer_cannot_be_merged(crm: CrmClient) -> None:
+    created = crm.customer()
+    merge(crm, created["id"], "0" * 32, 404)
+    merge(crm, "0" * 32, created["id"], 404)
     for wrong in ("x", "\0", "A" * 32, ""):
-        problem = merge(desk, made["id"], wrong, 422)
+        problem = merge(crm, created["id"], wrong, 422)
         assert problem["errors"][0]["pointer"] == "/duplicate"
-    assert desk.ask("GET", f"/customers/{made['id']}") == made
+    assert crm.call("GET", f"/customers/{created['id']}") == created
 
 
-def test_who_is_erased_takes_the_merged_along(desk: Any) -> None:
-    a, b, c = desk.customer("a"), desk.customer("b"), desk.customer("c")
-    merge(desk, b["id"], a["id"])
-    merge(desk, c["id"], b["id"])
-    desk.ask("DELETE", f"/customers/{c['id']}", status=204)
+def test_erasure_includes_merged_customers(crm: CrmClient) -> None:
+    a, b, c = crm.customer("a"), crm.customer("b"), crm.customer("c")
+    merge(crm, b["id"], a["id"])
+    merge(crm, c["id"], b["id"])
+    crm.call("DELETE", f"/customers/{c['id']}", status=204)
     for each in (a, b, c):
-        desk.ask("GET", f"/customers/{each['id']}", status=404)
+        crm.call("GET", f"/customers/{each['id']}", status=404)
 
 
-def test_who_was_merged_is_nobodys_duplicate_nor_found(desk: Any) -> None:
-    kept, gone = desk.customer(email="a@example.org"), desk.customer(email="a@example.org")
-    merge(desk, kept["id"], gone["id"])
-    assert desk.ask("GET", "/customers/duplicates")["duplicates"] == []
-    assert desk.ask("GET", f"/customers/{kept['id']}/duplicates") == []
-    assert desk.found("ada") == ["Ada Lovelace"]
+def test_merged_customer_is_no_duplicate_and_not_found(crm: CrmClient) -> None:
+    kept, gone = crm.customer(email="a@example.org"), crm.customer(email="a@example.org")
+    merge(crm, kept["id"], gone["id"])
+    assert crm.call("GET", "/customers/duplicates")["duplicates"] == []
+    assert crm.call("GET", f"/customers/{kept['id']}/duplicates") == []
+    assert crm.search("ada") == ["Ada Lovelace"]
 
 
-def test_of_two_merges_against_each_other_one_is_made(desk: Any) -> None:
-    a, b = desk.customer("a"), desk.customer("b")
-    answers = desk.together(
+def test_one_of_two_opposite_merges_wins(crm: CrmClient) -> None:
+    a, b = crm.customer("a"), crm.customer("b")
+    responses = crm.send_together(
         [
             ("POST", f"/customers/{into['id']}/merge", {"duplicate": gone["id"]})
             for into, gone in [(a, b), (b, a)] * 4
         ]
     )
-    statuses = sorted(answer.status for answer in answers)
+    statuses = sorted(response.status for response in responses)
     assert statuses == [200] * 4 + [410] * 4
-    assert len(desk.ask("GET", "/customers")["customers"]) == 1
+    assert len(crm.call("GET", "/customers")["customers"]) == 1
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_whatever_is_noted_while_customers_are_merged_nothing_is_lost(desk: Any, seed: int) -> None:
-    """Every note that was taken is on exactly one customer who is there, and finds that one."""
+def test_concurrent_notes_survive_merges(crm: CrmClient, seed: int) -> None:
+    """Every accepted note is on exactly one remaining customer, and finds it."""
     chance = random.Random(seed)
-    ids = [desk.customer(f"customer {number}")["id"] for number in range(6)]
+    ids = [crm.customer(f"customer {number}")["id"] for number in range(6)]
     calls: list[tuple[str, str, Any]] = []
     for number in range(60):
         id, other = chance.sample(ids, 2)
@@ -152,15 +153,15 @@ def test_whatever_is_noted_while_customers_are_merged_nothing_is_lost(desk: Any,
             calls.append(("POST", f"/customers/{id}/notes", {"text": f"note{number:03}"}))
         else:
             calls.append(("POST", f"/customers/{id}/merge", {"duplicate": other}))
-    answers = desk.together(calls)
-    assert {answer.status for answer in answers} <= {200, 201, 409, 410}
-    taken = sorted(answer.json()["text"] for answer in answers if answer.status == 201)
-    left = desk.ask("GET", "/customers")["customers"]
-    where = {note: customer for customer in left for note in desk.notes(customer["id"])}
+    responses = crm.send_together(calls)
+    assert {response.status for response in responses} <= {200, 201, 409, 410}
+    taken = sorted(response.json()["text"] for response in responses if response.status == 201)
+    left = crm.call("GET", "/customers")["customers"]
+    where = {note: customer for customer in left for note in crm.notes(customer["id"])}
     assert sorted(note for note in where if note.startswith("note")) == taken
     for note in taken:
-        assert desk.found(note) == [where[note]["name"]]
+        assert crm.search(note) == [where[note]["name"]]
     for id in ids:
-        answer = desk.answer("GET", f"/customers/{id}")
-        into = answer.json().get("merged_into", id)
+        response = crm.send("GET", f"/customers/{id}")
+        into = response.json().get("merged_into", id)
         assert into in [customer["id"] for customer in left]

@@ -1,4 +1,4 @@
-"""CRM's tables are what its migrations make, and its index is kept by the database itself."""
+"""The migration makes the domain's tables and an index that the database keeps up to date."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from functions.crm.domain import metadata
 from sqlalchemy import Engine, event
-from tests.functions.crm.conftest import Desk
+from tests.functions.crm.conftest import CrmClient
 
 from neurova.database.migrations import revision, upgrade
 from neurova_platform.testing.platform import TestPlatform
@@ -29,13 +29,13 @@ def texts(tmp_path: Path) -> Iterator[sqlite3.Connection]:
 
 
 def rows(connection: sqlite3.Connection, word: str) -> list[int]:
-    # Told of its own words, not of those in `texts`: what the index itself holds is checked.
+    # The integrity check compares the index with `texts`.
     connection.execute("INSERT INTO texts_index (texts_index) VALUES ('integrity-check')")
-    sought = "SELECT rowid FROM texts_index WHERE texts_index MATCH ? ORDER BY rowid"
-    return [row for (row,) in connection.execute(sought, (word,))]
+    query = "SELECT rowid FROM texts_index WHERE texts_index MATCH ? ORDER BY rowid"
+    return [row for (row,) in connection.execute(query, (word,))]
 
 
-def test_the_index_follows_every_statement_on_the_texts(texts: sqlite3.Connection) -> None:
+def test_index_follows_every_statement_on_texts(texts: sqlite3.Connection) -> None:
     texts.execute("INSERT INTO texts VALUES (2, 'x', 'note', 'ada tea')")
     assert rows(texts, "ada") == [1, 2]
     texts.execute("UPDATE texts SET words = 'grace' WHERE seq = 1")
@@ -48,49 +48,49 @@ def test_the_index_follows_every_statement_on_the_texts(texts: sqlite3.Connectio
     assert rows(texts, "ada") == []
 
 
-def test_no_revision_is_missing(tmp_path: Path) -> None:
-    """A new revision of what `domain.py` says, over all that is there, has nothing to do."""
+def test_migrations_make_the_tables_of_the_domain(tmp_path: Path) -> None:
+    """A revision generated from `domain.py` on top of the others is empty."""
     folder = tmp_path / "migrations"
     shutil.copytree(MIGRATIONS, folder, ignore=shutil.ignore_patterns("__pycache__"))
-    made = revision(folder, "nothing", metadata).read_text()
-    assert made.count("    pass\n") == 2
-    assert "op." not in made
+    created = revision(folder, "nothing", metadata).read_text()
+    assert created.count("    pass\n") == 2
+    assert "op." not in created
 
 
-def test_every_statement_finds_its_rows_by_an_index(platform: TestPlatform) -> None:
-    """But those that ask for all customers, or for all who are like an earlier one."""
-    desk = Desk(platform)
-    seen: dict[str, Any] = {}
+def test_every_statement_uses_an_index(platform: TestPlatform) -> None:
+    """Lists of all customers and of all duplicates are not among them."""
+    crm = CrmClient(platform)
+    statements: dict[str, Any] = {}
 
-    def note(_: Any, __: Any, sql: str, parameters: Any, *___: Any) -> None:
+    def record(_: Any, __: Any, sql: str, parameters: Any, *___: Any) -> None:
         if sql.startswith(("SELECT", "UPDATE", "DELETE")):
-            seen[sql] = parameters
+            statements[sql] = parameters
 
-    made, other = desk.customer(company="a", email="a@b.org", phone="+1234567890"), desk.customer()
-    at = f"/customers/{made['id']}"
-    event.listen(Engine, "before_cursor_execute", note)
+    created, other = crm.customer(company="a", email="a@b.org", phone="+1234567890"), crm.customer()
+    at = f"/customers/{created['id']}"
+    event.listen(Engine, "before_cursor_execute", record)
     try:
-        desk.note(made["id"], "likes tea")
-        desk.interaction(made["id"])
-        desk.found("ada tea 12345")
+        crm.note(created["id"], "likes tea")
+        crm.interaction(created["id"])
+        crm.search("ada tea 12345")
         for query in ("email=a@b.org", "phone=%2B1234567890", "company=a", "after=1"):
-            desk.ask("GET", f"/customers?{query}")
+            crm.call("GET", f"/customers?{query}")
         for page in ("notes?before=9", "interactions?after=1&at_from=2016-07-02T00:00:00Z"):
-            desk.ask("GET", f"{at}/{page}")
-        desk.ask("GET", f"{at}/duplicates")
-        desk.ask("PATCH", at, {"version": 1, "name": "Countess"})
-        desk.ask("POST", f"{at}/merge", {"duplicate": other["id"]})
-        desk.ask("DELETE", at, status=204)
+            crm.call("GET", f"{at}/{page}")
+        crm.call("GET", f"{at}/duplicates")
+        crm.call("PATCH", at, {"version": 1, "name": "Countess"})
+        crm.call("POST", f"{at}/merge", {"duplicate": other["id"]})
+        crm.call("DELETE", at, status=204)
     finally:
-        event.remove(Engine, "before_cursor_execute", note)
+        event.remove(Engine, "before_cursor_execute", record)
     connection = sqlite3.connect(platform.settings.state / "crm.db")
     plans = [
         (row[3], sql)
-        for sql, parameters in seen.items()
+        for sql, parameters in statements.items()
         for row in connection.execute(f"EXPLAIN QUERY PLAN {sql}", parameters)
     ]
     connection.close()
-    assert len(seen) >= 20
-    found_already = ("SCAN anon_", "SCAN texts_index VIRTUAL TABLE INDEX 0:M")
+    assert len(statements) >= 20
+    allowed = ("SCAN anon_", "SCAN texts_index VIRTUAL TABLE INDEX 0:M")
     scans = [plan for plan in plans if plan[0].startswith("SCAN")]
-    assert [plan for plan in scans if not plan[0].startswith(found_already)] == []
+    assert [plan for plan in scans if not plan[0].startswith(allowed)] == []

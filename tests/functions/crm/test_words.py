@@ -1,4 +1,4 @@
-"""Which words a text has."""
+"""Texts are split into folded words."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tests.serving import PATIENCE
 MARKED = st.text(st.one_of(st.characters(categories=["M"]), st.sampled_from("aéßİᾳᾼ각क")))
 
 
-def test_words_are_letters_and_digits_each_once_in_order() -> None:
+def test_words_are_letters_and_digits_once_in_order() -> None:
     assert split_words("Ada's  ada_byron, 1815-12-10!") == ["ada", "s", "byron", "1815", "12", "10"]
     assert split_words("\U0001f642 \0 -- __") == []
     assert split_words("a" * 1_000) == ["a" * MAX_WORD_LENGTH]
@@ -42,11 +42,11 @@ def test_words_are_letters_and_digits_each_once_in_order() -> None:
         ("", None),
     ],
 )
-def test_a_number_is_told_by_its_form(text: str, digits: str | None) -> None:
+def test_phone_digits_are_recognized(text: str, digits: str | None) -> None:
     assert phone_digits(text) == digits
 
 
-def test_what_is_looked_for_may_be_words_a_number_or_both() -> None:
+def test_query_is_words_a_phone_number_or_both() -> None:
     assert parse_query("Ada Ada 12345") == [["ada", "12345"]]
     assert parse_query("01234 567") == [["01234", "567"], ["1234567"]]
     assert parse_query("+ - .") == []
@@ -56,37 +56,37 @@ def test_what_is_looked_for_may_be_words_a_number_or_both() -> None:
     ]
 
 
-def test_a_phone_is_found_from_any_of_its_digits_on() -> None:
+def test_phone_has_a_suffix_from_each_digit() -> None:
     assert phone_suffixes("+4412345") == ["4412345", "412345", "12345"]
     assert phone_suffixes("") == []
 
 
 @given(st.text())
-def test_a_folded_text_stays_as_it_is(text: str) -> None:
+def test_folding_twice_changes_nothing(text: str) -> None:
     assert split_words(fold(text)) == split_words(text)
 
 
 @given(st.text(), st.text())
-def test_words_do_not_depend_on_what_stands_before_or_after(before: str, after: str) -> None:
+def test_words_do_not_depend_on_their_neighbours(before: str, after: str) -> None:
     assert set(split_words(f"{before} {after}")) == {*split_words(before), *split_words(after)}
 
 
 @given(st.text())
-def test_no_word_has_what_an_index_could_take_for_more_than_a_word(text: str) -> None:
+def test_words_have_no_special_characters(text: str) -> None:
     for word in split_words(text):
         assert word.isalnum()
         assert len(word) <= MAX_WORD_LENGTH
 
 
 @given(st.one_of(st.text(), MARKED))
-def test_no_mark_is_left_whether_written_apart_or_not(text: str) -> None:
+def test_combining_marks_are_removed(text: str) -> None:
     folded = normalize("NFKD", normalize("NFKD", text).casefold())
     plain = "".join(letter for letter in folded if category(letter)[0] != "M")
     assert fold(text) == fold(plain)
 
 
-def test_marks_without_end_keep_nobody_waiting() -> None:
-    # Put in their order first, as Unicode has it, they would take many minutes.
+def test_a_million_marks_are_folded_fast() -> None:
+    # Normalized first, they would take many minutes.
     text = "'a' + '\\u0301\\u0316' * 500_000"
     code = f"from functions.crm.words import split_words; assert split_words({text}) == ['a']"
     subprocess.run([sys.executable, "-c", code], check=True, timeout=PATIENCE)

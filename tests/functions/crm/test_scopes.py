@@ -1,11 +1,9 @@
-"""Who may do what in CRM."""
+"""Each route of CRM needs its scope."""
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
-from tests.functions.crm.conftest import SCOPES
+from tests.functions.crm.conftest import SCOPES, CrmClient
 
 from neurova_platform.testing.platform import TestPlatform
 
@@ -37,7 +35,7 @@ def test_every_route_needs_a_key_with_its_scope(
     assert platform.call(method, path, json={}, scopes=[needed]).status in (200, 404, 422)
 
 
-def test_no_route_of_crm_is_left_out_above(platform: TestPlatform) -> None:
+def test_table_of_scopes_has_every_route(platform: TestPlatform) -> None:
     served = {
         (function.description.method, function.description.path)
         for function in platform.platform.services["crm"].functions
@@ -46,12 +44,12 @@ def test_no_route_of_crm_is_left_out_above(platform: TestPlatform) -> None:
     assert named == served
 
 
-def test_customers_are_the_organisations_whoevers_key_wrote_them(desk: Any) -> None:
-    made = desk.customer()
-    desk.note(made["id"], "likes tea")
-    seen = desk.platform.get(f"/customers/{made['id']}", scopes=["crm:read"], consumer="other")
-    assert seen.json() == made
-    notes = desk.platform.get(
-        f"/customers/{made['id']}/notes", scopes=["crm:read"], consumer="other"
+def test_every_consumer_reads_all_customers(crm: CrmClient) -> None:
+    created = crm.customer()
+    crm.note(created["id"], "likes tea")
+    listed = crm.platform.get(f"/customers/{created['id']}", scopes=["crm:read"], consumer="other")
+    assert listed.json() == created
+    notes = crm.platform.get(
+        f"/customers/{created['id']}/notes", scopes=["crm:read"], consumer="other"
     )
     assert notes.json()["notes"][0]["author"] == "desk"
