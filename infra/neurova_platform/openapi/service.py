@@ -9,8 +9,8 @@ from functools import cache
 from typing import Annotated, Any
 
 from neurova.binding.markers import Header
-from neurova.endpoints.compiling import function_of
 from neurova.endpoints.endpoint import Endpoint
+from neurova.endpoints.factory import make_function
 from neurova.endpoints.function import HttpFunction
 from neurova.execution.context import ExecutionContext
 from neurova.functions.decorators import description_of, get
@@ -208,4 +208,4 @@ def _function(handler: Callable[..., Any], execution: ExecutionContext) -> HttpF
     description = description_of(handler)
     assert isinstance(description, Http)  # a decorator made it
     file = "neurova_platform/openapi"
-    return function_of(handler, description, NAME, file, Resources(), execution)
+    return make_function(handler, description, NAME, file, Resources(), execution)

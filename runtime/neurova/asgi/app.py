@@ -22,7 +22,7 @@ _ORIGIN = b"access-control-allow-origin"
 
 
 class AsgiSource:
-    """Send what an ASGI app sends; `scope_of` returns its scope.
+    """Send what an ASGI app sends; `make_scope` returns its scope.
 
     The request body is complete before the app runs. The app sees a disconnect of the client as
     `http.disconnect` and as an OSError of `send`; it may then go on for the timeout of its
@@ -30,20 +30,20 @@ class AsgiSource:
     a response without Cache-Control is marked as private.
     """
 
-    __slots__ = ("app", "private", "scope_of")
+    __slots__ = ("app", "make_scope", "private")
 
     def __init__(
-        self, app: AsgiApp, scope_of: Callable[[Call], Scope], *, private: bool = False
+        self, app: AsgiApp, make_scope: Callable[[Call], Scope], *, private: bool = False
     ) -> None:
         self.app = app
-        self.scope_of = scope_of
+        self.make_scope = make_scope
         self.private = private
 
     async def __call__(self, call: Call, response: ResponseStream) -> None:
         """Answer `call` through `response`. Raises RuntimeError for messages that ASGI forbids."""
         response.keep_source_on_disconnect()
         channel = _Channel(call, response, self.private)
-        await self.app(self.scope_of(call), channel.receive, channel.send)
+        await self.app(self.make_scope(call), channel.receive, channel.send)
         if not response.has_ended:
             raise RuntimeError("The ASGI app returned before the end of its response")
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 SAFE = "/!$&'()*+,=:@"  # RFC 3986, 3.3: not escaped in a path; without ";"
 
 
-def scope_of(call: Call) -> dict[str, Any]:
+def make_scope(call: Call) -> dict[str, Any]:
     """Return the ASGI scope of `call`; its `raw_path` has one spelling for each path."""
     host = call.header(b"host") or b"localhost"
     path = unquote_to_bytes(call.raw_path).decode("utf-8", "replace")
@@ -35,7 +35,7 @@ def scope_of(call: Call) -> dict[str, Any]:
     }
 
 
-def request_of(call: Call) -> Request:
+def make_request(call: Call) -> Request:
     """Return `call` as Starlette's Request, with the complete body."""
     from starlette.requests import Request
 
@@ -49,4 +49,4 @@ def request_of(call: Call) -> Request:
         received = True
         return {"type": "http.request", "body": body, "more_body": False}
 
-    return Request(scope_of(call), receive)
+    return Request(make_scope(call), receive)

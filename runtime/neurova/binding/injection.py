@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple, get_args
 
-from ..asgi.request import request_of
+from ..asgi.request import make_request
 from ..execution.deadline import Deadline
 from ..http.call import Call
 from ..http.caller import ANONYMOUS
@@ -31,7 +31,7 @@ def _read_deadline(call: Call, query: Query) -> Any:
 
 
 def _read_request(call: Call, query: Query) -> Any:
-    return request_of(call)
+    return make_request(call)
 
 
 def _read_nothing(call: Call, query: Query) -> Any:

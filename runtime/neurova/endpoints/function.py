@@ -10,7 +10,7 @@ from time import monotonic
 from typing import Any
 
 from ..asgi.app import AsgiApp, AsgiSource
-from ..asgi.request import scope_of
+from ..asgi.request import make_scope
 from ..binding.binding import FAULTS, Binding
 from ..database.base import KeyLock, Transaction
 from ..execution.concurrency_limit import ConcurrencyLimit
@@ -29,7 +29,7 @@ from ..streaming.delivery import SourceDelivery
 from ..streaming.items import ItemSource
 from ..streaming.stream import Stream
 from .endpoint import Endpoint
-from .results import reply_of
+from .results import make_reply
 
 MAX_TASKS = 1_000  # calls of one function that run at once if it has no `concurrency`
 MAX_THREADS = 32  # of one plain function: half of the threads are left to others
@@ -92,7 +92,7 @@ class HttpFunction(Endpoint):
         """Return the delivery of a result that is sent piece by piece."""
         if isinstance(result, Stream):
             return SourceDelivery(ItemSource(result, self.status, self.execution.thread_pool))
-        return SourceDelivery(AsgiSource(result, scope_of, private=not self.description.public))
+        return SourceDelivery(AsgiSource(result, make_scope, private=not self.description.public))
 
     def _concurrency_limit(self, default: int) -> ConcurrencyLimit:
         limit = self.description.concurrency or default
@@ -133,7 +133,7 @@ class DirectFunction(HttpFunction):
         except BaseException as error:
             return failure_reply(call, self.name, error)
         try:
-            reply = reply_of(result, self.status)
+            reply = make_reply(result, self.status)
         except Exception as error:
             return failure_reply(call, self.name, error)
         return reply if isinstance(reply, Reply) else self._start_stream(call, reply)
@@ -197,7 +197,7 @@ class CoroutineFunction(ConcurrentFunction):
     async def run(self, in_flight: InFlightCall) -> Reply | Delivery:
         """Run the handler in the task of its call."""
         in_flight.meter = Metered(self.handler(*in_flight.arguments or ()))
-        reply = reply_of(await in_flight.meter, self.status)
+        reply = make_reply(await in_flight.meter, self.status)
         return reply if isinstance(reply, Reply) else self.delivery(reply)
 
 
@@ -228,7 +228,7 @@ class TransactionFunction(ConcurrentFunction):
         in_flight.arguments = None  # the handler may change them: the next attempt binds again
         arguments[self.binding.tx] = tx
         in_flight.meter = Metered(self.handler(*arguments))
-        reply = reply_of(await in_flight.meter, self.status)
+        reply = make_reply(await in_flight.meter, self.status)
         if not isinstance(reply, Reply):
             raise TypeError(
                 f"{self.name}: a function with a Tx cannot stream, since its reply is sent after "
@@ -268,5 +268,5 @@ class ThreadFunction(ConcurrentFunction):
         result, error = await in_flight.work
         if error is not None:
             raise error
-        reply = reply_of(result, self.status)
+        reply = make_reply(result, self.status)
         return reply if isinstance(reply, Reply) else self.delivery(reply)

@@ -10,7 +10,7 @@ from typing import Any
 
 from ..asgi.app import AsgiSource, Scope
 from ..asgi.lifespan import Lifespan
-from ..asgi.request import scope_of
+from ..asgi.request import make_scope
 from ..execution.concurrency_limit import ConcurrencyLimit
 from ..execution.context import ExecutionContext
 from ..execution.in_flight_call import Delivery, InFlightCall, start_call
@@ -60,7 +60,7 @@ class MountedApp(Endpoint):
         limit = description.concurrency or MAX_TASKS
         self.concurrency = ConcurrencyLimit(limit, refusals=execution.refusals)
         self.lifespan = Lifespan(mount.app, f"{file}:{mount.line}: {name}")
-        source = AsgiSource(mount.app, self._scope_of, private=not description.public)
+        source = AsgiSource(mount.app, self._make_scope, private=not description.public)
         self.delivery: Delivery = SourceDelivery(source)
 
     def invoke(self, call: Call) -> Reply | Awaitable[Reply]:
@@ -83,8 +83,8 @@ class MountedApp(Endpoint):
             await asyncio.sleep(POLL_INTERVAL)
         await self.lifespan.stop()
 
-    def _scope_of(self, call: Call) -> Scope:
-        scope: dict[str, Any] = scope_of(call)
+    def _make_scope(self, call: Call) -> Scope:
+        scope: dict[str, Any] = make_scope(call)
         scope["root_path"] = self.prefix
         fields = [field for field in call.fields if field[0] != b"traceparent"]
         traceparent = format_traceparent(call).encode()

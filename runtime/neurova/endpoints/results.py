@@ -14,7 +14,7 @@ from ..streaming.stream import Stream, as_stream
 _encode = msgspec.json.Encoder().encode
 
 
-def reply_of(result: object, status: int) -> Reply | Stream | AsgiApp:
+def make_reply(result: object, status: int) -> Reply | Stream | AsgiApp:
     """Return the reply for a result, or what streams it; `status` applies if it has none itself.
 
     Raises TypeError and the like for a result that cannot be encoded.

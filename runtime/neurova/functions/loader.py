@@ -7,8 +7,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple
 
-from ..endpoints.compiling import function_of
 from ..endpoints.endpoint import Endpoint
+from ..endpoints.factory import make_function
 from ..endpoints.mounted_app import MountedApp
 from ..errors import LoadError
 from ..execution.context import ExecutionContext
@@ -41,7 +41,7 @@ class Origin(NamedTuple):
 
 def _function(declared: Declaration, origin: Origin) -> Endpoint:
     assert isinstance(declared.description, Http)  # the table says so
-    return function_of(declared.value, declared.description, *origin)
+    return make_function(declared.value, declared.description, *origin)
 
 
 def _mounted_app(declared: Declaration, origin: Origin) -> Endpoint:

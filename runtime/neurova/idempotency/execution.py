@@ -20,10 +20,10 @@ from ..http.reply import Reply
 from ..resources import Resources
 from .rules import (
     InvalidKey,
-    digest_of_request,
+    digest_request,
     in_progress_reply,
     is_stored,
-    record_of,
+    make_record,
     replay,
     scoped_key,
 )
@@ -92,7 +92,7 @@ async def _answer_with_lock(
         return failure_reply(call, target.name, error)
     in_flight: InFlightCall | None = None
     try:
-        digest = digest_of_request(call)
+        digest = digest_request(call)
         if key_lock.response is not None:
             return replay(call, key_lock.response, digest)
         run = target.keyed_run(key_lock, digest)
@@ -125,7 +125,7 @@ class KeyedRun:
         if not isinstance(reply, Reply):
             await finish(self.key_lock.release())  # a stream is not stored: let duplicates run
             return reply
-        await finish(self._store(record_of(reply, self.digest)))
+        await finish(self._store(make_record(reply, self.digest)))
         return reply
 
     async def release(self) -> None:
@@ -170,7 +170,7 @@ class KeyedTransactionRun(KeyedRun):
             except Reject as reject:
                 reply = _stored_rejection(call, reject)
                 await tx.rollback_to_savepoint()
-            record = record_of(reply, self.digest)
+            record = make_record(reply, self.digest)
             if record is not None:
                 await self.key_lock.store(tx, record)
             return reply
@@ -186,7 +186,7 @@ class KeyedTransactionRun(KeyedRun):
                     f"{error}, but it cannot be found", fix="retry the call"
                 ) from None
             return replay(call, self.stored, self.digest)
-        self.stored = record_of(reply, self.digest)
+        self.stored = make_record(reply, self.digest)
         return reply
 
 

@@ -32,7 +32,7 @@ class InvalidKey(Exception):
     """An invalid key, or a caller who cannot use one; the message is for the caller."""
 
 
-def key_of(call: Call) -> bytes:
+def parse_key(call: Call) -> bytes:
     """Return the Idempotency-Key of a call. Raises InvalidKey."""
     if len(call.headers) < len(call.fields) and sum(name == FIELD for name, _ in call.fields) > 1:
         raise InvalidKey("Idempotency-Key is repeated, send one.")
@@ -51,7 +51,7 @@ def scoped_key(call: Call, route: str) -> bytes:
     Raises InvalidKey, also for an anonymous caller: two of them cannot be distinguished, and one
     would get the reply of the other.
     """
-    key, caller = key_of(call), call.caller
+    key, caller = parse_key(call), call.caller
     if caller is None or caller.anonymous:
         raise InvalidKey(
             "A public route does not accept an Idempotency-Key, since replies are stored for a "
@@ -61,7 +61,7 @@ def scoped_key(call: Call, route: str) -> bytes:
     return _digest(*(name.encode() for name in names), key)
 
 
-def digest_of_request(call: Call) -> bytes:
+def digest_request(call: Call) -> bytes:
     """Return a digest of 32 octets of body, query and path."""
     params = [part.encode() for pair in sorted(call.params.items()) for part in pair]
     return _digest(call.query, call.body, *params)
@@ -77,7 +77,7 @@ def is_stored(status: int) -> bool:
     return status < 500 and status != 429
 
 
-def record_of(reply: Reply, digest: bytes) -> StoredResponse | None:
+def make_record(reply: Reply, digest: bytes) -> StoredResponse | None:
     """Return the record to store for a reply, or None if it is not stored."""
     if not is_stored(reply.status):
         return None

@@ -9,7 +9,7 @@ import pytest
 
 from neurova.endpoints.function import HttpFunction
 from neurova.http.call import Call
-from neurova.idempotency.rules import InvalidKey, key_of
+from neurova.idempotency.rules import InvalidKey, parse_key
 from neurova_platform.openapi.headers import PARAMETERS, headers, parameters
 
 
@@ -45,7 +45,7 @@ def test_schema_of_idempotency_key_matches_its_parser(key: str) -> None:
     schema = jsonschema_rs.Draft202012Validator(PARAMETERS["Idempotency-Key"]["schema"])
     call = Call("POST", b"/x", b"", [(b"idempotency-key", key.encode())], "")
     try:
-        key_of(call)
+        parse_key(call)
     except InvalidKey:
         assert not schema.is_valid(key)
     else:

@@ -12,7 +12,7 @@ from starlette.responses import HTMLResponse
 
 from neurova import Reply, Stream
 from neurova.binding.parameter import REQUIRED
-from neurova.endpoints.results import reply_of
+from neurova.endpoints.results import make_reply
 from neurova_platform.openapi.responses import (
     ANY,
     OCTETS,
@@ -80,7 +80,7 @@ def test_annotation_has_response_forms(annotation: Any, expected: ResponseForms)
     ],
 )
 def test_runtime_sends_the_described_form(annotation: Any, value: object) -> None:
-    forms, sent = response_forms(annotation), reply_of(value, 200)
+    forms, sent = response_forms(annotation), make_reply(value, 200)
     if value is None:
         assert forms.empty
         assert sent.status == 204

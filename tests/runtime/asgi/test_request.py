@@ -2,7 +2,7 @@
 
 import asyncio
 
-from neurova.asgi.request import request_of
+from neurova.asgi.request import make_request
 from neurova.http.call import Call
 
 
@@ -17,7 +17,7 @@ def test_a_request_is_the_call() -> None:
         "https",
     )
     call.params = {"id": "7"}
-    request = request_of(call)
+    request = make_request(call)
     assert request.method == "PUT"
     assert request.url.path == "/a b/é"
     assert str(request.base_url) == "https://shop.example:8000/"
@@ -32,7 +32,7 @@ def test_a_request_is_the_call() -> None:
 
 def test_after_the_body_the_client_is_gone() -> None:
     async def twice() -> list[str]:
-        request = request_of(Call("GET", b"/", b"", [], ""))
+        request = make_request(Call("GET", b"/", b"", [], ""))
         return [(await request.receive())["type"] for _ in range(2)]
 
     assert asyncio.run(twice()) == ["http.request", "http.disconnect"]

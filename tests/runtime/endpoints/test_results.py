@@ -7,7 +7,7 @@ import pytest
 from starlette.background import BackgroundTask
 from starlette.responses import FileResponse, HTMLResponse, Response, StreamingResponse
 
-from neurova.endpoints.results import reply_of
+from neurova.endpoints.results import make_reply
 from neurova.http.reply import Reply
 
 
@@ -39,7 +39,7 @@ class Stay:
 def test_what_is_returned_is_the_reply(
     result: object, status: int, content_type: bytes, body: bytes
 ) -> None:
-    reply = reply_of(result, 201)
+    reply = make_reply(result, 201)
     assert (reply.status, reply.content_type, reply.body) == (status, content_type, body)
 
 
@@ -47,7 +47,7 @@ def test_a_responses_own_fields_stay_and_its_framing_does_not() -> None:
     response = Response(b"x", headers={"X-A": "1"})
     response.set_cookie("a", "1")
     response.set_cookie("b", "2")
-    fields = reply_of(response, 200).fields
+    fields = make_reply(response, 200).fields
     assert [name for name, _ in fields] == [b"x-a", b"set-cookie", b"set-cookie"]
 
 
@@ -63,7 +63,7 @@ def test_a_responses_own_fields_stay_and_its_framing_does_not() -> None:
 )
 def test_what_cannot_be_encoded_is_an_error(result: object) -> None:
     with pytest.raises((TypeError, ValueError)):
-        reply_of(result, 200)
+        make_reply(result, 200)
 
 
 @pytest.mark.parametrize(
@@ -77,11 +77,11 @@ def test_what_cannot_be_encoded_is_an_error(result: object) -> None:
     ],
 )
 def test_what_comes_piece_by_piece_is_no_whole_reply(result: object) -> None:
-    assert not isinstance(reply_of(result, 200), Reply)
+    assert not isinstance(make_reply(result, 200), Reply)
 
 
 def test_a_response_cannot_smuggle_a_field_into_its_head() -> None:
     response = Response(b"x")
     response.raw_headers.append((b"x-a", b"1\r\nx-b: 2"))
     with pytest.raises(ValueError, match="x-a"):
-        reply_of(response, 200)
+        make_reply(response, 200)

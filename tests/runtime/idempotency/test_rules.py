@@ -18,10 +18,10 @@ from neurova.idempotency.rules import (
     PATTERN,
     REPLAYED,
     InvalidKey,
-    digest_of_request,
+    digest_request,
     in_progress_reply,
-    key_of,
-    record_of,
+    make_record,
+    parse_key,
     replay,
     scoped_key,
 )
@@ -52,7 +52,7 @@ def call(
     ],
 )
 def test_key_is_plain_or_quoted(value: bytes, key: bytes) -> None:
-    assert key_of(call(value)) == key
+    assert parse_key(call(value)) == key
 
 
 @pytest.mark.parametrize(
@@ -82,13 +82,13 @@ def test_key_is_plain_or_quoted(value: bytes, key: bytes) -> None:
 )
 def test_invalid_key_is_refused_with_its_syntax(value: bytes) -> None:
     with pytest.raises(InvalidKey, match="1 to 255 visible ASCII"):
-        key_of(call(value))
+        parse_key(call(value))
 
 
 def test_repeated_header_is_refused() -> None:
     with pytest.raises(InvalidKey, match="repeated, send one"):
-        key_of(call(b"k", (FIELD, b"k")))
-    assert key_of(call(b"k", (b"accept", b"a"), (b"accept", b"b"))) == b"k"
+        parse_key(call(b"k", (FIELD, b"k")))
+    assert parse_key(call(b"k", (b"accept", b"a"), (b"accept", b"b"))) == b"k"
 
 
 @given(st.text(st.characters(max_codepoint=126), max_size=MAX_LENGTH + 2))
@@ -98,7 +98,7 @@ def test_published_pattern_matches_the_parser(text: str) -> None:
         return
     published = re.search(PATTERN, text) is not None and not text.endswith("\n")
     try:
-        key_of(call(value))
+        parse_key(call(value))
     except InvalidKey:
         assert not published
     else:
@@ -123,7 +123,7 @@ def test_digest_separates_its_parts() -> None:
     one, other = call(b"c"), call(b"c")
     one.caller, other.caller = Caller("ab"), Caller("a")
     assert scoped_key(one, "POST /x") != scoped_key(other, "bPOST /x")
-    assert digest_of_request(call(query=b"ab")) != digest_of_request(call(query=b"a", body=b"b"))
+    assert digest_request(call(query=b"ab")) != digest_request(call(query=b"a", body=b"b"))
 
 
 @pytest.mark.parametrize("caller", [None, Caller()])
@@ -135,11 +135,11 @@ def test_anonymous_caller_has_no_key(caller: Caller | None) -> None:
 
 
 def test_request_digest_covers_body_query_and_path() -> None:
-    same = digest_of_request(call(body=b"b", query=b"q=1", room="7"))
-    assert digest_of_request(call(b"other", body=b"b", query=b"q=1", room="7")) == same
-    assert digest_of_request(call(body=b"c", query=b"q=1", room="7")) != same
-    assert digest_of_request(call(body=b"b", query=b"q=2", room="7")) != same
-    assert digest_of_request(call(body=b"b", query=b"q=1", room="8")) != same
+    same = digest_request(call(body=b"b", query=b"q=1", room="7"))
+    assert digest_request(call(b"other", body=b"b", query=b"q=1", room="7")) == same
+    assert digest_request(call(body=b"c", query=b"q=1", room="7")) != same
+    assert digest_request(call(body=b"b", query=b"q=2", room="7")) != same
+    assert digest_request(call(body=b"b", query=b"q=1", room="8")) != same
 
 
 @pytest.mark.parametrize(("status", "stored"), [
@@ -147,24 +147,24 @@ def test_request_digest_covers_body_query_and_path() -> None:
     (429, False), (500, False), (503, False), (504, False),
 ])  # fmt: skip
 def test_temporary_failures_are_not_stored(status: int, stored: bool) -> None:
-    assert (record_of(Reply(status), b"") is not None) is stored
+    assert (make_record(Reply(status), b"") is not None) is stored
 
 
 def test_replay_is_the_same_and_marked() -> None:
     made = call(body=b"b")
     reply = Reply(201, b"\x00\xff", {"Location": "/x/1", "Content-Type": "image/x", "X-A": "é"})
-    stored = record_of(reply, digest_of_request(made))
+    stored = make_record(reply, digest_request(made))
     assert stored is not None
-    found = replay(made, stored, digest_of_request(made))
+    found = replay(made, stored, digest_request(made))
     assert (found.status, found.body, found.content_type) == (201, b"\x00\xff", b"image/x")
     assert found.fields == [*reply.fields, REPLAYED]
 
 
 def test_other_request_with_the_key_is_422_without_the_reply() -> None:
     made = call(body=b"b")
-    stored = record_of(Reply(201, b"secret"), digest_of_request(made))
+    stored = make_record(Reply(201, b"secret"), digest_request(made))
     assert stored is not None
-    found = replay(made, stored, digest_of_request(call(body=b"c")))
+    found = replay(made, stored, digest_request(call(body=b"c")))
     assert found.status == 422
     assert b"secret" not in found.body
     assert REPLAYED not in found.fields

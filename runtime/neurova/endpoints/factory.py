@@ -34,7 +34,7 @@ _SEND = opcode.opmap["SEND"]
 _GENERATES = inspect.CO_GENERATOR | inspect.CO_ASYNC_GENERATOR
 
 
-def function_of(
+def make_function(
     handler: Callable[..., Any],
     description: Http,
     service: str,
