@@ -8,11 +8,10 @@ from contextlib import ExitStack
 from typing import Any
 
 from neurova.settings.settings import Settings
-from neurova_gateway.keys.factory import key_store_url, open_key_store
-from neurova_gateway.limits.factory import limiter_url, open_limiter
 
 from ..admin import server as admin
 from ..admin import snapshot
+from ..composition import backends
 from .channel import WorkerChannel
 from .roles import ChildArguments
 
@@ -37,8 +36,8 @@ async def _serve(settings: Settings, listener: socket.socket, channel: WorkerCha
 def _open_stores(settings: Settings, stack: ExitStack) -> dict[str, Any]:
     if settings.gateway.behind:
         return {"keys": admin.refuse_keys_and_limits, "limiter": admin.refuse_keys_and_limits}
-    store = open_key_store(key_store_url(settings.state, settings.gateway.keys))
+    store = backends.open_key_store(settings)
     stack.callback(store.close)
-    table = open_limiter(limiter_url(settings.state))
-    stack.callback(table.close)
-    return {"keys": lambda: store, "limiter": lambda: table}
+    limiter = backends.open_limiter(settings)
+    stack.callback(limiter.close)
+    return {"keys": lambda: store, "limiter": lambda: limiter}

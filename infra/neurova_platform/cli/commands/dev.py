@@ -130,8 +130,7 @@ class Session:
 
         self._scopes = _scopes(self._platform)
         assert self._platform is not None
-        settings = self._platform.settings
-        return dev_key.renew(settings.state, sorted(self._scopes), settings.gateway.keys)
+        return dev_key.renew(self._platform.settings, sorted(self._scopes))
 
 
 _CALL_FIELDS = ("time", "method", "path", "status", "ms", "route", "consumer", "client", "trace_id")

@@ -149,13 +149,14 @@ def limit(consumer: str, limits: str, as_json: bool) -> None:
 @contextmanager
 def _store() -> Iterator[KeyStore]:
     from neurova.errors import NeurovaError
-    from neurova_gateway.keys.factory import key_store_url, open_key_store
 
+    from ...composition.backends import open_key_store
     from ...composition.state import prepare
     from ...settings.loading import load
 
     settings = load()
-    store = open_key_store(key_store_url(prepare(settings.state), settings.gateway.keys))
+    prepare(settings.state)
+    store = open_key_store(settings)
     try:
         yield store
     except ValueError as error:
