@@ -6,6 +6,8 @@ NeurovaError
 ├── ConfigError    neurova.toml or the environment has a wrong value
 ├── StateError     a database or state file is missing, damaged or newer, or the disk is full
 └── Unavailable    a backend does not respond now
+
+A port may have errors of its own below these, such as those of database/base.py.
 """
 
 from __future__ import annotations

@@ -18,10 +18,7 @@ from ..conftest import copy_probe
 @pytest.fixture(scope="module")
 def attacked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestPlatform]:
     folder = tmp_path_factory.mktemp("admin")
-    (folder / "databases").mkdir()
-    with TestPlatform(
-        copy_probe(folder / "project"), folder / "state", folder / "databases"
-    ) as running:
+    with TestPlatform(copy_probe(folder / "project"), folder / "state") as running:
         running.get("/count")
         running.admin("POST", "/v1/keys", json={"consumer": "first"})  # creates all log files
         yield running

@@ -16,7 +16,6 @@ from ...conftest import copy_probe
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestPlatform]:
     """Run the probe project once for a module."""
     folder = tmp_path_factory.mktemp("administered")
-    (folder / "databases").mkdir()
     project: Path = copy_probe(folder / "project")
-    with TestPlatform(project, folder / "state", folder / "databases") as platform:
+    with TestPlatform(project, folder / "state") as platform:
         yield platform

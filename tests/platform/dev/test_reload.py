@@ -262,14 +262,13 @@ def test_mounted_app_starts_and_stops_with_the_platform(
     log = tmp_path / "log"
     source = MOUNTED.format(log=str(log), word="one", start="pass")
     (probe_project / "functions" / "probe" / "legacy.py").write_text(source)
-    (tmp_path / "databases").mkdir()
-    with TestPlatform(probe_project, tmp_path / "state", tmp_path / "databases") as running:
+    with TestPlatform(probe_project, tmp_path / "state") as running:
         assert running.get("/legacy/say").text == "one"
     assert log.read_text().split() == ["one-start", "one-stop"]
     source = MOUNTED.format(log=str(log), word="two", start="raise OSError('no disk')")
     (probe_project / "functions" / "probe" / "legacy.py").write_text(source)
     with (
         pytest.raises(LoadError, match="no disk"),
-        TestPlatform(probe_project, tmp_path / "state2", tmp_path / "databases"),
+        TestPlatform(probe_project, tmp_path / "state2"),
     ):
         pass

@@ -38,9 +38,7 @@ def run(probe_project: Path, tmp_path: Path) -> Iterator[Callable[[str], TestPla
         def start(more: str = "") -> TestPlatform:
             file = probe_project / "neurova.toml"
             file.write_text(file.read_text() + more)
-            databases = tmp_path / "databases"
-            databases.mkdir(exist_ok=True)
-            return stack.enter_context(TestPlatform(probe_project, tmp_path / "state", databases))
+            return stack.enter_context(TestPlatform(probe_project, tmp_path / "state"))
 
         yield start
 

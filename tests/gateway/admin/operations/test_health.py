@@ -25,9 +25,8 @@ def test_serving_platform_is_live_and_ready(running: TestPlatform) -> None:
 
 
 def test_missing_key_store_returns_503_and_the_fix(tmp_path: Path) -> None:
-    (tmp_path / "databases").mkdir()
     project = copy_probe(tmp_path / "project")
-    with TestPlatform(project, tmp_path / "state", tmp_path / "databases") as platform:
+    with TestPlatform(project, tmp_path / "state") as platform:
         (tmp_path / "state" / "keys.db").unlink()
         ready = platform.admin("GET", "/health/ready", headers=NO_TOKEN)
         assert (ready.status, ready.json()) == (503, {"status": "not ready"})
