@@ -1,4 +1,4 @@
-"""The backends that the contract of a service's database is run on, and what its tests write."""
+"""The backends of the database contract, and the tables of its tests."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ sales = Table("sales", metadata, Column("id", Integer, primary_key=True), Column
 
 T = TypeVar("T")
 Open = Callable[[], Database]
+Pair = tuple[Database, Database]
 
 
 def on_sqlite(request: pytest.FixtureRequest) -> Open:
@@ -41,7 +42,7 @@ def on_postgres(request: pytest.FixtureRequest) -> Open:
 
 
 def metadata_sql() -> list[str]:
-    """Return the statements that make the tables on PostgreSQL."""
+    """Return the statements that create the tables on PostgreSQL."""
     return [str(CreateTable(table).compile(dialect=dialect())) for table in (rooms, sales)]
 
 
@@ -58,7 +59,7 @@ def begin(database: Database, *, readonly: bool = False, seconds: float = 20) ->
 
 
 async def transact(database: Database, work: Callable[[Transaction], Awaitable[T]]) -> T:
-    """Do as the platform does: run `work` again when its transaction clashed with another's."""
+    """Run `work` and commit, and retry after a conflict, as the platform does."""
     tx = begin(database)
     while True:
         try:

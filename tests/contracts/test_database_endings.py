@@ -1,4 +1,4 @@
-"""What every backend promises when a call ends otherwise than by its own commit."""
+"""What every backend guarantees when a call fails, is cancelled or the database closes."""
 
 from __future__ import annotations
 
@@ -8,39 +8,31 @@ from typing import Any
 
 import pytest
 from sqlalchemy import Integer, func, select
-from tests.contracts.databases import Open, begin, count, rooms, sale, sales, transact, write
+from tests.contracts.databases import Open, Pair, begin, count, rooms, sale, sales, transact, write
 
 from neurova.database.base import Database, Transaction
 from neurova.errors import Unavailable
 
 
-def test_a_writer_locked_out_until_its_deadline_is_unavailable_and_holds_nothing(
-    opened: Open,
+async def test_blocked_writer_is_unavailable_at_its_deadline(
+    databases: Pair,
 ) -> None:
-    async def run() -> None:
-        first, second = opened(), opened()
-        holder = begin(first)
-        await holder.execute(sale(1))
-        for database in (first, second):
-            tx = begin(database, seconds=0.05)
-            with pytest.raises(Unavailable):
-                await tx.execute(sale(1))  # the same row: PostgreSQL locks no other
-            await tx.rollback()
-        await holder.commit()
-        await write(second, sale(2))
-        assert await count(first) == 2
-        await first.close()
-        await second.close()
-
-    asyncio.run(run())
+    first, second = databases
+    holder = begin(first)
+    await holder.execute(sale(1))
+    for database in (first, second):
+        tx = begin(database, seconds=0.05)
+        with pytest.raises(Unavailable):
+            await tx.execute(sale(1))  # PostgreSQL locks only this row
+        await tx.rollback()
+    await holder.commit()
+    await write(second, sale(2))
+    assert await count(first) == 2
 
 
 @pytest.mark.parametrize("stage", ["waiting", "reading", "inserted", "updating", "committing"])
-def test_a_call_cancelled_at_any_stage_leaves_all_or_nothing_and_frees_the_store(
-    opened: Open, stage: str
-) -> None:
-    """Cancel where the transaction waits; then others write, and no half of it is there."""
-    reached = asyncio.Event
+async def test_cancelled_call_leaves_all_or_nothing(database: Database, stage: str) -> None:
+    """Cancel at each stage; then others can write, and no part of the transaction is stored."""
 
     async def victim(database: Database, at: asyncio.Event) -> None:
         tx = begin(database)
@@ -65,39 +57,32 @@ def test_a_call_cancelled_at_any_stage_leaves_all_or_nothing_and_frees_the_store
         finally:
             await tx.rollback()
 
-    async def run() -> None:
-        database = opened()
-        await write(database, rooms.insert().values(name="a", free=1))
-        holder = begin(database)
-        if stage == "waiting":
-            await holder.execute(sale(9))
-        at = reached()
-        task = asyncio.create_task(victim(database, at))
-        await at.wait()
-        await asyncio.sleep(0)
-        task.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await task
-        await holder.rollback()
-        await write(database, sale(3))
-        assert await count(database) == (3 if stage == "committing" else 1)
-        await database.close()
-
-    asyncio.run(run())
+    await write(database, rooms.insert().values(name="a", free=1))
+    holder = begin(database)
+    if stage == "waiting":
+        await holder.execute(sale(9))
+    at = asyncio.Event()
+    task = asyncio.create_task(victim(database, at))
+    await at.wait()
+    await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    await holder.rollback()
+    await write(database, sale(3))
+    assert await count(database) == (3 if stage == "committing" else 1)
 
 
 def endless() -> Any:
-    """Return a SELECT that ends only when it is stopped."""
+    """Return a SELECT that never ends by itself."""
     numbers = select(func.cast(1, Integer).label("n")).cte(recursive=True)
     numbers = numbers.union_all(select(numbers.c.n + 1).where(numbers.c.n < 1_000_000_000_000))
     return select(func.count()).select_from(numbers)
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_whenever_calls_are_cancelled_each_is_there_whole_or_not_at_all(
-    opened: Open, seed: int
-) -> None:
-    """80 calls write two rows each; most are cancelled after some turns of the loop."""
+async def test_random_cancellations_leave_whole_transactions(database: Database, seed: int) -> None:
+    """80 calls write two rows each; most are cancelled after some iterations of the loop."""
     chance = random.Random(seed)
 
     async def pair(database: Database, number: int) -> None:
@@ -108,74 +93,56 @@ def test_whenever_calls_are_cancelled_each_is_there_whole_or_not_at_all(
 
         await transact(database, both)
 
-    async def run() -> None:
-        database = opened()
-        tasks = [asyncio.create_task(pair(database, number)) for number in range(80)]
-        spared = set(chance.sample(range(80), 20))
-        for turn in range(400):
-            await asyncio.sleep(0.0002 if turn % 3 == 0 else 0)
-            victim = chance.randrange(80)
-            if victim not in spared:
-                tasks[victim].cancel()
-        await asyncio.wait(tasks)
-        tx = begin(database, readonly=True)
-        there = set((await tx.execute(select(sales.c.id))).scalars().all())
-        await tx.rollback()
-        whole = {number for number in range(80) if {2 * number, 2 * number + 1} <= there}
-        assert len(there) == 2 * len(whole)
-        assert spared <= whole
-        await database.close()
-
-    asyncio.run(run())
+    tasks = [asyncio.create_task(pair(database, number)) for number in range(80)]
+    spared = set(chance.sample(range(80), 20))
+    for turn in range(400):
+        await asyncio.sleep(0.0002 if turn % 3 == 0 else 0)
+        victim = chance.randrange(80)
+        if victim not in spared:
+            tasks[victim].cancel()
+    await asyncio.wait(tasks)
+    tx = begin(database, readonly=True)
+    there = set((await tx.execute(select(sales.c.id))).scalars().all())
+    await tx.rollback()
+    whole = {number for number in range(80) if {2 * number, 2 * number + 1} <= there}
+    assert len(there) == 2 * len(whole)
+    assert spared <= whole
 
 
-def test_results_of_writes_tell_what_was_written(opened: Open) -> None:
-    async def run() -> None:
-        database = opened()
-        tx = begin(database)
-        made = await tx.execute(sales.insert(), {"buyer": "ada"})
-        assert made.inserted_primary_key == (1,)  # type: ignore[attr-defined]
-        again = await tx.execute(sales.insert().values(buyer="bob").returning(sales.c.id))
-        assert again.scalar_one() == 2
-        changed = await tx.execute(sales.update().values(buyer="cyd"))
-        assert changed.rowcount == 2  # type: ignore[attr-defined]
-        await tx.rollback()
-        await database.close()
-
-    asyncio.run(run())
+async def test_results_of_writes_report_keys_and_counts(database: Database) -> None:
+    tx = begin(database)
+    made = await tx.execute(sales.insert(), {"buyer": "ada"})
+    assert made.inserted_primary_key == (1,)  # type: ignore[attr-defined]
+    again = await tx.execute(sales.insert().values(buyer="bob").returning(sales.c.id))
+    assert again.scalar_one() == 2
+    changed = await tx.execute(sales.update().values(buyer="cyd"))
+    assert changed.rowcount == 2  # type: ignore[attr-defined]
+    await tx.rollback()
 
 
-def test_a_function_that_gives_one_statement_up_may_go_on_with_the_next(opened: Open) -> None:
-    async def run() -> None:
-        database = opened()
-        await write(database, sale(1))
-        tx = begin(database)
-        giving_up = asyncio.create_task(tx.execute(sales.update().values(buyer="bob")))
-        await asyncio.sleep(0)
-        giving_up.cancel()
-        await tx.execute(sale(2))
-        await tx.commit()
-        assert await count(database) == 2
-        await database.close()
-
-    asyncio.run(run())
+async def test_cancelled_statement_leaves_the_transaction_usable(database: Database) -> None:
+    await write(database, sale(1))
+    tx = begin(database)
+    giving_up = asyncio.create_task(tx.execute(sales.update().values(buyer="bob")))
+    await asyncio.sleep(0)
+    giving_up.cancel()
+    await tx.execute(sale(2))
+    await tx.commit()
+    assert await count(database) == 2
 
 
-def test_closing_lets_a_transaction_end_and_refuses_new_ones(opened: Open) -> None:
-    async def run() -> None:
-        database = opened()
-        tx = begin(database)
-        await tx.execute(sale(1))
-        closing = asyncio.create_task(database.close())
-        await asyncio.sleep(0)
-        assert not closing.done()
-        with pytest.raises(Unavailable, match="closing"):
-            await count(database)
-        await tx.execute(sale(2))
-        await tx.commit()
-        await closing
-        again = opened()
-        assert await count(again) == 2
-        await again.close()
-
-    asyncio.run(run())
+async def test_close_waits_for_open_transactions(open_database: Open) -> None:
+    database = open_database()
+    tx = begin(database)
+    await tx.execute(sale(1))
+    closing = asyncio.create_task(database.close())
+    await asyncio.sleep(0)
+    assert not closing.done()
+    with pytest.raises(Unavailable, match="closing"):
+        await count(database)
+    await tx.execute(sale(2))
+    await tx.commit()
+    await closing
+    again = open_database()
+    assert await count(again) == 2
+    await again.close()

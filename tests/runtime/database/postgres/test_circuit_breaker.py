@@ -1,4 +1,4 @@
-"""A server that is down is asked by one at a time, less and less often, at most a second apart."""
+"""When callers may connect to a server that was down."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def clock() -> Clock:
     return Clock()
 
 
-def refused(breaker: CircuitBreaker) -> bool:
+def is_refused(breaker: CircuitBreaker) -> bool:
     try:
         breaker.check()
     except Unavailable:
@@ -30,54 +30,54 @@ def refused(breaker: CircuitBreaker) -> bool:
     return False
 
 
-def test_while_it_answers_everybody_may_ask(clock: Clock) -> None:
+def test_every_caller_may_connect_while_the_server_answers(clock: Clock) -> None:
     breaker = CircuitBreaker(clock)
-    assert not any(refused(breaker) for _ in range(3))
+    assert not any(is_refused(breaker) for _ in range(3))
 
 
-def test_after_a_failure_nobody_asks_for_a_while_then_one_does(clock: Clock) -> None:
+def test_failure_pauses_all_callers_then_one_tries(clock: Clock) -> None:
     breaker = CircuitBreaker(clock)
     breaker.record_failure(DOWN)
     with pytest.raises(Unavailable, match="does not answer; the next attempt is within 1 s"):
         breaker.check()
     clock.now += LONGEST_PAUSE
-    assert [refused(breaker) for _ in range(5)] == [False, True, True, True, True]
+    assert [is_refused(breaker) for _ in range(5)] == [False, True, True, True, True]
 
 
-def test_the_pauses_grow_up_to_a_second(clock: Clock) -> None:
+def test_pauses_grow_to_a_second(clock: Clock) -> None:
     breaker, pauses = CircuitBreaker(clock), []
     for _ in range(40):
         breaker.record_failure(DOWN)
         began = clock.now
-        while refused(breaker):
+        while is_refused(breaker):
             clock.now += 0.001
         pauses.append(clock.now - began)
     assert pauses[0] <= 0.051
     assert all(LONGEST_PAUSE / 2 <= pause <= LONGEST_PAUSE + 0.001 for pause in pauses[5:])
-    assert len({round(pause, 3) for pause in pauses[5:]}) > 5  # no two processes in step
+    assert len({round(pause, 3) for pause in pauses[5:]}) > 5  # jitter
 
 
-def test_an_answer_lets_everybody_ask_again(clock: Clock) -> None:
+def test_success_ends_the_pause(clock: Clock) -> None:
     breaker = CircuitBreaker(clock)
     breaker.record_failure(DOWN)
     breaker.record_success()
-    assert not any(refused(breaker) for _ in range(3))
+    assert not any(is_refused(breaker) for _ in range(3))
 
 
-def test_one_that_gave_up_lets_the_next_one_ask(clock: Clock) -> None:
+def test_cancelled_attempt_lets_the_next_caller_try(clock: Clock) -> None:
     breaker = CircuitBreaker(clock)
     breaker.record_failure(DOWN)
     clock.now += LONGEST_PAUSE
     breaker.check()
     breaker.record_cancelled()
-    assert not refused(breaker)
+    assert not is_refused(breaker)
 
 
-def test_one_that_never_tells_holds_the_others_back_for_a_second(clock: Clock) -> None:
+def test_attempt_without_a_result_pauses_a_second(clock: Clock) -> None:
     breaker = CircuitBreaker(clock)
     breaker.record_failure(DOWN)
     clock.now += LONGEST_PAUSE
     breaker.check()
-    assert refused(breaker)
+    assert is_refused(breaker)
     clock.now += LONGEST_PAUSE
-    assert not refused(breaker)
+    assert not is_refused(breaker)

@@ -1,3 +1,5 @@
+"""One connection to an SQLite file."""
+
 from __future__ import annotations
 
 import sqlite3
@@ -8,10 +10,10 @@ from sqlalchemy import text
 from neurova.database.sqlite.connection import SqliteConnection, create_sqlite_engine
 
 
-def test_a_reader_has_its_snapshot_when_it_has_begun_and_not_only_when_it_first_reads(
+def test_reader_has_its_snapshot_from_begin_on(
     tmp_path: Path,
 ) -> None:
-    """So a lock that a reader meets, it meets where it is waited for."""
+    """So a reader meets a lock only in `begin`, which retries."""
     path = tmp_path / "x.db"
     other = sqlite3.connect(path, isolation_level=None)
     other.execute("CREATE TABLE t (x)")
@@ -26,7 +28,7 @@ def test_a_reader_has_its_snapshot_when_it_has_begun_and_not_only_when_it_first_
     other.close()
 
 
-def test_a_closed_connection_opens_again(tmp_path: Path) -> None:
+def test_closed_connection_opens_again(tmp_path: Path) -> None:
     path = tmp_path / "x.db"
     connection = SqliteConnection(create_sqlite_engine(path), path, readonly=False)
     for _ in range(2):
@@ -36,7 +38,7 @@ def test_a_closed_connection_opens_again(tmp_path: Path) -> None:
         connection.close()
 
 
-def test_a_new_database_is_its_owners_alone(tmp_path: Path) -> None:
+def test_new_database_is_private(tmp_path: Path) -> None:
     path = tmp_path / "new.db"
     with create_sqlite_engine(path).connect() as core:
         core.exec_driver_sql("PRAGMA journal_mode = WAL")

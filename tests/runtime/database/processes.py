@@ -1,0 +1,17 @@
+"""Other processes that use the database of a test."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import textwrap
+
+
+def run_python(code: str, *arguments: object) -> subprocess.Popen[str]:
+    """Start Python with indented code and its arguments; its input and output are pipes."""
+    return subprocess.Popen(
+        [sys.executable, "-c", textwrap.dedent(code), *map(str, arguments)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
