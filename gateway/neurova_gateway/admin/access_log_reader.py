@@ -26,14 +26,12 @@ def read_backwards(
     matches: Callable[[CallRecord], bool],
     count: int,
     before: Position | None = None,
-    hint: bytes = b"",
     budget: int = BUDGET,
 ) -> tuple[list[CallRecord], Position | None]:
     """Return up to `count` matching records before a position, newest first, and the next position.
 
-    If the budget is used up there are fewer records, but a next position. Every matching line
-    contains `hint`. Lines that are not records are skipped. Raises LookupError if the file of
-    `before` is gone.
+    If the budget is used up there are fewer records, but a next position. Lines that
+    are not records are skipped. Raises LookupError if the file of `before` is gone.
     """
     found: list[CallRecord] = []
     with ExitStack() as stack:
@@ -48,7 +46,7 @@ def read_backwards(
             end = min(before[1], size) if before is not None and number == 0 else size
             for line, start in _lines_backwards(file, end):
                 budget -= len(line) + 1
-                record = _decode_line(line) if hint in line else None
+                record = _decode_line(line)
                 if record is not None and matches(record):
                     found.append(record)
                 if len(found) == count or budget <= 0:

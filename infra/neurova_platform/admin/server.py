@@ -14,7 +14,7 @@ import msgspec
 import uvicorn
 
 from neurova.errors import Unavailable
-from neurova.functions.service import Service, discover
+from neurova.functions.service import discover
 from neurova.settings.settings import Settings
 from neurova_gateway.admin.context import AdminContext, Function
 from neurova_gateway.admin.probes import Check, Part
@@ -34,13 +34,18 @@ DRAIN_SECONDS = 2
 def platform_context(platform: Platform, reloads: Reloads) -> AdminContext:
     """Return the context of an Admin API in the process of the platform itself."""
 
+    def functions() -> Sequence[Function]:
+        from .snapshot import describe_functions
+
+        return describe_functions(list(platform.functions()), platform.settings)
+
     def backends() -> Stores:
         return platform.stores or refuse_keys_and_limits()
 
     return project_context(
         platform.settings,
         platform.environment,
-        functions=FunctionCache(platform),
+        functions=functions,
         keys=lambda: backends().keys.store,
         limiter=lambda: backends().limiter,
         clock=platform.stores.clock if platform.stores else time.time,
@@ -84,26 +89,6 @@ def project_context(
         embedded=not settings.gateway.behind,
         reloads=reloads or Reloads(),
     )
-
-
-class FunctionCache:
-    """Describe the functions of a platform, again only after a reload."""
-
-    def __init__(self, platform: Platform) -> None:
-        self._platform = platform
-        self._services: dict[str, Service] | None = None
-        self._functions: Sequence[Function] = ()
-
-    def __call__(self) -> Sequence[Function]:
-        """Return the descriptions."""
-        from .snapshot import describe_functions
-
-        services = self._platform.services
-        if self._services is not services:
-            functions = [each for service in services.values() for each in service.functions]
-            self._functions = describe_functions(functions, self._platform.settings)
-            self._services = services
-        return self._functions
 
 
 @asynccontextmanager

@@ -5,8 +5,7 @@ The admin process of `neurova run` imports no code of the project, so it reads t
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
@@ -58,30 +57,16 @@ def clear(state: Path) -> None:
     (state / FILE).unlink(missing_ok=True)
 
 
-def reader(state: Path) -> Callable[[], Sequence[Function]]:
-    """Return a function that reads the latest snapshot, and decodes it only after a change.
-
-    It raises Unavailable if there is no snapshot, StateError if it is damaged.
-    """
+def read(state: Path) -> Sequence[Function]:
+    """Return the latest snapshot. Raises Unavailable if there is none, StateError for damage."""
     path = state / FILE
-    cached: tuple[tuple[int, int], Sequence[Function]] = (0, 0), ()
-
-    def read() -> Sequence[Function]:
-        nonlocal cached
-        try:
-            with path.open("rb") as file:
-                status = os.fstat(file.fileno())
-                version = status.st_ino, status.st_mtime_ns
-                if cached[0] != version:
-                    cached = version, msgspec.json.decode(file.read(), type=list[Function])
-        except FileNotFoundError:
-            raise Unavailable(
-                "no worker has reported its functions yet", fix="retry in a moment"
-            ) from None
-        except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
-            raise StateError(
-                f"cannot be read: {error}", where=str(path), fix="restart the workers"
-            ) from None
-        return cached[1]
-
-    return read
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=list[Function])
+    except FileNotFoundError:
+        raise Unavailable(
+            "no worker has reported its functions yet", fix="retry in a moment"
+        ) from None
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise StateError(
+            f"cannot be read: {error}", where=str(path), fix="restart the workers"
+        ) from None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from contextlib import ExitStack
+from functools import partial
 from typing import Any
 
 from neurova.settings.settings import Settings
@@ -26,7 +27,7 @@ async def _serve(settings: Settings, listener: socket.socket, channel: WorkerCha
         found = admin.project_context(
             settings,
             "live",
-            functions=snapshot.reader(settings.state),
+            functions=partial(snapshot.read, settings.state),
             **_open_stores(settings, stack),
         )
         async with admin.serve(settings, lambda: found, listener):

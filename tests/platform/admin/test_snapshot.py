@@ -49,30 +49,25 @@ def test_project_without_functions_has_no_descriptions(settings: Settings) -> No
     assert describe_functions([], settings) == []
 
 
-def test_reader_returns_the_latest_snapshot_decoded_once(settings: Settings) -> None:
+def test_latest_snapshot_is_read(settings: Settings) -> None:
     functions = inventory.functions(settings)
     snapshot.write(functions, settings)
-    read = snapshot.reader(settings.state)
     expected = msgspec.json.encode(describe_functions(functions, settings))
-    assert msgspec.json.encode(read()) == expected
-    assert read() is read()
+    assert msgspec.json.encode(snapshot.read(settings.state)) == expected
     snapshot.write(functions[:1], settings)
-    assert [each.name for each in read()] == [functions[0].name]
+    assert [each.name for each in snapshot.read(settings.state)] == [functions[0].name]
 
 
 def test_missing_snapshot_raises_unavailable(settings: Settings) -> None:
-    read = snapshot.reader(settings.state)
-    with pytest.raises(Unavailable, match="retry in a moment"):
-        read()
     snapshot.write([], settings)
-    assert read() == []
-    snapshot.clear(settings.state)
-    snapshot.clear(settings.state)
-    with pytest.raises(Unavailable):
-        read()
+    assert snapshot.read(settings.state) == []
+    for _ in range(2):
+        snapshot.clear(settings.state)
+    with pytest.raises(Unavailable, match="retry in a moment"):
+        snapshot.read(settings.state)
 
 
 def test_damaged_snapshot_is_reported_with_the_fix(settings: Settings) -> None:
     (settings.state / snapshot.FILE).write_text('[{"name": 5}]')
     with pytest.raises(StateError, match="restart the workers"):
-        snapshot.reader(settings.state)()
+        snapshot.read(settings.state)

@@ -30,10 +30,9 @@ def list_calls(context: AdminContext, call: Call) -> Page[CallRecord]:
     before = read_cursor(call.query, tuple[int, int])
     if before is not None and min(before) < 0:
         raise Reject(400, INVALID_CURSOR)
-    hint = call.query.get("trace_id", "").encode()
     limit, matches = read_limit(call.query), record_filter(call.query)
     try:
-        records, position = read_backwards(context.access_log, matches, limit, before, hint)
+        records, position = read_backwards(context.access_log, matches, limit, before)
     except LookupError:
         raise Reject(410, "The log with these calls was deleted, start without a cursor") from None
     return Page(records, None if position is None else encode_cursor(position))
