@@ -21,11 +21,6 @@ def project(tmp_path: Path) -> Project:
 
 
 @pytest.fixture
-def house(project: Project) -> Project:
-    return project
-
-
-@pytest.fixture
 def recorder() -> BodyRecorder:
     return BodyRecorder()
 

@@ -83,14 +83,6 @@ class Project:
         answer = endpoint.invoke(call or self.call())
         return answer if isinstance(answer, Reply) else await answer
 
-    def ask(self, endpoint: Any, call: Call | None = None) -> Reply:
-        """Return the reply to one call, on an event loop of its own."""
-
-        async def ask() -> Reply:
-            return await self.reply(endpoint, call)
-
-        return asyncio.run(ask())
-
     async def stream(self, endpoint: Any, call: Call | None = None) -> tuple[Any, BodyRecorder]:
         """Return a streamed reply and its complete body."""
         reply, recorder = await self.reply(endpoint, call), BodyRecorder()

@@ -1,11 +1,10 @@
-"""A body comes decoded, or the reply names all that is wrong with the whole request."""
+"""A body is decoded, or the reply names all that is wrong with the whole request."""
 
 import json
 from typing import Any
 
 import pytest
-
-from neurova.endpoints.function import HttpFunction
+from tests.runtime.project import Project
 
 SOURCE = """
 from __future__ import annotations
@@ -23,7 +22,7 @@ async def f(
 ) -> dict:
     return {"id": id, "name": new.name, "nights": new.nights, "depth": depth}
 """
-DATACLASS = """
+DATACLASSES = """
 from dataclasses import dataclass
 from neurova import put
 
@@ -35,7 +34,7 @@ class Stay:
 async def f(stays: list[Stay]) -> int:
     return sum(stay.nights for stay in stays)
 """
-MAYBE = """
+OPTIONAL = """
 import msgspec
 from neurova import delete
 
@@ -46,27 +45,71 @@ class Why(msgspec.Struct):
 async def f(why: Why | None) -> str:
     return why.reason if why else "none"
 """
+DECIMALS = """
+import msgspec
+from decimal import Decimal
+from neurova import post
+
+class New(msgspec.Struct):
+    name: str
+    prices: list[Decimal]
+
+@post("/x")
+async def f(new: New) -> New:
+    return new
+"""
+BODY_ONLY = """
+import msgspec
+from neurova import Caller, post
+
+class Stay(msgspec.Struct):
+    nights: int
+
+    def __post_init__(self):
+        if self.nights > 9:
+            raise ValueError("more than nine nights")
+        if self.nights < 0:
+            raise KeyError("secret")
+
+@post("/x")
+async def f(stay: Stay) -> dict[str, int]:
+    return {"nights": stay.nights}
+"""
+BODY_AND_MORE = BODY_ONLY.replace("stay: Stay)", "stay: Stay, caller: Caller)")
+NO_BODY = """
+from neurova import post
+
+@post("/x")
+async def f() -> int:
+    return 1
+"""
+OTHER_MEDIA_TYPE = """
+from neurova import Reply, get
+
+@get("/x")
+async def f() -> Reply:
+    return Reply(200, "a,b", {"content-type": "text/csv"})
+"""
 
 
 @pytest.fixture
-def function(house: Any) -> HttpFunction:
-    return house.function(SOURCE)
+def function(project: Project) -> Any:
+    return project.function(SOURCE)
 
 
-def test_a_body_comes_decoded_beside_path_and_query(house: Any, function: HttpFunction) -> None:
-    reply = house.ask(function, house.call({"name": "ada"}, id="3", query="depth=2"))
+async def test_body_is_decoded_beside_path_and_query(project: Project, function: Any) -> None:
+    reply = await project.reply(function, project.call({"name": "ada"}, id="3", query="depth=2"))
     assert (reply.status, reply.content_type) == (200, b"application/json")
     assert json.loads(reply.body) == {"id": 3, "name": "ada", "nights": 1, "depth": 2}
 
 
-def test_all_faults_of_all_places_are_named_at_once(house: Any, function: HttpFunction) -> None:
-    call = house.call(
+async def test_faults_of_all_places_are_named_at_once(project: Project, function: Any) -> None:
+    call = project.call(
         {"nights": 0, "nigths": 2}, id="x", query="depth=y", headers={"x-tenant": "z"}
     )
-    call.fields.append((b"content-type", b"application/json"))
-    reply = house.ask(function, call)
+    reply = await project.reply(function, call)
     assert (reply.status, reply.content_type) == (422, b"application/problem+json")
-    assert house.faults(reply) == {
+    assert project.faults(reply) == {
         ("path", "/id"),
         ("query", "/depth"),
         ("header", "/x-tenant"),
@@ -76,41 +119,45 @@ def test_all_faults_of_all_places_are_named_at_once(house: Any, function: HttpFu
     }
 
 
-def test_a_body_that_cannot_be_read_is_400_and_the_other_faults_stay(
-    house: Any, function: HttpFunction
+@pytest.mark.parametrize(
+    ("body", "parameters", "faults"),
+    [
+        (b"{", {"id": "x"}, {("path", "/id"), ("body", "")}),
+        (b"", {"id": "1"}, {("body", "")}),
+        (b" \n", {"id": "1"}, {("body", "")}),
+        ({"name": 1}, {"id": "1", "query": "depth=%"}, {("query", ""), ("body", "/name")}),
+    ],
+)
+async def test_malformed_request_is_400_with_all_faults(
+    project: Project, function: Any, body: Any, parameters: Any, faults: set[Any]
 ) -> None:
-    reply = house.ask(function, house.call(b"{", id="x"))
-    assert reply.status == 400
-    assert house.faults(reply) == {("path", "/id"), ("body", "")}
+    reply = await project.reply(function, project.call(body, method="POST", **parameters))
+    assert (reply.status, project.faults(reply)) == (400, faults)
 
 
-def test_a_query_that_cannot_be_read_is_400_and_the_other_faults_stay(
-    house: Any, function: HttpFunction
+async def test_body_may_be_a_list_of_dataclasses(project: Project) -> None:
+    function = project.function(DATACLASSES)
+    reply = await project.reply(function, project.call([{"nights": 2}, {"nights": 3}]))
+    assert reply.body == b"5"
+    reply = await project.reply(function, project.call([{"nights": 2}, {"nights": "3"}, {}]))
+    assert project.faults(reply) == {("body", "/1/nights"), ("body", "/2/nights")}
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "content"),
+    [
+        (None, 200, b"none"),
+        ({"reason": "rain"}, 200, b"rain"),
+        (b"null", 200, b"none"),
+        ({}, 422, b""),
+    ],
+)
+async def test_optional_body_may_be_missing(
+    project: Project, body: Any, status: int, content: bytes
 ) -> None:
-    reply = house.ask(function, house.call({"name": 1}, id="1", query="depth=%"))
-    assert reply.status == 400
-    assert house.faults(reply) == {("query", ""), ("body", "/name")}
-
-
-def test_an_empty_body_where_one_is_needed_is_400(house: Any, function: HttpFunction) -> None:
-    for body in (b"", b" \n"):
-        reply = house.ask(function, house.call(body, id="1", method="POST"))
-        assert (reply.status, house.faults(reply)) == (400, {("body", "")})
-
-
-def test_a_body_may_be_a_list_of_dataclasses(house: Any) -> None:
-    function = house.function(DATACLASS)
-    assert house.ask(function, house.call([{"nights": 2}, {"nights": 3}])).body == b"5"
-    reply = house.ask(function, house.call([{"nights": 2}, {"nights": "3"}, {}]))
-    assert house.faults(reply) == {("body", "/1/nights"), ("body", "/2/nights")}
-
-
-def test_a_body_may_be_left_out_when_its_type_says_so(house: Any) -> None:
-    function = house.function(MAYBE)
-    assert house.ask(function, house.call(method="DELETE")).body == b"none"
-    assert house.ask(function, house.call({"reason": "rain"})).body == b"rain"
-    assert house.ask(function, house.call(b"null")).body == b"none"
-    assert house.ask(function, house.call({})).status == 422
+    reply = await project.reply(project.function(OPTIONAL), project.call(body, method="DELETE"))
+    assert reply.status == status
+    assert content in reply.body
 
 
 @pytest.mark.parametrize(
@@ -124,69 +171,61 @@ def test_a_body_may_be_left_out_when_its_type_says_so(house: Any) -> None:
         {"content-encoding": "gzip"},
     ],
 )
-def test_a_body_that_is_not_said_to_be_json_is_415(
-    house: Any, function: HttpFunction, headers: dict[str, str]
+@pytest.mark.parametrize("source", [SOURCE, BODY_ONLY])
+async def test_body_that_is_not_plain_json_is_415(
+    project: Project, source: str, headers: dict[str, str]
 ) -> None:
-    body = b"\x1f\x8b\x08" if "content-encoding" in headers else b'{"name": "a"}'
-    reply = house.ask(function, house.call(body, id="1", headers=headers))
+    call = project.call(b'{"name": "a", "nights": 1}', id="1", headers=headers)
+    reply = await project.reply(project.function(source), call)
     assert reply.status == 415
     assert (b"accept", b"application/json") in reply.fields
 
 
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"content-type": "application/json; charset=UTF-8"},
+        {"content-type": "Application/JSON"},
+        {"content-type": "application/merge-patch+json"},
+        {"content-encoding": "identity"},
+    ],
+)
+async def test_every_name_of_json_is_accepted(
+    project: Project, function: Any, headers: dict[str, str]
+) -> None:
+    call = project.call({"name": "a"}, id="1", headers=headers)
+    assert (await project.reply(function, call)).status == 200
+
+
 @pytest.mark.parametrize("text", ["NaN", " -inf ", "sNaN1", "Infinity", "\\u004eaN"])
-def test_a_decimal_of_a_body_is_a_number(house: Any, text: str) -> None:
-    function = house.function(
-        "import msgspec\nfrom decimal import Decimal\nfrom neurova import post\n"
-        "class New(msgspec.Struct):\n    name: str\n    prices: list[Decimal]\n"
-        '@post("/x")\nasync def f(new: New) -> New:\n    return new\n'
-    )
+async def test_decimals_of_a_body_are_finite(project: Project, text: str) -> None:
+    function = project.function(DECIMALS)
     raw = f'{{"name": "{text}", "prices": ["1e400", "{text}"]}}'.encode()
-    reply = house.ask(function, house.call(raw))
-    assert reply.status == 422
-    assert house.faults(reply) == {("body", "/prices/1")}
-    fine = house.call(raw.replace(f', "{text}"'.encode(), b""))
-    assert house.ask(function, fine).status == 200
-
-
-@pytest.mark.parametrize("other", ["", ", other: str = ''"])
-def test_a_body_that_says_it_is_coded_and_is_not_is_415_too(house: Any, other: str) -> None:
-    function = house.function(
-        "import msgspec\nfrom neurova import post\nclass New(msgspec.Struct):\n    a: int\n"
-        f'@post("/x")\nasync def f(new: New{other}) -> New:\n    return new\n'
-    )
-    for coding, status in (("gzip", 415), ("identity", 200)):
-        sent = house.call({"a": 1}, headers={"content-encoding": coding})
-        assert house.ask(function, sent).status == status
+    reply = await project.reply(function, project.call(raw))
+    assert (reply.status, project.faults(reply)) == (422, {("body", "/prices/1")})
+    valid = project.call(raw.replace(f', "{text}"'.encode(), b""))
+    assert (await project.reply(function, valid)).status == 200
 
 
 @pytest.mark.parametrize(
-    "content_type",
-    ["application/json; charset=UTF-8", "Application/JSON", "application/merge-patch+json"],
+    ("accept", "status"),
+    [
+        ("text/html", 406),
+        ("application/json;q=0, */*", 406),
+        ("text/html, */*;q=0.1", 200),
+        ("*/*", 200),
+    ],
 )
-def test_json_goes_by_several_names(house: Any, function: HttpFunction, content_type: str) -> None:
-    call = house.call({"name": "a"}, id="1", headers={"content-type": content_type})
-    assert house.ask(function, call).status == 200
-
-
-def test_a_caller_that_takes_no_json_gets_406_before_the_function_runs(
-    house: Any, function: HttpFunction
+async def test_caller_that_accepts_no_json_gets_406(
+    project: Project, function: Any, accept: str, status: int
 ) -> None:
-    def status(accept: str) -> int:
-        call = house.call({"name": "a"}, id="1", headers={"accept": accept})
-        return int(house.ask(function, call).status)
-
-    assert status("text/html") == 406
-    assert status("application/json;q=0, */*") == 406
-    assert status("text/html, */*;q=0.1") == 200
-    assert status("*/*") == 200
+    call = project.call({"name": "a"}, id="1", headers={"accept": accept})
+    assert (await project.reply(function, call)).status == status
 
 
-def test_what_may_not_be_json_is_not_refused_by_accept(house: Any) -> None:
-    function = house.function(
-        'from neurova import Reply, get\n@get("/x")\nasync def f() -> Reply:\n'
-        '    return Reply(200, "a,b", {"content-type": "text/csv"})\n'
-    )
-    reply = house.ask(function, house.call(headers={"accept": "text/csv"}))
+async def test_accept_does_not_refuse_other_media_types(project: Project) -> None:
+    function = project.function(OTHER_MEDIA_TYPE)
+    reply = await project.reply(function, project.call(headers={"accept": "text/csv"}))
     assert (reply.status, reply.content_type) == (200, b"text/csv")
 
 
@@ -206,57 +245,37 @@ def test_what_may_not_be_json_is_not_refused_by_accept(house: Any) -> None:
         b"\x00",
     ],
 )
-def test_what_is_not_json_is_400_where_it_is_skipped_too(house: Any, body: bytes) -> None:
-    function = house.function(SOURCE.replace(", forbid_unknown_fields=True", ""))
-    assert house.ask(function, house.call(body, id="1")).status == 400
+async def test_invalid_json_is_400_also_in_unknown_fields(project: Project, body: bytes) -> None:
+    function = project.function(SOURCE.replace(", forbid_unknown_fields=True", ""))
+    assert (await project.reply(function, project.call(body, id="1"))).status == 400
 
 
-def test_a_bodys_own_check_is_a_fault_and_what_it_hides_is_not_shown(house: Any) -> None:
-    function = house.function(
-        """
-        import msgspec
-        from neurova import post
-
-        class Stay(msgspec.Struct):
-            nights: int
-            def __post_init__(self):
-                if self.nights > 9:
-                    raise ValueError("more than nine nights")
-                if self.nights < 0:
-                    raise KeyError("secret")
-
-        @post("/x")
-        async def f(stay: Stay) -> int:
-            return stay.nights
-        """
-    )
-    reply = house.ask(function, house.call({"nights": 10}))
-    assert (reply.status, house.faults(reply)) == (422, {("body", "")})
+async def test_value_error_of_a_body_is_a_fault_and_others_are_hidden(project: Project) -> None:
+    function = project.function(BODY_ONLY)
+    reply = await project.reply(function, project.call({"nights": 10}))
+    assert (reply.status, project.faults(reply)) == (422, {("body", "")})
     assert b"more than nine nights" in reply.body
-    reply = house.ask(function, house.call({"nights": -1}))
+    reply = await project.reply(function, project.call({"nights": -1}))
     assert reply.status == 500
     assert b"secret" not in reply.body
 
 
-def test_a_body_that_nobody_asked_for_is_not_read(house: Any) -> None:
-    function = house.function(
-        'from neurova import post\n@post("/x")\nasync def f() -> int:\n    return 1\n'
-    )
-    assert house.ask(function, house.call(b"\xff", headers={"content-type": "x/y"})).body == b"1"
+async def test_body_is_ignored_when_no_parameter_takes_it(project: Project) -> None:
+    call = project.call(b"\xff", headers={"content-type": "x/y"})
+    assert (await project.reply(project.function(NO_BODY), call)).body == b"1"
 
 
-def test_a_whole_number_with_a_fraction_of_zero_is_one(house: Any) -> None:
-    source = """
-        import msgspec
-        from neurova import Caller, post
-        class Stay(msgspec.Struct):
-            nights: int
-        @post("/x", status=200)
-        async def f(stay: Stay{more}) -> dict[str, int]:
-            return {"nights": stay.nights}
-        """
-    for more in ("", ", caller: Caller"):
-        function = house.function(source.replace("{more}", more))
-        for text, status in ((b'{"nights": 2.0}', 200), (b'{"nights": 2.5}', 422)):
-            assert house.ask(function, house.call(text)).status == status
-        assert house.ask(function, house.call(b'{"nights": 2e0, "\\u00e9": 1}')).status == 200
+@pytest.mark.parametrize("source", [BODY_ONLY, BODY_AND_MORE])
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        (b'{"nights": 2.0}', 200),
+        (b'{"nights": 2.5}', 422),
+        (b'{"nights": 2e0, "\\u00e9": 1}', 200),
+    ],
+)
+async def test_whole_number_may_have_a_fraction_of_zero(
+    project: Project, source: str, body: bytes, status: int
+) -> None:
+    reply = await project.reply(project.function(source), project.call(body))
+    assert reply.status == status

@@ -1,4 +1,4 @@
-"""The schema states the format of every datetime and time, wherever it lies."""
+"""Schemas state the format of every datetime and time."""
 
 from dataclasses import dataclass
 from datetime import datetime, time
@@ -37,7 +37,7 @@ class Outer(msgspec.Struct, rename="camel"):
     format: str = "date-time"
 
 
-def test_every_moment_has_its_format() -> None:
+def test_every_datetime_and_time_has_its_format() -> None:
     schema = validation_schema(Outer)
     fields = schema["$defs"]["Outer"]["properties"]
     assert fields["plainOne"]["format"] == "date-time"
@@ -50,14 +50,14 @@ def test_every_moment_has_its_format() -> None:
     assert "format" not in fields["text"]
 
 
-def test_where_a_zone_is_needed_the_format_that_is_checked_says_so() -> None:
+def test_format_states_a_required_time_zone() -> None:
     fields = validation_schema(Outer)["$defs"]["Outer"]["properties"]
     assert fields["zoned"]["anyOf"][0]["format"] == "date-time with a zone"
     assert fields["naive"]["format"] == "date-time"
     assert fields["format"] == {"type": "string", "default": "date-time"}
 
 
-def test_a_decimal_may_be_a_number() -> None:
+def test_decimal_may_be_a_number() -> None:
     fields = validation_schema(Outer)["$defs"]["Outer"]["properties"]
     decimal = {"type": ["string", "number"], "format": "decimal"}
     assert fields["price"] == fields["prices"]["anyOf"][0]["items"] == decimal

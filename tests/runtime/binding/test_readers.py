@@ -1,9 +1,10 @@
-"""Parameters come from path, query, header, cookie and platform, in the type they ask for."""
+"""Parameters are read from path, query, header, cookie and platform, in their types."""
 
 import json
 from typing import Any
 
 import pytest
+from tests.runtime.project import Project
 
 from neurova.http.caller import Caller
 
@@ -26,14 +27,57 @@ class Level(Enum):
 Few = Annotated[int, msgspec.Meta(ge=1, le=9)]
 Name = NewType("Name", str)
 """
+PATH = """
+from neurova import get
+
+@get("/x/{id}")
+async def f(id: int) -> str:
+    return repr(id)
+"""
+PROVIDED = """
+from neurova import Caller, Deadline, Log, Request, post
+
+@post("/x", timeout=9)
+async def f(request: Request, caller: Caller, log: Log, deadline: Deadline) -> dict:
+    log.info("called")
+    return {
+        "consumer": caller.consumer,
+        "body": (await request.body()).decode(),
+        "path": request.url.path,
+        "query": dict(request.query_params),
+        "left": 8 < deadline.remaining() <= 9,
+    }
+"""
+ANONYMOUS = """
+from neurova import Caller, get
+
+@get("/x")
+async def f(caller: Caller) -> bool:
+    return caller.anonymous
+"""
+POSITIONAL_AND_KEYWORD = """
+from neurova import get
+
+@get("/x/{b}")
+async def f(a: int, /, b: str, *, c: int = 3, d: str) -> list:
+    return [a, b, c, d]
+"""
+DEFAULT_LIST = """
+from neurova import get
+
+@get("/x")
+async def f(a: list[int] = []) -> list[int]:
+    a.append(1)
+    return a
+"""
 
 
-def seen(house: Any, parameter: str, call: Any) -> Any:
-    """Return how the parameter `a` looks to the function, or the reply that refuses it."""
-    function = house.function(
+async def evaluate(project: Project, parameter: str, call: Any) -> Any:
+    """Return the repr of the parameter `a`, or status and problem of the refusal."""
+    function = project.function(
         HEAD + f'@get("/x")\nasync def f({parameter}) -> str:\n    return repr(a)\n'
     )
-    reply = house.ask(function, call)
+    reply = await project.reply(function, call)
     return reply.body.decode() if reply.status == 200 else (reply.status, json.loads(reply.body))
 
 
@@ -67,8 +111,10 @@ def seen(house: Any, parameter: str, call: Any) -> Any:
         ("list[int] = [5]", "", "[5]"),
     ],
 )
-def test_a_query_value_comes_in_its_type(house: Any, kind: str, query: str, value: str) -> None:
-    assert seen(house, f"a: {kind}", house.call(query=query)) == value
+async def test_query_value_is_converted_to_its_type(
+    project: Project, kind: str, query: str, value: str
+) -> None:
+    assert await evaluate(project, f"a: {kind}", project.call(query=query)) == value
 
 
 @pytest.mark.parametrize(
@@ -92,10 +138,10 @@ def test_a_query_value_comes_in_its_type(house: Any, kind: str, query: str, valu
         ("int", "a=" + "9" * 5000, "/a"),
     ],
 )
-def test_a_query_value_that_does_not_fit_is_named(
-    house: Any, kind: str, query: str, pointer: str
+async def test_query_value_that_does_not_fit_is_named(
+    project: Project, kind: str, query: str, pointer: str
 ) -> None:
-    status, problem = seen(house, f"a: {kind}", house.call(query=query))
+    status, problem = await evaluate(project, f"a: {kind}", project.call(query=query))
     assert status == 422
     assert [(fault["in"], fault["pointer"]) for fault in problem["errors"]] == [("query", pointer)]
     assert "hall" not in str(problem)
@@ -114,89 +160,76 @@ def test_a_query_value_that_does_not_fit_is_named(
         ("list[int]", "&".join(["a=x"] * 500), [f"/a/{at}" for at in range(100)]),
     ],
 )
-def test_each_value_of_a_list_that_does_not_fit_is_named(
-    house: Any, kind: str, query: str, places: list[str]
+async def test_each_item_of_a_list_that_does_not_fit_is_named(
+    project: Project, kind: str, query: str, places: list[str]
 ) -> None:
-    status, problem = seen(house, f"a: {kind}", house.call(query=query))
+    status, problem = await evaluate(project, f"a: {kind}", project.call(query=query))
     assert status == 422
     assert [fault["pointer"] for fault in problem["errors"]] == places
 
 
 @pytest.mark.parametrize("query", ["a=%zz", "a=%2", "a=1&b=%ff", "%c3=1"])
-def test_a_query_that_cannot_be_decoded_is_400(house: Any, query: str) -> None:
-    status, problem = seen(house, "a: str = ''", house.call(query=query))
+async def test_undecodable_query_is_400(project: Project, query: str) -> None:
+    status, problem = await evaluate(project, "a: str = ''", project.call(query=query))
     assert status == 400
     assert problem["errors"][0]["in"] == "query"
 
 
-def test_a_query_name_that_nobody_declared_is_ignored(house: Any) -> None:
-    assert seen(house, "a: int", house.call(query="a=1&utm_source=x")) == "1"
+async def test_unknown_query_parameter_is_ignored(project: Project) -> None:
+    assert await evaluate(project, "a: int", project.call(query="a=1&utm_source=x")) == "1"
 
 
-def test_a_path_parameter_comes_in_its_type_and_is_named_when_it_does_not_fit(house: Any) -> None:
-    function = house.function(
-        'from neurova import get\n@get("/x/{id}")\nasync def f(id: int) -> str:\n'
-        "    return repr(id)\n"
-    )
-    assert house.ask(function, house.call(id="3")).body == b"3"
-    reply = house.ask(function, house.call(id="three"))
-    assert (reply.status, house.faults(reply)) == (422, {("path", "/id")})
+async def test_path_parameter_is_converted_or_named(project: Project) -> None:
+    function = project.function(PATH)
+    assert (await project.reply(function, project.call(id="3"))).body == b"3"
+    reply = await project.reply(function, project.call(id="three"))
+    assert (reply.status, project.faults(reply)) == (422, {("path", "/id")})
 
 
-def test_headers_are_read_by_name_or_by_the_parameters_own(house: Any) -> None:
-    call = house.call(headers={"x-tenant": "acme", "x-level": "3"})
-    assert seen(house, 'a: Annotated[str, Header("X-Tenant")]', call) == "'acme'"
-    assert seen(house, "x_level: Annotated[int, Header], a: int = 1", call) == "1"
-    assert seen(house, 'a: Annotated[int, Header("x-level"), msgspec.Meta(le=3)]', call) == "3"
-    assert seen(house, 'a: Annotated[str, Header("x-none")] = "d"', call) == "'d'"
-
-
-def test_a_header_of_several_lines_is_one_list(house: Any) -> None:
-    call = house.call(headers={"x-tag": "a, b"})
+@pytest.mark.parametrize(
+    ("parameters", "value"),
+    [
+        ('a: Annotated[str, Header("X-Tenant")]', "'acme'"),
+        ("x_level: Annotated[int, Header], a: int = 1", "1"),
+        ('a: Annotated[int, Header("x-level"), msgspec.Meta(le=3)]', "3"),
+        ('a: Annotated[str, Header("x-none")] = "d"', "'d'"),
+        ('a: Annotated[list[str], Header("x-tag")]', "['a', 'b', 'c']"),
+        ('a: Annotated[list[int], Header("x-empty")]', "[]"),
+        ('a: Annotated[list[int], Header("x-gaps")]', "[1, 2]"),
+        ('a: Annotated[str, Cookie("session")]', "'xyz'"),
+        ("a: Annotated[int, Cookie]", "1"),
+    ],
+)
+async def test_header_or_cookie_is_read(project: Project, parameters: str, value: str) -> None:
+    """Several lines of a header are one list; its empty elements are skipped."""
+    headers = {
+        "x-tenant": "acme",
+        "x-level": "3",
+        "x-tag": "a, b",
+        "x-empty": " ",
+        "x-gaps": ", 1,, 2,",
+        "cookie": 'b=2; session="xyz"; a=1',
+    }
+    call = project.call(headers=headers)
     call.fields.append((b"x-tag", b"c"))
-    assert seen(house, 'a: Annotated[list[str], Header("x-tag")]', call) == "['a', 'b', 'c']"
+    assert await evaluate(project, parameters, call) == value
 
 
-def test_an_empty_element_of_a_list_is_none(house: Any) -> None:
-    parameter = 'a: Annotated[list[int], Header("x-a")]'
-    for text, value in ((" ", "[]"), (", 1,, 2,", "[1, 2]")):
-        assert seen(house, parameter, house.call(headers={"x-a": text})) == value
-
-
-def test_a_missing_header_is_named(house: Any) -> None:
-    status, problem = seen(house, 'a: Annotated[str, Header("x-tenant")]', house.call())
+@pytest.mark.parametrize("marker", ["Header", "Cookie"])
+async def test_missing_header_or_cookie_is_named(project: Project, marker: str) -> None:
+    parameter = f'a: Annotated[str, {marker}("x-tenant")]'
+    status, problem = await evaluate(project, parameter, project.call())
     assert status == 422
-    assert problem["errors"] == [{"pointer": "/x-tenant", "message": "is required", "in": "header"}]
+    assert problem["errors"] == [
+        {"pointer": "/x-tenant", "message": "is required", "in": marker.lower()}
+    ]
 
 
-def test_a_cookie_is_read_by_name(house: Any) -> None:
-    call = house.call(headers={"cookie": 'b=2; session="xyz"; a=1'})
-    assert seen(house, 'a: Annotated[str, Cookie("session")]', call) == "'xyz'"
-    assert seen(house, "a: Annotated[int, Cookie]", call) == "1"
-    status, problem = seen(house, 'a: Annotated[str, Cookie("none")]', call)
-    assert (status, problem["errors"][0]["in"]) == (422, "cookie")
-
-
-def test_the_platform_gives_caller_log_deadline_and_request(house: Any) -> None:
-    function = house.function(
-        """
-        from neurova import Caller, Deadline, Log, Request, post
-
-        @post("/x", timeout=9)
-        async def f(request: Request, caller: Caller, log: Log, deadline: Deadline) -> dict:
-            log.info("seen")
-            return {
-                "consumer": caller.consumer,
-                "body": (await request.body()).decode(),
-                "path": request.url.path,
-                "query": dict(request.query_params),
-                "left": 8 < deadline.remaining() <= 9,
-            }
-        """
-    )
-    call = house.call(b"raw", query="q=1")
+async def test_platform_provides_caller_log_deadline_and_request(project: Project) -> None:
+    function = project.function(PROVIDED)
+    call = project.call(b"raw", query="q=1")
     call.caller = Caller("ada", "k1")
-    assert json.loads(house.ask(function, call).body) == {
+    assert json.loads((await project.reply(function, call)).body) == {
         "consumer": "ada",
         "body": "raw",
         "path": "/x",
@@ -205,30 +238,20 @@ def test_the_platform_gives_caller_log_deadline_and_request(house: Any) -> None:
     }
 
 
-def test_a_call_without_a_caller_is_anonymous(house: Any) -> None:
-    assert seen(house, "c: Caller, a: int = 1", house.call()) == "1"
-    function = house.function(
-        'from neurova import Caller, get\n@get("/x")\nasync def f(c: Caller) -> bool:\n'
-        "    return c.anonymous\n"
-    )
-    assert house.ask(function).body == b"true"
+async def test_call_without_a_caller_is_anonymous(project: Project) -> None:
+    assert (await project.reply(project.function(ANONYMOUS))).body == b"true"
 
 
-def test_parameters_by_keyword_and_by_position_come_to_their_names(house: Any) -> None:
-    function = house.function(
-        'from neurova import get\n@get("/x/{b}")\n'
-        "async def f(a: int, /, b: str, *, c: int = 3, d: str) -> list:\n    return [a, b, c, d]\n"
-    )
-    assert house.ask(function, house.call(query="a=1&d=4", b="2")).body == b'[1,"2",3,"4"]'
+async def test_positional_and_keyword_parameters_are_bound(project: Project) -> None:
+    call = project.call(query="a=1&d=4", b="2")
+    reply = await project.reply(project.function(POSITIONAL_AND_KEYWORD), call)
+    assert reply.body == b'[1,"2",3,"4"]'
 
 
-def test_a_default_list_is_each_calls_own(house: Any) -> None:
-    function = house.function(
-        'from neurova import get\n@get("/x")\nasync def f(a: list[int] = []) -> list[int]:\n'
-        "    a.append(1)\n    return a\n"
-    )
-    assert house.ask(function).body == b"[1]"
-    assert house.ask(function).body == b"[1]"
+async def test_default_list_is_copied_for_each_call(project: Project) -> None:
+    function = project.function(DEFAULT_LIST)
+    assert (await project.reply(function)).body == b"[1]"
+    assert (await project.reply(function)).body == b"[1]"
 
 
 @pytest.mark.parametrize(
@@ -244,7 +267,9 @@ def test_a_default_list_is_each_calls_own(house: Any) -> None:
     ],
 )
 @pytest.mark.parametrize("query", ["a=0", "a=0.5", "a=1e3"])
-def test_a_moment_is_read_as_written_never_from_a_number(house: Any, kind: str, query: str) -> None:
-    status, body = seen(house, f"a: {kind} = None", house.call(query=query))
+async def test_date_or_time_is_never_read_from_a_number(
+    project: Project, kind: str, query: str
+) -> None:
+    status, body = await evaluate(project, f"a: {kind} = None", project.call(query=query))
     assert status == 422
     assert body["errors"][0]["pointer"] in ("/a", "/a/0")

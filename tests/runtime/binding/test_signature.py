@@ -1,8 +1,7 @@
 """A signature that cannot be bound is an error at load: place, parameter, fix."""
 
-from typing import Any
-
 import pytest
+from tests.runtime.project import Project
 
 from neurova.errors import BindError, LoadError
 
@@ -37,10 +36,10 @@ async def f(new: Odd) -> int: ...
 """
 
 
-def bind_error(house: Any, source: str) -> str:
-    house.write("shop", only=HEAD + source)
+def bind_error(project: Project, source: str) -> str:
+    project.write("shop", only=HEAD + source)
     with pytest.raises(BindError) as caught:
-        house.load("shop")
+        project.load("shop")
     return str(caught.value)
 
 
@@ -73,9 +72,9 @@ def bind_error(house: Any, source: str) -> str:
     ],
 )
 def test_unbindable_parameter_is_named_with_the_fix(
-    house: Any, parameters: str, subject: str, fix: str
+    project: Project, parameters: str, subject: str, fix: str
 ) -> None:
-    text = bind_error(house, f'@get("/x")\nasync def f({parameters}) -> int: ...')
+    text = bind_error(project, f'@get("/x")\nasync def f({parameters}) -> int: ...')
     assert text.startswith("functions/shop/only.py:9: f: ")
     assert subject in text
     assert fix in text
@@ -93,9 +92,9 @@ def test_unbindable_parameter_is_named_with_the_fix(
     ],
 )
 def test_parameter_that_does_not_fit_the_path_is_named(
-    house: Any, path: str, parameters: str, subject: str, fix: str
+    project: Project, path: str, parameters: str, subject: str, fix: str
 ) -> None:
-    text = bind_error(house, f'@get("{path}")\nasync def f({parameters}) -> int: ...')
+    text = bind_error(project, f'@get("{path}")\nasync def f({parameters}) -> int: ...')
     assert f"parameter {subject}" in text
     assert fix in text
 
@@ -111,8 +110,10 @@ def test_parameter_that_does_not_fit_the_path_is_named(
         ('a: NewType("Who", Caller)', "write `a: Caller`"),
     ],
 )
-def test_body_cannot_hold_what_the_platform_provides(house: Any, parameters: str, fix: str) -> None:
-    text = bind_error(house, f'@post("/x")\nasync def f({parameters}) -> int: ...')
+def test_body_cannot_hold_what_the_platform_provides(
+    project: Project, parameters: str, fix: str
+) -> None:
+    text = bind_error(project, f'@post("/x")\nasync def f({parameters}) -> int: ...')
     assert "parameter 'a'" in text
     assert fix in text
 
@@ -130,18 +131,18 @@ def test_body_cannot_hold_what_the_platform_provides(house: Any, parameters: str
         (WRAPPED, "make its wrapper `async def`"),
     ],
 )
-def test_handler_that_cannot_run_is_refused(house: Any, source: str, message: str) -> None:
-    assert message in bind_error(house, source)
+def test_handler_that_cannot_run_is_refused(project: Project, source: str, message: str) -> None:
+    assert message in bind_error(project, source)
 
 
-def test_all_faults_of_a_service_are_reported_at_once(house: Any) -> None:
-    house.write(
+def test_all_faults_of_a_service_are_reported_at_once(project: Project) -> None:
+    project.write(
         "shop",
         one=HEAD + '@get("/one")\nasync def one(a) -> int: ...',
         two=HEAD + '@get("/two")\nasync def two(a) -> int: ...',
     )
     with pytest.raises(LoadError) as caught:
-        house.load("shop")
+        project.load("shop")
     assert [line.split(":")[0] for line in str(caught.value).splitlines()] == [
         "functions/shop/one.py",
         "functions/shop/two.py",

@@ -1,4 +1,4 @@
-"""Types are told apart: one value, many, a body, none of these."""
+"""Types are classified: one value, many values, or a body."""
 
 from dataclasses import dataclass
 from datetime import date
@@ -56,11 +56,11 @@ class Row(TypedDict):
         (3, None),
     ],
 )
-def test_the_shape_of_a_type(kind: Any, form: str | None) -> None:
+def test_types_are_classified(kind: Any, form: str | None) -> None:
     assert form_of(kind) == form
 
 
-def test_none_is_taken_out_of_a_union() -> None:
+def test_none_is_removed_from_a_union() -> None:
     assert strip_none(int | None) == (int, True)
     assert strip_none(int | str) == (int | str, False)
     assert strip_none(int) == (int, False)

@@ -5,9 +5,9 @@ import gc
 import os
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
+from tests.runtime.project import Project
 
 from neurova.functions.generation import Generation
 
@@ -49,24 +49,24 @@ def modules() -> set[str]:
     return {name for name in sys.modules if name.startswith("functions.") and "~" in name}
 
 
-async def test_old_code_keeps_its_own_modules(house: Any) -> None:
-    house.write("shop", f=FUNCTION, domain="NAME = 'old'", _late="OTHER = 'old'")
-    (old,) = house.load("shop").functions
-    house.write("shop", domain="NAME = 'new'", _late="OTHER = 'new'")
-    (new,) = house.load("shop").functions
-    assert (await house.reply(new)).body == b'["new","new"]'
-    assert (await house.reply(old)).body == b'["old","old"]'
+async def test_old_code_keeps_its_own_modules(project: Project) -> None:
+    project.write("shop", f=FUNCTION, domain="NAME = 'old'", _late="OTHER = 'old'")
+    (old,) = project.load("shop").functions
+    project.write("shop", domain="NAME = 'new'", _late="OTHER = 'new'")
+    (new,) = project.load("shop").functions
+    assert (await project.reply(new)).body == b'["new","new"]'
+    assert (await project.reply(old)).body == b'["old","old"]'
 
 
-async def test_call_in_flight_ends_on_the_code_it_began_on(house: Any) -> None:
+async def test_call_in_flight_ends_on_the_code_it_began_on(project: Project) -> None:
     domain = "import msgspec\nclass Answer(msgspec.Struct):\n    text: str\n    version: int = {}\n"
     calls = []
     for version in range(20):
         late = f"VERSION = {version}\n"
-        house.write("shop", f=WAITING, domain=domain.format(version), _late=late)
-        (function,) = house.load("shop").functions
+        project.write("shop", f=WAITING, domain=domain.format(version), _late=late)
+        (function,) = project.load("shop").functions
         gate = function.handler.__globals__["gate"]
-        calls.append((gate, asyncio.ensure_future(house.reply(function))))
+        calls.append((gate, asyncio.ensure_future(project.reply(function))))
         await asyncio.sleep(0)
     del function
     gc.collect()
@@ -77,48 +77,50 @@ async def test_call_in_flight_ends_on_the_code_it_began_on(house: Any) -> None:
 
 
 async def test_change_within_a_second_is_loaded(
-    house: Any, monkeypatch: pytest.MonkeyPatch
+    project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Bytecode is compared with its source by whole seconds and size."""
     monkeypatch.setattr(sys, "dont_write_bytecode", False)
     for version in range(10):
-        house.write("shop", f=FUNCTION, domain=f"NAME = {version}", _late="OTHER = 0")
-        (function,) = house.load("shop").functions
-        assert (await house.reply(function)).body == b"[%d,0]" % version
+        project.write("shop", f=FUNCTION, domain=f"NAME = {version}", _late="OTHER = 0")
+        (function,) = project.load("shop").functions
+        assert (await project.reply(function)).body == b"[%d,0]" % version
 
 
-async def test_bytecode_is_cached_and_used(house: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_bytecode_is_cached_and_used(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(sys, "dont_write_bytecode", False)
-    folder = house.write("shop", f=FUNCTION, domain="NAME = 1", _late="OTHER = 2")
+    folder = project.write("shop", f=FUNCTION, domain="NAME = 1", _late="OTHER = 2")
     long_ago = os.stat(folder / "domain.py").st_mtime - 1_000
     for file in folder.glob("*.py"):
         os.utime(file, (long_ago, long_ago))
-    house.load("shop")
+    project.load("shop")
     (cached,) = (folder / "__pycache__").glob("domain.*.pyc")
     # With the same length and time, only a load from the cache misses the difference.
     (folder / "domain.py").write_text("NAME = 9")
     os.utime(folder / "domain.py", (long_ago, long_ago))
-    (function,) = house.load("shop").functions
-    assert (await house.reply(function)).body == b"[1,2]"
+    (function,) = project.load("shop").functions
+    assert (await project.reply(function)).body == b"[1,2]"
     cached.unlink()
-    (function,) = house.load("shop").functions
-    assert (await house.reply(function)).body == b"[9,2]"
+    (function,) = project.load("shop").functions
+    assert (await project.reply(function)).body == b"[9,2]"
 
 
 def test_no_bytecode_is_written_when_python_forbids_it(
-    house: Any, monkeypatch: pytest.MonkeyPatch
+    project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sys, "dont_write_bytecode", True)
-    folder = house.write("shop", f=FUNCTION, domain="NAME = 1", _late="OTHER = 2")
-    house.load("shop")
+    folder = project.write("shop", f=FUNCTION, domain="NAME = 1", _late="OTHER = 2")
+    project.load("shop")
     assert not (folder / "__pycache__").exists()
 
 
-def test_unused_generations_leave_sys_modules(house: Any) -> None:
-    house.write("shop", f=FUNCTION, domain="NAME = 1")
+def test_unused_generations_leave_sys_modules(project: Project) -> None:
+    project.write("shop", f=FUNCTION, domain="NAME = 1")
     gc.collect()
     before = modules()
-    services = [house.load("shop") for _ in range(5)]
+    services = [project.load("shop") for _ in range(5)]
     assert len(modules() - before) == 5 * 3
     del services[1:]
     gc.collect()
@@ -128,39 +130,39 @@ def test_unused_generations_leave_sys_modules(house: Any) -> None:
     assert modules() == before
 
 
-def test_failed_load_leaves_no_modules(house: Any) -> None:
-    house.write("shop", f="1 / 0", domain="NAME = 1")
+def test_failed_load_leaves_no_modules(project: Project) -> None:
+    project.write("shop", f="1 / 0", domain="NAME = 1")
     gc.collect()
     before = modules()
     with pytest.raises(Exception, match="ZeroDivisionError"):
-        house.load("shop")
+        project.load("shop")
     gc.collect()
     assert modules() == before
 
 
 @pytest.mark.parametrize("importable", [True, False], ids=["functions", "no functions"])
 async def test_service_folder_may_be_a_package_with_folders(
-    house: Any, monkeypatch: pytest.MonkeyPatch, importable: bool
+    project: Project, monkeypatch: pytest.MonkeyPatch, importable: bool
 ) -> None:
     """The package `functions` of this checkout would hide what other projects meet."""
     if not importable:
         monkeypatch.delitem(sys.modules, "functions", raising=False)
         path = [each for each in sys.path if not os.path.isdir(os.path.join(each, "functions"))]
         monkeypatch.setattr(sys, "path", path)
-    folder = house.write("shop", __init__="BASE = 1", f=INNER)
+    folder = project.write("shop", __init__="BASE = 1", f=INNER)
     (folder / "inner").mkdir()
     (folder / "inner" / "deep.py").write_text("N = 2")
-    (function,) = house.load("shop").functions
+    (function,) = project.load("shop").functions
     (folder / "inner" / "deep.py").write_text("N = 3")
-    (other,) = house.load("shop").functions
-    replies = [await house.reply(each) for each in (function, other)]
+    (other,) = project.load("shop").functions
+    replies = [await project.reply(each) for each in (function, other)]
     assert [reply.body for reply in replies] == [b"3", b"4"]
     if not importable:
         sys.modules.pop("functions", None)
 
 
-def test_unknown_generation_is_not_importable(house: Any, tmp_path: Path) -> None:
-    house.write("shop", domain="NAME = 1")
-    Generation(house.root / "shop", "shop")
+def test_unknown_generation_is_not_importable(project: Project, tmp_path: Path) -> None:
+    project.write("shop", domain="NAME = 1")
+    Generation(project.root / "shop", "shop")
     with pytest.raises(ModuleNotFoundError):
         __import__("functions.shop~0.domain")

@@ -1,9 +1,9 @@
 """Files become functions; every fault says file, line and fix."""
 
 from pathlib import Path
-from typing import Any
 
 import pytest
+from tests.runtime.project import Project
 
 from neurova.errors import LoadError
 
@@ -11,36 +11,36 @@ ONE = "from neurova import get\n\n\n@get('/{0}')\nasync def {0}() -> int:\n    r
 APP = "from neurova import mount\n\n\nasync def app(scope, receive, send): ...\n\n\n"
 
 
-def load_error(house: Any, service: str = "shop") -> str:
+def load_error(project: Project, service: str = "shop") -> str:
     with pytest.raises(LoadError) as caught:
-        house.load(service)
+        project.load(service)
     return str(caught.value)
 
 
-def test_missing_service_is_refused(house: Any) -> None:
-    assert load_error(house).startswith("functions/shop: no such folder: create it")
+def test_missing_service_is_refused(project: Project) -> None:
+    assert load_error(project).startswith("functions/shop: no such folder: create it")
 
 
-def test_files_without_a_handler_are_no_functions(house: Any) -> None:
-    folder = house.write("shop", a=ONE.format("a"), domain="X = 1", _draft="1 / 0")
+def test_files_without_a_handler_are_no_functions(project: Project) -> None:
+    folder = project.write("shop", a=ONE.format("a"), domain="X = 1", _draft="1 / 0")
     (folder / "migrations").mkdir()
     (folder / "migrations" / "0001.py").write_text("1 / 0")
-    assert [function.name for function in house.load("shop").functions] == ["shop.a"]
+    assert [function.name for function in project.load("shop").functions] == ["shop.a"]
 
 
-def test_handler_imported_from_a_sibling_is_not_a_second_one(house: Any) -> None:
-    house.write("shop", a=ONE.format("a"), b="from .a import a\n" + ONE.format("b") + "c = b\n")
-    names = [function.name for function in house.load("shop").functions]
+def test_handler_imported_from_a_sibling_is_not_a_second_one(project: Project) -> None:
+    project.write("shop", a=ONE.format("a"), b="from .a import a\n" + ONE.format("b") + "c = b\n")
+    names = [function.name for function in project.load("shop").functions]
     assert names == ["shop.a", "shop.b"]
 
 
-def test_mount_belongs_to_its_file_and_has_its_variables_name(house: Any) -> None:
-    house.write(
+def test_mount_belongs_to_its_file_and_has_its_variables_name(project: Project) -> None:
+    project.write(
         "shop",
         a='"""The old shop."""\n' + APP + 'legacy = mount("/a", app)\n',
         b="from .a import legacy\n" + ONE.format("b"),
     )
-    first, second = house.load("shop").functions
+    first, second = project.load("shop").functions
     assert (first.name, first.file, first.line) == ("shop.legacy", "functions/shop/a.py", 8)
     assert first.doc == "The old shop."
     assert second.name == "shop.b"
@@ -65,60 +65,62 @@ def test_mount_belongs_to_its_file_and_has_its_variables_name(house: Any) -> Non
         ("def f():\n    from functions.shop.domain import x\n", 2, "write `from .domain`"),
     ],
 )
-def test_import_failure_names_line_and_cause(house: Any, source: str, line: int, text: str) -> None:
-    house.write("shop", bad=source, domain="X = 1")
-    message = load_error(house)
+def test_import_failure_names_line_and_cause(
+    project: Project, source: str, line: int, text: str
+) -> None:
+    project.write("shop", bad=source, domain="X = 1")
+    message = load_error(project)
     assert message.startswith(f"functions/shop/bad.py:{line}: ")
     assert text in message
     assert "~" not in message
 
 
 @pytest.mark.parametrize("content", [b"x = '\xff'\n", b"x = 1\x00\n"])
-def test_bytes_that_are_no_source_are_refused(house: Any, content: bytes) -> None:
-    folder = house.write("shop")
+def test_bytes_that_are_no_source_are_refused(project: Project, content: bytes) -> None:
+    folder = project.write("shop")
     (folder / "bad.py").write_bytes(content)
-    assert load_error(house).startswith("functions/shop/bad.py:1: ")
+    assert load_error(project).startswith("functions/shop/bad.py:1: ")
 
 
-def test_fault_in_the_domain_is_reported_once(house: Any) -> None:
+def test_fault_in_the_domain_is_reported_once(project: Project) -> None:
     source = "from .domain import X\n"
-    house.write("shop", a=source, b=source, c=source, domain="\n\nX = 1 / 0\n")
-    assert load_error(house).splitlines() == [
+    project.write("shop", a=source, b=source, c=source, domain="\n\nX = 1 / 0\n")
+    assert load_error(project).splitlines() == [
         "functions/shop/domain.py:3: ZeroDivisionError: division by zero: "
         "the file must be importable"
     ]
 
 
-def test_ctrl_c_during_an_import_passes_through(house: Any) -> None:
-    house.write("shop", a="raise KeyboardInterrupt")
+def test_ctrl_c_during_an_import_passes_through(project: Project) -> None:
+    project.write("shop", a="raise KeyboardInterrupt")
     with pytest.raises(KeyboardInterrupt):
-        house.load("shop")
+        project.load("shop")
 
 
-def test_two_handlers_in_a_file_are_refused(house: Any) -> None:
-    house.write("shop", a=ONE.format("x") + ONE.format("y"))
-    assert load_error(house) == (
+def test_two_handlers_in_a_file_are_refused(project: Project) -> None:
+    project.write("shop", a=ONE.format("x") + ONE.format("y"))
+    assert load_error(project) == (
         "functions/shop/a.py:10: x and y are in one file: write each handler into a file of its own"
     )
-    house.write("shop", a=APP + 'one = mount("/a", app)\ntwo = mount("/b", app)\n')
-    assert load_error(house).startswith("functions/shop/a.py:8: one and two are in one file")
+    project.write("shop", a=APP + 'one = mount("/a", app)\ntwo = mount("/b", app)\n')
+    assert load_error(project).startswith("functions/shop/a.py:8: one and two are in one file")
 
 
-def test_two_functions_of_one_name_are_refused(house: Any) -> None:
-    house.write("shop", a=ONE.format("same"), b=ONE.format("same"))
-    message = load_error(house)
+def test_two_functions_of_one_name_are_refused(project: Project) -> None:
+    project.write("shop", a=ONE.format("same"), b=ONE.format("same"))
+    message = load_error(project)
     assert message.startswith("functions/shop/b.py:4: shop.same is also in functions/shop/a.py:4")
 
 
-def test_invalid_file_name_is_refused(house: Any) -> None:
-    folder = house.write("shop")
+def test_invalid_file_name_is_refused(project: Project) -> None:
+    folder = project.write("shop")
     (folder / "my-file.py").write_text(ONE.format("x"))
-    assert load_error(house).startswith("functions/shop/my-file.py: the name of a file")
+    assert load_error(project).startswith("functions/shop/my-file.py: the name of a file")
 
 
-def test_relative_root_is_taken(house: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    house.write("shop", a=ONE.format("a"))
-    monkeypatch.chdir(house.root.parent)
-    house.root = Path("functions")
-    (function,) = house.load("shop").functions
+def test_relative_root_is_taken(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    project.write("shop", a=ONE.format("a"))
+    monkeypatch.chdir(project.root.parent)
+    project.root = Path("functions")
+    (function,) = project.load("shop").functions
     assert function.file == "functions/shop/a.py"

@@ -1,4 +1,4 @@
-"""Limits are written as people say them."""
+"""Rate limits are parsed and shown as text."""
 
 import pytest
 
@@ -22,11 +22,11 @@ def test_windows_come_shortest_first(text: str, windows: list[Window]) -> None:
 @pytest.mark.parametrize(
     "text", ["", "60", "60/", "0/minute", "1/0 minutes", "-1/day", "1.5/day", "1/year", "1/day,"]
 )
-def test_what_is_no_limit_says_how_to_write_one(text: str) -> None:
+def test_invalid_limit_is_refused_with_an_example(text: str) -> None:
     with pytest.raises(ValueError, match=r'is not a limit: write "60/minute"'):
         parse_limit(text)
 
 
 @pytest.mark.parametrize("text", ["60/minute", "5/10 seconds", "1000/day", "3/2 hours", "1/month"])
-def test_a_window_is_shown_as_it_was_written(text: str) -> None:
+def test_window_is_shown_as_written(text: str) -> None:
     assert str(parse_limit(text)[0]) == text

@@ -1,4 +1,4 @@
-"""A reply says how long it stays fresh, and is not sent again to who has it."""
+"""Replies state their freshness; a caller that has one gets a 304."""
 
 from typing import Any
 
@@ -10,8 +10,8 @@ from neurova.http.reply import Reply
 from neurova.streaming.response_stream import StreamReply
 
 
-def call(*asked: bytes) -> Call:
-    fields = [(b"if-none-match", each) for each in asked]
+def call(*tags: bytes) -> Call:
+    fields = [(b"if-none-match", each) for each in tags]
     return Call("GET", b"/x", b"", [(b"host", b"a"), *fields], "")
 
 
@@ -22,36 +22,36 @@ def fields(reply: Reply) -> dict[bytes, bytes]:
 @pytest.mark.parametrize(
     ("text", "expected"), [("0s", 0), ("60s", 60), ("5m", 300), ("1h", 3600), ("366d", 31_622_400)]
 )
-def test_a_duration_is_a_number_and_a_unit(text: str, expected: int) -> None:
+def test_duration_is_a_number_and_a_unit(text: str, expected: int) -> None:
     assert parse_duration(text) == expected
 
 
 @pytest.mark.parametrize("text", ["", "60", "s", "-1s", "1.5h", "1 h", "367d", "60s, public"])
-def test_anything_else_is_none(text: str) -> None:
+def test_invalid_duration_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="is not a duration: write"):
         parse_duration(text)
 
 
-def test_what_needs_a_key_is_kept_by_its_caller_only() -> None:
-    kept = fields(Caching("60s", public=False)(call(), Reply(200, {"a": 1})))
-    assert kept[b"cache-control"] == b"private, max-age=60"
-    assert kept[b"vary"] == b"x-api-key, authorization"
+def test_reply_that_needs_a_key_is_private() -> None:
+    sent = fields(Caching("60s", public=False)(call(), Reply(200, {"a": 1})))
+    assert sent[b"cache-control"] == b"private, max-age=60"
+    assert sent[b"vary"] == b"x-api-key, authorization"
 
 
-def test_what_is_open_to_all_may_be_kept_by_all() -> None:
-    kept = fields(Caching("1h", public=True)(call(), Reply(200, {"a": 1})))
-    assert kept[b"cache-control"] == b"public, max-age=3600"
-    assert b"vary" not in kept
+def test_public_reply_is_public() -> None:
+    sent = fields(Caching("1h", public=True)(call(), Reply(200, {"a": 1})))
+    assert sent[b"cache-control"] == b"public, max-age=3600"
+    assert b"vary" not in sent
 
 
-def test_a_cookie_is_for_its_caller_only() -> None:
+def test_reply_with_a_cookie_is_private() -> None:
     reply = Reply(200, "a", {"Set-Cookie": "session=1"})
-    kept = fields(Caching("60s", public=True)(call(), reply))
-    assert kept[b"cache-control"] == b"private, max-age=60"
-    assert kept[b"set-cookie"] == b"session=1"
+    sent = fields(Caching("60s", public=True)(call(), reply))
+    assert sent[b"cache-control"] == b"private, max-age=60"
+    assert sent[b"set-cookie"] == b"session=1"
 
 
-def test_the_tag_is_that_of_type_and_body() -> None:
+def test_etag_depends_on_type_and_body() -> None:
     caching = Caching("60s", public=True)
     replies = [Reply(200, "a"), Reply(200, "a"), Reply(200, "b"), Reply(200, b"a")]
     tags = [fields(caching(call(), reply))[b"etag"] for reply in replies]
@@ -61,24 +61,24 @@ def test_the_tag_is_that_of_type_and_body() -> None:
 
 
 @pytest.mark.parametrize(
-    "asked", [(b"%b",), (b'"x", %b',), (b'"x"', b"%b"), (b"*",), (b"strong",)], ids=str
+    "sent", [(b"%b",), (b'"x", %b',), (b'"x"', b"%b"), (b"*",), (b"strong",)], ids=str
 )
-def test_who_has_it_gets_304_without_a_body(asked: tuple[bytes, ...]) -> None:
+def test_matching_etag_gets_304_without_a_body(sent: tuple[bytes, ...]) -> None:
     caching = Caching("60s", public=False)
     reply = Reply(200, {"a": 1}, {"x-a": "1"})
     tag = fields(caching(call(), reply))[b"etag"]
-    known = [tag[2:] if each == b"strong" else each.replace(b"%b", tag) for each in asked]
-    again = caching(call(*known), reply)
+    tags = [tag[2:] if each == b"strong" else each.replace(b"%b", tag) for each in sent]
+    again = caching(call(*tags), reply)
     assert (again.status, again.body) == (304, b"")
     assert set(fields(again)) == {b"cache-control", b"vary", b"etag"}
 
 
-@pytest.mark.parametrize("asked", [b'"x"', b"x", b'W/"', b"", b'"*"'])
-def test_who_has_another_gets_it_all(asked: bytes) -> None:
-    assert Caching("60s", public=True)(call(asked), Reply(200, {"a": 1})).status == 200
+@pytest.mark.parametrize("tag", [b'"x"', b"x", b'W/"', b"", b'"*"'])
+def test_other_etag_gets_the_whole_reply(tag: bytes) -> None:
+    assert Caching("60s", public=True)(call(tag), Reply(200, {"a": 1})).status == 200
 
 
-def test_a_tag_of_the_functions_own_stays() -> None:
+def test_etag_of_the_function_stays() -> None:
     caching, reply = Caching("60s", public=True), Reply(200, "a", {"ETag": '"mine"'})
     assert fields(caching(call(), reply))[b"etag"] == b'"mine"'
     assert caching(call(b'W/"mine"'), reply).status == 304
@@ -94,11 +94,11 @@ def test_a_tag_of_the_functions_own_stays() -> None:
         StreamReply(200, b"text/plain", []),
     ],
 )
-def test_failures_streams_and_what_says_its_own_are_left_alone(reply: Any) -> None:
+def test_failures_streams_and_own_cache_control_stay(reply: Any) -> None:
     assert Caching("60s", public=True)(call(b"*"), reply) is reply
 
 
-def test_a_reply_that_a_function_keeps_is_not_changed() -> None:
+def test_reply_of_the_function_is_not_modified() -> None:
     reply = Reply(200, "a", {"x-a": "1"})
     Caching("60s", public=True)(call(), reply)
     assert reply.fields == [(b"x-a", b"1")]

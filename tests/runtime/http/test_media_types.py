@@ -1,4 +1,4 @@
-"""Content-Type and Accept are read as RFC 9110 says."""
+"""Content-Type and Accept are parsed as RFC 9110 says."""
 
 import pytest
 
@@ -7,7 +7,7 @@ from neurova.http.media_types import has_content_coding, is_json, quality, wants
 
 
 @pytest.mark.parametrize(
-    ("accept", "takes"),
+    ("accept", "accepted"),
     [
         (b"application/json", True),
         (b"Application/JSON", True),
@@ -26,20 +26,20 @@ from neurova.http.media_types import has_content_coding, is_json, quality, wants
         (b"application/json;q=junk", True),
     ],
 )
-def test_the_most_specific_range_decides(accept: bytes, takes: bool) -> None:
-    assert (quality(accept, b"application/json") > 0) is takes
+def test_most_specific_range_decides(accept: bytes, accepted: bool) -> None:
+    assert (quality(accept, b"application/json") > 0) is accepted
 
 
 def call(*fields: tuple[bytes, bytes]) -> Call:
     return Call("GET", b"/", b"", list(fields), "")
 
 
-def test_several_lines_are_one_list() -> None:
+def test_several_accept_lines_are_one_list() -> None:
     assert wants_json(call((b"accept", b"text/html"), (b"accept", b"application/json")))
     assert not wants_json(call((b"accept", b"text/html"), (b"accept", b"text/plain")))
 
 
-def test_a_call_without_accept_takes_anything() -> None:
+def test_call_without_accept_accepts_anything() -> None:
     assert wants_json(call())
 
 
@@ -57,11 +57,11 @@ def test_a_call_without_accept_takes_anything() -> None:
         (b"", False),
     ],
 )
-def test_what_is_json_by_its_name(content_type: bytes, json: bool) -> None:
+def test_json_media_types_are_recognized(content_type: bytes, json: bool) -> None:
     assert is_json(content_type) is json
 
 
-def test_a_coded_body_is_seen() -> None:
+def test_content_coding_is_detected() -> None:
     assert has_content_coding(call((b"content-encoding", b"br")))
     assert not has_content_coding(call((b"content-encoding", b"identity")))
     assert not has_content_coding(call())

@@ -1,4 +1,4 @@
-"""Problems are RFC 9457's, and say where the trace is."""
+"""Problems have the form of RFC 9457 and name the trace."""
 
 import json
 from typing import Any
@@ -15,7 +15,7 @@ def call() -> Call:
     return made
 
 
-def test_a_problem_has_all_its_members() -> None:
+def test_problem_has_all_members() -> None:
     reply = problem(call(), 422, "no", errors=[Fault("/a", "is required")], headers={"x-a": "1"})
     assert (reply.status, reply.content_type) == (422, b"application/problem+json")
     assert reply.fields == [(b"x-a", b"1")]
@@ -31,14 +31,14 @@ def test_a_problem_has_all_its_members() -> None:
     }
 
 
-def test_what_is_not_known_is_left_out_and_the_path_is_cut() -> None:
+def test_unknown_members_are_omitted_and_the_path_is_cut() -> None:
     assert set(json.loads(problem(None, 404).body)) == {"type", "title", "status"}
     body = json.loads(problem(call(), 404).body)
     assert len(body["instance"]) == 256
     assert "secret" not in str(body)
 
 
-def test_a_reject_becomes_its_problem() -> None:
+def test_reject_becomes_a_problem() -> None:
     reject = Reject(
         409, "sold", errors=[Fault("/room", "is sold")], title="Sold", type="https://x.example/sold"
     )
@@ -48,25 +48,25 @@ def test_a_reject_becomes_its_problem() -> None:
 
 
 @pytest.mark.parametrize("status", [200, 302, 399, 600, 409.5, "409"])
-def test_a_reject_that_is_no_refusal_is_an_error(status: Any) -> None:
+def test_reject_with_another_status_is_refused(status: Any) -> None:
     with pytest.raises(ValueError, match="use 400 to 599"):
         Reject(status)
 
 
 @pytest.mark.parametrize(
-    "said", [{"detail": {"a": 1}}, {"title": 1}, {"type": None}, {"errors": [{"pointer": "/a"}]}]
+    "values", [{"detail": {"a": 1}}, {"title": 1}, {"type": None}, {"errors": [{"pointer": "/a"}]}]
 )
-def test_a_reject_that_cannot_be_told_is_an_error_where_it_is_raised(said: Any) -> None:
+def test_reject_with_values_of_another_type_is_refused(values: Any) -> None:
     with pytest.raises(TypeError, match="Reject's"):
-        Reject(409, **said)
+        Reject(409, **values)
 
 
-def test_every_status_has_a_phrase() -> None:
+def test_unknown_status_has_the_phrase_error() -> None:
     assert reason_phrase(404) == "Not Found"
     assert reason_phrase(599) == "Error"
 
 
-def test_a_key_that_a_function_says_back_is_masked() -> None:
+def test_key_in_a_problem_is_masked() -> None:
     key = "nrv_live_0123456789abcdefghij"
     fault = Fault(f"/{key}", f"{key} is not known")
     text = problem_from_reject(None, Reject(404, f"no booking {key}", errors=[fault])).body.decode()
@@ -74,7 +74,7 @@ def test_a_key_that_a_function_says_back_is_masked() -> None:
     assert text.count("nrv_live_…") == 3
 
 
-def test_text_that_utf_8_cannot_hold_is_escaped() -> None:
+def test_text_that_utf_8_cannot_encode_is_escaped() -> None:
     bad = "a file \udce9"
     body = json.loads(
         problem_from_reject(None, Reject(404, bad, title=bad, errors=[Fault(bad, bad)])).body

@@ -1,4 +1,4 @@
-"""A query is decoded once, strictly."""
+"""Queries are decoded once, strictly."""
 
 from urllib.parse import quote_plus, urlencode
 
@@ -23,12 +23,12 @@ from neurova.http.query import parse_query
         ("é=ü".encode(), {"é": ["ü"]}),
     ],
 )
-def test_pairs_in_order(raw: bytes, values: dict[str, list[str]]) -> None:
+def test_values_are_in_order(raw: bytes, values: dict[str, list[str]]) -> None:
     assert parse_query(raw) == values
 
 
 @pytest.mark.parametrize("raw", [b"%", b"a=%1", b"a=%gg", b"a=%ff", b"%c3=1", b"a=\xff", b"a=%00"])
-def test_what_cannot_be_decoded_is_refused(raw: bytes) -> None:
+def test_undecodable_query_is_refused(raw: bytes) -> None:
     with pytest.raises(ValueError, match=r"hexadecimal|UTF-8|NUL"):
         parse_query(raw)
 
@@ -37,7 +37,7 @@ texts = st.text(st.characters(exclude_characters="\0"))
 
 
 @given(st.lists(st.tuples(texts.filter(bool), texts)))
-def test_what_was_encoded_comes_back(pairs: list[tuple[str, str]]) -> None:
+def test_encoded_pairs_are_decoded(pairs: list[tuple[str, str]]) -> None:
     pairs = [(a, b) for a, b in pairs if not any("\ud800" <= c <= "\udfff" for c in a + b)]
     found = parse_query(urlencode(pairs, quote_via=quote_plus).encode())
     expected: dict[str, list[str]] = {}

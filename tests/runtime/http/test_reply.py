@@ -1,4 +1,4 @@
-"""A reply says what it sends, and cannot say what HTTP forbids."""
+"""Replies have a type for each body and only valid fields."""
 
 import pytest
 
@@ -15,19 +15,19 @@ from neurova.http.reply import Reply
         ([], b"[]", b"application/json"),
     ],
 )
-def test_a_body_has_its_type(body: object, sent: bytes, content_type: bytes) -> None:
+def test_body_has_its_content_type(body: object, sent: bytes, content_type: bytes) -> None:
     reply = Reply(200, body)
     assert (reply.body, reply.content_type) == (sent, content_type)
 
 
-def test_a_content_type_of_ones_own_wins_and_names_may_repeat() -> None:
+def test_own_content_type_wins_and_names_may_repeat() -> None:
     reply = Reply(200, "a,b", [("Content-Type", "text/csv"), ("X-A", "1"), ("X-A", "2")])
     assert reply.content_type == b"text/csv"
     assert reply.fields == [(b"x-a", b"1"), (b"x-a", b"2")]
 
 
 @pytest.mark.parametrize("status", [0, 100, 199, 600])
-def test_a_status_that_is_not_final_is_refused(status: int) -> None:
+def test_status_that_is_not_final_is_refused(status: int) -> None:
     with pytest.raises(ValueError, match="use 200 to 599"):
         Reply(status)
 
@@ -45,14 +45,14 @@ def test_a_status_that_is_not_final_is_refused(status: int) -> None:
         {"connection": "close"},
     ],
 )
-def test_fields_that_would_break_the_message_are_refused(headers: dict[str, str]) -> None:
+def test_invalid_fields_are_refused(headers: dict[str, str]) -> None:
     with pytest.raises(ValueError, match="Reply header"):
         Reply(200, None, headers)
 
 
-def test_a_reply_does_not_show_its_body() -> None:
+def test_repr_hides_the_body() -> None:
     assert repr(Reply(200, "secret")) == "<Reply 200, 6 bytes>"
 
 
-def test_a_205_has_no_content() -> None:
+def test_205_has_no_content() -> None:
     assert (Reply(205, {"a": 1}).body, Reply(205, "text").content_type) == (b"", b"")

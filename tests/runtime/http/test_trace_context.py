@@ -1,4 +1,4 @@
-"""W3C Trace Context is carried or begun."""
+"""A call continues the trace of its traceparent, or begins one."""
 
 import pytest
 
@@ -8,7 +8,7 @@ from neurova.http.trace_context import begin_trace, format_traceparent
 ID, SPAN = b"4bf92f3577b34da6a3ce929d0e0e4736", b"00f067aa0ba902b7"
 
 
-def begun(*values: bytes) -> Call:
+def call_with(*values: bytes) -> Call:
     call = Call("GET", b"/", b"", [(b"traceparent", value) for value in values], "")
     begin_trace(call)
     return call
@@ -18,8 +18,8 @@ def begun(*values: bytes) -> Call:
     "value",
     [b"00-%b-%b-01" % (ID, SPAN), b"01-%b-%b-01-what-comes" % (ID, SPAN)],
 )
-def test_a_trace_that_comes_is_carried_on(value: bytes) -> None:
-    call = begun(value)
+def test_valid_traceparent_is_continued(value: bytes) -> None:
+    call = call_with(value)
     assert call.trace_id == int(ID, 16)
     assert call.parent_id == int(SPAN, 16)
     assert call.sampled
@@ -41,16 +41,16 @@ def test_a_trace_that_comes_is_carried_on(value: bytes) -> None:
         b"00-%b-%b-01\n" % (ID, SPAN),
     ],
 )
-def test_one_that_is_not_valid_begins_a_new_trace(value: bytes) -> None:
-    call = begun(value)
+def test_invalid_traceparent_begins_a_new_trace(value: bytes) -> None:
+    call = call_with(value)
     assert call.trace_id not in (0, int(ID, 16))
     assert call.parent_id == 0
     assert not call.sampled
 
 
-def test_two_of_them_are_none() -> None:
-    assert begun(b"00-%b-%b-01" % (ID, SPAN), b"00-%b-%b-00" % (ID, SPAN)).parent_id == 0
+def test_two_traceparents_are_ignored() -> None:
+    assert call_with(b"00-%b-%b-01" % (ID, SPAN), b"00-%b-%b-00" % (ID, SPAN)).parent_id == 0
 
 
-def test_calls_without_one_have_traces_of_their_own() -> None:
-    assert len({begun().trace_id for _ in range(1000)}) == 1000
+def test_calls_without_traceparent_have_own_traces() -> None:
+    assert len({call_with().trace_id for _ in range(1000)}) == 1000

@@ -1,4 +1,4 @@
-"""A function's log lines carry the call they belong to."""
+"""Log lines of a function carry its call."""
 
 import logging
 from typing import Any
@@ -9,7 +9,7 @@ from neurova.telemetry.log import Log
 
 
 @pytest.mark.parametrize("level", ["debug", "info", "warning", "error"])
-def test_a_line_has_message_fields_and_call(caplog: Any, level: str) -> None:
+def test_line_has_message_fields_and_call(caplog: Any, level: str) -> None:
     log = Log("shop.f", "ada", 255)
     with caplog.at_level(logging.DEBUG, "neurova.function"):
         getattr(log, level)("100% sold", room=3, function="spoof")
@@ -26,22 +26,22 @@ def test_a_line_has_message_fields_and_call(caplog: Any, level: str) -> None:
 
 
 @pytest.mark.parametrize("level", ["debug", "info", "warning", "error", "exception"])
-def test_no_field_says_whose_call_it_is(caplog: Any, level: str) -> None:
-    """Of a call by nobody either; any name may be a field's, and none is an error."""
+def test_fields_cannot_replace_the_calls_own(caplog: Any, level: str) -> None:
+    """Not for an anonymous call either; any other name may be a field's."""
     forged = {"function": "g", "consumer": "root", "trace_id": "1", "message": "m", "self": 1}
     with caplog.at_level(logging.DEBUG, "neurova.function"):
-        getattr(Log("shop.f"), level)("said", **forged)
+        getattr(Log("shop.f"), level)("sent", **forged)
     (record,) = caplog.records
-    assert record.getMessage() == "said"
+    assert record.getMessage() == "sent"
     assert record.neurova == {"function": "shop.f", "message": "m", "self": 1}
 
 
-def test_what_is_not_known_is_left_out(caplog: Any) -> None:
+def test_unknown_values_are_omitted(caplog: Any) -> None:
     Log("shop.f").warning("hm")
     assert caplog.records[0].neurova == {"function": "shop.f"}
 
 
-def test_an_exception_comes_with_its_traceback(caplog: Any) -> None:
+def test_exception_has_its_traceback(caplog: Any) -> None:
     try:
         raise KeyError("k")
     except KeyError:
@@ -49,7 +49,7 @@ def test_an_exception_comes_with_its_traceback(caplog: Any) -> None:
     assert "KeyError" in caplog.text
 
 
-def test_a_level_that_is_off_costs_no_record(caplog: Any) -> None:
+def test_disabled_level_makes_no_record(caplog: Any) -> None:
     with caplog.at_level(logging.ERROR, "neurova.function"):
         Log("shop.f").info("quiet")
     assert not caplog.records

@@ -1,4 +1,4 @@
-"""A key is not seen in text that leaves."""
+"""Keys and tokens are masked in text."""
 
 import pytest
 
@@ -6,7 +6,7 @@ from neurova.telemetry.redact import mask_secrets
 
 
 @pytest.mark.parametrize(
-    ("text", "seen"),
+    ("text", "masked"),
     [
         ("/x?key=nrv_live_abcDEF0123456789&a=1", "/x?key=nrv_live_…&a=1"),
         ("/nrv_test_ABC%41/tail", "/nrv_test_…/tail"),
@@ -20,5 +20,5 @@ from neurova.telemetry.redact import mask_secrets
         ("nothing here", "nothing here"),
     ],
 )
-def test_a_key_is_cut_to_its_prefix(text: str, seen: str) -> None:
-    assert mask_secrets(text) == seen
+def test_key_is_cut_to_its_prefix(text: str, masked: str) -> None:
+    assert mask_secrets(text) == masked

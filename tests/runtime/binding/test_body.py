@@ -1,0 +1,244 @@
+"""Faults of a body are all named, in bounded time, without the caller's values."""
+
+import tracemalloc
+from datetime import date, datetime
+from decimal import Decimal
+from enum import Enum
+from typing import Annotated, Any
+from uuid import UUID
+
+import msgspec
+import pytest
+
+from neurova.binding.body import Body
+from neurova.binding.validation import MAX_FAULTS, parse_message
+
+
+class Kind(Enum):
+    A = "a"
+
+
+class Cat(msgspec.Struct, tag=True):
+    lives: int
+    friend: "Cat | Dog | None" = None
+
+
+class Dog(msgspec.Struct, tag=True):
+    name: str
+    friend: "Cat | Dog | None" = None
+
+
+class Everything(msgspec.Struct, forbid_unknown_fields=True):
+    day: date
+    moment: datetime
+    id: UUID
+    price: Decimal
+    kind: Kind
+    few: Annotated[int, msgspec.Meta(ge=1, le=3)]
+    short: Annotated[str, msgspec.Meta(max_length=2, pattern="^a")]
+    maybe: int | None = None
+    rows: list[int] = []
+    names: dict[str, int] = {}
+    pet: Cat | Dog | None = None
+
+
+def faults(kind: Any, value: object) -> dict[str, str]:
+    status, found = Body(kind).faults(msgspec.json.encode(value))
+    assert status == 422
+    return {fault.pointer: fault.message for fault in found}
+
+
+def test_every_kind_of_fault_is_named_at_its_place() -> None:
+    value = {
+        "day": "2026-13-01",
+        "moment": "noon",
+        "id": "x",
+        "price": "dear",
+        "kind": "b",
+        "few": 4,
+        "short": "bbb",
+        "maybe": "x",
+        "rows": [1, "2", None],
+        "names": {"a/b": "x", "c~d": "y"},
+        "pet": {"type": "Cat", "lives": "nine"},
+        "more": 1,
+    }
+    assert set(faults(Everything, value)) == {
+        "/day",
+        "/moment",
+        "/id",
+        "/price",
+        "/kind",
+        "/few",
+        "/short",
+        "/maybe",
+        "/rows/1",
+        "/rows/2",
+        "/names/a~1b",
+        "/names/c~0d",
+        "/pet/lives",
+        "/more",
+    }
+
+
+def test_missing_fields_are_named() -> None:
+    assert set(faults(Everything, {})) == {
+        "/day",
+        "/moment",
+        "/id",
+        "/price",
+        "/kind",
+        "/few",
+        "/short",
+    }
+
+
+def test_faults_of_a_tagged_union_are_those_of_its_tag() -> None:
+    assert set(faults(Cat | Dog, {"type": "Dog", "name": 1})) == {"/name"}
+    assert set(faults(Cat | Dog, {"type": "Cow"})) == {"/type"}
+    assert set(faults(Cat | Dog, {"lives": 1})) == {"/type"}
+    assert "/friend/friend/lives" in faults(
+        Cat,
+        {
+            "type": "Cat",
+            "lives": 1,
+            "friend": {"type": "Dog", "name": "a", "friend": {"type": "Cat", "lives": "x"}},
+        },
+    )
+
+
+def test_faults_do_not_show_the_callers_values() -> None:
+    value = {"kind": "nrv_live_secret", "short": "nrv_live_secret", "day": "nrv_live_secret"}
+    assert "nrv_live_secret" not in str(faults(Everything, value))
+
+
+def test_number_out_of_range_is_named() -> None:
+    status, found = Body(Everything).faults(b'{"few": 1e999}')
+    assert (status, [fault.pointer for fault in found]) == (422, ["/few"])
+
+
+def test_valid_body_has_no_faults() -> None:
+    assert Body(list[Cat]).faults(b"[]") == (422, [])
+
+
+@pytest.mark.parametrize(
+    ("kind", "body"),
+    [
+        (list[Cat], b"[" + b"1," * 400_000 + b"1]"),
+        (list[Cat], b"[" + b"{}," * 300_000 + b"1]"),
+        (Everything, b'{"rows": [' + b'"",' * 300_000 + b'""]}'),
+        (Everything, b"{" + b",".join(b'"x%d":1' % n for n in range(80_000)) + b"}"),
+        (Everything, b'{"names": {' + b",".join(b'"x%d":""' % n for n in range(80_000)) + b"}}"),
+    ],
+)
+def test_body_full_of_faults_costs_little_memory(kind: Any, body: bytes) -> None:
+    checked = Body(kind)
+    checked.faults(b"1")
+    value_only = _peak(lambda: msgspec.json.decode(body))
+    found: list[Any] = []
+    peak = _peak(lambda: found.extend(checked.faults(body)[1]))
+    assert 1 <= len(found) <= MAX_FAULTS
+    assert peak < value_only + 8_000_000
+
+
+def _peak(work: Any) -> int:
+    tracemalloc.start()
+    try:
+        work()
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("depth", [10, 30, 60, 100, 300, 900])
+def test_nested_unions_are_validated_in_bounded_time(depth: int) -> None:
+    body = b'{"type":"Cat","lives":1,"friend":' * depth + b"{}" + b"}" * depth
+    status, found = Body(Cat | Dog).faults(body)
+    assert status in (400, 422)
+    assert 1 <= len(found) <= MAX_FAULTS
+
+
+class Words(msgspec.Struct):
+    text: str
+    few: Annotated[int, msgspec.Meta(le=3)] = 0
+    names: dict[str, list[str]] = {}
+
+
+@pytest.mark.parametrize(
+    ("raw", "named"),
+    [
+        (rb'{"text": "a\u0000b"}', ["/text"]),
+        (rb'{"text": "\\\u0000"}', ["/text"]),
+        (rb'{"text": "", "names": {"a\u0000": ["", "\u0000"]}}', ["/names", "/names/a\0/1"]),
+        (rb'{"text": "\u0000", "few": 4}', ["/few", "/text"]),
+        (rb'{"text": "", "unknown": "\u0000"}', ["/unknown"]),
+        (rb'{"text": "", "unknown": [' + b"0," * 5_000 + rb'"\u0000"]}', [""]),
+    ],
+)
+def test_nul_characters_are_named_with_all_other_faults(raw: bytes, named: list[str]) -> None:
+    body = Body(Words)
+    with pytest.raises((ValueError, msgspec.ValidationError)):
+        body.decode_text(raw)
+    status, found = body.faults(raw)
+    assert (status, [fault.pointer for fault in found]) == (422, named)
+
+
+def test_escaped_backslash_before_u0000_is_no_nul() -> None:
+    raw = rb'{"text": "\\u0000 \\\\u0000 u0000"}'
+    assert Body(Words).decode_text(raw) == Words(r"\u0000 \\u0000 u0000")
+    assert Body(Words).faults(raw) == (422, [])
+
+
+def test_messages_and_pointers_are_cut() -> None:
+    value = {"x" * 5_000: 1, "short": "y" * 5_000}
+    for pointer, message in faults(Everything, value).items():
+        assert len(pointer) <= 200
+        assert len(message) <= 200
+
+
+def test_whole_number_may_have_a_fraction_or_an_exponent() -> None:
+    body = Body(Everything)
+    fine = msgspec.json.encode(
+        {
+            "day": "2026-01-01",
+            "moment": "2026-01-01T00:00:00Z",
+            "id": "0b8f3c52-2f64-4f6e-9c1d-7a5d1e0c4b21",
+            "price": "1",
+            "kind": "a",
+            "few": 0,
+            "short": "a",
+            "rows": [],
+        }
+    )
+    raw = fine.replace(b'"few":0', b'"few":2.0').replace(b'"rows":[]', b'"rows":[1e2,-3.0]')
+    value = body.decode_whole_numbers(raw)
+    assert (value.few, value.rows) == (2, [100, -3])
+    assert all(type(each) is int for each in [value.few, *value.rows])
+    assert body.faults(raw) == (422, [])
+    _, found = body.faults(raw.replace(b"2.0", b"2.5"))
+    assert [fault.pointer for fault in found] == ["/few"]
+
+
+def test_other_numbers_are_not_read_as_integers() -> None:
+    for raw in (b"1.5", b"1e-3", b"1e300", b'"2.0"', b"[2.0", b"9007199254740994.0"):
+        with pytest.raises(msgspec.DecodeError):
+            Body(int).decode_whole_numbers(raw)
+    assert Body(float).decode_whole_numbers(b"2.0") == 2.0
+
+
+def test_large_body_is_decoded_strictly() -> None:
+    raw = b"[" + b"1.0," * 20_000 + b"1]"
+    with pytest.raises(msgspec.ValidationError):
+        Body(list[int]).decode_whole_numbers(raw)
+
+
+def test_invalid_key_of_a_mapping_is_named_at_the_mapping() -> None:
+    assert list(faults(dict[str, dict[int, int]], {"a": {"x": 1}})) == [""]
+    with pytest.raises(msgspec.ValidationError) as caught:
+        msgspec.json.decode(b'{"a": {"x": 1}}', type=Numbered)
+    assert parse_message(str(caught.value))[0] == ["a"]
+    assert list(faults(Numbered, {"a": {"x": 1}})) == ["/a"]
+
+
+class Numbered(msgspec.Struct):
+    a: dict[int, int]
