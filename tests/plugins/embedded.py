@@ -11,7 +11,7 @@ from neurova.http.call import Call, Field
 from neurova_gateway.kong.config import Plugin
 from neurova_gateway.plugins.host import PluginHost
 from neurova_gateway.plugins.pdk.context import unwrap
-from neurova_gateway.plugins.stores import PluginStores
+from neurova_gateway.plugins.stores import Stores
 
 from .kong_double import Request, Verdict
 
@@ -23,7 +23,7 @@ class Embedded:
         self,
         folder: Path,
         settings: Sequence[tuple[str, dict[str, Any]]],
-        stores: PluginStores | None = None,
+        stores: Stores | None = None,
         deadline: float = 2.0,
     ) -> None:
         self.lines: list[str] = []

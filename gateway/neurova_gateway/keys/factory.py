@@ -35,14 +35,13 @@ def open_key_store(url: str) -> KeyStore:
         )
     try:
         from .postgres import PostgresKeyStore
-        from .replica import KeyReplica
     except ImportError:
         raise ConfigError(
             "the PostgreSQL driver is not installed",
             where="gateway.keys",
             fix="pip install neurova[postgres]",
         ) from None
-    return KeyReplica(PostgresKeyStore(url))
+    return PostgresKeyStore(url)
 
 
 def check_key_store(url: str) -> str:

@@ -7,59 +7,50 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
-from sqlalchemy import (
-    REAL,
-    BigInteger,
-    Column,
-    Connection,
-    Dialect,
-    Double,
-    Executable,
-    Integer,
-    LargeBinary,
-    MetaData,
-    Table,
-    Text,
-    bindparam,
-    exists,
-    func,
-    insert,
-    or_,
-    select,
-    update,
-)
+import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
+from neurova.errors import StateError
+
 from .base import KeyRecord
 
+LAYOUT = 1
 T = TypeVar("T")
+_COLUMNS = [name for name in KeyRecord.__struct_fields__ if name != "consumer_limits"]
 
 
 class _Texts(TypeDecorator[Sequence[str]]):
-    """A list of texts: text[] in PostgreSQL, JSON elsewhere."""
+    """A list of texts: text[] in PostgreSQL, JSON in SQLite."""
 
-    impl = Text
+    impl = sa.Text
     cache_ok = True
 
-    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
-        return dialect.type_descriptor(ARRAY(Text()) if _has_arrays(dialect) else Text())
+    def load_dialect_impl(self, dialect: sa.Dialect) -> TypeEngine[Any]:
+        return ARRAY(sa.Text()) if dialect.name == "postgresql" else sa.Text()
 
-    def process_bind_param(self, value: Any, dialect: Dialect) -> Any:
-        return list(value) if _has_arrays(dialect) else json.dumps(list(value))
+    def process_bind_param(self, value: Any, dialect: sa.Dialect) -> Any:
+        return list(value) if dialect.name == "postgresql" else json.dumps(list(value))
 
-    def process_result_value(self, value: Any, dialect: Dialect) -> Any:
-        return value if _has_arrays(dialect) else json.loads(value)
-
-
-def _has_arrays(dialect: Dialect) -> bool:
-    return dialect.name == "postgresql"
+    def process_result_value(self, value: Any, dialect: sa.Dialect) -> Any:
+        return value if dialect.name == "postgresql" else json.loads(value)
 
 
 # Types that a STRICT table of SQLite accepts.
-_SECONDS: TypeEngine[float] = Double().with_variant(REAL(), "sqlite")
-_NUMBER: TypeEngine[int] = BigInteger().with_variant(Integer(), "sqlite")
+_SECONDS: TypeEngine[float] = sa.Double().with_variant(sa.REAL(), "sqlite")
+_NUMBER: TypeEngine[int] = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+_OPTIONAL = {"expires_at": _SECONDS, "revoked_at": _SECONDS, "last_used_at": _SECONDS}
+_REQUIRED: dict[str, Any] = {
+    "consumer": sa.Text,
+    "environment": sa.Text,
+    "scopes": _Texts,
+    "created_at": _SECONDS,
+    "limits": sa.Text,
+    "quota": _NUMBER,
+    "cidrs": _Texts,
+    "name": sa.Text,
+}
 
 
 class KeyTables:
@@ -70,45 +61,34 @@ class KeyTables:
     """
 
     def __init__(self, prefix: str = "", *, shared: bool = False) -> None:
-        self.metadata = MetaData()
-        self.keys = Table(
+        self.metadata = sa.MetaData()
+        self.keys = self._table(
             f"{prefix}keys",
-            self.metadata,
-            Column("key_id", Text, primary_key=True),
-            Column("digest", LargeBinary, nullable=False, unique=True),
-            Column("consumer", Text, nullable=False, index=True),
-            Column("environment", Text, nullable=False),
-            Column("scopes", _Texts, nullable=False),
-            Column("created_at", _SECONDS, nullable=False),
-            Column("expires_at", _SECONDS),
-            Column("revoked_at", _SECONDS),
-            Column("last_used_at", _SECONDS),
-            Column("limits", Text, nullable=False),
-            Column("quota", _NUMBER, nullable=False),
-            Column("cidrs", _Texts, nullable=False),
-            Column("name", Text, nullable=False),
-            *([Column("change", BigInteger, nullable=False, index=True)] if shared else []),
-            sqlite_strict=True,
+            sa.Column("key_id", sa.Text, primary_key=True),
+            sa.Column("digest", sa.LargeBinary, nullable=False, unique=True),
+            *(sa.Column(name, kind, nullable=False) for name, kind in _REQUIRED.items()),
+            *(sa.Column(name, kind) for name, kind in _OPTIONAL.items()),
+            *([sa.Column("change", sa.BigInteger, nullable=False, index=True)] if shared else []),
         )
-        self.consumers = Table(
+        sa.Index(f"{prefix}keys_of_consumer", self.keys.c.consumer)
+        self.consumers = self._table(
             f"{prefix}keys_consumers" if prefix else "consumers",
-            self.metadata,
-            Column("consumer", Text, primary_key=True),
-            Column("limits", Text, nullable=False),
-            sqlite_strict=True,
+            sa.Column("consumer", sa.Text, primary_key=True),
+            sa.Column("limits", sa.Text, nullable=False),
         )
-        self.changes = Table(
+        self.changes = self._table(
             f"{prefix}keys_changes" if prefix else "changes",
-            self.metadata,
-            Column("number", _NUMBER, nullable=False),
-            *([Column("layout", Integer, nullable=False)] if shared else []),
-            sqlite_strict=True,
+            sa.Column("number", _NUMBER, nullable=False),
+            *([sa.Column("layout", sa.Integer, nullable=False)] if shared else []),
         )
 
-    def create(self, connection: Connection, **layout: int) -> None:
+    def create(self, connection: sa.Connection, **layout: int) -> None:
         """Create the tables in an empty database."""
         self.metadata.create_all(connection, checkfirst=False)
-        connection.execute(insert(self.changes).values(number=0, **layout))
+        connection.execute(sa.insert(self.changes).values(number=0, **layout))
+
+    def _table(self, name: str, *columns: sa.Column[Any]) -> sa.Table:
+        return sa.Table(name, self.metadata, *columns, sqlite_strict=True)
 
 
 class SqlKeyStore(ABC):
@@ -116,60 +96,49 @@ class SqlKeyStore(ABC):
 
     def __init__(self, tables: KeyTables) -> None:
         self._tables = tables
-        keys, consumers = tables.keys.c, tables.consumers.c
+        self._keys = tables.keys
+        consumers = tables.consumers.c
         columns = [
-            func.coalesce(consumers.limits, "") if name == "consumer_limits" else keys[name]
+            sa.func.coalesce(consumers.limits, "")
+            if name == "consumer_limits"
+            else tables.keys.c[name]
             for name in KeyRecord.__struct_fields__
         ]
         join = tables.keys.outerjoin(tables.consumers, keys.consumer == consumers.consumer)
-        self._select = select(*columns).select_from(join)
+        self._select = sa.select(*columns).select_from(join)
 
     @abstractmethod
-    def _read(self, work: Callable[[Connection], T]) -> T:
+    def _read(self, work: Callable[[sa.Connection], T]) -> T:
         """Run `work`. Raises Unavailable when the database does not answer."""
 
     @abstractmethod
-    def _write(self, work: Callable[[Connection], T]) -> T:
+    def _write(self, work: Callable[[sa.Connection], T]) -> T:
         """Run `work` in a transaction. Raises IntegrityError, or Unavailable."""
-
-    @abstractmethod
-    def close(self) -> None:
-        """Close files and connections."""
 
     def find(self, digest: bytes) -> KeyRecord | None:
         """Return the record of the key with that SHA-256, revoked and expired ones too."""
-        records = self._records(self._select.where(self._tables.keys.c.digest == digest))
+        records = self._records(self._select.where(self._keys.c.digest == digest))
         return records[0] if records else None
 
     def records(self, consumer: str | None = None) -> Sequence[KeyRecord]:
         """Return all keys, or those of one consumer, oldest first."""
-        keys = self._tables.keys.c
-        statement = self._select.order_by(keys.created_at, keys.key_id)
+        statement = self._select.order_by(self._keys.c.created_at, self._keys.c.key_id)
         if consumer is None:
             return self._records(statement)
         if "\0" in consumer:
             return []  # PostgreSQL rejects it as a parameter, and no stored text has it
-        return self._records(statement.where(keys.consumer == consumer))
-
-    def records_changed_after(self, number: int) -> Sequence[KeyRecord]:
-        """Return the keys that changed after that version, in a shared database."""
-        return self._records(self._select.where(self._tables.keys.c.change > number))
+        return self._records(statement.where(self._keys.c.consumer == consumer))
 
     def add(self, record: KeyRecord) -> None:
         """Store a new key, and its consumer's limits if the record has any.
 
         Raises ValueError if a key of that id or digest is stored already.
         """
-        values = {
-            name: getattr(record, name)
-            for name in KeyRecord.__struct_fields__
-            if name != "consumer_limits"
-        }
-        values["scopes"] = sorted(record.scopes)
+        row = {name: getattr(record, name) for name in _COLUMNS}
+        row["scopes"] = sorted(record.scopes)
 
-        def work(connection: Connection, number: int) -> None:
-            row = values | self._stamp(number)
-            connection.execute(insert(self._tables.keys).values(row))
+        def work(connection: sa.Connection, number: int) -> None:
+            connection.execute(sa.insert(self._keys).values(row | self._stamp(number)))
             if record.consumer_limits:
                 self._limit(connection, record.consumer, record.consumer_limits, number)
 
@@ -180,14 +149,12 @@ class SqlKeyStore(ABC):
 
     def revoke(self, key_id: str, at: float) -> bool:
         """End a key at `at`, unless it ends earlier already; False if there is no such key."""
-        keys = self._tables.keys
-        earlier = or_(keys.c.revoked_at.is_(None), keys.c.revoked_at > at)
+        ends, is_key = self._keys.c.revoked_at, self._keys.c.key_id == key_id
 
-        def work(connection: Connection, number: int) -> bool:
-            values = {"revoked_at": at} | self._stamp(number)
-            connection.execute(update(keys).where(keys.c.key_id == key_id, earlier).values(values))
-            found = connection.scalar(select(exists().where(keys.c.key_id == key_id)))
-            return bool(found)
+        def work(connection: sa.Connection, number: int) -> bool:
+            update = sa.update(self._keys).where(is_key, sa.or_(ends.is_(None), ends > at))
+            connection.execute(update.values({"revoked_at": at} | self._stamp(number)))
+            return bool(connection.scalar(sa.select(sa.exists().where(is_key))))
 
         return self._change(work)
 
@@ -197,55 +164,62 @@ class SqlKeyStore(ABC):
 
     def touch(self, used: dict[str, float]) -> None:
         """Note when keys were last used; `version` does not count that as a change."""
-        keys = self._tables.keys
-        used_at = bindparam("used_at", type_=_SECONDS)
-        earlier = or_(keys.c.last_used_at.is_(None), keys.c.last_used_at < used_at)
+        used_at, last = sa.bindparam("used_at", type_=_SECONDS), self._keys.c.last_used_at
         statement = (
-            update(keys)
-            .where(keys.c.key_id == bindparam("used_id"), earlier)
+            sa.update(self._keys)
+            .where(self._keys.c.key_id == sa.bindparam("used_id"))
+            .where(sa.or_(last.is_(None), last < used_at))
             .values(last_used_at=used_at)
         )
         # In one order everywhere, so that two processes do not deadlock.
         rows = [{"used_id": key_id, "used_at": at} for key_id, at in sorted(used.items())]
-        self._write(lambda connection: connection.execute(statement, rows) and None)
+        self._write(lambda connection: connection.execute(statement, rows))
 
-    def version(self) -> int:
-        """Return the number of changes so far, by any process."""
-        return self._read(self._read_number)
+    def _read_number(self, connection: sa.Connection) -> int:
+        """Return the number of changes so far."""
+        return int(connection.execute(sa.select(self._tables.changes.c.number)).scalar_one())
 
-    def _read_number(self, connection: Connection) -> int:
-        return int(connection.execute(select(self._tables.changes.c.number)).scalar_one())
-
-    def _change(self, work: Callable[[Connection, int], T]) -> T:
+    def _change(self, work: Callable[[sa.Connection, int], T]) -> T:
         changes = self._tables.changes
-        count = update(changes).values(number=changes.c.number + 1).returning(changes.c.number)
+        count = sa.update(changes).values(number=changes.c.number + 1).returning(changes.c.number)
 
-        def counted(connection: Connection) -> T:
+        def counted(connection: sa.Connection) -> T:
             # The row stays locked until the commit: changes become visible in numerical order.
             return work(connection, connection.execute(count).scalar_one())
 
         return self._write(counted)
 
-    def _limit(self, connection: Connection, consumer: str, limits: str, number: int) -> None:
-        keys, consumers = self._tables.keys, self._tables.consumers
-        changed = connection.execute(
-            update(consumers).where(consumers.c.consumer == consumer).values(limits=limits)
-        )
-        if not changed.rowcount:
-            connection.execute(insert(consumers).values(consumer=consumer, limits=limits))
+    def _limit(self, connection: sa.Connection, consumer: str, limits: str, number: int) -> None:
+        table = self._tables.consumers
+        update = sa.update(table).where(table.c.consumer == consumer).values(limits=limits)
+        if not connection.execute(update).rowcount:
+            connection.execute(sa.insert(table).values(consumer=consumer, limits=limits))
         if stamp := self._stamp(number):
-            connection.execute(update(keys).where(keys.c.consumer == consumer).values(stamp))
+            keys = sa.update(self._keys).where(self._keys.c.consumer == consumer)
+            connection.execute(keys.values(stamp))
 
     def _stamp(self, number: int) -> dict[str, int]:
-        return {"change": number} if "change" in self._tables.keys.c else {}
+        return {"change": number} if "change" in self._keys.c else {}
 
-    def _records(self, statement: Executable) -> list[KeyRecord]:
-        rows = self._read(lambda connection: connection.execute(statement).all())
-        return [_record(row) for row in rows]
+    def _records(self, statement: sa.Executable) -> list[KeyRecord]:
+        return self._read(lambda connection: self._fetch(connection, statement))
+
+    @staticmethod
+    def _fetch(connection: sa.Connection, statement: sa.Executable) -> list[KeyRecord]:
+        records = []
+        for row in connection.execute(statement):
+            values = dict(zip(KeyRecord.__struct_fields__, row, strict=True))
+            values["scopes"] = frozenset(values["scopes"])
+            values["cidrs"] = tuple(values["cidrs"])
+            records.append(KeyRecord(**values))
+        return records
 
 
-def _record(row: Sequence[Any]) -> KeyRecord:
-    values = dict(zip(KeyRecord.__struct_fields__, row, strict=True))
-    values["scopes"] = frozenset(values["scopes"])
-    values["cidrs"] = tuple(values["cidrs"])
-    return KeyRecord(**values)
+def check_layout(layout: int, where: str) -> None:
+    """Raise StateError for the layout of a newer version."""
+    if layout > LAYOUT:
+        raise StateError(
+            f"written by a newer NEUROVA (layout {layout}, this one reads {LAYOUT})",
+            where=where,
+            fix="upgrade NEUROVA, or restore an older backup",
+        )

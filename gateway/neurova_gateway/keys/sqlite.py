@@ -17,9 +17,8 @@ from sqlalchemy.pool import NullPool
 from neurova.errors import StateError, Unavailable
 from neurova.files.locks import folder_lock
 
-from .sql import KeyTables, SqlKeyStore
+from .sql import LAYOUT, KeyTables, SqlKeyStore, check_layout
 
-VERSION = 1
 WAIT_SECONDS = 2.0
 T = TypeVar("T")
 
@@ -81,16 +80,11 @@ class SqliteKeyStore(SqlKeyStore):
         return connection
 
     def _migrate(self, connection: Connection) -> None:
-        version = connection.exec_driver_sql("PRAGMA user_version").scalar_one()
-        if version > VERSION:
-            raise StateError(
-                f"written by a newer NEUROVA (layout {version}, this one reads {VERSION})",
-                where=str(self._path),
-                fix="upgrade NEUROVA, or restore an older backup",
-            )
-        if version == 0:
+        layout = connection.exec_driver_sql("PRAGMA user_version").scalar_one()
+        check_layout(layout, str(self._path))
+        if layout == 0:
             self._tables.create(connection)
-            connection.exec_driver_sql(f"PRAGMA user_version = {VERSION}")
+            connection.exec_driver_sql(f"PRAGMA user_version = {LAYOUT}")
 
     def _read_version(self, connection: Connection) -> int:
         data = connection.exec_driver_sql("PRAGMA data_version").scalar_one()

@@ -24,7 +24,7 @@ from .loader import find_plugin, load
 from .pdk import Kong, PdkError, Phase
 from .pdk.context import unwrap
 from .pdk.phase import ANONYMOUS
-from .stores import PluginStores
+from .stores import Stores
 from .watchdog import Watchdog
 
 DEADLINE = 2.0
@@ -54,7 +54,7 @@ class PluginHost:
         self,
         folder: Path,
         *,
-        stores: PluginStores | None = None,
+        stores: Stores | None = None,
         deadline: float = DEADLINE,
         tell: Callable[[str], None] = _write_stderr,
     ) -> None:
@@ -73,7 +73,7 @@ class PluginHost:
         """Enforce the deadline from now on."""
         self._watchdog.start()
 
-    def bind_stores(self, stores: PluginStores) -> None:
+    def bind_stores(self, stores: Stores) -> None:
         """Pass these stores to all plugins created from now on."""
         self._stores = stores
         self._instances.clear()

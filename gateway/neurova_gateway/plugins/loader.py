@@ -16,7 +16,7 @@ import msgspec
 
 from neurova.errors import ConfigError
 
-from .stores import BOUND, SETTING, PluginStores
+from .stores import BOUND, SETTING, Stores
 
 _FILE = re.compile(r"[a-z][a-z0-9_]*")
 # Kong adds these to each plugin's config.
@@ -32,7 +32,7 @@ class PluginFile(msgspec.Struct, frozen=True):
     priority: int
     settings: frozenset[str] | None
 
-    def create(self, config: dict[str, Any], stores: PluginStores | None = None) -> Any:
+    def create(self, config: dict[str, Any], stores: Stores | None = None) -> Any:
         """Return a plugin with that config; raises ConfigError with the reason of the plugin.
 
         A plugin whose Schema has `state` finds `stores` in its config.

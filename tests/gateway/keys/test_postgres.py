@@ -16,7 +16,7 @@ from neurova_gateway.keys.base import KeyRecord, KeyStore
 from neurova_gateway.keys.cache import KeyCache
 from neurova_gateway.keys.factory import open_key_store
 from neurova_gateway.keys.key import digest
-from neurova_gateway.keys.replica import KeyReplica
+from neurova_gateway.keys.postgres import PostgresKeyStore
 
 pytestmark = pytest.mark.server
 
@@ -61,7 +61,7 @@ def run_together(jobs: list[Callable[[], object]]) -> list[Any]:
 
 def test_stores_that_open_together_create_tables_once(url: str) -> None:
     stores = run_together([lambda: open_key_store(url)] * 8)
-    assert [type(store) for store in stores] == [KeyReplica] * 8
+    assert [type(store) for store in stores] == [PostgresKeyStore] * 8
     for store in stores:
         store.close()
 

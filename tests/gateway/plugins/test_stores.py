@@ -16,16 +16,9 @@ from neurova_gateway.plugins.stores import StoreOpener, bound_stores
 def test_configs_of_one_folder_share_stores(tmp_path: Path) -> None:
     opener = StoreOpener()
     one, other = (bound_stores(opener.bind({"state": str(tmp_path)})) for _ in range(2))
-    assert one.keys is other.keys
-    assert one.limiter is other.limiter
+    assert one is other
     one.limiter.close()
     one.keys.store.close()
-
-
-def test_only_the_store_that_is_read_is_opened(tmp_path: Path) -> None:
-    stores = bound_stores(StoreOpener().bind({"state": str(tmp_path)}))
-    stores.limiter.close()
-    assert [file.name for file in tmp_path.iterdir()] == ["limits.table"]
 
 
 @pytest.mark.server
@@ -35,8 +28,9 @@ def test_config_names_postgres_for_keys(tmp_path: Path, postgres: PostgresServer
     key, _ = issuer.create(store, "acme", "live")
     stores = bound_stores(StoreOpener().bind({"state": str(tmp_path), "keys": url}))
     assert stores.keys.find(key) is not None
-    stores.keys.store.close()
-    store.close()
+    assert [file.name for file in tmp_path.iterdir()] == ["limits.table"]
+    for opened in (stores.limiter, stores.keys.store, store):
+        opened.close()
 
 
 def test_config_without_stores_is_refused() -> None:
