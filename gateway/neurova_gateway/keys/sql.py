@@ -104,7 +104,7 @@ class SqlKeyStore(ABC):
             else tables.keys.c[name]
             for name in KeyRecord.__struct_fields__
         ]
-        join = tables.keys.outerjoin(tables.consumers, keys.consumer == consumers.consumer)
+        join = tables.keys.outerjoin(tables.consumers, tables.keys.c.consumer == consumers.consumer)
         self._select = sa.select(*columns).select_from(join)
 
     @abstractmethod
