@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from tests.serving import NEUROVA, serving
 
-from neurova_platform.serving import client
+from neurova_platform import http_client
 
 pytestmark = pytest.mark.server
 
@@ -34,7 +34,7 @@ def test_run_writes_only_to_the_state_folder(probe_project: Path, tmp_path: Path
         prefix = PREFIX if IS_ROOT else []
         with serving(probe_project, "run", command=[*prefix, NEUROVA], variables=variables) as run:
             url = run.event("ready")["url"]
-            assert client.send(url, "GET", "/count", {}, None).status == 200
+            assert http_client.send(url, "GET", "/count", {}, None).status == 200
             assert run.end(signal.SIGTERM) == (0, "")
     finally:
         for folder in folders:

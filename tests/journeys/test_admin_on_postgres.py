@@ -11,8 +11,8 @@ from tests.conftest import copy_probe
 from tests.servers.postgres import PostgresServer
 from tests.serving import serving, until
 
+from neurova_platform import http_client
 from neurova_platform.admin.access import load_token
-from neurova_platform.serving import client
 
 from .test_keys_on_postgres import _bare, _password
 
@@ -35,7 +35,7 @@ def test_keys_are_made_there_and_an_outage_is_told_with_the_fix(
         }
 
         def ask(method: str, path: str, body: bytes | None = None) -> tuple[int, Any]:
-            answer = client.send(ready["admin"], method, path, fields, body)
+            answer = http_client.send(ready["admin"], method, path, fields, body)
             return answer.status, answer.decoded()
 
         def parts() -> dict[str, dict[str, str]]:
@@ -44,7 +44,7 @@ def test_keys_are_made_there_and_an_outage_is_told_with_the_fix(
         status, made = ask("POST", "/v1/keys", b'{"consumer": "acme", "limits": "50/second"}')
         assert status == 201
         key = {"X-API-Key": made["key"]}
-        until(lambda: client.send(ready["url"], "GET", "/items/1", key, None).status == 200)
+        until(lambda: http_client.send(ready["url"], "GET", "/items/1", key, None).status == 200)
         assert ask("PATCH", "/v1/consumers/acme", b'{"limits": "9/second"}')[1]["keys"] == 1
         assert {each["kind"] for each in ask("GET", "/v1/limits?consumer=acme")[1]["items"]} == {
             "key",
@@ -65,4 +65,4 @@ def test_keys_are_made_there_and_an_outage_is_told_with_the_fix(
         own_postgres.start()
         until(lambda: parts()["keys"]["status"] == "up")
         assert ask("POST", f"/v1/keys/{made['key_id']}/revoke")[1]["state"] == "revoked"
-        until(lambda: client.send(ready["url"], "GET", "/items/1", key, None).status == 401)
+        until(lambda: http_client.send(ready["url"], "GET", "/items/1", key, None).status == 401)

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 import pytest
 from tests.servers.postgres import PostgresServer
 
-from neurova_platform.serving import client
+from neurova_platform import http_client
 
 from ..serving import NEUROVA, PATIENCE, environment, port_of, serving
 
@@ -52,7 +52,7 @@ class Hotel:
         fields = {"X-API-Key": self._key, "Content-Type": "application/json"}
         said = None if body is None else json.dumps(body).encode()
         base = f"http://127.0.0.1:{self.port}"
-        answer = client.send(base, method, path, fields, said)
+        answer = http_client.send(base, method, path, fields, said)
         return answer.status, answer.decoded()
 
     def leave_one(self, arrival: date) -> None:

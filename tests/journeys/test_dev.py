@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from neurova_platform import http_client
 from neurova_platform.scaffold import scaffold
-from neurova_platform.serving import client
 
 from ..serving import NEUROVA, PATIENCE, environment, port_of, serving, until
 
@@ -195,7 +195,7 @@ def test_the_key_is_fresh_private_and_the_last_one_revoked(project: Path) -> Non
             assert file.stat().st_mode & 0o777 == 0o600
             keys.append(file.read_text().strip())
             statuses = [
-                client.send(ready["url"], "GET", "/hello/Ada", {"X-API-Key": key}, None).status
+                http_client.send(ready["url"], "GET", "/hello/Ada", {"X-API-Key": key}, None).status
                 for key in keys
             ]
             assert statuses == [401] * (len(keys) - 1) + [200]
@@ -230,7 +230,7 @@ def test_a_second_dev_is_refused_and_told_why(project: Path, tmp_path: Path) -> 
             assert "Traceback" not in ran.stderr
         assert (project / ".neurova" / "address").read_text().strip() == ready["url"]
         key = Path(ready["key_file"]).read_text().strip()
-        answer = client.send(ready["url"], "GET", "/hello/Ada", {"X-API-Key": key}, None)
+        answer = http_client.send(ready["url"], "GET", "/hello/Ada", {"X-API-Key": key}, None)
         assert answer.status == 200
 
 
@@ -244,7 +244,7 @@ def assert_ends_and_starts_again(project: Path, dev: Terminal) -> None:
     with serving(project, "dev") as again:
         ready = again.event("ready")
         key = Path(ready["key_file"]).read_text().strip()
-        answer = client.send(ready["url"], "GET", "/hello/Ada", {"X-API-Key": key}, None)
+        answer = http_client.send(ready["url"], "GET", "/hello/Ada", {"X-API-Key": key}, None)
         assert answer.status == 200
 
 

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 import pytest
 from tests.servers.postgres import PostgresServer
 
-from neurova_platform.serving import client
+from neurova_platform import http_client
 
 from ..serving import NEUROVA, PATIENCE, environment, port_of, serving, until
 
@@ -171,7 +171,7 @@ class Project:
 
         def counts() -> bool:
             base, fields = f"http://127.0.0.1:{port}", {"X-API-Key": self.key}
-            answer = client.send(base, "GET", "/notes/count", fields, None)
+            answer = http_client.send(base, "GET", "/notes/count", fields, None)
             if answer.status != 503:
                 counted.append(int(answer.decoded()))
             return bool(counted)

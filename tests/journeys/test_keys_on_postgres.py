@@ -11,7 +11,7 @@ from tests.conftest import copy_probe
 from tests.servers.postgres import PostgresServer
 from tests.serving import NEUROVA, environment, serving, until
 
-from neurova_platform.serving import client
+from neurova_platform import http_client
 
 pytestmark = pytest.mark.server
 
@@ -39,7 +39,7 @@ def test_a_key_made_on_one_machine_works_on_both_until_it_is_revoked(
 
         def statuses() -> list[int]:
             key = {"X-API-Key": made["key"]}
-            return [client.send(at, "GET", "/items/1", key, None).status for at in urls]
+            return [http_client.send(at, "GET", "/items/1", key, None).status for at in urls]
 
         until(lambda: statuses() == [200, 200])
         neurova(projects[1], "keys", "revoke", made["key_id"])

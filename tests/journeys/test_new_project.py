@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from neurova_platform.serving import client
+from neurova_platform import http_client
 
 from ..serving import NEUROVA, PATIENCE, environment, serving
 
@@ -48,11 +48,11 @@ def test_a_project_is_made_called_grown_and_run(tmp_path: Path) -> None:
     with serving(project, "run") as run:
         url = run.event("ready")["url"]
         key = {"X-API-Key": made["key"]}
-        assert client.send(url, "GET", "/hotel/3/rooms", key, None).decoded() == {"floor": "3"}
-        assert client.send(url, "GET", "/hello/Ada", key, None).status == 403
+        assert http_client.send(url, "GET", "/hotel/3/rooms", key, None).decoded() == {"floor": "3"}
+        assert http_client.send(url, "GET", "/hello/Ada", key, None).status == 403
         neurova(project, "keys", "revoke", made["key_id"])
         # The promise is one second; its look at the store comes every quarter of one.
-        while client.send(url, "GET", "/hotel/3/rooms", key, None).status == 200:
+        while http_client.send(url, "GET", "/hotel/3/rooms", key, None).status == 200:
             pass
-        assert client.send(url, "GET", "/hotel/3/rooms", key, None).status == 401
+        assert http_client.send(url, "GET", "/hotel/3/rooms", key, None).status == 401
         assert run.end() == (0, "")

@@ -12,7 +12,7 @@ from typing import Any, Self
 
 from neurova_gateway.keys.factory import key_store_url, open_key_store
 from neurova_gateway.keys.issuer import create
-from neurova_platform.serving import client
+from neurova_platform import http_client
 from neurova_platform.testing.response import Response
 
 from .container import Container
@@ -71,7 +71,7 @@ class Contained:
         if scopes is not None:
             fields["x-api-key"] = self._key(consumer, frozenset(scopes))
         body = None if json is None else encode(json)
-        found = client.send(self.url, method, path, fields, body)
+        found = http_client.send(self.url, method, path, fields, body)
         return Response(found.status, found.headers, found.body)
 
     def close(self) -> tuple[int, str]:

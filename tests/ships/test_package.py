@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from neurova_platform.serving import client
+from neurova_platform import http_client
 
 pytestmark = pytest.mark.server
 ROOT = Path(__file__).parents[2]
@@ -79,7 +79,7 @@ def test_the_wheel_makes_tests_and_serves_a_project_outside_the_checkout(
     assert serving.stdout is not None
     said = map(json.loads, serving.stdout)
     url = next(each["url"] for each in said if each["event"] == "ready")
-    answer = client.send(url, "GET", "/hello/Ada", {"x-api-key": key}, None)
+    answer = http_client.send(url, "GET", "/hello/Ada", {"x-api-key": key}, None)
     assert (answer.status, answer.decoded()) == (200, {"text": "Hello, Ada!"})
     serving.send_signal(signal.SIGTERM)
     serving.communicate(timeout=60)

@@ -8,7 +8,7 @@ from typing import Any
 from neurova.errors import Unavailable
 from neurova.files.private import read_private_file
 
-from ..serving import client
+from .. import http_client
 from .access import ADDRESS_FILE, load_token
 
 
@@ -22,7 +22,7 @@ class Client:
     def get(self, path: str) -> Any:
         """Return a decoded resource. Raises Unavailable if the API refuses or does not respond."""
         headers = {"Authorization": f"Bearer {self._token}"}
-        response = client.send(self._url, "GET", path, headers, None, timeout=10.0)
+        response = http_client.send(self._url, "GET", path, headers, None, timeout=10.0)
         content = response.decoded()
         if response.status != 200:
             detail = content.get("detail", "") if isinstance(content, dict) else ""

@@ -13,6 +13,7 @@ from typing import Any, NoReturn
 import msgspec
 import uvicorn
 
+from neurova.database.migrations import PendingMigrations
 from neurova.errors import Unavailable
 from neurova.functions.service import discover
 from neurova.settings.settings import Settings
@@ -23,9 +24,10 @@ from neurova_gateway.keys.base import KeyStore
 from neurova_gateway.limits.base import Limiter
 from neurova_gateway.plugins.stores import Stores
 
+from ..composition.backends import check_database
 from ..composition.platform import Platform
-from ..composition.state import COUNTERS
-from ..serving.client import address
+from ..composition.state import COUNTERS, has_state
+from ..http_client import address
 from .access import BACKLOG, load_token
 
 DRAIN_SECONDS = 2
@@ -170,10 +172,10 @@ def _protocol(**options: Any) -> Any:
 
 
 def _check_database(settings: Settings, service: str) -> Part:
-    from ..doctor.checks import check_database
-
-    finding = check_database(settings, service)
-    if finding is None:
-        return Part(f"database {service}", "up", "this service has no database")
-    status: dict[str, Any] = {"ok": "up", "warn": "behind", "fail": "unreachable"}
-    return Part(finding.check, status[finding.verdict], finding.what, finding.fix)
+    name = f"database {service}"
+    if not has_state(settings, service):
+        return Part(name, "up", "this service has no database")
+    try:
+        return Part(name, "up", check_database(settings, service))
+    except PendingMigrations as error:
+        return Part(name, "behind", f"{error.where}: {error.what}", error.fix)

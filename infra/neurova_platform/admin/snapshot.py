@@ -16,8 +16,8 @@ from neurova.files.private import write_private_file
 from neurova.settings.settings import Settings
 from neurova_gateway.admin.context import Function
 
+from ..composition.explanation import inputs, plugins, values
 from ..composition.inventory import access
-from ..doctor.explanation import inputs, plugins, values
 
 FILE = "functions.json"
 

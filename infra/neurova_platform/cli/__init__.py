@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-MINIMUM_PYTHON = (3, 11)
+from .. import MINIMUM_PYTHON
 
 
 def main() -> int:

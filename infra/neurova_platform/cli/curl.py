@@ -10,7 +10,7 @@ from pathlib import Path
 from neurova.endpoints.endpoint import Endpoint
 from neurova.endpoints.function import HttpFunction
 
-from ..doctor.explanation import inputs
+from ..composition.explanation import inputs
 
 _PARAMETER = re.compile(r"\{([a-z0-9_]+)\}")
 

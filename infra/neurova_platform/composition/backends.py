@@ -109,8 +109,15 @@ def open_limiter(settings: Settings) -> Limiter:
 
 
 def check_database(settings: Settings, service: str) -> str:
-    """Return the product and version of a service's database."""
-    return _check("database", settings.database(service))
+    """Return one line on the state of a service's database.
+
+    Raises PendingMigrations when it is behind its migrations.
+    """
+    from .state import require_migrated
+
+    product = _check("database", settings.database(service))
+    require_migrated(settings, service)
+    return f"{settings.database(service)}: {product}, up to date"
 
 
 def check_key_store(settings: Settings) -> str:

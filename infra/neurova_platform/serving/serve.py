@@ -23,8 +23,8 @@ from neurova_gateway.server.protocol import GatewayProtocol
 from ..admin import access as admin_access
 from ..composition.platform import Environment, Platform
 from ..composition.state import COUNTERS
+from ..http_client import address
 from . import interrupt, logs
-from .client import address
 from .listener import bind
 from .managed import SupervisorChannel
 from .server import Server

@@ -14,19 +14,11 @@ import msgspec
 
 from neurova.database.postgres.url import PostgresUrl, is_postgres
 from neurova.errors import ConfigError
-from neurova.settings.settings import Settings
+from neurova.settings.settings import Settings, Value
 
 from .fields import FIELDS, SERVICE_FIELDS, convert, field_of
 from .sources import FILE, Entry, read_environment, read_file
 from .validation import find_faults
-
-
-class Value(msgspec.Struct, frozen=True):
-    """One setting in force and where it comes from."""
-
-    key: str
-    value: Any
-    origin: str
 
 
 def find(start: Path) -> Path:

@@ -9,8 +9,8 @@ from neurova.database.postgres.url import PostgresUrl
 from neurova.settings.gateway import find_admin_faults, find_gateway_faults
 from neurova.settings.settings import Settings
 
+from .. import memory
 from ..composition import backends
-from ..serving import memory
 
 
 def find_faults(settings: Settings) -> Iterator[tuple[str, str]]:

@@ -15,8 +15,8 @@ from ..admin import access as admin_access
 from ..admin import snapshot
 from ..assets import plugins_folder
 from ..composition.state import COUNTERS, RUN_LOCK, prepare
+from ..http_client import address
 from ..serving import logs
-from ..serving.client import address
 from .report import Emit, EventReporter
 from .roles import ChildArguments, Role, roles
 from .slots import WorkerSlot, create_slots

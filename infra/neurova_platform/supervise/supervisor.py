@@ -15,7 +15,7 @@ from types import FrameType
 from neurova.errors import NeurovaError, StateError
 from neurova.settings.settings import Settings
 
-from ..serving import memory
+from .. import memory
 from .child import Child
 from .report import EventReporter
 from .roles import ChildArguments

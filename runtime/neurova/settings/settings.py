@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
 from ..database.postgres.url import PostgresUrl, is_postgres
 from .gateway import Admin, Gateway
 from .project import Openapi, Project, Runtime, Service
+
+
+class Value(msgspec.Struct, frozen=True):
+    """One setting in force and where it comes from."""
+
+    key: str
+    value: Any
+    origin: str
 
 
 class Sections(msgspec.Struct, frozen=True):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from tests.platform.serving.test_client import answering
+from tests.platform.test_http_client import answering
 
 from neurova.errors import Unavailable
 from neurova.files.private import write_private_file

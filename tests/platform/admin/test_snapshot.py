@@ -12,8 +12,8 @@ from neurova.settings.settings import Settings
 from neurova_platform.admin import snapshot
 from neurova_platform.admin.snapshot import describe_functions
 from neurova_platform.composition import inventory
+from neurova_platform.composition.explanation import explain
 from neurova_platform.composition.state import prepare
-from neurova_platform.doctor.explanation import explain
 from neurova_platform.settings.loading import load
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from neurova_platform.serving import client
+from neurova_platform import http_client
 
 from ...serving import NEUROVA, Serving, until
 
@@ -39,9 +39,9 @@ class Workers:
         """Return the port of the gateway."""
         return int(self.url.rpartition(":")[2])
 
-    def ask(self, path: str) -> client.Answer:
+    def ask(self, path: str) -> http_client.Answer:
         """Make a call on a new connection."""
-        return client.send(self.url, "GET", path, {}, None)
+        return http_client.send(self.url, "GET", path, {}, None)
 
     def waiting(self) -> int:
         """Return how many calls have started to wait."""
@@ -49,7 +49,7 @@ class Workers:
         return len(file.read_text().splitlines()) if file.exists() else 0
 
     @contextmanager
-    def calls_in_flight(self, path: str, count: int) -> Iterator[list[Future[client.Answer]]]:
+    def calls_in_flight(self, path: str, count: int) -> Iterator[list[Future[http_client.Answer]]]:
         """Make calls that wait; yield their future answers."""
         with ThreadPoolExecutor(count) as pool:
             calls = [pool.submit(self.ask, path) for _ in range(count)]

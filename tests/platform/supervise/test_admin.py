@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from neurova_platform import http_client
 from neurova_platform.admin.client import connect
-from neurova_platform.serving import client
 
 from ...loading import load
 from ...serving import until
@@ -29,7 +29,7 @@ def counted(project: Path) -> int:
     """Return the calls that /metrics tells of."""
     asked = connect(project / ".neurova")
     fields = {"Authorization": f"Bearer {asked._token}"}
-    answer = client.send(asked._url, "GET", "/metrics", fields, None)
+    answer = http_client.send(asked._url, "GET", "/metrics", fields, None)
     assert answer.status == 200
     return sum(
         int(sample.value)
@@ -158,12 +158,12 @@ def test_a_key_that_is_made_opens_every_worker_and_a_revoked_one_none(
     asked = connect(project / ".neurova")
     fields = {"Authorization": f"Bearer {asked._token}", "Content-Type": "application/json"}
     body = b'{"consumer": "acme", "scopes": ["a:b"]}'
-    made = client.send(asked._url, "POST", "/v1/keys", fields, body)
+    made = http_client.send(asked._url, "POST", "/v1/keys", fields, body)
     assert made.status == 201
     key, key_id = (json.loads(made.body)[name] for name in ("key", "key_id"))
 
-    def guarded() -> client.Answer:
-        return client.send(workers.url, "GET", "/guarded", {"X-API-Key": key}, None)
+    def guarded() -> http_client.Answer:
+        return http_client.send(workers.url, "GET", "/guarded", {"X-API-Key": key}, None)
 
     answered: set[str] = set()
 
@@ -174,5 +174,8 @@ def test_a_key_that_is_made_opens_every_worker_and_a_revoked_one_none(
         return len(answered) == 2
 
     until(both)
-    assert client.send(asked._url, "POST", f"/v1/keys/{key_id}/revoke", fields, None).status == 200
+    assert (
+        http_client.send(asked._url, "POST", f"/v1/keys/{key_id}/revoke", fields, None).status
+        == 200
+    )
     until(lambda: [guarded().status for _ in range(20)] == [401] * 20)

@@ -17,8 +17,8 @@ from pathlib import Path
 
 import pytest
 
+from neurova_platform import http_client, memory
 from neurova_platform.assets import plugins_folder
-from neurova_platform.serving import client, memory
 
 from ...loading import load
 from ...serving import NEUROVA, environment, until
@@ -339,9 +339,9 @@ def test_closed_output_stops_nothing(project: Path) -> None:
             received += os.read(read, 4096)
         os.close(read)
         url = json.loads(received.splitlines()[-1])["url"]
-        first = client.send(url, "GET", "/pid", {}, None).decoded()
+        first = http_client.send(url, "GET", "/pid", {}, None).decoded()
         run.send_signal(signal.SIGHUP)
-        until(lambda: client.send(url, "GET", "/pid", {}, None).decoded() != first)
+        until(lambda: http_client.send(url, "GET", "/pid", {}, None).decoded() != first)
         run.send_signal(signal.SIGTERM)
         assert run.wait(60) == 0
 

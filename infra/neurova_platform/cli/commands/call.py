@@ -15,7 +15,7 @@ from ..output import has_colour, json_option, print_document
 if TYPE_CHECKING:
     from neurova.settings.settings import Settings
 
-    from ...serving.client import Answer
+    from ...http_client import Answer
 
 
 @click.command()
@@ -46,7 +46,7 @@ def call(
     """
     from neurova.http.reply import is_token
 
-    from ...serving.client import send
+    from ...http_client import send
     from ...settings.loading import load
 
     if not is_token(method):
@@ -107,7 +107,7 @@ def _base_url(settings: Settings, port: int | None) -> str:
     from neurova.files.private import read_private_file
 
     from ...composition.state import ADDRESS
-    from ...serving.client import address
+    from ...http_client import address
 
     gateway = settings.gateway
     running = read_private_file(settings.state / ADDRESS) if port is None else None

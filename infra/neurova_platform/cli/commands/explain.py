@@ -9,7 +9,7 @@ import click
 from ..output import json_option, print_document, print_pairs
 
 if TYPE_CHECKING:
-    from ...doctor.explanation import Explanation
+    from ...composition.explanation import Explanation
 
 
 @click.command()
@@ -24,8 +24,7 @@ def explain(ctx: click.Context, method: str, path: str, as_json: bool) -> None:
     """
     from neurova.execution.context import ExecutionContext
 
-    from ...composition import inventory
-    from ...doctor import explanation
+    from ...composition import explanation, inventory
     from ...openapi.service import platform_functions
     from ...settings.loading import load
 

@@ -17,8 +17,8 @@ import pytest
 from tests.serving import NEUROVA, environment, until
 
 from neurova_gateway.pipeline.call_records import CallRecord
+from neurova_platform import http_client
 from neurova_platform.cli.commands.dev import Session, format_call
-from neurova_platform.serving import client
 
 pytestmark = pytest.mark.server
 
@@ -75,10 +75,10 @@ old = mount("/old", Starlette(lifespan=lifespan), public=True)
 '''
 
 
-def get(url: str, path: str, key_file: str) -> client.Answer:
+def get(url: str, path: str, key_file: str) -> http_client.Answer:
     """Call with the key in a file."""
     key = Path(key_file).read_text().strip()
-    return client.send(url, "GET", path, {"X-API-Key": key}, None)
+    return http_client.send(url, "GET", path, {"X-API-Key": key}, None)
 
 
 def test_session_from_start_to_end(
@@ -111,7 +111,7 @@ def test_restart_revokes_the_previous_key(serving: Callable[..., Any], project: 
     second = serving("dev")
     ready = second.event("ready")
     assert Path(ready["key_file"]).read_text().strip() != old
-    refused = client.send(ready["url"], "GET", "/hello/Ada", {"X-API-Key": old}, None)
+    refused = http_client.send(ready["url"], "GET", "/hello/Ada", {"X-API-Key": old}, None)
     assert refused.status == 401
     assert old not in refused.body.decode()
     assert get(ready["url"], "/hello/Ada", ready["key_file"]).status == 200
@@ -127,7 +127,9 @@ def test_curl_command_works_from_any_folder(
     flag, field, url = ran.stdout.splitlines()
     name, _, value = field.partition(": ")
     assert flag == "-H"
-    answer = client.send(ready["url"], "GET", url.removeprefix(ready["url"]), {name: value}, None)
+    answer = http_client.send(
+        ready["url"], "GET", url.removeprefix(ready["url"]), {name: value}, None
+    )
     assert answer.status == 200
 
 
@@ -158,9 +160,9 @@ def test_ctrl_c_finishes_calls_in_flight(serving: Callable[..., Any], project: P
     (project / "functions" / "hello" / "slow.py").write_text(SLOW)
     dev = serving("dev")
     url = dev.event("ready")["url"]
-    answers: list[client.Answer] = []
+    answers: list[http_client.Answer] = []
     caller = threading.Thread(
-        target=lambda: answers.append(client.send(url, "GET", "/slow", {}, None))
+        target=lambda: answers.append(http_client.send(url, "GET", "/slow", {}, None))
     )
     caller.start()
     until(Path("begun").exists)

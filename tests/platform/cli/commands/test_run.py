@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from tests.serving import NEUROVA, environment
 
-from neurova_platform.serving import client
+from neurova_platform import http_client
 
 pytestmark = pytest.mark.server
 
@@ -34,7 +34,7 @@ def test_run_accepts_live_keys_only(
     ready = run.event("ready")
     assert ready["functions"] == 1
     statuses = [
-        client.send(ready["url"], "GET", "/hello/Ada", {"X-API-Key": key}, None).status
+        http_client.send(ready["url"], "GET", "/hello/Ada", {"X-API-Key": key}, None).status
         for key in keys
     ]
     assert statuses == [200, 401]

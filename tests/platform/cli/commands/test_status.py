@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from tests.serving import until
 
-from neurova_platform.serving import client
+from neurova_platform import http_client
 
 
 @pytest.mark.server
@@ -18,7 +18,7 @@ def test_state_and_faults_are_shown(
     serving: Callable[..., Any], cli: Callable[..., Any], project: Path
 ) -> None:
     ready = serving("dev").event("ready")
-    client.send(ready["url"], "GET", "/nowhere", {}, None)
+    http_client.send(ready["url"], "GET", "/nowhere", {}, None)
     result = cli("status")
     assert result.exit_code == 0, result.output
     assert "demo" in result.stdout

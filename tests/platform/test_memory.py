@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from neurova_platform.serving import memory
+from neurova_platform import memory
 
 
 @pytest.mark.skipif(not memory.is_measurable(), reason="only Linux reports it")

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 import pytest
 
 from neurova.errors import Unavailable
-from neurova_platform.serving.client import Answer, Limit, address, send
+from neurova_platform.http_client import Answer, Limit, address, send
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from neurova_platform.composition import inventory
-from neurova_platform.doctor.explanation import Explanation, Input, Step, explain
+from neurova_platform.composition.explanation import Explanation, Input, Step, explain
 from neurova_platform.scaffold import scaffold
 from neurova_platform.settings.loading import load
 

@@ -13,7 +13,7 @@ from neurova.binding.signature import read_signature, type_name
 from neurova.endpoints.endpoint import Endpoint
 from neurova.endpoints.function import ConcurrentFunction, DirectFunction, HttpFunction
 from neurova.endpoints.mounted_app import MountedApp
-from neurova.settings.settings import Settings
+from neurova.settings.settings import Settings, Value
 from neurova_gateway.kong.render import render
 from neurova_gateway.pipeline import health
 from neurova_gateway.pipeline.path import BadPath
@@ -23,7 +23,6 @@ from neurova_gateway.server.encoding import METHODS
 
 from .. import assets
 from ..composition.inventory import access
-from ..settings.loading import Value
 
 CORS_PRIORITY = 2000  # of Kong's plugin "cors"
 NEVER_WAITS = "the function never waits"
