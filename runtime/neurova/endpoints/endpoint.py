@@ -13,9 +13,10 @@ from ..overload.cost import Cost
 class Endpoint:
     """Answer the calls of one route.
 
-    `name` is "<service>.<handler>"; `file` and `line` say where it is written, `doc` what its
-    author says about it. `waits`: a call may be answered later. `cost` is what a call costs the
-    event loop. `generation` keeps the modules of its code alive.
+    `name` is "<service>.<handler>"; `route` is its method and path, which identify it even after it
+    was renamed. `file` and `line` say where it is written, `doc` what its author says about it.
+    `waits`: a call may be answered later. `cost` is what a call costs the event loop. `generation`
+    keeps the modules of its code alive.
     """
 
     __slots__ = (
@@ -29,6 +30,7 @@ class Endpoint:
         "line",
         "name",
         "retries",
+        "route",
         "service",
         "timeout",
     )
@@ -49,6 +51,7 @@ class Endpoint:
         self.name = name
         self.service = service
         self.description = description
+        self.route = f"{description.method_label} {description.template}"
         self.file = file
         self.line = line
         self.doc = doc
@@ -76,11 +79,6 @@ class Endpoint:
     def stores_replies(self) -> bool:
         """Whether calls may have an Idempotency-Key, under which the reply is stored."""
         return False
-
-    @property
-    def route(self) -> str:
-        """The method and path, which identify the endpoint even after it was renamed."""
-        return f"{self.description.method_label} {self.description.template}"
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.name}, {self.route}>"

@@ -25,8 +25,8 @@ from ..idempotency.execution import KeyedRun, KeyedTransactionRun, answer_keyed_
 from ..idempotency.rules import FIELD
 from ..overload.cost import Cost, Metered
 from ..resources import Resources
-from ..streaming.delivery import SourceDelivery
 from ..streaming.items import ItemSource
+from ..streaming.response_stream import SourceDelivery
 from ..streaming.stream import Stream
 from .endpoint import Endpoint
 from .results import make_reply
@@ -105,13 +105,13 @@ class DirectFunction(HttpFunction):
     A call with an Idempotency-Key may wait for another: `keyed` answers it.
     """
 
-    __slots__ = ("_stream_limit", "keyed")
+    __slots__ = ("concurrency", "keyed")
     runs_in_thread = streams = waits = False
 
     def __init__(self, *arguments: Any, keyed: CoroutineFunction | None) -> None:
         super().__init__(*arguments)
         self.keyed = keyed
-        self._stream_limit: ConcurrencyLimit | None = None
+        self.concurrency = self._concurrency_limit(MAX_TASKS)  # of its streams
 
     def invoke(self, call: Call) -> Reply | Awaitable[Reply]:
         """Answer one call at once, unless the function returns a stream."""
@@ -137,13 +137,6 @@ class DirectFunction(HttpFunction):
         except Exception as error:
             return failure_reply(call, self.name, error)
         return reply if isinstance(reply, Reply) else self._start_stream(call, reply)
-
-    @property
-    def concurrency(self) -> ConcurrencyLimit:
-        """The limit of its streams, made for the first of them."""
-        if self._stream_limit is None:
-            self._stream_limit = self._concurrency_limit(MAX_TASKS)
-        return self._stream_limit
 
     def _start_stream(self, call: Call, result: Stream | AsgiApp) -> Reply | Awaitable[Reply]:
         delivery = self.delivery(result)

@@ -18,7 +18,7 @@ from ..functions.decorators import AppMount
 from ..http.call import Call
 from ..http.reply import Reply
 from ..http.trace_context import format_traceparent
-from ..streaming.delivery import SourceDelivery
+from ..streaming.response_stream import SourceDelivery
 from .endpoint import Endpoint
 from .function import MAX_TASKS
 

@@ -29,39 +29,20 @@ STOPPING = "The platform is stopping, retry later."
 
 
 class Target(Protocol):
-    """What a call runs: a function or a mounted app."""
+    """What a call runs: a function or a mounted app.
 
-    @property
-    def name(self) -> str:
-        """The name for log lines."""
+    `streams`: a disconnect of the client must be reported at once. `runs_in_thread`: a run cannot
+    be cancelled once it has started. `backoff`: seconds before the first retry, doubled each time.
+    """
 
-    @property
-    def timeout(self) -> float:
-        """Seconds until 504."""
-
-    @property
-    def retries(self) -> int:
-        """How often a failed run is repeated."""
-
-    @property
-    def backoff(self) -> float:
-        """Seconds before the first repetition, doubled each time."""
-
-    @property
-    def streams(self) -> bool:
-        """Whether a disconnect of the client must be reported at once."""
-
-    @property
-    def runs_in_thread(self) -> bool:
-        """Whether a run cannot be cancelled once it has started."""
-
-    @property
-    def concurrency(self) -> ConcurrencyLimit:
-        """The limit that the call enters."""
-
-    @property
-    def cost(self) -> Cost:
-        """The measured cost of a call."""
+    name: str
+    timeout: float
+    retries: int
+    backoff: float
+    streams: bool
+    runs_in_thread: bool
+    concurrency: ConcurrencyLimit
+    cost: Cost
 
 
 class Delivery(Protocol):
@@ -125,11 +106,6 @@ class InFlightCall(Future[Reply]):
         self.on_disconnect: Callable[[], None] | None = None
         self.on_end: Callable[[], Awaitable[None]] | None = None
         self.timer: TimerHandle = loop.call_at(call.deadline, self.expire)
-
-    @property
-    def name(self) -> str:
-        """The name of the target."""
-        return self.target.name
 
     @property
     def streams(self) -> bool:

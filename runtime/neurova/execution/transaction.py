@@ -22,34 +22,9 @@ class Run(Protocol):
     """The commit has begun: a deadline no longer ends the run."""
 
     @property
-    def name(self) -> str:
-        """The name for log lines."""
-        ...
-
-    @property
     def is_stopped(self) -> bool:
         """Whether its result is no longer wanted."""
         ...
-
-
-class TaskRun:
-    """The run of the current task."""
-
-    __slots__ = ("_task", "is_committing")
-
-    def __init__(self) -> None:
-        self._task = asyncio.current_task()
-        self.is_committing = False
-
-    @property
-    def name(self) -> str:
-        """The name of the task."""
-        return "" if self._task is None else self._task.get_name()
-
-    @property
-    def is_stopped(self) -> bool:
-        """Whether the task has been cancelled."""
-        return self._task is not None and self._task.cancelling() > 0
 
 
 async def run_in_transaction(
@@ -65,31 +40,39 @@ async def run_in_transaction(
     again with the transaction of the next attempt, until the transaction's deadline; then the
     conflict raises Unavailable. Cancellation does not interrupt a commit that has begun, unless
     `shield_commit` is false (a transaction that only reads). The caller bounds the time of the
-    body, for example by `asyncio.timeout_at`. `run` defaults to the current task.
+    body, for example by `asyncio.timeout_at`.
     """
-    run = run or TaskRun()
     while True:
         try:
             result = await body(transaction)
-            if run.is_stopped:  # the body has caught its CancelledError
+            if _is_stopped(run):  # the body has caught its CancelledError
                 raise CancelledError
-            run.is_committing = True
+            if run is not None:
+                run.is_committing = True
             await (finish(transaction.commit()) if shield_commit else transaction.commit())
             return result
         except BaseException as error:
-            await _roll_back(transaction, run)
+            await _roll_back(transaction)
             conflict = transaction.conflict
-            if conflict is None or run.is_stopped or isinstance(error, CancelledError):
+            if conflict is None or _is_stopped(run) or isinstance(error, CancelledError):
                 raise
-        run.is_committing = False
+        if run is not None:
+            run.is_committing = False
         transaction = await conflict.retry()
 
 
-async def _roll_back(transaction: Transaction, run: Run) -> None:
+def _is_stopped(run: Run | None) -> bool:
+    if run is not None:
+        return run.is_stopped
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
+
+
+async def _roll_back(transaction: Transaction) -> None:
     try:
         await finish(transaction.rollback())
     except Exception as error:
-        LOGGER.error("%s: rollback failed", run.name, exc_info=error)
+        LOGGER.error("Rollback failed", exc_info=error)
 
 
 async def finish(ending: Coroutine[Any, Any, None]) -> None:

@@ -41,10 +41,7 @@ class KeyedTarget(Target, Protocol):
 
     binding: Binding
     resources: Resources
-
-    @property
-    def route(self) -> str:
-        """The method and path, which scope the key."""
+    route: str
 
     def refuse(self, call: Call, error: BaseException) -> Reply:
         """Return the reply to a call whose arguments cannot be read."""

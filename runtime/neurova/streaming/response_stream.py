@@ -7,11 +7,14 @@ from asyncio import CancelledError, Future, Task, TimerHandle, sleep
 from collections.abc import Awaitable, Callable
 from typing import Protocol
 
+from ..execution.failures import failure_reply
 from ..execution.in_flight_call import InFlightCall
 from ..http.call import Call, Field
+from ..http.problem import Reject
 from ..http.reply import Reply
 
 LOGGER = logging.getLogger("neurova")
+CLIENT_DISCONNECTED = 499
 
 
 class BodyWriter(Protocol):
@@ -158,12 +161,52 @@ class ResponseStream:
             self._timer = loop.call_at(due, self._check_timeout)
             return
         if not self.disconnected.done():
-            log_cut(in_flight.name, f"the function sent no piece within {timeout:g} s")
+            _log_cut(in_flight.target.name, f"the function sent no piece within {timeout:g} s")
         self.end(504)
         if in_flight.task is not None:
             in_flight.task.cancel()
 
 
-def log_cut(function: str, reason: str) -> None:
+class SourceDelivery:
+    """Send what a source produces as the reply of a call."""
+
+    __slots__ = ("source",)
+
+    def __init__(self, source: Source) -> None:
+        self.source = source
+
+    async def deliver(self, in_flight: InFlightCall) -> Reply | None:
+        """Send the body; return the reply to a failure before the head was sent, else None."""
+        if in_flight.done():  # the 504 of a thread has been sent meanwhile
+            return None
+        stream, task = ResponseStream(in_flight), in_flight.task
+        try:
+            await self.source(in_flight.call, stream)
+            if not stream.has_started:
+                raise RuntimeError("The source ended without a reply")
+        except BaseException as error:
+            if isinstance(error, CancelledError) and task is not None and task.cancelling():
+                stream.end(503)
+                raise
+            if not stream.has_started and stream.disconnected.done():
+                return Reply.of(CLIENT_DISCONNECTED, b"", b"", [])
+            if not stream.has_started:
+                return failure_reply(in_flight.call, in_flight.target.name, error)
+            if not stream.disconnected.done():
+                _log_failure(in_flight, error)
+            stream.end(500)
+        else:
+            stream.end()
+        return None
+
+
+def _log_failure(in_flight: InFlightCall, error: BaseException) -> None:
+    if isinstance(error, Reject):
+        _log_cut(in_flight.target.name, f"Reject({error.status}) raised after its start")
+    else:
+        failure_reply(in_flight.call, in_flight.target.name, error)  # logs the error
+
+
+def _log_cut(function: str, reason: str) -> None:
     """Log why a stream was cut."""
     LOGGER.error("%s: stream cut, %s", function, reason, extra={"neurova": {"function": function}})

@@ -129,5 +129,5 @@ async def test_failed_rollback_is_logged(database: FakeDatabase, caplog: Any) ->
 
     with pytest.raises(LookupError):
         await run_in_transaction(transaction, body)
-    assert "rollback failed" in caplog.text
+    assert "Rollback failed" in caplog.text
     assert "connection lost" in caplog.text
