@@ -1,7 +1,7 @@
-"""A real PostgreSQL for the tests: found or installed, on a port of its own, ended by its pid.
+"""A real PostgreSQL server for tests: an installed one, or one that is installed for them.
 
-`postgres` is one server for the whole session, on which `create()` makes empty databases;
-`own_postgres` is the test's alone, to be stopped and started.
+`postgres` is one server for the session, on which `create()` creates empty databases.
+`own_postgres` is a server of one test, which may stop and start it.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ import pytest
 from tests.servers.found import missing
 
 VARIABLE = "NEUROVA_TEST_POSTGRES_URL"
-PATIENCE = 60.0  # seconds for a start or an end
-# What the platform's connections may meet on a real machine, in little memory.
+TIMEOUT = 60.0  # seconds to start or stop
+# Defaults of a real server, with little memory.
 OPTIONS = {
     "listen_addresses": "127.0.0.1",
     "unix_socket_directories": "",
@@ -40,25 +40,25 @@ INITDB = ["-A", "scram-sha-256", "-E", "UTF8", "--no-locale", "--no-sync"]
 
 
 class PostgresServer:
-    """A server at `url` (database postgres, as superuser); `binaries` None: somebody else's."""
+    """A server at `url` (database postgres, as superuser); without `binaries` it is not ours."""
 
     def __init__(self, url: str, folder: Path | None = None, binaries: Path | None = None) -> None:
         self.url = url
         self._folder = folder
         self._binaries = binaries
         self._process: subprocess.Popen[bytes] | None = None
-        self._made: list[str] = []
+        self._created: list[str] = []
 
     @property
     def port(self) -> int:
-        """Return the port it listens on."""
+        """Return the port of the server."""
         return urlsplit(self.url).port or 5432
 
     def create(self) -> str:
-        """Make a fresh, empty database and return its URL."""
+        """Create an empty database and return its URL."""
         name = f"nv_{secrets.token_hex(6)}"
         self.run(f"CREATE DATABASE {name}")
-        self._made.append(name)
+        self._created.append(name)
         return urlsplit(self.url)._replace(path=f"/{name}").geturl()
 
     def run(self, statement: str, url: str = "") -> list[Any]:
@@ -67,18 +67,18 @@ class PostgresServer:
         import asyncpg
 
         async def run() -> list[Any]:
-            connection = await asyncpg.connect(url or self.url, timeout=PATIENCE)
+            connection = await asyncpg.connect(url or self.url, timeout=TIMEOUT)
             try:
                 return [tuple(row) for row in await connection.fetch(statement)]
             finally:
                 await connection.close()
 
-        with ThreadPoolExecutor(1) as thread:  # the test may have a loop of its own running
+        with ThreadPoolExecutor(1) as thread:  # the test may have a running event loop
             return thread.submit(asyncio.run, run()).result()
 
     def start(self) -> None:
-        """Start, again after a stop, and return when connections are taken."""
-        assert self._binaries is not None, "this server is somebody else's"
+        """Start the server and return when it accepts connections."""
+        assert self._binaries is not None, "this server was not started by the tests"
         assert self._folder is not None
         options = [word for name, value in self._options() for word in ("-c", f"{name}={value}")]
         with (self._folder / "log").open("ab") as log:
@@ -89,14 +89,14 @@ class PostgresServer:
                 stderr=log,
                 **_owner(),
             )
-        end = time.monotonic() + PATIENCE
-        while not self.answers():
+        end = time.monotonic() + TIMEOUT
+        while not self.is_ready():
             assert self._process.poll() is None, (self._folder / "log").read_text()
-            assert time.monotonic() < end, "PostgreSQL has not started"
+            assert time.monotonic() < end, "PostgreSQL did not start"
             time.sleep(0.02)
 
-    def answers(self) -> bool:
-        """Tell whether it takes connections."""
+    def is_ready(self) -> bool:
+        """Return whether it accepts connections."""
         from asyncpg import PostgresError
 
         try:
@@ -105,16 +105,16 @@ class PostgresServer:
             return False
 
     def stop(self, number: int = signal.SIGINT) -> None:
-        """End it: SIGINT cuts its connections, SIGQUIT is a crash; its data stays."""
+        """Stop the server and keep its data: SIGINT closes connections, SIGQUIT is a crash."""
         if self._process is not None:
             self._process.send_signal(number)
-            self._process.wait(PATIENCE)
+            self._process.wait(TIMEOUT)
             self._process = None
 
     def clear(self) -> None:
-        """Leave nothing behind."""
+        """Remove the databases, or the whole server."""
         if self._binaries is None:
-            for name in self._made:
+            for name in self._created:
                 self.run(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
         else:
             self.stop(signal.SIGQUIT)
@@ -126,7 +126,7 @@ class PostgresServer:
 
 
 def binaries() -> Path:
-    """Return the folder of the newest PostgreSQL here, installed if that may be; skip without."""
+    """Return the folder of the newest PostgreSQL; install it as root on Debian, else skip."""
     found = _binaries()
     if found is None and os.geteuid() == 0 and Path("/etc/debian_version").exists():
         _install()
@@ -145,7 +145,7 @@ def _binaries() -> Path | None:
 
 
 def _install() -> None:
-    """Install Debian's package; of itself it starts nothing and makes no cluster."""
+    """Install Debian's package without starting a cluster."""
     apt = ["apt-get", "install", "-y", "-qq", "--no-install-recommends"]
     apt += ["-o", "DPkg::Lock::Timeout=300"]
     configuration = Path("/etc/postgresql-common/createcluster.conf")
@@ -167,7 +167,7 @@ def _install() -> None:
 
 
 def _owner() -> dict[str, Any]:
-    """Return what makes a child the package's own user: PostgreSQL refuses to run as root."""
+    """Return the user of a child process: PostgreSQL refuses to run as root."""
     if os.geteuid() != 0:
         return {}
     user = pwd.getpwnam("postgres")
@@ -180,10 +180,10 @@ def _free_port() -> int:
     return port
 
 
-def laid_out() -> PostgresServer:
-    """Return a fresh server of one's own, not yet started."""
+def create_server() -> PostgresServer:
+    """Create a new server, not yet started."""
     here = binaries()
-    # Not in pytest's folder, which another user may not enter.
+    # Not in pytest's folder, which another user cannot read.
     folder = Path(tempfile.mkdtemp(prefix="neurova-postgres-"))
     password = secrets.token_hex(12)
     secret = folder / "password"
@@ -204,9 +204,9 @@ def laid_out() -> PostgresServer:
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[PostgresServer]:
-    """Give the session's server, started with the first test that needs it; do not stop it."""
+    """Return the server of the session; do not stop it."""
     given = os.environ.get(VARIABLE)
-    server = PostgresServer(given) if given else laid_out()
+    server = PostgresServer(given) if given else create_server()
     try:
         if given is None:
             server.start()
@@ -217,8 +217,8 @@ def postgres() -> Iterator[PostgresServer]:
 
 @pytest.fixture
 def own_postgres() -> Iterator[PostgresServer]:
-    """Give a started server that is the test's alone, to stop and start."""
-    server = laid_out()
+    """Return a started server that only this test uses."""
+    server = create_server()
     try:
         server.start()
         yield server

@@ -1,4 +1,4 @@
-"""The PostgreSQL that other tests stand on."""
+"""The PostgreSQL server of other tests."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from tests.servers.postgres import PostgresServer
 pytestmark = pytest.mark.server
 
 
-def test_each_database_made_is_empty_and_its_own(postgres: PostgresServer) -> None:
+def test_created_databases_are_empty_and_separate(postgres: PostgresServer) -> None:
     first, second = postgres.create(), postgres.create()
     postgres.run("CREATE TABLE things (id int)", first)
     tables = "SELECT count(*) FROM information_schema.tables WHERE table_schema = 'public'"
@@ -16,7 +16,7 @@ def test_each_database_made_is_empty_and_its_own(postgres: PostgresServer) -> No
     assert postgres.run(tables, second) == [(0,)]
 
 
-def test_a_server_of_ones_own_keeps_what_it_has_over_a_stop(own_postgres: PostgresServer) -> None:
+def test_stopped_server_keeps_its_data(own_postgres: PostgresServer) -> None:
     url = own_postgres.create()
     own_postgres.run("CREATE TABLE things (id int)", url)
     own_postgres.stop()

@@ -1,4 +1,4 @@
-"""Two revisions of a service, as files say them."""
+"""The files of two revisions of a service."""
 
 FIRST = """
 import sqlalchemy as sa

@@ -1,14 +1,15 @@
+"""Migrations of an SQLite file, beyond the contract."""
+
 from __future__ import annotations
 
 import sqlite3
-import subprocess
-import sys
 import types
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
-from tests.runtime.database.revision_files import FIRST, SECOND
+from tests.runtime.database.processes import run_python
+from tests.runtime.database.revision_files import SECOND
 
 from neurova.database.migrations import (
     Status,
@@ -16,9 +17,39 @@ from neurova.database.migrations import (
     status,
     tables,
     upgrade,
-    upgrade_platform,
 )
 from neurova.errors import StateError
+
+STATUS_AND_UPGRADE = """
+    import sys
+    from pathlib import Path
+    from neurova.database import migrations
+    location = Path(sys.argv[1]), Path(sys.argv[2])
+    migrations.status(*location)
+    migrations.upgrade(*location)
+    print([name for name in ("alembic", "sqlalchemy") if name in sys.modules])
+"""
+REBUILD = """
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0002"
+down_revision = "0001"
+
+
+def upgrade() -> None:
+    op.create_table("parts", sa.Column("id", sa.Integer, sa.ForeignKey("things.id")))
+    op.execute("INSERT INTO parts VALUES (1)")
+    with op.batch_alter_table("things", recreate="always") as table:
+        table.add_column(sa.Column("name", sa.String, server_default="x"))
+"""
+
+
+def test_status_creates_no_file(tmp_path: Path, folder: Path) -> None:
+    database = tmp_path / "x.db"
+    assert status(database, tmp_path / "none") == Status(None, None, ())
+    assert status(database, folder).pending == ("nv0001", "0001")
+    assert not database.exists()
 
 
 def rows(database: Path, statement: str) -> list[tuple[object, ...]]:
@@ -29,37 +60,14 @@ def rows(database: Path, statement: str) -> list[tuple[object, ...]]:
         connection.close()
 
 
-def test_an_upgrade_runs_what_is_pending_once(tmp_path: Path, folder: Path) -> None:
-    database = tmp_path / "x.db"
-    assert status(database, folder) == Status(None, "0001", ("nv0001", "0001"))
-    assert not database.exists()
-    assert upgrade(database, folder) == ("nv0001", "0001")
-    assert upgrade(database, folder) == ()
-    (folder / "0002_more.py").write_text(SECOND)
-    assert status(database, folder) == Status("0001", "0002", ("0002",))
-    assert upgrade(database, folder) == ("0002",)
-    assert rows(database, "SELECT id FROM things") == [(1,), (2,)]
-    assert rows(database, "PRAGMA journal_mode") == [("wal",)]
-
-
-def test_revisions_may_lie_in_a_versions_folder(tmp_path: Path, folder: Path) -> None:
+def test_versions_folder_is_read_and_written(tmp_path: Path, folder: Path) -> None:
     (folder / "versions").mkdir()
     (folder / "versions" / "0002_more.py").write_text(SECOND)
     assert upgrade(tmp_path / "x.db", folder) == ("nv0001", "0001", "0002")
     assert revision(folder, "third").parent == folder / "versions"
 
 
-def test_a_failing_revision_leaves_the_database_as_it_was(tmp_path: Path, folder: Path) -> None:
-    database = tmp_path / "x.db"
-    (folder / "0002_more.py").write_text(SECOND.replace("things", "nothing"))
-    with pytest.raises(StateError, match=r"(?s)x\.db: .*nothing was changed"):
-        upgrade(database, folder)
-    assert rows(database, "SELECT name FROM sqlite_schema") == []
-    (folder / "0002_more.py").write_text(SECOND)
-    assert upgrade(database, folder) == ("nv0001", "0001", "0002")
-
-
-def test_an_upgrade_that_would_break_a_reference_is_undone(tmp_path: Path, folder: Path) -> None:
+def test_broken_foreign_key_undoes_the_upgrade(tmp_path: Path, folder: Path) -> None:
     breaking = SECOND.replace(
         'op.execute("INSERT INTO things VALUES (2)")',
         'op.execute("CREATE TABLE parts (id REFERENCES things)")\n'
@@ -72,51 +80,24 @@ def test_an_upgrade_that_would_break_a_reference_is_undone(tmp_path: Path, folde
     assert status(tmp_path / "x.db", folder).current == "0001"
 
 
-def test_a_table_that_others_refer_to_can_be_rebuilt(tmp_path: Path, folder: Path) -> None:
-    (folder / "0002_more.py").write_text(
-        "import sqlalchemy as sa\nfrom alembic import op\n"
-        'revision = "0002"\ndown_revision = "0001"\n\n\ndef upgrade() -> None:\n'
-        '    op.create_table("parts", sa.Column("id", sa.Integer, sa.ForeignKey("things.id")))\n'
-        '    op.execute("INSERT INTO parts VALUES (1)")\n'
-        '    with op.batch_alter_table("things", recreate="always") as table:\n'
-        '        table.add_column(sa.Column("name", sa.String, server_default="x"))\n'
-    )
+def test_referenced_table_can_be_rebuilt(tmp_path: Path, folder: Path) -> None:
+    (folder / "0002_more.py").write_text(REBUILD)
     upgrade(tmp_path / "x.db", folder)
     assert rows(tmp_path / "x.db", "SELECT * FROM things") == [(1, "x")]
 
 
-def test_a_database_newer_than_the_code_says_the_fix(tmp_path: Path, folder: Path) -> None:
-    upgrade(tmp_path / "x.db", folder)
-    (folder / "0001_things.py").write_text(FIRST.replace("0001", "0000"))
-    for step in (status, upgrade):
-        with pytest.raises(StateError, match=r"newer than this code.*deploy"):
-            step(tmp_path / "x.db", folder)
-
-
-def test_a_half_migrated_database_says_the_fix(tmp_path: Path, folder: Path) -> None:
-    (folder / "0002_more.py").write_text(SECOND)
-    upgrade(tmp_path / "x.db", folder)
-    connection = sqlite3.connect(tmp_path / "x.db")
-    with connection:
-        connection.execute("INSERT INTO alembic_version VALUES ('0001')")
-    connection.close()
-    for step in (status, upgrade):
-        with pytest.raises(StateError, match=r"half migrated, .*'0001' and '0002'"):
-            step(tmp_path / "x.db", folder)
-
-
-def test_a_file_that_is_no_database_says_the_fix(tmp_path: Path, folder: Path) -> None:
+def test_other_file_is_refused(tmp_path: Path, folder: Path) -> None:
     (tmp_path / "x.db").write_bytes(b"no database" * 100)
     with pytest.raises(StateError, match="is not an SQLite database"):
         status(tmp_path / "x.db", folder)
 
 
-def test_a_missing_state_folder_says_the_fix(tmp_path: Path, folder: Path) -> None:
+def test_missing_folder_is_reported(tmp_path: Path, folder: Path) -> None:
     with pytest.raises(StateError, match="create its folder"):
         upgrade(tmp_path / "missing" / "x.db", folder)
 
 
-def test_a_new_revision_holds_what_the_tables_have_over_the_last(tmp_path: Path) -> None:
+def test_new_revision_contains_the_new_tables(tmp_path: Path) -> None:
     metadata, folder = sa.MetaData(), tmp_path / "migrations"
     sa.Table("things", metadata, sa.Column("id", sa.Integer, primary_key=True))
     first = revision(folder, "The first things!", metadata)
@@ -130,7 +111,7 @@ def test_a_new_revision_holds_what_the_tables_have_over_the_last(tmp_path: Path)
     assert [file.name for file in folder.iterdir() if file.is_dir()] == []
 
 
-def test_a_new_revision_leaves_a_full_text_index_alone(tmp_path: Path) -> None:
+def test_new_revision_keeps_a_full_text_index(tmp_path: Path) -> None:
     metadata, folder = sa.MetaData(), tmp_path / "migrations"
     sa.Table("things", metadata, sa.Column("id", sa.Integer, primary_key=True))
     first = revision(folder, "things", metadata)
@@ -139,88 +120,20 @@ def test_a_new_revision_leaves_a_full_text_index_alone(tmp_path: Path) -> None:
     assert "drop" not in revision(folder, "nothing", metadata).read_text()
 
 
-def test_a_new_revision_without_tables_is_empty_and_runs(tmp_path: Path, folder: Path) -> None:
+def test_new_revision_without_tables_is_empty(tmp_path: Path, folder: Path) -> None:
     made = revision(folder, "by hand")
     assert "down_revision = '0001'" in made.read_text()
     assert upgrade(tmp_path / "x.db", folder) == ("nv0001", "0001", "0002")
 
 
-def test_the_tables_of_a_service_are_its_domains_metadata() -> None:
+def test_tables_are_the_metadata_of_the_domain() -> None:
     module, metadata = types.ModuleType("domain"), sa.MetaData()
     assert tables(module) is None
     vars(module)["anything"] = metadata
     assert tables(module) is metadata
 
 
-def test_alembic_is_imported_only_when_something_is_pending(tmp_path: Path, folder: Path) -> None:
+def test_alembic_is_imported_only_to_run_revisions(tmp_path: Path, folder: Path) -> None:
     upgrade(tmp_path / "x.db", folder)
-    code = (
-        "import sys; from pathlib import Path; "
-        "from neurova.database import migrations as m; "
-        f"at = Path({str(tmp_path / 'x.db')!r}), Path({str(folder)!r}); "
-        "m.status(*at); m.upgrade(*at); "
-        "print([name for name in ('alembic', 'sqlalchemy') if name in sys.modules])"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout == "[]\n"
-
-
-def test_the_platforms_tables_are_made_alone_in_a_database_of_no_service(tmp_path: Path) -> None:
-    database, nowhere = tmp_path / "x.db", tmp_path / "migrations"
-    assert status(database, nowhere) == Status(None, None, ())
-    assert upgrade_platform(database) == ("nv0001",)
-    assert upgrade_platform(database) == ()
-    assert status(database, nowhere) == Status(None, None, ())
-    assert rows(database, "SELECT count(*) FROM nv_idempotency") == [(0,)]
-
-
-def test_a_database_whose_platforms_tables_are_missing_is_behind(
-    tmp_path: Path, folder: Path
-) -> None:
-    database = tmp_path / "x.db"
-    upgrade(database, folder)
-    connection = sqlite3.connect(database)
-    connection.executescript("DROP TABLE nv_idempotency; DROP TABLE nv_version")
-    connection.close()
-    assert status(database, folder) == Status("0001", "0001", ("nv0001",))
-    assert upgrade(database, folder) == ("nv0001",)
-
-
-def test_a_database_whose_platforms_tables_are_newer_than_the_code_says_the_fix(
-    tmp_path: Path, folder: Path
-) -> None:
-    database = tmp_path / "x.db"
-    upgrade(database, folder)
-    connection = sqlite3.connect(database)
-    with connection:
-        connection.execute("UPDATE nv_version SET version_num = 'nv9999'")
-    connection.close()
-    with pytest.raises(StateError, match=r"newer than this code.*deploy"):
-        status(database, folder)
-
-
-@pytest.mark.server
-def test_processes_that_start_together_run_each_revision_once(tmp_path: Path, folder: Path) -> None:
-    (folder / "0002_more.py").write_text(SECOND)
-    code = (
-        "import sys; from pathlib import Path; "
-        "from neurova.database import migrations as m; "
-        "sys.stdin.readline(); "
-        f"print(len(m.upgrade(Path({str(tmp_path / 'x.db')!r}), Path({str(folder)!r}))))"
-    )
-    starters = [
-        subprocess.Popen(
-            [sys.executable, "-c", code],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        for _ in range(4)
-    ]
-    for starter in starters:
-        assert starter.stdin is not None
-        starter.stdin.write("go\n")
-        starter.stdin.flush()
-    ran = sorted(int(starter.communicate(timeout=120)[0]) for starter in starters)
-    assert ran == [0, 0, 0, 3]
-    assert rows(tmp_path / "x.db", "SELECT id FROM things") == [(1,), (2,)]
+    process = run_python(STATUS_AND_UPGRADE, tmp_path / "x.db", folder)
+    assert process.communicate()[0] == "[]\n"

@@ -1,9 +1,10 @@
-"""A table of things on PostgreSQL, and ways to meet it."""
+"""A table of things on PostgreSQL, and ways to open its database."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 from sqlalchemy import Column, Integer, MetaData, String, Table, func, select, update
@@ -29,32 +30,28 @@ def renamed(number: int, name: str) -> Any:
     return update(things).where(things.c.id == number).values(name=name)
 
 
-def run(
-    url: str, test: Callable[[PostgresDatabase], Awaitable[None]], connections: int = 8
-) -> None:
-    async def opened() -> None:
-        database = PostgresDatabase(PostgresUrl(url), connections)
+@asynccontextmanager
+async def open_postgres(
+    url: str, connections: int = 8, name: str = "neurova"
+) -> AsyncIterator[PostgresDatabase]:
+    """Open a database, and close it at the end."""
+    database = PostgresDatabase(PostgresUrl(url), connections, name)
+    try:
+        yield database
+    finally:
+        await database.close()
+
+
+@asynccontextmanager
+async def open_over_wire(
+    url: str, connections: int = 8
+) -> AsyncIterator[tuple[PostgresDatabase, Wire]]:
+    """Open a database whose connections go through a `Wire`."""
+    async with Wire(url) as wire, open_postgres(wire.url, connections) as database:
         try:
-            await test(database)
+            yield database, wire
         finally:
-            await database.close()
-
-    asyncio.run(opened())
-
-
-def on_a_wire(
-    url: str, test: Callable[[PostgresDatabase, Wire], Awaitable[None]], connections: int = 8
-) -> None:
-    async def opened() -> None:
-        async with Wire(url) as wire:
-            database = PostgresDatabase(PostgresUrl(wire.url), connections)
-            try:
-                await test(database, wire)
-            finally:
-                wire.release()
-                await database.close()
-
-    asyncio.run(opened())
+            wire.release()
 
 
 async def names(database: PostgresDatabase) -> list[str]:

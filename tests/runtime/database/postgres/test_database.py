@@ -1,4 +1,4 @@
-"""What PostgreSQL adds to the contract: clashes, turns, trips."""
+"""What PostgreSQL adds to the database contract: conflicts, retries, round trips."""
 
 from __future__ import annotations
 
@@ -10,26 +10,23 @@ from sqlalchemy.exc import IntegrityError
 from tests.runtime.database.things import (
     begin,
     names,
-    on_a_wire,
+    open_over_wire,
+    open_postgres,
     renamed,
-    run,
     things,
     total,
 )
 from tests.servers.postgres import PostgresServer
-from tests.servers.wire import Wire
 
 from neurova.database.base import Conflict, Transaction, TransactionError
-from neurova.database.postgres.connection import _RESET as RESET
-from neurova.database.postgres.database import PostgresDatabase
 from neurova.database.postgres.url import PostgresUrl
 from neurova.errors import Unavailable
 
 pytestmark = pytest.mark.server
 
 
-def test_two_that_change_one_row_clash_and_the_second_runs_again(url: str) -> None:
-    async def test(database: PostgresDatabase) -> None:
+async def test_conflicting_update_is_retried(url: str) -> None:
+    async with open_postgres(url) as database:
         first, second = begin(database), begin(database)
         for tx in (first, second):
             await tx.execute(total)
@@ -43,13 +40,10 @@ def test_two_that_change_one_row_clash_and_the_second_runs_again(url: str) -> No
         await again.commit()
         assert await names(database) == ["second", "b"]
 
-    run(url, test)
 
-
-def test_two_that_each_read_what_the_other_writes_do_not_both_last(url: str) -> None:
-    """Write skew, which a snapshot alone lets through."""
-
-    async def test(database: PostgresDatabase) -> None:
+async def test_write_skew_is_a_conflict(url: str) -> None:
+    """Snapshot isolation alone would allow it."""
+    async with open_postgres(url) as database:
         first, second = begin(database), begin(database)
         everything = select(func.string_agg(things.c.name, "+"))
         seen = [(await tx.execute(everything)).scalar_one() for tx in (first, second)]
@@ -62,12 +56,10 @@ def test_two_that_each_read_what_the_other_writes_do_not_both_last(url: str) -> 
         assert second.conflict is not None
         assert await names(database) == ["a+b", "b"]
 
-    run(url, test)
-
 
 @pytest.mark.parametrize("readonly", [True, False])
-def test_a_transaction_is_as_its_method_asks(url: str, readonly: bool) -> None:
-    async def test(database: PostgresDatabase) -> None:
+async def test_isolation_follows_the_method(url: str, readonly: bool) -> None:
+    async with open_postgres(url) as database:
         tx = begin(database, readonly=readonly)
         settings = ("transaction_isolation", "transaction_read_only")
         how = "SELECT " + ", ".join(f"current_setting('{name}')" for name in settings)
@@ -75,11 +67,9 @@ def test_a_transaction_is_as_its_method_asks(url: str, readonly: bool) -> None:
         assert (await tx.execute(text(how))).one() == expected
         await tx.rollback()
 
-    run(url, test)
 
-
-def test_a_clash_that_the_function_swallowed_cannot_be_committed(url: str) -> None:
-    async def test(database: PostgresDatabase) -> None:
+async def test_caught_conflict_cannot_be_committed(url: str) -> None:
+    async with open_postgres(url) as database:
         first, second = begin(database), begin(database)
         await second.execute(total)
         await first.execute(renamed(1, "x"))
@@ -91,11 +81,9 @@ def test_a_clash_that_the_function_swallowed_cannot_be_committed(url: str) -> No
             await second.commit()
         await second.rollback()
 
-    run(url, test)
 
-
-def test_after_a_statement_that_failed_it_runs_again_with_care_and_may_go_on(url: str) -> None:
-    async def test(database: PostgresDatabase) -> None:
+async def test_retry_after_a_failed_statement_may_catch_it(url: str) -> None:
+    async with open_postgres(url) as database:
         tx = begin(database)
         twin = things.insert().values(id=1)
         await tx.execute(renamed(2, "before"))
@@ -112,11 +100,9 @@ def test_after_a_statement_that_failed_it_runs_again_with_care_and_may_go_on(url
         await tx.commit()
         assert await names(database) == ["a!!!", "once!!!"]
 
-    run(url, test)
 
-
-def test_a_migration_meanwhile_runs_it_again(url: str, postgres: PostgresServer) -> None:
-    async def test(database: PostgresDatabase) -> None:
+async def test_concurrent_migration_is_a_conflict(url: str, postgres: PostgresServer) -> None:
+    async with open_postgres(url, 2) as database:
         for _ in range(2):
             await names(database)
         everything = text("SELECT * FROM things")
@@ -132,13 +118,10 @@ def test_a_migration_meanwhile_runs_it_again(url: str, postgres: PostgresServer)
         assert len((await tx.execute(everything)).first()) == 3
         await tx.rollback()
 
-    run(url, test, 2)
 
-
-def test_no_more_connections_are_open_than_were_said(url: str, postgres: PostgresServer) -> None:
-    """Half of them, rounded up, are for writers, who so never keep readers waiting."""
-
-    async def test(database: PostgresDatabase) -> None:
+async def test_number_of_connections_is_limited(url: str, postgres: PostgresServer) -> None:
+    """Half of them, rounded up, are for writers, so that writers never block readers."""
+    async with open_postgres(url, 3) as database:
         await asyncio.gather(*(names(database) for _ in range(50)))
         held = [begin(database) for _ in range(2)]
         for tx in held:
@@ -153,11 +136,9 @@ def test_no_more_connections_are_open_than_were_said(url: str, postgres: Postgre
         for tx in held:
             await tx.rollback()
 
-    run(url, test, 3)
 
-
-def test_one_that_clashed_runs_again_alone_and_the_others_wait_for_it(url: str) -> None:
-    async def test(database: PostgresDatabase) -> None:
+async def test_retry_runs_alone(url: str) -> None:
+    async with open_postgres(url) as database:
         first, second, third = begin(database), begin(database), begin(database)
         for tx in (first, second):
             await tx.execute(total)
@@ -169,18 +150,16 @@ def test_one_that_clashed_runs_again_alone_and_the_others_wait_for_it(url: str) 
         again = await second.conflict.retry()
         await again.execute(renamed(1, "y"))
         waiting = asyncio.create_task(third.execute(renamed(1, "z")))
-        assert await names(database) == ["x", "b"]  # nobody who reads waits
+        assert await names(database) == ["x", "b"]  # readers do not wait
         assert not waiting.done()
         await again.commit()
         await waiting
         await third.commit()
         assert await names(database) == ["z", "b"]
 
-    run(url, test)
 
-
-def test_one_that_clashed_waits_a_second_to_be_alone_then_goes_beside_a_slow_one(url: str) -> None:
-    async def test(database: PostgresDatabase) -> None:
+async def test_retry_waits_a_second_for_a_slow_writer(url: str) -> None:
+    async with open_postgres(url) as database:
         slow, first, second = begin(database), begin(database), begin(database)
         for tx in (slow, first, second):
             await tx.execute(total)
@@ -190,22 +169,20 @@ def test_one_that_clashed_waits_a_second_to_be_alone_then_goes_beside_a_slow_one
             await second.execute(renamed(1, "y"))
         await second.rollback()
         again = await second.conflict.retry()
-        await again.execute(things.insert().values(id=3, name="c"))  # slow is still there
+        await again.execute(things.insert().values(id=3, name="c"))  # slow is still open
         await again.commit()
         await slow.rollback()
         assert await names(database) == ["x", "b", "c"]
 
-    run(url, test)
 
-
-def test_trips_are_counted_and_a_read_does_not_wait_for_its_end(url: str) -> None:
-    async def test(database: PostgresDatabase, wire: Wire) -> None:
-        for _ in range(2):  # the second time all is prepared
+async def test_number_of_round_trips(url: str) -> None:
+    async with open_over_wire(url, 2) as (database, wire):
+        for _ in range(2):  # the second time all statements are prepared
             tx = begin(database)
             await tx.execute(renamed(1, "x"))
             await tx.commit()
             await names(database)
-        while wire.queries[-1] != "COMMIT" + RESET:  # nobody waits for the end of a read
+        while not wire.queries[-1].startswith("COMMIT"):  # a read does not wait for its end
             await asyncio.sleep(0)
         before = wire.trips
         tx = begin(database)
@@ -217,20 +194,16 @@ def test_trips_are_counted_and_a_read_does_not_wait_for_its_end(url: str) -> Non
         assert await names(database) == ["y", "b"]
         assert wire.trips - before <= 3  # BEGIN, SELECT, and COMMIT that may be under way
 
-    on_a_wire(url, test, 2)
 
-
-def test_a_transaction_without_statements_is_not_told_to_the_server(url: str) -> None:
-    async def test(database: PostgresDatabase, wire: Wire) -> None:
+async def test_transaction_without_statements_opens_no_connection(url: str) -> None:
+    async with open_over_wire(url) as (database, wire):
         for end in ("commit", "rollback"):
             await getattr(begin(database), end)()
         assert wire.connections == 0
 
-    on_a_wire(url, test)
 
-
-def test_the_platforms_own_statements_run_in_the_same_transaction(url: str) -> None:
-    async def test(database: PostgresDatabase) -> None:
+async def test_driver_statements_run_in_the_same_transaction(url: str) -> None:
+    async with open_postgres(url) as database:
         tx = begin(database)
         driver = await tx.driver()
         await driver.execute("INSERT INTO things VALUES (3, 'c')")
@@ -240,14 +213,10 @@ def test_the_platforms_own_statements_run_in_the_same_transaction(url: str) -> N
         with pytest.raises(TransactionError, match="has ended"):
             await tx.driver()
 
-    run(url, test)
-
 
 @pytest.mark.parametrize("end", ["COMMIT", "ROLLBACK"])
-def test_a_statement_that_ends_the_transaction_is_refused_and_no_other_runs(
-    url: str, end: str
-) -> None:
-    async def test(database: PostgresDatabase) -> None:
+async def test_statement_that_ends_the_transaction_is_refused(url: str, end: str) -> None:
+    async with open_postgres(url) as database:
         tx = begin(database)
         with pytest.raises(TransactionError, match="remove COMMIT and ROLLBACK"):
             await tx.execute(text(end))
@@ -257,20 +226,17 @@ def test_a_statement_that_ends_the_transaction_is_refused_and_no_other_runs(
         await tx.rollback()
         assert await names(database) == ["a", "b"]
 
-    run(url, test)
-
 
 @pytest.mark.parametrize("readonly", [True, False])
 @pytest.mark.parametrize("end", ["commit", "rollback"])
-def test_what_a_function_set_for_its_session_is_not_the_next_ones(
+async def test_session_settings_end_with_the_transaction(
     url: str, readonly: bool, end: str
 ) -> None:
     asked = text(
         "SELECT current_setting('search_path'), current_setting('app.tenant', true), current_user,"
         " current_setting('application_name')"
     )
-
-    async def test(database: PostgresDatabase) -> None:
+    async with open_postgres(url, 2) as database:
         before = begin(database, readonly=readonly)
         first = (await before.execute(asked)).one()
         for statement in (
@@ -283,7 +249,5 @@ def test_what_a_function_set_for_its_session_is_not_the_next_ones(
         after = begin(database, readonly=readonly)
         found = (await after.execute(asked)).one()
         await after.rollback()
-        # A setting of one's own, once named in a session, is "" there when it is reset.
+        # After RESET a custom setting is "", not NULL.
         assert [value or "" for value in found] == [value or "" for value in first]
-
-    run(url, test, connections=2)

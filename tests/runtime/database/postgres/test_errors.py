@@ -1,4 +1,4 @@
-"""What PostgreSQL's errors mean for a person, and which of them have a function run again."""
+"""Translation of PostgreSQL's errors, and those that are conflicts."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ URL = PostgresUrl("postgresql://me:hunter2@h/d")
 
 
 @pytest.mark.parametrize(
-    ("error", "kind", "said"),
+    ("error", "kind", "message"),
     [
         (exceptions.ReadOnlySQLTransactionError("x"), TransactionError, "answers GET"),
         (exceptions.QueryCanceledError("x"), Unavailable, "did not finish"),
@@ -35,12 +35,12 @@ URL = PostgresUrl("postgresql://me:hunter2@h/d")
         (TimeoutError(), Unavailable, "does not answer"),
     ],
 )
-def test_an_error_of_the_server_says_where_and_the_fix(
-    error: Exception, kind: type[Exception], said: str
+def test_server_errors_name_the_url_and_the_fix(
+    error: Exception, kind: type[Exception], message: str
 ) -> None:
     found = translate(error, URL)
     assert type(found) is kind
-    assert said in str(found)
+    assert message in str(found)
     assert kind is TransactionError or "postgresql://me@h/d" in str(found)
     assert "hunter2" not in str(found)
 
@@ -55,7 +55,7 @@ def test_an_error_of_the_server_says_where_and_the_fix(
         ValueError("x"),
     ],
 )
-def test_a_statements_own_fault_is_left_to_the_function(error: Exception) -> None:
+def test_faulty_statement_is_not_translated(error: Exception) -> None:
     assert translate(error, URL) is None
     assert describe_conflict(error) == ""
 
@@ -68,13 +68,13 @@ def test_a_statements_own_fault_is_left_to_the_function(error: Exception) -> Non
         exceptions.InvalidCachedStatementError("x"),
     ],
 )
-def test_a_clash_has_the_function_run_again(error: Exception) -> None:
+def test_conflicts_are_described(error: Exception) -> None:
     assert describe_conflict(error)
 
 
-def test_the_state_of_an_error_is_found_within_sqlalchemys() -> None:
-    class Around(Exception):
+def test_sqlstate_is_read_from_sqlalchemys_errors() -> None:
+    class Wrapper(Exception):
         orig = asyncpg.SerializationError("x")
 
-    assert sqlstate(Around()) == "40001"
+    assert sqlstate(Wrapper()) == "40001"
     assert sqlstate(None) == ""

@@ -1,4 +1,4 @@
-"""A server that fails is refused in time, and nothing is said to last that may not."""
+"""Failures of the server and of connections to it."""
 
 from __future__ import annotations
 
@@ -13,16 +13,13 @@ from tests.runtime.database.things import (
     MAKE,
     begin,
     names,
-    on_a_wire,
+    open_over_wire,
+    open_postgres,
     renamed,
-    run,
     total,
 )
 from tests.servers.postgres import PostgresServer
-from tests.servers.wire import Wire
 
-from neurova.database.postgres.connection import _UNLOCK_AND_RESET
-from neurova.database.postgres.database import PostgresDatabase
 from neurova.database.postgres.url import PostgresUrl
 from neurova.errors import StateError, Unavailable
 
@@ -30,8 +27,8 @@ pytestmark = pytest.mark.server
 
 
 @pytest.mark.parametrize("stage", ["connect", "begin", "statement", "commit"])
-def test_a_server_that_went_silent_is_waited_for_until_the_deadline(url: str, stage: str) -> None:
-    async def test(database: PostgresDatabase, wire: Wire) -> None:
+async def test_silent_server_is_unavailable_at_the_deadline(url: str, stage: str) -> None:
+    async with open_over_wire(url, 2) as (database, wire):
         loop = asyncio.get_running_loop()
         if stage != "connect":
             await names(database)
@@ -47,26 +44,25 @@ def test_a_server_that_went_silent_is_waited_for_until_the_deadline(url: str, st
         wire.release()
         assert (await names(database))[1] == "b"
 
-    on_a_wire(url, test, 2)
 
-
-def test_a_lost_answer_to_commit_is_said_to_be_unknown(url: str) -> None:
-    async def test(database: PostgresDatabase, wire: Wire) -> None:
+async def test_lost_reply_to_commit_is_reported_as_unknown(url: str) -> None:
+    async with open_over_wire(url) as (database, wire):
+        tx = begin(database)
+        await tx.execute(renamed(2, "b"))
+        await tx.commit()
+        wire.lost.add(wire.queries[-1])
         tx = begin(database)
         await tx.execute(renamed(1, "lost"))
-        wire.lost.add("COMMIT" + _UNLOCK_AND_RESET)
         with pytest.raises(Unavailable, match="unknown whether the changes were committed"):
             await tx.commit()
         await tx.rollback()
-        assert tx.conflict is None  # it must not run again: it may have happened
+        assert tx.conflict is None  # no retry: the commit may have succeeded
         wire.lost.clear()
         assert await names(database) == ["lost", "b"]
 
-    on_a_wire(url, test)
 
-
-def test_a_connection_lost_in_between_is_unavailable_and_nothing_lasts(url: str) -> None:
-    async def test(database: PostgresDatabase, wire: Wire) -> None:
+async def test_lost_connection_undoes_the_transaction(url: str) -> None:
+    async with open_over_wire(url) as (database, wire):
         tx = begin(database)
         await tx.execute(renamed(1, "half"))
         wire.cut()
@@ -78,13 +74,9 @@ def test_a_connection_lost_in_between_is_unavailable_and_nothing_lasts(url: str)
         await tx.rollback()
         assert await names(database) == ["a", "b"]
 
-    on_a_wire(url, test)
 
-
-def test_idle_connections_that_the_server_closed_cost_no_call(
-    url: str, postgres: PostgresServer
-) -> None:
-    async def test(database: PostgresDatabase) -> None:
+async def test_closed_idle_connections_are_replaced(url: str, postgres: PostgresServer) -> None:
+    async with open_postgres(url) as database:
         for _ in range(5):
             assert await names(database) == ["a", "b"]
             name = PostgresUrl(url).database
@@ -92,13 +84,11 @@ def test_idle_connections_that_the_server_closed_cost_no_call(
                 f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'"
             )
 
-    run(url, test)
 
-
-def test_a_statement_that_was_given_up_is_stopped_on_the_server(
+async def test_abandoned_statement_is_cancelled_on_the_server(
     url: str, postgres: PostgresServer
 ) -> None:
-    async def test(database: PostgresDatabase) -> None:
+    async with open_postgres(url) as database:
         tx = begin(database, seconds=0.3)
         with pytest.raises(Unavailable):
             await tx.execute(text("SELECT pg_sleep(600)"))
@@ -111,24 +101,21 @@ def test_a_statement_that_was_given_up_is_stopped_on_the_server(
         while postgres.run(running) != [(0,)]:
             await asyncio.sleep(0.01)
 
-    run(url, test)
 
-
-def test_a_server_that_is_down_is_refused_at_once_and_used_when_it_is_back(
+async def test_stopped_server_fails_fast_and_recovers(
     own_postgres: PostgresServer,
 ) -> None:
     url = own_postgres.create()
     for statement in (MAKE, FILL):
         own_postgres.run(statement, url)
-
-    async def test(database: PostgresDatabase) -> None:
+    async with open_postgres(url) as database:
         assert await names(database) == ["a", "b"]
         await asyncio.to_thread(own_postgres.stop)
         began = time.monotonic()
         for _ in range(200):
             with pytest.raises(Unavailable):
                 await names(database)
-        assert time.monotonic() - began < 15  # not one of them waited for its own deadline, 20 s
+        assert time.monotonic() - began < 15  # none waited for its deadline, 20 s
         await asyncio.to_thread(own_postgres.start)
         while True:
             try:
@@ -137,19 +124,17 @@ def test_a_server_that_is_down_is_refused_at_once_and_used_when_it_is_back(
             except Unavailable:
                 await asyncio.sleep(0.01)
 
-    run(url, test)
-
 
 @pytest.mark.parametrize(
-    ("change", "kind", "said"),
+    ("change", "kind", "message"),
     [
         ({"password": "wrong"}, StateError, "refuses this user's password"),
         ({"name": "nowhere"}, StateError, "does not exist.*create it"),
         ({"port": 1}, Unavailable, "does not answer"),
     ],
 )
-def test_a_database_that_cannot_be_had_says_the_fix_without_the_password(
-    url: str, change: dict[str, Any], kind: type[Exception], said: str
+async def test_connection_errors_hide_the_password(
+    url: str, change: dict[str, Any], kind: type[Exception], message: str
 ) -> None:
     parts = PostgresUrl(url)
     password = url.split(":")[2].partition("@")[0]
@@ -157,11 +142,8 @@ def test_a_database_that_cannot_be_had_says_the_fix_without_the_password(
     changed = changed.replace(parts.database, change.get("name", parts.database))
     if "port" in change:
         changed = changed.replace(changed.split(":")[3].partition("/")[0], str(change["port"]))
-
-    async def test(database: PostgresDatabase) -> None:
-        with pytest.raises(kind, match=said) as caught:
+    async with open_postgres(changed) as database:
+        with pytest.raises(kind, match=message) as caught:
             await names(database)
         assert password not in str(caught.value)
         assert "wrong" not in str(caught.value).replace("wrong password", "")
-
-    run(changed, test)

@@ -1,4 +1,4 @@
-"""A URL of PostgreSQL is never shown with its password."""
+"""URLs of PostgreSQL databases."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from neurova.database.postgres.url import PostgresUrl, find_url_error, is_postgr
         ("postgresql:///d?host=/run/postgresql", "postgresql:///d?host=%2Frun%2Fpostgresql"),
     ],
 )
-def test_it_is_shown_without_its_password(dsn: str, shown: str) -> None:
+def test_url_is_shown_without_its_password(dsn: str, shown: str) -> None:
     url = PostgresUrl(dsn)
     assert str(url) == shown
     assert repr(url) == f"<PostgresUrl {shown}>"
@@ -27,21 +27,21 @@ def test_it_is_shown_without_its_password(dsn: str, shown: str) -> None:
     assert url.database == "d"
 
 
-def test_another_database_of_the_same_server_is_reached_alike() -> None:
+def test_with_database_keeps_the_rest() -> None:
     assert (
         PostgresUrl("postgresql://me:x@h:5/d?a=b").with_database("e").dsn
         == "postgresql://me:x@h:5/e?a=b"
     )
 
 
-def test_urls_are_equal_when_all_of_them_is() -> None:
+def test_urls_differ_by_password() -> None:
     first, second = PostgresUrl("postgresql://a:1@h/d"), PostgresUrl("postgresql://a:2@h/d")
     assert first != second
     assert len({first, second, PostgresUrl("postgresql://a:1@h/d")}) == 2
 
 
 @pytest.mark.parametrize(
-    ("text", "meant"),
+    ("text", "expected"),
     [
         ("postgresql://h/d", True),
         ("postgres://h/d", True),
@@ -51,12 +51,12 @@ def test_urls_are_equal_when_all_of_them_is() -> None:
         ("", False),
     ],
 )
-def test_a_database_is_postgresqls_by_its_scheme(text: str, meant: bool) -> None:
-    assert is_postgres(text) is meant
+def test_scheme_selects_postgresql(text: str, expected: bool) -> None:
+    assert is_postgres(text) is expected
 
 
 @pytest.mark.parametrize(
-    ("dsn", "said"),
+    ("dsn", "message"),
     [
         ("postgresql://me@h:5/d", ""),
         ("postgresql://h", "does not name a database"),
@@ -67,15 +67,15 @@ def test_a_database_is_postgresqls_by_its_scheme(text: str, meant: bool) -> None
         ("postgresql://[h/d", "is not a URL of PostgreSQL"),
     ],
 )
-def test_what_is_wrong_is_said_without_the_url(dsn: str, said: str) -> None:
+def test_url_errors_hide_the_url(dsn: str, message: str) -> None:
     found = find_url_error(dsn)
-    assert found.startswith(said)
-    assert bool(found) is bool(said)
+    assert found.startswith(message)
+    assert bool(found) is bool(message)
     assert "hunter2" not in found
 
 
 @pytest.mark.parametrize("missing", ["asyncpg", "greenlet"])
-def test_a_missing_driver_is_named_with_what_installs_it(
+def test_missing_driver_is_reported_with_the_fix(
     missing: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, missing, None)

@@ -1,3 +1,5 @@
+"""Reading the revisions of a migrations folder."""
+
 from __future__ import annotations
 
 from pathlib import Path
@@ -15,12 +17,12 @@ def write(folder: Path, name: str, down: object, file: str = "") -> Path:
     return path
 
 
-def test_no_folder_has_no_revisions(tmp_path: Path) -> None:
+def test_missing_folder_has_no_revisions(tmp_path: Path) -> None:
     revisions = Revisions(tmp_path / "none")
     assert (len(revisions), revisions.head(), revisions.after(None)) == (0, None, ())
 
 
-def test_the_way_leads_from_where_one_is_to_the_head_oldest_first(tmp_path: Path) -> None:
+def test_pending_revisions_are_listed_oldest_first(tmp_path: Path) -> None:
     write(tmp_path, "c", "b")
     write(tmp_path, "a", None)
     write(tmp_path / "versions", "b", "a")
@@ -31,16 +33,16 @@ def test_the_way_leads_from_where_one_is_to_the_head_oldest_first(tmp_path: Path
     assert revisions.after("c") == ()
 
 
-def test_a_merge_runs_after_all_it_merges(tmp_path: Path) -> None:
+def test_merge_runs_after_its_parents(tmp_path: Path) -> None:
     write(tmp_path, "a", None)
     write(tmp_path, "b", "a")
     write(tmp_path, "c", "a")
     write(tmp_path, "d", ("b", "c"))
-    way = Revisions(tmp_path).after(None)
-    assert (way[0], way[3], sorted(way[1:3])) == ("a", "d", ["b", "c"])
+    order = Revisions(tmp_path).after(None)
+    assert (order[0], order[3], sorted(order[1:3])) == ("a", "d", ["b", "c"])
 
 
-def test_annotated_and_computed_around_it_a_revision_is_still_read(tmp_path: Path) -> None:
+def test_annotated_assignments_are_read(tmp_path: Path) -> None:
     (tmp_path / "a.py").write_text(
         '"""Doc."""\nimport sqlalchemy as sa\n\nrevision: str = "a"\n'
         "down_revision: str | None = None\n"
@@ -49,12 +51,12 @@ def test_annotated_and_computed_around_it_a_revision_is_still_read(tmp_path: Pat
     assert Revisions(tmp_path).head() == "a"
 
 
-def test_files_are_read_and_never_run(tmp_path: Path) -> None:
+def test_files_are_not_run(tmp_path: Path) -> None:
     (tmp_path / "a.py").write_text('revision, x = "no", 1\nrevision = "a"\nraise SystemExit\n')
     assert Revisions(tmp_path).head() == "a"
 
 
-def test_two_heads_name_both_files_and_the_fix(tmp_path: Path) -> None:
+def test_two_heads_are_refused(tmp_path: Path) -> None:
     write(tmp_path, "a", None)
     write(tmp_path, "b", "a", "0002_left.py")
     write(tmp_path, "c", "a", "0002_right.py")
@@ -62,20 +64,20 @@ def test_two_heads_name_both_files_and_the_fix(tmp_path: Path) -> None:
         Revisions(tmp_path).head()
 
 
-def test_one_name_in_two_files_names_both(tmp_path: Path) -> None:
+def test_duplicate_name_is_refused(tmp_path: Path) -> None:
     write(tmp_path, "0002", None, "left.py")
     write(tmp_path, "0002", None, "right.py")
     with pytest.raises(StateError, match=r"right.py is revision '0002' too"):
         Revisions(tmp_path)
 
 
-def test_a_missing_parent_is_named(tmp_path: Path) -> None:
+def test_missing_parent_is_refused(tmp_path: Path) -> None:
     write(tmp_path, "b", "a")
     with pytest.raises(StateError, match="has its down_revision 'a'"):
         Revisions(tmp_path)
 
 
-def test_a_circle_is_refused(tmp_path: Path) -> None:
+def test_circle_is_refused(tmp_path: Path) -> None:
     write(tmp_path, "a", "b")
     write(tmp_path, "b", "a")
     with pytest.raises(StateError, match="circle"):
@@ -87,7 +89,7 @@ def test_a_circle_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "source", ["x = 1\n", "revision = 1\n", "revision = (", "revision = name()\n", "\xff\x00"]
 )
-def test_a_file_that_is_no_revision_is_named(tmp_path: Path, source: str) -> None:
+def test_other_file_is_refused(tmp_path: Path, source: str) -> None:
     (tmp_path / "odd.py").write_text(source, "latin-1")
     with pytest.raises(StateError, match=r"odd\.py"):
         Revisions(tmp_path)
