@@ -1,8 +1,8 @@
-"""Four workers share one limit over HTTP: in no window of a second more than it allows.
+"""Four workers share one limit over HTTP, and admit no more in any second.
 
-By what a client sees: a call was admitted between sending and its answer, so calls sent and
-answered within one second were admitted within it. That the table itself never admits more, by
-times under its lock, is shown in tests/gateway/limits.
+A call was admitted between its request and its response, so calls sent and answered within one
+second were admitted within it. tests/gateway/limits tests the table itself, by times under its
+lock.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ WORKERS = 4
 KEYS = 3
 LIMIT = 100
 BURST = 20  # calls that each of twelve clients sends at an edge, as fast as it can
-APART = (0.0, 0.9, 0.3)  # seconds after each edge at which the keys' bursts begin: two meet there
+APART = (0.0, 0.9, 0.3)  # seconds after each edge at which the bursts of the keys begin
 
 
 class Called(NamedTuple):
@@ -42,7 +42,7 @@ class Called(NamedTuple):
 
 
 class Workers:
-    """The probe, served by several workers, and a consumer's keys."""
+    """The probe, served by several workers, and the keys of a consumer."""
 
     def __init__(self, run: Serving, keys: list[str]) -> None:
         self.run = run
@@ -71,13 +71,13 @@ def workers(tmp_path: Path) -> Iterator[Workers]:
 
 
 async def client(port: int, key: str, start: float, after: float) -> list[Called]:
-    """Send a burst at each edge on one connection, until its worker has gone."""
+    """Send a burst at each edge on one connection, until its worker ends."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     octets = f"GET /items/1 HTTP/1.1\r\nHost: probe\r\nX-API-Key: {key}\r\n\r\n".encode()
     calls: list[Called] = []
     try:
         for edge in range(EDGES):
-            await asyncio.sleep(start + edge + after - monotonic())  # the load's own beat
+            await asyncio.sleep(start + edge + after - monotonic())  # the schedule of the load
             for _ in range(BURST):
                 sent = monotonic()
                 writer.write(octets)
@@ -93,7 +93,7 @@ async def client(port: int, key: str, start: float, after: float) -> list[Called
 
 
 async def bursts(workers: Workers, killed: int | None) -> list[list[Called]]:
-    """Let four clients call with each key; kill a worker half-way."""
+    """Call from four clients with each key; kill a worker half-way."""
     start = monotonic() + 0.2
     asked = [
         client(workers.port, key, start, APART[number])
@@ -135,7 +135,7 @@ def test_workers_share_one_limit(workers: Workers, killed: bool) -> None:
     for number, first in enumerate(admitted):
         within = [c for c in admitted[number:] if c.answered - first.sent <= 1]
         assert len(within) <= LIMIT
-    # A margin for what a client's clock does not see; the table's own share is 95 %.
+    # A margin for the clock of the client; the table admits at least 95 %.
     assert len(admitted) >= 0.9 * exact([call.sent for call in calls])
     code, told = workers.run.end()
     assert code == 0

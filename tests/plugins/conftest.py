@@ -42,8 +42,8 @@ KEYS: dict[str, tuple[str, dict[str, Any]]] = {
 }
 
 
-def stored(folder: Path) -> Path:
-    """Make a state folder whose store holds KEYS."""
+def create_state(folder: Path) -> Path:
+    """Create a state folder whose store has KEYS."""
     folder.mkdir()
     store = SqliteKeyStore(folder / "keys.db")
     for name, (key, fields) in KEYS.items():
@@ -60,14 +60,14 @@ def stored(folder: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def key() -> Callable[[str], str]:
-    """Give a key by its name in KEYS."""
+    """Return a key by its name in KEYS."""
     return lambda name: KEYS[name][0]
 
 
 @pytest.fixture(scope="module")
 def embedded_stores(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stores]:
     """The stores of the embedded host."""
-    folder = stored(tmp_path_factory.mktemp("embedded") / "state")
+    folder = create_state(tmp_path_factory.mktemp("embedded") / "state")
     store, table = SqliteKeyStore(folder / "keys.db"), LimitTable(folder / "limits.table")
     yield Stores(KeyCache(store), table)
     table.close()
@@ -76,19 +76,19 @@ def embedded_stores(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stores
 
 @pytest.fixture(scope="module")
 def embedded(embedded_stores: Stores) -> Callable[[Settings], Embedded]:
-    """Give the embedded host with plugins of ours."""
+    """Create an embedded host with our plugins."""
     return lambda settings: Embedded(PLUGINS, settings, embedded_stores)
 
 
 @pytest.fixture(scope="module")
 def kong_state(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A state folder of the plugin servers."""
-    return stored(tmp_path_factory.mktemp("kong") / "state")
+    return create_state(tmp_path_factory.mktemp("kong") / "state")
 
 
 @pytest.fixture(scope="module")
 def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Server]]:
-    """Give the dedicated server of a plugin of ours, started when first asked for."""
+    """Return the dedicated server of one of our plugins, started at the first use."""
     prefix = tmp_path_factory.mktemp("prefix")
     started: dict[str, Server] = {}
 
@@ -107,7 +107,7 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str]
 def kong(
     servers: Callable[[str], Server], kong_state: Path
 ) -> Iterator[Callable[[Settings], Kong]]:
-    """Give Kong with plugins of ours."""
+    """Create a double of Kong with our plugins."""
     made: list[Kong] = []
 
     def build(settings: Settings) -> Kong:

@@ -1,4 +1,4 @@
-"""The embedded host, asked as the double of Kong is."""
+"""The embedded host, with the interface of the double of Kong."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Embedded:
         self.chain = self.host.chain([Plugin(name, config) for name, config in settings])
 
     def send(self, request: Request) -> Verdict:
-        """Return what comes of a request."""
+        """Return the verdict on a request."""
         path, _, query = request.target.encode("utf-8", "surrogateescape").partition(b"?")
         fields = [(name.lower().encode(), raw(value)) for name, value in request.fields]
         call = Call(request.method, path, query, fields, request.client)

@@ -1,7 +1,7 @@
-"""A small double of Kong: it speaks the plugin servers' wire, and plays the guard.
+"""A double of Kong that speaks the protocol of plugin servers, with the guard.
 
-What of Kong it does not have: nginx, routing, an upstream. A request that passes is `Verdict` with
-status 200 and the header fields that the upstream would see.
+It has no nginx, routing or upstream. A request that passes is a `Verdict` with status 200 and the
+header fields that the upstream would receive.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ Pairs = list[tuple[str, str]]
 
 @dataclass
 class Request:
-    """One request; text is UTF-8 with surrogates for what is none."""
+    """One request; text is UTF-8, with invalid bytes as surrogates."""
 
     method: str = "GET"
     target: str = "/"
@@ -39,7 +39,7 @@ class Request:
 
 @dataclass
 class Verdict:
-    """What came of a request: headers of the reply, fields that the upstream sees, shared.nv."""
+    """The result of a request: reply headers, fields for the upstream, shared.nv, PDK calls."""
 
     status: int
     body: Any = None
@@ -50,15 +50,15 @@ class Verdict:
 
 
 class LuaError(Exception):
-    """A PDK call that Kong throws at: the whole request is a 500."""
+    """A PDK call that Kong rejects: the request is a 500."""
 
 
 class ExitedError(Exception):
-    """A plugin has answered."""
+    """A plugin has exited."""
 
 
 class Server:
-    """One real plugin server, in a process of its own."""
+    """A real plugin server, in its own process."""
 
     def __init__(self, command: Sequence[str], prefix: Path, name: str) -> None:
         self._command = [sys.executable, *command]
@@ -69,32 +69,32 @@ class Server:
         self.start()
 
     def start(self) -> None:
-        """Start, and wait until it takes connections."""
+        """Start the server and wait until it accepts connections."""
         Path(self.path).unlink(missing_ok=True)
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
                 [*self._command, *self._arguments], stdout=log, stderr=log
             )
         end = time.monotonic() + START_SECONDS
-        while not self._takes():
+        while not self._accepts():
             if self._process.poll() is not None or time.monotonic() > end:
                 raise AssertionError(f"plugin server did not start:\n{self.log()}")
             time.sleep(0.02)
 
     def kill(self) -> None:
-        """End it as a crash would."""
+        """Kill the server."""
         self._process.send_signal(signal.SIGKILL)
         self._process.wait()
 
-    def ended(self) -> int:
-        """Wait until it has ended by itself, and return its exit code."""
+    def wait(self) -> int:
+        """Wait until the server has exited, and return its exit code."""
         return self._process.wait(START_SECONDS)
 
     def log(self) -> str:
-        """Return what it has written."""
+        """Return the log of the server."""
         return self._log.read_text(errors="replace")
 
-    def _takes(self) -> bool:
+    def _accepts(self) -> bool:
         try:
             with socket.socket(socket.AF_UNIX) as probe:
                 probe.connect(self.path)
@@ -104,7 +104,7 @@ class Server:
 
     @property
     def threads(self) -> int:
-        """Count its threads."""
+        """The number of its threads."""
         return len(os.listdir(f"/proc/{self._process.pid}/task"))
 
 
@@ -124,14 +124,14 @@ class Kong:
                 connection.close()
 
     def send(self, request: Request, phase: str = "access") -> Verdict:
-        """Return what comes of a request."""
+        """Return the verdict on a request."""
         passing = _Passing(request)
         try:
             for _, name, config, server in self._plugins:
                 try:
                     self._event(passing, phase, name, config, server)
                 except (OSError, RuntimeError, EOFError) as error:
-                    self.errors.append(f"{name}: {error}")  # Kong logs it, and goes on
+                    self.errors.append(f"{name}: {error}")  # Kong logs it and continues
             passing.guard()
         except ExitedError:
             pass
@@ -196,7 +196,7 @@ def _read(connection: socket.socket) -> list[Any]:
 
 
 class _Passing:
-    """One request on its way, with Kong's PDK as Lua has it."""
+    """One request in progress, with Kong's PDK in Lua."""
 
     def __init__(self, request: Request) -> None:
         self.request = request
@@ -207,20 +207,20 @@ class _Passing:
         self.calls: list[str] = []
 
     def pdk(self, method: str, arguments: list[Any]) -> Any:
-        """Run one PDK call; an unknown one gives nil, as Kong's does."""
+        """Run one PDK call; an unknown one returns nil, as in Kong."""
         self.calls.append(method)
         call = getattr(self, method.removeprefix("kong.").replace(".", "_"), None)
         if call is None:
             return None
-        # Lua: what comes after a nil is lost.
-        kept = arguments[: arguments.index(None)] if None in arguments else arguments
+        # As in Lua, arguments after a nil are lost.
+        passed = arguments[: arguments.index(None)] if None in arguments else arguments
         try:
-            return call(*kept)
+            return call(*passed)
         except (TypeError, AttributeError, ValueError) as error:
             raise LuaError(f"{method}: {error}") from error
 
     def guard(self) -> None:
-        """Refuse what no plugin has stated a caller for."""
+        """Refuse a request without a stated caller."""
         nv = self.shared.get("nv")
         stated = isinstance(nv, dict) and all(
             isinstance(nv.get(name), str)

@@ -1,4 +1,4 @@
-"""Nothing that a plugin does wrong opens a door, in either host."""
+"""No fault of a plugin lets a call pass, in either host."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ from .kong_double import Kong, Request, Server
 FAULTY = Path(__file__).with_name("faulty")
 NAME = "neurova-faulty"
 
-# What the plugin does: the status of the call.
-ENDS = {
+# Function of the faulty plugin: status of the call.
+FAULTS = {
     "passes": 200,
     "does_nothing": 503,
     "makes_no_call": 503,
@@ -33,6 +33,9 @@ ENDS = {
     "raises_at_once": 503,
     "raises_after_stating": 503,
     "raises_base": 503,
+    "raises_group": 503,
+    "stops_iteration": 503,
+    "has_no_memory": 503,
     "leaves_process": 503,
     "interrupts": 503,
     "closes_generator": 503,
@@ -41,11 +44,13 @@ ENDS = {
     "status_out_of_range": 503,
     "junk_body": 503,
     "junk_in_body": 503,
+    "circular_body": 503,
     "junk_headers": 503,
     "header_splits": 503,
     "header_frames": 503,
     "sets_junk_header": 503,
     "sets_splitting_header": 503,
+    "reads_junk_header": 503,
     "shares_junk": 503,
     "states_text": 503,
     "states_true": 503,
@@ -62,8 +67,15 @@ ENDS = {
     "catches_exception": 418,
     "states_after_exit": 418,
 }
-SLOW = ["sleeps", "sleeps_before_any_call", "waits_for_a_peer", "loops"]
-END = pytest.mark.parametrize(("end", "status"), ENDS.items(), ids=ENDS)
+HANGS = ["sleeps", "sleeps_before_any_call", "waits_for_a_peer", "loops"]
+BLOCKED = [
+    "selects",
+    "waits_for_a_lock",
+    "waits_for_a_queue",
+    "waits_for_a_process",
+    "reads_a_pipe",
+]
+EACH = pytest.mark.parametrize(("fault", "status"), FAULTS.items(), ids=FAULTS)
 
 
 def faulty(**config: str) -> Embedded:
@@ -72,7 +84,7 @@ def faulty(**config: str) -> Embedded:
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """The faulty plugin's own real server."""
+    """A real server of the faulty plugin."""
     running = Server([str(FAULTY / "neurova_faulty.py")], tmp_path_factory.mktemp("prefix"), "f")
     yield running
     running.kill()
@@ -87,10 +99,10 @@ def behind(server: Server) -> Iterator[Callable[..., Kong]]:
         )
 
 
-@END
-def test_embedded_end(end: str, status: int) -> None:
-    """Each fault is a 503 and the next call is fine; an exit stands, whatever follows it."""
-    host = faulty(access=end)
+@EACH
+def test_embedded_fault(fault: str, status: int) -> None:
+    """Each fault is a 503 and the next call passes; the first exit counts."""
+    host = faulty(access=fault)
     verdict = host.send(Request())
     assert verdict.status == status
     assert not any("nrv_test_secret" in line for line in host.lines)
@@ -100,24 +112,24 @@ def test_embedded_end(end: str, status: int) -> None:
 
 
 @pytest.mark.server
-@END
-def test_kong_end(end: str, status: int, behind: Callable[..., Kong]) -> None:
-    """Each fault ends behind Kong as it does in process, and the next call is fine."""
-    gateway = behind(access=end)
-    verdict, within = gateway.send(Request()), faulty(access=end).send(Request())
+@EACH
+def test_kong_fault(fault: str, status: int, behind: Callable[..., Kong]) -> None:
+    """Each fault has the same status behind Kong, and the next call passes."""
+    gateway = behind(access=fault)
+    verdict, within = gateway.send(Request()), faulty(access=fault).send(Request())
     assert verdict.status == within.status == status
     assert verdict.nv == within.nv or status != 200
-    if status == 418 and end == "exits":
+    if status == 418 and fault == "exits":
         assert (verdict.body, verdict.headers) == (within.body, within.headers)
         assert verdict.headers["x-a"] == "b"
-    assert gateway.errors == []  # every fault was answered: Kong neither waited nor guessed
+    assert gateway.errors == []  # the plugin server answered every fault
     assert behind(access="passes").send(Request()).status == 200
 
 
-@pytest.mark.parametrize("end", SLOW)
-def test_embedded_hang_is_cut(end: str) -> None:
-    """A phase that does not end is cut at its deadline; the next call is fine."""
-    host = faulty(access=end)
+@pytest.mark.parametrize("fault", HANGS + BLOCKED)
+def test_embedded_hang_is_ended(fault: str) -> None:
+    """A phase is ended at its deadline; the next call passes."""
+    host = faulty(access=fault)
     host.host.start()
     try:
         verdict = host.send(Request())
@@ -130,33 +142,32 @@ def test_embedded_hang_is_cut(end: str) -> None:
         host.host.stop()
 
 
-@pytest.mark.parametrize("end", ["sleeps", "loops"])
-def test_hang_is_cut_in_uvloop(end: str) -> None:
-    """The cut works inside uvloop, which has signals of its own, and the loop goes on."""
-    host = faulty(access=end)
+@pytest.mark.parametrize("fault", ["sleeps", "loops"])
+def test_hang_is_ended_in_uvloop(fault: str) -> None:
+    """It works in uvloop, which handles signals itself, and the loop continues."""
+    host = faulty(access=fault)
 
-    async def calls() -> list[int]:
+    async def send_calls() -> list[int]:
         host.host.start()
         try:
             first = host.send(Request()).status
             await asyncio.sleep(0)
-            fine = faulty(access="passes").send(Request()).status
-            second = host.send(Request()).status
-            return [first, fine, second]
+            passing = faulty(access="passes").send(Request()).status
+            return [first, passing, host.send(Request()).status]
         finally:
             host.host.stop()
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        assert runner.run(calls()) == [503, 200, 503]
+        assert runner.run(send_calls()) == [503, 200, 503]
 
 
 @pytest.mark.server
-@pytest.mark.parametrize("end", SLOW)
-def test_kong_hang_is_answered(end: str, tmp_path: Path) -> None:
-    """The plugin server answers for a phase that hangs, within Kong's time-out; others go on."""
+@pytest.mark.parametrize("fault", HANGS)
+def test_kong_hang_is_answered(fault: str, tmp_path: Path) -> None:
+    """The plugin server answers for a hanging phase within Kong's timeout; other calls continue."""
     server = Server([str(FAULTY / "neurova_faulty.py")], tmp_path, "f")
     try:
-        gateway = Kong([(1000, NAME, {"access": end}, server)])
+        gateway = Kong([(1000, NAME, {"access": fault}, server)])
         fine = Kong([(1000, NAME, {}, server)])
         assert gateway.send(Request()).status == 503
         assert gateway.errors == []
@@ -168,8 +179,8 @@ def test_kong_hang_is_answered(end: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.server
-def test_kong_server_full_of_hangs_ends(tmp_path: Path) -> None:
-    """A server in which more than 64 phases hang ends itself; all their calls are refused."""
+def test_kong_server_full_of_hangs_exits(tmp_path: Path) -> None:
+    """A server with more than 64 hanging phases exits; all their calls are refused."""
     server = Server([str(FAULTY / "neurova_faulty.py")], tmp_path, "f")
     gateways = [Kong([(1000, NAME, {"access": "sleeps_before_any_call"}, server)])]
     gateways[0].send(Request())  # the instance is made
@@ -186,14 +197,14 @@ def test_kong_server_full_of_hangs_ends(tmp_path: Path) -> None:
     for thread in threads:
         thread.join()
     assert statuses == [503] * 71
-    assert server.ended() == 70
+    assert server.wait() == 70
     for gateway in gateways:
         gateway.close()
 
 
 @pytest.mark.server
 def test_kong_runs_phases_at_once(behind: Callable[..., Kong]) -> None:
-    """Four phases that wait for each other before any PDK call pass: no lock serialises them."""
+    """Phases that wait for each other before any PDK call pass: no lock serialises them."""
     gateways = [behind(access="meets_others") for _ in range(4)]
     statuses: list[int] = []
     threads = [
@@ -208,8 +219,8 @@ def test_kong_runs_phases_at_once(behind: Callable[..., Kong]) -> None:
 
 
 @pytest.mark.server
-def test_kong_threads_are_used_again(server: Server, behind: Callable[..., Kong]) -> None:
-    """A hundred calls, half of them refused, leave no more threads than the first few."""
+def test_kong_threads_are_reused(server: Server, behind: Callable[..., Kong]) -> None:
+    """A hundred calls, half of them refused, need no more threads than the first two."""
     gateways = [behind(access="passes"), behind(access="swallows_exit")]
     for gateway in gateways:
         gateway.send(Request())
@@ -223,10 +234,10 @@ def test_kong_threads_are_used_again(server: Server, behind: Callable[..., Kong]
 LOGGED = ["raises", "raises_base", "leaves_process", "exits", "sets_junk_header", "returns_junk"]
 
 
-@pytest.mark.parametrize("end", LOGGED)
-def test_fault_in_log_is_counted(end: str) -> None:
-    """A fault in the log phase leaves the reply as it was, and is counted."""
-    host = faulty(log=end)
+@pytest.mark.parametrize("fault", LOGGED)
+def test_fault_in_log_is_counted(fault: str) -> None:
+    """It does not change the reply."""
+    host = faulty(log=fault)
     call = Call("GET", b"/", b"", [], "")
     assert host.chain.access(call) is None
     reply = Reply(200, "told")
@@ -234,12 +245,12 @@ def test_fault_in_log_is_counted(end: str) -> None:
     host.chain.log(call, reply)
     assert (reply.status, reply.body, reply.fields) == (200, b"told", [])
     assert call.reply_fields == fields
-    assert host.host.faults[NAME] == (end != "returns_junk")
+    assert host.host.faults[NAME] == (fault != "returns_junk")
     assert host.chain.access(Call("GET", b"/", b"", [], "")) is None
 
 
-def test_hang_in_log_is_cut() -> None:
-    """A log phase that does not end is cut as well."""
+def test_hang_in_log_is_ended() -> None:
+    """The deadline applies to the log phase too."""
     host = faulty(log="sleeps")
     host.host.start()
     try:
@@ -250,10 +261,10 @@ def test_hang_in_log_is_cut() -> None:
 
 
 @pytest.mark.server
-@pytest.mark.parametrize("end", ["raises", "leaves_process"])
-def test_kong_fault_in_log(end: str, behind: Callable[..., Kong]) -> None:
-    """Behind Kong a fault in log is over at once; the next call is fine."""
-    gateway: Any = behind(log=end)
+@pytest.mark.parametrize("fault", ["raises", "leaves_process"])
+def test_kong_fault_in_log(fault: str, behind: Callable[..., Kong]) -> None:
+    """Behind Kong a fault in log ends at once; the next call passes."""
+    gateway: Any = behind(log=fault)
     gateway.send(Request(), phase="log")
     assert gateway.errors == []
     assert gateway.send(Request()).status == 200

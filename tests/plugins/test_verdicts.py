@@ -23,7 +23,7 @@ Build = Callable[[Any], Any]
 IDENTITY = HEADER.lower()
 
 
-def ask(host: Any, case: Case, key: Callable[[str], str]) -> Verdict:
+def send_case(host: Any, case: Case, key: Callable[[str], str]) -> Verdict:
     def request(fields: list[tuple[str, str]]) -> Request:
         named = re.compile(r"\{([a-z0-9-]+)\}")
         written = [(name, named.sub(lambda m: key(m[1]), value)) for name, value in fields]
@@ -35,7 +35,7 @@ def ask(host: Any, case: Case, key: Callable[[str], str]) -> Verdict:
     return verdict
 
 
-def holds(case: Case, verdict: Verdict, key: Callable[[str], str]) -> None:
+def check(case: Case, verdict: Verdict, key: Callable[[str], str]) -> None:
     assert verdict.status == case.status, verdict
     assert set(case.headers) <= set(verdict.headers)
     assert not set(case.missing) & set(verdict.headers)
@@ -51,34 +51,34 @@ def holds(case: Case, verdict: Verdict, key: Callable[[str], str]) -> None:
 
 
 @ALL
-def test_embedded_answers(case: Case, embedded: Build, key: Callable[[str], str]) -> None:
+def test_embedded_reply(case: Case, embedded: Build, key: Callable[[str], str]) -> None:
     """Every case has its verdict in the embedded gateway."""
-    holds(case, ask(embedded(case.settings()), case, key), key)
+    check(case, send_case(embedded(case.settings()), case, key), key)
 
 
 @pytest.mark.server
 @ALL
-def test_kong_answers_the_same(
+def test_kong_reply_is_the_same(
     case: Case, embedded: Build, kong: Build, key: Callable[[str], str]
 ) -> None:
     """Every case has its verdict behind Kong, to the byte of every header."""
-    # Other routes than the embedded run's: the limits of both begin untouched.
+    # Other routes than in the embedded run, so that their limits are unused.
     settings = [
         (name, {**config, "route": f"{case.name}-again"} if name == LIMIT else config)
         for name, config in case.settings()
     ]
-    behind = ask(kong(settings), case, key)
-    holds(case, behind, key)
-    within = ask(embedded(settings), case, key)
+    behind = send_case(kong(settings), case, key)
+    check(case, behind, key)
+    within = send_case(embedded(settings), case, key)
     if case.name not in LIMITED_BY_KEY:
-        assert compared(behind, case) == compared(within, case)
+        assert comparable(behind, case) == comparable(within, case)
 
 
 # The embedded run of these has used up the limits of their keys.
 LIMITED_BY_KEY = {"key-limit", "consumer-limit-over-keys", "quota"}
 
 
-def compared(verdict: Verdict, case: Case) -> dict[str, Any]:
+def comparable(verdict: Verdict, case: Case) -> dict[str, Any]:
     headers = {
         name: re.sub(r";t=\d+", "", value) if name == "ratelimit" else value
         for name, value in verdict.headers.items()
@@ -96,10 +96,10 @@ def compared(verdict: Verdict, case: Case) -> dict[str, Any]:
 
 
 @pytest.mark.server
-def test_fewest_pdk_calls(kong: Build, key: Callable[[str], str], tmp_path: Any) -> None:
-    """A passing call costs five PDK calls in auth and two in the limiter, a refusal one more.
+def test_number_of_pdk_calls(kong: Build, key: Callable[[str], str], tmp_path: Any) -> None:
+    """A call that passes makes five PDK calls in auth and two in the limiter, a refusal one more.
 
-    Unsigned it costs three, and one for each name under which the client forged a consumer.
+    Without identity it makes three, and one for each forged header field.
     """
     identity = tmp_path / "identity.key"
     settings = [
@@ -130,7 +130,7 @@ def test_fewest_pdk_calls(kong: Build, key: Callable[[str], str], tmp_path: Any)
     assert alone.calls == ["kong.ctx.shared.get", "kong.response.exit"][:1]
 
 
-def signs(host: Any, fields: list[tuple[str, str]], identity: Any) -> Caller:
+def check_identity(host: Any, fields: list[tuple[str, str]], identity: Any) -> Caller:
     sent = [(HEADER, "forged"), *fields]
     verdict = host.send(Request("POST", "/a/%C3%A9?b=\udcff", sent))
     assert verdict.status == 200
@@ -143,10 +143,10 @@ def signs(host: Any, fields: list[tuple[str, str]], identity: Any) -> Caller:
 def test_embedded_signs(
     public: bool, embedded: Build, key: Callable[[str], str], tmp_path: Any
 ) -> None:
-    """With a secret the plugin signs who calls, in place of what the client sent."""
+    """The plugin signs the caller, and replaces an identity that the client sent."""
     identity = tmp_path / "identity.key"
     settings = [(AUTH, {**TEST, "public": public, "identity_key": str(identity)})]
-    caller = signs(embedded(settings), [("X-API-Key", key("good"))], identity)
+    caller = check_identity(embedded(settings), [("X-API-Key", key("good"))], identity)
     assert caller.anonymous is public
     assert caller.may("a:read") is not public
 
@@ -154,35 +154,35 @@ def test_embedded_signs(
 @pytest.mark.server
 @pytest.mark.parametrize("public", [False, True])
 def test_kong_signs(public: bool, kong: Build, key: Callable[[str], str], tmp_path: Any) -> None:
-    """Behind Kong the runtime gets one signed identity; a public route's says nobody."""
+    """Behind Kong the runtime receives one signed identity, anonymous on a public route."""
     identity = tmp_path / "identity.key"
     settings = [(AUTH, {**TEST, "public": public, "identity_key": str(identity)})]
-    caller = signs(kong(settings), [("X-API-Key", key("good"))], identity)
+    caller = check_identity(kong(settings), [("X-API-Key", key("good"))], identity)
     assert caller.anonymous is public
 
 
-def signs_and_tells(host: Any, key: str, identity: Any) -> None:
-    assert signs(host, [("X-API-Key", key)], identity).consumer == "consumer-good"
+def check_identity_and_headers(host: Any, key: str, identity: Any) -> None:
+    assert check_identity(host, [("X-API-Key", key)], identity).consumer == "consumer-good"
     sent = [("X-API-Key", key), ("X-Consumer-Username", "root")]
     assert host.send(Request(fields=sent)).upstream["x-consumer-username"] == ["consumer-good"]
 
 
-def test_embedded_signs_and_tells(
+def test_embedded_identity_and_headers(
     embedded: Build, key: Callable[[str], str], tmp_path: Any
 ) -> None:
-    """An upstream may be told the consumer in both forms at once."""
+    """Identity and consumer headers may be combined."""
     identity = tmp_path / "identity.key"
     config = {**TEST, "identity_key": str(identity), "consumer_headers": True}
-    signs_and_tells(embedded([(AUTH, config)]), key("good"), identity)
+    check_identity_and_headers(embedded([(AUTH, config)]), key("good"), identity)
 
 
 @pytest.mark.server
-def test_kong_signs_and_tells(kong: Build, key: Callable[[str], str], tmp_path: Any) -> None:
+def test_kong_identity_and_headers(kong: Build, key: Callable[[str], str], tmp_path: Any) -> None:
     """Behind Kong too, and in one PDK call."""
     identity = tmp_path / "identity.key"
     config = {**TEST, "identity_key": str(identity), "consumer_headers": True}
     host = kong([(AUTH, config)])
-    signs_and_tells(host, key("good"), identity)
+    check_identity_and_headers(host, key("good"), identity)
     asked = counted(host.send(Request(fields=[("X-API-Key", key("good"))])))
     assert asked.total() == 5
 
@@ -215,26 +215,26 @@ class Broken:
         (LIMIT, {"limit": "1/hour"}, "Rate limiting is unavailable"),
     ],
 )
-def test_plugins_catch_their_own(
+def test_plugins_handle_their_own_errors(
     name: str,
     config: dict[str, Any],
     says: str,
     key: Callable[[str], str],
     capfd: pytest.CaptureFixture[str],
 ) -> None:
-    """What fails inside our plugins they answer themselves, before any host has to."""
+    """An error in our plugins is their own 503, not a fault for the host."""
     host = Embedded(PLUGINS, [(name, config)], Broken())  # type: ignore[arg-type]
     verdict = host.send(Request(fields=[("X-API-Key", key("good"))]))
     assert verdict.status == 503
     assert says in verdict.body["detail"]
     assert host.host.faults == {}
-    told = capfd.readouterr()
-    assert (told.out, told.err) == ("", f"{name}: RuntimeError\n")
+    output = capfd.readouterr()
+    assert (output.out, output.err) == ("", f"{name}: RuntimeError\n")
 
 
 @pytest.mark.server
 def test_killed_server(servers: Build, kong: Build, key: Callable[[str], str]) -> None:
-    """While a plugin server is dead everything is refused; started anew it serves as before."""
+    """Calls are refused while a plugin server is down, and pass after its restart."""
     gateway: Kong = kong([(AUTH, TEST)])
     request = Request(fields=[("X-API-Key", key("good"))])
     assert gateway.send(request).status == 200
@@ -245,11 +245,11 @@ def test_killed_server(servers: Build, kong: Build, key: Callable[[str], str]) -
     assert gateway.send(request).status == 503
     server.start()
     assert gateway.send(request).status == 200
-    # Ids of before name nothing now, so no route can run another's config.
+    # Old ids are unknown now, so no route can run the config of another.
     assert len(set(server.instances.values()) - before) == 1
 
 
-def test_key_cases_are_of_use() -> None:
-    """Every case has a name of its own, since limits are counted by it."""
+def test_case_names_are_unique() -> None:
+    """Limits are counted by the name of a case."""
     assert len({case.name for case in CASES}) == len(CASES)
     assert KEY

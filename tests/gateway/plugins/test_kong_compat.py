@@ -1,4 +1,4 @@
-"""The stock plugin server, with our plugins in it; the faults are in tests/plugins."""
+"""The stock plugin server with our plugins; tests/plugins has the faults."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ def first(wire: Wire, identity: int) -> dict[str, Any]:
 
 
 def test_stock_command_answers(stock: Wire, tmp_path: Path) -> None:
-    """Under the stock command a key passes and its absence is a 401."""
+    """Under the stock command a call passes with a key, and is a 401 without."""
     identity = instance(stock, tmp_path)
     begun = first(stock, identity)
     assert begun["Data"]["Method"] == "kong.request.get_headers"
@@ -141,7 +141,7 @@ def test_stock_command_limits(stock: Wire, tmp_path: Path) -> None:
 
 
 def test_steps_of_lost_events(stock: Wire, tmp_path: Path) -> None:
-    """A step after the end, or of an event that never was, is an error and nothing more."""
+    """A step after the end, or of an unknown event, is an error."""
     begun = first(stock, instance(stock, tmp_path))
     stock.call("StepMultiMap", {"EventId": begun["EventId"], "Data": {}})
     for number in (begun["EventId"], 1):
@@ -150,14 +150,14 @@ def test_steps_of_lost_events(stock: Wire, tmp_path: Path) -> None:
 
 
 def test_kongs_error_is_refused(stock: Wire, tmp_path: Path) -> None:
-    """When Kong answers a PDK call with an error, the call is refused."""
+    """An error of Kong in a PDK call refuses the call."""
     begun = first(stock, instance(stock, tmp_path))
     _, result = stock.call("StepError", {"EventId": begun["EventId"], "Data": "no"})
     assert result["Data"]["Args"][0] == 503
 
 
 def test_unknown_instance(stock: Wire, tmp_path: Path) -> None:
-    """An instance that is not there is named in the words that Kong looks for."""
+    """Kong recognizes the error for an unknown instance by its words."""
     identity = instance(stock, tmp_path)
     stock.call("CloseInstance", identity)
     error, _ = stock.call("HandleEvent", {"InstanceId": identity, "EventName": "access"})
@@ -169,7 +169,7 @@ def test_unknown_instance(stock: Wire, tmp_path: Path) -> None:
     [("Nonsense", {}), ("__init__", {}), ("HandleEvent", {}), ("HandleEvent", 5), ("Step", None)],
 )
 def test_bad_rpc(method: str, argument: Any, stock: Wire, tmp_path: Path) -> None:
-    """An RPC that cannot be is answered with an error, and the connection goes on."""
+    """A bad RPC is an error, and the connection remains usable."""
     error, result = stock.call(method, argument)
     assert error
     assert result is None
@@ -177,7 +177,7 @@ def test_bad_rpc(method: str, argument: Any, stock: Wire, tmp_path: Path) -> Non
 
 
 def test_refused_config(stock: Wire, tmp_path: Path) -> None:
-    """A config that the plugin refuses is an error that says why; no lock stays held."""
+    """A refused config is an error with the reason; no lock remains held."""
     for settings in ({"state": str(tmp_path / "none")}, {"state": ""}):
         config = {"Name": "neurova_auth", "Config": json.dumps(settings)}
         error, _ = stock.call("StartInstance", config)
@@ -186,15 +186,14 @@ def test_refused_config(stock: Wire, tmp_path: Path) -> None:
 
 
 def test_bad_byte(stock: Wire, tmp_path: Path) -> None:
-    """A byte that is no UTF-8 is refused like any wrong key; the connection goes on."""
+    """A key with an invalid byte is a 401; the connection remains usable."""
     begun = first(stock, instance(stock, tmp_path))
     data = {"x-api-key": ["nrv_live_\udcff"], "x-\udcfe": ["\udcfd"]}
     _, result = stock.call("StepMultiMap", {"EventId": begun["EventId"], "Data": data})
     assert result["Data"]["Args"][0] == 401
 
 
-def test_log_holds_no_key(stock: Wire, tmp_path: Path, prefix: Path) -> None:
-    """Whatever happens, the server's log holds no key."""
+def test_log_contains_no_key(stock: Wire, tmp_path: Path, prefix: Path) -> None:
     identity = instance(stock, tmp_path)
     for value in (KEY, KEY[:-1], {"a": KEY}, [KEY, KEY]):
         begun = first(stock, identity)
@@ -204,7 +203,7 @@ def test_log_holds_no_key(stock: Wire, tmp_path: Path, prefix: Path) -> None:
 
 @pytest.mark.parametrize("arguments", [[], ["--no-lua-style", "-g"], ["--no-lua-style", "-m"]])
 def test_dangerous_modes(arguments: list[str], prefix: Path) -> None:
-    """A mode in which calls get through or the server hangs is refused, with the fix."""
+    """Modes that let calls through or hang are refused with the fix."""
     command = [sys.executable, PLUGINS / "neurova_auth.py", "-p", prefix, *arguments]
     ended = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
     assert ended.returncode == 1
@@ -213,7 +212,7 @@ def test_dangerous_modes(arguments: list[str], prefix: Path) -> None:
 
 @pytest.mark.parametrize("name", ["neurova-auth", "neurova-rate-limit"])
 def test_dump(name: str) -> None:
-    """The dump is one JSON list on stdout, and nothing else."""
+    """The output is one JSON list and nothing else."""
     file = PLUGINS / f"{name.replace('-', '_')}.py"
     ended = subprocess.run(
         [sys.executable, file, "--dump"], capture_output=True, text=True, timeout=30, check=True

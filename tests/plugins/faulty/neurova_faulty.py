@@ -1,6 +1,10 @@
-"""A plugin that does what it should not: its config says what, in which phase."""
+"""A faulty plugin: its config names the function that each phase runs."""
 
+import os
+import queue
+import select
 import socket
+import subprocess
 import sys
 import threading
 import time
@@ -52,6 +56,18 @@ def raises_base(kong):
     raise BaseException("nrv_test_secret")
 
 
+def raises_group(kong):
+    raise BaseExceptionGroup("x", [SystemExit(0), ValueError()])
+
+
+def stops_iteration(kong):
+    raise StopIteration
+
+
+def has_no_memory(kong):
+    raise MemoryError
+
+
 def leaves_process(kong):
     kong.request.get_method()
     sys.exit(0)
@@ -89,6 +105,12 @@ def junk_in_body(kong):
     kong.response.exit(403, {"a": {object()}})
 
 
+def circular_body(kong):
+    circle = {}
+    circle["circle"] = circle
+    kong.response.exit(403, circle)
+
+
 def junk_headers(kong):
     passes(kong)
     kong.response.exit(403, "no", "junk")
@@ -112,6 +134,10 @@ def sets_junk_header(kong):
 def sets_splitting_header(kong):
     passes(kong)
     kong.service.request.set_headers({"X-A": "b\nc"})
+
+
+def reads_junk_header(kong):
+    kong.request.get_header(object())
 
 
 def shares_junk(kong):
@@ -213,6 +239,34 @@ def loops(kong):
     while time.monotonic() < end:
         pass
     passes(kong)
+
+
+def selects(kong):
+    select.select([], [], [], 60)
+
+
+def waits_for_a_lock(kong):
+    lock = threading.Lock()
+    lock.acquire()
+    lock.acquire()
+
+
+def waits_for_a_queue(kong):
+    queue.SimpleQueue().get()
+
+
+def waits_for_a_process(kong):
+    # `exec`: the process that is killed is the one that sleeps.
+    subprocess.run(["sh", "-c", "exec sleep 60"])
+
+
+def reads_a_pipe(kong):
+    reading, writing = os.pipe()
+    try:
+        os.read(reading, 1)
+    finally:
+        os.close(reading)
+        os.close(writing)
 
 
 def meets_others(kong):

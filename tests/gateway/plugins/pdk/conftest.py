@@ -1,4 +1,4 @@
-"""A phase that runs, about a call that the test describes."""
+"""A running phase of a call that the test describes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from neurova.http.call import Call
 from neurova_gateway.plugins.pdk import Kong, Phase
 
-Within = Callable[..., tuple[Kong, Call]]
+Begin = Callable[..., tuple[Kong, Call]]
 
 
 @pytest.fixture
@@ -19,11 +19,11 @@ def phase() -> Phase:
 
 
 @pytest.fixture
-def within(phase: Phase) -> Within:
-    """Begin a phase: `kong, call = within("GET", b"/a", b"b=c", [(b"host", b"x")])`."""
+def begin(phase: Phase) -> Begin:
+    """Begin a phase: `kong, call = begin("GET", b"/a", b"b=c", [(b"host", b"x")])`."""
     kong = Kong(phase)
 
-    def begin(
+    def begin_phase(
         method: str = "GET",
         path: bytes = b"/",
         query: bytes = b"",
@@ -36,4 +36,4 @@ def within(phase: Phase) -> Within:
         phase.thread = get_ident()
         return kong, call
 
-    return begin
+    return begin_phase

@@ -9,34 +9,34 @@ import pytest
 from neurova_gateway.plugins.pdk import PdkError
 
 
-def test_address(within: Any) -> None:
+def test_address(begin: Any) -> None:
     """The address is the caller's, trusted proxies' word taken already."""
-    kong, _ = within(client="2001:db8::1", scheme="https")
+    kong, _ = begin(client="2001:db8::1", scheme="https")
     assert kong.client.get_ip() == kong.client.get_forwarded_ip() == "2001:db8::1"
     assert kong.client.get_protocol() == "https"
 
 
-def test_authenticate(within: Any) -> None:
+def test_authenticate(begin: Any) -> None:
     """Consumer and credential come back as copies, and go with the call."""
-    kong, _ = within()
+    kong, _ = begin()
     assert kong.client.get_consumer() is kong.client.get_credential() is None
     assert kong.client.authenticate({"id": "1"}, {"id": "2"}) is None
     kong.client.get_consumer().clear()
     assert kong.client.get_consumer() == {"id": "1"}
     assert kong.client.get_credential() == {"id": "2"}
-    kong, _ = within()
+    kong, _ = begin()
     assert kong.client.get_consumer() is None
 
 
 @pytest.mark.parametrize("arguments", [(None, None), ("a", "b"), (1, None)])
-def test_bad_authenticate(within: Any, arguments: tuple[Any, Any]) -> None:
+def test_bad_authenticate(begin: Any, arguments: tuple[Any, Any]) -> None:
     """Neither a consumer nor a credential is the plugin's fault."""
-    kong, _ = within()
+    kong, _ = begin()
     with pytest.raises(PdkError):
         kong.client.authenticate(*arguments)
 
 
-def test_no_consumers(within: Any) -> None:
+def test_no_consumers(begin: Any) -> None:
     """No consumer is kept apart from its keys."""
-    kong, _ = within()
+    kong, _ = begin()
     assert kong.client.load_consumer("acme") is None

@@ -28,26 +28,26 @@ from neurova_gateway.plugins.pdk import PdkError
         ((1, 2), [1, 2]),
     ],
 )
-def test_shared(within: Any, value: Any, back: Any) -> None:
+def test_shared(begin: Any, value: Any, back: Any) -> None:
     """Values come back as they would through Kong: an empty table is a list, None no entry."""
-    kong, _ = within()
+    kong, _ = begin()
     assert kong.ctx.shared.set("a", value) is None
     assert kong.ctx.shared.get("a") == back
     assert type(kong.ctx.shared.get("a")) is type(back)
 
 
-def test_shared_missing(within: Any) -> None:
+def test_shared_missing(begin: Any) -> None:
     """What was never set, or set to None, is None."""
-    kong, _ = within()
+    kong, _ = begin()
     kong.ctx.shared.set("a", 1)
     kong.ctx.shared.set("a", None)
     assert kong.ctx.shared.get("a") is kong.ctx.shared.get("b") is None
 
 
 @pytest.mark.parametrize("value", [{"a": "b"}, {"a": ["b"]}, {"a": {"b": "c"}}])
-def test_shared_is_no_memory_in_common(within: Any, value: dict[str, Any]) -> None:
+def test_shared_is_no_memory_in_common(begin: Any, value: dict[str, Any]) -> None:
     """Neither the setter nor a getter can change what the next one gets."""
-    kong, _ = within()
+    kong, _ = begin()
     kong.ctx.shared.set("a", value)
     before = deepcopy(value)
     value["x"] = "later"
@@ -60,26 +60,26 @@ def test_shared_is_no_memory_in_common(within: Any, value: dict[str, Any]) -> No
 
 
 @pytest.mark.parametrize("value", [object(), {"a": object()}, [set()], 2**64, {"a": -(2**63) - 1}])
-def test_shared_junk(within: Any, value: Any) -> None:
+def test_shared_junk(begin: Any, value: Any) -> None:
     """What Kong's wire cannot carry is refused, and nothing is kept."""
-    kong, call = within()
+    kong, call = begin()
     with pytest.raises(PdkError):
         kong.ctx.shared.set("nv", value)
     assert call.shared == {}
 
 
-def test_shared_key(within: Any) -> None:
+def test_shared_key(begin: Any) -> None:
     """A key is text."""
-    kong, _ = within()
+    kong, _ = begin()
     with pytest.raises(PdkError):
         kong.ctx.shared.set(1, "a")
 
 
-def test_shared_ends_with_the_call(within: Any) -> None:
+def test_shared_ends_with_the_call(begin: Any) -> None:
     """The next call finds nothing."""
-    kong, _ = within()
+    kong, _ = begin()
     kong.ctx.shared.set("nv", {"a": "b"})
-    kong, _ = within()
+    kong, _ = begin()
     assert kong.ctx.shared.get("nv") is None
 
 
@@ -97,30 +97,30 @@ def test_shared_ends_with_the_call(within: Any) -> None:
         ("nonsense", None),
     ],
 )
-def test_variable(within: Any, name: str, value: str | None) -> None:
+def test_variable(begin: Any, name: str, value: str | None) -> None:
     """nginx's variables of the request are text, or None."""
-    kong, _ = within(path=b"/a%20\xff", query=b"b=c", fields=[(b"x-a", b"d")])
+    kong, _ = begin(path=b"/a%20\xff", query=b"b=c", fields=[(b"x-a", b"d")])
     assert kong.nginx.get_var(name) == value
 
 
-def test_variables_without_query(within: Any) -> None:
+def test_variables_without_query(begin: Any) -> None:
     """Without a query the request line has no question mark."""
-    kong, _ = within(path=b"/a")
+    kong, _ = begin(path=b"/a")
     assert kong.nginx.get_var("request") == "GET /a HTTP/1.1"
     assert kong.nginx.get_var("args") is None
     assert kong.nginx.get_subsystem() == "http"
 
 
-def test_bad_variable(within: Any) -> None:
+def test_bad_variable(begin: Any) -> None:
     """A name that is no text is the plugin's fault."""
-    kong, _ = within()
+    kong, _ = begin()
     with pytest.raises(PdkError):
         kong.nginx.get_var(None)
 
 
-def test_log(within: Any, capsys: pytest.CaptureFixture[str]) -> None:
+def test_log(begin: Any, capsys: pytest.CaptureFixture[str]) -> None:
     """Log lines go to standard error with their level; another level is no name of Kong's."""
-    kong, _ = within()
+    kong, _ = begin()
     kong.log.err("a", 1)
     kong.log("b")
     shown = capsys.readouterr()

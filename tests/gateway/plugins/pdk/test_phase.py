@@ -36,9 +36,9 @@ EACH = pytest.mark.parametrize("use", CALLS.values(), ids=CALLS)
 
 
 @EACH
-def test_after_the_phase(within: Any, phase: Any, use: Any) -> None:
-    """A plugin that keeps `kong` reads and changes nothing once its phase is over."""
-    kong, call = within()
+def test_pdk_call_after_its_phase(begin: Any, phase: Any, use: Any) -> None:
+    """A plugin that uses `kong` after its phase reads and changes nothing."""
+    kong, call = begin()
     phase.thread = 0
     with pytest.raises(PhaseOver):
         use(kong)
@@ -46,30 +46,30 @@ def test_after_the_phase(within: Any, phase: Any, use: Any) -> None:
 
 
 @EACH
-def test_from_another_thread(within: Any, phase: Any, use: Any) -> None:
-    """A plugin's stray thread reaches no call, not even while another's phase runs."""
-    kong, call = within()
-    seen: list[type[BaseException]] = []
+def test_pdk_call_from_another_thread(begin: Any, phase: Any, use: Any) -> None:
+    """Another thread of a plugin reaches no call, even while a phase runs."""
+    kong, call = begin()
+    raised: list[type[BaseException]] = []
 
-    def stray() -> None:
+    def run() -> None:
         try:
             use(kong)
         except BaseException as error:
-            seen.append(type(error))
+            raised.append(type(error))
 
-    thread = threading.Thread(target=stray)
+    thread = threading.Thread(target=run)
     thread.start()
     thread.join()
-    assert seen == [PhaseOver]
+    assert raised == [PhaseOver]
     assert (call.shared, call.reply_fields, phase.reply) == ({}, [], None)
 
 
 @pytest.mark.parametrize(
     "name", ["db", "cache", "node", "service.set_upstream", "request.nonsense"]
 )
-def test_unknown_name(within: Any, name: str) -> None:
-    """A name that is not here is an error, not silence."""
-    found: Any = within()[0]
+def test_unknown_name(begin: Any, name: str) -> None:
+    """An unknown name is an error."""
+    found: Any = begin()[0]
     *path, last = name.split(".")
     for part in path:
         found = getattr(found, part)
@@ -77,9 +77,9 @@ def test_unknown_name(within: Any, name: str) -> None:
         getattr(found, last)
 
 
-def test_facade_cannot_be_changed(within: Any) -> None:
-    """A plugin cannot put a function of its own in the PDK's place."""
-    kong: Kong = within()[0]
+def test_pdk_is_read_only(begin: Any) -> None:
+    """A plugin cannot replace a function of the PDK."""
+    kong: Kong = begin()[0]
     for holder in (kong.request, kong.ctx.shared, kong.response):
         with pytest.raises(AttributeError):
             holder.get = holder.exit = lambda *_: None  # type: ignore[attr-defined]

@@ -1,4 +1,4 @@
-"""kong.request gives what Kong's gives."""
+"""kong.request returns the values that Kong's returns."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ FIELDS = [
 ]
 
 
-def test_headers(within: Any) -> None:
-    """All fields come as lists by lower-case name; bytes that are no UTF-8 stay as surrogates."""
-    kong, _ = within(fields=FIELDS)
+def test_headers(begin: Any) -> None:
+    """All fields are lists by lower-case name; invalid UTF-8 becomes surrogates."""
+    kong, _ = begin(fields=FIELDS)
     assert kong.request.get_headers() == {
         "host": ["api.example:8443"],
         "x-many": ["one", "two"],
@@ -29,33 +29,30 @@ def test_headers(within: Any) -> None:
 
 
 @pytest.mark.parametrize("fields", [[(b"a", b"1"), (b"b", b"2")], [(b"a", b"1"), (b"b", b"\xff")]])
-def test_headers_that_do_not_repeat(within: Any, fields: list[tuple[bytes, bytes]]) -> None:
-    """Fields that do not repeat are lists too."""
-    kong, _ = within(fields=fields)
+def test_single_headers_are_lists(begin: Any, fields: list[tuple[bytes, bytes]]) -> None:
+    kong, _ = begin(fields=fields)
     text = fields[1][1].decode("utf-8", "surrogateescape")
     assert kong.request.get_headers() == {"a": ["1"], "b": [text]}
 
 
-def test_headers_are_the_plugins_own(within: Any) -> None:
-    """What a plugin does to the dict changes nothing for the next."""
-    kong, _ = within(fields=FIELDS)
+def test_headers_are_a_copy(begin: Any) -> None:
+    kong, _ = begin(fields=FIELDS)
     kong.request.get_headers()["x-many"].clear()
     kong.request.get_headers().clear()
     assert kong.request.get_headers()["x-many"] == ["one", "two"]
 
 
-def test_most_headers(within: Any) -> None:
-    """A hundred fields come at most, or as many as are asked for."""
-    kong, _ = within(fields=[(b"a%d" % n, b"") for n in range(150)])
+def test_number_of_headers_is_limited(begin: Any) -> None:
+    """By default a hundred, else as many as requested."""
+    kong, _ = begin(fields=[(b"a%d" % n, b"") for n in range(150)])
     assert len(kong.request.get_headers()) == 100
     assert len(kong.request.get_headers(1000)) == 150
     assert list(kong.request.get_headers(1)) == ["a0"]
 
 
 @pytest.mark.parametrize("most", [0, 1001, "5", None, 1.5, True])
-def test_bad_most(within: Any, most: Any) -> None:
-    """A bad bound is the plugin's fault."""
-    kong, _ = within(fields=FIELDS)
+def test_bad_limit_of_headers(begin: Any, most: Any) -> None:
+    kong, _ = begin(fields=FIELDS)
     with pytest.raises(PdkError):
         kong.request.get_headers(most)
 
@@ -70,15 +67,14 @@ def test_bad_most(within: Any, most: Any) -> None:
         ("x-missing", None),
     ],
 )
-def test_header(within: Any, name: str, value: str | None) -> None:
-    """A header comes by its first value, in any case, with `_` for `-`."""
-    kong, _ = within(fields=FIELDS)
+def test_header(begin: Any, name: str, value: str | None) -> None:
+    """The first value of a name, in any case, with `_` for `-`."""
+    kong, _ = begin(fields=FIELDS)
     assert kong.request.get_header(name) == value
 
 
-def test_header_name_is_text(within: Any) -> None:
-    """A name that is no text is the plugin's fault."""
-    kong, _ = within()
+def test_header_name_must_be_text(begin: Any) -> None:
+    kong, _ = begin()
     with pytest.raises(PdkError):
         kong.request.get_header(None)
 
@@ -93,32 +89,30 @@ def test_header_name_is_text(within: Any) -> None:
         (b"a=%ff%zz", {"a": ["\udcff%zz"]}, {"a": "\udcff%zz"}),
     ],
 )
-def test_query(within: Any, query: bytes, found: dict[str, Any], arguments: dict[str, Any]) -> None:
-    """Arguments come as lists, without a value as [], and one by one as text, True or None."""
-    kong, _ = within(query=query)
+def test_query(begin: Any, query: bytes, found: dict[str, Any], arguments: dict[str, Any]) -> None:
+    """Arguments are lists, empty without a value; one argument is text, True or None."""
+    kong, _ = begin(query=query)
     assert kong.request.get_query() == found
     assert {name: kong.request.get_query_arg(name) for name in arguments} == arguments
     assert kong.request.get_raw_query() == query.decode()
 
 
-def test_most_arguments(within: Any) -> None:
-    """A hundred arguments come at most."""
-    kong, _ = within(query=b"&".join(b"a%d" % n for n in range(150)))
+def test_number_of_arguments_is_limited(begin: Any) -> None:
+    kong, _ = begin(query=b"&".join(b"a%d" % n for n in range(150)))
     assert len(kong.request.get_query()) == 100
 
 
-def test_path(within: Any) -> None:
-    """The path comes raw, and with needless escapes undone."""
-    kong, _ = within("PUT", b"/%61%2f%c3%A9\xff", b"q=%61")
+def test_path(begin: Any) -> None:
+    """The path is raw, or with unreserved characters unescaped."""
+    kong, _ = begin("PUT", b"/%61%2f%c3%A9\xff", b"q=%61")
     assert kong.request.get_method() == "PUT"
     assert kong.request.get_raw_path() == "/%61%2f%c3%A9\udcff"
     assert kong.request.get_path() == "/a%2F%C3%A9\udcff"
     assert kong.request.get_path_with_query() == "/a%2F%C3%A9\udcff?q=%61"
 
 
-def test_path_without_query(within: Any) -> None:
-    """Without a query there is no question mark."""
-    kong, _ = within(path=b"/a")
+def test_path_without_query(begin: Any) -> None:
+    kong, _ = begin(path=b"/a")
     assert kong.request.get_path_with_query() == "/a"
 
 
@@ -131,24 +125,24 @@ def test_path_without_query(within: Any) -> None:
         (b"[::1]", "http", "[::1]", 80),
     ],
 )
-def test_authority(within: Any, host: bytes, scheme: str, name: str, port: int) -> None:
-    """Host and port are those that were asked for; the port is a number."""
-    kong, _ = within(fields=[(b"host", host)], scheme=scheme)
+def test_authority(begin: Any, host: bytes, scheme: str, name: str, port: int) -> None:
+    """The requested host and port; the port is a number."""
+    kong, _ = begin(fields=[(b"host", host)], scheme=scheme)
     assert (kong.request.get_host(), kong.request.get_port()) == (name, port)
     assert kong.request.get_scheme() == scheme
 
 
 @pytest.mark.parametrize(("version", "number"), [("1.1", 1.1), ("1.0", 1), ("2.0", 2)])
-def test_http_version(within: Any, version: str, number: float) -> None:
-    """The version is a number, whole where it is."""
-    kong, _ = within(version=version)
+def test_http_version(begin: Any, version: str, number: float) -> None:
+    """The version is a number: 1, 1.1 or 2."""
+    kong, _ = begin(version=version)
     found = kong.request.get_http_version()
     assert (found, type(found)) == (number, type(number))
 
 
-def test_body(within: Any) -> None:
-    """The body is bytes, b"" before it has come."""
-    kong, call = within()
+def test_body(begin: Any) -> None:
+    """The body is bytes, empty before it was received."""
+    kong, call = begin()
     assert kong.request.get_raw_body() == b""
     call.body = b"\xff"
     assert kong.request.get_raw_body() == b"\xff"

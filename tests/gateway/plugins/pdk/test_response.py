@@ -1,4 +1,4 @@
-"""kong.response answers, or adds to whatever answers."""
+"""kong.response replies to a call, or adds fields to its reply."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from neurova.http.reply import Reply
 from neurova_gateway.plugins.pdk import Exit, PdkError, PhaseOver
 
 
-def left(kong: Any, phase: Any, *arguments: Any) -> Reply:
+def exit_with(kong: Any, phase: Any, *arguments: Any) -> Reply:
     with pytest.raises(Exit):
         kong.response.exit(*arguments)
     assert phase.reply is not None
@@ -32,18 +32,18 @@ def left(kong: Any, phase: Any, *arguments: Any) -> Reply:
         ({}, b"[]", b"application/json"),
     ],
 )
-def test_exit(within: Any, phase: Any, body: Any, sent: bytes, content_type: bytes) -> None:
-    """Text and bytes go as they are, a table as JSON, in which an empty one is a list."""
-    kong, _ = within()
-    reply = left(kong, phase, 403, body)
+def test_exit(begin: Any, phase: Any, body: Any, sent: bytes, content_type: bytes) -> None:
+    """Text and bytes are sent unchanged, a table as JSON, with an empty one as a list."""
+    kong, _ = begin()
+    reply = exit_with(kong, phase, 403, body)
     assert (reply.status, reply.body, reply.content_type) == (403, sent, content_type)
 
 
-def test_exit_headers(within: Any, phase: Any) -> None:
-    """Headers are text, numbers or lists; the plugin's own Content-Type stands."""
-    kong, _ = within()
+def test_exit_headers(begin: Any, phase: Any) -> None:
+    """Headers are text, numbers or lists; the plugin may set Content-Type."""
+    kong, _ = begin()
     headers = {"Content-Type": "a/b", "X-N": 7, "X-L": ["a", b"b"], "X-T": True}
-    reply = left(kong, phase, 403, {}, headers)
+    reply = exit_with(kong, phase, 403, {}, headers)
     assert reply.content_type == b"a/b"
     assert reply.fields == [(b"x-n", b"7"), (b"x-l", b"a"), (b"x-l", b"b"), (b"x-t", b"true")]
 
@@ -82,43 +82,43 @@ def test_exit_headers(within: Any, phase: Any) -> None:
         (200, "", {}, "more"),
     ],
 )
-def test_bad_exit(within: Any, phase: Any, arguments: tuple[Any, ...]) -> None:
-    """Bad arguments are the plugin's fault, and answer nothing."""
-    kong, _ = within()
+def test_bad_exit(begin: Any, phase: Any, arguments: tuple[Any, ...]) -> None:
+    """Bad arguments are a fault of the plugin, and no reply."""
+    kong, _ = begin()
     with pytest.raises((PdkError, TypeError)):
         kong.response.exit(*arguments)
     assert phase.reply is None
 
 
-def test_deep_body(within: Any, phase: Any) -> None:
-    """A body nested beyond reason is a fault, not a crash."""
-    kong, _ = within()
+def test_deep_body(begin: Any, phase: Any) -> None:
+    """A circular body is a fault of the plugin."""
+    kong, _ = begin()
     deep: list[Any] = []
     deep.append(deep)
     with pytest.raises(PdkError):
         kong.response.exit(200, deep)
 
 
-def test_exit_headers_take_the_place_of_what_was_set(within: Any, phase: Any) -> None:
-    """As in Kong: two fields of a name that may be there once would be no reply."""
-    kong, call = within()
+def test_exit_headers_replace_those_set_before(begin: Any, phase: Any) -> None:
+    """As in Kong: some fields may appear only once."""
+    kong, call = begin()
     kong.response.set_headers({"Content-Type": "text/plain", "X-A": "1", "X-B": "2"})
-    left(kong, phase, 403, {"title": "no"}, {"X-A": "3"})
+    exit_with(kong, phase, 403, {"title": "no"}, {"X-A": "3"})
     assert call.reply_fields == [(b"x-b", b"2")]
 
 
-def test_exit_of_text_keeps_the_type_that_was_set(within: Any, phase: Any) -> None:
-    """Text has none of its own."""
-    kong, call = within()
+def test_exit_with_text_keeps_the_content_type(begin: Any, phase: Any) -> None:
+    """Text has no content type of its own."""
+    kong, call = begin()
     kong.response.set_header("Content-Type", "text/plain")
-    left(kong, phase, 403, "no")
+    exit_with(kong, phase, 403, "no")
     assert call.reply_fields == [(b"content-type", b"text/plain")]
 
 
-def test_nothing_after_exit(within: Any, phase: Any) -> None:
-    """After an exit no PDK call does anything, the second exit least of all."""
-    kong, call = within()
-    reply = left(kong, phase, 403, "no")
+def test_pdk_calls_after_exit_do_nothing(begin: Any, phase: Any) -> None:
+    """They raise PhaseOver, a second exit too."""
+    kong, call = begin()
+    reply = exit_with(kong, phase, 403, "no")
     for late in (
         lambda: kong.response.exit(200),
         lambda: kong.ctx.shared.set("nv", {"a": "b"}),
@@ -131,18 +131,18 @@ def test_nothing_after_exit(within: Any, phase: Any) -> None:
     assert (call.shared, call.reply_fields) == ({}, [])
 
 
-def test_set_headers(within: Any) -> None:
-    """A header that is set takes the place of others of its name, whoever set them."""
-    kong, call = within()
+def test_set_headers(begin: Any) -> None:
+    """A header replaces others of its name, whichever plugin set them."""
+    kong, call = begin()
     call.reply_fields += [(b"vary", b"origin"), (b"x-a", b"0")]
     kong.response.set_headers({"X-A": "1", "X-B": ["2", "3"]})
     kong.response.set_header("x-B", 4)
     assert call.reply_fields == [(b"vary", b"origin"), (b"x-a", b"1"), (b"x-b", b"4")]
 
 
-def test_add_and_clear(within: Any) -> None:
-    """A header that is added stands beside others; a cleared one is gone."""
-    kong, call = within()
+def test_add_and_clear(begin: Any) -> None:
+    """An added header keeps others of its name; a cleared one is removed."""
+    kong, call = begin()
     kong.response.set_headers([])
     kong.response.add_header("a", "1")
     kong.response.add_header("A", "2")
@@ -154,17 +154,16 @@ def test_add_and_clear(within: Any) -> None:
     assert kong.response.get_status() == 200
 
 
-def test_bad_headers_add_nothing(within: Any) -> None:
-    """Of headers with one fault none is set."""
-    kong, call = within()
+def test_bad_headers_add_nothing(begin: Any) -> None:
+    """One bad header among several sets none."""
+    kong, call = begin()
     with pytest.raises(PdkError):
         kong.response.set_headers({"a": "1", "b": "2\r\n"})
     assert call.reply_fields == []
 
 
-def test_log_reads(within: Any, phase: Any) -> None:
-    """In the log phase the reply can be read, and no longer changed."""
-    kong, call = within()
+def test_log_phase_only_reads_the_reply(begin: Any, phase: Any) -> None:
+    kong, call = begin()
     call.reply_fields.append((b"x-a", b"1"))
     phase.reply, phase.logging = Reply(404, {}, {"X-B": "2"}), True
     assert kong.response.get_status() == 404
