@@ -12,7 +12,7 @@ from typing import NamedTuple
 import pytest
 import pytest_asyncio
 
-from neurova_gateway.keys import key as keys
+from neurova_gateway.keys import key as api_key
 from neurova_gateway.keys.issuer import create
 
 from ..conftest import HttpServer, copy_probe, http_server
@@ -34,7 +34,7 @@ class Keys(NamedTuple):
     def elsewhere(self) -> bytes:
         """Return the good key with the prefix of the other environment and a valid checksum."""
         body = self.good[:-6].replace(b"nrv_test_", b"nrv_live_").decode()
-        return (body + keys._checksum(body)).encode()
+        return (body + api_key._checksum(body)).encode()
 
     @property
     def digest(self) -> bytes:
@@ -55,7 +55,7 @@ async def server(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Http
 
 
 @pytest.fixture(scope="module")
-def held(server: HttpServer) -> Keys:
+def keys(server: HttpServer) -> Keys:
     """Create the keys."""
     platform, now = server.platform, time.time()
     store = platform.store
@@ -69,7 +69,7 @@ def held(server: HttpServer) -> Keys:
             "other", ["probe", "probe:writ", "probe:writer", "probe:secret"]
         ).encode(),
         live=create(store, "good", "live", every).key.encode(),
-        unknown=keys.generate("test").encode(),
+        unknown=api_key.generate("test").encode(),
         expired=create(store, "good", "test", every, 1.0, now=now - 9).key.encode(),
         revoked=revoked.key.encode(),
         bound=platform.key("bound", every, cidrs=("10.0.0.0/8",)).encode(),

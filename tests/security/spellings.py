@@ -1,4 +1,4 @@
-"""Tables of requests without the right to what they ask for."""
+"""Tables of requests that no key here has the right to."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from .conftest import Keys
 Fields = list[tuple[bytes, bytes]]
 
 
-class Ask(NamedTuple):
+class RawRequest(NamedTuple):
     """A request; `is_asgi` if an ASGI scope can express it."""
 
     method: bytes
@@ -24,10 +24,10 @@ class Ask(NamedTuple):
     def encode(self) -> bytes:
         """Return the request as HTTP/1.1."""
         lines = [b"%b %b HTTP/%b" % (self.method, self.target, self.version)]
-        lines += [b"%b: %b" % field for field in self.sent()]
+        lines += [b"%b: %b" % field for field in self.all_fields()]
         return b"\r\n".join([*lines, b"Connection: close", b"", self.body])
 
-    def sent(self) -> Fields:
+    def all_fields(self) -> Fields:
         """Return all fields but Connection."""
         host = [(b"Host", b"probe")] if self.host else []
         length = [(b"Content-Length", b"%d" % len(self.body))] if self.body else []
@@ -41,9 +41,9 @@ class Route(NamedTuple):
     path: bytes
     key: str
 
-    def fields(self, held: Keys) -> Fields:
+    def fields(self, keys: Keys) -> Fields:
         """Return the field that presents the key."""
-        return [(b"X-API-Key", getattr(held, self.key))] if self.key else []
+        return [(b"X-API-Key", getattr(keys, self.key))] if self.key else []
 
 
 ROUTES = {

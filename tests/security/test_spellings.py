@@ -23,7 +23,7 @@ from .spellings import (
     PATHS,
     PRESENTED,
     ROUTES,
-    Ask,
+    RawRequest,
     Route,
 )  # fmt: skip
 
@@ -37,24 +37,24 @@ def is_refused(status: int) -> bool:
     return 400 <= status < 500 or status in UNSUPPORTED
 
 
-async def send_by_asgi(server: HttpServer, ask: Ask) -> int:
+async def send_by_asgi(server: HttpServer, request: RawRequest) -> int:
     """Send a request to the ASGI entry point, as another server would."""
-    target, _, query = ask.target.partition(b"?")
+    target, _, query = request.target.partition(b"?")
     scope: dict[str, Any] = {
         "type": "http",
-        "method": ask.method.decode(),
+        "method": request.method.decode(),
         "path": unquote(target.decode("latin-1")),
         "raw_path": target,
         "query_string": query,
-        "headers": [(name.lower(), value) for name, value in ask.sent()],
+        "headers": [(name.lower(), value) for name, value in request.all_fields()],
         "client": ("127.0.0.1", 1),
-        "http_version": ask.version.decode(),
+        "http_version": request.version.decode(),
         "scheme": "http",
     }
     sent: list[dict[str, Any]] = []
 
     async def receive() -> dict[str, Any]:
-        return {"type": "http.request", "body": ask.body, "more_body": False}
+        return {"type": "http.request", "body": request.body, "more_body": False}
 
     async def send(message: dict[str, Any]) -> None:
         sent.append(message)
@@ -64,15 +64,15 @@ async def send_by_asgi(server: HttpServer, ask: Ask) -> int:
     return status
 
 
-async def assert_refused(server: HttpServer, ask: Ask) -> None:
+async def assert_refused(server: HttpServer, request: RawRequest) -> None:
     """Assert that both entry points refuse a request alike, and that no function ran."""
-    answer = await server.send(ask.encode(), eof=True)
-    found = statuses(answer)
-    assert len(found) == 1, answer
-    assert is_refused(found[0]), answer
-    assert b"application/problem+json" in answer
-    if ask.is_asgi:
-        assert await send_by_asgi(server, ask) == found[0]
+    response = await server.send(request.encode(), eof=True)
+    found = statuses(response)
+    assert len(found) == 1, response
+    assert is_refused(found[0]), response
+    assert b"application/problem+json" in response
+    if request.is_asgi:
+        assert await send_by_asgi(server, request) == found[0]
     assert await count(server) == 0
 
 
@@ -82,7 +82,7 @@ def valid_body(route: Route) -> tuple[list[tuple[bytes, bytes]], bytes]:
 
 
 @pytest_asyncio.fixture(loop_scope="module")
-async def attacked(server: HttpServer, held: Keys) -> AsyncIterator[HttpServer]:
+async def attacked(server: HttpServer, keys: Keys) -> AsyncIterator[HttpServer]:
     """Return the server, and check after the attack that it still serves."""
     yield server
     fine = await server.send(b"GET /count HTTP/1.1\r\nHost: probe\r\nConnection: close\r\n\r\n")
@@ -92,103 +92,105 @@ async def attacked(server: HttpServer, held: Keys) -> AsyncIterator[HttpServer]:
 @ROUTE
 @pytest.mark.parametrize("spelling", PATHS)
 async def test_no_spelling_of_path_bypasses_rights(
-    attacked: HttpServer, held: Keys, spelling: str, route: Route
+    attacked: HttpServer, keys: Keys, spelling: str, route: Route
 ) -> None:
     fields, body = valid_body(route)
     target = PATHS[spelling](route.path)
     # No parser accepts a target with a fragment, a space or a non-ASCII byte.
     is_asgi = bool(target) and all(32 < byte < 127 for byte in target) and b"#" not in target
-    ask = Ask(route.method, target, [*route.fields(held), *fields], body, is_asgi=is_asgi)
-    await assert_refused(attacked, ask)
+    request = RawRequest(
+        route.method, target, [*route.fields(keys), *fields], body, is_asgi=is_asgi
+    )
+    await assert_refused(attacked, request)
 
 
 @ROUTE
 @pytest.mark.parametrize("spelling", METHODS)
 async def test_no_spelling_of_method_runs_another(
-    attacked: HttpServer, held: Keys, spelling: str, route: Route
+    attacked: HttpServer, keys: Keys, spelling: str, route: Route
 ) -> None:
     """The key has the right to the route: only the method is wrong."""
-    spelt = METHODS[spelling]
+    method = METHODS[spelling]
     fields, body = valid_body(route)
-    if spelt.body:
-        fields, body = [], spelt.body
-    fields = [(b"X-API-Key", held.good), *fields, *spelt.fields]
+    if method.body:
+        fields, body = [], method.body
+    fields = [(b"X-API-Key", keys.good), *fields, *method.fields]
     # httptools refuses CONNECT for its target, which an ASGI scope does not have.
-    is_asgi = spelt.is_asgi and spelt.method != b"CONNECT"
-    ask = Ask(spelt.method, route.path + spelt.query, fields, body, is_asgi=is_asgi)
-    await assert_refused(attacked, ask)
+    is_asgi = method.is_asgi and method.method != b"CONNECT"
+    request = RawRequest(method.method, route.path + method.query, fields, body, is_asgi=is_asgi)
+    await assert_refused(attacked, request)
 
 
 @ROUTE
 async def test_http_1_0_needs_the_same_rights(
-    attacked: HttpServer, held: Keys, route: Route
+    attacked: HttpServer, keys: Keys, route: Route
 ) -> None:
     fields, body = valid_body(route)
     await assert_refused(
-        attacked, Ask(route.method, route.path, [*route.fields(held), *fields], body, b"1.0")
+        attacked, RawRequest(route.method, route.path, [*route.fields(keys), *fields], body, b"1.0")
     )
 
 
 @ROUTE
-async def test_head_needs_the_rights_of_get(attacked: HttpServer, held: Keys, route: Route) -> None:
-    ask = Ask(b"HEAD", route.path, route.fields(held))
-    answer = await attacked.send(ask.encode())
-    assert is_refused(statuses(answer)[0])
-    assert answer.endswith(b"\r\n\r\n")
-    assert await send_by_asgi(attacked, ask) == statuses(answer)[0]
+async def test_head_needs_the_rights_of_get(attacked: HttpServer, keys: Keys, route: Route) -> None:
+    request = RawRequest(b"HEAD", route.path, route.fields(keys))
+    response = await attacked.send(request.encode())
+    assert is_refused(statuses(response)[0])
+    assert response.endswith(b"\r\n\r\n")
+    assert await send_by_asgi(attacked, request) == statuses(response)[0]
     assert await count(attacked) == 0
 
 
 @ROUTE
 @pytest.mark.parametrize("spelling", FIELDS)
 async def test_no_header_gives_rights(
-    attacked: HttpServer, held: Keys, spelling: str, route: Route
+    attacked: HttpServer, keys: Keys, spelling: str, route: Route
 ) -> None:
     fields, body = valid_body(route)
-    fields = [*route.fields(held), *FIELDS[spelling](held), *fields]
-    await assert_refused(attacked, Ask(route.method, route.path, fields, body))
+    fields = [*route.fields(keys), *FIELDS[spelling](keys), *fields]
+    await assert_refused(attacked, RawRequest(route.method, route.path, fields, body))
 
 
 @pytest.mark.parametrize("spelling", FIELDS)
 async def test_no_header_leads_from_public_to_secret_route(
-    attacked: HttpServer, held: Keys, spelling: str
+    attacked: HttpServer, keys: Keys, spelling: str
 ) -> None:
     fields = [
-        (name, value.replace(b"/count", b"/secret")) for name, value in FIELDS[spelling](held)
+        (name, value.replace(b"/count", b"/secret")) for name, value in FIELDS[spelling](keys)
     ]
-    answer = await attacked.send(Ask(b"GET", b"/count", fields).encode())
-    assert statuses(answer) == [200]
-    assert json.loads(answer.partition(b"\r\n\r\n")[2]) == {"count": 0}
+    response = await attacked.send(RawRequest(b"GET", b"/count", fields).encode())
+    assert statuses(response) == [200]
+    assert json.loads(response.partition(b"\r\n\r\n")[2]) == {"count": 0}
 
 
 @ROUTE
 @pytest.mark.parametrize("spelling", PRESENTED)
 async def test_no_spelling_of_wrong_key_is_accepted(
-    attacked: HttpServer, held: Keys, spelling: str, route: Route
+    attacked: HttpServer, keys: Keys, spelling: str, route: Route
 ) -> None:
     fields, body = valid_body(route)
-    fields = [*PRESENTED[spelling](held), *fields]
-    await assert_refused(attacked, Ask(route.method, route.path, fields, body))
+    fields = [*PRESENTED[spelling](keys), *fields]
+    await assert_refused(attacked, RawRequest(route.method, route.path, fields, body))
 
 
 @ROUTE
 @pytest.mark.parametrize("spelling", ELSEWHERE)
 async def test_key_in_query_or_body_is_ignored(
-    attacked: HttpServer, held: Keys, spelling: str, route: Route
+    attacked: HttpServer, keys: Keys, spelling: str, route: Route
 ) -> None:
-    query, body = ELSEWHERE[spelling](held)
-    await assert_refused(attacked, Ask(route.method, route.path + query, [JSON], body))
+    query, body = ELSEWHERE[spelling](keys)
+    await assert_refused(attacked, RawRequest(route.method, route.path + query, [JSON], body))
 
 
 @pytest.mark.parametrize("spelling", smuggling.ALL)
 async def test_no_request_is_smuggled_in_another(
-    attacked: HttpServer, held: Keys, spelling: str
+    attacked: HttpServer, keys: Keys, spelling: str
 ) -> None:
     """Each hidden request has the good key: it must be taken as a body or as malformed."""
-    answer = await attacked.send(smuggling.ALL[spelling](held), eof=True)
-    found = [status for status in statuses(answer) if status != 100]
+    response = await attacked.send(smuggling.ALL[spelling](keys), eof=True)
+    found = [status for status in statuses(response) if status != 100]
     assert found, "no response"
-    assert all(map(is_refused, found)), answer
+    assert all(map(is_refused, found)), response
     assert await count(attacked) == 0
 
 
@@ -197,13 +199,13 @@ async def test_corpus_has_hundreds_of_spellings() -> None:
     assert sum(map(len, tables)) * len(ROUTES) + len(smuggling.ALL) >= 600
 
 
-async def test_good_key_runs_every_route(server: HttpServer, held: Keys) -> None:
+async def test_good_key_runs_every_route(server: HttpServer, keys: Keys) -> None:
     """The counter that the other tests expect at 0 does count. Last in this module."""
     before = await count(server)
     for number, route in enumerate(ROUTES.values(), 1):
         fields, body = valid_body(route)
-        ask = Ask(route.method, route.path, [(b"X-API-Key", held.good), *fields], body)
-        assert statuses(await server.send(ask.encode())) == [200]
-        assert await send_by_asgi(server, ask) == 200
+        request = RawRequest(route.method, route.path, [(b"X-API-Key", keys.good), *fields], body)
+        assert statuses(await server.send(request.encode())) == [200]
+        assert await send_by_asgi(server, request) == 200
         assert await count(server) == before + 2 * number
-    assert statuses(await server.send(smuggling.hidden(held), eof=True)) == [200]
+    assert statuses(await server.send(smuggling.hidden(keys), eof=True)) == [200]

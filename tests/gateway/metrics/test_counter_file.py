@@ -119,8 +119,8 @@ def test_file_of_another_layout_is_reset(tmp_path: Path) -> None:
 
 
 def test_remove_spares_files_in_use(tmp_path: Path) -> None:
-    gone, living = open_counter_file(tmp_path), open_counter_file(tmp_path)
-    gone.close()
+    closed, living = open_counter_file(tmp_path), open_counter_file(tmp_path)
+    closed.close()
     remove_unused_counter_files(tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["1.counters"]
     living.close()

@@ -25,18 +25,18 @@ def test_missing_folder_gives_zeros(tmp_path: Path) -> None:
 
 
 def test_rolling_restarts_lose_no_counts(tmp_path: Path) -> None:
-    seen = 0
+    before = 0
     for round_ in range(1, 6):  # the new process starts before the old one ends
         old, new = opened(tmp_path), opened(tmp_path)
         old.write([record(time=1000)] * 3)
         new.write([record(time=1000)] * 4)
         both = read_totals(tmp_path)
-        assert both.calls["a.b", "GET", 200] == 7 * round_ >= seen
+        assert both.calls["a.b", "GET", 200] == 7 * round_ >= before
         assert both.last(1, 1001)[0] == [0, 7 * round_, 0, 0, 0]
         assert len(both.workers) == 2
         old.close()
-        seen = read_totals(tmp_path).calls["a.b", "GET", 200]
-        assert seen == 7 * round_
+        before = read_totals(tmp_path).calls["a.b", "GET", 200]
+        assert before == 7 * round_
         new.close()
     assert len(list(tmp_path.iterdir())) == 2  # as many files as processes at once
 

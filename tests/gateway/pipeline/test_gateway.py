@@ -47,20 +47,22 @@ def test_other_hosts_return_421(run_probe: Run) -> None:
 
 
 def test_405_lists_allowed_methods(probe: TestPlatform) -> None:
-    answer = probe.delete("/count")
-    assert answer.status == 405
-    assert answer.headers["allow"] == "GET, HEAD"
+    response = probe.delete("/count")
+    assert response.status == 405
+    assert response.headers["allow"] == "GET, HEAD"
 
 
 def test_preflight_needs_no_key(
     run_probe: Run,
 ) -> None:
     running = run_probe('cors.origins = ["https://a.example"]')
-    asked = {"access-control-request-method": "POST"}
-    answer = running.call("OPTIONS", "/echo", headers={"origin": "https://a.example", **asked})
-    assert answer.status == 204
-    assert answer.headers["access-control-allow-origin"] == "https://a.example"
-    other = running.call("OPTIONS", "/echo", headers={"origin": "https://b.example", **asked})
+    preflight = {"access-control-request-method": "POST"}
+    response = running.call(
+        "OPTIONS", "/echo", headers={"origin": "https://a.example", **preflight}
+    )
+    assert response.status == 204
+    assert response.headers["access-control-allow-origin"] == "https://a.example"
+    other = running.call("OPTIONS", "/echo", headers={"origin": "https://b.example", **preflight})
     assert other.status == 405
     assert "access-control-allow-origin" not in other.headers
     refused = running.post("/echo", headers={"origin": "https://a.example"})
@@ -108,8 +110,8 @@ def test_clients_identity_header_is_dropped(
         """
     add_function("fields", source)
     probe.platform.load()
-    answer = probe.get("/fields", headers={"X-Neurova-Identity": "forged", "x-other": "1"})
-    assert answer.json() == ["host", "x-other"]
+    response = probe.get("/fields", headers={"X-Neurova-Identity": "forged", "x-other": "1"})
+    assert response.json() == ["host", "x-other"]
 
 
 def test_traceparent_is_continued(probe: TestPlatform) -> None:
@@ -123,11 +125,11 @@ def test_overload_refuses_before_key_lookup(
 ) -> None:
     running = run_probe("")
     overload(running, "secret")
-    answer = running.get("/secret", key="nobody's")
-    assert answer.status == 503
-    assert answer.headers["content-type"] == "application/problem+json"
-    assert answer.headers["retry-after"] == "1"
-    assert answer.json()["trace_id"]
+    response = running.get("/secret", key="nobody's")
+    assert response.status == 503
+    assert response.headers["content-type"] == "application/problem+json"
+    assert response.headers["retry-after"] == "1"
+    assert response.json()["trace_id"]
     assert running.platform.gateway.admission.refused == 1
 
 

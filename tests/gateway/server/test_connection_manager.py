@@ -14,11 +14,11 @@ from neurova_gateway.server.connection_manager import ConnectionManager
 
 
 class Transport:
-    def __init__(self, *, is_gone: bool = False) -> None:
-        self.is_gone, self.is_aborted, self.sent = is_gone, False, b""
+    def __init__(self, *, fails: bool = False) -> None:
+        self.fails, self.is_aborted, self.sent = fails, False, b""
 
     def write(self, data: bytes) -> None:
-        if self.is_gone:
+        if self.fails:
             raise RuntimeError("closed")
         self.sent += data
 
@@ -51,13 +51,13 @@ async def test_start_checks_every_connection(manager: ConnectionManager) -> None
 
 
 def test_failing_transport_does_not_stop_others(manager: ConnectionManager) -> None:
-    one, gone, other = Transport(), Transport(is_gone=True), Transport()
-    for transport in (one, gone, other, one):
+    one, failing, other = Transport(), Transport(fails=True), Transport()
+    for transport in (one, failing, other, one):
         manager.queue.append((transport, b"response "))  # type: ignore[arg-type]  # a double
     manager.flush()
     manager.flush()
     assert (one.sent, other.sent) == (b"response response ", b"response ")
-    assert gone.is_aborted
+    assert failing.is_aborted
 
 
 async def test_queue_is_flushed_at_end_of_iteration(manager: ConnectionManager) -> None:
