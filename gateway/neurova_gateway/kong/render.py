@@ -6,12 +6,12 @@ import re
 from collections.abc import Iterable
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import msgspec
 
 from neurova.database.postgres.url import PostgresUrl
-from neurova.functions.descriptions import Http, Mount
+from neurova.endpoints.endpoint import Endpoint
 from neurova.settings.gateway import Gateway as GatewaySettings
 
 from .config import GatewayConfig, Plugin, Route, Service
@@ -23,24 +23,8 @@ _REST = "/{*}"
 _ESCAPED = re.compile(r"\\(.)")
 
 
-class RenderedFunction(Protocol):
-    """What `render` needs of a function."""
-
-    @property
-    def name(self) -> str:
-        """Return `service.function`."""
-
-    @property
-    def service(self) -> str:
-        """Return the name of the service."""
-
-    @property
-    def description(self) -> Http | Mount:
-        """Return the description made by the decorator."""
-
-
 def render(
-    functions: Iterable[RenderedFunction],
+    functions: Iterable[Endpoint],
     gateway: GatewaySettings,
     *,
     environment: str,
@@ -67,7 +51,7 @@ def render(
     )
 
 
-def _route(function: RenderedFunction) -> Route:
+def _route(function: Endpoint) -> Route:
     description = function.description
     tags = (*TAG, *description.tags)
     return Route(
@@ -80,7 +64,7 @@ def _route(function: RenderedFunction) -> Route:
 
 
 def _plugins(
-    function: RenderedFunction, gateway: GatewaySettings, common: dict[str, Any]
+    function: Endpoint, gateway: GatewaySettings, common: dict[str, Any]
 ) -> tuple[Plugin, Plugin]:
     description = function.description
     auth = {**common, "public": description.public, "scopes": list(description.scopes)}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
 from neurova.http.call import Call
 
@@ -21,26 +21,18 @@ def client_address_reader(proxies: Sequence[str]) -> Step:
             if name == b"x-forwarded-for"
             for hop in value.decode("latin-1").split(",")
         ]
-        while hops and _is_within(call.client, networks):
+        address = _parse(call.client)
+        while hops and address is not None and any(address in network for network in networks):
             hop = hops.pop()
-            if not _is_address(hop):
-                break
-            call.client = hop
+            address = _parse(hop)
+            if address is not None:
+                call.client = hop
 
     return read_client_address
 
 
-def _is_address(text: str) -> bool:
+def _parse(text: str) -> IPv4Address | IPv6Address | None:
     try:
-        ip_address(text)
+        return ip_address(text)
     except ValueError:
-        return False
-    return True
-
-
-def _is_within(address: str, networks: tuple[IPv4Network | IPv6Network, ...]) -> bool:
-    try:
-        parsed = ip_address(address)
-    except ValueError:
-        return False
-    return any(parsed in network for network in networks)
+        return None

@@ -27,7 +27,7 @@ from .framing import framing_check
 from .host import host_check
 from .identity import HEADER, Identity
 from .path import BadPath
-from .route_entry import Endpoint, RouteEntry, Step
+from .route_entry import Handler, RouteEntry, Step
 from .routes import RouteTable
 
 OVERLOADED = "The server is overloaded, retry later."
@@ -83,8 +83,8 @@ class Gateway:
         )
         return tuple(step for step in steps if step is not None)
 
-    def load(self, config: GatewayConfig, endpoints: Mapping[str, Endpoint]) -> None:
-        """Replace all routes; `endpoints` by route name."""
+    def load(self, config: GatewayConfig, handlers: Mapping[str, Handler]) -> None:
+        """Replace all routes; `handlers` by route name."""
         global_plugins = [plugin for plugin in config.plugins if plugin.route is None]
         route_plugins: dict[str, list[Plugin]] = {}
         for plugin in config.plugins:
@@ -95,7 +95,7 @@ class Gateway:
         rows = [(method, health.PATH, entry) for method in health.METHODS]
         for route in config.routes:
             plugins = [*hosted, *route_plugins.get(route.name, ())]
-            entry = self._entry(route.name, endpoints[route.name], plugins)
+            entry = self._entry(route.name, handlers[route.name], plugins)
             rows += [
                 (method, template(path), entry) for path in route.paths for method in route.methods
             ]
@@ -104,11 +104,11 @@ class Gateway:
         self._cors = cors[0] if cors else None
         self._steps = self.steps()
 
-    def _entry(self, name: str, endpoint: Endpoint, plugins: list[Plugin]) -> RouteEntry:
+    def _entry(self, name: str, handler: Handler, plugins: list[Plugin]) -> RouteEntry:
         if self._is_behind_kong:
-            return RouteEntry(name, endpoint, behind_kong.scope_check(plugins))
+            return RouteEntry(name, handler, behind_kong.scope_check(plugins))
         chain = self._plugin_host.chain(plugins)
-        return RouteEntry(name, endpoint, chain.access, chain.log if chain.has_log else None)
+        return RouteEntry(name, handler, chain.access, chain.log if chain.has_log else None)
 
     def admit(self, call: Call) -> Reply | None:
         """Take a call whose head is complete: return its refusal, or None to read its body."""
@@ -122,7 +122,7 @@ class Gateway:
         """Run the function of an admitted call whose body is complete."""
         return call.route.invoke(call)  # type: ignore[no-any-return]  # Call.route is a RouteEntry
 
-    def record(self, call: Call, reply: Reply, status: int = 0, *, size: int | None = None) -> None:
+    def record(self, call: Call, reply: Reply, status: int = 0, size: int | None = None) -> None:
         """Record a call after its response; `status` 499 if the client disconnected before.
 
         `size`: the bytes of a streamed body.

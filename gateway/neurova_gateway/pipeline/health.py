@@ -15,7 +15,7 @@ _RETRY_AFTER = (b"retry-after", b"1")
 
 
 class Health:
-    """Answer 200, or 503 while draining, to anybody. An `Endpoint`."""
+    """Answer 200, or 503 while draining, to anybody. A `Handler`."""
 
     waits = False
 

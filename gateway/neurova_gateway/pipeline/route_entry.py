@@ -16,8 +16,8 @@ Invoke = Callable[[Call], Reply | Awaitable[Reply]]
 Log = Callable[[Call, Reply], None]
 
 
-class Endpoint(Protocol):
-    """A function that can be called."""
+class Handler(Protocol):
+    """What answers the calls of a route: a function, a mounted app, the health check."""
 
     @property
     def invoke(self) -> Invoke:
@@ -29,7 +29,7 @@ class Endpoint(Protocol):
 
     @property
     def waits(self) -> bool:
-        """Return whether calls are answered later; the endpoint then measures their cost itself."""
+        """Return whether calls are answered later; the handler then measures their cost itself."""
 
 
 class RouteEntry:
@@ -37,12 +37,12 @@ class RouteEntry:
 
     __slots__ = ("access", "cost", "invoke", "log", "name", "waits")
 
-    def __init__(self, name: str, endpoint: Endpoint, access: Step, log: Log | None = None) -> None:
+    def __init__(self, name: str, handler: Handler, access: Step, log: Log | None = None) -> None:
         self.name = name
         self.access = access
         self.log = log
-        self.invoke: Invoke = endpoint.invoke
-        self.cost, self.waits = endpoint.cost, endpoint.waits
+        self.invoke: Invoke = handler.invoke
+        self.cost, self.waits = handler.cost, handler.waits
 
     def measured(self) -> RouteEntry:
         """Return the same route, measuring the cost of a call that is answered at once."""

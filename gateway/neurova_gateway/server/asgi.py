@@ -166,7 +166,7 @@ class AsgiWriter:
             listener.cancel()
             self.end(499)  # no effect unless the server cancelled this call
             status = self._ended.result()
-            self._gateway.record(self._call, reply, status, size=self._sent)
+            self._gateway.record(self._call, reply, status, self._sent)
             if status:
                 reply.disconnect()
         if not status:

@@ -73,11 +73,6 @@ class Connection(HttpToolsProtocol):
         self.has_responded = False  # since the last timeout check
         self.stream_deadline = inf  # event-loop time when streams are ended
 
-    @property
-    def is_busy(self) -> bool:
-        """Return whether a call is in flight."""
-        return self.running is not None
-
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's
         """Start; refuse a connection beyond the limit."""
         super().connection_made(transport)

@@ -6,6 +6,8 @@ import asyncio
 from time import time
 from typing import Protocol
 
+from neurova.http.call import Call
+
 from ..pipeline.gateway import Gateway
 from .encoding import PRIVATE, StatusLines
 
@@ -17,11 +19,8 @@ class ManagedConnection(Protocol):
 
     is_draining: bool
     """Close after the next response."""
-
-    @property
-    def is_busy(self) -> bool:
-        """Return whether a call is in flight."""
-        ...
+    running: Call | None
+    """The call in flight."""
 
     def check_timeouts(self, now: float) -> None:
         """Close or abort the connection if something takes too long."""
@@ -83,7 +82,7 @@ class ConnectionManager:
     @property
     def in_flight(self) -> int:
         """Return how many connections have a call in flight."""
-        return sum(connection.is_busy for connection in self.connections)
+        return sum(connection.running is not None for connection in self.connections)
 
     def start(self) -> None:
         """Start the timeout checks on the running loop."""

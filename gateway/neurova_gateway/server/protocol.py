@@ -196,7 +196,7 @@ class GatewayProtocol(Connection):
         """Send a response piece by piece; the next call waits for its end."""
         self.tasks.add(reply.task)
         reply.task.add_done_callback(self.tasks.discard)
-        on_end = partial(self._record_stream, call, reply)
+        on_end = partial(self.gateway.record, call, reply)
         writer = ConnectionWriter(self.transport, self.flow, call, reply, on_end, self.loop)
         if self.state == CLOSING:
             writer.disconnected()
@@ -212,9 +212,6 @@ class GatewayProtocol(Connection):
         close, chunked = self._is_last(call), is_chunked(call, reply)
         head = encode_head(lines[reply.status], reply, call.reply_fields, close, chunked)
         writer.start(head)
-
-    def _record_stream(self, call: Call, reply: StreamReply, status: int, size: int) -> None:
-        self.gateway.record(call, reply, status, size=size)
 
     def _on_stream_end(self, finished: asyncio.Future[bool]) -> None:
         call, self.running, self.writer = self.running, None, None

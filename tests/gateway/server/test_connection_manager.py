@@ -28,7 +28,7 @@ class Transport:
 
 class Connection:
     is_draining = False
-    is_busy = False
+    running = None
     checks = 0
 
     def check_timeouts(self, now: float) -> None:
