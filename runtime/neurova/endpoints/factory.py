@@ -24,6 +24,7 @@ from .function import (
     MAX_TASKS,
     MAX_THREADS,
     CoroutineFunction,
+    Definition,
     DirectFunction,
     HttpFunction,
     ThreadFunction,
@@ -61,19 +62,27 @@ def make_function(
     if generates:
         called = _streaming(called, signature.returns)
     binding = Binding(signature, name, resources, _returns_json(signature.returns), place)
-    parts = (name, service, description, called, binding, resources, execution, file, generation)
+    definition = Definition(
+        name, service, description, called, binding, resources, execution, file, generation
+    )
+    return _choose_kind(definition, handler.__code__, generates=generates, plain=plain, tx=bool(tx))
+
+
+def _choose_kind(
+    definition: Definition, code: CodeType, *, generates: bool, plain: bool, tx: bool
+) -> HttpFunction:
+    """Return the function of the kind that runs this code."""
     if generates:
-        is_async = handler.__code__.co_flags & inspect.CO_ASYNC_GENERATOR
-        max_running = MAX_TASKS if is_async else MAX_THREADS
-        return CoroutineFunction(*parts, streams=True, max_running=max_running)
+        max_running = MAX_TASKS if code.co_flags & inspect.CO_ASYNC_GENERATOR else MAX_THREADS
+        return CoroutineFunction(definition, streams=True, max_running=max_running)
     if plain:
-        return ThreadFunction(*parts)
+        return ThreadFunction(definition)
     if tx:
-        return TransactionFunction(*parts)
-    if description.retries or may_wait(handler.__code__):
-        return CoroutineFunction(*parts)
-    keyed = CoroutineFunction(*parts) if description.method == "POST" else None
-    return DirectFunction(*parts, keyed=keyed)
+        return TransactionFunction(definition)
+    if definition.description.retries or may_wait(code):
+        return CoroutineFunction(definition)
+    is_post = definition.description.method == "POST"
+    return DirectFunction(definition, keyed=CoroutineFunction(definition) if is_post else None)
 
 
 def may_wait(code: CodeType) -> bool:

@@ -7,7 +7,7 @@ from asyncio import get_running_loop
 from collections.abc import Awaitable, Callable
 from contextvars import copy_context
 from time import monotonic
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..asgi.app import AsgiApp, AsgiSource
 from ..asgi.request import make_scope
@@ -36,6 +36,20 @@ MAX_THREADS = 32  # of one plain function: half of the threads are left to other
 THREAD_COST = 0.0001  # seconds that the event loop needs to hand a call to a thread and back
 
 
+class Definition(NamedTuple):
+    """A handler and what its calls need."""
+
+    name: str
+    service: str
+    description: Http
+    handler: Callable[..., Any]
+    binding: Binding
+    resources: Resources
+    execution: ExecutionContext
+    file: str
+    generation: object = None
+
+
 class HttpFunction(Endpoint):
     """A handler of a service and the binding of its parameters."""
 
@@ -44,31 +58,21 @@ class HttpFunction(Endpoint):
     streams: bool
     """Whether it is a generator function."""
 
-    def __init__(
-        self,
-        name: str,
-        service: str,
-        description: Http,
-        handler: Callable[..., Any],
-        binding: Binding,
-        resources: Resources,
-        execution: ExecutionContext,
-        file: str,
-        generation: object = None,
-    ) -> None:
+    def __init__(self, definition: Definition) -> None:
+        description, handler = definition.description, definition.handler
         super().__init__(
-            name,
-            service,
+            definition.name,
+            definition.service,
             description,
-            file=file,
+            file=definition.file,
             line=inspect.unwrap(handler).__code__.co_firstlineno,
             doc=inspect.cleandoc(handler.__doc__ or ""),
-            generation=generation,
+            generation=definition.generation,
         )
         self.handler = handler
-        self.binding = binding
-        self.resources = resources
-        self.execution = execution
+        self.binding = definition.binding
+        self.resources = definition.resources
+        self.execution = definition.execution
         self.status = description.status
         self.retries = description.retries
         self.backoff = description.backoff
@@ -108,8 +112,8 @@ class DirectFunction(HttpFunction):
     __slots__ = ("concurrency", "keyed")
     runs_in_thread = streams = waits = False
 
-    def __init__(self, *arguments: Any, keyed: CoroutineFunction | None) -> None:
-        super().__init__(*arguments)
+    def __init__(self, definition: Definition, keyed: CoroutineFunction | None) -> None:
+        super().__init__(definition)
         self.keyed = keyed
         self.concurrency = self._concurrency_limit(MAX_TASKS)  # of its streams
 
@@ -155,9 +159,9 @@ class ConcurrentFunction(HttpFunction):
     runs_in_thread = False
 
     def __init__(
-        self, *arguments: Any, streams: bool = False, max_running: int = MAX_TASKS
+        self, definition: Definition, *, streams: bool = False, max_running: int = MAX_TASKS
     ) -> None:
-        super().__init__(*arguments)
+        super().__init__(definition)
         self.streams = streams
         self.accepts_keys = self.description.method == "POST"
         self.concurrency = self._concurrency_limit(max_running)
@@ -236,8 +240,8 @@ class ThreadFunction(ConcurrentFunction):
     __slots__ = ()
     runs_in_thread = True
 
-    def __init__(self, *arguments: Any) -> None:
-        super().__init__(*arguments, max_running=MAX_THREADS)
+    def __init__(self, definition: Definition) -> None:
+        super().__init__(definition, max_running=MAX_THREADS)
         self.cost = Cost(THREAD_COST)
 
     def invoke(self, call: Call) -> Reply | Awaitable[Reply]:

@@ -118,16 +118,6 @@ async def test_consumers_and_environments_have_separate_keys(keyed: KeyedFunctio
     assert [(await keyed.reply(caller=caller)).body for caller in callers] == first
 
 
-async def test_reply_expires_after_a_day(keyed: KeyedFunction) -> None:
-    keyed.define("return len(runs)")
-    assert (await keyed.reply()).body == b"1"
-    keyed.now += 86_400 - 1
-    assert (await keyed.reply()).body == b"1"
-    keyed.now += 1
-    assert (await keyed.reply()).body == b"2"
-    assert (await keyed.reply()).body == b"2"
-
-
 async def test_refusal_before_the_function_is_not_stored(keyed: KeyedFunction) -> None:
     keyed.define(WRITE + "return n")
     call = keyed.call()

@@ -195,10 +195,3 @@ async def test_reply_that_cannot_be_stored_is_sent_and_logged(
     await blocking.commit()
     assert "could not be stored" in caplog.text
     assert (await keyed.reply()).body == b"3"
-
-
-async def test_released_keys_leave_nothing_in_memory(keyed: KeyedFunction) -> None:
-    keyed.define("return n", "n: int")
-    for _ in range(20):
-        await asyncio.gather(*(keyed.reply(str(number)) for number in range(25)))
-    assert len(keyed.locked_keys) == 0
