@@ -5,10 +5,10 @@ from __future__ import annotations
 import sys
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from datetime import date
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypedDict, TypeVar, Unpack
 
 from ..errors import LoadError
-from .descriptions import MOUNT_METHODS, Http, Mount, Route, string_list
+from .descriptions import MOUNT_METHODS, Http, Mount, Route, describe
 
 Handler = TypeVar("Handler", bound=Callable[..., Any])
 AsgiApp = Callable[
@@ -35,41 +35,39 @@ _OPTIONS = """the function itself is returned unchanged.
     """
 
 
-def _http_decorator(method: str) -> Callable[..., Callable[[Handler], Handler]]:
-    def decorator(
-        path: str,
-        *,
-        scopes: Sequence[str] = (),
-        public: bool = False,
-        limit: str = "",
-        timeout: float = 30.0,
-        concurrency: int = 0,
-        retries: int = 0,
-        backoff: float = 1.0,
-        cost: int = 1,
-        tags: Sequence[str] = (),
-        status: int = 200,
-        cache: str = "",
-        deprecated: bool | date = False,
-        sunset: date | None = None,
-    ) -> Callable[[Handler], Handler]:
-        description = Http(
-            method=method,
-            path=path,
-            scopes=string_list("scopes", scopes),
-            public=public,
-            limit=limit,
-            timeout=timeout,
-            concurrency=concurrency,
-            retries=retries,
-            backoff=backoff,
-            cost=cost,
-            tags=string_list("tags", tags),
-            status=status,
-            cache=cache,
-            deprecated=deprecated,
-            sunset=sunset,
-        )
+class RouteOptions(TypedDict, total=False):
+    """The options of every decorator and of `mount`."""
+
+    scopes: Sequence[str]
+    public: bool
+    limit: str
+    timeout: float
+    concurrency: int
+    cost: int
+    tags: Sequence[str]
+    deprecated: bool | date
+    sunset: date | None
+
+
+class HttpOptions(RouteOptions, total=False):
+    """The options of `get`, `post`, `put`, `patch` and `delete`."""
+
+    retries: int
+    backoff: float
+    status: int
+    cache: str
+
+
+class HttpDecorator(Protocol):
+    """The type of `get` and the others."""
+
+    def __call__(self, path: str, **options: Unpack[HttpOptions]) -> Callable[[Handler], Handler]:
+        """Attach a description to a function and return the function itself."""
+
+
+def _http_decorator(method: str) -> HttpDecorator:
+    def decorator(path: str, **options: Unpack[HttpOptions]) -> Callable[[Handler], Handler]:
+        description = describe(Http, {**options, "method": method, "path": path})
 
         def attach(handler: Handler) -> Handler:
             if hasattr(handler, ATTRIBUTE):
@@ -110,16 +108,8 @@ def mount(
     path: str,
     app: AsgiApp,
     *,
-    scopes: Sequence[str] = (),
-    public: bool = False,
-    limit: str = "",
     methods: Sequence[str] = MOUNT_METHODS,
-    timeout: float = 30.0,
-    concurrency: int = 0,
-    cost: int = 1,
-    tags: Sequence[str] = (),
-    deprecated: bool | date = False,
-    sunset: date | None = None,
+    **options: Unpack[RouteOptions],
 ) -> AppMount:
     """Let an ASGI app answer `path` and all below it: `legacy = mount("/legacy", app)`.
 
@@ -131,22 +121,9 @@ def mount(
         raise LoadError(
             f"mount({path!r}): {type(app).__name__} is not an ASGI app", fix="pass the app itself"
         )
-    answered = {*string_list("methods", methods)}
-    if "GET" in answered:
-        answered.add("HEAD")
-    description = Mount(
-        path=path,
-        methods=tuple(sorted(answered)),
-        scopes=string_list("scopes", scopes),
-        public=public,
-        limit=limit,
-        timeout=timeout,
-        concurrency=concurrency,
-        cost=cost,
-        tags=string_list("tags", tags),
-        deprecated=deprecated,
-        sunset=sunset,
-    )
+    head = ["HEAD"] if "GET" in methods and "HEAD" not in methods else []
+    answered = methods if isinstance(methods, str) else sorted([*methods, *head])
+    description = describe(Mount, {**options, "path": path, "methods": answered})
     caller = sys._getframe(1)
     name, doc = (caller.f_globals.get(each) or "" for each in ("__name__", "__doc__"))
     return AppMount(app, description, name, caller.f_lineno, doc)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import difflib
 import re
-from collections.abc import Iterable
-from datetime import date
+from collections.abc import Mapping
+from datetime import date, datetime
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -19,12 +21,26 @@ SCOPE = re.compile(r"[a-z0-9_.-]+(:[a-z0-9_.-]+)*")
 """How a scope is written, in a function and in a key; a scope never implies another."""
 MOUNT_METHODS = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")
 
+Description = TypeVar("Description", bound="Route")
 _SEGMENT = re.compile(r"\{[a-z_][a-z0-9_]*\}|[A-Za-z0-9._~!$&'()*+,=:@-]+")
 _LONGEST_PATH = 512
 _LONGEST_TIMEOUT = 3600
+_UNKNOWN = re.compile(r"Object contains unknown field `(.*)`")
+_EXAMPLES = {
+    "path": 'write a path, like @get("/rooms")',
+    "scopes": 'write a list, like ["booking:read"]',
+    "tags": 'write a list, like ["rooms"]',
+    "methods": 'write a list, like ["GET", "POST"]',
+    "limit": 'write a string, like "60/minute"',
+    "cache": 'write a string, like "60s"',
+    "timeout": "write seconds",
+    "backoff": "write seconds",
+    "deprecated": "write a datetime.date",
+    "sunset": "write a datetime.date",
+}
 
 
-class Route(msgspec.Struct, frozen=True, kw_only=True):
+class Route(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """State where calls are answered, who may make them, and how many.
 
     `timeout` is in seconds; `concurrency` 0 is the platform's default; `limit` "" leaves only the
@@ -44,7 +60,6 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     sunset: date | None = None
 
     def __post_init__(self) -> None:
-        check_types(self)
         check_path(self.path)
         check_access(self)
         check_bounds(self)
@@ -116,32 +131,6 @@ class Mount(Route, frozen=True, kw_only=True):
         return "*"
 
 
-_TYPES: dict[str, tuple[type | tuple[type, ...], str]] = {
-    "path": (str, 'write a string like "/rooms/{room}"'),
-    "public": (bool, "write True or False"),
-    "limit": (str, 'write a string like "60/minute"'),
-    "timeout": ((int, float), "write seconds"),
-    "concurrency": (int, "write a whole number"),
-    "retries": (int, "write a whole number"),
-    "backoff": ((int, float), "write seconds"),
-    "cost": (int, "write a whole number"),
-    "status": (int, "write a whole number"),
-    "cache": (str, 'write a string like "60s"'),
-}
-
-
-def check_types(route: Route) -> None:
-    """Raise LoadError for an option of another type: `public="no"` would open the route."""
-    for name, (expected, fix) in _TYPES.items():
-        value = getattr(route, name, None)
-        if value is None and name not in route.__struct_fields__:
-            continue
-        if not isinstance(value, expected) or (expected is not bool and isinstance(value, bool)):
-            if name == "path" and callable(value):
-                raise LoadError("the decorator has no path", fix='write one, like @get("/rooms")')
-            raise LoadError(f"{name}={value!r} has the wrong type", fix=fix)
-
-
 def check_path(path: str) -> None:
     """Raise LoadError for a path that no request can have."""
     segments = path.split("/")[1:]
@@ -199,11 +188,7 @@ def check_bounds(route: Route) -> None:
 
 
 def check_dates(route: Route) -> None:
-    """Raise LoadError for what is no date, or a sunset before the deprecation (RFC 9745, 4)."""
-    for name, value in (("deprecated", route.deprecated), ("sunset", route.sunset)):
-        unset = isinstance(value, bool) if name == "deprecated" else value is None
-        if not unset and type(value) is not date:
-            raise LoadError(f"{name}={value!r} is not a date", fix="write a datetime.date")
+    """Raise LoadError for a sunset before the deprecation (RFC 9745, 4)."""
     since, until = route.deprecated, route.sunset
     if isinstance(since, date) and until is not None and until < since:
         raise LoadError(
@@ -239,12 +224,24 @@ def check_reply(http: Http) -> None:
         )
 
 
-def string_list(name: str, values: Iterable[str]) -> tuple[str, ...]:
-    """Return the values of an option that is a list. Raises LoadError for anything else."""
-    if isinstance(values, str):
-        raise LoadError(f"{name}={values!r} is one string", fix=f"write {name}=[{values!r}]")
-    listed: list[object] = list(values) if isinstance(values, Iterable) else [values]
-    strings = tuple(value for value in listed if isinstance(value, str))
-    if len(strings) != len(listed):
-        raise LoadError(f"{name}={values!r} has the wrong type", fix="write a list of strings")
-    return strings
+def describe(kind: type[Description], options: Mapping[str, Any]) -> Description:
+    """Return the description with these options.
+
+    Raises LoadError for an option that is unknown, of another type, or not valid.
+    """
+    try:
+        return msgspec.convert(options, kind, builtin_types=(date, datetime))
+    except msgspec.ValidationError as error:
+        raise _option_error(kind, str(error)) from None
+
+
+def _option_error(kind: type[Route], text: str) -> LoadError:
+    """Return the LoadError of msgspec's message about an option."""
+    unknown = _UNKNOWN.fullmatch(text)
+    if unknown is not None:
+        names = difflib.get_close_matches(unknown[1], kind.__struct_fields__, 1, 0.5)
+        fix = f"did you mean {names[0]!r}?" if names else "remove it"
+        return LoadError(f"there is no option {unknown[1]!r}", fix=fix)
+    what, _, place = text.partition(" - at `$.")
+    name = re.split(r"\W", place)[0]
+    return LoadError(f"{name}: {what[0].lower()}{what[1:]}", fix=_EXAMPLES.get(name, ""))
