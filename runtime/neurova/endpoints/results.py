@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import sys
-from typing import TypeGuard
+from typing import TYPE_CHECKING, TypeGuard
 
 import msgspec
 
 from ..asgi.app import AsgiApp
 from ..http.reply import JSON, Reply, parse_response_head
 from ..streaming.stream import Stream, as_stream
+
+if TYPE_CHECKING:
+    from starlette.responses import Response
 
 _encode = msgspec.json.Encoder().encode
 
@@ -27,12 +30,12 @@ def make_reply(result: object, status: int) -> Reply | Stream | AsgiApp:
         return result
     if isinstance(result, bytes | str):
         return Reply(status, result)
-    return _reply_of_object(result, status)
+    return _make_object_reply(result, status)
 
 
-def _reply_of_object(result: object, status: int) -> Reply | Stream | AsgiApp:
+def _make_object_reply(result: object, status: int) -> Reply | Stream | AsgiApp:
     if _is_starlette_response(result):
-        return _reply_of_response(result)
+        return _make_response_reply(result)
     try:
         return Reply.of(status, _encode(result), JSON, [])
     except TypeError:
@@ -42,15 +45,15 @@ def _reply_of_object(result: object, status: int) -> Reply | Stream | AsgiApp:
         return stream
 
 
-def _is_starlette_response(result: object) -> TypeGuard[AsgiApp]:
+def _is_starlette_response(result: object) -> TypeGuard[Response]:
     responses = sys.modules.get("starlette.responses")
     return responses is not None and isinstance(result, responses.Response)
 
 
-def _reply_of_response(response: AsgiApp) -> Reply | AsgiApp:
+def _make_response_reply(response: Response) -> Reply | Response:
     """Return a Starlette response as a reply if its body is complete, else the response."""
     body = getattr(response, "body", None)
-    if not isinstance(body, bytes) or response.background is not None:  # type: ignore[attr-defined]  # a Response
+    if not isinstance(body, bytes) or response.background is not None:
         return response
-    content_type, _, fields = parse_response_head(response.raw_headers)  # type: ignore[attr-defined]  # a Response
-    return Reply.of(response.status_code, body, content_type, fields)  # type: ignore[attr-defined]  # a Response
+    content_type, _, fields = parse_response_head(response.raw_headers)
+    return Reply.of(response.status_code, body, content_type, fields)

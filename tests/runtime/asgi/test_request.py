@@ -1,4 +1,4 @@
-"""Starlette's Request says of a call what the call says."""
+"""Starlette's Request has the values of its call."""
 
 import asyncio
 
@@ -6,7 +6,7 @@ from neurova.asgi.request import make_request
 from neurova.http.call import Call
 
 
-def test_a_request_is_the_call() -> None:
+def test_request_has_the_values_of_its_call() -> None:
     call = Call(
         "PUT",
         b"/a%20b/%C3%A9",
@@ -30,7 +30,7 @@ def test_a_request_is_the_call() -> None:
     assert asyncio.run(request.json()) == {"a": 1}
 
 
-def test_after_the_body_the_client_is_gone() -> None:
+def test_disconnect_follows_the_body() -> None:
     async def twice() -> list[str]:
         request = make_request(Call("GET", b"/", b"", [], ""))
         return [(await request.receive())["type"] for _ in range(2)]

@@ -36,14 +36,14 @@ class Stay:
         (HTMLResponse("<p>", 202), 202, b"text/html; charset=utf-8", b"<p>"),
     ],
 )
-def test_what_is_returned_is_the_reply(
+def test_result_becomes_the_reply(
     result: object, status: int, content_type: bytes, body: bytes
 ) -> None:
     reply = make_reply(result, 201)
     assert (reply.status, reply.content_type, reply.body) == (status, content_type, body)
 
 
-def test_a_responses_own_fields_stay_and_its_framing_does_not() -> None:
+def test_response_keeps_its_headers_without_framing() -> None:
     response = Response(b"x", headers={"X-A": "1"})
     response.set_cookie("a", "1")
     response.set_cookie("b", "2")
@@ -61,7 +61,7 @@ def test_a_responses_own_fields_stay_and_its_framing_does_not() -> None:
         {"a": (n for n in ())},
     ],
 )
-def test_what_cannot_be_encoded_is_an_error(result: object) -> None:
+def test_result_that_cannot_be_encoded_raises(result: object) -> None:
     with pytest.raises((TypeError, ValueError)):
         make_reply(result, 200)
 
@@ -76,11 +76,11 @@ def test_what_cannot_be_encoded_is_an_error(result: object) -> None:
         Response(b"", background=BackgroundTask(print)),
     ],
 )
-def test_what_comes_piece_by_piece_is_no_whole_reply(result: object) -> None:
+def test_streamed_result_is_no_reply(result: object) -> None:
     assert not isinstance(make_reply(result, 200), Reply)
 
 
-def test_a_response_cannot_smuggle_a_field_into_its_head() -> None:
+def test_header_injection_of_a_response_is_refused() -> None:
     response = Response(b"x")
     response.raw_headers.append((b"x-a", b"1\r\nx-b: 2"))
     with pytest.raises(ValueError, match="x-a"):

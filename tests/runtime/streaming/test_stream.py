@@ -1,4 +1,4 @@
-"""What a function says of a stream, before any of it is sent."""
+"""Events and streams are checked before anything is sent."""
 
 import pytest
 
@@ -18,20 +18,18 @@ from neurova.streaming.stream import as_stream
         (ServerSentEvent(), b":\n\n"),
     ],
 )
-def test_an_event_is_written_as_the_standard_says(
-    event: ServerSentEvent, text: bytes | str
-) -> None:
+def test_event_is_encoded_by_the_standard(event: ServerSentEvent, text: bytes | str) -> None:
     assert event.encode() == (text.encode() if isinstance(text, str) else text)
 
 
 @pytest.mark.parametrize("value", ["a\nb", "a\rdata: x", "a\0"])
 @pytest.mark.parametrize("name", ["event", "id"])
-def test_no_name_or_id_can_begin_another_field(name: str, value: str) -> None:
+def test_line_end_in_name_or_id_is_refused(name: str, value: str) -> None:
     with pytest.raises(ValueError, match=name):
         ServerSentEvent(1, **{name: value})
 
 
-def test_a_stream_refuses_what_a_reply_refuses() -> None:
+def test_stream_with_invalid_headers_is_refused() -> None:
     with pytest.raises(ValueError, match="x-a"):
         Stream(iter(()), headers={"x-a": "1\r\n"})
     with pytest.raises(ValueError, match="status"):
@@ -40,7 +38,7 @@ def test_a_stream_refuses_what_a_reply_refuses() -> None:
         Stream(iter(()), "text/csv\r\nx-b: 1")
 
 
-def test_only_what_can_be_stepped_through_is_a_stream() -> None:
+def test_only_iterators_are_streams() -> None:
     assert as_stream(iter(())) is not None
     for whole in ([], {}, range(3), object(), "text"):
         assert as_stream(whole) is None
