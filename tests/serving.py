@@ -22,10 +22,10 @@ PATIENCE = 60.0  # seconds without an expected event after which a test fails
 
 def environment() -> dict[str, str]:
     """Return this environment without settings of neurova; bytecode is written."""
-    spared = "PYTHONDONTWRITEBYTECODE"
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("NEUROVA_")}
-    kept = {name: value for name, value in kept.items() if name != spared}
-    return {**kept, "NEUROVA_ADMIN_PORT": "0"}  # many may run at once
+    no_bytecode = "PYTHONDONTWRITEBYTECODE"
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("NEUROVA_")}
+    clean = {name: value for name, value in clean.items() if name != no_bytecode}
+    return {**clean, "NEUROVA_ADMIN_PORT": "0"}  # several may run at once
 
 
 class Serving:

@@ -1,4 +1,4 @@
-"""make conformance: 20,000 calls that Schemathesis makes up, half of them to the functions' own."""
+"""make conformance: 20,000 generated calls, at least half of which reach a function."""
 
 from __future__ import annotations
 
@@ -7,25 +7,25 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.conformance.run import Run, fuzz, lay, prepare
+from tests.conformance.run import Run, copy_project, fuzz, prepare
 
-# Of calls that fit the document and that do not; and, as these soon are the most, of the former
-# alone, which all reach their function.
+# Examples per operation: conforming and other calls, then conforming calls only, which all reach
+# their function.
 PARTS = {"all": 400, "positive": 900}
 
 
 def main() -> int:
-    """Run, say what was seen, and return 0 when all of it was as the document says."""
+    """Run, print the counts, and return 0 if all replies conform to the document."""
     parser = argparse.ArgumentParser(prog="make conformance", description=__doc__)
-    parser.add_argument("--least", type=int, default=20_000, help="calls in all")
+    parser.add_argument("--least", type=int, default=20_000, help="minimum number of calls")
     parser.add_argument("--seed", type=int, default=1)
-    asked = parser.parse_args()
+    arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        project = lay(Path(folder) / "project")
+        project = copy_project(Path(folder) / "project")
         document, key = prepare(project)
         run = Run(0, "")
         for mode, examples in PARTS.items():
-            words = ["--mode", mode, "--max-examples", str(examples), "--seed", str(asked.seed)]
+            words = ["--mode", mode, "--max-examples", str(examples), "--seed", str(arguments.seed)]
             words += ["--phases", "fuzzing"] if mode == "positive" else []
             run += fuzz(project, document, key, "--workers", "2", *words)
     undocumented = sorted(run.undocumented(document))
@@ -34,13 +34,13 @@ def main() -> int:
     print(f"calls {run.calls}, of which {run.reached} ({share:.0%}) reached a function")
     print("statuses", ", ".join(f"{status}: {count}" for status, count in run.statuses.items()))
     print(f"5xx {failed}, undocumented {len(undocumented)} {undocumented or ''}")
-    sound = run.code == 0 and not failed and not undocumented
-    enough = run.calls >= asked.least and 2 * run.reached >= run.calls
-    if not sound:
-        print(run.told)
+    conforms = run.code == 0 and not failed and not undocumented
+    enough = run.calls >= arguments.least and 2 * run.reached >= run.calls
+    if not conforms:
+        print(run.output)
     elif not enough:
-        print("too few calls, or too few that reach a function: mend PARTS")
-    return 0 if sound and enough else 1
+        print("too few calls, or too few that reach a function: raise the examples in PARTS")
+    return 0 if conforms and enough else 1
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
-"""What Schemathesis's process notes of each call, and a check of our own.
+"""Hooks in Schemathesis's process: count the calls, and check that valid ones reach a function.
 
-Loaded by SCHEMATHESIS_HOOKS; the counts go to the file that NEUROVA_TEST_CONFORMANCE names.
+SCHEMATHESIS_HOOKS loads this module; NEUROVA_TEST_CONFORMANCE names the file for the counts.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from uuid import uuid4
 
 import schemathesis
 
-# How the platform begins what it says itself, before any function runs.
+# How the details of problems begin that the platform replies before a function runs.
 PLATFORM = (
     "One value is not valid.",
     "Some values are not valid.",
@@ -37,31 +37,31 @@ PLATFORM = (
     "that method is not",
     "No route matches this path",
 )
-seen: Counter[tuple[str, int, bool]] = Counter()
+counts: Counter[tuple[str, int, bool]] = Counter()
 
 
-def reached(status: int, body: bytes) -> bool:
-    """Tell whether a function answered, or refused: not the platform before it."""
+def reached_function(status: int, body: bytes) -> bool:
+    """Return whether a reply came from a function, not from the platform before it."""
     if status == 405:
         return False
     if status < 400:
         return True
     try:
-        said = json.loads(body).get("detail", "")
+        detail = json.loads(body).get("detail", "")
     except ValueError:
         return False
-    return not said.startswith(PLATFORM)
+    return not detail.startswith(PLATFORM)
 
 
 @schemathesis.hook
 def before_call(context: Any, case: Any, kwargs: Any) -> None:
-    """Give each valid call a key of its own: an answer that is given again says nothing new."""
-    if valid(case) and case.headers and "Idempotency-Key" in case.headers:
+    """Give each valid call its own Idempotency-Key, because a replayed reply tests nothing."""
+    if is_valid(case) and case.headers and "Idempotency-Key" in case.headers:
         case.headers["Idempotency-Key"] = uuid4().hex
 
 
-def valid(case: Any) -> bool:
-    """Tell whether a call was made up to fit the document."""
+def is_valid(case: Any) -> bool:
+    """Return whether a call was generated to conform to the document."""
     mode = case.meta.generation.mode if case.meta is not None else None
     return mode is not None and bool(mode.is_positive)
 
@@ -70,22 +70,22 @@ def valid(case: Any) -> bool:
 def after_call(context: Any, case: Any, response: Any) -> None:
     """Count a call."""
     status = response.status_code
-    seen[case.operation.label, status, reached(status, response.content)] += 1
+    counts[case.operation.label, status, reached_function(status, response.content)] += 1
 
 
 @schemathesis.check
 def valid_requests_reach_their_function(ctx: Any, response: Any, case: Any) -> None:
-    """What the document calls valid, the platform lets through; the function may refuse it."""
-    if valid(case) and response.status_code in (400, 406, 415, 422):
+    """A request that is valid by the document reaches its function, which may refuse it."""
+    if is_valid(case) and response.status_code in (400, 406, 415, 422):
         # The document states once for all bodies that no text contains a NUL.
         nul = "contains a NUL character" in response.text
-        assert nul or reached(response.status_code, response.content), response.text
+        assert nul or reached_function(response.status_code, response.content), response.text
 
 
 @atexit.register
 def write() -> None:
-    """Leave the counts."""
+    """Write the counts to the file."""
     file = os.environ.get("NEUROVA_TEST_CONFORMANCE")
-    if file and seen:
-        rows = [[*key, count] for key, count in sorted(seen.items())]
+    if file and counts:
+        rows = [[*key, count] for key, count in sorted(counts.items())]
         Path(file).write_text(json.dumps(rows))

@@ -1,4 +1,4 @@
-"""One run: the project's services with their limits raised, a live key, and the counts."""
+"""One run of Schemathesis: the project without rate limits, a live key, and the counts."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ SCHEMATHESIS = Path(sys.executable).parent / "st"
 
 @dataclass
 class Run:
-    """What became of one run: calls by operation, status and whether a function was reached."""
+    """The result of a run: calls by operation, status and whether they reached a function."""
 
     code: int
-    told: str
+    output: str
     counts: list[tuple[str, int, bool, int]] = field(default_factory=list)
 
     def __add__(self, other: Run) -> Run:
-        return Run(self.code or other.code, self.told + other.told, self.counts + other.counts)
+        return Run(self.code or other.code, self.output + other.output, self.counts + other.counts)
 
     @property
     def calls(self) -> int:
@@ -37,17 +37,17 @@ class Run:
 
     @property
     def reached(self) -> int:
-        return sum(count for *_, there, count in self.counts if there)
+        return sum(count for *_, reached, count in self.counts if reached)
 
     @property
     def statuses(self) -> dict[int, int]:
-        found: Counter[int] = Counter()
+        totals: Counter[int] = Counter()
         for _, status, _, count in self.counts:
-            found[status] += count
-        return dict(sorted(found.items()))
+            totals[status] += count
+        return dict(sorted(totals.items()))
 
     def undocumented(self, document: dict[str, Any]) -> set[tuple[str, int]]:
-        """Return the answers whose status their operation does not list, other than a 405."""
+        """Return the replies whose status their operation does not list, except 405."""
         listed = {
             f"{method.upper()} {path}": set(operation["responses"])
             for path, item in document["paths"].items()
@@ -61,8 +61,8 @@ class Run:
         }
 
 
-def lay(project: Path, *, functions: Path = ROOT / "functions") -> Path:
-    """Copy a project's functions, without the limits that they state."""
+def copy_project(project: Path, *, functions: Path = ROOT / "functions") -> Path:
+    """Copy a project's functions without their rate limits."""
     shutil.copytree(functions, project / "functions", ignore=shutil.ignore_patterns("__pycache__"))
     (project / "neurova.toml").write_text('[project]\nname = "conformance"\n')
     for file in project.rglob("*.py"):
@@ -73,9 +73,9 @@ def lay(project: Path, *, functions: Path = ROOT / "functions") -> Path:
 
 
 def prepare(project: Path) -> tuple[dict[str, Any], str]:
-    """Bring databases up to date; return the document and a key with all its scopes."""
-    neurova(project, "db", "upgrade")
-    document = json.loads(neurova(project, "openapi"))
+    """Upgrade the databases; return the document and a key with all its scopes."""
+    run_command(project, "db", "upgrade")
+    document = json.loads(run_command(project, "openapi"))
     scopes = {
         scope
         for item in document["paths"].values()
@@ -83,11 +83,13 @@ def prepare(project: Path) -> tuple[dict[str, Any], str]:
         for scope in operation.get("x-neurova-scopes", ())
     }
     words = [word for scope in sorted({*scopes, "booking:rate"}) for word in ("--scope", scope)]
-    return document, neurova(project, "keys", "create", "--consumer", "conformance", *words).strip()
+    return document, run_command(
+        project, "keys", "create", "--consumer", "conformance", *words
+    ).strip()
 
 
-def neurova(project: Path, *words: str) -> str:
-    """Run a command of the project and return what it prints."""
+def run_command(project: Path, *words: str) -> str:
+    """Run a neurova command in the project and return its output."""
     ran = subprocess.run(
         [str(NEUROVA), *words],
         cwd=project,
@@ -99,23 +101,23 @@ def neurova(project: Path, *words: str) -> str:
     return ran.stdout
 
 
-def strict(document: dict[str, Any]) -> dict[str, Any]:
-    """Return a document that lists what it knows and nothing else: an answer by `default` is none.
+def make_strict(document: dict[str, Any]) -> dict[str, Any]:
+    """Return the document without `default` responses, so that unlisted replies are faults.
 
-    One way to send the key is left, for the two of them together are refused.
+    Only one way to send the key is left, because both at once are refused.
     """
-    made: dict[str, Any] = json.loads(json.dumps(document))
-    for item in made["paths"].values():
+    strict: dict[str, Any] = json.loads(json.dumps(document))
+    for item in strict["paths"].values():
         for operation in item.values():
             operation["responses"].pop("default", None)
             operation["security"] = [each for each in operation["security"] if "ApiKey" in each]
-    del made["components"]["securitySchemes"]["Bearer"]
-    return made
+    del strict["components"]["securitySchemes"]["Bearer"]
+    return strict
 
 
 def fuzz(project: Path, document: dict[str, Any], key: str, *words: str) -> Run:
-    """Serve a project for live keys and let Schemathesis loose on it."""
-    (project / "strict.json").write_text(json.dumps(strict(document)))
+    """Serve a project for live keys and run Schemathesis against it."""
+    (project / "strict.json").write_text(json.dumps(make_strict(document)))
     counts = project / "counts.json"
     counts.unlink(missing_ok=True)
     with serving(project, "run") as served:
@@ -143,7 +145,7 @@ def fuzz(project: Path, document: dict[str, Any], key: str, *words: str) -> Run:
             capture_output=True,
             text=True,
         )
-        code, told = served.end()
-        assert code == 0, told
+        code, errors = served.end()
+        assert code == 0, errors
     rows = json.loads(counts.read_text()) if counts.exists() else []
     return Run(ran.returncode, ran.stdout + ran.stderr, [tuple(row) for row in rows])

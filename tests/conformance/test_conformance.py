@@ -1,4 +1,4 @@
-"""What is served is what the document says, for whatever a client may send."""
+"""Replies of a running platform conform to its OpenAPI document."""
 
 from __future__ import annotations
 
@@ -8,24 +8,24 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from tests.conformance.hooks import reached
-from tests.conformance.run import ROOT, Run, fuzz, lay, prepare, strict
+from tests.conformance.hooks import reached_function
+from tests.conformance.run import ROOT, Run, copy_project, fuzz, make_strict, prepare
 from tests.platform.openapi.conftest import copy_every
 from tests.servers.postgres import PostgresServer
 
 pytestmark = pytest.mark.server
 
 
-def fuzzed(project: Path, *words: str) -> tuple[Run, dict[str, Any]]:
+def prepare_and_fuzz(project: Path, *words: str) -> tuple[Run, dict[str, Any]]:
     document, key = prepare(project)
     return fuzz(project, document, key, *words), document
 
 
-def test_booking_and_crm_answer_as_their_document_says(tmp_path: Path) -> None:
-    """`make conformance` is the same, with 20,000 calls."""
+def test_booking_and_crm_conform_on_sqlite(tmp_path: Path) -> None:
+    """`make conformance` runs the same with 20,000 calls."""
     words = ("--max-examples", "8", "--phases", "examples,coverage,fuzzing", "--seed", "1")
-    run, document = fuzzed(lay(tmp_path), *words)
-    assert run.code == 0, run.told
+    run, document = prepare_and_fuzz(copy_project(tmp_path), *words)
+    assert run.code == 0, run.output
     assert run.calls > 500
     assert [status for status in run.statuses if status >= 500] == []
     assert run.undocumented(document) == set()
@@ -34,10 +34,10 @@ def test_booking_and_crm_answer_as_their_document_says(tmp_path: Path) -> None:
     }
 
 
-def test_they_do_on_postgresql_too(
+def test_booking_and_crm_conform_on_postgresql(
     tmp_path: Path, postgres: PostgresServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    project = lay(tmp_path)
+    project = copy_project(tmp_path)
     with (project / "neurova.toml").open("a") as file:
         for service in ("booking", "crm"):
             parts = urlsplit(postgres.create())
@@ -45,23 +45,22 @@ def test_they_do_on_postgresql_too(
             place = parts._replace(netloc=f"{parts.username}@{parts.hostname}:{parts.port}")
             file.write(f'[services.{service}]\ndatabase = "{place.geturl()}"\n')
     words = ("--max-examples", "5", "--phases", "coverage,fuzzing", "--seed", "2")
-    run, document = fuzzed(project, *words)
-    assert run.code == 0, run.told
+    run, document = prepare_and_fuzz(project, *words)
+    assert run.code == 0, run.output
     assert [status for status in run.statuses if status >= 500] == []
     assert run.undocumented(document) == set()
 
 
-def test_every_kind_of_parameter_and_reply_is_as_its_document_says(tmp_path: Path) -> None:
-    project = lay(tmp_path, functions=copy_every(tmp_path / "every") / "functions")
-    # Without state: it keeps nothing, and so a thing that was forgotten is there again.
+def test_every_kind_of_parameter_and_reply_conforms(tmp_path: Path) -> None:
+    project = copy_project(tmp_path, functions=copy_every(tmp_path / "every") / "functions")
     words = ("--max-examples", "8", "--phases", "examples,coverage,fuzzing", "--seed", "1")
-    run, document = fuzzed(project, *words)
-    assert run.code == 0, run.told
+    run, document = prepare_and_fuzz(project, *words)
+    assert run.code == 0, run.output
     assert [status for status in run.statuses if status >= 500] == []
     assert run.undocumented(document) == set()
 
 
-LIES: dict[str, Callable[[dict[str, Any]], object]] = {
+FAULTS: dict[str, Callable[[dict[str, Any]], object]] = {
     "a type": lambda operation: operation["requestBody"]["content"]["application/json"].update(
         schema={"type": "object", "properties": {"nights": {"type": "string"}}}
     ),
@@ -72,37 +71,39 @@ LIES: dict[str, Callable[[dict[str, Any]], object]] = {
 }
 
 
-@pytest.mark.parametrize("lie", LIES)
-def test_a_document_that_lies_is_found_out(tmp_path: Path, lie: str) -> None:
-    project = lay(tmp_path)
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_wrong_document_is_detected(tmp_path: Path, fault: str) -> None:
+    project = copy_project(tmp_path)
     document, key = prepare(project)
-    LIES[lie](document["paths"]["/quote"]["post"])
+    FAULTS[fault](document["paths"]["/quote"]["post"])
     words = ("--include-path", "/quote", "--phases", "coverage", "--no-shrink")
     run = fuzz(project, document, key, *words)
     assert run.code == 1
     assert run.calls > 0
 
 
-def test_what_the_platform_says_is_told_from_what_a_function_says() -> None:
-    assert reached(200, b"")
-    assert reached(404, b'{"detail": "You have no booking 1"}')
-    assert not reached(404, b'{"detail": "No route matches this path"}')
-    assert not reached(422, b'{"detail": "One value is not valid."}')
-    assert not reached(405, b"{}")
+def test_replies_of_platform_and_function_are_told_apart() -> None:
+    assert reached_function(200, b"")
+    assert reached_function(404, b'{"detail": "You have no booking 1"}')
+    assert not reached_function(404, b'{"detail": "No route matches this path"}')
+    assert not reached_function(422, b'{"detail": "One value is not valid."}')
+    assert not reached_function(405, b"{}")
 
 
-def test_what_is_fuzzed_lists_only_what_is_known() -> None:
+def test_default_responses_are_removed() -> None:
     document = {
         "paths": {"/x": {"get": {"responses": {"200": {}, "default": {}}, "security": []}}},
         "components": {"securitySchemes": {"ApiKey": {}, "Bearer": {}}},
     }
-    made = strict(document)
+    made = make_strict(document)
     assert list(made["paths"]["/x"]["get"]["responses"]) == ["200"]
     assert "default" in document["paths"]["/x"]["get"]["responses"]  # type: ignore[index]
 
 
-def test_limits_are_left_out_of_the_copy_alone(tmp_path: Path) -> None:
-    said = [file for file in (ROOT / "functions").rglob("*.py") if "limit=" in file.read_text()]
-    copied = [file for file in lay(tmp_path).rglob("*.py") if 'limit="' in file.read_text()]
-    assert said
+def test_rate_limits_are_removed_from_the_copy_only(tmp_path: Path) -> None:
+    limited = [file for file in (ROOT / "functions").rglob("*.py") if "limit=" in file.read_text()]
+    copied = [
+        file for file in copy_project(tmp_path).rglob("*.py") if 'limit="' in file.read_text()
+    ]
+    assert limited
     assert copied == []

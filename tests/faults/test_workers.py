@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from ..loading import load
+from ..load import load
 from ..serving import Serving, port_of, serving
 
 pytestmark = pytest.mark.server

@@ -148,7 +148,7 @@ def session(tmp_path_factory: pytest.TempPathFactory) -> Session:
             assert caller.wait() == 0
         code, stderr = running.end()
         assert code == 0
-        events = "".join(map(json.dumps, running.seen))
+        events = "".join(map(json.dumps, running.events))
     return Session(keys, project / ".neurova", responses, stderr, events, arguments)
 
 

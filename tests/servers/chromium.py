@@ -1,4 +1,4 @@
-"""A real browser for the tests: found or installed, driven by Playwright, without a network."""
+"""A real browser for the tests: found or installed, driven by Playwright."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ NAMES = ("chromium", "chromium-browser", "google-chrome")
 
 
 def binary() -> str:
-    """Return where a Chromium is, installed if that may be; the test is skipped without."""
+    """Return the path of Chromium; install it as root on Debian, else skip the test."""
     named = os.environ.get(VARIABLE) or _on_path()
     if named is None and os.geteuid() == 0 and Path("/etc/debian_version").exists():
         _install()
@@ -38,7 +38,7 @@ def _on_path() -> str | None:
 def _install() -> None:
     apt = ["apt-get", "install", "-y", "-qq", "--no-install-recommends"]
     apt += ["-o", "DPkg::Lock::Timeout=300"]
-    with Path("/tmp/neurova-tests-apt.lock").open("w") as lock:  # one test process at a time
+    with Path("/tmp/neurova-tests-apt.lock").open("w") as lock:  # one installation at a time
         fcntl.flock(lock, fcntl.LOCK_EX)
         if _on_path() is not None:
             return
@@ -49,14 +49,14 @@ def _install() -> None:
                 missing("Chromium", f"apt-get could not install it: {ran.stderr[-200:]!r}")
 
 
-@pytest.fixture(scope="module")  # its loop runs on this thread: nobody else's could
+@pytest.fixture(scope="module")  # Playwright's event loop occupies this thread
 def browser() -> Iterator[Browser]:
-    """Return a browser; each test makes a context of its own in it."""
+    """Start a browser; each test creates its own context."""
     found = binary()
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
-        # Nobody else's pages are shown in it: root may do without Chromium's own sandbox.
+        # Root needs --no-sandbox; only our own pages are loaded.
         started = playwright.chromium.launch(executable_path=found, args=["--no-sandbox"])
         yield started
         started.close()

@@ -1,4 +1,4 @@
-"""What becomes of a test whose real server is not there."""
+"""Skip or fail a test whose real server is missing."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import pytest
 
 
 def missing(server: str, why: str) -> NoReturn:
-    """Skip the test with one line that says why; in CI fail, as nothing is left out there."""
-    said = f"no {server} to test with: {why}"
+    """Skip the test with one line that says why; in CI, fail it."""
+    message = f"no {server} to test with: {why}"
     if os.environ.get("CI") == "true":
-        pytest.fail(said, pytrace=False)
-    pytest.skip(said)
+        pytest.fail(message, pytrace=False)
+    pytest.skip(message)

@@ -1,4 +1,4 @@
-"""A wire between a client and PostgreSQL that counts, goes dead, or loses an answer."""
+"""A proxy between a client and PostgreSQL that counts round trips, stalls, or drops a reply."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from contextlib import suppress
 from typing import Self
 from urllib.parse import urlsplit
 
-ENDS_TRIP = b"QSH"  # Query, Sync and Flush: what a client waits for an answer after
+ENDS_TRIP = b"QSH"  # Query, Sync and Flush: after these the client waits for a reply
 
 
 class Wire:
-    """Forward connections to the server of `url`; `self.url` leads through here.
+    """Forward connections to the server of `url`; clients connect to `self.url`.
 
-    `trips` counts how often the client waited for an answer since the connection was set up,
-    `queries` holds the plain statements (BEGIN, COMMIT…). While `dead` nothing passes. The answer
-    to a plain statement in `lost` is not passed on: the connection is cut when the server gave it.
+    `trips` counts how often the client waited for a reply after the connection was set up.
+    `queries` holds the simple queries (BEGIN, COMMIT…). The reply to a simple query in `lost` is
+    dropped: the connection is closed when the server sends it.
     """
 
     def __init__(self, url: str) -> None:
@@ -49,11 +49,11 @@ class Wire:
         await self._server.wait_closed()
 
     def hold(self) -> None:
-        """Let nothing pass any more, in neither direction."""
+        """Stop forwarding in both directions."""
         self._alive.clear()
 
     def release(self) -> None:
-        """Let all pass again, also what was held back."""
+        """Forward again, including what was held back."""
         self._alive.set()
 
     def cut(self) -> None:
@@ -90,10 +90,10 @@ class Wire:
                 head = await reader.readexactly(5)
                 body = await reader.readexactly(int.from_bytes(head[1:]) - 4)
                 self.trips += head[:1] in ENDS_TRIP
-                said = body[:-1].decode() if head[:1] == b"Q" else ""
-                if said:
-                    self.queries.append(said)
-                if said in self.lost:
+                query = body[:-1].decode() if head[:1] == b"Q" else ""
+                if query:
+                    self.queries.append(query)
+                if query in self.lost:
                     losing.set()
                 await self._alive.wait()
                 far.write(head + body)
@@ -117,11 +117,11 @@ class Wire:
                 self._writers.discard(end)
 
     async def _setup(self, reader: asyncio.StreamReader, far: asyncio.StreamWriter) -> None:
-        """Pass the messages without a type on: a wish for TLS, the start or a cancellation."""
+        """Forward the messages without a type: a TLS request, the startup or a cancellation."""
         while True:
             length = await reader.readexactly(4)
             body = await reader.readexactly(int.from_bytes(length) - 4)
             await self._alive.wait()
             far.write(length + body)
-            if body[:2] == b"\x00\x03":  # the start, in version 3 of the protocol
+            if body[:2] == b"\x00\x03":  # the startup message of protocol version 3
                 return

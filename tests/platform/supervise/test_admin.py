@@ -17,7 +17,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from neurova_platform import http_client
 from neurova_platform.admin.client import connect
 
-from ...loading import load
+from ...load import load
 from ...serving import until
 from .conftest import Workers
 

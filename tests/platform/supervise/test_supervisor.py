@@ -20,7 +20,7 @@ import pytest
 from neurova_platform import http_client, memory
 from neurova_platform.assets import plugins_folder
 
-from ...loading import load
+from ...load import load
 from ...serving import NEUROVA, environment, until
 from .conftest import Workers
 
