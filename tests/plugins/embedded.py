@@ -27,8 +27,8 @@ class Embedded:
         deadline: float = 2.0,
     ) -> None:
         self.lines: list[str] = []
-        self.host = PluginHost(folder, stores=stores, deadline=deadline, tell=self.lines.append)
-        self.chain = self.host.chain([Plugin(name, config) for name, config in settings])
+        self.host = PluginHost(folder, stores=stores, deadline=deadline, report=self.lines.append)
+        self.chain = self.host.get_chain([Plugin(name, config) for name, config in settings])
 
     def send(self, request: Request) -> Verdict:
         """Return the verdict on a request."""

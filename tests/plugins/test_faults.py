@@ -107,7 +107,7 @@ def test_embedded_fault(fault: str, status: int) -> None:
     assert verdict.status == status
     assert not any("nrv_test_secret" in line for line in host.lines)
     assert "nrv_test_secret" not in str(verdict.body)
-    again = host.host.chain([Plugin(NAME, {"access": "passes"})])
+    again = host.host.get_chain([Plugin(NAME, {"access": "passes"})])
     assert again.access(Call("GET", b"/", b"", [], "")) is None
 
 

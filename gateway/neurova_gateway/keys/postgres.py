@@ -41,8 +41,8 @@ T = TypeVar("T")
 class PostgresKeyStore(SqlKeyStore):
     """Keep API keys in the database at `url`; any number of machines may share it.
 
-    Finds keys in a copy of all records, about 1 KB each, and asks five times a second for changes:
-    no request waits for the network, and unknown keys cost no statement. `find` and `version` raise
+    Finds keys in a copy of all records, about 1 KB each, and reads changes five times a second: no
+    request waits for the network, and unknown keys cost no statement. `find` and `version` raise
     Unavailable when the copy is older than `STALE_SECONDS`. Statements run on an event loop in a
     thread, as the driver needs one. Raises StateError when the database cannot be used.
     """

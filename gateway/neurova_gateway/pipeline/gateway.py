@@ -107,7 +107,7 @@ class Gateway:
     def _entry(self, name: str, handler: Handler, plugins: list[Plugin]) -> RouteEntry:
         if self._is_behind_kong:
             return RouteEntry(name, handler, behind_kong.scope_check(plugins))
-        chain = self._plugin_host.chain(plugins)
+        chain = self._plugin_host.get_chain(plugins)
         return RouteEntry(name, handler, chain.access, chain.log if chain.has_log else None)
 
     def admit(self, call: Call) -> Reply | None:

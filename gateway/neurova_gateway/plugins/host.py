@@ -45,9 +45,9 @@ class PluginHost:
     """Run the plugins of a folder, the phases of one call at a time.
 
     `stores` are passed to plugins whose Schema has `state`. `deadline`: seconds that the access
-    phase, or the log phase, of all plugins of a call may take.
-    `tell` receives a line for every fault. `faults` counts them by plugin. All calls come from one
-    thread; `start` makes deadlines count and must be called in the main thread.
+    phase, or the log phase, of all plugins of a call may take. `report` receives a line for every
+    fault, `faults` counts them by plugin. All calls come from one thread. `start` enforces the
+    deadline and must be called in the main thread.
     """
 
     def __init__(
@@ -56,10 +56,10 @@ class PluginHost:
         *,
         stores: Stores | None = None,
         deadline: float = DEADLINE,
-        tell: Callable[[str], None] = _write_stderr,
+        report: Callable[[str], None] = _write_stderr,
     ) -> None:
         self.faults: Counter[str] = Counter()
-        self._tell = tell
+        self._report = report
         self._stores = stores
         self._plugins = load(folder)
         # Weak: an instance that no route uses ends with the last call that does.
@@ -73,17 +73,17 @@ class PluginHost:
         """Enforce the deadline from now on."""
         self._watchdog.start()
 
+    def stop(self) -> None:
+        """Stop enforcing the deadline."""
+        self._watchdog.stop()
+
     def bind_stores(self, stores: Stores) -> None:
         """Pass these stores to all plugins created from now on."""
         self._stores = stores
         self._instances.clear()
         self._chains.clear()
 
-    def stop(self) -> None:
-        """Stop enforcing the deadline."""
-        self._watchdog.stop()
-
-    def chain(self, plugins: Sequence[config.Plugin]) -> Chain:
+    def get_chain(self, plugins: Sequence[config.Plugin]) -> Chain:
         """Return the plugins in order of priority; equal configs share one instance.
 
         Raises ConfigError for an unknown plugin, or one that refuses its config.
@@ -100,6 +100,15 @@ class PluginHost:
             chain = self._chains[keys] = Chain(self, instances)
         return chain
 
+    def report_fault(self, name: str, phase: str, error: BaseException) -> None:
+        """Count and report a fault of a plugin, without its message: that may contain a key."""
+        self.faults[name] += 1
+        trace = error.__traceback__
+        while trace is not None and trace.tb_next is not None:
+            trace = trace.tb_next
+        where = f" at {trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}" if trace else ""
+        self._report(f"plugin {name}: {phase} raised {type(error).__name__}{where}")
+
     def _order(self, key: _Key) -> tuple[int, str]:
         loaded = find_plugin(self._plugins, key[0])
         return -loaded.priority, loaded.name
@@ -113,15 +122,6 @@ class PluginHost:
             instance = self._instances[key] = _Instance(key, plugin)
         return instance
 
-    def report_fault(self, name: str, phase: str, error: BaseException) -> None:
-        """Count and report a fault of a plugin, without its message: that may contain a key."""
-        self.faults[name] += 1
-        trace = error.__traceback__
-        while trace is not None and trace.tb_next is not None:
-            trace = trace.tb_next
-        where = f" at {trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}" if trace else ""
-        self._tell(f"plugin {name}: {phase} raised {type(error).__name__}{where}")
-
 
 class _Instance:
     """A plugin with one config; `key` is its name and that config."""
@@ -134,7 +134,7 @@ class _Instance:
 
 
 class Chain:
-    """Run the plugins of one route; created by `PluginHost.chain`.
+    """Run the plugins of one route; created by `PluginHost.get_chain`.
 
     `has_log`: at least one plugin has a log phase.
     """

@@ -69,7 +69,7 @@ def plugin(name: str, **config: Any) -> Plugin:
 def test_order(host: PluginHost) -> None:
     """Plugins run by decreasing priority, then by name, in whatever order they are listed."""
     made = call()
-    chain = host.chain([plugin("same"), plugin("late"), plugin("early", states=STATES)])
+    chain = host.get_chain([plugin("same"), plugin("late"), plugin("early", states=STATES)])
     assert chain.access(made) is None
     assert made.shared["noted"] == "early late same "
 
@@ -77,7 +77,7 @@ def test_order(host: PluginHost) -> None:
 def test_caller(host: PluginHost) -> None:
     """The call has the caller that a plugin stated."""
     made = call()
-    assert host.chain([plugin("early", states=STATES)]).access(made) is None
+    assert host.get_chain([plugin("early", states=STATES)]).access(made) is None
     assert made.caller is not None
     assert (made.caller.consumer, made.caller.key_id) == ("acme", "k1")
     assert made.caller.scopes == {"a", "b"}
@@ -87,7 +87,7 @@ def test_caller(host: PluginHost) -> None:
 def test_exit_ends_the_chain(host: PluginHost) -> None:
     """After an exit no later plugin runs."""
     made = call()
-    chain = host.chain([plugin("early", states=STATES, exits=True), plugin("late")])
+    chain = host.get_chain([plugin("early", states=STATES, exits=True), plugin("late")])
     reply = chain.access(made)
     assert reply is not None
     assert reply.status == 418
@@ -98,7 +98,7 @@ def test_exit_ends_the_chain(host: PluginHost) -> None:
 @pytest.mark.parametrize("plugins", [[], ["early"], ["early", "late"]])
 def test_guard(host: PluginHost, plugins: list[str]) -> None:
     """No call passes unless a plugin states its caller."""
-    reply = host.chain([plugin(name) for name in plugins]).access(call())
+    reply = host.get_chain([plugin(name) for name in plugins]).access(call())
     assert reply is not None
     assert reply.status == 503
     assert (b"retry-after", b"1") in reply.fields
@@ -119,57 +119,57 @@ def test_guard(host: PluginHost, plugins: list[str]) -> None:
 )
 def test_malformed_statement_is_refused(host: PluginHost, states: Any) -> None:
     """Not even after a valid one was cached."""
-    assert host.chain([plugin("early", states=STATES)]).access(call()) is None
+    assert host.get_chain([plugin("early", states=STATES)]).access(call()) is None
     made = call()
-    reply = host.chain([plugin("early", states=states)]).access(made)
+    reply = host.get_chain([plugin("early", states=states)]).access(made)
     assert reply is not None
     assert reply.status == 503
     assert made.caller is None
 
 
 def test_statement_counts_for_one_call_only(host: PluginHost) -> None:
-    chain = host.chain([plugin("late")])
-    assert host.chain([plugin("early", states=STATES)]).access(call()) is None
+    chain = host.get_chain([plugin("late")])
+    assert host.get_chain([plugin("early", states=STATES)]).access(call()) is None
     assert chain.access(call()) is not None
 
 
 def test_statement_before_the_plugins_is_ignored(host: PluginHost) -> None:
     made = call()
     made.shared["nv"] = dict(STATES)
-    assert host.chain([plugin("late")]).access(made) is not None
+    assert host.get_chain([plugin("late")]).access(made) is not None
 
 
 def test_equal_configs_share_a_chain(host: PluginHost) -> None:
-    one = host.chain([plugin("early", a=1, b={"c": 2, "d": 3}), plugin("late")])
-    two = host.chain([plugin("late"), plugin("early", b={"d": 3, "c": 2}, a=1)])
+    one = host.get_chain([plugin("early", a=1, b={"c": 2, "d": 3}), plugin("late")])
+    two = host.get_chain([plugin("late"), plugin("early", b={"d": 3, "c": 2}, a=1)])
     assert one is two
-    assert host.chain([plugin("early", a=2)]) is not host.chain([plugin("early", a=1)])
+    assert host.get_chain([plugin("early", a=2)]) is not host.get_chain([plugin("early", a=1)])
 
 
 def test_unused_chains_are_freed(host: PluginHost) -> None:
     """Reloads leave no chains behind."""
-    used = host.chain([plugin("early", number=-1), plugin("late")])
-    unused = ref(host.chain([plugin("early", number=1), plugin("late")]))
+    used = host.get_chain([plugin("early", number=-1), plugin("late")])
+    unused = ref(host.get_chain([plugin("early", number=1), plugin("late")]))
     assert unused() is None
     assert used.access(call()) is not None
-    assert host.chain([plugin("late"), plugin("early", number=-1)]) is used
+    assert host.get_chain([plugin("late"), plugin("early", number=-1)]) is used
 
 
 def test_each_instance_has_its_own_config(tmp_path: Path) -> None:
     (tmp_path / "some.py").write_text(CHANGING)
     config = {"a": ["a"]}
-    PluginHost(tmp_path).chain([Plugin("some", config)])
+    PluginHost(tmp_path).get_chain([Plugin("some", config)])
     assert config == {"a": ["a"]}
 
 
 def test_unknown_plugin_is_named(host: PluginHost) -> None:
     with pytest.raises(ConfigError, match="did you mean 'early'"):
-        host.chain([plugin("earli")])
+        host.get_chain([plugin("earli")])
 
 
 def test_log_phase_reads_shared_values(host: PluginHost) -> None:
     made = call()
-    chain = host.chain([plugin("early", states=STATES), plugin("late")])
+    chain = host.get_chain([plugin("early", states=STATES), plugin("late")])
     chain.access(made)
     chain.log(made, Reply())
     assert made.shared["logged"] == "early late late"
@@ -179,8 +179,8 @@ def test_fault_is_reported_without_its_message(tmp_path: Path) -> None:
     """The message may contain a key."""
     lines: list[str] = []
     (tmp_path / "some.py").write_text(RAISING)
-    host = PluginHost(tmp_path, tell=lines.append)
-    host.chain([Plugin("some", {})]).access(call())
+    host = PluginHost(tmp_path, report=lines.append)
+    host.get_chain([Plugin("some", {})]).access(call())
     assert host.faults == {"some": 1}
     assert lines == [f"plugin some: access raised ValueError at {tmp_path / 'some.py'}:5"]
 
@@ -188,7 +188,7 @@ def test_fault_is_reported_without_its_message(tmp_path: Path) -> None:
 def test_cached_callers_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(host_module, "_CACHE_SIZE", 2)
     (tmp_path / "some.py").write_text(BY_FIELD)
-    chain = PluginHost(tmp_path).chain([Plugin("some", {})])
+    chain = PluginHost(tmp_path).get_chain([Plugin("some", {})])
     callers = []
     for name in (b"a", b"a", b"b", b"c", b"a"):
         made = Call("GET", b"/", b"", [(b"x", name)], "")
