@@ -1,4 +1,4 @@
-"""A function that ends its process, or means to, ends its own call: the worker serves on."""
+"""A function that raises SystemExit and the like fails its own call; the worker continues."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.server
 WAYS = ("exit()", "sys.exit(3)", "raise SystemExit", "raise KeyboardInterrupt",
         "raise GeneratorExit", "raise BaseException", "raise asyncio.CancelledError")  # fmt: skip
 
-DOMAIN = '''"""Ways to end."""
+DOMAIN = '''"""Ways to exit."""
 
 import asyncio
 import sys
@@ -28,7 +28,7 @@ def leave(way: int) -> None:
     exec({ways!r}[way])
 '''
 
-FORM = '''"""End, or mean to."""
+FORM = '''"""Exit in one of the ways."""
 
 import asyncio
 import os
@@ -51,7 +51,7 @@ HANDLERS = {
     "stream": ("async def", "AsyncIterator[int]", "leave(way)\n    yield 1"),
     "plain": ("def", "Iterator[int]", "leave(way)\n    yield 1"),
     "midway": ("async def", "AsyncIterator[int]", "yield 1\n    " + LATER),
-    "waiting": ("async def", "str", 'await asyncio.sleep(0.2)\n    return "not hurt"'),
+    "waiting": ("async def", "str", 'await asyncio.sleep(0.2)\n    return "unaffected"'),
     "pid": ("async def", "int", "return os.getpid()"),
 }
 
@@ -62,8 +62,8 @@ def served(tmp_path: Path) -> Iterator[Serving]:
     folder = project / "functions" / "probe"
     (folder / "domain.py").write_text((folder / "domain.py").read_text() + DOMAIN.format(ways=WAYS))
     for name, (kind, gives, body) in HANDLERS.items():
-        alone = name in ("waiting", "pid")
-        path, takes = (name, "") if alone else (f"{name}/{{way}}", "way: int")
+        has_no_way = name in ("waiting", "pid")
+        path, takes = (name, "") if has_no_way else (f"{name}/{{way}}", "way: int")
         text = FORM.format(path=path, kind=kind, name=name, takes=takes, gives=gives, body=body)
         (folder / f"{name}.py").write_text(text)
     with serving(project, "run") as running:
@@ -80,23 +80,23 @@ def ask(port: int, path: str) -> tuple[int, Any]:
         connection.close()
 
 
-def test_every_way_out_costs_one_call_and_nothing_else(served: Serving) -> None:
+def test_exit_fails_only_its_own_call(served: Serving) -> None:
     port = port_of(served.event("ready"))
-    beside = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
+    other = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
     worker = ask(port, "/pid")
     assert worker[0] == 200
     for kind in ("now", "later", "thread", "stream", "plain"):
         for way in range(len(WAYS)):
-            beside.request("GET", "/waiting")
+            other.request("GET", "/waiting")
             status, problem = ask(port, f"/{kind}/{way}")
             assert (status, problem["status"]) == (500, 500), (kind, WAYS[way])
-            answer = beside.getresponse()
-            assert (answer.status, answer.read()) == (200, b"not hurt")
+            answer = other.getresponse()
+            assert (answer.status, answer.read()) == (200, b"unaffected")
             assert ask(port, "/pid") == worker
-    beside.close()
+    other.close()
 
 
-def test_a_stream_that_leaves_midway_is_cut_and_nothing_else(served: Serving) -> None:
+def test_exit_in_a_stream_cuts_only_that_stream(served: Serving) -> None:
     port = port_of(served.event("ready"))
     worker = ask(port, "/pid")
     for way in range(len(WAYS)):

@@ -1,4 +1,4 @@
-"""Five times what a worker can serve: it serves as many as ever, soon, and refuses the rest."""
+"""At five times its capacity a worker serves as many calls as before and refuses the rest."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ def project(folder: Path, kind: str) -> Project:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_what_is_served_is_right_and_what_is_refused_is_told(tmp_path: Path, kind: str) -> None:
+def test_overload_is_refused_with_503(tmp_path: Path, kind: str) -> None:
     with running(project(tmp_path, kind).program("run"), min(CORES)) as server:
-        seen = send(server.port, WORK, poisson_times(FACTOR * 200, 3.0, 1), answer=DONE)
-        assert set(seen.statuses()) == {200, 503}
+        results = send(server.port, WORK, poisson_times(FACTOR * 200, 3.0, 1), answer=DONE)
+        assert set(results.statuses()) == {200, 503}
         assert set(send(server.port, HEALTH, [0.0] * 10).statuses()) == {200}
-        # The load is over: nothing is refused any more.
+        # After the load nothing is refused.
         until(lambda: send(server.port, WORK, [0.0, 0.1, 0.2]).statuses() == {200: 3})
 
 

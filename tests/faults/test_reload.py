@@ -1,4 +1,4 @@
-"""Files are saved while calls come: none fails, and none runs on half of a change."""
+"""Files are saved under load: no call fails, and none runs half of a change."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ RELOADS = 100 if os.environ.get("NEUROVA_TEST_LONG") else 20
 CLIENTS = 4
 ROUTES = ("/waits", "/threaded")
 
-DOMAIN = '''"""Half of what must agree."""
+DOMAIN = '''"""One of two files that must agree."""
 
 VERSION = {version}
 
@@ -35,8 +35,8 @@ def price() -> int:
     return {version}
 '''
 
-# Loaded while only one of the two is saved, it is a mistake: then the last version serves on.
-WAITS = '''"""Tell of which versions this call is made, before and after it waits."""
+# A load between the two saves fails, and the previous version continues to serve.
+WAITS = '''"""Return the versions that this call sees before and after it waits."""
 
 import asyncio
 
@@ -58,7 +58,7 @@ async def waits() -> list[int]:
     return [*before, domain.VERSION, domain.price(), OWN]
 '''
 
-THREADED = '''"""The same, in a thread."""
+THREADED = '''"""The same in a thread."""
 
 import time
 
@@ -79,7 +79,7 @@ def threaded() -> list[int]:
 
 
 class Client:
-    """Call one route again and again on a kept connection, until told to stop."""
+    """Call one route repeatedly on one connection until stopped."""
 
     def __init__(self, port: int, path: str, stop: threading.Event) -> None:
         self.calls = 0
@@ -131,7 +131,7 @@ def load(port: int) -> Iterator[list[Client]]:
 
 
 def save(file: Path, text: str, *, aside: bool) -> None:
-    """Save a file as editors do: in place, or written aside and moved."""
+    """Save a file as editors do: in place, or by a renamed temporary file."""
     if aside:
         beside = file.with_suffix(".tmp")
         beside.write_text(text)
@@ -141,7 +141,7 @@ def save(file: Path, text: str, *, aside: bool) -> None:
 
 
 class Edited:
-    """A served project of two files that must agree, and where they are saved."""
+    """A served project of two files that must agree."""
 
     def __init__(self, project: Path, served: Serving, port: int) -> None:
         self.folder = project / "functions" / "probe"
@@ -155,7 +155,7 @@ class Edited:
         save(self.folder / "waits.py", WAITS.format(version=version), aside=aside)
 
     def is_live(self, version: int) -> bool:
-        """Tell whether a version answers."""
+        """Tell whether a version is served."""
         return ask(self._connection, "/waits") == (200, [version] * 6)
 
     def close(self) -> None:
@@ -187,8 +187,8 @@ def reloads(served: Serving, told: Callable[[Any], bool]) -> list[dict[str, Any]
     return [event for event in served.events if event["event"] == "reload" and told(event["error"])]
 
 
-def test_no_call_fails_or_mixes_while_a_service_reloads(edited: Edited) -> None:
-    """Several clients, many reloads, in the same second and with files of the same size."""
+def test_reloads_under_load_fail_or_mix_no_call(edited: Edited) -> None:
+    """Several clients, many reloads within a second, files of equal size."""
     with load(edited.port) as clients:
         for version in range(2, RELOADS + 2):
             edited.save(version, aside=version % 3 == 0)
@@ -211,8 +211,8 @@ MISTAKES = {
 
 
 @pytest.mark.parametrize("mistake", MISTAKES)
-def test_a_mistake_keeps_the_last_good_version_and_is_named(edited: Edited, mistake: str) -> None:
-    """The report says file and line; no call notices; the mended file is live."""
+def test_error_in_a_file_keeps_the_previous_version(edited: Edited, mistake: str) -> None:
+    """The report has file and line; no call fails; the fixed file is served."""
     name, line, told = MISTAKES[mistake]
     file = edited.folder / name
     sound = file.read_text()
@@ -229,7 +229,7 @@ def test_a_mistake_keeps_the_last_good_version_and_is_named(edited: Edited, mist
     assert told in event["error"]
 
 
-def test_a_binding_that_cannot_be_is_named_and_the_last_good_version_serves(
+def test_binding_error_keeps_the_previous_version(
     edited: Edited,
 ) -> None:
     file = edited.folder / "waits.py"
@@ -240,13 +240,13 @@ def test_a_binding_that_cannot_be_is_named_and_the_last_good_version_serves(
     assert edited.is_live(1)
 
 
-def test_an_import_that_interrupts_is_a_mistake_too(edited: Edited) -> None:
+def test_import_that_raises_keyboard_interrupt_is_an_error(edited: Edited) -> None:
     (edited.folder / "waits.py").write_text("raise KeyboardInterrupt")
     assert "KeyboardInterrupt" in edited.served.event("reload")["error"]
     assert edited.is_live(1)
 
 
-ENDLESS = '''"""Never be imported."""
+ENDLESS = '''"""Import forever."""
 
 from pathlib import Path
 from time import sleep
@@ -257,7 +257,7 @@ while True:
 '''
 
 
-def test_an_import_that_never_ends_keeps_nobody_from_serving_or_ending(edited: Edited) -> None:
+def test_endless_import_blocks_neither_calls_nor_shutdown(edited: Edited) -> None:
     with load(edited.port) as clients:
         (edited.folder / "endless.py").write_text(ENDLESS)
         until((edited.folder.parents[1] / "importing").exists)
@@ -267,8 +267,8 @@ def test_an_import_that_never_ends_keeps_nobody_from_serving_or_ending(edited: E
     assert edited.served.end() == (0, "")
 
 
-def test_an_import_that_never_ends_is_given_up_and_named(probe: TestPlatform) -> None:
-    """What is saved after it is looked at again."""
+def test_endless_import_times_out(probe: TestPlatform) -> None:
+    """The next save is reloaded again."""
     file = probe.settings.functions / "probe" / "endless.py"
     go = file.with_name("go")
     file.write_text(f"""from pathlib import Path

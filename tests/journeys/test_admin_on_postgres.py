@@ -1,4 +1,4 @@
-"""The Admin API over a store of keys in PostgreSQL, also while that is gone."""
+"""The Admin API with a key store in PostgreSQL, also while that is stopped."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from .test_keys_on_postgres import _bare, _password
 pytestmark = pytest.mark.server
 
 
-def test_keys_are_made_there_and_an_outage_is_told_with_the_fix(
+def test_outage_of_the_key_store_is_reported_with_the_fix(
     tmp_path: Path, own_postgres: PostgresServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     url = own_postgres.create()
@@ -57,9 +57,9 @@ def test_keys_are_made_there_and_an_outage_is_told_with_the_fix(
         until(lambda: parts()["keys"]["status"] == "unreachable")
         assert ask("GET", "/health/ready") == (503, {"status": "not ready"})
         assert ask("GET", "/health") == (200, {"status": "live"})
-        status, told = ask("POST", "/v1/keys", b'{"consumer": "acme"}')
+        status, problem = ask("POST", "/v1/keys", b'{"consumer": "acme"}')
         assert status == 503
-        assert _password(url) not in json.dumps([told, parts()])
+        assert _password(url) not in json.dumps([problem, parts()])
         assert ask("GET", "/v1/live")[0] == 200
 
         own_postgres.start()

@@ -1,4 +1,4 @@
-"""Two hundred guests want the last room at once: one has it, and the others are told so."""
+"""Two hundred guests book the last room at once: one gets it, the others get 409."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ SCOPES = ["booking:read", "booking:write"]
 
 
 def neurova(project: Path, *words: str) -> str:
-    """Run a command in the project and return what it printed."""
+    """Run a command in the project and return its output."""
     ran = subprocess.run(
         [NEUROVA, *words], cwd=project, env=environment(), capture_output=True, text=True
     )
@@ -41,7 +41,7 @@ def neurova(project: Path, *words: str) -> str:
 
 
 class Hotel:
-    """Booking, served by some workers."""
+    """The Booking project, served by several workers."""
 
     def __init__(self, port: int, key: str) -> None:
         self.port = port
@@ -56,13 +56,13 @@ class Hotel:
         return answer.status, answer.decoded()
 
     def leave_one(self, arrival: date) -> None:
-        """Take all rooms for a night but one."""
+        """Book all rooms of a night except one."""
         found = self.ask("GET", f"/availability?room_type={ROOM}&arrival={arrival}")[1]["free"]
         for _ in range(found - 1):
             assert self.ask("POST", "/bookings", stay(arrival))[0] == 201
 
     async def rush(self, arrival: date) -> Counter[int]:
-        """Let all guests ask at once, each on a connection of its own; count the statuses."""
+        """Let all guests book at once, each on its own connection; count the statuses."""
         body = json.dumps(stay(arrival)).encode()
         head = (
             f"POST /bookings HTTP/1.1\r\nHost: hotel\r\nX-API-Key: {self._key}\r\n"
@@ -95,7 +95,7 @@ def hotel(
     skipped = shutil.ignore_patterns("__pycache__")
     shutil.copytree(FUNCTIONS / "booking", project / "functions" / "booking", ignore=skipped)
     where = on_postgres(request, monkeypatch) if kind == "postgres" else ""
-    # Where others keep the machine busy, guests wait, and none is refused for that.
+    # A high `delay`: a busy machine may otherwise refuse calls as overload.
     patient = '[project]\nname = "hotel"\n[runtime]\ndelay = 60\n'
     (project / "neurova.toml").write_text(patient + where)
     neurova(project, "db", "upgrade")
@@ -108,7 +108,7 @@ def hotel(
 
 
 def on_postgres(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Return the setting of a fresh database; its password comes by the environment."""
+    """Return the setting of a new database; the environment has its password."""
     server: PostgresServer = request.getfixturevalue("postgres")
     parts = urlsplit(server.create())
     monkeypatch.setenv("PGPASSWORD", parts.password or "")
@@ -116,13 +116,13 @@ def on_postgres(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch)
     return f'[services.booking]\ndatabase = "{parts._replace(netloc=netloc).geturl()}"\n'
 
 
-def test_the_last_room_is_sold_once(hotel: Hotel) -> None:
-    """One 201 and 199 times 409, in every round, by one worker or by four, on both databases."""
+async def test_last_room_is_sold_once(hotel: Hotel) -> None:
+    """One 201 and 199 times 409 in each round, with one or four workers, on both databases."""
     for number in range(ROUNDS):
         arrival = FIRST + timedelta(number)
         hotel.leave_one(arrival)
         before = len(booked(hotel, arrival))
-        assert asyncio.run(hotel.rush(arrival)) == {201: 1, 409: GUESTS - 1}
+        assert await hotel.rush(arrival) == {201: 1, 409: GUESTS - 1}
         assert len(booked(hotel, arrival)) == before + 1
         path = f"/availability?room_type={ROOM}&arrival={arrival}"
         assert hotel.ask("GET", path)[1]["free"] == 0

@@ -1,4 +1,4 @@
-"""`neurova dev` as a developer meets it: at a terminal, with Ctrl-C at any moment."""
+"""`neurova dev` at a terminal, with Ctrl-C at any moment."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from ..serving import NEUROVA, PATIENCE, environment, port_of, serving, until
 
 pytestmark = pytest.mark.server
 
-# Stands in for curl where there is none: what our lines ask of it.
+# A replacement for curl on machines without it, with the options of our commands.
 CURL = """#!{python}
 import sys, urllib.error, urllib.request
 words, fields, body, method, url = sys.argv[1:], {{}}, None, None, ""
@@ -44,7 +44,7 @@ except urllib.error.HTTPError as error:
 print(answer.status, end="")
 """
 
-# A file whose import takes as long as the test wants.
+# A file whose import takes long.
 LONG = '''"""Import something large."""
 
 from pathlib import Path
@@ -61,8 +61,8 @@ async def long() -> str:
     return "long"
 '''
 
-# One that lets no exception out, as some libraries do with what they can do without.
-STUBBORN = """
+# A file that catches every exception, as some libraries do.
+CATCHES_ALL = """
 from pathlib import Path
 from time import sleep
 
@@ -74,7 +74,7 @@ while True:
         pass
 """
 
-# An app that waits while it starts.
+# An app that waits in its start.
 WAITS = """
 from asyncio import get_running_loop, sleep
 from contextlib import asynccontextmanager
@@ -91,7 +91,7 @@ async def lifespan(app):
         await sleep(600)
         yield
     finally:
-        Path("let go").touch()
+        Path("cleaned up").touch()
 
 app = mount("/app", Starlette(lifespan=lifespan), public=True)
 """
@@ -99,59 +99,59 @@ app = mount("/app", Starlette(lifespan=lifespan), public=True)
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    """Lay out what `neurova new project` does."""
+    """Create a project as `neurova new project` does."""
     scaffold.write(tmp_path / "demo", scaffold.plan_project("demo"))
     return tmp_path / "demo"
 
 
 @pytest.fixture
 def path_with_curl(tmp_path: Path) -> str:
-    """Return a PATH on which there is a curl."""
+    """Return a PATH with a curl."""
     path = environment()["PATH"]
     if shutil.which("curl", path=path) is None:
-        stand_in = tmp_path / "bin" / "curl"
-        stand_in.parent.mkdir()
-        stand_in.write_text(CURL.format(python=sys.executable))
-        stand_in.chmod(0o755)
-        path = f"{stand_in.parent}:{path}"
+        curl = tmp_path / "bin" / "curl"
+        curl.parent.mkdir()
+        curl.write_text(CURL.format(python=sys.executable))
+        curl.chmod(0o755)
+        path = f"{curl.parent}:{path}"
     return path
 
 
 class Terminal:
-    """A `neurova dev` whose lines are read as they come."""
+    """A running `neurova dev`, read line by line."""
 
     def __init__(self, project: Path, *words: str) -> None:
         self.process = subprocess.Popen(
-            [str(NEUROVA), "dev", *words],
+            [NEUROVA, "dev", *words],
             cwd=project,
             env=environment(),
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
         )
-        self._patience = threading.Timer(PATIENCE, self.process.kill)
-        self._patience.start()
+        self._timer = threading.Timer(PATIENCE, self.process.kill)
+        self._timer.start()
 
     def line(self, start: str) -> str:
-        """Return the next line that starts so."""
+        """Return the next line with this start."""
         assert self.process.stdout is not None
         for text in self.process.stdout:
             if text.startswith(start):
                 return text.rstrip("\n")
         raise AssertionError(f"ended without {start!r}: {self.process.communicate()[1]}")
 
-    def ended(self) -> bool:
-        """Tell whether the process has ended by itself."""
+    def has_exited(self) -> bool:
+        """Tell whether the process has exited."""
         return self.process.poll() is not None
 
     def interrupt(self) -> tuple[int, str]:
-        """Press Ctrl-C, and return the exit code and what was said on standard error."""
+        """Send SIGINT; return the exit code and standard error."""
         self.process.send_signal(signal.SIGINT)
         errors = self.process.communicate(timeout=PATIENCE)[1]
         return self.process.returncode, errors
 
     def close(self) -> None:
-        self._patience.cancel()
+        self._timer.cancel()
         self.process.kill()
         self.process.communicate()
 
@@ -165,11 +165,11 @@ def terminal(project: Path, *words: str) -> Iterator[Terminal]:
         started.close()
 
 
-def test_the_printed_curl_line_answers_200(project: Path, path_with_curl: str) -> None:
-    """Executed as it stands by sh, in another folder; the call is then shown, and Ctrl-C is 0."""
+def test_shown_curl_command_works(project: Path, path_with_curl: str) -> None:
+    """sh executes it in another folder; `dev` shows the call, and Ctrl-C exits with 0."""
     with terminal(project, "--port", "0") as dev:
-        line = dev.line("try: curl ").removeprefix("try: ")
-        # Only what curl shows is changed: the status, not the body.
+        line = dev.line("Try: curl ").removeprefix("Try: ")
+        # Show the status in place of the body.
         asked = line.replace("curl ", "curl -s -o /dev/null -w '%{http_code}' ", 1)
         ran = subprocess.run(
             ["sh", "-c", asked],
@@ -186,7 +186,7 @@ def test_the_printed_curl_line_answers_200(project: Path, path_with_curl: str) -
         assert dev.interrupt() == (0, "")
 
 
-def test_the_key_is_fresh_private_and_the_last_one_revoked(project: Path) -> None:
+def test_each_start_creates_a_key_and_revokes_the_previous(project: Path) -> None:
     keys: list[str] = []
     for _ in range(3):
         with serving(project, "dev") as dev:
@@ -203,8 +203,8 @@ def test_the_key_is_fresh_private_and_the_last_one_revoked(project: Path) -> Non
     assert len(set(keys)) == 3
 
 
-def test_a_second_dev_is_refused_and_told_why(project: Path, tmp_path: Path) -> None:
-    """On the port, or on the project; the first one, its key and its address stay as they were."""
+def test_second_dev_is_refused(project: Path, tmp_path: Path) -> None:
+    """On the same port or project; the first one keeps its key and address."""
     with serving(project, "dev") as dev:
         ready = dev.event("ready")
         port = str(port_of(ready))
@@ -212,8 +212,8 @@ def test_a_second_dev_is_refused_and_told_why(project: Path, tmp_path: Path) -> 
         scaffold.write(other, scaffold.plan_project("other"))
         for folder, asked, fix in (
             (other, port, "--port"),
-            (project, port, "stop it first"),
-            (project, "0", "stop it first"),
+            (project, port, "another `neurova dev` runs"),
+            (project, "0", "another `neurova dev` runs"),
         ):
             ran = subprocess.run(
                 [NEUROVA, "dev", "--port", asked],
@@ -234,12 +234,12 @@ def test_a_second_dev_is_refused_and_told_why(project: Path, tmp_path: Path) -> 
         assert answer.status == 200
 
 
-# From the first library that is loaded to the first answer.
+# From the first loaded library to readiness.
 LIBRARIES = ["msgspec/_core", "uvloop", "httptools", "_sqlite3"]
 FILES = ["", "keys.db", "limits.table", "dev.key", "address"]
 
 
-def assert_ends_and_starts_again(project: Path, dev: Terminal) -> None:
+def assert_exits_and_starts_again(project: Path, dev: Terminal) -> None:
     assert dev.interrupt() == (0, "")
     with serving(project, "dev") as again:
         ready = again.event("ready")
@@ -249,40 +249,38 @@ def assert_ends_and_starts_again(project: Path, dev: Terminal) -> None:
 
 
 @pytest.mark.parametrize("library", LIBRARIES)
-def test_ctrl_c_while_it_imports_ends_it_with_0(project: Path, library: str) -> None:
+def test_ctrl_c_during_imports_exits_with_0(project: Path, library: str) -> None:
     if not Path("/proc/self/maps").exists():
-        pytest.skip("what a process has loaded is read from /proc")
+        pytest.skip("needs /proc")
     with terminal(project, "--port", "0") as dev:
         maps = Path(f"/proc/{dev.process.pid}/maps")
-        until(lambda: library in maps.read_text() or dev.ended())
-        assert_ends_and_starts_again(project, dev)
+        until(lambda: library in maps.read_text() or dev.has_exited())
+        assert_exits_and_starts_again(project, dev)
 
 
 @pytest.mark.parametrize("file", FILES)
-def test_ctrl_c_while_it_prepares_ends_it_with_0(project: Path, file: str) -> None:
-    """As soon as a file of the state is there; it starts again on what was left."""
+def test_ctrl_c_during_preparation_exits_with_0(project: Path, file: str) -> None:
+    """Sent once a file of the state exists; the next start uses what is left."""
     with terminal(project, "--port", "0") as dev:
-        until(lambda: (project / ".neurova" / file).exists() or dev.ended())
-        assert_ends_and_starts_again(project, dev)
+        until(lambda: (project / ".neurova" / file).exists() or dev.has_exited())
+        assert_exits_and_starts_again(project, dev)
 
 
-@pytest.mark.parametrize("file", [LONG, STUBBORN, WAITS])
-def test_ctrl_c_while_a_file_of_the_project_is_loaded_ends_it_with_0(
-    project: Path, file: str
-) -> None:
+@pytest.mark.parametrize("file", [LONG, CATCHES_ALL, WAITS])
+def test_ctrl_c_during_loading_exits_with_0(project: Path, file: str) -> None:
     slow = project / "functions" / "hello" / "slow.py"
     slow.write_text(file)
     with terminal(project, "--port", "0") as dev:
-        until(lambda: (project / "importing").exists() or dev.ended())
+        until(lambda: (project / "importing").exists() or dev.has_exited())
         assert dev.interrupt() == (0, "")
-    assert (project / "let go").exists() == (file is WAITS)
+    assert (project / "cleaned up").exists() == (file is WAITS)
     slow.unlink()
     with serving(project, "dev") as again:
         again.event("ready")
 
 
-def test_ctrl_c_twice_at_once_ends_it_with_0(project: Path) -> None:
+def test_two_ctrl_c_at_once_exit_with_0(project: Path) -> None:
     with terminal(project, "--port", "0") as dev:
-        dev.line("try: ")
+        dev.line("Try: ")
         dev.process.send_signal(signal.SIGINT)
         assert dev.interrupt() == (0, "")

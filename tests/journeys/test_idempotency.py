@@ -1,4 +1,4 @@
-"""Equal calls under one Idempotency-Key change the state once, whoever dies in between."""
+"""Equal calls with one Idempotency-Key change the state once, whichever process dies."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ CALLS = 100
 ROUNDS = 10 if os.environ.get("NEUROVA_TEST_LONG") else 2
 CRASHES = 3 if os.environ.get("NEUROVA_TEST_LONG") else 1
 DEATHS = 50 if os.environ.get("NEUROVA_TEST_LONG") else 3
-DOMAIN = '''"""Notes, and a death at a chosen moment."""
+DOMAIN = '''"""Notes, and a worker that is killed at a chosen moment."""
 
 import os
 import signal
@@ -44,7 +44,7 @@ notes = sa.Table(
 
 
 def die_after_the_commit(tx) -> None:
-    """Let this process be killed when the transaction has committed, before anybody is told."""
+    """Kill this process between the commit and the response."""
     kind = type(tx)
     plain = kind.commit
 
@@ -119,7 +119,7 @@ async def count_notes(tx: Tx) -> int:
 
 
 class Answer(NamedTuple):
-    """What came back: nothing at all is status 0."""
+    """A response; status 0 when none came."""
 
     status: int
     body: bytes
@@ -128,7 +128,7 @@ class Answer(NamedTuple):
 
 
 class Project:
-    """A project whose one service writes notes, in a file or on PostgreSQL."""
+    """A project with one service that writes notes, on SQLite or PostgreSQL."""
 
     def __init__(self, folder: Path, server: PostgresServer | None, url: str = "") -> None:
         self.folder = folder
@@ -145,8 +145,8 @@ class Project:
         words = ["keys", "create", "--consumer", "ada", "--env", "live", "--json"]
         self.key = json.loads(self.command(*words))["key"]
 
-    def waited_for(self, pid: int) -> bool:
-        """Tell whether a process has asked for a key that another one has."""
+    def waits_for_key(self, pid: int) -> bool:
+        """Tell whether a process waits for a key that another process holds."""
         if self.server is None:
             lock = (self.folder / ".neurova" / "notes.db.lock").resolve()
             found = Path(f"/proc/{pid}/fd").iterdir()
@@ -158,7 +158,7 @@ class Project:
         return bool(self.server.run(asked)[0][0])
 
     def command(self, *words: str) -> str:
-        """Run a command in the project and return what it printed."""
+        """Run a command in the project and return its output."""
         ran = subprocess.run(
             [NEUROVA, *words], cwd=self.folder, env=environment(), capture_output=True, text=True
         )
@@ -166,7 +166,7 @@ class Project:
         return ran.stdout
 
     def count(self, port: int) -> int:
-        """Return how many notes there are, once the database answers."""
+        """Return the number of notes once the database is available."""
         counted: list[int] = []
 
         def counts() -> bool:
@@ -180,7 +180,7 @@ class Project:
         return counted[0]
 
     async def post(self, port: int, key: str, text: str) -> Answer:
-        """Write a note on a connection of its own."""
+        """Write a note on a new connection."""
         body = json.dumps({"text": text}).encode()
         head = (
             f"POST /notes HTTP/1.1\r\nHost: notes\r\nX-API-Key: {self.key}\r\n"
@@ -217,15 +217,15 @@ def project(
 
 
 def on_postgres(server: PostgresServer, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
-    """Make a project on a fresh database; its password comes by the environment."""
+    """Create a project on a new database; the environment has its password."""
     parts = urlsplit(server.create())
     monkeypatch.setenv("PGPASSWORD", parts.password or "")
     netloc = f"{parts.username}@{parts.hostname}:{parts.port}"
     return Project(folder / "project", server, parts._replace(netloc=netloc).geturl())
 
 
-def test_a_hundred_equal_calls_on_four_workers_change_the_state_once(project: Project) -> None:
-    """In every round one note more, and a hundred answers that are equal to the octet."""
+async def test_equal_calls_change_the_state_once(project: Project) -> None:
+    """A hundred calls on four workers add one note and get a hundred equal responses."""
 
     async def rush(port: int, key: str, text: str) -> list[Answer]:
         return list(await asyncio.gather(*(project.post(port, key, text) for _ in range(CALLS))))
@@ -233,28 +233,26 @@ def test_a_hundred_equal_calls_on_four_workers_change_the_state_once(project: Pr
     with serving(project.folder, "run", "--workers", str(WORKERS)) as running:
         port = port_of(running.event("ready"))
         for number in range(ROUNDS):
-            answers = asyncio.run(rush(port, f"a{number}", "milk"))
+            answers = await rush(port, f"a{number}", "milk")
             assert {(each.status, each.body, each.location) for each in answers} == {
                 (201, answers[0].body, answers[0].location)
             }
             assert sum(each.replayed for each in answers) == CALLS - 1
             assert project.count(port) == number + 1
-            refused = asyncio.run(rush(port, f"b{number}", "refused"))
+            refused = await rush(port, f"b{number}", "refused")
             assert {(each.status, each.body) for each in refused} == {(409, refused[0].body)}
             assert project.count(port) == number + 1
         assert running.end() == (0, "")
 
 
-def test_a_worker_killed_between_its_commit_and_its_answer_has_kept_the_answer(
-    project: Project,
-) -> None:
-    """The caller has nothing, asks again, is given what was kept, and there is one note more."""
+async def test_worker_killed_after_commit_has_stored_the_response(project: Project) -> None:
+    """The client gets no response, repeats the call and gets the stored one; one note is added."""
     with serving(project.folder, "run", "--workers", str(WORKERS)) as running:
         port = port_of(running.event("ready"))
         for number in range(DEATHS):
-            first = asyncio.run(project.post(port, f"k{number}", "deadly"))
+            first = await project.post(port, f"k{number}", "deadly")
             assert first == Answer(0, b"", False, b"")
-            again = asyncio.run(project.post(port, f"k{number}", "deadly"))
+            again = await project.post(port, f"k{number}", "deadly")
             assert (again.status, again.replayed) == (201, True)
             written = json.loads(again.body)
             assert written["id"] == number + 1
@@ -263,42 +261,37 @@ def test_a_worker_killed_between_its_commit_and_its_answer_has_kept_the_answer(
         assert running.end()[0] == 0
 
 
-def test_a_worker_killed_before_its_commit_has_changed_nothing_and_another_goes_on(
-    project: Project,
-) -> None:
-    """Duplicates that wait in another worker have the key as soon as its holder is dead."""
+async def test_worker_killed_before_commit_changes_nothing(project: Project) -> None:
+    """Duplicates that wait in another worker continue as soon as the holder of the key is dead."""
     ran = project.folder / "ran"
     with serving(project.folder, "run", "--workers", "2") as running:
         ready = running.event("ready")
         port = port_of(ready)
 
-        async def killed() -> list[Answer]:
-            calls = [asyncio.create_task(project.post(port, "k", "patient"))]
-            await asyncio.to_thread(until, lambda: ran.exists() and ran.read_text() != "")
-            holder = int(ran.read_text())
-            (other,) = set(ready["pids"]) - {holder}
-            while not project.waited_for(other):  # which worker a connection leads to is chance
-                calls.append(asyncio.create_task(project.post(port, "k", "patient")))
-                await asyncio.sleep(0.01)
-            assert ran.read_text() == f"{holder}\n"
-            os.kill(holder, signal.SIGKILL)
-            (project.folder / "go").touch()
-            return await asyncio.gather(*calls)
-
-        answers = asyncio.run(killed())
-        assert answers[0] == Answer(0, b"", False, b"")
-        told = [each for each in answers if each.status]
-        assert {(each.status, each.body) for each in told} == {(201, told[0].body)}
-        assert [each.replayed for each in told].count(False) == 1
+        calls = [asyncio.create_task(project.post(port, "k", "patient"))]
+        await asyncio.to_thread(until, lambda: ran.exists() and ran.read_text() != "")
+        holder = int(ran.read_text())
+        (other,) = set(ready["pids"]) - {holder}
+        while not project.waits_for_key(other):  # the kernel chooses the worker of a connection
+            calls.append(asyncio.create_task(project.post(port, "k", "patient")))
+            await asyncio.sleep(0.01)
+        assert ran.read_text() == f"{holder}\n"
+        os.kill(holder, signal.SIGKILL)
+        (project.folder / "go").touch()
+        responses = await asyncio.gather(*calls)
+        assert responses[0] == Answer(0, b"", False, b"")
+        received = [each for each in responses if each.status]
+        assert {(each.status, each.body) for each in received} == {(201, received[0].body)}
+        assert [each.replayed for each in received].count(False) == 1
         assert ran.read_text().count("\n") == 2
         assert project.count(port) == 1
         assert running.end()[0] == 0
 
 
-def test_while_postgresql_crashes_and_comes_back_clients_that_ask_again_are_done_once(
+async def test_retries_over_crashes_of_postgresql_write_once(
     own_postgres: PostgresServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Eight clients write one note after another, each under a key of its own, until it is done."""
+    """Eight clients write notes, each with its own key, and repeat a call until it succeeds."""
     project = on_postgres(own_postgres, tmp_path, monkeypatch)
     done: list[int] = []
     tries: list[int] = []
@@ -316,8 +309,8 @@ def test_while_postgresql_crashes_and_comes_back_clients_that_ask_again_are_done
             if over.is_set():
                 return
 
-    async def crash(port: int) -> None:
-        over = asyncio.Event()
+    with serving(project.folder, "run", "--workers", "2") as running:
+        port, over = port_of(running.event("ready")), asyncio.Event()
         clients = [asyncio.create_task(client(port, name, over)) for name in range(8)]
         for _ in range(CRASHES):
             before = len(done)
@@ -328,9 +321,5 @@ def test_while_postgresql_crashes_and_comes_back_clients_that_ask_again_are_done
             await asyncio.to_thread(own_postgres.start)
         over.set()
         await asyncio.gather(*clients)
-
-    with serving(project.folder, "run", "--workers", "2") as running:
-        port = port_of(running.event("ready"))
-        asyncio.run(crash(port))
         assert len(set(done)) == len(done) == project.count(port)
         assert running.end()[0] == 0

@@ -1,4 +1,4 @@
-"""Two machines, each with its own state folder, and one store of keys in PostgreSQL."""
+"""Two machines with their own state folders share a key store in PostgreSQL."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def neurova(project: Path, *words: str) -> str:
     return ran.stdout
 
 
-def test_a_key_made_on_one_machine_works_on_both_until_it_is_revoked(
+def test_key_works_on_both_machines_until_revoked(
     tmp_path: Path, postgres: PostgresServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     url = postgres.create()

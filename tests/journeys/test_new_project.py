@@ -1,4 +1,4 @@
-"""From nothing to a live endpoint, outside the checkout, by the commands that the docs name."""
+"""From an empty folder to a live endpoint, with the commands of the docs."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.server
 
 
 def neurova(folder: Path, *words: str) -> str:
-    """Run a command in a folder and return what it printed."""
+    """Run a command in a folder and return its output."""
     ran = subprocess.run(
         [NEUROVA, *words],
         cwd=folder,
@@ -29,8 +29,8 @@ def neurova(folder: Path, *words: str) -> str:
     return ran.stdout
 
 
-def test_a_project_is_made_called_grown_and_run(tmp_path: Path) -> None:
-    """The first call needs no key in hand; a new function is live without a restart."""
+def test_project_is_created_called_extended_and_run(tmp_path: Path) -> None:
+    """The first call needs no key; a new function is served without a restart."""
     neurova(tmp_path, "new", "project", "demo")
     project = tmp_path / "demo"
     with serving(project, "dev") as dev:
@@ -51,7 +51,7 @@ def test_a_project_is_made_called_grown_and_run(tmp_path: Path) -> None:
         assert http_client.send(url, "GET", "/hotel/3/rooms", key, None).decoded() == {"floor": "3"}
         assert http_client.send(url, "GET", "/hello/Ada", key, None).status == 403
         neurova(project, "keys", "revoke", made["key_id"])
-        # The promise is one second; its look at the store comes every quarter of one.
+        # Within a second: the gateway checks the store every quarter of a second.
         while http_client.send(url, "GET", "/hotel/3/rooms", key, None).status == 200:
             pass
         assert http_client.send(url, "GET", "/hotel/3/rooms", key, None).status == 401

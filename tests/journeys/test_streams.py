@@ -1,4 +1,4 @@
-"""A stream through a server of its own: read event by event, left, and ended by a stop."""
+"""A stream from a real server: disconnected by the client, and ended by a stop."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ..serving import serving, until
 pytestmark = pytest.mark.server
 
 CLOCK = '''
-"""Tell the time."""
+"""Count ticks."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -31,7 +31,7 @@ async def ticks(log: Log) -> AsyncIterator[dict[str, int]]:
             tick += 1
             await asyncio.sleep(0.01)
     finally:
-        log.info("the clock has stopped")
+        log.info("the generator has stopped")
 '''
 EVENTS = {"Accept": "text/event-stream"}
 
@@ -50,7 +50,7 @@ def logged(project: Path, name: str) -> str:
 
 
 @pytest.mark.parametrize("words", [("run",), ("run", "--workers", "2")], ids=len)
-def test_a_client_that_leaves_stops_the_clock(project: Path, words: tuple[str, ...]) -> None:
+def test_disconnect_stops_the_generator(project: Path, words: tuple[str, ...]) -> None:
     with serving(project, *words) as running:
         url = running.event("ready")["url"]
         with httpx.stream("GET", f"{url}/ticks", headers=EVENTS) as reply:
@@ -59,28 +59,31 @@ def test_a_client_that_leaves_stops_the_clock(project: Path, words: tuple[str, .
         assert first == ['data: {"tick":0}', "", 'data: {"tick":1}', ""]
         until(lambda: '"status":499' in logged(project, "access"))
         assert running.end(signal.SIGTERM)[0] == 0
-        assert "the clock has stopped" in logged(project, "")
+        assert "the generator has stopped" in logged(project, "")
 
 
 @pytest.mark.parametrize("words", [("run",), ("run", "--workers", "2")], ids=len)
-def test_a_stop_ends_events_whole_and_cuts_lines(project: Path, words: tuple[str, ...]) -> None:
+def test_stop_completes_events_and_cuts_lines(project: Path, words: tuple[str, ...]) -> None:
     with serving(project, *words) as running:
         url = running.event("ready")["url"]
         with (
             httpx.stream("GET", f"{url}/ticks", headers=EVENTS) as events,
             httpx.stream("GET", f"{url}/ticks") as records,
         ):
-            heard, read = events.iter_lines(), records.iter_lines()
-            assert (next(heard), json.loads(next(read))) == ('data: {"tick":0}', {"tick": 0})
+            events_read, records_read = events.iter_lines(), records.iter_lines()
+            assert (next(events_read), json.loads(next(records_read))) == (
+                'data: {"tick":0}',
+                {"tick": 0},
+            )
             running.process.send_signal(signal.SIGTERM)
-            assert list(heard)[-1] == ""
+            assert list(events_read)[-1] == ""
             with pytest.raises(httpx.RemoteProtocolError):
-                list(read)
+                list(records_read)
         assert running.end(signal.SIGTERM)[0] == 0
 
 
 APP = '''
-"""What was there before."""
+"""An existing app."""
 
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -89,19 +92,19 @@ from fastapi import FastAPI, Request
 
 from neurova import mount
 
-LOG = Path(__file__).parent / "lives.txt"
+LOG = Path(__file__).parent / "log.txt"
 
 
-def note(what):
+def log(what):
     with LOG.open("a") as file:
         file.write(what + " ")
 
 
 @asynccontextmanager
 async def lifespan(app):
-    note("start")
+    log("start")
     yield
-    note("stop")
+    log("stop")
 
 
 app = FastAPI(lifespan=lifespan)
@@ -116,7 +119,7 @@ old = mount("/old", app, public=True)
 '''
 
 
-def test_a_mounted_app_lives_in_each_worker_as_long_as_it_does(project: Path) -> None:
+def test_mounted_app_starts_and_stops_in_each_worker(project: Path) -> None:
     folder = project / "functions" / "old"
     folder.mkdir()
     (folder / "old.py").write_text(APP)
@@ -126,5 +129,5 @@ def test_a_mounted_app_lives_in_each_worker_as_long_as_it_does(project: Path) ->
             assert httpx.get(f"{url}/old/things/{number}").json() == {"id": number}
         assert httpx.get(f"{url}/old/things/x").status_code == 422
         assert running.end(signal.SIGTERM)[0] == 0
-    lives = (folder / "lives.txt").read_text().split()
-    assert lives.count("start") == lives.count("stop") == 2
+    log = (folder / "log.txt").read_text().split()
+    assert log.count("start") == log.count("stop") == 2

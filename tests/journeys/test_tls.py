@@ -1,4 +1,4 @@
-"""The same gateway over TLS: answers, refusals, long replies, and a quiet end."""
+"""The gateway over TLS: responses, refusals, long bodies and shutdown."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import pytest
 from ..serving import Serving, serving
 
 pytestmark = pytest.mark.server
-PEMS = Path(__file__).with_name("tls")  # of this test alone; believed by nobody else
+PEMS = Path(__file__).with_name("tls")  # used by this test only
 MUCH = (
     "from neurova import get\n\n\n"
     '@get("/much", public=True)\nasync def much() -> bytes:\n    return bytes(4 << 20)\n'
@@ -41,7 +41,7 @@ def connected(url: str) -> http.client.HTTPSConnection:
     )
 
 
-def test_calls_are_answered_refused_and_drained_over_tls(served: tuple[Serving, str]) -> None:
+def test_calls_and_shutdown_over_tls(served: tuple[Serving, str]) -> None:
     run, url = served
     assert url.startswith("https://")
     connection = connected(url)
@@ -56,7 +56,7 @@ def test_calls_are_answered_refused_and_drained_over_tls(served: tuple[Serving, 
     assert run.end() == (0, "")
 
 
-def test_a_body_over_the_limit_is_refused_over_tls(served: tuple[Serving, str]) -> None:
+def test_body_over_the_limit_is_refused_over_tls(served: tuple[Serving, str]) -> None:
     connection = connected(served[1])
     connection.putrequest("POST", "/echo")
     connection.putheader("Content-Length", str(100 << 20))

@@ -1,4 +1,4 @@
-"""What tests of the image are given."""
+"""Fixtures for tests of the image."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .container import Container
 
 @pytest.fixture(scope="session")
 def grown() -> int:
-    """Build the image; return by how much it is larger than its base."""
+    """Build the image; return how many bytes larger than its base it is."""
     return container.build()
 
 
@@ -27,7 +27,7 @@ def image(grown: int) -> Iterator[Container]:
 
 @pytest.fixture
 def state(tmp_path: Path) -> Path:
-    """Make a state folder that the image's user owns."""
+    """Create a state folder of the image's user."""
     folder = tmp_path / "state"
     folder.mkdir(mode=0o700)
     os.chown(folder, 10001, 10001)

@@ -1,4 +1,4 @@
-"""A platform in a container, called as the `platform` fixture is."""
+"""A platform in a container, with the interface of the `platform` fixture."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from .container import Container
 
 
 class Contained:
-    """Run `words` of the command line in a container until `close`; keys lie in `keys`."""
+    """Run a command in a container until `close`; `keys` holds its API keys."""
 
     def __init__(
         self,
@@ -75,7 +75,7 @@ class Contained:
         return Response(found.status, found.headers, found.body)
 
     def close(self) -> tuple[int, str]:
-        """Send SIGTERM to the container's first process; return its exit code and what it said."""
+        """Send SIGTERM to the container's first process; return its exit code and output."""
         self._signal(signal.SIGTERM)
         _, errors = self.process.communicate(timeout=60)
         return self.process.returncode, errors

@@ -39,7 +39,7 @@ _BASE_PACKAGES = "python3,python3-venv,ca-certificates"
 
 
 def buildah(*words: str) -> str:
-    """Run buildah without an engine and return what it printed."""
+    """Run buildah without an engine and return its output."""
     environment = {**os.environ, "STORAGE_DRIVER": "vfs", "BUILDAH_ISOLATION": "chroot"}
     ran = subprocess.run(
         ["buildah", *words], cwd=ROOT, env=environment, capture_output=True, text=True
@@ -49,7 +49,7 @@ def buildah(*words: str) -> str:
 
 
 def require() -> None:
-    """Have what building and running needs, or say what is missing."""
+    """Skip or fail with what is missing to build and run images."""
     if os.geteuid() != 0:
         missing("image", "root builds and runs it: run this test as root")
     wanted = [name for name in ("buildah", "debootstrap") if shutil.which(name) is None]
@@ -62,7 +62,7 @@ def require() -> None:
 
 
 def build() -> int:
-    """Build IMAGE; return by how many bytes it is larger than its base."""
+    """Build IMAGE; return how many bytes larger than its base it is."""
     require()
     _base()
     shutil.rmtree(ROOT / "dist", ignore_errors=True)
@@ -81,7 +81,7 @@ def build() -> int:
 
 
 def _base() -> None:
-    """Make what stands for the base image, no registry of images being needed: a small Debian."""
+    """Create a small Debian as base image, so that no image registry is needed."""
     if BASE in buildah("images", "--format", "{{.Name}}:{{.Tag}}").splitlines():
         return
     folder = cache() / "image-base-bookworm"
@@ -104,7 +104,7 @@ def _size(image: str) -> int:
 
 
 class Container:
-    """The files of an image; `command` gives what runs a command in it."""
+    """The files of an image; `command` returns the command line that runs in it."""
 
     def __init__(self, image: str = IMAGE) -> None:
         self._name = buildah("from", "--pull=never", image)

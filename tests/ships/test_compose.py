@@ -1,4 +1,4 @@
-"""The compose file: valid, safe, and what it says of the gateway runs against a real PostgreSQL."""
+"""The compose file is valid and safe, and its gateway runs with a real PostgreSQL."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ PASSWORD = "${POSTGRES_PASSWORD:?set it in infra/compose/.env}"
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """The file as Compose's own loader understands it."""
+    """Return the file as Compose loads it."""
     copy = tmp_path_factory.mktemp("compose") / "compose.yaml"
     copy.write_text(FILE.read_text().replace(PASSWORD, "secret"))
     words = [tools.built("compose-go"), "-format", "json", str(copy)]
@@ -41,7 +41,7 @@ def test_no_password_has_a_default() -> None:
     assert set(re.findall(r"PASSWORD: (.+)", FILE.read_text())) == {PASSWORD}
 
 
-def test_the_gateway_may_nothing_and_is_reached_from_this_machine_alone(
+def test_gateway_is_unprivileged_and_listens_on_loopback(
     model: dict[str, Any],
 ) -> None:
     for name in ("gateway", "migrate"):
@@ -56,11 +56,11 @@ def test_the_gateway_may_nothing_and_is_reached_from_this_machine_alone(
     assert model["networks"]["inside"]["internal"] is True
 
 
-def test_the_gateway_has_two_workers_as_the_page_says(model: dict[str, Any]) -> None:
+def test_gateway_has_two_workers(model: dict[str, Any]) -> None:
     assert model["services"]["gateway"]["command"] == ["run", "--workers", "2"]
 
 
-def test_a_gateway_starts_only_on_databases_that_are_up_to_date(model: dict[str, Any]) -> None:
+def test_gateway_starts_after_migrations(model: dict[str, Any]) -> None:
     needed = model["services"]["gateway"]["depends_on"]["migrate"]
     assert needed["condition"] == "service_completed_successfully"
     ready = model["services"]["migrate"]["depends_on"]["postgres"]
@@ -68,9 +68,7 @@ def test_a_gateway_starts_only_on_databases_that_are_up_to_date(model: dict[str,
     assert model["services"]["migrate"]["command"] == ["db", "upgrade"]
 
 
-def test_a_gateway_is_healthy_when_it_answers_and_not_before(
-    model: dict[str, Any], tmp_path: Path
-) -> None:
+def test_gateway_is_healthy_once_it_answers(model: dict[str, Any], tmp_path: Path) -> None:
     kind, program, *words = model["services"]["gateway"]["healthcheck"]["test"]
     assert (kind, program) == ("CMD", "python3")
     scaffold.write(tmp_path / "demo", scaffold.plan_project("demo"))
@@ -81,16 +79,16 @@ def test_a_gateway_is_healthy_when_it_answers_and_not_before(
     assert subprocess.run(asked, capture_output=True).returncode != 0
 
 
-def known(running: Contained) -> bool:
-    """Tell whether both workers know a key made a moment ago; each finds it within a second."""
+def is_key_accepted(running: Contained) -> bool:
+    """Tell whether both workers accept a new key; each finds it within a second."""
     return all(running.call("GET", "/rooms", scopes=SCOPES).status == 200 for _ in range(16))
 
 
 @pytest.mark.image
-def test_what_it_says_runs_on_a_real_postgres(
+def test_gateway_runs_on_a_real_postgres(
     model: dict[str, Any], own_postgres: PostgresServer, image: Container, state: Path
 ) -> None:
-    """Databases made, then migrated, then a gateway that books a room in them, twice started."""
+    """Databases are created and migrated, and a gateway books a room, also after a restart."""
     own_postgres.run("CREATE ROLE neurova LOGIN CREATEDB PASSWORD 'secret'")
     at = f"127.0.0.1:{own_postgres.port}"
     as_neurova = f"postgresql://neurova:secret@{at}/postgres"
@@ -111,12 +109,12 @@ def test_what_it_says_runs_on_a_real_postgres(
         assert migrated.returncode == 0, migrated.stderr
     command = services["gateway"]["command"]
     with Contained(image, state, command, environment, keys) as running:
-        until(lambda: known(running))
+        until(lambda: is_key_accepted(running))
         made = running.call("POST", "/bookings", json=STAY, scopes=SCOPES)
         assert made.status == 201
         assert running.close() == (0, "")
     with Contained(image, state, command, environment, keys) as running:
-        until(lambda: known(running))
+        until(lambda: is_key_accepted(running))
         read = running.call("GET", f"/bookings/{made.json()['id']}", scopes=SCOPES)
         assert read.json() == made.json()
         assert running.close() == (0, "")

@@ -1,4 +1,4 @@
-"""The image: small, without root, on a read-only file system, and it answers the Booking suite."""
+"""The image is small and unprivileged, runs on a read-only file system and passes Booking."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ MOST = 150 << 20
 
 @pytest.fixture
 def platform(image: Container, state: Path) -> Iterator[Contained]:
-    """The fixture that the Booking suite asks for: here a container, with a state of its own."""
+    """Replace the fixture of the Booking suite by a container with its own state."""
     upgraded = image.run(state, "neurova", "db", "upgrade")
     assert upgraded.returncode == 0, upgraded.stderr
     here = {"NEUROVA_GATEWAY_HOST": "127.0.0.1"}
@@ -28,11 +28,11 @@ def platform(image: Container, state: Path) -> Iterator[Contained]:
         assert running.close() == (0, "")
 
 
-def test_it_is_at_most_150_mb_over_its_base(grown: int) -> None:
+def test_image_is_at_most_150_mb_larger_than_its_base(grown: int) -> None:
     assert 0 < grown <= MOST
 
 
-def test_it_runs_as_nobody_in_particular_and_names_what_it_writes(image: Container) -> None:
+def test_image_is_unprivileged_and_declares_its_volume(image: Container) -> None:
     config = image.config
     assert config["User"] == "10001:10001"
     assert list(config["Volumes"]) == ["/var/lib/neurova"]
@@ -40,7 +40,7 @@ def test_it_runs_as_nobody_in_particular_and_names_what_it_writes(image: Contain
     assert config["StopSignal"] == "SIGTERM"
 
 
-def test_nothing_outside_state_can_be_written(image: Container, state: Path) -> None:
+def test_only_the_state_folder_is_writable(image: Container, state: Path) -> None:
     tried = "import os; print(os.getuid()); open('/var/lib/neurova/x', 'w'); open('/srv/x', 'w')"
     ran = image.run(state, "python3", "-c", tried)
     assert ran.stdout == "10001\n"
@@ -48,13 +48,13 @@ def test_nothing_outside_state_can_be_written(image: Container, state: Path) -> 
     assert (state / "x").exists()
 
 
-def test_its_doctor_is_content(image: Container, state: Path) -> None:
+def test_doctor_finds_no_fault(image: Container, state: Path) -> None:
     assert image.run(state, "neurova", "db", "upgrade").returncode == 0
     told = image.run(state, "neurova", "doctor", NEUROVA_GATEWAY_PORT="0", NEUROVA_ADMIN_PORT="0")
     assert (told.returncode, told.stderr) == (0, ""), told.stdout
 
 
-def test_no_secret_of_the_build_stays_in_it(image: Container) -> None:
+def test_build_secrets_are_not_in_the_image(image: Container) -> None:
     assert not (Path(image.root) / "etc/pip.conf").exists()
     history = container.buildah("inspect", container.IMAGE)
     assert "secret" not in json.loads(history)["OCIv1"]["config"].get("Env", [])

@@ -1,4 +1,4 @@
-"""The wheel and the source distribution make and serve a project where no checkout is."""
+"""Wheel and source distribution create and serve a project without a checkout."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def names(wheel: Path, cwd: Path) -> set[str]:
     return set(run(sys.executable, "-m", "zipfile", "-l", wheel, cwd=cwd).split())
 
 
-def test_a_wheel_built_from_the_source_distribution_holds_the_same(dist: Path) -> None:
+def test_source_distribution_builds_the_same_wheel(dist: Path) -> None:
     (source,) = dist.glob("*.tar.gz")
     (wheel,) = dist.glob("*.whl")
     with tarfile.open(source) as archive:
@@ -55,9 +55,7 @@ def test_a_wheel_built_from_the_source_distribution_holds_the_same(dist: Path) -
     assert not any(name.startswith(("tests/", "bench/", "functions/")) for name in held)
 
 
-def test_the_wheel_makes_tests_and_serves_a_project_outside_the_checkout(
-    dist: Path, tmp_path: Path
-) -> None:
+def test_wheel_creates_tests_and_serves_a_project(dist: Path, tmp_path: Path) -> None:
     (wheel,) = dist.glob("*.whl")
     run(sys.executable, "-m", "venv", tmp_path / "venv", cwd=tmp_path)
     python = tmp_path / "venv" / "bin" / "python"
@@ -77,8 +75,8 @@ def test_the_wheel_makes_tests_and_serves_a_project_outside_the_checkout(
         [neurova, "run", "--port", "0", "--json"], cwd=demo, env=CLEAN, stdout=subprocess.PIPE
     )
     assert serving.stdout is not None
-    said = map(json.loads, serving.stdout)
-    url = next(each["url"] for each in said if each["event"] == "ready")
+    events = map(json.loads, serving.stdout)
+    url = next(each["url"] for each in events if each["event"] == "ready")
     answer = http_client.send(url, "GET", "/hello/Ada", {"x-api-key": key}, None)
     assert (answer.status, answer.decoded()) == (200, {"text": "Hello, Ada!"})
     serving.send_signal(signal.SIGTERM)

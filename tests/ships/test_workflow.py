@@ -1,4 +1,4 @@
-"""The CI workflow: sound, least rights, actions pinned, and no step that cannot be run here."""
+"""The CI workflow is valid, has minimal rights and pinned actions, and runs locally."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def check(*words: str) -> None:
     assert ran.returncode == 0, ran.stdout + ran.stderr
 
 
-def test_every_action_is_pinned_by_a_commit_and_says_its_version() -> None:
+def test_actions_are_pinned_by_commit() -> None:
     used = re.findall(r"uses: (\S+)(.*)", TEXT)
     assert used
     for action, comment in used:
@@ -28,14 +28,14 @@ def test_every_action_is_pinned_by_a_commit_and_says_its_version() -> None:
         assert re.fullmatch(r" # v\d+\.\d+\.\d+", comment), action
 
 
-def test_ci_run_executes_every_job_of_the_workflow() -> None:
-    """The job of a second Python version is the exception: it repeats the embedded tests."""
+def test_ci_run_executes_all_jobs() -> None:
+    """Except the job of a second Python version, which repeats the embedded tests."""
     jobs = {line.split()[-1] for line in re.findall(r"run: (.+)", TEXT)}
     lines = (ROOT / ".ci" / "run").read_text().splitlines()
     assert jobs - {".ci/embedded"} == {line for line in lines if line.startswith(".ci/")}
 
 
-def test_no_job_may_do_more_than_read() -> None:
+def test_jobs_have_read_rights_only() -> None:
     assert "\npermissions: {}\n" in TEXT
     granted = re.findall(r"permissions:\n((?: {6,}\S.*\n)+)", TEXT)
     assert len(granted) == len(re.findall(r"runs-on:", TEXT))

@@ -1,4 +1,4 @@
-"""Programs that check what ships: from the environment, or built into the cache from Go modules."""
+"""Programs for checks of releases: from the environment, or built from Go modules."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ MODULES = {
 
 
 def cache() -> Path:
-    """Return the folder that keeps what was fetched or built for tests, by version."""
+    """Return the cache folder of downloads and builds, by version."""
     root = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
     folder = Path(root) / "neurova" / "servers"
     folder.mkdir(parents=True, exist_ok=True)
@@ -25,7 +25,7 @@ def cache() -> Path:
 
 
 def packaged(name: str) -> str:
-    """Return the path of a program that a development dependency carries."""
+    """Return the path of a program in a development dependency."""
     beside = Path(sys.executable).parent / name
     if not beside.exists():
         missing(name, "install what tests need: make .venv/.installed-dev")
@@ -33,7 +33,7 @@ def packaged(name: str) -> str:
 
 
 def built(name: str) -> str:
-    """Return the path of a Go program, built once a version."""
+    """Return the path of a Go program, built once per version."""
     module = MODULES[name]
     found = shutil.which(name)
     if found:

@@ -61,7 +61,7 @@ class WorkerChannel:
         """Report why this process cannot start."""
         self._send(
             {
-                "failed": type(error).__name__,
+                "failed": [kind.__name__ for kind in type(error).__mro__],
                 "what": error.what,
                 "where": error.where,
                 "fix": error.fix,

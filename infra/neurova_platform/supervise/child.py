@@ -161,7 +161,9 @@ class Child:
         if "ready" in message:
             self.facts, self.ready_at = message["ready"], time.monotonic()
         elif "failed" in message:
-            kind = ERRORS.get(message["failed"], NeurovaError)
+            kind = next(
+                (ERRORS[name] for name in message["failed"] if name in ERRORS), NeurovaError
+            )
             self.start_error = kind(message["what"], where=message["where"], fix=message["fix"])
         elif "draining" in message:
             self.is_draining = True

@@ -54,11 +54,18 @@ def ends() -> Iterator[tuple[socket.socket, WorkerChannel]]:
 def test_reports_are_lines_of_json(ends: tuple[socket.socket, WorkerChannel]) -> None:
     ours, channel = ends
     channel.report_ready(functions=3)
-    channel.report_failure(ConfigError("a\nb", where="c", fix="d"))
+    error = ConfigError("a\nb", where="c", fix="d")
+    channel.report_failure(error)
+    kinds = [kind.__name__ for kind in type(error).__mro__]
     channel.report_draining()
     assert [json.loads(each) for each in ours.recv(4096).splitlines()] == [
         {"ready": {"functions": 3}},
-        {"failed": "ConfigError", "what": "a\nb", "where": "c", "fix": "d"},
+        {
+            "failed": kinds,
+            "what": "a\nb",
+            "where": "c",
+            "fix": "d",
+        },
         {"draining": True},
     ]
 
