@@ -95,8 +95,8 @@ async def test_random_cancellations_leave_whole_transactions(database: Database,
 
     tasks = [asyncio.create_task(pair(database, number)) for number in range(80)]
     spared = set(chance.sample(range(80), 20))
-    for turn in range(400):
-        await asyncio.sleep(0.0002 if turn % 3 == 0 else 0)
+    for iteration in range(400):
+        await asyncio.sleep(0.0002 if iteration % 3 == 0 else 0)
         victim = chance.randrange(80)
         if victim not in spared:
             tasks[victim].cancel()
@@ -111,8 +111,8 @@ async def test_random_cancellations_leave_whole_transactions(database: Database,
 
 async def test_results_of_writes_report_keys_and_counts(database: Database) -> None:
     tx = begin(database)
-    made = await tx.execute(sales.insert(), {"buyer": "ada"})
-    assert made.inserted_primary_key == (1,)  # type: ignore[attr-defined]
+    inserted = await tx.execute(sales.insert(), {"buyer": "ada"})
+    assert inserted.inserted_primary_key == (1,)  # type: ignore[attr-defined]
     again = await tx.execute(sales.insert().values(buyer="bob").returning(sales.c.id))
     assert again.scalar_one() == 2
     changed = await tx.execute(sales.update().values(buyer="cyd"))
@@ -123,9 +123,9 @@ async def test_results_of_writes_report_keys_and_counts(database: Database) -> N
 async def test_cancelled_statement_leaves_the_transaction_usable(database: Database) -> None:
     await write(database, sale(1))
     tx = begin(database)
-    giving_up = asyncio.create_task(tx.execute(sales.update().values(buyer="bob")))
+    cancelled = asyncio.create_task(tx.execute(sales.update().values(buyer="bob")))
     await asyncio.sleep(0)
-    giving_up.cancel()
+    cancelled.cancel()
     await tx.execute(sale(2))
     await tx.commit()
     assert await count(database) == 2

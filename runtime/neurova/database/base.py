@@ -98,8 +98,8 @@ class Tx(Protocol):
 class Transaction(Tx, Protocol):
     """A `Tx` as the platform sees it: only the platform ends it.
 
-    After a method has raised, `conflict` tells whether to retry the function, also when the
-    function caught the error.
+    After a method has raised, a `conflict` means to retry the function, also when it caught the
+    error.
     """
 
     @property

@@ -11,16 +11,16 @@ from tests.servers.postgres import PostgresServer
 @pytest.fixture
 def url(postgres: PostgresServer) -> str:
     """Return the URL of a database with things."""
-    made = postgres.create()
+    url = postgres.create()
     for statement in (MAKE, FILL):
-        postgres.run(statement, made)
-    return made
+        postgres.run(statement, url)
+    return url
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """Return a folder of migrations with the first revision."""
-    made = tmp_path / "migrations"
-    made.mkdir()
-    (made / "0001_things.py").write_text(FIRST)
-    return made
+    folder = tmp_path / "migrations"
+    folder.mkdir()
+    (folder / "0001_things.py").write_text(FIRST)
+    return folder

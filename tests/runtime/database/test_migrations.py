@@ -121,8 +121,8 @@ def test_new_revision_keeps_a_full_text_index(tmp_path: Path) -> None:
 
 
 def test_new_revision_without_tables_is_empty(tmp_path: Path, folder: Path) -> None:
-    made = revision(folder, "by hand")
-    assert "down_revision = '0001'" in made.read_text()
+    file = revision(folder, "by hand")
+    assert "down_revision = '0001'" in file.read_text()
     assert upgrade(tmp_path / "x.db", folder) == ("nv0001", "0001", "0002")
 
 

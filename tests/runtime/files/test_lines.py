@@ -83,6 +83,6 @@ def test_no_line_is_lost_when_processes_rotate(tmp_path: Path) -> None:
         assert writer.stdout.readline() == "ready\n"
     assert [writer.communicate("go\n") and writer.returncode for writer in writers] == [0] * 4
     files = list(tmp_path.glob("a*.jsonl"))
-    found = Counter(line for file in files for line in file.read_text().splitlines())
-    assert found == Counter(f"{name} {number}" for name in names for number in range(1_000))
+    lines = Counter(line for file in files for line in file.read_text().splitlines())
+    assert lines == Counter(f"{name} {number}" for name in names for number in range(1_000))
     assert len(files) > 10

@@ -49,7 +49,7 @@ def test_secret_is_created_once(tmp_path: Path) -> None:
 
 
 def test_concurrent_creators_get_the_same_secret(tmp_path: Path) -> None:
-    found: list[bytes] = []
+    secrets: list[bytes] = []
     barrier = threading.Barrier(8)
 
     def create() -> bytes:
@@ -57,15 +57,15 @@ def test_concurrent_creators_get_the_same_secret(tmp_path: Path) -> None:
         return b"%d" % number
 
     def load() -> None:
-        found.append(load_or_create_secret(tmp_path / "key", create))
+        secrets.append(load_or_create_secret(tmp_path / "key", create))
 
     threads = [threading.Thread(target=load) for _ in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert len(found) == 8
-    assert len(set(found)) == 1
+    assert len(secrets) == 8
+    assert len(set(secrets)) == 1
 
 
 @pytest.mark.parametrize("mode", [0o640, 0o604, 0o644, 0o660])

@@ -37,7 +37,7 @@ class CircuitBreaker:
         """Start a pause, longer after each failure in a row."""
         longest = min(FIRST_PAUSE * 2**self._failures, LONGEST_PAUSE)
         self._failures = min(self._failures + 1, 16)
-        # The jitter keeps processes that lost the server together from returning together.
+        # The jitter spreads the attempts of processes that lost the server at the same time.
         self._retry_at = self._clock() + random.uniform(longest / 2, longest)  # noqa: S311 - jitter
         self._what = str(error)
 

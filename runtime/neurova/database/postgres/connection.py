@@ -81,11 +81,6 @@ class PostgresConnection:
         self._has_savepoint = False
         self._start_savepoint = self._cleanup = ""
 
-    @property
-    def driver(self) -> Any:
-        """Return asyncpg's connection, in the open transaction."""
-        return self._driver
-
     async def fetch(self, statement: str, *arguments: Any) -> list[Any]:
         """Run one statement outside of any transaction. Raises as `begin`, and asyncpg's errors."""
         if self._driver is None or self._driver.is_closed():

@@ -135,11 +135,6 @@ class PostgresTransaction:
         result: Result[Any] = await self._do(self._execute, statement, parameters)
         return result
 
-    async def driver(self) -> Any:
-        """Return asyncpg's connection in this transaction, for the platform's own statements."""
-        connection: PostgresConnection = await self._do(self._begin)
-        return connection.driver
-
     async def commit(self) -> None:
         """Make the changes durable. Once started, a commit ends even if its caller is cancelled.
 
@@ -189,17 +184,15 @@ class PostgresTransaction:
             self._work = task
             return await self._wait(task)
 
-    async def _begin(self, connection: PostgresConnection) -> PostgresConnection:
+    async def _begin(self, connection: PostgresConnection) -> None:
         try:
-            if not self._has_begun:
-                await connection.begin(
-                    readonly=self._readonly, alone=self._alone, savepoint=self._savepoint
-                )
-                self._has_begun = True
+            await connection.begin(
+                readonly=self._readonly, alone=self._alone, savepoint=self._savepoint
+            )
+            self._has_begun = True
         except NeurovaError as error:
             self._failure = error
             raise
-        return connection
 
     async def _rollback_to_start(self, connection: PostgresConnection) -> None:
         try:

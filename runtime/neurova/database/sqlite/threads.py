@@ -45,7 +45,7 @@ class DatabaseThreads:
 
     def _start(self) -> None:
         for number in range(self._size):
-            # A daemon does not keep a program from ending that forgot `close`.
+            # A daemon thread does not block the exit of a program that forgot `close`.
             thread = Thread(target=self._work, name=f"{self._name}-{number}", daemon=True)
             thread.start()
             self._threads.append(thread)

@@ -46,9 +46,9 @@ async def test_write_skew_is_a_conflict(url: str) -> None:
     async with open_postgres(url) as database:
         first, second = begin(database), begin(database)
         everything = select(func.string_agg(things.c.name, "+"))
-        seen = [(await tx.execute(everything)).scalar_one() for tx in (first, second)]
-        await first.execute(renamed(1, seen[0]))
-        await second.execute(renamed(2, seen[1]))
+        names_read = [(await tx.execute(everything)).scalar_one() for tx in (first, second)]
+        await first.execute(renamed(1, names_read[0]))
+        await second.execute(renamed(2, names_read[1]))
         await first.commit()
         with pytest.raises(Conflict):
             await second.commit()
@@ -202,18 +202,6 @@ async def test_transaction_without_statements_opens_no_connection(url: str) -> N
         assert wire.connections == 0
 
 
-async def test_driver_statements_run_in_the_same_transaction(url: str) -> None:
-    async with open_postgres(url) as database:
-        tx = begin(database)
-        driver = await tx.driver()
-        await driver.execute("INSERT INTO things VALUES (3, 'c')")
-        assert (await tx.execute(total)).scalar_one() == 3
-        await tx.rollback()
-        assert await names(database) == ["a", "b"]
-        with pytest.raises(TransactionError, match="has ended"):
-            await tx.driver()
-
-
 @pytest.mark.parametrize("end", ["COMMIT", "ROLLBACK"])
 async def test_statement_that_ends_the_transaction_is_refused(url: str, end: str) -> None:
     async with open_postgres(url) as database:
@@ -232,13 +220,13 @@ async def test_statement_that_ends_the_transaction_is_refused(url: str, end: str
 async def test_session_settings_end_with_the_transaction(
     url: str, readonly: bool, end: str
 ) -> None:
-    asked = text(
+    query = text(
         "SELECT current_setting('search_path'), current_setting('app.tenant', true), current_user,"
         " current_setting('application_name')"
     )
     async with open_postgres(url, 2) as database:
         before = begin(database, readonly=readonly)
-        first = (await before.execute(asked)).one()
+        first = (await before.execute(query)).one()
         for statement in (
             "SET search_path TO nowhere",
             "SELECT set_config('app.tenant', 'ada', false)",
@@ -247,7 +235,7 @@ async def test_session_settings_end_with_the_transaction(
             await before.execute(text(statement))
         await getattr(before, end)()
         after = begin(database, readonly=readonly)
-        found = (await after.execute(asked)).one()
+        second = (await after.execute(query)).one()
         await after.rollback()
         # After RESET a custom setting is "", not NULL.
-        assert [value or "" for value in found] == [value or "" for value in first]
+        assert [value or "" for value in second] == [value or "" for value in first]

@@ -38,11 +38,11 @@ URL = PostgresUrl("postgresql://me:hunter2@h/d")
 def test_server_errors_name_the_url_and_the_fix(
     error: Exception, kind: type[Exception], message: str
 ) -> None:
-    found = translate(error, URL)
-    assert type(found) is kind
-    assert message in str(found)
-    assert kind is TransactionError or "postgresql://me@h/d" in str(found)
-    assert "hunter2" not in str(found)
+    translated = translate(error, URL)
+    assert type(translated) is kind
+    assert message in str(translated)
+    assert kind is TransactionError or "postgresql://me@h/d" in str(translated)
+    assert "hunter2" not in str(translated)
 
 
 @pytest.mark.parametrize(

@@ -97,12 +97,12 @@ async def test_ended_session_holds_no_lock(
 async def test_cancelled_waiter_holds_no_lock(processes: Processes, iterations: int) -> None:
     first, second = processes
     await lock_and_unlock(first, OTHER)
-    giving_up = asyncio.create_task(first.lock(NAME, deadline()))
+    waiting = asyncio.create_task(first.lock(NAME, deadline()))
     for _ in range(iterations):
         await asyncio.sleep(0)
-    giving_up.cancel()
-    await asyncio.wait([giving_up])
-    if not giving_up.cancelled():
+    waiting.cancel()
+    await asyncio.wait([waiting])
+    if not waiting.cancelled():
         await first.unlock(NAME)
     await lock_and_unlock(second, NAME)
 

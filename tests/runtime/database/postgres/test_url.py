@@ -68,10 +68,10 @@ def test_scheme_selects_postgresql(text: str, expected: bool) -> None:
     ],
 )
 def test_url_errors_hide_the_url(dsn: str, message: str) -> None:
-    found = find_url_error(dsn)
-    assert found.startswith(message)
-    assert bool(found) is bool(message)
-    assert "hunter2" not in found
+    error = find_url_error(dsn)
+    assert error.startswith(message)
+    assert bool(error) is bool(message)
+    assert "hunter2" not in error
 
 
 @pytest.mark.parametrize("missing", ["asyncpg", "greenlet"])

@@ -137,10 +137,10 @@ async def test_only_a_commit_of_changes_uses_a_thread(database: SqliteDatabase) 
 async def test_connections_are_durable_and_check_foreign_keys(database: SqliteDatabase) -> None:
     for readonly in (True, False):
         tx = begin(database, readonly=readonly)
-        found = []
+        values = []
         for pragma in ("journal_mode", "synchronous", "foreign_keys"):
-            found.append((await tx.execute(text(f"PRAGMA {pragma}"))).scalar_one())
-        assert found == ["wal", 2, 1]
+            values.append((await tx.execute(text(f"PRAGMA {pragma}"))).scalar_one())
+        assert values == ["wal", 2, 1]
         await tx.rollback()
     tx = begin(database)
     with pytest.raises(IntegrityError):
@@ -242,9 +242,9 @@ async def test_cancelled_statement_ends_before_the_next(database: SqliteDatabase
     tx = begin(database)
     await tx.execute(things.insert(), {"id": 1, "n": 0})
     change = things.update().values(n=numbers(300_000).scalar_subquery())
-    given_up = asyncio.create_task(tx.execute(change))
+    cancelled = asyncio.create_task(tx.execute(change))
     await asyncio.sleep(0)
-    given_up.cancel()
+    cancelled.cancel()
     reading = asyncio.create_task(tx.execute(select(things.c.n)))
     iterations = 0
     while not reading.done():
