@@ -1,10 +1,10 @@
-"""A deadline tells how long there is, never less than nothing."""
+"""A deadline counts down to zero."""
 
 from time import monotonic
 
 from neurova.execution.deadline import Deadline
 
 
-def test_what_remains() -> None:
+def test_remaining_seconds_are_never_negative() -> None:
     assert 99 < Deadline(monotonic() + 100).remaining() <= 100
     assert Deadline(monotonic() - 1).remaining() == 0.0
