@@ -48,10 +48,10 @@ def scope_check(plugins: Sequence[Plugin]) -> Step:
     def check_scopes(call: Call) -> Reply | None:
         caller = call.caller
         if not is_public and (caller is None or caller.anonymous):
-            return problem(call, 401, "API key required")
+            return problem(call, 401, "An API key is required")
         missing = scopes if caller is None else scopes - caller.scopes
         if missing:
-            return problem(call, 403, f"API key lacks the scope {', '.join(sorted(missing))}")
+            return problem(call, 403, f"The key lacks scope {', '.join(sorted(missing))}")
         return None
 
     return check_scopes

@@ -25,13 +25,18 @@ def framing_check(max_body: int) -> Step:
             # A number with fewer digits than the limit need not be parsed.
             length.isdigit() and (len(length) < digits or fits(length))
         ):
-            return problem(call, 413, f"Request body exceeds {max_body} bytes")
+            return problem(call, 413, body_too_large(max_body))
         return None if _SPECIAL.isdisjoint(headers) else _check_special(call)
 
     def fits(length: bytes) -> bool:
         return len(length) < 20 and int(length) <= max_body
 
     return check_framing
+
+
+def body_too_large(max_body: int) -> str:
+    """Return the detail of the refusal of a body over `max_body` bytes."""
+    return f"Request body exceeds {max_body} bytes"
 
 
 def _check_special(call: Call) -> Reply | None:

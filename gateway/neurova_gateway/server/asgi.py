@@ -14,9 +14,10 @@ from neurova.http.reply import Reply
 from neurova.streaming.response_stream import StreamReply
 
 from ..pipeline.compression import LARGE
+from ..pipeline.framing import body_too_large
 from ..pipeline.gateway import Gateway
 from .encoding import BODILESS, METHODS, PRIVATE, UNKNOWN_METHOD, has_cache_control
-from .message_limits import HEAD_TOO_LARGE, body_too_large, head_limit, is_head_too_large
+from .head_limits import HEAD_TOO_LARGE, head_limit, is_head_too_large
 
 
 class GatewayApp:

@@ -16,7 +16,7 @@ from neurova.http.problem import problem
 from neurova.http.reply import Reply
 
 from .connection_manager import ConnectionManager
-from .message_limits import head_limit
+from .head_limits import head_limit
 from .writer import ConnectionWriter
 
 STREAM_END = 1.5  # seconds before the end of the graceful shutdown when streams are ended

@@ -19,9 +19,10 @@ from neurova.http.reply import Reply
 from neurova.streaming.response_stream import StreamReply
 
 from ..pipeline.compression import LARGE
+from ..pipeline.framing import body_too_large
 from .connection import BODY, CLOSING, HEAD, IDLE, Connection
 from .encoding import CONTINUE, UNKNOWN_METHOD, encode, encode_head, has_cache_control
-from .message_limits import HEAD_TOO_LARGE, MAX_FIELDS, body_too_large, is_head_too_large
+from .head_limits import HEAD_TOO_LARGE, MAX_FIELDS, is_head_too_large
 from .writer import ConnectionWriter, is_chunked
 
 SLICE = 4096  # bytes parsed at once, which bounds how many pipelined calls are held in memory

@@ -1,6 +1,6 @@
 """Heads are limited by bytes and fields."""
 
-from neurova_gateway.server.message_limits import MAX_FIELDS, MAX_HEAD, is_head_too_large
+from neurova_gateway.server.head_limits import MAX_FIELDS, MAX_HEAD, is_head_too_large
 
 FIELD = (b"a", b"b" * 100)
 

@@ -1,4 +1,4 @@
-"""Size limits of a request message, and the messages of their refusals."""
+"""Limits of a request head: bytes and fields."""
 
 from __future__ import annotations
 
@@ -23,8 +23,3 @@ def is_head_too_large(target: bytes, fields: list[Field], size: int, limit: int 
     if size <= limit:
         return False
     return len(target) + sum(len(name) + len(value) + 4 for name, value in fields) > limit
-
-
-def body_too_large(max_body: int) -> str:
-    """Return the detail of the refusal of a body over `max_body` bytes."""
-    return f"Request body exceeds {max_body} bytes"
