@@ -131,8 +131,6 @@ def mount(
 
 def description_of(declared: object) -> Route | None:
     """Return the description of a decorated function or a mount, None for anything else."""
-    try:
-        found = vars(declared).get(ATTRIBUTE)
-    except TypeError:
-        return None
+    attributes = getattr(declared, "__dict__", None)
+    found = None if attributes is None else attributes.get(ATTRIBUTE)
     return found if isinstance(found, Route) else None

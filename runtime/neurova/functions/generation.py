@@ -31,6 +31,15 @@ _numbers = itertools.count(1)
 class GenerationLoader(importlib.machinery.SourceFileLoader):
     """Load one file of a generation."""
 
+    _source = b""
+
+    def get_data(self, path: str) -> bytes:
+        """Return the content of the source or of its cache."""
+        data = super().get_data(path)
+        if path == self.path:
+            self._source = data
+        return data
+
     def get_code(self, fullname: str) -> CodeType | None:
         """Return the file's code, from the cache when that is certainly newer than the file.
 
@@ -38,12 +47,12 @@ class GenerationLoader(importlib.machinery.SourceFileLoader):
         """
         package = ".".join(fullname.split(".")[:2])
         source: bytes | None = vars(sys.modules[package]).get(_SOURCES, {}).get(self.path)
-        if source is None:
+        if source is not None:
+            code = self.source_to_code(source, self.path)
+        else:
             self._remove_stale_cache()
             code = super().get_code(fullname)
-            source = self.get_data(self.path)
-        else:
-            code = self.source_to_code(source, self.path)
+            source = self._source or self.get_data(self.path)
         check_imports(source, self.path, package.removeprefix(PREFIX).partition(MARK)[0])
         return code
 

@@ -118,7 +118,7 @@ def _declarations(module: ModuleType) -> list[Declaration]:
     """Return what the file itself decorated or mounted, not what it imported from a sibling."""
     found: dict[int, Declaration] = {}
     for variable, value in vars(module).items():
-        description = description_of(value)
+        description = None if variable.startswith("__") else description_of(value)
         if description is None or value.__module__ != module.__name__:
             continue
         if isinstance(value, AppMount):
