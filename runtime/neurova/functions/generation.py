@@ -47,6 +47,7 @@ class GenerationLoader(importlib.machinery.SourceFileLoader):
         """
         package = ".".join(fullname.split(".")[:2])
         source: bytes | None = vars(sys.modules[package]).get(_SOURCES, {}).get(self.path)
+        code: CodeType | None
         if source is not None:
             code = self.source_to_code(source, self.path)
         else:
