@@ -1,4 +1,4 @@
-"""What all workers answered is one count, which no death and no restart takes anything from."""
+"""The counts of all workers survive their deaths and restarts; keys apply to every worker."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import signal
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
@@ -23,13 +22,32 @@ from .conftest import Workers
 
 pytestmark = pytest.mark.server
 Start = Callable[..., Workers]
+GUARDED = '''"""Return the process that answers."""
+
+import os
+
+from neurova import get
+
+
+@get("/guarded", scopes=["a:b"])
+async def guarded() -> str:
+    return str(os.getpid())
+'''
+
+
+def ask_admin(
+    project: Path, method: str, path: str, body: bytes | None = None
+) -> http_client.Answer:
+    """Make a call to the Admin API."""
+    state = project / ".neurova"
+    url, token = ((state / name).read_text().strip() for name in ("admin.address", "admin.token"))
+    fields = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+    return http_client.send(url, method, path, fields, body)
 
 
 def counted(project: Path) -> int:
-    """Return the calls that /metrics tells of."""
-    asked = connect(project / ".neurova")
-    fields = {"Authorization": f"Bearer {asked._token}"}
-    answer = http_client.send(asked._url, "GET", "/metrics", fields, None)
+    """Return the calls that /metrics counts."""
+    answer = ask_admin(project, "GET", "/metrics")
     assert answer.status == 200
     return sum(
         int(sample.value)
@@ -44,9 +62,7 @@ def call(workers: Workers, count: int) -> None:
         assert workers.ask("/pid").status == 200
 
 
-def test_a_killed_worker_takes_nothing_with_it_that_was_counted(
-    start: Start, project: Path
-) -> None:
+def test_killed_worker_loses_no_count(start: Start, project: Path) -> None:
     workers = start("--workers", "2").ready()
     made = 0
     for _ in range(3):
@@ -59,19 +75,19 @@ def test_a_killed_worker_takes_nothing_with_it_that_was_counted(
         until(lambda: len(connect(project / ".neurova").get("/v1/workers")["items"]) == 2)
         assert counted(project) == made
     files = list((project / ".neurova" / "counters").iterdir())
-    assert len(files) == 2  # as many as lived at once
+    assert len(files) == 2  # as many as ran at the same time
 
 
-class Watch:
-    """Read the count over and over, and see that it never goes back."""
+class CountRecorder:
+    """Record the count repeatedly."""
 
     def __init__(self, project: Path) -> None:
         self._project = project
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run)
-        self.seen: list[int] = []
+        self.counts: list[int] = []
 
-    def __enter__(self) -> Watch:
+    def __enter__(self) -> CountRecorder:
         self._thread.start()
         return self
 
@@ -81,36 +97,30 @@ class Watch:
 
     def _run(self) -> None:
         while not self._ended.is_set():
-            self.seen.append(counted(self._project))
+            self.counts.append(counted(self._project))
 
 
-def test_under_load_rolling_restarts_lose_no_count(start: Start, project: Path) -> None:
+async def test_restarts_under_load_lose_no_count(start: Start, project: Path) -> None:
     workers = start("--workers", "2").ready()
-
-    async def restarts() -> int:
-        async with load(workers.port, "/pid", clients=4) as sent:
-            for _ in range(2):
-                workers.run.process.send_signal(signal.SIGHUP)
-                await asyncio.to_thread(workers.run.event, "restarted")
-        assert sent.failed == []
-        return sent.total
-
-    total = asyncio.run(restarts())
-    assert total > 0
-    until(lambda: counted(project) == total)
+    async with load(workers.port, "/pid", clients=4) as sent:
+        for _ in range(2):
+            workers.run.process.send_signal(signal.SIGHUP)
+            await asyncio.to_thread(workers.run.event, "restarted")
+    assert sent.failed == []
+    assert sent.total > 0
+    until(lambda: counted(project) == sent.total)
 
 
-def test_under_load_a_killed_worker_takes_no_more_than_its_last_batch(
+async def test_killed_worker_under_load_loses_only_its_last_batch(
     start: Start, project: Path
 ) -> None:
     workers = start("--workers", "2").ready()
     victim = workers.pids[0]
-
-    async def killed() -> Any:
+    with CountRecorder(project) as recorder:
         async with load(workers.port, "/pid", clients=4) as sent:
             while sent.answered[str(victim)] < 200:
                 await asyncio.sleep(0.01)
-            # More than the others can have counted: some of its own are no longer in a last batch.
+            # Exceed what the others can have counted: some calls of the victim are written.
             while counted(project) <= sent.total - sent.answered[str(victim)] + 4:
                 await asyncio.sleep(0.01)
             os.kill(victim, signal.SIGKILL)
@@ -118,22 +128,15 @@ def test_under_load_a_killed_worker_takes_no_more_than_its_last_batch(
             after = sent.total
             while sent.total < after + 200:
                 await asyncio.sleep(0.01)
-        return sent
-
-    with Watch(project) as watch:
-        sent = asyncio.run(killed())
     others = sent.total - sent.answered[str(victim)]
     until(lambda: counted(project) > others)
-    found = counted(project)
-    # What was answered and not yet received when it died counts too.
-    assert others < found <= sent.total + len(sent.failed)
-    assert watch.seen == sorted(watch.seen)
-    assert len(watch.seen) > 3
+    # A response that the client had not received when the worker died counts too.
+    assert others < counted(project) <= sent.total + len(sent.failed)
+    assert recorder.counts == sorted(recorder.counts)
+    assert len(recorder.counts) > 3
 
 
-def test_what_is_served_is_told_without_running_it_and_anew_after_a_restart(
-    start: Start, project: Path
-) -> None:
+def test_functions_are_described_after_each_restart(start: Start, project: Path) -> None:
     workers = start("--workers", "2").ready()
     asked = connect(project / ".neurova")
     until(lambda: (project / ".neurova" / "functions.json").exists())
@@ -146,19 +149,11 @@ def test_what_is_served_is_told_without_running_it_and_anew_after_a_restart(
     until(lambda: asked.get("/v1/functions/probe.pid")["path"] == "/other")
 
 
-def test_a_key_that_is_made_opens_every_worker_and_a_revoked_one_none(
-    start: Start, project: Path
-) -> None:
-    (project / "functions" / "probe" / "guarded.py").write_text(
-        '"""Say who answers whom."""\n\nimport os\n\nfrom neurova import get\n\n\n'
-        '@get("/guarded", scopes=["a:b"])\nasync def guarded() -> str:\n'
-        "    return str(os.getpid())\n"
-    )
+def test_key_is_created_and_revoked_on_every_worker(start: Start, project: Path) -> None:
+    (project / "functions" / "probe" / "guarded.py").write_text(GUARDED)
     workers = start("--workers", "2").ready()
-    asked = connect(project / ".neurova")
-    fields = {"Authorization": f"Bearer {asked._token}", "Content-Type": "application/json"}
     body = b'{"consumer": "acme", "scopes": ["a:b"]}'
-    made = http_client.send(asked._url, "POST", "/v1/keys", fields, body)
+    made = ask_admin(project, "POST", "/v1/keys", body)
     assert made.status == 201
     key, key_id = (json.loads(made.body)[name] for name in ("key", "key_id"))
 
@@ -174,8 +169,5 @@ def test_a_key_that_is_made_opens_every_worker_and_a_revoked_one_none(
         return len(answered) == 2
 
     until(both)
-    assert (
-        http_client.send(asked._url, "POST", f"/v1/keys/{key_id}/revoke", fields, None).status
-        == 200
-    )
+    assert ask_admin(project, "POST", f"/v1/keys/{key_id}/revoke").status == 200
     until(lambda: [guarded().status for _ in range(20)] == [401] * 20)
