@@ -85,7 +85,7 @@ def commits_paused(keyed: KeyedFunction) -> Iterator[tuple[asyncio.Event, thread
     """Pause the writer's thread in its commits: yield when one has started, and what ends it."""
     started, go_on = asyncio.Event(), threading.Event()
     loop = asyncio.get_running_loop()
-    writer = keyed.database._transactions._writer._idle[0]
+    writer = keyed.database._writer._idle[0]
     commit = writer.commit
 
     def paused() -> None:

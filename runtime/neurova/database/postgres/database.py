@@ -10,13 +10,13 @@ from .circuit_breaker import CircuitBreaker
 from .connection import PostgresConnection, create_postgres_engine
 from .idempotency import PostgresIdempotencyStore
 from .locks import PostgresLocks
-from .transaction import PostgresTransaction, PostgresTransactions, subtract_margin
+from .transaction import PostgresTransactions, subtract_margin
 from .url import PostgresUrl
 
 CONNECTIONS = 8  # of one process to one service's database
 
 
-class PostgresDatabase:
+class PostgresDatabase(PostgresTransactions):
     """Store the state of one service at `url`; use one object per database and process.
 
     It opens nothing before the first transaction. At most `connections` are open, half of them to
@@ -32,18 +32,13 @@ class PostgresDatabase:
         name: str = "neurova",
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self.url = url
         engine = create_postgres_engine(url, name)
         breaker = CircuitBreaker()
-        self._transactions = PostgresTransactions(engine, url, connections, breaker)
+        super().__init__(engine, url, connections, breaker)
         self._locks = PostgresLocks(
-            PostgresConnection(engine, url, breaker), self._transactions.run_in_background
+            PostgresConnection(engine, url, breaker), self.run_in_background
         )
-        self._idempotency = PostgresIdempotencyStore(self._transactions, self._locks, clock)
-
-    def transaction(self, *, readonly: bool, deadline: float) -> PostgresTransaction:
-        """Return a transaction, not yet begun; `deadline` (event-loop seconds) bounds all waits."""
-        return self._transactions.begin(readonly=readonly, deadline=deadline)
+        self._idempotency = PostgresIdempotencyStore(self, self._locks, clock)
 
     async def lock_key(self, key: bytes, deadline: float) -> HeldKeyLock:
         """Wait for the lock of an idempotency key; see `Database`."""
@@ -55,5 +50,5 @@ class PostgresDatabase:
 
     async def close(self) -> None:
         """Wait for open transactions and close all connections."""
-        await self._transactions.close()
+        await super().close()
         await self._locks.close()

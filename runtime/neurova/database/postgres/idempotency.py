@@ -51,7 +51,7 @@ class PostgresIdempotencyStore(IdempotencyStore):
 
     def begin(self, deadline: float) -> PostgresTransaction:
         """Return a transaction that can be rolled back to its start."""
-        return self._transactions.begin(readonly=False, deadline=deadline, savepoint=True)
+        return self._transactions.transaction(readonly=False, deadline=deadline, savepoint=True)
 
     async def find(self, key: bytes, deadline: float) -> StoredResponse | None:
         """Return the response under a key."""

@@ -43,10 +43,13 @@ class PostgresTransactions:
         self._readers = ConnectionPool(opened[1::2], str(url), "reading")
         self._background: set[asyncio.Task[None]] = set()
 
-    def begin(
+    def transaction(
         self, *, readonly: bool, deadline: float, savepoint: bool = False
     ) -> PostgresTransaction:
-        """Return a transaction, not yet begun; `savepoint` allows `rollback_to_savepoint`."""
+        """Return a transaction, not yet begun; `deadline` (event-loop seconds) bounds all waits.
+
+        `savepoint` allows `rollback_to_savepoint`.
+        """
         pool = self._readers if readonly else self._writers
         return PostgresTransaction(
             self, pool, readonly, subtract_margin(deadline), savepoint=savepoint

@@ -8,10 +8,10 @@ from pathlib import Path
 
 from ..idempotency import HeldKeyLock
 from .idempotency import SqliteIdempotencyStore
-from .transaction import MARGIN, SqliteTransaction, SqliteTransactions
+from .transaction import MARGIN, SqliteTransactions
 
 
-class SqliteDatabase:
+class SqliteDatabase(SqliteTransactions):
     """Store the state of one service in the file at `path`; use one object per file and process.
 
     It opens nothing before the first transaction. The first statement raises StateError, with the
@@ -19,18 +19,8 @@ class SqliteDatabase:
     """
 
     def __init__(self, path: Path, clock: Callable[[], float] = time.time) -> None:
-        self.path = path
-        self._transactions = SqliteTransactions(path)
-        self._idempotency = SqliteIdempotencyStore(self._transactions, clock)
-
-    @property
-    def thread_calls(self) -> int:
-        """Return how many calls have run on a thread."""
-        return self._transactions.thread_calls
-
-    def transaction(self, *, readonly: bool, deadline: float) -> SqliteTransaction:
-        """Return a transaction, not yet begun; `deadline` (event-loop seconds) bounds all waits."""
-        return self._transactions.begin(readonly=readonly, deadline=deadline)
+        super().__init__(path)
+        self._idempotency = SqliteIdempotencyStore(self, clock)
 
     async def lock_key(self, key: bytes, deadline: float) -> HeldKeyLock:
         """Wait for the lock of an idempotency key; see `Database`."""
@@ -43,4 +33,4 @@ class SqliteDatabase:
     async def close(self) -> None:
         """Wait for open transactions and close all connections."""
         self._idempotency.close()
-        await self._transactions.close()
+        await super().close()

@@ -54,7 +54,7 @@ class SqliteIdempotencyStore(IdempotencyStore):
 
     def begin(self, deadline: float) -> SqliteTransaction:
         """Return a transaction that can be rolled back to its start."""
-        return self._transactions.begin(readonly=False, deadline=deadline, savepoint=True)
+        return self._transactions.transaction(readonly=False, deadline=deadline, savepoint=True)
 
     async def find(self, key: bytes, deadline: float) -> StoredResponse | None:
         """Return the response under a key; create the platform's tables if they are missing."""
@@ -85,7 +85,7 @@ class SqliteIdempotencyStore(IdempotencyStore):
             return 0
         if not self._locks.file.try_lock(DELETE_OFFSET):
             return 0
-        tx = self._transactions.begin(readonly=False, deadline=deadline)
+        tx = self._transactions.transaction(readonly=False, deadline=deadline)
         try:
             deleted = await tx.execute(DELETE_EXPIRED, {"now": int(self.clock())})
             await tx.commit()
@@ -99,7 +99,7 @@ class SqliteIdempotencyStore(IdempotencyStore):
         self._opened = None
 
     async def _find(self, key: bytes, deadline: float) -> StoredResponse | None:
-        tx = self._transactions.begin(readonly=True, deadline=deadline)
+        tx = self._transactions.transaction(readonly=True, deadline=deadline)
         try:
             row = (await tx.execute(FIND, {"k": key, "now": int(self.clock())})).first()
         finally:
@@ -108,7 +108,7 @@ class SqliteIdempotencyStore(IdempotencyStore):
 
     async def _has_expired(self, deadline: float) -> bool:
         """Return whether there are expired responses, by a transaction that only reads."""
-        tx = self._transactions.begin(readonly=True, deadline=deadline)
+        tx = self._transactions.transaction(readonly=True, deadline=deadline)
         try:
             return (await tx.execute(ANY_EXPIRED, {"now": int(self.clock())})).first() is not None
         except OperationalError as error:

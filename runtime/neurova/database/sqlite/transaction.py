@@ -40,10 +40,13 @@ class SqliteTransactions:
         self._read_threads = DatabaseThreads(f"{path.name}-read", READ_THREADS)
         self._write_thread = DatabaseThreads(f"{path.name}-write", 1)
 
-    def begin(
+    def transaction(
         self, *, readonly: bool, deadline: float, savepoint: bool = False
     ) -> SqliteTransaction:
-        """Return a transaction, not yet begun; `savepoint` allows `rollback_to_savepoint`."""
+        """Return a transaction, not yet begun; `deadline` (event-loop seconds) bounds all waits.
+
+        `savepoint` allows `rollback_to_savepoint`.
+        """
         pool = self._readers if readonly else self._writer
         return SqliteTransaction(self, pool, readonly, deadline - MARGIN, savepoint)
 
