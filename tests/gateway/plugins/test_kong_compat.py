@@ -124,22 +124,6 @@ def test_stock_command_answers(stock: Wire, tmp_path: Path) -> None:
     assert result["Data"]["Args"][0] == 401
 
 
-def test_stock_command_limits(stock: Wire, tmp_path: Path) -> None:
-    """Under the stock command the second call of one is a 429."""
-    identity = instance(stock, tmp_path, "neurova_rate_limit", limit="1/hour")
-    arguments = []
-    for _ in range(2):
-        begun = first(stock, identity)
-        assert begun["Data"] == {"Method": "kong.ctx.shared.get", "Args": ["nv"]}
-        _, result = stock.call("Step", {"EventId": begun["EventId"]})
-        assert result["Data"]["Method"] == "kong.client.get_forwarded_ip"
-        step = {"EventId": begun["EventId"], "Data": "192.0.2.1"}
-        _, result = stock.call("Step", step)
-        arguments.append(result["Data"]["Args"])
-    assert "ratelimit" in arguments[0][0]
-    assert arguments[1][0] == 429
-
-
 def test_steps_of_lost_events(stock: Wire, tmp_path: Path) -> None:
     """A step after the end, or of an unknown event, is an error."""
     begun = first(stock, instance(stock, tmp_path))
@@ -183,14 +167,6 @@ def test_refused_config(stock: Wire, tmp_path: Path) -> None:
         error, _ = stock.call("StartInstance", config)
         assert "neurova_auth" in error
     assert instance(stock, tmp_path)
-
-
-def test_bad_byte(stock: Wire, tmp_path: Path) -> None:
-    """A key with an invalid byte is a 401; the connection remains usable."""
-    begun = first(stock, instance(stock, tmp_path))
-    data = {"x-api-key": ["nrv_live_\udcff"], "x-\udcfe": ["\udcfd"]}
-    _, result = stock.call("StepMultiMap", {"EventId": begun["EventId"], "Data": data})
-    assert result["Data"]["Args"][0] == 401
 
 
 def test_log_contains_no_key(stock: Wire, tmp_path: Path, prefix: Path) -> None:

@@ -30,16 +30,6 @@ def exceed(watchdog: Watchdog, *, swallows: bool = False) -> None:
         watchdog.running = None
 
 
-def test_sleeping_phase_is_ended(watchdog: Watchdog) -> None:
-    watchdog.start()
-    try:
-        watchdog.running = 1
-        with pytest.raises(PhaseTimeout):
-            exceed(watchdog)
-    finally:
-        watchdog.stop()
-
-
 def test_phase_that_swallows_the_exception_is_ended(watchdog: Watchdog) -> None:
     watchdog.start()
     try:
