@@ -58,7 +58,7 @@ class CallRecords:
         self, sinks: Sequence[CallSink], *, interval: float = 0.05, bound: int = 100_000
     ) -> None:
         self._sinks = tuple(sinks)
-        self._failing: set[CallSink] = set()
+        self._failing: set[int] = set()  # ids of sinks: they need not be hashable
         self._interval = interval
         self._bound = bound * _PARTS
         # One flat list: a tuple per record would trigger the garbage collector.
@@ -111,12 +111,12 @@ class CallRecords:
             sink.write(records)
         except Exception as error:
             self.dropped += len(records)
-            if sink not in self._failing:
-                self._failing.add(sink)
+            if id(sink) not in self._failing:
+                self._failing.add(id(sink))
                 name = type(sink).__name__
                 logger.error("%s cannot write call records, they are lost: %r", name, error)
         else:
-            self._failing.discard(sink)
+            self._failing.discard(id(sink))
 
     def _run(self) -> None:
         while not self._stopping.wait(self._interval):

@@ -33,8 +33,8 @@ def canonical(raw: bytes) -> str:
 
 def _decoded(raw: bytes) -> str:
     _, *escaped = raw.split(b"%")
-    octets = b"".join(bytes((int(part[:2], 16),)) for part in escaped)
-    if _CONTROL.search(octets):
+    decoded = bytes(int(part[:2], 16) for part in escaped)
+    if _CONTROL.search(decoded):
         raise BadPath("Path contains an encoded slash, backslash or control character")
     try:
         return unquote_to_bytes(raw).decode("utf-8")
