@@ -54,6 +54,7 @@ class GenerationLoader(importlib.machinery.SourceFileLoader):
             self._remove_stale_cache()
             code = super().get_code(fullname)
             source = self._source or self.get_data(self.path)
+            self._source = b""
         check_imports(source, self.path, package.removeprefix(PREFIX).partition(MARK)[0])
         return code
 
