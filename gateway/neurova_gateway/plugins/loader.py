@@ -50,7 +50,7 @@ class PluginFile(msgspec.Struct, frozen=True):
                         fix=_suggest(key, self.settings),
                     )
         if stores is not None and SETTING in (self.settings or ()):
-            config = {**config, BOUND: stores}
+            config = {**config, BOUND: lambda: stores}
         try:
             return self.plugin(config)
         except Exception as error:

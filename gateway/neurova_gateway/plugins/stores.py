@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from ..limits.base import Limiter
 from ..limits.factory import limiter_url, open_limiter
 
 SETTING = "state"  # a plugin with this name in its Schema is passed stores
-BOUND = "__stores__"  # the config entry that holds them
+BOUND = "__stores__"  # the config entry with a function that returns them
 _FLUSH_SECONDS = 5.0
 
 
@@ -36,10 +37,10 @@ def bound_stores(config: Mapping[str, Any]) -> Stores:
 
     Raises ConfigError when the host passed none.
     """
-    stores: Stores | None = config.get(BOUND)
-    if stores is None:
+    get_stores: Callable[[], Stores] | None = config.get(BOUND)
+    if get_stores is None:
         raise ConfigError("this plugin host has no stores", fix=f"declare {SETTING!r} in Schema")
-    return stores
+    return get_stores()
 
 
 class StoreOpener:
@@ -53,15 +54,16 @@ class StoreOpener:
         self._opened: dict[tuple[str, str], Stores] = {}
 
     def bind(self, config: Mapping[str, Any]) -> dict[str, Any]:
-        """Return a config with the stores that it names. Raises StateError if one is unusable."""
+        """Return a config with the stores that it names; they open when a plugin reads them."""
         state, keys = config.get(SETTING) or "", config.get("keys") or ""
-        if not state:
-            return dict(config)
+        return {**config, BOUND: partial(self._get, state, keys)} if state else dict(config)
+
+    def _get(self, state: str, keys: str) -> Stores:
         with self._lock:
             stores = self._opened.get((state, keys))
             if stores is None:
                 stores = self._opened[state, keys] = _open(Path(state), keys)
-        return {**config, BOUND: stores}
+            return stores
 
 
 def _open(state: Path, keys: str) -> Stores:
