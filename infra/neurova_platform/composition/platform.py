@@ -112,6 +112,7 @@ class Platform:
         """Start all parts in order; when one fails, stop those before it."""
         on_stop = self._stack.callback
         try:
+            self._stack.callback(self.execution.thread_pool.stop)
             state.prepare(self.settings.state)
             self._open_stores()
             self._counters.open()

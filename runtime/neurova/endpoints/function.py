@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import inspect
 from asyncio import get_running_loop
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from contextvars import copy_context
+from functools import partial
 from time import monotonic
 from typing import Any, NamedTuple
 
@@ -203,17 +204,13 @@ class TransactionFunction(ConcurrentFunction):
 
     __slots__ = ()
 
-    async def run(self, in_flight: InFlightCall) -> Reply | Delivery:
+    def run(self, in_flight: InFlightCall) -> Coroutine[Any, Any, Reply]:
         """Run the handler in a transaction, again after a conflict."""
         readonly = self.description.method == "GET"
-        tx = self.resources.database().transaction(
-            readonly=readonly, deadline=in_flight.call.deadline
-        )
-
-        async def body(tx: Transaction) -> Reply:
-            return await self.call_handler(in_flight, tx)
-
-        return await run_in_transaction(tx, body, in_flight, shield_commit=not readonly)
+        deadline = in_flight.call.deadline
+        transaction = self.resources.database().transaction(readonly=readonly, deadline=deadline)
+        body = partial(self.call_handler, in_flight)
+        return run_in_transaction(transaction, body, in_flight, shield_commit=not readonly)
 
     def keyed_run(self, key_lock: KeyLock, digest: bytes) -> KeyedRun:
         """Return what runs the handler and stores its reply under the key of `key_lock`."""

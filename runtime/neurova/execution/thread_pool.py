@@ -101,9 +101,9 @@ class ThreadPool:
         self._processors = processors or _count_processors()
         self._clock = clock
         self._processor_time = processor_time or _processor_time
-        self._assigned: SimpleQueue[Work] = SimpleQueue()
+        self._assigned: SimpleQueue[Work | None] = SimpleQueue()  # None ends a thread
         self._lock = Lock()
-        self._threads = 0
+        self._is_stopped = False
         self._idle_threads = 0  # threads that wait for work
         self._running = 0
         self._waiting: deque[Work] = deque()
@@ -137,6 +137,7 @@ class ThreadPool:
             if len(self._waiting) >= self.queue:
                 self.refused += 1
                 raise ThreadPoolFull
+            self._is_stopped = False
             self.expected = max(self.expected - 1, 0)
             self._last_run = work.since
             self._waiting.append(work)
@@ -151,6 +152,14 @@ class ThreadPool:
             except ValueError:
                 return False
         return True
+
+    def stop(self) -> None:
+        """End the idle threads; the others end with their work. New work starts new threads."""
+        with self._lock:
+            self._is_stopped = True
+            for _ in range(self._idle_threads):
+                self._assigned.put(None)
+            self._idle_threads = 0
 
     def _assign(self) -> None:
         """Start what may start now, and check again soon if something is left."""
@@ -175,7 +184,6 @@ class ThreadPool:
             Thread(target=self._run_work, name="neurova-function", daemon=True).start()
         except RuntimeError:
             return False
-        self._threads += 1
         return True
 
     def _recheck(self) -> None:
@@ -219,17 +227,21 @@ class ThreadPool:
         return False
 
     def _run_work(self) -> None:
-        following: Work | None = None
-        while True:
-            work = following or self._assigned.get()
+        work = self._assigned.get()
+        while work is not None:
             outcome = work.run()
             with self._lock:
                 self._running -= 1
                 self._record_end()
                 following = self._next()
-                self._idle_threads += following is None
+                is_last = following is None and self._is_stopped
+                self._idle_threads += following is None and not is_last
             work.report(outcome)
             del work, outcome  # an idle thread must not keep them alive
+            if is_last:
+                return
+            work = following or self._assigned.get()
+            del following
 
     def _record_end(self) -> None:
         now = self._clock()

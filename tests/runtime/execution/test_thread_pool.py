@@ -235,3 +235,15 @@ async def test_withdrawn_work_never_runs(machine: Machine) -> None:
     await first
     assert await pool.run(max, [1, 2]) == (2, None)
     assert machine.started == 1
+
+
+async def test_stopped_pool_ends_its_threads(machine: Machine) -> None:
+    pool = ThreadPool()
+    (idle, _), busy = await pool.run(threading.current_thread, []), pool.run(machine.work, [])
+    await machine.until_started(1)
+    pool.stop()
+    machine.release()
+    await busy
+    await until(lambda: not idle.is_alive())
+    (another, _) = await pool.run(threading.current_thread, [])
+    assert another is not idle
