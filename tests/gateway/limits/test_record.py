@@ -5,6 +5,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from tests.gateway.limits.failing_words import FailingWords
 
 from neurova_gateway.limits import index, layout
 from neurova_gateway.limits.base import Bucket
@@ -28,22 +29,6 @@ LIMIT = 90
 
 class DeathError(BaseException):
     """The process dies."""
-
-
-class MortalWords:
-    """The table's words, in a process that dies instead of making its nth write."""
-
-    def __init__(self, words: memoryview, writes: int) -> None:
-        self.words, self.writes = words, writes
-
-    def __getitem__(self, at: int) -> int:
-        return self.words[at]
-
-    def __setitem__(self, at: int, word: int) -> None:
-        if not self.writes:
-            raise DeathError
-        self.writes -= 1
-        self.words[at] = word
 
 
 def records(words: memoryview) -> list[int]:
@@ -80,7 +65,7 @@ def test_death_between_two_writes_never_admits_more(later: int, cost: int, tmp_p
         mortal, survivor = LimitTable(path, clock=clock), LimitTable(path, clock=clock)
         times = fill(mortal, clock, bucket)
         clock.now += later
-        mortal.file.words = MortalWords(mortal.file.words, writes)
+        mortal.file.words = FailingWords(mortal.file.words, writes, DeathError)
         try:
             assert mortal.admit((bucket, other), cost).admitted
             times += [clock.now] * cost
@@ -146,7 +131,10 @@ def test_death_while_reusing_a_record_loses_no_count(tmp_path: Path, clock, monk
         mortal, survivor = LimitTable(path, clock=clock), LimitTable(path, clock=clock)
         survivor.admit((long,))
         clock.now += 3601 * S
-        real, mortal.file.words = mortal.file.words, MortalWords(mortal.file.words, writes)
+        real, mortal.file.words = (
+            mortal.file.words,
+            FailingWords(mortal.file.words, writes, DeathError),
+        )
         with suppress(DeathError):
             mortal.admit((taker,))
         mortal.file.words = real

@@ -4,6 +4,7 @@ from pathlib import Path
 from random import Random
 
 import pytest
+from tests.gateway.limits.failing_words import FailingWords
 
 from neurova.errors import StateError, Unavailable
 from neurova_gateway.limits import layout, table_file
@@ -230,74 +231,59 @@ def test_only_the_owner_may_read_the_file(path: Path, opened: Opened):
 def test_exception_in_admit_releases_the_lock(opened: Opened, clock, monkeypatch, at: str):
     """The watchdog of plugins raises wherever a plugin is, here too."""
     monkeypatch.setattr(table_file, "LOCK_SECONDS", 0.0)
-    cut, other = opened(), opened()
+    interrupted, other = opened(), opened()
     bucket = (Bucket("c:acme", 10, 60),)
-    cut.admit(bucket)
+    interrupted.admit(bucket)
     clock.now += 1
     with monkeypatch.context() as patch:
         if at == "lock taken":
             patch.setattr(table_module, "flock", raising(table_module.flock, after=True))
         elif at == "clock":
-            patch.setattr(cut, "_clock", raising(clock))
+            patch.setattr(interrupted, "_clock", raising(clock))
         elif at == "find":
-            cut = opened()
+            interrupted = opened()
             patch.setattr(
                 table_module.index, "find_record", raising(table_module.index.find_record)
             )
         else:
-            words = Cutting(cut.file.words, 0 if at == "first write" else 5)
-            patch.setattr(cut.file, "words", words)
+            writes = 0 if at == "first write" else 5
+            words = FailingWords(interrupted.file.words, writes, PhaseTimeout)
+            patch.setattr(interrupted.file, "words", words)
         with pytest.raises(PhaseTimeout):
-            cut.admit(bucket)
+            interrupted.admit(bucket)
     assert 0 <= 8 - other.admit(bucket).remaining[0] <= 1
-    assert cut.admit(bucket).admitted
+    assert interrupted.admit(bucket).admitted
 
 
 def raising(function: Callable[..., object], *, after: bool = False) -> Callable[..., object]:
-    def cut(*arguments: object) -> object:
+    def interrupted(*arguments: object) -> object:
         if after:
             function(*arguments)
         raise PhaseTimeout
 
-    return cut
-
-
-class Cutting:
-    """The table's words; the watchdog cuts in before the nth write."""
-
-    def __init__(self, words: memoryview, writes: int) -> None:
-        self._words, self._writes = words, writes
-
-    def __getitem__(self, at: int) -> int:
-        return self._words[at]
-
-    def __setitem__(self, at: int, word: int) -> None:
-        if not self._writes:
-            raise PhaseTimeout
-        self._writes -= 1
-        self._words[at] = word
+    return interrupted
 
 
 def test_signals_in_admit_never_admit_more(opened: Opened, clock, monkeypatch):
     monkeypatch.setattr(table_file, "LOCK_SECONDS", 0.0)
-    cut, other = opened(), opened()
+    interrupted, other = opened(), opened()
     buckets, probe = (Bucket("c:acme", 700, 1), Bucket("k:1", 900, 1)), (Bucket("p", 10**9, 60),)
-    random, cuts, taken = Random(1), 0, list[int]()
+    random, interruptions, taken = Random(1), 0, list[int]()
 
     def raise_(*_: object) -> None:
         raise PhaseTimeout
 
     before = signal.signal(signal.SIGALRM, raise_)
     try:
-        while cuts < 300 or len(taken) < 1500:
+        while interruptions < 300 or len(taken) < 1500:
             try:
                 signal.setitimer(signal.ITIMER_REAL, random.uniform(0.000_02, 0.000_2))
                 while True:
                     clock.now += S // 10_000
-                    if cut.admit(buckets).admitted:
+                    if interrupted.admit(buckets).admitted:
                         taken.append(clock.now)
             except PhaseTimeout:
-                cuts += 1
+                interruptions += 1
             assert other.admit(probe).admitted
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
