@@ -24,16 +24,16 @@ _PLAIN = str.maketrans(
 def fold(text: str) -> str:
     """Return a text without case, diacritics and compatibility forms."""
     # Marks are removed first: `normalize` orders n of them in n * n steps.
-    text = _without_marks(text, kept=_IOTA)
+    text = _without_marks(text, but=_IOTA)
     # Twice, since each step may create work for the other (Unicode 3.13).
     text = normalize("NFKD", normalize("NFKD", text).casefold())
     return _without_marks(text).translate(_PLAIN)
 
 
-def _without_marks(text: str, kept: str = "") -> str:
+def _without_marks(text: str, but: str = "") -> str:
     if text.isascii():
         return text
-    return "".join(letter for letter in text if category(letter)[0] != "M" or letter == kept)
+    return "".join(letter for letter in text if category(letter)[0] != "M" or letter == but)
 
 
 def split_words(text: str) -> list[str]:

@@ -48,7 +48,7 @@ _LAZY = {
 
 
 def __getattr__(name: str) -> Any:
-    # Heavy ones are imported by the file that uses them, not by every file.
+    # These modules are slow to import, so they are imported at their first use.
     if name in _LAZY:
         from importlib import import_module
 

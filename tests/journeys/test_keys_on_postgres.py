@@ -31,7 +31,9 @@ def test_key_works_on_both_machines_until_revoked(
     projects = [copy_probe(tmp_path / name) for name in ("one", "two")]
     for project in projects:
         text = (project / "neurova.toml").read_text()
-        (project / "neurova.toml").write_text(f'{text}\n[gateway]\nport = 0\nkeys = "{_bare(url)}"\n')
+        (project / "neurova.toml").write_text(
+            f'{text}\n[gateway]\nport = 0\nkeys = "{_bare(url)}"\n'
+        )
     monkeypatch.setenv("PGPASSWORD", _password(url))
     with serving(projects[0], "run") as one, serving(projects[1], "run") as two:
         urls = [run.event("ready")["url"] for run in (one, two)]

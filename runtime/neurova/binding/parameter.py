@@ -1,4 +1,4 @@
-"""What is known of a parameter when its function has loaded."""
+"""The parameters of a function, as they are bound at every call."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Functions that read one parameter from path, query, header or cookie; made when it loads."""
+"""Readers of single parameters from path, query, header or cookie, made when a function loads."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def _only(values: list[str] | None, convert: Convert, default: Any) -> Any:
     if not values:
         return _missing(default)
     if len(values) > 1:
-        raise InvalidValue(f"is given {len(values)} times: give it once")
+        raise InvalidValue(f"appears {len(values)} times: send it once")
     return convert(values[0])
 
 

@@ -102,10 +102,10 @@ class _SignatureReader:
             # Read from the body, it would let a caller choose its own identity.
             what = f"the platform provides {inside} itself, not inside another type"
             raise self.fault(name, what, f"write `{name}: {inside}`")
-        kind, alias, kept = self._source(name, annotation)
-        if kind == "query" and form_of(kept) == "body":
-            return self._body(name, kept, default, keyword)
-        return self._value(name, kind, alias, kept, default, keyword)
+        kind, alias, bare = self._source(name, annotation)
+        if kind == "query" and form_of(bare) == "body":
+            return self._body(name, bare, default, keyword)
+        return self._value(name, kind, alias, bare, default, keyword)
 
     def _value(
         self, name: str, kind: str, alias: str, annotation: Any, default: Any, keyword: bool
@@ -141,8 +141,8 @@ class _SignatureReader:
             alias = self._alias(name, kind, marker)
         if in_path and kind:
             raise self.fault(name, f"it is in the path and a {kind}", "choose one")
-        kept = Annotated[(bare, *others)] if others else bare
-        return kind or ("path" if in_path else "query"), alias, kept
+        unmarked = Annotated[(bare, *others)] if others else bare
+        return kind or ("path" if in_path else "query"), alias, unmarked
 
     def _alias(self, name: str, kind: str, marker: Header | Cookie) -> str:
         alias = marker.name or (name.replace("_", "-") if kind == "header" else name)
