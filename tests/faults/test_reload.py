@@ -275,9 +275,7 @@ def test_endless_import_times_out(probe: TestPlatform) -> None:
 while not Path({str(go)!r}).exists():
     pass
 """)
-    with pytest.raises(
-        LoadError, match=r"^functions/probe: its import has not finished after 0\.1 s"
-    ):
+    with pytest.raises(LoadError, match=r"^functions/probe: .*not finished after 0\.1 s"):
         probe.run(reload(probe.platform, "probe", 0.1))
     assert probe.get("/count").status == 200
     go.touch()

@@ -49,48 +49,31 @@ async def serve(
     saved; it receives the service, the error or None, and the seconds the reload took. Raises
     NeurovaError when the platform cannot start.
     """
-    check_certificate(settings.gateway.tls_cert, settings.gateway.tls_key)
+    gateway = settings.gateway
+    check_certificate(gateway.tls_cert, gateway.tls_key)
     with ExitStack() as sockets:
+        listener = sockets.enter_context(listener or bind(gateway.host, gateway.port))
         admin_listener: socket.socket | None = None
-        listener = sockets.enter_context(
-            listener or bind(settings.gateway.host, settings.gateway.port)
-        )
         if channel is None:
             if settings.admin.enabled:
-                any_port = on_reload is not None
-                admin_listener = sockets.enter_context(
-                    admin_access.listen(settings, any_port=any_port)
-                )
+                opened = admin_access.listen(settings, any_port=on_reload is not None)
+                admin_listener = sockets.enter_context(opened)
             # Skip counters left by earlier processes that have exited.
             remove_unused_counter_files(settings.state / COUNTERS)
         platform = Platform(settings, environment=environment, migrate=migrate, sinks=sinks)
-        gateway = settings.gateway
-        port = listener.getsockname()[1]
-        url = address(gateway.host, port, tls=bool(gateway.tls_cert))
+        url = address(gateway.host, listener.getsockname()[1], tls=bool(gateway.tls_cert))
         async with AsyncExitStack() as stack:
             reloads = Reloads()
             log = logs.install(settings.state / "logs")
             stack.callback(logs.remove, log)
             stack.push_async_callback(platform.stop)
             if on_reload is not None:
-                from ..dev.reload import watch
-
                 report = partial(_report_reload, reloads, on_reload)
-                watcher = asyncio.create_task(watch(platform, report))
-                # Stop the watcher before the platform: a reload after `platform.stop()` would leak
-                # its services.
-                stack.push_async_callback(_cancel, watcher)
-                await asyncio.sleep(0)  # start to watch before anything is loaded
+                await _start_watcher(platform, report, stack)
             await platform.start()
             interrupt.mark_started()
             if admin_listener is not None:
-                from ..admin import server as admin
-
-                sources = partial(admin.platform_context, platform, reloads)
-                platform.admin = await stack.enter_async_context(
-                    admin.serve(settings, sources, admin_listener)
-                )
-                stack.enter_context(admin_access.address_file(settings, platform.admin))
+                await _serve_admin(platform, reloads, admin_listener, stack)
             server = Server(
                 _config(settings, platform),
                 partial(on_ready, platform, url),
@@ -101,6 +84,33 @@ async def serve(
                 count_completed=lambda: platform.call_records.flushed,
             )
             await server.serve(sockets=[listener])
+
+
+async def _start_watcher(
+    platform: Platform,
+    report: Callable[[str, Exception | None, float], None],
+    stack: AsyncExitStack,
+) -> None:
+    """Reload services whose files change, until the stack is closed."""
+    from ..dev.reload import watch
+
+    watcher = asyncio.create_task(watch(platform, report))
+    # Stop the watcher before the platform: a reload after `platform.stop()` would leak its
+    # services.
+    stack.push_async_callback(_cancel, watcher)
+    await asyncio.sleep(0)  # start to watch before anything is loaded
+
+
+async def _serve_admin(
+    platform: Platform, reloads: Reloads, listener: socket.socket, stack: AsyncExitStack
+) -> None:
+    """Serve the Admin API in this process until the stack is closed."""
+    from ..admin import server as admin
+
+    settings = platform.settings
+    sources = partial(admin.platform_context, platform, reloads)
+    platform.admin = await stack.enter_async_context(admin.serve(settings, sources, listener))
+    stack.enter_context(admin_access.address_file(settings, platform.admin))
 
 
 def run(settings: Settings, **options: Any) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -35,46 +35,28 @@ def status(ctx: click.Context, service: str | None, as_json: bool) -> None:
 
     settings = load()
     names = _services(settings, service)
-    found, faults = {}, {}
+    rows: list[dict[str, Any]] = []
     for name in names:
+        row = {"service": name, "database": str(settings.database(name))}
         try:
-            found[name] = migrations.status(settings.database(name), revisions(settings, name))
+            found = migrations.status(settings.database(name), revisions(settings, name))
         except NeurovaError as error:
             if len(names) == 1:
                 raise
-            faults[name] = str(error)  # show the others nevertheless
+            rows.append(row | {"fault": str(error)})  # continue with the other services
+        else:
+            revision = {"current": found.current, "head": found.head, "pending": found.pending}
+            rows.append(row | revision | {"fault": ""})
     if as_json:
-        print_document(
-            [
-                {
-                    "service": name,
-                    "database": str(settings.database(name)),
-                    "current": each.current,
-                    "head": each.head,
-                    "pending": each.pending,
-                    "fault": "",
-                }
-                for name, each in found.items()
-            ]
-            + [
-                {"service": name, "database": str(settings.database(name)), "fault": fault}
-                for name, fault in faults.items()
-            ]
-        )
-    elif not names:
+        print_document(rows)
+    elif rows:
+        print_table(("service", "revision", "newest", "state"), [_cells(row) for row in rows])
+    else:
         click.echo(
             "No service has migrations: create one with `neurova db revision SERVICE`", err=True
         )
-    else:
-        print_table(
-            ("service", "revision", "newest", "state"),
-            [
-                (name, each.current or "-", each.head or "-", _describe(each.pending, each.head))
-                for name, each in found.items()
-            ]
-            + [(name, "?", "?", fault) for name, fault in faults.items()],
-        )
-    ctx.exit(5 if faults else 1 if any(each.pending for each in found.values()) else 0)
+    has_fault = any(row["fault"] for row in rows)
+    ctx.exit(5 if has_fault else 1 if any(row["pending"] for row in rows) else 0)
 
 
 @db.command()
@@ -152,7 +134,11 @@ def _services(settings: Settings, requested: str | None) -> list[str]:
     return [requested]
 
 
-def _describe(pending: tuple[str, ...], head: str | None) -> str:
-    if pending:
-        return f"behind by {', '.join(pending)}: run `neurova db upgrade`"
-    return "up to date" if head else "no migrations"
+def _cells(row: dict[str, Any]) -> tuple[str, str, str, str]:
+    if row["fault"]:
+        return row["service"], "?", "?", row["fault"]
+    if row["pending"]:
+        state = f"behind by {', '.join(row['pending'])}: run `neurova db upgrade`"
+    else:
+        state = "up to date" if row["head"] else "no migrations"
+    return row["service"], row["current"] or "-", row["head"] or "-", state
