@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import fcntl
 import json
 import os
@@ -20,7 +19,6 @@ import pytest
 from neurova_platform import http_client, memory
 from neurova_platform.assets import plugins_folder
 
-from ...load import load
 from ...serving import NEUROVA, environment, until
 from .conftest import Workers
 
@@ -291,23 +289,6 @@ def test_sigttin_is_refused_with_the_setting(start: Start) -> None:
     workers.run.process.send_signal(signal.SIGTTIN)
     until(lambda: "set [runtime] workers" in workers.run.stderr())
     assert workers.ask("/pid").status == 200
-
-
-async def test_restart_under_load_loses_no_request(start: Start) -> None:
-    # A high `delay`: a busy machine may otherwise refuse calls as overload.
-    workers = start("--workers", "2", toml="[runtime]\ndelay = 60\n")
-    await asyncio.to_thread(workers.ready)
-    async with load(workers.port, "/pid") as counted:
-        for _ in range(2):
-            workers.run.process.send_signal(signal.SIGHUP)
-            await asyncio.to_thread(workers.run.event, "restarted")
-        while counted.total < 3_000:
-            await asyncio.sleep(0.01)
-    assert counted.failed == []
-    assert counted.sent == counted.total
-    assert counted.reopened == 0
-    assert counted.closed > 0
-    assert len(counted.answered) >= 4
 
 
 def test_closed_terminal_stops_the_supervisor(project: Path) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
 import subprocess
 import threading
 from collections.abc import Callable
@@ -102,37 +101,6 @@ def test_session_from_start_to_end(
     assert not (project / ".neurova" / "address").exists()
 
 
-def test_restart_revokes_the_previous_key(serving: Callable[..., Any], project: Path) -> None:
-    first = serving("dev")
-    ready = first.event("ready")
-    old = Path(ready["key_file"]).read_text().strip()
-    assert old not in json.dumps(ready)
-    first.end()
-    second = serving("dev")
-    ready = second.event("ready")
-    assert Path(ready["key_file"]).read_text().strip() != old
-    refused = http_client.send(ready["url"], "GET", "/hello/Ada", {"X-API-Key": old}, None)
-    assert refused.status == 401
-    assert old not in refused.body.decode()
-    assert get(ready["url"], "/hello/Ada", ready["key_file"]).status == 200
-
-
-def test_curl_command_works_from_any_folder(
-    serving: Callable[..., Any], project: Path, tmp_path: Path
-) -> None:
-    dev = serving("dev")
-    ready = dev.event("ready")
-    shell = f'curl() {{ for word; do printf "%s\\n" "$word"; done; }}\n{ready["curl"]}'
-    ran = subprocess.run(["sh", "-c", shell], cwd="/", capture_output=True, text=True, check=True)
-    flag, field, url = ran.stdout.splitlines()
-    name, _, value = field.partition(": ")
-    assert flag == "-H"
-    answer = http_client.send(
-        ready["url"], "GET", url.removeprefix(ready["url"]), {name: value}, None
-    )
-    assert answer.status == 200
-
-
 def test_new_scope_is_added_to_the_key(serving: Callable[..., Any], project: Path) -> None:
     dev = serving("dev")
     ready = dev.event("ready")
@@ -141,19 +109,6 @@ def test_new_scope_is_added_to_the_key(serving: Callable[..., Any], project: Pat
     assert dev.event("reload")["error"] is None
     answer = get(ready["url"], "/hello/Ada", ready["key_file"])
     assert (answer.status, answer.decoded()) == (200, {"text": "Hi, Ada!"})
-
-
-def test_failed_reload_is_shown_with_file_and_line(
-    serving: Callable[..., Any], project: Path
-) -> None:
-    dev = serving("dev")
-    ready = dev.event("ready")
-    source = (project / HELLO).read_text()
-    (project / HELLO).write_text(source + "x = (\n")
-    reload = dev.event("reload")
-    assert reload["service"] == "hello"
-    assert f"{HELLO}:{len(source.splitlines()) + 1}:" in reload["error"]
-    assert get(ready["url"], "/hello/Ada", ready["key_file"]).status == 200
 
 
 def test_ctrl_c_finishes_calls_in_flight(serving: Callable[..., Any], project: Path) -> None:
@@ -190,18 +145,6 @@ def test_ctrl_c_during_the_start_is_silent(serving: Callable[..., Any], project:
     dev = serving("dev")
     until((project / ".neurova").exists)
     assert dev.end() == (0, "")
-
-
-def test_port_in_use_is_refused_with_the_fix(
-    shell: Callable[..., subprocess.CompletedProcess[str]], project: Path
-) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
-        ran = shell("dev", "--port", str(port))
-    assert ran.returncode == 3
-    assert str(port) in ran.stderr
-    assert "--port" in ran.stderr
-    assert "Traceback" not in ran.stderr
 
 
 def test_closed_output_loses_no_access_record(project: Path) -> None:
