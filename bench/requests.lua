@@ -1,5 +1,5 @@
--- Sends ready-made requests in turn and says what came of them, as one line of JSON.
--- Its argument is a file of them: for each its length in bytes, a newline, the bytes.
+-- Send prepared requests in turn and print the result as one line of JSON.
+-- The argument is a file of them: for each its length in bytes, a newline, the bytes.
 
 local ready, turn = {}, 0
 

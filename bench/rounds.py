@@ -1,4 +1,4 @@
-"""Contenders side by side: measure_interleaved rounds, CPU per request, ratios."""
+"""Contenders side by side: interleaved rounds, CPU per request, ratios."""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ Name = Annotated[str, Field(max_length=100)]
 
 
 class NewBooking(BaseModel):
-    """What is asked for."""
+    """The requested stay."""
 
     room_type: Literal["a", "b", "c", "d", "e", "f", "g", "h"]
     arrival: date
@@ -53,7 +53,7 @@ class NewBooking(BaseModel):
 
 
 class Booking(BaseModel):
-    """What was booked."""
+    """The stored booking."""
 
     id: str
     status: str
@@ -125,7 +125,7 @@ app = FastAPI()
 
 @sa.event.listens_for(engine.sync_engine, "connect")
 def durable(connection, record):
-    """Ask for WAL and FULL on every connection."""
+    """Set WAL and FULL on every connection."""
     cursor = connection.cursor()
     cursor.execute("PRAGMA journal_mode = WAL")
     cursor.execute("PRAGMA synchronous = FULL")
@@ -133,7 +133,7 @@ def durable(connection, record):
 
 
 def shown(row) -> Booking:
-    """Make the answer of a row."""
+    """Return the response of a row."""
     departure = row["arrival"] + timedelta(row["nights"])
     return Booking(**row, departure=departure, total=row["rate"] * row["nights"])
 

@@ -1,4 +1,4 @@
-"""What one builds by hand in FastAPI for the same: API key, limits, traces, a log line a request.
+"""The same call built by hand in FastAPI: API key, limits, traces, one log line per request.
 
 - API key: FastAPI's APIKeyHeader; SHA-256, a dict in memory, expiry, scopes. No store behind it.
 - limits: slowapi, memory, two windows a consumer; its RateLimit fields are left off, as by default.
@@ -39,7 +39,7 @@ RATES = {"a": 7500, "b": 8250, "c": 9900, "d": 11950, "e": 13400, "f": 15800}
 
 
 class DroppingExporter(SpanExporter):
-    """Take spans and drop them."""
+    """Drop all spans."""
 
     def export(self, spans):
         """Drop them."""
@@ -47,7 +47,7 @@ class DroppingExporter(SpanExporter):
 
 
 class Stay(BaseModel):
-    """What is asked for."""
+    """The requested stay."""
 
     room_type: Literal["a", "b", "c", "d", "e", "f"]
     arrival: date
@@ -56,7 +56,7 @@ class Stay(BaseModel):
 
 
 class Quote(BaseModel):
-    """What it costs."""
+    """The price of a stay."""
 
     room_type: str
     arrival: date
@@ -84,7 +84,7 @@ key_header = APIKeyHeader(name="X-API-Key", auto_error=False)
 
 @app.middleware("http")
 async def log(request: Request, call_next):
-    """Write one line a request, refusals too."""
+    """Write one line for each request, refused ones too."""
     began = time.perf_counter()
     response = await call_next(request)
     logger.bind(
@@ -99,7 +99,7 @@ async def log(request: Request, call_next):
 
 
 async def consumer(request: Request, key: Annotated[str | None, Depends(key_header)]) -> str:
-    """Return who calls, by a key that lives and has the scope."""
+    """Return the caller of a valid key with the scope."""
     found = KEYS.get(hashlib.sha256((key or "").encode()).digest())
     if found is None or found[2] < time.time():
         raise HTTPException(401, "no valid key")

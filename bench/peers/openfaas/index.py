@@ -18,7 +18,7 @@ app = Flask(__name__)
 
 
 def respond(returned):
-    """Return what Flask takes: body, status, fields."""
+    """Return body, status and headers for Flask."""
     body = returned.get("body", "")
     ready = jsonify(body) if isinstance(body, dict | list) else body
     return ready, returned.get("statusCode", 200), returned.get("headers", {})
@@ -27,7 +27,7 @@ def respond(returned):
 @app.route("/", defaults={"path": ""}, methods=METHODS)
 @app.route("/<path:path>", methods=METHODS)
 def every(path):
-    """Hand any request to the handler."""
+    """Pass any request to the handler."""
     event = SimpleNamespace(
         body=request.get_data(),
         headers=request.headers,
