@@ -250,7 +250,7 @@ async def test_invalid_json_is_400_also_in_unknown_fields(project: Project, body
     assert (await project.reply(function, project.call(body, id="1"))).status == 400
 
 
-async def test_value_error_of_a_body_is_a_fault_and_others_are_hidden(project: Project) -> None:
+async def test_value_error_of_a_body_is_a_fault(project: Project) -> None:
     function = project.function(BODY_ONLY)
     reply = await project.reply(function, project.call({"nights": 10}))
     assert (reply.status, project.faults(reply)) == (422, {("body", "")})

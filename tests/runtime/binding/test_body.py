@@ -93,7 +93,7 @@ def test_missing_fields_are_named() -> None:
     }
 
 
-def test_faults_of_a_tagged_union_are_those_of_its_tag() -> None:
+def test_tagged_union_has_the_faults_of_its_tag() -> None:
     assert set(faults(Cat | Dog, {"type": "Dog", "name": 1})) == {"/name"}
     assert set(faults(Cat | Dog, {"type": "Cow"})) == {"/type"}
     assert set(faults(Cat | Dog, {"lives": 1})) == {"/type"}
@@ -209,7 +209,7 @@ def test_large_body_is_decoded_strictly() -> None:
         Body(list[int]).decode_whole_numbers(raw)
 
 
-def test_invalid_key_of_a_mapping_is_named_at_the_mapping() -> None:
+def test_invalid_key_is_named_at_its_mapping() -> None:
     assert list(faults(dict[str, dict[int, int]], {"a": {"x": 1}})) == [""]
     with pytest.raises(msgspec.ValidationError) as caught:
         msgspec.json.decode(b'{"a": {"x": 1}}', type=Numbered)

@@ -160,7 +160,7 @@ async def test_query_value_that_does_not_fit_is_named(
         ("list[int]", "&".join(["a=x"] * 500), [f"/a/{at}" for at in range(100)]),
     ],
 )
-async def test_each_item_of_a_list_that_does_not_fit_is_named(
+async def test_each_invalid_item_of_a_list_is_named(
     project: Project, kind: str, query: str, places: list[str]
 ) -> None:
     status, problem = await evaluate(project, f"a: {kind}", project.call(query=query))

@@ -58,7 +58,7 @@ async def test_old_code_keeps_its_own_modules(project: Project) -> None:
     assert (await project.reply(old)).body == b'["old","old"]'
 
 
-async def test_call_in_flight_ends_on_the_code_it_began_on(project: Project) -> None:
+async def test_call_in_flight_keeps_its_code(project: Project) -> None:
     domain = "import msgspec\nclass Answer(msgspec.Struct):\n    text: str\n    version: int = {}\n"
     calls = []
     for version in range(20):

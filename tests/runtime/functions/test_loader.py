@@ -28,13 +28,13 @@ def test_files_without_a_handler_are_no_functions(project: Project) -> None:
     assert [function.name for function in project.load("shop").functions] == ["shop.a"]
 
 
-def test_handler_imported_from_a_sibling_is_not_a_second_one(project: Project) -> None:
+def test_imported_handler_is_not_declared_again(project: Project) -> None:
     project.write("shop", a=ONE.format("a"), b="from .a import a\n" + ONE.format("b") + "c = b\n")
     names = [function.name for function in project.load("shop").functions]
     assert names == ["shop.a", "shop.b"]
 
 
-def test_mount_belongs_to_its_file_and_has_its_variables_name(project: Project) -> None:
+def test_mount_has_its_variables_name(project: Project) -> None:
     project.write(
         "shop",
         a='"""The old shop."""\n' + APP + 'legacy = mount("/a", app)\n',
