@@ -15,10 +15,10 @@ from tests.runtime.doubles import BodyRecorder, FakeDatabase
 
 from neurova.endpoints.endpoint import Endpoint
 from neurova.execution.context import ExecutionContext
-from neurova.functions.loader import load_service
-from neurova.functions.service import Service
 from neurova.http.call import Call
 from neurova.http.reply import Reply
+from neurova.loading.loader import load_service
+from neurova.loading.service import Service
 from neurova.resources import Resources
 from neurova.streaming.response_stream import StreamReply
 

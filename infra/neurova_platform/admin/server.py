@@ -15,7 +15,7 @@ import uvicorn
 
 from neurova.database.migrations import PendingMigrations
 from neurova.errors import Unavailable
-from neurova.functions.service import discover
+from neurova.loading.service import discover
 from neurova.settings.settings import Settings
 from neurova_gateway.admin.context import AdminContext, Function
 from neurova_gateway.admin.probes import Check, Part

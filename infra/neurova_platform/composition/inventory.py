@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from neurova.endpoints.endpoint import Endpoint
 from neurova.execution.context import ExecutionContext
-from neurova.functions.loader import load_service
-from neurova.functions.routes import check_routes
-from neurova.functions.service import discover
+from neurova.loading.loader import load_service
+from neurova.loading.routes import check_routes
+from neurova.loading.service import discover
 from neurova.resources import Resources
 from neurova.settings.settings import Settings
 

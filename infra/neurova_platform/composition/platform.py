@@ -15,10 +15,10 @@ from neurova.endpoints.reply_headers import with_reply_headers
 from neurova.errors import Unavailable
 from neurova.execution.context import ExecutionContext
 from neurova.execution.thread_pool import ThreadPool
-from neurova.functions.loader import load_service
-from neurova.functions.routes import check_routes
-from neurova.functions.service import Service, discover
 from neurova.idempotency.sweep import sweep_periodically
+from neurova.loading.loader import load_service
+from neurova.loading.routes import check_routes
+from neurova.loading.service import Service, discover
 from neurova.resources import Resources
 from neurova.settings.settings import Settings
 from neurova_gateway.keys.cache import KeyCache

@@ -14,7 +14,7 @@ from time import perf_counter
 from watchfiles import Change, DefaultFilter, PythonFilter, awatch
 
 from neurova.errors import LoadError
-from neurova.functions.service import Service, is_service
+from neurova.loading.service import Service, is_service
 
 from ..composition.platform import Platform
 

@@ -16,7 +16,7 @@ from neurova.database.migrations import PendingMigrations
 from neurova.errors import NeurovaError
 from neurova.files.locks import process_lock_owner
 from neurova.files.private import read_private_file
-from neurova.functions.service import discover
+from neurova.loading.service import discover
 from neurova.settings.gateway import is_loopback
 from neurova.settings.settings import Settings
 

@@ -1,1 +1,1 @@
-"""Decorators, the descriptions they attach, and the loader of function files."""
+"""Decorators and the descriptions that they attach to functions."""

@@ -11,7 +11,7 @@ import pytest
 
 from neurova.endpoints.function import HttpFunction
 from neurova.execution.context import ExecutionContext
-from neurova.functions.loader import load_service
+from neurova.loading.loader import load_service
 from neurova.resources import Resources
 
 EVERY = Path(__file__).with_name("every")  # a project with the service `every`

@@ -91,7 +91,7 @@ def upgrade(service: str | None, as_json: bool) -> None:
 def revision(service: str, message: str, empty: bool, as_json: bool) -> None:
     """Create a migration from the differences of SERVICE's domain.py to its database."""
     from neurova.database import migrations
-    from neurova.functions.generation import Generation
+    from neurova.loading.generation import Generation
 
     from ...composition.state import revisions
     from ...settings.loading import load
@@ -114,7 +114,7 @@ def revision(service: str, message: str, empty: bool, as_json: bool) -> None:
 def _services(settings: Settings, requested: str | None) -> list[str]:
     """Return the requested service, or all; NeurovaError for an unknown one lists them."""
     from neurova.errors import NeurovaError
-    from neurova.functions.service import discover
+    from neurova.loading.service import discover
 
     from ...composition.state import has_state
 

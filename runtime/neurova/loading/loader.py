@@ -12,9 +12,9 @@ from ..endpoints.factory import make_function
 from ..endpoints.mounted_app import MountedApp
 from ..errors import LoadError
 from ..execution.context import ExecutionContext
+from ..functions.decorators import AppMount, description_of
+from ..functions.descriptions import Http, Mount, Route
 from ..resources import Resources
-from .decorators import AppMount, description_of
-from .descriptions import Http, Mount, Route
 from .generation import Generation
 from .load_errors import import_error, join_load_errors
 from .service import Service, display_path

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from tests.runtime.project import Project
 
-from neurova.functions.generation import Generation
+from neurova.loading.generation import Generation
 
 FUNCTION = """
 from neurova import get

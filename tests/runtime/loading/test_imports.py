@@ -2,7 +2,7 @@
 
 import pytest
 
-from neurova.functions.imports import ForeignImport, check_imports
+from neurova.loading.imports import ForeignImport, check_imports
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import pytest
 from tests.runtime.project import Project
 
 from neurova.errors import LoadError
-from neurova.functions.routes import check_routes
+from neurova.loading.routes import check_routes
 
 HANDLER = "from neurova import get, post\n\n\n@{0}('/rooms/{{{1}}}')\nasync def f({1}: str): ...\n"
 APP = "from neurova import mount\n\n\nasync def app(scope, receive, send): ...\n\n\n"

@@ -6,7 +6,7 @@ import pytest
 from tests.runtime.project import Project
 
 from neurova.errors import LoadError
-from neurova.functions.service import discover
+from neurova.loading.service import discover
 
 
 def test_services_are_folders_with_python_files(project: Project) -> None:

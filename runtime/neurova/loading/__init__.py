@@ -1,0 +1,1 @@
+"""Load function files: import, bind, and check the routes."""
