@@ -74,6 +74,22 @@ class Contained:
         found = http_client.send(self.url, method, path, fields, body)
         return Response(found.status, found.headers, found.body)
 
+    def get(self, path: str, **options: Any) -> Response:
+        """GET a path."""
+        return self.call("GET", path, **options)
+
+    def post(self, path: str, **options: Any) -> Response:
+        """POST to a path."""
+        return self.call("POST", path, **options)
+
+    def patch(self, path: str, **options: Any) -> Response:
+        """PATCH a path."""
+        return self.call("PATCH", path, **options)
+
+    def delete(self, path: str, **options: Any) -> Response:
+        """DELETE a path."""
+        return self.call("DELETE", path, **options)
+
     def close(self) -> tuple[int, str]:
         """Send SIGTERM to the container's first process; return its exit code and output."""
         self._signal(signal.SIGTERM)

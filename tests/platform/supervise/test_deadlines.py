@@ -20,7 +20,7 @@ from neurova_platform.settings.loading import load
 from neurova_platform.supervise import run, slots, supervisor
 
 if __name__ == "__main__":
-    supervisor.START_TIMEOUT = 2.0
+    supervisor.START_TIMEOUT = 8.0
     slots.EXIT_GRACE = supervisor.EXIT_GRACE = 1.5
     flags = {"gateway.port": 0, "admin.enabled": False}
     try:
