@@ -8,11 +8,7 @@ from collections.abc import Callable
 
 
 def request(
-    method: str = "GET",
-    target: str = "/count",
-    *fields: str,
-    body: bytes = b"",
-    close: bool = True,
+    method: str = "GET", target: str = "/count", *fields: str, body: bytes = b"", close: bool = True
 ) -> bytes:
     lines = [f"{method} {target} HTTP/1.1", "Host: probe", *fields]
     if body:

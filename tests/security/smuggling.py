@@ -147,87 +147,67 @@ CHUNKS: dict[str, Encode] = {
     ),
 }
 
+_GET = b"GET /items/1 HTTP/1.1\r\n"
+_HOST = b"Host: probe\r\n"
+_KEY = b"X-API-Key: %b\r\n\r\n"
+
+
+def _line(line: bytes) -> Encode:
+    """Return a request with this request line and the good key."""
+    return _with_key(line + b"\r\n" + _HOST + _KEY)
+
+
+def _fields(fields: bytes) -> Encode:
+    """Return a request with these fields; `%b` is the good key."""
+    return _with_key(_GET + _HOST + fields + b"\r\n\r\n")
+
+
+def _host(fields: bytes) -> Encode:
+    """Return a request with these fields instead of Host, and the good key."""
+    return _with_key(_GET + fields + _KEY)
+
+
 HEADS: dict[str, Encode] = {
     "bare_feeds": _with_key(b"GET /items/1 HTTP/1.1\nHost: probe\nX-API-Key: %b\n\n"),
-    "bare_feed_once": _with_key(b"GET /items/1 HTTP/1.1\r\nHost: probe\nX-API-Key: %b\r\n\r\n"),
+    "bare_feed_once": _with_key(_GET + b"Host: probe\n" + _KEY),
     "bare_returns": _with_key(b"GET /items/1 HTTP/1.1\rHost: probe\rX-API-Key: %b\r\r"),
-    "key_folded": _with_key(b"GET /items/1 HTTP/1.1\r\nHost: probe\r\nX-API-Key:\r\n %b\r\n\r\n"),
-    "key_in_a_fold": _with_key(
-        b"GET /items/1 HTTP/1.1\r\nHost: probe\r\nA: b\r\n X-API-Key: %b\r\n\r\n"
-    ),
-    "key_after_nul": _with_key(
-        b"GET /items/1 HTTP/1.1\r\nHost: probe\r\nX-API-Key: \x00%b\r\n\r\n"
-    ),
-    "key_and_nul": _with_key(b"GET /items/1 HTTP/1.1\r\nHost: probe\r\nX-API-Key: %b\x00\r\n\r\n"),
-    "key_and_feed": _with_key(b"GET /items/1 HTTP/1.1\r\nHost: probe\r\nX-API-Key: %b\n\r\n\r\n"),
-    "key_and_return": _with_key(
-        b"GET /items/1 HTTP/1.1\r\nHost: probe\r\nX-API-Key: %b\rx\r\n\r\n"
-    ),
-    "key_and_control": _with_key(
-        b"GET /items/1 HTTP/1.1\r\nHost: probe\r\nX-API-Key: %b\x0b\r\n\r\n"
-    ),
-    "space_before_colon": _with_key(
-        b"GET /items/1 HTTP/1.1\r\nHost: probe\r\nX-API-Key : %b\r\n\r\n"
-    ),
-    "space_before_name": _with_key(
-        b"GET /items/1 HTTP/1.1\r\nHost: probe\r\n X-API-Key: %b\r\n\r\n"
-    ),
-    "no_colon": _with_key(b"GET /items/1 HTTP/1.1\r\nHost: probe\r\nX-API-Key %b\r\n\r\n"),
-    "name_in_utf8": _with_key(
-        b"GET /items/1 HTTP/1.1\r\nHost: probe\r\nX-API-Ke\xc3\xbf: %b\r\n\r\n"
-    ),
-    "name_quoted": _with_key(b'GET /items/1 HTTP/1.1\r\nHost: probe\r\n"X-API-Key": %b\r\n\r\n'),
-    "first_line_is_a_field": _with_key(b"X-API-Key: %b\r\nGET /items/1 HTTP/1.1\r\n\r\n"),
-    "no_host": _with_key(b"GET /items/1 HTTP/1.1\r\nX-API-Key: %b\r\n\r\n"),
-    "no_host_1_0": _with_key(b"GET /items/1 HTTP/1.0\r\nX-API-Key: %b\r\n\r\n"),
-    "empty_host": _with_key(b"GET /items/1 HTTP/1.1\r\nHost:\r\nX-API-Key: %b\r\n\r\n"),
-    "two_hosts": _with_key(
-        b"GET /items/1 HTTP/1.1\r\nHost: probe\r\nHost: probe\r\nX-API-Key: %b\r\n\r\n"
-    ),
-    "two_hosts_in_one": _with_key(
-        b"GET /items/1 HTTP/1.1\r\nHost: probe, other\r\nX-API-Key: %b\r\n\r\n"
-    ),
-    "host_with_user": _with_key(b"GET /items/1 HTTP/1.1\r\nHost: a@probe\r\nX-API-Key: %b\r\n\r\n"),
-    "host_with_path": _with_key(
-        b"GET /items/1 HTTP/1.1\r\nHost: probe/count\r\nX-API-Key: %b\r\n\r\n"
-    ),
-    "host_with_bad_port": _with_key(
-        b"GET /items/1 HTTP/1.1\r\nHost: probe:80a\r\nX-API-Key: %b\r\n\r\n"
-    ),
-    "version_0_9": _with_key(b"GET /items/1 HTTP/0.9\r\nHost: probe\r\nX-API-Key: %b\r\n\r\n"),
-    "version_2_0": _with_key(b"GET /items/1 HTTP/2.0\r\nHost: probe\r\nX-API-Key: %b\r\n\r\n"),
-    "version_1_2": _with_key(b"GET /items/1 HTTP/1.2\r\nHost: probe\r\nX-API-Key: %b\r\n\r\n"),
-    "version_long": _with_key(b"GET /items/1 HTTP/1.10\r\nHost: probe\r\nX-API-Key: %b\r\n\r\n"),
-    "version_lower": _with_key(b"GET /items/1 http/1.1\r\nHost: probe\r\nX-API-Key: %b\r\n\r\n"),
-    "version_none": _with_key(b"GET /items/1\r\nHost: probe\r\nX-API-Key: %b\r\n\r\n"),
-    "target_with_space": _with_key(
-        b"GET /items/ 1 HTTP/1.1\r\nHost: probe\r\nX-API-Key: %b\r\n\r\n"
-    ),
-    "tabs_for_spaces": _with_key(
-        b"GET\t/items/1\tHTTP/1.1\r\nHost: probe\r\nX-API-Key: %b\r\n\r\n"
-    ),
-    "target_empty": _with_key(b"GET  HTTP/1.1\r\nHost: probe\r\nX-API-Key: %b\r\n\r\n"),
-    "preface_of_http_2": _with_key(
-        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\nGET /items/1 HTTP/1.1\r\nHost: probe\r\n"
-        b"X-API-Key: %b\r\n\r\n"
-    ),
-    "proxy_line": _with_key(
-        b"PROXY TCP4 127.0.0.1 127.0.0.1 1 2\r\nGET /items/1 HTTP/1.1\r\nHost: probe\r\n"
-        b"X-API-Key: %b\r\n\r\n"
-    ),
+    "key_folded": _fields(b"X-API-Key:\r\n %b"),
+    "key_in_a_fold": _fields(b"A: b\r\n X-API-Key: %b"),
+    "key_after_nul": _fields(b"X-API-Key: \x00%b"),
+    "key_and_nul": _fields(b"X-API-Key: %b\x00"),
+    "key_and_feed": _fields(b"X-API-Key: %b\n"),
+    "key_and_return": _fields(b"X-API-Key: %b\rx"),
+    "key_and_control": _fields(b"X-API-Key: %b\x0b"),
+    "space_before_colon": _fields(b"X-API-Key : %b"),
+    "space_before_name": _fields(b" X-API-Key: %b"),
+    "no_colon": _fields(b"X-API-Key %b"),
+    "name_in_utf8": _fields(b"X-API-Ke\xc3\xbf: %b"),
+    "name_quoted": _fields(b'"X-API-Key": %b'),
+    "first_line_is_a_field": _with_key(b"X-API-Key: %b\r\n" + _GET + b"\r\n"),
+    "no_host": _host(b""),
+    "no_host_1_0": _with_key(b"GET /items/1 HTTP/1.0\r\n" + _KEY),
+    "empty_host": _host(b"Host:\r\n"),
+    "two_hosts": _host(_HOST * 2),
+    "two_hosts_in_one": _host(b"Host: probe, other\r\n"),
+    "host_with_user": _host(b"Host: a@probe\r\n"),
+    "host_with_path": _host(b"Host: probe/count\r\n"),
+    "host_with_bad_port": _host(b"Host: probe:80a\r\n"),
+    "version_0_9": _line(b"GET /items/1 HTTP/0.9"),
+    "version_2_0": _line(b"GET /items/1 HTTP/2.0"),
+    "version_1_2": _line(b"GET /items/1 HTTP/1.2"),
+    "version_long": _line(b"GET /items/1 HTTP/1.10"),
+    "version_lower": _line(b"GET /items/1 http/1.1"),
+    "version_none": _line(b"GET /items/1"),
+    "target_with_space": _line(b"GET /items/ 1 HTTP/1.1"),
+    "tabs_for_spaces": _line(b"GET\t/items/1\tHTTP/1.1"),
+    "target_empty": _line(b"GET  HTTP/1.1"),
+    "preface_of_http_2": _line(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\nGET /items/1 HTTP/1.1"),
+    "proxy_line": _line(b"PROXY TCP4 127.0.0.1 127.0.0.1 1 2\r\nGET /items/1 HTTP/1.1"),
     "hello_of_tls": _with_key(b"\x16\x03\x01\x00\xa5\x01\x00\x00\xa1GET /items/1 %b\r\n\r\n"),
-    "response": _with_key(b"HTTP/1.1 200 OK\r\nX-API-Key: %b\r\n\r\n"),
-    "hundred_fields": lambda k: (
-        b"GET /items/1 HTTP/1.1\r\nHost: probe\r\n" + b"A: b\r\n" * 100
-        + b"X-API-Key: %b\r\n\r\n" % k.good
-    ),
-    "too_long_a_field": lambda k: (
-        b"GET /items/1 HTTP/1.1\r\nHost: probe\r\nA: %b\r\nX-API-Key: %b\r\n\r\n"
-        % (b"a" * 17_000, k.good)
-    ),
-    "expectation": _with_key(
-        b"GET /items/1 HTTP/1.1\r\nHost: probe\r\nExpect: 200-ok\r\nX-API-Key: %b\r\n\r\n"
-    ),
-}  # fmt: skip
+    "response": _with_key(b"HTTP/1.1 200 OK\r\n" + _KEY),
+    "hundred_fields": _host(_HOST + b"A: b\r\n" * 100),
+    "too_long_a_field": _host(_HOST + b"A: %b\r\n" % (b"a" * 17_000)),
+    "expectation": _host(_HOST + b"Expect: 200-ok\r\n"),
+}
 
 ALL = {**BODIES, **LENGTHS, **CODINGS, **CHUNKS, **HEADS}

@@ -126,9 +126,8 @@ async def test_http_1_0_needs_the_same_rights(
     attacked: HttpServer, keys: Keys, route: Route
 ) -> None:
     fields, body = valid_body(route)
-    await assert_refused(
-        attacked, RawRequest(route.method, route.path, [*route.fields(keys), *fields], body, b"1.0")
-    )
+    fields = [*route.fields(keys), *fields]
+    await assert_refused(attacked, RawRequest(route.method, route.path, fields, body, b"1.0"))
 
 
 @ROUTE
@@ -192,11 +191,6 @@ async def test_no_request_is_smuggled_in_another(
     assert found, "no response"
     assert all(map(is_refused, found)), response
     assert await count(attacked) == 0
-
-
-async def test_corpus_has_hundreds_of_spellings() -> None:
-    tables = [PATHS, METHODS, FIELDS, PRESENTED, ELSEWHERE]
-    assert sum(map(len, tables)) * len(ROUTES) + len(smuggling.ALL) >= 600
 
 
 async def test_good_key_runs_every_route(server: HttpServer, keys: Keys) -> None:

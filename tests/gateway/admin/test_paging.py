@@ -5,13 +5,7 @@ from __future__ import annotations
 import pytest
 
 from neurova.http.problem import Reject
-from neurova_gateway.admin.paging import (
-    MAX_LIMIT,
-    encode_cursor,
-    paginate,
-    read_cursor,
-    read_limit,
-)
+from neurova_gateway.admin.paging import MAX_LIMIT, encode_cursor, paginate, read_cursor, read_limit
 
 
 @pytest.mark.parametrize("size", [0, 1, 2, 3, 10, 11])

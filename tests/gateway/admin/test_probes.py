@@ -26,9 +26,7 @@ async def test_concurrent_requests_share_one_check() -> None:
     assert len(checks) == 1
 
 
-async def test_hanging_check_times_out_and_blocks_no_other(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+async def test_hanging_check_times_out_and_blocks_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(probes, "TIMEOUT", 0.05)
     started, release = [], threading.Event()
 

@@ -94,9 +94,7 @@ def test_closed_loop_callers_are_served(callers: int, seconds: float) -> None:
 
 
 @pytest.mark.parametrize("waits", [None, 0.002])
-def test_closed_loop_callers_recover_after_overload(
-    waits: float | None,
-) -> None:
+def test_closed_loop_callers_recover_after_overload(waits: float | None) -> None:
     """Refused callers retry at once and count as many, though there is room for all of them."""
     heavy, steady = Kind(0.005), Kind(0.0005, waits, again=20)
     done = run(load(heavy, 1000, last=5), [(1.0, steady)] * 64)

@@ -11,9 +11,7 @@ def client_of(running: TestPlatform, forwarded: str) -> str:
     return running.records()[-1].client
 
 
-def test_x_forwarded_for_is_ignored_by_default(
-    run_probe: Run,
-) -> None:
+def test_x_forwarded_for_is_ignored_by_default(run_probe: Run) -> None:
     assert client_of(run_probe(""), "203.0.113.7") == "127.0.0.1"
 
 

@@ -30,11 +30,7 @@ from neurova_gateway.pipeline.compression import (
 )
 
 TEXT = "abcdefgh" * 256
-DECODERS = {
-    b"gzip": gzip.decompress,
-    b"br": brotli.decompress,
-    b"zstd": zstandard.decompress,
-}
+DECODERS = {b"gzip": gzip.decompress, b"br": brotli.decompress, b"zstd": zstandard.decompress}
 BIG = """
     from neurova import get
 

@@ -26,9 +26,7 @@ def test_steps_are_one_ordered_list(run_probe: Run) -> None:
     ]
 
 
-def test_configured_steps_are_in_order(
-    run_probe: Run,
-) -> None:
+def test_configured_steps_are_in_order(run_probe: Run) -> None:
     running = run_probe(
         'trusted_proxies = ["127.0.0.1"]\nbehind = "kong"\ncors.origins = ["https://a.example"]'
     )
@@ -51,9 +49,7 @@ def test_405_lists_allowed_methods(probe: TestPlatform) -> None:
     assert response.headers["allow"] == "GET, HEAD"
 
 
-def test_preflight_needs_no_key(
-    run_probe: Run,
-) -> None:
+def test_preflight_needs_no_key(run_probe: Run) -> None:
     running = run_probe('cors.origins = ["https://a.example"]')
     preflight = {"access-control-request-method": "POST"}
     response = running.call(
@@ -92,9 +88,7 @@ def test_traceparent_is_continued(probe: TestPlatform) -> None:
     assert probe.get("/nothing", headers=header).json()["trace_id"] == trace
 
 
-def test_overload_refuses_before_key_lookup(
-    run_probe: Run,
-) -> None:
+def test_overload_refuses_before_key_lookup(run_probe: Run) -> None:
     running = run_probe("")
     overload(running, "secret")
     response = running.get("/secret", key="nobody's")
@@ -105,9 +99,7 @@ def test_overload_refuses_before_key_lookup(
     assert running.platform.gateway.admission.refused == 1
 
 
-def test_overload_admits_cheap_calls(
-    run_probe: Run,
-) -> None:
+def test_overload_admits_cheap_calls(run_probe: Run) -> None:
     running = run_probe("")
     overload(running, "secret")
     assert running.get("/count").status == 200
@@ -116,9 +108,7 @@ def test_overload_admits_cheap_calls(
     assert running.platform.gateway.admission.refused == 0
 
 
-def test_overload_measures_cost_of_functions(
-    run_probe: Run,
-) -> None:
+def test_overload_measures_cost_of_functions(run_probe: Run) -> None:
     running = run_probe("")
     function = next(f for f in running.platform.functions() if f.name == "probe.count")
     running.get("/count")

@@ -166,6 +166,7 @@ async def test_large_body_returns_413_before_it_is_read(
     piece = b"10000\r\n" + piece + b"\r\n" if is_chunked else piece
     sent, response = await pour(server, head, piece, size)
     assert statuses(response) == [413]
+    assert str(1 << 20) in json.loads(bodies(response)[0])["detail"]
     assert sent < size
     assert await count(server) == 0
 
