@@ -33,26 +33,6 @@ async def test_calls_get_the_lock_first_come_first_served() -> None:
     assert len(locks) == 0
 
 
-async def test_release_with_a_response_serves_all_waiters() -> None:
-    locks = LocalKeyLocks()
-    assert await locks.lock(KEY, soon()) is None
-    waiting = [asyncio.ensure_future(locks.lock(KEY, soon())) for _ in range(20)]
-    await asyncio.sleep(0)
-    locks.release(KEY, RESPONSE)
-    assert await asyncio.gather(*waiting) == [RESPONSE] * 20
-    assert len(locks) == 0
-    assert await locks.lock(KEY, soon()) is None
-
-
-async def test_waiting_ends_at_the_deadline() -> None:
-    locks = LocalKeyLocks()
-    await locks.lock(KEY, soon())
-    with pytest.raises(KeyLocked):
-        await locks.lock(KEY, soon(0.01))
-    locks.release(KEY)
-    assert len(locks) == 0
-
-
 async def test_number_of_waiters_is_limited(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(key_locks, "MAX_WAITING", 2)
     locks = LocalKeyLocks()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-import types
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -15,7 +15,6 @@ from neurova.database.migrations import (
     Status,
     revision,
     status,
-    tables,
     upgrade,
 )
 from neurova.errors import StateError
@@ -52,14 +51,6 @@ def test_status_creates_no_file(tmp_path: Path, folder: Path) -> None:
     assert not database.exists()
 
 
-def rows(database: Path, statement: str) -> list[tuple[object, ...]]:
-    connection = sqlite3.connect(database)
-    try:
-        return connection.execute(statement).fetchall()
-    finally:
-        connection.close()
-
-
 def test_versions_folder_is_read_and_written(tmp_path: Path, folder: Path) -> None:
     (folder / "versions").mkdir()
     (folder / "versions" / "0002_more.py").write_text(SECOND)
@@ -83,16 +74,14 @@ def test_broken_foreign_key_undoes_the_upgrade(tmp_path: Path, folder: Path) -> 
 def test_referenced_table_can_be_rebuilt(tmp_path: Path, folder: Path) -> None:
     (folder / "0002_more.py").write_text(REBUILD)
     upgrade(tmp_path / "x.db", folder)
-    assert rows(tmp_path / "x.db", "SELECT * FROM things") == [(1, "x")]
+    with closing(sqlite3.connect(tmp_path / "x.db")) as connection:
+        assert connection.execute("SELECT * FROM things").fetchall() == [(1, "x")]
 
 
-def test_other_file_is_refused(tmp_path: Path, folder: Path) -> None:
+def test_unusable_file_is_reported(tmp_path: Path, folder: Path) -> None:
     (tmp_path / "x.db").write_bytes(b"no database" * 100)
     with pytest.raises(StateError, match="is not an SQLite database"):
         status(tmp_path / "x.db", folder)
-
-
-def test_missing_folder_is_reported(tmp_path: Path, folder: Path) -> None:
     with pytest.raises(StateError, match="create its folder"):
         upgrade(tmp_path / "missing" / "x.db", folder)
 
@@ -113,8 +102,7 @@ def test_new_revision_contains_the_new_tables(tmp_path: Path) -> None:
 
 def test_new_revision_keeps_a_full_text_index(tmp_path: Path) -> None:
     metadata, folder = sa.MetaData(), tmp_path / "migrations"
-    sa.Table("things", metadata, sa.Column("id", sa.Integer, primary_key=True))
-    first = revision(folder, "things", metadata)
+    first = revision(folder, "index", metadata)
     index = 'op.execute("CREATE VIRTUAL TABLE found USING fts5(words)")'
     first.write_text(first.read_text().replace("    # ### end", f"    {index}\n    # ### end", 1))
     assert "drop" not in revision(folder, "nothing", metadata).read_text()
@@ -124,13 +112,6 @@ def test_new_revision_without_tables_is_empty(tmp_path: Path, folder: Path) -> N
     file = revision(folder, "by hand")
     assert "down_revision = '0001'" in file.read_text()
     assert upgrade(tmp_path / "x.db", folder) == ("nv0001", "0001", "0002")
-
-
-def test_tables_are_the_metadata_of_the_domain() -> None:
-    module, metadata = types.ModuleType("domain"), sa.MetaData()
-    assert tables(module) is None
-    vars(module)["anything"] = metadata
-    assert tables(module) is metadata
 
 
 def test_alembic_is_imported_only_to_run_revisions(tmp_path: Path, folder: Path) -> None:

@@ -30,24 +30,6 @@ async def test_borrowers_are_served_first_come_first_served() -> None:
     assert served == list(range(20))
 
 
-async def test_last_released_connection_is_lent_first() -> None:
-    pool = ConnectionPool([1, 2, 3], "the store", "writing")
-    lent = [await pool.acquire(FAR) for _ in range(3)]
-    assert sorted(lent) == [1, 2, 3]
-    pool.release(1)
-    pool.release(3)
-    assert await pool.acquire(FAR) == 3
-
-
-async def test_waiting_ends_at_the_deadline() -> None:
-    pool = ConnectionPool(["connection"], "the store", "writing")
-    connection = await pool.acquire(FAR)
-    with pytest.raises(Unavailable, match="the store: all connections for writing were in use"):
-        await pool.acquire(asyncio.get_running_loop().time() + 0.01)
-    pool.release(connection)
-    assert await pool.acquire(FAR) == "connection"
-
-
 @pytest.mark.parametrize("moment", ["waiting", "served"])
 async def test_cancelled_borrower_loses_no_connection(moment: str) -> None:
     pool = ConnectionPool(["connection"], "the store", "writing")

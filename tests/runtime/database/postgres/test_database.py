@@ -18,27 +18,11 @@ from tests.runtime.database.things import (
 )
 from tests.servers.postgres import PostgresServer
 
-from neurova.database.base import Conflict, Transaction, TransactionError
+from neurova.database.base import Conflict, TransactionError
 from neurova.database.postgres.url import PostgresUrl
 from neurova.errors import Unavailable
 
 pytestmark = pytest.mark.server
-
-
-async def test_conflicting_update_is_retried(url: str) -> None:
-    async with open_postgres(url) as database:
-        first, second = begin(database), begin(database)
-        for tx in (first, second):
-            await tx.execute(total)
-        await first.execute(renamed(1, "first"))
-        await first.commit()
-        with pytest.raises(Conflict, match="conflicted"):
-            await second.execute(renamed(1, "second"))
-        await second.rollback()
-        again: Transaction = await second.conflict.retry()
-        await again.execute(renamed(1, "second"))
-        await again.commit()
-        assert await names(database) == ["second", "b"]
 
 
 async def test_write_skew_is_a_conflict(url: str) -> None:
@@ -173,26 +157,6 @@ async def test_retry_waits_a_second_for_a_slow_writer(url: str) -> None:
         await again.commit()
         await slow.rollback()
         assert await names(database) == ["x", "b", "c"]
-
-
-async def test_number_of_round_trips(url: str) -> None:
-    async with open_over_wire(url, 2) as (database, wire):
-        for _ in range(2):  # the second time all statements are prepared
-            tx = begin(database)
-            await tx.execute(renamed(1, "x"))
-            await tx.commit()
-            await names(database)
-        while not wire.queries[-1].startswith("COMMIT"):  # a read does not wait for its end
-            await asyncio.sleep(0)
-        before = wire.trips
-        tx = begin(database)
-        await tx.execute(renamed(1, "y"))
-        await tx.execute(total)
-        await tx.commit()
-        assert wire.trips - before == 5  # BEGIN, UPDATE, the SELECT prepared and run, COMMIT
-        before = wire.trips
-        assert await names(database) == ["y", "b"]
-        assert wire.trips - before <= 3  # BEGIN, SELECT, and COMMIT that may be under way
 
 
 async def test_transaction_without_statements_opens_no_connection(url: str) -> None:

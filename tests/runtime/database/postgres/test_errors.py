@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import asyncpg
 import pytest
 from asyncpg import exceptions
 
 from neurova.database.base import TransactionError
-from neurova.database.postgres.errors import describe_conflict, sqlstate, translate
+from neurova.database.postgres.errors import describe_conflict, translate
 from neurova.database.postgres.url import PostgresUrl
 from neurova.errors import StateError, Unavailable
 
@@ -70,11 +69,3 @@ def test_faulty_statement_is_not_translated(error: Exception) -> None:
 )
 def test_conflicts_are_described(error: Exception) -> None:
     assert describe_conflict(error)
-
-
-def test_sqlstate_is_read_from_sqlalchemys_errors() -> None:
-    class Wrapper(Exception):
-        orig = asyncpg.SerializationError("x")
-
-    assert sqlstate(Wrapper()) == "40001"
-    assert sqlstate(None) == ""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import Any
+from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 from sqlalchemy import text
@@ -20,6 +21,7 @@ from tests.runtime.database.things import (
 )
 from tests.servers.postgres import PostgresServer
 
+from neurova.database.migrations import status, upgrade
 from neurova.database.postgres.url import PostgresUrl
 from neurova.errors import StateError, Unavailable
 
@@ -126,24 +128,30 @@ async def test_stopped_server_fails_fast_and_recovers(
 
 
 @pytest.mark.parametrize(
-    ("change", "kind", "message"),
+    ("wrong", "kind", "message"),
     [
-        ({"password": "wrong"}, StateError, "refuses this user's password"),
-        ({"name": "nowhere"}, StateError, "does not exist.*create it"),
-        ({"port": 1}, Unavailable, "does not answer"),
+        ("password", StateError, "refuses this user's password"),
+        ("name", StateError, "does not exist.*create it"),
+        ("port", Unavailable, "does not answer"),
     ],
 )
 async def test_connection_errors_hide_the_password(
-    url: str, change: dict[str, Any], kind: type[Exception], message: str
+    url: str, tmp_path: Path, wrong: str, kind: type[Exception], message: str
 ) -> None:
-    parts = PostgresUrl(url)
-    password = url.split(":")[2].partition("@")[0]
-    changed = url.replace(password, change.get("password", password))
-    changed = changed.replace(parts.database, change.get("name", parts.database))
-    if "port" in change:
-        changed = changed.replace(changed.split(":")[3].partition("/")[0], str(change["port"]))
+    """In calls and in migrations."""
+    parts = urlsplit(url)
+    changed = {
+        "name": parts._replace(path="/nowhere").geturl(),
+        "password": url.replace(str(parts.password), "hunter2"),
+        "port": url.replace(f":{parts.port}/", ":1/"),
+    }[wrong]
     async with open_postgres(changed) as database:
+        errors = []
         with pytest.raises(kind, match=message) as caught:
             await names(database)
-        assert password not in str(caught.value)
-        assert "wrong" not in str(caught.value).replace("wrong password", "")
+        errors.append(str(caught.value))
+    for step in (status, upgrade):
+        with pytest.raises(kind, match=message) as caught:
+            await asyncio.to_thread(step, PostgresUrl(changed), tmp_path)
+        errors.append(str(caught.value))
+    assert not any(secret in text for text in errors for secret in (parts.password, "hunter2"))

@@ -8,13 +8,13 @@ from contextlib import asynccontextmanager
 
 import pytest
 from sqlalchemy import text
-from tests.runtime.database.things import begin, names, open_postgres, renamed, total
+from tests.runtime.database.things import begin, names, open_postgres, renamed
 from tests.runtime.keyed_function import WRITE, KeyedFunction, is_replayed
 from tests.runtime.project import Project, until
 from tests.servers.postgres import PostgresServer
 from tests.servers.wire import Wire
 
-from neurova.database.base import AlreadyStored, StoredResponse
+from neurova.database.base import StoredResponse
 from neurova.database.migrations import upgrade_platform
 from neurova.database.postgres.database import PostgresDatabase
 from neurova.database.postgres.url import PostgresUrl
@@ -25,9 +25,6 @@ pytestmark = pytest.mark.server
 KEY = bytes(range(32))
 RESPONSE = StoredResponse(b"f", 201, b"", (), b"first")
 OTHER = StoredResponse(b"f", 201, b"", (), b"second")
-TERMINATE_VICTIM = (
-    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'victim'"
-)
 
 TERMINATE_FINDER = (
     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE '%expires > $2'"
@@ -91,37 +88,6 @@ async def test_snapshot_is_taken_after_the_lock(tables_url: str) -> None:
         await tx.execute(renamed(1, "second"))  # an older snapshot would conflict
         await tx.commit()
         await later.release()
-
-
-async def test_lost_session_stores_only_one_response(
-    tables_url: str, postgres: PostgresServer
-) -> None:
-    """The lock is lost unnoticed and two calls run at once; only one of them commits."""
-    async with open_two(tables_url) as (first, second):
-        late = await first.lock_key(KEY, deadline())
-        await asyncio.to_thread(postgres.run, TERMINATE_VICTIM, tables_url)
-        tx = late.transaction(deadline())
-        await tx.execute(total)  # its snapshot is older than the other's response
-        await tx.execute(renamed(1, "first"))
-        lock = await second.lock_key(KEY, deadline())
-        assert lock.response is None
-        other = lock.transaction(deadline())
-        await other.execute(renamed(2, "second"))
-        await lock.store(other, OTHER)
-        await other.commit()
-        await lock.release(OTHER)
-        with pytest.raises(Exception, match="conflicted"):
-            await late.store(tx, RESPONSE)
-        await tx.rollback()
-        assert tx.conflict is not None
-        again = await tx.conflict.retry()
-        await again.execute(renamed(1, "first"))
-        with pytest.raises(AlreadyStored):
-            await late.store(again, RESPONSE)
-        await again.rollback()
-        assert await late.find(deadline()) == OTHER
-        await late.release()
-        assert await names(second) == ["a", "second"]
 
 
 @pytest.fixture

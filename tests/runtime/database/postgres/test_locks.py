@@ -10,7 +10,6 @@ import pytest
 from tests.servers.postgres import PostgresServer
 from tests.servers.wire import Wire
 
-from neurova.database.base import KeyLocked
 from neurova.database.postgres import locks as postgres_locks
 from neurova.database.postgres.circuit_breaker import CircuitBreaker
 from neurova.database.postgres.connection import PostgresConnection, create_postgres_engine
@@ -60,26 +59,6 @@ async def processes(url: str) -> AsyncIterator[tuple[Process, Process]]:
 async def lock_and_unlock(locks: PostgresLocks, name: bytes) -> None:
     await locks.lock(name, deadline())
     await locks.unlock(name)
-
-
-async def test_lock_excludes_other_processes(processes: Processes) -> None:
-    first, second = processes
-    assert await first.try_lock(NAME, deadline())
-    assert not await second.try_lock(NAME, deadline())
-    assert await second.try_lock(OTHER, deadline())
-    await first.unlock(NAME)
-    assert await second.try_lock(NAME, deadline())
-
-
-async def test_waiting_ends_with_the_lock_or_at_the_deadline(processes: Processes) -> None:
-    first, second = processes
-    await first.lock(NAME, deadline())
-    with pytest.raises(KeyLocked):
-        await second.lock(NAME, deadline(0.2))
-    waiting = asyncio.create_task(second.lock(NAME, deadline()))
-    await asyncio.sleep(0)
-    await first.unlock(NAME)
-    await waiting
 
 
 async def test_ended_session_holds_no_lock(

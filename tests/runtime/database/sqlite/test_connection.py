@@ -28,16 +28,6 @@ def test_reader_has_its_snapshot_from_begin_on(
     other.close()
 
 
-def test_closed_connection_opens_again(tmp_path: Path) -> None:
-    path = tmp_path / "x.db"
-    connection = SqliteConnection(create_sqlite_engine(path), path, readonly=False)
-    for _ in range(2):
-        connection.begin()
-        connection.run(text("SELECT 1"), None)
-        connection.commit()
-        connection.close()
-
-
 def test_new_database_is_private(tmp_path: Path) -> None:
     path = tmp_path / "new.db"
     with create_sqlite_engine(path).connect() as core:

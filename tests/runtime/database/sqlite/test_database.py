@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import os
 import sqlite3
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -25,11 +27,12 @@ from sqlalchemy import (
 from sqlalchemy.exc import IntegrityError
 from tests.runtime.database.processes import run_python
 
-from neurova.database.base import TransactionError
+from neurova.database.base import KeyLocked, TransactionError
 from neurova.database.sqlite.database import SqliteDatabase
 from neurova.database.sqlite.transaction import MAX_INLINE_ROWS, MAX_READERS, SqliteTransaction
 from neurova.errors import StateError, Unavailable
 
+KEY = bytes(range(32))
 metadata = MetaData()
 things = Table("things", metadata, Column("id", Integer, primary_key=True), Column("n", Integer))
 parts = Table("parts", metadata, Column("thing", ForeignKey("things.id"), primary_key=True))
@@ -49,11 +52,14 @@ async def database(path: Path) -> AsyncIterator[SqliteDatabase]:
     await database.close()
 
 
+def in_seconds(seconds: float) -> float:
+    return asyncio.get_running_loop().time() + seconds
+
+
 def begin(
     database: SqliteDatabase, *, readonly: bool = False, seconds: float = 20
 ) -> SqliteTransaction:
-    deadline = asyncio.get_running_loop().time() + seconds
-    return database.transaction(readonly=readonly, deadline=deadline)
+    return database.transaction(readonly=readonly, deadline=in_seconds(seconds))
 
 
 def numbers(upto: int) -> Any:
@@ -124,14 +130,6 @@ async def test_only_possibly_long_statements_run_on_a_thread(
     await tx.execute(statement, rows)
     assert database.thread_calls == moved
     await tx.rollback()
-
-
-async def test_only_a_commit_of_changes_uses_a_thread(database: SqliteDatabase) -> None:
-    for statement, calls in ((size, 0), (things.insert(), 1), (size, 1)):
-        tx = begin(database)
-        await tx.execute(statement)
-        await tx.commit()
-        assert database.thread_calls == calls
 
 
 async def test_connections_are_durable_and_check_foreign_keys(database: SqliteDatabase) -> None:
@@ -238,50 +236,6 @@ async def test_reader_waits_for_an_exclusive_lock(path: Path, database: SqliteDa
     await patient.rollback()
 
 
-async def test_cancelled_statement_ends_before_the_next(database: SqliteDatabase) -> None:
-    tx = begin(database)
-    await tx.execute(things.insert(), {"id": 1, "n": 0})
-    change = things.update().values(n=numbers(300_000).scalar_subquery())
-    cancelled = asyncio.create_task(tx.execute(change))
-    await asyncio.sleep(0)
-    cancelled.cancel()
-    reading = asyncio.create_task(tx.execute(select(things.c.n)))
-    iterations = 0
-    while not reading.done():
-        iterations += 1
-        await asyncio.sleep(0)
-    assert reading.result().scalar_one() == 300_000
-    assert iterations > 10
-    await tx.rollback()
-
-
-SELL = """
-    import asyncio, sys
-    from pathlib import Path
-    from sqlalchemy import text
-    from neurova.database.sqlite.database import SqliteDatabase
-
-    async def sell(database, loop):
-        tx = database.transaction(readonly=False, deadline=loop.time() + 60)
-        try:
-            if (await tx.execute(text("SELECT count(*) FROM things"))).scalar_one() >= 20:
-                return 0
-            await tx.execute(text("INSERT INTO things (n) VALUES (1)"))
-            await tx.commit()
-            return 1
-        finally:
-            await tx.rollback()
-
-    async def main():
-        loop = asyncio.get_running_loop()
-        database = SqliteDatabase(Path(sys.argv[1]))
-        sys.stdin.readline()
-        sold = await asyncio.gather(*(sell(database, loop) for _ in range(50)))
-        await database.close()
-        print(sum(sold))
-
-    asyncio.run(main())
-"""
 HOLD_TRANSACTION = """
     import asyncio, sys
     from pathlib import Path
@@ -298,19 +252,6 @@ HOLD_TRANSACTION = """
 
     asyncio.run(main())
 """
-
-
-@pytest.mark.server
-def test_four_processes_sell_exactly_twenty(path: Path) -> None:
-    sellers = [run_python(SELL, path) for _ in range(4)]
-    for seller in sellers:
-        assert seller.stdin is not None
-        seller.stdin.write("go\n")
-        seller.stdin.flush()
-    assert sum(int(seller.communicate(timeout=120)[0]) for seller in sellers) == 20
-    connection = sqlite3.connect(path)
-    assert connection.execute("SELECT count(*) FROM things").fetchone() == (20,)
-    connection.close()
 
 
 @pytest.mark.server
@@ -331,3 +272,32 @@ async def test_killed_process_leaves_no_changes_and_no_lock(
     assert (await waiting).scalar_one() == 0
     await tx.rollback()
     process.communicate()
+
+
+async def test_databases_of_one_file_share_its_locks(path: Path) -> None:
+    link = path.with_name("link.db")
+    link.symlink_to(path)
+    first, second = SqliteDatabase(path), SqliteDatabase(link)
+    lock = await first.lock_key(KEY, in_seconds(20))
+    with pytest.raises(KeyLocked):
+        await second.lock_key(KEY, in_seconds(0.05))
+    await lock.release()
+    await first.close()
+    await second.close()
+
+
+async def test_close_releases_the_lock_file_after_its_last_user(path: Path) -> None:
+    def count_open_files() -> int:
+        gc.collect()
+        files = (os.path.realpath(f"/proc/self/fd/{name}") for name in os.listdir("/proc/self/fd"))
+        return sum(name == f"{path}.lock" for name in files)
+
+    first, second = SqliteDatabase(path), SqliteDatabase(path)
+    for database in (first, second):
+        await (await database.lock_key(KEY, in_seconds(20))).release()
+    assert count_open_files() == 1
+    await first.close()
+    assert count_open_files() == 1
+    await (await second.lock_key(KEY, in_seconds(20))).release()
+    await second.close()
+    assert count_open_files() == 0

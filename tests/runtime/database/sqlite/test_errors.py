@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from neurova.database.base import TransactionError
-from neurova.database.sqlite.errors import is_busy, is_missing_table, result_code, translate
-from neurova.errors import NeurovaError, StateError, Unavailable
+from neurova.database.sqlite.errors import result_code, translate
+from neurova.errors import NeurovaError, StateError
 
 
 @pytest.fixture
@@ -34,25 +34,6 @@ def test_read_only_file_is_reported_unless_the_transaction_is_read_only(path: Pa
     assert isinstance(translated, StateError)
     assert translated.where == str(path)
     assert isinstance(translate(error, path, readonly=True), TransactionError)
-
-
-def test_lock_of_another_process_is_unavailable(path: Path) -> None:
-    holder, other = (sqlite3.connect(path, timeout=0, isolation_level=None) for _ in range(2))
-    holder.execute("BEGIN EXCLUSIVE")
-    error = catch_error(other, "BEGIN IMMEDIATE")
-    holder.close()
-    other.close()
-    assert is_busy(error)
-    assert isinstance(translate(error, path, readonly=False), Unavailable)
-
-
-def test_faulty_statement_is_not_translated(path: Path) -> None:
-    connection = sqlite3.connect(path)
-    error = catch_error(connection, "SELECT * FROM missing")
-    connection.close()
-    assert translate(error, path, readonly=False) is None
-    assert is_missing_table(error, "missing")
-    assert not is_missing_table(error, "other")
 
 
 @pytest.mark.parametrize("name", ["BUSY_SNAPSHOT", "IOERR_FSYNC", "CORRUPT_VTAB", "CANTOPEN_ISDIR"])

@@ -10,13 +10,6 @@ import pytest
 from neurova.database.sqlite.threads import DatabaseThreads
 
 
-async def test_call_runs_on_a_named_thread() -> None:
-    threads = DatabaseThreads("box", 1)
-    name = await threads.run(lambda: threading.current_thread().name)
-    assert name.startswith("box")
-    threads.close()
-
-
 async def test_thread_survives_an_error() -> None:
     threads = DatabaseThreads("box", 1)
     with pytest.raises(ZeroDivisionError):
