@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from tests.conftest import HttpServer
 
@@ -25,3 +26,9 @@ def namespace(server: HttpServer, name: str) -> dict[str, Any]:
         if function.name == f"probe.{name}":
             return function.handler.__wrapped__.__globals__  # type: ignore[attr-defined,no-any-return]  # bound
     raise AssertionError(name)
+
+
+def set_options(server: HttpServer, **options: float) -> None:
+    """Change settings of the running gateway."""
+    gateway = server.platform.platform.gateway
+    gateway.options = msgspec.structs.replace(gateway.options, **options)

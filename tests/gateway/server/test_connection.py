@@ -6,14 +6,10 @@ import asyncio
 import socket
 import struct
 
-import msgspec
+import pytest
 from tests.conftest import HttpServer
 from tests.gateway.raw_http import request, statuses, wait_until
-
-
-def set_options(server: HttpServer, **options: float) -> None:
-    gateway = server.platform.platform.gateway
-    gateway.options = msgspec.structs.replace(gateway.options, **options)
+from tests.gateway.server.conftest import namespace, set_options
 
 
 async def test_slow_head_or_body_returns_408(server: HttpServer) -> None:
@@ -22,6 +18,18 @@ async def test_slow_head_or_body_returns_408(server: HttpServer) -> None:
     key = server.platform.key(scopes=["probe:write"])
     slow = request("POST", "/echo", f"X-API-Key: {key}", "Content-Length: 100") + b"{"
     assert statuses(await server.send(slow)) == [408]
+
+
+@pytest.mark.parametrize("path", ["/much/32", "/numbers/10000000"], ids=["plain", "streamed"])
+async def test_client_that_never_reads_is_disconnected(streams: HttpServer, path: str) -> None:
+    set_options(streams, body_timeout=0.1)
+    with socket.create_connection(("127.0.0.1", streams.port)) as client:
+        client.sendall(request("GET", path, close=False))
+        await wait_until(lambda: streams.manager.connections)
+        await wait_until(lambda: not streams.manager.connections)
+    if path.startswith("/numbers"):
+        await wait_until(lambda: "numbers" in namespace(streams, "numbers")["counted"])
+        assert [record.status for record in streams.platform.records()] == [499]
 
 
 async def test_disconnected_client_is_recorded_as_499(server: HttpServer) -> None:
@@ -36,12 +44,7 @@ async def test_disconnected_client_is_recorded_as_499(server: HttpServer) -> Non
 
 
 async def test_half_closed_client_gets_its_response(server: HttpServer) -> None:
-    call = request("GET", "/wait/20", close=False)
-    assert statuses(await server.send(call, eof=True)) == [200]
-
-
-async def test_data_and_eof_at_once_get_a_response(server: HttpServer) -> None:
-    """Some event loops deliver both before anything else runs."""
+    """Some event loops deliver data and EOF before anything else runs."""
     reader, writer = await server.connect()
     await wait_until(lambda: server.manager.connections)
     (connection,) = server.uvicorn.server_state.connections
@@ -50,6 +53,7 @@ async def test_data_and_eof_at_once_get_a_response(server: HttpServer) -> None:
         connection.transport.close()
     assert statuses(await reader.read()) == [200]
     writer.close()
+    assert statuses(await server.send(request("GET", "/wait/20", close=False), eof=True)) == [200]
 
 
 async def test_shutdown_answers_calls_and_closes_idle_connections(server: HttpServer) -> None:
@@ -65,14 +69,6 @@ async def test_shutdown_answers_calls_and_closes_idle_connections(server: HttpSe
     assert await idle.read() == b""
     writer.close()
     idle_writer.close()
-
-
-async def test_client_that_never_reads_is_disconnected(streams: HttpServer) -> None:
-    set_options(streams, body_timeout=0.1)
-    with socket.create_connection(("127.0.0.1", streams.port)) as client:
-        client.sendall(request("GET", "/much/32", close=False))
-        await wait_until(lambda: streams.manager.connections)
-        await wait_until(lambda: not streams.manager.connections)
 
 
 async def test_pipelining_stops_while_client_does_not_read(streams: HttpServer) -> None:

@@ -13,6 +13,9 @@ from tests.conftest import HttpServer
 from tests.gateway.overload import overload
 from tests.gateway.raw_http import bodies, request, statuses
 
+from neurova.http.reply import Reply
+from neurova_gateway.server.encoding import encode
+
 JSON = "Content-Type: application/json"
 BODY = b'{"text":"x"}'
 
@@ -26,9 +29,25 @@ def api_key(server: HttpServer) -> str:
     return f"X-API-Key: {server.platform.key(scopes=['probe:write'])}"
 
 
-async def test_connection_close_is_honoured(server: HttpServer) -> None:
+@pytest.mark.parametrize(
+    ("call", "found"),
+    [
+        (request(), [200]),
+        (b"GET /count HTTP/1.0\r\nHost: a\r\n\r\n", [200]),  # closes the connection
+        (request("GET", "/count", "Connection: upgrade", "Upgrade: h2c", close=False), [200]),
+        (request("POST", "/echo", body=BODY, close=False) + request(), [401, 200]),
+        # A refused call gets no 100 Continue; its body is not awaited.
+        (request("POST", "/echo", "Expect: 100-continue", "Content-Length: 5", close=False), [401]),
+    ],
+)
+async def test_calls_are_answered_until_closed(
+    server: HttpServer, call: bytes, found: list[int]
+) -> None:
+    assert statuses(await server.send(call)) == found
+
+
+async def test_response_has_date_and_connection_close(server: HttpServer) -> None:
     response = await server.send(request())
-    assert statuses(response) == [200]
     assert b"connection: close\r\n" in response
     assert re.search(rb"\r\ndate: \w{3}, \d\d \w{3} \d{4} \d\d:\d\d:\d\d GMT\r\n", response)
 
@@ -74,16 +93,6 @@ async def test_continue_follows_the_response_before_it(server: HttpServer) -> No
     head = request("POST", "/echo", api_key(server), JSON, "Expect: 100-continue", length)
     response = await server.send(request(close=False) + head + BODY)
     assert statuses(response)[:2] == [200, 100]
-
-
-async def test_expect_of_refused_call_gets_no_continue(server: HttpServer) -> None:
-    call = request("POST", "/echo", "Expect: 100-continue", "Content-Length: 5", close=False)
-    assert statuses(await server.send(call)) == [401]
-
-
-async def test_refused_call_with_short_body_keeps_connection(server: HttpServer) -> None:
-    first = request("POST", "/echo", body=BODY, close=False)
-    assert statuses(await server.send(first + request())) == [401, 200]
 
 
 @pytest.mark.parametrize(
@@ -133,15 +142,6 @@ async def test_malformed_request_is_refused_and_closed(
     assert problem["trace_id"]
 
 
-async def test_upgrade_other_than_websocket_is_ignored(server: HttpServer) -> None:
-    call = request("GET", "/count", "Connection: upgrade", "Upgrade: h2c", close=False)
-    assert statuses(await server.send(call)) == [200]
-
-
-async def test_http_1_0_connection_is_closed(server: HttpServer) -> None:
-    assert statuses(await server.send(b"GET /count HTTP/1.0\r\nHost: a\r\n\r\n")) == [200]
-
-
 async def pour(server: HttpServer, head: bytes, piece: bytes, most: int) -> tuple[int, bytes]:
     """Send `piece` again and again until a response comes; return the bytes sent and it."""
     reader, writer = await server.connect()
@@ -184,7 +184,33 @@ async def test_trailers_and_chunk_extensions_are_bounded(
     assert sent < 64 << 20
 
 
-async def test_trailer_is_not_a_header(server: HttpServer, probe_project: Path) -> None:
+async def test_nothing_runs_after_too_large_head(server: HttpServer) -> None:
+    before = await count(server)
+    calls = (
+        request("GET", "/wait/30", *["X-A: y"] * 99, close=False),  # with Host the most fields
+        request("GET", "/count", *["X-A: y"] * 100, close=False),
+        request(close=False),
+    )
+    assert statuses(await server.send(b"".join(calls))) == [200, 431]
+    assert await count(server) == before + 1  # /wait
+
+
+async def test_many_calls_at_once_are_no_overload(server: HttpServer) -> None:
+    calls = [request(close=False)] * 999 + [request()]
+    assert statuses(await server.send(b"".join(calls))) == [200] * 1000
+    responses = await asyncio.gather(*(server.send(request()) for _ in range(200)))
+    assert [statuses(response) for response in responses] == [[200]] * 200
+    assert server.platform.platform.gateway.admission.refused == 0
+
+
+def test_204_has_no_length_type_or_body() -> None:
+    response = encode(b"HTTP/1.1 204 No Content\r\n", Reply(204), [], False, False)
+    assert response == b"HTTP/1.1 204 No Content\r\n\r\n"
+
+
+async def test_clients_identity_and_trailers_are_no_headers(
+    server: HttpServer, probe_project: Path
+) -> None:
     source = """
         from neurova import Request, post
 
@@ -195,44 +221,17 @@ async def test_trailer_is_not_a_header(server: HttpServer, probe_project: Path) 
         """
     (probe_project / "functions" / "probe" / "fields.py").write_text(dedent(source))
     server.platform.platform.load()
-    head = request("POST", "/fields", "Transfer-Encoding: chunked")
+    identity = "X-Neurova-Identity: forged"
+    head = request("POST", "/fields", "Transfer-Encoding: chunked", identity)
     response = await server.send(head + b"0\r\nX-Neurova-Identity: x\r\nX-Tenant: evil\r\n\r\n")
     assert json.loads(bodies(response)[0]) == ["connection", "host", "transfer-encoding"]
 
 
-async def test_nothing_runs_after_too_large_head(server: HttpServer) -> None:
-    before = await count(server)
-    fields = [f"X-{number}: y" for number in range(101)]
-    calls = (
-        request("GET", "/wait/30", close=False),
-        request("GET", "/count", *fields, close=False),
-        request(close=False),
-    )
-    assert statuses(await server.send(b"".join(calls))) == [200, 431]
-    assert await count(server) == before + 1  # /wait
-
-
-async def test_many_pipelined_calls_are_no_overload(server: HttpServer) -> None:
-    calls = [request(close=False)] * 999 + [request()]
-    assert statuses(await server.send(b"".join(calls))) == [200] * 1000
-    assert server.platform.platform.gateway.admission.refused == 0
-
-
-async def test_many_connections_at_once_are_no_overload(server: HttpServer) -> None:
-    responses = await asyncio.gather(*(server.send(request()) for _ in range(200)))
-    assert [statuses(response) for response in responses] == [[200]] * 200
-    assert server.platform.platform.gateway.admission.refused == 0
-
-
 async def test_overload_refuses_in_order_and_keeps_connection(server: HttpServer) -> None:
-    overload(server.platform, "secret")
+    overload(server.platform, "secret", "echo")
     calls = [request("GET", "/secret", close=False), request(close=False)] * 3 + [request()]
     response = await server.send(b"".join(calls))
     assert statuses(response) == [503, 200] * 3 + [200]
     assert response.count(b"retry-after: 1\r\n") == 3
-
-
-async def test_overload_refuses_before_the_body(server: HttpServer) -> None:
-    overload(server.platform, "echo")
     head = request("POST", "/echo", "Content-Length: 1000000", close=False)
-    assert statuses(await server.send(head)) == [503]
+    assert statuses(await server.send(head)) == [503]  # before the body
