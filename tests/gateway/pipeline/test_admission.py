@@ -5,7 +5,6 @@ from __future__ import annotations
 import statistics
 from collections.abc import Iterable
 from itertools import chain
-from math import inf
 
 import pytest
 from tests.gateway.simulated import Done, Kind, Worker, arrivals
@@ -37,17 +36,11 @@ def p99(seconds: list[float]) -> float:
     return statistics.quantiles(seconds, n=100)[98]
 
 
-KINDS = {
-    "5 ms at once": lambda: Kind(0.005),
-    "20 ms at once": lambda: Kind(0.020),
-    "waits 10 ms, then 5 ms": lambda: Kind(0.005, 0.010),
-    "waits 20 ms, then 5 ms": lambda: Kind(0.005, 0.020),
-}
-
-
-@pytest.mark.parametrize("name", KINDS)
-def test_five_times_the_capacity_for_a_minute(name: str) -> None:
-    kind = KINDS[name]()
+@pytest.mark.parametrize(
+    ("computes", "waits"), [(0.005, None), (0.020, None), (0.005, 0.010), (0.005, 0.020)]
+)
+def test_five_times_the_capacity_for_a_minute(computes: float, waits: float | None) -> None:
+    kind = Kind(computes, waits)
     alone = kind.computes + (kind.waits or 0)
     done = run(load(kind, 5 / kind.computes), load(kind, 0.2 / kind.computes, 70, MINUTE))
     during = [one for one in done if one.arrived < MINUTE]
@@ -56,11 +49,39 @@ def test_five_times_the_capacity_for_a_minute(name: str) -> None:
     assert refused([one for one in done if one.arrived > MINUTE + 2]) == []
 
 
-@pytest.mark.parametrize("waits", [None, 0.01])
-def test_load_below_capacity_is_never_refused(waits: float | None) -> None:
-    kind = Kind(0.005, waits)
-    done = run(load(kind, 140))
-    assert refused(done) == []
+def burst(calls: int, kind: Kind) -> list[tuple[float, Kind]]:
+    return [(float(second), kind) for second in range(5) for _ in range(calls)]
+
+
+@pytest.mark.parametrize(
+    ("calls", "pause"),
+    [
+        (load(Kind(0.005), 140), 0.0),
+        (load(Kind(0.005, 0.01), 140), 0.0),
+        (burst(500, Kind(50e-6)), 0.0),
+        (burst(1000, Kind(50e-6)), 0.0),
+        (burst(200, Kind(1e-3)), 0.0),
+        # Callers in a closed loop: the event loop is never idle.
+        ([(0.0, Kind(0.0005, again=20))] * 64, 0.0),
+        ([(0.0, Kind(0.0001, again=20))] * 500, 0.0),
+        ([(0.0, Kind(0.005, again=20))] * 10, 0.0),
+        # Another process has the CPU half of the time.
+        ([(0.0, Kind(0.0005, again=30))] * 32, 0.08),
+    ],
+)
+def test_load_below_capacity_is_never_refused(
+    calls: list[tuple[float, Kind]], pause: float
+) -> None:
+    worker = Worker(Admission(), calls)
+    worker.pause = pause
+    assert refused(worker.run()) == []
+
+
+def test_single_stall_refuses_no_light_call() -> None:
+    """E.g. a reload."""
+    light, stall = Kind(0.0004), Kind(0.4)
+    done = run(load(light, 200), [(float(second), stall) for second in range(1, 60, 5)])
+    assert refused(done, light) == []
 
 
 def test_slight_overload_queues_rather_than_refuses() -> None:
@@ -79,20 +100,6 @@ def test_cheap_calls_are_admitted_under_overload(waits: float | None) -> None:
     assert len(served(done, heavy)) * heavy.computes > 0.75 * MINUTE
 
 
-@pytest.mark.parametrize(("calls", "seconds"), [(500, 50e-6), (1000, 50e-6), (200, 1e-3)])
-def test_burst_on_idle_worker_is_served(calls: int, seconds: float) -> None:
-    kind = Kind(seconds)
-    bursts = [(float(second), kind) for second in range(5) for _ in range(calls)]
-    assert refused(run(bursts)) == []
-
-
-@pytest.mark.parametrize(("callers", "seconds"), [(64, 0.0005), (500, 0.0001), (10, 0.005)])
-def test_closed_loop_callers_are_served(callers: int, seconds: float) -> None:
-    """The event loop is never idle, which alone is no reason to refuse."""
-    kind = Kind(seconds, again=20)
-    assert refused(run([(0.0, kind)] * callers)) == []
-
-
 @pytest.mark.parametrize("waits", [None, 0.002])
 def test_closed_loop_callers_recover_after_overload(waits: float | None) -> None:
     """Refused callers retry at once and count as many, though there is room for all of them."""
@@ -100,29 +107,6 @@ def test_closed_loop_callers_recover_after_overload(waits: float | None) -> None
     done = run(load(heavy, 1000, last=5), [(1.0, steady)] * 64)
     assert refused([one for one in done if one.arrived < 5], steady)
     assert refused([one for one in done if one.arrived > 5 + 2]) == []
-
-
-def test_suspended_machine_is_no_overload() -> None:
-    """Another process has the CPU half of the time."""
-    kind = Kind(0.0005, again=30)
-    worker = Worker(Admission(), [(0.0, kind)] * 32)
-    worker.pause = 0.08
-    assert refused(worker.run()) == []
-
-
-def test_single_stall_refuses_nothing() -> None:
-    """E.g. a reload."""
-    light, stall = Kind(0.0004), Kind(0.4)
-    done = run(load(light, 200), [(float(second), stall) for second in range(1, 60, 5)])
-    assert refused(done, light) == []
-
-
-def test_calls_are_not_checked_without_overload() -> None:
-    admission = Admission()
-    assert admission.watch_after == inf
-    admission.iteration_began(10.0)
-    admission.iteration_ended(10.004)
-    assert admission.watch_after == inf
 
 
 def test_first_heavy_call_of_iteration_is_admitted() -> None:

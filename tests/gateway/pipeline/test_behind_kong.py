@@ -58,27 +58,14 @@ def test_unsigned_call_returns_401_on_any_path(runtime: TestPlatform) -> None:
     assert count(runtime) == 0
 
 
-@pytest.mark.parametrize(
-    ("method", "target", "environment"),
-    [
-        ("GET", "/echo", "test"),
-        ("POST", "/echo?x=1", "test"),
-        ("POST", "/count", "test"),
-        ("POST", "/echo", "live"),
-    ],
-)
-def test_identity_of_another_call_returns_401(
-    runtime: TestPlatform, method: str, target: str, environment: str
-) -> None:
-    identity = signed(runtime, method, target, WRITER, environment)
-    assert echo(runtime, identity).status == 401
-    assert count(runtime) == 0
-
-
-def test_tampered_identity_returns_401(runtime: TestPlatform) -> None:
+def test_wrong_identity_returns_401(runtime: TestPlatform) -> None:
     good = signed(runtime, "POST", "/echo", WRITER)
-    for place in range(0, len(good), 7):
-        bad = good[:place] + ("A" if good[place] != "A" else "B") + good[place + 1 :]
+    for bad in (
+        signed(runtime, "GET", "/echo", WRITER),
+        signed(runtime, "POST", "/echo?x=1", WRITER),
+        signed(runtime, "POST", "/echo", WRITER, "live"),
+        *(good[:at] + ("A" if good[at] != "A" else "B") + good[at + 1 :] for at in (0, 40, -9)),
+    ):
         assert echo(runtime, bad).status == 401
     assert count(runtime) == 0
 
@@ -88,10 +75,6 @@ def test_scopes_are_checked_again(runtime: TestPlatform) -> None:
     assert echo(runtime, signed(runtime, "POST", "/echo", other)).status == 403
     assert echo(runtime, signed(runtime, "POST", "/echo", Caller())).status == 401
     assert count(runtime) == 0
-
-
-def test_identity_key_file_is_private(runtime: TestPlatform) -> None:
-    assert (runtime.settings.state / "identity.key").stat().st_mode & 0o077 == 0
 
 
 @pytest.mark.parametrize(("spare", "status"), [(200, 200), (30_000, 431)])

@@ -25,8 +25,7 @@ class ListSink:
 
 
 class FailingSink:
-    def __init__(self) -> None:
-        self.error: Exception | None = RuntimeError("disk full")
+    error: Exception | None = RuntimeError("disk full")
 
     def write(self, records: Sequence[CallRecord]) -> None:
         if self.error is not None:
@@ -52,14 +51,17 @@ def test_record_has_consumer_and_trace_but_no_key() -> None:
     assert "secret" not in repr(record)
 
 
-def test_stop_flushes_all_records() -> None:
+def test_flushes_neither_lose_nor_repeat_records() -> None:
     sink = ListSink()
     records = CallRecords([sink], interval=3600)
     records.start()
-    for _ in range(1000):
-        records.add(answered(), 200, 5)
+    for size in range(1000):
+        records.add(answered(), 200, size)
+        if size % 7 == 0:
+            records.flush()
     records.stop()
-    assert len(sink.records) == records.flushed == 1000
+    assert [record.bytes for record in sink.records] == list(range(1000))
+    assert records.flushed == 1000
 
 
 def test_records_beyond_bound_are_dropped_and_counted() -> None:
@@ -67,18 +69,6 @@ def test_records_beyond_bound_are_dropped_and_counted() -> None:
     for _ in range(5):
         records.add(answered(), 200, 5)
     assert records.dropped == 2
-
-
-def test_flushes_neither_lose_nor_repeat_records() -> None:
-    sink = ListSink()
-    records = CallRecords([sink])
-    for size in range(1000):
-        records.add(answered(), 200, size)
-        if size % 7 == 0:
-            records.flush()
-    records.flush()
-    records.flush()
-    assert [record.bytes for record in sink.records] == list(range(1000))
 
 
 def test_failing_sink_does_not_stop_the_others(caplog: pytest.LogCaptureFixture) -> None:

@@ -1,24 +1,23 @@
 """Only configured origins may call from another site."""
 
+from __future__ import annotations
+
+import pytest
+from tests.gateway.pipeline.conftest import Run
+
 from neurova.http.call import Call
 from neurova_gateway.pipeline.cors import Cors
 
 CONFIG = {
-    "origins": ["https://app.example"],
-    "methods": ["GET", "POST"],
-    "headers": ["x-api-key"],
-    "credentials": True,
-    "max_age": 60,
-}
-PREFLIGHT = [(b"origin", b"https://app.example"), (b"access-control-request-method", b"POST")]
-
-
-def call(method: str, fields: list[tuple[bytes, bytes]]) -> Call:
-    return Call(method, b"/", b"", fields, "")
+    "origins": ["https://app.example"], "methods": ["GET", "POST"], "headers": ["x-api-key"],
+    "credentials": True, "max_age": 60,
+}  # fmt: skip
+ORIGIN = [(b"origin", b"https://app.example")]
+POST = (b"access-control-request-method", b"POST")
 
 
 def test_preflight_from_configured_origin_is_answered() -> None:
-    preflight = call("OPTIONS", PREFLIGHT)
+    preflight = Call("OPTIONS", b"/", b"", [*ORIGIN, POST], "")
     reply = Cors(CONFIG)(preflight)
     assert reply is not None
     assert reply.status == 204
@@ -27,25 +26,28 @@ def test_preflight_from_configured_origin_is_answered() -> None:
     assert (b"access-control-allow-credentials", b"true") in preflight.reply_fields
 
 
-def test_other_origin_gets_no_permission() -> None:
-    preflight = call("OPTIONS", [(b"origin", b"https://evil.example"), PREFLIGHT[1]])
-    assert Cors(CONFIG)(preflight) is None
-    assert preflight.reply_fields == [(b"vary", b"origin")]
+@pytest.mark.parametrize(
+    ("config", "fields", "added"),
+    [
+        (CONFIG, [(b"origin", b"https://evil.example"), POST], [(b"vary", b"origin")]),
+        (CONFIG, [], [(b"vary", b"origin")]),
+        ({"origins": ["*"]}, ORIGIN, [(b"access-control-allow-origin", b"*")]),
+        ({"origins": ["*"]}, [], []),
+    ],
+)
+def test_response_varies_by_configured_origin(
+    config: dict[str, object], fields: list[tuple[bytes, bytes]], added: list[tuple[bytes, bytes]]
+) -> None:
+    call = Call("OPTIONS", b"/", b"", fields, "")
+    assert Cors(config)(call) is None
+    assert call.reply_fields == added
 
 
-def test_wildcard_origin_is_not_echoed() -> None:
-    preflight = call("GET", [PREFLIGHT[0]])
-    assert Cors({"origins": ["*"]})(preflight) is None
-    assert preflight.reply_fields == [(b"access-control-allow-origin", b"*")]
-
-
-def test_response_without_origin_varies_by_origin() -> None:
-    preflight = call("GET", [])
-    assert Cors(CONFIG)(preflight) is None
-    assert preflight.reply_fields == [(b"vary", b"origin")]
-
-
-def test_wildcard_does_not_vary_by_origin() -> None:
-    preflight = call("GET", [])
-    assert Cors({"origins": ["*"]})(preflight) is None
-    assert preflight.reply_fields == []
+def test_preflight_needs_no_key(run_probe: Run) -> None:
+    running = run_probe('cors.origins = ["https://a.example"]')
+    found = []
+    for method, origin in (("OPTIONS", "a"), ("OPTIONS", "b"), ("POST", "a")):
+        headers = {"origin": f"https://{origin}.example", "access-control-request-method": "POST"}
+        response = running.call(method, "/echo", headers=headers)
+        found.append((response.status, response.headers.get("access-control-allow-origin")))
+    assert found == [(204, "https://a.example"), (405, None), (401, "https://a.example")]
