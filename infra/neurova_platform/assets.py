@@ -14,9 +14,9 @@ _PACKAGE = Path(__file__).resolve().parent
 
 
 def plugins_folder(configured: str = "") -> Path:
-    """Return the plugin folder: the configured one, or the packaged one.
+    """Return the configured plugin folder, or else the packaged one.
 
-    Raises ConfigError when the packaged one is missing.
+    Raises ConfigError if the packaged one is missing.
     """
     if configured:
         return Path(configured)

@@ -15,10 +15,10 @@ from urllib.parse import quote, urlsplit
 
 from neurova.errors import Unavailable
 
-# Escape only what http.client would refuse.
+# Escape only characters that http.client refuses.
 _UNESCAPED = string.printable.translate({ord(space): None for space in string.whitespace})
 _ITEM = re.compile(r'\s*"((?:[^"\\]|\\.)*)"((?:\s*;\s*[a-z*][a-z0-9_.*-]*=[^;,]*)*)\s*')
-_LOOPBACK = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - addresses to call, not to listen on
+_LOOPBACK = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - compared with, not listened on
 
 
 class Limit(NamedTuple):
@@ -50,7 +50,7 @@ class Answer(NamedTuple):
         return self.body.decode("utf-8", "replace")
 
     def limits(self) -> list[Limit]:
-        """Return the limits of the RateLimit fields, in their order."""
+        """Return the limits in the RateLimit header fields, in their order."""
         policies = _items(self.headers.get("ratelimit-policy", ""))
         found = []
         for name, left in _items(self.headers.get("ratelimit", "")).items():
@@ -64,7 +64,7 @@ class Answer(NamedTuple):
 
 
 def address(host: str, port: int, *, tls: bool) -> str:
-    """Return the URL by which this machine reaches a gateway that listens on `host`."""
+    """Return the URL for calls from this machine to a gateway that listens on `host`."""
     host = _LOOPBACK.get(host, host)
     name = f"[{host}]" if ":" in host else host
     return f"{'https' if tls else 'http'}://{name}:{port}"
@@ -82,7 +82,7 @@ def send(
 ) -> Answer:
     """Send one request to the platform at the URL `base` and return the response.
 
-    `trusted`: a certificate file to trust with https. `timeout`: seconds for each wait.
+    `trusted`: a certificate file to trust with https. `timeout`: seconds for each socket operation.
     Raises Unavailable when no platform responds.
     """
     url = urlsplit(base)
@@ -114,7 +114,7 @@ def send(
 
 
 def _items(field: str) -> dict[str, dict[str, int]]:
-    """Return the items of a structured field (RFC 9651): name to its whole-number parameters."""
+    """Return the items of a structured field (RFC 9651) with their integer parameters."""
     found = {}
     for match in _ITEM.finditer(field):
         pairs = (part.strip().partition("=") for part in match[2].split(";") if part.strip())

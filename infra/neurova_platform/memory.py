@@ -7,12 +7,12 @@ from pathlib import Path
 
 
 def is_measurable() -> bool:
-    """Tell whether this system reports the memory of a process."""
+    """Return whether this system reports the memory of a process."""
     return Path("/proc/self/statm").exists()
 
 
 def machine_total() -> int:
-    """Return the bytes of memory of this machine, 0 when the system does not report it."""
+    """Return the bytes of memory of this machine, 0 if unknown."""
     try:
         return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     except (ValueError, OSError):
@@ -20,7 +20,7 @@ def machine_total() -> int:
 
 
 def resident(pid: int) -> int:
-    """Return the resident bytes of a process, shared pages included; 0 when it has exited."""
+    """Return the resident bytes of a process, including shared pages; 0 if it has exited."""
     try:
         pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
     except (OSError, IndexError):

@@ -1,4 +1,4 @@
-"""The server of the Admin API, on a listener of its own."""
+"""The server of the Admin API; it has its own port."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ DRAIN_SECONDS = 2
 
 
 def platform_context(platform: Platform, reloads: Reloads) -> AdminContext:
-    """Return the context of an Admin API in the process of the platform itself."""
+    """Return the context of an Admin API that runs inside the platform's process."""
 
     def functions() -> Sequence[Function]:
         from .snapshot import describe_functions
@@ -131,7 +131,7 @@ async def serve(
 
 
 class LazyApp:
-    """Make an ASGI app at its first request, so that the platform starts without its imports."""
+    """Create an ASGI app at the first request, so that its imports do not slow the start."""
 
     def __init__(self, make_app: Callable[[], Any]) -> None:
         self._make_app = make_app
@@ -144,7 +144,7 @@ class LazyApp:
         try:
             app = await asyncio.shield(self._app)
         except BaseException:
-            self._app = None  # the next request tries again
+            self._app = None  # let the next request retry
             raise
         await app(scope, receive, send)
 
@@ -159,10 +159,8 @@ def create_app(context: AdminContext, token: str, settings: Settings) -> Any:
 
 
 def refuse_keys_and_limits() -> NoReturn:
-    """Refuse an operation on keys and limits, which a runtime behind Kong does not have."""
-    raise Unavailable(
-        "the gateway in front keeps keys and limits", fix="use the Admin API of the gateway"
-    )
+    """Refuse operations on keys and limits: behind Kong, Kong manages them."""
+    raise Unavailable("Kong manages keys and limits", fix="use the Admin API of Kong")
 
 
 def _protocol(**options: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Descriptions of the functions for the Admin API, and the file by which workers pass them on.
+"""Descriptions of the functions for the Admin API, and the file through which workers share them.
 
 The admin process of `neurova run` imports no code of the project, so it reads that file.
 """
@@ -47,7 +47,7 @@ def describe_functions(functions: Sequence[Endpoint], settings: Settings) -> lis
 
 
 def write(functions: Sequence[Endpoint], settings: Settings) -> None:
-    """Write the snapshot of some functions. Raises StateError if the disk refuses."""
+    """Write the snapshot of `functions`. Raises StateError if writing fails."""
     text = msgspec.json.encode(describe_functions(functions, settings)).decode()
     write_private_file(settings.state / FILE, text)
 
@@ -58,7 +58,7 @@ def clear(state: Path) -> None:
 
 
 def read(state: Path) -> Sequence[Function]:
-    """Return the latest snapshot. Raises Unavailable if there is none, StateError for damage."""
+    """Return the latest snapshot. Raises Unavailable if none exists, StateError if damaged."""
     path = state / FILE
     try:
         return msgspec.json.decode(path.read_bytes(), type=list[Function])

@@ -1,4 +1,4 @@
-"""All backends in one table: port, URL scheme, and what opens and checks it.
+"""The table of all backends: port, URL scheme, and the functions that open and check it.
 
 A row names functions as "module:name"; a module is imported when its backend is used.
 """
@@ -18,15 +18,15 @@ from neurova_gateway.keys.factory import key_store_url
 from neurova_gateway.limits.base import Limiter
 from neurova_gateway.limits.factory import limiter_url
 
-if TYPE_CHECKING:  # it imports asyncio, which commands that load settings do not need
+if TYPE_CHECKING:  # its import of asyncio would slow commands that only load settings
     from neurova.database.base import Database
 
 
 class Backend(NamedTuple):
     """Name the functions of one backend.
 
-    `check` returns one line on its state for `neurova doctor`, or raises NeurovaError with the fix.
-    `find_fault` returns what is wrong with its URL in the settings, "" when nothing is.
+    `check` returns one line about its state for `neurova doctor`, or raises NeurovaError.
+    `find_fault` returns the error in its URL, "" if there is none.
     """
 
     open: str
@@ -60,7 +60,7 @@ _ALIASES = {"postgres": "postgresql"}
 
 
 def find_backend(port: str, location: object) -> Backend:
-    """Return the backend of a location: a file, or a URL. Raises ConfigError for its scheme."""
+    """Return the backend for a file path or URL. Raises ConfigError if its scheme is unknown."""
     scheme, separator, _ = str(location).partition("://")
     scheme = _ALIASES.get(scheme, scheme) if separator else "file"
     backend = BACKENDS[port].get(scheme)
@@ -71,14 +71,14 @@ def find_backend(port: str, location: object) -> Backend:
 
 
 def load_function(name: str) -> Callable[..., Any]:
-    """Import the function that a row of the table names."""
+    """Import a function from its name in the table."""
     module, _, attribute = name.partition(":")
     function: Callable[..., Any] = getattr(import_module(module), attribute)
     return function
 
 
 def find_fault(port: str, location: str) -> str:
-    """Return what is wrong with a location in the settings, "" when nothing is."""
+    """Return the error in a configured file path or URL, "" if there is none."""
     try:
         backend = find_backend(port, location)
     except ConfigError as error:
@@ -109,9 +109,9 @@ def open_limiter(settings: Settings) -> Limiter:
 
 
 def check_database(settings: Settings, service: str) -> str:
-    """Return one line on the state of a service's database.
+    """Return one line about the state of a service's database.
 
-    Raises PendingMigrations when it is behind its migrations.
+    Raises PendingMigrations if some of its migrations have not run.
     """
     from .state import require_migrated
 
@@ -121,12 +121,12 @@ def check_database(settings: Settings, service: str) -> str:
 
 
 def check_key_store(settings: Settings) -> str:
-    """Return one line on the state of the key store."""
+    """Return one line about the state of the key store."""
     return _check("keys", key_store_url(settings.state, settings.gateway.keys))
 
 
 def check_limiter(settings: Settings) -> str:
-    """Return one line on the state of the rate limiter."""
+    """Return one line about the state of the rate limiter."""
     return _check("limits", limiter_url(settings.state))
 
 

@@ -1,4 +1,4 @@
-"""The database backends of the table: open a service's database from its settings."""
+"""The database backends: open a service's database from its settings."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ Clock = Callable[[], float]
 
 
 def open_sqlite(file: Path, options: Service, service: str, clock: Clock) -> Database:
-    """Return the database in a SQLite file, which is opened at the first statement."""
+    """Return the database in a SQLite file; the first statement opens the file."""
     from neurova.database.sqlite.database import SqliteDatabase
 
     return SqliteDatabase(file, clock)
 
 
 def open_postgres(url: PostgresUrl, options: Service, service: str, clock: Clock) -> Database:
-    """Return the database at a PostgreSQL URL, which is connected at the first statement."""
+    """Return the database at a PostgreSQL URL; the first statement connects."""
     from neurova.database.postgres.database import PostgresDatabase
 
     return PostgresDatabase(url, options.connections, f"neurova {service}", clock)
 
 
 def check_database(location: Path | PostgresUrl) -> str:
-    """Return the product and version, as "PostgreSQL 15.4". Raises NeurovaError with the fix."""
+    """Return the product and version, like "PostgreSQL 15.4". Raises NeurovaError."""
     return migrations.product(location)

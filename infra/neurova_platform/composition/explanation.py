@@ -38,16 +38,16 @@ class Input(msgspec.Struct, frozen=True):
 
 
 class Step(msgspec.Struct, frozen=True):
-    """One plugin that a call passes."""
+    """One plugin that processes a call."""
 
     name: str
     priority: int
 
 
 class Explanation(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Describe what handles a call; `status` is 200, or that of the refusal.
+    """Describe how a call is handled; `status` is 200, or the status of the error response.
 
-    `reason` is set when no function handles it; `near` lists similar routes.
+    `reason` says why no function handles it; `near` lists similar routes.
     """
 
     method: str
@@ -71,9 +71,9 @@ def explain(
     functions: Sequence[Endpoint],
     settings: Settings,
 ) -> Explanation:
-    """Return what handles a call of `method` on `path`, and how.
+    """Return how a call of `method` on `path` is handled.
 
-    Raises ConfigError when the plugins cannot be loaded.
+    Raises ConfigError if the plugins cannot be loaded.
     """
     table = RouteTable(
         (answered, each.description.template, each)
@@ -132,7 +132,7 @@ def inputs(function: Endpoint) -> tuple[Input, ...]:
 
 
 def plugins(function: Endpoint, settings: Settings) -> tuple[Step, ...]:
-    """Return the plugins that a call of the function passes, in order."""
+    """Return the plugins that process a call of the function, in order."""
     config = render([function], settings.gateway, environment="test", state=settings.state)
     loaded = load(assets.plugins_folder(settings.gateway.plugins))
     # CORS is a step of the gateway, not a plugin file.
@@ -178,7 +178,7 @@ def values(function: Endpoint, settings: Settings) -> list[Value]:
 
     timeout, concurrency = own("timeout"), own("concurrency")
     if isinstance(function, DirectFunction):
-        # Nothing can interrupt it; it may read its deadline.
+        # A plain function cannot be interrupted; it may check its deadline itself.
         concurrency = Value("concurrency", "", NEVER_WAITS)
         if all(parameter.kind != "deadline" for parameter in function.binding.parameters):
             timeout = Value("timeout", "", NEVER_WAITS)
@@ -192,7 +192,7 @@ def values(function: Endpoint, settings: Settings) -> list[Value]:
         own("cost"),
         timeout,
         concurrency,
-        *(own(key) for key in ("retries", "cache") if key in defaults),  # a mount has none
+        *(own(key) for key in ("retries", "cache") if key in defaults),  # a mounted app has none
         set_for_all("gateway.max_body", gateway.max_body),
         set_for_all("gateway.phase_deadline", gateway.phase_deadline),
     ]

@@ -1,4 +1,4 @@
-"""The functions of a project, loaded without serving them."""
+"""Load the functions of a project without serving them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from neurova.settings.settings import Settings
 def functions(settings: Settings) -> list[Endpoint]:
     """Return all functions of a project, sorted by path and method; opens no database.
 
-    Raises LoadError for a service that cannot be served, with all its faults.
+    Raises LoadError, which lists all faults, for a service that cannot be served.
     """
     root = settings.functions
     loaded = [

@@ -44,11 +44,11 @@ KEY_FLUSH_SECONDS = 5.0
 
 
 class Platform:
-    """Serve the functions of a project by its two entry points: `connection_manager` and `asgi`.
+    """Serve the functions of a project through `connection_manager` or `asgi`.
 
-    `environment` selects the keys that are accepted. With `migrate`, databases are upgraded at the
-    start; otherwise one that is behind is a StateError. `sinks` receive call records too. `stores`
-    are keys and limits that the caller has opened.
+    `environment`: which keys are accepted. `migrate`: upgrade the databases at the start; without
+    it, a pending migration is a StateError. `sinks`: further receivers of call records. `stores`:
+    an already opened key store and rate limiter.
     """
 
     def __init__(
@@ -67,7 +67,7 @@ class Platform:
         self._databases: dict[str, Database] = {}
         self._retiring: set[asyncio.Task[None]] = set()
         self._stack = AsyncExitStack()
-        # Behind Kong, its plugins keep keys and limits.
+        # Behind Kong, its plugins manage keys and limits.
         self.stores = None if settings.gateway.behind else stores
         self._clock = stores.clock if stores else time.time
         self.admin = ""  # the URL of the Admin API once it listens
@@ -93,7 +93,7 @@ class Platform:
         self.asgi = GatewayApp(self.gateway, self.start, self.stop)
 
     def functions(self) -> Iterator[Endpoint]:
-        """Yield the project's functions that are served, without the platform's own."""
+        """Yield the served functions of the project, without those of the platform."""
         for name in sorted(self.services):
             yield from self.services[name].functions
 
@@ -103,13 +103,13 @@ class Platform:
         return self._counters.slot
 
     def databases(self) -> Iterator[Database]:
-        """Yield the databases that exist; creates none."""
+        """Yield the databases of the services; skip SQLite files that do not exist."""
         for name in sorted(self.services):
             if state.database_exists(self.settings, name):
                 yield self._database(name)
 
     async def start(self) -> None:
-        """Start all parts in order; when one fails, stop those before it."""
+        """Start all parts in order; if one fails, stop those already started."""
         on_stop = self._stack.callback
         try:
             self._stack.callback(self.execution.thread_pool.stop)
@@ -144,7 +144,7 @@ class Platform:
         self.serve({name: self.load_service(name) for name in names})
 
     def load_service(self, name: str) -> Service:
-        """Import one service anew; it is not served yet."""
+        """Import one service again, without serving it yet."""
         if self._migrate:
             state.migrate(self.settings, name)
         else:
@@ -153,7 +153,7 @@ class Platform:
         return load_service(self.settings.functions, name, resources, self.execution)
 
     def serve(self, services: dict[str, Service]) -> None:
-        """Serve these services instead of the current ones; none of them when routes collide."""
+        """Serve these services instead of the current ones; change nothing if routes collide."""
         functions = [function for service in services.values() for function in service.functions]
         check_routes(functions)
         functions += platform_functions(functions, self.settings, self.environment, self.execution)
@@ -168,7 +168,7 @@ class Platform:
         self.services = services
 
     def retire(self, service: Service) -> None:
-        """Stop the apps of a service that is no longer served, when their calls have ended."""
+        """Stop the apps of a service that is no longer served, after their calls have ended."""
         task = asyncio.create_task(service.stop())
         self._retiring.add(task)
         task.add_done_callback(self._retiring.discard)
@@ -224,9 +224,9 @@ class Platform:
 
 @contextmanager
 def _gc_paused() -> Iterator[None]:
-    """Pause the garbage collector while some 10,000 long-lived objects are created.
+    """Pause the garbage collector while loading creates many long-lived objects.
 
-    It would take half of that time on the event loop and find nothing.
+    Otherwise collections that free nothing take half of the loading time.
     """
     was_enabled = gc.isenabled()
     gc.disable()
@@ -240,5 +240,5 @@ def _gc_paused() -> Iterator[None]:
 async def _flush_key_uses(keys: KeyCache) -> None:
     while True:
         await asyncio.sleep(KEY_FLUSH_SECONDS)
-        with suppress(Unavailable):  # the next flush tries again
+        with suppress(Unavailable):  # the next flush retries
             await asyncio.to_thread(keys.flush)

@@ -20,9 +20,9 @@ COUNTERS = "counters"
 
 
 def prepare(folder: Path) -> Path:
-    """Return the state folder, created 0700 when it is missing.
+    """Return the state folder; create it with mode 0700 if it is missing.
 
-    Raises StateError when it cannot be created.
+    Raises StateError if it cannot be created.
     """
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -36,12 +36,12 @@ def prepare(folder: Path) -> Path:
 
 
 def migrate(settings: Settings, service: str) -> None:
-    """Upgrade a service's database. Raises StateError when that fails."""
+    """Upgrade a service's database. Raises StateError if that fails."""
     migrations.upgrade(settings.database(service), revisions(settings, service))
 
 
 def require_migrated(settings: Settings, service: str) -> None:
-    """Raise StateError when a service's database is behind its revisions, or ahead of them."""
+    """Raise StateError if a service's database is older or newer than its revisions."""
     migrations.check(settings.database(service), revisions(settings, service))
 
 
@@ -51,11 +51,11 @@ def revisions(settings: Settings, service: str) -> Path:
 
 
 def database_exists(settings: Settings, service: str) -> bool:
-    """Tell whether a service's database is a URL, or a file that exists."""
+    """Return whether a service's database is a URL, or a file that exists."""
     database = settings.database(service)
     return isinstance(database, PostgresUrl) or database.exists()
 
 
 def has_state(settings: Settings, service: str) -> bool:
-    """Tell whether a service has a database, or migrations for one."""
+    """Return whether a service has a database, or migrations for one."""
     return database_exists(settings, service) or revisions(settings, service).is_dir()

@@ -1,1 +1,1 @@
-"""Check what the platform needs, and explain a call."""
+"""Check whether the platform can run."""

@@ -1,4 +1,4 @@
-"""The checks of `neurova doctor`: each finds whether one thing works, and names the fix."""
+"""The checks of `neurova doctor`: each tests one thing and names the fix."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ from ..composition import backends, state
 from ..settings.loading import load
 
 Verdict = Literal["ok", "warn", "fail"]
-LOW_DISK = 256 << 20  # bytes: a log, a WAL and the limits table fit
+LOW_DISK = 256 << 20  # bytes: enough for a log, a WAL and the limits table
 FULL_DISK = 16 << 20  # bytes
 
 
 class Finding(msgspec.Struct, frozen=True):
-    """Report one check: its verdict, what was found, and the fix ("" when none is needed)."""
+    """The result of one check: its verdict, a text, and the fix ("" if none is needed)."""
 
     check: str
     verdict: Verdict
@@ -42,7 +42,7 @@ Check = Callable[[Settings], Iterator[Finding]]
 
 
 def examine(start: Path | None = None) -> Iterator[Finding]:
-    """Yield the findings for the project that contains `start` (default: the working folder)."""
+    """Yield the findings for the project that contains `start` (default: current folder)."""
     yield check_python()
     yield check_packages()
     try:
@@ -125,7 +125,7 @@ def check_limits(settings: Settings) -> Iterator[Finding]:
 
 
 def check_plugins(settings: Settings) -> Iterator[Finding]:
-    """Check that the plugins load and that those of every route are among them."""
+    """Check that the plugins load and that every plugin that a route names exists."""
     from neurova_gateway.plugins.loader import find_plugin
     from neurova_gateway.plugins.loader import load as load_plugins
 
@@ -163,7 +163,7 @@ def check_databases(settings: Settings) -> Iterator[Finding]:
 
 
 def check_database(settings: Settings, service: str) -> Finding | None:
-    """Check that a service's database answers and is up to date; None when it has none."""
+    """Check that a service's database responds and is migrated; None if it has no database."""
     if not state.has_state(settings, service):
         return None
     name = f"database {service}"

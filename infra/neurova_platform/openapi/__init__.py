@@ -1,1 +1,1 @@
-"""The project's functions as an OpenAPI 3.1 document, and the page that shows it."""
+"""Create the OpenAPI 3.1 document of a project, and serve it with a page that displays it."""

@@ -27,10 +27,10 @@ problem has its trace id."""
 
 
 class Api(msgspec.Struct, frozen=True):
-    """The general part of a document.
+    """The settings of a document.
 
-    `servers`: base URLs, none: that of the document. `limit`: the limit of each consumer over all
-    operations.
+    `servers`: base URLs; if empty, calls go to the host of the document. `limit`: the limit of each
+    consumer over all operations.
     """
 
     title: str
@@ -40,9 +40,9 @@ class Api(msgspec.Struct, frozen=True):
 
 
 def document(functions: Iterable[Endpoint], api: Api) -> dict[str, Any]:
-    """Return the OpenAPI 3.1 document of some functions, as JSON values.
+    """Return the OpenAPI 3.1 document of `functions`, as JSON values.
 
-    The order of the functions makes no difference. Mounted apps are not described.
+    It does not depend on their order, and omits mounted apps.
     """
     ordered = sorted((each for each in functions if isinstance(each, HttpFunction)), key=_sort_key)
     shared = components()
@@ -99,7 +99,7 @@ def _description(api: Api) -> str:
 
 
 def _schemas(functions: list[HttpFunction]) -> tuple[dict[Any, Schema], dict[str, Schema]]:
-    """Return the schemas of all types by key, and the named ones by name."""
+    """Return the schemas of all types by key, and the component schemas by name."""
     by_key: dict[Any, Schema] = {}
     named: dict[str, Schema] = {}
     for service in sorted({function.service for function in functions}):
@@ -111,10 +111,10 @@ def _schemas(functions: list[HttpFunction]) -> tuple[dict[Any, Schema], dict[str
 
 
 def _path(path: str, first_paths: dict[str, str]) -> tuple[str, dict[str, str]]:
-    """Return the path in the document, and the new names of its parameters.
+    """Return the path for the document, and the new names of its parameters.
 
-    Paths that differ only in the names of parameters are the same path (OpenAPI 3.1, 4.8.8.2), so
-    all of them get the names of the first.
+    Paths that differ only in parameter names are identical (OpenAPI 3.1, 4.8.8.2), so all of them
+    get the parameter names of the first.
     """
     shown = first_paths.setdefault(_PARAMETER.sub("{}", path), path)
     pairs = zip(_PARAMETER.findall(path), _PARAMETER.findall(shown), strict=True)

@@ -1,4 +1,4 @@
-"""Valid and reproducible examples, generated from schemas."""
+"""Generate valid, reproducible examples from schemas."""
 
 from __future__ import annotations
 
@@ -26,19 +26,19 @@ _SUPPORTED = frozenset(
     enum examples exclusiveMaximum exclusiveMinimum format items maxItems maxLength maxProperties
     maximum minItems minLength minProperties minimum multipleOf prefixItems properties required
     title type uniqueItems
-    """.split()  # noqa: SIM905 - words are read more easily so
+    """.split()  # noqa: SIM905 - shorter than a list
 )
 
 
 class NoExample(Exception):
-    """The schema has a keyword that is not supported, like a pattern."""
+    """No example can be generated: the schema has an unsupported keyword, like `pattern`."""
 
 
 def example(schema: Schema, named: Named, within: Within = frozenset()) -> Any:
-    """Return a value that is valid by a schema; `named`: the schemas that it refers to, by `$ref`.
+    """Return a value that is valid for a schema; `named`: the schemas it refers to, by `$ref`.
 
-    Prefers an example of the author, then the default. `within`: the references around the value;
-    no type is nested in itself. Raises NoExample.
+    Prefers the schema's own example, then its default. `within`: the enclosing references, so that
+    recursion ends. Raises NoExample.
     """
     literals = [*schema.get("examples", ()), *_default(schema), *schema.get("enum", ())]
     if literals:

@@ -20,13 +20,13 @@ from .responses import ANY, ResponseForms, response_forms
 from .schemas import NO_NUL, SEGMENT, Schema, with_pattern, with_valid_default
 
 IN = ("path", "query", "header", "cookie")
-# Described elsewhere, so these headers are no parameters (OpenAPI 3.1, 4.8.12.2.1).
+# OpenAPI ignores parameters with these names (OpenAPI 3.1, 4.8.12.2.1).
 _NO_PARAMETERS = frozenset({"accept", "content-type", "authorization"})
 _JSON = JSON.decode()
 
 
 def types(function: HttpFunction) -> Iterator[tuple[Hashable, Any]]:
-    """Yield the types whose schemas an operation needs, each with its key."""
+    """Yield the key and the type of each schema that an operation needs."""
     for parameter in function.binding.parameters:
         if parameter.kind in (*IN, "body"):
             yield (function.name, parameter.name), parameter.type
@@ -38,8 +38,8 @@ def types(function: HttpFunction) -> Iterator[tuple[Hashable, Any]]:
 class Operation(msgspec.Struct, frozen=True):
     """Build the description of one function.
 
-    `schemas`: those of its types, by key. `named`: those that they refer to, by `$ref`. `limited`:
-    each consumer has a limit over all operations. `renamed`: the new names of path parameters.
+    `schemas`: the schemas of its types, by key. `named`: the schemas they refer to, by `$ref`.
+    `limited`: each consumer has a limit over all operations. `renamed`: new names of parameters.
     """
 
     function: HttpFunction
@@ -164,7 +164,7 @@ class Operation(msgspec.Struct, frozen=True):
 
 
 def _access(function: HttpFunction) -> str:
-    """Return a text on who may call and how often, for readers that ignore the extensions."""
+    """Describe who may call and how often, for people and tools that ignore the extensions."""
     description = function.description
     if description.public:
         text = "Public, needs no key."

@@ -81,7 +81,7 @@ _DEFAULT = "Problem"
 
 
 def statuses(function: HttpFunction, *, limited: bool) -> tuple[int, ...]:
-    """Return the statuses with which the platform itself may refuse a call of a function.
+    """Return the statuses of errors that the platform itself may return for a function.
 
     `limited`: each consumer has a limit over all operations.
     """
@@ -107,7 +107,7 @@ def statuses(function: HttpFunction, *, limited: bool) -> tuple[int, ...]:
 
 
 def problems(function: HttpFunction, *, limited: bool) -> dict[str, Any]:
-    """Return the error responses of a function, with `default` for those that are not known."""
+    """Return the error responses of a function, with `default` for unknown statuses."""
     known = statuses(function, limited=limited)
     found: dict[int, Any] = {status: _reference(_PROBLEMS[status][0]) for status in known}
     for status, texts in find_rejects(function.handler).items():
@@ -119,7 +119,7 @@ def problems(function: HttpFunction, *, limited: bool) -> dict[str, Any]:
 
 
 def response(status: int, texts: tuple[str, ...]) -> dict[str, Any]:
-    """Return the response of a problem with that status, 0 for any."""
+    """Return the response of a problem with `status`; 0: any status."""
     built: dict[str, Any] = {
         "description": " ".join(map(_sentence, texts)) or reason_phrase(status)
     }

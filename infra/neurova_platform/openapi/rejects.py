@@ -1,4 +1,4 @@
-"""The problems that a function raises, as far as its source code shows them."""
+"""Find the problems that a function raises by parsing its source code."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from neurova.http.problem import Reject
 
 
 def find_rejects(handler: Any) -> dict[int, tuple[str, ...]]:
-    """Return the statuses of each `Reject(404, "…")` in a handler's source code, with the texts.
+    """Return the status and the texts of each `Reject(404, "…")` in a handler's source code.
 
-    Follows the functions and methods of the handler's own service that it names. A computed status
-    is not found, and a computed text is left out.
+    Also reads the functions and methods of its service that the handler names. Omits computed
+    statuses and texts.
     """
     found: dict[int, dict[str, None]] = {}
     for node, names in _reachable_nodes(unwrap(handler)):
@@ -35,13 +35,13 @@ def _argument(call: ast.Call, position: int, name: str) -> object:
     """Return the literal value of an argument, None if it is computed or missing."""
     arguments = {keyword.arg: keyword.value for keyword in call.keywords}
     if name == "detail" and "errors" in arguments:
-        return None  # the list of errors describes the problem instead
+        return None  # the list of errors describes the problem, not a text
     node = call.args[position] if position < len(call.args) else arguments.get(name)
     return node.value if isinstance(node, ast.Constant) else None
 
 
 def _reachable_nodes(handler: FunctionType) -> Iterator[tuple[ast.AST, Mapping[str, Any]]]:
-    """Yield the nodes of a handler and of what it names in its service, each with its globals."""
+    """Yield the AST nodes of a handler and of service functions it names, with their globals."""
     package = handler.__module__.rpartition(".")[0] or handler.__module__
     pending, found = [handler], {handler}
     names: set[str] = set()
@@ -79,15 +79,15 @@ def _methods(classes: dict[type, None], names: set[str]) -> Iterator[FunctionTyp
 
 
 def _nodes(function: FunctionType) -> Iterator[ast.AST]:
-    """Yield the nodes of a function's body in the order of its source, none without a source."""
+    """Yield the AST nodes of a function's body in source order; none without source."""
     try:
         source = getsource(function)
-        # An indented method can only be parsed inside of a block.
+        # An indented method can only be parsed inside a block.
         block = ast.parse(f"if True:\n{source}" if source[:1].isspace() else source).body[0]
     except (OSError, SyntaxError, TokenError):
         return
     definition = block.body[0] if isinstance(block, ast.If) else block
-    # After an edit of the file the source may belong to another function.
+    # If the file was edited, the source lines may belong to another function.
     if getattr(definition, "name", "") == function.__name__:
         for statement in getattr(definition, "body", ()):
             yield from _in_order(statement)

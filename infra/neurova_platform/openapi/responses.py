@@ -1,4 +1,4 @@
-"""The forms of a function's successful responses, from its return annotation."""
+"""Derive the successful responses of a function from its return annotation."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ ANY = "*/*"
 
 
 class ResponseForms(msgspec.Struct, frozen=True):
-    """The forms of the responses of a function.
+    """The successful responses of a function.
 
-    `json`: the type that is sent as JSON, REQUIRED if there is none. `media`: the other media
-    types. `empty`: it may send 204. `free`: it may choose any status and any body.
+    `json`: the type sent as JSON, REQUIRED if there is none. `media`: other media types.
+    `empty`: it may send 204. `free`: it may choose any status and body.
     """
 
     json: Any = REQUIRED
@@ -63,7 +63,7 @@ def response_forms(annotation: Any) -> ResponseForms:
 
 
 def _streamed(arguments: tuple[Any, ...]) -> list[str]:
-    """Return the media types of a stream; OpenAPI 3.1 has no schema for one item of it."""
+    """Return the media types of a stream; OpenAPI 3.1 cannot describe the items of a stream."""
     item = _bare(arguments[0]) if arguments else Any
     if _is(item, bytes):
         return [OCTETS]

@@ -1,4 +1,4 @@
-"""The schemas of the types of a service, with names that are stable across reloads."""
+"""Create the schemas of a service's types, with names that do not change on reload."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import msgspec
 from neurova.binding.datetime_formats import add_datetime_formats
 
 AT = "#/components/schemas/"
-# Two types of the same name get long names by msgspec, like `functions.booking_3.list.Page`.
+# msgspec gives types of equal names long names, like `functions.booking_3.list.Page`.
 _GENERATION = re.compile(r"functions\.\w+_\d+\.")
 
 Schema = dict[str, Any]
@@ -35,15 +35,15 @@ DURATION: Schema = {
     r"(T(?=[0-9])([0-9]{1,8}H)?([0-9]{1,8}M)?([0-9]{1,8}(\.[0-9]{1,6})?S)?)?$",
     "examples": ["PT1H30M"],
 }
-# Formats of msgspec that differ from those of the same name in JSON Schema.
+# msgspec's formats that differ from the JSON Schema formats of the same name.
 _FORMATS = {"decimal": DECIMAL, "duration": DURATION}
-_VALUES = frozenset({"const", "default", "enum", "examples"})  # their content is no schema
+_VALUES = frozenset({"const", "default", "enum", "examples"})  # their values are not schemas
 
 
 def schemas(
     service: str, types: Mapping[Hashable, Any]
 ) -> tuple[dict[Hashable, Schema], dict[str, Schema]]:
-    """Return the schema of each type by key, and the schemas that these refer to by name.
+    """Return the schema of each type by key, and the schemas they refer to by name.
 
     A name is `<service>.<type>`. A type without a JSON Schema gets the empty schema.
     """
@@ -69,7 +69,7 @@ def _has_schema(kind: Any) -> bool:
 
 
 def _renamed(part: Any) -> Any:
-    """Return a part of a schema with stable names in references, and with our formats."""
+    """Return part of a schema with stable names in references, and with corrected formats."""
     if isinstance(part, str):
         return _GENERATION.sub("", part) if part.startswith(AT) else part
     if isinstance(part, list | tuple):
@@ -91,14 +91,14 @@ def _renamed_value(key: Any, part: Any) -> Any:
 
 
 def with_valid_default(schema: Schema) -> Schema:
-    """Return a schema without its default if that is invalid by the schema.
+    """Return a schema without its default if the schema does not allow the default.
 
-    Python allows such defaults, like a time without a zone, or NaN.
+    Python accepts such defaults, like a time without a zone, or NaN.
     """
     if "default" not in schema or isinstance(schema["default"], bool | int):
         return schema
     rest = {key: each for key, each in schema.items() if key != "default"}
-    if AT in str(rest):  # the schema that it refers to is not available here
+    if AT in str(rest):  # the referenced schema is not available here
         return schema
     value = msgspec.json.decode(msgspec.json.encode(schema["default"]))
     valid = jsonschema_rs.Draft202012Validator(rest, validate_formats=True).is_valid(value)
@@ -111,7 +111,7 @@ NO_NUL = r"^[^\x00]*$"
 
 
 def with_pattern(schema: Schema, pattern: str) -> Schema:
-    """Return the schema of a text with a pattern, unless it has a narrower form already."""
+    """Return a string schema with a pattern, unless it already restricts the text."""
     if schema.get("type") != "string" or {"pattern", "format", "enum"} & schema.keys():
         return schema
     return {**schema, "pattern": pattern}

@@ -1,4 +1,4 @@
-"""The platform's own service: functions that serve the OpenAPI document and the page to read it."""
+"""The platform's own service: functions that serve the OpenAPI document and a page to read it."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ MEDIA_TYPES = {
     "js": b"text/javascript; charset=utf-8",
     "svg": b"image/svg+xml",
 }
-# The page connects to its own origin only, runs only its own files, and never parses text as HTML.
+# The page may only connect to its origin, run its own files, and must not parse text as HTML.
 SECURITY = {
     "content-security-policy": "default-src 'none'; script-src 'self'; style-src 'self'; "
     "img-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; "
@@ -57,8 +57,7 @@ def platform_functions(
 ) -> list[HttpFunction]:
     """Return the functions that serve the document of `functions`, and the page.
 
-    Functions of the project take precedence on the same path. The document is built when it is
-    first requested.
+    The project's functions take precedence on the same path. The first request builds the document.
     """
     project = list(functions)
     access = document_access(settings, environment)
@@ -70,7 +69,7 @@ def platform_functions(
     free = without_conflicts([document, *page], project)
     if document not in free:
         return []
-    # The page is useless without one of its files.
+    # The page needs all its files.
     return [document, *page] if all(each in free for each in page) else [document]
 
 
@@ -91,12 +90,12 @@ def encode_document(functions: Iterable[Endpoint], settings: Settings) -> bytes:
     content = document(functions, api)
     try:
         return msgspec.json.encode(content)
-    except UnicodeEncodeError:  # a text of the project contains a lone surrogate
+    except UnicodeEncodeError:  # a docstring contains a lone surrogate
         return msgspec.json.encode(_with_escapes(content))
 
 
 def _with_escapes(value: Any) -> Any:
-    """Return a JSON value with escapes for what UTF-8 cannot encode."""
+    """Return a JSON value with characters escaped that UTF-8 cannot encode."""
     if isinstance(value, str):
         return escape_surrogates(value)
     if isinstance(value, dict):
@@ -107,7 +106,7 @@ def _with_escapes(value: Any) -> Any:
 
 
 class LazyContent:
-    """Build a body once, when it is first requested, with its ETag."""
+    """Build a body and its ETag at the first request."""
 
     def __init__(self, build: Callable[[], bytes]) -> None:
         self._build = build
@@ -147,7 +146,7 @@ def _document(content: LazyContent, *, public: bool) -> Callable[..., Any]:
 def _page() -> Callable[..., Any]:
     @get(PAGE, public=True)
     async def page(if_none_match: IfNoneMatch = "") -> Reply:
-        """Get the page that displays the document; it contains nothing of the project itself."""
+        """Get the page that displays the document; the page itself contains no project data."""
         return reply(
             _file_content("index.html"), if_none_match, b"text/html; charset=utf-8", SECURITY
         )
@@ -175,7 +174,7 @@ def _file_content(name: str) -> LazyContent:
 def without_conflicts(
     functions: Sequence[HttpFunction], project: Iterable[Endpoint]
 ) -> list[HttpFunction]:
-    """Return those functions whose path no function of the project answers."""
+    """Return the functions whose paths no function of the project uses."""
     paths = [each.description.template.split("/") for each in functions]
     first_segments = {path[1] for path in paths}
     candidates = [
@@ -195,7 +194,7 @@ def without_conflicts(
 
 
 def _overlap(one: list[str], other: list[str]) -> bool:
-    """Return whether some path matches both, of which `other` may be a mount's."""
+    """Return whether some path matches both patterns; `other` may belong to a mounted app."""
     if other[-1] == "{*}":
         return one[: len(other) - 1] == other[:-1]
     return len(one) == len(other) and all(
@@ -206,6 +205,6 @@ def _overlap(one: list[str], other: list[str]) -> bool:
 
 def _function(handler: Callable[..., Any], execution: ExecutionContext) -> HttpFunction:
     description = description_of(handler)
-    assert isinstance(description, Http)  # a decorator made it
+    assert isinstance(description, Http)  # a decorator created it
     file = "neurova_platform/openapi"
     return make_function(handler, description, NAME, file, Resources(), execution)

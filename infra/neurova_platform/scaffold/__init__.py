@@ -1,1 +1,1 @@
-"""What `neurova new` creates."""
+"""Create files for `neurova new`."""

@@ -1,4 +1,4 @@
-"""The files that `neurova new` creates: planned by pure functions, written by one."""
+"""Plan the files of `neurova new` without I/O, then write them."""
 
 from __future__ import annotations
 
@@ -86,9 +86,9 @@ def plan_function(service: str, name: str, method: str = "GET", path: str = "") 
 
 
 def write(folder: Path, plan: Mapping[str, str]) -> list[Path]:
-    """Write a plan below `folder` and return the files; never overwrite one.
+    """Write a plan below `folder` and return the files.
 
-    Raises NeurovaError when a file exists, or the disk refuses.
+    Raises NeurovaError if a file exists or cannot be written.
     """
     files = {folder / path: text for path, text in plan.items()}
     for file in files:

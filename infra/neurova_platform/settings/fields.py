@@ -1,4 +1,4 @@
-"""The fields of all settings: their dotted keys, and how a value is converted to its type."""
+"""The fields of all settings, their dotted keys, and the conversion of values to their types."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Field(msgspec.Struct, frozen=True):
 
 
 def fields_of(section: type[msgspec.Struct], prefix: str = "") -> Iterator[Field]:
-    """Yield the fields of a section and of its subsections, in the order of definition."""
+    """Yield the fields of a section and its subsections, in the order of definition."""
     for field in msgspec.structs.fields(section):
         key = prefix + field.name
         if isinstance(field.type, type) and issubclass(field.type, msgspec.Struct):
@@ -66,9 +66,9 @@ def field_of(key: str) -> Field:
 
 
 def convert(field: Field, value: object, *, text: bool) -> Any:
-    """Return `value` as the field's type; `text`: parse it from an environment variable.
+    """Convert a value to the field's type; `text`: it comes from an environment variable.
 
-    Raises ValueError that says what the value must be, without the value if that looks secret.
+    Raises ValueError, which shows the value unless it looks like a secret.
     """
     info = inspect.type_info(field.type)
     if field.unit == "bytes" and isinstance(value, str):
@@ -84,13 +84,13 @@ def convert(field: Field, value: object, *, text: bool) -> Any:
 
 
 def parse_size(text: str) -> int | str:
-    """Return the bytes of a size like "1 MiB" or "500 kB"; the text when it is not a size."""
+    """Return the bytes of a size like "1 MiB" or "500 kB"; return any other text unchanged."""
     match = _SIZE.fullmatch(text)
     return int(float(match[1]) * _UNITS[match[2]]) if match else text
 
 
 def describe_type(info: inspect.Type) -> str:
-    """Return what a value of the type must be, in words."""
+    """Return the values that a type allows, in words."""
     while isinstance(info, inspect.Metadata):
         info = info.type
     match info:
@@ -108,7 +108,7 @@ def describe_type(info: inspect.Type) -> str:
 
 
 def is_secret(key: str, value: object) -> bool:
-    """Tell whether a setting looks like a plain secret, by its name or its value."""
+    """Return whether a setting looks like a plain-text secret, by its name or value."""
     name = key.rpartition(".")[2].lower()
     if isinstance(value, list):
         return any(is_secret(key, item) for item in value)
@@ -118,14 +118,14 @@ def is_secret(key: str, value: object) -> bool:
 
 
 def nearest(key: str, known: Collection[str]) -> str:
-    """Return the known dotted key most like `key`, "" when none is close."""
+    """Return the known dotted key that is most similar to `key`, "" if none is close."""
     section, _, last = key.rpartition(".")
     tails: dict[str, str] = {}
 
     def distance(name: str) -> float:
         return -difflib.SequenceMatcher(None, section, name.rpartition(".")[0]).ratio()
 
-    # A key of the most similar section wins over keys of the same name in other sections.
+    # Prefer the most similar section when several sections have a key of this name.
     for candidate in sorted(known, key=distance):
         tails.setdefault(candidate.rpartition(".")[2], candidate)
     close = difflib.get_close_matches(last, list(tails), 1, 0.7)
@@ -133,7 +133,7 @@ def nearest(key: str, known: Collection[str]) -> str:
 
 
 def nearest_variable(name: str, known: Collection[str]) -> str:
-    """Return the known variable most like `name`, "" when none is close."""
+    """Return the known variable that is most similar to `name`, "" if none is close."""
     # All names share a prefix, which raises every similarity: use a stricter cutoff.
     close = difflib.get_close_matches(name, list(known), 1, 0.88)
     return close[0] if close else ""

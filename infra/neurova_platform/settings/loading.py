@@ -24,7 +24,7 @@ from .validation import find_faults
 def find(start: Path) -> Path:
     """Return the neurova.toml of `start` or of the nearest folder above it.
 
-    Raises ConfigError when there is none.
+    Raises ConfigError if there is none.
     """
     for folder in (start, *start.parents):
         if (folder / FILE).is_file():
@@ -44,7 +44,7 @@ def load(
     """Return the settings of the project that contains `start` (default: the working folder).
 
     `flags` maps dotted keys to values, None for a flag that is not set. Raises ConfigError that
-    lists every fault: where it is, its dotted key and the fix.
+    lists every fault with its place, dotted key and fix.
     """
     file = find((start or Path.cwd()).resolve())
     values: dict[str, Any] = {}
@@ -72,7 +72,7 @@ def load(
 
 
 def effective(settings: Settings) -> list[Value]:
-    """Return every setting in force, in the order of docs/configuration.md, without passwords."""
+    """Return all effective settings without passwords, in the order of docs/configuration.md."""
     services = (f"services.{name}.{key}" for name in settings.services for key in SERVICE_FIELDS)
     values = []
     for key in (*FIELDS, *sorted(services)):

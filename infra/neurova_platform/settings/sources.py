@@ -21,7 +21,7 @@ _SERVICE_VARIABLE = re.compile(r"NEUROVA_SERVICES_([A-Z0-9_]+)_(DATABASE|CONNECT
 
 
 class Entry(NamedTuple):
-    """One value as its source has it; `origin` names the line, the variable or the flag."""
+    """One unconverted value; `origin` names its line, variable or flag."""
 
     key: str
     value: Any
@@ -31,7 +31,7 @@ class Entry(NamedTuple):
 def read_file(file: Path, faults: list[str]) -> Iterator[Entry]:
     """Yield the entries of neurova.toml and append unknown keys and secrets to `faults`.
 
-    Raises ConfigError when the file is not readable TOML.
+    Raises ConfigError if the file is not valid TOML.
     """
     try:
         text = file.read_text("utf-8")
@@ -73,7 +73,7 @@ def read_environment(environ: Mapping[str, str], faults: list[str]) -> Iterator[
 
 
 def find_line(text: str, key: str) -> int:
-    """Return the line of a TOML text that sets a dotted key, 0 when it is not found."""
+    """Return the number of the line that sets a dotted key in a TOML text, 0 if not found."""
     section = ""
     for number, line in enumerate(text.splitlines(), 1):
         bare = re.sub(r"[\s\"']", "", line.partition("#")[0])

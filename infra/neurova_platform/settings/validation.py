@@ -1,4 +1,4 @@
-"""Checks of the loaded settings that need more than one key, or the file system."""
+"""Checks of loaded settings that compare keys or read the file system."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ..composition import backends
 
 
 def find_faults(settings: Settings) -> Iterator[tuple[str, str]]:
-    """Yield each dotted key with a wrong value, and what is wrong."""
+    """Yield the dotted key and the error of each invalid value."""
     for key, what in find_gateway_faults(settings.gateway):
         yield f"gateway.{key}", what
     for key, what in find_admin_faults(settings.admin):

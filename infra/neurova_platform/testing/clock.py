@@ -1,4 +1,4 @@
-"""The clock of a test's keys, limits and stored answers."""
+"""The clock of a test's keys, limits and stored responses."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ MAX_ADVANCE = 1e9
 
 
 class Clock:
-    """Give the real time, moved forward by `advance`."""
+    """Return the real time plus the seconds added by `advance`."""
 
     def __init__(self) -> None:
         self._offset = 0.0
 
     def advance(self, seconds: float) -> None:
-        """Move the clock forward. Raises ValueError for a negative or endless time."""
+        """Move the clock forward. Raises ValueError for a negative or too large time."""
         if not 0 <= seconds < MAX_ADVANCE:  # also refuses NaN
             raise ValueError(
-                f"the clock moves forward by less than {MAX_ADVANCE:g} s, not by {seconds}"
+                f"the clock can move forward by less than {MAX_ADVANCE:g} s, not by {seconds}"
             )
         self._offset += seconds
 

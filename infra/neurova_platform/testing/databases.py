@@ -1,4 +1,4 @@
-"""The databases of a test: its own, migrated and otherwise empty, copied from a template."""
+"""The databases of a test: migrated and empty, copied from a template."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A whole platform in a test's process, with state of its own and a clock that the test moves."""
+"""A complete platform in a test's process, with its own state and a controllable clock."""
 
 from __future__ import annotations
 
@@ -41,11 +41,10 @@ class _CollectedRecords:
 
 
 class TestPlatform:
-    """Call a project's functions as clients do; `clock` moves the time of keys and limits.
+    """Call a project's functions as clients do; `clock` is the time of keys and limits.
 
-    `scopes=` makes a call with a key that has exactly these scopes, `key=` with another key;
-    without both, the call has no key. `folder` is the state folder. Tests that name the same
-    `databases` folder share migrated databases to start from.
+    A call sends a key with exactly the scopes in `scopes=`, the key in `key=`, or no key.
+    `folder` is the state folder. Tests with the same `databases` folder share migrated templates.
     """
 
     __test__ = False
@@ -54,7 +53,7 @@ class TestPlatform:
         variables = postgres_variables(os.environ)
         loaded = load(project, environ=variables, flags={"project.state": str(folder)})
         self._databases = Databases(databases or folder / "migrated", loaded.services)
-        # The test gets its own database also where the project configures another location.
+        # Never use the database that the project configures.
         self.settings = msgspec.structs.replace(loaded, services=self._databases.services())
         self.clock = Clock()
         state.prepare(folder)
@@ -139,16 +138,16 @@ class TestPlatform:
         return self.call("DELETE", path, **options)
 
     def call(self, method: str, path: str, **options: Unpack[CallOptions]) -> Response:
-        """Make one call and return its answer."""
+        """Make one call and return its response."""
         return self.run(self.acall(method, path, **options))
 
     async def acall(self, method: str, path: str, **options: Unpack[CallOptions]) -> Response:
-        """Make one call on the platform's event loop, for `together`."""
+        """Make one call; use it for `together`."""
         headers, body = self._prepare(options)
         return await request(self.platform.asgi, method, path, headers, body)
 
     def together(self, calls: Iterable[Coroutine[Any, Any, Response]]) -> list[Response]:
-        """Make many `acall`s at the same time and return their answers in order."""
+        """Run `acall`s concurrently and return their responses in order."""
 
         async def gather() -> list[Response]:
             return list(await asyncio.gather(*calls))
@@ -162,7 +161,7 @@ class TestPlatform:
         return StreamReader(self._runner, self.platform.asgi, scope, body)
 
     def admin(self, method: str, path: str, **options: Unpack[CallOptions]) -> Response:
-        """Call the Admin API, by default with its token; earlier calls are in counters and logs."""
+        """Call the Admin API, by default with its token; its data includes earlier calls."""
         from ..admin.access import load_token
         from ..admin.server import create_app, platform_context
 
@@ -175,7 +174,7 @@ class TestPlatform:
         return self.run(request(self._admin, method, path, headers, body))
 
     def records(self) -> list[CallRecord]:
-        """Return the access records of all calls until now."""
+        """Return the access records of all calls so far."""
         self.platform.call_records.flush()
         return list(self._records.records)
 

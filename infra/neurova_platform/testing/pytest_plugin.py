@@ -1,4 +1,4 @@
-"""The `platform` fixture: a whole platform in the test's process, with state of its own."""
+"""The `platform` fixture: a complete platform in the test's process, with its own state."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:  # pytest loads this module in every project: import nothing h
 
 @pytest.fixture(scope="session")
 def neurova_databases(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Return the folder of migrated databases that tests start from."""
+    """Return the folder of migrated database templates."""
     from .databases import drop_templates
 
     folder = tmp_path_factory.mktemp("neurova-databases")
@@ -32,7 +32,7 @@ def neurova_project(request: pytest.FixtureRequest) -> Path:
 def platform(
     neurova_project: Path, neurova_databases: Path, tmp_path: Path
 ) -> Iterator[TestPlatform]:
-    """Run the project that contains the test: call it, move its clock."""
+    """Run the project that contains the test."""
     from .platform import TestPlatform
 
     with TestPlatform(neurova_project, tmp_path / ".neurova", neurova_databases) as running:

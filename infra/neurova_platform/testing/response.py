@@ -1,4 +1,4 @@
-"""What a call of the `platform` fixture returns."""
+"""The response to a call of the `platform` fixture."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _BLOCK = re.compile(r"\r\n\r\n|\n\n|\r\r")
 
 
 class ReceivedEvent(msgspec.Struct, frozen=True):
-    """Hold one server-sent event as a browser sees it; without a name it is a "message"."""
+    """Hold one server-sent event; the default of its name is "message"."""
 
     data: str
     event: str = "message"
@@ -24,7 +24,7 @@ class ReceivedEvent(msgspec.Struct, frozen=True):
 
 
 class Response(msgspec.Struct, frozen=True):
-    """Hold a response; names of `headers` are lower case, `whole` is False for a cut-off stream."""
+    """Hold a response; names of `headers` are lower case; a truncated stream has `whole` False."""
 
     status: int
     headers: dict[str, str]

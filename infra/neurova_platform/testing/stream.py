@@ -19,7 +19,7 @@ class StreamReader:
     """Iterate over one response: NDJSON records, server-sent events, or chunks of bytes.
 
     The function produces at most one item ahead of the reader. Leaving the `with` block
-    disconnects. Iteration raises TruncatedResponse when the function fails within the stream.
+    disconnects. Iteration raises TruncatedResponse if the function fails during the stream.
     """
 
     def __init__(self, runner: asyncio.Runner, app: Any, scope: Message, body: bytes) -> None:
@@ -77,7 +77,7 @@ class StreamReader:
         if message.done():
             return message.result()
         message.cancel()
-        self._task.result()  # raises what ended the stream
+        self._task.result()  # raises the error that ended the stream
         return {"type": "http.response.body"}
 
     async def _disconnect(self) -> None:
