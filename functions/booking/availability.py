@@ -11,7 +11,7 @@ from .stays import count_free_rooms
 
 
 class Availability(Struct):
-    """Count the rooms that are free on every night of a stay."""
+    """The number of rooms that are free on every night of a stay."""
 
     room_type: RoomType
     arrival: date

@@ -13,7 +13,7 @@ _cancel = bookings.update().where(bookings.c.id == bindparam("booking")).values(
 
 @delete("/bookings/{id}", scopes=["booking:write"])
 async def cancel_booking(id: str, caller: Caller, tx: Tx) -> Booking:
-    """Cancel a booking and free its nights; it stays listed, and a second call changes nothing."""
+    """Cancel a booking and release its nights. The booking stays listed; a repeat does nothing."""
     booking = await get_own_booking(tx, id, caller)
     await release_nights(tx, booking)
     await tx.execute(_cancel, {"booking": id})

@@ -13,7 +13,7 @@ _update = bookings.update().where(bookings.c.id == bindparam("booking"))
 
 @patch("/bookings/{id}", scopes=["booking:write"])
 async def change_booking(id: str, change: Change, caller: Caller, tx: Tx) -> Booking:
-    """Change the given fields of a booking; another stay needs a room that is free for it."""
+    """Change fields of a booking. A room must be free on every night of the new stay."""
     if change.rate is not UNSET:
         check_rate_scope(caller)
     before = await get_own_booking(tx, id, caller)
@@ -21,9 +21,9 @@ async def change_booking(id: str, change: Change, caller: Caller, tx: Tx) -> Boo
         raise Reject(409, f"Booking {id} is cancelled, create a new one.")
     booking = before.apply(change)
     await release_nights(tx, before)
-    await check_free(tx, booking)  # a Reject rolls back: the nights are taken again
+    await check_free(tx, booking)  # a Reject rolls back the release
     await take_nights(tx, booking)
     row = booking.to_row()
-    del row["id"]  # SQLite searches `taken` for references if the id is set, even to itself
+    del row["id"]  # setting the id, even to the same value, makes SQLite search `taken`
     await tx.execute(_update, {"booking": id, **row})
     return booking

@@ -1,7 +1,6 @@
-"""The types, prices and tables of Booking.
+"""Types, prices and tables of the booking service.
 
-Money is in whole cents. `rate` is the price of one room for one night; a booking's total is
-`rate` times its nights.
+Money is in whole cents. `rate` is the price of one room for one night.
 """
 
 from collections.abc import Mapping
@@ -42,7 +41,7 @@ PRICES: dict[RoomType, int] = {
 
 
 def departure_date(arrival: date, nights: int, where: str = "body") -> date:
-    """Return the day after the last night. Raises Reject(422) beyond the end of the calendar."""
+    """Return the day after the last night. Raises Reject(422) after the year 9999."""
     try:
         return arrival + timedelta(nights)
     except OverflowError:
@@ -51,7 +50,7 @@ def departure_date(arrival: date, nights: int, where: str = "body") -> date:
 
 
 class NewBooking(Struct, kw_only=True, forbid_unknown_fields=True):
-    """Ask for a room; `rate` needs the scope booking:rate, the default is the price of the type."""
+    """A request for a room. `rate` needs the scope booking:rate; default: the type's price."""
 
     room_type: RoomType
     arrival: date
@@ -70,7 +69,7 @@ class NewBooking(Struct, kw_only=True, forbid_unknown_fields=True):
 
 
 class Change(Struct, kw_only=True, forbid_unknown_fields=True):
-    """Change the given fields; another room type without `rate` costs the price of that type."""
+    """The fields to change. A new room type without `rate` costs the price of that type."""
 
     room_type: RoomType | UnsetType = UNSET
     arrival: date | UnsetType = UNSET
@@ -83,7 +82,7 @@ class Change(Struct, kw_only=True, forbid_unknown_fields=True):
 
 
 class Booking(Struct, kw_only=True):
-    """A room of a type, taken from the night of `arrival` to the morning of `departure`."""
+    """A booked room, from the night of `arrival` to the morning of `departure`."""
 
     id: str
     status: Status = "booked"
@@ -114,12 +113,12 @@ class Booking(Struct, kw_only=True):
 
     @classmethod
     def from_row(cls, row: Mapping[Any, Any]) -> "Booking":
-        """Return the booking of a row."""
+        """Return the booking stored in a row."""
         departure = departure_date(row["arrival"], row["nights"])
         return cls(**row, departure=departure, total=row["rate"] * row["nights"])
 
     def apply(self, change: Change) -> "Booking":
-        """Return the booking with a change."""
+        """Return a copy of the booking with the change applied."""
         row = self.to_row()
         row |= {name: value for name, value in structs.asdict(change).items() if value is not UNSET}
         if change.rate is UNSET and row["room_type"] != self.room_type:
@@ -137,7 +136,7 @@ class Booking(Struct, kw_only=True):
 
 metadata = sa.MetaData()
 
-# How many rooms of each type the hotel has.
+# The number of rooms of each type.
 rooms = sa.Table(
     "rooms",
     metadata,
@@ -170,9 +169,9 @@ bookings = sa.Table(
 )
 BOOKING_COLUMNS = [column for column in bookings.c if column.name not in ("seq", "consumer")]
 
-# A row for each night of each booking that is not cancelled. A room is free if on every night of a
-# stay fewer rooms are taken than there are. Counting the bookings that overlap the stay would
-# refuse too much: two of them may use one room, one after the other.
+# One row per night of each active booking. A stay fits if fewer rooms than exist are taken on each
+# of its nights. Counting overlapping bookings instead would refuse stays that fit, because two of
+# those bookings may use the same room one after the other.
 taken = sa.Table(
     "taken",
     metadata,

@@ -12,7 +12,7 @@ from .domain import BOOKING_COLUMNS, Booking, Channel, RoomType, Status, booking
 
 
 class Page(Struct):
-    """List bookings, oldest first; `next` is the `after` of the next page, null on the last."""
+    """A page of bookings, oldest first. Pass `next` as `after` for the next page; null: no more."""
 
     bookings: list[Booking]
     next: str | None
@@ -30,7 +30,7 @@ async def list_bookings(
     channel: Channel | None = None,
     status: Status | None = None,
 ) -> Page:
-    """List the caller's bookings in the order of their creation."""
+    """List the caller's bookings in order of creation."""
     conditions = [bookings.c.consumer == caller.consumer]
     if after:
         conditions.append(bookings.c.seq > await _find_position(tx, after, caller))
@@ -52,10 +52,10 @@ async def list_bookings(
 
 
 async def _find_position(tx: Tx, id: str, caller: Caller) -> int:
-    """Return the sequence number of a booking; clients see ids, which do not count bookings."""
+    """Return the sequence number of a booking. Clients see ids only, which reveal no counts."""
     own = (bookings.c.id == id, bookings.c.consumer == caller.consumer)
     position = (await tx.execute(select(bookings.c.seq).where(*own))).scalar()
     if position is None:
-        fault = Fault("/after", "is not one of your bookings: use the `next` of a page", "query")
+        fault = Fault("/after", "is not your booking: use `next` of the previous page", "query")
         raise Reject(422, "The page does not exist.", errors=[fault])
     return int(position)

@@ -10,7 +10,7 @@ from .domain import PRICES, Nights, RoomType, departure_date
 
 
 class Stay(Struct, forbid_unknown_fields=True):
-    """Ask for the price of a stay."""
+    """The stay to quote."""
 
     room_type: RoomType
     arrival: date
@@ -18,7 +18,7 @@ class Stay(Struct, forbid_unknown_fields=True):
 
 
 class Quote(Struct):
-    """State the price of a stay in cents: `rate` for a night, `total` for all nights."""
+    """The price of a stay in cents: `rate` for one night, `total` for all nights."""
 
     room_type: RoomType
     arrival: date
@@ -30,7 +30,7 @@ class Quote(Struct):
 
 @post("/quote", scopes=["booking:read"], limit="600/minute")
 async def quote(stay: Stay) -> Quote:
-    """Return the price of a stay; GET /availability tells whether a room is free for it."""
+    """Return the price of a stay. It does not check availability, see GET /availability."""
     rate = PRICES[stay.room_type]
     departure = departure_date(stay.arrival, stay.nights)
     return Quote(stay.room_type, stay.arrival, departure, stay.nights, rate, rate * stay.nights)

@@ -8,7 +8,7 @@ from .domain import PRICES, RoomType, rooms
 
 
 class Rooms(Struct):
-    """Count the rooms of one type; `rate` is their price for a night, in cents."""
+    """The rooms of one type. `rate` is the price of a room for one night, in cents."""
 
     type: RoomType
     count: int
@@ -20,6 +20,6 @@ _by_type = rooms.select().order_by(rooms.c.type)
 
 @get("/rooms", scopes=["booking:read"])
 async def list_rooms(tx: Tx) -> list[Rooms]:
-    """List the room types with their number of rooms and their price."""
+    """List the room types with their room counts and prices."""
     rows = (await tx.execute(_by_type)).mappings()
     return [Rooms(row["type"], row["count"], PRICES[row["type"]]) for row in rows]

@@ -1,4 +1,4 @@
-"""What several functions need: free rooms, taken nights, and the caller's own bookings."""
+"""Queries that several functions share: free rooms, taken nights, own bookings."""
 
 from datetime import date
 
@@ -8,7 +8,7 @@ from neurova import Caller, Reject, Tx
 
 from .domain import BOOKING_COLUMNS, Booking, RoomType, bookings, rooms, taken
 
-# A statement that is built once costs a quarter of one that is built at every call.
+# Building each statement once makes a call about four times as fast as building it per call.
 _fullest_night = (
     select(func.count().label("rooms"))
     .where(
@@ -69,7 +69,7 @@ async def release_nights(tx: Tx, booking: Booking) -> None:
 
 
 async def get_own_booking(tx: Tx, id: str, caller: Caller) -> Booking:
-    """Return one of the caller's bookings. Raises Reject(404) for another consumer's, too."""
+    """Return one of the caller's bookings. Raises Reject(404) also for another consumer's."""
     own = {"id": id, "consumer": caller.consumer}
     row = (await tx.execute(_select_own, own)).mappings().first()
     if row is None:

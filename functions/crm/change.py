@@ -8,13 +8,13 @@ from .domain import Change, Customer
 
 @patch("/customers/{id}", scopes=["crm:write"])
 async def change_customer(id: str, change: Change, tx: Tx) -> Customer:
-    """Change the given fields of a customer that is still at the given version."""
+    """Change fields of a customer. `version` must be the current version."""
     before = await get_unmerged(tx, id)
     if before.version != change.version:
         raise Reject(
             409,
             f"Customer {id} is at version {before.version}, not {change.version}: read it again "
-            "and change that version.",
+            "and repeat the change.",
         )
     customer = before.apply(change)
     await store_customer(tx, customer)

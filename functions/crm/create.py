@@ -10,7 +10,7 @@ _insert = customers.insert()
 
 @post("/customers", scopes=["crm:write"], status=201)
 async def create_customer(new: NewCustomer, tx: Tx) -> Customer:
-    """Create a customer; GET /customers/{id}/duplicates tells whether it exists already."""
+    """Create a customer. GET /customers/{id}/duplicates then lists possible duplicates."""
     customer = Customer.create(new)
     await tx.execute(_insert, customer.to_row())
     await index_customer(tx, customer)

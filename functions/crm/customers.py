@@ -1,4 +1,4 @@
-"""Customers in the database: read by id, and stored again."""
+"""Read customers by id and update them."""
 
 from sqlalchemy import bindparam, select
 
@@ -7,7 +7,7 @@ from neurova import Reject, Tx
 from .domain import CUSTOMER_COLUMNS, Customer, customers, from_row
 from .index import index_customer
 
-# A statement that is built once costs a quarter of one that is built at every call.
+# Building each statement once makes a call about four times as fast as building it per call.
 _select = select(*CUSTOMER_COLUMNS, customers.c.merged_into).where(
     customers.c.id == bindparam("id")
 )
@@ -15,7 +15,7 @@ _update = customers.update().where(customers.c.id == bindparam("customer"))
 
 
 async def find_customer(tx: Tx, id: str) -> tuple[Customer, str | None]:
-    """Return a customer and the id of the one that it was merged into, None without one.
+    """Return a customer, and the id of the customer it was merged into or None.
 
     Raises Reject(404) for an unknown id.
     """
@@ -36,6 +36,6 @@ async def get_unmerged(tx: Tx, id: str) -> Customer:
 async def store_customer(tx: Tx, customer: Customer) -> None:
     """Update a customer's row and its search index."""
     row = customer.to_row()
-    del row["id"]  # SQLite searches all tables that refer to it if it is set, even to itself
+    del row["id"]  # setting the id, even to the same value, makes SQLite search all references
     await tx.execute(_update, {"customer": customer.id, **row})
     await index_customer(tx, customer)

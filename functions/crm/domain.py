@@ -1,11 +1,10 @@
-"""The types and tables of CRM: customers, notes on them, and interactions with them.
+"""Types and tables of the CRM service: customers, notes and interactions.
 
-All data belongs to the operator's organisation, not to the consumer whose key wrote it: a key with
-`crm:read` reads every customer, one with `crm:write` creates and changes. Irreversible calls have
-scopes of their own: `crm:merge` and `crm:erase`.
+All consumers share the data: a key with `crm:read` reads every customer, a key with `crm:write`
+creates and changes them. Irreversible calls need `crm:merge` or `crm:erase`.
 
-Emails are stored in lower case and phones in the form of E.164 (`+441234567890`). Neither is
-unique, since a family or an office may share them. Times are in UTC.
+Emails are stored in lower case, phone numbers in E.164 form (`+441234567890`). Neither is unique,
+because a family or an office may share them. Times are in UTC.
 """
 
 from collections.abc import Mapping
@@ -23,7 +22,7 @@ from .words import split_words
 Stage = Literal["lead", "customer", "former"]
 Kind = Literal["question", "order", "complaint", "support", "other"]
 Channel = Literal["phone", "email", "chat", "web", "letter", "in_person"]
-# A visible character; Python and JSON Schema differ in what `\s` matches.
+# A visible character, spelled out because Python and JSON Schema differ in what `\s` matches.
 _VISIBLE = r"[^\s\u0000-\u0020\u007f-\u00a0\ufeff{}]"
 Name = Annotated[
     str,
@@ -86,23 +85,23 @@ def normalize(values: dict[str, Any]) -> dict[str, Any]:
     if isinstance(normal.get("email"), str):
         normal["email"] = normal["email"].strip().lower()
     if isinstance(normal.get("phone"), str):
-        # The zero of "+44 (0)1234" is not dialled after the country code.
+        # The "(0)" of "+44 (0)1234" is not dialled after a country code.
         digits = normal["phone"].replace("(0)", "")
         normal["phone"] = "+" + "".join(filter(str.isdecimal, digits))
     return normal
 
 
 def to_utc(moment: datetime, pointer: str, where: str = "body") -> datetime:
-    """Return a moment in UTC. Raises Reject(422) if UTC has no such year."""
+    """Return a time in UTC. Raises Reject(422) if its year is not 1 to 9999 in UTC."""
     try:
         return moment.astimezone(UTC)
     except OverflowError:
-        fault = Fault(pointer, "must lie between the years 1 and 9999 in UTC", where)
+        fault = Fault(pointer, "must be between the years 1 and 9999 in UTC", where)
         raise Reject(422, "The time is out of range.", errors=[fault]) from None
 
 
 class NewCustomer(Struct, kw_only=True, forbid_unknown_fields=True):
-    """Describe a new customer."""
+    """The values of a new customer."""
 
     name: Name
     company: Company = ""
@@ -112,7 +111,7 @@ class NewCustomer(Struct, kw_only=True, forbid_unknown_fields=True):
 
 
 class Change(Struct, kw_only=True, forbid_unknown_fields=True):
-    """Change the given fields of a customer at `version`; null removes email or phone."""
+    """The fields to change, and the `version` that they apply to. Null removes email or phone."""
 
     version: Annotated[int, Meta(ge=1)]
     name: Name | UnsetType = UNSET
@@ -123,7 +122,7 @@ class Change(Struct, kw_only=True, forbid_unknown_fields=True):
 
 
 class Customer(Struct, kw_only=True):
-    """Describe a customer; `version` counts its changes, without notes and interactions."""
+    """A customer. `version` counts its changes; notes and interactions do not change it."""
 
     id: str
     version: int
@@ -143,12 +142,12 @@ class Customer(Struct, kw_only=True):
         return cls(id=uuid4().hex, version=1, created=now, changed=now, **values)
 
     def apply(self, change: Change) -> "Customer":
-        """Return the customer with a change, at the next version."""
+        """Return the changed customer, at the next version."""
         values = structs.asdict(change)
         return self._next({name: value for name, value in values.items() if value is not UNSET})
 
     def merge_with(self, other: "Customer") -> tuple["Customer", str]:
-        """Return the customer with the other's values that it lacks, and those that differ."""
+        """Return the customer with gaps filled from `other`, and the values that differ."""
         values: dict[str, Any] = {"created": min(self.created, other.created)}
         differences = []
         for name in ("name", "company", "email", "phone", "stage"):
@@ -169,7 +168,7 @@ class Customer(Struct, kw_only=True):
 
 
 class Note(Struct):
-    """Hold a text on a customer; `author` is the consumer whose key wrote it."""
+    """A note on a customer. `author` is the consumer that wrote it."""
 
     id: str
     text: str
@@ -178,7 +177,7 @@ class Note(Struct):
 
 
 class Interaction(Struct):
-    """Hold an interaction with a customer; `at` is when it happened."""
+    """An interaction with a customer. `at` is when it happened."""
 
     id: str
     kind: Kind
@@ -190,17 +189,17 @@ class Interaction(Struct):
 
 
 def from_row(kind: type[Record], row: Mapping[Any, Any]) -> Record:
-    """Return the customer, note or interaction of a row."""
+    """Return the customer, note or interaction stored in a row."""
     return kind(**{name: row[name] for name in kind.__struct_fields__})
 
 
 def name_key(name: str) -> str | None:
-    """Return the words of a name in alphabetical order, None without any."""
+    """Return the words of a name in alphabetical order, None if it has no words."""
     return " ".join(sorted(split_words(name)))[:200] or None
 
 
 class UtcDateTime(sa.TypeDecorator[datetime]):
-    """Store times in UTC, also in SQLite, which has no time zones."""
+    """A time in UTC. SQLite stores it without a time zone."""
 
     impl = sa.DateTime(timezone=True)
     cache_ok = True
@@ -216,8 +215,8 @@ class UtcDateTime(sa.TypeDecorator[datetime]):
 
 metadata = sa.MetaData()
 
-# A merged customer keeps its row, without values. `merged_into` refers to a customer that is not
-# merged itself.
+# Merging empties the row of the duplicate but keeps it. `merged_into` always refers to a customer
+# that is not merged.
 customers = sa.Table(
     "customers",
     metadata,
@@ -234,7 +233,7 @@ customers = sa.Table(
     sa.Column("changed", UtcDateTime, nullable=False),
     sa.Column("merged_into", sa.ForeignKey("customers.id")),
 )
-# The index has only merged customers, which are few.
+# A partial index: few customers are merged.
 _merged = customers.c.merged_into.is_not(None)
 sa.Index(
     "merged_customers", customers.c.merged_into, sqlite_where=_merged, postgresql_where=_merged
@@ -268,8 +267,8 @@ interactions = sa.Table(
     sa.Index("interactions_of_customer", "customer", "at", "seq"),
 )
 
-# What search finds customers by: a row for each field, note and interaction. The migration creates
-# its index, SQLite's FTS5 or PostgreSQL's tsvector, which the database keeps up to date.
+# The searchable words of customers: one row per field, note and interaction. The migration creates
+# a full-text index (SQLite FTS5, PostgreSQL tsvector) that the database keeps up to date.
 texts = sa.Table(
     "texts",
     metadata,

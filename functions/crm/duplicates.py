@@ -10,7 +10,7 @@ from .possible_duplicates import COLUMNS, PossibleDuplicate, select_sharing
 
 
 class Duplicates(Struct):
-    """List possible duplicates, oldest first; `next` is the `after` of the next page, or null."""
+    """A page of possible duplicates, oldest first. Pass `next` as `after`; null: no more."""
 
     duplicates: list[PossibleDuplicate]
     next: int | None
@@ -34,7 +34,7 @@ _page = (
 
 @get("/customers/duplicates", scopes=["crm:read"], limit="60/minute")
 async def list_duplicates(tx: Tx, after: Position = 0, limit: Limit = 50) -> Duplicates:
-    """List the customers that share an email, a phone or a name with an earlier one."""
+    """List the customers that share an email, phone or name with an earlier customer."""
     rows = (await tx.execute(_page, {"after": after, "limit": limit + 1})).mappings().all()
     found = [PossibleDuplicate.from_row(row) for row in rows[:limit]]
     return Duplicates(found, rows[limit - 1]["seq"] if len(rows) > limit else None)

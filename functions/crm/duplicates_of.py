@@ -22,7 +22,7 @@ _select = (
 
 @get("/customers/{id}/duplicates", scopes=["crm:read"])
 async def list_duplicates_of(id: str, tx: Tx) -> list[PossibleDuplicate]:
-    """List up to 100 customers that share email, phone or name, those with most in common first."""
+    """List up to 100 customers that share email, phone or name, best match first."""
     row = (await get_unmerged(tx, id)).to_row()
     values = {"id": id, **{column: row[column] for column in COLUMNS.values()}}
     rows = (await tx.execute(_select, values)).mappings()

@@ -8,7 +8,7 @@ from .customers import get_unmerged
 from .domain import customers, interactions, notes, texts
 
 _id = bindparam("customer", type_=String)
-# Rows that refer to the customer are deleted before it.
+# Delete the rows that refer to the customer first.
 _erase = (
     texts.delete().where(texts.c.customer == _id),
     notes.delete().where(notes.c.customer == _id),

@@ -1,4 +1,4 @@
-"""The full-text index of customers: rows of `texts`, searched by each database's own index."""
+"""Full-text search of customers over the table `texts` and the database's own index."""
 
 from typing import Any
 
@@ -24,7 +24,7 @@ from .domain import CUSTOMER_COLUMNS, Customer, customers, from_row, texts
 from .words import parse_query, phone_suffixes, split_words
 
 WEIGHTS = {"name": 8, "company": 4, "email": 4, "phone": 4, "note": 1, "interaction": 1}
-"""The score of a word by where it is found; a whole word scores twice as much as a prefix."""
+"""The score of a prefix match, by part; a whole word scores twice as much."""
 FTS5 = "texts.seq IN (SELECT rowid FROM texts_index WHERE texts_index MATCH '\"' || {} || '\"*')"
 TSVECTOR = "texts.vector @@ CAST('''' || {} || ''':*' AS tsquery)"
 FIELDS = ("name", "company", "email", "phone")
@@ -35,7 +35,7 @@ _move = texts.update().where(texts.c.customer == bindparam("id")).values(custome
 
 
 async def index_customer(tx: Tx, customer: Customer) -> None:
-    """Replace the index of a customer's fields by their present values."""
+    """Replace the indexed words of a customer's fields with their current values."""
     await tx.execute(_delete_fields, {"id": customer.id})
     words = {name: split_words(getattr(customer, name) or "") for name in FIELDS}
     words["phone"] = phone_suffixes(customer.phone or "")
@@ -50,16 +50,16 @@ async def index_text(tx: Tx, id: str, part: str, text: str) -> None:
 
 
 async def move_texts(tx: Tx, duplicate: str, into: str) -> None:
-    """Move the index of a duplicate's notes and interactions; delete that of its fields."""
+    """Move the indexed notes and interactions of a duplicate; delete its indexed fields."""
     await tx.execute(_delete_fields, {"id": duplicate})
     await tx.execute(_move, {"id": duplicate, "into": into})
 
 
 async def search(tx: Tx, text: str, limit: int, skip: int) -> list[Customer]:
-    """Return the customers that have every word of a query, or words that begin so; best first.
+    """Return the customers that match every word of a query, as a word or a prefix; best first.
 
-    The words may be spread over a customer's fields, notes and interactions. A query that may be
-    the end of a phone number is also searched as one. One without letters or digits finds nothing.
+    The words may be spread over a customer's fields, notes and interactions. A query that looks
+    like the end of a phone number is searched as that too. A query without words finds nothing.
     """
     alternatives = [_score_all(words) for words in parse_query(text)]
     if not alternatives:
@@ -81,13 +81,13 @@ async def search(tx: Tx, text: str, limit: int, skip: int) -> list[Customer]:
 
 
 class HasPrefix(FunctionElement[Any]):
-    """The condition that a row of `texts` has a word that begins with the given one.
+    """An SQL condition: a row of `texts` has a word with the given prefix.
 
-    The index evaluates it: the table `texts_index` (FTS5), or the column `vector` (tsvector). A
-    word has letters and digits only and is quoted, so it is never an operator of the query.
+    It uses the table `texts_index` (FTS5) or the column `vector` (tsvector). The prefix has only
+    letters and digits and is quoted, so it cannot inject query operators.
     """
 
-    inherit_cache = True  # without a Boolean type, for which SQLite would compare it with 1
+    inherit_cache = True  # no Boolean type: SQLite would append "= 1"
 
 
 @compiles(HasPrefix, "sqlite")
@@ -101,7 +101,7 @@ def _compile_for_postgresql(element: HasPrefix, compiler: SQLCompiler, **options
 
 
 def _score_all(words: list[str]) -> Select[Any]:
-    """Return the statement of the customers that have every word, with the sum of the scores."""
+    """Select the customers that match every word, with the sum of the scores."""
     first, *others = [_score_word(word).subquery() for word in words]
     score: SQLColumnExpression[int] = first.c.score
     joined: Any = first
@@ -112,7 +112,7 @@ def _score_all(words: list[str]) -> Select[Any]:
 
 
 def _score_word(word: str) -> Select[Any]:
-    """Return the statement of the customers that have one word, with their best score."""
+    """Select the customers that match one word, with their best score."""
     spaced = literal(" ") + texts.c.words + literal(" ")
     weight: ColumnElement[int] = case(WEIGHTS, value=texts.c.part)
     score = weight * case((spaced.contains(f" {word} "), 2), else_=1)

@@ -15,7 +15,7 @@ _insert = interactions.insert()
 
 
 class NewInteraction(Struct, kw_only=True, forbid_unknown_fields=True):
-    """State what happened, and when; without `at` it happened now."""
+    """A new interaction. `at` defaults to now."""
 
     kind: Kind
     channel: Channel
@@ -25,7 +25,7 @@ class NewInteraction(Struct, kw_only=True, forbid_unknown_fields=True):
 
 @post("/customers/{id}/interactions", scopes=["crm:write"], status=201)
 async def record_interaction(id: str, new: NewInteraction, caller: Caller, tx: Tx) -> Interaction:
-    """Record an interaction with a customer; search finds the customer by its summary."""
+    """Record an interaction with a customer. Search covers its summary."""
     now = datetime.now(UTC)
     interaction = Interaction(
         id=uuid4().hex,

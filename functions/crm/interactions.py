@@ -20,7 +20,7 @@ from .domain import (
 
 
 class Interactions(Struct):
-    """List interactions, latest first; `next` is the `after` of the next page, or null."""
+    """A page of interactions, latest first. Pass `next` as `after`; null: no more."""
 
     interactions: list[Interaction]
     next: int | None
@@ -41,7 +41,7 @@ async def list_interactions(
     at_from: Moment | None = None,
     at_before: Moment | None = None,
 ) -> Interactions:
-    """List the interactions with a customer, and with those that were merged into it."""
+    """List the interactions with a customer and with the customers merged into it."""
     await get_unmerged(tx, id)
     conditions = [interactions.c.customer == id]
     if kind is not None:

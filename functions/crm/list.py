@@ -23,7 +23,7 @@ from .domain import (
 
 
 class Customers(Struct):
-    """List customers, oldest first; `next` is the `after` of the next page, or null."""
+    """A page of customers, oldest first. Pass `next` as `after`; null: no more."""
 
     customers: list[Customer]
     next: int | None
@@ -40,7 +40,7 @@ async def list_customers(
     stage: Stage | None = None,
     changed_from: Moment | None = None,
 ) -> Customers:
-    """List the customers in the order of their creation, without merged ones."""
+    """List the customers in order of creation, without merged ones."""
     values = normalize({"company": company, "email": email, "phone": phone, "stage": stage})
     conditions = [customers.c[name] == value for name, value in values.items() if value is not None]
     if changed_from is not None:

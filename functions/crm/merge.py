@@ -14,7 +14,7 @@ _from, _into = bindparam("from_", type_=String), bindparam("into", type_=String)
 _move = (
     notes.update().where(notes.c.customer == _from).values(customer=_into),
     interactions.update().where(interactions.c.customer == _from).values(customer=_into),
-    # Customers that were merged into the duplicate now refer to the customer itself.
+    # Customers merged into the duplicate earlier now refer to the remaining customer.
     customers.update().where(customers.c.merged_into == _from).values(merged_into=_into),
     customers.update()
     .where(customers.c.id == _from)
@@ -23,19 +23,19 @@ _move = (
 
 
 class Merge(Struct, forbid_unknown_fields=True):
-    """Name the customer to merge into this one."""
+    """The id of the customer to merge into this one."""
 
     duplicate: Id
 
 
 @post("/customers/{id}/merge", scopes=["crm:merge"])
 async def merge_customers(id: str, merge: Merge, caller: Caller, tx: Tx) -> Customer:
-    """Move a duplicate's notes, interactions and missing values to a customer.
+    """Move a duplicate's notes and interactions to a customer, and fill in missing values.
 
-    Values that differ become a note. A second call changes nothing.
+    Values that differ are kept in a note. A repeated call changes nothing.
     """
     if merge.duplicate == id:
-        fault = Fault("/duplicate", "is the customer itself: name another one")
+        fault = Fault("/duplicate", "is the customer itself: use the id of another customer")
         raise Reject(422, "A customer cannot be merged into itself.", errors=[fault])
     before = await get_unmerged(tx, id)
     duplicate, into = await find_customer(tx, merge.duplicate)

@@ -15,20 +15,20 @@ _insert = notes.insert()
 
 
 class NewNote(Struct, forbid_unknown_fields=True):
-    """State what to note."""
+    """The text of a new note."""
 
     text: Text
 
 
 @post("/customers/{id}/notes", scopes=["crm:write"], status=201)
 async def add_note(id: str, new: NewNote, caller: Caller, tx: Tx) -> Note:
-    """Add a note to a customer; search finds the customer by its words."""
+    """Add a note to a customer. Search covers its text."""
     await get_unmerged(tx, id)
     return await store_note(tx, id, new.text, caller.consumer)
 
 
 async def store_note(tx: Tx, customer: str, text: str, author: str) -> Note:
-    """Insert a note on an existing customer and index its words."""
+    """Insert and index a note on an existing customer."""
     note = Note(uuid4().hex, text, author, datetime.now(UTC))
     await tx.execute(_insert, {"customer": customer, **structs.asdict(note)})
     await index_text(tx, customer, "note", text)

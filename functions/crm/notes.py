@@ -10,7 +10,7 @@ from .domain import MAX_POSITION, Limit, Note, Position, from_row, notes
 
 
 class Notes(Struct):
-    """List notes, newest first; `next` is the `before` of the next page, or null."""
+    """A page of notes, newest first. Pass `next` as `before`; null: no more."""
 
     notes: list[Note]
     next: int | None
@@ -26,7 +26,7 @@ _page = (
 
 @get("/customers/{id}/notes", scopes=["crm:read"])
 async def list_notes(id: str, tx: Tx, before: Position = MAX_POSITION, limit: Limit = 50) -> Notes:
-    """List the notes on a customer, and on those that were merged into it."""
+    """List the notes on a customer and on the customers merged into it."""
     await get_unmerged(tx, id)
     values = {"customer": id, "before": before, "limit": limit + 1}
     rows = (await tx.execute(_page, values)).mappings().all()

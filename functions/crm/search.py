@@ -11,7 +11,7 @@ from .index import search
 
 
 class Found(Struct):
-    """List customers, best match first; `next` is the `skip` of the next page, or null."""
+    """A page of customers, best match first. Pass `next` as `skip`; null: no more."""
 
     customers: list[Customer]
     next: int | None
@@ -24,6 +24,6 @@ async def search_customers(
     limit: Annotated[int, Meta(ge=1, le=100)] = 20,
     skip: Position = 0,
 ) -> Found:
-    """Find customers by the words of their fields, notes and interactions, or by phone number."""
+    """Search customers by words in fields, notes and interactions, or by phone number."""
     found = await search(tx, q, limit + 1, skip)
     return Found(found[:limit], skip + limit if len(found) > limit else None)

@@ -1,4 +1,4 @@
-"""Create rooms, bookings, and the nights that are taken."""
+"""Create the tables rooms, bookings and taken."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -6,7 +6,7 @@ from alembic import op
 revision = "0001"
 down_revision = None
 
-# The most rooms of each type in use on one night in the example data.
+# The maximum number of rooms of each type in use on one night of the example data.
 COUNTS = {"a": 128, "b": 1, "c": 14, "d": 61, "e": 37, "f": 11, "g": 9, "h": 3}
 
 

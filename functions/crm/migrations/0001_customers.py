@@ -1,4 +1,4 @@
-"""Create customers, notes, interactions, and the search index."""
+"""Create the tables customers, notes, interactions and texts, and the search index."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -6,8 +6,8 @@ from alembic import op
 revision = "0001"
 down_revision = None
 
-# The index stores no text. `detail=none`: only whether a row has a word, not where. `ascii`: all
-# other characters are parts of words, since the service splits and folds words itself.
+# The index stores no text (`content`) and no positions (`detail=none`). The service splits and
+# folds words itself, so the `ascii` tokenizer only has to split at spaces.
 FTS5 = (
     """
     CREATE VIRTUAL TABLE texts_index USING fts5(
@@ -32,7 +32,7 @@ FTS5 = (
     END
     """,
 )
-# The service splits and folds words itself: parsers and dictionaries of databases differ.
+# No text search configuration: the service splits and folds words itself.
 TSVECTOR = (
     """
     ALTER TABLE texts ADD COLUMN vector tsvector
