@@ -41,9 +41,7 @@ def test_no_password_has_a_default() -> None:
     assert set(re.findall(r"PASSWORD: (.+)", FILE.read_text())) == {PASSWORD}
 
 
-def test_gateway_is_unprivileged_and_listens_on_loopback(
-    model: dict[str, Any],
-) -> None:
+def test_gateway_is_unprivileged_and_listens_on_loopback(model: dict[str, Any]) -> None:
     for name in ("gateway", "migrate"):
         service = model["services"][name]
         assert service["read_only"] is True

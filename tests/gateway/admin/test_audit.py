@@ -25,12 +25,6 @@ def test_change_is_logged_before_and_after_without_keys(tmp_path: Path) -> None:
     assert path.stat().st_mode & 0o077 == 0
 
 
-def test_unwritable_log_raises_unavailable(tmp_path: Path) -> None:
-    (tmp_path / "logs").write_text("not a folder")
-    with pytest.raises(Unavailable, match="nothing was changed"):
-        Audit(tmp_path / "logs" / "audit.jsonl").begin(method="POST")
-
-
 def test_torn_line_of_a_full_disk_damages_no_other_line(tmp_path: Path) -> None:
     audit = Audit(tmp_path / "audit.jsonl")
     before = resource.getrlimit(resource.RLIMIT_FSIZE)

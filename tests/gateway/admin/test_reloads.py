@@ -13,11 +13,3 @@ def test_failed_reload_has_file_line_and_first_time() -> None:
     book, shop = reloads.failed()
     assert (shop.file, shop.line, shop.since) == ("functions/shop/buy.py", 14, 10.0)
     assert (book.service, book.file, book.line, book.message) == ("book", "", 0, "unexpected")
-
-
-def test_successful_reload_removes_the_error() -> None:
-    reloads = Reloads()
-    reloads.record("shop", LoadError("x"))
-    reloads.record("shop", None)
-    reloads.record("other", None)
-    assert reloads.failed() == []

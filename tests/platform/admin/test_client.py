@@ -13,11 +13,6 @@ from neurova_platform.admin.access import ADDRESS_FILE, load_token
 from neurova_platform.admin.client import connect
 
 
-def test_without_a_running_platform_the_fix_is_reported(tmp_path: Path) -> None:
-    with pytest.raises(Unavailable, match="neurova dev"):
-        connect(tmp_path)
-
-
 def test_get_sends_the_token_and_decodes_the_response(tmp_path: Path) -> None:
     head = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 8\r\n\r\n"
     with answering(head + b'{"a": 1}') as (url, received):

@@ -94,6 +94,11 @@ def test_dev_shows_functions_calls_and_failed_reloads(probe_project: Path, dev: 
     [worker] = operator.json("/v1/workers")["items"]
     assert worker["pid"] == dev.process.pid
 
+    waiting = HTTPConnection("127.0.0.1", int(ready["url"].rpartition(":")[2]), timeout=60)
+    waiting.request("GET", "/wait/5000")
+    until(lambda: operator.json("/v1/live")["in_flight"] == 1)
+    waiting.close()
+
     function = probe_project / "functions" / "probe" / "count.py"
     good = function.read_text()
     function.write_text("def broken(:\n")
@@ -110,15 +115,6 @@ def test_dev_shows_functions_calls_and_failed_reloads(probe_project: Path, dev: 
     code, _ = dev.end()
     assert code == 0
     assert not where.exists()
-
-
-@pytest.mark.server
-def test_calls_in_flight_are_counted(probe_project: Path, dev: Serving) -> None:
-    operator, ready = operate(dev, probe_project)
-    connection = HTTPConnection("127.0.0.1", int(ready["url"].rpartition(":")[2]), timeout=60)
-    connection.request("GET", "/wait/5000")
-    until(lambda: operator.json("/v1/live")["in_flight"] == 1)
-    connection.close()
 
 
 @pytest.mark.server

@@ -8,12 +8,7 @@ import pytest
 
 from neurova.database.postgres.url import PostgresUrl
 from neurova.errors import ConfigError
-from neurova_platform.composition.backends import (
-    BACKENDS,
-    find_backend,
-    find_fault,
-    load_function,
-)
+from neurova_platform.composition.backends import BACKENDS, find_backend, load_function
 
 ROWS = [
     pytest.param(name, id=f"{port}-{scheme}-{name.partition(':')[2]}")
@@ -46,17 +41,3 @@ def test_location_finds_its_backend(port: str, location: object, scheme: str) ->
 def test_unknown_scheme_lists_the_known_ones() -> None:
     with pytest.raises(ConfigError, match="use one of file, postgresql"):
         find_backend("database", "mysql://h/d")
-
-
-@pytest.mark.parametrize(
-    ("location", "fault"),
-    [
-        ("booking.db", ""),
-        ("postgresql://h/d", ""),
-        ("postgresql://h", "does not name a database"),
-        ("mysql://h/d", "unknown URL scheme 'mysql'"),
-    ],
-)
-def test_fault_of_a_configured_database(location: str, fault: str) -> None:
-    assert fault in find_fault("database", location)
-    assert bool(find_fault("database", location)) == bool(fault)

@@ -20,15 +20,6 @@ def test_functions_are_sorted_and_no_state_is_created(tmp_path: Path) -> None:
     assert not (tmp_path / ".neurova").exists()
 
 
-def test_route_collision_between_services_is_refused(tmp_path: Path) -> None:
-    scaffold.write(tmp_path, scaffold.plan_project("demo"))
-    scaffold.write(
-        tmp_path / "functions", scaffold.plan_function("other", "hi", "GET", "/hello/{who}")
-    )
-    with pytest.raises(LoadError, match="change the path of one of them"):
-        inventory.functions(load(tmp_path, environ={}))
-
-
 def test_missing_folder_is_refused(tmp_path: Path) -> None:
     (tmp_path / "neurova.toml").touch()
     with pytest.raises(LoadError, match="no such folder"):

@@ -45,6 +45,12 @@ async def test_platform_starts_and_stops_repeatedly(probe_project: Path) -> None
     assert (probe_project / ".neurova").stat().st_mode & 0o777 == 0o700
 
 
+async def test_unusable_state_folder_names_the_setting(probe_project: Path) -> None:
+    (probe_project / ".neurova").write_text("")
+    with pytest.raises(StateError, match=r"neurova\.toml"):
+        await create(probe_project).start()
+
+
 async def test_failed_start_stops_what_was_started(probe_project: Path) -> None:
     (probe_project / "functions" / "probe" / "bad.py").write_text("import nothing_like_this\n")
     before = asyncio.all_tasks()

@@ -50,6 +50,7 @@ def worst(root: Path, check: str) -> Finding:
 
 def test_new_project_passes_and_stays_unchanged(root: Path) -> None:
     assert {each.verdict for each in checks.examine(root)} == {"ok"}
+    assert worst(root, "openapi").what.endswith("KiB, public in dev, key in run")
     assert not (root / ".neurova").exists()
 
 
@@ -60,44 +61,44 @@ def test_project_in_use_passes(root: Path, state: Path) -> None:
     assert worst(root, "keys").what.endswith("keys.db: 0 keys")
 
 
-def test_wrong_settings_end_the_examination(root: Path) -> None:
+def test_wrong_settings_and_broken_functions_are_named(root: Path) -> None:
+    (root / "functions" / "hello" / "bad.py").write_text("x = (\n")
+    assert "functions/hello/bad.py:1" in worst(root, "functions").what
     (root / "neurova.toml").write_text("[gateway]\nprt = 1\n")
     *_, finding = checks.examine(root)
     assert (finding.check, finding.verdict) == ("settings", "fail")
     assert "did you mean gateway.port?" in finding.what
 
 
-def test_old_python_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_old_python_and_missing_package_fail(monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing(name: str) -> str:
+        raise checks.metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr(checks.metadata, "version", missing)
+    assert "starlette" in checks.check_packages().what.removeprefix("missing: ").split(", ")
     monkeypatch.setattr(sys, "version_info", (3, 10, 1))
     assert checks.check_python().verdict == "fail"
     assert "3.11" in checks.check_python().fix
 
 
-def test_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    version = checks.metadata.version
-
-    def without_starlette(name: str) -> str:
-        if name == "starlette":
-            raise checks.metadata.PackageNotFoundError(name)
-        return version(name)
-
-    monkeypatch.setattr(checks.metadata, "version", without_starlette)
-    assert checks.check_packages().what == "missing: starlette"
-
-
-@pytest.mark.parametrize("name", ["keys.db", "dev.key", "identity.key", "admin.token"])
-def test_secret_that_others_may_read_fails(root: Path, state: Path, name: str) -> None:
-    if name == "keys.db":
-        SqliteKeyStore(state / name).close()
+@pytest.mark.parametrize(
+    ("name", "mode", "wanted"),
+    [
+        *((name, 0o644, 600) for name in ("keys.db", "dev.key", "identity.key", "admin.token")),
+        ("", 0o750, 700),
+    ],
+)
+def test_state_that_others_may_read_fails(
+    root: Path, state: Path, name: str, mode: int, wanted: int
+) -> None:
+    SqliteKeyStore(state / "keys.db").close()
+    load_token(state)
+    assert (worst(root, "state").verdict, worst(root, "admin").verdict) == ("ok", "ok")
     (state / name).touch()
-    (state / name).chmod(0o644)
+    (state / name).chmod(mode)
     finding = worst(root, "state")
-    assert (finding.verdict, finding.fix) == ("fail", f"chmod 600 {state / name}")
-
-
-def test_state_folder_that_others_may_enter_fails(root: Path, state: Path) -> None:
-    state.chmod(0o750)
-    assert worst(root, "state").fix == f"chmod 700 {state}"
+    assert (finding.verdict, finding.fix) == ("fail", f"chmod {wanted} {state / name}")
+    assert worst(root, "admin").verdict == ("fail" if name == "admin.token" else "ok")
 
 
 @pytest.mark.parametrize("name", ["keys.db", "limits.table"])
@@ -125,11 +126,6 @@ def test_missing_plugin_is_named(root: Path, setting: str, missing: str) -> None
     (root / "neurova.toml").write_text(f"[gateway]\n{setting}\n")
     assert worst(root, "plugins").verdict == "fail"
     assert missing in worst(root, "plugins").what
-
-
-def test_broken_function_fails_with_its_line(root: Path) -> None:
-    (root / "functions" / "hello" / "bad.py").write_text("x = (\n")
-    assert "functions/hello/bad.py:1" in worst(root, "functions").what
 
 
 def test_database_behind_warns_with_the_command(root: Path) -> None:
@@ -167,10 +163,6 @@ def test_every_check_reports_in_order(root: Path) -> None:
     assert names[3:] == [name for name in checks.CHECKS if name != "databases"]
 
 
-def test_readers_of_the_document_are_reported(root: Path) -> None:
-    assert worst(root, "openapi").what.endswith("KiB, public in dev, key in run")
-
-
 @pytest.mark.parametrize(
     ("setting", "fix"),
     [
@@ -200,10 +192,3 @@ def test_exposed_admin_api_warns(root: Path, monkeypatch: pytest.MonkeyPatch) ->
     assert worst(root, "admin").fix
     monkeypatch.setenv("NEUROVA_ADMIN_ENABLED", "false")
     assert worst(root, "admin").verdict == "ok"
-
-
-def test_token_that_others_may_read_fails(root: Path, state: Path) -> None:
-    load_token(state)
-    assert worst(root, "admin").verdict == "ok"
-    (state / "admin.token").chmod(0o644)
-    assert worst(root, "admin").verdict == "fail"

@@ -107,19 +107,3 @@ def test_version_servers_and_limit_are_described(every: list[HttpFunction]) -> N
     assert built["servers"] == [{"url": "https://api.example"}]
     assert "10/second" in built["info"]["description"]
     assert document([], API)["servers"] == [{"url": "/"}]
-
-
-def test_types_of_two_services_are_separate(load: Callable[..., list[HttpFunction]]) -> None:
-    source = """
-        import msgspec
-        from neurova import get
-        class Page(msgspec.Struct):
-            {field}: int
-        @get("/{field}")
-        async def {field}() -> Page: ...
-        """
-    one = load("one", only=source.replace("{field}", "first"))
-    two = load("two", only=source.replace("{field}", "second"))
-    schemas = document([*one, *two], API)["components"]["schemas"]
-    assert list(schemas["one.Page"]["properties"]) == ["first"]
-    assert list(schemas["two.Page"]["properties"]) == ["second"]

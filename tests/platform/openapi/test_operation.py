@@ -23,24 +23,15 @@ def operations(every: list[HttpFunction]) -> Operations:
     }
 
 
-def test_texts_come_from_the_docstring_of_function_or_file(
-    operations: Operations,
-) -> None:
+def test_texts_come_from_the_docstring_of_function_or_file(operations: Operations) -> None:
     assert operations["add"]["summary"] == "Add a thing."
     assert operations["change"]["summary"] == "Change the shape of a thing."
     assert operations["change"]["description"].startswith("Without a shape nothing changes")
     assert operations["octets"]["summary"] == "every.octets"
-
-
-def test_tags_are_the_service_and_those_of_the_decorator(
-    operations: Operations,
-) -> None:
     assert operations["read"]["tags"] == ["every", "reading"]
 
 
-def test_parameters_have_place_type_required_and_default(
-    operations: Operations,
-) -> None:
+def test_parameters_and_bodies_are_described(operations: Operations) -> None:
     parameters = {each["name"]: each for each in operations["read"]["parameters"]}
     assert parameters["id"]["in"] == "path"
     assert parameters["id"]["required"] is True
@@ -50,26 +41,16 @@ def test_parameters_have_place_type_required_and_default(
     assert (parameters["tags"]["style"], parameters["tags"]["explode"]) == ("form", True)
     assert (parameters["x-parts"]["style"], parameters["x-parts"]["explode"]) == ("simple", False)
     assert (parameters["x-tenant"]["in"], parameters["theme"]["in"]) == ("header", "cookie")
-
-
-def test_keyword_parameters_are_described(operations: Operations) -> None:
-    assert [each["name"] for each in operations["change"]["parameters"]] == [
-        "id"
-    ]  # the name in the document
+    # The merged paths of the document use the name of the first function.
+    assert [each["name"] for each in operations["change"]["parameters"]] == ["id"]
     assert [each["name"] for each in operations["own"]["parameters"]] == ["a", "b", "times"]
-    assert operations["own"]["summary"] == "Return a response of its own."
-
-
-def test_optional_body_is_not_required(operations: Operations) -> None:
     assert operations["add"]["requestBody"]["required"] is True
     assert operations["change"]["requestBody"]["required"] is False
     schema = operations["add"]["requestBody"]["content"]["application/json"]["schema"]
     assert schema == {"$ref": "#/components/schemas/every.Thing"}
 
 
-def test_responses_follow_annotation_and_status(
-    operations: Operations,
-) -> None:
+def test_responses_follow_annotation_and_status(operations: Operations) -> None:
     successes = {
         name: {status: set(each.get("content", {})) for status, each in responses.items()}
         for name, operation in operations.items()
@@ -90,9 +71,7 @@ def test_responses_follow_annotation_and_status(
     }
 
 
-def test_access_is_described_for_programs_and_readers(
-    operations: Operations,
-) -> None:
+def test_access_is_described_for_programs_and_readers(operations: Operations) -> None:
     scopes = ["thing:write", "thing:read"]
     assert operations["add"]["security"] == [{"ApiKey": scopes}, {"Bearer": scopes}]
     assert operations["add"]["x-neurova-scopes"] == scopes
@@ -102,16 +81,13 @@ def test_access_is_described_for_programs_and_readers(
     assert operations["name"]["description"].startswith("Public")
 
 
-def test_limit_cost_and_timeout_are_described(operations: Operations) -> None:
+def test_options_of_the_decorator_are_described(operations: Operations) -> None:
     assert operations["add"]["x-neurova-limit"] == "60/minute"
     assert operations["add"]["x-neurova-cost"] == 2
     assert operations["change"]["x-neurova-timeout"] == 30.0
     assert "x-neurova-timeout" not in operations["add"]  # it never awaits anything
     assert "RateLimit" in operations["add"]["responses"]["201"]["headers"]
     assert "headers" not in operations["own"]["responses"]["2XX"]
-
-
-def test_deprecation_sunset_and_cache_are_described(operations: Operations) -> None:
     assert operations["name"]["deprecated"] is True
     assert operations["name"]["x-neurova-sunset"] == "2027-01-01"
     assert operations["name"]["x-neurova-cache"] == "5m"

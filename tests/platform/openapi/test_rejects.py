@@ -84,14 +84,7 @@ def test_wrapped_handler_is_searched(load: Callable[..., list[HttpFunction]]) ->
     assert find_rejects(function.handler) == {409: ("No",)}
 
 
-def test_function_without_problems_has_none(load: Callable[..., list[HttpFunction]]) -> None:
-    (function,) = load(only="from neurova import get\n@get('/x')\nasync def f() -> str: ...\n")
-    assert find_rejects(function.handler) == {}
-
-
-def test_source_that_changed_after_loading_is_ignored(
-    load: Callable[..., list[HttpFunction]], tmp_path: Path
-) -> None:
+def test_changed_source_is_ignored(load: Callable[..., list[HttpFunction]], tmp_path: Path) -> None:
     (function,) = load(domain=DOMAIN, only=HANDLER)
     (tmp_path / "functions" / "shop" / "only.py").write_text("def broken(:\n" * 30)
     assert find_rejects(function.handler) == {}

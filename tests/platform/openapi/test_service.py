@@ -43,15 +43,24 @@ def run(probe_project: Path, tmp_path: Path) -> Iterator[Callable[[str], TestPla
         yield start
 
 
-def test_document_is_public_in_dev_and_needs_a_key_in_run(
-    probe_project: Path,
-) -> None:
+def test_document_is_public_in_dev_and_needs_a_key_in_run(probe_project: Path) -> None:
     loaded = settings.load(probe_project, environ={})
     assert document_access(loaded, "test") == "public"
     assert document_access(loaded, "live") == "key"
     for access in ("public", "key", "off"):
         loaded = settings.load(probe_project, environ={"NEUROVA_OPENAPI_ACCESS": access})
         assert document_access(loaded, "test") == document_access(loaded, "live") == access
+
+
+@pytest.mark.parametrize(("access", "statuses"), [("key", [401, 200, 200]), ("off", [404] * 3)])
+def test_access_setting_protects_the_document(
+    run: Callable[[str], TestPlatform], access: str, statuses: list[int]
+) -> None:
+    """Any key may read it; the page itself needs none."""
+    platform = run(f'[openapi]\naccess = "{access}"\n')
+    asked = [platform.get("/openapi.json"), platform.get("/openapi.json", key=platform.key())]
+    assert [each.status for each in (*asked, platform.get("/docs"))] == statuses
+    assert platform.get("/docs/page.js").status == statuses[2]
 
 
 def test_page_path_is_empty_if_the_page_is_off(probe: TestPlatform, probe_project: Path) -> None:
@@ -76,18 +85,8 @@ def test_served_document_is_that_of_the_project(probe: TestPlatform) -> None:
     assert response.headers["content-type"] == "application/json"
     assert response.body == encode_document(probe.platform.functions(), probe.settings)
     assert "/echo" in response.json()["paths"]
-
-
-def test_any_key_may_read_the_document(run: Callable[[str], TestPlatform]) -> None:
-    platform = run('[openapi]\naccess = "key"\n')
-    assert platform.get("/openapi.json").status == 401
-    assert platform.get("/openapi.json", key=platform.key()).status == 200
-
-
-def test_off_serves_neither_document_nor_page(run: Callable[[str], TestPlatform]) -> None:
-    platform = run('[openapi]\naccess = "off"\n')
-    for path in ("/openapi.json", "/docs", "/docs/page.js"):
-        assert platform.get(path).status == 404
+    assert {each.service for each in probe.platform.functions()} == {"probe"}
+    assert [each.route for each in probe.records()] == ["_neurova.document"]
 
 
 @pytest.mark.parametrize("access", ["key", "public"])
@@ -102,7 +101,7 @@ def test_page_is_static_and_needs_no_key(run: Callable[[str], TestPlatform], acc
         assert again.status == 304
 
 
-def test_page_connects_to_its_own_origin_only(probe: TestPlatform) -> None:
+def test_page_has_no_foreign_origin_and_no_other_file(probe: TestPlatform) -> None:
     headers = probe.get("/docs").headers
     policy = dict(
         each.strip().split(" ", 1) for each in headers["content-security-policy"].split(";")
@@ -116,9 +115,6 @@ def test_page_connects_to_its_own_origin_only(probe: TestPlatform) -> None:
         assert "https://" not in text, name
         assert "innerHTML" not in text, name
         assert "Storage" not in text, name
-
-
-def test_no_other_file_is_served(probe: TestPlatform) -> None:
     for name in ("service.py", "nothing.js", "..%2f..%2fassets.py", "index.html"):
         assert probe.get(f"/docs/{name}").status in (400, 404)
 
@@ -168,14 +164,3 @@ def test_function_of_the_project_takes_precedence(
     assert platform.get(requested).text == "mine"
     assert platform.get("/docs").status == page_status
     assert platform.get("/openapi.json").status == 200
-
-
-def test_platform_functions_are_not_listed(probe: TestPlatform) -> None:
-    assert {each.service for each in probe.platform.functions()} == {"probe"}
-
-
-def test_calls_of_the_document_are_logged(probe: TestPlatform) -> None:
-    probe.get("/openapi.json")
-    probe.platform.call_records.flush()
-    lines = (probe.settings.state / "logs" / "access.jsonl").read_text()
-    assert '"_neurova.document"' in lines

@@ -20,7 +20,3 @@ def test_function_shows_access_and_origin_of_settings(running: TestPlatform) -> 
     limit = next(value for value in function["values"] if value["key"] == "limit")
     assert limit["origin"] == function["file"]
     assert running.admin("GET", "/v1/functions/probe.count").json()["public"] is True
-
-
-def test_unknown_function_returns_404(running: TestPlatform) -> None:
-    assert running.admin("GET", "/v1/functions/probe.nothing").status == 404

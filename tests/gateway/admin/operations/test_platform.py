@@ -4,14 +4,11 @@ from neurova.errors import LoadError
 from neurova_platform.testing.platform import TestPlatform
 
 
-def test_platform_shows_name_environment_and_uptime(running: TestPlatform) -> None:
+def test_platform_and_failed_reloads_are_shown(running: TestPlatform) -> None:
     platform = running.admin("GET", "/v1/platform").json()
     assert (platform["name"], platform["environment"]) == ("probe", "test")
     assert platform["version"]
     assert platform["uptime"] >= 0
-
-
-def test_failed_reload_is_listed_until_it_is_fixed(running: TestPlatform) -> None:
     error = LoadError("invalid syntax", where="functions/probe/count.py:3")
     running.reloads.record("probe", error)
     [item] = running.admin("GET", "/v1/reloads").json()["items"]

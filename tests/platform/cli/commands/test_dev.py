@@ -170,9 +170,7 @@ def test_path_cannot_control_the_terminal() -> None:
     assert "/?[2J? 200" in format_call(record)
 
 
-def test_failed_reload_says_what_is_served(
-    capsys: pytest.CaptureFixture[str],
-) -> None:
+def test_failed_reload_says_what_is_served(capsys: pytest.CaptureFixture[str]) -> None:
     session = Session(False)
     session._platform = SimpleNamespace(services={"hello": None})  # type: ignore[assignment]
     for service in ("hello", "shop"):
