@@ -8,17 +8,10 @@ from neurova_gateway.keys.sqlite import SqliteKeyStore
 
 def test_created_key_has_its_rights(store: SqliteKeyStore):
     made, record = issuer.create(
-        store,
-        "acme",
-        "live",
-        ["booking:write", "booking:read"],
-        expires_in=60,
-        limits="5000/day,100/second",
-        quota=7,
-        cidrs=["10.0.0.0/8", "2001:db8::1"],
-        name="the till",
-        now=1000,
-    )
+        store, "acme", "live", ["booking:write", "booking:read"], expires_in=60,
+        limits="5000/day,100/second", quota=7, cidrs=["10.0.0.0/8", "2001:db8::1"],
+        name="the till", now=1000,
+    )  # fmt: skip
     assert store.find(key.digest(made)) == record
     assert key.environment(made) == "live"
     assert record.scopes == {"booking:write", "booking:read"}
@@ -60,9 +53,7 @@ def test_bad_argument_is_named_and_not_stored(
     assert store.records() == []
 
 
-def test_rotated_key_works_until_the_overlap_ends(
-    store: SqliteKeyStore,
-):
+def test_rotated_key_works_until_the_overlap_ends(store: SqliteKeyStore):
     old_key, old = issuer.create(
         store, "acme", "test", ["a:b"], 500, "9/second", 3, ["10.0.0.0/8"], name="till", now=1000
     )
@@ -107,14 +98,6 @@ def test_revocation_ends_a_key_within_its_overlap(store: SqliteKeyStore):
     assert issuer.is_ended(found, 1001)
     with pytest.raises(ValueError, match="no key"):
         issuer.revoke(store, "key_none")
-
-
-def test_consumer_limit_binds_all_its_keys(store: SqliteKeyStore):
-    issuer.create(store, "acme", "test")
-    issuer.limit_consumer(store, "acme", "60/minute")
-    assert [r.consumer_limits for r in store.records()] == ["60/minute"]
-    with pytest.raises(ValueError, match="is not a limit"):
-        issuer.limit_consumer(store, "acme", "lots")
 
 
 def test_repr_shows_no_key_or_digest(store: SqliteKeyStore):

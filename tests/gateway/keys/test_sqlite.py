@@ -39,32 +39,15 @@ def test_only_the_owner_may_read_the_files(path: Path, store: SqliteKeyStore) ->
     assert modes == {"keys.db": 0o600, "keys.db-wal": 0o600, "keys.db-shm": 0o600}
 
 
-def test_files_hold_no_usable_key(path: Path, store: SqliteKeyStore) -> None:
-    made = issuer.create(store, "acme", "test").key
-    secret = made.removeprefix("nrv_test_")
-    files = b"".join(p.read_bytes() for p in path.parent.iterdir())
-    assert b"acme" in files
-    for part in (secret, secret[:12], secret[-12:]):
-        assert part.encode() not in files
-
-
 def test_file_of_the_first_release_is_read_and_written(path: Path) -> None:
     connection = sqlite3.connect(path)
     connection.executescript(FIRST_LAYOUT)
     connection.close()
     store = SqliteKeyStore(path)
     record = KeyRecord(
-        "key_a",
-        "acme",
-        "live",
-        frozenset({"a:b"}),
-        1.5,
-        b"a",
-        quota=7,
-        cidrs=("10.0.0.0/8",),
-        name="till",
-        consumer_limits="9/second",
-    )
+        "key_a", "acme", "live", frozenset({"a:b"}), 1.5, b"a",
+        quota=7, cidrs=("10.0.0.0/8",), name="till", consumer_limits="9/second",
+    )  # fmt: skip
     assert store.records() == [record]
     assert store.version() == 4
     made = issuer.create(store, "acme", "live").key
@@ -85,28 +68,20 @@ def test_newer_file_is_refused_and_unchanged(path: Path) -> None:
     connection.close()
 
 
-def test_other_file_is_refused(path: Path) -> None:
-    path.write_bytes(b"a letter to a friend " * 100)
-    with pytest.raises(StateError, match="not a database: restore a backup"):
-        SqliteKeyStore(path)
-
-
-def test_damaged_file_is_refused(path: Path) -> None:
+def test_unusable_file_is_refused(path: Path) -> None:
     SqliteKeyStore(path).close()
     data = path.read_bytes()
-    path.write_bytes(data[:100] + b"\xff" * (len(data) - 100))
-    with pytest.raises(StateError, match="malformed: restore a backup"):
-        SqliteKeyStore(path)
-
-
-def test_missing_folder_is_named(tmp_path: Path) -> None:
-    with pytest.raises(StateError, match="no such folder: create it"):
-        SqliteKeyStore(tmp_path / "nowhere" / "keys.db")
-
-
-def test_folder_in_place_of_the_file_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(StateError, match="check that this user may write the file"):
-        SqliteKeyStore(tmp_path)
+    damaged, letter = path.with_name("damaged.db"), path.with_name("letter.db")
+    damaged.write_bytes(data[:100] + b"\xff" * (len(data) - 100))
+    letter.write_bytes(b"a letter to a friend " * 100)
+    for unusable, message in (
+        (letter, "not a database: restore a backup"),
+        (damaged, "malformed: restore a backup"),
+        (path.parent / "nowhere" / "keys.db", "no such folder: create it"),
+        (path.parent, "check that this user may write the file"),
+    ):
+        with pytest.raises(StateError, match=message):
+            SqliteKeyStore(unusable)
 
 
 def test_replaced_file_is_an_outage(path: Path, store: SqliteKeyStore) -> None:

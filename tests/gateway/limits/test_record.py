@@ -19,7 +19,7 @@ from neurova_gateway.limits.layout import (
     STEADY_UNTIL,
     TOTAL,
     WINDOW,
-)
+)  # fmt: skip
 from neurova_gateway.limits.record import entry_words
 from neurova_gateway.limits.table import LimitTable
 
@@ -131,10 +131,8 @@ def test_death_while_reusing_a_record_loses_no_count(tmp_path: Path, clock, monk
         mortal, survivor = LimitTable(path, clock=clock), LimitTable(path, clock=clock)
         survivor.admit((long,))
         clock.now += 3601 * S
-        real, mortal.file.words = (
-            mortal.file.words,
-            FailingWords(mortal.file.words, writes, DeathError),
-        )
+        real = mortal.file.words
+        mortal.file.words = FailingWords(real, writes, DeathError)
         with suppress(DeathError):
             mortal.admit((taker,))
         mortal.file.words = real

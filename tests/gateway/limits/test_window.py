@@ -115,15 +115,9 @@ def a_steady_flow_and_bursts_at_edges(random: Random) -> Arrivals:
 
 
 PATTERNS = [
-    steady,
-    scattered,
-    bursts,
-    instant_bursts_at_edges,
-    bursts_at_edges,
-    twin_bursts_at_edges,
-    twin_bursts_after_a_steady_flow_and_a_rest,
-    a_steady_flow_and_bursts_at_edges,
-]
+    steady, scattered, bursts, instant_bursts_at_edges, bursts_at_edges, twin_bursts_at_edges,
+    twin_bursts_after_a_steady_flow_and_a_rest, a_steady_flow_and_bursts_at_edges,
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("limit", [70, 100, 1000])
