@@ -28,6 +28,20 @@ def environment() -> dict[str, str]:
     return {**clean, "NEUROVA_ADMIN_PORT": "0"}  # several may run at once
 
 
+def neurova(folder: Path, *words: str) -> str:
+    """Run a command in a folder and return its output."""
+    ran = subprocess.run(
+        [NEUROVA, *words],
+        cwd=folder,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+    )
+    assert ran.returncode == 0, ran.stderr
+    return ran.stdout
+
+
 class Serving:
     """A `neurova dev --json` or `neurova run --json` on a free port of loopback.
 

@@ -73,12 +73,6 @@ def test_decision_keeps_the_order_of_buckets(limiter: Limiter):
     assert limiter.admit([KEY, ACME]) == (True, (1, 8), (1, 60), 0)
 
 
-def test_cost_is_charged(limiter: Limiter):
-    assert limiter.admit([ACME], 7).remaining == (3,)
-    assert not limiter.admit([ACME], 4).admitted
-    assert limiter.admit([ACME], 3).remaining == (0,)
-
-
 def test_retry_after_is_long_enough(limiter: Limiter, clock: Clock):
     limiter.admit([ACME], 4)
     clock.now += 20 * SECOND
@@ -97,13 +91,6 @@ def test_retry_after_is_the_longest_of_full_buckets(limiter: Limiter):
     assert limiter.admit([KEY]).retry_after == 2
 
 
-def test_cost_above_the_limit_is_refused(limiter: Limiter, clock: Clock):
-    decision = limiter.admit([KEY], 4)
-    assert not decision.admitted
-    assert decision.retry_after >= 1
-    assert decision.remaining == (3,)
-
-
 def test_subjects_and_windows_are_counted_separately(limiter: Limiter):
     buckets = [Bucket("a", 1, 1), Bucket("a", 1, 60), Bucket("b", 1, 1)]
     assert [limiter.admit([bucket]).admitted for bucket in buckets] == [True] * 3
@@ -116,14 +103,15 @@ def test_changed_limit_applies_at_once(limiter: Limiter):
     assert limiter.admit([ACME._replace(limit=20)], 15).admitted
 
 
-def test_call_without_buckets_is_admitted(limiter: Limiter):
+def test_cost_is_from_one_to_the_limit(limiter: Limiter):
+    for cost in (0, -1):
+        with pytest.raises(ValueError, match="give 1 or more"):
+            limiter.admit([KEY], cost)
+    above = limiter.admit([KEY], 4)
+    assert (above.admitted, above.remaining) == (False, (3,))
+    assert above.retry_after >= 1
+    assert limiter.admit([KEY], 3).remaining == (0,)
     assert limiter.admit([]) == (True, (), (), 0)
-
-
-@pytest.mark.parametrize("cost", [0, -1])
-def test_cost_below_one_is_an_error(limiter: Limiter, cost: int):
-    with pytest.raises(ValueError, match="give 1 or more"):
-        limiter.admit([ACME], cost)
 
 
 @pytest.mark.parametrize("name", ["", "é" * 500, "a\0b", "\ud800", "c:acme:r:x " * 100])

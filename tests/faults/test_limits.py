@@ -11,7 +11,6 @@ import asyncio
 import json
 import os
 import signal
-import subprocess
 from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,7 +20,7 @@ from typing import NamedTuple
 import pytest
 
 from ..conftest import copy_probe
-from ..serving import NEUROVA, Serving, environment, port_of, serving
+from ..serving import Serving, neurova, port_of, serving
 
 pytestmark = pytest.mark.server
 
@@ -58,14 +57,7 @@ def workers(tmp_path: Path) -> Iterator[Workers]:
     words = ["keys", "create", "--consumer", "acme", "--consumer-limits", f"{LIMIT}/second"]
     keys = []
     for _ in range(KEYS):
-        made = subprocess.run(
-            [NEUROVA, *words, "--json"],
-            cwd=project,
-            env=environment(),
-            check=True,
-            capture_output=True,
-        )
-        keys.append(json.loads(made.stdout)["key"])
+        keys.append(json.loads(neurova(project, *words, "--json"))["key"])
     with serving(project, "run", "--workers", str(WORKERS)) as run:
         yield Workers(run, keys)
 

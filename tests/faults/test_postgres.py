@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterator
 from itertools import count
 from pathlib import Path
 from typing import NamedTuple
-from urllib.parse import urlsplit
 
 import pytest
 from tests.servers.postgres import PostgresServer
@@ -130,17 +129,14 @@ class Load:
 def ledger(
     own_postgres: PostgresServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[tuple[PostgresServer, str, Serving]]:
-    url = own_postgres.create()
-    parts = urlsplit(url)
-    monkeypatch.setenv("PGPASSWORD", parts.password or "")
-    place = parts._replace(netloc=f"{parts.username}@{parts.hostname}:{parts.port}").geturl()
+    url = own_postgres.create_without_password(monkeypatch)
     project = tmp_path / "project"
     migrations = project / "functions" / "ledger" / "migrations"
     migrations.mkdir(parents=True)
     (migrations / "0001_entries.py").write_text(MIGRATION)
     (migrations.parent / "domain.py").write_text(DOMAIN)
     (migrations.parent / "enter.py").write_text(ENTER)
-    (project / "neurova.toml").write_text(f'[services.ledger]\ndatabase = "{place}"\n')
+    (project / "neurova.toml").write_text(f'[services.ledger]\ndatabase = "{url}"\n')
     with serving(project, "dev") as running:
         yield own_postgres, url, running
 

@@ -7,8 +7,6 @@ import json
 import os
 import re
 import signal
-import subprocess
-from itertools import count
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlsplit
@@ -18,14 +16,13 @@ from tests.servers.postgres import PostgresServer
 
 from neurova_platform import http_client
 
-from ..serving import NEUROVA, PATIENCE, environment, port_of, serving, until
+from ..serving import PATIENCE, neurova, port_of, serving, until
 
 pytestmark = pytest.mark.server
 
 WORKERS = 4
 CALLS = 100
 ROUNDS = 10 if os.environ.get("NEUROVA_TEST_LONG") else 2
-CRASHES = 3 if os.environ.get("NEUROVA_TEST_LONG") else 1
 DEATHS = 50 if os.environ.get("NEUROVA_TEST_LONG") else 3
 DOMAIN = '''"""Notes, and a worker that is killed at a chosen moment."""
 
@@ -141,9 +138,9 @@ class Project:
         (service / "migrations" / "0001_notes.py").write_text(MIGRATION)
         where = f'[services.notes]\ndatabase = "{url}"\n' if url else ""
         (folder / "neurova.toml").write_text(f'[project]\nname = "notes"\n{where}')
-        self.command("db", "upgrade")
+        neurova(folder, "db", "upgrade")
         words = ["keys", "create", "--consumer", "ada", "--env", "live", "--json"]
-        self.key = json.loads(self.command(*words))["key"]
+        self.key = json.loads(neurova(folder, *words))["key"]
 
     def waits_for_key(self, pid: int) -> bool:
         """Tell whether a process waits for a key that another process holds."""
@@ -156,14 +153,6 @@ class Project:
             f"AND datname = '{self.database}'"
         )
         return bool(self.server.run(asked)[0][0])
-
-    def command(self, *words: str) -> str:
-        """Run a command in the project and return its output."""
-        ran = subprocess.run(
-            [NEUROVA, *words], cwd=self.folder, env=environment(), capture_output=True, text=True
-        )
-        assert ran.returncode == 0, ran.stderr
-        return ran.stdout
 
     def count(self, port: int) -> int:
         """Return the number of notes once the database is available."""
@@ -213,15 +202,8 @@ def project(
 ) -> Project:
     if request.param == "sqlite":
         return Project(tmp_path / "project", None)
-    return on_postgres(request.getfixturevalue("postgres"), tmp_path, monkeypatch)
-
-
-def on_postgres(server: PostgresServer, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
-    """Create a project on a new database; the environment has its password."""
-    parts = urlsplit(server.create())
-    monkeypatch.setenv("PGPASSWORD", parts.password or "")
-    netloc = f"{parts.username}@{parts.hostname}:{parts.port}"
-    return Project(folder / "project", server, parts._replace(netloc=netloc).geturl())
+    server: PostgresServer = request.getfixturevalue("postgres")
+    return Project(tmp_path / "project", server, server.create_without_password(monkeypatch))
 
 
 async def test_equal_calls_change_the_state_once(project: Project) -> None:
@@ -285,41 +267,4 @@ async def test_worker_killed_before_commit_changes_nothing(project: Project) -> 
         assert [each.replayed for each in received].count(False) == 1
         assert ran.read_text().count("\n") == 2
         assert project.count(port) == 1
-        assert running.end()[0] == 0
-
-
-async def test_retries_over_crashes_of_postgresql_write_once(
-    own_postgres: PostgresServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Eight clients write notes, each with its own key, and repeat a call until it succeeds."""
-    project = on_postgres(own_postgres, tmp_path, monkeypatch)
-    done: list[int] = []
-    tries: list[int] = []
-
-    async def client(port: int, name: int, over: asyncio.Event) -> None:
-        for number in count():
-            while True:
-                answer = await project.post(port, f"{name}-{number}", f"note {name}-{number}")
-                tries.append(answer.status)
-                if answer.status == 201:
-                    break
-                assert answer.status in (409, 503), answer
-                await asyncio.sleep(0.01)
-            done.append(json.loads(answer.body)["id"])
-            if over.is_set():
-                return
-
-    with serving(project.folder, "run", "--workers", "2") as running:
-        port, over = port_of(running.event("ready")), asyncio.Event()
-        clients = [asyncio.create_task(client(port, name, over)) for name in range(8)]
-        for _ in range(CRASHES):
-            before = len(done)
-            await asyncio.to_thread(until, lambda before=before: len(done) > before + 20)
-            await asyncio.to_thread(own_postgres.stop, signal.SIGQUIT)
-            refused = len(tries)
-            await asyncio.to_thread(until, lambda refused=refused: 503 in tries[refused:])
-            await asyncio.to_thread(own_postgres.start)
-        over.set()
-        await asyncio.gather(*clients)
-        assert len(set(done)) == len(done) == project.count(port)
         assert running.end()[0] == 0

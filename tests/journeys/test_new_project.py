@@ -3,30 +3,15 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from pathlib import Path
 
 import pytest
 
 from neurova_platform import http_client
 
-from ..serving import NEUROVA, PATIENCE, environment, serving
+from ..serving import neurova, serving
 
 pytestmark = pytest.mark.server
-
-
-def neurova(folder: Path, *words: str) -> str:
-    """Run a command in a folder and return its output."""
-    ran = subprocess.run(
-        [NEUROVA, *words],
-        cwd=folder,
-        env=environment(),
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE,
-    )
-    assert ran.returncode == 0, ran.stderr
-    return ran.stdout
 
 
 def test_project_is_created_called_extended_and_run(tmp_path: Path) -> None:

@@ -61,6 +61,12 @@ class PostgresServer:
         self._created.append(name)
         return urlsplit(self.url)._replace(path=f"/{name}").geturl()
 
+    def create_without_password(self, patched: pytest.MonkeyPatch) -> str:
+        """Create an empty database; return its URL and set the password in PGPASSWORD."""
+        parts = urlsplit(self.create())
+        patched.setenv("PGPASSWORD", parts.password or "")
+        return parts._replace(netloc=f"{parts.username}@{parts.hostname}:{parts.port}").geturl()
+
     def run(self, statement: str, url: str = "") -> list[Any]:
         """Run a statement on the database at `url` (else postgres) and return its rows."""
 

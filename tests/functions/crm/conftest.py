@@ -52,6 +52,14 @@ class CrmClient:
         created: dict[str, Any] = self.call("POST", f"/customers/{id}/interactions", body, 201)
         return created
 
+    def pages(self, path: str, follow: str = "after") -> Iterator[Any]:
+        """Yield each page of a list; `follow` is the parameter that leads to the next."""
+        page = self.call("GET", path)
+        yield page
+        while page["next"]:
+            page = self.call("GET", f"{path}&{follow}={page['next']}")
+            yield page
+
     def search(self, text: str, **parameters: Any) -> list[str]:
         """Return the names of the customers that a search finds, best first."""
         page = self.call("GET", f"/customers/search?{urlencode({'q': text, **parameters})}")

@@ -19,19 +19,12 @@ WHOLE = {
 
 def test_customer_is_read_back_as_created(crm: CrmClient) -> None:
     created = crm.customer(**WHOLE)
-    assert {name: created[name] for name in WHOLE} == WHOLE
-    assert created["version"] == 1
+    assert created == {**created, **WHOLE, "version": 1}
     assert crm.call("GET", f"/customers/{created['id']}") == created
-
-
-def test_customer_with_a_name_alone_is_a_lead(crm: CrmClient) -> None:
-    created = crm.customer("Ada")
-    assert (created["stage"], created["company"], created["email"], created["phone"]) == (
-        "lead",
-        "",
-        None,
-        None,
-    )
+    named = crm.customer("Ada")
+    assert named == {**named, "stage": "lead", "company": "", "email": None, "phone": None}
+    for id in ("x", "0" * 32, "'", "a" * 300):
+        crm.call("GET", f"/customers/{id}", status=404)
 
 
 @pytest.mark.parametrize(
@@ -88,19 +81,14 @@ def pointers(problem: dict[str, Any]) -> list[str]:
     return [fault["pointer"] for fault in problem["errors"]]
 
 
-def test_faults_describe_patterns_in_words(crm: CrmClient) -> None:
-    fields = {"name": " ", "email": "x", "phone": "01234 567890"}
-    problem = crm.call("POST", "/customers", fields, 422)
-    problem["errors"] += crm.call("GET", "/customers?email=x", status=422)["errors"]
-    messages = [fault["message"] for fault in problem["errors"]]
-    assert len(messages) == 4
-    assert all(message.startswith("must be a") for message in messages)
-
-
-def test_all_faults_of_a_customer_are_named_at_once(crm: CrmClient) -> None:
-    wrong = {"company": 1, "email": "x", "phone": "y", "stage": "z", "dog": True}
+def test_all_faults_are_named_at_once_in_words(crm: CrmClient) -> None:
+    wrong = {"company": 1, "email": "x", "phone": "01234 567890", "stage": "z", "dog": True}
     named = pointers(crm.call("POST", "/customers", wrong, 422))
     assert sorted(named) == ["/company", "/dog", "/email", "/name", "/phone", "/stage"]
+    wrong = {"name": " ", "email": "x", "phone": "y"}
+    faults = crm.call("POST", "/customers", wrong, 422)["errors"]
+    faults += crm.call("GET", "/customers?email=x", status=422)["errors"]
+    assert [fault["message"].startswith("must be a") for fault in faults] == [True] * 4
 
 
 def test_times_are_utc_and_changes_are_dated(crm: CrmClient) -> None:
@@ -147,19 +135,14 @@ def test_one_of_many_concurrent_changes_wins(crm: CrmClient) -> None:
     assert crm.call("GET", f"/customers/{created['id']}") == won
 
 
-def test_pages_have_every_customer_once_despite_erasure(
-    crm: CrmClient,
-) -> None:
+def test_pages_have_every_customer_once_despite_erasure(crm: CrmClient) -> None:
     created = [crm.customer(f"number {number}") for number in range(7)]
-    listed: list[str] = []
-    after, pages = 0, 0
-    while after is not None:
-        page = crm.call("GET", f"/customers?limit=3&after={after}")
-        listed += [customer["name"] for customer in page["customers"]]
+    pages: list[list[str]] = []
+    for page in crm.pages("/customers?limit=3"):
+        pages.append([customer["name"] for customer in page["customers"]])
         crm.call("DELETE", f"/customers/{page['customers'][-1]['id']}", status=204)
-        after, pages = page["next"], pages + 1
-    assert listed == [customer["name"] for customer in created]
-    assert pages == 3
+    names = [customer["name"] for customer in created]
+    assert pages == [names[:3], names[3:6], names[6:]]
     assert crm.call("GET", "/customers?limit=4")["next"] is None
 
 
@@ -217,8 +200,3 @@ def test_erased_customer_leaves_nothing(crm: CrmClient) -> None:
     assert crm.search("tea") == ["Bob"]
     assert crm.search("Ada") == []
     assert crm.notes(other["id"]) == ["likes tea"]
-
-
-def test_invalid_id_is_404(crm: CrmClient) -> None:
-    for id in ("x", "0" * 32, "'", "a" * 300):
-        crm.call("GET", f"/customers/{id}", status=404)

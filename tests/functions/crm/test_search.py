@@ -10,40 +10,25 @@ from hypothesis import strategies as st
 from tests.functions.crm.conftest import CrmClient
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        "Ada",
-        "lovelace",
-        "ADA LOVELACE",
-        "lovelace ada",
-        "analyt",
-        "ada@example.org",
-        "example",
-        "+44 1234 567890",
-        "01234 567890",
-        "(01234) 567-890",
-        "567890",
-        "tea",
-        "loom",
-        "engines loom ada",
-    ],
-)
-def test_customer_is_found_by_all_its_data(crm: CrmClient, text: str) -> None:
+def test_customer_is_found_by_all_its_data(crm: CrmClient) -> None:
     created = crm.customer(
         company="Analytical Engines", email="ada@example.org", phone="+441234567890"
     )
     crm.note(created["id"], "Likes tea.")
     crm.interaction(created["id"], "Ordered a loom")
     crm.customer("Bob", company="Difference Ltd", email="bob@sample.com", phone="+12125550100")
-    assert crm.search(text) == ["Ada Lovelace"]
+    for text in (
+        "Ada", "lovelace", "ADA LOVELACE", "lovelace ada", "analyt", "ada@example.org", "example",
+        "+44 1234 567890", "01234 567890", "(01234) 567-890", "567890", "tea", "loom",
+        "engines loom ada",
+    ):  # fmt: skip
+        assert crm.search(text) == ["Ada Lovelace"], text
 
 
-@pytest.mark.parametrize("text", ["ada bob", "ovelace", "zzz", "12345678", "adas"])
-def test_every_word_must_match_from_its_beginning(crm: CrmClient, text: str) -> None:
+def test_every_word_must_match_from_its_beginning(crm: CrmClient) -> None:
     crm.customer()
     crm.customer("Bob")
-    assert crm.search(text) == []
+    assert [crm.search(q) for q in ("ada bob", "ovelace", "zzz", "12345678", "adas")] == [[]] * 5
 
 
 @pytest.mark.parametrize(
@@ -112,25 +97,15 @@ NASTY = [
 ]  # fmt: skip
 
 
-def test_special_characters_do_not_break_search(crm: CrmClient) -> None:
-    crm.customer("Ada")
+def test_special_characters_and_operators_are_plain_words(crm: CrmClient) -> None:
+    crm.customer("Not Near")
+    crm.customer("Near")
+    crm.customer("\U0001f642")
     for text in NASTY:
         crm.call("GET", f"/customers/search?q={quote(text)}")
     crm.call("GET", "/customers/search?q=ada%00bob", status=400)
-
-
-def test_operators_are_plain_words(crm: CrmClient) -> None:
-    crm.customer("Not Near")
-    crm.customer("Near")
-    assert crm.search("NOT near") == ["Not Near"]
-    assert crm.search('"near" -"not"') == ["Not Near"]
-
-
-def test_symbols_match_nothing_and_long_queries_are_refused(
-    crm: CrmClient,
-) -> None:
-    crm.customer("\U0001f642")
-    assert crm.search("\U0001f642 -- *") == []
+    assert crm.search("NOT near") == crm.search('"near" -"not"') == ["Not Near"]
+    assert crm.search("\U0001f642 -- *") == []  # symbols match nothing
     problem = crm.call("GET", f"/customers/search?q={'a' * 201}", status=422)
     assert problem["errors"][0]["pointer"] == "/q"
 
