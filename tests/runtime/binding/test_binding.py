@@ -268,11 +268,7 @@ async def test_body_is_ignored_when_no_parameter_takes_it(project: Project) -> N
 @pytest.mark.parametrize("source", [BODY_ONLY, BODY_AND_MORE])
 @pytest.mark.parametrize(
     ("body", "status"),
-    [
-        (b'{"nights": 2.0}', 200),
-        (b'{"nights": 2.5}', 422),
-        (b'{"nights": 2e0, "\\u00e9": 1}', 200),
-    ],
+    [(b'{"nights": 2.0}', 200), (b'{"nights": 2.5}', 422), (b'{"nights": 2e0, "\\u00e9": 1}', 200)],
 )
 async def test_whole_number_may_have_a_fraction_of_zero(
     project: Project, source: str, body: bytes, status: int

@@ -1,14 +1,12 @@
 """Headers of a description are added to every reply of its function."""
 
 import asyncio
-from datetime import date
 from typing import Any
 
 import pytest
 from tests.runtime.project import Project, module_of, turn_loop, until
 
-from neurova import mount
-from neurova.endpoints.reply_headers import ReplyHeaders, with_reply_headers
+from neurova.endpoints.reply_headers import with_reply_headers
 
 
 def define(project: Project, options: str, *statements: str, kind: str = "async def") -> Any:
@@ -17,14 +15,8 @@ def define(project: Project, options: str, *statements: str, kind: str = "async 
     return with_reply_headers(project.define(source))
 
 
-@pytest.mark.parametrize("options", ["", "deprecated=True"])
-def test_function_without_headers_is_not_wrapped(project: Project, options: str) -> None:
-    assert not isinstance(define(project, options), ReplyHeaders)
-
-
 @pytest.mark.parametrize(
-    ("kind", "wait"),
-    [("async def", ""), ("async def", "await asyncio.sleep(0)"), ("def", "")],
+    ("kind", "wait"), [("async def", ""), ("async def", "await asyncio.sleep(0)"), ("def", "")]
 )
 async def test_cached_function_is_revalidated(project: Project, kind: str, wait: str) -> None:
     endpoint = define(project, 'cache="60s"', wait, "return 1", kind=kind)
@@ -73,9 +65,3 @@ async def test_stream_passes_through_and_ends_on_disconnect(project: Project) ->
     reply.disconnect()
     await asyncio.wait((reply.task,))
     assert endpoint.endpoint.concurrency.running == 0
-
-
-def test_mount_may_be_deprecated() -> None:
-    async def app(scope: Any, receive: Any, send: Any) -> None: ...
-
-    assert mount("/a", app, sunset=date(2027, 1, 1)).description.sunset == date(2027, 1, 1)

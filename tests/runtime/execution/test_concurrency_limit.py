@@ -51,18 +51,6 @@ def test_calls_start_in_order_up_to_the_queue() -> None:
     assert (limit.running, len(limit.waiting)) == (0, 0)
 
 
-def test_withdrawn_call_never_starts() -> None:
-    started: list[int] = []
-    limit = ConcurrencyLimit(1)
-    calls = [QueuedCall(started, number) for number in range(3)]
-    for call in calls:
-        limit.enter(call)
-    limit.withdraw(calls[1])
-    limit.withdraw(calls[1])
-    limit.release()
-    assert started == [0, 2]
-
-
 def test_call_that_would_start_after_its_deadline_is_refused() -> None:
     refusals = RefusalCounter()
     limit, clock = lasting_queue(10, refusals=refusals)  # two wait, the next starts in 3 s

@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 from tests.runtime.doubles import FakeDatabase
 
-from neurova.errors import Unavailable
 from neurova.execution.transaction import run_in_transaction
 
 pytestmark = pytest.mark.filterwarnings("error")
@@ -23,35 +22,9 @@ async def write(tx: Any) -> int:
     return 1
 
 
-async def run(database: FakeDatabase, body: Any = write, seconds: float = 30) -> Any:
-    deadline = monotonic() + seconds
+async def run(database: FakeDatabase, body: Any = write) -> Any:
+    deadline = monotonic() + 30
     return await run_in_transaction(database.transaction(readonly=False, deadline=deadline), body)
-
-
-async def test_result_is_returned_after_the_commit(database: FakeDatabase) -> None:
-    assert await run(database) == 1
-    assert (database.rows, database.events) == (["row"], ["commit"])
-
-
-@pytest.mark.parametrize("error", [ValueError, SystemExit, asyncio.CancelledError])
-async def test_raising_body_rolls_back(database: FakeDatabase, error: type[BaseException]) -> None:
-    async def fail(tx: Any) -> None:
-        await tx.execute("row")
-        raise error
-
-    with pytest.raises(error):
-        await run(database, fail)
-    assert (database.rows, database.events) == ([], ["rollback"])
-
-
-async def test_failed_commit_rolls_back(database: FakeDatabase) -> None:
-    async def fail() -> None:
-        raise OSError("disk full")
-
-    database.on_commit = fail
-    with pytest.raises(OSError, match="disk full"):
-        await run(database)
-    assert (database.rows, database.events) == ([], ["rollback"])
 
 
 async def swallow(tx: Any) -> int:
@@ -77,13 +50,6 @@ async def test_conflict_runs_the_body_again(database: FakeDatabase, body: Any) -
     assert database.rows == ["row"]
     assert database.events == ["rollback"] * 3 + ["commit"]
     assert len(database.opened) == 1
-
-
-async def test_conflicts_until_the_deadline_are_unavailable(database: FakeDatabase) -> None:
-    database.conflicts = 1_000_000
-    with pytest.raises(Unavailable):
-        await run(database, seconds=0.1)
-    assert set(database.events) == {"rollback"}
 
 
 async def test_timeout_during_the_commit_does_not_undo_it(database: FakeDatabase) -> None:

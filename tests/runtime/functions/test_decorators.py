@@ -46,10 +46,10 @@ def test_a_function_has_one_route() -> None:
 
 
 def test_mount_keeps_app_and_description() -> None:
-    mounted = mount("/legacy", app, scopes=["a:b"], limit="5/minute", tags=["old"])
+    mounted = mount("/legacy", app, scopes=["a:b"], sunset=date(2027, 1, 1))
     assert mounted.app is app
     assert description_of(mounted) == Mount(
-        path="/legacy", methods=MOUNT_METHODS, scopes=("a:b",), limit="5/minute", tags=("old",)
+        path="/legacy", methods=MOUNT_METHODS, scopes=("a:b",), sunset=date(2027, 1, 1)
     )
 
 

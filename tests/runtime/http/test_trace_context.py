@@ -15,8 +15,7 @@ def call_with(*values: bytes) -> Call:
 
 
 @pytest.mark.parametrize(
-    "value",
-    [b"00-%b-%b-01" % (ID, SPAN), b"01-%b-%b-01-what-comes" % (ID, SPAN)],
+    "value", [b"00-%b-%b-01" % (ID, SPAN), b"01-%b-%b-01-what-comes" % (ID, SPAN)]
 )
 def test_valid_traceparent_is_continued(value: bytes) -> None:
     call = call_with(value)

@@ -22,10 +22,13 @@ def test_missing_service_is_refused(project: Project) -> None:
 
 
 def test_files_without_a_handler_are_no_functions(project: Project) -> None:
-    folder = project.write("shop", a=ONE.format("a"), domain="X = 1", _draft="1 / 0")
+    source = ONE.format("a").replace("return 1", '"""Sell.\n\n    Now."""')
+    folder = project.write("shop", a=source, domain="X = 1", _draft="1 / 0")
     (folder / "migrations").mkdir()
     (folder / "migrations" / "0001.py").write_text("1 / 0")
-    assert [function.name for function in project.load("shop").functions] == ["shop.a"]
+    (function,) = project.load("shop").functions
+    assert (function.name, function.file, function.line) == ("shop.a", "functions/shop/a.py", 4)
+    assert function.doc == "Sell.\n\nNow."
 
 
 def test_imported_handler_is_not_declared_again(project: Project) -> None:
