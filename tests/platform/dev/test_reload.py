@@ -12,52 +12,44 @@ from watchfiles import Change
 from neurova.errors import LoadError
 from neurova_platform.dev.reload import changed_services, is_relevant, reload, watch
 from neurova_platform.testing.platform import TestPlatform
+from neurova_platform.testing.response import Response
 
 
 def test_changed_files_are_mapped_to_services(tmp_path: Path) -> None:
-    (tmp_path / "a").mkdir()
-    changes = [
-        (Change.modified, str(tmp_path / "a" / "x.py")),
-        (Change.added, str(tmp_path / "a" / "deep" / "y.py")),
-        (Change.deleted, str(tmp_path / "b" / "z.py")),
-        (Change.modified, str(tmp_path / "loose.py")),
-    ]
-    assert changed_services(tmp_path, changes) == ["b", "a"]
-
-
-def test_new_folder_is_relevant(tmp_path: Path) -> None:
-    (tmp_path / "new").mkdir()
-    (tmp_path / "file.txt").write_text("")
-    assert is_relevant(Change.added, str(tmp_path / "new"))
-    assert not is_relevant(Change.modified, str(tmp_path / "new"))
-    (tmp_path / "new" / "__pycache__").mkdir()
-    assert not is_relevant(Change.added, str(tmp_path / "new" / "__pycache__"))
-    assert not is_relevant(Change.added, str(tmp_path / "file.txt"))
-    assert changed_services(tmp_path, [(Change.added, str(tmp_path / "new"))]) == ["new"]
-
-
-def test_deleted_folder_comes_first(tmp_path: Path) -> None:
-    (tmp_path / "after").mkdir()
-    assert is_relevant(Change.deleted, str(tmp_path / "before"))
-    assert not is_relevant(Change.deleted, str(tmp_path / "__pycache__"))
-    changes = [
-        (Change.added, str(tmp_path / "after")),
-        (Change.deleted, str(tmp_path / "before")),
-        (Change.deleted, str(tmp_path / "loose.txt")),
-    ]
-    assert changed_services(tmp_path, changes) == ["before", "after"]
-
-
-def test_linked_service_has_the_name_of_its_link(tmp_path: Path) -> None:
+    """Services that are gone come first; a linked service has the name of its link."""
     root, elsewhere = tmp_path / "functions", tmp_path / "elsewhere"
-    root.mkdir()
+    (root / "a").mkdir(parents=True)
     elsewhere.mkdir()
     (root / "linked").symlink_to(elsewhere)
     changes = [
+        (Change.modified, str(root / "a" / "x.py")),
+        (Change.added, str(root / "a" / "deep" / "y.py")),
         (Change.modified, str(root / "linked" / "x.py")),
         (Change.modified, str(elsewhere / "x.py")),
+        (Change.deleted, str(root / "b" / "z.py")),
+        (Change.deleted, str(root / "gone")),
+        (Change.modified, str(root / "loose.py")),
     ]
-    assert changed_services(root, changes) == ["linked"]
+    assert changed_services(root, changes) == ["b", "gone", "a", "linked"]
+
+
+@pytest.mark.parametrize(
+    ("change", "name", "expected"),
+    [
+        (Change.added, "new", True),
+        (Change.modified, "new", False),
+        (Change.added, "new/__pycache__", False),
+        (Change.added, "file.txt", False),
+        (Change.deleted, "before", True),
+        (Change.deleted, "__pycache__", False),
+    ],
+)
+def test_added_and_deleted_folders_are_relevant(
+    tmp_path: Path, change: Change, name: str, expected: bool
+) -> None:
+    (tmp_path / "new" / "__pycache__").mkdir(parents=True)
+    (tmp_path / "file.txt").touch()
+    assert is_relevant(change, str(tmp_path / name)) is expected
 
 
 def save(platform: TestPlatform, project: Path, name: str, source: str) -> None:
@@ -84,36 +76,23 @@ def test_new_and_changed_files_are_served(probe: TestPlatform, probe_project: Pa
 
 def test_failed_reload_keeps_the_previous_version(probe: TestPlatform, probe_project: Path) -> None:
     save(probe, probe_project, "greet.py", GREET.format(word="hello"))
-    with pytest.raises(LoadError, match=r"greet\.py:2"):
-        save(probe, probe_project, "greet.py", "\nthis is no python\n")
-    assert probe.get("/greet").text == "hello"
-    assert probe.get("/count").status == 200
-
-
-def test_invalid_folder_name_affects_no_other_service(
-    probe: TestPlatform, probe_project: Path
-) -> None:
-    wrong = probe_project / "functions" / "my-shop"
-    wrong.mkdir()
-    (wrong / "greet.py").write_text(GREET.format(word="hello"))
+    for source, error in (
+        ("\nthis is no python\n", r"greet\.py:2"),
+        (GREET.replace("/greet", "/count"), "/count"),  # the route of another function
+    ):
+        with pytest.raises(LoadError, match=error):
+            save(probe, probe_project, "greet.py", source)
+        assert probe.get("/greet").text == "hello"
+    functions = probe_project / "functions"
+    (functions / "my-shop").mkdir()
+    (functions / "my-shop" / "greet.py").write_text(GREET)
     with pytest.raises(LoadError, match=r"my-shop: .*rename the folder"):
         probe.run(reload(probe.platform, "my-shop"))
-    save(probe, probe_project, "greet.py", GREET.format(word="hello"))
-    assert probe.get("/greet").text == "hello"
-
-
-def test_missing_functions_folder_keeps_all_services(
-    probe: TestPlatform, probe_project: Path
-) -> None:
-    (probe_project / "functions").rename(probe_project / "elsewhere")
+    save(probe, probe_project, "greet.py", GREET.format(word="good day"))
+    functions.rename(probe_project / "elsewhere")
     with pytest.raises(LoadError, match="no such folder"):
         probe.run(reload(probe.platform, "probe"))
-    assert probe.get("/count").status == 200
-
-
-def test_route_conflict_keeps_all_services(probe: TestPlatform, probe_project: Path) -> None:
-    with pytest.raises(LoadError, match="/count"):
-        save(probe, probe_project, "greet.py", GREET.format(word="x").replace("/greet", "/count"))
+    assert probe.get("/greet").text == "good day"
     assert probe.get("/count").json() == {"count": 0}
 
 
@@ -151,37 +130,41 @@ def test_renamed_service_is_reloaded(probe: TestPlatform, probe_project: Path) -
     assert probe.get("/count").status == 200
 
 
+VERSION = """import asyncio
+
+from neurova import get
+
+from .domain import VERSION
+
+
+@get("/version", public=True)
+async def version() -> list[int]:
+    before = VERSION
+    await asyncio.sleep(0.05)
+    from .domain import VERSION as after
+
+    return [before, after, {number}]
+"""
+
+
 def test_call_in_flight_finishes_on_its_generation(
     probe: TestPlatform, probe_project: Path
 ) -> None:
-    source = (
-        "import asyncio\n\nfrom neurova import get\n\nfrom .domain import VERSION\n\n\n"
-        '@get("/version", public=True)\n'
-        "async def version() -> list[int]:\n"
-        "    before = VERSION\n"
-        "    await asyncio.sleep(0.05)\n"
-        "    from .domain import VERSION as after\n\n"
-        "    return [before, after, {number}]\n"
-    )
     domain = probe_project / "functions" / "probe" / "domain.py"
     original = domain.read_text()
     domain.write_text(original + "\nVERSION = 1\n")
-    save(probe, probe_project, "version.py", source.format(number=1))
+    save(probe, probe_project, "version.py", VERSION.format(number=1))
 
-    async def meanwhile() -> None:
+    async def change_meanwhile() -> Response:
+        call = asyncio.create_task(probe.acall("GET", "/version"))
+        await asyncio.sleep(0)
         domain.write_text(original + "\nVERSION = 2\n")
-        (probe_project / "functions" / "probe" / "version.py").write_text(source.format(number=2))
+        (domain.parent / "version.py").write_text(VERSION.format(number=2))
         await reload(probe.platform, "probe")
+        return await call
 
-    began, _ = probe.run(_both(probe.acall("GET", "/version"), meanwhile()))
-    assert began.json() == [1, 1, 1]
+    assert probe.run(change_meanwhile()).json() == [1, 1, 1]
     assert probe.get("/version").json() == [2, 2, 2]
-
-
-async def _both(call, change):  # type: ignore[no-untyped-def]
-    import asyncio
-
-    return await asyncio.gather(call, change)
 
 
 MOUNTED = """from contextlib import asynccontextmanager
@@ -254,21 +237,3 @@ def test_mounted_app_stops_with_its_generation(
     probe.run(rest())
     assert "two-stop" in log.read_text()
     assert log.read_text().split().count("four-start") == log.read_text().count("four-stop")
-
-
-def test_mounted_app_starts_and_stops_with_the_platform(
-    probe_project: Path, tmp_path: Path
-) -> None:
-    log = tmp_path / "log"
-    source = MOUNTED.format(log=str(log), word="one", start="pass")
-    (probe_project / "functions" / "probe" / "legacy.py").write_text(source)
-    with TestPlatform(probe_project, tmp_path / "state") as running:
-        assert running.get("/legacy/say").text == "one"
-    assert log.read_text().split() == ["one-start", "one-stop"]
-    source = MOUNTED.format(log=str(log), word="two", start="raise OSError('no disk')")
-    (probe_project / "functions" / "probe" / "legacy.py").write_text(source)
-    with (
-        pytest.raises(LoadError, match="no disk"),
-        TestPlatform(probe_project, tmp_path / "state2"),
-    ):
-        pass

@@ -78,9 +78,3 @@ def test_existing_file_stops_the_whole_plan(tmp_path: Path) -> None:
         scaffold.write(tmp_path, {"a": "new", "b": "new"})
     assert not (tmp_path / "a").exists()
     assert (tmp_path / "b").read_text() == "mine"
-
-
-def test_unwritable_folder_is_reported(tmp_path: Path) -> None:
-    (tmp_path / "file").touch()
-    with pytest.raises(NeurovaError, match="cannot be written"):
-        scaffold.write(tmp_path, {"file/below": "x"})

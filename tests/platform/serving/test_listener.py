@@ -4,12 +4,14 @@ import asyncio
 import socket
 from collections.abc import Callable
 from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
 import uvloop
 
 from neurova.errors import ConfigError
 from neurova_platform.serving.listener import ACCEPTS_PER_TURN, bind, bind_all, duplicate
+from neurova_platform.serving.serve import check_certificate
 
 Bind = Callable[[str, int], object]
 
@@ -26,19 +28,18 @@ def test_unavailable_address_is_named_with_the_fix(binding: Bind) -> None:
             binding("127.0.0.1", port)
     with pytest.raises(ConfigError, match=r"203\.0\.113\.1 port 8000: .*gateway\.host"):
         binding("203.0.113.1", 8000)
-
-
-def test_shared_port_of_another_process_is_refused() -> None:
-    with ExitStack() as stack:
+    with ExitStack() as stack:  # a port that workers of another process share
         first = [stack.enter_context(each) for each in bind_two("127.0.0.1", 0)]
         port = first[0].getsockname()[1]
         with pytest.raises(ConfigError, match=rf"{port}: in use"):
-            bind_two("127.0.0.1", port)
+            binding("127.0.0.1", port)
 
 
-def test_port_zero_is_a_free_port() -> None:
-    with bind("127.0.0.1", 0) as listener:
-        assert listener.getsockname()[1] > 0
+def test_unusable_certificate_is_named_with_the_fix(tmp_path: Path) -> None:
+    for name in ("cert.pem", "key.pem"):
+        (tmp_path / name).write_text("nothing")
+    with pytest.raises(ConfigError, match=r"cert\.pem.*PEM"):
+        check_certificate(str(tmp_path / "cert.pem"), str(tmp_path / "key.pem"))
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1"])

@@ -46,12 +46,6 @@ def test_function_produces_only_what_is_read(streams: TestPlatform) -> None:
     assert [record.status for record in streams.records()][-2] == 499
 
 
-def test_whole_stream_can_be_read(streams: TestPlatform) -> None:
-    with streams.stream("/numbers/5") as stream:
-        assert list(stream) == [0, 1, 2, 3, 4]
-    assert streams.records()[0].status == 200
-
-
 def test_items_follow_the_media_type(streams: TestPlatform) -> None:
     with streams.stream("/numbers/2", headers={"Accept": "text/event-stream"}) as stream:
         assert [event.json() for event in stream] == [0, 1]
