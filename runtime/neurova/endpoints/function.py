@@ -110,13 +110,20 @@ class DirectFunction(HttpFunction):
     A call with an Idempotency-Key may wait for another: `keyed` answers it.
     """
 
-    __slots__ = ("concurrency", "keyed")
+    __slots__ = ("_streams", "keyed")
     runs_in_thread = streams = waits = False
 
     def __init__(self, definition: Definition, keyed: CoroutineFunction | None) -> None:
         super().__init__(definition)
         self.keyed = keyed
-        self.concurrency = self._concurrency_limit(MAX_TASKS)  # of its streams
+        self._streams: ConcurrencyLimit | None = None
+
+    @property
+    def concurrency(self) -> ConcurrencyLimit:
+        """The limit of its streams, created with the first one: few of these functions stream."""
+        if self._streams is None:
+            self._streams = self._concurrency_limit(MAX_TASKS)
+        return self._streams
 
     def invoke(self, call: Call) -> Reply | Awaitable[Reply]:
         """Answer one call at once, unless the function returns a stream."""
