@@ -41,8 +41,11 @@ class Target(Protocol):
     backoff: float
     streams: bool
     runs_in_thread: bool
-    concurrency: ConcurrencyLimit
     cost: Cost
+
+    @property
+    def concurrency(self) -> ConcurrencyLimit:
+        """The limit that the call enters."""
 
 
 class Delivery(Protocol):
