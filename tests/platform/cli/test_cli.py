@@ -9,7 +9,9 @@ import pty
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import click
 import pytest
@@ -59,34 +61,19 @@ def test_table_has_the_help_of_each_command() -> None:
             assert (command.name, (command.help or "").split("\n")[0]) == (name, entry.help)
 
 
-def test_each_command_is_documented() -> None:
+def test_commands_options_and_exit_codes_are_documented() -> None:
     page = PAGE.read_text()
-    assert [words for words, _ in commands(root) if words not in page] == []
-
-
-def test_each_option_of_a_command_is_documented() -> None:
-    page = PAGE.read_text()
-    missing = [
-        f"{words} {option.opts[-1]}"
-        for words, command in commands(root)
-        for option in command.params
-        if isinstance(option, click.Option) and option.opts[-1] not in page
-    ]
-    assert missing == []
-
-
-def test_each_exit_code_is_documented() -> None:
-    page = PAGE.read_text()
+    for words, command in commands(root):
+        options = [each.opts for each in command.params if isinstance(each, click.Option)]
+        assert words in page
+        assert [each[-1] for each in options if each[-1] not in page] == [], words
+        assert any("--json" in each for each in options), words
     assert all(f"| {code} |" in page for code in {0, 1, 2, 130, *exit_codes.EXIT_CODES.values()})
 
 
-def test_each_command_prints_json_when_asked() -> None:
-    without = [
-        words
-        for words, command in commands(root)
-        if not any("--json" in option.opts for option in command.params)
-    ]
-    assert without == []
+def test_installed_version_is_shown(cli: Callable[..., Any]) -> None:
+    assert cli("version").stdout.startswith(f"neurova {version('neurova')}, Python 3.")
+    assert json.loads(cli("version", "--json").stdout)["neurova"] == version("neurova")
 
 
 @pytest.mark.server
@@ -120,15 +107,8 @@ def test_error_is_one_message_without_traceback(
     assert result.stdout == ""
     assert result.stderr.startswith("neurova: no neurova.toml in ")
     assert "Traceback" not in result.stderr
-
-
-def test_error_with_json_is_json(
-    cli: Callable[..., object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    result = cli("config", "--json")
-    assert result.exit_code == 3
-    assert json.loads(result.stdout)["error"] == "ConfigError"
+    as_json = cli("config", "--json")
+    assert (as_json.exit_code, json.loads(as_json.stdout)["error"]) == (3, "ConfigError")
 
 
 @pytest.mark.parametrize(
@@ -143,6 +123,7 @@ def test_error_with_json_is_json(
         ("keys nonsense --json", "nonsense"),
         ("keys --json", "--json"),
         ("dev --json --port x", "--port"),
+        ("run --json --workers 0", "--workers"),
     ],
 )
 def test_usage_error_with_json_is_json(

@@ -31,32 +31,38 @@ def functions(tmp_path: Path) -> Project:
     return make
 
 
-def test_shell_reads_the_key_from_its_file(functions: Project) -> None:
-    found = functions('@get("/a")\nasync def a() -> str: ...')
-    assert curl_command(found, "http://h:1", KEY) == (
-        "curl -H \"X-API-Key: $(cat '/home/a b/.neurova/dev.key')\" http://h:1/a"
-    )
+NEEDS_BODY = '@post("/a")\nasync def a(body: dict[str, int]) -> str: ...'
 
 
-def test_function_with_fewest_inputs_is_called(functions: Project) -> None:
-    found = functions(
-        '@post("/a")\nasync def a(body: dict[str, int]) -> str: ...',
-        '@get("/b")\nasync def b(needed: int) -> str: ...',
-        '@get("/c/{x}")\nasync def c(x: int) -> str: ...',
-    )
-    assert curl_command(found, "http://h:1", KEY).endswith(" http://h:1/c/1")
-
-
-def test_public_function_is_called_without_a_key(functions: Project) -> None:
-    found = functions('@get("/a/{name}", public=True)\nasync def a(name: str) -> str: ...')
-    assert curl_command(found, "http://h:1", KEY) == "curl http://h:1/a/name"
-
-
-def test_post_is_sent_as_json(functions: Project) -> None:
-    found = functions('@post("/a")\nasync def a(body: dict[str, int]) -> str: ...')
-    start = "curl -X POST -H 'Content-Type: application/json' -d '{}' -H "
-    assert curl_command(found, "http://h:1", KEY).startswith(start)
-
-
-def test_no_command_without_functions() -> None:
-    assert curl_command([], "http://h:1", KEY) == ""
+@pytest.mark.parametrize(
+    ("sources", "command"),
+    [
+        ([], ""),
+        (
+            ['@get("/a")\nasync def a() -> str: ...'],
+            "curl -H \"X-API-Key: $(cat '/home/a b/.neurova/dev.key')\" http://h:1/a",
+        ),
+        (
+            ['@get("/a/{name}", public=True)\nasync def a(name: str) -> str: ...'],
+            "curl http://h:1/a/name",
+        ),
+        (
+            [NEEDS_BODY],
+            "curl -X POST -H 'Content-Type: application/json' -d '{}' "
+            "-H \"X-API-Key: $(cat '/home/a b/.neurova/dev.key')\" http://h:1/a",
+        ),
+        (
+            [
+                NEEDS_BODY,
+                '@get("/b", public=True)\nasync def b(needed: int) -> str: ...',
+                '@get("/c/{x}", public=True)\nasync def c(x: int) -> str: ...',
+            ],
+            "curl http://h:1/c/1",
+        ),
+    ],
+    ids=["no function", "key of a file", "public", "body", "fewest inputs"],
+)
+def test_command_calls_the_simplest_function(
+    functions: Project, sources: list[str], command: str
+) -> None:
+    assert curl_command(functions(*sources), "http://h:1", KEY) == command

@@ -83,6 +83,7 @@ def test_unknown_key_suggests_the_right_one(tmp_path: Path, text: str, meant: st
         ),
         ("[services.a]\nconnections = 1\n", "services.a.connections must be a whole number from 2"),
         ("[services.A-b]\ndatabase = 'x'\n", "services.A-b.database is unknown"),
+        ("[runtime]\nworkers = 0\n", "workers must be a whole number from 1 to 512, not 0"),
         ("[gateway\n", "cannot be read as TOML"),
     ],
 )

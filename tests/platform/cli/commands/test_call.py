@@ -70,12 +70,8 @@ def test_only_the_body_goes_to_standard_output(
     assert "limit route: 0 of 5 remaining, reset in 60 s\n" in result.stderr
     assert "retry after 7 s" in result.stderr
     assert result.exit_code == 1
-
-
-def test_json_has_response_time_and_limits(
-    cli: Callable[..., Any], project: Path, peer: Peer
-) -> None:
-    found = json.loads(cli("call", "GET", "/x", "--port", str(peer.port), "--json").stdout)
+    write_private_file(project / ".neurova" / "address", f"http://127.0.0.1:{peer.port}\n")
+    found = json.loads(cli("call", "GET", "/x", "--json").stdout)  # of the running `dev`
     assert (found["status"], found["body"]) == (429, {"a": 1})
     assert found["ms"] > 0
     assert found["limits"][0]["remaining"] == 0
@@ -100,26 +96,16 @@ def test_key_is_read_from_file_environment_or_dev(
     assert sent == [None, "of-dev", "of-environment", "of-file"]
 
 
-def test_running_dev_is_found(cli: Callable[..., Any], project: Path, peer: Peer) -> None:
-    write_private_file(project / ".neurova" / "address", f"http://127.0.0.1:{peer.port}\n")
-    assert json.loads(cli("call", "GET", "/x").stdout) == {"a": 1}
-
-
 def test_body_is_text_file_or_pipe(cli: Callable[..., Any], project: Path, peer: Peer) -> None:
     call = ("call", "POST", "/x", "--port", str(peer.port), "--data")
     Path("body.json").write_text("[2]")
     cli(*call, "[1]")
     cli(*call, "@body.json")
     cli(*call, "@-", stdin="[3]")
-    assert [body for _, _, body in peer.received] == ["[1]", "[2]", "[3]"]
-    assert {kind for _, kind, _ in peer.received} == {"application/json"}
-
-
-def test_bytes_are_sent_as_typed(cli: Callable[..., Any], peer: Peer) -> None:
     typed = os.fsdecode(b'["\xff"]')
-    result = cli("call", "POST", f"/x/{typed}", "--port", str(peer.port), "--data", typed)
-    assert result.exit_code == 1
-    assert [body for _, _, body in peer.received] == ['["\udcff"]']
+    cli("call", "POST", f"/x/{typed}", *call[3:], typed)
+    assert [body for _, _, body in peer.received] == ["[1]", "[2]", "[3]", '["\udcff"]']
+    assert {kind for _, kind, _ in peer.received} == {"application/json"}
 
 
 def test_invalid_arguments_are_refused(cli: Callable[..., Any], project: Path) -> None:
@@ -127,16 +113,12 @@ def test_invalid_arguments_are_refused(cli: Callable[..., Any], project: Path) -
     assert cli("call", "POST", "/x", "--data", "@nowhere").exit_code == 2
     for method in ("", "GE T", "GET\r\nX: y", "GÉT"):
         assert cli("call", method, "/x").exit_code == 2
+    # No option takes a key: every user of the machine can read arguments.
+    assert cli("call", "GET", "/x", "--key", "nrv_test_x").exit_code == 2
     Path("two").write_text("one\ntwo")
     split = cli("call", "GET", "/x", "--key-file", "two")
     assert split.exit_code == 5
     assert "two" not in split.stderr
-
-
-def test_no_option_takes_a_key(cli: Callable[..., Any]) -> None:
-    """Every user of the machine can read arguments."""
-    result = cli("call", "GET", "/x", "--key", "nrv_test_x")
-    assert result.exit_code == 2
 
 
 def test_missing_platform_is_reported_with_the_fix(cli: Callable[..., Any], project: Path) -> None:

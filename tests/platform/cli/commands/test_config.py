@@ -18,9 +18,5 @@ def test_settings_are_shown_with_their_origin(
     assert "gateway.port\t9000\tenvironment NEUROVA_GATEWAY_PORT" in lines
     assert "gateway.hosts\t(none)\tdefault" in lines
     assert "gateway.cors.credentials\tfalse\tdefault" in lines
-
-
-def test_json_keeps_types(cli: Callable[..., object], project: Path) -> None:
-    values = {item["key"]: item for item in json.loads(cli("config", "--json").stdout)}
-    assert values["gateway.port"] == {"key": "gateway.port", "value": 8000, "origin": "default"}
-    assert values["gateway.hosts"]["value"] == []
+    values = {item["key"]: item["value"] for item in json.loads(cli("config", "--json").stdout)}
+    assert (values["gateway.port"], values["gateway.hosts"]) == (9000, [])

@@ -101,16 +101,6 @@ def test_session_from_start_to_end(
     assert not (project / ".neurova" / "address").exists()
 
 
-def test_new_scope_is_added_to_the_key(serving: Callable[..., Any], project: Path) -> None:
-    dev = serving("dev")
-    ready = dev.event("ready")
-    source = (project / HELLO).read_text()
-    (project / HELLO).write_text(source.replace("hello:read", "hello:new").replace("Hello,", "Hi,"))
-    assert dev.event("reload")["error"] is None
-    answer = get(ready["url"], "/hello/Ada", ready["key_file"])
-    assert (answer.status, answer.decoded()) == (200, {"text": "Hi, Ada!"})
-
-
 def test_ctrl_c_finishes_calls_in_flight(serving: Callable[..., Any], project: Path) -> None:
     (project / "functions" / "hello" / "slow.py").write_text(SLOW)
     dev = serving("dev")
@@ -139,12 +129,6 @@ def test_reload_during_shutdown_leaks_no_app(serving: Callable[..., Any], projec
     log = Path("log").read_text().split()
     assert "one-stop" in log
     assert log.count("two-start") == log.count("two-stop")
-
-
-def test_ctrl_c_during_the_start_is_silent(serving: Callable[..., Any], project: Path) -> None:
-    dev = serving("dev")
-    until((project / ".neurova").exists)
-    assert dev.end() == (0, "")
 
 
 def test_closed_output_loses_no_access_record(project: Path) -> None:

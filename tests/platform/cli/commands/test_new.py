@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,6 +16,7 @@ def test_project_is_created(
     cli: Callable[..., object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "shop").mkdir()  # an empty folder becomes the project
     result = cli("new", "project", "shop")
     assert result.exit_code == 0
     assert "Created shop/functions/hello/hello.py\n" in result.stdout
@@ -22,7 +24,7 @@ def test_project_is_created(
 
 
 def test_existing_files_are_kept(
-    cli: Callable[..., object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    cli: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "shop").mkdir()
@@ -35,36 +37,17 @@ def test_existing_files_are_kept(
     assert [file.name for file in (tmp_path / "shop").iterdir()] == ["mine"]
 
 
-def test_empty_folder_becomes_the_project(
-    cli: Callable[..., object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "shop").mkdir()
-    assert cli("new", "project", "shop").exit_code == 0
-
-
 def test_new_functions_are_listed(cli: Callable[..., object], project: Path) -> None:
-    assert cli("new", "service", "hotel").exit_code == 0
+    made = json.loads(cli("new", "service", "hotel", "--json").stdout)
+    assert made == {"files": [str(project / "functions" / "hotel" / "domain.py")]}
     assert cli("new", "function", "hotel", "rooms").exit_code == 0
     made = cli("new", "function", "spa", "book", "--method", "post", "--path", "/spa/{day}")
     assert "Created functions/spa/domain.py" in made.stdout
     routes = {(row["method"], row["path"]) for row in json.loads(cli("functions", "--json").stdout)}
     assert {("GET", "/hotel/rooms"), ("POST", "/spa/{day}")} <= routes
-
-
-def test_function_is_not_overwritten(cli: Callable[..., object], project: Path) -> None:
-    before = (project / "functions" / "hello" / "hello.py").read_text()
-    result = cli("new", "function", "hello", "hello")
-    assert result.exit_code == 1
-    assert "already exists" in result.stderr
-    assert (project / "functions" / "hello" / "hello.py").read_text() == before
-
-
-def test_json_lists_the_files(cli: Callable[..., object], project: Path) -> None:
-    result = cli("new", "service", "hotel", "--json")
-    assert json.loads(result.stdout) == {
-        "files": [str(project / "functions" / "hotel" / "domain.py")]
-    }
+    again = cli("new", "function", "spa", "book")
+    assert again.exit_code == 1
+    assert "already exists" in again.stderr
 
 
 @pytest.mark.server

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import signal
-import socket
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -44,17 +43,6 @@ def test_run_accepts_live_keys_only(
     assert not any(key in log for key in keys)
 
 
-def test_database_behind_is_refused_with_the_fix(
-    shell: Callable[..., subprocess.CompletedProcess[str]],
-    cli: Callable[..., Any],
-    project: Path,
-) -> None:
-    cli("db", "revision", "hello", "-m", "first", "--empty")
-    ran = shell("run", "--port", "0")
-    assert ran.returncode == 5
-    assert "neurova db upgrade hello" in ran.stderr
-
-
 def test_second_run_is_refused_with_the_pid(
     serving: Callable[..., Any],
     shell: Callable[..., subprocess.CompletedProcess[str]],
@@ -71,16 +59,6 @@ def test_second_run_is_refused_with_the_pid(
     again.event("ready")
 
 
-def test_port_in_use_is_refused_with_the_fix(
-    shell: Callable[..., subprocess.CompletedProcess[str]], project: Path
-) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
-        ran = shell("run", "--port", str(port), "--workers", "2")
-    assert ran.returncode == 3
-    assert f"port {port}: in use: stop the process" in ran.stderr
-
-
 @pytest.mark.parametrize("as_json", [False, True])
 def test_failed_start_of_workers_is_reported(
     shell: Callable[..., subprocess.CompletedProcess[str]], project: Path, as_json: bool
@@ -92,16 +70,6 @@ def test_failed_start_of_workers_is_reported(
         assert json.loads(ran.stdout.splitlines()[-1])["error"] == "LoadError"
     assert "hello.py" in (ran.stdout if as_json else ran.stderr)
     assert "Traceback" not in ran.stdout + ran.stderr
-
-
-def test_invalid_number_of_workers_is_refused(
-    shell: Callable[..., subprocess.CompletedProcess[str]], project: Path
-) -> None:
-    assert shell("run", "--workers", "0").returncode == 2
-    (project / "neurova.toml").write_text("[runtime]\nworkers = 0\n")
-    ran = shell("run", "--port", "0")
-    assert ran.returncode == 3
-    assert "runtime.workers must be a whole number from 1 to 512, not 0" in ran.stderr
 
 
 def test_start_and_restart_are_shown(project: Path) -> None:
