@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from neurova import mount
 from neurova.errors import LoadError
 from neurova.functions.descriptions import Http, Mount
 
@@ -56,6 +57,7 @@ def test_invalid_options_are_refused(options: dict[str, Any], message: str) -> N
 def test_get_includes_head() -> None:
     assert Http(method="GET", path="/x").methods == ("GET", "HEAD")
     assert Http(method="PUT", path="/x").methods == ("PUT",)
+    assert mount("/a", print, methods=["POST", "GET"]).description.methods[1] == "HEAD"
 
 
 def test_mount_answers_all_paths_below_its_own() -> None:

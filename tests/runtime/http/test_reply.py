@@ -48,11 +48,3 @@ def test_status_that_is_not_final_is_refused(status: int) -> None:
 def test_invalid_fields_are_refused(headers: dict[str, str]) -> None:
     with pytest.raises(ValueError, match="Reply header"):
         Reply(200, None, headers)
-
-
-def test_repr_hides_the_body() -> None:
-    assert repr(Reply(200, "secret")) == "<Reply 200, 6 bytes>"
-
-
-def test_205_has_no_content() -> None:
-    assert (Reply(205, {"a": 1}).body, Reply(205, "text").content_type) == (b"", b"")

@@ -28,12 +28,6 @@ def test_import_of_another_service_is_refused_with_its_line(source: str) -> None
     assert caught.value.line == expected
 
 
-def test_own_service_by_full_name_is_refused() -> None:
-    with pytest.raises(ForeignImport) as caught:
-        check_imports(b"from functions.shop.domain import X", "f.py", "shop")
-    assert "`from .domain`" in caught.value.fix
-
-
 @pytest.mark.parametrize(
     "source",
     [

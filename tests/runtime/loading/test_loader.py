@@ -17,10 +17,6 @@ def load_error(project: Project, service: str = "shop") -> str:
     return str(caught.value)
 
 
-def test_missing_service_is_refused(project: Project) -> None:
-    assert load_error(project).startswith("functions/shop: no such folder: create it")
-
-
 def test_files_without_a_handler_are_no_functions(project: Project) -> None:
     source = ONE.format("a").replace("return 1", '"""Sell.\n\n    Now."""')
     folder = project.write("shop", a=source, domain="X = 1", _draft="1 / 0")
@@ -78,13 +74,6 @@ def test_import_failure_names_line_and_cause(
     assert "~" not in message
 
 
-@pytest.mark.parametrize("content", [b"x = '\xff'\n", b"x = 1\x00\n"])
-def test_bytes_that_are_no_source_are_refused(project: Project, content: bytes) -> None:
-    folder = project.write("shop")
-    (folder / "bad.py").write_bytes(content)
-    assert load_error(project).startswith("functions/shop/bad.py:1: ")
-
-
 def test_fault_in_the_domain_is_reported_once(project: Project) -> None:
     source = "from .domain import X\n"
     project.write("shop", a=source, b=source, c=source, domain="\n\nX = 1 / 0\n")
@@ -115,8 +104,13 @@ def test_two_functions_of_one_name_are_refused(project: Project) -> None:
     assert message.startswith("functions/shop/b.py:4: shop.same is also in functions/shop/a.py:4")
 
 
-def test_invalid_file_name_is_refused(project: Project) -> None:
+def test_invalid_file_or_folder_is_refused(project: Project) -> None:
+    assert load_error(project).startswith("functions/shop: no such folder: create it")
     folder = project.write("shop")
+    for content in (b"x = '\xff'\n", b"x = 1\x00\n"):
+        (folder / "bad.py").write_bytes(content)
+        assert load_error(project).startswith("functions/shop/bad.py:1: ")
+    (folder / "bad.py").unlink()
     (folder / "my-file.py").write_text(ONE.format("x"))
     assert load_error(project).startswith("functions/shop/my-file.py: the name of a file")
 
