@@ -8,8 +8,8 @@ from .. import MINIMUM_PYTHON
 
 
 def main() -> int:
-    """Run the command line; return an exit code of docs/cli.md."""
-    # This file and exit_codes.py parse on older versions, so that the message is shown there.
+    """Run the command line and return its exit code (docs/cli.md)."""
+    # This file and exit_codes.py must parse on older Python versions, to show this message.
     if sys.version_info < MINIMUM_PYTHON:
         found = ".".join(str(part) for part in sys.version_info[:3])
         sys.stderr.write(f"neurova needs Python 3.11 or newer, not {found}: install a newer one\n")

@@ -6,14 +6,14 @@ from typing import NamedTuple
 
 
 class Command(NamedTuple):
-    """Where a command is, "module:name" below cli/commands, and the first line of its help."""
+    """A command: "module:name" below cli/commands, and the first line of its help."""
 
     target: str
     help: str
 
 
 COMMANDS = {
-    "dev": Command("dev:dev", "Serve the project with reload and a test key, showing each call."),
+    "dev": Command("dev:dev", "Serve the project with reload and a test key, and show each call."),
     "run": Command("run:run", "Serve the project with live keys and several workers."),
     "new": Command("new:new", "Create a project, a service or a function."),
     "functions": Command("functions:functions", "List the project's functions."),

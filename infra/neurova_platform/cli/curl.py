@@ -16,9 +16,9 @@ _PARAMETER = re.compile(r"\{([a-z0-9_]+)\}")
 
 
 def curl_command(functions: Sequence[Endpoint], url: str, key_file: Path) -> str:
-    """Return a command that calls one of the functions with the key in `key_file`; "" for none.
+    """Return a command that calls a function with the key in `key_file`, "" if no function fits.
 
-    The shell reads the key from its file, so that neither history nor screen shows it.
+    The shell reads the key from its file, so that it appears neither in the history nor on screen.
     """
     # Only a mounted app knows its own routes.
     ranked = sorted((each for each in functions if isinstance(each, HttpFunction)), key=_difficulty)

@@ -1,4 +1,4 @@
-"""The exit codes of the command line, as docs/cli.md states them."""
+"""The exit codes of the command line; docs/cli.md lists them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ EXIT_CODES = {"ConfigError": 3, "LoadError": 4, "BindError": 4, "StateError": 5,
 
 def exit_code(error: Exception) -> int:
     """Return the exit code of a NeurovaError, 0 for any other exception."""
-    # Whoever raised a NeurovaError has imported its module; `neurova --help` does not.
+    # If its module is not imported, nothing raised a NeurovaError. `neurova --help` starts faster.
     errors = sys.modules.get("neurova.errors")
     if errors is None or not isinstance(error, errors.NeurovaError):
         return 0
@@ -19,5 +19,5 @@ def exit_code(error: Exception) -> int:
 
 
 def interrupt_exit_code(command: str | None = None) -> int:
-    """Return the exit code of a command that Ctrl-C ended: the normal end of dev and run."""
+    """Return the exit code after Ctrl-C, which is the normal end of dev and run."""
     return 0 if command in ("dev", "run") else 130

@@ -16,7 +16,7 @@ from .output import JSON
 
 
 class Root(click.Group):
-    """Find commands in the table and import each when it is called."""
+    """Find commands in the table and import them on demand."""
 
     def make_context(
         self,
@@ -25,7 +25,7 @@ class Root(click.Group):
         parent: click.Context | None = None,
         **extra: Any,
     ) -> click.Context:
-        """Parse the arguments; print a usage error as JSON when `--json` is among them."""
+        """Parse the arguments; with `--json` print a usage error as JSON."""
         options = args[: args.index("--")] if "--" in args else args
         as_json = "--json" in options
         try:

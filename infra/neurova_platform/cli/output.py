@@ -14,7 +14,7 @@ JSON = "neurova.json"
 
 
 def _store_flag(ctx: click.Context, _: click.Parameter, value: bool) -> bool:
-    # The root group prints errors and reads this.
+    # The root group reads this when it prints errors.
     ctx.meta[JSON] = value
     return value
 
@@ -28,7 +28,7 @@ def json_option(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def has_colour() -> bool:
-    """Tell whether the output is a terminal and NO_COLOR is not set."""
+    """Return whether the output is a terminal and NO_COLOR is not set."""
     return sys.stdout.isatty() and not os.environ.get("NO_COLOR")
 
 
@@ -40,7 +40,7 @@ def print_document(value: object) -> None:
 
 
 def print_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Print rows: aligned columns on a terminal; in a pipe cells by tabs, without headings."""
+    """Print rows: aligned columns on a terminal; tab-separated without headings in a pipe."""
     if not sys.stdout.isatty():
         for row in rows:
             click.echo("\t".join(row))
@@ -56,14 +56,14 @@ def print_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
 
 
 def print_pairs(rows: Sequence[tuple[str, str]]) -> None:
-    """Print names and values, aligned; the name "" continues the previous one."""
+    """Print aligned names and values; an empty name continues the previous one."""
     width = max((len(name) for name, _ in rows), default=0)
     for name, value in rows:
         click.echo(f"{name:<{width}}  {value}".rstrip())
 
 
 def print_line(value: object) -> None:
-    """Print one line of JSON at once: for commands that continue."""
+    """Print one line of JSON and flush it, for commands that keep running."""
     import msgspec
 
     click.echo(msgspec.json.encode(value))

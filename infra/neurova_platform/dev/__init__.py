@@ -1,1 +1,1 @@
-"""What `neurova dev` adds: reload and a test key."""
+"""Reload and the test key of `neurova dev`."""

@@ -1,4 +1,4 @@
-"""The key of `neurova dev`: new at each start, in one private file; the previous one is revoked."""
+"""The test key of `neurova dev`: each start creates a key and revokes the previous one."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ FILE = "dev.key"
 
 
 def renew(settings: Settings, scopes: Iterable[str]) -> Path:
-    """Create a test key with `scopes`, write it to the state folder, revoke earlier ones.
+    """Create a test key with `scopes`, write it to a file in the state folder, revoke earlier keys.
 
-    Returns the key's file. Raises StateError when the folder cannot be written.
+    Returns the file. Raises StateError if it cannot be written.
     """
     store = open_key_store(settings)
     try:

@@ -1,4 +1,4 @@
-"""Reload a service when one of its files is saved: the whole service, never a single file."""
+"""Reload a whole service when one of its files is saved."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ ReportReload = Callable[[str, Exception | None, float], None]
 
 
 async def watch(platform: Platform, report: ReportReload) -> None:
-    """Reload services whose files change, until cancelled; after an error the old version serves.
+    """Reload services whose files change, until cancelled; after an error keep the old version.
 
-    `report` receives the service, the error or None, and the seconds the reload took.
+    `report` receives the service, the error or None, and the seconds that the reload took.
     """
     root = platform.settings.functions
     failed: set[str] = set()
@@ -57,10 +57,10 @@ async def watch(platform: Platform, report: ReportReload) -> None:
 
 
 def is_relevant(change: Change, path: str) -> bool:
-    """Tell whether a change may change what is served: a Python file, or a folder.
+    """Return whether a change may affect a service: a change of a Python file or of a folder.
 
-    The watcher reports only the folder when files are written before it watches the folder, and
-    when a folder is moved away.
+    The watcher reports only the folder if files are written before it watches that folder, and if
+    the folder is moved away.
     """
     if is_python_file(change, path):
         return True
@@ -72,11 +72,11 @@ def is_relevant(change: Change, path: str) -> bool:
 def changed_services(root: Path, changes: Iterable[tuple[Change, str]]) -> list[str]:
     """Return the services of changed files, deleted services first.
 
-    Otherwise the routes of a renamed folder would clash with those of its old name.
+    This order prevents route conflicts between the old and the new name of a renamed folder.
     """
     found = set()
     for change, path in changes:
-        # Compare names and do not resolve links: a linked folder is a service too.
+        # Do not resolve links: a linked folder is also a service.
         parts = Path(os.path.relpath(path, root)).parts
         if parts[0] == os.pardir or parts[0].startswith(("_", ".")):
             continue
@@ -90,10 +90,10 @@ def _is_deleted_folder(change: Change, path: str) -> bool:
 
 
 async def reload(platform: Platform, name: str, time_limit: float = IMPORT_TIMEOUT) -> None:
-    """Import a new generation of a service and swap it in; calls in flight keep the old one.
+    """Import a service again and serve the new version; calls in flight keep the old one.
 
-    Raises LoadError, also when the import takes longer than `time_limit` seconds, or StateError;
-    the old version then continues to serve.
+    Raises StateError, or LoadError, also if the import takes longer than `time_limit` seconds; the
+    old version is then still served.
     """
     before = platform.services.get(name)
     if is_service(platform.settings.functions, name):
@@ -117,14 +117,14 @@ async def _start_service(platform: Platform, name: str, time_limit: float) -> Se
         raise LoadError(
             f"its import has not finished after {time_limit:g} s",
             where=f"functions/{name}",
-            fix="remove what its files execute when they are imported",
+            fix="remove long-running code at the top level of its files",
         ) from None
     await fresh.start()
     return fresh
 
 
 def _load_in_thread(platform: Platform, name: str) -> asyncio.Future[Service]:
-    """Load a service on a daemon thread: an endless import does not keep the process alive."""
+    """Load a service on a daemon thread, so that an endless import does not prevent exiting."""
     loop = asyncio.get_running_loop()
     future: asyncio.Future[Service] = loop.create_future()
 
@@ -144,7 +144,7 @@ def _load_in_thread(platform: Platform, name: str) -> asyncio.Future[Service]:
             service = platform.load_service(name)
         except Exception as raised:
             error = raised
-        except BaseException as raised:  # SystemExit must end no more than this thread
+        except BaseException as raised:  # SystemExit must not end the process
             error = LoadError(
                 f"its import raised {type(raised).__name__}", where=f"functions/{name}"
             )

@@ -1,1 +1,1 @@
-"""Serve a platform on a socket, and call one."""
+"""Serve a platform on a socket."""

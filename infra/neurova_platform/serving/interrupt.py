@@ -1,9 +1,9 @@
-"""Ctrl-C while `neurova dev` or `neurova run` starts, until a server handles it.
+"""Handle Ctrl-C while `neurova dev` or `neurova run` starts, until a server handles it.
 
-Most of a start is imports, and an exception that a signal raises there can be lost: callbacks of
-the import system cannot raise, `__set_name__` wraps exceptions, libraries catch them. So a start
-that computes exits at once; the next start recovers as after a crash. A start that waits is
-cancelled and cleans up.
+Most of the start is imports, where an exception raised by a signal can be lost: callbacks of the
+import system cannot raise, `__set_name__` wraps exceptions, libraries catch them. So the process
+exits at once while it computes; the next start recovers as after a crash. While it waits, the
+start is cancelled and cleans up.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class StartInterrupt:
 
 
 def install() -> None:
-    """Handle SIGINT by a `StartInterrupt`, unless the process was started so as to ignore it."""
+    """Handle SIGINT with a `StartInterrupt`, unless the parent process made it ignored."""
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, StartInterrupt())
 
@@ -45,7 +45,7 @@ def cancel_on_interrupt(task: asyncio.Task[Any] | None) -> None:
 
 
 def mark_started() -> None:
-    """Let SIGINT cancel the task also while it computes: from now on it must clean up."""
+    """From now on SIGINT also cancels the task while it computes, because it must clean up."""
     handler = signal.getsignal(signal.SIGINT)
     if isinstance(handler, StartInterrupt):
         handler.is_starting = False

@@ -12,7 +12,7 @@ ACCEPTS_PER_TURN = 16
 
 
 def bind(host: str, port: int) -> socket.socket:
-    """Return a listening socket. Raises ConfigError when the address is not available."""
+    """Return a listening socket. Raises ConfigError if the address is not available."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         return socket.create_server((host, port), family=family, backlog=BACKLOG)
@@ -23,9 +23,9 @@ def bind(host: str, port: int) -> socket.socket:
 def bind_all(host: str, port: int, count: int) -> list[socket.socket]:
     """Return `count` listening sockets on one port; the kernel distributes connections among them.
 
-    Raises ConfigError when the address is not available, also when another process shares it.
+    Raises ConfigError if the address is not available, also if another process shares it.
     """
-    # Processes of the same user can join a shared port. A socket that does not share detects them.
+    # Processes of the same user can share the port; binding it first without sharing detects them.
     sockets = [_bind_socket(host, port, is_shared=False)]
     try:
         port = sockets[0].getsockname()[1]
@@ -44,10 +44,10 @@ def bind_all(host: str, port: int, count: int) -> list[socket.socket]:
 
 
 def duplicate(listener: socket.socket, count: int = ACCEPTS_PER_TURN) -> list[socket.socket]:
-    """Return `count` copies of a listening socket, for an event loop to listen on each.
+    """Return `count` copies of a listening socket; the event loop listens on each.
 
-    libuv accepts one connection per socket and loop turn. When a turn takes as long as a call,
-    connections would wait in the kernel, where overload control cannot refuse them.
+    libuv accepts one connection per socket and loop iteration. If an iteration takes as long as a
+    call, connections would wait in the kernel, where overload control cannot refuse them.
     """
     return [listener, *(listener.dup() for _ in range(count - 1))]
 

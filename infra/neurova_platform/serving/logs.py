@@ -1,4 +1,4 @@
-"""Logs of functions and the platform: JSON lines by loguru, and errors on the terminal."""
+"""Logs of functions and the platform: a JSON lines file, written by loguru, and standard error."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ _RESERVED_FIELDS = frozenset({"time", "level", "logger", "message", "traceback"}
 class LogFile(logging.Handler):
     """Write records of the `neurova` loggers as JSON lines: time, level, logger, message, fields.
 
-    Whatever looks like a key is masked; tracebacks show no values. Warnings and errors go to
-    standard error too. The first record imports loguru, which slows no start that logs nothing.
+    Text that looks like a key is masked; tracebacks show no values. Warnings and errors are also
+    written to standard error. The first record imports loguru, so that it does not slow the start.
     """
 
     def __init__(self, path: Path) -> None:
@@ -42,7 +42,7 @@ class LogFile(logging.Handler):
         line = mask_secrets(_encoded(_fields(record)).decode())
         try:
             self._logger().bind(line=line).log(record.levelname, "")
-        except (OSError, ImportError):  # no file handle is left: logging must not fail a call
+        except (OSError, ImportError):  # no file handle is left; must not fail the call
             self.lost += 1
         if record.levelno >= logging.WARNING:
             with suppress(OSError):
@@ -59,7 +59,7 @@ class LogFile(logging.Handler):
         if self._loguru is None:
             from loguru import logger
 
-            with suppress(ValueError):  # replace the default sink: it would show our lines
+            with suppress(ValueError):  # replace the default sink, which would print them too
                 logger.remove(0)
                 logger.add(sys.stderr, filter=lambda record: "line" not in record["extra"])
             self._sink = logger.add(
@@ -78,7 +78,7 @@ class LogFile(logging.Handler):
 
 
 def install(folder: Path) -> LogFile:
-    """Write the `neurova` loggers to a folder, until `remove`."""
+    """Write records of the `neurova` loggers to a folder, until `remove`."""
     handler = LogFile(folder / "neurova.jsonl")
     root = logging.getLogger("neurova")
     root.addHandler(handler)
@@ -111,7 +111,7 @@ def _fields(record: logging.LogRecord) -> dict[str, Any]:
 
 
 def _to_text(convert: Callable[[], str]) -> str:
-    """Return the result of `convert`, which may run code of a function that raises."""
+    """Return the result of `convert`, which may run user code that raises."""
     try:
         return mask_secrets(convert())
     except Exception as error:

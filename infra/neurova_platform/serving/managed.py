@@ -1,4 +1,4 @@
-"""What a server and its supervisor expect of each other."""
+"""The interfaces between a server and its supervisor."""
 
 from __future__ import annotations
 

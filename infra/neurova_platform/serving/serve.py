@@ -43,11 +43,11 @@ async def serve(
 ) -> None:
     """Serve a project until SIGINT or SIGTERM, then let calls in flight finish.
 
-    `listener`: the socket, by default a new one at the address of the settings; `channel`: the
-    channel of a worker to its supervisor. `on_ready` receives the platform and its base URL,
-    `sinks` the call records, on a thread. With `on_reload` services are reloaded when a file is
-    saved; it receives the service, the error or None, and the seconds the reload took. Raises
-    NeurovaError when the platform cannot start.
+    `listener`: the socket, by default a new one at the configured address. `channel`: the channel
+    of a worker to its supervisor. `on_ready` receives the platform and its base URL; `sinks`
+    receive call records, on a thread. With `on_reload` services are reloaded when a file is saved;
+    it receives the service, the error or None, and the seconds that the reload took. Raises
+    NeurovaError if the platform cannot start.
     """
     gateway = settings.gateway
     check_certificate(gateway.tls_cert, gateway.tls_key)
@@ -98,7 +98,7 @@ async def _start_watcher(
     # Stop the watcher before the platform: a reload after `platform.stop()` would leak its
     # services.
     stack.push_async_callback(_cancel, watcher)
-    await asyncio.sleep(0)  # start to watch before anything is loaded
+    await asyncio.sleep(0)  # start watching before services are loaded
 
 
 async def _serve_admin(
@@ -128,7 +128,7 @@ def run(settings: Settings, **options: Any) -> None:
 
 
 def check_certificate(certificate: str, key: str) -> None:
-    """Raise ConfigError when a certificate and its key cannot be used together."""
+    """Raise ConfigError if a certificate and its key cannot be used together."""
     if not certificate:
         return
     try:
@@ -162,7 +162,7 @@ def _config(settings: Settings, platform: Platform) -> uvicorn.Config:
     gateway = settings.gateway
     return uvicorn.Config(
         platform.asgi,
-        http=partial(GatewayProtocol, platform.connection_manager),  # type: ignore[arg-type]  # called as the class would be
+        http=partial(GatewayProtocol, platform.connection_manager),  # type: ignore[arg-type]  # uvicorn calls it like a class
         ws="none",
         lifespan="off",
         log_config=None,

@@ -20,8 +20,8 @@ class Server(uvicorn.Server):
     """Call `on_ready` once it listens, stop on the first signal, and drain on request.
 
     `idle_timeout`: seconds that a drain waits for the next request of an idle connection. With a
-    `channel` it sends heartbeats at least every `stuck` / 4 seconds and leaves SIGINT, which a
-    terminal sends to the whole group, to the supervisor. `count_completed` is thread-safe.
+    `channel` it sends heartbeats at least every `stuck` / 4 seconds and ignores SIGINT, which a
+    terminal also sends to the supervisor. `count_completed` is thread-safe.
     """
 
     def __init__(
@@ -54,7 +54,7 @@ class Server(uvicorn.Server):
         self._on_ready()
 
     def drain(self) -> None:
-        """Accept no more connections, let each open one send one more request, then exit."""
+        """Accept no more connections, answer one more request on open ones, then exit."""
         if self._drain_deadline is not None or self.should_exit:
             return
         for server in self.servers:
@@ -66,7 +66,7 @@ class Server(uvicorn.Server):
             self._channel.report_draining()
 
     def stop(self) -> None:
-        """Accept no more connections from now on, finish the calls in flight, then exit."""
+        """Accept no more connections, finish the calls in flight, then exit."""
         for server in self.servers:
             server.close()
         self.should_exit = True
@@ -76,7 +76,7 @@ class Server(uvicorn.Server):
         self.should_exit = self.force_exit = True
 
     def count_completed(self) -> int:
-        """Return the number of completed calls, as far as the access log has written them."""
+        """Return the number of completed calls that are in the access log."""
         return self._count_completed()
 
     async def on_tick(self, counter: int) -> bool:

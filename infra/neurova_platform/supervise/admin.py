@@ -18,7 +18,7 @@ from .roles import ChildArguments
 
 
 def serve(arguments: ChildArguments, listener: socket.socket, channel: WorkerChannel) -> None:
-    """Serve until the supervisor stops this process. Raises NeurovaError when it cannot start."""
+    """Serve until the supervisor stops this process. Raises NeurovaError if it cannot start."""
     asyncio.run(_serve(arguments.load_settings(), listener, channel))
 
 

@@ -1,4 +1,4 @@
-"""The child's side: its channel to the supervisor, and its entry point."""
+"""The entry point of a child process, and its channel to the supervisor."""
 
 from __future__ import annotations
 
@@ -33,10 +33,9 @@ MAX_HEARTBEAT_INTERVAL = 1.0  # seconds
 class WorkerChannel:
     """Report the state of this process to the supervisor and follow its commands.
 
-    The child sends lines of JSON. An empty line is a heartbeat: the event loop has turned, or calls
-    have completed during a long turn. No heartbeat arrives while the loop is blocked. The
-    supervisor sends `DRAIN` and `FORCE_STOP`. EOF means that the supervisor has died; the child
-    then stops, because nobody would replace or stop it.
+    The child sends lines of JSON. An empty line is a heartbeat: the event loop is running, or calls
+    have completed during a long iteration. A blocked loop sends no heartbeat. The supervisor sends
+    `DRAIN` and `FORCE_STOP`. EOF means that the supervisor has died; the child then stops too.
     """
 
     def __init__(self, pipe: socket.socket, stacks: Connection) -> None:
@@ -45,7 +44,7 @@ class WorkerChannel:
         self._interval = MAX_HEARTBEAT_INTERVAL
 
     def install_signal_handlers(self) -> None:
-        """Let only the supervisor react to Ctrl-C and SIGHUP, and write stacks on request."""
+        """Ignore Ctrl-C and SIGHUP, which the supervisor handles, and write stacks on request."""
         # No-op handlers, not SIG_IGN: subprocesses of functions would inherit SIG_IGN.
         signal.signal(signal.SIGINT, _ignore)
         signal.signal(signal.SIGHUP, _ignore)
@@ -54,7 +53,7 @@ class WorkerChannel:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, BLOCKED_AT_START)
 
     def report_ready(self, **facts: Any) -> None:
-        """Report that this process works, with facts for the `started` event."""
+        """Report that this process is ready, with facts for the `started` event."""
         self._send({"ready": facts})
 
     def report_failure(self, error: NeurovaError) -> None:
@@ -87,7 +86,7 @@ class WorkerChannel:
     async def wait_for_stop(self, stuck: float, **facts: Any) -> None:
         """Report readiness, then wait for a command to stop, SIGTERM or the supervisor's death.
 
-        For roles that have no calls to finish: the caller cleans up afterwards.
+        For roles that have no calls to finish. The caller cleans up afterwards.
         """
         stop = _StopRequest(self)
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.stop)
@@ -119,7 +118,7 @@ class WorkerChannel:
             loop.call_soon_threadsafe(server.stop)
             loop.call_soon_threadsafe(reached.set)
             if not reached.wait(stuck):
-                os._exit(1)  # the loop is blocked and no supervisor is left to kill it
+                os._exit(1)  # the loop is blocked, and no supervisor can kill it
 
     def _receive_command(self, server: ManagedServer) -> bytes:
         """Wait for a command, sending heartbeats while calls complete; empty at EOF."""
@@ -163,7 +162,7 @@ def run_child(
     pipe: socket.socket,
     stacks: Connection,
 ) -> None:
-    """Call `target`, "module:function", in a child process; exit with 1 when it cannot start."""
+    """Call `target`, "module:function", in a child process; exit with 1 if it cannot start."""
     channel = WorkerChannel(pipe, stacks)
     channel.install_signal_handlers()
     module, _, name = target.partition(":")

@@ -1,4 +1,4 @@
-"""A child process, as its supervisor sees it."""
+"""A child process of the supervisor."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ ERRORS = {
 class Child:
     """Start a process by spawn, read its reports, and stop it.
 
-    `facts` is what it reported when it became ready, None before. `start_error` is why it could
-    not start. `is_stopping`: the supervisor told it to exit. `is_draining`: it accepts no more
-    connections. Times are of the monotonic clock.
+    `facts`: what it reported when it became ready, None before. `start_error`: why it could not
+    start. `is_stopping`: the supervisor told it to exit. `is_draining`: it accepts no more
+    connections. Times are those of the monotonic clock.
     """
 
     def __init__(
@@ -65,8 +65,8 @@ class Child:
         self.stacks_requested_at: float | None = None
 
     def start(self) -> None:
-        """Start the process. Raises OSError when the system has no resources for it."""
-        # The child inherits the mask: Ctrl-C may reach it before it has its handlers.
+        """Start the process. Raises OSError if the system lacks resources."""
+        # The child inherits the mask, because Ctrl-C may reach it before it installs its handlers.
         before = signal.pthread_sigmask(signal.SIG_BLOCK, BLOCKED_AT_START)
         try:
             self._process.start()
@@ -86,21 +86,21 @@ class Child:
 
     @property
     def wait_sources(self) -> list[Any]:
-        """Return what `multiprocessing.connection.wait` can wait for."""
+        """Return the objects to pass to `multiprocessing.connection.wait`."""
         return [self._process.sentinel, *self._open]
 
     @property
     def has_exited(self) -> bool:
-        """Tell whether the process has exited."""
+        """Return whether the process has exited."""
         return self._process.exitcode is not None
 
     @property
     def stacks(self) -> str:
-        """Return the stacks that faulthandler wrote, on request or in a crash."""
+        """Return the stacks that faulthandler wrote on request or after a crash."""
         return self._stacks.decode(errors="replace")
 
     def describe_exit(self) -> str:
-        """Say how the process ended."""
+        """Describe how the process ended."""
         code = self._process.exitcode or 0
         if code >= 0:
             return f"exited with code {code}"
@@ -109,7 +109,7 @@ class Child:
         return f"was killed by signal {-code}"
 
     def read_reports(self) -> None:
-        """Read what the child has sent since the last call."""
+        """Read the reports that the child has sent since the last call."""
         self._stacks += self._read(self._stacks_pipe)[: max(0, MAX_STACKS - len(self._stacks))]
         received = self._read(self._pipe)
         if received:
@@ -120,28 +120,28 @@ class Child:
                 self._handle_report(json.loads(line))
 
     def drain(self) -> None:
-        """Tell it to accept no more connections, finish the open ones, and exit."""
+        """Tell the child to accept no more connections, finish the open ones, and exit."""
         self._send_command(DRAIN)
         self.is_stopping = True
 
     def terminate(self) -> None:
-        """Tell it to finish the calls in flight and exit."""
+        """Tell the child to finish the calls in flight and exit."""
         self.is_stopping = True
         if self._process.is_alive():
             self._process.terminate()
 
     def force_stop(self) -> None:
-        """Tell it to exit without waiting for calls in flight."""
+        """Tell the child to exit without waiting for calls in flight."""
         # Not a second SIGTERM: a service manager may send that to the whole group.
         self._send_command(FORCE_STOP)
 
     def kill(self) -> None:
-        """Kill it."""
+        """Kill the process."""
         self.was_killed = True
         self._process.kill()
 
     def request_stacks(self) -> None:
-        """Let faulthandler write the stacks of its threads."""
+        """Make faulthandler write the stacks of the child's threads."""
         self.stacks_requested_at = time.monotonic()
         if not self.has_exited and self._process.pid:
             os.kill(self._process.pid, DUMP_STACKS)

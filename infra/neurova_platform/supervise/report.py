@@ -1,4 +1,4 @@
-"""What a supervisor reports: events to the command, errors to the log, stacks by file and line."""
+"""Report the supervisor's events to the command, and errors with their file and line to the log."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _FRAME = re.compile(r'^  File "(.*)", line (\d+) in (.+)$', re.M)
 class EventReporter:
     """Emit an event for each change, and log errors.
 
-    `code_folders` are the folders whose lines are named as the place of a fault.
+    `code_folders`: a fault is located at the innermost call in these folders.
     """
 
     def __init__(self, emit: Emit, code_folders: Sequence[Path]) -> None:
@@ -44,7 +44,7 @@ class EventReporter:
         self._emit_worker(slot, child.pid, "started", seat=seat)
 
     def report_ended(self, slot: WorkerSlot, child: Child) -> None:
-        """Report that a child has exited as it was told to."""
+        """Report that a child has exited on request."""
         self._emit_worker(slot, child.pid, "ended")
 
     def report_over_memory(self, slot: WorkerSlot, child: Child, held: int) -> None:
@@ -52,7 +52,7 @@ class EventReporter:
         self._emit_worker(slot, child.pid, "over_memory", reason=f"it uses {held >> 20} MiB")
 
     def report_died(self, slot: WorkerSlot, child: Child, wait: float) -> None:
-        """Report that a child has exited by itself; `wait`: seconds until the next start."""
+        """Report that a child has exited unexpectedly; `wait`: seconds until the next start."""
         reason = f"{child.describe_exit()}{self._locate(child)}"
         self._emit_worker(slot, child.pid, "died", reason=reason, retry_in=round(wait, 1))
         if not child.was_killed:  # `report_stuck` has logged the reason
@@ -125,10 +125,9 @@ class Frame(NamedTuple):
 
 
 def find_faulty_frame(dump: str, code_folders: Sequence[Path]) -> Frame | None:
-    """Return the innermost call of the faulty thread that lies in one of the folders.
+    """Return the innermost call of the faulty thread in one of the folders, or else anywhere.
 
-    `dump` is what faulthandler wrote. Without a call there: the innermost call of all. None when
-    the dump shows no stack.
+    `dump` is the output of faulthandler. Returns None if it shows no stack.
     """
     frames = faulty_thread(dump)
     for frame in frames:
@@ -140,7 +139,7 @@ def find_faulty_frame(dump: str, code_folders: Sequence[Path]) -> Frame | None:
 def faulty_thread(dump: str) -> list[Frame]:
     """Return the stack of the crashed thread, or else of the main thread, innermost call first.
 
-    Empty when the dump does not show that thread.
+    Returns an empty list if the dump does not show that thread.
     """
     threads = list(_THREAD.finditer(dump))
     if not threads:

@@ -1,4 +1,4 @@
-"""The roles of `neurova run`: each is a kind of child process that the supervisor keeps alive."""
+"""The roles of `neurova run`: the kinds of child processes that the supervisor keeps alive."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ class Role:
 
     `target` is "module:function". The child calls it with its `ChildArguments`, its listening
     socket or None, and its `WorkerChannel`; it calls `channel.attach` and `channel.report_ready`
-    (or `channel.wait_for_stop`, which does both) and returns once it is told to stop.
-    `listen` returns a listening socket for each process; a role without it has no sockets.
-    `processes` is their number; None is a single process without a number in its name.
+    (or `channel.wait_for_stop`, which does both) and returns when told to stop.
+    `listen` returns a listening socket for each process; without it the role has no sockets.
+    `processes` is the number of processes; None: a single process, with no number in its name.
     """
 
     name: str
@@ -59,10 +59,10 @@ class ChildArguments:
     flags: dict[str, Any] = field(default_factory=dict)
 
     def load_settings(self) -> Settings:
-        """Return the settings as they are now.
+        """Return the current settings.
 
-        Raises ConfigError when they are invalid or name another state folder than the
-        supervisor's: processes on two folders would count limits twice.
+        Raises ConfigError if they are invalid, or if their state folder is not that of the
+        supervisor: processes on two folders would count limits separately.
         """
         settings = load(self.root, flags=self.flags)
         if settings.state != self.state:

@@ -33,8 +33,8 @@ def run(
 ) -> None:
     """Supervise all roles of a project until SIGINT or SIGTERM.
 
-    `flags` are those that the settings were loaded with; `emit` receives each event (docs/run.md).
-    Raises NeurovaError when a role cannot start.
+    `flags`: the flags that the settings were loaded with. `emit` receives events (docs/run.md).
+    Raises NeurovaError if a role cannot start.
     """
     with ExitStack() as stack:
         stack.enter_context(
@@ -74,7 +74,7 @@ def _open_slots(role: Role, settings: Settings, stack: ExitStack) -> list[Worker
 
 
 def _url(slots: Sequence[WorkerSlot], role: str, host: str, tls: bool = False) -> str:
-    """Return the URL of a role's first process, "" when none listens."""
+    """Return the URL of a role's first process, "" if it does not listen."""
     for slot in slots:
         if slot.role.name == role and slot.listener is not None:
             return address(host, slot.listener.getsockname()[1], tls=tls)

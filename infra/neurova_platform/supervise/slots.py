@@ -12,7 +12,7 @@ from .child import Child
 from .roles import ChildArguments, Role
 
 EXIT_GRACE = 5.0  # seconds above the drain time after which a stopping child is killed
-STABLE_AFTER = 10.0  # seconds of service after which an exit is no part of a crash loop
+STABLE_AFTER = 10.0  # seconds of service after which an exit does not count as part of a crash loop
 IMMEDIATE_RESTARTS = 3  # exits in a row that are followed by an immediate restart
 FIRST_WAIT = 0.1
 MAX_WAIT_AFTER_EXIT = 1.0
@@ -22,16 +22,16 @@ MAX_WAIT_AFTER_FAILED_START = 30.0
 class Backoff:
     """Compute the seconds to wait before the next start.
 
-    A child that had served is replaced at once. After three such exits in close succession the
-    wait grows to one second at most: an outage is worse than a start. After failed starts the wait
-    grows to half a minute.
+    A child that has served is replaced at once. After three such exits in close succession the
+    wait grows, to at most one second: an outage is worse than frequent starts. After failed starts
+    the wait grows to at most half a minute.
     """
 
     def __init__(self) -> None:
         self._attempts = 0
 
     def after_exit(self, lifetime: float) -> float:
-        """Return the wait after the exit of a child that had served for `lifetime` seconds."""
+        """Return the wait after the exit of a child that has served for `lifetime` seconds."""
         if lifetime >= STABLE_AFTER:
             self._attempts = 0
         self._attempts += 1
@@ -39,12 +39,12 @@ class Backoff:
         return min(FIRST_WAIT * 2.0 ** (delayed - 1), MAX_WAIT_AFTER_EXIT) if delayed > 0 else 0.0
 
     def after_failed_start(self) -> float:
-        """Return the wait after a child that never became ready."""
+        """Return the wait after a failed start."""
         self._attempts += 1
         return min(FIRST_WAIT * 2.0 ** (self._attempts + 1), MAX_WAIT_AFTER_FAILED_START)
 
     def reset(self) -> None:
-        """Forget earlier exits: other code is started next."""
+        """Forget earlier exits, because the next start runs new code."""
         self._attempts = 0
 
 
@@ -53,8 +53,8 @@ class WorkerSlot:
     """Hold one process of a role, and its listening socket while the supervisor lives.
 
     The next child accepts the connections that wait in the socket's queue, so an exit loses none.
-    `starting` is not ready yet, `draining` are told to exit; `restart_at` is when to start the next
-    child, None: not scheduled.
+    `starting` is not ready yet; the children in `draining` were told to exit. `restart_at` is the
+    time of the next start, None: not scheduled.
     """
 
     name: str
@@ -76,27 +76,27 @@ class WorkerSlot:
 
     @property
     def is_settled(self) -> bool:
-        """Tell whether only the newest child accepts connections."""
+        """Return whether only the newest child accepts connections."""
         return self.starting is None and all(child.is_draining for child in self.draining)
 
     def start(self, arguments: ChildArguments) -> None:
-        """Start the next child. Raises OSError when the system has no resources for it."""
+        """Start the next child. Raises OSError if the system lacks resources."""
         self.restart_at = None
         child = Child(self.role.target, arguments, self.listener)
         child.start()
         self.starting = child
 
     def promote(self, drain: float) -> None:
-        """Let the starting child serve and the previous one drain."""
+        """Mark the starting child as serving and drain the previous one."""
         old, self.serving, self.starting = self.serving, self.starting, None
         if old is not None:
             old.drain()
             self.expect_exit(old, drain)
 
     def expect_exit(self, child: Child, drain: float) -> None:
-        """Move a child to the draining ones.
+        """Add a child to `draining` and set its deadline.
 
-        It may wait `drain` seconds for idle connections, then as long for calls in flight.
+        It may wait `drain` seconds for idle connections, then `drain` seconds for calls in flight.
         """
         child.exit_deadline = time.monotonic() + 2 * drain + EXIT_GRACE
         self.draining.append(child)
@@ -127,10 +127,10 @@ def create_slots(role: Role, listeners: Iterable[socket.socket]) -> list[WorkerS
 
 
 class RestartPlan:
-    """Queue slots whose serving child is to be replaced; `current` is being replaced.
+    """Queue slots whose serving child will be replaced; `current` is being replaced.
 
-    One at a time: at most one additional child runs, and code that cannot start is detected in one
-    slot, whose previous child continues to serve.
+    Slots are replaced one at a time: at most one additional child runs, and if new code cannot
+    start, only one slot is affected and its previous child continues to serve.
     """
 
     def __init__(self) -> None:
@@ -146,7 +146,7 @@ class RestartPlan:
         self._waiting.append(slot)
 
     def restart(self, slots: Iterable[WorkerSlot]) -> None:
-        """Queue all slots, also the current one: its new child may run the code of before."""
+        """Queue all slots, also the current one, whose new child may have loaded older code."""
         self._waiting = deque(slots)
         self._rest_of_restart = set(self._waiting)
 
@@ -158,7 +158,7 @@ class RestartPlan:
         return self.current
 
     def finish(self, slot: WorkerSlot) -> bool:
-        """Mark the current slot as replaced; return whether that completes a restart of all."""
+        """Mark the current slot as replaced; return whether that completes a full restart."""
         if slot is not self.current:
             return False
         self.current = None
@@ -168,7 +168,7 @@ class RestartPlan:
         return False
 
     def cancel(self) -> None:
-        """Forget all queued slots: the present code cannot start."""
+        """Forget all queued slots, because the current code cannot start."""
         self.current = None
         self._waiting.clear()
         self._rest_of_restart.clear()

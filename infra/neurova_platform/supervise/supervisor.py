@@ -21,10 +21,10 @@ from .report import EventReporter
 from .roles import ChildArguments
 from .slots import EXIT_GRACE, RestartPlan, WorkerSlot
 
-START_TIMEOUT = 60.0  # seconds a child has to become ready
-STACKS_TIMEOUT = 0.5  # seconds a child has to write its stacks
-CHECK_INTERVAL, BUSY_CHECK_INTERVAL = 1.0, 0.1  # seconds; the second while something is due soon
-FROZEN_AFTER = 1.0  # seconds of delay after which all processes, this one too, had been frozen
+START_TIMEOUT = 60.0  # seconds within which a child must become ready
+STACKS_TIMEOUT = 0.5  # seconds within which a child must write its stacks
+CHECK_INTERVAL, BUSY_CHECK_INTERVAL = 1.0, 0.1  # seconds; the second if busy
+FROZEN_AFTER = 1.0  # seconds of delay that mean that all processes were suspended
 MEMORY_CHECK_INTERVAL = 1.0
 MEMORY_RESTART_INTERVAL = 60.0  # seconds between two replacements of a worker for its memory
 FORCED_STOP_TIMEOUT = 1.0  # seconds after a second SIGINT until all children are killed
@@ -42,8 +42,8 @@ class Supervisor:
     """Keep one child in each slot until SIGINT or SIGTERM.
 
     SIGHUP replaces all, slot by slot: the new child is ready before the old one drains. A child
-    that exits is replaced; one whose event loop is blocked is killed and replaced. A failed start
-    stops everything until all slots have served once; afterwards the others continue.
+    that exits is replaced; a child whose event loop is blocked is killed and replaced. If a start
+    fails before all slots have served once, everything stops; later the others continue.
     """
 
     def __init__(
@@ -67,7 +67,7 @@ class Supervisor:
         self._had_terminal = os.isatty(0)
 
     def run(self) -> None:
-        """Supervise until all children have exited. Raises NeurovaError when the start fails."""
+        """Supervise until all children have exited. Raises NeurovaError if the start fails."""
         handlers = {
             signal.SIGHUP: self._handle_hangup,
             signal.SIGINT: self._handle_interrupt,
@@ -95,11 +95,11 @@ class Supervisor:
             yield from slot.children()
 
     def _check_children(self) -> None:
-        """Read the reports of all children and do what is due."""
+        """Read the reports of all children, check deadlines, and start children that are due."""
         now = time.monotonic()
         for slot in self._slots:
             for child in tuple(slot.children()):
-                has_exited = child.has_exited  # before reading: its last reports are read too
+                has_exited = child.has_exited  # checked first, so that its last reports are read
                 child.read_reports()
                 self._handle_reports(slot, child)
                 if has_exited:
@@ -123,7 +123,7 @@ class Supervisor:
     # Events of a child.
 
     def _handle_reports(self, slot: WorkerSlot, child: Child) -> None:
-        """Promote a child that is ready; start another for one that drains by itself."""
+        """Promote a child that is ready; start another if a child drains without being told to."""
         if child is slot.starting and child.facts is not None:
             slot.promote(self._settings.runtime.drain)
             self._reporter.report_started(slot, child)
@@ -131,7 +131,7 @@ class Supervisor:
                 self._has_started = True
                 self._reporter.report_ready(self._slots)
         if child is slot.serving and child.is_draining and not self._is_stopping:
-            # Something else sent it SIGTERM. Connections in its socket's queue need a child now.
+            # Another process sent SIGTERM. Connections in the socket's queue need a new child.
             slot.serving, child.is_stopping = None, True
             slot.expect_exit(child, self._settings.runtime.drain)
             if slot.starting is None:
@@ -155,12 +155,12 @@ class Supervisor:
     def _start(self, slot: WorkerSlot) -> None:
         try:
             slot.start(self._arguments)
-        except OSError as error:  # the system has no process, memory or file handle left
+        except OSError as error:  # no process, memory or file handle is available
             failure = StateError(f"{slot.name} cannot be started: {error}")
             self._handle_start_failure(slot, None, failure)
 
     def _handle_start_failure(self, slot: WorkerSlot, pid: int | None, error: NeurovaError) -> None:
-        """Stop all at the first start; later keep what serves, or schedule another attempt."""
+        """At the first start stop all; later keep the serving child or schedule another attempt."""
         if not self._has_started:
             self._start_error = self._start_error or error
             self._stop()
@@ -219,7 +219,7 @@ class Supervisor:
             self._restart_all()
 
     def _restart_all(self) -> None:
-        """Replace all children, slot by slot, with the present code and settings."""
+        """Replace all children, slot by slot, with the current code and settings."""
         try:
             self._settings = self._arguments.load_settings()
         except NeurovaError as error:
@@ -230,7 +230,7 @@ class Supervisor:
         self._plan.restart(self._slots)
 
     def _handle_interrupt(self) -> None:
-        """Stop; the second time do not wait for calls in flight."""
+        """Stop; at the second signal do not wait for calls in flight."""
         if not self._is_stopping:
             self._stop()
             return
@@ -239,7 +239,7 @@ class Supervisor:
             child.force_stop()
 
     def _refuse_worker_count(self) -> None:
-        """Refuse SIGTTIN and SIGTTOU: each worker's socket lives as long as the supervisor."""
+        """Refuse SIGTTIN and SIGTTOU: the sockets of the workers cannot be closed without loss."""
         self._reporter.warn(WORKER_COUNT_IS_FIXED)
 
     def _stop(self) -> None:
@@ -276,7 +276,7 @@ class Supervisor:
 
 
 def changed_startup_settings(before: Settings, now: Settings) -> list[str]:
-    """Return the keys of changed settings that take effect only when `neurova run` starts."""
+    """Return the keys of changed settings that require a restart of `neurova run`."""
     return [
         key
         for key in STARTUP_SETTINGS

@@ -21,7 +21,7 @@ LOGGER = logging.getLogger("neurova.worker")
 
 
 def serve(arguments: ChildArguments, listener: socket.socket, channel: WorkerChannel) -> None:
-    """Serve until the supervisor stops this process. Raises NeurovaError when it cannot start."""
+    """Serve until the supervisor stops this process. Raises NeurovaError if it cannot start."""
 
     def report_ready(platform: Platform, _url: str) -> None:
         functions = tuple(platform.functions())
@@ -44,7 +44,7 @@ def serve(arguments: ChildArguments, listener: socket.socket, channel: WorkerCha
 
 
 def _write_snapshot(functions: Sequence[Endpoint], settings: Settings) -> None:
-    """Describe the served functions for the Admin API, which imports no code of the project."""
+    """Describe the served functions for the admin process, which imports no project code."""
     try:
         snapshot.write(functions, settings)
     except NeurovaError as error:

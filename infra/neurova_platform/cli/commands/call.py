@@ -82,7 +82,7 @@ def _body(data: str) -> bytes:
             return Path(data[1:]).read_bytes()
         except OSError as error:
             raise click.BadParameter(f"{data[1:]}: {error.strerror}", param_hint="--data") from None
-    return os.fsencode(data)  # the bytes as typed, whatever the locale
+    return os.fsencode(data)  # the bytes as typed, in any locale
 
 
 def _key(settings: Settings, key_file: Path | None) -> str:
@@ -98,7 +98,7 @@ def _key(settings: Settings, key_file: Path | None) -> str:
         key = found
     if not key.isascii() or any(character.isspace() for character in key):
         raise StateError(
-            "The key has characters that no key contains", fix="put only the key into its file"
+            "The key contains invalid characters", fix="put only the key into its file"
         )
     return key
 

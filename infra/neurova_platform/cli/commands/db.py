@@ -25,7 +25,7 @@ def db() -> None:
 def status(ctx: click.Context, service: str | None, as_json: bool) -> None:
     """Show the revision of each database.
 
-    Exits with 1 when a database is behind, with 5 when one cannot be used.
+    Exits with 1 if a migration is pending, with 5 if a database cannot be used.
     """
     from neurova.database import migrations
     from neurova.errors import NeurovaError
@@ -89,7 +89,7 @@ def upgrade(service: str | None, as_json: bool) -> None:
 @click.option("--empty", is_flag=True, help="Write no operations, to fill in by hand.")
 @json_option
 def revision(service: str, message: str, empty: bool, as_json: bool) -> None:
-    """Create a migration from the differences of SERVICE's domain.py to its database."""
+    """Create a migration from the differences between SERVICE's domain.py and its migrations."""
     from neurova.database import migrations
     from neurova.loading.generation import Generation
 
@@ -112,7 +112,7 @@ def revision(service: str, message: str, empty: bool, as_json: bool) -> None:
 
 
 def _services(settings: Settings, requested: str | None) -> list[str]:
-    """Return the requested service, or all; NeurovaError for an unknown one lists them."""
+    """Return the requested service, or all. Raises NeurovaError if it is unknown."""
     from neurova.errors import NeurovaError
     from neurova.loading.service import discover
 
@@ -120,7 +120,7 @@ def _services(settings: Settings, requested: str | None) -> list[str]:
 
     known = discover(settings.functions)
     if requested is None:
-        # A service without migrations has a database once the platform has stored something.
+        # A service without migrations gets a database when the platform first stores data in it.
         return [name for name in known if has_state(settings, name)]
     if requested not in known:
         services = ", ".join(known)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 @click.option("--port", type=click.IntRange(0, 65_535), help="The port; 0: a free one.")
 @json_option
 def dev(host: str | None, port: int | None, as_json: bool) -> None:
-    """Serve the project with reload and a test key, showing each call.
+    """Serve the project with reload and a test key, and show each call.
 
     Each start creates a new key in the state folder. With --json each event is one line. Ctrl-C
     lets calls in flight finish.
@@ -40,7 +40,7 @@ def dev(host: str | None, port: int | None, as_json: bool) -> None:
     url = read_private_file(state / ADDRESS)
     fix = f"use the one that serves on {url}, or stop it" if url else "use that one, or stop it"
     with process_lock(state / DEV_LOCK, "neurova dev", fix):
-        # A `neurova dev` that was killed has left its address.
+        # A killed `neurova dev` leaves its address file behind.
         (state / ADDRESS).unlink(missing_ok=True)
         try:
             run(
@@ -56,7 +56,7 @@ def dev(host: str | None, port: int | None, as_json: bool) -> None:
 
 
 class Session:
-    """Show start, calls and reloads as text or as lines of JSON."""
+    """Print the start, calls and reloads as text or as lines of JSON."""
 
     def __init__(self, as_json: bool) -> None:
         self._as_json = as_json
@@ -93,7 +93,7 @@ class Session:
             click.echo(f"Try: {command}")
 
     def write(self, records: Sequence[CallRecord]) -> None:
-        """Show completed calls; the access log has them even when the output is closed."""
+        """Print completed calls; ignore a closed output, because the access log has them too."""
         with suppress(OSError):
             for record in records:
                 if self._as_json:
@@ -104,7 +104,7 @@ class Session:
                     click.echo(format_call(record))
 
     def show_reload(self, service: str, error: Exception | None, seconds: float) -> None:
-        """Show the result of a reload; a new scope needs a new key in the same file."""
+        """Print the result of a reload; renew the key if functions need new scopes."""
         if error is None and _scopes(self._platform) != self._scopes:
             self._renew_key()
         if self._as_json:
@@ -155,7 +155,7 @@ def _routes(functions: Sequence[Any]) -> str:
 def format_call(record: CallRecord) -> str:
     """Return the line that shows one call."""
     clock = time.strftime("%H:%M:%S", time.localtime(record.time))
-    # The client chooses the path: it must not control the terminal.
+    # The path comes from the client: escape terminal control characters.
     path = "".join(letter if letter.isprintable() else "?" for letter in record.path)
     status = _coloured(str(record.status), _colour(record.status))
     who = record.consumer or "-"

@@ -20,7 +20,7 @@ _COLOURS = {"ok": "green", "warn": "yellow", "fail": "red"}
 def doctor(ctx: click.Context, as_json: bool) -> None:
     """Check what the platform needs, and show how to fix it.
 
-    Exits with 1 when a check fails.
+    Exits with 1 if a check fails.
     """
     from ...doctor.checks import examine
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 def explain(ctx: click.Context, method: str, path: str, as_json: bool) -> None:
     """Show which function handles a call, and its settings.
 
-    Each value is followed by its origin. Exits with 1 when no function handles the call.
+    Each value is followed by its origin. Exits with 1 if no function handles the call.
     """
     from neurova.execution.context import ExecutionContext
 

@@ -54,7 +54,7 @@ def service(name: str, as_json: bool) -> None:
 @click.option("--path", default="", help="Its path (/SERVICE/NAME).")
 @json_option
 def function(service: str, name: str, method: str, path: str, as_json: bool) -> None:
-    """Create a function, and its service when that does not exist."""
+    """Create a function, and its service if that does not exist."""
     from ...scaffold.scaffold import plan_function, plan_service, write
     from ...settings.loading import load
 

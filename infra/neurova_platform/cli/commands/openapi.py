@@ -19,7 +19,7 @@ from ..output import json_option, print_document
 def openapi(output: Path | None, as_json: bool) -> None:
     """Print the project's OpenAPI document.
 
-    It is the /openapi.json of the platform, which need not run.
+    It equals /openapi.json of the platform, which does not have to run.
     """
     from ...composition import inventory
     from ...openapi.service import encode_document

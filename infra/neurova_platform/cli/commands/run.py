@@ -22,8 +22,8 @@ def run(host: str | None, port: int | None, workers: int | None, as_json: bool) 
     """Serve the project with live keys and several workers.
 
     Workers that exit or block are replaced. SIGHUP loads new code and settings, worker by worker;
-    SIGINT and SIGTERM let calls in flight finish. Refuses to start while a database is behind its
-    migrations. The access log is logs/access.jsonl in the state folder.
+    SIGINT and SIGTERM let calls in flight finish. Refuses to start while migrations are
+    pending. The access log is logs/access.jsonl in the state folder.
     """
     from ...settings.loading import load
     from ...supervise.run import run as supervise

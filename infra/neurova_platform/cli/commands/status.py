@@ -14,8 +14,7 @@ from ..output import json_option, print_document, print_pairs
 def status(as_json: bool) -> None:
     """Show the state of the running platform.
 
-    Shows workers, calls in all and in the last ten seconds, and every fault, read from the Admin
-    API.
+    Reads workers, calls in total and in the last ten seconds, and all faults from the Admin API.
     """
     from ...admin.client import connect
     from ...settings.loading import load
