@@ -48,77 +48,32 @@ def faults(kind: Any, value: object) -> dict[str, str]:
     return {fault.pointer: fault.message for fault in found}
 
 
+REQUIRED = {"/day", "/moment", "/id", "/price", "/kind", "/few", "/short"}
+
+
 def test_every_kind_of_fault_is_named_at_its_place() -> None:
     value = {
-        "day": "2026-13-01",
-        "moment": "noon",
-        "id": "x",
-        "price": "dear",
-        "kind": "b",
-        "few": 4,
-        "short": "bbb",
-        "maybe": "x",
-        "rows": [1, "2", None],
-        "names": {"a/b": "x", "c~d": "y"},
-        "pet": {"type": "Cat", "lives": "nine"},
-        "more": 1,
+        **{"day": "2026-13-01", "moment": "noon", "id": "x", "price": "dear", "kind": "b"},
+        **{"few": 4, "short": "bbb", "maybe": "x", "rows": [1, "2", None], "more": 1},
+        **{"names": {"a/b": "x", "c~d": "y"}, "pet": {"type": "Cat", "lives": "nine"}},
     }
-    assert set(faults(Everything, value)) == {
-        "/day",
-        "/moment",
-        "/id",
-        "/price",
-        "/kind",
-        "/few",
-        "/short",
-        "/maybe",
-        "/rows/1",
-        "/rows/2",
-        "/names/a~1b",
-        "/names/c~0d",
-        "/pet/lives",
-        "/more",
-    }
-
-
-def test_missing_fields_are_named() -> None:
-    assert set(faults(Everything, {})) == {
-        "/day",
-        "/moment",
-        "/id",
-        "/price",
-        "/kind",
-        "/few",
-        "/short",
-    }
+    others = {"/maybe", "/rows/1", "/rows/2", "/names/a~1b", "/names/c~0d", "/pet/lives", "/more"}
+    assert set(faults(Everything, value)) == REQUIRED | others
+    assert set(faults(Everything, {})) == REQUIRED
 
 
 def test_tagged_union_has_the_faults_of_its_tag() -> None:
     assert set(faults(Cat | Dog, {"type": "Dog", "name": 1})) == {"/name"}
     assert set(faults(Cat | Dog, {"type": "Cow"})) == {"/type"}
     assert set(faults(Cat | Dog, {"lives": 1})) == {"/type"}
-    assert "/friend/friend/lives" in faults(
-        Cat,
-        {
-            "type": "Cat",
-            "lives": 1,
-            "friend": {"type": "Dog", "name": "a", "friend": {"type": "Cat", "lives": "x"}},
-        },
-    )
+    inner = {"type": "Dog", "name": "a", "friend": {"type": "Cat", "lives": "x"}}
+    found = faults(Cat, {"type": "Cat", "lives": 1, "friend": inner})
+    assert "/friend/friend/lives" in found
 
 
 def test_faults_do_not_show_the_callers_values() -> None:
     value = {"kind": "nrv_live_secret", "short": "nrv_live_secret", "day": "nrv_live_secret"}
     assert "nrv_live_secret" not in str(faults(Everything, value))
-
-
-def test_number_out_of_range_is_named() -> None:
-    status, found = Body(Everything).faults(b'{"few": 1e999}')
-    assert (status, [fault.pointer for fault in found]) == (422, ["/few"])
-
-
-def test_valid_body_has_no_faults() -> None:
-    assert Body(list[Cat]).faults(b"[]") == (422, [])
 
 
 @pytest.mark.parametrize(
@@ -167,6 +122,7 @@ class Words(msgspec.Struct):
 @pytest.mark.parametrize(
     ("raw", "named"),
     [
+        (rb'{"text": "", "few": 1e999}', ["/few"]),
         (rb'{"text": "a\u0000b"}', ["/text"]),
         (rb'{"text": "\\\u0000"}', ["/text"]),
         (rb'{"text": "", "names": {"a\u0000": ["", "\u0000"]}}', ["/names", "/names/a\0/1"]),

@@ -1,23 +1,20 @@
 """Every fault of a value is named, at its place and in the words of its schema."""
 
+from dataclasses import dataclass
 from datetime import datetime, time
-from typing import Annotated
+from decimal import Decimal
+from typing import Annotated, TypedDict
 
 import msgspec
 
 from neurova.binding.schema_bounds import MAX_DEPTH
-from neurova.binding.schema_validator import SchemaValidator, json_pointer
+from neurova.binding.schema_validator import SchemaValidator
 
 
 class Rows(msgspec.Struct):
     first: int
     second: int
     rows: "list[Rows]"
-
-
-def test_json_pointer_escapes_slash_and_tilde() -> None:
-    assert json_pointer(()) == ""
-    assert json_pointer(("a/b", "c~d", 0, "")) == "/a~1b/c~0d/0/"
 
 
 def test_truncated_fields_are_not_called_missing() -> None:
@@ -27,26 +24,49 @@ def test_truncated_fields_are_not_called_missing() -> None:
     assert SchemaValidator(Rows).faults(deep, 100) == []
 
 
-def test_missing_time_zone_is_named_with_all_other_faults() -> None:
-    class Meeting(msgspec.Struct):
-        at: Annotated[datetime, msgspec.Meta(tz=True)]
-        then: Annotated[time, msgspec.Meta(tz=True)]
-        plain: datetime
-        place: str
+Zoned = Annotated[datetime, msgspec.Meta(tz=True)]
 
-    wrong = {"at": "2016-07-02T10:00:00", "then": "10:00:00", "plain": "2016-07-02T10:00:00"}
-    faults = {fault.pointer: fault.message for fault in SchemaValidator(Meeting).faults(wrong, 10)}
-    assert faults == {
-        "/at": 'value is not a "date-time with a zone"',
-        "/then": 'value is not a "time with a zone"',
-        "/place": "is required",
-    }
+
+@dataclass
+class Inner:
+    at: Zoned
+
+
+class Row(TypedDict):
+    at: Annotated[time, msgspec.Meta(tz=True)]
+
+
+class Meeting(msgspec.Struct, rename="camel"):
+    starts_at: Zoned
+    maybe: Zoned | None
+    named: dict[str, list[Annotated[Zoned, msgspec.Meta(description="d")]]]
+    inner: Inner | None
+    row: Row
+    plain: datetime
+    price: Decimal
+    place: str
+    again: "Meeting | None" = None
+    format: str = "date-time"
+
+
+def test_missing_time_zone_is_named_with_all_other_faults() -> None:
+    day = "2016-07-02T10:00:00"
     sound = {
-        "at": "2016-07-02T10:00:00Z",
-        "then": "10:00:00+01:00",
-        "plain": "2016-07-02T10:00:00Z",
+        **{"startsAt": f"{day}Z", "maybe": f"{day}+01:00", "named": {"a": [f"{day}Z"]}},
+        **{"inner": {"at": f"{day}Z"}, "row": {"at": "10:00:00+01:00"}, "plain": f"{day}Z"},
+        **{"price": 1.5, "place": "", "format": "any"},
     }
-    assert SchemaValidator(Meeting).faults({**sound, "place": ""}, 10) == []
+    wrong = {
+        **{"startsAt": day, "maybe": day, "named": {"a": [day]}, "inner": {"at": day}},
+        **{"row": {"at": "10:00:00"}, "plain": day, "price": "1.50", "again": sound},
+    }
+    validator = SchemaValidator(Meeting)
+    assert validator.faults(sound, 10) == []
+    faults = {fault.pointer: fault.message for fault in validator.faults(wrong, 10)}
+    assert faults.pop("/row/at") == 'value is not a "time with a zone"'
+    assert faults.pop("/place") == "is required"
+    assert set(faults) == {"/startsAt", "/maybe", "/named/a/0", "/inner/at"}
+    assert faults["/startsAt"] == 'value is not a "date-time with a zone"'
 
 
 def test_pattern_fault_shows_the_description() -> None:
