@@ -42,31 +42,25 @@ class Case:
 
 
 KEY = [("X-API-Key", "{good}")]
+FREE = [("X-API-Key", "{free}")]
+LIMITED = [("X-API-Key", "{limited}")]
+MONTHLY = [("X-API-Key", "{monthly}")]
 CHALLENGED = ("www-authenticate",)
 LEFT = ("ratelimit", "ratelimit-policy")
 PUBLIC = {"public": True}
 CONSUMER_HEADERS = {"consumer_headers": True}
 FORGED = [
-    ("X-Consumer-ID", "root"),
-    ("X-Consumer-Username", "root"),
-    ("x-consumer-custom-id", "root"),
-    ("X-CONSUMER-SCOPES", "all"),
-    ("X-Consumer-Groups", "admin"),
-    ("X-Credential-Identifier", "root"),
-    ("X-Anonymous-Consumer", "true"),
-    ("X-Authenticated-Userid", "root"),
-    ("X-Neurova-Identity", "forged"),
-    ("X_Consumer_Username", "root"),
-    ("x-consumer_custom-id", "root"),
+    ("X-Consumer-ID", "root"), ("X-Consumer-Username", "root"), ("x-consumer-custom-id", "root"),
+    ("X-CONSUMER-SCOPES", "all"), ("X-Consumer-Groups", "admin"),
+    ("X-Credential-Identifier", "root"), ("X-Anonymous-Consumer", "true"),
+    ("X-Authenticated-Userid", "root"), ("X-Neurova-Identity", "forged"),
+    ("X_Consumer_Username", "root"), ("x-consumer_custom-id", "root"),
     ("X_Neurova_Identity", "forged"),
-]
+]  # fmt: skip
 BLANKED = {
-    "x-consumer-id",
-    "x-consumer-username",
-    "x-consumer-custom-id",
-    "x-consumer-scopes",
+    "x-consumer-id", "x-consumer-username", "x-consumer-custom-id", "x-consumer-scopes",
     "x-credential-identifier",
-}
+}  # fmt: skip
 REMOVED: dict[str, list[str]] = {name.lower(): [] for name, _ in FORGED}
 
 CASES = [
@@ -95,14 +89,8 @@ CASES = [
     Case("revoked", 401, [("X-API-Key", "{revoked}")], says="revoked"),
     Case("live-key-where-test", 401, [("X-API-Key", "{live}")], says="only test keys"),
     Case("test-key-where-live", 401, KEY, auth={"environment": "live"}, says="only live keys"),
-    Case(
-        "missing-scope",
-        403,
-        [("X-API-Key", "{reader}")],
-        auth={"scopes": ["a:read", "a:write", "b:read"]},
-        says="a:write, b:read",
-        headers=CHALLENGED,
-    ),
+    Case("missing-scope", 403, [("X-API-Key", "{reader}")], headers=CHALLENGED,
+         auth={"scopes": ["a:read", "a:write", "b:read"]}, says="a:write, b:read"),
     Case("outside-cidrs", 403, [("X-API-Key", "{bound}")], says="address"),
     Case("inside-cidrs", 200, [("X-API-Key", "{bound}")], client="10.1.2.3"),
     Case("inside-mapped", 200, [("X-API-Key", "{bound}")], client="::ffff:10.1.2.3"),
@@ -114,77 +102,32 @@ CASES = [
     Case("forged-consumer", 200, [*KEY, *FORGED], upstream=REMOVED),
     Case("forged-consumer-twice", 200, [*FORGED, *KEY, *FORGED], upstream=REMOVED),
     Case("forged-consumer-public", 200, FORGED, auth=PUBLIC, upstream=REMOVED),
-    Case(
-        "forged-behind-many",
-        200,
-        [*KEY, *[("X-Fill", "")] * 99, *FORGED],
-        upstream=REMOVED | {"x-fill": [""] * 99},
-    ),
+    Case("forged-behind-many", 200, [*KEY, *[("X-Fill", "")] * 99, *FORGED],
+         upstream=REMOVED | {"x-fill": [""] * 99}),
     Case("other-names-go-on", 200, [*KEY, ("X-Consumer", "a")], upstream={"x-consumer": ["a"]}),
-    Case(
-        "consumer-headers",
-        200,
-        [*KEY, *FORGED],
-        auth=CONSUMER_HEADERS,
-        upstream=REMOVED
-        | {
-            "x-consumer-id": ["f86dc037-1462-5958-ab6c-78d8c76b1192"],
-            "x-consumer-username": ["consumer-good"],
-            "x-consumer-custom-id": ["consumer-good"],
-            "x-credential-identifier": ["id-good"],
-            "x-consumer-scopes": ["a:read a:write"],
-        },
-    ),
-    Case(
-        "anonymous-blanked",
-        200,
-        FORGED,
-        auth=PUBLIC | CONSUMER_HEADERS,
-        upstream={name: [""] if name in BLANKED else [] for name in REMOVED},
-    ),
+    Case("consumer-headers", 200, [*KEY, *FORGED], auth=CONSUMER_HEADERS, upstream=REMOVED | {
+        "x-consumer-id": ["f86dc037-1462-5958-ab6c-78d8c76b1192"],
+        "x-consumer-username": ["consumer-good"],
+        "x-consumer-custom-id": ["consumer-good"],
+        "x-credential-identifier": ["id-good"],
+        "x-consumer-scopes": ["a:read a:write"],
+    }),
+    Case("anonymous-blanked", 200, FORGED, auth=PUBLIC | CONSUMER_HEADERS,
+         upstream={name: [""] if name in BLANKED else [] for name in REMOVED}),
     Case("limit-left", 200, KEY, limit={"limit": "2/hour"}, before=[KEY], headers=LEFT),
-    Case(
-        "limit-exceeded",
-        429,
-        KEY,
-        limit={"limit": "2/hour"},
-        before=[KEY, KEY],
-        says="Rate limit exceeded",
-        headers=("retry-after", *LEFT),
-    ),
-    Case(
-        "limit-by-consumer", 200, KEY, limit={"limit": "1/hour"}, before=[[("X-API-Key", "{free}")]]
-    ),
+    Case("limit-exceeded", 429, KEY, limit={"limit": "2/hour"}, before=[KEY, KEY],
+         says="Rate limit exceeded", headers=("retry-after", *LEFT)),
+    Case("limit-by-consumer", 200, KEY, limit={"limit": "1/hour"}, before=[FREE]),
     Case("cost-counts", 429, KEY, limit={"limit": "5/hour", "cost": 3}, before=[KEY]),
-    Case("no-limit-anywhere", 200, [("X-API-Key", "{free}")], limit={}, missing=LEFT),
-    Case(
-        "key-limit",
-        429,
-        [("X-API-Key", "{limited}")],
-        limit={},
-        before=[[("X-API-Key", "{limited}")]] * 2,
-        headers=LEFT,
-    ),
-    Case(
-        "consumer-limit-over-keys",
-        429,
-        [("X-API-Key", "{shared-2}")],
-        limit={},
-        before=[[("X-API-Key", "{shared-1}")]] * 2 + [[("X-API-Key", "{shared-2}")]],
-    ),
-    Case(
-        "default-consumer-limit",
-        429,
-        [("X-API-Key", "{free}")],
-        limit={"consumer_limit": "1/day"},
-        before=[[("X-API-Key", "{free}")]],
-    ),
-    Case(
-        "quota", 429, [("X-API-Key", "{monthly}")], limit={}, before=[[("X-API-Key", "{monthly}")]]
-    ),
+    Case("no-limit-anywhere", 200, FREE, limit={}, missing=LEFT),
+    Case("key-limit", 429, LIMITED, limit={}, before=[LIMITED] * 2, headers=LEFT),
+    Case("consumer-limit-over-keys", 429, [("X-API-Key", "{shared-2}")], limit={},
+         before=[[("X-API-Key", "{shared-1}")]] * 2 + [[("X-API-Key", "{shared-2}")]]),
+    Case("default-consumer-limit", 429, FREE, limit={"consumer_limit": "1/day"}, before=[FREE]),
+    Case("quota", 429, MONTHLY, limit={}, before=[MONTHLY]),
     Case("public-by-address", 429, auth=PUBLIC, limit={"limit": "1/hour"}, before=[[]]),
     Case("refused-is-not-counted", 401, limit={"limit": "1/hour"}, before=[[]], missing=LEFT),
     # The guard refuses a call without a stated caller; the limit counts it.
     Case("limit-alone-is-guarded", 503, auth=None, limit={"limit": "2/hour"}, headers=LEFT),
     Case("limit-alone-counts", 429, auth=None, limit={"limit": "1/hour"}, before=[[]]),
-]
+]  # fmt: skip

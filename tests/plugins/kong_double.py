@@ -13,7 +13,6 @@ import socket
 import subprocess
 import sys
 import time
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -296,8 +295,3 @@ def _text(value: Any) -> str:
     if not isinstance(value, str | int | float):
         raise TypeError("header values are text or numbers")
     return str(value)
-
-
-def counted(verdict: Verdict) -> Counter[str]:
-    """Return how often each PDK call was made."""
-    return Counter(verdict.calls)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -25,56 +25,26 @@ NAME = "neurova-faulty"
 # Function of the faulty plugin: status of the call.
 FAULTS = {
     "passes": 200,
-    "does_nothing": 503,
-    "makes_no_call": 503,
-    "returns_junk": 503,
-    "returns_junk_after_stating": 503,
-    "raises": 503,
-    "raises_at_once": 503,
-    "raises_after_stating": 503,
-    "raises_base": 503,
-    "raises_group": 503,
-    "stops_iteration": 503,
-    "has_no_memory": 503,
-    "leaves_process": 503,
-    "interrupts": 503,
-    "closes_generator": 503,
-    "recurses": 503,
-    "junk_status": 503,
-    "status_out_of_range": 503,
-    "junk_body": 503,
-    "junk_in_body": 503,
-    "circular_body": 503,
-    "junk_headers": 503,
-    "header_splits": 503,
-    "header_frames": 503,
-    "sets_junk_header": 503,
-    "sets_splitting_header": 503,
-    "reads_junk_header": 503,
-    "shares_junk": 503,
-    "states_text": 503,
-    "states_true": 503,
-    "states_empty": 503,
-    "states_half": 503,
-    "states_numbers": 503,
-    "states_lists": 503,
-    "takes_back": 503,
-    "exits": 418,
     "exits_plainly": 204,
-    "swallows_exit": 418,
-    "exits_twice": 418,
-    "raises_after_exit": 418,
-    "catches_exception": 418,
-    "states_after_exit": 418,
-}
+    **dict.fromkeys([
+        "exits", "swallows_exit", "exits_twice", "raises_after_exit", "catches_exception",
+        "states_after_exit",
+    ], 418),
+    **dict.fromkeys([
+        "does_nothing", "makes_no_call", "returns_junk", "returns_junk_after_stating",
+        "raises", "raises_at_once", "raises_after_stating", "raises_base", "raises_group",
+        "stops_iteration", "has_no_memory", "leaves_process", "interrupts",
+        "closes_generator", "recurses", "junk_status", "status_out_of_range", "junk_body",
+        "junk_in_body", "circular_body", "junk_headers", "header_splits", "header_frames",
+        "sets_junk_header", "sets_splitting_header", "reads_junk_header", "shares_junk",
+        "states_text", "states_true", "states_empty", "states_half", "states_numbers",
+        "states_lists", "takes_back",
+    ], 503),
+}  # fmt: skip
 HANGS = ["sleeps", "sleeps_before_any_call", "waits_for_a_peer", "loops"]
 BLOCKED = [
-    "selects",
-    "waits_for_a_lock",
-    "waits_for_a_queue",
-    "waits_for_a_process",
-    "reads_a_pipe",
-]
+    "selects", "waits_for_a_lock", "waits_for_a_queue", "waits_for_a_process", "reads_a_pipe",
+]  # fmt: skip
 EACH = pytest.mark.parametrize(("fault", "status"), FAULTS.items(), ids=FAULTS)
 
 
@@ -97,6 +67,12 @@ def behind(server: Server) -> Iterator[Callable[..., Kong]]:
         yield lambda **config: stack.enter_context(
             contextlib.closing(Kong([(1000, NAME, config, server)]))
         )
+
+
+def send_together(gateways: list[Kong]) -> list[int]:
+    """Send a request through each at once, and return the statuses."""
+    with ThreadPoolExecutor(len(gateways)) as pool:
+        return [verdict.status for verdict in pool.map(lambda one: one.send(Request()), gateways)]
 
 
 @EACH
@@ -182,21 +158,10 @@ def test_kong_hang_is_answered(fault: str, tmp_path: Path) -> None:
 def test_kong_server_full_of_hangs_exits(tmp_path: Path) -> None:
     """A server with more than 64 hanging phases exits; all their calls are refused."""
     server = Server([str(FAULTY / "neurova_faulty.py")], tmp_path, "f")
-    gateways = [Kong([(1000, NAME, {"access": "sleeps_before_any_call"}, server)])]
+    plugin = (1000, NAME, {"access": "sleeps_before_any_call"}, server)
+    gateways = [Kong([plugin]) for _ in range(71)]
     gateways[0].send(Request())  # the instance is made
-    gateways += [
-        Kong([(1000, NAME, {"access": "sleeps_before_any_call"}, server)]) for _ in range(70)
-    ]
-    statuses: list[int] = []
-    threads = [
-        threading.Thread(target=lambda one=one: statuses.append(one.send(Request()).status))
-        for one in gateways
-    ]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert statuses == [503] * 71
+    assert send_together(gateways) == [503] * 71
     assert server.wait() == 70
     for gateway in gateways:
         gateway.close()
@@ -206,16 +171,7 @@ def test_kong_server_full_of_hangs_exits(tmp_path: Path) -> None:
 def test_kong_runs_phases_at_once(behind: Callable[..., Kong]) -> None:
     """Phases that wait for each other before any PDK call pass: no lock serialises them."""
     gateways = [behind(access="meets_others") for _ in range(4)]
-    statuses: list[int] = []
-    threads = [
-        threading.Thread(target=lambda one=one: statuses.append(one.send(Request()).status))
-        for one in gateways
-    ]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert statuses == [200] * 4
+    assert send_together(gateways) == [200] * 4
 
 
 @pytest.mark.server

@@ -37,10 +37,6 @@ def raises(kong):
     raise ValueError("nrv_test_secret")
 
 
-def raises_at_once(kong):
-    raise ValueError("nrv_test_secret")
-
-
 def returns_junk_after_stating(kong):
     passes(kong)
     return object()
@@ -56,74 +52,60 @@ def raises_base(kong):
     raise BaseException("nrv_test_secret")
 
 
-def raises_group(kong):
-    raise BaseExceptionGroup("x", [SystemExit(0), ValueError()])
-
-
-def stops_iteration(kong):
-    raise StopIteration
-
-
-def has_no_memory(kong):
-    raise MemoryError
-
-
 def leaves_process(kong):
     kong.request.get_method()
     sys.exit(0)
-
-
-def interrupts(kong):
-    raise KeyboardInterrupt
-
-
-def closes_generator(kong):
-    raise GeneratorExit
 
 
 def recurses(kong):
     recurses(kong)
 
 
-def junk_status(kong):
-    passes(kong)
-    kong.response.exit("403")
+def exits_with(*arguments):
+    def fault(kong):
+        passes(kong)
+        kong.response.exit(*arguments)
+
+    return fault
 
 
-def status_out_of_range(kong):
-    passes(kong)
-    kong.response.exit(99)
+def states(nv):
+    return lambda kong: kong.ctx.shared.set("nv", nv)
 
 
-def junk_body(kong):
-    passes(kong)
-    kong.response.exit(403, object())
+def throws(error):
+    def fault(kong):
+        raise error
+
+    return fault
 
 
-def junk_in_body(kong):
-    passes(kong)
-    kong.response.exit(403, {"a": {object()}})
+junk_status = exits_with("403")
+status_out_of_range = exits_with(99)
+junk_body = exits_with(403, object())
+junk_in_body = exits_with(403, {"a": {object()}})
+junk_headers = exits_with(403, "no", "junk")
+header_splits = exits_with(403, "no", {"X-A": "b\r\nSet-Cookie: c=d"})
+header_frames = exits_with(403, "no", {"Content-Length": "0"})
+shares_junk = states({"consumer": object()})
+states_text = states("yes")
+states_true = states(True)
+states_empty = states({})
+states_half = states({"consumer": "somebody"})
+states_numbers = states({**NV, "consumer": 1})
+states_lists = states({**NV, "scopes": ["admin"]})
+raises_at_once = throws(ValueError("nrv_test_secret"))
+raises_group = throws(BaseExceptionGroup("x", [SystemExit(0), ValueError()]))
+stops_iteration = throws(StopIteration())
+has_no_memory = throws(MemoryError())
+interrupts = throws(KeyboardInterrupt())
+closes_generator = throws(GeneratorExit())
 
 
 def circular_body(kong):
     circle = {}
     circle["circle"] = circle
     kong.response.exit(403, circle)
-
-
-def junk_headers(kong):
-    passes(kong)
-    kong.response.exit(403, "no", "junk")
-
-
-def header_splits(kong):
-    passes(kong)
-    kong.response.exit(403, "no", {"X-A": "b\r\nSet-Cookie: c=d"})
-
-
-def header_frames(kong):
-    passes(kong)
-    kong.response.exit(403, "no", {"Content-Length": "0"})
 
 
 def sets_junk_header(kong):
@@ -138,34 +120,6 @@ def sets_splitting_header(kong):
 
 def reads_junk_header(kong):
     kong.request.get_header(object())
-
-
-def shares_junk(kong):
-    kong.ctx.shared.set("nv", {"consumer": object()})
-
-
-def states_text(kong):
-    kong.ctx.shared.set("nv", "yes")
-
-
-def states_true(kong):
-    kong.ctx.shared.set("nv", True)
-
-
-def states_empty(kong):
-    kong.ctx.shared.set("nv", {})
-
-
-def states_half(kong):
-    kong.ctx.shared.set("nv", {"consumer": "somebody"})
-
-
-def states_numbers(kong):
-    kong.ctx.shared.set("nv", {**NV, "consumer": 1})
-
-
-def states_lists(kong):
-    kong.ctx.shared.set("nv", {**NV, "scopes": ["admin"]})
 
 
 def takes_back(kong):
