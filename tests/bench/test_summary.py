@@ -5,17 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from bench import summary
+from bench.rounds import Round, ratios
 
 RESULT: dict[str, Any] = {
     "name": "p1",
     "date": "2030-01-02T03:04:05+00:00",
-    "machine": {
-        "cores": 2,
-        "cpu": "CPU",
-        "python": "3.11",
-        "packages": {"uvicorn": "1"},
-        "load": [0.1, 0, 0],
-    },
+    "machine": {"cores": 2, "cpu": "C", "python": "3", "packages": {"uvicorn": "1"}, "load": [0]},
     "goals": [
         {"what": "a ÷ b", "value": 1.2, "goal": 1.15, "unit": "x", "met": False},
         {"what": "a ÷ c", "value": 0.04, "goal": 0.05, "unit": "x", "met": True},
@@ -38,3 +33,8 @@ def test_page_shows_the_committed_results() -> None:
     """Run `python -m bench.summary` when this fails."""
     page = summary.PAGE.read_text()
     assert summary.replace_results(page, summary.format_markdown(summary.results())) == page
+
+
+def test_ratios_compare_rounds_in_pairs() -> None:
+    first, second = ([Round(cost, 0.0, 0, 0) for cost in costs] for costs in ((10, 30), (20, 20)))
+    assert ratios(first, second) == [0.5, 1.5]

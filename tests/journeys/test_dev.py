@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import signal
 import subprocess
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -19,21 +17,13 @@ from ..serving import NEUROVA, PATIENCE, environment, port_of, serving, until
 pytestmark = pytest.mark.server
 
 # A file whose import takes long.
-LONG = '''"""Import something large."""
-
+LONG = """
 from pathlib import Path
 from time import sleep
 
-from neurova import get
-
 Path("importing").touch()
 sleep(600)
-
-
-@get("/long", public=True)
-async def long() -> str:
-    return "long"
-'''
+"""
 
 # A file that catches every exception, as some libraries do.
 CATCHES_ALL = """
@@ -78,70 +68,38 @@ def project(tmp_path: Path) -> Path:
     return tmp_path / "demo"
 
 
-class Terminal:
-    """A running `neurova dev`, read line by line."""
-
-    def __init__(self, project: Path, *words: str) -> None:
-        self.process = subprocess.Popen(
-            [NEUROVA, "dev", *words],
-            cwd=project,
-            env=environment(),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        self._timer = threading.Timer(PATIENCE, self.process.kill)
-        self._timer.start()
-
-    def line(self, start: str) -> str:
-        """Return the next line with this start."""
-        assert self.process.stdout is not None
-        for text in self.process.stdout:
-            if text.startswith(start):
-                return text.rstrip("\n")
-        raise AssertionError(f"ended without {start!r}: {self.process.communicate()[1]}")
-
-    def has_exited(self) -> bool:
-        """Tell whether the process has exited."""
-        return self.process.poll() is not None
-
-    def interrupt(self) -> tuple[int, str]:
-        """Send SIGINT; return the exit code and standard error."""
-        self.process.send_signal(signal.SIGINT)
-        errors = self.process.communicate(timeout=PATIENCE)[1]
-        return self.process.returncode, errors
-
-    def close(self) -> None:
-        self._timer.cancel()
-        self.process.kill()
-        self.process.communicate()
-
-
-@contextmanager
-def terminal(project: Path, *words: str) -> Iterator[Terminal]:
-    started = Terminal(project, *words)
-    try:
-        yield started
-    finally:
-        started.close()
-
-
 def test_shown_curl_command_works(project: Path) -> None:
     """sh expands it in another folder; `dev` shows the call, and Ctrl-C exits with 0."""
-    with terminal(project, "--port", "0") as dev:
-        line = dev.line("Try: curl ").removeprefix("Try: ")
-        shown = f"curl() {{ printf '%s\\n' \"$@\"; }}\n{line}"
+    dev = subprocess.Popen(
+        [NEUROVA, "dev", "--port", "0"],
+        cwd=project,
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert dev.stdout is not None
+        line = next(line for line in dev.stdout if line.startswith("Try: curl "))
+        shown = f"curl() {{ printf '%s\\n' \"$@\"; }}\n{line.removeprefix('Try: ')}"
         ran = subprocess.run(["sh", "-c", shown], cwd="/", capture_output=True, text=True)
         option, field, url = ran.stdout.splitlines()
         assert option == "-H"
         base, _, name = url.partition("/hello/")
         key = dict([field.split(": ", 1)])
-        answer = http_client.send(base, "GET", f"/hello/{name}", key, None)
-        assert answer.status == 200
-        while " GET " not in (shown := dev.line("")):
-            pass
-        assert " 200 " in shown
-        assert dev.interrupt() == (0, "")
+        assert http_client.send(base, "GET", f"/hello/{name}", key, None).status == 200
+        assert " 200 " in next(line for line in dev.stdout if " GET " in line)
+        dev.send_signal(signal.SIGINT)
+        assert (dev.communicate(timeout=PATIENCE)[1], dev.returncode) == ("", 0)
+    finally:
+        dev.kill()
+        dev.communicate()
+
+
+def get_hello(ready: dict[str, Any], key: str = "") -> int:
+    """Return the status of a call, by default with the key of `dev`."""
+    fields = {"X-API-Key": key or Path(ready["key_file"]).read_text().strip()}
+    return http_client.send(ready["url"], "GET", "/hello/Ada", fields, None).status
 
 
 def test_each_start_creates_a_key_and_revokes_the_previous(project: Path) -> None:
@@ -152,11 +110,7 @@ def test_each_start_creates_a_key_and_revokes_the_previous(project: Path) -> Non
             file = Path(ready["key_file"])
             assert file.stat().st_mode & 0o777 == 0o600
             keys.append(file.read_text().strip())
-            statuses = [
-                http_client.send(ready["url"], "GET", "/hello/Ada", {"X-API-Key": key}, None).status
-                for key in keys
-            ]
-            assert statuses == [401] * (len(keys) - 1) + [200]
+            assert [get_hello(ready, key) for key in keys] == [401] * (len(keys) - 1) + [200]
             assert dev.end() == (0, "")
     assert len(set(keys)) == 3
 
@@ -187,50 +141,37 @@ def test_second_dev_is_refused(project: Path, tmp_path: Path) -> None:
             assert fix in ran.stderr
             assert "Traceback" not in ran.stderr
         assert (project / ".neurova" / "address").read_text().strip() == ready["url"]
-        key = Path(ready["key_file"]).read_text().strip()
-        answer = http_client.send(ready["url"], "GET", "/hello/Ada", {"X-API-Key": key}, None)
-        assert answer.status == 200
+        assert get_hello(ready) == 200
 
 
-# From the first loaded library to readiness.
-LIBRARIES = ["msgspec/_core", "uvloop", "httptools", "_sqlite3"]
-FILES = ["", "keys.db", "limits.table", "dev.key", "address"]
+LIBRARIES = ["msgspec/_core", "uvloop", "httptools", "_sqlite3"]  # as they are imported
+FILES = ["", "keys.db", "limits.table", "dev.key", "address"]  # as they are created
 
 
-def assert_exits_and_starts_again(project: Path, dev: Terminal) -> None:
-    assert dev.interrupt() == (0, "")
-    with serving(project, "dev") as again:
-        ready = again.event("ready")
-        key = Path(ready["key_file"]).read_text().strip()
-        answer = http_client.send(ready["url"], "GET", "/hello/Ada", {"X-API-Key": key}, None)
-        assert answer.status == 200
-
-
-@pytest.mark.parametrize("library", LIBRARIES)
-def test_ctrl_c_during_imports_exits_with_0(project: Path, library: str) -> None:
-    if not Path("/proc/self/maps").exists():
-        pytest.skip("needs /proc")
-    with terminal(project, "--port", "0") as dev:
+@pytest.mark.parametrize("moment", LIBRARIES + FILES)
+def test_ctrl_c_before_readiness_exits_with_0(project: Path, moment: str) -> None:
+    """The next start uses what is left."""
+    with serving(project, "dev") as dev:
         maps = Path(f"/proc/{dev.process.pid}/maps")
-        until(lambda: library in maps.read_text() or dev.has_exited())
-        assert_exits_and_starts_again(project, dev)
 
+        def has_come() -> bool:
+            if moment in LIBRARIES:
+                return moment in maps.read_text()
+            return (project / ".neurova" / moment).exists()
 
-@pytest.mark.parametrize("file", FILES)
-def test_ctrl_c_during_preparation_exits_with_0(project: Path, file: str) -> None:
-    """Sent once a file of the state exists; the next start uses what is left."""
-    with terminal(project, "--port", "0") as dev:
-        until(lambda: (project / ".neurova" / file).exists() or dev.has_exited())
-        assert_exits_and_starts_again(project, dev)
+        until(lambda: has_come() or dev.process.poll() is not None)
+        assert dev.end() == (0, "")
+    with serving(project, "dev") as again:
+        assert get_hello(again.event("ready")) == 200
 
 
 @pytest.mark.parametrize("file", [LONG, CATCHES_ALL, WAITS])
 def test_ctrl_c_during_loading_exits_with_0(project: Path, file: str) -> None:
     slow = project / "functions" / "hello" / "slow.py"
     slow.write_text(file)
-    with terminal(project, "--port", "0") as dev:
-        until(lambda: (project / "importing").exists() or dev.has_exited())
-        assert dev.interrupt() == (0, "")
+    with serving(project, "dev") as dev:
+        until(lambda: (project / "importing").exists() or dev.process.poll() is not None)
+        assert dev.end() == (0, "")
     assert (project / "cleaned up").exists() == (file is WAITS)
     slow.unlink()
     with serving(project, "dev") as again:
@@ -238,7 +179,7 @@ def test_ctrl_c_during_loading_exits_with_0(project: Path, file: str) -> None:
 
 
 def test_two_ctrl_c_at_once_exit_with_0(project: Path) -> None:
-    with terminal(project, "--port", "0") as dev:
-        dev.line("Try: ")
+    with serving(project, "dev") as dev:
+        dev.event("ready")
         dev.process.send_signal(signal.SIGINT)
-        assert dev.interrupt() == (0, "")
+        assert dev.end() == (0, "")

@@ -82,29 +82,24 @@ def test_stop_completes_events_and_cuts_lines(project: Path, words: tuple[str, .
         assert running.end(signal.SIGTERM)[0] == 0
 
 
-APP = '''
-"""An existing app."""
-
+APP = """
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from fastapi import FastAPI, Request
+from fastapi import FastAPI
 
 from neurova import mount
 
 LOG = Path(__file__).parent / "log.txt"
 
 
-def log(what):
-    with LOG.open("a") as file:
-        file.write(what + " ")
-
-
 @asynccontextmanager
 async def lifespan(app):
-    log("start")
-    yield
-    log("stop")
+    for word in ("start ", "stop "):
+        with LOG.open("a") as file:
+            file.write(word)
+        if word == "start ":
+            yield
 
 
 app = FastAPI(lifespan=lifespan)
@@ -116,7 +111,7 @@ async def thing(id: int):
 
 
 old = mount("/old", app, public=True)
-'''
+"""
 
 
 def test_mounted_app_starts_and_stops_in_each_worker(project: Path) -> None:

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from datetime import date
-from decimal import Decimal
 from typing import Any
 
 import msgspec
 import pytest
 from examples.replay.__main__ import print_outcome
 from examples.replay.booking import StoredBooking
+from examples.replay.clients import find_missing
 from examples.replay.figures import (
-    Figures,
     Report,
     entry_of_row,
     entry_of_stored,
     find_differences,
-    format_figures,
 )
 from examples.replay.hotel import booking
 from examples.replay.replay import Outcome
@@ -27,31 +25,6 @@ def store(row: Any, **changes: Any) -> StoredBooking:
     stay = booking(row).stay
     fields = {**msgspec.structs.asdict(stay), "total": stay.rate * stay.nights, **changes}
     return StoredBooking(**fields)
-
-
-def test_figures_are_grouped_by_arrival_month_and_channel(row: Any) -> None:
-    rows = [
-        row(),
-        row(),
-        row(arrival_date="2016-08-01", distribution_channel="direct", avg_price_per_room="0.01"),
-    ]
-    report = Report.of(map(entry_of_row, rows))
-    two = Figures(2, 6, Decimal("504.34"), Decimal("1513.02"))
-    one = Figures(1, 3, Decimal("0.01"), Decimal("0.03"))
-    assert report.months == {"2016-07": two, "2016-08": one}
-    assert report.channels == {"direct": one, "ta_to": two}
-    assert report.total == Figures(3, 9, Decimal("504.35"), Decimal("1513.05"))
-
-
-def test_mean_rate_does_not_depend_on_nights() -> None:
-    """The mean of no bookings is 0."""
-    assert Figures(4, 400, Decimal("10.00"), Decimal("999.00")).mean == Decimal("2.5")
-    assert Figures().mean == 0
-
-
-def test_figures_are_formatted_to_the_cent() -> None:
-    formatted = format_figures(Figures(3, 1_000, Decimal("1000.00"), Decimal("1234567.5")))
-    assert formatted == ("3", "1,000", "333.33", "1,234,567.50")
 
 
 def test_correct_api_has_no_differences(row: Any) -> None:
@@ -87,3 +60,20 @@ def test_missing_or_duplicate_booking_is_found(row: Any) -> None:
     assert len(find_differences(file, Report.of([]))) == 3
     assert len(find_differences(file, Report.of([entry_of_stored(store(row()))] * 2))) == 3
     assert print_outcome(Outcome(file, file, 1.0), 1) == 0
+
+
+def test_equal_bookings_are_counted(row: Any) -> None:
+    requested = [booking(row())] * 5 + [booking(row(country="prt"))]
+    stored = {"direct": [store(row())] * 3}
+    assert sorted(each.stay.country for each in find_missing(requested, stored)) == [
+        "esp",
+        "esp",
+        "prt",
+    ]
+    stored["direct"] += [store(row()), store(row()), store(row(country="prt"))]
+    assert find_missing(requested, stored) == []
+
+
+def test_equal_booking_of_another_consumer_does_not_count(row: Any) -> None:
+    requested = [booking(row(agent="eva"))]
+    assert find_missing(requested, {"direct": [store(row(agent="eva"))], "eva": []}) == requested

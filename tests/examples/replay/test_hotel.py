@@ -55,20 +55,7 @@ def test_consumer_is_company_then_agent_then_direct(
     assert booking(row(agent=agent, company=company)).consumer == consumer
 
 
-def test_row_becomes_a_stay(row: Any) -> None:
-    stay = booking(row(agent="eva")).stay
-    assert (stay.room_type, stay.arrival, stay.nights) == ("f", date(2016, 7, 31), 3)
-    assert (stay.rate, stay.channel, stay.segment) == (252_17, "ta_to", "direct")
-    assert (stay.agent, stay.company, stay.lead_time) == ("eva", "", 3)
-
-
-@pytest.mark.parametrize(
-    ("amount", "expected"), [("252.17", 252_17), ("48.0", 48_00), ("204.3", 204_30), ("0", 0)]
-)
-def test_amount_is_read_to_the_cent(amount: str, expected: int) -> None:
-    assert cents(amount) == expected
-
-
 def test_fraction_of_a_cent_is_refused() -> None:
     with pytest.raises(ValueError, match=r"1\.005 is not a whole number of cents"):
         cents("1.005")
+    assert (cents("252.17"), cents("48.0"), cents("0")) == (252_17, 48_00, 0)

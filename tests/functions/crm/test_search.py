@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from urllib.parse import quote
 
-import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.functions.crm.conftest import CrmClient
@@ -31,29 +30,17 @@ def test_every_word_must_match_from_its_beginning(crm: CrmClient) -> None:
     assert [crm.search(q) for q in ("ada bob", "ovelace", "zzz", "12345678", "adas")] == [[]] * 5
 
 
-@pytest.mark.parametrize(
-    ("stored", "query"),
-    [
-        ("Søren Ærøskøbing", "soren aeroskobing"),
-        ("Müller", "muller"),
-        ("Muller", "MÜLLER"),
-        ("Straße", "STRASSE"),
-        ("Łódź", "lodz"),
-        ("İstanbul", "istanbul"),
-        ("Ångström", "angstrom"),
-        ("Zoe\u0308", "zoë"),
-        ("Ὀδυσσεύς", "ΟΔΥΣΣΕΥΣ"),
-        ("fiancé", "ﬁance"),
-        ("東京 太郎", "東京"),
-        ("नमस्ते", "नमस्ते"),
-        ("O'Brien", "obrien o'brien"),
-    ],
-)
-def test_case_and_diacritics_make_no_difference(crm: CrmClient, stored: str, query: str) -> None:
-    crm.customer(stored)
-    for word in query.split():
-        if word != "obrien":
+def test_case_and_diacritics_make_no_difference(crm: CrmClient) -> None:
+    for stored, query in [
+        ("Søren Ærøskøbing", "soren aeroskobing"), ("Müller", "muller"), ("Muller", "MÜLLER"),
+        ("Straße", "STRASSE"), ("Łódź", "lodz"), ("İstanbul", "istanbul"), ("Ångström", "angstrom"),
+        ("Zoe\u0308", "zoë"), ("Ὀδυσσεύς", "ΟΔΥΣΣΕΥΣ"), ("fiancé", "ﬁance"), ("東京 太郎", "東京"),
+        ("नमस्ते", "नमस्ते"), ("O'Brien", "o'brien"),
+    ]:  # fmt: skip
+        id = crm.customer(stored)["id"]
+        for word in query.split():
             assert crm.search(word) == [stored]
+        crm.call("DELETE", f"/customers/{id}", status=204)
 
 
 def test_best_match_comes_first(crm: CrmClient) -> None:

@@ -26,17 +26,13 @@ APPEND_1000 = """
 
 
 @pytest.mark.parametrize("durable", [False, True])
-def test_append_returns_the_size_of_the_file(tmp_path: Path, durable: bool) -> None:
+def test_appended_lines_stay_whole(tmp_path: Path, durable: bool) -> None:
     file = tmp_path / "a.jsonl"
     assert [append_lines(file, line, durable=durable) for line in (b"one\n", b"two\n")] == [4, 8]
     assert file.read_bytes() == b"one\ntwo\n"
-
-
-def test_append_starts_a_new_line_after_a_partial_one(tmp_path: Path) -> None:
-    file = tmp_path / "a.jsonl"
     file.write_bytes(b"one\ntw")
     append_lines(file, b"three\n")
-    assert file.read_text().splitlines() == ["one", "tw", "three"]
+    assert file.read_text().splitlines() == ["one", "tw", "three"]  # a partial line ends
 
 
 def test_full_file_is_rotated_and_old_ones_deleted(tmp_path: Path) -> None:

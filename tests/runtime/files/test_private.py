@@ -30,14 +30,12 @@ def test_failed_write_leaves_no_temporary_file(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_missing_file_reads_as_none(tmp_path: Path) -> None:
+def test_unreadable_file_is_none_or_reported(tmp_path: Path) -> None:
     assert read_private_file(tmp_path / "none") is None
-
-
-def test_undecodable_file_is_reported(tmp_path: Path) -> None:
     (tmp_path / "bytes").write_bytes(b"\xff")
-    with pytest.raises(StateError, match="cannot be read"):
-        read_private_file(tmp_path / "bytes")
+    for read in (read_private_file, lambda path: load_or_create_secret(path / "key", bytes)):
+        with pytest.raises(StateError, match="cannot be read"):
+            read(tmp_path / "bytes")
 
 
 def test_secret_is_created_once(tmp_path: Path) -> None:
@@ -76,9 +74,3 @@ def test_secret_that_others_may_read_is_refused(tmp_path: Path, mode: int) -> No
     with pytest.raises(StateError, match=r"other users may read it.*: delete it") as raised:
         load_or_create_secret(file, lambda: b"new")
     assert "secret text" not in str(raised.value)
-
-
-@pytest.mark.parametrize("name", ["none/key", "."])
-def test_secret_that_cannot_be_read_is_reported(tmp_path: Path, name: str) -> None:
-    with pytest.raises(StateError, match="cannot be read"):
-        load_or_create_secret(tmp_path / name, lambda: b"new")

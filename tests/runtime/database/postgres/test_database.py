@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import pytest
 from sqlalchemy import func, select, text
@@ -19,10 +20,29 @@ from tests.runtime.database.things import (
 from tests.servers.postgres import PostgresServer
 
 from neurova.database.base import Conflict, TransactionError
+from neurova.database.postgres.database import PostgresDatabase
 from neurova.database.postgres.url import PostgresUrl
 from neurova.errors import Unavailable
 
 pytestmark = pytest.mark.server
+
+
+async def conflicted(database: PostgresDatabase) -> Any:
+    """Return a transaction whose statement conflicted with a committed one."""
+    first, second = begin(database), begin(database)
+    await second.execute(total)
+    await first.execute(renamed(1, "x"))
+    await first.commit()
+    with pytest.raises(Conflict, match="conflicted"):
+        await second.execute(renamed(1, "y"))
+    return second
+
+
+async def retried(database: PostgresDatabase) -> Any:
+    """Return the retry of a transaction that conflicted."""
+    tx = await conflicted(database)
+    await tx.rollback()
+    return await tx.conflict.retry()
 
 
 async def test_write_skew_is_a_conflict(url: str) -> None:
@@ -54,16 +74,11 @@ async def test_isolation_follows_the_method(url: str, readonly: bool) -> None:
 
 async def test_caught_conflict_cannot_be_committed(url: str) -> None:
     async with open_postgres(url) as database:
-        first, second = begin(database), begin(database)
-        await second.execute(total)
-        await first.execute(renamed(1, "x"))
-        await first.commit()
-        for _ in range(2):
+        conflicting = await conflicted(database)
+        for step in (conflicting.execute(renamed(1, "y")), conflicting.commit()):
             with pytest.raises(Conflict):
-                await second.execute(renamed(1, "y"))
-        with pytest.raises(Conflict):
-            await second.commit()
-        await second.rollback()
+                await step
+        await conflicting.rollback()
 
 
 async def test_retry_after_a_failed_statement_may_catch_it(url: str) -> None:
@@ -123,15 +138,8 @@ async def test_number_of_connections_is_limited(url: str, postgres: PostgresServ
 
 async def test_retry_runs_alone(url: str) -> None:
     async with open_postgres(url) as database:
-        first, second, third = begin(database), begin(database), begin(database)
-        for tx in (first, second):
-            await tx.execute(total)
-        await first.execute(renamed(1, "x"))
-        await first.commit()
-        with pytest.raises(Conflict):
-            await second.execute(renamed(1, "y"))
-        await second.rollback()
-        again = await second.conflict.retry()
+        again = await retried(database)
+        third = begin(database)
         await again.execute(renamed(1, "y"))
         waiting = asyncio.create_task(third.execute(renamed(1, "z")))
         assert await names(database) == ["x", "b"]  # readers do not wait
@@ -144,15 +152,9 @@ async def test_retry_runs_alone(url: str) -> None:
 
 async def test_retry_waits_a_second_for_a_slow_writer(url: str) -> None:
     async with open_postgres(url) as database:
-        slow, first, second = begin(database), begin(database), begin(database)
-        for tx in (slow, first, second):
-            await tx.execute(total)
-        await first.execute(renamed(1, "x"))
-        await first.commit()
-        with pytest.raises(Conflict):
-            await second.execute(renamed(1, "y"))
-        await second.rollback()
-        again = await second.conflict.retry()
+        slow = begin(database)
+        await slow.execute(total)
+        again = await retried(database)
         await again.execute(things.insert().values(id=3, name="c"))  # slow is still open
         await again.commit()
         await slow.rollback()
