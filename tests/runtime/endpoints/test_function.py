@@ -164,11 +164,6 @@ async def test_coroutine_runs_in_a_real_task(project: Project) -> None:
     assert (await project.reply(function)).body == b"[true,true]"
 
 
-async def test_plain_function_runs_in_another_thread(project: Project) -> None:
-    statement = "return threading.current_thread() is threading.main_thread()"
-    assert (await project.reply(define(project, statement, kind="def"))).body == b"false"
-
-
 async def test_decorated_handler_keeps_its_signature(project: Project) -> None:
     function = project.define(
         """

@@ -114,11 +114,16 @@ async def test_failed_commit_is_500_without_internals(project: Project, caplog: 
     assert project.database.events == ["rollback"]
 
 
-async def test_unavailable_database_is_503_with_retry_after(project: Project, caplog: Any) -> None:
-    project.database.error = Unavailable("locked")
-    reply = await project.reply(define(project))
+@pytest.mark.parametrize("failure", [{"error": Unavailable("locked")}, {"conflicts": 1_000_000}])
+async def test_unavailable_database_is_503_with_retry_after(
+    project: Project, caplog: Any, failure: dict[str, Any]
+) -> None:
+    """Also conflicts until the deadline."""
+    vars(project.database).update(failure, margin=59.8)  # ends retries before the call times out
+    reply = await project.reply(define(project, timeout=60))
     assert (reply.status, (b"retry-after", b"1") in reply.fields) == (503, True)
-    assert project.database.events == ["rollback"]
+    assert b"locked" not in reply.body
+    assert set(project.database.events) == {"rollback"}
 
 
 async def test_database_that_cannot_be_opened_is_500(project: Project, caplog: Any) -> None:
@@ -152,11 +157,3 @@ async def test_arguments_are_bound_anew_after_a_conflict(project: Project) -> No
     assert (reply.status, reply.body) == (200, b"4")
     assert module_of(function).events == [["a"]] * 4
     assert project.database.events == ["rollback"] * 3 + ["commit"]
-
-
-async def test_conflicts_until_the_deadline_are_503(project: Project, caplog: Any) -> None:
-    project.database.margin = 59.8  # ends the retries long before the call times out
-    project.database.conflicts = 1_000_000
-    reply = await project.reply(define(project, timeout=60))
-    assert (reply.status, (b"retry-after", b"1") in reply.fields) == (503, True)
-    assert set(project.database.events) == {"rollback"}

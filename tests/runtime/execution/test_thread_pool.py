@@ -44,26 +44,6 @@ async def test_idle_thread_is_reused() -> None:
     assert len({(await pool.run(threading.get_ident, []))[0] for _ in range(5)}) == 1
 
 
-def test_work_that_outlives_its_loop_does_not_break_the_pool() -> None:
-    stop, ended = threading.Event(), threading.Event()
-    pool = ThreadPool(size=1)
-
-    def outlive() -> None:
-        stop.wait()
-        ended.set()
-
-    async def start() -> None:
-        pool.run(outlive, [])
-
-    async def run_again() -> None:
-        assert await pool.run(max, [1, 2]) == (2, None)
-
-    asyncio.run(start())
-    stop.set()
-    assert ended.wait(10)
-    asyncio.run(run_again())
-
-
 class Machine:
     """A clock, the processor time used so far, and work that runs until it is released."""
 
@@ -136,16 +116,6 @@ async def test_computing_functions_run_one_or_two_at_a_time(
         machine.release()
         await machine.until_started(processors + ended)
     machine.release(processors)
-
-
-async def test_parallel_computing_functions_use_all_processors(machine: Machine) -> None:
-    pool = machine.pool(processors=8)
-    for _ in range(30):
-        await until(lambda: machine.started >= pool._running)
-        machine.advance(min(machine.started, 8))
-        pool.run(machine.work, [])
-    await machine.until_started(8)
-    machine.release(30)
 
 
 async def test_waiting_work_starts_without_a_new_call(machine: Machine) -> None:

@@ -52,24 +52,6 @@ async def test_conflict_runs_the_body_again(database: FakeDatabase, body: Any) -
     assert len(database.opened) == 1
 
 
-async def test_timeout_during_the_commit_does_not_undo_it(database: FakeDatabase) -> None:
-    started, go_on = asyncio.Event(), asyncio.Event()
-
-    async def commit() -> None:
-        started.set()
-        await go_on.wait()
-
-    database.on_commit = commit
-    task = asyncio.ensure_future(run(database))
-    await started.wait()
-    task.cancel()
-    await asyncio.sleep(0)
-    assert not task.done()
-    go_on.set()
-    assert await task == 1
-    assert database.events == ["commit"]
-
-
 async def test_cancelled_body_is_not_run_again(database: FakeDatabase) -> None:
     async def hang(tx: Any) -> None:
         await swallow(tx)

@@ -13,7 +13,6 @@ from sqlalchemy import text
 from tests.runtime.keyed_function import KINDS, WRITE, KeyedFunction, is_replayed
 from tests.runtime.project import until
 
-from neurova.database.sqlite.database import SqliteDatabase
 from neurova.streaming.response_stream import StreamReply
 
 SHORT = 1.0  # seconds in which a database server on a busy machine answers, once connected
@@ -170,15 +169,6 @@ async def test_full_queue_is_503_and_releases_the_key(keyed: KeyedFunction) -> N
     keyed.module.proceed.set()
     assert (await first).status == 201
     assert (await keyed.reply("b")).status == 201
-
-
-async def test_unusable_database_is_500_and_nothing_runs(
-    sqlite_keyed: KeyedFunction, caplog: Any, tmp_path: Any
-) -> None:
-    sqlite_keyed.define("return n", "n: int")
-    sqlite_keyed.project.database = SqliteDatabase(tmp_path / "nowhere" / "x.db")
-    assert (await sqlite_keyed.reply()).status == 500
-    assert sqlite_keyed.runs == 0
 
 
 async def test_reply_that_cannot_be_stored_is_sent_and_logged(

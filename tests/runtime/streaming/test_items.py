@@ -71,29 +71,17 @@ async def test_text_and_bytes_are_sent_unchanged(
     assert (reply.content_type, recorder.body) == (content_type, b"ab")
 
 
-async def test_stream_sets_its_type_status_and_headers(project: Project) -> None:
+async def test_stream_sets_its_type_status_and_headers(project: Project, caplog: Any) -> None:
     statement = "return Stream(iter(['a,b\\n']), 'text/csv', status=203, headers={'x-a': '1'})"
     reply, recorder = await project.stream(define(project, statement, kind="async def"))
     assert (reply.status, reply.content_type, reply.fields) == (203, b"text/csv", [(b"x-a", b"1")])
     assert recorder.body == b"a,b\n"
-
-
-async def test_content_type_of_the_stream_decides_the_format(project: Project) -> None:
     statement = "return Stream(iter([1]), 'text/event-stream')"
     _, recorder = await project.stream(define(project, statement, kind="async def"))
     assert recorder.body == b"data: 1\n\n"
-
-
-async def test_json_items_of_a_text_type_are_500(project: Project, caplog: Any) -> None:
     statement = "return Stream(iter([{}]), 'text/csv')"
     assert (await project.reply(define(project, statement, kind="async def"))).status == 500
     assert "must be str or bytes" in caplog.text
-
-
-@by_kind
-async def test_stream_without_items_has_an_empty_body(project: Project, kind: str) -> None:
-    _, recorder = await project.stream(define(project, "return", "yield", kind=kind))
-    assert (recorder.body, recorder.end_status) == (b"", 0)
 
 
 async def test_comment_event_is_no_json_line_and_proxies_do_not_buffer(project: Project) -> None:

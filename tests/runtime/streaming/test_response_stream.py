@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from tests.runtime.doubles import BodyRecorder
-from tests.runtime.project import Project, module_of, turn_loop, until
+from tests.runtime.project import Project, module_of, until
 
 from neurova.endpoints.function import DirectFunction
 from neurova.http.reply import Reply
@@ -49,19 +49,6 @@ async def start(
     function.timeout = timeout
     reply.start(recorder)
     return reply
-
-
-async def test_items_are_produced_at_the_clients_pace(
-    project: Project, recorder: BodyRecorder
-) -> None:
-    function = counts(project)
-    recorder.reads.clear()
-    reply = await start(project, function, recorder)
-    await turn_loop()
-    assert module_of(function).events == [0]
-    recorder.reads.set()
-    await asyncio.wait((reply.task,))
-    assert (len(recorder.pieces), recorder.end_status) == (1000, 0)
 
 
 async def test_source_that_never_waits_does_not_block_the_loop(
@@ -145,21 +132,6 @@ async def test_late_thread_counts_until_it_ends_and_its_stream_is_cut(
     assert (recorder.pieces, function.concurrency.running) == ([b"1\n"], 0)
 
 
-async def test_stream_counts_against_the_limit_until_it_ends(
-    project: Project, recorder: BodyRecorder
-) -> None:
-    function = counts(project, options="concurrency=1")
-    recorder.reads.clear()
-    first = await start(project, function, recorder)
-    second = asyncio.ensure_future(project.reply(function))
-    await turn_loop()
-    assert (function.concurrency.running, len(function.concurrency.waiting)) == (1, 1)
-    recorder.reads.set()
-    await asyncio.wait((first.task,))
-    reply: Any = await second
-    reply.disconnect()
-
-
 async def test_stream_of_a_direct_function_counts_against_the_limit(project: Project) -> None:
     function = project.define(
         """
@@ -179,16 +151,6 @@ async def test_stream_of_a_direct_function_counts_against_the_limit(project: Pro
     await asyncio.wait((first.task,))
     reply, recorder = await project.stream(function, project.call(query="n=1"))
     assert (reply.content_type, recorder.pieces) == (b"text/plain; charset=utf-8", [b"a", b"b"])
-
-
-async def test_cancelled_task_cuts_the_stream(project: Project, recorder: BodyRecorder) -> None:
-    """The server cancels it at the end of its time to drain."""
-    function = project.define(YIELDS_AND_HANGS)
-    reply = await start(project, function, recorder)
-    await until(lambda: len(recorder.pieces) == 1)
-    reply.task.cancel()
-    await asyncio.wait((reply.task,))
-    assert (recorder.end_status, module_of(function).events) == (503, ["end"])
 
 
 by_kind = pytest.mark.parametrize("kind", ["async def", "def"])
