@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from time import time
 
 from neurova.execution.failures import unavailable_reply
@@ -28,7 +28,7 @@ from .host import host_check
 from .identity import HEADER, Identity
 from .path import BadPath
 from .route_entry import Handler, RouteEntry, Step
-from .routes import RouteTable
+from .routes import RouteTable, no_route_reply
 
 OVERLOADED = "The server is overloaded, retry later."
 _IDENTITY = HEADER.lower().encode()
@@ -149,7 +149,7 @@ class Gateway:
             call.route, call.params, allowed = self._table.find(call.method, call.raw_path)
         except BadPath as error:
             return problem(call, 400, str(error))
-        return _no_route(call, allowed) if call.route is None else None
+        return no_route_reply(call, allowed) if call.route is None else None
 
     def authorize(self, call: Call) -> Reply | None:
         """Run the plugins of the route by priority; behind Kong, check the scopes."""
@@ -176,10 +176,3 @@ def _allow(call: Call) -> None:
 
 def _do_not_compress(call: Call, reply: Reply) -> Reply:
     return reply
-
-
-def _no_route(call: Call, allowed: Sequence[str]) -> Reply:
-    if not allowed:
-        return problem(call, 404, "No route matches this path")
-    methods = ", ".join(allowed)
-    return problem(call, 405, f"Method not allowed, use {methods}", headers={"Allow": methods})

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Generic, NamedTuple, TypeVar
+
+from neurova.http.call import Call
+from neurova.http.problem import problem
+from neurova.http.reply import Reply
 
 from .path import canonical
 
@@ -135,3 +139,11 @@ class RouteTable(Generic[Target]):
         if node.leaf is None:
             node.leaf = {}
         node.leaf[method] = (target, tuple(names))
+
+
+def no_route_reply(call: Call, allowed: Sequence[str]) -> Reply:
+    """Return 404, or 405 with the methods that the path allows."""
+    if not allowed:
+        return problem(call, 404, "No route matches this path")
+    methods = ", ".join(allowed)
+    return problem(call, 405, f"Method not allowed, use {methods}", headers={"Allow": methods})

@@ -16,13 +16,12 @@ from ..binding.parameter import REQUIRED, Signature
 from ..binding.signature import read_signature
 from ..binding.value_types import form_of
 from ..errors import BindError
+from ..execution.concurrency_limit import MAX_TASKS, MAX_THREADS
 from ..execution.context import ExecutionContext
 from ..functions.descriptions import Http
 from ..resources import Resources
 from ..streaming.stream import Stream
 from .function import (
-    MAX_TASKS,
-    MAX_THREADS,
     CoroutineFunction,
     Definition,
     DirectFunction,

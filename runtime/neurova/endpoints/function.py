@@ -14,7 +14,7 @@ from ..asgi.app import AsgiApp, AsgiSource
 from ..asgi.request import make_scope
 from ..binding.binding import FAULTS, Binding
 from ..database.base import KeyLock, Transaction
-from ..execution.concurrency_limit import ConcurrencyLimit
+from ..execution.concurrency_limit import MAX_TASKS, MAX_THREADS, ConcurrencyLimit
 from ..execution.context import ExecutionContext
 from ..execution.failures import THREADS_BUSY, failure_reply, unavailable_reply
 from ..execution.in_flight_call import Delivery, InFlightCall, start_call
@@ -32,8 +32,6 @@ from ..streaming.stream import Stream
 from .endpoint import Endpoint
 from .results import make_reply
 
-MAX_TASKS = 1_000  # calls of one function that run at once if it has no `concurrency`
-MAX_THREADS = 32  # of one plain function: half of the threads are left to others
 THREAD_COST = 0.0001  # seconds that the event loop needs to hand a call to a thread and back
 
 

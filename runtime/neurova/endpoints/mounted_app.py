@@ -11,7 +11,7 @@ from typing import Any
 from ..asgi.app import AsgiSource, Scope
 from ..asgi.lifespan import Lifespan
 from ..asgi.request import make_scope
-from ..execution.concurrency_limit import ConcurrencyLimit
+from ..execution.concurrency_limit import MAX_TASKS, ConcurrencyLimit
 from ..execution.context import ExecutionContext
 from ..execution.in_flight_call import Delivery, InFlightCall, start_call
 from ..functions.decorators import AppMount
@@ -20,7 +20,6 @@ from ..http.reply import Reply
 from ..http.trace_context import format_traceparent
 from ..streaming.response_stream import SourceDelivery
 from .endpoint import Endpoint
-from .function import MAX_TASKS
 
 DRAIN_TIMEOUT = 30.0  # seconds that calls in flight have to end before their app is stopped
 POLL_INTERVAL = 0.05  # seconds

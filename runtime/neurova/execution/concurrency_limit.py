@@ -8,6 +8,8 @@ from math import inf
 from time import monotonic
 from typing import Protocol
 
+MAX_TASKS = 1_000  # calls of one function that run at once if it has no `concurrency`
+MAX_THREADS = 32  # of one plain function: half of the threads are left to others
 QUEUE = 1_000
 BURST = 0.5  # seconds for which a queue may last before its length is limited
 WAITING_PER_RUNNING = 3  # calls that may then wait for each that runs, or

@@ -1,4 +1,4 @@
-"""The sections `[project]`, `[runtime]`, `[openapi]` and `[services.<name>]` of neurova.toml."""
+"""The sections `[project]`, `[openapi]` and `[services.<name>]` of neurova.toml."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from .units import FilePath, OptionalSize, Seconds
+from .units import FilePath
 
 Connections = Annotated[int, msgspec.Meta(ge=2, le=1_000)]
 
@@ -17,20 +17,6 @@ class Project(msgspec.Struct, frozen=True):
     name: str = ""
     functions: FilePath = "functions"
     state: FilePath = ".neurova"
-
-
-class Runtime(msgspec.Struct, frozen=True):
-    """Configure `neurova run`: `workers` processes of at most `memory` bytes each (0: no limit).
-
-    Seconds: `drain` for calls in flight to finish at a stop; `stuck` until a worker with a blocked
-    event loop is replaced; `delay` that a call may queue under overload.
-    """
-
-    workers: Annotated[int, msgspec.Meta(ge=1, le=512)] = 1
-    drain: Seconds = 30.0
-    stuck: Seconds = 10.0
-    memory: OptionalSize = 0
-    delay: Annotated[float, msgspec.Meta(ge=0.01, le=60)] = 0.1
 
 
 class Openapi(msgspec.Struct, frozen=True):

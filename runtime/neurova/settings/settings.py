@@ -9,7 +9,8 @@ import msgspec
 
 from ..database.postgres.url import PostgresUrl, is_postgres
 from .gateway import Admin, Gateway
-from .project import Openapi, Project, Runtime, Service
+from .project import Openapi, Project, Service
+from .runtime import Runtime
 
 
 class Value(msgspec.Struct, frozen=True):

@@ -1,0 +1,23 @@
+"""The section `[runtime]` of neurova.toml."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import msgspec
+
+from .units import OptionalSize, Seconds
+
+
+class Runtime(msgspec.Struct, frozen=True):
+    """Configure `neurova run`: `workers` processes of at most `memory` bytes each (0: no limit).
+
+    Seconds: `drain` for calls in flight to finish at a stop; `stuck` until a worker with a blocked
+    event loop is replaced; `delay` that a call may queue under overload.
+    """
+
+    workers: Annotated[int, msgspec.Meta(ge=1, le=512)] = 1
+    drain: Seconds = 30.0
+    stuck: Seconds = 10.0
+    memory: OptionalSize = 0
+    delay: Annotated[float, msgspec.Meta(ge=0.01, le=60)] = 0.1
