@@ -1,4 +1,4 @@
-# make dev: serve the example project.  make test: run every test.  The rest is for contributors.
+# make dev: serve the example project.  make test: run all tests.  The rest is for contributors.
 PYTHON ?= python3
 RUNTIMES ?= 4
 ENGINE ?= docker
@@ -11,7 +11,7 @@ BIN := $(VENV)/bin
 dev: $(VENV)/.installed
 	@exec $(BIN)/neurova dev
 
-# make test TESTS=tests/gateway runs a part; PROCESSES=0 runs it in one process, for a debugger.
+# make test TESTS=tests/gateway runs one folder; PROCESSES=0 runs in one process, for a debugger.
 test: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest -q -n $(PROCESSES) --dist worksteal $(TESTS)
 
@@ -55,8 +55,8 @@ dist: $(VENV)/.installed-dev
 image: dist
 	$(ENGINE) build -f infra/docker/Dockerfile -t neurova .
 
-# Lock versions with hashes; the lock files name no index. The runtime and image locks take their
-# versions from the dev lock, so that what is deployed is what was tested.
+# Lock versions with hashes, without naming an index. The runtime and image locks use the versions of
+# the dev lock, so that the deployed versions are the tested ones.
 lock: $(VENV)/.installed-dev
 	$(BIN)/uv pip compile -q --upgrade --universal --python-version 3.11 --generate-hashes \
 	  --no-emit-index-url --no-annotate --no-header pyproject.toml --group dev -o requirements-dev.lock

@@ -1,1 +1,1 @@
-"""The figures against the field: each a script, its result committed in `results/`. Linux only."""
+"""Benchmarks against other servers: one script per figure, with committed results. Linux only."""

@@ -1,4 +1,4 @@
-"""All figures, one after the other: `python -m bench`, `python -m bench --quick`."""
+"""Measure all figures: `python -m bench`, `python -m bench --quick`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ FIGURES = (p1, p2, p3, p4, p5, p6, p11, p14, overload)
 
 
 def main() -> None:
-    """Measure every figure; each reads the same command line."""
+    """Measure all figures; each parses the same command line."""
     for figure in FIGURES:
         figure.main()
     summary.main()

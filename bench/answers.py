@@ -1,4 +1,4 @@
-"""Check answers, and wait for them: a figure counts only when the server answers correctly."""
+"""Check responses, and wait for a correct response."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .servers import TIMEOUT, Server, is_alive
 
 
 class Answer(NamedTuple):
-    """Hold an answer; names of its headers are in lower case."""
+    """Hold a response; its header names are lower case."""
 
     status: int
     body: bytes
@@ -37,7 +37,7 @@ def send_once(port: int, request: Request) -> Answer:
 
 
 def find_fault(request: Request, answer: Answer) -> str:
-    """Return what is wrong with an answer, "" when nothing is."""
+    """Return the fault of an answer, "" if it is correct."""
     where = f"{request.method} {request.path}"
     if answer.status != request.status:
         return f"{where}: {answer.status} instead of {request.status}: {answer.body[:300]!r}"
@@ -75,7 +75,7 @@ def wait_for_answer(server: Server, request: Callable[[], Request], since: float
 def save_and_wait(
     server: Server, project: Project, file: str, text: str, request: Request
 ) -> float:
-    """Save a file; return the seconds until `request` gets the answer of the new text."""
+    """Save a file; return the seconds until `request` gets the answer of the new version."""
     started_at = time.monotonic()
     project.write(file, text)
     return wait_for_answer(server, lambda: request, started_at)

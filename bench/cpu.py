@@ -12,7 +12,7 @@ PAGE = os.sysconf("SC_PAGE_SIZE")
 
 
 class Stat(NamedTuple):
-    """One process, all its threads: `ticks` of CPU, with those of children that have ended."""
+    """The CPU time of one process, in `ticks`, including its ended children."""
 
     pid: int
     parent: int
@@ -27,7 +27,7 @@ def parse_stat(text: str) -> Stat:
 
 
 def descendants(root: int, stats: Iterable[Stat]) -> list[Stat]:
-    """Return the process `root` and all that descend from it."""
+    """Return the process `root` and its descendants."""
     every = list(stats)
     pids = {root}
     tree: list[Stat] = []
@@ -39,14 +39,14 @@ def descendants(root: int, stats: Iterable[Stat]) -> list[Stat]:
 
 
 def process_tree(root: int) -> list[Stat]:
-    """Return the current processes of `root`, none when it has ended."""
+    """Return `root` and its current descendants, none if it has ended."""
     stats = []
     for folder in Path("/proc").iterdir():
         if folder.name.isdecimal():
             try:
                 stats.append(parse_stat((folder / "stat").read_text()))
             except (FileNotFoundError, ProcessLookupError):
-                continue  # ended meanwhile
+                continue  # it has ended
     return descendants(root, stats)
 
 
@@ -56,7 +56,7 @@ def cpu_seconds(root: int) -> float:
 
 
 def resident_bytes(root: int) -> int:
-    """Return the bytes of memory that the tree of `root` holds now, shared pages counted twice."""
+    """Return the resident bytes of the tree of `root`; shared pages count once per process."""
     return sum(
         int(Path(f"/proc/{stat.pid}/statm").read_text().split()[1]) * PAGE
         for stat in process_tree(root)
@@ -64,7 +64,7 @@ def resident_bytes(root: int) -> int:
 
 
 def resource_usage(root: int) -> tuple[int, int, int]:
-    """Return the bytes (PSS: shared pages in parts), handles and threads of the tree of `root`."""
+    """Return the PSS in bytes, file handles and threads of the tree of `root`."""
     memory = handles = threads = 0
     for stat in process_tree(root):
         folder = Path(f"/proc/{stat.pid}")
@@ -73,7 +73,7 @@ def resource_usage(root: int) -> tuple[int, int, int]:
             handles += len(list((folder / "fd").iterdir()))
             threads += len(list((folder / "task").iterdir()))
         except (FileNotFoundError, ProcessLookupError):
-            continue  # ended meanwhile
+            continue  # it has ended
         memory += 1024 * next(
             int(line.split()[1]) for line in rollup.splitlines() if line.startswith("Pss:")
         )

@@ -1,4 +1,4 @@
-"""A figure: measured in parts, printed, judged by its goals, written to a file."""
+"""A figure: measure its parts, compare them with goals, and write them to a file."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .rounds import Contender, Rounds, measure_interleaved, median, ratios
 
 
 class Goal(NamedTuple):
-    """State that `ours` uses at most `most` x the CPU of `other`."""
+    """Require that `ours` uses at most `most` x the CPU of `other`."""
 
     ours: str
     other: str
@@ -56,11 +56,11 @@ class Figure:
         }
 
     def judge(self, what: str, value: float, goal: float, unit: str = "x") -> None:
-        """Compare a value with its goal."""
+        """Print a value with its goal and record it."""
         self.goals.append(report.judge(what, value, goal, unit))
 
     def sample(self, part: str, values: Sequence[float], goal: float, unit: str) -> None:
-        """Judge the median of values."""
+        """Compare the median of values with its goal."""
         self.parts[part] = {"unit": unit, "rounds": [round(value, 3) for value in values]}
         self.judge(part, statistics.median(values), goal, unit)
 

@@ -1,4 +1,4 @@
-"""Load from wrk: prepared requests over kept-alive connections, for a set time."""
+"""Send prepared requests with wrk, over keep-alive connections, for a given time."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ CONNECTIONS = 32
 class Request:
     """One request and its expected answer; with `answer` None, any body is correct.
 
-    `headers` names the headers that the answer must have, in lower case.
+    `headers`: lower-case names of headers that the answer must have.
     """
 
     method: str
@@ -32,7 +32,7 @@ class Request:
     headers: tuple[str, ...] = ()
 
     def wire(self, host: str) -> bytes:
-        """Return the request as it is sent."""
+        """Return the encoded request."""
         fields = [("Host", host), *self.fields]
         if self.body:
             fields.append(("Content-Type", "application/json"))
@@ -43,7 +43,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Load:
-    """The result of a load; `refused` counts answers outside 2xx and 3xx, `broken` connections."""
+    """A result; `refused`: answers other than 2xx and 3xx, `broken`: lost connections."""
 
     requests: int
     seconds: float
@@ -54,7 +54,7 @@ class Load:
 
 
 def pack(messages: Iterable[bytes]) -> bytes:
-    """Return the messages as the Lua script reads them."""
+    """Encode the messages for the Lua script."""
     return b"".join(b"%d\n%b" % (len(message), message) for message in messages)
 
 
@@ -65,7 +65,7 @@ def parse(output: str) -> Load:
 
 @dataclass(frozen=True)
 class Wrk:
-    """A load of `seconds` from one thread on one core; None: on any."""
+    """A load of `seconds` from one thread on `core`; None: any core."""
 
     seconds: float
     core: int | None = None
@@ -73,14 +73,14 @@ class Wrk:
     binary: str = field(default_factory=lambda: shutil.which("wrk") or "")
 
     def run(self, port: int, requests: Sequence[Request]) -> Load:
-        """Send the requests in turn until the time has passed."""
+        """Send the requests repeatedly until the time has passed."""
         if not self.binary:
             raise SystemExit("wrk is missing: apt-get install wrk")
         host = f"127.0.0.1:{port}"
         with tempfile.NamedTemporaryFile() as file:
             file.write(pack(request.wire(host) for request in requests))
             file.flush()
-            # A call that waits for a second is slow, not lost.
+            # wrk's default timeout of 2 s would count slow calls as lost.
             options = (
                 "-t1",
                 "--timeout",

@@ -1,7 +1,7 @@
-"""An open load: requests are sent at set times, whether or not earlier ones were answered.
+"""An open load: send requests at given times, even if earlier requests have no answer yet.
 
-`python -m bench.openloop` is the process that sends; `send` starts it on a core and reads its
-result. Latency counts from the time that a request was due, so queueing in the client counts too.
+`send` starts the sending process, `python -m bench.openloop`, on a core and reads its result.
+Latency is measured from the time that a request was due, so it includes queueing in the client.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
-MAX_CONNECTIONS = 4_000  # connections; a request that finds all busy counts as unanswered
+MAX_CONNECTIONS = 4_000  # if all are busy, a request counts as unanswered
 WRONG_BODY = -1
 TIMEOUT = 10.0  # seconds to wait for answers after the last request
 ROOT = Path(__file__).parents[1]
@@ -30,9 +30,9 @@ ROOT = Path(__file__).parents[1]
 
 @dataclass(frozen=True)
 class Answer:
-    """One request: when it was due (seconds from the start), its status and its latency.
+    """The answer to one request: `due` (seconds from the start), status and latency.
 
-    `status` is 0 without an answer, WRONG_BODY for a 200 with another body than expected.
+    `status` is 0 without an answer, WRONG_BODY for a 200 with an unexpected body.
     """
 
     due: float
@@ -41,7 +41,7 @@ class Answer:
 
 
 def poisson_times(rate: float, seconds: float, seed: int) -> list[float]:
-    """Return the times of independent arrivals at `rate` a second, up to `seconds`."""
+    """Return the times of independent arrivals, `rate` per second, up to `seconds`."""
     chance = random.Random(seed)
     gaps = (chance.expovariate(rate) for _ in range(int(rate * seconds)))
     return [due for due in accumulate(gaps) if due < seconds]
@@ -92,7 +92,7 @@ class Connection(asyncio.Protocol):
 
 
 class Load:
-    """Send requests at their times over kept-alive connections; open another when all are busy."""
+    """Send requests at their times over keep-alive connections; open another if all are busy."""
 
     def __init__(
         self, port: int, request: bytes, times: Sequence[float], answer: bytes = b""
@@ -109,7 +109,7 @@ class Load:
         self._openings: set[asyncio.Task[None]] = set()
 
     async def hold(self, connections: int, seconds: float) -> list[Answer]:
-        """Keep some connections busy: each sends again when it has its answer."""
+        """Keep some connections busy: each sends again after its answer."""
         self.start = time.monotonic()
         for _ in range(connections):
             self._send(0.0)
@@ -121,7 +121,7 @@ class Load:
         return self.answers
 
     async def run(self) -> list[Answer]:
-        """Return the answers of all requests."""
+        """Send all requests and return their answers."""
         self.start = time.monotonic() + 0.05
         for due in self.times:
             wait = self.start + due - time.monotonic()
@@ -133,7 +133,7 @@ class Load:
         return self.answers
 
     def record(self, due: float, status: int) -> None:
-        """Record the answer of the request that was due then."""
+        """Record the answer of the request that was due at `due`."""
         self.answers.append(Answer(due, status, time.monotonic() - self.start - due))
         self.answered.set()
         if len(self.answers) == len(self.times):
@@ -189,7 +189,7 @@ class LoadResult:
     def recovery_time(self, stop: float, within: float) -> float:
         """Return the seconds after `stop` until all requests are served `within` seconds again.
 
-        Infinite when the last one was not.
+        Returns infinity if the last request was not.
         """
         late = [
             answer.due
@@ -226,7 +226,7 @@ def hold(
     *,
     answer: bytes = b"",
 ) -> LoadResult:
-    """Send as fast as answers arrive, over some connections, from a separate process."""
+    """Keep some connections busy from a separate process."""
     return _run(port, request, answer, core, times=[], held=[connections, seconds])
 
 

@@ -1,6 +1,6 @@
-"""Overload: five times what one worker on one core can serve, for a minute, from the other core.
+"""Overload: five times the capacity of one worker on one core, for a minute, from the other core.
 
-Functions compute for 5 ms: at once, after a wait of 10 ms, or as a plain `def`. Goals: at most 20 %
+Functions compute for 5 ms: at once, after a wait of 10 ms, or in a plain `def`. Goals: at most 20 %
 of the capacity lost; p99 of served calls at most 5 x the median without load; recovery in 2 s.
 """
 
@@ -22,8 +22,8 @@ from .rounds import LOAD_CORE, SERVER_CORE
 from .servers import Server, running
 
 FACTOR = 5
-CALLERS = 8  # that repeat at once: their rate is the capacity
-AFTER = 5.0  # seconds of half the capacity, to see the recovery
+CALLERS = 8  # closed-loop callers; their rate is the capacity
+AFTER = 5.0  # seconds of load at half the capacity, to measure the recovery
 WORK = Request("GET", "/work").wire("127.0.0.1")
 DONE = b'{"done":true}'
 HEALTH = Request("GET", "/.well-known/neurova/health").wire("127.0.0.1")
@@ -55,7 +55,7 @@ KINDS = {
 
 @dataclass(frozen=True)
 class Outcome:
-    """The result of one overload: rates a second, times in the unit of their name."""
+    """The result of one overload; rates are per second."""
 
     capacity: float
     alone_ms: float
@@ -71,12 +71,12 @@ class Outcome:
 
     @property
     def lost(self) -> float:
-        """Return the share of the capacity that was lost."""
+        """Return the lost share of the capacity."""
         return 1 - self.goodput / self.capacity
 
 
 def measure(server: Server, seconds: float) -> Outcome:
-    """Measure capacity, latency without load, then the overload. RuntimeError for lost calls."""
+    """Measure capacity, latency without load, then overload. Raises RuntimeError for lost calls."""
     port = server.port
     hold(port, WORK, 1, 1.0, LOAD_CORE)
     most = require_valid(hold(port, WORK, CALLERS, max(4.0, seconds / 10), LOAD_CORE, answer=DONE))
@@ -112,7 +112,7 @@ def percentile_ms(result: LoadResult, hundredth: int, status: int = 200) -> floa
 
 
 def require_valid(result: LoadResult) -> LoadResult:
-    """Return the result; raise RuntimeError when an answer is neither 200 nor 503."""
+    """Return the result; raise RuntimeError if an answer is neither 200 nor 503."""
     if set(result.statuses()) - {200, 503}:
         raise RuntimeError(f"unexpected answers: {result.statuses()}")
     return result
@@ -125,7 +125,7 @@ def source(kind: str) -> str:
 
 
 def outcomes(kind: str, seconds: float, rounds: int) -> Iterator[Outcome]:
-    """Yield the outcome of each round, with a fresh `neurova run` each."""
+    """Yield the outcome of each round; each starts a new `neurova run`."""
     for _ in range(rounds):
         with tempfile.TemporaryDirectory(prefix="neurova-bench-") as folder:
             project = Project(Path(folder))
@@ -137,11 +137,11 @@ def outcomes(kind: str, seconds: float, rounds: int) -> Iterator[Outcome]:
 def main() -> None:
     """Measure each kind of function and write the result."""
     figure = Figure("overload", __doc__)
-    seconds, rounds = (60.0, 1) if figure.is_full else (10.0, 1)
-    # In ten seconds, calls of the first moments before shedding begins are more than 1 %.
+    seconds = 60.0 if figure.is_full else 10.0
+    # In a quick run, more than 1 % of the calls arrive before shedding begins.
     p99 = "served_p99_ms" if figure.is_full else "settled_p99_ms"
     for kind in KINDS:
-        results = list(outcomes(kind, seconds, rounds))
+        results = list(outcomes(kind, seconds, rounds=1))
         print(f"overload, {kind}\n{format_outcomes(results)}")
         figure.parts[kind] = {"seconds": seconds, "rounds": [asdict(one) for one in results]}
         median = {name: statistics.median(getattr(one, name) for one in results) for name in JUDGED}

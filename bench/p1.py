@@ -1,8 +1,8 @@
 """P1: a full call against an empty one: raw ASGI on stock uvicorn, uvloop and httptools.
 
-Ours: key, scopes, two strict windows, trace context, access record, validation, JSON, RateLimit
-fields. Goal: at most 1.15 x the CPU, server on one core, load on the other; 1.0 x is the stretch.
-"Lean" is raw ASGI without the proxy-header middleware that uvicorn puts before every app.
+Full: key, scopes, two strict windows, trace context, access record, validation, JSON, RateLimit
+fields. Goal: at most 1.15 x the CPU, with server and load on separate cores; ideally 1.0 x.
+"Lean" is raw ASGI without uvicorn's default proxy-header middleware.
 """
 
 from __future__ import annotations

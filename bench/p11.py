@@ -1,4 +1,4 @@
-"""P11: start: `neurova --help`, the first answer of `neurova dev`, a saved file live.
+"""P11: start of `neurova --help`, first answer of `neurova dev`, reload of a saved file.
 
 Goals: at most 120 ms CPU; at most 1.5 s from start to the first call's answer; at most 300 ms.
 """
@@ -35,7 +35,7 @@ def measure_help() -> float:
 
 @contextmanager
 def dev(project: Project) -> Iterator[tuple[Server, float]]:
-    """Give `neurova dev` and the seconds from its start to the first correct answer."""
+    """Run `neurova dev`; yield it and the seconds from its start to the first correct answer."""
     (project.state / "dev.key").unlink(missing_ok=True)
     started_at = time.monotonic()
     with started(project.program("dev")) as server:
@@ -43,7 +43,7 @@ def dev(project: Project) -> Iterator[tuple[Server, float]]:
 
 
 def measure_reloads(project: Project, times: int) -> list[float]:
-    """Save the function under `neurova dev` some times; return the ms until each was live."""
+    """Save the function `times` times under `neurova dev`; return the ms until each was live."""
     times_ms = []
     with dev(project) as (server, _):
         request = quote.request(project.dev_key())

@@ -1,6 +1,6 @@
-"""P14: a booking created, and read, through everything, against others doing only its SQL.
+"""P14: creating and reading a booking in the whole platform, against FastAPI with only its SQL.
 
-Ours: Booking behind keys, scopes and the access record, on SQLite with synchronous FULL. Theirs:
+NEUROVA: Booking with keys, scopes and access records, on SQLite with synchronous FULL. Peer:
 FastAPI, SQLAlchemy async and aiosqlite on a copy of the same database. Goals: at most 1/2 of its
 CPU to create, 1/4 to read.
 """
@@ -65,7 +65,7 @@ def ours(folder: Path) -> tuple[Program, Fields]:
 
 
 def theirs(database: Path) -> Program:
-    """Return the program of the peer on a database."""
+    """Return the peer's program for a database."""
     name, env = "fastapi_sqlalchemy", {"BENCH_DATABASE": str(database)}
     return peers.uvicorn(peers.python(name), name, "--no-proxy-headers", env=env)
 

@@ -1,6 +1,6 @@
-"""P2: the same full call against what one builds by hand: FastAPI, slowapi, OpenTelemetry, loguru.
+"""P2: the full call against a hand-built stack: FastAPI, slowapi, OpenTelemetry, loguru.
 
-Goal: at most 1/20 of its CPU. `peers/fastapi_stack/app.py` says what it does.
+Goal: at most 1/20 of its CPU. `peers/fastapi_stack/app.py` describes the stack.
 """
 
 from __future__ import annotations

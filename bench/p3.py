@@ -1,6 +1,6 @@
-"""P3: a full call of ours against function frameworks, bare: no key, limit, trace or log.
+"""P3: the full call against function frameworks without key, limit, trace and log.
 
-Goal: at most 1/8 of functions-framework's CPU, at most 1/6 of OpenFaaS's python3-http form.
+Goals: at most 1/8 of functions-framework's CPU, at most 1/6 of OpenFaaS's python3-http template.
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
-"""P4: what a call costs with 10, 1,000 and 10,000 routes: flat, at most 1.05 x that with 10.
+"""P4: the cost of a call with 1,000 and 10,000 routes: at most 1.05 x the cost with 10.
 
-Each round calls five routes spread evenly over the table, either exact ones or ones with a
-parameter. The number is the same at every size, so that only the table differs.
+Each round calls five routes, exact or with a parameter, spread evenly over the table.
 """
 
 from __future__ import annotations
@@ -19,8 +18,8 @@ CALLED = 5
 
 
 def requests(count: int, key: str, *, parameter: bool) -> tuple[Request, ...]:
-    """Return the calls to `CALLED` of `count` endpoints, evenly spread."""
-    fitting = [each for each in endpoints(count) if each.parameter is parameter]
+    """Return calls of `CALLED` endpoints, evenly spread over `count`."""
+    fitting = [each for each in endpoints(count) if each.has_parameter is parameter]
     step = len(fitting) // CALLED
     return tuple(each.request(key) for each in fitting[::step][:CALLED])
 

@@ -1,7 +1,7 @@
-"""P5: 10,000 function files in 100 services of 100, bytecode warm: start, memory, one file saved.
+"""P5: start, memory and reload of 10,000 function files in 100 services, with cached bytecode.
 
-Goals: at most 5 s CPU to the first answer; at most 80 MB over the same with one function; a saved
-file's service live in at most 300 ms under `neurova dev`.
+Goals: at most 5 s CPU to the first answer; at most 80 MB more than with one function; at most
+300 ms under `neurova dev` until the service of a saved file is live.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def measure_start(project: Project, endpoint: Endpoint, key: str) -> tuple[float
 
 
 def measure_reloads(project: Project, times: int) -> list[float]:
-    """Save a function under `neurova dev` some times; return the ms until each was live."""
+    """Save a function `times` times under `neurova dev`; return the ms until each was live."""
     times_ms = []
     with started(project.program("dev")) as server:
         wait_for_answer(server, lambda: LAST.request(project.dev_key()), time.monotonic())
@@ -48,7 +48,7 @@ def main() -> None:
         full.write_endpoints(FILES)
         empty.write_endpoints(1)
         full_key, empty_key = full.key("bench:read"), empty.key("bench:read")
-        measure_start(full, LAST, full_key)  # makes the bytecode
+        measure_start(full, LAST, full_key)  # writes the bytecode
         starts = [
             (measure_start(full, LAST, full_key), measure_start(empty, Endpoint(0), empty_key))
             for _ in range(figure.duration.rounds)

@@ -1,7 +1,7 @@
-"""P6: two workers on two cores against one: calls a second of a handler that takes 500 µs of CPU.
+"""P6: calls per second of two workers on two cores against one; a call takes 500 µs of CPU.
 
-Both are `neurova run` with a key, a scope and a strict window over all workers; nothing is pinned,
-the load shares the two cores. Goal: at least 1.8 x the calls of one.
+Both are `neurova run` with a key, a scope and a strict window over all workers. Nothing is pinned;
+the load shares the two cores. Goal: at least 1.8 x the calls of one worker.
 """
 
 from __future__ import annotations
@@ -32,14 +32,14 @@ async def work() -> dict[str, int]:
 
 
 def count_steps() -> int:
-    """Return how many steps of a loop take WORK_US of CPU on this machine."""
+    """Return the number of loop steps that take WORK_US of CPU on this machine."""
     steps = 10_000
     took = min(timeit.repeat(lambda: sum(range(steps)), number=10, repeat=20)) / 10
     return int(steps * WORK_US / (took * 1e6)) + 1
 
 
 def contender(folder: Path, workers: int, steps: int) -> Contender:
-    """Return a project that some workers serve."""
+    """Create a project served by `workers` workers."""
     project = Project(folder)
     project.write("functions/work/work.py", FUNCTION.format(steps=steps))
     fields = (("X-API-Key", project.key("bench:work")),)
@@ -62,8 +62,8 @@ def main() -> None:
     times = [
         b.per_second / a.per_second for a, b in zip(rounds[one.name], rounds[two.name], strict=True)
     ]
-    print(f"two workers: {statistics.median(times):.3g} x the calls a second of one")
-    # A goal is the largest allowed value.
+    print(f"two workers: {statistics.median(times):.3g} x the calls per second of one")
+    # A goal is a maximum, so judge the inverse.
     share = statistics.median(1 / each for each in times)
     figure.judge("time a call with two workers ÷ with one", share, 1 / LEAST)
     figure.parts["two against one"] = {

@@ -21,13 +21,13 @@ def cache() -> Path:
 
 
 def environment(name: str, requirements: str) -> Path:
-    """Return the environment's folder, which depends on the pinned versions."""
+    """Return the environment's folder; its name depends on the pinned versions."""
     mark = hashlib.sha256(f"{sys.version}\n{requirements}".encode()).hexdigest()[:12]
     return cache() / f"{name}-{mark}"
 
 
 def python(name: str) -> str:
-    """Return the interpreter of a peer; create its environment when it is missing."""
+    """Return the interpreter of a peer; create its environment if it is missing."""
     wanted = FOLDER / name / "requirements.txt"
     place = environment(name, wanted.read_text())
     ready = place / "ready"
@@ -37,7 +37,7 @@ def python(name: str) -> str:
         shutil.rmtree(place, ignore_errors=True)
         subprocess.run([uv, "venv", "-q", "--python", sys.executable, str(place)], check=True)
         inside = str(place / "bin" / "python")
-        # Compile bytecode now: otherwise the first start would do it within the measurement.
+        # Compile bytecode now, so that the measurement does not include it.
         install = [uv, "pip", "install", "-q", "--compile-bytecode", "-p", inside]
         subprocess.run([*install, "-r", str(wanted)], check=True)
         ready.touch()
@@ -45,12 +45,12 @@ def python(name: str) -> str:
 
 
 def program(name: str, *argv: str, env: dict[str, str] | None = None) -> Program:
-    """Return how to start a peer: its interpreter with `argv`, in its folder."""
+    """Return the command that runs a peer's interpreter with `argv` in its folder."""
     return Program((python(name), *argv), FOLDER / name, env or {})
 
 
 def uvicorn(interpreter: str, name: str, *more: str, env: dict[str, str] | None = None) -> Program:
-    """Return an ASGI peer on stock uvicorn, uvloop and httptools, without access log."""
+    """Return the command of an ASGI peer on uvicorn, uvloop and httptools, without access log."""
     server = ("-m", "uvicorn", "app:app", "--port", "{port}", "--log-level", "warning")
     stock = ("--loop", "uvloop", "--http", "httptools", "--no-access-log")
     return Program((interpreter, *server, *stock, *more), FOLDER / name, env or {})

@@ -1,4 +1,4 @@
-"""Generated projects for a measurement, with keys in their key store."""
+"""Generate projects for measurements, with keys in their key stores."""
 
 from __future__ import annotations
 
@@ -38,47 +38,47 @@ class Endpoint:
     per_service: int = 100
 
     @property
-    def parameter(self) -> bool:
-        """Tell whether its path ends in a parameter."""
+    def has_parameter(self) -> bool:
+        """Return whether its path ends in a parameter."""
         return self.number % 2 == 1
 
     @property
     def service(self) -> str:
-        """Return the service it belongs to."""
+        """Return the name of its service."""
         return f"s{self.number // self.per_service:03}"
 
     @property
     def name(self) -> str:
-        """Return the function's name, which is its file's too."""
+        """Return the name of the function and of its file."""
         return f"f{self.number:05}"
 
     @property
     def file(self) -> str:
-        """Return its path in the project."""
+        """Return the path of its file in the project."""
         return f"functions/{self.service}/{self.name}.py"
 
     @property
     def path(self) -> str:
-        """Return the path it answers, without the parameter."""
+        """Return its route, without the parameter."""
         return f"/{self.service}/{self.name}"
 
     def request(self, key: str, plus: int = 0) -> Request:
-        """Return a call and its answer when its number was raised by `plus`."""
+        """Return a call and its expected answer after `source(plus)` was saved."""
         answer = {"n": self.number + plus}
-        if not self.parameter:
+        if not self.has_parameter:
             return Request("GET", self.path, fields=(("X-API-Key", key),), answer=answer)
         answer["item"] = 7
         return Request("GET", f"{self.path}/7", fields=(("X-API-Key", key),), answer=answer)
 
     def source(self, plus: int = 0) -> str:
-        """Return its source; it returns its number plus `plus`."""
-        form = PARAMETER if self.parameter else EXACT
+        """Return source code that returns the endpoint's number plus `plus`."""
+        form = PARAMETER if self.has_parameter else EXACT
         code = form.format(path=self.path, name=self.name, number=self.number + plus)
         return f'"""Generated for a measurement."""\n\nfrom neurova import get\n\n\n{code}'
 
 
 def endpoints(count: int) -> Iterator[Endpoint]:
-    """Yield `count` endpoints, a hundred to a service."""
+    """Yield `count` endpoints, 100 per service."""
     return map(Endpoint, range(count))
 
 
@@ -104,7 +104,7 @@ class Project:
         place.write_text(text)
 
     def write_endpoints(self, count: int) -> None:
-        """Write so many generated functions, a file each."""
+        """Write `count` generated functions, each in one file."""
         for endpoint in endpoints(count):
             self.write(endpoint.file, endpoint.source())
 
@@ -128,12 +128,12 @@ class Project:
         return key
 
     def dev_key(self) -> str:
-        """Return the key that `neurova dev` created, "" before it has."""
+        """Return the key that `neurova dev` created, "" if there is none yet."""
         with suppress(FileNotFoundError):
             return (self.state / "dev.key").read_text().strip()
         return ""
 
     def program(self, command: str) -> Program:
-        """Return how to start `neurova <command>` in the project."""
+        """Return the program `neurova <command>` in this project."""
         ports = {"NEUROVA_GATEWAY_PORT": "{port}", "NEUROVA_ADMIN_PORT": "0"}
         return Program((str(NEUROVA), command), self.folder, ports)

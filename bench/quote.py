@@ -80,7 +80,7 @@ async def quote(stay: Stay) -> Quote:
         stay.arrival - timedelta(days=7),
     )
 '''
-"""The limit is higher than the load: every call is counted, none is refused."""
+"""The limit is higher than the load: all calls are counted, none is refused."""
 
 
 def request(key: str | None = None, **other: object) -> Request:
@@ -105,7 +105,7 @@ def refusals(key: str, unscoped: str | None = None) -> tuple[Request, ...]:
 
 @contextmanager
 def neurova() -> Iterator[Contender]:
-    """Give the full call in a project as a user would run it."""
+    """Yield the full call in a project with default settings."""
     with tempfile.TemporaryDirectory(prefix="neurova-bench-") as folder:
         project = Project(Path(folder))
         project.write("functions/quotes/quote.py", FUNCTION)
@@ -123,7 +123,7 @@ def raw_asgi(name: str = "raw ASGI", *more: str) -> Contender:
 
 @contextmanager
 def fastapi() -> Iterator[Contender]:
-    """Give FastAPI with API key, slowapi, OpenTelemetry and loguru."""
+    """Yield FastAPI with API key, slowapi, OpenTelemetry and loguru."""
     key = generate("live")
     with tempfile.TemporaryDirectory(prefix="neurova-bench-") as folder:
         env = {"BENCH_KEY": key, "BENCH_LOG": str(Path(folder) / "calls.jsonl")}

@@ -1,4 +1,4 @@
-"""Options of the command line, tables for people, and JSON result files, which are committed."""
+"""The command-line options, printed tables, and committed JSON result files."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ PACKAGES = ("uvicorn", "uvloop", "httptools", "msgspec", "starlette", "sqlalchem
 
 
 def parse_options(about: str | None) -> tuple[Duration, bool]:
-    """Read the command line: how long to measure, and whether to write the result."""
+    """Parse the command line; return the duration and whether to write the result."""
     parser = argparse.ArgumentParser(description=about)
     parser.add_argument("--quick", action="store_true", help="short rounds, no result file")
     parser.add_argument("--rounds", type=int, help="rounds for each contender")
@@ -35,7 +35,7 @@ def parse_options(about: str | None) -> tuple[Duration, bool]:
 
 
 def cpu_model(cpuinfo: str) -> str:
-    """Return the CPU's model as /proc/cpuinfo names it."""
+    """Return the CPU model from the text of /proc/cpuinfo."""
     for line in cpuinfo.splitlines():
         name, _, value = line.partition(":")
         if name.strip() == "model name":
@@ -70,14 +70,14 @@ def format_table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
 
 
 def judge(what: str, value: float, goal: float, unit: str = "x") -> dict[str, object]:
-    """Print and return a value with its goal, the largest allowed value."""
+    """Print and return a value with its goal, which is a maximum."""
     met = value <= goal
     print(f"{what}: {value:.4g} {unit}, goal ≤ {goal:.4g} {unit}: {'met' if met else 'MISSED'}")
     return {"what": what, "value": round(value, 4), "goal": goal, "unit": unit, "met": met}
 
 
 def write(name: str, about: str | None, facts: Mapping[str, object], *, is_full: bool) -> None:
-    """Write a result file, unless the run was a quick one (`is_full` False)."""
+    """Write a result file, unless `is_full` is False (a quick run)."""
     if not is_full:
         print("quick: not written", file=sys.stderr)
         return

@@ -1,4 +1,4 @@
-"""Contenders side by side: interleaved rounds, CPU per request, ratios."""
+"""Compare contenders in interleaved rounds: CPU per request, ratios."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Contender:
     refusals: tuple[Request, ...] = ()
 
     def check(self, server: Server) -> None:
-        """Raise RuntimeError for a wrong answer."""
+        """Raise RuntimeError if an answer is wrong."""
         try:
             check_answers(server.port, (*self.requests[:10], *self.refusals))
         except RuntimeError as error:
@@ -46,7 +46,7 @@ Rounds = Mapping[str, Sequence[Round]]
 
 @dataclass(frozen=True)
 class Duration:
-    """How long to measure: `rounds` of `seconds` for each contender; a soak takes `minutes`."""
+    """The duration of a measurement: `rounds` of `seconds` per contender; `minutes` for a soak."""
 
     rounds: int = 7
     seconds: float = 4.0
@@ -54,7 +54,7 @@ class Duration:
 
 
 def measure(server: Server, contender: Contender, wrk: Wrk) -> Round:
-    """Measure one round. Raises RuntimeError when an answer is a refusal or missing."""
+    """Measure one round. Raises RuntimeError if a call was refused or lost."""
     before = server.cpu()
     load = wrk.run(server.port, contender.requests)
     used = server.cpu() - before
@@ -71,7 +71,7 @@ def measure(server: Server, contender: Contender, wrk: Wrk) -> Round:
 def measure_interleaved(
     contenders: Sequence[Contender], duration: Duration, *, pin: bool = True
 ) -> Rounds:
-    """Run A, B, …, A, B, … with all servers up; answers are checked before and after.
+    """Measure A, B, …, A, B, … with all servers running; check answers before and after.
 
     `pin`: servers on one core, the load on the other.
     """
@@ -98,5 +98,5 @@ def median(rounds: Sequence[Round]) -> float:
 
 
 def ratios(ours: Sequence[Round], theirs: Sequence[Round]) -> list[float]:
-    """Return ours ÷ theirs, round by round, so that the machine's noise affects both."""
+    """Return ours ÷ theirs for each round, so that noise of the machine affects both."""
     return [round(a.cpu_us / b.cpu_us, 4) for a, b in zip(ours, theirs, strict=True)]

@@ -1,4 +1,4 @@
-"""Servers that are measured: started on a free loopback port, stopped by their pid."""
+"""Start and stop the measured servers, each on a free loopback port."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from pathlib import Path
 from . import cpu
 
 TIMEOUT = 60.0
-"""Seconds that a server may take to start, and to stop."""
+"""Maximum of seconds for a server to start, and to stop."""
 
 
 @dataclass(frozen=True)
 class Program:
-    """State how to start a server; `{port}` in `argv` and `env` is replaced by its port."""
+    """The command of a server; `{port}` in `argv` and `env` is replaced by its port."""
 
     argv: tuple[str, ...]
     folder: Path
@@ -49,7 +49,7 @@ def free_port() -> int:
 
 
 def pin_to_core(argv: tuple[str, ...], core: int | None) -> list[str]:
-    """Return `argv` so that it runs on one core; None: on any."""
+    """Return `argv` pinned to a core; None: not pinned."""
     if core is None:
         return list(argv)
     if shutil.which("taskset") is None:
@@ -58,7 +58,7 @@ def pin_to_core(argv: tuple[str, ...], core: int | None) -> list[str]:
 
 
 def is_listening(port: int) -> bool:
-    """Tell whether a server accepts connections on the port."""
+    """Return whether a server accepts connections on the port."""
     with socket.socket() as client:
         return client.connect_ex(("127.0.0.1", port)) == 0
 
@@ -111,7 +111,7 @@ def stop(process: subprocess.Popen[bytes]) -> None:
 
 
 def wait_until_listening(server: Server) -> None:
-    """Wait until the server listens. Raises RuntimeError when it ends, or takes too long."""
+    """Wait until the server listens. Raises RuntimeError if it ends, or takes too long."""
     limit = time.monotonic() + TIMEOUT
     while not is_listening(server.port):
         if not is_alive(server.pid):
@@ -122,7 +122,7 @@ def wait_until_listening(server: Server) -> None:
 
 
 def is_alive(pid: int) -> bool:
-    """Tell whether a child process runs; one that ended is a zombie until it is waited for."""
+    """Return whether a child process runs; an ended child is a zombie until it is waited for."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except FileNotFoundError:

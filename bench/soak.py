@@ -1,8 +1,8 @@
-"""Soak: Booking under load for ten minutes with two workers; memory and handles do not grow.
+"""Soak: memory and handles of two workers must not grow while Booking is called for ten minutes.
 
-Calls of every function, with keys, of which some are refused: bookings until rooms are sold out,
-read, listed, cancelled, quoted; unknown paths, keys and bodies. Goals: summed PSS, handles and
-threads of the last minute at most 1.02 x those of the second (one more database reader: 1 %).
+The load calls every function and also causes errors: sold-out rooms, unknown ids, paths and keys,
+invalid bodies. Goals: summed PSS, handles and threads of the last minute at most 1.02 x those of
+the second (one more database reader is 1 %).
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class Sample:
 
 
 def request_mix(fields: Fields) -> Iterator[Request]:
-    """Yield the requests of a round; about one in four writes."""
+    """Yield the requests of a round; about a quarter are bookings."""
     for day in range(0, 365, 3):
         arrival = str(FIRST + timedelta(day))
         stay = {"room_type": "a", "arrival": arrival, "nights": 2}
@@ -66,7 +66,7 @@ def request_mix(fields: Fields) -> Iterator[Request]:
 
 
 def create_project(folder: Path) -> tuple[Project, Fields]:
-    """Create a project with Booking and raised limits; return it and the header of a key."""
+    """Create a project with Booking and raised limits; return it and the header field of a key."""
     project = Project(folder)
     shutil.copytree(BOOKING, folder / "functions" / "booking")
     for file in (folder / "functions" / "booking").glob("*.py"):
@@ -112,7 +112,7 @@ def main() -> None:
     rows = [(s.at, f"{s.memory / 1e6:.1f}", s.handles, s.threads) for s in samples]
     print(report.format_table(("seconds", "PSS, MB", "handles", "threads"), rows))
     print(
-        f"{result.requests:,} calls, {result.requests / result.seconds:,.0f} a second", flush=True
+        f"{result.requests:,} calls, {result.requests / result.seconds:,.0f} per second", flush=True
     )
     if result.broken:
         raise RuntimeError(f"connections were lost: {result}")

@@ -1,4 +1,4 @@
-"""The committed results as a table in docs/performance.md: `python -m bench.summary` updates it."""
+"""Write the committed results as a table into docs/performance.md: `python -m bench.summary`."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def format_markdown(results: Iterable[dict[str, Any]]) -> str:
 
 
 def results() -> list[dict[str, Any]]:
-    """Return the committed results: those with a number in its order, then the others by name."""
+    """Return the committed results: numbered figures in order, then the others by name."""
     return [json.loads(file.read_text()) for file in sorted(RESULTS.glob("*.json"), key=_sort_key)]
 
 
@@ -46,7 +46,7 @@ def _sort_key(file: Path) -> tuple[float, str]:
 
 
 def replace_results(page: str, results: str) -> str:
-    """Return the page with its last section, the results, replaced."""
+    """Replace the last section of the page, the results."""
     head, _, _ = page.partition(HEADING)
     return f"{head}{HEADING}\n{results}"
 

@@ -81,7 +81,7 @@ def _positive(text: str) -> int:
 
 @contextmanager
 def _state(configured: Path | None) -> Iterator[Path]:
-    """Give an empty state folder; a configured one is kept."""
+    """Yield an empty state folder; delete it at the end unless it was configured."""
     if configured is None:
         with tempfile.TemporaryDirectory(prefix="neurova-replay-") as folder:
             yield Path(folder)
@@ -94,7 +94,7 @@ def _state(configured: Path | None) -> Iterator[Path]:
 
 @contextmanager
 def _database(url: str | None, state: Path) -> Iterator[str]:
-    """Give an empty database: a file, or one on the server of `url`, dropped at the end."""
+    """Yield an empty database: a file, or a database on the server of `url`, dropped at the end."""
     if not url:
         yield str(state / "booking.db")
         return

@@ -1,4 +1,4 @@
-"""A booking as it is requested, and as it is read back."""
+"""The data of a booking in requests and responses."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Stay(Struct, frozen=True):
 
 
 class Booking(Struct, frozen=True):
-    """Name the consumer and the stay. Equal bookings are separate ones."""
+    """The consumer and the stay. Equal bookings are separate bookings."""
 
     consumer: str
     stay: Stay

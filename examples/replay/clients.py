@@ -1,4 +1,4 @@
-"""The hotel's clients: all consumers of the file, booking and reading concurrently."""
+"""The clients of the replay: all consumers of the file create and read bookings concurrently."""
 
 from __future__ import annotations
 
@@ -41,8 +41,8 @@ class Clients:
     async def book(self, bookings: Iterable[Booking], tick: Tick) -> bool:
         """Create every booking; return whether each got a response.
 
-        A call whose connection was lost is not repeated here: see `find_missing`. Raises
-        ReplayError for a response other than 201.
+        Does not repeat a call after a lost connection: see `find_missing`. Raises ReplayError
+        for a response other than 201.
         """
         lost = 0
 
@@ -60,7 +60,7 @@ class Clients:
         return not lost
 
     async def read(self, tick: Tick) -> dict[str, list[StoredBooking]]:
-        """Return the bookings that each consumer reads, page by page."""
+        """Read the bookings of each consumer, page by page."""
         stored: dict[str, list[StoredBooking]] = {}
 
         async def read_all(connection: Connection, consumer: str) -> None:
@@ -79,7 +79,7 @@ class Clients:
     async def _distribute(
         self, items: Iterable[T], work: Callable[[Connection, T], Awaitable[None]]
     ) -> None:
-        """Do the work for all items; each connection takes the next item when it is free."""
+        """Call `work` for all items; each connection takes the next item when it is free."""
         remaining = iter(items)
 
         async def run(connection: Connection) -> None:
@@ -107,7 +107,7 @@ def find_missing(
 
 
 async def _read(connection: Connection, target: str, key: str) -> bytes:
-    """Read; repeat when the connection was lost, as reading twice changes nothing."""
+    """Send a GET; repeat it after a lost connection, which is safe."""
     for _ in range(MAX_TRIES):
         try:
             return (await _exchange(connection, encode_request("GET", target, key), 200)).body
@@ -117,14 +117,14 @@ async def _read(connection: Connection, target: str, key: str) -> bytes:
 
 
 async def _exchange(connection: Connection, request: bytes, status: int) -> Response:
-    """Return the response with that status; repeat after a 503, which changed nothing."""
+    """Return the response, which must have `status`; repeat after a 503, which is safe."""
     for _ in range(MAX_TRIES):
         response = await connection.exchange(request)
         if response.status == status:
             return response
         if response.status != 503:
             break
-        await asyncio.sleep(1)  # its Retry-After
+        await asyncio.sleep(1)  # the server's Retry-After
     line = request.split(b" HTTP", 1)[0].decode()
     body = response.body.decode(errors="replace")
     raise ReplayError(f"{line} returned {response.status}: {body}")

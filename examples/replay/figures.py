@@ -1,4 +1,4 @@
-"""The figures of bookings, from the file and from the API, and the tables that show them; pure."""
+"""Compute the figures of bookings, from the file and from the API, and format them as tables."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _CENT = Decimal("0.01")
 
 @dataclass(frozen=True)
 class Figures:
-    """Sum up bookings: their count, nights, rates (each a price per night) and revenue."""
+    """The sums of bookings: count, nights, rates (prices per night) and revenue."""
 
     bookings: int = 0
     nights: int = 0
@@ -38,7 +38,7 @@ class Figures:
 
 @dataclass(frozen=True)
 class Entry:
-    """One booking as the report needs it."""
+    """The data of one booking for the report."""
 
     month: str
     channel: str
@@ -47,7 +47,7 @@ class Entry:
 
 @dataclass(frozen=True)
 class Report:
-    """Hold figures by month of arrival, by channel, and of all bookings."""
+    """Figures by month of arrival, by channel, and of all bookings."""
 
     months: dict[str, Figures]
     channels: dict[str, Figures]
@@ -71,20 +71,20 @@ class Report:
 
 
 def entry_of_row(row: Row) -> Entry:
-    """Return a booking as the file has it, independent of what was sent."""
+    """Return the entry of a row of the file, independent of the sent booking."""
     rate, stay = Decimal(row["avg_price_per_room"]), nights(row)
     month, channel = row["arrival_date"][:7], row["distribution_channel"]
     return Entry(month, channel, Figures(1, stay, rate, rate * stay))
 
 
 def entry_of_stored(stored: StoredBooking) -> Entry:
-    """Return a booking as the API has it, whose money is in cents."""
+    """Return the entry of a booking from the API, which uses cents."""
     rate, total = Decimal(stored.rate).scaleb(-2), Decimal(stored.total).scaleb(-2)
     return Entry(f"{stored.arrival:%Y-%m}", stored.channel, Figures(1, stored.nights, rate, total))
 
 
 def find_differences(file: Report, stored: Report) -> list[str]:
-    """Describe the lines in which the two differ, none when they are equal to the cent."""
+    """Describe the lines in which two reports differ, to the cent."""
     expected, actual = file.lines(), stored.lines()
     return [
         f"{name}: the file has {expected.get(name)}, the API has {actual.get(name)}"

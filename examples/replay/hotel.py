@@ -54,7 +54,7 @@ def nights(row: Row) -> int:
 
 
 def cents(amount: str) -> int:
-    """Return an amount like `252.17` in cents. Raises ValueError for parts of a cent."""
+    """Return an amount like `252.17` in cents. Raises ValueError for fractions of a cent."""
     value = Decimal(amount) * 100
     if value != int(value):
         raise ValueError(f"{amount} is not a whole number of cents")

@@ -1,4 +1,4 @@
-"""The replay: book everything, restart, read everything back, sum up."""
+"""The replay: create all bookings, restart, read them back, compare the sums."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ T = TypeVar("T")
 
 
 class Outcome(NamedTuple):
-    """Hold the figures of the file and of the API, and the seconds that booking took."""
+    """The figures of the file and of the API, and the seconds to create the bookings."""
 
     file: Report
     stored: Report
@@ -27,9 +27,9 @@ class Outcome(NamedTuple):
 
 
 def replay(rows: Sequence[hotel.Row], workers: int, storage: runtimes.Storage) -> Outcome:
-    """Send rows as bookings to some workers on an empty storage, and read them back.
+    """Create a booking for each row on an empty storage, restart, and read all bookings back.
 
-    Raises ReplayError when that is not possible.
+    Raises ReplayError if that fails.
     """
     bookings = [hotel.booking(row) for row in rows]
     runtimes.upgrade(storage)
@@ -38,7 +38,7 @@ def replay(rows: Sequence[hotel.Row], workers: int, storage: runtimes.Storage) -
         started = time.perf_counter()
         is_complete = book(Clients(ports, keys), bookings)
         seconds = time.perf_counter() - started
-    # The first platform has finished all calls, so what is stored now is all that was booked.
+    # The first platform has finished all calls, so no more bookings will be stored.
     with runtimes.running(workers, storage) as ports:
         clients = Clients(ports, keys)
         stored = read(clients, len(keys))
@@ -61,7 +61,7 @@ def read(clients: Clients, consumers: int) -> dict[str, list[StoredBooking]]:
 
 
 def show_progress(what: str, total: int) -> Callable[[], None]:
-    """Return a function to call for each step; it prints a line at every tenth."""
+    """Return a function to call after each step; it prints a line at every tenth of `total`."""
     done = 0
 
     def tick() -> None:

@@ -27,14 +27,14 @@ LIMIT = "10000/second"
 
 
 class Storage(NamedTuple):
-    """Name the state folder, and the file or URL of Booking's database."""
+    """The state folder, and the file or URL of Booking's database."""
 
     state: Path
     database: str
 
 
 def create_keys(state: Path, consumers: Iterable[str]) -> dict[str, str]:
-    """Create a live key with a raised limit for each consumer; return the keys by consumer."""
+    """Create a live key with a high limit for each consumer; return the keys by consumer."""
     store = open_key_store(key_store_url(state))
     try:
         keys = {}
@@ -58,9 +58,9 @@ def upgrade(storage: Storage) -> None:
 
 @contextmanager
 def running(workers: int, storage: Storage) -> Iterator[list[int]]:
-    """Run some workers on the storage; let calls finish at the end.
+    """Run workers on the storage; let calls finish at the end.
 
-    Gives one port for each worker. It is the same one: the kernel spreads connections.
+    Yields the port once for each worker; the kernel distributes the connections.
     """
     argv = [NEUROVA, "run", "--host", "127.0.0.1", "--port", "0", "--json"]
     argv += ["--workers", str(workers)]
@@ -87,7 +87,7 @@ def _wait_for_port(process: subprocess.Popen[str]) -> int:
 
 
 def _environment(storage: Storage) -> dict[str, str]:
-    # Settings of the shell could point to a database in use.
+    # Settings in the environment could name a database in use.
     env = {name: value for name, value in os.environ.items() if not name.startswith("NEUROVA_")}
     env["NEUROVA_PROJECT_STATE"] = str(storage.state)
     env["NEUROVA_ADMIN_PORT"] = "0"

@@ -16,11 +16,11 @@ Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
 class ReplayError(Exception):
-    """The replay cannot go on; the message says why."""
+    """The replay failed; the message says why."""
 
 
 class ConnectionLost(Exception):
-    """The connection ended before the response: the call may have had an effect, or not."""
+    """The connection ended before the response: the call may or may not have had an effect."""
 
 
 class Response(NamedTuple):
@@ -31,7 +31,7 @@ class Response(NamedTuple):
 
 
 def encode_request(method: str, target: str, key: str, body: bytes = b"") -> bytes:
-    """Return a request as it is sent."""
+    """Return the encoded request."""
     lines = [f"{method} {target} HTTP/1.1", "host: 127.0.0.1", f"x-api-key: {key}"]
     if body:
         lines += ["content-type: application/json", f"content-length: {len(body)}"]
@@ -39,7 +39,7 @@ def encode_request(method: str, target: str, key: str, body: bytes = b"") -> byt
 
 
 class Connection:
-    """Keep a connection to the first of `ports` that accepts one."""
+    """A connection to the first of `ports` that accepts one."""
 
     def __init__(self, ports: Sequence[int]) -> None:
         self._ports = ports
@@ -48,8 +48,8 @@ class Connection:
     async def exchange(self, request: bytes) -> Response:
         """Send a request and return its response.
 
-        Raises ConnectionLost when the connection ends in between, ReplayError when no port accepts
-        a connection.
+        Raises ConnectionLost if the connection ends before the response, ReplayError if no port
+        accepts a connection.
         """
         reader, writer = self._streams or await self._connect()
         try:

@@ -1,9 +1,10 @@
-"""A booking created and read in FastAPI, SQLAlchemy async and aiosqlite: only the SQL.
+"""Create and read a booking with FastAPI, SQLAlchemy async and aiosqlite: only the SQL.
 
-The same three statements as Booking of NEUROVA, on a copy of the same empty database, WAL and
-synchronous FULL. SQLAlchemy Core with statements built once (its ORM costs more); the default pool
-and transactions. Pydantic takes and gives the same fields. No key, scope, limit, trace or access
-record. Nothing serialises the check and the booking: it can sell a room twice.
+It runs the same three statements as Booking of NEUROVA, on a copy of the same empty database, with
+WAL and synchronous FULL, on SQLAlchemy Core with statements built once (its ORM costs more) and the
+default pool and transactions. Pydantic validates and returns the same fields. There is no key,
+scope, limit, trace or access record. The check and the booking are not serialised, so a room can be
+sold twice.
 
 Runs on uvicorn with uvloop and httptools, no access log.
 """
@@ -132,7 +133,7 @@ def durable(connection, record):
     cursor.close()
 
 
-def shown(row) -> Booking:
+def to_response(row) -> Booking:
     """Return the response of a row."""
     departure = row["arrival"] + timedelta(row["nights"])
     return Booking(**row, departure=departure, total=row["rate"] * row["nights"])
@@ -157,7 +158,7 @@ async def create(new: NewBooking) -> Booking:
             {"room_type": new.room_type, "night": night, "booking": row["id"]} for night in nights
         ]
         await connection.execute(TAKE, every)
-    return shown(row)
+    return to_response(row)
 
 
 @app.get("/bookings/{id}")
@@ -168,4 +169,4 @@ async def read(id: str) -> Booking:
         row = found.mappings().first()
     if row is None:
         raise HTTPException(404, "no such booking")
-    return shown(row)
+    return to_response(row)

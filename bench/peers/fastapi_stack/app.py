@@ -1,13 +1,13 @@
-"""The same call built by hand in FastAPI: API key, limits, traces, one log line per request.
+"""The same call, hand-built in FastAPI: API key, limits, traces, one log line per request.
 
-- API key: FastAPI's APIKeyHeader; SHA-256, a dict in memory, expiry, scopes. No store behind it.
-- limits: slowapi, memory, two windows a consumer; its RateLimit fields are left off, as by default.
-- traces: OpenTelemetry's FastAPI instrumentation, parent-based, 10 % sampled, batch processor whose
-  exporter drops all; the spans for ASGI's receive and send, which cost most, are switched off.
-- log: loguru, one JSON line a request, refusals too, hence from FastAPI's http middleware; to a
-  file, not `enqueue`d (that costs more in all).
+- API key: FastAPI's APIKeyHeader, SHA-256, a dict in memory, expiry, scopes; no store.
+- limits: slowapi, in memory, two windows per consumer, without RateLimit fields (the default).
+- traces: OpenTelemetry's FastAPI instrumentation, parent-based, 10 % sampled, a batch processor
+  whose exporter drops all; without the spans for ASGI's receive and send, which cost most.
+- log: loguru, one JSON line per request, also for refused ones, so in an http middleware; to a
+  file, not `enqueue`d (which costs more).
 
-Runs on uvicorn with uvloop and httptools, no access log of its own.
+Runs on uvicorn with uvloop and httptools, without uvicorn's access log.
 """
 
 import hashlib
@@ -42,7 +42,7 @@ class DroppingExporter(SpanExporter):
     """Drop all spans."""
 
     def export(self, spans):
-        """Drop them."""
+        """Drop the spans."""
         return SpanExportResult.SUCCESS
 
 

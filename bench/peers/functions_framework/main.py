@@ -1,6 +1,6 @@
-"""The same answer from functions-framework, bare: no key, no limit, no trace, no log, no schema.
+"""The same answer from functions-framework, without key, limit, trace, log and schema.
 
-Runs as the framework starts it, on gunicorn with its own worker and thread settings.
+Runs on gunicorn, with the framework's worker and thread settings.
 """
 
 from datetime import date, timedelta

@@ -1,4 +1,4 @@
-"""The same answer as a handler in the form of OpenFaaS's python3-http template, bare."""
+"""The same answer from a handler for OpenFaaS's python3-http template."""
 
 import json
 from datetime import date, timedelta

@@ -1,8 +1,8 @@
-"""What OpenFaaS's python3-http template does around a handler, written anew: Flask on waitress.
+"""A reimplementation of OpenFaaS's python3-http template: Flask on waitress.
 
-A catch-all Flask route makes an event (body, header fields, method, query, path) and a context,
-calls the handler, and turns what it returns into a response, dicts as JSON. Waitress with its own
-default threads. Bare: without the watchdog process that stands before it in a cluster, no log.
+A catch-all Flask route creates an event (body, header fields, method, query, path) and a context,
+calls the handler, and converts its result into a response, dicts as JSON. Waitress has its default
+threads. There is no log, and not the watchdog process that runs in front of it in a cluster.
 """
 
 import os
@@ -18,7 +18,7 @@ app = Flask(__name__)
 
 
 def respond(returned):
-    """Return body, status and headers for Flask."""
+    """Convert a result into body, status and headers for Flask."""
     body = returned.get("body", "")
     ready = jsonify(body) if isinstance(body, dict | list) else body
     return ready, returned.get("statusCode", 200), returned.get("headers", {})
@@ -26,7 +26,7 @@ def respond(returned):
 
 @app.route("/", defaults={"path": ""}, methods=METHODS)
 @app.route("/<path:path>", methods=METHODS)
-def every(path):
+def handle_request(path):
     """Pass any request to the handler."""
     event = SimpleNamespace(
         body=request.get_data(),

@@ -1,6 +1,6 @@
-"""An empty ASGI call: read the body, answer 146 fixed bytes of JSON. No route, no check, nothing.
+"""An empty ASGI call: read the body, answer 146 fixed bytes of JSON, without routing or validation.
 
-Runs on stock uvicorn with uvloop and httptools, the versions that NEUROVA itself runs on.
+Runs on stock uvicorn with uvloop and httptools, in the versions that NEUROVA uses.
 """
 
 BODY = (
