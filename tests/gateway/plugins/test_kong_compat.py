@@ -124,18 +124,15 @@ def test_stock_command_answers(stock: Wire, tmp_path: Path) -> None:
     assert result["Data"]["Args"][0] == 401
 
 
-def test_steps_of_lost_events(stock: Wire, tmp_path: Path) -> None:
-    """A step after the end, or of an unknown event, is an error."""
-    begun = first(stock, instance(stock, tmp_path))
+def test_lost_events_and_kongs_errors(stock: Wire, tmp_path: Path) -> None:
+    """A step after the end, or of an unknown event, is an error; Kong's error refuses the call."""
+    identity = instance(stock, tmp_path)
+    begun = first(stock, identity)
     stock.call("StepMultiMap", {"EventId": begun["EventId"], "Data": {}})
     for number in (begun["EventId"], 1):
         error, _ = stock.call("Step", {"EventId": number})
         assert "not found" in error
-
-
-def test_kongs_error_is_refused(stock: Wire, tmp_path: Path) -> None:
-    """An error of Kong in a PDK call refuses the call."""
-    begun = first(stock, instance(stock, tmp_path))
+    begun = first(stock, identity)
     _, result = stock.call("StepError", {"EventId": begun["EventId"], "Data": "no"})
     assert result["Data"]["Args"][0] == 503
 

@@ -96,10 +96,3 @@ def test_phase_ends_when_kong_gave_up(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(PhaseOver):
         event.call("kong.request.get_method")
     assert event.is_over
-
-
-def test_failure_message_is_valid() -> None:
-    assert FAILED["Method"] == "kong.response.exit"
-    status, body, headers = FAILED["Args"]
-    assert (status, body["status"]) == (503, 503)
-    assert headers["retry-after"] == "1"

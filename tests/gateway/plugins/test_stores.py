@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 from tests.servers.postgres import PostgresServer
 
-from neurova.errors import ConfigError
 from neurova_gateway.keys import issuer
 from neurova_gateway.keys.factory import open_key_store
 from neurova_gateway.plugins.stores import StoreOpener, bound_stores
@@ -31,8 +30,3 @@ def test_config_names_postgres_for_keys(tmp_path: Path, postgres: PostgresServer
     assert [file.name for file in tmp_path.iterdir()] == ["limits.table"]
     for opened in (stores.limiter, stores.keys.store, store):
         opened.close()
-
-
-def test_config_without_stores_is_refused() -> None:
-    with pytest.raises(ConfigError, match="no stores"):
-        bound_stores(StoreOpener().bind({}))

@@ -10,7 +10,6 @@ import time
 import pytest
 from tests.serving import until
 
-from neurova.errors import StateError
 from neurova_gateway.plugins.watchdog import SIGNAL, PhaseTimeout, Watchdog
 
 
@@ -68,19 +67,3 @@ def test_stop_restores_the_signal_handler(watchdog: Watchdog) -> None:
     watchdog.stop()
     assert signal.getsignal(SIGNAL) is before
     assert threading.active_count() == threads
-
-
-def test_start_needs_the_main_thread(watchdog: Watchdog) -> None:
-    messages: list[str] = []
-
-    def start() -> None:
-        try:
-            watchdog.start()
-        except StateError as error:
-            messages.append(str(error))
-
-    thread = threading.Thread(target=start)
-    thread.start()
-    thread.join()
-    assert len(messages) == 1
-    assert "main thread" in messages[0]

@@ -34,9 +34,3 @@ def test_bad_authenticate(begin: Any, arguments: tuple[Any, Any]) -> None:
     kong, _ = begin()
     with pytest.raises(PdkError):
         kong.client.authenticate(*arguments)
-
-
-def test_no_consumers(begin: Any) -> None:
-    """No consumer is kept apart from its keys."""
-    kong, _ = begin()
-    assert kong.client.load_consumer("acme") is None

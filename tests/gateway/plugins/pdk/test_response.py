@@ -9,6 +9,10 @@ import pytest
 from neurova.http.reply import Reply
 from neurova_gateway.plugins.pdk import Exit, PdkError, PhaseOver
 
+JSON = b"application/json"
+CIRCULAR: list[object] = []
+CIRCULAR.append(CIRCULAR)
+
 
 def exit_with(kong: Any, phase: Any, *arguments: Any) -> Reply:
     with pytest.raises(Exit):
@@ -24,12 +28,8 @@ def exit_with(kong: Any, phase: Any, *arguments: Any) -> Reply:
         (b"\xff", b"\xff", b""),
         ("bad\udcff", b"bad\xff", b""),
         (None, b"", b""),
-        (
-            {"a": [1, None, {"b": "é"}], "c": None},
-            '{"a":[1,null,{"b":"é"}]}'.encode(),
-            b"application/json",
-        ),
-        ({}, b"[]", b"application/json"),
+        ({"a": [1, None], "b": "é", "c": None}, '{"a":[1,null],"b":"é"}'.encode(), JSON),
+        ({}, b"[]", JSON),
     ],
 )
 def test_exit(begin: Any, phase: Any, body: Any, sent: bytes, content_type: bytes) -> None:
@@ -51,37 +51,15 @@ def test_exit_headers(begin: Any, phase: Any) -> None:
 @pytest.mark.parametrize(
     "arguments",
     [
-        (),
-        (None,),
-        ("200",),
-        (True,),
-        (200.0,),
-        (100,),
-        (199,),
-        (600,),
-        (-1,),
-        (200, 5),
-        (200, object()),
-        (200, {"a": {1, 2}}),
-        (200, {"a": 2**64}),
-        (200, {(1, 2): "a"}),
-        (200, {"a": "\udcff"}),
-        (200, "", "junk"),
-        (200, "", ["junk"]),
-        (200, "", {"": "a"}),
-        (200, "", {"a b": "c"}),
-        (200, "", {"é": "c"}),
-        (200, "", {1: "c"}),
-        (200, "", {"a": None}),
-        (200, "", {"a": {}}),
-        (200, "", {"a": "b\r\nc: d"}),
-        (200, "", {"a": b"b\0"}),
-        (200, "", {"a": ["b\n"]}),
-        (200, "", {"content-length": "5"}),
-        (200, "", {"Transfer-Encoding": "chunked"}),
-        (200, "", {}, "more"),
+        (), (None,), ("200",), (True,), (200.0,), (100,), (199,), (600,), (-1,),
+        (200, 5), (200, object()), (200, {"a": {1, 2}}), (200, {"a": 2**64}), (200, CIRCULAR),
+        (200, {(1, 2): "a"}), (200, {"a": "\udcff"}), (200, "", "junk"), (200, "", ["junk"]),
+        (200, "", {"": "a"}), (200, "", {"a b": "c"}), (200, "", {"é": "c"}), (200, "", {1: "c"}),
+        (200, "", {"a": None}), (200, "", {"a": {}}), (200, "", {"a": "b\r\nc: d"}),
+        (200, "", {"a": b"b\0"}), (200, "", {"a": ["b\n"]}), (200, "", {"content-length": "5"}),
+        (200, "", {"Transfer-Encoding": "chunked"}), (200, "", {}, "more"),
     ],
-)
+)  # fmt: skip
 def test_bad_exit(begin: Any, phase: Any, arguments: tuple[Any, ...]) -> None:
     """Bad arguments are a fault of the plugin, and no reply."""
     kong, _ = begin()
@@ -90,28 +68,15 @@ def test_bad_exit(begin: Any, phase: Any, arguments: tuple[Any, ...]) -> None:
     assert phase.reply is None
 
 
-def test_deep_body(begin: Any, phase: Any) -> None:
-    """A circular body is a fault of the plugin."""
-    kong, _ = begin()
-    deep: list[Any] = []
-    deep.append(deep)
-    with pytest.raises(PdkError):
-        kong.response.exit(200, deep)
-
-
 def test_exit_headers_replace_those_set_before(begin: Any, phase: Any) -> None:
     """As in Kong: some fields may appear only once."""
     kong, call = begin()
     kong.response.set_headers({"Content-Type": "text/plain", "X-A": "1", "X-B": "2"})
     exit_with(kong, phase, 403, {"title": "no"}, {"X-A": "3"})
     assert call.reply_fields == [(b"x-b", b"2")]
-
-
-def test_exit_with_text_keeps_the_content_type(begin: Any, phase: Any) -> None:
-    """Text has no content type of its own."""
     kong, call = begin()
     kong.response.set_header("Content-Type", "text/plain")
-    exit_with(kong, phase, 403, "no")
+    exit_with(kong, phase, 403, "no")  # text has no content type of its own
     assert call.reply_fields == [(b"content-type", b"text/plain")]
 
 
@@ -138,6 +103,9 @@ def test_set_headers(begin: Any) -> None:
     kong.response.set_headers({"X-A": "1", "X-B": ["2", "3"]})
     kong.response.set_header("x-B", 4)
     assert call.reply_fields == [(b"vary", b"origin"), (b"x-a", b"1"), (b"x-b", b"4")]
+    with pytest.raises(PdkError):
+        kong.response.set_headers({"x-a": "1", "b": "2\r\n"})
+    assert call.reply_fields == [(b"vary", b"origin"), (b"x-a", b"1"), (b"x-b", b"4")]
 
 
 def test_add_and_clear(begin: Any) -> None:
@@ -152,14 +120,6 @@ def test_add_and_clear(begin: Any) -> None:
     kong.response.clear_header("A")
     assert call.reply_fields == [(b"b", b"3")]
     assert kong.response.get_status() == 200
-
-
-def test_bad_headers_add_nothing(begin: Any) -> None:
-    """One bad header among several sets none."""
-    kong, call = begin()
-    with pytest.raises(PdkError):
-        kong.response.set_headers({"a": "1", "b": "2\r\n"})
-    assert call.reply_fields == []
 
 
 def test_log_phase_only_reads_the_reply(begin: Any, phase: Any) -> None:
