@@ -19,7 +19,6 @@ Parameters = Mapping[str, Any] | Sequence[Mapping[str, Any]]
 
 FIRST_PAUSE = 0.001  # seconds, at most, before the first retry; doubled for each further one
 LONGEST_PAUSE = 0.05
-RETENTION = 86_400  # seconds for which a response is stored
 
 
 class TransactionError(NeurovaError):

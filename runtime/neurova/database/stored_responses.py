@@ -19,8 +19,9 @@ from sqlalchemy import (
     select,
 )
 
-from .base import RETENTION, StoredResponse
+from .base import StoredResponse
 
+RETENTION = 86_400  # seconds for which a response is stored
 BATCH = 100  # responses deleted by one statement
 
 metadata = MetaData()

@@ -13,12 +13,13 @@ from hypothesis import strategies as st
 from sqlalchemy import Executable, create_engine, select
 from sqlalchemy.pool import StaticPool
 
-from neurova.database.base import RETENTION, StoredResponse
+from neurova.database.base import StoredResponse
 from neurova.database.migrations import upgrade_platform
 from neurova.database.stored_responses import (
     ANY_EXPIRED,
     DELETE_EXPIRED,
     FIND,
+    RETENTION,
     from_row,
     metadata,
     responses,
