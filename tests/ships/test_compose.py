@@ -54,16 +54,13 @@ def test_gateway_is_unprivileged_and_listens_on_loopback(model: dict[str, Any]) 
     assert model["networks"]["inside"]["internal"] is True
 
 
-def test_gateway_has_two_workers(model: dict[str, Any]) -> None:
-    assert model["services"]["gateway"]["command"] == ["run", "--workers", "2"]
-
-
-def test_gateway_starts_after_migrations(model: dict[str, Any]) -> None:
+def test_two_workers_start_after_migrations(model: dict[str, Any]) -> None:
     needed = model["services"]["gateway"]["depends_on"]["migrate"]
     assert needed["condition"] == "service_completed_successfully"
     ready = model["services"]["migrate"]["depends_on"]["postgres"]
     assert ready["condition"] == "service_healthy"
     assert model["services"]["migrate"]["command"] == ["db", "upgrade"]
+    assert model["services"]["gateway"]["command"] == ["run", "--workers", "2"]
 
 
 def test_gateway_is_healthy_once_it_answers(model: dict[str, Any], tmp_path: Path) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import signal
 import threading
@@ -22,32 +21,13 @@ from .conftest import Workers
 
 pytestmark = pytest.mark.server
 Start = Callable[..., Workers]
-GUARDED = '''"""Return the process that answers."""
-
-import os
-
-from neurova import get
-
-
-@get("/guarded", scopes=["a:b"])
-async def guarded() -> str:
-    return str(os.getpid())
-'''
-
-
-def ask_admin(
-    project: Path, method: str, path: str, body: bytes | None = None
-) -> http_client.Answer:
-    """Make a call to the Admin API."""
-    state = project / ".neurova"
-    url, token = ((state / name).read_text().strip() for name in ("admin.address", "admin.token"))
-    fields = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
-    return http_client.send(url, method, path, fields, body)
 
 
 def counted(project: Path) -> int:
     """Return the calls that /metrics counts."""
-    answer = ask_admin(project, "GET", "/metrics")
+    state = project / ".neurova"
+    url, token = ((state / name).read_text().strip() for name in ("admin.address", "admin.token"))
+    answer = http_client.send(url, "GET", "/metrics", {"Authorization": f"Bearer {token}"}, None)
     assert answer.status == 200
     return sum(
         int(sample.value)
@@ -147,27 +127,3 @@ def test_functions_are_described_after_each_restart(start: Start, project: Path)
     workers.run.process.send_signal(signal.SIGHUP)
     workers.run.event("restarted")
     until(lambda: asked.get("/v1/functions/probe.pid")["path"] == "/other")
-
-
-def test_key_is_created_and_revoked_on_every_worker(start: Start, project: Path) -> None:
-    (project / "functions" / "probe" / "guarded.py").write_text(GUARDED)
-    workers = start("--workers", "2").ready()
-    body = b'{"consumer": "acme", "scopes": ["a:b"]}'
-    made = ask_admin(project, "POST", "/v1/keys", body)
-    assert made.status == 201
-    key, key_id = (json.loads(made.body)[name] for name in ("key", "key_id"))
-
-    def guarded() -> http_client.Answer:
-        return http_client.send(workers.url, "GET", "/guarded", {"X-API-Key": key}, None)
-
-    answered: set[str] = set()
-
-    def both() -> bool:
-        answer = guarded()
-        assert answer.status == 200
-        answered.add(answer.body.decode())
-        return len(answered) == 2
-
-    until(both)
-    assert ask_admin(project, "POST", f"/v1/keys/{key_id}/revoke").status == 200
-    until(lambda: [guarded().status for _ in range(20)] == [401] * 20)

@@ -13,7 +13,6 @@ from multiprocessing.connection import Connection
 
 import pytest
 
-from neurova.errors import ConfigError
 from neurova_platform.supervise.channel import DRAIN, FORCE_STOP, WorkerChannel
 
 STUCK = 0.04
@@ -49,25 +48,6 @@ def ends() -> Iterator[tuple[socket.socket, WorkerChannel]]:
     assert isinstance(write, Connection)
     with ours, theirs, read, write:
         yield ours, WorkerChannel(theirs, write)
-
-
-def test_reports_are_lines_of_json(ends: tuple[socket.socket, WorkerChannel]) -> None:
-    ours, channel = ends
-    channel.report_ready(functions=3)
-    error = ConfigError("a\nb", where="c", fix="d")
-    channel.report_failure(error)
-    kinds = [kind.__name__ for kind in type(error).__mro__]
-    channel.report_draining()
-    assert [json.loads(each) for each in ours.recv(4096).splitlines()] == [
-        {"ready": {"functions": 3}},
-        {
-            "failed": kinds,
-            "what": "a\nb",
-            "where": "c",
-            "fix": "d",
-        },
-        {"draining": True},
-    ]
 
 
 def test_supervisor_that_does_not_read_blocks_no_child(

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import signal
-import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from neurova.errors import ConfigError
+from neurova_platform import http_client
 from neurova_platform.settings.loading import load
 from neurova_platform.supervise.roles import ChildArguments, roles
 
@@ -66,50 +66,40 @@ def serve(arguments, listener, channel):
 """
 
 
-@pytest.fixture
-def extra(project: Path, start: Callable[..., Workers]) -> Workers:
-    """Start a worker, a role without a socket and a role with a socket of its own."""
+@pytest.mark.server
+def test_roles_with_and_without_socket_are_supervised(
+    project: Path, start: Callable[..., Workers]
+) -> None:
     (project / "relay.py").write_text(RELAY)
     (project / "extra.py").write_text(EXTRA)
-    return start(script=EXTRA_ROLES)
-
-
-@pytest.mark.server
-def test_role_without_socket_is_supervised(extra: Workers, project: Path) -> None:
+    workers = start(script=EXTRA_ROLES)
     pid_file, stopped = project / "relay.pid", project / "relay.stopped"
-    ready = extra.run.event("ready")
+    ready = workers.run.event("ready")
     assert (ready["workers"], len(ready["pids"])) == (1, 1)
-    first = int(pid_file.read_text())
-    assert first not in ready["pids"]
-    os.kill(first, signal.SIGKILL)
-    died = extra.worker("died")
-    assert (died["name"], died["pid"]) == ("relay", first)
-    started = extra.worker("started")
+
+    def ask_extra() -> int:
+        return int(
+            http_client.send(f"http://127.0.0.1:{ready['extra']}", "GET", "/", {}, None).body
+        )
+
+    relay, extra = int(pid_file.read_text()), ask_extra()
+    assert len({relay, extra, *ready["pids"]}) == 3
+    os.kill(relay, signal.SIGKILL)
+    died, started = workers.worker("died"), workers.worker("started")
+    assert (died["name"], died["pid"]) == ("relay", relay)
     assert (started["name"], started["pid"]) == ("relay", int(pid_file.read_text()))
-    extra.run.process.send_signal(signal.SIGHUP)
-    extra.run.event("restarted")
+    os.kill(extra, signal.SIGKILL)
+    assert workers.worker("died")["name"] == "extra"
+    second = workers.worker("started")["pid"]
+    assert ask_extra() == second
+    workers.run.process.send_signal(signal.SIGHUP)
+    workers.run.event("restarted")
     until(stopped.exists)
+    until(lambda: ask_extra() != second)
     last = pid_file.read_text()
     assert last != str(started["pid"])
-    assert extra.run.end(signal.SIGTERM)[0] == 0
+    assert workers.run.end(signal.SIGTERM)[0] == 0
     assert stopped.read_text() == last
-
-
-@pytest.mark.server
-def test_role_with_its_own_socket_is_supervised(extra: Workers) -> None:
-    port = extra.run.event("ready")["extra"]
-
-    def ask() -> int:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/") as answer:
-            return int(answer.read())
-
-    first = ask()
-    os.kill(first, signal.SIGKILL)
-    until(lambda: ask() != first)
-    second = ask()
-    extra.run.process.send_signal(signal.SIGHUP)
-    until(lambda: ask() != second)
-    assert extra.run.end(signal.SIGTERM)[0] == 0
 
 
 @pytest.mark.parametrize(
@@ -126,16 +116,12 @@ def test_roles_follow_the_settings(
 
 
 def test_child_reads_the_present_settings_and_flags(tmp_path: Path) -> None:
-    (tmp_path / "neurova.toml").write_text("[gateway]\nport = 1\n")
+    file = tmp_path / "neurova.toml"
+    file.write_text("[gateway]\nport = 1\n")
     arguments = ChildArguments(tmp_path, load(tmp_path).state, {"gateway.port": 3})
-    (tmp_path / "neurova.toml").write_text("[gateway]\nport = 2\n[runtime]\ndrain = 7\n")
+    file.write_text("[gateway]\nport = 2\n[runtime]\ndrain = 7\n")
     settings = arguments.load_settings()
     assert (settings.runtime.drain, settings.gateway.port) == (7, 3)
-
-
-def test_changed_state_folder_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "neurova.toml").write_text("")
-    arguments = ChildArguments(tmp_path, load(tmp_path).state)
-    (tmp_path / "neurova.toml").write_text('[project]\nstate = "other"\n')
+    file.write_text('[project]\nstate = "other"\n')
     with pytest.raises(ConfigError, match=r"project\.state: changed from .* after a restart"):
         arguments.load_settings()
