@@ -1,14 +1,14 @@
-"""Answers on PostgreSQL are tables_url once, whatever becomes of locks, connections and commits."""
+"""Responses on PostgreSQL are stored once, whatever becomes of locks, connections and commits."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 import pytest
 from sqlalchemy import text
-from tests.runtime.database.things import begin, names, open_postgres, renamed
+from tests.runtime.database.things import begin, names, open_over_wire, open_postgres, renamed
 from tests.runtime.keyed_function import WRITE, KeyedFunction, is_replayed
 from tests.runtime.project import Project, until
 from tests.servers.postgres import PostgresServer
@@ -16,9 +16,10 @@ from tests.servers.wire import Wire
 
 from neurova.database.base import StoredResponse
 from neurova.database.migrations import upgrade_platform
+from neurova.database.postgres import locks
 from neurova.database.postgres.database import PostgresDatabase
 from neurova.database.postgres.url import PostgresUrl
-from neurova.errors import StateError
+from neurova.errors import StateError, Unavailable
 
 pytestmark = pytest.mark.server
 
@@ -181,3 +182,25 @@ async def test_deletion_spares_a_replaced_response(
         found = await second.lock_key(KEY, deadline())
         assert found.response == OTHER
         await found.release()
+
+
+async def test_silent_server_is_unavailable_and_used_again(
+    tables_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Locks have a connection of their own."""
+    async with open_over_wire(tables_url) as (database, wire):
+        await (await database.lock_key(KEY, deadline())).release()
+        monkeypatch.setattr(locks, "STATEMENT_TIMEOUT", 0.2)
+        wire.hold()
+        for _ in range(2):
+            with pytest.raises(Unavailable):
+                await database.lock_key(KEY, deadline(0.1))
+        wire.release()
+        monkeypatch.undo()
+        lock = None
+        async with asyncio.timeout(20):
+            while lock is None:
+                with suppress(Unavailable):
+                    lock = await database.lock_key(KEY, deadline())
+                await asyncio.sleep(0)
+        await lock.release()

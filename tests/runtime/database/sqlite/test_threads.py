@@ -30,16 +30,6 @@ async def test_close_finishes_calls_and_ends_threads() -> None:
     assert threading.active_count() == before
 
 
-async def test_cancelled_future_does_not_stop_the_call() -> None:
-    threads, release, done = DatabaseThreads("box", 1), threading.Event(), threading.Event()
-    future = threads.run(lambda: (release.wait(), done.set()))
-    future.cancel()
-    release.set()
-    assert await threads.run(len, "ab") == 2
-    assert done.is_set()
-    threads.close()
-
-
 def test_call_may_outlive_its_loop() -> None:
     threads, release, done = DatabaseThreads("box", 1), threading.Event(), threading.Event()
 
