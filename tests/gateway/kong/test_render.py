@@ -1,13 +1,13 @@
 """Functions and settings are rendered to routes and plugins."""
 
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 
 from neurova.functions.descriptions import Http, Mount
 from neurova.settings.gateway import Cors, Gateway
-from neurova_gateway.kong.config import Plugin
+from neurova_gateway.kong.config import GatewayConfig, Plugin
 from neurova_gateway.kong.render import kong_path, render, template
 
 
@@ -28,6 +28,10 @@ FUNCTIONS = [
 ]
 
 
+def rendered(functions: list[Function] = FUNCTIONS, **settings: Any) -> GatewayConfig:
+    return render(functions, Gateway(**settings), environment="live", state=Path("s"))
+
+
 PATHS = ["/", "/a", "/a.b/{id}", "/a/{b}/c+d/{e_f}", "/{x}", "/a(/.*)", "/.*"]
 MOUNTS = ["/{*}", "/legacy/{*}", "/a.b/c/{*}"]
 
@@ -37,15 +41,12 @@ def test_kong_path_converts_back_to_template(path: str) -> None:
     assert template(kong_path(path)) == path
 
 
-def test_parameter_becomes_named_group() -> None:
+def test_parameters_and_mounts_become_patterns() -> None:
     assert kong_path("/v1.0/{id}") == r"~/v1\.0/(?<id>[^/]+)$"
-
-
-def test_mount_matches_path_and_everything_below() -> None:
     assert kong_path("/v1.0/{*}") == r"~/v1\.0(/.*)?$"
     assert kong_path("/{*}") == "~/.*$"
     mounted = Mount(path="/legacy", methods=("GET", "HEAD"))
-    config = render([Function("a.b", "a", mounted)], Gateway(), environment="live", state=Path("s"))
+    config = rendered([Function("a.b", "a", mounted)])
     assert (config.routes[0].methods, config.routes[0].paths) == (
         ("GET", "HEAD"),
         ("~/legacy(/.*)?$",),
@@ -53,7 +54,8 @@ def test_mount_matches_path_and_everything_below() -> None:
 
 
 def test_every_route_has_both_plugins() -> None:
-    config = render(FUNCTIONS, Gateway(limit="9/second"), environment="live", state=Path("s"))
+    config = rendered(limit="9/second")
+    assert config == rendered(FUNCTIONS[::-1], limit="9/second")
     assert [route.name for route in config.routes] == [
         "booking.create",
         "booking.get",
@@ -72,33 +74,15 @@ def test_every_route_has_both_plugins() -> None:
     )
 
 
-def test_order_of_functions_does_not_matter() -> None:
-    first = render(FUNCTIONS, Gateway(), environment="live", state=Path("s"))
-    assert first == render(FUNCTIONS[::-1], Gateway(), environment="live", state=Path("s"))
-
-
-def test_cors_needs_an_origin() -> None:
-    assert "cors" not in {
-        plugin.name
-        for plugin in render(FUNCTIONS, Gateway(), environment="live", state=Path()).plugins
-    }
-    config = render(
-        FUNCTIONS, Gateway(cors=Cors(("https://a.example",))), environment="live", state=Path()
-    )
-    assert config.plugins[0].name == "cors"
-    assert config.plugins[0].route is None
+def test_cors_and_extra_plugins_are_global_once() -> None:
+    assert not [plugin for plugin in rendered().plugins if plugin.route is None]
+    config = rendered(cors=Cors(("https://a.example",)), extra=("acme-greet", "acme-greet"))
+    cors, extra = [plugin for plugin in config.plugins if plugin.route is None]
+    assert cors.name == "cors"
+    assert extra == Plugin("acme-greet", {}, tags=("neurova",))
 
 
 def test_plugin_configs_contain_no_password() -> None:
-    gateway = Gateway(keys="postgresql://nv:pw-of-it@db/keys")
-    config = render(FUNCTIONS, gateway, environment="live", state=Path("s"))
+    config = rendered(keys="postgresql://nv:pw-of-it@db/keys")
     urls = {plugin.config["keys"] for plugin in config.plugins if "keys" in plugin.config}
     assert urls == {"postgresql://nv@db/keys"}
-
-
-def test_extra_plugins_are_global_once() -> None:
-    gateway = Gateway(extra=("acme-greet", "acme-greet"))
-    config = render(FUNCTIONS, gateway, environment="live", state=Path("s"))
-    assert [plugin for plugin in config.plugins if plugin.route is None] == [
-        Plugin("acme-greet", {}, tags=("neurova",))
-    ]
