@@ -197,17 +197,10 @@ async def test_function_without_body_parameter_takes_and_sends_any_type(project:
 @pytest.mark.parametrize(
     "body",
     [
-        b'{"name": "\xff"}',
-        b'{"name": "\\ud800"}',
-        b'{"other": "\xff", "name": "a"}',
-        b'{"other": "\\udc00", "name": "a"}',
-        b"[" * 100_000,
-        b'{"other": ' + b"[" * 100_000,
-        b'{"name":' * 100_000,
-        b'{"name": NaN}',
-        b"\xef\xbb\xbf{}",
-        b'{"name": "a"} x',
-        b"\x00",
+        *(b'{"name": "\xff"}', b'{"name": "\\ud800"}', b'{"name": NaN}', b'{"name": "a"} x'),
+        *(b'{"other": "\xff", "name": "a"}', b'{"other": "\\udc00", "name": "a"}'),
+        *(b"[" * 100_000, b'{"other": ' + b"[" * 100_000, b'{"name":' * 100_000),
+        *(b"\xef\xbb\xbf{}", b"\x00"),
     ],
 )
 async def test_invalid_json_is_400_also_in_unknown_fields(project: Project, body: bytes) -> None:

@@ -163,18 +163,6 @@ async def test_cancelled_call_cancels_the_function(project: Project) -> None:
     assert module_of(function).events == ["cleaned up"]
 
 
-def test_stopping_event_loop_cancels_the_function(project: Project) -> None:
-    function = project.define(HANGS.format(options="", result="raise"))
-
-    async def start() -> None:
-        function.invoke(project.call())
-        await asyncio.sleep(0)
-
-    asyncio.run(start())
-    assert module_of(function).events == ["cleaned up"]
-    assert function.concurrency.running == 0
-
-
 @pytest.mark.parametrize("ends", [("cancel",), ("expire",), ("expire", "cancel")])
 async def test_call_that_ends_before_its_first_step_releases_the_limit(
     project: Project, ends: tuple[str, ...]
@@ -203,28 +191,24 @@ RETRIES = """
 
 
 @pytest.mark.parametrize("kind", ["async def", "def"])
-@pytest.mark.parametrize(("needed", "status"), [(3, 200), (4, 500)])
-async def test_failing_get_is_retried(
-    project: Project, caplog: Any, kind: str, needed: int, status: int
-) -> None:
-    source = RETRIES.format(kind=kind, error="OSError", backoff=0, timeout=60)
+@pytest.mark.parametrize(
+    ("needed", "error", "backoff", "timeout", "status", "runs"),
+    [
+        (3, "OSError", 0, 60, 200, 3),
+        (4, "OSError", 0, 60, 500, 3),
+        (9, "Reject(404)", 0, 60, 404, 1),
+        (9, "OSError", 60, 0.01, 504, 1),
+    ],
+)
+async def test_failing_get_is_retried_until_reject_or_deadline(
+    project: Project, caplog: Any, kind: str, needed: int, error: str,
+    backoff: float, timeout: float, status: int, runs: int,
+) -> None:  # fmt: skip
+    source = RETRIES.format(kind=kind, error=error, backoff=backoff, timeout=timeout)
     function = project.define(source)
     reply = await project.reply(function, project.call(query=f"n={needed}"))
     assert reply.status == status
-    assert module_of(function).events == [needed] * 3
-
-
-@pytest.mark.parametrize(
-    ("error", "backoff", "timeout", "status"),
-    [("Reject(404)", 0, 60, 404), ("OSError", 60, 0.01, 504)],
-)
-async def test_reject_or_deadline_ends_retries(
-    project: Project, error: str, backoff: float, timeout: float, status: int
-) -> None:
-    source = RETRIES.format(kind="async def", error=error, backoff=backoff, timeout=timeout)
-    function = project.define(source)
-    assert (await project.reply(function)).status == status
-    assert module_of(function).events == [9]
+    assert module_of(function).events == [needed] * runs
 
 
 async def test_retries_of_a_thread_are_no_queueing_delay(project: Project, caplog: Any) -> None:

@@ -9,21 +9,14 @@ from neurova.http.media_types import has_content_coding, is_json, quality, wants
 @pytest.mark.parametrize(
     ("accept", "accepted"),
     [
-        (b"application/json", True),
-        (b"Application/JSON", True),
-        (b"application/*", True),
-        (b"*/*", True),
+        *((b"", True), (b",,", True), (b"*/*", True), (b"application/*", True)),
+        *((b"application/json", True), (b"Application/JSON", True)),
+        (b"application/json;q=junk", True),
         (b"text/html, application/json;q=0.1", True),
         (b"text/html;level=1, */*;q=0.1", True),
-        (b"application/json;q=0, */*", False),
-        (b"application/json;q=0.0", False),
-        (b"*/*;q=0", False),
+        *((b"text/html", False), (b"application/xml, text/*", False), (b"*/*;q=0", False)),
+        *((b"application/json;q=0, */*", False), (b"application/json;q=0.0", False)),
         (b"application/*;q=0, */*", False),
-        (b"text/html", False),
-        (b"application/xml, text/*", False),
-        (b"", True),
-        (b",,", True),
-        (b"application/json;q=junk", True),
     ],
 )
 def test_most_specific_range_decides(accept: bytes, accepted: bool) -> None:
@@ -43,15 +36,16 @@ def test_several_accept_lines_are_one_list() -> None:
 @pytest.mark.parametrize(
     ("content_type", "json"),
     [
-        (b"application/json", True),
-        (b"application/problem+json", True),
+        *((b"application/json", True), (b"application/problem+json", True)),
         (b"application/json; charset=utf-8", True),
         (b'application/json;charset="UTF-8"', True),
         (b"application/json; charset=latin-1", False),
-        (b"application/jsonp", False),
-        (b"text/json-not", False),
-        (b"+json", False),
-        (b"", False),
+        *(
+            (b"application/jsonp", False),
+            (b"text/json-not", False),
+            (b"+json", False),
+            (b"", False),
+        ),
     ],
 )
 def test_json_media_types_are_recognized(content_type: bytes, json: bool) -> None:

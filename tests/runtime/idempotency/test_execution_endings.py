@@ -118,18 +118,6 @@ async def test_disconnect_during_the_commit_stores_the_reply(
     assert (reply.status, reply.body, is_replayed(reply)) == (201, b"2", True)
 
 
-async def test_disconnect_before_the_commit_undoes_the_call(keyed: KeyedFunction) -> None:
-    keyed.define(WRITE + "if len(runs) == 1:\n    await proceed.wait()\nreturn len(runs)")
-    first = asyncio.ensure_future(keyed.reply())
-    await until(lambda: keyed.runs == 1)
-    waiting = asyncio.ensure_future(keyed.reply())
-    await asyncio.sleep(0)
-    first.cancel()
-    reply = await waiting
-    assert (reply.status, reply.body, is_replayed(reply)) == (201, b"2", False)
-    assert await keyed.notes() == [1]
-
-
 @pytest.mark.parametrize("turns", range(8))
 async def test_disconnect_at_any_moment_releases_the_key(keyed: KeyedFunction, turns: int) -> None:
     keyed.define(WRITE + "await asyncio.sleep(0)\nreturn n", options=", concurrency=1")

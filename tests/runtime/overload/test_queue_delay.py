@@ -18,18 +18,13 @@ def test_long_waits_without_a_short_one_are_an_overload() -> None:
     assert 0.4 * DELAY < overload(QueueDelay()) < DELAY
 
 
-def test_short_wait_ends_a_burst() -> None:
-    queue_delay = QueueDelay()
+def test_short_wait_ends_a_burst_and_rare_long_waits_are_bursts() -> None:
+    queue_delay, rare = QueueDelay(), QueueDelay()
     for step in range(1, 100):
         queue_delay.record_wait(LONG if step % 4 else SHORT, step * DELAY / 8)
+        rare.record_wait(LONG, float(step))
         assert not queue_delay.is_overloaded
-
-
-def test_rare_long_waits_are_bursts() -> None:
-    queue_delay = QueueDelay()
-    for second in range(1, 60):
-        queue_delay.record_wait(LONG, float(second))
-        assert not queue_delay.is_overloaded
+        assert not rare.is_overloaded
 
 
 def test_few_refusals_keep_the_whole_delay() -> None:

@@ -13,7 +13,7 @@ from neurova.http.reply import Reply
 from neurova.streaming.response_stream import StreamReply
 
 COUNTS = """
-    @get("/x", {options})
+    @get("/x")
     {kind} f():
         try:
             for n in range(1000):
@@ -35,8 +35,8 @@ HANGS = """
 YIELDS_AND_HANGS = HANGS.format(first="yield 1")
 
 
-def counts(project: Project, kind: str = "async def", options: str = "") -> Any:
-    return project.define(COUNTS.format(kind=kind, options=options))
+def counts(project: Project, kind: str = "async def") -> Any:
+    return project.define(COUNTS.format(kind=kind))
 
 
 async def start(
@@ -59,22 +59,17 @@ async def test_source_that_never_waits_does_not_block_the_loop(
     assert len(recorder.pieces) < 1000
 
 
+@pytest.mark.parametrize("is_started", [True, False])
 @pytest.mark.parametrize("kind", ["async def", "def"])
-async def test_disconnect_of_a_slow_client_ends_the_generator(
-    project: Project, recorder: BodyRecorder, kind: str
+async def test_disconnect_ends_the_generator(
+    project: Project, recorder: BodyRecorder, kind: str, is_started: bool
 ) -> None:
     function = counts(project, kind)
     recorder.reads.clear()
-    reply = await start(project, function, recorder)
-    await until(lambda: len(recorder.pieces) == 1)
-    reply.disconnect()
-    await asyncio.wait((reply.task,))
-    assert module_of(function).events == [0, "end"]
-
-
-async def test_disconnect_before_the_body_ends_the_generator(project: Project) -> None:
-    function = counts(project)
     reply: Any = await project.reply(function)
+    if is_started:
+        reply.start(recorder)
+        await until(lambda: len(recorder.pieces) == 1)
     reply.disconnect()
     await asyncio.wait((reply.task,))
     assert module_of(function).events == [0, "end"]
