@@ -75,8 +75,8 @@ def load_token(state: Path) -> str:
     """
     path = state / TOKEN_FILE
     token = load_or_create_secret(path, _new_token).decode("latin-1").strip()
-    has_form = len(token) >= _MIN_TOKEN_LENGTH and token.isascii() and token.isprintable()
-    if not has_form or " " in token:
+    is_well_formed = len(token) >= _MIN_TOKEN_LENGTH and token.isascii() and token.isprintable()
+    if not is_well_formed or " " in token:
         raise StateError(
             "is not an admin token",
             where=str(path),

@@ -109,6 +109,6 @@ def _print_json_error(message: str, kind: str, code: int) -> click.exceptions.Ex
 
 root = Root(
     name="neurova",
-    help="NEUROVA: a small file becomes a production endpoint.",
+    help="NEUROVA: serve Python functions as HTTP endpoints.",
     context_settings={"help_option_names": ["-h", "--help"]},
 )

@@ -84,7 +84,7 @@ def explain(
     if method not in METHODS:
         return Explanation(method, path, 501, reason="Method not implemented")
     if raw_path == health.RAW_PATH and method in health.METHODS:
-        reason = "health of the platform, without key and limit"
+        reason = "health of the platform; needs no key and has no limit"
         return Explanation(method, path, 200, reason=reason)
     try:
         match = table.find(method, raw_path)

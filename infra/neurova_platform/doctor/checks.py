@@ -264,4 +264,4 @@ CHECKS: dict[str, Check] = {
     "port": check_port,
     "admin": check_admin,
 }
-"""The checks of a project in order, by the name that a failure is reported under."""
+"""The checks of a project in order, by the name used to report a failure."""

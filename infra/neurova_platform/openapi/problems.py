@@ -17,7 +17,7 @@ SCHEMA: dict[str, Any] = {
     "type": "object",
     "required": ["type", "title", "status"],
     "properties": {
-        "type": {"type": "string", "format": "uri-reference", "description": "Its kind."},
+        "type": {"type": "string", "format": "uri-reference", "description": "Problem kind."},
         "title": {"type": "string"},
         "status": {"type": "integer", "minimum": 400, "maximum": 599},
         "detail": {"type": "string", "description": "What is wrong, and how to fix it."},

@@ -44,7 +44,7 @@ def read_file(file: Path, faults: list[str]) -> Iterator[Entry]:
         if is_secret(key, value):
             faults.append(
                 f"{origin}: {key} looks like a secret: {FILE} is copied and committed, "
-                "remove it and replace it by a new one"
+                "remove it and create a new one"
             )
         elif key in FIELDS or _is_service_key(key):
             yield Entry(key, value, origin)
@@ -102,8 +102,8 @@ def _is_section(key: str) -> bool:
 
 def _is_service_key(key: str) -> bool:
     parts = key.split(".")
-    has_form = len(parts) == 3 and parts[0] == "services" and parts[2] in SERVICE_FIELDS
-    return has_form and _SERVICE.fullmatch(parts[1]) is not None
+    is_service_field = len(parts) == 3 and parts[0] == "services" and parts[2] in SERVICE_FIELDS
+    return is_service_field and _SERVICE.fullmatch(parts[1]) is not None
 
 
 def _suggest(key: str) -> str:

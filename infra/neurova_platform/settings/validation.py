@@ -33,7 +33,7 @@ def find_faults(settings: Settings) -> Iterator[tuple[str, str]]:
                 f'{url!r} is not a base URL, write one like "https://api.example.org"',
             )
     if settings.runtime.memory and not memory.is_measurable():
-        yield "runtime.memory", "needs Linux, which reports the memory of a process: remove it"
+        yield "runtime.memory", "is only supported on Linux: remove it"
     yield from _find_database_faults(settings)
 
 

@@ -1,4 +1,4 @@
-"""Call an ASGI app in process, as an HTTP client would."""
+"""Call an ASGI app in process, like an HTTP client."""
 
 from __future__ import annotations
 
@@ -15,10 +15,7 @@ from .response import Response
 
 
 class CallOptions(TypedDict, total=False):
-    """List what a call takes: `json` or `body`, `headers`, and a `key`, or `scopes` for one.
-
-    `consumer` ("tester" by default) owns the key that is created for `scopes`.
-    """
+    """The options of a call; `scopes` creates a key, which belongs to `consumer` ("tester")."""
 
     json: Any
     body: bytes
@@ -42,7 +39,7 @@ def encode_request(options: CallOptions, **default: str) -> tuple[dict[str, str]
 
 
 def build_scope(method: str, path: str, headers: Mapping[str, str]) -> dict[str, Any]:
-    """Return the ASGI scope of a call; characters that a URL cannot hold are percent-encoded."""
+    """Return the ASGI scope of a call; characters that are invalid in a URL are percent-encoded."""
     target, _, query = path.partition("?")
     return {
         "type": "http",
@@ -65,7 +62,7 @@ def decode_headers(start: Mapping[str, Any]) -> dict[str, str]:
 async def request(
     app: Any, method: str, path: str, headers: Mapping[str, str], body: bytes
 ) -> Response:
-    """Make one call and return its answer; the client stays connected until the end."""
+    """Make one call and return its response; the client stays connected until the end."""
     sent: list[dict[str, Any]] = []
     requests = [{"type": "http.request", "body": body, "more_body": False}]
     complete = True

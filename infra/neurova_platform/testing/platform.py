@@ -114,7 +114,7 @@ class TestPlatform:
         return self._runner.run(coroutine)
 
     def key(self, consumer: str = "tester", scopes: Iterable[str] = (), **rights: Any) -> str:
-        """Return a new key; `rights` as `neurova_gateway.keys.issuer.create` takes them."""
+        """Create a key; `rights`: further arguments of `neurova_gateway.keys.issuer.create`."""
         return create(self.store, consumer, "test", scopes, now=self.clock.time(), **rights).key
 
     def get(self, path: str, **options: Unpack[CallOptions]) -> Response:

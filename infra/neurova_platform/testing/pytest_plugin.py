@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-if TYPE_CHECKING:  # pytest loads this module in every project: import nothing heavy
+if TYPE_CHECKING:  # pytest loads this module in every project, so keep its imports small
     from .platform import TestPlatform
 
 

@@ -85,8 +85,8 @@ def upgrade(service: str | None, as_json: bool) -> None:
 
 @db.command()
 @click.argument("service")
-@click.option("-m", "--message", required=True, help="What it changes, in a few words.")
-@click.option("--empty", is_flag=True, help="Write no operations, to fill in by hand.")
+@click.option("-m", "--message", required=True, help="A short description of the change.")
+@click.option("--empty", is_flag=True, help="Create a migration without operations.")
 @json_option
 def revision(service: str, message: str, empty: bool, as_json: bool) -> None:
     """Create a migration from the differences between SERVICE's domain.py and its migrations."""

@@ -155,7 +155,7 @@ def _routes(functions: Sequence[Any]) -> str:
 def format_call(record: CallRecord) -> str:
     """Return the line that shows one call."""
     clock = time.strftime("%H:%M:%S", time.localtime(record.time))
-    # The path comes from the client: escape terminal control characters.
+    # The path comes from the client: replace terminal control characters.
     path = "".join(letter if letter.isprintable() else "?" for letter in record.path)
     status = _coloured(str(record.status), _colour(record.status))
     who = record.consumer or "-"

@@ -26,13 +26,19 @@ def keys() -> None:
 @click.option("--consumer", required=True, help="The owner of the key.")
 @click.option("--scope", "scopes", multiple=True, help="A scope of the key; may be repeated.")
 @click.option(
-    "--env", "environment", type=click.Choice(["live", "test"]), default="live", help="(live)"
+    "--env",
+    "environment",
+    type=click.Choice(["live", "test"]),
+    default="live",
+    help="Default: live.",
 )
-@click.option("--expires", type=Duration(), help="Its lifetime, like 30d; default: no end.")
+@click.option("--expires", type=Duration(), help="The lifetime, like 30d; default: unlimited.")
 @click.option("--limits", default="", help='Limits of this key, like "10/second, 1000/day".')
 @click.option("--consumer-limits", help="Limits of all keys of the consumer together.")
 @click.option("--quota", type=click.IntRange(0), default=0, help="Calls in 30 days; 0: unlimited.")
-@click.option("--cidr", "cidrs", multiple=True, help="A network that may use it; may be repeated.")
+@click.option(
+    "--cidr", "cidrs", multiple=True, help="A network that may use the key; may be repeated."
+)
 @click.option("--name", default="", help="A note.")
 @json_option
 def create(
@@ -99,7 +105,9 @@ def list_(consumer: str | None, include_ended: bool, as_json: bool) -> None:
 
 @keys.command()
 @click.argument("key_id")
-@click.option("--overlap", type=Duration(), default="1h", help="How long both keys work (1h).")
+@click.option(
+    "--overlap", type=Duration(), default="1h", help="How long both keys are valid; default: 1h."
+)
 @json_option
 def rotate(key_id: str, overlap: float, as_json: bool) -> None:
     """Create a key with the same rights; the old key KEY_ID expires after the overlap."""

@@ -49,9 +49,9 @@ def service(name: str, as_json: bool) -> None:
     "--method",
     type=click.Choice(["GET", "POST", "PUT", "PATCH", "DELETE"], case_sensitive=False),
     default="GET",
-    help="Its method (GET).",
+    help="The HTTP method; default: GET.",
 )
-@click.option("--path", default="", help="Its path (/SERVICE/NAME).")
+@click.option("--path", default="", help="The path; default: /SERVICE/NAME.")
 @json_option
 def function(service: str, name: str, method: str, path: str, as_json: bool) -> None:
     """Create a function, and its service if that does not exist."""

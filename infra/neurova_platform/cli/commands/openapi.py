@@ -13,7 +13,7 @@ from ..output import json_option, print_document
 @click.option(
     "--output",
     type=click.Path(dir_okay=False, writable=True, path_type=Path),
-    help="The file to write; default: standard output.",
+    help="The output file; default: standard output.",
 )
 @json_option
 def openapi(output: Path | None, as_json: bool) -> None:

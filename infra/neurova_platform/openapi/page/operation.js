@@ -7,7 +7,7 @@ import { trial } from "./trial.js";
 /** Return the article of a function; `key()` returns the key of the user. */
 export function article(api, operation, key) {
   const form = trial(api, operation, key);
-  // The last paragraph describes access, which is among the facts.
+  // The last paragraph describes access, which is shown separately.
   const description = prose(operation.description).slice(0, -1);
   return el(
     "article",
@@ -114,7 +114,7 @@ function body(api, operation) {
 
 function shape(api, content, isRequest) {
   const schema = content.schema || {};
-  const about = isRequest && api.resolve(schema).description;  // that of a response is shown above
+  const about = isRequest && api.resolve(schema).description;  // the description of a response is shown above
   const listed = fields(api, schema, isRequest);
   const example = content.example;
   return el(

@@ -9,7 +9,7 @@ const [main, list, search, key] = [byId("main"), byId("functions"), byId("search
 const nav = list.closest("nav");
 let api = null;
 
-// The key is only in this field: in no storage, cookie or URL.
+// The key is kept only in this field, never in storage, cookies or URLs.
 const keyValue = () => key.value.trim();
 
 async function start() {

@@ -1,6 +1,6 @@
 // A request, for fetch and for curl.
 
-/** Return method, URL, headers and body of a request; `values` by "in name", "" for none. */
+/** Return method, URL, headers and body of a request; `values` by "in name", "" if empty. */
 export function request(operation, values, body, key, api) {
   let path = operation.path;
   const query = [];

@@ -4,7 +4,7 @@ import { el, inline } from "./dom.js";
 
 const PLAIN = { integer: "integer", number: "number", string: "text", boolean: "boolean" };
 
-// The patterns of any text in a path or a query, which are not worth showing.
+// The default patterns of text in a path or query, which are not shown.
 const PLAIN_TEXT = new Set([String.raw`^(?!\.{1,2}$)[^\x00-\x1f\x7f/\\]+$`, String.raw`^[^\x00]*$`]);
 
 /** Return a short description of the values of a schema. */

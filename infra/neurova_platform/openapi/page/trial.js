@@ -4,7 +4,7 @@ import { code, el, json } from "./dom.js";
 import { curl, limits, request } from "./request.js";
 import { kind } from "./schema.js";
 
-const MAX_SHOWN = 256 * 1024; // characters of a response; more would be slow to show
+const MAX_SHOWN = 256 * 1024; // characters of a response; longer text renders slowly
 
 /** Return the form of a function; `key()` returns the key of the user, changed by an "input". */
 export function trial(api, operation, key) {
@@ -82,7 +82,7 @@ export function trial(api, operation, key) {
       await navigator.clipboard.writeText(line.textContent);
       copy.textContent = "Copied";
     } catch {
-      getSelection().selectAllChildren(line); // without TLS there is no clipboard
+      getSelection().selectAllChildren(line); // browsers offer no clipboard without TLS
       copy.textContent = "Selected";
     }
     setTimeout(() => (copy.textContent = "Copy"), 1500);
