@@ -45,10 +45,6 @@ def test_descriptions_agree_with_explain(settings: Settings) -> None:
         )
 
 
-def test_project_without_functions_has_no_descriptions(settings: Settings) -> None:
-    assert describe_functions([], settings) == []
-
-
 def test_latest_snapshot_is_read(settings: Settings) -> None:
     functions = inventory.functions(settings)
     snapshot.write(functions, settings)
@@ -58,16 +54,13 @@ def test_latest_snapshot_is_read(settings: Settings) -> None:
     assert [each.name for each in snapshot.read(settings.state)] == [functions[0].name]
 
 
-def test_missing_snapshot_raises_unavailable(settings: Settings) -> None:
+def test_missing_or_damaged_snapshot_is_reported_with_the_fix(settings: Settings) -> None:
     snapshot.write([], settings)
     assert snapshot.read(settings.state) == []
+    (settings.state / snapshot.FILE).write_text('[{"name": 5}]')
+    with pytest.raises(StateError, match="restart the workers"):
+        snapshot.read(settings.state)
     for _ in range(2):
         snapshot.clear(settings.state)
     with pytest.raises(Unavailable, match="retry in a moment"):
-        snapshot.read(settings.state)
-
-
-def test_damaged_snapshot_is_reported_with_the_fix(settings: Settings) -> None:
-    (settings.state / snapshot.FILE).write_text('[{"name": 5}]')
-    with pytest.raises(StateError, match="restart the workers"):
         snapshot.read(settings.state)

@@ -106,6 +106,7 @@ def test_error_is_one_message_without_traceback(
     assert result.exit_code == 3
     assert result.stdout == ""
     assert result.stderr.startswith("neurova: no neurova.toml in ")
+    assert "neurova new project NAME" in result.stderr
     assert "Traceback" not in result.stderr
     as_json = cli("config", "--json")
     assert (as_json.exit_code, json.loads(as_json.stdout)["error"]) == (3, "ConfigError")

@@ -12,7 +12,6 @@ from starlette.responses import HTMLResponse
 
 from neurova import Reply, Stream
 from neurova.binding.parameter import REQUIRED
-from neurova.endpoints.results import make_reply
 from neurova_platform.openapi.responses import (
     ANY,
     OCTETS,
@@ -65,25 +64,3 @@ Id = NewType("Id", str)
 )
 def test_annotation_has_response_forms(annotation: Any, expected: ResponseForms) -> None:
     assert response_forms(annotation) == expected
-
-
-@pytest.mark.parametrize(
-    ("annotation", "value"),
-    [
-        (Thing, Thing()),
-        (int | str, 3),
-        (int | str, "three"),
-        (Thing | None, None),
-        (Word, Word.ONE),
-        (bytes, b"x"),
-        (dict[str, int], {"a": 1}),
-    ],
-)
-def test_runtime_sends_the_described_form(annotation: Any, value: object) -> None:
-    forms, sent = response_forms(annotation), make_reply(value, 200)
-    if value is None:
-        assert forms.empty
-        assert sent.status == 204
-    else:
-        media = [*forms.media, *(["application/json"] if forms.json is not REQUIRED else [])]
-        assert sent.content_type.decode().partition(";")[0] in media

@@ -164,26 +164,14 @@ def test_unknown_variable_suggests_the_nearest(tmp_path: Path) -> None:
     error = load_error(tmp_path, "", NEUROVA_GATEWAY_PRT="1")
     assert error.endswith("did you mean NEUROVA_GATEWAY_PORT?")
     assert "gateway.port must be" in load_error(tmp_path, "", NEUROVA_GATEWAY_PORT="eighty")
-
-
-def test_reserved_variables_are_ignored(tmp_path: Path) -> None:
-    environ = {"NEUROVA_KEY": "x", "NEUROVA_TEST_REDIS_URL": "y", "PATH": "z"}
-    assert load(project(tmp_path, ""), environ=environ).origins == {}
-
-
-def test_variable_names_are_unique() -> None:
-    assert len({field.variable for field in FIELDS.values()}) == len(FIELDS)
+    reserved = {"NEUROVA_KEY": "x", "NEUROVA_TEST_REDIS_URL": "y", "PATH": "z"}
+    assert load(project(tmp_path, ""), environ=reserved).origins == {}
 
 
 def test_project_is_found_in_a_parent_folder(tmp_path: Path) -> None:
     below = project(tmp_path, "[project]\nstate = 'var'\n") / "a" / "b"
     below.mkdir(parents=True)
     assert load(below, environ={}).state == tmp_path / "var"
-
-
-def test_missing_project_says_how_to_create_one(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="neurova new project NAME"):
-        load(tmp_path, environ={})
 
 
 def test_documented_defaults_and_example_are_true(tmp_path: Path) -> None:

@@ -75,16 +75,6 @@ def request(workers: Workers, path: str, fields: str = "") -> socket.socket:
     return caller
 
 
-def test_all_workers_serve_and_stop_with_the_supervisor(start: Start) -> None:
-    workers = start("--workers", "3").ready()
-    assert len(set(workers.pids)) == 3
-    answered: set[str] = set()
-    until(lambda: len(answered.add(workers.ask("/pid").decoded()) or answered) == 3)
-    assert answered == set(map(str, workers.pids))
-    assert workers.run.end(signal.SIGTERM) == (0, "")
-    assert not any(map(is_alive, workers.pids))
-
-
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 @pytest.mark.parametrize("to_group", [False, True])
 def test_stop_finishes_calls_in_flight(
@@ -98,6 +88,7 @@ def test_stop_finishes_calls_in_flight(
             os.kill(pid, signal.SIGTERM)
         assert workers.run.end(number) == (0, "")
         assert [call.result().status for call in calls] == [200] * 4
+    assert not any(map(is_alive, workers.pids))
 
 
 def test_second_ctrl_c_does_not_wait(start: Start) -> None:

@@ -11,16 +11,6 @@ from neurova_platform.testing.platform import TestPlatform
 
 
 @pytest.mark.parametrize(
-    ("options", "status"),
-    [({}, 401), ({"scopes": ["other"]}, 403), ({"scopes": ["probe:write"]}, 200)],
-)
-def test_scopes_decide_the_key_of_a_call(
-    probe: TestPlatform, options: dict[str, Any], status: int
-) -> None:
-    assert probe.post("/echo", json={"text": "x"}, **options).status == status
-
-
-@pytest.mark.parametrize(
     ("rights", "statuses"), [({"limits": "1/minute"}, [429, 200]), ({"expires_in": 60}, [200, 401])]
 )
 def test_limits_and_expiry_follow_the_clock(

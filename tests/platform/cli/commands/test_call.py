@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import os
 import socket
-import threading
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from concurrent.futures import ThreadPoolExecutor
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -15,50 +15,44 @@ import pytest
 
 from neurova.files.private import write_private_file
 
+REFUSAL = b"""HTTP/1.0 429 Too Many Requests\r
+Content-Type: application/json\r
+Retry-After: 7\r
+RateLimit: "route";r=0;t=60\r
+RateLimit-Policy: "route";q=5;w=60\r
+\r
+{"a": 1}
+"""
 
-class Peer(ThreadingHTTPServer):
+
+class Peer(HTTPServer):
     """Answer every request with 429, and record its key, content type and body."""
 
     def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), Refusing)
         self.received: list[tuple[str | None, str | None, str]] = []
+        super().__init__(("127.0.0.1", 0), Refusing)
         self.port: int = self.server_address[1]
 
 
 class Refusing(BaseHTTPRequestHandler):
-    """Handle requests of a `Peer`."""
-
     server: Peer
 
     def do_GET(self) -> None:
-        """Record the request and refuse it."""
-        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        self.server.received.append(
-            (self.headers.get("X-API-Key"), self.headers.get("Content-Type"), os.fsdecode(body))
-        )
-        self.send_response(429)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Retry-After", "7")
-        self.send_header("RateLimit", '"route";r=0;t=60')
-        self.send_header("RateLimit-Policy", '"route";q=5;w=60')
-        self.end_headers()
-        self.wfile.write(b'{"a": 1}\n')
+        body = os.fsdecode(self.rfile.read(int(self.headers.get("Content-Length", 0))))
+        fields = self.headers.get("X-API-Key"), self.headers.get("Content-Type")
+        self.server.received.append((*fields, body))
+        self.wfile.write(REFUSAL)
 
     do_POST = do_GET
-
-    def log_message(self, *_: object) -> None:
-        """Log nothing."""
 
 
 @pytest.fixture
 def peer() -> Iterator[Peer]:
     """Yield a server in place of the platform."""
-    with Peer() as opened:
-        thread = threading.Thread(target=opened.serve_forever)
-        thread.start()
+    with Peer() as opened, ThreadPoolExecutor(1) as pool:
+        pool.submit(opened.serve_forever)
         yield opened
         opened.shutdown()
-        thread.join()
 
 
 def test_only_the_body_goes_to_standard_output(
