@@ -9,7 +9,6 @@ import pytest
 from neurova.errors import Unavailable
 from neurova_gateway.keys import key as keys
 from neurova_gateway.keys.base import KeyRecord
-from neurova_gateway.plugins import auth
 from neurova_gateway.plugins.auth import Authenticator, Grant
 
 KEY = keys.generate("live")
@@ -44,21 +43,6 @@ def decide(store: Store, headers: dict[str, list[str]] | None = None, **options:
     return authenticator.decide({"x-api-key": [KEY]} if headers is None else headers, no_address)
 
 
-def test_grant() -> None:
-    """The grant of a valid key names the caller in each form."""
-    grant = decide(Store(RECORD))
-    assert isinstance(grant, Grant)
-    assert (grant.caller.consumer, grant.caller.key_id) == ("acme", "k1")
-    assert grant.nv == {
-        "consumer": "acme",
-        "key_id": "k1",
-        "environment": "live",
-        "scopes": "a:read",
-    }
-    assert grant.consumer["username"] == "acme"
-    assert grant.credential == {"id": "k1"}
-
-
 def test_grant_follows_the_record() -> None:
     """A changed record changes the grant at once, though grants are cached."""
     store = Store(RECORD)
@@ -71,23 +55,6 @@ def test_grant_follows_the_record() -> None:
     assert isinstance(second, Grant)
     assert second.nv["scopes"] == "b:read"
     assert second.nv["limits"] == "1/day"
-
-
-def test_cached_grants_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(auth, "_CACHE_SIZE", 2)
-    records = [KeyRecord(f"k{number}", "acme", "live", frozenset(), 0.0) for number in range(3)]
-    store = Store()
-    authenticator = Authenticator(store, accepted="live")
-
-    def grant(record: KeyRecord) -> object:
-        store.records[KEY] = record
-        return authenticator.decide({"x-api-key": [KEY]}, no_address)
-
-    first = grant(records[0])
-    assert grant(records[0]) is first
-    for record in records[1:]:
-        grant(record)
-    assert grant(records[0]) is not first
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,6 @@ import pytest
 from neurova.http.call import Call
 from neurova.http.reply import Reply
 from neurova_gateway.kong.config import Plugin
-from neurova_gateway.plugins import host as host_module
 from neurova_gateway.plugins.host import PluginHost
 
 NOTING = """
@@ -28,13 +27,6 @@ class Plugin:
             kong.response.exit(418)
     def log(self, kong):
         kong.ctx.shared.set("logged", kong.ctx.shared.get("noted") + "{name}")
-"""
-BY_FIELD = """
-class Plugin:
-    def __init__(self, config): ...
-    def access(self, kong):
-        nv = {"key_id": "k1", "scopes": "", "environment": "test"}
-        kong.ctx.shared.set("nv", nv | {"consumer": kong.request.get_header("x")})
 """
 RAISING = """
 class Plugin:
@@ -142,16 +134,3 @@ def test_fault_is_reported_without_its_message(tmp_path: Path) -> None:
     host.get_chain([Plugin("some", {})]).access(call())
     assert host.faults == {"some": 1}
     assert lines == [f"plugin some: access raised ValueError at {tmp_path / 'some.py'}:5"]
-
-
-def test_cached_callers_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(host_module, "_CACHE_SIZE", 2)
-    (tmp_path / "some.py").write_text(BY_FIELD)
-    chain = PluginHost(tmp_path).get_chain([Plugin("some", {})])
-    callers = []
-    for name in (b"a", b"a", b"b", b"c", b"a"):
-        made = Call("GET", b"/", b"", [(b"x", name)], "")
-        assert chain.access(made) is None
-        callers.append(made.caller)
-    assert callers[1] is callers[0]
-    assert callers[4] is not callers[0]

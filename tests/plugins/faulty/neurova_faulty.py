@@ -80,6 +80,18 @@ def throws(error):
     return fault
 
 
+def waits(wait, *arguments):
+    def fault(kong):
+        wait(*arguments)
+
+    return fault
+
+
+sleeps_before_any_call = waits(time.sleep, 30)
+selects = waits(select.select, [], [], [], 60)
+waits_for_a_queue = waits(queue.SimpleQueue().get)
+# `exec`: the process that is killed is the one that sleeps.
+waits_for_a_process = waits(subprocess.run, ["sh", "-c", "exec sleep 60"])
 junk_status = exits_with("403")
 status_out_of_range = exits_with(99)
 junk_body = exits_with(403, object())
@@ -177,10 +189,6 @@ def sleeps(kong):
     time.sleep(30)
 
 
-def sleeps_before_any_call(kong):
-    time.sleep(30)
-
-
 def waits_for_a_peer(kong):
     passes(kong)
     ours, theirs = socket.socketpair()
@@ -195,23 +203,10 @@ def loops(kong):
     passes(kong)
 
 
-def selects(kong):
-    select.select([], [], [], 60)
-
-
 def waits_for_a_lock(kong):
     lock = threading.Lock()
     lock.acquire()
     lock.acquire()
-
-
-def waits_for_a_queue(kong):
-    queue.SimpleQueue().get()
-
-
-def waits_for_a_process(kong):
-    # `exec`: the process that is killed is the one that sleeps.
-    subprocess.run(["sh", "-c", "exec sleep 60"])
 
 
 def reads_a_pipe(kong):
