@@ -1,1 +1,1 @@
-"""Send a hotel's real bookings through the platform and compare what it stores with the file."""
+"""Send a hotel's real bookings through the platform and compare the results with the file."""

@@ -109,7 +109,7 @@ async def serve(
 
     config = uvicorn.Config(
         LazyApp(make_app),
-        http=_protocol,  # type: ignore[arg-type]  # a class, once called
+        http=_protocol,  # type: ignore[arg-type]  # uvicorn calls it like a class
         ws="none",
         lifespan="off",
         log_config=None,

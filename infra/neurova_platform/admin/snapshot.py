@@ -16,8 +16,8 @@ from neurova.files.private import write_private_file
 from neurova.settings.settings import Settings
 from neurova_gateway.admin.context import Function
 
-from ..composition.explanation import inputs, plugins, values
-from ..composition.inventory import access
+from ..composition.explanation import list_inputs, list_limits, list_plugins
+from ..composition.inventory import describe_access
 
 FILE = "functions.json"
 
@@ -25,7 +25,7 @@ FILE = "functions.json"
 def describe_functions(functions: Sequence[Endpoint], settings: Settings) -> list[Function]:
     """Return the descriptions, ordered by name. Raises ConfigError for invalid plugins."""
     # All functions have the same plugins, each with its own configuration.
-    steps = plugins(functions[0], settings) if functions else ()
+    steps = list_plugins(functions[0], settings) if functions else ()
     return [
         Function(
             name=function.name,
@@ -33,14 +33,14 @@ def describe_functions(functions: Sequence[Endpoint], settings: Settings) -> lis
             path=function.description.template,
             file=f"{function.file}:{function.line}",
             summary=(function.doc or "").strip().partition("\n")[0],
-            access=access(function),
+            access=describe_access(function),
             public=function.description.public,
             scopes=tuple(function.description.scopes),
             limit=function.description.limit,
             tags=tuple(function.description.tags),
-            inputs=inputs(function),
+            inputs=list_inputs(function),
             plugins=steps,
-            values=tuple(values(function, settings)),
+            values=tuple(list_limits(function, settings)),
         )
         for function in sorted(functions, key=lambda each: each.name)
     ]

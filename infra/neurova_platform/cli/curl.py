@@ -10,7 +10,7 @@ from pathlib import Path
 from neurova.endpoints.endpoint import Endpoint
 from neurova.endpoints.function import HttpFunction
 
-from ..composition.explanation import inputs
+from ..composition.explanation import list_inputs
 
 _PARAMETER = re.compile(r"\{([a-z0-9_]+)\}")
 
@@ -26,7 +26,7 @@ def curl_command(functions: Sequence[Endpoint], url: str, key_file: Path) -> str
         return ""
     function = ranked[0]
     method, path = function.description.method, function.description.path
-    types = {each.name: each.type for each in inputs(function)}
+    types = {each.name: each.type for each in list_inputs(function)}
     for name in _PARAMETER.findall(path):
         path = path.replace(f"{{{name}}}", "1" if types.get(name) == "int" else name)
     words = ["curl"]
@@ -39,7 +39,7 @@ def curl_command(functions: Sequence[Endpoint], url: str, key_file: Path) -> str
 
 def _difficulty(function: HttpFunction) -> tuple[int, int, str]:
     """Rank a function by what a caller must supply."""
-    needed = sum(each.required and each.source != "path" for each in inputs(function))
+    needed = sum(each.required and each.source != "path" for each in list_inputs(function))
     is_get = function.description.method == "GET"
     path = function.description.path
     return (needed * 2 + (not is_get), path.count("{"), path)

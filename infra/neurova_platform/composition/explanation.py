@@ -22,7 +22,7 @@ from neurova_gateway.plugins.loader import find_plugin, load
 from neurova_gateway.server.encoding import METHODS
 
 from .. import assets
-from ..composition.inventory import access
+from ..composition.inventory import describe_access
 
 CORS_PRIORITY = 2000  # of Kong's plugin "cors"
 NEVER_WAITS = "the function never waits"
@@ -111,14 +111,14 @@ def _explain_function(
         file=place,
         summary=(function.doc or "").strip().partition("\n")[0],
         route=function.route,
-        access=access(function),
-        inputs=inputs(function),
-        plugins=plugins(function, settings),
-        values=tuple(values(function, settings)),
+        access=describe_access(function),
+        inputs=list_inputs(function),
+        plugins=list_plugins(function, settings),
+        values=tuple(list_limits(function, settings)),
     )
 
 
-def inputs(function: Endpoint) -> tuple[Input, ...]:
+def list_inputs(function: Endpoint) -> tuple[Input, ...]:
     """Return the parameters that a function reads from a call."""
     if not isinstance(function, HttpFunction):
         return ()
@@ -131,7 +131,7 @@ def inputs(function: Endpoint) -> tuple[Input, ...]:
     )
 
 
-def plugins(function: Endpoint, settings: Settings) -> tuple[Step, ...]:
+def list_plugins(function: Endpoint, settings: Settings) -> tuple[Step, ...]:
     """Return the plugins that process a call of the function, in order."""
     config = render([function], settings.gateway, environment="test", state=settings.state)
     loaded = load(assets.plugins_folder(settings.gateway.plugins))
@@ -163,7 +163,7 @@ def _idempotency(function: Endpoint, place: str) -> list[Value]:
     return [Value("idempotency-key", support, place)]
 
 
-def values(function: Endpoint, settings: Settings) -> list[Value]:
+def list_limits(function: Endpoint, settings: Settings) -> list[Value]:
     """Return the limits of a function, each with its origin."""
     place = f"{function.file}:{function.line}"
     description = function.description

@@ -11,7 +11,7 @@ from neurova.resources import Resources
 from neurova.settings.settings import Settings
 
 
-def functions(settings: Settings) -> list[Endpoint]:
+def load_functions(settings: Settings) -> list[Endpoint]:
     """Return all functions of a project, sorted by path and method; opens no database.
 
     Raises LoadError, which lists all faults, for a service that cannot be served.
@@ -28,7 +28,7 @@ def functions(settings: Settings) -> list[Endpoint]:
     )
 
 
-def access(function: Endpoint) -> str:
+def describe_access(function: Endpoint) -> str:
     """Return who may call a function: "public", "any key" or its scopes."""
     if function.description.public:
         return "public"

@@ -140,7 +140,7 @@ def check_functions(settings: Settings) -> Iterator[Finding]:
     """Check that every function can be loaded."""
     from ..composition import inventory
 
-    count = len(inventory.functions(settings))
+    count = len(inventory.load_functions(settings))
     yield Finding("functions", "ok", f"{count} in {settings.functions}")
 
 
@@ -149,7 +149,7 @@ def check_openapi(settings: Settings) -> Iterator[Finding]:
     from ..composition import inventory
     from ..openapi.service import document_access, encode_document
 
-    size = len(encode_document(inventory.functions(settings), settings))
+    size = len(encode_document(inventory.load_functions(settings), settings))
     dev, run = document_access(settings, "test"), document_access(settings, "live")
     yield Finding("openapi", "ok", f"{size >> 10} KiB, {dev} in dev, {run} in run")
 

@@ -25,7 +25,7 @@ def settings(probe_project: Path) -> Settings:
 
 
 def test_descriptions_agree_with_explain(settings: Settings) -> None:
-    functions = inventory.functions(settings)
+    functions = inventory.load_functions(settings)
     described = {each.name: each for each in describe_functions(functions, settings)}
     assert list(described) == sorted(each.name for each in functions)
     for function in functions:
@@ -46,7 +46,7 @@ def test_descriptions_agree_with_explain(settings: Settings) -> None:
 
 
 def test_latest_snapshot_is_read(settings: Settings) -> None:
-    functions = inventory.functions(settings)
+    functions = inventory.load_functions(settings)
     snapshot.write(functions, settings)
     expected = msgspec.json.encode(describe_functions(functions, settings))
     assert msgspec.json.encode(snapshot.read(settings.state)) == expected

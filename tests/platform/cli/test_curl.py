@@ -26,7 +26,7 @@ def functions(tmp_path: Path) -> Project:
         (tmp_path / "neurova.toml").touch()
         for number, source in enumerate(sources):
             (service / f"f{number}.py").write_text(f"from neurova import *\n{source}\n")
-        return inventory.functions(settings.load(tmp_path, environ={}))
+        return inventory.load_functions(settings.load(tmp_path, environ={}))
 
     return make
 

@@ -65,7 +65,7 @@ def explained(root: Path, method: str, path: str, toml: str = "", **environ: str
     if toml:
         (root / "neurova.toml").write_text(toml)
     found = load(root, environ=environ)
-    return explain(method, path, inventory.functions(found), found)
+    return explain(method, path, inventory.load_functions(found), found)
 
 
 def test_function_is_named_with_its_inputs(root: Path) -> None:

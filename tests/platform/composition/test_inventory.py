@@ -15,7 +15,7 @@ from neurova_platform.settings.loading import load
 def test_functions_are_sorted_and_no_state_is_created(tmp_path: Path) -> None:
     scaffold.write(tmp_path, scaffold.plan_project("demo"))
     scaffold.write(tmp_path / "functions", scaffold.plan_function("hello", "add", "POST", "/adds"))
-    found = inventory.functions(load(tmp_path, environ={}))
+    found = inventory.load_functions(load(tmp_path, environ={}))
     assert [function.name for function in found] == ["hello.add", "hello.hello"]
     assert not (tmp_path / ".neurova").exists()
 
@@ -23,7 +23,7 @@ def test_functions_are_sorted_and_no_state_is_created(tmp_path: Path) -> None:
 def test_missing_folder_is_refused(tmp_path: Path) -> None:
     (tmp_path / "neurova.toml").touch()
     with pytest.raises(LoadError, match="no such folder"):
-        inventory.functions(load(tmp_path, environ={}))
+        inventory.load_functions(load(tmp_path, environ={}))
 
 
 @pytest.mark.parametrize(
@@ -35,5 +35,5 @@ def test_access_is_reported(tmp_path: Path, options: str, access: str) -> None:
     (tmp_path / "functions" / "s").mkdir(parents=True)
     source = f'from neurova import get\n@get("/a"{options})\nasync def a() -> str: ...\n'
     (tmp_path / "functions" / "s" / "a.py").write_text(source)
-    (function,) = inventory.functions(load(tmp_path, environ={}))
-    assert inventory.access(function) == access
+    (function,) = inventory.load_functions(load(tmp_path, environ={}))
+    assert inventory.describe_access(function) == access

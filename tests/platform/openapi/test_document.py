@@ -40,7 +40,7 @@ def built(every: list[HttpFunction]) -> dict[str, Any]:
 @pytest.fixture
 def project() -> dict[str, Any]:
     """Return the document of Booking and CRM."""
-    return document(inventory.functions(settings.load(ROOT, environ={})), API)
+    return document(inventory.load_functions(settings.load(ROOT, environ={})), API)
 
 
 def test_every_function_is_an_operation(every: list[HttpFunction], built: dict[str, Any]) -> None:

@@ -142,10 +142,10 @@ def _scopes(platform: Platform | None) -> frozenset[str]:
 
 
 def _routes(functions: Sequence[Any]) -> str:
-    from ...composition.inventory import access
+    from ...composition.inventory import describe_access
 
     rows = [
-        (each.description.method_label, each.description.template, access(each))
+        (each.description.method_label, each.description.template, describe_access(each))
         for each in sorted(functions, key=lambda each: each.description.template)
     ]
     width = max((len(path) for _, path, _ in rows), default=0)

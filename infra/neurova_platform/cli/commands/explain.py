@@ -29,7 +29,7 @@ def explain(ctx: click.Context, method: str, path: str, as_json: bool) -> None:
     from ...settings.loading import load
 
     settings = load()
-    found = inventory.functions(settings)
+    found = inventory.load_functions(settings)
     served = [*found, *platform_functions(found, settings, "live", ExecutionContext())]
     explained = explanation.explain(method.upper(), path, served, settings)
     if as_json:

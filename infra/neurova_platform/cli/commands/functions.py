@@ -14,7 +14,7 @@ def functions(as_json: bool) -> None:
     from ...composition import inventory
     from ...settings.loading import load
 
-    found = inventory.functions(load())
+    found = inventory.load_functions(load())
     if as_json:
         print_document(
             [
@@ -41,7 +41,7 @@ def functions(as_json: bool) -> None:
                 each.description.method_label,
                 each.description.template,
                 each.name,
-                inventory.access(each),
+                inventory.describe_access(each),
                 each.description.limit or "-",
                 f"{each.file}:{each.line}",
             )

@@ -76,7 +76,7 @@ export function fields(api, schema, isRequest) {
   return null;
 }
 
-/** Return the nested schemas that may have fields of their own. */
+/** Return the nested schemas that may have fields. */
 function inside(schema) {
   const below = [
     ...(schema.anyOf || []),
