@@ -53,16 +53,12 @@ async def test_streaming_response_keeps_its_status_type_and_headers(project: Pro
         ("HEAD", "", (200, 10, b"")),
     ],
 )
-async def test_file_is_sent_whole_or_in_part(
+async def test_file_is_private_and_sent_whole_or_in_part(
     project: Project, digits: str, method: str, range_: str, expected: tuple[int, int, bytes]
 ) -> None:
     call = project.call(method=method, headers={"range": range_})
     reply, recorder = await project.stream(define(project, digits), call)
     assert (reply.status, reply.length, recorder.body) == expected
-
-
-async def test_file_that_needs_a_key_is_private(project: Project, digits: str) -> None:
-    reply, _ = await project.stream(define(project, digits))
     fields = dict(reply.fields)
     assert b"last-modified" in fields  # allows a cache to apply heuristics
     assert fields[b"cache-control"] == b"private"

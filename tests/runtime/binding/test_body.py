@@ -71,9 +71,11 @@ def test_tagged_union_has_the_faults_of_its_tag() -> None:
     assert "/friend/friend/lives" in found
 
 
-def test_faults_do_not_show_the_callers_values() -> None:
-    value = {"kind": "nrv_live_secret", "short": "nrv_live_secret", "day": "nrv_live_secret"}
-    assert "nrv_live_secret" not in str(faults(Everything, value))
+def test_faults_are_cut_and_do_not_show_the_callers_values() -> None:
+    secret = "nrv_live_secret" * 400
+    found = faults(Everything, {"kind": secret, "short": secret, "day": secret, "x" * 5_000: 1})
+    assert "nrv_live_secret" not in str(found)
+    assert max(map(len, [*found, *found.values()])) <= 200
 
 
 @pytest.mark.parametrize(
@@ -143,13 +145,6 @@ def test_escaped_backslash_before_u0000_is_no_nul() -> None:
     raw = rb'{"text": "\\u0000 \\\\u0000 u0000"}'
     assert Body(Words).decode_text(raw) == Words(r"\u0000 \\u0000 u0000")
     assert Body(Words).faults(raw) == (422, [])
-
-
-def test_messages_and_pointers_are_cut() -> None:
-    value = {"x" * 5_000: 1, "short": "y" * 5_000}
-    for pointer, message in faults(Everything, value).items():
-        assert len(pointer) <= 200
-        assert len(message) <= 200
 
 
 def test_other_numbers_are_not_read_as_integers() -> None:

@@ -8,7 +8,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
 import pytest
-from tests.runtime.project import Project, module_of, turn_loop, until
+from tests.runtime.project import Project, module_of, until
 
 from neurova.http.call import Call
 from neurova.http.caller import Caller
@@ -110,11 +110,6 @@ async def test_app_sees_an_asgi_scope(project: Project, started: Start) -> None:
     assert re.fullmatch(r"00-0{31}1-0{15}2-00", parent)
 
 
-async def test_app_at_the_root_has_no_prefix(project: Project, started: Start) -> None:
-    async with started('legacy = mount("/", app)') as mounted:
-        assert (await echo(project, mounted, call(b"/x")))["root_path"] == ""
-
-
 @pytest.mark.parametrize(
     ("headers", "public", "expected"),
     [
@@ -165,14 +160,3 @@ async def test_raising_app_is_500_without_internals(
 async def test_slow_app_is_504(project: Project) -> None:
     mounted = project.define(f'{SOURCE}\nlegacy = mount("/legacy", slow, timeout=0.01)\n')
     assert (await project.reply(mounted, call())).status == 504
-
-
-async def test_app_stops_after_its_calls(project: Project, started: Start) -> None:
-    async with started() as mounted:
-        reply: Any = await project.reply(mounted, call())
-        stopping = asyncio.ensure_future(mounted.stop())
-        await turn_loop()
-        assert mounted.lifespan.is_running
-        reply.disconnect()
-        await stopping
-        assert not mounted.lifespan.is_running

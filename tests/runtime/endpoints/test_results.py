@@ -32,6 +32,7 @@ class Stay:
         ("text", 201, b"text/plain; charset=utf-8", b"text"),
         (b"\x00", 201, b"application/octet-stream", b"\x00"),
         (Reply(418, "tea"), 418, b"text/plain; charset=utf-8", b"tea"),
+        (Reply(418, {"a": 1}), 418, b"application/json", b'{"a":1}'),
         (HTMLResponse("<p>", 202), 202, b"text/html; charset=utf-8", b"<p>"),
     ],
 )

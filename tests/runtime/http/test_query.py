@@ -1,10 +1,6 @@
 """Queries are decoded once, strictly."""
 
-from urllib.parse import quote_plus, urlencode
-
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from neurova.http.query import parse_query
 
@@ -31,16 +27,3 @@ def test_values_are_in_order(raw: bytes, values: dict[str, list[str]]) -> None:
 def test_undecodable_query_is_refused(raw: bytes) -> None:
     with pytest.raises(ValueError, match=r"hexadecimal|UTF-8|NUL"):
         parse_query(raw)
-
-
-texts = st.text(st.characters(exclude_characters="\0"))
-
-
-@given(st.lists(st.tuples(texts.filter(bool), texts)))
-def test_encoded_pairs_are_decoded(pairs: list[tuple[str, str]]) -> None:
-    pairs = [(a, b) for a, b in pairs if not any("\ud800" <= c <= "\udfff" for c in a + b)]
-    found = parse_query(urlencode(pairs, quote_via=quote_plus).encode())
-    expected: dict[str, list[str]] = {}
-    for name, value in pairs:
-        expected.setdefault(name, []).append(value)
-    assert found == expected

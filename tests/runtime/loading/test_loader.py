@@ -1,7 +1,5 @@
 """Files become functions; every fault says file, line and fix."""
 
-from pathlib import Path
-
 import pytest
 from tests.runtime.project import Project
 
@@ -113,11 +111,3 @@ def test_invalid_file_or_folder_is_refused(project: Project) -> None:
     (folder / "bad.py").unlink()
     (folder / "my-file.py").write_text(ONE.format("x"))
     assert load_error(project).startswith("functions/shop/my-file.py: the name of a file")
-
-
-def test_relative_root_is_taken(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
-    project.write("shop", a=ONE.format("a"))
-    monkeypatch.chdir(project.root.parent)
-    project.root = Path("functions")
-    (function,) = project.load("shop").functions
-    assert function.file == "functions/shop/a.py"
