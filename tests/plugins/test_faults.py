@@ -76,8 +76,7 @@ def send_together(gateways: list[Kong]) -> list[int]:
 
 
 @EACH
-def test_embedded_fault(fault: str, status: int) -> None:
-    """Each fault is a 503 and the next call passes; the first exit counts."""
+def test_embedded_fault_is_refused_and_next_call_passes(fault: str, status: int) -> None:
     host = faulty(access=fault)
     verdict = host.send(Request())
     assert verdict.status == status
@@ -89,8 +88,9 @@ def test_embedded_fault(fault: str, status: int) -> None:
 
 @pytest.mark.server
 @EACH
-def test_kong_fault(fault: str, status: int, behind: Callable[..., Kong]) -> None:
-    """Each fault has the same status behind Kong, and the next call passes."""
+def test_fault_has_same_status_behind_kong(
+    fault: str, status: int, behind: Callable[..., Kong]
+) -> None:
     gateway = behind(access=fault)
     verdict, within = gateway.send(Request()), faulty(access=fault).send(Request())
     assert verdict.status == within.status == status
@@ -104,7 +104,6 @@ def test_kong_fault(fault: str, status: int, behind: Callable[..., Kong]) -> Non
 
 @pytest.mark.parametrize("fault", HANGS + BLOCKED)
 def test_embedded_hang_is_ended(fault: str) -> None:
-    """A phase is ended at its deadline; the next call passes."""
     host = faulty(access=fault)
     host.host.start()
     try:
@@ -169,7 +168,6 @@ def test_kong_server_full_of_hangs_exits(tmp_path: Path) -> None:
 
 @pytest.mark.server
 def test_kong_runs_phases_at_once(behind: Callable[..., Kong]) -> None:
-    """Phases that wait for each other before any PDK call pass: no lock serialises them."""
     gateways = [behind(access="meets_others") for _ in range(4)]
     assert send_together(gateways) == [200] * 4
 
@@ -206,7 +204,6 @@ def test_fault_in_log_is_counted(fault: str) -> None:
 
 
 def test_hang_in_log_is_ended() -> None:
-    """The deadline applies to the log phase too."""
     host = faulty(log="sleeps")
     host.host.start()
     try:
@@ -218,8 +215,7 @@ def test_hang_in_log_is_ended() -> None:
 
 @pytest.mark.server
 @pytest.mark.parametrize("fault", ["raises", "leaves_process"])
-def test_kong_fault_in_log(fault: str, behind: Callable[..., Kong]) -> None:
-    """Behind Kong a fault in log ends at once; the next call passes."""
+def test_next_call_passes_after_kong_log_fault(fault: str, behind: Callable[..., Kong]) -> None:
     gateway: Any = behind(log=fault)
     gateway.send(Request(), phase="log")
     assert gateway.errors == []

@@ -52,8 +52,9 @@ def check(case: Case, verdict: Verdict, key: Callable[[str], str]) -> None:
 
 
 @ALL
-def test_embedded_reply(case: Case, embedded: Build, key: Callable[[str], str]) -> None:
-    """Every case has its verdict in the embedded gateway."""
+def test_embedded_host_replies_as_in_table(
+    case: Case, embedded: Build, key: Callable[[str], str]
+) -> None:
     check(case, send_case(embedded(case.settings()), case, key), key)
 
 
@@ -203,7 +204,6 @@ def test_plugins_handle_their_own_errors(
     key: Callable[[str], str],
     capfd: pytest.CaptureFixture[str],
 ) -> None:
-    """An error in our plugins is their own 503, not a fault for the host."""
     host = Embedded(PLUGINS, [(name, config)], Broken())  # type: ignore[arg-type]
     verdict = host.send(Request(fields=[("X-API-Key", key("good"))]))
     assert verdict.status == 503
@@ -214,8 +214,9 @@ def test_plugins_handle_their_own_errors(
 
 
 @pytest.mark.server
-def test_killed_server(servers: Build, kong: Build, key: Callable[[str], str]) -> None:
-    """Calls are refused while a plugin server is down, and pass after its restart."""
+def test_calls_are_refused_while_server_is_down(
+    servers: Build, kong: Build, key: Callable[[str], str]
+) -> None:
     gateway: Kong = kong([(AUTH, TEST)])
     request = Request(fields=[("X-API-Key", key("good"))])
     assert gateway.send(request).status == 200

@@ -43,8 +43,7 @@ def decide(store: Store, headers: dict[str, list[str]] | None = None, **options:
     return authenticator.decide({"x-api-key": [KEY]} if headers is None else headers, no_address)
 
 
-def test_grant_follows_the_record() -> None:
-    """A changed record changes the grant at once, though grants are cached."""
+def test_grant_follows_a_changed_record() -> None:
     store = Store(RECORD)
     authenticator = Authenticator(store, accepted="live")
     headers = {"x-api-key": [KEY]}
@@ -78,8 +77,7 @@ def test_key_of_another_environment_is_refused() -> None:
 
 @pytest.mark.parametrize("now", [99.0, 100.0])
 @pytest.mark.parametrize("field", ["expires_at", "revoked_at"])
-def test_end_of_a_key(field: str, now: float) -> None:
-    """A key ends exactly at its end."""
+def test_key_ends_exactly_at_its_end(field: str, now: float) -> None:
     record = KeyRecord("k1", "acme", "live", frozenset(), 0.0, **{field: 100.0})  # type: ignore[arg-type]
     verdict = decide(Store(record), clock=lambda: now)
     assert isinstance(verdict, Grant) is (now < 100)
@@ -94,8 +92,7 @@ def test_unavailable_store_closes_all_but_public_routes() -> None:
     assert refusal.headers["retry-after"] == "1"
 
 
-def test_refusal_names_the_fields() -> None:
-    """The refusal of two credentials names both fields by JSON pointer."""
+def test_refusal_of_two_credentials_names_both() -> None:
     refusal = decide(Store(), {"x-api-key": [KEY], "authorization": [f"Bearer {KEY}"]})
     assert [fault["pointer"] for fault in refusal.body["errors"]] == [
         "/x-api-key",

@@ -65,8 +65,7 @@ def test_plugins_run_by_priority_then_name(host: PluginHost) -> None:
     assert made.shared["logged"] == "early late same same"
 
 
-def test_exit_ends_the_chain(host: PluginHost) -> None:
-    """After an exit no later plugin runs."""
+def test_no_plugin_runs_after_an_exit(host: PluginHost) -> None:
     made = call()
     chain = host.get_chain([plugin("early", states=STATES, exits=True), plugin("late")])
     reply = chain.access(made)
@@ -117,8 +116,7 @@ def test_equal_configs_share_a_chain(host: PluginHost) -> None:
     assert host.get_chain([plugin("early", a=2)]) is not host.get_chain([plugin("early", a=1)])
 
 
-def test_unused_chains_are_freed(host: PluginHost) -> None:
-    """Reloads leave no chains behind."""
+def test_reload_frees_unused_chains(host: PluginHost) -> None:
     used = host.get_chain([plugin("early", number=-1), plugin("late")])
     unused = ref(host.get_chain([plugin("early", number=1), plugin("late")]))
     assert unused() is None

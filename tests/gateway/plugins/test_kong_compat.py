@@ -104,8 +104,7 @@ def first(wire: Wire, identity: int) -> dict[str, Any]:
     return result
 
 
-def test_stock_command_answers(stock: Wire, tmp_path: Path) -> None:
-    """Under the stock command a call passes with a key, and is a 401 without."""
+def test_stock_command_passes_key_and_refuses_none(stock: Wire, tmp_path: Path) -> None:
     identity = instance(stock, tmp_path)
     begun = first(stock, identity)
     assert begun["Data"]["Method"] == "kong.request.get_headers"
@@ -137,8 +136,7 @@ def test_lost_events_and_kongs_errors(stock: Wire, tmp_path: Path) -> None:
     assert result["Data"]["Args"][0] == 503
 
 
-def test_unknown_instance(stock: Wire, tmp_path: Path) -> None:
-    """Kong recognizes the error for an unknown instance by its words."""
+def test_unknown_instance_error_has_kongs_words(stock: Wire, tmp_path: Path) -> None:
     identity = instance(stock, tmp_path)
     stock.call("CloseInstance", identity)
     error, _ = stock.call("HandleEvent", {"InstanceId": identity, "EventName": "access"})
@@ -149,16 +147,16 @@ def test_unknown_instance(stock: Wire, tmp_path: Path) -> None:
     ("method", "argument"),
     [("Nonsense", {}), ("__init__", {}), ("HandleEvent", {}), ("HandleEvent", 5), ("Step", None)],
 )
-def test_bad_rpc(method: str, argument: Any, stock: Wire, tmp_path: Path) -> None:
-    """A bad RPC is an error, and the connection remains usable."""
+def test_connection_remains_usable_after_bad_rpc(
+    method: str, argument: Any, stock: Wire, tmp_path: Path
+) -> None:
     error, result = stock.call(method, argument)
     assert error
     assert result is None
     assert instance(stock, tmp_path)
 
 
-def test_refused_config(stock: Wire, tmp_path: Path) -> None:
-    """A refused config is an error with the reason; no lock remains held."""
+def test_refused_config_has_reason_and_keeps_no_lock(stock: Wire, tmp_path: Path) -> None:
     for settings in ({"state": str(tmp_path / "none")}, {"state": ""}):
         config = {"Name": "neurova_auth", "Config": json.dumps(settings)}
         error, _ = stock.call("StartInstance", config)
@@ -175,8 +173,7 @@ def test_log_contains_no_key(stock: Wire, tmp_path: Path, prefix: Path) -> None:
 
 
 @pytest.mark.parametrize("arguments", [[], ["--no-lua-style", "-g"], ["--no-lua-style", "-m"]])
-def test_dangerous_modes(arguments: list[str], prefix: Path) -> None:
-    """Modes that let calls through or hang are refused with the fix."""
+def test_dangerous_modes_are_refused_with_fix(arguments: list[str], prefix: Path) -> None:
     command = [sys.executable, PLUGINS / "neurova_auth.py", "-p", prefix, *arguments]
     ended = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
     assert ended.returncode == 1
@@ -184,8 +181,7 @@ def test_dangerous_modes(arguments: list[str], prefix: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["neurova-auth", "neurova-rate-limit"])
-def test_dump(name: str) -> None:
-    """The output is one JSON list and nothing else."""
+def test_dump_is_one_json_list(name: str) -> None:
     file = PLUGINS / f"{name.replace('-', '_')}.py"
     ended = subprocess.run(
         [sys.executable, file, "--dump"], capture_output=True, text=True, timeout=30, check=True

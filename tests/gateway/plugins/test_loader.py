@@ -12,8 +12,7 @@ from neurova_gateway.plugins.loader import find_plugin, load
 PLUGIN = "class Plugin:\n    def __init__(self, config): ...\n    def access(self, kong): ...\n"
 
 
-def test_names(tmp_path: Path) -> None:
-    """A plugin has Kong's name for its file, and the priority that the file sets."""
+def test_plugin_has_kongs_name_and_its_priority(tmp_path: Path) -> None:
     (tmp_path / "neurova_some_thing.py").write_text("priority = 7\n" + PLUGIN)
     (tmp_path / "other.py").write_text(PLUGIN)
     (tmp_path / "notes.txt").write_text("")
@@ -44,8 +43,9 @@ def test_names(tmp_path: Path) -> None:
         ("with-dash.py", PLUGIN, "name it"),
     ],
 )
-def test_bad_file(name: str, source: str, says: str, tmp_path: Path) -> None:
-    """Each fault names the file and what is wrong with it."""
+def test_bad_file_is_named_with_its_fault(
+    name: str, source: str, says: str, tmp_path: Path
+) -> None:
     (tmp_path / name).write_text(source)
     with pytest.raises(ConfigError) as refused:
         load(tmp_path)

@@ -45,8 +45,7 @@ def buckets(nv: Any, address: Any = no_address, **options: Any) -> tuple[Bucket,
     return tuple(counter.calls[0][0]) if counter.calls else ()
 
 
-def test_all_apply() -> None:
-    """Route, consumer, key and month each have a bucket for each window."""
+def test_all_limits_of_a_call_apply() -> None:
     nv = {**NV, "limits": "5/second", "consumer_limits": "10/second, 1000/day", "quota": "50"}
     assert buckets(nv, route="b.create", limit="60/minute") == (
         Bucket("r:b.create:c:acme", 60, 60),
@@ -57,30 +56,26 @@ def test_all_apply() -> None:
     )
 
 
-def test_no_limit_no_lookup() -> None:
-    """Without a limit nothing is counted and no field is added."""
+def test_without_limit_nothing_is_counted() -> None:
     counter = Counter(down=True)
     assert RateLimit(counter).decide(NV, no_address) == {}
     assert RateLimit(counter).decide(None, no_address) == {}
     assert counter.calls == []
 
 
-def test_consumers_own_limit_wins() -> None:
-    """A consumer's own limit replaces the default."""
+def test_consumers_own_limit_replaces_the_default() -> None:
     assert buckets(NV, consumer_limit="9/second") == (Bucket("c:acme", 9, 1),)
     own = {**NV, "consumer_limits": "900/second"}
     assert buckets(own, consumer_limit="9/second") == (Bucket("c:acme", 900, 1),)
 
 
 def test_bucket_names_never_collide() -> None:
-    """No choice of route and consumer names makes one bucket of two."""
     one = buckets({**NV, "consumer": "x"}, route="a:c:b", limit="1/second")
     other = buckets({**NV, "consumer": "b:c:x"}, route="a", limit="1/second")
     assert one != other
 
 
-def test_two_windows_of_one_length() -> None:
-    """Of two windows of one length the stricter counts, and the names in the fields differ."""
+def test_stricter_of_equal_windows_counts() -> None:
     assert buckets(NV, route="r", limit="5/minute, 2/60 seconds, 9/hour") == (
         Bucket("r:r:c:acme", 2, 60),
         Bucket("r:r:c:acme", 9, 3600),
@@ -160,6 +155,5 @@ def test_anonymous_callers_count_by_address(nv: Any) -> None:
         (None, ""),
     ],
 )
-def test_network(address: str | None, counts_as: str) -> None:
-    """IPv6 counts by /64: whoever has one address there has all of them."""
+def test_ipv6_counts_by_network_of_64_bits(address: str | None, counts_as: str) -> None:
     assert network(address) == counts_as

@@ -9,15 +9,13 @@ import pytest
 from neurova_gateway.plugins.pdk import PdkError
 
 
-def test_address(begin: Any) -> None:
-    """The address is the caller's, trusted proxies' word taken already."""
+def test_client_has_address_and_protocol(begin: Any) -> None:
     kong, _ = begin(client="2001:db8::1", scheme="https")
     assert kong.client.get_ip() == kong.client.get_forwarded_ip() == "2001:db8::1"
     assert kong.client.get_protocol() == "https"
 
 
-def test_authenticate(begin: Any) -> None:
-    """Consumer and credential come back as copies, and go with the call."""
+def test_consumer_and_credential_are_copies_of_one_call(begin: Any) -> None:
     kong, _ = begin()
     assert kong.client.get_consumer() is kong.client.get_credential() is None
     assert kong.client.authenticate({"id": "1"}, {"id": "2"}) is None
@@ -29,8 +27,7 @@ def test_authenticate(begin: Any) -> None:
 
 
 @pytest.mark.parametrize("arguments", [(None, None), ("a", "b"), (1, None)])
-def test_bad_authenticate(begin: Any, arguments: tuple[Any, Any]) -> None:
-    """Neither a consumer nor a credential is the plugin's fault."""
+def test_authenticate_needs_tables(begin: Any, arguments: tuple[Any, Any]) -> None:
     kong, _ = begin()
     with pytest.raises(PdkError):
         kong.client.authenticate(*arguments)

@@ -28,8 +28,7 @@ from neurova_gateway.plugins.pdk import PdkError
         ((1, 2), [1, 2]),
     ],
 )
-def test_shared(begin: Any, value: Any, back: Any) -> None:
-    """Values come back as they would through Kong: an empty table is a list, None no entry."""
+def test_shared_values_come_back_as_through_kong(begin: Any, value: Any, back: Any) -> None:
     kong, _ = begin()
     assert kong.ctx.shared.set("a", value) is None
     assert kong.ctx.shared.get("a") == back
@@ -37,8 +36,7 @@ def test_shared(begin: Any, value: Any, back: Any) -> None:
 
 
 @pytest.mark.parametrize("value", [{"a": "b"}, {"a": ["b"]}, {"a": {"b": "c"}}])
-def test_shared_is_no_memory_in_common(begin: Any, value: dict[str, Any]) -> None:
-    """Neither the setter nor a getter can change what the next one gets."""
+def test_shared_values_are_copies(begin: Any, value: dict[str, Any]) -> None:
     kong, _ = begin()
     kong.ctx.shared.set("a", value)
     before = deepcopy(value)
@@ -53,7 +51,6 @@ def test_shared_is_no_memory_in_common(begin: Any, value: dict[str, Any]) -> Non
 
 @pytest.mark.parametrize("value", [object(), {"a": object()}, [set()], 2**64, {"a": -(2**63) - 1}])
 def test_shared_junk_is_refused(begin: Any, value: Any) -> None:
-    """What Kong's wire cannot carry is refused, and nothing is kept."""
     kong, call = begin()
     with pytest.raises(PdkError):
         kong.ctx.shared.set("nv", value)
@@ -96,8 +93,7 @@ def test_nginx_variable(
         kong.nginx.get_var(None)
 
 
-def test_log(begin: Any, capsys: pytest.CaptureFixture[str]) -> None:
-    """Log lines go to standard error with their level; another level is no name of Kong's."""
+def test_log_lines_go_to_stderr_with_level(begin: Any, capsys: pytest.CaptureFixture[str]) -> None:
     kong, _ = begin()
     kong.log.err("a", 1)
     kong.log("b")

@@ -17,8 +17,7 @@ FIELDS = [
 ]
 
 
-def test_headers(begin: Any) -> None:
-    """All fields are lists by lower-case name; invalid UTF-8 becomes surrogates."""
+def test_headers_are_lists_by_lower_case_name(begin: Any) -> None:
     kong, _ = begin(fields=FIELDS)
     kong.request.get_headers()["x-many"].clear()  # a copy
     assert kong.request.get_headers() == {
@@ -28,7 +27,6 @@ def test_headers(begin: Any) -> None:
 
 
 def test_number_of_headers_and_arguments_is_limited(begin: Any) -> None:
-    """By default a hundred, else as many as requested."""
     kong, _ = begin(fields=[(b"a%d" % n, b"") for n in range(150)])
     assert len(kong.request.get_headers()) == 100
     assert len(kong.request.get_headers(1000)) == 150
@@ -50,8 +48,7 @@ def test_number_of_headers_and_arguments_is_limited(begin: Any) -> None:
         ("x-missing", None),
     ],
 )
-def test_header(begin: Any, name: str, value: str | None) -> None:
-    """The first value of a name, in any case, with `_` for `-`."""
+def test_header_has_first_value_in_any_case(begin: Any, name: str, value: str | None) -> None:
     kong, _ = begin(fields=FIELDS)
     assert kong.request.get_header(name) == value
     with pytest.raises(PdkError):
@@ -68,16 +65,16 @@ def test_header(begin: Any, name: str, value: str | None) -> None:
         (b"a=%ff%zz", {"a": ["\udcff%zz"]}, {"a": "\udcff%zz"}),
     ],
 )
-def test_query(begin: Any, query: bytes, found: dict[str, Any], arguments: dict[str, Any]) -> None:
-    """Arguments are lists, empty without a value; one argument is text, True or None."""
+def test_query_arguments_are_lists(
+    begin: Any, query: bytes, found: dict[str, Any], arguments: dict[str, Any]
+) -> None:
     kong, _ = begin(query=query)
     assert kong.request.get_query() == found
     assert {name: kong.request.get_query_arg(name) for name in arguments} == arguments
     assert kong.request.get_raw_query() == query.decode()
 
 
-def test_path_and_body(begin: Any) -> None:
-    """The path is raw, or with unreserved characters unescaped; the body is bytes."""
+def test_path_and_body_are_raw(begin: Any) -> None:
     kong, call = begin("PUT", b"/%61%2f%c3%A9\xff", b"q=%61")
     assert kong.request.get_method() == "PUT"
     assert kong.request.get_raw_path() == "/%61%2f%c3%A9\udcff"
@@ -99,16 +96,16 @@ def test_path_and_body(begin: Any) -> None:
         (b"[::1]", "http", "[::1]", 80),
     ],
 )
-def test_authority(begin: Any, host: bytes, scheme: str, name: str, port: int) -> None:
-    """The requested host and port; the port is a number."""
+def test_host_and_port_are_those_requested(
+    begin: Any, host: bytes, scheme: str, name: str, port: int
+) -> None:
     kong, _ = begin(fields=[(b"host", host)], scheme=scheme)
     assert (kong.request.get_host(), kong.request.get_port()) == (name, port)
     assert kong.request.get_scheme() == scheme
 
 
 @pytest.mark.parametrize(("version", "number"), [("1.1", 1.1), ("1.0", 1), ("2.0", 2)])
-def test_http_version(begin: Any, version: str, number: float) -> None:
-    """The version is a number: 1, 1.1 or 2."""
+def test_http_version_is_a_number(begin: Any, version: str, number: float) -> None:
     kong, _ = begin(version=version)
     found = kong.request.get_http_version()
     assert (found, type(found)) == (number, type(number))

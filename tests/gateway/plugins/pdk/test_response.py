@@ -32,15 +32,15 @@ def exit_with(kong: Any, phase: Any, *arguments: Any) -> Reply:
         ({}, b"[]", JSON),
     ],
 )
-def test_exit(begin: Any, phase: Any, body: Any, sent: bytes, content_type: bytes) -> None:
-    """Text and bytes are sent unchanged, a table as JSON, with an empty one as a list."""
+def test_exit_sends_text_as_is_and_tables_as_json(
+    begin: Any, phase: Any, body: Any, sent: bytes, content_type: bytes
+) -> None:
     kong, _ = begin()
     reply = exit_with(kong, phase, 403, body)
     assert (reply.status, reply.body, reply.content_type) == (403, sent, content_type)
 
 
-def test_exit_headers(begin: Any, phase: Any) -> None:
-    """Headers are text, numbers or lists; the plugin may set Content-Type."""
+def test_exit_headers_may_set_content_type(begin: Any, phase: Any) -> None:
     kong, _ = begin()
     headers = {"Content-Type": "a/b", "X-N": 7, "X-L": ["a", b"b"], "X-T": True}
     reply = exit_with(kong, phase, 403, {}, headers)
@@ -60,8 +60,9 @@ def test_exit_headers(begin: Any, phase: Any) -> None:
         (200, "", {"Transfer-Encoding": "chunked"}), (200, "", {}, "more"),
     ],
 )  # fmt: skip
-def test_bad_exit(begin: Any, phase: Any, arguments: tuple[Any, ...]) -> None:
-    """Bad arguments are a fault of the plugin, and no reply."""
+def test_bad_exit_is_a_fault_without_reply(
+    begin: Any, phase: Any, arguments: tuple[Any, ...]
+) -> None:
     kong, _ = begin()
     with pytest.raises((PdkError, TypeError)):
         kong.response.exit(*arguments)
@@ -69,7 +70,6 @@ def test_bad_exit(begin: Any, phase: Any, arguments: tuple[Any, ...]) -> None:
 
 
 def test_exit_headers_replace_those_set_before(begin: Any, phase: Any) -> None:
-    """As in Kong: some fields may appear only once."""
     kong, call = begin()
     kong.response.set_headers({"Content-Type": "text/plain", "X-A": "1", "X-B": "2"})
     exit_with(kong, phase, 403, {"title": "no"}, {"X-A": "3"})
@@ -81,7 +81,6 @@ def test_exit_headers_replace_those_set_before(begin: Any, phase: Any) -> None:
 
 
 def test_pdk_calls_after_exit_do_nothing(begin: Any, phase: Any) -> None:
-    """They raise PhaseOver, a second exit too."""
     kong, call = begin()
     reply = exit_with(kong, phase, 403, "no")
     for late in (
@@ -96,8 +95,7 @@ def test_pdk_calls_after_exit_do_nothing(begin: Any, phase: Any) -> None:
     assert (call.shared, call.reply_fields) == ({}, [])
 
 
-def test_set_headers(begin: Any) -> None:
-    """A header replaces others of its name, whichever plugin set them."""
+def test_set_headers_replace_others_of_their_name(begin: Any) -> None:
     kong, call = begin()
     call.reply_fields += [(b"vary", b"origin"), (b"x-a", b"0")]
     kong.response.set_headers({"X-A": "1", "X-B": ["2", "3"]})
@@ -108,8 +106,7 @@ def test_set_headers(begin: Any) -> None:
     assert call.reply_fields == [(b"vary", b"origin"), (b"x-a", b"1"), (b"x-b", b"4")]
 
 
-def test_add_and_clear(begin: Any) -> None:
-    """An added header keeps others of its name; a cleared one is removed."""
+def test_added_header_keeps_others_cleared_is_removed(begin: Any) -> None:
     kong, call = begin()
     kong.response.set_headers([])
     kong.response.add_header("a", "1")
