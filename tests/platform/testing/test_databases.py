@@ -11,19 +11,7 @@ from neurova_platform.testing.databases import drop_templates, postgres_variable
 from neurova_platform.testing.platform import TestPlatform
 
 NOTES = {
-    "domain.py": """
-import sqlalchemy as sa
-
-metadata = sa.MetaData()
-notes = sa.Table(
-    "notes",
-    metadata,
-    sa.Column("id", sa.Integer, primary_key=True),
-    sa.Column("text", sa.String, nullable=False),
-)
-""",
     "migrations/0001_notes.py": """
-import sqlalchemy as sa
 from alembic import op
 
 revision = "0001"
@@ -31,33 +19,26 @@ down_revision = None
 
 
 def upgrade() -> None:
-    op.create_table(
-        "notes",
-        sa.Column("id", sa.Integer(), primary_key=True),
-        sa.Column("text", sa.String(), nullable=False),
-    )
+    op.execute("CREATE TABLE notes (text TEXT)")
 """,
     "write.py": """
 from neurova import Tx, post
 from sqlalchemy import text
 
-from .domain import notes
-
 
 @post("/notes", public=True)
 async def write(tx: Tx) -> str:
-    await tx.execute(notes.insert(), {"text": "x"})
+    await tx.execute(text("INSERT INTO notes VALUES ('x')"))
     return (await tx.execute(text("SELECT version()"))).scalar_one()
 """,
     "count.py": """
 from neurova import Tx, get
-
-from .domain import notes
+from sqlalchemy import text
 
 
 @get("/notes", public=True)
 async def count(tx: Tx) -> int:
-    return len((await tx.execute(notes.select())).all())
+    return (await tx.execute(text("SELECT count(*) FROM notes"))).scalar_one()
 """,
 }
 COUNT_DATABASES = "SELECT count(*) FROM pg_database WHERE datname LIKE 'nv_test_%'"
