@@ -6,13 +6,6 @@ import os
 
 from bench import cpu
 
-LINE = "{pid} (a )( b) S {parent} 1 1 0 -1 4194304 10 20 0 0 {times} 20 0 3 0"
-
-
-def test_command_may_contain_spaces_and_brackets() -> None:
-    line = LINE.format(pid=7, parent=3, times="100 20 4 1")
-    assert cpu.parse_stat(line) == cpu.Stat(7, 3, 125)
-
 
 def test_descendants_include_grandchildren_only_of_the_root() -> None:
     stats = [cpu.Stat(9, 5, 4), cpu.Stat(5, 2, 2), cpu.Stat(2, 1, 1), cpu.Stat(3, 1, 8)]

@@ -53,13 +53,6 @@ def test_charge_expires_after_the_whole_window(limiter: Limiter, clock: Clock):
     assert limiter.admit([KEY], 3).admitted
 
 
-def test_window_slides(limiter: Limiter, clock: Clock):
-    clock.now += SECOND * 9 // 10
-    assert limiter.admit([KEY], 3).admitted
-    clock.now += SECOND * 2 // 10  # a fixed window would restart in between
-    assert not limiter.admit([KEY]).admitted
-
-
 def test_call_is_charged_to_all_buckets_or_none(limiter: Limiter):
     for _ in range(3):
         assert limiter.admit([ACME, KEY]).admitted

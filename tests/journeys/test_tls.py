@@ -33,18 +33,14 @@ def served(probe_project: Path) -> Iterator[tuple[Serving, str]]:
         yield run, run.event("ready")["url"]
 
 
-def connected(url: str) -> http.client.HTTPSConnection:
-    address = urlsplit(url)
-    trusted = ssl.create_default_context(cafile=PEMS / "cert.pem")
-    return http.client.HTTPSConnection(
-        address.hostname or "", address.port, context=trusted, timeout=30
-    )
-
-
 def test_calls_and_shutdown_over_tls(served: tuple[Serving, str]) -> None:
     run, url = served
     assert url.startswith("https://")
-    connection = connected(url)
+    address = urlsplit(url)
+    trusted = ssl.create_default_context(cafile=PEMS / "cert.pem")
+    connection = http.client.HTTPSConnection(
+        address.hostname or "", address.port, context=trusted, timeout=30
+    )
     for path, status in [("/count", 200), ("/wait/20", 200), ("/secret", 401), ("/count", 200)]:
         connection.request("GET", path)
         reply = connection.getresponse()
@@ -54,12 +50,3 @@ def test_calls_and_shutdown_over_tls(served: tuple[Serving, str]) -> None:
     assert len(connection.getresponse().read()) == 4 << 20
     connection.close()
     assert run.end() == (0, "")
-
-
-def test_body_over_the_limit_is_refused_over_tls(served: tuple[Serving, str]) -> None:
-    connection = connected(served[1])
-    connection.putrequest("POST", "/echo")
-    connection.putheader("Content-Length", str(100 << 20))
-    connection.endheaders(b"x")
-    assert connection.getresponse().status == 413
-    connection.close()

@@ -39,16 +39,6 @@ async def test_booking_is_read_back_as_created(handlers: Handlers) -> None:
     assert (read.adults, read.children, read.lead_time) == (0, 2, 12)
 
 
-async def test_consecutive_stays_share_a_room(handlers: Handlers) -> None:
-    """Ten one-night stays leave the one room free before and after them."""
-    for day in range(10):
-        await handlers.book(arrival=after(day))
-    await rejected(handlers.book(arrival=after(-3), nights=20), 409)
-    await rejected(handlers.book(arrival=after(9)), 409)
-    await handlers.book(arrival=after(-3), nights=3)
-    await handlers.book(arrival=after(10), nights=365)
-
-
 @pytest.mark.parametrize(
     ("arrival", "nights", "free"), [(0, 1, 2), (0, 3, 1), (2, 1, 1), (9, 5, 3)]
 )

@@ -21,12 +21,6 @@ from tests.serving import PATIENCE
 MARKED = st.text(st.one_of(st.characters(categories=["M"]), st.sampled_from("aéßİᾳᾼ각क")))
 
 
-def test_words_are_letters_and_digits_once_in_order() -> None:
-    assert split_words("Ada's  ada_byron, 1815-12-10!") == ["ada", "s", "byron", "1815", "12", "10"]
-    assert split_words("\U0001f642 \0 -- __") == []
-    assert split_words("a" * 1_000) == ["a" * MAX_WORD_LENGTH]
-
-
 @pytest.mark.parametrize(
     ("text", "digits"),
     [

@@ -19,20 +19,6 @@ def soon(seconds: float = 20) -> float:
     return asyncio.get_running_loop().time() + seconds
 
 
-async def test_calls_get_the_lock_first_come_first_served() -> None:
-    locks, order = LocalKeyLocks(), list[int]()
-
-    async def one(number: int) -> None:
-        assert await locks.lock(KEY, soon()) is None
-        order.append(number)
-        await asyncio.sleep(0)
-        locks.release(KEY)
-
-    await asyncio.gather(*(one(number) for number in range(20)))
-    assert order == list(range(20))
-    assert len(locks) == 0
-
-
 async def test_number_of_waiters_is_limited(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(key_locks, "MAX_WAITING", 2)
     locks = LocalKeyLocks()

@@ -58,15 +58,3 @@ def test_every_caller_may_connect_until_a_failure_and_after_a_success(clock: Clo
     breaker.record_failure(DOWN)
     breaker.record_success()
     assert not any(is_refused(breaker) for _ in range(3))
-
-
-def test_cancelled_or_lost_attempt_lets_the_next_caller_try(clock: Clock) -> None:
-    breaker = CircuitBreaker(clock)
-    breaker.record_failure(DOWN)
-    clock.now += LONGEST_PAUSE
-    breaker.check()
-    breaker.record_cancelled()
-    assert not is_refused(breaker)
-    assert is_refused(breaker)  # the attempt that begins now has no result yet
-    clock.now += LONGEST_PAUSE
-    assert not is_refused(breaker)

@@ -11,7 +11,6 @@ from sqlalchemy.exc import IntegrityError
 from tests.runtime.database.things import (
     begin,
     names,
-    open_over_wire,
     open_postgres,
     renamed,
     things,
@@ -159,13 +158,6 @@ async def test_retry_waits_a_second_for_a_slow_writer(url: str) -> None:
         await again.commit()
         await slow.rollback()
         assert await names(database) == ["x", "b", "c"]
-
-
-async def test_transaction_without_statements_opens_no_connection(url: str) -> None:
-    async with open_over_wire(url) as (database, wire):
-        for end in ("commit", "rollback"):
-            await getattr(begin(database), end)()
-        assert wire.connections == 0
 
 
 @pytest.mark.parametrize("end", ["COMMIT", "ROLLBACK"])

@@ -57,15 +57,3 @@ def test_server_errors_name_the_url_and_the_fix(
 def test_faulty_statement_is_not_translated(error: Exception) -> None:
     assert translate(error, URL) is None
     assert describe_conflict(error) == ""
-
-
-@pytest.mark.parametrize(
-    "error",
-    [
-        exceptions.SerializationError("x"),
-        exceptions.DeadlockDetectedError("x"),
-        exceptions.InvalidCachedStatementError("x"),
-    ],
-)
-def test_conflicts_are_described(error: Exception) -> None:
-    assert describe_conflict(error)

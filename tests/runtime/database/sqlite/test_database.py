@@ -92,22 +92,6 @@ async def test_long_select_does_not_block_the_loop(
     await tx.rollback()
 
 
-async def test_select_on_a_thread_reads_its_snapshot(
-    database: SqliteDatabase,
-) -> None:
-    reader = begin(database, readonly=True)
-    both = select(numbers(300_000).scalar_subquery(), size.scalar_subquery())
-    running = asyncio.create_task(reader.execute(both))
-    await asyncio.sleep(0)
-    assert database.thread_calls == 1
-    writer = begin(database)
-    await writer.execute(things.insert(), {"id": 1})
-    await writer.commit()
-    assert (await running).one() == (300_000, 0)
-    assert (await reader.execute(size)).scalar_one() == 0
-    await reader.rollback()
-
-
 @pytest.mark.parametrize(
     ("statement", "rows", "moved"),
     [
