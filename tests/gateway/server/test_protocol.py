@@ -71,13 +71,6 @@ async def test_chunked_body_is_joined(server: HttpServer) -> None:
     assert json.loads(bodies(response)[0])["text"] == "ab"
 
 
-async def test_head_response_has_no_body(server: HttpServer) -> None:
-    response = await server.send(request("HEAD"))
-    assert statuses(response) == [200]
-    assert re.search(rb"content-length: [1-9]", response)
-    assert response.endswith(b"\r\n\r\n")
-
-
 async def test_expect_is_answered_before_the_body(server: HttpServer) -> None:
     length = f"Content-Length: {len(BODY)}"
     reader, writer = await server.connect()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from pathlib import Path
 
 import httpx
@@ -58,13 +59,14 @@ async def test_pipelined_streams_are_answered_in_order(streams: HttpServer) -> N
     assert places == sorted(places)
 
 
-@pytest.mark.parametrize("path", ["/numbers/1000", "/lines", "/file", "/quiet"])
+@pytest.mark.parametrize("path", ["/numbers/1000", "/lines", "/file", "/quiet", "/count"])
 async def test_head_response_has_no_body(streams: HttpServer, path: str) -> None:
     response = await streams.send(request("HEAD", path, close=False) + request())
     assert statuses(response) == [200, 200]
     head, _, rest = response.partition(b"\r\n\r\n")
     assert rest.startswith(b"HTTP/1.1 200")
     assert b"content-type" in head
+    assert bool(re.search(rb"content-length: [1-9]", head)) is (path in ("/file", "/count"))
     if path == "/numbers/1000":
         assert namespace(streams, "numbers")["made"] == [0]  # the source stops at once
 
