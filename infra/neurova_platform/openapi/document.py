@@ -11,9 +11,9 @@ import msgspec
 from neurova.endpoints.endpoint import Endpoint
 from neurova.endpoints.function import HttpFunction
 
-from .operation import Operation, types
-from .problems import components
-from .schemas import AT, Schema, schemas
+from .operation import Operation, list_types
+from .problems import build_components
+from .schemas import AT, Schema, build_schemas
 
 VERSION = "3.1.0"
 _METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
@@ -45,7 +45,7 @@ def document(functions: Iterable[Endpoint], api: Api) -> dict[str, Any]:
     It does not depend on their order, and omits mounted apps.
     """
     ordered = sorted((each for each in functions if isinstance(each, HttpFunction)), key=_sort_key)
-    shared = components()
+    shared = build_components()
     paths: dict[str, dict[str, Any]] = {}
     first_paths: dict[str, str] = {}
     by_key, named = _schemas(ordered)
@@ -103,8 +103,8 @@ def _schemas(functions: list[HttpFunction]) -> tuple[dict[Any, Schema], dict[str
     by_key: dict[Any, Schema] = {}
     named: dict[str, Schema] = {}
     for service in sorted({function.service for function in functions}):
-        own = [pair for each in functions if each.service == service for pair in types(each)]
-        service_by_key, service_named = schemas(service, dict(own))
+        own = [pair for each in functions if each.service == service for pair in list_types(each)]
+        service_by_key, service_named = build_schemas(service, dict(own))
         by_key |= service_by_key
         named |= service_named
     return by_key, named

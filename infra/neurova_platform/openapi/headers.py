@@ -48,7 +48,7 @@ HEADERS = {
 NOT_MODIFIED = "304"
 
 
-def parameters(function: HttpFunction) -> list[dict[str, str]]:
+def list_request_headers(function: HttpFunction) -> list[dict[str, str]]:
     """Return the request headers, except those that the function reads itself."""
     read = {each.alias for each in function.binding.parameters if each.kind == "header"}
     handled = {
@@ -62,7 +62,7 @@ def parameters(function: HttpFunction) -> list[dict[str, str]]:
     ]
 
 
-def headers(function: HttpFunction) -> dict[str, dict[str, str]]:
+def list_response_headers(function: HttpFunction) -> dict[str, dict[str, str]]:
     """Return the headers that successful responses may have."""
     return {name: {"$ref": f"#/components/headers/{name}"} for name in sorted(_names(function))}
 

@@ -15,7 +15,7 @@ from neurova.http.reply import JSON
 
 from . import headers
 from .examples import NoExample, example
-from .problems import problems
+from .problems import describe_problems
 from .responses import ANY, ResponseForms, response_forms
 from .schemas import NO_NUL, SEGMENT, Schema, with_pattern, with_valid_default
 
@@ -25,7 +25,7 @@ _NO_PARAMETERS = frozenset({"accept", "content-type", "authorization"})
 _JSON = JSON.decode()
 
 
-def types(function: HttpFunction) -> Iterator[tuple[Hashable, Any]]:
+def list_types(function: HttpFunction) -> Iterator[tuple[Hashable, Any]]:
     """Yield the key and the type of each schema that an operation needs."""
     for parameter in function.binding.parameters:
         if parameter.kind in (*IN, "body"):
@@ -58,7 +58,7 @@ class Operation(msgspec.Struct, frozen=True):
         if description.deprecated or description.sunset:
             operation["deprecated"] = True
         parameters = [self._parameter(each) for each in self._parameters()]
-        parameters += headers.parameters(function)
+        parameters += headers.list_request_headers(function)
         if parameters:
             operation["parameters"] = parameters
         for each in function.binding.parameters:
@@ -66,7 +66,7 @@ class Operation(msgspec.Struct, frozen=True):
                 operation["requestBody"] = self._body(each)
         operation["responses"] = {
             **self._successes(response_forms(function.binding.returns)),
-            **problems(function, limited=self.limited),
+            **describe_problems(function, limited=self.limited),
         }
         scopes = list(description.scopes)
         is_public = description.public
@@ -139,7 +139,7 @@ class Operation(msgspec.Struct, frozen=True):
 
     def _success(self, description: str, content: dict[str, Any]) -> dict[str, Any]:
         response: dict[str, Any] = {"description": description}
-        if fields := headers.headers(self.function):
+        if fields := headers.list_response_headers(self.function):
             response["headers"] = fields
         return {**response, "content": content} if content else response
 

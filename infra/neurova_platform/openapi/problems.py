@@ -80,7 +80,7 @@ _HEADERS_BY_STATUS: dict[int, Mapping[str, bool]] = {
 _DEFAULT = "Problem"
 
 
-def statuses(function: HttpFunction, *, limited: bool) -> tuple[int, ...]:
+def list_statuses(function: HttpFunction, *, limited: bool) -> tuple[int, ...]:
     """Return the statuses of errors that the platform itself may return for a function.
 
     `limited`: each consumer has a limit over all operations.
@@ -106,9 +106,9 @@ def statuses(function: HttpFunction, *, limited: bool) -> tuple[int, ...]:
     return tuple(status for status, can_be in found.items() if can_be)
 
 
-def problems(function: HttpFunction, *, limited: bool) -> dict[str, Any]:
+def describe_problems(function: HttpFunction, *, limited: bool) -> dict[str, Any]:
     """Return the error responses of a function, with `default` for unknown statuses."""
-    known = statuses(function, limited=limited)
+    known = list_statuses(function, limited=limited)
     found: dict[int, Any] = {status: _reference(_PROBLEMS[status][0]) for status in known}
     for status, texts in find_rejects(function.handler).items():
         if status not in found or texts:
@@ -143,7 +143,7 @@ def _reference(name: str) -> dict[str, str]:
     return {"$ref": f"#/components/responses/{name}"}
 
 
-def components() -> dict[str, dict[str, Any]]:
+def build_components() -> dict[str, dict[str, Any]]:
     """Return the components that all functions share."""
     responses = {name: response(status, (text,)) for status, (name, text) in _PROBLEMS.items()}
     responses[_DEFAULT] = response(0, ("Any other problem.",))

@@ -40,7 +40,7 @@ _FORMATS = {"decimal": DECIMAL, "duration": DURATION}
 _VALUES = frozenset({"const", "default", "enum", "examples"})  # their values are not schemas
 
 
-def schemas(
+def build_schemas(
     service: str, types: Mapping[Hashable, Any]
 ) -> tuple[dict[Hashable, Schema], dict[str, Schema]]:
     """Return the schema of each type by key, and the schemas they refer to by name.

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from msgspec import Meta
 
 from neurova_platform.openapi.examples import NoExample, example
-from neurova_platform.openapi.schemas import AT, schemas
+from neurova_platform.openapi.schemas import AT, build_schemas
 
 
 class Tree(msgspec.Struct):
@@ -45,7 +45,7 @@ KINDS: list[Any] = [
 
 def generate(kind: Any) -> tuple[Any, Any]:
     """Return an example of a type and the validator of its schema."""
-    found, named = schemas("t", {"it": kind})
+    found, named = build_schemas("t", {"it": kind})
     by_reference = {AT + name: each for name, each in named.items()}
     schema = {**found["it"], "components": {"schemas": named}}
     validator = jsonschema_rs.Draft202012Validator(schema, validate_formats=True)

@@ -5,21 +5,25 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from neurova.endpoints.function import HttpFunction
-from neurova_platform.openapi.headers import headers, parameters
+from neurova_platform.openapi.headers import list_request_headers, list_response_headers
 
 
 def test_post_with_a_key_has_idempotency_key(by_name: dict[str, HttpFunction]) -> None:
     reference = {"$ref": "#/components/parameters/Idempotency-Key"}
-    assert [name for name, each in by_name.items() if reference in parameters(each)] == ["add"]
-    assert "Idempotency-Replayed" in headers(by_name["add"])
+    assert [name for name, each in by_name.items() if reference in list_request_headers(each)] == [
+        "add"
+    ]
+    assert "Idempotency-Replayed" in list_response_headers(by_name["add"])
 
 
 def test_cache_and_deprecation_have_headers(by_name: dict[str, HttpFunction]) -> None:
-    assert set(headers(by_name["name"])) == {
+    assert set(list_response_headers(by_name["name"])) == {
         *("Cache-Control", "Deprecation", "ETag", "RateLimit", "RateLimit-Policy", "Sunset"),
     }
-    assert parameters(by_name["name"]) == [{"$ref": "#/components/parameters/If-None-Match"}]
-    assert headers(by_name["own"]) == {}
+    assert list_request_headers(by_name["name"]) == [
+        {"$ref": "#/components/parameters/If-None-Match"}
+    ]
+    assert list_response_headers(by_name["own"]) == {}
 
 
 def test_header_read_by_the_function_is_not_repeated(
@@ -32,4 +36,4 @@ def test_header_read_by_the_function_is_not_repeated(
         async def f(idempotency_key: Annotated[str, Header]) -> str: ...
         """
     (function,) = load(only=source)
-    assert parameters(function) == []
+    assert list_request_headers(function) == []

@@ -21,7 +21,7 @@ from neurova_platform.openapi.schemas import (
     DURATION,
     NO_NUL,
     SEGMENT,
-    schemas,
+    build_schemas,
     with_pattern,
 )
 
@@ -31,17 +31,19 @@ class Named(msgspec.Struct):
 
 
 def test_types_are_named_by_service_and_unknown_ones_accept_anything() -> None:
-    found, named = schemas("shop", {"key": Named, "plain": int, "odd": complex, "of": list[Named]})
+    found, named = build_schemas(
+        "shop", {"key": Named, "plain": int, "odd": complex, "of": list[Named]}
+    )
     reference = {"$ref": f"{AT}shop.Named"}
     assert (found["key"], found["plain"], found["odd"]) == (reference, {"type": "integer"}, {})
     assert found["of"] == {"type": "array", "items": reference}
     assert list(named) == ["shop.Named"]
     assert named["shop.Named"]["properties"]["at"]["format"] == "date-time"
-    assert list(schemas("club", {"key": Named})[1]) == ["club.Named"]
+    assert list(build_schemas("club", {"key": Named})[1]) == ["club.Named"]
 
 
 def test_decimal_is_text_or_number() -> None:
-    found, _ = schemas("shop", {"key": Decimal, "many": list[Decimal]})
+    found, _ = build_schemas("shop", {"key": Decimal, "many": list[Decimal]})
     assert found["key"] == found["many"]["items"] == DECIMAL
     check = jsonschema_rs.Draft202012Validator(DECIMAL)
     for sent in (b'"12.50"', b'"-1e3"', b"3", b"0.5"):
@@ -81,7 +83,7 @@ class Export(msgspec.Struct):
 
 
 def test_fields_may_be_named_like_schema_keywords() -> None:
-    _, named = schemas("t", {"it": Export})
+    _, named = build_schemas("t", {"it": Export})
     fields = named["t.Export"]["properties"]
     assert list(fields) == ["type", "format", "default", "properties"]
     assert fields["format"] == {"type": "string"}
@@ -96,7 +98,7 @@ class Odd(msgspec.Struct):
 
 
 def test_default_that_violates_the_schema_is_left_out() -> None:
-    fields = schemas("t", {"it": Odd})[1]["t.Odd"]["properties"]
+    fields = build_schemas("t", {"it": Odd})[1]["t.Odd"]["properties"]
     assert fields["since"] == {"type": "string", "format": "date-time"}
     assert fields["share"] == {"type": "number"}
     assert fields["note"]["default"] is None
@@ -116,7 +118,7 @@ def test_types_of_the_same_name_are_named_by_file(load: Callable[..., list[HttpF
     for _ in range(2):
         functions = load(**files)
         kinds = {each.name: each.binding.returns for each in functions}
-        found, named = schemas("shop", kinds)
+        found, named = build_schemas("shop", kinds)
         assert set(named) == {"shop.first.Page", "shop.second.Page"}
         assert found["shop.first"] == {"$ref": f"{AT}shop.first.Page"}
 
@@ -128,7 +130,7 @@ def test_tagged_union_has_a_discriminator() -> None:
     class Two(msgspec.Struct, tag=2):
         pass
 
-    found, _ = schemas("shop", {"key": One | Two})
+    found, _ = build_schemas("shop", {"key": One | Two})
     discriminator = found["key"]["discriminator"]
     assert discriminator["propertyName"] == "type"
     assert discriminator["mapping"] == {"1": f"{AT}shop.One", "2": f"{AT}shop.Two"}
