@@ -21,7 +21,7 @@ Schema = [
     {"identity_key": {"type": "string"}},
     {"consumer_headers": {"type": "boolean", "default": False}},
 ]
-# Names that an upstream may trust to name the caller; those of a client are removed.
+# Header names by which an upstream may identify the caller; remove them from requests.
 _NAMES = (
     HEADER.lower(),
     "x-consumer-id",
@@ -36,18 +36,18 @@ _NAMES = (
     "x-authenticated-scope",
     "x-authenticated-groups",
 )
-# WSGI and CGI (RFC 3875, 4.1.18) do not distinguish `_` and `-`: all spellings are removed.
+# WSGI and CGI (RFC 3875, 4.1.18) do not distinguish `_` and `-`, so remove all spellings.
 _RESERVED = frozenset(
     "".join(letters)
     for name in _NAMES
     for letters in product(*("-_" if letter == "-" else letter for letter in name))
 )
-_VISIBLE_FIELDS = 100  # the PDK returns no more; any name may be among the others
+_VISIBLE_FIELDS = 100  # the PDK returns no more, so with 100 fields some may be hidden
 _FAILED = unavailable("Authentication is unavailable")
 
 
 class Plugin:
-    """Refuse a call, or state its caller to Kong, to later plugins and to the runtime."""
+    """Refuse a call, or name its caller to Kong, to later plugins and to the runtime."""
 
     def __init__(self, config: dict[str, Any]) -> None:
         stores = bound_stores(config)
@@ -84,7 +84,7 @@ class Plugin:
                 added = {**added, HEADER: signed}
             if added:
                 kong.service.request.set_headers(added)
-            # Last: the guard admits only calls with `nv`.
+            # Set `nv` last: the guard admits only calls with it.
             return kong.ctx.shared.set("nv", verdict.nv)
         except Exception as error:
             print(f"neurova-auth: {type(error).__name__}", file=sys.stderr)

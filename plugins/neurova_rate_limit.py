@@ -20,7 +20,7 @@ _FAILED = unavailable("Rate limiting is unavailable")
 
 
 class Plugin:
-    """Refuse a call above any of its limits; add what remains of them to the reply."""
+    """Refuse a call above any of its limits; add the remaining calls to the reply."""
 
     def __init__(self, config: dict[str, Any]) -> None:
         self._limit = RateLimit(

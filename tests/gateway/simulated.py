@@ -116,7 +116,7 @@ class Worker:
         if not self.is_in_iteration:
             self.is_in_iteration = True
             self.ready.append(self.end_iteration)
-            self.admission.iteration_began(self.now)
+            self.admission.record_iteration_start(self.now)
 
     def end_iteration(self) -> None:
         for arrived, kind, served in self.replies:
@@ -126,4 +126,4 @@ class Worker:
                 heapq.heappush(self.calls, (self.now + AGAIN, next(self.number), kind))
         self.replies.clear()
         self.is_in_iteration = False
-        self.admission.iteration_ended(self.now)
+        self.admission.record_iteration_end(self.now)

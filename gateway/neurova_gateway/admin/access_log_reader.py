@@ -14,7 +14,7 @@ from ..pipeline.call_records import CallRecord
 
 BLOCK = 256 << 10
 BUDGET = 4 << 20
-"""The most bytes that are read for one page, even if few records match."""
+"""Bytes to read for one page at most, even if few records match."""
 
 _decode = msgspec.json.Decoder(CallRecord).decode
 Position = tuple[int, int]
@@ -30,8 +30,8 @@ def read_backwards(
 ) -> tuple[list[CallRecord], Position | None]:
     """Return up to `count` matching records before a position, newest first, and the next position.
 
-    If the budget is used up there are fewer records, but a next position. Lines that
-    are not records are skipped. Raises LookupError if the file of `before` is gone.
+    Stops early, with a next position, after reading `budget` bytes. Skips lines that are not
+    records. Raises LookupError if the file of `before` is gone.
     """
     found: list[CallRecord] = []
     with ExitStack() as stack:

@@ -30,7 +30,7 @@ def create_app(
 ) -> Guard:
     """Return the ASGI app of some operations and of the OpenAPI document that describes them.
 
-    `token` authorizes every request; `hosts` are accepted besides the names of loopback.
+    `token` authorizes every request; `hosts` are accepted in addition to loopback names.
     """
     operations = [*operations, document_operation(operations)]
     router = Router([_route(each, context) for each in operations], redirect_slashes=False)

@@ -17,7 +17,8 @@ class Audit:
     """Append JSON lines to a private file (0600) and sync each to disk. Keys are masked.
 
     A change is logged as `begun` with the request, and as `ended` with the status of the response
-    and what was done. Both lines have the same `id`. Without the first line nothing is changed.
+    and what was done. Both lines have the same `id`. A change whose first line cannot be written is
+    refused.
     """
 
     def __init__(self, path: Path) -> None:
@@ -38,8 +39,9 @@ class Audit:
         try:
             append_lines(self._path, line.encode(), durable=True)
         except OSError as error:
+            consequence = ", so nothing was changed" if fields["event"] == "begun" else ""
             raise Unavailable(
-                f"the audit log cannot be written ({error.strerror}), so nothing was changed",
+                f"the audit log cannot be written ({error.strerror}){consequence}",
                 where=str(self._path),
                 fix="make the file writable and free disk space",
             ) from None

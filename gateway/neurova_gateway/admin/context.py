@@ -16,7 +16,7 @@ from .reloads import Reloads
 
 
 class Function(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
-    """A function as it is served: its route, who may call it and its limits.
+    """A served function: its route, access rules and limits.
 
     `values`: each setting with its origin, as shown by `neurova explain`.
     """
@@ -37,12 +37,12 @@ class Function(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
 
 
 class AdminContext(msgspec.Struct, frozen=True, eq=False, kw_only=True):
-    """Hold the files and stores of one platform. Files may be missing; the functions may block.
+    """The files and stores of one platform. Files may be missing; the callables may block.
 
     `environment`: "live" or "test", the keys that this platform accepts. `consumer_limit` applies
     to consumers without a limit of their own. `parts` returns further health checks by name.
-    `started` is in Unix seconds; `clock` is the clock of the keys. If `embedded` is false, a
-    gateway in front has keys and limits, and `keys` and `limiter` raise Unavailable.
+    `started` is in Unix seconds; `clock` is the clock of the keys. If `embedded` is false,
+    Kong checks keys and limits, and `keys` and `limiter` raise Unavailable.
     """
 
     name: str

@@ -26,9 +26,9 @@ CHALLENGE = {"www-authenticate": 'Bearer realm="neurova admin"'}
 class Guard:
     """Check Host and token, audit changes, and turn every error into problem+json.
 
-    `public`: the paths that need no token. `hosts`: the names that are accepted besides those of
-    loopback. Any other Host is refused, which defeats DNS rebinding. A request that may change
-    something is in the audit log before it begins.
+    `public`: paths that need no token. `hosts`: names accepted in addition to loopback names. Any
+    other Host is refused, which prevents DNS rebinding. A request that may change state is logged
+    before it runs.
     """
 
     def __init__(
@@ -65,7 +65,7 @@ class Guard:
         except Exception as error:
             if started:
                 raise
-            await problem_response(_reject_of(error))(scope, receive, send)
+            await problem_response(_to_reject(error))(scope, receive, send)
 
     def _authorize(self, scope: Scope) -> None:
         """Raise Reject unless the request has an accepted Host and the token."""
@@ -106,7 +106,7 @@ class Guard:
         try:
             await self._app(scope, receive, tracked_send)
         except Exception as error:
-            status = _reject_of(error).status
+            status = _to_reject(error).status
             raise
         finally:
             fields = state.get("audit", {})
@@ -120,11 +120,11 @@ def _host_name(host: bytes) -> str:
     return name if port.isdigit() else ""
 
 
-def _reject_of(error: Exception) -> Reject:
-    """Return the refusal that a client gets for an error, without internals."""
+def _to_reject(error: Exception) -> Reject:
+    """Convert an error to the refusal that the client receives, without internals."""
     if isinstance(error, Reject):
         return error
     if isinstance(error, NeurovaError):
         return Reject(503, str(error), headers={"retry-after": "1"})
     LOGGER.error("Admin API request failed", exc_info=error)
-    return Reject(500, "The Admin API failed, its log has the traceback")
+    return Reject(500, "The Admin API failed, see its log for the traceback")

@@ -49,7 +49,7 @@ def read_query(request: Request, allowed: Collection[str]) -> dict[str, str]:
 async def read_body(request: Request, shape: type[T]) -> T:
     """Return the JSON body of a request as a `shape`.
 
-    Raises Reject: 408 after 5 s, 413 above 64 KiB, 415 without JSON's media type, 400, 422.
+    Raises Reject: 400 (not JSON), 408 (after 5 s), 413 (above 64 KiB), 415 (media type), 422.
     """
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media_type != "application/json":

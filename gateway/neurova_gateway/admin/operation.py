@@ -11,9 +11,9 @@ from .paging import Page
 
 
 class Call(msgspec.Struct, eq=False, kw_only=True):
-    """Hold the input of one call: parameters of path and query, and the Accept header.
+    """The input of one call: parameters of path and query, and the Accept header.
 
-    A handler adds to `audit` what the audit log records about the change.
+    A handler adds details of the change to `audit`, for the audit log.
     """
 
     path: Mapping[str, str]

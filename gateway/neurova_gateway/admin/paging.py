@@ -53,8 +53,8 @@ def paginate(
 ) -> Page[T]:
     """Return the requested page of `items`, which are sorted by `key`.
 
-    `key` is unique per item and of type `shape`. The cursor is the key of the last item, so items
-    that are added or removed between two pages shift nothing.
+    `key` is unique per item and of type `shape`. The cursor is the key of the last item, so adding
+    or removing items between two requests does not shift the pages.
     """
     limit, after = read_limit(query), read_cursor(query, shape)
     begin = 0 if after is None else bisect_right(items, after, key=key)

@@ -1,1 +1,1 @@
-"""API keys: their form, their stores, and who may use them."""
+"""API keys: format, stores and issuing."""

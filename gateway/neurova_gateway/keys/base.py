@@ -1,4 +1,4 @@
-"""The port of the key store."""
+"""The interface of key stores."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ import msgspec
 class KeyRecord(msgspec.Struct, frozen=True):
     """An API key as stored: its SHA-256, never the key itself.
 
-    Times are Unix seconds; None: no end. `limits` ("100/second, 5000/day") bind this key alone,
-    `consumer_limits` all keys of the consumer together; `quota` is calls in 30 days, 0 for none;
+    Times are Unix seconds; None: no end. `limits` ("100/second, 5000/day") apply to this key,
+    `consumer_limits` to all keys of the consumer together; `quota` is calls in 30 days, 0 for none;
     `cidrs` are the networks from which it may be used, () for all.
     """
 
@@ -56,7 +56,7 @@ class KeyStore(Protocol):
         """Return all keys, or those of one consumer, oldest first."""
 
     def set_consumer_limits(self, consumer: str, limits: str) -> None:
-        """Bind all keys of a consumer together to `limits`, "" for none."""
+        """Set the limits that all keys of a consumer share, "" for none."""
 
     def touch(self, used: dict[str, float]) -> None:
         """Store when keys were last used: key id to Unix seconds."""

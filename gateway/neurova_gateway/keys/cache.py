@@ -17,12 +17,11 @@ CACHE_SIZE = 10_000
 
 
 class KeyCache:
-    """Find keys without asking the store each time; a cached record is never used for long.
+    """Find keys without asking the store each time.
 
-    A change made anywhere is seen within `CHECK_SECONDS`. While the store is down, cached keys work
-    until `OUTAGE_SECONDS` after it last answered. Unknown keys are not cached, so a flood of them
-    takes no memory. `clock`: seconds that never go back; `wall`: Unix seconds. Threads may share a
-    cache.
+    A change by any process takes effect within `CHECK_SECONDS`. While the store is down, cached
+    keys work until `OUTAGE_SECONDS` after it last answered. Unknown keys are not cached, so a flood
+    of them takes no memory. `clock`: monotonic seconds; `wall`: Unix seconds. Thread-safe.
     """
 
     def __init__(
@@ -60,7 +59,7 @@ class KeyCache:
     def find_cached(self, key_digest: bytes) -> KeyRecord | None:
         """Return the record of the key with that SHA-256 if it is cached.
 
-        Raises Unavailable when it is, but the store has been down for too long.
+        Raises Unavailable if the key is cached but the store has been down for too long.
         """
         now = self._clock()
         if now >= self._check_due:
@@ -74,9 +73,9 @@ class KeyCache:
         return record
 
     def flush(self) -> None:
-        """Write to the store when keys were last used. Call it every few seconds, off the hot path.
+        """Store the last-use times of keys. Call this every few seconds, off the hot path.
 
-        Raises Unavailable when the store is down; the times are kept for the next call.
+        Raises Unavailable when the store is down; the next call retries these times.
         """
         pending, self._last_uses = self._last_uses, {}
         uses = pending.copy()  # another thread may still write to `pending`
@@ -98,7 +97,7 @@ class KeyCache:
             return
         self._usable_until = now + OUTAGE_SECONDS
         if version != self._version:
-            # A new dict: a thread that is fetching adds its old record to the old one.
+            # Replace the dict: a concurrent fetch then adds its stale record to the old dict.
             self._records = {}
             self._version = version
 

@@ -21,7 +21,7 @@ MAX_NAME = 128
 
 
 class Issued(NamedTuple):
-    """A new key, which is shown this once, and its record. The repr does not show the key."""
+    """A new key, which can be shown only now, and its record. The repr does not show the key."""
 
     key: str
     record: KeyRecord
@@ -95,7 +95,7 @@ def rotate(store: KeyStore, key_id: str, overlap: float, now: float | None = Non
         revoked_at=None,
         last_used_at=None,
     )
-    # The new key first: a failure between the two leaves the consumer with a key.
+    # Create the new key first: after a failure in between, the consumer still has a key.
     store.add(record)
     store.revoke(key_id, now + overlap)
     return Issued(key, record)
@@ -108,7 +108,7 @@ def revoke(store: KeyStore, key_id: str, now: float | None = None) -> None:
 
 
 def limit_consumer(store: KeyStore, consumer: str, limits: str) -> None:
-    """Bind all keys of a consumer together, "" for no limit. Raises ValueError for bad `limits`."""
+    """Set the limits that all keys of a consumer share, "" for none; ValueError for bad ones."""
     store.set_consumer_limits(check_name(consumer, "consumer"), normalize_limits(limits))
 
 
@@ -119,7 +119,7 @@ def is_ended(record: KeyRecord, now: float) -> bool:
 
 
 def check_name(text: str, what: str) -> str:
-    """Return a name that can be shown and logged as it is; raises ValueError for any other."""
+    """Return a name if it is safe to show and log; raises ValueError for any other."""
     if not text or text != text.strip() or len(text) > MAX_NAME or not text.isprintable():
         raise ValueError(
             f"{what} {text[:MAX_NAME]!r}: write 1 to {MAX_NAME} printable characters, "

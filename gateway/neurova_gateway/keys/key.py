@@ -1,4 +1,4 @@
-"""The form of an API key: `nrv_test_` or `nrv_live_`, 30 random characters, 6 of checksum."""
+"""The format of an API key: `nrv_test_` or `nrv_live_`, 30 random characters, 6 of checksum."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ def generate(environment: str) -> str:
     return body + _checksum(body)
 
 
-def environment(key: str) -> str | None:
-    """Return "live" or "test" for a well-formed key; None for a typo or anything else.
+def read_environment(key: str) -> str | None:
+    """Return "live" or "test" for a well-formed key; None for a malformed one.
 
     The checksum detects typing errors before any look-up; it does not prove who created the key.
     """
@@ -38,7 +38,7 @@ def environment(key: str) -> str | None:
 
 
 def digest(key: str) -> bytes:
-    """Return the SHA-256 of a key, the only form in which a store keeps it."""
+    """Return the SHA-256 of a key; stores keep only this."""
     return sha256(key.encode("utf-8", "surrogatepass")).digest()
 
 

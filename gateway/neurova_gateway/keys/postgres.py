@@ -22,9 +22,9 @@ from .base import KeyRecord
 from .sql import LAYOUT, KeyTables, SqlKeyStore, check_layout
 
 REFRESH_SECONDS = 0.2
-STALE_SECONDS = 1.0  # without an answer of the database, after which the copy is not trusted
+STALE_SECONDS = 1.0  # without a response of the database, after which the copy must not be used
 WAIT_SECONDS = 5.0
-CONNECTIONS = 2  # one refreshes the copy, one changes keys
+CONNECTIONS = 2  # one to refresh the copy, one to change keys
 LOGGER = logging.getLogger("neurova")
 _LOCK = 0x6E765F6B657973  # "nv_keys": held while the tables are created
 _CONNECTION_ERRORS = (
@@ -102,7 +102,7 @@ class PostgresKeyStore(SqlKeyStore):
         self._fresh_until = -1.0
         self._copy = {}
 
-    # In the thread of the caller.
+    # These methods run in the thread of the caller.
 
     def _check_fresh(self) -> None:
         if monotonic() > self._fresh_until:
@@ -119,7 +119,7 @@ class PostgresKeyStore(SqlKeyStore):
         return result
 
     def _run(self, statements: Coroutine[Any, Any, T]) -> T:
-        """Run on the loop. Raises Unavailable when the database does not answer."""
+        """Run statements on the loop. Raises Unavailable when the database does not answer."""
         if self._loop.is_closed():
             statements.close()
             raise Unavailable("the key store is closed", where=str(self._url))
@@ -135,10 +135,10 @@ class PostgresKeyStore(SqlKeyStore):
                 f"the key store does not answer: {reason}", where=str(self._url)
             ) from error
 
-    # On the loop.
+    # These methods run on the event loop of the store.
 
     async def _connect(self) -> asyncpg.Connection[Any]:
-        # The driver reads the URL, so that everything libpq understands works: sslmode, passfile…
+        # Pass the URL unchanged: the driver supports libpq's options, like sslmode and passfile.
         return await asyncpg.connect(
             self._url.dsn,
             timeout=WAIT_SECONDS,
@@ -183,7 +183,7 @@ class PostgresKeyStore(SqlKeyStore):
             records = self._fetch(connection, self._select.where(changed))
             self._copy.update({record.digest: record for record in records})
         elif version != self._copied_version:
-            # A lower number than before: the database was restored from a backup.
+            # The first read, or the number is lower: the database was restored from a backup.
             records = self._fetch(connection, self._select)
             self._copy = {record.digest: record for record in records}
         self._copied_version = version

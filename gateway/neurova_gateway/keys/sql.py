@@ -56,8 +56,8 @@ _REQUIRED: dict[str, Any] = {
 class KeyTables:
     """Define the tables; the limits of a consumer are a row of `consumers`.
 
-    `changes` has one row, with the number of changes so far. A `shared` database also notes in each
-    key the number of its last change, and in `changes` the version of the layout.
+    `changes` has one row, with the number of changes so far. A `shared` database also stores the
+    number of the last change in each key, and the version of the layout in `changes`.
     """
 
     def __init__(self, prefix: str = "", *, shared: bool = False) -> None:
@@ -126,7 +126,7 @@ class SqlKeyStore(ABC):
         if consumer is None:
             return self._records(statement)
         if "\0" in consumer:
-            return []  # PostgreSQL rejects it as a parameter, and no stored text has it
+            return []  # PostgreSQL rejects NUL, so no stored name contains it
         return self._records(statement.where(self._keys.c.consumer == consumer))
 
     def add(self, record: KeyRecord) -> None:
@@ -159,11 +159,11 @@ class SqlKeyStore(ABC):
         return self._change(work)
 
     def set_consumer_limits(self, consumer: str, limits: str) -> None:
-        """Bind all keys of a consumer together to `limits`, "" for none."""
+        """Set the limits that all keys of a consumer share, "" for none."""
         self._change(lambda connection, number: self._limit(connection, consumer, limits, number))
 
     def touch(self, used: dict[str, float]) -> None:
-        """Note when keys were last used; `version` does not count that as a change."""
+        """Store when keys were last used; this does not change `version`."""
         used_at, last = sa.bindparam("used_at", type_=_SECONDS), self._keys.c.last_used_at
         statement = (
             sa.update(self._keys)
@@ -171,7 +171,7 @@ class SqlKeyStore(ABC):
             .where(sa.or_(last.is_(None), last < used_at))
             .values(last_used_at=used_at)
         )
-        # In one order everywhere, so that two processes do not deadlock.
+        # Update rows in the same order in all processes, to avoid deadlocks.
         rows = [{"used_id": key_id, "used_at": at} for key_id, at in sorted(used.items())]
         self._write(lambda connection: connection.execute(statement, rows))
 

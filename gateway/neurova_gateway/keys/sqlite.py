@@ -26,8 +26,8 @@ T = TypeVar("T")
 class SqliteKeyStore(SqlKeyStore):
     """Keep API keys in the file `path`, mode 0600.
 
-    One connection reads and never waits for a writer, one writes. Raises StateError when the file
-    cannot be used, with the fix.
+    It reads on one connection, which never waits for a writer, and writes on another. Raises
+    StateError when the file cannot be used.
     """
 
     def __init__(self, path: Path) -> None:
@@ -41,7 +41,7 @@ class SqliteKeyStore(SqlKeyStore):
             "sqlite://", creator=self._connect, poolclass=NullPool, hide_parameters=True
         )
         try:
-            # SQLite does not wait while another process switches a new file to WAL.
+            # Lock: SQLite fails at once while another process switches a new file to WAL.
             with folder_lock(path.parent):
                 _create_file(path)
                 for _ in range(2):
@@ -57,7 +57,7 @@ class SqliteKeyStore(SqlKeyStore):
     def version(self) -> int:
         """Return the number of changes so far, by any process.
 
-        Costs a `PRAGMA data_version` unless another process wrote to the file.
+        Runs only `PRAGMA data_version` unless another process wrote to the file.
         """
         return self._read(self._read_version)
 
@@ -133,8 +133,8 @@ class SqliteKeyStore(SqlKeyStore):
 
 
 def _create_file(path: Path) -> None:
-    # Only a new file: closing a file drops the POSIX locks of all who have it open in this process.
-    # SQLite gives its two side files the mode of the first.
+    # Do not open an existing file: closing it would drop the POSIX locks that SQLite holds on it.
+    # SQLite creates its -wal and -shm files with the mode of this file.
     with suppress(FileExistsError):
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
 
@@ -144,7 +144,7 @@ def _reason(error: SQLAlchemyError) -> str:
 
 
 def _state_error(path: Path, error: Exception) -> StateError:
-    """Return the error for the operator whose file cannot be opened."""
+    """Return the error that tells an operator why the file cannot be opened."""
     if isinstance(error, StateError):
         return error
     if isinstance(error, FileNotFoundError):

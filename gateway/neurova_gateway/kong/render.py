@@ -1,4 +1,4 @@
-"""Render functions and settings to the configuration of both gateways. Pure."""
+"""Render functions and settings to the configuration of both gateways, without I/O."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def _route(function: Endpoint) -> Route:
         function.name,
         function.service,
         description.methods,
-        (kong_path(description.template),),
+        (to_kong_path(description.template),),
         tags=tags,
     )
 
@@ -84,7 +84,7 @@ def _plugins(
 
 
 @lru_cache(maxsize=65_536)
-def kong_path(template: str) -> str:
+def to_kong_path(template: str) -> str:
     """Convert a template, `/bookings/{id}`, to Kong's form, `~/bookings/(?<id>[^/]+)$`.
 
     `/legacy/{*}` (that path and everything below) becomes `~/legacy(/.*)?$`, `/{*}` `~/.*$`.
@@ -100,7 +100,7 @@ def kong_path(template: str) -> str:
 
 
 @lru_cache(maxsize=65_536)
-def template(path: str) -> str:
+def to_template(path: str) -> str:
     """Convert a path in Kong's form back to its template."""
     if path.endswith("(/.*)?$") or path == "~/.*$":  # a literal path has its dots escaped
         prefix = path[1:].removesuffix("(/.*)?$").removesuffix("/.*$")

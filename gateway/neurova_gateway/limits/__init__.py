@@ -1,1 +1,1 @@
-"""Rate limits: in any window of the stated length, never more than the limit."""
+"""Rate limits: at most the limit in any window of its length."""

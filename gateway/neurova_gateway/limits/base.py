@@ -1,4 +1,4 @@
-"""The port of the rate limiter."""
+"""The interface of rate limiters."""
 
 from __future__ import annotations
 
@@ -40,12 +40,12 @@ class Usage(NamedTuple):
 
 
 class Limiter(Protocol):
-    """Admit calls so that in any window of the stated length never more than the limit pass."""
+    """Admit at most the limit of each bucket in any window of its length."""
 
     def admit(self, buckets: Sequence[Bucket], cost: int = 1) -> Decision:
         """Charge `cost` to all buckets, or to none if any of them is full.
 
-        Raises `neurova.errors.Unavailable` when the count cannot be kept; never admits uncounted.
+        Raises `neurova.errors.Unavailable` when the call cannot be counted.
         """
 
     def usage(self, buckets: Sequence[Bucket]) -> tuple[Usage, ...]:

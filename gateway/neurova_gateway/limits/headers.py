@@ -33,7 +33,7 @@ class Policy:
         self.field: Field = (POLICY, self.value)
         shown = [name.replace("%", "%%") for name in names]
         self._template = ", ".join(f"{name};r=%d;t=%d" for name in shown).encode()
-        # After most admitted calls all windows reset after their whole length.
+        # The usual case: each window resets after its whole length.
         self._whole = tuple(seconds for _, _, seconds in windows)
         self._short = ", ".join(
             f"{name};r=%d;t={seconds}" for name, seconds in zip(shown, self._whole, strict=True)
@@ -42,8 +42,8 @@ class Policy:
     def fields(self, decision: Decision) -> list[Field]:
         """Return the reply fields of a decision on these windows.
 
-        For the next `t` seconds at most `r` can be used. On a refusal `t` is at most Retry-After,
-        as the draft requires.
+        At most `r` units can be used in the next `t` seconds. On a refusal `t` is at most
+        Retry-After, as the draft requires.
         """
         admitted, remaining, reset, retry_after = decision
         if admitted:
@@ -64,7 +64,7 @@ class Policy:
 def policy(windows: tuple[tuple[str, int, int], ...]) -> Policy:
     """Return the policy of windows given as (name, limit, seconds), in the decision's order.
 
-    Clients see the names, e.g. "consumer-minute"; each window needs its own.
+    Clients see the names, e.g. "consumer-minute", so each window needs a different one.
     """
     return Policy(windows)
 

@@ -30,7 +30,7 @@ def hash_key(name: str, seconds: int) -> tuple[int, int]:
 
 
 def probe(segments: int, high: int) -> Iterator[tuple[int, int]]:
-    """Yield (segment, record) of all places where a key may be."""
+    """Yield (segment, record) of each place where a key may be."""
     for segment in range(segments):
         mask, first = record_count(segment) - 1, segment_start(segment)
         for i in range(MAX_PROBES):
@@ -47,7 +47,7 @@ def find_record(words: memoryview, segments: int, high: int, low: int) -> int:
         if found == high and words[at + KEY_LOW] == low:
             return at
         if not found:
-            ended = segment  # this record was never used, so the key is not after it
+            ended = segment  # a key is never stored behind a record that was never used
     return 0
 
 
@@ -59,7 +59,7 @@ def claim_record(
     now: int,
     taken: set[int],
 ) -> int:
-    """Give a key a record whose log has expired and that is not in `taken`; 0: none is free."""
+    """Assign a record with an expired log, not in `taken`, to a key; return 0 if none is free."""
     for _, at in probe(segments, key[0]):
         if at not in taken and is_expired(words, at, now):
             _assign(words, at, key, window)
@@ -68,14 +68,14 @@ def claim_record(
 
 
 def is_expired(words: memoryview, at: int, now: int) -> bool:
-    """Check whether a record counts nothing any more."""
+    """Check whether all entries of a record have expired."""
     ring = words[at + RING]
     return not ring & 63 or now - words[at + (ring >> 6)] > words[at + WINDOW]
 
 
 def _assign(words: memoryview, at: int, key: tuple[int, int], window: int) -> None:
-    # While the key changes, the longer of both windows is written: whichever key a crash leaves
-    # here keeps its log long enough. The high word goes first: readers check the record by it.
+    # Until the key is written, store the longer window: after a crash, neither the old nor the new
+    # key loses its log too early. Write the high word first, because readers check it.
     words[at + STEADY_UNTIL] = 0
     words[at + RING] = ENTRIES << 6  # no entries
     words[at + WINDOW] = max(window, words[at + WINDOW])

@@ -1,9 +1,9 @@
 """The layout of the table's file, in words of 8 bytes.
 
 A header of one page is followed by segments of records, each twice as long as the one before. A
-record holds the log of one bucket: a ring buffer of up to 60 entries. An entry (time, total) says:
-by `time`, `total` units had been charged in all. This is true whatever the other entries say, so a
-process that dies between two writes never leaves too little counted. Times are nanoseconds on the
+record holds the log of one bucket: a ring buffer of up to 60 entries. An entry (time, total)
+states how many units had been charged by `time`. It does not depend on other entries, so a process
+that dies between two writes never leaves a count that is too low. Times are nanoseconds on the
 table's own clock, which never goes back.
 """
 
@@ -19,17 +19,17 @@ AT_VERSION = 1
 AT_SEGMENTS = 2  # number of segments in use
 AT_LAST = 3  # time of the latest charge to any bucket
 AT_OFFSET = 4  # the table's clock minus the monotonic clock of the machine
-AT_SYNC = 5  # a time on the table's clock, and
-AT_WALL = 6  # the wall clock at that time: both bridge a restart of the machine
+AT_SYNC = 5  # a recent time on the table's clock
+AT_WALL = 6  # the wall clock at AT_SYNC, to resume the table's clock after a reboot
 HEADER_WORDS = 4096 // WORD
 
 # A record; four of them fill a page, so none crosses a page.
 KEY_HIGH = 0  # 0: this record was never used
 KEY_LOW = 1
-WINDOW = 2  # nanoseconds; tells when another bucket may use the record
-RING = 3  # offset of the newest entry << 6 | number of entries: one word changes both
+WINDOW = 2  # nanoseconds; another bucket may claim the record after it
+RING = 3  # offset of the newest entry << 6 | number of entries: they change together
 BASE = 4  # the total before the first entry
-STEADY_UNTIL = 5  # until this time only the newest entry changes: it grows, and none expires
+STEADY_UNTIL = 5  # until then charges only change the newest entry, and none expires
 MERGE_UNTIL = 6  # until this time charges merge into the newest entry
 GRAIN = 7  # nanoseconds that an entry may span
 ENTRIES = 8  # the ring buffer: a time and a total for each entry

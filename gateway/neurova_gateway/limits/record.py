@@ -1,8 +1,8 @@
 """The log of one bucket within its record: append, merge, repair, find expiry times.
 
 All functions take the words of the table and the word at which the record begins; an offset counts
-words from there. Writes are ordered so that a process that dies between any two of them leaves more
-counted than was admitted, never less.
+words from there. Writes are ordered so that a process that dies between any two of them may leave a
+count that is too high, but never one that is too low.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from .layout import (
     TOTAL,
 )
 
-# 58 entries of the coarsest grain span a window; one more is expiring, one is being appended.
+# 58 entries of the coarsest grain span a window; the other two are expiring and being appended.
 COARSEST = 58
 SPARSE = MAX_ENTRIES // 4
 _RING_WORDS = MAX_ENTRIES * ENTRY_WORDS
@@ -53,18 +53,18 @@ def append_entry(words: memoryview, at: int, log: tuple[int, int], total: int, n
     words[at + offset + TOTAL] = total
     grain = words[at + GRAIN]
     if grain and length <= SPARSE:
-        # A log with free entries may become finer again.
+        # The log has free entries: halve the grain.
         words[at + GRAIN] = grain = grain >> 1 if length else 0
     words[at + MERGE_UNTIL] = now + grain
     return offset
 
 
 def merge_entries(words: memoryview, at: int, window: int) -> tuple[int, int]:
-    """Merge the closest neighbours of a full ring buffer; return its (newest offset, entries).
+    """Merge entries of a full ring buffer that are close in time; return (newest offset, entries).
 
-    A merged entry has the later time, so that nothing expires early. The new grain is the gap that
-    half of the neighbours are within, at most 1/58 of the window, at which the ring cannot fill.
-    So a burst of a millisecond is kept as exactly as 60 entries allow, and so is a steady flow.
+    A merged entry has the later time, so that nothing expires early. The new grain is the median
+    gap between entries, so precision adapts to bursts and to steady traffic. It is at most 1/58 of
+    the window, at which the ring cannot fill.
     """
     slots = entry_words(words, at)
     times = [words[slot] for slot in slots]
@@ -79,7 +79,7 @@ def merge_entries(words: memoryview, at: int, window: int) -> tuple[int, int]:
         else:
             merged.append(entry)
             anchor = time
-    # From the front: entries that are not yet overwritten remain true.
+    # Write from the oldest slot: entries that are not overwritten yet remain valid.
     for slot, (time, total) in zip(slots, merged, strict=False):
         words[slot] = time
         words[slot + TOTAL] = total
@@ -91,9 +91,9 @@ def merge_entries(words: memoryview, at: int, window: int) -> tuple[int, int]:
 
 
 def repair(words: memoryview, at: int) -> int:
-    """Repair a log that reached the disk only in part; return its latest time.
+    """Repair a log that was only partly written to disk; return its latest time.
 
-    Times and totals only increase. An entry that is lower than the one before takes its values.
+    Times and totals never decrease, so raise each to at least that of the entry before.
     """
     latest, total = 0, words[at + BASE]
     for slot in entry_words(words, at):

@@ -33,7 +33,7 @@ CACHE_SIZE = 20_000
 USAGE_BATCH = 16
 T = TypeVar("T")
 _LOCK_NOW = LOCK_EX | LOCK_NB
-_new = tuple.__new__  # costs half of the NamedTuple's own constructor
+_new = tuple.__new__  # twice as fast as the NamedTuple's own constructor
 _Location = tuple[int, int, int]  # record, first word of its key, window in ns
 
 
@@ -49,10 +49,10 @@ class _Log(NamedTuple):
 
 
 class _SteadyLogs(NamedTuple):
-    """What stays true of the logs of some buckets until a time, whichever process charges them.
+    """Positions in the logs of some buckets, which no process changes before `until`.
 
-    `logs`: the words of the newest entry's time and total, and the total at which the bucket is
-    full. `buckets` is held so that its id is not used again.
+    `logs`: for each bucket, the words of the newest entry's time and total, and the total at which
+    it is full. `buckets` keeps the tuple alive, because the cache finds it by its id.
     """
 
     until: int
@@ -61,19 +61,18 @@ class _SteadyLogs(NamedTuple):
     buckets: tuple[Bucket, ...]
 
 
-# By record, so that a bucket that is named twice in one call is charged once.
+# By record, so that a bucket listed twice in one call is charged once.
 _Logs = dict[int, _Log]
 
 
 class LimitTable:
     """Count calls in logs of merged entries; never admits too many, and rarely too few.
 
-    `path`: a file that all processes of the machine open; its folder must exist. `clock`:
-    nanoseconds that only go forward while the machine runs; read once for each decision, under the
-    lock. `wall`: nanoseconds of the wall clock, read to bridge a restart of the machine. Threads
-    may share a table.
+    `path`: a file that all processes of the machine open; its folder must exist. `clock`: the
+    monotonic clock in nanoseconds, read once for each decision, under the lock. `wall`: the wall
+    clock in nanoseconds, used after a restart of the machine. Threads may share a table.
 
-    Raises StateError when the file cannot be used, with the fix.
+    Raises StateError when the file cannot be used.
     """
 
     def __init__(
@@ -110,7 +109,7 @@ class LimitTable:
                     ) from error
                 decision = self._admit_steady(buckets, cost) or self._admit(buckets, cost)
             except BaseException:
-                file.unlock()  # the watchdog of plugins may raise anywhere
+                file.unlock()  # the plugin watchdog may raise at any line
                 raise
             flock(file.descriptor, LOCK_UN)
             return decision
@@ -121,7 +120,7 @@ class LimitTable:
         Raises Unavailable when the table cannot be locked.
         """
         found: list[Usage] = []
-        for begin in range(0, len(buckets), USAGE_BATCH):  # calls wait for the lock meanwhile
+        for begin in range(0, len(buckets), USAGE_BATCH):  # unlock between batches for calls
             batch = buckets[begin : begin + USAGE_BATCH]
             found += self._run_locked(partial(self._read_usage, batch))
         return tuple(found)
@@ -146,10 +145,10 @@ class LimitTable:
                 self.file.unlock()
 
     def _admit_steady(self, buckets: Sequence[Bucket], cost: int) -> Decision | None:
-        """Decide the usual case: no entry expires or is appended, the newest ones grow.
+        """Decide the usual case, in which only the newest entries change; else return None.
 
-        Returns None for any other case. Costs a quarter of `_admit`. Finds buckets by the id of
-        their tuple: a look-up of each by value costs as much as to charge it.
+        It takes a quarter of the time of `_admit`. It finds buckets by the id of their tuple, since
+        looking up each one by value would double the time.
         """
         steady = self._steady.get(id(buckets))
         if steady is None:
@@ -157,8 +156,8 @@ class LimitTable:
         until, logs, reset, _ = steady
         words = self.file.words
         now = self._clock() + words[AT_OFFSET]
-        # Until `until` no process appends or drops an entry or claims the record, and afterwards
-        # none charges at an earlier time. So nothing else needs to be checked.
+        # Before `until` no process appends or drops an entry or claims the record, and no charge
+        # after it has an earlier time. So nothing else needs to be checked.
         if not words[AT_LAST] <= now <= until:
             return None
         remaining = []
@@ -195,7 +194,7 @@ class LimitTable:
             words[AT_WALL] = self._wall()
             words[AT_SYNC] = now
             self._sync_due = now + SECOND
-        # The newest entry is this call, so a whole window passes until all entries have expired.
+        # This call is the newest entry, so the last entry expires after a whole window.
         reset = tuple(bucket.seconds for bucket in buckets)
         if type(buckets) is tuple and len(logs) == len(buckets):
             self._cache_steady(words, buckets, reset)
@@ -224,7 +223,7 @@ class LimitTable:
             window, newest, oldest, length, base, total = logs[at]
             surplus = total - base + cost - bucket.limit
             if surplus > 0:
-                # A cost above the limit never fits; then any answer is as good as a whole window.
+                # A cost above the limit never fits; then report the wait for an empty window.
                 expires = now
                 if length:
                     expires = record.entry_time(words, at, oldest, length, base + surplus)
@@ -245,7 +244,7 @@ class LimitTable:
         for key, bucket in zip(keys, buckets, strict=True):
             window = bucket.seconds * SECOND
             while not found[key]:
-                # Never the record of another bucket of this call, though its log has expired.
+                # Do not claim the record of another bucket of this call, even if it has expired.
                 taken = set(found.values())
                 found[key] = index.claim_record(file.words, file.segments, key, window, now, taken)
                 if not found[key]:
@@ -253,18 +252,18 @@ class LimitTable:
             self._locations[bucket] = (found[key], key[0], window)
 
     def _resume_clock(self) -> None:
-        """Set the table's clock after a restart of the machine, when the monotonic one restarted.
+        """Correct the table's clock after a reboot, which restarts the monotonic clock.
 
-        It continues from where it stood, plus what the wall clock says has passed, never back. A
-        restart that goes unnoticed (a longer uptime than before) makes entries expire late, never
-        early.
+        The table's clock advances by the time that has passed on the wall clock, and never goes
+        back. A reboot is not detected if the uptime is already longer than before; then entries
+        expire late, never early.
         """
         words = self.file.words
         last = words[AT_LAST]
         now = self._clock()
         if now + words[AT_OFFSET] >= last:
             return
-        # After a power cut the pages on disk may be of different moments.
+        # After a power cut the pages on disk may be of different ages.
         end = layout.segment_start(self.file.segments)
         for at in range(layout.segment_start(0), end, layout.RECORD_WORDS):
             if words[at + layout.KEY_HIGH]:
@@ -298,7 +297,7 @@ def _usage(words: memoryview, segments: int, bucket: Bucket, now: int) -> Usage:
 
 
 def _charge(words: memoryview, at: int, log: _Log, cost: int, now: int) -> None:
-    """Write a charge. A death between any two words must leave too much counted, not too little."""
+    """Write a charge, in an order that never leaves the count too low if the process dies."""
     window, newest, _, length, base, total = log
     words[at + BASE] = base
     if length == MAX_ENTRIES and now > words[at + MERGE_UNTIL]:

@@ -22,12 +22,12 @@ LOCK_SECONDS = 1.0
 class TableFile:
     """Share the words of one file among processes and threads.
 
-    `words` and `segments` are what is mapped; both may change while the lock is held. The lock is
-    `flock`, not `lockf`: a POSIX lock is lost when anything in the process closes the file, and
-    does not exclude two tables of one process. A flock belongs to the open file, which a fork
-    shares, so a child opens the file again.
+    `words` and `segments` describe the mapping; both may change while the lock is held. The lock is
+    `flock`, not `lockf`: a POSIX lock is lost when any code in the process closes the file, and it
+    does not separate two tables of one process. A forked child shares the flock of its parent, so
+    it opens the file again.
 
-    Raises StateError when the file is not a usable table, with the fix.
+    Raises StateError when the file is not a usable table.
     """
 
     def __init__(self, path: Path) -> None:
@@ -55,12 +55,12 @@ class TableFile:
     def lock(self) -> None:
         """Lock the file; raises Unavailable when that takes longer than a second.
 
-        A holder needs microseconds, unless it was stopped: then a refusal is better than a hang.
+        A process holds the lock for microseconds, unless it is stopped while it holds it.
         """
         deadline = time.monotonic() + LOCK_SECONDS
         pause = 0.0
         while True:
-            time.sleep(pause)  # 0: yields the processor
+            time.sleep(pause)  # 0 yields the processor
             try:
                 fcntl.flock(self.descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 return
@@ -79,7 +79,7 @@ class TableFile:
             fcntl.flock(self.descriptor, fcntl.LOCK_UN)
 
     def map_segments(self) -> None:
-        """Map all segments that the header announces."""
+        """Map all segments that are in use, by the header."""
         segments = int.from_bytes(
             os.pread(self.descriptor, WORD, AT_SEGMENTS * WORD), sys.byteorder
         )
@@ -117,7 +117,7 @@ class TableFile:
             if os.path.samestat(os.fstat(fresh), os.fstat(inherited)):
                 self.descriptor = fresh
             else:
-                os.close(fresh)  # another file by now; this table answers Unavailable
+                os.close(fresh)  # the file was replaced: every use raises Unavailable
         except OSError:
             pass
         os.close(inherited)

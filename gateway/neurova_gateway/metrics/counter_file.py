@@ -1,4 +1,4 @@
-"""Counter files: each worker process locks one and counts in it; the next process continues it."""
+"""Counter files: each worker process locks one and writes to it; the next process continues it."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ class CounterFile:
         words = self.words
         words[size] = kind << 32 | len(encoded)
         words.cast("B")[(size + 1) * WORD : (size + 1) * WORD + len(encoded)] = encoded
-        for at in range(first, end):  # a process that died here may have left values
+        for at in range(first, end):  # left by a process that died during an append
             words[at] = 0
         words[AT_SIZE] = end
         return first
@@ -93,13 +93,13 @@ class CounterFile:
 
 
 def open_counter_file(folder: Path) -> CounterFile:
-    """Lock the first slot of a folder that no living process holds; make the folder if missing.
+    """Lock the first slot of a folder that no living process holds; create the folder.
 
-    Raises StateError when the file cannot be opened or made.
+    Raises StateError when the file cannot be opened or created.
     """
     try:
         folder.mkdir(mode=0o700, exist_ok=True)
-        with folder_lock(folder):  # `read_counter_files` locks each file for a moment
+        with folder_lock(folder):  # `read_counter_files` locks each file briefly
             slot = 0
             while True:
                 path = folder / f"{slot}{SUFFIX}"
@@ -116,7 +116,7 @@ def open_counter_file(folder: Path) -> CounterFile:
         raise StateError(
             f"Cannot write counter files ({error.strerror or error})",
             where=str(folder),
-            fix="make room, or let this user write the folder",
+            fix="free disk space, or let this user write the folder",
         ) from None
 
 

@@ -13,7 +13,7 @@ from .counter_file import entries, read_counter_files
 from .counter_layout import BOUNDS, BUCKETS, CALLS, CLASSES, FAULTS, TIMES
 
 FRESH = 5.0
-"""A process samples twice a second; without a sample for so many seconds it is not responding."""
+"""Seconds without a sample after which a process, which samples twice a second, is silent."""
 
 
 class Worker(msgspec.Struct, frozen=True):
@@ -31,8 +31,8 @@ class Totals(msgspec.Struct):
     """Sums over all counter files.
 
     `calls` by route, method, status; `times` by route: calls per bucket, then the sum in
-    microseconds; `seconds` by Unix second: calls per class, then per bucket. Route "" is no route.
-    `cpu`: seconds by slot.
+    microseconds; `seconds` by Unix second: calls per class, then per bucket. Route "": calls that
+    match no route. `cpu`: seconds by slot.
     """
 
     workers: list[Worker] = []

@@ -1,4 +1,4 @@
-"""Decide which calls are admitted when there are more than this worker can serve."""
+"""Decide which calls to admit when a worker is overloaded."""
 
 from __future__ import annotations
 
@@ -8,25 +8,24 @@ from math import inf
 from neurova.overload.cost import Cost
 from neurova.overload.queue_delay import DELAY, QueueDelay
 
-LIGHT = 1 / 400  # of the delay: refusing a call that costs less saves nothing
-LONGEST = 5  # delays that a light call may wait, and that an iteration may take before overload
-ROOM = 4  # heavy calls that may wait at any cost, while few are refused
-MARGIN = 1.05  # work around a call that its cost does not include
-GUESS = 1 / 20  # of the delay: the cost of a call that was not measured yet
+LIGHT = 1 / 400  # share of the delay; a cheaper call is light: refusing it saves nothing
+LONGEST = 5  # times the delay: maximum wait of a light call, and of an iteration before overload
+ROOM = 4  # heavy calls that may queue even if their cost exceeds the delay
+MARGIN = 1.05  # factor for work around a call that its cost does not include
+GUESS = 1 / 20  # share of the delay: the assumed cost of a call before its first measurement
 
 
 class Admission:
     """Admit or refuse calls by the work that waits for the event loop.
 
     The event loop runs in iterations: it reads all connections that have data, then runs what is
-    ready. `iteration_began` and `iteration_ended` report each one in which a response is sent:
-    its duration is how long callers wait. While that is short, only a call that began after
-    `watch_after` is checked.
+    ready. Each iteration in which a response is sent is recorded; its duration is the time that
+    callers wait. While it is short, only calls that begin after `watch_after` are checked.
 
-    Under overload the wait of a call is predicted: the cost of the calls answered in this
-    iteration, whose connections were readable at the same time, plus the work admitted before and
-    not done yet. Work counts by its usual cost, whenever it runs. What a call waits for does not
-    count, nor does time in which the machine was suspended.
+    Under overload the wait of a call is predicted from the calls answered in this iteration, whose
+    connections became readable at the same time, and from admitted work that is not done yet. Each
+    call counts with its measured event-loop time. Time that a call spends waiting does not count,
+    nor does time in which the machine was suspended.
     """
 
     __slots__ = ("_began", "_free_at", "_is_reading", "_last", "_previous", "_spent", "_usual",
@@ -36,9 +35,9 @@ class Admission:
         self.queue_delay = QueueDelay(delay)
         self.watch_after = inf
         self.refused = 0
-        # Set by the connection manager: it reports the end of an iteration that only refuses.
+        # Set by the connection manager, so that an iteration without a response ends too.
         self.begin_iteration: Callable[[], None] = lambda: None
-        self._began = 0.0  # of the iteration; 0.0: none is running
+        self._began = 0.0  # start of the iteration; 0.0: none is running
         self._previous = 0.0  # duration of the previous iteration
         self._is_reading = False  # a call was checked in this iteration
         self._last = 0.0  # time of the last check
@@ -46,8 +45,8 @@ class Admission:
         self._free_at = 0.0  # when the admitted work will be done
         self._usual = 0.0  # mean cost of admitted heavy calls
 
-    def iteration_began(self, now: float) -> None:
-        """Note the begin of an event-loop iteration."""
+    def record_iteration_start(self, now: float) -> None:
+        """Record the start of an event-loop iteration."""
         self._began = now
         if not self.queue_delay.is_overloaded:
             self.queue_delay.record_start(now)
@@ -55,16 +54,16 @@ class Admission:
                 self.queue_delay.overload_at, now + self.queue_delay.delay * LONGEST
             )
 
-    def iteration_ended(self, now: float) -> None:
-        """Note the end of an iteration: all that was ready at its begin has run."""
+    def record_iteration_end(self, now: float) -> None:
+        """Record the end of an iteration: everything that was ready at its start has run."""
         queue_delay, took, previous = self.queue_delay, now - self._began, self._previous
         queue_delay.record_wait(took, now)
         self._began, self._spent, self._is_reading = 0.0, 0.0, False
         self._previous = took
         self.watch_after = -inf if queue_delay.is_overloaded else inf
-        shorter = min(took, previous)  # a single long one may mean that the machine was suspended
+        shorter = min(took, previous)  # one long iteration may be a suspended machine
         if queue_delay.is_overloaded and shorter > queue_delay.delay + self._usual:
-            # More work was ready than predicted, and as much may still be.
+            # More work was ready than predicted, so assume that as much is still waiting.
             self._free_at = max(self._free_at, now + shorter - self._usual)
 
     def admits(self, cost: Cost, now: float) -> bool:
@@ -77,7 +76,7 @@ class Admission:
             self._free_at = now
         if not self._is_reading:
             self._is_reading, self._last = True, now
-        # While this iteration reads, none of the work before it is done.
+        # Work admitted earlier does not progress while this iteration reads connections.
         ahead = max(self._free_at - self._last, 0.0)
         self._last, self._free_at = now, now + ahead
         wait = self._spent + ahead
@@ -90,7 +89,7 @@ class Admission:
 
     def add_work(self, cost: Cost, *, later: bool) -> None:
         """Add the work of an admitted call that runs at once, or `later`."""
-        if not cost.seconds:  # admit no more of these than of heavy calls until one is measured
+        if not cost.seconds:  # not measured yet: count it as a heavy call
             cost.seconds = self.queue_delay.delay * GUESS
         if cost.seconds >= self.queue_delay.delay * LIGHT:
             self._usual += (cost.seconds - self._usual) / 8

@@ -39,7 +39,7 @@ def identity_check(identity: Identity) -> Step:
 def scope_check(plugins: Sequence[Plugin]) -> Step:
     """Return the check for the key and scopes that the auth plugin of a route demands.
 
-    Kong has checked them already, but for the route that it matched, which may be another one.
+    Kong has checked them already, but it may have matched another route.
     """
     config = next((plugin.config for plugin in plugins if plugin.name == _AUTH), {})
     is_public = config.get("public", False)

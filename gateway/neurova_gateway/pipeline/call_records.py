@@ -1,4 +1,4 @@
-"""Call records: gathered on the event loop, passed in batches to a list of sinks on a thread."""
+"""Call records: collected on the event loop, passed in batches to sinks on a thread."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ class CallRecords:
         self._thread.start()
 
     def stop(self) -> None:
-        """Stop the thread and flush what is left."""
+        """Stop the thread and flush the remaining records."""
         if self._thread is not None:
             self._stopping.set()
             self._thread.join()
@@ -98,7 +98,7 @@ class CallRecords:
         with self._flushing:
             gathered = self._gathered
             batch = gathered[:]
-            del gathered[: len(batch)]  # keeps what the event loop appended since
+            del gathered[: len(batch)]  # keep records that were appended meanwhile
             if batch:
                 records = _records(batch)
                 self.flushed += len(records)
@@ -148,7 +148,7 @@ def _records(batch: list[Any]) -> list[CallRecord]:
 
 
 class _Paths(dict[bytes, str]):
-    """Decode each distinct raw path of a batch once; mask what looks like a key."""
+    """Decode each distinct raw path of a batch once; mask text that looks like a key."""
 
     def __missing__(self, path: bytes) -> str:
         self[path] = text = mask_secrets(path.decode("ascii", "backslashreplace"))

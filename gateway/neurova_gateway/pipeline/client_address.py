@@ -11,7 +11,7 @@ from .route_entry import Step
 
 
 def client_address_reader(proxies: Sequence[str]) -> Step:
-    """Return the step that trusts X-Forwarded-For as far as `proxies` (CIDRs) wrote it."""
+    """Return the step that trusts the X-Forwarded-For entries added by `proxies` (CIDRs)."""
     networks = tuple(ip_network(proxy) for proxy in proxies)
 
     def read_client_address(call: Call) -> None:

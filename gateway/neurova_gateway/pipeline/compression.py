@@ -34,7 +34,7 @@ def _gzip(data: bytes) -> bytes:
 
 
 def available_codings() -> dict[bytes, Encoder]:
-    """Return encoders by coding, the best first: gzip, and others if installed."""
+    """Return encoders by coding, best first: zstd and brotli if installed, and gzip."""
     found: dict[bytes, Encoder] = {}
     if find_spec("zstandard"):
         found[b"zstd"] = lambda data: import_module("zstandard").compress(data, 3)
@@ -44,7 +44,7 @@ def available_codings() -> dict[bytes, Encoder]:
 
 
 class CompressedReply(Reply):
-    """A reply that was compressed, or could have been: it is not looked at again."""
+    """A reply that `Compression` has processed, so it is not compressed again."""
 
     __slots__ = ()
 
@@ -118,7 +118,7 @@ def is_compressible(content_type: bytes) -> bool:
 
 
 def _is_unchangeable(reply: Reply) -> bool:
-    """Return whether a reply must not change, or would not get smaller."""
+    """Return whether a reply must not be compressed, or would not get smaller."""
     if not is_compressible(reply.content_type):
         return True
     names = {name for name, _ in reply.fields}

@@ -8,12 +8,12 @@ from neurova.http.reply import Reply
 
 from .route_entry import Step
 
-VERSIONS = frozenset(["1.1", "1.0", "2", "3"])  # 2 and 3 by ASGI, from other servers
+VERSIONS = frozenset(["1.1", "1.0", "2", "3"])  # 2 and 3 come from other servers, by ASGI
 _SPECIAL = frozenset([b"transfer-encoding", b"upgrade", b"expect"])
 
 
 def framing_check(max_body: int) -> Step:
-    """Return the step that refuses what the server cannot serve, and bodies over `max_body`."""
+    """Return the step that refuses unsupported requests, and bodies over `max_body` bytes."""
     digits = len(str(max_body))
 
     def check_framing(call: Call) -> Reply | None:

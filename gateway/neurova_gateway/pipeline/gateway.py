@@ -15,7 +15,7 @@ from neurova.overload.queue_delay import DELAY
 from neurova.settings.gateway import Gateway as GatewaySettings
 
 from ..kong.config import GatewayConfig, Plugin
-from ..kong.render import template
+from ..kong.render import to_template
 from ..plugins.host import PluginHost
 from . import behind_kong, health
 from .admission import Admission
@@ -37,9 +37,9 @@ _IDENTITY = HEADER.lower().encode()
 class Gateway:
     """Take calls from both entry points: `admit`, `invoke`, `record`.
 
-    `load` sets the routes, at any time: a call keeps the route that admitted it. With `identity`
-    it is a runtime behind Kong: it takes only calls signed with that identity, and the plugins
-    run in Kong, not here. `delay`: seconds that a call may wait when the server is overloaded.
+    `load` sets the routes, at any time: calls in flight keep their route. With `identity` this is a
+    runtime behind Kong: it accepts only calls signed with that identity, and plugins run in Kong.
+    `delay`: seconds that a call may wait when the server is overloaded.
     """
 
     def __init__(
@@ -96,9 +96,8 @@ class Gateway:
         for route in config.routes:
             plugins = [*hosted, *route_plugins.get(route.name, ())]
             entry = self._entry(route.name, handlers[route.name], plugins)
-            rows += [
-                (method, template(path), entry) for path in route.paths for method in route.methods
-            ]
+            for path in route.paths:
+                rows += [(method, to_template(path), entry) for method in route.methods]
         self._table = RouteTable(rows)
         cors = [Cors(plugin.config) for plugin in global_plugins if plugin.name == "cors"]
         self._cors = cors[0] if cors else None
@@ -111,7 +110,7 @@ class Gateway:
         return RouteEntry(name, handler, chain.access, chain.log if chain.has_log else None)
 
     def admit(self, call: Call) -> Reply | None:
-        """Take a call whose head is complete: return its refusal, or None to read its body."""
+        """Check a call whose head is complete: return its refusal, or None to read its body."""
         for step in self._steps:
             reply = step(call)
             if reply is not None:
@@ -135,7 +134,7 @@ class Gateway:
     # Steps that need the gateway's own state.
 
     def begin(self, call: Call) -> Reply | None:
-        """Start clock and trace; drop an identity header that the client made up."""
+        """Start clock and trace; drop an identity header sent by the client."""
         call.started = time()
         begin_trace(call)
         if _IDENTITY in call.headers and not self._is_behind_kong:

@@ -15,13 +15,13 @@ _RETRY_AFTER = (b"retry-after", b"1")
 
 
 class Health:
-    """Answer 200, or 503 while draining, to anybody. A `Handler`."""
+    """Answer 200, or 503 while draining, without authentication. A `Handler`."""
 
     waits = False
 
     def __init__(self) -> None:
         self.is_draining = False
-        self.cost = Cost(1e-5)  # so little that it is admitted under overload
+        self.cost = Cost(1e-5)  # low enough to be admitted under overload
 
     def invoke(self, call: Call) -> Reply:
         """Answer one call."""

@@ -1,4 +1,4 @@
-"""Step: require exactly one valid Host, and a configured one if hosts are configured."""
+"""Step: require exactly one valid Host header, and a configured host if there are any."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from . import health
 from .route_entry import Step
 
 CACHED = 256
-# RFC 9110, 7.2 and RFC 3986, 3.2.2, restricted to what names and addresses of servers contain.
+# RFC 9110, 7.2 and RFC 3986, 3.2.2, restricted to the characters of host names and addresses.
 _HOST = re.compile(rb"(?:[A-Za-z0-9_.-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::\d{1,5})?")
 
 
 def host_check(names: Sequence[str]) -> Step:
-    """Return the step; with `names`, only these are served (with any port)."""
+    """Return the step; if there are `names`, it refuses all other hosts. Ports are ignored."""
     hosts = frozenset(name.encode() for name in names)
     accepted: set[bytes] = set()
 
     def check_host(call: Call) -> Reply | None:
         headers = call.headers
         value = headers.get(b"host")
-        if len(headers) != len(call.fields) and _repeats(call):
+        if len(headers) != len(call.fields) and _has_several(call):
             return problem(call, 400, "Multiple Host headers, send exactly one")
         if value in accepted:
             return None
@@ -33,7 +33,7 @@ def host_check(names: Sequence[str]) -> Step:
             return problem(call, 400, "Host header missing or invalid, send exactly one")
         if call.raw_path == health.RAW_PATH:  # load balancers check an address, not a name
             return None
-        if hosts and _name(value) not in hosts:
+        if hosts and _strip_port(value) not in hosts:
             return problem(call, 421, "This Host is not served here")
         if len(accepted) < CACHED:
             accepted.add(value)
@@ -42,10 +42,10 @@ def host_check(names: Sequence[str]) -> Step:
     return check_host
 
 
-def _repeats(call: Call) -> bool:
+def _has_several(call: Call) -> bool:
     return sum(name == b"host" for name, _ in call.fields) > 1
 
 
-def _name(host: bytes) -> bytes:
+def _strip_port(host: bytes) -> bytes:
     name = host.lower()
     return name if name.endswith(b"]") else name.rpartition(b":")[0] or name

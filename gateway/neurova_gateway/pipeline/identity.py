@@ -1,4 +1,4 @@
-"""The signed header by which a gateway states the caller to a runtime behind it."""
+"""The signed header in which a gateway names the caller to a runtime behind it."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from neurova.http.caller import Caller
 HEADER = "X-Neurova-Identity"
 LIFETIME = 60.0
 KEY_BYTES = 32
-# A request line of 8 KiB grows in JSON and base64, and the scopes come on top.
+# Enough for a request line of 8 KiB in JSON and base64, plus the scopes.
 MAX_BYTES = 24 * 1024
 
 
 class IdentityError(Exception):
-    """An identity that is not accepted; the message is the reason, without what was sent."""
+    """An identity that is not accepted; the message gives the reason, but no sent values."""
 
 
 class _Payload(msgspec.Struct, forbid_unknown_fields=True):
@@ -52,7 +52,7 @@ class Identity:
         self._environment = environment
 
     def sign(self, method: str, target: bytes, caller: Caller, now: float) -> str:
-        """Return the header value that states the caller of this one call.
+        """Return the header value that names the caller of this one call.
 
         `target` is the raw path with `?query`; `now` is Unix seconds.
         """
@@ -113,7 +113,7 @@ class Identity:
 
 
 def _canonical_target(target: bytes) -> str:
-    # JSON cannot hold raw bytes, latin-1 maps each. "/a?" and "/a" are the same target.
+    # JSON cannot hold raw bytes, so decode them as latin-1. "/a?" and "/a" are the same target.
     path, _, query = target.partition(b"?")
     return (path + b"?" + query if query else path).decode("latin-1")
 

@@ -15,7 +15,7 @@ class BadPath(ValueError):
     """A path without a canonical spelling; the message is for the client."""
 
 
-def canonical(raw: bytes) -> str:
+def canonicalize(raw: bytes) -> str:
     """Return the one spelling of a raw path without query, with each escape decoded once.
 
     Raises BadPath for every ambiguity: an empty segment, a dot segment, an encoded slash or

@@ -17,11 +17,11 @@ Log = Callable[[Call, Reply], None]
 
 
 class Handler(Protocol):
-    """What answers the calls of a route: a function, a mounted app, the health check."""
+    """Answers the calls of a route: a function, a mounted app, the health check."""
 
     @property
     def invoke(self) -> Invoke:
-        """Return what answers a call; it never raises."""
+        """Return the callable that answers a call; it never raises."""
 
     @property
     def cost(self) -> Cost:
@@ -51,7 +51,7 @@ class RouteEntry:
         def invoke_measured(call: Call) -> Reply | Awaitable[Reply]:
             began = perf_counter()
             reply = invoke(call)
-            if isinstance(reply, Reply) and reply.status < 400:  # a refusal costs less
+            if isinstance(reply, Reply) and reply.status < 400:  # errors cost less
                 cost.record(perf_counter() - began)
             return reply
 

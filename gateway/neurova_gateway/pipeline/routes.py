@@ -9,7 +9,7 @@ from neurova.http.call import Call
 from neurova.http.problem import problem
 from neurova.http.reply import Reply
 
-from .path import canonical
+from .path import canonicalize
 
 Target = TypeVar("Target")
 NO_PARAMS: dict[str, str] = {}
@@ -20,7 +20,7 @@ Leaf = dict[str, tuple[Target, tuple[str, ...]]]  # by method: target, names of 
 
 
 class Match(NamedTuple, Generic[Target]):
-    """The target, or None with the methods allowed on this path (none: no such path)."""
+    """The target, or None and the methods that this path allows, () if no route has the path."""
 
     target: Target | None
     params: dict[str, str]
@@ -77,7 +77,7 @@ class RouteTable(Generic[Target]):
             found = exact.get(method)
             if found is not None:
                 return found
-        path = canonical(raw_path)
+        path = canonicalize(raw_path)
         exact = self._exact.get(path.encode(), {})
         if method in exact:
             return exact[method]
@@ -85,7 +85,7 @@ class RouteTable(Generic[Target]):
         segments = path.split("/")[1:]
         match = self._walk(self._root, segments, 0, method, (), allowed)
         if match is None:
-            rest = self._rest(segments, method, allowed)
+            rest = self._find_rest(segments, method, allowed)
             return Match(rest, NO_PARAMS, () if rest is not None else tuple(sorted(allowed)))
         (target, names), values = match
         return Match(target, dict(zip(names, values, strict=True)))
@@ -114,7 +114,7 @@ class RouteTable(Generic[Target]):
             return self._walk(node.parameter, segments, depth + 1, method, values, allowed)
         return None
 
-    def _rest(self, segments: list[str], method: str, allowed: set[str]) -> Target | None:
+    def _find_rest(self, segments: list[str], method: str, allowed: set[str]) -> Target | None:
         """Return the target of the longest matching `/{*}` template."""
         found: Target | None = None
         node: _Node[Target] | None = self._root

@@ -16,7 +16,7 @@ from neurova.errors import Unavailable
 from neurova.http.caller import Caller
 
 from ..keys.base import KeyRecord
-from ..keys.key import digest, environment
+from ..keys.key import digest, read_environment
 from .refusal import Refusal, refuse, unavailable
 
 Headers = Mapping[str, Sequence[str]]
@@ -44,7 +44,7 @@ class Grant(msgspec.Struct, frozen=True, eq=False):
 
     `nv` has only text, its scopes in one string: a later plugin can change only its own copy.
     `consumer` is empty for an anonymous caller. `consumer_headers` are those of Kong's own plugins;
-    for an anonymous caller they blank what the client sent.
+    for an anonymous caller they overwrite those of the client with empty values.
     """
 
     caller: Caller
@@ -57,8 +57,8 @@ class Grant(msgspec.Struct, frozen=True, eq=False):
 class Authenticator:
     """Decide whether a call may pass.
 
-    `accepted` is the environment whose keys are valid here. A `public` route reads no key: neither
-    an unavailable store nor an expired key closes it, and every caller is anonymous.
+    `accepted` is the environment whose keys are valid here. A `public` route reads no key, so it
+    works while the store is unavailable; every caller is anonymous.
     """
 
     __slots__ = ("_accepted", "_clock", "_grants", "_keys", "_public", "_scopes")
@@ -97,7 +97,7 @@ class Authenticator:
                 return credential
             key = credential
         try:
-            # A cached record was checked before; since then the key can only have expired.
+            # The cached grant is of this record, so only its end must be checked again.
             record = self._keys.find_cached(digest(key))
             if record is not None:
                 cached = self._grants.get(record.key_id)
@@ -110,7 +110,7 @@ class Authenticator:
             return unavailable("The key store is unavailable")
 
     def _look_up(self, key: str, read_address: ReadAddress) -> Grant | Refusal:
-        written = environment(key)
+        written = read_environment(key)
         if written is None:
             return _unauthorized("The key is malformed, copy all of it again")
         if written != self._accepted:
@@ -143,7 +143,7 @@ class Authenticator:
             self._grants.clear()
         grant = _create_grant(record)
         ends = [end for end in (record.revoked_at, record.expires_at) if end is not None]
-        # The time until which no check is needed; the address is checked in every call.
+        # No check is needed before `until`; a key with networks is checked in every call.
         until = 0.0 if record.cidrs else min(ends, default=FOREVER)
         self._grants[record.key_id] = record, grant, until
         return grant
@@ -199,7 +199,7 @@ def _refuse_scopes(missing: Sequence[str]) -> Refusal:
 
 
 def _is_within(address: str | None, cidrs: Sequence[str]) -> bool:
-    """Check whether an address lies in one of the networks; text that is no address does not."""
+    """Check whether an address lies in one of the networks; False for any other text."""
     try:
         ip = ipaddress.ip_address(address or "")
     except ValueError:

@@ -46,8 +46,7 @@ class PluginHost:
 
     `stores` are passed to plugins whose Schema has `state`. `deadline`: seconds that the access
     phase, or the log phase, of all plugins of a call may take. `report` receives a line for every
-    fault, `faults` counts them by plugin. All calls come from one thread. `start` enforces the
-    deadline and must be called in the main thread.
+    fault, `faults` counts them by plugin. All calls come from the main thread.
     """
 
     def __init__(
@@ -62,7 +61,7 @@ class PluginHost:
         self._report = report
         self._stores = stores
         self._plugins = load(folder)
-        # Weak: an instance that no route uses ends with the last call that does.
+        # Weak references: an instance is freed when no route and no running call uses it.
         self._instances: WeakValueDictionary[_Key, _Instance] = WeakValueDictionary()
         self._chains: WeakValueDictionary[tuple[_Key, ...], Chain] = WeakValueDictionary()
         self._watchdog = Watchdog(deadline)
@@ -70,7 +69,7 @@ class PluginHost:
         self._kong = Kong(self._phase)
 
     def start(self) -> None:
-        """Enforce the deadline from now on."""
+        """Enforce the deadline from now on. Call this in the main thread."""
         self._watchdog.start()
 
     def stop(self) -> None:
@@ -96,12 +95,12 @@ class PluginHost:
         )
         chain = self._chains.get(keys)
         if chain is None:
-            instances = [self._find_instance(key) for key in sorted(keys, key=self._order)]
+            instances = [self._get_instance(key) for key in sorted(keys, key=self._order)]
             chain = self._chains[keys] = Chain(self, instances)
         return chain
 
     def report_fault(self, name: str, phase: str, error: BaseException) -> None:
-        """Count and report a fault of a plugin, without its message: that may contain a key."""
+        """Count and report a fault of a plugin, without its message, which may contain a key."""
         self.faults[name] += 1
         trace = error.__traceback__
         while trace is not None and trace.tb_next is not None:
@@ -113,11 +112,11 @@ class PluginHost:
         loaded = find_plugin(self._plugins, key[0])
         return -loaded.priority, loaded.name
 
-    def _find_instance(self, key: _Key) -> _Instance:
+    def _get_instance(self, key: _Key) -> _Instance:
         instance = self._instances.get(key)
         if instance is None:
             loaded = find_plugin(self._plugins, key[0])
-            # A fresh copy, as from Kong: the plugin may change it.
+            # Each plugin gets its own copy of the config, as in Kong, because it may change it.
             plugin = loaded.create(msgspec.json.decode(key[1]), self._stores)
             instance = self._instances[key] = _Instance(key, plugin)
         return instance
@@ -153,7 +152,7 @@ class Chain:
     )
 
     def __init__(self, host: PluginHost, instances: Sequence[_Instance]) -> None:
-        self._instances = instances  # held: the host has weak references
+        self._instances = instances  # keeps them alive: the host has only weak references
         self._host = host
         self._kong = host._kong
         self._phase = host._phase
@@ -166,7 +165,7 @@ class Chain:
     def access(self, call: Call) -> Reply | None:
         """Run the access phases: return None, with `call.caller` set, or the reply.
 
-        Whatever a plugin does, no call passes unless one of them has stated the caller (`nv`).
+        A call passes only if a plugin has set the caller (`nv`).
         """
         phase, watchdog, kong = self._phase, self._watchdog, self._kong
         phase.call = call  # `Phase.begin`, inlined
@@ -188,14 +187,14 @@ class Chain:
                 watchdog.running = None
                 phase.thread = 0
         except BaseException as error:
-            watchdog.running = None  # the watchdog may have raised in `finally`, before this
+            watchdog.running = None  # the watchdog may have raised within `finally`
             phase.thread = 0
             if phase.reply is None:
                 self._host.report_fault(name, "access", error)
                 return self._refuse(call, "A plugin failed")
         if phase.reply is not None:
             return phase.reply
-        # The guard: no call passes without a stated caller.
+        # The guard: a call without a caller is refused.
         try:
             call.caller = self._callers[_read_caller(shared["nv"])]
         except (TypeError, KeyError):

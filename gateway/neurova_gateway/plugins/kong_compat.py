@@ -1,7 +1,7 @@
 """Patch the stock `kong-python-pluginserver` where it hangs, leaks or lets a call through.
 
 The installed `kong_pdk` and its command line do not change: a plugin file that it runs calls
-`install`, or `serve` for a server of its own. docs/plugins.md lists what is patched, and why.
+`install`, or `serve` for a server of its own. docs/plugins.md lists the patches and their reasons.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from neurova.errors import NeurovaError
 from .kong_event import Event, Message, PhaseThreads, write_log
 from .stores import StoreOpener
 
-MAX_HUNG = 64  # with more hanging phases the server ends, and Kong restarts it
+MAX_HUNG = 64  # the server exits if more phases hang, and Kong restarts it
 _MAX_MESSAGE = 16 * 1024 * 1024
 
 
@@ -69,7 +69,7 @@ class _State:
     """The state that the patches add to a plugin server."""
 
     def __init__(self) -> None:
-        # Random: after a restart an old id must not name another route's instance.
+        # Random: after a restart, an id that Kong still has must not match another instance.
         self.instance_ids = itertools.count(secrets.randbits(44))
         self.event_ids = itertools.count(secrets.randbits(44))
         self.threads = PhaseThreads()
@@ -103,17 +103,17 @@ def _start_instance(self: Any, config: dict[str, Any]) -> dict[str, Any]:
         raise _error(f"{name}: {error}") from error
     except BaseException as error:
         raise _error(f"{name}: its config is refused: {type(error).__name__}") from error
-    instance.config = settings  # without the stores: the server sends it to Kong at the close
+    instance.config = settings  # without the stores: the server later sends it to Kong
     identity = next(_state(self).instance_ids)
     self.instances[identity] = instance
     return {"Name": name, "Id": identity, "Config": settings, "StartTime": time.time()}
 
 
 def _handle_event(self: Any, event: dict[str, Any]) -> dict[str, Any]:
-    """Run a phase up to its first PDK call, without a lock."""
+    """Run a phase until its first PDK call, without a lock."""
     instance = self.instances.get(event["InstanceId"])
     if instance is None:
-        # On these words Kong starts the instance again.
+        # When Kong receives this message, it starts the instance again.
         raise _error(f"no plugin instance #{event['InstanceId']}")
     state = _state(self)
     started = Event()
@@ -143,8 +143,7 @@ def _next_message(state: _State, identity: int, event: Event) -> dict[str, Any]:
     message: Message = event.next_message()
     if event.is_over:
         state.events.pop(identity, None)
-        if state.threads.hung > MAX_HUNG:
-            # Kong restarts the server within half a second.
+        if state.threads.hung_count > MAX_HUNG:
             write_log(f"{MAX_HUNG} plugin phases hang: this server exits, Kong restarts it")
             os._exit(70)
     else:
@@ -153,7 +152,7 @@ def _next_message(state: _State, identity: int, event: Event) -> dict[str, Any]:
 
 
 def _handle(self: Any, connection: socket.socket, *_: object) -> None:
-    """Answer the RPCs of one connection; arguments are never logged: they contain keys."""
+    """Answer the RPCs of one connection. Arguments contain keys, so they are never logged."""
     import msgpack
 
     unpacker = msgpack.Unpacker(
@@ -166,7 +165,7 @@ def _handle(self: Any, connection: socket.socket, *_: object) -> None:
             for _, number, method, arguments in unpacker:
                 connection.sendall(pack([1, number, *_call(self.ps, method, arguments)]))
     except OSError:
-        pass  # Kong closed the connection; its guard refuses a call that waits there
+        pass  # Kong closed the connection; its guard refuses the calls that wait for a reply
 
 
 def _call(server: Any, method: str, arguments: list[Any]) -> tuple[str | None, Any]:

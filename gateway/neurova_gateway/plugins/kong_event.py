@@ -11,12 +11,12 @@ from typing import Any
 
 from .pdk import Exit, PdkError, PhaseOver
 from .pdk.response import create_reply
-from .pdk.values import fields, plain
+from .pdk.values import copy_plain, encode_fields
 from .refusal import unavailable
 
-# Kong waits 2 s for each message; it receives one before that.
+# Kong waits 2 s for each message, so the server replies before that.
 PHASE_SECONDS = 1.5
-# Kong has given up a call when a plugin waits longer for its answer.
+# If Kong does not answer for so long, it has given up the call.
 STEP_SECONDS = 10.0
 
 Message = Any
@@ -26,11 +26,12 @@ RETURNED = "ret"
 FAILED = {"Method": "kong.response.exit", "Args": list(unavailable("A plugin failed"))}
 _EXIT = "kong.response.exit"
 _ENDING = (_EXIT, "kong.response.error")
-# Bad arguments of these are a 500 in Kong; checked here they are a plugin fault, as embedded.
+# Kong answers 500 to bad arguments of these methods. Checked here, they are a plugin fault, as
+# in the embedded gateway.
 _CHECKED: dict[str, Callable[..., object]] = {
     _EXIT: create_reply,
-    "kong.response.set_headers": fields,
-    "kong.service.request.set_headers": fields,
+    "kong.response.set_headers": encode_fields,
+    "kong.service.request.set_headers": encode_fields,
 }
 
 
@@ -58,7 +59,7 @@ class Event:
         check = _CHECKED.get(method)
         if check is not None:
             check(*args)
-        message = {"Method": method, "Args": plain(args)}
+        message = {"Method": method, "Args": copy_plain(args)}
         if method in _ENDING:
             self.end(message)
             raise Exit
@@ -83,7 +84,7 @@ class Event:
         self._from_kong.put((value, error))
 
     def next_message(self) -> Message:
-        """Return the next message of the plugin, a 503 when that takes too long."""
+        """Return the next message of the plugin, or a 503 if it takes too long."""
         try:
             return self._to_kong.get(timeout=PHASE_SECONDS)
         except Empty:
@@ -100,8 +101,8 @@ class PhaseThreads:
         self._running: set[Event] = set()
 
     @property
-    def hung(self) -> int:
-        """The number of phases that exceeded their deadline and have not returned."""
+    def hung_count(self) -> int:
+        """Return the number of phases that exceeded their deadline and have not returned."""
         return sum(event.is_late for event in tuple(self._running))
 
     def run(self, phase: Run, event: Event) -> None:
@@ -121,7 +122,7 @@ class PhaseThreads:
             self._running.add(event)
             try:
                 returned = phase(FakeClasses("kong", event.call))
-                # As in the embedded host, `access` must return None.
+                # As in the embedded gateway, `access` must return None.
                 is_fault = returned is not None and getattr(phase, "__name__", "") == "access"
                 event.end(FAILED if is_fault else RETURNED)
             except Exit:

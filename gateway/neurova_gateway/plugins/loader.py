@@ -33,7 +33,7 @@ class PluginFile(msgspec.Struct, frozen=True):
     settings: frozenset[str] | None
 
     def create(self, config: dict[str, Any], stores: Stores | None = None) -> Any:
-        """Return a plugin with that config; raises ConfigError with the reason of the plugin.
+        """Return a plugin with that config; raises ConfigError if the plugin refuses it.
 
         A plugin whose Schema has `state` finds `stores` in its config.
         """
@@ -87,16 +87,16 @@ def _suggest(name: str, known: Mapping[str, Any] | frozenset[str]) -> str:
 def _load_file(file: Path) -> PluginFile:
     stem = file.stem
     if not _FILE.fullmatch(stem) or stem in sys.stdlib_module_names:
-        # Kong's server puts it into sys.modules under this name.
+        # Kong's server adds the module to sys.modules under this name.
         raise _file_error(
             file,
             "Kong cannot load a plugin by this file name",
-            "name it `<yours>_<what>.py` in lower case, not like a module of Python",
+            "name it `<yours>_<what>.py` in lower case, unlike any standard library module",
         )
     module = _import_file(file)
     plugin = getattr(module, "Plugin", None)
     if not isinstance(plugin, type):
-        raise _file_error(file, "no class Plugin", "define one")
+        raise _file_error(file, "no class Plugin", "define it")
     for phase in ("access", "log"):
         if inspect.iscoroutinefunction(getattr(plugin, phase, None)):
             raise _file_error(file, f"`async def {phase}` is never awaited", "use def")
@@ -134,7 +134,7 @@ def _read_settings(file: Path, module: ModuleType) -> frozenset[str] | None:
         return frozenset(name for field in schema for name in field)
     except TypeError:
         raise _file_error(
-            file, "Schema has another form", 'write a list of {"<setting>": {"type": …}}'
+            file, "Schema is malformed", 'write a list of {"<setting>": {"type": …}}'
         ) from None
 
 

@@ -1,4 +1,4 @@
-"""Apply the limits of route, consumer, key and month to a call, all at once."""
+"""Apply the limits of route, consumer and key, and the monthly quota, to a call."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ _CACHE_SIZE = 1_000
 
 
 class Limits(msgspec.Struct, frozen=True, eq=False):
-    """The buckets of one caller on one route, and the policy that the caller reads."""
+    """The buckets of one caller on one route, and the policy for the reply fields."""
 
     buckets: tuple[Bucket, ...]
     policy: Policy
 
 
 class RateLimit:
-    """Admit calls of one route: `limit` binds each consumer there, or each anonymous address.
+    """Admit calls of one route: `limit` applies to each consumer, or each anonymous address.
 
     The limits of a consumer, a key and its quota come with the caller (`nv`). `consumer_limit`
-    binds consumers that have no limit of their own.
+    applies to consumers without a limit of their own.
     """
 
     __slots__ = (
@@ -54,7 +54,7 @@ class RateLimit:
         cost: int = 1,
     ) -> None:
         self._limiter = limiter
-        self._route = quote(route, safe="")  # no colon, so that no consumer's name extends it
+        self._route = quote(route, safe="")  # without colons, so that bucket names are unambiguous
         self._windows = _parse_windows(limit)
         self._consumer_limit = _parse_windows(consumer_limit)
         self._cost = cost
@@ -64,10 +64,10 @@ class RateLimit:
     def decide(self, nv: object, read_address: ReadAddress) -> dict[str, bytes] | Refusal:
         """Return the reply fields of an admitted call, none without limits, or a refusal.
 
-        `nv` is the caller that an authenticating plugin stated. Without it, or for an anonymous
+        `nv` is the caller that an authenticating plugin has set. Without it, or for an anonymous
         caller, the limit is that of the address; `read_address` is called only then.
         """
-        # Cached by key and valid for an equal `nv`: comparing it costs less than hashing it.
+        # Cached by key, and used for an equal `nv`: comparing dicts is faster than hashing them.
         try:
             cached, limits = self._limits_by_key[nv["key_id"]]  # type: ignore[index]  # or TypeError
         except (KeyError, TypeError):
@@ -97,11 +97,11 @@ class RateLimit:
 
     def buckets(self, nv: Mapping[str, Any], address: str = "") -> tuple[Bucket, ...]:
         """Return the buckets of a caller, or of an address; charges nothing."""
-        return self._create_limits(nv, "" if nv.get("consumer") else network(address)).buckets
+        return self._create_limits(nv, "" if nv.get("consumer") else to_network(address)).buckets
 
     def _find_limits(self, nv: Mapping[str, Any], read_address: ReadAddress) -> Limits:
         if not nv.get("consumer"):
-            return self._find_address_limits(network(read_address()) if self._windows else "")
+            return self._find_address_limits(to_network(read_address()) if self._windows else "")
         limits = self._create_limits(nv, "")
         key_id = nv.get("key_id")
         if type(key_id) is str:
@@ -142,7 +142,7 @@ class RateLimit:
 
 
 def _parse_windows(text: str | None) -> tuple[Window, ...]:
-    """Return the windows of a limit; of two with one length, the stricter."""
+    """Return the windows of a limit; the stricter one if two have the same length."""
     if not text:
         return ()
     found: dict[int, Window] = {}
@@ -156,8 +156,8 @@ def _label(name: str, window: Window) -> str:
     return f"{name}-{str(window).partition('/')[2].replace(' ', '-')}"
 
 
-def network(address: str | None) -> str:
-    """Return the network that counts for an address: itself, or its /64 for IPv6."""
+def to_network(address: str | None) -> str:
+    """Return the network whose calls are counted: the address itself, or its /64 for IPv6."""
     try:
         ip = ipaddress.ip_address(address or "")
     except ValueError:

@@ -9,7 +9,7 @@ from neurova.http.problem import reason_phrase
 
 
 class Refusal(NamedTuple):
-    """The arguments of `kong.response.exit`: a body of RFC 9457 members, and no None."""
+    """The arguments of `kong.response.exit`; the body is a problem of RFC 9457."""
 
     status: int
     body: dict[str, Any]
@@ -25,8 +25,8 @@ def refuse(
 ) -> Refusal:
     """Return the refusal with that status.
 
-    `fields` maps each faulty header field of the request to what is wrong with it; `headers` are
-    added to the reply.
+    `fields` maps each faulty header field of the request to its error; `headers` are added to the
+    reply.
     """
     body: dict[str, Any] = {
         "type": "about:blank",
@@ -43,5 +43,5 @@ def refuse(
 
 
 def unavailable(what: str) -> Refusal:
-    """Return the 503 of a call that cannot be decided now."""
+    """Return the 503 for a call when a service that the plugin needs is unavailable."""
     return refuse(503, f"{what}, retry in a second", headers={"retry-after": "1"})

@@ -1,4 +1,4 @@
-"""The stores that plugins use. The host that runs a plugin opens them and passes them on."""
+"""The stores that plugins use; the host that runs a plugin opens them."""
 
 from __future__ import annotations
 
@@ -44,9 +44,9 @@ def bound_stores(config: Mapping[str, Any]) -> Stores:
 
 
 class StoreOpener:
-    """Open the stores that plugin configs name, each once, for a host without a composition root.
+    """Open the stores that plugin configs name, each once, for Kong's plugin server.
 
-    They stay open until the process ends: Kong does not say when it ends a plugin server.
+    They stay open until the process ends: Kong does not announce when it ends the server.
     """
 
     def __init__(self) -> None:
@@ -54,7 +54,7 @@ class StoreOpener:
         self._opened: dict[tuple[str, str], Stores] = {}
 
     def bind(self, config: Mapping[str, Any]) -> dict[str, Any]:
-        """Return a config with the stores that it names; they open when a plugin reads them."""
+        """Return a config with the stores that it names, which are opened at the first use."""
         state, keys = config.get(SETTING) or "", config.get("keys") or ""
         return {**config, BOUND: partial(self._get, state, keys)} if state else dict(config)
 
@@ -75,5 +75,5 @@ def _open(state: Path, keys: str) -> Stores:
 def _flush(keys: KeyCache) -> None:
     while True:
         time.sleep(_FLUSH_SECONDS)
-        with suppress(Unavailable):  # written with the next flush
+        with suppress(Unavailable):  # the next flush retries
             keys.flush()

@@ -10,7 +10,7 @@ from typing import Any
 
 from neurova.errors import StateError
 
-# The one signal that is ignored by default: a stray one ends no process.
+# Ignored by default, so an unexpected one does not end a process.
 SIGNAL = signal.SIGURG
 POLL = 0.05
 
@@ -23,8 +23,8 @@ class Watchdog:
     """Raise PhaseTimeout in the main thread when one phase runs longer than `deadline` seconds.
 
     The host sets `running`: a new object for each phase, None between phases. A thread checks it
-    every 50 ms and sends the main thread a signal. The handler runs there, so it can check that the
-    same phase still runs. The signal also ends a blocking system call.
+    every 50 ms and sends a signal to the main thread after the deadline. The handler checks that
+    the same phase still runs. The signal also interrupts a blocking system call.
     """
 
     __slots__ = ("_deadline", "_expired", "_previous", "_stop", "_thread", "running")
@@ -65,9 +65,9 @@ class Watchdog:
         while not self._stop.wait(POLL):
             running, now = self.running, time.monotonic()
             if running is not last:
-                last, since = running, now  # held, so that its id is not used again
+                last, since = running, now  # this reference keeps the id in use
             elif running is not None and now - since >= self._deadline:
-                # Again at each check: an exception in a destructor is lost.
+                # Repeat at each check: an exception raised in a destructor is lost.
                 self._expired = running
                 signal.pthread_kill(main, SIGNAL)
 

@@ -105,7 +105,7 @@ class GatewayApp:
 
 
 async def _wait(result: Awaitable[Reply], receive: Receive) -> Reply | None:
-    """Return the reply; None if the client of a streaming function disconnected before it."""
+    """Return the reply; None if the client of a streaming function disconnected first."""
     pending: Any = result
     if not getattr(result, "streams", False):
         return await result
@@ -131,9 +131,9 @@ async def wait_for_disconnect(receive: Receive) -> None:
     try:
         message = await receive()
     except Exception:
-        return  # a server that fails to receive has lost its client
+        return  # the server has lost its client
     if message["type"] != "http.disconnect":
-        await asyncio.get_running_loop().create_future()  # never: no other message is of use
+        await asyncio.get_running_loop().create_future()  # wait forever: ignore other messages
 
 
 class TruncatedResponse(Exception):
@@ -165,7 +165,7 @@ class AsgiWriter:
             await asyncio.wait((self._ended,))
         finally:
             listener.cancel()
-            self.end(499)  # no effect unless the server cancelled this call
+            self.end(499)  # takes effect only if the server cancelled this call
             status = self._ended.result()
             self._gateway.record(self._call, reply, status, self._sent)
             if status:
@@ -202,8 +202,8 @@ class AsgiWriter:
 
 
 def _call(scope: Scope) -> Call:
-    # raw_path is optional in ASGI. A path encoded again differs from it only where both spellings
-    # mean the same route, except "%2f", which the server has already decoded to "/".
+    # raw_path is optional in ASGI. Encoding `path` again may change the spelling but not the route,
+    # except for "%2f", which the server has decoded to "/".
     raw_path = scope.get("raw_path") or quote(scope["path"], safe="/!$&'()*+,;=:@").encode()
     client = scope.get("client")
     return Call(

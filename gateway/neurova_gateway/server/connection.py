@@ -19,8 +19,8 @@ from .connection_manager import ConnectionManager
 from .head_limits import head_limit
 from .writer import ConnectionWriter
 
-STREAM_END = 1.5  # seconds before the end of the graceful shutdown when streams are ended
-LINGER = 5.0  # seconds to read on after the last response, so that it arrives
+STREAM_END = 1.5  # streams are ended so many seconds before the graceful shutdown ends
+LINGER = 5.0  # seconds to keep reading after the last response, see `_close`
 
 IDLE, HEAD, BODY, CLOSING = range(4)
 
@@ -59,9 +59,9 @@ class Connection(HttpToolsProtocol):
         self.size = 0  # bytes of `parts`, or of a body that is discarded
         self.is_refused = False  # `call` was refused before its body
         self.is_deferred = False  # `call` is admitted after `running`
-        # The call in flight, and what waits for it.
+        # The call in flight, and the requests that wait for it.
         self.running: Call | None = None
-        self.pending: Any = None  # the future reply of the last call that had to wait
+        self.pending: Any = None  # the future of the reply to `running`
         self.writer: ConnectionWriter | None = None  # writes the streamed response to `running`
         self.pipelined: deque[Call] = deque()
         self.unparsed = b""
@@ -74,7 +74,7 @@ class Connection(HttpToolsProtocol):
         self.stream_deadline = inf  # event-loop time when streams are ended
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's
-        """Start; refuse a connection beyond the limit."""
+        """Register the connection; refuse it above the limit."""
         super().connection_made(transport)
         self.manager.connections.add(self)
         self.is_draining = self.manager.is_draining
@@ -84,7 +84,7 @@ class Connection(HttpToolsProtocol):
             self._refuse(503, "Too many connections, retry later.")
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Stop what streams. A call in flight finishes, and its response is discarded."""
+        """Stop a streamed response. Another call in flight finishes; its response is discarded."""
         self.manager.connections.discard(self)
         self.connections.discard(self)
         self.state = CLOSING
@@ -109,7 +109,7 @@ class Connection(HttpToolsProtocol):
         return self.writer is not None or getattr(self.pending, "streams", False)
 
     def resume_writing(self) -> None:
-        """Continue what waited for the client to read."""
+        """Continue when the client reads again."""
         super().resume_writing()
         self._resume()
 
@@ -152,7 +152,7 @@ class Connection(HttpToolsProtocol):
         return now - self.unsent_since > self.gateway.options.body_timeout
 
     def _refuse(self, status: int, detail: str) -> None:
-        """Refuse what cannot be parsed or takes too long, in its order, and close."""
+        """Refuse an invalid or slow request after the responses before it, and close."""
         if self.state == CLOSING:
             return
         if self.running is not None or self.pipelined:
@@ -167,7 +167,7 @@ class Connection(HttpToolsProtocol):
         self._close()
 
     def _close(self) -> None:
-        """Close the write side, and read on for LINGER seconds (RFC 9112, 9.6).
+        """Close the write side, and keep reading for LINGER seconds (RFC 9112, 9.6).
 
         Closing with unread bytes would reset the connection, and the client might lose the last
         response.

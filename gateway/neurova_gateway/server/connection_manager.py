@@ -1,4 +1,4 @@
-"""What the connections of one server share: batched writes, timeout checks, draining."""
+"""Manage the connections of one server: batched writes, timeout checks, draining."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ CHECK_INTERVAL = 0.5  # seconds between two timeout checks
 
 
 class ManagedConnection(Protocol):
-    """What the manager needs of a connection."""
+    """The interface of a connection for the manager."""
 
     is_draining: bool
     """Close after the next response."""
@@ -30,8 +30,8 @@ class ManagedConnection(Protocol):
 class ConnectionManager:
     """Hold the gateway, the connections and their queued responses.
 
-    Responses are written together at the end of an event-loop iteration: written one by one, each
-    would wake its client in the middle of our work, which costs about as much as a call.
+    Responses are written together at the end of an event-loop iteration. Writing each at once would
+    wake its client while this process works, which costs about as much as a call.
     Connections have no timers of their own: all are checked every half second.
     """
 
@@ -45,7 +45,7 @@ class ConnectionManager:
         gateway.admission.begin_iteration = self.begin_iteration
         self.connections: set[ManagedConnection] = set()
         self.is_draining = False  # connections close after their next response
-        self.is_shutting_down = False  # and as soon as they are idle
+        self.is_shutting_down = False  # connections also close as soon as they are idle
         self._timer: asyncio.TimerHandle | None = None
 
     def drain(self) -> None:
@@ -59,23 +59,23 @@ class ConnectionManager:
         self.is_draining = self.is_shutting_down = self.gateway.health.is_draining = True
 
     def begin_iteration(self) -> None:
-        """Note an iteration of the event loop, once; queued responses are written at its end."""
+        """Record the start of an event-loop iteration, and write queued responses at its end."""
         if not self.is_in_iteration:
             self.is_in_iteration = True
             asyncio.get_running_loop().call_soon(self._end_iteration)
-            self.gateway.admission.iteration_began(time())
+            self.gateway.admission.record_iteration_start(time())
 
     def _end_iteration(self) -> None:
         self.flush()
         self.is_in_iteration = False
-        self.gateway.admission.iteration_ended(time())
+        self.gateway.admission.record_iteration_end(time())
 
     def flush(self) -> None:
         """Write all queued responses."""
         for transport, data in self.queue:
             try:
                 transport.write(data)
-            except Exception:  # this client disconnected; the others still wait
+            except Exception:  # this client disconnected; write the other responses
                 transport.abort()
         self.queue.clear()
 

@@ -32,7 +32,7 @@ PRIVATE: Field = (b"cache-control", b"private")
 
 
 class StatusLines(dict[int, bytes]):
-    """Cache, by status, the encoded status line with Date and `more` fields."""
+    """Cache the encoded status line, Date and `more` fields of each status."""
 
     def __init__(self, *more: Field) -> None:
         super().__init__()
@@ -68,7 +68,7 @@ def encode(line: bytes, reply: Reply, extra: list[Field], head: bool, close: boo
     `head`: the method is HEAD, so no body is sent; `close`: the connection closes after it.
     """
     added = extra + reply.fields if reply.fields else extra
-    if len(added) == 2:  # the usual case, with rate limit fields: one format costs less than two
+    if len(added) == 2:  # usually the rate limit fields: one format operation is faster
         one, other = added
         fields = _TWO % (one + other)
     else:

@@ -12,7 +12,7 @@ HEAD_TOO_LARGE = "Request head exceeds 16 KiB or 100 fields"
 
 
 def head_limit(behind: str) -> int:
-    """Return the largest head in bytes; behind Kong, the signed identity comes on top."""
+    """Return the largest head in bytes; behind Kong, plus the size of the signed identity."""
     return MAX_HEAD + MAX_BYTES if behind else MAX_HEAD
 
 

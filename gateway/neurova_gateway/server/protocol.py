@@ -1,7 +1,7 @@
 """The HTTP/1.1 protocol: parse requests, pass them to the gateway, send responses in order.
 
-It handles what only the bytes of a connection show: the size of a head, the length of a body,
-Expect, pipelining. It extends uvicorn's protocol and bypasses ASGI.
+It enforces the limits of heads and bodies, and handles Expect and pipelining. It extends uvicorn's
+protocol and bypasses ASGI.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ from .encoding import CONTINUE, UNKNOWN_METHOD, encode, encode_head, has_cache_c
 from .head_limits import HEAD_TOO_LARGE, MAX_FIELDS, is_head_too_large
 from .writer import ConnectionWriter, is_chunked
 
-SLICE = 4096  # bytes parsed at once, which bounds how many pipelined calls are held in memory
-DISCARDED_BODY = 64 * 1024  # the body of a refused call is read up to this length, to keep alive
+SLICE = 4096  # bytes parsed at once; this bounds the pipelined calls in memory
+DISCARDED_BODY = 64 * 1024  # the connection stays open if the body of a refused call is not longer
 
-# After these refusals the rest of the connection cannot be trusted: nothing more is parsed.
+# After these refusals, the server parses no more of the connection.
 FATAL = frozenset([400, 413, 501, 505])
 
 logger = logging.getLogger("neurova.gateway")
@@ -40,7 +40,7 @@ class GatewayProtocol(Connection):
     # Callbacks of httptools.
 
     def on_message_begin(self) -> None:
-        """Prepare for a head."""
+        """Reset the state for a new head."""
         if self.state != CLOSING:
             self.state = HEAD
             self.url = b""
@@ -48,11 +48,11 @@ class GatewayProtocol(Connection):
             self.incomplete = 0
 
     def on_url(self, url: bytes) -> None:
-        """Take the target, or a piece of it."""
+        """Add a piece of the target."""
         self.url += url
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Take a field."""
+        """Add a header field."""
         self.fields.append((name.lower(), value))
 
     def on_headers_complete(self) -> None:
@@ -70,7 +70,7 @@ class GatewayProtocol(Connection):
         scheme = self.scheme or "http"
         self.call = call = Call(method, path, query, fields, self.peer, b"", scheme, version)
         headers = call.headers
-        # A head within one slice is below the limit of bytes.
+        # A head within one slice cannot exceed the byte limit.
         if (self.incomplete or len(fields) > MAX_FIELDS) and self._refuse_large_head(call):
             return
         self.incomplete = 0
@@ -84,7 +84,7 @@ class GatewayProtocol(Connection):
             self._on_admitted(call, reply)
 
     def on_body(self, body: bytes) -> None:
-        """Take a piece of the body, up to the limit."""
+        """Add a piece of the body, up to the limit."""
         call = self.call
         if self.state == CLOSING or call is None:
             return
@@ -133,7 +133,7 @@ class GatewayProtocol(Connection):
         self.is_refused = True
         length = call.headers.get(b"content-length")
         if reply.status in FATAL or b"expect" in call.headers:
-            self.last = call  # with Expect, the client may send the body or the next request
+            self.last = call  # with Expect, the next bytes may be the body or a request
         elif length is not None and int(length) > DISCARDED_BODY:
             self.last = call
         self._send(call, reply)
@@ -254,7 +254,7 @@ class GatewayProtocol(Connection):
             self.running is None
             and not self.unparsed
             and len(data) <= SLICE
-            and not self.flow.write_paused  # no more responses for a client that does not read
+            and not self.flow.write_paused  # the client does not read its responses
         ):
             self._parse(data)
         else:
@@ -266,7 +266,7 @@ class GatewayProtocol(Connection):
         try:
             self.parser.feed_data(data)
         except httptools.HttpParserUpgrade:
-            pass  # a server may ignore Upgrade (RFC 9110, 7.8); the call is the last one
+            pass  # a server may ignore Upgrade (RFC 9110, 7.8); close after the call
         except httptools.HttpParserCallbackError as error:
             logger.error("Internal error in the gateway", exc_info=error.__context__ or error)
             self._refuse(500, "Internal error in the gateway")
@@ -284,9 +284,9 @@ class GatewayProtocol(Connection):
             self.since = self.loop.time()
 
     def _resume(self) -> None:
-        """Continue with what waits, in order, until a call or the client is waited for."""
+        """Process what is queued, in order, until a call is in flight or the client must read."""
         while self.running is None and self.state != CLOSING:
-            self.manager.flush()  # pauses writing if the client does not read
+            self.manager.flush()  # may pause writing
             if self.flow.write_paused:
                 break
             if self.pipelined:

@@ -20,8 +20,8 @@ EVENTS = b"text/event-stream"
 class ConnectionWriter:
     """Send the pieces of one response as fast as its client reads them; a `BodyWriter`.
 
-    A body of unknown length is chunked; in HTTP/1.0 it ends with the connection. A truncated body
-    never looks complete: its last chunk or some of its Content-Length is missing, or the
+    A body of unknown length is chunked; in HTTP/1.0 the end of the connection ends it. A truncated
+    body never looks complete: its last chunk or a part of its Content-Length is missing, or the
     connection is reset. `finished` becomes True if the body is complete, else False; `on_end` is
     called before that with the status (0 if complete) and the bytes of the body.
     """
@@ -94,7 +94,7 @@ class ConnectionWriter:
             self._reply.disconnect()
 
     def end_early(self) -> None:
-        """End before the source does, because the server shuts down.
+        """End the response before its source does, because the server shuts down.
 
         Server-sent events are complete after each piece, and their client reconnects: they end
         normally. Any other body is truncated.
@@ -126,7 +126,7 @@ def is_chunked(call: Call, reply: StreamReply) -> bool:
 
 
 def _reset(transport: Transport) -> None:
-    """Reset the connection, so that the client cannot take the close for the end of the body."""
+    """Reset the connection, so that the client does not treat the close as the end of the body."""
     connection = transport.get_extra_info("socket")
     if connection is not None:
         with socket.fromfd(connection.fileno(), connection.family, connection.type) as same:

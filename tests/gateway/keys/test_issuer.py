@@ -13,7 +13,7 @@ def test_created_key_has_its_rights(store: SqliteKeyStore):
         name="the till", now=1000,
     )  # fmt: skip
     assert store.find(key.digest(made)) == record
-    assert key.environment(made) == "live"
+    assert key.read_environment(made) == "live"
     assert record.scopes == {"booking:write", "booking:read"}
     assert (record.created_at, record.expires_at) == (1000, 1060)
     assert record.limits == "100/second, 5000/day"

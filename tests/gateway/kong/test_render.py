@@ -8,7 +8,7 @@ import pytest
 from neurova.functions.descriptions import Http, Mount
 from neurova.settings.gateway import Cors, Gateway
 from neurova_gateway.kong.config import GatewayConfig, Plugin
-from neurova_gateway.kong.render import kong_path, render, template
+from neurova_gateway.kong.render import render, to_kong_path, to_template
 
 
 class Function(NamedTuple):
@@ -38,13 +38,13 @@ MOUNTS = ["/{*}", "/legacy/{*}", "/a.b/c/{*}"]
 
 @pytest.mark.parametrize("path", [*PATHS, *MOUNTS])
 def test_kong_path_converts_back_to_template(path: str) -> None:
-    assert template(kong_path(path)) == path
+    assert to_template(to_kong_path(path)) == path
 
 
 def test_parameters_and_mounts_become_patterns() -> None:
-    assert kong_path("/v1.0/{id}") == r"~/v1\.0/(?<id>[^/]+)$"
-    assert kong_path("/v1.0/{*}") == r"~/v1\.0(/.*)?$"
-    assert kong_path("/{*}") == "~/.*$"
+    assert to_kong_path("/v1.0/{id}") == r"~/v1\.0/(?<id>[^/]+)$"
+    assert to_kong_path("/v1.0/{*}") == r"~/v1\.0(/.*)?$"
+    assert to_kong_path("/{*}") == "~/.*$"
     mounted = Mount(path="/legacy", methods=("GET", "HEAD"))
     config = rendered([Function("a.b", "a", mounted)])
     assert (config.routes[0].methods, config.routes[0].paths) == (

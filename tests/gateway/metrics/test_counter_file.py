@@ -112,7 +112,7 @@ def test_remove_spares_files_in_use(tmp_path: Path) -> None:
 
 def test_unusable_folder_raises_state_error(tmp_path: Path) -> None:
     (tmp_path / "c").write_text("a file where the folder should be")
-    with pytest.raises(StateError, match=r"Cannot write counter files.*make room"):
+    with pytest.raises(StateError, match=r"Cannot write counter files.*free disk space"):
         open_counter_file(tmp_path / "c")
 
 

@@ -154,8 +154,8 @@ def test_clock_set_back_refuses_nothing() -> None:
 
 def empty_iteration(admission: Admission, now: float) -> None:
     """Run an iteration that takes no time."""
-    admission.iteration_began(now)
-    admission.iteration_ended(now)
+    admission.record_iteration_start(now)
+    admission.record_iteration_end(now)
 
 
 def overloaded() -> Admission:

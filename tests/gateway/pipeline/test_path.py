@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from neurova_gateway.pipeline.path import BadPath, canonical
+from neurova_gateway.pipeline.path import BadPath, canonicalize
 
 
 @pytest.mark.parametrize(
@@ -23,7 +23,7 @@ from neurova_gateway.pipeline.path import BadPath, canonical
     ],
 )
 def test_path_is_decoded_once(raw: bytes, spelling: str) -> None:
-    assert canonical(raw) == spelling
+    assert canonicalize(raw) == spelling
 
 
 @pytest.mark.parametrize(
@@ -38,13 +38,13 @@ def test_path_is_decoded_once(raw: bytes, spelling: str) -> None:
 )  # fmt: skip
 def test_ambiguous_path_is_refused(raw: bytes) -> None:
     with pytest.raises(BadPath):
-        canonical(raw)
+        canonicalize(raw)
 
 
 @given(st.binary(max_size=40))
 def test_every_accepted_path_is_canonical(data: bytes) -> None:
     try:
-        path = canonical(b"/" + data)
+        path = canonicalize(b"/" + data)
     except BadPath:
         return
     segments = path.split("/")[1:]

@@ -10,7 +10,7 @@ import pytest
 from neurova.errors import Unavailable
 from neurova_gateway.limits.base import Bucket, Decision
 from neurova_gateway.plugins import rate_limit
-from neurova_gateway.plugins.rate_limit import RateLimit, network
+from neurova_gateway.plugins.rate_limit import RateLimit, to_network
 from neurova_gateway.plugins.refusal import Refusal
 
 NV = {"consumer": "acme", "key_id": "k1", "environment": "live", "scopes": ""}
@@ -156,4 +156,4 @@ def test_anonymous_callers_count_by_address(nv: Any) -> None:
     ],
 )
 def test_ipv6_counts_by_network_of_64_bits(address: str | None, counts_as: str) -> None:
-    assert network(address) == counts_as
+    assert to_network(address) == counts_as

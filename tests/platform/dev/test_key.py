@@ -9,7 +9,7 @@ import pytest
 
 from neurova.settings.settings import Settings
 from neurova_gateway.keys import issuer
-from neurova_gateway.keys.key import digest, environment
+from neurova_gateway.keys.key import digest, read_environment
 from neurova_gateway.keys.sqlite import SqliteKeyStore
 from neurova_platform.composition.state import prepare
 from neurova_platform.dev import key as dev_key
@@ -37,7 +37,7 @@ def test_renewal_revokes_the_previous_key(settings: Settings) -> None:
     first, second = (store.find(digest(key)) for key in keys)
     living = {each.key_id for each in store.records() if not issuer.is_ended(each, time.time())}
     store.close()
-    assert environment(keys[1]) == "test"
+    assert read_environment(keys[1]) == "test"
     assert first is not None
     assert second is not None
     assert living == {mine.key_id, second.key_id}

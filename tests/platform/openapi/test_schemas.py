@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from neurova.endpoints.function import HttpFunction
-from neurova_gateway.pipeline.path import BadPath, canonical
+from neurova_gateway.pipeline.path import BadPath, canonicalize
 from neurova_platform.openapi.schemas import (
     AT,
     DECIMAL,
@@ -149,7 +149,7 @@ def test_pattern_is_added_only_to_free_text() -> None:
 def test_segment_pattern_matches_the_gateway(segment: str) -> None:
     is_described = jsonschema_rs.Draft202012Validator({"pattern": SEGMENT}).is_valid(segment)
     try:
-        accepted = canonical(b"/x/" + quote(segment, safe="").encode())
+        accepted = canonicalize(b"/x/" + quote(segment, safe="").encode())
     except BadPath:
         accepted = ""
     # The gateway accepts an empty segment, but no route matches it.

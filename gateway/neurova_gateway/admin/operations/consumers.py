@@ -17,7 +17,7 @@ from .keys import key_state
 
 
 class Consumer(msgspec.Struct, frozen=True):
-    """A consumer: the number of its keys, and the limits of all of them together, "" for none."""
+    """A consumer: the number of its keys, and the limits that they share, "" for none."""
 
     consumer: str
     keys: int

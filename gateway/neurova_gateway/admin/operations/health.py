@@ -19,7 +19,7 @@ from ..context import AdminContext
 from ..http import json_response
 from ..operation import Call, operation
 from ..probes import Check, Part
-from .workers import workers_of
+from .workers import list_running
 
 
 class Health(msgspec.Struct, frozen=True):
@@ -54,7 +54,7 @@ async def get_health(context: AdminContext, call: Call) -> Health:
 
 
 def required_checks(context: AdminContext) -> dict[str, Check]:
-    """Return the checks of what every call needs."""
+    """Return the checks of the parts that every call needs."""
     checks = {"workers": _check_workers}
     if context.embedded:
         checks |= {"keys": _check_keys, "limits": _check_limits}
@@ -76,7 +76,7 @@ def _check_limits(context: AdminContext) -> str:
 
 
 def _check_workers(context: AdminContext) -> str:
-    workers = workers_of(read_totals(context.counters), time.time())
+    workers = list_running(read_totals(context.counters), time.time())
     serving = sum(worker.status == "serving" for worker in workers)
     if not serving:
         raise Unavailable(

@@ -22,7 +22,7 @@ FILTERS = {"environment": ("live", "test"), "state": get_args(KeyState)}
 
 
 class NewKey(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A key to create; `environment` "": that of the platform, `expires_in`: in seconds."""
+    """A key to create; `expires_in` is in seconds, `environment` "" means the platform's own."""
 
     consumer: str
     environment: Literal["", "live", "test"] = ""
@@ -42,7 +42,7 @@ class Rotation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Key(msgspec.Struct, frozen=True):
-    """A key without its secret; times are Unix seconds, None: no end, or never."""
+    """A key without its secret; times are Unix seconds, None for no end or never used."""
 
     key_id: str
     consumer: str

@@ -1,4 +1,4 @@
-"""/v1/limits: the usage of the rate limits of a consumer or an address. Reading counts nothing."""
+"""/v1/limits: the usage of the rate limits of a consumer or an address; reading charges nothing."""
 
 from __future__ import annotations
 

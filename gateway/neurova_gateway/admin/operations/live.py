@@ -38,8 +38,8 @@ class Span(msgspec.Struct, frozen=True):
 class Live(msgspec.Struct, frozen=True):
     """The sums over all workers, since counting began and recently.
 
-    `limited`: answered 429. `unavailable`: answered 503. `shed`: those refused due to overload.
-    `dropped`: lost access records. `uncounted`: calls for which no counter was left.
+    `limited`: calls answered 429. `unavailable`: calls answered 503. `shed`: calls refused due to
+    overload. `dropped`: lost access records. `uncounted`: calls without a free counter.
     """
 
     calls: int

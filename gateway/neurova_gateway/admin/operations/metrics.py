@@ -44,7 +44,7 @@ class Collector:
         self._context = context
 
     def describe(self) -> list[Metric]:
-        """Return nothing: the metrics are only known after reading."""
+        """Return nothing: the metrics are known only after a scrape."""
         return []
 
     def collect(self) -> Iterator[Metric]:
@@ -103,7 +103,7 @@ def _workers(totals: Totals) -> Iterator[Metric]:
         gauge = GaugeMetricFamily(f"neurova_{name}", description, labels=("worker",))
         for worker in totals.workers:
             value = value_of(worker)
-            if value is not None:  # leave out what is not available, instead of reporting 0
+            if value is not None:  # omit an unavailable value instead of reporting 0
                 gauge.add_metric((str(worker.slot),), value)
         yield gauge
     description = "CPU time of a worker, including its earlier processes."

@@ -18,7 +18,7 @@ from ..paging import Page, paginate
 class Worker(msgspec.Struct, frozen=True):
     """A worker; `silent`: it has reported nothing for 5 s, so its event loop is blocked.
 
-    `cpu_seconds` includes the earlier processes of this worker. None: the system does not tell.
+    `cpu_seconds` includes the earlier processes of this worker. None: not available on this system.
     """
 
     slot: int
@@ -36,11 +36,11 @@ class Worker(msgspec.Struct, frozen=True):
 @operation("GET", "/v1/workers")
 def list_workers(context: AdminContext, call: Call) -> Page[Worker]:
     """List the processes that serve."""
-    workers = workers_of(read_totals(context.counters), time.time())
+    workers = list_running(read_totals(context.counters), time.time())
     return paginate(workers, call.query, lambda each: each.slot, int)
 
 
-def workers_of(totals: Totals, now: float) -> list[Worker]:
+def list_running(totals: Totals, now: float) -> list[Worker]:
     """Return the workers that run at `now`, in Unix seconds."""
     return [
         Worker(

@@ -1,6 +1,6 @@
 """Kong's Plugin Development Kit in this process: the same names, the same values.
 
-A plugin that uses only what is here runs in both gateways; another name is an AttributeError.
+A plugin that uses only these names runs in both gateways; others raise AttributeError.
 """
 
 from __future__ import annotations

@@ -6,11 +6,11 @@ from _thread import get_ident
 from typing import Any
 
 from .phase import PdkError, Phase
-from .values import plain
+from .values import copy_plain
 
 
 class Client:
-    """Read the address of the caller; state its consumer."""
+    """Read the address of the caller; set its consumer."""
 
     __slots__ = ("_phase",)
 
@@ -20,7 +20,7 @@ class Client:
     def authenticate(
         self, consumer: dict[str, Any] | None, credential: dict[str, Any] | None
     ) -> None:
-        """State the consumer and the credential of the call; at least one of them."""
+        """Set the consumer and the credential of the call; at least one of them."""
         phase = self._phase
         if phase.thread != get_ident() or phase.logging:
             phase.refuse_change()
@@ -29,14 +29,14 @@ class Client:
         phase.authenticated = consumer, credential
 
     def get_consumer(self) -> Any:
-        """Return the consumer that a plugin stated, or None."""
+        """Return the consumer that a plugin has set, or None."""
         self._check_phase()
-        return plain(self._phase.authenticated[0])
+        return copy_plain(self._phase.authenticated[0])
 
     def get_credential(self) -> Any:
-        """Return the credential that a plugin stated, or None."""
+        """Return the credential that a plugin has set, or None."""
         self._check_phase()
-        return plain(self._phase.authenticated[1])
+        return copy_plain(self._phase.authenticated[1])
 
     def load_consumer(self, consumer_id: str, search_by_username: bool = False) -> None:
         """Return None: the embedded gateway stores no consumers apart from their keys."""

@@ -10,11 +10,11 @@ from typing import Any
 from neurova.http.call import Call
 
 from .phase import PdkError, Phase
-from .values import first, plain, text
+from .values import copy_plain, decode, get_first
 
 
 class _Nested:
-    """Mark a value that `dict.copy` does not copy completely."""
+    """Mark a value that needs a deep copy."""
 
     __slots__ = ("value",)
 
@@ -43,7 +43,7 @@ class Shared:
         value = phase.shared.get(key)
         if type(value) is dict:
             return value.copy()
-        return plain(value.value) if type(value) is _Nested else value
+        return copy_plain(value.value) if type(value) is _Nested else value
 
     def set(self, key: str, value: Any) -> None:
         """Store a copy of a value, None to remove it."""
@@ -54,7 +54,7 @@ class Shared:
             raise PdkError("ctx.shared.set: the key must be text")
         if type(value) is dict and value:
             try:
-                "".join(value.values())  # only text, so a shallow copy is complete
+                "".join(value.values())  # all values are text, so a shallow copy is enough
             except TypeError:
                 pass
             else:
@@ -63,7 +63,7 @@ class Shared:
         if value is None:
             phase.shared.pop(key, None)
         else:
-            copy = plain(value)
+            copy = copy_plain(value)
             phase.shared[key] = _Nested(copy) if type(copy) in (dict, list) else copy
 
 
@@ -77,11 +77,11 @@ class Context:
 
 
 def _target(call: Call) -> str:
-    return text(call.raw_path + b"?" + call.query if call.query else call.raw_path)
+    return decode(call.raw_path + b"?" + call.query if call.query else call.raw_path)
 
 
 _VARIABLES: dict[str, Callable[[Call], str | None]] = {
-    "args": lambda call: text(call.query) if call.query else None,
+    "args": lambda call: decode(call.query) if call.query else None,
     "remote_addr": lambda call: call.client,
     "request": lambda call: f"{call.method} {_target(call)} HTTP/{call.version}",
     "request_method": lambda call: call.method,
@@ -106,7 +106,7 @@ class Nginx:
         if type(name) is not str:
             raise PdkError("nginx.get_var: the name must be text")
         if name.startswith("http_"):
-            return first(phase.call.headers, name[5:])
+            return get_first(phase.call.headers, name[5:])
         read = _VARIABLES.get(name)
         return None if read is None else read(phase.call)
 

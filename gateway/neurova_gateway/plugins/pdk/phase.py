@@ -1,4 +1,4 @@
-"""The state of the running phase: its call, and what the plugins did to it."""
+"""The state of the running phase: its call and the effects of its plugins."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ class PhaseOver(PdkError):
 
 
 class Exit(BaseException):
-    """Ends a plugin that called `kong.response.exit`; `except Exception` does not catch it."""
+    """Ends a plugin phase that called `kong.response.exit`; not caught by `except Exception`."""
 
 
 class Phase:
     """Hold the state that the PDK's namespaces read.
 
-    `thread` identifies the thread that runs the phase; it is 0 between phases and after an exit. By
-    one comparison a plugin's other threads, and its late calls, are kept away from other calls.
-    `shared` is `kong.ctx.shared`, `authenticated` the consumer and the credential, `reply` that of
-    the first `kong.response.exit`, or in the log phase the one that was sent.
+    `thread` identifies the thread that runs the phase; it is 0 between phases and after an exit.
+    Comparing it rejects PDK calls from other threads of a plugin, and late ones. `shared` is
+    `kong.ctx.shared`, `authenticated` the consumer and the credential, `reply` the reply of the
+    first `kong.response.exit`, or in the log phase the reply that was sent.
     """
 
     __slots__ = ("authenticated", "call", "logging", "reply", "shared", "thread")

@@ -9,14 +9,14 @@ from urllib.parse import unquote_to_bytes
 from neurova.http.call import Call
 
 from .phase import PdkError, Phase
-from .values import first, grouped, text
+from .values import decode, get_first, group_fields
 
 _UNRESERVED = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
 _ESCAPE = re.compile(rb"%([0-9A-Fa-f]{2})")
 
 
 class _Names(dict[bytes, str]):
-    """Common names as text. Other names are decoded each time, so that no client can fill it."""
+    """Common names as text. Other names are not cached, so that clients cannot fill it."""
 
     def __missing__(self, name: bytes) -> str:
         return name.decode()
@@ -50,31 +50,31 @@ class Request:
                 return found
             except UnicodeDecodeError:
                 pass
-        return grouped(call.fields, _check_maximum(max_headers))
+        return group_fields(call.fields, _check_maximum(max_headers))
 
     def get_header(self, name: str) -> str | None:
         """Return a header's first value; case does not matter, and `_` is `-`."""
         phase = self._phase
         if phase.thread != get_ident():
             phase.refuse()
-        return first(phase.call.headers, name)
+        return get_first(phase.call.headers, name)
 
     def get_method(self) -> str:
         """Return the method, in upper case."""
         return self._call().method
 
     def get_path(self) -> str:
-        """Return the path, with unreserved characters unescaped."""
+        """Return the path, with the escapes of unreserved characters decoded."""
 
         def unescape(match: re.Match[bytes]) -> bytes:
             byte = int(match[1], 16)
             return bytes([byte]) if byte in _UNRESERVED else match[0].upper()
 
-        return text(_ESCAPE.sub(unescape, self._call().raw_path))
+        return decode(_ESCAPE.sub(unescape, self._call().raw_path))
 
     def get_raw_path(self) -> str:
         """Return the path as it was sent, without the query."""
-        return text(self._call().raw_path)
+        return decode(self._call().raw_path)
 
     def get_path_with_query(self) -> str:
         """Return the path as `get_path`, with `?` and the query if there is one."""
@@ -83,7 +83,7 @@ class Request:
 
     def get_raw_query(self) -> str:
         """Return the query as it was sent, without `?`."""
-        return text(self._call().query)
+        return decode(self._call().query)
 
     def get_query(self, max_args: int = 100) -> dict[str, list[str]]:
         """Return the first `max_args` arguments: name to all its values, [] without any."""
@@ -97,14 +97,14 @@ class Request:
         return found
 
     def get_query_arg(self, name: str) -> str | bool | None:
-        """Return the first value of an argument, True for none, None without the argument."""
+        """Return the first value of an argument, True without a value, None if it is missing."""
         values = self.get_query().get(name)
         if values is None:
             return None
         return values[0] if values else True
 
     def get_raw_body(self) -> bytes:
-        """Return the body, empty before it was received."""
+        """Return the body, empty until it is received."""
         return self._call().body
 
     def get_host(self) -> str:
@@ -132,7 +132,7 @@ class Request:
 
     def _authority(self) -> tuple[str, int]:
         call = self._call()
-        host = text(call.headers.get(b"host", b"")).lower()
+        host = decode(call.headers.get(b"host", b"")).lower()
         name, colon, port = host.rpartition(":")
         if colon and port.isdecimal() and len(port) < 6:
             return name, int(port)
@@ -146,4 +146,4 @@ def _check_maximum(most: object) -> int:
 
 
 def _decode(part: bytes) -> str:
-    return text(unquote_to_bytes(part.replace(b"+", b" ")))
+    return decode(unquote_to_bytes(part.replace(b"+", b" ")))

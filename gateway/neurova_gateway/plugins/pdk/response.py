@@ -11,7 +11,7 @@ from neurova.http.call import Field
 from neurova.http.reply import JSON, Reply
 
 from .phase import Exit, PdkError, Phase
-from .values import field_name, fields, first, grouped, plain, raw
+from .values import copy_plain, encode, encode_fields, field_name, get_first, group_fields
 
 
 class Response:
@@ -33,7 +33,7 @@ class Response:
             phase.refuse_change()
         phase.reply = reply = create_reply(status, body, headers)
         sent = phase.call.reply_fields
-        if sent:  # set earlier; each field of this reply replaces those of its name
+        if sent:  # fields set earlier, unless this reply sets the same name
             names = {name for name, _ in reply.fields}
             if reply.content_type:
                 names.add(b"content-type")
@@ -50,7 +50,7 @@ class Response:
         phase = self._phase
         if phase.thread != get_ident() or phase.logging:
             phase.refuse_change()
-        added = fields(headers)
+        added = encode_fields(headers)
         sent = phase.call.reply_fields
         if sent:
             _drop(sent, {name for name, _ in added})
@@ -58,22 +58,22 @@ class Response:
 
     def add_header(self, name: str, value: object) -> None:
         """Add a header field to the reply, in addition to others of its name."""
-        self._reply_fields(changing=True).extend(fields({name: value}))
+        self._reply_fields(changing=True).extend(encode_fields({name: value}))
 
     def clear_header(self, name: str) -> None:
-        """Remove the fields of that name that were set."""
+        """Remove the fields of that name that plugins have set."""
         _drop(self._reply_fields(changing=True), {field_name(name)})
 
     def get_header(self, name: str) -> str | None:
         """Return the first value of a field of the reply."""
-        return first(dict(reversed(self._reply_fields())), name)
+        return get_first(dict(reversed(self._reply_fields())), name)
 
     def get_headers(self, max_headers: int = 100) -> dict[str, list[str]]:
         """Return the fields of the reply."""
-        return grouped(self._reply_fields(), max_headers)
+        return group_fields(self._reply_fields(), max_headers)
 
     def get_status(self) -> int:
-        """Return the status that was sent, 200 before that."""
+        """Return the status of the reply, 200 before there is one."""
         self._reply_fields()
         return 200 if self._phase.reply is None else self._phase.reply.status
 
@@ -97,17 +97,17 @@ def create_reply(status: object, body: object = None, headers: object = None) ->
         raise PdkError("exit: the status must be an integer from 200 to 599")
     content_type = b""
     if body is None or isinstance(body, str | bytes):
-        sent = body if isinstance(body, bytes) else raw(body or "")
+        sent = body if isinstance(body, bytes) else encode(body or "")
     elif isinstance(body, dict | list | tuple):
         content_type = JSON
         try:
-            sent = msgspec.json.encode(plain(body))
+            sent = msgspec.json.encode(copy_plain(body))
         except (msgspec.MsgspecError, ValueError, TypeError) as error:
             raise PdkError("exit: the body has text that JSON cannot represent") from error
     else:
         raise PdkError("exit: the body must be text, bytes or a table")
     found: list[Field] = []
-    for name, value in fields({} if headers is None else headers):
+    for name, value in encode_fields({} if headers is None else headers):
         if name == b"content-type":
             content_type = value
         else:

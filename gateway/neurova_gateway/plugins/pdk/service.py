@@ -7,7 +7,7 @@ from _thread import get_ident
 from neurova.http.call import Field
 
 from .phase import Phase
-from .values import field_name, fields
+from .values import encode_fields, field_name
 
 
 class ServiceRequest:
@@ -24,13 +24,13 @@ class ServiceRequest:
 
     def set_headers(self, headers: object) -> None:
         """Set header fields; each replaces those of its name."""
-        added = fields(headers)
+        added = encode_fields(headers)
         names = {name for name, _ in added}
         self._replace([field for field in self._fields() if field[0] not in names] + added)
 
     def add_header(self, name: str, value: object) -> None:
         """Add a header field, in addition to others of its name."""
-        self._replace(self._fields() + fields({name: value}))
+        self._replace(self._fields() + encode_fields({name: value}))
 
     def clear_header(self, name: str) -> None:
         """Remove the header fields of that name."""
@@ -44,7 +44,7 @@ class ServiceRequest:
         return phase.call.fields
 
     def _replace(self, changed: list[Field]) -> None:
-        # A new list: the server may still use the one that it read.
+        # Replace the list: the server may still use the old one.
         call = self._phase.call
         call.fields, call.headers = changed, dict(reversed(changed))
 

@@ -15,17 +15,17 @@ _FORBIDDEN = bytes(CONTROL_CHARACTERS)
 _MAX_DEPTH = 64
 
 
-def text(raw: bytes) -> str:
+def decode(raw: bytes) -> str:
     """Decode bytes as Kong's strings: UTF-8, with invalid bytes as surrogates."""
     return raw.decode("utf-8", "surrogateescape")
 
 
-def raw(value: str) -> bytes:
-    """Encode text that `text` decoded."""
+def encode(value: str) -> bytes:
+    """Encode text that `decode` returned."""
     return value.encode("utf-8", "surrogateescape")
 
 
-def plain(value: object, depth: int = 0) -> Any:
+def copy_plain(value: object, depth: int = 0) -> Any:
     """Return a deep copy; as in Lua an empty table is [], and entries of None are dropped.
 
     Raises PdkError for values that Kong's protocol cannot transport.
@@ -36,10 +36,10 @@ def plain(value: object, depth: int = 0) -> Any:
     if kind is int and -(2**63) <= value < 2**64:  # type: ignore[operator]
         return value
     if depth < _MAX_DEPTH and isinstance(value, dict):
-        entries = {_key(k): plain(v, depth + 1) for k, v in value.items() if v is not None}
+        entries = {_key(k): copy_plain(v, depth + 1) for k, v in value.items() if v is not None}
         return entries or []
     if depth < _MAX_DEPTH and isinstance(value, list | tuple):
-        return [plain(item, depth + 1) for item in value]
+        return [copy_plain(item, depth + 1) for item in value]
     raise PdkError(f"{kind.__name__} cannot be passed to Kong: use text, numbers, lists and dicts")
 
 
@@ -87,10 +87,10 @@ def field_value(value: object) -> bytes:
     return found
 
 
-def fields(headers: object) -> list[Field]:
-    """Return header fields as bytes; a list of values makes a field of each."""
+def encode_fields(headers: object) -> list[Field]:
+    """Return header fields as bytes; a list of values becomes several fields."""
     if not isinstance(headers, dict):
-        # Kong has one form for tables; an empty one is a list.
+        # Kong encodes an empty table as a list.
         if headers == []:
             return []
         raise PdkError("headers must be a dict of names and values")
@@ -107,19 +107,19 @@ def fields(headers: object) -> list[Field]:
     return found
 
 
-def grouped(pairs: Iterable[Field], most: int) -> dict[str, list[str]]:
+def group_fields(pairs: Iterable[Field], most: int) -> dict[str, list[str]]:
     """Return the first `most` fields as a table of Kong: lower-case name to all values."""
     found: dict[str, list[str]] = {}
     for count, (name, value) in enumerate(pairs):
         if count >= most:
             break
-        found.setdefault(text(name), []).append(text(value))
+        found.setdefault(decode(name), []).append(decode(value))
     return found
 
 
-def first(headers: Mapping[bytes, bytes], name: object) -> str | None:
+def get_first(headers: Mapping[bytes, bytes], name: object) -> str | None:
     """Return a header's first value, or None; case does not matter, and `_` is `-`."""
     if type(name) is not str:
         raise PdkError("the name of a header field must be text")
-    value = headers.get(raw(name.lower().replace("_", "-")))
-    return None if value is None else text(value)
+    value = headers.get(encode(name.lower().replace("_", "-")))
+    return None if value is None else decode(value)

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from tests.gateway.metrics.test_call_counters import sample
 
-from neurova_gateway.admin.operations.workers import open_files, resident_bytes, workers_of
+from neurova_gateway.admin.operations.workers import list_running, open_files, resident_bytes
 from neurova_gateway.metrics.call_counters import CallCounters
 from neurova_gateway.metrics.totals import FRESH, read_totals
 from neurova_platform.testing.platform import TestPlatform
@@ -22,12 +22,12 @@ def test_worker_without_recent_sample_is_silent(tmp_path: Path) -> None:
     counters.open()
     sample(counters)
     now = time.time()
-    assert [each.status for each in workers_of(read_totals(tmp_path), now)] == ["serving"]
-    assert [each.status for each in workers_of(read_totals(tmp_path), now + FRESH + 1)] == [
+    assert [each.status for each in list_running(read_totals(tmp_path), now)] == ["serving"]
+    assert [each.status for each in list_running(read_totals(tmp_path), now + FRESH + 1)] == [
         "silent"
     ]
     counters.close()
-    assert workers_of(read_totals(tmp_path), now) == []
+    assert list_running(read_totals(tmp_path), now) == []
 
 
 def test_worker_shows_its_process(running: TestPlatform) -> None:

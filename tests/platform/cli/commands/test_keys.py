@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from neurova_gateway.keys.key import environment
+from neurova_gateway.keys.key import read_environment
 
 
 def created(cli: Callable[..., Any], *words: str) -> dict[str, Any]:
@@ -26,7 +26,7 @@ def listed(cli: Callable[..., Any], *words: str) -> list[dict[str, Any]]:
 
 def test_only_the_key_goes_to_standard_output(cli: Callable[..., Any], project: Path) -> None:
     result = cli("keys", "create", "--consumer", "acme", "--expires", "30d")
-    assert environment(result.stdout.removesuffix("\n")) == "live"
+    assert read_environment(result.stdout.removesuffix("\n")) == "live"
     assert "of acme, expires 2" in result.stderr
 
 
@@ -34,7 +34,7 @@ def test_all_options_are_stored(cli: Callable[..., Any], project: Path) -> None:
     words = "--scope a:read --scope a:write --env test --expires 1h --limits 5/minute "
     words += "--consumer-limits 9/minute --quota 7 --cidr 10.0.0.0/8 --name n"
     made = created(cli, *words.split())
-    assert environment(made["key"]) == "test"
+    assert read_environment(made["key"]) == "test"
     (record,) = listed(cli)
     assert record["scopes"] == ["a:read", "a:write"]
     assert record["expires_at"] - record["created_at"] == pytest.approx(3600)
