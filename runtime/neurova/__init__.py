@@ -1,4 +1,4 @@
-"""What function files import."""
+"""The public API for function files."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ _LAZY = {
 
 
 def __getattr__(name: str) -> Any:
-    # These modules are slow to import, so they are imported at their first use.
+    # Import these modules on first use: they are slow to import.
     if name in _LAZY:
         from importlib import import_module
 

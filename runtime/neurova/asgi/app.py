@@ -22,12 +22,12 @@ _ORIGIN = b"access-control-allow-origin"
 
 
 class AsgiSource:
-    """Send what an ASGI app sends; `make_scope` returns its scope.
+    """Forward the response of an ASGI app; `make_scope` returns the scope of a call.
 
-    The request body is complete before the app runs. The app sees a disconnect of the client as
-    `http.disconnect` and as an OSError of `send`; it may then go on for the timeout of its
-    function. What it does after its last message (background tasks) has no time limit. `private`:
-    a response without Cache-Control is marked as private.
+    The request body is complete before the app runs. After a disconnect of the client the app
+    receives `http.disconnect`, `send` raises OSError, and the app may go on for the timeout of its
+    function. Background tasks after the last message have no time limit. `private`: mark a response
+    without Cache-Control as private.
     """
 
     __slots__ = ("app", "make_scope", "private")
@@ -65,7 +65,7 @@ class _Channel:
             self.body_received = True
             return {"type": "http.request", "body": self.call.body, "more_body": False}
         if not self.response.has_ended:
-            # `wait`: a cancelled app must not cancel the future that others use.
+            # `wait` does not cancel this shared future when the app is cancelled.
             await wait((self.response.disconnected,))
         return {"type": "http.disconnect"}
 
@@ -90,7 +90,7 @@ class _Channel:
             raise RuntimeError(f"Status {status!r} of an ASGI app is not between 200 and 599")
         content_type, content_length, fields = parse_response_head(start.get("headers", ()))
         if self.private and all(name != b"cache-control" for name, _ in fields):
-            # A shared cache does not know X-API-Key and applies heuristics (RFC 9111, 4.2.2).
+            # A shared cache ignores X-API-Key and may store the response (RFC 9111, 4.2.2).
             fields += PRIVATE
         if any(name == _ORIGIN for name, _ in fields):  # the app handles CORS itself
             self.call.reply_fields = [

@@ -15,9 +15,9 @@ STOP_TIMEOUT = 10.0  # seconds
 
 
 class Lifespan:
-    """Start an app and stop it, in one task; `state` is what the app shares with its calls.
+    """Run the startup and shutdown of an app in one task; calls get its `state`.
 
-    `place` names the app in messages. An app without a lifespan is left alone.
+    `place` names the app in messages. An app without lifespan support is ignored.
     """
 
     __slots__ = ("_app", "_has_started", "_place", "_received", "_sent", "_task", "state")
@@ -25,33 +25,33 @@ class Lifespan:
     def __init__(self, app: AsgiApp, place: str) -> None:
         self._app = app
         self._place = place
-        self._has_started = False  # the app has sent lifespan.startup.complete
+        self._has_started = False
         self._task: asyncio.Task[None] | None = None
-        self._received: asyncio.Queue[dict[str, Any]] = asyncio.Queue()  # by the app
-        self._sent: asyncio.Queue[dict[str, Any]] = asyncio.Queue()  # by the app
+        self._received: asyncio.Queue[dict[str, Any]] = asyncio.Queue()  # messages to the app
+        self._sent: asyncio.Queue[dict[str, Any]] = asyncio.Queue()  # messages from the app
         self.state: dict[str, Any] = {}
 
     @property
     def is_running(self) -> bool:
-        """Whether the lifespan of the app runs and must be stopped."""
+        """Whether the lifespan task is running."""
         return self._task is not None and not self._task.done()
 
     async def start(self) -> None:
         """Run the startup. Raises LoadError if it fails or takes too long."""
         self._task = asyncio.create_task(self._run(), name=f"lifespan of {self._place}")
         try:
-            answer = await self._request("startup", START_TIMEOUT)
+            message = await self._request("startup", START_TIMEOUT)
         except asyncio.CancelledError:
             await self._cancel()
             raise
-        if answer["type"] == "lifespan.startup.failed":
-            lines = str(answer.get("message", "")).strip().splitlines() or ["no reason given"]
+        if message["type"] == "lifespan.startup.failed":
+            lines = str(message.get("message", "")).strip().splitlines() or ["no reason given"]
             raise LoadError(
                 f"startup of the ASGI app failed: {lines[-1][:300]}",
                 where=self._place,
                 fix="fix its lifespan",
             )
-        if answer["type"] == "timeout":
+        if message["type"] == "timeout":
             self._task.cancel()
             raise LoadError(
                 f"the ASGI app has not started after {START_TIMEOUT:g} s",
@@ -60,12 +60,12 @@ class Lifespan:
             )
 
     async def stop(self) -> None:
-        """Run the shutdown of a started app; errors are logged."""
+        """Run the shutdown if the lifespan is running; log errors."""
         if not self.is_running:
             return
-        answer = await self._request("shutdown", STOP_TIMEOUT)
-        if answer["type"] in ("timeout", "lifespan.shutdown.failed"):
-            LOGGER.error("%s: shutdown of the ASGI app failed (%s)", self._place, answer["type"])
+        message = await self._request("shutdown", STOP_TIMEOUT)
+        if message["type"] in ("timeout", "lifespan.shutdown.failed"):
+            LOGGER.error("%s: shutdown of the ASGI app failed (%s)", self._place, message["type"])
         await self._cancel()
 
     async def _cancel(self) -> None:
@@ -93,9 +93,9 @@ class Lifespan:
         except BaseException as error:  # SystemExit must not end the event loop
             if self._has_started:
                 LOGGER.error("%s: lifespan of the ASGI app failed", self._place, exc_info=error)
-            elif not isinstance(error, Exception):  # an Exception means: no lifespan support
-                message = f"it raised {type(error).__name__}"
-                self._sent.put_nowait({"type": "lifespan.startup.failed", "message": message})
+            elif not isinstance(error, Exception):  # an Exception: no lifespan support
+                reason = f"it raised {type(error).__name__}"
+                self._sent.put_nowait({"type": "lifespan.startup.failed", "message": reason})
         finally:
             self._sent.put_nowait({"type": "unsupported"})
 

@@ -10,11 +10,11 @@ from ..http.call import Call
 if TYPE_CHECKING:
     from starlette.requests import Request
 
-SAFE = "/!$&'()*+,=:@"  # RFC 3986, 3.3: not escaped in a path; without ";"
+SAFE = "/!$&'()*+,=:@"  # not escaped in a path (RFC 3986, 3.3), except ";"
 
 
 def make_scope(call: Call) -> dict[str, Any]:
-    """Return the ASGI scope of `call`; its `raw_path` has one spelling for each path."""
+    """Return the ASGI scope of `call`, with a normalized `raw_path`."""
     host = call.header(b"host") or b"localhost"
     path = unquote_to_bytes(call.raw_path).decode("utf-8", "replace")
     return {

@@ -1,1 +1,1 @@
-"""From a signature to compiled arguments, and the validation of what was sent."""
+"""Bind requests to function arguments and validate them."""

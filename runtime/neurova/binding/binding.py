@@ -1,4 +1,4 @@
-"""From a call to a function's arguments; compiled once, when the function loads."""
+"""Read a function's arguments from a call; compiled once, when the function loads."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from .signature import type_name
 from .validation import INVALID, MALFORMED, MAX_FAULTS, value_faults
 from .value_types import SCALARS
 
-# What `arguments` may raise for a call that does not fit; `refusal` then names all its faults.
+# `arguments` raises these for an invalid call; `refusal` then lists all its faults.
 FAULTS = (msgspec.MsgspecError, ValueError, RecursionError)
 _NO_QUERY: Query = {}
 _BACKSLASH = 0x5C  # searching for one byte is ten times as fast as for two
@@ -38,15 +38,15 @@ class NotAcceptable(ValueError):
 
 
 class NotJson(ValueError):
-    """Content-Type or Content-Encoding says that the body is not plain JSON."""
+    """The body is not plain JSON, by its Content-Type or Content-Encoding."""
 
 
 class Binding:
-    """Read a function's arguments from a call, or name everything that is wrong with it.
+    """Read a function's arguments from a call, or list all faults of the call.
 
     `arguments(call)` returns them in the signature's order and raises one of FAULTS at the first
-    fault. `tx` is the position of the function's `Tx`, -1 without one. `timed`: it takes its
-    deadline. `json_out`: what it returns is always sent as JSON.
+    fault. `tx` is the position of the `Tx` parameter, -1 without one. `timed`: the function has a
+    Deadline parameter. `json_out`: the result is always sent as JSON.
     """
 
     __slots__ = (
@@ -94,7 +94,7 @@ class Binding:
                 self._body = Body(parameter.type, _has_decimals(parameter.type))
                 return _body_reader(self._body, parameter.default)
             if parameter.type not in SCALARS:
-                msgspec.json.Decoder(parameter.type)  # fails now, not at the first call
+                msgspec.json.Decoder(parameter.type)  # fail now, not at the first call
             return make_reader(parameter)
         except (TypeError, NameError, ValueError) as error:
             raise BindError(
@@ -105,7 +105,7 @@ class Binding:
             ) from error
 
     def refusal(self, call: Call) -> Reply:
-        """Return the reply that names everything that is wrong with `call`."""
+        """Return the reply that lists all faults of `call`."""
         if self.json_out and not wants_json(call):
             return problem(call, 406, "The response is application/json only.")
         coded = not sends_json(call) or has_content_coding(call)
@@ -142,7 +142,7 @@ def _detail(status: int, faults: list[Fault]) -> str:
 
 
 def _has_decimals(kind: Any) -> bool:
-    """Tell whether a type contains decimals. Raises TypeError for one without a JSON Schema."""
+    """Return whether a type contains decimals. Raises TypeError if it has no JSON Schema."""
     if isinstance(kind, type) and kind in _HAS_DECIMALS:
         return _HAS_DECIMALS[kind]
     found = b'"format":"decimal"' in msgspec.json.encode(msgspec.json.schema(kind))
@@ -173,7 +173,7 @@ def _body_reader(body: Body, default: Any) -> Read:
 
 
 def _body_only(body: Body, read: Read) -> Arguments:
-    """Return the arguments of the most common function: one body in, JSON out."""
+    """Optimize the most common signature: one body in, JSON out."""
     decode = body.decode
 
     def arguments(call: Call) -> list[Any]:
@@ -182,7 +182,7 @@ def _body_only(body: Body, read: Read) -> Arguments:
             raise NotAcceptable
         if call.query:
             parse_query(call.query)
-        # Nearly all bodies are plain: this is `read` without its call (bench/quote.py).
+        # `read` inlined for plain bodies, which nearly all are (bench/quote.py).
         if (
             raw
             and headers.get(b"content-type") == JSON

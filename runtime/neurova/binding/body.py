@@ -1,7 +1,7 @@
-"""Decoding of JSON bodies, and all faults of a body that does not decode.
+"""Decode JSON bodies, and list all faults of a body that does not decode.
 
-msgspec stops at the first fault. Only then the published schema is run over the body and names the
-others; its cost is bounded by MAX_FAULTS and by schema_bounds.
+msgspec stops at the first fault. Only then the body is validated against the JSON Schema, which
+finds the others; MAX_FAULTS and schema_bounds bound the cost.
 """
 
 from __future__ import annotations
@@ -18,24 +18,24 @@ from .schema_validator import LONGEST_TEXT, SchemaValidator, json_pointer
 from .validation import INVALID, MALFORMED, MAX_FAULTS, parse_message
 
 MAX_FRACTIONS = 64 * 1024
-"""The size in bytes up to which a body may have whole numbers written with a fraction."""
-# An even number of backslashes before a `u` escapes themselves.
+"""Accept integers written like `2.0` in bodies up to this size in bytes."""
+# After an even number of backslashes, `\u0000` is an escape.
 _NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
-# Texts that Decimal reads and that are no numbers; an escape may stand for any text.
+# Strings that Decimal reads as NaN or infinity; an escape may hide one.
 _NOT_FINITE = re.compile(rb'"\s*[+-]?(?:s?nan\d*|inf(?:inity)?)\s*"|\\u', re.IGNORECASE)
 _FRACTION = re.compile(rb"\d(?:\.0|[eE])")
-_LARGEST_EXACT = 2**53  # up to here each whole number is a float of its own
-# The body is JSON, but has a number that no plain value can hold.
+_LARGEST_EXACT = 2**53  # floats represent every integer up to this one exactly
+# Result of decoding JSON with a number that Python's JSON types cannot hold.
 _OUT_OF_RANGE: Any = object()
 
 
 class Body:
-    """Decode bodies to one type, and list the faults of one that does not decode."""
+    """Decode bodies to one type, and list the faults of an invalid body."""
 
     __slots__ = ("_type", "_validator", "decode")
 
     def __init__(self, kind: Any, has_decimals: bool = False) -> None:
-        """Decode to `kind`; with `has_decimals`, its decimals must be finite."""
+        """Decode to `kind`; `has_decimals`: refuse NaN and infinity as decimals."""
         self._type = kind
         self._validator: SchemaValidator | None = None
         self.decode: Callable[[bytes], Any] = msgspec.json.Decoder(kind).decode
@@ -57,10 +57,9 @@ class Body:
         return self._validator.faults(value, MAX_FAULTS)
 
     def decode_text(self, raw: bytes) -> Any:
-        """Return the value of a body that is not plain ASCII.
+        """Decode a body that is not plain ASCII, validating the text of unknown fields too.
 
-        `decode` skips unknown fields without validating their text; this validates all. Both raise
-        MsgspecError, ValueError or RecursionError.
+        Raises MsgspecError, ValueError or RecursionError, as `decode` does.
         """
         msgspec.json.decode(raw)
         if _NUL.search(raw) is not None:
@@ -68,10 +67,10 @@ class Body:
         return self.decode(raw)
 
     def decode_whole_numbers(self, raw: bytes) -> Any:
-        """Return the value of a body that `decode` refused, if only for integers like `2.0`.
+        """Decode a body that `decode` refused, accepting integers like `2.0`.
 
-        They are integers in JSON Schema (2020-12, 4.2.3). A body over MAX_FRACTIONS bytes is
-        decoded strictly, since the search would take too long. Raises as `decode` does.
+        JSON Schema defines them as integers (2020-12, 4.2.3). A body over MAX_FRACTIONS bytes is
+        decoded strictly, because the conversion would take too long. Raises as `decode` does.
         """
         value = _OUT_OF_RANGE
         if len(raw) <= MAX_FRACTIONS and _FRACTION.search(raw):
@@ -81,7 +80,7 @@ class Body:
         return self.decode(msgspec.json.encode(_with_integers(value)))
 
     def faults(self, raw: bytes) -> tuple[int, list[Fault]]:
-        """Return the status and the faults of a body; none when it is valid."""
+        """Return the status and the faults of a body; no faults if it is valid."""
         if not raw.strip():
             return MALFORMED, [Fault("", "a JSON body is required")]
         try:
@@ -97,7 +96,7 @@ class Body:
         return INVALID, _nul_faults(raw, value)
 
     def _all_faults(self, value: Any, path: list[str | int], message: str) -> list[Fault]:
-        """Return the schema's faults, and msgspec's own when the schema does not name it."""
+        """Return the schema's faults, and msgspec's fault if the schema misses it."""
         own = json_pointer(path)
         if value is _OUT_OF_RANGE:
             return [Fault(own, message)]
@@ -117,7 +116,7 @@ def _decode_plain(raw: bytes) -> Any:
 
 
 def _with_integers(value: Any) -> Any:
-    """Return a decoded value, changed in place: each float that is a whole number is an int."""
+    """Convert each float that is a whole number to an int, in place; return the value."""
     top = [value]
     pending: list[Any] = [top]
     while pending:
@@ -139,7 +138,7 @@ def _malformed(error: Exception) -> str:
 
 
 def _nul_faults(raw: bytes, value: Any) -> list[Fault]:
-    """Name the texts of a decoded body with a NUL character, which not every database stores."""
+    """List the strings with a NUL character, which some databases cannot store."""
     if _NUL.search(raw) is None:
         return []
     pending: list[tuple[Path, Any]] = [((), truncate(value, 1)[0])]

@@ -1,4 +1,4 @@
-"""What msgspec's JSON Schemas leave out: formats of datetimes without a zone, numeric decimals."""
+"""Add what msgspec omits from JSON Schemas: formats of naive datetimes, numeric decimals."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ import msgspec
 from msgspec import inspect
 
 ZONED = " with a zone"
-"""The end of a format's name, for the validator, where a value must have a time zone."""
+"""Suffix of the internal format names of values that must have a time zone."""
 _NOT_IN_NAMES = re.compile(r"[^a-zA-Z0-9.\-_]")
 _FORMATS = {inspect.DateTimeType: "date-time", inspect.TimeType: "time"}
 _RECORDS = (inspect.StructType, inspect.DataclassType, inspect.TypedDictType)
 
 
 def validation_schema(kind: Any) -> dict[str, Any]:
-    """Return the schema that values of a type are validated by; its formats know of time zones.
+    """Return the schema to validate values of a type; its formats check time zones.
 
     Raises TypeError for a type without a schema.
     """
@@ -26,7 +26,7 @@ def validation_schema(kind: Any) -> dict[str, Any]:
 def add_datetime_formats(
     schema: dict[str, Any], kind: Any, definitions: dict[str, Any] | None = None
 ) -> dict[str, Any]:
-    """Return the schema of `kind`, changed in place: each datetime and time has its format.
+    """Add the formats of datetimes and times to the schema of `kind`, in place; return it.
 
     `definitions`: the named schemas that it refers to, by default its own `$defs`.
     """
@@ -36,7 +36,7 @@ def add_datetime_formats(
 
 
 def _mark_zoned(schema: Any) -> Any:
-    """Return msgspec's schema with ZONED formats: it writes formats only for zoned types."""
+    """Add ZONED to msgspec's formats: msgspec writes formats only for zoned types."""
     if isinstance(schema, list):
         return [_mark_zoned(part) for part in schema]
     if not isinstance(schema, dict):
@@ -48,7 +48,7 @@ def _mark_zoned(schema: Any) -> Any:
 
 
 class _FormatWriter:
-    """Walk a type and its schema side by side, each record once."""
+    """Walk a type and its schema in parallel, visiting each record type once."""
 
     def __init__(self, definitions: dict[str, dict[str, Any]]) -> None:
         self._definitions = definitions
@@ -80,7 +80,7 @@ class _FormatWriter:
         return next((named[name] for name in _schema_names(kind) if name in named), {})
 
     def _visit_branch(self, branches: Any, info: inspect.Type) -> None:
-        if type(info) in _FORMATS:  # the only string of its union: msgspec allows one
+        if type(info) in _FORMATS:  # msgspec allows only one string type in a union
             branches = [branch for branch in branches if branch.get("type") == "string"]
         elif isinstance(info, inspect.DecimalType):
             branches = [branch for branch in branches if branch.get("format") == "decimal"]
@@ -97,7 +97,7 @@ def _unwrap(info: inspect.Type) -> inspect.Type:
 
 
 def _schema_names(kind: Any) -> tuple[str, str]:
-    """Return the short and the full name that msgspec may give a type among its definitions."""
+    """Return the short and the full name that msgspec may use for a type in `$defs`."""
     short = getattr(kind, "__name__", "")
     if hasattr(kind, "__origin__"):
         inner = ", ".join(getattr(each, "__name__", repr(each)) for each in kind.__args__)

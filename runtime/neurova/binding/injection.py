@@ -1,4 +1,4 @@
-"""The types of parameters that the platform provides: one row of INJECTABLES for each."""
+"""Parameter types that the platform provides, listed in INJECTABLES."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .parameter import Read
 
 
 class Injectable(NamedTuple):
-    """Name a kind of parameter and make its reader for a function of that name."""
+    """A kind of parameter, and the factory of its reader, given the function's name."""
 
     kind: str
     make_reader: Callable[[str, Resources], Read]
@@ -55,14 +55,14 @@ INJECTABLES: dict[tuple[str, str], Injectable] = {
     ("neurova.execution.deadline", "Deadline"): Injectable("deadline", _always(_read_deadline)),
     ("neurova.telemetry.log", "Log"): Injectable("log", _log_reader),
     ("starlette.requests", "Request"): Injectable("request", _always(_read_request)),
-    # The execution puts the transaction in, from `resources.database`, when it begins.
+    # TransactionFunction inserts the transaction.
     ("neurova.database.base", "Tx"): Injectable("tx", _always(_read_nothing)),
 }
-"""Injectable types by module and name, so that none is imported only to be compared with."""
+"""Injectable types by module and name, so that this module need not import them."""
 
 
 def injectable_of(annotation: Any) -> Injectable | None:
-    """Return the row of an annotation, None for a type that the platform does not provide."""
+    """Return the injectable of an annotation, None if the platform does not provide the type."""
     return INJECTABLES.get(_key(annotation))
 
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 class Header:
     """Read a parameter from a header field: `Annotated[str, Header("x-tenant")]`.
 
-    Without a name, the parameter's own is used with "-" for "_".
+    Default name: the parameter's name with "-" for "_".
     """
 
     __slots__ = ("name",)
@@ -18,7 +18,7 @@ class Header:
 class Cookie:
     """Read a parameter from a cookie: `Annotated[str, Cookie("session")]`.
 
-    Without a name, the parameter's own is used.
+    Default name: the parameter's name.
     """
 
     __slots__ = ("name",)

@@ -1,4 +1,4 @@
-"""The parameters of a function, as they are bound at every call."""
+"""The parameters of a function."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ..http.call import Call
 from ..http.query import Query
 
 Read = Callable[[Call, Query], Any]
-"""Return one argument from a call and its decoded query."""
+"""Reads one argument from a call and its decoded query."""
 
 
 class _Required:
@@ -20,15 +20,15 @@ class _Required:
 
 
 REQUIRED: Any = _Required()
-"""The default of a parameter without one, and the return annotation of a function without one."""
+"""Marks a missing default, and a missing annotation."""
 
 
 class Parameter(msgspec.Struct, frozen=True):
-    """State where the value of one parameter comes from.
+    """One parameter and the source of its value.
 
     `kind` is "body", "path", "query", "header", "cookie" or the kind of an injectable type. `name`
-    is the function's name for it, `alias` the caller's. `many`: it takes all values of a repeated
-    name. `keyword`: the function takes it by name only.
+    is its name in the function, `alias` its name in requests. `many`: it collects repeated values.
+    `keyword`: it is keyword-only.
     """
 
     name: str
@@ -41,7 +41,7 @@ class Parameter(msgspec.Struct, frozen=True):
 
 
 class Signature(msgspec.Struct, frozen=True):
-    """State what a function takes and returns."""
+    """The parameters and the return annotation of a function."""
 
     parameters: tuple[Parameter, ...]
     returns: Any

@@ -1,4 +1,4 @@
-"""Readers of single parameters from path, query, header or cookie, made when a function loads."""
+"""Readers of path, query, header and cookie parameters, made when a function loads."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from .validation import MAX_FAULTS, ItemFaults
 from .value_types import SCALARS, is_union
 
 Convert = Callable[[Any], Any]
-# Lax conversion would take "0" for a moment in 1970.
+# Lax conversion would read "0" as a time in 1970.
 _STRICT = frozenset({date, datetime, time, timedelta, UUID})
 
 
@@ -31,7 +31,7 @@ class InvalidValue(ValueError):
 def make_reader(parameter: Parameter) -> Read:
     """Return the reader of a path, query, header or cookie parameter.
 
-    It raises InvalidValue, ItemFaults or msgspec.ValidationError for a value that does not fit.
+    The reader raises InvalidValue, ItemFaults or msgspec.ValidationError for an invalid value.
     """
     return _READERS[parameter.kind](parameter)
 
@@ -65,8 +65,7 @@ def _header_reader(parameter: Parameter) -> Read:
         lines = [value.decode("latin-1") for field, value in call.fields if field == name]
         if not lines:
             return _missing(default)
-        # Several lines of one name are one list (RFC 9110, 5.3); empty elements count for
-        # nothing (5.6.1).
+        # Repeated fields form one list (RFC 9110, 5.3); empty elements are ignored (5.6.1).
         text = ", ".join(lines)
         if not many:
             return convert(text)
@@ -118,7 +117,7 @@ def _identity(value: Any) -> Any:
 
 
 def _converter(kind: Any) -> Convert:
-    """Return what converts text to `kind`."""
+    """Return the function that converts text to `kind`."""
     if kind is str:
         return _identity
     if isinstance(kind, type) and kind in SCALARS:
@@ -142,7 +141,7 @@ def _make_converter(kind: Any) -> Convert:
 
 
 def _is_strict(kind: Any) -> bool:
-    """Tell whether no part of a type may be converted from a number."""
+    """Return whether no part of a type may be converted from a number."""
     if isinstance(kind, NewType):
         return _is_strict(kind.__supertype__)
     origin, arguments = get_origin(kind), get_args(kind)
@@ -155,7 +154,7 @@ def _is_strict(kind: Any) -> bool:
 
 def _check_finite(value: Any) -> Any:
     for number in value if type(value) is list else (value,):
-        if isinstance(number, Decimal):  # as a float, a large one is infinite and a NaN may raise
+        if isinstance(number, Decimal):  # isfinite converts to float, which may overflow
             finite = number.is_finite()
         else:
             finite = not isinstance(number, float) or isfinite(number)
@@ -165,7 +164,7 @@ def _check_finite(value: Any) -> Any:
 
 
 def _list_converter(kind: Any) -> Callable[[list[str]], Any]:
-    """Return what converts texts to a list type and raises ItemFaults for those that do not fit."""
+    """Return the function that converts texts to a list; it raises ItemFaults for bad items."""
     convert, bare = _converter(kind), kind
     while isinstance(bare, NewType) or get_origin(bare) is Annotated:
         bare = bare.__supertype__ if isinstance(bare, NewType) else get_args(bare)[0]
@@ -176,7 +175,7 @@ def _list_converter(kind: Any) -> Callable[[list[str]], Any]:
             return convert(texts)
         except (msgspec.ValidationError, InvalidValue):
             faults = _item_faults(texts, convert_item)
-            if not faults:  # each item fits, but not the list
+            if not faults:  # each item is valid, but not the list
                 raise
             raise ItemFaults(faults) from None
 

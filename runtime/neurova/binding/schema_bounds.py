@@ -1,4 +1,4 @@
-"""Rewriting of schemas and values so that validation takes bounded time."""
+"""Rewrite schemas and values so that validation takes bounded time."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ Path = tuple[str | int, ...]
 
 
 def choose_by_tag(schema: Any) -> Any:
-    """Return `schema` with the branch of each tagged union chosen by its tag.
+    """Return `schema` with each tagged union rewritten to choose its branch by the tag.
 
-    Trying every branch costs two to the power of the depth when tagged unions nest.
+    Trying every branch of nested unions takes exponential time.
     """
     if isinstance(schema, list):
         return [choose_by_tag(part) for part in schema]
@@ -45,7 +45,10 @@ def _conditions(discriminator: dict[str, Any], branches: list[Any]) -> dict[str,
 
 
 def is_ambiguous(schema: dict[str, Any]) -> bool:
-    """Tell whether two branches of some union both nest values of one type."""
+    """Return whether a union has two object branches or two array branches.
+
+    Validating such unions when nested takes exponential time.
+    """
     definitions = schema.get("$defs", {})
 
     def resolve(branch: Any) -> Any:
@@ -70,7 +73,7 @@ def is_ambiguous(schema: dict[str, Any]) -> bool:
 
 
 def most_required(schema: Any) -> int:
-    """Return how many faults one empty object can have at most."""
+    """Return the maximum number of faults of one empty object."""
     if isinstance(schema, list):
         return max(map(most_required, schema), default=1)
     if not isinstance(schema, dict):
@@ -81,10 +84,10 @@ def most_required(schema: Any) -> int:
 
 
 def truncate(value: Any, required: int) -> tuple[Any, frozenset[Path]]:
-    """Return a copy of at most MAX_VALUES values and MAX_DEPTH levels, and the truncated places.
+    """Return a copy of at most MAX_VALUES values and MAX_DEPTH levels, and the truncated paths.
 
-    An object counts as at least `required` values, since it may lack as many. The copy is made
-    level by level; one large value takes half of what is left, so that it does not hide others.
+    An object counts as at least `required` values, because it may cause as many faults. The copy
+    is breadth-first; one large value may use half of the remaining budget.
     """
     if not isinstance(value, dict | list):
         return value, frozenset()

@@ -1,4 +1,4 @@
-"""Validation by the published JSON Schema of a type, which names every fault."""
+"""Find all faults of a value by the JSON Schema of its type."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _FORMATS = {
     "decimal": Decimal,
     "byte": bytes,
 }
-# Faults that truncation, not the caller, may have caused.
+# Errors that truncating the value may have caused.
 _BY_TRUNCATION = frozenset({"Required", "MinItems", "MinProperties", "Contains"})
 
 
@@ -38,7 +38,7 @@ def json_pointer(path: Iterable[str | int]) -> str:
 
 
 def pattern_descriptions(schema: Any) -> dict[str, str]:
-    """Return the description that the author of a schema wrote beside each pattern."""
+    """Return the description of each pattern in a schema."""
     if isinstance(schema, list):
         return {key: text for part in schema for key, text in pattern_descriptions(part).items()}
     if not isinstance(schema, dict):
@@ -50,9 +50,9 @@ def pattern_descriptions(schema: Any) -> dict[str, str]:
 
 
 class SchemaValidator:
-    """Name every fault of a value by the schema of a type.
+    """Find all faults of a value by the schema of a type.
 
-    A type without a schema, or with a union that cannot be validated in bounded time, has none.
+    Finds none for a type without a schema, or with a union that would take unbounded time.
     """
 
     __slots__ = ("_descriptions", "_required", "_validator")
@@ -77,7 +77,7 @@ class SchemaValidator:
         )
 
     def faults(self, value: Any, most: int) -> list[Fault]:
-        """Return up to `most` faults of a decoded body, one for each place."""
+        """Return up to `most` faults of a decoded body, one per path."""
         if self._validator is None:
             return []
         copy, truncated = truncate(value, self._required)
@@ -94,7 +94,7 @@ class SchemaValidator:
         return list(faults.values())[:most]
 
     def _faults_of(self, error: Any, truncated: frozenset[Path]) -> Iterator[Fault]:
-        """Yield the faults that one schema error stands for, each at the field it is about."""
+        """Yield the faults of one schema error, each with the path of its field."""
         path, kind = tuple(error.instance_path), error.kind
         name = type(kind).__name__
         if path in truncated and name in _BY_TRUNCATION:
@@ -116,7 +116,7 @@ class SchemaValidator:
     def _union_faults(
         self, path: Path, branches: list[list[Any]], truncated: frozenset[Path]
     ) -> Iterator[Fault]:
-        """Yield the faults of the only branch with the value's type, or that there is none."""
+        """Yield the faults of the only branch with the value's type, else one for the union."""
 
         def type_errors(errors: list[Any]) -> list[Any]:
             return [

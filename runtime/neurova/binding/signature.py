@@ -1,4 +1,4 @@
-"""What a function's signature asks for: each parameter, where it comes from, its type."""
+"""Read a function's signature: the source and the type of each parameter."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ _METHODS_WITH_BODY = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 
 
 def read_signature(handler: Callable[..., Any], description: Http, place: str) -> Signature:
-    """Return what `handler` takes. Raises BindError with place, parameter and fix."""
+    """Return the signature of `handler`. Raises BindError with place, parameter and fix."""
     return _SignatureReader(handler, description, place).read()
 
 
 def type_name(annotation: Any) -> str:
-    """Return a type as its author writes it."""
+    """Return a type as source code shows it."""
     return annotation.__name__ if isinstance(annotation, type) else str(annotation)
 
 
 class _SignatureReader:
-    """Read one function's signature; `place` is file:line: function, for messages."""
+    """Read one function's signature; `place` is "file:line: function" for messages."""
 
     def __init__(self, handler: Callable[..., Any], description: Http, place: str) -> None:
         self.function: Any = inspect.unwrap(handler)
@@ -69,7 +69,7 @@ class _SignatureReader:
         return dict(zip(positional, defaults, strict=True)) | (self.function.__kwdefaults__ or {})
 
     def _resolve(self, name: str, annotation: Any) -> Any:
-        """Return the object that an annotation written as text stands for."""
+        """Evaluate an annotation that is a string."""
         if type(annotation) is not str:
             return annotation
         if annotation.isidentifier():
@@ -79,7 +79,7 @@ class _SignatureReader:
             if found is not REQUIRED:
                 return found
         try:
-            return eval(annotation, self.globals)  # noqa: S307 - the file's own text
+            return eval(annotation, self.globals)  # noqa: S307 - source code of the function file
         except NameError as error:
             what = f"the annotation {annotation!r} uses {error.name!r}, which is not defined here"
             fix = f"import {error.name} at the top of the file (not under TYPE_CHECKING)"
@@ -99,7 +99,7 @@ class _SignatureReader:
             return Parameter(name, injectable.kind, name, annotation, keyword=keyword)
         inside = injectable_inside(annotation)
         if inside:
-            # Read from the body, it would let a caller choose its own identity.
+            # Reading it from the body would let callers choose their own identity.
             what = f"the platform provides {inside} itself, not inside another type"
             raise self.fault(name, what, f"write `{name}: {inside}`")
         kind, alias, bare = self._source(name, annotation)
@@ -124,7 +124,7 @@ class _SignatureReader:
         return Parameter(name, kind, alias, bare, form == "many", default, keyword)
 
     def _source(self, name: str, annotation: Any) -> tuple[str, str, Any]:
-        """Return where a parameter is read, by which name, and its type without the marker."""
+        """Return the kind and alias of a parameter, and its type without the marker."""
         in_path = name in self.path_parameters
         if get_origin(annotation) is not Annotated:
             return ("path" if in_path else "query"), name, annotation
@@ -174,7 +174,7 @@ class _SignatureReader:
         )
 
     def _check(self, parameters: tuple[Parameter, ...]) -> None:
-        """Raise BindError for parameters that do not fit together, or not to the path."""
+        """Raise BindError for parameters that conflict with each other or with the path."""
         bodies = [parameter.name for parameter in parameters if parameter.kind == "body"]
         if len(bodies) > 1:
             fix = f"write one Struct with {' and '.join(bodies)}"

@@ -1,4 +1,4 @@
-"""Faults of single values, and what msgspec's messages say; runs only for refused requests."""
+"""Turn msgspec's errors into faults; runs only for refused requests."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _GOT = re.compile(r", got `\w+`$")
 
 
 class ItemFaults(ValueError):
-    """The errors of a list's items that do not fit, with their indexes."""
+    """The errors of the invalid items of a list, with their indexes."""
 
     def __init__(self, faults: list[tuple[int, Exception]]) -> None:
         super().__init__()
@@ -54,13 +54,13 @@ def _value_fault(error: Exception, parameter: Parameter, place: Path = ()) -> Fa
 
 
 def parse_message(text: str) -> tuple[list[str | int], str]:
-    """Return the place in msgspec's message and what it says, without the caller's value."""
+    """Split msgspec's message into path and text, without the caller's value."""
     path: list[str | int] = []
     place = _PATH.search(text)
     if place is not None:
         text = text[: place.start()]
         for name, index, any_key in _STEP.findall(place[2]):
-            if any_key:  # a key of a mapping, which msgspec does not name
+            if any_key:  # msgspec does not state keys of mappings
                 break
             path.append(int(index) if index else name)
     field = _FIELD.match(text)
@@ -70,5 +70,5 @@ def parse_message(text: str) -> tuple[list[str | int], str]:
     elif text.startswith(("Invalid enum value", "Invalid value")):
         text = "is not one of the allowed values"
     if place is not None and place[1]:
-        text = f"one of its names does not fit: {text}"
+        text = f"a key is not valid: {text}"
     return path, text[:LONGEST_TEXT]

@@ -1,4 +1,4 @@
-"""The types that a parameter can have: one value, many values, or a body."""
+"""Classify parameter types: one value, many values, or a body."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Form = Literal["one", "many", "body"]
 
 
 def form_of(annotation: Any) -> Form | None:
-    """Return "one", "many" (a list of ones), "body", or None for a type that cannot be bound."""
+    """Return "one", "many" (a list of such), "body", or None for a type that cannot be bound."""
     origin, arguments = get_origin(annotation), get_args(annotation)
     if isinstance(annotation, NewType):
         return form_of(annotation.__supertype__)
@@ -49,13 +49,13 @@ def _form_of_class(kind: Any) -> Form | None:
 
 
 def is_union(annotation: Any) -> bool:
-    """Tell whether a type is a union, written with `|`, Union or Optional."""
+    """Return whether a type is a union, written with `|`, Union or Optional."""
     origin = get_origin(annotation)
     return origin is Union or origin is UnionType
 
 
 def strip_none(annotation: Any) -> tuple[Any, bool]:
-    """Return the type without None, and whether None was in it."""
+    """Return the type without None, and whether it included None."""
     if not is_union(annotation):
         return annotation, False
     arguments = get_args(annotation)

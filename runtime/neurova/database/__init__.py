@@ -1,1 +1,1 @@
-"""A service's own database: the port, and SQLite behind it."""
+"""Databases of services: the port, and its backends SQLite and PostgreSQL."""

@@ -17,16 +17,16 @@ if TYPE_CHECKING:
 
 Parameters = Mapping[str, Any] | Sequence[Mapping[str, Any]]
 
-FIRST_PAUSE = 0.001  # seconds, at most, before the first retry; doubled for each further one
+FIRST_PAUSE = 0.001  # seconds, the maximum before the first retry; doubles with each retry
 LONGEST_PAUSE = 0.05
 
 
 class TransactionError(NeurovaError):
-    """A function used its `Tx` wrongly: it wrote in a GET, or used it after its end."""
+    """A function misused its `Tx`, for example by writing in a GET."""
 
     @classmethod
     def read_only(cls) -> TransactionError:
-        """Return the error of a write in a function that answers GET."""
+        """Return the error for a write in a GET function."""
         return cls(
             "the transaction of a function that answers GET is read-only",
             fix="write in a POST, PUT, PATCH or DELETE function",
@@ -34,7 +34,7 @@ class TransactionError(NeurovaError):
 
     @classmethod
     def ended(cls) -> TransactionError:
-        """Return the error of a statement after the function has returned."""
+        """Return the error for a statement after the end of the function."""
         return cls(
             "the transaction has ended with its function",
             fix="await each statement before the function returns, and do not store the Tx",
@@ -42,7 +42,7 @@ class TransactionError(NeurovaError):
 
     @classmethod
     def ended_by_statement(cls) -> TransactionError:
-        """Return the error of a function that executed COMMIT or ROLLBACK."""
+        """Return the error for a function that executed COMMIT or ROLLBACK."""
         return cls(
             "a statement of the function ended its transaction",
             fix="remove COMMIT and ROLLBACK: the platform commits when the function returns and "
@@ -65,9 +65,9 @@ class Conflict(NeurovaError):
         self._deadline = deadline
 
     async def retry(self) -> Transaction:
-        """Wait for a moment and return the transaction of the next attempt.
+        """Wait briefly and return the transaction of the next attempt.
 
-        Raises Unavailable when the deadline leaves no time for it.
+        Raises Unavailable when the deadline leaves no time for another attempt.
         """
         longest = min(FIRST_PAUSE * 2**self._attempt, LONGEST_PAUSE)
         pause = random.uniform(0, longest)  # noqa: S311 - jitter, not a secret
@@ -81,10 +81,9 @@ class Conflict(NeurovaError):
 class Tx(Protocol):
     """A transaction that begins with its first statement and ends with its function.
 
-    The reply is encoded, then the transaction commits, then the reply is sent. A function that
-    raises rolls back. Read-only in GET and HEAD. `execute` takes SQLAlchemy Core statements and
-    returns SQLAlchemy results with all rows already fetched: `.one()`, `.first()`,
-    `.scalars().all()`…
+    The platform commits when the function returns, before it sends the reply, and rolls back when
+    the function raises. GET and HEAD are read-only. `execute` takes SQLAlchemy Core statements and
+    returns SQLAlchemy results with all rows fetched.
     """
 
     async def execute(
@@ -95,10 +94,9 @@ class Tx(Protocol):
 
 
 class Transaction(Tx, Protocol):
-    """A `Tx` as the platform sees it: only the platform ends it.
+    """A `Tx` with the methods that only the platform calls.
 
-    After a method has raised, a `conflict` means to retry the function, also when it caught the
-    error.
+    If `conflict` is set, the function must be retried, even if it caught the error.
     """
 
     @property
@@ -107,15 +105,15 @@ class Transaction(Tx, Protocol):
         ...
 
     async def rollback_to_savepoint(self) -> None:
-        """Undo all changes of a transaction of a `KeyLock`; it stays open."""
+        """Undo all changes but keep the transaction open; only for one made by a `KeyLock`."""
         ...
 
     async def commit(self) -> None:
-        """Make the changes durable; does nothing when no statement was run."""
+        """Make the changes durable; do nothing if no statement was run."""
         ...
 
     async def rollback(self) -> None:
-        """Undo all changes and release the connection; does nothing after the end."""
+        """Undo all changes and release the connection; do nothing after the end."""
         ...
 
 
@@ -134,14 +132,14 @@ class KeyLocked(NeurovaError):
 
 
 class AlreadyStored(NeurovaError):
-    """Another call has stored a response under the key, because the lock was lost."""
+    """Another call stored a response under the key after this call lost the lock."""
 
 
 class KeyLock(Protocol):
-    """The lock of an idempotency key, held by one call over all processes until its release.
+    """The lock of an idempotency key, held by one call among all processes.
 
-    A lock can be lost with a connection or a file. Two calls may run then, but only one of them
-    can `store` its response, and so commit.
+    A broken connection or a deleted lock file loses the lock. Two calls may then run at once, but
+    only one of them can `store` its response and commit.
     """
 
     @property
@@ -154,14 +152,14 @@ class KeyLock(Protocol):
         ...
 
     async def store(self, tx: Transaction, response: StoredResponse) -> None:
-        """Write a response in a transaction of this lock; it is stored once that commits.
+        """Write a response in a transaction of this lock.
 
-        Raises AlreadyStored when there is one: the transaction must not commit.
+        Raises AlreadyStored when another call stored one; do not commit then.
         """
         ...
 
     async def find(self, deadline: float) -> StoredResponse | None:
-        """Look again for the stored response."""
+        """Read the stored response again."""
         ...
 
     async def release(self, response: StoredResponse | None = None) -> None:
@@ -173,17 +171,16 @@ class Database(Protocol):
     """The database of one service."""
 
     async def lock_key(self, key: bytes, deadline: float) -> KeyLock:
-        """Wait for the lock of an idempotency key, 32 bytes, until `deadline` (event-loop seconds).
+        """Wait for the lock of a 32-byte idempotency key until `deadline` (event-loop seconds).
 
-        Raises KeyLocked when others hold it until then, Unavailable when the database does not
-        answer.
+        Raises KeyLocked at the deadline, Unavailable when the database does not answer.
         """
         ...
 
     async def delete_expired(self) -> int:
-        """Delete a batch of expired responses and return their number, 0 when there are none.
+        """Delete a batch of expired responses; return their number.
 
-        Returns 0 while another process deletes some.
+        Return 0 when there are none, or while another process deletes some.
         """
         ...
 

@@ -1,4 +1,4 @@
-"""Lock idempotency keys and store responses; what all backends share."""
+"""Lock idempotency keys and store responses: the part shared by all backends."""
 
 from __future__ import annotations
 
@@ -12,10 +12,9 @@ from .stored_responses import to_row
 
 
 class IdempotencyStore(ABC):
-    """Lock keys within this process, then among processes, and store responses under them.
+    """Lock keys within this process, then among processes; store responses under them.
 
-    `insert` is the backend's statement of `stored_responses.build_insert`, `clock` returns Unix
-    seconds.
+    `insert` is the result of `stored_responses.build_insert`, `clock` returns Unix seconds.
     """
 
     def __init__(self, insert: Any, clock: Callable[[], float]) -> None:
@@ -29,11 +28,11 @@ class IdempotencyStore(ABC):
 
     @abstractmethod
     def begin(self, deadline: float) -> Transaction:
-        """Return a transaction that can be rolled back to its start."""
+        """Return a write transaction with a savepoint at its start."""
 
     @abstractmethod
     async def find(self, key: bytes, deadline: float) -> StoredResponse | None:
-        """Return the response under a key."""
+        """Return the response stored under a key."""
 
     @abstractmethod
     async def lock_process(self, key: bytes, deadline: float) -> None:
@@ -62,15 +61,15 @@ class IdempotencyStore(ABC):
         return lock
 
     async def store(self, tx: Transaction, key: bytes, response: StoredResponse) -> None:
-        """Write a response under a key. Raises AlreadyStored when there is one."""
+        """Write a response under a key. Raises AlreadyStored if the key has one."""
         written = await tx.execute(self._insert, to_row(key, response, self.clock()))
-        if not written.rowcount:  # type: ignore[attr-defined]  # of a CursorResult
+        if not written.rowcount:  # type: ignore[attr-defined]  # a CursorResult
             raise AlreadyStored("another call has stored a response under the same key")
 
     async def release(self, key: bytes, response: StoredResponse | None) -> None:
-        """Unlock a key and pass the response to the calls that wait in this process."""
+        """Unlock a key and pass the response to calls waiting in this process."""
         if response is not None:
-            # The waiting calls do not need the lock among processes.
+            # The waiting calls return the response and do not need the other lock.
             self.local_locks.release(key, response)
             await self.unlock_process(key)
             return
@@ -81,7 +80,7 @@ class IdempotencyStore(ABC):
 
 
 class HeldKeyLock:
-    """The lock of a key; not held when the call got the response of the one that it waited for."""
+    """Implement `KeyLock`; not `is_held` if the call got the response of the one it waited for."""
 
     def __init__(
         self, store: IdempotencyStore, key: bytes, response: StoredResponse | None, *, is_held: bool
@@ -96,11 +95,11 @@ class HeldKeyLock:
         return self._store.begin(deadline)
 
     async def store(self, tx: Transaction, response: StoredResponse) -> None:
-        """Write a response in a transaction of this lock; it is stored once that commits."""
+        """Write a response in a transaction of this lock."""
         await self._store.store(tx, self._key, response)
 
     async def find(self, deadline: float) -> StoredResponse | None:
-        """Look again for the stored response."""
+        """Read the stored response again."""
         return await self._store.find(self._key, deadline)
 
     async def release(self, response: StoredResponse | None = None) -> None:

@@ -12,7 +12,7 @@ _Waiter = asyncio.Future[StoredResponse | None]
 
 
 class LocalKeyLocks:
-    """Lock each key for one call at a time, first come, first served; for one event loop."""
+    """Lock each key for one call at a time, in order of arrival; for one event loop."""
 
     def __init__(self) -> None:
         self._waiters: dict[bytes, dict[_Waiter, None]] = {}
@@ -22,10 +22,10 @@ class LocalKeyLocks:
         return len(self._waiters)
 
     async def lock(self, key: bytes, deadline: float) -> StoredResponse | None:
-        """Return None once the caller has the lock, or the response that its last holder stored.
+        """Return None once the caller has the lock, or the response stored by the last holder.
 
-        A holder must `release` the lock. Raises KeyLocked at `deadline` (event-loop seconds), or at
-        once when too many calls wait.
+        The holder must `release` the lock. Raises KeyLocked at `deadline` (event-loop seconds), or
+        at once when too many calls wait.
         """
         waiters = self._waiters.get(key)
         if waiters is None:
@@ -41,7 +41,7 @@ class LocalKeyLocks:
         try:
             return await waiter
         except asyncio.CancelledError:
-            # Cancelled right after it got the lock: pass the lock on.
+            # If the call already got the lock, pass it to the next one.
             is_served = waiter.done() and not waiter.cancelled() and waiter.exception() is None
             if is_served and waiter.result() is None:
                 self.release(key)
@@ -52,7 +52,7 @@ class LocalKeyLocks:
             timer.cancel()
 
     def release(self, key: bytes, response: StoredResponse | None = None) -> None:
-        """Give all waiting calls the response; without one give the first of them the lock."""
+        """Pass the response to all waiting calls, or the lock to the first if there is none."""
         waiters = self._waiters[key]
         while waiters:
             waiter = next(iter(waiters))

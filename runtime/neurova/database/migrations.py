@@ -1,4 +1,4 @@
-"""The migrations of a service: compare, upgrade, and write a revision, for any database."""
+"""Check, upgrade and write the migrations of a service, for any database."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ IN_MEMORY = Path(":memory:")
 
 
 class PendingMigrations(StateError):
-    """A database that is behind its revisions."""
+    """The database has pending revisions."""
 
 
 def status(database: Location, folder: Path) -> Status:
-    """Return the revisions of `database`; `folder` holds the service's. See `read_status`."""
+    """Return the status of `database`; `folder` has the service's revisions."""
     return read_status(_backend(database), folder)
 
 
 def check(database: Location, folder: Path) -> None:
-    """Raise PendingMigrations when `database` is behind. Raises also as `read_status`."""
+    """Raise PendingMigrations when `database` has pending revisions; see also `read_status`."""
     pending = status(database, folder).pending
     if pending:
         raise PendingMigrations(
@@ -45,25 +45,25 @@ def check(database: Location, folder: Path) -> None:
 
 
 def product(database: Location) -> str:
-    """Return the product and version of a database, as "PostgreSQL 15.4"."""
+    """Return the product and version of a database, like "PostgreSQL 15.4"."""
     return read_version(_backend(database))
 
 
 def upgrade(database: Location, folder: Path) -> tuple[str, ...]:
-    """Bring `database` to the newest revisions; return those that ran. See `run_pending`."""
+    """Run the pending revisions of `database` and return their names; see `run_pending`."""
     backend = _backend(database)
     return run_pending(backend, folder) if read_status(backend, folder).pending else ()
 
 
 def upgrade_platform(database: Location) -> tuple[str, ...]:
-    """Run only the platform's revisions, on a file that may be missing; return those that ran."""
+    """Run the platform's revisions only, creating a missing file; return the names of those run."""
     return run_pending(_backend(database), None)
 
 
 def revision(
     folder: Path, message: str, metadata: MetaData | None = None, database: Location = IN_MEMORY
 ) -> Path:
-    """Write a new revision file for the kind of `database`. See `create_revision`."""
+    """Write a new revision file; see `create_revision`. `database` determines the SQL dialect."""
     return create_revision(_backend(database), folder, message, metadata)
 
 

@@ -1,4 +1,4 @@
-"""A pool of connections, handed out first come, first served."""
+"""A pool of connections with a queue."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ T = TypeVar("T")
 
 
 class ConnectionPool(Generic[T]):
-    """Lend each of a fixed set of connections to one borrower at a time, for one event loop.
+    """Share a fixed set of connections within one event loop; callers wait in order of arrival.
 
-    A pool of one connection serializes the writers of a database. The connection released last is
-    lent first, because its caches are warm. `name` and `purpose` are for error messages.
+    A pool of one connection serializes writers. The connection released last is reused first,
+    because its caches are warm. `name` and `purpose` are for error messages.
     """
 
     def __init__(self, connections: Iterable[T], name: str, purpose: str) -> None:
@@ -40,7 +40,7 @@ class ConnectionPool(Generic[T]):
         try:
             return await waiter
         except asyncio.CancelledError:
-            # Cancelled right after it got a connection: pass that on.
+            # If the caller already got a connection, pass it to the next one.
             if waiter.done() and not waiter.cancelled() and waiter.exception() is None:
                 self.release(waiter.result())
             raise
@@ -48,7 +48,7 @@ class ConnectionPool(Generic[T]):
             timer.cancel()
 
     def release(self, connection: T) -> None:
-        """Give a connection to the first that waits, or keep it."""
+        """Return a connection: to the first waiting caller, or to the pool."""
         while self._waiters:
             waiter = self._waiters.popleft()
             if not waiter.done():
@@ -59,7 +59,7 @@ class ConnectionPool(Generic[T]):
             self._closing.set_result(None)
 
     async def close(self) -> list[T]:
-        """Refuse new borrowers, serve those that wait, and return all connections."""
+        """Refuse new callers, serve waiting ones, then return all connections."""
         if self._closing is None:
             self._closing = asyncio.get_running_loop().create_future()
             if len(self._idle) == self._size:

@@ -33,7 +33,7 @@ def test_pattern_fault_of_a_value_shows_the_description() -> None:
         (
             "Expected `int`, got `str` - at `key` in `$.m`",
             ["m"],
-            "one of its names does not fit: Expected `int`, got `str`",
+            "a key is not valid: Expected `int`, got `str`",
         ),
         ("Object missing required field `a` - at `$[2]`", [2, "a"], "is required"),
         ("Object contains unknown field `a`", ["a"], "is not a known field"),

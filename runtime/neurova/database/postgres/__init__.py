@@ -1,1 +1,1 @@
-"""A service's database on a PostgreSQL server."""
+"""The PostgreSQL backend."""

@@ -13,7 +13,7 @@ LONGEST_PAUSE = 1.0
 
 
 class CircuitBreaker:
-    """Let every caller connect while the server answers, one at a time after a failure.
+    """Let all callers connect while the server answers, after a failure only one at a time.
 
     `clock` returns seconds.
     """
@@ -31,21 +31,21 @@ class CircuitBreaker:
         now = self._clock()
         if now < self._retry_at:
             raise Unavailable(f"{self._what}; the next attempt is within {LONGEST_PAUSE:g} s")
-        self._retry_at = now + LONGEST_PAUSE  # the others wait for the result of this attempt
+        self._retry_at = now + LONGEST_PAUSE  # refuse others while this attempt runs
 
     def record_failure(self, error: Exception) -> None:
-        """Start a pause, longer after each failure in a row."""
+        """Refuse callers for a pause that grows with each consecutive failure."""
         longest = min(FIRST_PAUSE * 2**self._failures, LONGEST_PAUSE)
         self._failures = min(self._failures + 1, 16)
-        # The jitter spreads the attempts of processes that lost the server at the same time.
+        # Jitter, so that processes do not reconnect at the same time.
         self._retry_at = self._clock() + random.uniform(longest / 2, longest)  # noqa: S311 - jitter
         self._what = str(error)
 
     def record_success(self) -> None:
-        """Let every caller connect again."""
+        """Let all callers connect again."""
         self._failures = 0
 
     def record_cancelled(self) -> None:
-        """Let the next caller connect: this attempt was cancelled before its result."""
+        """Let the next caller connect: this attempt was cancelled."""
         if self._failures:
             self._retry_at = self._clock()

@@ -1,4 +1,4 @@
-"""One connection to PostgreSQL: SQLAlchemy for statements, transactions by hand."""
+"""One connection to PostgreSQL: SQLAlchemy runs statements, this module the transactions."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from .url import PostgresUrl
 
 CONNECT_TIMEOUT = 5.0  # seconds
 CLOSE_TIMEOUT = 1.0  # seconds for a graceful close, after which the socket is closed
-# Writers share an advisory lock. A retried one takes it exclusively, and so runs alone. It is a
-# session lock, taken before the transaction: inside, the snapshot would be older than the lock.
+# Writers share an advisory lock; a retried writer takes it exclusively and so runs alone. It is a
+# session lock, so that it can be taken before the transaction takes its snapshot.
 WRITE_LOCK = 0x6E76_7478
 _BEGIN_READONLY = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 _BEGIN_SHARED = (
@@ -32,7 +32,7 @@ _BEGIN_ALONE = (
     f"BEGIN; SET LOCAL lock_timeout = '1s'; SELECT pg_advisory_lock({WRITE_LOCK}); COMMIT; "
     "BEGIN ISOLATION LEVEL SERIALIZABLE"
 )
-# Undo what a function set for its session (SET, set_config, SET ROLE).
+# Undo session settings made by a function (SET, set_config, SET ROLE).
 _RESET = "; RESET SESSION AUTHORIZATION; RESET ALL"
 _UNLOCK_AND_RESET = "; SELECT pg_advisory_unlock_all()" + _RESET
 _START_SAVEPOINT = "; SAVEPOINT nv_begin"
@@ -55,7 +55,7 @@ def create_postgres_engine(url: PostgresUrl, name: str = "neurova") -> AsyncEngi
     """Return an engine without a pool that neither begins nor commits transactions."""
 
     async def connect() -> asyncpg.Connection:
-        # asyncpg reads the URL, so all options of libpq work: sslmode, passfile…
+        # asyncpg parses the URL, so libpq's options work (sslmode, passfile…).
         return await asyncpg.connect(
             url.dsn, timeout=CONNECT_TIMEOUT, server_settings={"application_name": name}
         )
@@ -70,7 +70,7 @@ def create_postgres_engine(url: PostgresUrl, name: str = "neurova") -> AsyncEngi
 
 
 class PostgresConnection:
-    """Run statements on one connection, which opens when first needed and after it broke."""
+    """Run statements on one connection, opened on first use and after a failure."""
 
     def __init__(self, engine: AsyncEngine, url: PostgresUrl, breaker: CircuitBreaker) -> None:
         self._engine = engine
@@ -82,7 +82,7 @@ class PostgresConnection:
         self._start_savepoint = self._cleanup = ""
 
     async def fetch(self, statement: str, *arguments: Any) -> list[Any]:
-        """Run one statement outside of any transaction. Raises as `begin`, and asyncpg's errors."""
+        """Run one statement outside any transaction. Raises like `begin`, and asyncpg's errors."""
         if self._driver is None or self._driver.is_closed():
             await self.discard()
             await self._open()
@@ -95,7 +95,7 @@ class PostgresConnection:
     async def begin(self, *, readonly: bool, alone: bool = False, savepoint: bool = False) -> None:
         """Begin a transaction; `savepoint` allows `rollback_to_start`.
 
-        `alone` excludes other writers; after waiting a second for them it begins beside them.
+        `alone` excludes other writers, unless they do not finish within a second.
         Raises Unavailable or StateError when the server cannot be used.
         """
         self._start_savepoint = _START_SAVEPOINT if savepoint else ""
@@ -103,7 +103,7 @@ class PostgresConnection:
         self._cleanup = _RESET if readonly else _UNLOCK_AND_RESET
         statement = _BEGIN_READONLY if readonly else _BEGIN_ALONE if alone else _BEGIN_SHARED
         if self._driver is not None and not self._driver.is_closed():
-            with suppress(*DriverErrors):  # an idle connection broke: nothing is lost yet
+            with suppress(*DriverErrors):  # a broken idle connection: open a new one
                 return await self._begin(statement)
         await self.discard()
         await self._open()
@@ -125,17 +125,17 @@ class PostgresConnection:
         self._has_savepoint = False
 
     async def run(self, statement: Executable, parameters: Parameters | None) -> CursorResult[Any]:
-        """Run one statement. An error of it ends the transaction."""
+        """Run one statement. An error ends the transaction."""
         assert self._core is not None
         result = await self._core.execute(statement, parameters)
-        if not self._driver.is_in_transaction():  # each further statement would commit by itself
+        if not self._driver.is_in_transaction():  # further statements would autocommit
             raise TransactionError.ended_by_statement()
         return result
 
     async def run_with_savepoint(
         self, statement: Executable, parameters: Parameters | None
     ) -> CursorResult[Any]:
-        """Run one statement. An error of it undoes only this statement."""
+        """Run one statement. An error undoes only this statement."""
         await self._driver.execute(_NEXT_SAVEPOINT if self._has_savepoint else _FIRST_SAVEPOINT)
         self._has_savepoint = True
         try:
@@ -176,7 +176,7 @@ class PostgresConnection:
         await asyncio.sleep(0)  # the loop closes the socket in its next iteration
 
     def translate(self, error: Exception) -> Exception:
-        """Return the platform's error, or `error` itself when it has none."""
+        """Return the platform's error, or `error` itself if there is none."""
         if isinstance(error, NeurovaError):
             return error
         return translate(error, self._url) or error

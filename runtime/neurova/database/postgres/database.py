@@ -17,11 +17,10 @@ CONNECTIONS = 8  # of one process to one service's database
 
 
 class PostgresDatabase(PostgresTransactions):
-    """Store the state of one service at `url`; use one object per database and process.
+    """The database of one service at `url`; use one object per database and process.
 
-    It opens nothing before the first transaction. At most `connections` are open, half of them to
-    write, and one more for idempotency keys; waiting calls get them first come, first served. The
-    first statement raises Unavailable for a server that does not answer, StateError for one that
+    Connections open on first use: at most `connections`, half of them for writing, and one more for
+    idempotency keys. Statements raise Unavailable if the server does not answer, StateError if it
     refuses the connection. `name` is shown in pg_stat_activity, `clock` returns Unix seconds.
     """
 

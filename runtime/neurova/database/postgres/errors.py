@@ -36,7 +36,7 @@ _ERRORS: dict[str, _Meaning] = {
         "correct PGPASSWORD, the pgpass file or the URL",
     ),
 }
-# By the class of the SQLSTATE, its first two characters.
+# Keys are SQLSTATE classes, the first two characters.
 _ERROR_CLASSES: dict[str, _Meaning] = {
     "08": (Unavailable, "closed the connection", "retry the call"),
     "28": (
@@ -52,13 +52,13 @@ _ERROR_CLASSES: dict[str, _Meaning] = {
 
 
 def sqlstate(error: BaseException | None) -> str:
-    """Return the SQLSTATE of an error of the driver or of SQLAlchemy, "" without one."""
+    """Return the SQLSTATE of a driver or SQLAlchemy error, "" if it has none."""
     cause = getattr(error, "orig", None) or error
     return getattr(cause, "sqlstate", None) or ""
 
 
 def describe_conflict(error: BaseException) -> str:
-    """Return why the transaction has to be retried, "" when a retry would not help."""
+    """Return why the transaction must be retried, "" if a retry would not help."""
     if "InvalidCachedStatementError" in _class_names(getattr(error, "orig", None) or error):
         return _STALE_STATEMENT  # the next attempt prepares the statement again
     return _CONFLICTS.get(sqlstate(error), "")
@@ -87,12 +87,12 @@ def _is_connection_lost(cause: BaseException) -> bool:
     names = _class_names(cause)
     if "InternalClientError" in names:  # the server ended an idle connection
         return True
-    # asyncpg raises InterfaceError also for wrong arguments, without another type or code.
+    # asyncpg raises InterfaceError for wrong arguments too; only the text differs.
     return "InterfaceError" in names and "closed" in str(cause)
 
 
 def _class_names(error: BaseException) -> set[str]:
-    # By name, because SQLAlchemy's dialect raises classes of its own with asyncpg's names.
+    # SQLAlchemy's dialect has its own classes with asyncpg's names.
     return {kind.__name__ for kind in type(error).__mro__}
 
 

@@ -1,4 +1,4 @@
-"""Lock idempotency keys by advisory locks, and store responses in the service's database."""
+"""Lock idempotency keys with advisory locks; store responses in the service's database."""
 
 from __future__ import annotations
 
@@ -50,11 +50,11 @@ class PostgresIdempotencyStore(IdempotencyStore):
         return self._local_locks
 
     def begin(self, deadline: float) -> PostgresTransaction:
-        """Return a transaction that can be rolled back to its start."""
+        """Return a write transaction with a savepoint at its start."""
         return self._transactions.transaction(readonly=False, deadline=deadline, savepoint=True)
 
     async def find(self, key: bytes, deadline: float) -> StoredResponse | None:
-        """Return the response under a key."""
+        """Return the response stored under a key."""
         try:
             rows = await self._locks.fetch(deadline, _FIND, key, int(self.clock()))
         except Exception as error:
@@ -76,7 +76,7 @@ class PostgresIdempotencyStore(IdempotencyStore):
         await self._locks.unlock(key)
 
     async def delete_expired(self) -> int:
-        """Delete a batch of expired responses; one process at a time does."""
+        """Delete a batch of expired responses, unless another process is deleting."""
         deadline = asyncio.get_running_loop().time() + DELETE_TIMEOUT
         if not await self._locks.try_lock(DELETE_LOCK, deadline):
             return 0

@@ -1,4 +1,4 @@
-"""Lock names among processes by PostgreSQL's advisory locks, over one connection."""
+"""Lock names among processes with PostgreSQL's advisory locks, over one connection."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ _UNLOCK = "SELECT pg_advisory_unlock($1)"
 class PostgresLocks:
     """Lock names of 8 bytes or more among the processes that use one database.
 
-    The locks belong to the session: a lock is taken before a transaction has its snapshot, and a
-    process that dies holds none. Waiting calls poll over the one connection, so they take none of
-    those that transactions need. Within a process a lock is counted: as many locks, as many
-    unlocks. `run_in_background` runs work that nobody waits for.
+    These are session locks: they are taken before a transaction takes its snapshot, and end with
+    the process. Waiting calls poll over one connection, so they use none of the transactions' pool.
+    Within a process locks are counted: unlock as often as you lock. `run_in_background` runs a
+    coroutine without waiting for it.
     """
 
     def __init__(
@@ -42,7 +42,7 @@ class PostgresLocks:
         )
 
     async def try_lock(self, name: bytes, deadline: float) -> bool:
-        """Lock a name; return False when another process has it."""
+        """Lock a name; return False if another process holds it."""
         attempt = asyncio.ensure_future(self._fetch(_TRY_LOCK, _number(name)))
         try:
             return bool((await _wait_until(deadline, attempt))[0][0])
@@ -51,7 +51,7 @@ class PostgresLocks:
             raise
 
     async def lock(self, name: bytes, deadline: float) -> None:
-        """Retry to lock a name. Raises KeyLocked at `deadline`.
+        """Wait for the lock of a name. Raises KeyLocked at `deadline`.
 
         Raises Unavailable when the server does not answer.
         """
@@ -70,7 +70,7 @@ class PostgresLocks:
         raise KeyLocked("another process held the key until the deadline")
 
     async def unlock(self, name: bytes) -> None:
-        """Unlock a name; a server that does not answer ends the session, and its locks."""
+        """Unlock a name. If that fails, the connection is closed, which releases its locks."""
         with suppress(NeurovaError):
             await self._fetch(_UNLOCK, _number(name))
 
@@ -91,14 +91,14 @@ class PostgresLocks:
                 ) from None
 
     async def _undo(self, attempt: asyncio.Future[list[Any]], name: bytes) -> None:
-        """Unlock what an abandoned attempt may have locked."""
+        """Release the lock that an abandoned attempt may have taken."""
         await asyncio.wait([attempt])
         if not attempt.cancelled() and attempt.exception() is None and attempt.result()[0][0]:
             await self.unlock(name)
 
 
 async def _wait_until(deadline: float, statement: asyncio.Future[list[Any]]) -> list[Any]:
-    """Return the rows of a statement, which goes on when the caller is cancelled or times out."""
+    """Return the rows of a statement. It goes on when the caller is cancelled or times out."""
     left = deadline - asyncio.get_running_loop().time()
     done, _ = await asyncio.wait([statement], timeout=max(0.0, left))
     if not done:
@@ -112,6 +112,6 @@ def _number(name: bytes) -> int:
 
 
 def _retrieve_exception(statement: asyncio.Future[Any]) -> None:
-    """Mark the exception as retrieved: nobody awaits the statement any more."""
+    """Retrieve the exception, so that asyncio does not log it: nobody awaits the statement."""
     if not statement.cancelled():
         statement.exception()

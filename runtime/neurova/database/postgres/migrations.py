@@ -19,7 +19,7 @@ T = TypeVar("T")
 
 CONNECT_TIMEOUT = 5.0  # seconds
 STATEMENT_TIMEOUT = 60.0
-UPGRADE_LOCK = 0x6E76_6D69_6772  # the advisory lock of an upgrade, a number that nobody else uses
+UPGRADE_LOCK = 0x6E76_6D69_6772  # the advisory lock of an upgrade
 LOCK_NOT_AVAILABLE = "55P03"  # SQLSTATE
 _SELECT_VERSION = "SELECT version_num FROM {}"
 _TABLE_EXISTS = "SELECT to_regclass($1)::text"
@@ -95,7 +95,7 @@ class PostgresMigrations:
         return _run_on_loop(_with_connection(self._url, run))
 
     def find_broken_reference(self, connection: Connection) -> str:
-        """Return "": PostgreSQL checks foreign keys by itself."""
+        """Return "": PostgreSQL checks foreign keys itself."""
         return ""
 
     def translate(self, error: BaseException) -> NeurovaError | None:
@@ -108,7 +108,7 @@ class PostgresMigrations:
             )
         translated = errors.translate(error, self._url)
         if translated is None and type(error).__module__.startswith("asyncpg"):
-            # asyncpg refuses an option of the URL.
+            # asyncpg refused an option of the URL.
             return StateError(f"cannot be used: {error}", where=str(self), fix="correct the URL")
         return translated
 
@@ -140,13 +140,13 @@ async def _with_driver(
 
 
 async def _with_connection(database: PostgresUrl, work: Callable[[Connection], T]) -> T:
-    """Return the result of `work` with a connection that begins no transaction by itself."""
+    """Return the result of `work` with a connection that does not begin transactions itself."""
     from .connection import create_postgres_engine
 
     engine = create_postgres_engine(database, "neurova db")
 
     def run(connection: Connection) -> T:
-        # Only SQLAlchemy believes that it has begun; alembic then neither begins nor commits.
+        # No-op with AUTOCOMMIT, but it keeps alembic from beginning and committing.
         connection.begin()
         return work(connection)
 
@@ -158,6 +158,6 @@ async def _with_connection(database: PostgresUrl, work: Callable[[Connection], T
 
 
 def _run_on_loop(work: Coroutine[Any, Any, T]) -> T:
-    """Run a coroutine on a new thread, because this one may have a running event loop."""
+    """Run a coroutine in a new thread, because this thread may have a running event loop."""
     with ThreadPoolExecutor(1) as thread:
         return thread.submit(asyncio.run, work).result()

@@ -21,8 +21,8 @@ from .write_retries import WriteRetries
 
 T = TypeVar("T")
 
-# Seconds before the deadline, at most a tenth of the rest, at which waiting ends, so that the error
-# still arrives.
+# Waiting ends this many seconds, or a tenth of the remaining time if that is less, before the
+# deadline, so that the caller still gets the error.
 MARGIN = 0.05
 ROLLBACK_TIMEOUT = 1.0  # seconds for which a call waits for its rollback
 _UNKNOWN_OUTCOME = "it is unknown whether the changes were committed"
@@ -30,7 +30,7 @@ _REPEAT = "repeat the call with the same Idempotency-Key to find out"
 
 
 class PostgresTransactions:
-    """Begin transactions on at most `connections` connections, half of them to write."""
+    """Create transactions on at most `connections` connections, half of them for writing."""
 
     def __init__(
         self, engine: AsyncEngine, url: PostgresUrl, connections: int, breaker: CircuitBreaker
@@ -56,7 +56,7 @@ class PostgresTransactions:
         )
 
     def run_in_background(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        """Run work that its caller need not wait for; `close` waits for it."""
+        """Run a coroutine in a task; `close` waits for it."""
         task = asyncio.get_running_loop().create_task(work)
         self._background.add(task)
         task.add_done_callback(self._background.discard)
@@ -75,8 +75,8 @@ class PostgresTransactions:
 class PostgresTransaction:
     """A transaction of one function: SERIALIZABLE, or read-only on one snapshot.
 
-    PostgreSQL ends a transaction at the first statement that fails. To let the function go on, as
-    on SQLite, it is retried with a savepoint before each statement.
+    PostgreSQL ends a transaction at the first statement that fails. A function may catch that error
+    and go on, as on SQLite: it is then retried with a savepoint before each statement.
     """
 
     __slots__ = (
@@ -115,7 +115,7 @@ class PostgresTransaction:
         self._attempt = attempt
         self._statement_savepoints = statement_savepoints
         self._savepoint = savepoint
-        # A retry among as many writers would conflict again, so it runs alone.
+        # A concurrent retry would probably conflict again, so retries run alone.
         self._alone = not readonly and (
             attempt > 0 or transactions.write_retries.should_serialize()
         )
@@ -132,17 +132,17 @@ class PostgresTransaction:
         """Run one statement; statements of one transaction wait for each other.
 
         Raises Unavailable when the server does not answer until the deadline, Conflict when the
-        function has to be retried, TransactionError for a write in a GET and after the end, and
+        function must be retried, TransactionError for a write in a GET and after the end, and
         SQLAlchemy's own errors (IntegrityError…) for a faulty statement.
         """
         result: Result[Any] = await self._do(self._execute, statement, parameters)
         return result
 
     async def commit(self) -> None:
-        """Make the changes durable. Once started, a commit ends even if its caller is cancelled.
+        """Make the changes durable. Cancelling the caller does not stop a running commit.
 
-        Raises Conflict when nothing was changed and the function has to be retried, Unavailable
-        when the server did not confirm the commit.
+        Raises Conflict when nothing was changed and the function must be retried, Unavailable when
+        the server did not confirm the commit.
         """
         async with self._lock:
             await self._wait_for_statement()
@@ -152,16 +152,16 @@ class PostgresTransaction:
             if connection is None:
                 return
             ending = self._transactions.run_in_background(self._commit(connection))
-            if not self._readonly:  # the reply of a reader need not wait
+            if not self._readonly:  # a reader has nothing to confirm
                 await self._wait(ending)
 
     async def rollback_to_savepoint(self) -> None:
-        """Undo all changes of a transaction with a savepoint; it stays open."""
+        """Undo all changes; the transaction stays open. It must have been made with `savepoint`."""
         if self._connection is not None:
             await self._do(self._rollback_to_start)
 
     async def rollback(self) -> None:
-        """Undo all changes and release the connection; does nothing after the end.
+        """Undo all changes and release the connection; do nothing after the end.
 
         A running statement is cancelled, and its connection closed.
         """
@@ -172,7 +172,7 @@ class PostgresTransaction:
             await asyncio.wait([ending], timeout=min(ROLLBACK_TIMEOUT, self._time_left()))
 
     async def _do(self, work: Callable[..., Coroutine[Any, Any, T]], *arguments: Any) -> T:
-        """Run work on the connection in a task, which goes on when the caller is cancelled."""
+        """Run work on the connection in a task, which goes on if the caller is cancelled."""
         async with self._lock:
             await self._wait_for_statement()
             self._check_open()
@@ -233,7 +233,7 @@ class PostgresTransaction:
                 what = f"{translated.what}; {_UNKNOWN_OUTCOME}"
                 raise Unavailable(what, where=translated.where, fix=_REPEAT) from error
             is_usable = True
-            with suppress(*DriverErrors):  # `rollback` closes a connection that fails
+            with suppress(*DriverErrors):  # a failed `rollback` closes the connection
                 await connection.rollback()
             raise translated from error
         finally:
@@ -286,7 +286,7 @@ class PostgresTransaction:
             raise failure
 
     def _translate(self, connection: PostgresConnection, error: Exception) -> Exception:
-        """Return the error to raise; remember one that ends the transaction."""
+        """Return the error to raise; record an error that ends the transaction."""
         translated = connection.translate(error)
         conflict = describe_conflict(error)
         if not conflict and isinstance(translated, NeurovaError):
@@ -315,12 +315,12 @@ class PostgresTransaction:
 
 
 def subtract_margin(deadline: float) -> float:
-    """Return when waiting ends, for a call that has until `deadline`."""
+    """Return the time at which waiting ends for a call with this deadline."""
     left = deadline - asyncio.get_running_loop().time()
     return deadline - min(MARGIN, left / 10)
 
 
 def _retrieve_exception(task: asyncio.Task[Any]) -> None:
-    """Mark the exception of a task as retrieved; after a cancellation nobody awaits it."""
+    """Retrieve the exception, so that asyncio does not log it if nobody awaits the task."""
     if not task.cancelled():
         task.exception()

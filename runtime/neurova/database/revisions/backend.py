@@ -24,7 +24,7 @@ class MigrationBackend(Protocol):
         ...
 
     def read_version(self) -> str:
-        """Return the database's product and version, as "PostgreSQL 15.4"."""
+        """Return the database's product and version, like "PostgreSQL 15.4"."""
         ...
 
     def current_revisions(self, connection: Connection, table: str) -> list[str]:

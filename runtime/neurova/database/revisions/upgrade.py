@@ -57,7 +57,7 @@ def read_status(backend: MigrationBackend, folder: Path) -> Status:
 
 
 def read_version(backend: MigrationBackend) -> str:
-    """Return the database's product and version, as "PostgreSQL 15.4"."""
+    """Return the database's product and version, like "PostgreSQL 15.4"."""
     with _translated(backend):
         return backend.read_version()
 

@@ -1,1 +1,1 @@
-"""A service's database in one SQLite file."""
+"""The SQLite backend: one file per service."""

@@ -1,4 +1,4 @@
-"""One connection to an SQLite file: SQLAlchemy for statements, transactions by hand."""
+"""One connection to an SQLite file: SQLAlchemy runs statements, this module transactions."""
 
 from __future__ import annotations
 

@@ -39,7 +39,7 @@ _ERRORS: dict[int, tuple[type[NeurovaError], str, str]] = {
 
 
 def result_code(error: BaseException | None) -> int:
-    """Return the primary result code of an error of the driver or of SQLAlchemy, 0 without one."""
+    """Return the primary result code of a driver or SQLAlchemy error, 0 if it has none."""
     cause = getattr(error, "orig", None) or error
     code: int = getattr(cause, "sqlite_errorcode", None) or 0
     return code & 0xFF

@@ -1,4 +1,4 @@
-"""Lock idempotency keys by a lock file, and store responses in the service's SQLite file."""
+"""Lock idempotency keys with a lock file; store responses in the service's SQLite file."""
 
 from __future__ import annotations
 
@@ -53,11 +53,11 @@ class SqliteIdempotencyStore(IdempotencyStore):
         return self._locks.keys
 
     def begin(self, deadline: float) -> SqliteTransaction:
-        """Return a transaction that can be rolled back to its start."""
+        """Return a write transaction with a savepoint at its start."""
         return self._transactions.transaction(readonly=False, deadline=deadline, savepoint=True)
 
     async def find(self, key: bytes, deadline: float) -> StoredResponse | None:
-        """Return the response under a key; create the platform's tables if they are missing."""
+        """Return the response stored under a key; create missing platform tables."""
         try:
             return await self._find(key, deadline)
         except OperationalError as error:
@@ -79,7 +79,7 @@ class SqliteIdempotencyStore(IdempotencyStore):
         self._locks.file.unlock(_offset(key))
 
     async def delete_expired(self) -> int:
-        """Delete a batch of expired responses; one process at a time does."""
+        """Delete a batch of expired responses, unless another process is deleting."""
         deadline = asyncio.get_running_loop().time() + DELETE_TIMEOUT
         if not self._transactions.path.exists() or not await self._has_expired(deadline):
             return 0

@@ -77,11 +77,11 @@ class SqliteMigrations:
 
 @contextmanager
 def _connect(database: Path | str) -> Iterator[Connection]:
-    """Open one connection that begins no transaction by itself."""
+    """Open one connection that does not begin transactions itself."""
     from .connection import create_sqlite_engine
 
     with create_sqlite_engine(database).connect() as connection:
-        # Only SQLAlchemy believes that it has begun; alembic then neither begins nor commits.
+        # No-op with AUTOCOMMIT, but it keeps alembic from beginning and committing.
         connection.begin()
         yield connection
 

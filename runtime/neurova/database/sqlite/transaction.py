@@ -22,7 +22,7 @@ T = TypeVar("T")
 MAX_READERS = 8  # concurrent reading transactions
 READ_THREADS = 2  # concurrent long SELECTs
 MAX_INLINE_ROWS = 100  # rows of one INSERT that runs on the event loop's thread
-MARGIN = 0.01  # seconds before the deadline at which waiting ends, so that the error still arrives
+MARGIN = 0.01  # seconds: waiting ends before the deadline, so that the caller gets the error
 FIRST_PAUSE, LONGEST_PAUSE = 0.001, 0.01  # seconds between two attempts to begin
 
 
@@ -55,7 +55,7 @@ class SqliteTransactions:
         writer = await self._writer.acquire(deadline)
 
         def release(running: asyncio.Future[T]) -> None:
-            running.exception()  # mark it as retrieved: after a cancellation nobody awaits it
+            running.exception()  # retrieve it, so that asyncio does not log it if nobody awaits it
             self._writer.release(writer)
 
         running = self.run_in_thread(writer, call, *arguments)
@@ -140,7 +140,7 @@ class SqliteTransaction:
                 raise self._translate(error) from error.orig
 
     async def rollback_to_savepoint(self) -> None:
-        """Undo all changes of a transaction with a savepoint; it stays open."""
+        """Undo all changes; the transaction stays open. It must have been made with `savepoint`."""
         async with self._lock:
             if self._running is not None:
                 await asyncio.wait([self._running])
@@ -149,9 +149,9 @@ class SqliteTransaction:
                 self._connection.rollback_to_savepoint()
 
     async def commit(self) -> None:
-        """Make the changes durable. Once started, a commit ends even if its caller is cancelled.
+        """Make the changes durable. Cancelling the caller does not stop a running commit.
 
-        Raises StateError when the disk is full or broken; then nothing was changed.
+        Raises StateError when the disk is full or fails; nothing was changed then.
         """
         async with self._lock:
             if self._running is not None:
@@ -172,7 +172,7 @@ class SqliteTransaction:
                 raise self._translate(error) from None
 
     async def rollback(self) -> None:
-        """Undo all changes and release the connection; does nothing after the end.
+        """Undo all changes and release the connection; do nothing after the end.
 
         A running statement is stopped, and the connection released after it.
         """
@@ -236,7 +236,7 @@ class SqliteTransaction:
             pause = min(pause * 1.5, LONGEST_PAUSE)
 
     def _finish_statement(self, running: asyncio.Future[Any]) -> None:
-        running.exception()  # mark it as retrieved: after a cancellation nobody awaits it
+        running.exception()  # retrieve it, so that asyncio does not log it if nobody awaits it
         self._running = None
 
     def _release(self, _: object = None) -> None:
