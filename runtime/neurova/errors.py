@@ -1,13 +1,13 @@
-"""The errors that a person reads: outside a call, or as the cause of a refused one.
+"""The errors that the platform shows to people.
 
 NeurovaError
-├── LoadError      a function file cannot be imported, or two functions have the same route
+├── LoadError      a function file cannot be served, or two functions have the same route
 │   └── BindError  a signature cannot be bound to a request
 ├── ConfigError    neurova.toml or the environment has a wrong value
 ├── StateError     a database or state file is missing, damaged or newer, or the disk is full
 └── Unavailable    a backend does not respond now
 
-A port may have errors of its own below these, such as those of database/base.py.
+Ports may add subclasses, such as those in database/base.py.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from __future__ import annotations
 class NeurovaError(Exception):
     """State what is wrong, where (file:line, setting, header) and how to fix it.
 
-    `str()` returns "where: what: fix". Nothing parses it: use the three attributes.
+    `str()` returns "where: what: fix". Code uses the three attributes instead.
     """
 
     def __init__(self, what: str = "", *, where: str = "", fix: str = "") -> None:

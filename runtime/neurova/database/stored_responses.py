@@ -41,16 +41,16 @@ _VALUES = [column for column in responses.c if column.name not in ("key", "expir
 
 
 def build_insert(insert: Any) -> Any:
-    """Return the statement that stores a response, unless a valid one is stored under its key.
+    """Return a statement that stores a response unless its key has one that has not expired.
 
-    `insert` is that of the backend's SQLAlchemy dialect.
+    `insert` is from the backend's SQLAlchemy dialect.
     """
     statement = insert(responses)
     new = statement.excluded
     return statement.on_conflict_do_update(
         index_elements=[responses.c.key],
         set_={column.name: new[column.name] for column in responses.c if column.name != "key"},
-        where=responses.c.expires <= new.expires - RETENTION,  # replace only an expired one
+        where=responses.c.expires <= new.expires - RETENTION,  # expired
     )
 
 
@@ -65,7 +65,7 @@ DELETE_EXPIRED = responses.delete().where(
 
 
 def to_row(key: bytes, response: StoredResponse, now: float) -> dict[str, Any]:
-    """Return the row of a response that is stored at `now` (Unix seconds)."""
+    """Return the row of a response stored at `now` (Unix seconds)."""
     fields = [[name.decode("ascii"), value.decode("latin-1")] for name, value in response.fields]
     return {
         "key": key,
@@ -79,7 +79,7 @@ def to_row(key: bytes, response: StoredResponse, now: float) -> dict[str, Any]:
 
 
 def from_row(row: Iterable[Any]) -> StoredResponse:
-    """Return the response of a row of FIND."""
+    """Return the response in a row of FIND."""
     fingerprint, status, content_type, encoded, body = row
     pairs = msgspec.json.decode(encoded, type=list[tuple[str, str]])
     fields = tuple((name.encode("ascii"), value.encode("latin-1")) for name, value in pairs)

@@ -1,1 +1,1 @@
-"""What the gateway calls: functions and mounted apps, bound to HTTP requests."""
+"""Functions and mounted apps, bound to HTTP requests, for the gateway to call."""

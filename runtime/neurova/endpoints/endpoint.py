@@ -1,4 +1,4 @@
-"""The base of what the gateway calls."""
+"""The base class of functions and mounted apps."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from ..overload.cost import Cost
 class Endpoint:
     """Answer the calls of one route.
 
-    `name` is "<service>.<handler>"; `route` is its method and path, which identify it even after it
-    was renamed. `file` and `line` say where it is written, `doc` what its author says about it.
-    `waits`: a call may be answered later. `cost` is what a call costs the event loop. `generation`
-    keeps the modules of its code alive.
+    `name` is "<service>.<handler>". `route` is method and path, which identify the endpoint even if
+    its name changes. `file` and `line` are its location, `doc` is its docstring. `waits`: `invoke`
+    may return an awaitable. `cost` is the event loop time of a call. `generation` keeps the modules
+    of its code alive.
     """
 
     __slots__ = (
@@ -64,20 +64,19 @@ class Endpoint:
     def invoke(self, call: Call) -> Reply | Awaitable[Reply]:
         """Answer one call whose body is complete; errors become replies.
 
-        Returns the reply itself when nothing has to be waited for, else an awaitable that may be
-        cancelled when nobody waits for the reply any more.
+        Return the reply if it is ready, else an awaitable; cancel that if the client disconnects.
         """
         raise NotImplementedError
 
     async def start(self) -> None:
-        """Start what lives as long as its generation serves calls."""
+        """Start the endpoint before its generation serves calls."""
 
     async def stop(self) -> None:
-        """Stop it when the calls in flight have ended."""
+        """Stop the endpoint when its calls in flight have ended."""
 
     @property
     def stores_replies(self) -> bool:
-        """Whether calls may have an Idempotency-Key, under which the reply is stored."""
+        """Whether calls may have an Idempotency-Key."""
         return False
 
     def __repr__(self) -> str:

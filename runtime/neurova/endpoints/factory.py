@@ -1,4 +1,4 @@
-"""Turn a handler into a function that can be called, by what its code and signature need."""
+"""Make the endpoint of a handler, of the kind that its code and signature need."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def make_function(
     execution: ExecutionContext,
     generation: object = None,
 ) -> HttpFunction:
-    """Bind `handler` and return the function. Raises BindError with the fix."""
+    """Bind `handler` and return its endpoint. Raises BindError."""
     place = _place(handler, file)
     plain, generates = _check(handler, place)
     signature = read_signature(handler, description, place)
@@ -70,7 +70,7 @@ def make_function(
 def _choose_kind(
     definition: Definition, code: CodeType, *, generates: bool, plain: bool, tx: bool
 ) -> HttpFunction:
-    """Return the function of the kind that runs this code."""
+    """Return an endpoint of the class that runs this kind of code."""
     if generates:
         max_running = MAX_TASKS if code.co_flags & inspect.CO_ASYNC_GENERATOR else MAX_THREADS
         return CoroutineFunction(definition, streams=True, max_running=max_running)
@@ -98,7 +98,7 @@ def _place(handler: Any, file: str) -> str:
 def _check(handler: Any, place: str) -> tuple[bool, bool]:
     """Return whether `handler` is a plain `def`, and whether it is a generator function.
 
-    Raises BindError for what cannot run.
+    Raises BindError for anything else.
     """
     inner = inspect.unwrap(handler)
     if not isinstance(handler, FunctionType) or not isinstance(inner, FunctionType):
@@ -123,18 +123,18 @@ def _check_generator(tx: str | None, description: Http, place: str) -> None:
             f"parameter {tx!r}: a generator cannot use a Tx, since its reply is sent before the "
             "commit",
             where=place,
-            fix="collect in an `async def`, and return a list",
+            fix="return a list from an `async def`",
         )
     if description.retries:
         raise BindError(
-            f"retries={description.retries}: what a generator has sent cannot be sent again",
+            f"retries={description.retries}: a generator cannot be retried, since items were sent",
             where=place,
-            fix="leave retries out",
+            fix="remove retries",
         )
 
 
 def _positional(handler: Callable[..., Any], signature: Signature) -> Callable[..., Any]:
-    """Return `handler` so that it takes all its arguments by position."""
+    """Return a callable that takes all arguments of `handler` by position."""
     names = [parameter.name for parameter in signature.parameters if parameter.keyword]
     if not names:
         return handler
@@ -148,7 +148,7 @@ def _positional(handler: Callable[..., Any], signature: Signature) -> Callable[.
 
 
 def _streaming(generator: Callable[..., Any], returns: Any) -> Callable[..., Any]:
-    """Return a coroutine function that returns the stream of a generator function."""
+    """Return a coroutine function that returns the items of a generator as a Stream."""
     arguments = get_args(returns)
     json = arguments[0] not in (str, bytes) if arguments else None
 

@@ -1,4 +1,4 @@
-"""A function bound to HTTP requests, by the way its calls run."""
+"""Functions bound to HTTP requests, one class for each way to run a call."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ from ..streaming.stream import Stream
 from .endpoint import Endpoint
 from .results import make_reply
 
-THREAD_COST = 0.0001  # seconds that the event loop needs to hand a call to a thread and back
+THREAD_COST = 0.0001  # seconds of event loop time to pass a call to a thread and back
 
 
 class Definition(NamedTuple):
-    """A handler and what its calls need."""
+    """A handler, its binding and its dependencies."""
 
     name: str
     service: str
@@ -50,7 +50,7 @@ class Definition(NamedTuple):
 
 
 class HttpFunction(Endpoint):
-    """A handler of a service and the binding of its parameters."""
+    """The endpoint of a function; subclasses run it."""
 
     __slots__ = ("binding", "execution", "handler", "resources", "status")
     description: Http
@@ -78,12 +78,12 @@ class HttpFunction(Endpoint):
 
     @property
     def stores_replies(self) -> bool:
-        """Whether calls may have an Idempotency-Key, under which the reply is stored."""
+        """Whether calls may have an Idempotency-Key."""
         description = self.description
         return description.method == "POST" and not description.public and not self.streams
 
     def refuse(self, call: Call, error: BaseException) -> Reply:
-        """Return the reply to a call whose arguments cannot be read."""
+        """Return the reply to a call with invalid arguments."""
         if isinstance(error, FAULTS):
             try:
                 return self.binding.refusal(call)
@@ -92,7 +92,7 @@ class HttpFunction(Endpoint):
         return failure_reply(call, self.name, error)
 
     def delivery(self, result: Stream | AsgiApp) -> Delivery:
-        """Return the delivery of a result that is sent piece by piece."""
+        """Return the delivery of a streamed result."""
         if isinstance(result, Stream):
             return SourceDelivery(ItemSource(result, self.status, self.execution.thread_pool))
         return SourceDelivery(AsgiSource(result, make_scope, private=not self.description.public))
@@ -103,9 +103,9 @@ class HttpFunction(Endpoint):
 
 
 class DirectFunction(HttpFunction):
-    """An `async def` without a point to wait at: runs at once, without a task.
+    """An `async def` without any `await`: runs immediately, without a task.
 
-    A call with an Idempotency-Key may wait for another: `keyed` answers it.
+    `keyed` answers calls with an Idempotency-Key, which may have to wait.
     """
 
     __slots__ = ("_streams", "keyed")
@@ -124,10 +124,10 @@ class DirectFunction(HttpFunction):
         return self._streams
 
     def invoke(self, call: Call) -> Reply | Awaitable[Reply]:
-        """Answer one call at once, unless the function returns a stream."""
+        """Answer one call immediately, unless the function returns a stream."""
         if self.keyed is not None and FIELD in call.headers:
             return answer_keyed_call(self.keyed, call)
-        if self.binding.timed:  # nothing else interrupts a function that never waits
+        if self.binding.timed:  # no timeout applies to a function that never waits
             call.deadline = monotonic() + self.timeout
         try:
             arguments = self.binding.arguments(call)
@@ -137,7 +137,7 @@ class DirectFunction(HttpFunction):
         try:
             copy_context().run(coroutine.send, None)
             coroutine.close()
-            raise RuntimeError("A coroutine without await has waited")
+            raise RuntimeError("A coroutine without await was suspended")
         except StopIteration as stop:
             result = stop.value
         except BaseException as error:
@@ -159,7 +159,7 @@ class DirectFunction(HttpFunction):
 
 
 class ConcurrentFunction(HttpFunction):
-    """A function whose calls run at once, up to its concurrency limit, in tasks of their own."""
+    """A function whose calls run in tasks, up to its concurrency limit at once."""
 
     __slots__ = ("accepts_keys", "concurrency", "streams")
     runs_in_thread = False
@@ -188,12 +188,12 @@ class ConcurrentFunction(HttpFunction):
         raise NotImplementedError
 
     def keyed_run(self, key_lock: KeyLock, digest: bytes) -> KeyedRun:
-        """Return what runs the handler and stores its reply under the key of `key_lock`."""
+        """Return a run that stores its reply under the key of `key_lock`."""
         return KeyedRun(self, key_lock, digest)
 
 
 class CoroutineFunction(ConcurrentFunction):
-    """An `async def` that may wait, or a generator function, which `streams`."""
+    """An `async def` with an `await`, or a generator function (`streams`)."""
 
     __slots__ = ()
 
@@ -210,7 +210,7 @@ class TransactionFunction(ConcurrentFunction):
     __slots__ = ()
 
     def run(self, in_flight: InFlightCall) -> Coroutine[Any, Any, Reply]:
-        """Run the handler in a transaction, again after a conflict."""
+        """Run the handler in a transaction; retry after a conflict."""
         readonly = self.description.method == "GET"
         deadline = in_flight.call.deadline
         transaction = self.resources.database().transaction(readonly=readonly, deadline=deadline)
@@ -218,20 +218,20 @@ class TransactionFunction(ConcurrentFunction):
         return run_in_transaction(transaction, body, in_flight, shield_commit=not readonly)
 
     def keyed_run(self, key_lock: KeyLock, digest: bytes) -> KeyedRun:
-        """Return what runs the handler and stores its reply under the key of `key_lock`."""
+        """Return a run that stores its reply under the key of `key_lock`."""
         return KeyedTransactionRun(self, key_lock, digest)
 
     async def call_handler(self, in_flight: InFlightCall, tx: Transaction) -> Reply:
         """Await the handler with `tx` and return its reply."""
         arguments = in_flight.arguments or self.binding.arguments(in_flight.call)
-        in_flight.arguments = None  # the handler may change them: the next attempt binds again
+        in_flight.arguments = None  # the handler may mutate them: a retry binds again
         arguments[self.binding.tx] = tx
         in_flight.meter = Metered(self.handler(*arguments))
         reply = make_reply(await in_flight.meter, self.status)
         if not isinstance(reply, Reply):
             raise TypeError(
                 f"{self.name}: a function with a Tx cannot stream, since its reply is sent after "
-                "the commit: return the whole"
+                "the commit: return the complete result"
             )
         return reply
 
@@ -257,8 +257,7 @@ class ThreadFunction(ConcurrentFunction):
 
     async def run(self, in_flight: InFlightCall) -> Reply | Delivery:
         """Run the handler in a thread."""
-        # Only the first attempt has waited for a thread since the call came. The time that earlier
-        # attempts took must not count as queueing delay.
+        # A retry's wait starts now: earlier attempts must not count as queueing delay.
         is_first = in_flight.work is None
         since = in_flight.call.deadline - self.timeout if is_first else 0.0
         in_flight.work = self.execution.thread_pool.run(

@@ -1,4 +1,4 @@
-"""A mounted ASGI app as the target of calls."""
+"""A mounted ASGI app as an endpoint."""
 
 from __future__ import annotations
 
@@ -21,15 +21,14 @@ from ..http.trace_context import format_traceparent
 from ..streaming.response_stream import SourceDelivery
 from .endpoint import Endpoint
 
-DRAIN_TIMEOUT = 30.0  # seconds that calls in flight have to end before their app is stopped
+DRAIN_TIMEOUT = 30.0  # seconds for calls in flight to end before the app is stopped
 POLL_INTERVAL = 0.05  # seconds
 
 
 class MountedApp(Endpoint):
-    """Answer calls with an ASGI app; its lifespan is that of the service's generation.
+    """Answer calls with an ASGI app; it starts and stops with the service's generation.
 
-    The app finds the caller in `request.state.caller`, and the parent of its spans in
-    `traceparent`.
+    The app gets the caller as `request.state.caller`, and its parent span as `traceparent`.
     """
 
     __slots__ = ("concurrency", "delivery", "lifespan", "prefix")
@@ -68,7 +67,7 @@ class MountedApp(Endpoint):
         return start_call(InFlightCall(self, call, None, self.run, asyncio.get_running_loop()))
 
     async def run(self, in_flight: InFlightCall) -> Delivery:
-        """Return what runs the app and sends its response."""
+        """Return the delivery, which runs the app."""
         return self.delivery
 
     async def start(self) -> None:
@@ -78,7 +77,7 @@ class MountedApp(Endpoint):
     async def stop(self) -> None:
         """Run the shutdown when the calls in flight have ended, or after DRAIN_TIMEOUT."""
         last = monotonic() + DRAIN_TIMEOUT
-        while self.lifespan.is_running and self.concurrency.running and monotonic() < last:  # noqa: ASYNC110 - no event: it would cost each call
+        while self.lifespan.is_running and self.concurrency.running and monotonic() < last:  # noqa: ASYNC110 - an event would slow down each call
             await asyncio.sleep(POLL_INTERVAL)
         await self.lifespan.stop()
 

@@ -1,4 +1,4 @@
-"""Header fields that a description adds to every reply: caching and deprecation."""
+"""Caching and deprecation headers that a description adds to replies."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class ReplyHeaders:
 
 
 class FinishedReply(Future[Reply]):
-    """The reply of a call in flight, passed through `finish`; cancelling it cancels the call."""
+    """The future reply of a call in flight, passed through `finish`; forwards `cancel`."""
 
     __slots__ = ("call", "finish", "in_flight")
 
@@ -54,7 +54,7 @@ class FinishedReply(Future[Reply]):
 
     @property
     def streams(self) -> bool:
-        """Whether a disconnect of the client must be reported at once."""
+        """Whether a disconnect of the client must be reported immediately."""
         return bool(getattr(self.in_flight, "streams", False))
 
     def disconnect(self) -> None:
@@ -62,7 +62,7 @@ class FinishedReply(Future[Reply]):
         self.in_flight.disconnect()
 
     def cancel(self, msg: Any | None = None) -> bool:
-        """End the call: nobody waits for its reply."""
+        """Cancel the call in flight."""
         return bool(self.in_flight.cancel(msg))
 
     def _forward(self, in_flight: Future[Reply]) -> None:
@@ -74,7 +74,7 @@ class FinishedReply(Future[Reply]):
 
 
 def with_reply_headers(endpoint: Endpoint) -> Endpoint | ReplyHeaders:
-    """Return the endpoint with the headers of its description; itself if it adds none."""
+    """Wrap the endpoint if its description adds headers, else return it unchanged."""
     description = endpoint.description
     fields = lifecycle_fields(description)
     finish: Finish | None = None

@@ -1,4 +1,4 @@
-"""From the result of a function to the reply."""
+"""Make replies from the results of functions."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ _encode = msgspec.json.Encoder().encode
 
 
 def make_reply(result: object, status: int) -> Reply | Stream | AsgiApp:
-    """Return the reply for a result, or what streams it; `status` applies if it has none itself.
+    """Return the reply for a result, or a stream or ASGI app; `status` is the default status.
 
-    Raises TypeError and the like for a result that cannot be encoded.
+    Raises msgspec's errors, such as TypeError, if the result cannot be encoded.
     """
     if isinstance(result, msgspec.Struct):
         return Reply.of(status, _encode(result), JSON, [])
@@ -51,7 +51,7 @@ def _is_starlette_response(result: object) -> TypeGuard[Response]:
 
 
 def _make_response_reply(response: Response) -> Reply | Response:
-    """Return a Starlette response as a reply if its body is complete, else the response."""
+    """Convert a Starlette response to a reply, unless it streams or has a background task."""
     body = getattr(response, "body", None)
     if not isinstance(body, bytes) or response.background is not None:
         return response

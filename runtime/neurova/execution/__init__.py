@@ -1,1 +1,1 @@
-"""Run a function: transaction, deadline, concurrency limit, thread pool, in-flight call."""
+"""Run functions: in-flight calls, deadlines, concurrency limits, threads, transactions."""

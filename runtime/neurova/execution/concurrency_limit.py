@@ -1,4 +1,4 @@
-"""How many calls of a function run at once, and which calls wait."""
+"""Limit the calls of a function that run at once; queue or refuse the others."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from typing import Protocol
 MAX_TASKS = 1_000  # calls of one function that run at once if it has no `concurrency`
 MAX_THREADS = 32  # of one plain function: half of the threads are left to others
 QUEUE = 1_000
-BURST = 0.5  # seconds for which a queue may last before its length is limited
-WAITING_PER_RUNNING = 3  # calls that may then wait for each that runs, or
-SHORT_WAIT = 0.1  # as many as start within this many seconds
+BURST = 0.5  # seconds that a queue may last; after that a call may wait only if
+WAITING_PER_RUNNING = 3  # fewer than this many calls wait per allowed running call, or
+SHORT_WAIT = 0.1  # it will start within about this many seconds
 
 
 class QueuedCall(Protocol):
@@ -36,8 +36,8 @@ class RefusalCounter:
 class ConcurrencyLimit:
     """Let `limit` calls run at once; up to `queue` more wait in order of arrival.
 
-    A call that would start after its deadline is refused at once. A burst may fill the queue. A
-    queue that lasts longer than a burst is limited to a few calls for each that runs.
+    A call that would start after its deadline is refused immediately. Only a short burst may fill
+    the queue; a queue that lasts longer is limited to a few calls.
     """
 
     __slots__ = (
@@ -66,15 +66,12 @@ class ConcurrencyLimit:
         self.waiting: deque[QueuedCall] = deque()
         self._clock = clock
         self._refusals = refusals or RefusalCounter()
-        self._queued_since = 0.0  # when a call was queued and found the queue empty
+        self._queued_since = 0.0  # when a call last found the queue empty
         self._last_end = 0.0  # when a call last ended while others waited
-        self._mean_gap = 0.0  # the mean seconds between two such ends; 0.0: not measured yet
+        self._mean_gap = 0.0  # mean seconds between two such ends; 0.0: not measured yet
 
     def enter(self, call: QueuedCall, deadline: float = inf) -> bool:
-        """Start `call`, now or later; return False if it is refused.
-
-        `deadline` is in seconds of the clock.
-        """
+        """Start or queue `call`; return False if it is refused."""
         if self.running < self.limit:
             self.running += 1
             call.start()
@@ -101,7 +98,7 @@ class ConcurrencyLimit:
             self.waiting.remove(call)
 
     def release(self) -> None:
-        """Note that a call has ended; start the next one."""
+        """End a running call; start the next one."""
         if self.waiting:
             now = self._clock()
             gap, self._last_end = now - self._last_end, now

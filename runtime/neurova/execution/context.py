@@ -1,4 +1,4 @@
-"""What all functions of one process share to run."""
+"""State that all functions of one process share."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from .thread_pool import ThreadPool
 
 
 class ExecutionContext:
-    """Hold the thread pool and the counter of calls that a concurrency limit refused."""
+    """Hold the thread pool and the counter of calls refused by concurrency limits."""
 
     __slots__ = ("refusals", "thread_pool")
 
@@ -17,5 +17,5 @@ class ExecutionContext:
 
     @property
     def refused(self) -> int:
-        """How many calls the thread pool and the concurrency limits have refused."""
+        """The number of calls refused by the thread pool and the concurrency limits."""
         return self.thread_pool.refused + self.refusals.count

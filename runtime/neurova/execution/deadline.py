@@ -6,7 +6,7 @@ from time import monotonic
 
 
 class Deadline:
-    """The time at which a call ends with 504: `at` is in seconds of the event loop's clock."""
+    """The time `at` which a call ends with 504, in seconds of the event loop's clock."""
 
     __slots__ = ("at",)
 

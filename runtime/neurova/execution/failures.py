@@ -1,4 +1,4 @@
-"""Replies to calls that failed, ran out of time or were refused."""
+"""Replies to calls that failed, timed out or were refused."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ DEPENDENCY_DOWN = "A service that this function needs is unavailable, retry late
 
 
 def failure_reply(call: Call, function: str, error: BaseException) -> Reply:
-    """Return the reply for what a function raised; log anything but a `Reject` with an error id."""
+    """Return the reply for an error of a function; log it unless it is a `Reject`."""
     if isinstance(error, Reject):
         try:
             return problem_from_reject(call, error)
-        except Exception as invalid:  # its texts or headers cannot be sent
+        except Exception as invalid:  # its texts or headers are not valid
             error = invalid
     if isinstance(error, Unavailable):
         LOGGER.error("%s: %s", function, error, extra={"neurova": {"function": function}})
@@ -44,5 +44,5 @@ def unavailable_reply(call: Call, detail: str) -> Reply:
 
 
 def timeout_reply(call: Call, seconds: float) -> Reply:
-    """Return the 504 of a call that did not end within `seconds`."""
+    """Return a 504 for a call that did not end within `seconds`."""
     return problem(call, 504, f"The function did not end within {seconds:g} s.")

@@ -24,15 +24,15 @@ from .failures import (
 from .thread_pool import ThreadPoolFull, Work
 
 GRACE = 1.0  # seconds that a cancelled function has to clean up before its 504 is sent
-MAX_STREAM_COST = 0.05  # seconds: the cost of a stream beyond this is spread over its life
+MAX_STREAM_COST = 0.05  # seconds; a stream spreads any further cost over its lifetime
 STOPPING = "The platform is stopping, retry later."
 
 
 class Target(Protocol):
-    """What a call runs: a function or a mounted app.
+    """A function or a mounted app.
 
-    `streams`: a disconnect of the client must be reported at once. `runs_in_thread`: a run cannot
-    be cancelled once it has started. `backoff`: seconds before the first retry, doubled each time.
+    `streams`: a disconnect of the client must be reported immediately. `runs_in_thread`: a started
+    run cannot be cancelled. `backoff`: seconds before the first retry, doubled each time.
     """
 
     name: str
@@ -49,10 +49,10 @@ class Target(Protocol):
 
 
 class Delivery(Protocol):
-    """A reply that is sent piece by piece, by the task of its call."""
+    """A streamed reply, sent by the task of its call."""
 
     async def deliver(self, in_flight: InFlightCall) -> Reply | None:
-        """Send the reply; return the reply to a failure before the head was sent, else None."""
+        """Send the reply. Return an error reply if it fails before the head is sent, else None."""
         ...
 
 
@@ -61,12 +61,12 @@ Run = Callable[["InFlightCall"], Awaitable[Reply | Delivery]]
 
 
 class InFlightCall(Future[Reply]):
-    """The future reply of one call; the target runs in a task of its own.
+    """The future reply of one call; a task runs the target.
 
-    Past the deadline the task is cancelled and the reply is a 504: when the task has cleaned up,
-    or after GRACE seconds. A thread cannot be cancelled: its 504 comes at once, and it counts
-    against the concurrency limit until it ends. Cancelling the call cancels the task. A commit
-    that has begun ends first. `on_end` is awaited when the run has ended, after the reply.
+    At the deadline the task is cancelled. The reply is a 504, sent when the task has cleaned up or
+    after GRACE seconds. A thread cannot be cancelled: the 504 is sent immediately, and the call
+    counts against the concurrency limit until the thread ends. A commit that has begun is not
+    cancelled. Cancelling the call cancels the task. `on_end` is awaited after the run.
     """
 
     __slots__ = (
@@ -112,21 +112,21 @@ class InFlightCall(Future[Reply]):
 
     @property
     def streams(self) -> bool:
-        """Whether a disconnect of the client must be reported at once."""
+        """Whether a disconnect of the client must be reported immediately."""
         return self.target.streams
 
     @property
     def is_stopped(self) -> bool:
-        """Whether the call has expired or nobody waits for its reply."""
+        """Whether the call has expired, was cancelled or has a reply."""
         return self.is_expired or self.done()
 
     @property
     def is_abandoned(self) -> bool:
-        """Whether the run has not begun and never will."""
+        """Whether the run has not begun and never will begin."""
         return self.task is None or (not self.has_begun and self.task.cancelling() > 0)
 
     def disconnect(self) -> None:
-        """Handle a disconnect of the client: a generator ends, a mounted app is notified."""
+        """Handle a disconnect of the client: notify a mounted app, cancel anything else."""
         if self.on_disconnect is None:
             self.cancel()
         else:
@@ -137,7 +137,7 @@ class InFlightCall(Future[Reply]):
         self.task = self.get_loop().create_task(self._run(), context=self.context)
 
     def expire(self) -> None:
-        """End the call: its deadline has passed."""
+        """End the call at its deadline."""
         if self.done() or self.is_committing:
             return
         self.is_expired = True
@@ -148,7 +148,7 @@ class InFlightCall(Future[Reply]):
             self.timer = self.get_loop().call_later(GRACE, self._time_out)
 
     def cancel(self, msg: Any | None = None) -> bool:
-        """End the call: nobody waits for its reply."""
+        """Cancel the call and its task."""
         if self.done():
             return False
         self._stop()
@@ -156,7 +156,7 @@ class InFlightCall(Future[Reply]):
         return super().cancel(msg)
 
     def _stop(self) -> None:
-        """Withdraw the call, or cancel its task; a thread that has started goes on."""
+        """Remove the call from the queue or cancel its task; a started thread goes on."""
         task = self.task
         if task is None:
             self.target.concurrency.withdraw(self)
@@ -168,7 +168,7 @@ class InFlightCall(Future[Reply]):
             task.cancel()
 
     def _is_task_cancelled(self) -> bool:
-        """Return whether a CancelledError comes from outside of the function."""
+        """Return whether a CancelledError comes from outside the function."""
         return self.is_stopped or (self.task is not None and self.task.cancelling() > 0)
 
     def _time_out(self) -> None:
@@ -191,13 +191,13 @@ class InFlightCall(Future[Reply]):
         finally:
             self.timer.cancel()
             self.target.concurrency.release()
-            if not self.done():  # an error in the error handling, for example in a log handler
+            if not self.done():  # the error handling failed, for example in a log handler
                 self._answer(problem(self.call, 500, "The function failed."))
             if self.on_end is not None:
                 await self.on_end()
 
     async def _reply(self) -> None:
-        """Run the target and answer with its reply, unless the reply was sent piece by piece."""
+        """Run the target and set its reply, unless it was streamed."""
         result = await self._attempt()
         if isinstance(result, Reply):
             reply: Reply | None = result
@@ -213,7 +213,7 @@ class InFlightCall(Future[Reply]):
                 self._answer(reply)
 
     async def _attempt(self) -> Reply | Delivery:
-        """Run the target, again after a failure as often as its description says."""
+        """Run the target; retry after failures as its description says."""
         target, attempt = self.target, 0
         while True:
             try:
@@ -228,13 +228,13 @@ class InFlightCall(Future[Reply]):
                     return failure_reply(self.call, target.name, error)
                 LOGGER.warning("%s failed with %s, retrying", target.name, type(error).__name__)
             await asyncio.sleep(target.backoff * 2**attempt)
-            if self.done():  # the 504 of a thread has been sent meanwhile
+            if self.done():  # the 504 of a thread was already sent
                 raise CancelledError
             attempt += 1
 
 
 def start_call(in_flight: InFlightCall) -> InFlightCall | Reply:
-    """Start a call, or put it into the queue of its target; return the refusal if both fail."""
+    """Start or queue a call; return a 503 if its target refuses it."""
     if in_flight.target.concurrency.enter(in_flight, in_flight.call.deadline):
         return in_flight
     in_flight.timer.cancel()

@@ -19,12 +19,12 @@ from ..overload.queue_delay import DELAY, QueueDelay
 
 SIZE = 64
 QUEUE = 1_000
-SAMPLE_INTERVAL = 0.01  # seconds over which the use of the processor is measured
-SWITCH_INTERVAL = 0.0005  # seconds after which a computing thread yields to the event loop
-BUSY, HALF_BUSY = 0.9, 0.6  # use of one processor by the whole process
-LOW_THREAD_USE = 0.2  # of one processor, below which the threads are not what makes it busy
-OWN_PROCESSOR = 0.8  # of a processor each: such threads do not wait for one another
-STALE = 0.1  # seconds after which an expected call is assumed not to come
+SAMPLE_INTERVAL = 0.01  # seconds between two measurements of processor use
+SWITCH_INTERVAL = 0.0005  # seconds after which a computing thread yields the GIL
+BUSY, HALF_BUSY = 0.9, 0.6  # processors used by the process
+LOW_THREAD_USE = 0.2  # processors used by the threads; below this, threads are not the load
+OWN_PROCESSOR = 0.8  # processors used per thread; above this, threads run in parallel
+STALE = 0.1  # seconds after which expected calls are no longer expected
 
 Outcome = tuple[Any, BaseException | None]
 
@@ -34,7 +34,7 @@ class ThreadPoolFull(Exception):
 
 
 class Work(Future[Outcome]):
-    """A function to run in a thread: a future of (result, exception or None)."""
+    """A function to run in a thread, as a future of (result, exception or None)."""
 
     __slots__ = ("_arguments", "_context", "_function", "_pool", "since")
 
@@ -53,7 +53,7 @@ class Work(Future[Outcome]):
         self.since = since
 
     def withdraw(self) -> bool:
-        """Remove it from the queue; return False if it runs or has run."""
+        """Remove it from the queue; return False if it has started."""
         return self._pool.withdraw(self)
 
     def run(self) -> Outcome:
@@ -74,13 +74,13 @@ class Work(Future[Outcome]):
 
 
 class ThreadPool:
-    """Run functions in up to `size` threads, created when first needed; up to `queue` wait.
+    """Run functions in up to `size` threads, created on demand; up to `queue` calls wait.
 
-    Another function starts only while the running ones leave some of the processor free, or each
-    of them has a processor of its own. So functions that compute run one or two at a time: all at
-    once would end late and slow the event loop down. Functions that wait for something start as
-    they come. The threads are daemons: a function that never ends does not keep the process alive.
-    `delay` is the queueing delay in seconds above which calls are refused.
+    Another function starts only while the running ones leave part of a processor idle, or each has
+    its own processor. So CPU-bound functions run one or two at a time, because running all at once
+    would slow down each of them and the event loop. I/O-bound functions start immediately. Daemon
+    threads let the process exit even if a function never ends. `delay` is the queueing delay in
+    seconds above which calls are refused.
     """
 
     def __init__(
@@ -97,11 +97,11 @@ class ThreadPool:
         self.queue = queue
         self.queue_delay = QueueDelay(delay)
         self.refused = 0
-        self.expected = 0  # admitted calls that are about to be run
+        self.expected = 0  # admitted calls that have not called `run` yet
         self._processors = processors or _count_processors()
         self._clock = clock
         self._processor_time = processor_time or _processor_time
-        self._assigned: SimpleQueue[Work | None] = SimpleQueue()  # None ends a thread
+        self._assigned: SimpleQueue[Work | None] = SimpleQueue()  # None stops a thread
         self._lock = Lock()
         self._is_stopped = False
         self._idle_threads = 0  # threads that wait for work
@@ -110,12 +110,12 @@ class ThreadPool:
         self._recheck_loop: AbstractEventLoop | None = None
         self._sampled_at, self._sample = clock(), self._processor_time()
         self._process_use = self._thread_use = 0.0  # processors used since the last sample
-        self._started_one = False  # since the last sample, though HALF_BUSY
+        self._started_one = False  # since the last sample, while above HALF_BUSY
         self._last_run = self._last_end = 0.0
-        self._mean_gap = 0.0  # the mean seconds between two ends while others wait
+        self._mean_gap = 0.0  # mean seconds between two ends while calls wait
 
     def admits(self, now: float) -> bool:
-        """Return whether a call that comes now will start in time; `now` in monotonic seconds."""
+        """Return whether a call that arrives `now` (monotonic seconds) will start in time."""
         with self._lock:
             waiting = len(self._waiting)
             full = waiting >= self.queue
@@ -129,8 +129,8 @@ class ThreadPool:
     def run(self, function: Callable[..., Any], arguments: list[Any], since: float = 0.0) -> Work:
         """Run a function in a thread, in a copy of the caller's context.
 
-        `since`: when the call came, in monotonic seconds. Raises ThreadPoolFull if the queue is
-        full; the outcome is a ThreadPoolFull if the call has waited too long.
+        `since`: arrival time in monotonic seconds. Raises ThreadPoolFull if the queue is full;
+        the outcome is a ThreadPoolFull if the call has waited too long.
         """
         work = Work(self, function, arguments, since or self._clock())
         with self._lock:
@@ -145,7 +145,7 @@ class ThreadPool:
         return work
 
     def withdraw(self, work: Work) -> bool:
-        """Remove work from the queue; return False if it runs or has run."""
+        """Remove work from the queue; return False if it has started."""
         with self._lock:
             try:
                 self._waiting.remove(work)
@@ -154,7 +154,7 @@ class ThreadPool:
         return True
 
     def stop(self) -> None:
-        """End the idle threads; the others end with their work. New work starts new threads."""
+        """Stop the idle threads, and the others after their work. New work starts new threads."""
         with self._lock:
             self._is_stopped = True
             for _ in range(self._idle_threads):
@@ -162,7 +162,7 @@ class ThreadPool:
             self._idle_threads = 0
 
     def _assign(self) -> None:
-        """Start what may start now, and check again soon if something is left."""
+        """Start all work that may start now; check again soon if some is left."""
         while (work := self._next()) is not None:
             if self._idle_threads:
                 self._idle_threads -= 1
@@ -177,7 +177,7 @@ class ThreadPool:
             loop.call_soon_threadsafe(loop.call_later, SAMPLE_INTERVAL, self._recheck)
 
     def _start_thread(self) -> bool:
-        """Start another thread; return False if the system refuses."""
+        """Start another thread; return False if the system has no more."""
         if sys.getswitchinterval() > SWITCH_INTERVAL:
             sys.setswitchinterval(SWITCH_INTERVAL)
         try:
@@ -192,7 +192,7 @@ class ThreadPool:
             self._assign()
 
     def _next(self) -> Work | None:
-        """Return the first of the queue that may start now."""
+        """Take the next work from the queue, None if none may start now."""
         now = self._clock()
         while self._waiting and self._may_start(now):
             work = self._waiting.popleft()
@@ -207,7 +207,7 @@ class ThreadPool:
         return None
 
     def _may_start(self, now: float) -> bool:
-        """Return whether enough of the processor is free for one more."""
+        """Return whether enough processor time is free to start another function."""
         running = self._running
         if running == 0 or running >= self.size:
             return running == 0
@@ -251,7 +251,7 @@ class ThreadPool:
 
 
 def _processor_time() -> tuple[float, float]:
-    """Return the processor time of the process, and of its threads without the main thread."""
+    """Return the processor time of the process, and of all threads except the main thread."""
     process = process_time()
     main = main_thread().ident
     if main is None or not hasattr(time, "pthread_getcpuclockid"):

@@ -1,4 +1,4 @@
-"""Run a coroutine in a database transaction: retry on conflict, commit or roll back."""
+"""Run a coroutine in a database transaction: commit, roll back, or retry on conflict."""
 
 from __future__ import annotations
 
@@ -16,14 +16,16 @@ T = TypeVar("T")
 
 
 class Run(Protocol):
-    """The run that a transaction belongs to."""
+    """The run of a function that owns the transaction.
+
+    `is_committing`: the commit has begun, so the deadline no longer ends the run.
+    """
 
     is_committing: bool
-    """The commit has begun: a deadline no longer ends the run."""
 
     @property
     def is_stopped(self) -> bool:
-        """Whether its result is no longer wanted."""
+        """Whether the result is no longer needed."""
         ...
 
 
@@ -36,16 +38,15 @@ async def run_in_transaction(
 ) -> T:
     """Await `body(transaction)`, commit, and return the result of the body.
 
-    A body that raises, or whose run was stopped, is rolled back. After a conflict the body runs
-    again with the transaction of the next attempt, until the transaction's deadline; then the
-    conflict raises Unavailable. Cancellation does not interrupt a commit that has begun, unless
-    `shield_commit` is false (a transaction that only reads). The caller bounds the time of the
-    body, for example by `asyncio.timeout_at`.
+    Roll back if the body raises or its run was stopped. After a conflict, run the body again with a
+    new transaction; raises Unavailable at the transaction's deadline. Cancellation does not
+    interrupt a running commit, unless `shield_commit` is false (for read-only transactions). The
+    caller must limit the time of the body, for example with `asyncio.timeout_at`.
     """
     while True:
         try:
             result = await body(transaction)
-            if _is_stopped(run):  # the body has caught its CancelledError
+            if _is_stopped(run):  # the body caught its CancelledError
                 raise CancelledError
             if run is not None:
                 run.is_committing = True
@@ -76,7 +77,7 @@ async def _roll_back(transaction: Transaction) -> None:
 
 
 async def finish(ending: Coroutine[Any, Any, None]) -> None:
-    """Await `ending` to its end, even if the current task is cancelled meanwhile."""
+    """Await `ending`, ignoring cancellation of the current task."""
     task = asyncio.ensure_future(ending)
     while not task.done():
         try:

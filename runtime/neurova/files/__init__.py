@@ -1,1 +1,1 @@
-"""Files shared by processes: locks, private files, whole lines."""
+"""Files shared by processes: locks, private files, logs."""

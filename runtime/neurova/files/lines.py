@@ -11,17 +11,17 @@ from pathlib import Path
 def append_lines(path: Path, lines: bytes, *, durable: bool = False) -> int:
     """Append whole lines and return the new size of the file; `durable` waits for the disk.
 
-    The file is created 0600, its folder 0700. Raises OSError when the disk refuses, also when it
-    took only a part of the lines.
+    The file is created with mode 0600, its folder with 0700. Raises OSError, also after a partial
+    write.
     """
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     handle = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600)
     try:
         size = os.fstat(handle).st_size
-        # A full disk may have cut the last line short: start a new one.
+        # A full disk may have truncated the last line: start a new one.
         if size and os.pread(handle, 1, size - 1) != b"\n":
             lines = b"\n" + lines
-        # One write with O_APPEND does not mix with the writes of other processes.
+        # A single write with O_APPEND does not interleave with other processes.
         if os.write(handle, lines) < len(lines):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         if durable:
@@ -34,7 +34,7 @@ def append_lines(path: Path, lines: bytes, *, durable: bool = False) -> int:
 class RotatingFile:
     """Append whole lines; at `max_bytes` rename the file to `.1`, and keep `keep` old files.
 
-    The file is opened for each write, so no process writes on into a file that another has rotated.
+    The file is opened for each write, so no process writes into a file that another has rotated.
     """
 
     def __init__(self, path: Path, max_bytes: int, keep: int) -> None:
@@ -43,7 +43,7 @@ class RotatingFile:
         self._keep = keep
 
     def append(self, lines: bytes) -> None:
-        """Append lines. Raises OSError when the disk refuses."""
+        """Append lines. Raises OSError."""
         if append_lines(self._path, lines) >= self._max_bytes:
             self._rotate()
 

@@ -1,4 +1,4 @@
-"""Locks between the processes of a machine. The system releases them when a process ends."""
+"""Locks between processes of one machine, released by the system when a process ends."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ def folder_lock(folder: Path) -> Iterator[None]:
 
 @contextmanager
 def process_lock(path: Path, command: str, fix: str) -> Iterator[None]:
-    """Let one process at a time hold the lock at `path`; the file names its pid.
+    """Hold the lock at `path`; the file contains the pid of its holder.
 
-    Raises ConfigError when another `command` holds it, with `fix` (PID in it is replaced by its
-    pid), StateError when the file cannot be written.
+    Raises ConfigError with `fix` ("PID" in it is replaced) when another `command` holds the lock,
+    StateError when the file cannot be written.
     """
     with os.fdopen(_open(path), "r+", encoding="utf-8") as file:
         try:
@@ -50,7 +50,7 @@ def process_lock(path: Path, command: str, fix: str) -> Iterator[None]:
 
 
 def process_lock_owner(path: Path) -> int:
-    """Return the pid of the process that holds a process lock, 0 when none does."""
+    """Return the pid of the process that holds a process lock, 0 if none does."""
     try:
         with path.open(encoding="utf-8") as file:
             try:
@@ -64,11 +64,11 @@ def process_lock_owner(path: Path) -> int:
 
 
 class ByteLocks:
-    """Lock single bytes (0 to 2**63 - 2) of a file, which is created when needed and stays empty.
+    """Lock single bytes (0 to 2**63 - 2) of a file, which is created on demand and stays empty.
 
-    POSIX locks belong to the process and are all lost when it closes the file anywhere. So use one
-    object per file and process; it does not exclude callers of the same process from each other.
-    Raises StateError when the file cannot be opened or locked.
+    Use one object per file and process: POSIX locks belong to the process, and closing any of its
+    descriptors of the file releases them. They do not exclude callers in the same process. Raises
+    StateError when the file cannot be opened or locked.
     """
 
     def __init__(self, path: Path) -> None:
@@ -76,7 +76,7 @@ class ByteLocks:
         self._descriptor = -1
 
     def try_lock(self, offset: int) -> bool:
-        """Lock a byte; return False when another process has it."""
+        """Lock a byte; return False if another process holds it."""
         if self._descriptor < 0:
             self._descriptor = _open(self.path)
         try:
@@ -92,7 +92,7 @@ class ByteLocks:
         return True
 
     async def lock(self, offset: int, deadline: float) -> None:
-        """Retry to lock a byte; TimeoutError at `deadline` (event-loop seconds)."""
+        """Wait for the lock of a byte. Raises TimeoutError at `deadline` (event-loop seconds)."""
         loop, pause = asyncio.get_running_loop(), FIRST_PAUSE
         while not self.try_lock(offset):
             if loop.time() + pause > deadline:

@@ -15,9 +15,9 @@ MAX_SECRET_BYTES = 4096
 
 
 def write_private_file(path: Path, text: str) -> None:
-    """Write a file 0600 atomically: a reader sees the old or the new text.
+    """Write a file with mode 0600 atomically; create a missing folder with mode 0700.
 
-    A missing folder is created 0700. Raises StateError when the disk refuses.
+    Raises StateError when it cannot be written.
     """
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -43,13 +43,13 @@ def read_private_file(path: Path) -> str | None:
 
 
 def load_or_create_secret(path: Path, create: Callable[[], bytes]) -> bytes:
-    """Return the content of a file (4096 bytes at most), after writing `create()` if it is missing.
+    """Return the content of a file (at most 4096 bytes); create it with `create()` if missing.
 
-    Raises StateError when other users may read the file, or the disk refuses.
+    Raises StateError when other users may read the file, or on a disk error.
     """
     try:
         if not path.exists():
-            # The first of several processes wins; all of them then read its secret.
+            # If several processes create it at once, the first wins and all read its secret.
             with (
                 _temporary_file(path, create(), durable=True) as temporary,
                 suppress(FileExistsError),
@@ -70,7 +70,7 @@ def load_or_create_secret(path: Path, create: Callable[[], bytes]) -> bytes:
 
 @contextmanager
 def _temporary_file(path: Path, content: bytes, *, durable: bool = False) -> Iterator[str]:
-    """Write a file beside `path`, and remove it at the end unless it was renamed."""
+    """Write a temporary file next to `path`; remove it at the end unless it was renamed."""
     handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)  # 0600
     try:
         with os.fdopen(handle, "wb") as file:

@@ -44,13 +44,13 @@ class KeyedTarget(Target, Protocol):
     route: str
 
     def refuse(self, call: Call, error: BaseException) -> Reply:
-        """Return the reply to a call whose arguments cannot be read."""
+        """Return the reply to a call with invalid arguments."""
 
     async def run(self, in_flight: InFlightCall) -> Reply | Delivery:
         """Run the handler once."""
 
     def keyed_run(self, key_lock: KeyLock, digest: bytes) -> KeyedRun:
-        """Return what runs the handler and stores its reply under the key of `key_lock`."""
+        """Return a run that stores its reply under the key of `key_lock`."""
 
 
 class TransactionTarget(KeyedTarget, Protocol):

@@ -177,7 +177,7 @@ class SourceDelivery:
 
     async def deliver(self, in_flight: InFlightCall) -> Reply | None:
         """Send the body; return the reply to a failure before the head was sent, else None."""
-        if in_flight.done():  # the 504 of a thread has been sent meanwhile
+        if in_flight.done():  # the 504 of a thread was already sent
             return None
         stream, task = ResponseStream(in_flight), in_flight.task
         try:

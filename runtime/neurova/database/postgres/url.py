@@ -1,4 +1,4 @@
-"""The URL of a PostgreSQL database, shown without its password."""
+"""The URL of a PostgreSQL database."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ _SECRET = {"password", "sslpassword"}
 
 
 class PostgresUrl:
-    """A URL of libpq: `postgresql://user:password@host:port/name?sslmode=require`.
+    """A libpq URL: `postgresql://user:password@host:port/name?sslmode=require`.
 
     Missing parts come from the environment (PGPASSWORD, PGPASSFILE, PGHOST…), as with psql. `dsn`
-    is the whole URL, `str()` shows it without a password.
+    is the whole URL; `str()` omits passwords.
     """
 
     __slots__ = ("dsn",)
@@ -22,7 +22,7 @@ class PostgresUrl:
         self.dsn = dsn
 
     def with_database(self, database: str) -> PostgresUrl:
-        """Return the URL of another database of the same server."""
+        """Return the URL of another database on the same server."""
         parts = urlsplit(self.dsn)
         return PostgresUrl(_join(parts, parts.netloc, f"/{database}", parts.query))
 
@@ -49,14 +49,14 @@ class PostgresUrl:
 
 
 def is_postgres(text: str) -> bool:
-    """Return whether a setting is a URL of PostgreSQL."""
+    """Return whether a setting is a PostgreSQL URL."""
     return text.partition("://")[0] in SCHEMES and "://" in text
 
 
 def find_url_error(dsn: str) -> str:
-    """Return what is wrong with a URL of PostgreSQL and the fix, "" when it is valid.
+    """Return what is wrong with a PostgreSQL URL and the fix, "" if it is valid.
 
-    The text never contains the URL, because a part of it may be a password.
+    The text never contains the URL, because that may contain a password.
     """
     form = "write postgresql://user@host:port/name, with special characters percent-encoded"
     try:
@@ -75,5 +75,5 @@ def find_url_error(dsn: str) -> str:
 
 
 def _join(parts: SplitResult, netloc: str, path: str, query: str) -> str:
-    """Return a URL from its parts; unlike urlunsplit keep the slashes of one without a host."""
+    """Return a URL from its parts. Unlike urlunsplit, keep "//" if there is no host."""
     return f"{parts.scheme}://{netloc}{path}" + (f"?{query}" if query else "")

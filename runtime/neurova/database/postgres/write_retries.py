@@ -1,10 +1,10 @@
-"""Decide whether writers run concurrently, or one at a time because they conflict too often."""
+"""Run writers one at a time while they conflict too often."""
 
 from __future__ import annotations
 
-WEIGHT = 0.1  # of the latest transaction in the moving average
+WEIGHT = 0.1  # weight of the latest transaction in the moving average
 MAX_CONFLICT_SHARE = 0.3  # above this share of conflicts, writers run one at a time
-DECAY = 0.98  # of the share for each exclusive writer, so that concurrency is tried again
+DECAY = 0.98  # factor per exclusive writer, so that writers run concurrently again later
 
 
 class WriteRetries:
@@ -18,9 +18,9 @@ class WriteRetries:
         return self._share > MAX_CONFLICT_SHARE
 
     def record_conflict(self) -> None:
-        """Count an attempt that has to be retried."""
+        """Count an attempt that must be retried."""
         self._share += WEIGHT * (1.0 - self._share)
 
     def record_success(self, *, alone: bool) -> None:
-        """Count a commit. One that ran alone says little about concurrent ones."""
+        """Count a commit. One that ran `alone` lowers the share only slightly."""
         self._share *= DECAY if alone else 1.0 - WEIGHT

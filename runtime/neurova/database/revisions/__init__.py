@@ -1,1 +1,1 @@
-"""Read, run and write the revisions of a database; the migrations of all backends."""
+"""Read, run and write migrations (revisions), for all backends."""

@@ -1,4 +1,4 @@
-"""Run and write revisions with alembic, which is imported only when there is something to run."""
+"""Run and write revisions with alembic, which is imported only when needed."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class RevisionFailed(StateError):
 
 
 def run_revisions(connection: Connection, folder: Path, version_table: str) -> None:
-    """Run all pending revisions of a folder in the open transaction of the connection."""
+    """Run all pending revisions of a folder in the connection's open transaction."""
     from alembic import command
     from sqlalchemy.exc import SQLAlchemyError
 
@@ -37,7 +37,7 @@ def write_revision(
     message: str,
     metadata: MetaData | None,
 ) -> Path:
-    """Write a revision with what `metadata` has over the connected database; return its file."""
+    """Write a revision that upgrades the connected database to `metadata`; return its file."""
     from alembic import command
 
     config = _config(connection, folder, version_table)

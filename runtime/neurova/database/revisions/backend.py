@@ -1,4 +1,4 @@
-"""What a database must offer to run migrations on it."""
+"""The interface of a database for migrations."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ T = TypeVar("T")
 
 
 class MigrationBackend(Protocol):
-    """One database to migrate; `str()` shows where it is. Timeouts are in seconds.
+    """One database to migrate; `str()` returns its location. Timeouts are in seconds.
 
-    Methods raise the driver's errors, which `translate` understands.
+    Methods raise the driver's errors; `translate` converts them.
     """
 
     def read_revisions(self, tables: Iterable[str], timeout: float) -> dict[str, list[str]] | None:
@@ -40,7 +40,7 @@ class MigrationBackend(Protocol):
         ...
 
     def find_broken_reference(self, connection: Connection) -> str:
-        """Return a description of a foreign key that does not hold, "" when all do."""
+        """Return a description of a violated foreign key, "" if there is none."""
         ...
 
     def translate(self, error: BaseException) -> NeurovaError | None:

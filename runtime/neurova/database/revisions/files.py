@@ -1,4 +1,4 @@
-"""Read the revisions of a migrations folder, without running them."""
+"""Read the revisions of a migrations folder without running them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ...errors import StateError
 
 
 class Revision(msgspec.Struct, frozen=True):
-    """One migration: its name, the revisions that it builds on (several: a merge) and its file."""
+    """One migration: its name, its parent revisions (several for a merge) and its file."""
 
     name: str
     parents: tuple[str, ...]
@@ -19,10 +19,9 @@ class Revision(msgspec.Struct, frozen=True):
 
 
 class Revisions:
-    """All revisions of `folder` (its .py files, and those of `folder`/versions) by name.
+    """All revisions in `folder` and `folder`/versions, by name; none if it is missing.
 
-    A missing folder has none. Raises StateError, with the fix, for a file that is not a revision,
-    a name used twice, and a missing parent.
+    Raises StateError for a file that is not a revision, a duplicate name, and a missing parent.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -47,7 +46,7 @@ class Revisions:
         return len(self._by_name)
 
     def head(self) -> str | None:
-        """Return the newest revision. Raises StateError when there are several."""
+        """Return the newest revision, None without any. Raises StateError if there are several."""
         parents = {name for revision in self._by_name.values() for name in revision.parents}
         heads = [name for name in self._by_name if name not in parents]
         if len(heads) > 1:
@@ -59,17 +58,17 @@ class Revisions:
             )
         if self._by_name and not heads:
             raise StateError(
-                "the revisions form a circle", where=str(self.folder), fix="correct a down_revision"
+                "the revisions form a cycle", where=str(self.folder), fix="correct a down_revision"
             )
         return heads[0] if heads else None
 
     def after(self, current: str | None) -> tuple[str, ...]:
-        """Return the revisions from `current` to the newest, oldest first."""
+        """Return the revisions after `current`, oldest first."""
         done = set(self._with_ancestors(current))
         return tuple(name for name in self._with_ancestors(self.head()) if name not in done)
 
     def _with_ancestors(self, name: str | None) -> list[str]:
-        """Return a revision and all that it builds on, oldest first."""
+        """Return a revision and all its ancestors, oldest first."""
         ordered: list[str] = []
         visited: set[str] = set()
         stack = [(name, False)] if name is not None else []
@@ -94,7 +93,7 @@ class Revisions:
 
 
 def _read(file: Path) -> Revision:
-    """Return the revision of a file from its two assignments."""
+    """Read `revision` and `down_revision` from a file."""
     values: dict[str, object] = {}
     try:
         for node in ast.parse(file.read_bytes(), str(file)).body:

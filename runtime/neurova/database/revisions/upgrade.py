@@ -1,7 +1,7 @@
 """Compare a database with its revisions, and upgrade it.
 
-A database has two lines of revisions, each with a version table: the service's own, and the
-platform's for its tables (`nv_…`). The platform's run first.
+A database has two sequences of revisions, each with a version table: the platform's for its
+tables (`nv_…`), which run first, and the service's.
 """
 
 from __future__ import annotations
@@ -29,10 +29,9 @@ SERVICE_TABLE, PLATFORM_TABLE = "alembic_version", "nv_version"
 
 
 class Status(msgspec.Struct, frozen=True):
-    """The revisions of a database.
+    """The state of a database: the service's `current` and newest (`head`) revision, or None.
 
-    `current` (None before the first) and `head` (None without revisions) are the service's;
-    `pending` are those still to run, of the platform and the service.
+    `pending` are the revisions to run, of the platform and the service.
     """
 
     current: str | None
@@ -43,9 +42,9 @@ class Status(msgspec.Struct, frozen=True):
 def read_status(backend: MigrationBackend, folder: Path) -> Status:
     """Return the status of a database, without creating a file or importing alembic.
 
-    Nothing is pending without a database file and revisions in `folder`. Raises StateError, with
-    the fix, for contradictory revisions and for a database that is newer, half migrated or
-    unusable, Unavailable for one that does not answer.
+    Nothing is pending if both the database file and revisions in `folder` are missing. Raises
+    StateError for inconsistent revisions and for a database that is newer, half migrated or
+    unusable, Unavailable if it does not answer.
     """
     with _translated(backend):
         found = backend.read_revisions((SERVICE_TABLE, PLATFORM_TABLE), READ_TIMEOUT)
@@ -63,20 +62,20 @@ def read_version(backend: MigrationBackend) -> str:
 
 
 def run_pending(backend: MigrationBackend, folder: Path | None) -> tuple[str, ...]:
-    """Run all pending revisions, those in `folder` after the platform's; return their names.
+    """Run all pending revisions, the platform's and then those in `folder`; return their names.
 
-    They run in one transaction, under a lock: processes that start together run each revision
-    once. Raises StateError as `read_status`, and when a foreign key does not hold at the end.
+    They run in one transaction under a lock, so concurrent processes run each revision once.
+    Raises StateError like `read_status`, and if a foreign key is violated at the end.
     """
 
     def run(connection: Connection) -> tuple[str, ...]:
         names: tuple[str, ...] = ()
-        for line, table in ((PLATFORM_FOLDER, PLATFORM_TABLE), (folder, SERVICE_TABLE)):
-            if line is not None:
+        for revisions, table in ((PLATFORM_FOLDER, PLATFORM_TABLE), (folder, SERVICE_TABLE)):
+            if revisions is not None:
                 current = backend.current_revisions(connection, table)
-                pending = _compare(current, line, backend).pending
+                pending = _compare(current, revisions, backend).pending
                 if pending:
-                    run_revisions(connection, line, table)
+                    run_revisions(connection, revisions, table)
                 names += pending
         broken = backend.find_broken_reference(connection) if names else ""
         if broken:
@@ -101,8 +100,8 @@ def create_revision(
 ) -> Path:
     """Write a new revision file into `folder` and return its path.
 
-    With `metadata` it holds what the tables have over the existing revisions, without it is
-    empty. Raises StateError as `read_status`.
+    It upgrades the existing revisions to `metadata`; without `metadata` it is empty. Raises
+    StateError like `read_status`.
     """
     revisions = Revisions(folder)
     revisions.head()
@@ -125,7 +124,7 @@ def create_revision(
 
 
 def _compare(current: list[str], folder: Path, backend: MigrationBackend) -> Status:
-    """Return the status of one line of revisions, of which the database names `current`."""
+    """Return the status of one sequence of revisions; `current` is from its version table."""
     revisions = _platform_revisions() if folder is PLATFORM_FOLDER else Revisions(folder)
     if len(current) > 1:
         names = " and ".join(map(repr, sorted(current)))

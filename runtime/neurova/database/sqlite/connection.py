@@ -16,10 +16,10 @@ from ...errors import StateError
 from ..base import Parameters, TransactionError
 from .errors import is_interrupted
 
-# On the event loop's thread a statement is stopped at the second tick, so after 20,000 to 40,000
-# instructions of SQLite's virtual machine: about half a millisecond of scanning.
+# Virtual machine instructions between two progress callbacks on the event loop. `try_run` stops a
+# statement at the second callback, after about half a millisecond.
 TICK = 20_000
-# On another thread, how often to check whether the call has ended; each tick waits for the GIL.
+# The same in a thread, where the callback checks for `stop`; each one waits for the GIL.
 LONG_TICK = 200_000
 PRAGMAS = ("synchronous = FULL", "foreign_keys = ON")
 
@@ -56,11 +56,11 @@ def create_sqlite_engine(path: Path | str) -> Engine:
     """Return an engine without a pool that neither begins nor commits transactions."""
 
     def connect() -> sqlite3.Connection:
-        # Create the file 0600; SQLite gives its side files the same mode.
+        # Create the file with mode 0600; SQLite gives its side files the same mode.
         with suppress(OSError):  # it exists, or SQLite reports the error
             if str(path) != ":memory:":
                 os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
-        # timeout=0: the event loop waits for locks, a blocked thread never does.
+        # timeout=0: the event loop waits for locks, so that no thread blocks.
         return sqlite3.connect(
             path,
             timeout=0,
@@ -79,9 +79,9 @@ def create_sqlite_engine(path: Path | str) -> Engine:
 
 
 class SqliteConnection:
-    """Run statements on one SQLite connection, which opens when first needed.
+    """Run statements on one SQLite connection, which opens on first use.
 
-    Use it in one thread at a time. Every method but `stop` blocks the calling thread.
+    Use it in one thread at a time. Every method except `stop` blocks the calling thread.
     """
 
     def __init__(self, engine: Engine, path: Path, *, readonly: bool) -> None:
@@ -94,7 +94,7 @@ class SqliteConnection:
         self._is_stopped = False
 
     def begin(self) -> None:
-        """Begin a transaction, a writer's with the write lock, a reader's with its snapshot.
+        """Begin a transaction: take the write lock, or the snapshot of a reader.
 
         Raises sqlite3.OperationalError at once when another process holds the lock.
         """
@@ -138,7 +138,7 @@ class SqliteConnection:
     def try_run(
         self, statement: Executable, parameters: Parameters | None
     ) -> CursorResult[Any] | None:
-        """Run a statement that only reads; return None when it takes too long."""
+        """Run a read-only statement; return None if it takes too long."""
         driver = self._check_transaction()
         self._ticks = 0
         driver.set_progress_handler(self._tick, TICK)
@@ -170,9 +170,9 @@ class SqliteConnection:
             self.close()
 
     def stop(self) -> None:
-        """Stop what `run_until_stopped` does in another thread, or is about to do.
+        """Stop the current or next statement of `run_until_stopped` in another thread.
 
-        SQLite's own interrupt has no effect on a statement that has not started yet.
+        SQLite's own interrupt does not stop a statement that has not started yet.
         """
         self._is_stopped = True
 
@@ -185,8 +185,8 @@ class SqliteConnection:
     def _check_transaction(self) -> sqlite3.Connection:
         """Return the driver's connection, which must be in a transaction.
 
-        SQLite rolls back by itself after an error such as a full disk. Each further statement
-        would then commit on its own.
+        SQLite rolls back by itself after errors such as a full disk. Further statements would
+        then autocommit.
         """
         assert self._driver is not None
         if not self._driver.in_transaction:
@@ -220,6 +220,6 @@ class SqliteConnection:
         return driver
 
     def _tick(self) -> bool:
-        # SQLite counts over all runs of a cached statement, so the first tick may come at once.
+        # SQLite counts across all runs of a cached statement, so the first tick may come at once.
         self._ticks += 1
         return self._ticks > 1

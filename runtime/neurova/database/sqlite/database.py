@@ -12,10 +12,10 @@ from .transaction import MARGIN, SqliteTransactions
 
 
 class SqliteDatabase(SqliteTransactions):
-    """Store the state of one service in the file at `path`; use one object per file and process.
+    """The database of one service in the file at `path`; use one object per file and process.
 
-    It opens nothing before the first transaction. The first statement raises StateError, with the
-    fix, for an unusable file. `clock` returns Unix seconds.
+    The file opens with the first transaction; statements raise StateError if it is unusable.
+    `clock` returns Unix seconds.
     """
 
     def __init__(self, path: Path, clock: Callable[[], float] = time.time) -> None:

@@ -57,7 +57,7 @@ def is_interrupted(error: BaseException | None) -> bool:
 
 def is_missing_table(error: BaseException, table: str) -> bool:
     """Return whether a statement failed because `table` is missing."""
-    # SQLite has no code of its own for this.
+    # SQLite has no result code for this.
     return f"no such table: {table}" in str(getattr(error, "orig", None) or error)
 
 

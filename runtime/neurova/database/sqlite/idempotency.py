@@ -29,7 +29,7 @@ from .migrations import SqliteMigrations
 from .transaction import SqliteTransaction, SqliteTransactions
 
 DELETE_TIMEOUT = 5.0  # seconds that a deletion waits for the writer
-DELETE_OFFSET = 1 << 62  # the byte that a deleting process locks; those of keys are below
+DELETE_OFFSET = 1 << 62  # byte to lock for deleting; keys have lower ones
 _INSERT = build_insert(insert)
 
 
@@ -107,7 +107,7 @@ class SqliteIdempotencyStore(IdempotencyStore):
         return None if row is None else from_row(row)
 
     async def _has_expired(self, deadline: float) -> bool:
-        """Return whether there are expired responses, by a transaction that only reads."""
+        """Return whether there are expired responses, without the write lock."""
         tx = self._transactions.transaction(readonly=True, deadline=deadline)
         try:
             return (await tx.execute(ANY_EXPIRED, {"now": int(self.clock())})).first() is not None
@@ -120,9 +120,9 @@ class SqliteIdempotencyStore(IdempotencyStore):
 
 
 class _FileLocks:
-    """The locks of one database file, shared by this process.
+    """The locks of one database file in this process.
 
-    There is one object per file, because a process loses its POSIX locks when it closes the file.
+    One object per file, because closing any descriptor of a file releases the process's locks.
     """
 
     _by_path: ClassVar[WeakValueDictionary[Path, _FileLocks]] = WeakValueDictionary()
@@ -133,7 +133,7 @@ class _FileLocks:
 
     @classmethod
     def of(cls, database: Path) -> _FileLocks:
-        """Return the locks of a database; their file lies beside it."""
+        """Return the locks of a database; the lock file is next to it."""
         path = database.resolve()
         locks = cls._by_path.get(path)
         if locks is None:

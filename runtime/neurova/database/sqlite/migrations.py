@@ -48,7 +48,7 @@ class SqliteMigrations:
     def run_exclusively(self, work: Callable[[Connection], T], timeout: float) -> T:
         """Run `work` in one transaction under the file's write lock.
 
-        Foreign keys are off meanwhile, because rebuilding a table drops it for a moment.
+        Foreign keys are off, because alembic drops and re-creates tables to alter them.
         """
         with _connect(self._path) as connection:
             driver = _driver(connection)
@@ -66,7 +66,7 @@ class SqliteMigrations:
             return work(connection)
 
     def find_broken_reference(self, connection: Connection) -> str:
-        """Return a description of a foreign key that does not hold, "" when all do."""
+        """Return a description of a violated foreign key, "" if there is none."""
         row = _driver(connection).execute("PRAGMA foreign_key_check").fetchone()
         return "" if row is None else f"a row of {row[0]!r} refers to a row of {row[2]!r}"
 

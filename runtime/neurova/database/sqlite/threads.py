@@ -15,9 +15,9 @@ _Job = tuple[asyncio.AbstractEventLoop, "asyncio.Future[Any]", Callable[..., Any
 
 
 class DatabaseThreads:
-    """Run calls on `threads` threads, which start with the first call.
+    """Run calls on a fixed number of threads, which start with the first call.
 
-    A ThreadPoolExecutor makes two futures a call, which costs as much as a short statement.
+    A ThreadPoolExecutor creates two futures per call, which costs as much as a short statement.
     """
 
     def __init__(self, name: str, threads: int) -> None:
@@ -27,7 +27,7 @@ class DatabaseThreads:
         self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
 
     def run(self, call: Callable[..., T], *arguments: Any) -> asyncio.Future[T]:
-        """Return a future of `call`. Cancelling the future does not stop the call."""
+        """Return the future result of `call`. Cancelling the future does not stop the call."""
         loop = asyncio.get_running_loop()
         future: asyncio.Future[T] = loop.create_future()
         if not self._threads:
@@ -45,7 +45,7 @@ class DatabaseThreads:
 
     def _start(self) -> None:
         for number in range(self._size):
-            # A daemon thread does not block the exit of a program that forgot `close`.
+            # Daemon threads do not block the exit if `close` was not called.
             thread = Thread(target=self._work, name=f"{self._name}-{number}", daemon=True)
             thread.start()
             self._threads.append(thread)

@@ -27,7 +27,7 @@ FIRST_PAUSE, LONGEST_PAUSE = 0.001, 0.01  # seconds between two attempts to begi
 
 
 class SqliteTransactions:
-    """Begin transactions on the file at `path`: one writer and up to MAX_READERS readers."""
+    """Create transactions on the file at `path`: one writer and up to MAX_READERS readers."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -51,7 +51,7 @@ class SqliteTransactions:
         return SqliteTransaction(self, pool, readonly, deadline - MARGIN, savepoint)
 
     async def run_exclusively(self, deadline: float, call: Callable[..., T], *arguments: Any) -> T:
-        """Run a call on the writer's thread while no transaction of this process writes."""
+        """Run a call in the writer's thread while this process has no write transaction."""
         writer = await self._writer.acquire(deadline)
 
         def release(running: asyncio.Future[T]) -> None:
@@ -65,7 +65,7 @@ class SqliteTransactions:
     def run_in_thread(
         self, connection: SqliteConnection, call: Callable[..., T], *arguments: Any
     ) -> asyncio.Future[T]:
-        """Run a call on a connection that may take long; `thread_calls` counts them."""
+        """Run a slow call on a connection in a thread; `thread_calls` counts them."""
         self.thread_calls += 1
         threads = self._read_threads if connection.readonly else self._write_thread
         return threads.run(call, *arguments)
@@ -81,9 +81,9 @@ class SqliteTransactions:
 
 
 class SqliteTransaction:
-    """A transaction of one function: short statements run inline, long ones on a thread."""
+    """A transaction of one function: short statements run inline, long ones in a thread."""
 
-    conflict = None  # one writer at a time
+    conflict = None  # there is only one writer at a time
 
     __slots__ = (
         "_connection",
@@ -191,7 +191,7 @@ class SqliteTransaction:
         self, connection: SqliteConnection, statement: Executable, parameters: Parameters | None
     ) -> Result[Any]:
         if self._readonly or isinstance(statement, (Select, CompoundSelect)):
-            # A SELECT can be stopped and run again on a thread without losing anything.
+            # A SELECT can be stopped and then run again in a thread.
             result = connection.try_run(statement, parameters)
             if result is not None:
                 return result
@@ -254,7 +254,7 @@ class SqliteTransaction:
 
 
 def _is_short(statement: Executable, parameters: Parameters | None) -> bool:
-    """Return whether a write is a plain INSERT of few rows, which is always fast."""
+    """Return whether a write is an INSERT of few rows, which is always fast."""
     if not isinstance(statement, Insert) or statement.select is not None:
         return False
     return parameters is None or len(parameters) <= MAX_INLINE_ROWS

@@ -1,4 +1,4 @@
-"""Responses stored under an Idempotency-Key."""
+"""Create the table of responses stored under an Idempotency-Key."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -8,7 +8,7 @@ down_revision = None
 
 
 def upgrade() -> None:
-    """Create the table, and the index that finds expired rows."""
+    """Create the table and its index."""
     op.create_table(
         "nv_idempotency",
         sa.Column("key", sa.LargeBinary(), primary_key=True),
