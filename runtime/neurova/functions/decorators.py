@@ -1,4 +1,4 @@
-"""The decorators that make a function an endpoint, and `mount` for a whole ASGI app."""
+"""The decorators that give functions a route, and `mount` for ASGI apps."""
 
 from __future__ import annotations
 
@@ -20,18 +20,17 @@ AsgiApp = Callable[
     Awaitable[None],
 ]
 ATTRIBUTE = "__neurova__"
-"""Where a decorated function or a mount holds its description."""
+"""The attribute of decorated functions and mounts that holds the description."""
 
 _OPTIONS = """the function itself is returned unchanged.
 
-    `scopes`: what the caller's key must hold, all of them. `public`: no key is needed; without
-    `scopes` and `public` any valid key will do. `limit`: windows of a consumer on this route, like
-    "60/minute". `timeout`: seconds until 504. `concurrency`: calls that may run at once. `retries`,
-    `backoff`: how often, and after how many seconds, a failing GET runs again. `cost`: what one
-    call takes from the caller's limits. `status`: of a reply that does not set its own. `cache`:
-    how long a reply to GET stays fresh, like "60s". `deprecated`: True, or the date since when;
-    `sunset`: the date until when the route answers. Raises LoadError for an option that is not
-    valid.
+    `scopes`: the scopes that the caller's key needs; without them any valid key is accepted.
+    `public`: no key is needed. `limit`: rate limit per consumer on this route, like "60/minute".
+    `timeout`: seconds until 504. `concurrency`: maximum number of calls at once. `retries`,
+    `backoff`: how often, and after how many seconds, a failing GET is retried. `cost`: units of the
+    caller's rate limits per call. `status`: the default status of replies. `cache`: how long a
+    reply to GET stays fresh, like "60s". `deprecated`: True, or the date of deprecation. `sunset`:
+    the last date of the route. Raises LoadError for an invalid option.
     """
 
 
@@ -59,10 +58,10 @@ class HttpOptions(RouteOptions, total=False):
 
 
 class HttpDecorator(Protocol):
-    """The type of `get` and the others."""
+    """The type of `get`, `post`, `put`, `patch` and `delete`."""
 
     def __call__(self, path: str, **options: Unpack[HttpOptions]) -> Callable[[Handler], Handler]:
-        """Attach a description to a function and return the function itself."""
+        """Return a decorator that attaches a description to a function."""
 
 
 def _http_decorator(method: str) -> HttpDecorator:
@@ -93,7 +92,7 @@ delete = _http_decorator("DELETE")
 
 
 class AppMount:
-    """Hold an ASGI app with its description; `__module__`, `line` and `doc` are its file's."""
+    """An ASGI app and its description; `__module__`, `line` and `doc` say where it is mounted."""
 
     def __init__(self, app: AsgiApp, description: Mount, module: str, line: int, doc: str) -> None:
         setattr(self, ATTRIBUTE, description)
@@ -111,26 +110,25 @@ def mount(
     methods: Sequence[str] = MOUNT_METHODS,
     **options: Unpack[RouteOptions],
 ) -> AppMount:
-    """Let an ASGI app answer `path` and all below it: `legacy = mount("/legacy", app)`.
+    """Let an ASGI app answer `path` and all paths below it: `legacy = mount("/legacy", app)`.
 
-    The options of `get` apply to every call of the app; `methods` are those that reach it, GET
-    includes HEAD. A function below the path has precedence. Raises LoadError for an option that is
-    not valid.
+    The options are those of `get` and apply to every call. Only `methods` reach the app; GET
+    includes HEAD. Functions below the path take precedence. Raises LoadError for an invalid option.
     """
     if not callable(app):
         raise LoadError(
             f"mount({path!r}): {type(app).__name__} is not an ASGI app", fix="pass the app itself"
         )
     head = ["HEAD"] if "GET" in methods and "HEAD" not in methods else []
-    answered = methods if isinstance(methods, str) else sorted([*methods, *head])
-    description = describe(Mount, {**options, "path": path, "methods": answered})
+    allowed = methods if isinstance(methods, str) else sorted([*methods, *head])
+    description = describe(Mount, {**options, "path": path, "methods": allowed})
     caller = sys._getframe(1)
     name, doc = (caller.f_globals.get(each) or "" for each in ("__name__", "__doc__"))
     return AppMount(app, description, name, caller.f_lineno, doc)
 
 
 def description_of(declared: object) -> Route | None:
-    """Return the description of a decorated function or a mount, None for anything else."""
+    """Return the description of a decorated function or a mount, else None."""
     attributes = getattr(declared, "__dict__", None)
     found = None if attributes is None else attributes.get(ATTRIBUTE)
     return found if isinstance(found, Route) else None

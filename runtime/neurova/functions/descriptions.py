@@ -1,4 +1,4 @@
-"""What a function file states about its routes: one frozen description for each kind of handler."""
+"""Descriptions of routes: the options of a decorator or a mount, validated and frozen."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from ..http.reply import RESET_CONTENT
 from .rate_limits import parse_limit
 
 HEALTH_PATH = "/.well-known/neurova/health"
-"""Where the platform answers itself, before any function."""
+"""The platform answers this path itself."""
 SCOPE = re.compile(r"[a-z0-9_.-]+(:[a-z0-9_.-]+)*")
-"""How a scope is written, in a function and in a key; a scope never implies another."""
+"""The syntax of scopes, in functions and keys. A scope never implies another."""
 MOUNT_METHODS = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")
 
 Description = TypeVar("Description", bound="Route")
@@ -41,11 +41,11 @@ _EXAMPLES = {
 
 
 class Route(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """State where calls are answered, who may make them, and how many.
+    """The path, access rules and limits of a route. Raises LoadError for an invalid option.
 
-    `timeout` is in seconds; `concurrency` 0 is the platform's default; `limit` "" leaves only the
-    limits of consumer and key. `deprecated` is since when, `sunset` until when the route answers.
-    Raises LoadError for an option that is not valid.
+    `timeout` is in seconds. `concurrency` 0 means the platform's default. With `limit` "" only the
+    limits of consumer and key apply. `deprecated` is the date of deprecation, `sunset` the last
+    date of the route.
     """
 
     path: str
@@ -67,20 +67,20 @@ class Route(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
     @property
     def template(self) -> str:
-        """Return the path as the route table has it."""
+        """Return the path for the route table."""
         return self.path
 
     @property
     def method_label(self) -> str:
-        """Return the method as a list of routes shows it."""
+        """Return the method for lists of routes."""
         raise NotImplementedError
 
 
 class Http(Route, frozen=True, kw_only=True):
-    """Describe a function that answers one method of a path.
+    """The description of a function that answers one method of a path.
 
-    `status` is the reply's when the function does not set one. `backoff` is seconds. `cache` is how
-    long a reply to GET stays fresh, "" without a Cache-Control field.
+    `status` is the default status of replies. `backoff` is in seconds. `cache` is how long a reply
+    to GET stays fresh, "" for no Cache-Control field.
     """
 
     method: str
@@ -95,17 +95,17 @@ class Http(Route, frozen=True, kw_only=True):
 
     @property
     def methods(self) -> tuple[str, ...]:
-        """Return the methods that are answered: GET includes HEAD."""
+        """Return the methods of the route: GET includes HEAD."""
         return ("GET", "HEAD") if self.method == "GET" else (self.method,)
 
     @property
     def method_label(self) -> str:
-        """Return the method as a list of routes shows it."""
+        """Return the method for lists of routes."""
         return self.method
 
 
 class Mount(Route, frozen=True, kw_only=True):
-    """Describe an ASGI app that answers `methods` of a path and all paths below it."""
+    """The description of an ASGI app that answers a path and all paths below it."""
 
     methods: tuple[str, ...] = MOUNT_METHODS
 
@@ -113,7 +113,7 @@ class Mount(Route, frozen=True, kw_only=True):
         super().__post_init__()
         if "{" in self.path:
             raise LoadError(
-                f"path {self.path!r}: a mount has no parameters", fix="name them in the app"
+                f"path {self.path!r}: a mount cannot have parameters", fix="declare them in the app"
             )
         unknown = [method for method in self.methods if method not in MOUNT_METHODS]
         if unknown or not self.methods:
@@ -122,17 +122,17 @@ class Mount(Route, frozen=True, kw_only=True):
 
     @property
     def template(self) -> str:
-        """Return the path as the route table has it; `{*}` matches all below the path."""
+        """Return the path for the route table; `{*}` matches all paths below."""
         return self.path.rstrip("/") + "/{*}"
 
     @property
     def method_label(self) -> str:
-        """Return the method as a list of routes shows it."""
+        """Return the method for lists of routes."""
         return "*"
 
 
 def check_path(path: str) -> None:
-    """Raise LoadError for a path that no request can have."""
+    """Raise LoadError for an invalid path."""
     segments = path.split("/")[1:]
     names = [segment[1:-1] for segment in segments if segment.startswith("{")]
 
@@ -156,7 +156,7 @@ def check_path(path: str) -> None:
 
 
 def check_access(route: Route) -> None:
-    """Raise LoadError for scopes that no key can hold, or that exclude `public`."""
+    """Raise LoadError for invalid scopes, or scopes together with `public`."""
     for scope in route.scopes:
         if not SCOPE.fullmatch(scope):
             fix = 'use lower case, like "booking:write"'
@@ -166,7 +166,7 @@ def check_access(route: Route) -> None:
 
 
 def check_bounds(route: Route) -> None:
-    """Raise LoadError for a number out of range, or a limit that admits no call."""
+    """Raise LoadError for a number out of range, or a limit below the cost of one call."""
     if not 0 < route.timeout <= _LONGEST_TIMEOUT:
         fix = f"write seconds, above 0 and at most {_LONGEST_TIMEOUT}"
         raise LoadError(f"timeout={route.timeout!r} is out of range", fix=fix)
@@ -182,7 +182,7 @@ def check_bounds(route: Route) -> None:
         raise LoadError(f"limit: {error}") from None
     if route.cost > smallest:
         raise LoadError(
-            f"cost={route.cost} is more than limit={route.limit!r} ever admits",
+            f"cost={route.cost} is more than limit={route.limit!r} allows",
             fix="raise the limit or lower the cost",
         )
 
@@ -197,12 +197,12 @@ def check_dates(route: Route) -> None:
 
 
 def check_reply(http: Http) -> None:
-    """Raise LoadError for retries, caching or a status that the method cannot have."""
+    """Raise LoadError for retries, caching or a status that the method does not allow."""
     if http.retries < 0 or http.backoff < 0:
         raise LoadError("retries or backoff is negative", fix="write 0 or more")
     if http.retries and http.method != "GET":
         raise LoadError(
-            f"retries={http.retries}: only a GET may run again",
+            f"retries={http.retries}: only GET can be retried",
             fix=f"remove retries from this {http.method}",
         )
     if http.cache and http.method != "GET":
@@ -219,16 +219,13 @@ def check_reply(http: Http) -> None:
         raise LoadError("status=205 has no body", fix="return Reply(205), or write 200 to 299")
     if not 200 <= http.status <= 299:
         raise LoadError(
-            f"status={http.status} is not a success",
-            fix="write 200 to 299, and raise Reject for others",
+            f"status={http.status} is not a success status",
+            fix="write 200 to 299, and raise Reject for errors",
         )
 
 
 def describe(kind: type[Description], options: Mapping[str, Any]) -> Description:
-    """Return the description with these options.
-
-    Raises LoadError for an option that is unknown, of another type, or not valid.
-    """
+    """Return the description with these options. Raises LoadError for an invalid one."""
     try:
         return msgspec.convert(options, kind, builtin_types=(date, datetime))
     except msgspec.ValidationError as error:
@@ -236,7 +233,7 @@ def describe(kind: type[Description], options: Mapping[str, Any]) -> Description
 
 
 def _option_error(kind: type[Route], text: str) -> LoadError:
-    """Return the LoadError of msgspec's message about an option."""
+    """Convert msgspec's message about an option to a LoadError."""
     unknown = _UNKNOWN.fullmatch(text)
     if unknown is not None:
         names = difflib.get_close_matches(unknown[1], kind.__struct_fields__, 1, 0.5)

@@ -1,4 +1,4 @@
-"""Rate limits as text: "60/minute", "10/second, 1000/day"."""
+"""Parse rate limits: "60/minute", "10/second, 1000/day"."""
 
 from __future__ import annotations
 
@@ -25,10 +25,7 @@ class Window(msgspec.Struct, frozen=True):
 
 
 def parse_limit(text: str) -> tuple[Window, ...]:
-    """Return the windows of a limit, shortest first; a month is 30 days.
-
-    Raises ValueError that names the part that is not a limit.
-    """
+    """Return the windows of a limit, shortest first; a month is 30 days. Raises ValueError."""
     windows = []
     for part in text.split(","):
         match = _WINDOW.fullmatch(part)

@@ -13,10 +13,10 @@ _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 _LONGEST = 366 * 86_400
 _ENTITY_TAG = re.compile(rb'(?:W/)?"[\x21\x23-\x7e\x80-\xff]*"')
 _KEY_FIELDS = b"x-api-key, authorization"
-# RFC 9110, 15.4.5: what a 304 repeats.
+# The fields that a 304 repeats from the 200 (RFC 9110, 15.4.5).
 _REPEATED = frozenset([b"cache-control", b"content-location", b"etag", b"expires", b"vary"])
 PRIVATE: list[Field] = [(b"cache-control", b"private"), (b"vary", _KEY_FIELDS)]
-"""The fields of a reply that only its caller may store."""
+"""Fields that forbid shared caches to store a reply."""
 
 
 def parse_duration(text: str) -> int:
@@ -31,7 +31,7 @@ def parse_duration(text: str) -> int:
 
 
 class NotModified(Reply):
-    """A 304 and the 200 that it stands for, so that fields added to one are added to both."""
+    """A 304 and the 200 that it replaces (`whole`), so that later steps add fields to both."""
 
     __slots__ = ("whole",)
 
@@ -39,10 +39,10 @@ class NotModified(Reply):
 
 
 class Caching:
-    """Mark the replies of one function as fresh for a while.
+    """Add Cache-Control and ETag to the replies of one function, and answer revalidation.
 
-    A reply that needs a key, or sets a cookie, is `private`: only its caller may store it. A reply
-    with a Cache-Control of its own is left as it is, and so is a failure or a stream.
+    Replies of routes that need a key and replies that set a cookie are `private`. Replies with
+    their own Cache-Control, errors and streams are not changed.
     """
 
     __slots__ = ("_control", "_needs_key", "_private")
@@ -53,7 +53,7 @@ class Caching:
         self._needs_key = not public
 
     def __call__(self, call: Call, reply: Reply) -> Reply:
-        """Return the reply with its fields, or a 304 when the caller has it (RFC 9110, 13.1.2)."""
+        """Return the reply with the fields, or a 304 if the caller has it (RFC 9110, 13.1.2)."""
         names = {name for name, _ in reply.fields}
         if type(reply) is not Reply or not 200 <= reply.status < 300 or b"cache-control" in names:
             return reply
@@ -62,7 +62,7 @@ class Caching:
         if self._needs_key:
             fields.append((b"vary", _KEY_FIELDS))
         if reply.status == 200 and b"etag" not in names:
-            # The tag is weak: it stays the same in every content coding.
+            # The tag is weak, because it is the same for every content coding.
             digest = blake2b(reply.content_type + b"\0" + reply.body, digest_size=12)
             fields.append((b"etag", b'W/"%b"' % digest.hexdigest().encode()))
         fields += reply.fields
@@ -80,7 +80,7 @@ def _not_modified(whole: Reply) -> NotModified:
 
 
 def _is_current(call: Call, tag: bytes) -> bool:
-    """Tell whether the caller's If-None-Match has the reply's tag."""
+    """Return whether the caller's If-None-Match has the reply's tag."""
     listed = b",".join([value for name, value in call.fields if name == b"if-none-match"])
     if listed.strip() == b"*":
         return True

@@ -1,4 +1,4 @@
-"""One request and its way through the platform."""
+"""One request, with the state that the platform adds to it."""
 
 from __future__ import annotations
 
@@ -11,17 +11,16 @@ Field = tuple[bytes, bytes]
 
 
 class Call:
-    """Carry one request, and what is learnt of it, from the server to a function and back.
+    """One request on its way from the server to a function.
 
-    `method` is upper case; `raw_path` is what the client sent, without the query; `query` is raw,
-    without `?`; `fields` are the header fields in order, with names in lower case; `headers` has
-    the first of each name; `client` is the client's address; `body` is complete when the function
-    runs; `version` is that of HTTP.
+    `method` is upper case; `raw_path` is undecoded, without the query; `query` is undecoded,
+    without `?`; `fields` are the header fields in order, with lower-case names; `headers` has the
+    first field of each name; `client` is the client's address; `version` is the HTTP version.
 
-    Set on the way: `route` and `params` (decoded path parameters) by the router, `caller` by the
-    plugins, `trace_id`, `parent_id`, `span_id` (integers) and `sampled` by the trace step,
-    `reply_fields` (added to the reply, whatever it is) by any step, `shared` (`kong.ctx.shared`) by
-    the plugins, `deadline` (event-loop seconds) by the function's endpoint.
+    Set later: `body` by the server, `route` and `params` (decoded path parameters) by the router,
+    `caller` and `shared` (`kong.ctx.shared`) by the plugins, `trace_id`, `parent_id`, `span_id`
+    and `sampled` by the trace step, `reply_fields` (added to any reply) by any step, `deadline`
+    (event-loop seconds) by the endpoint.
     """
 
     __slots__ = (
@@ -62,7 +61,7 @@ class Call:
         self.raw_path = raw_path
         self.query = query
         self.fields = fields
-        # len(headers) < len(fields) tells that a name repeats.
+        # If len(headers) < len(fields), a name is repeated.
         self.headers = dict(reversed(fields))
         self.client = client
         self.body = body
@@ -81,9 +80,9 @@ class Call:
         self.deadline = 0.0
 
     def header(self, name: bytes) -> bytes | None:
-        """Return the first field of that lower-case `name`, or None."""
+        """Return the first field with this lower-case `name`, or None."""
         return self.headers.get(name)
 
     def __repr__(self) -> str:
-        # Query and fields may hold secrets.
+        # Omit query and fields: they may hold secrets.
         return mask_secrets(f"<Call {self.method} {self.raw_path!r}>")

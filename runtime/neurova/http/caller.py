@@ -1,4 +1,4 @@
-"""Who makes a call."""
+"""The caller of a function."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import msgspec
 
 
 class Caller(msgspec.Struct, frozen=True):
-    """Name a consumer and the key it used, or nobody on a public route.
+    """The consumer that makes a call, and its key.
 
-    `consumer` is "" for an anonymous caller; `environment` is "live" or "test".
+    `consumer` is "" for an anonymous caller of a public route; `environment` is "live" or "test".
     """
 
     consumer: str = ""
@@ -18,11 +18,11 @@ class Caller(msgspec.Struct, frozen=True):
 
     @property
     def anonymous(self) -> bool:
-        """Tell whether the call was made without a key."""
+        """Whether the call was made without a key."""
         return not self.consumer
 
     def may(self, scope: str) -> bool:
-        """Tell whether the caller's key has `scope`."""
+        """Return whether the caller's key has `scope`."""
         return scope in self.scopes
 
 

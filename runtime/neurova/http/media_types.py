@@ -1,4 +1,4 @@
-"""The media types of requests and replies: Content-Type, Content-Encoding, Accept."""
+"""Media types of requests and replies: Content-Type, Content-Encoding, Accept."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _UTF_8 = (b"utf-8", b"utf8", b"us-ascii")
 
 @lru_cache(maxsize=256)
 def is_json(content_type: bytes) -> bool:
-    """Tell whether a Content-Type is application/json or +json, in UTF-8."""
+    """Return whether a Content-Type is application/json or +json, in UTF-8."""
     media, *parameters = content_type.lower().split(b";")
     media = media.strip()
     if media != b"application/json" and not (b"/" in media and media.endswith(b"+json")):
@@ -49,14 +49,14 @@ def quality(accept: bytes, media: bytes) -> float:
 
 
 def choose_media_type(call: Call, offered: tuple[bytes, ...]) -> bytes | None:
-    """Return the offered media type that the caller prefers, the first of equals, None for none."""
+    """Return the offered media type that the caller prefers, None if it accepts none."""
     accept = b",".join([value for name, value in call.fields if name == b"accept"])
     best = max(offered, key=lambda media: quality(accept, media))
     return best if quality(accept, best) > 0 else None
 
 
 def wants_json(call: Call) -> bool:
-    """Tell whether the caller accepts JSON; a call without Accept accepts anything."""
+    """Return whether the caller accepts JSON; a call without Accept accepts anything."""
     fields = call.fields
     if (b"accept", b"*/*") in fields:
         return True
@@ -65,12 +65,12 @@ def wants_json(call: Call) -> bool:
 
 
 def sends_json(call: Call) -> bool:
-    """Tell whether Content-Type says JSON; a body without one is not."""
+    """Return whether Content-Type is JSON; False if it is missing."""
     content_type = call.header(b"content-type")
     return content_type is not None and is_json(content_type)
 
 
 def has_content_coding(call: Call) -> bool:
-    """Tell whether the body is compressed or otherwise coded."""
+    """Return whether the body has a content coding, such as gzip."""
     coding = call.header(b"content-encoding")
     return coding is not None and coding.strip().lower() not in (b"", b"identity")

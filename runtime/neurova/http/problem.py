@@ -1,4 +1,4 @@
-"""Problems as replies: RFC 9457, application/problem+json."""
+"""Error replies as application/problem+json (RFC 9457)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _LONGEST_INSTANCE = 256
 
 
 class Fault(msgspec.Struct, frozen=True, rename={"where": "in"}):
-    """Name one fault: a JSON pointer (RFC 6901) into `where`, and what is wrong there.
+    """One fault: a JSON pointer (RFC 6901) into `where`, and what is wrong there.
 
     `where` is "body", "path", "query", "header" or "cookie".
     """
@@ -29,9 +29,9 @@ class Fault(msgspec.Struct, frozen=True, rename={"where": "in"}):
 class Reject(Exception):
     """Refuse a call from within a function: `raise Reject(409, "The room is sold")`.
 
-    `status` is 400 to 599; `detail` is shown to the caller; `errors` name single faults; `headers`
-    are added to the reply; `title` is the status's phrase by default. Raises ValueError for
-    another status, TypeError for values of another type.
+    `status` is 400 to 599; `detail` is shown to the caller; `errors` lists single faults; `headers`
+    are added to the reply; `title` defaults to the reason phrase. Raises ValueError for another
+    status, TypeError for values of another type.
     """
 
     def __init__(
@@ -73,7 +73,7 @@ _encode = msgspec.json.Encoder().encode
 
 
 def reason_phrase(status: int) -> str:
-    """Return the reason phrase of a status, "Error" for one without."""
+    """Return the reason phrase of a status, "Error" if it has none."""
     try:
         return HTTPStatus(status).phrase
     except ValueError:
@@ -90,7 +90,7 @@ def problem(
     errors: Sequence[Fault] = (),
     headers: Mapping[str, str] | Sequence[tuple[str, str]] = (),
 ) -> Reply:
-    """Return the reply that states a problem with `call`; its texts have secrets masked."""
+    """Return an error reply to `call`; secrets in its texts are masked."""
     instance, trace_id = "", ""
     if call is not None:
         instance = mask_secrets(call.raw_path.decode("ascii", "replace")[:_LONGEST_INSTANCE])
@@ -113,7 +113,7 @@ def problem(
 
 
 def problem_from_reject(call: Call | None, reject: Reject) -> Reply:
-    """Return the reply of a `Reject` that a function raised."""
+    """Return the reply for a `Reject` that a function raised."""
     return problem(
         call,
         reject.status,

@@ -1,4 +1,4 @@
-"""Decoding of query strings."""
+"""Decode query strings."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ Query = dict[str, list[str]]
 
 
 def parse_query(raw: bytes) -> Query:
-    """Return the values of each name, in order; `+` is a space, a name without `=` has "".
+    """Return the values of each name, in order; `+` is a space, the default value is "".
 
-    Raises ValueError for a broken percent-escape, bytes that are not UTF-8, and a NUL.
+    Raises ValueError for an invalid percent-escape, invalid UTF-8 or a NUL.
     """
     if _BROKEN_ESCAPE.search(raw):
         raise ValueError("a % is not followed by two hexadecimal digits")

@@ -10,20 +10,20 @@ from .call import Field
 
 JSON = b"application/json"
 RESET_CONTENT = 205
-"""The one status with a length and yet no content (RFC 9110, 15.3.6)."""
+"""The only status with Content-Length but without content (RFC 9110, 15.3.6)."""
 TOKEN_CHARACTERS = frozenset(b"!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyz")
-"""What a field's name is made of, in lower case (RFC 9110, 5.6.2)."""
+"""The characters of field names in lower case (RFC 9110, 5.6.2)."""
 CONTROL_CHARACTERS = frozenset([*range(9), *range(10, 32), 127])
 FRAMING = frozenset([b"content-length", b"transfer-encoding", b"connection", b"date"])
-"""The fields that only the server sets."""
+"""Fields that only the server sets."""
 _HOP_BY_HOP = FRAMING | {b"keep-alive", b"proxy-connection", b"te", b"trailer", b"upgrade"}
 
 
 class Reply:
     """Answer with a status, a body and header fields.
 
-    `body`: bytes are sent as they are, str as UTF-8 text, None as nothing, anything else as JSON.
-    `headers`: a mapping, or pairs where a name repeats; names in any case.
+    `body`: bytes are sent unchanged, str as UTF-8 text, None as an empty body, the rest as JSON.
+    `headers`: a mapping, or pairs if a name repeats; names in any case.
     Raises ValueError for a status outside 200-599 or a field with a control character.
     """
 
@@ -65,7 +65,7 @@ class Reply:
 
     @classmethod
     def of(cls, status: int, body: bytes, content_type: bytes, fields: list[Field]) -> Reply:
-        """Build a reply from valid parts, without the checks."""
+        """Build a reply without checking its parts."""
         reply = cls.__new__(cls)
         reply.status = status
         reply.body = body
@@ -78,24 +78,23 @@ class Reply:
 
 
 def is_token(name: object) -> bool:
-    """Tell whether a method, a field or a cookie can have this name (RFC 9110, 5.6.2)."""
+    """Return whether a string is a valid name of a method, field or cookie (RFC 9110, 5.6.2)."""
     if not isinstance(name, str) or not name or not name.isascii():
         return False
     return TOKEN_CHARACTERS.issuperset(name.lower().encode())
 
 
 def is_valid_field(name: bytes, value: bytes) -> bool:
-    """Tell whether HTTP allows a field of that name, in lower case, with that value."""
+    """Return whether HTTP allows a field with this lower-case name and this value."""
     return bool(name) and TOKEN_CHARACTERS.issuperset(name) and CONTROL_CHARACTERS.isdisjoint(value)
 
 
 def parse_response_head(
     raw: Iterable[tuple[bytes, bytes]],
 ) -> tuple[bytes, int | None, list[Field]]:
-    """Return Content-Type, Content-Length and the other fields of a response of another app.
+    """Return Content-Type, Content-Length and the other fields of an app's response.
 
-    The fields that concern its connection are dropped (RFC 9110, 7.6.1). Raises ValueError for
-    what HTTP forbids.
+    Hop-by-hop fields are dropped (RFC 9110, 7.6.1). Raises ValueError for an invalid field.
     """
     content_type, length, fields = b"", None, list[Field]()
     dropped = _HOP_BY_HOP

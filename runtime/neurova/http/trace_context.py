@@ -1,4 +1,4 @@
-"""W3C Trace Context: a call continues the trace of its `traceparent`, or begins one."""
+"""W3C Trace Context: continue the trace of `traceparent`, or begin a new one."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from random import getrandbits
 
 from .call import Call
 
-# https://www.w3.org/TR/trace-context/#traceparent-header: version 00, or a later one with more.
+# https://www.w3.org/TR/trace-context/#traceparent-header; later versions may append fields.
 _PARENT = re.compile(rb"(?!ff)([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?")
 
 
@@ -21,7 +21,7 @@ def begin_trace(call: Call) -> None:
 
 
 def _continue_trace(call: Call, parent: bytes) -> bool:
-    """Tell whether `parent` is valid; then the call is part of that trace."""
+    """Join the trace of `parent`; return False if it is not valid."""
     match = _PARENT.fullmatch(parent)
     if match is None or (match[1] == b"00" and match[5] is not None):
         return False
@@ -37,5 +37,5 @@ def _continue_trace(call: Call, parent: bytes) -> bool:
 
 
 def format_traceparent(call: Call) -> str:
-    """Return the field value that makes another service's call part of this trace."""
+    """Return the `traceparent` for requests to other services."""
     return f"00-{call.trace_id:032x}-{call.span_id:016x}-{int(call.sampled):02x}"

@@ -1,1 +1,1 @@
-"""Idempotency-Key: run once, then replay the stored reply."""
+"""Idempotency-Key: run a call once, then replay the stored reply."""

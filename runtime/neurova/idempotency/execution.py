@@ -1,4 +1,4 @@
-"""Run a call with an Idempotency-Key once, or replay the reply stored under its key."""
+"""Run a call with an Idempotency-Key, or replay the reply stored under its key."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ NO_STREAM = (
     "This function does not accept an Idempotency-Key, since a streamed reply is not stored. "
     "Leave the header out."
 )
-STORE_TIMEOUT = 5.0  # seconds to store the reply of a function without a Tx once it has ended
+STORE_TIMEOUT = 5.0  # seconds to store the reply of a function without a Tx
 
 
 class KeyedTarget(Target, Protocol):
@@ -63,7 +63,7 @@ class TransactionTarget(KeyedTarget, Protocol):
 def answer_keyed_call(target: KeyedTarget, call: Call) -> Reply | Coroutine[Any, Any, Reply]:
     """Answer a call with an Idempotency-Key; must be called on a running event loop.
 
-    Duplicates wait for the key, not for the concurrency limit.
+    Duplicates wait for the key and do not count against the concurrency limit.
     """
     if target.streams:
         return problem(call, 400, NO_STREAM)
@@ -103,7 +103,7 @@ async def _answer_with_lock(
 
 
 class KeyedRun:
-    """Run a function without a `Tx`, then store its reply in a transaction of the platform."""
+    """Run a function without a `Tx`, then store its reply in a separate transaction."""
 
     __slots__ = ("digest", "key_lock", "stored", "target")
 
@@ -114,23 +114,23 @@ class KeyedRun:
         self.stored: StoredResponse | None = None
 
     async def __call__(self, in_flight: InFlightCall) -> Reply | Delivery:
-        """Run the function once. Raises what it raises, except a `Reject` that is stored."""
+        """Run the function once. Raises its errors, except a `Reject` that is stored."""
         try:
             reply = await self.target.run(in_flight)
         except Reject as reject:
             reply = _stored_rejection(in_flight.call, reject)
         if not isinstance(reply, Reply):
-            await finish(self.key_lock.release())  # a stream is not stored: let duplicates run
+            await finish(self.key_lock.release())  # streams are not stored: let duplicates run
             return reply
         await finish(self._store(make_record(reply, self.digest)))
         return reply
 
     async def release(self) -> None:
-        """Give the key back, with the stored reply for the calls that wait for it."""
+        """Release the key, and pass the stored reply to waiting calls."""
         await finish(self.key_lock.release(self.stored))
 
     async def _store(self, record: StoredResponse | None) -> None:
-        """Store a reply, also past the deadline; a failure is logged and does not fail the call."""
+        """Store a reply, even after the deadline; log a failure instead of failing the call."""
         if record is None:
             return
         tx = self.key_lock.transaction(monotonic() + STORE_TIMEOUT)
@@ -158,7 +158,7 @@ class KeyedTransactionRun(KeyedRun):
         self._call_handler = target.call_handler
 
     async def __call__(self, in_flight: InFlightCall) -> Reply:
-        """Run the function once. Raises what it raises, except a `Reject` that is stored."""
+        """Run the function once. Raises its errors, except a `Reject` that is stored."""
         call = in_flight.call
 
         async def body(tx: Transaction) -> Reply:
@@ -188,7 +188,7 @@ class KeyedTransactionRun(KeyedRun):
 
 
 def _stored_rejection(call: Call, reject: Reject) -> Reply:
-    """Return the reply of a function that refused; raise it again if it is not stored."""
+    """Return the reply for a `Reject`; raise it again if such replies are not stored."""
     if not is_stored(reject.status):
         raise reject
     return problem_from_reject(call, reject)

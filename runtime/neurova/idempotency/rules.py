@@ -1,4 +1,4 @@
-"""Idempotency-Key: its syntax, its scope, and which replies are stored under it.
+"""The rules for Idempotency-Key: syntax, scope, and which replies are stored.
 
 Source: draft-ietf-httpapi-idempotency-key-header. This module does no I/O.
 """
@@ -19,17 +19,17 @@ REPLAYED = (b"idempotency-replayed", b"true")
 MAX_LENGTH = 255
 
 PATTERN = (
-    rf'^("([ !#-\[\]-~]|\\["\\]){{1,{MAX_LENGTH}}}"'  # a string of RFC 9651, not empty
-    rf"|[!#-+\--:<-\[\]-~]{{1,{MAX_LENGTH}}})$"  # or bare, without `",;\`
+    rf'^("([ !#-\[\]-~]|\\["\\]){{1,{MAX_LENGTH}}}"'  # a non-empty string of RFC 9651
+    rf"|[!#-+\--:<-\[\]-~]{{1,{MAX_LENGTH}}})$"  # or unquoted, without `",;\`
 )
-"""The syntax of the header as a pattern of JSON Schema; `"a"` and `a` are the same key."""
+"""The syntax of the header as a JSON Schema pattern; `"a"` and `a` are the same key."""
 
 _SYNTAX = re.compile(PATTERN.encode())
 _ESCAPED = re.compile(rb"\\(.)")
 
 
 class InvalidKey(Exception):
-    """An invalid key, or a caller who cannot use one; the message is for the caller."""
+    """An invalid key, or a caller who cannot use keys; the message is for the caller."""
 
 
 def parse_key(call: Call) -> bytes:
@@ -46,10 +46,9 @@ def parse_key(call: Call) -> bytes:
 
 
 def scoped_key(call: Call, route: str) -> bytes:
-    """Return a digest of 32 octets of environment, consumer, route and key.
+    """Return a 32-byte digest of environment, consumer, route and key.
 
-    Raises InvalidKey, also for an anonymous caller: two of them cannot be distinguished, and one
-    would get the reply of the other.
+    Raises InvalidKey, also for an anonymous caller, who could otherwise get the reply of another.
     """
     key, caller = parse_key(call), call.caller
     if caller is None or caller.anonymous:
@@ -62,23 +61,23 @@ def scoped_key(call: Call, route: str) -> bytes:
 
 
 def digest_request(call: Call) -> bytes:
-    """Return a digest of 32 octets of body, query and path."""
+    """Return a 32-byte digest of body, query and path parameters."""
     params = [part.encode() for pair in sorted(call.params.items()) for part in pair]
     return _digest(call.query, call.body, *params)
 
 
 def _digest(*parts: bytes) -> bytes:
-    # Each part with its length, so that ("ab", "c") differs from ("a", "bc").
+    # Include lengths, so that ("ab", "c") differs from ("a", "bc").
     return sha256(b"".join(b"%d:%b" % (len(part), part) for part in parts)).digest()
 
 
 def is_stored(status: int) -> bool:
-    """Return whether a reply is stored: a 5xx or 429 is not, so that a retry runs again."""
+    """Return whether a reply is stored; 5xx and 429 are not, so that a retry runs again."""
     return status < 500 and status != 429
 
 
 def make_record(reply: Reply, digest: bytes) -> StoredResponse | None:
-    """Return the record to store for a reply, or None if it is not stored."""
+    """Return the record to store for a reply, None if it is not stored."""
     if not is_stored(reply.status):
         return None
     return StoredResponse(digest, reply.status, reply.content_type, tuple(reply.fields), reply.body)
@@ -97,7 +96,7 @@ def replay(call: Call, stored: StoredResponse, digest: bytes) -> Reply:
 
 
 def in_progress_reply(call: Call) -> Reply:
-    """Return the 409 of a call whose key another call still holds."""
+    """Return the 409 for a call whose key another call holds."""
     return problem(
         call,
         409,

@@ -1,4 +1,4 @@
-"""Delete expired replies of idempotent calls in the background, in small batches."""
+"""Delete expired stored replies in the background, in small batches."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from random import uniform
 from ..database.base import Database
 
 LOGGER = logging.getLogger("neurova")
-INTERVAL = 600.0  # seconds between two rounds, with jitter: processes must not start together
-PAUSE = 0.05  # seconds between two batches, in which others can write
+INTERVAL = 600.0  # seconds between two rounds; jitter spreads the processes
+PAUSE = 0.05  # seconds between two batches, so that others can write
 
 
 async def sweep_periodically(
     databases: Callable[[], Iterable[Database]], interval: float = INTERVAL
 ) -> None:
-    """Sweep these databases until cancelled; one that fails is tried again in the next round."""
+    """Sweep the databases periodically until cancelled; log failures."""
     while True:
         await asyncio.sleep(uniform(0.5, 1.5) * interval)  # noqa: S311 - jitter, no secret
         for database in databases():
@@ -28,7 +28,7 @@ async def sweep_periodically(
 
 
 async def sweep(database: Database, pause: float = PAUSE) -> int:
-    """Delete all expired replies of a database; return how many."""
+    """Delete all expired replies of a database; return their number."""
     deleted = 0
     while batch := await database.delete_expired():
         deleted += batch

@@ -41,7 +41,7 @@ def test_mount_keeps_app_and_description() -> None:
     ("path", "options", "message"),
     [
         ("legacy", {}, "start it with"),
-        ("/a/{id}", {}, "a mount has no parameters"),
+        ("/a/{id}", {}, "a mount cannot have parameters"),
         ("/a/", {}, "remove the slash"),
         ("/a", {"methods": ["FETCH"]}, "choose from DELETE"),
         ("/a", {"methods": []}, "choose from DELETE"),

@@ -45,7 +45,7 @@ def test_invalid_paths_are_refused(path: str) -> None:
         ({"scopes": ("Booking",)}, "lower case"),
         ({"scopes": ("booking:*",)}, "lower case"),
         ({"scopes": ("a",), "public": True}, "exclude each other"),
-        ({"method": "POST", "retries": 2}, "only a GET may run again"),
+        ({"method": "POST", "retries": 2}, "only GET can be retried"),
         ({"method": "POST", "cache": "60s"}, "only replies to GET"),
     ],
 )

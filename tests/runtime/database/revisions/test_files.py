@@ -61,9 +61,9 @@ def test_assignments_are_read_without_running_the_file(tmp_path: Path, source: s
         ),
         ([("a", None, "left.py"), ("a", None, "right.py")], r"right.py is revision 'a' too"),
         ([("b", "a")], "has its down_revision 'a'"),
-        ([("a", "b"), ("b", "a")], "circle"),
+        ([("a", "b"), ("b", "a")], "cycle"),
     ],
-    ids=["two heads", "duplicate name", "missing parent", "circle"],
+    ids=["two heads", "duplicate name", "missing parent", "cycle"],
 )
 def test_inconsistent_revisions_are_refused(tmp_path: Path, files: Any, message: str) -> None:
     for file in files:
