@@ -1,4 +1,4 @@
-"""What a service's functions may ask the platform for."""
+"""The resources that the platform provides to a service's functions."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ def _no_database() -> NoReturn:
 
 @dataclass(frozen=True, slots=True)
 class Resources:
-    """Hold what one service's functions use, each opened when it is first called for.
+    """The resources of one service, each opened on first use.
 
-    Composition makes one for each service. Without arguments, functions can be loaded and
-    inspected but not served. A new resource is a field here and, if functions ask for it by a
-    parameter, a row of `INJECTABLES` in binding/injection.py.
+    `Resources()` suffices to load and inspect functions but not to serve them. To add a resource,
+    add a field here and, if functions take it as a parameter, a row to `INJECTABLES` in
+    binding/injection.py.
     """
 
     database: Callable[[], Database] = _no_database

@@ -8,8 +8,8 @@ from math import inf
 from time import monotonic
 from typing import Protocol
 
-MAX_TASKS = 1_000  # calls of one function that run at once if it has no `concurrency`
-MAX_THREADS = 32  # of one plain function: half of the threads are left to others
+MAX_TASKS = 1_000  # calls of one function at once, unless it sets `concurrency`
+MAX_THREADS = 32  # the same for a plain `def`: half of the thread pool
 QUEUE = 1_000
 BURST = 0.5  # seconds that a queue may last; after that a call may wait only if
 WAITING_PER_RUNNING = 3  # fewer than this many calls wait per allowed running call, or

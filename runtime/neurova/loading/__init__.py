@@ -1,1 +1,1 @@
-"""Load function files: import, bind, and check the routes."""
+"""Load function files: import and bind them, and check their routes."""

@@ -1,7 +1,7 @@
-"""Fresh imports of a service's folder: each generation has modules of its own.
+"""Import a service's folder again for each reload, as a generation with its own modules.
 
-A generation of service "booking" is in sys.modules as `functions.booking~<n>`; relative imports
-stay within it, also those that old code makes later. Bytecode is cached as usual.
+A generation of service "booking" is in sys.modules as `functions.booking~<n>`, so relative imports
+stay within it, even late ones of old code. Bytecode is cached as usual.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from .imports import check_imports
 PREFIX = "functions."
 MARK = "~"
 _NO_CODE = frozenset({"migrations", "__pycache__"})
-_SOURCES = "__neurova_sources__"  # a generation's package has its late files under this name
+_SOURCES = "__neurova_sources__"  # a package's attribute with its late files
 _numbers = itertools.count(1)
 
 
@@ -34,14 +34,14 @@ class GenerationLoader(importlib.machinery.SourceFileLoader):
     _source = b""
 
     def get_data(self, path: str) -> bytes:
-        """Return the content of the source or of its cache."""
+        """Read the source or its cached bytecode; keep the source for `check_imports`."""
         data = super().get_data(path)
         if path == self.path:
             self._source = data
         return data
 
     def get_code(self, fullname: str) -> CodeType | None:
-        """Return the file's code, from the cache when that is certainly newer than the file.
+        """Return the file's code, from the cache only if that is newer than the file.
 
         Raises ForeignImport when the file imports another service.
         """
@@ -59,8 +59,8 @@ class GenerationLoader(importlib.machinery.SourceFileLoader):
         return code
 
     def _remove_stale_cache(self) -> None:
-        # Bytecode is compared with its source by whole seconds and size, so one that was written
-        # in the second of the last change may be that of an earlier text.
+        # Python compares bytecode and source by size and whole seconds, so bytecode written in the
+        # second of the last change may be stale.
         cached = importlib.util.cache_from_source(self.path)
         with suppress(OSError):
             if int(os.stat(cached).st_mtime) <= int(os.stat(self.path).st_mtime):
@@ -68,22 +68,21 @@ class GenerationLoader(importlib.machinery.SourceFileLoader):
 
 
 class GenerationFinder(MetaPathFinder):
-    """Find the modules of generations, and nothing else."""
+    """Find the modules of generations."""
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        """Return where the module of that name is, None for any other name."""
+        """Return the spec of a generation's module, None for any other name."""
         if MARK not in fullname or not fullname.startswith(PREFIX) or not path:
             return None
         return _find(fullname, os.path.join(path[0], fullname.rpartition(".")[2]))
 
 
 class RootFinder(MetaPathFinder):
-    """Find an empty package `functions` where no other of that name can be imported.
+    """Provide an empty package `functions` if no other can be imported.
 
-    `from .inner.deep import x` imports `functions.<service>~<n>.inner` first, as a statement
-    without names, which imports the outermost package too.
+    Importing a module inside a generation also imports its outermost package.
     """
 
     def find_spec(
@@ -94,7 +93,7 @@ class RootFinder(MetaPathFinder):
 
 
 class Generation:
-    """One import of a service's folder; its modules are dropped with the last reference to it."""
+    """One import of a service's folder; garbage collecting it removes its modules."""
 
     __slots__ = ("__weakref__", "name")
 
@@ -108,19 +107,19 @@ class Generation:
         if spec is None:
             raise FileNotFoundError(folder)
         package = importlib.util.module_from_spec(spec)
-        # By the time these are imported, a newer version may be on disk.
+        # Read late files now: they may have changed on disk when they are imported.
         vars(package)[_SOURCES] = {str(file): file.read_bytes() for file in _late_files(folder)}
         sys.modules[self.name] = package
         if spec.loader is not None:
             spec.loader.exec_module(package)
 
     def load(self, stem: str) -> ModuleType:
-        """Import the file of that name, once. Raises whatever the file raises."""
+        """Import a file by its name without suffix. Raises what the file raises."""
         return importlib.import_module(f"{self.name}.{stem}")
 
 
 def _find(fullname: str, stem: str) -> ModuleSpec | None:
-    """Return the spec of the file or folder at `stem`, a path without ending."""
+    """Return the spec of the file or folder at `stem`, a path without suffix."""
     file = f"{stem}.py"
     if os.path.isfile(file):
         return _file_spec(fullname, file)
@@ -142,7 +141,7 @@ def _file_spec(fullname: str, file: str) -> ModuleSpec:
 
 
 def _late_files(folder: Path) -> Iterator[Path]:
-    """Yield the files that loading does not import: `_name.py`, and those in inner folders."""
+    """Yield the files that loading does not import itself: `_name.py` and inner folders."""
     for inner in os.scandir(folder):
         if inner.name.startswith("_") and inner.name.endswith(".py"):
             yield Path(inner.path)
@@ -153,6 +152,6 @@ def _late_files(folder: Path) -> Iterator[Path]:
 def _drop(name: str) -> None:
     """Remove the generation's modules from sys.modules."""
     inner = f"{name}."
-    # The list is a copy: another thread may import meanwhile.
+    # Iterate over a copy: another thread may import modules.
     for module in [key for key in list(sys.modules) if key == name or key.startswith(inner)]:
         sys.modules.pop(module, None)

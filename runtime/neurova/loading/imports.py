@@ -1,4 +1,4 @@
-"""The check that a service imports neither another service nor itself by its full name."""
+"""Check that a service imports neither other services nor itself by its full name."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import ast
 import re
 from collections.abc import Iterator
 
-_OTHER = "call its route, or move the type to a package of both"
-_SELF = "write `from .{}`, so that a reload takes all of the service along"
-# Nearly all files have neither, and are not parsed a second time.
+_OTHER = "call its route, or move the shared type to a package"
+_SELF = "write `from .{}`, so that a reload imports it again"
+# Nearly all files match neither and need not be parsed a second time.
 _SUSPECT = re.compile(rb"\bfunctions\b|from[\s\\]*\.[\s\\]*\.")
 
 
 class ForeignImport(ImportError):
-    """An import out of the file's service; `line` is where, `fix` what to write instead."""
+    """An import of another service, at `line`."""
 
     def __init__(self, path: str, line: int, what: str, fix: str) -> None:
         super().__init__(what, path=path)
@@ -22,7 +22,7 @@ class ForeignImport(ImportError):
 
 
 def check_imports(source: bytes, path: str, service: str) -> None:
-    """Raise ForeignImport for the first import out of `service`; `source` must be valid Python."""
+    """Raise ForeignImport for the first forbidden import; `source` must be valid Python."""
     if _SUSPECT.search(source) is None:
         return
     for line, name in sorted(_imports(ast.parse(source))):

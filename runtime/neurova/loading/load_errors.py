@@ -1,4 +1,4 @@
-"""What a person needs to know when a function file cannot be loaded."""
+"""Describe why a function file cannot be loaded."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ _LONGEST = 300
 
 
 def import_error(root: Path, file: Path, error: BaseException) -> LoadError:
-    """Return the LoadError of what `file` under `root` raised, with the line it was raised at."""
+    """Convert an error of importing `file` under `root` to a LoadError with file and line."""
     path, line = _place(root, file, error)
     what, fix = _what_and_fix(error)
     return LoadError(what, where=f"{display_path(root, path)}:{line}", fix=fix)
 
 
 def join_load_errors(faults: Sequence[LoadError]) -> LoadError:
-    """Return one error that names each fault once, a BindError when all are."""
+    """Combine faults into one error without repeats: a BindError if all are BindErrors."""
     unique = list({str(fault): fault for fault in faults}.values())
     if len(unique) == 1:
         return unique[0]
@@ -55,7 +55,7 @@ def _what_and_fix(error: BaseException) -> tuple[str, str]:
         return _import_error(error, text)
     if isinstance(error, SystemExit):
         return f"the file ends the process when it is imported ({text or 0})", "remove the exit"
-    return f"{type(error).__name__}: {text}", "the file must be importable"
+    return f"{type(error).__name__}: {text}", "fix the file so that it can be imported"
 
 
 def _import_error(error: ImportError, text: str) -> tuple[str, str]:
@@ -71,5 +71,5 @@ def _import_error(error: ImportError, text: str) -> tuple[str, str]:
 
 
 def _without_generation(text: str) -> str:
-    """Return a text with the names of modules as their author writes them."""
+    """Remove the generation numbers from module names."""
     return _GENERATION.sub(r"\1", text)

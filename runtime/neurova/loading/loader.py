@@ -1,4 +1,4 @@
-"""From files under functions/ to functions that can be called."""
+"""Load the files of a service and make their endpoints."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from .service import Service, display_path
 
 
 class Declaration(NamedTuple):
-    """What a file declares: its one decorated function or mount, and where."""
+    """A decorated function or a mount, and the line where a file declares it."""
 
     name: str
     value: Any
@@ -30,7 +30,7 @@ class Declaration(NamedTuple):
 
 
 class Origin(NamedTuple):
-    """Where a declaration comes from, and what its endpoint may use."""
+    """The source of a declaration, and the resources for its endpoint."""
 
     service: str
     file: str
@@ -40,7 +40,7 @@ class Origin(NamedTuple):
 
 
 def _function(declared: Declaration, origin: Origin) -> Endpoint:
-    assert isinstance(declared.description, Http)  # the table says so
+    assert isinstance(declared.description, Http)  # by _ENDPOINTS
     return make_function(declared.value, declared.description, *origin)
 
 
@@ -53,15 +53,15 @@ _ENDPOINTS: dict[type[Route], Callable[[Declaration, Origin], Endpoint]] = {
     Http: _function,
     Mount: _mounted_app,
 }
-"""How an endpoint is made, by the kind of its description."""
+"""The factory of endpoints for each type of description."""
 
 
 def load_service(
     root: Path, service: str, resources: Resources, execution: ExecutionContext
 ) -> Service:
-    """Import `service` afresh and bind its functions; what was loaded before is left alone.
+    """Import `service` as a new generation and bind its functions.
 
-    Raises LoadError, or BindError, with every fault: file, line and fix.
+    Earlier generations do not change. Raises LoadError or BindError with all faults.
     """
     root = root.absolute()
     folder = root / service
@@ -94,9 +94,9 @@ def load_service(
 
 
 def _load_file(root: Path, file: Path, origin: Origin) -> list[Endpoint]:
-    """Return the function that the file declares, in a list; an empty one without a function."""
+    """Return a list of the one endpoint that the file declares, or an empty list."""
     if not file.stem.isidentifier():
-        what = "the name of a file has letters, digits and _ only"
+        what = "the name of a file must have only letters, digits and _"
         raise LoadError(what, where=origin.file, fix="rename the file")
     try:
         module = origin.generation.load(file.stem)
@@ -107,15 +107,15 @@ def _load_file(root: Path, file: Path, origin: Origin) -> list[Endpoint]:
     declared = _declarations(module)
     if len(declared) > 1:
         raise LoadError(
-            f"{' and '.join(each.name for each in declared)} are in one file",
+            f"{' and '.join(each.name for each in declared)} are in the same file",
             where=f"{origin.file}:{declared[1].line}",
-            fix="write each handler into a file of its own",
+            fix="write each handler into its own file",
         )
     return [_ENDPOINTS[type(each.description)](each, origin) for each in declared]
 
 
 def _declarations(module: ModuleType) -> list[Declaration]:
-    """Return what the file itself decorated or mounted, not what it imported from a sibling."""
+    """Return the declarations of a module, without those it imported from other files."""
     found: dict[int, Declaration] = {}
     for variable, value in vars(module).items():
         description = None if variable.startswith("__") else description_of(value)

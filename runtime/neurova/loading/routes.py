@@ -1,4 +1,4 @@
-"""The check that no two functions answer the same request."""
+"""Check that each request has at most one matching endpoint."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _PARAMETER = re.compile(r"\{[a-z][^}]*\}|\{_[^}]*\}")
 
 
 def check_routes(functions: Iterable[Endpoint]) -> None:
-    """Raise LoadError when two functions answer one route; names of parameters do not matter."""
+    """Raise LoadError when two functions have the same route, ignoring parameter names."""
     by_route: dict[tuple[str, str], Endpoint] = {}
     faults = []
     for function in functions:
@@ -32,7 +32,7 @@ def check_routes(functions: Iterable[Endpoint]) -> None:
 
 def _same_route(function: Endpoint, first: Endpoint) -> LoadError:
     return LoadError(
-        f"{function.name} answers {function.route}, and so does {first.name} "
+        f"{function.name} has the same route {function.route} as {first.name} "
         f"({first.file}:{first.line})",
         where=f"{function.file}:{function.line}",
         fix="change the path of one of them",

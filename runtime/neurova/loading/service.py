@@ -1,4 +1,4 @@
-"""A service: one folder under functions/, and the endpoints that its files make."""
+"""Services: the folders under functions/ and their endpoints."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ _NAME = re.compile(r"[a-z][a-z0-9_]*")
 
 
 class Service:
-    """Hold the functions of one folder, all of one generation.
+    """The endpoints of one folder, of one generation.
 
-    Mounted apps live as long as their generation serves: `start` before, `stop` after.
+    Call `start` before the generation serves calls, `stop` afterwards.
     """
 
     __slots__ = ("functions", "name")
@@ -24,7 +24,7 @@ class Service:
         self.functions = functions
 
     async def start(self) -> None:
-        """Start the mounted apps. Raises LoadError for one that fails; then none is running."""
+        """Start the mounted apps. If one fails, stop all and raise its LoadError."""
         try:
             for function in self.functions:
                 await function.start()
@@ -44,7 +44,7 @@ class Service:
 def discover(root: Path) -> list[str]:
     """Return the names of the services under `root`, sorted.
 
-    Raises LoadError when the folder is missing or a service has a name that is not valid.
+    Raises LoadError when the folder is missing or the name of a service is invalid.
     """
     check_root(root)
     names = sorted(folder.name for folder in root.iterdir())
@@ -52,9 +52,9 @@ def discover(root: Path) -> list[str]:
 
 
 def is_service(root: Path, name: str) -> bool:
-    """Tell whether the folder `name` under `root` is a service, whatever the others are.
+    """Return whether the folder `name` under `root` is a service.
 
-    Raises LoadError when `root` is missing or the service has a name that is not valid.
+    Raises LoadError when `root` is missing or the name of the service is invalid.
     """
     check_root(root)
     folder = root / name
@@ -64,7 +64,7 @@ def is_service(root: Path, name: str) -> bool:
         return False
     if not _NAME.fullmatch(name):
         raise LoadError(
-            "the name of a service has lower case letters, digits and _ only",
+            "the name of a service must have only lower-case letters, digits and _",
             where=display_path(root, folder),
             fix="rename the folder",
         )
@@ -79,7 +79,7 @@ def check_root(root: Path) -> None:
 
 
 def display_path(root: Path, path: Path) -> str:
-    """Return a path as messages show it: from the folder that holds functions/."""
+    """Return a path for messages, relative to the parent folder of functions/."""
     try:
         return path.relative_to(root.parent).as_posix()
     except ValueError:

@@ -1,1 +1,1 @@
-"""Signs of overload: queueing delay and the cost of calls."""
+"""Measure overload: queueing delay and the cost of calls."""

@@ -1,4 +1,4 @@
-"""The cost of a function's calls: seconds for which they occupy the event loop."""
+"""The cost of a function's calls: the event loop time that they use."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from collections.abc import Coroutine, Generator
 from time import perf_counter
 from typing import Any
 
-WEIGHT = 1 / 8  # of the newest call in the moving mean
+WEIGHT = 1 / 8  # weight of the newest call in the moving mean
 MINIMUM = 1e-6  # seconds
-MAX_RATIO = 4  # to the mean, for one call: a longer one was probably a stall of the machine
+MAX_RATIO = 4  # times the mean: a longer call was probably delayed by the machine
 
 
 class Cost:
-    """The moving mean of the seconds that a call occupies the event loop; 0.0: not known yet."""
+    """The moving mean of the seconds of event loop time per call; 0.0: unknown."""
 
     __slots__ = ("is_measured", "seconds")
 
@@ -30,7 +30,7 @@ class Cost:
 
 
 class Metered:
-    """Await a coroutine and sum up the `seconds` that its steps take."""
+    """Await a coroutine and sum the `seconds` of its steps."""
 
     __slots__ = ("_coroutine", "seconds")
 

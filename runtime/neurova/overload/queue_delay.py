@@ -1,30 +1,29 @@
-"""Tell a lasting queue from a burst, and decide how long a call may wait in it."""
+"""Detect a lasting queue, and decide which calls to admit to it."""
 
 from __future__ import annotations
 
 from math import inf
 
 DELAY = 0.1  # seconds
-SHORT = 1 / 4  # of the delay: a wait that shows that the queue is empty again
-FEW = 1 / 32  # the share of refused calls up to which the others may wait the whole delay
-LASTING = 1 / 2  # delays without a short wait after which a queue is no burst
-IDLE = 2  # delays without any wait after which earlier waits no longer count
-SAMPLE = 64  # calls needed to judge whether a longer limit helps
+SHORT = 1 / 4  # of the delay; after a wait this short, a queue is no longer growing
+FEW = 1 / 32  # the share of refused calls up to which the limit is the whole delay
+LASTING = 1 / 2  # of the delay; without a short wait for this long, the queue is overloaded
+IDLE = 2  # times the delay; after this time without a wait, earlier waits are ignored
+SAMPLE = 64  # calls needed to judge a trial
 FIRST_PAUSE, LAST_PAUSE = 4, 256  # reviews until the next trial
-RECOVERY = 10  # delays without a refusal after which the overload has ended
+RECOVERY = 10  # times the delay; after this time without a refusal, the overload has ended
 
 
 class QueueDelay:
-    """Control the delay of a queue, like CoDel (RFC 8289).
+    """Control the delay of a queue, like CoDel (RFC 8289). Times are in seconds of any clock.
 
-    A queue `is_overloaded` once no wait was short for half a `delay`. Then a call is admitted if it
-    will wait at most `limit`: the whole delay while few calls are refused, and less the more are.
-    If there is always another call, a longer queue makes all of them wait and serves no more.
-    Times are seconds of any one clock.
+    A queue `is_overloaded` if no wait was short for half a `delay`. Then a call is admitted only if
+    it is expected to wait at most `limit`: the whole delay while few calls are refused, less when
+    more are refused, because a longer queue delays all calls and serves no more of them.
 
-    Clients that retry at once are counted each time: a few of them could be refused forever though
-    there is capacity for all. So the limit is doubled now and then, as a trial. It stays doubled if
-    that reduces the share of refused calls, which happens only if the callers are always the same.
+    Clients that retry immediately count as many refused calls, so the limit may be too low for a
+    few of them even if there is capacity. So the limit is sometimes doubled as a trial. It stays
+    doubled if that reduces the share of refused calls, which happens only with such clients.
     """
 
     __slots__ = (
@@ -48,12 +47,12 @@ class QueueDelay:
         self.delay = delay
         self.limit = delay
         self.is_overloaded = False
-        self.overload_at = inf  # when the overload begins unless a wait is short before
+        self.overload_at = inf  # when the overload begins, unless a short wait occurs before
         self._last_wait = self._refused_at = 0.0
         self._reset(0.0)
 
     def record_wait(self, seconds: float, now: float) -> None:
-        """Record how long a call has waited that now starts."""
+        """Record that a call starts to run after waiting `seconds`."""
         self.record_start(now - seconds)
         self._last_wait = now
         if self.is_overloaded:
@@ -67,19 +66,19 @@ class QueueDelay:
             self.enter_overload(now)
 
     def record_start(self, now: float) -> None:
-        """Record that a call starts to wait; forget earlier waits after an idle time."""
+        """Record that a call starts to wait; after an idle time, ignore earlier waits."""
         if now - self._last_wait > self.delay * IDLE:
             self.overload_at = inf
 
     def enter_overload(self, now: float) -> None:
-        """Admit calls by their expected wait from now on."""
+        """Start to admit calls by their expected wait."""
         self.is_overloaded = True
         self.limit = self.delay
         self._refused_at = now
         self._reset(now)
 
     def admits(self, wait: float, now: float) -> bool:
-        """Return whether a call that is expected to `wait` is admitted during an overload."""
+        """Return whether to admit a call with this expected `wait` during an overload."""
         if now >= self._next_review:
             self._review(now)
         if wait <= self.limit:
@@ -92,13 +91,13 @@ class QueueDelay:
     def _reset(self, now: float) -> None:
         self._admitted = self._refused = 0
         self._refused_share = 0.0  # a moving mean
-        self._stretch = 1.0  # of the limit, by successful trials
+        self._stretch = 1.0  # factor of the limit, from successful trials
         self._is_trial = False
         self._reviews_left = self._pause = FIRST_PAUSE
         self._next_review = now + self.delay * LASTING
 
     def _review(self, now: float) -> None:
-        """Set the limit by the share of calls refused since the last review."""
+        """Set the limit from the share of calls refused since the last review."""
         calls = self._admitted + self._refused
         if self._is_trial and calls < SAMPLE:
             return
@@ -118,7 +117,7 @@ class QueueDelay:
         self._next_review = now + self.delay * LASTING
 
     def _end_trial(self, share: float) -> None:
-        """Keep the doubled limit if it has reduced the share of refused calls enough."""
+        """Keep the doubled limit if it reduced the share of refused calls enough."""
         self._is_trial = False
         if share <= self._refused_share - (1 - self._refused_share) / 2:
             self._pause, self._reviews_left = FIRST_PAUSE, 1

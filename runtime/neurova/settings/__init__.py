@@ -1,1 +1,1 @@
-"""The types of the settings, by section of neurova.toml."""
+"""The types of the settings in neurova.toml."""

@@ -14,7 +14,7 @@ from .units import FilePath, Port, Seconds, Size
 
 
 class Cors(msgspec.Struct, frozen=True):
-    """List the origins whose pages may call; without origins, no CORS headers are sent."""
+    """The origins whose pages may call; without origins, no CORS headers are sent."""
 
     origins: tuple[str, ...] = ()
     methods: tuple[str, ...] = ("GET", "POST", "PUT", "PATCH", "DELETE")
@@ -32,11 +32,10 @@ class Cors(msgspec.Struct, frozen=True):
 class Gateway(msgspec.Struct, frozen=True):
     """Configure the gateway; sizes in bytes, times in seconds.
 
-    `plugins`: the plugin folder, empty for the packaged one. `extra`: plugins of that folder that
-    every route has beside the platform's, by their names in Kong. `keys`: the PostgreSQL URL of the
-    key store, empty for a file in the state folder. `behind` "kong": accept only calls that Kong's
-    plugin signed. `hosts`: the accepted Host values, empty for any. `limit`: the limit of each
-    consumer over all routes. `compress`: compress large replies.
+    `plugins`: the plugin folder, empty for the packaged one. `extra`: names of further plugins in
+    it to run on every route. `keys`: the PostgreSQL URL of the key store, empty for a file in the
+    state folder. `behind` "kong": accept only calls signed by Kong's plugin. `hosts`: the accepted
+    Host values, empty for any. `limit`: the rate limit of each consumer over all routes.
     """
 
     host: str = "127.0.0.1"
@@ -61,7 +60,7 @@ class Gateway(msgspec.Struct, frozen=True):
 
 
 class Admin(msgspec.Struct, frozen=True):
-    """Configure the Admin API; `hosts` are the host names it accepts beside loopback's."""
+    """Configure the Admin API; it accepts `hosts` as Host values in addition to loopback names."""
 
     enabled: bool = True
     host: str = "127.0.0.1"
@@ -70,7 +69,7 @@ class Admin(msgspec.Struct, frozen=True):
 
 
 def find_gateway_faults(gateway: Gateway) -> Iterator[tuple[str, str]]:
-    """Yield each key below `gateway.` with a wrong value, and what is wrong; types are checked."""
+    """Yield each key in `[gateway]` with an invalid value, and what is wrong."""
     for network in gateway.trusted_proxies:
         try:
             ipaddress.ip_network(network)
@@ -93,7 +92,7 @@ def find_gateway_faults(gateway: Gateway) -> Iterator[tuple[str, str]]:
 
 
 def find_admin_faults(admin: Admin) -> Iterator[tuple[str, str]]:
-    """Yield each key below `admin.` with a wrong value, and what is wrong; types are checked."""
+    """Yield each key in `[admin]` with an invalid value, and what is wrong."""
     yield from _find_host_faults(admin.hosts)
     if admin.enabled and not admin.hosts and not is_loopback(admin.host):
         yield (
@@ -104,7 +103,7 @@ def find_admin_faults(admin: Admin) -> Iterator[tuple[str, str]]:
 
 
 def is_loopback(host: str) -> bool:
-    """Tell whether only this machine can reach an address."""
+    """Return whether only this machine can reach an address."""
     if host == "localhost":
         return True
     try:

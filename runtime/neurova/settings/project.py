@@ -12,7 +12,7 @@ Connections = Annotated[int, msgspec.Meta(ge=2, le=1_000)]
 
 
 class Project(msgspec.Struct, frozen=True):
-    """Name the project and its folders; an empty `name` is the name of the project's folder."""
+    """The name of the project, by default that of its folder, and its other folders."""
 
     name: str = ""
     functions: FilePath = "functions"
@@ -22,8 +22,8 @@ class Project(msgspec.Struct, frozen=True):
 class Openapi(msgspec.Struct, frozen=True):
     """Configure the OpenAPI document: who may read it, the API's version and its base URLs.
 
-    An empty `access` is "public" in `neurova dev` and "key" in `neurova run`. Without `servers`,
-    the base URL is the one that the document is read from.
+    An empty `access` means "public" in `neurova dev` and "key" in `neurova run`. Without `servers`,
+    the base URL is that of the request for the document.
     """
 
     access: Literal["", "key", "public", "off"] = ""

@@ -14,7 +14,7 @@ from .runtime import Runtime
 
 
 class Value(msgspec.Struct, frozen=True):
-    """One setting in force and where it comes from."""
+    """One effective setting and where it was set."""
 
     key: str
     value: Any
@@ -22,7 +22,7 @@ class Value(msgspec.Struct, frozen=True):
 
 
 class Sections(msgspec.Struct, frozen=True):
-    """List the sections of neurova.toml whose keys are fixed."""
+    """The sections of neurova.toml with a fixed set of keys."""
 
     project: Project = Project()
     gateway: Gateway = Gateway()
@@ -32,9 +32,9 @@ class Sections(msgspec.Struct, frozen=True):
 
 
 class Settings(Sections, frozen=True, kw_only=True):
-    """Hold all validated settings; paths are absolute.
+    """All validated settings; paths are absolute.
 
-    `origins` maps each dotted key that is not at its default to where its value was set.
+    `origins` maps the dotted key of each non-default setting to where it was set.
     """
 
     root: Path
@@ -52,7 +52,7 @@ class Settings(Sections, frozen=True, kw_only=True):
         return Path(self.project.state)
 
     def database(self, service: str) -> Path | PostgresUrl:
-        """Return the database of a service: its file, or its URL."""
+        """Return the file or the URL of a service's database."""
         location = self.services.get(service, Service()).database
         if is_postgres(location):
             return PostgresUrl(location)

@@ -1,4 +1,4 @@
-"""The annotated types that settings are made of."""
+"""Annotated types for settings."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Responses that are sent piece by piece."""
+"""Streamed responses."""

@@ -20,8 +20,8 @@ from .stream import ServerSentEvent, Stream
 NDJSON = b"application/x-ndjson"
 EVENTS = b"text/event-stream"
 FORMATS = (NDJSON, EVENTS)  # the first is the default
-RETRY_PAUSE = 0.01  # seconds until a step tries again that found the thread pool full
-# Proxies (nginx, and Kong with it) would buffer items.
+RETRY_PAUSE = 0.01  # seconds until a step is retried when the thread pool is full
+# Keep proxies such as nginx and Kong from buffering items.
 UNBUFFERED: list[Field] = [(b"cache-control", b"no-cache"), (b"x-accel-buffering", b"no")]
 _END: Any = object()
 _encode = msgspec.json.Encoder().encode
@@ -30,7 +30,7 @@ Encode = Callable[[Any], bytes]
 
 
 class ItemSource:
-    """Send the items of a `Stream`; `status` applies when the stream has none of its own."""
+    """Send the items of a `Stream`; `status` is the default status."""
 
     __slots__ = ("status", "stream", "thread_pool")
 
@@ -113,7 +113,7 @@ def _encode_line(item: Any) -> bytes:
 class ThreadedIterator(AsyncIterator[Any]):
     """Run each step of a plain iterator in a thread of the pool, all in one context.
 
-    A step cannot be cancelled: a cancelled caller waits until the step has ended.
+    A running step cannot be cancelled: a cancelled caller waits for its end.
     """
 
     __slots__ = ("_context", "_items", "_thread_pool")

@@ -1,4 +1,4 @@
-"""The way of a streamed body from its source to the server."""
+"""Pass a streamed body from its source to the server."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ class BodyWriter(Protocol):
     """Write the pieces of a body to a client; each server implements it."""
 
     async def send(self, data: bytes) -> None:
-        """Send a piece; return when the client can take more. Raises ConnectionError."""
+        """Send a piece and wait until the client can receive more. Raises ConnectionError."""
         ...
 
     def end(self, status: int = 0) -> None:
-        """End the body: complete, or cut short with the reason as `status`."""
+        """End the body; a nonzero `status` means that it is incomplete, and why."""
         ...
 
 
 class StreamReply(Reply):
-    """A reply whose body is written piece by piece; `length` is its size, None if unknown."""
+    """A reply with a streamed body of `length` bytes, None if unknown."""
 
     __slots__ = ("length", "stream")
 
@@ -46,7 +46,7 @@ class StreamReply(Reply):
 
     @property
     def task(self) -> Task[None]:
-        """Return the task that produces the body; it may go on after the end of the body."""
+        """The task that produces the body; it may go on after the end of the body."""
         task = self.stream.in_flight.task
         assert task is not None
         return task
@@ -65,11 +65,11 @@ Source = Callable[[Call, "ResponseStream"], Awaitable[None]]
 
 
 class ResponseStream:
-    """Pass the pieces of one body to its client, at the client's pace.
+    """Pass the pieces of one body to its client, with backpressure.
 
-    The source has the `timeout` of its function for each piece; the time that the client takes
-    does not count. `disconnected` is done when the client has disconnected, which cancels the
-    source unless it `handles_disconnect`.
+    The source must produce each piece within the `timeout` of its function; waiting for the client
+    does not count. When the client disconnects, the future `disconnected` is done and the source is
+    cancelled unless it `handles_disconnect`.
     """
 
     __slots__ = (
@@ -96,12 +96,12 @@ class ResponseStream:
         self._timer: TimerHandle | None = None
 
     def keep_source_on_disconnect(self) -> None:
-        """Let the source see `disconnected` instead of being cancelled."""
+        """Do not cancel the source on a disconnect; it must watch `disconnected`."""
         self.handles_disconnect = True
         self.in_flight.on_disconnect = self.disconnect
 
     async def start(self, reply: StreamReply) -> None:
-        """Send the head; return when the body can be sent."""
+        """Send the head and wait until the server is ready for the body."""
         reply.stream = self
         in_flight = self.in_flight
         if in_flight.done() or in_flight.is_expired:
@@ -121,11 +121,11 @@ class ResponseStream:
             raise ConnectionResetError("the stream has ended")
         self._piece_started = 0.0
         await self._writer.send(data)
-        await sleep(0)  # a source that never waits must not block the event loop
+        await sleep(0)  # so that a source that never waits does not block the event loop
         self._piece_started = self.in_flight.get_loop().time()
 
     def end(self, status: int = 0) -> None:
-        """End the body, once."""
+        """End the body; further calls do nothing."""
         if self.has_ended:
             return
         self.has_ended = True
@@ -152,7 +152,7 @@ class ResponseStream:
             self.in_flight.task.cancel()
 
     def _check_timeout(self) -> None:
-        """Cut the stream if the source takes too long for a piece."""
+        """End the stream if the source takes too long for a piece."""
         in_flight = self.in_flight
         loop, timeout = in_flight.get_loop(), in_flight.target.timeout
         now = loop.time()
@@ -161,14 +161,14 @@ class ResponseStream:
             self._timer = loop.call_at(due, self._check_timeout)
             return
         if not self.disconnected.done():
-            _log_cut(in_flight.target.name, f"the function sent no piece within {timeout:g} s")
+            _log_end(in_flight.target.name, f"the function sent no piece within {timeout:g} s")
         self.end(504)
         if in_flight.task is not None:
             in_flight.task.cancel()
 
 
 class SourceDelivery:
-    """Send what a source produces as the reply of a call."""
+    """Implement `Delivery` for a source."""
 
     __slots__ = ("source",)
 
@@ -176,7 +176,7 @@ class SourceDelivery:
         self.source = source
 
     async def deliver(self, in_flight: InFlightCall) -> Reply | None:
-        """Send the body; return the reply to a failure before the head was sent, else None."""
+        """Send the reply. Return an error reply if it fails before the head is sent, else None."""
         if in_flight.done():  # the 504 of a thread was already sent
             return None
         stream, task = ResponseStream(in_flight), in_flight.task
@@ -202,11 +202,11 @@ class SourceDelivery:
 
 def _log_failure(in_flight: InFlightCall, error: BaseException) -> None:
     if isinstance(error, Reject):
-        _log_cut(in_flight.target.name, f"Reject({error.status}) raised after its start")
+        _log_end(in_flight.target.name, f"Reject({error.status}) raised after its start")
     else:
         failure_reply(in_flight.call, in_flight.target.name, error)  # logs the error
 
 
-def _log_cut(function: str, reason: str) -> None:
-    """Log why a stream was cut."""
-    LOGGER.error("%s: stream cut, %s", function, reason, extra={"neurova": {"function": function}})
+def _log_end(function: str, reason: str) -> None:
+    extra = {"neurova": {"function": function}}
+    LOGGER.error("%s: stream ended early, %s", function, reason, extra=extra)

@@ -1,4 +1,4 @@
-"""`Stream` and `ServerSentEvent`: what a function returns to send a body piece by piece."""
+"""`Stream` and `ServerSentEvent`: results of functions that stream their reply."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ _encode = msgspec.json.Encoder().encode
 
 
 class ServerSentEvent(msgspec.Struct, frozen=True):
-    r"""One event with a name, an id or a reconnection time of its own.
+    """One server-sent event, with an optional name, id or reconnection time.
 
     `data`: str is sent unchanged, anything else as JSON; without it the event is a comment that
-    keeps the connection alive. `retry` is in milliseconds. Raises ValueError for a name or id
-    with a line end or NUL. Source: WHATWG HTML, 9.2.
+    keeps the connection alive. `retry` is in milliseconds. Raises ValueError for a name or id with
+    a line end or NUL. Source: WHATWG HTML, 9.2.
     """
 
     data: Any = msgspec.UNSET
@@ -78,7 +78,7 @@ class Stream:
 
 
 def as_stream(result: object) -> Stream | None:
-    """Return the result of a function as a `Stream`, or None if it is no iterator."""
+    """Return the result of a function as a `Stream`, None if it is not an iterator."""
     if isinstance(result, Stream):
         return result
     if isinstance(result, AsyncIterable | Iterator):

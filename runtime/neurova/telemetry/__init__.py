@@ -1,1 +1,1 @@
-"""The function's log, and the masking of secrets in all text."""
+"""The log of functions, and the masking of secrets."""

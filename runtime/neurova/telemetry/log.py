@@ -1,4 +1,4 @@
-"""The log that a function writes, with the call it belongs to."""
+"""The log of a function, with the details of its call."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ _CALL = frozenset({"function", "consumer", "trace_id"})
 class Log:
     """Write log lines that carry function, consumer and trace id of the call.
 
-    Messages are constant; values that vary go into fields: `log.info("sold", room=3)`. The record
-    of a line has all of it as a mapping under `neurova`. The names `function`, `consumer` and
-    `trace_id` are the platform's: fields of these names are dropped.
+    Keep messages constant and put values into fields: `log.info("sold", room=3)`. The log record
+    has all fields as a mapping in `neurova`. The platform sets `function`, `consumer` and
+    `trace_id`; fields with these names are dropped.
     """
 
     __slots__ = ("_bound",)
@@ -27,11 +27,11 @@ class Log:
             self._bound["trace_id"] = f"{trace_id:032x}"
 
     def debug(self, message: str, /, **fields: Any) -> None:
-        """Log a detail that helps to find a fault."""
+        """Log a detail for debugging."""
         self._write(logging.DEBUG, message, fields)
 
     def info(self, message: str, /, **fields: Any) -> None:
-        """Log what happened."""
+        """Log an event."""
         self._write(logging.INFO, message, fields)
 
     def warning(self, message: str, /, **fields: Any) -> None:

@@ -1,4 +1,4 @@
-"""Masking of API keys and tokens wherever text leaves the platform."""
+"""Mask API keys and tokens in text that leaves the platform."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 
 
 def _any_spelling(word: str) -> str:
-    """Return a pattern of the word in any case, each letter plain or percent-encoded."""
+    """Return a pattern for a word with each letter in any case, plain or percent-encoded."""
     return "".join(
         f"(?:{letter}|%(?:25)*(?:{ord(letter):02x}|{ord(letter.upper()):02x}))" for letter in word
     )
@@ -18,15 +18,15 @@ _ADMIN_TOKEN = re.compile(r"(nva_)[0-9A-Za-z_%-]{16,}")
 
 
 def escape_surrogates(text: str) -> str:
-    """Return `text` with the characters escaped that UTF-8 cannot encode."""
+    """Escape the characters in `text` that UTF-8 cannot encode."""
     return text.encode("utf-8", "backslashreplace").decode()
 
 
 def mask_secrets(text: str) -> str:
-    """Return `text` with everything that looks like an API key or token cut to its prefix.
+    """Cut everything in `text` that looks like an API key or token to its prefix.
 
-    Keys are found in any case and percent-encoded once or more. Characters that UTF-8 cannot
-    encode (half of a surrogate pair, an undecodable file name) are escaped.
+    Keys are found in any case and with any percent-encoding. Characters that UTF-8 cannot encode
+    are escaped.
     """
     if not text.isascii():
         text = escape_surrogates(text)

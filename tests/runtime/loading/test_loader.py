@@ -77,7 +77,7 @@ def test_fault_in_the_domain_is_reported_once(project: Project) -> None:
     project.write("shop", a=source, b=source, c=source, domain="\n\nX = 1 / 0\n")
     assert load_error(project).splitlines() == [
         "functions/shop/domain.py:3: ZeroDivisionError: division by zero: "
-        "the file must be importable"
+        "fix the file so that it can be imported"
     ]
 
 
@@ -90,10 +90,10 @@ def test_ctrl_c_during_an_import_passes_through(project: Project) -> None:
 def test_two_handlers_in_a_file_are_refused(project: Project) -> None:
     project.write("shop", a=ONE.format("x") + ONE.format("y"))
     assert load_error(project) == (
-        "functions/shop/a.py:10: x and y are in one file: write each handler into a file of its own"
+        "functions/shop/a.py:10: x and y are in the same file: write each handler into its own file"
     )
     project.write("shop", a=APP + 'one = mount("/a", app)\ntwo = mount("/b", app)\n')
-    assert load_error(project).startswith("functions/shop/a.py:8: one and two are in one file")
+    assert load_error(project).startswith("functions/shop/a.py:8: one and two are in the same file")
 
 
 def test_two_functions_of_one_name_are_refused(project: Project) -> None:

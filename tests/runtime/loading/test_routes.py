@@ -19,7 +19,7 @@ def test_same_route_in_two_services_names_both_files(project: Project) -> None:
     with pytest.raises(LoadError) as caught:
         check_routes(functions)
     assert str(caught.value) == (
-        "functions/hotel/b.py:4: hotel.f answers GET /rooms/{room}, and so does shop.f "
+        "functions/hotel/b.py:4: hotel.f has the same route GET /rooms/{room} as shop.f "
         "(functions/shop/a.py:4): change the path of one of them"
     )
 
@@ -31,7 +31,7 @@ def test_two_mounts_cannot_share_a_method_of_a_path(project: Project, methods: s
         a=APP + 'one = mount("/a", app)\n',
         b=APP + f'other = mount("/a", app, methods={methods})\n',
     )
-    with pytest.raises(LoadError, match=r"and so does shop\.one .*: change the path"):
+    with pytest.raises(LoadError, match=r"as shop\.one .*: change the path"):
         check_routes(project.load("shop").functions)
 
 
