@@ -12,8 +12,8 @@ from .units import OptionalSize, Seconds
 class Runtime(msgspec.Struct, frozen=True):
     """Configure `neurova run`: `workers` processes of at most `memory` bytes each (0: no limit).
 
-    Seconds: `drain` for calls in flight to finish at a stop; `stuck` until a worker with a blocked
-    event loop is replaced; `delay` that a call may queue under overload.
+    In seconds: `drain`, the time for calls in flight to finish at a stop; `stuck`, the time after
+    which a worker with a blocked event loop is replaced; `delay`, the maximum queueing delay.
     """
 
     workers: Annotated[int, msgspec.Meta(ge=1, le=512)] = 1
