@@ -29,27 +29,28 @@ DOMAIN = '''"""Notes, and a worker that is killed at a chosen moment."""
 import os
 import signal
 
+import msgspec
 import sqlalchemy as sa
 
 metadata = sa.MetaData()
 notes = sa.Table(
-    "notes",
-    metadata,
-    sa.Column("id", sa.Integer, primary_key=True),
-    sa.Column("text", sa.String, nullable=False),
+    "notes", metadata, sa.Column("id", sa.Integer, primary_key=True), sa.Column("text", sa.String)
 )
+
+
+class Note(msgspec.Struct):
+    text: str
 
 
 def die_after_the_commit(tx) -> None:
     """Kill this process between the commit and the response."""
-    kind = type(tx)
-    plain = kind.commit
+    plain = type(tx).commit
 
     async def commit(self) -> None:
         await plain(self)
         os.kill(os.getpid(), signal.SIGKILL)
 
-    kind.commit = commit
+    type(tx).commit = commit
 '''
 MIGRATION = '''"""Notes."""
 
@@ -62,9 +63,7 @@ down_revision = None
 
 def upgrade() -> None:
     op.create_table(
-        "notes",
-        sa.Column("id", sa.Integer(), primary_key=True),
-        sa.Column("text", sa.String(), nullable=False),
+        "notes", sa.Column("id", sa.Integer(), primary_key=True), sa.Column("text", sa.String())
     )
 '''
 WRITE = '''"""Write a note, slowly."""
@@ -73,15 +72,9 @@ import asyncio
 import os
 from pathlib import Path
 
-from msgspec import Struct
-
 from neurova import Reject, Reply, Tx, post
 
-from .domain import die_after_the_commit, notes
-
-
-class Note(Struct):
-    text: str
+from .domain import Note, die_after_the_commit, notes
 
 
 @post("/notes", status=201)
@@ -137,7 +130,8 @@ class Project:
             (service / f"{name}.py").write_text(source)
         (service / "migrations" / "0001_notes.py").write_text(MIGRATION)
         where = f'[services.notes]\ndatabase = "{url}"\n' if url else ""
-        (folder / "neurova.toml").write_text(f'[project]\nname = "notes"\n{where}')
+        # A high `delay`: a busy machine may otherwise refuse calls as overload.
+        (folder / "neurova.toml").write_text(f"[runtime]\ndelay = 60\n{where}")
         neurova(folder, "db", "upgrade")
         words = ["keys", "create", "--consumer", "ada", "--env", "live", "--json"]
         self.key = json.loads(neurova(folder, *words))["key"]
@@ -155,18 +149,9 @@ class Project:
         return bool(self.server.run(asked)[0][0])
 
     def count(self, port: int) -> int:
-        """Return the number of notes once the database is available."""
-        counted: list[int] = []
-
-        def counts() -> bool:
-            base, fields = f"http://127.0.0.1:{port}", {"X-API-Key": self.key}
-            answer = http_client.send(base, "GET", "/notes/count", fields, None)
-            if answer.status != 503:
-                counted.append(int(answer.decoded()))
-            return bool(counted)
-
-        until(counts)
-        return counted[0]
+        """Return the number of notes."""
+        base, fields = f"http://127.0.0.1:{port}", {"X-API-Key": self.key}
+        return int(http_client.send(base, "GET", "/notes/count", fields, None).decoded())
 
     async def post(self, port: int, key: str, text: str) -> Answer:
         """Write a note on a new connection."""
