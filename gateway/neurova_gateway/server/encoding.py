@@ -32,7 +32,7 @@ PRIVATE: Field = (b"cache-control", b"private")
 
 
 class StatusLines(dict[int, bytes]):
-    """Cache the encoded status line, Date and `more` fields of each status."""
+    """Cache the encoded status line, Date and constant headers (`more`) of each status."""
 
     def __init__(self, *more: Field) -> None:
         super().__init__()

@@ -62,7 +62,7 @@ def decode_headers(start: Mapping[str, Any]) -> dict[str, str]:
 async def request(
     app: Any, method: str, path: str, headers: Mapping[str, str], body: bytes
 ) -> Response:
-    """Make one call and return its response; the client stays connected until the end."""
+    """Make one call and return its response; the client does not disconnect before it."""
     sent: list[dict[str, Any]] = []
     requests = [{"type": "http.request", "body": body, "more_body": False}]
     complete = True

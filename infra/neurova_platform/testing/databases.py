@@ -63,7 +63,7 @@ class Databases:
             self._created.append(service)
 
     def save(self, settings: Settings, services: Iterable[str]) -> None:
-        """Save the migrated databases of a platform that has just started as templates."""
+        """Save as templates the migrated databases of a platform that has just started."""
         self._folder.mkdir(exist_ok=True)
         for service in services:
             database = settings.database(service)

@@ -1,4 +1,4 @@
-"""The port of a service's database."""
+"""The interface that each backend of a service's database implements."""
 
 from __future__ import annotations
 

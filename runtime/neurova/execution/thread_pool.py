@@ -112,7 +112,7 @@ class ThreadPool:
         self._process_use = self._thread_use = 0.0  # processors used since the last sample
         self._started_one = False  # since the last sample, while above HALF_BUSY
         self._last_run = self._last_end = 0.0
-        self._mean_gap = 0.0  # mean seconds between two ends while calls wait
+        self._mean_gap = 0.0  # mean seconds between the ends of two calls while others wait
 
     def admits(self, now: float) -> bool:
         """Return whether a call that arrives `now` (monotonic seconds) will start in time."""

@@ -180,7 +180,7 @@ class KeyedTransactionRun(KeyedRun):
             self.stored = await self.key_lock.find(call.deadline)
             if self.stored is None:
                 raise Unavailable(
-                    f"{error}, but it cannot be found", fix="retry the call"
+                    f"{error}, but that reply cannot be found", fix="retry the call"
                 ) from None
             return replay(call, self.stored, self.digest)
         self.stored = make_record(reply, self.digest)

@@ -12,9 +12,9 @@ _NAME = re.compile(r"[a-z][a-z0-9_]*")
 
 
 class Service:
-    """The endpoints of one folder, of one generation.
+    """Hold the endpoints of one service folder, as one load of its files made them.
 
-    Call `start` before the generation serves calls, `stop` afterwards.
+    Call `start` before they serve calls, and `stop` afterwards.
     """
 
     __slots__ = ("functions", "name")

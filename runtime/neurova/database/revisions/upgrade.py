@@ -108,9 +108,9 @@ def create_revision(
     name = f"{len(revisions) + 1:04}"
     if name in revisions:
         raise StateError(
-            f"it has {len(revisions)} files, but one of them is revision {name!r}",
+            f"it has {len(revisions)} revisions, so {name!r} is the next name, but it exists",
             where=str(folder),
-            fix="rename it",
+            fix=f"rename revision {name!r} and its file",
         )
     folder.mkdir(parents=True, exist_ok=True)
 
