@@ -52,7 +52,7 @@ def create(
         raise ValueError(f"expires_in {expires_in!r}: give seconds above 0, or None for no end")
     if not 0 <= quota <= MAX_QUOTA:
         raise ValueError(
-            f"quota {quota!r}: give the calls allowed in 30 days, up to {MAX_QUOTA}, or 0 for no quota"
+            f"quota {quota!r}: give the calls allowed in 30 days, up to {MAX_QUOTA}; 0: no quota"
         )
     key = generate(environment)
     record = KeyRecord(
