@@ -39,7 +39,7 @@ def test_created_key_has_its_rights(store: SqliteKeyStore):
         ({"expires_in": float("nan")}, "give seconds above 0, or None"),
         ({"limits": "many"}, "limits: 'many' is not a limit: write"),
         ({"quota": -1}, "give the calls allowed in 30 days"),
-        ({"quota": 10**23}, "up to 1000000000000, or 0"),
+        ({"quota": 10**23}, "up to 1000000000000; 0: no quota"),
         ({"cidrs": ["10.1.2.3/8"]}, r"did you mean 10\.0\.0\.0/8\?"),
         ({"cidrs": ["ten"]}, "write a network like"),
         ({"cidrs": "10.0.0.0/8"}, "is one string: give a list"),
