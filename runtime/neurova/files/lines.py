@@ -17,11 +17,12 @@ def append_lines(path: Path, lines: bytes, *, durable: bool = False) -> int:
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     handle = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600)
     try:
+        # A large write becomes visible in parts, which would look like a truncated line.
+        fcntl.flock(handle, fcntl.LOCK_EX)
         size = os.fstat(handle).st_size
         # A full disk may have truncated the last line: start a new one.
         if size and os.pread(handle, 1, size - 1) != b"\n":
             lines = b"\n" + lines
-        # A single write with O_APPEND does not interleave with other processes.
         if os.write(handle, lines) < len(lines):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         if durable:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import resource
 import subprocess
 import sys
@@ -82,3 +83,20 @@ def test_no_line_is_lost_when_processes_rotate(tmp_path: Path) -> None:
     lines = Counter(line for file in files for line in file.read_text().splitlines())
     assert lines == Counter(f"{name} {number}" for name in names for number in range(1_000))
     assert len(files) > 10
+
+
+def append_many(path: Path) -> None:
+    for _ in range(100):
+        append_lines(path, (b"x" * 200 + b"\n") * 400)
+
+
+def test_concurrent_processes_leave_no_blank_line(tmp_path: Path) -> None:
+    """A process must not take another's unfinished write for a truncated line."""
+    path = tmp_path / "log"
+    context = multiprocessing.get_context("spawn")
+    processes = [context.Process(target=append_many, args=(path,)) for _ in range(4)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join()
+    assert set(path.read_bytes().split(b"\n")[:-1]) == {b"x" * 200}

@@ -42,7 +42,7 @@ async def test_silent_server_is_unavailable_at_the_deadline(url: str, stage: str
         with pytest.raises(Unavailable, match="until the deadline"):
             await (tx.commit() if stage == "commit" else tx.execute(total))
         await tx.rollback()
-        assert loop.time() < ends
+        assert loop.time() < ends + 1.0  # not minutes later; a busy machine adds some
         wire.release()
         assert (await names(database))[1] == "b"
 
