@@ -48,7 +48,7 @@ def test_killed_worker_loses_no_count(start: Start, project: Path) -> None:
     for _ in range(3):
         call(workers, 20)
         made += 20
-        until(lambda: counted(project) == made)  # noqa: B023
+        until(lambda: counted(project) == made)  # noqa: B023 - called in this round
         victim = connect(project / ".neurova").get("/v1/workers")["items"][0]["pid"]
         os.kill(victim, signal.SIGKILL)
         workers.worker("died")
