@@ -17,8 +17,26 @@ THREADS_BUSY = "All threads for functions are busy, retry later."
 DEPENDENCY_DOWN = "A service that this function needs is unavailable, retry later."
 
 
+def unwrap_group(error: BaseException) -> BaseException:
+    """Return the error that decides the reply, the first one of a group of a single kind.
+
+    A group, as of a `TaskGroup`, that contains only `Reject` or only `Unavailable`, also in nested
+    groups, counts as its first one. Any other error is returned unchanged.
+    """
+    if isinstance(error, BaseExceptionGroup):
+        for kind in (Reject, Unavailable):
+            matching, others = error.split(kind)
+            if others is None:
+                first: BaseException | None = matching
+                while isinstance(first, BaseExceptionGroup):
+                    first = first.exceptions[0]
+                return first or error
+    return error
+
+
 def failure_reply(call: Call, function: str, error: BaseException) -> Reply:
     """Return the reply for an error of a function; log it unless it is a `Reject`."""
+    error = unwrap_group(error)
     if isinstance(error, Reject):
         try:
             return problem_from_reject(call, error)

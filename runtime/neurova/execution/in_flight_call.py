@@ -20,6 +20,7 @@ from .failures import (
     failure_reply,
     timeout_reply,
     unavailable_reply,
+    unwrap_group,
 )
 from .thread_pool import ThreadPoolFull, Work
 
@@ -223,7 +224,7 @@ class InFlightCall(Future[Reply]):
             except BaseException as error:
                 if isinstance(error, CancelledError) and self._is_task_cancelled():
                     raise
-                is_final = attempt >= target.retries or isinstance(error, Reject)
+                is_final = attempt >= target.retries or isinstance(unwrap_group(error), Reject)
                 if is_final or not isinstance(error, Exception):
                     return failure_reply(self.call, target.name, error)
                 LOGGER.warning("%s failed with %s, retrying", target.name, type(error).__name__)

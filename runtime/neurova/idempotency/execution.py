@@ -11,7 +11,7 @@ from typing import Any, Protocol
 from ..binding.binding import Binding
 from ..database.base import AlreadyStored, KeyLock, KeyLocked, StoredResponse, Transaction
 from ..errors import Unavailable
-from ..execution.failures import failure_reply
+from ..execution.failures import failure_reply, unwrap_group
 from ..execution.in_flight_call import Delivery, InFlightCall, Target, start_call
 from ..execution.transaction import finish, run_in_transaction
 from ..http.call import Call
@@ -117,8 +117,8 @@ class KeyedRun:
         """Run the function once. Raises its errors, except a `Reject` that is stored."""
         try:
             reply = await self.target.run(in_flight)
-        except Reject as reject:
-            reply = _stored_rejection(in_flight.call, reject)
+        except Exception as error:
+            reply = _stored_rejection(in_flight.call, error)
         if not isinstance(reply, Reply):
             await finish(self.key_lock.release())  # streams are not stored: let duplicates run
             return reply
@@ -164,8 +164,8 @@ class KeyedTransactionRun(KeyedRun):
         async def body(tx: Transaction) -> Reply:
             try:
                 reply = await self._call_handler(in_flight, tx)
-            except Reject as reject:
-                reply = _stored_rejection(call, reject)
+            except Exception as error:
+                reply = _stored_rejection(call, error)
                 await tx.rollback_to_savepoint()
             record = make_record(reply, self.digest)
             if record is not None:
@@ -187,8 +187,9 @@ class KeyedTransactionRun(KeyedRun):
         return reply
 
 
-def _stored_rejection(call: Call, reject: Reject) -> Reply:
-    """Return the reply for a `Reject`; raise it again if such replies are not stored."""
-    if not is_stored(reject.status):
-        raise reject
+def _stored_rejection(call: Call, error: Exception) -> Reply:
+    """Return the reply for a `Reject`; raise any error again whose reply is not stored."""
+    reject = unwrap_group(error)
+    if not isinstance(reject, Reject) or not is_stored(reject.status):
+        raise error
     return problem_from_reject(call, reject)

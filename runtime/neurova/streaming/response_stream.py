@@ -7,7 +7,7 @@ from asyncio import CancelledError, Future, Task, TimerHandle, sleep
 from collections.abc import Awaitable, Callable
 from typing import Protocol
 
-from ..execution.failures import failure_reply
+from ..execution.failures import failure_reply, unwrap_group
 from ..execution.in_flight_call import InFlightCall
 from ..http.call import Call, Field
 from ..http.problem import Reject
@@ -201,6 +201,7 @@ class SourceDelivery:
 
 
 def _log_failure(in_flight: InFlightCall, error: BaseException) -> None:
+    error = unwrap_group(error)
     if isinstance(error, Reject):
         _log_end(in_flight.target.name, f"Reject({error.status}) raised after its start")
     else:

@@ -95,6 +95,27 @@ async def test_reject_is_its_problem_and_is_not_logged(
     assert not caplog.records
 
 
+@pytest.mark.parametrize("ending", ["yield 1", ""], ids=["generator", "plain"])
+async def test_reject_in_a_task_group_is_its_problem_and_not_retried(
+    project: Project, caplog: Any, ending: str
+) -> None:
+    function = project.define(
+        f"""
+        async def refuse():
+            events.append(1)
+            raise Reject(404)
+
+        @get("/x"{"" if ending else ", retries=2"})
+        async def f():
+            async with asyncio.TaskGroup() as group:
+                group.create_task(refuse())
+            {ending}
+        """
+    )
+    assert (await project.reply(function)).status == 404
+    assert (module_of(function).events, caplog.records) == ([1], [])
+
+
 @by_kind
 @pytest.mark.parametrize(
     "result",

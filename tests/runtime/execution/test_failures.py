@@ -4,9 +4,12 @@ import json
 import logging
 from typing import Any
 
+import pytest
+
 from neurova.errors import Unavailable
 from neurova.execution.failures import failure_reply, timeout_reply
 from neurova.http.call import Call
+from neurova.http.problem import Reject
 
 
 def call(trace_id: int = 0) -> Call:
@@ -32,6 +35,25 @@ def test_error_is_500_with_the_id_of_its_log_record(caplog: Any) -> None:
 def test_unavailable_service_is_logged_by_its_name(caplog: Any) -> None:
     failure_reply(call(), "shop.f", Unavailable("booking.db: locked"))
     assert "booking.db" in caplog.text
+
+
+NESTED = ExceptionGroup("inner", [Reject(410), Reject(404)])
+
+
+@pytest.mark.parametrize(
+    ("errors", "status"),
+    [
+        ([Reject(404), Reject(409)], 404),
+        ([NESTED, Reject(409)], 410),
+        ([Unavailable("down")], 503),
+        ([ExceptionGroup("inner", [Unavailable("down")])], 503),
+        ([Reject(404), ValueError()], 500),
+        ([Reject(404), Unavailable("down")], 500),
+        ([NESTED, ExceptionGroup("inner", [KeyError()])], 500),
+    ],
+)
+def test_group_of_one_kind_is_its_first_error(errors: list[Exception], status: int) -> None:
+    assert failure_reply(call(), "shop.f", ExceptionGroup("group", errors)).status == status
 
 
 def test_timeout_names_the_seconds() -> None:

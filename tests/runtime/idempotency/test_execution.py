@@ -48,10 +48,11 @@ async def test_one_of_many_at_once_runs(keyed: KeyedFunction, kind: str) -> None
 
 
 @by_kind
+@pytest.mark.parametrize("ending", ["raise {}", "raise ExceptionGroup('group', [{}])"])
 async def test_reject_is_replayed_and_its_writes_are_undone(
-    keyed: KeyedFunction, kind: str
+    keyed: KeyedFunction, kind: str, ending: str
 ) -> None:
-    define(keyed, kind, "raise Reject(409, f'sold {len(runs)}', headers={'X-A': 'b'})")
+    define(keyed, kind, ending.format("Reject(409, f'sold {len(runs)}', headers={'X-A': 'b'})"))
     first, second = await keyed.reply(), await keyed.reply()
     assert (first.status, second.status) == (409, 409)
     assert json.loads(first.body)["detail"] == "sold 1"
