@@ -12,6 +12,7 @@ import msgspec
 
 from neurova.functions.descriptions import SCOPE
 from neurova.functions.rate_limits import parse_limit
+from neurova.http.addresses import parse_network
 
 from .base import KeyRecord, KeyStore
 from .key import ALPHABET, digest, generate
@@ -154,7 +155,7 @@ def _check_scopes(scopes: Iterable[str]) -> frozenset[str]:
 
 def _parse_network(cidr: str) -> str:
     try:
-        return str(ipaddress.ip_network(cidr))
+        return str(parse_network(cidr))
     except ValueError:
         pass
     try:

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import ipaddress
 import time
 import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import lru_cache
 from math import inf
 from typing import Protocol
 
 import msgspec
 
 from neurova.errors import Unavailable
+from neurova.http.addresses import parse_address, parse_network
 from neurova.http.caller import Caller
 
 from ..keys.base import KeyRecord
@@ -200,18 +199,8 @@ def _refuse_scopes(missing: Sequence[str]) -> Refusal:
 
 def _is_within(address: str | None, cidrs: Sequence[str]) -> bool:
     """Check whether an address lies in one of the networks; False for any other text."""
-    try:
-        ip = ipaddress.ip_address(address or "")
-    except ValueError:
-        return False
-    mapped = getattr(ip, "ipv4_mapped", None)
-    ip = ip if mapped is None else mapped
-    return any(ip in _parse_network(cidr) for cidr in cidrs)
-
-
-@lru_cache(maxsize=1024)
-def _parse_network(cidr: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
-    return ipaddress.ip_network(cidr, strict=False)
+    ip = parse_address(address or "")
+    return ip is not None and any(ip in parse_network(cidr) for cidr in cidrs)
 
 
 def _create_grant(record: KeyRecord) -> Grant:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Callable, Mapping
+from ipaddress import IPv6Address, IPv6Network
 from typing import Any
 from urllib.parse import quote
 
@@ -11,6 +11,7 @@ import msgspec
 
 from neurova.errors import Unavailable
 from neurova.functions.rate_limits import UNITS, Window, parse_limit
+from neurova.http.addresses import parse_address
 
 from ..limits.base import Bucket, Decision, Limiter
 from ..limits.headers import Policy, policy
@@ -158,12 +159,7 @@ def _label(name: str, window: Window) -> str:
 
 def to_network(address: str | None) -> str:
     """Return the network whose calls are counted: the address itself, or its /64 for IPv6."""
-    try:
-        ip = ipaddress.ip_address(address or "")
-    except ValueError:
-        return address or ""
-    if isinstance(ip, ipaddress.IPv6Address):
-        if ip.ipv4_mapped is not None:
-            return str(ip.ipv4_mapped)
-        return str(ipaddress.IPv6Network((int(ip) >> 64 << 64, 64)))
-    return str(ip)
+    ip = parse_address(address or "")
+    if isinstance(ip, IPv6Address):
+        return str(IPv6Network((int(ip) >> 64 << 64, 64)))
+    return (address or "") if ip is None else str(ip)

@@ -9,7 +9,7 @@ from neurova_gateway.keys.sqlite import SqliteKeyStore
 def test_created_key_has_its_rights(store: SqliteKeyStore):
     made, record = issuer.create(
         store, "acme", "live", ["booking:write", "booking:read"], expires_in=60,
-        limits="5000/day,100/second", quota=7, cidrs=["10.0.0.0/8", "2001:db8::1"],
+        limits="5000/day,100/second", quota=7, cidrs=["::ffff:10.0.0.0/104", "2001:db8::1"],
         name="the till", now=1000,
     )  # fmt: skip
     assert store.find(key.digest(made)) == record
