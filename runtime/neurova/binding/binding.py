@@ -162,12 +162,9 @@ def _body_reader(body: Body, default: Any) -> Read:
             raise NotJson
         if b"content-encoding" in call.headers and has_content_coding(call):
             raise NotJson
-        try:
-            if raw.isascii() and (_BACKSLASH not in raw or b"\\u" not in raw):
-                return decode(raw)
-            return decode_text(raw)
-        except msgspec.ValidationError:
-            return body.decode_whole_numbers(raw)
+        if raw.isascii() and (_BACKSLASH not in raw or b"\\u" not in raw):
+            return decode(raw)
+        return decode_text(raw)
 
     return read
 
@@ -190,10 +187,7 @@ def _body_only(body: Body, read: Read) -> Arguments:
             and raw.isascii()
             and _BACKSLASH not in raw
         ):
-            try:
-                return [decode(raw)]
-            except msgspec.ValidationError:
-                return [body.decode_whole_numbers(raw)]
+            return [decode(raw)]
         return [read(call, _NO_QUERY)]
 
     return arguments

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Any
 
 import msgspec
@@ -17,14 +18,10 @@ from .schema_bounds import Path, truncate
 from .schema_validator import LONGEST_TEXT, SchemaValidator, json_pointer
 from .validation import INVALID, MALFORMED, MAX_FAULTS, parse_message
 
-MAX_FRACTIONS = 64 * 1024
-"""Accept integers written like `2.0` in bodies up to this size in bytes."""
 # After an even number of backslashes, `\u0000` is an escape.
 _NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 # Strings that Decimal reads as NaN or infinity; an escape may hide one.
 _NOT_FINITE = re.compile(rb'"\s*[+-]?(?:s?nan\d*|inf(?:inity)?)\s*"|\\u', re.IGNORECASE)
-_FRACTION = re.compile(rb"\d(?:\.0|[eE])")
-_LARGEST_EXACT = 2**53  # floats represent every integer up to this one exactly
 # Result of decoding JSON with a number that Python's JSON types cannot hold.
 _OUT_OF_RANGE: Any = object()
 
@@ -45,7 +42,7 @@ class Body:
     def _finite(self, decode: Callable[[bytes], Any]) -> Callable[[bytes], Any]:
         def decode_finite(raw: bytes) -> Any:
             value = decode(raw)
-            if _NOT_FINITE.search(raw) is not None and self._schema_faults(_decode_plain(raw)):
+            if _NOT_FINITE.search(raw) is not None and not _is_finite(value):
                 raise msgspec.ValidationError("Expected a finite number")
             return value
 
@@ -66,26 +63,13 @@ class Body:
             raise ValueError("a text contains a NUL character")
         return self.decode(raw)
 
-    def decode_whole_numbers(self, raw: bytes) -> Any:
-        """Decode a body that `decode` refused, accepting integers like `2.0`.
-
-        JSON Schema defines them as integers (2020-12, 4.2.3). A body over MAX_FRACTIONS bytes is
-        decoded strictly, because the conversion would take too long. Raises as `decode` does.
-        """
-        value = _OUT_OF_RANGE
-        if len(raw) <= MAX_FRACTIONS and _FRACTION.search(raw):
-            value = _decode_plain(raw)
-        if value is _OUT_OF_RANGE:
-            return self.decode(raw)
-        return self.decode(msgspec.json.encode(_with_integers(value)))
-
     def faults(self, raw: bytes) -> tuple[int, list[Fault]]:
         """Return the status and the faults of a body; no faults if it is valid."""
         if not raw.strip():
             return MALFORMED, [Fault("", "a JSON body is required")]
         try:
             value = _decode_plain(raw)
-            self.decode_whole_numbers(raw)
+            self.decode(raw)
         except msgspec.ValidationError as error:
             path, message = parse_message(str(error))
             return INVALID, [*self._all_faults(value, path, message), *_nul_faults(raw, value)]
@@ -115,18 +99,18 @@ def _decode_plain(raw: bytes) -> Any:
         return _OUT_OF_RANGE
 
 
-def _with_integers(value: Any) -> Any:
-    """Convert each float that is a whole number to an int, in place; return the value."""
-    top = [value]
-    pending: list[Any] = [top]
+def _is_finite(value: Any) -> bool:
+    """Return whether each decimal in a decoded body is finite."""
+    pending = [msgspec.to_builtins(value, builtin_types=(Decimal,), enc_hook=repr)]
     while pending:
         part = pending.pop()
-        for key, each in part.items() if isinstance(part, dict) else enumerate(part):
-            if isinstance(each, float) and each.is_integer() and abs(each) <= _LARGEST_EXACT:
-                part[key] = int(each)
-            elif isinstance(each, dict | list):
-                pending.append(each)
-    return top[0]
+        if isinstance(part, Decimal) and not part.is_finite():
+            return False
+        if isinstance(part, dict):
+            pending += part.values()
+        elif isinstance(part, list | tuple):
+            pending += part
+    return True
 
 
 def _malformed(error: Exception) -> str:

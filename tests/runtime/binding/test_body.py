@@ -147,17 +147,31 @@ def test_escaped_backslash_before_u0000_is_no_nul() -> None:
     assert Body(Words).faults(raw) == (422, [])
 
 
-def test_other_numbers_are_not_read_as_integers() -> None:
-    for raw in (b"1.5", b"1e-3", b"1e300", b'"2.0"', b"[2.0", b"9007199254740994.0"):
-        with pytest.raises(msgspec.DecodeError):
-            Body(int).decode_whole_numbers(raw)
-    assert Body(float).decode_whole_numbers(b"2.0") == 2.0
+class Payment(msgspec.Struct):
+    name: str
+    times: int
+    amounts: list[Decimal]
 
 
-def test_large_body_is_decoded_strictly() -> None:
-    raw = b"[" + b"1.0," * 20_000 + b"1]"
-    with pytest.raises(msgspec.ValidationError):
-        Body(list[int]).decode_whole_numbers(raw)
+@pytest.mark.parametrize(
+    "amounts",
+    [
+        b'"NaN"',
+        b'1e400, "NaN"',  # Python's floats cannot hold the first
+        b"1," * 5_000 + b'"NaN"',  # more values than are validated by the schema
+    ],
+)
+def test_decimal_that_is_not_finite_is_refused_everywhere(amounts: bytes) -> None:
+    with pytest.raises(msgspec.ValidationError, match="finite"):
+        Body(Payment, True).decode(b'{"name": "nan", "times": 1, "amounts": [%b]}' % amounts)
+
+
+def test_fraction_for_an_integer_is_a_fault_at_its_place() -> None:
+    raw = b'{"name": "", "times": 2.0, "amounts": [12345678901234567.89, "x"]}'
+    status, found = Body(Payment).faults(raw)
+    assert (status, [fault.pointer for fault in found]) == (422, ["/times", "/amounts/1"])
+    exact = Body(Payment).decode(raw.replace(b"2.0", b"2").replace(b', "x"', b""))
+    assert exact.amounts == [Decimal("12345678901234567.89")]
 
 
 def test_invalid_key_is_named_at_its_mapping() -> None:
