@@ -13,8 +13,8 @@ from functools import partial
 
 import httptools
 
+from neurova.execution.failures import result_reply
 from neurova.http.call import Call
-from neurova.http.problem import problem
 from neurova.http.reply import Reply
 from neurova.streaming.response_stream import StreamReply
 
@@ -177,11 +177,7 @@ class GatewayProtocol(Connection):
     def _on_reply(self, call: Call, task: asyncio.Future[Reply]) -> None:
         self.tasks.discard(task)
         self.running = None
-        if task.cancelled():
-            detail = "The server is shutting down, retry later."
-            reply = problem(call, 503, detail, headers={"Retry-After": "1"})
-        else:
-            reply = task.result()
+        reply = result_reply(call, call.route.name, task)
         if isinstance(reply, StreamReply):
             self._start_stream(call, reply)
             return

@@ -70,7 +70,10 @@ class FinishedReply(Future[Reply]):
         if in_flight.cancelled():
             super().cancel()
         elif not self.done():
-            self.set_result(self.finish(self.call, in_flight.result()))
+            try:
+                self.set_result(self.finish(self.call, in_flight.result()))
+            except Exception as error:  # else this future would never be done
+                self.set_exception(error)
 
 
 def with_reply_headers(endpoint: Endpoint) -> Endpoint | ReplyHeaders:

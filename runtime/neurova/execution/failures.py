@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from asyncio import Future
 from secrets import token_hex
 
 from ..errors import Unavailable
@@ -14,6 +15,7 @@ LOGGER = logging.getLogger("neurova")
 RETRY_AFTER = {"retry-after": "1"}
 LIMIT_REACHED = "Concurrency limit of this function reached, retry later."
 THREADS_BUSY = "All threads for functions are busy, retry later."
+STOPPING = "The platform is stopping, retry later."
 DEPENDENCY_DOWN = "A service that this function needs is unavailable, retry later."
 
 
@@ -54,6 +56,14 @@ def failure_reply(call: Call, function: str, error: BaseException) -> Reply:
         extra={"neurova": {"function": function, "error": error_id}},
     )
     return problem(call, 500, f"The function failed. Its log has details under error {error_id}.")
+
+
+def result_reply(call: Call, function: str, finished: Future[Reply]) -> Reply:
+    """Return the result of a finished call: a 503 if it was cancelled, a 500 if it raised."""
+    if finished.cancelled():
+        return unavailable_reply(call, STOPPING)
+    error = finished.exception()
+    return finished.result() if error is None else failure_reply(call, function, error)
 
 
 def unavailable_reply(call: Call, detail: str) -> Reply:

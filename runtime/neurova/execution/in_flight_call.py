@@ -16,6 +16,7 @@ from .concurrency_limit import ConcurrencyLimit
 from .failures import (
     LIMIT_REACHED,
     LOGGER,
+    STOPPING,
     THREADS_BUSY,
     failure_reply,
     timeout_reply,
@@ -26,7 +27,6 @@ from .thread_pool import ThreadPoolFull, Work
 
 GRACE = 1.0  # seconds that a cancelled function has to clean up before its 504 is sent
 MAX_STREAM_COST = 0.05  # seconds; a stream spreads any further cost over its lifetime
-STOPPING = "The platform is stopping, retry later."
 
 
 class Target(Protocol):

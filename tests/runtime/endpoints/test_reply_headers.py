@@ -7,6 +7,8 @@ import pytest
 from tests.runtime.project import Project, module_of, turn_loop, until
 
 from neurova.endpoints.reply_headers import with_reply_headers
+from neurova.http.call import Call
+from neurova.http.reply import Reply
 
 
 def define(project: Project, options: str, *statements: str, kind: str = "async def") -> Any:
@@ -65,3 +67,13 @@ async def test_stream_passes_through_and_ends_on_disconnect(project: Project) ->
     reply.disconnect()
     await asyncio.wait((reply.task,))
     assert endpoint.endpoint.concurrency.running == 0
+
+
+async def test_failure_to_finish_a_reply_reaches_its_client(project: Project) -> None:
+    def finish(call: Call, reply: Reply) -> Reply:
+        raise LookupError
+
+    endpoint = define(project, 'cache="60s"', "await asyncio.sleep(0)")
+    endpoint.finish = finish
+    with pytest.raises(LookupError):
+        await endpoint.invoke(project.call())
