@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import quote
 
 from neurova.asgi.app import Receive, Scope, Send
+from neurova.execution.failures import result_reply
 from neurova.http.call import Call, Field
 from neurova.http.problem import problem
 from neurova.http.reply import Reply
@@ -50,7 +51,7 @@ class GatewayApp:
             reply = await self._read_body(call, receive)
         if reply is None:
             result = gateway.invoke(call)
-            reply = result if isinstance(result, Reply) else await _wait(result, receive)
+            reply = result if isinstance(result, Reply) else await _wait(call, result, receive)
             if reply is None:
                 gateway.record(call, Reply.of(499, b"", b"", []))
                 return
@@ -104,23 +105,27 @@ class GatewayApp:
         await send({"type": "lifespan.shutdown.complete"})
 
 
-async def _wait(result: Awaitable[Reply], receive: Receive) -> Reply | None:
-    """Return the reply; None if the client of a streaming function disconnected first."""
-    pending: Any = result
-    if not getattr(result, "streams", False):
-        return await result
+async def _wait(call: Call, result: Awaitable[Reply], receive: Receive) -> Reply | None:
+    """Return the reply, None if the client disconnected first; that stops a stream only."""
+    pending: Any = asyncio.ensure_future(result)
+    disconnect = getattr(pending, "disconnect", pending.cancel)
     listener = asyncio.ensure_future(wait_for_disconnect(receive))
     try:
         await asyncio.wait((pending, listener), return_when=asyncio.FIRST_COMPLETED)
-        if listener.done() and not pending.done():
-            pending.disconnect()
+        is_connected = pending.done()
+        if not is_connected:
+            call.notify_disconnect()
+            if getattr(pending, "streams", False):
+                disconnect()
             await asyncio.wait((pending,))
-            if not pending.cancelled() and isinstance(pending.result(), StreamReply):
-                pending.result().disconnect()
-            return None
-        return await result
+        reply = result_reply(call, call.route.name, pending)
+        if is_connected:
+            return reply
+        if isinstance(reply, StreamReply):
+            reply.disconnect()
+        return None
     except asyncio.CancelledError:
-        pending.disconnect()
+        disconnect()
         raise
     finally:
         listener.cancel()
@@ -198,6 +203,7 @@ class AsgiWriter:
 
     def _on_disconnect(self, listener: asyncio.Future[None]) -> None:
         if not listener.cancelled():
+            self._call.notify_disconnect()
             self.end(499)
 
 

@@ -90,6 +90,7 @@ class Connection(HttpToolsProtocol):
         self.state = CLOSING
         self.unparsed = b""
         self.pipelined.clear()
+        self._notify_disconnect()
         if self.writer is not None:
             self.writer.disconnected()
             self.flow.resume_writing()  # wakes up the source if it waits to send
@@ -100,8 +101,13 @@ class Connection(HttpToolsProtocol):
         """Close after the responses to all requests received."""
         self.is_draining = True
         self.manager.flush()
+        self._notify_disconnect()
         # During a streamed response, EOF from the client means it disconnected.
         return self.running is not None and self.scheme == "http" and not self._is_streaming()
+
+    def _notify_disconnect(self) -> None:
+        if self.running is not None:
+            self.running.notify_disconnect()
 
     def _is_streaming(self) -> bool:
         if self.running is None:

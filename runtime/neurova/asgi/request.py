@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from asyncio import get_running_loop
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote_to_bytes
 
@@ -36,17 +37,9 @@ def make_scope(call: Call) -> dict[str, Any]:
 
 
 def make_request(call: Call) -> Request:
-    """Return `call` as Starlette's Request, with the complete body."""
-    from starlette.requests import Request
+    """Return `call` as Starlette's Request; must be called on a running event loop."""
+    from .starlette_request import FunctionRequest
 
-    body = call.body
-    received = False
-
-    async def receive() -> dict[str, Any]:
-        nonlocal received
-        if received:
-            return {"type": "http.disconnect"}
-        received = True
-        return {"type": "http.request", "body": body, "more_body": False}
-
-    return Request(make_scope(call), receive)
+    if call.disconnected is None:
+        call.disconnected = get_running_loop().create_future()
+    return FunctionRequest(make_scope(call), call.body, call.disconnected)

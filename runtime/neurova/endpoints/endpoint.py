@@ -64,7 +64,8 @@ class Endpoint:
     def invoke(self, call: Call) -> Reply | Awaitable[Reply]:
         """Answer one call whose body is complete; errors become replies.
 
-        Return the reply if it is ready, else an awaitable; cancel that if the client disconnects.
+        Return the reply if it is ready, else an awaitable; cancel that when the platform stops, or
+        when the client of a target that `streams` disconnects.
         """
         raise NotImplementedError
 

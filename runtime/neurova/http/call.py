@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from asyncio import Future
 from typing import Any
 
 from ..telemetry.redact import mask_secrets
@@ -20,7 +21,7 @@ class Call:
     Set later: `body` by the server, `route` and `params` (decoded path parameters) by the router,
     `caller` and `shared` (`kong.ctx.shared`) by the plugins, `trace_id`, `parent_id`, `span_id`
     and `sampled` by the trace step, `reply_fields` (added to any reply) by any step, `deadline`
-    (event-loop seconds) by the endpoint.
+    (event-loop seconds) by the endpoint, `disconnected` by a function's Request, which watches it.
     """
 
     __slots__ = (
@@ -28,6 +29,7 @@ class Call:
         "caller",
         "client",
         "deadline",
+        "disconnected",
         "fields",
         "headers",
         "method",
@@ -78,10 +80,16 @@ class Call:
         self.sampled = False
         self.started = 0.0
         self.deadline = 0.0
+        self.disconnected: Future[None] | None = None
 
     def header(self, name: bytes) -> bytes | None:
         """Return the first field with this lower-case `name`, or None."""
         return self.headers.get(name)
+
+    def notify_disconnect(self) -> None:
+        """Tell the function, if it watches, that the client has disconnected."""
+        if self.disconnected is not None and not self.disconnected.done():
+            self.disconnected.set_result(None)
 
     def __repr__(self) -> str:
         # Omit query and fields: they may hold secrets.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import shutil
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,7 @@ def namespace(server: HttpServer, name: str) -> dict[str, Any]:
     """Return the globals of a function's module."""
     for function in server.platform.platform.functions():
         if function.name == f"probe.{name}":
-            return function.handler.__wrapped__.__globals__  # type: ignore[attr-defined,no-any-return]  # bound
+            return inspect.unwrap(function.handler).__globals__  # type: ignore[attr-defined]  # bound
     raise AssertionError(name)
 
 

@@ -5,11 +5,18 @@ from __future__ import annotations
 import asyncio
 import socket
 import struct
+from collections.abc import Awaitable
+from typing import Any
 
 import pytest
 from tests.conftest import HttpServer
 from tests.gateway.raw_http import request, statuses, wait_until
 from tests.gateway.server.conftest import namespace, set_options
+
+from neurova.endpoints.function import CoroutineFunction
+from neurova.http.call import Call
+from neurova.http.reply import Reply
+from neurova_platform.testing.client import build_scope
 
 
 async def test_slow_head_or_body_returns_408(server: HttpServer) -> None:
@@ -36,11 +43,83 @@ async def test_disconnected_client_is_recorded_as_499(server: HttpServer) -> Non
     _, writer = await server.connect()
     writer.write(request("GET", "/wait/50", close=False))
     await wait_until(lambda: server.manager.in_flight)
-    reset = struct.pack("ii", 1, 0)
-    writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, reset)
-    writer.transport.abort()
+    reset(writer)
     assert statuses(await server.send(request("GET", "/wait/100"))) == [200]
     assert sorted(record.status for record in server.platform.records()) == [200, 499]
+
+
+def reset(writer: asyncio.StreamWriter) -> None:
+    """Close a connection so that its server notices at once."""
+    linger = struct.pack("ii", 1, 0)
+    writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+    writer.transport.abort()
+
+
+@pytest.mark.parametrize(
+    ("door", "status"), [("http, reset", 499), ("http, half closed", 200), ("asgi", 499)]
+)
+async def test_function_of_a_disconnected_client_finishes(
+    streams: HttpServer, door: str, status: int
+) -> None:
+    counted = namespace(streams, "polls")["counted"]
+    if door.startswith("http"):
+        _, writer = await streams.connect()
+        writer.write(request("GET", "/polls?how=plain", close=False))
+        await wait_until(lambda: "begun" in counted)
+        if door.endswith("closed"):
+            writer.write_eof()
+            await wait_until(lambda: "disconnected" in counted)
+            writer.close()
+        else:
+            reset(writer)
+    else:
+        scope = build_scope("GET", "/polls?how=plain", {"host": "probe"})
+        messages = [{"type": "http.disconnect"}, {"type": "http.request"}]
+
+        async def receive() -> dict[str, str]:
+            return messages.pop()
+
+        await streams.platform.platform.asgi(scope, receive, unexpected_send)
+    await wait_until(lambda: streams.platform.records())
+    assert counted == ["begun", "disconnected", "finished"]
+    assert [record.status for record in streams.platform.records()] == [status]
+
+
+async def unexpected_send(message: object) -> None:
+    raise AssertionError(message)
+
+
+@pytest.mark.parametrize("door", ["http", "asgi"])
+async def test_polling_for_a_disconnect_lets_a_stream_continue(
+    streams: HttpServer, door: str
+) -> None:
+    if door == "http":
+        body = await streams.send(request("GET", "/polls"))
+    else:
+        body = (await streams.platform.acall("GET", "/polls")).body
+    assert body.count(b"data: ") == 5
+
+
+class FailingFunction(CoroutineFunction):
+    """A function whose call fails outside the handling of its errors."""
+
+    __slots__ = ()
+
+    def invoke(self, call: Call) -> Awaitable[Reply]:
+        """Return a future that raises."""
+        failed: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
+        failed.set_exception(LookupError("secret"))
+        return failed
+
+
+async def test_call_that_raises_late_is_answered_500(server: HttpServer, caplog: Any) -> None:
+    platform = server.platform
+    (function,) = (each for each in platform.platform.functions() if each.name == "probe.wait")
+    function.__class__ = FailingFunction
+    platform.platform.serve(platform.platform.services)
+    assert statuses(await server.send(request("GET", "/wait/1"))) == [500]
+    assert (await platform.acall("GET", "/wait/1")).status == 500
+    assert caplog.text.count("LookupError") == 2
 
 
 async def test_half_closed_client_gets_its_response(server: HttpServer) -> None:

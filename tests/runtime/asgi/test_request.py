@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from neurova.asgi.request import make_request
 from neurova.http.call import Call
 
@@ -30,7 +32,14 @@ async def test_request_has_the_values_of_its_call() -> None:
     assert await request.json() == {"a": 1}
 
 
-async def test_disconnect_follows_the_body() -> None:
-    request = make_request(Call("GET", b"/", b"", [], ""))
-    types = [(await request.receive())["type"] for _ in range(2)]
-    assert types == ["http.request", "http.disconnect"]
+async def test_disconnect_is_seen_once_the_client_has_disconnected() -> None:
+    call = Call("PUT", b"/", b"", [], "", b"body")
+    request = make_request(call)
+    assert [await request.is_disconnected() for _ in range(3)] == [False] * 3
+    assert await request.body() == b"body"
+    received = asyncio.ensure_future(request.receive())
+    await asyncio.sleep(0)
+    assert not received.done()
+    call.notify_disconnect()
+    assert (await received)["type"] == "http.disconnect"
+    assert await make_request(call).is_disconnected()  # of a retry
