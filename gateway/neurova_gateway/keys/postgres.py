@@ -5,21 +5,20 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-from collections.abc import Callable, Coroutine
+from collections.abc import Coroutine, Sequence
 from contextlib import suppress
+from itertools import groupby
+from operator import itemgetter
 from time import monotonic
 from typing import Any, TypeVar
 
 import asyncpg
-from sqlalchemy import Connection, func, inspect, select
-from sqlalchemy.exc import IntegrityError, SQLAlchemyError
-from sqlalchemy.ext.asyncio import create_async_engine
 
 from neurova.database.postgres.url import PostgresUrl
 from neurova.errors import StateError, Unavailable
 
 from .base import KeyRecord
-from .sql import LAYOUT, KeyTables, SqlKeyStore, check_layout
+from .sql import SqlKeyStore, Statement, check_layout
 
 REFRESH_SECONDS = 0.2
 STALE_SECONDS = 1.0  # without a response of the database, after which the copy must not be used
@@ -30,11 +29,24 @@ _LOCK = 0x6E765F6B657973  # "nv_keys": held while the tables are created
 _CONNECTION_ERRORS = (
     OSError,
     TimeoutError,
-    SQLAlchemyError,
     asyncpg.PostgresError,
     asyncpg.InterfaceError,
     asyncpg.InternalClientError,  # the server closed an idle connection
 )
+_SCHEMA = """
+CREATE TABLE nv_keys (
+    key_id text PRIMARY KEY, digest bytea NOT NULL UNIQUE, consumer text NOT NULL,
+    environment text NOT NULL, scopes text[] NOT NULL, created_at double precision NOT NULL,
+    expires_at double precision, revoked_at double precision, last_used_at double precision,
+    limits text NOT NULL, quota bigint NOT NULL, cidrs text[] NOT NULL, name text NOT NULL,
+    change bigint NOT NULL
+);
+CREATE INDEX nv_keys_of_consumer ON nv_keys (consumer);
+CREATE INDEX nv_keys_by_change ON nv_keys (change);
+CREATE TABLE nv_keys_consumers (consumer text PRIMARY KEY, limits text NOT NULL);
+CREATE TABLE nv_keys_changes (number bigint NOT NULL, layout integer NOT NULL);
+INSERT INTO nv_keys_changes (number, layout) VALUES (0, 1);
+"""
 T = TypeVar("T")
 
 
@@ -47,25 +59,19 @@ class PostgresKeyStore(SqlKeyStore):
     thread, as the driver needs one. Raises StateError when the database cannot be used.
     """
 
+    _duplicate_error = asyncpg.UniqueViolationError
+
     def __init__(self, url: str) -> None:
-        super().__init__(KeyTables("nv_", shared=True))
+        super().__init__("nv_keys", "nv_keys_consumers", "nv_keys_changes", has_change=True)
         self._url = PostgresUrl(url)
         self._copy: dict[bytes, KeyRecord] = {}
         self._copied_version = -1
         self._fresh_until = -1.0
+        self._pool: Any = None
         self._refreshing: asyncio.Task[None] | None = None
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="keys", daemon=True)
         self._thread.start()
-        self._engine = create_async_engine(
-            "postgresql+asyncpg://",
-            async_creator=self._connect,
-            pool_size=CONNECTIONS,
-            max_overflow=0,
-            pool_timeout=WAIT_SECONDS,
-            pool_pre_ping=True,
-            hide_parameters=True,
-        )
         try:
             self._run(self._open())
         except Unavailable as error:
@@ -108,15 +114,21 @@ class PostgresKeyStore(SqlKeyStore):
         if monotonic() > self._fresh_until:
             raise Unavailable("the key store does not answer", where=str(self._url))
 
-    def _read(self, work: Callable[[Connection], T]) -> T:
-        return self._run(self._transaction(work))
+    def _read(self, sql: str, *values: Any) -> Sequence[Sequence[Any]]:
+        return self._run(self._pool.fetch(sql, *values))
 
-    _write = _read
+    def _write(self, *statements: Statement) -> None:
+        self._run(self._transaction(statements))
 
-    def _change(self, work: Callable[[Connection, int], T]) -> T:
-        result = super()._change(work)
+    def _change(self, *statements: Statement) -> None:
+        super()._change(*statements)
         self._run(self._refresh())
-        return result
+
+    def _encode(self, texts: Sequence[str]) -> list[str]:
+        return list(texts)
+
+    def _decode(self, value: list[str]) -> Sequence[str]:
+        return value
 
     def _run(self, statements: Coroutine[Any, Any, T]) -> T:
         """Run statements on the loop. Raises Unavailable when the database does not answer."""
@@ -126,39 +138,46 @@ class PostgresKeyStore(SqlKeyStore):
         future = asyncio.run_coroutine_threadsafe(statements, self._loop)
         try:
             return future.result(2 * WAIT_SECONDS)
-        except IntegrityError:
+        except self._duplicate_error:
             raise
         except _CONNECTION_ERRORS as error:
             future.cancel()
-            reason = str(getattr(error, "orig", error)) or type(error).__name__
+            reason = str(error) or type(error).__name__
             raise Unavailable(
                 f"the key store does not answer: {reason}", where=str(self._url)
             ) from error
 
     # These methods run on the event loop of the store.
 
-    async def _connect(self) -> asyncpg.Connection[Any]:
+    async def _open(self) -> None:
         # Pass the URL unchanged: the driver supports libpq's options, like sslmode and passfile.
-        return await asyncpg.connect(
+        self._pool = await asyncpg.create_pool(
             self._url.dsn,
+            min_size=1,
+            max_size=CONNECTIONS,
             timeout=WAIT_SECONDS,
             command_timeout=WAIT_SECONDS,
             server_settings={"application_name": "neurova keys"},
         )
-
-    async def _open(self) -> None:
-        await self._transaction(self._migrate)
+        async with self._pool.acquire() as connection, connection.transaction():
+            await connection.execute("SELECT pg_advisory_xact_lock($1)", _LOCK)
+            if await connection.fetchval("SELECT to_regclass('nv_keys_changes')") is None:
+                await connection.execute(_SCHEMA)
+            layout = await connection.fetchval("SELECT layout FROM nv_keys_changes")
+        check_layout(layout or 0, str(self._url))
         await self._refresh()
         self._refreshing = asyncio.create_task(self._keep_fresh())
 
     async def _close(self) -> None:
         if self._refreshing is not None:
             self._refreshing.cancel()
-        await asyncio.wait_for(self._engine.dispose(), STALE_SECONDS)
+        if self._pool is not None:
+            await asyncio.wait_for(self._pool.close(), STALE_SECONDS)
 
-    async def _transaction(self, work: Callable[[Connection], T]) -> T:
-        async with self._engine.begin() as connection:
-            return await connection.run_sync(work)
+    async def _transaction(self, statements: Sequence[Statement]) -> None:
+        async with self._pool.acquire() as connection, connection.transaction():
+            for sql, group in groupby(statements, itemgetter(0)):
+                await connection.executemany(sql, [values for _, values in group])
 
     async def _keep_fresh(self) -> None:
         while True:
@@ -173,24 +192,20 @@ class PostgresKeyStore(SqlKeyStore):
 
     async def _refresh(self) -> None:
         began = monotonic()
-        await self._transaction(self._read_changes)
-        self._fresh_until = began + STALE_SECONDS
-
-    def _read_changes(self, connection: Connection) -> None:
-        version = self._read_number(connection)
+        version = await self._pool.fetchval(self._number)
+        if version is None:
+            raise StateError(
+                "the table nv_keys_changes is empty",
+                where=str(self._url),
+                fix="restore a complete backup",
+            )
         if version > self._copied_version >= 0:
-            changed = self._tables.keys.c.change > self._copied_version
-            records = self._fetch(connection, self._select.where(changed))
-            self._copy.update({record.digest: record for record in records})
+            changed = f"{self._select} WHERE change > $1"
+            rows = await self._pool.fetch(changed, self._copied_version)
+            self._copy.update({record.digest: record for record in self._records(rows)})
         elif version != self._copied_version:
             # The first read, or the number is lower: the database was restored from a backup.
-            records = self._fetch(connection, self._select)
-            self._copy = {record.digest: record for record in records}
+            rows = await self._pool.fetch(self._select)
+            self._copy = {record.digest: record for record in self._records(rows)}
         self._copied_version = version
-
-    def _migrate(self, connection: Connection) -> None:
-        connection.execute(select(func.pg_advisory_xact_lock(_LOCK)))
-        changes = self._tables.changes
-        if not inspect(connection).has_table(changes.name):
-            self._tables.create(connection, layout=LAYOUT)
-        check_layout(connection.execute(select(changes.c.layout)).scalar_one(), str(self._url))
+        self._fresh_until = began + STALE_SECONDS

@@ -2,25 +2,33 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sqlite3
 import threading
-from collections.abc import Callable
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import TypeVar
-
-from sqlalchemy import Connection, create_engine
-from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
-from sqlalchemy.pool import NullPool
+from typing import Any
 
 from neurova.errors import StateError, Unavailable
 from neurova.files.locks import folder_lock
 
-from .sql import LAYOUT, KeyTables, SqlKeyStore, check_layout
+from .sql import LAYOUT, SqlKeyStore, Statement, check_layout
 
 WAIT_SECONDS = 2.0
-T = TypeVar("T")
+_SCHEMA = """
+CREATE TABLE keys (
+    key_id TEXT PRIMARY KEY NOT NULL, digest BLOB NOT NULL UNIQUE, consumer TEXT NOT NULL,
+    environment TEXT NOT NULL, scopes TEXT NOT NULL, created_at REAL NOT NULL, expires_at REAL,
+    revoked_at REAL, last_used_at REAL, limits TEXT NOT NULL, quota INTEGER NOT NULL,
+    cidrs TEXT NOT NULL, name TEXT NOT NULL
+) STRICT;
+CREATE INDEX keys_of_consumer ON keys (consumer);
+CREATE TABLE consumers (consumer TEXT PRIMARY KEY NOT NULL, limits TEXT NOT NULL) STRICT;
+CREATE TABLE changes (number INTEGER NOT NULL) STRICT;
+INSERT INTO changes VALUES (0)
+"""
 
 
 class SqliteKeyStore(SqlKeyStore):
@@ -30,25 +38,22 @@ class SqliteKeyStore(SqlKeyStore):
     StateError when the file cannot be used.
     """
 
+    _duplicate_error = sqlite3.IntegrityError
+
     def __init__(self, path: Path) -> None:
-        super().__init__(KeyTables())
+        super().__init__("keys", "consumers", "changes", has_change=False)
         self._path = path
         self._read_lock = threading.Lock()
         self._write_lock = threading.Lock()
         self._known_version = (-1, 0)
-        self._connections: list[Connection] = []
-        engine = create_engine(
-            "sqlite://", creator=self._connect, poolclass=NullPool, hide_parameters=True
-        )
+        self._connections: list[sqlite3.Connection] = []
         try:
             # Lock: SQLite fails at once while another process switches a new file to WAL.
             with folder_lock(path.parent):
                 _create_file(path)
-                for _ in range(2):
-                    self._connections.append(engine.connect())
-                self._reader, self._writer = self._connections
-                self._transaction(self._migrate)
-        except (OSError, SQLAlchemyError, StateError) as error:
+                self._reader, self._writer = self._connect(), self._connect()
+                self._migrate()
+        except (OSError, sqlite3.Error, StateError) as error:
             self.close()
             raise _state_error(path, error) from error
         status = os.stat(path)
@@ -59,7 +64,10 @@ class SqliteKeyStore(SqlKeyStore):
 
         Runs only `PRAGMA data_version` unless another process wrote to the file.
         """
-        return self._read(self._read_version)
+        data = self._read("PRAGMA data_version")[0][0]
+        if data != self._known_version[0]:
+            self._known_version = data, self._read(self._number)[0][0]
+        return self._known_version[1]
 
     def close(self) -> None:
         """Close the file."""
@@ -71,54 +79,49 @@ class SqliteKeyStore(SqlKeyStore):
         connection = sqlite3.connect(
             self._path, timeout=WAIT_SECONDS, isolation_level=None, check_same_thread=False
         )
-        try:
-            connection.execute("PRAGMA journal_mode = WAL")
-            connection.execute("PRAGMA synchronous = FULL")
-        except BaseException:
-            connection.close()
-            raise
+        self._connections.append(connection)
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = FULL")
         return connection
 
-    def _migrate(self, connection: Connection) -> None:
-        layout = connection.exec_driver_sql("PRAGMA user_version").scalar_one()
-        check_layout(layout, str(self._path))
-        if layout == 0:
-            self._tables.create(connection)
-            connection.exec_driver_sql(f"PRAGMA user_version = {LAYOUT}")
+    def _migrate(self) -> None:
+        with self._writer as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            (layout,) = connection.execute("PRAGMA user_version").fetchone()
+            check_layout(layout, str(self._path))
+            if layout == 0:
+                for statement in (*_SCHEMA.split(";"), f"PRAGMA user_version = {LAYOUT}"):
+                    connection.execute(statement)
 
-    def _read_version(self, connection: Connection) -> int:
-        data = connection.exec_driver_sql("PRAGMA data_version").scalar_one()
-        if data != self._known_version[0]:
-            self._known_version = data, self._read_number(connection)
-        return self._known_version[1]
-
-    def _read(self, work: Callable[[Connection], T]) -> T:
+    def _read(self, sql: str, *values: Any) -> Sequence[Sequence[Any]]:
         self._check_identity()
         try:
-            with self._read_lock, self._reader.begin():
-                return work(self._reader)
-        except SQLAlchemyError as error:
+            with self._read_lock:
+                return self._reader.execute(sql, _number_values(values)).fetchall()
+        except sqlite3.Error as error:
             raise self._unavailable(error) from error
 
-    def _write(self, work: Callable[[Connection], T]) -> T:
+    def _write(self, *statements: Statement) -> None:
         self._check_identity()
         try:
-            with self._write_lock:
-                return self._transaction(work)
-        except IntegrityError:
+            with self._write_lock, self._writer as connection:
+                connection.execute("BEGIN IMMEDIATE")
+                for sql, values in statements:
+                    connection.execute(sql, _number_values(values))
+        except self._duplicate_error:
             raise
-        except SQLAlchemyError as error:
+        except sqlite3.Error as error:
             raise self._unavailable(error) from error
 
-    def _transaction(self, work: Callable[[Connection], T]) -> T:
-        with self._writer.begin():
-            self._writer.exec_driver_sql("BEGIN IMMEDIATE")
-            return work(self._writer)
+    def _encode(self, texts: Sequence[str]) -> str:
+        return json.dumps(texts)
 
-    def _unavailable(self, error: SQLAlchemyError) -> Unavailable:
-        return Unavailable(
-            f"the key store does not answer: {_reason(error)}", where=str(self._path)
-        )
+    def _decode(self, value: str) -> Sequence[str]:
+        texts: list[str] = json.loads(value)
+        return texts
+
+    def _unavailable(self, error: sqlite3.Error) -> Unavailable:
+        return Unavailable(f"the key store does not answer: {error}", where=str(self._path))
 
     def _check_identity(self) -> None:
         """Raise Unavailable when the open file is no longer the one at the path."""
@@ -139,8 +142,9 @@ def _create_file(path: Path) -> None:
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
 
 
-def _reason(error: SQLAlchemyError) -> str:
-    return str(error.orig if isinstance(error, DBAPIError) else error)
+def _number_values(values: Sequence[Any]) -> dict[str, Any]:
+    """Return values by the names that SQLite gives to $1, $2…"""
+    return {str(number): value for number, value in enumerate(values, 1)}
 
 
 def _state_error(path: Path, error: Exception) -> StateError:
@@ -155,15 +159,15 @@ def _state_error(path: Path, error: Exception) -> StateError:
             where=str(path),
             fix="let this user write the file and its folder",
         )
-    if isinstance(error, DBAPIError) and isinstance(error.orig, sqlite3.OperationalError):
+    if isinstance(error, sqlite3.OperationalError):
         return StateError(
-            _reason(error),
+            str(error),
             where=str(path),
             fix="check that this user may write the file, that its disk has space, and that no "
             "other process locks it",
         )
     return StateError(
-        str(getattr(error, "orig", error)),
+        str(error),
         where=str(path),
         fix="restore a backup, or delete the file and create new keys",
     )

@@ -116,6 +116,8 @@ def test_half_restored_tables_are_an_outage(
     key, _ = issuer.create(store, "acme", "live")
     postgres.run("DELETE FROM nv_keys_changes", url)
     until(lambda: is_unavailable(store))
+    with pytest.raises(StateError, match="nv_keys_changes is empty: restore a complete backup"):
+        open_key_store(url)
     postgres.run("INSERT INTO nv_keys_changes VALUES (7, 1)", url)
     until(lambda: not is_unavailable(store))
     assert store.find(digest(key)) is not None

@@ -108,11 +108,8 @@ def test_locked_file_blocks_writers_only(path: Path, monkeypatch: pytest.MonkeyP
 
 def test_full_disk_is_an_outage_until_there_is_space(store: SqliteKeyStore) -> None:
     def limit_pages(factor: int) -> None:
-        def work(connection: sqlite.Connection) -> None:
-            pages = connection.exec_driver_sql("PRAGMA page_count").scalar_one()
-            connection.exec_driver_sql(f"PRAGMA max_page_count = {pages * factor}")
-
-        store._write(work)
+        ((pages,),) = store._read("PRAGMA page_count")
+        store._write((f"PRAGMA max_page_count = {pages * factor}", ()))
 
     limit_pages(1)
     with pytest.raises(Unavailable, match="disk is full"):  # noqa: PT012 - one of them is too many
