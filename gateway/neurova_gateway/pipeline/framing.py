@@ -39,11 +39,16 @@ def body_too_large(max_body: int) -> str:
     return f"Request body exceeds {max_body} bytes"
 
 
+def is_websocket(call: Call) -> bool:
+    """Return whether a request asks for WebSocket."""
+    return call.headers.get(b"upgrade", b"").strip().lower() == b"websocket"
+
+
 def _check_special(call: Call) -> Reply | None:
     headers = call.headers
     if b"transfer-encoding" in headers and headers[b"transfer-encoding"].lower() != b"chunked":
         return problem(call, 501, "Transfer coding not supported, use chunked")
-    if b"upgrade" in headers and headers[b"upgrade"].strip().lower() == b"websocket":
+    if is_websocket(call):
         return problem(call, 501, "WebSocket not supported")
     if b"expect" in headers and headers[b"expect"].lower() != b"100-continue":
         return problem(call, 417, "Expectation not supported, use 100-continue")

@@ -100,3 +100,9 @@ def encode_head(
     if close:
         fields.append((b"connection", b"close"))
     return b"%b%b\r\n" % (line, b"".join([_FIELD % field for field in fields]))
+
+
+def encode_request_head(method: str, target: bytes, version: str, fields: list[Field]) -> bytes:
+    """Return the head of a request, to be parsed again."""
+    line = f"{method} %b HTTP/{version}\r\n".encode() % target
+    return line + b"".join([_FIELD % field for field in fields]) + b"\r\n"

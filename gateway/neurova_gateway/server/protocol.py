@@ -19,9 +19,16 @@ from neurova.http.reply import Reply
 from neurova.streaming.response_stream import StreamReply
 
 from ..pipeline.compression import LARGE
-from ..pipeline.framing import body_too_large
+from ..pipeline.framing import body_too_large, is_websocket
 from .connection import BODY, CLOSING, HEAD, IDLE, Connection
-from .encoding import CONTINUE, UNKNOWN_METHOD, encode, encode_head, has_cache_control
+from .encoding import (
+    CONTINUE,
+    UNKNOWN_METHOD,
+    encode,
+    encode_head,
+    encode_request_head,
+    has_cache_control,
+)
 from .head_limits import HEAD_TOO_LARGE, MAX_FIELDS, is_head_too_large
 from .writer import ConnectionWriter, is_chunked
 
@@ -73,8 +80,11 @@ class GatewayProtocol(Connection):
         # A head within one slice cannot exceed the byte limit.
         if (self.incomplete or len(fields) > MAX_FIELDS) and self._refuse_large_head(call):
             return
+        if parser.should_upgrade() and method != "CONNECT" and not is_websocket(call):
+            self.state = HEAD  # `_feed` repeats the head without Upgrade
+            return
         self.incomplete = 0
-        if not parser.should_keep_alive() or b"upgrade" in headers or method == "CONNECT":
+        if parser.should_upgrade() or not parser.should_keep_alive():
             self.last = call
         if self.running is not None:
             self.is_deferred = True
@@ -97,7 +107,7 @@ class GatewayProtocol(Connection):
     def on_message_complete(self) -> None:
         """Run the call, or queue it behind the one in flight."""
         call = self.call
-        if self.state == CLOSING or call is None:
+        if self.state != BODY or call is None:
             return
         self.state = self.timed_state = IDLE
         self.call = None
@@ -260,9 +270,7 @@ class GatewayProtocol(Connection):
     def _parse(self, data: bytes) -> None:
         """Parse at most SLICE bytes."""
         try:
-            self.parser.feed_data(data)
-        except httptools.HttpParserUpgrade:
-            pass  # a server may ignore Upgrade (RFC 9110, 7.8); close after the call
+            self._feed(data)
         except httptools.HttpParserCallbackError as error:
             logger.error("Internal error in the gateway", exc_info=error.__context__ or error)
             self._refuse(500, "Internal error in the gateway")
@@ -278,6 +286,26 @@ class GatewayProtocol(Connection):
         if state != self.timed_state:
             self.timed_state = state
             self.since = self.loop.time()
+
+    def _feed(self, data: bytes) -> None:
+        """Pass bytes to the parser, and ignore an offered upgrade (RFC 9110, 7.8).
+
+        The parser skips the body of such a request. A new one reads the head again without Upgrade.
+        """
+        while True:
+            try:
+                self.parser.feed_data(data)
+                return
+            except httptools.HttpParserUpgrade as upgrade:
+                call = self.call
+                if self.state != HEAD or call is None:
+                    return
+                fields = [field for field in call.fields if field[0] != b"upgrade"]
+                self.parser = httptools.HttpRequestParser(self)
+                self.parser.set_dangerous_leniencies(lenient_data_after_close=True)  # as uvicorn
+                head = encode_request_head(call.method, self.url, call.version, fields)
+                self.parser.feed_data(head)
+                data = data[upgrade.args[0] :]
 
     def _resume(self) -> None:
         """Process what is queued, in order, until a call is in flight or the client must read."""

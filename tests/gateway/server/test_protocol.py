@@ -11,13 +11,26 @@ from textwrap import dedent
 import pytest
 from tests.conftest import HttpServer
 from tests.gateway.overload import overload
-from tests.gateway.raw_http import bodies, request, statuses
+from tests.gateway.raw_http import bodies, request, statuses, wait_until
 
 from neurova.http.reply import Reply
 from neurova_gateway.server.encoding import encode
 
 JSON = "Content-Type: application/json"
 BODY = b'{"text":"x"}'
+# As sent by Java's HttpClient, by `curl --http2`, and by other clients.
+JAVA = (
+    "Connection: Upgrade, HTTP2-Settings",
+    "HTTP2-Settings: AAEAAEAAAAIAAAAAAAMAAAAAAAQBAAAAAAUAAEAAAAYABgAA",
+    "Upgrade: h2c",
+)
+UPGRADES = [
+    JAVA,
+    (JAVA[2], JAVA[1], "Connection: Upgrade, HTTP2-Settings"),
+    ("connection: keep-alive, upgrade", "upgrade: TLS/1.0, h2c"),
+    ("Upgrade: h2c", "Upgrade: irc/6.9", "Connection: upgrade"),
+    ("Upgrade: h2c",),  # without Connection it is no offer
+]
 
 
 async def count(server: HttpServer) -> int:
@@ -34,7 +47,6 @@ def api_key(server: HttpServer) -> str:
     [
         (request(), [200]),
         (b"GET /count HTTP/1.0\r\nHost: a\r\n\r\n", [200]),  # closes the connection
-        (request("GET", "/count", "Connection: upgrade", "Upgrade: h2c", close=False), [200]),
         (request("POST", "/echo", body=BODY, close=False) + request(), [401, 200]),
         # A refused call gets no 100 Continue; its body is not awaited.
         (request("POST", "/echo", "Expect: 100-continue", "Content-Length: 5", close=False), [401]),
@@ -69,6 +81,32 @@ async def test_chunked_body_is_joined(server: HttpServer) -> None:
     head = request("POST", "/echo", api_key(server), JSON, "Transfer-Encoding: chunked")
     response = await server.send(head + b'8\r\n{"text":\r\n4;x=y\r\n"ab"\r\n1\r\n}\r\n0\r\n\r\n')
     assert json.loads(bodies(response)[0])["text"] == "ab"
+
+
+@pytest.mark.parametrize("offer", UPGRADES)
+@pytest.mark.parametrize("is_chunked", [False, True], ids=["length", "chunked"])
+@pytest.mark.parametrize("size", [1, 1000, 100_000])
+async def test_offered_upgrade_is_ignored(
+    server: HttpServer, offer: tuple[str, ...], is_chunked: bool, size: int
+) -> None:
+    """Read bodies and pipelined requests, in whatever pieces they arrive."""
+    fields = (api_key(server), JSON, *offer)
+    post = request("POST", "/echo", *fields, body=BODY, close=False)
+    if is_chunked:
+        post = request("POST", "/echo", *fields, "Transfer-Encoding: chunked", close=False)
+        post += b"%x\r\n%b\r\n0\r\n\r\n" % (len(BODY), BODY)
+    get = request("GET", "/wait/5", *offer, close=False)
+    data = b"".join([post, get, post, post, get, request("GET", "/count", *offer)])
+    reader, writer = await server.connect()
+    await wait_until(lambda: server.manager.connections)
+    (connection,) = server.uvicorn.server_state.connections
+    for start in range(0, len(data), size):
+        connection.data_received(data[start : start + size])
+    response = await reader.read()
+    assert statuses(response) == [200] * 6
+    texts = [json.loads(body).get("text") for body in bodies(response)]
+    assert texts == ["x", None, "x", "x", None, None]
+    writer.close()
 
 
 async def test_expect_is_answered_before_the_body(server: HttpServer) -> None:
@@ -116,6 +154,11 @@ async def test_continue_follows_the_response_before_it(server: HttpServer) -> No
         (b"POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000000000\r\n\r\n", 413),
         (b"GET /count HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\n"
          b"Upgrade: websocket\r\n\r\n", 501),
+        (request("POST", "/echo", "Connection: Upgrade", "Upgrade: WebSocket", body=BODY), 501),
+        (request("POST", "/echo", *JAVA, *["A: b"] * 97), 431),
+        (request("POST", "/echo", *JAVA, "A: " + "a" * 17_000), 431),
+        (request("POST", "/echo", *JAVA, "Content-Length: 1, 2"), 400),
+        (request("POST", "/nothing", *JAVA, "Transfer-Encoding: chunked") + b"z", 404),
         (b"GET /" + b"a" * 17_000 + b" HTTP/1.1\r\nHost: a\r\n\r\n", 431),
         (b"GET /count HTTP/1.1\r\nHost: a\r\nA: " + b"a" * 17_000 + b"\r\n\r\n", 431),
         (b"GET /count HTTP/1.1\r\nHost: a\r\n" + b"A: b\r\n" * 100 + b"\r\n", 431),
