@@ -14,9 +14,9 @@ from pathlib import Path
 from neurova.errors import StateError, Unavailable
 
 from . import layout
-from .layout import AT_MAGIC, AT_SEGMENTS, AT_VERSION, WORD
+from .layout import AT_LAST, AT_MAGIC, AT_SEGMENTS, AT_VERSION, WORD
 
-LOCK_SECONDS = 1.0
+LOCK_SECONDS = 0.1
 
 
 class TableFile:
@@ -36,6 +36,7 @@ class TableFile:
         self.descriptor = self._open()
         self.words = memoryview(b"").cast("B").cast("Q")
         self.segments = 0
+        self._stuck_at: int | None = None  # time of the last charge when a wait for the lock failed
         try:
             self.lock()
             self._check_layout()
@@ -53,9 +54,11 @@ class TableFile:
         os.register_at_fork(after_in_child=lambda: (method := reopen()) and method())
 
     def lock(self) -> None:
-        """Lock the file; raises Unavailable when that takes longer than a second.
+        """Lock the file; raises Unavailable when that takes longer than LOCK_SECONDS.
 
-        A process holds the lock for microseconds, unless it is stopped while it holds it.
+        A process holds the lock for microseconds, unless it is stopped while it holds it. After a
+        failed wait others fail at once until some process has charged again: the caller may be the
+        event loop.
         """
         deadline = time.monotonic() + LOCK_SECONDS
         pause = 0.0
@@ -66,7 +69,10 @@ class TableFile:
                 return
             except BlockingIOError:
                 pause = min(pause + 0.000_01, 0.001)
-            if time.monotonic() > deadline:
+            last_charge = self.words[AT_LAST] if self.segments else None
+            is_stuck = last_charge is not None and last_charge == self._stuck_at
+            if is_stuck or time.monotonic() > deadline:
+                self._stuck_at = last_charge
                 raise Unavailable(
                     "a process holds the lock and does not proceed",
                     where=str(self.path),

@@ -276,9 +276,19 @@ def test_signals_in_admit_never_admit_more(opened: Opened, clock, monkeypatch):
         assert last - first > S
 
 
-def test_lock_held_by_stopped_process_refuses(opened: Opened, monkeypatch):
+def test_calls_after_a_failed_wait_for_the_lock_do_not_wait(opened: Opened, monkeypatch):
+    """A wait blocks the event loop, so one stopped process may cause one wait only."""
     stopped, table = opened(), opened()
-    monkeypatch.setattr(table_file, "LOCK_SECONDS", 0.0)
-    stopped.file.lock()  # as by a process that was stopped in the middle
-    with pytest.raises(Unavailable, match="holds the lock and does not proceed"):
-        table.admit((Bucket("c:acme", 1, 60),))
+    waits: list[float] = []
+    monkeypatch.setattr(table_file, "LOCK_SECONDS", 0.01)
+    monkeypatch.setattr(table_file.time, "sleep", waits.append)
+    bucket = (Bucket("c:acme", 9, 60),)
+    for _ in range(2):
+        stopped.file.lock()  # as by a process that was stopped in the middle
+        for is_first in (True, False, False):
+            waits.clear()
+            with pytest.raises(Unavailable, match="holds the lock and does not proceed"):
+                table.admit(bucket)
+            assert any(waits) == is_first
+        stopped.file.unlock()
+        assert table.admit(bucket).admitted
