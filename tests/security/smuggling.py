@@ -118,6 +118,7 @@ CODINGS: dict[str, Encode] = {
         "parameter": (b"Transfer-Encoding: chunked;q=1",),
         "comma": (b"Transfer-Encoding: ,chunked",),
         "space_before_colon": (b"Transfer-Encoding : chunked",),
+        "tab_behind": (b"Transfer-Encoding: chunked\t",),  # llhttp does not read it as chunked
         "vertical_tab": (b"Transfer-Encoding: \x0bchunked",),
         "nul": (b"Transfer-Encoding: chunked\x00",),
         "carriage_return": (b"Transfer-Encoding: x\rchunked",),

@@ -41,7 +41,7 @@ def body_too_large(max_body: int) -> str:
 
 def is_websocket(call: Call) -> bool:
     """Return whether a request asks for WebSocket."""
-    return call.headers.get(b"upgrade", b"").strip().lower() == b"websocket"
+    return call.headers.get(b"upgrade", b"").lower() == b"websocket"
 
 
 def _check_special(call: Call) -> Reply | None:

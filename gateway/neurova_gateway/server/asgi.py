@@ -17,7 +17,7 @@ from neurova.streaming.response_stream import StreamReply
 from ..pipeline.compression import LARGE
 from ..pipeline.framing import body_too_large
 from ..pipeline.gateway import Gateway
-from .encoding import BODILESS, METHODS, PRIVATE, UNKNOWN_METHOD, has_cache_control
+from .encoding import BODILESS, METHODS, OWS, PRIVATE, UNKNOWN_METHOD, has_cache_control
 from .head_limits import HEAD_TOO_LARGE, head_limit, is_head_too_large
 
 
@@ -216,7 +216,7 @@ def _call(scope: Scope) -> Call:
         scope["method"].upper(),
         raw_path.partition(b"?")[0],
         scope.get("query_string", b""),
-        [(bytes(name).lower(), bytes(value)) for name, value in scope["headers"]],
+        [(bytes(name).lower(), bytes(value).strip(OWS)) for name, value in scope["headers"]],
         client[0] if client else "",
         scheme=scope.get("scheme", "http"),
         version=scope.get("http_version", "1.1"),

@@ -11,6 +11,7 @@ from neurova.http.problem import reason_phrase
 from neurova.http.reply import Reply
 from neurova.streaming.response_stream import StreamReply
 
+OWS = b" \t"  # optional white space around a field's value
 BODILESS = frozenset([204, 304])
 UNKNOWN_METHOD = "Unknown method"
 # The methods that llhttp, the parser of the protocol, accepts.

@@ -23,6 +23,7 @@ from ..pipeline.framing import body_too_large, is_websocket
 from .connection import BODY, CLOSING, HEAD, IDLE, Connection
 from .encoding import (
     CONTINUE,
+    OWS,
     UNKNOWN_METHOD,
     encode,
     encode_head,
@@ -59,8 +60,8 @@ class GatewayProtocol(Connection):
         self.url += url
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Add a header field."""
-        self.fields.append((name.lower(), value))
+        """Add a header field; white space behind its value is no part of it (RFC 9112, 5.1)."""
+        self.fields.append((name.lower(), value.rstrip(OWS)))
 
     def on_headers_complete(self) -> None:
         """Create the call, and admit it unless another one is in flight."""

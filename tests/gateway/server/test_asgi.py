@@ -50,6 +50,9 @@ CASES: list[tuple[str, str, dict[str, str], bytes]] = [
     ("GET", "/count", {"host": "a b"}, b""),
     ("GET", "/count", {"expect": "200-ok"}, b""),
     ("GET", "/count", {"upgrade": "websocket"}, b""),
+    ("GET", "/count", {"upgrade": " \tWebSocket \t"}, b""),
+    ("GET", "/count", {"host": "\tprobe "}, b""),
+    ("GET", "/items/7", {"x-api-key": " KEY \t"}, b""),
     ("GET", "/count", {"x-long": "a" * 17_000}, b""),
     *((method, path, {}, b"") for path in ("/count", "/nothing")
       for method in ("PROPFIND", "M-SEARCH", "QUERY", "TRACE")),

@@ -109,6 +109,39 @@ async def test_offered_upgrade_is_ignored(
     writer.close()
 
 
+@pytest.mark.parametrize("space", [b" ", b"\t", b" \t  "])
+async def test_white_space_around_values_is_removed(
+    server: HttpServer, probe_project: Path, space: bytes
+) -> None:
+    """RFC 9112, 5.1: it is no part of the value, neither in functions nor in mounts."""
+    source = """
+        from neurova import mount
+
+
+        async def app(scope, receive, send):
+            text = repr((scope["headers"], await receive())).encode()
+            fields = [(b"content-type", b"text/plain")]
+            await send({"type": "http.response.start", "status": 200, "headers": fields})
+            await send({"type": "http.response.body", "body": text})
+
+
+        seen = mount("/seen", app, public=True, methods=["POST"])
+        """
+    (probe_project / "functions" / "probe" / "seen.py").write_text(dedent(source))
+    server.platform.platform.load()
+    chunked = request("POST", "/seen", "Transfer-Encoding: chunked", "A:", "B: c d", close=False)
+    chunked = chunked.replace(b"chunked\r\n", b"chunked%b\r\n" % (b" " * len(space)))
+    expecting = request("POST", "/echo", api_key(server), JSON, "Expect: 100-continue", *JAVA)
+    expecting = expecting.replace(b"\r\n\r\n", b"\r\nContent-Length: 12\r\n\r\n")
+    head = re.sub(rb"(:[^\r]*[^\r ])(?=\r)", rb"\1" + space, chunked + expecting)
+    head = head.replace(b"\r\n\r\n", b"\r\n\r\nc\r\n%b\r\n0\r\n\r\n" % BODY, 1) + BODY
+    response = await server.send(head.replace(b": ", b":" + space))
+    assert statuses(response) == [200, 200]
+    fields = [(b"host", b"probe"), (b"transfer-encoding", b"chunked"), (b"a", b""), (b"b", b"c d")]
+    message = {"type": "http.request", "body": BODY, "more_body": False}
+    assert bodies(response)[0] == repr((fields, message)).encode()
+
+
 async def test_expect_is_answered_before_the_body(server: HttpServer) -> None:
     length = f"Content-Length: {len(BODY)}"
     reader, writer = await server.connect()
