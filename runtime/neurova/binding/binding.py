@@ -18,7 +18,7 @@ from ..http.reply import JSON, Reply
 from ..resources import Resources
 from .body import Body
 from .injection import injectable_of
-from .parameter import REQUIRED, Parameter, Read, Signature
+from .parameter import REQUIRED, Parameter, Read, Signature, default_maker
 from .readers import make_reader
 from .signature import type_name
 from .validation import INVALID, MALFORMED, MAX_FAULTS, value_faults
@@ -153,11 +153,12 @@ def _has_decimals(kind: Any) -> bool:
 
 def _body_reader(body: Body, default: Any) -> Read:
     decode, decode_text = body.decode, body.decode_text
+    optional, make_default = default is not REQUIRED, default_maker(default)
 
     def read(call: Call, query: Query) -> Any:
         raw = call.body
-        if not raw and default is not REQUIRED:
-            return default
+        if not raw and optional:
+            return make_default()
         if call.headers.get(b"content-type") != JSON and not sends_json(call):
             raise NotJson
         if b"content-encoding" in call.headers and has_content_coding(call):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from copy import deepcopy
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -38,6 +40,20 @@ class Parameter(msgspec.Struct, frozen=True):
     many: bool = False
     default: Any = REQUIRED
     keyword: bool = False
+
+
+def is_mutable(default: Any) -> bool:
+    """Return whether a default can be changed, by the rule of dataclasses: it has no hash."""
+    try:
+        hash(default)
+    except TypeError:
+        return True
+    return False
+
+
+def default_maker(default: Any) -> Callable[[], Any]:
+    """Return a function that returns the default for one call: a copy if it is mutable."""
+    return partial(deepcopy, default) if is_mutable(default) else lambda: default
 
 
 class Signature(msgspec.Struct, frozen=True):

@@ -15,11 +15,12 @@ import msgspec
 
 from ..http.call import Call
 from ..http.query import Query
-from .parameter import REQUIRED, Parameter, Read
+from .parameter import REQUIRED, Parameter, Read, default_maker
 from .validation import MAX_FAULTS, ItemFaults
 from .value_types import SCALARS, is_union
 
 Convert = Callable[[Any], Any]
+Missing = Callable[[], Any]
 # Lax conversion would read "0" as a time in 1970.
 _STRICT = frozenset({date, datetime, time, timedelta, UUID})
 
@@ -44,27 +45,27 @@ def _path_reader(parameter: Parameter) -> Read:
 
 
 def _query_reader(parameter: Parameter) -> Read:
-    alias, default = parameter.alias, parameter.default
+    alias, missing = parameter.alias, _missing(parameter)
     if not parameter.many:
         convert = _converter(parameter.type)
-        return lambda call, query: _only(query.get(alias), convert, default)
+        return lambda call, query: _only(query.get(alias), convert, missing)
     convert_all = _list_converter(parameter.type)
 
     def read(call: Call, query: Query) -> Any:
         values = query.get(alias)
-        return convert_all(values) if values else _missing(default)
+        return convert_all(values) if values else missing()
 
     return read
 
 
 def _header_reader(parameter: Parameter) -> Read:
-    name, default, many = parameter.alias.encode("ascii"), parameter.default, parameter.many
+    name, missing, many = parameter.alias.encode("ascii"), _missing(parameter), parameter.many
     convert: Convert = (_list_converter if many else _converter)(parameter.type)
 
     def read(call: Call, query: Query) -> Any:
         lines = [value.decode("latin-1") for field, value in call.fields if field == name]
         if not lines:
-            return _missing(default)
+            return missing()
         # Repeated fields form one list (RFC 9110, 5.3); empty elements are ignored (5.6.1).
         text = ", ".join(lines)
         if not many:
@@ -75,7 +76,7 @@ def _header_reader(parameter: Parameter) -> Read:
 
 
 def _cookie_reader(parameter: Parameter) -> Read:
-    name, default = parameter.alias, parameter.default
+    name, missing = parameter.alias, _missing(parameter)
     convert = _converter(parameter.type)
 
     def read(call: Call, query: Query) -> Any:
@@ -85,7 +86,7 @@ def _cookie_reader(parameter: Parameter) -> Read:
                     key, _, text = part.strip().partition("=")
                     if key == name:
                         return convert(text.strip('"'))
-        return _missing(default)
+        return missing()
 
     return read
 
@@ -98,18 +99,20 @@ _READERS: dict[str, Callable[[Parameter], Read]] = {
 }
 
 
-def _only(values: list[str] | None, convert: Convert, default: Any) -> Any:
+def _only(values: list[str] | None, convert: Convert, missing: Missing) -> Any:
     if not values:
-        return _missing(default)
+        return missing()
     if len(values) > 1:
         raise InvalidValue(f"appears {len(values)} times: send it once")
     return convert(values[0])
 
 
-def _missing(default: Any) -> Any:
-    if default is REQUIRED:
-        raise InvalidValue("is required")
-    return default.copy() if type(default) is list else default
+def _missing(parameter: Parameter) -> Missing:
+    return _refuse if parameter.default is REQUIRED else default_maker(parameter.default)
+
+
+def _refuse() -> Any:
+    raise InvalidValue("is required")
 
 
 def _identity(value: Any) -> Any:

@@ -97,6 +97,11 @@ class HttpFunction(Endpoint):
             return SourceDelivery(ItemSource(result, self.status, self.execution.thread_pool))
         return SourceDelivery(AsgiSource(result, make_scope, private=not self.description.public))
 
+    def take_arguments(self, in_flight: InFlightCall) -> list[Any]:
+        """Return the arguments of one run; a retry binds again: the handler may mutate them."""
+        arguments, in_flight.arguments = in_flight.arguments, None
+        return self.binding.arguments(in_flight.call) if arguments is None else arguments
+
     def _concurrency_limit(self, default: int) -> ConcurrencyLimit:
         limit = self.description.concurrency or default
         return ConcurrencyLimit(limit, refusals=self.execution.refusals)
@@ -199,7 +204,7 @@ class CoroutineFunction(ConcurrentFunction):
 
     async def run(self, in_flight: InFlightCall) -> Reply | Delivery:
         """Run the handler in the task of its call."""
-        in_flight.meter = Metered(self.handler(*in_flight.arguments or ()))
+        in_flight.meter = Metered(self.handler(*self.take_arguments(in_flight)))
         reply = make_reply(await in_flight.meter, self.status)
         return reply if isinstance(reply, Reply) else self.delivery(reply)
 
@@ -223,8 +228,7 @@ class TransactionFunction(ConcurrentFunction):
 
     async def call_handler(self, in_flight: InFlightCall, tx: Transaction) -> Reply:
         """Await the handler with `tx` and return its reply."""
-        arguments = in_flight.arguments or self.binding.arguments(in_flight.call)
-        in_flight.arguments = None  # the handler may mutate them: a retry binds again
+        arguments = self.take_arguments(in_flight)
         arguments[self.binding.tx] = tx
         in_flight.meter = Metered(self.handler(*arguments))
         reply = make_reply(await in_flight.meter, self.status)
@@ -261,7 +265,7 @@ class ThreadFunction(ConcurrentFunction):
         is_first = in_flight.work is None
         since = in_flight.call.deadline - self.timeout if is_first else 0.0
         in_flight.work = self.execution.thread_pool.run(
-            self.handler, in_flight.arguments or [], since
+            self.handler, self.take_arguments(in_flight), since
         )
         result, error = await in_flight.work
         if error is not None:

@@ -27,6 +27,23 @@ class Level(Enum):
 Few = Annotated[int, msgspec.Meta(ge=1, le=9)]
 Name = NewType("Name", str)
 """
+DEFAULTS = """
+from dataclasses import dataclass
+from typing import Annotated, Any
+import msgspec
+from neurova import Header, post
+
+class Options(msgspec.Struct):
+    tags: list[int] = []
+
+class Frozen(msgspec.Struct, frozen=True):
+    tags: list[int]
+
+@dataclass
+class Data:
+    tags: list[int]
+
+"""
 PROVIDED = """
 @post("/x", timeout=9)
 async def f(request: Request, caller: Caller, log: Log, deadline: Deadline) -> dict:
@@ -178,10 +195,25 @@ async def test_positional_and_keyword_parameters_are_bound(project: Project) -> 
     assert (await project.reply(project.define(source), call)).body == b'[1,"2",3,"4"]'
 
 
-async def test_default_list_is_copied_for_each_call(project: Project) -> None:
-    source = '@get("/x")\nasync def f(a: list[int] = []) -> list:\n    a.append(1)\n    return a'
-    function = project.define(source)
-    assert [(await project.reply(function)).body for _ in range(2)] == [b"[1]"] * 2
+@pytest.mark.parametrize(
+    ("parameter", "change", "expected"),
+    [
+        ("a: list[int] = []", "a.append(1)", b"[1]"),
+        ("a: Annotated[list[int], Header] = []", "a.append(1)", b"[1]"),
+        ("a: dict[str, int] = {}", "a[str(len(a))] = 1", b'{"0":1}'),
+        ("a: list[dict[str, int]] = [{}]", "a[0][str(len(a[0]))] = 1", b'[{"0":1}]'),
+        ("a: Options = Options()", "a.tags.append(1)", b'{"tags":[1]}'),
+        ("a: Frozen = Frozen([])", "a.tags.append(1)", b'{"tags":[1]}'),
+        ("a: Data = Data([])", "a.tags.append(1)", b'{"tags":[1]}'),
+    ],
+)
+async def test_default_is_fresh_for_each_call(
+    project: Project, parameter: str, change: str, expected: bytes
+) -> None:
+    source = f'@post("/x")\nasync def f({parameter}) -> Any:\n    {change}\n    return a\n'
+    function = project.function(DEFAULTS + source)
+    replies = [await project.reply(function, project.call(method="POST")) for _ in range(2)]
+    assert [reply.body for reply in replies] == [expected] * 2
 
 
 @pytest.mark.parametrize(

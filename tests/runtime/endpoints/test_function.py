@@ -194,3 +194,20 @@ async def test_decorated_handler_keeps_its_signature(project: Project) -> None:
         """
     )
     assert (await project.reply(function, project.call(name="ada"))).body == b"ada!"
+
+
+@pytest.mark.parametrize("kind", ["async def", "def"])
+async def test_retry_does_not_see_what_the_first_attempt_changed(
+    project: Project, kind: str
+) -> None:
+    source = f"""
+    @get("/x", retries=1, backoff=0)
+    {kind} f(numbers: list[int]) -> list[int]:
+        numbers.append(2)
+        events.append(1)
+        if len(events) == 1:
+            raise OSError("try again")
+        return numbers
+    """
+    reply = await project.reply(project.define(source), project.call(query="numbers=1"))
+    assert reply.body == b"[1,2]"
