@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import sqlite3
+from collections.abc import Iterator
 from contextlib import suppress
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -27,24 +29,21 @@ PRAGMAS = ("synchronous = FULL", "foreign_keys = ON")
 class _Cursor(sqlite3.Cursor):
     """Fetch all rows within `execute`, so that a result outlives its transaction."""
 
-    _rows: list[Any]
+    _rows: Iterator[Any]
 
     def execute(self, sql: str, parameters: Any = (), /) -> _Cursor:
         super().execute(sql, parameters)
-        self._rows = super().fetchall() if self.description is not None else []
+        self._rows = iter(super().fetchall() if self.description is not None else ())
         return self
 
     def fetchone(self) -> Any:
-        return self._rows.pop(0) if self._rows else None
+        return next(self._rows, None)
 
     def fetchmany(self, size: int | None = None) -> list[Any]:
-        size = self.arraysize if size is None else size
-        rows, self._rows = self._rows[:size], self._rows[size:]
-        return rows
+        return list(islice(self._rows, self.arraysize if size is None else size))
 
     def fetchall(self) -> list[Any]:
-        rows, self._rows = self._rows, []
-        return rows
+        return list(self._rows)
 
 
 class _DriverConnection(sqlite3.Connection):
