@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from threading import Thread, current_thread
 from typing import Any
 
 import pytest
 from sqlalchemy import func, select, text
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.functions import FunctionElement
 from tests.contracts.databases import Open, Pair, begin, count, rooms, sale, sales, transact, write
 
 from neurova.database.base import Database, Transaction, TransactionError
@@ -94,6 +97,23 @@ async def test_errors_hide_parameters(database: Database) -> None:
     with pytest.raises(IntegrityError) as caught:
         await transact(database, wrong)
     assert "ada@example.org" not in str(caught.value)
+
+
+@pytest.mark.parametrize("rows", [2, 200])
+async def test_many_rows_are_compiled_off_the_event_loop(database: Database, rows: int) -> None:
+    compiled_on: list[Thread] = []
+
+    class Name(FunctionElement[str]):
+        inherit_cache = False
+
+    @compiles(Name)
+    def compile_name(*_: Any, **__: Any) -> str:
+        compiled_on.append(current_thread())
+        return "'ada'"
+
+    await write(database, sales.insert().values([{"id": n, "buyer": Name()} for n in range(rows)]))
+    assert await count(database) == rows
+    assert {thread is current_thread() for thread in compiled_on} == {rows == 2}
 
 
 async def test_rollback_while_waiting_to_begin_holds_nothing(database: Database) -> None:

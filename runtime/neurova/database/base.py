@@ -19,6 +19,13 @@ Parameters = Mapping[str, Any] | Sequence[Mapping[str, Any]]
 
 FIRST_PAUSE = 0.001  # seconds, the maximum before the first retry; doubles with each retry
 LONGEST_PAUSE = 0.05
+MAX_INLINE_ROWS = 100  # rows of one INSERT that is compiled or run on the event loop's thread
+
+
+def count_rows(statement: Executable, parameters: Parameters | None) -> int:
+    """Return the number of rows that an `INSERT … VALUES` writes."""
+    values = getattr(statement, "_multi_values", ())  # of `insert().values([…])`
+    return max(sum(map(len, values)), len(parameters or ()))
 
 
 class TransactionError(NeurovaError):

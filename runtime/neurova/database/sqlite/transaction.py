@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from sqlalchemy import CompoundSelect, Executable, Insert, Result, Select
 from sqlalchemy.exc import DBAPIError
 
-from ..base import Parameters, TransactionError
+from ..base import MAX_INLINE_ROWS, Parameters, TransactionError, count_rows
 from ..pool import ConnectionPool
 from .connection import SqliteConnection, create_sqlite_engine
 from .errors import is_busy, translate
@@ -21,7 +21,6 @@ T = TypeVar("T")
 
 MAX_READERS = 8  # concurrent reading transactions
 READ_THREADS = 2  # concurrent long SELECTs
-MAX_INLINE_ROWS = 100  # rows of one INSERT that runs on the event loop's thread
 MARGIN = 0.01  # seconds: waiting ends before the deadline, so that the caller gets the error
 FIRST_PAUSE, LONGEST_PAUSE = 0.001, 0.01  # seconds between two attempts to begin
 
@@ -257,4 +256,4 @@ def _is_short(statement: Executable, parameters: Parameters | None) -> bool:
     """Return whether a write is an INSERT of few rows, which is always fast."""
     if not isinstance(statement, Insert) or statement.select is not None:
         return False
-    return parameters is None or len(parameters) <= MAX_INLINE_ROWS
+    return count_rows(statement, parameters) <= MAX_INLINE_ROWS

@@ -27,10 +27,10 @@ from sqlalchemy import (
 from sqlalchemy.exc import IntegrityError
 from tests.runtime.database.processes import run_python
 
-from neurova.database.base import KeyLocked, TransactionError
+from neurova.database.base import MAX_INLINE_ROWS, KeyLocked, TransactionError
 from neurova.database.sqlite.connection import SqliteConnection, create_sqlite_engine
 from neurova.database.sqlite.database import SqliteDatabase
-from neurova.database.sqlite.transaction import MAX_INLINE_ROWS, MAX_READERS, SqliteTransaction
+from neurova.database.sqlite.transaction import MAX_READERS, SqliteTransaction
 from neurova.errors import StateError, Unavailable
 
 KEY = bytes(range(32))
