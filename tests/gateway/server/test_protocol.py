@@ -119,7 +119,8 @@ async def test_white_space_around_values_is_removed(
 
 
         async def app(scope, receive, send):
-            text = repr((scope["headers"], await receive())).encode()
+            fields = [field for field in scope["headers"] if field[0] != b"traceparent"]
+            text = repr((fields, await receive())).encode()
             fields = [(b"content-type", b"text/plain")]
             await send({"type": "http.response.start", "status": 200, "headers": fields})
             await send({"type": "http.response.body", "body": text})
