@@ -12,18 +12,18 @@ Ports may add subclasses, such as those in database/base.py.
 
 from __future__ import annotations
 
+from .telemetry.redact import mask_secrets
+
 
 class NeurovaError(Exception):
     """State what is wrong, where (file:line, setting, header) and how to fix it.
 
-    `str()` returns "where: what: fix". Code uses the three attributes instead.
+    `str()` returns "where: what: fix". Code uses the three attributes instead. Keys are masked.
     """
 
     def __init__(self, what: str = "", *, where: str = "", fix: str = "") -> None:
-        super().__init__(what)
-        self.what = what
-        self.where = where
-        self.fix = fix
+        self.what, self.where, self.fix = map(mask_secrets, (what, where, fix))
+        super().__init__(self.what)
 
     def __str__(self) -> str:
         return ": ".join(part for part in (self.where, self.what, self.fix) if part)

@@ -62,6 +62,11 @@ def test_key_is_in_one_response_and_no_file(attacked: TestPlatform) -> None:
     rotated_key = rotated.json()["key"]
     attacked.get("/items/1", key=key)
     attacked.get(f"/{rotated_key}", key=rotated_key)
+    for path in (f"/{key}", f"/{key}/revoke", f"/{key}/rotate", f"/%6erv{key[3:]}/revoke"):
+        for method, body in (("GET", {}), ("POST", {"json": {"overlap": 1}})):
+            assert key[9:] not in attacked.admin(method, f"/v1/keys{path}", **body).text
+    for body in ({"consumer": key}, {"consumer": "a", "name": key}, {key: 1}, {"scopes": [key]}):
+        assert key[9:] not in attacked.admin("POST", "/v1/keys", json={"consumer": "a"} | body).text
     for secret in (key, rotated_key):
         for method, path in ROUTES:
             if method == "GET":

@@ -13,6 +13,7 @@ import msgspec
 from neurova.functions.descriptions import SCOPE
 from neurova.functions.rate_limits import parse_limit
 from neurova.http.addresses import parse_network
+from neurova.telemetry.redact import holds_secret
 
 from .base import KeyRecord, KeyStore
 from .key import ALPHABET, digest, generate
@@ -83,7 +84,7 @@ def rotate(store: KeyStore, key_id: str, overlap: float, now: float | None = Non
         raise ValueError(f"overlap {overlap!r}: give seconds, 0 or more")
     old = next((record for record in store.records() if record.key_id == key_id), None)
     if old is None:
-        raise ValueError(f"no key {key_id!r}: `neurova keys list` lists all keys")
+        raise _unknown(key_id)
     if is_ended(old, now):
         raise ValueError(f"key {key_id!r} has ended: create a new one for {old.consumer!r}")
     key = generate(old.environment)
@@ -105,7 +106,7 @@ def rotate(store: KeyStore, key_id: str, overlap: float, now: float | None = Non
 def revoke(store: KeyStore, key_id: str, now: float | None = None) -> None:
     """End a key at once. Raises ValueError if there is no such key."""
     if not store.revoke(key_id, time.time() if now is None else now):
-        raise ValueError(f"no key {key_id!r}: `neurova keys list` lists all keys")
+        raise _unknown(key_id)
 
 
 def limit_consumer(store: KeyStore, consumer: str, limits: str) -> None:
@@ -126,6 +127,8 @@ def check_name(text: str, what: str) -> str:
             f"{what} {text[:MAX_NAME]!r}: write 1 to {MAX_NAME} printable characters, "
             "no space at either end"
         )
+    if holds_secret(text):
+        raise ValueError(f"{what}: that is a key itself, give a name")
     return text
 
 
@@ -137,6 +140,11 @@ def normalize_limits(text: str) -> str:
         return ", ".join(map(str, parse_limit(text)))
     except ValueError as error:
         raise ValueError(f"limits: {error}") from None
+
+
+def _unknown(key_id: str) -> ValueError:
+    what = "that is the key itself, give its id" if holds_secret(key_id) else f"no key {key_id!r}"
+    return ValueError(f"{what}: `neurova keys list` lists all keys")
 
 
 def _check_list(values: Iterable[str], what: str) -> Iterable[str]:

@@ -6,9 +6,10 @@ import secrets
 from binascii import crc32
 from hashlib import sha256
 
+from neurova.telemetry.redact import KEY_PREFIXES
+
 ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-PREFIXES = {"nrv_live_": "live", "nrv_test_": "test"}
-ENVIRONMENTS = tuple(PREFIXES.values())
+ENVIRONMENTS = tuple(KEY_PREFIXES.values())
 
 _RANDOM = 30
 _CHECK = 6
@@ -34,7 +35,7 @@ def read_environment(key: str) -> str | None:
         return None
     if _checksum(key[:-_CHECK]) != key[-_CHECK:] or not key[_PREFIX:].isalnum():
         return None
-    return PREFIXES.get(key[:_PREFIX])
+    return KEY_PREFIXES.get(key[:_PREFIX])
 
 
 def digest(key: str) -> bytes:

@@ -6,6 +6,7 @@ import importlib
 import json
 import os
 import sys
+from collections.abc import Iterable
 from typing import Any
 
 import click
@@ -29,6 +30,7 @@ class Root(click.Group):
         options = args[: args.index("--")] if "--" in args else args
         as_json = "--json" in options
         try:
+            _refuse_secrets(args)
             ctx = super().make_context(info_name, args, parent, **extra)
         except click.UsageError as error:
             if not as_json:
@@ -99,6 +101,18 @@ class Root(click.Group):
             return error.exit_code
         except click.Abort:
             return interrupt_exit_code()
+
+
+def _refuse_secrets(args: Iterable[str]) -> None:
+    """Raise UsageError for a key in an argument, before anything can store or show it."""
+    if any("nrv" in arg.lower() or "nva" in arg or "%" in arg for arg in args):
+        from neurova.telemetry.redact import holds_secret  # `neurova --help` starts faster
+
+        if any(map(holds_secret, args)):
+            raise click.UsageError(
+                "An argument is a key itself, and other users of the machine can read arguments: "
+                "give its id (neurova keys list), or put it into a file or NEUROVA_KEY"
+            )
 
 
 def _print_json_error(message: str, kind: str, code: int) -> click.exceptions.Exit:

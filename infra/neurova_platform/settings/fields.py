@@ -12,12 +12,13 @@ from msgspec import inspect
 
 from neurova.settings.project import Service
 from neurova.settings.settings import Sections
+from neurova.telemetry.redact import holds_secret
 
 _SIZE = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(B|kB|MB|GB|KiB|MiB|GiB)\s*")
 _UNITS = {"B": 1, "kB": 10**3, "MB": 10**6, "GB": 10**9}
 _UNITS |= {"KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
 _SECRET_NAMES = re.compile(r"(^|_)(password|passwd|secret|token|api_?key|private_?key)s?$")
-_SECRET_VALUES = re.compile(r"nrv_(live|test)_|-----BEGIN|://[^/@\s]*:[^/@\s]+@")
+_SECRET_VALUES = re.compile(r"-----BEGIN|://[^/@\s]*:[^/@\s]+@")
 
 
 class Field(msgspec.Struct, frozen=True):
@@ -114,7 +115,7 @@ def is_secret(key: str, value: object) -> bool:
         return any(is_secret(key, item) for item in value)
     if not isinstance(value, str):
         return False
-    return bool(_SECRET_NAMES.search(name) or _SECRET_VALUES.search(value))
+    return bool(_SECRET_NAMES.search(name) or _SECRET_VALUES.search(value) or holds_secret(value))
 
 
 def nearest(key: str, known: Collection[str]) -> str:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import re
 
+KEY_PREFIXES = {"nrv_live_": "live", "nrv_test_": "test"}
+"""The environment of a key, by the prefix of the key."""
+
 
 def _any_spelling(word: str) -> str:
     """Return a pattern for a word with each letter in any case, plain or percent-encoded."""
@@ -12,7 +15,7 @@ def _any_spelling(word: str) -> str:
     )
 
 
-_PREFIX = "|".join(map(_any_spelling, ("nrv_live_", "nrv_test_")))
+_PREFIX = "|".join(map(_any_spelling, KEY_PREFIXES))
 _KEY = re.compile(f"({_PREFIX})[0-9A-Za-z%]+", re.IGNORECASE)
 _ADMIN_TOKEN = re.compile(r"(nva_)[0-9A-Za-z_%-]{16,}")
 
@@ -20,6 +23,11 @@ _ADMIN_TOKEN = re.compile(r"(nva_)[0-9A-Za-z_%-]{16,}")
 def escape_surrogates(text: str) -> str:
     """Escape the characters in `text` that UTF-8 cannot encode."""
     return text.encode("utf-8", "backslashreplace").decode()
+
+
+def holds_secret(text: str) -> bool:
+    """Return whether `text` has a part that `mask_secrets` would cut."""
+    return bool(_KEY.search(text) or _ADMIN_TOKEN.search(text))
 
 
 def mask_secrets(text: str) -> str:

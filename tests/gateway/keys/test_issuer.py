@@ -1,9 +1,12 @@
+from functools import partial
 from typing import Any
 
 import pytest
 
 from neurova_gateway.keys import issuer, key
 from neurova_gateway.keys.sqlite import SqliteKeyStore
+
+KEY = key.generate("live")
 
 
 def test_created_key_has_its_rights(store: SqliteKeyStore):
@@ -30,6 +33,8 @@ def test_created_key_has_its_rights(store: SqliteKeyStore):
         ({"consumer": " acme"}, "no space at either end"),
         ({"consumer": "\ud800"}, "write 1 to 128 printable"),
         ({"name": "a\x1b[2J"}, "name 'a.x1b.2J': write"),
+        ({"consumer": KEY}, "^consumer: that is a key itself, give a name"),
+        ({"name": f"of {KEY}"}, "^name: that is a key itself"),
         ({"environment": "prod"}, 'write "live" or "test"'),
         ({"scopes": "booking:read"}, "is one string: give a list"),
         ({"scopes": ["Booking:Read"]}, 'in lower case, like "booking:write"'),
@@ -78,12 +83,15 @@ def test_ending_key_is_rotated_into_a_lasting_one(store: SqliteKeyStore):
 
 
 def test_ended_or_unknown_key_is_not_rotated(store: SqliteKeyStore):
-    _, record = issuer.create(store, "acme", "test", now=1000)
+    made, record = issuer.create(store, "acme", "test", now=1000)
     issuer.revoke(store, record.key_id, now=1001)
     with pytest.raises(ValueError, match="has ended: create a new one for 'acme'"):
         issuer.rotate(store, record.key_id, 30, now=1002)
     with pytest.raises(ValueError, match="no key 'key_none'"):
         issuer.rotate(store, "key_none", 30)
+    for name_by_key in (partial(issuer.rotate, overlap=30), issuer.revoke):
+        with pytest.raises(ValueError, match="that is the key itself, give its id"):
+            name_by_key(store, made)
     with pytest.raises(ValueError, match="seconds, 0 or more"):
         issuer.rotate(store, record.key_id, -1)
     assert len(store.records()) == 1

@@ -16,6 +16,7 @@ from typing import Any
 import click
 import pytest
 
+from neurova_gateway.keys.key import generate
 from neurova_platform import cli as package
 from neurova_platform.cli import exit_codes, main
 from neurova_platform.cli.commands_table import COMMANDS
@@ -142,6 +143,22 @@ def test_json_after_a_double_dash_is_no_option(cli: Callable[..., object]) -> No
     result = cli("confg", "--", "--json")
     assert (result.exit_code, result.stdout) == (2, "")
     assert result.stderr.startswith("Usage: ")
+
+
+@pytest.mark.parametrize("flags", [[], ["--json"]])
+def test_key_in_an_argument_is_refused_unshown(
+    cli: Callable[..., Any], project: Path, flags: list[str]
+) -> None:
+    """Whatever the command and the argument, also `keys revoke "$(cat key)"`."""
+    key = generate("live")
+    for words, command in commands(root):
+        start, *others = words.split()[1:], ["explain", "GET", f"/{key}"], [key], [f"--{key}"]
+        options = [[*start, each.opts[-1], key] for each in command.params if each.opts]
+        for arguments in ([*start, key], [*start, f"--{key}"], *options, *others):
+            result = cli(*arguments, *flags)
+            assert (result.exit_code, key[9:] in result.output) == (2, False), arguments
+            assert "give its id" in result.output
+    assert json.loads(cli("keys", "list", "--all", "--json").stdout) == []
 
 
 def test_old_python_is_refused_in_one_line(

@@ -2,7 +2,8 @@
 
 import pytest
 
-from neurova.telemetry.redact import mask_secrets
+from neurova.errors import NeurovaError
+from neurova.telemetry.redact import holds_secret, mask_secrets
 
 
 @pytest.mark.parametrize(
@@ -22,3 +23,10 @@ from neurova.telemetry.redact import mask_secrets
 )
 def test_key_is_cut_to_its_prefix(text: str, masked: str) -> None:
     assert mask_secrets(text) == masked
+    assert holds_secret(text) == (text != masked)
+
+
+def test_error_shows_no_key() -> None:
+    error = NeurovaError("nrv_live_a", where="x/nrv_live_a", fix="%6erv_live_a")
+    assert str(error) == "x/nrv_live_…: nrv_live_…: %6erv_live_…"
+    assert (error.args, error.what) == (("nrv_live_…",), "nrv_live_…")

@@ -178,7 +178,7 @@ def _record(store: KeyStore, key_id: str) -> KeyRecord:
     for record in store.records():
         if record.key_id == key_id:
             return record
-    raise Reject(404, "No key has this id, see /v1/keys")
+    raise Reject(404, "No key has this id (which is not the key itself), see /v1/keys")
 
 
 OPERATIONS = (list_keys, create_key, get_key, rotate_key, revoke_key)
