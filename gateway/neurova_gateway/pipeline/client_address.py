@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from neurova.http.addresses import parse_address, parse_hop, parse_network
+from neurova.http.addresses import UNKNOWN, parse_address, parse_hop, parse_network
 from neurova.http.call import Call
 
 from .route_entry import Step
-
-UNKNOWN = "unknown"
 
 
 def client_address_reader(proxies: Sequence[str]) -> Step:

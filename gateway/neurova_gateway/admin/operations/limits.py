@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import msgspec
 
+from neurova.http.addresses import UNKNOWN, parse_address
 from neurova.http.problem import Reject
 
 from ...keys import issuer
@@ -38,7 +39,7 @@ class Window(msgspec.Struct, frozen=True):
     "/v1/limits",
     query={
         "consumer": "The consumer.",
-        "address": "The IP address of a client, for public routes.",
+        "address": "The IP address of a client, for public routes; unknown: of all others.",
         "route": "Only limits of this function, and those that apply to all functions.",
     },
     errors=(400,),
@@ -48,6 +49,8 @@ def list_limits(context: AdminContext, call: Call) -> Page[Window]:
     consumer, address = call.query.get("consumer", ""), call.query.get("address", "")
     if bool(consumer) == bool(address):
         raise Reject(400, "Give either consumer=NAME, or address=IP for public routes")
+    if address and address != UNKNOWN and parse_address(address) is None:
+        raise Reject(400, f"{address[:64]!r} is not an IP address, or {UNKNOWN!r}")
     limiter = context.limiter()
     callers = _callers(context, consumer) if consumer else [{}]
     rows = set(_rows(context, limiter, callers, address, call.query.get("route")))

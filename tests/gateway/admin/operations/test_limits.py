@@ -47,9 +47,15 @@ def test_reading_limits_counts_nothing(running: TestPlatform) -> None:
 
 
 @pytest.mark.parametrize(
-    ("query", "kinds"), [("consumer=nobody", []), ("address=192.0.2.7", ["route"])]
+    ("query", "kinds"),
+    [("consumer=nobody", []), ("address=192.0.2.7", ["route"]), ("address=unknown", ["route"])],
 )
 def test_address_has_the_windows_of_public_routes(
     running: TestPlatform, query: str, kinds: list[str]
 ) -> None:
     assert [each["kind"] for each in windows(running, query)] == kinds
+
+
+@pytest.mark.parametrize("address", ["10.0.0.0/8", "localhost", "192.0.2.7:80"])
+def test_other_text_is_no_address(running: TestPlatform, address: str) -> None:
+    assert running.admin("GET", f"/v1/limits?address={address}").status == 400
