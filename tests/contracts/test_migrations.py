@@ -87,11 +87,11 @@ def test_platform_tables_can_be_created_alone(store: Store, tmp_path: Path) -> N
     assert store.run("SELECT count(*) FROM nv_idempotency") == [(0,)]
 
 
-def test_missing_platform_tables_are_pending(store: Store, folder: Path) -> None:
+def test_missing_platform_tables_are_no_fault(store: Store, folder: Path) -> None:
     upgrade(store.location, folder)
     store.run("DROP TABLE nv_idempotency")
     store.run("DROP TABLE nv_version")
-    assert status(store.location, folder) == Status("0001", "0001", ("nv0001",))
+    assert check(store.location, folder) == Status("0001", "0001", ("nv0001",))
     assert upgrade(store.location, folder) == ("nv0001",)
 
 

@@ -113,10 +113,12 @@ def check_database(settings: Settings, service: str) -> str:
 
     Raises PendingMigrations if some of its migrations have not run.
     """
-    from .state import require_migrated
+    from neurova.database import migrations
+
+    from .state import revisions
 
     product = _check("database", settings.database(service))
-    require_migrated(settings, service)
+    migrations.check(settings.database(service), revisions(settings, service))
     return f"{settings.database(service)}: {product}, up to date"
 
 

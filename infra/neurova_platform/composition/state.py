@@ -41,8 +41,10 @@ def migrate(settings: Settings, service: str) -> None:
 
 
 def require_migrated(settings: Settings, service: str) -> None:
-    """Raise StateError if a service's database is older or newer than its revisions."""
-    migrations.check(settings.database(service), revisions(settings, service))
+    """Upgrade the platform's tables. Raises StateError if the service's own are not up to date."""
+    database = settings.database(service)
+    if migrations.check(database, revisions(settings, service)).pending:
+        migrations.upgrade_platform(database)
 
 
 def revisions(settings: Settings, service: str) -> Path:

@@ -33,15 +33,20 @@ def status(database: Location, folder: Path) -> Status:
     return read_status(_backend(database), folder)
 
 
-def check(database: Location, folder: Path) -> None:
-    """Raise PendingMigrations when `database` has pending revisions; see also `read_status`."""
-    pending = status(database, folder).pending
-    if pending:
+def check(database: Location, folder: Path) -> Status:
+    """Return the status of `database`, as `status` does.
+
+    Raises PendingMigrations when revisions in `folder` are pending. Those of the platform alone are
+    not an error: they need no decision of the operator.
+    """
+    found = status(database, folder)
+    if found.is_behind:
         raise PendingMigrations(
-            f"is behind by {len(pending)} revision(s): {', '.join(pending)}",
+            f"is behind by {len(found.pending)} revision(s): {', '.join(found.pending)}",
             where=str(database),
             fix=f"run `neurova db upgrade {folder.parent.name}`",
         )
+    return found
 
 
 def product(database: Location) -> str:

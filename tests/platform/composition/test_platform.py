@@ -7,11 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
+from neurova.database import migrations
 from neurova.errors import LoadError, StateError
 from neurova_gateway.metrics.totals import read_totals
+from neurova_platform.composition.backends import open_database
 from neurova_platform.composition.platform import Platform
-from neurova_platform.composition.state import COUNTERS
+from neurova_platform.composition.state import COUNTERS, prepare
 from neurova_platform.settings.loading import load
 
 MIGRATION = '''"""One table."""
@@ -70,13 +73,27 @@ async def test_route_collision_names_both_functions(probe_project: Path) -> None
 
 
 async def test_start_migrates_only_when_asked(probe_project: Path) -> None:
-    migrations = probe_project / "functions" / "probe" / "migrations"
-    migrations.mkdir()
-    (migrations / "0001_things.py").write_text(MIGRATION)
+    folder = probe_project / "functions" / "probe" / "migrations"
+    folder.mkdir()
+    (folder / "0001_things.py").write_text(MIGRATION)
     with pytest.raises(StateError, match="neurova db upgrade probe"):
         await create(probe_project).start()
     assert await start_and_stop(create(probe_project, migrate=True))
     assert await start_and_stop(create(probe_project))
+
+
+@pytest.mark.parametrize("statement", ["SELECT 1", "CREATE TABLE own (id int)"])
+async def test_file_created_by_a_call_stops_no_start(probe_project: Path, statement: str) -> None:
+    """A service without migrations gets its database file with the first call that has a Tx."""
+    settings = load(probe_project, environ={})
+    prepare(settings.state)
+    database = open_database(settings, "probe")
+    tx = database.transaction(readonly=False, deadline=asyncio.get_running_loop().time() + 20)
+    await tx.execute(text(statement))
+    await tx.commit()
+    await database.close()
+    assert await start_and_stop(create(probe_project))
+    assert not migrations.status(settings.state / "probe.db", probe_project / "none").pending
 
 
 async def test_every_refusal_counts_as_shed(probe_project: Path) -> None:

@@ -45,7 +45,8 @@ def status(ctx: click.Context, service: str | None, as_json: bool) -> None:
                 raise
             rows.append(row | {"fault": str(error)})  # continue with the other services
         else:
-            revision = {"current": found.current, "head": found.head, "pending": found.pending}
+            pending = found.pending if found.is_behind else ()
+            revision = {"current": found.current, "head": found.head, "pending": pending}
             rows.append(row | revision | {"fault": ""})
     if as_json:
         print_document(rows)

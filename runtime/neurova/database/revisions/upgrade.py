@@ -38,6 +38,11 @@ class Status(msgspec.Struct, frozen=True):
     head: str | None
     pending: tuple[str, ...]
 
+    @property
+    def is_behind(self) -> bool:
+        """Return whether a revision of the service is pending; each start runs the platform's."""
+        return self.current != self.head
+
 
 def read_status(backend: MigrationBackend, folder: Path) -> Status:
     """Return the status of a database, without creating a file or importing alembic.
