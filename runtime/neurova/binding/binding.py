@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 from typing import Any
-from weakref import WeakKeyDictionary
 
 import msgspec
+from msgspec.inspect import DecimalType
 
 from ..errors import BindError
 from ..http.call import Call
@@ -17,6 +17,7 @@ from ..http.query import Query, parse_query
 from ..http.reply import JSON, Reply
 from ..resources import Resources
 from .body import Body
+from .body_types import find_danger, parts_of
 from .injection import injectable_of
 from .parameter import REQUIRED, Parameter, Read, Signature, default_maker
 from .readers import make_reader
@@ -28,7 +29,6 @@ from .value_types import SCALARS
 FAULTS = (msgspec.MsgspecError, ValueError, RecursionError)
 _NO_QUERY: Query = {}
 _BACKSLASH = 0x5C  # searching for one byte is ten times as fast as for two
-_HAS_DECIMALS: WeakKeyDictionary[type, bool] = WeakKeyDictionary()
 
 Arguments = Callable[[Call], list[Any]]
 
@@ -91,7 +91,7 @@ class Binding:
             return injectable.make_reader(function, resources)
         try:
             if parameter.kind == "body":
-                self._body = Body(parameter.type, _has_decimals(parameter.type))
+                self._body = _make_body(parameter, place)
                 return _body_reader(self._body, parameter.default)
             if parameter.type not in SCALARS:
                 msgspec.json.Decoder(parameter.type)  # fail now, not at the first call
@@ -141,14 +141,14 @@ def _detail(status: int, faults: list[Fault]) -> str:
     return "One value is not valid." if len(faults) == 1 else "Some values are not valid."
 
 
-def _has_decimals(kind: Any) -> bool:
-    """Return whether a type contains decimals. Raises TypeError if it has no JSON Schema."""
-    if isinstance(kind, type) and kind in _HAS_DECIMALS:
-        return _HAS_DECIMALS[kind]
-    found = b'"format":"decimal"' in msgspec.json.encode(msgspec.json.schema(kind))
-    if isinstance(kind, type):
-        _HAS_DECIMALS[kind] = found
-    return found
+def _make_body(parameter: Parameter, place: str) -> Body:
+    """Return the body of a parameter. Raises BindError if its type endangers other calls."""
+    parts = parts_of(parameter.type)
+    danger = find_danger(parts)
+    if danger is not None:
+        what, fix = danger
+        raise BindError(f"parameter {parameter.name!r}: {what}", where=place, fix=fix)
+    return Body(parameter.type, any(isinstance(part, DecimalType) for part in parts))
 
 
 def _body_reader(body: Body, default: Any) -> Read:

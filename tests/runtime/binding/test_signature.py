@@ -112,6 +112,7 @@ def test_parameter_that_does_not_fit_path_or_body_is_named(
         ('@get("/x")\nasync def f(tx: Tx):\n    yield 1', "'tx'"),
         ('@get("/x", retries=1)\nasync def f():\n    yield 1', "retries"),
         (UNDECODABLE, "parameter 'new'"),
+        ('@post("/x")\nasync def f(a: dict[int, str]) -> int: ...', "write `dict[str, …]`"),
         ('from datetime import *\n@get("/x")\nasync def f(a: date | str) -> int: ...', "'a'"),
         ('class Call:\n    def __call__(self): ...\n\nf = Call()\nget("/x")(f)', "only a function"),
         (WRAPPED, "make its wrapper `async def`"),
