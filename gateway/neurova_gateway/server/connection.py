@@ -63,6 +63,7 @@ class Connection(HttpToolsProtocol):
         self.running: Call | None = None
         self.pending: Any = None  # the future of the reply to `running`
         self.writer: ConnectionWriter | None = None  # writes the streamed response to `running`
+        self.turn = 0  # slices used up, see `_has_turn`
         self.pipelined: deque[Call] = deque()
         self.unparsed = b""
         self.last: Call | None = None

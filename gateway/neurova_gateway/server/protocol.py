@@ -34,7 +34,11 @@ from .head_limits import HEAD_TOO_LARGE, MAX_FIELDS, is_head_too_large
 from .writer import ConnectionWriter, is_chunked
 
 SLICE = 4096  # bytes parsed at once; this bounds the pipelined calls in memory
+TURN = 8  # slices parsed between two reads of the other connections; a call ends the turn
 DISCARDED_BODY = 64 * 1024  # the connection stays open if the body of a refused call is not longer
+
+PAUSED = Call("", b"", b"", [], "")
+"""`running` of a connection that waits for its next turn."""
 
 # After these refusals, the server parses no more of the connection.
 FATAL = frozenset([400, 413, 501, 505])
@@ -87,7 +91,7 @@ class GatewayProtocol(Connection):
         self.incomplete = 0
         if parser.should_upgrade() or not parser.should_keep_alive():
             self.last = call
-        if self.running is not None:
+        if self.running is not None or not self._has_turn(TURN):
             self.is_deferred = True
             return
         reply = self.gateway.admit(call)
@@ -187,7 +191,7 @@ class GatewayProtocol(Connection):
 
     def _on_reply(self, call: Call, task: asyncio.Future[Reply]) -> None:
         self.tasks.discard(task)
-        self.running = None
+        self.running = self.pending = None
         reply = result_reply(call, call.route.name, task)
         if isinstance(reply, StreamReply):
             self._start_stream(call, reply)
@@ -263,6 +267,7 @@ class GatewayProtocol(Connection):
             and len(data) <= SLICE
             and not self.flow.write_paused  # the client does not read its responses
         ):
+            self.turn = 0
             self._parse(data)
         else:
             self.unparsed += data
@@ -314,6 +319,9 @@ class GatewayProtocol(Connection):
             self.manager.flush()  # may pause writing
             if self.flow.write_paused:
                 break
+            cost = TURN if self.pipelined else 1
+            if (self.pipelined or self.unparsed) and not self._has_turn(cost):
+                break
             if self.pipelined:
                 self._start_pipelined(self.pipelined.popleft())
             elif self.is_deferred and self.call is not None:
@@ -330,6 +338,26 @@ class GatewayProtocol(Connection):
                 return
         if self.state != CLOSING:
             self.flow.pause_reading()
+
+    def _has_turn(self, slices: int) -> bool:
+        """Return whether the turn of this connection goes on, and use up `slices` of it.
+
+        If not, continue after the other connections were read: a client that sends faster than its
+        calls run would otherwise keep the event loop.
+        """
+        if self.turn < TURN:
+            self.turn += slices
+            return True
+        self.running = PAUSED
+        self.loop.call_soon(self._begin_turn)
+        return False
+
+    def _begin_turn(self) -> None:
+        self.running = None
+        self.turn = 0
+        if self.pipelined:
+            self.since = self.loop.time()  # the request being read waits for these calls
+        self._resume()
 
     def _start_pipelined(self, call: Call) -> None:
         reply = self.gateway.admit(call)

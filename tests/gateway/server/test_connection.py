@@ -16,6 +16,7 @@ from tests.gateway.server.conftest import namespace, set_options
 from neurova.endpoints.function import CoroutineFunction
 from neurova.http.call import Call
 from neurova.http.reply import Reply
+from neurova_gateway.pipeline.health import PATH as HEALTH
 from neurova_platform.testing.client import build_scope
 
 
@@ -174,3 +175,35 @@ async def test_bytes_sent_one_by_one_are_one_call(server: HttpServer) -> None:
         await asyncio.sleep(0)
     assert statuses(await reader.read()) == [200]
     writer.close()
+
+
+@pytest.mark.parametrize(
+    ("call", "count"),
+    [
+        (request("GET", "/count", close=False), 500),
+        (request("GET", "/nothing", close=False), 500),
+        (request("POST", "/echo", body=b"{}", close=False), 500),  # refused before its body
+        (request("GET", "/legacy", "X-API-Key: KEY", close=False), 100),
+        (request("GET", "/numbers/1", close=False), 100),
+    ],
+    ids=["function", "no route", "refused", "mount", "stream"],
+)
+async def test_busy_connection_does_not_starve_others(
+    streams: HttpServer, call: bytes, count: int
+) -> None:
+    """Count how often another connection is served meanwhile."""
+    call = call.replace(b"KEY", streams.platform.key(scopes=["probe:secret"]).encode())
+    busy, busy_writer = await streams.connect()
+    other, other_writer = await streams.connect()
+    busy_writer.write(call * count + request())
+    responses = asyncio.create_task(busy.read())
+    polls = 0
+    while not responses.done():
+        other_writer.write(request("GET", HEALTH, close=False))
+        await other.readuntil(b"}")
+        polls += 1
+    assert len(statuses(await responses)) == count + 1
+    # Both clients share the loop: a poll takes about five iterations, a call at least one.
+    assert polls >= count / 8
+    busy_writer.close()
+    other_writer.close()
