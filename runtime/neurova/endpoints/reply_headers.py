@@ -8,11 +8,12 @@ from datetime import UTC, date, datetime, time
 from email.utils import format_datetime
 from typing import Any
 
-from ..functions.descriptions import Http, Route
+from ..functions.descriptions import Route
 from ..http.caching import Caching
 from ..http.call import Call, Field
 from ..http.reply import Reply
 from .endpoint import Endpoint
+from .function import HttpFunction
 
 Finish = Callable[[Call, Reply], Reply]
 
@@ -81,9 +82,20 @@ def with_reply_headers(endpoint: Endpoint) -> Endpoint | ReplyHeaders:
     description = endpoint.description
     fields = lifecycle_fields(description)
     finish: Finish | None = None
-    if isinstance(description, Http) and description.cache:
-        finish = Caching(description.cache, public=description.public)
+    if isinstance(endpoint, HttpFunction) and endpoint.description.cache:
+        finish = _make_caching(endpoint)
     return ReplyHeaders(endpoint, fields, finish) if fields or finish else endpoint
+
+
+def _make_caching(function: HttpFunction) -> Caching:
+    """Return the caching of a function whose replies depend on its parameters."""
+    parameters, description = function.binding.parameters, function.description
+    varies = [each.alias.encode() for each in parameters if each.kind == "header"]
+    varies += [b"cookie" for each in parameters if each.kind == "cookie"]
+    # What a function reads from a whole Request is not known: it may be a cookie.
+    is_personal = any(each.kind in ("caller", "request") for each in parameters)
+    public = description.public and not is_personal
+    return Caching(description.cache, public=public, varies=varies)
 
 
 def lifecycle_fields(description: Route) -> list[Field]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from hashlib import blake2b
 
 from .call import Call, Field
@@ -12,10 +13,11 @@ _DURATION = re.compile(r"(\d{1,9})(s|m|h|d)")
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 _LONGEST = 366 * 86_400
 _ENTITY_TAG = re.compile(rb'(?:W/)?"[\x21\x23-\x7e\x80-\xff]*"')
-_KEY_FIELDS = b"x-api-key, authorization"
+_KEY_FIELDS = (b"x-api-key", b"authorization")
+_CREDENTIALS = frozenset([*_KEY_FIELDS, b"proxy-authorization", b"cookie"])
 # The fields that a 304 repeats from the 200 (RFC 9110, 15.4.5).
 _REPEATED = frozenset([b"cache-control", b"content-location", b"etag", b"expires", b"vary"])
-PRIVATE: list[Field] = [(b"cache-control", b"private"), (b"vary", _KEY_FIELDS)]
+PRIVATE: list[Field] = [(b"cache-control", b"private"), (b"vary", b", ".join(_KEY_FIELDS))]
 """Fields that forbid shared caches to store a reply."""
 
 
@@ -41,26 +43,32 @@ class NotModified(Reply):
 class Caching:
     """Add Cache-Control and ETag to the replies of one function, and answer revalidation.
 
-    Replies of routes that need a key and replies that set a cookie are `private`. Replies with
-    their own Cache-Control, errors and streams are not changed.
+    `varies`: the request fields that the replies depend on. Replies that are not `public`, depend
+    on a credential or set a cookie are `private`. Replies with their own Cache-Control, errors and
+    streams are not changed.
     """
 
-    __slots__ = ("_control", "_needs_key", "_private")
+    __slots__ = ("_control", "_private", "_vary")
 
-    def __init__(self, duration: str, *, public: bool) -> None:
+    def __init__(self, duration: str, *, public: bool, varies: Iterable[bytes] = ()) -> None:
         self._private = b"private, max-age=%d" % parse_duration(duration)
-        self._control = self._private.replace(b"private", b"public") if public else self._private
-        self._needs_key = not public
+        names = dict.fromkeys(varies)
+        if public and _CREDENTIALS.isdisjoint(names):
+            self._control = self._private.replace(b"private", b"public")
+        else:
+            self._control, names = self._private, dict.fromkeys([*_KEY_FIELDS, *names])
+        self._vary = b", ".join(names)
 
     def __call__(self, call: Call, reply: Reply) -> Reply:
         """Return the reply with the fields, or a 304 if the caller has it (RFC 9110, 13.1.2)."""
         names = {name for name, _ in reply.fields}
         if type(reply) is not Reply or not 200 <= reply.status < 300 or b"cache-control" in names:
             return reply
-        control = self._private if b"set-cookie" in names else self._control
+        sets_cookie = any(name == b"set-cookie" for name, _ in [*reply.fields, *call.reply_fields])
+        control = self._private if sets_cookie else self._control
         fields: list[Field] = [(b"cache-control", control)]
-        if self._needs_key:
-            fields.append((b"vary", _KEY_FIELDS))
+        if self._vary:
+            fields.append((b"vary", self._vary))
         if reply.status == 200 and b"etag" not in names:
             # The tag is weak, because it is the same for every content coding.
             digest = blake2b(reply.content_type + b"\0" + reply.body, digest_size=12)

@@ -10,6 +10,13 @@ from neurova.endpoints.reply_headers import with_reply_headers
 from neurova.http.call import Call
 from neurova.http.reply import Reply
 
+KEY = "x-api-key, authorization"
+DEPENDING = """
+from typing import Annotated
+from neurova import Caller, Cookie, Deadline, Header, Log, Request, get
+
+"""
+
 
 def define(project: Project, options: str, *statements: str, kind: str = "async def") -> Any:
     body = "\n    ".join(filter(None, statements)) or "return 1"
@@ -26,6 +33,36 @@ async def test_cached_function_is_revalidated(project: Project, kind: str, wait:
     assert fields[b"cache-control"] == b"private, max-age=60"
     call = project.call(headers={"if-none-match": fields[b"etag"].decode()})
     assert (await project.reply(endpoint, call)).status == 304
+
+
+@pytest.mark.parametrize(
+    ("parameters", "scope", "vary"),
+    [
+        ("n: int, log: Log, deadline: Deadline", "public", None),
+        ('language: Annotated[str, Header("Accept-Language")]', "public", "accept-language"),
+        ("x_a: Annotated[str, Header], b: Annotated[str, Header]", "public", "x-a, b"),
+        ('theme: Annotated[str, Cookie("theme")]', "private", f"{KEY}, cookie"),
+        ('all: Annotated[str, Header("cookie")]', "private", f"{KEY}, cookie"),
+        ("authorization: Annotated[str, Header]", "private", KEY),
+        ("caller: Caller, b: Annotated[str, Header]", "private", f"{KEY}, b"),
+        ("request: Request", "private", KEY),
+    ],
+)
+async def test_cached_reply_names_what_it_depends_on(
+    project: Project, parameters: str, scope: str, vary: str | None
+) -> None:
+    source = f'@get("/x", public=True, cache="5m")\nasync def f({parameters}) -> int: return 1\n'
+    function = with_reply_headers(project.function(DEPENDING + source))
+    sent = {
+        "accept-language": "de",
+        "x-a": "1",
+        "b": "2",
+        "cookie": "theme=x",
+        "authorization": "y",
+    }
+    fields = dict((await project.reply(function, project.call(query="n=1", headers=sent))).fields)
+    assert fields[b"cache-control"].decode() == f"{scope}, max-age=300"
+    assert fields.get(b"vary", b"").decode() == (vary or "")
 
 
 @pytest.mark.parametrize(("statement", "status"), [("return 1", 200), ("raise Reject(404)", 404)])

@@ -52,6 +52,13 @@ def test_only_public_replies_without_cookie_are_public(
     assert set(before) <= set(sent.items())
 
 
+def test_reply_with_a_cookie_of_a_plugin_is_private() -> None:
+    received = call()
+    received.reply_fields.append((b"set-cookie", b"session=1"))
+    sent = fields(Caching("60s", public=True)(received, Reply(200, "a")))
+    assert sent[b"cache-control"] == b"private, max-age=60"
+
+
 def test_etag_depends_on_type_and_body() -> None:
     caching = Caching("60s", public=True)
     replies = [Reply(200, "a"), Reply(200, "a"), Reply(200, "b"), Reply(200, b"a")]
