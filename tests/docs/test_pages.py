@@ -118,6 +118,19 @@ def test_the_commands_of_a_page_do_what_it_shows(page: Path, tmp_path: Path) -> 
         Page(page, tmp_path, stack).follow()
 
 
+def test_no_text_installs_the_package_named_neurova() -> None:
+    """It belongs to somebody else; ours is neurova-platform."""
+    sources = [
+        file for folder in ("runtime", "gateway", "infra") for file in (ROOT / folder).rglob("*")
+    ]
+    for file in [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *sources]:
+        if file.suffix in (".md", ".py", ".tmpl", ".yaml") or file.name == "Dockerfile":
+            found = re.search(
+                r"pip install [\"']?neurova\b(?!-)|(?<!/)\bneurova\[", file.read_text()
+            )
+            assert found is None, f"{file}: {found}"
+
+
 def test_every_link_between_the_pages_leads_somewhere() -> None:
     for page in [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]:
         for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", page.read_text()):

@@ -17,6 +17,7 @@ from neurova_platform import http_client
 
 pytestmark = pytest.mark.server
 ROOT = Path(__file__).parents[2]
+INSTALL = re.compile(r"```sh\n(.*\n.*\n.*\n)```")
 CLEAN = {
     name: value
     for name, value in os.environ.items()
@@ -55,20 +56,22 @@ def test_source_distribution_builds_the_same_wheel(dist: Path) -> None:
     assert not any(name.startswith(("tests/", "bench/", "functions/")) for name in held)
 
 
-def test_wheel_creates_tests_and_serves_a_project(dist: Path, tmp_path: Path) -> None:
-    (wheel,) = dist.glob("*.whl")
-    run(sys.executable, "-m", "venv", tmp_path / "venv", cwd=tmp_path)
-    python = tmp_path / "venv" / "bin" / "python"
-    install = (python, "-m", "pip", "install", "-q", "--disable-pip-version-check")
+def test_wheel_creates_tests_and_serves_a_project(
+    dist: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the lines with which docs/start.md opens, in an environment without packages."""
+    (wheel,) = dist.glob("neurova_platform-*.whl")
     # The versions that are locked, and nothing that the wheel does not ask for.
     locked = re.findall(r"^[\w.-]+==[^ ]+", (ROOT / "requirements-dev.lock").read_text(), re.M)
     (tmp_path / "versions").write_text("\n".join(locked))
-    run(*install, "-c", tmp_path / "versions", f"{wheel}[test]", cwd=tmp_path)
-    neurova = python.with_name("neurova")
-    assert "0.1.0" in run(neurova, "version", cwd=tmp_path)
-    run(neurova, "new", "project", "demo", cwd=tmp_path)
-    demo = tmp_path / "demo"
-    assert "passed" in run(python, "-m", "pytest", "-q", cwd=demo)
+    monkeypatch.setitem(CLEAN, "PIP_CONSTRAINT", str(tmp_path / "versions"))
+    monkeypatch.setitem(CLEAN, "PATH", f"{sys.base_prefix}/bin:{os.defpath}")
+    lines = INSTALL.search((ROOT / "docs" / "start.md").read_text())
+    assert lines is not None
+    script = lines[1].replace("../neurova", str(wheel))
+    assert "2 passed" in run("bash", "-ec", script, cwd=tmp_path)
+    demo, neurova = tmp_path / "demo", tmp_path / ".venv" / "bin" / "neurova"
+    assert "0.1.0" in run(neurova, "version", cwd=demo)
     made = ("keys", "create", "--consumer", "a", "--scope", "hello:read", "--json")
     key = json.loads(run(neurova, *made, cwd=demo))["key"]
     serving = subprocess.Popen(

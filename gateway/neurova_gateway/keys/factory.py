@@ -39,7 +39,7 @@ def open_key_store(url: str) -> KeyStore:
         raise ConfigError(
             "the PostgreSQL driver is not installed",
             where="gateway.keys",
-            fix="pip install neurova[postgres]",
+            fix="pip install asyncpg greenlet",
         ) from None
     return PostgresKeyStore(url)
 

@@ -24,6 +24,7 @@ from neurova_gateway.keys.base import KeyStore
 from neurova_gateway.limits.base import Limiter
 from neurova_gateway.plugins.stores import Stores
 
+from .. import DISTRIBUTION
 from ..composition.backends import check_database
 from ..composition.platform import Platform
 from ..composition.state import COUNTERS, has_state
@@ -77,7 +78,7 @@ def project_context(
     return AdminContext(
         name=settings.project.name,
         environment=environment,
-        version=metadata.version("neurova"),
+        version=metadata.version(DISTRIBUTION),
         started=time.time(),
         counters=state / COUNTERS,
         access_log=state / "logs" / "access.jsonl",

@@ -20,7 +20,7 @@ from neurova.loading.service import discover
 from neurova.settings.gateway import is_loopback
 from neurova.settings.settings import Settings
 
-from .. import MINIMUM_PYTHON, assets
+from .. import DISTRIBUTION, MINIMUM_PYTHON, assets
 from ..composition import backends, state
 from ..settings.loading import load
 
@@ -76,7 +76,7 @@ def check_python() -> Finding:
 def check_packages() -> Finding:
     """Check that the packages that neurova requires are installed."""
     missing = []
-    for requirement in metadata.requires("neurova") or ():
+    for requirement in metadata.requires(DISTRIBUTION) or ():
         package, _, marker = requirement.partition(";")
         if "extra" in marker or ("win32" in marker and sys.platform == "win32"):
             continue
@@ -86,8 +86,9 @@ def check_packages() -> Finding:
         except metadata.PackageNotFoundError:
             missing.append(name)
     if missing:
-        return Finding("packages", "fail", f"missing: {', '.join(missing)}", "pip install neurova")
-    return Finding("packages", "ok", f"neurova {metadata.version('neurova')}")
+        fix = f"pip install {' '.join(missing)}"
+        return Finding("packages", "fail", f"missing: {', '.join(missing)}", fix)
+    return Finding("packages", "ok", f"neurova {metadata.version(DISTRIBUTION)}")
 
 
 def check_state(settings: Settings) -> Iterator[Finding]:

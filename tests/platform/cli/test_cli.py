@@ -73,8 +73,9 @@ def test_commands_options_and_exit_codes_are_documented() -> None:
 
 
 def test_installed_version_is_shown(cli: Callable[..., Any]) -> None:
-    assert cli("version").stdout.startswith(f"neurova {version('neurova')}, Python 3.")
-    assert json.loads(cli("version", "--json").stdout)["neurova"] == version("neurova")
+    installed = version("neurova-platform")
+    assert cli("version").stdout.startswith(f"neurova {installed}, Python 3.")
+    assert json.loads(cli("version", "--json").stdout)["neurova"] == installed
 
 
 @pytest.mark.server

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from neurova.errors import LoadError, NeurovaError
+from neurova_platform import DISTRIBUTION
 from neurova_platform.scaffold import scaffold
 from neurova_platform.settings.loading import load
 
@@ -24,7 +25,10 @@ def test_project_has_exactly_the_expected_files(tmp_path: Path) -> None:
         "tests/test_hello.py",
     ]
     assert load(tmp_path, environ={}).project.name == "demo"
-    assert tomllib.loads((tmp_path / "pyproject.toml").read_text())["project"]["name"] == "demo"
+    written = tomllib.loads((tmp_path / "pyproject.toml").read_text())
+    assert written["project"]["name"] == "demo"
+    assert written["project"]["dependencies"] == [DISTRIBUTION]
+    assert written["dependency-groups"]["dev"] == [f"{DISTRIBUTION}[test]"]
 
 
 @pytest.mark.parametrize("name", ["", "Demo", "1st", "a b", "../up", "a/b", "é", "a" * 80, "-x"])

@@ -7,6 +7,7 @@ from importlib.metadata import version as installed
 
 import click
 
+from ... import DISTRIBUTION
 from ..output import json_option, print_document
 
 
@@ -14,7 +15,7 @@ from ..output import json_option, print_document
 @json_option
 def version(as_json: bool) -> None:
     """Show the version of neurova and of Python."""
-    found = {"neurova": installed("neurova"), "python": platform.python_version()}
+    found = {"neurova": installed(DISTRIBUTION), "python": platform.python_version()}
     if as_json:
         print_document(found)
     else:

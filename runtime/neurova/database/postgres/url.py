@@ -70,7 +70,7 @@ def find_url_error(dsn: str) -> str:
     if not name:
         return f"does not name a database: {form}"
     if find_spec("asyncpg") is None or find_spec("greenlet") is None:
-        return "needs the PostgreSQL driver: run `pip install neurova[postgres]`"
+        return "needs the PostgreSQL driver: run `pip install asyncpg greenlet`"
     return ""
 
 

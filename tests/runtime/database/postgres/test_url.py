@@ -53,4 +53,4 @@ def test_missing_driver_is_reported_with_the_fix(
     missing: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, missing, None)
-    assert find_url_error("postgresql://h/d").endswith("run `pip install neurova[postgres]`")
+    assert find_url_error("postgresql://h/d").endswith("run `pip install asyncpg greenlet`")
