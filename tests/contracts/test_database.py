@@ -35,6 +35,8 @@ async def test_only_committed_changes_are_visible_to_others(database: Database, 
     assert await count(database) == (end == "commit")
     with pytest.raises(TransactionError, match="has ended"):
         await tx.execute(sale(2))
+    with pytest.raises(TransactionError, match="has ended"):
+        tx.after_commit(print)
     await tx.rollback()
 
 

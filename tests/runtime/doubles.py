@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from neurova.database.base import Conflict
+from neurova.database.base import CommitCallbacks, Conflict
 
 
 class FakeDatabase:
@@ -29,13 +29,17 @@ class FakeDatabase:
         pass
 
 
-class FakeTransaction:
+class FakeTransaction(CommitCallbacks):
     def __init__(self, database: FakeDatabase, deadline: float, attempt: int) -> None:
+        super().__init__()
         self.database = database
         self.deadline = deadline
         self.attempt = attempt
         self.rows: list[Any] = []
         self.conflict: Conflict | None = None
+
+    def _check_open(self) -> None:
+        pass
 
     def next_attempt(self) -> Any:
         return FakeTransaction(self.database, self.deadline, self.attempt + 1)

@@ -45,6 +45,11 @@ class GatewayApp:
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
         call = _call(scope)
+        await self._answer(call, receive, send)
+        if call.task is not None:
+            await asyncio.wait((call.task,))  # a server may stop or freeze when this returns
+
+    async def _answer(self, call: Call, receive: Receive, send: Send) -> None:
         gateway = self._gateway
         reply = self._check_head(call) or gateway.admit(call)
         if reply is None:
@@ -179,7 +184,6 @@ class AsgiWriter:
             await self._send({"type": "http.response.body", "body": b"", "more_body": False})
         elif status != 499:
             raise TruncatedResponse(f"the response is truncated (status {status})")
-        await asyncio.wait((reply.task,))
 
     async def send(self, data: bytes) -> None:
         """Send a piece. Raises ConnectionError when the client has disconnected."""

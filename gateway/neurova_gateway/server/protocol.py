@@ -193,6 +193,9 @@ class GatewayProtocol(Connection):
         self.tasks.discard(task)
         self.running = self.pending = None
         reply = result_reply(call, call.route.name, task)
+        if call.task is not None:
+            self.tasks.add(call.task)  # uvicorn waits for what runs after the reply, too
+            call.task.add_done_callback(self.tasks.discard)
         if isinstance(reply, StreamReply):
             self._start_stream(call, reply)
             return
@@ -206,8 +209,6 @@ class GatewayProtocol(Connection):
 
     def _start_stream(self, call: Call, reply: StreamReply) -> None:
         """Send a response piece by piece; the next call waits for its end."""
-        self.tasks.add(reply.task)
-        reply.task.add_done_callback(self.tasks.discard)
         on_end = partial(self.gateway.record, call, reply)
         writer = ConnectionWriter(self.transport, self.flow, call, reply, on_end, self.loop)
         if self.state == CLOSING:

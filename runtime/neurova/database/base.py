@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from sqlalchemy import Executable, Result
 
 Parameters = Mapping[str, Any] | Sequence[Mapping[str, Any]]
+Callback = Callable[[], object]
+"""An async function, awaited on the event loop, or a plain one, called in a thread."""
 
 FIRST_PAUSE = 0.001  # seconds, the maximum before the first retry; doubles with each retry
 LONGEST_PAUSE = 0.05
@@ -99,12 +102,43 @@ class Tx(Protocol):
         """Run one statement. Raises Unavailable when the database does not answer in time."""
         ...
 
+    def after_commit(self, callback: Callable[..., object], *arguments: Any) -> None:
+        """Call `callback` with `arguments` once the changes are committed and the reply is sent.
+
+        An async callback is awaited, a plain one runs in a thread; each one has the timeout of the
+        function. Its errors are logged. It is lost if the process dies before it runs.
+        """
+        ...
+
+
+class CommitCallbacks:
+    """The part of a transaction that collects what runs after its commit, in order."""
+
+    __slots__ = ("callbacks",)
+
+    def __init__(self) -> None:
+        self.callbacks: list[Callback] = []
+
+    def after_commit(self, callback: Callable[..., object], *arguments: Any) -> None:
+        """Call `callback` after the commit; see `Tx`. Raises TransactionError after the end."""
+        self._check_open()
+        self.callbacks.append(partial(callback, *arguments) if arguments else callback)
+
+    def _check_open(self) -> None:
+        raise NotImplementedError
+
 
 class Transaction(Tx, Protocol):
     """A `Tx` with the methods that only the platform calls.
 
-    If `conflict` is set, the function must be retried, even if it caught the error.
+    If `conflict` is set, the function must be retried, even if it caught the error. Whoever commits
+    runs the `callbacks` afterwards.
     """
+
+    @property
+    def callbacks(self) -> list[Callback]:
+        """Return what to run after the commit."""
+        ...
 
     @property
     def conflict(self) -> Conflict | None:
@@ -112,7 +146,7 @@ class Transaction(Tx, Protocol):
         ...
 
     async def rollback_to_savepoint(self) -> None:
-        """Undo all changes but keep the transaction open; only for one made by a `KeyLock`."""
+        """Undo all changes and callbacks but keep the transaction open; only for a `KeyLock`'s."""
         ...
 
     async def commit(self) -> None:

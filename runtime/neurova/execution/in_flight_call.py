@@ -8,10 +8,12 @@ from collections.abc import Awaitable, Callable
 from contextvars import copy_context
 from typing import Any, Protocol
 
+from ..database.base import Callback
 from ..http.call import Call
 from ..http.problem import Reject, problem
 from ..http.reply import Reply
 from ..overload.cost import Cost, Metered
+from .callbacks import run_callbacks
 from .concurrency_limit import ConcurrencyLimit
 from .failures import (
     LIMIT_REACHED,
@@ -67,10 +69,12 @@ class InFlightCall(Future[Reply]):
     At the deadline the task is cancelled. The reply is a 504, sent when the task has cleaned up or
     after GRACE seconds. A thread cannot be cancelled: the 504 is sent immediately, and the call
     counts against the concurrency limit until the thread ends. A commit that has begun is not
-    cancelled. Cancelling the call cancels the task. `on_end` is awaited after the run.
+    cancelled. Cancelling the call cancels the task. `after_reply` runs in order after the reply, in
+    the same task, and counts against the concurrency limit; see `run_callbacks`.
     """
 
     __slots__ = (
+        "after_reply",
         "arguments",
         "call",
         "context",
@@ -79,7 +83,6 @@ class InFlightCall(Future[Reply]):
         "is_expired",
         "meter",
         "on_disconnect",
-        "on_end",
         "run",
         "target",
         "task",
@@ -108,7 +111,7 @@ class InFlightCall(Future[Reply]):
         self.meter: Metered | None = None
         self.work: Work | None = None  # of a thread
         self.on_disconnect: Callable[[], None] | None = None
-        self.on_end: Callable[[], Awaitable[None]] | None = None
+        self.after_reply: tuple[Callback, ...] = ()
         self.timer: TimerHandle = loop.call_at(call.deadline, self.expire)
 
     @property
@@ -177,6 +180,8 @@ class InFlightCall(Future[Reply]):
 
     def _answer(self, reply: Reply) -> None:
         if not self.done():
+            if self.after_reply:
+                self.call.task = self.task
             self.set_result(reply)
 
     async def _run(self) -> None:
@@ -191,11 +196,13 @@ class InFlightCall(Future[Reply]):
                 raise
         finally:
             self.timer.cancel()
-            self.target.concurrency.release()
             if not self.done():  # the error handling failed, for example in a log handler
                 self._answer(problem(self.call, 500, "The function failed."))
-            if self.on_end is not None:
-                await self.on_end()
+            try:
+                if self.after_reply:
+                    await run_callbacks(self.after_reply, self.target.name, self.target.timeout)
+            finally:
+                self.target.concurrency.release()
 
     async def _reply(self) -> None:
         """Run the target and set its reply, unless it was streamed."""

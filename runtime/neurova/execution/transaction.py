@@ -8,7 +8,7 @@ from asyncio import CancelledError
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, Protocol, TypeVar
 
-from ..database.base import Transaction
+from ..database.base import Callback, Transaction
 
 LOGGER = logging.getLogger("neurova")
 
@@ -18,10 +18,12 @@ T = TypeVar("T")
 class Run(Protocol):
     """The run of a function that owns the transaction.
 
-    `is_committing`: the commit has begun, so the deadline no longer ends the run.
+    `is_committing`: the commit has begun, so the deadline no longer ends the run. `after_reply`
+    runs when the reply is sent.
     """
 
     is_committing: bool
+    after_reply: tuple[Callback, ...]
 
     @property
     def is_stopped(self) -> bool:
@@ -51,6 +53,8 @@ async def run_in_transaction(
             if run is not None:
                 run.is_committing = True
             await (finish(transaction.commit()) if shield_commit else transaction.commit())
+            if run is not None:
+                run.after_reply += tuple(transaction.callbacks)
             return result
         except BaseException as error:
             await _roll_back(transaction)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from asyncio import Future
+from asyncio import Future, Task
 from typing import Any
 
 from ..telemetry.redact import mask_secrets
@@ -21,7 +21,8 @@ class Call:
     Set later: `body` by the server, `route` and `params` (decoded path parameters) by the router,
     `caller` and `shared` (`kong.ctx.shared`) by the plugins, `trace_id`, `parent_id`, `span_id`
     and `sampled` by the trace step, `reply_fields` (added to any reply) by any step, `deadline`
-    (event-loop seconds) by the endpoint, `disconnected` by a function's Request, which watches it.
+    (event-loop seconds) by the endpoint, `disconnected` by a function's Request, which watches it,
+    `task` with the reply if it goes on after that.
     """
 
     __slots__ = (
@@ -44,6 +45,7 @@ class Call:
         "shared",
         "span_id",
         "started",
+        "task",
         "trace_id",
         "version",
     )
@@ -80,6 +82,7 @@ class Call:
         self.sampled = False
         self.started = 0.0
         self.deadline = 0.0
+        self.task: Task[None] | None = None
         self.disconnected: Future[None] | None = None
 
     def header(self, name: bytes) -> bytes | None:

@@ -94,7 +94,7 @@ async def _answer_with_lock(
             return replay(call, key_lock.response, digest)
         run = target.keyed_run(key_lock, digest)
         in_flight = InFlightCall(target, call, arguments, run, get_running_loop())
-        in_flight.on_end = run.release
+        in_flight.after_reply = (run.release,)
         reply = start_call(in_flight)
         return reply if isinstance(reply, Reply) else await reply
     finally:

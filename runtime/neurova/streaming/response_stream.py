@@ -108,6 +108,7 @@ class ResponseStream:
             raise CancelledError
         self.has_started = True
         in_flight.timer.cancel()
+        in_flight.call.task = in_flight.task
         in_flight.set_result(reply)
         self._writer = await self._writer_ready
         loop = in_flight.get_loop()

@@ -13,7 +13,9 @@ from tests.conftest import HttpServer
 from tests.gateway.raw_http import request, statuses, wait_until
 from tests.gateway.server.conftest import namespace, set_options
 
+from neurova.database.base import Callback
 from neurova.endpoints.function import CoroutineFunction
+from neurova.execution.in_flight_call import Delivery, InFlightCall
 from neurova.http.call import Call
 from neurova.http.reply import Reply
 from neurova_gateway.pipeline.health import PATH as HEALTH
@@ -121,6 +123,32 @@ async def test_call_that_raises_late_is_answered_500(server: HttpServer, caplog:
     assert statuses(await server.send(request("GET", "/wait/1"))) == [500]
     assert (await platform.acall("GET", "/wait/1")).status == 500
     assert caplog.text.count("LookupError") == 2
+
+
+async def test_shutdown_waits_for_what_runs_after_the_reply(server: HttpServer) -> None:
+    platform = server.platform.platform
+    (function,) = (each for each in platform.functions() if each.name == "probe.wait")
+    proceed = asyncio.Event()
+    function.__class__ = LateFunction
+    platform.serve(platform.services)
+    LateFunction.callbacks = (proceed.wait,)
+    assert statuses(await server.send(request("GET", "/wait/1"))) == [200]
+    (task,) = server.uvicorn.server_state.tasks
+    assert not task.done()
+    proceed.set()
+    await wait_until(lambda: not server.uvicorn.server_state.tasks)
+
+
+class LateFunction(CoroutineFunction):
+    """A function with work to do after its reply."""
+
+    __slots__ = ()
+    callbacks: tuple[Callback, ...] = ()
+
+    async def run(self, in_flight: InFlightCall) -> Reply | Delivery:
+        """Run the handler, and then `callbacks`."""
+        in_flight.after_reply = self.callbacks
+        return await super().run(in_flight)
 
 
 async def test_half_closed_client_gets_its_response(server: HttpServer) -> None:

@@ -48,6 +48,80 @@ async def test_raising_rolls_back_and_returning_commits(
     assert project.database.opened[0][0] is False
 
 
+@pytest.mark.parametrize(
+    ("ending", "expected"),
+    [
+        ("return 1", ["commit", "async 1", "plain 2", "lambda"]),
+        ("raise Reject(409)", ["rollback"]),
+        ("raise ValueError", ["rollback"]),
+        ("return object()", ["rollback"]),
+    ],
+)
+async def test_callbacks_run_after_the_commit_only(
+    project: Project, caplog: Any, ending: str, expected: list[str]
+) -> None:
+    """A failing one does not affect the others, a conflict drops those of its attempt."""
+    function = project.define(
+        f"""
+        async def note_async(*what):
+            await asyncio.sleep(0)
+            events.append(what)
+
+        def note_plain(*what):
+            assert threading.current_thread() is not threading.main_thread()
+            events.append(what)
+
+        def fail(error):
+            raise error
+
+        @post("/x", concurrency=1)
+        async def f(tx: Tx) -> object:
+            tx.after_commit(fail, SystemExit(1))
+            tx.after_commit(note_async, "async", 1)
+            tx.after_commit(fail, ValueError("mail"))
+            tx.after_commit(note_plain, "plain", 2)
+            tx.after_commit(lambda: note_async("lambda"))
+            await tx.execute("row")
+            {ending}
+        """
+    )
+    project.database.conflicts = 1
+    await project.reply(function)
+    await until(lambda: function.concurrency.running == 0)
+    called = [" ".join(map(str, what)) for what in module_of(function).events]
+    assert [*project.database.events[1:], *called] == expected
+    assert caplog.text.count("fail failed after the reply") == (2 if called else 0)
+
+
+async def test_callback_runs_after_the_reply_and_counts_towards_the_limit(
+    project: Project, caplog: Any
+) -> None:
+    function = project.define(
+        """
+        @post("/x", concurrency=1, timeout=30)
+        async def f(tx: Tx):
+            async def wait_for_reply():
+                await proceed.wait()
+
+            proceed = asyncio.Event()
+            tx.after_commit(wait_for_reply)
+            events.append(proceed)
+        """
+    )
+    function.concurrency.queue = 0
+    call = project.call()
+    assert (await project.reply(function, call)).status == 204
+    assert (await project.reply(function)).status == 503
+    module_of(function).events[0].set()
+    assert call.task is not None
+    await asyncio.wait((call.task,))
+    function.timeout = 0.01
+    assert (await project.reply(function, call)).status == 204
+    await asyncio.wait((call.task,))
+    assert "wait_for_reply failed after the reply" in caplog.text
+    assert function.concurrency.running == 0
+
+
 async def test_get_has_a_readonly_transaction_with_the_deadline_of_the_call(
     project: Project,
 ) -> None:

@@ -78,6 +78,18 @@ async def test_temporary_failure_is_not_stored(
         assert await keyed.notes() == ([1, 1] if ending.startswith("return R") else [1])
 
 
+@pytest.mark.parametrize(("n", "called"), [(1, [1]), (2, [])], ids=["reply", "reject"])
+async def test_callbacks_run_once_and_not_for_a_stored_reject(
+    keyed: KeyedFunction, n: int, called: list[int]
+) -> None:
+    body = "tx.after_commit(events.append, n)\nif n == 2:\n    raise Reject(409)\nreturn n"
+    keyed.define(WRITE + body)
+    first, second = await keyed.reply(n=n), await keyed.reply(n=n)
+    assert (is_replayed(first), is_replayed(second)) == (False, True)
+    await until(lambda: keyed.function.concurrency.running == 0)
+    assert keyed.module.events == called
+
+
 async def test_other_request_with_the_key_is_422(keyed: KeyedFunction) -> None:
     keyed.define(WRITE + "return n")
     assert (await keyed.reply(n=1)).status == 201

@@ -156,6 +156,7 @@ async def test_full_queue_is_503_and_releases_the_key(keyed: KeyedFunction) -> N
     assert (await keyed.reply("b")).status == 503
     keyed.module.proceed.set()
     assert (await first).status == 201
+    await until(lambda: keyed.function.concurrency.running == 0)  # its key is released
     assert (await keyed.reply("b")).status == 201
 
 

@@ -11,7 +11,7 @@ from sqlalchemy import Executable, Result
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from ...errors import NeurovaError, Unavailable
-from ..base import Conflict, Parameters, TransactionError
+from ..base import CommitCallbacks, Conflict, Parameters, TransactionError
 from ..pool import ConnectionPool
 from .circuit_breaker import CircuitBreaker
 from .connection import DriverErrors, PostgresConnection
@@ -72,7 +72,7 @@ class PostgresTransactions:
             await asyncio.wait(self._background)
 
 
-class PostgresTransaction:
+class PostgresTransaction(CommitCallbacks):
     """A transaction of one function: SERIALIZABLE, or read-only on one snapshot.
 
     PostgreSQL ends a transaction at the first statement that fails. A function may catch that error
@@ -107,6 +107,7 @@ class PostgresTransaction:
         statement_savepoints: bool = False,
         savepoint: bool = False,
     ) -> None:
+        super().__init__()
         self.conflict: Conflict | None = None
         self._transactions = transactions
         self._pool = pool
@@ -157,6 +158,7 @@ class PostgresTransaction:
 
     async def rollback_to_savepoint(self) -> None:
         """Undo all changes; the transaction stays open. It must have been made with `savepoint`."""
+        self.callbacks.clear()
         if self._connection is not None:
             await self._do(self._rollback_to_start)
 

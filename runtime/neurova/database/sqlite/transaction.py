@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from sqlalchemy import CompoundSelect, Executable, Insert, Result, Select
 from sqlalchemy.exc import DBAPIError
 
-from ..base import MAX_INLINE_ROWS, Parameters, TransactionError, count_rows
+from ..base import MAX_INLINE_ROWS, CommitCallbacks, Parameters, TransactionError, count_rows
 from ..pool import ConnectionPool
 from .connection import SqliteConnection, create_sqlite_engine
 from .errors import is_busy, translate
@@ -79,7 +79,7 @@ class SqliteTransactions:
         self._read_threads.close()
 
 
-class SqliteTransaction:
+class SqliteTransaction(CommitCallbacks):
     """A transaction of one function: short statements run inline, long ones in a thread."""
 
     conflict = None  # there is only one writer at a time
@@ -106,6 +106,7 @@ class SqliteTransaction:
         deadline: float,
         savepoint: bool,
     ) -> None:
+        super().__init__()
         self._transactions = transactions
         self._pool = pool
         self._readonly = readonly
@@ -140,6 +141,7 @@ class SqliteTransaction:
 
     async def rollback_to_savepoint(self) -> None:
         """Undo all changes; the transaction stays open. It must have been made with `savepoint`."""
+        self.callbacks.clear()
         async with self._lock:
             if self._running is not None:
                 await asyncio.wait([self._running])
