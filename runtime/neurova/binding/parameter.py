@@ -43,12 +43,11 @@ class Parameter(msgspec.Struct, frozen=True):
 
 
 def is_mutable(default: Any) -> bool:
-    """Return whether a default can be changed, by the rule of dataclasses: it has no hash."""
+    """Return whether a default can be changed: it has no hash, or one by identity."""
     try:
-        hash(default)
+        return hash(default) != hash(deepcopy(default))
     except TypeError:
         return True
-    return False
 
 
 def default_maker(default: Any) -> Callable[[], Any]:

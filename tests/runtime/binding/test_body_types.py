@@ -11,7 +11,7 @@ from typing import Annotated, Any, Generic, Literal, NamedTuple, NewType, TypedD
 from uuid import UUID
 
 import pytest
-from msgspec import Meta, Struct, field
+from msgspec import UNSET, Meta, Struct, UnsetType, field
 
 from neurova.binding.body_types import find_danger, parts_of
 
@@ -50,6 +50,9 @@ class Safe(Struct):
     anything: Any = None
     self: Safe | None = None
     numbers: list[int] = []
+    unset: int | UnsetType = UNSET
+    room: Room = 1
+    day: date = date(2026, 1, 1)
     moments: dict[date, float] = field(default_factory=dict)
 
 
@@ -107,11 +110,20 @@ class OfStruct:
     options: Options = Options()  # noqa: RUF009
 
 
+class ById(Struct, eq=False):
+    tags: list[str] = []
+
+
+@dataclass
+class OfById:
+    options: ById = ById()  # noqa: RUF009
+
+
 class OfTuple(Struct):
     options: tuple[list[int], ...] = ([],)
 
 
-@pytest.mark.parametrize("kind", [OfData, OfFrozen, OfStruct, OfTuple])
+@pytest.mark.parametrize("kind", [OfData, OfFrozen, OfStruct, OfById, OfTuple])
 def test_default_that_calls_share_is_refused(kind: Any) -> None:
     assert find_danger(parts_of(list[kind])) == (
         f"all calls share the default of {kind.__name__}.options",

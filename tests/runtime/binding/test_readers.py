@@ -43,6 +43,10 @@ class Frozen(msgspec.Struct, frozen=True):
 class Data:
     tags: list[int]
 
+@dataclass(eq=False)
+class ById:
+    tags: list[int]
+
 """
 PROVIDED = """
 @post("/x", timeout=9)
@@ -204,6 +208,7 @@ async def test_positional_and_keyword_parameters_are_bound(project: Project) -> 
         ("a: list[dict[str, int]] = [{}]", "a[0][str(len(a[0]))] = 1", b'[{"0":1}]'),
         ("a: Options = Options()", "a.tags.append(1)", b'{"tags":[1]}'),
         ("a: Frozen = Frozen([])", "a.tags.append(1)", b'{"tags":[1]}'),
+        ("a: ById = ById([])", "a.tags.append(1)", b'{"tags":[1]}'),
         ("a: Data = Data([])", "a.tags.append(1)", b'{"tags":[1]}'),
     ],
 )
