@@ -69,6 +69,8 @@ def _http_decorator(method: str) -> HttpDecorator:
         description = describe(Http, {**options, "method": method, "path": path})
 
         def attach(handler: Handler) -> Handler:
+            if isinstance(handler, type):
+                raise LoadError(f"{handler.__name__!r} is a class", fix="decorate a function")
             if hasattr(handler, ATTRIBUTE):
                 raise LoadError(
                     f"{getattr(handler, '__name__', handler)!r} has two routes",

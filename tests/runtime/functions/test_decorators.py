@@ -27,6 +27,8 @@ def test_decorator_returns_the_function_with_its_description(decorator: Any) -> 
     assert description_of(plain) == Http(method=method, path="/x/{id}", scopes=("a:b",))
     with pytest.raises(LoadError, match="has two routes"):
         get("/b")(plain)
+    with pytest.raises(LoadError, match="'date' is a class: decorate a function"):
+        decorator("/b")(date)
 
 
 def test_mount_keeps_app_and_description() -> None:
