@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def _no_database() -> NoReturn:
-    raise StateError("These functions are only inspected, no database is open")
+    raise StateError("No database is open: these functions were loaded only to inspect them")
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""An ASGI app as the source of a response."""
+"""Answer a call with an ASGI app."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ class _Channel:
             self.body_received = True
             return {"type": "http.request", "body": self.call.body, "more_body": False}
         if not self.response.has_ended:
-            # `wait` does not cancel this shared future when the app is cancelled.
+            # `wait`, unlike `await`, does not cancel the shared future when the app is cancelled.
             await wait((self.response.disconnected,))
         return {"type": "http.disconnect"}
 
@@ -75,7 +75,7 @@ class _Channel:
             self.start = message
             return
         if kind != "http.response.body" or self.start is None:
-            raise RuntimeError(f"ASGI message {kind!r} is not allowed now")
+            raise RuntimeError(f"The ASGI app sent the message {kind!r} out of order")
         body, more = bytes(message.get("body", b"")), bool(message.get("more_body", False))
         if not response.has_started:
             await response.start(self._head(None if more else len(body)))
@@ -87,10 +87,10 @@ class _Channel:
         start = self.start or {}
         status: int = start["status"]
         if not 200 <= status <= 599:
-            raise RuntimeError(f"Status {status!r} of an ASGI app is not between 200 and 599")
+            raise RuntimeError(f"The ASGI app sent status {status!r}, not one from 200 to 599")
         content_type, content_length, fields = parse_response_head(start.get("headers", ()))
         if self.private and all(name != b"cache-control" for name, _ in fields):
-            # A shared cache ignores X-API-Key and may store the response (RFC 9111, 4.2.2).
+            # Else a shared cache may store the response in spite of X-API-Key (RFC 9111, 4.2.2).
             fields += PRIVATE
         if any(name == _ORIGIN for name, _ in fields):  # the app handles CORS itself
             self.call.reply_fields = [

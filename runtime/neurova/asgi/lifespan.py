@@ -90,10 +90,10 @@ class Lifespan:
             await self._app(scope, self._received.get, self._send)
         except asyncio.CancelledError:
             raise
-        except BaseException as error:  # SystemExit must not end the event loop
+        except BaseException as error:  # also SystemExit, which would end the event loop
             if self._has_started:
                 LOGGER.error("%s: lifespan of the ASGI app failed", self._place, exc_info=error)
-            elif not isinstance(error, Exception):  # an Exception: no lifespan support
+            elif not isinstance(error, Exception):  # an Exception means: no lifespan support
                 reason = f"it raised {type(error).__name__}"
                 self._sent.put_nowait({"type": "lifespan.startup.failed", "message": reason})
         finally:

@@ -11,7 +11,7 @@ from ..http.call import Call
 if TYPE_CHECKING:
     from starlette.requests import Request
 
-SAFE = "/!$&'()*+,=:@"  # not escaped in a path (RFC 3986, 3.3), except ";"
+SAFE = "/!$&'()*+,=:@"  # allowed unescaped in a path (RFC 3986, 3.3), without ";"
 
 
 def make_scope(call: Call) -> dict[str, Any]:

@@ -17,12 +17,12 @@ class FunctionRequest(Request):
         async def receive() -> dict[str, Any]:
             if messages:
                 return messages.pop()
-            await wait((disconnected,))  # does not cancel this shared future
+            await wait((disconnected,))  # `wait` does not cancel the shared future
             return {"type": "http.disconnect"}
 
         super().__init__(scope, receive)
         self.__disconnected = disconnected
 
     async def is_disconnected(self) -> bool:
-        """Return whether the client has disconnected; unlike Starlette's, keep an unread body."""
+        """Return whether the client has disconnected; unlike in Starlette, keep an unread body."""
         return self.__disconnected.done()

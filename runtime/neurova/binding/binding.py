@@ -25,10 +25,10 @@ from .signature import type_name
 from .validation import INVALID, MALFORMED, MAX_FAULTS, value_faults
 from .value_types import SCALARS
 
-# `arguments` raises these for an invalid call; `refusal` then lists all its faults.
+# `arguments` raises these for an invalid call; `refusal` then lists all faults of the call.
 FAULTS = (msgspec.MsgspecError, ValueError, RecursionError)
 _NO_QUERY: Query = {}
-_BACKSLASH = 0x5C  # searching for one byte is ten times as fast as for two
+_BACKSLASH = 0x5C  # begins each JSON escape; one byte is found ten times as fast as two
 
 Arguments = Callable[[Call], list[Any]]
 
@@ -38,7 +38,7 @@ class NotAcceptable(ValueError):
 
 
 class NotJson(ValueError):
-    """The body is not plain JSON, by its Content-Type or Content-Encoding."""
+    """Content-Type or Content-Encoding declares a body that is not plain JSON."""
 
 
 class Binding:
@@ -94,7 +94,7 @@ class Binding:
                 self._body = _make_body(parameter, place)
                 return _body_reader(self._body, parameter.default)
             if parameter.type not in SCALARS:
-                msgspec.json.Decoder(parameter.type)  # fail now, not at the first call
+                msgspec.json.Decoder(parameter.type)  # raise now, not at the first call
             return make_reader(parameter)
         except (TypeError, NameError, ValueError) as error:
             raise BindError(

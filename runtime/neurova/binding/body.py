@@ -22,7 +22,7 @@ from .validation import INVALID, MALFORMED, MAX_FAULTS, parse_message
 _NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 # Strings that Decimal reads as NaN or infinity; an escape may hide one.
 _NOT_FINITE = re.compile(rb'"\s*[+-]?(?:s?nan\d*|inf(?:inity)?)\s*"|\\u', re.IGNORECASE)
-# Result of decoding JSON with a number that Python's JSON types cannot hold.
+# The decoded body if it has a number that Python's JSON types cannot hold.
 _OUT_OF_RANGE: Any = object()
 
 

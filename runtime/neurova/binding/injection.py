@@ -16,7 +16,7 @@ from .parameter import Read
 
 
 class Injectable(NamedTuple):
-    """A kind of parameter, and the factory of its reader, given the function's name."""
+    """A kind of parameter; `make_reader` takes the function's name and resources."""
 
     kind: str
     make_reader: Callable[[str, Resources], Read]
@@ -55,7 +55,7 @@ INJECTABLES: dict[tuple[str, str], Injectable] = {
     ("neurova.execution.deadline", "Deadline"): Injectable("deadline", _always(_read_deadline)),
     ("neurova.telemetry.log", "Log"): Injectable("log", _log_reader),
     ("starlette.requests", "Request"): Injectable("request", _always(_read_request)),
-    # TransactionFunction inserts the transaction.
+    # The reader does nothing: TransactionFunction passes the transaction.
     ("neurova.database.base", "Tx"): Injectable("tx", _always(_read_nothing)),
 }
 """Injectable types by module and name, so that this module need not import them."""

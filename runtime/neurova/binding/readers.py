@@ -21,7 +21,7 @@ from .value_types import SCALARS, is_union
 
 Convert = Callable[[Any], Any]
 Missing = Callable[[], Any]
-# Lax conversion would read "0" as a time in 1970.
+# msgspec in lax mode would read "0" as a time in 1970.
 _STRICT = frozenset({date, datetime, time, timedelta, UUID})
 
 
@@ -157,7 +157,7 @@ def _is_strict(kind: Any) -> bool:
 
 def _check_finite(value: Any) -> Any:
     for number in value if type(value) is list else (value,):
-        if isinstance(number, Decimal):  # isfinite converts to float, which may overflow
+        if isinstance(number, Decimal):  # `isfinite` could overflow: it converts to float
             finite = number.is_finite()
         else:
             finite = not isinstance(number, float) or isfinite(number)
@@ -178,7 +178,7 @@ def _list_converter(kind: Any) -> Callable[[list[str]], Any]:
             return convert(texts)
         except (msgspec.ValidationError, InvalidValue):
             faults = _item_faults(texts, convert_item)
-            if not faults:  # each item is valid, but not the list
+            if not faults:  # each item is valid; the list is, for example, too long
                 raise
             raise ItemFaults(faults) from None
 

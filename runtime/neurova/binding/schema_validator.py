@@ -27,7 +27,7 @@ _FORMATS = {
     "decimal": Decimal,
     "byte": bytes,
 }
-# Errors that truncating the value may have caused.
+# Schema errors to ignore in a truncated value, because the truncation may have caused them.
 _BY_TRUNCATION = frozenset({"Required", "MinItems", "MinProperties", "Contains"})
 
 
@@ -116,7 +116,7 @@ class SchemaValidator:
     def _union_faults(
         self, path: Path, branches: list[list[Any]], truncated: frozenset[Path]
     ) -> Iterator[Fault]:
-        """Yield the faults of the only branch with the value's type, else one for the union."""
+        """Yield the faults of the one branch that has the value's type, else one fault."""
 
         def type_errors(errors: list[Any]) -> list[Any]:
             return [

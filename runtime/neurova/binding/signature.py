@@ -91,11 +91,11 @@ class _SignatureReader:
     def _parameter(self, name: str, annotation: Any, default: Any, keyword: bool) -> Parameter:
         if annotation is REQUIRED:
             fix = "write the type after its name, like `nights: int`"
-            raise self.fault(name, "it has no type", fix)
+            raise self.fault(name, "the parameter has no type", fix)
         injectable = injectable_of(annotation)
         if injectable is not None:
             if default is not REQUIRED:
-                raise self.fault(name, "the platform provides it", "remove its default")
+                raise self.fault(name, "the platform provides this parameter", "remove its default")
             return Parameter(name, injectable.kind, name, annotation, keyword=keyword)
         inside = injectable_inside(annotation)
         if inside:
@@ -118,7 +118,7 @@ class _SignatureReader:
             default = None
         if kind == "path" and (default is not REQUIRED or form == "many"):
             fix = "use a plain type without a default"
-            raise self.fault(name, "a path has each parameter exactly once", fix)
+            raise self.fault(name, "a path parameter always has exactly one value", fix)
         if kind == "cookie" and form == "many":
             raise self.fault(name, "a cookie has one value", "use a plain type")
         return Parameter(name, kind, alias, bare, form == "many", default, keyword)
@@ -137,10 +137,10 @@ class _SignatureReader:
                 continue
             previous, kind = kind, "header" if isinstance(marker, Header) else "cookie"
             if previous:
-                raise self.fault(name, f"it is a {previous} and a {kind}", "choose one")
+                raise self.fault(name, f"it is both a {previous} and a {kind}", "choose one")
             alias = self._alias(name, kind, marker)
         if in_path and kind:
-            raise self.fault(name, f"it is in the path and a {kind}", "choose one")
+            raise self.fault(name, f"it is both in the path and a {kind}", "choose one")
         unmarked = Annotated[(bare, *others)] if others else bare
         return kind or ("path" if in_path else "query"), alias, unmarked
 
@@ -178,10 +178,10 @@ class _SignatureReader:
         bodies = [parameter.name for parameter in parameters if parameter.kind == "body"]
         if len(bodies) > 1:
             fix = f"write one Struct with {' and '.join(bodies)}"
-            raise self.fault(bodies[1], f"{bodies[0]!r} is the body already", fix)
+            raise self.fault(bodies[1], f"parameter {bodies[0]!r} already takes the body", fix)
         transactions = [parameter.name for parameter in parameters if parameter.kind == "tx"]
         if len(transactions) > 1:
-            what = f"{transactions[0]!r} is the transaction already"
+            what = f"parameter {transactions[0]!r} already takes the transaction"
             raise self.fault(transactions[1], what, "keep one of them")
         kinds = {parameter.name: parameter.kind for parameter in parameters}
         for name in self.path_parameters:
@@ -189,5 +189,5 @@ class _SignatureReader:
                 what = f"the path has {{{name}}}, but the function has no such parameter"
                 raise self.fault(name, what, f"add `{name}: str`, or fix the path")
             if kinds[name] != "path":
-                what = f"the path has {{{name}}}, and the platform provides this parameter"
+                what = f"{{{name}}} is in the path, but the platform provides this parameter"
                 raise self.fault(name, what, "rename one of them")

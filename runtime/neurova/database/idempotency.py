@@ -63,13 +63,13 @@ class IdempotencyStore(ABC):
     async def store(self, tx: Transaction, key: bytes, response: StoredResponse) -> None:
         """Write a response under a key. Raises AlreadyStored if the key has one."""
         written = await tx.execute(self._insert, to_row(key, response, self.clock()))
-        if not written.rowcount:  # type: ignore[attr-defined]  # a CursorResult
+        if not written.rowcount:  # type: ignore[attr-defined]  # only a CursorResult has `rowcount`
             raise AlreadyStored("another call has stored a response under the same key")
 
     async def release(self, key: bytes, response: StoredResponse | None) -> None:
         """Unlock a key and pass the response to calls waiting in this process."""
         if response is not None:
-            # The waiting calls return the response and do not need the other lock.
+            # The waiting calls replay the response, so they need no lock among processes.
             self.local_locks.release(key, response)
             await self.unlock_process(key)
             return
@@ -80,7 +80,7 @@ class IdempotencyStore(ABC):
 
 
 class HeldKeyLock:
-    """Implement `KeyLock`; not `is_held` if the call got the response of the one it waited for."""
+    """Implement `KeyLock`; `is_held` is False if an earlier call passed its response."""
 
     def __init__(
         self, store: IdempotencyStore, key: bytes, response: StoredResponse | None, *, is_held: bool

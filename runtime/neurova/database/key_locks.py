@@ -6,7 +6,7 @@ import asyncio
 
 from .base import KeyLocked, StoredResponse
 
-MAX_WAITING = 1_000  # calls, over all keys
+MAX_WAITING = 1_000  # waiting calls, over all keys
 
 _Waiter = asyncio.Future[StoredResponse | None]
 
@@ -41,7 +41,7 @@ class LocalKeyLocks:
         try:
             return await waiter
         except asyncio.CancelledError:
-            # If the call already got the lock, pass it to the next one.
+            # The call got the lock just before it was cancelled: pass the lock to the next call.
             is_served = waiter.done() and not waiter.cancelled() and waiter.exception() is None
             if is_served and waiter.result() is None:
                 self.release(key)

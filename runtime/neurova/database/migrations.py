@@ -42,7 +42,7 @@ def check(database: Location, folder: Path) -> Status:
     found = status(database, folder)
     if found.is_behind:
         raise PendingMigrations(
-            f"is behind by {len(found.pending)} revision(s): {', '.join(found.pending)}",
+            f"the database is behind by {len(found.pending)} revision(s): {', '.join(found.pending)}",
             where=str(database),
             fix=f"run `neurova db upgrade {folder.parent.name}`",
         )

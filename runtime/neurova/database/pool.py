@@ -40,7 +40,7 @@ class ConnectionPool(Generic[T]):
         try:
             return await waiter
         except asyncio.CancelledError:
-            # If the caller already got a connection, pass it to the next one.
+            # The caller got a connection just before it was cancelled: pass it to the next caller.
             if waiter.done() and not waiter.cancelled() and waiter.exception() is None:
                 self.release(waiter.result())
             raise

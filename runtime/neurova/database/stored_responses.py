@@ -50,7 +50,7 @@ def build_insert(insert: Any) -> Any:
     return statement.on_conflict_do_update(
         index_elements=[responses.c.key],
         set_={column.name: new[column.name] for column in responses.c if column.name != "key"},
-        where=responses.c.expires <= new.expires - RETENTION,  # expired
+        where=responses.c.expires <= new.expires - RETENTION,  # replace an expired response
     )
 
 

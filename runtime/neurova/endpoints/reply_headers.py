@@ -73,7 +73,7 @@ class FinishedReply(Future[Reply]):
         elif not self.done():
             try:
                 self.set_result(self.finish(self.call, in_flight.result()))
-            except Exception as error:  # else this future would never be done
+            except Exception as error:  # without a result, this future would never be done
                 self.set_exception(error)
 
 

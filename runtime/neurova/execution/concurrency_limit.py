@@ -9,11 +9,11 @@ from time import monotonic
 from typing import Protocol
 
 MAX_TASKS = 1_000  # calls of one function at once, unless it sets `concurrency`
-MAX_THREADS = 32  # the same for a plain `def`: half of the thread pool
+MAX_THREADS = 32  # calls of one plain `def` at once: half of the thread pool
 QUEUE = 1_000
-BURST = 0.5  # seconds that a queue may last; after that a call may wait only if
-WAITING_PER_RUNNING = 3  # fewer than this many calls wait per allowed running call, or
-SHORT_WAIT = 0.1  # it will start within about this many seconds
+BURST = 0.5  # seconds; a queue that lasts longer has the two limits below
+WAITING_PER_RUNNING = 3  # queue a call while fewer calls wait per running call
+SHORT_WAIT = 0.1  # or if it will start within about this many seconds
 
 
 class QueuedCall(Protocol):
@@ -68,7 +68,7 @@ class ConcurrencyLimit:
         self._refusals = refusals or RefusalCounter()
         self._queued_since = 0.0  # when a call last found the queue empty
         self._last_end = 0.0  # when a call last ended while others waited
-        self._mean_gap = 0.0  # mean seconds between two such ends; 0.0: not measured yet
+        self._mean_gap = 0.0  # mean seconds between such ends; 0.0: not measured yet
 
     def enter(self, call: QueuedCall, deadline: float = inf) -> bool:
         """Start or queue `call`; return False if it is refused."""

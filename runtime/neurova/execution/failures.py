@@ -42,7 +42,7 @@ def failure_reply(call: Call, function: str, error: BaseException) -> Reply:
     if isinstance(error, Reject):
         try:
             return problem_from_reject(call, error)
-        except Exception as invalid:  # its texts or headers are not valid
+        except Exception as invalid:  # the Reject has invalid texts or headers
             error = invalid
     if isinstance(error, Unavailable):
         LOGGER.error("%s: %s", function, error, extra={"neurova": {"function": function}})

@@ -28,7 +28,7 @@ from .failures import (
 from .thread_pool import ThreadPoolFull, Work
 
 GRACE = 1.0  # seconds that a cancelled function has to clean up before its 504 is sent
-MAX_STREAM_COST = 0.05  # seconds; a stream spreads any further cost over its lifetime
+MAX_STREAM_COST = 0.05  # seconds; any cost of a stream above this is spread over its lifetime
 
 
 class Target(Protocol):
@@ -109,7 +109,7 @@ class InFlightCall(Future[Reply]):
         self.is_expired = False
         self.is_committing = False
         self.meter: Metered | None = None
-        self.work: Work | None = None  # of a thread
+        self.work: Work | None = None  # the queued or running call of a thread
         self.on_disconnect: Callable[[], None] | None = None
         self.after_reply: tuple[Callback, ...] = ()
         self.timer: TimerHandle = loop.call_at(call.deadline, self.expire)
@@ -196,7 +196,7 @@ class InFlightCall(Future[Reply]):
                 raise
         finally:
             self.timer.cancel()
-            if not self.done():  # the error handling failed, for example in a log handler
+            if not self.done():  # making the error reply failed, for example in a log handler
                 self._answer(problem(self.call, 500, "The function failed."))
             try:
                 if self.after_reply:
@@ -236,7 +236,7 @@ class InFlightCall(Future[Reply]):
                     return failure_reply(self.call, target.name, error)
                 LOGGER.warning("%s failed with %s, retrying", target.name, type(error).__name__)
             await asyncio.sleep(target.backoff * 2**attempt)
-            if self.done():  # the 504 of a thread was already sent
+            if self.done():  # the thread ran beyond the deadline: the 504 was sent
                 raise CancelledError
             attempt += 1
 

@@ -21,10 +21,10 @@ SIZE = 64
 QUEUE = 1_000
 SAMPLE_INTERVAL = 0.01  # seconds between two measurements of processor use
 SWITCH_INTERVAL = 0.0005  # seconds after which a computing thread yields the GIL
-BUSY, HALF_BUSY = 0.9, 0.6  # processors used by the process
+BUSY, HALF_BUSY = 0.9, 0.6  # processors that the process uses when it is busy, half busy
 LOW_THREAD_USE = 0.2  # processors used by the threads; below this, threads are not the load
 OWN_PROCESSOR = 0.8  # processors used per thread; above this, threads run in parallel
-STALE = 0.1  # seconds after which expected calls are no longer expected
+STALE = 0.1  # seconds after which an admitted call that did not start is forgotten
 
 Outcome = tuple[Any, BaseException | None]
 
@@ -53,7 +53,7 @@ class Work(Future[Outcome]):
         self.since = since
 
     def withdraw(self) -> bool:
-        """Remove it from the queue; return False if it has started."""
+        """Remove this work from the queue; return False if it has started."""
         return self._pool.withdraw(self)
 
     def run(self) -> Outcome:
@@ -110,7 +110,7 @@ class ThreadPool:
         self._recheck_loop: AbstractEventLoop | None = None
         self._sampled_at, self._sample = clock(), self._processor_time()
         self._process_use = self._thread_use = 0.0  # processors used since the last sample
-        self._started_one = False  # since the last sample, while above HALF_BUSY
+        self._started_one = False  # whether one started since the last sample, above HALF_BUSY
         self._last_run = self._last_end = 0.0
         self._mean_gap = 0.0  # mean seconds between the ends of two calls while others wait
 
@@ -237,7 +237,7 @@ class ThreadPool:
                 is_last = following is None and self._is_stopped
                 self._idle_threads += following is None and not is_last
             work.report(outcome)
-            del work, outcome  # an idle thread must not keep them alive
+            del work, outcome  # free them, instead of keeping them alive while the thread is idle
             if is_last:
                 return
             work = following or self._assigned.get()

@@ -49,7 +49,7 @@ def load_or_create_secret(path: Path, create: Callable[[], bytes]) -> bytes:
     """
     try:
         if not path.exists():
-            # If several processes create it at once, the first wins and all read its secret.
+            # If several processes create the file at once, the first wins and all read its secret.
             with (
                 _temporary_file(path, create(), durable=True) as temporary,
                 suppress(FileExistsError),
@@ -62,7 +62,7 @@ def load_or_create_secret(path: Path, create: Callable[[], bytes]) -> bytes:
     except OSError as error:
         raise _unreadable(path, error) from None
     raise StateError(
-        "other users may read it and may know the secret",
+        "other users may read the file and may know the secret",
         where=str(path),
         fix="delete it, a new one is created at the next start",
     )

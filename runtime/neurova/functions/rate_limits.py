@@ -21,7 +21,7 @@ class Window(msgspec.Struct, frozen=True):
             count, rest = divmod(self.seconds, seconds)
             if not rest:
                 return f"{self.limit}/{unit}" if count == 1 else f"{self.limit}/{count} {unit}s"
-        raise AssertionError("a whole number of seconds is a multiple of one second")
+        raise AssertionError("unreachable: every window is a multiple of one second")
 
 
 def parse_limit(text: str) -> tuple[Window, ...]:

@@ -24,7 +24,7 @@ from .imports import check_imports
 PREFIX = "functions."
 MARK = "~"
 _NO_CODE = frozenset({"migrations", "__pycache__"})
-_SOURCES = "__neurova_sources__"  # a package's attribute with its late files
+_SOURCES = "__neurova_sources__"  # attribute of a package: the sources of files that load later
 _numbers = itertools.count(1)
 
 
@@ -107,7 +107,7 @@ class Generation:
         if spec is None:
             raise FileNotFoundError(folder)
         package = importlib.util.module_from_spec(spec)
-        # Read late files now: they may have changed on disk when they are imported.
+        # Read these files now: they may have changed on disk when a function imports them.
         vars(package)[_SOURCES] = {str(file): file.read_bytes() for file in _late_files(folder)}
         sys.modules[self.name] = package
         if spec.loader is not None:

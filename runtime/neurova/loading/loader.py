@@ -40,7 +40,7 @@ class Origin(NamedTuple):
 
 
 def _function(declared: Declaration, origin: Origin) -> Endpoint:
-    assert isinstance(declared.description, Http)  # by _ENDPOINTS
+    assert isinstance(declared.description, Http)  # _ENDPOINTS chooses this function for Http
     return make_function(declared.value, declared.description, *origin)
 
 

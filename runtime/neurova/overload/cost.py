@@ -8,7 +8,7 @@ from typing import Any
 
 WEIGHT = 1 / 8  # weight of the newest call in the moving mean
 MINIMUM = 1e-6  # seconds
-MAX_RATIO = 4  # times the mean: a longer call was probably delayed by the machine
+MAX_RATIO = 4  # times the mean; count no more, since the machine probably delayed such a call
 
 
 class Cost:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from math import inf
 
 DELAY = 0.1  # seconds
-SHORT = 1 / 4  # of the delay; after a wait this short, a queue is no longer growing
+SHORT = 1 / 4  # share of the delay; a wait this short means that the queue does not grow
 FEW = 1 / 32  # the share of refused calls up to which the limit is the whole delay
-LASTING = 1 / 2  # of the delay; without a short wait for this long, the queue is overloaded
-IDLE = 2  # times the delay; after this time without a wait, earlier waits are ignored
+LASTING = 1 / 2  # share of the delay; the queue is overloaded without a short wait for this long
+IDLE = 2  # times the delay; after this time without a waiting call, ignore earlier waits
 SAMPLE = 64  # calls needed to judge a trial
 FIRST_PAUSE, LAST_PAUSE = 4, 256  # reviews until the next trial
 RECOVERY = 10  # times the delay; after this time without a refusal, the overload has ended

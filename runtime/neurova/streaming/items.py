@@ -19,7 +19,7 @@ from .stream import ServerSentEvent, Stream
 
 NDJSON = b"application/x-ndjson"
 EVENTS = b"text/event-stream"
-FORMATS = (NDJSON, EVENTS)  # the first is the default
+FORMATS = (NDJSON, EVENTS)  # formats of JSON items; the first one is the default
 RETRY_PAUSE = 0.01  # seconds until a step is retried when the thread pool is full
 # Keep proxies such as nginx and Kong from buffering items.
 UNBUFFERED: list[Field] = [(b"cache-control", b"no-cache"), (b"x-accel-buffering", b"no")]
@@ -59,7 +59,8 @@ class ItemSource:
             if content_type in FORMATS:
                 names = {name for name, _ in fields}
                 fields = fields + [field for field in UNBUFFERED if field[0] not in names]
-            piece = b"" if first is _END else encode(first)  # before the head: it may fail
+            # Encode before the head is sent, because encoding may fail.
+            piece = b"" if first is _END else encode(first)
             await response.start(StreamReply(self.status, content_type, fields))
             if call.method == "HEAD" or first is _END:
                 return
@@ -156,7 +157,7 @@ class ThreadedIterator(AsyncIterator[Any]):
                 await asyncio.wait((work,))
             except CancelledError as error:
                 cancelled = error
-                if work.withdraw():  # it has not started
+                if work.withdraw():  # the step has not started
                     work.cancel()
         if cancelled is not None:
             raise cancelled

@@ -25,7 +25,7 @@ class BodyWriter(Protocol):
         ...
 
     def end(self, status: int = 0) -> None:
-        """End the body; a nonzero `status` means that it is incomplete, and why."""
+        """End the body; a nonzero `status` is the reason why it is incomplete."""
         ...
 
 
@@ -122,7 +122,7 @@ class ResponseStream:
             raise ConnectionResetError("the stream has ended")
         self._piece_started = 0.0
         await self._writer.send(data)
-        await sleep(0)  # so that a source that never waits does not block the event loop
+        await sleep(0)  # let the event loop run: the source may never wait
         self._piece_started = self.in_flight.get_loop().time()
 
     def end(self, status: int = 0) -> None:
@@ -178,7 +178,7 @@ class SourceDelivery:
 
     async def deliver(self, in_flight: InFlightCall) -> Reply | None:
         """Send the reply. Return an error reply if it fails before the head is sent, else None."""
-        if in_flight.done():  # the 504 of a thread was already sent
+        if in_flight.done():  # the thread ran beyond the deadline: the 504 was sent
             return None
         stream, task = ResponseStream(in_flight), in_flight.task
         try:
@@ -204,9 +204,9 @@ class SourceDelivery:
 def _log_failure(in_flight: InFlightCall, error: BaseException) -> None:
     error = unwrap_group(error)
     if isinstance(error, Reject):
-        _log_end(in_flight.target.name, f"Reject({error.status}) raised after its start")
+        _log_end(in_flight.target.name, f"Reject({error.status}) raised after the head was sent")
     else:
-        failure_reply(in_flight.call, in_flight.target.name, error)  # logs the error
+        failure_reply(in_flight.call, in_flight.target.name, error)  # only logs the error
 
 
 def _log_end(function: str, reason: str) -> None:

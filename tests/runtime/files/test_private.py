@@ -71,6 +71,6 @@ def test_secret_that_others_may_read_is_refused(tmp_path: Path, mode: int) -> No
     file = tmp_path / "key"
     file.write_bytes(b"secret text")
     file.chmod(mode)
-    with pytest.raises(StateError, match=r"other users may read it.*: delete it") as raised:
+    with pytest.raises(StateError, match=r"other users may read the file.*: delete it") as raised:
         load_or_create_secret(file, lambda: b"new")
     assert "secret text" not in str(raised.value)

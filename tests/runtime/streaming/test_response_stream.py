@@ -191,6 +191,6 @@ async def test_later_failure_cuts_the_stream_and_is_logged_with_its_id(
     call.trace_id = 255
     _, recorder = await project.stream(function, call)
     assert (recorder.pieces, recorder.end_status) == ([b"1\n"], 500)
-    rejected = "Reject(409) raised after its start"
+    rejected = "Reject(409) raised after the head was sent"
     assert (rejected if "Reject" in statement else f"{255:032x}") in caplog.text
     assert function.concurrency.running == 0

@@ -25,13 +25,13 @@ class CircuitBreaker:
         self._what = ""
 
     def check(self) -> None:
-        """Return when the caller may connect. Raises Unavailable after a recent failure."""
+        """Let the caller connect, or raise Unavailable after a recent failure."""
         if not self._failures:
             return
         now = self._clock()
         if now < self._retry_at:
             raise Unavailable(f"{self._what}; the next attempt is within {LONGEST_PAUSE:g} s")
-        self._retry_at = now + LONGEST_PAUSE  # refuse others while this attempt runs
+        self._retry_at = now + LONGEST_PAUSE  # refuse other callers while this one connects
 
     def record_failure(self, error: Exception) -> None:
         """Refuse callers for a pause that grows with each consecutive failure."""

@@ -119,7 +119,7 @@ class PostgresConnection:
         self._cleanup = _RESET if readonly else _UNLOCK_AND_RESET
         statement = _BEGIN_READONLY if readonly else _BEGIN_ALONE if alone else _BEGIN_SHARED
         if self._driver is not None and not self._driver.is_closed():
-            with suppress(*DriverErrors):  # a broken idle connection: open a new one
+            with suppress(*DriverErrors):  # the idle connection was broken: open a new one
                 return await self._begin(statement)
         await self.discard()
         await self._open()
@@ -144,7 +144,7 @@ class PostgresConnection:
         """Run one statement. An error ends the transaction."""
         assert self._core is not None
         result = await self._core.execute(statement, parameters)
-        if not self._driver.is_in_transaction():  # further statements would autocommit
+        if not self._driver.is_in_transaction():  # each further statement would be committed alone
             raise TransactionError.ended_by_statement()
         return result
 
@@ -189,7 +189,7 @@ class PostgresConnection:
         with suppress(Exception):
             await core.invalidate()
             await core.close()
-        await asyncio.sleep(0)  # the loop closes the socket in its next iteration
+        await asyncio.sleep(0)  # the event loop closes the socket in its next iteration
 
     def translate(self, error: Exception) -> Exception:
         """Return the platform's error, or `error` itself if there is none."""

@@ -20,34 +20,42 @@ _ERRORS: dict[str, _Meaning] = {
     "57014": (
         Unavailable,
         "a statement did not finish before its call ended",
-        "make it faster or raise the function's timeout",
+        "make the statement faster, or raise the function's timeout",
     ),
-    "53100": (StateError, "its disk is full, nothing was changed", "free disk space"),
+    "53100": (StateError, "the disk of the server is full, nothing was changed", "free disk space"),
     "53300": (
         Unavailable,
-        "has no connection left",
-        "raise its max_connections, or lower [services.X] connections",
+        "the server has no connection left",
+        "raise max_connections of the server, or lower [services.X] connections",
     ),
-    "3D000": (StateError, "does not exist", "create it (createdb), or correct the URL"),
-    "42501": (StateError, "does not give this user the privilege", "GRANT it"),
+    "3D000": (
+        StateError,
+        "the database does not exist",
+        "create it (createdb), or correct the URL",
+    ),
+    "42501": (StateError, "the user lacks a privilege", "GRANT the privilege to the user"),
     "28P01": (
         StateError,
-        "refuses this user's password",
+        "the server rejects this user's password",
         "correct PGPASSWORD, the pgpass file or the URL",
     ),
 }
 # Keys are SQLSTATE classes, the first two characters.
 _ERROR_CLASSES: dict[str, _Meaning] = {
-    "08": (Unavailable, "closed the connection", "retry the call"),
+    "08": (Unavailable, "the server closed the connection", "retry the call"),
     "28": (
         StateError,
-        "refuses this user",
+        "the server rejects this user",
         "correct the user in the URL, or pg_hba.conf on the server",
     ),
-    "53": (Unavailable, "has no resources left", "retry later, see the server's log"),
-    "57": (Unavailable, "is starting or stopping", "retry later"),
-    "58": (StateError, "cannot read or write its files", "see the server's log"),
-    "XX": (StateError, "is damaged, or has an internal error", "see the server's log"),
+    "53": (Unavailable, "the server has no resources left", "retry later, see the server's log"),
+    "57": (Unavailable, "the server is starting or stopping", "retry later"),
+    "58": (StateError, "the server cannot read or write its files", "see the server's log"),
+    "XX": (
+        StateError,
+        "the database is damaged, or the server has an internal error",
+        "see the server's log",
+    ),
 }
 
 

@@ -102,9 +102,9 @@ class PostgresMigrations:
         """Return the platform's error, None for an error of a migration itself."""
         if errors.sqlstate(error) == LOCK_NOT_AVAILABLE:
             return Unavailable(
-                "another process upgrades it, or a table was in use until the timeout",
+                "another process upgrades the database, or a table was in use until the timeout",
                 where=str(self),
-                fix="wait, or find the lock's holder in pg_stat_activity",
+                fix="wait, or find the session that holds the lock in pg_stat_activity",
             )
         translated = errors.translate(error, self._url)
         if translated is None and type(error).__module__.startswith("asyncpg"):

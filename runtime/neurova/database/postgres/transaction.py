@@ -153,7 +153,7 @@ class PostgresTransaction(CommitCallbacks):
             if connection is None:
                 return
             ending = self._transactions.run_in_background(self._commit(connection))
-            if not self._readonly:  # a reader has nothing to confirm
+            if not self._readonly:  # a read-only transaction has no commit to confirm
                 await self._wait(ending)
 
     async def rollback_to_savepoint(self) -> None:
@@ -274,7 +274,7 @@ class PostgresTransaction(CommitCallbacks):
 
     def _check_done(self, task: asyncio.Task[Any]) -> None:
         if not task.done():
-            what, fix = "did not answer until the deadline", "retry the call"
+            what, fix = "the server did not answer until the deadline", "retry the call"
             if self._is_ended:
                 what, fix = f"{what}; {_UNKNOWN_OUTCOME}", _REPEAT
             self._failure = Unavailable(what, where=str(self._transactions.url), fix=fix)

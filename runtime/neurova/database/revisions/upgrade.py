@@ -84,7 +84,9 @@ def run_pending(backend: MigrationBackend, folder: Path | None) -> tuple[str, ..
                 names += pending
         broken = backend.find_broken_reference(connection) if names else ""
         if broken:
-            raise RevisionFailed(f"after the migrations {broken}, which is missing")
+            raise RevisionFailed(
+                f"the migrations left a broken foreign key: {broken}, which is missing"
+            )
         return names
 
     with _translated(backend):
@@ -134,14 +136,14 @@ def _compare(current: list[str], folder: Path, backend: MigrationBackend) -> Sta
     if len(current) > 1:
         names = " and ".join(map(repr, sorted(current)))
         raise StateError(
-            f"is half migrated, its version table names {names}",
+            f"the database is half migrated, its version table contains {names}",
             where=str(backend),
-            fix="restore a backup, or delete the wrong one from the version table",
+            fix="restore a backup, or delete the wrong revision from the version table",
         )
     revision = current[0] if current else None
     if revision is not None and revision not in revisions:
         raise StateError(
-            f"is newer than this code, {revisions.folder} does not have its revision {revision!r}",
+            f"the database is newer than this code: {revisions.folder} lacks revision {revision!r}",
             where=str(backend),
             fix="deploy the newer code or restore a backup",
         )

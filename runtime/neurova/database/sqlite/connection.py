@@ -21,7 +21,7 @@ from .errors import is_interrupted
 # Virtual machine instructions between two progress callbacks on the event loop. `try_run` stops a
 # statement at the second callback, after about half a millisecond.
 TICK = 20_000
-# The same in a thread, where the callback checks for `stop`; each one waits for the GIL.
+# The same for a statement in a thread: fewer callbacks, because each one waits for the GIL.
 LONG_TICK = 200_000
 PRAGMAS = ("synchronous = FULL", "foreign_keys = ON")
 
@@ -56,7 +56,7 @@ def create_sqlite_engine(path: Path | str) -> Engine:
 
     def connect() -> sqlite3.Connection:
         # Create the file with mode 0600; SQLite gives its side files the same mode.
-        with suppress(OSError):  # it exists, or SQLite reports the error
+        with suppress(OSError):  # the file exists, or SQLite reports the error
             if str(path) != ":memory:":
                 os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
         # timeout=0: the event loop waits for locks, so that no thread blocks.
@@ -204,7 +204,7 @@ class SqliteConnection:
             (mode,) = driver.execute("PRAGMA journal_mode = WAL").fetchone()
             if mode != "wal":
                 raise StateError(
-                    f"cannot use a write-ahead log, its journal mode is {mode!r}",
+                    f"the database cannot use a write-ahead log, its journal mode is {mode!r}",
                     where=str(self._path),
                     fix="put the database in a file on a local disk",
                 )
@@ -219,6 +219,6 @@ class SqliteConnection:
         return driver
 
     def _tick(self) -> bool:
-        # SQLite counts across all runs of a cached statement, so the first tick may come at once.
+        # SQLite counts over all runs of a cached statement, so the first call may come at once.
         self._ticks += 1
         return self._ticks > 1

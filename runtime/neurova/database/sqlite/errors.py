@@ -8,8 +8,8 @@ from pathlib import Path
 from ...errors import NeurovaError, StateError, Unavailable
 from ..base import TransactionError
 
-_LOCKED = "is locked by another process until the deadline", "retry the call"
-_NOT_WRITABLE = "cannot be written", "give this user the right to write it"
+_LOCKED = "another process locked the file until the deadline", "retry the call"
+_NOT_WRITABLE = "the file cannot be written", "give this user the right to write it"
 
 # Primary result code: error, what is wrong, fix.
 _ERRORS: dict[int, tuple[type[NeurovaError], str, str]] = {
@@ -18,23 +18,23 @@ _ERRORS: dict[int, tuple[type[NeurovaError], str, str]] = {
     sqlite3.SQLITE_INTERRUPT: (
         Unavailable,
         "a statement did not finish before its call ended",
-        "make it faster or raise the function's timeout",
+        "make the statement faster, or raise the function's timeout",
     ),
     sqlite3.SQLITE_READONLY: (StateError, *_NOT_WRITABLE),
     sqlite3.SQLITE_PERM: (StateError, *_NOT_WRITABLE),
-    sqlite3.SQLITE_FULL: (StateError, "its disk is full, nothing was changed", "free disk space"),
+    sqlite3.SQLITE_FULL: (StateError, "the disk is full, nothing was changed", "free disk space"),
     sqlite3.SQLITE_CANTOPEN: (
         StateError,
-        "cannot be opened",
+        "the file cannot be opened",
         "create its folder and give this user the right to write it",
     ),
-    sqlite3.SQLITE_CORRUPT: (StateError, "is damaged", "restore it from a backup"),
+    sqlite3.SQLITE_CORRUPT: (StateError, "the file is damaged", "restore it from a backup"),
     sqlite3.SQLITE_NOTADB: (
         StateError,
-        "is not an SQLite database",
+        "the file is not an SQLite database",
         "move it away or correct the path",
     ),
-    sqlite3.SQLITE_IOERR: (StateError, "cannot be read or written", "check its disk"),
+    sqlite3.SQLITE_IOERR: (StateError, "the file cannot be read or written", "check its disk"),
 }
 
 

@@ -29,7 +29,7 @@ from .migrations import SqliteMigrations
 from .transaction import SqliteTransaction, SqliteTransactions
 
 DELETE_TIMEOUT = 5.0  # seconds that a deletion waits for the writer
-DELETE_OFFSET = 1 << 62  # byte to lock for deleting; keys have lower ones
+DELETE_OFFSET = 1 << 62  # the byte locked while expired responses are deleted; keys use lower ones
 _INSERT = build_insert(insert)
 
 
@@ -92,7 +92,7 @@ class SqliteIdempotencyStore(IdempotencyStore):
         finally:
             await tx.rollback()
             self._locks.file.unlock(DELETE_OFFSET)
-        return deleted.rowcount  # type: ignore[attr-defined,no-any-return]  # of a CursorResult
+        return deleted.rowcount  # type: ignore[attr-defined,no-any-return]  # only a CursorResult has `rowcount`
 
     def close(self) -> None:
         """Release the lock file."""

@@ -21,7 +21,7 @@ T = TypeVar("T")
 
 MAX_READERS = 8  # concurrent reading transactions
 READ_THREADS = 2  # concurrent long SELECTs
-MARGIN = 0.01  # seconds: waiting ends before the deadline, so that the caller gets the error
+MARGIN = 0.01  # seconds before the deadline at which waiting ends, so that the error is sent
 FIRST_PAUSE, LONGEST_PAUSE = 0.001, 0.01  # seconds between two attempts to begin
 
 
@@ -54,7 +54,7 @@ class SqliteTransactions:
         writer = await self._writer.acquire(deadline)
 
         def release(running: asyncio.Future[T]) -> None:
-            running.exception()  # retrieve it, so that asyncio does not log it if nobody awaits it
+            running.exception()  # mark it as retrieved: asyncio would log it if nobody awaits it
             self._writer.release(writer)
 
         running = self.run_in_thread(writer, call, *arguments)
@@ -73,7 +73,7 @@ class SqliteTransactions:
         """Wait for open transactions and close all connections."""
         for pool in (self._readers, self._writer):
             for connection in await pool.close():
-                # The last connection checkpoints the write-ahead log.
+                # Closing the last connection checkpoints the write-ahead log, which is slow.
                 await self.run_in_thread(connection, connection.close)
         self._write_thread.close()
         self._read_threads.close()
@@ -82,7 +82,7 @@ class SqliteTransactions:
 class SqliteTransaction(CommitCallbacks):
     """A transaction of one function: short statements run inline, long ones in a thread."""
 
-    conflict = None  # there is only one writer at a time
+    conflict = None  # SQLite has one writer at a time, so no transaction conflicts
 
     __slots__ = (
         "_connection",
@@ -237,7 +237,7 @@ class SqliteTransaction(CommitCallbacks):
             pause = min(pause * 1.5, LONGEST_PAUSE)
 
     def _finish_statement(self, running: asyncio.Future[Any]) -> None:
-        running.exception()  # retrieve it, so that asyncio does not log it if nobody awaits it
+        running.exception()  # mark it as retrieved: asyncio would log it if nobody awaits it
         self._running = None
 
     def _release(self, _: object = None) -> None:

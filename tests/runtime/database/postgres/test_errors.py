@@ -19,7 +19,7 @@ URL = PostgresUrl("postgresql://me:hunter2@h/d")
         (exceptions.ReadOnlySQLTransactionError("x"), TransactionError, "answers GET"),
         (exceptions.QueryCanceledError("x"), Unavailable, "did not finish"),
         (exceptions.DiskFullError("x"), StateError, "free disk space"),
-        (exceptions.TooManyConnectionsError("x"), Unavailable, "raise its max_connections"),
+        (exceptions.TooManyConnectionsError("x"), Unavailable, "raise max_connections"),
         (exceptions.InvalidCatalogNameError("x"), StateError, "create it"),
         (exceptions.InvalidPasswordError("x"), StateError, "correct PGPASSWORD"),
         (exceptions.InvalidAuthorizationSpecificationError("x"), StateError, "pg_hba.conf"),

@@ -130,7 +130,7 @@ async def test_stopped_server_fails_fast_and_recovers(
 @pytest.mark.parametrize(
     ("wrong", "kind", "message"),
     [
-        ("password", StateError, "refuses this user's password"),
+        ("password", StateError, "rejects this user's password"),
         ("name", StateError, "does not exist.*create it"),
         ("port", Unavailable, "does not answer"),
     ],

@@ -210,7 +210,7 @@ async def test_reader_waits_for_an_exclusive_lock(path: Path, database: SqliteDa
     holder.execute("PRAGMA locking_mode = EXCLUSIVE")
     holder.execute("BEGIN EXCLUSIVE")
     impatient = begin(database, readonly=True, seconds=0.05)
-    with pytest.raises(Unavailable, match="locked by another process"):
+    with pytest.raises(Unavailable, match="another process locked the file"):
         await impatient.execute(size)
     patient = begin(database, readonly=True)
     waiting = asyncio.create_task(patient.execute(size))
@@ -247,7 +247,7 @@ async def test_killed_process_leaves_no_changes_and_no_lock(
     assert process.stdout is not None
     assert process.stdout.readline() == "begun\n"
     tx = begin(database, seconds=0.05)
-    with pytest.raises(Unavailable, match="locked by another process"):
+    with pytest.raises(Unavailable, match="another process locked the file"):
         await tx.execute(size)
     await tx.rollback()
     tx = begin(database)
