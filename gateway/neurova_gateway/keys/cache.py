@@ -78,7 +78,7 @@ class KeyCache:
         Raises Unavailable when the store is down; the next call retries these times.
         """
         pending, self._last_uses = self._last_uses, {}
-        uses = pending.copy()  # another thread may still write to `pending`
+        uses = pending.copy()  # another thread may still add to the old dict
         if not uses:
             return
         offset = self._wall() - self._clock()

@@ -1,4 +1,4 @@
-"""Open a key store by its URL: the one place that knows all backends."""
+"""Open a key store by its URL, with the backend that its scheme names."""
 
 from __future__ import annotations
 

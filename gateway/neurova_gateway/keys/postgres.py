@@ -21,11 +21,11 @@ from .base import KeyRecord
 from .sql import SqlKeyStore, Statement, check_layout
 
 REFRESH_SECONDS = 0.2
-STALE_SECONDS = 1.0  # without a response of the database, after which the copy must not be used
+STALE_SECONDS = 1.0  # age at which the copy must not be used any more
 WAIT_SECONDS = 5.0
 CONNECTIONS = 2  # one to refresh the copy, one to change keys
 LOGGER = logging.getLogger("neurova")
-_LOCK = 0x6E765F6B657973  # "nv_keys": held while the tables are created
+_LOCK = 0x6E765F6B657973  # spells "nv_keys"; the advisory lock held while the tables are created
 _CONNECTION_ERRORS = (
     OSError,
     TimeoutError,
@@ -185,7 +185,7 @@ class PostgresKeyStore(SqlKeyStore):
             try:
                 await self._refresh()
             except _CONNECTION_ERRORS:
-                continue  # `find` raises once the copy is stale
+                continue  # `find` raises Unavailable once the copy is too old
             except Exception:
                 LOGGER.exception("The copy of the keys cannot be refreshed")
                 await asyncio.sleep(WAIT_SECONDS)
@@ -204,7 +204,7 @@ class PostgresKeyStore(SqlKeyStore):
             rows = await self._pool.fetch(changed, self._copied_version)
             self._copy.update({record.digest: record for record in self._records(rows)})
         elif version != self._copied_version:
-            # The first read, or the number is lower: the database was restored from a backup.
+            # Read all: it is the first read, or the number fell, since a backup was restored.
             rows = await self._pool.fetch(self._select)
             self._copy = {record.digest: record for record in self._records(rows)}
         self._copied_version = version

@@ -69,7 +69,7 @@ def _plugins(
     description = function.description
     auth = {**common, "public": description.public, "scopes": list(description.scopes)}
     if gateway.keys:
-        auth["keys"] = str(PostgresUrl(gateway.keys))  # without the password
+        auth["keys"] = str(PostgresUrl(gateway.keys))  # `str` omits the password
     limits = {"state": common["state"]}
     if description.limit:
         limits |= {"route": function.name, "limit": description.limit}

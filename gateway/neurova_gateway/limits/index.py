@@ -77,7 +77,7 @@ def _assign(words: memoryview, at: int, key: tuple[int, int], window: int) -> No
     # Until the key is written, store the longer window: after a crash, neither the old nor the new
     # key loses its log too early. Write the high word first, because readers check it.
     words[at + STEADY_UNTIL] = 0
-    words[at + RING] = ENTRIES << 6  # no entries
+    words[at + RING] = ENTRIES << 6  # the log has no entries
     words[at + WINDOW] = max(window, words[at + WINDOW])
     words[at + KEY_HIGH], words[at + KEY_LOW] = key
     words[at + MERGE_UNTIL] = 0

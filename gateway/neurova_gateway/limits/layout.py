@@ -24,12 +24,12 @@ AT_WALL = 6  # the wall clock at AT_SYNC, to resume the table's clock after a re
 HEADER_WORDS = 4096 // WORD
 
 # A record; four of them fill a page, so none crosses a page.
-KEY_HIGH = 0  # 0: this record was never used
+KEY_HIGH = 0  # 0 in a record that was never used
 KEY_LOW = 1
-WINDOW = 2  # nanoseconds; another bucket may claim the record after it
+WINDOW = 2  # nanoseconds; after a window without a charge, another bucket may claim the record
 RING = 3  # offset of the newest entry << 6 | number of entries: they change together
 BASE = 4  # the total before the first entry
-STEADY_UNTIL = 5  # until then charges only change the newest entry, and none expires
+STEADY_UNTIL = 5  # until this time charges change only the newest entry, and no entry expires
 MERGE_UNTIL = 6  # until this time charges merge into the newest entry
 GRAIN = 7  # nanoseconds that an entry may span
 ENTRIES = 8  # the ring buffer: a time and a total for each entry
@@ -38,7 +38,7 @@ ENTRY_WORDS = 2
 MAX_ENTRIES = 60
 RECORD_WORDS = ENTRIES + MAX_ENTRIES * ENTRY_WORDS
 
-FIRST_SEGMENT = 1024  # records
+FIRST_SEGMENT = 1024  # number of records in the first segment
 MAX_SEGMENTS = 12  # 4 GiB; sparse until used
 
 

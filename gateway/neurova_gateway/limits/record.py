@@ -20,7 +20,7 @@ from .layout import (
     TOTAL,
 )
 
-# 58 entries of the coarsest grain span a window; the other two are expiring and being appended.
+# 58 entries of the coarsest grain span a window; the other two expire or are being appended.
 COARSEST = 58
 SPARSE = MAX_ENTRIES // 4
 _RING_WORDS = MAX_ENTRIES * ENTRY_WORDS

@@ -33,7 +33,7 @@ CACHE_SIZE = 20_000
 USAGE_BATCH = 16
 T = TypeVar("T")
 _LOCK_NOW = LOCK_EX | LOCK_NB
-_new = tuple.__new__  # twice as fast as the NamedTuple's own constructor
+_new = tuple.__new__  # makes a NamedTuple twice as fast as its constructor
 _Location = tuple[int, int, int]  # record, first word of its key, window in ns
 
 
@@ -109,7 +109,7 @@ class LimitTable:
                     ) from error
                 decision = self._admit_steady(buckets, cost) or self._admit(buckets, cost)
             except BaseException:
-                file.unlock()  # the plugin watchdog may raise at any line
+                file.unlock()  # also if the plugin watchdog raises, which it may do at any line
                 raise
             flock(file.descriptor, LOCK_UN)
             return decision
@@ -236,7 +236,7 @@ class LimitTable:
         """Cache where the records of the buckets are; assign a record to a bucket without one."""
         file = self.file
         if file.words[AT_SEGMENTS] != file.segments:
-            file.map_segments()  # another process appended one
+            file.map_segments()  # another process appended a segment
         if len(self._locations) + len(buckets) > CACHE_SIZE:
             self._locations.clear()
         keys = [index.hash_key(bucket.name, bucket.seconds) for bucket in buckets]

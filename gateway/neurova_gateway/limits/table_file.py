@@ -63,7 +63,7 @@ class TableFile:
         deadline = time.monotonic() + LOCK_SECONDS
         pause = 0.0
         while True:
-            time.sleep(pause)  # 0 yields the processor
+            time.sleep(pause)  # at first `sleep(0)`, which only yields the processor
             try:
                 fcntl.flock(self.descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 return
@@ -74,9 +74,9 @@ class TableFile:
             if is_stuck or time.monotonic() > deadline:
                 self._stuck_at = last_charge
                 raise Unavailable(
-                    "a process holds the lock and does not proceed",
+                    "another process holds the lock and does not release it",
                     where=str(self.path),
-                    fix="continue or end a stopped NEUROVA process",
+                    fix="resume or kill the NEUROVA process that is stopped",
                 )
 
     def unlock(self) -> None:
@@ -85,7 +85,7 @@ class TableFile:
             fcntl.flock(self.descriptor, fcntl.LOCK_UN)
 
     def map_segments(self) -> None:
-        """Map all segments that are in use, by the header."""
+        """Map all segments that the header counts as in use."""
         segments = int.from_bytes(
             os.pread(self.descriptor, WORD, AT_SEGMENTS * WORD), sys.byteorder
         )
@@ -179,7 +179,7 @@ class TableFile:
         """Reserve disk blocks: writing to a mapped page without one would kill the process."""
         begin = 0 if segments == 1 else layout.segment_start(segments - 1) * WORD
         length = layout.segment_start(segments) * WORD - begin
-        if sys.platform == "darwin":  # it has no posix_fallocate
+        if sys.platform == "darwin":  # macOS has no posix_fallocate
             for offset in range(begin, begin + length, 1 << 20):
                 os.pwrite(self.descriptor, bytes(min(1 << 20, begin + length - offset)), offset)
         else:

@@ -17,7 +17,7 @@ from .counter_layout import BUCKETS, CALLS, CLASSES, FAULTS, TIMES
 METHODS = frozenset(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"])
 OTHER = "OTHER"
 _Group = tuple[str, str, int, int, int]  # route, method, status, bucket, second
-_BOUNDS = tuple(bound * 1000 for bound in counter_layout.BOUNDS)  # records are in milliseconds
+_BOUNDS = tuple(bound * 1000 for bound in counter_layout.BOUNDS)  # in ms, as in records
 
 
 class CallCounters:
@@ -114,7 +114,7 @@ def _add_call(file: CounterFile, group: _Group, count: int, ms: float) -> None:
     shown = method if route or method in METHODS else OTHER
     calls = file.offset(CALLS, f"{route}\0{shown}\0{status}")
     times = file.offset(TIMES, route)
-    words = file.words  # read after both: `offset` may map the file again
+    words = file.words  # read after both calls of `offset`, which may map the file again
     if calls and times:
         words[calls] += count
         words[times + bucket] += count
@@ -127,8 +127,8 @@ def _add_second(words: memoryview, group: _Group, count: int) -> None:
     _, _, status, bucket, second = group
     at = counter_layout.second_offset(second)
     if second < words[at] <= second + counter_layout.SECONDS:
-        return  # older than the ring
-    if words[at] != second:  # an older second, or a later one from before the clock was set back
+        return  # the call is older than all seconds in the ring
+    if words[at] != second:  # the place holds another second: reuse it
         for place in range(at + 1, at + counter_layout.SECOND_WORDS):
             words[place] = 0
         words[at] = second

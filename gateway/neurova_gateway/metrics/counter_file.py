@@ -146,7 +146,7 @@ def read_counter_files(folder: Path) -> Iterator[tuple[int, bool, memoryview]]:
                     fcntl.flock(file.fileno(), fcntl.LOCK_UN)
                 content = file.read()
         except OSError:
-            continue  # removed meanwhile
+            continue  # the file was removed meanwhile
         words = memoryview(content[: len(content) // WORD * WORD]).cast("Q")
         if _is_valid(words):
             yield int(path.stem), is_alive, words

@@ -58,7 +58,7 @@ class CallRecords:
         self, sinks: Sequence[CallSink], *, interval: float = 0.05, bound: int = 100_000
     ) -> None:
         self._sinks = tuple(sinks)
-        self._failing: set[int] = set()  # ids of sinks: they need not be hashable
+        self._failing: set[int] = set()  # by `id`: sinks need not be hashable
         self._interval = interval
         self._bound = bound * _PARTS
         # One flat list: a tuple per record would trigger the garbage collector.

@@ -27,7 +27,7 @@ class Cors:
     def __call__(self, call: Call) -> Reply | None:
         """Add headers for an allowed origin; return the reply to a preflight."""
         origin = call.headers.get(b"origin")
-        if not self._any:  # also without Origin: a cache may serve it to other origins
+        if not self._any:  # also without Origin: a cache may serve the reply to other origins
             call.reply_fields.append((b"vary", b"origin"))
         allowed = None if origin is None else self._allowed(origin)
         if allowed is None:

@@ -8,7 +8,7 @@ from neurova.http.reply import Reply
 
 from .route_entry import Step
 
-VERSIONS = frozenset(["1.1", "1.0", "2", "3"])  # 2 and 3 come from other servers, by ASGI
+VERSIONS = frozenset(["1.1", "1.0", "2", "3"])  # HTTP/2 and 3 come through ASGI
 _SPECIAL = frozenset([b"transfer-encoding", b"upgrade", b"expect"])
 
 

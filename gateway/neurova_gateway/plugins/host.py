@@ -37,7 +37,7 @@ Step = tuple[str, Callable[[Kong], object]]
 
 
 def _write_stderr(line: str) -> None:
-    with suppress(OSError, ValueError):  # a closed stderr must not fail the call
+    with suppress(OSError, ValueError):  # writing to a closed stderr must not fail the call
         sys.stderr.write(f"{line}\n")
 
 
@@ -177,7 +177,7 @@ class Chain:
         try:
             try:
                 phase.thread = get_ident()
-                watchdog.running = shared  # a new object for each phase
+                watchdog.running = shared  # an object that no other phase has, for the watchdog
                 for name, access in self._access:  # noqa: B007 - read after an exception
                     if access(kong) is not None:
                         raise PdkError("an access phase returns None, or the result of `exit`")
@@ -194,7 +194,7 @@ class Chain:
                 return self._refuse(call, "A plugin failed")
         if phase.reply is not None:
             return phase.reply
-        # The guard: a call without a caller is refused.
+        # Refuse the call if no plugin has set a caller.
         try:
             call.caller = self._callers[_read_caller(shared["nv"])]
         except (TypeError, KeyError):

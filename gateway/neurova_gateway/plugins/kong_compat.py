@@ -103,7 +103,7 @@ def _start_instance(self: Any, config: dict[str, Any]) -> dict[str, Any]:
         raise _error(f"{name}: {error}") from error
     except BaseException as error:
         raise _error(f"{name}: its config is refused: {type(error).__name__}") from error
-    instance.config = settings  # without the stores: the server later sends it to Kong
+    instance.config = settings  # the server sends it to Kong, so without the stores
     identity = next(_state(self).instance_ids)
     self.instances[identity] = instance
     return {"Name": name, "Id": identity, "Config": settings, "StartTime": time.time()}

@@ -55,7 +55,7 @@ class Event:
     def call(self, method: str, *args: Any) -> Any:
         """Make a PDK call for the plugin, in its thread."""
         if self.is_over:
-            raise PhaseOver("a PDK call outside its phase: use `kong` only within")
+            raise PhaseOver("PDK call outside its phase: use `kong` only while the phase runs")
         check = _CHECKED.get(method)
         if check is not None:
             check(*args)

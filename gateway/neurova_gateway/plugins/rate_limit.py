@@ -70,7 +70,7 @@ class RateLimit:
         """
         # Cached by key, and used for an equal `nv`: comparing dicts is faster than hashing them.
         try:
-            cached, limits = self._limits_by_key[nv["key_id"]]  # type: ignore[index]  # or TypeError
+            cached, limits = self._limits_by_key[nv["key_id"]]  # type: ignore[index]  # None raises TypeError, caught below
         except (KeyError, TypeError):
             cached = None
         if cached is None or cached != nv:

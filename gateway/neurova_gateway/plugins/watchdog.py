@@ -10,7 +10,7 @@ from typing import Any
 
 from neurova.errors import StateError
 
-# Ignored by default, so an unexpected one does not end a process.
+# The system ignores this signal by default, so an unexpected one does not end a process.
 SIGNAL = signal.SIGURG
 POLL = 0.05
 
@@ -65,7 +65,7 @@ class Watchdog:
         while not self._stop.wait(POLL):
             running, now = self.running, time.monotonic()
             if running is not last:
-                last, since = running, now  # this reference keeps the id in use
+                last, since = running, now  # the reference keeps the id in use
             elif running is not None and now - since >= self._deadline:
                 # Repeat at each check: an exception raised in a destructor is lost.
                 self._expired = running

@@ -141,7 +141,7 @@ async def wait_for_disconnect(receive: Receive) -> None:
     try:
         message = await receive()
     except Exception:
-        return  # the server has lost its client
+        return  # the server failed because its client disconnected
     if message["type"] != "http.disconnect":
         await asyncio.get_running_loop().create_future()  # wait forever: ignore other messages
 
@@ -175,7 +175,7 @@ class AsgiWriter:
             await asyncio.wait((self._ended,))
         finally:
             listener.cancel()
-            self.end(499)  # takes effect only if the server cancelled this call
+            self.end(499)  # no effect unless the server cancelled this call before the end
             status = self._ended.result()
             self._gateway.record(self._call, reply, status, self._sent)
             if status:

@@ -67,11 +67,11 @@ class Connection(HttpToolsProtocol):
         self.pipelined: deque[Call] = deque()
         self.unparsed = b""
         self.last: Call | None = None
-        self.refusal: tuple[int, str] | None = None  # for unparseable bytes after `running`
+        self.refusal: tuple[int, str] | None = None  # for malformed bytes after `running`
         # Timeouts.
         self.unsent = 0  # bytes in the write buffer at `unsent_since`
         self.unsent_since = 0.0
-        self.has_responded = False  # since the last timeout check
+        self.has_responded = False  # whether a response was sent since the last timeout check
         self.stream_deadline = inf  # event-loop time when streams are ended
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's

@@ -107,7 +107,7 @@ class GatewayProtocol(Connection):
         if call.body or self.is_refused or len(body) > self.max_body:
             self._add_to_body(call, body)
         else:
-            call.body = body  # usually all of it
+            call.body = body  # the first piece, which is usually the whole body
 
     def on_message_complete(self) -> None:
         """Run the call, or queue it behind the one in flight."""

@@ -287,7 +287,7 @@ def test_calls_after_a_failed_wait_for_the_lock_do_not_wait(opened: Opened, monk
         stopped.file.lock()  # as by a process that was stopped in the middle
         for is_first in (True, False, False):
             waits.clear()
-            with pytest.raises(Unavailable, match="holds the lock and does not proceed"):
+            with pytest.raises(Unavailable, match="holds the lock and does not release it"):
                 table.admit(bucket)
             assert any(waits) == is_first
         stopped.file.unlock()

@@ -43,7 +43,7 @@ def list_consumers(context: AdminContext, call: Call) -> Page[Consumer]:
     return paginate(consumers, call.query, lambda each: each.consumer)
 
 
-# A name may contain a slash.
+# `:path`, because the name of a consumer may contain a slash.
 @operation("GET", "/v1/consumers/{consumer:path}", errors=(404,))
 def get_consumer(context: AdminContext, call: Call) -> Consumer:
     """Get a consumer."""

@@ -88,7 +88,7 @@ def _rows(
         limited = [(name, limit) for name, limit in limited if name == route]
     for name, limit in [("", ""), *limited]:
         rates = RateLimit(limiter, route=name, limit=limit, consumer_limit=context.consumer_limit)
-        # A route's window is the same for all keys of a consumer.
+        # All keys of a consumer share the windows of a route, so ask for the first key only.
         for caller in callers[: 1 if name else None]:
             for bucket in rates.buckets(caller, address):
                 kind = bucket.name[0]

@@ -48,7 +48,7 @@ class Phase:
 
     def refuse(self) -> NoReturn:
         """Raise PhaseOver for a PDK call that is late or from another thread."""
-        raise PhaseOver("a PDK call outside its phase: use `kong` only within")
+        raise PhaseOver("PDK call outside its phase: use `kong` only while the phase runs")
 
     def refuse_change(self) -> NoReturn:
         """Raise PdkError for a PDK call that may not change the reply: late, or in log."""

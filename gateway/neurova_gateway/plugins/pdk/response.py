@@ -33,7 +33,7 @@ class Response:
             phase.refuse_change()
         phase.reply = reply = create_reply(status, body, headers)
         sent = phase.call.reply_fields
-        if sent:  # fields set earlier, unless this reply sets the same name
+        if sent:  # keep the fields set earlier, except those that this reply sets again
             names = {name for name, _ in reply.fields}
             if reply.content_type:
                 names.add(b"content-type")

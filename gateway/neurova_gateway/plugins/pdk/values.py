@@ -97,7 +97,7 @@ def encode_fields(headers: object) -> list[Field]:
     found: list[Field] = []
     for name, value in headers.items():
         key = _NAMES[name]
-        # Our own plugins pass valid bytes, which are used as they are.
+        # The platform's plugins pass valid bytes, which are used unchanged.
         if type(value) is bytes and value.translate(None, _FORBIDDEN) == value:
             found.append((key, value))
         elif type(value) is list or type(value) is tuple:
