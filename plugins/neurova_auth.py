@@ -42,7 +42,7 @@ _RESERVED = frozenset(
     for name in _NAMES
     for letters in product(*("-_" if letter == "-" else letter for letter in name))
 )
-_VISIBLE_FIELDS = 100  # the PDK returns no more, so with 100 fields some may be hidden
+_VISIBLE_FIELDS = 100  # the PDK returns at most 100, so others may be missing
 _FAILED = unavailable("Authentication is unavailable")
 
 

@@ -58,7 +58,7 @@ def announcement(settings: Settings, url: str) -> str:
 
 @contextmanager
 def address_file(settings: Settings, url: str) -> Iterator[None]:
-    """Write the URL to the address file, and delete the file at the end if it is still ours."""
+    """Write the URL to the address file; delete it at the end unless another process did so."""
     path = settings.state / ADDRESS_FILE
     write_private_file(path, url + "\n")
     try:
@@ -78,7 +78,7 @@ def load_token(state: Path) -> str:
     is_well_formed = len(token) >= _MIN_TOKEN_LENGTH and token.isascii() and token.isprintable()
     if not is_well_formed or " " in token:
         raise StateError(
-            "is not an admin token",
+            "the file does not contain an admin token",
             where=str(path),
             fix="delete it, a new one is created at the next start",
         )

@@ -14,7 +14,7 @@ class AdminProtocol(H11Protocol):
 
     deadline: asyncio.TimerHandle | None = None
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # TCP
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # uvicorn also allows other transports
         """Start the timeout of the first head."""
         super().connection_made(transport)
         self.deadline = self.loop.call_later(HEAD_TIMEOUT, transport.close)

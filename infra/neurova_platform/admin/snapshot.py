@@ -68,5 +68,5 @@ def read(state: Path) -> Sequence[Function]:
         ) from None
     except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
         raise StateError(
-            f"cannot be read: {error}", where=str(path), fix="restart the workers"
+            f"the file cannot be read: {error}", where=str(path), fix="restart the workers"
         ) from None

@@ -18,7 +18,7 @@ from neurova_gateway.keys.factory import key_store_url
 from neurova_gateway.limits.base import Limiter
 from neurova_gateway.limits.factory import limiter_url
 
-if TYPE_CHECKING:  # its import of asyncio would slow commands that only load settings
+if TYPE_CHECKING:  # not imported at run time: asyncio would slow commands that only load settings
     from neurova.database.base import Database
 
 

@@ -192,7 +192,7 @@ def list_limits(function: Endpoint, settings: Settings) -> list[Value]:
         own("cost"),
         timeout,
         concurrency,
-        *(own(key) for key in ("retries", "cache") if key in defaults),  # a mounted app has none
+        *(own(key) for key in ("retries", "cache") if key in defaults),  # a mounted app has neither
         set_for_all("gateway.max_body", gateway.max_body),
         set_for_all("gateway.phase_deadline", gateway.phase_deadline),
     ]

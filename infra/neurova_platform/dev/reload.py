@@ -19,7 +19,7 @@ from neurova.loading.service import Service, is_service
 from ..composition.platform import Platform
 
 LOGGER = logging.getLogger("neurova.reload")
-DEBOUNCE_MS = 60  # editors write a file in several steps
+DEBOUNCE_MS = 60  # milliseconds; editors write a file in several steps
 IMPORT_TIMEOUT = 30.0  # seconds until the next saved file is handled
 
 is_python_file = PythonFilter()
@@ -115,7 +115,7 @@ async def _start_service(platform: Platform, name: str, time_limit: float) -> Se
         fresh = await asyncio.wait_for(_load_in_thread(platform, name), time_limit)
     except TimeoutError:
         raise LoadError(
-            f"its import has not finished after {time_limit:g} s",
+            f"the import of the service has not finished after {time_limit:g} s",
             where=f"functions/{name}",
             fix="remove long-running code at the top level of its files",
         ) from None
@@ -144,11 +144,12 @@ def _load_in_thread(platform: Platform, name: str) -> asyncio.Future[Service]:
             service = platform.load_service(name)
         except Exception as raised:
             error = raised
-        except BaseException as raised:  # SystemExit must not end the process
+        except BaseException as raised:  # also SystemExit, which must not end the process
             error = LoadError(
-                f"its import raised {type(raised).__name__}", where=f"functions/{name}"
+                f"the import of the service raised {type(raised).__name__}",
+                where=f"functions/{name}",
             )
-        with suppress(RuntimeError):  # the loop is closed
+        with suppress(RuntimeError):  # the event loop is closed
             loop.call_soon_threadsafe(settle, service, error)
 
     threading.Thread(target=load, name=f"load-{name}", daemon=True).start()

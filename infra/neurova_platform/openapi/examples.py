@@ -131,7 +131,7 @@ def _object(schema: Schema, named: Named, within: Within) -> dict[str, Any]:
     built = {}
     for name, part in schema.get("properties", {}).items():
         if name not in required and part.get("default", 0) is None:
-            continue  # rarely set
+            continue  # a caller rarely sets an optional property
         try:
             built[name] = example(part, named, within)
         except NoExample:

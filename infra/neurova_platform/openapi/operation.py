@@ -97,7 +97,7 @@ class Operation(msgspec.Struct, frozen=True):
             described["description"] = schema["description"]
         if parameter.default is REQUIRED:
             described["required"] = True
-        if parameter.many:  # ?day=1&day=2 in a query, x-tag: a, b in a header
+        if parameter.many:  # sent as `?day=1&day=2` or `x-tag: a, b`
             described |= {"explode": parameter.kind == "query"}
             described |= {"style": "form" if parameter.kind == "query" else "simple"}
         if parameter.default is not REQUIRED and parameter.default is not None:

@@ -35,7 +35,7 @@ def _argument(call: ast.Call, position: int, name: str) -> object:
     """Return the literal value of an argument, None if it is computed or missing."""
     arguments = {keyword.arg: keyword.value for keyword in call.keywords}
     if name == "detail" and "errors" in arguments:
-        return None  # the list of errors describes the problem, not a text
+        return None  # `errors` describe the problem, so ignore the text
     node = call.args[position] if position < len(call.args) else arguments.get(name)
     return node.value if isinstance(node, ast.Constant) else None
 

@@ -37,7 +37,7 @@ DURATION: Schema = {
 }
 # msgspec's formats that differ from the JSON Schema formats of the same name.
 _FORMATS = {"decimal": DECIMAL, "duration": DURATION}
-_VALUES = frozenset({"const", "default", "enum", "examples"})  # their values are not schemas
+_VALUES = frozenset({"const", "default", "enum", "examples"})  # hold values, not schemas
 
 
 def build_schemas(

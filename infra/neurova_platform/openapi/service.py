@@ -205,6 +205,6 @@ def _overlap(one: list[str], other: list[str]) -> bool:
 
 def _function(handler: Callable[..., Any], execution: ExecutionContext) -> HttpFunction:
     description = description_of(handler)
-    assert isinstance(description, Http)  # a decorator created it
+    assert isinstance(description, Http)  # a decorator created the handler
     file = "neurova_platform/openapi"
     return make_function(handler, description, NAME, file, Resources(), execution)

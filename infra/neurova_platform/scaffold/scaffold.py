@@ -103,7 +103,7 @@ def write(folder: Path, plan: Mapping[str, str]) -> list[Path]:
                 new.write(text)
     except OSError as error:
         raise NeurovaError(
-            f"cannot be written: {error.strerror}", where=str(error.filename)
+            f"the file cannot be written: {error.strerror}", where=str(error.filename)
         ) from None
     return list(files)
 

@@ -71,7 +71,7 @@ def _unavailable(host: str, port: int, error: OSError) -> ConfigError:
     if error.errno == errno.EADDRINUSE:
         what, fix = "in use", "stop the process that listens there, or choose another with --port"
     elif error.errno == errno.EACCES:
-        what, fix = "not permitted for this user", "choose a port above 1023 with --port"
+        what, fix = "this user may not listen on the port", "choose a port above 1023 with --port"
     else:
-        what, fix = f"not available ({error.strerror or error})", "fix gateway.host"
+        what, fix = f"the address is not available ({error.strerror or error})", "fix gateway.host"
     return ConfigError(what, where=f"{host} port {port}", fix=fix)

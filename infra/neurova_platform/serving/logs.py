@@ -42,7 +42,7 @@ class LogFile(logging.Handler):
         line = mask_secrets(_encoded(_fields(record)).decode())
         try:
             self._logger().bind(line=line).log(record.levelname, "")
-        except (OSError, ImportError):  # no file handle is left; must not fail the call
+        except (OSError, ImportError):  # no file handle is left: do not fail the call
             self.lost += 1
         if record.levelno >= logging.WARNING:
             with suppress(OSError):
@@ -59,7 +59,7 @@ class LogFile(logging.Handler):
         if self._loguru is None:
             from loguru import logger
 
-            with suppress(ValueError):  # replace the default sink, which would print them too
+            with suppress(ValueError):  # the default sink would print the records too
                 logger.remove(0)
                 logger.add(sys.stderr, filter=lambda record: "line" not in record["extra"])
             self._sink = logger.add(
@@ -121,7 +121,7 @@ def _to_text(convert: Callable[[], str]) -> str:
 def _encoded(fields: dict[str, Any]) -> bytes:
     try:
         return msgspec.json.encode(fields, enc_hook=str)
-    except Exception:  # neither JSON nor `str` can represent a value
+    except Exception:  # neither JSON nor `str` can represent one of the values
         plain = {
             mask_secrets(name): value if isinstance(value, float) else _to_text(partial(str, value))
             for name, value in fields.items()

@@ -17,7 +17,7 @@ from .managed import SupervisorChannel
 
 
 class Server(uvicorn.Server):
-    """Call `on_ready` once it listens, stop on the first signal, and drain on request.
+    """Call `on_ready` once the server listens, stop on the first signal, and drain on request.
 
     `idle_timeout`: seconds that a drain waits for the next request of an idle connection. With a
     `channel` it sends heartbeats at least every `stuck` / 4 seconds and ignores SIGINT, which a
@@ -42,7 +42,7 @@ class Server(uvicorn.Server):
         self._channel = channel
         self._stuck = stuck
         self._count_completed = count_completed
-        self._drain_deadline: float | None = None  # loop seconds
+        self._drain_deadline: float | None = None  # in seconds of the event loop
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Listen, then report readiness."""

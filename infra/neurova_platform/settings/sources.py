@@ -112,7 +112,7 @@ def _suggest(key: str) -> str:
         known = [f"services.{key.split('.')[1].lower()}.{name}" for name in SERVICE_FIELDS]
     children = _keys_of(key)
     if children:
-        return f"it is a section, write [{key}] with {', '.join(children)}"
+        return f"this is a section, write [{key}] with {', '.join(children)}"
     meant = nearest(key, known)
     if meant:
         return f"did you mean {meant}?"

@@ -109,7 +109,7 @@ class WorkerChannel:
     def _follow_commands(
         self, loop: asyncio.AbstractEventLoop, server: ManagedServer, stuck: float
     ) -> None:
-        with suppress(RuntimeError):  # the loop is closed: the process is about to exit
+        with suppress(RuntimeError):  # the event loop is closed: the process is about to exit
             while command := self._receive_command(server):
                 loop.call_soon_threadsafe(
                     server.force_stop if command == FORCE_STOP else server.drain
@@ -118,7 +118,7 @@ class WorkerChannel:
             loop.call_soon_threadsafe(server.stop)
             loop.call_soon_threadsafe(reached.set)
             if not reached.wait(stuck):
-                os._exit(1)  # the loop is blocked, and no supervisor can kill it
+                os._exit(1)  # the event loop is blocked, and no supervisor can kill this process
 
     def _receive_command(self, server: ManagedServer) -> bytes:
         """Wait for a command, sending heartbeats while calls complete; empty at EOF."""

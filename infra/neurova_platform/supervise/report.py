@@ -49,13 +49,15 @@ class EventReporter:
 
     def report_over_memory(self, slot: WorkerSlot, child: Child, held: int) -> None:
         """Report that a worker uses more memory than `[runtime] memory`."""
-        self._emit_worker(slot, child.pid, "over_memory", reason=f"it uses {held >> 20} MiB")
+        self._emit_worker(
+            slot, child.pid, "over_memory", reason=f"the worker uses {held >> 20} MiB"
+        )
 
     def report_died(self, slot: WorkerSlot, child: Child, wait: float) -> None:
         """Report that a child has exited unexpectedly; `wait`: seconds until the next start."""
         reason = f"{child.describe_exit()}{self._locate(child)}"
         self._emit_worker(slot, child.pid, "died", reason=reason, retry_in=round(wait, 1))
-        if not child.was_killed:  # `report_stuck` has logged the reason
+        if not child.was_killed:  # `report_stuck` has already logged this child
             when = f" in {wait:.1f} s because it exits repeatedly" if wait else ""
             logger.error(
                 "%s (pid %s) %s; replacing it%s",

@@ -23,7 +23,7 @@ from .slots import EXIT_GRACE, RestartPlan, WorkerSlot
 
 START_TIMEOUT = 60.0  # seconds within which a child must become ready
 STACKS_TIMEOUT = 0.5  # seconds within which a child must write its stacks
-CHECK_INTERVAL, BUSY_CHECK_INTERVAL = 1.0, 0.1  # seconds; the second if busy
+CHECK_INTERVAL, BUSY_CHECK_INTERVAL = 1.0, 0.1  # seconds: idle, busy
 FROZEN_AFTER = 1.0  # seconds of delay that mean that all processes were suspended
 MEMORY_CHECK_INTERVAL = 1.0
 MEMORY_RESTART_INTERVAL = 60.0  # seconds between two replacements of a worker for its memory
@@ -99,7 +99,7 @@ class Supervisor:
         now = time.monotonic()
         for slot in self._slots:
             for child in tuple(slot.children()):
-                has_exited = child.has_exited  # checked first, so that its last reports are read
+                has_exited = child.has_exited  # first, so that its last reports are read
                 child.read_reports()
                 self._handle_reports(slot, child)
                 if has_exited:
@@ -185,7 +185,7 @@ class Supervisor:
             if silent > limit:
                 child.request_stacks()
         elif silent <= limit:
-            child.stacks_requested_at = None  # it has recovered
+            child.stacks_requested_at = None  # the event loop runs again
         elif now - child.stacks_requested_at > STACKS_TIMEOUT and not child.was_killed:
             self._reporter.report_stuck(slot, child, limit)
             child.kill()

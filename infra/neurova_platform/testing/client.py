@@ -68,7 +68,7 @@ async def request(
     complete = True
 
     async def receive() -> dict[str, Any]:
-        if not requests:  # never disconnect
+        if not requests:  # the client never disconnects
             await asyncio.get_running_loop().create_future()
         return requests.pop()
 

@@ -96,5 +96,5 @@ def test_token_is_created_once_and_private(tmp_path: Path) -> None:
 def test_invalid_token_is_refused(tmp_path: Path, text: str) -> None:
     (tmp_path / TOKEN_FILE).write_text(text)
     (tmp_path / TOKEN_FILE).chmod(0o600)
-    with pytest.raises(StateError, match="is not an admin token"):
+    with pytest.raises(StateError, match="does not contain an admin token"):
         load_token(tmp_path)

@@ -82,7 +82,7 @@ def _body(data: str) -> bytes:
             return Path(data[1:]).read_bytes()
         except OSError as error:
             raise click.BadParameter(f"{data[1:]}: {error.strerror}", param_hint="--data") from None
-    return os.fsencode(data)  # the bytes as typed, in any locale
+    return os.fsencode(data)  # the bytes that the user typed, in any locale
 
 
 def _key(settings: Settings, key_file: Path | None) -> str:
