@@ -41,8 +41,9 @@ def check(database: Location, folder: Path) -> Status:
     """
     found = status(database, folder)
     if found.is_behind:
+        names = ", ".join(found.pending)
         raise PendingMigrations(
-            f"the database is behind by {len(found.pending)} revision(s): {', '.join(found.pending)}",
+            f"the database is behind by {len(found.pending)} revision(s): {names}",
             where=str(database),
             fix=f"run `neurova db upgrade {folder.parent.name}`",
         )
