@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from .database.base import Tx
     from .execution.deadline import Deadline
+    from .execution.snapshot import Snapshot
     from .telemetry.log import Log
 
 __all__ = [
@@ -29,6 +30,7 @@ __all__ = [
     "Reply",
     "Request",
     "ServerSentEvent",
+    "Snapshot",
     "Stream",
     "Tx",
     "delete",
@@ -43,6 +45,7 @@ _LAZY = {
     "Deadline": ("neurova.execution.deadline", "Deadline"),
     "Log": ("neurova.telemetry.log", "Log"),
     "Request": ("starlette.requests", "Request"),
+    "Snapshot": ("neurova.execution.snapshot", "Snapshot"),
     "Tx": ("neurova.database.base", "Tx"),
 }
 

@@ -8,12 +8,13 @@ from typing import Any
 
 import pytest
 from sqlalchemy import func, select, text
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 from tests.contracts.databases import Open, Pair, begin, count, rooms, sale, sales, transact, write
 
 from neurova.database.base import Database, Transaction, TransactionError
+from neurova.execution.snapshot import Snapshot
 
 
 async def test_commit_survives_reopening(open_database: Open) -> None:
@@ -49,6 +50,25 @@ async def test_reader_keeps_its_snapshot(database: Database) -> None:
     assert (await reader.execute(size)).scalar_one() == 1
     await reader.rollback()
     assert await count(database) == 2
+
+
+async def test_snapshot_reads_one_state_after_the_deadline_of_its_call(database: Database) -> None:
+    """Its statements are bounded by the timeout of the function instead."""
+    await write(database, sale(1))
+    snapshot = Snapshot(database.transaction(readonly=True, deadline=0.0), 20)
+    size = select(func.count()).select_from(sales)
+    assert (await snapshot.execute(size)).scalar_one() == 1
+    await write(database, sale(2))
+    assert (await snapshot.execute(size)).scalar_one() == 1
+    with pytest.raises(DBAPIError):
+        await snapshot.execute(text("SELECT nowhere"))
+    await snapshot.close()
+    with pytest.raises(TransactionError, match="has ended"):
+        await snapshot.execute(size)
+    writer = Snapshot(begin(database, readonly=True), 20)
+    with pytest.raises(TransactionError, match="a Snapshot, and"):
+        await writer.execute(sale(3))
+    await writer.close()
 
 
 @pytest.mark.parametrize("statement", [sale(1), text("INSERT INTO sales (id) VALUES (1)")])

@@ -41,6 +41,9 @@ class FakeTransaction(CommitCallbacks):
     def _check_open(self) -> None:
         pass
 
+    def extend(self, deadline: float) -> None:
+        self.deadline = deadline
+
     def next_attempt(self) -> Any:
         return FakeTransaction(self.database, self.deadline, self.attempt + 1)
 

@@ -19,7 +19,7 @@ from ..resources import Resources
 from .body import Body
 from .body_types import find_danger, parts_of
 from .injection import injectable_of
-from .parameter import REQUIRED, Parameter, Read, Signature, default_maker
+from .parameter import REQUIRED, TRANSACTIONS, Parameter, Read, Signature, default_maker
 from .readers import make_reader
 from .signature import type_name
 from .validation import INVALID, MALFORMED, MAX_FAULTS, value_faults
@@ -45,8 +45,8 @@ class Binding:
     """Read a function's arguments from a call, or list all faults of the call.
 
     `arguments(call)` returns them in the signature's order and raises one of FAULTS at the first
-    fault. `tx` is the position of the `Tx` parameter, -1 without one. `timed`: the function has a
-    Deadline parameter. `json_out`: the result is always sent as JSON.
+    fault. `tx` is the position of the `Tx` or `Snapshot`, -1 without one. `timed`: the function has
+    a Deadline parameter. `json_out`: the result is always sent as JSON.
     """
 
     __slots__ = (
@@ -73,7 +73,7 @@ class Binding:
         self.json_out = json_out
         kinds = [parameter.kind for parameter in self.parameters]
         self.timed = "deadline" in kinds
-        self.tx = kinds.index("tx") if "tx" in kinds else -1
+        self.tx = next((at for at, kind in enumerate(kinds) if kind in TRANSACTIONS), -1)
         self._body: Body | None = None
         self._reads = tuple(
             self._compile(parameter, function, resources, place) for parameter in self.parameters

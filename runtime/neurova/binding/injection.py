@@ -55,7 +55,8 @@ INJECTABLES: dict[tuple[str, str], Injectable] = {
     ("neurova.execution.deadline", "Deadline"): Injectable("deadline", _always(_read_deadline)),
     ("neurova.telemetry.log", "Log"): Injectable("log", _log_reader),
     ("starlette.requests", "Request"): Injectable("request", _always(_read_request)),
-    # The reader does nothing: TransactionFunction passes the transaction.
+    # The reader does nothing: TransactionFunction and SnapshotFunction pass these.
+    ("neurova.execution.snapshot", "Snapshot"): Injectable("snapshot", _always(_read_nothing)),
     ("neurova.database.base", "Tx"): Injectable("tx", _always(_read_nothing)),
 }
 """Injectable types by module and name, so that this module need not import them."""

@@ -21,6 +21,9 @@ class _Required:
         return "REQUIRED"
 
 
+TRANSACTIONS = ("tx", "snapshot")
+"""Kinds of parameters that use the database; a function has at most one."""
+
 REQUIRED: Any = _Required()
 """Marks a missing default, and a missing annotation."""
 

@@ -13,7 +13,7 @@ from ..functions.descriptions import Http
 from ..http.reply import is_token
 from .injection import injectable_inside, injectable_of
 from .markers import Cookie, Header
-from .parameter import REQUIRED, Parameter, Signature
+from .parameter import REQUIRED, TRANSACTIONS, Parameter, Signature
 from .value_types import form_of, strip_none
 
 _PATH_PARAMETER = re.compile(r"\{([a-z_][a-z0-9_]*)\}")
@@ -163,6 +163,10 @@ class _SignatureReader:
         return Parameter(name, "body", name, annotation, default=default, keyword=keyword)
 
     def _unbindable(self, name: str, annotation: Any) -> BindError:
+        bases = getattr(annotation, "__mro__", ())
+        if any(base.__module__ == "starlette.background" for base in bases):
+            fix = "call `tx.after_commit(...)` of a Tx, or return a Starlette response with one"
+            return self.fault(name, f"the platform provides no {type_name(annotation)}", fix)
         if name in self.path_parameters:
             what = f"{type_name(annotation)} cannot be read from one path segment"
             return self.fault(name, what, "use a plain type, like str or int")
@@ -179,7 +183,7 @@ class _SignatureReader:
         if len(bodies) > 1:
             fix = f"write one Struct with {' and '.join(bodies)}"
             raise self.fault(bodies[1], f"parameter {bodies[0]!r} already takes the body", fix)
-        transactions = [parameter.name for parameter in parameters if parameter.kind == "tx"]
+        transactions = [each.name for each in parameters if each.kind in TRANSACTIONS]
         if len(transactions) > 1:
             what = f"parameter {transactions[0]!r} already takes the transaction"
             raise self.fault(transactions[1], what, "keep one of them")

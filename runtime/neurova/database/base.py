@@ -38,8 +38,8 @@ class TransactionError(NeurovaError):
     def read_only(cls) -> TransactionError:
         """Return the error for a write in a GET function."""
         return cls(
-            "the transaction of a function that answers GET is read-only",
-            fix="write in a POST, PUT, PATCH or DELETE function",
+            "a Snapshot, and the transaction of a function that answers GET, are read-only",
+            fix="write with a Tx in a POST, PUT, PATCH or DELETE function",
         )
 
     @classmethod
@@ -143,6 +143,10 @@ class Transaction(Tx, Protocol):
     @property
     def conflict(self) -> Conflict | None:
         """Return why the transaction must be retried, None when it need not be."""
+        ...
+
+    def extend(self, deadline: float) -> None:
+        """Replace the deadline, which bounds all waits."""
         ...
 
     async def rollback_to_savepoint(self) -> None:

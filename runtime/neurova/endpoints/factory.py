@@ -12,7 +12,7 @@ from typing import Any, get_args, get_origin
 import msgspec
 
 from ..binding.binding import Binding
-from ..binding.parameter import REQUIRED, Signature
+from ..binding.parameter import REQUIRED, TRANSACTIONS, Parameter, Signature
 from ..binding.signature import read_signature
 from ..binding.value_types import form_of
 from ..errors import BindError
@@ -20,15 +20,20 @@ from ..execution.concurrency_limit import MAX_TASKS, MAX_THREADS
 from ..execution.context import ExecutionContext
 from ..functions.descriptions import Http
 from ..resources import Resources
-from ..streaming.stream import Stream
+from ..streaming.stream import Stream, is_stream
 from .function import (
     CoroutineFunction,
     Definition,
     DirectFunction,
     HttpFunction,
+    SnapshotFunction,
     ThreadFunction,
     TransactionFunction,
 )
+
+# A stream may hold its connection for long, and a process has few that read: 8 on SQLite, 4 on
+# PostgreSQL. This is the default of `concurrency`.
+MAX_STREAMED_SNAPSHOTS = 2
 
 _SEND = opcode.opmap["SEND"]
 _GENERATES = inspect.CO_GENERATOR | inspect.CO_ASYNC_GENERATOR
@@ -47,15 +52,16 @@ def make_function(
     place = _place(handler, file)
     plain, generates = _check(handler, place)
     signature = read_signature(handler, description, place)
-    tx = next((each.name for each in signature.parameters if each.kind == "tx"), None)
-    if plain and tx:
+    tx = next((each for each in signature.parameters if each.kind in TRANSACTIONS), None)
+    streams = generates or is_stream(signature.returns)
+    if tx is not None:
+        _check_transaction(tx, handler.__code__, place, streams=streams)
+    if generates and description.retries:
         raise BindError(
-            f"parameter {tx!r}: a plain `def` cannot use a Tx",
+            f"retries={description.retries}: a generator cannot be retried, since items were sent",
             where=place,
-            fix="write `async def`, and `await tx.execute(...)`",
+            fix="remove retries",
         )
-    if generates:
-        _check_generator(tx, description, place)
     name = f"{service}.{handler.__name__}"
     called = _positional(handler, signature)
     if generates:
@@ -64,11 +70,16 @@ def make_function(
     definition = Definition(
         name, service, description, called, binding, resources, execution, file, generation
     )
-    return _choose_kind(definition, handler.__code__, generates=generates, plain=plain, tx=bool(tx))
+    if tx is not None and tx.kind == "snapshot":
+        max_running = MAX_STREAMED_SNAPSHOTS if streams else MAX_TASKS
+        return SnapshotFunction(definition, streams=generates, max_running=max_running)
+    if tx is not None:
+        return TransactionFunction(definition)
+    return _choose_kind(definition, handler.__code__, generates=generates, plain=plain)
 
 
 def _choose_kind(
-    definition: Definition, code: CodeType, *, generates: bool, plain: bool, tx: bool
+    definition: Definition, code: CodeType, *, generates: bool, plain: bool
 ) -> HttpFunction:
     """Return an endpoint of the class that runs this kind of code."""
     if generates:
@@ -76,8 +87,6 @@ def _choose_kind(
         return CoroutineFunction(definition, streams=True, max_running=max_running)
     if plain:
         return ThreadFunction(definition)
-    if tx:
-        return TransactionFunction(definition)
     if definition.description.retries or may_wait(code):
         return CoroutineFunction(definition)
     is_post = definition.description.method == "POST"
@@ -117,19 +126,21 @@ def _check(handler: Any, place: str) -> tuple[bool, bool]:
     return plain, False
 
 
-def _check_generator(tx: str | None, description: Http, place: str) -> None:
-    if tx:
+def _check_transaction(tx: Parameter, code: CodeType, place: str, *, streams: bool) -> None:
+    """Raise BindError for a function that cannot use its `Tx` or `Snapshot`."""
+    kind = tx.type.__name__
+    if tx.kind == "tx" and streams:
         raise BindError(
-            f"parameter {tx!r}: a generator cannot use a Tx, since its reply is sent before the "
+            f"parameter {tx.name!r}: a stream cannot use a Tx, since its reply is sent before the "
             "commit",
             where=place,
-            fix="return a list from an `async def`",
+            fix=f"read with `{tx.name}: Snapshot`, or return the complete result",
         )
-    if description.retries:
+    if not code.co_flags & (inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR):
         raise BindError(
-            f"retries={description.retries}: a generator cannot be retried, since items were sent",
+            f"parameter {tx.name!r}: a plain `def` cannot use a {kind}",
             where=place,
-            fix="remove retries",
+            fix=f"write `async def`, and `await {tx.name}.execute(...)`",
         )
 
 

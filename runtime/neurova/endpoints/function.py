@@ -13,11 +13,12 @@ from typing import Any, NamedTuple
 from ..asgi.app import AsgiApp, AsgiSource
 from ..asgi.request import make_scope
 from ..binding.binding import FAULTS, Binding
-from ..database.base import KeyLock, Transaction
+from ..database.base import KeyLock, Transaction, TransactionError
 from ..execution.concurrency_limit import MAX_TASKS, MAX_THREADS, ConcurrencyLimit
 from ..execution.context import ExecutionContext
 from ..execution.failures import THREADS_BUSY, failure_reply, unavailable_reply
 from ..execution.in_flight_call import Delivery, InFlightCall, start_call
+from ..execution.snapshot import Snapshot
 from ..execution.transaction import run_in_transaction
 from ..functions.descriptions import Http
 from ..http.call import Call
@@ -233,11 +234,33 @@ class TransactionFunction(ConcurrentFunction):
         in_flight.meter = Metered(self.handler(*arguments))
         reply = make_reply(await in_flight.meter, self.status)
         if not isinstance(reply, Reply):
-            raise TypeError(
-                f"{self.name}: a function with a Tx cannot stream, since its reply is sent after "
-                "the commit: return the complete result"
+            raise TransactionError(
+                "a function with a Tx is answered after its commit, so it cannot return a stream "
+                "or a background task",
+                where=self.name,
+                fix="read with a Snapshot, or call `tx.after_commit`",
             )
         return reply
+
+
+class SnapshotFunction(CoroutineFunction):
+    """An `async def` or async generator with a `Snapshot`, which is closed after the reply."""
+
+    __slots__ = ()
+
+    async def run(self, in_flight: InFlightCall) -> Reply | Delivery:
+        """Run the handler with a new snapshot."""
+        deadline = in_flight.call.deadline
+        transaction = self.resources.database().transaction(readonly=True, deadline=deadline)
+        snapshot = Snapshot(transaction, self.timeout)
+        in_flight.after_reply += (snapshot.close,)
+        arguments = in_flight.arguments = self.take_arguments(in_flight)
+        arguments[self.binding.tx] = snapshot
+        try:
+            return await super().run(in_flight)
+        except BaseException:
+            await snapshot.close()
+            raise
 
 
 class ThreadFunction(ConcurrentFunction):

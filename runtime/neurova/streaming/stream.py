@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import AsyncIterable, Iterable, Iterator, Mapping
-from typing import Any
+from types import UnionType
+from typing import Annotated, Any, Union, get_args, get_origin
 
 import msgspec
 
@@ -75,6 +77,21 @@ class Stream:
         self.content_type = head.content_type
         self.fields: list[Field] = head.fields
         self.json: bool | None = None  # whether the items are JSON; None: unknown
+
+
+def is_stream(annotation: Any) -> bool:
+    """Return whether a return annotation, or a member of its union, is a type of streams."""
+    origin = get_origin(annotation)
+    if origin is Annotated:
+        return is_stream(get_args(annotation)[0])
+    if origin in (Union, UnionType):
+        return any(map(is_stream, get_args(annotation)))
+    kinds: list[type] = [Stream, AsyncIterable, Iterator]
+    responses = sys.modules.get("starlette.responses")
+    if responses is not None:
+        kinds += [responses.StreamingResponse, responses.FileResponse]
+    kind = origin or annotation
+    return isinstance(kind, type) and issubclass(kind, tuple(kinds))
 
 
 def as_stream(result: object) -> Stream | None:

@@ -6,10 +6,10 @@ from tests.runtime.project import Project
 from neurova.errors import BindError, LoadError
 
 HEAD = """from __future__ import annotations
-from neurova import *
-import msgspec
+from neurova import *; import msgspec
+from starlette import background
 from typing import *
-
+from starlette.responses import FileResponse, StreamingResponse
 class New(msgspec.Struct):
     a: int
 
@@ -58,6 +58,8 @@ def bind_error(project: Project, source: str) -> str:
         ("a: 1 / 0", "'a'", "ZeroDivisionError"),
         ("a: Caller = None", "'a'", "remove its default"),
         ("a: Tx, b: Tx", "'b'", "keep one of them"),
+        ("a: Tx, b: Snapshot", "'b'", "keep one of them"),
+        ("a: Tx, b: background.BackgroundTasks", "'b'", "call `tx.after_commit(...)`"),
         ("a: Tx | None", "'a'", "write `a: Tx`"),
         ('a: Annotated[list[str], Cookie("b")]', "'a'", "plain type"),
         ('a: Annotated[New, Header("b")]', "'a'", "for the body"),
@@ -109,7 +111,16 @@ def test_parameter_that_does_not_fit_path_or_body_is_named(
     [
         ('@get("/x")\ndef f(tx: Tx) -> int: ...', "'tx'"),
         ('@get("/x")\ndef f(tx: Tx):\n    yield 1', "'tx'"),
-        ('@get("/x")\nasync def f(tx: Tx):\n    yield 1', "'tx'"),
+        ('@get("/x")\nasync def f(tx: Tx):\n    yield 1', "read with `tx: Snapshot`"),
+        ('@get("/x")\ndef f(tx: Snapshot):\n    yield 1', "plain `def` cannot use a Snapshot"),
+        *(
+            (f'@get("/x")\nasync def f(tx: Tx) -> {returns}: ...', "read with `tx: Snapshot`")
+            for returns in (
+                *("Stream", "StreamingResponse", "FileResponse", "AsyncIterator[int]"),
+                *("Iterator", "None | Stream", "Union[StreamingResponse, str]"),
+                "Annotated[Stream, 1]",
+            )
+        ),
         ('@get("/x", retries=1)\nasync def f():\n    yield 1', "retries"),
         (UNDECODABLE, "parameter 'new'"),
         ('@post("/x")\nasync def f(a: dict[int, str]) -> int: ...', "write `dict[str, …]`"),

@@ -139,6 +139,10 @@ class PostgresTransaction(CommitCallbacks):
         result: Result[Any] = await self._do(self._execute, statement, parameters)
         return result
 
+    def extend(self, deadline: float) -> None:
+        """Replace the deadline, which bounds all waits."""
+        self._deadline = subtract_margin(deadline)
+
     async def commit(self) -> None:
         """Make the changes durable. Cancelling the caller does not stop a running commit.
 

@@ -139,6 +139,10 @@ class SqliteTransaction(CommitCallbacks):
             except DBAPIError as error:
                 raise self._translate(error) from error.orig
 
+    def extend(self, deadline: float) -> None:
+        """Replace the deadline, which bounds all waits."""
+        self._deadline = deadline - MARGIN
+
     async def rollback_to_savepoint(self) -> None:
         """Undo all changes; the transaction stays open. It must have been made with `savepoint`."""
         self.callbacks.clear()
