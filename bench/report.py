@@ -17,7 +17,15 @@ from .rounds import Duration
 
 RESULTS = Path(__file__).with_name("results")
 QUICK = Duration(2, 1.0)
-PACKAGES = ("uvicorn", "uvloop", "httptools", "msgspec", "starlette", "sqlalchemy", "neurova")
+PACKAGES = (
+    "uvicorn",
+    "uvloop",
+    "httptools",
+    "msgspec",
+    "starlette",
+    "sqlalchemy",
+    "neurova-platform",
+)
 
 
 def parse_options(about: str | None) -> tuple[Duration, bool]:

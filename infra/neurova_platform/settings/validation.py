@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -34,7 +35,21 @@ def find_faults(settings: Settings) -> Iterator[tuple[str, str]]:
             )
     if settings.runtime.memory and not memory.is_measurable():
         yield "runtime.memory", "is only supported on Linux: remove it"
+    yield from _find_unknown_services(settings)
     yield from _find_database_faults(settings)
+
+
+def _find_unknown_services(settings: Settings) -> Iterator[tuple[str, str]]:
+    if not settings.functions.is_dir():
+        return  # nothing can be served, and loading the functions says so
+    folders = [each.name for each in settings.functions.iterdir() if each.is_dir()]
+    for name in settings.services:
+        if name not in folders:
+            close = difflib.get_close_matches(name, folders, 1)
+            shown = ", ".join(sorted(each for each in folders if each[0] not in "._"))
+            hint = f"did you mean {close[0]}?" if close else f"the folders are {shown or 'none'}"
+            key = next(each for each in settings.origins if each.startswith(f"services.{name}."))
+            yield key, f"names no service: {hint}"
 
 
 def _find_database_faults(settings: Settings) -> Iterator[tuple[str, str]]:

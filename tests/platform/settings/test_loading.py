@@ -56,6 +56,32 @@ def test_unknown_key_suggests_the_right_one(tmp_path: Path, text: str, meant: st
 
 
 @pytest.mark.parametrize(
+    ("text", "environ", "error"),
+    [
+        (
+            "[services.bookin]\nconnections = 3\ndatabase = 'x'\n",
+            {},
+            "neurova.toml:2: services.bookin.connections names no service: did you mean booking?",
+        ),
+        (
+            "",
+            {"NEUROVA_SERVICES_BOOKINGS_DATABASE": "x"},
+            "environment NEUROVA_SERVICES_BOOKINGS_DATABASE: services.bookings.database names no "
+            "service: did you mean booking?",
+        ),
+        ("[services.x]\ndatabase = 'x'\n", {}, "names no service: the folders are booking, crm"),
+    ],
+)
+def test_settings_of_no_service_are_refused(
+    tmp_path: Path, text: str, environ: dict[str, str], error: str
+) -> None:
+    """Otherwise the data of the service that is meant is written to another database."""
+    for name in ("booking", "crm", ".hidden", "__pycache__"):
+        (tmp_path / "functions" / name).mkdir(parents=True)
+    assert error in load_error(tmp_path, text, **environ)
+
+
+@pytest.mark.parametrize(
     ("text", "error"),
     [
         ("[gateway]\nport = 'x'\n", "gateway.port must be a whole number from 0 to 65535, not 'x'"),
