@@ -50,6 +50,14 @@ def test_signed_call_has_its_caller(runtime: TestPlatform) -> None:
     assert answer.json() == {"id": "7", "consumer": "acme"}
 
 
+def test_identity_binds_the_query_but_not_the_body(runtime: TestPlatform) -> None:
+    """SECURITY.md says so."""
+    headers = {HEADER: signed(runtime, "POST", "/echo", WRITER)}
+    answers = [runtime.post("/echo", json={"text": text}, headers=headers) for text in "ab"]
+    assert [answer.json()["text"] for answer in answers] == ["a", "b"]
+    assert runtime.post("/echo?a=1", json={"text": "a"}, headers=headers).status == 401
+
+
 def test_unsigned_call_returns_401_on_any_path(runtime: TestPlatform) -> None:
     key = runtime.key(scopes=["probe:write"])
     assert runtime.post("/echo", json={"text": "x"}, key=key).status == 401
