@@ -1,1 +1,1 @@
-"""Databases of services: the port, and its backends SQLite and PostgreSQL."""
+"""Databases of services: the interface, and its backends SQLite and PostgreSQL."""

@@ -27,7 +27,7 @@ MAX_INLINE_ROWS = 100  # rows of one INSERT that is compiled or run on the event
 
 def count_rows(statement: Executable, parameters: Parameters | None) -> int:
     """Return the number of rows that an `INSERT … VALUES` writes."""
-    values = getattr(statement, "_multi_values", ())  # of `insert().values([…])`
+    values = getattr(statement, "_multi_values", ())  # the rows of `insert().values([…])`
     return max(sum(map(len, values)), len(parameters or ()))
 
 

@@ -24,7 +24,7 @@ class IdempotencyStore(ABC):
     @property
     @abstractmethod
     def local_locks(self) -> LocalKeyLocks:
-        """Return the locks of this process."""
+        """Return the locks of keys between the calls of this process."""
 
     @abstractmethod
     def begin(self, deadline: float) -> Transaction:

@@ -119,9 +119,9 @@ def _check(handler: Any, place: str) -> tuple[bool, bool]:
     plain = not handler.__code__.co_flags & inspect.CO_COROUTINE
     if plain and inner.__code__.co_flags & inspect.CO_COROUTINE:
         raise BindError(
-            "a plain decorator wraps an `async def`",
+            "a decorator with a plain `def` wraps an `async def`",
             where=place,
-            fix="make its wrapper `async def`",
+            fix="write the wrapper of the decorator as `async def`",
         )
     return plain, False
 

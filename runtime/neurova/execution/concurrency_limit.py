@@ -66,9 +66,9 @@ class ConcurrencyLimit:
         self.waiting: deque[QueuedCall] = deque()
         self._clock = clock
         self._refusals = refusals or RefusalCounter()
-        self._queued_since = 0.0  # when a call last found the queue empty
-        self._last_end = 0.0  # when a call last ended while others waited
-        self._mean_gap = 0.0  # mean seconds between such ends; 0.0: not measured yet
+        self._queued_since = 0.0  # time at which a call last found the queue empty
+        self._last_end = 0.0  # time at which a call last ended while others waited
+        self._mean_gap = 0.0  # mean seconds between such ends of calls; 0.0: not measured yet
 
     def enter(self, call: QueuedCall, deadline: float = inf) -> bool:
         """Start or queue `call`; return False if it is refused."""

@@ -101,7 +101,7 @@ class ThreadPool:
         self._processors = processors or _count_processors()
         self._clock = clock
         self._processor_time = processor_time or _processor_time
-        self._assigned: SimpleQueue[Work | None] = SimpleQueue()  # None stops a thread
+        self._assigned: SimpleQueue[Work | None] = SimpleQueue()  # None ends one thread
         self._lock = Lock()
         self._is_stopped = False
         self._idle_threads = 0  # threads that wait for work

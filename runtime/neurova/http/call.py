@@ -90,7 +90,7 @@ class Call:
         return self.headers.get(name)
 
     def notify_disconnect(self) -> None:
-        """Tell the function, if it watches, that the client has disconnected."""
+        """Notify a function that watches for it of a disconnect of the client."""
         if self.disconnected is not None and not self.disconnected.done():
             self.disconnected.set_result(None)
 

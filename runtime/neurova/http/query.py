@@ -31,8 +31,8 @@ def _decode(text: bytes) -> str:
     if b"%" in text:
         text = unquote_to_bytes(text)
         if b"\0" in text:
-            raise ValueError("it contains a NUL character")
+            raise ValueError("a name or value contains a NUL character")
     try:
         return text.decode()
     except UnicodeDecodeError:
-        raise ValueError("it is not UTF-8") from None
+        raise ValueError("a name or value is not UTF-8") from None

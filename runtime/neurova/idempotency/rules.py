@@ -20,7 +20,7 @@ MAX_LENGTH = 255
 
 PATTERN = (
     rf'^("([ !#-\[\]-~]|\\["\\]){{1,{MAX_LENGTH}}}"'  # a non-empty string of RFC 9651
-    rf"|[!#-+\--:<-\[\]-~]{{1,{MAX_LENGTH}}})$"  # or unquoted, without `",;\`
+    rf"|[!#-+\--:<-\[\]-~]{{1,{MAX_LENGTH}}})$"  # or unquoted text without `",;\`
 )
 """The syntax of the header as a JSON Schema pattern; `"a"` and `a` are the same key."""
 

@@ -90,7 +90,7 @@ class QueueDelay:
 
     def _reset(self, now: float) -> None:
         self._admitted = self._refused = 0
-        self._refused_share = 0.0  # a moving mean
+        self._refused_share = 0.0  # moving mean of the share of refused calls
         self._stretch = 1.0  # factor of the limit, from successful trials
         self._is_trial = False
         self._reviews_left = self._pause = FIRST_PAUSE

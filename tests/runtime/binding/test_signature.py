@@ -126,7 +126,7 @@ def test_parameter_that_does_not_fit_path_or_body_is_named(
         ('@post("/x")\nasync def f(a: dict[int, str]) -> int: ...', "write `dict[str, …]`"),
         ('from datetime import *\n@get("/x")\nasync def f(a: date | str) -> int: ...', "'a'"),
         ('class Call:\n    def __call__(self): ...\n\nf = Call()\nget("/x")(f)', "only a function"),
-        (WRAPPED, "make its wrapper `async def`"),
+        (WRAPPED, "write the wrapper of the decorator as `async def`"),
     ],
 )
 def test_handler_that_cannot_run_is_refused(project: Project, source: str, message: str) -> None:

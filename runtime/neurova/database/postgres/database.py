@@ -13,7 +13,7 @@ from .locks import PostgresLocks
 from .transaction import PostgresTransactions, subtract_margin
 from .url import PostgresUrl
 
-CONNECTIONS = 8  # of one process to one service's database
+CONNECTIONS = 8  # maximum connections of one process to the database of one service
 
 
 class PostgresDatabase(PostgresTransactions):

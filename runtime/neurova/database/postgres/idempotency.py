@@ -46,7 +46,7 @@ class PostgresIdempotencyStore(IdempotencyStore):
 
     @property
     def local_locks(self) -> LocalKeyLocks:
-        """Return the locks of this process."""
+        """Return the locks of keys between the calls of this process."""
         return self._local_locks
 
     def begin(self, deadline: float) -> PostgresTransaction:

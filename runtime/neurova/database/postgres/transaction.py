@@ -76,7 +76,7 @@ class PostgresTransaction(CommitCallbacks):
     """A transaction of one function: SERIALIZABLE, or read-only on one snapshot.
 
     PostgreSQL ends a transaction at the first statement that fails. A function may catch that error
-    and go on, as on SQLite: it is then retried with a savepoint before each statement.
+    and go on, as on SQLite. So the function is retried with a savepoint before each statement.
     """
 
     __slots__ = (

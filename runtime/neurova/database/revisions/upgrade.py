@@ -115,7 +115,7 @@ def create_revision(
     name = f"{len(revisions) + 1:04}"
     if name in revisions:
         raise StateError(
-            f"it has {len(revisions)} revisions, so {name!r} is the next name, but it exists",
+            f"the next name of a revision is {name!r}, but a revision has this name",
             where=str(folder),
             fix=f"rename revision {name!r} and its file",
         )

@@ -49,7 +49,7 @@ class SqliteIdempotencyStore(IdempotencyStore):
 
     @property
     def local_locks(self) -> LocalKeyLocks:
-        """Return the locks of this process."""
+        """Return the locks of keys between the calls of this process."""
         return self._locks.keys
 
     def begin(self, deadline: float) -> SqliteTransaction:

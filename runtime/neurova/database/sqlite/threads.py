@@ -57,7 +57,7 @@ class DatabaseThreads:
                 result, error = call(*arguments), None
             except BaseException as raised:
                 result, error = None, raised
-            with suppress(RuntimeError):  # the loop is closed
+            with suppress(RuntimeError):  # the event loop is closed
                 loop.call_soon_threadsafe(_settle, future, result, error)
             del job, future, call, arguments, result, error
 

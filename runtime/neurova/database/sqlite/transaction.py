@@ -19,8 +19,8 @@ from .threads import DatabaseThreads
 
 T = TypeVar("T")
 
-MAX_READERS = 8  # concurrent reading transactions
-READ_THREADS = 2  # concurrent long SELECTs
+MAX_READERS = 8  # maximum number of concurrent read transactions
+READ_THREADS = 2  # maximum number of concurrent long SELECTs
 MARGIN = 0.01  # seconds before the deadline at which waiting ends, so that the error is sent
 FIRST_PAUSE, LONGEST_PAUSE = 0.001, 0.01  # seconds between two attempts to begin
 
