@@ -223,7 +223,7 @@ class LimitTable:
             window, newest, oldest, length, base, total = logs[at]
             surplus = total - base + cost - bucket.limit
             if surplus > 0:
-                # A cost above the limit never fits; then report the wait for an empty window.
+                # A cost above the limit is never admitted: report the wait for an empty window.
                 expires = now
                 if length:
                     expires = record.entry_time(words, at, oldest, length, base + surplus)

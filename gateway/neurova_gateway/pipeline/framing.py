@@ -22,7 +22,7 @@ def framing_check(max_body: int) -> Step:
             return problem(call, 505, "HTTP version not supported, use HTTP/1.1")
         length = headers.get(b"content-length")
         if length is not None and not (
-            # A number with fewer digits than the limit need not be parsed.
+            # A Content-Length with fewer digits than the limit is below it: do not parse it.
             length.isdigit() and (len(length) < digits or fits(length))
         ):
             return problem(call, 413, body_too_large(max_body))

@@ -73,11 +73,11 @@ class Gateway:
         """Return the steps of `admit`, in order; the first one that replies ends the call."""
         steps = (
             self.begin,
-            self._read_client_address,  # with trusted_proxies
-            self._verify_identity,  # behind Kong
+            self._read_client_address,  # if trusted_proxies is set
+            self._verify_identity,  # if the runtime is behind Kong
             self._check_framing,
             self._check_host,
-            self._cors,  # with cors.origins
+            self._cors,  # if cors.origins is set
             self.find_route,
             self.authorize,
         )

@@ -16,7 +16,7 @@ NO_PARAMS: dict[str, str] = {}
 REST = "{*}"
 
 
-Leaf = dict[str, tuple[Target, tuple[str, ...]]]  # by method: target, names of parameters
+Leaf = dict[str, tuple[Target, tuple[str, ...]]]  # method to target and names of parameters
 
 
 class Match(NamedTuple, Generic[Target]):

@@ -42,7 +42,7 @@ def write_log(line: str) -> None:
 
 
 class Event:
-    """Carry one phase between the thread that runs it and Kong's connections."""
+    """Pass messages between the thread that runs a phase and Kong's connections."""
 
     __slots__ = ("_from_kong", "_to_kong", "is_late", "is_over")
 

@@ -19,7 +19,7 @@ from neurova.errors import ConfigError
 from .stores import BOUND, SETTING, Stores
 
 _FILE = re.compile(r"[a-z][a-z0-9_]*")
-# Kong adds these to each plugin's config.
+# Fields that Kong adds to the config of each plugin.
 _ADDED_BY_KONG = {"route_id", "service_id", "consumer_id"}
 
 
@@ -55,7 +55,7 @@ class PluginFile(msgspec.Struct, frozen=True):
             return self.plugin(config)
         except Exception as error:
             raise ConfigError(
-                f"its config is refused: {error}", where=f"plugin {self.name}"
+                f"the plugin refuses its config: {error}", where=f"plugin {self.name}"
             ) from error
 
 
@@ -66,7 +66,9 @@ def load(folder: Path) -> dict[str, PluginFile]:
     """
     if not folder.is_dir():
         raise ConfigError(
-            "the plugins folder is missing", where=str(folder), fix="create it, or set another"
+            "the plugins folder is missing",
+            where=str(folder),
+            fix="create the folder, or set another one",
         )
     return {found.name: found for found in map(_load_file, sorted(folder.glob("*.py")))}
 

@@ -58,7 +58,7 @@ class Connection(HttpToolsProtocol):
         self.parts: list[bytes] = []  # pieces of the body after the first
         self.size = 0  # bytes of `parts`, or of a body that is discarded
         self.is_refused = False  # `call` was refused before its body
-        self.is_deferred = False  # `call` is admitted after `running`
+        self.is_deferred = False  # admit `call` when the call in flight has ended
         # The call in flight, and the requests that wait for it.
         self.running: Call | None = None
         self.pending: Any = None  # the future of the reply to `running`
@@ -74,7 +74,7 @@ class Connection(HttpToolsProtocol):
         self.has_responded = False  # whether a response was sent since the last timeout check
         self.stream_deadline = inf  # event-loop time when streams are ended
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # uvicorn narrows the type too
         """Register the connection; refuse it above the limit."""
         super().connection_made(transport)
         self.manager.connections.add(self)

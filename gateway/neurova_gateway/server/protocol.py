@@ -166,7 +166,7 @@ class GatewayProtocol(Connection):
             self.parts.append(body)
 
     def _run(self, call: Call) -> None:
-        reply: Reply | Awaitable[Reply] = call.route.invoke(call)  # as `Gateway.invoke`
+        reply: Reply | Awaitable[Reply] = call.route.invoke(call)  # does what `Gateway.invoke` does
         if isinstance(reply, Reply):
             self._respond(call, reply)
         else:
@@ -309,7 +309,9 @@ class GatewayProtocol(Connection):
                     return
                 fields = [field for field in call.fields if field[0] != b"upgrade"]
                 self.parser = httptools.HttpRequestParser(self)
-                self.parser.set_dangerous_leniencies(lenient_data_after_close=True)  # as uvicorn
+                self.parser.set_dangerous_leniencies(
+                    lenient_data_after_close=True
+                )  # as uvicorn does
                 head = encode_request_head(call.method, self.url, call.version, fields)
                 self.parser.feed_data(head)
                 data = data[upgrade.args[0] :]
@@ -317,7 +319,7 @@ class GatewayProtocol(Connection):
     def _resume(self) -> None:
         """Process what is queued, in order, until a call is in flight or the client must read."""
         while self.running is None and self.state != CLOSING:
-            self.manager.flush()  # may pause writing
+            self.manager.flush()  # a large response may pause writing
             if self.flow.write_paused:
                 break
             cost = TURN if self.pipelined else 1

@@ -77,7 +77,9 @@ def test_refused_config_has_the_plugins_reason(tmp_path: Path) -> None:
     (tmp_path / "some.py").write_text(
         "class Plugin:\n    def __init__(self, config): raise ValueError('limit: no limit')\n"
     )
-    with pytest.raises(ConfigError, match="plugin some: its config is refused: limit: no limit"):
+    with pytest.raises(
+        ConfigError, match="plugin some: the plugin refuses its config: limit: no limit"
+    ):
         load(tmp_path)["some"].create({})
 
 
