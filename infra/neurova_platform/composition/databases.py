@@ -28,5 +28,5 @@ def open_postgres(url: PostgresUrl, options: Service, service: str, clock: Clock
 
 
 def check_database(location: Path | PostgresUrl) -> str:
-    """Return the product and version, like "PostgreSQL 15.4". Raises NeurovaError."""
+    """Return the product and version of a database, like "PostgreSQL 15.4". Raises NeurovaError."""
     return migrations.product(location)

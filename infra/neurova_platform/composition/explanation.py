@@ -24,7 +24,7 @@ from neurova_gateway.server.encoding import METHODS
 from .. import assets
 from ..composition.inventory import describe_access
 
-CORS_PRIORITY = 2000  # of Kong's plugin "cors"
+CORS_PRIORITY = 2000  # the priority of Kong's plugin "cors"
 NEVER_WAITS = "the function never waits"
 
 

@@ -94,7 +94,7 @@ def write(folder: Path, plan: Mapping[str, str]) -> list[Path]:
     for file in files:
         if file.exists():
             raise NeurovaError(
-                "already exists", where=str(file), fix="choose another name, or remove it"
+                "already exists", where=str(file), fix="choose another name, or remove the file"
             )
     try:
         for file, text in files.items():

@@ -16,7 +16,7 @@ class Clock:
 
     def advance(self, seconds: float) -> None:
         """Move the clock forward. Raises ValueError for a negative or too large time."""
-        if not 0 <= seconds < MAX_ADVANCE:  # also refuses NaN
+        if not 0 <= seconds < MAX_ADVANCE:  # in this form, also refuse NaN
             raise ValueError(
                 f"the clock can move forward by less than {MAX_ADVANCE:g} s, not by {seconds}"
             )
