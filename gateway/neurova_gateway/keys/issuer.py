@@ -143,7 +143,8 @@ def normalize_limits(text: str) -> str:
 
 
 def _unknown(key_id: str) -> ValueError:
-    what = "that is the key itself, give its id" if holds_secret(key_id) else f"no key {key_id!r}"
+    # Not even other text is shown: it may be a part of a key.
+    what = "that is the key itself, give its id" if holds_secret(key_id) else "no key has this id"
     return ValueError(f"{what}: `neurova keys list` lists all keys")
 
 
