@@ -198,21 +198,6 @@ def name_key(name: str) -> str | None:
     return " ".join(sorted(split_words(name)))[:200] or None
 
 
-class UtcDateTime(sa.TypeDecorator[datetime]):
-    """A time in UTC. SQLite stores it without a time zone."""
-
-    impl = sa.DateTime(timezone=True)
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:
-        """Return the time to store."""
-        return None if value is None else value.astimezone(UTC)
-
-    def process_result_value(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:
-        """Return the stored time."""
-        return value if value is None or value.tzinfo else value.replace(tzinfo=UTC)
-
-
 metadata = sa.MetaData()
 
 # Merging empties the row of the duplicate but keeps it. `merged_into` always refers to a customer
@@ -229,8 +214,8 @@ customers = sa.Table(
     sa.Column("email", sa.String, index=True),
     sa.Column("phone", sa.String, index=True),
     sa.Column("stage", sa.String, nullable=False),
-    sa.Column("created", UtcDateTime, nullable=False),
-    sa.Column("changed", UtcDateTime, nullable=False),
+    sa.Column("created", sa.DateTime(timezone=True), nullable=False),
+    sa.Column("changed", sa.DateTime(timezone=True), nullable=False),
     sa.Column("merged_into", sa.ForeignKey("customers.id")),
 )
 # A partial index: few customers are merged.
@@ -248,7 +233,7 @@ notes = sa.Table(
     sa.Column("customer", sa.ForeignKey("customers.id"), nullable=False),
     sa.Column("text", sa.String, nullable=False),
     sa.Column("author", sa.String, nullable=False),
-    sa.Column("created", UtcDateTime, nullable=False),
+    sa.Column("created", sa.DateTime(timezone=True), nullable=False),
     sa.Index("notes_of_customer", "customer", "seq"),
 )
 
@@ -260,10 +245,10 @@ interactions = sa.Table(
     sa.Column("customer", sa.ForeignKey("customers.id"), nullable=False),
     sa.Column("kind", sa.String, nullable=False),
     sa.Column("channel", sa.String, nullable=False),
-    sa.Column("at", UtcDateTime, nullable=False),
+    sa.Column("at", sa.DateTime(timezone=True), nullable=False),
     sa.Column("summary", sa.String, nullable=False),
     sa.Column("author", sa.String, nullable=False),
-    sa.Column("created", UtcDateTime, nullable=False),
+    sa.Column("created", sa.DateTime(timezone=True), nullable=False),
     sa.Index("interactions_of_customer", "customer", "at", "seq"),
 )
 

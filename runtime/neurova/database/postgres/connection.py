@@ -19,6 +19,7 @@ from ...errors import NeurovaError, StateError
 from ..base import MAX_INLINE_ROWS, Parameters, TransactionError, count_rows
 from .circuit_breaker import CircuitBreaker
 from .errors import translate
+from .types import COLUMN_TYPES
 from .url import PostgresUrl
 
 CONNECT_TIMEOUT = 5.0  # seconds
@@ -59,9 +60,9 @@ def create_postgres_engine(url: PostgresUrl, name: str = "neurova") -> AsyncEngi
 
     async def connect() -> asyncpg.Connection:
         # asyncpg parses the URL, so libpq's options work (sslmode, passfile…).
-        return await asyncpg.connect(
-            url.dsn, timeout=CONNECT_TIMEOUT, server_settings={"application_name": name}
-        )
+        # UTC as in SQLite: the zone decides what CURRENT_DATE and extract() return.
+        settings = {"application_name": name, "timezone": "UTC"}
+        return await asyncpg.connect(url.dsn, timeout=CONNECT_TIMEOUT, server_settings=settings)
 
     engine = create_async_engine(
         "postgresql+asyncpg://",
@@ -70,6 +71,7 @@ def create_postgres_engine(url: PostgresUrl, name: str = "neurova") -> AsyncEngi
         isolation_level="AUTOCOMMIT",
         hide_parameters=True,  # errors are logged, and parameters may be personal data
     )
+    engine.dialect.colspecs = {**engine.dialect.colspecs, **COLUMN_TYPES}
     engine.dialect.statement_compiler = _Compiler
     return engine
 

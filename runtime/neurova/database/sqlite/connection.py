@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import suppress
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,7 @@ from sqlalchemy.pool import NullPool
 from ...errors import StateError
 from ..base import Parameters, TransactionError
 from .errors import is_interrupted
+from .types import COLUMN_TYPES, SqliteCompiler
 
 # Virtual machine instructions between two progress callbacks on the event loop. `try_run` stops a
 # statement at the second callback, after about half a millisecond.
@@ -68,13 +71,17 @@ def create_sqlite_engine(path: Path | str) -> Engine:
             factory=_DriverConnection,
         )
 
-    return create_engine(
+    engine = create_engine(
         "sqlite://",
         creator=connect,
         poolclass=NullPool,
         isolation_level="AUTOCOMMIT",
         hide_parameters=True,  # errors are logged, and parameters may be personal data
+        json_serializer=partial(json.dumps, allow_nan=False),
     )
+    engine.dialect.colspecs = {**engine.dialect.colspecs, **COLUMN_TYPES}
+    engine.dialect.statement_compiler = SqliteCompiler
+    return engine
 
 
 class SqliteConnection:

@@ -1,0 +1,42 @@
+"""Refuse times that asyncpg would change: it takes a missing zone to be the machine's."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from sqlalchemy import DateTime, Dialect, Time
+from sqlalchemy.dialects.postgresql.asyncpg import AsyncpgDateTime, AsyncpgTime
+from sqlalchemy.types import TypeEngine
+
+from ..times import check_zone
+
+
+class _Checked:
+    """Check the zone of each value."""
+
+    timezone: bool
+
+    def bind_processor(self, dialect: Dialect) -> Callable[[Any], Any]:
+        zoned = self.timezone
+
+        def process(value: Any) -> Any:
+            check_zone(value, zoned=zoned)
+            return value
+
+        return process
+
+
+class _DateTime(_Checked, AsyncpgDateTime):
+    pass
+
+
+class _Time(_Checked, AsyncpgTime):
+    pass
+
+
+COLUMN_TYPES: dict[type[TypeEngine[Any]], type[TypeEngine[Any]]] = {
+    DateTime: _DateTime,
+    Time: _Time,
+}
+"""The dialect's types, by SQLAlchemy's."""
