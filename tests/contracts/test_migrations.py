@@ -6,9 +6,11 @@ import sqlite3
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
+from sqlalchemy import Column, Integer, MetaData, Table
 from tests.contracts.databases import PARAMETERS
 from tests.runtime.database.processes import run_python
 from tests.runtime.database.revision_files import FIRST, SECOND
@@ -18,6 +20,7 @@ from neurova.database.migrations import (
     PendingMigrations,
     Status,
     check,
+    differences,
     product,
     status,
     upgrade,
@@ -133,6 +136,35 @@ def test_check_reports_pending_revisions(store: Store, folder: Path) -> None:
     name, version = product(store.location).split()
     assert name in ("SQLite", "PostgreSQL")
     assert version[0].isdigit()
+
+
+@pytest.mark.parametrize(
+    ("change", "difference"),
+    [
+        ("ALTER TABLE things ADD COLUMN name varchar", None),
+        ("ALTER TABLE things ADD COLUMN Extra integer NOT NULL DEFAULT 1", None),
+        ("CREATE VIEW more AS SELECT id FROM things", None),
+        ("ALTER TABLE things RENAME COLUMN id TO number", "column things.id is missing"),
+        ("DROP TABLE things", "table things is missing"),
+        (
+            "DROP TABLE things; CREATE TABLE things (id integer PRIMARY KEY, n integer NOT NULL)",
+            "column things.n needs a value, but is not declared",
+        ),
+    ],
+)
+def test_table_that_differs_from_the_domain_is_named(
+    store: Store, folder: Path, change: str, difference: str | None
+) -> None:
+    upgrade(store.location, folder)
+    domain = ModuleType("domain")
+    assert differences(store.location, domain) == ()
+    domain.metadata = metadata = MetaData()  # type: ignore[attr-defined]
+    Table("things", metadata, Column("id", Integer, primary_key=True))
+    assert differences(store.location, domain) == ()
+    for statement in change.split(";"):
+        store.run(statement)
+    found = differences(store.location, domain)
+    assert (found[0] if found else None) == difference
 
 
 @pytest.mark.server

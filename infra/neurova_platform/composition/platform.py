@@ -150,7 +150,9 @@ class Platform:
         else:
             state.require_migrated(self.settings, name)
         resources = Resources(database=lambda: self._database(name))
-        return load_service(self.settings.functions, name, resources, self.execution)
+        service = load_service(self.settings.functions, name, resources, self.execution)
+        state.require_tables(self.settings, name, service.domain)
+        return service
 
     def serve(self, services: dict[str, Service]) -> None:
         """Serve these services instead of the current ones; change nothing if routes collide."""

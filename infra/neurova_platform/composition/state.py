@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import ModuleType
 
 from neurova.database import migrations
 from neurova.database.postgres.url import PostgresUrl
 from neurova.errors import StateError
+from neurova.loading.generation import Generation
+from neurova.loading.load_errors import import_error
+from neurova.loading.loader import DOMAIN
 from neurova.settings.settings import Settings
 
 ADDRESS = "address"
@@ -45,6 +49,30 @@ def require_migrated(settings: Settings, service: str) -> None:
     database = settings.database(service)
     if migrations.check(database, revisions(settings, service)).pending:
         migrations.upgrade_platform(database)
+
+
+def require_tables(settings: Settings, service: str, domain: ModuleType | None) -> None:
+    """Raise StateError if a service's database lacks what the tables in `domain` declare."""
+    database = settings.database(service)
+    found = migrations.differences(database, domain)
+    if found:
+        raise StateError(
+            f"differs from domain.py: {', '.join(found)}",
+            where=str(database),
+            fix=f'run `neurova db revision {service} -m "…"`, then `neurova db upgrade {service}`',
+        )
+
+
+def load_domain(settings: Settings, service: str) -> ModuleType | None:
+    """Import a service's domain.py, None if it has none. Raises LoadError."""
+    folder = settings.functions / service
+    file = folder / f"{DOMAIN}.py"
+    if not file.is_file():
+        return None
+    try:
+        return Generation(folder, service).load(DOMAIN)
+    except Exception as error:
+        raise import_error(settings.functions, file, error) from error
 
 
 def revisions(settings: Settings, service: str) -> Path:

@@ -165,11 +165,12 @@ def check_databases(settings: Settings) -> Iterator[Finding]:
 
 def check_database(settings: Settings, service: str) -> Finding | None:
     """Check that a service's database responds and is migrated; None if it has no database."""
-    if not state.has_state(settings, service):
-        return None
     name = f"database {service}"
     try:
-        return Finding(name, "ok", backends.check_database(settings, service))
+        has_state = state.has_state(settings, service)
+        found = backends.check_database(settings, service) if has_state else ""
+        state.require_tables(settings, service, state.load_domain(settings, service))
+        return Finding(name, "ok", found) if has_state else None
     except PendingMigrations as error:
         return Finding(name, "warn", f"{error.where}: {error.what}", error.fix)
     except NeurovaError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
@@ -12,6 +13,7 @@ from .revisions.backend import MigrationBackend
 from .revisions.upgrade import (
     Status,
     create_revision,
+    read_differences,
     read_status,
     read_version,
     run_pending,
@@ -50,6 +52,14 @@ def check(database: Location, folder: Path) -> Status:
     return found
 
 
+def differences(database: Location, domain: ModuleType | None) -> tuple[str, ...]:
+    """Return why statements on the tables that `domain` declares would fail in `database`."""
+    metadata = None if domain is None else tables(domain)
+    if metadata is None or not metadata.tables:
+        return ()
+    return read_differences(_backend(database), metadata)
+
+
 def product(database: Location) -> str:
     """Return the product and version of a database, like "PostgreSQL 15.4"."""
     return read_version(_backend(database))
@@ -75,6 +85,8 @@ def revision(
 
 def tables(domain: ModuleType) -> MetaData | None:
     """Return the MetaData in a service's `domain` module, None when there is none."""
+    if "sqlalchemy" not in sys.modules:  # a MetaData would have imported it, which is slow
+        return None
     from sqlalchemy import MetaData
 
     return next((value for value in vars(domain).values() if isinstance(value, MetaData)), None)

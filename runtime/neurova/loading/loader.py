@@ -19,6 +19,9 @@ from .generation import Generation
 from .load_errors import import_error, join_load_errors
 from .service import Service, display_path
 
+DOMAIN = "domain"
+"""The file of a service that declares its tables."""
+
 
 class Declaration(NamedTuple):
     """A decorated function or a mount, and the line where a file declares it."""
@@ -90,7 +93,8 @@ def load_service(
     faults += _duplicate_names(functions)
     if faults:
         raise join_load_errors(faults)
-    return Service(service, tuple(functions))
+    domain = generation.load(DOMAIN) if (folder / f"{DOMAIN}.py").is_file() else None
+    return Service(service, tuple(functions), domain)
 
 
 def _load_file(root: Path, file: Path, origin: Origin) -> list[Endpoint]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from types import ModuleType
 
 from ..endpoints.endpoint import Endpoint
 from ..errors import LoadError
@@ -14,14 +15,17 @@ _NAME = re.compile(r"[a-z][a-z0-9_]*")
 class Service:
     """Hold the endpoints of one service folder, as one load of its files made them.
 
-    Call `start` before they serve calls, and `stop` afterwards.
+    Call `start` before they serve calls, and `stop` afterwards. `domain` is the module domain.py.
     """
 
-    __slots__ = ("functions", "name")
+    __slots__ = ("domain", "functions", "name")
 
-    def __init__(self, name: str, functions: tuple[Endpoint, ...]) -> None:
+    def __init__(
+        self, name: str, functions: tuple[Endpoint, ...], domain: ModuleType | None = None
+    ) -> None:
         self.name = name
         self.functions = functions
+        self.domain = domain
 
     async def start(self) -> None:
         """Start the mounted apps. If one fails, stop all and raise its LoadError."""

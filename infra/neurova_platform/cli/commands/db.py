@@ -25,29 +25,32 @@ def db() -> None:
 def status(ctx: click.Context, service: str | None, as_json: bool) -> None:
     """Show the revision of each database.
 
-    Exits with 1 if a migration is pending, with 5 if a database cannot be used.
+    Exits with 1 if a migration is pending or missing, with 5 if a database cannot be used.
     """
     from neurova.database import migrations
     from neurova.errors import NeurovaError
 
-    from ...composition.state import revisions
+    from ...composition import state
     from ...settings.loading import load
 
     settings = load()
     names = _services(settings, service)
     rows: list[dict[str, Any]] = []
     for name in names:
-        row = {"service": name, "database": str(settings.database(name))}
+        row: dict[str, Any] = {"service": name, "database": str(settings.database(name))}
         try:
-            found = migrations.status(settings.database(name), revisions(settings, name))
+            found = migrations.status(settings.database(name), state.revisions(settings, name))
+            pending = found.pending if found.is_behind else ()
+            domain = None if pending else state.load_domain(settings, name)
+            differences = migrations.differences(settings.database(name), domain)
         except NeurovaError as error:
             if len(names) == 1:
                 raise
             rows.append(row | {"fault": str(error)})  # continue with the other services
-        else:
-            pending = found.pending if found.is_behind else ()
-            revision = {"current": found.current, "head": found.head, "pending": pending}
-            rows.append(row | revision | {"fault": ""})
+            continue
+        if service or differences or state.has_state(settings, name):
+            row |= {"current": found.current, "head": found.head, "pending": pending}
+            rows.append(row | {"differences": differences, "fault": ""})
     if as_json:
         print_document(rows)
     elif rows:
@@ -57,7 +60,8 @@ def status(ctx: click.Context, service: str | None, as_json: bool) -> None:
             "No service has migrations: create one with `neurova db revision SERVICE`", err=True
         )
     has_fault = any(row["fault"] for row in rows)
-    ctx.exit(5 if has_fault else 1 if any(row["pending"] for row in rows) else 0)
+    is_behind = any(row.get("pending") or row.get("differences") for row in rows)
+    ctx.exit(5 if has_fault else 1 if is_behind else 0)
 
 
 @db.command()
@@ -67,13 +71,15 @@ def upgrade(service: str | None, as_json: bool) -> None:
     """Upgrade the database of SERVICE, or all, to the newest revision."""
     from neurova.database import migrations
 
-    from ...composition.state import prepare, revisions
+    from ...composition.state import has_state, prepare, revisions
     from ...settings.loading import load
 
     settings = load()
     prepare(settings.state)
     ran = {}
     for name in _services(settings, service):
+        if service is None and not has_state(settings, name):
+            continue  # it gets a database when the platform first stores data in it
         database = settings.database(name)
         if isinstance(database, Path):
             database.parent.mkdir(parents=True, exist_ok=True)
@@ -117,12 +123,9 @@ def _services(settings: Settings, requested: str | None) -> list[str]:
     from neurova.errors import NeurovaError
     from neurova.loading.service import discover
 
-    from ...composition.state import has_state
-
     known = discover(settings.functions)
     if requested is None:
-        # A service without migrations gets a database when the platform first stores data in it.
-        return [name for name in known if has_state(settings, name)]
+        return known
     if requested not in known:
         services = ", ".join(known)
         raise NeurovaError(
@@ -140,6 +143,9 @@ def _cells(row: dict[str, Any]) -> tuple[str, str, str, str]:
         return row["service"], "?", "?", row["fault"]
     if row["pending"]:
         state = f"behind by {', '.join(row['pending'])}: run `neurova db upgrade`"
+    elif row["differences"]:
+        command = f"neurova db revision {row['service']}"
+        state = f"differs from domain.py, {', '.join(row['differences'])}: run `{command}`"
     else:
         state = "up to date" if row["head"] else "no migrations"
     return row["service"], row["current"] or "-", row["head"] or "-", state

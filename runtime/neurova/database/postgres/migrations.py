@@ -63,6 +63,15 @@ class PostgresMigrations:
         rows = connection.exec_driver_sql(_SELECT_VERSION.format(table))
         return [str(row[0]) for row in rows]
 
+    def run_reading(self, work: Callable[[Connection], T], timeout: float) -> T:
+        """Run `work`, which only reads."""
+
+        async def run() -> T:
+            async with asyncio.timeout(timeout):
+                return await _with_connection(self._url, work)
+
+        return _run_on_loop(run())
+
     def run_exclusively(self, work: Callable[[Connection], T], timeout: float) -> T:
         """Run `work` in one transaction under an advisory lock.
 

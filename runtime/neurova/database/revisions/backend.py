@@ -31,6 +31,10 @@ class MigrationBackend(Protocol):
         """Return the revisions in a version table of an open database."""
         ...
 
+    def run_reading(self, work: Callable[[Connection], T], timeout: float) -> T:
+        """Run `work`, which only reads; a missing SQLite file is an empty database."""
+        ...
+
     def run_exclusively(self, work: Callable[[Connection], T], timeout: float) -> T:
         """Run `work` in one transaction while no other process upgrades."""
         ...

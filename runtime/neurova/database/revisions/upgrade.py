@@ -17,6 +17,7 @@ import msgspec
 from ...errors import NeurovaError, StateError
 from .alembic_runner import RevisionFailed, run_revisions, write_revision
 from .backend import MigrationBackend
+from .differences import find_differences
 from .files import Revisions
 
 if TYPE_CHECKING:
@@ -58,6 +59,16 @@ def read_status(backend: MigrationBackend, folder: Path) -> Status:
         return service
     platform = _compare(found[PLATFORM_TABLE] if found else [], PLATFORM_FOLDER, backend)
     return Status(service.current, service.head, platform.pending + service.pending)
+
+
+def read_differences(backend: MigrationBackend, metadata: MetaData) -> tuple[str, ...]:
+    """Return why statements on the tables in `metadata` would fail; see `find_differences`."""
+
+    def find(connection: Connection) -> tuple[str, ...]:
+        return tuple(find_differences(connection, metadata))
+
+    with _translated(backend):
+        return backend.run_reading(find, READ_TIMEOUT)
 
 
 def read_version(backend: MigrationBackend) -> str:

@@ -45,6 +45,14 @@ class SqliteMigrations:
         """Return the revisions in a version table of an open database."""
         return _read_table(_driver(connection), table)
 
+    def run_reading(self, work: Callable[[Connection], T], timeout: float) -> T:
+        """Run `work`, which only reads; a missing file is an empty database."""
+        if not self._path.exists():
+            return self.run_on_empty(work)
+        with _connect(self._path) as connection:
+            _driver(connection).execute(f"PRAGMA busy_timeout = {int(timeout * 1000)}")
+            return work(connection)
+
     def run_exclusively(self, work: Callable[[Connection], T], timeout: float) -> T:
         """Run `work` in one transaction under the file's write lock.
 

@@ -40,6 +40,39 @@ def test_table_is_migrated_from_domain_to_database(cli: Callable[..., Any], proj
     assert cli("db", "upgrade", "hotel").stdout == "hotel: up to date\n"
 
 
+def test_changed_table_without_a_migration_is_named_everywhere(
+    cli: Callable[..., Any], project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NEUROVA_ADMIN_PORT", "0")
+    monkeypatch.setenv("NEUROVA_GATEWAY_PORT", "0")
+    domain = project / "functions" / "hello" / "domain.py"
+    declared = domain.read_text() + DOMAIN
+    domain.write_text(declared)
+    cli("db", "revision", "hello", "-m", "Add rooms")
+    cli("db", "upgrade")
+    assert cli("db", "status").exit_code == 0
+    domain.write_text(declared.replace('Column("kind"', 'Column("beds", Integer), Column("kind"'))
+    for words in (("db", "status"), ("doctor",), ("run",), ("dev",)):
+        result = cli(*words)
+        assert result.exit_code != 0, words
+        assert "column rooms.beds is missing" in result.output
+        assert "neurova db revision hello" in result.output
+    cli("db", "revision", "hello", "-m", "Add beds")
+    cli("db", "upgrade")
+    assert cli("db", "status").exit_code == 0
+
+
+def test_table_without_any_migration_is_named(cli: Callable[..., Any], project: Path) -> None:
+    domain = project / "functions" / "hello" / "domain.py"
+    domain.write_text(DOMAIN)
+    shown = cli("db", "status")
+    assert shown.exit_code == 1
+    assert "table rooms is missing: run `neurova db revision hello`" in shown.output
+    assert not (project / ".neurova" / "hello.db").exists()
+    domain.write_text("import nothing_like_this\n")
+    assert "domain.py:1" in cli("db", "status").output
+
+
 def test_unusable_database_hides_no_others(cli: Callable[..., Any], project: Path) -> None:
     cli("new", "service", "hotel")
     cli("db", "revision", "hotel", "-m", "By hand", "--empty")
