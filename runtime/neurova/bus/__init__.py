@@ -1,0 +1,1 @@
+"""The message bus: publish, consume, retry and dead-letter events."""

@@ -1,0 +1,1 @@
+"""The embedded bus: one SQLite file that the processes of one machine share."""

@@ -1,0 +1,296 @@
+"""The embedded bus: implements `Bus` on one SQLite file."""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import os
+import secrets
+import sqlite3
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import TypeVar
+
+from ...errors import Unavailable
+from ...files.sqlite_file import open_sqlite_file, translate_sqlite_error
+from ..base import (
+    LONGEST_RETRY,
+    Delivery,
+    Depth,
+    Message,
+    Queue,
+    Receive,
+    Unroutable,
+    add_failure,
+)
+from . import messages
+from .group_commit import GroupCommit
+
+T = TypeVar("T")
+
+POLL_SECONDS = 0.05  # between two looks for changes by other processes
+OWNER_POLLS = 20  # polls between two looks for dead processes
+OWNER_SUFFIX = ".owner"
+
+
+class SqliteBus:
+    """Keep queues in the file at `path`; `clock` returns Unix seconds.
+
+    Each process locks a file in the folder `<path>.owners`, so that others notice its death and take
+    over its messages.
+    """
+
+    def __init__(self, path: Path, clock: Callable[[], float] = time.time) -> None:
+        self.path = path
+        self.clock = clock
+        self.owner = secrets.randbits(62) + 1
+        self.consumers: set[SqliteConsumer] = set()
+        self._folder = path.with_name(f"{path.name}.owners")
+        self._lock = -1
+        self._watcher: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Open the file. Raises StateError if it cannot be used."""
+        try:
+            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            # Lock before the rename: other processes take over from an owner that is not locked.
+            temporary = self._folder / f"{self.owner}.new"
+            self._lock = _lock(temporary)
+            temporary.rename(self._folder / f"{self.owner}{OWNER_SUFFIX}")
+            self.reader = open_sqlite_file(self.path, messages.LAYOUT)
+        except (OSError, sqlite3.Error) as error:
+            raise translate_sqlite_error(error, self.path) from error
+        self.writer = GroupCommit(self.path, messages.LAYOUT)
+
+    async def close(self) -> None:
+        """Stop consuming, give unfinished messages back, and close the file."""
+        for consumer in list(self.consumers):
+            await consumer.stop()
+        if self._watcher is not None:
+            self._watcher.cancel()
+        if self._lock >= 0:
+            with suppress(Exception):  # another process takes over the messages
+                await self.writer.write(messages.release_all, [self.owner])
+            await self.writer.close()
+            self.reader.close()
+            (self._folder / f"{self.owner}{OWNER_SUFFIX}").unlink(missing_ok=True)
+            os.close(self._lock)
+            self._lock = -1
+
+    async def declare(self, queues: Sequence[Queue], deadline: float) -> None:
+        """Create the queues and bind them to their events."""
+        await _until(self.writer.write(messages.declare, queues), deadline)
+
+    async def publish(self, published: Sequence[Message], deadline: float) -> None:
+        """Publish messages; see `Bus`."""
+        unroutable = await _until(self.writer.write(messages.insert, published), deadline)
+        self.wake()
+        if unroutable:
+            raise Unroutable(
+                f"no queue takes the event {', '.join(unroutable)}",
+                fix="start the subscriptions of the event, or write one",
+            )
+
+    async def consume(self, queue: str, prefetch: int, receive: Receive) -> SqliteConsumer:
+        """Deliver messages of a queue; see `Bus`."""
+        ordered = self.reader.execute(
+            "SELECT ordered FROM queues WHERE name = ?", (queue,)
+        ).fetchone()
+        lock = self._folder / f"{queue}.lock" if ordered and ordered[0] else None
+        consumer = SqliteConsumer(self, queue, prefetch, receive, lock)
+        self.consumers.add(consumer)
+        if self._watcher is None:
+            self._watcher = asyncio.create_task(self._watch())
+        return consumer
+
+    async def ack(self, delivery: Delivery) -> None:
+        """Remove a handled message."""
+        await self._end(delivery, self.writer.write(messages.remove, delivery.handle, self.owner))
+
+    async def retry(self, delivery: Delivery, delay: float, cause: str) -> None:
+        """Deliver the message again after `delay` seconds."""
+        now = self.clock()
+        due = now + min(delay, LONGEST_RETRY)
+        failures = add_failure(delivery, now, cause)
+        job = messages.end, delivery, self.owner, messages.DELAYED, due, failures
+        await self._end(delivery, self.writer.write(*job))
+
+    async def dead_letter(self, delivery: Delivery, cause: str) -> None:
+        """Move the message to the dead-letter queue."""
+        failures = add_failure(delivery, self.clock(), cause)
+        job = messages.end, delivery, self.owner, messages.DEAD, 0.0, failures
+        await self._end(delivery, self.writer.write(*job))
+
+    async def release(self, delivery: Delivery) -> None:
+        """Give the message back to its queue."""
+        await self._end(delivery, self.writer.write(messages.release, delivery.handle, self.owner))
+
+    async def depth(self, queue: str) -> Depth:
+        """Count the messages of a queue."""
+        return messages.count(self.reader, queue)
+
+    async def dead_letters(self, queue: str, limit: int) -> list[Delivery]:
+        """Return the oldest dead letters of a queue."""
+        return messages.dead(self.reader, queue, limit)
+
+    async def replay(self, queue: str, ids: Sequence[str]) -> list[str]:
+        """Move dead letters back to their queue."""
+        moved = await self.writer.write(messages.replay, queue, ids)
+        self.wake()
+        return moved
+
+    async def replace(self, queue: str, id: str, body: bytes) -> bool:
+        """Replace the body of a dead letter."""
+        return await self.writer.write(messages.replace, queue, id, body)
+
+    async def drop(self, queue: str, ids: Sequence[str]) -> list[str]:
+        """Delete dead letters."""
+        return await self.writer.write(messages.drop, queue, ids)
+
+    def wake(self) -> None:
+        """Let the consumers look for messages."""
+        for consumer in self.consumers:
+            consumer.wake.set()
+
+    async def _end(self, delivery: Delivery, ending: Awaitable[None]) -> None:
+        await ending
+        for consumer in list(self.consumers):
+            if consumer.queue == delivery.queue:
+                consumer.forget(delivery.handle)
+
+    async def _watch(self) -> None:
+        """Wake the consumers after changes by other processes; take over from dead ones."""
+        version, polls = None, 0
+        while True:
+            with suppress(sqlite3.Error):  # the consumers report it
+                now = self.clock()
+                (found,) = self.reader.execute("PRAGMA data_version").fetchone()
+                if found != version or messages.has_due(self.reader, now, now + LONGEST_RETRY):
+                    version = found
+                    self.wake()
+            for consumer in self.consumers:
+                if consumer.waits_for_lock:
+                    consumer.wake.set()
+            if polls % OWNER_POLLS == 0:
+                with suppress(Exception):  # the next look retries
+                    await self._take_over()
+            polls += 1
+            await asyncio.sleep(POLL_SECONDS)
+
+    async def _take_over(self) -> None:
+        """Give the messages of processes that died back to their queues."""
+        for file in self._folder.glob(f"*{OWNER_SUFFIX}"):
+            if file.stem == str(self.owner):
+                continue
+            try:
+                lock = _lock(file)
+            except BlockingIOError:
+                continue
+            try:
+                await self.writer.write(messages.release_all, [int(file.stem)], attempts=1)
+                file.unlink(missing_ok=True)
+            finally:
+                os.close(lock)
+            self.wake()
+
+
+class SqliteConsumer:
+    """Deliver messages of one queue while fewer than `prefetch` are unfinished."""
+
+    def __init__(
+        self, bus: SqliteBus, queue: str, prefetch: int, receive: Receive, lock: Path | None
+    ) -> None:
+        self.queue = queue
+        self.wake = asyncio.Event()
+        self._bus = bus
+        self._prefetch = prefetch
+        self._receive = receive
+        self.waits_for_lock = lock is not None
+        self._lock = lock
+        self._held = -1
+        self._unfinished: set[int] = set()
+        self._is_stopped = False
+        self._task = asyncio.create_task(self._run())
+
+    def forget(self, seq: int) -> None:
+        """Count a delivery as finished."""
+        self._unfinished.discard(seq)
+        if self._is_stopped and not self._unfinished:
+            self._unlock()
+        if len(self._unfinished) <= self._prefetch // 2:
+            self.wake.set()
+
+    async def stop(self) -> None:
+        """Receive no more deliveries; unlock an ordered queue after the last one has ended."""
+        self._is_stopped = True
+        self.wake.set()
+        await asyncio.wait([self._task])
+        if not self._unfinished:
+            self._unlock()
+
+    def _unlock(self) -> None:
+        self._bus.consumers.discard(self)
+        if self._held >= 0:
+            os.close(self._held)
+            self._held = -1
+
+    async def _run(self) -> None:
+        while not self._is_stopped:
+            self.wake.clear()
+            try:
+                if not await self._claim():
+                    await self.wake.wait()
+            except Exception:  # the file cannot be used for now
+                await asyncio.sleep(1)
+
+    async def _claim(self) -> bool:
+        """Deliver messages; return whether there may be more to deliver at once."""
+        bus, limit = self._bus, self._prefetch - len(self._unfinished)
+        now = bus.clock()
+        latest = now + LONGEST_RETRY
+        reader = bus.reader
+        if limit <= 0 or not self._may_consume():
+            return False
+        if not messages.has_ready(reader, self.queue) and not messages.has_due(reader, now, latest):
+            return False
+        found = await bus.writer.write(messages.claim, self.queue, bus.owner, limit, now, latest)
+        for delivery in found:
+            self._unfinished.add(delivery.handle)
+            if self._is_stopped:
+                await bus.release(delivery)
+            else:
+                self._receive(delivery)
+        return len(found) == limit
+
+    def _may_consume(self) -> bool:
+        """Return whether no other consumer receives the messages of an ordered queue."""
+        if self._lock is None or self._held >= 0:
+            return True
+        try:
+            self._held = _lock(self._lock)
+        except BlockingIOError:
+            return False
+        self.waits_for_lock = False
+        return True
+
+
+def _lock(path: Path) -> int:
+    """Create and lock a file; return its descriptor. Raises BlockingIOError if it is locked."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+async def _until(future: asyncio.Future[T], deadline: float) -> T:
+    """Return the result of a write. Raises Unavailable at the deadline."""
+    timeout = deadline - asyncio.get_running_loop().time()
+    done, _ = await asyncio.wait([future], timeout=max(0.0, timeout))
+    if not done:
+        raise Unavailable("the bus did not answer until the deadline", fix="retry later")
+    return future.result()

@@ -1,0 +1,1 @@
+"""Events: their classes, and their encoding as Avro."""

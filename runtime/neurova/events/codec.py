@@ -1,0 +1,135 @@
+"""Encode and decode events as Avro, with the fingerprint of the writer's schema in front.
+
+The form on the wire is a marker (2 bytes), the fingerprint (8 bytes) and the Avro record, as in
+Avro's single-object encoding; the fingerprint covers defaults and logical types too.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from datetime import UTC, date, datetime, time
+from decimal import Decimal
+from functools import lru_cache
+from io import BytesIO
+from typing import Any, Generic, NamedTuple
+
+import fastavro
+import msgspec
+
+from ..errors import NeurovaError
+from .avro_schema import avro_schema
+from .event import MAX_SIZE, AnyEvent, Event, event_name
+
+MARKER = b"\xc3\x02"
+FINGERPRINT_SIZE = 8
+_HEAD = len(MARKER) + FINGERPRINT_SIZE
+_KEPT = (datetime, date, time, Decimal, bytes)  # types that fastavro encodes itself
+
+FindSchema = Callable[[bytes], str]
+"""Return the Avro schema (JSON) of a fingerprint. Raises UndecodableEvent if it is unknown."""
+
+
+class UndecodableEvent(NeurovaError):
+    """An event cannot be decoded, now or later."""
+
+
+class InvalidEvent(NeurovaError):
+    """An event cannot be published."""
+
+
+class Encoded(NamedTuple):
+    """An event in its form on the wire, and the JSON of its schema."""
+
+    name: str
+    body: bytes
+    schema: str
+
+
+class EventCodec(Generic[AnyEvent]):
+    """Encode and decode one event class."""
+
+    def __init__(self, event: type[AnyEvent]) -> None:
+        self.event = event
+        self.name = event_name(event)
+        definition = avro_schema(event)
+        self.schema = msgspec.json.encode(definition, order="sorted").decode()
+        self.prefix = MARKER + fingerprint(self.schema)
+        self._parsed = parse_schema(self.schema)
+        self._write = fastavro.schemaless_writer
+
+    def encode(self, event: Event) -> Encoded:
+        """Return an event in its form on the wire.
+
+        Raises InvalidEvent if a value does not fit its type, or if it is too large.
+        """
+        output = BytesIO()
+        output.write(self.prefix)
+        try:
+            values = msgspec.to_builtins(event, builtin_types=_KEPT, str_keys=True)
+            self._write(output, self._parsed, values)
+        except Exception as error:
+            raise InvalidEvent(
+                f"event {self.name} cannot be encoded: {error}",
+                fix="give each field a value of its annotated type; a datetime needs a time zone, a "
+                "Decimal at most 29 digits before and 9 after the point",
+            ) from error
+        body = output.getvalue()
+        if len(body) > MAX_SIZE:
+            raise InvalidEvent(
+                f"event {self.name} has {len(body)} bytes, the maximum is {MAX_SIZE}",
+                fix="store large data elsewhere and publish a reference to it",
+            )
+        return Encoded(self.name, body, self.schema)
+
+    def decode(self, body: bytes, find_schema: FindSchema) -> AnyEvent:
+        """Return the event in `body`, resolved from the writer's schema to this class.
+
+        Raises UndecodableEvent.
+        """
+        values = decode_values(body, find_schema, self._parsed)
+        try:
+            return msgspec.convert(values, self.event, strict=False, str_keys=True)
+        except msgspec.ValidationError as error:
+            raise UndecodableEvent(f"event {self.name} is not valid: {error}") from error
+
+
+def decode_values(body: bytes, find_schema: FindSchema, reader: Any = None) -> Any:
+    """Return the values of an event, as a dict; `reader` is a parsed schema to resolve to.
+
+    Raises UndecodableEvent.
+    """
+    if len(body) < _HEAD or not body.startswith(MARKER):
+        raise UndecodableEvent("the message is not an encoded event")
+    writer = parse_schema(find_schema(body[len(MARKER) : _HEAD]))
+    data = BytesIO(body)
+    data.seek(_HEAD)
+    try:
+        values = fastavro.schemaless_reader(data, writer, reader)
+    except Exception as error:
+        raise UndecodableEvent(f"the event does not fit its schema: {error!r}") from error
+    if data.read(1):
+        raise UndecodableEvent("bytes follow the end of the event")
+    return values
+
+
+def fingerprint(schema: str) -> bytes:
+    """Return the first 8 bytes of the SHA-256 of a schema's JSON."""
+    return hashlib.sha256(schema.encode()).digest()[:FINGERPRINT_SIZE]
+
+
+@lru_cache(maxsize=1024)
+def parse_schema(schema: str) -> Any:
+    """Return the parsed form of a schema's JSON."""
+    return fastavro.parse_schema(msgspec.json.decode(schema))
+
+
+@lru_cache(maxsize=1024)
+def codec_of(event: type[AnyEvent]) -> EventCodec[AnyEvent]:
+    """Return the codec of an event class. Raises LoadError if it has no Avro schema."""
+    return EventCodec(event)
+
+
+def utc(moment: float) -> datetime:
+    """Return Unix seconds as a time in UTC."""
+    return datetime.fromtimestamp(moment, UTC)

@@ -1,0 +1,49 @@
+"""Open an SQLite file of the platform's own state."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from pathlib import Path
+
+from ..errors import StateError, Unavailable
+from .locks import folder_lock
+
+WAIT_SECONDS = 5.0  # for a writer in another process
+_MESSAGES = {
+    sqlite3.SQLITE_FULL: ("its disk is full, nothing was changed", "free disk space"),
+    sqlite3.SQLITE_CORRUPT: ("is damaged", "restore it from a backup, or move it away"),
+    sqlite3.SQLITE_NOTADB: ("is not an SQLite database", "move it away"),
+    sqlite3.SQLITE_READONLY: ("cannot be written", "give this user the right to write it"),
+}
+
+
+def open_sqlite_file(path: Path, layout: str) -> sqlite3.Connection:
+    """Open a file in WAL mode with durable commits; create it, with mode 0600, and its tables.
+
+    `layout` is a script of CREATE … IF NOT EXISTS statements. Transactions are explicit. Raises
+    sqlite3.Error or OSError.
+    """
+    # Lock: SQLite fails at once while another process switches a new file to WAL.
+    with folder_lock(path.parent):
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+        connection = sqlite3.connect(
+            path, timeout=WAIT_SECONDS, isolation_level=None, check_same_thread=False
+        )
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = FULL")
+            connection.executescript(layout)
+        except BaseException:
+            connection.close()
+            raise
+    return connection
+
+
+def translate_sqlite_error(error: Exception, path: Path) -> StateError | Unavailable:
+    """Return the platform's error for an sqlite3.Error or OSError."""
+    code = (getattr(error, "sqlite_errorcode", None) or 0) & 0xFF
+    if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+        return Unavailable("is locked by another process", where=str(path), fix="retry later")
+    what, fix = _MESSAGES.get(code, (f"cannot be used: {error}", "check its disk and folder"))
+    return StateError(what, where=str(path), fix=fix)

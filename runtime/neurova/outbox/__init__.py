@@ -1,0 +1,1 @@
+"""Deliver events exactly when their transaction commits: outbox, relay and inbox."""

@@ -1,0 +1,1 @@
+"""The store of Avro schemas, by fingerprint."""

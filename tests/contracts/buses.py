@@ -1,0 +1,82 @@
+"""The backends of the bus contract."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from neurova.bus.base import Bus, Consumer, Delivery, Message, Queue
+from neurova.bus.sqlite.bus import SqliteBus
+
+OpenBus = Callable[[], Bus]
+
+
+def on_sqlite(request: pytest.FixtureRequest) -> OpenBus:
+    path: Path = request.getfixturevalue("tmp_path") / "bus.db"
+    return lambda: SqliteBus(path)
+
+
+BACKENDS: dict[str, Callable[[pytest.FixtureRequest], OpenBus]] = {"sqlite": on_sqlite}
+PARAMETERS: list[Any] = [pytest.param("sqlite")]
+
+
+class Inbox:
+    """Collect the deliveries of one consumer."""
+
+    def __init__(self) -> None:
+        self.received: list[Delivery] = []
+        self._arrived = asyncio.Condition()
+        self.consumer: Consumer | None = None
+
+    def __call__(self, delivery: Delivery) -> None:
+        self.received.append(delivery)
+        asyncio.get_running_loop().call_soon(asyncio.ensure_future, self._notify())
+
+    async def _notify(self) -> None:
+        async with self._arrived:
+            self._arrived.notify_all()
+
+    async def take(self, number: int = 1) -> list[Delivery]:
+        """Wait for deliveries and remove them from the list."""
+        async with asyncio.timeout(20), self._arrived:
+            await self._arrived.wait_for(lambda: len(self.received) >= number)
+        taken, self.received = self.received[:number], self.received[number:]
+        return taken
+
+
+def deadline(seconds: float = 10) -> float:
+    return asyncio.get_running_loop().time() + seconds
+
+
+def message(id: str, event: str = "booking.Created", body: bytes = b"body") -> Message:
+    return Message(id, event, body, 1.5, "trace")
+
+
+async def publish(bus: Bus, ids: Iterable[str], event: str = "booking.Created") -> None:
+    await bus.publish([message(id, event) for id in ids], deadline())
+
+
+async def declare(bus: Bus, *queues: Queue) -> None:
+    await bus.declare(queues or (MAIL,), deadline())
+
+
+async def consume(bus: Bus, queue: str = "crm.mail", prefetch: int = 10) -> Inbox:
+    inbox = Inbox()
+    inbox.consumer = await bus.consume(queue, prefetch, inbox)
+    return inbox
+
+
+async def eventually(check: Callable[[], Awaitable[object]]) -> None:
+    """Wait until an awaited check is true."""
+    async with asyncio.timeout(20):
+        while not await check():
+            await asyncio.sleep(0.02)
+
+
+MAIL = Queue("crm.mail", ("booking.Created",))
+STAYS = Queue("crm.stays", ("booking.Created", "booking.Cancelled"))
+ORDERED = Queue("crm.ordered", ("booking.Created",), ordered=True)
