@@ -16,6 +16,8 @@ from ..http.call import Field
 if TYPE_CHECKING:
     from sqlalchemy import Executable, Result
 
+    from ..events.event import Event
+
 Parameters = Mapping[str, Any] | Sequence[Mapping[str, Any]]
 Callback = Callable[[], object]
 """An async function, awaited on the event loop, or a plain one, called in a thread."""
@@ -110,6 +112,13 @@ class Tx(Protocol):
         """
         ...
 
+    def publish(self, event: Event) -> str:
+        """Publish an event when the transaction commits; return the event's id.
+
+        Raises TransactionError in a read-only transaction, InvalidEvent for an invalid event.
+        """
+        ...
+
 
 class CommitCallbacks:
     """The part of a transaction that collects what runs after its commit, in order."""
@@ -128,12 +137,17 @@ class CommitCallbacks:
         raise NotImplementedError
 
 
+
 class Transaction(Tx, Protocol):
     """A `Tx` with the methods that only the platform calls.
 
     If `conflict` is set, the function must be retried, even if it caught the error. Whoever commits
-    runs the `callbacks` afterwards.
+    runs the `callbacks` afterwards. `published` are the rows of its events for the outbox,
+    `trace_id` identifies the call that publishes them.
     """
+
+    published: list[dict[str, Any]]
+    trace_id: str
 
     @property
     def callbacks(self) -> list[Callback]:

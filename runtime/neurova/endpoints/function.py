@@ -231,6 +231,7 @@ class TransactionFunction(ConcurrentFunction):
         """Await the handler with `tx` and return its reply."""
         arguments = self.take_arguments(in_flight)
         arguments[self.binding.tx] = tx
+        tx.trace_id = in_flight.call.trace_id
         in_flight.meter = Metered(self.handler(*arguments))
         reply = make_reply(await in_flight.meter, self.status)
         if not isinstance(reply, Reply):

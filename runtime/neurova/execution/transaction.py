@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, Protocol, TypeVar
 
 from ..database.base import Callback, Transaction
+from ..database.publisher import write_outbox
 
 LOGGER = logging.getLogger("neurova")
 
@@ -52,6 +53,8 @@ async def run_in_transaction(
                 raise CancelledError
             if run is not None:
                 run.is_committing = True
+            if transaction.published:
+                await write_outbox(transaction)
             await (finish(transaction.commit()) if shield_commit else transaction.commit())
             if run is not None:
                 run.after_reply += tuple(transaction.callbacks)

@@ -57,6 +57,23 @@ class HttpOptions(RouteOptions, total=False):
     cache: str
 
 
+def attach(description: object) -> Callable[[Handler], Handler]:
+    """Return a decorator that attaches a description to a function."""
+
+    def decorate(handler: Handler) -> Handler:
+        if isinstance(handler, type):
+            raise LoadError(f"{handler.__name__!r} is a class", fix="decorate a function")
+        if hasattr(handler, ATTRIBUTE):
+            raise LoadError(
+                f"{getattr(handler, '__name__', handler)!r} has two routes",
+                fix="write a second function for the second route",
+            )
+        setattr(handler, ATTRIBUTE, description)
+        return handler
+
+    return decorate
+
+
 class HttpDecorator(Protocol):
     """The type of `get`, `post`, `put`, `patch` and `delete`."""
 
@@ -68,18 +85,7 @@ def _http_decorator(method: str) -> HttpDecorator:
     def decorator(path: str, **options: Unpack[HttpOptions]) -> Callable[[Handler], Handler]:
         description = describe(Http, {**options, "method": method, "path": path})
 
-        def attach(handler: Handler) -> Handler:
-            if isinstance(handler, type):
-                raise LoadError(f"{handler.__name__!r} is a class", fix="decorate a function")
-            if hasattr(handler, ATTRIBUTE):
-                raise LoadError(
-                    f"{getattr(handler, '__name__', handler)!r} has two routes",
-                    fix="write a second function for the second route",
-                )
-            setattr(handler, ATTRIBUTE, description)
-            return handler
-
-        return attach
+        return attach(description)
 
     decorator.__name__ = decorator.__qualname__ = method.lower()
     decorator.__doc__ = f"Answer {method} at `path`; {_OPTIONS}"

@@ -11,8 +11,9 @@ from sqlalchemy import Executable, Result
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from ...errors import NeurovaError, Unavailable
-from ..base import CommitCallbacks, Conflict, Parameters, TransactionError
+from ..base import Conflict, Parameters, TransactionError
 from ..pool import ConnectionPool
+from ..publisher import EventPublisher
 from .circuit_breaker import CircuitBreaker
 from .connection import DriverErrors, PostgresConnection
 from .errors import describe_conflict
@@ -72,7 +73,7 @@ class PostgresTransactions:
             await asyncio.wait(self._background)
 
 
-class PostgresTransaction(CommitCallbacks):
+class PostgresTransaction(EventPublisher):
     """A transaction of one function: SERIALIZABLE, or read-only on one snapshot.
 
     PostgreSQL ends a transaction at the first statement that fails. A function may catch that error
@@ -162,7 +163,7 @@ class PostgresTransaction(CommitCallbacks):
 
     async def rollback_to_savepoint(self) -> None:
         """Undo all changes; the transaction stays open. It must have been made with `savepoint`."""
-        self.callbacks.clear()
+        self.forget()
         if self._connection is not None:
             await self._do(self._rollback_to_start)
 

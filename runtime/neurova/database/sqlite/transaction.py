@@ -11,8 +11,9 @@ from typing import Any, TypeVar
 from sqlalchemy import CompoundSelect, Executable, Insert, Result, Select
 from sqlalchemy.exc import DBAPIError
 
-from ..base import MAX_INLINE_ROWS, CommitCallbacks, Parameters, TransactionError, count_rows
+from ..base import MAX_INLINE_ROWS, Parameters, TransactionError, count_rows
 from ..pool import ConnectionPool
+from ..publisher import EventPublisher
 from .connection import SqliteConnection, create_sqlite_engine
 from .errors import is_busy, translate
 from .threads import DatabaseThreads
@@ -79,7 +80,7 @@ class SqliteTransactions:
         self._read_threads.close()
 
 
-class SqliteTransaction(CommitCallbacks):
+class SqliteTransaction(EventPublisher):
     """A transaction of one function: short statements run inline, long ones in a thread."""
 
     conflict = None  # SQLite has one writer at a time, so no transaction conflicts
@@ -150,6 +151,7 @@ class SqliteTransaction(CommitCallbacks):
             if self._running is not None:
                 await asyncio.wait([self._running])
             self._check_open()
+            self.forget()
             if self._connection is not None:
                 self._connection.rollback_to_savepoint()
 

@@ -1,0 +1,62 @@
+"""The tables of events in a service's database."""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Double,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+)
+
+metadata = MetaData()
+_NUMBER = BigInteger().with_variant(Integer, "sqlite")
+
+# Events to publish, written by the transactions that publish them.
+outbox = Table(
+    "nv_outbox",
+    metadata,
+    Column("seq", _NUMBER, primary_key=True),
+    Column("id", String, nullable=False),
+    Column("event", String, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    Column("schema", String, nullable=False),
+    Column("time", Double, nullable=False),
+    Column("trace_id", String, nullable=False),
+    sqlite_autoincrement=True,
+)
+# Events that a subscription has handled.
+inbox = Table(
+    "nv_inbox",
+    metadata,
+    Column("subscription", String, primary_key=True),
+    Column("id", String, primary_key=True),
+    Column("time", Double, nullable=False),
+    Index("nv_inbox_time", "time"),
+    sqlite_with_rowid=False,
+)
+# Events of ordered subscriptions that wait: the first of a key for its retry (`due`) or for a
+# replay from the dead-letter queue (`due` is null), the others for the first.
+parked = Table(
+    "nv_parked",
+    metadata,
+    Column("seq", _NUMBER, primary_key=True),
+    Column("subscription", String, nullable=False),
+    Column("key", String, nullable=False),
+    Column("id", String, nullable=False),
+    Column("event", String, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    Column("time", Double, nullable=False),
+    Column("trace_id", String, nullable=False),
+    Column("attempt", Integer, nullable=False),
+    Column("failures", LargeBinary, nullable=False),
+    Column("due", Double),
+    Index("nv_parked_key", "subscription", "key", "seq"),
+    Index("nv_parked_id", "subscription", "id", unique=True),
+    sqlite_autoincrement=True,
+)

@@ -1,0 +1,67 @@
+"""`tx.publish`: the events of a transaction, written into its outbox before the commit."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+from ..errors import LoadError
+from ..events.codec import codec_of
+from ..events.event import Event
+from .base import CommitCallbacks, TransactionError
+from .event_tables import outbox
+
+if TYPE_CHECKING:
+    from .base import Transaction
+
+_INSERT = outbox.insert()
+
+
+class EventPublisher(CommitCallbacks):
+    """The part of a transaction that publishes events, and runs callbacks after its commit."""
+
+    __slots__ = ("published", "trace_id")
+    _readonly: bool
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.published: list[dict[str, Any]] = []
+        self.trace_id = ""
+
+    def publish(self, event: Event) -> str:
+        """Publish an event when the transaction commits; return the event's id.
+
+        Raises TransactionError in a read-only transaction and after the end, InvalidEvent if a value
+        does not fit its type or the event is too large.
+        """
+        self._check_open()
+        if self._readonly:
+            raise TransactionError.read_only()
+        if not isinstance(event, Event):
+            raise LoadError(
+                f"{type(event).__name__} is not an event", fix="define it as `class Name(Event)`"
+            )
+        encoded = codec_of(type(event)).encode(event)
+        id = uuid4().hex
+        self.published.append(
+            {
+                "id": id,
+                "event": encoded.name,
+                "body": encoded.body,
+                "schema": encoded.schema,
+                "time": time.time(),
+                "trace_id": self.trace_id,
+            }
+        )
+        return id
+
+    def forget(self) -> None:
+        """Drop the events and callbacks of changes that were rolled back to the savepoint."""
+        self.published.clear()
+        self.callbacks.clear()
+
+
+async def write_outbox(transaction: Transaction) -> None:
+    """Write the published events into the outbox, in the transaction."""
+    await transaction.execute(_INSERT, transaction.published)

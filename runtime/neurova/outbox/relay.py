@@ -1,0 +1,161 @@
+"""The relay: publish the events in a service's outbox, in order, until the bus confirms them."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import logging
+import random
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+
+from sqlalchemy import bindparam, select
+
+from ..bus.base import Bus, Message, Unroutable
+from ..database.base import Database, KeyLocked
+from ..database.event_tables import outbox
+from ..errors import NeurovaError
+from ..events.codec import fingerprint
+from ..schemas.base import SchemaStore
+from .inbox import prune_inbox
+
+LOGGER = logging.getLogger("neurova.events")
+
+BATCH = 500  # events published at once
+POLL_SECONDS = 0.1  # between two looks for events of other processes
+TIMEOUT = 5.0  # seconds for each step
+LONGEST_PAUSE = 5.0  # seconds between two attempts after failures
+PRUNE_SECONDS = 600.0
+_LOCK = hashlib.sha256(b"neurova outbox relay").digest()
+_SELECT = select(outbox).order_by(outbox.c.seq).limit(BATCH)
+_DELETE = outbox.delete().where(outbox.c.seq.in_(bindparam("seqs", expanding=True)))
+
+
+class Relay:
+    """Publish the events of one service.
+
+    One process at a time publishes, under a lock of the database, so that events keep their order.
+    An event that no queue takes is removed after `declare` has created the queues again.
+    `published` receives the messages that the bus has confirmed.
+    """
+
+    def __init__(
+        self,
+        service: str,
+        database: Callable[[], Database],
+        bus: Bus,
+        schemas: SchemaStore,
+        declare: Callable[[], Awaitable[None]],
+        published: Callable[[Sequence[Message]], None] = lambda messages: None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.service = service
+        self.wake = asyncio.Event()
+        self._database = database
+        self._bus = bus
+        self._schemas = schemas
+        self._declare = declare
+        self._published = published
+        self._clock = clock
+        self._next_prune = 0.0
+
+    async def run(self) -> None:
+        """Relay until cancelled."""
+        failures = 0
+        while True:
+            pause = POLL_SECONDS
+            self.wake.clear()
+            try:
+                if await self.relay_batch():
+                    pause = 0.0
+                await self._prune()
+                failures = 0
+            except Exception as error:
+                failures += 1
+                pause = min(POLL_SECONDS * 2**failures, LONGEST_PAUSE)
+                pause *= random.uniform(0.5, 1)  # noqa: S311 - jitter, not a secret
+                if failures in (1, 10) or failures % 100 == 0:
+                    known = isinstance(error, NeurovaError)
+                    LOGGER.error(
+                        "Events of %s wait in the outbox: %s",
+                        self.service,
+                        error,
+                        exc_info=None if known else error,
+                    )
+            if pause:
+                await self._sleep(pause, can_wake=not failures)
+
+    async def relay_batch(self) -> int:
+        """Publish one batch of events; return their number. Raises NeurovaError on failure."""
+        if not await self._read():
+            return 0
+        try:
+            lock = await self._database().lock_key(_LOCK, _deadline())
+        except KeyLocked:
+            return 0
+        try:
+            rows = await self._read()
+            if rows:
+                await self._publish(rows)
+            return len(rows)
+        finally:
+            await lock.release()
+
+    async def _publish(self, rows: Sequence[Any]) -> None:
+        for schema in {row.schema for row in rows}:
+            self._schemas.add(fingerprint(schema), schema)
+        messages = [Message(row.id, row.event, row.body, row.time, row.trace_id) for row in rows]
+        try:
+            await self._bus.publish(messages, _deadline())
+        except Unroutable:
+            await self._declare()
+            try:
+                await self._bus.publish(messages, _deadline())
+            except Unroutable as error:
+                LOGGER.info("Events of %s were removed: %s", self.service, error.what)
+        await self._delete([row.seq for row in rows])
+        self._published(messages)
+
+    async def _read(self) -> Sequence[Any]:
+        tx = self._database().transaction(readonly=True, deadline=_deadline())
+        try:
+            return (await tx.execute(_SELECT)).all()
+        finally:
+            await tx.rollback()
+
+    async def _delete(self, seqs: list[int]) -> None:
+        tx = self._database().transaction(readonly=False, deadline=_deadline())
+        while True:
+            try:
+                await tx.execute(_DELETE, {"seqs": seqs})
+                await tx.commit()
+                return
+            except Exception:
+                await tx.rollback()
+                if tx.conflict is None:
+                    raise
+                tx = await tx.conflict.retry()
+
+    async def _prune(self) -> None:
+        """Delete old records of the inbox, now and then."""
+        now = self._clock()
+        if now < self._next_prune:
+            return
+        self._next_prune = now + PRUNE_SECONDS
+        while await prune_inbox(self._database(), now, _deadline()):
+            pass
+
+    async def _sleep(self, seconds: float, *, can_wake: bool) -> None:
+        if not can_wake:
+            await asyncio.sleep(seconds)
+            return
+        try:
+            async with asyncio.timeout(seconds):
+                await self.wake.wait()
+        except TimeoutError:
+            pass
+
+
+def _deadline() -> float:
+    return asyncio.get_running_loop().time() + TIMEOUT

@@ -1,0 +1,1 @@
+"""Subscriptions: functions that receive events, and what runs them."""

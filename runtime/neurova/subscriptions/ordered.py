@@ -1,0 +1,130 @@
+"""Run an ordered subscription: the events of one key strictly one after the other.
+
+If the first event of a key fails, it is parked in the service's database and later events of the key
+are parked behind it; other keys go on. A dead event stays parked until its dead letter is replayed
+successfully or dropped.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from contextlib import suppress
+from functools import partial
+from weakref import WeakValueDictionary
+
+from ..bus.base import Delivery, add_failure
+from ..database.base import Transaction
+from ..events.event import Event
+from ..outbox.inbox import AlreadyHandled, record_handled
+from ..outbox.parked import find_first, find_key, list_keys, park, unpark
+from .records import Outcome
+from .runner import LOGGER, SubscriptionRunner
+
+POLL_SECONDS = 0.5  # between two looks for parked events that are due
+
+
+class OrderedRunner(SubscriptionRunner):
+    """Handle the events of each key in order."""
+
+    _poll: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Start to receive events, and to handle parked ones."""
+        self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        await super().start()
+        self._poll = asyncio.create_task(self._handle_parked())
+
+    async def stop(self, drain: float) -> None:
+        """Stop as `SubscriptionRunner.stop` does; parked events stay parked."""
+        if self._poll is not None:
+            self._poll.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._poll
+        await super().stop(drain)
+
+    async def handle(self, delivery: Delivery) -> None:
+        """Handle or park the event of a delivery, then those parked behind it."""
+        key = await self._key(delivery)
+        if key is None:  # it cannot be decoded
+            await super().handle(delivery)
+            return
+        async with self._lock(key):
+            if await self._handle_first(delivery, key):
+                await self._drain(key)
+
+    async def run_ordered(self, key: str, delivery: Delivery, event: Event) -> Outcome:
+        """Call the function in a transaction, or park the event if another one is first."""
+        function, message = self.function, delivery.message
+        deadline = asyncio.get_running_loop().time() + function.description.timeout
+
+        async def body(tx: Transaction) -> Outcome:
+            first = await find_first(tx, function.name, key)
+            if first is not None and first.delivery.message.id != message.id:
+                if delivery.handle is None:  # another process has handled it
+                    raise AlreadyHandled
+                await park(tx, delivery, key, self.clock())
+                return "parked"
+            tx.trace_id = message.trace_id
+            await record_handled(tx, function.name, message.id, self.clock())
+            await function.call(event, message, deadline, tx)
+            if first is not None:
+                await unpark(tx, function.name, message.id)
+            return "handled"
+
+        outcome: Outcome = await self.transact(body)
+        return outcome
+
+    async def _handle_first(self, delivery: Delivery, key: str) -> bool:
+        """Handle a delivery or the first parked event of a key; return whether the next may run."""
+        started = time.perf_counter()
+        outcome, cause, after = await self.attempt(delivery, partial(self.run_ordered, key))
+        if outcome in ("retry", "dead"):
+            now = self.clock()
+            due = now + after if outcome == "retry" else None
+            failures = add_failure(delivery, now, cause)
+            attempt = delivery.attempt + (outcome == "retry")
+            await self.transact(
+                lambda tx: park(tx, delivery, key, due, failures=failures, attempt=attempt)
+            )
+        elif outcome == "duplicate":
+            await self.transact(lambda tx: unpark(tx, self.function.name, delivery.message.id))
+        if outcome == "dead":
+            await self._bus.dead_letter(delivery, cause)
+        elif delivery.handle is not None:
+            await self._bus.ack(delivery)
+        self.report(delivery, outcome, started, cause)
+        return outcome in ("handled", "duplicate")
+
+    async def _drain(self, key: str) -> None:
+        """Handle the parked events of a key that are due, in order."""
+        while not self._is_stopping:
+            first = await self.transact(lambda tx: find_first(tx, self.function.name, key))
+            if first is None or first.due is None or first.due > self.clock():
+                return
+            if not await self._handle_first(first.delivery, key):
+                return
+
+    async def _handle_parked(self) -> None:
+        """Handle parked events when they are due, until cancelled."""
+        while True:
+            await asyncio.sleep(POLL_SECONDS)
+            try:
+                for key in await self.transact(lambda tx: list_keys(tx, self.function.name)):
+                    async with self._lock(key):
+                        await self._drain(key)
+            except Exception as error:
+                LOGGER.error("%s: parked events cannot be handled: %s", self.function.name, error)
+
+    async def _key(self, delivery: Delivery) -> str | None:
+        """Return the key of a delivery: the one under which it is parked, or that of its event."""
+        name, message = self.function.name, delivery.message
+        parked: str | None = await self.transact(lambda tx: find_key(tx, name, message.id))
+        if parked is not None:
+            return parked
+        with suppress(Exception):  # `attempt` reports it
+            return self.function.order_key(self.function.decode(message, self._find_schema))
+        return None
+
+    def _lock(self, key: str) -> asyncio.Lock:
+        return self._locks.setdefault(key, asyncio.Lock())
