@@ -20,9 +20,10 @@ from .head_limits import head_limit
 from .writer import ConnectionWriter
 
 STREAM_END = 1.5  # streams are ended so many seconds before the graceful shutdown ends
+FIRST_REQUEST = 1.0  # seconds that a new connection has for its request while the server stops
 LINGER = 5.0  # seconds to keep reading after the last response, see `_close`
 
-IDLE, HEAD, BODY, CLOSING = range(4)
+NEW, IDLE, HEAD, BODY, CLOSING = range(5)
 
 
 class Connection(HttpToolsProtocol):
@@ -50,7 +51,7 @@ class Connection(HttpToolsProtocol):
         self.peer = ""
         self.is_draining = manager.is_draining
         # The message being read.
-        self.state = self.timed_state = IDLE
+        self.state = self.timed_state = NEW
         self.since = 0.0  # event-loop time when `timed_state` began
         self.incomplete = 0  # bytes read of an incomplete head, or between two pieces of a body
         self.fields: list[Field] = []
@@ -126,7 +127,8 @@ class Connection(HttpToolsProtocol):
         timeout = self.config.timeout_graceful_shutdown
         if timeout is not None:
             self.stream_deadline = self.loop.time() + max(0.0, timeout - STREAM_END)
-        if self.running is None and self.state in (IDLE, HEAD):
+        is_new = self.state == NEW and self.loop.time() - self.since < FIRST_REQUEST
+        if self.running is None and self.state in (NEW, IDLE, HEAD) and not is_new:
             self._close()
 
     def check_timeouts(self, now: float) -> None:
@@ -148,8 +150,10 @@ class Connection(HttpToolsProtocol):
             self._refuse(408, f"Request body not received within {options.body_timeout:g} seconds")
         elif self.timed_state == IDLE and self.has_responded:
             self.has_responded, self.since = False, now
-        elif self.timed_state == IDLE and (age > options.keep_alive or manager.is_shutting_down):
-            self._close()
+        elif self.timed_state in (NEW, IDLE):
+            stopping = FIRST_REQUEST if self.timed_state == NEW else 0.0
+            if age > (stopping if manager.is_shutting_down else options.keep_alive):
+                self._close()
 
     def _is_stalled(self, now: float) -> bool:
         """Return whether the client has read nothing for too long."""

@@ -78,6 +78,7 @@ async def serve(
                 _config(settings, platform),
                 partial(on_ready, platform, url),
                 edge=platform.connection_manager,
+                drain_delay=settings.runtime.drain_delay if channel is not None else 0.0,
                 idle_timeout=settings.runtime.drain,
                 channel=channel,
                 stuck=settings.runtime.stuck,

@@ -3,25 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+import select
 import signal
 import socket
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import uvicorn
 
 from neurova_gateway.server.connection_manager import ConnectionManager
 
-from .listener import duplicate
+from .listener import BACKLOG, duplicate
 from .managed import SupervisorChannel
 
 
 class Server(uvicorn.Server):
     """Call `on_ready` once the server listens, stop on the first signal, and drain on request.
 
-    `idle_timeout`: seconds that a drain waits for the next request of an idle connection. With a
-    `channel` it sends heartbeats at least every `stuck` / 4 seconds and ignores SIGINT, which a
-    terminal also sends to the supervisor. `count_completed` is thread-safe.
+    `drain_delay`: seconds after a signal in which it still accepts connections while its health
+    check answers 503. `idle_timeout`: seconds that a drain waits for the next request of an
+    idle connection. With a `channel` it sends heartbeats at least every `stuck` / 4 seconds and
+    ignores SIGINT, which a terminal also sends to the supervisor. `count_completed` is thread-safe.
     """
 
     def __init__(
@@ -30,6 +32,7 @@ class Server(uvicorn.Server):
         on_ready: Callable[[], None],
         *,
         edge: ConnectionManager | None = None,
+        drain_delay: float = 0.0,
         idle_timeout: float = 0.0,
         channel: SupervisorChannel | None = None,
         stuck: float = 10.0,
@@ -38,10 +41,12 @@ class Server(uvicorn.Server):
         super().__init__(config)
         self._on_ready = on_ready
         self._edge = edge
+        self._drain_delay = drain_delay
         self._idle_timeout = idle_timeout
         self._channel = channel
         self._stuck = stuck
         self._count_completed = count_completed
+        self._delay_ended = asyncio.Event()
         self._drain_deadline: float | None = None  # in seconds of the event loop
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -67,12 +72,12 @@ class Server(uvicorn.Server):
 
     def stop(self) -> None:
         """Accept no more connections, finish the calls in flight, then exit."""
-        for server in self.servers:
-            server.close()
+        self._delay_ended.set()
         self.should_exit = True
 
     def force_stop(self) -> None:
         """Exit without waiting for calls in flight."""
+        self._delay_ended.set()
         self.should_exit = self.force_exit = True
 
     def count_completed(self) -> int:
@@ -89,12 +94,35 @@ class Server(uvicorn.Server):
         return is_late or not self.server_state.connections
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Accept no more connections, finish the calls in flight, close idle connections."""
+        """Drain, finish the calls in flight, close idle connections."""
+        if self._drain_deadline is None:  # the listeners are open
+            await self._wait_for_load_balancers()
+            await self._accept_backlog(sockets or [])
         if self._channel is not None:
             self._channel.report_draining()
         if self._edge is not None:
             self._edge.shut_down()
         await super().shutdown(sockets)
+
+    async def _wait_for_load_balancers(self) -> None:
+        """Serve for `drain_delay` seconds while the health check answers 503."""
+        if self._edge is not None:
+            self._edge.gateway.health.is_draining = True
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._delay_ended.wait(), self._drain_delay)
+
+    async def _accept_backlog(self, sockets: list[socket.socket]) -> None:
+        """Accept the connections that wait in the kernel: closing the listeners resets them."""
+        if self._edge is not None:
+            self._edge.drain()
+        listeners = select.poll()
+        for listener in sockets:
+            listeners.register(listener, select.POLLIN)
+        for _ in range(BACKLOG):  # new ones may arrive without end
+            is_empty = not listeners.poll(0)
+            await asyncio.sleep(0)  # also before the end: the loop sets up what it has accepted
+            if is_empty:
+                break
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:

@@ -100,7 +100,8 @@ def describe_type(info: inspect.Type) -> str:
         case inspect.IntType():
             return f"a whole number from {info.ge} to {info.le}"
         case inspect.FloatType():
-            return f"a number above {info.gt}, up to {info.le}"
+            lowest = f"from {info.ge}" if info.gt is None else f"above {info.gt}"
+            return f"a number {lowest} to {info.le}"
         case inspect.LiteralType():
             return " or ".join(f'"{value}"' for value in info.values)
         case inspect.VarTupleType():

@@ -165,6 +165,8 @@ def run_child(
     """Call `target`, "module:function", in a child process; exit with 1 if it cannot start."""
     channel = WorkerChannel(pipe, stacks)
     channel.install_signal_handlers()
+    if listener is not None:
+        listener.set_inheritable(False)  # a subprocess of a function must not keep it open
     module, _, name = target.partition(":")
     try:
         getattr(importlib.import_module(module), name)(arguments, listener, channel)

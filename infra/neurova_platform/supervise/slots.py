@@ -50,7 +50,7 @@ class Backoff:
 
 @dataclass(eq=False)
 class WorkerSlot:
-    """Hold one process of a role, and its listening socket while the supervisor lives.
+    """Hold one process of a role, and its listening socket until the supervisor stops.
 
     The next child accepts the connections that wait in the socket's queue, so an exit loses none.
     `starting` is not ready yet; the children in `draining` were told to exit. `restart_at` is the
@@ -100,6 +100,11 @@ class WorkerSlot:
         """
         child.exit_deadline = time.monotonic() + 2 * drain + EXIT_GRACE
         self.draining.append(child)
+
+    def close_listener(self) -> None:
+        """Close this copy of the socket, so that it ends with the copies of the children."""
+        if self.listener is not None:
+            self.listener.close()
 
     def remove(self, child: Child) -> None:
         """Remove an exited child."""

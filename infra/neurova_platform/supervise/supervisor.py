@@ -247,7 +247,10 @@ class Supervisor:
         if self._is_stopping:
             return
         self._is_stopping = True
-        self._stop_deadline = time.monotonic() + self._settings.runtime.drain + EXIT_GRACE
+        runtime = self._settings.runtime
+        self._stop_deadline = time.monotonic() + runtime.drain_delay + runtime.drain + EXIT_GRACE
+        for slot in self._slots:
+            slot.close_listener()
         for child in self._children():
             child.terminate()
 

@@ -6,18 +6,20 @@ from typing import Annotated
 
 import msgspec
 
-from .units import OptionalSize, Seconds
+from .units import OptionalSeconds, OptionalSize, Seconds
 
 
 class Runtime(msgspec.Struct, frozen=True):
     """Configure `neurova run`: `workers` processes of at most `memory` bytes each (0: no limit).
 
-    In seconds: `drain`, the time for calls in flight to finish at a stop; `stuck`, the time after
-    which a worker with a blocked event loop is replaced; `delay`, the maximum queueing delay.
+    In seconds: `drain`, the time for calls in flight to finish at a stop; `drain_delay`, the time
+    before that in which connections are still accepted; `stuck`, the time after which a worker with
+    a blocked event loop is replaced; `delay`, the maximum queueing delay.
     """
 
     workers: Annotated[int, msgspec.Meta(ge=1, le=512)] = 1
     drain: Seconds = 30.0
+    drain_delay: OptionalSeconds = 0.0
     stuck: Seconds = 10.0
     memory: OptionalSize = 0
     delay: Annotated[float, msgspec.Meta(ge=0.01, le=60)] = 0.1

@@ -13,6 +13,7 @@ import uvicorn
 
 from neurova_gateway.server.protocol import GatewayProtocol
 from neurova_platform.composition.platform import Platform
+from neurova_platform.serving.listener import BACKLOG
 from neurova_platform.serving.server import Server
 from neurova_platform.settings.loading import load
 
@@ -23,10 +24,10 @@ Connection = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 class RunningServer:
     """Our server with the probe project, on a free port."""
 
-    def __init__(self, platform: Platform, idle_timeout: float) -> None:
-        listener = socket.create_server(("127.0.0.1", 0))
+    def __init__(self, platform: Platform, idle_timeout: float, serves: bool = True) -> None:
+        self.listener = socket.create_server(("127.0.0.1", 0), backlog=BACKLOG)
         self.platform = platform
-        self.port = listener.getsockname()[1]
+        self.port = self.listener.getsockname()[1]
         config = uvicorn.Config(
             platform.asgi,
             http=partial(GatewayProtocol, platform.connection_manager),  # type: ignore[arg-type]  # called as the class would be
@@ -39,7 +40,10 @@ class RunningServer:
         self.server = Server(
             config, self.ready.set, edge=platform.connection_manager, idle_timeout=idle_timeout
         )
-        self.task = asyncio.create_task(self.server.serve(sockets=[listener]))
+        config.load()
+        self.server.lifespan = config.lifespan_class(config)
+        if serves:
+            self.task = asyncio.create_task(self.server.serve(sockets=[self.listener]))
 
     async def connect(self) -> Connection:
         """Connect and make one call."""
@@ -83,6 +87,30 @@ async def test_draining_server_answers_one_more_call(
     with pytest.raises(ConnectionError):
         await asyncio.open_connection("127.0.0.1", running.port)
     await running.task
+
+
+async def test_backlog_is_answered_before_the_listeners_close(
+    start: Callable[..., RunningServer],
+) -> None:
+    running = start(60, False)
+    await running.server.startup([running.listener])
+    address = ("127.0.0.1", running.port)
+    waiting = [socket.create_connection(address) for _ in range(100)]
+    for each in waiting:
+        each.sendall(REQUEST)
+    late = socket.create_connection(address)  # its request comes after the listeners were closed
+    shutdown = asyncio.create_task(running.server.shutdown([running.listener]))
+    while running.listener.fileno() >= 0 and not shutdown.done():
+        await asyncio.sleep(0)
+    late.sendall(REQUEST)
+    await shutdown
+    for each in (*waiting, late):
+        with each:
+            response = each.recv(4096)
+            assert response.startswith(b"HTTP/1.1 200 ")
+            assert b"connection: close" in response
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(address)
 
 
 async def test_idle_connection_ends_without_a_reset(

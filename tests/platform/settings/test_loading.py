@@ -89,6 +89,7 @@ def test_settings_of_no_service_are_refused(
         ("[gateway]\nport = true\n", "gateway.port must be a whole number"),
         ("[gateway]\nmax_body = '1 Mib'\n", 'gateway.max_body must be a size like "1 MiB"'),
         ("[gateway]\nhead_timeout = 0\n", "gateway.head_timeout must be a number above 0"),
+        ("[runtime]\ndrain_delay = -1\n", "runtime.drain_delay must be a number from 0 to 3600"),
         ("[gateway]\nbehind = 'nginx'\n", 'gateway.behind must be "" or "kong"'),
         ("[gateway]\nhosts = 'a'\n", "gateway.hosts must be a list of strings"),
         ("[gateway]\nhosts = ['A/']\n", "gateway.hosts 'A/' is not a lower-case host name"),

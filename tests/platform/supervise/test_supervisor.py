@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 
+from neurova_gateway.pipeline.health import PATH as HEALTH
 from neurova_platform import http_client, memory
 from neurova_platform.assets import plugins_folder
 
@@ -89,6 +90,38 @@ def test_stop_finishes_calls_in_flight(
         assert workers.run.end(number) == (0, "")
         assert [call.result().status for call in calls] == [200] * 4
     assert not any(map(is_alive, workers.pids))
+
+
+def connect_error(workers: Workers) -> str:
+    try:
+        socket.create_connection(("127.0.0.1", workers.port)).close()
+    except ConnectionError as error:
+        return type(error).__name__
+    return ""
+
+
+def test_connection_is_refused_while_calls_finish(start: Start, project: Path) -> None:
+    """Also while a subprocess of a function runs on, which inherits what can be inherited."""
+    change_reply(project, 'str(os.system("sleep 600 & echo $! > child"))')
+    workers = start("--workers", "2").ready()
+    assert workers.ask("/pid").status == 200
+    child = int((project / "child").read_text())
+    with workers.calls_in_flight("/wait/5000", 4) as calls:
+        workers.run.process.send_signal(signal.SIGTERM)
+        until(lambda: connect_error(workers) == "ConnectionRefusedError")
+        assert not any(call.done() for call in calls)
+        assert [call.result().status for call in calls] == [200] * 4
+    assert workers.run.process.wait(60) == 0
+    os.kill(child, signal.SIGKILL)
+
+
+def test_drain_delay_accepts_connections_while_health_drains(start: Start) -> None:
+    workers = start("--workers", "2", toml="[runtime]\ndrain_delay = 600\n").ready()
+    workers.run.process.send_signal(signal.SIGTERM)
+    until(lambda: all(workers.ask(HEALTH).status == 503 for _ in range(20)))  # both workers
+    assert {workers.ask("/pid").decoded() for _ in range(20)} <= set(map(str, workers.pids))
+    workers.run.process.send_signal(signal.SIGINT)  # a second signal does not wait
+    assert workers.run.process.wait(60) == 0
 
 
 def test_second_ctrl_c_does_not_wait(start: Start) -> None:
