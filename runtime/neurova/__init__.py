@@ -5,11 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from .binding.markers import Cookie, Header
+from .events.event import Event
 from .functions.decorators import delete, get, mount, patch, post, put
+from .functions.subscription import on
 from .http.caller import Caller
 from .http.problem import Fault, Reject
 from .http.reply import Reply
 from .streaming.stream import ServerSentEvent, Stream
+from .subscriptions.records import Retry
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -23,12 +26,14 @@ __all__ = [
     "Caller",
     "Cookie",
     "Deadline",
+    "Event",
     "Fault",
     "Header",
     "Log",
     "Reject",
     "Reply",
     "Request",
+    "Retry",
     "ServerSentEvent",
     "Snapshot",
     "Stream",
@@ -36,6 +41,7 @@ __all__ = [
     "delete",
     "get",
     "mount",
+    "on",
     "patch",
     "post",
     "put",

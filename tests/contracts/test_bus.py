@@ -13,8 +13,8 @@ from tests.contracts.buses import (
     STAYS,
     OpenBus,
     consume,
-    declare,
     deadline,
+    declare,
     eventually,
     message,
     publish,
@@ -63,7 +63,10 @@ async def test_each_queue_gets_its_events(bus: Bus) -> None:
     await declare(bus, MAIL, STAYS)
     await publish(bus, ["1"])
     await publish(bus, ["2"], "booking.Cancelled")
-    assert [each.message.id for each in await (await consume(bus, "crm.stays")).take(2)] == ["1", "2"]
+    assert [each.message.id for each in await (await consume(bus, "crm.stays")).take(2)] == [
+        "1",
+        "2",
+    ]
     assert (await bus.depth("crm.mail")).ready == 1
 
 
@@ -239,5 +242,3 @@ async def _dead(bus: Bus, number: int) -> list[Delivery]:
 
 async def _is_empty(bus: Bus) -> bool:
     return all(number in (0, -1) for number in await bus.depth("crm.mail"))
-
-

@@ -6,7 +6,8 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from neurova.database.base import CommitCallbacks, Conflict
+from neurova.database.base import Conflict
+from neurova.database.publisher import EventPublisher
 
 
 class FakeDatabase:
@@ -29,7 +30,7 @@ class FakeDatabase:
         pass
 
 
-class FakeTransaction(CommitCallbacks):
+class FakeTransaction(EventPublisher):
     def __init__(self, database: FakeDatabase, deadline: float, attempt: int) -> None:
         super().__init__()
         self.database = database

@@ -19,7 +19,9 @@ from neurova_gateway.limits.base import Limiter
 from neurova_gateway.limits.factory import limiter_url
 
 if TYPE_CHECKING:  # not imported at run time: asyncio would slow commands that only load settings
+    from neurova.bus.base import Bus
     from neurova.database.base import Database
+    from neurova.schemas.base import SchemaStore
 
 
 class Backend(NamedTuple):
@@ -37,6 +39,7 @@ class Backend(NamedTuple):
 _DATABASES = "neurova_platform.composition.databases"
 _KEYS = "neurova_gateway.keys.factory"
 _LIMITS = "neurova_gateway.limits.factory"
+_BUS = "neurova_platform.composition.buses"
 _POSTGRES_FAULT = "neurova.database.postgres.url:find_url_error"
 
 BACKENDS: dict[str, dict[str, Backend]] = {
@@ -54,6 +57,12 @@ BACKENDS: dict[str, dict[str, Backend]] = {
     },
     "limits": {
         "file": Backend(f"{_LIMITS}:open_limiter", f"{_LIMITS}:check_limiter"),
+    },
+    "bus": {
+        "file": Backend(f"{_BUS}:open_sqlite_bus", f"{_BUS}:check_sqlite_bus"),
+    },
+    "schemas": {
+        "file": Backend(f"{_BUS}:open_schema_store", f"{_BUS}:check_schema_store"),
     },
 }
 _ALIASES = {"postgres": "postgresql"}
@@ -108,6 +117,18 @@ def open_limiter(settings: Settings) -> Limiter:
     return limiter
 
 
+def open_bus(settings: Settings, clock: Callable[[], float] = time.time) -> Bus:
+    """Return the bus; `start` connects it."""
+    bus: Bus = _open("bus", settings.bus_location, clock)
+    return bus
+
+
+def open_schema_store(settings: Settings) -> SchemaStore:
+    """Return the store of schemas; it opens on first use."""
+    store: SchemaStore = _open("schemas", settings.state / "schemas.db")
+    return store
+
+
 def check_database(settings: Settings, service: str) -> str:
     """Return one line about the state of a service's database.
 
@@ -125,6 +146,11 @@ def check_database(settings: Settings, service: str) -> str:
 def check_key_store(settings: Settings) -> str:
     """Return one line about the state of the key store."""
     return _check("keys", key_store_url(settings.state, settings.gateway.keys))
+
+
+def check_bus(settings: Settings) -> str:
+    """Return one line about the state of the bus."""
+    return _check("bus", settings.bus_location)
 
 
 def check_limiter(settings: Settings) -> str:

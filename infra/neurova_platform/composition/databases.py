@@ -1,4 +1,4 @@
-"""The database backends: open a service's database from its settings."""
+"""The databases of services: those that a process has opened, and their backends."""
 
 from __future__ import annotations
 
@@ -9,8 +9,32 @@ from neurova.database import migrations
 from neurova.database.base import Database
 from neurova.database.postgres.url import PostgresUrl
 from neurova.settings.project import Service
+from neurova.settings.settings import Settings
 
 Clock = Callable[[], float]
+
+
+class ServiceDatabases:
+    """The databases of a project's services, each opened on first use and once."""
+
+    def __init__(self, settings: Settings, clock: Clock) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._opened: dict[str, Database] = {}
+
+    def get(self, service: str) -> Database:
+        """Return the database of a service."""
+        if service not in self._opened:
+            from .backends import open_database
+
+            self._opened[service] = open_database(self._settings, service, self._clock)
+        return self._opened[service]
+
+    async def close(self) -> None:
+        """Wait for open transactions and close all connections."""
+        for database in self._opened.values():
+            await database.close()
+        self._opened.clear()
 
 
 def open_sqlite(file: Path, options: Service, service: str, clock: Clock) -> Database:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import time
-from collections.abc import Coroutine, Iterator, Sequence
+from collections.abc import Coroutine, Iterable, Iterator, Sequence
 from contextlib import AsyncExitStack, contextmanager, suppress
 from typing import Any, Literal
 
@@ -16,11 +16,10 @@ from neurova.errors import Unavailable
 from neurova.execution.context import ExecutionContext
 from neurova.execution.thread_pool import ThreadPool
 from neurova.idempotency.sweep import sweep_periodically
-from neurova.loading.loader import load_service
 from neurova.loading.routes import check_routes
 from neurova.loading.service import Service, discover
-from neurova.resources import Resources
 from neurova.settings.settings import Settings
+from neurova.subscriptions.records import ReportEvent
 from neurova_gateway.keys.cache import KeyCache
 from neurova_gateway.kong.render import render
 from neurova_gateway.metrics.call_counters import CallCounters
@@ -36,6 +35,9 @@ from neurova_gateway.server.connection_manager import ConnectionManager
 from .. import assets
 from ..openapi.service import platform_functions
 from . import backends, state
+from .databases import ServiceDatabases
+from .events import EventRole, EventSystem
+from .services import load_service
 from .state import COUNTERS
 
 Environment = Literal["live", "test"]
@@ -48,7 +50,8 @@ class Platform:
 
     `environment`: which keys are accepted. `migrate`: upgrade the databases at the start; without
     it, a pending migration is a StateError. `sinks`: further receivers of call records. `stores`:
-    an already opened key store and rate limiter.
+    an already opened key store and rate limiter. `event_roles`: what this process does with events,
+    `report_event` receives a record of each.
     """
 
     def __init__(
@@ -59,17 +62,20 @@ class Platform:
         migrate: bool = False,
         sinks: Sequence[CallSink] = (),
         stores: Stores | None = None,
+        event_roles: Iterable[EventRole] = (),
+        report_event: ReportEvent = lambda record: None,
     ) -> None:
         self.settings = settings
         self.environment = environment
         self.services: dict[str, Service] = {}
         self._migrate = migrate
-        self._databases: dict[str, Database] = {}
         self._retiring: set[asyncio.Task[None]] = set()
         self._stack = AsyncExitStack()
         # Behind Kong, its plugins manage keys and limits.
         self.stores = None if settings.gateway.behind else stores
-        self._clock = stores.clock if stores else time.time
+        clock = stores.clock if stores else time.time
+        self._databases = ServiceDatabases(settings, clock)
+        self.events = EventSystem(settings, event_roles, self._databases.get, report_event, clock)
         self.admin = ""  # the URL of the Admin API once it listens
         self._counters = CallCounters(settings.state / COUNTERS)
         access_log = AccessLog(settings.state / "logs" / "access.jsonl")
@@ -106,7 +112,7 @@ class Platform:
         """Yield the databases of the services; skip SQLite files that do not exist."""
         for name in sorted(self.services):
             if state.database_exists(self.settings, name):
-                yield self._database(name)
+                yield self._databases.get(name)
 
     async def start(self) -> None:
         """Start all parts in order; if one fails, stop those already started."""
@@ -118,7 +124,7 @@ class Platform:
             self._counters.open()
             on_stop(self._counters.close)
             self._start_task(self._sample_counters())
-            self._stack.push_async_callback(self._close_databases)
+            self._stack.push_async_callback(self._databases.close)
             self.load()
             self._stack.push_async_callback(self._stop_services)
             for service in self.services.values():
@@ -128,6 +134,8 @@ class Platform:
             on_stop(self.host.stop)
             self.call_records.start()
             on_stop(self.call_records.stop)
+            self._stack.push_async_callback(self.events.stop)
+            await self.serve_events()
             self.connection_manager.start()
             on_stop(self.connection_manager.stop)
         except BaseException:
@@ -145,14 +153,9 @@ class Platform:
 
     def load_service(self, name: str) -> Service:
         """Import one service again, without serving it yet."""
-        if self._migrate:
-            state.migrate(self.settings, name)
-        else:
-            state.require_migrated(self.settings, name)
-        resources = Resources(database=lambda: self._database(name))
-        service = load_service(self.settings.functions, name, resources, self.execution)
-        state.require_tables(self.settings, name, service.domain)
-        return service
+        return load_service(
+            self.settings, name, self._databases, self.execution, migrate=self._migrate
+        )
 
     def serve(self, services: dict[str, Service]) -> None:
         """Serve these services instead of the current ones; change nothing if routes collide."""
@@ -168,6 +171,10 @@ class Platform:
             )
             self.gateway.load(config, {each.name: with_reply_headers(each) for each in functions})
         self.services = services
+
+    async def serve_events(self) -> None:
+        """Run the relays and subscriptions of the served services."""
+        await self.events.serve(self.services)
 
     def retire(self, service: Service) -> None:
         """Stop the apps of a service that is no longer served, after their calls have ended."""
@@ -207,17 +214,6 @@ class Platform:
                 faults=self.host.faults,
             )
             await asyncio.sleep(SAMPLE_SECONDS)
-
-    def _database(self, service: str) -> Database:
-        if service not in self._databases:
-            opened = backends.open_database(self.settings, service, self._clock)
-            self._databases[service] = opened
-        return self._databases[service]
-
-    async def _close_databases(self) -> None:
-        for database in self._databases.values():
-            await database.close()
-        self._databases.clear()
 
     def _load_identity(self) -> Identity:
         key = load_key(state.prepare(self.settings.state) / "identity.key")

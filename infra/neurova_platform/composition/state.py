@@ -44,6 +44,12 @@ def migrate(settings: Settings, service: str) -> None:
     migrations.upgrade(settings.database(service), revisions(settings, service))
 
 
+def ensure_database(settings: Settings, service: str) -> None:
+    """Create the database file of a service that uses events, if it does not exist."""
+    if not database_exists(settings, service):
+        migrations.upgrade_platform(settings.database(service))
+
+
 def require_migrated(settings: Settings, service: str) -> None:
     """Upgrade the platform's tables. Raises StateError if the service's own are not up to date."""
     database = settings.database(service)

@@ -107,6 +107,7 @@ async def reload(platform: Platform, name: str, time_limit: float = IMPORT_TIMEO
         platform.serve({key: kept for key, kept in platform.services.items() if key != name})
     if before is not None:
         platform.retire(before)
+    await platform.serve_events()
 
 
 async def _start_service(platform: Platform, name: str, time_limit: float) -> Service:

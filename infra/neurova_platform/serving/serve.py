@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AsyncExitStack, ExitStack
 from functools import partial
 from math import ceil
@@ -15,12 +15,14 @@ import uvicorn
 
 from neurova.errors import ConfigError
 from neurova.settings.settings import Settings
+from neurova.subscriptions.records import ReportEvent
 from neurova_gateway.admin.reloads import Reloads
 from neurova_gateway.metrics.counter_file import remove_unused_counter_files
 from neurova_gateway.pipeline.call_records import CallSink
 from neurova_gateway.server.protocol import GatewayProtocol
 
 from ..admin import access as admin_access
+from ..composition.events import EventRole
 from ..composition.platform import Environment, Platform
 from ..composition.state import COUNTERS
 from ..http_client import address
@@ -39,15 +41,18 @@ async def serve(
     channel: SupervisorChannel | None = None,
     on_ready: Callable[[Platform, str], None] = lambda platform, url: None,
     sinks: Sequence[CallSink] = (),
+    event_roles: Iterable[EventRole] = (),
+    report_event: ReportEvent = lambda record: None,
     on_reload: Callable[[str, Exception | None, float], None] | None = None,
 ) -> None:
     """Serve a project until SIGINT or SIGTERM, then let calls in flight finish.
 
     `listener`: the socket, by default a new one at the configured address. `channel`: the channel
     of a worker to its supervisor. `on_ready` receives the platform and its base URL; `sinks`
-    receive call records, on a thread. With `on_reload` services are reloaded when a file is saved;
-    it receives the service, the error or None, and the seconds that the reload took. Raises
-    NeurovaError if the platform cannot start.
+    receive call records, on a thread. `event_roles`: what this process does with events;
+    `report_event` receives a record of each, on the event loop. With `on_reload` services are
+    reloaded when a file is saved; it receives the service, the error or None, and the seconds that
+    the reload took. Raises NeurovaError if the platform cannot start.
     """
     gateway = settings.gateway
     check_certificate(gateway.tls_cert, gateway.tls_key)
@@ -60,7 +65,14 @@ async def serve(
                 admin_listener = sockets.enter_context(opened)
             # Skip counters left by earlier processes that have exited.
             remove_unused_counter_files(settings.state / COUNTERS)
-        platform = Platform(settings, environment=environment, migrate=migrate, sinks=sinks)
+        platform = Platform(
+            settings,
+            environment=environment,
+            migrate=migrate,
+            sinks=sinks,
+            event_roles=event_roles,
+            report_event=report_event,
+        )
         url = address(gateway.host, listener.getsockname()[1], tls=bool(gateway.tls_cert))
         async with AsyncExitStack() as stack:
             reloads = Reloads()

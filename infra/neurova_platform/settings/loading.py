@@ -6,19 +6,21 @@ A later source wins: default, neurova.toml, `NEUROVA_<SECTION>_<KEY>`, flag.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from neurova.database.postgres.url import PostgresUrl, is_postgres
 from neurova.errors import ConfigError
 from neurova.settings.settings import Settings, Value
 
 from .fields import FIELDS, SERVICE_FIELDS, convert, field_of
-from .sources import FILE, Entry, read_environment, read_file
+from .sources import FILE, Entry, read_environment, read_file, resolve
 from .validation import find_faults
+
+_PASSWORD = re.compile(r"(://[^/@:\s]*):[^/@\s]+@")
 
 
 def find(start: Path) -> Path:
@@ -47,18 +49,21 @@ def load(
     lists every fault with its place, dotted key and fix.
     """
     file = find((start or Path.cwd()).resolve())
+    variables = os.environ if environ is None else environ
     values: dict[str, Any] = {}
     origins: dict[str, str] = {}
     faults: list[str] = []
     sources = (
         read_file(file, faults),
-        read_environment(os.environ if environ is None else environ, faults),
+        read_environment(variables, faults),
         (Entry(key, value, "flag") for key, value in (flags or {}).items() if value is not None),
     )
     for source in sources:
         for key, value, origin in source:
             try:
-                values[key] = convert(field_of(key), value, text=origin.startswith("environment"))
+                found = resolve(value, variables)
+                is_text = found is not value or origin.startswith("environment")
+                values[key] = convert(field_of(key), found, text=is_text)
                 origins[key] = origin
             except ValueError as error:
                 faults.append(f"{origin}: {key} {error}")
@@ -79,8 +84,8 @@ def effective(settings: Settings) -> list[Value]:
         value: Any = settings
         for part in key.split("."):
             value = value[part] if isinstance(value, dict) else getattr(value, part)
-        if isinstance(value, str) and is_postgres(value):
-            value = str(PostgresUrl(value))
+        if isinstance(value, str):
+            value = _PASSWORD.sub(r"\1@", value)
         values.append(Value(key, value, settings.origins.get(key, "default")))
     return values
 

@@ -16,6 +16,8 @@ FILE = "neurova.toml"
 RESERVED = ("NEUROVA_KEY",)
 """Variables that are not settings: `neurova call` sends NEUROVA_KEY."""
 RESERVED_PREFIXES = ("NEUROVA_TEST_",)
+REFERENCE = "env"
+"""The key of a table `{env = "NAME"}`, which stands for the value of a variable."""
 _SERVICE = re.compile(r"[a-z][a-z0-9_]{0,62}")
 _SERVICE_VARIABLE = re.compile(r"NEUROVA_SERVICES_([A-Z0-9_]+)_(DATABASE|CONNECTIONS)")
 
@@ -72,6 +74,19 @@ def read_environment(environ: Mapping[str, str], faults: list[str]) -> Iterator[
             faults.append(f"environment {name}: unknown variable: {hint}")
 
 
+def resolve(value: Any, environ: Mapping[str, str]) -> Any:
+    """Return the value of the variable that `{env = "NAME"}` names, any other value unchanged.
+
+    Raises ValueError if the variable is not set.
+    """
+    if not isinstance(value, dict) or list(value) != [REFERENCE]:
+        return value
+    name = str(value[REFERENCE])
+    if name not in environ:
+        raise ValueError(f"needs the environment variable {name}: set it")
+    return environ[name]
+
+
 def find_line(text: str, key: str) -> int:
     """Return the number of the line that sets a dotted key in a TOML text, 0 if not found."""
     section = ""
@@ -90,7 +105,8 @@ def find_line(text: str, key: str) -> int:
 
 def _flatten(document: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
     for name, value in document.items():
-        if isinstance(value, dict) and value and prefix + name not in FIELDS:
+        is_reference = isinstance(value, dict) and list(value) == [REFERENCE]
+        if isinstance(value, dict) and value and not is_reference and prefix + name not in FIELDS:
             yield from _flatten(value, prefix + name + ".")
         else:
             yield prefix + name, value

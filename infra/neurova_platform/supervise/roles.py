@@ -6,7 +6,7 @@ import socket
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from neurova.errors import ConfigError
 from neurova.settings.settings import Settings
@@ -14,6 +14,8 @@ from neurova.settings.settings import Settings
 from ..admin import access as admin_access
 from ..serving.listener import bind_all
 from ..settings.loading import load
+
+_EVENTS = "neurova_platform.supervise.events"
 
 
 @dataclass(frozen=True)
@@ -34,20 +36,45 @@ class Role:
     serves_functions: bool = False
 
 
-def roles(settings: Settings) -> list[Role]:
+Part = Literal["all", "runtime", "subscriptions", "relay"]
+"""What `neurova run` runs on this machine."""
+
+
+def roles(settings: Settings, part: Part = "all") -> list[Role]:
     """Return the roles that a project runs with these settings."""
-    found = [
-        Role(
-            "worker",
-            "neurova_platform.supervise.worker:serve",
-            listen=_bind_gateway,
-            processes=settings.runtime.workers,
-            serves_functions=True,
+    found = []
+    if part in ("all", "runtime"):
+        found.append(
+            Role(
+                "worker",
+                "neurova_platform.supervise.worker:serve",
+                listen=_bind_gateway,
+                processes=settings.runtime.workers,
+                serves_functions=True,
+            )
         )
-    ]
-    if settings.admin.enabled:
-        found.append(Role("admin", "neurova_platform.supervise.admin:serve", listen=_bind_admin))
+        if settings.admin.enabled:
+            target = "neurova_platform.supervise.admin:serve"
+            found.append(Role("admin", target, listen=_bind_admin))
+    processes = settings.bus.processes
+    if part == "all" and uses_events(settings.functions):
+        found.append(Role("events", f"{_EVENTS}:serve", processes=processes))
+    elif part == "subscriptions":
+        found.append(Role(part, f"{_EVENTS}:serve_subscriptions", processes=processes))
+    elif part == "relay":
+        found.append(Role(part, f"{_EVENTS}:serve_relay"))
     return found
+
+
+def uses_events(functions: Path) -> bool:
+    """Return whether a function file seems to publish or to receive events.
+
+    The supervisor imports no code of the project.
+    """
+    return any(
+        b"publish(" in text or b"@on(" in text
+        for text in (file.read_bytes() for file in functions.glob("*/*.py"))
+    )
 
 
 @dataclass(frozen=True)

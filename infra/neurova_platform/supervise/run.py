@@ -18,7 +18,7 @@ from ..composition.state import COUNTERS, RUN_LOCK, prepare
 from ..http_client import address
 from ..serving import logs
 from .report import Emit, EventReporter
-from .roles import ChildArguments, Role, roles
+from .roles import ChildArguments, Part, Role, roles
 from .slots import WorkerSlot, create_slots
 from .supervisor import Supervisor
 
@@ -29,9 +29,13 @@ _ALREADY_RUNS = (
 
 
 def run(
-    settings: Settings, flags: dict[str, Any], emit: Emit, extra_roles: Sequence[Role] = ()
+    settings: Settings,
+    flags: dict[str, Any],
+    emit: Emit,
+    extra_roles: Sequence[Role] = (),
+    part: Part = "all",
 ) -> None:
-    """Supervise all roles of a project until SIGINT or SIGTERM.
+    """Supervise the roles of a project until SIGINT or SIGTERM.
 
     `flags`: the flags that the settings were loaded with. `emit` receives events (docs/run.md).
     Raises NeurovaError if a role cannot start.
@@ -43,7 +47,7 @@ def run(
         log = logs.install(settings.state / "logs")
         stack.callback(logs.remove, log)
         slots: list[WorkerSlot] = []
-        for role in [*roles(settings), *extra_roles]:
+        for role in [*roles(settings, part), *extra_roles]:
             slots += _open_slots(role, settings, stack)
         # Skip counters left by earlier processes.
         remove_unused_counter_files(settings.state / COUNTERS)

@@ -23,7 +23,12 @@ MAX_FAILURES = 20
 
 
 class Unroutable(NeurovaError):
-    """No queue takes a published event."""
+    """No queue takes some of the published events, whose names are in `events`."""
+
+    def __init__(self, events: Sequence[str]) -> None:
+        what = f"no queue takes the event {', '.join(events)}"
+        super().__init__(what, fix="start the subscriptions of the event, or write one")
+        self.events = tuple(events)
 
 
 class Message(msgspec.Struct, frozen=True):
@@ -140,7 +145,10 @@ class Bus(Protocol):
         ...
 
     async def dead_letter(self, delivery: Delivery, cause: str) -> None:
-        """Move the message to the dead-letter queue of its queue."""
+        """Move the message to the dead-letter queue of its queue.
+
+        A delivery without a `handle`, which the subscription has stored itself, is added there.
+        """
         ...
 
     async def release(self, delivery: Delivery) -> None:

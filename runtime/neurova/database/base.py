@@ -137,7 +137,6 @@ class CommitCallbacks:
         raise NotImplementedError
 
 
-
 class Transaction(Tx, Protocol):
     """A `Tx` with the methods that only the platform calls.
 
@@ -147,7 +146,7 @@ class Transaction(Tx, Protocol):
     """
 
     published: list[dict[str, Any]]
-    trace_id: str
+    trace_id: int
 
     @property
     def callbacks(self) -> list[Callback]:

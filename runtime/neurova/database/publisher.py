@@ -27,13 +27,13 @@ class EventPublisher(CommitCallbacks):
     def __init__(self) -> None:
         super().__init__()
         self.published: list[dict[str, Any]] = []
-        self.trace_id = ""
+        self.trace_id = 0
 
     def publish(self, event: Event) -> str:
         """Publish an event when the transaction commits; return the event's id.
 
-        Raises TransactionError in a read-only transaction and after the end, InvalidEvent if a value
-        does not fit its type or the event is too large.
+        Raises TransactionError in a read-only transaction and after the end, InvalidEvent if a
+        value does not fit its type or the event is too large.
         """
         self._check_open()
         if self._readonly:
@@ -51,7 +51,7 @@ class EventPublisher(CommitCallbacks):
                 "body": encoded.body,
                 "schema": encoded.schema,
                 "time": time.time(),
-                "trace_id": self.trace_id,
+                "trace_id": f"{self.trace_id:032x}",
             }
         )
         return id

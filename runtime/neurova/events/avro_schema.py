@@ -39,8 +39,8 @@ _PLAIN: dict[type[inspect.Type], Any] = {
     },
 }
 _FIX = (
-    "use str, int, float, bool, bytes, date, time, datetime, Decimal, UUID, Enum, Literal, a Struct, "
-    "a list, a dict with str keys, or one of these or None"
+    "use str, int, float, bool, bytes, date, time, datetime, Decimal, UUID, Enum, Literal, a "
+    "Struct, a list, a dict with str keys, or one of these or None"
 )
 
 
@@ -89,7 +89,9 @@ class _Builder:
     def _default(self, made: dict[str, Any], default: Any, place: str) -> Any:
         """Return a default in Avro's JSON; a union's default must match its first type."""
         if isinstance(made["type"], list):
-            null_first = sorted(made["type"], key=lambda each: (each == "null") != (default is None))
+            null_first = sorted(
+                made["type"], key=lambda each: (each == "null") != (default is None)
+            )
             made["type"] = null_first
         if isinstance(default, (Decimal, date, time, datetime, bytes, UUID)):
             raise self._fault(
@@ -101,16 +103,15 @@ class _Builder:
         while isinstance(info, inspect.Metadata):
             info = info.type
         plain = _PLAIN.get(type(info))
+        if isinstance(info, inspect.LiteralType):
+            plain = "string" if all(isinstance(each, str) for each in info.values) else None
         if plain is not None:
             return plain
         match info:
             case inspect.StructType() | inspect.DataclassType():
-                name = f"{self._namespace}.{info.cls.__name__}"
-                return name if name in self._defined else self.record(info, name)
+                return self._nested(info)
             case inspect.EnumType():
                 return self._enum(info.cls, place)
-            case inspect.LiteralType() if all(isinstance(value, str) for value in info.values):
-                return "string"
             case inspect.ListType() | inspect.VarTupleType() | inspect.SetType():
                 return {"type": "array", "items": self._type(info.item_type, place)}
             case inspect.DictType() if isinstance(_bare(info.key_type), inspect.StrType):
@@ -118,6 +119,10 @@ class _Builder:
             case inspect.UnionType():
                 return self._union(info, place)
         raise self._fault(place, "its type has no Avro type", _FIX)
+
+    def _nested(self, info: inspect.StructType | inspect.DataclassType) -> Any:
+        name = f"{self._namespace}.{info.cls.__name__}"
+        return name if name in self._defined else self.record(info, name)
 
     def _enum(self, cls: type[Enum], place: str) -> Any:
         symbols = [member.value for member in cls]

@@ -71,8 +71,8 @@ class EventCodec(Generic[AnyEvent]):
         except Exception as error:
             raise InvalidEvent(
                 f"event {self.name} cannot be encoded: {error}",
-                fix="give each field a value of its annotated type; a datetime needs a time zone, a "
-                "Decimal at most 29 digits before and 9 after the point",
+                fix="give each field a value of its annotated type; a Decimal may have 29 digits "
+                "before and 9 after the point",
             ) from error
         body = output.getvalue()
         if len(body) > MAX_SIZE:

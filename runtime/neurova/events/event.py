@@ -14,7 +14,7 @@ MAX_SIZE = 256 << 10
 _PACKAGE = "functions."
 
 
-def _service_of(module: str) -> str:
+def service_of(module: str) -> str:
     """Return the service of a module's name, like "booking" of "functions.booking~3.domain"."""
     if not module.startswith(_PACKAGE):
         return ""
@@ -25,15 +25,15 @@ class _EventType(msgspec.StructMeta):
     """Accept `source=` in the definition of an event class."""
 
     def __new__(
-        metaclass,  # noqa: N804 - the first argument of a metaclass's __new__
+        metaclass,
         name: str,
         bases: tuple[type, ...],
         namespace: dict[str, Any],
         source: str = "",
         **options: Any,
     ) -> Any:
-        created = super().__new__(metaclass, name, bases, namespace, **options)
-        created.__event_source__ = source or _service_of(namespace.get("__module__", ""))
+        created: Any = super().__new__(metaclass, name, bases, namespace, **options)
+        created.__event_source__ = source or service_of(namespace.get("__module__", ""))
         return created
 
 
@@ -57,7 +57,7 @@ def event_name(event: type[Event]) -> str:
     if not source:
         raise LoadError(
             f"event {event.__name__} belongs to no service",
-            fix=f'define it in a file under functions/, or write `class {event.__name__}(Event, '
+            fix=f"define it in a file under functions/, or write `class {event.__name__}(Event, "
             'source="<service>")`',
         )
     return f"{source}.{event.__name__}"

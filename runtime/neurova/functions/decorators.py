@@ -7,8 +7,10 @@ from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from datetime import date
 from typing import Any, Protocol, TypedDict, TypeVar, Unpack
 
+import msgspec
+
 from ..errors import LoadError
-from .descriptions import MOUNT_METHODS, Http, Mount, Route, describe
+from .descriptions import MOUNT_METHODS, Http, Mount, describe
 
 Handler = TypeVar("Handler", bound=Callable[..., Any])
 AsgiApp = Callable[
@@ -135,8 +137,8 @@ def mount(
     return AppMount(app, description, name, caller.f_lineno, doc)
 
 
-def description_of(declared: object) -> Route | None:
+def description_of(declared: object) -> msgspec.Struct | None:
     """Return the description of a decorated function or a mount, else None."""
     attributes = getattr(declared, "__dict__", None)
     found = None if attributes is None else attributes.get(ATTRIBUTE)
-    return found if isinstance(found, Route) else None
+    return found if isinstance(found, msgspec.Struct) else None

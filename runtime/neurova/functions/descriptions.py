@@ -21,7 +21,7 @@ SCOPE = re.compile(r"[a-z0-9_.-]+(:[a-z0-9_.-]+)*")
 """The syntax of scopes, in functions and keys. A scope never implies another."""
 MOUNT_METHODS = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")
 
-Description = TypeVar("Description", bound="Route")
+Description = TypeVar("Description", bound=msgspec.Struct)
 _SEGMENT = re.compile(r"\{[a-z_][a-z0-9_]*\}|[A-Za-z0-9._~!$&'()*+,=:@-]+")
 _LONGEST_PATH = 512
 _LONGEST_TIMEOUT = 3600
@@ -232,7 +232,7 @@ def describe(kind: type[Description], options: Mapping[str, Any]) -> Description
         raise _option_error(kind, str(error)) from None
 
 
-def _option_error(kind: type[Route], text: str) -> LoadError:
+def _option_error(kind: type[msgspec.Struct], text: str) -> LoadError:
     """Convert msgspec's message about an option to a LoadError."""
     unknown = _UNKNOWN.fullmatch(text)
     if unknown is not None:

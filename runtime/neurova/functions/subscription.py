@@ -47,7 +47,9 @@ class SubscriptionOptions(TypedDict, total=False):
     prefetch: int
 
 
-def on(*events: type[Event], **options: Unpack[SubscriptionOptions]) -> Callable[[Handler], Handler]:
+def on(
+    *events: type[Event], **options: Unpack[SubscriptionOptions]
+) -> Callable[[Handler], Handler]:
     """Receive events: the function is called for each one, at least once.
 
     The function itself is returned unchanged. `ordered`: the field by which events are handled in

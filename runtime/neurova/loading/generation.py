@@ -113,6 +113,12 @@ class Generation:
         if spec.loader is not None:
             spec.loader.exec_module(package)
 
+    def values(self) -> Iterator[object]:
+        """Yield the values of the variables of all imported modules."""
+        inner = f"{self.name}."
+        for name in [key for key in list(sys.modules) if key.startswith(inner)]:
+            yield from vars(sys.modules[name]).values()
+
     def load(self, stem: str) -> ModuleType:
         """Import a file by its name without suffix. Raises what the file raises."""
         return importlib.import_module(f"{self.name}.{stem}")

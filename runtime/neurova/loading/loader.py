@@ -7,14 +7,19 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple
 
+import msgspec
+
 from ..endpoints.endpoint import Endpoint
 from ..endpoints.factory import make_function
 from ..endpoints.mounted_app import MountedApp
 from ..errors import LoadError
+from ..events.event import Event, event_name, service_of
 from ..execution.context import ExecutionContext
 from ..functions.decorators import AppMount, description_of
-from ..functions.descriptions import Http, Mount, Route
+from ..functions.descriptions import Http, Mount
+from ..functions.subscription import Subscription
 from ..resources import Resources
+from ..subscriptions.function import Definition, SubscriptionFunction
 from .generation import Generation
 from .load_errors import import_error, join_load_errors
 from .service import Service, display_path
@@ -28,7 +33,7 @@ class Declaration(NamedTuple):
 
     name: str
     value: Any
-    description: Route
+    description: msgspec.Struct
     line: int
 
 
@@ -43,7 +48,7 @@ class Origin(NamedTuple):
 
 
 def _function(declared: Declaration, origin: Origin) -> Endpoint:
-    assert isinstance(declared.description, Http)  # _ENDPOINTS chooses this function for Http
+    assert isinstance(declared.description, Http)  # _FACTORIES chooses this function for Http
     return make_function(declared.value, declared.description, *origin)
 
 
@@ -52,11 +57,23 @@ def _mounted_app(declared: Declaration, origin: Origin) -> Endpoint:
     return MountedApp(declared.value, declared.name, service, file, execution, generation)
 
 
-_ENDPOINTS: dict[type[Route], Callable[[Declaration, Origin], Endpoint]] = {
+def _subscription(declared: Declaration, origin: Origin) -> SubscriptionFunction:
+    assert isinstance(declared.description, Subscription)  # _FACTORIES chooses this function
+    service, file, resources, _, generation = origin
+    definition = Definition(
+        declared.value, declared.description, service, file, resources, generation
+    )
+    return SubscriptionFunction(definition)
+
+
+Loaded = Endpoint | SubscriptionFunction
+
+_FACTORIES: dict[type[msgspec.Struct], Callable[[Declaration, Origin], Loaded]] = {
     Http: _function,
     Mount: _mounted_app,
+    Subscription: _subscription,
 }
-"""The factory of endpoints for each type of description."""
+"""The factory for each type of description."""
 
 
 def load_service(
@@ -80,7 +97,7 @@ def load_service(
         raise
     except BaseException as error:
         raise import_error(root, folder / "__init__.py", error) from error
-    functions: list[Endpoint] = []
+    functions: list[Loaded] = []
     faults: list[LoadError] = []
     for file in sorted(folder.glob("*.py")):
         if file.name.startswith("_"):
@@ -94,11 +111,17 @@ def load_service(
     if faults:
         raise join_load_errors(faults)
     domain = generation.load(DOMAIN) if (folder / f"{DOMAIN}.py").is_file() else None
-    return Service(service, tuple(functions), domain)
+    return Service(
+        service,
+        tuple(each for each in functions if isinstance(each, Endpoint)),
+        tuple(each for each in functions if isinstance(each, SubscriptionFunction)),
+        domain=domain,
+        publishes=any(map(_is_own_event, generation.values())),
+    )
 
 
-def _load_file(root: Path, file: Path, origin: Origin) -> list[Endpoint]:
-    """Return a list of the one endpoint that the file declares, or an empty list."""
+def _load_file(root: Path, file: Path, origin: Origin) -> list[Loaded]:
+    """Return a list of the one function that the file declares, or an empty list."""
     if not file.stem.isidentifier():
         what = "the name of a file must have only letters, digits and _"
         raise LoadError(what, where=origin.file, fix="rename the file")
@@ -115,7 +138,7 @@ def _load_file(root: Path, file: Path, origin: Origin) -> list[Endpoint]:
             where=f"{origin.file}:{declared[1].line}",
             fix="write each handler into its own file",
         )
-    return [_ENDPOINTS[type(each.description)](each, origin) for each in declared]
+    return [_FACTORIES[type(each.description)](each, origin) for each in declared]
 
 
 def _declarations(module: ModuleType) -> list[Declaration]:
@@ -134,8 +157,14 @@ def _declarations(module: ModuleType) -> list[Declaration]:
     return list(found.values())
 
 
-def _duplicate_names(functions: list[Endpoint]) -> list[LoadError]:
-    by_name: dict[str, Endpoint] = {}
+def _is_own_event(value: object) -> bool:
+    if not isinstance(value, type) or not issubclass(value, Event) or value is Event:
+        return False
+    return event_name(value).startswith(f"{service_of(value.__module__)}.")
+
+
+def _duplicate_names(functions: list[Loaded]) -> list[LoadError]:
+    by_name: dict[str, Loaded] = {}
     return [
         LoadError(
             f"{function.name} is also in {first.file}:{first.line}",

@@ -8,24 +8,34 @@ from types import ModuleType
 
 from ..endpoints.endpoint import Endpoint
 from ..errors import LoadError
+from ..subscriptions.function import SubscriptionFunction
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 
 
 class Service:
-    """Hold the endpoints of one service folder, as one load of its files made them.
+    """Hold the endpoints and subscriptions of a service folder, as one load of its files made them.
 
-    Call `start` before they serve calls, and `stop` afterwards. `domain` is the module domain.py.
+    `publishes`: its files define events. `domain` is the module domain.py. Call `start` before the
+    endpoints serve calls, and `stop` afterwards.
     """
 
-    __slots__ = ("domain", "functions", "name")
+    __slots__ = ("domain", "functions", "name", "publishes", "subscriptions")
 
     def __init__(
-        self, name: str, functions: tuple[Endpoint, ...], domain: ModuleType | None = None
+        self,
+        name: str,
+        functions: tuple[Endpoint, ...],
+        subscriptions: tuple[SubscriptionFunction, ...] = (),
+        *,
+        domain: ModuleType | None = None,
+        publishes: bool = False,
     ) -> None:
         self.name = name
         self.functions = functions
+        self.subscriptions = subscriptions
         self.domain = domain
+        self.publishes = publishes
 
     async def start(self) -> None:
         """Start the mounted apps. If one fails, stop all and raise its LoadError."""

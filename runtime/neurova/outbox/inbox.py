@@ -5,8 +5,8 @@ from __future__ import annotations
 from sqlalchemy import bindparam, select
 
 from ..database.base import Database, Transaction
-from ..errors import NeurovaError
 from ..database.event_tables import inbox
+from ..errors import NeurovaError
 
 RETENTION = 7 * 86_400.0  # seconds
 _BATCH = 1_000
@@ -17,9 +17,7 @@ _FIND = select(inbox.c.time).where(
 _EXPIRED = (
     select(inbox.c.subscription, inbox.c.id).where(inbox.c.time < bindparam("before")).limit(_BATCH)
 )
-_DELETE = inbox.delete().where(
-    inbox.c.subscription == bindparam("s"), inbox.c.id == bindparam("i")
-)
+_DELETE = inbox.delete().where(inbox.c.subscription == bindparam("s"), inbox.c.id == bindparam("i"))
 
 
 class AlreadyHandled(NeurovaError):
@@ -46,7 +44,7 @@ async def prune_inbox(database: Database, now: float, deadline: float) -> int:
     try:
         rows = (await tx.execute(_EXPIRED, {"before": now - RETENTION})).all()
         if rows:
-            await tx.execute(_DELETE, [{"s": row[0], "i": row[1]} for row in rows])
+            await tx.execute(_DELETE, [{"s": row.subscription, "i": row.id} for row in rows])
         await tx.commit()
         return len(rows)
     finally:

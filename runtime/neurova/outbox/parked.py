@@ -1,4 +1,4 @@
-"""Parked events: those of ordered subscriptions that wait until the first of their key is handled."""
+"""Parked events of ordered subscriptions: they wait until the first of their key is handled."""
 
 from __future__ import annotations
 
@@ -67,7 +67,12 @@ async def park(
     if await find_key(tx, subscription, message.id) is not None:
         await tx.execute(_UPDATE.values(changed), {"s": subscription, "i": message.id})
         return
-    row = {"subscription": subscription, "key": key, "id": message.id, "event": message.event}
+    row: dict[str, Any] = {
+        "subscription": subscription,
+        "key": key,
+        "id": message.id,
+        "event": message.event,
+    }
     row |= {"time": message.time, "trace_id": message.trace_id}
     await tx.execute(_INSERT, row | changed)
 

@@ -36,36 +36,38 @@ class Relay:
     """Publish the events of one service.
 
     One process at a time publishes, under a lock of the database, so that events keep their order.
-    An event that no queue takes is removed after `declare` has created the queues again.
-    `published` receives the messages that the bus has confirmed.
+    `open_bus` returns the connected bus. `declare` creates the queues again when an event has none;
+    an event that still has none is dropped. `published` receives the messages that the bus has
+    confirmed.
     """
 
     def __init__(
         self,
         service: str,
         database: Callable[[], Database],
-        bus: Bus,
+        open_bus: Callable[[], Awaitable[Bus]],
         schemas: SchemaStore,
         declare: Callable[[], Awaitable[None]],
         published: Callable[[Sequence[Message]], None] = lambda messages: None,
         clock: Callable[[], float] = time.time,
+        poll: float = POLL_SECONDS,
     ) -> None:
         self.service = service
-        self.wake = asyncio.Event()
         self._database = database
-        self._bus = bus
+        self._open_bus = open_bus
+        self._unrouted: set[str] = set()
         self._schemas = schemas
         self._declare = declare
         self._published = published
         self._clock = clock
+        self._poll = poll
         self._next_prune = 0.0
 
     async def run(self) -> None:
         """Relay until cancelled."""
         failures = 0
         while True:
-            pause = POLL_SECONDS
-            self.wake.clear()
+            pause = self._poll
             try:
                 if await self.relay_batch():
                     pause = 0.0
@@ -83,8 +85,7 @@ class Relay:
                         error,
                         exc_info=None if known else error,
                     )
-            if pause:
-                await self._sleep(pause, can_wake=not failures)
+            await asyncio.sleep(pause)
 
     async def relay_batch(self) -> int:
         """Publish one batch of events; return their number. Raises NeurovaError on failure."""
@@ -106,16 +107,26 @@ class Relay:
         for schema in {row.schema for row in rows}:
             self._schemas.add(fingerprint(schema), schema)
         messages = [Message(row.id, row.event, row.body, row.time, row.trace_id) for row in rows]
+        bus = await self._open_bus()
         try:
-            await self._bus.publish(messages, _deadline())
-        except Unroutable:
-            await self._declare()
-            try:
-                await self._bus.publish(messages, _deadline())
-            except Unroutable as error:
-                LOGGER.info("Events of %s were removed: %s", self.service, error.what)
+            await bus.publish(messages, _deadline())
+        except Unroutable as error:
+            await self._publish_again(
+                bus, [each for each in messages if each.event in error.events]
+            )
         await self._delete([row.seq for row in rows])
         self._published(messages)
+
+    async def _publish_again(self, bus: Bus, messages: Sequence[Message]) -> None:
+        """Create the queues again, in case one was deleted; events without subscriptions end."""
+        if self._unrouted.issuperset(message.event for message in messages):
+            return
+        await self._declare()
+        try:
+            await bus.publish(messages, _deadline())
+        except Unroutable as error:
+            LOGGER.warning("Events of %s are dropped: %s", self.service, error.what)
+            self._unrouted.update(error.events)
 
     async def _read(self) -> Sequence[Any]:
         tx = self._database().transaction(readonly=True, deadline=_deadline())
@@ -144,16 +155,6 @@ class Relay:
             return
         self._next_prune = now + PRUNE_SECONDS
         while await prune_inbox(self._database(), now, _deadline()):
-            pass
-
-    async def _sleep(self, seconds: float, *, can_wake: bool) -> None:
-        if not can_wake:
-            await asyncio.sleep(seconds)
-            return
-        try:
-            async with asyncio.timeout(seconds):
-                await self.wake.wait()
-        except TimeoutError:
             pass
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from ..database.postgres.url import PostgresUrl, is_postgres
+from .bus import Bus
 from .gateway import Admin, Gateway
 from .project import Openapi, Project, Service
 from .runtime import Runtime
@@ -29,6 +30,7 @@ class Sections(msgspec.Struct, frozen=True):
     runtime: Runtime = Runtime()
     openapi: Openapi = Openapi()
     admin: Admin = Admin()
+    bus: Bus = Bus()
 
 
 class Settings(Sections, frozen=True, kw_only=True):
@@ -50,6 +52,11 @@ class Settings(Sections, frozen=True, kw_only=True):
     def state(self) -> Path:
         """Return the folder that holds keys, limits and databases."""
         return Path(self.project.state)
+
+    @property
+    def bus_location(self) -> Path | str:
+        """Return the file or the URL of the bus."""
+        return self.bus.url or self.state / "bus.db"
 
     def database(self, service: str) -> Path | PostgresUrl:
         """Return the file or the URL of a service's database."""

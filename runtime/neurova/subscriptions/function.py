@@ -85,11 +85,11 @@ class SubscriptionFunction:
         self, event: Event, message: Message, deadline: float, tx: Transaction | None
     ) -> None:
         """Call the handler. Raises what it raises."""
-        given = {
+        given: dict[str, Callable[[], Any]] = {
             "event": lambda: event,
             "tx": lambda: tx,
             "deadline": lambda: Deadline(deadline),
-            "log": lambda: Log(self.name, "", message.trace_id),
+            "log": lambda: Log(self.name, "", int(message.trace_id or "0", 16)),
         }
         arguments = {name: given[kind]() for name, kind in self.kinds.items()}
         if self.is_coroutine:
@@ -100,7 +100,9 @@ class SubscriptionFunction:
     def _bind(self) -> dict[str, str]:
         """Return the kind of each parameter by its name."""
         if not isinstance(self.handler, FunctionType) or inspect.isgeneratorfunction(self.handler):
-            raise self._fault("only a function can be a subscription", "decorate a def or async def")
+            raise self._fault(
+                "only a function can be a subscription", "decorate a def or async def"
+            )
         try:
             hints = get_type_hints(self.handler, include_extras=True)
         except Exception as error:

@@ -1,8 +1,8 @@
 """Run an ordered subscription: the events of one key strictly one after the other.
 
-If the first event of a key fails, it is parked in the service's database and later events of the key
-are parked behind it; other keys go on. A dead event stays parked until its dead letter is replayed
-successfully or dropped.
+If the first event of a key fails, it is parked in the service's database, and later events of the
+key are parked behind it; other keys go on. A dead event stays parked until its dead letter is
+replayed successfully or dropped.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ class OrderedRunner(SubscriptionRunner):
                     raise AlreadyHandled
                 await park(tx, delivery, key, self.clock())
                 return "parked"
-            tx.trace_id = message.trace_id
+            tx.trace_id = int(message.trace_id or "0", 16)
             await record_handled(tx, function.name, message.id, self.clock())
             await function.call(event, message, deadline, tx)
             if first is not None:

@@ -13,8 +13,8 @@ Outcome = Literal["published", "handled", "duplicate", "parked", "retry", "dead"
 class EventRecord(msgspec.Struct, frozen=True):
     """What happened to one event.
 
-    `time` is in Unix seconds, `ms` the duration of the call. `subscription` is empty for the outcome
-    "published". `cause` says why an event is retried, dead or released.
+    `time` is in Unix seconds, `ms` the duration of the call. `subscription` is empty for the
+    outcome "published". `cause` says why an event is retried, dead or released.
     """
 
     time: float

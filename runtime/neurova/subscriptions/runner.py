@@ -12,10 +12,11 @@ from contextlib import suppress
 from typing import Any
 
 from ..bus.base import LONGEST_RETRY, MAX_CAUSE, Bus, Consumer, Delivery
-from ..database.base import Transaction
+from ..database.base import Callback, Transaction
 from ..errors import NeurovaError
 from ..events.codec import FindSchema, UndecodableEvent
 from ..events.event import Event
+from ..execution.callbacks import run_callbacks
 from ..execution.transaction import run_in_transaction
 from ..functions.subscription import Subscription
 from ..http.problem import Reject
@@ -24,6 +25,20 @@ from .function import SubscriptionFunction
 from .records import EventRecord, Outcome, ReportEvent, Retry
 
 LOGGER = logging.getLogger("neurova.events")
+
+
+class _Run:
+    """The run of a transaction; see `execution.transaction.Run`."""
+
+    def __init__(self) -> None:
+        self.is_committing = False
+        self.after_reply: tuple[Callback, ...] = ()
+
+    @property
+    def is_stopped(self) -> bool:
+        """Whether the task was cancelled."""
+        task = asyncio.current_task()
+        return task is not None and task.cancelling() > 0
 
 
 class SubscriptionRunner:
@@ -58,7 +73,7 @@ class SubscriptionRunner:
         self._consumer = await self._bus.consume(self.function.name, prefetch, self._receive)
 
     async def stop(self, drain: float) -> None:
-        """Receive no more events, give the calls in flight `drain` seconds, then release the rest."""
+        """Receive no more events; release those whose calls last longer than `drain` seconds."""
         self._is_stopping = True
         if self._consumer is not None:
             await self._consumer.stop()
@@ -122,7 +137,7 @@ class SubscriptionRunner:
                 delivery.attempt,
                 f"retry in {after:.1f} s" if outcome == "retry" else "dead-lettered",
                 cause,
-                exc_info=None if isinstance(error, Reject | Retry | NeurovaError) else error,
+                exc_info=error if _is_unexpected(error) and delivery.attempt == 1 else None,
             )
             return outcome, cause, after
 
@@ -135,19 +150,24 @@ class SubscriptionRunner:
             return "handled"
 
         async def body(tx: Transaction) -> Outcome:
-            tx.trace_id = message.trace_id
+            tx.trace_id = int(message.trace_id or "0", 16)
             await record_handled(tx, function.name, message.id, self.clock())
             await function.call(event, message, deadline, tx)
             return "handled"
 
-        return await self.transact(body)
+        outcome: Outcome = await self.transact(body)
+        return outcome
 
     async def transact(self, body: Callable[[Transaction], Awaitable[Any]]) -> Any:
-        """Run `body` in a transaction of the service's database."""
-        deadline = asyncio.get_running_loop().time() + self.function.description.timeout
+        """Run `body` in a transaction of the service's database, then its callbacks."""
+        timeout = self.function.description.timeout
+        deadline = asyncio.get_running_loop().time() + timeout
         database = self.function.resources.database()
         transaction = database.transaction(readonly=False, deadline=deadline)
-        return await run_in_transaction(transaction, body)
+        run = _Run()
+        result = await run_in_transaction(transaction, body, run)
+        await run_callbacks(run.after_reply, self.function.name, timeout)
+        return result
 
     def report(self, delivery: Delivery, outcome: Outcome, started: float, cause: str = "") -> None:
         """Report the outcome of a delivery."""
@@ -165,6 +185,10 @@ class SubscriptionRunner:
                 cause=cause,
             )
         )
+
+
+def _is_unexpected(error: Exception) -> bool:
+    return not isinstance(error, Reject | Retry | NeurovaError)
 
 
 def decide(error: Exception, attempt: int, description: Subscription) -> tuple[Outcome, float]:

@@ -12,6 +12,7 @@ import click
 from ..output import has_colour, json_option, print_line
 
 if TYPE_CHECKING:
+    from neurova.subscriptions.records import EventRecord
     from neurova_gateway.pipeline.call_records import CallRecord
 
     from ...composition.platform import Platform
@@ -49,6 +50,8 @@ def dev(host: str | None, port: int | None, as_json: bool) -> None:
                 migrate=True,
                 on_ready=session.show_start,
                 sinks=[session],
+                event_roles=["subscriptions", "relay"],
+                report_event=session.show_event,
                 on_reload=session.show_reload,
             )
         finally:
@@ -102,6 +105,16 @@ class Session:
                     )
                 else:
                     click.echo(format_call(record))
+
+    def show_event(self, record: EventRecord) -> None:
+        """Print what happened to an event; ignore a closed output."""
+        import msgspec
+
+        with suppress(OSError):
+            if self._as_json:
+                print_line({"event": "message", **msgspec.structs.asdict(record)})
+            else:
+                click.echo(format_event(record))
 
     def show_reload(self, service: str, error: Exception | None, seconds: float) -> None:
         """Print the result of a reload; renew the key if functions need new scopes."""
@@ -163,6 +176,23 @@ def format_call(record: CallRecord) -> str:
         f"{clock} {record.method:<6} {path} {status} {record.ms:.1f} ms {who} "
         f"trace {record.trace_id}"
     )
+
+
+def format_event(record: EventRecord) -> str:
+    """Return the line that shows what happened to an event."""
+    clock = time.strftime("%H:%M:%S", time.localtime(record.time))
+    what = _coloured(record.outcome, _OUTCOME_COLOURS.get(record.outcome, "green"))
+    trace = f"trace {record.trace_id}"
+    if not record.subscription:
+        return f"{clock} EVENT  {record.event} {what} {record.id} {trace}"
+    cause = f": {record.cause}" if record.cause else ""
+    return (
+        f"{clock} EVENT  {record.event} -> {record.subscription} {what} {record.ms:.1f} ms "
+        f"{record.id} {trace}{cause}"
+    )
+
+
+_OUTCOME_COLOURS = {"retry": "yellow", "dead": "red", "parked": "yellow"}
 
 
 def _colour(status: int) -> str:

@@ -12,14 +12,22 @@ from ..output import json_option, print_line
 if TYPE_CHECKING:
     from neurova.settings.settings import Settings
 
+    from ...supervise.roles import Part
+
 
 @click.command()
+@click.argument(
+    "part", type=click.Choice(["all", "runtime", "subscriptions", "relay"]), default="all"
+)
 @click.option("--host", help="The address to listen on.")
 @click.option("--port", type=click.IntRange(0, 65_535), help="The port; 0: a free one.")
 @click.option("--workers", type=click.IntRange(1, 512), help="The number of worker processes.")
 @json_option
-def run(host: str | None, port: int | None, workers: int | None, as_json: bool) -> None:
+def run(part: Part, host: str | None, port: int | None, workers: int | None, as_json: bool) -> None:
     """Serve the project with live keys and several workers.
+
+    PART is what this machine runs: the runtime (workers and Admin API), the subscriptions, the
+    relay of published events, or all of them.
 
     Workers that exit or block are replaced. SIGHUP loads new code and settings, worker by worker;
     SIGINT and SIGTERM let calls in flight finish. Refuses to start while migrations are
@@ -39,7 +47,7 @@ def run(host: str | None, port: int | None, workers: int | None, as_json: bool) 
             elif text := _describe(settings, event):
                 click.echo(text)
 
-    supervise(settings, flags, emit)
+    supervise(settings, flags, emit, part=part)
 
 
 def _describe(settings: Settings, event: dict[str, Any]) -> str:
@@ -50,6 +58,8 @@ def _describe(settings: Settings, event: dict[str, Any]) -> str:
     match event:
         case {"event": "ready"}:
             pids = " ".join(map(str, event["pids"]))
+            if not event["url"]:
+                return f"Running the events of {name} (Ctrl-C to stop)"
             text = (
                 f"Serving {name} on {event['url']} (Ctrl-C to stop): {event['functions']} "
                 f"functions, live keys, {event['workers']} workers (pid {pids})"

@@ -38,8 +38,8 @@ OWNER_SUFFIX = ".owner"
 class SqliteBus:
     """Keep queues in the file at `path`; `clock` returns Unix seconds.
 
-    Each process locks a file in the folder `<path>.owners`, so that others notice its death and take
-    over its messages.
+    Each process locks a file in the folder `<path>.owners`, so that others notice its death and
+    take over its messages.
     """
 
     def __init__(self, path: Path, clock: Callable[[], float] = time.time) -> None:
@@ -88,10 +88,7 @@ class SqliteBus:
         unroutable = await _until(self.writer.write(messages.insert, published), deadline)
         self.wake()
         if unroutable:
-            raise Unroutable(
-                f"no queue takes the event {', '.join(unroutable)}",
-                fix="start the subscriptions of the event, or write one",
-            )
+            raise Unroutable(unroutable)
 
     async def consume(self, queue: str, prefetch: int, receive: Receive) -> SqliteConsumer:
         """Deliver messages of a queue; see `Bus`."""
@@ -114,14 +111,21 @@ class SqliteBus:
         now = self.clock()
         due = now + min(delay, LONGEST_RETRY)
         failures = add_failure(delivery, now, cause)
-        job = messages.end, delivery, self.owner, messages.DELAYED, due, failures
-        await self._end(delivery, self.writer.write(*job))
+        ending = self.writer.write(
+            messages.end, delivery, self.owner, messages.DELAYED, due, failures
+        )
+        await self._end(delivery, ending)
 
     async def dead_letter(self, delivery: Delivery, cause: str) -> None:
         """Move the message to the dead-letter queue."""
         failures = add_failure(delivery, self.clock(), cause)
-        job = messages.end, delivery, self.owner, messages.DEAD, 0.0, failures
-        await self._end(delivery, self.writer.write(*job))
+        if delivery.handle is None:
+            await self.writer.write(messages.insert_dead, delivery, failures)
+        else:
+            ending = self.writer.write(
+                messages.end, delivery, self.owner, messages.DEAD, 0.0, failures
+            )
+            await self._end(delivery, ending)
 
     async def release(self, delivery: Delivery) -> None:
         """Give the message back to its queue."""

@@ -1,4 +1,5 @@
 """The tables of the embedded bus, and the statements on them."""
+# ruff: noqa: S608 - the parts of statements are constants, values are parameters
 
 from __future__ import annotations
 
@@ -36,8 +37,10 @@ CREATE INDEX IF NOT EXISTS messages_delivered ON messages (owner) WHERE state = 
 CREATE INDEX IF NOT EXISTS messages_dead ON messages (queue, seq) WHERE state = {DEAD};
 """
 _COLUMNS = "seq, queue, id, event, body, time, trace_id, attempt, failures"
-_INSERT = (
-    "INSERT INTO messages (queue, id, event, body, time, trace_id) VALUES (?, ?, ?, ?, ?, ?)"
+_INSERT = "INSERT INTO messages (queue, id, event, body, time, trace_id) VALUES (?, ?, ?, ?, ?, ?)"
+_INSERT_DEAD = (
+    "INSERT INTO messages (queue, id, event, body, time, trace_id, attempt, failures, state) "
+    f"VALUES (?, ?, ?, ?, ?, ?, ?, ?, {DEAD})"
 )
 _CLAIM = f"""UPDATE messages SET state = {DELIVERED}, owner = ? WHERE seq IN (
     SELECT seq FROM messages WHERE queue = ? AND state = {READY} ORDER BY seq LIMIT ?
@@ -64,7 +67,9 @@ def insert(connection: sqlite3.Connection, messages: Sequence[Message]) -> list[
     queues = {
         event: [
             name
-            for (name,) in connection.execute("SELECT queue FROM bindings WHERE event = ?", (event,))
+            for (name,) in connection.execute(
+                "SELECT queue FROM bindings WHERE event = ?", (event,)
+            )
         ]
         for event in {message.event for message in messages}
     }
@@ -91,7 +96,7 @@ def claim(
 
 def remove(connection: sqlite3.Connection, seq: int, owner: int) -> None:
     """Delete a delivered message."""
-    connection.execute(f"DELETE FROM messages {_OWNED}", (seq, owner))  # noqa: S608 - a constant
+    connection.execute(f"DELETE FROM messages {_OWNED}", (seq, owner))
 
 
 def end(
@@ -108,6 +113,15 @@ def end(
     connection.execute(_END, values)
 
 
+def insert_dead(
+    connection: sqlite3.Connection, delivery: Delivery, failures: tuple[Failure, ...]
+) -> None:
+    """Add a dead letter that was not delivered by this bus."""
+    each = delivery.message
+    values = (delivery.queue, each.id, each.event, each.body, each.time, each.trace_id)
+    connection.execute(_INSERT_DEAD, (*values, delivery.attempt, msgspec.json.encode(failures)))
+
+
 def release(connection: sqlite3.Connection, seq: int, owner: int) -> None:
     """Give one delivered message back to its queue."""
     connection.execute(_RELEASE, (seq, owner))
@@ -116,7 +130,7 @@ def release(connection: sqlite3.Connection, seq: int, owner: int) -> None:
 def release_all(connection: sqlite3.Connection, owners: Iterable[int], attempts: int = 0) -> None:
     """Give all messages of owners back to their queues; count `attempts` more for each."""
     connection.executemany(
-        f"UPDATE messages SET state = {READY}, owner = 0, attempt = attempt + ? "  # noqa: S608
+        f"UPDATE messages SET state = {READY}, owner = 0, attempt = attempt + ? "
         f"WHERE owner = ? AND state = {DELIVERED}",
         [(attempts, owner) for owner in owners],
     )
@@ -124,13 +138,13 @@ def release_all(connection: sqlite3.Connection, owners: Iterable[int], attempts:
 
 def has_ready(connection: sqlite3.Connection, queue: str) -> bool:
     """Return whether a queue has a message that can be delivered."""
-    select = f"SELECT 1 FROM messages WHERE queue = ? AND state = {READY} LIMIT 1"  # noqa: S608
+    select = f"SELECT 1 FROM messages WHERE queue = ? AND state = {READY} LIMIT 1"
     return connection.execute(select, (queue,)).fetchone() is not None
 
 
 def has_due(connection: sqlite3.Connection, now: float, latest: float) -> bool:
     """Return whether a delayed message has become due."""
-    select = f"SELECT min(due), max(due) FROM messages WHERE state = {DELAYED}"  # noqa: S608
+    select = f"SELECT min(due), max(due) FROM messages WHERE state = {DELAYED}"
     first, last = connection.execute(select).fetchone()
     return first is not None and (first <= now or last > latest)
 
@@ -144,26 +158,26 @@ def count(connection: sqlite3.Connection, queue: str) -> Depth:
 
 def dead(connection: sqlite3.Connection, queue: str, limit: int) -> list[Delivery]:
     """Return the oldest dead letters of a queue."""
-    select = f"SELECT {_COLUMNS} FROM messages WHERE queue = ? AND state = {DEAD} "  # noqa: S608
+    select = f"SELECT {_COLUMNS} FROM messages WHERE queue = ? AND state = {DEAD} "
     rows = connection.execute(select + "ORDER BY seq LIMIT ?", (queue, limit)).fetchall()
     return [_delivery(row) for row in rows]
 
 
 def replay(connection: sqlite3.Connection, queue: str, ids: Sequence[str]) -> list[str]:
     """Make dead letters ready as first attempts; return the ids of those found."""
-    update = f"UPDATE messages SET state = {READY}, attempt = 1 {_DEAD}"  # noqa: S608 - a constant
+    update = f"UPDATE messages SET state = {READY}, attempt = 1 {_DEAD}"
     return [id for id in ids if connection.execute(update, (queue, id)).rowcount]
 
 
 def replace(connection: sqlite3.Connection, queue: str, id: str, body: bytes) -> bool:
     """Replace the body of a dead letter; return False if it is not there."""
-    update = f"UPDATE messages SET body = ? {_DEAD}"  # noqa: S608 - a constant
+    update = f"UPDATE messages SET body = ? {_DEAD}"
     return connection.execute(update, (body, queue, id)).rowcount > 0
 
 
 def drop(connection: sqlite3.Connection, queue: str, ids: Sequence[str]) -> list[str]:
     """Delete dead letters; return the ids of those found."""
-    delete = f"DELETE FROM messages {_DEAD}"  # noqa: S608 - a constant
+    delete = f"DELETE FROM messages {_DEAD}"
     return [id for id in ids if connection.execute(delete, (queue, id)).rowcount]
 
 

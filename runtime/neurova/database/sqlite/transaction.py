@@ -146,7 +146,6 @@ class SqliteTransaction(EventPublisher):
 
     async def rollback_to_savepoint(self) -> None:
         """Undo all changes; the transaction stays open. It must have been made with `savepoint`."""
-        self.callbacks.clear()
         async with self._lock:
             if self._running is not None:
                 await asyncio.wait([self._running])

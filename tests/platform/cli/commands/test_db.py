@@ -31,8 +31,13 @@ def test_table_is_migrated_from_domain_to_database(cli: Callable[..., Any], proj
     assert "create_table" in Path(made["file"]).read_text()
     behind = cli("db", "status")
     assert behind.exit_code == 1
-    assert behind.stdout == "hotel\t-\t0001\tbehind by nv0001, 0001: run `neurova db upgrade`\n"
-    assert json.loads(cli("db", "upgrade", "--json").stdout) == {"hotel": ["nv0001", "0001"]}
+    assert (
+        behind.stdout
+        == "hotel\t-\t0001\tbehind by nv0001, nv0002, 0001: run `neurova db upgrade`\n"
+    )
+    assert json.loads(cli("db", "upgrade", "--json").stdout) == {
+        "hotel": ["nv0001", "nv0002", "0001"]
+    }
     level = cli("db", "status", "hotel", "--json")
     assert level.exit_code == 0
     (state,) = json.loads(level.stdout)
@@ -107,7 +112,7 @@ def test_database_without_platform_tables_is_upgraded(
     (state / "hello.db").touch()
     shown = cli("db", "status")
     assert (shown.exit_code, shown.stdout) == (0, "hello\t-\t-\tno migrations\n")
-    assert json.loads(cli("db", "upgrade", "--json").stdout) == {"hello": ["nv0001"]}
+    assert json.loads(cli("db", "upgrade", "--json").stdout) == {"hello": ["nv0001", "nv0002"]}
 
 
 @pytest.mark.server
@@ -132,7 +137,9 @@ def test_postgresql_is_migrated_without_showing_its_password(
     examined = cli("doctor", "--json")
     behind = json.loads(cli("db", "status", "--json").stdout)[0]
     assert behind["database"] == shown
-    assert json.loads(cli("db", "upgrade", "--json").stdout) == {"hello": ["nv0001", "0001"]}
+    assert json.loads(cli("db", "upgrade", "--json").stdout) == {
+        "hello": ["nv0001", "nv0002", "0001"]
+    }
     assert cli("db", "status").stdout == "hello\t0001\t0001\tup to date\n"
     assert f"{shown}: PostgreSQL 1" in cli("doctor", "--json").stdout
     password = url.split(":")[2].partition("@")[0]

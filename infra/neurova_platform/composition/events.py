@@ -1,0 +1,154 @@
+"""The part of the platform that moves events: the bus, its subscriptions and the relays."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Literal
+
+from neurova.bus.base import Bus, Message
+from neurova.database.base import Database
+from neurova.errors import NeurovaError
+from neurova.loading.service import Service
+from neurova.outbox.relay import POLL_SECONDS, Relay
+from neurova.schemas.base import SchemaStore
+from neurova.settings.settings import Settings
+from neurova.subscriptions.function import SubscriptionFunction
+from neurova.subscriptions.ordered import OrderedRunner
+from neurova.subscriptions.records import EventRecord, ReportEvent
+from neurova.subscriptions.runner import SubscriptionRunner
+
+from . import backends
+from .state import has_state
+
+LOGGER = logging.getLogger("neurova.events")
+
+EventRole = Literal["subscriptions", "relay"]
+DECLARE_TIMEOUT = 30.0  # seconds
+IDLE_POLL_SECONDS = 5.0  # between two looks into the outbox of a service that declares no events
+
+
+class EventSystem:
+    """Run the relays and subscriptions of the served services, for the given `roles`.
+
+    The bus is opened when the first subscription or event needs it. `database` returns the database
+    of a service; `report` receives a record of each event.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        roles: Iterable[EventRole],
+        database: Callable[[str], Database],
+        report: ReportEvent,
+        clock: Callable[[], float],
+    ) -> None:
+        self.roles = frozenset(roles)
+        self.runners: dict[str, list[SubscriptionRunner]] = {}
+        self.relays: dict[str, Relay] = {}
+        self._settings = settings
+        self._database = database
+        self._report = report
+        self._clock = clock
+        self._services: Mapping[str, Service] = {}
+        self._bus: Bus | None = None
+        self._schemas: SchemaStore | None = None
+        self._opening = asyncio.Lock()
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+
+    @property
+    def schemas(self) -> SchemaStore:
+        """Return the store of schemas."""
+        if self._schemas is None:
+            self._schemas = backends.open_schema_store(self._settings)
+        return self._schemas
+
+    def subscriptions(self) -> list[SubscriptionFunction]:
+        """Return the subscriptions of all served services."""
+        return [each for service in self._services.values() for each in service.subscriptions]
+
+    async def open_bus(self) -> Bus:
+        """Return the bus, connected. Raises NeurovaError if it cannot be used."""
+        async with self._opening:
+            if self._bus is None:
+                bus = backends.open_bus(self._settings, self._clock)
+                await bus.start()
+                self._bus = bus
+            return self._bus
+
+    async def serve(self, services: Mapping[str, Service]) -> None:
+        """Run the subscriptions and relays of these services instead of the current ones.
+
+        Subscriptions of a service that was loaded again finish their calls before the new ones
+        start.
+        """
+        before, self._services = self._services, services
+        changed = [name for name in services if services[name] is not before.get(name)]
+        removed = [name for name in before if name not in services]
+        for name in (*changed, *removed):
+            await self._stop_service(name)
+        for name in changed:
+            if "subscriptions" in self.roles and services[name].subscriptions:
+                await self._start_subscriptions(services[name])
+            if "relay" in self.roles and has_state(self._settings, name):
+                self._start_relay(services[name])
+
+    async def declare(self) -> None:
+        """Create the queues of all subscriptions."""
+        bus = await self.open_bus()
+        deadline = asyncio.get_running_loop().time() + DECLARE_TIMEOUT
+        await bus.declare([each.queue for each in self.subscriptions()], deadline)
+
+    async def stop(self) -> None:
+        """Stop the relays and subscriptions, and close the bus."""
+        for name in list(self._services):
+            await self._stop_service(name)
+        self._services = {}
+        if self._bus is not None:
+            await self._bus.close()
+            self._bus = None
+        if self._schemas is not None:
+            self._schemas.close()
+            self._schemas = None
+
+    async def _start_subscriptions(self, service: Service) -> None:
+        bus = await self.open_bus()
+        await self.declare()
+        runners = self.runners.setdefault(service.name, [])
+        for function in service.subscriptions:
+            kind = OrderedRunner if function.description.ordered else SubscriptionRunner
+            runner = kind(function, bus, self.schemas.find, self._report, self._clock)
+            runners.append(runner)
+            await runner.start()
+
+    def _start_relay(self, service: Service) -> None:
+        relay = Relay(
+            service.name,
+            lambda: self._database(service.name),
+            self.open_bus,
+            self.schemas,
+            self.declare,
+            self._report_published,
+            self._clock,
+            POLL_SECONDS if service.publishes else IDLE_POLL_SECONDS,
+        )
+        self.relays[service.name] = relay
+        self._tasks[service.name] = asyncio.create_task(relay.run())
+
+    async def _stop_service(self, name: str) -> None:
+        task = self._tasks.pop(name, None)
+        self.relays.pop(name, None)
+        if task is not None:
+            task.cancel()
+            await asyncio.wait([task])
+        for runner in self.runners.pop(name, []):
+            try:
+                await runner.stop(self._settings.bus.drain)
+            except NeurovaError as error:
+                LOGGER.error("Subscription %s did not stop: %s", runner.function.name, error)
+
+    def _report_published(self, messages: Sequence[Message]) -> None:
+        now = self._clock()
+        for each in messages:
+            self._report(EventRecord(now, "published", each.event, each.id, each.trace_id))

@@ -1,0 +1,36 @@
+"""Load a service of a project with its resources, and bring its database up to date."""
+
+from __future__ import annotations
+
+from neurova.execution.context import ExecutionContext
+from neurova.loading import loader
+from neurova.loading.service import Service
+from neurova.resources import Resources
+from neurova.settings.settings import Settings
+
+from . import state
+from .databases import ServiceDatabases
+
+
+def load_service(
+    settings: Settings,
+    name: str,
+    databases: ServiceDatabases,
+    execution: ExecutionContext,
+    *,
+    migrate: bool = False,
+) -> Service:
+    """Import a service. Raises LoadError, and StateError if its database is not up to date.
+
+    `migrate`: run its pending migrations first.
+    """
+    if migrate:
+        state.migrate(settings, name)
+    else:
+        state.require_migrated(settings, name)
+    resources = Resources(database=lambda: databases.get(name))
+    service = loader.load_service(settings.functions, name, resources, execution)
+    if service.publishes or service.subscriptions:
+        state.ensure_database(settings, name)
+    state.require_tables(settings, name, service.domain)
+    return service

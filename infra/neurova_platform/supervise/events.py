@@ -1,0 +1,67 @@
+"""The role `events`: run the subscriptions and relays of the project."""
+
+from __future__ import annotations
+
+import logging
+import time
+from contextlib import AsyncExitStack
+
+from neurova.execution.context import ExecutionContext
+from neurova.loading.service import discover
+from neurova.settings.settings import Settings
+from neurova.subscriptions.records import EventRecord
+
+from ..composition.databases import ServiceDatabases
+from ..composition.events import EventRole, EventSystem
+from ..composition.services import load_service
+from .channel import WorkerChannel
+from .roles import ChildArguments
+
+LOGGER = logging.getLogger("neurova.events")
+
+
+def serve(arguments: ChildArguments, _: None, channel: WorkerChannel) -> None:
+    """Run both until the supervisor stops this process."""
+    _run(arguments, channel, ("subscriptions", "relay"))
+
+
+def serve_subscriptions(arguments: ChildArguments, _: None, channel: WorkerChannel) -> None:
+    """Run the subscriptions until the supervisor stops this process."""
+    _run(arguments, channel, ("subscriptions",))
+
+
+def serve_relay(arguments: ChildArguments, _: None, channel: WorkerChannel) -> None:
+    """Run the relays until the supervisor stops this process."""
+    _run(arguments, channel, ("relay",))
+
+
+def _run(
+    arguments: ChildArguments, channel: WorkerChannel, event_roles: tuple[EventRole, ...]
+) -> None:
+    import uvloop
+
+    uvloop.run(_serve(arguments.load_settings(), channel, event_roles))
+
+
+async def _serve(
+    settings: Settings, channel: WorkerChannel, event_roles: tuple[EventRole, ...]
+) -> None:
+    async with AsyncExitStack() as stack:
+        databases = ServiceDatabases(settings, time.time)
+        stack.push_async_callback(databases.close)
+        execution = ExecutionContext()
+        services = {
+            name: load_service(settings, name, databases, execution)
+            for name in discover(settings.functions)
+        }
+        events = EventSystem(settings, event_roles, databases.get, _log, time.time)
+        stack.push_async_callback(events.stop)
+        await events.serve(services)
+        await channel.wait_for_stop(
+            settings.runtime.stuck, subscriptions=len(events.subscriptions())
+        )
+
+
+def _log(record: EventRecord) -> None:
+    if LOGGER.isEnabledFor(logging.DEBUG):
+        LOGGER.debug("%s", record)
