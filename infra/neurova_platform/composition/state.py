@@ -63,7 +63,7 @@ def require_tables(settings: Settings, service: str, domain: ModuleType | None) 
     found = migrations.differences(database, domain)
     if found:
         raise StateError(
-            f"differs from domain.py: {', '.join(found)}",
+            f"the database differs from domain.py: {', '.join(found)}",
             where=str(database),
             fix=f'run `neurova db revision {service} -m "…"`, then `neurova db upgrade {service}`',
         )

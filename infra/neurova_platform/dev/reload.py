@@ -20,7 +20,7 @@ from ..composition.platform import Platform
 
 LOGGER = logging.getLogger("neurova.reload")
 DEBOUNCE_MS = 60  # milliseconds; editors write a file in several steps
-IMPORT_TIMEOUT = 30.0  # seconds until the next saved file is handled
+IMPORT_TIMEOUT = 30.0  # seconds for an import, until the next saved file is handled
 
 is_python_file = PythonFilter()
 is_visible = DefaultFilter()  # excludes caches and hidden files

@@ -79,7 +79,7 @@ def upgrade(service: str | None, as_json: bool) -> None:
     ran = {}
     for name in _services(settings, service):
         if service is None and not has_state(settings, name):
-            continue  # it gets a database when the platform first stores data in it
+            continue  # no database yet: the platform creates one when it first stores data
         database = settings.database(name)
         if isinstance(database, Path):
             database.parent.mkdir(parents=True, exist_ok=True)
