@@ -8,9 +8,6 @@ from types import ModuleType
 from neurova.database import migrations
 from neurova.database.postgres.url import PostgresUrl
 from neurova.errors import StateError
-from neurova.loading.generation import Generation
-from neurova.loading.load_errors import import_error
-from neurova.loading.loader import DOMAIN
 from neurova.settings.settings import Settings
 
 ADDRESS = "address"
@@ -71,6 +68,11 @@ def require_tables(settings: Settings, service: str, domain: ModuleType | None) 
 
 def load_domain(settings: Settings, service: str) -> ModuleType | None:
     """Import a service's domain.py, None if it has none. Raises LoadError."""
+    # Imported here: commands that only need the state folder start faster.
+    from neurova.loading.generation import Generation
+    from neurova.loading.load_errors import import_error
+    from neurova.loading.loader import DOMAIN
+
     folder = settings.functions / service
     file = folder / f"{DOMAIN}.py"
     if not file.is_file():
