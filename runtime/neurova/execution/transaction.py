@@ -20,7 +20,7 @@ class Run(Protocol):
     """The run of a function that owns the transaction.
 
     `is_committing`: the commit has begun, so the deadline no longer ends the run. `after_reply`
-    runs when the reply is sent.
+    gets the callbacks of the committed transaction; its owner runs them, see `run_callbacks`.
     """
 
     is_committing: bool
@@ -44,7 +44,8 @@ async def run_in_transaction(
     Roll back if the body raises or its run was stopped. After a conflict, run the body again with a
     new transaction; raises Unavailable at the transaction's deadline. Cancellation does not
     interrupt a running commit, unless `shield_commit` is false (for read-only transactions). The
-    caller must limit the time of the body, for example with `asyncio.timeout_at`.
+    caller must limit the time of the body, for example with `asyncio.timeout_at`, and run what
+    `after_commit` has added to `run.after_reply`.
     """
     while True:
         try:
