@@ -109,7 +109,7 @@ class CallRecords:
         """Pass a batch to one sink; log only the first of consecutive failures."""
         try:
             sink.write(records)
-        except Exception as error:
+        except BaseException as error:  # SystemExit would end the thread, and with it the log
             self.dropped += len(records)
             if id(sink) not in self._failing:
                 self._failing.add(id(sink))

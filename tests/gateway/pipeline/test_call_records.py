@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
+from asyncio import CancelledError
 from collections.abc import Sequence
 from pathlib import Path
 from time import time
 
 import pytest
+from tests.serving import until
 
 from neurova.http.call import Call
 from neurova.http.caller import Caller
@@ -25,7 +27,7 @@ class ListSink:
 
 
 class FailingSink:
-    error: Exception | None = RuntimeError("disk full")
+    error: BaseException | None = RuntimeError("disk full")
 
     def write(self, records: Sequence[CallRecord]) -> None:
         if self.error is not None:
@@ -91,6 +93,18 @@ def test_failing_sink_does_not_stop_the_others(caplog: pytest.LogCaptureFixture)
         assert len(caplog.records) == 2
     assert len(working.records) == 4
     assert records.dropped == 3
+
+
+@pytest.mark.parametrize("error", [SystemExit(1), CancelledError()], ids=["exit", "cancelled"])
+def test_thread_survives_what_a_sink_raises(error: BaseException) -> None:
+    failing, working = FailingSink(), ListSink()
+    failing.error = error
+    records = CallRecords([failing, working], interval=0.001)
+    records.start()
+    for size in (1, 2):  # the second one after the error
+        records.add(answered(), 200, size)
+        until(lambda: bool(working.records) and working.records[-1].bytes == size)  # noqa: B023
+    records.stop()
 
 
 def test_duration_is_never_negative(tmp_path: Path) -> None:
