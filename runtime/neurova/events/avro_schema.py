@@ -50,7 +50,10 @@ def avro_schema(event: type[Event]) -> dict[str, Any]:
     Raises LoadError for a field whose type has no Avro type.
     """
     name = event_name(event)
-    info = inspect.type_info(event)
+    try:
+        info = inspect.type_info(event)
+    except TypeError as error:
+        raise LoadError(f"event {name}: {error}", fix=_FIX) from error
     assert isinstance(info, inspect.StructType)
     return _Builder(name).record(info, name)
 
@@ -97,7 +100,7 @@ class _Builder:
             raise self._fault(
                 place, f"a default of type {type(default).__name__} is not supported", "use None"
             )
-        return msgspec.to_builtins(default)
+        return msgspec.json.decode(msgspec.json.encode(default))
 
     def _type(self, info: inspect.Type, place: str) -> Any:
         while isinstance(info, inspect.Metadata):
