@@ -5,22 +5,23 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from neurova.bus.base import Bus, Message
 from neurova.database.base import Database
 from neurova.errors import NeurovaError
 from neurova.loading.service import Service
-from neurova.outbox.relay import POLL_SECONDS, Relay
 from neurova.schemas.base import SchemaStore
 from neurova.settings.settings import Settings
 from neurova.subscriptions.function import SubscriptionFunction
-from neurova.subscriptions.ordered import OrderedRunner
 from neurova.subscriptions.records import EventRecord, ReportEvent
-from neurova.subscriptions.runner import SubscriptionRunner
 
 from . import backends
 from .state import has_state
+
+if TYPE_CHECKING:  # they import SQLAlchemy, which would slow projects without a database
+    from neurova.outbox.relay import Relay
+    from neurova.subscriptions.runner import SubscriptionRunner
 
 LOGGER = logging.getLogger("neurova.events")
 
@@ -113,6 +114,9 @@ class EventSystem:
             self._schemas = None
 
     async def _start_subscriptions(self, service: Service) -> None:
+        from neurova.subscriptions.ordered import OrderedRunner
+        from neurova.subscriptions.runner import SubscriptionRunner
+
         bus = await self.open_bus()
         await self.declare()
         runners = self.runners.setdefault(service.name, [])
@@ -123,6 +127,8 @@ class EventSystem:
             await runner.start()
 
     def _start_relay(self, service: Service) -> None:
+        from neurova.outbox.relay import POLL_SECONDS, Relay
+
         relay = Relay(
             service.name,
             lambda: self._database(service.name),
