@@ -337,10 +337,11 @@ class GatewayProtocol(Connection):
                 self._parse(data)
             else:
                 self.unparsed = b""
-                self.flow.resume_reading()
-                return
-        if self.state != CLOSING:
+                break
+        if self.unparsed:
             self.flow.pause_reading()
+        elif self.state != CLOSING:  # read on during a call, to notice a disconnect
+            self.flow.resume_reading()
 
     def _has_turn(self, slices: int) -> bool:
         """Return whether the turn of this connection goes on, and use up `slices` of it.

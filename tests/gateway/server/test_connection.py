@@ -151,6 +151,15 @@ class LateFunction(CoroutineFunction):
         return await super().run(in_flight)
 
 
+async def test_disconnect_after_large_body_ends_stream(streams: HttpServer) -> None:
+    _, writer = await streams.connect()
+    writer.write(request("GET", "/quiet", body=b"x" * 60_000))
+    await wait_until(lambda: streams.manager.in_flight)
+    writer.transport.abort()
+    await wait_until(lambda: "quiet" in namespace(streams, "quiet")["counted"])
+    await wait_until(lambda: not streams.manager.connections)
+
+
 async def test_half_closed_client_gets_its_response(server: HttpServer) -> None:
     """Some event loops deliver data and EOF before anything else runs."""
     reader, writer = await server.connect()
