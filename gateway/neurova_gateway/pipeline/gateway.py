@@ -19,6 +19,7 @@ from ..kong.render import to_template
 from ..plugins.host import PluginHost
 from . import behind_kong, health
 from .admission import Admission
+from .body_memory import BodyMemory
 from .call_records import CallRecords
 from .client_address import client_address_reader
 from .compression import Compression
@@ -56,6 +57,7 @@ class Gateway:
             Compression(thread_pool) if options.compress else _do_not_compress
         )
         self.admission = Admission(delay)
+        self.body_memory = BodyMemory(max(options.body_memory, options.max_body))
         self.health = health.Health()
         self._plugin_host = host
         self._records = records

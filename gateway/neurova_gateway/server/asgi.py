@@ -14,6 +14,7 @@ from neurova.http.problem import problem
 from neurova.http.reply import Reply
 from neurova.streaming.response_stream import StreamReply
 
+from ..pipeline.body_memory import TOO_MANY_BODIES, BodyShare
 from ..pipeline.compression import LARGE
 from ..pipeline.framing import body_too_large
 from ..pipeline.gateway import Gateway
@@ -45,15 +46,19 @@ class GatewayApp:
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
         call = _call(scope)
-        await self._answer(call, receive, send)
+        share = BodyShare(self._gateway.body_memory)
+        try:
+            await self._answer(call, receive, send, share)
+        finally:
+            share.update(0)
         if call.task is not None:
             await asyncio.wait((call.task,))  # a server may stop or freeze when this returns
 
-    async def _answer(self, call: Call, receive: Receive, send: Send) -> None:
+    async def _answer(self, call: Call, receive: Receive, send: Send, share: BodyShare) -> None:
         gateway = self._gateway
         reply = self._check_head(call) or gateway.admit(call)
         if reply is None:
-            reply = await self._read_body(call, receive)
+            reply = await self._read_body(call, receive, share)
         if reply is None:
             result = gateway.invoke(call)
             reply = result if isinstance(result, Reply) else await _wait(call, result, receive)
@@ -82,7 +87,7 @@ class GatewayApp:
         self._gateway.begin(call)
         return problem(call, 431, HEAD_TOO_LARGE)
 
-    async def _read_body(self, call: Call, receive: Receive) -> Reply | None:
+    async def _read_body(self, call: Call, receive: Receive, share: BodyShare) -> Reply | None:
         parts: list[bytes] = []
         size = 0
         while True:
@@ -93,6 +98,8 @@ class GatewayApp:
             size += len(parts[-1])
             if size > self._gateway.options.max_body:
                 return problem(call, 413, body_too_large(self._gateway.options.max_body))
+            if not share.update(size):
+                return problem(call, 503, TOO_MANY_BODIES, headers={"Retry-After": "1"})
             if not message.get("more_body", False):
                 call.body = b"".join(parts)
                 return None

@@ -15,6 +15,7 @@ from neurova.http.call import Call, Field
 from neurova.http.problem import problem
 from neurova.http.reply import Reply
 
+from ..pipeline.body_memory import TOO_MANY_BODIES, BodyShare
 from .connection_manager import ConnectionManager
 from .head_limits import head_limit
 from .writer import ConnectionWriter
@@ -69,6 +70,7 @@ class Connection(HttpToolsProtocol):
         self.unparsed = b""
         self.last: Call | None = None
         self.refusal: tuple[int, str] | None = None  # for malformed bytes after `running`
+        self.share = BodyShare(self.gateway.body_memory)
         # Timeouts.
         self.unsent = 0  # bytes in the write buffer at `unsent_since`
         self.unsent_since = 0.0
@@ -89,9 +91,7 @@ class Connection(HttpToolsProtocol):
         """Stop a streamed response. Another call in flight finishes; its response is discarded."""
         self.manager.connections.discard(self)
         self.connections.discard(self)
-        self.state = CLOSING
-        self.unparsed = b""
-        self.pipelined.clear()
+        self._discard_input()
         self._notify_disconnect()
         if self.writer is not None:
             self.writer.disconnected()
@@ -185,9 +185,8 @@ class Connection(HttpToolsProtocol):
         """
         if self.state == CLOSING:
             return
-        self.state = CLOSING
+        self._discard_input()
         self.since = self.loop.time()
-        self.parts, self.unparsed = [], b""
         self.manager.flush()
         if self.transport.is_closing():
             return
@@ -200,6 +199,34 @@ class Connection(HttpToolsProtocol):
             self.transport.abort()  # the client disconnected
         else:
             self.flow.resume_reading()
+
+    def _end_call(self) -> None:
+        self.running = self.pending = self.writer = None
+        if self.state == CLOSING:  # otherwise `_resume` follows
+            self._bound_bodies()
+
+    def _discard_input(self) -> None:
+        """Drop all that was received, except the call in flight."""
+        self.state = CLOSING
+        self.call, self.parts, self.size, self.unparsed = None, [], 0, b""
+        self.pipelined.clear()
+        self._bound_bodies()
+
+    def _bound_bodies(self) -> None:
+        """Count the bytes held here; refuse more of them while all connections hold too many.
+
+        The sum is taken anew after each event that may change it, so no event has to undo what
+        another one has counted.
+        """
+        if not self.share.update(self._held()) and (self.state == BODY or self.unparsed):
+            self.unparsed = b""
+            self._refuse(503, TOO_MANY_BODIES)
+            self.share.update(self._held())
+
+    def _held(self) -> int:
+        calls = [call for call in (self.running, self.call, *self.pipelined) if call is not None]
+        size = 0 if self.is_refused else self.size  # the body of a refused call is not kept
+        return len(self.unparsed) + size + sum(len(call.body) for call in calls)
 
     # Implemented by GatewayProtocol.
 

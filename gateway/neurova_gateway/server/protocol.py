@@ -191,7 +191,7 @@ class GatewayProtocol(Connection):
 
     def _on_reply(self, call: Call, task: asyncio.Future[Reply]) -> None:
         self.tasks.discard(task)
-        self.running = self.pending = None
+        self._end_call()
         reply = result_reply(call, call.route.name, task)
         if call.task is not None:
             self.tasks.add(call.task)  # uvicorn waits for what runs after the reply, too
@@ -227,7 +227,8 @@ class GatewayProtocol(Connection):
         writer.start(head)
 
     def _on_stream_end(self, finished: asyncio.Future[bool]) -> None:
-        call, self.running, self.writer = self.running, None, None
+        call = self.running
+        self._end_call()
         self.has_responded = True
         self.since = self.loop.time()
         if not finished.result() or self._is_last(call):
@@ -270,6 +271,8 @@ class GatewayProtocol(Connection):
         ):
             self.turn = 0
             self._parse(data)
+            if self.share.held or self.state == BODY:
+                self._bound_bodies()
         else:
             self.unparsed += data
             self._resume()
@@ -342,6 +345,7 @@ class GatewayProtocol(Connection):
             self.flow.pause_reading()
         elif self.state != CLOSING:  # read on during a call, to notice a disconnect
             self.flow.resume_reading()
+        self._bound_bodies()
 
     def _has_turn(self, slices: int) -> bool:
         """Return whether the turn of this connection goes on, and use up `slices` of it.

@@ -36,11 +36,13 @@ class Gateway(msgspec.Struct, frozen=True):
     it to run on every route. `keys`: the PostgreSQL URL of the key store, empty for a file in the
     state folder. `behind` "kong": accept only calls signed by Kong's plugin. `hosts`: the accepted
     Host values, empty for any. `limit`: the rate limit of each consumer over all routes.
+    `body_memory`: the bound of all request bodies that a worker holds, at least `max_body`.
     """
 
     host: str = "127.0.0.1"
     port: Port = 8000
     max_body: Size = 1 << 20
+    body_memory: Size = 128 << 20
     head_timeout: Seconds = 5.0
     body_timeout: Seconds = 30.0
     keep_alive: Seconds = 75.0
