@@ -14,7 +14,6 @@ from functools import lru_cache
 from io import BytesIO
 from typing import Any, Generic, NamedTuple
 
-import fastavro
 import msgspec
 
 from ..errors import NeurovaError
@@ -50,6 +49,8 @@ class EventCodec(Generic[AnyEvent]):
     """Encode and decode one event class."""
 
     def __init__(self, event: type[AnyEvent]) -> None:
+        import fastavro  # slow, and not needed in projects without events
+
         self.event = event
         self.name = event_name(event)
         definition = avro_schema(event)
@@ -99,6 +100,8 @@ def decode_values(body: bytes, find_schema: FindSchema, reader: Any = None) -> A
 
     Raises UndecodableEvent.
     """
+    import fastavro
+
     if len(body) < _HEAD or not body.startswith(MARKER):
         raise UndecodableEvent("the message is not an encoded event")
     writer = parse_schema(find_schema(body[len(MARKER) : _HEAD]))
@@ -121,6 +124,8 @@ def fingerprint(schema: str) -> bytes:
 @lru_cache(maxsize=1024)
 def parse_schema(schema: str) -> Any:
     """Return the parsed form of a schema's JSON."""
+    import fastavro
+
     return fastavro.parse_schema(msgspec.json.decode(schema))
 
 

@@ -47,7 +47,7 @@ from neurova import get
 
 @get("/loaded", public=True)
 async def loaded() -> list[str]:
-    return sorted({"alembic", "asyncpg", "sqlalchemy"} & set(sys.modules))
+    return sorted({"alembic", "asyncpg", "fastavro", "sqlalchemy"} & set(sys.modules))
 '''
 
 MOUNTED = '''"""An app that logs when it starts and stops."""
@@ -114,7 +114,7 @@ def test_session_from_start_to_end(
 
 
 @pytest.mark.parametrize("command", ["dev", "run"])
-def test_project_without_database_imports_no_database_library(
+def test_plain_project_imports_no_database_or_event_library(
     serving: Callable[..., Any], project: Path, command: str
 ) -> None:
     """SQLAlchemy alone adds 0.12 s of CPU to the start."""
