@@ -133,7 +133,7 @@ def test_postgresql_is_migrated_without_showing_its_password(
     assert "create_table" in Path(made["file"]).read_text()
     refused = cli("run")
     assert refused.exit_code != 0
-    assert f"{shown}: the database is behind by 2 revision(s)" in refused.stderr
+    assert f"{shown}: the database is behind by" in refused.stderr
     examined = cli("doctor", "--json")
     behind = json.loads(cli("db", "status", "--json").stdout)[0]
     assert behind["database"] == shown
