@@ -145,7 +145,7 @@ class Transaction(Tx, Protocol):
     `trace_id` identifies the call that publishes them.
     """
 
-    published: list[dict[str, Any]]
+    published: list[tuple[Any, ...]]
     trace_id: int
 
     @property
@@ -160,6 +160,13 @@ class Transaction(Tx, Protocol):
 
     def extend(self, deadline: float) -> None:
         """Replace the deadline, which bounds all waits."""
+        ...
+
+    async def run_sql(self, sql: str, *rows: Sequence[Any]) -> list[Any]:
+        """Run a statement of the platform once for each row of values, without SQLAlchemy.
+
+        `sql` has the placeholders $1, $2, …; with one row, return the rows of the result.
+        """
         ...
 
     async def rollback_to_savepoint(self) -> None:

@@ -10,12 +10,14 @@ from ..errors import LoadError
 from ..events.codec import codec_of
 from ..events.event import Event
 from .base import CommitCallbacks, TransactionError
-from .event_tables import outbox
 
 if TYPE_CHECKING:
     from .base import Transaction
 
-_INSERT = outbox.insert()
+_INSERT = (
+    "INSERT INTO nv_outbox (id, event, body, schema, time, trace_id) "
+    "VALUES ($1, $2, $3, $4, $5, $6)"
+)
 
 
 class EventPublisher(CommitCallbacks):
@@ -26,7 +28,7 @@ class EventPublisher(CommitCallbacks):
 
     def __init__(self) -> None:
         super().__init__()
-        self.published: list[dict[str, Any]] = []
+        self.published: list[tuple[Any, ...]] = []
         self.trace_id = 0
 
     def publish(self, event: Event) -> str:
@@ -44,15 +46,9 @@ class EventPublisher(CommitCallbacks):
             )
         encoded = codec_of(type(event)).encode(event)
         id = uuid4().hex
+        trace_id = f"{self.trace_id:032x}"
         self.published.append(
-            {
-                "id": id,
-                "event": encoded.name,
-                "body": encoded.body,
-                "schema": encoded.schema,
-                "time": time.time(),
-                "trace_id": f"{self.trace_id:032x}",
-            }
+            (id, encoded.name, encoded.body, encoded.schema, time.time(), trace_id)
         )
         return id
 
@@ -64,4 +60,4 @@ class EventPublisher(CommitCallbacks):
 
 async def write_outbox(transaction: Transaction) -> None:
     """Write the published events into the outbox, in the transaction."""
-    await transaction.execute(_INSERT, transaction.published)
+    await transaction.run_sql(_INSERT, *transaction.published)

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, Protocol, TypeVar
 
 from ..database.base import Callback, Transaction
+from ..database.publisher import write_outbox
 
 LOGGER = logging.getLogger("neurova")
 
@@ -54,8 +55,6 @@ async def run_in_transaction(
             if run is not None:
                 run.is_committing = True
             if transaction.published:
-                from ..database.publisher import write_outbox  # imports SQLAlchemy
-
                 await write_outbox(transaction)
             await (finish(transaction.commit()) if shield_commit else transaction.commit())
             if run is not None:

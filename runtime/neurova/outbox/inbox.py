@@ -10,10 +10,11 @@ from ..errors import NeurovaError
 
 RETENTION = 7 * 86_400.0  # seconds
 _BATCH = 1_000
-_INSERT = inbox.insert()
-_FIND = select(inbox.c.time).where(
-    inbox.c.subscription == bindparam("subscription"), inbox.c.id == bindparam("event_id")
+_INSERT = (
+    "INSERT INTO nv_inbox (subscription, id, time) VALUES ($1, $2, $3) "
+    "ON CONFLICT DO NOTHING RETURNING 1"
 )
+_FIND = "SELECT time FROM nv_inbox WHERE subscription = $1 AND id = $2"
 _EXPIRED = (
     select(inbox.c.subscription, inbox.c.id).where(inbox.c.time < bindparam("before")).limit(_BATCH)
 )
@@ -26,16 +27,14 @@ class AlreadyHandled(NeurovaError):
 
 async def record_handled(tx: Transaction, subscription: str, event_id: str, now: float) -> None:
     """Record that an event is handled by this transaction. Raises AlreadyHandled."""
-    if await find_handled(tx, subscription, event_id) is not None:
+    if not await tx.run_sql(_INSERT, (subscription, event_id, now)):
         raise AlreadyHandled(f"{subscription} has handled event {event_id}")
-    await tx.execute(_INSERT, {"subscription": subscription, "id": event_id, "time": now})
 
 
 async def find_handled(tx: Transaction, subscription: str, event_id: str) -> float | None:
     """Return when an event was handled (Unix seconds), None if it was not."""
-    values = {"subscription": subscription, "event_id": event_id}
-    found: float | None = (await tx.execute(_FIND, values)).scalar()
-    return found
+    rows = await tx.run_sql(_FIND, (subscription, event_id))
+    return float(rows[0][0]) if rows else None
 
 
 async def prune_inbox(database: Database, now: float, deadline: float) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
 from typing import Any
@@ -149,6 +150,14 @@ class PostgresConnection:
         if not self._driver.is_in_transaction():  # each further statement would be committed alone
             raise TransactionError.ended_by_statement()
         return result
+
+    async def run_sql(self, sql: str, rows: Sequence[Sequence[Any]]) -> list[Any]:
+        """Run a statement without SQLAlchemy for each row of values; return the result of one."""
+        if len(rows) == 1:
+            result: list[Any] = await self._driver.fetch(sql, *rows[0])
+            return result
+        await self._driver.executemany(sql, rows)
+        return []
 
     async def run_with_savepoint(
         self, statement: Executable, parameters: Parameters | None

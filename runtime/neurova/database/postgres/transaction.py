@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
 from typing import Any, TypeVar
 
@@ -144,6 +144,10 @@ class PostgresTransaction(EventPublisher):
         """Replace the deadline, which bounds all waits."""
         self._deadline = subtract_margin(deadline)
 
+    async def run_sql(self, sql: str, *rows: Sequence[Any]) -> list[Any]:
+        """Run a short statement of the platform; see `Transaction`."""
+        return await self._do(self._run_sql, sql, rows)
+
     async def commit(self) -> None:
         """Make the changes durable. Cancelling the caller does not stop a running commit.
 
@@ -222,6 +226,16 @@ class PostgresTransaction(EventPublisher):
         except TransactionError as error:
             self._failure = error
             raise
+        except DriverErrors as error:
+            raise self._translate(connection, error) from error
+
+    async def _run_sql(
+        self, connection: PostgresConnection, sql: str, rows: Sequence[Sequence[Any]]
+    ) -> list[Any]:
+        if not self._has_begun:
+            await self._begin(connection)
+        try:
+            return await connection.run_sql(sql, rows)
         except DriverErrors as error:
             raise self._translate(connection, error) from error
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from functools import partial
 from itertools import islice
@@ -129,6 +129,14 @@ class SqliteConnection:
         assert self._core is not None
         self._check_transaction()
         return self._core.execute(statement, parameters)
+
+    def run_sql(self, sql: str, rows: Sequence[Sequence[Any]]) -> list[Any]:
+        """Run a statement without SQLAlchemy for each row of values; return the result of one."""
+        driver = self._check_transaction()
+        if len(rows) == 1:
+            return driver.execute(sql, rows[0]).fetchall()
+        driver.executemany(sql, rows)
+        return []
 
     def run_until_stopped(
         self, statement: Executable, parameters: Parameters | None

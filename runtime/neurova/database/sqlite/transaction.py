@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -143,6 +143,19 @@ class SqliteTransaction(EventPublisher):
     def extend(self, deadline: float) -> None:
         """Replace the deadline, which bounds all waits."""
         self._deadline = deadline - MARGIN
+
+    async def run_sql(self, sql: str, *rows: Sequence[Any]) -> list[Any]:
+        """Run a short statement of the platform; see `Transaction`."""
+        async with self._lock:
+            if self._running is not None:
+                await asyncio.wait([self._running])
+            self._check_open()
+            connection = self._connection or await self._open()
+            self._has_written = self._has_written or not self._readonly
+            try:
+                return connection.run_sql(sql.replace("$", "?"), rows)
+            except sqlite3.Error as error:
+                raise self._translate(error) from error
 
     async def rollback_to_savepoint(self) -> None:
         """Undo all changes; the transaction stays open. It must have been made with `savepoint`."""
