@@ -25,7 +25,8 @@ class Role:
     `target` is "module:function". The child calls it with its `ChildArguments`, its listening
     socket or None, and its `WorkerChannel`; it calls `channel.attach` and `channel.report_ready`
     (or `channel.wait_for_stop`, which does both) and returns when told to stop.
-    `listen` returns a listening socket for each process; without it the role has no sockets.
+    `listen` returns a listening socket for each process, which the supervisor closes when it stops;
+    without it the role has no sockets.
     `processes` is the number of processes; None: a single process, with no number in its name.
     """
 

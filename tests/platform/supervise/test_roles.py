@@ -26,11 +26,12 @@ from neurova_platform.supervise.run import run
 
 if __name__ == "__main__":
     listener = bind("127.0.0.1", 0)
+    extra = {"extra": listener.getsockname()[1]}
     flags = {"gateway.port": 0}
     run(
         load(flags=flags),
         flags,
-        lambda event: print(json.dumps(event | {"extra": listener.getsockname()[1]}), flush=True),
+        lambda event: print(json.dumps(event | extra), flush=True),
         [Role("relay", "relay:run"), Role("extra", "extra:serve", lambda settings: [listener])],
     )
 """
