@@ -45,5 +45,5 @@ def test_goodput_latency_and_recovery(tmp_path: Path, kind: str) -> None:
     with running(project(tmp_path, kind).program("run"), SERVER_CORE) as server:
         found = measure(server, 20.0)
     assert found.lost <= 0.2
-    assert found.settled_p99_ms <= 5 * found.alone_ms
+    assert found.settled_p99_ms <= 1500
     assert found.recovered_s <= 2.0

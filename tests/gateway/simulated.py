@@ -6,17 +6,18 @@ import heapq
 import random
 from collections import deque
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import partial
 from itertools import accumulate, count
 
-from neurova.overload.cost import Cost
-from neurova_gateway.pipeline.admission import Admission
+from neurova_gateway.pipeline.admission import TURNS, Admission
+from neurova_gateway.server.connection_manager import LAG_INTERVAL
 
 AGAIN = 300e-6  # seconds from a response to the next call of the same caller
-READ, REFUSE, SEND = 20e-6, 10e-6, 10e-6  # seconds of the event loop per call
+READ, SEND = 30e-6, 10e-6  # seconds of the event loop per call; a refusal costs both
 
 
-@dataclass
+@dataclass(frozen=True)
 class Kind:
     """A function whose call waits `waits` seconds (None: runs at once), then computes `computes`.
 
@@ -26,7 +27,6 @@ class Kind:
     computes: float
     waits: float | None = None
     again: float = 0.0
-    cost: Cost = field(default_factory=Cost)
 
 
 @dataclass
@@ -49,81 +49,109 @@ def arrivals(rate: float, first: float, last: float, seed: int = 1) -> Iterable[
         yield time
 
 
+@dataclass
+class Waiting:
+    """A connection whose request waits for its turn."""
+
+    worker: Worker
+    arrived: float
+    kind: Kind
+
+    def take_turn(self) -> None:
+        """Read the request; run or refuse the call."""
+        self.worker.start(self.arrived, self.kind)
+
+
 class Worker:
     """One worker; `calls` are arrival times and kinds, `run` returns the finished calls."""
 
-    def __init__(self, admission: Admission, calls: Iterable[tuple[float, Kind]]) -> None:
-        self.admission = admission
+    def __init__(self, calls: Iterable[tuple[float, Kind]], pause: float = 0.0) -> None:
         self.now = 1.0
+        self.admission = Admission(lambda: self.now, lambda: self.now)
         self.number = count()
         self.calls = [(1 + time, next(self.number), kind) for time, kind in calls]
         heapq.heapify(self.calls)
+        self.unfinished = len(self.calls)
         self.ready: deque[Callable[[], None]] = deque()
         self.timers: list[tuple[float, int, Callable[[], None]]] = []
         self.replies: list[tuple[float, Kind, bool]] = []
         self.is_in_iteration = False
-        self.pause = 0.0  # seconds for which another process has the CPU, alternating with ours
+        self.pause = pause  # seconds for which another process has the CPU, alternating with ours
         self.paused_at = 0.0
         self.done: list[Done] = []
-        admission.begin_iteration = self.begin_iteration
+        self.measure_lag(self.now)
 
     def run(self) -> list[Done]:
-        while self.calls or self.ready or self.timers:
+        """Run the event loop until all calls are done."""
+        while self.unfinished:
             for _ in range(len(self.ready)):
                 self.ready.popleft()()
             if not self.ready:
-                due = [self.calls[0][0]] if self.calls else []
-                due += [self.timers[0][0]] if self.timers else []
-                self.now = max(self.now, min(due, default=self.now))
+                events = (each[0][0] for each in (self.calls, self.timers) if each)
+                self.now = max(self.now, min(events))
             while self.timers and self.timers[0][0] <= self.now:
                 self.ready.append(heapq.heappop(self.timers)[2])
             polled = self.now
             while self.calls and self.calls[0][0] <= polled:
                 arrived, _, kind = heapq.heappop(self.calls)
-                self.read(arrived, kind)
+                if self.admission.is_busy:
+                    self.admission.wait(Waiting(self, arrived, kind))
+                    self.begin_iteration()
+                else:
+                    self.start(arrived, kind)
         return self.done
 
-    def read(self, arrived: float, kind: Kind) -> None:
-        started = self.now
-        self.now += READ
+    def start(self, arrived: float, kind: Kind) -> None:
         if self.pause and self.now - self.paused_at > 2 * self.pause:
             self.now += self.pause
             self.paused_at = self.now
-        if started > self.admission.watch_after:
-            if not self.admission.admits(kind.cost, self.now):
-                self.now += REFUSE
-                self.send(arrived, kind, served=False)
-                return
-            self.admission.add_work(kind.cost, later=kind.waits is not None)
-        if kind.waits is None:
+        if self.now > self.admission.busy_after:
+            self.admission.is_busy = True
+        self.now += READ
+        if self.admission.is_refusing:
+            self.send(arrived, kind, served=False)
+        elif kind.waits is None:
             self.now += kind.computes
-            kind.cost.record(kind.computes)
             self.send(arrived, kind, served=True)
         else:
-            entry = (self.now + kind.waits, next(self.number), lambda: self.step(arrived, kind))
-            heapq.heappush(self.timers, entry)
+            self.admission.begin_call()
+            self.call_at(self.now + kind.waits, partial(self.step, arrived, kind))
 
     def step(self, arrived: float, kind: Kind) -> None:
         self.now += kind.computes
-        kind.cost.record(kind.computes)
-        self.ready.append(lambda: self.send(arrived, kind, served=True))
+        self.admission.end_call()
+        self.ready.append(partial(self.send, arrived, kind, served=True))
 
     def send(self, arrived: float, kind: Kind, *, served: bool) -> None:
         self.begin_iteration()
         self.replies.append((arrived, kind, served))
 
+    def call_at(self, time: float, callback: Callable[[], None]) -> None:
+        heapq.heappush(self.timers, (time, next(self.number), callback))
+
+    def measure_lag(self, due: float) -> None:
+        self.admission.record_lag(self.now - due)
+        if self.admission.is_busy:
+            self.begin_iteration()
+        due = self.now + LAG_INTERVAL
+        self.call_at(due, partial(self.measure_lag, due))
+
     def begin_iteration(self) -> None:
         if not self.is_in_iteration:
             self.is_in_iteration = True
             self.ready.append(self.end_iteration)
-            self.admission.record_iteration_start(self.now)
+            self.admission.busy_after = self.now + TURNS
 
     def end_iteration(self) -> None:
+        self.admission.run_turns()
         for arrived, kind, served in self.replies:
             self.now += SEND
+            self.unfinished -= 1
             self.done.append(Done(arrived - 1, kind, served, self.now - arrived))
             if self.now - 1 < kind.again:
+                self.unfinished += 1
                 heapq.heappush(self.calls, (self.now + AGAIN, next(self.number), kind))
         self.replies.clear()
         self.is_in_iteration = False
-        self.admission.record_iteration_end(self.now)
+        if self.admission.has_next:
+            self.begin_iteration()

@@ -75,9 +75,7 @@ def hotel(
     if kind == "postgres":
         server: PostgresServer = request.getfixturevalue("postgres")
         where = f'[services.booking]\ndatabase = "{server.create_without_password(monkeypatch)}"\n'
-    # A high `delay`: a busy machine may otherwise refuse calls as overload.
-    patient = '[project]\nname = "hotel"\n[runtime]\ndelay = 60\n'
-    (project / "neurova.toml").write_text(patient + where)
+    (project / "neurova.toml").write_text(f'[project]\nname = "hotel"\n{where}')
     neurova(project, "db", "upgrade")
     scopes = [word for scope in SCOPES for word in ("--scope", scope)]
     words = ["keys", "create", "--consumer", "guests", "--env", "live", *scopes, "--json"]

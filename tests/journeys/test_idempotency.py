@@ -130,8 +130,7 @@ class Project:
             (service / f"{name}.py").write_text(source)
         (service / "migrations" / "0001_notes.py").write_text(MIGRATION)
         where = f'[services.notes]\ndatabase = "{url}"\n' if url else ""
-        # A high `delay`: a busy machine may otherwise refuse calls as overload.
-        (folder / "neurova.toml").write_text(f"[runtime]\ndelay = 60\n{where}")
+        (folder / "neurova.toml").write_text(where)
         neurova(folder, "db", "upgrade")
         words = ["keys", "create", "--consumer", "ada", "--env", "live", "--json"]
         self.key = json.loads(neurova(folder, *words))["key"]

@@ -1,105 +1,118 @@
-"""Decide which calls to admit when a worker is overloaded."""
+"""Decide when a call may start: in order of arrival, in turns, and only if it is not too late."""
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from math import inf
+from time import monotonic, thread_time
+from typing import Protocol
 
-from neurova.overload.cost import Cost
-from neurova.overload.queue_delay import DELAY, QueueDelay
+MAX_WAIT = 1.0  # seconds; a connection that has waited longer for its turn is refused
+TURNS = 0.01  # seconds of turns, then the event loop reads the other connections
+REFUSING = 0.1  # maximum share of the processor time for refusals; further ones wait
+SHORTEST = 0.0002  # seconds of refusals that are always allowed
+LAG = 0.05  # seconds; while the event loop lags longer, fewer calls may be in flight
+MINIMUM, INITIAL = 8, 64  # calls that may be in flight: always; unless there was lag
+FAST, SLOW = 2.0, 1.15  # growth of the limit per check without lag: before, after a lag
 
-LIGHT = 1 / 400  # share of the delay; a cheaper call is light: refusing it saves nothing
-LONGEST = 5  # times the delay: maximum wait of a light call, and of an iteration before overload
-ROOM = 4  # heavy calls that may queue even if their cost exceeds the delay
-MARGIN = 1.05  # factor for work around a call that its cost does not include
-GUESS = 1 / 20  # share of the delay: the assumed cost of a call before its first measurement
+
+class Waiter(Protocol):
+    """A connection with a request that has not been parsed."""
+
+    def take_turn(self) -> None:
+        """Parse the request and start its call."""
+        ...
 
 
 class Admission:
-    """Admit or refuse calls by the work that waits for the event loop.
+    """Let connections wait for their turn while the worker `is_busy`; refuse after MAX_WAIT.
 
-    The event loop runs in iterations: it reads all connections that have data, then runs what is
-    ready. Each iteration in which a response is sent is recorded; its duration is the time that
-    callers wait. While it is short, only calls that begin after `watch_after` are checked.
+    A call that starts after `busy_after` (wall clock) makes the worker busy: the calls of this
+    event-loop iteration have taken long enough. A refusal is sent after MAX_WAIT and at a limited
+    rate, so clients that retry at once cannot keep the worker from serving.
 
-    Under overload the wait of a call is predicted from the calls answered in this iteration, whose
-    connections became readable at the same time, and from admitted work that is not done yet. Each
-    call counts with its measured event-loop time. Time that a call spends waiting does not count,
-    nor does time in which the machine was suspended.
+    Tasks of calls in flight delay the event loop too. If it lags in two checks in a row, `limit`
+    follows from the calls in flight and the lag. Calls that only wait cause no lag: the limit grows
+    as they do, and then halves as they end.
     """
 
-    __slots__ = ("_began", "_free_at", "_is_reading", "_last", "_previous", "_spent", "_usual",
-                 "begin_iteration", "queue_delay", "refused", "watch_after")  # fmt: skip
-
-    def __init__(self, delay: float = DELAY) -> None:
-        self.queue_delay = QueueDelay(delay)
-        self.watch_after = inf
+    def __init__(
+        self, clock: Callable[[], float] = monotonic, used: Callable[[], float] = thread_time
+    ) -> None:
+        self.is_busy = False
+        self.busy_after = inf
+        self.is_refusing = False
         self.refused = 0
-        # Set by the connection manager, so that an iteration without a response ends too.
-        self.begin_iteration: Callable[[], None] = lambda: None
-        self._began = 0.0  # start of the iteration; 0.0: none is running
-        self._previous = 0.0  # duration of the previous iteration
-        self._is_reading = False  # a call was checked in this iteration
-        self._last = 0.0  # time of the last check
-        self._spent = 0.0  # cost in seconds of the calls answered in this iteration
-        self._free_at = 0.0  # when the admitted work will be done
-        self._usual = 0.0  # mean cost of admitted heavy calls
+        self.in_flight = 0
+        self.limit: float = INITIAL
+        self.waiting: deque[tuple[float, Waiter]] = deque()
+        self.expired: deque[Waiter] = deque()
+        self.clock = clock
+        self._used = used  # the processor time of the event loop
+        self._last_used = used()
+        self._last_lag = 0.0
+        self._growth = FAST
 
-    def record_iteration_start(self, now: float) -> None:
-        """Record the start of an event-loop iteration."""
-        self._began = now
-        if not self.queue_delay.is_overloaded:
-            self.queue_delay.record_start(now)
-            self.watch_after = min(
-                self.queue_delay.overload_at, now + self.queue_delay.delay * LONGEST
-            )
+    @property
+    def has_next(self) -> bool:
+        """Return whether a connection waits that may have a turn, or be refused, now."""
+        return bool(self.expired or (self.waiting and self.in_flight < self.limit))
 
-    def record_iteration_end(self, now: float) -> None:
-        """Record the end of an iteration: everything that was ready at its start has run."""
-        queue_delay, took, previous = self.queue_delay, now - self._began, self._previous
-        queue_delay.record_wait(took, now)
-        self._began, self._spent, self._is_reading = 0.0, 0.0, False
-        self._previous = took
-        self.watch_after = -inf if queue_delay.is_overloaded else inf
-        shorter = min(took, previous)  # one long iteration may be a suspended machine
-        if queue_delay.is_overloaded and shorter > queue_delay.delay + self._usual:
-            # More work was ready than predicted, so assume that as much is still waiting.
-            self._free_at = max(self._free_at, now + shorter - self._usual)
+    def begin_call(self) -> None:
+        """Count a call that is answered later."""
+        self.in_flight += 1
+        if self.in_flight >= self.limit:
+            self.is_busy = True
 
-    def admits(self, cost: Cost, now: float) -> bool:
-        """Return whether to admit a call that began after `watch_after`."""
-        delay = self.queue_delay.delay
-        if not self.queue_delay.is_overloaded:
-            self._start_overload(now)
-        self.begin_iteration()
-        if now < self._last:  # the clock was set back
-            self._free_at = now
-        if not self._is_reading:
-            self._is_reading, self._last = True, now
-        # Work admitted earlier does not progress while this iteration reads connections.
-        ahead = max(self._free_at - self._last, 0.0)
-        self._last, self._free_at = now, now + ahead
-        wait = self._spent + ahead
-        if cost.seconds >= delay * LIGHT:
-            is_admitted = self.queue_delay.admits(wait / max(1.0, self._usual * ROOM / delay), now)
-        else:
-            is_admitted = wait <= delay * LONGEST
-        self.refused += not is_admitted
-        return is_admitted
+    def end_call(self) -> None:
+        """Record that such a call has ended."""
+        self.in_flight -= 1
 
-    def add_work(self, cost: Cost, *, later: bool) -> None:
-        """Add the work of an admitted call that runs at once, or `later`."""
-        if not cost.seconds:  # not measured yet: count it as a heavy call
-            cost.seconds = self.queue_delay.delay * GUESS
-        if cost.seconds >= self.queue_delay.delay * LIGHT:
-            self._usual += (cost.seconds - self._usual) / 8
-        if later:
-            self._free_at += cost.seconds * MARGIN
-        else:
-            self._spent += cost.seconds
+    def record_lag(self, seconds: float) -> None:
+        """Record how late the event loop ran a timer."""
+        lag = min(seconds, self._last_lag)  # one long lag may be a suspended machine
+        self._last_lag = seconds
+        if lag > LAG:
+            self.limit = max(MINIMUM, self.in_flight * LAG / lag)
+            self._growth = SLOW
+        elif not self.waiting and self.in_flight < self.limit / 2:
+            self.limit = max(INITIAL, self.limit / 2)
+            self._growth = FAST
+        elif seconds <= LAG:
+            self.limit = max(self.limit, self.in_flight) * self._growth
 
-    def _start_overload(self, now: float) -> None:
-        self.queue_delay.enter_overload(now)
-        self.watch_after = -inf
-        self._is_reading, self._last, self._spent = True, now, 0.0
-        self._free_at, self._usual = now, 0.0
+    def wait(self, waiter: Waiter) -> None:
+        """Add a connection at the end of the queue."""
+        self.waiting.append((self.clock(), waiter))
+
+    def run_turns(self) -> None:
+        """Give turns to waiting connections for TURNS seconds, then refuse expired ones."""
+        now = self.clock()
+        end = now + TURNS
+        while self.waiting and now < end:
+            since, waiter = self.waiting[0]
+            is_expired = now - since > MAX_WAIT
+            if not is_expired and self.in_flight >= self.limit:
+                break
+            self.waiting.popleft()
+            if is_expired:
+                self.expired.append(waiter)
+            else:
+                waiter.take_turn()
+                now = self.clock()
+        if self.expired:
+            self._refuse()
+        self._last_used = self._used()
+        self.busy_after = inf
+        self.is_busy = bool(self.waiting) or self.in_flight >= self.limit
+
+    def _refuse(self) -> None:
+        now = self._used()
+        end = now + max((now - self._last_used) * REFUSING, SHORTEST)
+        self.is_refusing, self.busy_after = True, -inf
+        while self.expired:
+            self.expired.popleft().take_turn()
+            if self._used() >= end:
+                break
+        self.is_refusing = False

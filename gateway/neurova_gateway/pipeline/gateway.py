@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from time import time
 
-from neurova.execution.failures import unavailable_reply
 from neurova.execution.thread_pool import ThreadPool
 from neurova.http.call import Call
 from neurova.http.problem import problem
 from neurova.http.reply import Reply
 from neurova.http.trace_context import begin_trace
-from neurova.overload.queue_delay import DELAY
 from neurova.settings.gateway import Gateway as GatewaySettings
 
 from ..kong.config import GatewayConfig, Plugin
@@ -32,6 +30,7 @@ from .route_entry import Handler, RouteEntry, Step
 from .routes import RouteTable, no_route_reply
 
 OVERLOADED = "The server is overloaded, retry later."
+MAX_RETRY_AFTER = 3  # seconds
 _IDENTITY = HEADER.lower().encode()
 
 
@@ -40,7 +39,6 @@ class Gateway:
 
     `load` sets the routes, at any time: calls in flight keep their route. With `identity` this is a
     runtime behind Kong: it accepts only calls signed with that identity, and plugins run in Kong.
-    `delay`: seconds that a call may wait when the server is overloaded.
     """
 
     def __init__(
@@ -49,14 +47,13 @@ class Gateway:
         host: PluginHost,
         records: CallRecords,
         identity: Identity | None = None,
-        delay: float = DELAY,
         thread_pool: ThreadPool | None = None,
     ) -> None:
         self.options = options
         self.compress: Callable[[Call, Reply], Reply | Awaitable[Reply]] = (
             Compression(thread_pool) if options.compress else _do_not_compress
         )
-        self.admission = Admission(delay)
+        self.admission = Admission()
         self.body_memory = BodyMemory(max(options.body_memory, options.max_body))
         self.health = health.Health()
         self._plugin_host = host
@@ -154,21 +151,19 @@ class Gateway:
 
     def authorize(self, call: Call) -> Reply | None:
         """Run the plugins of the route by priority; behind Kong, check the scopes."""
-        if call.started > self.admission.watch_after:
-            return self._authorize_overloaded(call)
+        if call.started > self.admission.busy_after:
+            return self._authorize_busy(call)
         return call.route.access(call)  # type: ignore[no-any-return]  # Call.route is a RouteEntry
 
-    def _authorize_overloaded(self, call: Call) -> Reply | None:
-        """Refuse a call that would wait too long, before its key is looked up."""
-        entry: RouteEntry = call.route
-        if not self.admission.admits(entry.cost, time()):
-            return unavailable_reply(call, OVERLOADED)
-        reply = entry.access(call)
-        if reply is None:
-            self.admission.add_work(entry.cost, later=entry.waits)
-            if not entry.waits:
-                call.route = entry.measured()
-        return reply
+    def _authorize_busy(self, call: Call) -> Reply | None:
+        """Refuse a call that has waited too long, before its key is looked up."""
+        admission, entry = self.admission, call.route
+        admission.is_busy = True
+        if admission.is_refusing and entry.invoke != self.health.invoke:
+            admission.refused += 1
+            seconds = 1 + admission.refused % MAX_RETRY_AFTER  # so that callers come back spread
+            return problem(call, 503, OVERLOADED, headers={"retry-after": str(seconds)})
+        return entry.access(call)  # type: ignore[no-any-return]  # Call.route is a RouteEntry
 
 
 def _allow(call: Call) -> None:

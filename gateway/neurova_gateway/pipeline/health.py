@@ -5,7 +5,6 @@ from __future__ import annotations
 from neurova.functions.descriptions import HEALTH_PATH
 from neurova.http.call import Call
 from neurova.http.reply import JSON, Reply
-from neurova.overload.cost import Cost
 
 PATH = HEALTH_PATH
 RAW_PATH = PATH.encode()
@@ -17,11 +16,8 @@ _RETRY_AFTER = (b"retry-after", b"1")
 class Health:
     """Answer 200, or 503 while draining, without authentication. A `Handler`."""
 
-    waits = False
-
     def __init__(self) -> None:
         self.is_draining = False
-        self.cost = Cost(1e-5)  # low enough to be admitted under overload
 
     def invoke(self, call: Call) -> Reply:
         """Answer one call."""

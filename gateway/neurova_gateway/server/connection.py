@@ -46,6 +46,7 @@ class Connection(HttpToolsProtocol):
         super().__init__(config, server_state, app_state, _loop)
         self.manager = manager
         self.gateway = manager.gateway
+        self.admission = manager.admission
         self.status_lines, self.queue = manager.status_lines, manager.queue
         self.max_body = manager.gateway.options.max_body
         self.max_head = head_limit(manager.gateway.options.behind)

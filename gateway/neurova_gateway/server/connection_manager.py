@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from time import time
+from time import monotonic, time
 from typing import Protocol
 
 from neurova.http.call import Call
 
+from ..pipeline.admission import TURNS
 from ..pipeline.gateway import Gateway
 from .encoding import PRIVATE, StatusLines
 
 CHECK_INTERVAL = 0.5  # seconds between two timeout checks
+LAG_INTERVAL = 0.1  # seconds between two measurements of the event loop's lag
 
 
 class ManagedConnection(Protocol):
@@ -42,11 +44,12 @@ class ConnectionManager:
         # A connection that finds the queue empty calls `begin_iteration`.
         self.queue: list[tuple[asyncio.Transport, bytes]] = []
         self.is_in_iteration = False
-        gateway.admission.begin_iteration = self.begin_iteration
+        self.admission = gateway.admission
         self.connections: set[ManagedConnection] = set()
         self.is_draining = False  # connections close after their next response
         self.is_shutting_down = False  # connections also close as soon as they are idle
         self._timer: asyncio.TimerHandle | None = None
+        self._lag_timer: asyncio.TimerHandle | None = None
 
     def drain(self) -> None:
         """Close each connection after its next response; an idle one waits for its next request."""
@@ -59,16 +62,18 @@ class ConnectionManager:
         self.is_draining = self.is_shutting_down = self.gateway.health.is_draining = True
 
     def begin_iteration(self) -> None:
-        """Record the start of an event-loop iteration, and write queued responses at its end."""
+        """Start an event-loop iteration: at its end, run waiting calls and write the responses."""
         if not self.is_in_iteration:
             self.is_in_iteration = True
             asyncio.get_running_loop().call_soon(self._end_iteration)
-            self.gateway.admission.record_iteration_start(time())
+            self.admission.busy_after = time() + TURNS
 
     def _end_iteration(self) -> None:
+        self.admission.run_turns()
         self.flush()
         self.is_in_iteration = False
-        self.gateway.admission.record_iteration_end(time())
+        if self.admission.has_next:
+            self.begin_iteration()
 
     def flush(self) -> None:
         """Write all queued responses."""
@@ -86,13 +91,23 @@ class ConnectionManager:
 
     def start(self) -> None:
         """Start the timeout checks on the running loop."""
-        self._check(asyncio.get_running_loop())
+        loop = asyncio.get_running_loop()
+        self._check(loop)
+        self._measure_lag(loop, monotonic())
 
     def stop(self) -> None:
         """Stop the timeout checks."""
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        for timer in (self._timer, self._lag_timer):
+            if timer is not None:
+                timer.cancel()
+
+    def _measure_lag(self, loop: asyncio.AbstractEventLoop, due: float) -> None:
+        now = monotonic()
+        self.admission.record_lag(now - due)
+        if self.admission.is_busy:
+            self.begin_iteration()
+        due = now + LAG_INTERVAL
+        self._lag_timer = loop.call_later(LAG_INTERVAL, self._measure_lag, loop, due)
 
     def _check(self, loop: asyncio.AbstractEventLoop) -> None:
         self.status_lines.update_date()

@@ -18,9 +18,10 @@ from neurova.http.call import Call
 from neurova.http.reply import Reply
 from neurova.streaming.response_stream import StreamReply
 
+from ..pipeline import health
 from ..pipeline.compression import LARGE
 from ..pipeline.framing import body_too_large, is_websocket
-from .connection import BODY, CLOSING, HEAD, IDLE, Connection
+from .connection import BODY, CLOSING, HEAD, IDLE, NEW, Connection
 from .encoding import (
     CONTINUE,
     OWS,
@@ -39,6 +40,7 @@ DISCARDED_BODY = 64 * 1024  # the connection stays open if the body of a refused
 
 PAUSED = Call("", b"", b"", [], "")
 """`running` of a connection that waits for its next turn."""
+HEALTH = (b"GET " + health.RAW_PATH, b"HEAD " + health.RAW_PATH)  # answered without a wait
 
 # After these refusals, the server parses no more of the connection.
 FATAL = frozenset([400, 413, 501, 505])
@@ -185,12 +187,14 @@ class GatewayProtocol(Connection):
 
     def _wait(self, call: Call, reply: Awaitable[Reply]) -> None:
         self.running = call
+        self.admission.begin_call()
         self.pending = task = asyncio.ensure_future(reply)
         self.tasks.add(task)  # type: ignore[arg-type]  # a future; uvicorn waits for it on shutdown
         task.add_done_callback(partial(self._on_reply, call))
 
     def _on_reply(self, call: Call, task: asyncio.Future[Reply]) -> None:
         self.tasks.discard(task)
+        self.admission.end_call()
         self._end_call()
         reply = result_reply(call, call.route.name, task)
         if call.task is not None:
@@ -270,12 +274,13 @@ class GatewayProtocol(Connection):
             and not self.flow.write_paused  # the client does not read its responses
         ):
             self.turn = 0
-            self._parse(data)
-            if self.share.held or self.state == BODY:
-                self._bound_bodies()
-        else:
-            self.unparsed += data
-            self._resume()
+            if not self.admission.is_busy or self.state in (HEAD, BODY) or data.startswith(HEALTH):
+                self._parse(data)
+                if self.share.held or self.state == BODY:
+                    self._bound_bodies()
+                return
+        self.unparsed += data
+        self._resume()
 
     def _parse(self, data: bytes) -> None:
         """Parse at most SLICE bytes."""
@@ -353,16 +358,22 @@ class GatewayProtocol(Connection):
         If not, continue after the other connections were read: a client that sends faster than its
         calls run would otherwise keep the event loop.
         """
-        if self.turn < TURN:
+        is_late = self.admission.is_busy and self.state in (NEW, IDLE) and not self.turn
+        if self.turn < TURN and not is_late:
             self.turn += slices
             return True
         self.running = PAUSED
-        self.loop.call_soon(self._begin_turn)
+        if self.admission.is_busy:
+            self.admission.wait(self)
+            self.manager.begin_iteration()
+        else:
+            self.loop.call_soon(self.take_turn)
         return False
 
-    def _begin_turn(self) -> None:
+    def take_turn(self) -> None:
+        """Process one call, or some slices."""
         self.running = None
-        self.turn = 0
+        self.turn = 1  # the first slice; 0 waits while the worker is busy
         if self.pipelined:
             self.since = self.loop.time()  # the request being read waits for these calls
         self._resume()

@@ -14,7 +14,6 @@ from neurova.endpoints.endpoint import Endpoint
 from neurova.endpoints.reply_headers import with_reply_headers
 from neurova.errors import Unavailable
 from neurova.execution.context import ExecutionContext
-from neurova.execution.thread_pool import ThreadPool
 from neurova.idempotency.sweep import sweep_periodically
 from neurova.loading.routes import check_routes
 from neurova.loading.service import Service, discover
@@ -85,14 +84,12 @@ class Platform:
             deadline=settings.gateway.phase_deadline,
         )
         identity = self._load_identity() if settings.gateway.behind else None
-        delay = settings.runtime.delay
-        self.execution = ExecutionContext(ThreadPool(delay=delay))
+        self.execution = ExecutionContext()
         self.gateway = Gateway(
             settings.gateway,
             self.host,
             self.call_records,
             identity,
-            delay,
             self.execution.thread_pool,
         )
         self.connection_manager = ConnectionManager(self.gateway)

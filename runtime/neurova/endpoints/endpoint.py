@@ -7,22 +7,19 @@ from collections.abc import Awaitable
 from ..functions.descriptions import Http, Mount
 from ..http.call import Call
 from ..http.reply import Reply
-from ..overload.cost import Cost
 
 
 class Endpoint:
     """Answer the calls of one route.
 
     `name` is "<service>.<handler>". `route` is method and path, which identify the endpoint even if
-    its name changes. `file` and `line` are its location, `doc` is its docstring. `waits`: `invoke`
-    may return an awaitable. `cost` is the event loop time of a call. `generation` keeps the modules
-    of its code alive.
+    its name changes. `file` and `line` are its location, `doc` is its docstring. `generation` keeps
+    the modules of its code alive.
     """
 
     __slots__ = (
         "__weakref__",
         "backoff",
-        "cost",
         "description",
         "doc",
         "file",
@@ -35,7 +32,6 @@ class Endpoint:
         "timeout",
     )
     description: Http | Mount
-    waits = True
 
     def __init__(
         self,
@@ -56,7 +52,6 @@ class Endpoint:
         self.line = line
         self.doc = doc
         self.generation = generation
-        self.cost = Cost()
         self.timeout = description.timeout
         self.retries = 0
         self.backoff = 0.0

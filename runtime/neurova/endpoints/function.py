@@ -16,7 +16,7 @@ from ..binding.binding import FAULTS, Binding
 from ..database.base import KeyLock, Transaction, TransactionError
 from ..execution.concurrency_limit import MAX_TASKS, MAX_THREADS, ConcurrencyLimit
 from ..execution.context import ExecutionContext
-from ..execution.failures import THREADS_BUSY, failure_reply, unavailable_reply
+from ..execution.failures import failure_reply
 from ..execution.in_flight_call import Delivery, InFlightCall, start_call
 from ..execution.snapshot import Snapshot
 from ..execution.transaction import run_in_transaction
@@ -25,15 +25,12 @@ from ..http.call import Call
 from ..http.reply import Reply
 from ..idempotency.execution import KeyedRun, KeyedTransactionRun, answer_keyed_call
 from ..idempotency.rules import FIELD
-from ..overload.cost import Cost, Metered
 from ..resources import Resources
 from ..streaming.items import ItemSource
 from ..streaming.response_stream import SourceDelivery
 from ..streaming.stream import Stream
 from .endpoint import Endpoint
 from .results import make_reply
-
-THREAD_COST = 0.0001  # seconds of event loop time to pass a call to a thread and back
 
 
 class Definition(NamedTuple):
@@ -115,7 +112,7 @@ class DirectFunction(HttpFunction):
     """
 
     __slots__ = ("_streams", "keyed")
-    runs_in_thread = streams = waits = False
+    runs_in_thread = streams = False
 
     def __init__(self, definition: Definition, keyed: CoroutineFunction | None) -> None:
         super().__init__(definition)
@@ -205,8 +202,7 @@ class CoroutineFunction(ConcurrentFunction):
 
     async def run(self, in_flight: InFlightCall) -> Reply | Delivery:
         """Run the handler in the task of its call."""
-        in_flight.meter = Metered(self.handler(*self.take_arguments(in_flight)))
-        reply = make_reply(await in_flight.meter, self.status)
+        reply = make_reply(await self.handler(*self.take_arguments(in_flight)), self.status)
         return reply if isinstance(reply, Reply) else self.delivery(reply)
 
 
@@ -232,8 +228,7 @@ class TransactionFunction(ConcurrentFunction):
         arguments = self.take_arguments(in_flight)
         arguments[self.binding.tx] = tx
         tx.trace_id = in_flight.call.trace_id
-        in_flight.meter = Metered(self.handler(*arguments))
-        reply = make_reply(await in_flight.meter, self.status)
+        reply = make_reply(await self.handler(*arguments), self.status)
         if not isinstance(reply, Reply):
             raise TransactionError(
                 "a function with a Tx is answered after its commit, so it cannot return a stream "
@@ -272,25 +267,11 @@ class ThreadFunction(ConcurrentFunction):
 
     def __init__(self, definition: Definition) -> None:
         super().__init__(definition, max_running=MAX_THREADS)
-        self.cost = Cost(THREAD_COST)
-
-    def invoke(self, call: Call) -> Reply | Awaitable[Reply]:
-        """Start or queue one call, unless the thread pool is overloaded."""
-        thread_pool = self.execution.thread_pool
-        if not thread_pool.admits(monotonic()):
-            return unavailable_reply(call, THREADS_BUSY)
-        reply = super().invoke(call)
-        thread_pool.expected += isinstance(reply, InFlightCall)
-        return reply
 
     async def run(self, in_flight: InFlightCall) -> Reply | Delivery:
         """Run the handler in a thread."""
-        # A retry's wait starts now: earlier attempts must not count as queueing delay.
-        is_first = in_flight.work is None
-        since = in_flight.call.deadline - self.timeout if is_first else 0.0
-        in_flight.work = self.execution.thread_pool.run(
-            self.handler, self.take_arguments(in_flight), since
-        )
+        arguments = self.take_arguments(in_flight)
+        in_flight.work = self.execution.thread_pool.run(self.handler, arguments)
         result, error = await in_flight.work
         if error is not None:
             raise error

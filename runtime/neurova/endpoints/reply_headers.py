@@ -21,11 +21,10 @@ Finish = Callable[[Call, Reply], Reply]
 class ReplyHeaders:
     """An endpoint that adds `fields` to each reply, then passes it through `finish`."""
 
-    __slots__ = ("cost", "endpoint", "fields", "finish", "waits")
+    __slots__ = ("endpoint", "fields", "finish")
 
     def __init__(self, endpoint: Endpoint, fields: list[Field], finish: Finish | None) -> None:
         self.endpoint = endpoint
-        self.cost, self.waits = endpoint.cost, endpoint.waits
         self.fields = fields
         self.finish = finish
 

@@ -12,7 +12,6 @@ from ..database.base import Callback
 from ..http.call import Call
 from ..http.problem import Reject, problem
 from ..http.reply import Reply
-from ..overload.cost import Cost, Metered
 from .callbacks import run_callbacks
 from .concurrency_limit import ConcurrencyLimit
 from .failures import (
@@ -28,7 +27,7 @@ from .failures import (
 from .thread_pool import ThreadPoolFull, Work
 
 GRACE = 1.0  # seconds that a cancelled function has to clean up before its 504 is sent
-MAX_STREAM_COST = 0.05  # seconds; any cost of a stream above this is spread over its lifetime
+HOLD = 1.0  # seconds before a refusal is sent, so that a caller that retries at once costs little
 
 
 class Target(Protocol):
@@ -44,7 +43,6 @@ class Target(Protocol):
     backoff: float
     streams: bool
     runs_in_thread: bool
-    cost: Cost
 
     @property
     def concurrency(self) -> ConcurrencyLimit:
@@ -81,8 +79,8 @@ class InFlightCall(Future[Reply]):
         "has_begun",
         "is_committing",
         "is_expired",
-        "meter",
         "on_disconnect",
+        "queued_at",
         "run",
         "target",
         "task",
@@ -108,7 +106,7 @@ class InFlightCall(Future[Reply]):
         self.has_begun = False
         self.is_expired = False
         self.is_committing = False
-        self.meter: Metered | None = None
+        self.queued_at = 0.0
         self.work: Work | None = None  # the queued or running call of a thread
         self.on_disconnect: Callable[[], None] | None = None
         self.after_reply: tuple[Callback, ...] = ()
@@ -150,6 +148,11 @@ class InFlightCall(Future[Reply]):
             self._time_out()
         else:
             self.timer = self.get_loop().call_later(GRACE, self._time_out)
+
+    def refuse(self) -> None:
+        """Answer with a 503 without running the target."""
+        self.timer.cancel()
+        self._answer(unavailable_reply(self.call, LIMIT_REACHED))
 
     def cancel(self, msg: Any | None = None) -> bool:
         """Cancel the call and its task."""
@@ -210,10 +213,7 @@ class InFlightCall(Future[Reply]):
         if isinstance(result, Reply):
             reply: Reply | None = result
         else:
-            self.meter = Metered(result.deliver(self))
-            reply = await self.meter
-        if self.meter is not None and (reply is None or reply.status < 400):
-            self.target.cost.record(min(self.meter.seconds, MAX_STREAM_COST))
+            reply = await result.deliver(self)
         if reply is not None:
             if self.is_expired:
                 self._time_out()
@@ -241,9 +241,11 @@ class InFlightCall(Future[Reply]):
             attempt += 1
 
 
-def start_call(in_flight: InFlightCall) -> InFlightCall | Reply:
-    """Start or queue a call; return a 503 if its target refuses it."""
-    if in_flight.target.concurrency.enter(in_flight, in_flight.call.deadline):
-        return in_flight
-    in_flight.timer.cancel()
-    return unavailable_reply(in_flight.call, LIMIT_REACHED)
+def start_call(in_flight: InFlightCall) -> InFlightCall:
+    """Start or queue a call; if the queue is full, its reply is a 503 after HOLD seconds."""
+    if not in_flight.target.concurrency.enter(in_flight):
+        loop = in_flight.get_loop()
+        in_flight.timer.cancel()
+        answer_at = min(loop.time() + HOLD, in_flight.call.deadline)
+        in_flight.timer = loop.call_at(answer_at, in_flight.refuse)
+    return in_flight

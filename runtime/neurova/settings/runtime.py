@@ -14,7 +14,7 @@ class Runtime(msgspec.Struct, frozen=True):
 
     In seconds: `drain`, the time for calls in flight to finish at a stop; `drain_delay`, the time
     before that in which connections are still accepted; `stuck`, the time after which a worker with
-    a blocked event loop is replaced; `delay`, the maximum queueing delay.
+    a blocked event loop is replaced.
     """
 
     workers: Annotated[int, msgspec.Meta(ge=1, le=512)] = 1
@@ -22,4 +22,3 @@ class Runtime(msgspec.Struct, frozen=True):
     drain_delay: OptionalSeconds = 0.0
     stuck: Seconds = 10.0
     memory: OptionalSize = 0
-    delay: Annotated[float, msgspec.Meta(ge=0.01, le=60)] = 0.1

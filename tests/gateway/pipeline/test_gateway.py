@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from tests.gateway.overload import overload
+from math import inf
+
 from tests.gateway.pipeline.conftest import Run
 
+from neurova_gateway.pipeline.gateway import MAX_RETRY_AFTER
 from neurova_platform.testing.platform import TestPlatform
 
 
@@ -27,28 +29,12 @@ def test_traceparent_is_continued(probe: TestPlatform) -> None:
     assert probe.get("/nothing", headers=header).json()["trace_id"] == trace
 
 
-def test_overload_refuses_before_key_lookup(probe: TestPlatform) -> None:
-    overload(probe, "secret")
-    response = probe.get("/secret", key="nobody's")
-    assert response.status == 503
-    assert response.headers["content-type"] == "application/problem+json"
-    assert response.headers["retry-after"] == "1"
-    assert response.json()["trace_id"]
-    assert probe.platform.gateway.admission.refused == 1
-
-
-def test_overload_admits_cheap_calls(probe: TestPlatform) -> None:
-    overload(probe, "secret")
-    assert probe.get("/count").status == 200
-    assert probe.get("/items/7", scopes=[]).json()["id"] == "7"
-    assert probe.get("/nothing").status == 404
-    assert probe.platform.gateway.admission.refused == 0
-
-
-def test_overload_measures_only_calls_that_run(probe: TestPlatform) -> None:
-    cost = {function.name: function.cost for function in probe.platform.functions()}
-    overload(probe, "secret")
-    probe.get("/count")
-    assert cost["probe.count"].is_measured
-    assert probe.get("/items/7?x=", key="nobody's").status == 401
-    assert not cost["probe.item"].is_measured
+def test_late_call_is_refused_before_key_lookup(probe: TestPlatform) -> None:
+    admission = probe.platform.gateway.admission
+    admission.is_refusing, admission.busy_after = True, -inf
+    responses = [probe.get("/secret", key="nobody's") for _ in range(4)]
+    assert [each.status for each in responses] == [503] * 4
+    assert len({each.headers["retry-after"] for each in responses}) == MAX_RETRY_AFTER
+    assert responses[0].headers["content-type"] == "application/problem+json"
+    assert responses[0].json()["trace_id"]
+    assert admission.refused == 4

@@ -1,6 +1,13 @@
-"""Calls over the limit wait in order; calls over the queue are refused."""
+"""Calls over the limit wait in order; late calls of a long queue are refused."""
 
-from neurova.execution.concurrency_limit import ConcurrencyLimit, RefusalCounter
+import pytest
+
+from neurova.execution.concurrency_limit import (
+    MAX_WAIT,
+    WAITING_PER_RUNNING,
+    ConcurrencyLimit,
+    RefusalCounter,
+)
 
 
 class Clock:
@@ -11,36 +18,24 @@ class Clock:
 
 
 class QueuedCall:
-    def __init__(self, started: list[int], number: int) -> None:
-        self.started = started
+    queued_at = 0.0
+
+    def __init__(self, number: int, started: list[int], refused: list[int]) -> None:
         self.number = number
+        self.started = started
+        self.refused = refused
 
     def start(self) -> None:
         self.started.append(self.number)
 
-
-def enter(limit: ConcurrencyLimit, calls: int) -> list[bool]:
-    return [limit.enter(QueuedCall([], number)) for number in range(calls)]
-
-
-def lasting_queue(
-    calls: int, limit: int = 1, refusals: RefusalCounter | None = None
-) -> tuple[ConcurrencyLimit, Clock]:
-    """Return a limit whose calls take a second each, after eight of `calls` queued ones ended."""
-    clock = Clock()
-    concurrency = ConcurrencyLimit(limit, clock=clock, refusals=refusals)
-    assert all(enter(concurrency, limit + calls))
-    for _ in range(8):
-        clock.now += 1 / limit
-        concurrency.release()
-    assert len(concurrency.waiting) == calls - 8
-    return concurrency, clock
+    def refuse(self) -> None:
+        self.refused.append(self.number)
 
 
 def test_calls_start_in_order_up_to_the_queue() -> None:
     started: list[int] = []
     limit = ConcurrencyLimit(2, queue=2)
-    entered = [limit.enter(QueuedCall(started, number)) for number in range(5)]
+    entered = [limit.enter(QueuedCall(number, started, [])) for number in range(5)]
     assert entered == [True] * 4 + [False]
     assert started == [0, 1]
     limit.release()
@@ -51,32 +46,24 @@ def test_calls_start_in_order_up_to_the_queue() -> None:
     assert (limit.running, len(limit.waiting)) == (0, 0)
 
 
-def test_call_that_would_start_after_its_deadline_is_refused() -> None:
-    refusals = RefusalCounter()
-    limit, clock = lasting_queue(10, refusals=refusals)  # two wait, the next starts in 3 s
-    assert not limit.enter(QueuedCall([], 0), clock.now + 2.5)
-    assert refusals.count == 1
-    assert limit.enter(QueuedCall([], 0), clock.now + 3.5)
-
-
-def test_lasting_queue_is_kept_short() -> None:
-    limit, _ = lasting_queue(8 + 2)
-    assert enter(limit, 3) == [True, False, False]
-    limit, _ = lasting_queue(8 + 1, limit=4)
-    assert enter(limit, 13) == [True] * 11 + [False] * 2
-
-
-def test_burst_may_fill_the_queue_again() -> None:
-    limit, clock = lasting_queue(8)
-    clock.now += 60
-    assert all(enter(limit, 500))
-
-
-def test_lasting_queue_of_fast_calls_may_be_longer() -> None:
-    clock = Clock()
-    limit = ConcurrencyLimit(1, clock=clock)
-    enter(limit, 600)
-    for _ in range(580):
-        clock.now += 0.001
-        limit.release()
-    assert enter(limit, 90).count(False) == 9
+@pytest.mark.parametrize(
+    ("running", "calls", "wait", "refused"),
+    [
+        (1, 500, MAX_WAIT, 0),  # a burst that starts in time
+        (1, 500, MAX_WAIT + 0.1, 500 - WAITING_PER_RUNNING),
+        (4, 500, MAX_WAIT + 0.1, 500 - 4 * WAITING_PER_RUNNING),
+        (1, WAITING_PER_RUNNING, 60.0, 0),  # a slow function with few callers
+    ],
+)
+def test_late_calls_of_a_long_queue_are_refused(
+    running: int, calls: int, wait: float, refused: int
+) -> None:
+    clock, counter, refusals, started = Clock(), RefusalCounter(), list[int](), list[int]()
+    limit = ConcurrencyLimit(running, clock=clock, refusals=counter)
+    for number in range(running + calls):
+        assert limit.enter(QueuedCall(number, started, refusals))
+    clock.now += wait
+    limit.release()
+    assert started[running:] == [running + refused]
+    assert refusals == list(range(running, running + refused))
+    assert counter.count == refused

@@ -2,13 +2,11 @@
 
 import asyncio
 import threading
-from typing import Any
 
 import pytest
 from tests.runtime.project import until
 
-from neurova.execution.thread_pool import SAMPLE_INTERVAL, ThreadPool, ThreadPoolFull
-from neurova.overload.queue_delay import DELAY
+from neurova.execution.thread_pool import FEW, SAMPLE_INTERVAL, ThreadPool, ThreadPoolFull
 
 
 async def test_failed_thread_start_fails_that_work_only(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -54,20 +52,16 @@ class Machine:
         self._lock = threading.Lock()
         self._released = threading.Semaphore(0)
 
-    def pool(self, size: int = 64, processors: int = 2, delay: float = DELAY) -> ThreadPool:
+    def pool(self) -> ThreadPool:
         return ThreadPool(
-            size,
-            delay=delay,
-            clock=lambda: self.now,
-            processor_time=lambda: (self.used, self.threads_used),
-            processors=processors,
+            clock=lambda: self.now, processor_time=lambda: (self.used, self.threads_used)
         )
 
-    def advance(self, threads: float, seconds: float = SAMPLE_INTERVAL, loop: float = 0.0) -> None:
+    def advance(self, threads: float, loop: float = 0.0) -> None:
         """Let time pass, in which threads and event loop use so many processors."""
-        self.now += seconds
-        self.threads_used += threads * seconds
-        self.used += (threads + loop) * seconds
+        self.now += SAMPLE_INTERVAL
+        self.threads_used += threads * SAMPLE_INTERVAL
+        self.used += (threads + loop) * SAMPLE_INTERVAL
 
     def work(self) -> None:
         with self._lock:
@@ -104,68 +98,21 @@ async def test_waiting_functions_run_together(
     machine.release(30)
 
 
-@pytest.mark.parametrize("processors", [1, 2])
-async def test_computing_functions_run_one_or_two_at_a_time(
-    machine: Machine, processors: int
-) -> None:
-    """A second one shows whether they slow each other down."""
-    await machine.fill(machine.pool(processors=processors, delay=60.0), 1.0)
-    await machine.until_started(processors)
-    for ended in range(1, 31 - processors):
+async def test_few_computing_functions_run_at_a_time(machine: Machine) -> None:
+    await machine.fill(machine.pool(), 1.0)
+    await machine.until_started(FEW)
+    for ended in range(1, 31 - FEW):
         machine.advance(1.0)
         machine.release()
-        await machine.until_started(processors + ended)
-    machine.release(processors)
+        await machine.until_started(FEW + ended)
+    machine.release(FEW)
 
 
 async def test_waiting_work_starts_without_a_new_call(machine: Machine) -> None:
-    await machine.fill(machine.pool(delay=60.0), 1.0)
+    await machine.fill(machine.pool(), 1.0)
     machine.advance(0.0)
     await machine.until_started(30)
     machine.release(30)
-
-
-async def test_overload_is_refused_and_delay_stays_short(machine: Machine) -> None:
-    """A call each millisecond, of which each computes for five."""
-    pool, waits, all_work = machine.pool(), list[float](), list[asyncio.Future[Any]]()
-
-    def call() -> None:
-        came = machine.now
-
-        def record(work: asyncio.Future[Any]) -> None:
-            if work.result()[1] is None:
-                waits.append(machine.now - came)
-
-        all_work.append(pool.run(machine.work, []))
-        all_work[-1].add_done_callback(record)
-
-    for millisecond in range(2000):
-        machine.advance(1.0, 0.001)
-        if pool.admits(machine.now):
-            call()
-        if millisecond % 5 == 4:
-            ended = len(waits)
-            machine.release()
-            await until(lambda ended=ended: len(waits) > ended)
-    assert len(waits) == 400
-    assert sorted(waits)[395] <= 0.1 + 0.02  # the first ones came before anything was refused
-    assert max(waits[100:]) <= 0.05  # half of the delay
-    assert pool.refused > 1500
-    machine.release(99)
-    await asyncio.gather(*all_work)
-
-
-async def test_work_that_waited_too_long_never_runs(machine: Machine) -> None:
-    pool = machine.pool(1)
-    first = pool.run(machine.work, [])
-    late = [pool.run(machine.work, []) for _ in range(3)]
-    await machine.until_started(1)
-    pool.queue_delay.enter_overload(machine.now)
-    machine.advance(1.0, 2 * DELAY)
-    machine.release()
-    assert (await first) == (None, None)
-    assert [type((await work)[1]) for work in late] == [ThreadPoolFull] * 3
-    assert machine.started == 1
 
 
 async def test_stopped_pool_ends_its_threads(machine: Machine) -> None:

@@ -139,9 +139,7 @@ async def test_stream_of_a_direct_function_counts_against_the_limit(project: Pro
     assert isinstance(function.invoke(project.call(query="n=0")), Reply)
     first: Any = await project.reply(function, project.call(query="n=1"))
     function.concurrency.queue = 0
-    busy = function.invoke(project.call(query="n=1"))
-    assert isinstance(busy, Reply)
-    assert busy.status == 503
+    assert (await project.reply(function, project.call(query="n=1"))).status == 503
     first.disconnect()
     await asyncio.wait((first.task,))
     reply, recorder = await project.stream(function, project.call(query="n=1"))

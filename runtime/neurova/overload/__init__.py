@@ -1,1 +1,0 @@
-"""Measure overload: queueing delay and the cost of calls."""
