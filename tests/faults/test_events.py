@@ -23,7 +23,7 @@ from ..serving import Serving, port_of, serving, until
 
 pytestmark = pytest.mark.server
 
-KILLS = 50 if os.environ.get("NEUROVA_TEST_LONG") else 3
+KILLS = 200 if os.environ.get("NEUROVA_TEST_LONG") else 3
 SOURCES = {
     "shop/domain.py": """
         import sqlalchemy as sa

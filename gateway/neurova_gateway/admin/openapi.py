@@ -26,7 +26,7 @@ _PROBLEM = {
 
 
 def document_operation(operations: Sequence[Operation]) -> Operation:
-    """Return the operation that serves the document of `operations` and of itself."""
+    """Return the operation that serves the OpenAPI document of `operations` and itself."""
 
     @operation("GET", "/v1/openapi.json")
     def get_document(context: AdminContext, call: Call) -> dict[str, Any]:

@@ -203,7 +203,7 @@ class Connection(HttpToolsProtocol):
 
     def _end_call(self) -> None:
         self.running = self.pending = self.writer = None
-        if self.state == CLOSING:  # otherwise `_resume` follows
+        if self.state == CLOSING:  # in other states the caller resumes the connection
             self._bound_bodies()
 
     def _discard_input(self) -> None:

@@ -1,5 +1,6 @@
-"""The table of all backends: port, URL scheme, and the functions that open and check it.
+"""The table of all backends.
 
+A key is the kind of backend (database, keys, limits, bus), then the scheme of its URL.
 A row names functions as "module:name"; a module is imported when its backend is used.
 """
 

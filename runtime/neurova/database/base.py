@@ -46,7 +46,7 @@ class TransactionError(NeurovaError):
 
     @classmethod
     def ended(cls) -> TransactionError:
-        """Return the error for a statement after the end of the function."""
+        """Return the error for an SQL statement that runs after its function has ended."""
         return cls(
             "the transaction has ended with its function",
             fix="await each statement before the function returns, and do not store the Tx",

@@ -87,7 +87,7 @@ def with_reply_headers(endpoint: Endpoint) -> Endpoint | ReplyHeaders:
 
 
 def _make_caching(function: HttpFunction) -> Caching:
-    """Return the caching of a function whose replies depend on its parameters."""
+    """Return the Cache-Control and Vary of a function, by the parameters its replies depend on."""
     parameters, description = function.binding.parameters, function.description
     varies = [each.alias.encode() for each in parameters if each.kind == "header"]
     varies += [b"cookie" for each in parameters if each.kind == "cookie"]

@@ -18,7 +18,7 @@ _UNLOCK = "SELECT pg_advisory_unlock($1)"
 
 
 class PostgresLocks:
-    """Lock names of 8 bytes or more among the processes that use one database.
+    """Hold locks on names; each lock excludes all other processes that use the same database.
 
     These are session locks: they are taken before a transaction takes its snapshot, and end with
     the process. Waiting calls poll over one connection, so they use none of the transactions' pool.
