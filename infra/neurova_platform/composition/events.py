@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Literal
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal
 
 from neurova.bus.base import Bus, Message
 from neurova.database.base import Database
-from neurova.errors import NeurovaError
+from neurova.errors import NeurovaError, Unavailable
 from neurova.loading.service import Service
 from neurova.schemas.base import SchemaStore
 from neurova.settings.settings import Settings
@@ -27,6 +27,7 @@ LOGGER = logging.getLogger("neurova.events")
 
 EventRole = Literal["subscriptions", "relay"]
 DECLARE_TIMEOUT = 30.0  # seconds
+RESTART_SECONDS = 2.0  # between two attempts to start subscriptions while the bus is down
 IDLE_POLL_SECONDS = 5.0  # between two looks into the outbox of a service that declares no events
 
 
@@ -56,7 +57,7 @@ class EventSystem:
         self._bus: Bus | None = None
         self._schemas: SchemaStore | None = None
         self._opening = asyncio.Lock()
-        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._tasks: dict[str, list[asyncio.Task[None]]] = {}
 
     @property
     def schemas(self) -> SchemaStore:
@@ -91,7 +92,11 @@ class EventSystem:
             await self._stop_service(name)
         for name in changed:
             if "subscriptions" in self.roles and services[name].subscriptions:
-                await self._start_subscriptions(services[name])
+                try:
+                    await self._start_subscriptions(services[name])
+                except Unavailable as error:
+                    LOGGER.error("Subscriptions of %s wait for the bus: %s", name, error)
+                    self._start_task(name, self._keep_starting(services[name]))
             if "relay" in self.roles and has_state(self._settings, name):
                 self._start_relay(services[name])
 
@@ -119,12 +124,16 @@ class EventSystem:
 
         bus = await self.open_bus()
         await self.declare()
-        runners = self.runners.setdefault(service.name, [])
+        runners = self.runners[service.name] = []
         for function in service.subscriptions:
             kind = OrderedRunner if function.description.ordered else SubscriptionRunner
             runner = kind(function, bus, self.schemas.find, self._report, self._clock)
+            try:
+                await runner.start()
+            except BaseException:
+                await self._stop_runners(service.name)
+                raise
             runners.append(runner)
-            await runner.start()
 
     def _start_relay(self, service: Service) -> None:
         from neurova.outbox.relay import POLL_SECONDS, Relay
@@ -140,14 +149,32 @@ class EventSystem:
             POLL_SECONDS if service.publishes else IDLE_POLL_SECONDS,
         )
         self.relays[service.name] = relay
-        self._tasks[service.name] = asyncio.create_task(relay.run())
+        self._start_task(service.name, relay.run())
+
+    async def _keep_starting(self, service: Service) -> None:
+        """Start subscriptions when the bus answers."""
+        while True:
+            await asyncio.sleep(RESTART_SECONDS)
+            try:
+                return await self._start_subscriptions(service)
+            except Unavailable:
+                continue
+            except NeurovaError as error:
+                return LOGGER.error("Subscriptions of %s cannot run: %s", service.name, error)
+
+    def _start_task(self, service: str, work: Coroutine[Any, Any, None]) -> None:
+        self._tasks.setdefault(service, []).append(asyncio.create_task(work))
 
     async def _stop_service(self, name: str) -> None:
-        task = self._tasks.pop(name, None)
+        tasks = self._tasks.pop(name, [])
         self.relays.pop(name, None)
-        if task is not None:
+        for task in tasks:
             task.cancel()
-            await asyncio.wait([task])
+        if tasks:
+            await asyncio.wait(tasks)
+        await self._stop_runners(name)
+
+    async def _stop_runners(self, name: str) -> None:
         for runner in self.runners.pop(name, []):
             try:
                 await runner.stop(self._settings.bus.drain)

@@ -6,8 +6,7 @@ import time
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from ..errors import LoadError
-from ..events.codec import codec_of
+from ..events.codec import InvalidEvent, codec_of
 from ..events.event import Event
 from .base import CommitCallbacks, TransactionError
 
@@ -41,7 +40,7 @@ class EventPublisher(CommitCallbacks):
         if self._readonly:
             raise TransactionError.read_only()
         if not isinstance(event, Event):
-            raise LoadError(
+            raise InvalidEvent(
                 f"{type(event).__name__} is not an event", fix="define it as `class Name(Event)`"
             )
         encoded = codec_of(type(event)).encode(event)

@@ -44,14 +44,32 @@ class OrderedRunner(SubscriptionRunner):
         await super().stop(drain)
 
     async def handle(self, delivery: Delivery) -> None:
-        """Handle or park the event of a delivery, then those parked behind it."""
-        key = await self._key(delivery)
-        if key is None:  # it cannot be decoded
+        """Handle or park the event of a delivery, then those parked behind it.
+
+        Nothing is awaited before the lock, so that the deliveries of a key get it in order.
+        """
+        try:
+            key = self.function.order_key(self.function.decode(delivery.message, self._find_schema))
+        except Exception:  # `handle_now` reports it
             await super().handle(delivery)
             return
-        async with self._lock(key):
+        parked = await self._handle_if_of_key(delivery, key)
+        if parked is not None:  # it was edited, but keeps its place
+            await self._handle_if_of_key(delivery, parked)
+
+    async def _handle_if_of_key(self, delivery: Delivery, key: str) -> str | None:
+        """Handle a delivery, unless it is parked under another key; return that key."""
+        name, message = self.function.name, delivery.message
+        async with self._lock(key), self.places:
+            if self.is_stopping:
+                await self._bus.release(delivery)
+                return None
+            parked: str | None = await self.transact(lambda tx: find_key(tx, name, message.id))
+            if parked not in (None, key):
+                return parked
             if await self._handle_first(delivery, key):
                 await self._drain(key)
+            return None
 
     async def run_ordered(self, key: str, delivery: Delivery, event: Event) -> Outcome:
         """Call the function in a transaction, or park the event if another one is first."""
@@ -98,7 +116,7 @@ class OrderedRunner(SubscriptionRunner):
 
     async def _drain(self, key: str) -> None:
         """Handle the parked events of a key that are due, in order."""
-        while not self._is_stopping:
+        while not self.is_stopping:
             first = await self.transact(lambda tx: find_first(tx, self.function.name, key))
             if first is None or first.due is None or first.due > self.clock():
                 return
@@ -115,16 +133,6 @@ class OrderedRunner(SubscriptionRunner):
                         await self._drain(key)
             except Exception as error:
                 LOGGER.error("%s: parked events cannot be handled: %s", self.function.name, error)
-
-    async def _key(self, delivery: Delivery) -> str | None:
-        """Return the key of a delivery: the one under which it is parked, or that of its event."""
-        name, message = self.function.name, delivery.message
-        parked: str | None = await self.transact(lambda tx: find_key(tx, name, message.id))
-        if parked is not None:
-            return parked
-        with suppress(Exception):  # `attempt` reports it
-            return self.function.order_key(self.function.decode(message, self._find_schema))
-        return None
 
     def _lock(self, key: str) -> asyncio.Lock:
         return self._locks.setdefault(key, asyncio.Lock())

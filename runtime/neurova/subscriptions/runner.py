@@ -59,8 +59,8 @@ class SubscriptionRunner:
         self._report = report
         self._consumer: Consumer | None = None
         self._tasks: set[asyncio.Task[None]] = set()
-        self._places = asyncio.Semaphore(function.description.concurrency)
-        self._is_stopping = False
+        self.places = asyncio.Semaphore(function.description.concurrency)
+        self.is_stopping = False
 
     @property
     def is_idle(self) -> bool:
@@ -74,7 +74,7 @@ class SubscriptionRunner:
 
     async def stop(self, drain: float) -> None:
         """Receive no more events; release those whose calls last longer than `drain` seconds."""
-        self._is_stopping = True
+        self.is_stopping = True
         if self._consumer is not None:
             await self._consumer.stop()
         if self._tasks:
@@ -92,11 +92,7 @@ class SubscriptionRunner:
     async def _process(self, delivery: Delivery) -> None:
         """Handle one delivery and end it; the bus delivers it again if that fails."""
         try:
-            async with self._places:
-                if self._is_stopping:
-                    await self._bus.release(delivery)
-                else:
-                    await self.handle(delivery)
+            await self.handle(delivery)
         except asyncio.CancelledError:
             with suppress(NeurovaError):
                 await self._bus.release(delivery)
@@ -107,6 +103,14 @@ class SubscriptionRunner:
 
     async def handle(self, delivery: Delivery) -> None:
         """Call the function with the event of a delivery, then end the delivery."""
+        async with self.places:
+            if self.is_stopping:
+                await self._bus.release(delivery)
+            else:
+                await self.handle_now(delivery)
+
+    async def handle_now(self, delivery: Delivery) -> None:
+        """Handle a delivery without waiting for others."""
         started = time.perf_counter()
         outcome, cause, after = await self.attempt(delivery, self.run)
         if outcome == "retry":
