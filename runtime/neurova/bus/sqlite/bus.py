@@ -8,7 +8,7 @@ import os
 import secrets
 import sqlite3
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
@@ -63,6 +63,7 @@ class SqliteBus:
         except (OSError, sqlite3.Error) as error:
             raise translate_sqlite_error(error, self.path) from error
         self.writer = GroupCommit(self.path, messages.LAYOUT)
+        self._acks = _Acks(self.writer, self.owner)
 
     async def close(self) -> None:
         """Stop consuming, give unfinished messages back, and close the file."""
@@ -104,7 +105,7 @@ class SqliteBus:
 
     async def ack(self, delivery: Delivery) -> None:
         """Remove a handled message."""
-        await self._end(delivery, self.writer.write(messages.remove, delivery.handle, self.owner))
+        await self._end(delivery, self._acks.add(delivery.handle))
 
     async def retry(self, delivery: Delivery, delay: float, cause: str) -> None:
         """Deliver the message again after `delay` seconds."""
@@ -159,10 +160,17 @@ class SqliteBus:
             consumer.wake.set()
 
     async def _end(self, delivery: Delivery, ending: Awaitable[None]) -> None:
-        await ending
-        for consumer in list(self.consumers):
-            if consumer.queue == delivery.queue:
-                consumer.forget(delivery.handle)
+        """Await the end of a delivery; the next one may be claimed in the same commit."""
+        consumers = [each for each in self.consumers if each.queue == delivery.queue]
+        for consumer in consumers:
+            consumer.begin_end(delivery.handle)
+        is_ended = False
+        try:
+            await ending
+            is_ended = True
+        finally:
+            for consumer in consumers:
+                consumer.finish_end(delivery.handle, is_ended)
 
     async def _watch(self) -> None:
         """Wake the consumers after changes by other processes; take over from dead ones."""
@@ -215,16 +223,29 @@ class SqliteConsumer:
         self._lock = lock
         self._held = -1
         self._unfinished: set[int] = set()
+        self._ending: set[int] = set()
+        self._has_more = False
         self._is_stopped = False
         self._task = asyncio.create_task(self._run())
 
-    def forget(self, seq: int) -> None:
-        """Count a delivery as finished."""
-        self._unfinished.discard(seq)
-        if self._is_stopped and not self._unfinished:
-            self._unlock()
-        if len(self._unfinished) <= self._prefetch // 2:
-            self.wake.set()
+    def begin_end(self, seq: int) -> None:
+        """Let another delivery take the place of one that is handled."""
+        if seq in self._unfinished:
+            self._ending.add(seq)
+            if self._handling <= self._prefetch // 2:
+                self.wake.set()
+
+    def finish_end(self, seq: int, is_ended: bool) -> None:
+        """Count a delivery as finished; one that could not be ended stays unfinished."""
+        self._ending.discard(seq)
+        if is_ended:
+            self._unfinished.discard(seq)
+            if self._is_stopped and not self._unfinished:
+                self._unlock()
+
+    @property
+    def _handling(self) -> int:
+        return len(self._unfinished) - len(self._ending)
 
     async def stop(self) -> None:
         """Receive no more deliveries; unlock an ordered queue after the last one has ended."""
@@ -251,13 +272,16 @@ class SqliteConsumer:
 
     async def _claim(self) -> bool:
         """Deliver messages; return whether there may be more to deliver at once."""
-        bus, limit = self._bus, self._prefetch - len(self._unfinished)
+        bus, limit = self._bus, self._prefetch - self._handling
         now = bus.clock()
         latest = now + LONGEST_RETRY
-        reader = bus.reader
         if limit <= 0 or not self._may_consume():
             return False
-        if not messages.has_ready(reader, self.queue) and not messages.has_due(reader, now, latest):
+        if not (
+            self._has_more
+            or messages.has_ready(bus.reader, self.queue)
+            or messages.has_due(bus.reader, now, latest)
+        ):
             return False
         found = await bus.writer.write(messages.claim, self.queue, bus.owner, limit, now, latest)
         for delivery in found:
@@ -266,7 +290,8 @@ class SqliteConsumer:
                 await bus.release(delivery)
             else:
                 self._receive(delivery)
-        return len(found) == limit
+        self._has_more = len(found) == limit
+        return self._has_more
 
     def _may_consume(self) -> bool:
         """Return whether no other consumer receives the messages of an ordered queue."""
@@ -278,6 +303,41 @@ class SqliteConsumer:
             return False
         self.waits_for_lock = False
         return True
+
+
+class _Acks:
+    """Write the acks of one turn of the event loop together."""
+
+    def __init__(self, writer: GroupCommit, owner: int) -> None:
+        self._writer = writer
+        self._owner = owner
+        self._waiting: list[tuple[int, asyncio.Future[None]]] = []
+
+    def add(self, seq: int) -> asyncio.Future[None]:
+        """Remove a delivered message; return the future that is set when this is durable."""
+        loop = asyncio.get_running_loop()
+        if not self._waiting:
+            loop.call_soon(self._write)
+        future: asyncio.Future[None] = loop.create_future()
+        self._waiting.append((seq, future))
+        return future
+
+    def _write(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        writing = self._writer.write(messages.remove, [seq for seq, _ in waiting], self._owner)
+        writing.add_done_callback(lambda written: _settle(waiting, written.exception()))
+
+
+def _settle(
+    waiting: Iterable[tuple[int, asyncio.Future[None]]], error: BaseException | None
+) -> None:
+    for _, future in waiting:
+        if future.done():  # its task was cancelled
+            continue
+        if error is None:
+            future.set_result(None)
+        else:
+            future.set_exception(error)
 
 
 def _lock(path: Path) -> int:

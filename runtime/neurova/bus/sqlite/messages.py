@@ -94,9 +94,9 @@ def claim(
     return [_delivery(row) for row in sorted(rows)]
 
 
-def remove(connection: sqlite3.Connection, seq: int, owner: int) -> None:
-    """Delete a delivered message."""
-    connection.execute(f"DELETE FROM messages {_OWNED}", (seq, owner))
+def remove(connection: sqlite3.Connection, seqs: Iterable[int], owner: int) -> None:
+    """Delete delivered messages."""
+    connection.executemany(f"DELETE FROM messages {_OWNED}", [(seq, owner) for seq in seqs])
 
 
 def end(
