@@ -59,9 +59,14 @@ class Figure:
         """Print a value with its goal and record it."""
         self.goals.append(report.judge(what, value, goal, unit))
 
+    def record(self, part: str, values: Sequence[float], unit: str) -> None:
+        """Print the median of values without a goal, and record them."""
+        print(f"{part}: {statistics.median(values):.4g} {unit}")
+        self.parts[part] = {"unit": unit, "rounds": [round(value, 3) for value in values]}
+
     def sample(self, part: str, values: Sequence[float], goal: float, unit: str) -> None:
         """Compare the median of values with its goal."""
-        self.parts[part] = {"unit": unit, "rounds": [round(value, 3) for value in values]}
+        self.record(part, values, unit)
         self.judge(part, statistics.median(values), goal, unit)
 
     def write(self) -> None:
