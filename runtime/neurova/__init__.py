@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from .database.base import Tx
     from .execution.deadline import Deadline
     from .execution.snapshot import Snapshot
+    from .mail.base import Mail
     from .telemetry.log import Log
 
 __all__ = [
@@ -30,6 +31,7 @@ __all__ = [
     "Fault",
     "Header",
     "Log",
+    "Mail",
     "Reject",
     "Reply",
     "Request",
@@ -49,6 +51,7 @@ __all__ = [
 
 _LAZY = {
     "Deadline": ("neurova.execution.deadline", "Deadline"),
+    "Mail": ("neurova.mail.base", "Mail"),
     "Log": ("neurova.telemetry.log", "Log"),
     "Request": ("starlette.requests", "Request"),
     "Snapshot": ("neurova.execution.snapshot", "Snapshot"),

@@ -10,10 +10,15 @@ from .errors import StateError
 
 if TYPE_CHECKING:
     from .database.base import Database
+    from .mail.base import Mail
 
 
 def _no_database() -> NoReturn:
     raise StateError("No database is open: these functions were loaded only to inspect them")
+
+
+def _no_mail(reference: str) -> NoReturn:
+    raise StateError("No mail can be sent: these functions were loaded only to inspect them")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,3 +31,4 @@ class Resources:
     """
 
     database: Callable[[], Database] = _no_database
+    mail: Callable[[str], Mail] = _no_mail

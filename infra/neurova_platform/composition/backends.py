@@ -22,6 +22,7 @@ from neurova_gateway.limits.factory import limiter_url
 if TYPE_CHECKING:  # not imported at run time: asyncio would slow commands that only load settings
     from neurova.bus.base import Bus
     from neurova.database.base import Database
+    from neurova.mail.base import Mailer
     from neurova.schemas.base import SchemaStore
 
 
@@ -40,6 +41,7 @@ class Backend(NamedTuple):
 _DATABASES = "neurova_platform.composition.databases"
 _KEYS = "neurova_gateway.keys.factory"
 _LIMITS = "neurova_gateway.limits.factory"
+_MAIL = "neurova_platform.composition.mailers"
 _BUS = "neurova_platform.composition.buses"
 _POSTGRES_FAULT = "neurova.database.postgres.url:find_url_error"
 
@@ -61,6 +63,11 @@ BACKENDS: dict[str, dict[str, Backend]] = {
     },
     "bus": {
         "file": Backend(f"{_BUS}:open_sqlite_bus", f"{_BUS}:check_sqlite_bus"),
+    },
+    "mail": {
+        "file": Backend(f"{_MAIL}:open_files", f"{_MAIL}:check"),
+        "smtp": Backend(f"{_MAIL}:open_smtp", f"{_MAIL}:check", f"{_MAIL}:find_url_error"),
+        "smtps": Backend(f"{_MAIL}:open_smtp", f"{_MAIL}:check", f"{_MAIL}:find_url_error"),
     },
     "schemas": {
         "file": Backend(f"{_BUS}:open_schema_store", f"{_BUS}:check_schema_store"),
@@ -122,6 +129,12 @@ def open_bus(settings: Settings, clock: Callable[[], float] = time.time) -> Bus:
     """Return the bus; `start` connects it."""
     bus: Bus = _open("bus", settings.bus_location, clock)
     return bus
+
+
+def open_mailer(settings: Settings) -> Mailer:
+    """Return what delivers mails; it connects for each one."""
+    mailer: Mailer = _open("mail", settings.mail_location)
+    return mailer
 
 
 def open_schema_store(settings: Settings) -> SchemaStore:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from neurova.execution.context import ExecutionContext
 from neurova.loading import loader
 from neurova.loading.service import Service
 from neurova.resources import Resources
 from neurova.settings.settings import Settings
 
-from . import state
+from . import backends, state
 from .databases import ServiceDatabases
+
+if TYPE_CHECKING:  # slow to import, and few functions send mails
+    from neurova.mail.base import Mail
 
 
 def load_service(
@@ -28,9 +33,17 @@ def load_service(
         state.migrate(settings, name)
     else:
         state.require_migrated(settings, name)
-    resources = Resources(database=lambda: databases.get(name))
+    resources = Resources(
+        database=lambda: databases.get(name), mail=lambda reference: _mail(settings, reference)
+    )
     service = loader.load_service(settings.functions, name, resources, execution)
     if service.publishes or service.subscriptions:
         state.ensure_database(settings, name)
     state.require_tables(settings, name, service.domain)
     return service
+
+
+def _mail(settings: Settings, reference: str) -> Mail:
+    from neurova.mail.base import Mail
+
+    return Mail(backends.open_mailer(settings), settings.mail.sender, reference)

@@ -35,6 +35,8 @@ def find_faults(settings: Settings) -> Iterator[tuple[str, str]]:
             )
     if settings.runtime.memory and not memory.is_measurable():
         yield "runtime.memory", "is only supported on Linux: remove it"
+    if what := backends.find_fault("mail", settings.mail.url):
+        yield "mail.url", what
     yield from _find_unknown_services(settings)
     yield from _find_database_faults(settings)
 

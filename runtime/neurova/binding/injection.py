@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any, NamedTuple, get_args
+from uuid import uuid4
 
 from ..asgi.request import make_request
 from ..execution.deadline import Deadline
@@ -46,6 +47,13 @@ def _log_reader(function: str, resources: Resources) -> Read:
     return read_log
 
 
+def _mail_reader(function: str, resources: Resources) -> Read:
+    def read_mail(call: Call, query: Query) -> Any:
+        return resources.mail(uuid4().hex)
+
+    return read_mail
+
+
 def _always(read: Read) -> Callable[[str, Resources], Read]:
     return lambda function, resources: read
 
@@ -53,6 +61,7 @@ def _always(read: Read) -> Callable[[str, Resources], Read]:
 INJECTABLES: dict[tuple[str, str], Injectable] = {
     ("neurova.http.caller", "Caller"): Injectable("caller", _always(_read_caller)),
     ("neurova.execution.deadline", "Deadline"): Injectable("deadline", _always(_read_deadline)),
+    ("neurova.mail.base", "Mail"): Injectable("mail", _mail_reader),
     ("neurova.telemetry.log", "Log"): Injectable("log", _log_reader),
     ("starlette.requests", "Request"): Injectable("request", _always(_read_request)),
     # The reader does nothing: TransactionFunction and SnapshotFunction pass these.

@@ -10,6 +10,7 @@ import msgspec
 from ..database.postgres.url import PostgresUrl, is_postgres
 from .bus import Bus
 from .gateway import Admin, Gateway
+from .mail import Mail
 from .project import Openapi, Project, Service
 from .runtime import Runtime
 
@@ -31,6 +32,7 @@ class Sections(msgspec.Struct, frozen=True):
     openapi: Openapi = Openapi()
     admin: Admin = Admin()
     bus: Bus = Bus()
+    mail: Mail = Mail()
 
 
 class Settings(Sections, frozen=True, kw_only=True):
@@ -57,6 +59,11 @@ class Settings(Sections, frozen=True, kw_only=True):
     def bus_location(self) -> Path | str:
         """Return the file or the URL of the bus."""
         return self.bus.url or self.state / "bus.db"
+
+    @property
+    def mail_location(self) -> Path | str:
+        """Return the folder of mails, or the URL of the mail server."""
+        return self.mail.url or self.state / "mail"
 
     def database(self, service: str) -> Path | PostgresUrl:
         """Return the file or the URL of a service's database."""

@@ -19,7 +19,7 @@ from ..functions.subscription import Subscription
 from ..resources import Resources
 from ..telemetry.log import Log
 
-_FIX = "annotate one parameter with the event, and others with Tx, Deadline or Log"
+_FIX = "annotate one parameter with the event, and others with Tx, Deadline, Mail or Log"
 
 
 class Definition(NamedTuple):
@@ -89,6 +89,7 @@ class SubscriptionFunction:
             "event": lambda: event,
             "tx": lambda: tx,
             "deadline": lambda: Deadline(deadline),
+            "mail": lambda: self.resources.mail(f"{message.id}.{self.name}"),
             "log": lambda: Log(self.name, "", int(message.trace_id or "0", 16)),
         }
         arguments = {name: given[kind]() for name, kind in self.kinds.items()}
@@ -124,7 +125,7 @@ class SubscriptionFunction:
         if set(get_args(annotation) if is_union else [annotation]) == set(self.description.events):
             return "event"
         injectable = injectable_of(annotation)
-        if injectable is None or injectable.kind not in ("tx", "deadline", "log"):
+        if injectable is None or injectable.kind not in ("tx", "deadline", "mail", "log"):
             raise self._fault(f"parameter {parameter.name!r} cannot be bound", _FIX)
         return injectable.kind
 

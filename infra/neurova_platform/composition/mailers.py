@@ -1,0 +1,39 @@
+"""Open and check the backends that deliver mails."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from neurova.mail.base import Mailer
+
+
+def open_files(folder: Path) -> Mailer:
+    """Return a mailer that writes files into a folder."""
+    from neurova.mail.files import FileMailer
+
+    return FileMailer(folder)
+
+
+def open_smtp(url: str) -> Mailer:
+    """Return a mailer that sends to an SMTP server."""
+    from neurova.mail.smtp import SmtpMailer
+
+    return SmtpMailer(url)
+
+
+def check(location: Path | str) -> str:
+    """Return one line about where mails go."""
+    if isinstance(location, Path):
+        return f"{location}: mails are written here"
+    return f"{urlsplit(location).hostname}: mails are sent there"
+
+
+def find_url_error(url: str) -> str:
+    """Return the error in an SMTP URL, which is not shown, "" if there is none."""
+    try:
+        parts = urlsplit(url)
+        is_valid = bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        is_valid = False
+    return "" if is_valid else "is not valid: write it like smtp://user@host:587"

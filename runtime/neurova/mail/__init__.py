@@ -1,0 +1,1 @@
+"""Send mails: to an SMTP server, or into files."""

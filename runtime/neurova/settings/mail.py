@@ -1,0 +1,15 @@
+"""The section `[mail]` of neurova.toml."""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class Mail(msgspec.Struct, frozen=True):
+    """Configure the mails that functions send.
+
+    `url`: an SMTP server, empty for files in the state folder. `sender`: the address in `From`.
+    """
+
+    url: str = ""
+    sender: str = "neurova@localhost"
