@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+from typing import Any, TypeVar, dataclass_transform
 
 import msgspec
 
@@ -21,6 +21,7 @@ def service_of(module: str) -> str:
     return module.removeprefix(_PACKAGE).partition(".")[0].partition("~")[0]
 
 
+@dataclass_transform(frozen_default=True, field_specifiers=(msgspec.field,))
 class _EventType(msgspec.StructMeta):
     """Accept `source=` in the definition of an event class."""
 
