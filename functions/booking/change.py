@@ -1,11 +1,11 @@
-"""Change a booking."""
+"""Change a booking and announce it."""
 
 from msgspec import UNSET
 from sqlalchemy import bindparam
 
 from neurova import Caller, Reject, Tx, patch
 
-from .domain import Booking, Change, bookings
+from .domain import Booking, BookingChanged, Change, bookings
 from .stays import check_free, check_rate_scope, get_own_booking, release_nights, take_nights
 
 _update = bookings.update().where(bookings.c.id == bindparam("booking"))
@@ -26,4 +26,6 @@ async def change_booking(id: str, change: Change, caller: Caller, tx: Tx) -> Boo
     row = booking.to_row()
     del row["id"]  # setting the id, even to the same value, makes SQLite search `taken`
     await tx.execute(_update, {"booking": id, **row})
+    if booking != before:
+        tx.publish(BookingChanged.of(booking))
     return booking

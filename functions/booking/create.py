@@ -1,8 +1,8 @@
-"""Create a booking."""
+"""Create a booking and announce it."""
 
 from neurova import Caller, Tx, post
 
-from .domain import Booking, NewBooking, bookings
+from .domain import Booking, BookingCreated, NewBooking, bookings
 from .stays import check_free, check_rate_scope, take_nights
 
 _insert = bookings.insert()
@@ -17,4 +17,5 @@ async def create_booking(new: NewBooking, caller: Caller, tx: Tx) -> Booking:
     await check_free(tx, booking)
     await tx.execute(_insert, {"consumer": caller.consumer, **booking.to_row()})
     await take_nights(tx, booking)
+    tx.publish(BookingCreated.of(booking, caller.consumer, new.guest))
     return booking

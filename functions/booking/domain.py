@@ -1,4 +1,4 @@
-"""Types, prices and tables of the booking service.
+"""Types, prices, events and tables of the booking service.
 
 Money is in whole cents. `rate` is the price of one room for one night.
 """
@@ -11,7 +11,7 @@ from uuid import uuid4
 import sqlalchemy as sa
 from msgspec import UNSET, Meta, Struct, UnsetType, structs
 
-from neurova import Fault, Reject
+from neurova import Event, Fault, Reject
 
 RoomType = Literal["a", "b", "c", "d", "e", "f", "g", "h"]
 Meal = Literal[
@@ -27,6 +27,24 @@ Nights = Annotated[int, Meta(ge=1, le=365)]
 Guests = Annotated[int, Meta(ge=0, le=20)]
 Cents = Annotated[int, Meta(ge=0, le=100_000_00)]
 Name = Annotated[str, Meta(max_length=100)]
+GuestName = Annotated[
+    str,
+    Meta(
+        max_length=200,
+        pattern=r"[^\s\u0000-\u0020\u007f-\u00a0\ufeff]",
+        description="a name that is not blank",
+        examples=["Ada Lovelace"],
+    ),
+]
+Email = Annotated[
+    str,
+    Meta(
+        max_length=254,
+        pattern="^[!-?A-~]+@[!-?A-~]+[.][!-?A-~]+$",
+        description="an email address like ada@example.org",
+        examples=["ada@example.org"],
+    ),
+]
 
 PRICES: dict[RoomType, int] = {
     "a": 85_00,
@@ -49,8 +67,18 @@ def departure_date(arrival: date, nights: int, where: str = "body") -> date:
         raise Reject(422, "The stay ends too late.", errors=[fault]) from None
 
 
+class Guest(Struct, forbid_unknown_fields=True):
+    """The person who stays."""
+
+    name: GuestName
+    email: Email
+
+
 class NewBooking(Struct, kw_only=True, forbid_unknown_fields=True):
-    """A request for a room. `rate` needs the scope booking:rate; default: the type's price."""
+    """A request for a room. `rate` needs the scope booking:rate; default: the type's price.
+
+    `guest` is announced with the booking and not stored here: CRM keeps the guests.
+    """
 
     room_type: RoomType
     arrival: date
@@ -66,6 +94,7 @@ class NewBooking(Struct, kw_only=True, forbid_unknown_fields=True):
     company: Name = ""
     lead_time: Annotated[int, Meta(ge=0, le=10_000)] = 0
     rate: Cents | None = None
+    guest: Guest | None = None
 
 
 class Change(Struct, kw_only=True, forbid_unknown_fields=True):
@@ -107,6 +136,7 @@ class Booking(Struct, kw_only=True):
     def create(cls, new: NewBooking) -> "Booking":
         """Return a booking with a new id."""
         row = {"id": uuid4().hex, "status": "booked", **structs.asdict(new)}
+        del row["guest"]
         if new.rate is None:
             row["rate"] = PRICES[new.room_type]
         return cls.from_row(row)
@@ -132,6 +162,56 @@ class Booking(Struct, kw_only=True):
     def list_nights(self) -> list[date]:
         """Return the date of each night of the stay."""
         return [self.arrival + timedelta(day) for day in range(self.nights)]
+
+
+class BookingCreated(Event):
+    """A room was booked. `guest_name` and `guest_email` are empty without a guest."""
+
+    booking: str
+    consumer: str
+    channel: Channel
+    room_type: RoomType
+    arrival: date
+    nights: int
+    total: int
+    guest_name: str = ""
+    guest_email: str = ""
+
+    @classmethod
+    def of(cls, booking: Booking, consumer: str, guest: Guest | None) -> "BookingCreated":
+        """Return the event of a new booking."""
+        return cls(
+            booking.id,
+            consumer,
+            booking.channel,
+            booking.room_type,
+            booking.arrival,
+            booking.nights,
+            booking.total,
+            guest.name if guest else "",
+            guest.email if guest else "",
+        )
+
+
+class BookingChanged(Event):
+    """A booking has a new stay, or another price."""
+
+    booking: str
+    room_type: RoomType
+    arrival: date
+    nights: int
+    total: int
+
+    @classmethod
+    def of(cls, booking: Booking) -> "BookingChanged":
+        """Return the event of a changed booking."""
+        return cls(booking.id, booking.room_type, booking.arrival, booking.nights, booking.total)
+
+
+class BookingCancelled(Event):
+    """A booking was cancelled."""
+
+    booking: str
 
 
 metadata = sa.MetaData()

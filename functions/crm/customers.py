@@ -1,4 +1,4 @@
-"""Read customers by id and update them."""
+"""Read customers by id, insert and update them."""
 
 from sqlalchemy import bindparam, select
 
@@ -11,6 +11,7 @@ from .index import index_customer
 _select = select(*CUSTOMER_COLUMNS, customers.c.merged_into).where(
     customers.c.id == bindparam("id")
 )
+_insert = customers.insert()
 _update = customers.update().where(customers.c.id == bindparam("customer"))
 
 
@@ -31,6 +32,12 @@ async def get_unmerged(tx: Tx, id: str) -> Customer:
     if into is not None:
         raise Reject(410, f"Customer {id} was merged into {into}, use /customers/{into}.")
     return customer
+
+
+async def insert_customer(tx: Tx, customer: Customer) -> None:
+    """Insert a new customer and index it for search."""
+    await tx.execute(_insert, customer.to_row())
+    await index_customer(tx, customer)
 
 
 async def store_customer(tx: Tx, customer: Customer) -> None:

@@ -1,4 +1,4 @@
-"""Types and tables of the CRM service: customers, notes and interactions.
+"""Types, events and tables of the CRM service: customers, notes, interactions and stays.
 
 All consumers share the data: a key with `crm:read` reads every customer, a key with `crm:write`
 creates and changes them. Irreversible calls need `crm:merge` or `crm:erase`.
@@ -8,14 +8,14 @@ because a family or an office may share them. Times are in UTC.
 """
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Annotated, Any, Literal, TypeVar
 from uuid import uuid4
 
 import sqlalchemy as sa
 from msgspec import UNSET, Meta, Struct, UnsetType, structs
 
-from neurova import Fault, Reject
+from neurova import Event, Fault, Reject
 
 from .words import split_words
 
@@ -188,8 +188,32 @@ class Interaction(Struct):
     created: datetime
 
 
+class Stay(Struct):
+    """A booked stay of a customer, null if the guest is unknown. `total` is in cents.
+
+    `consumer` made the booking, through `channel`.
+    """
+
+    booking: str
+    customer: str | None
+    status: Literal["booked", "cancelled"]
+    room_type: str
+    arrival: date
+    nights: int
+    total: int
+    consumer: str
+    channel: str
+
+
+class CustomerMerged(Event):
+    """A duplicate was merged into a customer; its id is no longer used."""
+
+    customer: str
+    duplicate: str
+
+
 def from_row(kind: type[Record], row: Mapping[Any, Any]) -> Record:
-    """Return the customer, note or interaction stored in a row."""
+    """Return the customer, note, interaction or stay stored in a row."""
     return kind(**{name: row[name] for name in kind.__struct_fields__})
 
 
@@ -250,6 +274,23 @@ interactions = sa.Table(
     sa.Column("author", sa.String, nullable=False),
     sa.Column("created", sa.DateTime(timezone=True), nullable=False),
     sa.Index("interactions_of_customer", "customer", "at", "seq"),
+)
+
+# Copies of Booking's bookings. A stay keeps its place in the figures when its customer is erased.
+stays = sa.Table(
+    "stays",
+    metadata,
+    sa.Column("seq", sa.Integer, primary_key=True),
+    sa.Column("booking", sa.String, nullable=False, unique=True),
+    sa.Column("customer", sa.ForeignKey("customers.id")),
+    sa.Column("status", sa.String, nullable=False),
+    sa.Column("room_type", sa.String, nullable=False),
+    sa.Column("arrival", sa.Date, nullable=False),
+    sa.Column("nights", sa.Integer, nullable=False),
+    sa.Column("total", sa.Integer, nullable=False),
+    sa.Column("consumer", sa.String, nullable=False),
+    sa.Column("channel", sa.String, nullable=False),
+    sa.Index("stays_of_customer", "customer", "arrival", "seq"),
 )
 
 # The searchable words of customers: one row per field, note and interaction. The migration creates

@@ -6,7 +6,7 @@ from sqlalchemy import String, bindparam
 from neurova import Caller, Fault, Reject, Tx, post
 
 from .customers import find_customer, get_unmerged, store_customer
-from .domain import Customer, Id, customers, interactions, notes
+from .domain import Customer, CustomerMerged, Id, customers, interactions, notes, stays
 from .index import move_texts
 from .note import store_note
 
@@ -14,6 +14,7 @@ _from, _into = bindparam("from_", type_=String), bindparam("into", type_=String)
 _move = (
     notes.update().where(notes.c.customer == _from).values(customer=_into),
     interactions.update().where(interactions.c.customer == _from).values(customer=_into),
+    stays.update().where(stays.c.customer == _from).values(customer=_into),
     # Customers merged into the duplicate earlier now refer to the remaining customer.
     customers.update().where(customers.c.merged_into == _from).values(merged_into=_into),
     customers.update()
@@ -30,7 +31,7 @@ class Merge(Struct, forbid_unknown_fields=True):
 
 @post("/customers/{id}/merge", scopes=["crm:merge"])
 async def merge_customers(id: str, merge: Merge, caller: Caller, tx: Tx) -> Customer:
-    """Move a duplicate's notes and interactions to a customer, and fill in missing values.
+    """Move a duplicate's notes, interactions and stays to a customer; fill in missing values.
 
     Values that differ are kept in a note. A repeated call changes nothing.
     """
@@ -51,4 +52,5 @@ async def merge_customers(id: str, merge: Merge, caller: Caller, tx: Tx) -> Cust
     if differences:
         text = f"Values of {duplicate.id}, merged into this customer:\n{differences}"
         await store_note(tx, id, text, caller.consumer)
+    tx.publish(CustomerMerged(id, duplicate.id))
     return customer

@@ -8,14 +8,23 @@ from typing import Any
 
 import pytest
 from functions.booking.create import create_booking
-from functions.booking.domain import Booking, NewBooking
+from functions.booking.domain import (
+    Booking,
+    BookingCancelled,
+    BookingChanged,
+    BookingCreated,
+    NewBooking,
+)
 from tests.servers.postgres import PostgresServer
 
 from neurova import Caller, Reject
+from neurova.database.event_tables import outbox
 from neurova.database.migrations import upgrade
 from neurova.database.postgres.database import PostgresDatabase
 from neurova.database.postgres.url import PostgresUrl
 from neurova.database.sqlite.database import SqliteDatabase
+from neurova.events.codec import codec_of
+from neurova.execution.transaction import run_in_transaction
 from neurova.functions.decorators import description_of
 from neurova.functions.descriptions import Http
 
@@ -23,6 +32,7 @@ MIGRATIONS = Path(__file__).parents[3] / "functions" / "booking" / "migrations"
 ADA = Caller(consumer="ada", scopes=frozenset({"booking:read", "booking:write"}))
 BOB = Caller(consumer="bob", scopes=frozenset({"booking:read", "booking:write"}))
 OPERATOR = Caller(consumer="op", scopes=frozenset({"booking:write", "booking:rate"}))
+EVENTS = (BookingCreated, BookingChanged, BookingCancelled)
 DAY = date(2016, 7, 2)
 
 
@@ -38,16 +48,21 @@ class Handlers:
         description = description_of(handler)
         assert isinstance(description, Http)
         tx = self.database.transaction(readonly=description.method == "GET", deadline=deadline)
-        while True:
-            try:
-                result = await handler(**arguments, tx=tx)
-                await tx.commit()
-                return result
-            except BaseException:
-                await tx.rollback()
-                if tx.conflict is None:
-                    raise
-            tx = await tx.conflict.retry()
+        return await run_in_transaction(tx, lambda tx: handler(**arguments, tx=tx))
+
+    async def published(self) -> list[Any]:
+        """Return the events in the outbox."""
+        tx = self.database.transaction(
+            readonly=True, deadline=asyncio.get_running_loop().time() + 9
+        )
+        try:
+            rows = (await tx.execute(outbox.select().order_by(outbox.c.seq))).all()
+        finally:
+            await tx.rollback()
+        events = {f"booking.{event.__name__}": event for event in EVENTS}
+        return [
+            codec_of(events[row.event]).decode(row.body, lambda _, r=row: r.schema) for row in rows
+        ]
 
     async def book(self, caller: Caller = ADA, **options: Any) -> Booking:
         """Book a room; by default the only one of its type, for the night of DAY."""

@@ -10,7 +10,15 @@ import pytest
 from functions.booking.availability import availability
 from functions.booking.cancel import cancel_booking
 from functions.booking.change import change_booking
-from functions.booking.domain import PRICES, Booking, Change
+from functions.booking.domain import (
+    PRICES,
+    Booking,
+    BookingCancelled,
+    BookingChanged,
+    BookingCreated,
+    Change,
+    Guest,
+)
 from functions.booking.get import get_booking
 from functions.booking.list import list_bookings
 from functions.booking.quote import Stay, quote
@@ -95,6 +103,23 @@ async def test_cancelled_booking_frees_its_nights_once(handlers: Handlers) -> No
     assert [(each.id, each.status) for each in page.bookings] == [
         (first.id, "cancelled"),
         (second.id, "booked"),
+    ]
+
+
+async def test_each_change_is_published_once(handlers: Handlers) -> None:
+    guest = Guest("Ada", "ada@example.org")
+    id = (await handlers.book(nights=2, guest=guest)).id
+    await rejected(handlers.book(), 409)
+    for change in (Change(), Change(nights=3), Change(adults=1)):
+        await handlers.call(change_booking, id=id, change=change, caller=ADA)
+    for _ in range(2):
+        await handlers.call(cancel_booking, id=id, caller=ADA)
+    nights = [DAY, 2, 220_00], [DAY, 3, 330_00]
+    assert await handlers.published() == [
+        BookingCreated(id, "ada", "direct", "b", *nights[0], "Ada", "ada@example.org"),
+        BookingChanged(id, "b", *nights[1]),
+        BookingChanged(id, "b", *nights[1]),
+        BookingCancelled(id),
     ]
 
 

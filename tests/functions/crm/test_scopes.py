@@ -16,6 +16,8 @@ ROUTES = [
     ("GET", f"/customers/{ID}/notes", "crm:read"),
     ("GET", f"/customers/{ID}/interactions", "crm:read"),
     ("GET", f"/customers/{ID}/duplicates", "crm:read"),
+    ("GET", f"/customers/{ID}/stays", "crm:read"),
+    ("GET", "/stays", "crm:read"),
     ("POST", "/customers", "crm:write"),
     ("PATCH", f"/customers/{ID}", "crm:write"),
     ("POST", f"/customers/{ID}/notes", "crm:write"),
