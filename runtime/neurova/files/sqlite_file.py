@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+from contextlib import suppress
 from pathlib import Path
 
 from ..errors import StateError, Unavailable
@@ -26,7 +27,10 @@ def open_sqlite_file(path: Path, layout: str) -> sqlite3.Connection:
     """
     # Lock: SQLite fails at once while another process switches a new file to WAL.
     with folder_lock(path.parent):
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+        # Open it only to create it: closing it would drop the locks of this process's connections,
+        # and the last connection of another process would then delete the WAL in use.
+        with suppress(FileExistsError):
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
         connection = sqlite3.connect(
             path, timeout=WAIT_SECONDS, isolation_level=None, check_same_thread=False
         )
