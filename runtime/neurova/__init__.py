@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from .binding.markers import Cookie, Header
 from .events.event import Event
 from .functions.decorators import delete, get, mount, patch, post, put
+from .functions.schedule import cron, every
 from .functions.subscription import on
 from .http.caller import Caller
 from .http.problem import Fault, Reject
@@ -40,7 +41,9 @@ __all__ = [
     "Snapshot",
     "Stream",
     "Tx",
+    "cron",
     "delete",
+    "every",
     "get",
     "mount",
     "on",

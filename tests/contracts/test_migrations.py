@@ -74,8 +74,10 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_upgrade_runs_each_pending_revision_once(store: Store, folder: Path) -> None:
-    assert status(store.location, folder) == Status(None, "0001", ("nv0001", "nv0002", "0001"))
-    assert upgrade(store.location, folder) == ("nv0001", "nv0002", "0001")
+    assert status(store.location, folder) == Status(
+        None, "0001", ("nv0001", "nv0002", "nv0003", "0001")
+    )
+    assert upgrade(store.location, folder) == ("nv0001", "nv0002", "nv0003", "0001")
     assert upgrade(store.location, folder) == ()
     (folder / "0002_more.py").write_text(SECOND)
     assert status(store.location, folder) == Status("0001", "0002", ("0002",))
@@ -84,7 +86,7 @@ def test_upgrade_runs_each_pending_revision_once(store: Store, folder: Path) -> 
 
 
 def test_platform_tables_can_be_created_alone(store: Store, tmp_path: Path) -> None:
-    assert upgrade_platform(store.location) == ("nv0001", "nv0002")
+    assert upgrade_platform(store.location) == ("nv0001", "nv0002", "nv0003")
     assert upgrade_platform(store.location) == ()
     assert status(store.location, tmp_path / "none") == Status(None, None, ())
     assert store.run("SELECT count(*) FROM nv_idempotency") == [(0,)]
@@ -94,10 +96,10 @@ def test_missing_platform_tables_are_no_fault(store: Store, folder: Path) -> Non
     upgrade(store.location, folder)
     store.run("DROP TABLE nv_idempotency")
     store.run("DROP TABLE nv_version")
-    for table in ("nv_outbox", "nv_inbox", "nv_parked"):
+    for table in ("nv_outbox", "nv_inbox", "nv_parked", "nv_schedule"):
         store.run(f"DROP TABLE {table}")
-    assert check(store.location, folder) == Status("0001", "0001", ("nv0001", "nv0002"))
-    assert upgrade(store.location, folder) == ("nv0001", "nv0002")
+    assert check(store.location, folder) == Status("0001", "0001", ("nv0001", "nv0002", "nv0003"))
+    assert upgrade(store.location, folder) == ("nv0001", "nv0002", "nv0003")
 
 
 def test_failing_revision_changes_nothing(store: Store, folder: Path) -> None:
@@ -106,7 +108,7 @@ def test_failing_revision_changes_nothing(store: Store, folder: Path) -> None:
         upgrade(store.location, folder)
     assert status(store.location, folder).current is None
     (folder / "0002_more.py").write_text(SECOND)
-    assert upgrade(store.location, folder) == ("nv0001", "nv0002", "0001", "0002")
+    assert upgrade(store.location, folder) == ("nv0001", "nv0002", "nv0003", "0001", "0002")
 
 
 @pytest.mark.parametrize("table", ["alembic_version", "nv_version"])
@@ -131,7 +133,9 @@ def test_half_migrated_database_is_refused(
 
 
 def test_check_reports_pending_revisions(store: Store, folder: Path) -> None:
-    with pytest.raises(PendingMigrations, match=r"nv0002, 0001: run `neurova db upgrade things`"):
+    with pytest.raises(
+        PendingMigrations, match=r"nv0002, nv0003, 0001: run `neurova db upgrade things`"
+    ):
         check(store.location, folder)
     upgrade(store.location, folder)
     check(store.location, folder)

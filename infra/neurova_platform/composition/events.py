@@ -21,6 +21,7 @@ from .state import has_state
 
 if TYPE_CHECKING:  # they import SQLAlchemy, which would slow projects without a database
     from neurova.outbox.relay import Relay
+    from neurova.schedules.runner import ScheduleRunner
     from neurova.subscriptions.runner import SubscriptionRunner
 
 LOGGER = logging.getLogger("neurova.events")
@@ -32,10 +33,11 @@ IDLE_POLL_SECONDS = 5.0  # between two looks into the outbox of a service that d
 
 
 class EventSystem:
-    """Run the relays and subscriptions of the served services, for the given `roles`.
+    """Run the relays, subscriptions and schedules of the served services, for the given `roles`.
 
-    The bus is opened when the first subscription or event needs it. `database` returns the database
-    of a service; `report` receives a record of each event.
+    Schedules run with the subscriptions. The bus is opened when the first subscription or event
+    needs it. `database` returns the database of a service; `report` receives a record of each event
+    and of each run of a schedule.
     """
 
     def __init__(
@@ -49,6 +51,7 @@ class EventSystem:
         self.roles = frozenset(roles)
         self.runners: dict[str, list[SubscriptionRunner]] = {}
         self.relays: dict[str, Relay] = {}
+        self.schedules: dict[str, list[ScheduleRunner]] = {}
         self._settings = settings
         self._database = database
         self._report = report
@@ -97,6 +100,9 @@ class EventSystem:
                 except Unavailable as error:
                     LOGGER.error("Subscriptions of %s wait for the bus: %s", name, error)
                     self._start_task(name, self._keep_starting(services[name]))
+            if "subscriptions" in self.roles and services[name].schedules:
+                for runner in self.make_schedules(services[name]):
+                    runner.start()
             if "relay" in self.roles and has_state(self._settings, name):
                 self._start_relay(services[name])
 
@@ -135,6 +141,14 @@ class EventSystem:
                 raise
             runners.append(runner)
 
+    def make_schedules(self, service: Service) -> list[ScheduleRunner]:
+        """Return the runners of a service's schedules, not started."""
+        from neurova.schedules.runner import ScheduleRunner
+
+        runners = [ScheduleRunner(each, self._report, self._clock) for each in service.schedules]
+        self.schedules[service.name] = runners
+        return runners
+
     def _start_relay(self, service: Service) -> None:
         from neurova.outbox.relay import POLL_SECONDS, Relay
 
@@ -166,6 +180,8 @@ class EventSystem:
         self._tasks.setdefault(service, []).append(asyncio.create_task(work))
 
     async def _stop_service(self, name: str) -> None:
+        stopping = [each.stop(self._settings.bus.drain) for each in self.schedules.pop(name, ())]
+        await asyncio.gather(*stopping)
         tasks = self._tasks.pop(name, [])
         self.relays.pop(name, None)
         for task in tasks:

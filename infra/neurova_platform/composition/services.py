@@ -37,7 +37,7 @@ def load_service(
         database=lambda: databases.get(name), mail=lambda reference: _mail(settings, reference)
     )
     service = loader.load_service(settings.functions, name, resources, execution)
-    if service.publishes or service.subscriptions:
+    if service.publishes or service.subscriptions or service.schedules:
         state.ensure_database(settings, name)
     state.require_tables(settings, name, service.domain)
     return service

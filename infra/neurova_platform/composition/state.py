@@ -42,7 +42,7 @@ def migrate(settings: Settings, service: str) -> None:
 
 
 def ensure_database(settings: Settings, service: str) -> None:
-    """Create the database file of a service that uses events, if it does not exist."""
+    """Create the database file of a service that uses events or schedules, if it does not exist."""
     if not database_exists(settings, service):
         migrations.upgrade_platform(settings.database(service))
 

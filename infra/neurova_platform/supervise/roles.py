@@ -68,13 +68,14 @@ def roles(settings: Settings, part: Part = "all") -> list[Role]:
 
 
 def uses_events(functions: Path) -> bool:
-    """Return whether a function file seems to publish or to receive events.
+    """Return whether a function file seems to publish or receive events, or to have a schedule.
 
     The supervisor imports no code of the project.
     """
     return any(
-        b"publish(" in text or b"@on(" in text
+        mark in text
         for text in (file.read_bytes() for file in functions.glob("*/*.py"))
+        for mark in (b"publish(", b"@on(", b"@every(", b"@cron(")
     )
 
 

@@ -17,9 +17,12 @@ from ..events.event import Event, event_name, service_of
 from ..execution.context import ExecutionContext
 from ..functions.decorators import AppMount, description_of
 from ..functions.descriptions import Http, Mount
+from ..functions.schedule import Schedule
 from ..functions.subscription import Subscription
 from ..resources import Resources
-from ..subscriptions.function import Definition, SubscriptionFunction
+from ..schedules.function import ScheduledFunction
+from ..subscriptions.background import Definition
+from ..subscriptions.function import SubscriptionFunction
 from .generation import Generation
 from .load_errors import import_error, join_load_errors
 from .service import Service, display_path
@@ -58,20 +61,25 @@ def _mounted_app(declared: Declaration, origin: Origin) -> Endpoint:
 
 
 def _subscription(declared: Declaration, origin: Origin) -> SubscriptionFunction:
-    assert isinstance(declared.description, Subscription)  # _FACTORIES chooses this function
+    return SubscriptionFunction(_definition(declared, origin))
+
+
+def _schedule(declared: Declaration, origin: Origin) -> ScheduledFunction:
+    return ScheduledFunction(_definition(declared, origin))
+
+
+def _definition(declared: Declaration, origin: Origin) -> Definition[Any]:
     service, file, resources, _, generation = origin
-    definition = Definition(
-        declared.value, declared.description, service, file, resources, generation
-    )
-    return SubscriptionFunction(definition)
+    return Definition(declared.value, declared.description, service, file, resources, generation)
 
 
-Loaded = Endpoint | SubscriptionFunction
+Loaded = Endpoint | SubscriptionFunction | ScheduledFunction
 
 _FACTORIES: dict[type[msgspec.Struct], Callable[[Declaration, Origin], Loaded]] = {
     Http: _function,
     Mount: _mounted_app,
     Subscription: _subscription,
+    Schedule: _schedule,
 }
 """The factory for each type of description."""
 
@@ -115,6 +123,7 @@ def load_service(
         service,
         tuple(each for each in functions if isinstance(each, Endpoint)),
         tuple(each for each in functions if isinstance(each, SubscriptionFunction)),
+        tuple(each for each in functions if isinstance(each, ScheduledFunction)),
         domain=domain,
         publishes=any(map(_is_own_event, generation.values())),
     )

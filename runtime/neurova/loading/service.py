@@ -8,25 +8,27 @@ from types import ModuleType
 
 from ..endpoints.endpoint import Endpoint
 from ..errors import LoadError
+from ..schedules.function import ScheduledFunction
 from ..subscriptions.function import SubscriptionFunction
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 
 
 class Service:
-    """Hold the endpoints and subscriptions of a service folder, as one load of its files made them.
+    """Hold the functions of a service folder, as one load of its files made them.
 
     `publishes`: its files define events. `domain` is the module domain.py. Call `start` before the
     endpoints serve calls, and `stop` afterwards.
     """
 
-    __slots__ = ("domain", "functions", "name", "publishes", "subscriptions")
+    __slots__ = ("domain", "functions", "name", "publishes", "schedules", "subscriptions")
 
     def __init__(
         self,
         name: str,
         functions: tuple[Endpoint, ...],
         subscriptions: tuple[SubscriptionFunction, ...] = (),
+        schedules: tuple[ScheduledFunction, ...] = (),
         *,
         domain: ModuleType | None = None,
         publishes: bool = False,
@@ -34,6 +36,7 @@ class Service:
         self.name = name
         self.functions = functions
         self.subscriptions = subscriptions
+        self.schedules = schedules
         self.domain = domain
         self.publishes = publishes
 

@@ -18,8 +18,9 @@ from ..database.base import Transaction
 from ..events.event import Event
 from ..outbox.inbox import AlreadyHandled, record_handled
 from ..outbox.parked import find_first, find_key, list_keys, park, unpark
+from .attempt import LOGGER
 from .records import Outcome
-from .runner import LOGGER, SubscriptionRunner
+from .runner import SubscriptionRunner
 
 POLL_SECONDS = 0.5  # between two looks for parked events that are due
 

@@ -3,42 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-import logging
-import random
 import time
-import traceback
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Any
 
-from ..bus.base import LONGEST_RETRY, MAX_CAUSE, Bus, Consumer, Delivery
-from ..database.base import Callback, Transaction
+from ..bus.base import Bus, Consumer, Delivery
+from ..database.base import Transaction
 from ..errors import NeurovaError
-from ..events.codec import FindSchema, UndecodableEvent
+from ..events.codec import FindSchema
 from ..events.event import Event
-from ..execution.callbacks import run_callbacks
-from ..execution.transaction import run_in_transaction
-from ..functions.subscription import Subscription
-from ..http.problem import Reject
-from ..outbox.inbox import AlreadyHandled, record_handled
+from ..outbox.inbox import record_handled
+from .attempt import LOGGER, attempt
 from .function import SubscriptionFunction
-from .records import EventRecord, Outcome, ReportEvent, Retry
-
-LOGGER = logging.getLogger("neurova.events")
-
-
-class _Run:
-    """The run of a transaction; see `execution.transaction.Run`."""
-
-    def __init__(self) -> None:
-        self.is_committing = False
-        self.after_reply: tuple[Callback, ...] = ()
-
-    @property
-    def is_stopped(self) -> bool:
-        """Whether the task was cancelled."""
-        task = asyncio.current_task()
-        return task is not None and task.cancelling() > 0
+from .records import EventRecord, Outcome, ReportEvent
 
 
 class SubscriptionRunner:
@@ -125,25 +103,13 @@ class SubscriptionRunner:
         self, delivery: Delivery, run: Callable[[Delivery, Event], Awaitable[Outcome]]
     ) -> tuple[Outcome, str, float]:
         """Decode and run a delivery; return the outcome, the cause, and seconds until the retry."""
-        try:
+
+        async def decode_and_run() -> Outcome:
             event = self.function.decode(delivery.message, self._find_schema)
-            async with asyncio.timeout(self.function.description.timeout):
-                return await run(delivery, event), "", 0.0
-        except AlreadyHandled:
-            return "duplicate", "", 0.0
-        except Exception as error:
-            outcome, after = decide(error, delivery.attempt, self.function.description)
-            cause = describe(error, self.function)
-            LOGGER.warning(
-                "%s failed with event %s (attempt %d, %s): %s",
-                self.function.name,
-                delivery.message.id,
-                delivery.attempt,
-                f"retry in {after:.1f} s" if outcome == "retry" else "dead-lettered",
-                cause,
-                exc_info=error if _is_unexpected(error) and delivery.attempt == 1 else None,
-            )
-            return outcome, cause, after
+            return await run(delivery, event)
+
+        what = f"event {delivery.message.id}"
+        return await attempt(self.function, what, delivery.attempt, decode_and_run)
 
     async def run(self, delivery: Delivery, event: Event) -> Outcome:
         """Call the function; with a `Tx`, in a transaction that records the event as handled."""
@@ -164,14 +130,7 @@ class SubscriptionRunner:
 
     async def transact(self, body: Callable[[Transaction], Awaitable[Any]]) -> Any:
         """Run `body` in a transaction of the service's database, then its callbacks."""
-        timeout = self.function.description.timeout
-        deadline = asyncio.get_running_loop().time() + timeout
-        database = self.function.resources.database()
-        transaction = database.transaction(readonly=False, deadline=deadline)
-        run = _Run()
-        result = await run_in_transaction(transaction, body, run)
-        await run_callbacks(run.after_reply, self.function.name, timeout)
-        return result
+        return await self.function.transact(body)
 
     def report(self, delivery: Delivery, outcome: Outcome, started: float, cause: str = "") -> None:
         """Report the outcome of a delivery."""
@@ -189,33 +148,3 @@ class SubscriptionRunner:
                 cause=cause,
             )
         )
-
-
-def _is_unexpected(error: Exception) -> bool:
-    return not isinstance(error, Reject | Retry | NeurovaError)
-
-
-def decide(error: Exception, attempt: int, description: Subscription) -> tuple[Outcome, float]:
-    """Return whether to retry after an error or to dead-letter, and the seconds until the retry."""
-    if isinstance(error, Reject | UndecodableEvent) or attempt > description.retries:
-        return "dead", 0.0
-    if isinstance(error, Retry):
-        return "retry", min(max(error.after, 0.0), LONGEST_RETRY)
-    longest = min(description.backoff * 2 ** (attempt - 1), LONGEST_RETRY)
-    return "retry", longest * random.uniform(0.75, 1)  # noqa: S311 - jitter, not a secret
-
-
-def describe(error: Exception, function: SubscriptionFunction) -> str:
-    """Return the cause of a failure: the error, and the line of the service's code."""
-    if isinstance(error, TimeoutError) and not str(error):
-        return f"TimeoutError: not finished after {function.description.timeout:g} s"
-    text = f"{type(error).__name__}: {error}"
-    if isinstance(error, Reject):
-        text = f"Reject: {error.status} {error.detail}"
-    folder = f"/functions/{function.service}/"
-    frames = traceback.extract_tb(error.__traceback__)
-    lines = [frame for frame in frames if folder in frame.filename]
-    if lines:
-        name = lines[-1].filename.rpartition(folder)[2]
-        text += f" ({folder[1:]}{name}:{lines[-1].lineno})"
-    return text[:MAX_CAUSE]

@@ -47,14 +47,14 @@ def upgrade() -> None:
 def test_status_creates_no_file(tmp_path: Path, folder: Path) -> None:
     database = tmp_path / "x.db"
     assert status(database, tmp_path / "none") == Status(None, None, ())
-    assert status(database, folder).pending == ("nv0001", "nv0002", "0001")
+    assert status(database, folder).pending == ("nv0001", "nv0002", "nv0003", "0001")
     assert not database.exists()
 
 
 def test_versions_folder_is_read_and_written(tmp_path: Path, folder: Path) -> None:
     (folder / "versions").mkdir()
     (folder / "versions" / "0002_more.py").write_text(SECOND)
-    assert upgrade(tmp_path / "x.db", folder) == ("nv0001", "nv0002", "0001", "0002")
+    assert upgrade(tmp_path / "x.db", folder) == ("nv0001", "nv0002", "nv0003", "0001", "0002")
     assert revision(folder, "third").parent == folder / "versions"
 
 
@@ -111,7 +111,7 @@ def test_new_revision_keeps_a_full_text_index(tmp_path: Path) -> None:
 def test_new_revision_without_tables_is_empty(tmp_path: Path, folder: Path) -> None:
     file = revision(folder, "by hand")
     assert "down_revision = '0001'" in file.read_text()
-    assert upgrade(tmp_path / "x.db", folder) == ("nv0001", "nv0002", "0001", "0002")
+    assert upgrade(tmp_path / "x.db", folder) == ("nv0001", "nv0002", "nv0003", "0001", "0002")
 
 
 def test_alembic_is_imported_only_to_run_revisions(tmp_path: Path, folder: Path) -> None:

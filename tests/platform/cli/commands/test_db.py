@@ -33,10 +33,10 @@ def test_table_is_migrated_from_domain_to_database(cli: Callable[..., Any], proj
     assert behind.exit_code == 1
     assert (
         behind.stdout
-        == "hotel\t-\t0001\tbehind by nv0001, nv0002, 0001: run `neurova db upgrade`\n"
+        == "hotel\t-\t0001\tbehind by nv0001, nv0002, nv0003, 0001: run `neurova db upgrade`\n"
     )
     assert json.loads(cli("db", "upgrade", "--json").stdout) == {
-        "hotel": ["nv0001", "nv0002", "0001"]
+        "hotel": ["nv0001", "nv0002", "nv0003", "0001"]
     }
     level = cli("db", "status", "hotel", "--json")
     assert level.exit_code == 0
@@ -112,7 +112,9 @@ def test_database_without_platform_tables_is_upgraded(
     (state / "hello.db").touch()
     shown = cli("db", "status")
     assert (shown.exit_code, shown.stdout) == (0, "hello\t-\t-\tno migrations\n")
-    assert json.loads(cli("db", "upgrade", "--json").stdout) == {"hello": ["nv0001", "nv0002"]}
+    assert json.loads(cli("db", "upgrade", "--json").stdout) == {
+        "hello": ["nv0001", "nv0002", "nv0003"]
+    }
 
 
 @pytest.mark.server
@@ -138,7 +140,7 @@ def test_postgresql_is_migrated_without_showing_its_password(
     behind = json.loads(cli("db", "status", "--json").stdout)[0]
     assert behind["database"] == shown
     assert json.loads(cli("db", "upgrade", "--json").stdout) == {
-        "hello": ["nv0001", "nv0002", "0001"]
+        "hello": ["nv0001", "nv0002", "nv0003", "0001"]
     }
     assert cli("db", "status").stdout == "hello\t0001\t0001\tup to date\n"
     assert f"{shown}: PostgreSQL 1" in cli("doctor", "--json").stdout

@@ -1,0 +1,1 @@
+"""Schedules: functions that run at certain times, and what runs them."""

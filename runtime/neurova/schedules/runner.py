@@ -1,0 +1,206 @@
+"""Run one schedule: wait until it is due, and run it in one process of all."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import random
+import time
+from collections.abc import Callable
+from uuid import uuid4
+
+from ..database.base import KeyLock, KeyLocked, Transaction
+from ..errors import NeurovaError
+from ..outbox.inbox import AlreadyHandled
+from ..subscriptions.attempt import LOGGER, attempt
+from ..subscriptions.records import EventRecord, Outcome, ReportEvent
+from .function import ScheduledFunction
+from .store import ScheduleState, find_state, finish, postpone, register
+
+POLL_SECONDS = 1.0  # longest sleep, so that a changed clock is noticed
+LOCK_TIMEOUT = 5.0  # seconds; another process that runs the schedule holds the lock
+LATE_SECONDS = 60.0  # with `catch_up=False`, an occurrence is skipped when it is later than this
+FUTURE_SECONDS = 86_400.0  # a recorded occurrence further ahead is from a clock that was wrong
+
+
+class ScheduleRunner:
+    """Run a function at each occurrence of its schedule, once among all processes.
+
+    One process at a time runs it, under a lock of the service's database. A handler with a `Tx`
+    takes effect once, because its transaction also records the occurrence; one without runs at
+    least once. `clock` returns Unix seconds.
+    """
+
+    def __init__(
+        self,
+        function: ScheduledFunction,
+        report: ReportEvent,
+        clock: Callable[[], float] = time.time,
+        poll: float = POLL_SECONDS,
+    ) -> None:
+        self.function = function
+        self._report = report
+        self._clock = clock
+        self._poll = poll
+        self._lock_name = hashlib.sha256(f"neurova schedule {function.name}".encode()).digest()
+        self._finished: float | None = None  # None: not registered yet
+        self._quiet = (0.0, 0.0)  # from and until when nothing is due
+        self._running = asyncio.Lock()
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Start to run the schedule."""
+        self._task = asyncio.create_task(self._run())
+
+    async def stop(self, drain: float) -> None:
+        """Start no more runs; cancel a run that lasts longer than `drain` seconds."""
+        task, self._task = self._task, None
+        if task is None:
+            return
+        try:
+            async with asyncio.timeout(drain), self._running:
+                task.cancel()
+        except TimeoutError:
+            task.cancel()
+        await asyncio.wait([task])
+
+    async def _run(self) -> None:
+        """Run the schedule until cancelled."""
+        failures = 0
+        while True:
+            pause = self._poll
+            try:
+                await self.run_due()
+                failures = 0
+                following = self.function.occurrences.following(self._clock())
+                if following is not None:
+                    pause = min(pause, max(0.0, following - self._clock()))
+            except Exception as error:
+                failures += 1
+                pause *= min(failures, 5) * random.uniform(0.5, 1)  # noqa: S311 - jitter
+                if failures in (1, 10) or failures % 100 == 0:
+                    known = isinstance(error, NeurovaError)
+                    LOGGER.error(
+                        "Schedule %s cannot run: %s",
+                        self.function.name,
+                        error,
+                        exc_info=None if known else error,
+                    )
+            await asyncio.sleep(pause)
+
+    async def run_due(self) -> bool:
+        """Run the latest occurrence if it is due and no process has; return whether it was run.
+
+        Raises NeurovaError if the database cannot be used.
+        """
+        async with self._running:
+            now = self._clock()
+            if self._finished is None:
+                self._finished = await self._register(now)
+            if self._quiet[0] <= now < self._quiet[1]:
+                return False
+            occurrence = self.function.occurrences.latest(now)
+            if occurrence is None or occurrence <= self._finished <= now + FUTURE_SECONDS:
+                following = self.function.occurrences.following(now)
+                self._quiet = (now, now + self._poll if following is None else following)
+                return False
+            return await self._run_locked(occurrence, now)
+
+    async def _register(self, now: float) -> float:
+        async def body(tx: Transaction) -> float:
+            name, latest = self.function.name, now + FUTURE_SECONDS
+            await register(tx, name, str(self.function.description), now, latest)
+            state = await find_state(tx, name)
+            return state.finished if state else now
+
+        finished: float = await self.function.transact(body)
+        return finished
+
+    async def _run_locked(self, occurrence: float, now: float) -> bool:
+        deadline = asyncio.get_running_loop().time() + LOCK_TIMEOUT
+        try:
+            lock = await self.function.resources.database().lock_key(self._lock_name, deadline)
+        except KeyLocked:
+            return False
+        try:
+            state: ScheduleState | None = await self.function.transact(
+                lambda tx: find_state(tx, self.function.name), lock.transaction
+            )
+            if state is None or state.finished > now + FUTURE_SECONDS:
+                self._finished = None
+                return False
+            attempts = state.attempt if state.pending == occurrence else 0
+            if occurrence <= state.finished:
+                self._finished = state.finished
+            elif not attempts and self._is_missed(occurrence, now):
+                await self._finish(lock, occurrence)
+            elif not attempts or state.due <= now:
+                await self._attempt(lock, occurrence, attempts + 1)
+                return True
+            else:
+                self._quiet = (now, state.due)
+            return False
+        finally:
+            await lock.release()
+
+    def _is_missed(self, occurrence: float, now: float) -> bool:
+        return not self.function.description.catch_up and now - occurrence > LATE_SECONDS
+
+    async def _attempt(self, lock: KeyLock, occurrence: float, number: int) -> None:
+        """Run the function once, record the result and report it."""
+        started, trace_id = time.perf_counter(), uuid4().int
+        scheduled = self.function.time_of(occurrence).isoformat()
+
+        async def run() -> Outcome:
+            return await self._call(lock, occurrence, trace_id)
+
+        outcome, cause, after = await attempt(self.function, f"the run of {scheduled}", number, run)
+        if outcome == "retry":
+            due = self._clock() + after
+            await self.function.transact(
+                lambda tx: postpone(tx, self.function.name, occurrence, number, due),
+                lock.transaction,
+            )
+        elif outcome == "dead":
+            await self._finish(lock, occurrence)
+        else:
+            self._finished = occurrence
+        self._report(
+            EventRecord(
+                time=self._clock(),
+                outcome=outcome,
+                event=str(self.function.description),
+                id=scheduled,
+                trace_id=f"{trace_id:032x}",
+                subscription=self.function.name,
+                attempt=number,
+                ms=(time.perf_counter() - started) * 1000,
+                cause=cause,
+            )
+        )
+
+    async def _call(self, lock: KeyLock, occurrence: float, trace_id: int) -> Outcome:
+        """Call the function; with a `Tx`, in the transaction that records the occurrence."""
+        function = self.function
+        deadline = asyncio.get_running_loop().time() + function.description.timeout
+        if not function.uses_transaction:
+            await function.call(occurrence, trace_id, deadline, None)
+            await self._finish(lock, occurrence)
+            return "handled"
+
+        async def body(tx: Transaction) -> None:
+            tx.trace_id = trace_id
+            await function.call(occurrence, trace_id, deadline, tx)
+            # Recorded last: a handler that first waits for others does not block other writers.
+            if not await finish(tx, function.name, occurrence):
+                raise AlreadyHandled(f"{function.name} has run: the lock was lost")
+
+        await function.transact(body, lock.transaction)
+        return "handled"
+
+    async def _finish(self, lock: KeyLock, occurrence: float) -> None:
+        """Record that an occurrence needs no run any more."""
+        await self.function.transact(
+            lambda tx: finish(tx, self.function.name, occurrence), lock.transaction
+        )
+        self._finished = occurrence
