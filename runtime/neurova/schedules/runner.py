@@ -70,11 +70,11 @@ class ScheduleRunner:
         while True:
             pause = self._poll
             try:
-                await self.run_due()
+                has_run = await self.run_due()
                 failures = 0
-                following = self.function.occurrences.following(self._clock())
-                if following is not None:
-                    pause = min(pause, max(0.0, following - self._clock()))
+                quiet = self._quiet[1] - self._clock()
+                if has_run or 0 < quiet < pause:
+                    pause = 0.0 if has_run else quiet
             except Exception as error:
                 failures += 1
                 pause *= min(failures, 5) * random.uniform(0.5, 1)  # noqa: S311 - jitter
@@ -104,7 +104,7 @@ class ScheduleRunner:
                 following = self.function.occurrences.following(now)
                 self._quiet = (now, now + self._poll if following is None else following)
                 return False
-            return await self._run_locked(occurrence, now)
+            return await self._run_locked()
 
     async def _register(self, now: float) -> float:
         async def body(tx: Transaction) -> float:
@@ -116,32 +116,42 @@ class ScheduleRunner:
         finished: float = await self.function.transact(body)
         return finished
 
-    async def _run_locked(self, occurrence: float, now: float) -> bool:
+    async def _run_locked(self) -> bool:
+        """Run the latest occurrence under the lock, unless its state says otherwise."""
         deadline = asyncio.get_running_loop().time() + LOCK_TIMEOUT
         try:
             lock = await self.function.resources.database().lock_key(self._lock_name, deadline)
         except KeyLocked:
             return False
         try:
+            name = self.function.name
             state: ScheduleState | None = await self.function.transact(
-                lambda tx: find_state(tx, self.function.name), lock.transaction
+                lambda tx: find_state(tx, name), lock.transaction
             )
-            if state is None or state.finished > now + FUTURE_SECONDS:
+            now = self._clock()  # again: the lock may have taken a while
+            occurrence = self.function.occurrences.latest(now)
+            if state is None or occurrence is None or state.finished > now + FUTURE_SECONDS:
+                LOGGER.warning("Schedule %s starts anew: its record is lost or ahead", name)
                 self._finished = None
                 return False
-            attempts = state.attempt if state.pending == occurrence else 0
-            if occurrence <= state.finished:
-                self._finished = state.finished
-            elif not attempts and self._is_missed(occurrence, now):
-                await self._finish(lock, occurrence)
-            elif not attempts or state.due <= now:
-                await self._attempt(lock, occurrence, attempts + 1)
-                return True
-            else:
-                self._quiet = (now, state.due)
-            return False
+            return await self._run_unfinished(lock, state, occurrence, now)
         finally:
             await lock.release()
+
+    async def _run_unfinished(
+        self, lock: KeyLock, state: ScheduleState, occurrence: float, now: float
+    ) -> bool:
+        attempts = state.attempt if state.pending == occurrence else 0
+        if occurrence <= state.finished:
+            self._finished = state.finished
+        elif not attempts and self._is_missed(occurrence, now):
+            await self._finish(lock, occurrence)
+        elif attempts and state.due > now:
+            self._quiet = (now, state.due)
+        else:
+            await self._attempt(lock, occurrence, attempts + 1)
+            return True
+        return False
 
     def _is_missed(self, occurrence: float, now: float) -> bool:
         return not self.function.description.catch_up and now - occurrence > LATE_SECONDS
