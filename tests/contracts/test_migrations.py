@@ -182,5 +182,5 @@ def test_concurrent_processes_run_each_revision_once(store: Store, folder: Path)
         assert process.stdin is not None
         process.stdin.write(f"{location.dsn if isinstance(location, PostgresUrl) else location}\n")
         process.stdin.flush()
-    assert sorted(int(process.communicate(timeout=120)[0]) for process in processes) == [0, 0, 0, 4]
+    assert sorted(int(process.communicate(timeout=120)[0]) for process in processes) == [0, 0, 0, 5]
     assert store.run("SELECT id FROM things") == [(1,), (2,)]
