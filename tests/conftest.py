@@ -13,13 +13,19 @@ from pathlib import Path
 import pytest
 import uvicorn
 from tests.servers.postgres import own_postgres, postgres
-from tests.servers.rabbitmq import own_rabbitmq, rabbitmq
+from tests.servers.rabbitmq import own_rabbitmq, rabbitmq, rabbitmq_url
 
 from neurova_gateway.server.connection_manager import ConnectionManager
 from neurova_gateway.server.protocol import GatewayProtocol
 from neurova_platform.testing.platform import TestPlatform
 
-__all__ = ["own_postgres", "own_rabbitmq", "postgres", "rabbitmq"]  # fixtures, for every folder
+__all__ = [
+    "own_postgres",
+    "own_rabbitmq",
+    "postgres",
+    "rabbitmq",
+    "rabbitmq_url",
+]  # fixtures, for every folder
 
 PROBE = Path(__file__).with_name("probe")  # a small project with one service
 

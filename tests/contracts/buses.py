@@ -7,9 +7,11 @@ from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+import pika
 import pytest
 
-from neurova.bus.base import Bus, Consumer, Delivery, Message, Queue
+from neurova.bus.base import Bus, Consumer, Delivery, Message, Queue, dead_letter_queue
+from neurova.bus.rabbitmq.bus import RabbitBus
 from neurova.bus.sqlite.bus import SqliteBus
 
 OpenBus = Callable[[], Bus]
@@ -20,8 +22,28 @@ def on_sqlite(request: pytest.FixtureRequest) -> OpenBus:
     return lambda: SqliteBus(path)
 
 
-BACKENDS: dict[str, Callable[[pytest.FixtureRequest], OpenBus]] = {"sqlite": on_sqlite}
-PARAMETERS: list[Any] = [pytest.param("sqlite")]
+def on_rabbitmq(request: pytest.FixtureRequest) -> OpenBus:
+    url = request.getfixturevalue("rabbitmq_url")
+    request.addfinalizer(lambda: delete_queues(url))
+    return lambda: RabbitBus(url)
+
+
+BACKENDS: dict[str, Callable[[pytest.FixtureRequest], OpenBus]] = {
+    "sqlite": on_sqlite,
+    "rabbitmq": on_rabbitmq,
+}
+PARAMETERS: list[Any] = [
+    pytest.param("sqlite"),
+    pytest.param("rabbitmq", marks=pytest.mark.server),
+]
+
+
+def delete_queues(url: str) -> None:
+    """Delete the queues of the tests; those that all subscriptions share stay."""
+    with pika.BlockingConnection(pika.URLParameters(url)) as connection:
+        for queue in (MAIL, STAYS, ORDERED):
+            for name in (queue.name, dead_letter_queue(queue.name)):
+                connection.channel().queue_delete(name)
 
 
 class Inbox:
@@ -53,7 +75,7 @@ def deadline(seconds: float = 10) -> float:
 
 
 def message(id: str, event: str = "booking.Created", body: bytes = b"body") -> Message:
-    return Message(id, event, body, 1.5, "trace")
+    return Message(id, event, body, 1.5, "2a")
 
 
 async def publish(bus: Bus, ids: Iterable[str], event: str = "booking.Created") -> None:

@@ -89,8 +89,9 @@ class RabbitServer:
             if self._epmd is None:  # else Erlang starts one that keeps running
                 command = ["epmd", "-port", str(self._ports[0]), "-address", "127.0.0.1"]
                 self._epmd = subprocess.Popen(command, **options)
+            shell = ["sh", "-c", 'ulimit -n "$(ulimit -Hn)" && exec "$0"']
             self._process = subprocess.Popen(
-                [self._binaries / "rabbitmq-server"], env=self._environment(), **options
+                [*shell, self._binaries / "rabbitmq-server"], env=self._environment(), **options
             )
         end = time.monotonic() + TIMEOUT
         while not self.is_ready():
@@ -202,7 +203,6 @@ def create_server() -> RabbitServer:
     here = binaries()
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     assert most == resource.RLIM_INFINITY or most >= HANDLES, f"at most {most} file handles"
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     folder = Path(tempfile.mkdtemp(prefix="neurova-rabbitmq-"))
     password = secrets.token_hex(12)
     user = f"default_user = tester\ndefault_pass = {password}\n"
@@ -222,6 +222,12 @@ def rabbitmq() -> Iterator[RabbitServer]:
         yield server
     finally:
         server.clear()
+
+
+@pytest.fixture(scope="session")
+def rabbitmq_url(rabbitmq: RabbitServer) -> str:
+    """Return the URL of a virtual host for tests that delete what they create."""
+    return rabbitmq.create()
 
 
 @pytest.fixture

@@ -1,0 +1,282 @@
+"""The bus on RabbitMQ: implements `Bus` by one connection of a process."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+from ...errors import NeurovaError, StateError, Unavailable
+from ..base import (
+    Delivery,
+    Depth,
+    Message,
+    Queue,
+    Receive,
+    Unroutable,
+    add_failure,
+    dead_letter_queue,
+)
+from .connection import CONNECT_TIMEOUT, BrokerRefusal, Connection, until
+from .consumer import RabbitConsumer, pause
+from .dead_letters import MAX_DEAD_LETTERS, DeadLetters, hold
+from .declare import Difference, compare, count_messages, declare
+from .properties import encode
+from .publisher import Outgoing, Publisher
+from .topology import EVENTS, retry_exchange, shared_topology, topology_of
+
+LOGGER = logging.getLogger("neurova.events")
+
+TIMEOUT = 30.0  # seconds for a method without a deadline
+
+
+class RabbitBus:
+    """Use the broker at `url`; `clock` returns Unix seconds.
+
+    A lost connection is opened again, with longer and longer pauses; meanwhile methods wait for it
+    until their deadline. A delivery of a lost connection is delivered again: its ending is ignored.
+    """
+
+    def __init__(self, url: str, clock: Callable[[], float] = time.time) -> None:
+        self.clock = clock
+        self.consumers: set[RabbitConsumer] = set()
+        self._url = url
+        self._queues: dict[str, Queue] = {}
+        self._connection: Connection | None = None
+        self._connected = asyncio.Event()
+        self._fault: NeurovaError | None = None
+        self._publisher: Publisher | None = None
+        self._opening = asyncio.Lock()
+        self._changing = asyncio.Lock()  # dead letters: a lock of RabbitMQ is one of a connection
+        self._keeper: asyncio.Task[None] | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def start(self) -> None:
+        """Connect. Raises Unavailable or StateError if that is not possible."""
+        await self._connect()
+        self._keeper = asyncio.create_task(self._keep_connected())
+
+    async def close(self) -> None:
+        """Disconnect; RabbitMQ gives unfinished messages back."""
+        tasks = [each for each in (self._keeper, *self._tasks) if each is not None]
+        for consumer in list(self.consumers):
+            await consumer.stop()
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)
+        if self._connection is not None:
+            await self._connection.close()
+
+    async def connection(self) -> Connection:
+        """Return the open connection; wait for it."""
+        while True:
+            await self._connected.wait()
+            assert self._connection is not None
+            if not self._connection.closed.done():
+                return self._connection
+            self._connected.clear()
+
+    async def declare(self, queues: Sequence[Queue], deadline: float) -> None:
+        """Create the queues and bind them to their events; see `Bus`."""
+        async with self._within(deadline):
+            connection = await self.connection()
+            await declare(connection, shared_topology() + topology_of(queues))
+        self._queues.update((queue.name, queue) for queue in queues)
+
+    async def declare_again(self, queue: str) -> None:
+        """Create a queue again that may have been deleted."""
+        if queue in self._queues:
+            async with self._within(_deadline()):
+                await declare(await self.connection(), topology_of([self._queues[queue]]))
+
+    async def compare(self, queues: Sequence[Queue]) -> list[Difference]:
+        """Return how the broker differs from what `declare` creates."""
+        async with self._within(_deadline()):
+            return await compare(await self.connection(), shared_topology() + topology_of(queues))
+
+    async def publish(self, messages: Sequence[Message], deadline: float) -> None:
+        """Publish messages; see `Bus`."""
+        outgoing = [Outgoing(EVENTS, each.event, encode(each), each.body) for each in messages]
+        returned = await self._send(outgoing, deadline)
+        if returned:
+            raise Unroutable(sorted({messages[index].event for index in returned}))
+
+    async def consume(self, queue: str, prefetch: int, receive: Receive) -> RabbitConsumer:
+        """Deliver messages of a queue; see `Bus`."""
+        is_ordered = queue in self._queues and self._queues[queue].ordered
+        consumer = RabbitConsumer(self, queue, prefetch, receive, is_ordered)
+        async with self._within(_deadline()):
+            await consumer.start()
+        self.consumers.add(consumer)
+        return consumer
+
+    async def ack(self, delivery: Delivery) -> None:
+        """Remove a handled message."""
+        delivery.handle.consumer.end(delivery.handle, is_handled=True)
+
+    async def retry(self, delivery: Delivery, delay: float, cause: str) -> None:
+        """Deliver the message again after the delay of the next longer retry level."""
+        failures = add_failure(delivery, self.clock(), cause)
+        await self._move(delivery, retry_exchange(delay), delivery.queue, 1, failures)
+
+    async def dead_letter(self, delivery: Delivery, cause: str) -> None:
+        """Move the message to the dead-letter queue."""
+        failures = add_failure(delivery, self.clock(), cause)
+        await self._move(delivery, "", dead_letter_queue(delivery.queue), 0, failures)
+
+    async def release(self, delivery: Delivery) -> None:
+        """Give the message back to its queue."""
+        delivery.handle.consumer.end(delivery.handle, is_handled=False)
+
+    async def depth(self, queue: str) -> Depth:
+        """Count the messages of a queue; RabbitMQ does not tell the delivered and delayed ones."""
+        async with self._within(_deadline()):
+            connection = await self.connection()
+            ready = await count_messages(connection, queue)
+            dead = await count_messages(connection, dead_letter_queue(queue))
+        return Depth(ready, -1, -1, dead)
+
+    async def dead_letters(self, queue: str, limit: int) -> list[Delivery]:
+        """Return the oldest dead letters of a queue."""
+        async with self._hold(queue, limit) as letters:
+            for each in letters.found:
+                each.handle = None  # they are given back
+            return letters.found
+
+    async def replay(self, queue: str, ids: Sequence[str]) -> list[str]:
+        """Move dead letters back to their queue."""
+        async with self._hold(queue) as letters:
+            moved = [id for id in dict.fromkeys(ids) if letters.of(id)]
+            latest = [letters.of(id)[-1] for id in moved]
+            await self._send_to_queue(
+                Outgoing("", queue, encode(each.message, 1, each.failures), each.message.body)
+                for each in latest
+            )
+            letters.remove(*moved)
+        return moved
+
+    async def replace(self, queue: str, id: str, body: bytes) -> bool:
+        """Replace the body of a dead letter, which becomes the newest one."""
+        async with self._hold(queue) as letters:
+            found = letters.of(id)
+            if found:
+                properties = encode(found[-1].message, found[-1].attempt, found[-1].failures)
+                dead = dead_letter_queue(queue)
+                await self._send_to_queue([Outgoing("", dead, properties, body)])
+                letters.remove(id)
+        return bool(found)
+
+    async def drop(self, queue: str, ids: Sequence[str]) -> list[str]:
+        """Delete dead letters."""
+        async with self._hold(queue) as letters:
+            dropped = [id for id in dict.fromkeys(ids) if letters.of(id)]
+            letters.remove(*dropped)
+        return dropped
+
+    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        """Run in the background until the bus is closed."""
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _connect(self) -> None:
+        connection = Connection()
+        async with until(asyncio.get_running_loop().time() + CONNECT_TIMEOUT):
+            await connection.open(self._url)
+            try:
+                self._publisher = await Publisher.open(connection)
+            except BaseException:
+                self.spawn(connection.close())
+                raise
+        self._connection, self._fault = connection, None
+        self._connected.set()
+
+    async def _keep_connected(self) -> None:
+        while True:
+            assert self._connection is not None
+            self._fault = await asyncio.shield(self._connection.closed)
+            self._connected.clear()
+            LOGGER.warning("%s", self._fault)
+            failures = 0
+            while not self._connected.is_set():
+                await asyncio.sleep(pause(failures))
+                try:
+                    await self._connect()
+                    LOGGER.warning("Connected to RabbitMQ again")
+                except NeurovaError as error:
+                    self._fault = error
+                    failures += 1
+
+    async def _send(self, messages: Sequence[Outgoing], deadline: float) -> list[int]:
+        """Publish messages; return the positions of those that no queue takes."""
+        async with self._within(deadline):
+            publisher = self._publisher
+            if publisher is None or not publisher.channel.is_open:
+                publisher = await self._open_publisher()
+            return await publisher.publish(messages)
+
+    async def _open_publisher(self) -> Publisher:
+        connection = await self.connection()
+        async with self._opening:
+            if self._publisher is None or not self._publisher.channel.is_open:
+                self._publisher = await Publisher.open(connection)
+            return self._publisher
+
+    async def _move(
+        self, delivery: Delivery, exchange: str, key: str, attempts: int, failures: Any
+    ) -> None:
+        """Publish a delivery elsewhere, then remove it; give it back if that fails."""
+        handle = delivery.handle
+        if handle is not None and not handle.channel.is_open:
+            return  # it is delivered again
+        properties = encode(delivery.message, delivery.attempt + attempts, failures)
+        try:
+            await self._send_to_queue([Outgoing(exchange, key, properties, delivery.message.body)])
+        except BaseException:
+            if handle is not None:
+                handle.consumer.end(handle, is_handled=False)
+            raise
+        if handle is not None:
+            handle.consumer.end(handle, is_handled=True)
+
+    async def _send_to_queue(self, messages: Iterable[Outgoing]) -> None:
+        """Publish messages; create the exchange or queue again if that has been deleted."""
+        messages = list(messages)
+        try:
+            if not await self._send(messages, _deadline()):
+                return
+        except BrokerRefusal as error:
+            if error.code != 404:
+                raise
+        await self.declare(list(self._queues.values()), _deadline())
+        if await self._send(messages, _deadline()):
+            where = f"RabbitMQ queue {messages[0].key}"
+            raise StateError("it does not exist", where=where, fix="run `neurova bus apply`")
+
+    @asynccontextmanager
+    async def _hold(self, queue: str, limit: int = MAX_DEAD_LETTERS) -> AsyncIterator[DeadLetters]:
+        async with (
+            self._within(_deadline()),
+            self._changing,
+            hold(await self.connection(), queue, limit) as letters,
+        ):
+            yield letters
+
+    @asynccontextmanager
+    async def _within(self, deadline: float) -> AsyncIterator[None]:
+        """Raise Unavailable at the deadline; while there is no connection, say why."""
+        try:
+            async with until(deadline):
+                yield
+        except Unavailable as error:
+            if self._fault is None:
+                raise
+            raise Unavailable(self._fault.what, where=self._fault.where, fix=error.fix) from error
+
+
+def _deadline() -> float:
+    return asyncio.get_running_loop().time() + TIMEOUT

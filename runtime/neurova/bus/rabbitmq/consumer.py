@@ -1,0 +1,147 @@
+"""Consume one queue, also after a lost connection or a deleted queue."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from pika import BasicProperties, spec
+
+from ...errors import NeurovaError, Unavailable
+from ..base import Receive
+from .connection import CLOSE_TIMEOUT, Channel, Connection, until
+from .properties import decode
+
+if TYPE_CHECKING:
+    from .bus import RabbitBus
+
+LOGGER = logging.getLogger("neurova.events")
+LONGEST_PAUSE = 10.0  # seconds between two attempts
+MAX_PREFETCH = 65_535
+
+
+def pause(failures: int) -> float:
+    """Return the seconds to wait after a number of failures in a row."""
+    longest = min(0.1 * 2.0 ** min(failures, 10), LONGEST_PAUSE)
+    return longest * random.uniform(0.5, 1)  # noqa: S311 - jitter, not a secret
+
+
+class Handle(NamedTuple):
+    """What identifies a delivery: it can be ended as long as its channel is open."""
+
+    consumer: RabbitConsumer
+    channel: Channel
+    tag: int
+
+
+class RabbitConsumer:
+    """Deliver messages of a queue; `is_ordered`: it has one consumer at a time."""
+
+    def __init__(
+        self, bus: RabbitBus, queue: str, prefetch: int, receive: Receive, is_ordered: bool
+    ) -> None:
+        self.queue = queue
+        self._bus = bus
+        self._prefetch = min(prefetch, MAX_PREFETCH)
+        self._receive = receive
+        self._is_ordered = is_ordered
+        self._channel: Channel | None = None
+        self._unfinished: set[int] = set()
+        self._is_stopped = False
+        self._cancelled = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Consume; afterwards continue by itself when the connection or the queue comes back."""
+        channel = await self._consume(await self._bus.connection())
+        self._task = asyncio.create_task(self._keep_consuming(channel))
+
+    async def stop(self) -> None:
+        """Receive no more deliveries; those already received can still be ended."""
+        self._is_stopped = True
+        if self._task is not None:
+            self._task.cancel()
+        channel = self._channel
+        # The next consumer of an ordered queue starts when the last delivery has ended.
+        if channel is not None and channel.is_open and not self._is_ordered:
+            try:
+                async with until(asyncio.get_running_loop().time() + CLOSE_TIMEOUT):
+                    await channel.call(channel.raw.basic_cancel, consumer_tag=self.queue)
+            except NeurovaError:
+                self._unfinished.clear()  # the messages come again
+        await self._close_if_finished()
+
+    def end(self, handle: Handle, is_handled: bool) -> None:
+        """Remove a handled message, or give it back."""
+        if not handle.channel.is_open:
+            return  # the message comes again
+        if is_handled:
+            handle.channel.raw.basic_ack(handle.tag)
+        else:
+            handle.channel.raw.basic_nack(handle.tag, requeue=True)
+        self._unfinished.discard(handle.tag)
+        if self._is_stopped and not self._unfinished:
+            self._bus.spawn(self._close_if_finished())
+
+    async def _close_if_finished(self) -> None:
+        if self._channel is not None and not (self._unfinished and self._channel.is_open):
+            self._bus.consumers.discard(self)
+            await self._channel.close()
+
+    async def _keep_consuming(self, channel: Channel) -> None:
+        failures = 0
+        while True:
+            await channel.wait(self._cancelled)
+            while not channel.is_open or self._cancelled.is_set():
+                await asyncio.sleep(pause(failures))
+                try:
+                    connection = await self._bus.connection()
+                    await channel.close()
+                    await self._bus.declare_again(self.queue)
+                    channel = await self._consume(connection)
+                    failures = 0
+                    LOGGER.warning("Queue %s is consumed again", self.queue)
+                except NeurovaError as error:
+                    failures += 1
+                    if failures % 100 == 1 and not isinstance(error, Unavailable):
+                        LOGGER.error("Queue %s cannot be consumed: %s", self.queue, error)
+
+    async def _consume(self, connection: Connection) -> Channel:
+        channel = await connection.channel()
+        self._cancelled.clear()
+        self._unfinished = set()
+        self._channel = channel
+        channel.raw.add_on_cancel_callback(lambda _: self._cancelled.set())
+        await channel.call(channel.raw.basic_qos, prefetch_count=self._prefetch)
+
+        def receive(
+            _: Any, method: spec.Basic.Deliver, properties: BasicProperties, body: bytes
+        ) -> None:
+            self._on_message(channel, method, properties, body)
+
+        await channel.call(
+            channel.raw.basic_consume,
+            queue=self.queue,
+            on_message_callback=receive,
+            consumer_tag=self.queue,
+        )
+        return channel
+
+    def _on_message(
+        self,
+        channel: Channel,
+        method: spec.Basic.Deliver,
+        properties: BasicProperties,
+        body: bytes,
+    ) -> None:
+        assert method.delivery_tag is not None
+        if self._is_stopped:
+            if not self._is_ordered:
+                channel.raw.basic_nack(method.delivery_tag, requeue=True)
+            return  # closing the channel gives it back
+        delivery = decode(self.queue, method.routing_key or "", properties, body)
+        delivery.handle = Handle(self, channel, method.delivery_tag)
+        self._unfinished.add(method.delivery_tag)
+        self._receive(delivery)
