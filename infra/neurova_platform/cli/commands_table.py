@@ -25,5 +25,6 @@ COMMANDS = {
     "config": Command("config:config", "Show every setting and where its value comes from."),
     "doctor": Command("doctor:doctor", "Check what the platform needs, and show how to fix it."),
     "db": Command("db:db", "Create, apply and inspect the migrations of services."),
+    "bus": Command("bus:bus", "Create, compare and print the queues on RabbitMQ."),
     "version": Command("version:version", "Show the version of neurova and of Python."),
 }

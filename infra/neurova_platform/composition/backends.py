@@ -63,6 +63,11 @@ BACKENDS: dict[str, dict[str, Backend]] = {
     },
     "bus": {
         "file": Backend(f"{_BUS}:open_sqlite_bus", f"{_BUS}:check_sqlite_bus"),
+        "amqp": Backend(
+            f"{_BUS}:open_rabbitmq_bus",
+            f"{_BUS}:check_rabbitmq_bus",
+            f"{_BUS}:find_rabbitmq_fault",
+        ),
     },
     "mail": {
         "file": Backend(f"{_MAIL}:open_files", f"{_MAIL}:check"),
@@ -73,7 +78,7 @@ BACKENDS: dict[str, dict[str, Backend]] = {
         "file": Backend(f"{_BUS}:open_schema_store", f"{_BUS}:check_schema_store"),
     },
 }
-_ALIASES = {"postgres": "postgresql"}
+_ALIASES = {"postgres": "postgresql", "amqps": "amqp"}
 
 
 def find_backend(port: str, location: object) -> Backend:

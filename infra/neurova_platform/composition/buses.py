@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+import time
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from neurova.bus.base import Bus
 from neurova.schemas.base import SchemaStore
@@ -31,6 +35,41 @@ def check_sqlite_bus(path: Path) -> str:
 
     asyncio.run(check())
     return f"{path}: can be used"
+
+
+def open_rabbitmq_bus(url: str, clock: Callable[[], float]) -> Bus:
+    """Return the bus on RabbitMQ."""
+    from neurova.bus.rabbitmq.bus import RabbitBus
+
+    logging.getLogger("pika").setLevel(logging.CRITICAL)  # the bus reports the same errors
+    return RabbitBus(url, clock)
+
+
+def check_rabbitmq_bus(url: str) -> str:
+    """Return one line about the state of RabbitMQ."""
+
+    async def check() -> None:
+        bus = open_rabbitmq_bus(url, time.time)
+        await bus.start()
+        await bus.close()
+
+    asyncio.run(check())
+    return f"RabbitMQ at {urlsplit(url).hostname}: can be used"
+
+
+def find_rabbitmq_fault(url: str) -> str:
+    """Return what is wrong with a URL of RabbitMQ and the fix; the text never shows the URL."""
+    try:
+        parts = urlsplit(url)
+        is_valid = bool(parts.hostname) and parts.port != 0 and "/" not in parts.path[1:]
+    except ValueError:
+        is_valid = False
+    if not is_valid:
+        form = "amqp://user@host:5672/vhost, with special characters percent-encoded"
+        return f"is not a URL of RabbitMQ: write {form}"
+    if find_spec("pika") is None:
+        return 'needs the RabbitMQ driver: run `pip install "neurova-platform[rabbitmq]"`'
+    return ""
 
 
 def check_schema_store(path: Path) -> str:

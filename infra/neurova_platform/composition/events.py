@@ -108,9 +108,7 @@ class EventSystem:
 
     async def declare(self) -> None:
         """Create the queues of all subscriptions."""
-        bus = await self.open_bus()
-        deadline = asyncio.get_running_loop().time() + DECLARE_TIMEOUT
-        await bus.declare([each.queue for each in self.subscriptions()], deadline)
+        await self._declare(self.subscriptions())
 
     async def stop(self) -> None:
         """Stop the relays and subscriptions, and close the bus."""
@@ -129,7 +127,7 @@ class EventSystem:
         from neurova.subscriptions.runner import SubscriptionRunner
 
         bus = await self.open_bus()
-        await self.declare()
+        await self._declare(service.subscriptions)
         runners = self.runners[service.name] = []
         for function in service.subscriptions:
             kind = OrderedRunner if function.description.ordered else SubscriptionRunner
@@ -148,6 +146,11 @@ class EventSystem:
         runners = [ScheduleRunner(each, self._report, self._clock) for each in service.schedules]
         self.schedules[service.name] = runners
         return runners
+
+    async def _declare(self, subscriptions: Iterable[SubscriptionFunction]) -> None:
+        bus = await self.open_bus()
+        deadline = asyncio.get_running_loop().time() + DECLARE_TIMEOUT
+        await bus.declare([each.queue for each in subscriptions], deadline)
 
     def _start_relay(self, service: Service) -> None:
         from neurova.outbox.relay import POLL_SECONDS, Relay

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from neurova.bus.base import Queue
 from neurova.endpoints.endpoint import Endpoint
 from neurova.execution.context import ExecutionContext
 from neurova.loading.loader import load_service
@@ -26,6 +27,18 @@ def load_functions(settings: Settings) -> list[Endpoint]:
     return sorted(
         loaded, key=lambda each: (each.description.template, each.description.method_label)
     )
+
+
+def load_queues(settings: Settings) -> list[Queue]:
+    """Return the queues of all subscriptions of a project."""
+    root = settings.functions
+    return [
+        subscription.queue
+        for service in discover(root)
+        for subscription in load_service(
+            root, service, Resources(), ExecutionContext()
+        ).subscriptions
+    ]
 
 
 def describe_access(function: Endpoint) -> str:

@@ -177,6 +177,22 @@ def check_database(settings: Settings, service: str) -> Finding | None:
         return failed(name, error)
 
 
+def check_bus(settings: Settings) -> Iterator[Finding]:
+    """Check the bus; on RabbitMQ, count the file handles that the queues need there."""
+    what = backends.check_bus(settings)
+    if settings.bus.url:
+        from neurova.bus.rabbitmq.topology import shared_topology, topology_of
+
+        from ..composition import inventory
+
+        topology = shared_topology() + topology_of(inventory.load_queues(settings))
+        what += (
+            f"; {len(topology.queues)} queues need {topology.handles} of its file handles "
+            "(`rabbitmqctl status` shows how many it has)"
+        )
+    yield Finding("bus", "ok", what)
+
+
 def check_workers(settings: Settings) -> Iterator[Finding]:
     """Check that the machine has enough cores and memory for the workers of `neurova run`."""
     from .. import memory
@@ -262,6 +278,7 @@ CHECKS: dict[str, Check] = {
     "functions": check_functions,
     "openapi": check_openapi,
     "databases": check_databases,
+    "bus": check_bus,
     "workers": check_workers,
     "port": check_port,
     "admin": check_admin,

@@ -37,6 +37,8 @@ def find_faults(settings: Settings) -> Iterator[tuple[str, str]]:
         yield "runtime.memory", "is only supported on Linux: remove it"
     if what := backends.find_fault("mail", settings.mail.url):
         yield "mail.url", what
+    if settings.bus.url and (what := backends.find_fault("bus", settings.bus.url)):
+        yield "bus.url", what
     yield from _find_unknown_services(settings)
     yield from _find_database_faults(settings)
 

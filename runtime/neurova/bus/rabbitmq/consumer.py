@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Coroutine
+from typing import Any, NamedTuple, Protocol
 
 from pika import BasicProperties, spec
 
@@ -13,9 +14,6 @@ from ...errors import NeurovaError, Unavailable
 from ..base import Receive
 from .connection import CLOSE_TIMEOUT, Channel, Connection, until
 from .properties import decode
-
-if TYPE_CHECKING:
-    from .bus import RabbitBus
 
 LOGGER = logging.getLogger("neurova.events")
 LONGEST_PAUSE = 10.0  # seconds between two attempts
@@ -26,6 +24,24 @@ def pause(failures: int) -> float:
     """Return the seconds to wait after a number of failures in a row."""
     longest = min(0.1 * 2.0 ** min(failures, 10), LONGEST_PAUSE)
     return longest * random.uniform(0.5, 1)  # noqa: S311 - jitter, not a secret
+
+
+class ConnectionKeeper(Protocol):
+    """What a consumer needs of the bus."""
+
+    consumers: set[RabbitConsumer]
+
+    async def connection(self) -> Connection:
+        """Return the open connection; wait for it."""
+        ...
+
+    async def declare_again(self, queue: str) -> None:
+        """Create a queue again that may have been deleted."""
+        ...
+
+    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        """Run in the background until the bus is closed."""
+        ...
 
 
 class Handle(NamedTuple):
@@ -40,7 +56,7 @@ class RabbitConsumer:
     """Deliver messages of a queue; `is_ordered`: it has one consumer at a time."""
 
     def __init__(
-        self, bus: RabbitBus, queue: str, prefetch: int, receive: Receive, is_ordered: bool
+        self, bus: ConnectionKeeper, queue: str, prefetch: int, receive: Receive, is_ordered: bool
     ) -> None:
         self.queue = queue
         self._bus = bus
