@@ -115,6 +115,11 @@ class RabbitServer:
             self._process.wait(TIMEOUT)
             self._process = None
 
+    def signal(self, number: int) -> None:
+        """Send a signal to the server."""
+        assert self._process is not None
+        self._process.send_signal(number)
+
     def clear(self) -> None:
         """Remove the server."""
         if self._binaries is not None:

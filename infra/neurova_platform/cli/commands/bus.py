@@ -22,7 +22,8 @@ def bus() -> None:
 
 
 @bus.command()
-def apply() -> None:
+@json_option
+def apply(as_json: bool) -> None:
     """Create the queues of all subscriptions; change nothing that exists.
 
     Exits with 5 if a queue has another definition.
@@ -31,7 +32,10 @@ def apply() -> None:
 
     async def declare(opened: RabbitBus, queues: list[Queue]) -> None:
         await opened.declare(queues, asyncio.get_running_loop().time() + 60)
-        click.echo(f"Created, or found: the queues of {len(queues)} subscriptions")
+        if as_json:
+            print_document([queue.name for queue in queues])
+        else:
+            click.echo(f"Created, or found: the queues of {len(queues)} subscriptions")
 
     _run(declare)
 
@@ -54,8 +58,9 @@ def diff(ctx: click.Context, as_json: bool) -> None:
 
 @bus.command()
 @click.option("--vhost", default="/", help="The virtual host in the file.")
-def definitions(vhost: str) -> None:
-    """Print the queues as a definitions file, which RabbitMQ imports."""
+@json_option
+def definitions(vhost: str, as_json: bool) -> None:
+    """Print the queues as a definitions file, which RabbitMQ imports; it is always JSON."""
     from neurova.bus.rabbitmq.topology import render_definitions, shared_topology, topology_of
 
     from ...composition.inventory import load_queues
