@@ -115,6 +115,13 @@ class RabbitServer:
             self._process.wait(TIMEOUT)
             self._process = None
 
+    def sync(self) -> None:
+        """Write what was declared to the disk.
+
+        RabbitMQ 3.10 forgets a quorum queue that was created half a second before it is killed.
+        """
+        self.control("eval", "[dets:sync(T) || T <- dets:all()].")
+
     def signal(self, number: int) -> None:
         """Send a signal to the server."""
         assert self._process is not None

@@ -1,4 +1,4 @@
-"""The bus on RabbitMQ: implements `Bus` by one connection of a process."""
+"""The bus on RabbitMQ: implements `Bus` by two connections of a process."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Sequen
 from contextlib import asynccontextmanager
 from typing import Any
 
-from ...errors import NeurovaError, StateError, Unavailable
+from ...errors import StateError, Unavailable
 from ..base import (
     Delivery,
     Depth,
@@ -20,10 +20,11 @@ from ..base import (
     add_failure,
     dead_letter_queue,
 )
-from .connection import CONNECT_TIMEOUT, BrokerRefusal, Connection, until
-from .consumer import RabbitConsumer, pause
+from .connection import BrokerRefusal, Connection, until
+from .consumer import RabbitConsumer
 from .dead_letters import MAX_DEAD_LETTERS, DeadLetters, hold
 from .declare import Difference, compare, count_messages, declare
+from .link import Link
 from .properties import encode
 from .publisher import Outgoing, Publisher
 from .topology import EVENTS, retry_exchange, shared_topology, topology_of
@@ -43,42 +44,36 @@ class RabbitBus:
     def __init__(self, url: str, clock: Callable[[], float] = time.time) -> None:
         self.clock = clock
         self.consumers: set[RabbitConsumer] = set()
-        self._url = url
         self._queues: dict[str, Queue] = {}
-        self._connection: Connection | None = None
-        self._connected = asyncio.Event()
-        self._fault: NeurovaError | None = None
+        # RabbitMQ stops to read from a connection that publishes while its disk is full.
+        self._link = Link(url, "RabbitMQ (consuming)")
+        self._publishing = Link(url, "RabbitMQ (publishing)")
         self._publisher: Publisher | None = None
         self._opening = asyncio.Lock()
         self._changing = asyncio.Lock()  # dead letters: a lock of RabbitMQ is one of a connection
-        self._keeper: asyncio.Task[None] | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
         """Connect. Raises Unavailable or StateError if that is not possible."""
-        await self._connect()
-        self._keeper = asyncio.create_task(self._keep_connected())
+        await self._link.open()
+        try:
+            await self._publishing.open()
+        except BaseException:
+            await self._link.close()
+            raise
 
     async def close(self) -> None:
         """Disconnect; RabbitMQ gives unfinished messages back."""
-        tasks = [each for each in (self._keeper, *self._tasks) if each is not None]
         for consumer in list(self.consumers):
             await consumer.stop()
-        for task in tasks:
+        for task in list(self._tasks):
             task.cancel()
-        if tasks:
-            await asyncio.wait(tasks)
-        if self._connection is not None:
-            await self._connection.close()
+        await self._publishing.close()
+        await self._link.close()
 
     async def connection(self) -> Connection:
-        """Return the open connection; wait for it."""
-        while True:
-            await self._connected.wait()
-            assert self._connection is not None
-            if not self._connection.closed.done():
-                return self._connection
-            self._connected.clear()
+        """Return the open connection that consumes; wait for it."""
+        return await self._link.connection()
 
     async def declare(self, queues: Sequence[Queue], deadline: float) -> None:
         """Create the queues and bind them to their events; see `Bus`."""
@@ -183,34 +178,6 @@ class RabbitBus:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _connect(self) -> None:
-        connection = Connection()
-        async with until(asyncio.get_running_loop().time() + CONNECT_TIMEOUT):
-            await connection.open(self._url)
-            try:
-                self._publisher = await Publisher.open(connection)
-            except BaseException:
-                self.spawn(connection.close())
-                raise
-        self._connection, self._fault = connection, None
-        self._connected.set()
-
-    async def _keep_connected(self) -> None:
-        while True:
-            assert self._connection is not None
-            self._fault = await asyncio.shield(self._connection.closed)
-            self._connected.clear()
-            LOGGER.warning("%s", self._fault)
-            failures = 0
-            while not self._connected.is_set():
-                await asyncio.sleep(pause(failures))
-                try:
-                    await self._connect()
-                    LOGGER.warning("Connected to RabbitMQ again")
-                except NeurovaError as error:
-                    self._fault = error
-                    failures += 1
-
     async def _send(self, messages: Sequence[Outgoing], deadline: float) -> list[int]:
         """Publish messages; return the positions of those that no queue takes."""
         async with self._within(deadline):
@@ -220,7 +187,7 @@ class RabbitBus:
             return await publisher.publish(messages)
 
     async def _open_publisher(self) -> Publisher:
-        connection = await self.connection()
+        connection = await self._publishing.connection()
         async with self._opening:
             if self._publisher is None or not self._publisher.channel.is_open:
                 self._publisher = await Publisher.open(connection)
@@ -273,9 +240,10 @@ class RabbitBus:
             async with until(deadline):
                 yield
         except Unavailable as error:
-            if self._fault is None:
+            fault = self._link.fault or self._publishing.fault
+            if fault is None:
                 raise
-            raise Unavailable(self._fault.what, where=self._fault.where, fix=error.fix) from error
+            raise Unavailable(fault.what, where=fault.where, fix=error.fix) from error
 
 
 def _deadline() -> float:

@@ -138,8 +138,9 @@ class Connection:
         try:
             await self.opened
         except BaseException:
-            with suppress(exceptions.AMQPError):
-                self.raw.close()
+            if not self.raw.is_closed:
+                with suppress(exceptions.AMQPError):
+                    self.raw.close()
             raise
 
     async def channel(self) -> Channel:

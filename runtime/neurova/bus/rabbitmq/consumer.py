@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import random
 from collections.abc import Coroutine
 from typing import Any, NamedTuple, Protocol
 
@@ -13,17 +12,11 @@ from pika import BasicProperties, spec
 from ...errors import NeurovaError, Unavailable
 from ..base import Receive
 from .connection import CLOSE_TIMEOUT, Channel, Connection, until
+from .link import pause
 from .properties import decode
 
 LOGGER = logging.getLogger("neurova.events")
-LONGEST_PAUSE = 10.0  # seconds between two attempts
 MAX_PREFETCH = 65_535
-
-
-def pause(failures: int) -> float:
-    """Return the seconds to wait after a number of failures in a row."""
-    longest = min(0.1 * 2.0 ** min(failures, 10), LONGEST_PAUSE)
-    return longest * random.uniform(0.5, 1)  # noqa: S311 - jitter, not a secret
 
 
 class ConnectionKeeper(Protocol):

@@ -147,6 +147,7 @@ async def test_publish_fails_at_its_deadline(own_rabbitmq: RabbitServer) -> None
     async with opened(own_rabbitmq.create()) as bus:
         await declare(bus)
         inbox = await consume(bus)
+        own_rabbitmq.sync()
         own_rabbitmq.signal(signal.SIGSTOP)
         with pytest.raises(Unavailable, match="until the deadline"):
             await bus.publish([message(str(number)) for number in range(5_000)], deadline(0.5))
@@ -154,7 +155,7 @@ async def test_publish_fails_at_its_deadline(own_rabbitmq: RabbitServer) -> None
         with pytest.raises(Unavailable, match="RabbitMQ"):
             await bus.publish([message("1")], deadline(0.5))
         await asyncio.to_thread(own_rabbitmq.start)
-        await publish(bus, ["again"])
+        await bus.publish([message("again")], deadline(30))
 
         async def arrived() -> bool:
             return any(each.message.id == "again" for each in inbox.received)
