@@ -9,6 +9,9 @@ from typing import Any
 
 import msgspec
 
+from neurova.dead_letters.letters import DeadLetters
+from neurova.dead_letters.replays import Replays
+
 from ..keys.base import KeyStore
 from ..limits.base import Limiter
 from .probes import Check, Probes
@@ -43,6 +46,7 @@ class AdminContext(msgspec.Struct, frozen=True, eq=False, kw_only=True):
     to consumers without a limit of their own. `parts` returns further health checks by name.
     `started` is in Unix seconds; `clock` is the clock of the keys. If `embedded` is false,
     Kong checks keys and limits, and `keys` and `limiter` raise Unavailable.
+    `dead_letters` must be used on the event loop that serves the Admin API.
     """
 
     name: str
@@ -55,9 +59,11 @@ class AdminContext(msgspec.Struct, frozen=True, eq=False, kw_only=True):
     functions: Callable[[], Sequence[Function]]
     keys: Callable[[], KeyStore]
     limiter: Callable[[], Limiter]
+    dead_letters: Callable[[], DeadLetters]
     embedded: bool = True
     clock: Callable[[], float] = time.time
     parts: Callable[[], Mapping[str, Check]] = dict
     consumer_limit: str = ""
     reloads: Reloads = msgspec.field(default_factory=Reloads)
+    replays: Replays = msgspec.field(default_factory=Replays)
     probes: Probes = msgspec.field(default_factory=Probes)

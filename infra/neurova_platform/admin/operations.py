@@ -4,6 +4,7 @@ from neurova_gateway.admin.operation import Operation
 from neurova_gateway.admin.operations import (
     calls,
     consumers,
+    dead_letters,
     functions,
     health,
     keys,
@@ -25,4 +26,5 @@ OPERATIONS: tuple[Operation, ...] = (
     *limits.OPERATIONS,
     *live.OPERATIONS,
     *calls.OPERATIONS,
+    *dead_letters.OPERATIONS,
 )

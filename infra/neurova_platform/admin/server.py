@@ -14,6 +14,7 @@ import msgspec
 import uvicorn
 
 from neurova.database.migrations import PendingMigrations
+from neurova.dead_letters.letters import DeadLetters
 from neurova.errors import Unavailable
 from neurova.loading.service import discover
 from neurova.settings.settings import Settings
@@ -51,6 +52,7 @@ def platform_context(platform: Platform, reloads: Reloads) -> AdminContext:
         functions=functions,
         keys=lambda: backends().keys.store,
         limiter=lambda: backends().limiter,
+        dead_letters=platform.events.dead_letters,
         clock=platform.stores.clock if platform.stores else time.time,
         reloads=reloads,
     )
@@ -63,6 +65,7 @@ def project_context(
     functions: Callable[[], Sequence[Function]],
     keys: Callable[[], KeyStore],
     limiter: Callable[[], Limiter],
+    dead_letters: Callable[[], DeadLetters],
     clock: Callable[[], float] = time.time,
     reloads: Reloads | None = None,
 ) -> AdminContext:
@@ -86,6 +89,7 @@ def project_context(
         functions=functions,
         keys=keys,
         limiter=limiter,
+        dead_letters=dead_letters,
         clock=clock,
         parts=parts,
         consumer_limit=settings.gateway.limit,

@@ -7,7 +7,7 @@ import logging
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
-from neurova.bus.base import Bus, Message
+from neurova.bus.base import Bus, Message, Queue
 from neurova.database.base import Database
 from neurova.errors import NeurovaError, Unavailable
 from neurova.loading.service import Service
@@ -16,10 +16,11 @@ from neurova.settings.settings import Settings
 from neurova.subscriptions.function import SubscriptionFunction
 from neurova.subscriptions.records import EventRecord, ReportEvent
 
-from . import backends
+from . import backends, queue_file
 from .state import has_state
 
 if TYPE_CHECKING:  # they import SQLAlchemy, which would slow projects without a database
+    from neurova.dead_letters.letters import DeadLetters
     from neurova.outbox.relay import Relay
     from neurova.schedules.runner import ScheduleRunner
     from neurova.subscriptions.runner import SubscriptionRunner
@@ -73,6 +74,15 @@ class EventSystem:
         """Return the subscriptions of all served services."""
         return [each for service in self._services.values() for each in service.subscriptions]
 
+    def dead_letters(self) -> DeadLetters:
+        """Return the dead letters of all subscriptions that run on the state folder."""
+        from neurova.dead_letters.letters import DeadLetters
+
+        def queues() -> list[Queue]:
+            return queue_file.read(self._settings.state)
+
+        return DeadLetters(self.open_bus, self.schemas.find, self._database, queues)
+
     async def open_bus(self) -> Bus:
         """Return the bus, connected. Raises NeurovaError if it cannot be used."""
         async with self._opening:
@@ -89,6 +99,7 @@ class EventSystem:
         start.
         """
         before, self._services = self._services, services
+        queue_file.write(self._settings.state, [each.queue for each in self.subscriptions()])
         changed = [name for name in services if services[name] is not before.get(name)]
         removed = [name for name in before if name not in services]
         for name in (*changed, *removed):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from contextlib import ExitStack
+import time
+from contextlib import AsyncExitStack
 from functools import partial
 from typing import Any
 
@@ -13,6 +14,8 @@ from neurova.settings.settings import Settings
 from ..admin import server as admin
 from ..admin import snapshot
 from ..composition import backends
+from ..composition.databases import ServiceDatabases
+from ..composition.events import EventSystem
 from .channel import WorkerChannel
 from .roles import ChildArguments
 
@@ -23,18 +26,23 @@ def serve(arguments: ChildArguments, listener: socket.socket, channel: WorkerCha
 
 
 async def _serve(settings: Settings, listener: socket.socket, channel: WorkerChannel) -> None:
-    with ExitStack() as stack:
+    async with AsyncExitStack() as stack:
+        databases = ServiceDatabases(settings, time.time)
+        stack.push_async_callback(databases.close)
+        events = EventSystem(settings, (), databases.get, lambda record: None, time.time)
+        stack.push_async_callback(events.stop)
         found = admin.project_context(
             settings,
             "live",
             functions=partial(snapshot.read, settings.state),
+            dead_letters=events.dead_letters,
             **_open_stores(settings, stack),
         )
         async with admin.serve(settings, lambda: found, listener):
             await channel.wait_for_stop(settings.runtime.stuck)
 
 
-def _open_stores(settings: Settings, stack: ExitStack) -> dict[str, Any]:
+def _open_stores(settings: Settings, stack: AsyncExitStack) -> dict[str, Any]:
     if settings.gateway.behind:
         return {"keys": admin.refuse_keys_and_limits, "limiter": admin.refuse_keys_and_limits}
     store = backends.open_key_store(settings)

@@ -22,8 +22,9 @@ from .event import MAX_SIZE, AnyEvent, Event, event_name
 
 MARKER = b"\xc3\x02"
 FINGERPRINT_SIZE = 8
-_HEAD = len(MARKER) + FINGERPRINT_SIZE
-_KEPT = (datetime, date, time, Decimal, bytes)  # types that fastavro encodes itself
+HEAD = len(MARKER) + FINGERPRINT_SIZE
+"""The size of what precedes the Avro record."""
+KEPT = (datetime, date, time, Decimal, bytes)  # types that fastavro encodes itself
 
 FindSchema = Callable[[bytes], str]
 """Return the Avro schema (JSON) of a fingerprint. Raises UndecodableEvent if it is unknown."""
@@ -67,7 +68,7 @@ class EventCodec(Generic[AnyEvent]):
         output = BytesIO()
         output.write(self.prefix)
         try:
-            values = msgspec.to_builtins(event, builtin_types=_KEPT, str_keys=True)
+            values = msgspec.to_builtins(event, builtin_types=KEPT, str_keys=True)
             self._write(output, self._parsed, values)
         except Exception as error:
             raise InvalidEvent(
@@ -75,12 +76,7 @@ class EventCodec(Generic[AnyEvent]):
                 fix="give each field a value of its annotated type; a Decimal may have 29 digits "
                 "before and 9 after the point",
             ) from error
-        body = output.getvalue()
-        if len(body) > MAX_SIZE:
-            raise InvalidEvent(
-                f"event {self.name} has {len(body)} bytes, the maximum is {MAX_SIZE}",
-                fix="store large data elsewhere and publish a reference to it",
-            )
+        body = check_size(output.getvalue(), f"event {self.name}")
         return Encoded(self.name, body, self.schema)
 
     def decode(self, body: bytes, find_schema: FindSchema) -> AnyEvent:
@@ -102,11 +98,9 @@ def decode_values(body: bytes, find_schema: FindSchema, reader: Any = None) -> A
     """
     import fastavro
 
-    if len(body) < _HEAD or not body.startswith(MARKER):
-        raise UndecodableEvent("the message is not an encoded event")
-    writer = parse_schema(find_schema(body[len(MARKER) : _HEAD]))
+    writer = parse_schema(writer_schema(body, find_schema))
     data = BytesIO(body)
-    data.seek(_HEAD)
+    data.seek(HEAD)
     try:
         values = fastavro.schemaless_reader(data, writer, reader)
     except Exception as error:
@@ -114,6 +108,23 @@ def decode_values(body: bytes, find_schema: FindSchema, reader: Any = None) -> A
     if data.read(1):
         raise UndecodableEvent("bytes follow the end of the event")
     return values
+
+
+def writer_schema(body: bytes, find_schema: FindSchema) -> str:
+    """Return the schema (JSON) with which an event was encoded. Raises UndecodableEvent."""
+    if len(body) < HEAD or not body.startswith(MARKER):
+        raise UndecodableEvent("the message is not an encoded event")
+    return find_schema(body[len(MARKER) : HEAD])
+
+
+def check_size(body: bytes, name: str) -> bytes:
+    """Return an encoded event. Raises InvalidEvent if it is too large."""
+    if len(body) > MAX_SIZE:
+        raise InvalidEvent(
+            f"{name} has {len(body)} bytes, the maximum is {MAX_SIZE}",
+            fix="store large data elsewhere and publish a reference to it",
+        )
+    return body
 
 
 def fingerprint(schema: str) -> bytes:

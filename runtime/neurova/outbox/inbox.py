@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from sqlalchemy import bindparam, select
 
 from ..database.base import Database, Transaction
@@ -15,6 +17,10 @@ _INSERT = (
     "ON CONFLICT DO NOTHING RETURNING 1"
 )
 _FIND = "SELECT time FROM nv_inbox WHERE subscription = $1 AND id = $2"
+_HANDLED = select(inbox.c.id).where(
+    inbox.c.subscription == bindparam("subscription"),
+    inbox.c.id.in_(bindparam("ids", expanding=True)),
+)
 _EXPIRED = (
     select(inbox.c.subscription, inbox.c.id).where(inbox.c.time < bindparam("before")).limit(_BATCH)
 )
@@ -35,6 +41,15 @@ async def find_handled(tx: Transaction, subscription: str, event_id: str) -> flo
     """Return when an event was handled (Unix seconds), None if it was not."""
     rows = await tx.run_sql(_FIND, (subscription, event_id))
     return float(rows[0][0]) if rows else None
+
+
+async def list_handled(tx: Transaction, subscription: str, ids: Sequence[str]) -> set[str]:
+    """Return those of some events that a subscription has handled."""
+    found: set[str] = set()
+    for start in range(0, len(ids), _BATCH):
+        values = {"subscription": subscription, "ids": ids[start : start + _BATCH]}
+        found.update(row.id for row in await tx.execute(_HANDLED, values))
+    return found
 
 
 async def prune_inbox(database: Database, now: float, deadline: float) -> int:

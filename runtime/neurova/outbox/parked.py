@@ -21,6 +21,7 @@ _FIRST = (
 ).limit(1)
 _KEYS = select(parked.c.key).where(_OF_SUBSCRIPTION).distinct()
 _DELETE = parked.delete().where(_OF_SUBSCRIPTION, parked.c.id == bindparam("i"))
+_DELETE_DEAD = _DELETE.where(parked.c.due.is_(None))
 _UPDATE = parked.update().where(_OF_SUBSCRIPTION, parked.c.id == bindparam("i"))
 
 
@@ -80,6 +81,11 @@ async def park(
 async def unpark(tx: Transaction, subscription: str, event_id: str) -> None:
     """Remove a parked event."""
     await tx.execute(_DELETE, {"s": subscription, "i": event_id})
+
+
+async def unpark_dead(tx: Transaction, subscription: str, event_id: str) -> None:
+    """Remove a parked event that is a dead letter, so that those behind it are handled."""
+    await tx.execute(_DELETE_DEAD, {"s": subscription, "i": event_id})
 
 
 def _from_row(row: Row[Any]) -> Parked:

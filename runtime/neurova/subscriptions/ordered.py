@@ -103,12 +103,15 @@ class OrderedRunner(SubscriptionRunner):
             due = now + after if outcome == "retry" else None
             failures = add_failure(delivery, now, cause)
             attempt = delivery.attempt + (outcome == "retry")
+            if outcome == "dead" and delivery.handle is None:
+                # Before the change below, after which only the dead letter lets the key go on.
+                await self._bus.dead_letter(delivery, cause)
             await self.transact(
                 lambda tx: park(tx, delivery, key, due, failures=failures, attempt=attempt)
             )
         elif outcome == "duplicate":
             await self.transact(lambda tx: unpark(tx, self.function.name, delivery.message.id))
-        if outcome == "dead":
+        if delivery.handle is not None and outcome == "dead":
             await self._bus.dead_letter(delivery, cause)
         elif delivery.handle is not None:
             await self._bus.ack(delivery)

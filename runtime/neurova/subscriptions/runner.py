@@ -117,6 +117,10 @@ class SubscriptionRunner:
         deadline = asyncio.get_running_loop().time() + function.description.timeout
         if not function.uses_transaction:
             await function.call(event, message, deadline, None)
+            if delivery.failures:  # somebody may have replayed it and wait for the result
+                await self.transact(
+                    lambda tx: record_handled(tx, function.name, message.id, self.clock())
+                )
             return "handled"
 
         async def body(tx: Transaction) -> Outcome:

@@ -1,0 +1,1 @@
+"""Inspect, repair and replay the events that subscriptions could not handle."""
