@@ -107,7 +107,7 @@ class EventSystem:
         for name in changed:
             if "subscriptions" in self.roles and services[name].subscriptions:
                 try:
-                    await self._start_subscriptions(services[name])
+                    await self.start_subscriptions(services[name])
                 except Unavailable as error:
                     LOGGER.error("Subscriptions of %s wait for the bus: %s", name, error)
                     self._start_task(name, self._keep_starting(services[name]))
@@ -133,7 +133,8 @@ class EventSystem:
             self._schemas.close()
             self._schemas = None
 
-    async def _start_subscriptions(self, service: Service) -> None:
+    async def start_subscriptions(self, service: Service) -> None:
+        """Run the subscriptions of a service. Raises NeurovaError if the bus cannot be used."""
         from neurova.subscriptions.ordered import OrderedRunner
         from neurova.subscriptions.runner import SubscriptionRunner
 
@@ -146,7 +147,7 @@ class EventSystem:
             try:
                 await runner.start()
             except BaseException:
-                await self._stop_runners(service.name)
+                await self.stop_subscriptions(service.name)
                 raise
             runners.append(runner)
 
@@ -163,20 +164,25 @@ class EventSystem:
         deadline = asyncio.get_running_loop().time() + DECLARE_TIMEOUT
         await bus.declare([each.queue for each in subscriptions], deadline)
 
-    def _start_relay(self, service: Service) -> None:
+    def make_relay(
+        self, service: Service, published: Callable[[Sequence[Message]], None] | None = None
+    ) -> Relay:
+        """Return the relay of a service; `published` receives what it has published."""
         from neurova.outbox.relay import POLL_SECONDS, Relay
 
-        relay = Relay(
+        return Relay(
             service.name,
             lambda: self._database(service.name),
             self.open_bus,
             self.schemas,
             self.declare,
-            self._report_published,
+            published or self._report_published,
             self._clock,
             POLL_SECONDS if service.publishes else IDLE_POLL_SECONDS,
         )
-        self.relays[service.name] = relay
+
+    def _start_relay(self, service: Service) -> None:
+        relay = self.relays[service.name] = self.make_relay(service)
         self._start_task(service.name, relay.run())
 
     async def _keep_starting(self, service: Service) -> None:
@@ -184,7 +190,7 @@ class EventSystem:
         while True:
             await asyncio.sleep(RESTART_SECONDS)
             try:
-                return await self._start_subscriptions(service)
+                return await self.start_subscriptions(service)
             except Unavailable:
                 continue
             except NeurovaError as error:
@@ -202,9 +208,10 @@ class EventSystem:
             task.cancel()
         if tasks:
             await asyncio.wait(tasks)
-        await self._stop_runners(name)
+        await self.stop_subscriptions(name)
 
-    async def _stop_runners(self, name: str) -> None:
+    async def stop_subscriptions(self, name: str) -> None:
+        """Stop the subscriptions of a service."""
         for runner in self.runners.pop(name, []):
             try:
                 await runner.stop(self._settings.bus.drain)

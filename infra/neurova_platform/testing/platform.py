@@ -10,6 +10,9 @@ from typing import Any, Self, TypeVar, Unpack
 
 import msgspec
 
+from neurova.dead_letters.letters import DeadLetterDetails
+from neurova.settings.bus import Bus
+from neurova.subscriptions.records import EventRecord
 from neurova_gateway.admin.reloads import Reloads
 from neurova_gateway.keys.cache import KeyCache
 from neurova_gateway.keys.issuer import create
@@ -24,6 +27,7 @@ from ..settings.loading import load
 from .client import CallOptions, build_scope, encode_request, request
 from .clock import Clock
 from .databases import Databases, postgres_variables
+from .events import EventRunner, PublishedEvent
 from .response import Response
 from .stream import StreamReader
 
@@ -41,7 +45,8 @@ class _CollectedRecords:
 
 
 class TestPlatform:
-    """Call a project's functions as clients do; `clock` is the time of keys and limits.
+    """Call a project's functions as clients do; `clock` is the time of keys, limits and
+    retries.
 
     A call sends a key with exactly the scopes in `scopes=`, the key in `key=`, or no key.
     `folder` is the state folder. Tests with the same `databases` folder share migrated templates.
@@ -53,8 +58,10 @@ class TestPlatform:
         variables = postgres_variables(os.environ)
         loaded = load(project, environ=variables, flags={"project.state": str(folder)})
         self._databases = Databases(databases or folder / "migrated", loaded.services)
-        # Never use the database that the project configures.
-        self.settings = msgspec.structs.replace(loaded, services=self._databases.services())
+        # Never use the databases and the bus that the project configures.
+        self.settings = msgspec.structs.replace(
+            loaded, services=self._databases.services(), bus=Bus()
+        )
         self.clock = Clock()
         state.prepare(folder)
         self.store = SqliteKeyStore(folder / "keys.db")
@@ -71,7 +78,9 @@ class TestPlatform:
             migrate=True,
             sinks=[self._records],
             stores=Stores(keys, self._limiter, self.clock.time),
+            report_event=lambda record: self._events.records.append(record),
         )
+        self._events = EventRunner(self.platform)
 
     def __enter__(self) -> Self:
         try:
@@ -177,6 +186,26 @@ class TestPlatform:
         """Return the access records of all calls so far."""
         self.platform.call_records.flush()
         return list(self._records.records)
+
+    @property
+    def events(self) -> list[PublishedEvent]:
+        """Return the events of all transactions committed so far."""
+        return self.run(self._events.published())
+
+    def run_subscriptions(self) -> list[EventRecord]:
+        """Run the subscriptions until nothing is left to do; return what happened to each event.
+
+        A retry waits until the clock has moved past its delay.
+        """
+        return self.run(self.arun_subscriptions())
+
+    async def arun_subscriptions(self) -> list[EventRecord]:
+        """Run the subscriptions on the running event loop."""
+        return await self._events.run()
+
+    def dead_letters(self, queue: str) -> list[DeadLetterDetails]:
+        """Return the dead letters of a subscription, "<service>.<function>"."""
+        return self.run(self._events.dead_letters(queue))
 
     def _prepare(self, options: CallOptions) -> tuple[dict[str, str], bytes]:
         headers, body = encode_request(options)

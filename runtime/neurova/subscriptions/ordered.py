@@ -127,14 +127,18 @@ class OrderedRunner(SubscriptionRunner):
             if not await self._handle_first(first.delivery, key):
                 return
 
+    async def handle_due(self) -> None:
+        """Handle the parked events that are due."""
+        for key in await self.transact(lambda tx: list_keys(tx, self.function.name)):
+            async with self._lock(key):
+                await self._drain(key)
+
     async def _handle_parked(self) -> None:
         """Handle parked events when they are due, until cancelled."""
         while True:
             await asyncio.sleep(POLL_SECONDS)
             try:
-                for key in await self.transact(lambda tx: list_keys(tx, self.function.name)):
-                    async with self._lock(key):
-                        await self._drain(key)
+                await self.handle_due()
             except Exception as error:
                 LOGGER.error("%s: parked events cannot be handled: %s", self.function.name, error)
 

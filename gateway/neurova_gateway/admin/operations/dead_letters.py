@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Annotated, Any
@@ -18,6 +19,7 @@ from ..context import AdminContext
 from ..operation import Call, operation
 from ..paging import Page, paginate
 
+SHORT_REPLAY = 1.0  # seconds; a replay that takes longer is answered before its end
 _LETTER = "/v1/queues/{queue}/dead-letters/{id}"
 
 
@@ -124,6 +126,7 @@ async def start_replay(context: AdminContext, call: Call, body: NewReplay) -> Re
     ids = list(dict.fromkeys(body.ids)) or [each.id for each in found]
     replay = context.replays.start(letters, queue, ids, body.rate)
     call.audit.update(queue=queue, cause=body.cause, ids=ids, replay=replay.id)
+    await asyncio.wait([replay.task], timeout=SHORT_REPLAY)
     return await replay.progress()
 
 

@@ -154,6 +154,13 @@ class SqliteBus:
         """Delete dead letters."""
         return await self.writer.write(messages.drop, queue, ids)
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether the consumers of this process have nothing to do until a message arrives."""
+        now = self.clock()
+        has_due = messages.has_due(self.reader, now, now + LONGEST_RETRY)
+        return not has_due and all(consumer.is_idle for consumer in self.consumers)
+
     def wake(self) -> None:
         """Let the consumers look for messages."""
         for consumer in self.consumers:
@@ -226,7 +233,13 @@ class SqliteConsumer:
         self._ending: set[int] = set()
         self._has_more = False
         self._is_stopped = False
+        self._is_waiting = False
         self._task = asyncio.create_task(self._run())
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether it has found no message since it was woken, and all deliveries have ended."""
+        return self._is_waiting and not self.wake.is_set() and not self._unfinished
 
     def begin_end(self, seq: int) -> None:
         """Let another delivery take the place of one that is handled."""
@@ -266,7 +279,9 @@ class SqliteConsumer:
             self.wake.clear()
             try:
                 if not await self._claim():
+                    self._is_waiting = True
                     await self.wake.wait()
+                self._is_waiting = False
             except Exception:  # the file cannot be used for now
                 await asyncio.sleep(1)
 
