@@ -28,6 +28,13 @@ __all__ = [
 ]  # fixtures, for every folder
 
 PROBE = Path(__file__).with_name("probe")  # a small project with one service
+LETTERS = Path(__file__).with_name("letters")  # a project with two subscriptions
+
+
+def sell(platform: TestPlatform, *items: str, buyer: str = "ada") -> None:
+    """Publish a sale of each item in the project LETTERS."""
+    for item in items:
+        assert platform.post(f"/sell/{item}/{buyer}").status == 204
 
 
 def copy_probe(folder: Path) -> Path:

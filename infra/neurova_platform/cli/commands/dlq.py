@@ -24,7 +24,7 @@ LONGEST_POLL = 2.0  # seconds
 
 @click.group()
 def dlq() -> None:
-    """List, show, edit, replay and drop the events that subscriptions could not handle.
+    """List, show, edit, replay and drop events that failed.
 
     QUEUE is the name of a subscription, "<service>.<function>".
     """

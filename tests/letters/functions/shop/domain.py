@@ -1,0 +1,9 @@
+"""What the shop publishes."""
+
+from neurova import Event
+
+
+class Sold(Event):
+    item: str
+    buyer: str
+    count: int = 1
