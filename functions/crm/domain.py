@@ -205,6 +205,15 @@ class Stay(Struct):
     channel: str
 
 
+class Summary(Struct):
+    """A day: new customers, and the stays that began. `total` is their price in cents."""
+
+    day: date
+    customers: int
+    arrivals: int
+    total: int
+
+
 class CustomerMerged(Event):
     """A duplicate was merged into a customer; its id is no longer used."""
 
@@ -213,7 +222,7 @@ class CustomerMerged(Event):
 
 
 def from_row(kind: type[Record], row: Mapping[Any, Any]) -> Record:
-    """Return the customer, note, interaction or stay stored in a row."""
+    """Return the customer, note, interaction, stay or summary stored in a row."""
     return kind(**{name: row[name] for name in kind.__struct_fields__})
 
 
@@ -291,6 +300,15 @@ stays = sa.Table(
     sa.Column("consumer", sa.String, nullable=False),
     sa.Column("channel", sa.String, nullable=False),
     sa.Index("stays_of_customer", "customer", "arrival", "seq"),
+)
+
+summaries = sa.Table(
+    "summaries",
+    metadata,
+    sa.Column("day", sa.Date, primary_key=True),
+    sa.Column("customers", sa.Integer, nullable=False),
+    sa.Column("arrivals", sa.Integer, nullable=False),
+    sa.Column("total", sa.Integer, nullable=False),
 )
 
 # The searchable words of customers: one row per field, note and interaction. The migration creates

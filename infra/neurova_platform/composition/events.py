@@ -112,8 +112,7 @@ class EventSystem:
                     LOGGER.error("Subscriptions of %s wait for the bus: %s", name, error)
                     self._start_task(name, self._keep_starting(services[name]))
             if "subscriptions" in self.roles and services[name].schedules:
-                for runner in self.make_schedules(services[name]):
-                    runner.start()
+                self._start_schedules(services[name])
             if "relay" in self.roles and has_state(self._settings, name):
                 self._start_relay(services[name])
 
@@ -151,13 +150,13 @@ class EventSystem:
                 raise
             runners.append(runner)
 
-    def make_schedules(self, service: Service) -> list[ScheduleRunner]:
-        """Return the runners of a service's schedules, not started."""
+    def _start_schedules(self, service: Service) -> None:
         from neurova.schedules.runner import ScheduleRunner
 
-        runners = [ScheduleRunner(each, self._report, self._clock) for each in service.schedules]
-        self.schedules[service.name] = runners
-        return runners
+        for function in service.schedules:
+            runner = ScheduleRunner(function, self._report, self._clock)
+            runner.start()
+            self.schedules.setdefault(service.name, []).append(runner)
 
     async def _declare(self, subscriptions: Iterable[SubscriptionFunction]) -> None:
         bus = await self.open_bus()

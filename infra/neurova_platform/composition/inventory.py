@@ -2,43 +2,54 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from neurova.bus.base import Queue
 from neurova.endpoints.endpoint import Endpoint
 from neurova.execution.context import ExecutionContext
 from neurova.loading.loader import load_service
 from neurova.loading.routes import check_routes
-from neurova.loading.service import discover
+from neurova.loading.service import Service, discover
 from neurova.resources import Resources
+from neurova.schedules.function import ScheduledFunction
 from neurova.settings.settings import Settings
 
 
-def load_functions(settings: Settings) -> list[Endpoint]:
-    """Return all functions of a project, sorted by path and method; opens no database.
+def load_services(settings: Settings) -> list[Service]:
+    """Return all services of a project; opens no database.
 
     Raises LoadError, which lists all faults, for a service that cannot be served.
     """
     root = settings.functions
-    loaded = [
-        function
-        for service in discover(root)
-        for function in load_service(root, service, Resources(), ExecutionContext()).functions
+    services = [
+        load_service(root, service, Resources(), ExecutionContext()) for service in discover(root)
     ]
-    check_routes(loaded)
+    check_routes([function for service in services for function in service.functions])
+    return services
+
+
+def list_functions(services: Iterable[Service]) -> list[Endpoint]:
+    """Return the functions of services, sorted by path and method."""
     return sorted(
-        loaded, key=lambda each: (each.description.template, each.description.method_label)
+        (function for service in services for function in service.functions),
+        key=lambda each: (each.description.template, each.description.method_label),
     )
 
 
 def load_queues(settings: Settings) -> list[Queue]:
     """Return the queues of all subscriptions of a project."""
-    root = settings.functions
-    return [
-        subscription.queue
-        for service in discover(root)
-        for subscription in load_service(
-            root, service, Resources(), ExecutionContext()
-        ).subscriptions
-    ]
+    return [each.queue for service in load_services(settings) for each in service.subscriptions]
+
+
+def load_functions(settings: Settings) -> list[Endpoint]:
+    """Return all functions of a project, sorted by path and method; see `load_services`."""
+    return list_functions(load_services(settings))
+
+
+def next_run(schedule: ScheduledFunction, now: float) -> str:
+    """Return the next time of a schedule in ISO format, "" if there is none."""
+    following = schedule.occurrences.following(now)
+    return "" if following is None else schedule.time_of(following).isoformat()
 
 
 def describe_access(function: Endpoint) -> str:

@@ -29,6 +29,7 @@ from .clock import Clock
 from .databases import Databases, postgres_variables
 from .events import EventRunner, PublishedEvent
 from .response import Response
+from .schedules import ScheduleTests
 from .stream import StreamReader
 
 T = TypeVar("T")
@@ -81,6 +82,7 @@ class TestPlatform:
             report_event=lambda record: self._events.records.append(record),
         )
         self._events = EventRunner(self.platform)
+        self._schedules = ScheduleTests(self.platform, self.clock)
 
     def __enter__(self) -> Self:
         try:
@@ -206,6 +208,14 @@ class TestPlatform:
     def dead_letters(self, queue: str) -> list[DeadLetterDetails]:
         """Return the dead letters of a subscription, "<service>.<function>"."""
         return self.run(self._events.dead_letters(queue))
+
+    def run_schedules(self) -> list[EventRecord]:
+        """Run the schedules that are due at the time of `clock`; return what happened.
+
+        A schedule is due if a time of it has passed since the platform started, or since its last
+        run. Of several such times only the latest is run.
+        """
+        return self.run(self._schedules.run())
 
     def _prepare(self, options: CallOptions) -> tuple[dict[str, str], bytes]:
         headers, body = encode_request(options)

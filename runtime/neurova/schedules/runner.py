@@ -88,6 +88,17 @@ class ScheduleRunner:
                     )
             await asyncio.sleep(pause)
 
+    async def register(self, now: float) -> None:
+        """Record the schedule if it is new or changed; only times after `now` are then due."""
+
+        async def body(tx: Transaction) -> float:
+            name, latest = self.function.name, now + FUTURE_SECONDS
+            await register(tx, name, str(self.function.description), now, latest)
+            state = await find_state(tx, name)
+            return state.finished if state else now
+
+        self._finished = await self.function.transact(body)
+
     async def run_due(self) -> bool:
         """Run the latest occurrence if it is due and no process has; return whether it was run.
 
@@ -96,7 +107,8 @@ class ScheduleRunner:
         async with self._running:
             now = self._clock()
             if self._finished is None:
-                self._finished = await self._register(now)
+                await self.register(now)
+            assert self._finished is not None
             if self._quiet[0] <= now < self._quiet[1]:
                 return False
             occurrence = self.function.occurrences.latest(now)
@@ -105,16 +117,6 @@ class ScheduleRunner:
                 self._quiet = (now, now + self._poll if following is None else following)
                 return False
             return await self._run_locked()
-
-    async def _register(self, now: float) -> float:
-        async def body(tx: Transaction) -> float:
-            name, latest = self.function.name, now + FUTURE_SECONDS
-            await register(tx, name, str(self.function.description), now, latest)
-            state = await find_state(tx, name)
-            return state.finished if state else now
-
-        finished: float = await self.function.transact(body)
-        return finished
 
     async def _run_locked(self) -> bool:
         """Run the latest occurrence under the lock, unless its state says otherwise."""

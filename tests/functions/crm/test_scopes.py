@@ -18,6 +18,7 @@ ROUTES = [
     ("GET", f"/customers/{ID}/duplicates", "crm:read"),
     ("GET", f"/customers/{ID}/stays", "crm:read"),
     ("GET", "/stays", "crm:read"),
+    ("GET", "/summaries", "crm:read"),
     ("POST", "/customers", "crm:write"),
     ("PATCH", f"/customers/{ID}", "crm:write"),
     ("POST", f"/customers/{ID}/notes", "crm:write"),

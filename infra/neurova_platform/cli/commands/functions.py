@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import click
 
 from ..output import json_option, print_document, print_table
@@ -10,11 +12,18 @@ from ..output import json_option, print_document, print_table
 @click.command()
 @json_option
 def functions(as_json: bool) -> None:
-    """List the project's functions."""
+    """List the project's functions, and its schedules with their next times."""
     from ...composition import inventory
     from ...settings.loading import load
 
-    found = inventory.load_functions(load())
+    services = inventory.load_services(load())
+    found = inventory.list_functions(services)
+    now = time.time()
+    schedules = [
+        (each, str(each.description), inventory.next_run(each, now))
+        for service in services
+        for each in service.schedules
+    ]
     if as_json:
         print_document(
             [
@@ -32,6 +41,18 @@ def functions(as_json: bool) -> None:
                 }
                 for each in found
             ]
+            + [
+                {
+                    "method": "SCHEDULE",
+                    "path": times,
+                    "function": each.name,
+                    "file": each.file,
+                    "line": each.line,
+                    "next": following,
+                    "timeout": each.description.timeout,
+                }
+                for each, times, following in schedules
+            ]
         )
         return
     print_table(
@@ -46,5 +67,9 @@ def functions(as_json: bool) -> None:
                 f"{each.file}:{each.line}",
             )
             for each in found
+        ]
+        + [
+            ("SCHEDULE", times, each.name, f"next {following}", "-", f"{each.file}:{each.line}")
+            for each, times, following in schedules
         ],
     )
