@@ -12,7 +12,8 @@ from neurova_platform.testing.platform import TestPlatform
 ISTANBUL = ZoneInfo("Europe/Istanbul")
 
 
-def test_each_night_summarises_the_day_before(crm: CrmClient, platform: TestPlatform) -> None:
+def test_each_night_summarises_the_day_before(platform: TestPlatform) -> None:
+    crm = CrmClient(platform)
     crm.customer("Ada Lovelace")
     crm.customer("Grace Hopper")
     created = datetime.now(UTC).astimezone(ISTANBUL).date()
