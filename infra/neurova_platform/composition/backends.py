@@ -70,9 +70,9 @@ BACKENDS: dict[str, dict[str, Backend]] = {
         ),
     },
     "mail": {
-        "file": Backend(f"{_MAIL}:open_files", f"{_MAIL}:check"),
-        "smtp": Backend(f"{_MAIL}:open_smtp", f"{_MAIL}:check", f"{_MAIL}:find_url_error"),
-        "smtps": Backend(f"{_MAIL}:open_smtp", f"{_MAIL}:check", f"{_MAIL}:find_url_error"),
+        "file": Backend(f"{_MAIL}:open_files", f"{_MAIL}:check_files"),
+        "smtp": Backend(f"{_MAIL}:open_smtp", f"{_MAIL}:check_smtp", f"{_MAIL}:find_url_error"),
+        "smtps": Backend(f"{_MAIL}:open_smtp", f"{_MAIL}:check_smtp", f"{_MAIL}:find_url_error"),
     },
     "schemas": {
         "file": Backend(f"{_BUS}:open_schema_store", f"{_BUS}:check_schema_store"),
@@ -170,6 +170,11 @@ def check_key_store(settings: Settings) -> str:
 def check_bus(settings: Settings) -> str:
     """Return one line about the state of the bus."""
     return _check("bus", settings.bus_location)
+
+
+def check_mailer(settings: Settings) -> str:
+    """Return one line about where mails go."""
+    return _check("mail", settings.mail_location)
 
 
 def check_limiter(settings: Settings) -> str:

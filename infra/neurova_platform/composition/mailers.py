@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from neurova.errors import StateError
 from neurova.mail.base import Mailer
 
 
@@ -22,11 +23,23 @@ def open_smtp(url: str) -> Mailer:
     return SmtpMailer(url)
 
 
-def check(location: Path | str) -> str:
-    """Return one line about where mails go."""
-    if isinstance(location, Path):
-        return f"{location}: mails are written here"
-    return f"{urlsplit(location).hostname}: mails are sent there"
+def check_files(folder: Path) -> str:
+    """Return one line about the folder of mails."""
+    return f"mails are written to {folder}"
+
+
+def check_smtp(url: str) -> str:
+    """Return one line about the mail server. Raises NeurovaError if it cannot be used."""
+    from neurova.http.problem import Reject
+    from neurova.mail.smtp import SmtpMailer
+
+    try:
+        SmtpMailer(url).check()
+    except Reject as error:
+        raise StateError(
+            str(error.detail), fix="correct the user or password of mail.url"
+        ) from None
+    return f"{urlsplit(url).hostname}: accepts mails"
 
 
 def find_url_error(url: str) -> str:

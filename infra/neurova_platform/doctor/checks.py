@@ -125,6 +125,11 @@ def check_limits(settings: Settings) -> Iterator[Finding]:
     yield Finding("limits", "ok", backends.check_limiter(settings))
 
 
+def check_mail(settings: Settings) -> Iterator[Finding]:
+    """Check that mails can be sent."""
+    yield Finding("mail", "ok", backends.check_mailer(settings))
+
+
 def check_plugins(settings: Settings) -> Iterator[Finding]:
     """Check that the plugins load and that every plugin that a route names exists."""
     from neurova_gateway.plugins.loader import find_plugin
@@ -274,6 +279,7 @@ CHECKS: dict[str, Check] = {
     "disk": check_disk,
     "keys": check_keys,
     "limits": check_limits,
+    "mail": check_mail,
     "plugins": check_plugins,
     "functions": check_functions,
     "openapi": check_openapi,

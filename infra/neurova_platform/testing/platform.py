@@ -12,6 +12,7 @@ import msgspec
 
 from neurova.dead_letters.letters import DeadLetterDetails
 from neurova.settings.bus import Bus
+from neurova.settings.mail import Mail
 from neurova.subscriptions.records import EventRecord
 from neurova_gateway.admin.reloads import Reloads
 from neurova_gateway.keys.cache import KeyCache
@@ -59,9 +60,12 @@ class TestPlatform:
         variables = postgres_variables(os.environ)
         loaded = load(project, environ=variables, flags={"project.state": str(folder)})
         self._databases = Databases(databases or folder / "migrated", loaded.services)
-        # Never use the databases and the bus that the project configures.
+        # Never use the databases, the bus and the mail server that the project configures.
         self.settings = msgspec.structs.replace(
-            loaded, services=self._databases.services(), bus=Bus()
+            loaded,
+            services=self._databases.services(),
+            bus=Bus(),
+            mail=Mail(sender=loaded.mail.sender),
         )
         self.clock = Clock()
         state.prepare(folder)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import smtplib
 import ssl
+from collections.abc import Callable
 from email.message import EmailMessage
 from urllib.parse import unquote, urlsplit
 
@@ -30,9 +31,16 @@ class SmtpMailer:
 
     def send(self, message: EmailMessage) -> None:
         """Send a message. Raises Unavailable, or Reject if the server refuses it for good."""
+        self._run(lambda server: server.send_message(message))
+
+    def check(self) -> None:
+        """Connect and log in, without sending. Raises Unavailable or Reject."""
+        self._run(lambda server: None)
+
+    def _run(self, work: Callable[[smtplib.SMTP], object]) -> None:
         try:
             with self._connect() as server:
-                server.send_message(message)
+                work(server)
         except smtplib.SMTPRecipientsRefused as error:
             code, text = next(iter(error.recipients.values()))
             raise self._refused(code, text) from error
@@ -50,7 +58,7 @@ class SmtpMailer:
         else:
             server = smtplib.SMTP(self._host, self._port, timeout=TIMEOUT)
         try:
-            server.ehlo()
+            server.ehlo_or_helo_if_needed()
             if not self._is_tls and (self._password or server.has_extn("starttls")):
                 server.starttls(context=context)
             if self._user:

@@ -89,3 +89,13 @@ async def test_server_that_is_down_is_unavailable() -> None:
         pass
     with pytest.raises(Unavailable, match="does not answer"):
         await send(mailer)
+
+
+async def test_check_sends_nothing() -> None:
+    server = SmtpServer()
+    async with server.listen() as mailer:
+        await asyncio.to_thread(mailer.check)
+    assert server.lines == []
+    async with SmtpServer(EHLO="550 go", HELO="550 go away").listen() as mailer:
+        with pytest.raises(Reject, match="go away"):
+            await asyncio.to_thread(mailer.check)
