@@ -25,9 +25,9 @@ lint: $(VENV)/.installed-dev
 	$(BIN)/lint-imports
 
 # Replay real bookings through the platform: make replay RUNTIMES=1
-# On PostgreSQL: make replay DATABASE=postgresql://user@host/name
-replay: $(VENV)/.installed$(if $(DATABASE),-dev)
-	@$(BIN)/python -m examples.replay --runtimes $(RUNTIMES) $(if $(DATABASE),--database $(DATABASE))
+# On PostgreSQL: make replay DATABASE=postgresql://user@host/name; on RabbitMQ: BUS=amqp://user@host/vhost
+replay: $(VENV)/.installed$(if $(DATABASE)$(BUS),-dev)
+	@$(BIN)/python -m examples.replay --runtimes $(RUNTIMES) $(if $(DATABASE),--database $(DATABASE)) $(if $(BUS),--bus $(BUS))
 
 bench: $(VENV)/.installed-dev
 	$(BIN)/python -m bench

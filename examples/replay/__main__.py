@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import signal
 import sys
 import tempfile
@@ -27,7 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         with _state(options.state) as state, _database(options.database, state) as database:
             rows = hotel.rows(only=options.only)
-            outcome = replay(rows, options.runtimes, Storage(state, database))
+            outcome = replay(rows, options.runtimes, Storage(state, database, options.bus))
     except (ReplayError, NeurovaError) as error:
         print(f"replay: {error}", file=sys.stderr)
         return 1
@@ -40,11 +41,14 @@ def print_outcome(outcome: Outcome, workers: int) -> int:
     """Print the figures of the API and how those of the file differ; return the exit code."""
     sys.stdout.writelines(f"{line}\n" for line in format_tables(outcome.stored))
     differences = find_differences(outcome.file, outcome.stored)
+    differences += find_differences(outcome.file, outcome.stays, "CRM")
     if differences:
         print("\n".join(["NOT EQUAL", *differences]))
         return 1
     count, rate = outcome.file.total.bookings, outcome.file.total.bookings / outcome.seconds
     print(f"Equal to the file in all {len(outcome.file.lines())} lines, to the cent.")
+    stays = outcome.stays.total
+    print(f"CRM's {stays.bookings:,} stays are equal too: revenue {stays.revenue:,}.")
     print(
         f"{count:,} bookings in {outcome.seconds:.1f} s, {rate:,.0f} a second, workers: {workers}",
         file=sys.stderr,
@@ -55,8 +59,9 @@ def print_outcome(outcome: Outcome, workers: int) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m examples.replay",
-        description="Send a hotel's bookings through the platform, read them back through the API, "
-        "and compare the figures with those of the file. Exits with 0 when they are equal.",
+        description="Send a hotel's bookings through the platform, read them and CRM's stays back "
+        "through the API, and compare the figures with those of the file. Exits with 0 when they "
+        "are equal.",
     )
     parser.add_argument(
         "--runtimes", type=_positive, default=4, metavar="N", help="workers of `neurova run` (4)"
@@ -69,6 +74,12 @@ def _parser() -> argparse.ArgumentParser:
         "--database",
         metavar="URL",
         help="a PostgreSQL URL; the replay creates its own database there (default: SQLite)",
+    )
+    parser.add_argument(
+        "--bus",
+        metavar="URL",
+        default=os.environ.get("NEUROVA_BUS_URL", ""),
+        help="an AMQP URL with a virtual host for the replay alone (NEUROVA_BUS_URL, or SQLite)",
     )
     return parser
 

@@ -41,3 +41,13 @@ class StoredBooking(Stay, frozen=True):
     def requested_by(self, consumer: str) -> Booking:
         """Return the booking that a consumer requested."""
         return Booking(consumer, Stay(*(getattr(self, name) for name in Stay.__struct_fields__)))
+
+
+class CrmStay(Struct, frozen=True):
+    """Hold what GET /stays returns of a stay; `total` is in cents."""
+
+    status: str
+    arrival: date
+    nights: int
+    channel: str
+    total: int

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import TypeVar
 
 import msgspec
 
-from .booking import Booking, StoredBooking
+from .booking import Booking, CrmStay, StoredBooking
 from .wire import Connection, ConnectionLost, ReplayError, Response, encode_request
 
 CONNECTIONS = 8
 """Connections to each worker."""
 MAX_TRIES = 5
+PATIENCE = 60.0
+"""Seconds to wait for the next stay in CRM."""
 PAGE_SIZE = 500
 T = TypeVar("T")
 Tick = Callable[[], None]
@@ -27,6 +30,14 @@ class Page(msgspec.Struct):
     next: str | None
 
 
+class StayPage(msgspec.Struct):
+    """Hold one response of GET /stays."""
+
+    stays: list[CrmStay]
+    next: int | None
+
+
+_decode_stays = msgspec.json.Decoder(StayPage).decode
 _decode_page = msgspec.json.Decoder(Page).decode
 _encode = msgspec.json.Encoder().encode
 
@@ -76,6 +87,27 @@ class Clients:
         await self._distribute(self._keys, read_all)
         return stored
 
+    async def read_stays(self, key: str, expected: int, tick: Tick) -> list[CrmStay]:
+        """Read all stays of CRM, again and again until it has handled `expected` bookings.
+
+        Return what there is when CRM has stored no further one for PATIENCE seconds.
+        """
+        connection = Connection(self._ports)
+        stays: list[CrmStay] = []
+        last_progress = time.monotonic()
+        try:
+            while len(stays) < expected and time.monotonic() < last_progress + PATIENCE:
+                found = await _read_all_stays(connection, key)
+                for _ in range(len(stays), len(found)):
+                    tick()
+                    last_progress = time.monotonic()
+                if len(found) < expected:
+                    await asyncio.sleep(1)
+                stays = found
+        finally:
+            connection.close()
+        return stays
+
     async def _distribute(
         self, items: Iterable[T], work: Callable[[Connection, T], Awaitable[None]]
     ) -> None:
@@ -104,6 +136,16 @@ def find_missing(
         each.requested_by(consumer) for consumer, own in stored.items() for each in own
     )
     return list((Counter(requested) - present).elements())
+
+
+async def _read_all_stays(connection: Connection, key: str) -> list[CrmStay]:
+    stays: list[CrmStay] = []
+    after: int | None = 0
+    while after is not None:
+        page = _decode_stays(await _read(connection, f"/stays?limit=500&after={after}", key))
+        stays += page.stays
+        after = page.next
+    return stays
 
 
 async def _read(connection: Connection, target: str, key: str) -> bytes:

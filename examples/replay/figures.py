@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from decimal import ROUND_HALF_EVEN, Decimal
 
-from .booking import StoredBooking
+from .booking import CrmStay, StoredBooking
 from .hotel import Row, nights
 
 _HEADINGS = ("bookings", "nights", "mean rate", "revenue")
@@ -83,11 +83,19 @@ def entry_of_stored(stored: StoredBooking) -> Entry:
     return Entry(f"{stored.arrival:%Y-%m}", stored.channel, Figures(1, stored.nights, rate, total))
 
 
-def find_differences(file: Report, stored: Report) -> list[str]:
-    """Describe the lines in which two reports differ, to the cent."""
+def entry_of_stay(stay: CrmStay) -> Entry:
+    """Return the entry of a stay in CRM; a cancelled one has no channel of the file."""
+    total = Decimal(stay.total).scaleb(-2)
+    channel = stay.channel if stay.status == "booked" else stay.status
+    figures = Figures(1, stay.nights, total / stay.nights, total)
+    return Entry(f"{stay.arrival:%Y-%m}", channel, figures)
+
+
+def find_differences(file: Report, stored: Report, of: str = "the API") -> list[str]:
+    """Describe the lines in which two reports differ, to the cent; `of` has the second one."""
     expected, actual = file.lines(), stored.lines()
     return [
-        f"{name}: the file has {expected.get(name)}, the API has {actual.get(name)}"
+        f"{name}: the file has {expected.get(name)}, {of} has {actual.get(name)}"
         for name in sorted({*expected, *actual})
         if expected.get(name) != actual.get(name)
     ]

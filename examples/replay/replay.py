@@ -1,4 +1,4 @@
-"""The replay: create all bookings, restart, read them back, compare the sums."""
+"""The replay: create all bookings, restart, read bookings and CRM's stays, compare the sums."""
 
 from __future__ import annotations
 
@@ -10,19 +10,20 @@ from typing import Any, NamedTuple, TypeVar
 import uvloop
 
 from . import hotel, runtimes
-from .booking import Booking, StoredBooking
+from .booking import Booking, CrmStay, StoredBooking
 from .clients import Clients, find_missing
-from .figures import Report, entry_of_row, entry_of_stored
+from .figures import Report, entry_of_row, entry_of_stay, entry_of_stored
 from .wire import ReplayError
 
 T = TypeVar("T")
 
 
 class Outcome(NamedTuple):
-    """The figures of the file and of the API, and the seconds to create the bookings."""
+    """The figures of the file, of the API and of CRM, and the seconds to create the bookings."""
 
     file: Report
     stored: Report
+    stays: Report
     seconds: float
 
 
@@ -34,6 +35,7 @@ def replay(rows: Sequence[hotel.Row], workers: int, storage: runtimes.Storage) -
     bookings = [hotel.booking(row) for row in rows]
     runtimes.upgrade(storage)
     keys = runtimes.create_keys(storage.state, (booking.consumer for booking in bookings))
+    reader = runtimes.create_reader(storage.state)
     with runtimes.running(workers, storage) as ports:
         started = time.perf_counter()
         is_complete = book(Clients(ports, keys), bookings)
@@ -46,8 +48,10 @@ def replay(rows: Sequence[hotel.Row], workers: int, storage: runtimes.Storage) -
             if not book(clients, find_missing(bookings, stored)):
                 raise ReplayError("connections were lost twice: fix the cause, then try again")
             stored = read(clients, len(keys))
+        stays = read_stays(clients, reader, len(bookings))
     entries = (entry_of_stored(each) for own in stored.values() for each in own)
-    return Outcome(Report.of(map(entry_of_row, rows)), Report.of(entries), seconds)
+    kept = Report.of(map(entry_of_stay, stays))
+    return Outcome(Report.of(map(entry_of_row, rows)), Report.of(entries), kept, seconds)
 
 
 def book(clients: Clients, bookings: Sequence[Booking]) -> bool:
@@ -58,6 +62,11 @@ def book(clients: Clients, bookings: Sequence[Booking]) -> bool:
 def read(clients: Clients, consumers: int) -> dict[str, list[StoredBooking]]:
     """Read the bookings of each consumer and show the progress."""
     return _run(clients.read(show_progress("reading", consumers)))
+
+
+def read_stays(clients: Clients, key: str, expected: int) -> list[CrmStay]:
+    """Read CRM's stays once it has handled all events, and show the progress."""
+    return _run(clients.read_stays(key, expected, show_progress("stays", expected)))
 
 
 def show_progress(what: str, total: int) -> Callable[[], None]:

@@ -27,10 +27,14 @@ LIMIT = "10000/second"
 
 
 class Storage(NamedTuple):
-    """The state folder, and the file or URL of Booking's database."""
+    """The state folder, the file or URL of Booking's database, and the URL of the bus.
+
+    `bus` is empty for the embedded one.
+    """
 
     state: Path
     database: str
+    bus: str = ""
 
 
 def create_keys(state: Path, consumers: Iterable[str]) -> dict[str, str]:
@@ -42,6 +46,15 @@ def create_keys(state: Path, consumers: Iterable[str]) -> dict[str, str]:
             issuer.limit_consumer(store, consumer, LIMIT)
             keys[consumer] = issuer.create(store, consumer, "live", SCOPES, name="replay").key
         return keys
+    finally:
+        store.close()
+
+
+def create_reader(state: Path) -> str:
+    """Create a live key that reads CRM's stays."""
+    store = open_key_store(key_store_url(state))
+    try:
+        return issuer.create(store, "replay", "live", ("crm:read",), name="replay").key
     finally:
         store.close()
 
@@ -92,4 +105,5 @@ def _environment(storage: Storage) -> dict[str, str]:
     env["NEUROVA_PROJECT_STATE"] = str(storage.state)
     env["NEUROVA_ADMIN_PORT"] = "0"
     env["NEUROVA_SERVICES_BOOKING_DATABASE"] = storage.database
+    env["NEUROVA_BUS_URL"] = storage.bus
     return env

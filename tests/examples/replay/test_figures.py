@@ -8,11 +8,12 @@ from typing import Any
 import msgspec
 import pytest
 from examples.replay.__main__ import print_outcome
-from examples.replay.booking import StoredBooking
+from examples.replay.booking import CrmStay, StoredBooking
 from examples.replay.clients import find_missing
 from examples.replay.figures import (
     Report,
     entry_of_row,
+    entry_of_stay,
     entry_of_stored,
     find_differences,
 )
@@ -51,15 +52,33 @@ def test_each_difference_is_named_and_exits_with_1(
         Report.of([entry_of_stored(store(row(), **changes))]),
     )
     assert [line.partition(":")[0] for line in find_differences(file, stored)] == lines
-    assert print_outcome(Outcome(file, stored, 1.0), 1) == 1
+    assert print_outcome(Outcome(file, stored, file, 1.0), 1) == 1
     assert "NOT EQUAL" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("stays", "code"),
+    [
+        ([CrmStay("booked", date(2016, 7, 31), 3, "ta_to", 756_51)], 0),
+        ([CrmStay("cancelled", date(2016, 7, 31), 3, "ta_to", 756_51)], 1),
+        ([CrmStay("booked", date(2016, 7, 31), 3, "ta_to", 756_52)], 1),
+        ([], 1),
+    ],
+)
+def test_stays_of_crm_that_differ_exit_with_1(
+    row: Any, stays: list[CrmStay], code: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = Report.of([entry_of_row(row())])
+    outcome = Outcome(file, file, Report.of(map(entry_of_stay, stays)), 1.0)
+    assert print_outcome(outcome, 1) == code
+    assert ("CRM has" in capsys.readouterr().out) == bool(code)
 
 
 def test_missing_or_duplicate_booking_is_found(row: Any) -> None:
     file = Report.of([entry_of_row(row())])
     assert len(find_differences(file, Report.of([]))) == 3
     assert len(find_differences(file, Report.of([entry_of_stored(store(row()))] * 2))) == 3
-    assert print_outcome(Outcome(file, file, 1.0), 1) == 0
+    assert print_outcome(Outcome(file, file, file, 1.0), 1) == 0
 
 
 def test_equal_bookings_are_counted(row: Any) -> None:
