@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import socket
 from http.client import HTTPConnection
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.conftest import LETTERS
 from tests.serving import Serving, serving, until
 
 from neurova_platform.admin.access import load_token
@@ -182,3 +184,27 @@ def test_silent_clients_are_disconnected_and_delay_no_call(
         client.recv(1 << 16)  # closed, or refused as one too many
         client.close()
     until(lambda: operator.request("GET", "/health")[0] == 200)
+
+
+@pytest.mark.server
+def test_run_edits_and_replays_dead_letters(tmp_path: Path) -> None:
+    project = tmp_path / "letters"
+    shutil.copytree(LETTERS, project, ignore=shutil.ignore_patterns("__pycache__"))
+    with serving(project, "run") as started:
+        operator, ready = operate(started, project)
+        connection = HTTPConnection("127.0.0.1", int(ready["url"].rpartition(":")[2]), timeout=60)
+        connection.request("POST", "/sell/unknown/ada")
+        assert connection.getresponse().read() == b""
+        connection.close()
+        path = "/v1/queues/mail.count/dead-letters"
+        until(lambda: len(operator.json(path)["items"]) == 1)
+        id = operator.json(path)["items"][0]["id"]
+        values = b'{"values": {"item": "tea", "buyer": "ada", "count": 1}}'
+        assert operator.request("PATCH", f"{path}/{id}", values)[0] == 200
+        body = json.dumps({"ids": [id]}).encode()
+        status, _, replay = operator.request("POST", "/v1/queues/mail.count/replays", body)
+        assert status == 202
+        progress = f"/v1/replays/{json.loads(replay)['id']}"
+        until(lambda: operator.json(progress)["handled"] == 1)
+        assert operator.json(path)["items"] == []
+        assert started.end() == (0, started.stderr())

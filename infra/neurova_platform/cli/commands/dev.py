@@ -112,7 +112,8 @@ class Session:
 
         with suppress(OSError):
             if self._as_json:
-                print_line({"event": "message", **msgspec.structs.asdict(record)})
+                fields = msgspec.structs.asdict(record)
+                print_line({"event": "message", "name": fields.pop("event"), **fields})
             else:
                 click.echo(format_event(record))
 
