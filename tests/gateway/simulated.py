@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import accumulate, count
 
-from neurova_gateway.pipeline.admission import TURNS, Admission
+from neurova_gateway.pipeline.admission import BUSY, Admission
 from neurova_gateway.server.connection_manager import LAG_INTERVAL
 
 AGAIN = 300e-6  # seconds from a response to the next call of the same caller
@@ -140,7 +140,7 @@ class Worker:
         if not self.is_in_iteration:
             self.is_in_iteration = True
             self.ready.append(self.end_iteration)
-            self.admission.busy_after = self.now + TURNS
+            self.admission.busy_after = self.now + BUSY
 
     def end_iteration(self) -> None:
         self.admission.run_turns()

@@ -9,7 +9,8 @@ from time import monotonic, thread_time
 from typing import Protocol
 
 MAX_WAIT = 1.0  # seconds; a connection that has waited longer for its turn is refused
-TURNS = 0.01  # seconds of turns, then the event loop reads the other connections
+BUSY = 0.01  # seconds of calls in an event-loop iteration; further calls wait for their turn
+TURNS = 0.002  # seconds of turns, or one call, between two reads and accepts of the event loop
 REFUSING = 0.1  # maximum share of the processor time for refusals; further ones wait
 SHORTEST = 0.0002  # seconds of refusals that are always allowed
 LAG = 0.05  # seconds; while the event loop lags longer, fewer calls may be in flight

@@ -31,6 +31,11 @@ from .routes import RouteTable, no_route_reply
 
 OVERLOADED = "The server is overloaded, retry later."
 MAX_RETRY_AFTER = 3  # seconds
+# Built once, as a refusal must cost little; Retry-After differs, so that callers come back spread.
+_REFUSALS = [
+    problem(None, 503, OVERLOADED, headers={"retry-after": str(1 + seconds)})
+    for seconds in range(MAX_RETRY_AFTER)
+]
 _IDENTITY = HEADER.lower().encode()
 
 
@@ -77,6 +82,7 @@ class Gateway:
             self._check_framing,
             self._check_host,
             self._cors,  # if cors.origins is set
+            self.check_turn,
             self.find_route,
             self.authorize,
         )
@@ -141,6 +147,17 @@ class Gateway:
             del call.headers[_IDENTITY]
         return None
 
+    def check_turn(self, call: Call) -> Reply | None:
+        """Refuse a call that has waited too long, before its route and its key are looked up."""
+        admission = self.admission
+        if call.started <= admission.busy_after:
+            return None
+        admission.is_busy = True
+        if not admission.is_refusing or call.raw_path == health.RAW_PATH:
+            return None
+        admission.refused += 1
+        return _REFUSALS[admission.refused % MAX_RETRY_AFTER]
+
     def find_route(self, call: Call) -> Reply | None:
         """Find the route of the method and path."""
         try:
@@ -151,19 +168,7 @@ class Gateway:
 
     def authorize(self, call: Call) -> Reply | None:
         """Run the plugins of the route by priority; behind Kong, check the scopes."""
-        if call.started > self.admission.busy_after:
-            return self._authorize_busy(call)
         return call.route.access(call)  # type: ignore[no-any-return]  # Call.route is a RouteEntry
-
-    def _authorize_busy(self, call: Call) -> Reply | None:
-        """Refuse a call that has waited too long, before its key is looked up."""
-        admission, entry = self.admission, call.route
-        admission.is_busy = True
-        if admission.is_refusing and entry.invoke != self.health.invoke:
-            admission.refused += 1
-            seconds = 1 + admission.refused % MAX_RETRY_AFTER  # so that callers come back spread
-            return problem(call, 503, OVERLOADED, headers={"retry-after": str(seconds)})
-        return entry.access(call)  # type: ignore[no-any-return]  # Call.route is a RouteEntry
 
 
 def _allow(call: Call) -> None:

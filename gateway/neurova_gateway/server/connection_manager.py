@@ -8,7 +8,7 @@ from typing import Protocol
 
 from neurova.http.call import Call
 
-from ..pipeline.admission import TURNS
+from ..pipeline.admission import BUSY
 from ..pipeline.gateway import Gateway
 from .encoding import PRIVATE, StatusLines
 
@@ -66,7 +66,7 @@ class ConnectionManager:
         if not self.is_in_iteration:
             self.is_in_iteration = True
             asyncio.get_running_loop().call_soon(self._end_iteration)
-            self.admission.busy_after = time() + TURNS
+            self.admission.busy_after = time() + BUSY
 
     def _end_iteration(self) -> None:
         self.admission.run_turns()

@@ -346,7 +346,7 @@ class GatewayProtocol(Connection):
             else:
                 self.unparsed = b""
                 break
-        if self.unparsed:
+        if len(self.unparsed) > SLICE:
             self.flow.pause_reading()
         elif self.state != CLOSING:  # read on during a call, to notice a disconnect
             self.flow.resume_reading()

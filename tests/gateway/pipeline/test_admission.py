@@ -6,7 +6,9 @@ import statistics
 from collections.abc import Iterable
 
 import pytest
-from tests.gateway.simulated import Done, Kind, Worker, arrivals
+from tests.gateway.simulated import Done, Kind, Waiting, Worker, arrivals
+
+from neurova_platform.serving.listener import ACCEPTS_PER_TURN
 
 LOAD = 20.0  # seconds
 
@@ -73,3 +75,13 @@ def test_nothing_is_refused_below_a_second(calls: list[tuple[float, Kind]], paus
     done = Worker(calls, pause).run()
     assert len(done) >= len(calls)
     assert refused(done) == []
+
+
+@pytest.mark.parametrize("computes", [0.0023, 0.005, 0.2])
+def test_connections_are_accepted_as_fast_as_they_arrive(computes: float) -> None:
+    """At five times the capacity, five new connections arrive per call."""
+    worker = Worker([])
+    for _ in range(100):
+        worker.admission.wait(Waiting(worker, worker.now, Kind(computes)))
+    worker.admission.run_turns()
+    assert 5 * len(worker.replies) <= ACCEPTS_PER_TURN

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from tests.conftest import HttpServer
+from tests.gateway.overload import overload
 from tests.gateway.raw_http import request, statuses, wait_until
 from tests.gateway.server.conftest import namespace, set_options
 
@@ -56,6 +57,22 @@ def reset(writer: asyncio.StreamWriter) -> None:
     linger = struct.pack("ii", 1, 0)
     writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
     writer.transport.abort()
+
+
+async def test_disconnect_is_noticed_before_the_turn(server: HttpServer) -> None:
+    admission = server.manager.admission
+    overload(admission)
+    admission.clock = lambda: 0.0  # what waits now waits for ever
+    _, writer = await server.connect()
+    writer.write(request())
+    await wait_until(lambda: admission.waiting)
+    linger = struct.pack("ii", 1, 0)  # close with RST
+    writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+    writer.transport.abort()
+    await wait_until(lambda: not server.manager.connections)
+    admission.limit = 1
+    admission.run_turns()
+    assert (admission.in_flight, server.manager.queue) == (0, [])
 
 
 @pytest.mark.parametrize(
