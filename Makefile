@@ -64,8 +64,8 @@ lock: $(VENV)/.installed-dev
 	  --no-emit-index-url --no-annotate --no-header pyproject.toml --group build \
 	  -c requirements-dev.lock -o requirements.lock
 	$(BIN)/uv pip compile -q --upgrade --universal --python-version 3.11 --generate-hashes \
-	  --no-emit-index-url --no-annotate --no-header pyproject.toml --extra postgres -c requirements-dev.lock \
-	  -o infra/docker/requirements.lock
+	  --no-emit-index-url --no-annotate --no-header pyproject.toml --extra postgres --extra rabbitmq \
+	  -c requirements-dev.lock -o infra/docker/requirements.lock
 
 clean:
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis

@@ -1,4 +1,4 @@
-"""The compose file is valid and safe, and its gateway runs with a real PostgreSQL."""
+"""The compose file is valid and safe, and its gateway runs with real servers."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from tests.functions.booking.test_http import SCOPES, STAY
 from tests.servers.postgres import PostgresServer
+from tests.servers.rabbitmq import RabbitServer
 from tests.serving import serving, until
 
 from neurova_platform.scaffold import scaffold
@@ -22,14 +23,14 @@ from .container import Container
 
 pytestmark = pytest.mark.server
 FILE = Path(__file__).parents[2] / "infra" / "compose" / "compose.yaml"
-PASSWORD = "${POSTGRES_PASSWORD:?set it in infra/compose/.env}"
+PASSWORD = re.compile(r"\$\{(POSTGRES|RABBITMQ)_PASSWORD:\?set it in infra/compose/\.env\}")
 
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """Return the file as Compose loads it."""
     copy = tmp_path_factory.mktemp("compose") / "compose.yaml"
-    copy.write_text(FILE.read_text().replace(PASSWORD, "secret"))
+    copy.write_text(PASSWORD.sub("secret", FILE.read_text()))
     words = [tools.built("compose-go"), "-format", "json", str(copy)]
     ran = subprocess.run(words, capture_output=True, text=True)
     assert ran.returncode == 0, ran.stderr
@@ -38,7 +39,10 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 
 
 def test_no_password_has_a_default() -> None:
-    assert set(re.findall(r"PASSWORD: (.+)", FILE.read_text())) == {PASSWORD}
+    values = re.findall(r"(?:PASSWORD|PASS): (.+)", FILE.read_text())
+    values += re.findall(r"//neurova:(.+)@", FILE.read_text())
+    assert len(values) == 4
+    assert all(PASSWORD.fullmatch(value) for value in values)
 
 
 def test_gateway_is_unprivileged_and_listens_on_loopback(model: dict[str, Any]) -> None:
@@ -50,7 +54,8 @@ def test_gateway_is_unprivileged_and_listens_on_loopback(model: dict[str, Any]) 
         assert "user" not in service  # the image's own: 10001
     (port,) = model["services"]["gateway"]["ports"]
     assert (port["host_ip"], port["published"], port["target"]) == ("127.0.0.1", "8000", 8000)
-    assert "ports" not in model["services"]["postgres"]
+    for name in ("postgres", "rabbitmq"):
+        assert "ports" not in model["services"][name]
     assert model["networks"]["inside"]["internal"] is True
 
 
@@ -80,8 +85,12 @@ def is_key_accepted(running: Contained) -> bool:
 
 
 @pytest.mark.image
-def test_gateway_runs_on_a_real_postgres(
-    model: dict[str, Any], own_postgres: PostgresServer, image: Container, state: Path
+def test_gateway_runs_on_real_servers(
+    model: dict[str, Any],
+    own_postgres: PostgresServer,
+    own_rabbitmq: RabbitServer,
+    image: Container,
+    state: Path,
 ) -> None:
     """Databases are created and migrated, and a gateway books a room, also after a restart."""
     own_postgres.run("CREATE ROLE neurova LOGIN CREATEDB PASSWORD 'secret'")
@@ -94,7 +103,7 @@ def test_gateway_runs_on_a_real_postgres(
     environment = {
         name: value.replace("@postgres/", f"@{at}/")
         for name, value in services["gateway"]["environment"].items()
-    } | {"NEUROVA_GATEWAY_HOST": "127.0.0.1"}
+    } | {"NEUROVA_GATEWAY_HOST": "127.0.0.1", "NEUROVA_BUS_URL": own_rabbitmq.url}
     keys = environment["NEUROVA_GATEWAY_KEYS"].replace("neurova@", "neurova:secret@")
     behind = image.run(state, "neurova", *services["gateway"]["command"], **environment)
     assert behind.returncode != 0
