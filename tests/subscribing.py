@@ -71,13 +71,17 @@ class Shop:
 
     async def publish(self, *events: Event) -> None:
         """Publish events in one transaction and relay them."""
+        await self.store(*events)
+        await self.relay.relay_batch()
+
+    async def store(self, *events: Event) -> None:
+        """Publish events in one transaction, without the relay."""
 
         async def body(tx: Any) -> None:
             for event in events:
                 tx.publish(event)
 
         await run_in_transaction(self.begin(), body)
-        await self.relay.relay_batch()
 
     def begin(self) -> Any:
         deadline = asyncio.get_running_loop().time() + 10
