@@ -57,7 +57,8 @@ class RabbitConsumer:
         self._receive = receive
         self._is_ordered = is_ordered
         self._channel: Channel | None = None
-        self._unfinished: set[int] = set()
+        self._unfinished: dict[int, None] = {}  # their tags, which ascend
+        self._acked: list[int] = []
         self._is_stopped = False
         self._cancelled = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -86,15 +87,32 @@ class RabbitConsumer:
         """Remove a handled message, or give it back."""
         if not handle.channel.is_open:
             return  # the message comes again
+        self._unfinished.pop(handle.tag, None)
         if is_handled:
-            handle.channel.raw.basic_ack(handle.tag)
+            if not self._acked:
+                asyncio.get_running_loop().call_soon(self._write_acks, handle.channel)
+            self._acked.append(handle.tag)
         else:
             handle.channel.raw.basic_nack(handle.tag, requeue=True)
-        self._unfinished.discard(handle.tag)
         if self._is_stopped and not self._unfinished:
             self._bus.spawn(self._close_if_finished())
 
+    def _write_acks(self, channel: Channel) -> None:
+        """Write the acks of one turn of the event loop, as one if no earlier message is left."""
+        acked, self._acked = self._acked, []
+        if not acked or channel is not self._channel or not channel.is_open:
+            return  # the messages come again
+        first_left = next(iter(self._unfinished), max(acked) + 1)
+        oldest = [tag for tag in acked if tag < first_left]
+        if oldest:
+            channel.raw.basic_ack(max(oldest), multiple=True)
+        for tag in acked:
+            if tag > first_left:
+                channel.raw.basic_ack(tag)
+
     async def _close_if_finished(self) -> None:
+        if self._channel is not None:
+            self._write_acks(self._channel)
         if self._channel is not None and not (self._unfinished and self._channel.is_open):
             self._bus.consumers.discard(self)
             await self._channel.close()
@@ -120,7 +138,7 @@ class RabbitConsumer:
     async def _consume(self, connection: Connection) -> Channel:
         channel = await connection.channel()
         self._cancelled.clear()
-        self._unfinished = set()
+        self._unfinished, self._acked = {}, []
         self._channel = channel
         channel.raw.add_on_cancel_callback(lambda _: self._cancelled.set())
         await channel.call(channel.raw.basic_qos, prefetch_count=self._prefetch)
@@ -150,7 +168,7 @@ class RabbitConsumer:
             if not self._is_ordered:
                 channel.raw.basic_nack(method.delivery_tag, requeue=True)
             return  # closing the channel gives it back
+        self._unfinished[method.delivery_tag] = None
         delivery = decode(self.queue, method.routing_key or "", properties, body)
         delivery.handle = Handle(self, channel, method.delivery_tag)
-        self._unfinished.add(method.delivery_tag)
         self._receive(delivery)
