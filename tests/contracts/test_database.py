@@ -195,3 +195,35 @@ async def test_last_room_is_sold_once_by_two_processes(databases: Pair) -> None:
         *(sell_last_room((first, second)[n % 2], str(n)) for n in range(60))
     )
     assert sum(sold) == 1
+
+
+INSERT = "INSERT INTO rooms (name, free) VALUES ($1, $2)"
+HOSTILE = "'; DROP TABLE rooms; -- \\' $1 é\n"
+
+
+@pytest.mark.parametrize("is_first", [True, False])
+async def test_statement_at_commit_is_committed(database: Database, is_first: bool) -> None:
+    names = [HOSTILE, *(f"{number}" * 20_000 for number in range(3))]
+    for name in names:
+
+        async def work(tx: Transaction, name: str = name) -> None:
+            if not is_first:
+                await tx.execute(sale(names.index(name)))
+            await tx.run_at_commit(INSERT, (name, 1.0))
+
+        await transact(database, work)
+    tx = begin(database, readonly=True)
+    found = (await tx.execute(select(rooms.c.name))).scalars().all()
+    await tx.rollback()
+    assert sorted(found) == sorted(names)
+
+
+async def test_failed_statement_at_commit_commits_nothing(database: Database) -> None:
+    async def twice(tx: Transaction) -> None:
+        await tx.execute(sale(1))
+        await tx.run_at_commit(INSERT, ("a", 1.0))
+        await tx.run_at_commit(INSERT, ("a", 1.0), ("a", 1.0))
+
+    with pytest.raises(Exception, match=r"(?i)unique|failed"):
+        await transact(database, twice)
+    assert await count(database) == 0

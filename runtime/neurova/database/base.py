@@ -169,6 +169,13 @@ class Transaction(Tx, Protocol):
         """
         ...
 
+    async def run_at_commit(self, sql: str, *rows: Sequence[Any]) -> None:
+        """Run a statement as `run_sql` does, now or with the commit, which then raises its errors.
+
+        The values are strings, bytes and finite floats.
+        """
+        ...
+
     async def rollback_to_savepoint(self) -> None:
         """Undo all changes and callbacks but keep the transaction open; only for a `KeyLock`'s."""
         ...

@@ -59,4 +59,4 @@ class EventPublisher(CommitCallbacks):
 
 async def write_outbox(transaction: Transaction) -> None:
     """Write the published events into the outbox, in the transaction."""
-    await transaction.run_sql(_INSERT, *transaction.published)
+    await transaction.run_at_commit(_INSERT, *transaction.published)

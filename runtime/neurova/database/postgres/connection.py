@@ -172,9 +172,9 @@ class PostgresConnection:
                 await self._driver.execute(_ROLLBACK_TO_SAVEPOINT)
             raise
 
-    async def commit(self) -> None:
-        """Commit the transaction."""
-        await self._driver.execute("COMMIT" + self._cleanup)
+    async def commit(self, last: str = "") -> None:
+        """Commit the transaction after the statements `last`, unless one of them fails."""
+        await self._driver.execute(f"{last}COMMIT{self._cleanup}")
 
     async def rollback(self) -> None:
         """Roll the transaction back; close the connection when that fails."""

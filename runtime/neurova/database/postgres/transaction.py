@@ -17,6 +17,7 @@ from ..publisher import EventPublisher
 from .circuit_breaker import CircuitBreaker
 from .connection import DriverErrors, PostgresConnection
 from .errors import describe_conflict
+from .literals import insert_values
 from .url import PostgresUrl
 from .write_retries import WriteRetries
 
@@ -26,6 +27,7 @@ T = TypeVar("T")
 # deadline, so that the caller still gets the error.
 MARGIN = 0.05
 ROLLBACK_TIMEOUT = 1.0  # seconds for which a call waits for its rollback
+MAX_LAST_ROWS, MAX_LAST_SIZE = 10, 64 << 10  # of a statement in the message of the commit
 _UNKNOWN_OUTCOME = "it is unknown whether the changes were committed"
 _REPEAT = "repeat the call with the same Idempotency-Key to find out"
 
@@ -88,6 +90,7 @@ class PostgresTransaction(EventPublisher):
         "_failure",
         "_has_begun",
         "_is_ended",
+        "_last",
         "_lock",
         "_pool",
         "_readonly",
@@ -126,6 +129,7 @@ class PostgresTransaction(EventPublisher):
         self._lock = asyncio.Lock()
         self._has_begun = False
         self._is_ended = False
+        self._last = ""
         self._failure: Exception | None = None
 
     async def execute(
@@ -147,6 +151,15 @@ class PostgresTransaction(EventPublisher):
     async def run_sql(self, sql: str, *rows: Sequence[Any]) -> list[Any]:
         """Run a short statement of the platform; see `Transaction`."""
         return await self._do(self._run_sql, sql, rows)
+
+    async def run_at_commit(self, sql: str, *rows: Sequence[Any]) -> None:
+        """Run a statement in the message of the commit, unless it is large or the first one."""
+        text = "".join(f"{insert_values(sql, row)}; " for row in rows[:MAX_LAST_ROWS])
+        if self._has_begun and len(rows) <= MAX_LAST_ROWS and len(text) <= MAX_LAST_SIZE:
+            self._check_open()
+            self._last += text
+        else:
+            await self.run_sql(sql, *rows)
 
     async def commit(self) -> None:
         """Make the changes durable. Cancelling the caller does not stop a running commit.
@@ -244,7 +257,7 @@ class PostgresTransaction(EventPublisher):
         try:
             if self._has_begun:
                 async with asyncio.timeout_at(self._deadline):
-                    await connection.commit()
+                    await connection.commit(self._last)
             is_usable = True
             if not self._readonly:
                 self._transactions.write_retries.record_success(alone=self._alone)

@@ -157,6 +157,10 @@ class SqliteTransaction(EventPublisher):
             except sqlite3.Error as error:
                 raise self._translate(error) from error
 
+    async def run_at_commit(self, sql: str, *rows: Sequence[Any]) -> None:
+        """Run the statement now: it makes no round trip."""
+        await self.run_sql(sql, *rows)
+
     async def rollback_to_savepoint(self) -> None:
         """Undo all changes; the transaction stays open. It must have been made with `savepoint`."""
         async with self._lock:
