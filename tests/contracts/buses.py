@@ -24,8 +24,16 @@ def on_sqlite(request: pytest.FixtureRequest) -> OpenBus:
 
 def on_rabbitmq(request: pytest.FixtureRequest) -> OpenBus:
     url = request.getfixturevalue("rabbitmq_url")
-    request.addfinalizer(lambda: delete_queues(url))
-    return lambda: RabbitBus(url)
+    opened: list[RabbitBus] = []
+
+    def open_bus() -> Bus:
+        opened.append(RabbitBus(url))
+        return opened[-1]
+
+    request.addfinalizer(
+        lambda: delete_queues(url, *{name for bus in opened for name in bus.queues})
+    )
+    return open_bus
 
 
 BACKENDS: dict[str, Callable[[pytest.FixtureRequest], OpenBus]] = {
@@ -38,12 +46,12 @@ PARAMETERS: list[Any] = [
 ]
 
 
-def delete_queues(url: str) -> None:
-    """Delete the queues of the tests; those that all subscriptions share stay."""
+def delete_queues(url: str, *names: str) -> None:
+    """Delete queues and their dead letters; those that all subscriptions share stay."""
     with pika.BlockingConnection(pika.URLParameters(url)) as connection:
-        for queue in (MAIL, STAYS, ORDERED):
-            for name in (queue.name, dead_letter_queue(queue.name)):
-                connection.channel().queue_delete(name)
+        for name in names:
+            connection.channel().queue_delete(name)
+            connection.channel().queue_delete(dead_letter_queue(name))
 
 
 class Inbox:

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import fcntl
+import logging
 import os
 import resource
 import secrets
@@ -213,6 +214,7 @@ def _free_port() -> int:
 def create_server() -> RabbitServer:
     """Create a new server, not yet started."""
     here = binaries()
+    logging.getLogger("pika").setLevel(logging.CRITICAL)  # the bus reports the same errors
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     assert most == resource.RLIM_INFINITY or most >= HANDLES, f"at most {most} file handles"
     folder = Path(tempfile.mkdtemp(prefix="neurova-rabbitmq-"))

@@ -44,7 +44,7 @@ class RabbitBus:
     def __init__(self, url: str, clock: Callable[[], float] = time.time) -> None:
         self.clock = clock
         self.consumers: set[RabbitConsumer] = set()
-        self._queues: dict[str, Queue] = {}
+        self.queues: dict[str, Queue] = {}
         # RabbitMQ stops to read from a connection that publishes while its disk is full.
         self._link = Link(url, "RabbitMQ (consuming)")
         self._publishing = Link(url, "RabbitMQ (publishing)")
@@ -80,13 +80,13 @@ class RabbitBus:
         async with self._within(deadline):
             connection = await self.connection()
             await declare(connection, shared_topology() + topology_of(queues))
-        self._queues.update((queue.name, queue) for queue in queues)
+        self.queues.update((queue.name, queue) for queue in queues)
 
     async def declare_again(self, queue: str) -> None:
         """Create a queue again that may have been deleted."""
-        if queue in self._queues:
+        if queue in self.queues:
             async with self._within(_deadline()):
-                await declare(await self.connection(), topology_of([self._queues[queue]]))
+                await declare(await self.connection(), topology_of([self.queues[queue]]))
 
     async def compare(self, queues: Sequence[Queue]) -> list[Difference]:
         """Return how the broker differs from what `declare` creates."""
@@ -102,7 +102,7 @@ class RabbitBus:
 
     async def consume(self, queue: str, prefetch: int, receive: Receive) -> RabbitConsumer:
         """Deliver messages of a queue; see `Bus`."""
-        is_ordered = queue in self._queues and self._queues[queue].ordered
+        is_ordered = queue in self.queues and self.queues[queue].ordered
         consumer = RabbitConsumer(self, queue, prefetch, receive, is_ordered)
         async with self._within(_deadline()):
             await consumer.start()
@@ -219,7 +219,7 @@ class RabbitBus:
         except BrokerRefusal as error:
             if error.code != 404:
                 raise
-        await self.declare(list(self._queues.values()), _deadline())
+        await self.declare(list(self.queues.values()), _deadline())
         if await self._send(messages, _deadline()):
             where = f"RabbitMQ queue {messages[0].key}"
             raise StateError("it does not exist", where=where, fix="run `neurova bus apply`")

@@ -47,9 +47,10 @@ def decode(queue: str, routing_key: str, properties: BasicProperties, body: byte
         time=_number(headers.get("time")),
         trace_id=_hexadecimal(headers.get("trace")),
     )
+    if "failures" not in headers and "x-death" not in headers:
+        return Delivery(message, queue)
     attempt = max(1, int(_number(headers.get("attempt"), 1.0)))
-    failures = _failures(headers)
-    return Delivery(message, queue, attempt, failures)
+    return Delivery(message, queue, attempt, _failures(headers))
 
 
 def _failures(headers: dict[str, Any]) -> tuple[Failure, ...]:

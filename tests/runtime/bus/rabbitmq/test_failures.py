@@ -45,7 +45,7 @@ async def bus(rabbitmq_url: str) -> AsyncIterator[RabbitBus]:
     async with opened(rabbitmq_url) as bus:
         await declare(bus)
         yield bus
-    delete_queues(rabbitmq_url)
+    delete_queues(rabbitmq_url, MAIL.name, ORDERED.name)
 
 
 def run_pika(url: str, method: str, **arguments: object) -> None:
