@@ -16,7 +16,10 @@ COMMANDS = {
     "dev": Command("dev:dev", "Serve the project with reload and a test key, and show each call."),
     "run": Command("run:run", "Serve the project with live keys and several workers."),
     "new": Command("new:new", "Create a project, a service or a function."),
-    "functions": Command("functions:functions", "List the project's functions."),
+    "functions": Command(
+        "functions:functions",
+        "List the project's functions, and its schedules with their next times.",
+    ),
     "status": Command("status:status", "Show the state of the running platform."),
     "call": Command("call:call", "Call the running platform; show response, time and limits."),
     "explain": Command("explain:explain", "Show which function handles a call, and its settings."),

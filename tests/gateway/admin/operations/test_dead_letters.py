@@ -180,6 +180,23 @@ def test_dropped_event_of_an_ordered_subscription_lets_the_next_run(running: Tes
     assert [each["did"] for each in audited(running)] == ["drop dead letter"]
 
 
+def test_edited_event_of_an_ordered_subscription_keeps_its_place(running: TestPlatform) -> None:
+    sell(running, "unknown", "tea")
+    settle(running)
+    (letter,) = running.dead_letters("mail.count")
+    values = {"item": "milk", "buyer": "bob", "count": 1}  # now of another key
+    path = "/v1/queues/mail.count"
+    edited = running.admin("PATCH", f"{path}/dead-letters/{letter.id}", json={"values": values})
+    assert edited.status == 200
+    assert running.admin("POST", f"{path}/replays", json={"ids": [letter.id]}).status == 202
+    records = [each for each in running.run_subscriptions() if each.subscription == "mail.count"]
+    first, second = (each.id for each in running.events)
+    assert [(each.outcome, each.id) for each in records] == [
+        ("handled", first),
+        ("handled", second),
+    ]
+
+
 @pytest.mark.parametrize(
     ("method", "path", "body", "status"),
     [
