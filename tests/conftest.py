@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 import uvicorn
+from tests.servers.apicurio import apicurio
 from tests.servers.postgres import own_postgres, postgres
 from tests.servers.rabbitmq import own_rabbitmq, rabbitmq, rabbitmq_url
 
@@ -20,6 +21,7 @@ from neurova_gateway.server.protocol import GatewayProtocol
 from neurova_platform.testing.platform import TestPlatform
 
 __all__ = [
+    "apicurio",
     "own_postgres",
     "own_rabbitmq",
     "postgres",

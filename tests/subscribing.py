@@ -17,7 +17,9 @@ from neurova.database.sqlite.database import SqliteDatabase
 from neurova.execution.transaction import run_in_transaction
 from neurova.outbox.relay import Relay
 from neurova.resources import Resources
-from neurova.schemas.sqlite import SqliteSchemaStore
+from neurova.schemas.base import SchemaRegistry
+from neurova.schemas.cache import SchemaCache
+from neurova.schemas.sqlite import SqliteRegistry
 from neurova.subscriptions.function import Definition, SubscriptionFunction
 from neurova.subscriptions.ordered import OrderedRunner
 from neurova.subscriptions.records import EventRecord
@@ -35,14 +37,14 @@ Handle = Callable[[Sold, Tx], Awaitable[None]]
 class Shop:
     """One service with a database, a bus, a relay and subscriptions."""
 
-    def __init__(self, folder: Path, bus: Bus) -> None:
+    def __init__(self, folder: Path, bus: Bus, registry: SchemaRegistry | None = None) -> None:
         upgrade_platform(folder / "shop.db")
         tables.create_all(create_engine(f"sqlite:///{folder / 'shop.db'}"))
         self.now = 1_000.0
         self.records: list[EventRecord] = []
         self.changed = asyncio.Event()
         self.database = SqliteDatabase(folder / "shop.db")
-        self.schemas = SqliteSchemaStore(folder / "schemas.db")
+        self.schemas = SchemaCache(registry or SqliteRegistry(folder / "registry.db"))
         self.bus = bus
         self.runners: list[SubscriptionRunner] = []
         self.relay = Relay("shop", lambda: self.database, self._bus, self.schemas, self.declare)
@@ -59,7 +61,7 @@ class Shop:
         resources = Resources(database=lambda: self.database)
         function = SubscriptionFunction(Definition(handler, description, "shop", "x.py", resources))
         kind = OrderedRunner if description.ordered else SubscriptionRunner
-        runner = kind(function, self.bus, self.schemas.find, self._report, lambda: self.now)
+        runner = kind(function, self.bus, self.schemas, self._report, lambda: self.now)
         self.runners.append(runner)
         await self.declare()
         await runner.start()

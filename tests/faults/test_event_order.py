@@ -21,7 +21,7 @@ from neurova.bus.base import Bus
 from neurova.bus.rabbitmq.bus import RabbitBus
 from neurova.bus.sqlite.bus import SqliteBus
 from neurova.errors import Unavailable
-from neurova.events.codec import codec_of
+from neurova.events.codec import HEAD, codec_of
 
 EVENTS, KEYS = (20_000, 200) if os.environ.get("NEUROVA_TEST_LONG") else (1_000, 40)
 DEAD_EVERY = 100
@@ -109,7 +109,8 @@ async def repair(shop: Shop) -> None:
         with suppress(Unavailable):
             for dead in await shop.bus.dead_letters("shop.keep", 10):
                 event = codec.decode(dead.message.body, shop.schemas.find)
-                body = codec.encode(Sold(abs(event.number), event.buyer)).body
+                edited = codec.encode(Sold(abs(event.number), event.buyer))
+                body = dead.message.body[:HEAD] + edited.body
                 await shop.bus.replace("shop.keep", dead.message.id, body)
                 await shop.bus.replay("shop.keep", [dead.message.id])
         await asyncio.sleep(0.05)

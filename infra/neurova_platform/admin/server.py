@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import socket
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -11,7 +10,6 @@ from functools import partial
 from typing import Any, NoReturn
 
 import msgspec
-import uvicorn
 
 from neurova.database.migrations import PendingMigrations
 from neurova.dead_letters.letters import DeadLetters
@@ -30,9 +28,8 @@ from ..composition.backends import check_database
 from ..composition.platform import Platform
 from ..composition.state import COUNTERS, has_state
 from ..http_client import address
+from ..side_server import serve_app
 from .access import BACKLOG, load_token
-
-DRAIN_SECONDS = 2
 
 
 def platform_context(platform: Platform, reloads: Reloads) -> AdminContext:
@@ -112,46 +109,8 @@ async def serve(
         context = msgspec.structs.replace(make_context(), started=started)
         return create_app(context, token, settings)
 
-    config = uvicorn.Config(
-        LazyApp(make_app),
-        http=_protocol,  # type: ignore[arg-type]  # uvicorn calls it like a class
-        ws="none",
-        lifespan="off",
-        log_config=None,
-        access_log=False,
-        proxy_headers=False,
-        date_header=False,
-        server_header=False,
-        limit_concurrency=BACKLOG,
-        timeout_graceful_shutdown=DRAIN_SECONDS,
-    )
-    config.load()
-    server = uvicorn.Server(config)
-    server.lifespan = config.lifespan_class(config)
-    await server.startup([listener])
-    try:
+    async with serve_app(make_app, listener, http=_protocol, limit_concurrency=BACKLOG):
         yield address(settings.admin.host, listener.getsockname()[1], tls=False)
-    finally:
-        await server.shutdown([listener])
-
-
-class LazyApp:
-    """Create an ASGI app at the first request, so that its imports do not slow the start."""
-
-    def __init__(self, make_app: Callable[[], Any]) -> None:
-        self._make_app = make_app
-        self._app: asyncio.Future[Any] | None = None
-
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        """Handle one request."""
-        if self._app is None:
-            self._app = asyncio.ensure_future(asyncio.to_thread(self._make_app))
-        try:
-            app = await asyncio.shield(self._app)
-        except BaseException:
-            self._app = None  # let the next request retry
-            raise
-        await app(scope, receive, send)
 
 
 def create_app(context: AdminContext, token: str, settings: Settings) -> Any:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:  # not imported at run time: asyncio would slow commands that 
     from neurova.bus.base import Bus
     from neurova.database.base import Database
     from neurova.mail.base import Mailer
-    from neurova.schemas.base import SchemaStore
+    from neurova.schemas.base import SchemaRegistry
 
 
 class Backend(NamedTuple):
@@ -43,6 +43,7 @@ _KEYS = "neurova_gateway.keys.factory"
 _LIMITS = "neurova_gateway.limits.factory"
 _MAIL = "neurova_platform.composition.mailers"
 _BUS = "neurova_platform.composition.buses"
+_REGISTRIES = "neurova_platform.composition.registries"
 _POSTGRES_FAULT = "neurova.database.postgres.url:find_url_error"
 
 BACKENDS: dict[str, dict[str, Backend]] = {
@@ -75,7 +76,9 @@ BACKENDS: dict[str, dict[str, Backend]] = {
         "smtps": Backend(f"{_MAIL}:open_smtp", f"{_MAIL}:check_smtp", f"{_MAIL}:find_url_error"),
     },
     "schemas": {
-        "file": Backend(f"{_BUS}:open_schema_store", f"{_BUS}:check_schema_store"),
+        "file": Backend(f"{_REGISTRIES}:open_sqlite", f"{_REGISTRIES}:check_sqlite"),
+        "http": Backend(f"{_REGISTRIES}:open_confluent", f"{_REGISTRIES}:check_confluent"),
+        "https": Backend(f"{_REGISTRIES}:open_confluent", f"{_REGISTRIES}:check_confluent"),
     },
 }
 _ALIASES = {"postgres": "postgresql", "amqps": "amqp"}
@@ -142,10 +145,10 @@ def open_mailer(settings: Settings) -> Mailer:
     return mailer
 
 
-def open_schema_store(settings: Settings) -> SchemaStore:
-    """Return the store of schemas; it opens on first use."""
-    store: SchemaStore = _open("schemas", settings.state / "schemas.db")
-    return store
+def open_registry(settings: Settings) -> SchemaRegistry:
+    """Return the registry of schemas; it opens on first use."""
+    registry: SchemaRegistry = _open("schemas", settings.schemas_location, settings.schemas)
+    return registry
 
 
 def check_database(settings: Settings, service: str) -> str:
@@ -177,6 +180,11 @@ def check_mailer(settings: Settings) -> str:
     return _check("mail", settings.mail_location)
 
 
+def check_registry(settings: Settings) -> str:
+    """Return one line about the state of the registry of schemas."""
+    return _check("schemas", settings.schemas_location, settings.schemas)
+
+
 def check_limiter(settings: Settings) -> str:
     """Return one line about the state of the rate limiter."""
     return _check("limits", limiter_url(settings.state))
@@ -186,5 +194,5 @@ def _open(port: str, location: object, *options: object) -> Any:
     return load_function(find_backend(port, location).open)(location, *options)
 
 
-def _check(port: str, location: object) -> str:
-    return str(load_function(find_backend(port, location).check)(location))
+def _check(port: str, location: object, *options: object) -> str:
+    return str(load_function(find_backend(port, location).check)(location, *options))

@@ -1,4 +1,4 @@
-"""Open and check the backends of the bus, and of the store of schemas."""
+"""Open and check the backends of the bus."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from neurova.bus.base import Bus
-from neurova.schemas.base import SchemaStore
 
 
 def open_sqlite_bus(path: Path, clock: Callable[[], float]) -> Bus:
@@ -70,15 +69,3 @@ def find_rabbitmq_fault(url: str) -> str:
     if find_spec("pika") is None:
         return 'needs the RabbitMQ driver: run `pip install "neurova-platform[rabbitmq]"`'
     return ""
-
-
-def check_schema_store(path: Path) -> str:
-    """Return one line about the store of schemas."""
-    return f"{path}: {'exists' if path.exists() else 'not created yet'}"
-
-
-def open_schema_store(path: Path) -> SchemaStore:
-    """Return the store of schemas in a file."""
-    from neurova.schemas.sqlite import SqliteSchemaStore
-
-    return SqliteSchemaStore(path)

@@ -11,7 +11,7 @@ from neurova.bus.base import Bus, Message, Queue
 from neurova.database.base import Database
 from neurova.errors import NeurovaError, Unavailable
 from neurova.loading.service import Service
-from neurova.schemas.base import SchemaStore
+from neurova.schemas.cache import SchemaCache
 from neurova.settings.settings import Settings
 from neurova.subscriptions.function import SubscriptionFunction
 from neurova.subscriptions.records import EventRecord, ReportEvent
@@ -59,15 +59,15 @@ class EventSystem:
         self._clock = clock
         self._services: Mapping[str, Service] = {}
         self._bus: Bus | None = None
-        self._schemas: SchemaStore | None = None
+        self._schemas: SchemaCache | None = None
         self._opening = asyncio.Lock()
         self._tasks: dict[str, list[asyncio.Task[None]]] = {}
 
     @property
-    def schemas(self) -> SchemaStore:
-        """Return the store of schemas."""
+    def schemas(self) -> SchemaCache:
+        """Return the schemas of events."""
         if self._schemas is None:
-            self._schemas = backends.open_schema_store(self._settings)
+            self._schemas = SchemaCache(backends.open_registry(self._settings))
         return self._schemas
 
     def subscriptions(self) -> list[SubscriptionFunction]:
@@ -142,7 +142,7 @@ class EventSystem:
         runners = self.runners[service.name] = []
         for function in service.subscriptions:
             kind = OrderedRunner if function.description.ordered else SubscriptionRunner
-            runner = kind(function, bus, self.schemas.find, self._report, self._clock)
+            runner = kind(function, bus, self.schemas, self._report, self._clock)
             try:
                 await runner.start()
             except BaseException:

@@ -76,6 +76,7 @@ class Platform:
         self._databases = ServiceDatabases(settings, clock)
         self.events = EventSystem(settings, event_roles, self._databases.get, report_event, clock)
         self.admin = ""  # the URL of the Admin API once it listens
+        self.registry = ""  # the URL of the registry of schemas once it listens
         self._counters = CallCounters(settings.state / COUNTERS)
         access_log = AccessLog(settings.state / "logs" / "access.jsonl")
         self.call_records = CallRecords([access_log, self._counters, *sinks])

@@ -26,7 +26,7 @@ from ..composition.events import EventRole
 from ..composition.platform import Environment, Platform
 from ..composition.state import COUNTERS
 from ..http_client import address
-from . import interrupt, logs
+from . import interrupt, logs, registry_api
 from .listener import bind
 from .managed import SupervisorChannel
 from .server import Server
@@ -59,7 +59,11 @@ async def serve(
     with ExitStack() as sockets:
         listener = sockets.enter_context(listener or bind(gateway.host, gateway.port))
         admin_listener: socket.socket | None = None
+        registry_listener: socket.socket | None = None
         if channel is None:
+            registry_listener = registry_api.listen(settings) if event_roles else None
+            if registry_listener is not None:
+                sockets.enter_context(registry_listener)
             if settings.admin.enabled:
                 opened = admin_access.listen(settings, any_port=on_reload is not None)
                 admin_listener = sockets.enter_context(opened)
@@ -86,6 +90,9 @@ async def serve(
             interrupt.mark_started()
             if admin_listener is not None:
                 await _serve_admin(platform, reloads, admin_listener, stack)
+            if registry_listener is not None:
+                api = registry_api.serve(settings, registry_listener)
+                platform.registry = await stack.enter_async_context(api)
             server = Server(
                 _config(settings, platform),
                 partial(on_ready, platform, url),

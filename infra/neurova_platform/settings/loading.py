@@ -16,7 +16,7 @@ import msgspec
 from neurova.errors import ConfigError
 from neurova.settings.settings import Settings, Value
 
-from .fields import FIELDS, SERVICE_FIELDS, convert, field_of
+from .fields import FIELDS, SERVICE_FIELDS, convert, field_of, is_secret
 from .sources import FILE, Entry, read_environment, read_file, resolve
 from .validation import find_faults
 
@@ -84,7 +84,9 @@ def effective(settings: Settings) -> list[Value]:
         value: Any = settings
         for part in key.split("."):
             value = value[part] if isinstance(value, dict) else getattr(value, part)
-        if isinstance(value, str):
+        if value and is_secret(key, value) and isinstance(value, str) and "://" not in value:
+            value = "***"
+        elif isinstance(value, str):
             value = _PASSWORD.sub(r"\1@", value)
         values.append(Value(key, value, settings.origins.get(key, "default")))
     return values

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from neurova.database.postgres.url import PostgresUrl
 from neurova.settings.gateway import find_admin_faults, find_gateway_faults
+from neurova.settings.schemas import find_schemas_faults
 from neurova.settings.settings import Settings
 
 from .. import memory
@@ -20,6 +21,8 @@ def find_faults(settings: Settings) -> Iterator[tuple[str, str]]:
         yield f"gateway.{key}", what
     for key, what in find_admin_faults(settings.admin):
         yield f"admin.{key}", what
+    for key, what in find_schemas_faults(settings.schemas):
+        yield f"schemas.{key}", what
     for name in ("tls_cert", "tls_key"):
         path = getattr(settings.gateway, name)
         if path and not Path(path).is_file():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import socket
 import time
 from contextlib import AsyncExitStack
 
@@ -14,15 +15,18 @@ from neurova.subscriptions.records import EventRecord
 from ..composition.databases import ServiceDatabases
 from ..composition.events import EventRole, EventSystem
 from ..composition.services import load_service
+from ..serving import registry_api
 from .channel import WorkerChannel
 from .roles import ChildArguments
 
 LOGGER = logging.getLogger("neurova.events")
 
 
-def serve(arguments: ChildArguments, _: None, channel: WorkerChannel) -> None:
-    """Run both until the supervisor stops this process."""
-    _run(arguments, channel, ("subscriptions", "relay"))
+def serve(
+    arguments: ChildArguments, listener: socket.socket | None, channel: WorkerChannel
+) -> None:
+    """Run both, and the API of the embedded registry, until the supervisor stops this process."""
+    _run(arguments, channel, ("subscriptions", "relay"), listener)
 
 
 def serve_subscriptions(arguments: ChildArguments, _: None, channel: WorkerChannel) -> None:
@@ -36,15 +40,21 @@ def serve_relay(arguments: ChildArguments, _: None, channel: WorkerChannel) -> N
 
 
 def _run(
-    arguments: ChildArguments, channel: WorkerChannel, event_roles: tuple[EventRole, ...]
+    arguments: ChildArguments,
+    channel: WorkerChannel,
+    event_roles: tuple[EventRole, ...],
+    listener: socket.socket | None = None,
 ) -> None:
     import uvloop
 
-    uvloop.run(_serve(arguments.load_settings(), channel, event_roles))
+    uvloop.run(_serve(arguments.load_settings(), channel, event_roles, listener))
 
 
 async def _serve(
-    settings: Settings, channel: WorkerChannel, event_roles: tuple[EventRole, ...]
+    settings: Settings,
+    channel: WorkerChannel,
+    event_roles: tuple[EventRole, ...],
+    listener: socket.socket | None,
 ) -> None:
     async with AsyncExitStack() as stack:
         databases = ServiceDatabases(settings, time.time)
@@ -57,6 +67,8 @@ async def _serve(
         events = EventSystem(settings, event_roles, databases.get, _log, time.time)
         stack.push_async_callback(events.stop)
         await events.serve(services)
+        if listener is not None:
+            await stack.enter_async_context(registry_api.serve(settings, listener))
         await channel.wait_for_stop(
             settings.runtime.stuck, subscriptions=len(events.subscriptions())
         )

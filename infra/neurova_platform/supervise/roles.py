@@ -12,6 +12,7 @@ from neurova.errors import ConfigError
 from neurova.settings.settings import Settings
 
 from ..admin import access as admin_access
+from ..serving import registry_api
 from ..serving.listener import bind_all
 from ..settings.loading import load
 
@@ -59,7 +60,8 @@ def roles(settings: Settings, part: Part = "all") -> list[Role]:
             found.append(Role("admin", target, listen=_bind_admin))
     processes = settings.bus.processes
     if part == "all" and uses_events(settings.functions):
-        found.append(Role("events", f"{_EVENTS}:serve", processes=processes))
+        listen = _bind_registry if registry_api.is_served(settings) else None
+        found.append(Role("events", f"{_EVENTS}:serve", listen, processes))
     elif part == "subscriptions":
         found.append(Role(part, f"{_EVENTS}:serve_subscriptions", processes=processes))
     elif part == "relay":
@@ -105,6 +107,10 @@ class ChildArguments:
 
 def _bind_gateway(settings: Settings) -> list[socket.socket]:
     return bind_all(settings.gateway.host, settings.gateway.port, settings.runtime.workers)
+
+
+def _bind_registry(settings: Settings) -> list[socket.socket]:
+    return registry_api.listen_all(settings, settings.bus.processes)
 
 
 def _bind_admin(settings: Settings) -> list[socket.socket]:

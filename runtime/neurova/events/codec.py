@@ -1,12 +1,13 @@
-"""Encode and decode events as Avro, with the fingerprint of the writer's schema in front.
+"""Encode and decode events in Confluent's wire format.
 
-The form on the wire is a marker (2 bytes), the fingerprint (8 bytes) and the Avro record, as in
-Avro's single-object encoding; the fingerprint covers defaults and logical types too.
+An event on the wire is a zero byte, the id of the writer's schema in the registry (4 bytes, big
+endian) and the Avro record. The publisher writes the record and its schema into the outbox; the
+relay registers the schema and adds the head.
 """
 
 from __future__ import annotations
 
-import hashlib
+import struct
 from collections.abc import Callable
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
@@ -20,14 +21,13 @@ from ..errors import NeurovaError
 from .avro_schema import avro_schema
 from .event import MAX_SIZE, AnyEvent, Event, event_name
 
-MARKER = b"\xc3\x02"
-FINGERPRINT_SIZE = 8
-HEAD = len(MARKER) + FINGERPRINT_SIZE
+_HEAD = struct.Struct(">BI")
+HEAD = _HEAD.size
 """The size of what precedes the Avro record."""
 KEPT = (datetime, date, time, Decimal, bytes)  # types that fastavro encodes itself
 
-FindSchema = Callable[[bytes], str]
-"""Return the Avro schema (JSON) of a fingerprint. Raises UndecodableEvent if it is unknown."""
+FindSchema = Callable[[int], str]
+"""Return the Avro schema (JSON) of an id. Raises UndecodableEvent if it is unknown."""
 
 
 class UndecodableEvent(NeurovaError):
@@ -39,7 +39,7 @@ class InvalidEvent(NeurovaError):
 
 
 class Encoded(NamedTuple):
-    """An event in its form on the wire, and the JSON of its schema."""
+    """An event as an Avro record, and the JSON of its schema."""
 
     name: str
     body: bytes
@@ -56,17 +56,15 @@ class EventCodec(Generic[AnyEvent]):
         self.name = event_name(event)
         definition = avro_schema(event)
         self.schema = msgspec.json.encode(definition, order="sorted").decode()
-        self.prefix = MARKER + fingerprint(self.schema)
         self._parsed = parse_schema(self.schema)
         self._write = fastavro.schemaless_writer
 
     def encode(self, event: Event) -> Encoded:
-        """Return an event in its form on the wire.
+        """Return an event as an Avro record.
 
         Raises InvalidEvent if a value does not fit its type, or if it is too large.
         """
         output = BytesIO()
-        output.write(self.prefix)
         try:
             values = msgspec.to_builtins(event, builtin_types=KEPT, str_keys=True)
             self._write(output, self._parsed, values)
@@ -80,7 +78,7 @@ class EventCodec(Generic[AnyEvent]):
         return Encoded(self.name, body, self.schema)
 
     def decode(self, body: bytes, find_schema: FindSchema) -> AnyEvent:
-        """Return the event in `body`, resolved from the writer's schema to this class.
+        """Return the event on the wire, resolved from the writer's schema to this class.
 
         Raises UndecodableEvent.
         """
@@ -112,9 +110,19 @@ def decode_values(body: bytes, find_schema: FindSchema, reader: Any = None) -> A
 
 def writer_schema(body: bytes, find_schema: FindSchema) -> str:
     """Return the schema (JSON) with which an event was encoded. Raises UndecodableEvent."""
-    if len(body) < HEAD or not body.startswith(MARKER):
+    return find_schema(schema_id(body))
+
+
+def schema_id(body: bytes) -> int:
+    """Return the id of the schema with which an event was encoded. Raises UndecodableEvent."""
+    if len(body) < HEAD or body[0] != 0:
         raise UndecodableEvent("the message is not an encoded event")
-    return find_schema(body[len(MARKER) : HEAD])
+    return int(_HEAD.unpack_from(body)[1])
+
+
+def with_head(schema_id: int, record: bytes) -> bytes:
+    """Return the form on the wire of an Avro record."""
+    return _HEAD.pack(0, schema_id) + record
 
 
 def check_size(body: bytes, name: str) -> bytes:
@@ -125,11 +133,6 @@ def check_size(body: bytes, name: str) -> bytes:
             fix="store large data elsewhere and publish a reference to it",
         )
     return body
-
-
-def fingerprint(schema: str) -> bytes:
-    """Return the first 8 bytes of the SHA-256 of a schema's JSON."""
-    return hashlib.sha256(schema.encode()).digest()[:FINGERPRINT_SIZE]
 
 
 @lru_cache(maxsize=1024)

@@ -16,8 +16,8 @@ from ..bus.base import Bus, Message, Unroutable
 from ..database.base import Database, KeyLocked
 from ..database.event_tables import outbox
 from ..errors import NeurovaError
-from ..events.codec import fingerprint
-from ..schemas.base import SchemaStore
+from ..events.codec import with_head
+from ..schemas.cache import SchemaCache
 from .inbox import prune_inbox
 
 LOGGER = logging.getLogger("neurova.events")
@@ -46,7 +46,7 @@ class Relay:
         service: str,
         database: Callable[[], Database],
         open_bus: Callable[[], Awaitable[Bus]],
-        schemas: SchemaStore,
+        schemas: SchemaCache,
         declare: Callable[[], Awaitable[None]],
         published: Callable[[Sequence[Message]], None] = lambda messages: None,
         clock: Callable[[], float] = time.time,
@@ -104,9 +104,24 @@ class Relay:
             await lock.release()
 
     async def _publish(self, rows: Sequence[Any]) -> None:
-        for schema in {row.schema for row in rows}:
-            self._schemas.add(fingerprint(schema), schema)
-        messages = [Message(row.id, row.event, row.body, row.time, row.trace_id) for row in rows]
+        """Publish events up to the first whose schema cannot be registered: it keeps its place."""
+        messages, failure = [], None
+        for row in rows:
+            try:
+                id = await self._schemas.register(row.event, row.schema)
+            except NeurovaError as error:
+                failure = error
+                break
+            body = with_head(id, row.body)
+            messages.append(Message(row.id, row.event, body, row.time, row.trace_id))
+        if messages:
+            await self._send(messages)
+            await self._delete([row.seq for row in rows[: len(messages)]])
+            self._published(messages)
+        if failure is not None:
+            raise failure
+
+    async def _send(self, messages: Sequence[Message]) -> None:
         bus = await self._open_bus()
         try:
             await bus.publish(messages, _deadline())
@@ -114,8 +129,6 @@ class Relay:
             await self._publish_again(
                 bus, [each for each in messages if each.event in error.events]
             )
-        await self._delete([row.seq for row in rows])
-        self._published(messages)
 
     async def _publish_again(self, bus: Bus, messages: Sequence[Message]) -> None:
         """Create the queues again, in case one was deleted; events without subscriptions end."""

@@ -1,1 +1,1 @@
-"""The store of Avro schemas, by fingerprint."""
+"""The registry of Avro schemas: its interface, its backends and the rules of compatibility."""

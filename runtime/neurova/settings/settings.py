@@ -13,6 +13,7 @@ from .gateway import Admin, Gateway
 from .mail import Mail
 from .project import Openapi, Project, Service
 from .runtime import Runtime
+from .schemas import Schemas
 
 
 class Value(msgspec.Struct, frozen=True):
@@ -33,6 +34,7 @@ class Sections(msgspec.Struct, frozen=True):
     admin: Admin = Admin()
     bus: Bus = Bus()
     mail: Mail = Mail()
+    schemas: Schemas = Schemas()
 
 
 class Settings(Sections, frozen=True, kw_only=True):
@@ -64,6 +66,11 @@ class Settings(Sections, frozen=True, kw_only=True):
     def mail_location(self) -> Path | str:
         """Return the folder of mails, or the URL of the mail server."""
         return self.mail.url or self.state / "mail"
+
+    @property
+    def schemas_location(self) -> Path | str:
+        """Return the file or the URL of the registry of schemas."""
+        return self.schemas.url or self.state / "registry.db"
 
     def database(self, service: str) -> Path | PostgresUrl:
         """Return the file or the URL of a service's database."""

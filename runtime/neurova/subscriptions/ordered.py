@@ -32,6 +32,7 @@ class OrderedRunner(SubscriptionRunner):
 
     async def start(self) -> None:
         """Start to receive events, and to handle parked ones."""
+        self._arrivals = asyncio.Lock()
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         await super().start()
         self._poll = asyncio.create_task(self._handle_parked())
@@ -47,10 +48,15 @@ class OrderedRunner(SubscriptionRunner):
     async def handle(self, delivery: Delivery) -> None:
         """Handle or park the event of a delivery, then those parked behind it.
 
-        Nothing is awaited before the lock, so that the deliveries of a key get it in order.
+        Only the schema is awaited before the lock of the key, one delivery after the other, so that
+        the deliveries of a key get it in order.
         """
+        async with self._arrivals:
+            await self.load_schema(delivery)
         try:
-            key = self.function.order_key(self.function.decode(delivery.message, self._find_schema))
+            key = self.function.order_key(
+                self.function.decode(delivery.message, self._schemas.cached)
+            )
         except Exception:  # `handle_now` reports it
             await super().handle(delivery)
             return

@@ -11,12 +11,15 @@ from typing import Any
 from ..bus.base import Bus, Consumer, Delivery
 from ..database.base import Transaction
 from ..errors import NeurovaError
-from ..events.codec import FindSchema
+from ..events.codec import UndecodableEvent
 from ..events.event import Event
 from ..outbox.inbox import record_handled
+from ..schemas.cache import SchemaCache
 from .attempt import LOGGER, attempt
 from .function import SubscriptionFunction
 from .records import EventRecord, Outcome, ReportEvent
+
+REGISTRY_PAUSE = 1.0  # seconds between two attempts to read a schema from a registry that is down
 
 
 class SubscriptionRunner:
@@ -26,17 +29,18 @@ class SubscriptionRunner:
         self,
         function: SubscriptionFunction,
         bus: Bus,
-        find_schema: FindSchema,
+        schemas: SchemaCache,
         report: ReportEvent,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.function = function
         self.clock = clock
         self._bus = bus
-        self._find_schema = find_schema
+        self._schemas = schemas
         self._report = report
         self._consumer: Consumer | None = None
         self._tasks: set[asyncio.Task[None]] = set()
+        self._waiting: set[asyncio.Task[Any]] = set()  # tasks that wait for a schema
         self.places = asyncio.Semaphore(function.description.concurrency)
         self.is_stopping = False
 
@@ -55,6 +59,8 @@ class SubscriptionRunner:
         self.is_stopping = True
         if self._consumer is not None:
             await self._consumer.stop()
+        for task in self._waiting:
+            task.cancel()
         if self._tasks:
             _, pending = await asyncio.wait(self._tasks, timeout=drain)
             for task in pending:
@@ -81,6 +87,7 @@ class SubscriptionRunner:
 
     async def handle(self, delivery: Delivery) -> None:
         """Call the function with the event of a delivery, then end the delivery."""
+        await self.load_schema(delivery)
         async with self.places:
             if self.is_stopping:
                 await self._bus.release(delivery)
@@ -99,13 +106,38 @@ class SubscriptionRunner:
             await self._bus.ack(delivery)
         self.report(delivery, outcome, started, cause)
 
+    async def load_schema(self, delivery: Delivery) -> None:
+        """Cache the schema of a delivery; wait while the registry is down."""
+        task = asyncio.current_task()
+        assert task is not None
+        self._waiting.add(task)
+        is_logged = False
+        try:
+            while not self._schemas.is_cached(delivery.message.body):
+                if self.is_stopping:
+                    raise asyncio.CancelledError
+                try:
+                    await self._schemas.load(delivery.message.body)
+                except UndecodableEvent:
+                    raise
+                except NeurovaError as error:
+                    if not is_logged:
+                        LOGGER.error("%s waits for a schema: %s", self.function.name, error)
+                    is_logged = True
+                    await asyncio.sleep(REGISTRY_PAUSE)
+        except UndecodableEvent:
+            pass  # the attempt to decode it reports it
+        finally:
+            self._waiting.discard(task)
+
     async def attempt(
         self, delivery: Delivery, run: Callable[[Delivery, Event], Awaitable[Outcome]]
     ) -> tuple[Outcome, str, float]:
         """Decode and run a delivery; return the outcome, the cause, and seconds until the retry."""
+        await self.load_schema(delivery)
 
         async def decode_and_run() -> Outcome:
-            event = self.function.decode(delivery.message, self._find_schema)
+            event = self.function.decode(delivery.message, self._schemas.cached)
             return await run(delivery, event)
 
         what = f"event {delivery.message.id}"

@@ -17,7 +17,14 @@ from hypothesis import strategies as st
 from neurova import Event
 from neurova.errors import LoadError
 from neurova.events.avro_schema import avro_schema
-from neurova.events.codec import MAX_SIZE, Encoded, EventCodec, InvalidEvent, UndecodableEvent
+from neurova.events.codec import (
+    MAX_SIZE,
+    Encoded,
+    EventCodec,
+    InvalidEvent,
+    UndecodableEvent,
+    with_head,
+)
 from neurova.events.event import event_name
 
 
@@ -83,12 +90,12 @@ EVENTS = st.builds(
 
 def find(*encoded: Encoded) -> Any:
     """Return a function that finds the schemas of encoded events."""
-    known = {each.body[2:10]: each.schema for each in encoded}
+    known = {number: each.schema for number, each in enumerate(encoded)}
 
-    def find_schema(fingerprint: bytes) -> str:
-        if fingerprint not in known:
+    def find_schema(id: int) -> str:
+        if id not in known:
             raise UndecodableEvent("unknown")
-        return known[fingerprint]
+        return known[id]
 
     return find_schema
 
@@ -107,7 +114,7 @@ def codec(name: str, **fields: Any) -> EventCodec[Any]:
 def test_event_survives_the_wire(event: Made) -> None:
     made = EventCodec(Made)
     encoded = made.encode(event)
-    assert made.decode(encoded.body, find(encoded)) == event
+    assert made.decode(with_head(0, encoded.body), find(encoded)) == event
 
 
 def test_name_is_that_of_the_service() -> None:
@@ -147,17 +154,20 @@ def test_reader_resolves_the_schema_of_the_writer(
     read = codec("Sold", **reader)
     if expected is None:
         with pytest.raises(UndecodableEvent):
-            read.decode(encoded.body, find(encoded))
+            read.decode(with_head(0, encoded.body), find(encoded))
     else:
-        assert msgspec.structs.asdict(read.decode(encoded.body, find(encoded))) == expected
+        assert (
+            msgspec.structs.asdict(read.decode(with_head(0, encoded.body), find(encoded)))
+            == expected
+        )
 
 
 @pytest.mark.parametrize(
     "change",
     [
         pytest.param(lambda body: b"", id="empty"),
-        pytest.param(lambda body: b"\x00" + body[1:], id="another marker"),
-        pytest.param(lambda body: body[:2] + bytes(8) + body[10:], id="unknown fingerprint"),
+        pytest.param(lambda body: b"\x01" + body[1:], id="another marker"),
+        pytest.param(lambda body: body[:4] + b"\x01" + body[5:], id="unknown schema"),
         pytest.param(lambda body: body[:-1], id="truncated"),
         pytest.param(lambda body: body + b"\x00", id="longer"),
     ],
@@ -166,7 +176,7 @@ def test_undecodable_bytes_are_refused(change: Any) -> None:
     sold = codec("Sold", guest=str)
     encoded = sold.encode(sold.event(guest="ada"))
     with pytest.raises(UndecodableEvent):
-        sold.decode(change(encoded.body), find(encoded))
+        sold.decode(change(with_head(0, encoded.body)), find(encoded))
 
 
 @pytest.mark.parametrize(

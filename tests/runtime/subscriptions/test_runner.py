@@ -71,10 +71,11 @@ async def test_event_that_comes_twice_has_its_effect_once(shop: Shop) -> None:
 
 async def _messages(shop: Shop, id: str) -> list[Any]:
     from neurova.bus.base import Message
-    from neurova.events.codec import codec_of
+    from neurova.events.codec import codec_of, with_head
 
     encoded = codec_of(Sold).encode(Sold(1))
-    return [Message(id, encoded.name, encoded.body, 1.0)]
+    number = await shop.schemas.register(encoded.name, encoded.schema)
+    return [Message(id, encoded.name, with_head(number, encoded.body), 1.0)]
 
 
 @pytest.mark.parametrize(

@@ -84,12 +84,21 @@ class Session:
         page = page_path(functions, platform.settings, platform.environment)
         if self._as_json:
             found = {"event": "ready", "url": url, "key_file": str(key_file), "curl": command}
-            print_line({**found, "admin": platform.admin, "page": page and url + page})
+            print_line(
+                {
+                    **found,
+                    "admin": platform.admin,
+                    "registry": platform.registry,
+                    "page": page and url + page,
+                }
+            )
             return
         click.echo(f"Serving {platform.settings.project.name} on {url} (Ctrl-C to stop)")
         click.echo(_routes(functions))
         if platform.admin:
             click.echo(admin_access.announcement(platform.settings, platform.admin))
+        if platform.registry:
+            click.echo(f"Schema registry on {platform.registry}")
         if page:
             click.echo(f"API page: {url}{page}")
         if command:

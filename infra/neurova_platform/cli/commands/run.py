@@ -66,6 +66,8 @@ def _describe(settings: Settings, event: dict[str, Any]) -> str:
             )
             if event["admin"]:
                 text += f"\n{admin_access.announcement(settings, event['admin'])}"
+            if event["registry"]:
+                text += f"\nSchema registry on {event['registry']}"
             return text
         case {"event": "restarted"}:
             return f"Restarted {name}: pid {' '.join(map(str, event['pids']))}"
