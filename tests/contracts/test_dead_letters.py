@@ -16,10 +16,11 @@ from neurova.database.migrations import upgrade_platform
 from neurova.database.sqlite.database import SqliteDatabase
 from neurova.dead_letters.letters import DeadLetters, NotFound
 from neurova.dead_letters.replays import Replays, RunningReplay
-from neurova.events.codec import InvalidEvent, codec_of, fingerprint
+from neurova.events.codec import InvalidEvent, codec_of, with_head
 from neurova.functions.decorators import description_of
 from neurova.resources import Resources
-from neurova.schemas.sqlite import SqliteSchemaStore
+from neurova.schemas.cache import SchemaCache
+from neurova.schemas.sqlite import SqliteRegistry
 from neurova.subscriptions.function import Definition, SubscriptionFunction
 from neurova.subscriptions.records import EventRecord
 from neurova.subscriptions.runner import SubscriptionRunner
@@ -38,7 +39,7 @@ class Repair:
         self.records: list[EventRecord] = []
         upgrade_platform(folder / "crm.db")
         self.database = SqliteDatabase(folder / "crm.db")
-        self.schemas = SqliteSchemaStore(folder / "schemas.db")
+        self.schemas = SchemaCache(SqliteRegistry(folder / "registry.db"))
         self.letters = DeadLetters(
             self._bus, self.schemas.find, lambda _: self.database, lambda: [MAIL]
         )
@@ -53,7 +54,7 @@ class Repair:
         function = SubscriptionFunction(
             Definition(mail, description_of(mail), "crm", "mail.py", resources)  # type: ignore[arg-type]  # of `on`
         )
-        self.runner = SubscriptionRunner(function, bus, self.schemas.find, self.records.append)
+        self.runner = SubscriptionRunner(function, bus, self.schemas, self.records.append)
 
     async def _bus(self) -> Bus:
         return self.bus
@@ -62,10 +63,11 @@ class Repair:
         """Publish events that die; return their ids in the order of their numbers."""
         self.broken = set(range(count))
         codec = codec_of(Created)
-        self.schemas.add(fingerprint(codec.schema), codec.schema)
+        schema = await self.schemas.register(codec.name, codec.schema)
+        bodies = [with_head(schema, codec.encode(Created(each)).body) for each in range(count)]
         messages = [
-            Message(f"id{number:02}", codec.name, codec.encode(Created(number)).body, 1.5, "2a")
-            for number in range(count)
+            Message(f"id{number:02}", codec.name, body, 1.5, "2a")
+            for number, body in enumerate(bodies)
         ]
         await self.bus.publish(messages, deadline())
 

@@ -23,7 +23,7 @@ from neurova.database.migrations import upgrade
 from neurova.database.postgres.database import PostgresDatabase
 from neurova.database.postgres.url import PostgresUrl
 from neurova.database.sqlite.database import SqliteDatabase
-from neurova.events.codec import codec_of
+from neurova.events.codec import codec_of, with_head
 from neurova.execution.transaction import run_in_transaction
 from neurova.functions.decorators import description_of
 from neurova.functions.descriptions import Http
@@ -61,7 +61,8 @@ class Handlers:
             await tx.rollback()
         events = {f"booking.{event.__name__}": event for event in EVENTS}
         return [
-            codec_of(events[row.event]).decode(row.body, lambda _, r=row: r.schema) for row in rows
+            codec_of(events[row.event]).decode(with_head(0, row.body), lambda _, r=row: r.schema)
+            for row in rows
         ]
 
     async def book(self, caller: Caller = ADA, **options: Any) -> Booking:
