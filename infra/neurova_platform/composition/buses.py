@@ -67,5 +67,5 @@ def find_rabbitmq_fault(url: str) -> str:
         form = "amqp://user@host:5672/vhost, with special characters percent-encoded"
         return f"is not a URL of RabbitMQ: write {form}"
     if find_spec("pika") is None:
-        return 'needs the RabbitMQ driver: run `pip install "neurova-platform[rabbitmq]"`'
+        return "needs the RabbitMQ driver: run `pip install pika`"
     return ""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
 
 from neurova.database.postgres.url import PostgresUrl
 from neurova.errors import ConfigError
-from neurova_platform.composition.backends import BACKENDS, find_backend, load_function
+from neurova_platform.composition.backends import BACKENDS, find_backend, find_fault, load_function
 
 ROWS = [
     pytest.param(name, id=f"{port}-{scheme}-{name.partition(':')[2]}")
@@ -32,10 +33,33 @@ def test_row_names_a_function_that_exists(name: str) -> None:
         ("database", "postgres://h/d", "postgresql"),
         ("keys", "sqlite:////state/keys.db", "sqlite"),
         ("limits", "file:///state/limits.table", "file"),
+        ("bus", "amqps://user@h/v", "amqp"),
     ],
 )
 def test_location_finds_its_backend(port: str, location: object, scheme: str) -> None:
     assert find_backend(port, location) is BACKENDS[port][scheme]
+
+
+@pytest.mark.parametrize(
+    ("url", "fault"),
+    [
+        ("amqp://user:secret@h:5672/v", ""),
+        ("amqps://h", ""),
+        ("amqp://user:secret@h:x/v", "is not a URL of RabbitMQ"),
+        ("amqp://user:secret@/v", "is not a URL of RabbitMQ"),
+        ("amqp://user:sec/ret@h/v", "is not a URL of RabbitMQ"),
+        ("redis://user:secret@h", "has an unknown URL scheme 'redis'"),
+    ],
+)
+def test_wrong_url_of_the_bus_is_explained_without_password(url: str, fault: str) -> None:
+    found = find_fault("bus", url)
+    assert (found.startswith(fault), bool(found)) == (True, bool(fault))
+    assert "secret" not in found
+
+
+def test_missing_driver_of_rabbitmq_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pika", None)
+    assert find_fault("bus", "amqp://h").endswith("run `pip install pika`")
 
 
 def test_unknown_scheme_lists_the_known_ones() -> None:
