@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from neurova.database.base import Database
 from neurova.endpoints.endpoint import Endpoint
+from neurova.endpoints.function import HttpFunction
 from neurova.endpoints.reply_headers import with_reply_headers
 from neurova.errors import Unavailable
 from neurova.execution.context import ExecutionContext
@@ -26,6 +27,7 @@ from neurova_gateway.pipeline.access_log import AccessLog
 from neurova_gateway.pipeline.call_records import CallRecords, CallSink
 from neurova_gateway.pipeline.gateway import Gateway
 from neurova_gateway.pipeline.identity import Identity, load_key
+from neurova_gateway.pipeline.route_entry import Handler
 from neurova_gateway.plugins.host import PluginHost
 from neurova_gateway.plugins.stores import Stores
 from neurova_gateway.server.asgi import GatewayApp
@@ -159,7 +161,11 @@ class Platform:
         """Serve these services instead of the current ones; change nothing if routes collide."""
         functions = [function for service in services.values() for function in service.functions]
         check_routes(functions)
-        functions += platform_functions(functions, self.settings, self.environment, self.execution)
+        handlers: dict[str, Handler] = {each.name: with_reply_headers(each) for each in functions}
+        own: list[Endpoint] = [*self._answer_later(functions, handlers)]
+        own += platform_functions(functions, self.settings, self.environment, self.execution)
+        handlers |= {each.name: each for each in own}
+        functions += own
         with _gc_paused():
             config = render(
                 functions,
@@ -167,8 +173,26 @@ class Platform:
                 environment=self.environment,
                 state=self.settings.state,
             )
-            self.gateway.load(config, {each.name: with_reply_headers(each) for each in functions})
+            self.gateway.load(config, handlers)
         self.services = services
+
+    def _answer_later(
+        self, functions: Iterable[Endpoint], handlers: dict[str, Handler]
+    ) -> list[HttpFunction]:
+        """Replace the handlers of functions with `respond_async`; return the status resource."""
+        later = [
+            each
+            for each in functions
+            if isinstance(each, HttpFunction) and each.description.respond_async
+        ]
+        if not later:
+            return []
+        from neurova.async_calls.accepting import RespondAsync
+        from neurova.async_calls.status import make_status_function
+
+        for each in later:
+            handlers[each.name] = RespondAsync(each, handlers[each.name])
+        return [make_status_function(later, self.execution)]
 
     async def serve_events(self) -> None:
         """Run the relays and subscriptions of the served services."""

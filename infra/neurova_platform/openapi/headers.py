@@ -24,6 +24,12 @@ PARAMETERS: dict[str, dict[str, Any]] = {
         "description": "The `ETag` of a cached response: 304 if it is unchanged.",
         "schema": {"type": "string"},
     },
+    "Prefer": {
+        "name": "Prefer",
+        "in": "header",
+        "description": "`respond-async`: get 202 at once, and the answer later from `Location`.",
+        "schema": {"type": "string"},
+    },
 }
 
 
@@ -36,6 +42,7 @@ HEADERS = {
     "Deprecation": _text("The date since which this operation is deprecated (RFC 9745)."),
     "ETag": _text("The version of the response, for `If-None-Match`."),
     "Idempotency-Replayed": _text("`true` on the stored response of an earlier request."),
+    "Location": _text("The resource that answers 202 until the call has run, then its answer."),
     "RateLimit": _text(
         "The remaining quota of each limit: `r` units for `t` seconds.",
         example='"route-minute";r=59;t=60',
@@ -54,6 +61,7 @@ def list_request_headers(function: HttpFunction) -> list[dict[str, str]]:
     handled = {
         "Idempotency-Key": function.stores_replies,
         "If-None-Match": bool(function.description.cache),
+        "Prefer": function.description.respond_async,
     }
     return [
         {"$ref": f"#/components/parameters/{name}"}

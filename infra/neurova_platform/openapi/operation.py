@@ -130,6 +130,9 @@ class Operation(msgspec.Struct, frozen=True):
             found["3XX"] = self._success("Decided by the function.", {ANY: {}})
         if self.function.description.cache:
             found[headers.NOT_MODIFIED] = self._success(reason_phrase(304), {})
+        if self.function.description.respond_async:
+            accepted = {"Location": {"$ref": "#/components/headers/Location"}}
+            found.setdefault("202", {"description": reason_phrase(202), "headers": accepted})
         return found
 
     def _describe(self, content: dict[str, Any], status: int) -> str:

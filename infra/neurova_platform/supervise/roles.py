@@ -16,6 +16,7 @@ from ..serving import registry_api
 from ..serving.listener import bind_all
 from ..settings.loading import load
 
+_EVENT_MARKS = (b"publish(", b"@on(", b"@every(", b"@cron(", b"respond_async=")
 _EVENTS = "neurova_platform.supervise.events"
 
 
@@ -70,14 +71,14 @@ def roles(settings: Settings, part: Part = "all") -> list[Role]:
 
 
 def uses_events(functions: Path) -> bool:
-    """Return whether a function file seems to publish or receive events, or to have a schedule.
+    """Return whether a function file seems to use events, schedules or asynchronous calls.
 
     The supervisor imports no code of the project.
     """
     return any(
         mark in text
         for text in (file.read_bytes() for file in functions.glob("*/*.py"))
-        for mark in (b"publish(", b"@on(", b"@every(", b"@cron(")
+        for mark in _EVENT_MARKS
     )
 
 

@@ -62,6 +62,12 @@ def make_function(
             where=place,
             fix="remove retries",
         )
+    if streams and description.respond_async:
+        raise BindError(
+            "respond_async=True: a streamed reply cannot be stored",
+            where=place,
+            fix="remove respond_async",
+        )
     name = f"{service}.{handler.__name__}"
     called = _positional(handler, signature)
     if generates:
@@ -89,8 +95,9 @@ def _choose_kind(
         return ThreadFunction(definition)
     if definition.description.retries or may_wait(code):
         return CoroutineFunction(definition)
-    is_post = definition.description.method == "POST"
-    return DirectFunction(definition, keyed=CoroutineFunction(definition) if is_post else None)
+    description = definition.description
+    is_keyed = description.method == "POST" or description.respond_async
+    return DirectFunction(definition, keyed=CoroutineFunction(definition) if is_keyed else None)
 
 
 def may_wait(code: CodeType) -> bool:

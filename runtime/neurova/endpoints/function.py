@@ -108,7 +108,8 @@ class HttpFunction(Endpoint):
 class DirectFunction(HttpFunction):
     """An `async def` without any `await`: runs immediately, without a task.
 
-    `keyed` answers calls with an Idempotency-Key, which may have to wait.
+    `keyed` answers calls with an Idempotency-Key and those that are answered later, which may have
+    to wait.
     """
 
     __slots__ = ("_streams", "keyed")
@@ -128,7 +129,7 @@ class DirectFunction(HttpFunction):
 
     def invoke(self, call: Call) -> Reply | Awaitable[Reply]:
         """Answer one call immediately, unless the function returns a stream."""
-        if self.keyed is not None and FIELD in call.headers:
+        if self.keyed is not None and FIELD in call.headers and call.method == "POST":
             return answer_keyed_call(self.keyed, call)
         if self.binding.timed:  # no timeout applies to a function that never waits
             call.deadline = monotonic() + self.timeout

@@ -31,8 +31,9 @@ _OPTIONS = """the function itself is returned unchanged.
     `timeout`: seconds until 504. `concurrency`: maximum number of calls at once. `retries`,
     `backoff`: how often, and after how many seconds, a failing GET is retried. `cost`: units of the
     caller's rate limits per call. `status`: the default status of replies. `cache`: how long a
-    reply to GET stays fresh, like "60s". `deprecated`: True, or the date of deprecation. `sunset`:
-    the last date of the route. Raises LoadError for an invalid option.
+    reply to GET stays fresh, like "60s". `respond_async`: a call with the header `Prefer:
+    respond-async` gets 202 at once, and its answer later. `deprecated`: True, or the date of
+    deprecation. `sunset`: the last date of the route. Raises LoadError for an invalid option.
     """
 
 
@@ -57,6 +58,7 @@ class HttpOptions(RouteOptions, total=False):
     backoff: float
     status: int
     cache: str
+    respond_async: bool
 
 
 def attach(description: object) -> Callable[[Handler], Handler]:

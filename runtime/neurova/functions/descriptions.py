@@ -80,7 +80,8 @@ class Http(Route, frozen=True, kw_only=True):
     """The description of a function that answers one method of a path.
 
     `status` is the default status of replies. `backoff` is in seconds. `cache` is how long a reply
-    to GET stays fresh, "" for no Cache-Control field.
+    to GET stays fresh, "" for no Cache-Control field. `respond_async`: a call may ask for its
+    answer later.
     """
 
     method: str
@@ -88,6 +89,7 @@ class Http(Route, frozen=True, kw_only=True):
     retries: int = 0
     backoff: float = 1.0
     cache: str = ""
+    respond_async: bool = False
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -215,6 +217,11 @@ def check_reply(http: Http) -> None:
             parse_duration(http.cache)
         except ValueError as error:
             raise LoadError(f"cache: {error}") from None
+    if http.respond_async and (http.method == "GET" or http.public):
+        raise LoadError(
+            "respond_async=True: only calls with a key that change something can be answered later",
+            fix="remove respond_async" if http.method == "GET" else "remove public",
+        )
     if http.status == RESET_CONTENT:
         raise LoadError("status=205 has no body", fix="return Reply(205), or write 200 to 299")
     if not 200 <= http.status <= 299:

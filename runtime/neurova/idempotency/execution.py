@@ -87,6 +87,16 @@ async def _answer_with_lock(
         return in_progress_reply(call)
     except Exception as error:
         return failure_reply(call, target.name, error)
+    return await answer_locked_call(target, call, arguments, key_lock)
+
+
+async def answer_locked_call(
+    target: KeyedTarget, call: Call, arguments: list[Any], key_lock: KeyLock
+) -> Reply:
+    """Run a call and store its reply under the key of `key_lock`, or replay the stored one.
+
+    The lock is released in the end.
+    """
     in_flight: InFlightCall | None = None
     try:
         digest = digest_request(call)

@@ -11,6 +11,7 @@ import msgspec
 
 from ..endpoints.endpoint import Endpoint
 from ..endpoints.factory import make_function
+from ..endpoints.function import HttpFunction
 from ..endpoints.mounted_app import MountedApp
 from ..errors import LoadError
 from ..events.event import Event, event_name, service_of
@@ -115,6 +116,15 @@ def load_service(
             functions += _load_file(root, file, origin)
         except LoadError as error:
             faults.append(error)
+    later = [
+        each
+        for each in functions
+        if isinstance(each, HttpFunction) and each.description.respond_async
+    ]
+    if later and not faults:
+        from ..async_calls.running import AsyncCalls
+
+        functions.append(AsyncCalls(service, later, resources))
     faults += _duplicate_names(functions)
     if faults:
         raise join_load_errors(faults)
@@ -125,7 +135,7 @@ def load_service(
         tuple(each for each in functions if isinstance(each, SubscriptionFunction)),
         tuple(each for each in functions if isinstance(each, ScheduledFunction)),
         domain=domain,
-        publishes=any(map(_is_own_event, generation.values())),
+        publishes=bool(later) or any(map(_is_own_event, generation.values())),
     )
 
 

@@ -57,6 +57,9 @@ class SubscriptionFunction(BackgroundFunction[Subscription]):
         """Return the value by which the event is ordered."""
         return str(getattr(event, self.description.ordered))
 
+    async def give_up(self, message: Message, find_schema: FindSchema) -> None:
+        """Do what must be done before a message is dead-lettered."""
+
     async def call(
         self, event: Event, message: Message, deadline: float, tx: Transaction | None
     ) -> None:

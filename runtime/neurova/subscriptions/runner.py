@@ -141,7 +141,10 @@ class SubscriptionRunner:
             return await run(delivery, event)
 
         what = f"event {delivery.message.id}"
-        return await attempt(self.function, what, delivery.attempt, decode_and_run)
+        result = await attempt(self.function, what, delivery.attempt, decode_and_run)
+        if result[0] == "dead":
+            await self.function.give_up(delivery.message, self._find_schema)
+        return result
 
     async def run(self, delivery: Delivery, event: Event) -> Outcome:
         """Call the function; with a `Tx`, in a transaction that records the event as handled."""
