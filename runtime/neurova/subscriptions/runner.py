@@ -143,7 +143,7 @@ class SubscriptionRunner:
         what = f"event {delivery.message.id}"
         result = await attempt(self.function, what, delivery.attempt, decode_and_run)
         if result[0] == "dead":
-            await self.function.give_up(delivery.message, self._find_schema)
+            await self.function.give_up(delivery.message, self._schemas.cached)
         return result
 
     async def run(self, delivery: Delivery, event: Event) -> Outcome:
