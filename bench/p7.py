@@ -14,8 +14,8 @@ from . import messages
 from .figure import Figure
 from .messages import Client
 
-FAST, SLOW = 10_000, 1_000
-OUTBOX = 2_000
+FAST, SLOW = 5_000, 1_000
+OUTBOX = 1_000
 
 
 def main() -> None:

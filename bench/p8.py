@@ -12,7 +12,7 @@ from . import messages
 from .figure import Figure
 from .messages import Client
 
-FAST, SLOW = 10_000, 2_000
+FAST, SLOW = 5_000, 1_000
 
 
 def main() -> None:

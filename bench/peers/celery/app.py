@@ -7,6 +7,7 @@ import asyncio
 import threading
 
 from celery import Celery
+from celery.worker import state
 from commands import BODY, PREFETCH, serve
 from kombu import Queue
 
@@ -50,8 +51,9 @@ async def open_client(url):
         thread = threading.Thread(target=worker.start, daemon=True)
         thread.start()
         costs = await progress.done()
-        worker.stop()
-        await asyncio.to_thread(thread.join, 20)
+        state.should_stop = 0  # its own thread closes its connection
+        await asyncio.to_thread(thread.join)
+        state.should_stop = None
         return costs
 
     return {"publish": publish, "consume": consume}
