@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
@@ -197,6 +198,19 @@ async def test_closed_bus_gives_messages_back(bus: Bus, open_bus: OpenBus) -> No
     await closing.close()
     (delivery,) = await (await consume(bus)).take()
     assert delivery.message.id == "1"
+
+
+async def test_acks_in_any_order_leave_the_other_messages(bus: Bus, open_bus: OpenBus) -> None:
+    closing = open_bus()
+    await closing.start()
+    inbox = await consume(closing)
+    await publish(bus, "abcdef")
+    deliveries = {each.message.id: each for each in await inbox.take(6)}
+    await asyncio.gather(*(closing.ack(deliveries[id]) for id in "ead"))
+    await closing.ack(deliveries["f"])
+    await closing.close()
+    left = await (await consume(bus)).take(2)
+    assert sorted(each.message.id for each in left) == ["b", "c"]
 
 
 async def test_stopped_consumer_receives_nothing_more(bus: Bus) -> None:
