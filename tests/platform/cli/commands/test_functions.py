@@ -30,3 +30,14 @@ def test_load_error_has_file_and_line(cli: Callable[..., object], project: Path)
     result = cli("functions")
     assert result.exit_code == 4
     assert "functions/hello/bad.py:2" in result.stderr
+
+
+def test_schedules_have_their_next_time(cli: Callable[..., object], project: Path) -> None:
+    (project / "functions" / "hello" / "nightly.py").write_text(
+        "from neurova import cron\n\n\n@cron('0 3 1 1 *', zone='Europe/Istanbul')\n"
+        "def summarise() -> None: ...\n"
+    )
+    line = cli("functions").stdout.splitlines()[1].split("\t")
+    assert line[:3] == ["SCHEDULE", "cron 0 3 1 1 * Europe/Istanbul", "hello.summarise"]
+    row = json.loads(cli("functions", "--json").stdout)[1]
+    assert row["next"].endswith("-01-01T03:00:00+03:00")
