@@ -1,4 +1,4 @@
-"""The events of a test: relays and subscriptions that run only when the test says so."""
+"""The events of a test: relays, subscriptions and schedules that run when the test says so."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from neurova.subscriptions.records import EventRecord
 
 from ..composition.platform import Platform
 from ..composition.state import has_state
+from .clock import Clock
 
 TIMEOUT = 60.0  # seconds
 POLL_SECONDS = 0.001
@@ -35,9 +36,11 @@ class PublishedEvent(msgspec.Struct, frozen=True):
 
 
 class EventRunner:
-    """Run the relays and subscriptions of a platform whose own process runs none."""
+    """Run the relays, subscriptions and schedules of a platform whose own process runs none."""
 
-    def __init__(self, platform: Platform) -> None:
+    def __init__(self, platform: Platform, clock: Clock) -> None:
+        self._clock = clock
+        self._start = clock.time()
         self.records: list[EventRecord] = []
         self._platform = platform
         self._events = platform.events
@@ -77,6 +80,18 @@ class EventRunner:
             for service in services:
                 await self._events.stop_subscriptions(service.name)
         return self.records[start:]
+
+    async def run_schedules(self) -> list[EventRecord]:
+        """Run each schedule that is due; return what happened."""
+        from neurova.schedules.runner import ScheduleRunner
+
+        records: list[EventRecord] = []
+        for _, service in sorted(self._platform.services.items()):
+            for function in service.schedules:
+                runner = ScheduleRunner(function, records.append, self._clock.time)
+                await runner.register(self._start)
+                await runner.run_due()
+        return records
 
     async def dead_letters(self, queue: str) -> list[DeadLetterDetails]:
         """Return the dead letters of a queue."""

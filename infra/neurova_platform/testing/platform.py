@@ -30,7 +30,6 @@ from .clock import Clock
 from .databases import Databases, postgres_variables
 from .events import EventRunner, PublishedEvent
 from .response import Response
-from .schedules import ScheduleTests
 from .stream import StreamReader
 
 T = TypeVar("T")
@@ -85,8 +84,7 @@ class TestPlatform:
             stores=Stores(keys, self._limiter, self.clock.time),
             report_event=lambda record: self._events.records.append(record),
         )
-        self._events = EventRunner(self.platform)
-        self._schedules = ScheduleTests(self.platform, self.clock)
+        self._events = EventRunner(self.platform, self.clock)
 
     def __enter__(self) -> Self:
         try:
@@ -219,7 +217,7 @@ class TestPlatform:
         A schedule is due if a time of it has passed since the platform started, or since its last
         run. Of several such times only the latest is run.
         """
-        return self.run(self._schedules.run())
+        return self.run(self._events.run_schedules())
 
     def _prepare(self, options: CallOptions) -> tuple[dict[str, str], bytes]:
         headers, body = encode_request(options)
