@@ -30,5 +30,6 @@ COMMANDS = {
     "doctor": Command("doctor:doctor", "Check what the platform needs, and show how to fix it."),
     "db": Command("db:db", "Create, apply and inspect the migrations of services."),
     "bus": Command("bus:bus", "Create, compare and print the queues on RabbitMQ."),
+    "schema": Command("schema:schema", "List, check, compare and register schemas of events."),
     "version": Command("version:version", "Show the version of neurova and of Python."),
 }

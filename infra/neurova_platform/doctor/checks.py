@@ -182,6 +182,11 @@ def check_database(settings: Settings, service: str) -> Finding | None:
         return failed(name, error)
 
 
+def check_schemas(settings: Settings) -> Iterator[Finding]:
+    """Check that the registry of schemas can be used."""
+    yield Finding("schemas", "ok", backends.check_registry(settings))
+
+
 def check_bus(settings: Settings) -> Iterator[Finding]:
     """Check the bus; on RabbitMQ, count the file handles that the queues need there."""
     what = backends.check_bus(settings)
@@ -285,6 +290,7 @@ CHECKS: dict[str, Check] = {
     "openapi": check_openapi,
     "databases": check_databases,
     "bus": check_bus,
+    "schemas": check_schemas,
     "workers": check_workers,
     "port": check_port,
     "admin": check_admin,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeGuard
 
 import msgspec
 
@@ -135,7 +135,8 @@ def load_service(
         tuple(each for each in functions if isinstance(each, SubscriptionFunction)),
         tuple(each for each in functions if isinstance(each, ScheduledFunction)),
         domain=domain,
-        publishes=bool(later) or any(map(_is_own_event, generation.values())),
+        events=tuple(dict.fromkeys(filter(_is_own_event, generation.values()))),
+        publishes=bool(later),
     )
 
 
@@ -176,7 +177,7 @@ def _declarations(module: ModuleType) -> list[Declaration]:
     return list(found.values())
 
 
-def _is_own_event(value: object) -> bool:
+def _is_own_event(value: object) -> TypeGuard[type[Event]]:
     if not isinstance(value, type) or not issubclass(value, Event) or value is Event:
         return False
     return event_name(value).startswith(f"{service_of(value.__module__)}.")

@@ -8,6 +8,7 @@ from types import ModuleType
 
 from ..endpoints.endpoint import Endpoint
 from ..errors import LoadError
+from ..events.event import Event
 from ..schedules.function import ScheduledFunction
 from ..subscriptions.function import SubscriptionFunction
 
@@ -17,11 +18,12 @@ _NAME = re.compile(r"[a-z][a-z0-9_]*")
 class Service:
     """Hold the functions of a service folder, as one load of its files made them.
 
-    `publishes`: its files define events. `domain` is the module domain.py. Call `start` before the
+    `events`: the events that its files define. `publishes`: it writes into its outbox, if only for
+    calls that are answered later. `domain` is the module domain.py. Call `start` before the
     endpoints serve calls, and `stop` afterwards.
     """
 
-    __slots__ = ("domain", "functions", "name", "publishes", "schedules", "subscriptions")
+    __slots__ = ("domain", "events", "functions", "name", "publishes", "schedules", "subscriptions")
 
     def __init__(
         self,
@@ -31,6 +33,7 @@ class Service:
         schedules: tuple[ScheduledFunction, ...] = (),
         *,
         domain: ModuleType | None = None,
+        events: tuple[type[Event], ...] = (),
         publishes: bool = False,
     ) -> None:
         self.name = name
@@ -38,7 +41,8 @@ class Service:
         self.subscriptions = subscriptions
         self.schedules = schedules
         self.domain = domain
-        self.publishes = publishes
+        self.events = events
+        self.publishes = publishes or bool(events)
 
     async def start(self) -> None:
         """Start the mounted apps. If one fails, stop all and raise its LoadError."""
