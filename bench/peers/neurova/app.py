@@ -3,6 +3,8 @@
 import asyncio
 import itertools
 import sys
+import tempfile
+from pathlib import Path
 
 import asyncpg
 from commands import BODY, PREFETCH, WINDOW, serve
@@ -14,9 +16,11 @@ from neurova.bus.rabbitmq.bus import RabbitBus
 from neurova.database.migrations import upgrade_platform
 from neurova.database.postgres.database import PostgresDatabase
 from neurova.database.postgres.url import PostgresUrl
-from neurova.events.codec import codec_of
+from neurova.events.codec import codec_of, with_head
 from neurova.execution.transaction import run_in_transaction
 from neurova.resources import Resources
+from neurova.schemas.cache import SchemaCache
+from neurova.schemas.sqlite import SqliteRegistry
 from neurova.subscriptions.function import Definition, SubscriptionFunction
 from neurova.subscriptions.runner import SubscriptionRunner
 
@@ -77,7 +81,9 @@ class Client:
 
     def __init__(self, bus, database):
         self.bus, self.database, self.progress = bus, database, None
-        self.schemas, self.ids = {}, itertools.count()
+        self.ids = itertools.count()
+        folder = Path(tempfile.mkdtemp(prefix="neurova-bench-"))
+        self.schemas = SchemaCache(SqliteRegistry(folder / "schemas.db"))
 
         @on(Happened, prefetch=PREFETCH)
         async def receive(event: Happened) -> None:
@@ -97,8 +103,8 @@ class Client:
     async def publish(self, progress, event):
         """Publish batches, as the relay does."""
         codec = codec_of(event)
-        self.schemas[codec.prefix[2:]] = codec.schema
-        body = codec.encode(event(7, TEXT)).body
+        schema_id = await self.schemas.register(codec.name, codec.schema)
+        body = with_head(schema_id, codec.encode(event(7, TEXT)).body)
         progress.start()
         for _ in range(progress.count // WINDOW):
             ids = [f"{next(self.ids):032x}" for _ in range(WINDOW)]
@@ -110,7 +116,7 @@ class Client:
         """Run a subscription."""
         self.progress = progress
         runner = SubscriptionRunner(
-            self.functions[number], self.bus, self.schemas.__getitem__, lambda record: None
+            self.functions[number], self.bus, self.schemas, lambda record: None
         )
         await runner.start()
         costs = await progress.done()
