@@ -60,6 +60,15 @@ async def test_response_is_stored_with_the_changes(databases: Pair) -> None:
     assert await count(second) == 1
 
 
+async def test_response_is_found_while_its_key_is_locked(databases: Pair) -> None:
+    first, second = databases
+    assert await second.find_response(KEY, deadline()) is None
+    await call(first)
+    key_lock = await lock(first)
+    assert await second.find_response(KEY, deadline()) == RESPONSE
+    await key_lock.release()
+
+
 async def test_100_concurrent_calls_run_once(databases: Pair) -> None:
     first, second = databases
     found = await asyncio.gather(*(call((first, second)[n % 2]) for n in range(100)))

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterable
 
-from ..database.base import Database, KeyLocked, StoredResponse
+from ..database.base import Database, StoredResponse
 from ..endpoints.factory import make_function
 from ..endpoints.function import HttpFunction
 from ..execution.context import ExecutionContext
+from ..execution.deadline import Deadline
 from ..functions.decorators import get
 from ..functions.descriptions import Http
 from ..http.caller import Caller
@@ -29,10 +29,12 @@ def make_status_function(
     databases = {each.name: each.resources.database for each in functions}
 
     @get(STATUS_PATH + "{id}")
-    async def call_status(id: str, caller: Caller) -> Reply:
+    async def call_status(id: str, caller: Caller, deadline: Deadline) -> Reply:
         """Get the answer of an asynchronous call, or 202 while there is none."""
         open_database = databases.get(id.rpartition(".")[0])
-        found = None if open_database is None else await _find(open_database(), caller, id)
+        found = None
+        if open_database is not None:
+            found = await _find(open_database(), caller, id, deadline.at)
         if found is None:
             raise Reject(404, "No call of this consumer has this id, or it has expired.")
         fields = [*found.fields] if found.status == 202 else [*found.fields, REPLAYED]
@@ -43,15 +45,12 @@ def make_status_function(
     return make_function(call_status, description, SERVICE, file, Resources(), execution)
 
 
-async def _find(database: Database, caller: Caller, id: str) -> StoredResponse | None:
+async def _find(
+    database: Database, caller: Caller, id: str, deadline: float
+) -> StoredResponse | None:
     """Return the answer of a call, its failure, or that it was accepted; None if it is unknown."""
     for kind in KINDS:
-        key = record_key(caller, id, kind)
-        try:
-            lock = await database.lock_key(key, asyncio.get_running_loop().time())
-        except KeyLocked:  # the call is running
-            continue
-        await lock.release()
-        if lock.response is not None:
-            return lock.response
+        found = await database.find_response(record_key(caller, id, kind), deadline)
+        if found is not None:
+            return found
     return None

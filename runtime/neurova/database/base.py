@@ -249,6 +249,10 @@ class Database(Protocol):
         """
         ...
 
+    async def find_response(self, key: bytes, deadline: float) -> StoredResponse | None:
+        """Return the response stored under a key, without its lock."""
+        ...
+
     async def delete_expired(self) -> int:
         """Delete a batch of expired responses; return their number.
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.servers.postgres import PostgresServer
 
 from neurova import get, post
 from neurova.async_calls.accepting import prefers_async
@@ -19,8 +20,16 @@ PROJECT = Path(__file__).parents[2] / "later"
 SCOPES = ["shop:sell"]
 
 
-@pytest.fixture
-def later(tmp_path: Path, neurova_databases: Path) -> Iterator[TestPlatform]:
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.server)])
+def later(
+    request: pytest.FixtureRequest,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    neurova_databases: Path,
+) -> Iterator[TestPlatform]:
+    if request.param == "postgres":
+        server: PostgresServer = request.getfixturevalue("postgres")
+        monkeypatch.setenv("NEUROVA_SERVICES_SHOP_DATABASE", server.url)
     with TestPlatform(PROJECT, tmp_path / "state", neurova_databases) as running:
         yield running
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
+from ..base import StoredResponse
 from ..idempotency import HeldKeyLock
 from .circuit_breaker import CircuitBreaker
 from .connection import PostgresConnection, create_postgres_engine
@@ -42,6 +43,10 @@ class PostgresDatabase(PostgresTransactions):
     async def lock_key(self, key: bytes, deadline: float) -> HeldKeyLock:
         """Wait for the lock of an idempotency key; see `Database`."""
         return await self._idempotency.lock_key(key, subtract_margin(deadline))
+
+    async def find_response(self, key: bytes, deadline: float) -> StoredResponse | None:
+        """Return the response stored under a key; see `Database`."""
+        return await self._idempotency.find(key, subtract_margin(deadline))
 
     async def delete_expired(self) -> int:
         """Delete a batch of expired responses and return their number; see `Database`."""

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from ..base import StoredResponse
 from ..idempotency import HeldKeyLock
 from .idempotency import SqliteIdempotencyStore
 from .transaction import MARGIN, SqliteTransactions
@@ -25,6 +26,10 @@ class SqliteDatabase(SqliteTransactions):
     async def lock_key(self, key: bytes, deadline: float) -> HeldKeyLock:
         """Wait for the lock of an idempotency key; see `Database`."""
         return await self._idempotency.lock_key(key, deadline - MARGIN)
+
+    async def find_response(self, key: bytes, deadline: float) -> StoredResponse | None:
+        """Return the response stored under a key; see `Database`."""
+        return await self._idempotency.find(key, deadline - MARGIN)
 
     async def delete_expired(self) -> int:
         """Delete a batch of expired responses and return their number; see `Database`."""
