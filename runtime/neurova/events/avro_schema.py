@@ -58,6 +58,22 @@ def avro_schema(event: type[Event]) -> dict[str, Any]:
     return _Builder(name).record(info, name)
 
 
+def has_plain_fields(event: type[Event]) -> bool:
+    """Return whether the encoder takes the values of all fields as they are, by their names."""
+    info = inspect.type_info(event)
+    assert isinstance(info, inspect.StructType)
+    return all(each.name == each.encode_name and _is_plain(each.type) for each in info.fields)
+
+
+def _is_plain(info: inspect.Type) -> bool:
+    info = _bare(info)
+    if isinstance(info, inspect.UnionType):
+        return all(map(_is_plain, info.types))
+    return isinstance(info, inspect.LiteralType) or (
+        type(info) in _PLAIN and not isinstance(info, inspect.UUIDType)
+    )
+
+
 class _Builder:
     """Make one schema; Avro defines each named type once and then refers to it by name."""
 

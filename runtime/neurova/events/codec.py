@@ -18,7 +18,7 @@ from typing import Any, Generic, NamedTuple
 import msgspec
 
 from ..errors import NeurovaError
-from .avro_schema import avro_schema
+from .avro_schema import avro_schema, has_plain_fields
 from .event import MAX_SIZE, AnyEvent, Event, event_name
 
 _HEAD = struct.Struct(">BI")
@@ -58,6 +58,8 @@ class EventCodec(Generic[AnyEvent]):
         self.schema = msgspec.json.encode(definition, order="sorted").decode()
         self._parsed = parse_schema(self.schema)
         self._write = fastavro.schemaless_writer
+        # For plain values this is twice as fast as `to_builtins`, with the same result.
+        self._to_values = msgspec.structs.asdict if has_plain_fields(event) else _to_builtins
 
     def encode(self, event: Event) -> Encoded:
         """Return an event as an Avro record.
@@ -66,7 +68,7 @@ class EventCodec(Generic[AnyEvent]):
         """
         output = BytesIO()
         try:
-            values = msgspec.to_builtins(event, builtin_types=KEPT, str_keys=True)
+            values = self._to_values(event)
             self._write(output, self._parsed, values)
         except Exception as error:
             raise InvalidEvent(
@@ -74,7 +76,9 @@ class EventCodec(Generic[AnyEvent]):
                 fix="give each field a value of its annotated type; a Decimal may have 29 digits "
                 "before and 9 after the point",
             ) from error
-        body = check_size(output.getvalue(), f"event {self.name}")
+        body = output.getvalue()
+        if len(body) > MAX_SIZE:
+            check_size(body, f"event {self.name}")
         return Encoded(self.name, body, self.schema)
 
     def decode(self, body: bytes, find_schema: FindSchema) -> AnyEvent:
@@ -89,18 +93,21 @@ class EventCodec(Generic[AnyEvent]):
             raise UndecodableEvent(f"event {self.name} is not valid: {error}") from error
 
 
+def _to_builtins(event: Event) -> dict[str, Any]:
+    values: dict[str, Any] = msgspec.to_builtins(event, builtin_types=KEPT, str_keys=True)
+    return values
+
+
 def decode_values(body: bytes, find_schema: FindSchema, reader: Any = None) -> Any:
     """Return the values of an event, as a dict; `reader` is a parsed schema to resolve to.
 
     Raises UndecodableEvent.
     """
-    import fastavro
-
     writer = parse_schema(writer_schema(body, find_schema))
     data = BytesIO(body)
     data.seek(HEAD)
     try:
-        values = fastavro.schemaless_reader(data, writer, reader)
+        values = _load_reader()(data, writer, reader)
     except Exception as error:
         raise UndecodableEvent(f"the event does not fit its schema: {error!r}") from error
     if data.read(1):
@@ -133,6 +140,15 @@ def check_size(body: bytes, name: str) -> bytes:
             fix="store large data elsewhere and publish a reference to it",
         )
     return body
+
+
+@lru_cache(maxsize=1)
+def _load_reader() -> Callable[..., Any]:
+    """Return fastavro's reader; an `import` in each call would cost more."""
+    import fastavro
+
+    reader: Callable[..., Any] = fastavro.schemaless_reader
+    return reader
 
 
 @lru_cache(maxsize=1024)

@@ -88,6 +88,23 @@ def test_push_registers_and_commits_each_version_once(project: Path) -> None:
     assert '-      "type": "string"' in run("diff")
 
 
+def test_changed_event_of_booking_is_stopped(project: Path) -> None:
+    """The committed schemas of the repository are those of its code."""
+    functions = Path(__file__).parents[4] / "functions"
+    shutil.rmtree(project / "functions")
+    shutil.copytree(functions, project / "functions")
+    assert run("check").count("compatible") == 4
+    domain = project / "functions/booking/domain.py"
+    text = domain.read_text()
+    start = text.index("class BookingCreated")
+    domain.write_text(text[:start] + text[start:].replace("nights: int", "stay: int", 1))
+    output = run("check", "booking", code=1)
+    assert "booking.BookingCreated: stay: new field without a default" in output
+    assert "booking.BookingCreated: nights: field removed, but readers need it" in output
+    assert "(functions/crm/keep_stays.py:" in output
+    assert "A schema that passes:" in output
+
+
 def test_unknown_names_are_refused(project: Path) -> None:
     run("check", "other", code=3)
     run("show", "shop.Other", code=1)
