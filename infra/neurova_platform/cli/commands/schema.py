@@ -91,24 +91,31 @@ def check(ctx: click.Context, service: str | None, as_json: bool) -> None:
 
 @schema.command()
 @click.argument("service", required=False)
-def diff(service: str | None) -> None:
+@json_option
+def diff(service: str | None, as_json: bool) -> None:
     """Show how the events of SERVICE, or all, differ from the newest known version."""
     from ...composition.event_schemas import registered
 
+    found: dict[str, list[str]] = {}
     with _registry() as (settings, registry):
         for event in _events(settings, service):
             versions, _ = registered(registry, event.name)
-            newest = versions[-1].schema if versions else ""
-            old = newest or (event.committed[-1].schema if event.committed else "")
-            lines = difflib.unified_diff(
-                _format(old).splitlines() if old else [],
-                _format(event.schema).splitlines(),
-                f"{event.name} (newest)" if old else "(none)",
-                f"{event.name} ({event.file})",
-                lineterm="",
+            known = versions or event.committed
+            found[event.name] = list(
+                difflib.unified_diff(
+                    _format(known[-1].schema).splitlines() if known else [],
+                    _format(event.schema).splitlines(),
+                    f"{event.name} (newest)" if known else "(none)",
+                    f"{event.name} ({event.file})",
+                    lineterm="",
+                )
             )
-            for line in lines:
-                click.echo(line)
+    if as_json:
+        print_document(found)
+        return
+    for lines in found.values():
+        for line in lines:
+            click.echo(line)
 
 
 @schema.command()
