@@ -15,6 +15,7 @@ import uvicorn
 from tests.servers.apicurio import apicurio
 from tests.servers.postgres import own_postgres, postgres
 from tests.servers.rabbitmq import own_rabbitmq, rabbitmq, rabbitmq_url
+from tests.servers.toxiproxy import toxiproxy
 
 from neurova_gateway.server.connection_manager import ConnectionManager
 from neurova_gateway.server.protocol import GatewayProtocol
@@ -27,6 +28,7 @@ __all__ = [
     "postgres",
     "rabbitmq",
     "rabbitmq_url",
+    "toxiproxy",
 ]  # fixtures, for every folder
 
 PROBE = Path(__file__).with_name("probe")  # a small project with one service

@@ -13,6 +13,7 @@ from tests.servers.found import missing
 MODULES = {
     "actionlint": "github.com/rhysd/actionlint/cmd/actionlint@v1.7.12",
     "compose-go": "github.com/compose-spec/compose-go/v2/cmd@v2.9.1",
+    "toxiproxy-server": "github.com/Shopify/toxiproxy/v2/cmd/server@v2.12.0",
 }
 
 

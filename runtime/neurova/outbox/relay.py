@@ -15,20 +15,20 @@ from sqlalchemy import bindparam, select
 from ..bus.base import Bus, Message, Unroutable
 from ..database.base import Database, KeyLocked
 from ..database.event_tables import outbox
-from ..errors import NeurovaError
+from ..errors import NeurovaError, Unavailable
 from ..events.codec import with_head
 from ..schemas.cache import SchemaCache
 from .inbox import prune_inbox
 
 LOGGER = logging.getLogger("neurova.events")
 
-BATCH = 500  # events published at once
+BATCH = 500  # events published at once; fewer after a failure, as a slow bus may take no more
 POLL_SECONDS = 0.1  # between two looks for events of other processes
 TIMEOUT = 5.0  # seconds for each step
 LONGEST_PAUSE = 5.0  # seconds between two attempts after failures
 PRUNE_SECONDS = 600.0
 _LOCK = hashlib.sha256(b"neurova outbox relay").digest()
-_SELECT = select(outbox).order_by(outbox.c.seq).limit(BATCH)
+_SELECT = select(outbox).order_by(outbox.c.seq)
 _DELETE = outbox.delete().where(outbox.c.seq.in_(bindparam("seqs", expanding=True)))
 
 
@@ -62,6 +62,7 @@ class Relay:
         self._clock = clock
         self._poll = poll
         self._next_prune = 0.0
+        self._limit = BATCH
 
     async def run(self) -> None:
         """Relay until cancelled."""
@@ -99,7 +100,11 @@ class Relay:
             rows = await self._read()
             if rows:
                 await self._publish(rows)
+                self._limit = min(self._limit * 2, BATCH)
             return len(rows)
+        except Unavailable:
+            self._limit = max(self._limit // 2, 1)
+            raise
         finally:
             await lock.release()
 
@@ -144,7 +149,7 @@ class Relay:
     async def _read(self) -> Sequence[Any]:
         tx = self._database().transaction(readonly=True, deadline=_deadline())
         try:
-            return (await tx.execute(_SELECT)).all()
+            return (await tx.execute(_SELECT.limit(self._limit))).all()
         finally:
             await tx.rollback()
 
