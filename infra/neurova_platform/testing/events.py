@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
+from uuid import uuid4
 
 import msgspec
 
-from neurova.bus.base import Message
+from neurova.bus.base import LONGEST_RETRY, Delivery, Message
 from neurova.bus.sqlite.bus import SqliteBus
 from neurova.dead_letters.letters import DeadLetterDetails
-from neurova.errors import Unavailable
-from neurova.events.codec import decode_values
+from neurova.errors import NeurovaError, Unavailable
+from neurova.events.codec import (
+    EventCodec,
+    InvalidEvent,
+    UndecodableEvent,
+    codec_of,
+    decode_values,
+    with_head,
+)
+from neurova.events.event import event_name
 from neurova.outbox.relay import Relay
 from neurova.subscriptions.ordered import OrderedRunner
 from neurova.subscriptions.records import EventRecord
@@ -80,6 +89,48 @@ class EventRunner:
             for service in services:
                 await self._events.stop_subscriptions(service.name)
         return self.records[start:]
+
+    async def deliver(self, queue: str, event: str, values: Mapping[str, Any]) -> list[EventRecord]:
+        """Run one subscription with an event until it is handled or dead; return the records.
+
+        Raises NeurovaError if there is no such subscription, InvalidEvent if the values do not fit.
+        """
+        body = await self._encode(self._find_codec(queue, event), values)
+        message = Message(uuid4().hex, event, body, self._clock.time(), uuid4().hex)
+        await self._events.declare()
+        bus = await self._events.open_bus()
+        # Only replaying a dead letter gives a message to one queue.
+        await bus.dead_letter(Delivery(message, queue), "delivered by a test")
+        await bus.replay(queue, [message.id])
+        records = await self.run()
+        while [each.outcome for each in records if each.id == message.id][-1:] == ["retry"]:
+            self._clock.advance(LONGEST_RETRY)
+            records += await self.run()
+        return records
+
+    def _find_codec(self, queue: str, event: str) -> EventCodec[Any]:
+        """Return the publisher's codec of an event if the project has it, else the receiver's."""
+        subscriptions = {each.name: each for each in self._events.subscriptions()}
+        if queue not in subscriptions:
+            names = ", ".join(sorted(subscriptions)) or "none"
+            raise NeurovaError(f"there is no subscription {queue!r}", fix=f"subscriptions: {names}")
+        codecs = subscriptions[queue].codecs
+        if event not in codecs:
+            raise UndecodableEvent(f"{queue} does not receive event {event!r}")
+        for service in self._platform.services.values():
+            for each in service.events:
+                if event_name(each) == event:
+                    return codec_of(each)
+        return codecs[event]
+
+    async def _encode(self, codec: EventCodec[Any], values: Mapping[str, Any]) -> bytes:
+        try:
+            event = msgspec.convert(dict(values), codec.event, strict=False, str_keys=True)
+        except msgspec.ValidationError as error:
+            raise InvalidEvent(f"the values do not fit event {codec.name}: {error}") from None
+        encoded = codec.encode(event)
+        id = await self._events.schemas.register(codec.name, encoded.schema)
+        return with_head(id, encoded.body)
 
     async def run_schedules(self) -> list[EventRecord]:
         """Run each schedule that is due; return what happened."""

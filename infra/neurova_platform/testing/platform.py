@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Coroutine, Iterable, Sequence
+from collections.abc import Coroutine, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self, TypeVar, Unpack
 
@@ -210,6 +210,15 @@ class TestPlatform:
     def dead_letters(self, queue: str) -> list[DeadLetterDetails]:
         """Return the dead letters of a subscription, "<service>.<function>"."""
         return self.run(self._events.dead_letters(queue))
+
+    def deliver(self, queue: str, event: str, values: Mapping[str, Any]) -> list[EventRecord]:
+        """Give an event to one subscription only, with all its retries; return what happened.
+
+        `event` is "<service>.<class>", `values` are its fields as JSON has them. The clock moves
+        past the delay of each retry. Raises NeurovaError if there is no such subscription, or if
+        the values do not fit the event.
+        """
+        return self.run(self._events.deliver(queue, event, values))
 
     def run_schedules(self) -> list[EventRecord]:
         """Run the schedules that are due at the time of `clock`; return what happened.

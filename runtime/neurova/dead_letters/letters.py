@@ -55,12 +55,16 @@ class DeadLetterDetails(DeadLetter, frozen=True, kw_only=True):
 
 
 class Cause(msgspec.Struct, frozen=True):
-    """The number of dead letters with the same cause, and when the first and last one died."""
+    """The number of dead letters with the same cause, and when the first and last one died.
+
+    `example` is the id of the first.
+    """
 
     cause: str
     count: int
     first: float
     last: float
+    example: str
 
 
 class DeadLetters:
@@ -90,10 +94,13 @@ class DeadLetters:
 
     async def causes(self, queue: str) -> list[Cause]:
         """Return the causes, the most frequent first."""
-        groups: dict[str, list[float]] = {}
+        groups: dict[str, list[tuple[float, str]]] = {}
         for each in await self.search(queue):
-            groups.setdefault(each.cause, []).append(each.died)
-        found = [Cause(key, len(times), min(times), max(times)) for key, times in groups.items()]
+            groups.setdefault(each.cause, []).append((each.died, each.id))
+        found = []
+        for cause, died in groups.items():
+            first, example = min(died)
+            found.append(Cause(cause, len(died), first, max(died)[0], example))
         return sorted(found, key=lambda each: (-each.count, each.cause))
 
     async def show(self, queue: str, id: str) -> DeadLetterDetails:

@@ -1,4 +1,4 @@
-"""`neurova dlq list | show | replay | edit | drop`."""
+"""`neurova dlq list | groups | show | replay | edit | save | drop`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import click
 from ..output import json_option, print_document, print_pairs, print_table
 
 if TYPE_CHECKING:
-    from neurova.dead_letters.letters import DeadLetterDetails, DeadLetters
+    from neurova.dead_letters.letters import Cause, DeadLetterDetails, DeadLetters
     from neurova.dead_letters.replays import Replay
     from neurova.settings.settings import Settings
 
@@ -24,7 +24,7 @@ LONGEST_POLL = 2.0  # seconds
 
 @click.group()
 def dlq() -> None:
-    """List, show, edit, replay and drop events that failed.
+    """Group, show, edit, replay, save and drop events that failed.
 
     QUEUE is the name of a subscription, "<service>.<function>".
     """
@@ -45,6 +45,29 @@ def list_(queue: str | None, cause: str, by_cause: bool, as_json: bool) -> None:
     else:
         found = _run(lambda letters, _: letters.search(queue, cause))
         _print_rows(found, ("id", "event", "died", "attempts", "cause"), as_json)
+
+
+@dlq.command()
+@click.argument("queue", required=False)
+@json_option
+def groups(queue: str | None, as_json: bool) -> None:
+    """Group the dead letters of QUEUE, or of all queues, by cause."""
+
+    async def work(letters: DeadLetters, _: Settings) -> list[tuple[str, Cause]]:
+        names = [queue] if queue else [each.name for each, _ in await letters.depths()]
+        return [(name, cause) for name in names for cause in await letters.causes(name)]
+
+    found = _run(work)
+    if as_json:
+        import msgspec
+
+        print_document([{"queue": name, **msgspec.structs.asdict(each)} for name, each in found])
+        return
+    rows = [
+        (name, str(each.count), _moment(each.first), _moment(each.last), each.example, each.cause)
+        for name, each in found
+    ]
+    print_table(("queue", "count", "oldest", "newest", "example", "cause"), rows)
 
 
 @dlq.command()
@@ -129,6 +152,30 @@ def edit(queue: str, id: str, changes: tuple[str, ...], file: Path | None, as_js
         return await letters.show(queue, id)
 
     _print_letter(_run(work), as_json)
+
+
+@dlq.command()
+@click.argument("queue")
+@click.argument("id")
+@click.option("--file", type=click.Path(dir_okay=False, path_type=Path),
+              help="The file; default: tests/test_dead_QUEUE_ID.py of the project.")  # fmt: skip
+@json_option
+def save(queue: str, id: str, file: Path | None, as_json: bool) -> None:
+    """Write a test that fails until the function of QUEUE can handle the dead letter ID."""
+
+    async def work(letters: DeadLetters, settings: Settings) -> Path:
+        from ...scaffold.dead_letter_case import plan_case
+        from ...scaffold.scaffold import write
+
+        path, text = plan_case(await letters.show(queue, id))
+        folder = settings.root if file is None else Path.cwd()
+        return write(folder, {str(file or path): text})[0]
+
+    written = _run(work)
+    if as_json:
+        print_document({"file": str(written)})
+    else:
+        click.echo(f"Created {written}")
 
 
 @dlq.command()

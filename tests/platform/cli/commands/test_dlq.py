@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import shutil
 import sqlite3
 import subprocess
+import sys
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -54,6 +56,21 @@ def test_list_shows_queues_letters_and_causes(
     assert [each["count"] for each in dlq("list", QUEUE, "--causes")] == [2]
     for words in ((), (QUEUE,), (QUEUE, "--causes")):
         assert "2" in cli("dlq", "list", *words).stdout
+
+
+def test_groups_count_by_cause_and_name_an_example(
+    cli: Callable[..., Any], dlq: Callable[..., Any]
+) -> None:
+    assert [(each["queue"], each["count"]) for each in dlq("groups")] == [
+        ("mail.count", 2),
+        (QUEUE, 2),
+    ]
+    (group,) = dlq("groups", QUEUE)
+    letters = {each["id"]: each["died"] for each in dlq("list", QUEUE)}
+    assert "no such item" in group["cause"]
+    assert (group["first"], group["last"]) == (min(letters.values()), max(letters.values()))
+    assert letters[group["example"]] == group["first"]
+    assert group["example"] in cli("dlq", "groups").stdout
 
 
 def test_show_prints_values_cause_and_trace(
@@ -143,6 +160,8 @@ def test_each_change_is_audited(dlq: Callable[..., Any], project: Path) -> None:
         (("edit", QUEUE, "ID", "--set", "count=two"), 1, "$.count"),
         (("edit", QUEUE, "ID", "--set", "colour=red"), 2, "no such field"),
         (("edit", QUEUE, "ID", "--set", "item"), 2, "FIELD=VALUE"),
+        (("save", QUEUE, "none"), 1, "no dead letter 'none'"),
+        (("save", QUEUE, "ID", "--file", "neurova.toml"), 1, "already exists"),
         (("replay", QUEUE), 2, "--all"),
         (("replay", QUEUE, "ID", "--all"), 2, "--all"),
     ],
@@ -158,6 +177,51 @@ def test_mistakes_are_named(
     result = cli("dlq", *(id if word == "ID" else word for word in words))
     assert (result.exit_code, message in result.stderr) == (code, True), result.output
     assert len(dlq("list", QUEUE)) == 2
+
+
+@pytest.mark.server
+@pytest.mark.parametrize("queue", [QUEUE, "mail.count"])
+def test_saved_case_fails_until_the_function_is_fixed(
+    cli: Callable[..., Any], dlq: Callable[..., Any], project: Path, queue: str
+) -> None:
+    id = dlq("list", queue)[0]["id"]
+    file = Path(dlq("save", queue, id)["file"])
+    assert file == project / "tests" / f"test_dead_{queue.replace('.', '_')}_{id[:8]}.py"
+    assert "Reject: 422 no such item" in file.read_text()
+    formatted = _run("ruff", "format", "--isolated", "--check", str(file))
+    assert formatted.returncode == 0, formatted.stdout
+    assert cli("dlq", "save", queue, id).exit_code == 1  # it does not overwrite
+
+    broken = _run("pytest", "-q", str(file))
+    assert (broken.returncode, "1 failed" in broken.stdout) == (1, True), broken.stdout
+    domain = project / "functions" / "mail" / "domain.py"
+    domain.write_text(domain.read_text().replace('== "unknown"', '== "fixed"'))
+    fixed = _run("pytest", "-q", str(file))
+    assert (fixed.returncode, "1 passed" in fixed.stdout) == (0, True), fixed.stdout
+
+
+def test_saved_case_masks_secrets_and_keeps_other_values(
+    dlq: Callable[..., Any], project: Path
+) -> None:
+    id = dlq("list", QUEUE)[0]["id"]
+    key = "nrv_live_" + "a1" * 16
+    values = {"item": key, "buyer": '"Zoë" \\ it\'s\n', "count": 1}
+    (project / "values.json").write_text(json.dumps(values))
+    dlq("edit", QUEUE, id, "--file", "values.json")
+    file = Path(dlq("save", QUEUE, id, "--file", "case.py")["file"])
+    assert file == project / "case.py"
+    assert key not in file.read_text()
+    calls = [each for each in ast.walk(ast.parse(file.read_text())) if isinstance(each, ast.Call)]
+    assert [ast.literal_eval(each) for each in calls[0].args] == [
+        QUEUE,
+        "shop.Sold",
+        {**values, "item": "nrv_live_…"},
+    ]
+
+
+def _run(*words: str) -> subprocess.CompletedProcess[str]:
+    words = (sys.executable, "-m", *words)
+    return subprocess.run(words, capture_output=True, text=True, check=False, timeout=120)
 
 
 @pytest.mark.server
