@@ -77,11 +77,12 @@ def test_killed_replay_loses_and_repeats_no_event(project: Path, variables: dict
         replay.kill()
         replay.wait()
 
-        left = len(dlq("list", QUEUE)[1])
-        assert 0 < left < EVENTS
-        code, done = dlq("replay", QUEUE, "--all", "--wait")
-        assert (code, done["total"], done["handled"]) == (0, left, left)
-        assert dlq("list", QUEUE)[1] == []
-        until(lambda: len(handled(run)) == EVENTS)
+        left = EVENTS
+        while dlq("list", QUEUE)[1] or len(handled(run)) < EVENTS:
+            # A broker gives the letters of a killed process back a little later.
+            code, done = dlq("replay", QUEUE, "--all", "--wait")
+            assert (code, done["dead"]) == (0, 0)
+            left = min(left, done["total"]) or left
+        assert left < EVENTS
         assert set(handled(run).values()) == {1}
         print(f"killed after {EVENTS - left} of {EVENTS}: each handled once")
