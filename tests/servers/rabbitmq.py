@@ -9,6 +9,7 @@ from __future__ import annotations
 import fcntl
 import logging
 import os
+import random
 import resource
 import secrets
 import shutil
@@ -18,6 +19,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -206,9 +208,14 @@ def _install() -> None:
 
 
 def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port: int = probe.getsockname()[1]
-    return port
+    """Return a free port below those of clients, which could take it while the server is down."""
+    while True:
+        with (
+            suppress(OSError),
+            socket.create_server(("127.0.0.1", random.randint(20_000, 32_000))) as probe,
+        ):
+            port: int = probe.getsockname()[1]
+            return port
 
 
 def create_server() -> RabbitServer:
