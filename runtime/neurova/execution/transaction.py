@@ -32,6 +32,20 @@ class Run(Protocol):
         ...
 
 
+class TaskRun:
+    """The run of the current task; nobody else waits for its result."""
+
+    def __init__(self) -> None:
+        self.is_committing = False
+        self.after_reply: tuple[Callback, ...] = ()
+
+    @property
+    def is_stopped(self) -> bool:
+        """Whether the task was cancelled."""
+        task = asyncio.current_task()
+        return task is not None and task.cancelling() > 0
+
+
 async def run_in_transaction(
     transaction: Transaction,
     body: Callable[[Transaction], Awaitable[T]],
@@ -47,34 +61,26 @@ async def run_in_transaction(
     caller must limit the time of the body, for example with `asyncio.timeout_at`, and run what
     `after_commit` has added to `run.after_reply`.
     """
+    if run is None:
+        run = TaskRun()
     while True:
         try:
             result = await body(transaction)
-            if _is_stopped(run):  # the body caught its CancelledError
+            if run.is_stopped:  # the body caught its CancelledError
                 raise CancelledError
-            if run is not None:
-                run.is_committing = True
+            run.is_committing = True
             if transaction.published:
                 await write_outbox(transaction)
             await (finish(transaction.commit()) if shield_commit else transaction.commit())
-            if run is not None:
-                run.after_reply += tuple(transaction.callbacks)
+            run.after_reply += tuple(transaction.callbacks)
             return result
         except BaseException as error:
             await _roll_back(transaction)
             conflict = transaction.conflict
-            if conflict is None or _is_stopped(run) or isinstance(error, CancelledError):
+            if conflict is None or run.is_stopped or isinstance(error, CancelledError):
                 raise
-        if run is not None:
-            run.is_committing = False
+        run.is_committing = False
         transaction = await conflict.retry()
-
-
-def _is_stopped(run: Run | None) -> bool:
-    if run is not None:
-        return run.is_stopped
-    task = asyncio.current_task()
-    return task is not None and task.cancelling() > 0
 
 
 async def _roll_back(transaction: Transaction) -> None:

@@ -9,6 +9,7 @@ from sqlalchemy import bindparam, select
 from ..database.base import Database, Transaction
 from ..database.event_tables import inbox
 from ..errors import NeurovaError
+from ..execution.transaction import run_in_transaction
 
 RETENTION = 7 * 86_400.0  # seconds
 _BATCH = 1_000
@@ -54,12 +55,11 @@ async def list_handled(tx: Transaction, subscription: str, ids: Sequence[str]) -
 
 async def prune_inbox(database: Database, now: float, deadline: float) -> int:
     """Delete a batch of records older than RETENTION; return their number."""
-    tx = database.transaction(readonly=False, deadline=deadline)
-    try:
+
+    async def body(tx: Transaction) -> int:
         rows = (await tx.execute(_EXPIRED, {"before": now - RETENTION})).all()
         if rows:
             await tx.execute(_DELETE, [{"s": row.subscription, "i": row.id} for row in rows])
-        await tx.commit()
         return len(rows)
-    finally:
-        await tx.rollback()
+
+    return await run_in_transaction(database.transaction(readonly=False, deadline=deadline), body)

@@ -17,6 +17,7 @@ from ..database.base import Database, KeyLocked
 from ..database.event_tables import outbox
 from ..errors import NeurovaError, Unavailable
 from ..events.codec import with_head
+from ..execution.transaction import run_in_transaction
 from ..schemas.cache import SchemaCache
 from .inbox import prune_inbox
 
@@ -155,16 +156,7 @@ class Relay:
 
     async def _delete(self, seqs: list[int]) -> None:
         tx = self._database().transaction(readonly=False, deadline=_deadline())
-        while True:
-            try:
-                await tx.execute(_DELETE, {"seqs": seqs})
-                await tx.commit()
-                return
-            except Exception:
-                await tx.rollback()
-                if tx.conflict is None:
-                    raise
-                tx = await tx.conflict.retry()
+        await run_in_transaction(tx, lambda tx: tx.execute(_DELETE, {"seqs": seqs}))
 
     async def _prune(self) -> None:
         """Delete old records of the inbox, now and then."""

@@ -9,11 +9,11 @@ from types import FunctionType
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar, get_type_hints
 
 from ..binding.injection import injectable_of
-from ..database.base import Callback, Transaction
+from ..database.base import Transaction
 from ..errors import BindError
 from ..execution.callbacks import run_callbacks
 from ..execution.deadline import Deadline
-from ..execution.transaction import run_in_transaction
+from ..execution.transaction import TaskRun, run_in_transaction
 from ..resources import Resources
 from ..telemetry.log import Log
 
@@ -49,20 +49,6 @@ class Definition(NamedTuple, Generic[D]):
     file: str
     resources: Resources
     generation: object = None
-
-
-class _Run:
-    """The run of a transaction; see `execution.transaction.Run`."""
-
-    def __init__(self) -> None:
-        self.is_committing = False
-        self.after_reply: tuple[Callback, ...] = ()
-
-    @property
-    def is_stopped(self) -> bool:
-        """Whether the task was cancelled."""
-        task = asyncio.current_task()
-        return task is not None and task.cancelling() > 0
 
 
 class BackgroundFunction(Generic[D]):
@@ -137,7 +123,7 @@ class BackgroundFunction(Generic[D]):
             transaction = self.resources.database().transaction(readonly=False, deadline=deadline)
         else:
             transaction = begin(deadline)
-        run = _Run()
+        run = TaskRun()
         result = await run_in_transaction(transaction, body, run)
         await run_callbacks(run.after_reply, self.name, timeout)
         return result
