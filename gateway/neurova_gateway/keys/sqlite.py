@@ -7,12 +7,12 @@ import os
 import sqlite3
 import threading
 from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from neurova.errors import StateError, Unavailable
 from neurova.files.locks import folder_lock
+from neurova.files.sqlite_file import create_sqlite_file
 
 from .sql import LAYOUT, SqlKeyStore, Statement, check_layout
 
@@ -50,7 +50,7 @@ class SqliteKeyStore(SqlKeyStore):
         try:
             # Lock: SQLite fails at once while another process switches a new file to WAL.
             with folder_lock(path.parent):
-                _create_file(path)
+                create_sqlite_file(path)
                 self._reader, self._writer = self._connect(), self._connect()
                 self._migrate()
         except (OSError, sqlite3.Error, StateError) as error:
@@ -133,13 +133,6 @@ class SqliteKeyStore(SqlKeyStore):
             ) from error
         if (status.st_dev, status.st_ino) != self._identity:
             raise Unavailable("the file was replaced", where=str(self._path), fix="restart NEUROVA")
-
-
-def _create_file(path: Path) -> None:
-    # Do not open an existing file: closing it would drop the POSIX locks that SQLite holds on it.
-    # SQLite creates its -wal and -shm files with the mode of this file.
-    with suppress(FileExistsError):
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
 
 
 def _number_values(values: Sequence[Any]) -> dict[str, Any]:

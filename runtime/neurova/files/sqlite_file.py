@@ -27,10 +27,7 @@ def open_sqlite_file(path: Path, layout: str) -> sqlite3.Connection:
     """
     # Lock: SQLite fails at once while another process switches a new file to WAL.
     with folder_lock(path.parent):
-        # Open it only to create it: closing it would drop the locks of this process's connections,
-        # and the last connection of another process would then delete the WAL in use.
-        with suppress(FileExistsError):
-            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+        create_sqlite_file(path)
         connection = sqlite3.connect(
             path, timeout=WAIT_SECONDS, isolation_level=None, check_same_thread=False
         )
@@ -42,6 +39,17 @@ def open_sqlite_file(path: Path, layout: str) -> sqlite3.Connection:
             connection.close()
             raise
     return connection
+
+
+def create_sqlite_file(path: Path) -> None:
+    """Create a file with mode 0600, which SQLite gives its side files too, if it does not exist.
+
+    Raises OSError.
+    """
+    # Do not open an existing file: closing it would drop the locks of this process's connections,
+    # and the last connection of another process would then delete the WAL in use.
+    with suppress(FileExistsError):
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
 
 
 def translate_sqlite_error(error: Exception, path: Path) -> StateError | Unavailable:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
@@ -17,6 +16,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 
 from ...errors import StateError
+from ...files.sqlite_file import create_sqlite_file
 from ..base import Parameters, TransactionError
 from .errors import is_interrupted
 from .types import COLUMN_TYPES, SqliteCompiler
@@ -58,10 +58,9 @@ def create_sqlite_engine(path: Path | str) -> Engine:
     """Return an engine without a pool that neither begins nor commits transactions."""
 
     def connect() -> sqlite3.Connection:
-        # Create the file with mode 0600; SQLite gives its side files the same mode.
-        with suppress(OSError):  # the file exists, or SQLite reports the error
+        with suppress(OSError):  # SQLite reports the error
             if str(path) != ":memory:":
-                os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+                create_sqlite_file(Path(path))
         # timeout=0: the event loop waits for locks, so that no thread blocks.
         return sqlite3.connect(
             path,
