@@ -91,14 +91,14 @@ class Relay:
 
     async def relay_batch(self) -> int:
         """Publish one batch of events; return their number. Raises NeurovaError on failure."""
-        if not await self._read():
+        if not await self._read(1):  # most looks find nothing: take no lock for them
             return 0
         try:
             lock = await self._database().lock_key(_LOCK, _deadline())
         except KeyLocked:
             return 0
         try:
-            rows = await self._read()
+            rows = await self._read(self._limit)
             if rows:
                 await self._publish(rows)
                 self._limit = min(self._limit * 2, BATCH)
@@ -147,10 +147,10 @@ class Relay:
             LOGGER.warning("Events of %s are dropped: %s", self.service, error.what)
             self._unrouted.update(error.events)
 
-    async def _read(self) -> Sequence[Any]:
+    async def _read(self, limit: int) -> Sequence[Any]:
         tx = self._database().transaction(readonly=True, deadline=_deadline())
         try:
-            return (await tx.execute(_SELECT.limit(self._limit))).all()
+            return (await tx.execute(_SELECT.limit(limit))).all()
         finally:
             await tx.rollback()
 

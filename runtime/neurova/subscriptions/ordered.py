@@ -130,6 +130,7 @@ class OrderedRunner(SubscriptionRunner):
             first = await self.transact(lambda tx: find_first(tx, self.function.name, key))
             if first is None or first.due is None or first.due > self.clock():
                 return
+            await self.load_schema(first.delivery)
             if not await self._handle_first(first.delivery, key):
                 return
 

@@ -133,8 +133,10 @@ class SubscriptionRunner:
     async def attempt(
         self, delivery: Delivery, run: Callable[[Delivery, Event], Awaitable[Outcome]]
     ) -> tuple[Outcome, str, float]:
-        """Decode and run a delivery; return the outcome, the cause, and seconds until the retry."""
-        await self.load_schema(delivery)
+        """Decode and run a delivery after `load_schema`.
+
+        Return the outcome, the cause, and the seconds until the retry.
+        """
 
         async def decode_and_run() -> Outcome:
             event = self.function.decode(delivery.message, self._schemas.cached)
