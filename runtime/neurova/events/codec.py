@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable
-from datetime import UTC, date, datetime, time
+from datetime import date, datetime, time
 from decimal import Decimal
 from functools import lru_cache
 from io import BytesIO
@@ -163,8 +163,3 @@ def parse_schema(schema: str) -> Any:
 def codec_of(event: type[AnyEvent]) -> EventCodec[AnyEvent]:
     """Return the codec of an event class. Raises LoadError if it has no Avro schema."""
     return EventCodec(event)
-
-
-def utc(moment: float) -> datetime:
-    """Return Unix seconds as a time in UTC."""
-    return datetime.fromtimestamp(moment, UTC)

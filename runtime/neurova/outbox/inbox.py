@@ -17,7 +17,6 @@ _INSERT = (
     "INSERT INTO nv_inbox (subscription, id, time) VALUES ($1, $2, $3) "
     "ON CONFLICT DO NOTHING RETURNING 1"
 )
-_FIND = "SELECT time FROM nv_inbox WHERE subscription = $1 AND id = $2"
 _HANDLED = select(inbox.c.id).where(
     inbox.c.subscription == bindparam("subscription"),
     inbox.c.id.in_(bindparam("ids", expanding=True)),
@@ -36,12 +35,6 @@ async def record_handled(tx: Transaction, subscription: str, event_id: str, now:
     """Record that an event is handled by this transaction. Raises AlreadyHandled."""
     if not await tx.run_sql(_INSERT, (subscription, event_id, now)):
         raise AlreadyHandled(f"{subscription} has handled event {event_id}")
-
-
-async def find_handled(tx: Transaction, subscription: str, event_id: str) -> float | None:
-    """Return when an event was handled (Unix seconds), None if it was not."""
-    rows = await tx.run_sql(_FIND, (subscription, event_id))
-    return float(rows[0][0]) if rows else None
 
 
 async def list_handled(tx: Transaction, subscription: str, ids: Sequence[str]) -> set[str]:
