@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import shutil
-import subprocess
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.servers.apt import can_install, installing
 from tests.servers.found import missing
 
 if TYPE_CHECKING:
@@ -23,7 +21,7 @@ NAMES = ("chromium", "chromium-browser", "google-chrome")
 def binary() -> str:
     """Return the path of Chromium; install it as root on Debian, else skip the test."""
     named = os.environ.get(VARIABLE) or _on_path()
-    if named is None and os.geteuid() == 0 and Path("/etc/debian_version").exists():
+    if named is None and can_install():
         _install()
         named = _on_path()
     if named is None:
@@ -36,17 +34,9 @@ def _on_path() -> str | None:
 
 
 def _install() -> None:
-    apt = ["apt-get", "install", "-y", "-qq", "--no-install-recommends"]
-    apt += ["-o", "DPkg::Lock::Timeout=300"]
-    with Path("/tmp/neurova-tests-apt.lock").open("w") as lock:  # one installation at a time
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if _on_path() is not None:
-            return
-        environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
-        for command in (["apt-get", "update", "-qq"], [*apt, "chromium"]):
-            ran = subprocess.run(command, env=environment, capture_output=True, text=True)
-            if ran.returncode:
-                missing("Chromium", f"apt-get could not install it: {ran.stderr[-200:]!r}")
+    with installing("Chromium", _on_path) as install:
+        if install is not None:
+            install("chromium")
 
 
 @pytest.fixture(scope="module")  # Playwright's event loop occupies this thread

@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import asyncio
-import fcntl
 import os
 import pwd
 import secrets
@@ -24,6 +23,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from tests.servers.apt import can_install, installing
 from tests.servers.found import missing
 
 VARIABLE = "NEUROVA_TEST_POSTGRES_URL"
@@ -134,7 +134,7 @@ class PostgresServer:
 def binaries() -> Path:
     """Return the folder of the newest PostgreSQL; install it as root on Debian, else skip."""
     found = _binaries()
-    if found is None and os.geteuid() == 0 and Path("/etc/debian_version").exists():
+    if found is None and can_install():
         _install()
         found = _binaries()
     if found is None:
@@ -152,24 +152,12 @@ def _binaries() -> Path | None:
 
 def _install() -> None:
     """Install Debian's package without starting a cluster."""
-    apt = ["apt-get", "install", "-y", "-qq", "--no-install-recommends"]
-    apt += ["-o", "DPkg::Lock::Timeout=300"]
-    configuration = Path("/etc/postgresql-common/createcluster.conf")
-    with Path("/tmp/neurova-tests-apt.lock").open("w") as lock:  # one test process at a time
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if _binaries() is not None:
-            return
-        silent = {"check": True, "capture_output": True}
-        environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
-        try:
-            subprocess.run(["apt-get", "update", "-qq"], env=environment, **silent)
-            subprocess.run([*apt, "postgresql-common"], env=environment, **silent)
-            with configuration.open("a") as file:
+    with installing("PostgreSQL", _binaries) as install:
+        if install is not None:
+            install("postgresql-common")
+            with Path("/etc/postgresql-common/createcluster.conf").open("a") as file:
                 file.write("\ncreate_main_cluster = false\n")
-            subprocess.run([*apt, "postgresql"], env=environment, **silent)
-        except (OSError, subprocess.CalledProcessError) as error:
-            said = getattr(error, "stderr", b"") or str(error).encode()
-            missing("PostgreSQL", f"apt-get could not install it: {said.decode()[-200:]!r}")
+            install("postgresql")
 
 
 def _owner() -> dict[str, Any]:

@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import logging
 import os
 import random
@@ -24,6 +23,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+from tests.servers.apt import can_install, installing
 from tests.servers.found import missing
 
 VARIABLE = "NEUROVA_TEST_RABBITMQ_URL"
@@ -168,7 +168,7 @@ class RabbitServer:
 def binaries() -> Path:
     """Return the folder of rabbitmq-server; install it as root on Debian, else skip."""
     found = _binaries()
-    if found is None and os.geteuid() == 0 and Path("/etc/debian_version").exists():
+    if found is None and can_install():
         _install()
         found = _binaries()
     if found is None:
@@ -185,23 +185,16 @@ def _binaries() -> Path | None:
 
 def _install() -> None:
     """Install Debian's package without starting the server."""
-    apt = ["apt-get", "install", "-y", "-qq", "--no-install-recommends"]
-    apt += ["-o", "DPkg::Lock::Timeout=300"]
     policy = Path("/usr/sbin/policy-rc.d")  # asked before a package starts a service
-    with Path("/tmp/neurova-tests-apt.lock").open("w") as lock:  # one test process at a time
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if _binaries() is not None:
+    with installing("RabbitMQ", _binaries) as install:
+        if install is None:
             return
         is_ours = not policy.exists()
         if is_ours:
             policy.write_text("#!/bin/sh\nexit 101\n")
             policy.chmod(0o755)
-        environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
         try:
-            for command in (["apt-get", "update", "-qq"], [*apt, "rabbitmq-server"]):
-                ran = subprocess.run(command, env=environment, capture_output=True, text=True)
-                if ran.returncode:
-                    missing("RabbitMQ", f"apt-get could not install it: {ran.stderr[-200:]!r}")
+            install("rabbitmq-server")
         finally:
             if is_ours:
                 policy.unlink()
