@@ -17,6 +17,7 @@ from ..database.base import Database, KeyLocked
 from ..database.event_tables import outbox
 from ..errors import NeurovaError, Unavailable
 from ..events.codec import with_head
+from ..execution.repeated import log_repeated
 from ..execution.transaction import run_in_transaction
 from ..schemas.cache import SchemaCache
 from .inbox import prune_inbox
@@ -79,14 +80,8 @@ class Relay:
                 failures += 1
                 pause = min(POLL_SECONDS * 2**failures, LONGEST_PAUSE)
                 pause *= random.uniform(0.5, 1)  # noqa: S311 - jitter, not a secret
-                if failures in (1, 10) or failures % 100 == 0:
-                    known = isinstance(error, NeurovaError)
-                    LOGGER.error(
-                        "Events of %s wait in the outbox: %s",
-                        self.service,
-                        error,
-                        exc_info=None if known else error,
-                    )
+                text = "Events of %s wait in the outbox"
+                log_repeated(LOGGER, failures, error, text, self.service)
             await asyncio.sleep(pause)
 
     async def relay_batch(self) -> int:

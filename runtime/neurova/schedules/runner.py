@@ -10,7 +10,7 @@ from collections.abc import Callable
 from uuid import uuid4
 
 from ..database.base import KeyLock, KeyLocked, Transaction
-from ..errors import NeurovaError
+from ..execution.repeated import log_repeated
 from ..outbox.inbox import AlreadyHandled
 from ..subscriptions.attempt import LOGGER, attempt
 from ..subscriptions.records import EventRecord, Outcome, ReportEvent
@@ -78,14 +78,8 @@ class ScheduleRunner:
             except Exception as error:
                 failures += 1
                 pause *= min(failures, 5) * random.uniform(0.5, 1)  # noqa: S311 - jitter
-                if failures in (1, 10) or failures % 100 == 0:
-                    known = isinstance(error, NeurovaError)
-                    LOGGER.error(
-                        "Schedule %s cannot run: %s",
-                        self.function.name,
-                        error,
-                        exc_info=None if known else error,
-                    )
+                text = "Schedule %s cannot run"
+                log_repeated(LOGGER, failures, error, text, self.function.name)
             await asyncio.sleep(pause)
 
     async def register(self, now: float) -> None:

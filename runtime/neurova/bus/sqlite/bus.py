@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import fcntl
+import logging
 import os
 import secrets
 import sqlite3
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from ...errors import Unavailable
+from ...execution.repeated import log_repeated
 from ...files.sqlite_file import open_sqlite_file, translate_sqlite_error
 from ..base import (
     LONGEST_RETRY,
@@ -27,6 +29,8 @@ from ..base import (
 )
 from . import messages
 from .group_commit import GroupCommit
+
+LOGGER = logging.getLogger("neurova.events")
 
 T = TypeVar("T")
 
@@ -275,6 +279,7 @@ class SqliteConsumer:
             self._held = -1
 
     async def _run(self) -> None:
+        failures = 0
         while not self._is_stopped:
             self.wake.clear()
             try:
@@ -282,7 +287,10 @@ class SqliteConsumer:
                     self._is_waiting = True
                     await self.wake.wait()
                 self._is_waiting = False
-            except Exception:  # the file cannot be used for now
+                failures = 0
+            except Exception as error:  # the file cannot be used for now
+                failures += 1
+                log_repeated(LOGGER, failures, error, "Queue %s cannot be read", self.queue)
                 await asyncio.sleep(1)
 
     async def _claim(self) -> bool:
