@@ -40,7 +40,7 @@ def make_status_function(
         fields = [*found.fields] if found.status == 202 else [*found.fields, REPLAYED]
         return Reply.of(found.status, found.body, found.content_type, fields)
 
-    description: Http = call_status.__neurova__  # type: ignore[attr-defined]
+    description: Http = call_status.__neurova__  # type: ignore[attr-defined]  # set by the decorator
     file = "neurova/async_calls"
     return make_function(call_status, description, SERVICE, file, Resources(), execution)
 

@@ -62,7 +62,7 @@ class _Time(TIME):
     """Refuse a time with a zone, which would be lost."""
 
     def bind_processor(self, dialect: Dialect) -> Convert:
-        to_text: Any = super().bind_processor(dialect)  # type: ignore[no-untyped-call]
+        to_text: Any = super().bind_processor(dialect)  # type: ignore[no-untyped-call]  # SQLAlchemy has no type for it
 
         def process(value: time | None) -> Any:
             check_zone(value, zoned=False)
@@ -104,7 +104,7 @@ class _Numeric(Numeric[Any]):
                 return None
             # Further digits are not part of a stored value, but of an inexact sum or product.
             number = Decimal(f"{value:.{MAX_DIGITS}g}" if isinstance(value, float) else value)
-            has_more = number.as_tuple().exponent <= smallest.as_tuple().exponent  # type: ignore[operator]
+            has_more = number.as_tuple().exponent <= smallest.as_tuple().exponent  # type: ignore[operator]  # int: both are finite
             return number if has_more else number.quantize(smallest, context=_CONTEXT)
 
         return process
@@ -125,7 +125,7 @@ class SqliteCompiler(SQLiteCompiler):
 
     def visit_binary(self, binary: BinaryExpression[Any], *args: Any, **options: Any) -> str:
         """Return the SQL of a binary expression. Raises CompileError for arithmetic of times."""
-        sql: str = super().visit_binary(binary, *args, **options)  # type: ignore[no-untyped-call]
+        sql: str = super().visit_binary(binary, *args, **options)  # type: ignore[no-untyped-call]  # SQLAlchemy has no type for it
         if binary.operator not in _ARITHMETIC:
             return sql
         if isinstance(binary.left.type, _TIMES) or isinstance(binary.right.type, _TIMES):
