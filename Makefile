@@ -62,10 +62,10 @@ lock: $(VENV)/.installed-dev
 	  --no-emit-index-url --no-annotate --no-header pyproject.toml --group dev -o requirements-dev.lock
 	$(BIN)/uv pip compile -q --upgrade --universal --python-version 3.11 --generate-hashes \
 	  --no-emit-index-url --no-annotate --no-header pyproject.toml --group build \
-	  -c requirements-dev.lock -o requirements.lock
+	  --extra warehouse -c requirements-dev.lock -o requirements.lock
 	$(BIN)/uv pip compile -q --upgrade --universal --python-version 3.11 --generate-hashes \
-	  --no-emit-index-url --no-annotate --no-header pyproject.toml --extra postgres --extra rabbitmq \
-	  -c requirements-dev.lock -o infra/docker/requirements.lock
+	  --no-emit-index-url --no-annotate --no-header pyproject.toml --extra clickhouse --extra postgres \
+	  --extra rabbitmq --extra redis --extra vault --extra warehouse -c requirements-dev.lock -o infra/docker/requirements.lock
 
 clean:
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis

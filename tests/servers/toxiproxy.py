@@ -14,7 +14,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from tests.ships.tools import built
+from tests.servers.go_program import built
 
 VARIABLE = "NEUROVA_TEST_TOXIPROXY"  # the path of the program
 TIMEOUT = 30.0  # seconds to start or answer

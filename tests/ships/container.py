@@ -16,8 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.servers.found import missing
-
-from .tools import cache
+from tests.servers.go_program import cache
 
 ROOT = Path(__file__).parents[2]
 BASE = "docker.io/library/python:3.11-slim"

@@ -11,13 +11,13 @@ from typing import Any
 
 import pytest
 from tests.functions.booking.test_http import SCOPES, STAY
+from tests.servers.go_program import built
 from tests.servers.postgres import PostgresServer
 from tests.servers.rabbitmq import RabbitServer
 from tests.serving import serving, until
 
 from neurova_platform.scaffold import scaffold
 
-from . import tools
 from .contained import Contained
 from .container import Container
 
@@ -31,7 +31,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """Return the file as Compose loads it."""
     copy = tmp_path_factory.mktemp("compose") / "compose.yaml"
     copy.write_text(PASSWORD.sub("secret", FILE.read_text()))
-    words = [tools.built("compose-go"), "-format", "json", str(copy)]
+    words = [built("compose-go"), "-format", "json", str(copy)]
     ran = subprocess.run(words, capture_output=True, text=True)
     assert ran.returncode == 0, ran.stderr
     loaded: dict[str, Any] = json.loads(ran.stdout)

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from tests.servers.go_program import built
 
 from . import tools
 
@@ -42,7 +43,7 @@ def test_jobs_have_read_rights_only() -> None:
 @pytest.mark.parametrize(
     ("find", "words"),
     [
-        (tools.built, ["actionlint", "-no-color", WORKFLOW]),
+        (built, ["actionlint", "-no-color", WORKFLOW]),
         (tools.packaged, ["zizmor", "--offline", "--persona", "pedantic", WORKFLOW]),
         (tools.packaged, ["hadolint", ROOT / "infra" / "docker" / "Dockerfile"]),
     ],
