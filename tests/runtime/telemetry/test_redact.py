@@ -3,7 +3,7 @@
 import pytest
 
 from neurova.errors import NeurovaError
-from neurova.telemetry.redact import holds_secret, mask_secrets
+from neurova.telemetry.redact import add_secret, holds_secret, mask_secrets
 
 
 @pytest.mark.parametrize(
@@ -24,6 +24,38 @@ from neurova.telemetry.redact import holds_secret, mask_secrets
 def test_key_is_cut_to_its_prefix(text: str, masked: str) -> None:
     assert mask_secrets(text) == masked
     assert holds_secret(text) == (text != masked)
+
+
+@pytest.mark.parametrize(
+    ("text", "masked"),
+    [
+        ("Authorization: Bearer abcd.efgh-ijk", "Authorization: ***"),
+        ("{'authorization': 'Basic dXNlcjpwYXNz', 'a': 1}", "{'authorization': '***', 'a': 1}"),
+        (
+            r'{"m":"{\"authorization\":\"Bearer abcdefgh\"}"}',
+            r'{"m":"{\"authorization\":\"***\"}"}',
+        ),
+        ("[(b'Authorization', b'Bearer abcdefgh')]", "[(b'Authorization', b'***')]"),
+        ("x-api-key=abcdefgh12", "x-api-key=***"),
+        ("Set-Cookie: sid=abc; Path=/\nNext: x", "Set-Cookie: ***\nNext: x"),
+        ('{"cookie":"a=b; c=d","e":1}', '{"cookie":"***","e":1}'),
+        ("[(b'cookie', b'a=b')]", "[(b'cookie', b'***')]"),
+        ("amqp://me:pw@host/v and redis://:pw@host", "amqp://me:***@host/v and redis://:***@host"),
+        # Texts of ours that name a field stay as they are.
+        ("send `Authorization: Bearer <key>`, X-API-Key: <key>", None),
+        ("Missing cookie: session", None),
+        ('{"in":"cookie","message":"is a=required"}', None),
+        ("write postgresql://user@host:5432/name or a:b@c", None),
+    ],
+)
+def test_credential_is_masked_by_its_field(text: str, masked: str | None) -> None:
+    assert mask_secrets(text) == (masked or text)
+
+
+def test_registered_value_is_masked() -> None:
+    add_secret("registered-value-1")
+    assert mask_secrets("a registered-value-1 b") == "a *** b"
+    assert mask_secrets("a registered-value-2 b") == "a registered-value-2 b"
 
 
 def test_error_shows_no_key() -> None:
