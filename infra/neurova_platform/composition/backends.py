@@ -7,7 +7,7 @@ A row names functions as "module:name"; a module is imported when its backend is
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:  # not imported at run time: asyncio would slow commands that 
     from neurova.database.base import Database
     from neurova.mail.base import Mailer
     from neurova.schemas.base import SchemaRegistry
+    from neurova.secrets.base import SecretStore, SecretVersion
 
 
 class Backend(NamedTuple):
@@ -44,6 +45,7 @@ _LIMITS = "neurova_gateway.limits.factory"
 _MAIL = "neurova_platform.composition.mailers"
 _BUS = "neurova_platform.composition.buses"
 _REGISTRIES = "neurova_platform.composition.registries"
+_SECRETS = "neurova_platform.composition.secrets"
 _POSTGRES_FAULT = "neurova.database.postgres.url:find_url_error"
 
 BACKENDS: dict[str, dict[str, Backend]] = {
@@ -79,6 +81,9 @@ BACKENDS: dict[str, dict[str, Backend]] = {
         "file": Backend(f"{_REGISTRIES}:open_sqlite", f"{_REGISTRIES}:check_sqlite"),
         "http": Backend(f"{_REGISTRIES}:open_confluent", f"{_REGISTRIES}:check_confluent"),
         "https": Backend(f"{_REGISTRIES}:open_confluent", f"{_REGISTRIES}:check_confluent"),
+    },
+    "secrets": {
+        "file": Backend(f"{_SECRETS}:open_file", f"{_SECRETS}:check_file"),
     },
 }
 _ALIASES = {"postgres": "postgresql", "amqps": "amqp"}
@@ -151,6 +156,21 @@ def open_registry(settings: Settings) -> SchemaRegistry:
     return registry
 
 
+def open_secret_store(settings: Settings) -> SecretStore:
+    """Return the store of secrets; it opens on first use."""
+    store: SecretStore = _open("secrets", settings.secrets_location, settings.secrets)
+    return store
+
+
+def read_secrets(settings: Settings, names: Iterable[str]) -> dict[str, SecretVersion]:
+    """Return the secrets with these names."""
+    store = open_secret_store(settings)
+    try:
+        return {name: store.read(name) for name in sorted(names)}
+    finally:
+        store.close()
+
+
 def check_database(settings: Settings, service: str) -> str:
     """Return one line about the state of a service's database.
 
@@ -183,6 +203,11 @@ def check_mailer(settings: Settings) -> str:
 def check_registry(settings: Settings) -> str:
     """Return one line about the state of the registry of schemas."""
     return _check("schemas", settings.schemas_location, settings.schemas)
+
+
+def check_secret_store(settings: Settings) -> str:
+    """Return one line about the state of the store of secrets."""
+    return _check("secrets", settings.secrets_location, settings.secrets)
 
 
 def check_limiter(settings: Settings) -> str:

@@ -18,7 +18,7 @@ _SIZE = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(B|kB|MB|GB|KiB|MiB|GiB)\s*")
 _UNITS = {"B": 1, "kB": 10**3, "MB": 10**6, "GB": 10**9}
 _UNITS |= {"KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
 _SECRET_NAMES = re.compile(r"(^|_)(password|passwd|secret|token|api_?key|private_?key)s?$")
-_SECRET_VALUES = re.compile(r"-----BEGIN|://[^/@\s]*:[^/@\s]+@")
+_SECRET_VALUES = re.compile(r"-----BEGIN|://[^/@\s]*:[^/@\s]+@|[?&](ssl)?password=.")
 
 
 class Field(msgspec.Struct, frozen=True):
@@ -35,7 +35,7 @@ class Field(msgspec.Struct, frozen=True):
 
     @property
     def unit(self) -> str:
-        """Return "bytes", "path" or ""."""
+        """Return "bytes", "path", "credential" or ""."""
         extra: dict[str, str] = {}
         for meta in getattr(self.type, "__metadata__", ()):
             extra |= meta.extra or {}
@@ -56,6 +56,8 @@ FIELDS = {field.key: field for field in fields_of(Sections)}
 """The fields of the sections whose keys are fixed, by dotted key."""
 SERVICE_FIELDS = {field.key: field for field in fields_of(Service)}
 """The fields of `[services.<name>]`, by name."""
+
+_CREDENTIALS = frozenset(key for key, field in FIELDS.items() if field.unit == "credential")
 
 
 def field_of(key: str) -> Field:
@@ -82,6 +84,14 @@ def convert(field: Field, value: object, *, text: bool) -> Any:
         expected = 'a size like "1 MiB"' if field.unit == "bytes" else describe_type(info)
         shown = "" if is_secret(field.key, value) else f", not {value!r}"
         raise ValueError(f"must be {expected}{shown}") from None
+
+
+def holds_text(field: Field) -> bool:
+    """Return whether the value of a field is any text."""
+    info = inspect.type_info(field.type)
+    while isinstance(info, inspect.Metadata):
+        info = info.type
+    return isinstance(info, inspect.StrType)
 
 
 def parse_size(text: str) -> int | str:
@@ -116,7 +126,8 @@ def is_secret(key: str, value: object) -> bool:
         return any(is_secret(key, item) for item in value)
     if not isinstance(value, str):
         return False
-    return bool(_SECRET_NAMES.search(name) or _SECRET_VALUES.search(value) or holds_secret(value))
+    is_named = key in _CREDENTIALS or bool(_SECRET_NAMES.search(name))
+    return is_named or bool(_SECRET_VALUES.search(value)) or holds_secret(value)
 
 
 def nearest(key: str, known: Collection[str]) -> str:

@@ -7,19 +7,24 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from neurova.errors import ConfigError
+from neurova.secrets.base import Reference, SecretVersion, UnknownSecret, find_value
+from neurova.settings.secrets import find_secrets_faults
 from neurova.settings.settings import Settings, Value
 
+from ..composition.backends import read_secrets
 from .fields import FIELDS, SERVICE_FIELDS, convert, field_of, is_secret
-from .sources import FILE, Entry, read_environment, read_file, resolve
+from .sources import FILE, Entry, read_environment, read_file, reference_of, resolve
 from .validation import find_faults
 
+ReadSecrets = Callable[[Settings, Iterable[str]], Mapping[str, SecretVersion]]
+"""Return the secrets with these names; settings whose secret is left out keep their defaults."""
 _PASSWORD = re.compile(r"(://[^/@:\s]*):[^/@\s]+@")
 
 
@@ -42,16 +47,19 @@ def load(
     *,
     environ: Mapping[str, str] | None = None,
     flags: Mapping[str, Any] | None = None,
+    secrets: ReadSecrets = read_secrets,
 ) -> Settings:
     """Return the settings of the project that contains `start` (default: the working folder).
 
-    `flags` maps dotted keys to values, None for a flag that is not set. Raises ConfigError that
-    lists every fault with its place, dotted key and fix.
+    `flags` maps dotted keys to values, None for a flag that is not set. `secrets` reads the secrets
+    that settings refer to. Raises ConfigError that lists every fault with its place, dotted key and
+    fix, and Unavailable or StateError if the secrets cannot be read.
     """
     file = find((start or Path.cwd()).resolve())
     variables = os.environ if environ is None else environ
     values: dict[str, Any] = {}
     origins: dict[str, str] = {}
+    references: dict[str, Reference] = {}
     faults: list[str] = []
     sources = (
         read_file(file, faults),
@@ -61,19 +69,56 @@ def load(
     for source in sources:
         for key, value, origin in source:
             try:
+                origins[key] = origin
+                reference = reference_of(key, value)
+                if reference is not None:
+                    references[key] = reference
+                    continue
+                references.pop(key, None)
                 found = resolve(value, variables)
                 is_text = found is not value or origin.startswith("environment")
                 values[key] = convert(field_of(key), found, text=is_text)
-                origins[key] = origin
             except ValueError as error:
                 faults.append(f"{origin}: {key} {error}")
     if faults:
         raise ConfigError("\n".join(faults))
     settings = _assemble(file.parent, values, origins)
+    if references:
+        values |= _read_references(settings, references, secrets)
+        names = {key: str(reference) for key, reference in references.items()}
+        settings = _assemble(file.parent, values, origins, names)
     faults = [f"{origins.get(key, FILE)}: {key} {what}" for key, what in find_faults(settings)]
     if faults:
         raise ConfigError("\n".join(faults))
     return settings
+
+
+def without_secrets(_settings: Settings, _names: Iterable[str]) -> Mapping[str, SecretVersion]:
+    """Read no secret, for commands that work before secrets are set."""
+    return {}
+
+
+def _read_references(
+    settings: Settings, references: Mapping[str, Reference], secrets: ReadSecrets
+) -> dict[str, str]:
+    """Return the values of the settings that refer to secrets."""
+    faults = [
+        f"{settings.origins.get(f'secrets.{key}', FILE)}: secrets.{key} {what}"
+        for key, what in find_secrets_faults(settings.secrets)
+    ]
+    if faults:
+        raise ConfigError("\n".join(faults))
+    found = secrets(settings, {reference.name for reference in references.values()})
+    values = {}
+    for key, reference in references.items():
+        try:
+            if reference.name in found:
+                values[key] = find_value(found[reference.name], reference)
+        except UnknownSecret as error:
+            faults.append(f"{settings.origins[key]}: {key}: {error}")
+    if faults:
+        raise UnknownSecret("\n".join(faults))
+    return values
 
 
 def effective(settings: Settings) -> list[Value]:
@@ -84,15 +129,24 @@ def effective(settings: Settings) -> list[Value]:
         value: Any = settings
         for part in key.split("."):
             value = value[part] if isinstance(value, dict) else getattr(value, part)
-        if value and is_secret(key, value) and isinstance(value, str) and "://" not in value:
+        is_plain = isinstance(value, str) and bool(value) and "://" not in value
+        if key in settings.references or (is_plain and is_secret(key, value)):
             value = "***"
         elif isinstance(value, str):
             value = _PASSWORD.sub(r"\1@", value)
-        values.append(Value(key, value, settings.origins.get(key, "default")))
+        origin = settings.origins.get(key, "default")
+        if key in settings.references:
+            origin += f", secret {settings.references[key]}"
+        values.append(Value(key, value, origin))
     return values
 
 
-def _assemble(root: Path, values: dict[str, Any], origins: dict[str, str]) -> Settings:
+def _assemble(
+    root: Path,
+    values: dict[str, Any],
+    origins: dict[str, str],
+    references: dict[str, str] | None = None,
+) -> Settings:
     tree: dict[str, Any] = {"services": {}}
     for key in {**FIELDS, **values}:
         field = field_of(key)
@@ -105,4 +159,5 @@ def _assemble(root: Path, values: dict[str, Any], origins: dict[str, str]) -> Se
             branch = branch.setdefault(section, {})
         branch[name] = value
     tree["project"]["name"] = tree["project"]["name"] or root.name
-    return msgspec.convert({**tree, "root": root, "origins": origins}, Settings)
+    rest = {"root": root, "origins": origins, "references": references or {}}
+    return msgspec.convert({**tree, **rest}, Settings)

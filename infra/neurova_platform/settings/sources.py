@@ -9,15 +9,24 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from neurova.errors import ConfigError
+from neurova.secrets.base import Reference, parse_reference
 
-from .fields import FIELDS, SERVICE_FIELDS, is_secret, nearest, nearest_variable
+from .fields import (
+    FIELDS,
+    SERVICE_FIELDS,
+    field_of,
+    holds_text,
+    is_secret,
+    nearest,
+    nearest_variable,
+)
 
 FILE = "neurova.toml"
 RESERVED = ("NEUROVA_KEY",)
 """Variables that are not settings: `neurova call` sends NEUROVA_KEY."""
 RESERVED_PREFIXES = ("NEUROVA_TEST_",)
-REFERENCE = "env"
-"""The key of a table `{env = "NAME"}`, which stands for the value of a variable."""
+VARIABLE, SECRET = "env", "secret"
+"""The keys of tables: `{env = "NAME"}` is a variable, `{secret = "db#url"}` is a secret."""
 _SERVICE = re.compile(r"[a-z][a-z0-9_]{0,62}")
 _SERVICE_VARIABLE = re.compile(r"NEUROVA_SERVICES_([A-Z0-9_]+)_(DATABASE|CONNECTIONS)")
 
@@ -44,10 +53,7 @@ def read_file(file: Path, faults: list[str]) -> Iterator[Entry]:
         line = find_line(text, key)
         origin = f"{FILE}:{line}" if line else FILE
         if is_secret(key, value):
-            faults.append(
-                f"{origin}: {key} looks like a secret: {FILE} is copied and committed, "
-                "remove it and create a new one"
-            )
+            faults.append(f"{origin}: {key} looks like a secret: {_secret_fix(key)}")
         elif key in FIELDS or _is_service_key(key):
             yield Entry(key, value, origin)
         elif not (value == {} and _is_section(key)):
@@ -79,12 +85,41 @@ def resolve(value: Any, environ: Mapping[str, str]) -> Any:
 
     Raises ValueError if the variable is not set.
     """
-    if not isinstance(value, dict) or list(value) != [REFERENCE]:
+    if not _is_table(value, VARIABLE):
         return value
-    name = str(value[REFERENCE])
+    name = str(value[VARIABLE])
     if name not in environ:
         raise ValueError(f"needs the environment variable {name}: set it")
     return environ[name]
+
+
+def reference_of(key: str, value: Any) -> Reference | None:
+    """Return the secret that `{secret = "NAME#FIELD"}` names, None for any other value.
+
+    Raises ValueError if it names none, or if the setting cannot be a secret.
+    """
+    if not _is_table(value, SECRET):
+        return None
+    if key.startswith(("project.", "secrets.")) or not holds_text(field_of(key)):
+        raise ValueError('cannot be a secret: write its value, or { env = "NAME" }')
+    return parse_reference(str(value[SECRET]))
+
+
+def _is_table(value: Any, key: str) -> bool:
+    return isinstance(value, dict) and list(value) == [key]
+
+
+def _secret_fix(key: str) -> str:
+    """Return the fix for a plain secret."""
+    *sections, name = key.split(".")
+    if sections and sections[0] == "secrets":
+        variable = "VAULT_" + name.upper() if name != "key" else FIELDS[key].variable
+        return f'{FILE} is copied and committed, write {name} = {{ env = "{variable}" }}'
+    reference = f"{sections[-1] if sections else name}#{name}"
+    return (
+        f"{FILE} is copied and committed, run `neurova secrets set {reference}` with a new value "
+        f'and write {name} = {{ secret = "{reference}" }}'
+    )
 
 
 def find_line(text: str, key: str) -> int:
@@ -105,7 +140,7 @@ def find_line(text: str, key: str) -> int:
 
 def _flatten(document: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
     for name, value in document.items():
-        is_reference = isinstance(value, dict) and list(value) == [REFERENCE]
+        is_reference = _is_table(value, VARIABLE) or _is_table(value, SECRET)
         if isinstance(value, dict) and value and not is_reference and prefix + name not in FIELDS:
             yield from _flatten(value, prefix + name + ".")
         else:

@@ -9,6 +9,7 @@ from pathlib import Path
 from neurova.database.postgres.url import PostgresUrl
 from neurova.settings.gateway import find_admin_faults, find_gateway_faults
 from neurova.settings.schemas import find_schemas_faults
+from neurova.settings.secrets import find_secrets_faults
 from neurova.settings.settings import Settings
 
 from .. import memory
@@ -17,12 +18,7 @@ from ..composition import backends
 
 def find_faults(settings: Settings) -> Iterator[tuple[str, str]]:
     """Yield the dotted key and the error of each invalid value."""
-    for key, what in find_gateway_faults(settings.gateway):
-        yield f"gateway.{key}", what
-    for key, what in find_admin_faults(settings.admin):
-        yield f"admin.{key}", what
-    for key, what in find_schemas_faults(settings.schemas):
-        yield f"schemas.{key}", what
+    yield from _find_section_faults(settings)
     for name in ("tls_cert", "tls_key"):
         path = getattr(settings.gateway, name)
         if path and not Path(path).is_file():
@@ -44,6 +40,18 @@ def find_faults(settings: Settings) -> Iterator[tuple[str, str]]:
         yield "bus.url", what
     yield from _find_unknown_services(settings)
     yield from _find_database_faults(settings)
+
+
+def _find_section_faults(settings: Settings) -> Iterator[tuple[str, str]]:
+    sections = {
+        "gateway": find_gateway_faults(settings.gateway),
+        "admin": find_admin_faults(settings.admin),
+        "schemas": find_schemas_faults(settings.schemas),
+        "secrets": find_secrets_faults(settings.secrets),
+    }
+    for section, faults in sections.items():
+        for key, what in faults:
+            yield f"{section}.{key}", what
 
 
 def _find_unknown_services(settings: Settings) -> Iterator[tuple[str, str]]:

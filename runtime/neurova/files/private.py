@@ -14,14 +14,14 @@ from ..errors import StateError
 MAX_SECRET_BYTES = 4096
 
 
-def write_private_file(path: Path, text: str) -> None:
+def write_private_file(path: Path, text: str, *, durable: bool = False) -> None:
     """Write a file with mode 0600 atomically; create a missing folder with mode 0700.
 
-    Raises StateError when it cannot be written.
+    `durable`: it survives a power failure. Raises StateError when it cannot be written.
     """
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with _temporary_file(path, text.encode()) as temporary:
+        with _temporary_file(path, text.encode(), durable=durable) as temporary:
             os.replace(temporary, path)
     except OSError as error:
         raise StateError(

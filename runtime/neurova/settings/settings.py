@@ -14,6 +14,7 @@ from .mail import Mail
 from .project import Openapi, Project, Service
 from .runtime import Runtime
 from .schemas import Schemas
+from .secrets import Secrets
 
 
 class Value(msgspec.Struct, frozen=True):
@@ -35,17 +36,23 @@ class Sections(msgspec.Struct, frozen=True):
     bus: Bus = Bus()
     mail: Mail = Mail()
     schemas: Schemas = Schemas()
+    secrets: Secrets = Secrets()
 
 
 class Settings(Sections, frozen=True, kw_only=True):
     """All validated settings; paths are absolute.
 
-    `origins` maps the dotted key of each non-default setting to where it was set.
+    `origins` maps the dotted key of each non-default setting to where it was set, `references` the
+    key of each setting whose value is a secret to that secret, like "db#url".
     """
 
     root: Path
     services: dict[str, Service]
     origins: dict[str, str]
+    references: dict[str, str] = {}
+
+    def __repr__(self) -> str:
+        return f"<Settings of {self.root}>"  # the values may hold passwords
 
     @property
     def functions(self) -> Path:
@@ -71,6 +78,11 @@ class Settings(Sections, frozen=True, kw_only=True):
     def schemas_location(self) -> Path | str:
         """Return the file or the URL of the registry of schemas."""
         return self.schemas.url or self.state / "registry.db"
+
+    @property
+    def secrets_location(self) -> Path | str:
+        """Return the encrypted file or the URL of the store of secrets."""
+        return self.secrets.url or self.state / "secrets.encrypted"
 
     def database(self, service: str) -> Path | PostgresUrl:
         """Return the file or the URL of a service's database."""

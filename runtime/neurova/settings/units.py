@@ -13,3 +13,5 @@ Size = Annotated[int, msgspec.Meta(ge=1, le=1 << 40, extra={"unit": "bytes"})]
 OptionalSize = Annotated[int, msgspec.Meta(ge=0, le=1 << 40, extra={"unit": "bytes"})]
 FilePath = Annotated[str, msgspec.Meta(extra={"unit": "path"})]
 """A path; relative to the project's folder in neurova.toml, absolute after loading."""
+Credential = Annotated[str, msgspec.Meta(extra={"unit": "credential"})]
+"""A text that is refused in neurova.toml and never shown."""

@@ -1,0 +1,116 @@
+"""The interface of a store of secrets, and the errors of its backends.
+
+A secret has a name and fields: `stripe#token` is the field `token` of the secret `stripe`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
+
+from ..errors import StateError
+from ..telemetry import redact
+
+FORM = "NAME#FIELD, like stripe#token"
+_NAME = re.compile(r"[\w.-]+(/[\w.-]+)*", re.ASCII)
+_FIELD = re.compile(r"[\w.-]+", re.ASCII)
+
+
+class UnknownSecret(StateError):
+    """A secret, or a field of it, is not set."""
+
+
+class SecretChanged(StateError):
+    """A secret has another version than the writer expected."""
+
+
+class SecretsRefused(StateError):
+    """The store does not let this process read or write: token, policy, key or certificate."""
+
+
+class Reference(NamedTuple):
+    """The name of a field of a secret; its text is `NAME#FIELD`."""
+
+    name: str
+    field: str
+
+    def __str__(self) -> str:
+        return f"{self.name}#{self.field}"
+
+
+def parse_reference(text: str) -> Reference:
+    """Return the reference that a text names. Raises ValueError."""
+    name, _, field = text.partition("#")
+    if not _NAME.fullmatch(name) or not _FIELD.fullmatch(field) or {".", ".."} & {*name.split("/")}:
+        raise ValueError(f"{text!r} names no secret: write {FORM}")
+    return Reference(name, field)
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class SecretVersion:
+    """One version of a secret; its `repr` shows no value.
+
+    `number` is 1 for the first version, and 0, without fields, for a secret that does not exist.
+    """
+
+    number: int
+    fields: Mapping[str, str]
+
+    def __repr__(self) -> str:
+        return f"<SecretVersion {self.number}: {', '.join(self.fields) or 'no fields'}>"
+
+
+NO_SECRET = SecretVersion(0, {})
+
+
+class SecretStore(Protocol):
+    """Store secrets. Threads may share it; each method may wait for a server.
+
+    Raises Unavailable when the store does not respond now, and SecretsRefused when it refuses this
+    process.
+    """
+
+    def read(self, name: str) -> SecretVersion:
+        """Return the latest version of a secret, NO_SECRET if it does not exist."""
+        ...
+
+    def write(self, name: str, fields: Mapping[str, str], expected: int | None = None) -> int:
+        """Set some fields of a secret, keep the others, and return the number of the new version.
+
+        With `expected`, raises SecretChanged unless that is the number of the latest version.
+        """
+        ...
+
+    def names(self) -> list[str]:
+        """Return the names of all secrets, sorted."""
+        ...
+
+    def close(self) -> None:
+        """Release the connection to the store."""
+        ...
+
+
+def read_value(store: SecretStore, reference: Reference) -> str:
+    """Return the value of a field. Raises UnknownSecret with the command that sets it."""
+    return find_value(store.read(reference.name), reference)
+
+
+def find_value(secret: SecretVersion, reference: Reference) -> str:
+    """Return the value of a field in a version, from now on masked. Raises UnknownSecret."""
+    value = secret.fields.get(reference.field)
+    if value is not None:
+        register_secret(value)
+        return value
+    if not secret.number:
+        what = f"secret {reference} is not set"
+    else:
+        has = f"it has {', '.join(sorted(secret.fields))}"
+        what = f"secret {reference.name} has no field {reference.field}, {has}"
+    raise UnknownSecret(what, fix=f"run `neurova secrets set {reference}`")
+
+
+def register_secret(value: str) -> None:
+    """Have a value that was read masked wherever text leaves the platform."""
+    redact.add_secret(value)
