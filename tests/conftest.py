@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 import uvicorn
 from tests.servers.apicurio import apicurio
+from tests.servers.openbao import openbao, own_openbao
 from tests.servers.postgres import own_postgres, postgres
 from tests.servers.rabbitmq import own_rabbitmq, rabbitmq, rabbitmq_url
 from tests.servers.toxiproxy import toxiproxy
@@ -23,6 +24,8 @@ from neurova_platform.testing.platform import TestPlatform
 
 __all__ = [
     "apicurio",
+    "openbao",
+    "own_openbao",
     "own_postgres",
     "own_rabbitmq",
     "postgres",
