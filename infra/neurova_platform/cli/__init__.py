@@ -14,6 +14,9 @@ def main() -> int:
         found = ".".join(str(part) for part in sys.version_info[:3])
         sys.stderr.write(f"neurova needs Python 3.11 or newer, not {found}: install a newer one\n")
         return 1
+    from ..crash import mask_tracebacks
+
+    mask_tracebacks()
     if sys.argv[1:2] in (["dev"], ["run"]):
         from ..serving import interrupt
 

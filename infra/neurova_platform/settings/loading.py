@@ -17,6 +17,7 @@ from neurova.errors import ConfigError
 from neurova.secrets.base import Reference, SecretVersion, UnknownSecret, find_value
 from neurova.settings.secrets import find_secrets_faults
 from neurova.settings.settings import Settings, Value
+from neurova.telemetry.redact import add_secret
 
 from ..composition.backends import read_secrets
 from .fields import FIELDS, SERVICE_FIELDS, convert, field_of, is_secret
@@ -78,6 +79,8 @@ def load(
                 found = resolve(value, variables)
                 is_text = found is not value or origin.startswith("environment")
                 values[key] = convert(field_of(key), found, text=is_text)
+                if is_text and is_secret(key, found):
+                    add_secret(found)
             except ValueError as error:
                 faults.append(f"{origin}: {key} {error}")
     if faults:

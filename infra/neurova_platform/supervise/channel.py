@@ -19,6 +19,7 @@ from typing import Any
 
 from neurova.errors import NeurovaError
 
+from ..crash import mask_tracebacks
 from ..serving.managed import ManagedServer
 from .roles import ChildArguments
 
@@ -163,6 +164,7 @@ def run_child(
     stacks: Connection,
 ) -> None:
     """Call `target`, "module:function", in a child process; exit with 1 if it cannot start."""
+    mask_tracebacks()
     channel = WorkerChannel(pipe, stacks)
     channel.install_signal_handlers()
     if listener is not None:

@@ -93,7 +93,7 @@ def problem(
     """Return an error reply to `call`; secrets in its texts are masked."""
     instance, trace_id = "", ""
     if call is not None:
-        instance = mask_secrets(call.raw_path.decode("ascii", "replace")[:_LONGEST_INSTANCE])
+        instance = mask_secrets(call.raw_path.decode("ascii", "replace"))[:_LONGEST_INSTANCE]
         trace_id = f"{call.trace_id:032x}" if call.trace_id else ""
     masked = tuple(
         Fault(mask_secrets(each.pointer), mask_secrets(each.message), each.where) for each in errors

@@ -6,10 +6,11 @@ from typing import Annotated
 
 import msgspec
 
+from .section import Section
 from .units import Seconds
 
 
-class Bus(msgspec.Struct, frozen=True):
+class Bus(Section, frozen=True):
     """Configure the bus, and the processes of `neurova run` that work with it.
 
     `url`: an AMQP URL of RabbitMQ, empty for a file in the state folder. `processes`: the processes

@@ -10,10 +10,11 @@ import msgspec
 
 from ..database.postgres.url import find_url_error, is_postgres
 from ..functions.rate_limits import parse_limit
+from .section import Section
 from .units import FilePath, Port, Seconds, Size
 
 
-class Cors(msgspec.Struct, frozen=True):
+class Cors(Section, frozen=True):
     """The origins whose pages may call; without origins, no CORS headers are sent."""
 
     origins: tuple[str, ...] = ()
@@ -29,7 +30,7 @@ class Cors(msgspec.Struct, frozen=True):
     max_age: Annotated[int, msgspec.Meta(ge=0, le=86_400)] = 600
 
 
-class Gateway(msgspec.Struct, frozen=True):
+class Gateway(Section, frozen=True):
     """Configure the gateway; sizes in bytes, times in seconds.
 
     `plugins`: the plugin folder, empty for the packaged one. `extra`: names of further plugins in
@@ -61,7 +62,7 @@ class Gateway(msgspec.Struct, frozen=True):
     cors: Cors = Cors()
 
 
-class Admin(msgspec.Struct, frozen=True):
+class Admin(Section, frozen=True):
     """Configure the Admin API; it accepts `hosts` as Host values in addition to loopback names."""
 
     enabled: bool = True

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import msgspec
+from .section import Section
 
 
-class Mail(msgspec.Struct, frozen=True):
+class Mail(Section, frozen=True):
     """Configure the mails that functions send.
 
     `url`: an SMTP server, empty for files in the state folder. `sender`: the address in `From`.

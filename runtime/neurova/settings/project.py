@@ -6,12 +6,13 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from .section import Section
 from .units import FilePath
 
 Connections = Annotated[int, msgspec.Meta(ge=2, le=1_000)]
 
 
-class Project(msgspec.Struct, frozen=True):
+class Project(Section, frozen=True):
     """The name of the project, by default that of its folder, and its other folders."""
 
     name: str = ""
@@ -19,7 +20,7 @@ class Project(msgspec.Struct, frozen=True):
     state: FilePath = ".neurova"
 
 
-class Openapi(msgspec.Struct, frozen=True):
+class Openapi(Section, frozen=True):
     """Configure the OpenAPI document: who may read it, the API's version and its base URLs.
 
     An empty `access` means "public" in `neurova dev` and "key" in `neurova run`. Without `servers`,
@@ -31,7 +32,7 @@ class Openapi(msgspec.Struct, frozen=True):
     servers: tuple[str, ...] = ()
 
 
-class Service(msgspec.Struct, frozen=True):
+class Service(Section, frozen=True):
     """Configure the database of one service.
 
     `database` is a file, a PostgreSQL URL, or empty for `<state>/<service>.db`. Each process opens

@@ -6,10 +6,11 @@ from typing import Annotated
 
 import msgspec
 
+from .section import Section
 from .units import OptionalSeconds, OptionalSize, Seconds
 
 
-class Runtime(msgspec.Struct, frozen=True):
+class Runtime(Section, frozen=True):
     """Configure `neurova run`: `workers` processes of at most `memory` bytes each (0: no limit).
 
     In seconds: `drain`, the time for calls in flight to finish at a stop; `drain_delay`, the time

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import msgspec
-
 from ..schemas.base import Level
 from .gateway import is_loopback
+from .section import Section
 from .units import Port
 
 
-class Schemas(msgspec.Struct, frozen=True):
+class Schemas(Section, frozen=True):
     """Configure the registry of the events' schemas.
 
     `url`: a registry with the Confluent API, empty for a file in the state folder. That one is

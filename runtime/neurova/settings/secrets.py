@@ -8,13 +8,14 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from .section import Section
 from .units import Credential, FilePath
 
 KUBERNETES_TOKEN = "/var/run/secrets/kubernetes.io/serviceaccount/token"  # noqa: S105 - a path
 Expiry = Annotated[float, msgspec.Meta(gt=0, le=604_800)]
 
 
-class Secrets(msgspec.Struct, frozen=True):
+class Secrets(Section, frozen=True):
     """Configure the store of secrets.
 
     `url`: the address of Vault, empty for an encrypted file in the state folder. `expiry`: seconds
@@ -44,7 +45,7 @@ class Secrets(msgspec.Struct, frozen=True):
     jwt_file: FilePath = KUBERNETES_TOKEN
 
     def __repr__(self) -> str:
-        return f"<Secrets {self.url or 'in a file'}>"
+        return f"<Secrets in {'Vault' if self.url else 'a file'}>"
 
 
 _NEEDS: dict[str, tuple[str, ...]] = {

@@ -15,9 +15,10 @@ from .project import Openapi, Project, Service
 from .runtime import Runtime
 from .schemas import Schemas
 from .secrets import Secrets
+from .section import Section
 
 
-class Value(msgspec.Struct, frozen=True):
+class Value(Section, frozen=True):
     """One effective setting and where it was set."""
 
     key: str
@@ -25,7 +26,7 @@ class Value(msgspec.Struct, frozen=True):
     origin: str
 
 
-class Sections(msgspec.Struct, frozen=True):
+class Sections(Section, frozen=True):
     """The sections of neurova.toml with a fixed set of keys."""
 
     project: Project = Project()
@@ -49,7 +50,7 @@ class Settings(Sections, frozen=True, kw_only=True):
     root: Path
     services: dict[str, Service]
     origins: dict[str, str]
-    references: dict[str, str] = {}
+    references: dict[str, str] = msgspec.field(default_factory=dict)
 
     def __repr__(self) -> str:
         return f"<Settings of {self.root}>"  # the values may hold passwords

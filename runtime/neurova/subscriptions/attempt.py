@@ -14,6 +14,7 @@ from ..errors import NeurovaError
 from ..events.codec import UndecodableEvent
 from ..http.problem import Reject
 from ..outbox.inbox import AlreadyHandled
+from ..telemetry.redact import mask_secrets
 from .background import BackgroundFunction, Options
 from .records import Outcome, Retry
 
@@ -78,4 +79,4 @@ def describe(error: Exception, function: BackgroundFunction[Any]) -> str:
     if lines:
         name = lines[-1].filename.rpartition(folder)[2]
         text += f" ({folder[1:]}{name}:{lines[-1].lineno})"
-    return text[:MAX_CAUSE]
+    return mask_secrets(text)[:MAX_CAUSE]  # before the cut, which could split a secret

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import json
 import re
 import threading
@@ -106,7 +105,7 @@ def _parts(value: str) -> Iterator[str]:
 def _encodings(value: str) -> set[str]:
     """Return the spellings of a value that text may hold."""
     raw = value.encode("utf-8", "surrogatepass")
-    forms = {value, repr(value)[1:-1], repr(raw)[2:-1], html.escape(value)}
+    forms = {value, repr(value)[1:-1], repr(raw)[2:-1]}
     forms |= {_json(form) for form in tuple(forms)}
     for offset in range(3):  # where the value starts in a group of three bytes
         encoded = b64encode(bytes(offset) + raw).decode()

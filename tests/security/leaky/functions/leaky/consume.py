@@ -1,0 +1,11 @@
+"""Fail with what must not be shown."""
+
+from neurova import Log, on
+
+from .domain import Leaked, spellings
+
+
+@on(Leaked, retries=0)
+async def consume(leaked: Leaked, log: Log) -> None:
+    log.error("failing", secret=spellings())
+    raise RuntimeError(spellings())
