@@ -15,13 +15,16 @@ from neurova.schemas.cache import SchemaCache
 from neurova.settings.settings import Settings
 from neurova.subscriptions.function import SubscriptionFunction
 from neurova.subscriptions.records import EventRecord, ReportEvent
+from neurova.traces.conventions import message_attributes
+from neurova.traces.span import PRODUCER
+from neurova.traces.tracer import Tracer
 
 from . import backends, queue_file
 from .state import has_state
 
 if TYPE_CHECKING:  # they import SQLAlchemy, which would slow projects without a database
     from neurova.dead_letters.letters import DeadLetters
-    from neurova.outbox.relay import Relay
+    from neurova.outbox.relay import Published, Relay
     from neurova.schedules.runner import ScheduleRunner
     from neurova.subscriptions.runner import SubscriptionRunner
 
@@ -38,7 +41,7 @@ class EventSystem:
 
     Schedules run with the subscriptions. The bus is opened when the first subscription or event
     needs it. `database` returns the database of a service; `report` receives a record of each event
-    and of each run of a schedule.
+    and of each run of a schedule; `tracer` records their spans.
     """
 
     def __init__(
@@ -48,6 +51,7 @@ class EventSystem:
         database: Callable[[str], Database],
         report: ReportEvent,
         clock: Callable[[], float],
+        tracer: Tracer | None = None,
     ) -> None:
         self.roles = frozenset(roles)
         self.runners: dict[str, list[SubscriptionRunner]] = {}
@@ -57,6 +61,7 @@ class EventSystem:
         self._database = database
         self._report = report
         self._clock = clock
+        self._tracer = tracer or Tracer()
         self._services: Mapping[str, Service] = {}
         self._bus: Bus | None = None
         self._schemas: SchemaCache | None = None
@@ -142,7 +147,7 @@ class EventSystem:
         runners = self.runners[service.name] = []
         for function in service.subscriptions:
             kind = OrderedRunner if function.description.ordered else SubscriptionRunner
-            runner = kind(function, bus, self.schemas, self._report, self._clock)
+            runner = kind(function, bus, self.schemas, self._report, self._clock, self._tracer)
             try:
                 await runner.start()
             except BaseException:
@@ -154,7 +159,7 @@ class EventSystem:
         from neurova.schedules.runner import ScheduleRunner
 
         for function in service.schedules:
-            runner = ScheduleRunner(function, self._report, self._clock)
+            runner = ScheduleRunner(function, self._report, self._clock, tracer=self._tracer)
             runner.start()
             self.schedules.setdefault(service.name, []).append(runner)
 
@@ -163,9 +168,7 @@ class EventSystem:
         deadline = asyncio.get_running_loop().time() + DECLARE_TIMEOUT
         await bus.declare([each.queue for each in subscriptions], deadline)
 
-    def make_relay(
-        self, service: Service, published: Callable[[Sequence[Message]], None] | None = None
-    ) -> Relay:
+    def make_relay(self, service: Service, published: Published | None = None) -> Relay:
         """Return the relay of a service; `published` receives what it has published."""
         from neurova.outbox.relay import POLL_SECONDS, Relay
 
@@ -217,7 +220,10 @@ class EventSystem:
             except NeurovaError as error:
                 LOGGER.error("Subscription %s did not stop: %s", runner.function.name, error)
 
-    def _report_published(self, messages: Sequence[Message]) -> None:
-        now = self._clock()
+    def _report_published(self, messages: Sequence[Message], started: int) -> None:
+        now, system = self._clock(), self._bus.system if self._bus else ""
         for each in messages:
+            attributes = message_attributes("send", each.event, each.id, system)
+            name = f"send {each.event}"
+            self._tracer.record_child(each.traceparent, name, PRODUCER, started, attributes)
             self._report(EventRecord(now, "published", each.event, each.id, each.trace_id))

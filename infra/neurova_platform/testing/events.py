@@ -96,7 +96,8 @@ class EventRunner:
         Raises NeurovaError if there is no such subscription, InvalidEvent if the values do not fit.
         """
         body = await self._encode(self._find_codec(queue, event), values)
-        message = Message(uuid4().hex, event, body, self._clock.time(), uuid4().hex)
+        traceparent = f"00-{uuid4().hex}-{uuid4().hex[:16]}-00"
+        message = Message(uuid4().hex, event, body, self._clock.time(), traceparent)
         await self._events.declare()
         bus = await self._events.open_bus()
         # Only replaying a dead letter gives a message to one queue.
@@ -179,5 +180,5 @@ class EventRunner:
                 count += number
         return count
 
-    def _keep(self, messages: Sequence[Message]) -> None:
+    def _keep(self, messages: Sequence[Message], started: int) -> None:
         self._messages.extend(messages)

@@ -23,6 +23,7 @@ from ..idempotency.rules import (
     replay,
     scoped_key,
 )
+from ..traces.current import CURRENT
 from .records import event_class, record_key, to_event
 
 STATUS_PATH = "/.well-known/neurova/calls/"
@@ -54,6 +55,7 @@ class RespondAsync:
         return self.handler.invoke(call)
 
     async def _accept(self, call: Call) -> Reply:
+        CURRENT.set(call.span or call)  # in the context of this task
         function = self.function
         call.deadline = monotonic() + function.timeout
         try:
@@ -86,7 +88,6 @@ class RespondAsync:
             record = accepted_record(id, digest)
 
             async def body(tx: Transaction) -> None:
-                tx.trace_id = call.trace_id
                 tx.publish(event)
                 await lock.store(tx, record)
 

@@ -12,6 +12,7 @@ from typing import Literal, get_args
 from ..events.event import Event
 from ..http.call import Call
 from ..http.caller import ANONYMOUS, Caller
+from ..traces.current import CURRENT, SpanContext
 
 Kind = Literal["answer", "failure", "accepted"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
@@ -99,4 +100,7 @@ def to_call(event: CallEvent) -> Call:
     call.params = dict(event.params)
     call.caller = event.caller
     call.trace_id = int(event.trace_id, 16)
+    running = CURRENT.get()
+    if isinstance(running, SpanContext):  # the delivery of the event
+        call.span, call.span_id = running, running.span_id
     return call

@@ -35,14 +35,19 @@ class Message(msgspec.Struct, frozen=True):
     """An event on the bus.
 
     `id` identifies the event everywhere. `event` is its name, `body` its encoded form. `time` is
-    when it was published, in Unix seconds. `trace_id` is that of the call that published it.
+    when it was published, in Unix seconds. `traceparent` (W3C) is the span that published it.
     """
 
     id: str
     event: str
     body: bytes
     time: float
-    trace_id: str = ""
+    traceparent: str = ""
+
+    @property
+    def trace_id(self) -> str:
+        """Return the id of the trace, "" without one."""
+        return self.traceparent[3:35] if "-" in self.traceparent else self.traceparent
 
 
 class Failure(msgspec.Struct, frozen=True):
@@ -105,8 +110,11 @@ class Consumer(Protocol):
 class Bus(Protocol):
     """The bus of one process; methods run on its event loop.
 
-    A method that waits raises Unavailable at its deadline, in event-loop seconds.
+    A method that waits raises Unavailable at its deadline, in event-loop seconds. `system` is its
+    name in traces.
     """
+
+    system: str
 
     async def start(self) -> None:
         """Connect; afterwards the bus reconnects by itself."""

@@ -141,12 +141,10 @@ class Transaction(Tx, Protocol):
     """A `Tx` with the methods that only the platform calls.
 
     If `conflict` is set, the function must be retried, even if it caught the error. Whoever commits
-    runs the `callbacks` afterwards. `published` are the rows of its events for the outbox,
-    `trace_id` identifies the call that publishes them.
+    runs the `callbacks` afterwards. `published` are the rows of its events for the outbox.
     """
 
     published: list[tuple[Any, ...]]
-    trace_id: int
 
     @property
     def callbacks(self) -> list[Callback]:

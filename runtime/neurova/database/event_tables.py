@@ -17,7 +17,8 @@ from sqlalchemy import (
 metadata = MetaData()
 _NUMBER = BigInteger().with_variant(Integer, "sqlite")
 
-# Events to publish, written by the transactions that publish them.
+# Events to publish, written by the transactions that publish them. `trace_id` holds a traceparent:
+# the id of the trace with the span that published the event.
 outbox = Table(
     "nv_outbox",
     metadata,

@@ -8,6 +8,9 @@ from uuid import uuid4
 
 from ..events.codec import InvalidEvent, codec_of
 from ..events.event import Event
+from ..traces.conventions import message_attributes
+from ..traces.current import CURRENT, format_traceparent, record_span
+from ..traces.span import PRODUCER
 from .base import CommitCallbacks, TransactionError
 
 if TYPE_CHECKING:
@@ -22,13 +25,12 @@ _INSERT = (
 class EventPublisher(CommitCallbacks):
     """The part of a transaction that publishes events, and runs callbacks after its commit."""
 
-    __slots__ = ("published", "trace_id")
+    __slots__ = ("published",)
     _readonly: bool
 
     def __init__(self) -> None:
         super().__init__()
         self.published: list[tuple[Any, ...]] = []
-        self.trace_id = 0
 
     def publish(self, event: Event) -> str:
         """Publish an event when the transaction commits; return the event's id.
@@ -45,10 +47,10 @@ class EventPublisher(CommitCallbacks):
             )
         encoded = codec_of(type(event)).encode(event)
         id = uuid4().hex
-        trace_id = f"{self.trace_id:032x}"
-        self.published.append(
-            (id, encoded.name, encoded.body, encoded.schema, time.time(), trace_id)
-        )
+        with record_span(f"create {encoded.name}", PRODUCER) as span:
+            span.attributes |= message_attributes("create", encoded.name, id)
+            trace = format_traceparent(CURRENT.get())
+        self.published.append((id, encoded.name, encoded.body, encoded.schema, time.time(), trace))
         return id
 
     def forget(self) -> None:

@@ -29,6 +29,7 @@ from ..resources import Resources
 from ..streaming.items import ItemSource
 from ..streaming.response_stream import SourceDelivery
 from ..streaming.stream import Stream
+from ..traces.current import CURRENT
 from .endpoint import Endpoint
 from .results import make_reply
 
@@ -139,7 +140,7 @@ class DirectFunction(HttpFunction):
             return self.refuse(call, error)
         coroutine = self.handler(*arguments)
         try:
-            copy_context().run(coroutine.send, None)
+            copy_context().run(_start, coroutine, call)
             coroutine.close()
             raise RuntimeError("A coroutine without await was suspended")
         except StopIteration as stop:
@@ -160,6 +161,12 @@ class DirectFunction(HttpFunction):
 
         call.deadline = monotonic() + self.timeout
         return start_call(InFlightCall(self, call, None, run, get_running_loop()))
+
+
+def _start(coroutine: Coroutine[Any, Any, Any], call: Call) -> None:
+    """Run a coroutine to its first await as the current operation."""
+    CURRENT.set(call.span or call)
+    coroutine.send(None)
 
 
 class ConcurrentFunction(HttpFunction):
@@ -228,7 +235,6 @@ class TransactionFunction(ConcurrentFunction):
         """Await the handler with `tx` and return its reply."""
         arguments = self.take_arguments(in_flight)
         arguments[self.binding.tx] = tx
-        tx.trace_id = in_flight.call.trace_id
         reply = make_reply(await self.handler(*arguments), self.status)
         if not isinstance(reply, Reply):
             raise TransactionError(

@@ -17,8 +17,8 @@ from ..execution.in_flight_call import Delivery, InFlightCall, start_call
 from ..functions.decorators import AppMount
 from ..http.call import Call
 from ..http.reply import Reply
-from ..http.trace_context import format_traceparent
 from ..streaming.response_stream import SourceDelivery
+from ..traces.current import format_traceparent
 from .endpoint import Endpoint
 
 DRAIN_TIMEOUT = 30.0  # seconds for calls in flight to end before the app is stopped
@@ -85,7 +85,7 @@ class MountedApp(Endpoint):
         scope: dict[str, Any] = make_scope(call)
         scope["root_path"] = self.prefix
         fields = [field for field in call.fields if field[0] != b"traceparent"]
-        traceparent = format_traceparent(call).encode()
+        traceparent = format_traceparent(call.span or call).encode()
         scope["headers"] = [*fields, (b"traceparent", traceparent)]
         scope["state"] = {**self.lifespan.state, "caller": call.caller}
         return scope

@@ -12,6 +12,7 @@ from ..database.base import Callback
 from ..http.call import Call
 from ..http.problem import Reject, problem
 from ..http.reply import Reply
+from ..traces.current import CURRENT
 from .callbacks import run_callbacks
 from .concurrency_limit import ConcurrencyLimit
 from .failures import (
@@ -102,6 +103,7 @@ class InFlightCall(Future[Reply]):
         self.arguments = arguments
         self.run = run
         self.context = copy_context()
+        self.context.run(CURRENT.set, call.span or call)
         self.task: Task[None] | None = None
         self.has_begun = False
         self.is_expired = False

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from asyncio import Future, Task
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..telemetry.redact import mask_secrets
 from .caller import Caller
+
+if TYPE_CHECKING:
+    from ..traces.current import SpanContext
 
 Field = tuple[bytes, bytes]
 
@@ -19,10 +22,13 @@ class Call:
     first field of each name; `client` is the client's address; `version` is the HTTP version.
 
     Set later: `body` by the server, `route` and `params` (decoded path parameters) by the router,
-    `caller` and `shared` (`kong.ctx.shared`) by the plugins, `trace_id`, `parent_id`, `span_id`
-    and `sampled` by the trace step, `reply_fields` (added to any reply) by any step, `deadline`
-    (event-loop seconds) by the endpoint, `disconnected` by a function's Request, which watches it,
-    `task` with the reply if it goes on after that.
+    `caller` and `shared` (`kong.ctx.shared`) by the plugins, `trace_id`, `parent_id` and `span_id`
+    by the trace step, `parent_sampled` from a trusted proxy, `span` if the call is sampled,
+    `reply_fields` (added to any reply) by any step, `deadline` (event-loop seconds) by the
+    endpoint, `disconnected` by a function's Request, which watches it, `task` with the reply if it
+    goes on after that.
+
+    A call that is not sampled is the `Operation` in which its function runs, see traces/current.py.
     """
 
     __slots__ = (
@@ -36,13 +42,14 @@ class Call:
         "method",
         "params",
         "parent_id",
+        "parent_sampled",
         "query",
         "raw_path",
         "reply_fields",
         "route",
-        "sampled",
         "scheme",
         "shared",
+        "span",
         "span_id",
         "started",
         "task",
@@ -79,11 +86,33 @@ class Call:
         self.trace_id = 0
         self.parent_id = 0
         self.span_id = 0
-        self.sampled = False
+        self.parent_sampled: bool | None = None
+        self.span: SpanContext | None = None
         self.started = 0.0
         self.deadline = 0.0
         self.task: Task[None] | None = None
         self.disconnected: Future[None] | None = None
+
+    buffer = None
+    """A call that is not sampled records no spans."""
+
+    @property
+    def function(self) -> str:
+        """Return the name of the function, "" before its route is found."""
+        return "" if self.route is None else str(self.route.name)
+
+    @property
+    def consumer(self) -> str:
+        """Return the consumer, "" if the call is anonymous."""
+        return "" if self.caller is None else self.caller.consumer
+
+    @property
+    def tracestate(self) -> str:
+        """Return the vendors' part of the trace context, "" if the client's is not valid."""
+        if not self.parent_id or b"tracestate" not in self.headers:
+            return ""
+        values = [value for name, value in self.fields if name == b"tracestate"]
+        return b",".join(values).decode("latin-1")
 
     def header(self, name: bytes) -> bytes | None:
         """Return the first field with this lower-case `name`, or None."""

@@ -74,7 +74,7 @@ async def park(
         "id": message.id,
         "event": message.event,
     }
-    row |= {"time": message.time, "trace_id": message.trace_id}
+    row |= {"time": message.time, "trace_id": message.traceparent}
     await tx.execute(_INSERT, row | changed)
 
 

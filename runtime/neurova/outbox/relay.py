@@ -34,13 +34,17 @@ _SELECT = select(outbox).order_by(outbox.c.seq)
 _DELETE = outbox.delete().where(outbox.c.seq.in_(bindparam("seqs", expanding=True)))
 
 
+Published = Callable[[Sequence[Message], int], None]
+"""Takes messages, and when they were sent, in Unix nanoseconds."""
+
+
 class Relay:
     """Publish the events of one service.
 
     One process at a time publishes, under a lock of the database, so that events keep their order.
     `open_bus` returns the connected bus. `declare` creates the queues again when an event has none;
     an event that still has none is dropped. `published` receives the messages that the bus has
-    confirmed.
+    confirmed, and when they were sent.
     """
 
     def __init__(
@@ -50,7 +54,7 @@ class Relay:
         open_bus: Callable[[], Awaitable[Bus]],
         schemas: SchemaCache,
         declare: Callable[[], Awaitable[None]],
-        published: Callable[[Sequence[Message]], None] = lambda messages: None,
+        published: Published = lambda messages, started: None,
         clock: Callable[[], float] = time.time,
         poll: float = POLL_SECONDS,
     ) -> None:
@@ -116,9 +120,10 @@ class Relay:
             body = with_head(id, row.body)
             messages.append(Message(row.id, row.event, body, row.time, row.trace_id))
         if messages:
+            started = time.time_ns()
             await self._send(messages)
             await self._delete([row.seq for row in rows[: len(messages)]])
-            self._published(messages)
+            self._published(messages, started)
         if failure is not None:
             raise failure
 

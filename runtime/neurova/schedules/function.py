@@ -40,9 +40,7 @@ class ScheduledFunction(BackgroundFunction[Schedule]):
         """Return an occurrence (Unix seconds) in the time zone of the schedule."""
         return datetime.fromtimestamp(occurrence, self._zone)
 
-    async def call(
-        self, occurrence: float, trace_id: int, deadline: float, tx: Transaction | None
-    ) -> None:
+    async def call(self, occurrence: float, deadline: float, tx: Transaction | None) -> None:
         """Call the handler. Raises what it raises."""
         scheduled = self.time_of(occurrence)
-        await self.call_with(scheduled, f"{occurrence:.0f}", trace_id, deadline, tx)
+        await self.call_with(scheduled, f"{occurrence:.0f}", deadline, tx)

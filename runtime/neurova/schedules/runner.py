@@ -7,13 +7,14 @@ import hashlib
 import random
 import time
 from collections.abc import Callable
-from uuid import uuid4
 
 from ..database.base import KeyLock, KeyLocked, Transaction
 from ..execution.repeated import log_repeated
 from ..outbox.inbox import AlreadyHandled
 from ..subscriptions.attempt import LOGGER, attempt
 from ..subscriptions.records import EventRecord, Outcome, ReportEvent
+from ..traces.span import INTERNAL
+from ..traces.tracer import Tracer
 from .function import ScheduledFunction
 from .store import ScheduleState, find_state, finish, postpone, register
 
@@ -37,9 +38,11 @@ class ScheduleRunner:
         report: ReportEvent,
         clock: Callable[[], float] = time.time,
         poll: float = POLL_SECONDS,
+        tracer: Tracer | None = None,
     ) -> None:
         self.function = function
         self._report = report
+        self._tracer = tracer or Tracer()
         self._clock = clock
         self._poll = poll
         self._lock_name = hashlib.sha256(f"neurova schedule {function.name}".encode()).digest()
@@ -154,13 +157,19 @@ class ScheduleRunner:
 
     async def _attempt(self, lock: KeyLock, occurrence: float, number: int) -> None:
         """Run the function once, record the result and report it."""
-        started, trace_id = time.perf_counter(), uuid4().int
+        started = time.perf_counter()
         scheduled = self.function.time_of(occurrence).isoformat()
 
         async def run() -> Outcome:
-            return await self._call(lock, occurrence, trace_id)
+            return await self._call(lock, occurrence)
 
-        outcome, cause, after = await attempt(self.function, f"the run of {scheduled}", number, run)
+        name = self.function.name
+        attributes = {"faas.trigger": "timer", "faas.time": scheduled, "neurova.attempt": number}
+        with self._tracer.entry(f"run {name}", INTERNAL, name, "", **attributes) as span:
+            what = f"the run of {scheduled}"
+            outcome, cause, after = await attempt(self.function, what, number, run)
+            span.error = cause
+            span.attributes["neurova.outcome"] = outcome
         if outcome == "retry":
             due = self._clock() + after
             await self.function.transact(
@@ -177,7 +186,7 @@ class ScheduleRunner:
                 outcome=outcome,
                 event=str(self.function.description),
                 id=scheduled,
-                trace_id=f"{trace_id:032x}",
+                trace_id=f"{span.context.trace_id:032x}",
                 subscription=self.function.name,
                 attempt=number,
                 ms=(time.perf_counter() - started) * 1000,
@@ -185,18 +194,17 @@ class ScheduleRunner:
             )
         )
 
-    async def _call(self, lock: KeyLock, occurrence: float, trace_id: int) -> Outcome:
+    async def _call(self, lock: KeyLock, occurrence: float) -> Outcome:
         """Call the function; with a `Tx`, in the transaction that records the occurrence."""
         function = self.function
         deadline = asyncio.get_running_loop().time() + function.description.timeout
         if not function.uses_transaction:
-            await function.call(occurrence, trace_id, deadline, None)
+            await function.call(occurrence, deadline, None)
             await self._finish(lock, occurrence)
             return "handled"
 
         async def body(tx: Transaction) -> None:
-            tx.trace_id = trace_id
-            await function.call(occurrence, trace_id, deadline, tx)
+            await function.call(occurrence, deadline, tx)
             # Recorded last: a handler that first waits for others does not block other writers.
             if not await finish(tx, function.name, occurrence):
                 raise AlreadyHandled(f"{function.name} has run: the lock was lost")

@@ -16,6 +16,12 @@ from ..execution.deadline import Deadline
 from ..execution.transaction import TaskRun, run_in_transaction
 from ..resources import Resources
 from ..telemetry.log import Log
+from ..traces.current import CURRENT
+
+
+def _trace_id() -> int:
+    running = CURRENT.get()
+    return 0 if running is None else running.trace_id
 
 
 class Options(Protocol):
@@ -88,9 +94,7 @@ class BackgroundFunction(Generic[D]):
         """Return whether a parameter with this annotation takes the value."""
         raise NotImplementedError
 
-    async def call_with(
-        self, value: Any, id: str, trace_id: int, deadline: float, tx: Transaction | None
-    ) -> None:
+    async def call_with(self, value: Any, id: str, deadline: float, tx: Transaction | None) -> None:
         """Call the handler. Raises what it raises.
 
         `id` is the same for each attempt with this value; it identifies the mails.
@@ -100,7 +104,7 @@ class BackgroundFunction(Generic[D]):
             "tx": lambda: tx,
             "deadline": lambda: Deadline(deadline),
             "mail": lambda: self.resources.mail(f"{id}.{self.name}"),
-            "log": lambda: Log(self.name, "", trace_id),
+            "log": lambda: Log(self.name, "", _trace_id()),
         }
         arguments = {name: given[kind]() for name, kind in self.kinds.items()}
         if self.is_coroutine:

@@ -64,4 +64,4 @@ class SubscriptionFunction(BackgroundFunction[Subscription]):
         self, event: Event, message: Message, deadline: float, tx: Transaction | None
     ) -> None:
         """Call the handler. Raises what it raises."""
-        await self.call_with(event, message.id, int(message.trace_id or "0", 16), deadline, tx)
+        await self.call_with(event, message.id, deadline, tx)

@@ -90,7 +90,6 @@ class OrderedRunner(SubscriptionRunner):
                     raise AlreadyHandled
                 await park(tx, delivery, key, self.clock())
                 return "parked"
-            tx.trace_id = int(message.trace_id or "0", 16)
             await record_handled(tx, function.name, message.id, self.clock())
             await function.call(event, message, deadline, tx)
             if first is not None:

@@ -15,6 +15,9 @@ from ..events.codec import UndecodableEvent
 from ..events.event import Event
 from ..outbox.inbox import record_handled
 from ..schemas.cache import SchemaCache
+from ..traces.conventions import message_attributes
+from ..traces.span import CONSUMER
+from ..traces.tracer import Tracer
 from .attempt import LOGGER, attempt
 from .function import SubscriptionFunction
 from .records import EventRecord, Outcome, ReportEvent
@@ -32,12 +35,14 @@ class SubscriptionRunner:
         schemas: SchemaCache,
         report: ReportEvent,
         clock: Callable[[], float] = time.time,
+        tracer: Tracer | None = None,
     ) -> None:
         self.function = function
         self.clock = clock
         self._bus = bus
         self._schemas = schemas
         self._report = report
+        self._tracer = tracer or Tracer()
         self._consumer: Consumer | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._waiting: set[asyncio.Task[Any]] = set()  # tasks that wait for a schema
@@ -142,10 +147,22 @@ class SubscriptionRunner:
             event = self.function.decode(delivery.message, self._schemas.cached)
             return await run(delivery, event)
 
-        what = f"event {delivery.message.id}"
-        result = await attempt(self.function, what, delivery.attempt, decode_and_run)
-        if result[0] == "dead":
-            await self.function.give_up(delivery.message, self._schemas.cached)
+        message = delivery.message
+        what = f"event {message.id}"
+        attributes = message_attributes("process", message.event, message.id, self._bus.system)
+        attributes["messaging.consumer.group.name"] = self.function.name
+        attributes["neurova.attempt"] = delivery.attempt
+        if delivery.attempt == 1 and delivery.failures:
+            attributes["neurova.replayed"] = True
+        name = f"process {self.function.name}"
+        with self._tracer.entry(
+            name, CONSUMER, self.function.name, message.traceparent, **attributes
+        ) as span:
+            result = await attempt(self.function, what, delivery.attempt, decode_and_run)
+            outcome, span.error, _ = result
+            span.attributes["neurova.outcome"] = outcome
+            if outcome == "dead":
+                await self.function.give_up(message, self._schemas.cached)
         return result
 
     async def run(self, delivery: Delivery, event: Event) -> Outcome:
@@ -161,7 +178,6 @@ class SubscriptionRunner:
             return "handled"
 
         async def body(tx: Transaction) -> Outcome:
-            tx.trace_id = int(message.trace_id or "0", 16)
             await record_handled(tx, function.name, message.id, self.clock())
             await function.call(event, message, deadline, tx)
             return "handled"

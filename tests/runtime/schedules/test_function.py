@@ -28,7 +28,7 @@ async def test_a_plain_function_gets_the_scheduled_time_in_its_zone() -> None:
         given["scheduled"] = scheduled
 
     night = datetime(2026, 3, 2, tzinfo=UTC)
-    await bind(run).call(night.timestamp(), 1, 10.0, None)
+    await bind(run).call(night.timestamp(), 10.0, None)
     assert given["scheduled"].isoformat() == "2026-03-02T03:00:00+03:00"
 
 

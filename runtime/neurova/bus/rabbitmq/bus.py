@@ -41,6 +41,8 @@ class RabbitBus:
     until their deadline. A delivery of a lost connection is delivered again: its ending is ignored.
     """
 
+    system = "rabbitmq"
+
     def __init__(self, url: str, clock: Callable[[], float] = time.time) -> None:
         self.clock = clock
         self.consumers: set[RabbitConsumer] = set()

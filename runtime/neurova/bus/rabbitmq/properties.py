@@ -11,6 +11,8 @@ from pika import BasicProperties, DeliveryMode
 from ..base import MAX_FAILURES, Delivery, Failure, Message
 from .topology import DELIVERY_LIMIT
 
+MAX_TRACEPARENT = 55
+"""The length of a `traceparent` of version 00; anything longer in a header is dropped."""
 _ENCODER = msgspec.json.Encoder()
 _FAILURES = msgspec.json.Decoder(tuple[Failure, ...])
 
@@ -19,7 +21,7 @@ def encode(
     message: Message, attempt: int = 1, failures: tuple[Failure, ...] = ()
 ) -> BasicProperties:
     """Return the properties of a message."""
-    headers: dict[str, Any] = {"time": repr(message.time), "trace": message.trace_id}
+    headers: dict[str, Any] = {"time": repr(message.time), "traceparent": message.traceparent}
     if attempt > 1:
         headers["attempt"] = attempt
     if failures:
@@ -45,7 +47,7 @@ def decode(queue: str, routing_key: str, properties: BasicProperties, body: byte
         event=properties.type or routing_key,
         body=body,
         time=_number(headers.get("time")),
-        trace_id=_hexadecimal(headers.get("trace")),
+        traceparent=_text(headers.get("traceparent")),
     )
     if "failures" not in headers and "x-death" not in headers:
         return Delivery(message, queue)
@@ -77,10 +79,5 @@ def _number(value: object, default: float = 0.0) -> float:
         return default
 
 
-def _hexadecimal(value: object) -> str:
-    text = value if isinstance(value, str) else ""
-    try:
-        int(text or "0", 16)
-    except ValueError:
-        return ""
-    return text
+def _text(value: object) -> str:
+    return value if isinstance(value, str) and len(value) <= MAX_TRACEPARENT else ""

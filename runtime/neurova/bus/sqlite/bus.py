@@ -46,6 +46,8 @@ class SqliteBus:
     take over its messages.
     """
 
+    system = "neurova"
+
     def __init__(self, path: Path, clock: Callable[[], float] = time.time) -> None:
         self.path = path
         self.clock = clock

@@ -74,7 +74,7 @@ def insert(connection: sqlite3.Connection, messages: Sequence[Message]) -> list[
         for event in {message.event for message in messages}
     }
     rows = (
-        (queue, each.id, each.event, each.body, each.time, each.trace_id)
+        (queue, each.id, each.event, each.body, each.time, each.traceparent)
         for each in messages
         for queue in queues[each.event]
     )
@@ -118,7 +118,7 @@ def insert_dead(
 ) -> None:
     """Add a dead letter that was not delivered by this bus."""
     each = delivery.message
-    values = (delivery.queue, each.id, each.event, each.body, each.time, each.trace_id)
+    values = (delivery.queue, each.id, each.event, each.body, each.time, each.traceparent)
     connection.execute(_INSERT_DEAD, (*values, delivery.attempt, msgspec.json.encode(failures)))
 
 
@@ -182,6 +182,6 @@ def drop(connection: sqlite3.Connection, queue: str, ids: Sequence[str]) -> list
 
 
 def _delivery(row: tuple[int, str, str, str, bytes, float, str, int, bytes]) -> Delivery:
-    seq, queue, id, event, body, time, trace_id, attempt, failures = row
-    message = Message(id, event, body, time, trace_id)
+    seq, queue, id, event, body, time, traceparent, attempt, failures = row
+    message = Message(id, event, body, time, traceparent)
     return Delivery(message, queue, attempt, _FAILURES.decode(failures), seq)

@@ -67,9 +67,9 @@ def test_message_keeps_its_form() -> None:
     ("headers", "expected"),
     [
         (None, (1, (), 0.0, "")),
-        ({"attempt": "x", "failures": "{", "time": [], "trace": "zz"}, (1, (), 0.0, "")),
-        ({"attempt": -5, "failures": 7, "time": "2.5", "trace": 9}, (1, (), 2.5, "")),
-        ({"attempt": 2, "failures": "[]", "time": 2, "trace": "0f"}, (2, (), 2.0, "0f")),
+        ({"attempt": "x", "failures": "{", "time": [], "traceparent": "z" * 56}, (1, (), 0.0, "")),
+        ({"attempt": -5, "failures": 7, "time": "2.5", "traceparent": 9}, (1, (), 2.5, "")),
+        ({"attempt": 2, "failures": "[]", "time": 2, "traceparent": "0f"}, (2, (), 2.0, "0f")),
     ],
 )
 def test_foreign_headers_get_defaults(headers: Any, expected: tuple[Any, ...]) -> None:
