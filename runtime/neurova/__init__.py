@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from .execution.deadline import Deadline
     from .execution.snapshot import Snapshot
     from .mail.base import Mail
+    from .secrets.secret import Secret
     from .telemetry.log import Log
 
 __all__ = [
@@ -37,6 +38,7 @@ __all__ = [
     "Reply",
     "Request",
     "Retry",
+    "Secret",
     "ServerSentEvent",
     "Snapshot",
     "Stream",
@@ -57,6 +59,7 @@ _LAZY = {
     "Mail": ("neurova.mail.base", "Mail"),
     "Log": ("neurova.telemetry.log", "Log"),
     "Request": ("starlette.requests", "Request"),
+    "Secret": ("neurova.secrets.secret", "Secret"),
     "Snapshot": ("neurova.execution.snapshot", "Snapshot"),
     "Tx": ("neurova.database.base", "Tx"),
 }

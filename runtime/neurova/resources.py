@@ -11,6 +11,7 @@ from .errors import StateError
 if TYPE_CHECKING:
     from .database.base import Database
     from .mail.base import Mail
+    from .secrets.secret import Secret
 
 
 def _no_database() -> NoReturn:
@@ -21,14 +22,23 @@ def _no_mail(reference: str) -> NoReturn:
     raise StateError("No mail can be sent: these functions were loaded only to inspect them")
 
 
+def _no_secret(name: str, function: str) -> Callable[[], Secret]:
+    def find() -> NoReturn:
+        raise StateError("No secret is read: these functions were loaded only to inspect them")
+
+    return find
+
+
 @dataclass(frozen=True, slots=True)
 class Resources:
     """The resources of one service, each opened on first use.
 
     `Resources()` suffices to load and inspect functions but not to serve them. To add a resource,
     add a field here and, if functions take it as a parameter, a row to `INJECTABLES` in
-    binding/injection.py.
+    binding/injection.py. `secret` takes the name of a secret and of the function that uses it, and
+    returns a function that returns its value at that time.
     """
 
     database: Callable[[], Database] = _no_database
     mail: Callable[[str], Mail] = _no_mail
+    secret: Callable[[str, str], Callable[[], Secret]] = _no_secret

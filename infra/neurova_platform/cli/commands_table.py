@@ -25,6 +25,7 @@ COMMANDS = {
     "explain": Command("explain:explain", "Show which function handles a call, and its settings."),
     "openapi": Command("openapi:openapi", "Print the project's OpenAPI document."),
     "keys": Command("keys:keys", "Create, list, rotate, revoke and limit API keys."),
+    "secrets": Command("secrets:secrets", "Set, show, list, rotate and import secrets."),
     "dlq": Command("dlq:dlq", "Group, show, edit, replay, save and drop events that failed."),
     "config": Command("config:config", "Show every setting and where its value comes from."),
     "doctor": Command("doctor:doctor", "Check what the platform needs, and show how to fix it."),

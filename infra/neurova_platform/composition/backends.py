@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
+from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:  # not imported at run time: asyncio would slow commands that 
     from neurova.mail.base import Mailer
     from neurova.schemas.base import SchemaRegistry
     from neurova.secrets.base import SecretStore, SecretVersion
+    from neurova.secrets.cache import SecretCache
 
 
 class Backend(NamedTuple):
@@ -160,6 +162,13 @@ def open_secret_store(settings: Settings) -> SecretStore:
     """Return the store of secrets; it opens on first use."""
     store: SecretStore = _open("secrets", settings.secrets_location, settings.secrets)
     return store
+
+
+def open_secret_cache(settings: Settings) -> SecretCache:
+    """Return the secrets of this process's functions; it opens the store when one uses a secret."""
+    from neurova.secrets.cache import SecretCache
+
+    return SecretCache(partial(open_secret_store, settings), settings.secrets.expiry)
 
 
 def read_secrets(settings: Settings, names: Iterable[str]) -> dict[str, SecretVersion]:

@@ -76,6 +76,7 @@ class Platform:
         self.stores = None if settings.gateway.behind else stores
         clock = stores.clock if stores else time.time
         self._databases = ServiceDatabases(settings, clock)
+        self.secrets = backends.open_secret_cache(settings)
         self.events = EventSystem(settings, event_roles, self._databases.get, report_event, clock)
         self.admin = ""  # the URL of the Admin API once it listens
         self.registry = ""  # the URL of the registry of schemas once it listens
@@ -125,6 +126,7 @@ class Platform:
             on_stop(self._counters.close)
             self._start_task(self._sample_counters())
             self._stack.push_async_callback(self._databases.close)
+            on_stop(self.secrets.close)
             self.load()
             self._stack.push_async_callback(self._stop_services)
             for service in self.services.values():
@@ -154,7 +156,12 @@ class Platform:
     def load_service(self, name: str) -> Service:
         """Import one service again, without serving it yet."""
         return load_service(
-            self.settings, name, self._databases, self.execution, migrate=self._migrate
+            self.settings,
+            name,
+            self._databases,
+            self.secrets,
+            self.execution,
+            migrate=self._migrate,
         )
 
     def serve(self, services: dict[str, Service]) -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from neurova.execution.context import ExecutionContext
 from neurova.loading import loader
 from neurova.loading.service import Service
 from neurova.resources import Resources
+from neurova.secrets.cache import SecretCache
+from neurova.secrets.secret import Secret
 from neurova.settings.settings import Settings
 
 from . import backends, state
@@ -21,11 +24,13 @@ def load_service(
     settings: Settings,
     name: str,
     databases: ServiceDatabases,
+    secrets: SecretCache,
     execution: ExecutionContext,
     *,
     migrate: bool = False,
 ) -> Service:
-    """Import a service. Raises LoadError, and StateError if its database is not up to date.
+    """Import a service. Raises LoadError, and StateError if its database is not up to date or one
+    of its secrets is not set.
 
     `migrate`: run its pending migrations first.
     """
@@ -33,10 +38,19 @@ def load_service(
         state.migrate(settings, name)
     else:
         state.require_migrated(settings, name)
+    names: list[str] = []
+
+    def find_secret(name: str, function: str) -> Callable[[], Secret]:
+        names.append(name)
+        return secrets.source(name, function)
+
     resources = Resources(
-        database=lambda: databases.get(name), mail=lambda reference: _mail(settings, reference)
+        database=lambda: databases.get(name),
+        mail=lambda reference: _mail(settings, reference),
+        secret=find_secret,
     )
     service = loader.load_service(settings.functions, name, resources, execution)
+    secrets.load(names)
     if service.publishes or service.subscriptions or service.schedules:
         state.ensure_database(settings, name)
     state.require_tables(settings, name, service.domain)

@@ -12,6 +12,7 @@ from neurova.loading.service import discover
 from neurova.settings.settings import Settings
 from neurova.subscriptions.records import EventRecord
 
+from ..composition import backends
 from ..composition.databases import ServiceDatabases
 from ..composition.events import EventRole, EventSystem
 from ..composition.services import load_service
@@ -59,9 +60,11 @@ async def _serve(
     async with AsyncExitStack() as stack:
         databases = ServiceDatabases(settings, time.time)
         stack.push_async_callback(databases.close)
+        secrets = backends.open_secret_cache(settings)
+        stack.callback(secrets.close)
         execution = ExecutionContext()
         services = {
-            name: load_service(settings, name, databases, execution)
+            name: load_service(settings, name, databases, secrets, execution)
             for name in discover(settings.functions)
         }
         events = EventSystem(settings, event_roles, databases.get, _log, time.time)

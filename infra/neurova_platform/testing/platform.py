@@ -11,8 +11,10 @@ from typing import Any, Self, TypeVar, Unpack
 import msgspec
 
 from neurova.dead_letters.letters import DeadLetterDetails
+from neurova.secrets.base import SecretVersion, group_fields
 from neurova.settings.bus import Bus
 from neurova.settings.mail import Mail
+from neurova.settings.secrets import Secrets
 from neurova.subscriptions.records import EventRecord
 from neurova_gateway.admin.reloads import Reloads
 from neurova_gateway.keys.cache import KeyCache
@@ -22,7 +24,7 @@ from neurova_gateway.limits.table import LimitTable
 from neurova_gateway.pipeline.call_records import CallRecord
 from neurova_gateway.plugins.stores import Stores
 
-from ..composition import state
+from ..composition import backends, state
 from ..composition.platform import Platform
 from ..settings.loading import load
 from .client import CallOptions, build_scope, encode_request, request
@@ -51,23 +53,39 @@ class TestPlatform:
 
     A call sends a key with exactly the scopes in `scopes=`, the key in `key=`, or no key.
     `folder` is the state folder. Tests with the same `databases` folder share migrated templates.
+    `secrets` are the values of the project's secrets by "NAME#FIELD".
     """
 
     __test__ = False
 
-    def __init__(self, project: Path, folder: Path, databases: Path | None = None) -> None:
-        variables = postgres_variables(os.environ)
-        loaded = load(project, environ=variables, flags={"project.state": str(folder)})
+    def __init__(
+        self,
+        project: Path,
+        folder: Path,
+        databases: Path | None = None,
+        secrets: Mapping[str, str] | None = None,
+    ) -> None:
+        grouped = group_fields(secrets or {})
+        versions = {name: SecretVersion(1, fields) for name, fields in grouped.items()}
+        loaded = load(
+            project,
+            environ=postgres_variables(os.environ),
+            flags={"project.state": str(folder)},
+            secrets=lambda settings, names: versions,
+        )
         self._databases = Databases(databases or folder / "migrated", loaded.services)
-        # Never use the databases, the bus and the mail server that the project configures.
+        # Never use the databases, the bus, the mail server and the secrets that the project
+        # configures.
         self.settings = msgspec.structs.replace(
             loaded,
             services=self._databases.services(),
             bus=Bus(),
             mail=Mail(sender=loaded.mail.sender),
+            secrets=Secrets(expiry=loaded.secrets.expiry),
         )
         self.clock = Clock()
         state.prepare(folder)
+        self._write_secrets(grouped)
         self.store = SqliteKeyStore(folder / "keys.db")
         self._keys: dict[tuple[str, frozenset[str]], str] = {}
         self._limiter = LimitTable(folder / "limits.table", clock=self.clock.nanoseconds)
@@ -219,6 +237,17 @@ class TestPlatform:
         the values do not fit the event.
         """
         return self.run(self._events.deliver(queue, event, values))
+
+    def set_secret(self, name: str, value: str) -> None:
+        """Change the secret "NAME#FIELD"; functions have its new value from the next call on."""
+        self._write_secrets(group_fields({name: value}))
+        self.platform.secrets.refresh()
+
+    def _write_secrets(self, grouped: Mapping[str, Mapping[str, str]]) -> None:
+        if grouped:
+            store = backends.open_secret_store(self.settings)
+            for name, fields in grouped.items():
+                store.write(name, fields)
 
     def run_schedules(self) -> list[EventRecord]:
         """Run the schedules that are due at the time of `clock`; return what happened.

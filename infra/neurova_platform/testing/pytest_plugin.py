@@ -29,11 +29,21 @@ def neurova_project(request: pytest.FixtureRequest) -> Path:
 
 
 @pytest.fixture
+def neurova_secrets() -> dict[str, str]:
+    """Return the values of the project's secrets by "NAME#FIELD"; override it to give them."""
+    return {}
+
+
+@pytest.fixture
 def platform(
-    neurova_project: Path, neurova_databases: Path, tmp_path: Path
+    neurova_project: Path,
+    neurova_databases: Path,
+    neurova_secrets: dict[str, str],
+    tmp_path: Path,
 ) -> Iterator[TestPlatform]:
     """Run the project that contains the test."""
     from .platform import TestPlatform
 
-    with TestPlatform(neurova_project, tmp_path / ".neurova", neurova_databases) as running:
+    folder = tmp_path / ".neurova"
+    with TestPlatform(neurova_project, folder, neurova_databases, neurova_secrets) as running:
         yield running

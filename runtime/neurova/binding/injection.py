@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple, get_args
+from typing import Annotated, Any, NamedTuple, get_args, get_origin
 from uuid import uuid4
 
 from ..asgi.request import make_request
@@ -12,15 +12,35 @@ from ..http.call import Call
 from ..http.caller import ANONYMOUS
 from ..http.query import Query
 from ..resources import Resources
+from ..secrets.base import FORM, parse_reference
 from ..telemetry.log import Log
 from .parameter import Read
 
+Source = Callable[[], Any]
+
 
 class Injectable(NamedTuple):
-    """A kind of parameter; `make_reader` takes the function's name and resources."""
+    """A kind of parameter; `make_reader` takes the function's name and resources.
+
+    `make_source`, for a type that names what it gives, returns a function that returns it.
+    """
 
     kind: str
     make_reader: Callable[[str, Resources], Read]
+    make_source: Callable[[str, Resources], Source] | None = None
+
+
+class Named(NamedTuple):
+    """A kind of parameter whose annotation names what is given: `Secret["NAME#FIELD"]`.
+
+    `check` raises ValueError for a wrong name. `make_source` takes the function's name, its
+    resources and the name.
+    """
+
+    kind: str
+    form: str
+    check: Callable[[str], object]
+    make_source: Callable[[str, Resources, str], Source]
 
 
 def _read_caller(call: Call, query: Query) -> Any:
@@ -54,6 +74,10 @@ def _mail_reader(function: str, resources: Resources) -> Read:
     return read_mail
 
 
+def _secret_source(function: str, resources: Resources, name: str) -> Source:
+    return resources.secret(name, function)
+
+
 def _always(read: Read) -> Callable[[str, Resources], Read]:
     return lambda function, resources: read
 
@@ -71,16 +95,46 @@ INJECTABLES: dict[tuple[str, str], Injectable] = {
 """Injectable types by module and name, so that this module need not import them."""
 
 
+NAMED: dict[tuple[str, str], Named] = {
+    ("neurova.secrets.secret", "Secret"): Named("secret", FORM, parse_reference, _secret_source),
+}
+"""Injectable types that need a name in brackets, by module and name."""
+
+
 def injectable_of(annotation: Any) -> Injectable | None:
-    """Return the injectable of an annotation, None if the platform does not provide the type."""
-    return INJECTABLES.get(_key(annotation))
+    """Return the injectable of an annotation, None if the platform does not provide the type.
+
+    Raises ValueError for a type that needs a name and has none, or a wrong one.
+    """
+    found = INJECTABLES.get(_key(annotation))
+    if found is not None:
+        return found
+    type_, *names = get_args(annotation) if get_origin(annotation) is Annotated else (annotation,)
+    named = NAMED.get(_key(type_))
+    return None if named is None else _injectable(named, type_.__name__, names)
+
+
+def _injectable(named: Named, type_name: str, names: list[Any]) -> Injectable:
+    if len(names) != 1 or not isinstance(names[0], str):
+        raise ValueError(f'{type_name} needs one name: write {type_name}["{named.form}"]')
+    (name,) = names
+    named.check(name)
+
+    def make_source(function: str, resources: Resources) -> Source:
+        return named.make_source(function, resources, name)
+
+    def make_reader(function: str, resources: Resources) -> Read:
+        source = make_source(function, resources)
+        return lambda call, query: source()
+
+    return Injectable(named.kind, make_reader, make_source)
 
 
 def injectable_inside(annotation: Any) -> str:
     """Return the name of an injectable type that `annotation` contains, "" without one."""
     annotation = getattr(annotation, "__supertype__", annotation)
     key = _key(annotation)
-    if key in INJECTABLES:
+    if key in INJECTABLES or key in NAMED:
         return key[1]
     return next(filter(None, map(injectable_inside, get_args(annotation))), "")
 

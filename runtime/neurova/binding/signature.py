@@ -92,7 +92,10 @@ class _SignatureReader:
         if annotation is REQUIRED:
             fix = "write the type after its name, like `nights: int`"
             raise self.fault(name, "the parameter has no type", fix)
-        injectable = injectable_of(annotation)
+        try:
+            injectable = injectable_of(annotation)
+        except ValueError as error:
+            raise self.fault(name, str(error), "") from None
         if injectable is not None:
             if default is not REQUIRED:
                 raise self.fault(name, "the platform provides this parameter", "remove its default")

@@ -19,7 +19,9 @@ class ScheduledFunction(BackgroundFunction[Schedule]):
 
     kind = "schedule"
     value = "datetime"
-    fix = "annotate parameters with datetime (the scheduled time), Tx, Deadline, Mail or Log"
+    fix = (
+        "annotate parameters with datetime (the scheduled time), Tx, Deadline, Mail, Secret or Log"
+    )
     when_given_up = "given up until the next time"
 
     def __init__(self, definition: Definition[Schedule]) -> None:

@@ -111,6 +111,15 @@ def find_value(secret: SecretVersion, reference: Reference) -> str:
     raise UnknownSecret(what, fix=f"run `neurova secrets set {reference}`")
 
 
+def group_fields(values: Mapping[str, str]) -> dict[str, dict[str, str]]:
+    """Return the fields of each secret, from values by reference. Raises ValueError."""
+    grouped: dict[str, dict[str, str]] = {}
+    for text, value in values.items():
+        name, field = parse_reference(text)
+        grouped.setdefault(name, {})[field] = value
+    return grouped
+
+
 def register_secret(value: str) -> None:
     """Have a value that was read masked wherever text leaves the platform."""
     redact.add_secret(value)

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from types import FunctionType
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar, get_type_hints
 
-from ..binding.injection import injectable_of
+from ..binding.injection import Source, injectable_of
 from ..database.base import Transaction
 from ..errors import BindError
 from ..execution.callbacks import run_callbacks
@@ -81,6 +81,7 @@ class BackgroundFunction(Generic[D]):
         self.resources = resources
         self.generation = generation
         self.is_coroutine = inspect.iscoroutinefunction(handler)
+        self._sources: dict[str, Source] = {}
         self.kinds = self._bind()
         if not self.is_coroutine and self.uses_transaction:
             raise self.fault("a plain `def` cannot use a Tx", "write `async def`")
@@ -99,14 +100,15 @@ class BackgroundFunction(Generic[D]):
 
         `id` is the same for each attempt with this value; it identifies the mails.
         """
-        given: dict[str, Callable[[], Any]] = {
+        given: dict[str, Source] = {
             self.value: lambda: value,
             "tx": lambda: tx,
             "deadline": lambda: Deadline(deadline),
             "mail": lambda: self.resources.mail(f"{id}.{self.name}"),
             "log": lambda: Log(self.name, "", _trace_id()),
         }
-        arguments = {name: given[kind]() for name, kind in self.kinds.items()}
+        sources = {name: given[kind] for name, kind in self.kinds.items() if kind in given}
+        arguments = {name: source() for name, source in (sources | self._sources).items()}
         if self.is_coroutine:
             await self.handler(**arguments)
         else:
@@ -158,7 +160,13 @@ class BackgroundFunction(Generic[D]):
             raise self.fault(f"parameter {parameter.name!r} cannot be bound")
         if self.is_value(annotation):
             return self.value
-        injectable = injectable_of(annotation)
+        try:
+            injectable = injectable_of(annotation)
+        except ValueError as error:
+            raise self.fault(f"parameter {parameter.name!r}: {error}") from None
+        if injectable is not None and injectable.make_source is not None:
+            self._sources[parameter.name] = injectable.make_source(self.name, self.resources)
+            return injectable.kind
         if injectable is None or injectable.kind not in ("tx", "deadline", "mail", "log"):
             raise self.fault(f"parameter {parameter.name!r} cannot be bound")
         return injectable.kind

@@ -21,7 +21,7 @@ class SubscriptionFunction(BackgroundFunction[Subscription]):
 
     kind = "subscription"
     value = "event"
-    fix = "annotate one parameter with the event, and others with Tx, Deadline, Mail or Log"
+    fix = "annotate one parameter with the event, and others with Tx, Deadline, Mail, Secret or Log"
     when_given_up = "dead-lettered"
 
     def __init__(self, definition: Definition[Subscription]) -> None:
