@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from neurova_gateway.pipeline.identity import HEADER, Identity, load_key
-from neurova_gateway.plugins.auth import Authenticator
+from neurova_gateway.plugins.auth import Authenticator, read_plans
 from neurova_gateway.plugins.refusal import Refusal, unavailable
 from neurova_gateway.plugins.stores import bound_stores
 
@@ -18,6 +18,20 @@ Schema = [
     {"environment": {"type": "string", "default": "live", "one_of": ["live", "test"]}},
     {"public": {"type": "boolean", "default": False}},
     {"scopes": {"type": "array", "elements": {"type": "string"}, "default": []}},
+    {
+        "plans": {
+            "type": "map",
+            "keys": {"type": "string"},
+            "values": {
+                "type": "record",
+                "fields": [
+                    {"scopes": {"type": "array", "elements": {"type": "string"}, "default": []}},
+                    {"limit": {"type": "string"}},
+                    {"quota": {"type": "integer"}},
+                ],
+            },
+        }
+    },
     {"identity_key": {"type": "string"}},
     {"consumer_headers": {"type": "boolean", "default": False}},
 ]
@@ -56,6 +70,7 @@ class Plugin:
             stores.keys,
             accepted=environment,
             scopes=config.get("scopes") or (),
+            plans=read_plans(config),
             public=bool(config.get("public")),
             clock=stores.clock,
         )

@@ -2,11 +2,12 @@
 
 from collections.abc import Callable, Iterator
 
+import msgspec
 import pytest
 from tests.serving import until
 
 from neurova.errors import Unavailable
-from neurova_gateway.keys.base import KeyRecord, KeyStore
+from neurova_gateway.keys.base import ConsumerRecord, KeyRecord, KeyStore, Usage
 from neurova_gateway.keys.factory import key_store_url, open_key_store
 
 Open = Callable[[], KeyStore]
@@ -38,6 +39,8 @@ FULL = KeyRecord(
     last_used_at=1500.0,
     limits="10/second",
     consumer_limits="100/minute",
+    plan="gold",
+    custom_id="crm-7",
     quota=7,
     cidrs=("10.0.0.0/8", "2001:db8::/32"),
     name="Kassa 1, Zürich",
@@ -104,12 +107,34 @@ def test_revocation_never_moves_later(store: KeyStore):
 
 def test_consumer_limits_bind_old_and_new_keys(store: KeyStore):
     store.add(PLAIN)
-    store.set_consumer_limits("bolt", "5/second")
+    store.set_consumer("bolt", limits="5/second")
     store.add(KeyRecord("key_c", "bolt", "test", frozenset(), 901.0, b"c" * 32))
-    store.set_consumer_limits("acme", "9/second")
+    store.set_consumer("acme", limits="9/second")
     assert [r.consumer_limits for r in store.records("bolt")] == ["5/second"] * 2
-    store.set_consumer_limits("bolt", "")
+    store.set_consumer("bolt", limits="")
     assert [r.consumer_limits for r in store.records("bolt")] == [""] * 2
+
+
+def test_change_of_a_consumer_keeps_its_other_fields(store: KeyStore):
+    store.set_consumer("bolt", plan="gold", metadata={"tier": "é"})
+    store.set_consumer("bolt", custom_id="42")
+    store.set_consumer("acme", limits="9/second")
+    assert list(store.consumers()) == [
+        ConsumerRecord("acme", "9/second"),
+        ConsumerRecord("bolt", "", "gold", "42", {"tier": "é"}),
+    ]
+
+
+def test_usage_of_several_processes_is_added(open_store: Open):
+    old = Usage("2026-11-29", "acme", "key_a", "booking.read", 1, 0, 0)
+    new = Usage("2026-11-30", "bolt", "key_b", "booking.read", 3, 2, 1)
+    for store in (open_store(), open_store()):
+        store.add_usage([new, old])
+    store = open_store()
+    assert store.usage("2026-11-30") == [msgspec.structs.replace(new, calls=6, refused=4, failed=2)]
+    assert [each.calls for each in store.usage("2026-11-01", "acme")] == [2]
+    store.drop_usage("2026-11-30")
+    assert [each.consumer for each in store.usage("")] == ["bolt"]
 
 
 def test_last_use_only_moves_forward(store: KeyStore):
@@ -124,10 +149,10 @@ def test_last_use_only_moves_forward(store: KeyStore):
     [
         (lambda store: store.add(FULL), True),
         (lambda store: store.revoke("key_b", 1.0), True),
-        (lambda store: store.set_consumer_limits("bolt", "1/day"), True),
+        (lambda store: store.set_consumer("bolt", plan="gold"), True),
         (lambda store: store.touch({"key_b": 5.0}), False),
     ],
-    ids=["add", "revoke", "limits", "last use"],
+    ids=["add", "revoke", "plan", "last use"],
 )
 def test_each_change_but_last_use_changes_the_version_everywhere(
     open_store: Open, change: Callable[[KeyStore], object], changes: bool
@@ -148,7 +173,7 @@ def test_closed_store_is_unavailable(store: KeyStore):
         lambda: store.add(PLAIN),
         lambda: store.revoke("key_b", 1.0),
         lambda: store.records(),
-        lambda: store.set_consumer_limits("bolt", ""),
+        lambda: store.set_consumer("bolt", limits=""),
         lambda: store.touch({"key_b": 1.0}),
         lambda: store.version(),
     ):

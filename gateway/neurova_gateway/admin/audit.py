@@ -9,8 +9,11 @@ from pathlib import Path
 import msgspec
 
 from neurova.errors import Unavailable
-from neurova.files.lines import append_lines
+from neurova.files.lines import RotatingFile
 from neurova.telemetry.redact import mask_secrets
+
+MAX_BYTES = 16 << 20
+KEEP = 16
 
 
 class Audit:
@@ -18,11 +21,12 @@ class Audit:
 
     A change is logged as `begun` with the request, and as `ended` with the status of the response
     and what was done. Both lines have the same `id`. A change whose first line cannot be written is
-    refused.
+    refused. At `MAX_BYTES` the file is renamed to `.1`; the `KEEP` newest files are kept.
     """
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._file = RotatingFile(path, MAX_BYTES, KEEP)
 
     def begin(self, **fields: object) -> str:
         """Log the start of a change and return its id. Raises Unavailable."""
@@ -37,7 +41,7 @@ class Audit:
     def _write(self, **fields: object) -> None:
         line = mask_secrets(msgspec.json.encode({"time": time.time(), **fields}).decode()) + "\n"
         try:
-            append_lines(self._path, line.encode(), durable=True)
+            self._file.append(line.encode(), durable=True)
         except OSError as error:
             consequence = ", so nothing was changed" if fields["event"] == "begun" else ""
             raise Unavailable(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 import secrets
 import time
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from typing import NamedTuple
 
 import msgspec
@@ -20,6 +20,7 @@ from .key import ALPHABET, digest, generate
 
 MAX_QUOTA = 10**12
 MAX_NAME = 128
+MAX_METADATA = 32
 
 
 class Issued(NamedTuple):
@@ -111,7 +112,52 @@ def revoke(store: KeyStore, key_id: str, now: float | None = None) -> None:
 
 def limit_consumer(store: KeyStore, consumer: str, limits: str) -> None:
     """Set the limits that all keys of a consumer share, "" for none; ValueError for bad ones."""
-    store.set_consumer_limits(check_name(consumer, "consumer"), normalize_limits(limits))
+    change_consumer(store, consumer, limits=limits)
+
+
+def change_consumer(
+    store: KeyStore,
+    consumer: str,
+    *,
+    plans: Collection[str] = (),
+    limits: str | None = None,
+    plan: str | None = None,
+    custom_id: str | None = None,
+    metadata: Mapping[str, str] | None = None,
+) -> None:
+    """Set the given fields of a consumer, "" for none; `plans` are the names of known plans.
+
+    Raises ValueError with the fix for a bad value.
+    """
+    check_name(consumer, "consumer")
+    fields: dict[str, str | Mapping[str, str]] = {}
+    if limits is not None:
+        fields["limits"] = normalize_limits(limits)
+    if plan is not None:
+        if plan and plan not in plans:
+            known = ", ".join(sorted(plans)) or "none, add a section [plans.<name>]"
+            raise ValueError(
+                f"plan {check_name(plan, 'plan')!r} is unknown, the plans are: {known}"
+            )
+        fields["plan"] = plan
+    if custom_id is not None:
+        fields["custom_id"] = check_name(custom_id, "custom id") if custom_id else ""
+    if metadata is not None:
+        for name, value in metadata.items():
+            check_name(name, "name of metadata")
+            check_name(value, f"metadata {name}")
+        if len(metadata) > MAX_METADATA:
+            raise ValueError(f"metadata: give at most {MAX_METADATA} entries")
+        fields["metadata"] = dict(metadata)
+    if not fields:
+        raise ValueError("nothing to change: give limits, a plan, a custom id or metadata")
+    store.set_consumer(consumer, **fields)
+
+
+def check_id(store: KeyStore, key_id: str) -> None:
+    """Raise ValueError, which does not show the id, if there is no such key."""
+    if all(record.key_id != key_id for record in store.records()):
+        raise _unknown(key_id)
 
 
 def is_ended(record: KeyRecord, now: float) -> bool:

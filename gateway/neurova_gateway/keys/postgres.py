@@ -18,7 +18,7 @@ from neurova.database.postgres.url import PostgresUrl
 from neurova.errors import StateError, Unavailable
 
 from .base import KeyRecord
-from .sql import SqlKeyStore, Statement, check_layout
+from .sql import LAYOUT, SqlKeyStore, Statement, check_layout
 
 REFRESH_SECONDS = 0.2
 STALE_SECONDS = 1.0  # age at which the copy must not be used any more
@@ -47,6 +47,17 @@ CREATE TABLE nv_keys_consumers (consumer text PRIMARY KEY, limits text NOT NULL)
 CREATE TABLE nv_keys_changes (number bigint NOT NULL, layout integer NOT NULL);
 INSERT INTO nv_keys_changes (number, layout) VALUES (0, 1);
 """
+_SCHEMA_2 = """
+ALTER TABLE nv_keys_consumers ADD COLUMN plan text NOT NULL DEFAULT '',
+    ADD COLUMN custom_id text NOT NULL DEFAULT '', ADD COLUMN metadata text NOT NULL DEFAULT '{}';
+CREATE TABLE nv_keys_usage (
+    day text NOT NULL, consumer text NOT NULL, key_id text NOT NULL, function text NOT NULL,
+    calls bigint NOT NULL, refused bigint NOT NULL, failed bigint NOT NULL,
+    PRIMARY KEY (day, consumer, key_id, function)
+);
+UPDATE nv_keys_changes SET layout = 2;
+"""
+_LAYOUTS = (_SCHEMA, _SCHEMA_2)
 T = TypeVar("T")
 
 
@@ -62,7 +73,9 @@ class PostgresKeyStore(SqlKeyStore):
     _duplicate_error = asyncpg.UniqueViolationError
 
     def __init__(self, url: str) -> None:
-        super().__init__("nv_keys", "nv_keys_consumers", "nv_keys_changes", has_change=True)
+        super().__init__(
+            "nv_keys", "nv_keys_consumers", "nv_keys_changes", "nv_keys_usage", has_change=True
+        )
         self._url = PostgresUrl(url)
         self._copy: dict[bytes, KeyRecord] = {}
         self._copied_version = -1
@@ -161,10 +174,13 @@ class PostgresKeyStore(SqlKeyStore):
         )
         async with self._pool.acquire() as connection, connection.transaction():
             await connection.execute("SELECT pg_advisory_xact_lock($1)", _LOCK)
-            if await connection.fetchval("SELECT to_regclass('nv_keys_changes')") is None:
-                await connection.execute(_SCHEMA)
-            layout = await connection.fetchval("SELECT layout FROM nv_keys_changes")
-        check_layout(layout or 0, str(self._url))
+            layout = 0
+            if await connection.fetchval("SELECT to_regclass('nv_keys_changes')") is not None:
+                layout = await connection.fetchval("SELECT layout FROM nv_keys_changes")
+                layout = LAYOUT if layout is None else layout  # `_refresh` reports an empty table
+            check_layout(layout, str(self._url))
+            for statements in _LAYOUTS[layout:]:
+                await connection.execute(statements)
         await self._refresh()
         self._refreshing = asyncio.create_task(self._keep_fresh())
 

@@ -2,31 +2,38 @@
 
 from __future__ import annotations
 
+import json
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar
+
+import msgspec
 
 from neurova.errors import StateError
 
-from .base import KeyRecord
+from .base import ConsumerRecord, KeyRecord, Usage
 
-LAYOUT = 1
+LAYOUT = 2
 Statement = tuple[str, tuple[Any, ...]]  # SQL with $1, $2… and their values
-_COLUMNS = [name for name in KeyRecord.__struct_fields__ if name != "consumer_limits"]
+_OF_CONSUMER = {"consumer_limits": "limits", "plan": "plan", "custom_id": "custom_id"}
+_COLUMNS = [name for name in KeyRecord.__struct_fields__ if name not in _OF_CONSUMER]
 
 
 class SqlKeyStore(ABC):
     """Keep API keys in a SQL database. Threads and processes may share it.
 
-    The limits of a consumer are a row of `consumers`; `changes` has one row, with the number of
-    changes so far. With `has_change`, each key also stores the number of its last change.
+    `changes` has one row, with the number of changes so far. With `has_change`, each key also
+    stores the number of its last change.
     """
 
     _duplicate_error: ClassVar[type[Exception]]
 
-    def __init__(self, keys: str, consumers: str, changes: str, *, has_change: bool) -> None:
+    def __init__(
+        self, keys: str, consumers: str, changes: str, usage: str, *, has_change: bool
+    ) -> None:
         self._keys = keys
         self._consumers = consumers
+        self._usage = usage
         self._number = f"SELECT number FROM {changes}"
         self._count = f"UPDATE {changes} SET number = number + 1"
         self._stamp = f"change = ({self._number})" if has_change else ""
@@ -37,7 +44,9 @@ class SqlKeyStore(ABC):
             f"INSERT INTO {keys} ({', '.join(columns)}) VALUES ({', '.join(columns.values())})"
         )
         selected = ", ".join(
-            f"coalesce({consumers}.limits, '')" if name == "consumer_limits" else f"{keys}.{name}"
+            f"coalesce({consumers}.{_OF_CONSUMER[name]}, '')"
+            if name in _OF_CONSUMER
+            else f"{keys}.{name}"
             for name in KeyRecord.__struct_fields__
         )
         join = f"{keys} LEFT JOIN {consumers} ON {keys}.consumer = {consumers}.consumer"
@@ -75,15 +84,16 @@ class SqlKeyStore(ABC):
         return self._records(self._read(f"{self._select} {of_consumer} {order}", consumer))
 
     def add(self, record: KeyRecord) -> None:
-        """Store a new key, and its consumer's limits if the record has any.
+        """Store a new key; the fields of its consumer are stored only if they are not empty.
 
         Raises ValueError if a key of that id or digest is stored already.
         """
         row = {name: getattr(record, name) for name in _COLUMNS}
         row |= {"scopes": self._encode(sorted(record.scopes)), "cidrs": self._encode(record.cidrs)}
         statements: list[Statement] = [(self._insert, tuple(row.values()))]
-        if record.consumer_limits:
-            statements += self._limit(record.consumer, record.consumer_limits)
+        fields = {column: getattr(record, name) for name, column in _OF_CONSUMER.items()}
+        if given := {column: value for column, value in fields.items() if value}:
+            statements += self._set_consumer(record.consumer, given)
         try:
             self._change(*statements)
         except self._duplicate_error:
@@ -97,9 +107,40 @@ class SqlKeyStore(ABC):
         self._change((update, (key_id, at)))
         return bool(self._read(f"SELECT 1 FROM {self._keys} WHERE key_id = $1", key_id))
 
-    def set_consumer_limits(self, consumer: str, limits: str) -> None:
-        """Set the limits that all keys of a consumer share, "" for none."""
-        self._change(*self._limit(consumer, limits))
+    def consumers(self) -> Sequence[ConsumerRecord]:
+        """Return the consumers about which something is stored, by name."""
+        names = ConsumerRecord.__struct_fields__
+        rows = self._read(f"SELECT {', '.join(names)} FROM {self._consumers} ORDER BY consumer")
+        found = [dict(zip(names, row, strict=True)) for row in rows]
+        return [ConsumerRecord(**{**row, "metadata": json.loads(row["metadata"])}) for row in found]
+
+    def set_consumer(self, consumer: str, **fields: str | Mapping[str, str]) -> None:
+        """Set some fields of a `ConsumerRecord`, and leave the others as they are."""
+        self._change(*self._set_consumer(consumer, fields))
+
+    def add_usage(self, usage: Iterable[Usage]) -> None:
+        """Add the counts to those that are stored; this does not change `version`."""
+        names = Usage.__struct_fields__
+        values = ", ".join(f"${number}" for number in range(1, len(names) + 1))
+        sums = ", ".join(f"{name} = {self._usage}.{name} + excluded.{name}" for name in names[4:])
+        upsert = (
+            f"INSERT INTO {self._usage} ({', '.join(names)}) VALUES ({values}) "
+            f"ON CONFLICT ({', '.join(names[:4])}) DO UPDATE SET {sums}"
+        )
+        # Update rows in the same order in all processes, to avoid deadlocks.
+        self._write(*((upsert, msgspec.structs.astuple(each)) for each in sorted(usage)))
+
+    def usage(self, since: str, consumer: str | None = None) -> Sequence[Usage]:
+        """Return the usage from a day on, in order of the fields."""
+        columns = ", ".join(Usage.__struct_fields__)
+        chosen = "day >= $1" if consumer is None else "day >= $1 AND consumer = $2"
+        values = (since,) if consumer is None else (since, consumer)
+        rows = self._read(f"SELECT {columns} FROM {self._usage} WHERE {chosen}", *values)
+        return sorted(Usage(*row) for row in rows)
+
+    def drop_usage(self, before: str) -> None:
+        """Delete the usage of the days before a day."""
+        self._write((f"DELETE FROM {self._usage} WHERE day < $1", (before,)))
 
     def touch(self, used: dict[str, float]) -> None:
         """Store when keys were last used; this does not change `version`."""
@@ -112,12 +153,19 @@ class SqlKeyStore(ABC):
         # The count locks its row until the commit: changes become visible in numerical order.
         self._write((self._count, ()), *statements)
 
-    def _limit(self, consumer: str, limits: str) -> list[Statement]:
+    def _set_consumer(
+        self, consumer: str, fields: Mapping[str, str | Mapping[str, str]]
+    ) -> list[Statement]:
+        record: ConsumerRecord = msgspec.convert({**fields, "consumer": consumer}, ConsumerRecord)
+        columns = ConsumerRecord.__struct_fields__
+        values = ", ".join(f"${number}" for number in range(1, len(columns) + 1))
+        sets = ", ".join(f"{name} = excluded.{name}" for name in fields)
         upsert = (
-            f"INSERT INTO {self._consumers} (consumer, limits) VALUES ($1, $2) "
-            "ON CONFLICT (consumer) DO UPDATE SET limits = excluded.limits"
+            f"INSERT INTO {self._consumers} ({', '.join(columns)}) VALUES ({values}) "
+            f"ON CONFLICT (consumer) DO UPDATE SET {sets}"
         )
-        statements: list[Statement] = [(upsert, (consumer, limits))]
+        row = (*msgspec.structs.astuple(record)[:-1], json.dumps(dict(record.metadata)))
+        statements: list[Statement] = [(upsert, row)]
         if self._stamp:
             stamp = f"UPDATE {self._keys} SET {self._stamp} WHERE consumer = $1"
             statements.append((stamp, (consumer,)))

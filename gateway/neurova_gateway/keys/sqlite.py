@@ -29,6 +29,17 @@ CREATE TABLE consumers (consumer TEXT PRIMARY KEY NOT NULL, limits TEXT NOT NULL
 CREATE TABLE changes (number INTEGER NOT NULL) STRICT;
 INSERT INTO changes VALUES (0)
 """
+_SCHEMA_2 = """
+ALTER TABLE consumers ADD COLUMN plan TEXT NOT NULL DEFAULT '';
+ALTER TABLE consumers ADD COLUMN custom_id TEXT NOT NULL DEFAULT '';
+ALTER TABLE consumers ADD COLUMN metadata TEXT NOT NULL DEFAULT '{}';
+CREATE TABLE usage (
+    day TEXT NOT NULL, consumer TEXT NOT NULL, key_id TEXT NOT NULL, function TEXT NOT NULL,
+    calls INTEGER NOT NULL, refused INTEGER NOT NULL, failed INTEGER NOT NULL,
+    PRIMARY KEY (day, consumer, key_id, function)
+) STRICT, WITHOUT ROWID
+"""
+_LAYOUTS = (_SCHEMA, _SCHEMA_2)
 
 
 class SqliteKeyStore(SqlKeyStore):
@@ -41,7 +52,7 @@ class SqliteKeyStore(SqlKeyStore):
     _duplicate_error = sqlite3.IntegrityError
 
     def __init__(self, path: Path) -> None:
-        super().__init__("keys", "consumers", "changes", has_change=False)
+        super().__init__("keys", "consumers", "changes", "usage", has_change=False)
         self._path = path
         self._read_lock = threading.Lock()
         self._write_lock = threading.Lock()
@@ -89,9 +100,11 @@ class SqliteKeyStore(SqlKeyStore):
             connection.execute("BEGIN IMMEDIATE")
             (layout,) = connection.execute("PRAGMA user_version").fetchone()
             check_layout(layout, str(self._path))
-            if layout == 0:
-                for statement in (*_SCHEMA.split(";"), f"PRAGMA user_version = {LAYOUT}"):
+            for statements in _LAYOUTS[layout:]:
+                for statement in statements.split(";"):
                     connection.execute(statement)
+            if layout < LAYOUT:
+                connection.execute(f"PRAGMA user_version = {LAYOUT}")
 
     def _read(self, sql: str, *values: Any) -> Sequence[Sequence[Any]]:
         self._check_identity()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ import msgspec
 from neurova.database.postgres.url import PostgresUrl
 from neurova.endpoints.endpoint import Endpoint
 from neurova.settings.gateway import Gateway as GatewaySettings
+from neurova.settings.plans import Plan
 
 from .config import GatewayConfig, Plugin, Route, Service
 
@@ -29,11 +30,12 @@ def render(
     *,
     environment: str,
     state: Path,
+    plans: Mapping[str, Plan] = {},
 ) -> GatewayConfig:
     """Return the configuration: one route with its plugins per function, and their services.
 
     `environment` ("live" or "test"): which keys are accepted; `state`: the state folder, where
-    plugins find keys and limits.
+    plugins find keys and limits; `plans`: what consumers may hold.
     """
     ordered = sorted(functions, key=lambda function: function.name)
     names = sorted({function.service for function in ordered})
@@ -42,8 +44,9 @@ def render(
         plugins.append(Plugin("cors", msgspec.to_builtins(gateway.cors), tags=TAG))
     plugins.extend(Plugin(name, {}, tags=TAG) for name in dict.fromkeys(gateway.extra))
     common = {"environment": environment, "state": str(state)}
+    shared = {"plans": _plans(plans)} if plans else {}
     for function in ordered:
-        plugins.extend(_plugins(function, gateway, common))
+        plugins.extend(_plugins(function, gateway, common, shared))
     return GatewayConfig(
         tuple(Service(name, gateway.host, gateway.port, tags=TAG) for name in names),
         tuple(_route(function) for function in ordered),
@@ -64,10 +67,13 @@ def _route(function: Endpoint) -> Route:
 
 
 def _plugins(
-    function: Endpoint, gateway: GatewaySettings, common: dict[str, Any]
+    function: Endpoint,
+    gateway: GatewaySettings,
+    common: dict[str, Any],
+    shared: dict[str, Any],
 ) -> tuple[Plugin, Plugin]:
     description = function.description
-    auth = {**common, "public": description.public, "scopes": list(description.scopes)}
+    auth = {**common, **shared, "public": description.public, "scopes": list(description.scopes)}
     if gateway.keys:
         auth["keys"] = str(PostgresUrl(gateway.keys))  # `str` omits the password
     limits = {"state": common["state"]}
@@ -81,6 +87,12 @@ def _plugins(
         Plugin("neurova-auth", auth, route=function.name, tags=TAG),
         Plugin("neurova-rate-limit", limits, route=function.name, tags=TAG),
     )
+
+
+def _plans(plans: Mapping[str, Plan]) -> dict[str, dict[str, Any]]:
+    """Return plans in the form of the plugin's schema, in which an unset text must not be empty."""
+    fields = {name: msgspec.to_builtins(plan) for name, plan in sorted(plans.items())}
+    return {name: {k: v for k, v in plan.items() if v} for name, plan in fields.items()}
 
 
 @lru_cache(maxsize=65_536)

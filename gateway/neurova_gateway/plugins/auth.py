@@ -6,13 +6,14 @@ import time
 import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from math import inf
-from typing import Protocol
+from typing import Any, Protocol
 
 import msgspec
 
 from neurova.errors import Unavailable
 from neurova.http.addresses import parse_address, parse_network
 from neurova.http.caller import Caller
+from neurova.settings.plans import Plan
 
 from ..keys.base import KeyRecord
 from ..keys.key import digest, read_environment
@@ -25,6 +26,7 @@ KEY = "x-api-key"
 BEARER = "authorization"
 FOREVER = inf
 _CACHE_SIZE = 4_000
+_NO_PLAN = Plan()
 _CONSUMERS = uuid.UUID("6a8f0e2c-53c5-4f0a-9f0b-5b6f5f0b7a31")
 
 
@@ -56,11 +58,12 @@ class Grant(msgspec.Struct, frozen=True, eq=False):
 class Authenticator:
     """Decide whether a call may pass.
 
-    `accepted` is the environment whose keys are valid here. A `public` route reads no key, so it
+    `accepted` is the environment whose keys are valid here. `plans` by name are those that
+    consumers hold; an unknown plan gives nothing. A `public` route reads no key, so it
     works while the store is unavailable; every caller is anonymous.
     """
 
-    __slots__ = ("_accepted", "_clock", "_grants", "_keys", "_public", "_scopes")
+    __slots__ = ("_accepted", "_clock", "_grants", "_keys", "_plans", "_public", "_scopes")
 
     def __init__(
         self,
@@ -68,14 +71,16 @@ class Authenticator:
         *,
         accepted: str,
         scopes: Iterable[str] = (),
+        plans: Mapping[str, Plan] = {},
         public: bool = False,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._keys = keys
         self._accepted = accepted
         self._scopes = frozenset(scopes)
+        self._plans = plans
         anonymous = KeyRecord("", "", accepted, frozenset(), 0.0)
-        self._public = _create_grant(anonymous) if public else None
+        self._public = _create_grant(anonymous, _NO_PLAN) if public else None
         self._clock = clock
         self._grants: dict[str, tuple[KeyRecord, Grant, float]] = {}
 
@@ -121,6 +126,7 @@ class Authenticator:
 
     def _check(self, record: KeyRecord, read_address: ReadAddress) -> Grant | Refusal:
         now = self._clock()
+        scopes = record.scopes.union(self._plans.get(record.plan, _NO_PLAN).scopes)
         refusal: Refusal | None = None
         if record.revoked_at is not None and record.revoked_at <= now:
             refusal = _unauthorized("The key was revoked, use the one that replaced it")
@@ -130,8 +136,8 @@ class Authenticator:
             refusal = self._refuse_environment(record.environment)
         elif record.cidrs and not _is_within(read_address(), record.cidrs):
             refusal = refuse(403, "The key is not valid from this address")
-        elif not self._scopes <= record.scopes:
-            refusal = _refuse_scopes(sorted(self._scopes - record.scopes))
+        elif not self._scopes <= scopes:
+            refusal = _refuse_scopes(sorted(self._scopes - scopes))
         if refusal is not None:
             return refusal
         cached = self._grants.get(record.key_id)
@@ -140,7 +146,7 @@ class Authenticator:
     def _grant(self, record: KeyRecord) -> Grant:
         if len(self._grants) >= _CACHE_SIZE:
             self._grants.clear()
-        grant = _create_grant(record)
+        grant = _create_grant(record, self._plans.get(record.plan, _NO_PLAN))
         ends = [end for end in (record.revoked_at, record.expires_at) if end is not None]
         # No check is needed before `until`; a key with networks is checked in every call.
         until = 0.0 if record.cidrs else min(ends, default=FOREVER)
@@ -203,33 +209,51 @@ def _is_within(address: str | None, cidrs: Sequence[str]) -> bool:
     return ip is not None and any(ip in parse_network(cidr) for cidr in cidrs)
 
 
-def _create_grant(record: KeyRecord) -> Grant:
-    consumer, scopes = record.consumer, " ".join(sorted(record.scopes))
-    consumer_id = str(uuid.uuid5(_CONSUMERS, consumer)) if consumer else ""
-    nv = {
-        "consumer": consumer,
+def read_plans(config: Mapping[str, Any]) -> dict[str, Plan]:
+    """Return the plans in a plugin's config; Kong sends `{}` for an empty list, None if unset."""
+    plans: Mapping[str, Mapping[str, Any]] = config.get("plans") or {}
+    return {
+        name: Plan(tuple(plan.get("scopes") or ()), plan.get("limit") or "", plan.get("quota") or 0)
+        for name, plan in plans.items()
+    }
+
+
+def caller_fields(record: KeyRecord, plan: Plan) -> dict[str, str]:
+    """Return the caller as later plugins see it, with the limits that bind it.
+
+    The limits of a key or its consumer replace the plan's limit, the quota of a key the plan's.
+    """
+    fields = {
+        "consumer": record.consumer,
         "key_id": record.key_id,
         "environment": record.environment,
-        "scopes": scopes,
+        "scopes": " ".join(sorted(record.scopes.union(plan.scopes))),
     }
     limits = {
         "limits": record.limits,
-        "consumer_limits": record.consumer_limits,
+        "consumer_limits": record.consumer_limits or ("" if record.limits else plan.limit),
         "quota": str(record.quota or ""),
+        "consumer_quota": str("" if record.quota else plan.quota or ""),
     }
-    nv.update((name, limit) for name, limit in limits.items() if limit)
+    return fields | {name: limit for name, limit in limits.items() if limit}
+
+
+def _create_grant(record: KeyRecord, plan: Plan) -> Grant:
+    consumer, nv = record.consumer, caller_fields(record, plan)
+    consumer_id = str(uuid.uuid5(_CONSUMERS, consumer)) if consumer else ""
+    custom_id = record.custom_id or consumer
     # Kong's own plugins identify a consumer by its id.
-    entity = {"id": consumer_id, "username": consumer, "custom_id": consumer} if consumer else {}
+    entity = {"id": consumer_id, "username": consumer, "custom_id": custom_id} if consumer else {}
     return Grant(
-        Caller(consumer, record.key_id, record.scopes, record.environment),
+        Caller(consumer, record.key_id, record.scopes.union(plan.scopes), record.environment),
         nv,
         entity,
         {"id": record.key_id},
         {
             "X-Consumer-ID": consumer_id,
             "X-Consumer-Username": consumer,
-            "X-Consumer-Custom-ID": consumer,
+            "X-Consumer-Custom-ID": custom_id,
             "X-Credential-Identifier": record.key_id,
-            "X-Consumer-Scopes": scopes,
+            "X-Consumer-Scopes": nv["scopes"],
         },
     )

@@ -120,8 +120,10 @@ class RateLimit:
         return limits
 
     def _create_limits(self, nv: Mapping[str, Any], address: str) -> Limits:
-        """Create buckets: `r:` on this route, `c:` of a consumer, `k:` of a key, `q:` its quota."""
-        consumer, key_id, quota = nv.get("consumer") or "", nv.get("key_id"), nv.get("quota")
+        """Create buckets: `r:` on this route, `c:` of a consumer, `k:` of a key, `q:` its quota,
+        `p:` the quota of a consumer's plan.
+        """
+        consumer, key_id = nv.get("consumer") or "", nv.get("key_id")
         caller = f"c:{consumer}" if consumer else f"a:{address}"
         bound = [("route", f"r:{self._route}:{caller}", self._windows)]
         if consumer:
@@ -129,7 +131,8 @@ class RateLimit:
             bound += [
                 ("consumer", f"c:{consumer}", own),
                 ("key", f"k:{key_id}", _parse_windows(nv.get("limits"))),
-                ("quota", f"q:{key_id}", (Window(int(quota), UNITS["month"]),) if quota else ()),
+                ("quota", f"q:{key_id}", _month(nv.get("quota"))),
+                ("plan", f"p:{consumer}", _month(nv.get("consumer_quota"))),
             ]
         each = [(name, subject, window) for name, subject, windows in bound for window in windows]
         return Limits(
@@ -151,6 +154,10 @@ def _parse_windows(text: str | None) -> tuple[Window, ...]:
         other = found.get(window.seconds, window)
         found[window.seconds] = min(other, window, key=lambda one: one.limit)
     return tuple(found.values())
+
+
+def _month(quota: str | None) -> tuple[Window, ...]:
+    return (Window(int(quota), UNITS["month"]),) if quota else ()
 
 
 def _label(name: str, window: Window) -> str:

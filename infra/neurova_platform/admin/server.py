@@ -90,6 +90,7 @@ def project_context(
         clock=clock,
         parts=parts,
         consumer_limit=settings.gateway.limit,
+        plans=settings.plans,
         embedded=not settings.gateway.behind,
         reloads=reloads or Reloads(),
     )

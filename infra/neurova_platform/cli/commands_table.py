@@ -24,8 +24,16 @@ COMMANDS = {
     "call": Command("call:call", "Call the running platform; show response, time and limits."),
     "explain": Command("explain:explain", "Show which function handles a call, and its settings."),
     "openapi": Command("openapi:openapi", "Print the project's OpenAPI document."),
-    "keys": Command("keys:keys", "Create, list, rotate, revoke and limit API keys."),
     "secrets": Command("secrets:secrets", "Set, show, list, rotate and import secrets."),
+    "keys": Command(
+        "keys:keys", "Create, list, rotate, revoke, limit, export and import API keys."
+    ),
+    "consumers": Command(
+        "consumers:consumers", "List consumers, set their plan and limits, and show their usage."
+    ),
+    "plans": Command(
+        "consumers:plans", "List the plans of neurova.toml, and how many consumers hold each."
+    ),
     "dlq": Command("dlq:dlq", "Group, show, edit, replay, save and drop events that failed."),
     "config": Command("config:config", "Show every setting and where its value comes from."),
     "doctor": Command("doctor:doctor", "Check what the platform needs, and show how to fix it."),

@@ -20,9 +20,11 @@ from neurova.loading.routes import check_routes
 from neurova.loading.service import Service, discover
 from neurova.settings.settings import Settings
 from neurova.subscriptions.records import ReportEvent
+from neurova_gateway.keys.base import KeyStore
 from neurova_gateway.keys.cache import KeyCache
 from neurova_gateway.kong.render import render
 from neurova_gateway.metrics.call_counters import CallCounters
+from neurova_gateway.metrics.key_usage import UsageCounter
 from neurova_gateway.pipeline.access_log import AccessLog
 from neurova_gateway.pipeline.call_records import CallRecords, CallSink
 from neurova_gateway.pipeline.gateway import Gateway
@@ -82,7 +84,8 @@ class Platform:
         self.registry = ""  # the URL of the registry of schemas once it listens
         self._counters = CallCounters(settings.state / COUNTERS)
         access_log = AccessLog(settings.state / "logs" / "access.jsonl")
-        self.call_records = CallRecords([access_log, self._counters, *sinks])
+        self._usage = UsageCounter()
+        self.call_records = CallRecords([access_log, self._counters, self._usage, *sinks])
         self.host = PluginHost(
             assets.plugins_folder(settings.gateway.plugins),
             deadline=settings.gateway.phase_deadline,
@@ -179,6 +182,7 @@ class Platform:
                 self.settings.gateway,
                 environment=self.environment,
                 state=self.settings.state,
+                plans=self.settings.plans,
             )
             self.gateway.load(config, handlers)
         self.services = services
@@ -222,16 +226,37 @@ class Platform:
         self._stack.callback(asyncio.create_task(coroutine).cancel)
 
     def _open_stores(self) -> None:
-        if self.settings.gateway.behind:
-            return
+        behind = self.settings.gateway.behind
+        if behind and not self.settings.gateway.keys:
+            return  # the keys are in a file beside Kong
         if self.stores is None:
             keys = backends.open_key_store(self.settings)
             self._stack.callback(keys.close)
+            if behind:
+                self._keep_uses(keys, None)
+                return
             limiter = backends.open_limiter(self.settings)
             self._stack.callback(limiter.close)
             self.stores = Stores(KeyCache(keys), limiter)
         self.host.bind_stores(self.stores)
-        self._start_task(_flush_key_uses(self.stores.keys))
+        self._keep_uses(self.stores.keys.store, self.stores.keys)
+
+    def _keep_uses(self, store: KeyStore, cache: KeyCache | None) -> None:
+        """Store the usage and the last uses of keys from time to time, and at the stop."""
+
+        def flush() -> None:
+            with suppress(Unavailable):  # the next flush retries
+                if cache is not None:
+                    cache.flush()
+                self._usage.flush(store)
+
+        async def flush_periodically() -> None:
+            while True:
+                await asyncio.sleep(KEY_FLUSH_SECONDS)
+                await asyncio.to_thread(flush)
+
+        self._stack.callback(flush)
+        self._start_task(flush_periodically())
 
     async def _sample_counters(self) -> None:
         while True:
@@ -262,10 +287,3 @@ def _gc_paused() -> Iterator[None]:
     finally:
         if was_enabled:
             gc.enable()
-
-
-async def _flush_key_uses(keys: KeyCache) -> None:
-    while True:
-        await asyncio.sleep(KEY_FLUSH_SECONDS)
-        with suppress(Unavailable):  # the next flush retries
-            await asyncio.to_thread(keys.flush)

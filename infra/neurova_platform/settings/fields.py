@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 from msgspec import inspect
 
+from neurova.settings.plans import Plan
 from neurova.settings.project import Service
 from neurova.settings.settings import Sections
 from neurova.telemetry.redact import holds_secret
@@ -54,18 +55,22 @@ def fields_of(section: type[msgspec.Struct], prefix: str = "") -> Iterator[Field
 
 FIELDS = {field.key: field for field in fields_of(Sections)}
 """The fields of the sections whose keys are fixed, by dotted key."""
-SERVICE_FIELDS = {field.key: field for field in fields_of(Service)}
-"""The fields of `[services.<name>]`, by name."""
+NAMED_FIELDS = {
+    section: {field.key: field for field in fields_of(kind)}
+    for section, kind in (("services", Service), ("plans", Plan))
+}
+"""The fields of `[services.<name>]` and `[plans.<name>]`, by section and name."""
 
 _CREDENTIALS = frozenset(key for key, field in FIELDS.items() if field.unit == "credential")
 
 
 def field_of(key: str) -> Field:
     """Return the field of a known dotted key."""
-    if key.startswith("services."):
-        field = SERVICE_FIELDS[key.rpartition(".")[2]]
-        return Field(key, field.type, field.default)
-    return FIELDS[key]
+    named = NAMED_FIELDS.get(key.partition(".")[0])
+    if named is None:
+        return FIELDS[key]
+    field = named[key.rpartition(".")[2]]
+    return Field(key, field.type, field.default)
 
 
 def convert(field: Field, value: object, *, text: bool) -> Any:

@@ -20,7 +20,7 @@ from neurova.settings.settings import Settings, Value
 from neurova.telemetry.redact import add_secret
 
 from ..composition.backends import read_secrets
-from .fields import FIELDS, SERVICE_FIELDS, convert, field_of, is_secret
+from .fields import FIELDS, NAMED_FIELDS, convert, field_of, is_secret
 from .sources import FILE, Entry, read_environment, read_file, reference_of, resolve
 from .validation import find_faults
 
@@ -126,9 +126,14 @@ def _read_references(
 
 def effective(settings: Settings) -> list[Value]:
     """Return all effective settings without passwords, in the order of docs/configuration.md."""
-    services = (f"services.{name}.{key}" for name in settings.services for key in SERVICE_FIELDS)
+    named = (
+        f"{section}.{name}.{key}"
+        for section, fields in NAMED_FIELDS.items()
+        for name in getattr(settings, section)
+        for key in fields
+    )
     values = []
-    for key in (*FIELDS, *sorted(services)):
+    for key in (*FIELDS, *sorted(named)):
         value: Any = settings
         for part in key.split("."):
             value = value[part] if isinstance(value, dict) else getattr(value, part)
@@ -150,7 +155,7 @@ def _assemble(
     origins: dict[str, str],
     references: dict[str, str] | None = None,
 ) -> Settings:
-    tree: dict[str, Any] = {"services": {}}
+    tree: dict[str, Any] = {section: {} for section in NAMED_FIELDS}
     for key in {**FIELDS, **values}:
         field = field_of(key)
         value = values.get(key, field.default)

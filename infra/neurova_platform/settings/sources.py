@@ -13,7 +13,7 @@ from neurova.secrets.base import Reference, parse_reference
 
 from .fields import (
     FIELDS,
-    SERVICE_FIELDS,
+    NAMED_FIELDS,
     field_of,
     holds_text,
     is_secret,
@@ -27,8 +27,13 @@ RESERVED = ("NEUROVA_KEY",)
 RESERVED_PREFIXES = ("NEUROVA_TEST_",)
 VARIABLE, SECRET = "env", "secret"
 """The keys of tables: `{env = "NAME"}` is a variable, `{secret = "db#url"}` is a secret."""
-_SERVICE = re.compile(r"[a-z][a-z0-9_]{0,62}")
-_SERVICE_VARIABLE = re.compile(r"NEUROVA_SERVICES_([A-Z0-9_]+)_(DATABASE|CONNECTIONS)")
+_NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
+_NAMED_VARIABLES = {
+    section: re.compile(
+        rf"NEUROVA_{section.upper()}_([A-Z0-9_]+)_({'|'.join(fields).upper()})",
+    )
+    for section, fields in NAMED_FIELDS.items()
+}
 
 
 class Entry(NamedTuple):
@@ -54,7 +59,7 @@ def read_file(file: Path, faults: list[str]) -> Iterator[Entry]:
         origin = f"{FILE}:{line}" if line else FILE
         if is_secret(key, value):
             faults.append(f"{origin}: {key} looks like a secret: {_secret_fix(key)}")
-        elif key in FIELDS or _is_service_key(key):
+        elif key in FIELDS or _is_named_key(key):
             yield Entry(key, value, origin)
         elif not (value == {} and _is_section(key)):
             faults.append(f"{origin}: {key} is unknown: {_suggest(key)}")
@@ -68,11 +73,8 @@ def read_environment(environ: Mapping[str, str], faults: list[str]) -> Iterator[
             continue
         if name in RESERVED or name.startswith(RESERVED_PREFIXES):
             continue
-        service = _SERVICE_VARIABLE.fullmatch(name)
-        if name in variables:
-            yield Entry(variables[name], environ[name], f"environment {name}")
-        elif service:
-            key = f"services.{service[1].lower()}.{service[2].lower()}"
+        key = variables.get(name) or _named_key(name)
+        if key:
             yield Entry(key, environ[name], f"environment {name}")
         else:
             meant = nearest_variable(name, variables)
@@ -148,19 +150,29 @@ def _flatten(document: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, 
 
 
 def _is_section(key: str) -> bool:
-    return key.startswith("services") or any(known.startswith(key + ".") for known in FIELDS)
+    if key.partition(".")[0] in NAMED_FIELDS:
+        return True
+    return any(known.startswith(key + ".") for known in FIELDS)
 
 
-def _is_service_key(key: str) -> bool:
+def _is_named_key(key: str) -> bool:
     parts = key.split(".")
-    is_service_field = len(parts) == 3 and parts[0] == "services" and parts[2] in SERVICE_FIELDS
-    return is_service_field and _SERVICE.fullmatch(parts[1]) is not None
+    is_field = len(parts) == 3 and parts[2] in NAMED_FIELDS.get(parts[0], ())
+    return is_field and _NAME.fullmatch(parts[1]) is not None
+
+
+def _named_key(variable: str) -> str:
+    for section, pattern in _NAMED_VARIABLES.items():
+        if found := pattern.fullmatch(variable):
+            return f"{section}.{found[1].lower()}.{found[2].lower()}"
+    return ""
 
 
 def _suggest(key: str) -> str:
     known = list(FIELDS)
-    if key.startswith("services."):
-        known = [f"services.{key.split('.')[1].lower()}.{name}" for name in SERVICE_FIELDS]
+    head = key.partition(".")[0]
+    if head in NAMED_FIELDS and "." in key:
+        known = [f"{head}.{key.split('.')[1].lower()}.{name}" for name in NAMED_FIELDS[head]]
     children = _keys_of(key)
     if children:
         return f"this is a section, write [{key}] with {', '.join(children)}"
@@ -172,7 +184,8 @@ def _suggest(key: str) -> str:
     if siblings:
         return f"[{section}] has {', '.join(siblings)}"
     sections = dict.fromkeys(name.rpartition(".")[0] for name in FIELDS)
-    return f"the sections are {', '.join(sections)}, services.<name>"
+    named = (f"{section}.<name>" for section in NAMED_FIELDS)
+    return f"the sections are {', '.join((*sections, *named))}"
 
 
 def _keys_of(section: str) -> list[str]:

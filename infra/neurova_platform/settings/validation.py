@@ -8,6 +8,7 @@ from pathlib import Path
 
 from neurova.database.postgres.url import PostgresUrl
 from neurova.settings.gateway import find_admin_faults, find_gateway_faults
+from neurova.settings.plans import find_plans_faults
 from neurova.settings.schemas import find_schemas_faults
 from neurova.settings.secrets import find_secrets_faults
 from neurova.settings.settings import Settings
@@ -48,6 +49,7 @@ def _find_section_faults(settings: Settings) -> Iterator[tuple[str, str]]:
         "admin": find_admin_faults(settings.admin),
         "schemas": find_schemas_faults(settings.schemas),
         "secrets": find_secrets_faults(settings.secrets),
+        "plans": find_plans_faults(settings.plans),
     }
     for section, faults in sections.items():
         for key, what in faults:

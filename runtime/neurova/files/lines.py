@@ -43,9 +43,9 @@ class RotatingFile:
         self._max_bytes = max_bytes
         self._keep = keep
 
-    def append(self, lines: bytes) -> None:
-        """Append lines. Raises OSError."""
-        if append_lines(self._path, lines) >= self._max_bytes:
+    def append(self, lines: bytes, *, durable: bool = False) -> None:
+        """Append lines; `durable` waits for the disk. Raises OSError."""
+        if append_lines(self._path, lines, durable=durable) >= self._max_bytes:
             self._rotate()
 
     def _rotate(self) -> None:

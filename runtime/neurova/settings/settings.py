@@ -11,6 +11,7 @@ from ..database.postgres.url import PostgresUrl, is_postgres
 from .bus import Bus
 from .gateway import Admin, Gateway
 from .mail import Mail
+from .plans import Plan
 from .project import Openapi, Project, Service
 from .runtime import Runtime
 from .schemas import Schemas
@@ -49,6 +50,7 @@ class Settings(Sections, frozen=True, kw_only=True):
 
     root: Path
     services: dict[str, Service]
+    plans: dict[str, Plan]
     origins: dict[str, str]
     references: dict[str, str] = msgspec.field(default_factory=dict)
 

@@ -10,6 +10,8 @@ from openapi_spec_validator import validate
 
 from neurova.errors import LoadError
 from neurova_gateway.admin.operation import Operation
+from neurova_gateway.keys.base import Usage
+from neurova_gateway.metrics.key_usage import day_of
 from neurova_platform.admin.operations import OPERATIONS
 from neurova_platform.testing.platform import TestPlatform
 
@@ -50,6 +52,9 @@ def test_document_is_valid_openapi(document: dict[str, Any]) -> None:
 def test_response_matches_its_schema(running: TestPlatform, operation: Operation) -> None:
     key = running.key("acme", ["probe:secret"], limits="50/minute")
     running.get("/secret", key=key)
+    running.store.add_usage(
+        [Usage(day_of(running.clock.time()), "acme", "key_a", "probe.secret", 1)]
+    )
     running.reloads.record("probe", LoadError("invalid syntax", where="functions/count.py:3"))
     key_id = running.admin("GET", "/v1/keys?consumer=acme").json()["items"][0]["key_id"]
     template = operation.path.replace(":path", "")

@@ -61,10 +61,10 @@ def test_file_of_the_first_release_is_read_and_written(path: Path) -> None:
 def test_newer_file_is_refused_and_unchanged(path: Path) -> None:
     SqliteKeyStore(path).close()
     connection = sqlite3.connect(path)
-    connection.execute("PRAGMA user_version = 2")
-    with pytest.raises(StateError, match=r"written by a newer NEUROVA \(layout 2.*upgrade"):
+    connection.execute("PRAGMA user_version = 9")
+    with pytest.raises(StateError, match=r"written by a newer NEUROVA \(layout 9.*upgrade"):
         SqliteKeyStore(path)
-    assert connection.execute("PRAGMA user_version").fetchone() == (2,)
+    assert connection.execute("PRAGMA user_version").fetchone() == (9,)
     connection.close()
 
 

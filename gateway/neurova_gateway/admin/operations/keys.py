@@ -55,6 +55,8 @@ class Key(msgspec.Struct, frozen=True):
     last_used_at: float | None
     limits: str
     consumer_limits: str
+    plan: str
+    custom_id: str
     quota: int
     cidrs: tuple[str, ...]
     name: str

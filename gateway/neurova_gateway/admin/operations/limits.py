@@ -8,15 +8,17 @@ import msgspec
 
 from neurova.http.addresses import UNKNOWN, parse_address
 from neurova.http.problem import Reject
+from neurova.settings.plans import Plan
 
 from ...keys import issuer
 from ...limits.base import Bucket, Limiter, Usage
+from ...plugins.auth import caller_fields
 from ...plugins.rate_limit import RateLimit
 from ..context import AdminContext
 from ..operation import Call, operation
 from ..paging import Page, paginate
 
-KINDS = {"r": "route", "c": "consumer", "k": "key", "q": "quota"}
+KINDS = {"r": "route", "c": "consumer", "k": "key", "q": "quota", "p": "plan"}
 Row = tuple[str, str, Bucket]
 """The route or "", the key id or "", and the bucket that is counted."""
 
@@ -61,16 +63,10 @@ def list_limits(context: AdminContext, call: Call) -> Page[Window]:
 
 
 def _callers(context: AdminContext, consumer: str) -> list[dict[str, str]]:
-    """Return the headers of each working key of a consumer, as the auth plugin sets them."""
+    """Return the fields of each working key of a consumer, as the auth plugin sets them."""
     now = context.clock()
     return [
-        {
-            "consumer": consumer,
-            "key_id": record.key_id,
-            "limits": record.limits,
-            "consumer_limits": record.consumer_limits,
-            "quota": str(record.quota or ""),
-        }
+        caller_fields(record, context.plans.get(record.plan, Plan()))
         for record in context.keys().records(consumer)
         if record.environment == context.environment and not issuer.is_ended(record, now)
     ]

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterator, Sequence
-from contextlib import AsyncExitStack, contextmanager
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from ..changes import audited
 from ..output import json_option, print_document, print_pairs, print_table
 
 if TYPE_CHECKING:
@@ -111,7 +112,7 @@ def replay(
 
         found = await letters.search(queue, cause)
         chosen = list(dict.fromkeys(ids)) or [each.id for each in found]
-        with _audited(settings, "replay", queue=queue, cause=cause, ids=chosen):
+        with audited(settings, "dlq replay", queue=queue, cause=cause, ids=chosen):
             running = Replays().start(letters, queue, chosen, rate)
             await running.task
         done, pause = await running.progress(), 0.05
@@ -147,7 +148,7 @@ def edit(queue: str, id: str, changes: tuple[str, ...], file: Path | None, as_js
         if letter.values is None:
             raise NeurovaError(f"the event cannot be edited: {letter.fault}", fix="drop it")
         values = _new_values(letter.values, changes, file)
-        with _audited(settings, "edit", queue=queue, ids=[id]):
+        with audited(settings, "dlq edit", queue=queue, ids=[id]):
             await letters.edit(queue, id, values)
         return await letters.show(queue, id)
 
@@ -186,7 +187,7 @@ def drop(queue: str, ids: tuple[str, ...], as_json: bool) -> None:
     """Delete the dead letters IDS of QUEUE for good."""
 
     async def work(letters: DeadLetters, settings: Settings) -> Sequence[str]:
-        with _audited(settings, "drop", queue=queue, ids=ids):
+        with audited(settings, "dlq drop", queue=queue, ids=ids):
             return await letters.drop(queue, list(dict.fromkeys(ids)))
 
     dropped = _run(work)
@@ -222,23 +223,6 @@ def _run(work: Callable[[DeadLetters, Settings], Awaitable[T]]) -> T:
             return await work(events.dead_letters(), settings)
 
     return asyncio.run(main())
-
-
-@contextmanager
-def _audited(settings: Settings, command: str, **fields: object) -> Iterator[None]:
-    """Log a change before and after it, as the Admin API does."""
-    from getpass import getuser
-
-    from neurova_gateway.admin.audit import Audit
-
-    audit = Audit(settings.state / "logs" / "audit.jsonl")
-    change = audit.begin(command=f"neurova dlq {command}", client=getuser(), **fields)
-    status = "failed"
-    try:
-        yield
-        status = "done"
-    finally:
-        audit.end(change, status=status)
 
 
 def _new_values(

@@ -1,25 +1,24 @@
-"""`neurova keys create | list | rotate | revoke | limit`."""
+"""`neurova keys create | list | rotate | revoke | limit | export | import`."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import click
 
+from ..changes import audited, key_store
 from ..durations import Duration
 from ..output import json_option, print_document, print_table
 
 if TYPE_CHECKING:
-    from neurova_gateway.keys.base import KeyRecord, KeyStore
+    from neurova_gateway.keys.base import KeyRecord
     from neurova_gateway.keys.issuer import Issued
 
 
 @click.group()
 def keys() -> None:
-    """Create, list, rotate, revoke and limit API keys."""
+    """Create, list, rotate, revoke, limit, export and import API keys."""
 
 
 @keys.command()
@@ -59,14 +58,17 @@ def create(
     """
     from neurova_gateway.keys import issuer
 
-    with _store() as store:
+    with key_store() as (store, settings):
         # Validate all values before anything is written.
         shared_limits = issuer.normalize_limits(consumer_limits or "")
-        issued = issuer.create(
-            store, consumer, environment, scopes, expires, limits, quota, cidrs, name=name
-        )
-        if consumer_limits is not None:
-            issuer.limit_consumer(store, consumer, shared_limits)
+        issuer.check_name(consumer, "consumer")
+        with audited(settings, "keys create", consumer=consumer) as done:
+            issued = issuer.create(
+                store, consumer, environment, scopes, expires, limits, quota, cidrs, name=name
+            )
+            if consumer_limits is not None:
+                issuer.limit_consumer(store, consumer, shared_limits)
+            done.update(_as_document(issued.record))
     _show_key(issued, as_json)
 
 
@@ -78,7 +80,7 @@ def list_(consumer: str | None, include_ended: bool, as_json: bool) -> None:
     """List keys by their ids; the keys themselves are not stored."""
     from neurova_gateway.keys import issuer
 
-    with _store() as store:
+    with key_store() as (store, _):
         found = store.records(consumer)
     now = time.time()
     shown = [record for record in found if include_ended or not issuer.is_ended(record, now)]
@@ -113,8 +115,11 @@ def rotate(key_id: str, overlap: float, as_json: bool) -> None:
     """Create a key with the same rights; the old key KEY_ID expires after the overlap."""
     from neurova_gateway.keys import issuer
 
-    with _store() as store:
-        issued = issuer.rotate(store, key_id, overlap)
+    with key_store() as (store, settings):
+        issuer.check_id(store, key_id)
+        with audited(settings, "keys rotate", rotated=key_id, overlap=overlap) as done:
+            issued = issuer.rotate(store, key_id, overlap)
+            done["key_id"] = issued.record.key_id
     _show_key(issued, as_json)
 
 
@@ -125,8 +130,10 @@ def revoke(key_id: str, as_json: bool) -> None:
     """Revoke the key KEY_ID; every process refuses it within a second."""
     from neurova_gateway.keys import issuer
 
-    with _store() as store:
-        issuer.revoke(store, key_id)
+    with key_store() as (store, settings):
+        issuer.check_id(store, key_id)
+        with audited(settings, "keys revoke", key_id=key_id):
+            issuer.revoke(store, key_id)
     if as_json:
         print_document({"revoked": key_id})
     else:
@@ -144,33 +151,52 @@ def limit(consumer: str, limits: str, as_json: bool) -> None:
     """
     from neurova_gateway.keys import issuer
 
-    with _store() as store:
-        issuer.limit_consumer(store, consumer, limits)
+    with key_store() as (store, settings):
+        issuer.check_name(consumer, "consumer")
+        checked = issuer.normalize_limits(limits)
+        with audited(settings, "keys limit", consumer=consumer, limits=checked):
+            issuer.limit_consumer(store, consumer, checked)
         count = len(store.records(consumer))
-    checked = issuer.normalize_limits(limits)
     if as_json:
         print_document({"consumer": consumer, "limits": checked, "keys": count})
     else:
         click.echo(f"{consumer}: {checked or 'no limit'} for all keys together, now {count}")
 
 
-@contextmanager
-def _store() -> Iterator[KeyStore]:
-    from neurova.errors import NeurovaError
+@keys.command()
+@click.argument("file", type=click.File("w"))
+@json_option
+def export(file: IO[str], as_json: bool) -> None:
+    """Write consumers and keys to FILE as JSON lines: digests, never a usable key."""
+    from neurova_gateway.keys.transfer import export_lines
 
-    from ...composition.backends import open_key_store
-    from ...composition.state import prepare
-    from ...settings.loading import load
+    with key_store() as (store, _):
+        lines = list(export_lines(store))
+    file.writelines(line + "\n" for line in lines)
+    if as_json:
+        print_document({"file": file.name, "lines": len(lines)})
+    else:
+        click.echo(f"Exported {len(lines)} keys and consumers to {file.name}", err=True)
 
-    settings = load()
-    prepare(settings.state)
-    store = open_key_store(settings)
-    try:
-        yield store
-    except ValueError as error:
-        raise NeurovaError(str(error)) from None
-    finally:
-        store.close()
+
+@keys.command("import")
+@click.argument("file", type=click.File("r"))
+@json_option
+def import_(file: IO[str], as_json: bool) -> None:
+    """Add the consumers and keys of FILE, which `neurova keys export` wrote.
+
+    A key that is stored already stays as it is.
+    """
+    from neurova_gateway.keys.transfer import import_lines
+
+    with key_store() as (store, settings), audited(settings, "keys import") as done:
+        imported = import_lines(store, file)
+        done.update(keys=imported.keys, consumers=imported.consumers)
+    if as_json:
+        print_document(imported)
+    else:
+        stored = f", {imported.present} stored already" if imported.present else ""
+        click.echo(f"Imported {imported.keys} keys, {imported.consumers} consumers{stored}")
 
 
 def _show_key(issued: Issued, as_json: bool) -> None:

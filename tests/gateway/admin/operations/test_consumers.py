@@ -34,13 +34,8 @@ def test_limit_applies_to_all_keys_of_a_consumer(running: TestPlatform, name: st
     assert running.get("/items/1", key=keys[0]).status == 200
 
 
-@pytest.mark.parametrize(
-    ("method", "consumer", "limits", "status"),
-    [("PATCH", "known", "lots", 422), ("PATCH", "nobody", "1/day", 404)],
-)
-def test_invalid_limits_and_unknown_consumers_are_refused(
-    running: TestPlatform, method: str, consumer: str, limits: str, status: int
-) -> None:
+def test_invalid_limits_and_unknown_consumers_are_refused(running: TestPlatform) -> None:
+    path = "/v1/consumers/known"
     running.key("known")
-    response = running.admin(method, f"/v1/consumers/{consumer}", json={"limits": limits})
-    assert response.status == status
+    assert running.admin("PATCH", path, json={"limits": "lots"}).status == 422
+    assert running.admin("GET", "/v1/consumers/nobody").status == 404

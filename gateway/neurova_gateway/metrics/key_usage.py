@@ -1,0 +1,65 @@
+"""Count the calls of each key to each function by day, from batches of call records."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Sequence
+
+from neurova.errors import Unavailable
+
+from ..keys.base import KeyStore, Usage
+from ..pipeline.call_records import CallRecord
+
+KEEP_DAYS = 400
+DAY = 86_400
+_Key = tuple[str, str, str, str]
+
+
+class UsageCounter:
+    """Gather counts in memory, and add them to a key store by `flush`; a `CallSink`.
+
+    Calls without a known key are not counted. A kill -9 loses the calls since the last flush.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._counts: dict[_Key, list[int]] = {}
+        self._dropped_on = ""
+
+    def write(self, records: Sequence[CallRecord]) -> None:
+        """Count a batch of calls."""
+        with self._lock:
+            for record in records:
+                if not record.key_id:
+                    continue
+                key = day_of(record.time), record.consumer, record.key_id, record.route
+                counts = self._counts.setdefault(key, [0, 0, 0])
+                counts[0] += 1
+                if record.status >= 500:
+                    counts[2] += 1
+                elif record.status >= 400:
+                    counts[1] += 1
+
+    def flush(self, store: KeyStore) -> None:
+        """Store the counts. Raises Unavailable when the store is down; the next call retries."""
+        with self._lock:
+            pending, self._counts = self._counts, {}
+        try:
+            if pending:
+                store.add_usage(Usage(*key, *counts) for key, counts in pending.items())
+        except Unavailable:
+            with self._lock:
+                for key, counts in pending.items():
+                    newer = self._counts.get(key, (0, 0, 0))
+                    self._counts[key] = [sum(pair) for pair in zip(counts, newer, strict=True)]
+            raise
+        today = day_of(time.time())
+        if today != self._dropped_on:
+            store.drop_usage(day_of(time.time() - KEEP_DAYS * DAY))
+            self._dropped_on = today
+
+
+def day_of(moment: float) -> str:
+    """Return the day (UTC) of a time in Unix seconds, like "2026-11-30"."""
+    return time.strftime("%Y-%m-%d", time.gmtime(moment))
