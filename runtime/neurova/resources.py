@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NoReturn
 
 from .errors import StateError
+from .telemetry.log import STANDARD_LOGGING, LogSink
 
 if TYPE_CHECKING:
     from .database.base import Database
@@ -42,3 +43,4 @@ class Resources:
     database: Callable[[], Database] = _no_database
     mail: Callable[[str], Mail] = _no_mail
     secret: Callable[[str, str], Callable[[], Secret]] = _no_secret
+    log: LogSink = STANDARD_LOGGING

@@ -23,6 +23,7 @@ from neurova_gateway.limits.factory import limiter_url
 if TYPE_CHECKING:  # not imported at run time: asyncio would slow commands that only load settings
     from neurova.bus.base import Bus
     from neurova.database.base import Database
+    from neurova.logs.base import LogStore
     from neurova.mail.base import Mailer
     from neurova.schemas.base import SchemaRegistry
     from neurova.secrets.base import SecretStore, SecretVersion
@@ -48,7 +49,12 @@ _MAIL = "neurova_platform.composition.mailers"
 _BUS = "neurova_platform.composition.buses"
 _REGISTRIES = "neurova_platform.composition.registries"
 _SECRETS = "neurova_platform.composition.secrets"
+_LOGS = "neurova_platform.composition.log_stores"
 _POSTGRES_FAULT = "neurova.database.postgres.url:find_url_error"
+_LOKI = Backend(f"{_LOGS}:open_loki", f"{_LOGS}:check_loki", f"{_LOGS}:find_url_error")
+_ELASTICSEARCH = Backend(
+    f"{_LOGS}:open_elasticsearch", f"{_LOGS}:check_elasticsearch", f"{_LOGS}:find_url_error"
+)
 
 BACKENDS: dict[str, dict[str, Backend]] = {
     "database": {
@@ -86,6 +92,13 @@ BACKENDS: dict[str, dict[str, Backend]] = {
     },
     "secrets": {
         "file": Backend(f"{_SECRETS}:open_file", f"{_SECRETS}:check_file"),
+    },
+    "logs": {
+        "file": Backend(f"{_LOGS}:open_file", f"{_LOGS}:check_file"),
+        "loki+http": _LOKI,
+        "loki+https": _LOKI,
+        "elasticsearch+http": _ELASTICSEARCH,
+        "elasticsearch+https": _ELASTICSEARCH,
     },
 }
 _ALIASES = {"postgres": "postgresql", "amqps": "amqp"}
@@ -180,6 +193,12 @@ def read_secrets(settings: Settings, names: Iterable[str]) -> dict[str, SecretVe
         store.close()
 
 
+def open_log_store(settings: Settings) -> LogStore:
+    """Return what receives log lines besides the file; it connects when it sends."""
+    store: LogStore = _open("logs", settings.logs.url, settings.project.name)
+    return store
+
+
 def check_database(settings: Settings, service: str) -> str:
     """Return one line about the state of a service's database.
 
@@ -217,6 +236,11 @@ def check_registry(settings: Settings) -> str:
 def check_secret_store(settings: Settings) -> str:
     """Return one line about the state of the store of secrets."""
     return _check("secrets", settings.secrets_location, settings.secrets)
+
+
+def check_log_store(settings: Settings) -> str:
+    """Return one line about where log lines go."""
+    return _check("logs", settings.logs.url or settings.log_file, settings.project.name)
 
 
 def check_limiter(settings: Settings) -> str:

@@ -20,6 +20,7 @@ from neurova.loading.routes import check_routes
 from neurova.loading.service import Service, discover
 from neurova.settings.settings import Settings
 from neurova.subscriptions.records import ReportEvent
+from neurova.telemetry.log import STANDARD_LOGGING, LogSink
 from neurova_gateway.keys.base import KeyStore
 from neurova_gateway.keys.cache import KeyCache
 from neurova_gateway.kong.render import render
@@ -54,7 +55,7 @@ class Platform:
     `environment`: which keys are accepted. `migrate`: upgrade the databases at the start; without
     it, a pending migration is a StateError. `sinks`: further receivers of call records. `stores`:
     an already opened key store and rate limiter. `event_roles`: what this process does with events,
-    `report_event` receives a record of each.
+    `report_event` receives a record of each. `log` takes the lines of functions.
     """
 
     def __init__(
@@ -67,11 +68,13 @@ class Platform:
         stores: Stores | None = None,
         event_roles: Iterable[EventRole] = (),
         report_event: ReportEvent = lambda record: None,
+        log: LogSink = STANDARD_LOGGING,
     ) -> None:
         self.settings = settings
         self.environment = environment
         self.services: dict[str, Service] = {}
         self._migrate = migrate
+        self._log = log
         self._retiring: set[asyncio.Task[None]] = set()
         self._stack = AsyncExitStack()
         # Behind Kong, its plugins manage keys and limits.
@@ -164,6 +167,7 @@ class Platform:
             self._databases,
             self.secrets,
             self.execution,
+            log=self._log,
             migrate=self._migrate,
         )
 

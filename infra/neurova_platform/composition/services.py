@@ -12,6 +12,7 @@ from neurova.resources import Resources
 from neurova.secrets.cache import SecretCache
 from neurova.secrets.secret import Secret
 from neurova.settings.settings import Settings
+from neurova.telemetry.log import STANDARD_LOGGING, LogSink
 
 from . import backends, state
 from .databases import ServiceDatabases
@@ -27,12 +28,13 @@ def load_service(
     secrets: SecretCache,
     execution: ExecutionContext,
     *,
+    log: LogSink = STANDARD_LOGGING,
     migrate: bool = False,
 ) -> Service:
     """Import a service. Raises LoadError, and StateError if its database is not up to date or one
     of its secrets is not set.
 
-    `migrate`: run its pending migrations first.
+    `log` takes the lines of its functions. `migrate`: run its pending migrations first.
     """
     if migrate:
         state.migrate(settings, name)
@@ -48,6 +50,7 @@ def load_service(
         database=lambda: databases.get(name),
         mail=lambda reference: _mail(settings, reference),
         secret=find_secret,
+        log=log,
     )
     service = loader.load_service(settings.functions, name, resources, execution)
     secrets.load(names)

@@ -130,6 +130,11 @@ def check_mail(settings: Settings) -> Iterator[Finding]:
     yield Finding("mail", "ok", backends.check_mailer(settings))
 
 
+def check_logs(settings: Settings) -> Iterator[Finding]:
+    """Check that log lines can be sent where they should go."""
+    yield Finding("logs", "ok", backends.check_log_store(settings))
+
+
 def check_plugins(settings: Settings) -> Iterator[Finding]:
     """Check that the plugins load and that every plugin that a route names exists."""
     from neurova_gateway.plugins.loader import find_plugin
@@ -285,6 +290,7 @@ CHECKS: dict[str, Check] = {
     "keys": check_keys,
     "limits": check_limits,
     "mail": check_mail,
+    "logs": check_logs,
     "plugins": check_plugins,
     "functions": check_functions,
     "openapi": check_openapi,

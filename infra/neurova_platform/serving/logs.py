@@ -1,140 +1,80 @@
-"""Logs of functions and the platform: a JSON lines file, written by loguru, and standard error."""
+"""The logs of one process: collected from all sources, written to their stores and shown."""
 
 from __future__ import annotations
 
 import logging
 import re
-import sys
-import traceback
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
-from pathlib import Path
-from typing import Any
 
-import msgspec
-
-from neurova.files.lines import RotatingFile
+from neurova.logs.base import LogLine
+from neurova.logs.files import LogFile
+from neurova.logs.shipper import Shipper
+from neurova.logs.sources import LoggingHandler, LoguruSource
+from neurova.logs.writer import LogWriter
+from neurova.settings.settings import Settings
 from neurova.telemetry.redact import mask_secrets
 
-MAX_BYTES = 64_000_000
-MAX_FILES = 5
+from ..composition import backends
+
+FLUSH_SECONDS = 3.0
+"""Time for the last lines at a stop; the supervisor waits longer than that after the drain."""
+_WARNINGS = ("WARNING", "ERROR", "CRITICAL")
+_CHATTY = ("pika", "httpx", "httpcore", "uvicorn", "alembic", "asyncio")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]")
-_RESERVED_FIELDS = frozenset({"time", "level", "logger", "message", "traceback"})
 
 
-class LogFile(logging.Handler):
-    """Write records of the `neurova` loggers as JSON lines: time, level, logger, message, fields.
+@contextmanager
+def writing(settings: Settings, *, show_functions: bool = False) -> Iterator[LogWriter]:
+    """Write the lines of this process until the block ends; yield the sink for `Log`.
 
-    Text that looks like a key is masked; tracebacks show no values. Warnings and errors are also
-    written to standard error. The first record imports loguru, so that it does not slow the start.
+    Warnings and errors are also shown on standard error, with `show_functions` all lines of
+    functions.
     """
-
-    def __init__(self, path: Path) -> None:
-        super().__init__(logging.INFO)
-        self._lines = RotatingFile(path, MAX_BYTES, MAX_FILES)
-        self._loguru: Any = None
-        self._sink = 0
-        self.lost = 0
-
-    def emit(self, record: logging.LogRecord) -> None:
-        """Write one record."""
-        line = mask_secrets(_encoded(_fields(record)).decode())
-        try:
-            self._logger().bind(line=line).log(record.levelname, "")
-        except (OSError, ImportError):  # no file handle is left: do not fail the call
-            self.lost += 1
-        if record.levelno >= logging.WARNING:
-            with suppress(OSError):
-                sys.stderr.write(mask_secrets(_as_text(record)) + "\n")
-
-    def close(self) -> None:
-        """Write the queued lines and close the file."""
-        if self._loguru is not None:
-            self._loguru.remove(self._sink)
-            self._loguru = None
-        super().close()
-
-    def _logger(self) -> Any:
-        if self._loguru is None:
-            from loguru import logger
-
-            with suppress(ValueError):  # the default sink would print the records too
-                logger.remove(0)
-                logger.add(sys.stderr, filter=lambda record: "line" not in record["extra"])
-            self._sink = logger.add(
-                self._write,
-                format="{extra[line]}",
-                filter=lambda record: "line" in record["extra"],
-                level="INFO",
-                enqueue=True,
-                diagnose=False,
-            )
-            self._loguru = logger
-        return self._loguru
-
-    def _write(self, line: str) -> None:
-        self._lines.append(line.encode())
-
-
-def install(folder: Path) -> LogFile:
-    """Write records of the `neurova` loggers to a folder, until `remove`."""
-    handler = LogFile(folder / "neurova.jsonl")
-    root = logging.getLogger("neurova")
+    level = logging.getLevelNamesMapping()[settings.logs.level]
+    url = settings.logs.url
+    shipper = Shipper(url.partition("+")[0], backends.open_log_store(settings)) if url else None
+    writer = LogWriter(
+        LogFile(settings.log_file),
+        shipper,
+        level=level,
+        version=settings.openapi.version,
+        show=partial(_show, show_functions),
+    )
+    handler = LoggingHandler(writer)
+    loguru = LoguruSource(writer)
+    root = logging.getLogger()
+    before = {each: each.level for each in (root, *map(logging.getLogger, _CHATTY))}
     root.addHandler(handler)
-    root.setLevel(logging.INFO)
-    root.propagate = False
-    return handler
-
-
-def remove(handler: LogFile) -> None:
-    """Undo `install`."""
-    root = logging.getLogger("neurova")
-    root.removeHandler(handler)
-    root.propagate = True
-    handler.close()
-
-
-def _fields(record: logging.LogRecord) -> dict[str, Any]:
-    fields: dict[str, Any] = {
-        "time": record.created,
-        "level": record.levelname,
-        "logger": record.name,
-        "message": _to_text(record.getMessage),
-    }
-    extra = getattr(record, "neurova", {})
-    fields |= {name: value for name, value in extra.items() if name not in _RESERVED_FIELDS}
-    error = record.exc_info[1] if record.exc_info else None
-    if error is not None:
-        fields["traceback"] = _to_text(lambda: "".join(traceback.format_exception(error)))
-    return fields
-
-
-def _to_text(convert: Callable[[], str]) -> str:
-    """Return the result of `convert`, which may run user code that raises."""
+    root.setLevel(level)
+    for name in _CHATTY:  # libraries that log each connection or request
+        logging.getLogger(name).setLevel(max(level, logging.WARNING))
+    loguru.install()
+    writer.start()
     try:
-        return mask_secrets(convert())
-    except Exception as error:
-        return f"<not shown: {type(error).__name__}>"
+        yield writer
+    finally:
+        loguru.remove()
+        root.removeHandler(handler)
+        for logger, old in before.items():
+            logger.setLevel(old)
+        writer.stop(FLUSH_SECONDS)
 
 
-def _encoded(fields: dict[str, Any]) -> bytes:
-    try:
-        return msgspec.json.encode(fields, enc_hook=str)
-    except Exception:  # neither JSON nor `str` can represent one of the values
-        plain = {
-            mask_secrets(name): value if isinstance(value, float) else _to_text(partial(str, value))
-            for name, value in fields.items()
-        }
-        return msgspec.json.encode(plain)
+def _show(show_functions: bool, line: LogLine) -> str:
+    if line.level in _WARNINGS or (show_functions and line.function):
+        return mask_secrets(as_text(line))
+    return ""
 
 
-def _as_text(record: logging.LogRecord) -> str:
-    fields = _fields(record)
-    trace = fields.get("traceback", "")
-    line = f"{record.levelname.lower()}: {fields['message']}"
-    if "trace_id" in fields:
-        line += f" (trace {fields['trace_id']})"
-    text = f"{line}\n{trace.rstrip()}" if trace else line
-    # Text from a client must neither control the terminal nor look like another record.
+def as_text(line: LogLine) -> str:
+    """Return a line for a terminal, which its text can neither control nor forge other lines."""
+    parts = [f"{line.level.lower()}:", line.function, line.message]
+    parts += [f"{name}={value}" for name, value in line.fields.items()]
+    text = " ".join(filter(None, parts))
+    if line.trace_id:
+        text += f" (trace {line.trace_id})"
+    if line.traceback:
+        text += f"\n{line.traceback.rstrip()}"
     return _CONTROL.sub(lambda match: repr(match[0])[1:-1], text).replace("\n", "\n  ")

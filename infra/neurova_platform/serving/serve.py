@@ -69,6 +69,7 @@ async def serve(
                 admin_listener = sockets.enter_context(opened)
             # Skip counters left by earlier processes that have exited.
             remove_unused_counter_files(settings.state / COUNTERS)
+        log = sockets.enter_context(logs.writing(settings, show_functions=on_reload is not None))
         platform = Platform(
             settings,
             environment=environment,
@@ -76,12 +77,11 @@ async def serve(
             sinks=sinks,
             event_roles=event_roles,
             report_event=report_event,
+            log=log,
         )
         url = address(gateway.host, listener.getsockname()[1], tls=bool(gateway.tls_cert))
         async with AsyncExitStack() as stack:
             reloads = Reloads()
-            log = logs.install(settings.state / "logs")
-            stack.callback(logs.remove, log)
             stack.push_async_callback(platform.stop)
             if on_reload is not None:
                 report = partial(_report_reload, reloads, on_reload)

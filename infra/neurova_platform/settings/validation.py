@@ -35,10 +35,13 @@ def find_faults(settings: Settings) -> Iterator[tuple[str, str]]:
             )
     if settings.runtime.memory and not memory.is_measurable():
         yield "runtime.memory", "is only supported on Linux: remove it"
-    if what := backends.find_fault("mail", settings.mail.url):
-        yield "mail.url", what
-    if settings.bus.url and (what := backends.find_fault("bus", settings.bus.url)):
-        yield "bus.url", what
+    for port, url in (
+        ("mail", settings.mail.url),
+        ("logs", settings.logs.url),
+        ("bus", settings.bus.url),
+    ):
+        if url and (what := backends.find_fault(port, url)):
+            yield f"{port}.url", what
     yield from _find_unknown_services(settings)
     yield from _find_database_faults(settings)
 

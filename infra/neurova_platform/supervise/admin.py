@@ -16,6 +16,7 @@ from ..admin import snapshot
 from ..composition import backends
 from ..composition.databases import ServiceDatabases
 from ..composition.events import EventSystem
+from ..serving import logs
 from .channel import WorkerChannel
 from .roles import ChildArguments
 
@@ -27,6 +28,7 @@ def serve(arguments: ChildArguments, listener: socket.socket, channel: WorkerCha
 
 async def _serve(settings: Settings, listener: socket.socket, channel: WorkerChannel) -> None:
     async with AsyncExitStack() as stack:
+        stack.enter_context(logs.writing(settings))
         databases = ServiceDatabases(settings, time.time)
         stack.push_async_callback(databases.close)
         events = EventSystem(settings, (), databases.get, lambda record: None, time.time)

@@ -16,7 +16,7 @@ from ..composition import backends
 from ..composition.databases import ServiceDatabases
 from ..composition.events import EventRole, EventSystem
 from ..composition.services import load_service
-from ..serving import registry_api
+from ..serving import logs, registry_api
 from .channel import WorkerChannel
 from .roles import ChildArguments
 
@@ -58,13 +58,14 @@ async def _serve(
     listener: socket.socket | None,
 ) -> None:
     async with AsyncExitStack() as stack:
+        log = stack.enter_context(logs.writing(settings))
         databases = ServiceDatabases(settings, time.time)
         stack.push_async_callback(databases.close)
         secrets = backends.open_secret_cache(settings)
         stack.callback(secrets.close)
         execution = ExecutionContext()
         services = {
-            name: load_service(settings, name, databases, secrets, execution)
+            name: load_service(settings, name, databases, secrets, execution, log=log)
             for name in discover(settings.functions)
         }
         events = EventSystem(settings, event_roles, databases.get, _log, time.time)

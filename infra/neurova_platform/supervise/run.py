@@ -44,8 +44,7 @@ def run(
         stack.enter_context(
             process_lock(prepare(settings.state) / RUN_LOCK, "neurova run", _ALREADY_RUNS)
         )
-        log = logs.install(settings.state / "logs")
-        stack.callback(logs.remove, log)
+        stack.enter_context(logs.writing(settings))
         slots: list[WorkerSlot] = []
         for role in [*roles(settings, part), *extra_roles]:
             slots += _open_slots(role, settings, stack)

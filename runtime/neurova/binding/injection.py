@@ -60,9 +60,11 @@ def _read_nothing(call: Call, query: Query) -> Any:
 
 
 def _log_reader(function: str, resources: Resources) -> Read:
+    sink = resources.log
+
     def read_log(call: Call, query: Query) -> Any:
         caller = call.caller
-        return Log(function, caller.consumer if caller else "", call.trace_id)
+        return Log(function, caller.consumer if caller else "", call.trace_id, sink)
 
     return read_log
 

@@ -10,6 +10,7 @@ import msgspec
 from ..database.postgres.url import PostgresUrl, is_postgres
 from .bus import Bus
 from .gateway import Admin, Gateway
+from .logs import Logs
 from .mail import Mail
 from .plans import Plan
 from .project import Openapi, Project, Service
@@ -39,6 +40,7 @@ class Sections(Section, frozen=True):
     mail: Mail = Mail()
     schemas: Schemas = Schemas()
     secrets: Secrets = Secrets()
+    logs: Logs = Logs()
 
 
 class Settings(Sections, frozen=True, kw_only=True):
@@ -86,6 +88,11 @@ class Settings(Sections, frozen=True, kw_only=True):
     def secrets_location(self) -> Path | str:
         """Return the encrypted file or the URL of the store of secrets."""
         return self.secrets.url or self.state / "secrets.encrypted"
+
+    @property
+    def log_file(self) -> Path:
+        """Return the file of log lines; others in its folder begin with its name."""
+        return self.state / "logs" / "neurova.jsonl"
 
     def database(self, service: str) -> Path | PostgresUrl:
         """Return the file or the URL of a service's database."""

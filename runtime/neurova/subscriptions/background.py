@@ -105,7 +105,7 @@ class BackgroundFunction(Generic[D]):
             "tx": lambda: tx,
             "deadline": lambda: Deadline(deadline),
             "mail": lambda: self.resources.mail(f"{id}.{self.name}"),
-            "log": lambda: Log(self.name, "", _trace_id()),
+            "log": lambda: Log(self.name, "", _trace_id(), self.resources.log),
         }
         sources = {name: given[kind] for name, kind in self.kinds.items() if kind in given}
         arguments = {name: source() for name, source in (sources | self._sources).items()}

@@ -1,0 +1,69 @@
+"""Send batches of log lines over HTTP."""
+
+from __future__ import annotations
+
+import http.client
+import ssl
+from base64 import b64encode
+from urllib.parse import unquote, urlsplit
+
+from ..errors import Unavailable
+
+TIMEOUT = 10.0  # seconds, to connect and for each read
+CORRECT_URL = "start it, or correct logs.url"
+
+
+class HttpEndpoint:
+    """The server at a URL like loki+https://user:password@host/prefix.
+
+    A user and password are sent as basic authentication.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._url = urlsplit(url.partition("+")[2])
+        host, port = self._url.hostname or "", self._url.port
+        self.where = f"{self._url.scheme}://{host}{f':{port}' if port else ''}{self._url.path}"
+        self._headers: dict[str, str] = {}
+        if self._url.username:
+            pair = f"{unquote(self._url.username)}:{unquote(self._url.password or '')}"
+            self._headers["authorization"] = f"Basic {b64encode(pair.encode()).decode()}"
+
+    def send(
+        self, method: str, path: str, body: bytes = b"", media_type: str = "application/json"
+    ) -> tuple[int, bytes]:
+        """Return status and body. Raises Unavailable for 401, 403, 404, 429, 5xx and no answer."""
+        connection = self._connect()
+        headers = self._headers | ({"content-type": media_type} if body else {})
+        try:
+            connection.request(method, self._url.path.rstrip("/") + path, body, headers)
+            reply = connection.getresponse()
+            status, text = reply.status, reply.read()
+        except (OSError, http.client.HTTPException) as error:
+            what = f"the log store does not respond ({error or type(error).__name__})"
+            raise Unavailable(what, where=self.where, fix=CORRECT_URL) from error
+        finally:
+            connection.close()
+        if status in (401, 403):
+            what, fix = f"the log store refuses the credentials ({status})", "correct logs.url"
+            raise Unavailable(what, where=self.where, fix=fix)
+        if status in (404, 429) or status >= 500:
+            what = f"the log store refuses lines (status {status})"
+            raise Unavailable(what, where=self.where, fix=CORRECT_URL)
+        return status, text
+
+    def _connect(self) -> http.client.HTTPConnection:
+        host, port = self._url.hostname or "", self._url.port
+        if self._url.scheme == "https":
+            context = ssl.create_default_context()
+            return http.client.HTTPSConnection(host, port, timeout=TIMEOUT, context=context)
+        return http.client.HTTPConnection(host, port, timeout=TIMEOUT)
+
+
+def find_url_error(url: str) -> str:
+    """Return the error in the URL of a log store, which is not shown, "" if there is none."""
+    try:
+        parts = urlsplit(url.partition("+")[2])
+        is_valid = bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        is_valid = False
+    return "" if is_valid else "is not valid, write it like loki+http://loki:3100"

@@ -1,0 +1,119 @@
+"""Send log lines to a store on a thread, so that nothing waits for the store."""
+
+from __future__ import annotations
+
+import logging
+import math
+import threading
+import time
+from collections import deque
+from collections.abc import Sequence
+from random import uniform
+
+from ..errors import NeurovaError, Unavailable
+from .base import Encoded, LogStore
+
+LOGGER = logging.getLogger("neurova.logs")
+MAX_BYTES = 16 << 20
+"""Bytes of lines that wait at most; the oldest are dropped."""
+BATCH_BYTES = 1 << 20
+LINGER = 1.0  # seconds that a batch waits for more lines
+FIRST_DELAY, MAX_DELAY = 0.5, 30.0  # seconds between two attempts
+
+
+class Shipper:
+    """Pass lines to `store` in batches, in order; try again, later and later, while it is down.
+
+    `name` names the store in logs and in the counts of lost lines.
+    """
+
+    def __init__(self, name: str, store: LogStore, max_bytes: int = MAX_BYTES) -> None:
+        self.name = name
+        self._store = store
+        self._max_bytes = max_bytes
+        self._waiting: deque[Encoded] = deque()
+        self._bytes = 0
+        self._sending = 0  # lines of the batch that is being sent
+        self._lost = 0
+        self._changed = threading.Condition()
+        self._stopping = threading.Event()
+        self._stops_at = math.inf
+        self._thread = threading.Thread(target=self._run, name="log-shipper", daemon=True)
+
+    def start(self) -> None:
+        """Start to send."""
+        self._thread.start()
+
+    def add(self, lines: Sequence[Encoded]) -> None:
+        """Take lines; drop the oldest beyond the bound."""
+        with self._changed:
+            self._waiting.extend(lines)
+            self._bytes += sum(len(json) for _, json in lines)
+            while self._bytes > self._max_bytes:
+                self._bytes -= len(self._waiting.popleft()[1])
+                self._lost += 1
+            if self._bytes >= BATCH_BYTES:
+                self._changed.notify()
+
+    def stop(self, timeout: float) -> None:
+        """Send what waits, for `timeout` seconds at most; what is left counts as lost."""
+        with self._changed:
+            self._stops_at = time.monotonic() + timeout
+            self._stopping.set()
+            self._changed.notify()
+        self._thread.join(timeout)
+        with self._changed:
+            self._lost += len(self._waiting) + self._sending
+            self._waiting.clear()
+
+    def take_lost(self) -> int:
+        """Return the number of lines lost since the last call."""
+        with self._changed:
+            lost, self._lost = self._lost, 0
+            return lost
+
+    def _run(self) -> None:
+        failures = 0
+        while batch := self._next_batch():
+            while not self._send(batch, failures):
+                failures += 1
+                longest = min(MAX_DELAY, FIRST_DELAY * 2 ** (failures - 1))
+                delay = uniform(0.5, 1) * longest  # noqa: S311 - not a secret
+                if self._stopping.wait(delay):
+                    time.sleep(FIRST_DELAY)
+                    if time.monotonic() >= self._stops_at:
+                        return  # `stop` counts the lines
+            failures = 0
+            with self._changed:
+                self._sending = 0
+
+    def _next_batch(self) -> list[Encoded]:
+        """Wait for lines; return none when all are sent after `stop`."""
+        with self._changed:
+            while not self._stopping.is_set() and self._bytes < BATCH_BYTES:
+                if not self._changed.wait(LINGER) and self._waiting:
+                    break
+            batch: list[Encoded] = []
+            size = 0
+            while self._waiting and size < BATCH_BYTES:
+                batch.append(self._waiting.popleft())
+                size += len(batch[-1][1])
+            self._bytes -= size
+            self._sending = len(batch)
+            return batch
+
+    def _send(self, batch: list[Encoded], failures: int) -> bool:
+        """Write a batch; return whether it is done. Log only the first of failures in a row."""
+        try:
+            refused = self._store.write(batch)
+        except Unavailable as error:
+            if not failures:
+                LOGGER.warning("Log lines for %s wait: %s", self.name, error)
+            return False
+        except NeurovaError as error:
+            LOGGER.error("Log lines for %s are lost: %s", self.name, error)
+            refused = len(batch)
+        if refused:
+            with self._changed:
+                self._lost += refused
+        return True

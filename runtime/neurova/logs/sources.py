@@ -1,0 +1,142 @@
+"""Route the lines of `logging` and loguru, of functions and libraries, to a `LogSink`."""
+
+from __future__ import annotations
+
+import importlib.util
+import logging
+import sys
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from importlib.abc import MetaPathFinder
+from importlib.machinery import ModuleSpec
+from types import ModuleType
+from typing import Any
+
+from ..telemetry.log import LogSink, copy_fields
+from ..traces.current import CURRENT
+from .encode import to_text
+
+_STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "neurova"}
+_NO_FIELDS: Mapping[str, Any] = {}
+
+
+class _Source:
+    """Add the running call to each line, unless its fields name another."""
+
+    def __init__(self, sink: LogSink) -> None:
+        self._sink = sink
+
+    def add(
+        self,
+        level: int,
+        logger: str,
+        message: str,
+        fields: dict[str, Any],
+        error: BaseException | None,
+    ) -> None:
+        running = CURRENT.get()
+        function, consumer, trace_id = "", "", 0
+        if running is not None:
+            function, consumer, trace_id = running.function, running.consumer, running.trace_id
+        # A failure is logged after its call has left this context.
+        function = str(fields.pop("function", function))
+        consumer = str(fields.pop("consumer", consumer))
+        trace_id = _to_trace_id(fields.pop("trace_id", trace_id))
+        copied = copy_fields(fields) if fields else None
+        self._sink.add(level, logger, message, function, consumer, trace_id, copied, error)
+
+
+class LoggingHandler(logging.Handler):
+    """Pass the records of `logging` to a sink; `extra` becomes fields.
+
+    The platform's own records name their call in `extra={"neurova": {…}}`.
+    """
+
+    def __init__(self, sink: LogSink) -> None:
+        super().__init__(sink.level)
+        self._source = _Source(sink)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Pass one record."""
+        values = vars(record)
+        fields = {name: values[name] for name in values.keys() - _STANDARD}
+        fields |= values.get("neurova", _NO_FIELDS)
+        error = record.exc_info[1] if record.exc_info else None
+        message = to_text(record.getMessage)
+        self._source.add(record.levelno, record.name, message, fields, error)
+
+
+class LoguruSource(MetaPathFinder):
+    """Pass the messages of loguru to a sink, from the moment that somebody imports it.
+
+    Loguru's own output to standard error is removed; sinks that functions add are kept.
+    """
+
+    def __init__(self, sink: LogSink) -> None:
+        self._sink = sink
+        self._source = _Source(sink)
+        self._logger: Any = None
+        self._id = 0
+
+    def install(self) -> None:
+        """Wait for the import of loguru, which takes longer than the start may."""
+        if "loguru" in sys.modules:
+            self._attach(sys.modules["loguru"])
+        else:
+            sys.meta_path.insert(0, self)
+
+    def remove(self) -> None:
+        """Undo `install`."""
+        if self in sys.meta_path:
+            sys.meta_path.remove(self)
+        if self._logger is not None:
+            with suppress(ValueError):  # a function has removed all sinks
+                self._logger.remove(self._id)
+            self._logger = None
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        """Find loguru by the other finders, and attach when it has been loaded."""
+        if fullname != "loguru":
+            return None
+        sys.meta_path.remove(self)
+        spec = importlib.util.find_spec(fullname)
+        if spec is not None and spec.loader is not None:
+            load = spec.loader.exec_module
+
+            def load_and_attach(module: ModuleType) -> None:
+                load(module)
+                self._attach(module)
+
+            spec.loader.exec_module = load_and_attach  # type: ignore[method-assign]  # of this module only
+        return spec
+
+    def _attach(self, module: ModuleType) -> None:
+        self._logger = module.logger
+        with suppress(ValueError):  # it was removed before
+            self._logger.remove(0)
+        # The sink reads the record, so loguru has nothing to format.
+        options = {"format": _format_nothing, "backtrace": False, "diagnose": False}
+        self._id = self._logger.add(
+            self._write, level=self._sink.level, catch=False, colorize=False, **options
+        )
+
+    def _write(self, message: Any) -> None:
+        record = message.record
+        error = record["exception"].value if record["exception"] else None
+        level, fields = record["level"].no, dict(record["extra"])
+        self._source.add(level, record["name"] or "", record["message"], fields, error)
+
+
+def _to_trace_id(value: object) -> int:
+    """Return a trace id, which may be text, as in `extra` of `logging`; 0 for any other value."""
+    try:
+        found = value if isinstance(value, int) else int(str(value), 16)
+    except ValueError:
+        return 0
+    return found if 0 <= found < 1 << 128 else 0
+
+
+def _format_nothing(record: object) -> str:
+    return ""

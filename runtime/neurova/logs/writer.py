@@ -1,0 +1,143 @@
+"""Collect log lines from all threads; encode and store them on a thread of their own."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from logging import INFO
+from time import time
+from typing import Any
+
+from . import losses
+from .base import LogLine
+from .encode import encode_lines, make_line
+from .files import LogFile
+from .shipper import Shipper
+
+INTERVAL = 0.05  # seconds
+BOUND = 20_000  # lines
+_PARTS = 9  # values per line in the flat list
+Show = Callable[[LogLine], str]
+"""Return the text of a line for standard error, "" to show nothing."""
+
+
+class LogWriter:
+    """A `LogSink` that writes to a file, and through `shipper` to a further store.
+
+    `version` is added to each line. `show` returns what is printed to standard error. At most
+    `bound` lines wait; what is lost is counted beside the file, see `losses`.
+    """
+
+    def __init__(
+        self,
+        file: LogFile,
+        shipper: Shipper | None = None,
+        *,
+        level: int = INFO,
+        version: str = "",
+        show: Show = lambda line: "",
+        bound: int = BOUND,
+    ) -> None:
+        self.level = level
+        self._file = file
+        self._shipper = shipper
+        self._version = version
+        self._show = show
+        self._bound = bound * _PARTS
+        # One flat list: a tuple per line would trigger the garbage collector.
+        self._gathered: list[Any] = []
+        self._overflow = 0
+        self._lost: dict[str, int] = {}
+        self._stopping = threading.Event()
+        self._flushing = threading.Lock()
+        self._thread = threading.Thread(target=self._run, name="logs", daemon=True)
+
+    def add(
+        self,
+        level: int,
+        logger: str,
+        message: str,
+        function: str,
+        consumer: str,
+        trace_id: int,
+        fields: Mapping[str, Any] | None,
+        error: BaseException | None,
+    ) -> None:
+        """Take one line; count it as lost if too many wait."""
+        gathered = self._gathered
+        if len(gathered) >= self._bound:
+            self._overflow += 1
+            return
+        gathered += (time(), level, logger, message, function, consumer, trace_id, fields, error)
+
+    def start(self) -> None:
+        """Start the threads that write."""
+        self._thread.start()
+        if self._shipper is not None:
+            self._shipper.start()
+
+    def stop(self, timeout: float) -> None:
+        """Write the remaining lines; the shipper has `timeout` seconds for them."""
+        self._stopping.set()
+        self._thread.join(timeout)  # a hung disk or terminal must not prevent the exit
+        if not self._thread.is_alive():
+            self.flush()
+        if self._shipper is not None:
+            self._shipper.stop(timeout)
+            self._save_losses()
+
+    def flush(self) -> None:
+        """Write all lines gathered so far, and pass them to the shipper."""
+        with self._flushing:
+            gathered = self._gathered
+            batch = gathered[:]
+            del gathered[: len(batch)]  # keep lines that were added meanwhile
+            if batch:
+                self._write_entries(batch)
+            overflow, self._overflow = self._overflow, 0
+            self._count("queue", overflow)
+            self._save_losses()
+
+    def write(self, lines: Sequence[LogLine]) -> None:
+        """Store and show a batch of lines."""
+        encoded = encode_lines(lines)
+        try:
+            self._file.write(encoded)
+        except OSError:  # e.g. a full disk
+            self._count("file", len(encoded))
+        if self._shipper is not None:
+            self._shipper.add(encoded)
+        for line in lines:
+            text = self._show(line)
+            if text:
+                with suppress(OSError, ValueError):  # standard error is closed
+                    sys.stderr.write(text + "\n")
+
+    def _write_entries(self, batch: list[Any]) -> None:
+        parts = iter(batch)
+        entries = zip(*[parts] * _PARTS, strict=True)
+        try:
+            self.write([make_line(self._version, *entry) for entry in entries])
+        except Exception as error:  # this thread must survive, whatever was logged
+            self._count("queue", len(batch) // _PARTS)
+            with suppress(OSError, ValueError):
+                sys.stderr.write(f"log lines are lost: {error!r}\n")
+
+    def _count(self, place: str, lines: int) -> None:
+        if lines:
+            self._lost[place] = self._lost.get(place, 0) + lines
+
+    def _save_losses(self) -> None:
+        """Add what was lost to the counts of all processes; keep it if the disk is full."""
+        if self._shipper is not None:
+            self._count(self._shipper.name, self._shipper.take_lost())
+        if self._lost:
+            with suppress(OSError):
+                losses.add(self._file.path, self._lost)
+                self._lost = {}
+
+    def _run(self) -> None:
+        while not self._stopping.wait(INTERVAL):
+            self.flush()
