@@ -92,6 +92,8 @@ BACKENDS: dict[str, dict[str, Backend]] = {
     },
     "secrets": {
         "file": Backend(f"{_SECRETS}:open_file", f"{_SECRETS}:check_file"),
+        "http": Backend(f"{_SECRETS}:open_vault", f"{_SECRETS}:check_vault"),
+        "https": Backend(f"{_SECRETS}:open_vault", f"{_SECRETS}:check_vault"),
     },
     "logs": {
         "file": Backend(f"{_LOGS}:open_file", f"{_LOGS}:check_file"),

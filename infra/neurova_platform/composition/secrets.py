@@ -10,8 +10,8 @@ from neurova.settings.secrets import Secrets
 from neurova.settings.settings import Settings
 
 if TYPE_CHECKING:  # a backend imports its library, and is imported when it is used
-    from neurova.secrets.base import SecretStore
     from neurova.secrets.file import FileSecretStore
+    from neurova.secrets.vault import VaultSecretStore
 
 
 def open_file(path: Path, settings: Secrets) -> FileSecretStore:
@@ -26,7 +26,31 @@ def check_file(path: Path, settings: Secrets) -> str:
     """Return one line about the encrypted file. Raises NeurovaError if it cannot be read."""
     if not path.exists():
         return f"{path}: no secrets yet"
-    return _count(path, open_file(path, settings))
+    store = open_file(path, settings)
+    try:
+        return f"{path}: {len(store.names())} secrets"
+    finally:
+        store.close()
+
+
+def open_vault(url: str, settings: Secrets) -> VaultSecretStore:
+    """Return the store in Vault. Raises ConfigError if its library is not installed."""
+    try:
+        from neurova.secrets.vault import VaultSecretStore
+    except ImportError:
+        raise ConfigError(
+            "Vault needs the package hvac", where="secrets.url", fix="run `pip install hvac`"
+        ) from None
+    return VaultSecretStore(settings)
+
+
+def check_vault(url: str, settings: Secrets) -> str:
+    """Return one line about Vault and the token. Raises NeurovaError if it cannot be used."""
+    store = open_vault(url, settings)
+    try:
+        return store.describe()
+    finally:
+        store.close()
 
 
 def rotate_key(settings: Settings) -> int:
@@ -39,10 +63,3 @@ def rotate_key(settings: Settings) -> int:
             fix="rotate the key of Vault with `vault operator rotate`",
         )
     return open_file(location, settings.secrets).rotate()
-
-
-def _count(place: object, store: SecretStore) -> str:
-    try:
-        return f"{place}: {len(store.names())} secrets"
-    finally:
-        store.close()

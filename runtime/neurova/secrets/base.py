@@ -52,7 +52,8 @@ def parse_reference(text: str) -> Reference:
 class SecretVersion:
     """One version of a secret; its `repr` shows no value.
 
-    `number` is 1 for the first version, and 0, without fields, for a secret that does not exist.
+    `number` is 1 for the first version, and 0 for a secret that does not exist, which has no
+    fields.
     """
 
     number: int
@@ -103,7 +104,7 @@ def find_value(secret: SecretVersion, reference: Reference) -> str:
     if value is not None:
         register_secret(value)
         return value
-    if not secret.number:
+    if not secret.fields:
         what = f"secret {reference} is not set"
     else:
         has = f"it has {', '.join(sorted(secret.fields))}"

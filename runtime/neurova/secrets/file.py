@@ -26,6 +26,9 @@ class _Stored(msgspec.Struct, frozen=True):
     number: int
     fields: dict[str, str]
 
+    def __repr__(self) -> str:
+        return f"<version {self.number}>"
+
 
 _Secrets = dict[str, _Stored]
 _DECODER = msgspec.json.Decoder(_Secrets)
