@@ -39,7 +39,7 @@ def test_what_is_public_is_what_all_says() -> None:
 
 
 def test_what_is_not_built_is_not_there() -> None:
-    for name in ("cache", "deprecated", "Model"):
+    for name in ("cache", "deprecated"):
         assert not hasattr(neurova, name)
 
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from .execution.deadline import Deadline
     from .execution.snapshot import Snapshot
     from .mail.base import Mail
+    from .models.model import Model
     from .secrets.secret import Secret
     from .telemetry.log import Log
 
@@ -34,6 +35,7 @@ __all__ = [
     "Header",
     "Log",
     "Mail",
+    "Model",
     "Reject",
     "Reply",
     "Request",
@@ -57,6 +59,7 @@ __all__ = [
 _LAZY = {
     "Deadline": ("neurova.execution.deadline", "Deadline"),
     "Mail": ("neurova.mail.base", "Mail"),
+    "Model": ("neurova.models.model", "Model"),
     "Log": ("neurova.telemetry.log", "Log"),
     "Request": ("starlette.requests", "Request"),
     "Secret": ("neurova.secrets.secret", "Secret"),

@@ -12,6 +12,7 @@ from .telemetry.log import STANDARD_LOGGING, LogSink
 if TYPE_CHECKING:
     from .database.base import Database
     from .mail.base import Mail
+    from .models.model import Model
     from .secrets.secret import Secret
 
 
@@ -30,6 +31,13 @@ def _no_secret(name: str, function: str) -> Callable[[], Secret]:
     return find
 
 
+def _no_model(reference: str, function: str) -> Callable[[], Model]:
+    def find() -> NoReturn:
+        raise StateError("No model is used: these functions were loaded only to inspect them")
+
+    return find
+
+
 @dataclass(frozen=True, slots=True)
 class Resources:
     """The resources of one service, each opened on first use.
@@ -37,10 +45,11 @@ class Resources:
     `Resources()` suffices to load and inspect functions but not to serve them. To add a resource,
     add a field here and, if functions take it as a parameter, a row to `INJECTABLES` in
     binding/injection.py. `secret` takes the name of a secret and of the function that uses it, and
-    returns a function that returns its value at that time.
+    returns a function that returns its value at that time; so does `model` with a reference.
     """
 
     database: Callable[[], Database] = _no_database
     mail: Callable[[str], Mail] = _no_mail
     secret: Callable[[str, str], Callable[[], Secret]] = _no_secret
     log: LogSink = STANDARD_LOGGING
+    model: Callable[[str, str], Callable[[], Model]] = _no_model

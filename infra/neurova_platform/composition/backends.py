@@ -25,6 +25,7 @@ if TYPE_CHECKING:  # not imported at run time: asyncio would slow commands that 
     from neurova.database.base import Database
     from neurova.logs.base import LogStore
     from neurova.mail.base import Mailer
+    from neurova.models.base import ModelRegistry
     from neurova.schemas.base import SchemaRegistry
     from neurova.secrets.base import SecretStore, SecretVersion
     from neurova.secrets.cache import SecretCache
@@ -50,6 +51,7 @@ _BUS = "neurova_platform.composition.buses"
 _REGISTRIES = "neurova_platform.composition.registries"
 _SECRETS = "neurova_platform.composition.secrets"
 _LOGS = "neurova_platform.composition.log_stores"
+_MODELS = "neurova_platform.composition.models"
 _POSTGRES_FAULT = "neurova.database.postgres.url:find_url_error"
 _LOKI = Backend(f"{_LOGS}:open_loki", f"{_LOGS}:check_loki", f"{_LOGS}:find_url_error")
 _ELASTICSEARCH = Backend(
@@ -101,6 +103,18 @@ BACKENDS: dict[str, dict[str, Backend]] = {
         "loki+https": _LOKI,
         "elasticsearch+http": _ELASTICSEARCH,
         "elasticsearch+https": _ELASTICSEARCH,
+    },
+    "models": {
+        "file": Backend(f"{_MODELS}:open_local", f"{_MODELS}:check_local"),
+        "sqlite": Backend(
+            f"{_MODELS}:open_local", f"{_MODELS}:check_local", f"{_MODELS}:find_local_fault"
+        ),
+        "http": Backend(
+            f"{_MODELS}:open_server", f"{_MODELS}:check_server", f"{_MODELS}:find_server_fault"
+        ),
+        "https": Backend(
+            f"{_MODELS}:open_server", f"{_MODELS}:check_server", f"{_MODELS}:find_server_fault"
+        ),
     },
 }
 _ALIASES = {"postgres": "postgresql", "amqps": "amqp"}
@@ -201,6 +215,12 @@ def open_log_store(settings: Settings) -> LogStore:
     return store
 
 
+def open_models(settings: Settings) -> ModelRegistry:
+    """Return the registry of models; it is read on first use."""
+    registry: ModelRegistry = _open("models", settings.models_location, settings)
+    return registry
+
+
 def check_database(settings: Settings, service: str) -> str:
     """Return one line about the state of a service's database.
 
@@ -238,6 +258,11 @@ def check_registry(settings: Settings) -> str:
 def check_secret_store(settings: Settings) -> str:
     """Return one line about the state of the store of secrets."""
     return _check("secrets", settings.secrets_location, settings.secrets)
+
+
+def check_models(settings: Settings) -> str:
+    """Return one line about the state of the registry of models."""
+    return _check("models", settings.models_location, settings)
 
 
 def check_log_store(settings: Settings) -> str:

@@ -19,6 +19,9 @@ from .databases import ServiceDatabases
 
 if TYPE_CHECKING:  # slow to import, and few functions send mails
     from neurova.mail.base import Mail
+    from neurova.models.base import Reference
+    from neurova.models.pool import ModelPool
+    from neurova.models.versions import ServedModel
 
 
 def load_service(

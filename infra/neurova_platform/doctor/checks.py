@@ -192,6 +192,11 @@ def check_schemas(settings: Settings) -> Iterator[Finding]:
     yield Finding("schemas", "ok", backends.check_registry(settings))
 
 
+def check_models(settings: Settings) -> Iterator[Finding]:
+    """Check that the registry of models can be read."""
+    yield Finding("models", "ok", backends.check_models(settings))
+
+
 def check_bus(settings: Settings) -> Iterator[Finding]:
     """Check the bus; on RabbitMQ, count the file handles that the queues need there."""
     what = backends.check_bus(settings)
@@ -297,6 +302,7 @@ CHECKS: dict[str, Check] = {
     "databases": check_databases,
     "bus": check_bus,
     "schemas": check_schemas,
+    "models": check_models,
     "workers": check_workers,
     "port": check_port,
     "admin": check_admin,

@@ -39,6 +39,7 @@ def find_faults(settings: Settings) -> Iterator[tuple[str, str]]:
         ("mail", settings.mail.url),
         ("logs", settings.logs.url),
         ("bus", settings.bus.url),
+        ("models", settings.models.url),
     ):
         if url and (what := backends.find_fault(port, url)):
             yield f"{port}.url", what

@@ -11,6 +11,7 @@ from ..execution.deadline import Deadline
 from ..http.call import Call
 from ..http.caller import ANONYMOUS
 from ..http.query import Query
+from ..models.base import REFERENCE_FORM, parse_model_reference
 from ..resources import Resources
 from ..secrets.base import FORM, parse_reference
 from ..telemetry.log import Log
@@ -80,6 +81,10 @@ def _secret_source(function: str, resources: Resources, name: str) -> Source:
     return resources.secret(name, function)
 
 
+def _model_source(function: str, resources: Resources, name: str) -> Source:
+    return resources.model(name, function)
+
+
 def _always(read: Read) -> Callable[[str, Resources], Read]:
     return lambda function, resources: read
 
@@ -98,6 +103,9 @@ INJECTABLES: dict[tuple[str, str], Injectable] = {
 
 
 NAMED: dict[tuple[str, str], Named] = {
+    ("neurova.models.model", "Model"): Named(
+        "model", REFERENCE_FORM, parse_model_reference, _model_source
+    ),
     ("neurova.secrets.secret", "Secret"): Named("secret", FORM, parse_reference, _secret_source),
 }
 """Injectable types that need a name in brackets, by module and name."""

@@ -13,6 +13,7 @@ from .gateway import Admin, Gateway
 from .logs import Logs
 from .mail import Mail
 from .plans import Plan
+from .models import Models
 from .project import Openapi, Project, Service
 from .runtime import Runtime
 from .schemas import Schemas
@@ -41,6 +42,7 @@ class Sections(Section, frozen=True):
     schemas: Schemas = Schemas()
     secrets: Secrets = Secrets()
     logs: Logs = Logs()
+    models: Models = Models()
 
 
 class Settings(Sections, frozen=True, kw_only=True):
@@ -93,6 +95,11 @@ class Settings(Sections, frozen=True, kw_only=True):
     def log_file(self) -> Path:
         """Return the file of log lines; others in its folder begin with its name."""
         return self.state / "logs" / "neurova.jsonl"
+
+    @property
+    def models_location(self) -> Path | str:
+        """Return the file or the URL of the registry of models."""
+        return self.models.url or self.state / "models" / "mlflow.db"
 
     def database(self, service: str) -> Path | PostgresUrl:
         """Return the file or the URL of a service's database."""

@@ -1,0 +1,1 @@
+"""Serve the models of an MLflow registry, without MLflow."""

@@ -1,0 +1,177 @@
+"""The versions of one model that a process serves: the newest, and the one before it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import math
+import threading
+from concurrent.futures import Future
+from time import perf_counter, time
+
+from ..errors import NeurovaError
+from ..execution.thread_pool import ThreadPool, ThreadPoolFull
+from ..http.problem import Reject
+from .base import ModelVersion, Reference, UnknownModel
+from .flavour import Features, Predict
+from .records import ModelRecords, Prediction
+
+LOGGER = logging.getLogger("neurova.models")
+THREADS = 4  # per version: predictions that never return block no other version and no function
+QUEUE = 1_000
+MAX_FAULTS = 3  # in a row, until a version is no longer used
+
+
+class PredictionFailed(Exception):
+    """A version has returned no number; `hung`: its thread has not returned at all."""
+
+    def __init__(self, what: str, *, hung: bool = False) -> None:
+        super().__init__(what)
+        self.hung = hung
+
+
+class LoadedVersion:
+    """A version in memory, and the threads that compute its predictions."""
+
+    def __init__(self, version: ModelVersion, predict: Predict) -> None:
+        self.version = version
+        self.faults = 0  # in a row
+        self._predict = predict
+        self._threads = ThreadPool(THREADS, QUEUE)
+
+    def compute(self, features: Features) -> float:
+        """Return the prediction for one row. Raises PredictionFailed."""
+        try:
+            value = float(self._predict([features])[0])
+        except Exception as error:
+            raise PredictionFailed(f"raised {type(error).__name__}: {error}") from error
+        if not math.isfinite(value):
+            raise PredictionFailed(f"returned {value}")
+        return value
+
+    async def predict(self, features: Features, seconds: float) -> float:
+        """Return the prediction within `seconds`. Raises PredictionFailed."""
+        try:
+            work = self._threads.run(self.compute, [features])
+        except ThreadPoolFull:
+            raise PredictionFailed("too many predictions wait") from None
+        try:
+            async with asyncio.timeout(seconds):
+                value, error = await work
+        except TimeoutError:
+            hung = not work.withdraw()
+            what = f"did not return within {seconds:g} s" if hung else "had no free thread"
+            raise PredictionFailed(what, hung=hung) from None
+        if error is not None:
+            raise error
+        return float(value)
+
+    def warm(self, features: Features, timeout: float) -> None:
+        """Predict once, from a thread other than the event loop's. Raises PredictionFailed."""
+        done: Future[float] = Future()
+
+        def run() -> None:
+            try:
+                done.set_result(self.compute(features))
+            except BaseException as error:
+                done.set_exception(error)
+
+        threading.Thread(target=run, name="neurova-model", daemon=True).start()
+        try:
+            done.result(timeout)
+        except TimeoutError:
+            raise PredictionFailed(f"did not return within {timeout:g} s", hung=True) from None
+
+    def stop(self) -> None:
+        """End the idle threads, and the others after their predictions."""
+        self._threads.stop()
+
+
+class ServedModel:
+    """Predict with the version that an alias names, or with the one that it named before.
+
+    A version that fails MAX_FAULTS calls in a row, which the other version answers, is no longer
+    used until the alias moves; so is one that hangs.
+    """
+
+    def __init__(self, reference: Reference, records: ModelRecords, timeout: float) -> None:
+        self.reference = reference
+        self.loaded: tuple[LoadedVersion, ...] = ()  # replaced as a whole, by the newest first
+        self.error: NeurovaError | None = None
+        self.records = records
+        self._timeout = timeout
+        self._tried: Future[None] = Future()
+
+    def use(self, newest: LoadedVersion) -> None:
+        """Use a version from the next call on, and keep the one before it."""
+        kept = [each for each in self.loaded if each is not newest][:1]
+        dropped = [each for each in self.loaded if each is not newest][1:]
+        newest.faults = 0
+        self.loaded = (newest, *kept)
+        self.error = None
+        for each in dropped:
+            each.stop()
+
+    def set_tried(self) -> None:
+        """Let the calls go on that wait for the first attempt to load a version."""
+        if not self._tried.done():
+            self._tried.set_result(None)
+
+    async def predict(self, features: Features, function: str, trace_id: int) -> float:
+        """Return the prediction. Raises Reject(503) if no version has returned a number."""
+        if not self._tried.done():
+            await asyncio.shield(asyncio.wrap_future(self._tried))
+        failed: list[tuple[LoadedVersion, PredictionFailed]] = []
+        used, value, started = "", None, perf_counter()
+        for each in self.loaded:
+            used = each.version.version
+            try:
+                value = await each.predict(features, self._timeout)
+            except PredictionFailed as error:
+                failed.append((each, error))
+            else:
+                each.faults = 0
+                break
+        self.records.add(
+            Prediction(
+                time(),
+                *self.reference,
+                used,
+                features,
+                value,
+                (perf_counter() - started) * 1000,
+                bool(failed) and value is not None,
+                function,
+                trace_id,
+            )
+        )
+        if failed:
+            self._count_faults(failed, answered=value is not None)
+        if value is None:
+            raise self._unavailable()
+        return value
+
+    def _count_faults(
+        self, failed: list[tuple[LoadedVersion, PredictionFailed]], *, answered: bool
+    ) -> None:
+        """Count faults; an input that no version can answer is not the fault of a version."""
+        for each, error in failed:
+            each.faults += answered or error.hung
+            if each.faults in (0, 1) or each.faults == MAX_FAULTS:
+                LOGGER.error("%s %s", each.version, error)
+            if each.faults >= MAX_FAULTS and each in self.loaded:
+                self.loaded = tuple(other for other in self.loaded if other is not each)
+                each.stop()
+                LOGGER.error("%s is no longer used until %s moves", each.version, self.reference)
+
+    def _unavailable(self) -> Reject:
+        if isinstance(self.error, UnknownModel):
+            detail = (
+                f"No model {self.reference} is registered: train one with `neurova model train` "
+                "and promote it with `neurova model promote`."
+            )
+        else:
+            detail = (
+                f"The model {self.reference} is not available: see `neurova doctor` and the log."
+            )
+        return Reject(503, detail, headers={"retry-after": "5"})
