@@ -26,6 +26,7 @@ if TYPE_CHECKING:  # not imported at run time: asyncio would slow commands that 
     from neurova.logs.base import LogStore
     from neurova.mail.base import Mailer
     from neurova.models.base import ModelRegistry
+    from neurova.models.pool import ModelPool
     from neurova.schemas.base import SchemaRegistry
     from neurova.secrets.base import SecretStore, SecretVersion
     from neurova.secrets.cache import SecretCache
@@ -219,6 +220,20 @@ def open_models(settings: Settings) -> ModelRegistry:
     """Return the registry of models; it is read on first use."""
     registry: ModelRegistry = _open("models", settings.models_location, settings)
     return registry
+
+
+def open_model_pool(settings: Settings) -> ModelPool:
+    """Return the models of this process's functions; it reads the registry when one is used."""
+    from neurova.models.pool import ModelPool
+    from neurova.models.records import FileSink, ModelRecords
+
+    return ModelPool(
+        partial(open_models, settings),
+        ModelRecords([FileSink(settings.state / "logs")]),
+        timeout=settings.models.timeout,
+        refresh=settings.models.refresh,
+        trusted=settings.models.trusted,
+    )
 
 
 def check_database(settings: Settings, service: str) -> str:

@@ -1,4 +1,4 @@
-"""Open and check the backends of the registry of models, and the models that functions use."""
+"""Open and check the backends of the registry of models."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from neurova.settings.settings import Settings
 
 if TYPE_CHECKING:  # not imported at run time: most projects have no models
     from neurova.models.base import ModelRegistry
-    from neurova.models.pool import ModelPool
 
 SQLITE = "sqlite:///"
 
@@ -63,22 +62,6 @@ def find_local_fault(url: str) -> str:
 def local_file(location: Path | str) -> Path:
     """Return the file of a local registry, given as path or as URL."""
     return location if isinstance(location, Path) else Path(location.removeprefix(SQLITE))
-
-
-def make_pool(settings: Settings) -> ModelPool:
-    """Return the models that the functions of this process use."""
-    from neurova.models.pool import ModelPool
-    from neurova.models.records import FileSink, ModelRecords
-
-    from . import backends
-
-    return ModelPool(
-        lambda: backends.open_models(settings),
-        ModelRecords([FileSink(settings.state / "logs")]),
-        timeout=settings.models.timeout,
-        refresh=settings.models.refresh,
-        trusted=settings.models.trusted,
-    )
 
 
 def _count(place: str, registry: ModelRegistry) -> str:

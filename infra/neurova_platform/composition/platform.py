@@ -82,6 +82,7 @@ class Platform:
         clock = stores.clock if stores else time.time
         self._databases = ServiceDatabases(settings, clock)
         self.secrets = backends.open_secret_cache(settings)
+        self.models = backends.open_model_pool(settings)
         self.events = EventSystem(settings, event_roles, self._databases.get, report_event, clock)
         self.admin = ""  # the URL of the Admin API once it listens
         self.registry = ""  # the URL of the registry of schemas once it listens
@@ -133,6 +134,7 @@ class Platform:
             self._start_task(self._sample_counters())
             self._stack.push_async_callback(self._databases.close)
             on_stop(self.secrets.close)
+            on_stop(self.models.close)
             self.load()
             self._stack.push_async_callback(self._stop_services)
             for service in self.services.values():
@@ -166,6 +168,7 @@ class Platform:
             name,
             self._databases,
             self.secrets,
+            self.models,
             self.execution,
             log=self._log,
             migrate=self._migrate,
@@ -190,6 +193,7 @@ class Platform:
             )
             self.gateway.load(config, handlers)
         self.services = services
+        self.models.start()
 
     def _answer_later(
         self, functions: Iterable[Endpoint], handlers: dict[str, Handler]

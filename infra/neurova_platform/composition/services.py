@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from neurova.execution.context import ExecutionContext
 from neurova.loading import loader
 from neurova.loading.service import Service
+from neurova.models.pool import ModelPool
 from neurova.resources import Resources
 from neurova.secrets.cache import SecretCache
 from neurova.secrets.secret import Secret
@@ -19,9 +20,6 @@ from .databases import ServiceDatabases
 
 if TYPE_CHECKING:  # slow to import, and few functions send mails
     from neurova.mail.base import Mail
-    from neurova.models.base import Reference
-    from neurova.models.pool import ModelPool
-    from neurova.models.versions import ServedModel
 
 
 def load_service(
@@ -29,6 +27,7 @@ def load_service(
     name: str,
     databases: ServiceDatabases,
     secrets: SecretCache,
+    models: ModelPool,
     execution: ExecutionContext,
     *,
     log: LogSink = STANDARD_LOGGING,
@@ -54,6 +53,7 @@ def load_service(
         mail=lambda reference: _mail(settings, reference),
         secret=find_secret,
         log=log,
+        model=models.source,
     )
     service = loader.load_service(settings.functions, name, resources, execution)
     secrets.load(names)

@@ -63,9 +63,11 @@ async def _serve(
         stack.push_async_callback(databases.close)
         secrets = backends.open_secret_cache(settings)
         stack.callback(secrets.close)
+        models = backends.open_model_pool(settings)
+        stack.callback(models.close)
         execution = ExecutionContext()
         services = {
-            name: load_service(settings, name, databases, secrets, execution, log=log)
+            name: load_service(settings, name, databases, secrets, models, execution, log=log)
             for name in discover(settings.functions)
         }
         events = EventSystem(settings, event_roles, databases.get, _log, time.time)

@@ -20,11 +20,10 @@ class Model:
     Type checkers read `Annotated[Model, "price-advice@champion"]`, which means the same.
     """
 
-    __slots__ = ("_function", "_served")
+    __slots__ = ("_served",)
 
-    def __init__(self, served: ServedModel, function: str) -> None:
+    def __init__(self, served: ServedModel) -> None:
         self._served = served
-        self._function = function
 
     def __class_getitem__(cls, reference: str) -> Any:
         return Annotated[cls, reference]
@@ -36,7 +35,7 @@ class Model:
         Reject(503).
         """
         try:
-            return await self._served.predict(features, self._function)
+            return await self._served.predict(features)
         except Reject:
             if fallback is _MISSING:
                 raise

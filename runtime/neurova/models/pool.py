@@ -8,8 +8,16 @@ from collections.abc import Callable, Sequence
 
 from ..errors import NeurovaError
 from ..execution.repeated import log_repeated
-from .base import BrokenModel, ModelRegistry, ModelVersion, Reference, UnknownModel
+from .base import (
+    BrokenModel,
+    ModelRegistry,
+    ModelVersion,
+    Reference,
+    UnknownModel,
+    parse_model_reference,
+)
 from .flavour import load_extra, load_predict
+from .model import Model
 from .records import ModelRecords
 from .versions import LoadedVersion, PredictionFailed, ServedModel
 
@@ -21,8 +29,7 @@ class ModelPool:
     """Load each model once, and follow its alias.
 
     Every `refresh` seconds a thread asks the registry which version has the alias. It loads a new
-    version and predicts once with its example before calls use it. The thread starts with the first
-    model.
+    version and predicts once with its example before calls use it.
     """
 
     def __init__(
@@ -47,15 +54,22 @@ class ModelPool:
         self._is_stopping = False
         self._thread: threading.Thread | None = None
 
-    def get(self, reference: Reference) -> ServedModel:
-        """Return a model; it is loaded in the background."""
+    def source(self, text: str, function: str) -> Callable[[], Model]:
+        """Return a function that returns the model of a reference; any `function` shares it."""
+        reference = parse_model_reference(text)
         if reference not in self._served:
-            self._served[reference] = ServedModel(reference, self.records, self._timeout)
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name="models", daemon=True)
-                self._thread.start()
-            self._wake.set()
-        return self._served[reference]
+            self._served[reference] = ServedModel(
+                reference, self.records, self._timeout, self.start
+            )
+        model = Model(self._served[reference])
+        return lambda: model
+
+    def start(self) -> None:
+        """Load the models, in the background."""
+        if self._served and self._thread is None:
+            self._thread = threading.Thread(target=self._run, name="models", daemon=True)
+            self._thread.start()
+        self._wake.set()
 
     def refresh(self) -> None:
         """Follow the aliases now, and pass on the records."""

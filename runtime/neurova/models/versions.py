@@ -6,12 +6,14 @@ import asyncio
 import logging
 import math
 import threading
+from collections.abc import Callable
 from concurrent.futures import Future
 from time import perf_counter, time
 
 from ..errors import NeurovaError
 from ..execution.thread_pool import ThreadPool, ThreadPoolFull
 from ..http.problem import Reject
+from ..traces.current import CURRENT
 from .base import ModelVersion, Reference, UnknownModel
 from .flavour import Features, Predict
 from .records import ModelRecords, Prediction
@@ -91,15 +93,22 @@ class ServedModel:
     """Predict with the version that an alias names, or with the one that it named before.
 
     A version that fails MAX_FAULTS calls in a row, which the other version answers, is no longer
-    used until the alias moves; so is one that hangs.
+    used until the alias moves; so is one that hangs. `start` lets the first version load.
     """
 
-    def __init__(self, reference: Reference, records: ModelRecords, timeout: float) -> None:
+    def __init__(
+        self,
+        reference: Reference,
+        records: ModelRecords,
+        timeout: float,
+        start: Callable[[], None] = lambda: None,
+    ) -> None:
         self.reference = reference
         self.loaded: tuple[LoadedVersion, ...] = ()  # replaced as a whole, by the newest first
         self.error: NeurovaError | None = None
         self.records = records
         self._timeout = timeout
+        self._start = start
         self._tried: Future[None] = Future()
 
     def use(self, newest: LoadedVersion) -> None:
@@ -117,9 +126,10 @@ class ServedModel:
         if not self._tried.done():
             self._tried.set_result(None)
 
-    async def predict(self, features: Features, function: str, trace_id: int) -> float:
+    async def predict(self, features: Features) -> float:
         """Return the prediction. Raises Reject(503) if no version has returned a number."""
         if not self._tried.done():
+            self._start()
             await asyncio.shield(asyncio.wrap_future(self._tried))
         failed: list[tuple[LoadedVersion, PredictionFailed]] = []
         used, value, started = "", None, perf_counter()
@@ -132,6 +142,7 @@ class ServedModel:
             else:
                 each.faults = 0
                 break
+        operation = CURRENT.get()
         self.records.add(
             Prediction(
                 time(),
@@ -141,8 +152,8 @@ class ServedModel:
                 value,
                 (perf_counter() - started) * 1000,
                 bool(failed) and value is not None,
-                function,
-                trace_id,
+                operation.function if operation else "",
+                operation.trace_id if operation else 0,
             )
         )
         if failed:

@@ -10,9 +10,9 @@ from .units import Seconds
 class Models(msgspec.Struct, frozen=True):
     """Configure the registry of models, and how functions use them.
 
-    `url`: an MLflow server or SQLite file, empty for a file in the state folder. `token`: the bearer
-    token sent to the server. In seconds: `timeout` of one prediction, `refresh` between two looks at
-    the aliases. `trusted`: further types that the files of models may contain.
+    `url`: an MLflow server or SQLite file, empty for a file in the state folder. `token`: the
+    bearer token sent to the server. In seconds: `timeout` of one prediction, `refresh` between two
+    looks at the aliases. `trusted`: further types that the files of models may contain.
     """
 
     url: str = ""
