@@ -11,9 +11,9 @@ version = "0.1.0"
 priority = 910
 Schema = [
     {"state": {"type": "string", "required": True}},
-    {"route": {"type": "string", "default": ""}},
-    {"limit": {"type": "string", "default": ""}},
-    {"consumer_limit": {"type": "string", "default": ""}},
+    {"route": {"type": "string"}},
+    {"limit": {"type": "string"}},
+    {"consumer_limit": {"type": "string"}},
     {"cost": {"type": "integer", "default": 1, "gt": 0}},
 ]
 _FAILED = unavailable("Rate limiting is unavailable")

@@ -29,7 +29,7 @@ def render(
     gateway: GatewaySettings,
     *,
     environment: str,
-    state: Path,
+    state: Path | str,
     plans: Mapping[str, Plan] = {},
 ) -> GatewayConfig:
     """Return the configuration: one route with its plugins per function, and their services.
@@ -43,15 +43,32 @@ def render(
     if gateway.cors.origins:
         plugins.append(Plugin("cors", msgspec.to_builtins(gateway.cors), tags=TAG))
     plugins.extend(Plugin(name, {}, tags=TAG) for name in dict.fromkeys(gateway.extra))
-    common = {"environment": environment, "state": str(state)}
-    shared = {"plans": _plans(plans)} if plans else {}
+    auth, limits = plugin_config(gateway, environment, state, plans)
     for function in ordered:
-        plugins.extend(_plugins(function, gateway, common, shared))
+        plugins.extend(_plugins(function, auth, limits))
     return GatewayConfig(
         tuple(Service(name, gateway.host, gateway.port, tags=TAG) for name in names),
         tuple(_route(function) for function in ordered),
         tuple(plugins),
     )
+
+
+def plugin_config(
+    gateway: GatewaySettings,
+    environment: str,
+    state: Path | str,
+    plans: Mapping[str, Plan] = {},
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the config of `neurova-auth` and of `neurova-rate-limit` that all routes have."""
+    auth: dict[str, Any] = {"environment": environment, "state": str(state)}
+    if gateway.keys:
+        auth["keys"] = str(PostgresUrl(gateway.keys))  # `str` omits the password
+    if plans:
+        auth["plans"] = _plans(plans)
+    limits: dict[str, Any] = {"state": str(state)}
+    if gateway.limit:
+        limits["consumer_limit"] = gateway.limit
+    return auth, limits
 
 
 def _route(function: Endpoint) -> Route:
@@ -67,22 +84,15 @@ def _route(function: Endpoint) -> Route:
 
 
 def _plugins(
-    function: Endpoint,
-    gateway: GatewaySettings,
-    common: dict[str, Any],
-    shared: dict[str, Any],
+    function: Endpoint, auth: dict[str, Any], limits: dict[str, Any]
 ) -> tuple[Plugin, Plugin]:
     description = function.description
-    auth = {**common, **shared, "public": description.public, "scopes": list(description.scopes)}
-    if gateway.keys:
-        auth["keys"] = str(PostgresUrl(gateway.keys))  # `str` omits the password
-    limits = {"state": common["state"]}
+    auth = {**auth, "public": description.public, "scopes": list(description.scopes)}
+    limits = dict(limits)
     if description.limit:
         limits |= {"route": function.name, "limit": description.limit}
     if description.cost != 1:
         limits["cost"] = description.cost
-    if gateway.limit:
-        limits["consumer_limit"] = gateway.limit
     return (
         Plugin("neurova-auth", auth, route=function.name, tags=TAG),
         Plugin("neurova-rate-limit", limits, route=function.name, tags=TAG),

@@ -24,13 +24,17 @@ _ADDED_BY_KONG = {"route_id", "service_id", "consumer_id"}
 
 
 class PluginFile(msgspec.Struct, frozen=True):
-    """The content of a plugin file; `settings` are the names in its Schema, None without one."""
+    """The content of a plugin file.
+
+    `settings` are the names in its Schema, None without one; `defaults` are their defaults.
+    """
 
     name: str
     file: Path
     plugin: Any
     priority: int
     settings: frozenset[str] | None
+    defaults: Mapping[str, Any]
 
     def create(self, config: dict[str, Any], stores: Stores | None = None) -> Any:
         """Return a plugin with that config; raises ConfigError if the plugin refuses it.
@@ -105,7 +109,9 @@ def _load_file(file: Path) -> PluginFile:
     priority = getattr(module, "priority", 0)
     if type(priority) is not int:
         raise _file_error(file, "priority is not an integer", "set it like 800")
-    return PluginFile(stem.replace("_", "-"), file, plugin, priority, _read_settings(file, module))
+    defaults = _read_defaults(file, module)
+    settings = None if defaults is None else frozenset(defaults)
+    return PluginFile(stem.replace("_", "-"), file, plugin, priority, settings, defaults or {})
 
 
 def _import_file(file: Path) -> ModuleType:
@@ -128,13 +134,13 @@ def _import_file(file: Path) -> ModuleType:
     return module
 
 
-def _read_settings(file: Path, module: ModuleType) -> frozenset[str] | None:
+def _read_defaults(file: Path, module: ModuleType) -> dict[str, Any] | None:
     schema = getattr(module, "Schema", None)
     if schema is None:
         return None
     try:
-        return frozenset(name for field in schema for name in field)
-    except TypeError:
+        return {name: field[name].get("default") for field in schema for name in field}
+    except (TypeError, AttributeError):
         raise _file_error(
             file, "Schema is malformed", 'write a list of {"<setting>": {"type": …}}'
         ) from None

@@ -25,6 +25,7 @@ COMMANDS = {
     "explain": Command("explain:explain", "Show which function handles a call, and its settings."),
     "openapi": Command("openapi:openapi", "Print the project's OpenAPI document."),
     "secrets": Command("secrets:secrets", "Set, show, list, rotate and import secrets."),
+    "gateway": Command("gateway:gateway", "Render, compare and load the configuration of Kong."),
     "keys": Command(
         "keys:keys", "Create, list, rotate, revoke, limit, export and import API keys."
     ),

@@ -147,6 +147,18 @@ def check_plugins(settings: Settings) -> Iterator[Finding]:
     yield Finding("plugins", "ok", f"{', '.join(loaded)} in {folder}")
 
 
+def check_kong(settings: Settings) -> Iterator[Finding]:
+    """Check that each node of Kong responds and has loaded the plugins."""
+    if not settings.gateway.kong.admin:
+        return
+    from neurova_gateway.kong.admin import KongAdmin, check_node
+
+    for url in settings.gateway.kong.admin:
+        node = check_node(KongAdmin(url), ("neurova-auth", "neurova-rate-limit"))
+        mode = "with a database" if node.has_database else "without a database"
+        yield Finding("kong", "ok", f"{url}: Kong {node.version} {mode}, plugins loaded")
+
+
 def check_functions(settings: Settings) -> Iterator[Finding]:
     """Check that every function can be loaded."""
     from ..composition import inventory
@@ -297,6 +309,7 @@ CHECKS: dict[str, Check] = {
     "mail": check_mail,
     "logs": check_logs,
     "plugins": check_plugins,
+    "kong": check_kong,
     "functions": check_functions,
     "openapi": check_openapi,
     "databases": check_databases,

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from neurova.database.postgres.url import PostgresUrl
 from neurova.settings.gateway import find_admin_faults, find_gateway_faults
+from neurova.settings.kong import find_target_faults
 from neurova.settings.plans import find_plans_faults
 from neurova.settings.schemas import find_schemas_faults
 from neurova.settings.secrets import find_secrets_faults
@@ -44,7 +45,7 @@ def find_faults(settings: Settings) -> Iterator[tuple[str, str]]:
         if url and (what := backends.find_fault(port, url)):
             yield f"{port}.url", what
     yield from _find_unknown_services(settings)
-    yield from _find_database_faults(settings)
+    yield from _find_service_faults(settings)
 
 
 def _find_section_faults(settings: Settings) -> Iterator[tuple[str, str]]:
@@ -73,10 +74,11 @@ def _find_unknown_services(settings: Settings) -> Iterator[tuple[str, str]]:
             yield key, f"names no service: {hint}"
 
 
-def _find_database_faults(settings: Settings) -> Iterator[tuple[str, str]]:
+def _find_service_faults(settings: Settings) -> Iterator[tuple[str, str]]:
     owners: dict[Path | PostgresUrl, str] = {}
     for name, service in settings.services.items():
         key = f"services.{name}.database"
+        yield from find_target_faults(f"services.{name}.targets", service.targets)
         what = backends.find_fault("database", service.database)
         if what:
             yield key, what

@@ -10,6 +10,7 @@ import msgspec
 
 from ..database.postgres.url import find_url_error, is_postgres
 from ..functions.rate_limits import parse_limit
+from .kong import Kong, find_kong_faults
 from .section import Section
 from .units import FilePath, Port, Seconds, Size
 
@@ -60,6 +61,7 @@ class Gateway(Section, frozen=True):
     tls_cert: FilePath = ""
     tls_key: FilePath = ""
     cors: Cors = Cors()
+    kong: Kong = Kong()
 
 
 class Admin(Section, frozen=True):
@@ -92,6 +94,7 @@ def find_gateway_faults(gateway: Gateway) -> Iterator[tuple[str, str]]:
         missing = "tls_key" if gateway.tls_cert else "tls_cert"
         yield missing, "is missing, TLS needs both tls_cert and tls_key"
     yield from _find_cors_faults(gateway.cors)
+    yield from find_kong_faults(gateway.kong)
 
 
 def find_admin_faults(admin: Admin) -> Iterator[tuple[str, str]]:

@@ -36,8 +36,10 @@ class Service(Section, frozen=True):
     """Configure the database of one service.
 
     `database` is a file, a PostgreSQL URL, or empty for `<state>/<service>.db`. Each process opens
-    at most `connections` connections to PostgreSQL.
+    at most `connections` connections to PostgreSQL. `targets`: its runtimes behind Kong, empty for
+    those of `[gateway.kong]`.
     """
 
     database: FilePath = ""
     connections: Connections = 8
+    targets: tuple[str, ...] = ()

@@ -1,0 +1,62 @@
+"""One entity of Kong, with an id that depends only on its owner and what it stands for."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID, uuid5
+
+import msgspec
+
+KINDS = ("upstreams", "targets", "services", "routes", "plugins")
+_NAMESPACE = UUID("6f1c9a0e-3f0b-5f7e-9c57-0c1f4a6f2b11")
+_UNSAFE = re.compile(r"[^a-z0-9]+")
+
+
+class Entity(msgspec.Struct, frozen=True):
+    """An entity of `kind`, one of KINDS; `label` and `source` (file:line) are for people.
+
+    `fields` are all fields that we set, in Kong's form: a field of None is unset, and a reference
+    is `{"id": …}`.
+    """
+
+    kind: str
+    id: str
+    label: str
+    fields: dict[str, Any]
+    source: str = ""
+
+    @property
+    def reference(self) -> dict[str, str]:
+        """Return the value of a field that refers to this entity."""
+        return {"id": self.id}
+
+
+class Owner(msgspec.Struct, frozen=True):
+    """Who owns entities: by its tag they are found again, and nothing else is touched."""
+
+    name: str
+
+    @property
+    def tag(self) -> str:
+        """Return the tag of all entities of this owner."""
+        return f"neurova:{self.name}"
+
+    def entity(
+        self,
+        kind: str,
+        key: str,
+        fields: Mapping[str, Any],
+        *,
+        label: str = "",
+        source: str = "",
+    ) -> Entity:
+        """Return an entity of this owner; the same kind and key always give the same id."""
+        identity = str(uuid5(_NAMESPACE, f"{self.name}/{kind}/{key}"))
+        return Entity(kind, identity, label or key, {**fields, "tags": [self.tag]}, source)
+
+
+def owner_of(project: str) -> Owner:
+    """Return the owner for a project's name, in letters that Kong accepts everywhere."""
+    return Owner(_UNSAFE.sub("-", project.lower()).strip("-") or "project")

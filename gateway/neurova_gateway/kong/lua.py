@@ -1,0 +1,47 @@
+"""The Lua that Kong's `post-function` runs: the guard of a service, and replies of helper routes.
+
+Kong only logs that a plugin server is down, hangs or fails, and passes the call on. The guard has
+the lowest priority, so it runs after all plugins and refuses a call whose caller none has stated.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import msgspec
+
+from ..plugins.refusal import Refusal, refuse, unavailable
+
+_STATED = ("consumer", "key_id", "scopes", "environment")
+
+
+def guard() -> str:
+    """Return the function that refuses a call without a stated caller."""
+    tests = "\n   or ".join(f'type(nv.{name}) ~= "string"' for name in _STATED)
+    reply = _exit(unavailable("Authentication is unavailable"))
+    return f'local nv = kong.ctx.shared.nv\nif type(nv) ~= "table" or {tests} then\n  {reply}\nend'
+
+
+def not_found() -> str:
+    """Return the function that answers paths without a route."""
+    return _exit(refuse(404, "No route matches this path"))
+
+
+def method_not_allowed(allowed: Sequence[str]) -> str:
+    """Return the function that answers a path whose routes have other methods."""
+    methods = ", ".join(allowed)
+    detail = f"Method not allowed, use {methods}"
+    return _exit(refuse(405, detail, headers={"allow": methods}))
+
+
+def _exit(refusal: Refusal) -> str:
+    status, body, headers = refusal
+    return f"return kong.response.exit({status}, {_table(body)}, {_table(headers)})"
+
+
+def _table(values: Mapping[str, object]) -> str:
+    # A JSON string of printable ASCII is a Lua string.
+    pairs = (
+        f'["{name}"] = {msgspec.json.encode(value).decode()}' for name, value in values.items()
+    )
+    return "{ " + ", ".join(pairs) + " }"
