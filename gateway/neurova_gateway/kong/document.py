@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-import msgspec
-
 from neurova.errors import StateError
 
 from .entity import KINDS, Entity
@@ -60,8 +58,7 @@ def write_yaml(document: Mapping[str, Any]) -> str:
         return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
 
     Dumper.add_representer(str, write_text)
-    plain = msgspec.to_builtins(document)
-    written: str = yaml.dump(plain, Dumper=Dumper, sort_keys=False, width=1000)
+    written: str = yaml.dump(document, Dumper=Dumper, sort_keys=False, width=1000)
     return written
 
 

@@ -54,7 +54,9 @@ class Owner(msgspec.Struct, frozen=True):
     ) -> Entity:
         """Return an entity of this owner; the same kind and key always give the same id."""
         identity = str(uuid5(_NAMESPACE, f"{self.name}/{kind}/{key}"))
-        return Entity(kind, identity, label or key, {**fields, "tags": [self.tag]}, source)
+        # As Kong returns them: no tuples.
+        plain = msgspec.json.decode(msgspec.json.encode({**fields, "tags": [self.tag]}))
+        return Entity(kind, identity, label or key, plain, source)
 
 
 def owner_of(project: str) -> Owner:
