@@ -150,6 +150,7 @@ def check_plugins(settings: Settings) -> Iterator[Finding]:
 def check_kong(settings: Settings) -> Iterator[Finding]:
     """Check that each node of Kong responds and has loaded the plugins."""
     if not settings.gateway.kong.admin:
+        yield Finding("kong", "ok", "not used: gateway.kong.admin is empty")
         return
     from neurova_gateway.kong.admin import KongAdmin, check_node
 
