@@ -11,9 +11,9 @@ from neurova.functions.rate_limits import parse_limit
 from neurova.settings.kong import parse_targets
 from neurova.settings.settings import Settings
 from neurova_gateway.kong.config import Plugin
-from neurova_gateway.kong.entities import Front, build_entities, protect
-from neurova_gateway.kong.entity import Entity, Owner, owner_of
 from neurova_gateway.kong.render import plugin_config, render
+from neurova_gateway.kong_sync.entities import Front, build_entities, protect
+from neurova_gateway.kong_sync.entity import Entity, Owner, owner_of
 from neurova_gateway.plugins.loader import load as load_plugins
 
 from .. import assets

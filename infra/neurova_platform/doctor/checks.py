@@ -152,7 +152,7 @@ def check_kong(settings: Settings) -> Iterator[Finding]:
     if not settings.gateway.kong.admin:
         yield Finding("kong", "ok", "not used: gateway.kong.admin is empty")
         return
-    from neurova_gateway.kong.admin import KongAdmin, check_node
+    from neurova_gateway.kong_sync.admin import KongAdmin, check_node
 
     for url in settings.gateway.kong.admin:
         node = check_node(KongAdmin(url), ("neurova-auth", "neurova-rate-limit"))

@@ -12,9 +12,9 @@ from ..output import json_option, print_document
 
 if TYPE_CHECKING:
     from neurova.settings.settings import Settings
-    from neurova_gateway.kong.admin import KongAdmin
-    from neurova_gateway.kong.diff import Change
-    from neurova_gateway.kong.entity import Entity, Owner
+    from neurova_gateway.kong_sync.admin import KongAdmin
+    from neurova_gateway.kong_sync.diff import Change
+    from neurova_gateway.kong_sync.entity import Entity, Owner
 
     Found = tuple[Settings, Owner, tuple[Entity, ...]]
 
@@ -59,7 +59,7 @@ def _choices(command: Callable[..., Any]) -> Callable[..., Any]:
 @json_option
 def render(output: Path | None, as_json: bool, **choices: Any) -> None:
     """Print Kong's declarative configuration as YAML, or as JSON, which Kong reads, too."""
-    from neurova_gateway.kong.document import render_document, write_yaml
+    from neurova_gateway.kong_sync.document import render_document, write_yaml
 
     _, _, entities = _load(**choices)
     document = render_document(entities)
@@ -97,7 +97,7 @@ def sync(yes: bool, as_json: bool, **choices: Any) -> None:
     A Kong with a database is changed entity by entity. Without a database, each node gets the whole
     configuration. Entities of others stay as they are. An interrupted sync is repeated.
     """
-    from neurova_gateway.kong import sync as kong
+    from neurova_gateway.kong_sync import sync as kong
 
     settings, owner, entities = _load(**choices)
     found = _compare(settings, owner, entities)
@@ -148,8 +148,8 @@ def _compare(
 ) -> list[tuple[KongAdmin, tuple[Change, ...]]]:
     """Return the changes of each node, or of the first one if they share a database."""
     from neurova.errors import ConfigError
-    from neurova_gateway.kong.admin import KongAdmin, check_node
-    from neurova_gateway.kong.sync import find_changes
+    from neurova_gateway.kong_sync.admin import KongAdmin, check_node
+    from neurova_gateway.kong_sync.sync import find_changes
 
     if not settings.gateway.kong.admin:
         fix = 'set [gateway.kong] admin = ["http://127.0.0.1:8001"]'
@@ -166,7 +166,7 @@ def _compare(
 
 
 def _print(found: Sequence[tuple[KongAdmin, Sequence[Change]]]) -> None:
-    from neurova_gateway.kong.diff import in_reading_order
+    from neurova_gateway.kong_sync.diff import in_reading_order
 
     for admin, changes in found:
         for change in in_reading_order(changes):

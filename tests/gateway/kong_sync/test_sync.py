@@ -10,12 +10,12 @@ from uuid import uuid4
 import pytest
 
 from neurova.errors import ConfigError, StateError, Unavailable
-from neurova_gateway.kong.admin import KongAdmin, KongRefused, check_node
 from neurova_gateway.kong.config import Plugin
-from neurova_gateway.kong.diff import in_reading_order
-from neurova_gateway.kong.entities import protect
-from neurova_gateway.kong.entity import Entity, Owner
-from neurova_gateway.kong.sync import apply_changes, find_changes, list_owned, load_document
+from neurova_gateway.kong_sync.admin import KongAdmin, KongRefused, check_node
+from neurova_gateway.kong_sync.diff import in_reading_order
+from neurova_gateway.kong_sync.entities import protect
+from neurova_gateway.kong_sync.entity import Entity, Owner
+from neurova_gateway.kong_sync.sync import apply_changes, find_changes, list_owned, load_document
 
 from .admin_double import AdminDouble, serve_admin
 from .project import CHANGED, FUNCTIONS, OWNER, entities_of

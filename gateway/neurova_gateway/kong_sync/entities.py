@@ -13,10 +13,10 @@ import msgspec
 
 from neurova.functions.descriptions import HEALTH_PATH
 
+from ..kong.config import GatewayConfig, Plugin, Route, Service
+from ..kong.render import to_template
 from . import lua
-from .config import GatewayConfig, Plugin, Route, Service
 from .entity import Entity, Owner
-from .render import to_template
 from .routing import allowed_methods, regex_priority
 
 AUTH = "neurova-auth"

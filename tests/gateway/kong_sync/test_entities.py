@@ -11,11 +11,11 @@ import yaml
 from lupa.luajit21 import LuaRuntime
 
 from neurova.functions.descriptions import Http
-from neurova_gateway.kong import lua
-from neurova_gateway.kong.diff import compare
-from neurova_gateway.kong.document import render_document, write_yaml
-from neurova_gateway.kong.entity import owner_of
-from neurova_gateway.kong.routing import allowed_methods, regex_priority
+from neurova_gateway.kong_sync import lua
+from neurova_gateway.kong_sync.diff import compare
+from neurova_gateway.kong_sync.document import render_document, write_yaml
+from neurova_gateway.kong_sync.entity import owner_of
+from neurova_gateway.kong_sync.routing import allowed_methods, regex_priority
 
 from .project import FUNCTIONS, Function, entities_of
 

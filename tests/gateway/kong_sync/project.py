@@ -9,9 +9,9 @@ from tests.plugins.conftest import PLUGINS
 
 from neurova.functions.descriptions import Http, Mount
 from neurova.settings.gateway import Cors, Gateway
-from neurova_gateway.kong.entities import Front, build_entities
-from neurova_gateway.kong.entity import Entity, Owner
 from neurova_gateway.kong.render import render
+from neurova_gateway.kong_sync.entities import Front, build_entities
+from neurova_gateway.kong_sync.entity import Entity, Owner
 from neurova_gateway.plugins.loader import load
 
 OWNER = Owner("demo")

@@ -1,0 +1,1 @@
+"""Kong's entities for a project, compared with a running Kong and loaded into it."""
