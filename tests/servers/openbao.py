@@ -50,7 +50,7 @@ class OpenBao:
         self._process: subprocess.Popen[bytes] | None = None
         tls_options = "tls_disable = true"
         if tls:
-            _write_certificate(self._folder)
+            write_certificate(self._folder)
             tls_options = (
                 f'\ntls_cert_file = "{self.ca}"\ntls_key_file = "{self._folder}/key.pem"\n'
             )
@@ -128,7 +128,7 @@ def _has_engine(client: hvac.Client) -> bool:
     return True
 
 
-def _write_certificate(folder: Path) -> None:
+def write_certificate(folder: Path) -> None:
     """Write a self-signed certificate for 127.0.0.1 and its key."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "OpenBao of a test")])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from neurova.bus.base import Queue
 from neurova.endpoints.endpoint import Endpoint
@@ -12,17 +12,18 @@ from neurova.loading.routes import check_routes
 from neurova.loading.service import Service, discover
 from neurova.resources import Resources
 from neurova.schedules.function import ScheduledFunction
+from neurova.secrets.secret import Secret
 from neurova.settings.settings import Settings
 
 
-def load_services(settings: Settings) -> list[Service]:
+def load_services(settings: Settings, resources: Resources = Resources()) -> list[Service]:  # noqa: B008 - frozen
     """Return all services of a project; opens no database.
 
     Raises LoadError, which lists all faults, for a service that cannot be served.
     """
     root = settings.functions
     services = [
-        load_service(root, service, Resources(), ExecutionContext()) for service in discover(root)
+        load_service(root, service, resources, ExecutionContext()) for service in discover(root)
     ]
     check_routes([function for service in services for function in service.functions])
     return services
@@ -44,6 +45,20 @@ def load_queues(settings: Settings) -> list[Queue]:
 def load_functions(settings: Settings) -> list[Endpoint]:
     """Return all functions of a project, sorted by path and method; see `load_services`."""
     return list_functions(load_services(settings))
+
+
+def load_secret_users(settings: Settings) -> dict[str, list[str]]:
+    """Return the functions and settings that use each secret, by its name."""
+    users: dict[str, list[str]] = {}
+
+    def find_secret(name: str, function: str) -> Callable[[], Secret]:
+        users.setdefault(name, []).append(function)
+        return Resources().secret(name, function)
+
+    load_services(settings, Resources(secret=find_secret))
+    for key, name in settings.references.items():
+        users.setdefault(name, []).append(key)
+    return users
 
 
 def next_run(schedule: ScheduledFunction, now: float) -> str:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from importlib import metadata
 from pathlib import Path
 from typing import Literal
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -168,6 +169,32 @@ def check_functions(settings: Settings) -> Iterator[Finding]:
     yield Finding("functions", "ok", f"{count} in {settings.functions}")
 
 
+def check_secrets(settings: Settings) -> Iterator[Finding]:
+    """Check the store of secrets, and that each secret of a function or setting is set."""
+    from neurova.secrets.base import parse_reference, read_value
+
+    from ..composition import inventory
+
+    url = urlsplit(settings.secrets.url)
+    what = backends.check_secret_store(settings)
+    if url.scheme == "http" and not is_loopback(url.hostname or ""):
+        fix = "serve Vault with TLS, and write https:// in secrets.url"
+        yield Finding("secrets", "warn", f"{what}; tokens and secrets are sent unencrypted", fix)
+    else:
+        yield Finding("secrets", "ok", what)
+    users = inventory.load_secret_users(settings)
+    store = backends.open_secret_store(settings) if users else None
+    for name, using in users.items():
+        assert store is not None
+        try:
+            read_value(store, parse_reference(name))
+            yield Finding(f"secret {name}", "ok", f"is set, for {', '.join(using)}")
+        except NeurovaError as error:
+            yield failed(f"secret {name}", error)
+    if store is not None:
+        store.close()
+
+
 def check_openapi(settings: Settings) -> Iterator[Finding]:
     """Check that the OpenAPI document can be created, and report who may read it."""
     from ..composition import inventory
@@ -312,6 +339,7 @@ CHECKS: dict[str, Check] = {
     "plugins": check_plugins,
     "kong": check_kong,
     "functions": check_functions,
+    "secrets": check_secrets,
     "openapi": check_openapi,
     "databases": check_databases,
     "bus": check_bus,
