@@ -19,6 +19,9 @@ from .event import Event, event_name
 PRECISION, SCALE = 38, 9
 """The digits of a Decimal in all, and after the point."""
 
+PII = "pii"
+"""The mark of a field that identifies a person: `Annotated[str, Meta(extra={"pii": True})]`."""
+
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _PLAIN: dict[type[inspect.Type], Any] = {
     inspect.NoneType: "null",
@@ -96,6 +99,8 @@ class _Builder:
         if not _NAME.fullmatch(field.encode_name):
             raise self._fault(place, "is not a valid Avro name", "use ASCII letters, digits and _")
         made: dict[str, Any] = {"name": field.encode_name, "type": self._type(field.type, place)}
+        if isinstance(field.type, inspect.Metadata) and (field.type.extra or {}).get(PII):
+            made[PII] = True
         if not field.required:
             default = (
                 field.default_factory()

@@ -1,0 +1,1 @@
+"""The warehouse: events and call records in columnar tables, for reports."""
