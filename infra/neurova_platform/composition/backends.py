@@ -30,6 +30,7 @@ if TYPE_CHECKING:  # not imported at run time: asyncio would slow commands that 
     from neurova.schemas.base import SchemaRegistry
     from neurova.secrets.base import SecretStore, SecretVersion
     from neurova.secrets.cache import SecretCache
+    from neurova.warehouse.base import Warehouse
 
 
 class Backend(NamedTuple):
@@ -53,6 +54,7 @@ _REGISTRIES = "neurova_platform.composition.registries"
 _SECRETS = "neurova_platform.composition.secrets"
 _LOGS = "neurova_platform.composition.log_stores"
 _MODELS = "neurova_platform.composition.models"
+_WAREHOUSES = "neurova_platform.composition.warehouses"
 _POSTGRES_FAULT = "neurova.database.postgres.url:find_url_error"
 _LOKI = Backend(f"{_LOGS}:open_loki", f"{_LOGS}:check_loki", f"{_LOGS}:find_url_error")
 _ELASTICSEARCH = Backend(
@@ -117,8 +119,16 @@ BACKENDS: dict[str, dict[str, Backend]] = {
             f"{_MODELS}:open_server", f"{_MODELS}:check_server", f"{_MODELS}:find_server_fault"
         ),
     },
+    "warehouse": {
+        "file": Backend(f"{_WAREHOUSES}:open_duckdb", f"{_WAREHOUSES}:check_duckdb"),
+        "clickhouse": Backend(
+            f"{_WAREHOUSES}:open_clickhouse",
+            f"{_WAREHOUSES}:check_clickhouse",
+            f"{_WAREHOUSES}:find_clickhouse_fault",
+        ),
+    },
 }
-_ALIASES = {"postgres": "postgresql", "amqps": "amqp"}
+_ALIASES = {"postgres": "postgresql", "amqps": "amqp", "clickhouses": "clickhouse"}
 
 
 def find_backend(port: str, location: object) -> Backend:
@@ -236,6 +246,15 @@ def open_model_pool(settings: Settings) -> ModelPool:
     )
 
 
+def open_warehouse(settings: Settings, *, readonly: bool = False) -> Warehouse:
+    """Open the warehouse. Raises Unavailable if another process has the file."""
+    options, archive = settings.warehouse, settings.warehouse_archive
+    warehouse: Warehouse = _open(
+        "warehouse", settings.warehouse_location, options, archive, readonly
+    )
+    return warehouse
+
+
 def check_database(settings: Settings, service: str) -> str:
     """Return one line about the state of a service's database.
 
@@ -283,6 +302,12 @@ def check_models(settings: Settings) -> str:
 def check_log_store(settings: Settings) -> str:
     """Return one line about where log lines go."""
     return _check("logs", settings.logs.url or settings.log_file, settings.project.name)
+
+
+def check_warehouse(settings: Settings) -> str:
+    """Return one line about the state of the warehouse."""
+    options, archive = settings.warehouse, settings.warehouse_archive
+    return _check("warehouse", settings.warehouse_location, options, archive)
 
 
 def check_limiter(settings: Settings) -> str:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from neurova.bus.base import Bus, Message, Queue
 from neurova.database.base import Database
 from neurova.errors import NeurovaError, Unavailable
+from neurova.events.event import event_name
 from neurova.loading.service import Service
 from neurova.schemas.cache import SchemaCache
 from neurova.settings.settings import Settings
@@ -30,7 +31,9 @@ if TYPE_CHECKING:  # they import SQLAlchemy, which would slow projects without a
 
 LOGGER = logging.getLogger("neurova.events")
 
-EventRole = Literal["subscriptions", "relay"]
+EventRole = Literal["subscriptions", "relay", "warehouse"]
+WAREHOUSE_QUEUE = "neurova.warehouse"
+"""The queue of all events, which the process that writes the warehouse consumes."""
 DECLARE_TIMEOUT = 30.0  # seconds
 RESTART_SECONDS = 2.0  # between two attempts to start subscriptions while the bus is down
 IDLE_POLL_SECONDS = 5.0  # between two looks into the outbox of a service that declares no events
@@ -79,6 +82,14 @@ class EventSystem:
         """Return the subscriptions of all served services."""
         return [each for service in self._services.values() for each in service.subscriptions]
 
+    def queues(self) -> list[Queue]:
+        """Return the queues of all subscriptions, and that of the warehouse if it is on."""
+        queues = [each.queue for each in self.subscriptions()]
+        events = {event_name(each) for one in self._services.values() for each in one.events}
+        if self._settings.warehouse.enabled and events:
+            queues.append(Queue(WAREHOUSE_QUEUE, tuple(sorted(events))))
+        return queues
+
     def dead_letters(self) -> DeadLetters:
         """Return the dead letters of all subscriptions that run on the state folder."""
         from neurova.dead_letters.letters import DeadLetters
@@ -94,6 +105,7 @@ class EventSystem:
             if self._bus is None:
                 bus = backends.open_bus(self._settings, self._clock)
                 await bus.start()
+                await self._declare(bus, self._warehouse_queue())
                 self._bus = bus
             return self._bus
 
@@ -104,7 +116,9 @@ class EventSystem:
         start.
         """
         before, self._services = self._services, services
-        queue_file.write(self._settings.state, [each.queue for each in self.subscriptions()])
+        queue_file.write(self._settings.state, self.queues())
+        if self._bus is not None:  # a reload may have brought new events
+            await self._declare(self._bus, self._warehouse_queue())
         changed = [name for name in services if services[name] is not before.get(name)]
         removed = [name for name in before if name not in services]
         for name in (*changed, *removed):
@@ -122,8 +136,8 @@ class EventSystem:
                 self._start_relay(services[name])
 
     async def declare(self) -> None:
-        """Create the queues of all subscriptions."""
-        await self._declare(self.subscriptions())
+        """Create all queues."""
+        await self._declare(await self.open_bus(), self.queues())
 
     async def stop(self) -> None:
         """Stop the relays and subscriptions, and close the bus."""
@@ -143,7 +157,7 @@ class EventSystem:
         from neurova.subscriptions.runner import SubscriptionRunner
 
         bus = await self.open_bus()
-        await self._declare(service.subscriptions)
+        await self._declare(bus, [each.queue for each in service.subscriptions])
         runners = self.runners[service.name] = []
         for function in service.subscriptions:
             kind = OrderedRunner if function.description.ordered else SubscriptionRunner
@@ -163,10 +177,13 @@ class EventSystem:
             runner.start()
             self.schedules.setdefault(service.name, []).append(runner)
 
-    async def _declare(self, subscriptions: Iterable[SubscriptionFunction]) -> None:
-        bus = await self.open_bus()
-        deadline = asyncio.get_running_loop().time() + DECLARE_TIMEOUT
-        await bus.declare([each.queue for each in subscriptions], deadline)
+    def _warehouse_queue(self) -> list[Queue]:
+        return [each for each in self.queues() if each.name == WAREHOUSE_QUEUE]
+
+    async def _declare(self, bus: Bus, queues: Sequence[Queue]) -> None:
+        if queues:
+            deadline = asyncio.get_running_loop().time() + DECLARE_TIMEOUT
+            await bus.declare(queues, deadline)
 
     def make_relay(self, service: Service, published: Published | None = None) -> Relay:
         """Return the relay of a service; `published` receives what it has published."""

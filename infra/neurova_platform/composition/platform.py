@@ -7,7 +7,7 @@ import gc
 import time
 from collections.abc import Coroutine, Iterable, Iterator, Sequence
 from contextlib import AsyncExitStack, contextmanager, suppress
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from neurova.database.base import Database
 from neurova.endpoints.endpoint import Endpoint
@@ -43,6 +43,9 @@ from .databases import ServiceDatabases
 from .events import EventRole, EventSystem
 from .services import load_service
 from .state import COUNTERS
+
+if TYPE_CHECKING:
+    from .warehouse import WarehouseSystem
 
 Environment = Literal["live", "test"]
 SAMPLE_SECONDS = 0.5
@@ -84,6 +87,13 @@ class Platform:
         self.secrets = backends.open_secret_cache(settings)
         self.models = backends.open_model_pool(settings)
         self.events = EventSystem(settings, event_roles, self._databases.get, report_event, clock)
+        self.warehouse: WarehouseSystem | None = None
+        if settings.warehouse.enabled:
+            from .warehouse import CallTable, WarehouseSystem
+
+            sinks = [*sinks, CallTable(settings)]
+            if "warehouse" in self.events.roles:
+                self.warehouse = WarehouseSystem(settings, self.events)
         self.admin = ""  # the URL of the Admin API once it listens
         self.registry = ""  # the URL of the registry of schemas once it listens
         self._counters = CallCounters(settings.state / COUNTERS)
@@ -145,6 +155,8 @@ class Platform:
             self.call_records.start()
             on_stop(self.call_records.stop)
             self._stack.push_async_callback(self.events.stop)
+            if self.warehouse is not None:
+                self._stack.push_async_callback(self.warehouse.stop)
             await self.serve_events()
             self.connection_manager.start()
             on_stop(self.connection_manager.stop)
@@ -216,6 +228,8 @@ class Platform:
     async def serve_events(self) -> None:
         """Run the relays and subscriptions of the served services."""
         await self.events.serve(self.services)
+        if self.warehouse is not None:
+            await self.warehouse.serve(self.services)
 
     def retire(self, service: Service) -> None:
         """Stop the apps of a service that is no longer served, after their calls have ended."""

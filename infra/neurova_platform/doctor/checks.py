@@ -253,6 +253,14 @@ def check_bus(settings: Settings) -> Iterator[Finding]:
     yield Finding("bus", "ok", what)
 
 
+def check_warehouse(settings: Settings) -> Iterator[Finding]:
+    """Check that the warehouse can be used, if it is on."""
+    if not settings.warehouse.enabled:
+        yield Finding("warehouse", "ok", "off: `enabled = true` below [warehouse] starts it")
+        return
+    yield Finding("warehouse", "ok", backends.check_warehouse(settings))
+
+
 def check_workers(settings: Settings) -> Iterator[Finding]:
     """Check that the machine has enough cores and memory for the workers of `neurova run`."""
     from .. import memory
@@ -345,6 +353,7 @@ CHECKS: dict[str, Check] = {
     "bus": check_bus,
     "schemas": check_schemas,
     "models": check_models,
+    "warehouse": check_warehouse,
     "workers": check_workers,
     "port": check_port,
     "admin": check_admin,

@@ -41,6 +41,7 @@ def find_faults(settings: Settings) -> Iterator[tuple[str, str]]:
         ("logs", settings.logs.url),
         ("bus", settings.bus.url),
         ("models", settings.models.url),
+        ("warehouse", settings.warehouse.url),
     ):
         if url and (what := backends.find_fault(port, url)):
             yield f"{port}.url", what

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import socket
 import time
 from contextlib import AsyncExitStack
@@ -16,11 +17,14 @@ from ..composition import backends
 from ..composition.databases import ServiceDatabases
 from ..composition.events import EventRole, EventSystem
 from ..composition.services import load_service
+from ..composition.warehouse import WarehouseSystem
 from ..serving import logs, registry_api
 from .channel import WorkerChannel
 from .roles import ChildArguments
 
 LOGGER = logging.getLogger("neurova.events")
+WAREHOUSE_NICE = 19
+"""Reports use only the CPU time that functions leave."""
 
 
 def serve(
@@ -38,6 +42,12 @@ def serve_subscriptions(arguments: ChildArguments, _: None, channel: WorkerChann
 def serve_relay(arguments: ChildArguments, _: None, channel: WorkerChannel) -> None:
     """Run the relays until the supervisor stops this process."""
     _run(arguments, channel, ("relay",))
+
+
+def serve_warehouse(arguments: ChildArguments, _: None, channel: WorkerChannel) -> None:
+    """Write the warehouse until the supervisor stops this process."""
+    os.nice(WAREHOUSE_NICE)
+    _run(arguments, channel, ("warehouse",))
 
 
 def _run(
@@ -73,6 +83,10 @@ async def _serve(
         events = EventSystem(settings, event_roles, databases.get, _log, time.time)
         stack.push_async_callback(events.stop)
         await events.serve(services)
+        if "warehouse" in event_roles:
+            warehouse = WarehouseSystem(settings, events)
+            stack.push_async_callback(warehouse.stop)
+            await warehouse.serve(services)
         if listener is not None:
             await stack.enter_async_context(registry_api.serve(settings, listener))
         await channel.wait_for_stop(

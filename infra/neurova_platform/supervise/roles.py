@@ -39,7 +39,7 @@ class Role:
     serves_functions: bool = False
 
 
-Part = Literal["all", "runtime", "subscriptions", "relay"]
+Part = Literal["all", "runtime", "subscriptions", "relay", "warehouse"]
 """What `neurova run` runs on this machine."""
 
 
@@ -67,6 +67,8 @@ def roles(settings: Settings, part: Part = "all") -> list[Role]:
         found.append(Role(part, f"{_EVENTS}:serve_subscriptions", processes=processes))
     elif part == "relay":
         found.append(Role(part, f"{_EVENTS}:serve_relay"))
+    if part in ("all", "warehouse") and settings.warehouse.enabled:
+        found.append(Role("warehouse", f"{_EVENTS}:serve_warehouse"))
     return found
 
 

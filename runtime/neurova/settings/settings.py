@@ -19,6 +19,7 @@ from .runtime import Runtime
 from .schemas import Schemas
 from .secrets import Secrets
 from .section import Section
+from .warehouse import Warehouse
 
 
 class Value(Section, frozen=True):
@@ -43,6 +44,7 @@ class Sections(Section, frozen=True):
     secrets: Secrets = Secrets()
     logs: Logs = Logs()
     models: Models = Models()
+    warehouse: Warehouse = Warehouse()
 
 
 class Settings(Sections, frozen=True, kw_only=True):
@@ -100,6 +102,16 @@ class Settings(Sections, frozen=True, kw_only=True):
     def models_location(self) -> Path | str:
         """Return the file or the URL of the registry of models."""
         return self.models.url or self.state / "models" / "mlflow.db"
+
+    @property
+    def warehouse_location(self) -> Path | str:
+        """Return the file or the URL of the warehouse."""
+        return self.warehouse.url or self.state / "warehouse" / "warehouse.duckdb"
+
+    @property
+    def warehouse_archive(self) -> Path:
+        """Return the folder of the warehouse's archive."""
+        return Path(self.warehouse.archive or self.state / "warehouse" / "archive")
 
     def database(self, service: str) -> Path | PostgresUrl:
         """Return the file or the URL of a service's database."""

@@ -109,9 +109,7 @@ class Warehouse(Protocol):
         """
         ...
 
-    def export(
-        self, sql: str, parameters: Mapping[str, Any], limits: Limits, file: Path
-    ) -> None:
+    def export(self, sql: str, parameters: Mapping[str, Any], limits: Limits, file: Path) -> None:
         """Write the answer of one SELECT into a Parquet file. Raises as `query` does."""
         ...
 

@@ -20,17 +20,33 @@ Decode = Callable[[bytes], dict[str, Any]]
 """Decode an event on the wire to JSON values by field. Raises UndecodableEvent."""
 
 _EPOCH = date(1970, 1, 1)
-_VARINT = ["n=b[p];p+=1", "if n>127:n,p=varint(b,p,n)"]
+_LENGTH = ["n=b[p];p+=1", "if n>127:n,p=varint(b,p,n)"]
+_NUMBER = [  # most numbers have one byte or two
+    "n=b[p];p+=1",
+    "if n>127:",
+    " m=b[p]",
+    " if m<128:n=n&127|m<<7;p+=1",
+    " else:n,p=varint(b,p,n)",
+]
 _READ: dict[str, list[str]] = {
     "boolean": ["v=b[p]==1;p+=1"],
-    "int": [*_VARINT, "v=(n>>1)^-(n&1)"],
-    "long": [*_VARINT, "v=(n>>1)^-(n&1)"],
+    "int": [*_NUMBER, "v=(n>>1)^-(n&1)"],
+    "long": [*_NUMBER, "v=(n>>1)^-(n&1)"],
     "float": ["v,=float4(b,p);p+=4"],
     "double": ["v,=float8(b,p);p+=8"],
-    "string": [*_VARINT, "n=p+(n>>1);v=str(b[p:n],'utf-8');p=n"],
-    "date": [*_VARINT, "v=iso_date((n>>1)^-(n&1))"],
-    "enum": [*_VARINT, "v=symbols[{0}][n>>1]"],
+    "string": [*_LENGTH, "n=p+(n>>1);v=b[p:n].decode();p=n"],
+    "date": [*_NUMBER, "v=dates[n]"],
+    "enum": [*_LENGTH, "v=symbols[{0}][n>>1]"],
 }
+
+
+class _Dates(dict[int, str]):
+    """The ISO form of each encoded date that has occurred; there are few."""
+
+    def __missing__(self, encoded: int) -> str:
+        days = (encoded >> 1) ^ -(encoded & 1)
+        found = self[encoded] = (_EPOCH + timedelta(days)).isoformat()
+        return found
 
 
 @lru_cache(maxsize=1024)
@@ -78,7 +94,7 @@ def _generate(schema: Mapping[str, Any]) -> Decode | None:
         "varint": _read_varint,
         "float4": struct.Struct("<f").unpack_from,
         "float8": struct.Struct("<d").unpack_from,
-        "iso_date": _iso_date,
+        "dates": _Dates(),
         "symbols": symbols,
     }
     exec("\n".join(lines), scope)  # noqa: S102 - field names are written as literals
@@ -107,11 +123,6 @@ def _read_varint(data: bytes, position: int, first: int) -> tuple[int, int]:
         if byte < 128:
             return value, position
         shift += 7
-
-
-@lru_cache(maxsize=8192)
-def _iso_date(days: int) -> str:
-    return (_EPOCH + timedelta(days)).isoformat()
 
 
 def _general(schema: str, definition: Mapping[str, Any]) -> Decode:

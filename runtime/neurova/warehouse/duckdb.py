@@ -1,4 +1,5 @@
 """The embedded warehouse: implements `Warehouse` on one DuckDB file."""
+# ruff: noqa: S608 - names are checked and quoted, values are parameters
 
 from __future__ import annotations
 
@@ -41,6 +42,8 @@ _TYPES: dict[Kind, str] = {
     "text": "VARCHAR",
 }
 _KINDS = {sql: kind for kind, sql in _TYPES.items()}
+READERS = 4
+"""Queries that run at once."""
 _PARQUET = "(FORMAT parquet, COMPRESSION zstd)"
 
 
@@ -59,7 +62,7 @@ class DuckDBWarehouse:
         self._memory = memory
         self._readonly = readonly
         self._temporary = path.parent / "tmp"
-        self._columns: dict[str, list[Column]] = {}
+        self._places = threading.BoundedSemaphore(READERS)
         try:
             for folder in (path.parent, archive, self._temporary):
                 folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -94,7 +97,7 @@ class DuckDBWarehouse:
 
     def tables(self) -> list[Table]:
         """Return the stored tables."""
-        with self._translated():
+        with self._translated(), self._places:
             found = self._cursor().execute(
                 "SELECT table_name, column_name, data_type, comment FROM duckdb_columns() "
                 "WHERE starts_with(table_name, ?) AND NOT internal AND database_name NOT IN "
@@ -174,7 +177,7 @@ class DuckDBWarehouse:
 
     def days(self, table: str, after: int = -1) -> list[Day]:
         """Return the days with rows of later batches."""
-        with self._translated():
+        with self._translated(), self._places:
             found = self._cursor().execute(
                 "SELECT CAST(_time AS DATE) AS day, count(*), max(_batch) "
                 f"FROM {plan.quote(STORED + table)} WHERE _batch > ? GROUP BY day ORDER BY day",
@@ -235,6 +238,8 @@ class DuckDBWarehouse:
 
         fresh = self._path.with_suffix(".compact")
         fresh.unlink(missing_ok=True)
+        for _ in range(READERS):  # DuckDB opens a file again when no cursor is left
+            self._places.acquire()
         self._connection.close()
         try:
             with self._translated(), duckdb.connect() as maintenance:
@@ -247,6 +252,8 @@ class DuckDBWarehouse:
         finally:
             fresh.unlink(missing_ok=True)
             self._connection = self._open()
+            for _ in range(READERS):
+                self._places.release()
 
     def close(self) -> None:
         """Close the file."""
@@ -261,6 +268,7 @@ class DuckDBWarehouse:
         """Yield a cursor in a transaction that only reads and is stopped after its time."""
         import duckdb
 
+        self._places.acquire()
         cursor = self._cursor()
         timer = threading.Timer(limits.seconds, cursor.interrupt)
         timer.daemon = True
@@ -278,6 +286,7 @@ class DuckDBWarehouse:
         finally:
             timer.cancel()
             cursor.close()
+            self._places.release()
 
     @contextmanager
     def _transaction(self) -> Iterator[DuckDBPyConnection]:
@@ -329,8 +338,9 @@ def translate(error: Exception, path: Path) -> StateError | Unavailable:
     if "lock on file" in text:
         return Unavailable("another process has the warehouse open", where=str(path), fix="retry")
     if "No space left" in text or "could not write all bytes" in text.lower():
-        return StateError("its disk is full, nothing was changed", where=str(path),
-                          fix="free disk space")
+        return StateError(
+            "its disk is full, nothing was changed", where=str(path), fix="free disk space"
+        )
     if "not a valid DuckDB" in text or "orrupt" in text or "checksum" in text.lower():
         return StateError(
             "is damaged",

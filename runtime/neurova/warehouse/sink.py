@@ -173,7 +173,7 @@ class Sink:
         return Rows(source.table, lines, min(times), max(times), names)
 
     def _next_batch(self) -> int:
-        """Return the time in microseconds: larger than every earlier number, after a restart too."""
+        """Return a number above all earlier ones, after a restart too: the microseconds."""
         self._last_batch = max(self._last_batch + 1, time.time_ns() // 1000)
         return self._last_batch
 

@@ -50,7 +50,7 @@ def dev(host: str | None, port: int | None, as_json: bool) -> None:
                 migrate=True,
                 on_ready=session.show_start,
                 sinks=[session],
-                event_roles=["subscriptions", "relay"],
+                event_roles=["subscriptions", "relay", "warehouse"],
                 report_event=session.show_event,
                 on_reload=session.show_reload,
             )

@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument(
-    "part", type=click.Choice(["all", "runtime", "subscriptions", "relay"]), default="all"
+    "part",
+    type=click.Choice(["all", "runtime", "subscriptions", "relay", "warehouse"]),
+    default="all",
 )
 @click.option("--host", help="The address to listen on.")
 @click.option("--port", type=click.IntRange(0, 65_535), help="The port; 0: a free one.")
@@ -27,7 +29,7 @@ def run(part: Part, host: str | None, port: int | None, workers: int | None, as_
     """Serve the project with live keys and several workers.
 
     PART is what this machine runs: the runtime (workers and Admin API), the subscriptions, the
-    relay of published events, or all of them.
+    relay of published events, the writer of the warehouse, or all of them.
 
     Workers that exit or block are replaced. SIGHUP loads new code and settings, worker by worker;
     SIGINT and SIGTERM let calls in flight finish. Refuses to start while migrations are
