@@ -12,8 +12,8 @@ from .bus import Bus
 from .gateway import Admin, Gateway
 from .logs import Logs
 from .mail import Mail
-from .plans import Plan
 from .models import Models
+from .plans import Plan
 from .project import Openapi, Project, Service
 from .runtime import Runtime
 from .schemas import Schemas
