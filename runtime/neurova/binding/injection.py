@@ -13,7 +13,7 @@ from ..http.caller import ANONYMOUS
 from ..http.query import Query
 from ..models.base import REFERENCE_FORM, parse_model_reference
 from ..resources import Resources
-from ..secrets.base import FORM, parse_reference
+from ..secrets.base import parse_reference
 from ..telemetry.log import Log
 from .parameter import Read
 
@@ -32,14 +32,14 @@ class Injectable(NamedTuple):
 
 
 class Named(NamedTuple):
-    """A kind of parameter whose annotation names what is given: `Secret["NAME#FIELD"]`.
+    """A kind of parameter whose annotation names what is given, like `example`.
 
     `check` raises ValueError for a wrong name. `make_source` takes the function's name, its
     resources and the name.
     """
 
     kind: str
-    form: str
+    example: str
     check: Callable[[str], object]
     make_source: Callable[[str, Resources, str], Source]
 
@@ -106,7 +106,9 @@ NAMED: dict[tuple[str, str], Named] = {
     ("neurova.models.model", "Model"): Named(
         "model", REFERENCE_FORM, parse_model_reference, _model_source
     ),
-    ("neurova.secrets.secret", "Secret"): Named("secret", FORM, parse_reference, _secret_source),
+    ("neurova.secrets.secret", "Secret"): Named(
+        "secret", "stripe#token", parse_reference, _secret_source
+    ),
 }
 """Injectable types that need a name in brackets, by module and name."""
 
@@ -126,7 +128,7 @@ def injectable_of(annotation: Any) -> Injectable | None:
 
 def _injectable(named: Named, type_name: str, names: list[Any]) -> Injectable:
     if len(names) != 1 or not isinstance(names[0], str):
-        raise ValueError(f'{type_name} needs one name: write {type_name}["{named.form}"]')
+        raise ValueError(f'{type_name} needs a name: write it like {type_name}["{named.example}"]')
     (name,) = names
     named.check(name)
 

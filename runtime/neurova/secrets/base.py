@@ -13,7 +13,6 @@ from typing import NamedTuple, Protocol
 from ..errors import StateError
 from ..telemetry import redact
 
-FORM = "NAME#FIELD, like stripe#token"
 _NAME = re.compile(r"[\w.-]+(/[\w.-]+)*", re.ASCII)
 _FIELD = re.compile(r"[\w.-]+", re.ASCII)
 
@@ -44,7 +43,7 @@ def parse_reference(text: str) -> Reference:
     """Return the reference that a text names. Raises ValueError."""
     name, _, field = text.partition("#")
     if not _NAME.fullmatch(name) or not _FIELD.fullmatch(field) or {".", ".."} & {*name.split("/")}:
-        raise ValueError(f"{text!r} names no secret: write {FORM}")
+        raise ValueError(f"{text!r} names no secret: write NAME#FIELD, like stripe#token")
     return Reference(name, field)
 
 

@@ -10,6 +10,7 @@ from collections import namedtuple
 from pathlib import Path
 
 import pytest
+from tests.servers.openbao import OpenBao
 
 from neurova.database import migrations
 from neurova.files.locks import process_lock
@@ -17,10 +18,12 @@ from neurova.files.private import write_private_file
 from neurova_gateway.keys.sqlite import SqliteKeyStore
 from neurova_gateway.limits.table import LimitTable
 from neurova_platform.admin.access import load_token
+from neurova_platform.composition.backends import open_secret_store
 from neurova_platform.composition.state import RUN_LOCK
 from neurova_platform.doctor import checks
 from neurova_platform.doctor.checks import Finding
 from neurova_platform.scaffold import scaffold
+from neurova_platform.settings.loading import load
 
 Usage = namedtuple("Usage", "total used free")
 
@@ -192,3 +195,45 @@ def test_exposed_admin_api_warns(root: Path, monkeypatch: pytest.MonkeyPatch) ->
     assert worst(root, "admin").fix
     monkeypatch.setenv("NEUROVA_ADMIN_ENABLED", "false")
     assert worst(root, "admin").verdict == "ok"
+
+
+def use_secret(root: Path, settings: str = "") -> None:
+    """Let a function of the project use a secret."""
+    (root / "functions" / "hello" / "pay.py").write_text(
+        "from neurova import Secret, get\n\n\n@get('/pay', public=True)\n"
+        "async def pay(token: Secret['stripe#token']) -> None: ...\n"
+    )
+    with (root / "neurova.toml").open("a") as file:
+        file.write(settings)
+
+
+def test_missing_secret_names_its_users_and_the_command(root: Path) -> None:
+    use_secret(root)
+    finding = worst(root, "secret stripe#token")
+    assert (finding.verdict, finding.fix) == ("fail", "run `neurova secrets set stripe#token`")
+    open_secret_store(load(root)).write("stripe", {"token": "a"})
+    assert worst(root, "secret stripe#token").what == "is set, for hello.pay"
+    assert worst(root, "secrets").what.endswith("secrets.encrypted: 1 secrets")
+    (root / ".neurova" / "secrets.key").unlink()
+    assert "cannot be read" in worst(root, "secrets").what
+
+
+@pytest.mark.server
+def test_vault_that_cannot_be_used_names_the_fix(
+    root: Path, own_openbao: OpenBao, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use_secret(root, f'[secrets]\nurl = "{own_openbao.url}"\n')
+    monkeypatch.setenv("NEUROVA_SECRETS_TOKEN", own_openbao.token)
+    assert "token with root" in worst(root, "secrets").what
+    assert worst(root, "secret stripe#token").fix == "run `neurova secrets set stripe#token`"
+    own_openbao.client().secrets.kv.v2.create_or_update_secret("stripe", {"token": "a"})
+    assert worst(root, "secret stripe#token").verdict == "ok"
+    limited = own_openbao.client().auth.token.create(policies=["default"])["auth"]["client_token"]
+    monkeypatch.setenv("NEUROVA_SECRETS_TOKEN", limited)
+    assert "no policy of its token" in worst(root, "secret stripe#token").what
+    monkeypatch.setenv("NEUROVA_SECRETS_TOKEN", "wrong")
+    assert "secrets.token" in worst(root, "secrets").fix
+    own_openbao.seal()
+    assert "vault operator unseal" in worst(root, "secrets").fix
+    own_openbao.kill()
+    assert "does not respond" in worst(root, "secrets").what

@@ -131,6 +131,9 @@ def test_all_faults_are_listed_at_once(tmp_path: Path) -> None:
         "[project]\nname = 'nrv_live_hunter2hunter2'\n",
         "[gateway]\nhosts = ['nrv_test_hunter2hunter2']\n",
         "[services.a]\ndatabase = 'postgresql://me:hunter2hunter2@h/d'\n",
+        "[services.a]\ndatabase = 'postgresql://h/d?password=hunter2'\n",
+        "[secrets]\nkey = 'hunter2'\n",
+        "[secrets]\nsecret_id = 'hunter2'\n",
     ],
 )
 def test_plain_secret_is_refused_and_not_shown(tmp_path: Path, text: str) -> None:
