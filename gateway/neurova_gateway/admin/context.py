@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from neurova.settings.plans import Plan
 
 from ..keys.base import KeyStore
 from ..limits.base import Limiter
+from ..metrics.backlogs import Backlogs
 from .probes import Check, Probes
 from .reloads import Reloads
 
@@ -48,7 +49,7 @@ class AdminContext(msgspec.Struct, frozen=True, eq=False, kw_only=True):
     returns further health checks by name.
     `started` is in Unix seconds; `clock` is the clock of the keys. If `embedded` is false,
     Kong checks keys and limits, and `keys` and `limiter` raise Unavailable.
-    `dead_letters` must be used on the event loop that serves the Admin API.
+    `dead_letters` and `backlogs` must be used on the event loop that serves the Admin API.
     """
 
     name: str
@@ -56,12 +57,14 @@ class AdminContext(msgspec.Struct, frozen=True, eq=False, kw_only=True):
     version: str
     started: float
     counters: Path
+    process_counters: Path
     access_log: Path
     audit_log: Path
     functions: Callable[[], Sequence[Function]]
     keys: Callable[[], KeyStore]
     limiter: Callable[[], Limiter]
     dead_letters: Callable[[], DeadLetters]
+    backlogs: Callable[[], Awaitable[Backlogs]]
     embedded: bool = True
     clock: Callable[[], float] = time.time
     parts: Callable[[], Mapping[str, Check]] = dict

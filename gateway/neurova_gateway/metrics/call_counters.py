@@ -12,10 +12,12 @@ from pathlib import Path
 from ..pipeline.call_records import CallRecord
 from . import counter_layout
 from .counter_file import CounterFile, open_counter_file
-from .counter_layout import BUCKETS, CALLS, CLASSES, FAULTS, TIMES
+from .counter_layout import BUCKETS, CALLS, CLASSES, CONSUMERS, FAULTS, TIMES
 
 METHODS = frozenset(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"])
 OTHER = "OTHER"
+OTHERS = "\0others"
+"""The key of the consumers that are not counted by name; no consumer has this name."""
 _Group = tuple[str, str, int, int, int]  # route, method, status, bucket, second
 _BOUNDS = tuple(bound * 1000 for bound in counter_layout.BOUNDS)  # in ms, as in records
 
@@ -32,6 +34,7 @@ class CallCounters:
         self._lock = threading.Lock()
         self._last_totals: dict[int, int] = {}
         self._last_faults: Counter[str] = Counter()
+        self._consumers: set[str] = set()
 
     @property
     def slot(self) -> int:
@@ -43,6 +46,7 @@ class CallCounters:
         self._last_totals.clear()
         self._last_faults.clear()
         self._file = open_counter_file(self._folder)
+        self._consumers = set(self._file.keys(CONSUMERS))
 
     def close(self) -> None:
         """Release the counter file."""
@@ -55,12 +59,27 @@ class CallCounters:
 
     def write(self, records: Sequence[CallRecord]) -> None:
         """Count a batch of calls."""
-        groups = _group(records)
+        groups, consumers = _group(records)
         with self._lock:
             if self._file is not None:
                 for group, (count, ms) in groups.items():
                     _add_call(self._file, group, count, ms)
                     _add_second(self._file.words, group, count)
+                for (consumer, status), (count, ms) in consumers.items():
+                    self._add_consumer(self._file, consumer, status, count, ms)
+
+    def _add_consumer(
+        self, file: CounterFile, consumer: str, status: int, count: int, ms: float
+    ) -> None:
+        known = self._consumers
+        if consumer not in known:
+            if len(known) >= counter_layout.MAX_CONSUMERS:
+                consumer = OTHERS
+            known.add(consumer)
+        at = file.offset(CONSUMERS, consumer)
+        if at:
+            file.words[at + min(max(status // 100, 1), CLASSES) - 1] += count
+            file.words[at + CLASSES] += int(ms * 1000)
 
     def sample(
         self,
@@ -95,17 +114,26 @@ class CallCounters:
             file.words[counter_layout.AT_SAMPLED] = int(time.time() * 1000)
 
 
-def _group(records: Iterable[CallRecord]) -> dict[_Group, tuple[int, float]]:
-    """Return the number of calls and the sum of their milliseconds by `_Group`."""
+def _group(
+    records: Iterable[CallRecord],
+) -> tuple[dict[_Group, tuple[int, float]], dict[tuple[str, int], tuple[int, float]]]:
+    """Return the number of calls and the sum of their milliseconds.
+
+    Once by `_Group`, and once by consumer and status.
+    """
     groups: dict[_Group, tuple[int, float]] = {}
-    get = groups.get
+    consumers: dict[tuple[str, int], tuple[int, float]] = {}
+    get, get_consumer = groups.get, consumers.get
     for record in records:
         ms = record.ms
         second = int(record.time + ms * 0.001)
         key = record.route, record.method, record.status, bisect_left(_BOUNDS, ms), second
         count, total = get(key, (0, 0.0))
         groups[key] = count + 1, total + ms
-    return groups
+        who = record.consumer, record.status
+        count, total = get_consumer(who, (0, 0.0))
+        consumers[who] = count + 1, total + ms
+    return groups, consumers
 
 
 def _add_call(file: CounterFile, group: _Group, count: int, ms: float) -> None:

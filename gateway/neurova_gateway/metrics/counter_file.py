@@ -48,6 +48,10 @@ class CounterFile:
             found = self._offsets[kind, key] = self._append(kind, key)
         return found
 
+    def keys(self, kind: int) -> list[str]:
+        """Return the keys of a kind that the file has."""
+        return [key for each, key in self._offsets if each == kind]
+
     def close(self) -> None:
         """Unmap and unlock the file; the counts stay."""
         self.words.release()

@@ -9,6 +9,8 @@ appends leaves no partial entry.
 
 from __future__ import annotations
 
+import struct
+
 MAGIC = 0x4E56_434F_554E_5453
 VERSION = 1
 WORD = 8
@@ -56,7 +58,25 @@ TIMES = 2
 """Key: route; one value per bucket, then the sum in microseconds."""
 FAULTS = 3
 """Key: plugin; one value."""
-VALUES = {CALLS: 1, TIMES: BUCKETS + 1, FAULTS: 1}
+CONSUMERS = 4
+"""Key: consumer; one value per status class, then the sum of the durations in microseconds."""
+EVENTS = 5
+"""Key: subscription, outcome, separated by NUL; one value."""
+EVENT_TIMES = 6
+"""Key: subscription; values like those of TIMES."""
+READINGS = 7
+"""Key: metric, label, separated by NUL; one value: the bits of a float, NaN if it is not set."""
+VALUES = {
+    CALLS: 1,
+    TIMES: BUCKETS + 1,
+    FAULTS: 1,
+    CONSUMERS: CLASSES + 1,
+    EVENTS: 1,
+    EVENT_TIMES: BUCKETS + 1,
+    READINGS: 1,
+}
+MAX_CONSUMERS = 500
+"""A file counts this many consumers by name, and the others together."""
 
 
 def second_offset(second: int) -> int:
@@ -67,3 +87,15 @@ def second_offset(second: int) -> int:
 def key_words(size: int) -> int:
     """Return how many words a key of `size` bytes takes."""
     return -(-size // WORD)
+
+
+def to_word(value: float) -> int:
+    """Return the word with the bits of a float."""
+    word: int = struct.unpack("=Q", struct.pack("=d", value))[0]
+    return word
+
+
+def to_float(word: int) -> float:
+    """Return the float whose bits are in a word."""
+    value: float = struct.unpack("=d", struct.pack("=Q", word))[0]
+    return value

@@ -2,16 +2,33 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+import math
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 
+from neurova.telemetry.readings import METRICS
+
 from . import counter_layout
 from .counter_file import entries, read_counter_files
-from .counter_layout import BOUNDS, BUCKETS, CALLS, CLASSES, FAULTS, TIMES
+from .counter_layout import (
+    BOUNDS,
+    BUCKETS,
+    CALLS,
+    CLASSES,
+    CONSUMERS,
+    EVENT_TIMES,
+    EVENTS,
+    FAULTS,
+    READINGS,
+    TIMES,
+    VALUES,
+    to_float,
+)
 
+_Key = TypeVar("_Key")
 FRESH = 5.0
 """Seconds without a sample after which a process, which samples twice a second, is silent."""
 
@@ -32,7 +49,9 @@ class Totals(msgspec.Struct):
 
     `calls` by route, method, status; `times` by route: calls per bucket, then the sum in
     microseconds; `seconds` by Unix second: calls per class, then per bucket. Route "": calls that
-    match no route. `cpu`: seconds by slot.
+    match no route. `cpu`: seconds by slot. `consumers`: calls per class, then the sum in
+    microseconds. `events` by subscription and outcome; `event_times` by subscription, like `times`.
+    `readings`: by metric and label.
     """
 
     workers: list[Worker] = []
@@ -41,6 +60,10 @@ class Totals(msgspec.Struct):
     faults: dict[str, int] = {}
     seconds: dict[int, list[int]] = {}
     cpu: dict[int, float] = {}
+    consumers: dict[str, list[int]] = {}
+    events: dict[tuple[str, str], int] = {}
+    event_times: dict[str, list[int]] = {}
+    readings: dict[tuple[str, str], float] = {}
     dropped: int = 0
     shed: int = 0
     lost: int = 0
@@ -61,10 +84,6 @@ class Totals(msgspec.Struct):
 
 def read_totals(folder: Path) -> Totals:
     """Sum the counter files of a folder; a file being written is off by one batch at most."""
-    calls: defaultdict[tuple[str, str, int], int] = defaultdict(int)
-    times: defaultdict[str, list[int]] = defaultdict(lambda: [0] * (BUCKETS + 1))
-    faults: defaultdict[str, int] = defaultdict(int)
-    seconds: defaultdict[int, list[int]] = defaultdict(lambda: [0] * (CLASSES + BUCKETS))
     totals = Totals()
     for slot, is_alive, words in read_counter_files(folder):
         if is_alive:
@@ -74,20 +93,48 @@ def read_totals(folder: Path) -> Totals:
         totals.shed += words[counter_layout.AT_SHED]
         totals.lost += words[counter_layout.AT_LOST]
         for kind, key, at in entries(words):
-            if kind == CALLS:
-                route, method, status = key.split("\0")
-                calls[route, method, int(status)] += words[at]
-            elif kind == TIMES:
-                _sum(times[key], words[at : at + BUCKETS + 1])
-            elif kind == FAULTS:
-                faults[key] += words[at]
+            values = words[at : at + VALUES[kind]]
+            if kind == READINGS:
+                _merge(totals.readings, key, to_float(values[0]), is_alive)
+            else:
+                _add(totals, kind, key, values)
         for second in range(counter_layout.SECONDS):
             at = counter_layout.second_offset(second)
             if words[at]:
-                _sum(seconds[words[at]], words[at + 1 : at + counter_layout.SECOND_WORDS])
-    totals.calls, totals.times = dict(calls), dict(times)
-    totals.faults, totals.seconds = dict(faults), dict(seconds)
+                counts = words[at + 1 : at + counter_layout.SECOND_WORDS]
+                _sum(totals.seconds, words[at], counts)
     return totals
+
+
+def _add(totals: Totals, kind: int, key: str, values: memoryview) -> None:
+    """Add the values of one entry."""
+    if kind == CALLS:
+        route, method, status = key.split("\0")
+        call = route, method, int(status)
+        totals.calls[call] = totals.calls.get(call, 0) + values[0]
+    elif kind == EVENTS:
+        subscription, outcome = key.split("\0")
+        event = subscription, outcome
+        totals.events[event] = totals.events.get(event, 0) + values[0]
+    elif kind == FAULTS:
+        totals.faults[key] = totals.faults.get(key, 0) + values[0]
+    else:
+        lists = {TIMES: totals.times, CONSUMERS: totals.consumers, EVENT_TIMES: totals.event_times}
+        _sum(lists[kind], key, values)
+
+
+def _merge(readings: dict[tuple[str, str], float], key: str, value: float, is_alive: bool) -> None:
+    """Merge the reading of one process; only sums outlive their process."""
+    name, _, label = key.partition("\0")
+    metric = METRICS.get(name)
+    if metric is None or math.isnan(value) or not (is_alive or metric.merge == "sum"):
+        return
+    before = readings.get((name, label))
+    if before is not None:
+        value = {"sum": before + value, "min": min(before, value), "max": max(before, value)}[
+            metric.merge
+        ]
+    readings[name, label] = value
 
 
 def quantile(share: float, buckets: Sequence[int]) -> float | None:
@@ -117,6 +164,7 @@ def _worker(slot: int, words: memoryview) -> Worker:
     )
 
 
-def _sum(into: list[int], words: memoryview) -> None:
-    for at, count in enumerate(words):
-        into[at] += count
+def _sum(into: dict[_Key, list[int]], key: _Key, values: memoryview) -> None:
+    """Add values to those of a key, one by one."""
+    before = into.get(key, [0] * len(values))
+    into[key] = [a + b for a, b in zip(before, values, strict=True)]

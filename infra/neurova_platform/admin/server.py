@@ -12,7 +12,6 @@ from typing import Any, NoReturn
 import msgspec
 
 from neurova.database.migrations import PendingMigrations
-from neurova.dead_letters.letters import DeadLetters
 from neurova.errors import Unavailable
 from neurova.loading.service import discover
 from neurova.settings.settings import Settings
@@ -25,11 +24,13 @@ from neurova_gateway.plugins.stores import Stores
 
 from .. import DISTRIBUTION
 from ..composition.backends import check_database
+from ..composition.events import EventSystem
 from ..composition.platform import Platform
-from ..composition.state import COUNTERS, has_state
+from ..composition.state import COUNTERS, PROCESS_COUNTERS, has_state
 from ..http_client import address
 from ..side_server import serve_app
 from .access import BACKLOG, load_token
+from .backlogs import read_backlogs
 
 
 def platform_context(platform: Platform, reloads: Reloads) -> AdminContext:
@@ -49,7 +50,7 @@ def platform_context(platform: Platform, reloads: Reloads) -> AdminContext:
         functions=functions,
         keys=lambda: backends().keys.store,
         limiter=lambda: backends().limiter,
-        dead_letters=platform.events.dead_letters,
+        events=platform.events,
         clock=platform.stores.clock if platform.stores else time.time,
         reloads=reloads,
     )
@@ -62,7 +63,7 @@ def project_context(
     functions: Callable[[], Sequence[Function]],
     keys: Callable[[], KeyStore],
     limiter: Callable[[], Limiter],
-    dead_letters: Callable[[], DeadLetters],
+    events: EventSystem,
     clock: Callable[[], float] = time.time,
     reloads: Reloads | None = None,
 ) -> AdminContext:
@@ -81,12 +82,14 @@ def project_context(
         version=metadata.version(DISTRIBUTION),
         started=time.time(),
         counters=state / COUNTERS,
+        process_counters=state / PROCESS_COUNTERS,
         access_log=state / "logs" / "access.jsonl",
         audit_log=state / "logs" / "audit.jsonl",
         functions=functions,
         keys=keys,
         limiter=limiter,
-        dead_letters=dead_letters,
+        dead_letters=events.dead_letters,
+        backlogs=partial(read_backlogs, settings, events.dead_letters, events.database),
         clock=clock,
         parts=parts,
         consumer_limit=settings.gateway.limit,

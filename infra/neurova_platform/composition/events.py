@@ -61,7 +61,7 @@ class EventSystem:
         self.relays: dict[str, Relay] = {}
         self.schedules: dict[str, list[ScheduleRunner]] = {}
         self._settings = settings
-        self._database = database
+        self.database = database
         self._report = report
         self._clock = clock
         self._tracer = tracer or Tracer()
@@ -97,7 +97,7 @@ class EventSystem:
         def queues() -> list[Queue]:
             return queue_file.read(self._settings.state)
 
-        return DeadLetters(self.open_bus, self.schemas.find, self._database, queues)
+        return DeadLetters(self.open_bus, self.schemas.find, self.database, queues)
 
     async def open_bus(self) -> Bus:
         """Return the bus, connected. Raises NeurovaError if it cannot be used."""
@@ -191,7 +191,7 @@ class EventSystem:
 
         return Relay(
             service.name,
-            lambda: self._database(service.name),
+            lambda: self.database(service.name),
             self.open_bus,
             self.schemas,
             self.declare,

@@ -19,13 +19,14 @@ from neurova.idempotency.sweep import sweep_periodically
 from neurova.loading.routes import check_routes
 from neurova.loading.service import Service, discover
 from neurova.settings.settings import Settings
-from neurova.subscriptions.records import ReportEvent
+from neurova.subscriptions.records import EventRecord, ReportEvent
 from neurova.telemetry.log import STANDARD_LOGGING, LogSink
 from neurova_gateway.keys.base import KeyStore
 from neurova_gateway.keys.cache import KeyCache
 from neurova_gateway.kong.render import render
 from neurova_gateway.metrics.call_counters import CallCounters
 from neurova_gateway.metrics.key_usage import UsageCounter
+from neurova_gateway.metrics.process_counters import ProcessCounters
 from neurova_gateway.pipeline.access_log import AccessLog
 from neurova_gateway.pipeline.call_records import CallRecords, CallSink
 from neurova_gateway.pipeline.gateway import Gateway
@@ -42,7 +43,7 @@ from . import backends, state
 from .databases import ServiceDatabases
 from .events import EventRole, EventSystem
 from .services import load_service
-from .state import COUNTERS
+from .state import COUNTERS, PROCESS_COUNTERS
 
 if TYPE_CHECKING:
     from .warehouse import WarehouseSystem
@@ -86,7 +87,13 @@ class Platform:
         self._databases = ServiceDatabases(settings, clock)
         self.secrets = backends.open_secret_cache(settings)
         self.models = backends.open_model_pool(settings)
-        self.events = EventSystem(settings, event_roles, self._databases.get, report_event, clock)
+        self.process_counters = ProcessCounters(settings.state / PROCESS_COUNTERS, "worker")
+
+        def report(record: EventRecord) -> None:
+            self.process_counters.count_event(record)
+            report_event(record)
+
+        self.events = EventSystem(settings, event_roles, self._databases.get, report, clock)
         self.warehouse: WarehouseSystem | None = None
         if settings.warehouse.enabled:
             from .warehouse import CallTable, WarehouseSystem
@@ -141,6 +148,9 @@ class Platform:
             self._open_stores()
             self._counters.open()
             on_stop(self._counters.close)
+            self.process_counters.open()
+            on_stop(self.process_counters.close)
+            self._start_task(self.process_counters.run())
             self._start_task(self._sample_counters())
             self._stack.push_async_callback(self._databases.close)
             on_stop(self.secrets.close)

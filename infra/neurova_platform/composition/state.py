@@ -17,7 +17,9 @@ DEV_LOCK = "dev.lock"
 RUN_LOCK = "run.lock"
 """The file in the state folder that one `neurova run` locks; it holds its pid."""
 COUNTERS = "counters"
-"""The folder in the state folder with the counters of each process."""
+"""The folder in the state folder with the counters of each process that serves calls."""
+PROCESS_COUNTERS = "process-counters"
+"""The folder in the state folder with the counters of events of each process, and its readings."""
 
 
 def prepare(folder: Path) -> Path:
@@ -34,6 +36,14 @@ def prepare(folder: Path) -> Path:
             fix="create it, or set [project] state in neurova.toml to another folder",
         ) from None
     return folder
+
+
+def remove_old_counters(state: Path) -> None:
+    """Remove the counters of processes that have exited, so that all start at 0."""
+    from neurova_gateway.metrics.counter_file import remove_unused_counter_files
+
+    for folder in (COUNTERS, PROCESS_COUNTERS):
+        remove_unused_counter_files(state / folder)
 
 
 def migrate(settings: Settings, service: str) -> None:

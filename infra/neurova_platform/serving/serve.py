@@ -17,14 +17,13 @@ from neurova.errors import ConfigError
 from neurova.settings.settings import Settings
 from neurova.subscriptions.records import ReportEvent
 from neurova_gateway.admin.reloads import Reloads
-from neurova_gateway.metrics.counter_file import remove_unused_counter_files
 from neurova_gateway.pipeline.call_records import CallSink
 from neurova_gateway.server.protocol import GatewayProtocol
 
 from ..admin import access as admin_access
 from ..composition.events import EventRole
 from ..composition.platform import Environment, Platform
-from ..composition.state import COUNTERS
+from ..composition.state import remove_old_counters
 from ..http_client import address
 from . import interrupt, logs, registry_api
 from .listener import bind
@@ -68,7 +67,7 @@ async def serve(
                 opened = admin_access.listen(settings, any_port=on_reload is not None)
                 admin_listener = sockets.enter_context(opened)
             # Skip counters left by earlier processes that have exited.
-            remove_unused_counter_files(settings.state / COUNTERS)
+            remove_old_counters(settings.state)
         log = sockets.enter_context(logs.writing(settings, show_functions=on_reload is not None))
         platform = Platform(
             settings,

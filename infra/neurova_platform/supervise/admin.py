@@ -37,7 +37,7 @@ async def _serve(settings: Settings, listener: socket.socket, channel: WorkerCha
             settings,
             "live",
             functions=partial(snapshot.read, settings.state),
-            dead_letters=events.dead_letters,
+            events=events,
             **_open_stores(settings, stack),
         )
         async with admin.serve(settings, lambda: found, listener):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 import socket
@@ -12,11 +13,13 @@ from neurova.execution.context import ExecutionContext
 from neurova.loading.service import discover
 from neurova.settings.settings import Settings
 from neurova.subscriptions.records import EventRecord
+from neurova_gateway.metrics.process_counters import ProcessCounters
 
 from ..composition import backends
 from ..composition.databases import ServiceDatabases
 from ..composition.events import EventRole, EventSystem
 from ..composition.services import load_service
+from ..composition.state import PROCESS_COUNTERS
 from ..composition.warehouse import WarehouseSystem
 from ..serving import logs, registry_api
 from .channel import WorkerChannel
@@ -80,7 +83,17 @@ async def _serve(
             name: load_service(settings, name, databases, secrets, models, execution, log=log)
             for name in discover(settings.functions)
         }
-        events = EventSystem(settings, event_roles, databases.get, _log, time.time)
+        role = "events" if len(event_roles) > 1 else event_roles[0]
+        counters = ProcessCounters(settings.state / PROCESS_COUNTERS, role)
+        counters.open()
+        stack.callback(counters.close)
+        stack.callback(asyncio.create_task(counters.run()).cancel)
+
+        def report(record: EventRecord) -> None:
+            counters.count_event(record)
+            _log(record)
+
+        events = EventSystem(settings, event_roles, databases.get, report, time.time)
         stack.push_async_callback(events.stop)
         await events.serve(services)
         if "warehouse" in event_roles:

@@ -9,12 +9,11 @@ from typing import Any
 
 from neurova.files.locks import process_lock
 from neurova.settings.settings import Settings
-from neurova_gateway.metrics.counter_file import remove_unused_counter_files
 
 from ..admin import access as admin_access
 from ..admin import snapshot
 from ..assets import plugins_folder
-from ..composition.state import COUNTERS, RUN_LOCK, prepare
+from ..composition.state import RUN_LOCK, prepare, remove_old_counters
 from ..http_client import address
 from ..serving import logs
 from .report import Emit, EventReporter
@@ -49,7 +48,7 @@ def run(
         for role in [*roles(settings, part), *extra_roles]:
             slots += _open_slots(role, settings, stack)
         # Skip counters left by earlier processes.
-        remove_unused_counter_files(settings.state / COUNTERS)
+        remove_old_counters(settings.state)
         snapshot.clear(settings.state)
         facts = {
             "url": _url(slots, "worker", settings.gateway.host, bool(settings.gateway.tls_cert)),

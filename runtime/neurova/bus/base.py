@@ -86,13 +86,15 @@ class Depth(NamedTuple):
     """The number of messages of a queue.
 
     `ready` wait for a consumer, `delivered` are being handled, `delayed` wait for a retry, `dead`
-    are in its dead-letter queue. -1: the backend does not know.
+    are in its dead-letter queue. -1: the backend does not know. `oldest` is when the first of the
+    ready ones was published, in Unix seconds; 0 if there is none or the backend does not know.
     """
 
     ready: int
     delivered: int
     delayed: int
     dead: int
+    oldest: float = 0.0
 
 
 Receive = Callable[[Delivery], None]

@@ -14,7 +14,8 @@ class EventRecord(msgspec.Struct, frozen=True):
     """What happened to one event.
 
     `time` is in Unix seconds, `ms` the duration of the call. `subscription` is empty for the
-    outcome "published". `cause` says why an event is retried, dead or released.
+    outcome "published". `cause` says why an event is retried, dead or released. `published` is when
+    the event was published, 0 for a run of a schedule.
     """
 
     time: float
@@ -26,6 +27,7 @@ class EventRecord(msgspec.Struct, frozen=True):
     attempt: int = 0
     ms: float = 0.0
     cause: str = ""
+    published: float = 0.0
 
 
 ReportEvent = Callable[[EventRecord], None]

@@ -203,5 +203,6 @@ class SubscriptionRunner:
                 attempt=delivery.attempt,
                 ms=(time.perf_counter() - started) * 1000,
                 cause=cause,
+                published=message.time,
             )
         )

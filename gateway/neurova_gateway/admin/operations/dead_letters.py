@@ -24,7 +24,10 @@ _LETTER = "/v1/queues/{queue}/dead-letters/{id}"
 
 
 class QueueState(msgspec.Struct, frozen=True):
-    """The queue of a subscription and the number of its messages; -1: unknown."""
+    """The queue of a subscription and the number of its messages; -1: unknown.
+
+    `oldest`: when the first ready one was published, in Unix seconds; 0: none, or unknown.
+    """
 
     name: str
     events: tuple[str, ...]
@@ -33,6 +36,7 @@ class QueueState(msgspec.Struct, frozen=True):
     delivered: int
     delayed: int
     dead: int
+    oldest: float
 
 
 class NewValues(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -56,7 +60,7 @@ class NewReplay(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 async def list_queues(context: AdminContext, call: Call) -> Page[QueueState]:
     """List the queues of all subscriptions, with the number of their messages."""
     depths = await context.dead_letters().depths()
-    states = [QueueState(*queue, *depth) for queue, depth in depths]
+    states = [QueueState(**queue._asdict(), **depth._asdict()) for queue, depth in depths]
     return paginate(states, call.query, lambda each: each.name)
 
 

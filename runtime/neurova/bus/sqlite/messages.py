@@ -153,7 +153,12 @@ def count(connection: sqlite3.Connection, queue: str) -> Depth:
     """Count the messages of a queue by state."""
     select = "SELECT state, count(*) FROM messages WHERE queue = ? GROUP BY state"
     found = dict(connection.execute(select, (queue,)).fetchall())
-    return Depth(*(found.get(state, 0) for state in (READY, DELIVERED, DELAYED, DEAD)))
+    first = f"SELECT time FROM messages WHERE queue = ? AND state = {READY} ORDER BY seq LIMIT 1"
+    (oldest,) = connection.execute(first, (queue,)).fetchone() or (0.0,)
+    ready, delivered, delayed, dead = (
+        found.get(state, 0) for state in (READY, DELIVERED, DELAYED, DEAD)
+    )
+    return Depth(ready, delivered, delayed, dead, oldest)
 
 
 def dead(connection: sqlite3.Connection, queue: str, limit: int) -> list[Delivery]:
