@@ -28,6 +28,7 @@ PASSWORD = "pw9d1c77CanaryPassword"
 READ = {
     "LEAKY_TOKEN": TOKEN,
     "NEUROVA_MAIL_URL": f"smtp://me:{PASSWORD}@127.0.0.1:1",
+    "NEUROVA_LOGS_LEVEL": "DEBUG",
 }
 # Sent by clients: the platform does not show them by itself.
 SENT = {"query": "q7f3aaCanaryQuery", "body": "b51e90CanaryBody"}

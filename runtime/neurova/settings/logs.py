@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Literal
 
-import msgspec
+from .section import Section
 
 
-class Logs(msgspec.Struct, frozen=True):
+class Logs(Section, frozen=True):
     """Configure the log of functions and the platform.
 
     `url`: the Loki or Elasticsearch that lines are sent to, besides the file in the state folder;

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import msgspec
-
+from .section import Section
 from .units import Seconds
 
 
-class Models(msgspec.Struct, frozen=True):
+class Models(Section, frozen=True):
     """Configure the registry of models, and how functions use them.
 
     `url`: an MLflow server or SQLite file, empty for a file in the state folder. `token`: the

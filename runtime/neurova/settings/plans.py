@@ -9,9 +9,10 @@ import msgspec
 
 from ..functions.descriptions import SCOPE
 from ..functions.rate_limits import parse_limit
+from .section import Section
 
 
-class Plan(msgspec.Struct, frozen=True):
+class Plan(Section, frozen=True):
     """What each consumer that holds the plan may do.
 
     `scopes` are added to those of its keys. `limit` and `quota` (calls in 30 days, 0 for none) bind
