@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.servers.openbao import OpenBao
 
 from neurova_platform.testing.platform import TestPlatform
 
@@ -36,6 +37,7 @@ class Page:
         self.folder = folder
         self.project = folder / "project"
         self.stack = stack
+        self.variables: dict[str, str] = {}
         self.names: dict[str, Any] = _Names(self)
 
     def blocks(self) -> Iterator[tuple[str, str, int]]:
@@ -74,11 +76,11 @@ class Page:
     def type(self, content: str) -> None:
         """Type the commands of a console block and compare what they print."""
         for command, expected in re.findall(r"^\$ (.*)\n((?:(?!\$ ).*\n)*)", content, re.MULTILINE):
-            bin_ = str(Path(sys.executable).parent)
+            path = f"{self.folder / 'bin'}:{Path(sys.executable).parent}:{os.environ['PATH']}"
             done = subprocess.run(
                 ["bash", "-c", command],
                 cwd=self.folder,
-                env={**os.environ, "PATH": f"{bin_}:{os.environ['PATH']}"},
+                env={**os.environ, **self.variables, "PATH": path},
                 capture_output=True,
                 text=True,
                 check=False,
@@ -113,9 +115,17 @@ def test_the_code_of_a_page_is_true(page: Path, tmp_path: Path) -> None:
 
 @pytest.mark.server
 @pytest.mark.parametrize("page", pages(typed=True), ids=lambda page: page.stem)
-def test_the_commands_of_a_page_do_what_it_shows(page: Path, tmp_path: Path) -> None:
+def test_the_commands_of_a_page_do_what_it_shows(
+    page: Path, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
     with ExitStack() as stack:
-        Page(page, tmp_path, stack).follow()
+        followed = Page(page, tmp_path, stack)
+        if "$ vault " in followed.text:
+            server: OpenBao = request.getfixturevalue("own_openbao")
+            (tmp_path / "bin").mkdir()
+            (tmp_path / "bin" / "vault").symlink_to(server.program)
+            followed.variables = {"VAULT_ADDR": server.url, "VAULT_TOKEN": server.token}
+        followed.follow()
 
 
 def test_no_text_installs_the_package_named_neurova() -> None:

@@ -35,11 +35,11 @@ log_level = "error"
 class OpenBao:
     """A server that keeps its data in a folder, with a KV engine (version 2) at `secret`.
 
-    `url` is its address, `token` the root token, `ca` the certificate with `tls`.
+    `program` is its path, `url` its address, `token` the root token, `ca` its certificate (`tls`).
     """
 
     def __init__(self, *, tls: bool = False) -> None:
-        self._program = os.environ.get(VARIABLE) or built("bao")
+        self.program = os.environ.get(VARIABLE) or built("bao")
         self._folder = Path(tempfile.mkdtemp(prefix="neurova-openbao-"))
         with socket.create_server(("127.0.0.1", 0)) as probe:
             port = probe.getsockname()[1]
@@ -66,7 +66,7 @@ class OpenBao:
         """Start and unseal the server; initialise it the first time."""
         with (self._folder / "output").open("ab") as log:
             self._process = subprocess.Popen(
-                [self._program, "server", f"-config={self._folder}/bao.hcl"],
+                [self.program, "server", f"-config={self._folder}/bao.hcl"],
                 env={"PATH": os.environ["PATH"], "HOME": str(self._folder)},
                 stdout=log,
                 stderr=log,
