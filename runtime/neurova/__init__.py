@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from .models.model import Model
     from .secrets.secret import Secret
     from .telemetry.log import Log
+    from .traces.trace import Trace
 
 __all__ = [
     "Caller",
@@ -44,6 +45,7 @@ __all__ = [
     "ServerSentEvent",
     "Snapshot",
     "Stream",
+    "Trace",
     "Tx",
     "cron",
     "delete",
@@ -64,6 +66,7 @@ _LAZY = {
     "Request": ("starlette.requests", "Request"),
     "Secret": ("neurova.secrets.secret", "Secret"),
     "Snapshot": ("neurova.execution.snapshot", "Snapshot"),
+    "Trace": ("neurova.traces.trace", "Trace"),
     "Tx": ("neurova.database.base", "Tx"),
 }
 

@@ -10,6 +10,8 @@ from .errors import StateError
 from .telemetry.log import STANDARD_LOGGING, LogSink
 
 if TYPE_CHECKING:
+    import httpx
+
     from .database.base import Database
     from .mail.base import Mail
     from .models.model import Model
@@ -38,6 +40,10 @@ def _no_model(reference: str, function: str) -> Callable[[], Model]:
     return find
 
 
+def _no_client() -> NoReturn:
+    raise StateError("No request can be sent: these functions were loaded only to inspect them")
+
+
 @dataclass(frozen=True, slots=True)
 class Resources:
     """The resources of one service, each opened on first use.
@@ -53,3 +59,4 @@ class Resources:
     secret: Callable[[str, str], Callable[[], Secret]] = _no_secret
     log: LogSink = STANDARD_LOGGING
     model: Callable[[str, str], Callable[[], Model]] = _no_model
+    http_client: Callable[[], httpx.AsyncClient] = _no_client

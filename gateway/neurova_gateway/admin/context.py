@@ -12,6 +12,7 @@ import msgspec
 from neurova.dead_letters.letters import DeadLetters
 from neurova.dead_letters.replays import Replays
 from neurova.settings.plans import Plan
+from neurova.traces.base import TraceReader
 
 from ..keys.base import KeyStore
 from ..limits.base import Limiter
@@ -49,7 +50,8 @@ class AdminContext(msgspec.Struct, frozen=True, eq=False, kw_only=True):
     returns further health checks by name.
     `started` is in Unix seconds; `clock` is the clock of the keys. If `embedded` is false,
     Kong checks keys and limits, and `keys` and `limiter` raise Unavailable.
-    `dead_letters` and `backlogs` must be used on the event loop that serves the Admin API.
+    `dead_letters` and `backlogs` must be used on the event loop that serves the Admin API. `traces`
+    raises NeurovaError if a collector has them.
     """
 
     name: str
@@ -65,6 +67,7 @@ class AdminContext(msgspec.Struct, frozen=True, eq=False, kw_only=True):
     limiter: Callable[[], Limiter]
     dead_letters: Callable[[], DeadLetters]
     backlogs: Callable[[], Awaitable[Backlogs]]
+    traces: Callable[[], TraceReader]
     embedded: bool = True
     clock: Callable[[], float] = time.time
     parts: Callable[[], Mapping[str, Check]] = dict

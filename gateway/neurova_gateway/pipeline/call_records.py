@@ -17,8 +17,11 @@ from neurova.telemetry.redact import mask_secrets
 logger = logging.getLogger("neurova.gateway")
 
 
-class CallRecord(msgspec.Struct, frozen=True, gc=False):
-    """One answered call: `time` in Unix seconds, `ms` from its head to its response."""
+class CallRecord(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+    """One answered call: `time` in Unix seconds, `ms` from its head to its response.
+
+    `span_id` is empty if the call was not sampled, `parent_id` if its client sent no span.
+    """
 
     time: float
     method: str
@@ -31,6 +34,8 @@ class CallRecord(msgspec.Struct, frozen=True, gc=False):
     key_id: str
     client: str
     trace_id: str
+    span_id: str = ""
+    parent_id: str = ""
 
 
 class CallSink(Protocol):
@@ -43,7 +48,7 @@ class CallSink(Protocol):
         """
 
 
-_PARTS = 10  # values per record in the flat list
+_PARTS = 13  # values per record in the flat list
 
 
 class CallRecords:
@@ -78,6 +83,7 @@ class CallRecords:
         gathered += (
             call.started, time(), call.method, call.raw_path, status, size,
             call.route, call.caller, call.client, call.trace_id,
+            call.span, call.span_id, call.parent_id,
         )  # fmt: skip
 
     def start(self) -> None:
@@ -140,10 +146,24 @@ def _records(batch: list[Any]) -> list[CallRecord]:
             (caller or ANONYMOUS).key_id,
             client,
             trace_id.to_bytes(16, "big").hex(),
+            "" if span is None else f"{span_id:016x}",
+            f"{parent_id:016x}" if parent_id else "",
         )
-        for started, ended, method, path, status, size, route, caller, client, trace_id in zip(
-            *[parts] * _PARTS, strict=True
-        )
+        for (
+            started,
+            ended,
+            method,
+            path,
+            status,
+            size,
+            route,
+            caller,
+            client,
+            trace_id,
+            span,
+            span_id,
+            parent_id,
+        ) in zip(*[parts] * _PARTS, strict=True)
     ]
 
 

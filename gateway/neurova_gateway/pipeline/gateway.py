@@ -28,6 +28,7 @@ from .identity import HEADER, Identity
 from .path import BadPath
 from .route_entry import Handler, RouteEntry, Step
 from .routes import RouteTable, no_route_reply
+from .tracing import CallTracing, parent_flag_reader
 
 OVERLOADED = "The server is overloaded, retry later."
 MAX_RETRY_AFTER = 3  # seconds
@@ -53,6 +54,7 @@ class Gateway:
         records: CallRecords,
         identity: Identity | None = None,
         thread_pool: ThreadPool | None = None,
+        tracing: CallTracing | None = None,
     ) -> None:
         self.options = options
         self.compress: Callable[[Call, Reply], Reply | Awaitable[Reply]] = (
@@ -66,6 +68,10 @@ class Gateway:
         self._is_behind_kong = identity is not None
         proxies = options.trusted_proxies
         self._read_client_address = client_address_reader(proxies) if proxies else None
+        self._tracing = tracing if tracing is not None and tracing.is_enabled else None
+        self._sample = self._tracing.sample if self._tracing else None
+        follows = proxies and self._tracing
+        self._read_parent_flag = parent_flag_reader(proxies) if follows else None
         self._verify_identity = None if identity is None else behind_kong.identity_check(identity)
         self._check_framing = framing_check(options.max_body)
         self._check_host = host_check(options.hosts)
@@ -77,6 +83,7 @@ class Gateway:
         """Return the steps of `admit`, in order; the first one that replies ends the call."""
         steps = (
             self.begin,
+            self._read_parent_flag,  # if trusted_proxies is set and calls are traced
             self._read_client_address,  # if trusted_proxies is set
             self._verify_identity,  # if the runtime is behind Kong
             self._check_framing,
@@ -84,6 +91,7 @@ class Gateway:
             self._cors,  # if cors.origins is set
             self.check_turn,
             self.find_route,
+            self._sample,  # if calls are traced
             self.authorize,
         )
         return tuple(step for step in steps if step is not None)
@@ -110,9 +118,11 @@ class Gateway:
 
     def _entry(self, name: str, handler: Handler, plugins: list[Plugin]) -> RouteEntry:
         if self._is_behind_kong:
-            return RouteEntry(name, handler, behind_kong.scope_check(plugins))
+            entry = RouteEntry(name, handler, behind_kong.scope_check(plugins))
+            return self._tracing.trace(entry, entry.access) if self._tracing else entry
         chain = self._plugin_host.get_chain(plugins)
-        return RouteEntry(name, handler, chain.access, chain.log if chain.has_log else None)
+        entry = RouteEntry(name, handler, chain.access, chain.log if chain.has_log else None)
+        return self._tracing.trace(entry, chain.with_spans().access) if self._tracing else entry
 
     def admit(self, call: Call) -> Reply | None:
         """Check a call whose head is complete: return its refusal, or None to read its body."""

@@ -22,12 +22,17 @@ class Handler(Protocol):
 
 
 class RouteEntry:
-    """The function of a route, with `access` to run before it and `log` to run after it."""
+    """The function of a route, with `access` to run before it and `log` to run after it.
 
-    __slots__ = ("access", "invoke", "log", "name")
+    Calls whose span id is below `sample_below` are sampled and continue on `traced`.
+    """
+
+    __slots__ = ("access", "invoke", "log", "name", "sample_below", "traced")
 
     def __init__(self, name: str, handler: Handler, access: Step, log: Log | None = None) -> None:
         self.name = name
         self.access = access
         self.log = log
         self.invoke: Invoke = handler.invoke
+        self.sample_below = 0
+        self.traced: RouteEntry | None = None

@@ -9,6 +9,8 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from operator import itemgetter
 from pathlib import Path
+from random import getrandbits
+from time import time_ns
 from typing import Any
 from weakref import WeakValueDictionary
 
@@ -18,6 +20,7 @@ from neurova.http.call import Call
 from neurova.http.caller import Caller
 from neurova.http.problem import problem
 from neurova.http.reply import Reply
+from neurova.traces.span import INTERNAL, Span
 
 from ..kong import config
 from .loader import find_plugin, load
@@ -162,6 +165,14 @@ class Chain:
         self.has_log = bool(self._log)
         self._callers: dict[tuple[str, str, str, str], Caller] = {}
 
+    def with_spans(self) -> Chain:
+        """Return a chain for sampled calls, which records a span for each access phase."""
+        chain = Chain(self._host, self._instances)
+        chain._access = tuple(
+            (name, _with_span(name, access, self._phase)) for name, access in self._access
+        )
+        return chain
+
     def access(self, call: Call) -> Reply | None:
         """Run the access phases: return None, with `call.caller` set, or the reply.
 
@@ -242,6 +253,26 @@ class Chain:
     @staticmethod
     def _refuse(call: Call, what: str) -> Reply:
         return problem(call, 503, f"{what}, retry in a second", headers={"retry-after": "1"})
+
+
+def _with_span(
+    name: str, access: Callable[[Kong], object], phase: Phase
+) -> Callable[[Kong], object]:
+    def run(kong: Kong) -> object:
+        start = time_ns()
+        try:
+            return access(kong)
+        finally:
+            parent = phase.call.span
+            if parent is not None and parent.buffer is not None:
+                span_id, end = getrandbits(64) or 1, time_ns()
+                attributes = {"neurova.plugin": name}
+                span = Span(
+                    span_id, parent.span_id, f"plugin {name}", INTERNAL, start, end, attributes
+                )
+                parent.buffer.add(parent.trace_id, span)
+
+    return run
 
 
 def _steps(instances: Sequence[_Instance], phase: str) -> tuple[Step, ...]:

@@ -12,6 +12,7 @@ from neurova_gateway.admin.operations import (
     live,
     metrics,
     platform,
+    traces,
     workers,
 )
 
@@ -27,4 +28,5 @@ OPERATIONS: tuple[Operation, ...] = (
     *live.OPERATIONS,
     *calls.OPERATIONS,
     *dead_letters.OPERATIONS,
+    *traces.OPERATIONS,
 )

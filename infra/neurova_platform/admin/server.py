@@ -27,6 +27,7 @@ from ..composition.backends import check_database
 from ..composition.events import EventSystem
 from ..composition.platform import Platform
 from ..composition.state import COUNTERS, PROCESS_COUNTERS, has_state
+from ..composition.trace_stores import open_reader
 from ..http_client import address
 from ..side_server import serve_app
 from .access import BACKLOG, load_token
@@ -90,6 +91,7 @@ def project_context(
         limiter=limiter,
         dead_letters=events.dead_letters,
         backlogs=partial(read_backlogs, settings, events.dead_letters, events.database),
+        traces=partial(open_reader, settings),
         clock=clock,
         parts=parts,
         consumer_limit=settings.gateway.limit,

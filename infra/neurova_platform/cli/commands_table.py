@@ -36,6 +36,7 @@ COMMANDS = {
         "consumers:plans", "List the plans of neurova.toml, and how many consumers hold each."
     ),
     "dlq": Command("dlq:dlq", "Group, show, edit, replay, save and drop events that failed."),
+    "traces": Command("traces:traces", "List the newest traces in the state folder, or show one."),
     "config": Command("config:config", "Show every setting and where its value comes from."),
     "doctor": Command("doctor:doctor", "Check what the platform needs, and show how to fix it."),
     "db": Command("db:db", "Create, apply and inspect the migrations of services."),

@@ -39,17 +39,23 @@ def print_document(value: object) -> None:
     click.echo(msgspec.json.format(msgspec.json.encode(value), indent=2))
 
 
-def print_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Print rows: aligned columns on a terminal; tab-separated without headings in a pipe."""
+def print_table(
+    headings: Sequence[str], rows: Sequence[Sequence[str]], whole: Sequence[str] = ()
+) -> None:
+    """Print rows: aligned columns on a terminal; tab-separated without headings in a pipe.
+
+    Columns with their heading in `whole` are never cut.
+    """
     if not sys.stdout.isatty():
         for row in rows:
             click.echo("\t".join(row))
         return
     from rich.console import Console
-    from rich.table import Table
+    from rich.table import Column, Table
     from rich.text import Text
 
-    grid = Table(*headings, box=None, pad_edge=False, header_style="bold")
+    columns = [Column(each, no_wrap=each in whole) for each in headings]
+    grid = Table(*columns, box=None, pad_edge=False, header_style="bold")
     for row in rows:
         grid.add_row(*(Text(cell) for cell in row))
     Console(highlight=False).print(grid)

@@ -30,6 +30,7 @@ if TYPE_CHECKING:  # not imported at run time: asyncio would slow commands that 
     from neurova.schemas.base import SchemaRegistry
     from neurova.secrets.base import SecretStore, SecretVersion
     from neurova.secrets.cache import SecretCache
+    from neurova.traces.base import SpanExporter
     from neurova.warehouse.base import Warehouse
 
 
@@ -55,6 +56,8 @@ _SECRETS = "neurova_platform.composition.secrets"
 _LOGS = "neurova_platform.composition.log_stores"
 _MODELS = "neurova_platform.composition.models"
 _WAREHOUSES = "neurova_platform.composition.warehouses"
+_TRACES = "neurova_platform.composition.trace_stores"
+_TRACES_FAULT = "neurova.settings.traces:find_url_error"
 _POSTGRES_FAULT = "neurova.database.postgres.url:find_url_error"
 _LOKI = Backend(f"{_LOGS}:open_loki", f"{_LOGS}:check_loki", f"{_LOGS}:find_url_error")
 _ELASTICSEARCH = Backend(
@@ -94,6 +97,11 @@ BACKENDS: dict[str, dict[str, Backend]] = {
         "file": Backend(f"{_REGISTRIES}:open_sqlite", f"{_REGISTRIES}:check_sqlite"),
         "http": Backend(f"{_REGISTRIES}:open_confluent", f"{_REGISTRIES}:check_confluent"),
         "https": Backend(f"{_REGISTRIES}:open_confluent", f"{_REGISTRIES}:check_confluent"),
+    },
+    "traces": {
+        "file": Backend(f"{_TRACES}:open_sqlite", f"{_TRACES}:check_sqlite"),
+        "http": Backend(f"{_TRACES}:open_otlp", f"{_TRACES}:check_otlp", _TRACES_FAULT),
+        "https": Backend(f"{_TRACES}:open_otlp", f"{_TRACES}:check_otlp", _TRACES_FAULT),
     },
     "secrets": {
         "file": Backend(f"{_SECRETS}:open_file", f"{_SECRETS}:check_file"),
@@ -255,6 +263,12 @@ def open_warehouse(settings: Settings, *, readonly: bool = False) -> Warehouse:
     return warehouse
 
 
+def open_span_exporter(settings: Settings, environment: str) -> SpanExporter:
+    """Return what takes the spans of this process."""
+    exporter: SpanExporter = _open("traces", settings.traces_location, settings, environment)
+    return exporter
+
+
 def check_database(settings: Settings, service: str) -> str:
     """Return one line about the state of a service's database.
 
@@ -308,6 +322,11 @@ def check_warehouse(settings: Settings) -> str:
     """Return one line about the state of the warehouse."""
     options, archive = settings.warehouse, settings.warehouse_archive
     return _check("warehouse", settings.warehouse_location, options, archive)
+
+
+def check_traces(settings: Settings) -> str:
+    """Return one line about where the traces go."""
+    return _check("traces", settings.traces_location, settings, "live")
 
 
 def check_limiter(settings: Settings) -> str:

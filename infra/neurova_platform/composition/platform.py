@@ -32,6 +32,7 @@ from neurova_gateway.pipeline.call_records import CallRecords, CallSink
 from neurova_gateway.pipeline.gateway import Gateway
 from neurova_gateway.pipeline.identity import Identity, load_key
 from neurova_gateway.pipeline.route_entry import Handler
+from neurova_gateway.pipeline.tracing import CallTracing, TracedRoute
 from neurova_gateway.plugins.host import PluginHost
 from neurova_gateway.plugins.stores import Stores
 from neurova_gateway.server.asgi import GatewayApp
@@ -42,8 +43,10 @@ from ..openapi.service import platform_functions
 from . import backends, state
 from .databases import ServiceDatabases
 from .events import EventRole, EventSystem
+from .http_clients import HttpClients
 from .services import load_service
 from .state import COUNTERS, PROCESS_COUNTERS
+from .trace_stores import Traces
 
 if TYPE_CHECKING:
     from .warehouse import WarehouseSystem
@@ -87,13 +90,25 @@ class Platform:
         self._databases = ServiceDatabases(settings, clock)
         self.secrets = backends.open_secret_cache(settings)
         self.models = backends.open_model_pool(settings)
+        self._clients = HttpClients()
+        self.traces = Traces(settings, environment)
+        self._tracing = CallTracing(
+            self.traces.tracer, "https" if settings.gateway.tls_cert else "http"
+        )
         self.process_counters = ProcessCounters(settings.state / PROCESS_COUNTERS, "worker")
 
         def report(record: EventRecord) -> None:
             self.process_counters.count_event(record)
             report_event(record)
 
-        self.events = EventSystem(settings, event_roles, self._databases.get, report, clock)
+        self.events = EventSystem(
+            settings,
+            event_roles,
+            self._databases.get,
+            report,
+            clock,
+            self.traces.tracer,
+        )
         self.warehouse: WarehouseSystem | None = None
         if settings.warehouse.enabled:
             from .warehouse import CallTable, WarehouseSystem
@@ -106,7 +121,9 @@ class Platform:
         self._counters = CallCounters(settings.state / COUNTERS)
         access_log = AccessLog(settings.state / "logs" / "access.jsonl")
         self._usage = UsageCounter()
-        self.call_records = CallRecords([access_log, self._counters, self._usage, *sinks])
+        self.call_records = CallRecords(
+            [access_log, self._counters, self._usage, self._tracing, *sinks]
+        )
         self.host = PluginHost(
             assets.plugins_folder(settings.gateway.plugins),
             deadline=settings.gateway.phase_deadline,
@@ -119,6 +136,7 @@ class Platform:
             self.call_records,
             identity,
             self.execution.thread_pool,
+            self._tracing,
         )
         self.connection_manager = ConnectionManager(self.gateway)
         self.asgi = GatewayApp(self.gateway, self.start, self.stop)
@@ -155,6 +173,7 @@ class Platform:
             self._stack.push_async_callback(self._databases.close)
             on_stop(self.secrets.close)
             on_stop(self.models.close)
+            self._stack.push_async_callback(self._clients.close)
             self.load()
             self._stack.push_async_callback(self._stop_services)
             for service in self.services.values():
@@ -162,6 +181,8 @@ class Platform:
             self._start_task(sweep_periodically(self.databases))
             self.host.start()
             on_stop(self.host.stop)
+            self.traces.start()
+            on_stop(self.traces.stop)
             self.call_records.start()
             on_stop(self.call_records.stop)
             self._stack.push_async_callback(self.events.stop)
@@ -192,6 +213,7 @@ class Platform:
             self.secrets,
             self.models,
             self.execution,
+            self._clients,
             log=self._log,
             migrate=self._migrate,
         )
@@ -205,6 +227,12 @@ class Platform:
         own += platform_functions(functions, self.settings, self.environment, self.execution)
         handlers |= {each.name: each for each in own}
         functions += own
+        self._tracing.load(
+            {
+                each.name: TracedRoute(each.description.template, each.description.trace)
+                for each in functions
+            }
+        )
         with _gc_paused():
             config = render(
                 functions,

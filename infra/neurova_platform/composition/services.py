@@ -17,6 +17,7 @@ from neurova.telemetry.log import STANDARD_LOGGING, LogSink
 
 from . import backends, state
 from .databases import ServiceDatabases
+from .http_clients import HttpClients
 
 if TYPE_CHECKING:  # slow to import, and few functions send mails
     from neurova.mail.base import Mail
@@ -29,6 +30,7 @@ def load_service(
     secrets: SecretCache,
     models: ModelPool,
     execution: ExecutionContext,
+    clients: HttpClients,
     *,
     log: LogSink = STANDARD_LOGGING,
     migrate: bool = False,
@@ -54,6 +56,7 @@ def load_service(
         secret=find_secret,
         log=log,
         model=models.source,
+        http_client=clients.get,
     )
     service = loader.load_service(settings.functions, name, resources, execution)
     secrets.load(names)

@@ -261,6 +261,13 @@ def check_warehouse(settings: Settings) -> Iterator[Finding]:
     yield Finding("warehouse", "ok", backends.check_warehouse(settings))
 
 
+def check_traces(settings: Settings) -> Iterator[Finding]:
+    """Check that spans can be stored or sent."""
+    enabled = settings.traces.enabled
+    what = backends.check_traces(settings) if enabled else "disabled by traces.enabled"
+    yield Finding("traces", "ok", what)
+
+
 def check_workers(settings: Settings) -> Iterator[Finding]:
     """Check that the machine has enough cores and memory for the workers of `neurova run`."""
     from .. import memory
@@ -354,6 +361,7 @@ CHECKS: dict[str, Check] = {
     "schemas": check_schemas,
     "models": check_models,
     "warehouse": check_warehouse,
+    "traces": check_traces,
     "workers": check_workers,
     "port": check_port,
     "admin": check_admin,

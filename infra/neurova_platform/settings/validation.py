@@ -42,6 +42,7 @@ def find_faults(settings: Settings) -> Iterator[tuple[str, str]]:
         ("bus", settings.bus.url),
         ("models", settings.models.url),
         ("warehouse", settings.warehouse.url),
+        ("traces", settings.traces.url),
     ):
         if url and (what := backends.find_fault(port, url)):
             yield f"{port}.url", what

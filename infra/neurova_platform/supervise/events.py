@@ -18,8 +18,10 @@ from neurova_gateway.metrics.process_counters import ProcessCounters
 from ..composition import backends
 from ..composition.databases import ServiceDatabases
 from ..composition.events import EventRole, EventSystem
+from ..composition.http_clients import HttpClients
 from ..composition.services import load_service
 from ..composition.state import PROCESS_COUNTERS
+from ..composition.trace_stores import Traces
 from ..composition.warehouse import WarehouseSystem
 from ..serving import logs, registry_api
 from .channel import WorkerChannel
@@ -74,13 +76,17 @@ async def _serve(
         log = stack.enter_context(logs.writing(settings))
         databases = ServiceDatabases(settings, time.time)
         stack.push_async_callback(databases.close)
+        clients = HttpClients()
+        stack.push_async_callback(clients.close)
         secrets = backends.open_secret_cache(settings)
         stack.callback(secrets.close)
         models = backends.open_model_pool(settings)
         stack.callback(models.close)
         execution = ExecutionContext()
         services = {
-            name: load_service(settings, name, databases, secrets, models, execution, log=log)
+            name: load_service(
+                settings, name, databases, secrets, models, execution, clients, log=log
+            )
             for name in discover(settings.functions)
         }
         role = "events" if len(event_roles) > 1 else event_roles[0]
@@ -93,7 +99,10 @@ async def _serve(
             counters.count_event(record)
             _log(record)
 
-        events = EventSystem(settings, event_roles, databases.get, report, time.time)
+        traces = Traces(settings, "live")
+        traces.start()
+        stack.callback(traces.stop)
+        events = EventSystem(settings, event_roles, databases.get, report, time.time, traces.tracer)
         stack.push_async_callback(events.stop)
         await events.serve(services)
         if "warehouse" in event_roles:

@@ -15,6 +15,7 @@ from neurova.secrets.base import SecretVersion, group_fields
 from neurova.settings.bus import Bus
 from neurova.settings.mail import Mail
 from neurova.settings.secrets import Secrets
+from neurova.settings.traces import Traces
 from neurova.subscriptions.records import EventRecord
 from neurova_gateway.admin.reloads import Reloads
 from neurova_gateway.keys.cache import KeyCache
@@ -82,6 +83,7 @@ class TestPlatform:
             bus=Bus(),
             mail=Mail(sender=loaded.mail.sender),
             secrets=Secrets(expiry=loaded.secrets.expiry),
+            traces=Traces(enabled=False),
         )
         self.clock = Clock()
         state.prepare(folder)

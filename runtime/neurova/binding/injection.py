@@ -15,6 +15,7 @@ from ..models.base import REFERENCE_FORM, parse_model_reference
 from ..resources import Resources
 from ..secrets.base import parse_reference
 from ..telemetry.log import Log
+from ..traces.trace import TRACE
 from .parameter import Read
 
 Source = Callable[[], Any]
@@ -85,6 +86,14 @@ def _model_source(function: str, resources: Resources, name: str) -> Source:
     return resources.model(name, function)
 
 
+def _client_reader(function: str, resources: Resources) -> Read:
+    return lambda call, query: resources.http_client()
+
+
+def _read_trace(call: Call, query: Query) -> Any:
+    return TRACE
+
+
 def _always(read: Read) -> Callable[[str, Resources], Read]:
     return lambda function, resources: read
 
@@ -94,6 +103,8 @@ INJECTABLES: dict[tuple[str, str], Injectable] = {
     ("neurova.execution.deadline", "Deadline"): Injectable("deadline", _always(_read_deadline)),
     ("neurova.mail.base", "Mail"): Injectable("mail", _mail_reader),
     ("neurova.telemetry.log", "Log"): Injectable("log", _log_reader),
+    ("neurova.traces.trace", "Trace"): Injectable("trace", _always(_read_trace)),
+    ("httpx", "AsyncClient"): Injectable("http client", _client_reader),
     ("starlette.requests", "Request"): Injectable("request", _always(_read_request)),
     # The reader does nothing: TransactionFunction and SnapshotFunction pass these.
     ("neurova.execution.snapshot", "Snapshot"): Injectable("snapshot", _always(_read_nothing)),

@@ -142,9 +142,15 @@ class Transaction(Tx, Protocol):
 
     If `conflict` is set, the function must be retried, even if it caught the error. Whoever commits
     runs the `callbacks` afterwards. `published` are the rows of its events for the outbox.
+    `system` is the name of the database in traces.
     """
 
     published: list[tuple[Any, ...]]
+
+    @property
+    def system(self) -> str:
+        """Return the name of the database in traces, e.g. sqlite."""
+        ...
 
     @property
     def callbacks(self) -> list[Callback]:

@@ -6,6 +6,7 @@ from asyncio import get_running_loop
 from typing import TYPE_CHECKING, Any
 
 from ..database.base import Conflict, Parameters, Transaction
+from ..database.traced import with_spans
 from .transaction import finish
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ class Snapshot:
     __slots__ = ("_timeout", "_transaction")
 
     def __init__(self, transaction: Transaction, timeout: float) -> None:
-        self._transaction = transaction
+        self._transaction = with_spans(transaction)
         self._timeout = timeout
 
     async def execute(

@@ -10,6 +10,7 @@ from typing import Any, Protocol, TypeVar
 
 from ..database.base import Callback, Transaction
 from ..database.publisher import write_outbox
+from ..database.traced import with_spans
 
 LOGGER = logging.getLogger("neurova")
 
@@ -64,6 +65,7 @@ async def run_in_transaction(
     if run is None:
         run = TaskRun()
     while True:
+        transaction = with_spans(transaction)
         try:
             result = await body(transaction)
             if run.is_stopped:  # the body caught its CancelledError

@@ -33,7 +33,8 @@ _OPTIONS = """the function itself is returned unchanged.
     caller's rate limits per call. `status`: the default status of replies. `cache`: how long a
     reply to GET stays fresh, like "60s". `respond_async`: a call with the header `Prefer:
     respond-async` gets 202 at once, and its answer later. `deprecated`: True, or the date of
-    deprecation. `sunset`: the last date of the route. Raises LoadError for an invalid option.
+    deprecation. `sunset`: the last date of the route. `trace`: the share of calls to trace, from 0
+    to 1. Raises LoadError for an invalid option.
     """
 
 
@@ -49,6 +50,7 @@ class RouteOptions(TypedDict, total=False):
     tags: Sequence[str]
     deprecated: bool | date
     sunset: date | None
+    trace: float
 
 
 class HttpOptions(RouteOptions, total=False):

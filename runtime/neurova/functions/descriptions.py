@@ -45,7 +45,7 @@ class Route(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
     `timeout` is in seconds. `concurrency` 0 means the platform's default. With `limit` "" only the
     limits of consumer and key apply. `deprecated` is the date of deprecation, `sunset` the last
-    date of the route.
+    date of the route. `trace` is the share of calls to trace, None for the platform's.
     """
 
     path: str
@@ -58,6 +58,7 @@ class Route(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     tags: tuple[str, ...] = ()
     deprecated: bool | date = False
     sunset: date | None = None
+    trace: float | None = None
 
     def __post_init__(self) -> None:
         check_path(self.path)
@@ -176,6 +177,8 @@ def check_bounds(route: Route) -> None:
         raise LoadError(f"concurrency={route.concurrency} is negative", fix="write 0 or more")
     if route.cost < 1:
         raise LoadError(f"cost={route.cost} is out of range", fix="write 1 or more")
+    if route.trace is not None and not 0 <= route.trace <= 1:
+        raise LoadError(f"trace={route.trace!r} is out of range", fix="write a share from 0 to 1")
     if not route.limit:
         return
     try:

@@ -19,6 +19,7 @@ from .runtime import Runtime
 from .schemas import Schemas
 from .secrets import Secrets
 from .section import Section
+from .traces import Traces
 from .warehouse import Warehouse
 
 
@@ -41,6 +42,7 @@ class Sections(Section, frozen=True):
     bus: Bus = Bus()
     mail: Mail = Mail()
     schemas: Schemas = Schemas()
+    traces: Traces = Traces()
     secrets: Secrets = Secrets()
     logs: Logs = Logs()
     models: Models = Models()
@@ -112,6 +114,11 @@ class Settings(Sections, frozen=True, kw_only=True):
     def warehouse_archive(self) -> Path:
         """Return the folder of the warehouse's archive."""
         return Path(self.warehouse.archive or self.state / "warehouse" / "archive")
+
+    @property
+    def traces_location(self) -> Path | str:
+        """Return the file of traces, or the URL of the collector."""
+        return self.traces.url or self.state / "traces.db"
 
     def database(self, service: str) -> Path | PostgresUrl:
         """Return the file or the URL of a service's database."""

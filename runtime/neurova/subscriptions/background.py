@@ -17,11 +17,16 @@ from ..execution.transaction import TaskRun, run_in_transaction
 from ..resources import Resources
 from ..telemetry.log import Log
 from ..traces.current import CURRENT
+from ..traces.trace import TRACE
 
 
 def _trace_id() -> int:
     running = CURRENT.get()
     return 0 if running is None else running.trace_id
+
+
+KINDS = frozenset(("tx", "deadline", "mail", "log", "trace", "http client"))
+"""The kinds of parameters that a function without a request can have, beside its value."""
 
 
 class Options(Protocol):
@@ -105,6 +110,8 @@ class BackgroundFunction(Generic[D]):
             "tx": lambda: tx,
             "deadline": lambda: Deadline(deadline),
             "mail": lambda: self.resources.mail(f"{id}.{self.name}"),
+            "trace": lambda: TRACE,
+            "http client": self.resources.http_client,
             "log": lambda: Log(self.name, "", _trace_id(), self.resources.log),
         }
         sources = {name: given[kind] for name, kind in self.kinds.items() if kind in given}
@@ -167,6 +174,6 @@ class BackgroundFunction(Generic[D]):
         if injectable is not None and injectable.make_source is not None:
             self._sources[parameter.name] = injectable.make_source(self.name, self.resources)
             return injectable.kind
-        if injectable is None or injectable.kind not in ("tx", "deadline", "mail", "log"):
+        if injectable is None or injectable.kind not in KINDS:
             raise self.fault(f"parameter {parameter.name!r} cannot be bound")
         return injectable.kind

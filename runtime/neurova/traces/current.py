@@ -108,10 +108,12 @@ class record_span:  # noqa: N801 - a context manager, written as a function is
         "name",
     )
 
-    def __init__(self, name: str, kind: int = INTERNAL, **attributes: Any) -> None:
+    def __init__(
+        self, name: str, kind: int = INTERNAL, attributes: dict[str, Any] | None = None
+    ) -> None:
         self.name = name
         self.kind = kind
-        self.attributes = attributes
+        self.attributes = attributes or {}
         self.error = ""
         self._context: SpanContext | None = None
 

@@ -14,6 +14,9 @@ PRODUCER: Final = 4
 CONSUMER: Final = 5
 """The kinds of spans, with the numbers of OTLP."""
 
+KINDS = {1: "internal", 2: "server", 3: "client", 4: "producer", 5: "consumer"}
+"""The names of the kinds."""
+
 MAX_WAITING = 20_000
 """Spans that wait for the exporter; about 20 MB."""
 

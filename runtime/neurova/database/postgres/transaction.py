@@ -82,6 +82,8 @@ class PostgresTransaction(EventPublisher):
     and go on, as on SQLite. So the function is retried with a savepoint before each statement.
     """
 
+    system = "postgresql"
+
     __slots__ = (
         "_alone",
         "_attempt",

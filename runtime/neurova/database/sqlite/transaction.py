@@ -83,6 +83,7 @@ class SqliteTransactions:
 class SqliteTransaction(EventPublisher):
     """A transaction of one function: short statements run inline, long ones in a thread."""
 
+    system = "sqlite"
     conflict = None  # SQLite has one writer at a time, so no transaction conflicts
 
     __slots__ = (
