@@ -15,7 +15,8 @@ from neurova_gateway.metrics.key_usage import day_of
 from neurova_platform.admin.operations import OPERATIONS
 from neurova_platform.testing.platform import TestPlatform
 
-OF_EVENTS = ("/v1/queues", "/v1/replays")  # operations/test_dead_letters.py tests them
+# operations/test_dead_letters.py and test_traces.py test them
+OF_EVENTS = ("/v1/queues", "/v1/replays", "/v1/traces")
 
 
 def assert_matches_schema(running: TestPlatform, template: str, path: str) -> None:
