@@ -61,6 +61,7 @@ class AdminContext(msgspec.Struct, frozen=True, eq=False, kw_only=True):
     counters: Path
     process_counters: Path
     access_log: Path
+    log_file: Path
     audit_log: Path
     functions: Callable[[], Sequence[Function]]
     keys: Callable[[], KeyStore]

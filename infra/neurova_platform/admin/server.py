@@ -85,6 +85,7 @@ def project_context(
         counters=state / COUNTERS,
         process_counters=state / PROCESS_COUNTERS,
         access_log=state / "logs" / "access.jsonl",
+        log_file=settings.log_file,
         audit_log=state / "logs" / "audit.jsonl",
         functions=functions,
         keys=keys,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -12,6 +11,7 @@ from neurova.logs.base import LogLine
 from neurova.logs.files import LogFile
 from neurova.logs.shipper import Shipper
 from neurova.logs.sources import LoggingHandler, LoguruSource
+from neurova.logs.text import describe
 from neurova.logs.writer import LogWriter
 from neurova.settings.settings import Settings
 from neurova.telemetry.redact import mask_secrets
@@ -22,7 +22,6 @@ FLUSH_SECONDS = 3.0
 """Time for the last lines at a stop; the supervisor waits longer than that after the drain."""
 _WARNINGS = ("WARNING", "ERROR", "CRITICAL")
 _CHATTY = ("pika", "httpx", "httpcore", "uvicorn", "alembic", "asyncio")
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]")
 
 
 @contextmanager
@@ -64,17 +63,5 @@ def writing(settings: Settings, *, show_functions: bool = False) -> Iterator[Log
 
 def _show(show_functions: bool, line: LogLine) -> str:
     if line.level in _WARNINGS or (show_functions and line.function):
-        return mask_secrets(as_text(line))
+        return mask_secrets(f"{line.level.lower()}: {describe(line)}")
     return ""
-
-
-def as_text(line: LogLine) -> str:
-    """Return a line for a terminal, which its text can neither control nor forge other lines."""
-    parts = [f"{line.level.lower()}:", line.function, line.message]
-    parts += [f"{name}={value}" for name, value in line.fields.items()]
-    text = " ".join(filter(None, parts))
-    if line.trace_id:
-        text += f" (trace {line.trace_id})"
-    if line.traceback:
-        text += f"\n{line.traceback.rstrip()}"
-    return _CONTROL.sub(lambda match: repr(match[0])[1:-1], text).replace("\n", "\n  ")

@@ -78,6 +78,7 @@ async def serve(
             report_event=report_event,
             log=log,
         )
+        platform.process_counters.sources.append(log.readings)
         url = address(gateway.host, listener.getsockname()[1], tls=bool(gateway.tls_cert))
         async with AsyncExitStack() as stack:
             reloads = Reloads()

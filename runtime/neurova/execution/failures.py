@@ -45,7 +45,7 @@ def failure_reply(call: Call, function: str, error: BaseException) -> Reply:
         except Exception as invalid:  # the Reject has invalid texts or headers
             error = invalid
     if isinstance(error, Unavailable):
-        LOGGER.error("%s: %s", function, error, extra={"neurova": {"function": function}})
+        LOGGER.error("%s: %s", function, error, extra={"neurova": _describe(call, function)})
         return unavailable_reply(call, DEPENDENCY_DOWN)
     error_id = f"{call.trace_id:032x}" if call.trace_id else token_hex(8)
     LOGGER.error(
@@ -53,9 +53,15 @@ def failure_reply(call: Call, function: str, error: BaseException) -> Reply:
         function,
         error_id,
         exc_info=error,
-        extra={"neurova": {"function": function, "error": error_id}},
+        extra={"neurova": _describe(call, function)},
     )
     return problem(call, 500, f"The function failed. Its log has details under error {error_id}.")
+
+
+def _describe(call: Call, function: str) -> dict[str, object]:
+    """Return the fields of a log line about a call, which has left its context."""
+    consumer = call.caller.consumer if call.caller else ""
+    return {"function": function, "consumer": consumer, "trace_id": call.trace_id}
 
 
 def result_reply(call: Call, function: str, finished: Future[Reply]) -> Reply:

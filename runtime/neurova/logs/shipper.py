@@ -24,7 +24,7 @@ FIRST_DELAY, MAX_DELAY = 0.5, 30.0  # seconds between two attempts
 class Shipper:
     """Pass lines to `store` in batches, in order; try again, later and later, while it is down.
 
-    `name` names the store in logs and in the counts of lost lines.
+    `name` names the store in logs and metrics; `lost` counts the lines that it did not get.
     """
 
     def __init__(self, name: str, store: LogStore, max_bytes: int = MAX_BYTES) -> None:
@@ -34,7 +34,7 @@ class Shipper:
         self._waiting: deque[Encoded] = deque()
         self._bytes = 0
         self._sending = 0  # lines of the batch that is being sent
-        self._lost = 0
+        self.lost = 0
         self._changed = threading.Condition()
         self._stopping = threading.Event()
         self._stops_at = math.inf
@@ -51,7 +51,7 @@ class Shipper:
             self._bytes += sum(len(json) for _, json in lines)
             while self._bytes > self._max_bytes:
                 self._bytes -= len(self._waiting.popleft()[1])
-                self._lost += 1
+                self.lost += 1
             if self._bytes >= BATCH_BYTES:
                 self._changed.notify()
 
@@ -63,14 +63,8 @@ class Shipper:
             self._changed.notify()
         self._thread.join(timeout)
         with self._changed:
-            self._lost += len(self._waiting) + self._sending
+            self.lost += len(self._waiting) + self._sending
             self._waiting.clear()
-
-    def take_lost(self) -> int:
-        """Return the number of lines lost since the last call."""
-        with self._changed:
-            lost, self._lost = self._lost, 0
-            return lost
 
     def _run(self) -> None:
         failures = 0
@@ -115,5 +109,5 @@ class Shipper:
             refused = len(batch)
         if refused:
             with self._changed:
-                self._lost += refused
+                self.lost += refused
         return True

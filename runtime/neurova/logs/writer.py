@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from logging import INFO
 from time import time
 from typing import Any
 
-from . import losses
+from ..telemetry.readings import Reading
 from .base import LogLine
 from .encode import encode_lines, make_line
 from .files import LogFile
@@ -27,7 +27,7 @@ class LogWriter:
     """A `LogSink` that writes to a file, and through `shipper` to a further store.
 
     `version` is added to each line. `show` returns what is printed to standard error. At most
-    `bound` lines wait; what is lost is counted beside the file, see `losses`.
+    `bound` lines wait; `lost` counts those that were not written to the file.
     """
 
     def __init__(
@@ -35,7 +35,7 @@ class LogWriter:
         file: LogFile,
         shipper: Shipper | None = None,
         *,
-        level: int = INFO,
+        level: int = logging.INFO,
         version: str = "",
         show: Show = lambda line: "",
         bound: int = BOUND,
@@ -48,8 +48,7 @@ class LogWriter:
         self._bound = bound * _PARTS
         # One flat list: a tuple per line would trigger the garbage collector.
         self._gathered: list[Any] = []
-        self._overflow = 0
-        self._lost: dict[str, int] = {}
+        self.lost = 0
         self._stopping = threading.Event()
         self._flushing = threading.Lock()
         self._thread = threading.Thread(target=self._run, name="logs", daemon=True)
@@ -68,7 +67,7 @@ class LogWriter:
         """Take one line; count it as lost if too many wait."""
         gathered = self._gathered
         if len(gathered) >= self._bound:
-            self._overflow += 1
+            self.lost += 1
             return
         gathered += (time(), level, logger, message, function, consumer, trace_id, fields, error)
 
@@ -85,8 +84,12 @@ class LogWriter:
         if not self._thread.is_alive():
             self.flush()
         if self._shipper is not None:
+            before = self._shipper.lost
             self._shipper.stop(timeout)
-            self._save_losses()
+            if lost := self._shipper.lost - before:  # nobody reads metrics any more
+                what = f"{lost} log lines were not sent to {self._shipper.name}"
+                self.add(logging.ERROR, "neurova.logs", what, "", "", 0, None, None)
+                self.flush()
 
     def flush(self) -> None:
         """Write all lines gathered so far, and pass them to the shipper."""
@@ -96,9 +99,6 @@ class LogWriter:
             del gathered[: len(batch)]  # keep lines that were added meanwhile
             if batch:
                 self._write_entries(batch)
-            overflow, self._overflow = self._overflow, 0
-            self._count("queue", overflow)
-            self._save_losses()
 
     def write(self, lines: Sequence[LogLine]) -> None:
         """Store and show a batch of lines."""
@@ -106,7 +106,7 @@ class LogWriter:
         try:
             self._file.write(encoded)
         except OSError:  # e.g. a full disk
-            self._count("file", len(encoded))
+            self.lost += len(encoded)
         if self._shipper is not None:
             self._shipper.add(encoded)
         for line in lines:
@@ -115,28 +115,21 @@ class LogWriter:
                 with suppress(OSError, ValueError):  # standard error is closed
                     sys.stderr.write(text + "\n")
 
+    def readings(self) -> Iterator[Reading]:
+        """Yield the lost lines for /metrics."""
+        yield Reading("telemetry_dropped", "log file", self.lost)
+        if self._shipper is not None:
+            yield Reading("telemetry_dropped", self._shipper.name, self._shipper.lost)
+
     def _write_entries(self, batch: list[Any]) -> None:
         parts = iter(batch)
         entries = zip(*[parts] * _PARTS, strict=True)
         try:
             self.write([make_line(self._version, *entry) for entry in entries])
         except Exception as error:  # this thread must survive, whatever was logged
-            self._count("queue", len(batch) // _PARTS)
+            self.lost += len(batch) // _PARTS
             with suppress(OSError, ValueError):
                 sys.stderr.write(f"log lines are lost: {error!r}\n")
-
-    def _count(self, place: str, lines: int) -> None:
-        if lines:
-            self._lost[place] = self._lost.get(place, 0) + lines
-
-    def _save_losses(self) -> None:
-        """Add what was lost to the counts of all processes; keep it if the disk is full."""
-        if self._shipper is not None:
-            self._count(self._shipper.name, self._shipper.take_lost())
-        if self._lost:
-            with suppress(OSError):
-                losses.add(self._file.path, self._lost)
-                self._lost = {}
 
     def _run(self) -> None:
         while not self._stopping.wait(INTERVAL):

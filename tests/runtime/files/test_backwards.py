@@ -5,16 +5,20 @@ from __future__ import annotations
 from pathlib import Path
 from random import Random
 
+import msgspec
 import pytest
 
-from neurova_gateway.admin import access_log_reader
-from neurova_gateway.admin.access_log_reader import read_backwards
+from neurova.files import backwards
+from neurova.files.backwards import read_backwards
 from neurova_gateway.pipeline.access_log import AccessLog
 from neurova_gateway.pipeline.call_records import CallRecord
 
 
-def anything(_: CallRecord) -> bool:
-    return True
+def decode(line: bytes) -> CallRecord | None:
+    try:
+        return msgspec.json.decode(line, type=CallRecord)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
 
 
 def write(log: AccessLog, *paths: str) -> None:
@@ -26,7 +30,7 @@ def read_pages(path: Path, count: int) -> list[str]:
     found: list[str] = []
     before = None
     while True:
-        records, before = read_backwards(path, anything, count, before)
+        records, before = read_backwards(path, decode, count, before)
         assert len(records) <= count
         found += [record.path for record in records]
         if before is None:
@@ -39,11 +43,11 @@ def path(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("count", [1, 3, 100])
-@pytest.mark.parametrize("block", [300, 1000, access_log_reader.BLOCK])
+@pytest.mark.parametrize("block", [300, 1000, backwards.BLOCK])
 def test_pages_contain_each_record_once_across_rotations(
     path: Path, count: int, block: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(access_log_reader, "BLOCK", block)
+    monkeypatch.setattr(backwards, "BLOCK", block)
     log, random = AccessLog(path, max_bytes=900), Random(3)
     paths = [f"/{number}/{'x' * random.randint(0, 60)}" for number in range(20)]
     write(log, *paths)
@@ -54,21 +58,22 @@ def test_pages_contain_each_record_once_across_rotations(
 def test_next_page_continues_after_a_rotation(path: Path) -> None:
     log = AccessLog(path, max_bytes=1500)
     write(log, *(f"/{number}" for number in range(12)))
-    records, before = read_backwards(path, anything, 2)
+    records, before = read_backwards(path, decode, 2)
     assert [record.path for record in records] == ["/11", "/10"]
     write(log, *(f"/later{number}" for number in range(8)))
-    records, before = read_backwards(path, anything, 3, before)
+    records, before = read_backwards(path, decode, 3, before)
     assert [record.path for record in records] == ["/9", "/8", "/7"]
     with pytest.raises(LookupError):  # of a deleted file
-        read_backwards(path, anything, 1, (1, 10))
-    assert read_backwards(path.with_name("missing.jsonl"), anything, 5) == ([], None)
+        read_backwards(path, decode, 1, (1, 10))
+    assert read_backwards(path.with_name("missing.jsonl"), decode, 5) == ([], None)
 
 
 def test_bytes_per_page_are_limited_and_the_next_page_continues(path: Path) -> None:
     write(AccessLog(path), *(f"/{number}" for number in range(50)))
 
-    def is_first(record: CallRecord) -> bool:
-        return record.path == "/0"
+    def is_first(line: bytes) -> CallRecord | None:
+        record = decode(line)
+        return record if record is not None and record.path == "/0" else None
 
     records, before = read_backwards(path, is_first, 5, budget=2000)
     assert records == []
@@ -80,7 +85,7 @@ def test_bytes_per_page_are_limited_and_the_next_page_continues(path: Path) -> N
     assert rounds > 1
 
 
-@pytest.mark.parametrize("block", [400, access_log_reader.BLOCK])
+@pytest.mark.parametrize("block", [400, backwards.BLOCK])
 @pytest.mark.parametrize(
     "garbage",
     [b'\xff\xfe\n{"time": 1}\n\n[]\n' + b"x" * 1000 + b"\n", b"x" * 5000 + b"\n"],
@@ -89,7 +94,7 @@ def test_bytes_per_page_are_limited_and_the_next_page_continues(path: Path) -> N
 def test_lines_that_are_not_records_are_skipped(
     path: Path, garbage: bytes, block: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(access_log_reader, "BLOCK", block)
+    monkeypatch.setattr(backwards, "BLOCK", block)
     log = AccessLog(path)
     write(log, "/a")
     with path.open("ab") as file:

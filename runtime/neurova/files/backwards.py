@@ -1,4 +1,4 @@
-"""Read the access log backwards, across its rotated files."""
+"""Read a log of JSON lines backwards, across its rotated files."""
 
 from __future__ import annotations
 
@@ -6,34 +6,47 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import BinaryIO
-
-import msgspec
-
-from ..pipeline.call_records import CallRecord
+from typing import BinaryIO, TypeVar
 
 BLOCK = 256 << 10
 BUDGET = 4 << 20
-"""Bytes to read for one page at most, even if few records match."""
+"""Bytes to read for one page at most, even if few lines match."""
 
-_decode = msgspec.json.Decoder(CallRecord).decode
+T = TypeVar("T")
 Position = tuple[int, int]
 """The inode of a file, which survives rotation, and the offset down to which it was read."""
 
 
 def read_backwards(
     path: Path,
-    matches: Callable[[CallRecord], bool],
+    decode: Callable[[bytes], T | None],
     count: int,
     before: Position | None = None,
     budget: int = BUDGET,
-) -> tuple[list[CallRecord], Position | None]:
-    """Return up to `count` matching records before a position, newest first, and the next position.
+) -> tuple[list[T], Position | None]:
+    """Return up to `count` items before a position, newest first, and the next position.
 
-    Stops early, with a next position, after reading `budget` bytes. Skips lines that are not
-    records. Raises LookupError if the file of `before` is gone.
+    `decode` returns the item of a line, None to skip it. Stops early, with a next position, after
+    reading `budget` bytes. Raises LookupError if the file of `before` is gone.
     """
-    found: list[CallRecord] = []
+    found: list[T] = []
+    for line, position in lines_backwards(path, before):
+        budget -= len(line)
+        item = decode(line)
+        if item is not None:
+            found.append(item)
+        if len(found) == count or budget <= 0:
+            return found, position
+    return found, None
+
+
+def lines_backwards(
+    path: Path, before: Position | None = None
+) -> Iterator[tuple[bytes, Position | None]]:
+    """Yield the lines before a position, last first, each with the position of the next one.
+
+    Raises LookupError if the file of `before` is gone.
+    """
     with ExitStack() as stack:
         files = _open_files(path, stack)
         if before is not None:
@@ -42,27 +55,17 @@ def read_backwards(
                 raise LookupError
             files = files[inodes.index(before[0]) :]
         for number, file in enumerate(files):
-            size = os.fstat(file.fileno()).st_size
+            size, inode = os.fstat(file.fileno()).st_size, _inode(file)
             end = min(before[1], size) if before is not None and number == 0 else size
-            for line, start in _lines_backwards(file, end):
-                budget -= len(line) + 1
-                record = _decode_line(line)
-                if record is not None and matches(record):
-                    found.append(record)
-                if len(found) == count or budget <= 0:
-                    return found, _next_position(files[number:], start)
-    return found, None
+            for line, start in _lines(file, end):
+                yield line, (inode, start) if start else _end_of(files[number + 1 :])
 
 
-def _next_position(files: list[BinaryIO], start: int) -> Position | None:
-    if start:
-        return _inode(files[0]), start
-    if len(files) > 1:
-        return _inode(files[1]), os.fstat(files[1].fileno()).st_size
-    return None
+def _end_of(files: list[BinaryIO]) -> Position | None:
+    return (_inode(files[0]), os.fstat(files[0].fileno()).st_size) if files else None
 
 
-def _lines_backwards(file: BinaryIO, end: int) -> Iterator[tuple[bytes, int]]:
+def _lines(file: BinaryIO, end: int) -> Iterator[tuple[bytes, int]]:
     """Yield the lines before `end`, last first, each with its offset."""
     while end > 0:
         begin = max(0, end - BLOCK)
@@ -97,10 +100,3 @@ def _open_files(path: Path, stack: ExitStack) -> list[BinaryIO]:
 
 def _inode(file: BinaryIO) -> int:
     return os.fstat(file.fileno()).st_ino
-
-
-def _decode_line(line: bytes) -> CallRecord | None:
-    try:
-        return _decode(line)
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        return None
