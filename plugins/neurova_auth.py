@@ -85,7 +85,9 @@ class Plugin:
             headers = kong.request.get_headers()
             verdict = self._authenticator.decide(headers, kong.client.get_forwarded_ip)
             if isinstance(verdict, Refusal):
-                return kong.response.exit(*verdict)
+                if verdict.consumer:  # for the logs: the call ends here
+                    kong.client.authenticate(verdict.consumer, verdict.credential)
+                return kong.response.exit(*verdict.reply)
             if verdict.consumer:
                 kong.client.authenticate(verdict.consumer, verdict.credential)
             hidden = sum(map(len, headers.values())) >= _VISIBLE_FIELDS
@@ -103,7 +105,7 @@ class Plugin:
             return kong.ctx.shared.set("nv", verdict.nv)
         except Exception as error:
             print(f"neurova-auth: {type(error).__name__}", file=sys.stderr)
-            return kong.response.exit(*_FAILED)
+            return kong.response.exit(*_FAILED.reply)
 
 
 if __name__ == "__main__" or "kong_pdk.server" in sys.modules:

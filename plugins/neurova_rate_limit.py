@@ -37,11 +37,11 @@ class Plugin:
             nv = kong.ctx.shared.get("nv")
             verdict = self._limit.decide(nv, kong.client.get_forwarded_ip)
             if isinstance(verdict, Refusal):
-                return kong.response.exit(*verdict)
+                return kong.response.exit(*verdict.reply)
             return kong.response.set_headers(verdict) if verdict else None
         except Exception as error:
             print(f"neurova-rate-limit: {type(error).__name__}", file=sys.stderr)
-            return kong.response.exit(*_FAILED)
+            return kong.response.exit(*_FAILED.reply)
 
 
 if __name__ == "__main__" or "kong_pdk.server" in sys.modules:

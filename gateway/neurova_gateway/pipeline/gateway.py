@@ -7,7 +7,7 @@ from time import time
 
 from neurova.execution.thread_pool import ThreadPool
 from neurova.http.call import Call
-from neurova.http.problem import problem
+from neurova.http.problem import complete_problem, problem
 from neurova.http.reply import Reply
 from neurova.http.trace_context import begin_trace
 from neurova.settings.gateway import Gateway as GatewaySettings
@@ -178,7 +178,10 @@ class Gateway:
 
     def authorize(self, call: Call) -> Reply | None:
         """Run the plugins of the route by priority; behind Kong, check the scopes."""
-        return call.route.access(call)  # type: ignore[no-any-return]  # Call.route is a RouteEntry
+        reply: Reply | None = call.route.access(call)
+        if reply is not None:
+            complete_problem(call, reply)
+        return reply
 
 
 def _allow(call: Call) -> None:

@@ -139,7 +139,8 @@ class Authenticator:
         elif not self._scopes <= scopes:
             refusal = _refuse_scopes(sorted(self._scopes - scopes))
         if refusal is not None:
-            return refusal
+            grant = _create_grant(record, _NO_PLAN)
+            return refusal._replace(consumer=grant.consumer, credential=grant.credential)
         cached = self._grants.get(record.key_id)
         return cached[1] if cached is not None and cached[0] is record else self._grant(record)
 

@@ -204,6 +204,7 @@ class Chain:
                 self._host.report_fault(name, "access", error)
                 return self._refuse(call, "A plugin failed")
         if phase.reply is not None:
+            call.caller = self._find_refused(phase, shared)
             return phase.reply
         # Refuse the call if no plugin has set a caller.
         try:
@@ -239,6 +240,16 @@ class Chain:
         except (TypeError, KeyError):
             return self._refuse(call, "Authentication is unavailable")
         return None
+
+    def _find_refused(self, phase: Phase, shared: dict[str, Any]) -> Caller | None:
+        """Return who made a refused call, for its record; None if no plugin knows."""
+        try:
+            if "nv" in shared:
+                return self._create_caller(*_read_caller(unwrap(shared["nv"])))
+            consumer, credential = phase.authenticated
+            return self._create_caller(consumer["username"], credential["id"], "", "")
+        except (TypeError, KeyError):
+            return None
 
     def _create_caller(self, consumer: str, key_id: str, scopes: str, environment: str) -> Caller:
         values = consumer, key_id, scopes, environment

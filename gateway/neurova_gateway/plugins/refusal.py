@@ -9,11 +9,18 @@ from neurova.http.problem import reason_phrase
 
 
 class Refusal(NamedTuple):
-    """The arguments of `kong.response.exit`; the body is a problem of RFC 9457."""
+    """A reply, whose body is a problem of RFC 9457, and the owner of the key if it is known."""
 
     status: int
     body: dict[str, Any]
     headers: dict[str, str | bytes]
+    consumer: Mapping[str, str] | None = None
+    credential: Mapping[str, str] | None = None
+
+    @property
+    def reply(self) -> tuple[int, dict[str, Any], dict[str, str | bytes]]:
+        """Return the arguments of `kong.response.exit`."""
+        return self[:3]
 
 
 def refuse(

@@ -91,10 +91,7 @@ def problem(
     headers: Mapping[str, str] | Sequence[tuple[str, str]] = (),
 ) -> Reply:
     """Return an error reply to `call`; secrets in its texts are masked."""
-    instance, trace_id = "", ""
-    if call is not None:
-        instance = mask_secrets(call.raw_path.decode("ascii", "replace"))[:_LONGEST_INSTANCE]
-        trace_id = f"{call.trace_id:032x}" if call.trace_id else ""
+    instance, trace_id = ("", "") if call is None else _identify(call)
     masked = tuple(
         Fault(mask_secrets(each.pointer), mask_secrets(each.message), each.where) for each in errors
     )
@@ -110,6 +107,21 @@ def problem(
     reply = Reply(status, _encode(content), headers)
     reply.content_type = PROBLEM_JSON
     return reply
+
+
+def complete_problem(call: Call, reply: Reply) -> None:
+    """Add `instance` and `trace_id` to the problem of a plugin, which does not know them."""
+    body = reply.body
+    if reply.content_type == PROBLEM_JSON and body[-1:] == b"}" and b'"trace_id":' not in body:
+        instance, trace_id = _identify(call)
+        added = _encode({"instance": instance, "trace_id": trace_id})
+        reply.body = b"%b,%b" % (body[:-1], added[1:])
+
+
+def _identify(call: Call) -> tuple[str, str]:
+    """Return the path and the trace id of a call."""
+    instance = mask_secrets(call.raw_path.decode("ascii", "replace"))[:_LONGEST_INSTANCE]
+    return instance, f"{call.trace_id:032x}" if call.trace_id else ""
 
 
 def problem_from_reject(call: Call | None, reject: Reject) -> Reply:

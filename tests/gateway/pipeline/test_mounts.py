@@ -49,6 +49,7 @@ async def test_app_is_guarded_limited_and_recorded(server: HttpServer) -> None:
     assert (await platform.acall("GET", "/old/nothing", scopes=scopes)).status == 404
     records = [each for each in platform.records() if each.consumer]
     assert [(each.status, each.route, each.consumer) for each in records] == [
+        (403, "probe.old", "tester"),
         (201, "probe.old", "acme"),
         (422, "probe.old", "tester"),
         (404, "probe.old", "tester"),

@@ -72,7 +72,8 @@ def test_no_plugin_runs_after_an_exit(host: PluginHost) -> None:
     assert reply is not None
     assert reply.status == 418
     assert made.shared["noted"] == "early "
-    assert made.caller is None
+    assert made.caller is not None  # for the access record
+    assert made.caller.consumer == "acme"
 
 
 @pytest.mark.parametrize("plugins", [[], ["early"], ["early", "late"]])
