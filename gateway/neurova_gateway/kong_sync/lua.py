@@ -35,7 +35,7 @@ def method_not_allowed(allowed: Sequence[str]) -> str:
 
 
 def _exit(refusal: Refusal) -> str:
-    status, body, headers = refusal
+    status, body, headers = refusal.reply
     return f"return kong.response.exit({status}, {_table(body)}, {_table(headers)})"
 
 
