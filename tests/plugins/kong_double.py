@@ -12,8 +12,10 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -81,9 +83,32 @@ class Server:
             time.sleep(0.02)
 
     def kill(self) -> None:
-        """Kill the server."""
+        """Kill the server; a supervised one starts again."""
         self._process.send_signal(signal.SIGKILL)
         self._process.wait()
+
+    @contextmanager
+    def supervised(self) -> Iterator[None]:
+        """Start the server again when it ends, as Kong does, until the block ends."""
+        ending, starting = threading.Event(), threading.Lock()
+
+        def restart() -> None:
+            while True:
+                self._process.wait()
+                with starting, suppress(AssertionError):  # it was killed while it started
+                    if ending.is_set():
+                        return
+                    self.start()
+
+        thread = threading.Thread(target=restart)
+        thread.start()
+        try:
+            yield
+        finally:
+            with starting:
+                ending.set()
+                self.kill()
+            thread.join()
 
     def wait(self) -> int:
         """Wait until the server has exited, and return its exit code."""
@@ -100,6 +125,11 @@ class Server:
         except OSError:
             return False
         return True
+
+    @property
+    def pid(self) -> int:
+        """The id of its process."""
+        return self._process.pid
 
     @property
     def threads(self) -> int:
@@ -153,7 +183,7 @@ class Kong:
             except RuntimeError as error:
                 if "no plugin instance" not in str(error):
                     raise
-                del server.instances[name, text]
+                server.instances.pop((name, text), None)
         while step["Data"] != "ret":
             method, arguments = step["Data"]["Method"], step["Data"]["Args"]
             value = passing.pdk(method, arguments)
