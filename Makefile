@@ -66,6 +66,9 @@ lock: $(VENV)/.installed-dev
 	$(BIN)/uv pip compile -q --upgrade --universal --python-version 3.11 --generate-hashes \
 	  --no-emit-index-url --no-annotate --no-header pyproject.toml --extra clickhouse --extra postgres \
 	  --extra rabbitmq --extra redis --extra vault --extra warehouse -c requirements-dev.lock -o infra/docker/requirements.lock
+	$(BIN)/uv pip compile -q --upgrade --universal --python-version 3.11 --generate-hashes \
+	  --no-emit-index-url --no-annotate --no-header pyproject.toml --extra kong --extra postgres \
+	  --extra redis -c requirements-dev.lock -o infra/kong/requirements.lock
 
 clean:
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis

@@ -41,12 +41,12 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 def test_no_password_has_a_default() -> None:
     values = re.findall(r"(?:PASSWORD|PASS): (.+)", FILE.read_text())
     values += re.findall(r"//neurova:(.+)@", FILE.read_text())
-    assert len(values) == 4
+    assert len(values) == 5
     assert all(PASSWORD.fullmatch(value) for value in values)
 
 
 def test_gateway_is_unprivileged_and_listens_on_loopback(model: dict[str, Any]) -> None:
-    for name in ("gateway", "migrate"):
+    for name in ("gateway", "migrate", "runtime", "kong-config", "kong"):
         service = model["services"][name]
         assert service["read_only"] is True
         assert service["cap_drop"] == ["ALL"]
@@ -54,9 +54,22 @@ def test_gateway_is_unprivileged_and_listens_on_loopback(model: dict[str, Any]) 
         assert "user" not in service  # the image's own: 10001
     (port,) = model["services"]["gateway"]["ports"]
     assert (port["host_ip"], port["published"], port["target"]) == ("127.0.0.1", "8000", 8000)
-    for name in ("postgres", "rabbitmq"):
+    for name in ("postgres", "rabbitmq", "runtime"):
         assert "ports" not in model["services"][name]
     assert model["networks"]["inside"]["internal"] is True
+
+
+def test_kong_is_in_front_of_a_runtime_that_accepts_only_signed_calls(
+    model: dict[str, Any],
+) -> None:
+    runtime, config, kong = (model["services"][each] for each in ("runtime", "kong-config", "kong"))
+    assert runtime["environment"]["NEUROVA_GATEWAY_BEHIND"] == "kong"
+    assert list(runtime["networks"]) == ["inside"]
+    assert config["command"][-1] == kong["environment"]["KONG_DECLARATIVE_CONFIG"]
+    assert "KONG_ADMIN_LISTEN" not in kong["environment"]  # off, in the image
+    (port,) = kong["ports"]
+    assert port["host_ip"] == "127.0.0.1"
+    assert {each["profiles"][0] for each in (runtime, config, kong)} == {"kong"}
 
 
 def test_two_workers_start_after_migrations(model: dict[str, Any]) -> None:

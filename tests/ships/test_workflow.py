@@ -46,8 +46,9 @@ def test_jobs_have_read_rights_only() -> None:
         (built, ["actionlint", "-no-color", WORKFLOW]),
         (tools.packaged, ["zizmor", "--offline", "--persona", "pedantic", WORKFLOW]),
         (tools.packaged, ["hadolint", ROOT / "infra" / "docker" / "Dockerfile"]),
+        (tools.packaged, ["hadolint", ROOT / "infra" / "kong" / "Dockerfile"]),
     ],
-    ids=["actionlint", "zizmor", "hadolint"],
+    ids=["actionlint", "zizmor", "hadolint", "hadolint of Kong"],
 )
 def test_linter_finds_nothing(find: Callable[[str], str], words: list[str | Path]) -> None:
     command = [find(str(words[0])), *words[1:]]
