@@ -154,11 +154,11 @@ class Kong:
 
     def send(self, request: Request, phase: str = "access") -> Verdict:
         """Return the verdict on a request."""
-        passing = _Passing(request)
+        passing = Passing(request)
         try:
             for _, name, config, server in self._plugins:
                 try:
-                    self._event(passing, phase, name, config, server)
+                    self.run_plugin(passing, phase, name, config, server)
                 except (OSError, RuntimeError, EOFError) as error:
                     self.errors.append(f"{name}: {error}")  # Kong logs it and continues
             passing.guard()
@@ -168,8 +168,8 @@ class Kong:
             return Verdict(500, str(error), calls=passing.calls)
         return passing.verdict()
 
-    def _event(
-        self, passing: _Passing, phase: str, name: str, config: dict[str, Any], server: Server
+    def run_plugin(
+        self, passing: Passing, phase: str, name: str, config: dict[str, Any], server: Server
     ) -> None:
         text = json.dumps(config | {"__plugin_id": "1", "__seq__": 1, "route_id": "r"})
         for _ in range(2):
@@ -224,7 +224,7 @@ def _read(connection: socket.socket) -> list[Any]:
             return list(message)
 
 
-class _Passing:
+class Passing:
     """One request in progress, with Kong's PDK in Lua."""
 
     def __init__(self, request: Request) -> None:

@@ -1,0 +1,6 @@
+from neurova import get
+
+
+@get("/open", public=True)
+async def read_open() -> dict[str, str]:
+    return {"open": "yes"}
