@@ -10,7 +10,7 @@ PLUGINS = Path(os.environ.get("PLUGINS", "/opt/plugins"))
 PREFIX = Path(os.environ.get("KONG_PREFIX", "/usr/local/kong"))
 
 
-def check(family: int, address: object) -> None:
+def check(family: int, address: tuple[str, int] | str) -> None:
     """Connect once. Raises OSError."""
     with socket.socket(family) as connection:
         connection.settimeout(2)
