@@ -11,6 +11,7 @@ version = "0.1.0"
 priority = 910
 Schema = [
     {"state": {"type": "string", "required": True}},
+    {"limits": {"type": "string"}},
     {"route": {"type": "string"}},
     {"limit": {"type": "string"}},
     {"consumer_limit": {"type": "string"}},

@@ -16,6 +16,7 @@ from tests.servers.apicurio import apicurio
 from tests.servers.openbao import openbao, own_openbao
 from tests.servers.postgres import own_postgres, postgres
 from tests.servers.rabbitmq import own_rabbitmq, rabbitmq, rabbitmq_url
+from tests.servers.redis import own_redis, redis_url
 from tests.servers.toxiproxy import toxiproxy
 
 from neurova_gateway.server.connection_manager import ConnectionManager
@@ -28,9 +29,11 @@ __all__ = [
     "own_openbao",
     "own_postgres",
     "own_rabbitmq",
+    "own_redis",
     "postgres",
     "rabbitmq",
     "rabbitmq_url",
+    "redis_url",
     "toxiproxy",
 ]  # fixtures, for every folder
 

@@ -4,15 +4,35 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import redis
 
 from neurova.errors import Unavailable
 from neurova_gateway.limits.base import Bucket, Limiter
+from neurova_gateway.limits.redis.url import parse_url
 from neurova_gateway.limits.table import LimitTable
 
 SECOND = 1_000_000_000
-BACKENDS: dict[str, Callable[[Path, Callable[[], int]], Limiter]] = {
-    "table": lambda folder, clock: LimitTable(folder / "limits.table", clock=clock),
-}
+TICK = 1_000  # Redis counts microseconds
+Open = Callable[[pytest.FixtureRequest, Path, Callable[[], int]], Limiter]
+
+
+def open_table(request: pytest.FixtureRequest, folder: Path, clock: Callable[[], int]) -> Limiter:
+    return LimitTable(folder / "limits.table", clock=clock)
+
+
+def open_redis(request: pytest.FixtureRequest, folder: Path, clock: Callable[[], int]) -> Limiter:
+    from neurova_gateway.limits.redis.limiter import RedisLimiter
+
+    url = parse_url(request.getfixturevalue("redis_url"))
+    limiter = RedisLimiter(url, folder, clock=lambda: clock() // TICK)
+    redis.Redis.from_url(request.getfixturevalue("redis_url")).flushall()
+    return limiter
+
+
+BACKENDS = [
+    pytest.param(open_table, id="table"),
+    pytest.param(open_redis, id="redis", marks=pytest.mark.server),
+]
 ACME = Bucket("c:acme", 10, 60)
 KEY = Bucket("k:1", 3, 1)
 
@@ -33,7 +53,8 @@ def clock() -> Clock:
 
 @pytest.fixture(params=BACKENDS)
 def limiter(request: pytest.FixtureRequest, tmp_path: Path, clock: Clock) -> Iterator[Limiter]:
-    limiter = BACKENDS[request.param](tmp_path, clock)
+    open_limiter: Open = request.param
+    limiter = open_limiter(request, tmp_path, clock)
     yield limiter
     limiter.close()
 
@@ -49,7 +70,7 @@ def test_charge_expires_after_the_whole_window(limiter: Limiter, clock: Clock):
     limiter.admit([KEY], 3)
     clock.now += SECOND
     assert not limiter.admit([KEY]).admitted
-    clock.now += 1
+    clock.now += TICK
     assert limiter.admit([KEY], 3).admitted
 
 

@@ -15,6 +15,7 @@ from neurova.endpoints.endpoint import Endpoint
 from neurova.settings.gateway import Gateway as GatewaySettings
 from neurova.settings.plans import Plan
 
+from ..limits.redis.url import parse_url
 from .config import GatewayConfig, Plugin, Route, Service
 
 TAG = ("neurova",)
@@ -66,6 +67,8 @@ def plugin_config(
     if plans:
         auth["plans"] = _plans(plans)
     limits: dict[str, Any] = {"state": str(state)}
+    if gateway.limits:
+        limits["limits"] = str(parse_url(gateway.limits))
     if gateway.limit:
         limits["consumer_limit"] = gateway.limit
     return auth, limits

@@ -10,12 +10,14 @@ class Bucket(NamedTuple):
     """The limit of one subject in one window: at most `limit` in any `seconds`.
 
     `name` identifies the subject, e.g. "c:acme:r:booking.create_booking" for a consumer on a route.
-    Another window of the same subject is another bucket.
+    Another window of the same subject is another bucket. `owner` is the caller: a cluster keeps
+    all buckets of an owner on one node.
     """
 
     name: str
     limit: int
     seconds: int
+    owner: str = ""
 
 
 class Decision(NamedTuple):
@@ -40,7 +42,15 @@ class Usage(NamedTuple):
 
 
 class Limiter(Protocol):
-    """Admit at most the limit of each bucket in any window of its length."""
+    """Admit at most the limit of each bucket in any window of its length.
+
+    `waits`: `admit` may wait for a network; on an event loop it then runs in a greenlet.
+    """
+
+    waits: bool
+
+    async def connect(self) -> None:
+        """Let calls wait on the running event loop, if `waits`."""
 
     def admit(self, buckets: Sequence[Bucket], cost: int = 1) -> Decision:
         """Charge `cost` to all buckets, or to none if any of them is full.

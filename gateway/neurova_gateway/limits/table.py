@@ -75,6 +75,8 @@ class LimitTable:
     Raises StateError when the file cannot be used.
     """
 
+    waits = False
+
     def __init__(
         self,
         path: Path,
@@ -88,6 +90,9 @@ class LimitTable:
         self._sync_due = 0
         self.file = TableFile(path)
         self._run_locked(self._resume_clock)
+
+    async def connect(self) -> None:
+        """Do nothing: no call waits for a network."""
 
     def admit(self, buckets: Sequence[Bucket], cost: int = 1) -> Decision:
         """Charge `cost` to all buckets, or to none if any of them is full.

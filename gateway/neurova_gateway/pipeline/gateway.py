@@ -14,7 +14,8 @@ from neurova.settings.gateway import Gateway as GatewaySettings
 
 from ..kong.config import GatewayConfig, Plugin
 from ..kong.render import to_template
-from ..plugins.host import PluginHost
+from ..plugins.host import Chain, PluginHost
+from ..plugins.suspended import after_access, make_access
 from . import behind_kong, health
 from .admission import Admission
 from .body_memory import BodyMemory
@@ -121,8 +122,12 @@ class Gateway:
             entry = RouteEntry(name, handler, behind_kong.scope_check(plugins))
             return self._tracing.trace(entry, entry.access) if self._tracing else entry
         chain = self._plugin_host.get_chain(plugins)
-        entry = RouteEntry(name, handler, chain.access, chain.log if chain.has_log else None)
-        return self._tracing.trace(entry, chain.with_spans().access) if self._tracing else entry
+        waits = self._plugin_host.waits
+        access: Callable[[Chain], Step] = make_access if waits else _access_of
+        entry = RouteEntry(name, handler, access(chain), chain.log if chain.has_log else None)
+        if waits:
+            entry.invoke = after_access(entry.invoke)
+        return self._tracing.trace(entry, access(chain.with_spans())) if self._tracing else entry
 
     def admit(self, call: Call) -> Reply | None:
         """Check a call whose head is complete: return its refusal, or None to read its body."""
@@ -182,6 +187,10 @@ class Gateway:
         if reply is not None:
             complete_problem(call, reply)
         return reply
+
+
+def _access_of(chain: Chain) -> Step:
+    return chain.access
 
 
 def _allow(call: Call) -> None:

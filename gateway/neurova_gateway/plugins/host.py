@@ -79,6 +79,11 @@ class PluginHost:
         """Stop enforcing the deadline."""
         self._watchdog.stop()
 
+    @property
+    def waits(self) -> bool:
+        """Return whether plugins may wait for a network."""
+        return self._stores is not None and self._stores.limiter.waits
+
     def bind_stores(self, stores: Stores) -> None:
         """Pass these stores to all plugins created from now on."""
         self._stores = stores
@@ -212,6 +217,21 @@ class Chain:
         except (TypeError, KeyError):
             return self._set_new_caller(call, shared)
         return None
+
+    def suspend(self) -> tuple[Any, ...]:
+        """Return the state of the running phase, so that the phases of other calls can run."""
+        phase, watchdog = self._phase, self._watchdog
+        state = phase.call, phase.shared, phase.authenticated, watchdog.running
+        watchdog.running = None
+        phase.thread = 0
+        return state
+
+    def resume(self, state: tuple[Any, ...]) -> None:
+        """Continue a phase that `suspend` stopped."""
+        phase = self._phase
+        phase.call, phase.shared, phase.authenticated, self._watchdog.running = state
+        phase.reply = None
+        phase.thread = get_ident()
 
     def log(self, call: Call, reply: Reply) -> None:
         """Run the log phases; their faults are counted and do not change the reply."""

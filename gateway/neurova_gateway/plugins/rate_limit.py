@@ -136,7 +136,9 @@ class RateLimit:
             ]
         each = [(name, subject, window) for name, subject, windows in bound for window in windows]
         return Limits(
-            tuple(Bucket(subject, window.limit, window.seconds) for _, subject, window in each),
+            tuple(
+                Bucket(subject, window.limit, window.seconds, caller) for _, subject, window in each
+            ),
             policy(
                 tuple(
                     (_label(name, window), window.limit, window.seconds) for name, _, window in each

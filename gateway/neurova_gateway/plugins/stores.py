@@ -51,25 +51,28 @@ class StoreOpener:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._opened: dict[tuple[str, str], Stores] = {}
+        self._opened: dict[tuple[str, str, str], Stores] = {}
 
     def bind(self, config: Mapping[str, Any]) -> dict[str, Any]:
         """Return a config with the stores that it names, which are opened at the first use."""
         state, keys = config.get(SETTING) or "", config.get("keys") or ""
-        return {**config, BOUND: partial(self._get, state, keys)} if state else dict(config)
+        if not state:
+            return dict(config)
+        return {**config, BOUND: partial(self._get, state, keys, config.get("limits") or "")}
 
-    def _get(self, state: str, keys: str) -> Stores:
+    def _get(self, state: str, keys: str, limits: str) -> Stores:
+        names = state, keys, limits
         with self._lock:
-            stores = self._opened.get((state, keys))
+            stores = self._opened.get(names)
             if stores is None:
-                stores = self._opened[state, keys] = _open(Path(state), keys)
+                stores = self._opened[names] = _open(Path(state), keys, limits)
             return stores
 
 
-def _open(state: Path, keys: str) -> Stores:
+def _open(state: Path, keys: str, limits: str) -> Stores:
     cache = KeyCache(open_key_store(key_store_url(state, keys)))
     threading.Thread(target=_flush, args=(cache,), name="key-uses", daemon=True).start()
-    return Stores(cache, open_limiter(limiter_url(state)))
+    return Stores(cache, open_limiter(limiter_url(state, limits), state))
 
 
 def _flush(keys: KeyCache) -> None:

@@ -58,6 +58,7 @@ _MODELS = "neurova_platform.composition.models"
 _WAREHOUSES = "neurova_platform.composition.warehouses"
 _TRACES = "neurova_platform.composition.trace_stores"
 _TRACES_FAULT = "neurova.settings.traces:find_url_error"
+_REDIS_FAULT = "neurova_gateway.limits.redis.url:find_url_error"
 _POSTGRES_FAULT = "neurova.database.postgres.url:find_url_error"
 _LOKI = Backend(f"{_LOGS}:open_loki", f"{_LOGS}:check_loki", f"{_LOGS}:find_url_error")
 _ELASTICSEARCH = Backend(
@@ -79,6 +80,7 @@ BACKENDS: dict[str, dict[str, Backend]] = {
     },
     "limits": {
         "file": Backend(f"{_LIMITS}:open_limiter", f"{_LIMITS}:check_limiter"),
+        "redis": Backend(f"{_LIMITS}:open_limiter", f"{_LIMITS}:check_limiter", _REDIS_FAULT),
     },
     "bus": {
         "file": Backend(f"{_BUS}:open_sqlite_bus", f"{_BUS}:check_sqlite_bus"),
@@ -136,7 +138,13 @@ BACKENDS: dict[str, dict[str, Backend]] = {
         ),
     },
 }
-_ALIASES = {"postgres": "postgresql", "amqps": "amqp", "clickhouses": "clickhouse"}
+_ALIASES = {
+    "postgres": "postgresql",
+    "amqps": "amqp",
+    "clickhouses": "clickhouse",
+    "rediss": "redis",
+    "unix": "redis",
+}
 
 
 def find_backend(port: str, location: object) -> Backend:
@@ -184,7 +192,7 @@ def open_key_store(settings: Settings) -> KeyStore:
 
 def open_limiter(settings: Settings) -> Limiter:
     """Open the rate limiter. Raises StateError when it cannot be used."""
-    limiter: Limiter = _open("limits", limiter_url(settings.state))
+    limiter: Limiter = _open("limits", _limiter_url(settings), settings.state)
     return limiter
 
 
@@ -331,7 +339,11 @@ def check_traces(settings: Settings) -> str:
 
 def check_limiter(settings: Settings) -> str:
     """Return one line about the state of the rate limiter."""
-    return _check("limits", limiter_url(settings.state))
+    return _check("limits", _limiter_url(settings))
+
+
+def _limiter_url(settings: Settings) -> str:
+    return limiter_url(settings.state, settings.gateway.limits)
 
 
 def _open(port: str, location: object, *options: object) -> Any:

@@ -163,7 +163,7 @@ class Platform:
         try:
             self._stack.callback(self.execution.thread_pool.stop)
             state.prepare(self.settings.state)
-            self._open_stores()
+            await self._open_stores()
             self._counters.open()
             on_stop(self._counters.close)
             self.process_counters.open()
@@ -285,7 +285,7 @@ class Platform:
         """Run a background task until the platform stops."""
         self._stack.callback(asyncio.create_task(coroutine).cancel)
 
-    def _open_stores(self) -> None:
+    async def _open_stores(self) -> None:
         behind = self.settings.gateway.behind
         if behind and not self.settings.gateway.keys:
             return  # the keys are in a file beside Kong
@@ -297,6 +297,7 @@ class Platform:
                 return
             limiter = backends.open_limiter(self.settings)
             self._stack.callback(limiter.close)
+            await limiter.connect()
             self.stores = Stores(KeyCache(keys), limiter)
         self.host.bind_stores(self.stores)
         self._keep_uses(self.stores.keys.store, self.stores.keys)

@@ -36,16 +36,17 @@ def find_faults(settings: Settings) -> Iterator[tuple[str, str]]:
             )
     if settings.runtime.memory and not memory.is_measurable():
         yield "runtime.memory", "is only supported on Linux: remove it"
-    for port, url in (
-        ("mail", settings.mail.url),
-        ("logs", settings.logs.url),
-        ("bus", settings.bus.url),
-        ("models", settings.models.url),
-        ("warehouse", settings.warehouse.url),
-        ("traces", settings.traces.url),
+    for port, key, url in (
+        ("mail", "mail.url", settings.mail.url),
+        ("logs", "logs.url", settings.logs.url),
+        ("bus", "bus.url", settings.bus.url),
+        ("limits", "gateway.limits", settings.gateway.limits),
+        ("models", "models.url", settings.models.url),
+        ("warehouse", "warehouse.url", settings.warehouse.url),
+        ("traces", "traces.url", settings.traces.url),
     ):
         if url and (what := backends.find_fault(port, url)):
-            yield f"{port}.url", what
+            yield key, what
     yield from _find_unknown_services(settings)
     yield from _find_service_faults(settings)
 

@@ -24,9 +24,9 @@ class Call:
     Set later: `body` by the server, `route` and `params` (decoded path parameters) by the router,
     `caller` and `shared` (`kong.ctx.shared`) by the plugins, `trace_id`, `parent_id` and `span_id`
     by the trace step, `parent_sampled` from a trusted proxy, `span` if the call is sampled,
-    `reply_fields` (added to any reply) by any step, `deadline` (event-loop seconds) by the
-    endpoint, `disconnected` by a function's Request, which watches it, `task` with the reply if it
-    goes on after that.
+    `pending` if plugins still wait, `reply_fields` (added to any reply) by any step, `deadline`
+    (event-loop seconds) by the endpoint, `disconnected` by a function's Request, which watches it,
+    `task` with the reply if it goes on after that.
 
     A call that is not sampled is the `Operation` in which its function runs, see traces/current.py.
     """
@@ -43,6 +43,7 @@ class Call:
         "params",
         "parent_id",
         "parent_sampled",
+        "pending",
         "query",
         "raw_path",
         "reply_fields",
@@ -88,6 +89,7 @@ class Call:
         self.span_id = 0
         self.parent_sampled: bool | None = None
         self.span: SpanContext | None = None
+        self.pending: Any = None
         self.started = 0.0
         self.deadline = 0.0
         self.task: Task[None] | None = None

@@ -36,8 +36,9 @@ class Gateway(Section, frozen=True):
 
     `plugins`: the plugin folder, empty for the packaged one. `extra`: names of further plugins in
     it to run on every route. `keys`: the PostgreSQL URL of the key store, empty for a file in the
-    state folder. `behind` "kong": accept only calls signed by Kong's plugin. `hosts`: the accepted
-    Host values, empty for any. `limit`: the rate limit of each consumer over all routes.
+    state folder. `limits`: the URL of Redis, which counts for several machines, empty for a file in
+    the state folder. `behind` "kong": accept only calls signed by Kong's plugin. `hosts`: the
+    accepted Host values, empty for any. `limit`: the limit of each consumer over all routes.
     `body_memory`: the bound of all request bodies that a worker holds, at least `max_body`.
     """
 
@@ -54,6 +55,7 @@ class Gateway(Section, frozen=True):
     plugins: FilePath = ""
     extra: tuple[str, ...] = ()
     keys: str = ""
+    limits: str = ""
     phase_deadline: Seconds = 2.0
     limit: str = ""
     compress: bool = True

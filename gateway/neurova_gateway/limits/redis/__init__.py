@@ -1,0 +1,1 @@
+"""Rate limits in Redis, for any number of machines."""
