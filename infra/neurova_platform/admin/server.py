@@ -25,6 +25,7 @@ from neurova_gateway.plugins.stores import Stores
 from .. import DISTRIBUTION
 from ..composition.backends import check_database
 from ..composition.events import EventSystem
+from ..composition.locations import DatabaseLocations
 from ..composition.platform import Platform
 from ..composition.state import COUNTERS, PROCESS_COUNTERS, has_state
 from ..composition.trace_stores import open_reader
@@ -52,6 +53,7 @@ def platform_context(platform: Platform, reloads: Reloads) -> AdminContext:
         keys=lambda: backends().keys.store,
         limiter=lambda: backends().limiter,
         events=platform.events,
+        locations=platform.locations,
         clock=platform.stores.clock if platform.stores else time.time,
         reloads=reloads,
     )
@@ -65,6 +67,7 @@ def project_context(
     keys: Callable[[], KeyStore],
     limiter: Callable[[], Limiter],
     events: EventSystem,
+    locations: DatabaseLocations,
     clock: Callable[[], float] = time.time,
     reloads: Reloads | None = None,
 ) -> AdminContext:
@@ -75,7 +78,7 @@ def project_context(
 
     def parts() -> dict[str, Check]:
         names = discover(settings.functions)
-        return {f"database {name}": partial(_check_database, settings, name) for name in names}
+        return {f"database {name}": partial(_check_database, locations, name) for name in names}
 
     return AdminContext(
         name=settings.project.name,
@@ -140,11 +143,11 @@ def _protocol(**options: Any) -> Any:
     return AdminProtocol(**options)
 
 
-def _check_database(settings: Settings, service: str) -> Part:
+def _check_database(locations: DatabaseLocations, service: str) -> Part:
     name = f"database {service}"
-    if not has_state(settings, service):
+    if not has_state(locations.settings, service):
         return Part(name, "up", "this service has no database")
     try:
-        return Part(name, "up", check_database(settings, service))
+        return Part(name, "up", check_database(locations, service))
     except PendingMigrations as error:
         return Part(name, "behind", f"{error.where}: {error.what}", error.fix)

@@ -33,6 +33,8 @@ if TYPE_CHECKING:  # not imported at run time: asyncio would slow commands that 
     from neurova.traces.base import SpanExporter
     from neurova.warehouse.base import Warehouse
 
+    from .locations import DatabaseLocations
+
 
 class Backend(NamedTuple):
     """Name the functions of one backend.
@@ -175,12 +177,11 @@ def find_fault(port: str, location: str) -> str:
 
 
 def open_database(
-    settings: Settings, service: str, clock: Callable[[], float] = time.time
+    locations: DatabaseLocations, service: str, clock: Callable[[], float] = time.time
 ) -> Database:
     """Return the database of a service; it connects at the first statement."""
-    location = settings.database(service)
-    options = settings.services.get(service, Service())
-    database: Database = _open("database", location, options, service, clock)
+    options = locations.settings.services.get(service, Service())
+    database: Database = _open("database", locations.get(service), options, service, clock)
     return database
 
 
@@ -277,7 +278,7 @@ def open_span_exporter(settings: Settings, environment: str) -> SpanExporter:
     return exporter
 
 
-def check_database(settings: Settings, service: str) -> str:
+def check_database(locations: DatabaseLocations, service: str) -> str:
     """Return one line about the state of a service's database.
 
     Raises PendingMigrations if some of its migrations have not run.
@@ -286,9 +287,10 @@ def check_database(settings: Settings, service: str) -> str:
 
     from .state import revisions
 
-    product = _check("database", settings.database(service))
-    migrations.check(settings.database(service), revisions(settings, service))
-    return f"{settings.database(service)}: {product}, up to date"
+    location = locations.get(service)
+    product = _check("database", location)
+    migrations.check(location, revisions(locations.settings, service))
+    return f"{location}: {product}, up to date"
 
 
 def check_key_store(settings: Settings) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,6 +12,8 @@ from neurova.database.postgres.url import PostgresUrl
 from neurova.settings.project import Service
 from neurova.settings.settings import Settings
 
+from .locations import DatabaseLocations
+
 Clock = Callable[[], float]
 
 
@@ -18,7 +21,7 @@ class ServiceDatabases:
     """The databases of a project's services, each opened on first use and once."""
 
     def __init__(self, settings: Settings, clock: Clock) -> None:
-        self._settings = settings
+        self.locations = DatabaseLocations(settings)
         self._clock = clock
         self._opened: dict[str, Database] = {}
 
@@ -27,7 +30,7 @@ class ServiceDatabases:
         if service not in self._opened:
             from .backends import open_database
 
-            self._opened[service] = open_database(self._settings, service, self._clock)
+            self._opened[service] = open_database(self.locations, service, self._clock)
         return self._opened[service]
 
     async def close(self) -> None:
@@ -35,6 +38,7 @@ class ServiceDatabases:
         for database in self._opened.values():
             await database.close()
         self._opened.clear()
+        await asyncio.to_thread(self.locations.close)
 
 
 def open_sqlite(file: Path, options: Service, service: str, clock: Clock) -> Database:

@@ -44,6 +44,7 @@ from . import backends, state
 from .databases import ServiceDatabases
 from .events import EventRole, EventSystem
 from .http_clients import HttpClients
+from .locations import DatabaseLocations
 from .services import load_service
 from .state import COUNTERS, PROCESS_COUNTERS
 from .trace_stores import Traces
@@ -150,6 +151,11 @@ class Platform:
     def slot(self) -> int:
         """Return the number of this process, unique on the state folder; -1 before the start."""
         return self._counters.slot
+
+    @property
+    def locations(self) -> DatabaseLocations:
+        """Return where the databases of the services are."""
+        return self._databases.locations
 
     def databases(self) -> Iterator[Database]:
         """Yield the databases of the services; skip SQLite files that do not exist."""

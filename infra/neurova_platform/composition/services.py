@@ -41,9 +41,9 @@ def load_service(
     `log` takes the lines of its functions. `migrate`: run its pending migrations first.
     """
     if migrate:
-        state.migrate(settings, name)
+        state.migrate(databases.locations, name)
     else:
-        state.require_migrated(settings, name)
+        state.require_migrated(databases.locations, name)
     names: list[str] = []
 
     def find_secret(name: str, function: str) -> Callable[[], Secret]:
@@ -61,8 +61,8 @@ def load_service(
     service = loader.load_service(settings.functions, name, resources, execution)
     secrets.load(names)
     if service.publishes or service.subscriptions or service.schedules:
-        state.ensure_database(settings, name)
-    state.require_tables(settings, name, service.domain)
+        state.ensure_database(databases.locations, name)
+    state.require_tables(databases.locations, name, service.domain)
     return service
 
 

@@ -10,6 +10,8 @@ from neurova.database.postgres.url import PostgresUrl
 from neurova.errors import StateError
 from neurova.settings.settings import Settings
 
+from .locations import DatabaseLocations
+
 ADDRESS = "address"
 """The file in the state folder that holds the URL of `neurova dev`."""
 DEV_LOCK = "dev.lock"
@@ -46,27 +48,27 @@ def remove_old_counters(state: Path) -> None:
         remove_unused_counter_files(state / folder)
 
 
-def migrate(settings: Settings, service: str) -> None:
+def migrate(locations: DatabaseLocations, service: str) -> None:
     """Upgrade a service's database. Raises StateError if that fails."""
-    migrations.upgrade(settings.database(service), revisions(settings, service))
+    migrations.upgrade(locations.get(service), revisions(locations.settings, service))
 
 
-def ensure_database(settings: Settings, service: str) -> None:
+def ensure_database(locations: DatabaseLocations, service: str) -> None:
     """Create the database file of a service that uses events or schedules, if it does not exist."""
-    if not database_exists(settings, service):
-        migrations.upgrade_platform(settings.database(service))
+    if not database_exists(locations.settings, service):
+        migrations.upgrade_platform(locations.get(service))
 
 
-def require_migrated(settings: Settings, service: str) -> None:
+def require_migrated(locations: DatabaseLocations, service: str) -> None:
     """Upgrade the platform's tables. Raises StateError if the service's own are not up to date."""
-    database = settings.database(service)
-    if migrations.check(database, revisions(settings, service)).pending:
+    database = locations.get(service)
+    if migrations.check(database, revisions(locations.settings, service)).pending:
         migrations.upgrade_platform(database)
 
 
-def require_tables(settings: Settings, service: str, domain: ModuleType | None) -> None:
+def require_tables(locations: DatabaseLocations, service: str, domain: ModuleType | None) -> None:
     """Raise StateError if a service's database lacks what the tables in `domain` declare."""
-    database = settings.database(service)
+    database = locations.get(service)
     found = migrations.differences(database, domain)
     if found:
         raise StateError(

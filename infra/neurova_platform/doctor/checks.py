@@ -23,6 +23,7 @@ from neurova.settings.settings import Settings
 
 from .. import DISTRIBUTION, MINIMUM_PYTHON, assets
 from ..composition import backends, state
+from ..composition.locations import DatabaseLocations
 from ..settings.loading import load
 
 Verdict = Literal["ok", "warn", "fail"]
@@ -207,19 +208,20 @@ def check_openapi(settings: Settings) -> Iterator[Finding]:
 
 def check_databases(settings: Settings) -> Iterator[Finding]:
     """Check the database of each service that has one."""
-    for service in discover(settings.functions):
-        finding = check_database(settings, service)
-        if finding is not None:
-            yield finding
+    with DatabaseLocations(settings) as locations:
+        for service in discover(settings.functions):
+            finding = check_database(locations, service)
+            if finding is not None:
+                yield finding
 
 
-def check_database(settings: Settings, service: str) -> Finding | None:
+def check_database(locations: DatabaseLocations, service: str) -> Finding | None:
     """Check that a service's database responds and is migrated; None if it has no database."""
-    name = f"database {service}"
+    name, settings = f"database {service}", locations.settings
     try:
         has_state = state.has_state(settings, service)
-        found = backends.check_database(settings, service) if has_state else ""
-        state.require_tables(settings, service, state.load_domain(settings, service))
+        found = backends.check_database(locations, service) if has_state else ""
+        state.require_tables(locations, service, state.load_domain(settings, service))
         return Finding(name, "ok", found) if has_state else None
     except PendingMigrations as error:
         return Finding(name, "warn", f"{error.where}: {error.what}", error.fix)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +17,8 @@ from neurova.settings.settings import Settings
 
 from .. import memory
 from ..composition import backends
+
+_CREDENTIALS = re.compile(r"[\w./-]+/(static-)?creds/[\w.-]+", re.ASCII)
 
 
 def find_faults(settings: Settings) -> Iterator[tuple[str, str]]:
@@ -88,3 +91,16 @@ def _find_service_faults(settings: Settings) -> Iterator[tuple[str, str]]:
         owner = owners.setdefault(settings.database(name), name)
         if owner != name:
             yield key, f"is also the database of {owner}: give each service its own"
+        if what := _find_credentials_fault(settings, name):
+            yield f"services.{name}.credentials", what
+
+
+def _find_credentials_fault(settings: Settings, service: str) -> str:
+    path = settings.services[service].credentials
+    if not path:
+        return ""
+    if not _CREDENTIALS.fullmatch(path):
+        return "is not the path of a role, write one like database/creds/ROLE"
+    if not isinstance(settings.database(service), PostgresUrl):
+        return f"needs a database on PostgreSQL: set services.{service}.database"
+    return "" if settings.secrets.url else "needs Vault: set secrets.url"

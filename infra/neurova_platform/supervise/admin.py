@@ -38,6 +38,7 @@ async def _serve(settings: Settings, listener: socket.socket, channel: WorkerCha
             "live",
             functions=partial(snapshot.read, settings.state),
             events=events,
+            locations=databases.locations,
             **_open_stores(settings, stack),
         )
         async with admin.serve(settings, lambda: found, listener):

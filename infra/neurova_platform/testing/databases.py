@@ -47,7 +47,9 @@ class Databases:
     def services(self) -> dict[str, Service]:
         """Return the settings of the services in the test."""
         return {
-            name: msgspec.structs.replace(service, database=self._url(name, self._names[name]).dsn)
+            name: msgspec.structs.replace(
+                service, database=self._url(name, self._names[name]).dsn, credentials=""
+            )
             for name, service in self._services.items()
         }
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Generic, TypeVar
 
 from ..errors import Unavailable
@@ -57,6 +57,16 @@ class ConnectionPool(Generic[T]):
         self._idle.append(connection)
         if self._closing is not None and len(self._idle) == self._size:
             self._closing.set_result(None)
+
+    async def visit_idle(self, visit: Callable[[T], Awaitable[None]]) -> None:
+        """Call `visit` with each idle connection; nobody else uses it meanwhile."""
+        for connection in list(self._idle):
+            if connection in self._idle:
+                self._idle.remove(connection)
+                try:
+                    await visit(connection)
+                finally:
+                    self.release(connection)
 
     async def close(self) -> list[T]:
         """Refuse new callers, serve waiting ones, then return all connections."""

@@ -36,10 +36,12 @@ class Service(Section, frozen=True):
     """Configure the database of one service.
 
     `database` is a file, a PostgreSQL URL, or empty for `<state>/<service>.db`. Each process opens
-    at most `connections` connections to PostgreSQL. `targets`: its runtimes behind Kong, empty for
-    those of `[gateway.kong]`.
+    at most `connections` connections to PostgreSQL. `credentials` is the path of a role in Vault's
+    database engine, which leases the user and the password. `targets`: its runtimes behind Kong,
+    empty for those of `[gateway.kong]`.
     """
 
     database: FilePath = ""
     connections: Connections = 8
+    credentials: str = ""
     targets: tuple[str, ...] = ()

@@ -13,6 +13,7 @@ from neurova.database import migrations
 from neurova.errors import LoadError, StateError
 from neurova_gateway.metrics.totals import read_totals
 from neurova_platform.composition.backends import open_database
+from neurova_platform.composition.locations import DatabaseLocations
 from neurova_platform.composition.platform import Platform
 from neurova_platform.composition.state import COUNTERS, prepare
 from neurova_platform.settings.loading import load
@@ -87,7 +88,7 @@ async def test_file_created_by_a_call_stops_no_start(probe_project: Path, statem
     """A service without migrations gets its database file with the first call that has a Tx."""
     settings = load(probe_project, environ={})
     prepare(settings.state)
-    database = open_database(settings, "probe")
+    database = open_database(DatabaseLocations(settings), "probe")
     tx = database.transaction(readonly=False, deadline=asyncio.get_running_loop().time() + 20)
     await tx.execute(text(statement))
     await tx.commit()

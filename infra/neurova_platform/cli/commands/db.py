@@ -31,18 +31,21 @@ def status(ctx: click.Context, service: str | None, as_json: bool) -> None:
     from neurova.errors import NeurovaError
 
     from ...composition import state
+    from ...composition.locations import DatabaseLocations
     from ...settings.loading import load
 
     settings = load()
     names = _services(settings, service)
+    locations = ctx.with_resource(DatabaseLocations(settings))
     rows: list[dict[str, Any]] = []
     for name in names:
-        row: dict[str, Any] = {"service": name, "database": str(settings.database(name))}
+        location = locations.get(name)
+        row: dict[str, Any] = {"service": name, "database": str(location)}
         try:
-            found = migrations.status(settings.database(name), state.revisions(settings, name))
+            found = migrations.status(location, state.revisions(settings, name))
             pending = found.pending if found.is_behind else ()
             domain = None if pending else state.load_domain(settings, name)
-            differences = migrations.differences(settings.database(name), domain)
+            differences = migrations.differences(location, domain)
         except NeurovaError as error:
             if len(names) == 1:
                 raise
@@ -67,20 +70,23 @@ def status(ctx: click.Context, service: str | None, as_json: bool) -> None:
 @db.command()
 @click.argument("service", required=False)
 @json_option
-def upgrade(service: str | None, as_json: bool) -> None:
+@click.pass_context
+def upgrade(ctx: click.Context, service: str | None, as_json: bool) -> None:
     """Upgrade the database of SERVICE, or all, to the newest revision."""
     from neurova.database import migrations
 
+    from ...composition.locations import DatabaseLocations
     from ...composition.state import has_state, prepare, revisions
     from ...settings.loading import load
 
     settings = load()
     prepare(settings.state)
+    locations = ctx.with_resource(DatabaseLocations(settings))
     ran = {}
     for name in _services(settings, service):
         if service is None and not has_state(settings, name):
             continue  # no database yet: the platform creates one when it first stores data
-        database = settings.database(name)
+        database = locations.get(name)
         if isinstance(database, Path):
             database.parent.mkdir(parents=True, exist_ok=True)
         ran[name] = migrations.upgrade(database, revisions(settings, name))
@@ -95,11 +101,13 @@ def upgrade(service: str | None, as_json: bool) -> None:
 @click.option("-m", "--message", required=True, help="A short description of the change.")
 @click.option("--empty", is_flag=True, help="Create a migration without operations.")
 @json_option
-def revision(service: str, message: str, empty: bool, as_json: bool) -> None:
+@click.pass_context
+def revision(ctx: click.Context, service: str, message: str, empty: bool, as_json: bool) -> None:
     """Create a migration from the differences between SERVICE's domain.py and its migrations."""
     from neurova.database import migrations
     from neurova.loading.generation import Generation
 
+    from ...composition.locations import DatabaseLocations
     from ...composition.state import revisions
     from ...settings.loading import load
 
@@ -109,9 +117,8 @@ def revision(service: str, message: str, empty: bool, as_json: bool) -> None:
     if not empty:
         generation = Generation(settings.functions / name, name)
         metadata = migrations.tables(generation.load("domain"))
-    made = migrations.revision(
-        revisions(settings, name), message, metadata, settings.database(name)
-    )
+    location = ctx.with_resource(DatabaseLocations(settings)).get(name)
+    made = migrations.revision(revisions(settings, name), message, metadata, location)
     if as_json:
         print_document({"file": str(made)})
     else:

@@ -19,11 +19,11 @@ from sqlalchemy.util import await_only
 from ...errors import NeurovaError, StateError
 from ..base import MAX_INLINE_ROWS, Parameters, TransactionError, count_rows
 from .circuit_breaker import CircuitBreaker
+from .connecting import CONNECT_TIMEOUT, connect
 from .errors import translate
 from .types import COLUMN_TYPES
 from .url import PostgresUrl
 
-CONNECT_TIMEOUT = 5.0  # seconds
 CLOSE_TIMEOUT = 1.0  # seconds for a graceful close, after which the socket is closed
 # Writers share an advisory lock; a retried writer takes it exclusively and so runs alone. It is a
 # session lock, so that it can be taken before the transaction takes its snapshot.
@@ -59,15 +59,14 @@ DriverErrors = (
 def create_postgres_engine(url: PostgresUrl, name: str = "neurova") -> AsyncEngine:
     """Return an engine without a pool that neither begins nor commits transactions."""
 
-    async def connect() -> asyncpg.Connection:
-        # asyncpg parses the URL, so libpq's options work (sslmode, passfile…).
+    async def open_connection() -> asyncpg.Connection:
         # UTC as in SQLite: the zone decides what CURRENT_DATE and extract() return.
         settings = {"application_name": name, "timezone": "UTC"}
-        return await asyncpg.connect(url.dsn, timeout=CONNECT_TIMEOUT, server_settings=settings)
+        return await connect(url, server_settings=settings)
 
     engine = create_async_engine(
         "postgresql+asyncpg://",
-        async_creator=connect,
+        async_creator=open_connection,
         poolclass=NullPool,
         isolation_level="AUTOCOMMIT",
         hide_parameters=True,  # errors are logged, and parameters may be personal data
@@ -100,6 +99,18 @@ class PostgresConnection:
         self._has_savepoint = False
         self._start_savepoint = self._cleanup = ""
 
+    def is_retired(self) -> bool:
+        """Return whether the credential of the open connection was replaced or has ended."""
+        source = self._url.credentials
+        if source is None or self._driver is None:
+            return False
+        return self._driver.credential is not source.valid()
+
+    async def close_retired(self) -> None:
+        """Close the connection if it is retired."""
+        if self.is_retired():
+            await self.discard()
+
     async def fetch(self, statement: str, *arguments: Any) -> list[Any]:
         """Run one statement outside any transaction. Raises like `begin`, and asyncpg's errors."""
         if self._driver is None or self._driver.is_closed():
@@ -121,7 +132,7 @@ class PostgresConnection:
         self._has_savepoint = False
         self._cleanup = _RESET if readonly else _UNLOCK_AND_RESET
         statement = _BEGIN_READONLY if readonly else _BEGIN_ALONE if alone else _BEGIN_SHARED
-        if self._driver is not None and not self._driver.is_closed():
+        if self._driver is not None and not self._driver.is_closed() and not self.is_retired():
             with suppress(*DriverErrors):  # the idle connection was broken: open a new one
                 return await self._begin(statement)
         await self.discard()

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable
+from contextlib import suppress
 
 from ..base import StoredResponse
 from ..idempotency import HeldKeyLock
@@ -36,9 +38,11 @@ class PostgresDatabase(PostgresTransactions):
         breaker = CircuitBreaker()
         super().__init__(engine, url, connections, breaker)
         self._locks = PostgresLocks(
-            PostgresConnection(engine, url, breaker), self.run_in_background
+            lambda: PostgresConnection(engine, url, breaker), self.run_in_background
         )
         self._idempotency = PostgresIdempotencyStore(self, self._locks, clock)
+        if url.credentials is not None:
+            url.credentials.subscribe(self._start_closing_retired(asyncio.get_running_loop()))
 
     async def lock_key(self, key: bytes, deadline: float) -> HeldKeyLock:
         """Wait for the lock of an idempotency key; see `Database`."""
@@ -51,6 +55,23 @@ class PostgresDatabase(PostgresTransactions):
     async def delete_expired(self) -> int:
         """Delete a batch of expired responses and return their number; see `Database`."""
         return await self._idempotency.delete_expired()
+
+    async def close_retired(self) -> None:
+        """Close the connections whose credential was replaced; those in use are closed later."""
+        await super().close_retired()
+        await self._locks.close_retired()
+
+    def _start_closing_retired(self, loop: asyncio.AbstractEventLoop) -> Callable[[], None]:
+        """Return a function that closes retired connections on `loop`, called in any thread."""
+
+        def start() -> None:
+            self.run_in_background(self.close_retired())
+
+        def schedule() -> None:
+            with suppress(RuntimeError):  # the loop is closed
+                loop.call_soon_threadsafe(start)
+
+        return schedule
 
     async def close(self) -> None:
         """Wait for open transactions and close all connections."""

@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
-from typing import Any
+from typing import Any, TypeVar
 
 from ...errors import NeurovaError, Unavailable
 from ..base import KeyLocked
 from .connection import PostgresConnection
+
+T = TypeVar("T")
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.002, 0.03  # seconds between two attempts to lock
 STATEMENT_TIMEOUT = 5.0  # seconds
@@ -22,16 +24,19 @@ class PostgresLocks:
 
     These are session locks: they are taken before a transaction takes its snapshot, and end with
     the process. Waiting calls poll over one connection, so they use none of the transactions' pool.
-    Within a process locks are counted: unlock as often as you lock. `run_in_background` runs a
+    Within a process locks are counted: unlock as often as you lock. A retired connection stays open
+    until its locks are released. `create` returns a connection, `run_in_background` runs a
     coroutine without waiting for it.
     """
 
     def __init__(
         self,
-        connection: PostgresConnection,
+        create: Callable[[], PostgresConnection],
         run_in_background: Callable[[Coroutine[Any, Any, None]], object],
     ) -> None:
-        self._connection = connection
+        self._create = create
+        self._connection = create()
+        self._holders: dict[bytes, list[PostgresConnection]] = {}  # by the name of the lock
         self._run_in_background = run_in_background
         self._lock = asyncio.Lock()
 
@@ -43,9 +48,9 @@ class PostgresLocks:
 
     async def try_lock(self, name: bytes, deadline: float) -> bool:
         """Lock a name; return False if another process holds it."""
-        attempt = asyncio.ensure_future(self._fetch(_TRY_LOCK, _number(name)))
+        attempt = asyncio.ensure_future(self._try_lock(name))
         try:
-            return bool((await _wait_until(deadline, attempt))[0][0])
+            return await _wait_until(deadline, attempt)
         except BaseException:
             self._run_in_background(self._undo(attempt, name))
             raise
@@ -72,33 +77,76 @@ class PostgresLocks:
     async def unlock(self, name: bytes) -> None:
         """Unlock a name. If that fails, the connection is closed, which releases its locks."""
         with suppress(NeurovaError):
-            await self._fetch(_UNLOCK, _number(name))
+            async with self._lock:
+                holder = self._take_holder(name)
+                await self._fetch_on(holder, _UNLOCK, _number(name))
+                if holder is not self._connection and not self._is_holding(holder):
+                    await holder.discard()
+
+    async def close_retired(self) -> None:
+        """Replace a retired connection; close it, unless it holds locks."""
+        async with self._lock:
+            await self._replace_retired()
 
     async def close(self) -> None:
         """Unlock all names."""
-        await self._connection.discard()
+        for connection in {
+            self._connection,
+            *(each for held in self._holders.values() for each in held),
+        }:
+            await connection.discard()
+
+    async def _try_lock(self, name: bytes) -> bool:
+        async with self._lock:
+            await self._replace_retired()
+            rows = await self._fetch_on(self._connection, _TRY_LOCK, _number(name))
+            if rows[0][0]:
+                self._holders.setdefault(name, []).append(self._connection)
+            return bool(rows[0][0])
 
     async def _fetch(self, statement: str, *arguments: Any) -> list[Any]:
         async with self._lock:
-            try:
-                async with asyncio.timeout(STATEMENT_TIMEOUT):
-                    return await self._connection.fetch(statement, *arguments)
-            except TimeoutError:
-                await self._connection.discard()
-                raise Unavailable(
-                    f"the database did not answer within {STATEMENT_TIMEOUT:g} s",
-                    fix="retry the call",
-                ) from None
+            await self._replace_retired()
+            return await self._fetch_on(self._connection, statement, *arguments)
 
-    async def _undo(self, attempt: asyncio.Future[list[Any]], name: bytes) -> None:
+    async def _fetch_on(
+        self, connection: PostgresConnection, statement: str, *arguments: Any
+    ) -> list[Any]:
+        try:
+            async with asyncio.timeout(STATEMENT_TIMEOUT):
+                return await connection.fetch(statement, *arguments)
+        except TimeoutError:
+            await connection.discard()
+            raise Unavailable(
+                f"the database did not answer within {STATEMENT_TIMEOUT:g} s",
+                fix="retry the call",
+            ) from None
+
+    async def _replace_retired(self) -> None:
+        if self._connection.is_retired():
+            retired, self._connection = self._connection, self._create()
+            if not self._is_holding(retired):
+                await retired.discard()
+
+    def _is_holding(self, connection: PostgresConnection) -> bool:
+        return any(connection in holders for holders in self._holders.values())
+
+    def _take_holder(self, name: bytes) -> PostgresConnection:
+        holders = self._holders.get(name) or [self._connection]
+        holder = holders.pop()
+        if not holders:
+            self._holders.pop(name, None)
+        return holder
+
+    async def _undo(self, attempt: asyncio.Future[bool], name: bytes) -> None:
         """Release the lock that an abandoned attempt may have taken."""
         await asyncio.wait([attempt])
-        if not attempt.cancelled() and attempt.exception() is None and attempt.result()[0][0]:
+        if not attempt.cancelled() and attempt.exception() is None and attempt.result():
             await self.unlock(name)
 
 
-async def _wait_until(deadline: float, statement: asyncio.Future[list[Any]]) -> list[Any]:
-    """Return the rows of a statement. It goes on when the caller is cancelled or times out."""
+async def _wait_until(deadline: float, statement: asyncio.Future[T]) -> T:
+    """Return the result of a statement. It goes on when the caller is cancelled or times out."""
     left = deadline - asyncio.get_running_loop().time()
     done, _ = await asyncio.wait([statement], timeout=max(0.0, left))
     if not done:

@@ -138,10 +138,10 @@ async def _with_driver(
     database: PostgresUrl, use: Callable[[Any], Coroutine[Any, Any, T]], seconds: float
 ) -> T:
     """Return the result of `use` with an asyncpg connection, within `seconds`."""
-    import asyncpg
+    from .connecting import connect
 
     async with asyncio.timeout(seconds):
-        connection = await asyncpg.connect(database.dsn, timeout=CONNECT_TIMEOUT)
+        connection = await connect(database)
         try:
             return await use(connection)
         finally:

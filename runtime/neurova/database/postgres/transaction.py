@@ -58,6 +58,11 @@ class PostgresTransactions:
             self, pool, readonly, subtract_margin(deadline), savepoint=savepoint
         )
 
+    async def close_retired(self) -> None:
+        """Close the idle connections whose credential was replaced or has ended."""
+        for pool in (self._readers, self._writers):
+            await pool.visit_idle(PostgresConnection.close_retired)
+
     def run_in_background(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Run a coroutine in a task; `close` waits for it."""
         task = asyncio.get_running_loop().create_task(work)
@@ -273,7 +278,7 @@ class PostgresTransaction(EventPublisher):
                 await connection.rollback()
             raise translated from error
         finally:
-            if not is_usable:
+            if not is_usable or connection.is_retired():
                 await connection.discard()
             self._pool.release(connection)
 
@@ -286,6 +291,7 @@ class PostgresTransaction(EventPublisher):
                 await connection.discard()
             elif self._has_begun:
                 await connection.rollback()
+                await connection.close_retired()
         finally:
             self._pool.release(connection)
 

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 from importlib.util import find_spec
+from typing import TYPE_CHECKING
 from urllib.parse import SplitResult, parse_qsl, urlencode, urlsplit
+
+if TYPE_CHECKING:
+    from .credentials import CredentialSource
 
 SCHEMES = ("postgresql", "postgres")
 _SECRET = {"password", "sslpassword"}
@@ -13,13 +17,14 @@ class PostgresUrl:
     """A libpq URL: `postgresql://user:password@host:port/name?sslmode=require`.
 
     Missing parts come from the environment (PGPASSWORD, PGPASSFILE, PGHOST…), as with psql. `dsn`
-    is the whole URL; `str()` omits passwords.
+    is the whole URL; `str()` omits passwords. `credentials` replace the user and the password.
     """
 
-    __slots__ = ("dsn",)
+    __slots__ = ("credentials", "dsn")
 
-    def __init__(self, dsn: str) -> None:
+    def __init__(self, dsn: str, credentials: CredentialSource | None = None) -> None:
         self.dsn = dsn
+        self.credentials = credentials
 
     def with_database(self, database: str) -> PostgresUrl:
         """Return the URL of another database on the same server."""

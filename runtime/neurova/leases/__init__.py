@@ -1,0 +1,1 @@
+"""Credentials that Vault leases, and that change while the process runs."""

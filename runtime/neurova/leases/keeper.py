@@ -1,0 +1,181 @@
+"""Hold a leased credential: renew it in a thread, replace it before it ends."""
+
+from __future__ import annotations
+
+import logging
+import math
+import threading
+from collections.abc import Callable
+from random import random
+from time import monotonic
+from typing import Protocol
+
+from ..database.postgres.credentials import Credential
+from ..errors import NeurovaError
+from ..execution.repeated import log_repeated
+from .timing import Action, Lease, next_step, pause_after_failure
+
+LOGGER = logging.getLogger("neurova.secrets")
+AFTER_END = 1.0  # seconds between attempts when no credential is left
+
+
+class LeaseLost(Exception):
+    """Vault does not know the lease or its token any more."""
+
+
+class Session(Protocol):
+    """A credential and the leases that it depends on; used by one thread at a time."""
+
+    @property
+    def credential(self) -> Credential:
+        """Return the credential; a renewal may change it."""
+        ...
+
+    @property
+    def leases(self) -> tuple[Lease, ...]:
+        """Return what must be renewed."""
+        ...
+
+    @property
+    def ends(self) -> float:
+        """Return when the credential must not be used any more, infinite if it has no end."""
+        ...
+
+    def renew(self) -> None:
+        """Renew what is due. Raises LeaseLost, or NeurovaError when Vault does not answer."""
+        ...
+
+    def revoke(self) -> None:
+        """End the credential now, if it has an end. Raises NeurovaError."""
+        ...
+
+
+class LeasedCredentials:
+    """The credential of one database, as a `CredentialSource`.
+
+    `open_session` takes a new credential from Vault, `name` is for messages. The first `fetch`
+    starts the thread, `close` ends it. While Vault is down, the credential is used until its end.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        open_session: Callable[[], Session],
+        clock: Callable[[], float] = monotonic,
+    ) -> None:
+        self.name = name
+        self._open_session = open_session
+        self._clock = clock
+        self._session: Session | None = None
+        self._replaced: list[Session] = []
+        self._subscribers: list[Callable[[], None]] = []
+        self._opening = threading.Lock()
+        self._stopping = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    @property
+    def ends(self) -> float:
+        """Return when the credential ends unless it is renewed; 0 if there is none."""
+        session = self._session
+        return 0.0 if session is None else session.ends
+
+    def valid(self) -> Credential | None:
+        """Return the credential to use now, None when it must be fetched."""
+        session = self._session
+        if session is None or self._clock() >= session.ends:
+            return None
+        return session.credential
+
+    def fetch(self, refused: Credential | None = None) -> Credential:
+        """Return the credential to use now; fetch one if there is none, or only `refused`."""
+        with self._opening:
+            current = self.valid()
+            return self._replace() if current is None or current is refused else current
+
+    def subscribe(self, changed: Callable[[], None]) -> None:
+        """Call `changed` in any thread after `valid` has changed."""
+        self._subscribers.append(changed)
+
+    def close(self) -> None:
+        """Stop the thread and revoke the credentials, as far as Vault answers."""
+        self._stopping.set()
+        if self._thread is not None:
+            self._thread.join()
+        with self._opening:
+            sessions = [*self._replaced, *([self._session] if self._session else [])]
+            self._session, self._replaced = None, []
+        for session in sessions:
+            try:
+                session.revoke()
+            except NeurovaError as error:
+                LOGGER.warning("%s: not revoked, it ends by itself: %s", self.name, error)
+
+    def _replace(self) -> Credential:
+        """Take a new credential; the old one stays for transactions in flight, until its end."""
+        session = self._open_session()
+        now = self._clock()
+        self._replaced = [each for each in self._replaced if now < each.ends < math.inf]
+        if self._session is not None:
+            self._replaced.append(self._session)
+        self._session = session
+        self._report_change()
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._run, name=self.name, daemon=True)
+            self._thread.start()
+        return session.credential
+
+    def _run(self) -> None:
+        failures, pause = 0, 0.0
+        while not self._stopping.wait(pause):
+            try:
+                pause = self._advance()
+            except NeurovaError as error:
+                failures += 1
+                left = max(0.0, self.ends - self._clock())
+                text = "Credentials of %s cannot be renewed, they end in %s s"
+                log_repeated(LOGGER, failures, error, text, self.name, f"{left:.0f}")
+                pause = pause_after_failure(left, random()) if left else AFTER_END  # noqa: S311
+            else:
+                if failures:
+                    LOGGER.warning("Credentials of %s are renewed again", self.name)
+                failures = 0
+
+    def _advance(self) -> float:
+        """Renew or replace what is due; return the seconds to wait."""
+        session = self._session
+        if session is None:
+            self.fetch()
+            return 0.0
+        step = next_step(session.leases, self._clock())
+        if step.action is Action.WAIT:
+            return min(step.at - self._clock(), threading.TIMEOUT_MAX)
+        try:
+            if step.action is Action.RENEW and self._renew(session):
+                return 0.0
+            with self._opening:
+                if self._session is session:
+                    self._replace()
+        except NeurovaError:
+            self._drop_ended(session)
+            raise
+        return 0.0
+
+    def _renew(self, session: Session) -> bool:
+        """Renew a session; return False if it is lost."""
+        before = session.credential
+        try:
+            session.renew()
+        except LeaseLost:
+            return False
+        if session.credential is not before:
+            self._report_change()
+        return True
+
+    def _drop_ended(self, session: Session) -> None:
+        if self._clock() >= session.ends and self._session is session:
+            self._session = None
+            self._report_change()
+
+    def _report_change(self) -> None:
+        for changed in self._subscribers:
+            changed()

@@ -1,0 +1,89 @@
+"""Decide when leases are renewed and replaced; no I/O, the time is passed in."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from enum import Enum
+from typing import NamedTuple
+
+import msgspec
+
+RENEW_AT = 2 / 3  # of the lease
+JITTER = 0.1  # of the lease, before that: processes that start together renew apart
+FULL = 0.9  # of the first grant; Vault cuts a lease to what its max TTL leaves, in whole seconds
+SHORTEST_PAUSE, LONGEST_PAUSE = 0.05, 5.0  # seconds between attempts
+PAUSES = 20  # attempts within the rest of a lease
+
+
+class Lease(msgspec.Struct, frozen=True):
+    """What Vault granted at `granted` for `seconds`, infinite if it has no end.
+
+    `granted` is when the request was sent, so the lease never ends before `ends`. `full` are the
+    seconds of the first grant. `jitter` is random, from 0 to 1.
+    """
+
+    granted: float
+    seconds: float
+    full: float
+    is_renewable: bool
+    jitter: float = 0.0
+
+    @property
+    def ends(self) -> float:
+        """Return when the lease ends unless it is renewed."""
+        return self.granted + self.seconds
+
+    @property
+    def is_due_at(self) -> float:
+        """Return when to renew or to replace it."""
+        if self.seconds < FULL * self.full:  # at its max TTL: it cannot be renewed any more
+            return self.granted
+        return self.granted + self.seconds * (RENEW_AT - JITTER * self.jitter)
+
+    @property
+    def must_be_replaced(self) -> bool:
+        """Return whether a renewal would not extend it."""
+        return not self.is_renewable or self.seconds < FULL * self.full
+
+    def renewed(self, now: float, seconds: float, jitter: float) -> Lease:
+        """Return the lease after a renewal that was requested at `now`; it never ends earlier.
+
+        Vault rounds `seconds` down, to 0 in the last second before the max TTL.
+        """
+        seconds = max(seconds, self.ends - now)
+        return msgspec.structs.replace(self, granted=now, seconds=seconds, jitter=jitter)
+
+
+class Action(Enum):
+    """What to do with a set of leases that end together."""
+
+    WAIT = "wait"
+    RENEW = "renew"
+    REPLACE = "replace"
+
+
+class Step(NamedTuple):
+    """The next action, and when."""
+
+    action: Action
+    at: float
+
+
+def next_step(leases: Iterable[Lease], now: float) -> Step:
+    """Return what to do at `now`, or until when to wait.
+
+    The leases are replaced together: that of a token ends those that were taken with it.
+    """
+    leases = list(leases)
+    due = [each for each in leases if each.is_due_at <= now]
+    if not due:
+        return Step(Action.WAIT, min((each.is_due_at for each in leases), default=math.inf))
+    replace = any(each.must_be_replaced or each.ends <= now for each in due)
+    return Step(Action.REPLACE if replace else Action.RENEW, now)
+
+
+def pause_after_failure(remaining: float, jitter: float) -> float:
+    """Return the seconds until the next attempt, with `remaining` seconds until the end."""
+    longest = min(max(remaining / PAUSES, SHORTEST_PAUSE), LONGEST_PAUSE)
+    return longest * (1 - jitter / 2)
