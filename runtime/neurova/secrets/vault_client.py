@@ -190,11 +190,10 @@ class VaultClient:
 
 
 def _reason(error: BaseException) -> str:
-    """Return the cause at the bottom of an error of requests."""
+    """Return the text of the error of the system below one of requests."""
     while True:
-        inner = getattr(error, "reason", None) or next(
-            (each for each in error.args if isinstance(each, Exception)), None
-        )
-        if not isinstance(inner, Exception):
+        inner = [getattr(error, "reason", None), *error.args, error.__cause__]
+        found = next((each for each in inner if isinstance(each, BaseException)), None)
+        if found is None:
             return (getattr(error, "strerror", None) or str(error)).strip()
-        error = inner
+        error = found
