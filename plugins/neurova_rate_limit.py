@@ -15,6 +15,7 @@ Schema = [
     {"route": {"type": "string"}},
     {"limit": {"type": "string"}},
     {"consumer_limit": {"type": "string"}},
+    {"zone": {"type": "string"}},
     {"cost": {"type": "integer", "default": 1, "gt": 0}},
 ]
 _FAILED = unavailable("Rate limiting is unavailable")
@@ -24,12 +25,15 @@ class Plugin:
     """Refuse a call above any of its limits; add the remaining calls to the reply."""
 
     def __init__(self, config: dict[str, Any]) -> None:
+        stores = bound_stores(config)
         self._limit = RateLimit(
-            bound_stores(config).limiter,
+            stores.limiter,
             route=config.get("route") or config.get("route_id") or "",
             limit=config.get("limit") or "",
             consumer_limit=config.get("consumer_limit") or "",
             cost=int(config.get("cost") or 1),
+            zone=config.get("zone") or "UTC",
+            clock=stores.clock,
         )
 
     def access(self, kong: Any) -> object:

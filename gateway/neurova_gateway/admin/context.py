@@ -46,8 +46,8 @@ class AdminContext(msgspec.Struct, frozen=True, eq=False, kw_only=True):
     """The files and stores of one platform. Files may be missing; the callables may block.
 
     `environment`: "live" or "test", the keys that this platform accepts. `consumer_limit` applies
-    to consumers without a limit of their own, `plans` are those that consumers may hold. `parts`
-    returns further health checks by name.
+    to consumers without a limit of their own, `plans` are those that consumers may hold,
+    `time_zone` is that of calendar limits. `parts` returns further health checks by name.
     `started` is in Unix seconds; `clock` is the clock of the keys. If `embedded` is false,
     Kong checks keys and limits, and `keys` and `limiter` raise Unavailable.
     `dead_letters` and `backlogs` must be used on the event loop that serves the Admin API. `traces`
@@ -74,6 +74,7 @@ class AdminContext(msgspec.Struct, frozen=True, eq=False, kw_only=True):
     parts: Callable[[], Mapping[str, Check]] = dict
     consumer_limit: str = ""
     plans: Mapping[str, Plan] = {}
+    time_zone: str = "UTC"
     reloads: Reloads = msgspec.field(default_factory=Reloads)
     replays: Replays = msgspec.field(default_factory=Replays)
     probes: Probes = msgspec.field(default_factory=Probes)

@@ -69,6 +69,8 @@ def plugin_config(
     limits: dict[str, Any] = {"state": str(state)}
     if gateway.limits:
         limits["limits"] = str(parse_url(gateway.limits))
+    if gateway.time_zone != "UTC":
+        limits["zone"] = gateway.time_zone
     if gateway.limit:
         limits["consumer_limit"] = gateway.limit
     return auth, limits

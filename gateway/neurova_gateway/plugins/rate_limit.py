@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from ipaddress import IPv6Address, IPv6Network
+from math import ceil, inf
 from typing import Any
 from urllib.parse import quote
 
@@ -14,28 +16,38 @@ from neurova.functions.rate_limits import UNITS, Window, parse_limit
 from neurova.http.addresses import parse_address
 
 from ..limits.base import Bucket, Decision, Limiter
+from ..limits.calendar import LONGEST, period
 from ..limits.headers import Policy, policy
 from .refusal import Refusal, refuse, unavailable
 
 ReadAddress = Callable[[], str | None]
 _CACHE_SIZE = 1_000
+FOREVER = inf
 
 
 class Limits(msgspec.Struct, frozen=True, eq=False):
-    """The buckets of one caller on one route, and the policy for the reply fields."""
+    """The buckets of one caller on one route, and the policy for the reply fields.
+
+    `ends`: for each bucket, the end of its calendar period in Unix seconds, `FOREVER` for none;
+    `until`: the first of these.
+    """
 
     buckets: tuple[Bucket, ...]
     policy: Policy
+    ends: tuple[float, ...] = ()
+    until: float = inf
 
 
 class RateLimit:
     """Admit calls of one route: `limit` applies to each consumer, or each anonymous address.
 
     The limits of a consumer, a key and its quota come with the caller (`nv`). `consumer_limit`
-    applies to consumers without a limit of their own.
+    applies to consumers without a limit of their own. Calendar limits count in the days and months
+    of `zone`, an IANA time zone.
     """
 
     __slots__ = (
+        "_clock",
         "_consumer_limit",
         "_cost",
         "_limiter",
@@ -43,6 +55,7 @@ class RateLimit:
         "_limits_by_key",
         "_route",
         "_windows",
+        "_zone",
     )
 
     def __init__(
@@ -53,8 +66,12 @@ class RateLimit:
         limit: str = "",
         consumer_limit: str = "",
         cost: int = 1,
+        zone: str = "UTC",
+        clock: Callable[[], float] = time.time,
     ) -> None:
         self._limiter = limiter
+        self._zone = zone
+        self._clock = clock
         self._route = quote(route, safe="")  # without colons, so that bucket names are unambiguous
         self._windows = _parse_windows(limit)
         self._consumer_limit = _parse_windows(consumer_limit)
@@ -73,7 +90,11 @@ class RateLimit:
             cached, limits = self._limits_by_key[nv["key_id"]]  # type: ignore[index]  # None raises TypeError, caught below
         except (KeyError, TypeError):
             cached = None
-        if cached is None or cached != nv:
+        if (
+            cached is None
+            or cached != nv
+            or (limits.until is not FOREVER and limits.until <= self._clock())
+        ):
             limits = self._find_limits(nv if type(nv) is dict else {}, read_address)
         if not limits.buckets:
             return {}
@@ -82,6 +103,8 @@ class RateLimit:
         except Unavailable:
             return unavailable("The rate limiter is unavailable")
         policy = limits.policy
+        if limits.until is not FOREVER:
+            reset, wait = self._end_with_periods(limits, remaining, reset, wait)
         if admitted:
             left = policy.format_remaining(remaining, reset)
             return {"ratelimit-policy": policy.value, "ratelimit": left}
@@ -113,7 +136,7 @@ class RateLimit:
 
     def _find_address_limits(self, address: str) -> Limits:
         limits = self._limits_by_address.get(address)
-        if limits is None:
+        if limits is None or (limits.until is not FOREVER and limits.until <= self._clock()):
             if len(self._limits_by_address) >= _CACHE_SIZE:
                 self._limits_by_address.clear()
             limits = self._limits_by_address[address] = self._create_limits({}, address)
@@ -135,26 +158,44 @@ class RateLimit:
                 ("plan", f"p:{consumer}", _month(nv.get("consumer_quota"))),
             ]
         each = [(name, subject, window) for name, subject, windows in bound for window in windows]
-        return Limits(
-            tuple(
-                Bucket(subject, window.limit, window.seconds, caller) for _, subject, window in each
-            ),
-            policy(
-                tuple(
-                    (_label(name, window), window.limit, window.seconds) for name, _, window in each
-                )
-            ),
-        )
+        buckets, ends = [], []
+        for _, subject, window in each:
+            bucket, end = self._create_bucket(subject, window, caller)
+            buckets.append(bucket)
+            ends.append(end)
+        labels = tuple((_label(name, w), w.limit, w.seconds) for name, _, w in each)
+        return Limits(tuple(buckets), policy(labels), tuple(ends), min(ends, default=FOREVER))
+
+    def _create_bucket(self, subject: str, window: Window, caller: str) -> tuple[Bucket, float]:
+        """Return a bucket and the end of its period; each period has a bucket of its own."""
+        if not window.calendar:
+            return Bucket(subject, window.limit, window.seconds, caller), FOREVER
+        name, end = period(self._clock(), window.calendar, self._zone)
+        seconds = LONGEST[window.calendar]
+        return Bucket(f"{subject}:{name}", window.limit, seconds, caller), end
+
+    def _end_with_periods(
+        self, limits: Limits, remaining: tuple[int, ...], reset: tuple[int, ...], wait: int
+    ) -> tuple[tuple[int, ...], int]:
+        """Return `reset` and `retry_after` with the ends of calendar periods."""
+        now = self._clock()
+        lasts = [end if end is FOREVER else max(1, ceil(end - now)) for end in limits.ends]
+        reset = tuple(int(min(pair)) for pair in zip(lasts, reset, strict=True))
+        full = [last for last, left in zip(lasts, remaining, strict=True) if left < self._cost]
+        # A full sliding window keeps its own wait, which is not known apart from the others'.
+        if wait and full and FOREVER not in full:
+            wait = int(max(full))
+        return reset, wait
 
 
 def _parse_windows(text: str | None) -> tuple[Window, ...]:
     """Return the windows of a limit; the stricter one if two have the same length."""
     if not text:
         return ()
-    found: dict[int, Window] = {}
+    found: dict[tuple[int, str], Window] = {}
     for window in parse_limit(text):
-        other = found.get(window.seconds, window)
-        found[window.seconds] = min(other, window, key=lambda one: one.limit)
+        length = window.seconds, window.calendar
+        found[length] = min(found.get(length, window), window, key=lambda one: one.limit)
     return tuple(found.values())
 
 

@@ -100,6 +100,7 @@ def project_context(
         parts=parts,
         consumer_limit=settings.gateway.limit,
         plans=settings.plans,
+        time_zone=settings.gateway.time_zone,
         embedded=not settings.gateway.behind,
         reloads=reloads or Reloads(),
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Iterator
 from typing import Annotated, Literal
+from zoneinfo import ZoneInfo
 
 import msgspec
 
@@ -39,6 +40,7 @@ class Gateway(Section, frozen=True):
     state folder. `limits`: the URL of Redis, which counts for several machines, empty for a file in
     the state folder. `behind` "kong": accept only calls signed by Kong's plugin. `hosts`: the
     accepted Host values, empty for any. `limit`: the limit of each consumer over all routes.
+    `time_zone`: the IANA zone of calendar limits.
     `body_memory`: the bound of all request bodies that a worker holds, at least `max_body`.
     """
 
@@ -58,6 +60,7 @@ class Gateway(Section, frozen=True):
     limits: str = ""
     phase_deadline: Seconds = 2.0
     limit: str = ""
+    time_zone: str = "UTC"
     compress: bool = True
     behind: Literal["", "kong"] = ""
     tls_cert: FilePath = ""
@@ -87,6 +90,13 @@ def find_gateway_faults(gateway: Gateway) -> Iterator[tuple[str, str]]:
             parse_limit(gateway.limit)
         except ValueError as error:
             yield "limit", str(error)
+    try:
+        ZoneInfo(gateway.time_zone)
+    except (ValueError, OSError):
+        yield (
+            "time_zone",
+            f'{gateway.time_zone!r} is unknown, write one like "Europe/Istanbul"',
+        )
     if gateway.keys and not is_postgres(gateway.keys):
         yield "keys", "is not a PostgreSQL URL, write postgresql://user@host/name or remove it"
     elif gateway.keys and find_url_error(gateway.keys):

@@ -83,7 +83,14 @@ def _rows(
     if route is not None:
         limited = [(name, limit) for name, limit in limited if name == route]
     for name, limit in [("", ""), *limited]:
-        rates = RateLimit(limiter, route=name, limit=limit, consumer_limit=context.consumer_limit)
+        rates = RateLimit(
+            limiter,
+            route=name,
+            limit=limit,
+            consumer_limit=context.consumer_limit,
+            zone=context.time_zone,
+            clock=context.clock,
+        )
         # All keys of a consumer share the windows of a route, so ask for the first key only.
         for caller in callers[: 1 if name else None]:
             for bucket in rates.buckets(caller, address):
