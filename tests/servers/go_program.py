@@ -15,12 +15,16 @@ from tests.servers.found import missing
 
 
 class GoProgram(NamedTuple):
-    """A package of a module at a version; `extra` are further `go mod edit` arguments."""
+    """A package of a module at a version; `extra` are further `go mod edit` arguments.
+
+    With `source`, a file in tests/servers/go, the program is that file, which uses the module.
+    """
 
     module: str
     version: str
-    package: str
+    package: str = ""
     extra: tuple[str, ...] = ()
+    source: str = ""
 
 
 PROGRAMS = {
@@ -42,8 +46,30 @@ PROGRAMS = {
         "v1.62.0",
         "github.com/jaegertracing/jaeger/cmd/all-in-one",
     ),
+    "dashboard": GoProgram(
+        "github.com/grafana/grafana-foundation-sdk/go", "v0.0.22", source="dashboard.go"
+    ),
+    "otelcol": GoProgram(
+        "go.opentelemetry.io/collector/otelcol",
+        "v0.111.0",
+        source="otelcol.go",
+        extra=tuple(
+            f"-require=go.opentelemetry.io/collector/{part}"
+            for part in (
+                "exporter/otlphttpexporter@v0.111.0",
+                "processor/batchprocessor@v0.111.0",
+                "processor/memorylimiterprocessor@v0.111.0",
+                "receiver/otlpreceiver@v0.111.0",
+            )
+        ),
+    ),
     "toxiproxy-server": GoProgram(
         "github.com/Shopify/toxiproxy/v2", "v2.12.0", "github.com/Shopify/toxiproxy/v2/cmd/server"
+    ),
+    "vmalert-tool": GoProgram(
+        "github.com/VictoriaMetrics/VictoriaMetrics",
+        "v1.148.8",
+        "github.com/VictoriaMetrics/VictoriaMetrics/app/vmalert-tool",
     ),
     "victoria-logs": GoProgram(
         "github.com/VictoriaMetrics/VictoriaLogs",
@@ -95,7 +121,9 @@ def _build(program: GoProgram, path: Path) -> None:
             Path(folder, "go.sum").write_bytes(checksums.read_bytes())
         making = path.with_suffix(".making")
         flags = ["-mod=mod", "-trimpath", "-ldflags=-s -w", "-o", str(making)]
-        _go(folder, "build", *flags, program.package)
+        if program.source:
+            shutil.copy(Path(__file__).with_name("go") / program.source, folder)
+        _go(folder, "build", *flags, program.package or ".")
         making.rename(path)
 
 
