@@ -46,6 +46,8 @@ Email = Annotated[
     ),
 ]
 
+Personal = Annotated[str, Meta(extra={"pii": True})]  # the warehouse hashes or drops it
+
 PRICES: dict[RoomType, int] = {
     "a": 85_00,
     "b": 110_00,
@@ -174,8 +176,9 @@ class BookingCreated(Event):
     arrival: date
     nights: int
     total: int
-    guest_name: str = ""
-    guest_email: str = ""
+    guest_name: Personal = ""
+    guest_email: Personal = ""
+    lead_time: int = 0
 
     @classmethod
     def of(cls, booking: Booking, consumer: str, guest: Guest | None) -> "BookingCreated":
@@ -190,6 +193,7 @@ class BookingCreated(Event):
             booking.total,
             guest.name if guest else "",
             guest.email if guest else "",
+            booking.lead_time,
         )
 
 

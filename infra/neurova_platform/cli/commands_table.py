@@ -43,5 +43,13 @@ COMMANDS = {
     "db": Command("db:db", "Create, apply and inspect the migrations of services."),
     "bus": Command("bus:bus", "Create, compare and print the queues on RabbitMQ."),
     "schema": Command("schema:schema", "List, check, compare and register schemas of events."),
+    "sql": Command(
+        "sql:sql", "Print the answer of STATEMENT, one SELECT of tables of the warehouse."
+    ),
+    "report": Command("report:report", "List and show the saved reports of the project."),
+    "warehouse": Command(
+        "warehouse:warehouse",
+        "List, archive, restore and check the tables of the warehouse, and forget persons.",
+    ),
     "version": Command("version:version", "Show the version of neurova and of Python."),
 }

@@ -252,11 +252,16 @@ def open_models(settings: Settings) -> ModelRegistry:
 def open_model_pool(settings: Settings) -> ModelPool:
     """Return the models of this process's functions; it reads the registry when one is used."""
     from neurova.models.pool import ModelPool
-    from neurova.models.records import FileSink, ModelRecords
+    from neurova.models.records import FileSink, ModelRecords, RecordSink
 
+    sinks: list[RecordSink] = [FileSink(settings.state / "logs")]
+    if settings.warehouse.enabled:
+        from .warehouses import ModelTables
+
+        sinks.append(ModelTables(settings))
     return ModelPool(
         partial(open_models, settings),
-        ModelRecords([FileSink(settings.state / "logs")]),
+        ModelRecords(sinks),
         timeout=settings.models.timeout,
         refresh=settings.models.refresh,
         trusted=settings.models.trusted,

@@ -111,6 +111,7 @@ class Platform:
             self.traces.tracer,
         )
         self.warehouse: WarehouseSystem | None = None
+        self.report_scopes: frozenset[str] = frozenset()
         if settings.warehouse.enabled:
             from .warehouse import CallTable, WarehouseSystem
 
@@ -231,6 +232,14 @@ class Platform:
         handlers: dict[str, Handler] = {each.name: with_reply_headers(each) for each in functions}
         own: list[Endpoint] = [*self._answer_later(functions, handlers)]
         own += platform_functions(functions, self.settings, self.environment, self.execution)
+        if self.settings.warehouse.enabled:
+            from ..reports.functions import report_functions
+
+            reports = report_functions(functions, self.settings, self.execution)
+            self.report_scopes = frozenset(
+                scope for each in reports for scope in each.description.scopes
+            )
+            own += reports
         handlers |= {each.name: each for each in own}
         functions += own
         self._tracing.load(

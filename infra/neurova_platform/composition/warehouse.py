@@ -154,11 +154,16 @@ class WarehouseSystem:
             await bus.release(self._deliveries.get_nowait())
 
     async def _store_rows(self, sink: Sink, operations: LocalOperations) -> None:
-        """Create the tables of new events and store spooled rows, every second."""
+        """Create missing tables and store spooled rows, every second."""
+        from neurova.warehouse.spool import SPOOLED
+
         spool = warehouses.make_spool(self._settings)
 
         def store() -> None:
             with operations.writing:
+                for table in () if self._prepared else SPOOLED.values():
+                    sink.prepare_table(table)
+                    self._prepared.add((table.name, ""))
                 for event, schema in self._schemas.items():
                     if (event, schema) not in self._prepared:
                         self._prepare(sink, event, schema)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from neurova.errors import ConfigError, Unavailable
@@ -103,15 +103,11 @@ def operations(settings: Settings, *, readonly: bool = True) -> Iterator[Operati
             fix="write `enabled = true` below [warehouse]",
         )
     state.prepare(settings.state)
-    if (settings.state / "warehouse" / SOCKET).exists():
-        other = remote(settings)
-        try:
-            other.tables()
-        except Unavailable:
-            pass  # it has been killed
-        else:
-            yield other
-            return
+    from neurova.warehouse.socket import is_served
+
+    if is_served(settings.state / "warehouse" / SOCKET):
+        yield remote(settings)
+        return
     location = settings.warehouse_location
     is_new = isinstance(location, Path) and not location.exists()
     warehouse = backends.open_warehouse(settings, readonly=readonly and not is_new)
@@ -152,3 +148,16 @@ def find_clickhouse_fault(url: str) -> str:
     if find_spec("clickhouse_connect") is None:
         return "needs its client: run `pip install 'neurova-platform[clickhouse]'`"
     return ""
+
+
+class ModelTables:
+    """Pass records of models to the process that writes the warehouse."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._spool = make_spool(settings)
+
+    def record(self, table: str, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Append rows to the spool. Raises OSError if it is full."""
+        from neurova.warehouse.spool import SPOOLED
+
+        self._spool.record_values(SPOOLED[table], rows)

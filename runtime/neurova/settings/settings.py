@@ -111,6 +111,16 @@ class Settings(Sections, frozen=True, kw_only=True):
         return self.warehouse.url or self.state / "warehouse" / "warehouse.duckdb"
 
     @property
+    def warehouse_dialect(self) -> str:
+        """Return the SQL dialect of the warehouse."""
+        return "clickhouse" if self.warehouse.url else "duckdb"
+
+    @property
+    def reports(self) -> Path:
+        """Return the folder of saved reports."""
+        return Path(self.warehouse.reports)
+
+    @property
     def warehouse_archive(self) -> Path:
         """Return the folder of the warehouse's archive."""
         return Path(self.warehouse.archive or self.state / "warehouse" / "archive")

@@ -23,9 +23,7 @@ def draw(title: str, plot: Plot, result: Result) -> str:
     if missing:
         raise QueryRefused(f"the answer has no column {missing[0]!r}", fix="fix `-- plot:`")
     labels = [str(row[result.columns.index(plot.x)]) for row in result.rows]
-    series = [
-        [_number(row[result.columns.index(name)]) for row in result.rows] for name in plot.y
-    ]
+    series = [[_number(row[result.columns.index(name)]) for row in result.rows] for name in plot.y]
     values = [value for each in series for value in each]
     ticks = _ticks(min([0.0, *values]), max([0.0, *values]))
     parts = [

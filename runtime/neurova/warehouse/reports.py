@@ -1,10 +1,10 @@
 """Saved reports: one SELECT a file in the project's folder `reports/`, described in comments.
 
-    -- title: Revenue by month
-    -- scope: reports:read
-    -- parameter: since date 2016-01-01
-    -- plot: bars month revenue
-    SELECT … WHERE arrival >= CAST($since AS DATE) …
+-- title: Revenue by month
+-- scope: reports:read
+-- parameter: since date 2016-01-01
+-- plot: bars month revenue
+SELECT … WHERE arrival >= CAST($since AS DATE) …
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ class Report(NamedTuple):
         for name in given:
             if name not in known:
                 shown = ", ".join(sorted(known)) or "none"
-                raise InvalidParameter(name, f"is not a parameter of this report, which has {shown}")
+                raise InvalidParameter(name, f"is no parameter, this report has {shown}")
         return {
             each.name: _convert(each, given.get(each.name, each.default))
             for each in self.parameters

@@ -77,6 +77,10 @@ class Sink:
         """Create the table of an event, so that reports can read it before the first event."""
         self._event_source(event, schema)
 
+    def prepare_table(self, table: Table) -> None:
+        """Create the table of spooled rows."""
+        self._spooled_source(table)
+
     def store(self, messages: Iterable[Message]) -> list[tuple[Message, UndecodableEvent]]:
         """Store events, each once; return those that cannot be decoded, now or later."""
         groups: dict[tuple[str, int], dict[str, Message]] = {}
@@ -108,14 +112,18 @@ class Sink:
         count = 0
         for path in spool.seal():
             for table, rows in spool.read(path):
-                source = self._sources.get(table)
-                if source is None:
-                    source = self._sources[table] = self._make_source(table.name, table.columns)
+                source = self._spooled_source(table)
                 self.warehouse.insert([self._rows(source, rows, self._next_batch())])
                 count += len(rows)
             with suppress(FileNotFoundError):
                 Path(path).unlink()
         return count
+
+    def _spooled_source(self, table: Table) -> _Source:
+        source = self._sources.get(table)
+        if source is None:
+            source = self._sources[table] = self._make_source(table.name, table.columns)
+        return source
 
     def _event_source(self, event: str, schema: str) -> _Source:
         key = event, schema

@@ -89,6 +89,16 @@ def _answer(operations: Operations, line: bytes) -> bytes:
 _ENCODER = msgspec.json.Encoder(decimal_format="string")
 
 
+def is_served(path: Path) -> bool:
+    """Return whether a process serves a warehouse on a socket; one that was killed does not."""
+    try:
+        with socket.socket(socket.AF_UNIX) as connection, _address(path) as address:
+            connection.connect(address)
+        return True
+    except OSError:
+        return False
+
+
 class RemoteOperations:
     """The operations on a warehouse that another process has open."""
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import os
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
@@ -40,6 +40,23 @@ CALLS = Table(
     ),
 )
 """The answered calls. They hold no path and no address, which may identify a person."""
+
+_MODEL = (Column("model", "text"), Column("features", "text"), Column("inputs_hash", "text"))
+PREDICTIONS = Table(
+    "model_predictions",
+    (
+        *_MODEL,
+        Column("alias", "text"),
+        Column("version", "text"),
+        Column("value", "double"),
+        Column("ms", "double"),
+        Column("fallback", "boolean"),
+        Column("function", "text"),
+    ),
+)
+TRUTHS = Table("model_truths", (*_MODEL, Column("value", "double")))
+SPOOLED = {each.name: each for each in (CALLS, PREDICTIONS, TRUTHS)}
+"""The tables whose rows are spooled."""
 
 
 class SpoolFull(OSError):
@@ -72,6 +89,22 @@ class Spool:
         lines = msgspec.json.Encoder(decimal_format="string").encode_lines(rows)
         with folder_lock(self._folder):  # a sealed file must not receive more lines
             append_lines(self._folder / name, lines)
+
+    def record_values(self, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Append rows given by column, with `time` and `trace_id`; see `record`."""
+        names = [each.name for each in table.columns]
+        texts = {each.name for each in table.columns if each.kind == "text"}
+        self.record(
+            table,
+            [
+                (
+                    row["time"],
+                    row.get("trace_id", ""),
+                    *(_plain(row.get(name), name in texts) for name in names),
+                )
+                for row in rows
+            ],
+        )
 
     def seal(self) -> list[Path]:
         """Close the open files to further rows; return all sealed files, oldest first."""
@@ -126,6 +159,13 @@ class Spool:
     def _size(self) -> int:
         with os.scandir(self._folder) as entries:
             return sum(each.stat().st_size for each in entries)
+
+
+def _plain(value: Any, is_text: bool) -> Any:
+    """Return a value of a column; one that is no text, in a column of texts, as JSON."""
+    if is_text and value is not None and not isinstance(value, str):
+        return msgspec.json.encode(value).decode()
+    return value
 
 
 @lru_cache(maxsize=4096)

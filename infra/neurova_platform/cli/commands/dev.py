@@ -160,8 +160,10 @@ _CALL_FIELDS = ("time", "method", "path", "status", "ms", "route", "consumer", "
 
 
 def _scopes(platform: Platform | None) -> frozenset[str]:
-    functions = () if platform is None else platform.functions()
-    return frozenset(scope for each in functions for scope in each.description.scopes)
+    if platform is None:
+        return frozenset()
+    scopes = {scope for each in platform.functions() for scope in each.description.scopes}
+    return platform.report_scopes | scopes
 
 
 def _routes(functions: Sequence[Any]) -> str:
