@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 import uvicorn
 from tests.servers.apicurio import apicurio
+from tests.servers.clickhouse import clickhouse_server
 from tests.servers.openbao import openbao, own_openbao
 from tests.servers.postgres import own_postgres, postgres
 from tests.servers.rabbitmq import own_rabbitmq, rabbitmq, rabbitmq_url
@@ -25,6 +26,7 @@ from neurova_platform.testing.platform import TestPlatform
 
 __all__ = [
     "apicurio",
+    "clickhouse_server",
     "openbao",
     "own_openbao",
     "own_postgres",
