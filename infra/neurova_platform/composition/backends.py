@@ -256,7 +256,7 @@ def open_model_pool(settings: Settings) -> ModelPool:
 
     sinks: list[RecordSink] = [FileSink(settings.state / "logs")]
     if settings.warehouse.enabled:
-        from .warehouses import ModelTables
+        from .spooling import ModelTables
 
         sinks.append(ModelTables(settings))
     return ModelPool(

@@ -113,7 +113,8 @@ class Platform:
         self.warehouse: WarehouseSystem | None = None
         self.report_scopes: frozenset[str] = frozenset()
         if settings.warehouse.enabled:
-            from .warehouse import CallTable, WarehouseSystem
+            from .spooling import CallTable
+            from .warehouse import WarehouseSystem
 
             sinks = [*sinks, CallTable(settings)]
             if "warehouse" in self.events.roles:
@@ -234,8 +235,11 @@ class Platform:
         own += platform_functions(functions, self.settings, self.environment, self.execution)
         if self.settings.warehouse.enabled:
             from ..reports.functions import report_functions
+            from .warehouses import remote
 
-            reports = report_functions(functions, self.settings, self.execution)
+            reports = report_functions(
+                functions, self.settings, self.execution, remote(self.settings)
+            )
             self.report_scopes = frozenset(
                 scope for each in reports for scope in each.description.scopes
             )

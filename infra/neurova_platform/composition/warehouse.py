@@ -13,10 +13,10 @@ from neurova.events.codec import UndecodableEvent, codec_of
 from neurova.execution.repeated import log_repeated
 from neurova.loading.service import Service
 from neurova.settings.settings import Settings
-from neurova_gateway.pipeline.call_records import CallRecord
 
 from . import backends, warehouses
 from .events import WAREHOUSE_QUEUE, EventSystem
+from .spooling import make_spool
 
 if TYPE_CHECKING:  # msgspec types and DuckDB are imported when the warehouse is on
     from neurova.warehouse.operations import LocalOperations
@@ -157,7 +157,7 @@ class WarehouseSystem:
         """Create missing tables and store spooled rows, every second."""
         from neurova.warehouse.spool import SPOOLED
 
-        spool = warehouses.make_spool(self._settings)
+        spool = make_spool(self._settings)
 
         def store() -> None:
             with operations.writing:
@@ -186,33 +186,3 @@ class WarehouseSystem:
         while True:
             await asyncio.sleep(self._settings.warehouse.archive_every)
             await asyncio.to_thread(operations.archive)
-
-
-class CallTable:
-    """Pass call records to the process that writes the warehouse."""
-
-    def __init__(self, settings: Settings) -> None:
-        from neurova.warehouse.spool import CALLS
-
-        self._spool = warehouses.make_spool(settings)
-        self._table = CALLS
-
-    def write(self, records: Sequence[CallRecord]) -> None:
-        """Append a batch to the spool. Raises OSError if it is full."""
-        self._spool.record(
-            self._table,
-            [
-                (
-                    r.time,
-                    r.trace_id,
-                    r.route,
-                    r.method,
-                    r.status,
-                    r.ms,
-                    r.bytes,
-                    r.consumer,
-                    r.key_id,
-                )
-                for r in records
-            ],
-        )

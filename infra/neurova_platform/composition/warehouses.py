@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from neurova.errors import ConfigError, Unavailable
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from neurova.warehouse.base import Warehouse
     from neurova.warehouse.operations import LocalOperations, Operations
     from neurova.warehouse.sink import Policy
-    from neurova.warehouse.spool import Spool
 
 PII_KEY = "pii.key"
 """The file in the state folder with the key of the hashes; it is not in the archive."""
@@ -61,13 +60,6 @@ def make_policy(settings: Settings) -> Policy:
 
     key = load_or_create_secret(settings.state / PII_KEY, lambda: secrets.token_bytes(32))
     return Policy(settings.warehouse.pii, key)
-
-
-def make_spool(settings: Settings) -> Spool:
-    """Return the files through which processes pass rows to the warehouse."""
-    from neurova.warehouse.spool import Spool
-
-    return Spool(settings.state / "warehouse" / "spool", settings.warehouse.spool)
 
 
 def make_operations(settings: Settings, warehouse: Warehouse) -> LocalOperations:
@@ -148,16 +140,3 @@ def find_clickhouse_fault(url: str) -> str:
     if find_spec("clickhouse_connect") is None:
         return "needs its client: run `pip install 'neurova-platform[clickhouse]'`"
     return ""
-
-
-class ModelTables:
-    """Pass records of models to the process that writes the warehouse."""
-
-    def __init__(self, settings: Settings) -> None:
-        self._spool = make_spool(settings)
-
-    def record(self, table: str, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Append rows to the spool. Raises OSError if it is full."""
-        from neurova.warehouse.spool import SPOOLED
-
-        self._spool.record_values(SPOOLED[table], rows)

@@ -24,7 +24,6 @@ from neurova.warehouse import reports
 from neurova.warehouse.base import QueryStopped
 from neurova.warehouse.operations import Operations
 
-from ..composition import warehouses
 from ..openapi.service import NAME, without_conflicts
 
 LOGGER = logging.getLogger("neurova.warehouse")
@@ -35,17 +34,19 @@ _ENCODER = msgspec.json.Encoder(decimal_format="number")
 
 
 def report_functions(
-    project: Iterable[Endpoint], settings: Settings, execution: ExecutionContext
+    project: Iterable[Endpoint],
+    settings: Settings,
+    execution: ExecutionContext,
+    operations: Operations,
 ) -> list[HttpFunction]:
-    """Return the functions for the reports of the project; none if the warehouse is off.
+    """Return the functions for the reports of the project.
 
     The scopes are those of the files now; the queries are read at each call. A file with a fault is
     not served.
     """
     folder = settings.reports
-    if not settings.warehouse.enabled or not folder.is_dir():
+    if not folder.is_dir():
         return []
-    operations = warehouses.remote(settings)
     found, handlers = [], []
     for name in reports.names(folder):
         try:
