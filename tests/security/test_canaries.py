@@ -23,6 +23,7 @@ from ..serving import NEUROVA, PATIENCE, environment, port_of, serving, until
 
 PROJECT = Path(__file__).with_name("leaky")
 TOKEN = "tok-8d0f2b/Canary+Token=41~"
+STORED = "st0r3d/Canary+Secret=77"
 PASSWORD = "pw9d1c77CanaryPassword"
 # Read as secrets: the platform masks them even where a function shows them.
 READ = {
@@ -41,7 +42,7 @@ STORES = ("dev.key", "admin.token")
 def canaries(key: str = "") -> Iterator[tuple[str, bytes]]:
     """Yield what must not be found, with its name."""
     sent = [*SENT.values(), "c0ffeeCanaryCookie", "YXV0aENhbmFyeUF1dGg="]
-    for secret in filter(None, (TOKEN, PASSWORD, key.removeprefix("nrv_test_"), *sent)):
+    for secret in filter(None, (TOKEN, STORED, PASSWORD, key.removeprefix("nrv_test_"), *sent)):
         for offset in range(3):
             encoded = b64encode(b"_" * offset + secret.encode())
             yield f"{secret} in base64", encoded[4 : 8 * (offset + len(secret)) // 6]
@@ -67,12 +68,14 @@ def session(tmp_path_factory: pytest.TempPathFactory) -> Session:
             [NEUROVA, *words],
             cwd=project,
             env=environment() | READ,
+            input=STORED.encode(),
             capture_output=True,
             timeout=PATIENCE,
         )
         texts[" ".join(words)] = ran.stdout + ran.stderr
         return ran.stdout.decode()
 
+    run("secrets", "set", "store#token")
     with serving(project, "dev", variables=READ) as running:
         ready = running.event("ready")
         state = project / ".neurova"

@@ -1,8 +1,10 @@
 """Publish, log, print or raise with what must not be shown."""
 
+from typing import Annotated
+
 import msgspec
 
-from neurova import Log, Mail, Reject, Request, Tx, post
+from neurova import Log, Mail, Reject, Request, Secret, Tx, post
 
 from .domain import Leaked, spellings
 
@@ -12,12 +14,18 @@ class Body(msgspec.Struct):
     count: int = 0
 
 
+Stored = Annotated[Secret, "store#token"]
+
+
 @post("/leak/{how}")
-async def leak(how: str, body: Body, request: Request, log: Log, tx: Tx, mail: Mail) -> str:
+async def leak(
+    how: str, body: Body, request: Request, log: Log, tx: Tx, mail: Mail, stored: Stored
+) -> str:
     log.info(f"called with {dict(request.headers)} {request.headers.raw}", secret=spellings())
+    log.info(f"{stored} is {stored.value}", stored=stored)
     match how:
         case "raise":
-            raise ValueError(spellings())
+            raise ValueError(f"{stored.value} {spellings()}")
         case "reject":
             raise Reject(409, spellings(), title=spellings())
         case "publish":
