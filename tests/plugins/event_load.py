@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import selectors
 import socket
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Mapping
 from typing import Any
 
@@ -17,7 +17,10 @@ _MANY = frozenset({"kong.request.get_headers", "kong.request.get_query"})
 
 
 class EventLoad:
-    """Run `access` of one plugin instance; `answers` maps PDK calls to Kong's values."""
+    """Run `access` of one plugin instance; `answers` maps PDK calls to Kong's values.
+
+    With more connections than events at once, each step goes by another connection.
+    """
 
     def __init__(
         self,
@@ -26,8 +29,10 @@ class EventLoad:
         config: Mapping[str, Any],
         answers: Mapping[str, Any],
         connections: int = 8,
+        at_once: int = 8,
     ) -> None:
         self._answers = answers
+        self._at_once = at_once
         self._selector = selectors.DefaultSelector()
         self._connections = [_connect(server) for _ in range(connections)]
         for each in self._connections:
@@ -43,9 +48,10 @@ class EventLoad:
     def run(self, events: int) -> Counter[str]:
         """Run events and count how each ended: "ret", a status, or an error."""
         ends: Counter[str] = Counter()
-        begun = min(events, len(self._connections))
-        for each in self._connections[:begun]:
-            each.sendall(self._begin)
+        begun = min(events, self._at_once)
+        idle = deque(self._connections)
+        for _ in range(begun):
+            idle.popleft().sendall(self._begin)
         while ends.total() < events:
             for key, _ in self._selector.select():
                 connection: Any = key.fileobj
@@ -56,8 +62,9 @@ class EventLoad:
                         ends[end] += 1
                         answer = self._begin if begun < events else b""
                         begun += bool(answer)
+                    idle.append(connection)
                     if answer:
-                        connection.sendall(answer)
+                        idle.popleft().sendall(answer)
         return ends
 
     def close(self) -> None:

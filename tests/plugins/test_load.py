@@ -61,6 +61,16 @@ def test_memory_and_threads_stay_flat(
     assert resident_bytes(server.pid) <= memory + GROWTH
 
 
+def test_steps_of_an_event_may_come_by_any_connection(
+    servers: Callable[[str], Server], key: Callable[[str], str], kong_state: Path
+) -> None:
+    """Kong takes any idle connection for the next step."""
+    config = {"state": str(kong_state), **TEST}
+    load = EventLoad(servers(AUTH), AUTH, config, answers(key("good")), 12, at_once=CONNECTIONS)
+    with contextlib.closing(load):
+        assert load.run(EVENTS // 10) == {"ret": EVENTS // 10}
+
+
 def send_many(gateways: list[Kong], calls: int) -> Counter[int]:
     """Send calls through all gateways at once, and count the statuses."""
 

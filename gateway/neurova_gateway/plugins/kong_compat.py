@@ -12,16 +12,20 @@ import os
 import secrets
 import socket
 import sys
+import threading
 import time
 from typing import Any
 
 from neurova.errors import NeurovaError
 
-from .kong_event import Event, Message, PhaseThreads, write_log
+from . import kong_event
+from .kong_connection import Connection, Rpc
+from .kong_event import FAILED, RETURNED, Event, Threads, write_log
+from .pdk import Exit
 from .stores import StoreOpener
 
 MAX_HUNG = 64  # the server exits if more phases hang, and Kong restarts it
-_MAX_MESSAGE = 16 * 1024 * 1024
+_WATCH_SECONDS = 0.1
 
 
 def serve(name: str, plugin: type, version: str, priority: int, schema: list[Any]) -> None:
@@ -35,22 +39,15 @@ def install() -> None:
     """Patch kong_pdk in this process; a second call does nothing."""
     from kong_pdk import listener, server
 
-    if server.PluginServer.handle_event is _handle_event:
+    if listener.Server.handle is _handle:
         return
-    for method, patch in (
-        ("start_instance", _start_instance),
-        ("handle_event", _handle_event),
-        ("step", _step),
-        ("step_error", _step_error),
-        ("step_multi_map", _step),
-        *((f"step_{entity}", _step) for entity in server.entities),
-    ):
-        setattr(server.PluginServer, method, patch)
+    server.PluginServer.start_instance = _start_instance
     listener.Server.handle = _handle
     stock_serve_forever = listener.UnixStreamServer.serve_forever
 
     def serve_forever(self: Any) -> None:
         _check_mode(self.ps)
+        self.ps.neurova = _State(self.ps)
         stock_serve_forever(self)
 
     listener.UnixStreamServer.serve_forever = serve_forever
@@ -63,25 +60,6 @@ def _check_mode(server: Any) -> None:
         sys.exit("neurova plugins: start the plugin server with --no-lua-style")
     if server.use_multiprocess or server.use_gevent:
         sys.exit("neurova plugins: start the plugin server without -m and -g")
-
-
-class _State:
-    """The state that the patches add to a plugin server."""
-
-    def __init__(self) -> None:
-        # Random: after a restart, an id that Kong still has must not match another instance.
-        self.instance_ids = itertools.count(secrets.randbits(44))
-        self.event_ids = itertools.count(secrets.randbits(44))
-        self.threads = PhaseThreads()
-        self.stores = StoreOpener()
-        self.events: dict[int, Event] = {}
-
-
-def _state(server: Any) -> _State:
-    found: _State = server.__dict__.get("neurova") or server.__dict__.setdefault(
-        "neurova", _State()
-    )
-    return found
 
 
 def _error(message: str) -> Exception:
@@ -97,86 +75,115 @@ def _start_instance(self: Any, config: dict[str, Any]) -> dict[str, Any]:
     if name not in self.plugins:
         raise _error(f"{name} is not a plugin of this server")
     settings = json.loads(config["Config"])
+    state: _State = self.neurova
     try:
-        instance = self.plugins[name].new(_state(self).stores.bind(settings))
+        instance = self.plugins[name].new(state.stores.bind(settings))
     except NeurovaError as error:
         raise _error(f"{name}: {error}") from error
     except BaseException as error:
         raise _error(f"{name}: its config is refused: {type(error).__name__}") from error
     instance.config = settings  # the server sends it to Kong, so without the stores
-    identity = next(_state(self).instance_ids)
+    identity = next(state.instance_ids)
     self.instances[identity] = instance
     return {"Name": name, "Id": identity, "Config": settings, "StartTime": time.time()}
 
 
-def _handle_event(self: Any, event: dict[str, Any]) -> dict[str, Any]:
-    """Run a phase until its first PDK call, without a lock."""
-    instance = self.instances.get(event["InstanceId"])
-    if instance is None:
-        # When Kong receives this message, it starts the instance again.
-        raise _error(f"no plugin instance #{event['InstanceId']}")
-    state = _state(self)
-    started = Event()
-    state.threads.run(getattr(instance.cls, event["EventName"]), started)
-    return _next_message(state, next(state.event_ids), started)
-
-
-def _step(self: Any, data: dict[str, Any]) -> dict[str, Any]:
-    return _continue(self, data["EventId"], data.get("Data"), None)
-
-
-def _step_error(self: Any, data: dict[str, Any]) -> dict[str, Any]:
-    return _continue(self, data["EventId"], None, str(data.get("Data")))
-
-
-def _continue(self: Any, identity: int, value: Any, error: str | None) -> dict[str, Any]:
-    """Pass Kong's answer to the plugin, and return its next message."""
-    state = _state(self)
-    event = state.events.get(identity)
-    if event is None:
-        raise _error(f"event id {identity} not found")
-    event.put_answer(value, error)
-    return _next_message(state, identity, event)
-
-
-def _next_message(state: _State, identity: int, event: Event) -> dict[str, Any]:
-    message: Message = event.next_message()
-    if event.is_over:
-        state.events.pop(identity, None)
-        if state.threads.hung_count > MAX_HUNG:
-            write_log(f"{MAX_HUNG} plugin phases hang: this server exits, Kong restarts it")
-            os._exit(70)
-    else:
-        state.events[identity] = event
-    return {"Data": message, "EventId": identity}
-
-
 def _handle(self: Any, connection: socket.socket, *_: object) -> None:
-    """Answer the RPCs of one connection. Arguments contain keys, so they are never logged."""
-    import msgpack
-
-    unpacker = msgpack.Unpacker(
-        strict_map_key=False, unicode_errors="surrogateescape", max_buffer_size=_MAX_MESSAGE
-    )
-    pack = msgpack.Packer(unicode_errors="surrogateescape").pack
-    try:
-        while received := connection.recv(65536):
-            unpacker.feed(received)
-            for _, number, method, arguments in unpacker:
-                connection.sendall(pack([1, number, *_call(self.ps, method, arguments)]))
-    except OSError:
-        pass  # Kong closed the connection; its guard refuses the calls that wait for a reply
+    """Serve a connection until it ends; the stock server closes it then."""
+    state: _State = self.ps.neurova
+    served = Connection(connection)
+    state.serve(served, None)
+    served.wait_until_closed()
 
 
-def _call(server: Any, method: str, arguments: list[Any]) -> tuple[str | None, Any]:
-    """Return the error of an RPC, or its result."""
-    namespace, _, command = method.partition(".")
-    name = "".join(f"_{c.lower()}" if c.isupper() else c for c in command).lstrip("_")
-    call = getattr(server, name, None) if namespace == "plugin" else None
-    if call is None or name.startswith("_"):
-        return f"RPC {method} is not supported", None
-    try:
-        return None, call(*arguments)
-    except Exception as error:
-        write_log(f"{method}: {error}")
-        return str(error) or type(error).__name__, None
+class _State:
+    """What serves the RPCs of a plugin server, and the phases that run."""
+
+    def __init__(self, server: Any) -> None:
+        # Random: after a restart, an id that Kong still has must not match another instance.
+        self.instance_ids = itertools.count(secrets.randbits(44))
+        self.stores = StoreOpener()
+        self._server = server
+        self._event_ids = itertools.count(secrets.randbits(44))
+        self._threads = Threads()
+        self._events: dict[int, Event] = {}
+        threading.Thread(target=self._watch, name="phase-deadlines", daemon=True).start()
+
+    def serve(self, connection: Connection, rpc: Rpc | None) -> None:
+        """Serve the RPCs of a connection in another thread; the first one may be known."""
+        self._threads.run(lambda: self._serve(connection, rpc))
+
+    def _serve(self, connection: Connection, rpc: Rpc | None) -> None:
+        while True:
+            rpc = rpc or connection.receive()
+            if rpc is None:
+                connection.close()
+                return
+            if not self._answer(connection, rpc):
+                return
+            rpc = None
+
+    def _answer(self, connection: Connection, rpc: Rpc) -> bool:
+        """Answer an RPC; return whether this thread still reads the connection."""
+        try:
+            if rpc.method == "plugin.HandleEvent":
+                return self._run_phase(connection, rpc.arguments[0])
+            if rpc.event is not None:
+                event = self._events.get(rpc.event)
+                if event is None or event.is_over:
+                    raise _error(f"event id {rpc.event} not found")
+                event.put_answer(rpc, connection)
+                return True
+            result = self._find(rpc.method)(*rpc.arguments)
+        except Exception as error:
+            # Arguments contain keys, so they are never logged.
+            write_log(f"{rpc.method}: {error}")
+            connection.reply(None, str(error) or type(error).__name__)
+            return True
+        connection.reply(result)
+        return True
+
+    def _find(self, method: str) -> Any:
+        namespace, _, command = method.partition(".")
+        name = "".join(f"_{c.lower()}" if c.isupper() else c for c in command).lstrip("_")
+        call = getattr(self._server, name, None) if namespace == "plugin" else None
+        if call is None or name.startswith("_"):
+            raise _error(f"RPC {method} is not supported")
+        return call
+
+    def _run_phase(self, connection: Connection, begin: dict[str, Any]) -> bool:
+        from kong_pdk.pdk import FakeClasses
+
+        instance = self._server.instances.get(begin["InstanceId"])
+        if instance is None:
+            # When Kong receives this message, it starts the instance again.
+            raise _error(f"no plugin instance #{begin['InstanceId']}")
+        phase = getattr(instance.cls, begin["EventName"])
+        event = Event(next(self._event_ids), connection, self.serve)
+        self._events[event.id] = event
+        try:
+            returned = phase(FakeClasses("kong", event.call))
+            # As in the embedded gateway, `access` must return None.
+            is_fault = returned is not None and begin["EventName"] == "access"
+            event.end(FAILED if is_fault else RETURNED)
+        except Exit:
+            pass
+        except BaseException as error:
+            write_log(f"a plugin phase raised {type(error).__name__}")
+            event.end(FAILED)
+        finally:
+            del self._events[event.id]
+        return event.reads
+
+    def _watch(self) -> None:
+        """Answer for phases that hang."""
+        while True:
+            time.sleep(_WATCH_SECONDS)
+            latest = time.monotonic() - kong_event.PHASE_SECONDS
+            events = tuple(self._events.values())
+            if sum(event.is_late for event in events) > MAX_HUNG:
+                write_log(f"{MAX_HUNG} plugin phases hang: this server exits, Kong restarts it")
+                os._exit(70)
+            for event in events:
+                if event.since < latest and event.expire():
+                    write_log("a plugin phase exceeded its deadline: the call was refused")

@@ -1,14 +1,22 @@
-"""One phase of one call in Kong's plugin server: its thread and its messages to Kong."""
+"""One phase of one call in Kong's plugin server, and its messages to Kong.
+
+A phase runs in the thread that reads Kong's connection, so an answer needs no change of threads.
+When the connection is needed for something else, another thread reads it: Kong may send the next
+step of a phase by another connection, and a phase may hang.
+"""
 
 from __future__ import annotations
 
 import sys
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from queue import Empty, SimpleQueue
 from typing import Any
 
+from .kong_connection import Connection, Rpc
 from .pdk import Exit, PdkError, PhaseOver
 from .pdk.response import create_reply
 from .pdk.values import copy_plain, encode_fields
@@ -18,9 +26,6 @@ from .refusal import unavailable
 PHASE_SECONDS = 1.5
 # If Kong does not answer for so long, it has given up the call.
 STEP_SECONDS = 10.0
-
-Message = Any
-Run = Callable[[Any], object]
 
 RETURNED = "ret"
 FAILED = {"Method": "kong.response.exit", "Args": list(unavailable("A plugin failed"))}
@@ -34,6 +39,8 @@ _CHECKED: dict[str, Callable[..., object]] = {
     "kong.service.request.set_headers": encode_fields,
 }
 
+Serve = Callable[[Connection, Rpc | None], None]
+
 
 def write_log(line: str) -> None:
     """Write a line to standard error, which Kong copies to its log."""
@@ -42,19 +49,34 @@ def write_log(line: str) -> None:
 
 
 class Event:
-    """Pass messages between the thread that runs a phase and Kong's connections."""
+    """Run a phase in this thread; `serve` lets another thread read the connection."""
 
-    __slots__ = ("_from_kong", "_to_kong", "is_late", "is_over")
+    __slots__ = (
+        "_answers", "_is_reader", "_pending", "_serve", "_thread", "connection", "id", "is_late",
+        "is_over", "since",
+    )  # fmt: skip
 
-    def __init__(self) -> None:
-        self._from_kong: SimpleQueue[tuple[Any, str | None]] = SimpleQueue()
-        self._to_kong: SimpleQueue[Message] = SimpleQueue()
+    def __init__(self, id: int, connection: Connection, serve: Serve) -> None:
+        self.id = id
+        self.connection = connection
         self.is_over = False
         self.is_late = False
+        self.since = time.monotonic()  # when the RPC arrived that is unanswered
+        self._is_reader = True  # the thread of the phase reads the connection
+        self._serve = serve
+        self._thread = threading.get_ident()
+        # The connection whose RPC this event must answer; who takes it answers.
+        self._pending = [connection]
+        self._answers: SimpleQueue[tuple[Any, str | None]] = SimpleQueue()
+
+    @property
+    def reads(self) -> bool:
+        """Return whether the thread of the phase still reads the connection."""
+        return self._is_reader and not self.is_late
 
     def call(self, method: str, *args: Any) -> Any:
-        """Make a PDK call for the plugin, in its thread."""
-        if self.is_over:
+        """Make a PDK call for the plugin."""
+        if self.is_over or threading.get_ident() != self._thread:
             raise PhaseOver("PDK call outside its phase: use `kong` only while the phase runs")
         check = _CHECKED.get(method)
         if check is not None:
@@ -63,72 +85,99 @@ class Event:
         if method in _ENDING:
             self.end(message)
             raise Exit
-        self._to_kong.put(message)
-        try:
-            value, error = self._from_kong.get(timeout=STEP_SECONDS)
-        except Empty:
-            self.is_over = True
-            raise PhaseOver("Kong has given up this call") from None
+        if not self._send(message):
+            raise PhaseOver("the phase exceeded its deadline")
+        value, error = self._wait()
         if error is not None:
             raise PdkError(f"{method}: {error}")
         return value
 
-    def end(self, message: Message) -> None:
+    def end(self, message: object) -> None:
         """Send the last message of the phase, unless it was sent."""
         if not self.is_over:
             self.is_over = True
-            self._to_kong.put(message)
+            self._send(message)
 
-    def put_answer(self, value: Any, error: str | None) -> None:
-        """Pass Kong's answer to the plugin."""
-        self._from_kong.put((value, error))
+    def put_answer(self, step: Rpc, connection: Connection) -> None:
+        """Pass a step that came by another connection to the thread of the phase."""
+        answer = self._begin(step, connection)
+        self._answers.put(answer)
+        if self._is_reader:
+            self.connection.wake()
 
-    def next_message(self) -> Message:
-        """Return the next message of the plugin, or a 503 if it takes too long."""
+    def expire(self) -> bool:
+        """Answer for a phase that hangs; return whether it did."""
         try:
-            return self._to_kong.get(timeout=PHASE_SECONDS)
+            connection = self._pending.pop()
+        except IndexError:
+            return False
+        # From here on `_send` fails, so the phase cannot pass on the connection itself.
+        self.is_late = True
+        self.is_over = True
+        self._reply(connection, FAILED)
+        if self._is_reader:
+            self._serve(self.connection, None)
+        return True
+
+    def _send(self, message: object) -> bool:
+        """Answer the RPC that waits; return False if `expire` has answered it."""
+        try:
+            connection = self._pending.pop()
+        except IndexError:
+            self.is_late = True
+            return False
+        self._reply(connection, message)
+        return True
+
+    def _reply(self, connection: Connection, message: object) -> None:
+        connection.reply({"Data": message, "EventId": self.id})
+
+    def _wait(self) -> tuple[Any, str | None]:
+        while self._is_reader:
+            ready = self.connection.wait(STEP_SECONDS)
+            if ready is None:
+                break
+            if not ready:
+                with suppress(Empty):  # the wake-up may be for an earlier event
+                    return self._answers.get_nowait()
+                continue
+            rpc = self.connection.receive()
+            if rpc is not None and rpc.event == self.id:
+                return self._begin(rpc, self.connection)
+            self._is_reader = False
+            if rpc is None:
+                self.connection.close()
+            else:
+                self._serve(self.connection, rpc)
+        try:
+            return self._answers.get(timeout=0 if self._is_reader else STEP_SECONDS)
         except Empty:
-            self.is_over = self.is_late = True
-            write_log("a plugin phase exceeded its deadline: the call was refused")
-            return FAILED
+            self.is_over = True
+            raise PhaseOver("Kong has given up this call") from None
+
+    def _begin(self, step: Rpc, connection: Connection) -> tuple[Any, str | None]:
+        self.since = time.monotonic()
+        self._pending.append(connection)
+        data = step.arguments[0].get("Data")
+        return (None, str(data)) if step.method == "plugin.StepError" else (data, None)
 
 
-class PhaseThreads:
-    """Run phases on reusable threads; nothing waits for one that hangs."""
+class Threads:
+    """Run functions on reusable threads; nothing waits for one that hangs."""
 
     def __init__(self) -> None:
-        self._idle: deque[SimpleQueue[tuple[Run, Event]]] = deque()
-        self._running: set[Event] = set()
+        self._idle: deque[SimpleQueue[Callable[[], None]]] = deque()
 
-    @property
-    def hung_count(self) -> int:
-        """Return the number of phases that exceeded their deadline and have not returned."""
-        return sum(event.is_late for event in tuple(self._running))
-
-    def run(self, phase: Run, event: Event) -> None:
-        """Run a phase on an idle thread, else on a new one."""
+    def run(self, function: Callable[[], None]) -> None:
+        """Run a function on an idle thread, else on a new one."""
         try:
             jobs = self._idle.pop()
         except IndexError:
             jobs = SimpleQueue()
             threading.Thread(target=self._work, args=(jobs,), daemon=True).start()
-        jobs.put((phase, event))
+        jobs.put(function)
 
-    def _work(self, jobs: SimpleQueue[tuple[Run, Event]]) -> None:
-        from kong_pdk.pdk import FakeClasses
-
+    def _work(self, jobs: SimpleQueue[Callable[[], None]]) -> None:
         while True:
-            phase, event = jobs.get()
-            self._running.add(event)
-            try:
-                returned = phase(FakeClasses("kong", event.call))
-                # As in the embedded gateway, `access` must return None.
-                is_fault = returned is not None and getattr(phase, "__name__", "") == "access"
-                event.end(FAILED if is_fault else RETURNED)
-            except Exit:
-                pass
-            except BaseException as error:
-                write_log(f"a plugin phase raised {type(error).__name__}")
-                event.end(FAILED)
-            self._running.discard(event)
+            jobs.get()()
             self._idle.append(jobs)
