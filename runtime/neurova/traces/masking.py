@@ -16,27 +16,31 @@ MAX_TEXT = 2_000
 
 def masked(spans: Sequence[TracedSpan]) -> list[TracedSpan]:
     """Return the spans with masked texts; SQL statements become text here, off the call's path."""
+    texts = _Texts()
     return [
         (
             trace_id,
             msgspec.structs.replace(
                 span,
-                name=_text(span.name),
-                attributes={name: _value(value) for name, value in span.attributes.items()},
-                error=_text(span.error) if span.error else "",
+                name=texts[span.name],
+                attributes={
+                    name: value if isinstance(value, bool | int | float) else texts[value]
+                    for name, value in span.attributes.items()
+                },
+                error=texts[span.error] if span.error else "",
             ),
         )
         for trace_id, span in spans
     ]
 
 
-def _value(value: Any) -> Any:
-    return value if isinstance(value, bool | int | float) else _text(value)
+class _Texts(dict[Any, str]):
+    """Mask each distinct value of a batch once: names, routes and statuses repeat."""
 
-
-def _text(value: Any) -> str:
-    try:
-        text = str(value)
-    except Exception:  # a statement that only its own dialect can compile
-        text = type(value).__qualname__
-    return mask_secrets(text[:MAX_TEXT])
+    def __missing__(self, value: Any) -> str:
+        try:
+            text = str(value)
+        except Exception:  # a statement that only its own dialect can compile
+            text = type(value).__qualname__
+        self[value] = text = mask_secrets(text[:MAX_TEXT])
+        return text
