@@ -143,16 +143,19 @@ class SqliteTraces:
             position = rows[-1][0]
 
     def _prune(self, connection: sqlite3.Connection, now: float) -> None:
-        """Delete old spans; if the file is too large, delete the oldest eighth."""
+        """Delete old spans; if the file is too large, also the oldest, down to 7/8 of its size."""
         connection.execute("DELETE FROM chunks WHERE time < ?", (now - self._keep,))
         pages, free, size = (
             connection.execute(f"PRAGMA {name}").fetchone()[0]
             for name in ("page_count", "freelist_count", "page_size")
         )
-        if (pages - free) * size > self._max_size:
+        used = (pages - free) * size
+        if used > self._max_size:
+            share = 1 - self._max_size * 7 / 8 / used
             connection.execute(
                 "DELETE FROM chunks WHERE seq <= "
-                "(SELECT min(seq) + (max(seq) - min(seq)) / 8 FROM chunks)"
+                "(SELECT min(seq) + (max(seq) - min(seq)) * ? FROM chunks)",
+                (share,),
             )
 
     def _open(self) -> sqlite3.Connection:
