@@ -33,6 +33,7 @@ Schema = [
         }
     },
     {"identity_key": {"type": "string"}},
+    {"identity_secret": {"type": "string"}},
     {"consumer_headers": {"type": "boolean", "default": False}},
 ]
 # Header names by which an upstream may identify the caller; remove them from requests.
@@ -76,7 +77,9 @@ class Plugin:
         )
         self._clock = stores.clock
         key = config.get("identity_key")
-        self._identity = Identity(load_key(Path(key)), environment) if key else None
+        shared = stores.identity if config.get("identity_secret") else None
+        keys = shared or (load_key(Path(key)) if key else None)
+        self._identity = None if keys is None else Identity(keys, environment)
         self._consumer_headers = bool(config.get("consumer_headers"))
 
     def access(self, kong: Any) -> object:

@@ -55,7 +55,8 @@ class Front(msgspec.Struct, frozen=True):
     """What Kong needs beyond the configuration that both gateways read.
 
     `targets`: host:port to weight, by service; `timeouts`: seconds of the slowest function, by
-    service; `sources`: file:line by function; `defaults`: of the settings, by plugin.
+    service; `sources`: file:line by function; `defaults`: of the settings, by plugin; `identity`:
+    the secret with the signing keys, empty for a file in the state folder.
     """
 
     owner: Owner
@@ -67,6 +68,7 @@ class Front(msgspec.Struct, frozen=True):
     hosts: tuple[str, ...] = ()
     protocol: str = "http"
     answers_unknown_paths: bool = True
+    identity: str = ""
 
 
 def build_entities(config: GatewayConfig, front: Front) -> tuple[Entity, ...]:
@@ -182,7 +184,10 @@ class _Builder:
     def add_plugin(self, plugin: Plugin, *, service: str = "", route: str = "") -> None:
         config = {**self._front.defaults.get(plugin.name, {}), **plugin.config}
         if plugin.name == AUTH:
-            config["identity_key"] = f"{self._front.state}/identity.key"
+            if self._front.identity:
+                config["identity_secret"] = self._front.identity
+            else:
+                config["identity_key"] = f"{self._front.state}/identity.key"
         if plugin.name == "cors":
             config["origins"] = [_exact_origin(origin) for origin in config["origins"]]
         # On each service, not global: Kong may serve others, too.

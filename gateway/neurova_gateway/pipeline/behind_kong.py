@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from time import time
 
+from neurova.errors import Unavailable
 from neurova.http.call import Call
 from neurova.http.problem import problem
 from neurova.http.reply import Reply
@@ -31,6 +32,8 @@ def identity_check(identity: Identity) -> Step:
             call.caller = identity.verify(call.method, target, value, time())
         except IdentityError as error:
             return problem(call, 401, f"Not signed by the gateway: {error}")
+        except Unavailable:
+            return problem(call, 503, "The keys of identities are unavailable, retry later")
         return None
 
     return verify_identity

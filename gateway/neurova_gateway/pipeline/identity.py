@@ -5,6 +5,7 @@ from __future__ import annotations
 import hmac
 import secrets
 from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -14,9 +15,10 @@ from neurova.errors import StateError
 from neurova.files.private import load_or_create_secret
 from neurova.http.caller import Caller
 
+from ..identity.signing_keys import KEY_BYTES, IdentityKeys, new_key
+
 HEADER = "X-Neurova-Identity"
 LIFETIME = 60.0
-KEY_BYTES = 32
 # Enough for a request line of 8 KiB in JSON and base64, plus the scopes.
 MAX_BYTES = 24 * 1024
 
@@ -41,14 +43,17 @@ _decode = msgspec.json.Decoder(_Payload).decode
 
 
 class Identity:
-    """Sign and verify callers for one environment with one HMAC-SHA256 key of >= 32 bytes."""
+    """Sign and verify callers for one environment with HMAC-SHA256 and keys of >= 32 bytes.
 
-    __slots__ = ("_environment", "_key")
+    `keys`: one key, or a function that returns those in force. It may raise Unavailable.
+    """
 
-    def __init__(self, key: bytes, environment: str) -> None:
-        if len(key) < KEY_BYTES:
-            raise ValueError(f"identity key has {len(key)} bytes, use {KEY_BYTES} or more")
-        self._key = key
+    __slots__ = ("_environment", "_keys")
+
+    def __init__(self, keys: bytes | Callable[[], IdentityKeys], environment: str) -> None:
+        if isinstance(keys, bytes) and len(keys) < KEY_BYTES:
+            raise ValueError(f"identity key has {len(keys)} bytes, use {KEY_BYTES} or more")
+        self._keys = partial(IdentityKeys, keys) if isinstance(keys, bytes) else keys
         self._environment = environment
 
     def sign(self, method: str, target: bytes, caller: Caller, now: float) -> str:
@@ -67,7 +72,7 @@ class Identity:
             secrets.token_hex(16),
         )
         text = urlsafe_b64encode(_encode(payload))
-        return f"{text.decode()}.{self._mac(text)}"
+        return f"{text.decode()}.{_mac(self._keys().signing(now), text)}"
 
     def sign_request_line(self, line: str, caller: Caller, now: float) -> str:
         """Return the header value for a request line, `GET /a?b HTTP/1.1`.
@@ -80,7 +85,7 @@ class Identity:
 
     def verify(self, method: str, target: bytes, value: bytes, now: float) -> Caller:
         """Return the caller that the gateway signed for this call. Raises IdentityError."""
-        payload = self._decode_payload(value)
+        payload = self._decode_payload(value, self._keys().accepted(now))
         if payload.environment != self._environment:
             raise IdentityError(f"signed for an environment other than {self._environment}")
         if payload.method != method or payload.target != _canonical_target(target):
@@ -94,22 +99,23 @@ class Identity:
             payload.environment,
         )
 
-    def _decode_payload(self, value: bytes) -> _Payload:
+    def _decode_payload(self, value: bytes, keys: tuple[bytes, ...]) -> _Payload:
         text, dot, mac = value.partition(b".")
         if len(value) > MAX_BYTES or not dot:
             raise IdentityError(f"{HEADER} is missing or malformed")
-        if not hmac.compare_digest(self._mac(text).encode(), mac):
+        if not any(hmac.compare_digest(_mac(key, text).encode(), mac) for key in keys):
             raise IdentityError("wrong signature")
         try:
             return _decode(urlsafe_b64decode(text))
         except (ValueError, msgspec.MsgspecError) as error:
             raise IdentityError("signed by another version") from error
 
-    def _mac(self, text: bytes) -> str:
-        return urlsafe_b64encode(hmac.digest(self._key, text, "sha256")).decode()
-
     def __repr__(self) -> str:
         return f"<Identity {self._environment}>"
+
+
+def _mac(key: bytes, text: bytes) -> str:
+    return urlsafe_b64encode(hmac.digest(key, text, "sha256")).decode()
 
 
 def _canonical_target(target: bytes) -> str:
@@ -123,7 +129,7 @@ def load_key(path: Path) -> bytes:
 
     Raises StateError when other users may read the file, or it is not a key.
     """
-    key = load_or_create_secret(path, partial(secrets.token_bytes, KEY_BYTES))
+    key = load_or_create_secret(path, new_key)
     if len(key) < KEY_BYTES:
         raise StateError(
             f"is not an identity key: it is shorter than {KEY_BYTES} bytes",

@@ -14,6 +14,8 @@ import msgspec
 
 from neurova.errors import ConfigError, Unavailable
 
+from ..identity.shared import open_identity_keys
+from ..identity.signing_keys import IdentityKeys
 from ..keys.cache import KeyCache
 from ..keys.factory import key_store_url, open_key_store
 from ..limits.base import Limiter
@@ -30,6 +32,7 @@ class Stores(msgspec.Struct, frozen=True, eq=False):
     keys: KeyCache
     limiter: Limiter
     clock: Callable[[], float] = time.time
+    identity: Callable[[], IdentityKeys] | None = None
 
 
 def bound_stores(config: Mapping[str, Any]) -> Stores:
@@ -51,28 +54,30 @@ class StoreOpener:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._opened: dict[tuple[str, str, str], Stores] = {}
+        self._opened: dict[tuple[str, ...], Stores] = {}
 
     def bind(self, config: Mapping[str, Any]) -> dict[str, Any]:
         """Return a config with the stores that it names, which are opened at the first use."""
         state, keys = config.get(SETTING) or "", config.get("keys") or ""
         if not state:
             return dict(config)
-        return {**config, BOUND: partial(self._get, state, keys, config.get("limits") or "")}
+        limits, identity = config.get("limits") or "", config.get("identity_secret") or ""
+        return {**config, BOUND: partial(self._get, state, keys, limits, identity)}
 
-    def _get(self, state: str, keys: str, limits: str) -> Stores:
-        names = state, keys, limits
+    def _get(self, *names: str) -> Stores:
         with self._lock:
             stores = self._opened.get(names)
             if stores is None:
-                stores = self._opened[names] = _open(Path(state), keys, limits)
+                stores = self._opened[names] = _open(*names)
             return stores
 
 
-def _open(state: Path, keys: str, limits: str) -> Stores:
+def _open(folder: str, keys: str, limits: str, identity: str) -> Stores:
+    state = Path(folder)
     cache = KeyCache(open_key_store(key_store_url(state, keys)))
     threading.Thread(target=_flush, args=(cache,), name="key-uses", daemon=True).start()
-    return Stores(cache, open_limiter(limiter_url(state, limits), state))
+    limiter = open_limiter(limiter_url(state, limits), state)
+    return Stores(cache, limiter, identity=open_identity_keys(identity) if identity else None)
 
 
 def _flush(keys: KeyCache) -> None:

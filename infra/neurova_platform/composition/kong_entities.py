@@ -43,6 +43,7 @@ def project_entities(settings: Settings, environment: str) -> tuple[Owner, tuple
         hosts=settings.gateway.hosts,
         protocol="https" if settings.gateway.tls_cert else "http",
         answers_unknown_paths=kong.not_found,
+        identity=settings.gateway.identity,
     )
     return owner, build_entities(config, front)
 

@@ -21,6 +21,7 @@ from neurova.loading.service import Service, discover
 from neurova.settings.settings import Settings
 from neurova.subscriptions.records import EventRecord, ReportEvent
 from neurova.telemetry.log import STANDARD_LOGGING, LogSink
+from neurova_gateway.identity.signing_keys import read_from_secret
 from neurova_gateway.keys.base import KeyStore
 from neurova_gateway.keys.cache import KeyCache
 from neurova_gateway.kong.render import render
@@ -180,6 +181,8 @@ class Platform:
             self._start_task(self._sample_counters())
             self._stack.push_async_callback(self._databases.close)
             on_stop(self.secrets.close)
+            if self.settings.gateway.behind and self.settings.gateway.identity:
+                self.secrets.load([self.settings.gateway.identity])
             on_stop(self.models.close)
             self._stack.push_async_callback(self._clients.close)
             self.load()
@@ -350,8 +353,12 @@ class Platform:
             await asyncio.sleep(SAMPLE_SECONDS)
 
     def _load_identity(self) -> Identity:
-        key = load_key(state.prepare(self.settings.state) / "identity.key")
-        return Identity(key, self.environment)
+        name = self.settings.gateway.identity
+        if not name:
+            key = load_key(state.prepare(self.settings.state) / "identity.key")
+            return Identity(key, self.environment)
+        find = self.secrets.source(name, "gateway.identity")
+        return Identity(read_from_secret(find, name), self.environment)
 
 
 @contextmanager

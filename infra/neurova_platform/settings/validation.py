@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from neurova.database.postgres.url import PostgresUrl
+from neurova.secrets.base import parse_reference
 from neurova.settings.gateway import find_admin_faults, find_gateway_faults
 from neurova.settings.kong import find_target_faults
 from neurova.settings.plans import find_plans_faults
@@ -24,6 +25,11 @@ _CREDENTIALS = re.compile(r"[\w./-]+/(static-)?creds/[\w.-]+", re.ASCII)
 def find_faults(settings: Settings) -> Iterator[tuple[str, str]]:
     """Yield the dotted key and the error of each invalid value."""
     yield from _find_section_faults(settings)
+    if settings.gateway.identity:
+        try:
+            parse_reference(settings.gateway.identity)
+        except ValueError as error:
+            yield "gateway.identity", str(error)
     for name in ("tls_cert", "tls_key"):
         path = getattr(settings.gateway, name)
         if path and not Path(path).is_file():

@@ -38,8 +38,9 @@ class Gateway(Section, frozen=True):
     `plugins`: the plugin folder, empty for the packaged one. `extra`: names of further plugins in
     it to run on every route. `keys`: the PostgreSQL URL of the key store, empty for a file in the
     state folder. `limits`: the URL of Redis, which counts for several machines, empty for a file in
-    the state folder. `behind` "kong": accept only calls signed by Kong's plugin. `hosts`: the
-    accepted Host values, empty for any. `limit`: the limit of each consumer over all routes.
+    the state folder. `behind` "kong": accept only calls signed by Kong's plugin; `identity`: the
+    secret that holds the signing keys, empty for a file in the state folder. `hosts`: the accepted
+    Host values, empty for any. `limit`: the limit of each consumer over all routes.
     `time_zone`: the IANA zone of calendar limits.
     `body_memory`: the bound of all request bodies that a worker holds, at least `max_body`.
     """
@@ -63,6 +64,7 @@ class Gateway(Section, frozen=True):
     time_zone: str = "UTC"
     compress: bool = True
     behind: Literal["", "kong"] = ""
+    identity: str = ""
     tls_cert: FilePath = ""
     tls_key: FilePath = ""
     cors: Cors = Cors()

@@ -1,4 +1,4 @@
-"""`neurova secrets set | get | list | rotate | import-env`."""
+"""`neurova secrets set | get | list | rotate | rotate-identity | import-env`."""
 
 from __future__ import annotations
 
@@ -104,6 +104,27 @@ def rotate(as_json: bool) -> None:
         print_document({"secrets": count})
     else:
         click.echo(f"Encrypted {count} secrets under a new key")
+
+
+@secrets.command("rotate-identity")
+@json_option
+def rotate_identity(as_json: bool) -> None:
+    """Store a new key for the identities that Kong's plugin signs.
+
+    It signs after 30 seconds; the previous key is accepted for two more minutes.
+    """
+    import time
+
+    from ...composition.identity import rotate_identity as rotate
+
+    keys = rotate(_load(), time.time())
+    if as_json:
+        print_document({"signs_from": keys.since})
+    elif keys.since:
+        signs = time.strftime("%H:%M:%S", time.localtime(keys.since))
+        click.echo(f"Stored a new identity key, which signs from {signs}")
+    else:
+        click.echo("Stored the first identity key: start Kong and the runtimes again")
 
 
 @secrets.command("import-env")

@@ -1,0 +1,1 @@
+"""The keys that sign the identity of a caller, for several machines."""

@@ -1,0 +1,47 @@
+"""The signing keys of identities from Vault, for a plugin server on a machine of its own."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+
+import msgspec
+
+from neurova.errors import ConfigError
+from neurova.settings.secrets import Secrets
+
+from .signing_keys import IdentityKeys, read_from_secret
+
+PREFIX = "NEUROVA_SECRETS_"
+
+
+def read_settings(environ: Mapping[str, str]) -> Secrets:
+    """Return `[secrets]` from its variables. Raises ConfigError."""
+    names = {field.name: PREFIX + field.name.upper() for field in msgspec.structs.fields(Secrets)}
+    values = {name: environ[each] for name, each in names.items() if each in environ}
+    try:
+        settings = msgspec.convert(values, Secrets, strict=False)
+    except msgspec.ValidationError as error:
+        raise ConfigError(f"wrong value: {error}", where=f"{PREFIX}…", fix="correct it") from None
+    if not settings.url:
+        raise ConfigError(
+            "identity_secret needs the address of Vault",
+            where=f"{PREFIX}URL",
+            fix="set it in the environment of the plugin server, with the variables of the login",
+        )
+    return settings
+
+
+def open_identity_keys(name: str) -> Callable[[], IdentityKeys]:
+    """Return a function that returns the keys in a secret of Vault; a thread reads them again.
+
+    Raises NeurovaError when they cannot be read now.
+    """
+    from neurova.secrets.cache import SecretCache
+    from neurova.secrets.vault import VaultSecretStore
+
+    settings = read_settings(os.environ)
+    cache = SecretCache(lambda: VaultSecretStore(settings), settings.expiry)
+    find = cache.source(name, "neurova-auth")
+    cache.load([name])
+    return read_from_secret(find, name)
