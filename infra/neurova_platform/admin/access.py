@@ -50,7 +50,8 @@ def listen(settings: Settings, *, any_port: bool = False) -> socket.socket:
 
 def announcement(settings: Settings, url: str) -> str:
     """Return the lines that tell a user the URL and the token file of the Admin API."""
-    lines = f"Admin API on {url} (token in {settings.state / TOKEN_FILE})"
+    place = "secrets" if settings.admin.token else settings.state / TOKEN_FILE
+    lines = f"Admin API on {url} (token in {place})"
     if not is_loopback(settings.admin.host):
         lines += f"\nAdmin API: {EXPOSED}: {EXPOSED_FIX}"
     return lines
@@ -68,14 +69,20 @@ def address_file(settings: Settings, url: str) -> Iterator[None]:
             path.unlink(missing_ok=True)
 
 
-def load_token(state: Path) -> str:
-    """Return the token in a state folder; create its file (0600) if there is none.
+def load_token(state: Path, configured: str = "") -> str:
+    """Return the `configured` token, else that in a state folder; create its file (0600).
 
     Raises StateError if other users can read the file, or if it holds no token.
     """
     path = state / TOKEN_FILE
-    token = load_or_create_secret(path, _new_token).decode("latin-1").strip()
+    token = configured or load_or_create_secret(path, _new_token).decode("latin-1").strip()
     is_well_formed = len(token) >= _MIN_TOKEN_LENGTH and token.isascii() and token.isprintable()
+    if (not is_well_formed or " " in token) and configured:
+        raise ConfigError(
+            "is not an admin token",
+            where="admin.token",
+            fix=f"use {_MIN_TOKEN_LENGTH} or more visible ASCII characters",
+        )
     if not is_well_formed or " " in token:
         raise StateError(
             "the file does not contain an admin token",

@@ -32,7 +32,7 @@ class Client:
         return content
 
 
-def connect(state: Path) -> Client:
+def connect(state: Path, token: str = "") -> Client:
     """Return a client for the platform on a state folder. Raises Unavailable if none runs."""
     url = read_private_file(state / ADDRESS_FILE)
     if not url:
@@ -41,4 +41,4 @@ def connect(state: Path) -> Client:
             where=str(state),
             fix="start `neurova dev` or `neurova run` with admin.enabled",
         )
-    return Client(url, load_token(state))
+    return Client(url, load_token(state, token))

@@ -114,7 +114,7 @@ async def serve(
 
     The first request calls `make_context`. Raises StateError if the token file is unusable.
     """
-    token, started = load_token(settings.state), time.time()
+    token, started = load_token(settings.state, settings.admin.token), time.time()
 
     def make_app() -> Any:
         context = msgspec.structs.replace(make_context(), started=started)

@@ -321,8 +321,8 @@ def check_admin(settings: Settings) -> Iterator[Finding]:
     if not admin.enabled:
         yield Finding("admin", "ok", "disabled by admin.enabled")
         return
-    if (settings.state / TOKEN_FILE).exists():
-        load_token(settings.state)
+    if admin.token or (settings.state / TOKEN_FILE).exists():
+        load_token(settings.state, admin.token)
     address = f"{admin.host} port {admin.port}"
     if not is_loopback(admin.host):
         yield Finding("admin", "warn", f"{address}: {EXPOSED}", EXPOSED_FIX)

@@ -13,7 +13,7 @@ from ..database.postgres.url import find_url_error, is_postgres
 from ..functions.rate_limits import parse_limit
 from .kong import Kong, find_kong_faults
 from .section import Section
-from .units import FilePath, Port, Seconds, Size
+from .units import Credential, FilePath, Port, Seconds, Size
 
 
 class Cors(Section, frozen=True):
@@ -72,12 +72,16 @@ class Gateway(Section, frozen=True):
 
 
 class Admin(Section, frozen=True):
-    """Configure the Admin API; it accepts `hosts` as Host values in addition to loopback names."""
+    """Configure the Admin API; it accepts `hosts` as Host values in addition to loopback names.
+
+    `token`: what clients send, empty for a file in the state folder.
+    """
 
     enabled: bool = True
     host: str = "127.0.0.1"
     port: Port = 8001
     hosts: tuple[str, ...] = ()
+    token: Credential = ""
 
 
 def find_gateway_faults(gateway: Gateway) -> Iterator[tuple[str, str]]:

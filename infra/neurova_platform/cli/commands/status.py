@@ -19,7 +19,8 @@ def status(as_json: bool) -> None:
     from ...admin.client import connect
     from ...settings.loading import load
 
-    client = connect(load().state)
+    settings = load()
+    client = connect(settings.state, settings.admin.token)
     found = {name: client.get(path) for name, path in _RESOURCES.items()}
     if as_json:
         print_document(found)
