@@ -7,8 +7,7 @@ import subprocess
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from tests.servers.go_program import built
-from tests.servers.openbao import VARIABLE, OpenBao
+from tests.servers.openbao import OpenBao
 from tests.servers.postgres import PostgresServer
 
 SCRIPT = Path(__file__).parents[2] / "infra" / "vault" / "bootstrap.sh"
@@ -16,8 +15,7 @@ SCRIPT = Path(__file__).parents[2] / "infra" / "vault" / "bootstrap.sh"
 
 def bootstrap(server: OpenBao, folder: Path, *words: str, **variables: str) -> tuple[str, str]:
     """Run the script; return the role_id and the secret_id of the role, kept in `folder`."""
-    program = Path(os.environ.get(VARIABLE) or built("bao"))
-    path = f"{program.parent}{os.pathsep}{os.environ['PATH']}"
+    path = f"{Path(server.program).parent}{os.pathsep}{os.environ['PATH']}"
     access = {"BAO_ADDR": server.url, "BAO_TOKEN": server.token, "CREDENTIALS": str(folder)}
     done = subprocess.run(
         ["sh", SCRIPT, *words],

@@ -41,7 +41,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 def test_no_password_has_a_default() -> None:
     values = re.findall(r"(?:PASSWORD|PASS): (.+)", FILE.read_text())
     values += re.findall(r"//neurova:(.+)@", FILE.read_text())
-    assert len(values) == 5
+    assert len(values) == 6
     assert all(PASSWORD.fullmatch(value) for value in values)
 
 
@@ -54,7 +54,7 @@ def test_gateway_is_unprivileged_and_listens_on_loopback(model: dict[str, Any]) 
         assert "user" not in service  # the image's own: 10001
     (port,) = model["services"]["gateway"]["ports"]
     assert (port["host_ip"], port["published"], port["target"]) == ("127.0.0.1", "8000", 8000)
-    for name in ("postgres", "rabbitmq", "runtime"):
+    for name in ("postgres", "rabbitmq", "runtime", "vault"):
         assert "ports" not in model["services"][name]
     assert model["networks"]["inside"]["internal"] is True
 

@@ -84,6 +84,13 @@ def test_announcement_warns_if_other_machines_can_connect(probe_project: Path) -
     assert "other machines can reach it" in announcement(exposed, "http://127.0.0.1:8001")
 
 
+def test_configured_token_is_used_and_no_file_written(tmp_path: Path) -> None:
+    assert load_token(tmp_path, "t" * 40) == "t" * 40
+    assert list(tmp_path.iterdir()) == []
+    with pytest.raises(ConfigError, match="is not an admin token"):
+        load_token(tmp_path, "short")
+
+
 def test_token_is_created_once_and_private(tmp_path: Path) -> None:
     token = load_token(tmp_path)
     assert len(token) > 40
