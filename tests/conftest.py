@@ -15,10 +15,12 @@ import uvicorn
 from tests.servers.apicurio import apicurio
 from tests.servers.clickhouse import clickhouse_server
 from tests.servers.openbao import openbao, own_openbao
+from tests.servers.opensearch import opensearch
 from tests.servers.postgres import own_postgres, postgres
 from tests.servers.rabbitmq import own_rabbitmq, rabbitmq, rabbitmq_url
 from tests.servers.redis import own_redis, redis_url
 from tests.servers.toxiproxy import toxiproxy
+from tests.servers.victorialogs import victorialogs
 
 from neurova_gateway.server.connection_manager import ConnectionManager
 from neurova_gateway.server.protocol import GatewayProtocol
@@ -28,6 +30,7 @@ __all__ = [
     "apicurio",
     "clickhouse_server",
     "openbao",
+    "opensearch",
     "own_openbao",
     "own_postgres",
     "own_rabbitmq",
@@ -37,6 +40,7 @@ __all__ = [
     "rabbitmq_url",
     "redis_url",
     "toxiproxy",
+    "victorialogs",
 ]  # fixtures, for every folder
 
 PROBE = Path(__file__).with_name("probe")  # a small project with one service

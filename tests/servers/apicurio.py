@@ -6,7 +6,6 @@ import fcntl
 import os
 import re
 import shutil
-import socket
 import subprocess
 import tarfile
 import tempfile
@@ -17,6 +16,7 @@ from pathlib import Path
 
 import pytest
 from tests.servers.found import missing
+from tests.servers.ports import free_ports
 
 VARIABLE = "NEUROVA_TEST_APICURIO_URL"
 VERSION = "3.3.3"
@@ -34,7 +34,7 @@ def apicurio() -> Iterator[str]:
         return
     java, folder = _java(), _download()
     with tempfile.TemporaryDirectory(prefix="neurova-apicurio-") as home:
-        port, management = _free_ports(2)
+        port, management = free_ports(2)
         options = {
             "quarkus.http.host": "127.0.0.1",
             "quarkus.http.port": port,
@@ -67,14 +67,6 @@ def _answers(port: int) -> bool:
         return False
     finally:
         connection.close()
-
-
-def _free_ports(number: int) -> list[int]:
-    probes = [socket.create_server(("127.0.0.1", 0)) for _ in range(number)]
-    ports = [probe.getsockname()[1] for probe in probes]
-    for probe in probes:
-        probe.close()
-    return ports
 
 
 def _java() -> str:

