@@ -35,7 +35,7 @@ COMMANDS = {
     "plans": Command(
         "consumers:plans", "List the plans of neurova.toml, and how many consumers hold each."
     ),
-    "logs": Command("logs:logs", "Show the lines that functions and the platform have logged, oldest first."),
+    "logs": Command("logs:logs", "Show the log lines of functions and the platform."),
     "dlq": Command("dlq:dlq", "Group, show, edit, replay, save and drop events that failed."),
     "traces": Command("traces:traces", "List the newest traces in the state folder, or show one."),
     "config": Command("config:config", "Show every setting and where its value comes from."),

@@ -53,9 +53,9 @@ def logs(
     lines: int,
     as_json: bool,
 ) -> None:
-    """Show the lines that functions and the platform have logged, oldest first.
+    """Show the log lines of functions and the platform.
 
-    Reads the files in the state folder. With --json each line is printed as it is stored.
+    Reads the files in the state folder; prints the oldest line first. With --json each line is printed as it is stored.
     """
     from datetime import UTC, datetime, timedelta
 
