@@ -55,7 +55,8 @@ def logs(
 ) -> None:
     """Show the log lines of functions and the platform.
 
-    Reads the files in the state folder; prints the oldest line first. With --json each line is printed as it is stored.
+    Reads the files in the state folder; the oldest line comes first. With --json each line is
+    printed as it is stored.
     """
     from datetime import UTC, datetime, timedelta
 
