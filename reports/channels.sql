@@ -4,7 +4,7 @@
 SELECT
     channel,
     count(*) AS bookings,
-    sum(nights) AS nights,
+    sum(nights) AS room_nights,
     sum(total) / 100.0 AS revenue,
     sum(total) / 100.0 / sum(nights) AS per_night
 FROM booking_BookingCreated
