@@ -106,7 +106,7 @@ def test_late_event_is_archived_with_its_day(warehouse: Warehouse, archive: Arch
     sink.store(sold([1], DAY))
     assert archive.write(warehouse) == 1
     sink.store(sold([2], DAY + 86_400) + sold([3], DAY))
-    assert archive.write(warehouse) == 2
+    assert archive.write(warehouse) == 2  # a file for each day
     assert archive.write(warehouse) == 0
     parts = archive.parts(TABLE)
     assert {day: len(files) for day, files in parts.items()} == {

@@ -26,6 +26,7 @@ LOGGER = logging.getLogger("neurova.warehouse")
 BATCH = 10_000  # events
 GATHER_SECONDS = 0.2  # to wait for more events after the first
 SPOOL_SECONDS = 1.0
+LAST_ARCHIVE_SECONDS = 5.0  # at a stop; the next start archives the rest
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30.0  # seconds between two attempts after a failure
 
 
@@ -94,7 +95,7 @@ class WarehouseSystem:
 
     def _close(self, operations: LocalOperations) -> None:
         try:
-            operations.archive()
+            operations.archive(LAST_ARCHIVE_SECONDS)
         except NeurovaError as error:
             LOGGER.error("The last rows are not archived: %s", error)
         finally:

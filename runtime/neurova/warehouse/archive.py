@@ -1,13 +1,16 @@
 """The archive: one folder a table, in it one a day, with Parquet files of the day's rows.
 
-The name of a file is the number of the last batch in it, so the files tell what is archived.
+The name of a file is the number of the last batch in it, so the files of a day tell what of it is
+archived.
 Rows that arrive late are in a further file of their day.
 """
 
 from __future__ import annotations
 
+import math
 import os
 import secrets
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date
@@ -40,26 +43,29 @@ class Archive:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    def write(self, warehouse: Warehouse) -> int:
-        """Archive the rows that are new since the last time; return how many.
+    def write(self, warehouse: Warehouse, seconds: float = math.inf) -> int:
+        """Archive the rows that are new since the last time; return the number of new files.
 
-        Raises StateError if the disk is full; what is archived by then stays so.
+        Stop after `seconds`; the next time continues. Raises StateError if the disk is full; what
+        is archived by then stays so.
         """
-        count = 0
+        count, end = 0, time.monotonic() + seconds
         for table in warehouse.tables():
             parts = self.parts(table.name)
-            after = max((_batch(file) for files in parts.values() for file in files), default=-1)
-            new = warehouse.days(table.name, after)
-            if new:
+            for day, _, batch in warehouse.days(table.name):
+                files = parts.get(day, [])
+                after = _batch(files[-1]) if files else -1
+                if batch <= after:
+                    continue
+                if time.monotonic() > end:
+                    return count
                 self._write_columns(table)
-            # Oldest batches first: a failure in between must not hide rows that are not archived.
-            for day, rows, batch in sorted(new, key=lambda each: each.batch):
-                if len(parts.get(day, ())) >= MAX_PARTS:
+                if len(files) >= MAX_PARTS:
                     self.rewrite(warehouse, table.name, day)
                 else:
                     with self._new_part(table.name, day, batch) as file:
                         warehouse.write_part(table.name, day, after, file)
-                count += rows
+                count += 1
         return count
 
     def rewrite(self, warehouse: Warehouse, table: str, day: date) -> None:

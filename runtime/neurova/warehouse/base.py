@@ -113,8 +113,8 @@ class Warehouse(Protocol):
         """Write the answer of one SELECT into a Parquet file. Raises as `query` does."""
         ...
 
-    def days(self, table: str, after: int = -1) -> list[Day]:
-        """Return the days of a table that have rows of batches later than `after`, sorted."""
+    def days(self, table: str) -> list[Day]:
+        """Return the days of a table, sorted."""
         ...
 
     def write_part(self, table: str, day: date, after: int, file: Path) -> None:

@@ -153,12 +153,12 @@ class ClickHouseWarehouse:
             )
         _write(file, content)
 
-    def days(self, table: str, after: int = -1) -> list[Day]:
-        """Return the days with rows of later batches."""
+    def days(self, table: str) -> list[Day]:
+        """Return the days of a table."""
         with self._translated():
             found = self._connected().query(
                 "SELECT toDate(_time) AS day, count(), max(_batch) "
-                f"FROM {plan.quote(STORED + table)} FINAL WHERE _batch > {after:d} "
+                f"FROM {plan.quote(STORED + table)} FINAL "
                 "GROUP BY day ORDER BY day"
             )
             return [Day(*row) for row in found.result_rows]

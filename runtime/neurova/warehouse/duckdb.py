@@ -175,13 +175,12 @@ class DuckDBWarehouse:
         finally:
             temporary.unlink(missing_ok=True)
 
-    def days(self, table: str, after: int = -1) -> list[Day]:
-        """Return the days with rows of later batches."""
+    def days(self, table: str) -> list[Day]:
+        """Return the days of a table."""
         with self._translated(), self._places:
             found = self._cursor().execute(
                 "SELECT CAST(_time AS DATE) AS day, count(*), max(_batch) "
-                f"FROM {plan.quote(STORED + table)} WHERE _batch > ? GROUP BY day ORDER BY day",
-                [after],
+                f"FROM {plan.quote(STORED + table)} GROUP BY day ORDER BY day"
             )
             return [Day(*row) for row in found.fetchall()]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -38,7 +39,7 @@ class Operations(Protocol):
         ...
 
     def archive(self) -> int:
-        """Archive the new rows; return how many."""
+        """Archive the new rows; return the number of new files."""
         ...
 
     def backfill(self) -> dict[str, int]:
@@ -91,10 +92,10 @@ class LocalOperations:
             found.append(TableState(table, sum(each.rows for each in days), len(days)))
         return found
 
-    def archive(self) -> int:
-        """Archive the new rows."""
+    def archive(self, seconds: float = math.inf) -> int:
+        """Archive the new rows, for at most `seconds`."""
         with self.writing:
-            return self._archive.write(self._warehouse)
+            return self._archive.write(self._warehouse, seconds)
 
     def backfill(self) -> dict[str, int]:
         """Store archived rows that are missing."""

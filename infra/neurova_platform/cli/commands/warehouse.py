@@ -55,9 +55,9 @@ def archive(as_json: bool) -> None:
     with _open(readonly=False) as operations:
         count = operations.archive()
     if as_json:
-        print_document({"rows": count})
+        print_document({"files": count})
     else:
-        click.echo(f"Archived {count} rows")
+        click.echo(f"Wrote {count} files")
 
 
 @warehouse.command()
