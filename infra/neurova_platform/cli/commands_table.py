@@ -51,5 +51,6 @@ COMMANDS = {
         "warehouse:warehouse",
         "List, archive, restore and check the tables of the warehouse, and forget persons.",
     ),
+    "model": Command("model:model", "Train, register, promote, compare and watch models."),
     "version": Command("version:version", "Show the version of neurova and of Python."),
 }

@@ -41,8 +41,11 @@ class Model:
                 raise
             return fallback
 
-    def observe(self, features: Features, value: float) -> None:
-        """Record the true value for features, to measure the error of earlier predictions."""
+    async def observe(self, features: Features, value: float) -> None:
+        """Record the true value for features, to measure the error of earlier predictions.
+
+        It waits for nothing; `tx.after_commit` awaits it without a thread.
+        """
         from .records import Truth
 
         name = self._served.reference.name

@@ -1,0 +1,1 @@
+"""Train and evaluate the model price-advice of Booking; run by dvc.yaml."""

@@ -1,0 +1,1 @@
+"""Register, promote and watch models, for the command line."""
