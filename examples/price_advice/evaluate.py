@@ -17,8 +17,8 @@ from typing import Any
 import msgspec
 import numpy as np
 import skops.io
-
 from functions.booking.features import SEASON
+
 from neurova.models.flavour import TRUSTED
 
 from .data import METRICS, MODEL, TEST, TRAIN, Example, parameters, read

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 from functions.booking.features import features_of
 
 from ..replay.hotel import booking, rows
@@ -10,7 +12,7 @@ from .data import TEST, TRAIN, Example, parameters, write
 
 def main() -> None:
     """Write the examples before the day of the split, and those from it on."""
-    split = parameters()["split"]
+    split = date.fromisoformat(parameters()["split"])
     stays = [booking(row).stay for row in rows()]
     examples = [
         Example(stay.arrival, features_of(stay, stay.lead_time), stay.rate / 100) for stay in stays

@@ -21,6 +21,7 @@ from .records import ModelRecords, Prediction
 LOGGER = logging.getLogger("neurova.models")
 THREADS = 4  # per version: predictions that never return block no other version and no function
 QUEUE = 1_000
+LOAD_WAIT = 10.0  # seconds that a call waits for the first version
 MAX_FAULTS = 3  # in a row, until a version is no longer used
 
 
@@ -130,7 +131,7 @@ class ServedModel:
         """Return the prediction. Raises Reject(503) if no version has returned a number."""
         if not self._tried.done():
             self._start()
-            await asyncio.shield(asyncio.wrap_future(self._tried))
+            await asyncio.wait([asyncio.wrap_future(self._tried)], timeout=LOAD_WAIT)
         failed: list[tuple[LoadedVersion, PredictionFailed]] = []
         used, value, started = "", None, perf_counter()
         for each in self.loaded:

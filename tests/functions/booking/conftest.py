@@ -15,9 +15,10 @@ from functions.booking.domain import (
     BookingCreated,
     NewBooking,
 )
+from functions.booking.features import MODEL
 from tests.servers.postgres import PostgresServer
 
-from neurova import Caller, Reject
+from neurova import Caller, Model, Reject
 from neurova.database.event_tables import outbox
 from neurova.database.migrations import upgrade
 from neurova.database.postgres.database import PostgresDatabase
@@ -27,6 +28,9 @@ from neurova.events.codec import codec_of, with_head
 from neurova.execution.transaction import run_in_transaction
 from neurova.functions.decorators import description_of
 from neurova.functions.descriptions import Http
+from neurova.models.base import parse_model_reference
+from neurova.models.records import ModelRecords
+from neurova.models.versions import ServedModel
 
 MIGRATIONS = Path(__file__).parents[3] / "functions" / "booking" / "migrations"
 ADA = Caller(consumer="ada", scopes=frozenset({"booking:read", "booking:write"}))
@@ -42,6 +46,7 @@ class Handlers:
     def __init__(self, database: Any, place: Path | PostgresUrl) -> None:
         self.database = database
         self.place = place
+        self.model = Model(ServedModel(parse_model_reference(MODEL), ModelRecords([]), 1.0))
 
     async def call(self, handler: Callable[..., Awaitable[Any]], **arguments: Any) -> Any:
         deadline = asyncio.get_running_loop().time() + 30
@@ -68,7 +73,7 @@ class Handlers:
     async def book(self, caller: Caller = ADA, **options: Any) -> Booking:
         """Book a room; by default the only one of its type, for the night of DAY."""
         new = NewBooking(**{"room_type": "b", "arrival": DAY, "nights": 1, **options})
-        booking: Booking = await self.call(create_booking, new=new, caller=caller)
+        booking: Booking = await self.call(create_booking, new=new, caller=caller, model=self.model)
         return booking
 
 
