@@ -2,7 +2,7 @@
 
 import math
 from datetime import date
-from typing import Protocol
+from typing import Any
 
 MODEL = "price-advice@champion"
 
@@ -13,23 +13,11 @@ _MONTH_DAYS = 30.4
 _MIDDLE = 15  # the day of a month that has its mean rate
 
 
-class Stay(Protocol):
-    """What the features are made from: a request for advice, or a new booking."""
+def features_of(stay: Any, lead_time: int) -> dict[str, str | float]:
+    """Return the features of a stay that is booked `lead_time` days before its arrival.
 
-    room_type: str
-    arrival: date
-    nights: int
-    adults: int
-    children: int
-    babies: int
-    meal: str
-    segment: str
-    channel: str
-    agent: str
-
-
-def features_of(stay: Stay, lead_time: int) -> dict[str, str | float]:
-    """Return the features of a stay that is booked `lead_time` days before its arrival."""
+    `stay` is a NewBooking, or anything with these fields of it.
+    """
     return {
         "room_type": stay.room_type,
         "meal": stay.meal,

@@ -259,6 +259,9 @@ def open_model_pool(settings: Settings) -> ModelPool:
         from .spooling import ModelTables
 
         sinks.append(ModelTables(settings))
+        from .models import WarehouseSink
+
+        sinks.append(WarehouseSink(settings))
     return ModelPool(
         partial(open_models, settings),
         ModelRecords(sinks),
