@@ -14,6 +14,7 @@ import pytest
 import uvicorn
 from tests.servers.apicurio import apicurio
 from tests.servers.clickhouse import clickhouse_server
+from tests.servers.mlflow import mlflow_server
 from tests.servers.openbao import openbao, own_openbao
 from tests.servers.opensearch import opensearch
 from tests.servers.postgres import own_postgres, postgres
@@ -29,6 +30,7 @@ from neurova_platform.testing.platform import TestPlatform
 __all__ = [
     "apicurio",
     "clickhouse_server",
+    "mlflow_server",
     "openbao",
     "opensearch",
     "own_openbao",

@@ -17,7 +17,8 @@ import pytest
 from tests.servers.found import missing
 
 VARIABLE = "NEUROVA_TEST_MLFLOW_URL"
-TIMEOUT = 180.0  # seconds to start: it creates its database first
+TIMEOUT = 600.0  # seconds to start: it creates its database first, and imports much
+OPTIONS = {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
 
 
 @pytest.fixture(scope="session")
@@ -40,7 +41,7 @@ def mlflow_server() -> Iterator[str]:
                 cwd=home,
                 stdout=log,
                 stderr=log,
-                env={**os.environ, "MLFLOW_DISABLE_TELEMETRY": "true"},
+                env={**os.environ, **OPTIONS},
                 start_new_session=True,
             )
         try:

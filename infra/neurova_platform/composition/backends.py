@@ -27,6 +27,7 @@ if TYPE_CHECKING:  # not imported at run time: asyncio would slow commands that 
     from neurova.mail.base import Mailer
     from neurova.models.base import ModelRegistry
     from neurova.models.pool import ModelPool
+    from neurova.models.records import RecordSink
     from neurova.schemas.base import SchemaRegistry
     from neurova.secrets.base import SecretStore, SecretVersion
     from neurova.secrets.cache import SecretCache
@@ -249,10 +250,13 @@ def open_models(settings: Settings) -> ModelRegistry:
     return registry
 
 
-def open_model_pool(settings: Settings) -> ModelPool:
-    """Return the models of this process's functions; it reads the registry when one is used."""
+def open_model_pool(settings: Settings, sinks: Iterable[RecordSink] = ()) -> ModelPool:
+    """Return the models of this process's functions; it reads the registry when one is used.
+
+    Predictions go to a file in the state folder, and to `sinks`.
+    """
     from neurova.models.pool import ModelPool
-    from neurova.models.records import FileSink, ModelRecords, RecordSink
+    from neurova.models.records import FileSink, ModelRecords
 
     sinks: list[RecordSink] = [FileSink(settings.state / "logs")]
     if settings.warehouse.enabled:
@@ -264,7 +268,7 @@ def open_model_pool(settings: Settings) -> ModelPool:
         sinks.append(WarehouseSink(settings))
     return ModelPool(
         partial(open_models, settings),
-        ModelRecords(sinks),
+        ModelRecords([FileSink(settings.state / "logs"), *sinks]),
         timeout=settings.models.timeout,
         refresh=settings.models.refresh,
         trusted=settings.models.trusted,

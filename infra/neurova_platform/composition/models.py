@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from neurova.models.records import PREDICTIONS, TRUTHS
+from neurova.models.records import PREDICTIONS, TRUTHS, RecordSink
 from neurova.settings.settings import Settings
 
 if TYPE_CHECKING:  # not imported at run time: most projects have no models
@@ -64,6 +64,11 @@ def find_local_fault(url: str) -> str:
 def local_file(location: Path | str) -> Path:
     """Return the file of a local registry, given as path or as URL."""
     return location if isinstance(location, Path) else Path(location.removeprefix(SQLITE))
+
+
+def record_sinks(settings: Settings) -> list[RecordSink]:
+    """Return what receives the records of models besides the file in the state folder."""
+    return [WarehouseSink(settings)] if settings.warehouse.enabled else []
 
 
 class WarehouseSink:

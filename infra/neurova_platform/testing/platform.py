@@ -14,6 +14,7 @@ from neurova.dead_letters.letters import DeadLetterDetails
 from neurova.secrets.base import SecretVersion, group_fields
 from neurova.settings.bus import Bus
 from neurova.settings.mail import Mail
+from neurova.settings.models import Models
 from neurova.settings.secrets import Secrets
 from neurova.settings.traces import Traces
 from neurova.subscriptions.records import EventRecord
@@ -81,6 +82,7 @@ class TestPlatform:
             loaded,
             services=self._databases.services(),
             bus=Bus(),
+            models=Models(),
             mail=Mail(sender=loaded.mail.sender),
             secrets=Secrets(expiry=loaded.secrets.expiry),
             traces=Traces(enabled=False),

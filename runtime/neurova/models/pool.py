@@ -64,6 +64,10 @@ class ModelPool:
         model = Model(self._served[reference])
         return lambda: model
 
+    def find(self, reference: Reference) -> ServedModel:
+        """Return the model of a reference that a function uses."""
+        return self._served[reference]
+
     def start(self) -> None:
         """Load the models, in the background."""
         if self._served and self._thread is None:
