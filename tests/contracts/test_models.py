@@ -9,6 +9,8 @@ from tests.runtime.models.registry import EXAMPLE
 from neurova.models.base import BrokenModel, Reference, UnknownModel
 from neurova.models.flavour import load_extra, load_predict
 
+pytestmark = pytest.mark.filterwarnings("ignore")  # those of MLflow about its own code
+
 
 @pytest.fixture(scope="module", params=PARAMETERS)
 def published(
