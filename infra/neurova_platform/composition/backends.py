@@ -27,7 +27,6 @@ if TYPE_CHECKING:  # not imported at run time: asyncio would slow commands that 
     from neurova.mail.base import Mailer
     from neurova.models.base import ModelRegistry
     from neurova.models.pool import ModelPool
-    from neurova.models.records import RecordSink
     from neurova.schemas.base import SchemaRegistry
     from neurova.secrets.base import SecretStore, SecretVersion
     from neurova.secrets.cache import SecretCache
@@ -250,25 +249,19 @@ def open_models(settings: Settings) -> ModelRegistry:
     return registry
 
 
-def open_model_pool(settings: Settings, sinks: Iterable[RecordSink] = ()) -> ModelPool:
-    """Return the models of this process's functions; it reads the registry when one is used.
-
-    Predictions go to a file in the state folder, and to `sinks`.
-    """
+def open_model_pool(settings: Settings) -> ModelPool:
+    """Return the models of this process's functions; it reads the registry when one is used."""
     from neurova.models.pool import ModelPool
-    from neurova.models.records import FileSink, ModelRecords
+    from neurova.models.records import FileSink, ModelRecords, RecordSink
 
     sinks: list[RecordSink] = [FileSink(settings.state / "logs")]
     if settings.warehouse.enabled:
         from .spooling import ModelTables
 
         sinks.append(ModelTables(settings))
-        from .models import WarehouseSink
-
-        sinks.append(WarehouseSink(settings))
     return ModelPool(
         partial(open_models, settings),
-        ModelRecords([FileSink(settings.state / "logs"), *sinks]),
+        ModelRecords(sinks),
         timeout=settings.models.timeout,
         refresh=settings.models.refresh,
         trusted=settings.models.trusted,

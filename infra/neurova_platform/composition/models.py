@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from neurova.models.records import PREDICTIONS, TRUTHS, RecordSink
 from neurova.settings.settings import Settings
 
 if TYPE_CHECKING:  # not imported at run time: most projects have no models
@@ -64,61 +62,6 @@ def find_local_fault(url: str) -> str:
 def local_file(location: Path | str) -> Path:
     """Return the file of a local registry, given as path or as URL."""
     return location if isinstance(location, Path) else Path(location.removeprefix(SQLITE))
-
-
-def record_sinks(settings: Settings) -> list[RecordSink]:
-    """Return what receives the records of models besides the file in the state folder."""
-    return [WarehouseSink(settings)] if settings.warehouse.enabled else []
-
-
-class WarehouseSink:
-    """Pass records of models to the process that writes the warehouse; a `RecordSink`."""
-
-    def __init__(self, settings: Settings) -> None:
-        from neurova.warehouse.base import Column, Table
-
-        from . import warehouses
-
-        self._spool = warehouses.make_spool(settings)
-        # The features are for drift, which is measured from the file of records.
-        self._tables = {
-            PREDICTIONS: Table(
-                PREDICTIONS,
-                (
-                    Column("model", "text"),
-                    Column("alias", "text"),
-                    Column("version", "text"),
-                    Column("inputs_hash", "text"),
-                    Column("value", "double"),
-                    Column("ms", "double"),
-                    Column("fallback", "boolean"),
-                    Column("function", "text"),
-                ),
-            ),
-            TRUTHS: Table(
-                TRUTHS,
-                (
-                    Column("model", "text"),
-                    Column("inputs_hash", "text"),
-                    Column("value", "double"),
-                ),
-            ),
-        }
-
-    def record(self, table: str, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Append rows to the spool. Raises OSError if it is full."""
-        stored = self._tables[table]
-        self._spool.record(
-            stored,
-            [
-                (
-                    row["time"],
-                    row.get("trace_id", ""),
-                    *(row[column.name] for column in stored.columns),
-                )
-                for row in rows
-            ],
-        )
 
 
 def _count(place: str, registry: ModelRegistry) -> str:

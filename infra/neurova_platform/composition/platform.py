@@ -46,7 +46,6 @@ from .databases import ServiceDatabases
 from .events import EventRole, EventSystem
 from .http_clients import HttpClients
 from .locations import DatabaseLocations
-from .models import record_sinks
 from .services import load_service
 from .state import COUNTERS, PROCESS_COUNTERS
 from .trace_stores import Traces
@@ -92,7 +91,7 @@ class Platform:
         clock = stores.clock if stores else time.time
         self._databases = ServiceDatabases(settings, clock)
         self.secrets = backends.open_secret_cache(settings)
-        self.models = backends.open_model_pool(settings, record_sinks(settings))
+        self.models = backends.open_model_pool(settings)
         self._clients = HttpClients()
         self.traces = Traces(settings, environment)
         self._tracing = CallTracing(

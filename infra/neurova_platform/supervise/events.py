@@ -19,7 +19,6 @@ from ..composition import backends
 from ..composition.databases import ServiceDatabases
 from ..composition.events import EventRole, EventSystem
 from ..composition.http_clients import HttpClients
-from ..composition.models import record_sinks
 from ..composition.services import load_service
 from ..composition.state import PROCESS_COUNTERS
 from ..composition.trace_stores import Traces
@@ -81,7 +80,7 @@ async def _serve(
         stack.push_async_callback(clients.close)
         secrets = backends.open_secret_cache(settings)
         stack.callback(secrets.close)
-        models = backends.open_model_pool(settings, record_sinks(settings))
+        models = backends.open_model_pool(settings)
         stack.callback(models.close)
         execution = ExecutionContext()
         services = {
