@@ -192,6 +192,7 @@ class Platform:
             self._start_task(sweep_periodically(self.databases))
             self.host.start()
             on_stop(self.host.stop)
+            self.process_counters.sources.append(self.traces.readings)
             self.traces.start()
             on_stop(self.traces.stop)
             self.call_records.start()

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import sqlite3
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from neurova.errors import NeurovaError, StateError
 from neurova.settings.settings import Settings
+from neurova.telemetry.readings import Reading
 from neurova.traces.base import SpanExporter, TraceReader
 from neurova.traces.export_thread import ExportThread
 from neurova.traces.span import SpanBuffer
@@ -45,6 +47,10 @@ class Traces:
     def waiting(self) -> int:
         """The number of spans that wait to be exported."""
         return 0 if self._thread is None else self._thread.waiting
+
+    def readings(self) -> Iterator[Reading]:
+        """Yield what /metrics shows."""
+        yield Reading("telemetry_dropped", "traces", self.dropped)
 
     def start(self) -> None:
         """Start to export spans."""

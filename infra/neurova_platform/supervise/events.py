@@ -103,6 +103,7 @@ async def _serve(
         traces = Traces(settings, "live")
         traces.start()
         stack.callback(traces.stop)
+        counters.sources.append(traces.readings)
         events = EventSystem(settings, event_roles, databases.get, report, time.time, traces.tracer)
         stack.push_async_callback(events.stop)
         await events.serve(services)
