@@ -2,9 +2,26 @@
 
 from __future__ import annotations
 
-from . import codec, models, overload, p1, p2, p3, p4, p5, p6, p7, p8, p9, p11, p14, summary
+from . import (
+    codec,
+    models,
+    observed,
+    overload,
+    p1,
+    p2,
+    p3,
+    p4,
+    p5,
+    p6,
+    p7,
+    p8,
+    p9,
+    p11,
+    p14,
+    summary,
+)
 
-FIGURES = (p1, p2, p3, p4, p5, p6, p7, p8, p9, codec, models, p11, p14, overload)
+FIGURES = (p1, p2, p3, p4, p5, p6, p7, p8, p9, codec, models, p11, p14, observed, overload)
 
 
 def main() -> None:

@@ -81,6 +81,14 @@ async def quote(stay: Stay) -> Quote:
     )
 '''
 """The limit is higher than the load: all calls are counted, none is refused."""
+LOGGING_FUNCTION = (
+    FUNCTION.replace("import post", "import Log, post")
+    .replace("(stay: Stay)", "(stay: Stay, log: Log)")
+    .replace(
+        "    rate =",
+        '    log.info("priced", room_type=stay.room_type, nights=stay.nights)\n    rate =',
+    )
+)
 
 
 def request(key: str | None = None, **other: object) -> Request:
@@ -104,16 +112,19 @@ def refusals(key: str, unscoped: str | None = None) -> tuple[Request, ...]:
 
 
 @contextmanager
-def neurova() -> Iterator[Contender]:
-    """Yield the full call in a project with default settings."""
+def neurova(*, logs: bool = False) -> Iterator[Contender]:
+    """Yield the full call in a project with default settings; `logs`: it writes a log line."""
     with tempfile.TemporaryDirectory(prefix="neurova-bench-") as folder:
         project = Project(Path(folder))
-        project.write("functions/quotes/quote.py", FUNCTION)
+        project.write("functions/quotes/quote.py", LOGGING_FUNCTION if logs else FUNCTION)
         key, unscoped = project.key(SCOPE), project.key("other:read")
         call = replace(request(key), headers=("ratelimit", "ratelimit-policy"))
-        yield Contender("neurova", project.program("run"), (call,), refusals(key, unscoped))
+        name = "neurova, observed" if logs else "neurova"
+        yield Contender(name, project.program("run"), (call,), refusals(key, unscoped))
         if b'"route":"quotes.quote"' not in (project.state / "logs" / "access.jsonl").read_bytes():
             raise RuntimeError("no access record was written: this was not a full call")
+        if logs and b'"priced"' not in (project.state / "logs" / "neurova.jsonl").read_bytes():
+            raise RuntimeError("no log line was written")
 
 
 def raw_asgi(name: str = "raw ASGI", *more: str) -> Contender:
