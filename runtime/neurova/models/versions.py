@@ -11,7 +11,7 @@ from concurrent.futures import Future
 from time import perf_counter, time
 
 from ..errors import NeurovaError
-from ..execution.thread_pool import ThreadPool, ThreadPoolFull
+from ..execution.thread_pool import ThreadPool, ThreadPoolFull, Work
 from ..http.problem import Reject
 from ..traces.current import CURRENT
 from .base import ModelVersion, Reference, UnknownModel
@@ -58,13 +58,16 @@ class LoadedVersion:
             work = self._threads.run(self.compute, [features])
         except ThreadPoolFull:
             raise PredictionFailed("too many predictions wait") from None
+        # A timer of its own costs less than asyncio.timeout, which must cancel the task.
+        timer = work.get_loop().call_later(seconds, _expire, work)
         try:
-            async with asyncio.timeout(seconds):
-                value, error = await work
-        except TimeoutError:
+            value, error = await work
+        finally:
+            timer.cancel()
+        if error is _EXPIRED:
             hung = not work.withdraw()
             what = f"did not return within {seconds:g} s" if hung else "had no free thread"
-            raise PredictionFailed(what, hung=hung) from None
+            raise PredictionFailed(what, hung=hung)
         if error is not None:
             raise error
         return float(value)
@@ -88,6 +91,14 @@ class LoadedVersion:
     def stop(self) -> None:
         """End the idle threads, and the others after their predictions."""
         self._threads.stop()
+
+
+_EXPIRED = TimeoutError()
+
+
+def _expire(work: Work) -> None:
+    if not work.done():
+        work.set_result((None, _EXPIRED))
 
 
 class ServedModel:

@@ -57,9 +57,13 @@ def list_(as_json: bool) -> None:
 @model.command()
 @click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.option("--force", is_flag=True, help="Run all stages, even those without a change.")
+@json_option
 @click.pass_context
-def train(ctx: click.Context, folder: Path, force: bool) -> None:
-    """Run the DVC pipeline in FOLDER: those stages whose code, data or parameters have changed."""
+def train(ctx: click.Context, folder: Path, force: bool, as_json: bool) -> None:
+    """Run the DVC pipeline in FOLDER: those stages whose code, data or parameters have changed.
+
+    With --json, what the stages print goes to standard error.
+    """
     from importlib.util import find_spec
 
     from neurova.errors import ConfigError, NeurovaError
@@ -73,8 +77,14 @@ def train(ctx: click.Context, folder: Path, force: bool) -> None:
     path = f"{bin_}{os.pathsep}{os.environ.get('PATH', '')}"
     command = [sys.executable, "-m", "dvc", "repro", *(["--force"] if force else [])]
     done = subprocess.run(  # noqa: S603 - the pipeline of the user's own project
-        command, cwd=folder, env={**os.environ, "PATH": path, "DVC_NO_ANALYTICS": "1"}, check=False
+        command,
+        cwd=folder,
+        env={**os.environ, "PATH": path, "DVC_NO_ANALYTICS": "1"},
+        stdout=sys.stderr if as_json else None,
+        check=False,
     )
+    if as_json:
+        print_document({"folder": str(folder), "exit_code": done.returncode})
     ctx.exit(done.returncode)
 
 
