@@ -58,6 +58,9 @@ def choose_route(routes: Mapping[str, Entity], method: str, path: str) -> Entity
             weight = bool(route["methods"]) + 1
             rank = route["regex_priority"] if is_regex else len(pattern)
             found.append(((weight, is_regex, rank), route))
+    ranks = [rank for rank, _ in found]
+    if found and ranks.count(max(ranks)) > 1:
+        raise AssertionError(f"Kong may choose any of several routes for {method} {path}")
     return max(found, key=lambda each: each[0])[1] if found else None
 
 

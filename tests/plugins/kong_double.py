@@ -173,10 +173,11 @@ class Kong:
     ) -> None:
         text = json.dumps(config | {"__plugin_id": "1", "__seq__": 1, "route_id": "r"})
         for _ in range(2):
-            if (name, text) not in server.instances:
+            identity = server.instances.get((name, text))
+            if identity is None:
                 made = self._rpc(server, "StartInstance", {"Name": name, "Config": text})
-                server.instances[name, text] = made["Id"]
-            begin = {"InstanceId": server.instances[name, text], "EventName": phase}
+                identity = server.instances[name, text] = made["Id"]
+            begin = {"InstanceId": identity, "EventName": phase}
             try:
                 step = self._rpc(server, "HandleEvent", begin)
                 break
@@ -184,6 +185,8 @@ class Kong:
                 if "no plugin instance" not in str(error):
                     raise
                 server.instances.pop((name, text), None)
+        else:
+            raise RuntimeError("the plugin server was replaced again")
         while step["Data"] != "ret":
             method, arguments = step["Data"]["Method"], step["Data"]["Args"]
             value = passing.pdk(method, arguments)
