@@ -130,8 +130,14 @@ def test_killed_server_causes_only_503(
 
 
 def test_no_hang_in_a_plugin_server_lets_a_call_pass(tmp_path: Path) -> None:
+    """Also when so many hang that the server exits.
+
+    A plugin that hangs after it has stated the caller is left out: its server cannot exit in
+    between without leaving the caller stated.
+    """
+    hangs = [fault for fault in HANGS if fault != "waits_for_a_peer"]
     server = Server([str(FAULTY / "neurova_faulty.py")], tmp_path, "f")
-    gateways = [Kong([(1000, NAME, {"access": fault}, server)]) for fault in HANGS * CONNECTIONS]
+    gateways = [Kong([(1000, NAME, {"access": fault}, server)]) for fault in hangs * CONNECTIONS]
     with contextlib.ExitStack() as stack:
         stack.enter_context(server.supervised())
         for gateway in gateways:
