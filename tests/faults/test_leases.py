@@ -155,7 +155,7 @@ async def test_rotation_and_restarts_of_vault_fail_no_request(
     with serving(project, "run", "--workers", "2") as running:
         ready = await asyncio.to_thread(running.event, "ready")
         port = port_of(ready)
-        async with asyncio.TaskGroup() as writers, load(port, "/use", clients=4) as reads:
+        async with asyncio.TaskGroup() as writers, load(port, "/use", clients=1) as reads:
             for _ in range(4):
                 writers.create_task(write_until(stop, port, key, statuses))
             for _ in range(2):

@@ -11,12 +11,14 @@ from time import monotonic
 from typing import Protocol
 
 from ..database.postgres.credentials import Credential
-from ..errors import NeurovaError
+from ..errors import NeurovaError, Unavailable
 from ..execution.repeated import log_repeated
 from .timing import Action, Lease, next_step, pause_after_failure
 
 LOGGER = logging.getLogger("neurova.secrets")
 AFTER_END = 1.0  # seconds between attempts when no credential is left
+PATIENCE = 3.0  # seconds after the end of a credential in which `fetch` waits for Vault
+PAUSE = 0.1  # seconds between its attempts
 
 
 class LeaseLost(Exception):
@@ -67,6 +69,7 @@ class LeasedCredentials:
         self._open_session = open_session
         self._clock = clock
         self._session: Session | None = None
+        self._ended = -math.inf
         self._replaced: list[Session] = []
         self._subscribers: list[Callable[[], None]] = []
         self._opening = threading.Lock()
@@ -87,10 +90,22 @@ class LeasedCredentials:
         return session.credential
 
     def fetch(self, refused: Credential | None = None) -> Credential:
-        """Return the credential to use now; fetch one if there is none, or only `refused`."""
+        """Return the credential to use now; fetch one if there is none, or only `refused`.
+
+        After a short outage of Vault it waits, so that calls are late instead of refused.
+        """
         with self._opening:
-            current = self.valid()
-            return self._replace() if current is None or current is refused else current
+            while True:
+                current = self.valid()
+                if current is not None and current is not refused:
+                    return current
+                ended = self._ended if self._session is None else self._session.ends
+                try:
+                    return self._replace()
+                except Unavailable:
+                    is_late = not ended <= self._clock() < ended + PATIENCE
+                    if is_late or self._stopping.wait(PAUSE):
+                        raise
 
     def subscribe(self, changed: Callable[[], None]) -> None:
         """Call `changed` in any thread after `valid` has changed."""
@@ -173,7 +188,7 @@ class LeasedCredentials:
 
     def _drop_ended(self, session: Session) -> None:
         if self._clock() >= session.ends and self._session is session:
-            self._session = None
+            self._ended, self._session = session.ends, None
             self._report_change()
 
     def _report_change(self) -> None:
