@@ -58,6 +58,7 @@ async def serve(path: Path, operations: LocalOperations) -> AsyncIterator[None]:
 
 
 def _listen(path: Path) -> socket.socket:
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     path.unlink(missing_ok=True)
     listener = socket.socket(socket.AF_UNIX)
     mask = os.umask(0o177)
