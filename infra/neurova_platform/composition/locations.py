@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
@@ -11,6 +12,7 @@ from neurova.settings.settings import Settings
 
 if TYPE_CHECKING:
     from neurova.leases.keeper import LeasedCredentials
+    from neurova.telemetry.readings import Reading
 
 Location = Path | PostgresUrl
 
@@ -39,6 +41,11 @@ class DatabaseLocations:
 
             self._credentials[service] = open_credentials(self.settings.secrets, service, path)
         return PostgresUrl(location.dsn, self._credentials[service])
+
+    def readings(self) -> Iterator[Reading]:
+        """Yield what /metrics shows about the credentials."""
+        for credentials in list(self._credentials.values()):
+            yield from credentials.readings()
 
     def close(self) -> None:
         """Revoke the credentials; connections that use them must be closed before."""

@@ -98,6 +98,7 @@ class Platform:
             self.traces.tracer, "https" if settings.gateway.tls_cert else "http"
         )
         self.process_counters = ProcessCounters(settings.state / PROCESS_COUNTERS, "worker")
+        self.process_counters.sources.append(self.locations.readings)
 
         def report(record: EventRecord) -> None:
             self.process_counters.count_event(record)

@@ -91,7 +91,7 @@ async def _serve(
         }
         role = "events" if len(event_roles) > 1 else event_roles[0]
         counters = ProcessCounters(settings.state / PROCESS_COUNTERS, role)
-        counters.sources.append(log.readings)
+        counters.sources.extend([log.readings, databases.locations.readings])
         counters.open()
         stack.callback(counters.close)
         stack.callback(asyncio.create_task(counters.run()).cancel)

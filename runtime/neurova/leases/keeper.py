@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from random import random
 from time import monotonic
 from typing import Protocol
@@ -13,6 +13,7 @@ from typing import Protocol
 from ..database.postgres.credentials import Credential
 from ..errors import NeurovaError, Unavailable
 from ..execution.repeated import log_repeated
+from ..telemetry.readings import Reading
 from .timing import Action, Lease, next_step, pause_after_failure
 
 LOGGER = logging.getLogger("neurova.secrets")
@@ -70,6 +71,8 @@ class LeasedCredentials:
         self._clock = clock
         self._session: Session | None = None
         self._ended = -math.inf
+        self.failures = 0
+        """The number of failed attempts to renew."""
         self._replaced: list[Session] = []
         self._subscribers: list[Callable[[], None]] = []
         self._opening = threading.Lock()
@@ -81,6 +84,13 @@ class LeasedCredentials:
         """Return when the credential ends unless it is renewed; 0 if there is none."""
         session = self._session
         return 0.0 if session is None else session.ends
+
+    def readings(self) -> Iterator[Reading]:
+        """Yield what /metrics shows."""
+        left = self.ends - self._clock()
+        if left < math.inf:  # a static password has no end
+            yield Reading("lease_remaining_seconds", self.name, max(0.0, left))
+        yield Reading("lease_failures", self.name, self.failures)
 
     def valid(self) -> Credential | None:
         """Return the credential to use now, None when it must be fetched."""
@@ -146,6 +156,7 @@ class LeasedCredentials:
                 pause = self._advance()
             except NeurovaError as error:
                 failures += 1
+                self.failures += 1
                 left = max(0.0, self.ends - self._clock())
                 text = "Credentials of %s cannot be renewed, they end in %s s"
                 log_repeated(LOGGER, failures, error, text, self.name, f"{left:.0f}")

@@ -156,6 +156,9 @@ def test_outage_of_vault(
     assert prepared.works(source)
     logged = [record.getMessage() for record in caplog.records]
     assert any("cannot be renewed, they end in" in each for each in logged)
+    readings = {each.metric: each.value for each in source.readings()}
+    assert 0 < readings["lease_remaining_seconds"] <= 4
+    assert readings["lease_failures"] > 0
     prepared.clear()
 
 
