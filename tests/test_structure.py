@@ -13,6 +13,7 @@ ROOT = Path(__file__).parents[1]
 SOURCES = {
     "runtime": ROOT / "runtime" / "neurova",
     "gateway": ROOT / "gateway" / "neurova_gateway",
+    "deploy": ROOT / "infra" / "neurova_deploy",
     "platform": ROOT / "infra" / "neurova_platform",
 }
 

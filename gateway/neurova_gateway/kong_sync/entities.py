@@ -56,7 +56,8 @@ class Front(msgspec.Struct, frozen=True):
 
     `targets`: host:port to weight, by service; `timeouts`: seconds of the slowest function, by
     service; `sources`: file:line by function; `defaults`: of the settings, by plugin; `identity`:
-    the secret with the signing keys, empty for a file in the state folder.
+    the secret with the signing keys, empty for a file in the state folder. Without
+    `checks_targets`, targets are addresses whose health is checked behind them.
     """
 
     owner: Owner
@@ -69,6 +70,7 @@ class Front(msgspec.Struct, frozen=True):
     protocol: str = "http"
     answers_unknown_paths: bool = True
     identity: str = ""
+    checks_targets: bool = True
 
 
 def build_entities(config: GatewayConfig, front: Front) -> tuple[Entity, ...]:
@@ -115,6 +117,8 @@ class _Builder:
         front, name = self._front, f"{self._front.owner.name}.{service.name}"
         checks = msgspec.to_builtins(_HEALTHCHECKS)
         checks["active"]["type"] = checks["passive"]["type"] = front.protocol
+        if not front.checks_targets:
+            _disable(checks)
         host = f"{service.name}.{front.owner.name}.neurova"
         fields = {"name": host, "algorithm": "round-robin", "slots": 1000, "healthchecks": checks}
         upstream = self._add("upstreams", name, fields)
@@ -230,6 +234,13 @@ class _Builder:
 def _function_plugin(access: str) -> Plugin:
     phases: dict[str, list[str]] = {phase: [] for phase in _PHASES}
     return Plugin(GUARD, {**phases, "access": [access]})
+
+
+def _disable(checks: dict[str, Any]) -> None:
+    """Set all counts and intervals to 0, which is how Kong disables a check."""
+    active, passive = checks["active"], checks["passive"]
+    active["healthy"]["interval"] = active["unhealthy"]["interval"] = 0
+    passive["unhealthy"]["tcp_failures"] = 0
 
 
 def _exact_origin(origin: str) -> str:

@@ -38,6 +38,7 @@ COMMANDS = {
     "logs": Command("logs:logs", "Show the log lines of functions and the platform."),
     "dlq": Command("dlq:dlq", "Group, show, edit, replay, save and drop events that failed."),
     "traces": Command("traces:traces", "List the newest traces in the state folder, or show one."),
+    "deploy": Command("deploy:deploy", "Plan, apply, promote and roll back a deployment."),
     "config": Command("config:config", "Show every setting and where its value comes from."),
     "doctor": Command("doctor:doctor", "Check what the platform needs, and show how to fix it."),
     "db": Command("db:db", "Create, apply and inspect the migrations of services."),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from neurova.endpoints.endpoint import Endpoint
 from neurova.endpoints.function import HttpFunction
@@ -23,7 +23,21 @@ from .inventory import load_functions
 def project_entities(settings: Settings, environment: str) -> tuple[Owner, tuple[Entity, ...]]:
     """Return the entities for all functions of a project; `environment` is "live" or "test"."""
     functions = [*load_functions(settings)]
-    functions += _platform_functions(functions, settings, environment)
+    functions += platform_functions_of(functions, settings, environment)
+    return entities_of(functions, settings, environment)
+
+
+def entities_of(
+    functions: Sequence[Endpoint],
+    settings: Settings,
+    environment: str,
+    *,
+    targets: Mapping[str, tuple[str, ...]] | None = None,
+) -> tuple[Owner, tuple[Entity, ...]]:
+    """Return the entities for `functions`.
+
+    `targets`: those of each service, in place of the settings'; something else checks their health.
+    """
     owner = owner_of(settings.project.name)
     state = state_of(settings)
     config = render(
@@ -36,7 +50,7 @@ def project_entities(settings: Settings, environment: str) -> tuple[Owner, tuple
     front = Front(
         owner,
         state,
-        {service.name: _targets(settings, service.name) for service in config.services},
+        {service.name: _targets(settings, service.name, targets) for service in config.services},
         timeouts,
         {each.name: f"{each.file}:{each.line}" for each in functions},
         _defaults(settings),
@@ -44,6 +58,7 @@ def project_entities(settings: Settings, environment: str) -> tuple[Owner, tuple
         protocol="https" if settings.gateway.tls_cert else "http",
         answers_unknown_paths=kong.not_found,
         identity=settings.gateway.identity,
+        checks_targets=targets is None,
     )
     return owner, build_entities(config, front)
 
@@ -82,9 +97,10 @@ def state_of(settings: Settings) -> str:
     return settings.gateway.kong.state or str(settings.state)
 
 
-def _platform_functions(
+def platform_functions_of(
     functions: list[Endpoint], settings: Settings, environment: str
 ) -> list[Endpoint]:
+    """Return the functions that the platform adds to those of a project."""
     from ..openapi.service import platform_functions
 
     execution = ExecutionContext()
@@ -101,7 +117,12 @@ def _platform_functions(
     return [*own, *platform_functions([*functions, *own], settings, environment, execution)]
 
 
-def _targets(settings: Settings, service: str) -> dict[str, int]:
+def _targets(
+    settings: Settings, service: str, given: Mapping[str, tuple[str, ...]] | None
+) -> dict[str, int]:
+    if given is not None:
+        # The platform's own service is in every runtime.
+        return parse_targets(given.get(service) or next(iter(given.values())))
     own = settings.services[service].targets if service in settings.services else ()
     gateway = settings.gateway
     chosen = own or gateway.kong.targets or (f"{gateway.host}:{gateway.port}",)

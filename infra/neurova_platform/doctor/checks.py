@@ -270,6 +270,26 @@ def check_traces(settings: Settings) -> Iterator[Finding]:
     yield Finding("traces", "ok", what)
 
 
+def check_deploy(settings: Settings) -> Iterator[Finding]:
+    """Check that the cluster of each environment of `neurova deploy` responds."""
+    if not settings.deploy:
+        yield Finding("deploy", "ok", "not used: there is no [deploy.NAME]")
+        return
+    from neurova_deploy.targets.kubernetes.target import KubernetesTarget
+
+    from ..deployment.project import load_project_head
+
+    for name in settings.deploy:
+        project = load_project_head(settings.root, name)
+        try:
+            KubernetesTarget(project).check()
+            what = f"the namespace {project.namespace} is there"
+            yield Finding(f"deploy {name}", "ok", what)
+        except NeurovaError as error:
+            found = failed(f"deploy {name}", error)
+            yield Finding(found.check, "warn", found.what, found.fix)
+
+
 def check_workers(settings: Settings) -> Iterator[Finding]:
     """Check that the machine has enough cores and memory for the workers of `neurova run`."""
     from .. import memory
@@ -364,6 +384,7 @@ CHECKS: dict[str, Check] = {
     "models": check_models,
     "warehouse": check_warehouse,
     "traces": check_traces,
+    "deploy": check_deploy,
     "workers": check_workers,
     "port": check_port,
     "admin": check_admin,

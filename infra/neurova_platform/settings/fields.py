@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 from msgspec import inspect
 
+from neurova.settings.deploy import Deploy
 from neurova.settings.plans import Plan
 from neurova.settings.project import Service
 from neurova.settings.settings import Sections
@@ -57,9 +58,9 @@ FIELDS = {field.key: field for field in fields_of(Sections)}
 """The fields of the sections whose keys are fixed, by dotted key."""
 NAMED_FIELDS = {
     section: {field.key: field for field in fields_of(kind)}
-    for section, kind in (("services", Service), ("plans", Plan))
+    for section, kind in (("services", Service), ("plans", Plan), ("deploy", Deploy))
 }
-"""The fields of `[services.<name>]` and `[plans.<name>]`, by section and name."""
+"""The fields of `[services.<name>]`, `[plans.<name>]`, `[deploy.<name>]`, by section and name."""
 
 _CREDENTIALS = frozenset(key for key, field in FIELDS.items() if field.unit == "credential")
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from neurova.database.postgres.url import PostgresUrl
 from neurova.secrets.base import parse_reference
+from neurova.settings.deploy import find_deploy_faults
 from neurova.settings.gateway import find_admin_faults, find_gateway_faults
 from neurova.settings.kong import find_target_faults
 from neurova.settings.plans import find_plans_faults
@@ -67,6 +68,7 @@ def _find_section_faults(settings: Settings) -> Iterator[tuple[str, str]]:
         "schemas": find_schemas_faults(settings.schemas),
         "secrets": find_secrets_faults(settings.secrets),
         "plans": find_plans_faults(settings.plans),
+        "deploy": find_deploy_faults(settings.deploy),
     }
     for section, faults in sections.items():
         for key, what in faults:
@@ -74,7 +76,7 @@ def _find_section_faults(settings: Settings) -> Iterator[tuple[str, str]]:
 
 
 def _find_unknown_services(settings: Settings) -> Iterator[tuple[str, str]]:
-    if not settings.functions.is_dir():
+    if settings.project.partial or not settings.functions.is_dir():
         return  # nothing can be served, and loading the functions says so
     folders = [each.name for each in settings.functions.iterdir() if each.is_dir()]
     for name in settings.services:

@@ -13,11 +13,15 @@ Connections = Annotated[int, msgspec.Meta(ge=2, le=1_000)]
 
 
 class Project(Section, frozen=True):
-    """The name of the project, by default that of its folder, and its other folders."""
+    """The name of the project, by default that of its folder, and its other folders.
+
+    `partial`: this copy has only some of the services, so settings may name others.
+    """
 
     name: str = ""
     functions: FilePath = "functions"
     state: FilePath = ".neurova"
+    partial: bool = False
 
 
 class Openapi(Section, frozen=True):

@@ -9,6 +9,7 @@ import msgspec
 
 from ..database.postgres.url import PostgresUrl, is_postgres
 from .bus import Bus
+from .deploy import Deploy
 from .gateway import Admin, Gateway
 from .logs import Logs
 from .mail import Mail
@@ -59,6 +60,7 @@ class Settings(Sections, frozen=True, kw_only=True):
     root: Path
     services: dict[str, Service]
     plans: dict[str, Plan]
+    deploy: dict[str, Deploy]
     origins: dict[str, str]
     references: dict[str, str] = msgspec.field(default_factory=dict)
 

@@ -1,0 +1,1 @@
+"""Deploy a project: plan, compare, apply, state and history, for any target."""

@@ -1,0 +1,116 @@
+"""Compare what should be with what is there, without I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Literal
+
+import msgspec
+
+from .project import Access
+from .resource import Resource
+
+Action = Literal["create", "update", "delete"]
+_SIGNS = {"create": "+", "update": "~", "delete": "-"}
+_LONGEST = 60
+
+
+class Difference(msgspec.Struct, frozen=True):
+    """One field: its dotted name, the value in the target and ours."""
+
+    field: str
+    before: Any
+    after: Any
+
+    def __str__(self) -> str:
+        return f"{self.field}: {_shorten(self.before)} -> {_shorten(self.after)}"
+
+
+class Change(msgspec.Struct, frozen=True):
+    """One resource to create, update or delete."""
+
+    action: Action
+    key: str
+    fields: tuple[Difference, ...] = ()
+
+    def __str__(self) -> str:
+        lines = [f"{_SIGNS[self.action]} {self.key}", *(f"    {each}" for each in self.fields)]
+        return "\n".join(lines)
+
+
+class AccessChange(msgspec.Struct, frozen=True):
+    """Who may call a function before and after; "" for nobody."""
+
+    function: str
+    route: str
+    before: str
+    after: str
+
+    @property
+    def opens(self) -> bool:
+        """Return whether somebody may call that could not before."""
+        if not self.after or self.before == "public":
+            return False
+        if not self.before or self.after == "public":
+            return True
+        needed = set() if self.after == "any key" else set(self.after.split())
+        return not needed >= (set() if self.before == "any key" else set(self.before.split()))
+
+    def __str__(self) -> str:
+        sign = "!" if self.opens else "+" if not self.before else "-"
+        before, after = self.before or "nobody", self.after or "nobody"
+        return f"{sign} {self.function}  {self.route}: {before} -> {after}"
+
+
+class Plan(msgspec.Struct, frozen=True):
+    """What a deployment would change: access first."""
+
+    access: tuple[AccessChange, ...] = ()
+    changes: tuple[Change, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.access or self.changes)
+
+    def __str__(self) -> str:
+        lines = ["Access:", *(f"  {each}" for each in self.access)] if self.access else []
+        return "\n".join([*lines, *map(str, self.changes)])
+
+
+def compare_access(before: Iterable[Access], after: Iterable[Access]) -> tuple[AccessChange, ...]:
+    """Return the changes of access: those that open a function first."""
+    old = {(each.function, each.route): each for each in before}
+    new = {(each.function, each.route): each for each in after}
+    found = []
+    for key in {**new, **old}:
+        was, now = (each[key].who if key in each else "" for each in (old, new))
+        if was != now:
+            found.append(AccessChange(*key, was, now))
+    return tuple(sorted(found, key=lambda each: (not each.opens, each.function, each.route)))
+
+
+def missing_and_surplus(
+    wanted: Iterable[Resource], found: Mapping[str, Any]
+) -> tuple[list[Resource], list[str]]:
+    """Return the resources that are not there, and the keys of those that should not be."""
+    keys = {each.key: each for each in wanted}
+    return [each for key, each in keys.items() if key not in found], sorted(set(found) - set(keys))
+
+
+def differences(before: Any, after: Any, field: str = "") -> Iterator[Difference]:
+    """Yield the fields of `after` that `before` has with another value.
+
+    Fields that only `before` has are those of the target; lists must have the same length.
+    """
+    if isinstance(after, Mapping) and isinstance(before, Mapping):
+        for name, value in after.items():
+            yield from differences(before.get(name), value, f"{field}.{name}" if field else name)
+    elif isinstance(after, list) and isinstance(before, list) and len(after) == len(before):
+        for index, (old, new) in enumerate(zip(before, after, strict=True)):
+            yield from differences(old, new, f"{field}[{index}]")
+    elif before != after:
+        yield Difference(field, before, after)
+
+
+def _shorten(value: Any) -> str:
+    text = value if isinstance(value, str) else msgspec.json.encode(value).decode()
+    return text if len(text) <= _LONGEST else text[:_LONGEST] + "…"

@@ -1,0 +1,78 @@
+"""The records of releases, which a target keeps: what was deployed, by whom and when."""
+
+from __future__ import annotations
+
+import gzip
+from typing import Literal
+
+import msgspec
+
+from .project import Access
+from .resource import Resource, content_hash
+
+Status = Literal["applying", "canary", "deployed", "failed", "interrupted"]
+KEPT = 10
+"""How many releases a target keeps."""
+
+
+class Head(msgspec.Struct, frozen=True):
+    """A release without its resources.
+
+    `version` is the hash of its resources. `canary`: the percentage of a canary, 0 for none.
+    """
+
+    number: int
+    status: Status
+    version: str
+    who: str
+    when: str
+    commit: str = ""
+    note: str = ""
+    canary: int = 0
+
+
+class Content(msgspec.Struct, frozen=True):
+    """What a release has: its resources, and who may call its functions.
+
+    `promoted`: the resources after the promotion of a canary.
+    """
+
+    resources: tuple[Resource, ...]
+    access: tuple[Access, ...]
+    promoted: tuple[Resource, ...] = ()
+
+    @property
+    def version(self) -> str:
+        """Return the hash of all resources."""
+        return content_hash(sorted((each.key, each.hash) for each in self.resources))
+
+    def encode(self) -> bytes:
+        """Return the compressed content; the same content always gives the same bytes."""
+        return gzip.compress(msgspec.json.encode(self), 6, mtime=0)
+
+    @staticmethod
+    def decode(encoded: bytes) -> Content:
+        """Return the content that `encode` has compressed."""
+        return msgspec.json.decode(gzip.decompress(encoded), type=Content)
+
+
+def choose_rollback(heads: list[Head], to: int | None = None) -> Head | None:
+    """Return the release to bring back: `to`, or the one before the one that serves.
+
+    While a release is half applied, that is the one that served before it.
+    """
+    deployed = [each for each in heads if each.status == "deployed"]
+    if to is not None:
+        return next((each for each in deployed if each.number == to), None)
+    serving = latest(heads, "deployed", "canary")
+    if serving is None:
+        return None
+    interrupted = latest(heads, "applying")
+    is_half = interrupted is not None and interrupted.number > serving.number
+    return latest(heads, "deployed", below=serving.number + is_half)
+
+
+def latest(heads: list[Head], *statuses: Status, below: int = 1 << 62) -> Head | None:
+    """Return the newest release with one of these statuses, and a number below `below`."""
+    found = [each for each in heads if each.status in statuses and each.number < below]
+    return max(found, key=lambda each: each.number, default=None)

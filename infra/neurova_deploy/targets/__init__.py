@@ -1,0 +1,1 @@
+"""The targets: where a project is deployed to."""

@@ -1,0 +1,1 @@
+"""What `neurova deploy` needs of a project."""

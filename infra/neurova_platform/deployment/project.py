@@ -1,0 +1,203 @@
+"""What `neurova deploy` needs of a project: its units, access, settings and faults."""
+
+from __future__ import annotations
+
+import hashlib
+import tomllib
+from collections.abc import Iterable, Iterator, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import msgspec
+
+from neurova.endpoints.endpoint import Endpoint
+from neurova.endpoints.function import HttpFunction
+from neurova.errors import ConfigError
+from neurova.loading.service import Service
+from neurova.settings.deploy import Deploy
+from neurova.settings.settings import Settings
+from neurova_deploy.project import Access, Project, Unit
+from neurova_deploy.targets.kubernetes.manifests import RenderKong
+from neurova_deploy.targets.kubernetes.pods import STATE
+from neurova_gateway.kong_sync.document import render_document
+from neurova_gateway.kong_sync.entity import owner_of
+
+from ..composition import state
+from ..composition.inventory import describe_access, load_secret_users, load_services
+from ..composition.kong_entities import entities_of, platform_functions_of
+from ..settings.loading import load, without_secrets
+
+_FILES = ("pyproject.toml", "requirements*.txt", "requirements*.lock", "uv.lock", "Dockerfile")
+"""Files of a project that its images depend on, beside the code and neurova.toml."""
+
+
+class Deployment(NamedTuple):
+    """A project for one environment; `kong` renders the configuration for targets."""
+
+    project: Project
+    kong: RenderKong
+
+
+def load_deployment(start: Path | None, environment: str) -> Deployment:
+    """Return the project as `environment` has it.
+
+    Raises ConfigError that lists every setting that cannot be shared by several machines.
+    """
+    own = load(start, secrets=without_secrets)
+    deploy = find_environment(own, environment)
+    settings = _settings_of(own, deploy)
+    services = load_services(settings)
+    has_images = "{service}" in deploy.image
+    faults = [*_find_faults(settings, deploy, services, has_images)]
+    if faults:
+        raise ConfigError("\n".join(faults), where=f"deploy.{environment}")
+    functions: list[Endpoint] = [each for service in services for each in service.functions]
+    if not has_images:  # the platform's own functions need all services in one process
+        functions += platform_functions_of(functions, settings, "live")
+    project = Project(
+        owner_of(settings.project.name).name,
+        environment,
+        deploy,
+        tuple(_units(settings, deploy, services)),
+        access_of(functions),
+        drain=max(settings.runtime.drain, settings.bus.drain),
+    )
+    return Deployment(project, partial(_render_kong, functions, settings))
+
+
+def load_project_head(start: Path | None, environment: str) -> Project:
+    """Return a project without its functions, for what needs only the state in the target."""
+    own = load(start, secrets=without_secrets)
+    deploy = find_environment(own, environment)
+    return Project(owner_of(own.project.name).name, environment, deploy, (), ())
+
+
+def find_environment(settings: Settings, environment: str) -> Deploy:
+    """Return `[deploy.<environment>]`. Raises ConfigError with the names there are."""
+    if environment not in settings.deploy:
+        names = ", ".join(sorted(settings.deploy))
+        fix = f"use one of {names}" if names else "add [deploy.NAME] to it, see docs/deploy.md"
+        raise ConfigError(f"[deploy.{environment}] is not in neurova.toml", where="deploy", fix=fix)
+    return settings.deploy[environment]
+
+
+def access_of(functions: Iterable[Endpoint]) -> tuple[Access, ...]:
+    """Return who may call each function, in the order of their names."""
+    rows = []
+    for each in functions:
+        description = each.description
+        route = f"{' '.join(description.methods)} {description.template}"
+        rows.append(Access(each.name, each.service, route, describe_access(each)))
+    return tuple(sorted(rows, key=lambda row: (row.function, row.route)))
+
+
+def _settings_of(own: Settings, deploy: Deploy) -> Settings:
+    """Return the settings as the containers have them: neurova.toml and their variables.
+
+    Variables from Secrets keep their defaults here; their values are in the cluster only.
+    """
+    variables = dict(each.split("=", 1) for each in deploy.variables)
+    secrets = {each.partition("=")[0]: "***" for each in deploy.secret_variables}
+    environ = {name: each for name, each in secrets.items() if not name.startswith("NEUROVA_")}
+    environ |= {"NEUROVA_GATEWAY_KONG_STATE": STATE, "NEUROVA_GATEWAY_BEHIND": "kong"}
+    if deploy.vault_role:
+        variables |= {
+            "NEUROVA_SECRETS_AUTH": "kubernetes",
+            "NEUROVA_SECRETS_ROLE": deploy.vault_role,
+        }
+    return load(own.root, environ={**environ, **variables}, secrets=without_secrets)
+
+
+def _render_kong(
+    functions: list[Endpoint], settings: Settings, targets: Mapping[str, tuple[str, ...]]
+) -> dict[str, Any]:
+    _, entities = entities_of(functions, settings, "live", targets=targets)
+    return render_document(entities)
+
+
+def _units(settings: Settings, deploy: Deploy, services: list[Service]) -> Iterator[Unit]:
+    if "{service}" not in deploy.image:
+        yield _unit(settings, deploy, "", services)
+        return
+    for service in services:
+        yield _unit(settings, deploy, service.name, [service])
+
+
+def _unit(settings: Settings, deploy: Deploy, name: str, services: list[Service]) -> Unit:
+    version = _version(settings, [each.name for each in services])
+    image = deploy.image.replace("{service}", name.replace("_", "-"))
+    stored = [each.name for each in services if state.has_state(settings, each.name)]
+    folders = [settings.functions / each / "migrations" for each in stored]
+    return Unit(
+        name,
+        tuple(each.name for each in services),
+        image.replace("{version}", version),
+        tuple(sub.queue.name for each in services for sub in each.subscriptions),
+        any(each.subscriptions or each.schedules or _answers_later(each) for each in services),
+        any(each.publishes for each in services),
+        _hash_files(settings.root, folders)[:8] if stored else "",
+    )
+
+
+def _version(settings: Settings, services: list[str]) -> str:
+    """Return a hash of the code and settings in an image."""
+    root = settings.root
+    folders = [settings.functions / each for each in services]
+    folders += [root / "common", *(each for glob in _FILES for each in sorted(root.glob(glob)))]
+    document = tomllib.loads((root / "neurova.toml").read_text("utf-8"))
+    document.pop("deploy", None)  # it is not read in the image
+    rest = msgspec.json.encode(document, order="sorted")
+    return hashlib.sha256(rest + _hash_files(root, folders).encode()).hexdigest()[:12]
+
+
+def _hash_files(root: Path, paths: Iterable[Path]) -> str:
+    digest = hashlib.sha256()
+    for path in paths:
+        files = [path] if path.is_file() else sorted(path.rglob("*"))
+        for file in files:
+            if file.is_file() and "__pycache__" not in file.parts:
+                name = file.relative_to(root) if file.is_relative_to(root) else file.name
+                content = hashlib.sha256(file.read_bytes()).digest()
+                digest.update(str(name).encode() + b"\0" + content)
+    return digest.hexdigest()
+
+
+def _answers_later(service: Service) -> bool:
+    return any(
+        isinstance(each, HttpFunction) and each.description.respond_async
+        for each in service.functions
+    )
+
+
+def _find_faults(
+    settings: Settings, deploy: Deploy, services: list[Service], has_images: bool
+) -> Iterator[str]:
+    """Yield what several machines cannot share: files in the state folder."""
+    given = {each.partition("=")[0] for each in (*deploy.secret_variables, *deploy.variables)}
+
+    def is_set(key: str, value: str) -> bool:
+        variable = f"NEUROVA_{key.upper().replace('.', '_')}"
+        return bool(value) or variable in given or key in settings.references
+
+    # Kong's plugins read these two from its configuration, which has no passwords.
+    if not settings.gateway.keys:
+        yield "gateway.keys is a file: set a PostgreSQL URL without a password, and PGPASSWORD"
+    if not settings.gateway.limits:
+        yield "gateway.limits is a file: set the URL of Redis"
+    needs_bus = [each.name for each in services if each.subscriptions or each.publishes]
+    if needs_bus and not is_set("bus.url", settings.bus.url):
+        yield f"bus.url is a file, and {needs_bus[0]} has events: set an AMQP URL"
+    for service in services:
+        database = settings.database(service.name)
+        key = f"services.{service.name}.database"
+        has_file = state.has_state(settings, service.name) and isinstance(database, Path)
+        if has_file and not is_set(key, ""):
+            yield f"{key} is a file: set a PostgreSQL URL"
+        if has_images and _answers_later(service):
+            yield f"{service.name} answers later, which needs one image: remove {{service}}"
+    users = load_secret_users(settings)
+    if users and not is_set("secrets.url", settings.secrets.url):
+        yield f"secrets.url is a file, and {next(iter(users))} is needed: set the address of Vault"
+    if settings.warehouse.enabled:
+        yield "warehouse.enabled: its writer is not deployed, set NEUROVA_WAREHOUSE_ENABLED=false"

@@ -1,0 +1,79 @@
+"""The sections `[deploy.<name>]` of neurova.toml: the environments a project is deployed to."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Literal
+
+import msgspec
+
+from .section import Section
+from .units import FilePath, OptionalSeconds, Seconds, Size
+
+Replicas = Annotated[int, msgspec.Meta(ge=1, le=1_000)]
+COMMANDS = ("apply", "destroy", "history", "promote", "render", "rollback", "status")
+"""The names of the commands below `neurova deploy`, which no environment can have."""
+_VARIABLE = re.compile(r"[A-Z][A-Z0-9_]*=.*", re.DOTALL)
+_SECRET = re.compile(r"[A-Z][A-Z0-9_]*=[a-z0-9][a-z0-9.-]*#[A-Za-z0-9._-]+")
+_CPU = re.compile(r"[1-9][0-9]{0,4}m?")
+
+
+class Deploy(Section, frozen=True):
+    """Configure one environment of `neurova deploy`.
+
+    `kubeconfig`, `context`: how the cluster is reached, empty for what kubectl uses. `namespace`:
+    empty for the name of the project. `image`: the image of the functions; in it, `{version}` is a
+    hash of the code, and `{service}` gives each service an image and Deployments of its own.
+    `kong_image`: the image of infra/kong. `replicas` to `replicas_max` runtimes of each
+    Deployment, scaled by CPU; `kong_replicas`; `subscriptions_max`: KEDA scales subscriptions up to
+    it, 0: one without KEDA. `cpu`, `memory`: of each runtime. `variables`: "NAME=value" of the
+    containers. `secret_variables`: "NAME=secret#key", from Secrets of the cluster. `vault_role`:
+    the role of the pods in Vault, by Kubernetes auth. In seconds: `drain_delay`, how long a
+    stopping runtime still serves; `ready`, how long a rollout may take.
+    """
+
+    target: Literal["kubernetes"] = "kubernetes"
+    kubeconfig: FilePath = ""
+    context: str = ""
+    namespace: str = ""
+    image: str = ""
+    kong_image: str = ""
+    replicas: Replicas = 2
+    replicas_max: Replicas = 10
+    kong_replicas: Replicas = 2
+    subscriptions_max: Annotated[int, msgspec.Meta(ge=0, le=1_000)] = 0
+    cpu: str = "250m"
+    memory: Size = 512 << 20
+    service_type: Literal["ClusterIP", "LoadBalancer", "NodePort"] = "ClusterIP"
+    variables: tuple[str, ...] = ()
+    secret_variables: tuple[str, ...] = ()
+    vault_role: str = ""
+    drain_delay: OptionalSeconds = 15.0
+    ready: Seconds = 300.0
+
+
+def find_deploy_faults(environments: Mapping[str, Deploy]) -> Iterator[tuple[str, str]]:
+    """Yield each key below `[deploy]` with an invalid value, and what is wrong."""
+    for name, deploy in environments.items():
+        if name in COMMANDS:
+            yield f"{name}.target", "is of an environment named like a command: rename it"
+        for key in ("image", "kong_image"):
+            if not getattr(deploy, key):
+                yield (
+                    f"{name}.{key}",
+                    'is missing, write one like "registry.example/shop:{version}"',
+                )
+        if unknown := set(re.findall(r"\{.*?\}", deploy.image)) - {"{service}", "{version}"}:
+            yield f"{name}.image", f"has {unknown.pop()}, it may have {{service}} and {{version}}"
+        if deploy.replicas_max < deploy.replicas:
+            yield f"{name}.replicas_max", f"must be at least replicas, {deploy.replicas}"
+        if not _CPU.fullmatch(deploy.cpu):
+            yield f"{name}.cpu", f'{deploy.cpu!r} is no amount of CPU, write one like "250m" or "2"'
+        for key, form, example in (
+            ("variables", _VARIABLE, "NAME=value"),
+            ("secret_variables", _SECRET, "PGPASSWORD=postgres#password"),
+        ):
+            for number, each in enumerate(getattr(deploy, key), 1):
+                if not form.fullmatch(each):
+                    yield f"{name}.{key}", f'has no name and value in item {number}, "{example}"'
