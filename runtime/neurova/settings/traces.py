@@ -25,7 +25,7 @@ class Traces(Section, frozen=True):
     enabled: bool = True
     url: str = ""
     token: str = ""
-    ratio: Ratio = 0.1
+    ratio: Ratio = 0.01
     slow: Seconds = 1.0
     keep: Annotated[int, msgspec.Meta(ge=1, le=366)] = 7
     max_size: Size = 256 << 20
