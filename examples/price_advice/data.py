@@ -11,7 +11,7 @@ import msgspec
 FOLDER = Path(__file__).parent
 BUILD = FOLDER / "build"
 TRAIN, TEST = BUILD / "train.jsonl", BUILD / "test.jsonl"
-MODEL = BUILD / "model"
+MODEL, VALIDATION = BUILD / "model", BUILD / "validation.json"
 METRICS = FOLDER / "metrics.json"
 
 

@@ -2,8 +2,8 @@
 
 Baseline "month": the mean rate of the calendar month plus one offset per room type, both from the
 training months. May and June are not among them, so they get the mean of all. Baseline "season":
-the same with the month's mean in the year before, which exists for all months. The model must beat
-the better one.
+the same with the mean of the month's days in the season before, which exists for all months. The
+model must beat the better one.
 """
 
 from __future__ import annotations
@@ -11,17 +11,18 @@ from __future__ import annotations
 import sys
 from collections import defaultdict
 from collections.abc import Callable, Sequence
+from datetime import timedelta
 from statistics import fmean
 from typing import Any
 
 import msgspec
 import numpy as np
 import skops.io
-from functions.booking.features import SEASON
+from functions.booking.features import season_of
 
 from neurova.models.flavour import TRUSTED
 
-from .data import METRICS, MODEL, TEST, TRAIN, Example, parameters, read
+from .data import METRICS, MODEL, TEST, TRAIN, VALIDATION, Example, parameters, read
 
 
 def fit_baseline(train: Sequence[Example], level: Callable[[Example], float]) -> Any:
@@ -41,6 +42,13 @@ def month_level(train: Sequence[Example]) -> Callable[[Example], float]:
     means = {month: fmean(values) for month, values in months.items()}
     overall = fmean(each.rate for each in train)
     return lambda each: means.get(each.arrival.month, overall)
+
+
+def season_level(each: Example) -> float:
+    """Return the mean of the month's days in the season before the training data."""
+    start = each.arrival.replace(day=1)
+    days = [start + timedelta(days=n) for n in range(31)]
+    return fmean(season_of(day) for day in days if day.month == start.month)
 
 
 def resample_days(
@@ -71,7 +79,7 @@ def evaluate(options: dict[str, Any]) -> dict[str, Any]:
     rates = np.array([each.rate for each in test])
     baselines = {
         "month": fit_baseline(train, month_level(train)),
-        "season": fit_baseline(train, lambda each: SEASON[each.arrival.month - 1]),
+        "season": fit_baseline(train, season_level),
     }
     errors = {
         name: np.abs(np.array([predict(each) for each in test]) - rates)
@@ -84,6 +92,7 @@ def evaluate(options: dict[str, Any]) -> dict[str, Any]:
     months = np.array([each.arrival.month for each in test])
     maes = {name: round(float(values.mean()), 4) for name, values in errors.items()}
     return {
+        "validation": msgspec.json.decode(VALIDATION.read_bytes()),
         "rows": len(test),
         "mae": maes["model"],
         "mae_interval": interval(samples["model"] / samples["count"]),

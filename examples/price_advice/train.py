@@ -1,9 +1,14 @@
-"""Train the model and save it as MLflow does, with a summary of its training data."""
+"""Choose and train the model, and save it as MLflow does, with a summary of its training data.
+
+The choice sees training months only: the months of the test are for one report, by evaluate.py.
+"""
 
 from __future__ import annotations
 
 import shutil
-from typing import Any
+from collections.abc import Sequence
+from datetime import date
+from typing import Any, Literal
 
 import msgspec
 import numpy as np
@@ -11,30 +16,61 @@ import sklearn
 from sklearn.compose import TransformedTargetRegressor
 from sklearn.ensemble import HistGradientBoostingRegressor
 from sklearn.feature_extraction import DictVectorizer
+from sklearn.linear_model import Ridge
 from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 from neurova.models.base import EXTRA_FILE
 from neurova.models.drift import summarise
 from neurova.models.flavour import TRUSTED, Extra
 
-from .data import MODEL, TRAIN, parameters, read
+from .data import MODEL, TRAIN, VALIDATION, Example, parameters, read
 
 
-def make_model(learning_rate: float, max_iter: int, min_samples_leaf: int, seed: int) -> Pipeline:
-    """Return the untrained model: trees that predict the logarithm of the rate.
+class Candidate(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A model to choose from: it predicts the rate or its logarithm, `without` some features.
 
-    Rates of a season and of room types multiply rather than add. The absolute error is robust
-    against the few very high and very low rates.
+    Rates of a season and of room types multiply rather than add, which speaks for the logarithm.
     """
-    trees = HistGradientBoostingRegressor(
-        loss="absolute_error",
-        learning_rate=learning_rate,
-        max_iter=max_iter,
-        min_samples_leaf=min_samples_leaf,
-        random_state=seed,
-    )
-    target = TransformedTargetRegressor(trees, func=np.log, inverse_func=np.exp)
-    return make_pipeline(DictVectorizer(sparse=False), target)
+
+    regressor: Literal["trees", "linear"]
+    target: Literal["log", "rate"]
+    without: tuple[str, ...] = ()
+
+
+def fit(candidate: Candidate, examples: Sequence[Example], seed: int) -> Pipeline:
+    """Return the trained model of a candidate; it ignores the features it is to do without."""
+    steps: list[Any] = [DictVectorizer(sparse=False)]
+    if candidate.regressor == "trees":
+        # The absolute error is robust against the few very high and very low rates. Without early
+        # stopping, which depends on the number of rows, both fits of a candidate are alike.
+        regressor = HistGradientBoostingRegressor(
+            loss="absolute_error", early_stopping=False, random_state=seed
+        )
+    else:
+        steps.append(StandardScaler())
+        regressor = Ridge()
+    if candidate.target == "log":
+        regressor = TransformedTargetRegressor(regressor, func=np.log, inverse_func=np.exp)
+    rows = [
+        {name: value for name, value in each.features.items() if name not in candidate.without}
+        for each in examples
+    ]
+    return make_pipeline(*steps, regressor).fit(rows, [each.rate for each in examples])
+
+
+def validate(
+    candidates: dict[str, Candidate], examples: Sequence[Example], first: date, seed: int
+) -> dict[str, float]:
+    """Return the mean absolute error of each candidate on the examples from the day `first` on."""
+    earlier = [each for each in examples if each.arrival < first]
+    later = [each for each in examples if each.arrival >= first]
+    rates = np.array([each.rate for each in later])
+    rows = [each.features for each in later]
+    return {
+        name: round(float(np.abs(fit(each, earlier, seed).predict(rows) - rates).mean()), 4)
+        for name, each in candidates.items()
+    }
 
 
 def save(model: Any, rows: list[dict[str, str | float]]) -> None:
@@ -54,11 +90,14 @@ def save(model: Any, rows: list[dict[str, str | float]]) -> None:
 
 
 def main() -> None:
-    """Train on all examples before the split."""
-    examples = read(TRAIN)
-    rows = [each.features for each in examples]
-    model = make_model(**parameters()["train"])
-    save(model.fit(rows, [each.rate for each in examples]), rows)
+    """Choose a candidate, and train it on all examples before the split."""
+    options = parameters()["train"]
+    candidates = msgspec.convert(options["candidates"], dict[str, Candidate])
+    examples, seed = read(TRAIN), options["seed"]
+    errors = validate(candidates, examples, date.fromisoformat(options["validation"]), seed)
+    chosen = min(errors, key=errors.__getitem__)
+    VALIDATION.write_bytes(msgspec.json.encode({"chosen": chosen, "mae": errors}))
+    save(fit(candidates[chosen], examples, seed), [each.features for each in examples])
 
 
 if __name__ == "__main__":
