@@ -47,6 +47,7 @@ __all__ = [
 
 PROBE = Path(__file__).with_name("probe")  # a small project with one service
 LETTERS = Path(__file__).with_name("letters")  # a project with two subscriptions
+LIBRARIES = Path(__file__).with_name("libraries")  # a project that uses OpenTelemetry's API
 
 
 def sell(platform: TestPlatform, *items: str, buyer: str = "ada") -> None:

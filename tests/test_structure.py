@@ -46,7 +46,7 @@ def test_what_is_not_built_is_not_there() -> None:
 
 def test_importing_the_runtime_imports_nothing_heavy() -> None:
     heavy = {"sqlalchemy", "alembic", "starlette", "loguru", "uvicorn", "jsonschema_rs", "rich"}
-    heavy |= {"cryptography", "hvac"}
+    heavy |= {"cryptography", "hvac", "opentelemetry"}
     code = f"import sys, neurova; print(*sorted({heavy!r} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == []

@@ -13,6 +13,7 @@ from neurova.settings.settings import Settings
 from neurova.telemetry.readings import Reading
 from neurova.traces.base import SpanExporter, TraceReader
 from neurova.traces.export_thread import ExportThread
+from neurova.traces.opentelemetry.bridge import OpenTelemetryBridge
 from neurova.traces.span import SpanBuffer
 from neurova.traces.tracer import Tracer
 
@@ -33,6 +34,7 @@ class Traces:
         buffer = SpanBuffer() if options.enabled else None
         ratio = 1.0 if environment == "test" else options.ratio
         self.tracer = Tracer(buffer, ratio=ratio, slow=options.slow)
+        self._bridge = OpenTelemetryBridge(self.tracer)
         if buffer is not None:
             self._thread = ExportThread(
                 buffer, lambda: backends.open_span_exporter(settings, environment)
@@ -53,13 +55,15 @@ class Traces:
         yield Reading("telemetry_dropped", "traces", self.dropped)
 
     def start(self) -> None:
-        """Start to export spans."""
+        """Start to export spans; call it after the functions are loaded."""
         if self._thread is not None:
             self._thread.start()
+            self._bridge.install()
 
     def stop(self) -> None:
         """Export the remaining spans, for a short time."""
         if self._thread is not None:
+            self._bridge.remove()
             self._thread.stop()
 
     def flush(self) -> None:

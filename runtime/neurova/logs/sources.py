@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import importlib.util
 import logging
-import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import suppress
-from importlib.abc import MetaPathFinder
-from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any
 
+from ..telemetry.import_hook import ImportHook
 from ..telemetry.log import LogSink, copy_fields
 from ..traces.current import CURRENT
 from .encode import to_text
@@ -66,7 +63,7 @@ class LoggingHandler(logging.Handler):
         self._source.add(record.levelno, record.name, message, fields, error)
 
 
-class LoguruSource(MetaPathFinder):
+class LoguruSource:
     """Pass the messages of loguru to a sink, from the moment that somebody imports it.
 
     Loguru's own output to standard error is removed; sinks that functions add are kept.
@@ -75,42 +72,21 @@ class LoguruSource(MetaPathFinder):
     def __init__(self, sink: LogSink) -> None:
         self._sink = sink
         self._source = _Source(sink)
+        self._hook = ImportHook("loguru", self._attach)
         self._logger: Any = None
         self._id = 0
 
     def install(self) -> None:
         """Wait for the import of loguru, which takes longer than the start may."""
-        if "loguru" in sys.modules:
-            self._attach(sys.modules["loguru"])
-        else:
-            sys.meta_path.insert(0, self)
+        self._hook.install()
 
     def remove(self) -> None:
         """Undo `install`."""
-        if self in sys.meta_path:
-            sys.meta_path.remove(self)
+        self._hook.remove()
         if self._logger is not None:
             with suppress(ValueError):  # a function has removed all sinks
                 self._logger.remove(self._id)
             self._logger = None
-
-    def find_spec(
-        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
-    ) -> ModuleSpec | None:
-        """Find loguru by the other finders, and attach when it has been loaded."""
-        if fullname != "loguru":
-            return None
-        sys.meta_path.remove(self)
-        spec = importlib.util.find_spec(fullname)
-        if spec is not None and spec.loader is not None:
-            load = spec.loader.exec_module
-
-            def load_and_attach(module: ModuleType) -> None:
-                load(module)
-                self._attach(module)
-
-            spec.loader.exec_module = load_and_attach  # type: ignore[method-assign]  # of this module only
-        return spec
 
     def _attach(self, module: ModuleType) -> None:
         self._logger = module.logger
