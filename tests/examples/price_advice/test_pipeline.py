@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from examples.price_advice.data import parameters
 
 ROOT = Path(__file__).parents[3]
 METRICS = Path("examples") / "price_advice" / "metrics.json"
@@ -41,3 +42,11 @@ def test_model_beats_the_baseline_by_15_percent() -> None:
     low, high = metrics["improvement_interval"]
     assert 0.15 <= low <= metrics["improvement"] <= high
     assert metrics["mae"] < 0.85 * min(metrics["baseline"].values())
+
+
+def test_model_is_chosen_by_training_months_only() -> None:
+    options = parameters()
+    chosen = json.loads((ROOT / METRICS).read_text())["validation"]
+    assert options["train"]["validation"] < options["split"]
+    assert chosen["mae"].keys() == options["train"]["candidates"].keys()
+    assert chosen["chosen"] == min(chosen["mae"], key=chosen["mae"].get)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from datetime import date
 from pathlib import Path
 
 import pytest
-from functions.booking.features import SEASON, season_of
+from examples.replay.hotel import rows
+from functions.booking.features import season_of
 from tests.runtime.models.registry import Registry, constant
 
 from neurova.models.base import Reference
@@ -45,13 +47,31 @@ def test_advice_is_the_predicted_rate_in_cents(platform: TestPlatform) -> None:
     assert '"value":130.0' in truths.read_text()
 
 
-@pytest.mark.parametrize(
-    ("day", "expected"),
-    [
-        (date(2017, 8, 15), SEASON[7]),
-        (date(2017, 1, 15), SEASON[0]),
-        (date(2016, 12, 31), (SEASON[11] + SEASON[0]) / 2),
-    ],
-)
-def test_season_lies_between_the_months(day: date, expected: float) -> None:
-    assert season_of(day) == pytest.approx(expected, abs=1.0)
+def test_without_scikit_learn_only_advice_answers_503(
+    neurova_project: Path,
+    neurova_databases: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    folder = tmp_path / ".neurova"
+    registry = Registry(folder / "models" / "mlflow.db")
+    registry.add(1, constant(1.0), name="price-advice")
+    registry.promote(1, name="price-advice")
+    for name in ("sklearn", "skops"):
+        monkeypatch.setitem(sys.modules, name, None)  # importing it raises ImportError
+    with TestPlatform(neurova_project, folder, neurova_databases) as platform:
+        assert platform.settings.models_location == registry.path
+        platform.platform.models.refresh()
+        response = platform.post("/quotes/advice", json=STAY, scopes=SCOPES)
+        assert response.status == 503
+        assert "neurova doctor" in response.json()["detail"]
+        assert platform.post("/quote", json=STAY, scopes=SCOPES).status == 200
+    assert "pip install 'neurova-platform[models]'" in caplog.text
+
+
+def test_season_is_the_historical_rate_of_each_row() -> None:
+    """A constant of the calendar day, so test months add nothing to it."""
+    for row in rows():
+        season = season_of(date.fromisoformat(row["arrival_date"]))
+        assert season == round(float(row["historical_adr"]), 1)
