@@ -18,6 +18,7 @@ class GoProgram(NamedTuple):
     """A package of a module at a version; `extra` are further `go mod edit` arguments.
 
     With `source`, a file in tests/servers/go, the program is that file, which uses the module.
+    `staging`: the published version of the modules that the module replaces by its own folders.
     """
 
     module: str
@@ -25,6 +26,7 @@ class GoProgram(NamedTuple):
     package: str = ""
     extra: tuple[str, ...] = ()
     source: str = ""
+    staging: str = ""
 
 
 PROGRAMS = {
@@ -63,6 +65,16 @@ PROGRAMS = {
             )
         ),
     ),
+    "etcd": GoProgram("go.etcd.io/etcd/server/v3", "v3.6.16", "go.etcd.io/etcd/server/v3"),
+    "kubeconform": GoProgram(
+        "github.com/yannh/kubeconform", "v0.7.0", "github.com/yannh/kubeconform/cmd/kubeconform"
+    ),
+    **{
+        name: GoProgram(
+            "k8s.io/kubernetes", "v1.34.4", f"k8s.io/kubernetes/cmd/{name}", staging="v0.34.4"
+        )
+        for name in ("kube-apiserver", "kube-controller-manager")
+    },
     "toxiproxy-server": GoProgram(
         "github.com/Shopify/toxiproxy/v2", "v2.12.0", "github.com/Shopify/toxiproxy/v2/cmd/server"
     ),
@@ -139,6 +151,8 @@ def _edits(program: GoProgram, module: dict[str, Any]) -> list[str]:
         if new.get("Version"):
             at = f"@{old['Version']}" if old.get("Version") else ""
             edits.append(f"-replace={old['Path']}{at}={new['Path']}@{new['Version']}")
+        elif program.staging:
+            edits.append(f"-replace={old['Path']}={old['Path']}@{program.staging}")
     excluded = module.get("Exclude") or []
     return edits + [f"-exclude={other['Path']}@{other['Version']}" for other in excluded]
 
