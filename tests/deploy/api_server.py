@@ -52,7 +52,12 @@ class ApiServer:
         if path in self.objects:
             return 200, self.objects[path]
         if "labelSelector" in query:
-            return 200, {"items": [self.objects[each] for each in self._select(path, query)]}
+            found = [self.objects[each] for each in self._select(path, query)]
+            version = found[0].get("apiVersion", "v1") if found else "v1"
+            # As the real server does: items have neither kind nor version.
+            drop = ("kind", "apiVersion")
+            items = [{k: v for k, v in each.items() if k not in drop} for each in found]
+            return 200, {"apiVersion": version, "items": items}
         return 404, {"message": f"{path} not found"}
 
     def _select(self, path: str, query: dict[str, str]) -> list[str]:

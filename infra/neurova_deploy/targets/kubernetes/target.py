@@ -61,7 +61,8 @@ class KubernetesTarget:
                 )
                 for each in answer["items"]:
                     applied = each["metadata"].get("annotations", {}).get(HASH, "")
-                    manifest = _plain({"apiVersion": "", "kind": kind, **each})
+                    # In a list, only the list itself has a kind and a version.
+                    manifest = _plain({**each, "apiVersion": answer["apiVersion"], "kind": kind})
                     found[f"{kind}/{each['metadata']['name']}"] = Found(manifest, applied)
         return found
 
