@@ -33,7 +33,7 @@ bench: $(VENV)/.installed-dev
 	$(BIN)/python -m bench
 
 faults: $(VENV)/.installed-dev
-	NEUROVA_TEST_LONG=1 NEUROVA_TEST_FAULTS=1 $(BIN)/python -m pytest -rP tests/faults tests/journeys
+	NEUROVA_TEST_LONG=1 NEUROVA_TEST_FAULTS=1 $(BIN)/python -m pytest -rP tests/faults tests/journeys tests/examples/replay
 
 # Send 20,000 generated requests and compare each reply with the OpenAPI document.
 conformance: $(VENV)/.installed-dev

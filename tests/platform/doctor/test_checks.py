@@ -18,7 +18,7 @@ from neurova.files.private import write_private_file
 from neurova_gateway.keys.sqlite import SqliteKeyStore
 from neurova_gateway.limits.table import LimitTable
 from neurova_platform.admin.access import load_token
-from neurova_platform.composition.backends import open_secret_store
+from neurova_platform.composition.backends import open_secret_store, open_warehouse
 from neurova_platform.composition.state import RUN_LOCK
 from neurova_platform.doctor import checks
 from neurova_platform.doctor.checks import Finding
@@ -237,3 +237,15 @@ def test_vault_that_cannot_be_used_names_the_fix(
     assert "vault operator unseal" in worst(root, "secrets").fix
     own_openbao.kill()
     assert "does not respond" in worst(root, "secrets").what
+
+
+def test_warehouse_is_reported_and_a_damaged_file_fails(root: Path, state: Path) -> None:
+    assert worst(root, "warehouse").what.startswith("off:")
+    with (root / "neurova.toml").open("a") as file:
+        file.write("[warehouse]\nenabled = true\n")
+    assert worst(root, "warehouse").what.endswith("not created yet")
+    open_warehouse(load(root)).close()
+    assert worst(root, "warehouse").what.endswith("warehouse.duckdb: 0 tables")
+    (state / "warehouse" / "warehouse.duckdb").write_bytes(b"no database" * 1000)
+    found = worst(root, "warehouse")
+    assert (found.verdict, "`neurova warehouse backfill`" in found.fix) == ("fail", True)
