@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 
 from neurova.bus.base import Queue
 from neurova.endpoints.endpoint import Endpoint
+from neurova.endpoints.function import HttpFunction
 from neurova.execution.context import ExecutionContext
 from neurova.loading.loader import load_service
 from neurova.loading.routes import check_routes
@@ -45,6 +46,24 @@ def load_queues(settings: Settings) -> list[Queue]:
 def load_functions(settings: Settings) -> list[Endpoint]:
     """Return all functions of a project, sorted by path and method; see `load_services`."""
     return list_functions(load_services(settings))
+
+
+def report_functions(
+    functions: Iterable[Endpoint], settings: Settings, execution: ExecutionContext
+) -> list[HttpFunction]:
+    """Return the functions of the saved reports, none if the warehouse is off."""
+    if not settings.warehouse.enabled:
+        return []
+    from ..reports import functions as reports
+    from .warehouses import remote
+
+    return reports.report_functions(functions, settings, execution, remote(settings))
+
+
+def load_documented(settings: Settings) -> list[Endpoint]:
+    """Return the functions that the OpenAPI document describes: the project's and its reports."""
+    found = load_functions(settings)
+    return [*found, *report_functions(found, settings, ExecutionContext())]
 
 
 def load_secret_users(settings: Settings) -> dict[str, list[str]]:

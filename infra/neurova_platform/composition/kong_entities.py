@@ -17,7 +17,7 @@ from neurova_gateway.kong_sync.entity import Entity, Owner, owner_of
 from neurova_gateway.plugins.loader import load as load_plugins
 
 from .. import assets
-from .inventory import load_functions
+from .inventory import load_functions, report_functions
 
 
 def project_entities(settings: Settings, environment: str) -> tuple[Owner, tuple[Entity, ...]]:
@@ -114,6 +114,7 @@ def platform_functions_of(
         from neurova.async_calls.status import make_status_function
 
         own.append(make_status_function(later, execution))
+    own += report_functions(functions, settings, execution)
     return [*own, *platform_functions([*functions, *own], settings, environment, execution)]
 
 

@@ -45,6 +45,7 @@ from . import backends, state
 from .databases import ServiceDatabases
 from .events import EventRole, EventSystem
 from .http_clients import HttpClients
+from .inventory import report_functions
 from .locations import DatabaseLocations
 from .services import load_service
 from .state import COUNTERS, PROCESS_COUNTERS
@@ -237,18 +238,13 @@ class Platform:
         check_routes(functions)
         handlers: dict[str, Handler] = {each.name: with_reply_headers(each) for each in functions}
         own: list[Endpoint] = [*self._answer_later(functions, handlers)]
-        own += platform_functions(functions, self.settings, self.environment, self.execution)
-        if self.settings.warehouse.enabled:
-            from ..reports.functions import report_functions
-            from .warehouses import remote
-
-            reports = report_functions(
-                functions, self.settings, self.execution, remote(self.settings)
-            )
-            self.report_scopes = frozenset(
-                scope for each in reports for scope in each.description.scopes
-            )
-            own += reports
+        reports = report_functions(functions, self.settings, self.execution)
+        self.report_scopes = frozenset(
+            scope for each in reports for scope in each.description.scopes
+        )
+        documented = [*functions, *reports]
+        own += platform_functions(documented, self.settings, self.environment, self.execution)
+        own += reports
         handlers |= {each.name: each for each in own}
         functions += own
         self._tracing.load(

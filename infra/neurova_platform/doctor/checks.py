@@ -201,7 +201,7 @@ def check_openapi(settings: Settings) -> Iterator[Finding]:
     from ..composition import inventory
     from ..openapi.service import document_access, encode_document
 
-    size = len(encode_document(inventory.load_functions(settings), settings))
+    size = len(encode_document(inventory.load_documented(settings), settings))
     dev, run = document_access(settings, "test"), document_access(settings, "live")
     yield Finding("openapi", "ok", f"{size >> 10} KiB, {dev} in dev, {run} in run")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import msgspec
@@ -17,7 +17,6 @@ from neurova.execution.context import ExecutionContext
 from neurova.functions.decorators import description_of, get
 from neurova.functions.descriptions import Http
 from neurova.http.problem import Fault, Reject
-from neurova.http.reply import Reply
 from neurova.resources import Resources
 from neurova.settings.settings import Settings
 from neurova.warehouse import reports
@@ -30,7 +29,14 @@ LOGGER = logging.getLogger("neurova.warehouse")
 PATH = "/reports"
 MAX_ROWS = 10_000
 """The maximum number of rows in one answer."""
-_ENCODER = msgspec.json.Encoder(decimal_format="number")
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """The rows of a report; `is_complete` is false if there were more than 10,000."""
+
+    columns: tuple[str, ...]
+    rows: Sequence[Sequence[Any]]
+    is_complete: bool
 
 
 def report_functions(
@@ -72,8 +78,7 @@ def _list(found: list[reports.Report]) -> Callable[..., Any]:
 def _report(
     loaded: reports.Report, settings: Settings, operations: Operations
 ) -> Callable[..., Any]:
-    def report(request: Request) -> Reply:
-        """Get the answer of a saved report."""
+    def report(request: Request) -> Answer:
         try:
             current = reports.load(settings.reports, loaded.name, settings.warehouse_dialect)
             values = current.bind(dict(request.query_params))
@@ -84,16 +89,23 @@ def _report(
         except (QueryStopped, Unavailable) as error:
             LOGGER.error("Report %s: %s", loaded.name, error)
             raise Reject(503, "The warehouse cannot answer this now.") from None
-        content = {
-            "columns": result.columns,
-            "rows": result.rows,
-            "is_complete": result.is_complete,
-        }
-        return Reply(200, _ENCODER.encode(content), {"content-type": "application/json"})
+        return Answer(*result)
 
+    report.__doc__ = _describe(loaded)
     report.__name__ = f"report_{loaded.name}"
     timeout = settings.warehouse.timeout + 10
     return get(f"{PATH}/{loaded.name}", scopes=[loaded.scope], timeout=timeout)(report)
+
+
+def _describe(report: reports.Report) -> str:
+    """Return the text of the document: parameters are read at each call, not bound."""
+    lines = [
+        f"- `{each.name}` ({each.kind}), default `{each.default}`" for each in report.parameters
+    ]
+    if not lines:
+        return f"Get the report {report.name}: {report.title}."
+    shown = "\n".join(lines)
+    return f"Get the report {report.name}: {report.title}.\n\nParameters of the query:\n\n{shown}"
 
 
 def _function(handler: Callable[..., Any], execution: ExecutionContext) -> HttpFunction:

@@ -8,11 +8,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from tests.contracts.warehouses import make_sink, sold
 
 from neurova.warehouse.socket import serve
-from neurova_platform.composition import backends, warehouses
+from neurova_platform.composition import backends, inventory, warehouses
+from neurova_platform.openapi.service import encode_document
 from neurova_platform.testing.platform import TestPlatform
 
 REPORTS = {
@@ -106,3 +108,15 @@ def test_reports_are_listed_with_their_scopes(shop: TestPlatform) -> None:
         "endless": "reports:read",
         "sales": "sales:read",
     }
+
+
+def test_reports_are_in_the_openapi_document(shop: TestPlatform) -> None:
+    """The command prints the same document as the platform serves."""
+    found = shop.get("/openapi.json").json()
+    assert set(found["paths"]) == {"/reports", "/reports/endless", "/reports/sales"}
+    sales = found["paths"]["/reports/sales"]["get"]
+    assert sales["security"] == [{"ApiKey": ["sales:read"]}, {"Bearer": ["sales:read"]}]
+    assert "`since` (date), default `2026-01-01`" in sales["description"]
+    assert "200" in sales["responses"]
+    documented = inventory.load_documented(shop.settings)
+    assert msgspec.json.decode(encode_document(documented, shop.settings)) == found

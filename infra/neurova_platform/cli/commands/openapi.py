@@ -26,7 +26,7 @@ def openapi(output: Path | None, as_json: bool) -> None:
     from ...settings.loading import load
 
     settings = load()
-    found = inventory.load_functions(settings)
+    found = inventory.load_documented(settings)
     text = _indent(encode_document(found, settings))
     if output is None:
         click.echo(text)
