@@ -30,11 +30,11 @@ EVENTS = 10_000
 def measure(name: str, folder: Path) -> tuple[float, float]:
     """Return the events per second of CPU, and the seconds until a killed server serves again."""
     state = create_state(folder / "state")
-    config = {"state": str(state)}
+    config: dict[str, object] = {"state": str(state)}
     if name == AUTH:
         config |= {**TEST, "identity_key": str(state / "identity.key")}
     else:
-        config |= {"route": "load", "limit": "1000000/second"}
+        config |= {"route": "load", "limit": "1000000/second", "guarded": True}
     server = Server([str(PLUGINS / f"{name.replace('-', '_')}.py")], folder, name)
     values = answers(KEYS["good"][0])
     try:

@@ -17,6 +17,7 @@ Schema = [
     {"consumer_limit": {"type": "string"}},
     {"zone": {"type": "string"}},
     {"cost": {"type": "integer", "default": 1, "gt": 0}},
+    {"guarded": {"type": "boolean", "default": False}},
 ]
 _FAILED = unavailable("Rate limiting is unavailable")
 
@@ -35,6 +36,7 @@ class Plugin:
             zone=config.get("zone") or "UTC",
             clock=stores.clock,
         )
+        self._guarded = bool(config.get("guarded"))
 
     def access(self, kong: Any) -> object:
         """Count one call; any error here refuses it."""
@@ -43,6 +45,9 @@ class Plugin:
             verdict = self._limit.decide(nv, kong.client.get_forwarded_ip)
             if isinstance(verdict, Refusal):
                 return kong.response.exit(*verdict.reply)
+            if self._guarded:
+                # The guard admits only calls with `nv_limit`, and adds these fields to the reply.
+                return kong.ctx.shared.set("nv_limit", verdict)
             return kong.response.set_headers(verdict) if verdict else None
         except Exception as error:
             print(f"neurova-rate-limit: {type(error).__name__}", file=sys.stderr)

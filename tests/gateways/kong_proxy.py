@@ -139,8 +139,10 @@ def run_lua(passing: Passing, functions: list[str]) -> None:
     exits: list[tuple[int, Any, Any]] = []
     runtime.execute("kong = {ctx = {shared = {}}, response = {}}")
     kong = runtime.globals().kong
-    nv = passing.shared.get("nv")
-    kong.ctx.shared.nv = runtime.table_from(nv) if isinstance(nv, dict) else nv
+    for name in ("nv", "nv_limit"):
+        value = passing.shared.get(name)
+        kong.ctx.shared[name] = runtime.table_from(value) if value is not None else None
+    kong.response.set_headers = lambda fields: passing.response_set_headers(dict(fields))
     kong.response.exit = lambda status, body, headers: exits.append(
         (status, dict(body), dict(headers))
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
+from tests.plugins.cases import AUTH, LIMIT
 from tests.serving import neurova
 
 from neurova_platform.http_client import Answer
@@ -65,15 +66,17 @@ def test_sync_changes_what_the_gateway_does(doubles: Candidate) -> None:
     assert send(doubles, "GET", "/open").status == 200
 
 
-def test_dead_plugin_servers_close_the_gateway(doubles: Candidate) -> None:
+@pytest.mark.parametrize(("name", "says"), [(AUTH, "Authentication"), (LIMIT, "Rate limiting")])
+def test_dead_plugin_servers_close_the_gateway(name: str, says: str, doubles: Candidate) -> None:
     """Kong passes on a call whose plugin server is down; the guard refuses it."""
     assert doubles.kong is not None
     fields = {"X-API-Key": doubles.keys["full"]}
-    auth = doubles.kong.servers["neurova-auth"]
-    auth.kill()
+    server = doubles.kong.servers[name]
+    server.kill()
     for path in ("/items/1", "/open"):
         answer = send(doubles, "GET", path, fields=fields)
         assert (answer.status, answer.decoded()["status"]) == (503, 503)
+        assert answer.decoded()["detail"].startswith(says)
         assert answer.headers["retry-after"] == "1"
-    auth.start()
+    server.start()
     assert send(doubles, "GET", "/items/1", fields=fields).status == 200

@@ -128,6 +128,6 @@ CASES = [
     Case("public-by-address", 429, auth=PUBLIC, limit={"limit": "1/hour"}, before=[[]]),
     Case("refused-is-not-counted", 401, limit={"limit": "1/hour"}, before=[[]], missing=LEFT),
     # The guard refuses a call without a stated caller; the limit counts it.
-    Case("limit-alone-is-guarded", 503, auth=None, limit={"limit": "2/hour"}, headers=LEFT),
+    Case("limit-alone-is-guarded", 503, auth=None, limit={"limit": "2/hour"}),
     Case("limit-alone-counts", 429, auth=None, limit={"limit": "1/hour"}, before=[[]]),
 ]  # fmt: skip

@@ -109,12 +109,14 @@ def kong(
 ) -> Iterator[Callable[[Settings], Kong]]:
     """Create a double of Kong with our plugins."""
     made: list[Kong] = []
+    state = {"state": str(kong_state)}
+    ours = {"neurova-auth": state, "neurova-rate-limit": {**state, "guarded": True}}
 
     def build(settings: Settings) -> Kong:
         made.append(
             Kong(
                 [
-                    (PRIORITIES[name], name, {"state": str(kong_state), **config}, servers(name))
+                    (PRIORITIES[name], name, {**ours[name], **config}, servers(name))
                     for name, config in settings
                 ]
             )

@@ -161,7 +161,7 @@ class Kong:
                     self.run_plugin(passing, phase, name, config, server)
                 except (OSError, RuntimeError, EOFError) as error:
                     self.errors.append(f"{name}: {error}")  # Kong logs it and continues
-            passing.guard()
+            passing.guard(any(config.get("guarded") for _, _, config, _ in self._plugins))
         except ExitedError:
             pass
         except LuaError as error:
@@ -251,8 +251,8 @@ class Passing:
         except (TypeError, AttributeError, ValueError) as error:
             raise LuaError(f"{method}: {error}") from error
 
-    def guard(self) -> None:
-        """Refuse a request without a stated caller."""
+    def guard(self, is_limited: bool) -> None:
+        """Refuse a request without a stated caller, or one that the limiter has not counted."""
         nv = self.shared.get("nv")
         stated = isinstance(nv, dict) and all(
             isinstance(nv.get(name), str)
@@ -260,6 +260,9 @@ class Passing:
         )
         if not stated:
             self.response_exit(503, {"title": "authentication is unavailable"})
+        if is_limited and "nv_limit" not in self.shared:
+            self.response_exit(503, {"title": "rate limiting is unavailable"})
+        self.response_set_headers(dict(self.shared.get("nv_limit") or {}))
 
     def verdict(self) -> Verdict:
         status, body = self.exited or (200, None)

@@ -50,7 +50,7 @@ def test_memory_and_threads_stay_flat(
     if name == AUTH:
         config |= {**TEST, "identity_key": str(kong_state / "identity.key")}
     else:
-        config |= {"route": "load", "limit": "1000000/second"}
+        config |= {"route": "load", "limit": "1000000/second", "guarded": True}
     server = servers(name)
     load = EventLoad(server, name, config, answers(key("good")), CONNECTIONS)
     with contextlib.closing(load):
@@ -101,20 +101,25 @@ def test_no_fault_in_a_plugin_server_lets_a_call_pass(deaths: int, tmp_path: Pat
                 server.kill()
 
 
+@pytest.mark.parametrize("name", [AUTH, LIMIT])
 def test_killed_server_causes_only_503(
+    name: str,
     kong: Callable[[Settings], Kong],
     servers: Callable[[str], Server],
     key: Callable[[str], str],
 ) -> None:
-    """A server that dies under load refuses calls, and admits again once it has started."""
-    gateways = [kong([(AUTH, TEST)]) for _ in range(CONNECTIONS)]
+    """A call passes only if it is counted, also while a server dies and starts again."""
+    limited = {"route": f"killed-{name}", "limit": "1000000/second"}
+    gateways = [kong([(AUTH, TEST), (LIMIT, limited)]) for _ in range(CONNECTIONS)]
     request = Request(fields=[("X-API-Key", key("good"))])
-    server = servers(AUTH)
+    server = servers(name)
     statuses: Counter[int] = Counter()
 
     def send(gateway: Kong) -> None:
         for _ in range(CALLS // CONNECTIONS):
-            statuses[gateway.send(request).status] += 1
+            verdict = gateway.send(request)
+            assert verdict.status == 503 or "ratelimit" in verdict.headers
+            statuses[verdict.status] += 1
 
     with server.supervised(), ThreadPoolExecutor(CONNECTIONS) as pool:
         running = [pool.submit(send, gateway) for gateway in gateways]
@@ -126,7 +131,7 @@ def test_killed_server_causes_only_503(
         while gateways[0].send(request).status == 503:
             pass
         assert [gateway.send(request).status for gateway in gateways[1:]] == [200] * 7
-    servers(AUTH).start()
+    server.start()
 
 
 def test_no_hang_in_a_plugin_server_lets_a_call_pass(tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from .entity import Entity, Owner
 from .routing import allowed_methods, regex_priority
 
 AUTH = "neurova-auth"
+LIMIT = "neurova-rate-limit"
 GUARD = "post-function"
 _GRACE = 5.0  # seconds: the runtime answers 504 by itself before Kong does
 _PLAIN_ORIGIN = re.compile(r"[A-Za-z0-9.:/-]+|\*")
@@ -97,7 +98,12 @@ def protect(owner: Owner, scope: str, name: str, plugins: Iterable[Plugin]) -> t
         owner.entity(
             "plugins",
             f"{scope}:{name}/{plugin.name}",
-            {"name": plugin.name, "enabled": True, "config": plugin.config, scope: {"name": name}},
+            {
+                "name": plugin.name,
+                "enabled": True,
+                "config": _guarded(plugin.name, plugin.config),
+                scope: {"name": name},
+            },
             label=f"{plugin.name} on {scope} {name}",
         )
         for plugin in wanted
@@ -186,7 +192,8 @@ class _Builder:
             self.add_plugin(plugin, route="404")
 
     def add_plugin(self, plugin: Plugin, *, service: str = "", route: str = "") -> None:
-        config = {**self._front.defaults.get(plugin.name, {}), **plugin.config}
+        defaults = self._front.defaults.get(plugin.name, {})
+        config = _guarded(plugin.name, {**defaults, **plugin.config})
         if plugin.name == AUTH:
             if self._front.identity:
                 config["identity_secret"] = self._front.identity
@@ -241,6 +248,11 @@ def _disable(checks: dict[str, Any]) -> None:
     active, passive = checks["active"], checks["passive"]
     active["healthy"]["interval"] = active["unhealthy"]["interval"] = 0
     passive["unhealthy"]["tcp_failures"] = 0
+
+
+def _guarded(name: str, config: dict[str, Any]) -> dict[str, Any]:
+    """Return a config with which the limiter tells the guard that it has counted the call."""
+    return {**config, "guarded": True} if name == LIMIT else config
 
 
 def _exact_origin(origin: str) -> str:

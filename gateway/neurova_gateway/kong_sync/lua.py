@@ -1,7 +1,8 @@
 """The Lua that Kong's `post-function` runs: the guard of a service, and replies of helper routes.
 
 Kong only logs that a plugin server is down, hangs or fails, and passes the call on. The guard has
-the lowest priority, so it runs after all plugins and refuses a call whose caller none has stated.
+the lowest priority, so it runs after all plugins and refuses a call that `neurova-auth` has not
+authenticated (`nv`) or `neurova-rate-limit` has not counted (`nv_limit`).
 """
 
 from __future__ import annotations
@@ -16,10 +17,21 @@ _STATED = ("consumer", "key_id", "scopes", "environment")
 
 
 def guard() -> str:
-    """Return the function that refuses a call without a stated caller."""
+    """Return the function that refuses a call without a stated caller, or one not counted.
+
+    It adds the reply fields of the limiter, so that the limiter needs no other call for them.
+    """
     tests = "\n   or ".join(f'type(nv.{name}) ~= "string"' for name in _STATED)
-    reply = _exit(unavailable("Authentication is unavailable"))
-    return f'local nv = kong.ctx.shared.nv\nif type(nv) ~= "table" or {tests} then\n  {reply}\nend'
+    unidentified = _exit(unavailable("Authentication is unavailable"))
+    uncounted = _exit(unavailable("Rate limiting is unavailable"))
+    return f"""local nv, limit = kong.ctx.shared.nv, kong.ctx.shared.nv_limit
+if type(nv) ~= "table" or {tests} then
+  {unidentified}
+end
+if type(limit) ~= "table" then
+  {uncounted}
+end
+kong.response.set_headers(limit)"""
 
 
 def not_found() -> str:

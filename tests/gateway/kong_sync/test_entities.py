@@ -14,6 +14,7 @@ from neurova.functions.descriptions import Http
 from neurova_gateway.kong_sync import lua
 from neurova_gateway.kong_sync.diff import compare
 from neurova_gateway.kong_sync.document import render_document, write_yaml
+from neurova_gateway.kong_sync.entities import LIMIT
 from neurova_gateway.kong_sync.entity import owner_of
 from neurova_gateway.kong_sync.routing import allowed_methods, regex_priority
 
@@ -71,17 +72,24 @@ def test_helper_allows_the_methods_of_all_templates() -> None:
     }
 
 
-def run_lua(code: str, nv: Any = None) -> tuple[int, Any, Any] | None:
-    """Run a function as Kong's sandbox does; return the arguments of its exit."""
+def run_lua(code: str, **shared: Any) -> tuple[int, Any, Any] | dict[str, str]:
+    """Run a function as Kong's sandbox does; return the arguments of its exit, or the fields set.
+
+    `shared` are the values of `kong.ctx.shared`.
+    """
     runtime = LuaRuntime(unpack_returned_tuples=True)
     exits: list[Any] = []
+    fields: dict[str, str] = {}
     runtime.execute("kong = {ctx = {shared = {}}, response = {}}")
     kong = runtime.globals().kong
-    kong.ctx.shared.nv = runtime.table_from(nv) if isinstance(nv, dict) else nv
+    for name, value in shared.items():
+        is_table = isinstance(value, dict | list)
+        kong.ctx.shared[name] = runtime.table_from(value) if is_table else value
     kong.response.exit = lambda *arguments: exits.append(arguments)
+    kong.response.set_headers = lambda table: fields.update(table)
     runtime.execute(code)
     if not exits:
-        return None
+        return fields
     ((status, body, headers),) = exits
     return status, dict(body), dict(headers)
 
@@ -90,31 +98,47 @@ STATED = {"consumer": "a", "key_id": "k", "scopes": "", "environment": "live"}
 
 
 @pytest.mark.parametrize(
-    ("nv", "passes"),
+    ("nv", "limit", "says"),
     [
-        (STATED, True),
-        (None, False),
-        ("a", False),
-        ({}, False),
-        *(({**STATED, name: 7}, False) for name in STATED),
-        *(({key: value for key, value in STATED.items() if key != name}, False) for name in STATED),
+        (None, {}, "Authentication"),
+        ("a", {}, "Authentication"),
+        ({}, {}, "Authentication"),
+        *(({**STATED, name: 7}, {}, "Authentication") for name in STATED),
+        *(
+            ({key: value for key, value in STATED.items() if key != name}, {}, "Authentication")
+            for name in STATED
+        ),
+        (STATED, None, "Rate limiting"),
+        (STATED, "a", "Rate limiting"),
     ],
 )
-def test_guard_passes_only_stated_callers(nv: Any, passes: bool) -> None:
-    left = run_lua(lua.guard(), nv)
-    assert (left is None) is passes
-    if left is not None:
-        status, body, headers = left
-        assert (status, body["status"], headers["retry-after"]) == (503, 503, "1")
-        assert headers["content-type"] == "application/problem+json"
+def test_guard_refuses_calls_not_stated_or_not_counted(nv: Any, limit: Any, says: str) -> None:
+    refused = run_lua(lua.guard(), nv=nv, nv_limit=limit)
+    assert isinstance(refused, tuple)
+    status, body, headers = refused
+    assert (status, body["status"], headers["retry-after"]) == (503, 503, "1")
+    assert body["detail"].startswith(says)
+    assert headers["content-type"] == "application/problem+json"
+
+
+@pytest.mark.parametrize("fields", [{"ratelimit": "a"}, {}, []], ids=str)
+def test_guard_adds_fields_of_the_limiter(fields: Any) -> None:
+    """Also none: Kong passes an empty table."""
+    assert run_lua(lua.guard(), nv=STATED, nv_limit=fields) == dict(fields)
+
+
+def test_limiter_tells_the_guard_on_every_route() -> None:
+    limits = [each.fields for each in entities_of() if each.fields.get("name") == LIMIT]
+    assert limits
+    assert all(each["config"]["guarded"] for each in limits)
 
 
 def test_helpers_answer_problems() -> None:
     found = run_lua(lua.not_found())
-    assert found is not None
+    assert isinstance(found, tuple)
     assert (found[0], found[1]["detail"]) == (404, "No route matches this path")
     found = run_lua(lua.method_not_allowed(["GET", "HEAD"]))
-    assert found is not None
+    assert isinstance(found, tuple)
     assert (found[0], found[2]["allow"]) == (405, "GET, HEAD")
 
 

@@ -189,6 +189,8 @@ def test_plugins_alone_protect_a_service_of_others(double: AdminDouble) -> None:
     ]
     wanted = protect(owner, "service", "orders", plugins)
     assert sync(double, wanted, owner) == 3
+    guarded = [each["config"].get("guarded") for each in double.entities["plugins"].values()]
+    assert guarded.count(True) == 1
     assert sync(double, wanted, owner) == 0
     (orders,) = double.entities["services"]
     names = {
