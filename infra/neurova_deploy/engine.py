@@ -55,7 +55,7 @@ def _find_change(target: Target, resource: Resource, found: Found | None) -> Cha
         return None
     # The server may write a value in another form: its own answer decides.
     after = target.preview(resource)
-    fields = tuple(differences(found.manifest, after))
+    fields = tuple(differences(found.manifest, after, whole=True))
     return Change("update", resource.key, fields) if fields else None
 
 

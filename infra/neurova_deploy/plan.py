@@ -96,17 +96,21 @@ def missing_and_surplus(
     return [each for key, each in keys.items() if key not in found], sorted(set(found) - set(keys))
 
 
-def differences(before: Any, after: Any, field: str = "") -> Iterator[Difference]:
+def differences(
+    before: Any, after: Any, field: str = "", *, whole: bool = False
+) -> Iterator[Difference]:
     """Yield the fields of `after` that `before` has with another value.
 
-    Fields that only `before` has are those of the target; lists must have the same length.
+    Fields that only `before` has are those of the target, unless `whole`: both are complete. Lists
+    must have the same length.
     """
     if isinstance(after, Mapping) and isinstance(before, Mapping):
-        for name, value in after.items():
-            yield from differences(before.get(name), value, f"{field}.{name}" if field else name)
+        for name in {**after, **before} if whole else after:
+            inner = f"{field}.{name}" if field else name
+            yield from differences(before.get(name), after.get(name), inner, whole=whole)
     elif isinstance(after, list) and isinstance(before, list) and len(after) == len(before):
         for index, (old, new) in enumerate(zip(before, after, strict=True)):
-            yield from differences(old, new, f"{field}[{index}]")
+            yield from differences(old, new, f"{field}[{index}]", whole=whole)
     elif before != after:
         yield Difference(field, before, after)
 

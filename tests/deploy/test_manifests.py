@@ -16,7 +16,7 @@ from neurova.functions.decorators import description_of, get
 from neurova.resources import Resources
 from neurova.settings.deploy import Deploy
 from neurova.settings.gateway import Gateway
-from neurova_deploy.plan import AccessChange
+from neurova_deploy.plan import AccessChange, differences
 from neurova_deploy.project import Access, Project, Unit
 from neurova_deploy.record import Content, Head, choose_rollback
 from neurova_deploy.resource import Resource
@@ -144,6 +144,13 @@ def test_10_000_functions_fit_into_the_objects() -> None:
     assert len(kong_document(resources)["routes"]) >= 10_000
     content = Content(resources, tuple(Access(f"{n}", "s", "GET /", "x") for n in range(10_000)))
     assert Content.decode(content.encode()).version == content.version
+
+
+def test_field_that_the_target_would_remove_differs() -> None:
+    live, preview = {"spec": {"minReadySeconds": 7, "a": 1}}, {"spec": {"a": 1}}
+    assert not [*differences(live, preview)]
+    (found,) = differences(live, preview, whole=True)
+    assert (found.field, found.before, found.after) == ("spec.minReadySeconds", 7, None)
 
 
 @pytest.mark.parametrize(
