@@ -27,15 +27,15 @@ SEEN_WITHIN = 5.0  # seconds after the change
 @pytest.mark.parametrize(
     ("after", "signs", "accepted"),
     [
-        (0, OLD.key, 2),
-        (SIGNS_AFTER - 1, OLD.key, 2),
-        (SIGNS_AFTER, CHANGED.key, 2),
-        (SIGNS_AFTER + ACCEPTED_AFTER - 1, CHANGED.key, 2),
-        (SIGNS_AFTER + ACCEPTED_AFTER, CHANGED.key, 1),
+        (0, OLD, 2),
+        (SIGNS_AFTER - 1, OLD, 2),
+        (SIGNS_AFTER, CHANGED, 2),
+        (SIGNS_AFTER + ACCEPTED_AFTER - 1, CHANGED, 2),
+        (SIGNS_AFTER + ACCEPTED_AFTER, CHANGED, 1),
     ],
 )
-def test_keys_in_force(after: float, signs: bytes, accepted: int) -> None:
-    assert CHANGED.signing(NOW + after) == signs
+def test_keys_in_force(after: float, signs: IdentityKeys, accepted: int) -> None:
+    assert CHANGED.signing(NOW + after) == signs.key
     assert len(CHANGED.accepted(NOW + after)) == accepted
 
 
