@@ -40,6 +40,12 @@ class Run:
         return sum(count for *_, reached, count in self.counts if reached)
 
     @property
+    def errors(self) -> list[tuple[str, int]]:
+        """Return operation and status of each error; a model that was not trained is none."""
+        found = [(operation, status) for operation, status, *_ in self.counts if status >= 500]
+        return [each for each in found if each != ("POST /quotes/advice", 503)]
+
+    @property
     def statuses(self) -> dict[int, int]:
         totals: Counter[int] = Counter()
         for _, status, _, count in self.counts:

@@ -93,7 +93,7 @@ def test_every_change_and_every_attempt_is_audited(attacked: TestPlatform) -> No
     assert len(begun) == len(ended) == 7  # a request without the token is not audited
     results = [(ended[line["id"]].get("did"), ended[line["id"]]["status"]) for line in begun]
     assert results == [
-        ("create", 201), ("rotate", 201), ("limit", 200), ("revoke", 200),
+        ("create", 201), ("rotate", 201), ("change", 200), ("revoke", 200),
         (None, 422), (None, 404), (None, 405),
     ]  # fmt: skip
     created, rotated, limited, revoked = (ended[line["id"]] for line in begun[:4])

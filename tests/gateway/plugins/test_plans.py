@@ -107,10 +107,12 @@ def test_unset_values_of_kong_are_read_as_empty() -> None:
 def test_bad_value_of_a_consumer_is_refused(
     shop: TestPlatform, fields: dict[str, Any], message: str
 ) -> None:
+    assert shop.admin("PATCH", "/v1/consumers/acme", json=fields).status == 404  # it has no key
+    shop.key("acme")
     answer = shop.admin("PATCH", "/v1/consumers/acme", json=fields)
     assert answer.status == 422
     assert message in answer.json()["detail"]
-    assert shop.admin("GET", "/v1/consumers/acme").status == 404
+    assert list(shop.store.consumers()) == []
 
 
 def test_plan_removed_from_the_settings_gives_nothing(shop: TestPlatform) -> None:

@@ -72,16 +72,14 @@ def list_consumers(context: AdminContext, call: Call) -> Page[Consumer]:
 @operation("GET", "/v1/consumers/{consumer:path}", errors=(404,))
 def get_consumer(context: AdminContext, call: Call) -> Consumer:
     """Get a consumer."""
-    found = _load(context, call.path["consumer"])
-    if found is None:
-        raise Reject(404, "No such consumer, see /v1/consumers")
-    return found
+    return _load(context, call.path["consumer"])
 
 
-@operation("PATCH", "/v1/consumers/{consumer:path}", errors=(422,), audit="change")
+@operation("PATCH", "/v1/consumers/{consumer:path}", errors=(404, 422), audit="change")
 def change_consumer(context: AdminContext, call: Call, body: ConsumerChange) -> Consumer:
     """Set limits, plan, custom id or metadata of a consumer."""
     name = call.path["consumer"]
+    _load(context, name)
     try:
         issuer.change_consumer(
             context.keys(), name, plans=context.plans, **msgspec.structs.asdict(body)
@@ -89,7 +87,6 @@ def change_consumer(context: AdminContext, call: Call, body: ConsumerChange) -> 
     except ValueError as error:
         raise Reject(422, str(error)) from None
     changed = _load(context, name)
-    assert changed is not None
     call.audit.update(
         {field: value for field, value in msgspec.structs.asdict(body).items() if value is not None}
         | {"consumer": name}
@@ -130,12 +127,12 @@ def _usage_key(usage: Usage) -> tuple[str, str, str, str]:
     return usage.day, usage.consumer, usage.key_id, usage.function
 
 
-def _load(context: AdminContext, name: str) -> Consumer | None:
+def _load(context: AdminContext, name: str) -> Consumer:
     store = context.keys()
     records = store.records(name)
     stored = next((each for each in store.consumers() if each.consumer == name), None)
     if not records and stored is None:
-        return None
+        raise Reject(404, "No such consumer, see /v1/consumers")
     return _consumer(stored or ConsumerRecord(name), records, context.clock())
 
 
