@@ -9,6 +9,7 @@ import pytest
 from openapi_spec_validator import validate
 
 from neurova.errors import LoadError
+from neurova.files.lines import append_lines
 from neurova_gateway.admin.operation import Operation
 from neurova_gateway.keys.base import Usage
 from neurova_gateway.metrics.key_usage import day_of
@@ -56,6 +57,8 @@ def test_response_matches_its_schema(running: TestPlatform, operation: Operation
     running.store.add_usage(
         [Usage(day_of(running.clock.time()), "acme", "key_a", "probe.secret", 1)]
     )
+    line = b'{"time":"2026-11-30T00:00:00Z","level":"INFO","logger":"probe","message":"m"}\n'
+    append_lines(running.settings.log_file, line)
     running.reloads.record("probe", LoadError("invalid syntax", where="functions/count.py:3"))
     key_id = running.admin("GET", "/v1/keys?consumer=acme").json()["items"][0]["key_id"]
     template = operation.path.replace(":path", "")
