@@ -96,13 +96,17 @@ def verify(ctx: click.Context, as_json: bool) -> None:
 @warehouse.command()
 @click.argument("table")
 @click.argument("file", type=click.Path(dir_okay=False, writable=True, path_type=Path))
-def export(table: str, file: Path) -> None:
+@json_option
+def export(table: str, file: Path, as_json: bool) -> None:
     """Write TABLE into the Parquet file FILE."""
     from neurova.warehouse.columns import quote
 
     with _open(readonly=True) as operations:
         operations.export(f"SELECT * FROM {quote(table)}", {}, file)  # noqa: S608 - a checked name
-    click.echo(f"Created {file}")
+    if as_json:
+        print_document({"file": str(file)})
+    else:
+        click.echo(f"Created {file}")
 
 
 @warehouse.command()
