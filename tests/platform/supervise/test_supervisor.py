@@ -182,7 +182,7 @@ def test_blocked_worker_is_named_and_replaced(start: Start, path: str) -> None:
     assert f"(pid {stuck['pid']}) has been blocked for 2 s in " in stderr
     assert stderr.count("replacing it") == 1
     (line,) = (workers.project / ".neurova/logs/neurova.jsonl").read_text().splitlines()
-    assert "most recent call first" in json.loads(line)["stacks"]
+    assert "most recent call first" in json.loads(line)["fields"]["stacks"]
 
 
 def test_blocking_plugin_costs_only_its_worker(start: Start, project: Path) -> None:
