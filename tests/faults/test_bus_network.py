@@ -134,7 +134,7 @@ class DrainingShop(Shop):
             "shop", lambda: self.database, self._bus, self.schemas, self.declare, self._count
         )
 
-    def _count(self, messages: Sequence[Message]) -> None:
+    def _count(self, messages: Sequence[Message], started: int) -> None:
         self.sizes.append(len(messages))
 
     async def fill(self, number: int, size: int) -> None:
