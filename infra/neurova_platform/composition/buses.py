@@ -11,6 +11,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from neurova.bus.base import Bus
+from neurova.server_url import split_server_url
 
 
 def open_sqlite_bus(path: Path, clock: Callable[[], float]) -> Bus:
@@ -58,12 +59,8 @@ def check_rabbitmq_bus(url: str) -> str:
 
 def find_rabbitmq_fault(url: str) -> str:
     """Return what is wrong with a URL of RabbitMQ and the fix; the text never shows the URL."""
-    try:
-        parts = urlsplit(url)
-        is_valid = bool(parts.hostname) and parts.port != 0 and "/" not in parts.path[1:]
-    except ValueError:
-        is_valid = False
-    if not is_valid:
+    parts = split_server_url(url)
+    if parts is None or "/" in parts.path[1:]:
         form = "amqp://user@host:5672/vhost, with special characters percent-encoded"
         return f"is not a URL of RabbitMQ: write {form}"
     if find_spec("pika") is None:

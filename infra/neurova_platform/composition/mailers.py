@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 from neurova.errors import StateError
 from neurova.mail.base import Mailer
+from neurova.server_url import split_server_url
 
 
 def open_files(folder: Path) -> Mailer:
@@ -44,9 +45,4 @@ def check_smtp(url: str) -> str:
 
 def find_url_error(url: str) -> str:
     """Return the error in an SMTP URL, which is not shown, "" if there is none."""
-    try:
-        parts = urlsplit(url)
-        is_valid = bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        is_valid = False
-    return "" if is_valid else "is not valid: write it like smtp://user@host:587"
+    return "" if split_server_url(url) else "is not valid: write it like smtp://user@host:587"

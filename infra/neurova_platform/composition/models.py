@@ -5,8 +5,8 @@ from __future__ import annotations
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
+from neurova.server_url import split_server_url
 from neurova.settings.settings import Settings
 
 if TYPE_CHECKING:  # not imported at run time: most projects have no models
@@ -44,12 +44,11 @@ def check_server(url: str, settings: Settings) -> str:
 
 def find_server_fault(url: str) -> str:
     """Return what is wrong with the URL of a server, "" if nothing is."""
-    try:
-        parts = urlsplit(url)
-        is_valid = bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        is_valid = False
-    return "" if is_valid else "is not the URL of a server: write one like http://127.0.0.1:5000"
+    return (
+        ""
+        if split_server_url(url)
+        else "is not the URL of a server: write one like http://127.0.0.1:5000"
+    )
 
 
 def find_local_fault(url: str) -> str:

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from neurova.errors import ConfigError, Unavailable
 from neurova.files.private import load_or_create_secret
+from neurova.server_url import split_server_url
 from neurova.settings.settings import Settings
 from neurova.settings.warehouse import Warehouse as Options
 
@@ -130,12 +131,8 @@ def check_clickhouse(url: str, options: Options, archive: Path) -> str:
 
 def find_clickhouse_fault(url: str) -> str:
     """Return what is wrong with a URL of ClickHouse and the fix; the text never shows the URL."""
-    try:
-        parts = urlsplit(url)
-        is_valid = bool(parts.hostname) and parts.port != 0 and "/" not in parts.path[1:]
-    except ValueError:
-        is_valid = False
-    if not is_valid:
+    parts = split_server_url(url)
+    if parts is None or "/" in parts.path[1:]:
         return "is not a URL of ClickHouse: write clickhouse://user@host:8123/name"
     if find_spec("clickhouse_connect") is None:
         return "needs its client: run `pip install 'neurova-platform[clickhouse]'`"

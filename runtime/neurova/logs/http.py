@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import http.client
-import ssl
 from base64 import b64encode
 from urllib.parse import unquote, urlsplit
 
 from ..errors import Unavailable
+from ..server_url import connect, split_server_url
 
 TIMEOUT = 10.0
 CORRECT_URL = "start it, or correct logs.url"
@@ -34,7 +34,7 @@ class HttpEndpoint:
         self, method: str, path: str, body: bytes = b"", media_type: str = "application/json"
     ) -> tuple[int, bytes]:
         """Return status and body. Raises Unavailable for 401, 403, 404, 429, 5xx and no answer."""
-        connection = self._connect()
+        connection = connect(self._url, self._timeout)
         headers = self._headers | ({"content-type": media_type} if body else {})
         try:
             connection.request(method, self._url.path.rstrip("/") + path, body, headers)
@@ -53,19 +53,11 @@ class HttpEndpoint:
             raise Unavailable(what, where=self.where, fix=CORRECT_URL)
         return status, text
 
-    def _connect(self) -> http.client.HTTPConnection:
-        host, port = self._url.hostname or "", self._url.port
-        if self._url.scheme == "https":
-            context = ssl.create_default_context()
-            return http.client.HTTPSConnection(host, port, timeout=self._timeout, context=context)
-        return http.client.HTTPConnection(host, port, timeout=self._timeout)
-
 
 def find_url_error(url: str) -> str:
     """Return the error in the URL of a log store, which is not shown, "" if there is none."""
-    try:
-        parts = urlsplit(url.partition("+")[2])
-        is_valid = bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        is_valid = False
-    return "" if is_valid else "is not valid, write it like loki+http://loki:3100"
+    return (
+        ""
+        if split_server_url(url.partition("+")[2])
+        else "is not valid, write it like loki+http://loki:3100"
+    )

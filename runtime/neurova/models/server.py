@@ -6,7 +6,6 @@ import base64
 import http.client
 import os
 import re
-import ssl
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from urllib.parse import quote, unquote, urlencode, urlsplit
 import msgspec
 
 from ..errors import ConfigError, StateError, Unavailable
+from ..server_url import connect
 from .base import BrokenModel, ModelVersion, Reference, UnknownModel, missing_alias
 
 _API = "/api/2.0/mlflow"
@@ -125,7 +125,7 @@ class ServerRegistry:
         )
 
     def _send(self, target: str) -> tuple[int, bytes]:
-        connection = self._connect()
+        connection = connect(self._url, self._timeout)
         try:
             connection.request("GET", self._url.path.rstrip("/") + target, headers=self._headers)
             reply = connection.getresponse()
@@ -138,13 +138,6 @@ class ServerRegistry:
             ) from error
         finally:
             connection.close()
-
-    def _connect(self) -> http.client.HTTPConnection:
-        host, port = self._url.hostname or "", self._url.port
-        if self._url.scheme == "https":
-            context = ssl.create_default_context()
-            return http.client.HTTPSConnection(host, port, timeout=self._timeout, context=context)
-        return http.client.HTTPConnection(host, port, timeout=self._timeout)
 
 
 def _version(found: dict[str, Any]) -> ModelVersion:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import http.client
 import re
-import ssl
 from base64 import b64encode
 from contextlib import suppress
 from typing import Any, cast
@@ -13,6 +12,7 @@ from urllib.parse import quote, unquote, urlsplit
 import msgspec
 
 from ..errors import ConfigError, StateError, Unavailable
+from ..server_url import connect
 from .base import (
     LEVELS,
     IncompatibleSchema,
@@ -113,7 +113,7 @@ class ConfluentRegistry:
 
     def _send(self, method: str, path: str, body: Any = None, *, subject: str = "") -> Any:
         content = None if body is None else msgspec.json.encode(body)
-        connection = self._connect()
+        connection = connect(self._url, self._timeout)
         try:
             connection.request(method, self._url.path.rstrip("/") + path, content, self._headers)
             reply = connection.getresponse()
@@ -136,15 +136,6 @@ class ConfluentRegistry:
                 where=self._where,
                 fix="correct schemas.url; Apicurio's ends with /apis/ccompat/v7",
             ) from error
-
-    def _connect(self) -> http.client.HTTPConnection:
-        host = self._url.hostname or ""
-        if self._url.scheme == "https":
-            context = ssl.create_default_context()
-            return http.client.HTTPSConnection(
-                host, self._url.port, timeout=self._timeout, context=context
-            )
-        return http.client.HTTPConnection(host, self._url.port, timeout=self._timeout)
 
     def _error(self, status: int, text: bytes, subject: str) -> Exception:
         try:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from typing import Annotated
-from urllib.parse import urlsplit
 
 import msgspec
 
+from ..server_url import split_server_url
 from .section import Section
 from .units import Seconds, Size
 
@@ -33,11 +33,7 @@ class Traces(Section, frozen=True):
 
 def find_url_error(url: str) -> str:
     """Return the error in the URL of a collector, "" if there is none."""
-    try:
-        parts = urlsplit(url)
-        is_valid = bool(parts.hostname) and parts.port != 0 and not parts.query
-    except ValueError:
-        is_valid = False
-    if not is_valid:
+    parts = split_server_url(url)
+    if parts is None or parts.query:
         return "is not the URL of a collector: write one like http://127.0.0.1:4318"
     return "contains a password: set traces.token instead" if "@" in parts.netloc else ""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import http.client
-import ssl
 from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
@@ -12,6 +11,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from ..errors import ConfigError, StateError, Unavailable
+from ..server_url import connect
 from .span import Span, TracedSpan
 
 TIMEOUT = 5.0  # seconds to connect, and for each read
@@ -64,7 +64,7 @@ class OtlpExporter:
 
     def _post(self, body: bytes) -> tuple[int, bytes]:
         if self._connection is None:
-            self._connection = self._connect()
+            self._connection = connect(self._url, self._timeout)
         try:
             path = self._url.path.rstrip("/") + _PATH
             self._connection.request("POST", path, body, self._headers)
@@ -77,15 +77,6 @@ class OtlpExporter:
                 where=self._where,
                 fix="start it, or correct traces.url",
             ) from error
-
-    def _connect(self) -> http.client.HTTPConnection:
-        host = self._url.hostname or ""
-        if self._url.scheme == "https":
-            context = ssl.create_default_context()
-            return http.client.HTTPSConnection(
-                host, self._url.port, timeout=self._timeout, context=context
-            )
-        return http.client.HTTPConnection(host, self._url.port, timeout=self._timeout)
 
 
 def encode(spans: Sequence[TracedSpan], resource: Mapping[str, Any]) -> bytes:
