@@ -40,9 +40,14 @@ def opensearch() -> Iterator[str]:
         return
     libraries = _download()
     with tempfile.TemporaryDirectory(prefix="neurova-opensearch-") as home:
+        # One at a time, from the choice of a port until it is taken: many processes run tests.
+        starting = (cache() / "opensearch-start.lock").open("w")
+        fcntl.flock(starting, fcntl.LOCK_EX)
         http = _free_port()
+        # A node joins the nodes of other tests if they have the same cluster name.
+        name = f"tests-{os.getpid()}"
         command = ["java", "-Xms256m", "-Xmx512m", "-cp", f"{libraries}/*", MAIN]
-        command += ["-basePath", f"{home}/node", "-clusterName", "t", "-numOfNode", "1"]
+        command += ["-basePath", f"{home}/node", "-clusterName", name, "-numOfNode", "1"]
         # The runner adds the number of the node.
         command += ["-baseHttpPort", str(http - 1)]
         with (Path(home) / "log").open("wb") as log:
@@ -55,8 +60,10 @@ def opensearch() -> Iterator[str]:
                 assert process.poll() is None, (Path(home) / "log").read_text()[-2000:]
                 assert time.monotonic() < end, "OpenSearch did not start"
                 time.sleep(0.2)
+            starting.close()
             yield f"http://127.0.0.1:{http}"
         finally:
+            starting.close()
             process.kill()
             process.communicate()
 
