@@ -9,14 +9,14 @@ import shutil
 import subprocess
 import tarfile
 import tempfile
-import time
 from collections.abc import Iterator
-from http.client import HTTPConnection, HTTPException
+from functools import partial
 from pathlib import Path
 
 import pytest
 from tests.servers.found import missing
 from tests.servers.ports import free_ports
+from tests.servers.process import responds, running
 
 VARIABLE = "NEUROVA_TEST_APICURIO_URL"
 VERSION = "3.3.3"
@@ -42,31 +42,10 @@ def apicurio() -> Iterator[str]:
             "quarkus.management.port": management,
         }
         command = [java, "-Xmx384m", *(f"-D{key}={value}" for key, value in options.items())]
-        with (Path(home) / "log").open("wb") as log:
-            process = subprocess.Popen(
-                [*command, "-jar", folder / "quarkus-run.jar"], cwd=home, stdout=log, stderr=log
-            )
-        try:
-            end = time.monotonic() + TIMEOUT
-            while not _answers(port):
-                assert process.poll() is None, (Path(home) / "log").read_text()[-2000:]
-                assert time.monotonic() < end, "Apicurio did not start"
-                time.sleep(0.1)
+        command += ["-jar", str(folder / "quarkus-run.jar")]
+        is_ready = partial(responds, port, API + "/subjects")
+        with running("Apicurio", command, home, is_ready, TIMEOUT):
             yield f"http://127.0.0.1:{port}{API}"
-        finally:
-            process.kill()
-            process.wait()
-
-
-def _answers(port: int) -> bool:
-    connection = HTTPConnection("127.0.0.1", port, timeout=5)
-    try:
-        connection.request("GET", API + "/subjects")
-        return connection.getresponse().status == 200
-    except (OSError, HTTPException):
-        return False
-    finally:
-        connection.close()
 
 
 def _java() -> str:

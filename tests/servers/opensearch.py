@@ -8,15 +8,15 @@ import shutil
 import socket
 import subprocess
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import suppress
-from http.client import HTTPConnection, HTTPException
+from functools import partial
 from pathlib import Path
 
 import pytest
 from tests.servers.found import missing
 from tests.servers.go_program import cache
+from tests.servers.process import responds, running
 
 VARIABLE = "NEUROVA_TEST_OPENSEARCH_URL"
 VERSION = "2.19.1"
@@ -50,22 +50,13 @@ def opensearch() -> Iterator[str]:
         command += ["-basePath", f"{home}/node", "-clusterName", name, "-numOfNode", "1"]
         # The runner adds the number of the node.
         command += ["-baseHttpPort", str(http - 1)]
-        with (Path(home) / "log").open("wb") as log:
-            process = subprocess.Popen(
-                command, cwd=home, stdin=subprocess.PIPE, stdout=log, stderr=log
-            )
+        is_ready = partial(responds, http, "/_cluster/health")
         try:
-            end = time.monotonic() + TIMEOUT
-            while not _answers(http):
-                assert process.poll() is None, (Path(home) / "log").read_text()[-2000:]
-                assert time.monotonic() < end, "OpenSearch did not start"
-                time.sleep(0.2)
-            starting.close()
-            yield f"http://127.0.0.1:{http}"
+            with running("OpenSearch", command, home, is_ready, TIMEOUT, stdin=subprocess.PIPE):
+                starting.close()
+                yield f"http://127.0.0.1:{http}"
         finally:
             starting.close()
-            process.kill()
-            process.communicate()
 
 
 def _free_port() -> int:
@@ -74,17 +65,6 @@ def _free_port() -> int:
         with suppress(OSError), socket.create_server(("127.0.0.1", port)):
             return port
     pytest.fail("no port from 9210 to 9298 is free for OpenSearch")
-
-
-def _answers(port: int) -> bool:
-    connection = HTTPConnection("127.0.0.1", port, timeout=5)
-    try:
-        connection.request("GET", "/_cluster/health")
-        return connection.getresponse().status == 200
-    except (OSError, HTTPException):
-        return False
-    finally:
-        connection.close()
 
 
 def _download() -> Path:

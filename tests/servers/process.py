@@ -1,0 +1,52 @@
+"""Servers that run as a process in a folder of their own, and tell by HTTP that they are ready."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from http.client import HTTPConnection, HTTPException
+from pathlib import Path
+from typing import Any
+
+
+@contextmanager
+def running(
+    name: str,
+    command: Sequence[str | Path],
+    home: str,
+    is_ready: Callable[[], bool],
+    timeout: float,
+    **options: Any,
+) -> Iterator[None]:
+    """Run a server, and its own children, from when it is ready until the block ends."""
+    log = Path(home) / "log"
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            command, cwd=home, stdout=output, stderr=output, start_new_session=True, **options
+        )
+    try:
+        end = time.monotonic() + timeout
+        while not is_ready():
+            assert process.poll() is None, log.read_text()[-2000:]
+            assert time.monotonic() < end, f"{name} did not start"
+            time.sleep(0.05)
+        yield
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+
+
+def responds(port: int, path: str) -> bool:
+    """Return whether a server on loopback answers 200."""
+    connection = HTTPConnection("127.0.0.1", port, timeout=5)
+    try:
+        connection.request("GET", path)
+        return connection.getresponse().status == 200
+    except (OSError, HTTPException):
+        return False
+    finally:
+        connection.close()
