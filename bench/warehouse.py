@@ -184,7 +184,10 @@ def main() -> None:
         figure.record("ingest", ingest, "events/s of CPU")
         figure.sample("CPU of one event", [1e6 / each for each in ingest], 1e6 / 150_000, "µs")
         path = generate_calls(folder / ".neurova")
-        code = f"from bench import warehouse as w; from pathlib import Path; w.measure_reports(Path({str(path)!r}), {figure.duration.rounds})"  # noqa: E501
+        code = (
+            "from bench import warehouse as w; from pathlib import Path; "
+            f"w.measure_reports(Path({str(path)!r}), {figure.duration.rounds})"
+        )
         done = subprocess.run(
             [sys.executable, "-c", code], capture_output=True, text=True, check=True
         )

@@ -160,7 +160,7 @@ class LeasedCredentials:
                 left = max(0.0, self.ends - self._clock())
                 text = "Credentials of %s cannot be renewed, they end in %s s"
                 log_repeated(LOGGER, failures, error, text, self.name, f"{left:.0f}")
-                pause = pause_after_failure(left, random()) if left else AFTER_END  # noqa: S311
+                pause = pause_after_failure(left, random()) if left else AFTER_END  # noqa: S311 - jitter
             else:
                 if failures:
                     LOGGER.warning("Credentials of %s are renewed again", self.name)

@@ -16,7 +16,7 @@ from .base import BrokenModel, ModelVersion, Reference, UnknownModel, missing_al
 _COLUMNS = "v.name, v.version, coalesce(v.storage_location, v.source)"
 _SELECT = f"SELECT {_COLUMNS} FROM model_versions v"  # noqa: S608 - a constant
 _BY_ALIAS = (
-    f"SELECT {_COLUMNS} FROM registered_model_aliases a JOIN model_versions v "  # noqa: S608
+    f"SELECT {_COLUMNS} FROM registered_model_aliases a JOIN model_versions v "  # noqa: S608 - a constant
     "ON v.name = a.name AND v.version = a.version WHERE a.name = ? AND a.alias = ?"
 )
 _READY = "v.current_stage IS NOT 'Deleted_Internal'"  # MLflow marks deleted versions

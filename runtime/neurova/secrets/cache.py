@@ -111,7 +111,7 @@ class SecretCache:
 
     def _run(self) -> None:
         # The jitter spreads the readings of many processes.
-        while not self._stopped.wait(self._interval * random.uniform(0.7, 1)):  # noqa: S311
+        while not self._stopped.wait(self._interval * random.uniform(0.7, 1)):  # noqa: S311 - jitter
             try:
                 self.refresh()
                 self._failures = 0
