@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from itertools import groupby
 from time import monotonic, sleep
@@ -90,7 +90,7 @@ class Engine:
         target = self._target
         target.lock(self._who.name)
         try:
-            keys = sorted(target.read(), key=_last_first)
+            keys = self._order_deletions(target.read())
             for key in keys:
                 self._report(f"- {key}")
                 target.lock(self._who.name)
@@ -146,10 +146,15 @@ class Engine:
                     target.apply(resource)
             self._wait(gated, ready)
         wanted = {each.key for each in resources}
-        for key in sorted(set(found) - wanted, key=_last_first):
+        for key in self._order_deletions(set(found) - wanted):
             self._report(f"- {key}")
             target.lock(self._who.name)
             target.delete(key)
+
+    def _order_deletions(self, keys: Iterable[str]) -> list[str]:
+        """Return keys in the order in which to delete: what the others need comes last."""
+        needed = self._target.kinds_needed
+        return sorted(keys, key=lambda key: (key.partition("/")[0] in needed, key))
 
     def _wait(self, keys: Sequence[str], ready: float) -> None:
         """Wait until all are ready. Raises DeployError if one fails or the time is over."""
@@ -200,11 +205,5 @@ class Engine:
 
 
 def _unhealthy(key: str, reason: str) -> DeployError:
-    fix = "see the logs of its pods, correct the cause and deploy again"
+    fix = "see its logs, correct the cause and deploy again"
     return DeployError(f"did not become healthy: {reason}", where=key, fix=fix)
-
-
-def _last_first(key: str) -> tuple[bool, str]:
-    """Delete what clients reach first, and what the others need last."""
-    kind = key.partition("/")[0]
-    return kind in ("ServiceAccount", "Secret", "ConfigMap", "NetworkPolicy"), key

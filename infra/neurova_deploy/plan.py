@@ -8,7 +8,6 @@ from typing import Any, Literal
 import msgspec
 
 from .project import Access
-from .resource import Resource
 
 Action = Literal["create", "update", "delete"]
 _SIGNS = {"create": "+", "update": "~", "delete": "-"}
@@ -86,14 +85,6 @@ def compare_access(before: Iterable[Access], after: Iterable[Access]) -> tuple[A
         if was != now:
             found.append(AccessChange(*key, was, now))
     return tuple(sorted(found, key=lambda each: (not each.opens, each.function, each.route)))
-
-
-def missing_and_surplus(
-    wanted: Iterable[Resource], found: Mapping[str, Any]
-) -> tuple[list[Resource], list[str]]:
-    """Return the resources that are not there, and the keys of those that should not be."""
-    keys = {each.key: each for each in wanted}
-    return [each for key, each in keys.items() if key not in found], sorted(set(found) - set(keys))
 
 
 def differences(

@@ -47,11 +47,6 @@ class Project(msgspec.Struct, frozen=True):
         """Return the namespace of all resources."""
         return self.deploy.namespace or self.name
 
-    @property
-    def has_images_of_services(self) -> bool:
-        """Return whether each service has an image of its own."""
-        return "{service}" in self.deploy.image
-
 
 def runtime_name(project: str, unit: str, *, canary: bool = False) -> str:
     """Return the name of a unit's runtime: of its Deployment and of its Service."""

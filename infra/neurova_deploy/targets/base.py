@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, NamedTuple, Protocol
 
 from neurova.errors import NeurovaError
+from neurova.settings.deploy import Deploy
 
+from ..project import Project
 from ..record import Content, Head
 from ..resource import Resource
+
+RenderKong = Callable[[Mapping[str, tuple[str, ...]]], dict[str, Any]]
+"""Return Kong's configuration for the targets of each service."""
 
 
 class DeployError(NeurovaError):
@@ -32,8 +37,13 @@ class Found(NamedTuple):
 class Target(Protocol):
     """Where resources are applied, and where the state of the deployment is."""
 
-    def check(self) -> None:
-        """Raise NeurovaError if the target cannot be used."""
+    kinds_with_health: frozenset[str]
+    """The kinds of resources that `status` shows."""
+    kinds_needed: frozenset[str]
+    """The kinds that others need: they are deleted last."""
+
+    def check(self) -> str:
+        """Return what was found. Raises NeurovaError if the target cannot be used."""
 
     def read(self) -> Mapping[str, Found]:
         """Return all resources of this project that are there, by key."""
@@ -67,3 +77,30 @@ class Target(Protocol):
 
     def unlock(self) -> None:
         """Release the lock, if this process has it."""
+
+
+class Provider(Protocol):
+    """One kind of target: how a project becomes its resources, and how it is reached.
+
+    The names of resources begin with "<project>-<unit>-"; those of Kong with "<project>-kong".
+    """
+
+    def variables(self, deploy: Deploy) -> dict[str, str]:
+        """Return the settings that all containers have, beside the user's `variables`."""
+
+    def render(self, project: Project, kong: RenderKong) -> tuple[Resource, ...]:
+        """Return all resources of a project."""
+
+    def render_canary(
+        self, project: Project, kong: RenderKong, stable: Sequence[Resource], percent: int
+    ) -> tuple[Resource, ...]:
+        """Return the release that serves and a canary beside it.
+
+        `percent`: of the calls, for the canary. Raises ConfigError if nothing differs.
+        """
+
+    def write(self, resources: Sequence[Resource]) -> str:
+        """Return resources in the form of the target's own tools."""
+
+    def open(self, project: Project) -> Target:
+        """Return the target of a project, not checked yet."""

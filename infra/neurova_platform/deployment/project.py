@@ -18,8 +18,8 @@ from neurova.loading.service import Service
 from neurova.settings.deploy import Deploy
 from neurova.settings.settings import Settings
 from neurova_deploy.project import Access, Project, Unit
-from neurova_deploy.targets.kubernetes.manifests import RenderKong
-from neurova_deploy.targets.kubernetes.pods import STATE
+from neurova_deploy.targets.base import RenderKong
+from neurova_deploy.targets.table import provider_of
 from neurova_gateway.kong_sync.document import render_document
 from neurova_gateway.kong_sync.entity import owner_of
 
@@ -48,12 +48,13 @@ def load_deployment(start: Path | None, environment: str) -> Deployment:
     deploy = find_environment(own, environment)
     settings = _settings_of(own, deploy)
     services = load_services(settings)
-    has_images = "{service}" in deploy.image
-    faults = [*_find_faults(settings, deploy, services, has_images)]
+    faults = [*_find_faults(settings, deploy, services)]
     if faults:
         raise ConfigError("\n".join(faults), where=f"deploy.{environment}")
     functions: list[Endpoint] = [each for service in services for each in service.functions]
-    if not has_images:  # the platform's own functions need all services in one process
+    if (
+        not deploy.has_images_of_services
+    ):  # the platform's own functions need all services in one process
         functions += platform_functions_of(functions, settings, "live")
     project = Project(
         owner_of(settings.project.name).name,
@@ -100,13 +101,8 @@ def _settings_of(own: Settings, deploy: Deploy) -> Settings:
     variables = dict(each.split("=", 1) for each in deploy.variables)
     secrets = {each.partition("=")[0]: "***" for each in deploy.secret_variables}
     environ = {name: each for name, each in secrets.items() if not name.startswith("NEUROVA_")}
-    environ |= {"NEUROVA_GATEWAY_KONG_STATE": STATE, "NEUROVA_GATEWAY_BEHIND": "kong"}
-    if deploy.vault_role:
-        variables |= {
-            "NEUROVA_SECRETS_AUTH": "kubernetes",
-            "NEUROVA_SECRETS_ROLE": deploy.vault_role,
-        }
-    return load(own.root, environ={**environ, **variables}, secrets=without_secrets)
+    ours = provider_of(deploy).variables(deploy)
+    return load(own.root, environ={**environ, **variables, **ours}, secrets=without_secrets)
 
 
 def _render_kong(
@@ -117,7 +113,7 @@ def _render_kong(
 
 
 def _units(settings: Settings, deploy: Deploy, services: list[Service]) -> Iterator[Unit]:
-    if "{service}" not in deploy.image:
+    if not deploy.has_images_of_services:
         yield _unit(settings, deploy, "", services)
         return
     for service in services:
@@ -170,9 +166,7 @@ def _answers_later(service: Service) -> bool:
     )
 
 
-def _find_faults(
-    settings: Settings, deploy: Deploy, services: list[Service], has_images: bool
-) -> Iterator[str]:
+def _find_faults(settings: Settings, deploy: Deploy, services: list[Service]) -> Iterator[str]:
     """Yield what several machines cannot share: files in the state folder."""
     given = {each.partition("=")[0] for each in (*deploy.secret_variables, *deploy.variables)}
 
@@ -194,7 +188,7 @@ def _find_faults(
         has_file = state.has_state(settings, service.name) and isinstance(database, Path)
         if has_file and not is_set(key, ""):
             yield f"{key} is a file: set a PostgreSQL URL"
-        if has_images and _answers_later(service):
+        if deploy.has_images_of_services and _answers_later(service):
             yield f"{service.name} answers later, which needs one image: remove {{service}}"
     users = load_secret_users(settings)
     if users and not is_set("secrets.url", settings.secrets.url):

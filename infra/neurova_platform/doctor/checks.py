@@ -271,19 +271,18 @@ def check_traces(settings: Settings) -> Iterator[Finding]:
 
 
 def check_deploy(settings: Settings) -> Iterator[Finding]:
-    """Check that the cluster of each environment of `neurova deploy` responds."""
+    """Check that the target of each environment of `neurova deploy` responds."""
     if not settings.deploy:
         yield Finding("deploy", "ok", "not used: there is no [deploy.NAME]")
         return
-    from neurova_deploy.targets.kubernetes.target import KubernetesTarget
+    from neurova_deploy.targets.table import provider_of
 
     from ..deployment.project import load_project_head
 
     for name in settings.deploy:
         project = load_project_head(settings.root, name)
         try:
-            KubernetesTarget(project).check()
-            what = f"the namespace {project.namespace} is there"
+            what = provider_of(project.deploy).open(project).check()
             yield Finding(f"deploy {name}", "ok", what)
         except NeurovaError as error:
             found = failed(f"deploy {name}", error)

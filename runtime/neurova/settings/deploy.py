@@ -52,6 +52,11 @@ class Deploy(Section, frozen=True):
     drain_delay: OptionalSeconds = 15.0
     ready: Seconds = 300.0
 
+    @property
+    def has_images_of_services(self) -> bool:
+        """Return whether each service has an image of its own."""
+        return "{service}" in self.image
+
 
 def find_deploy_faults(environments: Mapping[str, Deploy]) -> Iterator[tuple[str, str]]:
     """Yield each key below `[deploy]` with an invalid value, and what is wrong."""

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from neurova.errors import ConfigError
 
 from ...project import Project, runtime_name, runtime_targets
 from ...resource import Resource, Stage
+from ..base import RenderKong
 from .functions import RUNTIME, render_runtime, render_unit
 from .kong import KONG, render_kong
 from .pods import PORT, labels, make, object_name
 
-RenderKong = Callable[[Mapping[str, tuple[str, ...]]], dict[str, Any]]
-"""Return Kong's configuration for the targets of each service."""
 _LONGEST = 63
 
 

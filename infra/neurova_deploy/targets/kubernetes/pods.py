@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from neurova.settings.deploy import Deploy
+
 from ...project import Project, Unit
 from ...resource import Resource, Stage
 
@@ -57,20 +59,26 @@ def make(
 def variables(project: Project) -> list[dict[str, Any]]:
     """Return the variables of all containers that run functions."""
     deploy = project.deploy
-    ours = {
+    given = dict(each.split("=", 1) for each in deploy.variables)
+    both = {**given, **container_variables(deploy)}
+    plain = [{"name": name, "value": value} for name, value in sorted(both.items())]
+    return [*plain, *secret_variables(project)]
+
+
+def container_variables(deploy: Deploy) -> dict[str, str]:
+    """Return the settings of all containers, beside the user's `variables`."""
+    found = {
         "NEUROVA_GATEWAY_BEHIND": "kong",
         "NEUROVA_GATEWAY_HOST": "0.0.0.0",  # noqa: S104 - only Kong reaches it: NetworkPolicy
         "NEUROVA_GATEWAY_PORT": str(PORT),
         "NEUROVA_PROJECT_STATE": STATE,
         "NEUROVA_RUNTIME_DRAIN_DELAY": f"{deploy.drain_delay:g}",
     }
-    if project.has_images_of_services:
-        ours["NEUROVA_PROJECT_PARTIAL"] = "true"
+    if deploy.has_images_of_services:
+        found["NEUROVA_PROJECT_PARTIAL"] = "true"
     if deploy.vault_role:
-        ours |= {"NEUROVA_SECRETS_AUTH": "kubernetes", "NEUROVA_SECRETS_ROLE": deploy.vault_role}
-    given = dict(each.split("=", 1) for each in deploy.variables)
-    plain = [{"name": name, "value": value} for name, value in sorted({**given, **ours}.items())]
-    return [*plain, *secret_variables(project)]
+        found |= {"NEUROVA_SECRETS_AUTH": "kubernetes", "NEUROVA_SECRETS_ROLE": deploy.vault_role}
+    return found
 
 
 def secret_variables(project: Project, *names: str) -> list[dict[str, Any]]:

@@ -25,6 +25,9 @@ _OF_SERVER = ("managedFields", "resourceVersion", "generation", "creationTimesta
 class KubernetesTarget:
     """Apply resources in one namespace, with the field manager `neurova`."""
 
+    kinds_with_health = frozenset({"Deployment"})
+    kinds_needed = frozenset({"ServiceAccount", "Secret", "ConfigMap", "NetworkPolicy"})
+
     def __init__(self, project: Project) -> None:
         deploy, self._project = project.deploy, project
         self._client = Client(deploy.kubeconfig, deploy.context, project.namespace)
@@ -37,8 +40,8 @@ class KubernetesTarget:
         self.read_content, self.write_release = self._releases.read, self._releases.write
         self.lock, self.unlock = self._lock.take, self._lock.release
 
-    def check(self) -> None:
-        """Raise NeurovaError if the API server cannot be used or the namespace is missing."""
+    def check(self) -> str:
+        """Return what was found. Raises NeurovaError if the API server or namespace is missing."""
         namespace = self._project.namespace
         try:
             self._client.send("GET", f"/api/v1/namespaces/{namespace}")
@@ -48,6 +51,7 @@ class KubernetesTarget:
                 where=f"deploy.{self._project.environment}.namespace",
                 fix=f"kubectl create namespace {namespace}",
             ) from None
+        return f"the namespace {namespace} is there"
 
     def read(self) -> dict[str, Found]:
         """Return all resources with the labels of the project, by key."""

@@ -166,7 +166,8 @@ def status(environment: str, as_json: bool) -> None:
 
     _, target = _open_state(environment)
     serving = latest(target.heads(), "deployed", "canary")
-    keys = sorted(each for each in target.read() if each.startswith("Deployment/"))
+    kinds = target.kinds_with_health
+    keys = sorted(each for each in target.read() if each.partition("/")[0] in kinds)
     health = {key: target.health(key) for key in keys}
     if as_json:
         rows = {key: each._asdict() for key, each in health.items()}
@@ -214,20 +215,20 @@ def destroy(environment: str, yes: bool, as_json: bool) -> None:
 @click.option("--images", is_flag=True, help="Print each service and its image.")
 @json_option
 def render(environment: str, images: bool, as_json: bool) -> None:
-    """Print all resources as YAML; needs no cluster."""
-    from neurova_deploy.targets.kubernetes.manifests import render as render_resources
-    from neurova_gateway.kong_sync.document import write_yaml
+    """Print all resources in the form of the target's own tools; needs no target."""
+    from neurova_deploy.targets.table import provider_of
 
     found = _load(environment)
     if images:
         pairs = [(each.name or found.project.name, each.image) for each in found.project.units]
         print_document(dict(pairs)) if as_json else print_table(("service", "image"), pairs)
         return
-    manifests = [each.manifest for each in render_resources(found.project, found.kong)]
+    provider = provider_of(found.project.deploy)
+    resources = provider.render(found.project, found.kong)
     if as_json:
-        print_document(manifests)
+        print_document([each.manifest for each in resources])
         return
-    click.echo("---\n".join(write_yaml(each) for each in manifests), nl=False)
+    click.echo(provider.write(resources), nl=False)
 
 
 def _load(environment: str) -> Deployment:
@@ -257,9 +258,9 @@ def _open_state(environment: str) -> tuple[Project, Target]:
 
 
 def _open(project: Project) -> Target:
-    from neurova_deploy.targets.kubernetes.target import KubernetesTarget
+    from neurova_deploy.targets.table import provider_of
 
-    target = KubernetesTarget(project)
+    target = provider_of(project.deploy).open(project)
     target.check()
     return target
 
@@ -267,10 +268,10 @@ def _open(project: Project) -> Target:
 def _content(found: Deployment, target: Target, serving: Head | None, percent: int) -> Content:
     from neurova.errors import ConfigError
     from neurova_deploy.record import Content
-    from neurova_deploy.targets.kubernetes.manifests import render as render_resources
-    from neurova_deploy.targets.kubernetes.manifests import render_canary
+    from neurova_deploy.targets.table import provider_of
 
-    resources = render_resources(found.project, found.kong)
+    provider = provider_of(found.project.deploy)
+    resources = provider.render(found.project, found.kong)
     if not percent:
         return Content(resources, found.project.access)
     if serving is None:
@@ -282,7 +283,7 @@ def _content(found: Deployment, target: Target, serving: Head | None, percent: i
             where="--canary",
             fix="deploy without --canary",
         )
-    canary = render_canary(found.project, found.kong, stable.resources, percent)
+    canary = provider.render_canary(found.project, found.kong, stable.resources, percent)
     return Content(canary, found.project.access, resources)
 
 
@@ -299,7 +300,9 @@ def _refuse_others(project: Project, plan: Any, only: str) -> None:
     """Raise ConfigError if a plan changes more than one service, and Kong for it."""
     from neurova.errors import ConfigError
 
-    if not project.has_images_of_services or only not in {each.name for each in project.units}:
+    if not project.deploy.has_images_of_services or only not in {
+        each.name for each in project.units
+    }:
         names = ", ".join(each.name for each in project.units if each.name)
         fix = f"use one of {names}" if names else "write {service} into image"
         raise ConfigError(f"{only} has no image of its own", where="--only", fix=fix)

@@ -1,0 +1,20 @@
+"""The table of all targets: the value of `[deploy.<name>] target`, and its provider."""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+from neurova.settings.deploy import Deploy
+
+from .base import Provider
+
+_PROVIDERS = {
+    "kubernetes": "kubernetes.provider:KubernetesProvider",
+}
+
+
+def provider_of(deploy: Deploy) -> Provider:
+    """Return the provider of an environment's target; its module is imported here."""
+    module, _, name = _PROVIDERS[deploy.target].partition(":")
+    provider: Provider = getattr(import_module(f".{module}", __package__), name)()
+    return provider
