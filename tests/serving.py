@@ -28,12 +28,12 @@ def environment() -> dict[str, str]:
     return {**clean, "NEUROVA_ADMIN_PORT": "0"}  # several may run at once
 
 
-def neurova(folder: Path, *words: str) -> str:
-    """Run a command in a folder and return its output."""
+def neurova(folder: Path, *words: str, variables: Mapping[str, str] | None = None) -> str:
+    """Run a command in a folder and return its output; `variables` as those of `Serving`."""
     ran = subprocess.run(
         [NEUROVA, *words],
         cwd=folder,
-        env=environment(),
+        env=environment() | dict(variables or {}),
         capture_output=True,
         text=True,
         timeout=PATIENCE,

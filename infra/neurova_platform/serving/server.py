@@ -21,9 +21,10 @@ class Server(uvicorn.Server):
     """Call `on_ready` once the server listens, stop on the first signal, and drain on request.
 
     `drain_delay`: seconds after a signal in which it still accepts connections while its health
-    check answers 503. `idle_timeout`: seconds that a drain waits for the next request of an
-    idle connection. With a `channel` it sends heartbeats at least every `stuck` / 4 seconds and
-    ignores SIGINT, which a terminal also sends to the supervisor. `count_completed` is thread-safe.
+    check answers 503, and closes each after its next response. `idle_timeout`: seconds that a drain
+    waits for the next request of an idle connection. With a `channel` it sends heartbeats at least
+    every `stuck` / 4 seconds and ignores SIGINT, which a terminal also sends to the supervisor.
+    `count_completed` is thread-safe.
     """
 
     def __init__(
@@ -105,16 +106,18 @@ class Server(uvicorn.Server):
         await super().shutdown(sockets)
 
     async def _wait_for_load_balancers(self) -> None:
-        """Serve for `drain_delay` seconds while the health check answers 503."""
+        """Serve for `drain_delay` seconds while the health check answers 503.
+
+        Each connection closes after its next response: one that a load balancer used until the end
+        could get a request at the moment when it is closed.
+        """
         if self._edge is not None:
-            self._edge.gateway.health.is_draining = True
+            self._edge.drain()
         with suppress(TimeoutError):
             await asyncio.wait_for(self._delay_ended.wait(), self._drain_delay)
 
     async def _accept_backlog(self, sockets: list[socket.socket]) -> None:
         """Accept the connections that wait in the kernel: closing the listeners resets them."""
-        if self._edge is not None:
-            self._edge.drain()
         listeners = select.poll()
         for listener in sockets:
             listeners.register(listener, select.POLLIN)

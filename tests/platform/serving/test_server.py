@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import socket
 from collections.abc import AsyncIterator, Callable
 from functools import partial
@@ -24,7 +25,9 @@ Connection = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 class RunningServer:
     """Our server with the probe project, on a free port."""
 
-    def __init__(self, platform: Platform, idle_timeout: float, serves: bool = True) -> None:
+    def __init__(
+        self, platform: Platform, idle_timeout: float, serves: bool = True, drain_delay: float = 0
+    ) -> None:
         self.listener = socket.create_server(("127.0.0.1", 0), backlog=BACKLOG)
         self.platform = platform
         self.port = self.listener.getsockname()[1]
@@ -38,7 +41,11 @@ class RunningServer:
         )
         self.ready = asyncio.Event()
         self.server = Server(
-            config, self.ready.set, edge=platform.connection_manager, idle_timeout=idle_timeout
+            config,
+            self.ready.set,
+            edge=platform.connection_manager,
+            drain_delay=drain_delay,
+            idle_timeout=idle_timeout,
         )
         config.load()
         self.server.lifespan = config.lifespan_class(config)
@@ -86,6 +93,22 @@ async def test_draining_server_answers_one_more_call(
         connection[1].close()
     with pytest.raises(ConnectionError):
         await asyncio.open_connection("127.0.0.1", running.port)
+    await running.task
+
+
+async def test_connections_close_after_a_call_during_the_drain_delay(
+    start: Callable[..., RunningServer],
+) -> None:
+    running = start(60, drain_delay=60)
+    kept = await running.connect()
+    running.server.handle_exit(signal.SIGTERM, None)
+    while not running.platform.connection_manager.is_draining:
+        await asyncio.sleep(0)
+    late = await asyncio.open_connection("127.0.0.1", running.port)
+    for connection in (kept, late):
+        assert b"connection: close" in await ask(connection)
+        connection[1].close()
+    running.server.stop()
     await running.task
 
 
