@@ -76,11 +76,10 @@ async def wait_until(is_true: Callable[[], bool]) -> None:
 
 
 def test_killed_broker_and_processes_lose_and_repeat_no_effect(
-    project: Path, own_rabbitmq: RabbitServer, monkeypatch: pytest.MonkeyPatch
+    project: Path, own_rabbitmq: RabbitServer
 ) -> None:
-    monkeypatch.setenv("NEUROVA_BUS_URL", own_rabbitmq.create())
     neurova(project, "db", "upgrade")
-    with serving(project, "run") as run:
+    with serving(project, "run", variables={"NEUROVA_BUS_URL": own_rabbitmq.create()}) as run:
         ready = run.event("ready")
         started = [each for each in run.events if each.get("what") == "started"]
         children = {each["name"]: each["pid"] for each in started if each["name"] != "admin"}
