@@ -89,6 +89,12 @@ def test_pods_have_no_privileges_and_time_to_drain() -> None:
         assert resource.manifest["spec"]["strategy"]["rollingUpdate"]["maxUnavailable"] == 0
 
 
+def test_kong_closes_idle_connections_before_a_runtime_does() -> None:
+    pod = by_key(render(project(), targets_only))["Deployment/shop-kong"]["spec"]["template"]
+    variables = {each["name"]: each.get("value") for each in pod["spec"]["containers"][0]["env"]}
+    assert 0 < int(variables["KONG_UPSTREAM_KEEPALIVE_IDLE_TIMEOUT"]) < DEPLOY.drain_delay
+
+
 def test_vault_needs_the_token_of_the_pod() -> None:
     vault = msgspec.structs.replace(DEPLOY, vault_role="shop")
     found = by_key(render(msgspec.structs.replace(project(), deploy=vault), targets_only))

@@ -33,6 +33,8 @@ def render_kong(project: Project, document: dict[str, Any]) -> Iterator[Resource
         "image": project.deploy.kong_image,
         "env": [
             {"name": "KONG_DECLARATIVE_CONFIG", "value": _FILE},
+            # An idle connection ends before a runtime that stops closes it: no request gets lost.
+            {"name": "KONG_UPSTREAM_KEEPALIVE_IDLE_TIMEOUT", "value": str(_idle(project))},
             *secret_variables(project, "PGPASSWORD"),
         ],
         "ports": [{"name": "http", "containerPort": PORT}],
@@ -62,6 +64,11 @@ def render_kong(project: Project, document: dict[str, Any]) -> Iterator[Resource
     ports = [{"name": "http", "port": 80, "targetPort": PORT, "protocol": "TCP"}]
     spec = {"type": project.deploy.service_type, "selector": tags, "ports": ports}
     yield make(project, Stage.BASE, "Service", "v1", name, tags, spec=spec)
+
+
+def _idle(project: Project) -> int:
+    """Return the seconds that Kong keeps an idle connection to a runtime; 0 would be for ever."""
+    return max(1, int(project.deploy.drain_delay * 2 / 3))
 
 
 def _config_maps(
