@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from neurova_gateway.pipeline.health import PATH as HEALTH
-from neurova_platform import http_client, memory
+from neurova_platform import http_client
 from neurova_platform.assets import plugins_folder
 
 from ...serving import NEUROVA, environment, until
@@ -251,7 +251,7 @@ def test_failed_restart_keeps_the_previous_version(
 
 
 def test_worker_over_its_memory_is_replaced(start: Start) -> None:
-    limit = memory.resident(os.getpid()) + (200 << 20)
+    limit = 300 << 20
     workers = start(toml=f"[runtime]\nmemory = {limit}\n").ready()
     old = workers.pids[0]
     with workers.calls_in_flight("/wait/2500", 1) as (call,):
