@@ -15,6 +15,7 @@ import uvicorn
 from tests.servers.apicurio import apicurio
 from tests.servers.clickhouse import clickhouse_server
 from tests.servers.mlflow import mlflow_server
+from tests.servers.moto import aws, moto_url
 from tests.servers.openbao import openbao, own_openbao
 from tests.servers.opensearch import opensearch
 from tests.servers.postgres import own_postgres, postgres
@@ -29,8 +30,10 @@ from neurova_platform.testing.platform import TestPlatform
 
 __all__ = [
     "apicurio",
+    "aws",
     "clickhouse_server",
     "mlflow_server",
+    "moto_url",
     "openbao",
     "opensearch",
     "own_openbao",

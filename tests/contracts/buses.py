@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,8 @@ import pytest
 from neurova.bus.base import Bus, Consumer, Delivery, Message, Queue, dead_letter_queue
 from neurova.bus.rabbitmq.bus import RabbitBus
 from neurova.bus.sqlite.bus import SqliteBus
+from neurova.bus.sqs.bus import SqsBus
+from neurova.bus.sqs.names import Location
 
 OpenBus = Callable[[], Bus]
 
@@ -36,14 +39,32 @@ def on_rabbitmq(request: pytest.FixtureRequest) -> OpenBus:
     return open_bus
 
 
+def on_sqs(request: pytest.FixtureRequest) -> OpenBus:
+    request.getfixturevalue("aws")
+    location = Location("eu-central-1", f"t{secrets.token_hex(6)}")
+    return lambda: SqsBus(location, wait=1)
+
+
 BACKENDS: dict[str, Callable[[pytest.FixtureRequest], OpenBus]] = {
     "sqlite": on_sqlite,
     "rabbitmq": on_rabbitmq,
+    "sqs": on_sqs,
 }
 PARAMETERS: list[Any] = [
     pytest.param("sqlite"),
     pytest.param("rabbitmq", marks=pytest.mark.server),
+    pytest.param("sqs", marks=pytest.mark.server),
 ]
+UNSUPPORTED = {"sqs": {"order": "SNS and SQS deliver in any order, `ordered` is refused"}}
+"""The capabilities that a backend does not have, and why."""
+
+
+def need(request: pytest.FixtureRequest, capability: str) -> None:
+    """Skip a test of a capability that its backend does not have."""
+    backend = request.node.callspec.params["open_bus"]
+    reason = UNSUPPORTED.get(backend, {}).get(capability)
+    if reason is not None:
+        pytest.skip(f"{backend}: {reason}")
 
 
 def delete_queues(url: str, *names: str) -> None:

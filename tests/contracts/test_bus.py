@@ -18,6 +18,7 @@ from tests.contracts.buses import (
     declare,
     eventually,
     message,
+    need,
     publish,
 )
 
@@ -71,7 +72,8 @@ async def test_each_queue_gets_its_events(bus: Bus) -> None:
     assert (await bus.depth("crm.mail")).ready == 1
 
 
-async def test_order_of_publication_is_kept(bus: Bus) -> None:
+async def test_order_of_publication_is_kept(request: pytest.FixtureRequest, bus: Bus) -> None:
+    need(request, "order")
     inbox = await consume(bus, prefetch=500)
     expected = [str(number) for number in range(300)]
     for start in range(0, 300, 60):
@@ -176,7 +178,10 @@ async def test_two_processes_share_a_queue(bus: Bus, other: Bus) -> None:
     assert sorted(each.message.id for each in taken) == ["1", "2", "3", "4"]
 
 
-async def test_ordered_queue_has_one_consumer_at_a_time(bus: Bus, other: Bus) -> None:
+async def test_ordered_queue_has_one_consumer_at_a_time(
+    request: pytest.FixtureRequest, bus: Bus, other: Bus
+) -> None:
+    need(request, "order")
     await declare(bus, ORDERED)
     first = await consume(bus, "crm.ordered", prefetch=2)
     second = await consume(other, "crm.ordered", prefetch=2)

@@ -91,6 +91,7 @@ BACKENDS: dict[str, dict[str, Backend]] = {
             f"{_BUS}:check_rabbitmq_bus",
             f"{_BUS}:find_rabbitmq_fault",
         ),
+        "sqs": Backend(f"{_BUS}:open_sqs_bus", f"{_BUS}:check_sqs_bus", f"{_BUS}:find_sqs_fault"),
     },
     "mail": {
         "file": Backend(f"{_MAIL}:open_files", f"{_MAIL}:check_files"),

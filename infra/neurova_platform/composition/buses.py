@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from neurova.bus.base import Bus
+from neurova.bus.base import Bus, Queue
 from neurova.server_url import split_server_url
 
 
@@ -65,4 +65,62 @@ def find_rabbitmq_fault(url: str) -> str:
         return f"is not a URL of RabbitMQ: write {form}"
     if find_spec("pika") is None:
         return "needs the RabbitMQ driver: run `pip install pika`"
+    return ""
+
+
+def open_sqs_bus(url: str, clock: Callable[[], float]) -> Bus:
+    """Return the bus on Amazon SNS and SQS."""
+    from neurova.bus.sqs.bus import SqsBus
+    from neurova.bus.sqs.names import find_location
+
+    location = find_location(url)
+    assert location is not None, "find_sqs_fault has accepted it"
+    return SqsBus(location, clock)
+
+
+def check_sqs_bus(url: str) -> str:
+    """Return one line about the credentials for SQS."""
+
+    async def check() -> str:
+        from neurova.bus.sqs.bus import SqsBus
+
+        bus = open_sqs_bus(url, time.time)
+        assert isinstance(bus, SqsBus)
+        try:
+            await bus.start()
+            return f"SQS in {bus.names.region}: the credentials are of account {bus.names.account}"
+        finally:
+            await bus.close()
+
+    return asyncio.run(check())
+
+
+def find_missing_queues(url: str, queues: Sequence[Queue]) -> list[str]:
+    """Return the names of the queues that do not exist on SQS.
+
+    Raises ConfigError if one cannot exist there.
+    """
+
+    async def find() -> list[str]:
+        from neurova.bus.sqs.bus import SqsBus
+
+        bus = open_sqs_bus(url, time.time)
+        assert isinstance(bus, SqsBus)
+        try:
+            await bus.start()
+            return await bus.find_missing(queues)
+        finally:
+            await bus.close()
+
+    return asyncio.run(find())
+
+
+def find_sqs_fault(url: str) -> str:
+    """Return what is wrong with a URL of SQS and the fix."""
+    from neurova.bus.sqs.names import find_location
+
+    if find_location(url) is None:
+        return "is not a URL of SQS: write sqs://eu-central-1/prefix, of a region and a name"
+    if find_spec("boto3") is None:
+        return "needs the client of AWS: run `pip install boto3`"
     return ""

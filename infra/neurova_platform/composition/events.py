@@ -141,8 +141,7 @@ class EventSystem:
 
     async def stop(self) -> None:
         """Stop the relays and subscriptions, and close the bus."""
-        for name in list(self._services):
-            await self._stop_service(name)
+        await asyncio.gather(*map(self._stop_service, self._services))
         self._services = {}
         if self._bus is not None:
             await self._bus.close()
@@ -230,12 +229,15 @@ class EventSystem:
         await self.stop_subscriptions(name)
 
     async def stop_subscriptions(self, name: str) -> None:
-        """Stop the subscriptions of a service."""
-        for runner in self.runners.pop(name, []):
+        """Stop the subscriptions of a service, all at once: each may wait for a poll of its bus."""
+
+        async def stop(runner: SubscriptionRunner) -> None:
             try:
                 await runner.stop(self._settings.bus.drain)
             except NeurovaError as error:
                 LOGGER.error("Subscription %s did not stop: %s", runner.function.name, error)
+
+        await asyncio.gather(*map(stop, self.runners.pop(name, [])))
 
     def _report_published(self, messages: Sequence[Message], started: int) -> None:
         now, system = self._clock(), self._bus.system if self._bus else ""

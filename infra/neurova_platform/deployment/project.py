@@ -181,7 +181,7 @@ def _find_faults(settings: Settings, deploy: Deploy, services: list[Service]) ->
         yield "gateway.limits is a file: set the URL of Redis"
     needs_bus = [each.name for each in services if each.subscriptions or each.publishes]
     if needs_bus and not is_set("bus.url", settings.bus.url):
-        yield f"bus.url is a file, and {needs_bus[0]} has events: set an AMQP URL"
+        yield f"bus.url is a file, and {needs_bus[0]} has events: set the URL of RabbitMQ or SQS"
     for service in services:
         database = settings.database(service.name)
         key = f"services.{service.name}.database"

@@ -240,12 +240,21 @@ def check_models(settings: Settings) -> Iterator[Finding]:
 
 
 def check_bus(settings: Settings) -> Iterator[Finding]:
-    """Check the bus; on RabbitMQ, count the file handles that the queues need there."""
-    what = backends.check_bus(settings)
-    if settings.bus.url:
-        from neurova.bus.rabbitmq.topology import shared_topology, topology_of
+    """Check the bus; on RabbitMQ, count the file handles of its queues; on SQS, find its queues."""
+    from ..composition import inventory
 
-        from ..composition import inventory
+    what = backends.check_bus(settings)
+    if settings.bus.url.startswith("sqs:"):
+        from ..composition.buses import find_missing_queues
+
+        queues = inventory.load_queues(settings)
+        missing = find_missing_queues(settings.bus.url, queues)
+        if missing:
+            what += f"; {len(missing)} of {len(queues)} queues are missing: {', '.join(missing)}"
+            yield Finding("bus", "warn", what, "run `neurova bus apply`, or deploy")
+            return
+    elif settings.bus.url:
+        from neurova.bus.rabbitmq.topology import shared_topology, topology_of
 
         topology = shared_topology() + topology_of(inventory.load_queues(settings))
         what += (

@@ -13,8 +13,9 @@ from .units import Seconds
 class Bus(Section, frozen=True):
     """Configure the bus, and the processes of `neurova run` that work with it.
 
-    `url`: an AMQP URL of RabbitMQ, empty for a file in the state folder. `processes`: the processes
-    that run subscriptions. `drain`: seconds for calls in flight to finish at a stop.
+    `url`: an AMQP URL of RabbitMQ, or "sqs://region/prefix"; empty for a file in the state folder.
+    `processes`: the processes that run subscriptions. `drain`: seconds for calls in flight to
+    finish at a stop.
     """
 
     url: str = ""

@@ -34,6 +34,7 @@ def test_row_names_a_function_that_exists(name: str) -> None:
         ("keys", "sqlite:////state/keys.db", "sqlite"),
         ("limits", "file:///state/limits.table", "file"),
         ("bus", "amqps://user@h/v", "amqp"),
+        ("bus", "sqs://eu-central-1/shop", "sqs"),
     ],
 )
 def test_location_finds_its_backend(port: str, location: object, scheme: str) -> None:
@@ -49,6 +50,10 @@ def test_location_finds_its_backend(port: str, location: object, scheme: str) ->
         ("amqp://user:secret@/v", "is not a URL of RabbitMQ"),
         ("amqp://user:sec/ret@h/v", "is not a URL of RabbitMQ"),
         ("redis://user:secret@h", "has an unknown URL scheme 'redis'"),
+        ("sqs://eu-central-1/shop-prod", ""),
+        ("sqs://eu-central-1", "is not a URL of SQS"),
+        ("sqs://eu-central-1/shop/prod", "is not a URL of SQS"),
+        ("sqs://user:secret@eu-central-1/shop", "is not a URL of SQS"),
     ],
 )
 def test_wrong_url_of_the_bus_is_explained_without_password(url: str, fault: str) -> None:
@@ -57,9 +62,18 @@ def test_wrong_url_of_the_bus_is_explained_without_password(url: str, fault: str
     assert "secret" not in found
 
 
-def test_missing_driver_of_rabbitmq_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "pika", None)
-    assert find_fault("bus", "amqp://h").endswith("run `pip install pika`")
+@pytest.mark.parametrize(
+    ("module", "url", "fix"),
+    [
+        ("pika", "amqp://h", "run `pip install pika`"),
+        ("boto3", "sqs://eu-west-1/shop", "run `pip install boto3`"),
+    ],
+)
+def test_missing_driver_of_the_bus_is_named(
+    module: str, url: str, fix: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, module, None)
+    assert find_fault("bus", url).endswith(fix)
 
 
 def test_unknown_scheme_lists_the_known_ones() -> None:

@@ -10,15 +10,15 @@ import click
 from ..output import json_option, print_document
 
 if TYPE_CHECKING:
-    from neurova.bus.base import Queue
-    from neurova.bus.rabbitmq.bus import RabbitBus
+    from neurova.bus.base import Bus, Queue
+    from neurova.bus.rabbitmq.declare import Difference
 
 T = TypeVar("T")
 
 
 @click.group()
 def bus() -> None:
-    """Create, compare and print the queues on RabbitMQ."""
+    """Create the queues on RabbitMQ or SQS; compare and print those on RabbitMQ."""
 
 
 @bus.command()
@@ -30,7 +30,7 @@ def apply(as_json: bool) -> None:
     """
     import asyncio
 
-    async def declare(opened: RabbitBus, queues: list[Queue]) -> None:
+    async def declare(opened: Bus, queues: list[Queue]) -> None:
         await opened.declare(queues, asyncio.get_running_loop().time() + 60)
         if as_json:
             print_document([queue.name for queue in queues])
@@ -45,7 +45,17 @@ def apply(as_json: bool) -> None:
 @click.pass_context
 def diff(ctx: click.Context, as_json: bool) -> None:
     """Show what is missing on RabbitMQ, or has another definition. Exits with 1 if anything is."""
-    found = _run(lambda opened, queues: opened.compare(queues))
+
+    async def compare(opened: Bus, queues: list[Queue]) -> list[Difference]:
+        from neurova.bus.rabbitmq.bus import RabbitBus
+        from neurova.errors import ConfigError
+
+        if not isinstance(opened, RabbitBus):
+            fix = "use `neurova doctor`, which finds missing queues on SQS"
+            raise ConfigError("the bus of this project is not RabbitMQ", where="bus.url", fix=fix)
+        return await opened.compare(queues)
+
+    found = _run(compare)
     if as_json:
         print_document([each._asdict() for each in found])
     else:
@@ -70,11 +80,10 @@ def definitions(vhost: str, as_json: bool) -> None:
     print_document(render_definitions(topology, vhost))
 
 
-def _run(work: Callable[[RabbitBus, list[Queue]], Awaitable[T]]) -> T:
+def _run(work: Callable[[Bus, list[Queue]], Awaitable[T]]) -> T:
     """Run with the connected bus and the queues of the project."""
     import asyncio
 
-    from neurova.bus.rabbitmq.bus import RabbitBus
     from neurova.errors import ConfigError
 
     from ...composition.backends import open_bus
@@ -84,12 +93,11 @@ def _run(work: Callable[[RabbitBus, list[Queue]], Awaitable[T]]) -> T:
     settings = load()
     queues = load_queues(settings)
     if not settings.bus.url:
-        fix = 'set [bus] url = "amqp://…"; the embedded bus creates its queues by itself'
-        raise ConfigError("the bus of this project is not RabbitMQ", where="bus.url", fix=fix)
+        fix = 'set [bus] url = "amqp://…" or "sqs://…"'
+        raise ConfigError("the embedded bus creates its queues by itself", where="bus.url", fix=fix)
 
     async def run() -> T:
         opened = open_bus(settings)
-        assert isinstance(opened, RabbitBus)
         await opened.start()
         try:
             return await work(opened, queues)

@@ -1,0 +1,1 @@
+"""The bus on Amazon SNS and SQS."""
