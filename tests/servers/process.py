@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -38,6 +39,15 @@ def running(
     finally:
         os.killpg(process.pid, signal.SIGKILL)
         process.communicate()
+
+
+def listens(port: int) -> bool:
+    """Return whether a server on loopback accepts connections."""
+    try:
+        socket.create_connection(("127.0.0.1", port), 5).close()
+    except OSError:
+        return False
+    return True
 
 
 def responds(port: int, path: str) -> bool:

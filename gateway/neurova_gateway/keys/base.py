@@ -108,5 +108,8 @@ class KeyStore(Protocol):
     def version(self) -> int:
         """Return a number that changes when any process changes a key."""
 
+    def refresh(self) -> None:
+        """Read what other processes have changed, now instead of soon."""
+
     def close(self) -> None:
         """Close files and connections."""

@@ -72,6 +72,11 @@ class KeyCache:
         self._last_uses[record.key_id] = now
         return record
 
+    def refresh(self) -> None:
+        """Make changes by other processes take effect now. Raises Unavailable."""
+        self._store.refresh()
+        self._check_due = -1.0
+
     def flush(self) -> None:
         """Store the last-use times of keys. Call this every few seconds, off the hot path.
 

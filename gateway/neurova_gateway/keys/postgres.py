@@ -109,6 +109,10 @@ class PostgresKeyStore(SqlKeyStore):
         self._check_fresh()
         return self._copied_version
 
+    def refresh(self) -> None:
+        """Read the changes now: a process that was suspended has not read them in time."""
+        self._run(self._refresh())
+
     def close(self) -> None:
         """Close the connections, end the thread and empty the copy."""
         if self._loop.is_closed():

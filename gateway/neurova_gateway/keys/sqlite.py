@@ -80,6 +80,9 @@ class SqliteKeyStore(SqlKeyStore):
             self._known_version = data, self._read(self._number)[0][0]
         return self._known_version[1]
 
+    def refresh(self) -> None:
+        """Do nothing: `version` sees all changes."""
+
     def close(self) -> None:
         """Close the file."""
         with self._read_lock, self._write_lock:

@@ -38,14 +38,14 @@ class GatewayApp:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one scope: http or lifespan; WebSocket is refused."""
         if scope["type"] == "http":
-            await self._http(scope, receive, send)
+            await self.answer(_call(scope), receive, send)
         elif scope["type"] == "lifespan":
             await self._lifespan(receive, send)
         else:
             await send({"type": "websocket.close", "code": 1003})
 
-    async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
-        call = _call(scope)
+    async def answer(self, call: Call, receive: Receive, send: Send) -> None:
+        """Answer one call, whose body `receive` gives; `send` takes ASGI messages."""
         share = BodyShare(self._gateway.body_memory)
         try:
             await self._answer(call, receive, send, share)

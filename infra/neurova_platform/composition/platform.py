@@ -65,7 +65,8 @@ class Platform:
     `environment`: which keys are accepted. `migrate`: upgrade the databases at the start; without
     it, a pending migration is a StateError. `sinks`: further receivers of call records. `stores`:
     an already opened key store and rate limiter. `event_roles`: what this process does with events,
-    `report_event` receives a record of each. `log` takes the lines of functions.
+    `report_event` receives a record of each. `log` takes the lines of functions, `access_log` call
+    records, by default into a file.
     """
 
     def __init__(
@@ -79,6 +80,7 @@ class Platform:
         event_roles: Iterable[EventRole] = (),
         report_event: ReportEvent = lambda record: None,
         log: LogSink = STANDARD_LOGGING,
+        access_log: CallSink | None = None,
     ) -> None:
         self.settings = settings
         self.environment = environment
@@ -125,7 +127,7 @@ class Platform:
         self.admin = ""  # the URL of the Admin API once it listens
         self.registry = ""  # the URL of the registry of schemas once it listens
         self._counters = CallCounters(settings.state / COUNTERS)
-        access_log = AccessLog(settings.state / "logs" / "access.jsonl")
+        access_log = access_log or AccessLog(settings.state / "logs" / "access.jsonl")
         self._usage = UsageCounter()
         self.call_records = CallRecords(
             [access_log, self._counters, self._usage, self._tracing, *sinks]

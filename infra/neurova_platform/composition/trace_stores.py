@@ -67,8 +67,8 @@ class Traces:
             self._thread.stop()
 
     def flush(self) -> None:
-        """Export all spans recorded so far."""
-        if self._thread is not None:
+        """Export all spans recorded so far, unless the last attempt failed."""
+        if self._thread is not None and not self._thread.is_failing:
             self._thread.flush()
 
 

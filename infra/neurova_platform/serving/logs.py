@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 
-from neurova.logs.base import LogLine
+from neurova.logs.base import LogLine, LogStore
 from neurova.logs.files import LogFile
 from neurova.logs.shipper import Shipper
 from neurova.logs.sources import LoggingHandler, LoguruSource
@@ -25,21 +25,23 @@ _CHATTY = ("pika", "httpx", "httpcore", "uvicorn", "alembic", "asyncio")
 
 
 @contextmanager
-def writing(settings: Settings, *, show_functions: bool = False) -> Iterator[LogWriter]:
+def writing(
+    settings: Settings, *, show_functions: bool = False, output: LogStore | None = None
+) -> Iterator[LogWriter]:
     """Write the lines of this process until the block ends; yield the sink for `Log`.
 
     Warnings and errors are also shown on standard error, with `show_functions` all lines of
-    functions.
+    functions. With `output`, all lines go there instead of a file and standard error.
     """
     level = logging.getLevelNamesMapping()[settings.logs.level]
     url = settings.logs.url
     shipper = Shipper(url.partition("+")[0], backends.open_log_store(settings)) if url else None
     writer = LogWriter(
-        LogFile(settings.log_file),
+        output or LogFile(settings.log_file),
         shipper,
         level=level,
         version=settings.openapi.version,
-        show=partial(_show, show_functions),
+        show=partial(_show, show_functions) if output is None else lambda line: "",
     )
     handler = LoggingHandler(writer)
     loguru = LoguruSource(writer)

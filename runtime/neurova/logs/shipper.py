@@ -35,6 +35,8 @@ class Shipper:
         self._bytes = 0
         self._sending = 0  # lines of the batch that is being sent
         self.lost = 0
+        self._failures = 0  # in a row
+        self._is_hurried = False
         self._changed = threading.Condition()
         self._stopping = threading.Event()
         self._stops_at = math.inf
@@ -55,6 +57,14 @@ class Shipper:
             if self._bytes >= BATCH_BYTES:
                 self._changed.notify()
 
+    def flush(self, timeout: float) -> None:
+        """Send what waits, for `timeout` seconds at most; not while the store fails."""
+        with self._changed:
+            self._is_hurried = True
+            self._changed.notify_all()
+            self._changed.wait_for(lambda: self._failures or not self._count(), timeout)
+            self._is_hurried = False
+
     def stop(self, timeout: float) -> None:
         """Send what waits, for `timeout` seconds at most; what is left counts as lost."""
         with self._changed:
@@ -63,28 +73,34 @@ class Shipper:
             self._changed.notify()
         self._thread.join(timeout)
         with self._changed:
-            self.lost += len(self._waiting) + self._sending
+            self.lost += self._count()
             self._waiting.clear()
 
+    def _count(self) -> int:
+        return len(self._waiting) + self._sending
+
     def _run(self) -> None:
-        failures = 0
         while batch := self._next_batch():
-            while not self._send(batch, failures):
-                failures += 1
-                longest = min(MAX_DELAY, FIRST_DELAY * 2 ** (failures - 1))
+            while not self._send(batch, self._failures):
+                with self._changed:
+                    self._failures += 1
+                    self._changed.notify_all()
+                longest = min(MAX_DELAY, FIRST_DELAY * 2 ** (self._failures - 1))
                 delay = uniform(0.5, 1) * longest  # noqa: S311 - not a secret
                 if self._stopping.wait(delay):
                     time.sleep(FIRST_DELAY)
                     if time.monotonic() >= self._stops_at:
                         return  # `stop` counts the lines
-            failures = 0
             with self._changed:
-                self._sending = 0
+                self._failures = self._sending = 0
+                self._changed.notify_all()
 
     def _next_batch(self) -> list[Encoded]:
         """Wait for lines; return none when all are sent after `stop`."""
         with self._changed:
             while not self._stopping.is_set() and self._bytes < BATCH_BYTES:
+                if self._waiting and self._is_hurried:
+                    break
                 if not self._changed.wait(LINGER) and self._waiting:
                     break
             batch: list[Encoded] = []

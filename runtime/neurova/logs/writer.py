@@ -11,9 +11,8 @@ from time import time
 from typing import Any
 
 from ..telemetry.readings import Reading
-from .base import LogLine
+from .base import LogLine, LogStore
 from .encode import encode_lines, make_line
-from .files import LogFile
 from .shipper import Shipper
 
 INTERVAL = 0.05  # seconds
@@ -24,7 +23,7 @@ Show = Callable[[LogLine], str]
 
 
 class LogWriter:
-    """A `LogSink` that writes to a file, and through `shipper` to a further store.
+    """A `LogSink` that writes to `file`, and through `shipper` to a further store.
 
     `version` is added to each line. `show` returns what is printed to standard error. At most
     `bound` lines wait; `lost` counts those that were not written to the file.
@@ -32,7 +31,7 @@ class LogWriter:
 
     def __init__(
         self,
-        file: LogFile,
+        file: LogStore,
         shipper: Shipper | None = None,
         *,
         level: int = logging.INFO,
@@ -91,14 +90,19 @@ class LogWriter:
                 self.add(logging.ERROR, "neurova.logs", what, "", "", 0, None, None)
                 self.flush()
 
-    def flush(self) -> None:
-        """Write all lines gathered so far, and pass them to the shipper."""
+    def flush(self, timeout: float = 0.0) -> None:
+        """Write all lines gathered so far, and pass them to the shipper.
+
+        With `timeout`, wait as many seconds for the shipper.
+        """
         with self._flushing:
             gathered = self._gathered
             batch = gathered[:]
             del gathered[: len(batch)]  # keep lines that were added meanwhile
             if batch:
                 self._write_entries(batch)
+        if timeout and self._shipper is not None:
+            self._shipper.flush(timeout)
 
     def write(self, lines: Sequence[LogLine]) -> None:
         """Store and show a batch of lines."""

@@ -54,6 +54,11 @@ class ExportThread:
         """The number of spans that wait to be exported."""
         return len(self._buffer) + len(self._batch)
 
+    @property
+    def is_failing(self) -> bool:
+        """Whether the last export failed, so that the thread waits before the next."""
+        return self._failures > 0
+
     def start(self) -> None:
         """Start the thread."""
         self._thread = threading.Thread(target=self._run, name="trace-export", daemon=True)

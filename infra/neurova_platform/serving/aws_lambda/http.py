@@ -1,0 +1,98 @@
+"""Answer HTTP events through the gateway."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from neurova.http.call import Call, Field
+from neurova.http.problem import problem
+from neurova.http.reply import Reply
+
+from .http_event import TooLarge, encode_answer, max_answer, read_call
+
+if TYPE_CHECKING:
+    from .container import Container
+
+_SAFE = frozenset(["GET", "HEAD", "OPTIONS"])  # their transactions are read-only
+TOO_LARGE = "Response exceeds {:.0f} MB, the limit of AWS Lambda: return less, or page by page"
+TOO_LATE = "The function has not answered before the timeout of AWS Lambda"
+
+
+class Collector:
+    """Take the ASGI messages of one response of at most `limit` bytes."""
+
+    def __init__(self, limit: int) -> None:
+        self.status = 0
+        self.fields: list[Field] = []
+        self.is_too_large = False
+        self._limit = limit
+        self._parts: list[bytes] = []
+        self._size = 0
+
+    @property
+    def body(self) -> bytes:
+        """Return what has been sent so far."""
+        return self._parts[0] if len(self._parts) == 1 else b"".join(self._parts)
+
+    @property
+    def is_event_stream(self) -> bool:
+        """Return whether it is a stream of events, whose client continues after the last one."""
+        return (b"content-type", b"text/event-stream") in self.fields
+
+    async def send(self, message: Mapping[str, Any]) -> None:
+        """Take one message. Raises ConnectionResetError to end a stream that is too large."""
+        if message["type"] == "http.response.start":
+            self.status, self.fields = message["status"], message["headers"]
+            return
+        self._size += len(message["body"])
+        self.is_too_large = self._size > self._limit
+        if not self.is_too_large:
+            self._parts.append(message["body"])
+        elif message.get("more_body"):
+            raise ConnectionResetError("the response is too large")
+
+
+async def handle(container: Container, event: Mapping[str, Any], deadline: float) -> dict[str, Any]:
+    """Answer one request, and publish its events, before `deadline`."""
+    platform = container.platform
+    trusts = bool(platform.settings.gateway.trusted_proxies)
+    call = read_call(event, trusts_proxies=trusts)
+    collector = Collector(max_answer(event))
+    is_late = False
+    try:
+        async with asyncio.timeout_at(deadline):
+            await platform.asgi.answer(call, _Receiver(call), collector.send)
+    except TimeoutError:
+        is_late = True
+    if call.method not in _SAFE and call.route is not None:
+        await container.publisher.publish(call.route.name.partition(".")[0], deadline)
+    if is_late and not (collector.status and collector.is_event_stream):
+        return _refuse(event, call, 504, TOO_LATE)
+    if not collector.is_too_large:
+        try:
+            return encode_answer(event, collector.status, collector.fields, collector.body)
+        except TooLarge:
+            pass
+    return _refuse(event, call, 502, TOO_LARGE.format(max_answer(event) / (1 << 20)))
+
+
+class _Receiver:
+    """Give the body of a call once; then wait, as the client of an event cannot disconnect."""
+
+    def __init__(self, call: Call) -> None:
+        self._body: bytes | None = call.body
+        call.body = b""
+
+    async def __call__(self) -> dict[str, Any]:
+        body, self._body = self._body, None
+        if body is None:
+            await asyncio.get_running_loop().create_future()
+        return {"type": "http.request", "body": body, "more_body": False}
+
+
+def _refuse(event: Mapping[str, Any], call: Call, status: int, what: str) -> dict[str, Any]:
+    reply: Reply = problem(call, status, what)
+    fields = [*call.reply_fields, *reply.fields, (b"content-type", reply.content_type)]
+    return encode_answer(event, reply.status, fields, b"" if call.method == "HEAD" else reply.body)

@@ -1,0 +1,179 @@
+"""Convert HTTP events to calls, and responses to answers, without changing a byte.
+
+Sources: API Gateway HTTP API and function URL (payload version 2.0), Application Load Balancer with
+single or multi-value headers.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from base64 import b64decode, b64encode
+from collections.abc import Iterator, Mapping, Sequence
+from http import HTTPStatus
+from itertools import islice, product
+from typing import Any
+from urllib.parse import quote
+
+from neurova.http.addresses import UNKNOWN
+from neurova.http.call import Call, Field
+
+MAX_ANSWER = 6 << 20
+"""Bytes of JSON that Lambda takes as an answer."""
+MAX_ALB_ANSWER = 1 << 20
+"""Bytes of JSON that an Application Load Balancer takes."""
+_LONGEST_ESCAPE = 6  # bytes of JSON for one byte of text, like \u0000
+_OVERHEAD = 64 << 10  # bytes of JSON around the body: the status and the header fields
+_PERCENT = re.compile("%(?![0-9A-Fa-f]{2})")
+_TEXT = (b"text/", b"application/json", b"application/problem+json")
+_COOKIE = b"set-cookie"
+
+Event = Mapping[str, Any]
+
+
+class TooLarge(Exception):
+    """An answer is larger than its source takes."""
+
+
+def is_alb(event: Event) -> bool:
+    """Return whether an Application Load Balancer sent an event."""
+    return "elb" in event["requestContext"]
+
+
+def max_answer(event: Event) -> int:
+    """Return how many bytes of JSON the source of an event takes as an answer."""
+    return MAX_ALB_ANSWER if is_alb(event) else MAX_ANSWER
+
+
+def read_call(event: Event, *, trusts_proxies: bool) -> Call:
+    """Return the call of an event.
+
+    An Application Load Balancer does not tell the address of its client: the entry that it adds to
+    X-Forwarded-For counts with `trusts_proxies` only, as a client could have written it otherwise.
+    """
+    read = _read_alb if is_alb(event) else _read_payload_2
+    method, path, query, fields, client, scheme = read(event)
+    if is_alb(event) and trusts_proxies:
+        hops = [value for name, value in fields if name == b"x-forwarded-for"]
+        client = hops[-1].decode("latin-1").rpartition(",")[2].strip() if hops else UNKNOWN
+    text = event.get("body") or ""
+    body = b64decode(text) if event.get("isBase64Encoded") else text.encode()
+    return Call(method.upper(), _encode_path(path), query.encode(), fields, client, body, scheme)
+
+
+def encode_answer(
+    event: Event, status: int, fields: Sequence[Field], body: bytes
+) -> dict[str, Any]:
+    """Return the answer to an event. Raises TooLarge."""
+    text = _as_text(fields, body)
+    answer: dict[str, Any] = {
+        "statusCode": status,
+        "body": b64encode(body).decode() if text is None else text,
+        "isBase64Encoded": text is None,
+    }
+    if len(body) * _LONGEST_ESCAPE + _OVERHEAD > max_answer(event):
+        size = len(answer["body"]) if text is None else len(json.dumps(text))
+        if size + _OVERHEAD > max_answer(event):
+            raise TooLarge
+    if is_alb(event):
+        answer["statusDescription"] = f"{status} {_phrase(status)}"
+        is_multiple = "multiValueHeaders" in event
+        answer |= _multiple(fields) if is_multiple else _single(fields)
+    else:
+        cookies = [value.decode("latin-1") for name, value in fields if name == _COOKIE]
+        answer["headers"] = _joined(fields)
+        if cookies:
+            answer["cookies"] = cookies
+    return answer
+
+
+def _read_payload_2(event: Event) -> tuple[str, str, str, list[Field], str, str]:
+    http = event["requestContext"]["http"]
+    fields = [_field(name, value) for name, value in (event.get("headers") or {}).items()]
+    if cookies := event.get("cookies"):
+        fields.append(_field("cookie", "; ".join(cookies)))
+    query = event.get("rawQueryString") or ""
+    return http["method"], event["rawPath"], query, fields, http["sourceIp"], "https"
+
+
+def _read_alb(event: Event) -> tuple[str, str, str, list[Field], str, str]:
+    if "multiValueHeaders" in event:
+        headers = event["multiValueHeaders"] or {}
+        fields = [_field(name, value) for name in headers for value in headers[name]]
+        values = event.get("multiValueQueryStringParameters") or {}
+        pairs = [f"{name}={value}" for name in values for value in values[name]]
+    else:
+        fields = [_field(name, value) for name, value in (event.get("headers") or {}).items()]
+        pairs = [f"{k}={v}" for k, v in (event.get("queryStringParameters") or {}).items()]
+    scheme = dict(fields).get(b"x-forwarded-proto", b"http")
+    is_secure = scheme == b"https"
+    query = "&".join(pairs)  # a load balancer leaves names and values encoded
+    return (
+        event["httpMethod"],
+        event["path"],
+        query,
+        fields,
+        UNKNOWN,
+        "https" if is_secure else "http",
+    )
+
+
+def _field(name: str, value: str) -> Field:
+    try:
+        raw = value.encode("latin-1")
+    except UnicodeEncodeError:
+        raw = value.encode()
+    return name.lower().encode(), raw.strip(b" \t")
+
+
+def _encode_path(path: str) -> bytes:
+    """Encode what no encoded path contains: API Gateway decodes the path, the others do not."""
+    return quote(_PERCENT.sub("%25", path), safe="/%!$&'()*+,;=:@").encode()
+
+
+def _as_text(fields: Sequence[Field], body: bytes) -> str | None:
+    """Return a body as text, None if it must be sent in base64."""
+    names = dict(fields)
+    if b"content-encoding" in names or not names.get(b"content-type", b"text/").startswith(_TEXT):
+        return None
+    try:
+        return body.decode()
+    except UnicodeDecodeError:
+        return None
+
+
+def _joined(fields: Sequence[Field]) -> dict[str, str]:
+    """Return one value a name (RFC 9110, 5.3), without cookies."""
+    headers: dict[str, str] = {}
+    for raw_name, raw_value in fields:
+        name, value = raw_name.decode(), raw_value.decode("latin-1")
+        if raw_name != _COOKIE:
+            headers[name] = f"{headers[name]}, {value}" if name in headers else value
+    return headers
+
+
+def _single(fields: Sequence[Field]) -> dict[str, Any]:
+    """Return one value a name; each further cookie has its own spelling of the name."""
+    headers = _joined(fields)
+    cookies = [value.decode("latin-1") for name, value in fields if name == _COOKIE]
+    headers |= dict(zip(islice(_spellings("set-cookie"), len(cookies)), cookies, strict=True))
+    return {"headers": headers}
+
+
+def _multiple(fields: Sequence[Field]) -> dict[str, Any]:
+    headers: dict[str, list[str]] = {}
+    for name, value in fields:
+        headers.setdefault(name.decode(), []).append(value.decode("latin-1"))
+    return {"multiValueHeaders": headers}
+
+
+def _spellings(name: str) -> Iterator[str]:
+    letters = [(each, each.upper()) if each.isalpha() else (each,) for each in name]
+    return map("".join, product(*letters))
+
+
+def _phrase(status: int) -> str:
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:
+        return "Unknown"

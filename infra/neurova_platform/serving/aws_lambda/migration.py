@@ -1,0 +1,27 @@
+"""Bring the databases of the project up to date, as `neurova db upgrade` does."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from neurova.loading.service import discover
+
+if TYPE_CHECKING:
+    from .container import Container
+
+
+async def handle(container: Container, event: Mapping[str, Any], deadline: float) -> dict[str, Any]:
+    """Run the pending revisions; return the names of those run, by service."""
+    from neurova.database import migrations
+
+    from ...composition.locations import DatabaseLocations
+    from ...composition.state import has_state, revisions
+
+    settings = container.settings
+    with DatabaseLocations(settings) as locations:
+        return {
+            name: migrations.upgrade(locations.get(name), revisions(settings, name))
+            for name in discover(settings.functions)
+            if has_state(settings, name)
+        }
