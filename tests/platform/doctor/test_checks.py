@@ -20,8 +20,8 @@ from neurova_gateway.limits.table import LimitTable
 from neurova_platform.admin.access import load_token
 from neurova_platform.composition.backends import open_secret_store, open_warehouse
 from neurova_platform.composition.state import RUN_LOCK
-from neurova_platform.doctor import checks
-from neurova_platform.doctor.checks import Finding
+from neurova_platform.doctor import checks, machine
+from neurova_platform.doctor.finding import Finding
 from neurova_platform.scaffold import scaffold
 from neurova_platform.settings.loading import load
 
@@ -75,13 +75,13 @@ def test_wrong_settings_and_broken_functions_are_named(root: Path) -> None:
 
 def test_old_python_and_missing_package_fail(monkeypatch: pytest.MonkeyPatch) -> None:
     def missing(name: str) -> str:
-        raise checks.metadata.PackageNotFoundError(name)
+        raise machine.metadata.PackageNotFoundError(name)
 
-    monkeypatch.setattr(checks.metadata, "version", missing)
-    assert "starlette" in checks.check_packages().what.removeprefix("missing: ").split(", ")
+    monkeypatch.setattr(machine.metadata, "version", missing)
+    assert "starlette" in machine.check_packages().what.removeprefix("missing: ").split(", ")
     monkeypatch.setattr(sys, "version_info", (3, 10, 1))
-    assert checks.check_python().verdict == "fail"
-    assert "3.11" in checks.check_python().fix
+    assert machine.check_python().verdict == "fail"
+    assert "3.11" in machine.check_python().fix
 
 
 @pytest.mark.parametrize(

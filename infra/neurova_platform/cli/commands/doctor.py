@@ -9,7 +9,7 @@ import click
 from ..output import has_colour, json_option, print_document
 
 if TYPE_CHECKING:
-    from ...doctor.checks import Finding
+    from ...doctor.finding import Finding
 
 _COLOURS = {"ok": "green", "warn": "yellow", "fail": "red"}
 

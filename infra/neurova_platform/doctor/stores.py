@@ -1,0 +1,128 @@
+"""Check the stores and servers that a project uses, one for each port."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+
+from neurova.errors import NeurovaError
+from neurova.settings.gateway import is_loopback
+from neurova.settings.settings import Settings
+
+from ..composition import backends
+from .finding import Finding, failed
+
+
+def check_keys(settings: Settings) -> Iterator[Finding]:
+    """Check that the key store can be read."""
+    yield Finding("keys", "ok", backends.check_key_store(settings))
+
+
+def check_limits(settings: Settings) -> Iterator[Finding]:
+    """Check that the rate limiter can be used."""
+    yield Finding("limits", "ok", backends.check_limiter(settings))
+
+
+def check_mail(settings: Settings) -> Iterator[Finding]:
+    """Check that mails can be sent."""
+    yield Finding("mail", "ok", backends.check_mailer(settings))
+
+
+def check_logs(settings: Settings) -> Iterator[Finding]:
+    """Check that log lines can be sent where they should go."""
+    yield Finding("logs", "ok", backends.check_log_store(settings))
+
+
+def check_secrets(settings: Settings) -> Iterator[Finding]:
+    """Check the store of secrets, and that each secret of a function or setting is set."""
+    from neurova.secrets.base import parse_reference, read_value
+
+    from ..composition import inventory
+
+    url = urlsplit(settings.secrets.url)
+    what = backends.check_secret_store(settings)
+    if url.scheme == "http" and not is_loopback(url.hostname or ""):
+        fix = "serve Vault with TLS, and write https:// in secrets.url"
+        yield Finding("secrets", "warn", f"{what}; tokens and secrets are sent unencrypted", fix)
+    else:
+        yield Finding("secrets", "ok", what)
+    users = inventory.load_secret_users(settings)
+    store = backends.open_secret_store(settings) if users else None
+    for name, using in users.items():
+        assert store is not None
+        try:
+            read_value(store, parse_reference(name))
+            yield Finding(f"secret {name}", "ok", f"is set, for {', '.join(using)}")
+        except NeurovaError as error:
+            yield failed(f"secret {name}", error)
+    if store is not None:
+        store.close()
+
+
+def check_schemas(settings: Settings) -> Iterator[Finding]:
+    """Check that the registry of schemas can be used."""
+    yield Finding("schemas", "ok", backends.check_registry(settings))
+
+
+def check_models(settings: Settings) -> Iterator[Finding]:
+    """Check that the registry of models can be read."""
+    yield Finding("models", "ok", backends.check_models(settings))
+
+
+def check_bus(settings: Settings) -> Iterator[Finding]:
+    """Check the bus; on RabbitMQ, count the file handles of its queues; on SQS, find its queues."""
+    from ..composition import inventory
+
+    what = backends.check_bus(settings)
+    if settings.bus.url.startswith("sqs:"):
+        from ..composition.buses import find_missing_queues
+
+        queues = inventory.load_queues(settings)
+        missing = find_missing_queues(settings.bus.url, queues)
+        if missing:
+            what += f"; {len(missing)} of {len(queues)} queues are missing: {', '.join(missing)}"
+            yield Finding("bus", "warn", what, "run `neurova bus apply`, or deploy")
+            return
+    elif settings.bus.url:
+        from neurova.bus.rabbitmq.topology import shared_topology, topology_of
+
+        topology = shared_topology() + topology_of(inventory.load_queues(settings))
+        what += (
+            f"; {len(topology.queues)} queues need {topology.handles} of its file handles "
+            "(`rabbitmqctl status` shows how many it has)"
+        )
+    yield Finding("bus", "ok", what)
+
+
+def check_warehouse(settings: Settings) -> Iterator[Finding]:
+    """Check that the warehouse can be used, if it is on."""
+    if not settings.warehouse.enabled:
+        yield Finding("warehouse", "ok", "off: `enabled = true` below [warehouse] starts it")
+        return
+    yield Finding("warehouse", "ok", backends.check_warehouse(settings))
+
+
+def check_traces(settings: Settings) -> Iterator[Finding]:
+    """Check that spans can be stored or sent."""
+    enabled = settings.traces.enabled
+    what = backends.check_traces(settings) if enabled else "disabled by traces.enabled"
+    yield Finding("traces", "ok", what)
+
+
+def check_deploy(settings: Settings) -> Iterator[Finding]:
+    """Check that the target of each environment of `neurova deploy` responds."""
+    if not settings.deploy:
+        yield Finding("deploy", "ok", "not used: there is no [deploy.NAME]")
+        return
+    from neurova_deploy.targets.table import provider_of
+
+    from ..deployment.project import load_project_head
+
+    for name in settings.deploy:
+        project = load_project_head(settings.root, name)
+        try:
+            what = provider_of(project.deploy).open(project).check()
+            yield Finding(f"deploy {name}", "ok", what)
+        except NeurovaError as error:
+            found = failed(f"deploy {name}", error)
+            yield Finding(found.check, "warn", found.what, found.fix)
