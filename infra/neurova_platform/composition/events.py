@@ -60,6 +60,7 @@ class EventSystem:
         self.runners: dict[str, list[SubscriptionRunner]] = {}
         self.relays: dict[str, Relay] = {}
         self.schedules: dict[str, list[ScheduleRunner]] = {}
+        self.creates_queues = True
         self._settings = settings
         self.database = database
         self._report = report
@@ -131,13 +132,15 @@ class EventSystem:
                     LOGGER.error("Subscriptions of %s wait for the bus: %s", name, error)
                     self._start_task(name, self._keep_starting(services[name]))
             if "subscriptions" in self.roles and services[name].schedules:
-                self._start_schedules(services[name])
+                for runner in self.schedule_runners(services[name]):
+                    runner.start()
             if "relay" in self.roles and has_state(self._settings, name):
                 self._start_relay(services[name])
 
     async def declare(self) -> None:
-        """Create all queues."""
-        await self._declare(await self.open_bus(), self.queues())
+        """Create all queues, unless the deployment does."""
+        if self.creates_queues:
+            await self._declare(await self.open_bus(), self.queues())
 
     async def stop(self) -> None:
         """Stop the relays and subscriptions, and close the bus."""
@@ -152,15 +155,11 @@ class EventSystem:
 
     async def start_subscriptions(self, service: Service) -> None:
         """Run the subscriptions of a service. Raises NeurovaError if the bus cannot be used."""
-        from neurova.subscriptions.ordered import OrderedRunner
-        from neurova.subscriptions.runner import SubscriptionRunner
-
         bus = await self.open_bus()
         await self._declare(bus, [each.queue for each in service.subscriptions])
         runners = self.runners[service.name] = []
         for function in service.subscriptions:
-            kind = OrderedRunner if function.description.ordered else SubscriptionRunner
-            runner = kind(function, bus, self.schemas, self._report, self._clock, self._tracer)
+            runner = self.make_runner(function, bus)
             try:
                 await runner.start()
             except BaseException:
@@ -168,13 +167,24 @@ class EventSystem:
                 raise
             runners.append(runner)
 
-    def _start_schedules(self, service: Service) -> None:
+    def make_runner(self, function: SubscriptionFunction, bus: Bus) -> SubscriptionRunner:
+        """Return the runner of a subscription, not started."""
+        from neurova.subscriptions.ordered import OrderedRunner
+        from neurova.subscriptions.runner import SubscriptionRunner
+
+        kind = OrderedRunner if function.description.ordered else SubscriptionRunner
+        return kind(function, bus, self.schemas, self._report, self._clock, self._tracer)
+
+    def schedule_runners(self, service: Service) -> list[ScheduleRunner]:
+        """Return the runners of a service's schedules; this does not start them."""
         from neurova.schedules.runner import ScheduleRunner
 
-        for function in service.schedules:
-            runner = ScheduleRunner(function, self._report, self._clock, tracer=self._tracer)
-            runner.start()
-            self.schedules.setdefault(service.name, []).append(runner)
+        if service.name not in self.schedules:
+            self.schedules[service.name] = [
+                ScheduleRunner(each, self._report, self._clock, tracer=self._tracer)
+                for each in service.schedules
+            ]
+        return self.schedules[service.name]
 
     def _warehouse_queue(self) -> list[Queue]:
         return [each for each in self.queues() if each.name == WAREHOUSE_QUEUE]

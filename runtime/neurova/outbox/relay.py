@@ -78,7 +78,7 @@ class Relay:
             try:
                 if await self.relay_batch():
                     pause = 0.0
-                await self._prune()
+                await self.prune()
                 failures = 0
             except Exception as error:
                 failures += 1
@@ -158,7 +158,7 @@ class Relay:
         tx = self._database().transaction(readonly=False, deadline=_deadline())
         await run_in_transaction(tx, lambda tx: tx.execute(_DELETE, {"seqs": seqs}))
 
-    async def _prune(self) -> None:
+    async def prune(self) -> None:
         """Delete old records of the inbox, now and then."""
         now = self._clock()
         if now < self._next_prune:

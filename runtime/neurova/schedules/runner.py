@@ -21,6 +21,7 @@ from .store import ScheduleState, find_state, finish, postpone, register
 POLL_SECONDS = 1.0  # longest sleep, so that a changed clock is noticed
 LOCK_TIMEOUT = 5.0  # seconds; another process that runs the schedule holds the lock
 LATE_SECONDS = 60.0  # with `catch_up=False`, an occurrence is skipped when it is later than this
+NEW_SECONDS = 120.0  # a timer is at most this late for the first occurrence of a new schedule
 FUTURE_SECONDS = 86_400.0  # a recorded occurrence further ahead is from a clock that was wrong
 
 
@@ -114,6 +115,17 @@ class ScheduleRunner:
                 self._quiet = (now, now + self._poll if following is None else following)
                 return False
             return await self._run_locked()
+
+    async def run_latest(self) -> bool:
+        """Run what is due, as `run_due` does, when a timer says that an occurrence is due now.
+
+        This also holds for a schedule that is not registered yet.
+        """
+        now = self._clock()
+        occurrence = self.function.occurrences.latest(now)
+        if self._finished is None and occurrence and now - occurrence < NEW_SECONDS:
+            await self.register(occurrence - 1)
+        return await self.run_due()
 
     async def _run_locked(self) -> bool:
         """Run the latest occurrence under the lock, unless its state says otherwise."""
