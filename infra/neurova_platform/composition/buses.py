@@ -73,6 +73,8 @@ def open_sqs_bus(url: str, clock: Callable[[], float]) -> Bus:
     from neurova.bus.sqs.bus import SqsBus
     from neurova.bus.sqs.names import find_location
 
+    for name in ("boto3", "botocore"):
+        logging.getLogger(name).setLevel(logging.WARNING)  # where it found the credentials
     location = find_location(url)
     assert location is not None, "find_sqs_fault has accepted it"
     return SqsBus(location, clock)

@@ -162,6 +162,8 @@ class Container:
         platform = Platform(
             self.settings, environment="live", log=self._log, access_log=AccessOutput()
         )
+        # A deployment creates them on SQS: the role of a function cannot.
+        platform.events.creates_queues = not self.settings.bus.url.startswith("sqs:")
         self._run(platform.start())
         try:
             check_services(self.settings, platform.services.values())

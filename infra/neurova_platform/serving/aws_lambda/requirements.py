@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from neurova.bus.sqs.names import Names, check_queues, find_location
 from neurova.database.postgres.url import PostgresUrl
 from neurova.endpoints.function import HttpFunction
 from neurova.errors import ConfigError
@@ -31,6 +32,10 @@ def check_services(settings: Settings, services: Iterable[Service]) -> None:
             what = "set the URL of a registry: each container would number schemas by itself"
             faults.append(("schemas.url", what))
     _refuse(faults)
+    location = find_location(settings.bus.url)
+    if location is not None:
+        queues = [each.queue for service in loaded for each in service.subscriptions]
+        check_queues(Names(location.region, "", location.prefix), queues)
 
 
 def _stores(service: Service) -> bool:

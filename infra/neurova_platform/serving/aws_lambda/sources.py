@@ -12,6 +12,9 @@ _PACKAGE = "neurova_platform.serving.aws_lambda"
 HANDLERS: dict[str, str] = {
     "http": f"{_PACKAGE}.http:handle",
     "migrate": f"{_PACKAGE}.migration:handle",
+    "sqs": f"{_PACKAGE}.queue_event:handle",
+    "run-schedule": f"{_PACKAGE}.schedule_event:handle",
+    "sweep": f"{_PACKAGE}.sweep:handle",
 }
 """Source to "module:name" of `async def handle(container, event, deadline) -> answer`.
 
