@@ -12,18 +12,19 @@ from .domain import BOOKING_COLUMNS, Booking, RoomType, bookings, rooms, taken
 _fullest_night = (
     select(func.count().label("rooms"))
     .where(
-        taken.c.room_type == bindparam("type"),
+        taken.c.room_type == rooms.c.type,
         taken.c.night >= bindparam("arrival"),
         taken.c.night < bindparam("departure"),
     )
     .group_by(taken.c.night)
     .order_by(desc("rooms"))
     .limit(1)
+    .correlate(rooms)
     .scalar_subquery()
 )
-_count_free = select(rooms.c.count - func.coalesce(_fullest_night, 0)).where(
-    rooms.c.type == bindparam("type")
-)
+_free = rooms.c.count - func.coalesce(_fullest_night, 0)
+_count_free = select(_free).where(rooms.c.type == bindparam("type"))
+_count_all_free = select(rooms.c.type, _free)
 _select_own = select(*BOOKING_COLUMNS).where(
     bookings.c.id == bindparam("id"), bookings.c.consumer == bindparam("consumer")
 )
@@ -40,6 +41,12 @@ async def count_free_rooms(tx: Tx, room_type: RoomType, arrival: date, departure
     """Return how many rooms of a type are free on every night of a stay."""
     stay = {"type": room_type, "arrival": arrival, "departure": departure}
     return int((await tx.execute(_count_free, stay)).scalar_one())
+
+
+async def count_all_free_rooms(tx: Tx, arrival: date, departure: date) -> dict[RoomType, int]:
+    """Return how many rooms of each type are free on every night of a stay."""
+    rows = await tx.execute(_count_all_free, {"arrival": arrival, "departure": departure})
+    return {type: int(free) for type, free in rows}
 
 
 async def check_free(tx: Tx, booking: Booking) -> None:
@@ -68,13 +75,19 @@ async def release_nights(tx: Tx, booking: Booking) -> None:
     await tx.execute(_release, {"type": booking.room_type, "id": booking.id, **stay})
 
 
-async def get_own_booking(tx: Tx, id: str, caller: Caller) -> Booking:
-    """Return one of the caller's bookings. Raises Reject(404) also for another consumer's."""
+async def find_own_booking(tx: Tx, id: str, caller: Caller) -> Booking | None:
+    """Return one of the caller's bookings, None also for another consumer's."""
     own = {"id": id, "consumer": caller.consumer}
     row = (await tx.execute(_select_own, own)).mappings().first()
-    if row is None:
+    return None if row is None else Booking.from_row(row)
+
+
+async def get_own_booking(tx: Tx, id: str, caller: Caller) -> Booking:
+    """Return one of the caller's bookings. Raises Reject(404) also for another consumer's."""
+    booking = await find_own_booking(tx, id, caller)
+    if booking is None:
         raise Reject(404, f"You have no booking {id!r}.")
-    return Booking.from_row(row)
+    return booking
 
 
 def check_rate_scope(caller: Caller) -> None:
