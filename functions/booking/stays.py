@@ -22,7 +22,7 @@ _fullest_night = (
     .correlate(rooms)
     .scalar_subquery()
 )
-_free = rooms.c.count - func.coalesce(_fullest_night, 0)
+_free = (rooms.c.count - func.coalesce(_fullest_night, 0)).label("free")
 _count_free = select(_free).where(rooms.c.type == bindparam("type"))
 _count_all_free = select(rooms.c.type, _free)
 _select_own = select(*BOOKING_COLUMNS).where(
@@ -45,8 +45,9 @@ async def count_free_rooms(tx: Tx, room_type: RoomType, arrival: date, departure
 
 async def count_all_free_rooms(tx: Tx, arrival: date, departure: date) -> dict[RoomType, int]:
     """Return how many rooms of each type are free on every night of a stay."""
-    rows = await tx.execute(_count_all_free, {"arrival": arrival, "departure": departure})
-    return {type: int(free) for type, free in rows}
+    stay = {"arrival": arrival, "departure": departure}
+    rows = (await tx.execute(_count_all_free, stay)).mappings()
+    return {row["type"]: int(row["free"]) for row in rows}
 
 
 async def check_free(tx: Tx, booking: Booking) -> None:

@@ -55,7 +55,8 @@ class Compression:
     def __init__(self, thread_pool: ThreadPool | None = None) -> None:
         self._thread_pool = thread_pool or ThreadPool()
         self._codings = available_codings()
-        self._cached_choice = lru_cache(maxsize=256)(self._choose)
+        codings = tuple(self._codings)
+        self._cached_choice = lru_cache(maxsize=256)(partial(choose_coding, codings=codings))
 
     def __call__(self, call: Call, reply: Reply) -> Reply | Awaitable[Reply]:
         """Return the reply to send, or a future of it."""
@@ -86,13 +87,14 @@ class Compression:
         marked.fields = [field for field in marked.fields if field[0] != b"content-encoding"]
         return marked
 
-    def _choose(self, accepted: bytes) -> bytes | None:
-        """Return the coding with the highest quality, the best of equal ones; None for identity."""
-        wanted = _qualities(accepted)
-        rest = wanted.get(b"*", 0.0)
-        best = max(self._codings, key=lambda coding: wanted.get(coding, rest))
-        quality = wanted.get(best, rest)
-        return best if quality > 0 and quality >= wanted.get(b"identity", 0.0) else None
+
+def choose_coding(accepted: bytes, codings: tuple[bytes, ...]) -> bytes | None:
+    """Return the coding with the highest quality, the first of equal ones; None for identity."""
+    wanted = _qualities(accepted)
+    rest = wanted.get(b"*", 0.0)
+    best = max(codings, key=lambda coding: wanted.get(coding, rest), default=None)
+    quality = wanted.get(best, rest) if best is not None else 0.0
+    return best if quality > 0 and quality >= wanted.get(b"identity", 0.0) else None
 
 
 def _qualities(accepted: bytes) -> dict[bytes, float]:

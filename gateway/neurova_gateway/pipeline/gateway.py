@@ -29,6 +29,8 @@ from .identity import HEADER, Identity
 from .path import BadPath
 from .route_entry import Handler, RouteEntry, Step
 from .routes import RouteTable, no_route_reply
+from .static_site import METHODS as SITE_METHODS
+from .static_site import StaticSite
 from .tracing import CallTracing, parent_flag_reader
 
 OVERLOADED = "The server is overloaded, retry later."
@@ -77,6 +79,7 @@ class Gateway:
         self._check_framing = framing_check(options.max_body)
         self._check_host = host_check(options.hosts)
         self._cors: Cors | None = None
+        self._site: StaticSite | None = None
         self._table: RouteTable[RouteEntry] = RouteTable(())
         self._steps = self.steps()
 
@@ -116,6 +119,10 @@ class Gateway:
         cors = [Cors(plugin.config) for plugin in global_plugins if plugin.name == "cors"]
         self._cors = cors[0] if cors else None
         self._steps = self.steps()
+
+    def load_site(self, site: StaticSite | None) -> None:
+        """Serve the files of a page on the paths without a route."""
+        self._site = site
 
     def _entry(self, name: str, handler: Handler, plugins: list[Plugin]) -> RouteEntry:
         if self._is_behind_kong:
@@ -179,7 +186,16 @@ class Gateway:
             call.route, call.params, allowed = self._table.find(call.method, call.raw_path)
         except BadPath as error:
             return problem(call, 400, str(error))
-        return no_route_reply(call, allowed) if call.route is None else None
+        return None if call.route is not None else self._find_file(call, allowed)
+
+    def _find_file(self, call: Call, allowed: tuple[str, ...]) -> Reply | None:
+        """Find the file of a path without a route, or return the refusal."""
+        if allowed or self._site is None or call.raw_path not in self._site:
+            return no_route_reply(call, allowed)
+        if call.method not in SITE_METHODS:
+            return no_route_reply(call, SITE_METHODS)
+        call.route = RouteEntry("", self._site, _allow)
+        return None
 
     def authorize(self, call: Call) -> Reply | None:
         """Run the plugins of the route by priority; behind Kong, check the scopes."""

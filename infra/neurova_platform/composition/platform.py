@@ -48,6 +48,7 @@ from .http_clients import HttpClients
 from .inventory import report_functions
 from .locations import DatabaseLocations
 from .services import load_service
+from .site import load_site
 from .state import COUNTERS, PROCESS_COUNTERS
 from .trace_stores import Traces
 
@@ -216,9 +217,14 @@ class Platform:
         await self._stack.aclose()
 
     def load(self) -> None:
-        """Load and serve all services."""
+        """Load and serve the public page and all services."""
+        self.load_site()
         names = discover(self.settings.functions)
         self.serve({name: self.load_service(name) for name in names})
+
+    def load_site(self) -> None:
+        """Build and serve the public page, if there is one."""
+        self.gateway.load_site(load_site(self.settings))
 
     def load_service(self, name: str) -> Service:
         """Import one service again, without serving it yet."""

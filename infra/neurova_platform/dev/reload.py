@@ -13,7 +13,7 @@ from time import perf_counter
 
 from watchfiles import Change, DefaultFilter, PythonFilter, awatch
 
-from neurova.errors import LoadError
+from neurova.errors import LoadError, NeurovaError
 from neurova.loading.service import Service, is_service
 
 from ..composition.platform import Platform
@@ -54,6 +54,19 @@ async def watch(platform: Platform, report: ReportReload) -> None:
                 report(service, error, perf_counter() - started)
             except Exception:
                 LOGGER.exception("Cannot report the reload of %s", service)
+
+
+async def watch_site(platform: Platform, report: ReportReload) -> None:
+    """Build the public page again when one of its files changes, until cancelled."""
+    folder = Path(platform.settings.site.folder)
+    async for _ in awatch(folder, debounce=DEBOUNCE_MS, step=10, rust_timeout=500):
+        started = perf_counter()
+        error: Exception | None = None
+        try:
+            await asyncio.to_thread(platform.load_site)
+        except (NeurovaError, OSError, UnicodeDecodeError) as raised:
+            error = raised
+        report(folder.name, error, perf_counter() - started)
 
 
 def is_relevant(change: Change, path: str) -> bool:

@@ -26,6 +26,7 @@ CHECKS: dict[str, Check] = {
     "functions": project.check_functions,
     "secrets": stores.check_secrets,
     "openapi": project.check_openapi,
+    "site": project.check_site,
     "databases": project.check_databases,
     "bus": stores.check_bus,
     "schemas": stores.check_schemas,

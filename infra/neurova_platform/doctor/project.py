@@ -1,4 +1,4 @@
-"""Check the code of a project: functions, plugins, Kong, OpenAPI and databases."""
+"""Check the code of a project: functions, plugins, Kong, OpenAPI, public page and databases."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from neurova.settings.settings import Settings
 from .. import assets
 from ..composition import backends, state
 from ..composition.locations import DatabaseLocations
+from ..composition.site import load_site
 from .finding import Finding, failed
 
 
@@ -56,6 +57,12 @@ def check_openapi(settings: Settings) -> Iterator[Finding]:
     size = len(encode_document(inventory.load_documented(settings), settings))
     dev, run = document_access(settings, "test"), document_access(settings, "live")
     yield Finding("openapi", "ok", f"{size >> 10} KiB, {dev} in dev, {run} in run")
+
+
+def check_site(settings: Settings) -> Iterator[Finding]:
+    """Check that the public page can be built."""
+    load_site(settings)
+    yield Finding("site", "ok", settings.site.folder or "not used: site.folder is empty")
 
 
 def check_databases(settings: Settings) -> Iterator[Finding]:

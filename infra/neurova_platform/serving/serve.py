@@ -114,13 +114,14 @@ async def _start_watcher(
     report: Callable[[str, Exception | None, float], None],
     stack: AsyncExitStack,
 ) -> None:
-    """Reload services whose files change, until the stack is closed."""
-    from ..dev.reload import watch
+    """Reload services, and the public page, when files change, until the stack is closed."""
+    from ..dev.reload import watch, watch_site
 
-    watcher = asyncio.create_task(watch(platform, report))
     # Stop the watcher before the platform: a reload after `platform.stop()` would leak its
     # services.
-    stack.push_async_callback(_cancel, watcher)
+    stack.push_async_callback(_cancel, asyncio.create_task(watch(platform, report)))
+    if platform.settings.site.folder:
+        stack.push_async_callback(_cancel, asyncio.create_task(watch_site(platform, report)))
     await asyncio.sleep(0)  # start watching before services are loaded
 
 

@@ -75,7 +75,7 @@ class Caching:
             fields.append((b"etag", b'W/"%b"' % digest.hexdigest().encode()))
         fields += reply.fields
         whole = Reply.of(reply.status, reply.body, reply.content_type, fields)
-        if reply.status == 200 and _is_current(call, dict(fields)[b"etag"]):
+        if reply.status == 200 and is_current(call, dict(fields)[b"etag"]):
             return _not_modified(whole)
         return whole
 
@@ -87,8 +87,8 @@ def _not_modified(whole: Reply) -> NotModified:
     return reply
 
 
-def _is_current(call: Call, tag: bytes) -> bool:
-    """Return whether the caller's If-None-Match has the reply's tag."""
+def is_current(call: Call, tag: bytes) -> bool:
+    """Return whether the caller's If-None-Match has a reply's entity tag."""
     listed = b",".join([value for name, value in call.fields if name == b"if-none-match"])
     if listed.strip() == b"*":
         return True

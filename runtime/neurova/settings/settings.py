@@ -20,6 +20,7 @@ from .runtime import Runtime
 from .schemas import Schemas
 from .secrets import Secrets
 from .section import Section
+from .site import Site
 from .traces import Traces
 from .warehouse import Warehouse
 
@@ -39,6 +40,7 @@ class Sections(Section, frozen=True):
     gateway: Gateway = Gateway()
     runtime: Runtime = Runtime()
     openapi: Openapi = Openapi()
+    site: Site = Site()
     admin: Admin = Admin()
     bus: Bus = Bus()
     mail: Mail = Mail()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -99,6 +100,8 @@ class Session:
             click.echo(admin_access.announcement(platform.settings, platform.admin))
         if platform.registry:
             click.echo(f"Schema registry on {platform.registry}")
+        if platform.settings.site.folder:
+            click.echo(f"Public page: {url}/")
         if page:
             click.echo(f"API page: {url}{page}")
         if command:
@@ -137,9 +140,17 @@ class Session:
         elif error is None:
             click.echo(_coloured(f"Reloaded {service} in {seconds * 1000:.0f} ms", "cyan"))
         else:
-            is_served = self._platform is not None and service in self._platform.services
-            effect = "still serving the previous version" if is_served else "it is not served yet"
+            effect = "still serving the previous version"
+            if not self._is_served(service):
+                effect = "it is not served yet"
             click.echo(_coloured(f"Reload of {service} failed, {effect}: {error}", "red"))
+
+    def _is_served(self, name: str) -> bool:
+        """Return whether a previous version of a service, or of the public page, is served."""
+        if self._platform is None:
+            return False
+        site = Path(self._platform.settings.site.folder).name
+        return name == site or name in self._platform.services
 
     def remove_address(self) -> None:
         """Remove the file with the address of the platform."""

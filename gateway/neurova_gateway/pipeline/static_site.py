@@ -1,0 +1,81 @@
+"""Answer the paths of a public page from memory, below all routes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import msgspec
+
+from neurova.http.caching import is_current
+from neurova.http.call import Call, Field
+from neurova.http.reply import Reply
+
+from .compression import CompressedReply, choose_coding
+
+METHODS = ("GET", "HEAD")
+INDEX = "index.html"
+
+
+class StaticFile(msgspec.Struct, frozen=True):
+    """A file of a page; `encodings`: its content by coding, best first, "br" or "gzip"."""
+
+    content: bytes
+    content_type: str
+    cache_control: str
+    tag: str
+    encodings: Mapping[str, bytes]
+
+
+class StaticSite:
+    """Answer the files of a page. A `Handler`.
+
+    `files` by path without the leading slash; `index.html` is the path of its folder. `headers` are
+    sent with each file. A path is looked up as it is, so only these files can be reached.
+    """
+
+    def __init__(self, files: Mapping[str, StaticFile], headers: Mapping[str, str]) -> None:
+        fields = [(name.encode(), value.encode()) for name, value in headers.items()]
+        self._files = {_raw_path(path): _Replies(file, fields) for path, file in files.items()}
+
+    def __contains__(self, raw_path: bytes) -> bool:
+        return raw_path in self._files
+
+    def invoke(self, call: Call) -> Reply:
+        """Answer one call, whose path is one of the files."""
+        return self._files[call.raw_path].choose(call)
+
+
+class _Replies:
+    """The replies with one file: a 304, and one 200 by coding (b"" for none)."""
+
+    def __init__(self, file: StaticFile, fields: list[Field]) -> None:
+        # The tag is weak, because it is the same for every coding.
+        self._tag = b'W/"%b"' % file.tag.encode()
+        caching = [(b"cache-control", file.cache_control.encode()), (b"etag", self._tag)]
+        if file.encodings:
+            caching.append((b"vary", b"accept-encoding"))
+        bodies = {name.encode(): data for name, data in file.encodings.items()}
+        self._codings = tuple(bodies)
+        self._unchanged = CompressedReply.of(304, b"", b"", caching)
+        content_type = file.content_type.encode()
+        self._by_coding = {
+            coding: CompressedReply.of(
+                200,
+                body,
+                content_type,
+                [*caching, *fields, *([(b"content-encoding", coding)] if coding else [])],
+            )
+            for coding, body in {**bodies, b"": file.content}.items()
+        }
+
+    def choose(self, call: Call) -> Reply:
+        """Return the reply to a call."""
+        if is_current(call, self._tag):
+            return self._unchanged
+        accepted = call.headers.get(b"accept-encoding", b"")
+        return self._by_coding[choose_coding(accepted, self._codings) or b""]
+
+
+def _raw_path(path: str) -> bytes:
+    folder = path.removesuffix(INDEX)
+    return b"/" + (folder if folder == "" or folder.endswith("/") else path).encode()

@@ -1,0 +1,38 @@
+"""The public page of a project, in the form that the embedded gateway serves."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from neurova.settings.settings import Settings
+from neurova_gateway.pipeline.static_site import StaticFile, StaticSite
+
+_TAG_LENGTH = 24
+
+
+def load_site(settings: Settings) -> StaticSite | None:
+    """Return the page in `[site] folder`, or None if this gateway serves none.
+
+    Kong has no files: behind it, the page is on a CDN. Raises ConfigError.
+    """
+    if not settings.site.folder or settings.gateway.behind:
+        return None
+    from neurova_deploy.cdn.site import build_site
+
+    site = build_site(Path(settings.site.folder), {"api": ""})
+    headers = dict(site.headers)
+    if not settings.gateway.tls_cert:
+        del headers["strict-transport-security"]  # only for TLS: RFC 6797, 7.2
+    return StaticSite(
+        {
+            file.path: StaticFile(
+                file.content,
+                file.content_type,
+                file.cache_control,
+                file.sha256[:_TAG_LENGTH],
+                file.encodings if settings.gateway.compress else {},
+            )
+            for file in site.files
+        },
+        headers,
+    )
