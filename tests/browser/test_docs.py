@@ -90,7 +90,7 @@ def test_every_function_is_listed_and_found_by_search(open_page: Callable[..., V
     visit = open_page()
     visit.open()
     listed = visit.page.locator("#functions a")
-    assert listed.count() == 17
+    assert listed.count() == 20
     assert visit.page.inner_text("#functions h2 >> nth=0").lower() == "booking"
     visit.page.keyboard.press("/")
     visit.page.keyboard.type("post quote")

@@ -10,7 +10,7 @@ import pytest
 from watchfiles import Change
 
 from neurova.errors import LoadError
-from neurova_platform.dev.reload import changed_services, is_relevant, reload, watch
+from neurova_platform.dev.reload import changed_services, is_relevant, reload, watch, watch_site
 from neurova_platform.testing.platform import TestPlatform
 from neurova_platform.testing.response import Response
 
@@ -128,6 +128,41 @@ def test_renamed_service_is_reloaded(probe: TestPlatform, probe_project: Path) -
 
     probe.run(watched())
     assert probe.get("/count").status == 200
+
+
+def test_page_is_built_again_when_a_file_changes(probe_project: Path, tmp_path: Path) -> None:
+    """A page that cannot be built leaves the previous one; the watcher goes on."""
+    page = probe_project / "web" / "index.html"
+    page.parent.mkdir()
+    page.write_text("first")
+    (probe_project / "neurova.toml").write_text('[site]\nfolder = "web"\n')
+    reports: asyncio.Queue[tuple[str, Exception | None]] = asyncio.Queue()
+
+    async def save_until_reported(text: str) -> tuple[str, Exception | None]:
+        async with asyncio.timeout(10):
+            while reports.empty():  # the watcher may not have begun
+                page.write_text(text)
+                await asyncio.sleep(0.05)
+            return await reports.get()
+
+    with TestPlatform(probe_project, tmp_path / "state") as running:
+
+        async def watched() -> None:
+            watching = asyncio.create_task(
+                watch_site(
+                    running.platform, lambda name, error, _: reports.put_nowait((name, error))
+                )
+            )
+            _, error = await save_until_reported("{{ unknown }}")
+            assert "index.html:1" in str(error)
+            assert (await running.acall("GET", "/")).text == "first"
+            while error is not None:
+                name, error = await save_until_reported("second")
+            assert name == "web"
+            watching.cancel()
+
+        running.run(watched())
+        assert running.get("/").text == "second"
 
 
 VERSION = """import asyncio
