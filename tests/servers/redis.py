@@ -72,16 +72,16 @@ def redis_url() -> Iterator[str]:
     if VARIABLE in os.environ:
         yield os.environ[VARIABLE]
         return
-    yield from (server.url for server in _serve())
+    yield from (server.url for server in serve())
 
 
 @pytest.fixture
 def own_redis() -> Iterator[RedisServer]:
     """Return a server of this test alone."""
-    yield from _serve()
+    yield from serve()
 
 
-def _serve() -> Iterator[RedisServer]:
+def serve() -> Iterator[RedisServer]:
     with tempfile.TemporaryDirectory(prefix="neurova-redis-") as folder:
         server = RedisServer(_find_or_install(), Path(folder))
         server.start()

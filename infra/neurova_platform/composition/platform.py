@@ -67,7 +67,8 @@ class Platform:
     it, a pending migration is a StateError. `sinks`: further receivers of call records. `stores`:
     an already opened key store and rate limiter. `event_roles`: what this process does with events,
     `report_event` receives a record of each. `log` takes the lines of functions, `access_log` call
-    records, by default into a file.
+    records, by default into a file. `check_tables`: compare the databases with the tables that the
+    services declare.
     """
 
     def __init__(
@@ -82,12 +83,14 @@ class Platform:
         report_event: ReportEvent = lambda record: None,
         log: LogSink = STANDARD_LOGGING,
         access_log: CallSink | None = None,
+        check_tables: bool = True,
     ) -> None:
         self.settings = settings
         self.environment = environment
         self.services: dict[str, Service] = {}
         self._migrate = migrate
         self._log = log
+        self._check_tables = check_tables
         self._retiring: set[asyncio.Task[None]] = set()
         self._stack = AsyncExitStack()
         # Behind Kong, its plugins manage keys and limits.
@@ -238,6 +241,7 @@ class Platform:
             self._clients,
             log=self._log,
             migrate=self._migrate,
+            check_tables=self._check_tables,
         )
 
     def serve(self, services: dict[str, Service]) -> None:

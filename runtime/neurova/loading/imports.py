@@ -9,7 +9,7 @@ from collections.abc import Iterator
 _OTHER = "call its route, or move the shared type to a package"
 _SELF = "write `from .{}`, so that a reload imports it again"
 # Most files contain no such import, so they need not be parsed a second time.
-_SUSPECT = re.compile(rb"\bfunctions\b|from[\s\\]*\.[\s\\]*\.")
+_SUSPECT = re.compile(rb"\b(?:import|from)\b(?:[^\n#]|\\\n)*\bfunctions\b|from[\s\\]*\.[\s\\]*\.")
 
 
 class ForeignImport(ImportError):

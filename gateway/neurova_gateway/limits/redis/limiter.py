@@ -10,24 +10,22 @@ import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
-import redis
 from greenlet import getcurrent
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 
 from neurova.errors import StateError, Unavailable
 
 from ..base import Bucket, Decision, Usage
 from ..table import LimitTable
 from . import script
+from .client import RedisClient
 from .outage import Outage
 from .pipe import Pipe
 from .url import RedisUrl
 
 logger = logging.getLogger("neurova.gateway")
 TIMEOUT = 0.05  # seconds that a call waits at most
+START_TIMEOUT = 1.0
 HEARTBEAT_SECONDS = 0.5
 RETRY_SECONDS = 0.2
 NODE_SECONDS = 10  # a node without a heartbeat for that long takes no share
@@ -74,20 +72,21 @@ class RedisLimiter:
         self._is_up = False
         self._pipe: Pipe | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._client = _connect(url, timeout)
-        self._script = self._client.register_script(script.SCRIPT)
-        self._register = self._client.register_script(_REGISTER)
+        self._client = RedisClient(url, timeout)
         self._wake = threading.Event()
         self._is_closed = False
+        starting = RedisClient(url, START_TIMEOUT)
         try:
-            self._beat()
-        except redis.RedisError as error:
+            self._beat(starting)
+        except Unavailable as error:
             self._table.close()
             raise StateError(
-                f"Redis does not answer: {error}",
-                where=str(url),
+                error.what,
+                where=error.where,
                 fix="start Redis, or fix gateway.limits; REDISCLI_AUTH may hold its password",
             ) from None
+        finally:
+            starting.close()
         self._is_up = True
         self._thread = threading.Thread(target=self._watch, name="limits", daemon=True)
         self._thread.start()
@@ -114,7 +113,7 @@ class RedisLimiter:
             try:
                 answer = self._run(script.arguments(buckets, script.ADMIT, cost, self._now()))
                 return script.decision(answer, buckets)
-            except (Unavailable, redis.RedisError) as error:
+            except Unavailable as error:
                 self._mark_down(error)
         with self.outage.lock:
             return self.outage.admit(buckets, cost)
@@ -124,10 +123,7 @@ class RedisLimiter:
         if not buckets:
             return ()
         words = script.arguments(buckets, script.USAGE, 0, self._now())
-        try:
-            return script.usages(self._run_blocking(words))
-        except redis.RedisError as error:
-            raise Unavailable(f"Redis does not answer: {error}", where=str(self.url)) from None
+        return script.usages(self._run_blocking(words))
 
     @property
     def is_up(self) -> bool:
@@ -161,8 +157,7 @@ class RedisLimiter:
         return answer
 
     def _run_blocking(self, words: list[script.Word]) -> Sequence[int]:
-        keys = int(words[0])
-        answer: Sequence[int] = self._script(keys=words[1 : keys + 1], args=words[keys + 1 :])
+        answer: Sequence[int] = self._client.run_script(script.SCRIPT, script.SHA, *words)
         return answer
 
     def _mark_down(self, error: Exception) -> None:
@@ -184,15 +179,15 @@ class RedisLimiter:
             if self._is_closed:
                 return
             try:
-                self._beat()
+                self._beat(self._client)
                 if not self._is_up:
                     self._resume()
-            except (Unavailable, redis.RedisError) as error:
+            except Unavailable as error:
                 self._mark_down(error)
 
-    def _beat(self) -> None:
+    def _beat(self, client: RedisClient) -> None:
         """Renew the registration of this node, and learn its rank among all."""
-        rank, nodes = self._register(keys=[NODES], args=[self._node, NODE_SECONDS])
+        rank, nodes = client.run("EVAL", _REGISTER, 1, NODES, self._node, NODE_SECONDS)
         self.outage.rank, self.outage.nodes = rank, nodes
 
     def _resume(self) -> None:
@@ -225,34 +220,17 @@ class RedisLimiter:
 
 def check_redis(url: RedisUrl) -> str:
     """Return one line on the state of Redis, for `neurova doctor`. Raises StateError."""
-    client = _connect(url, 1.0)
+    client = RedisClient(url, 1.0)
     try:
-        version = client.info("server")["redis_version"]
-        nodes = client.zcard(NODES)
-    except redis.RedisError as error:
-        raise StateError(
-            f"Redis does not answer: {error}",
-            where=str(url),
-            fix="start Redis, or fix gateway.limits",
-        ) from None
+        lines = client.run("INFO", "server").decode().splitlines()
+        nodes = client.run("ZCARD", NODES)
+    except Unavailable as error:
+        fix = "start Redis, or fix gateway.limits"
+        raise StateError(error.what, where=error.where, fix=fix) from None
     finally:
         client.close()
+    version = dict(line.split(":", 1) for line in lines if ":" in line)["redis_version"]
     return f"{url}: Redis {version}, {nodes} nodes"
-
-
-def _connect(url: RedisUrl, timeout: float) -> Any:
-    options: dict[str, Any] = {
-        "db": url.database,
-        "username": url.user or None,
-        "password": url.password or None,
-        "socket_timeout": timeout,
-        "socket_connect_timeout": timeout,
-        "retry": Retry(NoBackoff(), 0),
-        "client_name": "neurova",
-    }
-    if url.path:
-        return redis.Redis(unix_socket_path=url.path, **options)
-    return redis.Redis(host=url.host, port=url.port, ssl=url.is_tls, **options)
 
 
 def _read_node(folder: Path) -> str:

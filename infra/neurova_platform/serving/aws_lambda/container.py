@@ -160,7 +160,11 @@ class Container:
 
     def _start_platform(self) -> None:
         platform = Platform(
-            self.settings, environment="live", log=self._log, access_log=AccessOutput()
+            self.settings,
+            environment="live",
+            log=self._log,
+            access_log=AccessOutput(),
+            check_tables=False,  # the event `migrate` does, as it takes half of a cold start
         )
         # A deployment creates them on SQS: the role of a function cannot.
         platform.events.creates_queues = not self.settings.bus.url.startswith("sqs:")

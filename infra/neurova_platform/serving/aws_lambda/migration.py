@@ -12,16 +12,22 @@ if TYPE_CHECKING:
 
 
 async def handle(container: Container, event: Mapping[str, Any], deadline: float) -> dict[str, Any]:
-    """Run the pending revisions; return the names of those run, by service."""
+    """Run the pending revisions; return the names of those run, by service.
+
+    Raises StateError if a database then lacks what a service's domain.py declares.
+    """
     from neurova.database import migrations
 
     from ...composition.locations import DatabaseLocations
-    from ...composition.state import has_state, revisions
+    from ...composition.state import has_state, load_domain, require_tables, revisions
 
     settings = container.settings
     with DatabaseLocations(settings) as locations:
-        return {
+        names = [each for each in discover(settings.functions) if has_state(settings, each)]
+        ran = {
             name: migrations.upgrade(locations.get(name), revisions(settings, name))
-            for name in discover(settings.functions)
-            if has_state(settings, name)
+            for name in names
         }
+        for name in names:
+            require_tables(locations, name, load_domain(settings, name))
+    return ran

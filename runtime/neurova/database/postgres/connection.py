@@ -9,12 +9,11 @@ from functools import partial
 from typing import Any
 
 import asyncpg
-from sqlalchemy import CursorResult, Dialect, Executable
+from sqlalchemy import Connection, CursorResult, Dialect, Engine, Executable, create_engine
 from sqlalchemy.dialects.postgresql.asyncpg import PGCompiler_asyncpg
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
-from sqlalchemy.util import await_only
+from sqlalchemy.util import await_only, greenlet_spawn
 
 from ...errors import NeurovaError, StateError
 from ..base import MAX_INLINE_ROWS, Parameters, TransactionError, count_rows
@@ -56,17 +55,21 @@ DriverErrors = (
 )
 
 
-def create_postgres_engine(url: PostgresUrl, name: str = "neurova") -> AsyncEngine:
-    """Return an engine without a pool that neither begins nor commits transactions."""
+def create_postgres_engine(url: PostgresUrl, name: str = "neurova") -> Engine:
+    """Return an engine without a pool that neither begins nor commits transactions.
+
+    Its methods wait for asyncpg, so they run by `greenlet_spawn`. SQLAlchemy's own AsyncEngine does
+    the same, but importing it imports the whole ORM.
+    """
 
     async def open_connection() -> asyncpg.Connection:
         # UTC as in SQLite: the zone decides what CURRENT_DATE and extract() return.
         settings = {"application_name": name, "timezone": "UTC"}
         return await connect(url, server_settings=settings)
 
-    engine = create_async_engine(
+    engine: Engine = create_engine(
         "postgresql+asyncpg://",
-        async_creator=open_connection,
+        creator=lambda: engine.dialect.loaded_dbapi.connect(async_creator_fn=open_connection),
         poolclass=NullPool,
         isolation_level="AUTOCOMMIT",
         hide_parameters=True,  # errors are logged, and parameters may be personal data
@@ -90,11 +93,11 @@ class _Compiler(PGCompiler_asyncpg):
 class PostgresConnection:
     """Run statements on one connection, opened on first use and after a failure."""
 
-    def __init__(self, engine: AsyncEngine, url: PostgresUrl, breaker: CircuitBreaker) -> None:
+    def __init__(self, engine: Engine, url: PostgresUrl, breaker: CircuitBreaker) -> None:
         self._engine = engine
         self._url = url
         self._breaker = breaker
-        self._core: AsyncConnection | None = None
+        self._core: Connection | None = None
         self._driver: Any = None
         self._has_savepoint = False
         self._start_savepoint = self._cleanup = ""
@@ -157,7 +160,7 @@ class PostgresConnection:
     async def run(self, statement: Executable, parameters: Parameters | None) -> CursorResult[Any]:
         """Run one statement. An error ends the transaction."""
         assert self._core is not None
-        result = await self._core.execute(statement, parameters)
+        result = await greenlet_spawn(self._core.execute, statement, parameters)
         if not self._driver.is_in_transaction():  # each further statement would be committed alone
             raise TransactionError.ended_by_statement()
         return result
@@ -209,8 +212,8 @@ class PostgresConnection:
                 await driver.close()
         driver.terminate()
         with suppress(Exception):
-            await core.invalidate()
-            await core.close()
+            await greenlet_spawn(core.invalidate)
+            await greenlet_spawn(core.close)
         await asyncio.sleep(0)  # the event loop closes the socket in its next iteration
 
     def translate(self, error: Exception) -> Exception:
@@ -223,7 +226,7 @@ class PostgresConnection:
         self._breaker.check()
         try:
             async with asyncio.timeout(CONNECT_TIMEOUT):
-                core = await self._engine.connect()
+                core = await greenlet_spawn(self._engine.connect)
         except Exception as error:
             translated = self.translate(error)
             if not isinstance(translated, NeurovaError):
@@ -237,4 +240,4 @@ class PostgresConnection:
             raise
         self._breaker.record_success()
         self._core = core
-        self._driver = (await core.get_raw_connection()).driver_connection
+        self._driver = core.connection.driver_connection

@@ -150,20 +150,19 @@ async def _with_driver(
 
 async def _with_connection(database: PostgresUrl, work: Callable[[Connection], T]) -> T:
     """Return the result of `work` with a connection that does not begin transactions itself."""
+    from sqlalchemy.util import greenlet_spawn
+
     from .connection import create_postgres_engine
 
     engine = create_postgres_engine(database, "neurova db")
 
-    def run(connection: Connection) -> T:
-        # No-op with AUTOCOMMIT, but it keeps alembic from beginning and committing.
-        connection.begin()
-        return work(connection)
+    def run() -> T:
+        with engine.connect() as connection:
+            # No-op with AUTOCOMMIT, but it keeps alembic from beginning and committing.
+            connection.begin()
+            return work(connection)
 
-    try:
-        async with engine.connect() as connection:
-            return await connection.run_sync(run)
-    finally:
-        await engine.dispose()
+    return await greenlet_spawn(run)
 
 
 def _run_on_loop(work: Coroutine[Any, Any, T]) -> T:

@@ -7,8 +7,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
 from typing import Any, TypeVar
 
-from sqlalchemy import Executable, Result
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy import Engine, Executable, Result
 
 from ...errors import NeurovaError, Unavailable
 from ..base import Conflict, Parameters, TransactionError
@@ -36,7 +35,7 @@ class PostgresTransactions:
     """Create transactions on at most `connections` connections, half of them for writing."""
 
     def __init__(
-        self, engine: AsyncEngine, url: PostgresUrl, connections: int, breaker: CircuitBreaker
+        self, engine: Engine, url: PostgresUrl, connections: int, breaker: CircuitBreaker
     ) -> None:
         self.url = url
         self.write_retries = WriteRetries()
