@@ -20,6 +20,7 @@ from neurova.database.migrations import PendingMigrations
 from neurova.errors import Unavailable
 from neurova.loading.service import discover
 from neurova.settings.settings import Settings
+from neurova.settings.site import Site
 
 from ...composition import state
 from ...composition.backends import load_function
@@ -59,16 +60,16 @@ def open_container() -> Container:
 def load_settings() -> Settings:
     """Return the settings, with the state folder where a Lambda function may write.
 
-    Raises ConfigError.
+    The public page is left out, a CDN serves it, and so is the file of traces, which nobody would
+    read. Raises ConfigError.
     """
     folder = Path(tempfile.gettempdir()) / "neurova"
     settings = load(flags={"project.state": str(folder)})
     names = discover(settings.functions)
     check_settings(settings, [name for name in names if state.has_state(settings, name)])
-    if settings.traces.url:
-        return settings
-    disabled = msgspec.structs.replace(settings.traces, enabled=False)  # nobody reads a file here
-    return msgspec.structs.replace(settings, traces=disabled)
+    is_traced = settings.traces.enabled and bool(settings.traces.url)
+    traces = msgspec.structs.replace(settings.traces, enabled=is_traced)
+    return msgspec.structs.replace(settings, traces=traces, site=Site())
 
 
 class Container:
