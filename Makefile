@@ -69,6 +69,9 @@ lock: $(VENV)/.installed-dev
 	$(BIN)/uv pip compile -q --upgrade --universal --python-version 3.11 --generate-hashes \
 	  --no-emit-index-url --no-annotate --no-header pyproject.toml --extra kong --extra postgres \
 	  --extra redis -c requirements-dev.lock -o infra/kong/requirements.lock
+	$(BIN)/uv pip compile -q --upgrade --universal --python-version 3.11 --generate-hashes \
+	  --no-emit-index-url --no-annotate --no-header pyproject.toml --extra lambda --extra postgres \
+	  --extra rabbitmq --extra redis --extra vault -c requirements-dev.lock -o infra/lambda/requirements.lock
 
 clean:
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis

@@ -71,5 +71,5 @@ def _no_driver() -> ConfigError:
     return ConfigError(
         "the Redis driver is not installed",
         where="gateway.limits",
-        fix="pip install 'redis[hiredis]' greenlet",
+        fix="pip install hiredis greenlet",
     )
