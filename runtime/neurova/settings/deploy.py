@@ -8,14 +8,16 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from ..server_url import split_server_url
 from .section import Section
 from .units import FilePath, OptionalSeconds, Seconds, Size
 
 Replicas = Annotated[int, msgspec.Meta(ge=1, le=1_000)]
-COMMANDS = ("apply", "destroy", "history", "promote", "render", "rollback", "status")
+COMMANDS = ("apply", "destroy", "history", "promote", "render", "rollback", "site", "status")
 """The names of the commands below `neurova deploy`, which no environment can have."""
 _VARIABLE = re.compile(r"[A-Z][A-Z0-9_]*=.*", re.DOTALL)
 _SECRET = re.compile(r"[A-Z][A-Z0-9_]*=[a-z0-9][a-z0-9.-]*#[A-Za-z0-9._-]+")
+_HOST = re.compile(r"(?=.{4,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}")
 _CPU = re.compile(r"[1-9][0-9]{0,4}m?")
 
 
@@ -31,6 +33,10 @@ class Deploy(Section, frozen=True):
     containers. `secret_variables`: "NAME=secret#key", from Secrets of the cluster. `vault_role`:
     the role of the pods in Vault, by Kubernetes auth. In seconds: `drain_delay`, how long a
     stopping runtime still serves; `ready`, how long a rollout may take.
+
+    `cdn`: where `neurova deploy site` publishes the page; `cdn_origin`: the base URL of the API,
+    which the CDN calls; `cdn_domain`: the page's host name, empty for one of the CDN's.
+    `cdn_bucket`, `cdn_certificate`: of CloudFront; `cdn_account`: of Cloudflare.
     """
 
     target: Literal["kubernetes"] = "kubernetes"
@@ -51,6 +57,12 @@ class Deploy(Section, frozen=True):
     vault_role: str = ""
     drain_delay: OptionalSeconds = 15.0
     ready: Seconds = 300.0
+    cdn: Literal["", "cloudfront", "cloudflare"] = ""
+    cdn_origin: str = ""
+    cdn_domain: str = ""
+    cdn_bucket: str = ""
+    cdn_certificate: str = ""
+    cdn_account: str = ""
 
     @property
     def has_images_of_services(self) -> bool:
@@ -75,6 +87,8 @@ def find_deploy_faults(environments: Mapping[str, Deploy]) -> Iterator[tuple[str
             yield f"{name}.replicas_max", f"must be at least replicas, {deploy.replicas}"
         if not _CPU.fullmatch(deploy.cpu):
             yield f"{name}.cpu", f'{deploy.cpu!r} is no amount of CPU, write one like "250m" or "2"'
+        for key, what in find_cdn_faults(deploy):
+            yield f"{name}.{key}", what
         for key, form, example in (
             ("variables", _VARIABLE, "NAME=value"),
             ("secret_variables", _SECRET, "PGPASSWORD=postgres#password"),
@@ -82,3 +96,17 @@ def find_deploy_faults(environments: Mapping[str, Deploy]) -> Iterator[tuple[str
             for number, each in enumerate(getattr(deploy, key), 1):
                 if not form.fullmatch(each):
                     yield f"{name}.{key}", f'has no name and value in item {number}, "{example}"'
+
+
+def find_cdn_faults(deploy: Deploy) -> Iterator[tuple[str, str]]:
+    """Yield each key of the CDN with an invalid value, and what is wrong."""
+    if not deploy.cdn:
+        return
+    origin = split_server_url(deploy.cdn_origin)
+    if origin is None or origin.scheme != "https" or origin.path.strip("/") or origin.query:
+        yield "cdn_origin", 'must be the URL of the API, like "https://api.example.org"'
+    if deploy.cdn_domain and not _HOST.fullmatch(deploy.cdn_domain):
+        yield "cdn_domain", f'{deploy.cdn_domain!r} is no host name, like "www.example.org"'
+    is_in_virginia = deploy.cdn_certificate.startswith("arn:aws:acm:us-east-1:")
+    if deploy.cdn == "cloudfront" and bool(deploy.cdn_domain) != is_in_virginia:
+        yield "cdn_certificate", "is needed with cdn_domain: the ARN of a certificate in us-east-1"

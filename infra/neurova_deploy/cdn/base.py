@@ -1,0 +1,176 @@
+"""What a page needs of a CDN, and the plan of a release, without I/O."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Mapping
+from typing import Protocol
+
+import msgspec
+
+from neurova.errors import ConfigError
+
+from ..plan import Change
+from .routes import ApiRoute, refuse_overlaps
+from .site import Site, SiteFile
+
+KEPT = 5
+"""How many releases keep their hashed files, for pages that are open in browsers."""
+
+Report = Callable[[str], None]
+
+
+class Entry(msgspec.Struct, frozen=True):
+    """A published file: a hash of all that a client gets, 32 hex digits, and its bytes."""
+
+    hash: str
+    size: int
+
+
+class Release(msgspec.Struct, frozen=True):
+    """A published page: who published what and when.
+
+    `hashed`: the files with hashed names, by path. `pages`: the others, without their encodings.
+    """
+
+    hashed: Mapping[str, Entry]
+    pages: tuple[SiteFile, ...]
+    headers: Mapping[str, str]
+    number: int = 0
+    when: str = ""
+    who: str = ""
+    commit: str = ""
+    note: str = ""
+
+    @property
+    def entries(self) -> dict[str, Entry]:
+        """Return all files by path."""
+        return {**self.hashed, **{each.path: entry_of(each) for each in self.pages}}
+
+    def equals(self, other: Release) -> bool:
+        """Return whether both publish the same."""
+        return self.entries == other.entries and self.headers == other.headers
+
+
+class Front(msgspec.Struct, frozen=True):
+    """What a CDN does beside serving files: the routes of the API, and the headers of files."""
+
+    routes: tuple[ApiRoute, ...] = ()
+    headers: Mapping[str, str] = {}
+
+
+class Present(msgspec.Struct, frozen=True):
+    """What a CDN has: files by path with their hash ("" if unknown), releases, newest first.
+
+    `changes`: what its configuration differs in.
+    """
+
+    files: Mapping[str, str] = {}
+    releases: tuple[Release, ...] = ()
+    changes: tuple[Change, ...] = ()
+
+
+class SitePlan(msgspec.Struct, frozen=True):
+    """What publishing a release changes, in the order in which it is applied.
+
+    `uploads`: hashed files first, HTML last. `stale`: the URL paths to invalidate. `files`: all
+    that stay, with those of earlier releases. `releases`: those to remember. `contents`: what is
+    at hand, should the CDN have lost it.
+    """
+
+    front: Front
+    changes: tuple[Change, ...]
+    uploads: tuple[SiteFile, ...]
+    stale: tuple[str, ...]
+    deletes: tuple[str, ...]
+    files: Mapping[str, Entry]
+    releases: tuple[Release, ...]
+    is_new: bool
+    contents: tuple[SiteFile, ...]
+
+    def __bool__(self) -> bool:
+        return bool(self.changes or self.uploads or self.deletes or self.is_new)
+
+    def __str__(self) -> str:
+        lines = [str(each) for each in self.changes]
+        lines += [f"upload {each.path}" for each in self.uploads]
+        lines += [f"invalidate {each}" for each in self.stale]
+        lines += [f"delete {each}" for each in self.deletes]
+        return "\n".join(lines or ["publish the page again"] * self.is_new)
+
+
+class Cdn(Protocol):
+    """Where a page is published. Each method raises NeurovaError if the CDN refuses it."""
+
+    def check(self) -> str:
+        """Return what was found, and change nothing."""
+
+    def read(self, front: Front) -> Present:
+        """Return what is there, compared with `front`. Raises ConfigError if it is not ours."""
+
+    def apply(self, plan: SitePlan, report: Report) -> str:
+        """Publish, resumable at every step; return the URL of the page."""
+
+    def destroy(self, report: Report) -> None:
+        """Delete all that `apply` has created."""
+
+
+def entry_of(file: SiteFile) -> Entry:
+    """Return the entry of a file."""
+    parts = (file.sha256, file.content_type, file.cache_control)
+    return Entry(hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32], len(file.content))
+
+
+def url_path(path: str) -> str:
+    """Return the path in the URL of a file: `index.html` is that of its folder."""
+    folder, _, name = f"/{path}".rpartition("/")
+    return f"{folder}/" if name == "index.html" else f"/{path}"
+
+
+def release_of(site: Site) -> Release:
+    """Return a site as a release."""
+    hashed = {each.path: entry_of(each) for each in site.files if each.is_hashed}
+    pages = [
+        msgspec.structs.replace(each, encodings={}) for each in site.files if not each.is_hashed
+    ]
+    return Release(hashed, tuple(pages), dict(site.headers))
+
+
+def plan_release(
+    release: Release, files: Iterable[SiteFile], front: Front, present: Present
+) -> SitePlan:
+    """Return what publishing changes; `files`: the contents that are at hand.
+
+    Raises ConfigError if a content is missing, or if a route and a file have the same URL.
+    """
+    refuse_overlaps(front.routes, map(url_path, release.entries))
+    is_new = not present.releases or not release.equals(present.releases[0])
+    releases = ((release,) * is_new + present.releases)[:KEPT]
+    staying = {path: entry for each in releases for path, entry in each.hashed.items()}
+    staying.update(release.entries)
+    entries = release.entries
+    missing = {path for path, entry in entries.items() if present.files.get(path) != entry.hash}
+    contents = tuple(each for each in files if entries.get(each.path) == entry_of(each))
+    uploads = [each for each in contents if each.path in missing]
+    if lost := missing - {each.path for each in uploads}:
+        raise ConfigError(
+            f"{min(lost)} is no longer there",
+            where=f"release {release.number}",
+            fix="deploy its commit instead",
+        )
+    deletes = sorted(set(present.files) - set(staying))
+    hashed = {path for each in present.releases for path in each.hashed}
+    changed = [each.path for each in uploads if not each.is_hashed and each.path in present.files]
+    changed += [path for path in deletes if path not in hashed]
+    uploads.sort(key=lambda each: (not each.is_hashed, each.path.endswith(".html"), each.path))
+    return SitePlan(
+        front,
+        present.changes,
+        tuple(uploads),
+        tuple(map(url_path, changed)),
+        tuple(deletes),
+        staying,
+        releases,
+        is_new,
+        contents,
+    )
