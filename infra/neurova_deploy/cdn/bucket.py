@@ -42,6 +42,7 @@ class Bucket:
 
     def __init__(self, s3: Any, name: str, owner: str) -> None:
         self.name, self._s3, self._owner = name, s3, owner
+        self.key = f"Bucket/{name}"
         self.domain = f"{name}.s3.{s3.meta.region_name}.amazonaws.com"
 
     def exists(self) -> bool:

@@ -56,7 +56,7 @@ class Cloudflare:
     def apply(self, plan: SitePlan, report: Report) -> str:
         """Upload what Cloudflare lacks, replace the Worker, purge. See `Cdn.apply`."""
         token = self._upload(plan, report)
-        report(f"Worker {self._name}")
+        report(f"Worker/{self._name}")
         self._api.send("PUT", self._path, self._script(plan, token))
         host = self._deploy.cdn_domain
         if not host:
@@ -65,7 +65,7 @@ class Cloudflare:
             return f"https://{self._name}.{found['subdomain']}.workers.dev"
         domain = self._find_domain()
         if domain is None:
-            report(f"domain {host}")
+            report(f"Domain/{host}")
             body = {"hostname": host, "service": self._name}
             domain = self._api.send("PUT", "workers/domains", body)
         urls = [f"https://{host}{path}" for path in plan.stale]
@@ -78,10 +78,10 @@ class Cloudflare:
     def destroy(self, report: Report) -> None:
         """Delete the domain and the Worker with its files."""
         if (domain := self._find_domain()) is not None:
-            report(f"delete domain {domain['hostname']}")
+            report(f"delete Domain/{domain['hostname']}")
             self._api.send("DELETE", f"workers/domains/{domain['id']}")
         if self._modules() is not None:
-            report(f"delete Worker {self._name}")
+            report(f"delete Worker/{self._name}")
             self._api.send("DELETE", f"{self._path}?force=true")
 
     def _modules(self) -> dict[str, bytes] | None:

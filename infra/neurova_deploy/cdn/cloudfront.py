@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -82,12 +83,15 @@ class CloudFront:
     def apply(self, plan: SitePlan, report: Report) -> str:
         """Configure, upload, remember, invalidate, delete. See `Cdn.apply`."""
         with _translated():
-            report(f"bucket {self._bucket.name}")
-            self._bucket.create()
+            sets_bucket = any(each.key == self._bucket.key for each in plan.changes)
+            if sets_bucket:
+                report(self._bucket.key)
+                self._bucket.create()
             state, tag = self._bucket.read_state()
             applied = dict(state.applied)
             found = self._configure(plan.front, applied, report)
-            self._bucket.allow(bucket_policy(self._bucket.name, found.shown["ARN"]))
+            if sets_bucket:
+                self._bucket.allow(bucket_policy(self._bucket.name, found.shown["ARN"]))
             files = {path: each for path, each in state.files.items() if path in plan.files}
             for file in plan.uploads:
                 report(f"upload {file.path}")
@@ -109,10 +113,10 @@ class CloudFront:
                 self._api.get_waiter("distribution_deployed").wait(Id=found.id)
             for kind in reversed(_CALLS):
                 if (found := self._find(kind)) is not None:
-                    report(f"delete {kind} {found.id}")
+                    report(f"delete {kind}/{self._name}")
                     self._call("delete", kind)(Id=found.id, IfMatch=found.tag)
             if has_bucket:
-                report(f"delete bucket {self._bucket.name}")
+                report(f"delete {self._bucket.key}")
                 self._bucket.remove()
 
     def _configure(self, front: Front, applied: dict[str, Any], report: Report) -> Found:
@@ -122,7 +126,7 @@ class CloudFront:
         for kind in _CALLS:
             wanted, found = self._wanted(kind, front, ids), self._find(kind)
             if found is None or self._change(kind, wanted, found, applied.get(kind)):
-                report(f"{kind} {self._name}")
+                report(f"{kind}/{self._name}")
                 found = self._update(kind, found, wanted) if found else self._create(kind, wanted)
                 applied[kind] = (content_hash(wanted), found.config)
             every[kind], ids[kind] = found, found.id
@@ -138,15 +142,14 @@ class CloudFront:
             ids[kind] = found.id if found else ""
 
     def _bucket_changes(self, exists: bool) -> Iterator[Change]:
-        key = f"Bucket/{self._bucket.name}"
         if not exists:
-            yield Change("create", key)
+            yield Change("create", self._bucket.key)
             return
         found = self._find("Distribution")
         policy = bucket_policy(self._bucket.name, found.shown["ARN"] if found else "")
         wanted = self._bucket.wanted_access(policy)
         if fields := tuple(differences(self._bucket.access(), wanted)):
-            yield Change("update", key, fields)
+            yield Change("update", self._bucket.key, fields)
 
     def _change(
         self, kind: str, wanted: dict[str, Any], found: Found | None, applied: Any
@@ -230,7 +233,8 @@ def _session() -> Any:
             where="cdn",
             fix='pip install "neurova-platform[aws]"',
         ) from None
-    return boto3.Session()
+    # boto3 itself reads only AWS_DEFAULT_REGION and the profile.
+    return boto3.Session(region_name=os.environ.get("AWS_REGION") or None)
 
 
 @contextmanager
