@@ -66,8 +66,8 @@ class Cloudflare:
         domain = self._find_domain()
         if domain is None:
             report(f"Domain/{host}")
-            body = {"hostname": host, "service": self._name}
-            domain = self._api.send("PUT", "workers/domains", body)
+            wanted = {"hostname": host, "service": self._name}
+            domain = self._api.send("PUT", "workers/domains", wanted)
         urls = [f"https://{host}{path}" for path in plan.stale]
         for start in range(0, len(urls), _PURGED):
             report(f"purge {' '.join(plan.stale)}")

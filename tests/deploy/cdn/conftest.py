@@ -9,6 +9,7 @@ from typing import Any
 import boto3
 import msgspec
 import pytest
+from tests.servers.moto import ENVIRONMENT
 
 from neurova.settings.deploy import Deploy
 from neurova_deploy.cdn.base import Front, SitePlan, plan_release, release_of, url_path
@@ -124,14 +125,10 @@ class CloudflareEdge(Edge):
 def cloudfront(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[CloudFrontEdge]:
     aws = Aws()
     with serve_wsgi(aws) as url:
-        for name, value in {
-            "AWS_ENDPOINT_URL": url,
-            "AWS_ACCESS_KEY_ID": "test",
-            "AWS_SECRET_ACCESS_KEY": "test",
-            "AWS_DEFAULT_REGION": "eu-central-1",
-            "AWS_MAX_ATTEMPTS": "1",
-        }.items():
+        more = {"AWS_ENDPOINT_URL": url, "AWS_MAX_ATTEMPTS": "1"}
+        for name, value in {**ENVIRONMENT, **more}.items():
             monkeypatch.setenv(name, value)
+        monkeypatch.delenv("AWS_PROFILE", raising=False)
         deploy = Deploy(cdn="cloudfront", cdn_origin="https://api.example.org")
         yield CloudFrontEdge(tmp_path / "web", deploy, aws)
         forget_all(url)

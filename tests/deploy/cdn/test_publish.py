@@ -7,16 +7,20 @@ import re
 import msgspec
 import pytest
 
-from neurova.errors import ConfigError, NeurovaError
+from neurova.errors import ConfigError
 from neurova_deploy.cdn.base import KEPT, Front, plan_release
 from neurova_deploy.cdn.routes import ApiRoute
+from neurova_deploy.targets.base import DeployError
 
 from .conftest import ROUTES, Edge
 
-# moto leaves closing replaced objects to the garbage collector.
-pytestmark = pytest.mark.filterwarnings(
-    "ignore:.*SpooledTemporaryFile:pytest.PytestUnraisableExceptionWarning"
-)
+pytestmark = [
+    pytest.mark.server,
+    # moto leaves closing replaced objects to the garbage collector.
+    pytest.mark.filterwarnings(
+        "ignore:.*SpooledTemporaryFile:pytest.PytestUnraisableExceptionWarning"
+    ),
+]
 
 
 def scripts_of(served: dict[str, bytes], page: str = "/") -> set[str]:
@@ -87,23 +91,28 @@ def test_rollback_brings_the_page_before_back(edge: Edge) -> None:
     assert edge.plan().uploads
 
 
+def has_published(edge: Edge, allowed: int) -> bool:
+    """Publish with this many changes allowed; return whether they were enough."""
+    edge.api.allowed = allowed
+    try:
+        edge.publish()
+    except DeployError:
+        return False
+    finally:
+        edge.api.allowed = None
+    return True
+
+
 def test_interrupted_at_each_step_the_next_one_completes(edge: Edge) -> None:
     """Whatever was refused, a page that is served finds the files that it loads."""
     for version in (1, 2):
         edge.write("js/app.js", f"let version = {version}")
-        for steps in range(100):
-            edge.api.allowed = steps
-            try:
-                edge.publish()
-                break
-            except NeurovaError as refused:
-                assert "docs/cdn.md" in refused.fix
-            edge.api.allowed = None
+        refused = 0
+        while not has_published(edge, refused):
+            refused += 1
             served = edge.served() if edge.api.changes else {}
             assert "/" not in served or scripts_of(served) <= set(served)
-        else:
-            pytest.fail("it never completed")
-        edge.api.allowed = None
+        assert refused >= 5
         assert f"version = {version}".encode() in b"".join(edge.served().values())
         assert not edge.plan()
 
@@ -118,5 +127,5 @@ def test_destroy_leaves_nothing(edge: Edge) -> None:
 
 
 def test_file_where_a_function_answers_is_refused(edge: Edge) -> None:
-    with pytest.raises(ConfigError, match="/about/ is a file of the page and matches /about/*"):
+    with pytest.raises(ConfigError, match=r"/about/ is a file of the page and matches /about/\*"):
         edge.plan((ApiRoute("/about/*"),))

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from ..output import json_option, print_document, print_table
+from .deploy_site import site
 
 if TYPE_CHECKING:
     from neurova_deploy.engine import Engine
@@ -46,6 +46,9 @@ def deploy() -> None:
     Environments are [deploy.NAME] in neurova.toml; `neurova deploy NAME` is `neurova deploy apply
     NAME`.
     """
+
+
+deploy.add_command(site)
 
 
 def _environment(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -232,28 +235,18 @@ def render(environment: str, images: bool, as_json: bool) -> None:
 
 
 def _load(environment: str) -> Deployment:
+    from ...deployment.origin import find_only_environment
     from ...deployment.project import load_deployment
 
-    return load_deployment(None, environment or _only_environment())
-
-
-def _only_environment() -> str:
-    from neurova.errors import ConfigError
-
-    from ...settings.loading import load, without_secrets
-
-    names = sorted(load(secrets=without_secrets).deploy)
-    if len(names) == 1:
-        return names[0]
-    fix = f"name one: {', '.join(names)}" if names else "add [deploy.NAME], see docs/deploy.md"
-    raise ConfigError("no environment is given", where="deploy", fix=fix)
+    return load_deployment(None, environment or find_only_environment())
 
 
 def _open_state(environment: str) -> tuple[Project, Target]:
     """Return what commands need that read or change only what is deployed."""
+    from ...deployment.origin import find_only_environment
     from ...deployment.project import load_project_head
 
-    project = load_project_head(None, environment or _only_environment())
+    project = load_project_head(None, environment or find_only_environment())
     return project, _open(project)
 
 
@@ -322,25 +315,9 @@ def _engine(target: Target) -> Engine:
 
     from neurova_deploy.engine import Engine, Who
 
-    return Engine(target, Who(getuser(), _git_commit()), lambda line: click.echo(line, err=True))
+    from ...deployment.origin import find_commit
 
-
-def _git_commit() -> str:
-    """Return the commit of the working folder, with + for changes; "" without git."""
-
-    def git(*arguments: str) -> str:
-        done = subprocess.run(  # noqa: S603 - no shell
-            ["git", *arguments],  # noqa: S607 - the user's git
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-        return done.stdout.strip()
-
-    try:
-        return git("rev-parse", "HEAD") + ("+" if git("status", "--porcelain") else "")
-    except (OSError, subprocess.CalledProcessError):
-        return ""
+    return Engine(target, Who(getuser(), find_commit()), lambda line: click.echo(line, err=True))
 
 
 def _print_done(head: Head, as_json: bool) -> None:

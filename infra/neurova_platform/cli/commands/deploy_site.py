@@ -43,10 +43,10 @@ def site(
     """
     from neurova_deploy.cdn.table import open_cdn
 
+    from ...deployment.origin import find_only_environment
     from ...deployment.site import load_site_deployment
-    from .deploy import _only_environment
 
-    found = load_site_deployment(None, environment or _only_environment())
+    found = load_site_deployment(None, environment or find_only_environment())
     cdn = open_cdn(found.project, found.environment, found.deploy)
     if destroy:
         _destroy(cdn, found.project, yes, as_json)
@@ -100,14 +100,14 @@ def _signed(release: Release, releases: tuple[Release, ...], note: str = "") -> 
 
     import msgspec
 
-    from .deploy import _git_commit
+    from ...deployment.origin import find_commit
 
     return msgspec.structs.replace(
         release,
         number=max((each.number for each in releases), default=0) + 1,
         when=datetime.now(UTC).isoformat(timespec="seconds"),
         who=getuser(),
-        commit=_git_commit(),
+        commit=find_commit(),
         note=note,
     )
 

@@ -1,0 +1,48 @@
+"""The URL patterns of an API, and the rules for headers on Cloudflare."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from neurova.errors import ConfigError
+from neurova_deploy.cdn.routes import api_routes, to_expression
+
+
+@pytest.mark.parametrize(
+    ("functions", "patterns"),
+    [
+        ([("/rooms", False)], ["/rooms"]),
+        ([("/rooms/{id}", False), ("/rooms/{id}/beds", False)], ["/rooms/*"]),
+        ([("/rooms", False), ("/rooms/{id}", False), ("/a", False)], ["/a", "/rooms", "/rooms/*"]),
+        ([("/app/{*}", False)], ["/app", "/app/*"]),
+        # What is not stored comes before a pattern that also matches it.
+        (
+            [("/rooms/{id}", True), ("/rooms/free", False), ("/rooms/{id}/beds", False)],
+            ["/rooms/*/beds", "/rooms/free", "/rooms/* cached"],
+        ),
+        ([("/rooms/{id}", True), ("/rooms/{name}", False)], ["/rooms/* cached"]),
+        # What a mount sends is not known.
+        ([("/rooms/{id}", True), ("/rooms/{*}", False)], ["/rooms", "/rooms/*"]),
+    ],
+)
+def test_patterns_keep_uncached_functions_apart(
+    functions: list[tuple[str, bool]], patterns: list[str]
+) -> None:
+    found = [f"{each.pattern}{' cached' * each.is_cached}" for each in api_routes(functions)]
+    assert found == patterns
+
+
+@pytest.mark.parametrize("path", ["/{name}", "/{*}", "/"])
+def test_function_in_place_of_the_page_is_refused(path: str) -> None:
+    with pytest.raises(ConfigError, match="where the page is"):
+        api_routes([(path, False)])
+
+
+def test_expression_matches_like_the_pattern() -> None:
+    matched = re.compile(to_expression("/a.b/*/c"))
+    assert matched.search("/a.b/x/y/c")
+    assert not matched.search("/a.b/c")
+    assert not matched.search("/aXb/x/c")
+    assert not matched.search("/z/a.b/x/c")
