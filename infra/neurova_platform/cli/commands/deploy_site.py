@@ -44,13 +44,15 @@ def site(
     from neurova_deploy.cdn.table import open_cdn
 
     from ...deployment.origin import find_only_environment
+    from ...deployment.project import load_project_head
     from ...deployment.site import load_site_deployment
 
-    found = load_site_deployment(None, environment or find_only_environment())
-    cdn = open_cdn(found.project, found.environment, found.deploy)
+    project = load_project_head(None, environment or find_only_environment())
+    cdn = open_cdn(project.name, project.environment, project.deploy)
     if destroy:
-        _destroy(cdn, found.project, yes, as_json)
+        _destroy(cdn, project.name, yes, as_json)
         return
+    found = load_site_deployment(None)
     plan = _plan_rollback(cdn, found, to) if rollback else _plan(cdn, found)
     if as_json:
         print_document(_describe(plan))
