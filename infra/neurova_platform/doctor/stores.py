@@ -77,10 +77,9 @@ def check_bus(settings: Settings) -> Iterator[Finding]:
     if settings.bus.url.startswith("sqs:"):
         from ..composition.buses import find_missing_queues
 
-        queues = inventory.load_queues(settings)
-        missing = find_missing_queues(settings.bus.url, queues)
+        missing = find_missing_queues(settings.bus.url, inventory.load_queues(settings))
         if missing:
-            what += f"; {len(missing)} of {len(queues)} queues are missing: {', '.join(missing)}"
+            what += f"; these queues are missing: {', '.join(missing)}"
             yield Finding("bus", "warn", what, "run `neurova bus apply`, or deploy")
             return
     elif settings.bus.url:

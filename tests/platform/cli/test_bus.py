@@ -1,8 +1,9 @@
-"""`neurova bus`: the queues on RabbitMQ."""
+"""`neurova bus`: the queues on RabbitMQ and SQS."""
 
 from __future__ import annotations
 
 import json
+import secrets
 from collections.abc import Callable
 from pathlib import Path
 
@@ -25,6 +26,13 @@ async def mail(event: Sold) -> None:
 '''
 
 
+def write_project(folder: Path) -> None:
+    file = folder / "functions" / "mailer" / "mail.py"
+    file.parent.mkdir(parents=True)
+    file.write_text(MAIL)
+    (folder / "neurova.toml").touch()
+
+
 def test_committed_definitions_are_those_of_the_project(
     cli: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -42,10 +50,7 @@ def test_apply_creates_what_diff_shows(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    file = tmp_path / "functions" / "mailer" / "mail.py"
-    file.parent.mkdir(parents=True)
-    file.write_text(MAIL)
-    (tmp_path / "neurova.toml").touch()
+    write_project(tmp_path)
     monkeypatch.chdir(tmp_path)
     refused = cli("bus", "diff")
     assert refused.exit_code == 3
@@ -58,3 +63,18 @@ def test_apply_creates_what_diff_shows(
     doctor = cli("doctor").output
     assert "16 queues need 48 of its file handles" in doctor
     assert "//" not in doctor.partition("RabbitMQ at")[2].partition("\n")[0]
+
+
+@pytest.mark.server
+def test_apply_creates_the_queues_that_doctor_misses_on_sqs(
+    cli: Callable[..., Result], aws: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_project(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    prefix = f"t{secrets.token_hex(6)}"
+    monkeypatch.setenv("NEUROVA_BUS_URL", f"sqs://eu-central-1/{prefix}")
+    missing = f"these queues are missing: {prefix}-mailer-mail, {prefix}-mailer-mail-dlq"
+    assert missing in cli("doctor").output
+    assert cli("bus", "apply").exit_code == 0
+    assert "ok    bus: SQS in eu-central-1: the credentials are of account" in cli("doctor").output
+    assert cli("bus", "diff").exit_code == 3

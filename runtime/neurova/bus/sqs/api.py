@@ -29,6 +29,10 @@ class MissingQueue(StateError):
     """A queue does not exist on SQS."""
 
 
+class MissingTopic(StateError):
+    """An event has no topic on SNS."""
+
+
 class Api:
     """The clients of one region. A method of boto3 blocks: call it within `call`."""
 
@@ -120,6 +124,8 @@ def _translate_answer(error: Any) -> NeurovaError:
     said = error.response.get("Error", {}).get("Message", "")
     if code in MISSING_QUEUE:
         return MissingQueue("the queue does not exist on SQS", fix="run `neurova bus apply`")
+    if code in MISSING_TOPIC and operation == "PublishBatch":
+        return MissingTopic("the topic does not exist on SNS", fix="run `neurova bus apply`")
     if any(code.startswith(each) for each in _UNKNOWN):
         return StateError(f"AWS refuses the credentials: {code}", fix="renew them")
     if code in _REFUSED or status == 403:

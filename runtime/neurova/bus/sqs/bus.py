@@ -25,6 +25,7 @@ from ..base import (
 from .api import Api, until
 from .consumer import SqsConsumer
 from .declare import declare
+from .deletions import Deletions
 from .messages import Handle, Outgoing, decode, decode_dead, decode_record, encode
 from .names import Location, Names, check_queues
 from .publish import publish
@@ -58,6 +59,7 @@ class SqsBus:
         self._api = Api(location.region)
         self._consumers: list[SqsConsumer] = []
         self._queues = Queues(self._api)
+        self._deletions = Deletions(self._queues)
         self._browsing = asyncio.Lock()
         self._extending: asyncio.Task[None] | None = None
 
@@ -97,7 +99,7 @@ class SqsBus:
     async def publish(self, messages: Sequence[Message], deadline: float) -> None:
         """Publish messages; see `Bus`. SNS and SQS do not keep their order."""
         async with until(deadline):
-            unroutable = await self._api.call(publish, self._api, self.names, messages)
+            unroutable = await publish(self._api, self.names, messages)
         if unroutable:
             raise Unroutable(sorted(unroutable))
 
@@ -132,7 +134,7 @@ class SqsBus:
     async def ack(self, delivery: Delivery) -> None:
         """Remove a handled message."""
         if not delivery.handle.is_deleted_by_caller:
-            await self._queues.delete([delivery.handle])
+            await self._deletions.delete(delivery.handle)
         self._end(delivery.handle)
 
     async def retry(self, delivery: Delivery, delay: float, cause: str) -> None:
@@ -194,7 +196,7 @@ class SqsBus:
         """Send a delivery elsewhere, then remove it."""
         await self._queues.send(name, [outgoing])
         if delivery.handle is not None:
-            await self._queues.delete([delivery.handle])
+            await self._deletions.delete(delivery.handle)
             self._end(delivery.handle)
 
     def _end(self, handle: Handle) -> None:

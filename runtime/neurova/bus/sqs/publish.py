@@ -2,32 +2,33 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 
 from ..base import Message
-from .api import MISSING_TOPIC, Api, code_of
+from .api import Api, MissingTopic
 from .messages import Outgoing, batches, encode
 from .names import Names
 from .queues import check_batch
 
 
-def publish(api: Api, names: Names, messages: Sequence[Message]) -> set[str]:
+async def publish(api: Api, names: Names, messages: Sequence[Message]) -> set[str]:
     """Return when SNS has the messages; return the events that have no topic.
 
-    It blocks. Raises errors of boto3.
+    The batches are sent at once, as SNS keeps no order. Raises NeurovaError.
     """
     events: dict[str, list[Outgoing]] = {}
     for each in messages:
         events.setdefault(each.event, []).append(encode(each))
+    sent = [(event, batch) for event, found in events.items() for batch in batches(found)]
+    calls = [api.call(_publish, api, names.topic_arn(event), batch) for event, batch in sent]
+    results = await asyncio.gather(*calls, return_exceptions=True)
     unroutable = set()
-    for event, outgoing in events.items():
-        try:
-            for batch in batches(outgoing):
-                _publish(api, names.topic_arn(event), batch)
-        except Exception as error:
-            if code_of(error) not in MISSING_TOPIC:
-                raise
+    for (event, _), result in zip(sent, results, strict=True):
+        if isinstance(result, MissingTopic):
             unroutable.add(event)
+        elif isinstance(result, BaseException):
+            raise result
     return unroutable
 
 
