@@ -22,8 +22,11 @@ def running(
     is_ready: Callable[[], bool],
     timeout: float,
     **options: Any,
-) -> Iterator[None]:
-    """Run a server, and its own children, from when it is ready until the block ends."""
+) -> Iterator[int]:
+    """Run a server, and its own children, from when it is ready until the block ends.
+
+    Yield its process id.
+    """
     log = Path(home) / "log"
     with log.open("wb") as output:
         process = subprocess.Popen(
@@ -35,7 +38,7 @@ def running(
             assert process.poll() is None, log.read_text()[-2000:]
             assert time.monotonic() < end, f"{name} did not start"
             time.sleep(0.05)
-        yield
+        yield process.pid
     finally:
         os.killpg(process.pid, signal.SIGKILL)
         process.communicate()

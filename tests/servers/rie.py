@@ -7,6 +7,7 @@ import json
 import os
 import platform
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -34,9 +35,10 @@ class LambdaError(Exception):
 
 
 class LambdaFunction:
-    """A function behind the emulator on `port`, with the output of both in the file `log`."""
+    """A function behind the emulator `pid` on `port`; the file `log` has the output of both."""
 
-    def __init__(self, port: int, log: Path) -> None:
+    def __init__(self, pid: int, port: int, log: Path) -> None:
+        self._pid = pid
         self._port = port
         self.log = log
 
@@ -52,6 +54,12 @@ class LambdaFunction:
         if isinstance(answer, dict) and "errorMessage" in answer:
             raise LambdaError(answer.get("errorType"), answer["errorMessage"])
         return answer
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send a signal to the process of the function, which Lambda suspends between calls."""
+        for thread in Path(f"/proc/{self._pid}/task").iterdir():
+            for child in (thread / "children").read_text().split():
+                os.kill(int(child), number)
 
     def lines(self) -> list[dict[str, Any]]:
         """Return the JSON lines of the function's log so far."""
@@ -86,8 +94,8 @@ def running_function(
             (Path(home) / name).symlink_to(project / name)
         is_ready = partial(listens, port)
         with running(NAME, command, home, is_ready, TIMEOUT, env=environment,
-                     stdin=subprocess.DEVNULL):  # fmt: skip
-            yield LambdaFunction(port, Path(home) / "log")
+                     stdin=subprocess.DEVNULL) as pid:  # fmt: skip
+            yield LambdaFunction(pid, port, Path(home) / "log")
 
 
 def binary() -> str:

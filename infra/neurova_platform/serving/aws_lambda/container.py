@@ -51,10 +51,21 @@ class Context(Protocol):
 
 def open_container() -> Container:
     """Load the project of the working folder and start it. Raises NeurovaError if it cannot."""
+    # For all threads, which inherit it: the main one waits in C for the next event.
+    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
     container = Container(load_settings())
     container.start()
-    container.stop_on_sigterm()
+    threading.Thread(target=_wait_for_stop, args=(container,), name="sigterm", daemon=True).start()
     return container
+
+
+def _wait_for_stop(container: Container) -> None:
+    """Stop the container and exit at SIGTERM."""
+    signal.sigwait([signal.SIGTERM])
+    try:
+        container.stop()
+    finally:
+        os._exit(0)
 
 
 def load_settings() -> Settings:
@@ -128,19 +139,6 @@ class Container:
             self._is_started = False
             self._run(self.platform.stop())
         self._stack.close()
-
-    def stop_on_sigterm(self) -> None:
-        """Stop and exit at SIGTERM, from a thread: the main one waits in C for the next event."""
-        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
-
-        def wait() -> None:
-            signal.sigwait([signal.SIGTERM])
-            try:
-                self.stop()
-            finally:
-                os._exit(0)
-
-        threading.Thread(target=wait, name="sigterm", daemon=True).start()
 
     async def _handle(
         self, source: str, event: Mapping[str, Any], seconds: float, was_suspended: bool

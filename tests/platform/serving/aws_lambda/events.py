@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
@@ -145,6 +146,12 @@ class LambdaPlatform:
     def delete(self, path: str, **options: Any) -> Response:
         """DELETE a path."""
         return self.call("DELETE", path, **options)
+
+    def revoke_keys(self) -> None:
+        """Revoke all keys."""
+        for record in self._store.records():
+            self._store.revoke(record.key_id, time.time())
+        self._keys.clear()
 
     def key(self, consumer: str, scopes: frozenset[str]) -> str:
         """Return a key of a consumer with these scopes, when the function accepts it."""

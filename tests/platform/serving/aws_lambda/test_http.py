@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
+import sys
 from base64 import b64decode
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -39,14 +43,23 @@ class Context(NamedTuple):
 
 
 @pytest.fixture(scope="module")
-def container(
+def variables(
     postgres: PostgresServer, redis_url: str, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Container]:
+) -> dict[str, str]:
+    return {
+        "NEUROVA_GATEWAY_KEYS": postgres.create(),
+        "NEUROVA_GATEWAY_LIMITS": redis_url,
+        "TMPDIR": str(tmp_path_factory.mktemp("lambda")),
+    }
+
+
+@pytest.fixture(scope="module")
+def container(variables: dict[str, str]) -> Iterator[Container]:
     with pytest.MonkeyPatch.context() as patched:
         patched.chdir(EDGE)
-        patched.setattr("tempfile.tempdir", str(tmp_path_factory.mktemp("lambda")))
-        patched.setenv("NEUROVA_GATEWAY_KEYS", postgres.create())
-        patched.setenv("NEUROVA_GATEWAY_LIMITS", redis_url)
+        patched.setattr("tempfile.tempdir", variables["TMPDIR"])
+        for name, value in variables.items():
+            patched.setenv(name, value)
         opened = Container(load_settings())
     opened.start()
     yield opened
@@ -171,3 +184,26 @@ def test_settings_that_name_files_are_refused_by_name(monkeypatch: pytest.Monkey
     monkeypatch.setenv("NEUROVA_GATEWAY_BEHIND", "kong")
     with pytest.raises(ConfigError, match=r"gateway\.identity: name the secret"):
         load_settings()
+
+
+@pytest.mark.server
+def test_sigterm_ends_the_process_cleanly(variables: dict[str, str]) -> None:
+    """Also while the main thread waits in C for the next event."""
+    code = (
+        "import sys; from neurova_platform.serving.aws_lambda import handler; "
+        "print('ready', flush=True); sys.stdin.read()"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", code],
+        cwd=EDGE,
+        env=os.environ | variables,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        assert "ready\n" in iter(process.stdout.readline, "")
+        process.send_signal(signal.SIGTERM)
+        assert process.communicate(timeout=30)[1] == ""
+    assert process.returncode == 0
