@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from . import (
+    aws_lambda,
     codec,
     models,
     observed,
@@ -21,7 +22,24 @@ from . import (
     summary,
 )
 
-FIGURES = (p1, p2, p3, p4, p5, p6, p7, p8, p9, codec, models, p11, p14, observed, overload)
+FIGURES = (
+    p1,
+    p2,
+    p3,
+    p4,
+    p5,
+    p6,
+    p7,
+    p8,
+    p9,
+    codec,
+    models,
+    aws_lambda,
+    p11,
+    p14,
+    observed,
+    overload,
+)
 
 
 def main() -> None:
