@@ -85,8 +85,11 @@ class Provider(Protocol):
     The names of resources begin with "<project>-<unit>-"; those of Kong with "<project>-kong".
     """
 
-    def variables(self, deploy: Deploy) -> dict[str, str]:
-        """Return the settings that all containers have, beside the user's `variables`."""
+    def variables(self, deploy: Deploy, services: Sequence[str]) -> dict[str, str]:
+        """Return the settings that all containers have, beside the user's `variables`.
+
+        `services`: the names of the services of the project.
+        """
 
     def render(self, project: Project, kong: RenderKong) -> tuple[Resource, ...]:
         """Return all resources of a project."""
@@ -99,7 +102,7 @@ class Provider(Protocol):
         `percent`: of the calls, for the canary. Raises ConfigError if nothing differs.
         """
 
-    def write(self, resources: Sequence[Resource]) -> str:
+    def write(self, project: Project, resources: Sequence[Resource]) -> str:
         """Return resources in the form of the target's own tools."""
 
     def open(self, project: Project) -> Target:

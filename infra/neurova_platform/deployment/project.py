@@ -14,7 +14,7 @@ import msgspec
 from neurova.endpoints.endpoint import Endpoint
 from neurova.endpoints.function import HttpFunction
 from neurova.errors import ConfigError
-from neurova.loading.service import Service
+from neurova.loading.service import Service, discover
 from neurova.settings.deploy import Deploy
 from neurova.settings.settings import Settings
 from neurova_deploy.project import Access, Project, Unit
@@ -101,7 +101,7 @@ def _settings_of(own: Settings, deploy: Deploy) -> Settings:
     variables = dict(each.split("=", 1) for each in deploy.variables)
     secrets = {each.partition("=")[0]: "***" for each in deploy.secret_variables}
     environ = {name: each for name, each in secrets.items() if not name.startswith("NEUROVA_")}
-    ours = provider_of(deploy).variables(deploy)
+    ours = provider_of(deploy).variables(deploy, discover(own.functions))
     return load(own.root, environ={**environ, **variables, **ours}, secrets=without_secrets)
 
 

@@ -17,7 +17,7 @@ from .pods import container_variables
 class KubernetesProvider:
     """Render manifests, and apply them in one namespace of a cluster."""
 
-    def variables(self, deploy: Deploy) -> dict[str, str]:
+    def variables(self, deploy: Deploy, _: Sequence[str]) -> dict[str, str]:
         """Return the settings that all containers have, beside the user's `variables`."""
         return container_variables(deploy)
 
@@ -31,7 +31,7 @@ class KubernetesProvider:
         """Return the release that serves, and a canary for each runtime that differs."""
         return manifests.render_canary(project, kong, stable, percent)
 
-    def write(self, resources: Sequence[Resource]) -> str:
+    def write(self, _: Project, resources: Sequence[Resource]) -> str:
         """Return the manifests as one YAML stream."""
         return "---\n".join(write_yaml(each.manifest) for each in resources)
 

@@ -231,7 +231,7 @@ def render(environment: str, images: bool, as_json: bool) -> None:
     if as_json:
         print_document([each.manifest for each in resources])
         return
-    click.echo(provider.write(resources), nl=False)
+    click.echo(provider.write(found.project, resources), nl=False)
 
 
 def _load(environment: str) -> Deployment:
