@@ -33,7 +33,11 @@ class Access(msgspec.Struct, frozen=True):
 
 
 class Project(msgspec.Struct, frozen=True):
-    """All that a target needs to deploy a project; `drain`: seconds for calls in flight."""
+    """All that a target needs to deploy a project; `drain`: seconds for calls in flight.
+
+    `root` and `state`: its folder and its state folder. `sources`: the names in `root` that belong
+    into an image, unless the project has a Dockerfile.
+    """
 
     name: str
     environment: str
@@ -41,6 +45,10 @@ class Project(msgspec.Struct, frozen=True):
     units: tuple[Unit, ...]
     access: tuple[Access, ...]
     drain: float = 30.0
+    root: str = ""
+    state: str = ""
+    sources: tuple[str, ...] = ()
+    has_dockerfile: bool = False
 
     @property
     def namespace(self) -> str:

@@ -11,8 +11,13 @@ import msgspec
 
 
 class Stage(IntEnum):
-    """The order in which resources are applied; each stage is healthy before the next begins."""
+    """The order in which resources are applied; each stage is healthy before the next begins.
 
+    The first two are for targets that have the servers, too.
+    """
+
+    SECRETS = -2
+    SERVERS = -1
     BASE = 0
     MIGRATION = 1
     RUNTIME = 2

@@ -9,6 +9,7 @@ from neurova.settings.deploy import Deploy
 from .base import Provider
 
 _PROVIDERS = {
+    "compose": "compose.provider:ComposeProvider",
     "kubernetes": "kubernetes.provider:KubernetesProvider",
 }
 

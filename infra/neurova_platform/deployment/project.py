@@ -15,7 +15,7 @@ from neurova.endpoints.endpoint import Endpoint
 from neurova.endpoints.function import HttpFunction
 from neurova.errors import ConfigError
 from neurova.loading.service import Service, discover
-from neurova.settings.deploy import Deploy
+from neurova.settings.deploy import LOCAL, Deploy
 from neurova.settings.settings import Settings
 from neurova_deploy.project import Access, Project, Unit
 from neurova_deploy.targets.base import RenderKong
@@ -30,6 +30,8 @@ from ..settings.loading import load, without_secrets
 
 _FILES = ("pyproject.toml", "requirements*.txt", "requirements*.lock", "uv.lock", "Dockerfile")
 """Files of a project that its images depend on, beside the code and neurova.toml."""
+_FOLDERS = ("common", "reports")
+"""Folders of a project that its images have, beside the functions."""
 
 
 class Deployment(NamedTuple):
@@ -56,6 +58,7 @@ def load_deployment(start: Path | None, environment: str) -> Deployment:
         not deploy.has_images_of_services
     ):  # the platform's own functions need all services in one process
         functions += platform_functions_of(functions, settings, "live")
+    has_dockerfile = (own.root / "Dockerfile").exists()
     project = Project(
         owner_of(settings.project.name).name,
         environment,
@@ -63,6 +66,10 @@ def load_deployment(start: Path | None, environment: str) -> Deployment:
         tuple(_units(settings, deploy, services)),
         access_of(functions),
         drain=max(settings.runtime.drain, settings.bus.drain),
+        root=str(own.root),
+        state=str(own.state),
+        sources=() if has_dockerfile or deploy.target != "compose" else tuple(_sources(own)),
+        has_dockerfile=has_dockerfile,
     )
     return Deployment(project, partial(_render_kong, functions, settings))
 
@@ -71,16 +78,27 @@ def load_project_head(start: Path | None, environment: str) -> Project:
     """Return a project without its functions, for what needs only the state in the target."""
     own = load(start, secrets=without_secrets)
     deploy = find_environment(own, environment)
-    return Project(owner_of(own.project.name).name, environment, deploy, (), ())
+    name, root, state = owner_of(own.project.name).name, str(own.root), str(own.state)
+    return Project(name, environment, deploy, (), (), root=root, state=state)
 
 
 def find_environment(settings: Settings, environment: str) -> Deploy:
-    """Return `[deploy.<environment>]`. Raises ConfigError with the names there are."""
-    if environment not in settings.deploy:
-        names = ", ".join(sorted(settings.deploy))
-        fix = f"use one of {names}" if names else "add [deploy.NAME] to it, see docs/deploy.md"
+    """Return `[deploy.<environment>]`; `local` is there without a section.
+
+    Raises ConfigError with the names there are.
+    """
+    known = {LOCAL: Deploy(target="compose", drain_delay=5.0), **settings.deploy}
+    if environment not in known:
+        fix = f"use one of {', '.join(sorted(known))}, or add it: see docs/deploy.md"
         raise ConfigError(f"[deploy.{environment}] is not in neurova.toml", where="deploy", fix=fix)
-    return settings.deploy[environment]
+    deploy = known[environment]
+    if deploy.target != "compose":
+        return deploy
+    return msgspec.structs.replace(
+        deploy,
+        image=deploy.image or f"{owner_of(settings.project.name).name}:{{version}}",
+        kong_image=deploy.kong_image or "neurova-kong",
+    )
 
 
 def access_of(functions: Iterable[Endpoint]) -> tuple[Access, ...]:
@@ -140,7 +158,10 @@ def _version(settings: Settings, services: list[str]) -> str:
     """Return a hash of the code and settings in an image."""
     root = settings.root
     folders = [settings.functions / each for each in services]
-    folders += [root / "common", *(each for glob in _FILES for each in sorted(root.glob(glob)))]
+    folders += [
+        *(root / each for each in _FOLDERS),
+        *(each for glob in _FILES for each in sorted(root.glob(glob))),
+    ]
     document = tomllib.loads((root / "neurova.toml").read_text("utf-8"))
     document.pop("deploy", None)  # it is not read in the image
     rest = msgspec.json.encode(document, order="sorted")
@@ -157,6 +178,20 @@ def _hash_files(root: Path, paths: Iterable[Path]) -> str:
                 content = hashlib.sha256(file.read_bytes()).digest()
                 digest.update(str(name).encode() + b"\0" + content)
     return digest.hexdigest()
+
+
+def _sources(settings: Settings) -> Iterator[str]:
+    """Yield the names of what an image has, from the project's folder."""
+    root, functions = settings.root, settings.functions
+    if not functions.is_relative_to(root):
+        raise ConfigError(
+            f"is {functions}, which is not below {root}",
+            where="project.functions",
+            fix="move it, or write a Dockerfile",
+        )
+    for path in (root / "neurova.toml", functions, *(root / each for each in _FOLDERS)):
+        if path.exists():
+            yield str(path.relative_to(root))
 
 
 def _answers_later(service: Service) -> bool:

@@ -44,9 +44,11 @@ def serve_subscriptions(arguments: ChildArguments, _: None, channel: WorkerChann
     _run(arguments, channel, ("subscriptions",))
 
 
-def serve_relay(arguments: ChildArguments, _: None, channel: WorkerChannel) -> None:
-    """Run the relays until the supervisor stops this process."""
-    _run(arguments, channel, ("relay",))
+def serve_relay(
+    arguments: ChildArguments, listener: socket.socket | None, channel: WorkerChannel
+) -> None:
+    """Run the relays, and the API of the embedded registry, until the supervisor stops this."""
+    _run(arguments, channel, ("relay",), listener)
 
 
 def serve_warehouse(arguments: ChildArguments, _: None, channel: WorkerChannel) -> None:

@@ -66,7 +66,9 @@ def roles(settings: Settings, part: Part = "all") -> list[Role]:
     elif part == "subscriptions":
         found.append(Role(part, f"{_EVENTS}:serve_subscriptions", processes=processes))
     elif part == "relay":
-        found.append(Role(part, f"{_EVENTS}:serve_relay"))
+        # The relay registers the schemas: the others read them from it, or from schemas.url.
+        listen = _bind_relay_registry if registry_api.is_served(settings) else None
+        found.append(Role(part, f"{_EVENTS}:serve_relay", listen))
     if part in ("all", "warehouse") and settings.warehouse.enabled:
         found.append(Role("warehouse", f"{_EVENTS}:serve_warehouse"))
     return found
@@ -114,6 +116,10 @@ def _bind_gateway(settings: Settings) -> list[socket.socket]:
 
 def _bind_registry(settings: Settings) -> list[socket.socket]:
     return registry_api.listen_all(settings, settings.bus.processes)
+
+
+def _bind_relay_registry(settings: Settings) -> list[socket.socket]:
+    return registry_api.listen_all(settings, 1)
 
 
 def _bind_admin(settings: Settings) -> list[socket.socket]:

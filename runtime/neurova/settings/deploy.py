@@ -10,9 +10,11 @@ import msgspec
 
 from ..server_url import split_server_url
 from .section import Section
-from .units import FilePath, OptionalSeconds, Seconds, Size
+from .units import FilePath, OptionalSeconds, Port, Seconds, Size
 
 Replicas = Annotated[int, msgspec.Meta(ge=1, le=1_000)]
+LOCAL = "local"
+"""The environment that needs no section: Compose on this machine."""
 COMMANDS = ("apply", "destroy", "history", "promote", "render", "rollback", "site", "status")
 """The names of the commands below `neurova deploy`, which no environment can have."""
 _VARIABLE = re.compile(r"[A-Z][A-Z0-9_]*=.*", re.DOTALL)
@@ -23,6 +25,9 @@ _CPU = re.compile(r"[1-9][0-9]{0,4}m?")
 
 class Deploy(Section, frozen=True):
     """Configure one environment of `neurova deploy`.
+
+    Of Compose: `profile`, which servers run; `port`, where Kong listens on loopback;
+    `platform_image`, which the image of the functions is built on.
 
     `kubeconfig`, `context`: how the cluster is reached, empty for what kubectl uses. `namespace`:
     empty for the name of the project. `image`: the image of the functions; in it, `{version}` is a
@@ -39,7 +44,10 @@ class Deploy(Section, frozen=True):
     `cdn_bucket`, `cdn_certificate`: of CloudFront; `cdn_account`: of Cloudflare.
     """
 
-    target: Literal["kubernetes"] = "kubernetes"
+    target: Literal["compose", "kubernetes"] = "kubernetes"
+    profile: Literal["core", "full"] = "core"
+    port: Port = 8080
+    platform_image: str = "neurova-platform"
     kubeconfig: FilePath = ""
     context: str = ""
     namespace: str = ""
@@ -75,8 +83,10 @@ def find_deploy_faults(environments: Mapping[str, Deploy]) -> Iterator[tuple[str
     for name, deploy in environments.items():
         if name in COMMANDS:
             yield f"{name}.target", "is of an environment named like a command: rename it"
+        if deploy.target == "compose":
+            yield from _find_compose_faults(name, deploy)
         for key in ("image", "kong_image"):
-            if not getattr(deploy, key):
+            if not getattr(deploy, key) and deploy.target != "compose":
                 yield (
                     f"{name}.{key}",
                     'is missing, write one like "registry.example/shop:{version}"',
@@ -110,3 +120,11 @@ def find_cdn_faults(deploy: Deploy) -> Iterator[tuple[str, str]]:
     is_in_virginia = deploy.cdn_certificate.startswith("arn:aws:acm:us-east-1:")
     if deploy.cdn == "cloudfront" and bool(deploy.cdn_domain) != is_in_virginia:
         yield "cdn_certificate", "is needed with cdn_domain: the ARN of a certificate in us-east-1"
+
+
+def _find_compose_faults(name: str, deploy: Deploy) -> Iterator[tuple[str, str]]:
+    if deploy.has_images_of_services:
+        yield f"{name}.image", "has {service}, but Compose runs all services in one image"
+    for key in ("secret_variables", "vault_role"):
+        if getattr(deploy, key):
+            yield f"{name}.{key}", "is of Kubernetes: Compose has a Vault, see docs/deploy.md"

@@ -1,0 +1,1 @@
+"""Deploy to Docker Compose, on one machine."""
