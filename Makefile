@@ -6,7 +6,7 @@ PROCESSES ?= 4
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: dev test check lint replay bench faults conformance docs ci dist image lock clean
+.PHONY: dev test check lint replay bench faults conformance docs ci dist image images lock clean
 
 dev: $(VENV)/.installed
 	@exec $(BIN)/neurova dev
@@ -50,6 +50,11 @@ ci:
 dist: $(VENV)/.installed-dev
 	rm -rf dist
 	$(BIN)/python -m hatchling build
+
+# Build what `neurova deploy local` needs: the platform without functions, and Kong.
+images: dist
+	$(ENGINE) build -f infra/docker/Dockerfile --target platform -t neurova-platform .
+	$(ENGINE) build -f infra/kong/Dockerfile -t neurova-kong .
 
 # Build the image with docker, podman or buildah: make image ENGINE=podman
 image: dist

@@ -1,140 +1,187 @@
-"""The compose file is valid and safe, and its gateway runs with real servers."""
+"""The rendered Compose file is valid and safe, and its core runs with real servers."""
 
 from __future__ import annotations
 
 import json
+import os
 import re
+import shutil
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.functions.booking.test_http import SCOPES, STAY
+import redis
 from tests.servers.go_program import built
-from tests.servers.postgres import PostgresServer
+from tests.servers.ports import free_ports
+from tests.servers.postgres import PostgresServer, binaries
 from tests.servers.rabbitmq import RabbitServer
-from tests.serving import serving, until
+from tests.servers.redis import _find_or_install
+from tests.serving import neurova, until
 
-from neurova_platform.scaffold import scaffold
+from neurova_platform import http_client
 
-from .contained import Contained
-from .container import Container
+from .composed import Composed
 
 pytestmark = pytest.mark.server
-FILE = Path(__file__).parents[2] / "infra" / "compose" / "compose.yaml"
-PASSWORD = re.compile(r"\$\{(POSTGRES|RABBITMQ)_PASSWORD:\?set it in infra/compose/\.env\}")
+DOMAIN = """
+from neurova import Event
+
+
+class Sold(Event):
+    number: int
+"""
+SELL = """
+from neurova import Tx, post
+
+from .domain import Sold
+
+
+@post("/sales", public=True, limit="100/minute")
+async def sell(tx: Tx) -> None:
+    tx.publish(Sold(number=1))
+"""
+MAIL = """
+from neurova import Event, on
+
+
+class Sold(Event, source="shop"):
+    number: int
+
+
+@on(Sold)
+async def mail(event: Sold) -> None:
+    pass
+"""
 
 
 @pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """Return the file as Compose loads it."""
-    copy = tmp_path_factory.mktemp("compose") / "compose.yaml"
-    copy.write_text(PASSWORD.sub("secret", FILE.read_text()))
-    words = [built("compose-go"), "-format", "json", str(copy)]
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Create a project with an event, its publisher and its subscription."""
+    folder = tmp_path_factory.mktemp("compose") / "project"
+    for name, text in (("shop/domain", DOMAIN), ("shop/sell", SELL), ("mailer/mail", MAIL)):
+        file = folder / "functions" / f"{name}.py"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+    (folder / "neurova.toml").write_text('[project]\nname = "shop"\n')
+    return folder
+
+
+@pytest.fixture(scope="module", params=["core", "full"])
+def model(request: pytest.FixtureRequest, project: Path) -> dict[str, Any]:
+    """Return the file of a profile as Compose loads it."""
+    return load(project, request.param)
+
+
+def load(project: Path, profile: str) -> dict[str, Any]:
+    variables = {"NEUROVA_DEPLOY_LOCAL_TARGET": "compose", "NEUROVA_DEPLOY_LOCAL_PROFILE": profile}
+    file = project / f"{profile}.yaml"
+    file.write_text(neurova(project, "deploy", "render", "local", variables=variables))
+    words = [built("compose-go"), "-format", "json", str(file)]
     ran = subprocess.run(words, capture_output=True, text=True)
     assert ran.returncode == 0, ran.stderr
     loaded: dict[str, Any] = json.loads(ran.stdout)
     return loaded
 
 
-def test_no_password_has_a_default() -> None:
-    values = re.findall(r"(?:PASSWORD|PASS): (.+)", FILE.read_text())
-    values += re.findall(r"//neurova:(.+)@", FILE.read_text())
-    values.remove("${CLICKHOUSE_PASSWORD:-}")  # without one, ClickHouse accepts no connections
-    assert len(values) == 6
-    assert all(PASSWORD.fullmatch(value) for value in values)
+def test_no_password_is_in_the_file(model: dict[str, Any]) -> None:
+    assert re.findall("[0-9a-f]{24,}", json.dumps(model)) == []
+    for service in model["services"].values():
+        assert [name for name in service.get("environment", {}) if "PASS" in name] == []
 
 
-def test_gateway_is_unprivileged_and_listens_on_loopback(model: dict[str, Any]) -> None:
-    for name in ("gateway", "migrate", "runtime", "kong-config", "kong"):
-        service = model["services"][name]
-        assert service["read_only"] is True
-        assert service["cap_drop"] == ["ALL"]
-        assert service["security_opt"] == ["no-new-privileges:true"]
-        assert "user" not in service  # the image's own: 10001
-    (port,) = model["services"]["gateway"]["ports"]
-    assert (port["host_ip"], port["published"], port["target"]) == ("127.0.0.1", "8000", 8000)
-    for name in ("postgres", "rabbitmq", "runtime", "vault"):
-        assert "ports" not in model["services"][name]
+def test_services_have_few_rights_and_limits(model: dict[str, Any]) -> None:
+    for name, service in model["services"].items():
+        assert service["cap_drop"] == ["ALL"], name
+        assert service["security_opt"] == ["no-new-privileges:true"], name
+        assert int(service["mem_limit"]) > 0
+        assert service["pids_limit"] > 0
+        assert ("healthcheck" in service) or service["restart"] == "no" or name == "kong"
+        for port in service.get("ports", ()):
+            assert port["host_ip"] == "127.0.0.1"
+    servers = ("postgres", "redis", "rabbitmq", "vault")
+    assert all(list(model["services"][name]["networks"]) == ["inside"] for name in servers)
     assert model["networks"]["inside"]["internal"] is True
 
 
-def test_kong_is_in_front_of_a_runtime_that_accepts_only_signed_calls(
-    model: dict[str, Any],
-) -> None:
-    runtime, config, kong = (model["services"][each] for each in ("runtime", "kong-config", "kong"))
-    assert runtime["environment"]["NEUROVA_GATEWAY_BEHIND"] == "kong"
-    assert list(runtime["networks"]) == ["inside"]
-    assert config["command"][-1] == kong["environment"]["KONG_DECLARATIVE_CONFIG"]
-    assert "KONG_ADMIN_LISTEN" not in kong["environment"]  # off, in the image
-    (port,) = kong["ports"]
-    assert port["host_ip"] == "127.0.0.1"
-    assert {each["profiles"][0] for each in (runtime, config, kong)} == {"kong"}
-
-
-def test_two_workers_start_after_migrations(model: dict[str, Any]) -> None:
-    needed = model["services"]["gateway"]["depends_on"]["migrate"]
-    assert needed["condition"] == "service_completed_successfully"
-    ready = model["services"]["migrate"]["depends_on"]["postgres"]
-    assert ready["condition"] == "service_healthy"
-    assert model["services"]["migrate"]["command"] == ["db", "upgrade"]
-    assert model["services"]["gateway"]["command"] == ["run", "--workers", "2"]
-
-
-def test_gateway_is_healthy_once_it_answers(model: dict[str, Any], tmp_path: Path) -> None:
-    kind, program, *words = model["services"]["gateway"]["healthcheck"]["test"]
-    assert (kind, program) == ("CMD", "python3")
-    scaffold.write(tmp_path / "demo", scaffold.plan_project("demo"))
-    with serving(tmp_path / "demo", "dev") as dev:
-        port = dev.event("ready")["url"].rpartition(":")[2]
-        asked = [sys.executable, *(word.replace("8000", port) for word in words)]
-        assert subprocess.run(asked, capture_output=True).returncode == 0
-    assert subprocess.run(asked, capture_output=True).returncode != 0
-
-
-def is_key_accepted(running: Contained) -> bool:
-    """Tell whether both workers accept a new key; each finds it within a second."""
-    return all(running.call("GET", "/rooms", scopes=SCOPES).status == 200 for _ in range(16))
-
-
-@pytest.mark.image
-def test_gateway_runs_on_real_servers(
-    model: dict[str, Any],
-    own_postgres: PostgresServer,
-    own_rabbitmq: RabbitServer,
-    image: Container,
-    state: Path,
-) -> None:
-    """Databases are created and migrated, and a gateway books a room, also after a restart."""
-    own_postgres.run("CREATE ROLE neurova LOGIN CREATEDB PASSWORD 'secret'")
-    at = f"127.0.0.1:{own_postgres.port}"
-    as_neurova = f"postgresql://neurova:secret@{at}/postgres"
-    for statement in model["configs"]["databases"]["content"].split(";"):
-        if statement.strip():
-            own_postgres.run(statement, as_neurova)
+def test_each_dependency_is_there_and_can_be_met(model: dict[str, Any]) -> None:
     services = model["services"]
-    environment = {
-        name: value.replace("@postgres/", f"@{at}/")
-        for name, value in services["gateway"]["environment"].items()
-    } | {"NEUROVA_GATEWAY_HOST": "127.0.0.1", "NEUROVA_BUS_URL": own_rabbitmq.url}
-    keys = environment["NEUROVA_GATEWAY_KEYS"].replace("neurova@", "neurova:secret@")
-    behind = image.run(state, "neurova", *services["gateway"]["command"], **environment)
-    assert behind.returncode != 0
-    assert "neurova db upgrade" in behind.stderr
-    for _ in range(2):
-        migrated = image.run(state, "neurova", *services["migrate"]["command"], **environment)
-        assert migrated.returncode == 0, migrated.stderr
-    command = services["gateway"]["command"]
-    with Contained(image, state, command, environment, keys) as running:
-        until(lambda: is_key_accepted(running))
-        made = running.call("POST", "/bookings", json=STAY, scopes=SCOPES)
-        assert made.status == 201
-        assert running.close() == (0, "")
-    with Contained(image, state, command, environment, keys) as running:
-        until(lambda: is_key_accepted(running))
-        read = running.call("GET", f"/bookings/{made.json()['id']}", scopes=SCOPES)
-        assert read.json() == made.json()
-        assert running.close() == (0, "")
-    # Schemas stay in the state folder, as Compose has no registry.
-    assert [file.name for file in state.glob("*.db")] == ["registry.db"]
+    for name, service in services.items():
+        for other, needed in service.get("depends_on", {}).items():
+            ends = services[other]["restart"] == "no"
+            is_done = needed["condition"] == "service_completed_successfully"
+            assert is_done if ends else "healthcheck" in services[other], (name, other)
+            assert {*service["profiles"]} <= {*services[other]["profiles"]}
+
+
+@pytest.fixture
+def composed(
+    project: Path, tmp_path: Path, own_postgres: PostgresServer, own_rabbitmq: RabbitServer
+) -> Composed:
+    """Return the core with the addresses of real servers."""
+    services = load(project, "core")["services"]
+    (runtime,) = [name for name in services if name.startswith("runtime-")]
+    services["runtime"] = services.pop(runtime)
+    shutil.copytree(project, tmp_path / "project")
+    programs = (Path(built("bao")).parent, binaries())
+    found = Composed(services, tmp_path, os.pathsep.join(map(str, programs)))
+    vault, store, schemas = free_ports(3)
+    postgres = f"127.0.0.1:{own_postgres.port}"
+    found.hosts = {
+        "@postgres/": f"@{postgres}/",
+        "//postgres/": f"//{postgres}/",
+        "postgres:5432": postgres,
+        '"PGHOST": "postgres"': f'"PGHOST": "127.0.0.1", "PGPORT": "{own_postgres.port}"',
+        "redis://redis:6379": f"redis://127.0.0.1:{store}",
+        "dir /data": f"dir {found.volume('redis')}\\nport {store}\\nbind 127.0.0.1",
+        "amqp://neurova:@rabbitmq@@rabbitmq/": own_rabbitmq.url,
+        "http://vault:8200": f"http://127.0.0.1:{vault}",
+        "0.0.0.0:8200": f"127.0.0.1:{vault}",
+        'path = \\"/vault\\"': f'path = \\"{found.volume("vault")}\\"',
+        "http://relay:8081": f"http://127.0.0.1:{schemas}",
+        '"NEUROVA_SCHEMAS_HOST": "0.0.0.0"': (
+            f'"NEUROVA_SCHEMAS_HOST": "127.0.0.1", "NEUROVA_SCHEMAS_PORT": "{schemas}"'
+        ),
+        "0.0.0.0": "127.0.0.1",
+    }
+    found.ports = {"vault": vault, "redis": store}
+    return found
+
+
+def test_core_runs_on_real_servers(composed: Composed, own_postgres: PostgresServer) -> None:
+    """From nothing: passwords, databases, Vault, migrations; then an event is delivered."""
+    composed.create_secrets()
+    files = {each: each.read_bytes() for each in composed.folder.glob("*-secrets/*")}
+    assert {each.stat().st_mode & 0o777 for each in files if each.is_file()} == {0o600}
+    composed.create_secrets()
+    assert all(each.read_bytes() == content for each, content in files.items())
+
+    password = re.findall(
+        "POSTGRES_PASSWORD=(.+)", (composed.volume("postgres-secrets") / "env").read_text()
+    )[0]
+    own_postgres.run(f"CREATE ROLE neurova SUPERUSER LOGIN PASSWORD '{password}'")
+    composed.services["redis"]["command"][0] = _find_or_install()
+    with (
+        composed.server("vault", composed.ports["vault"]),
+        composed.server("redis", composed.ports["redis"]),
+    ):
+        for job in ("databases", "vault-setup", "migrate"):
+            composed.run(job)
+            composed.run(job)  # each start of the system runs them again
+        config = composed.run("kong-config")
+        assert "entities" in config
+        composed.services["runtime"]["environment"]["NEUROVA_GATEWAY_BEHIND"] = ""
+        with (
+            composed.serving("relay") as relay,
+            composed.serving("subscriptions") as subscriptions,
+            composed.serving("runtime") as runtime,
+        ):
+            assert relay.event("ready")["registry"]
+            subscriptions.event("ready")
+            url = runtime.event("ready")["url"]
+            assert http_client.send(url, "POST", "/sales", {}, None).status == 204
+            mailer = f"postgresql://neurova:{password}@127.0.0.1:{own_postgres.port}/mailer"
+            until(lambda: own_postgres.run("SELECT count(*) FROM nv_inbox", mailer) == [(1,)])
+    store = redis.Redis(port=composed.ports["redis"])
+    with pytest.raises(redis.exceptions.ConnectionError):
+        store.ping()

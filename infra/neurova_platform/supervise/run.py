@@ -54,7 +54,9 @@ def run(
             "url": _url(slots, "worker", settings.gateway.host, bool(settings.gateway.tls_cert)),
             "workers": settings.runtime.workers,
             "admin": _url(slots, "admin", settings.admin.host),
-            "registry": _url(slots, "events", settings.schemas.host),
+            "registry": _url(
+                slots, "relay" if part == "relay" else "events", settings.schemas.host
+            ),
         }
         if facts["admin"]:
             stack.enter_context(admin_access.address_file(settings, str(facts["admin"])))

@@ -89,7 +89,8 @@ def find_deploy_faults(environments: Mapping[str, Deploy]) -> Iterator[tuple[str
             if not getattr(deploy, key) and deploy.target != "compose":
                 yield (
                     f"{name}.{key}",
-                    'is missing, write one like "registry.example/shop:{version}"',
+                    'is missing, write one like "registry.example/shop:{version}"; '
+                    'target = "compose" has one',
                 )
         if unknown := set(re.findall(r"\{.*?\}", deploy.image)) - {"{service}", "{version}"}:
             yield f"{name}.image", f"has {unknown.pop()}, it may have {{service}} and {{version}}"
