@@ -14,7 +14,11 @@ def find_only_environment() -> str:
     names = sorted(load(secrets=without_secrets).deploy)
     if len(names) == 1:
         return names[0]
-    fix = f"name one: {', '.join(names)}" if names else "add [deploy.NAME], see docs/deploy.md"
+    fix = (
+        f"name one: {', '.join(names)}"
+        if names
+        else "name `local`, or add [deploy.NAME]: see docs/deploy.md"
+    )
     raise ConfigError("no environment is given", where="deploy", fix=fix)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 from neurova.errors import NeurovaError
+from neurova.settings.deploy import LOCAL
 from neurova.settings.gateway import is_loopback
 from neurova.settings.settings import Settings
 
@@ -110,14 +111,16 @@ def check_traces(settings: Settings) -> Iterator[Finding]:
 
 def check_deploy(settings: Settings) -> Iterator[Finding]:
     """Check that the target of each environment of `neurova deploy` responds."""
-    if not settings.deploy:
+    has_local = (settings.state / "deploy" / LOCAL).is_dir()
+    names = sorted({*settings.deploy, *([LOCAL] if has_local else [])})
+    if not names:
         yield Finding("deploy", "ok", "not used: there is no [deploy.NAME]")
         return
     from neurova_deploy.targets.table import provider_of
 
     from ..deployment.project import load_project_head
 
-    for name in settings.deploy:
+    for name in names:
         project = load_project_head(settings.root, name)
         try:
             what = provider_of(project.deploy).open(project).check()

@@ -43,8 +43,8 @@ class _Commands(click.Group):
 def deploy() -> None:
     """Plan, apply, promote and roll back a deployment.
 
-    Environments are [deploy.NAME] in neurova.toml; `neurova deploy NAME` is `neurova deploy apply
-    NAME`.
+    Environments are [deploy.NAME] in neurova.toml, and `local`, which runs all on this machine with
+    Compose; `neurova deploy NAME` is `neurova deploy apply NAME`.
     """
 
 
