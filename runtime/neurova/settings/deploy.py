@@ -83,15 +83,8 @@ def find_deploy_faults(environments: Mapping[str, Deploy]) -> Iterator[tuple[str
     for name, deploy in environments.items():
         if name in COMMANDS:
             yield f"{name}.target", "is of an environment named like a command: rename it"
-        if deploy.target == "compose":
-            yield from _find_compose_faults(name, deploy)
-        for key in ("image", "kong_image"):
-            if not getattr(deploy, key) and deploy.target != "compose":
-                yield (
-                    f"{name}.{key}",
-                    'is missing, write one like "registry.example/shop:{version}"; '
-                    'target = "compose" has one',
-                )
+        find_target_faults = _TARGET_FAULTS[deploy.target]
+        yield from ((f"{name}.{key}", what) for key, what in find_target_faults(deploy))
         if unknown := set(re.findall(r"\{.*?\}", deploy.image)) - {"{service}", "{version}"}:
             yield f"{name}.image", f"has {unknown.pop()}, it may have {{service}} and {{version}}"
         if deploy.replicas_max < deploy.replicas:
@@ -123,9 +116,19 @@ def find_cdn_faults(deploy: Deploy) -> Iterator[tuple[str, str]]:
         yield "cdn_certificate", "is needed with cdn_domain: the ARN of a certificate in us-east-1"
 
 
-def _find_compose_faults(name: str, deploy: Deploy) -> Iterator[tuple[str, str]]:
+def _find_kubernetes_faults(deploy: Deploy) -> Iterator[tuple[str, str]]:
+    for key in ("image", "kong_image"):
+        if not getattr(deploy, key):
+            text = 'is missing, write one like "registry.example/shop:{version}"'
+            yield key, f'{text}; target = "compose" has one'
+
+
+def _find_compose_faults(deploy: Deploy) -> Iterator[tuple[str, str]]:
     if deploy.has_images_of_services:
-        yield f"{name}.image", "has {service}, but Compose runs all services in one image"
+        yield "image", "has {service}, but Compose runs all services in one image"
     for key in ("secret_variables", "vault_role"):
         if getattr(deploy, key):
-            yield f"{name}.{key}", "is of Kubernetes: Compose has a Vault, see docs/deploy.md"
+            yield key, "is of Kubernetes: Compose has a Vault, see docs/deploy.md"
+
+
+_TARGET_FAULTS = {"compose": _find_compose_faults, "kubernetes": _find_kubernetes_faults}
