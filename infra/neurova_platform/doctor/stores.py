@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from neurova.errors import NeurovaError
@@ -12,6 +14,10 @@ from neurova.settings.settings import Settings
 
 from ..composition import backends
 from .finding import Finding, failed
+
+if TYPE_CHECKING:
+    from neurova_deploy.cdn.base import Cdn
+    from neurova_deploy.targets.base import Target
 
 
 def check_keys(settings: Settings) -> Iterator[Finding]:
@@ -110,21 +116,29 @@ def check_traces(settings: Settings) -> Iterator[Finding]:
 
 
 def check_deploy(settings: Settings) -> Iterator[Finding]:
-    """Check that the target of each environment of `neurova deploy` responds."""
+    """Check that the target and the CDN of each environment of `neurova deploy` respond."""
     has_local = (settings.state / "deploy" / LOCAL).is_dir()
     names = sorted({*settings.deploy, *([LOCAL] if has_local else [])})
     if not names:
         yield Finding("deploy", "ok", "not used: there is no [deploy.NAME]")
         return
+    from neurova_deploy.cdn.table import open_cdn
     from neurova_deploy.targets.table import provider_of
 
     from ..deployment.project import load_project_head
 
     for name in names:
         project = load_project_head(settings.root, name)
-        try:
-            what = provider_of(project.deploy).open(project).check()
-            yield Finding(f"deploy {name}", "ok", what)
-        except NeurovaError as error:
-            found = failed(f"deploy {name}", error)
-            yield Finding(found.check, "warn", found.what, found.fix)
+        target = partial(provider_of(project.deploy).open, project)
+        yield _ask(f"deploy {name}", target)
+        if project.deploy.cdn:
+            yield _ask(f"cdn {name}", partial(open_cdn, project.name, name, project.deploy))
+
+
+def _ask(key: str, open_it: Callable[[], Target | Cdn]) -> Finding:
+    """Return what a target or a CDN says about itself, or a warning."""
+    try:
+        return Finding(key, "ok", open_it().check())
+    except NeurovaError as error:
+        found = failed(key, error)
+        return Finding(found.check, "warn", found.what, found.fix)

@@ -1,4 +1,4 @@
-"""The URL patterns of an API, and the rules for headers on Cloudflare."""
+"""The URL patterns of an API, and the plan of a release."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import re
 import pytest
 
 from neurova.errors import ConfigError
+from neurova_deploy.cdn.base import Entry, Front, Present, Release, plan_release
 from neurova_deploy.cdn.routes import api_routes, to_expression
 
 
@@ -46,3 +47,11 @@ def test_expression_matches_like_the_pattern() -> None:
     assert not matched.search("/a.b/c")
     assert not matched.search("/aXb/x/c")
     assert not matched.search("/z/a.b/x/c")
+
+
+def test_lost_file_of_a_release_is_refused() -> None:
+    release = Release({"a.1.js": Entry("1" * 32, 1)}, (), {}, number=4)
+    with pytest.raises(ConfigError, match=r"release 4: a\.1\.js is no longer there: deploy its"):
+        plan_release(release, (), Front(), Present({"a.1.js": "", "b.js": "2"}))
+    plan = plan_release(release, (), Front(), Present({"a.1.js": "1" * 32, "b.js": "2"}))
+    assert (plan.uploads, plan.deletes, plan.is_new) == ((), ("b.js",), True)
