@@ -193,6 +193,8 @@ def test_each_step_is_accessible_and_fits_the_window(
     guest.page.click("#find button")
     guest.page.wait_for_selector("#alert:visible")
     guest.check()
+    guest.page.click("nav a[href='#/']")
+    guest.page.wait_for_selector("#alert", state="hidden")
 
 
 def test_room_can_be_booked_by_keyboard(visit: Callable[..., Visit]) -> None:

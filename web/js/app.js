@@ -15,6 +15,7 @@ let draft = null; // the stay to book, with its number
 let booking = null;
 let email = ""; // of the booking that was just made
 let isBusy = false;
+let notice = ""; // for the next view
 
 function tell(message) {
   alert.textContent = message;
@@ -38,6 +39,11 @@ async function send(form, busyText, work, explain = () => "") {
     isBusy = false;
     form.ariaBusy = "false";
   }
+}
+
+function keep(number) {
+  sessionStorage.setItem(STORED, number);
+  find.elements.number.value = number;
 }
 
 function describe(problem) {
@@ -67,8 +73,9 @@ function choose(offer) {
 async function explainBooking(problem) {
   if (problem.status !== 409) return "";
   await searchRooms();
+  notice = text("fault.gone");
   location.hash = "#/";
-  return text("fault.gone");
+  return notice;
 }
 
 search.addEventListener("submit", (event) => {
@@ -99,7 +106,7 @@ details.addEventListener("submit", (event) => {
     email = guest.email;
     draft = results = null;
     document.getElementById("results").hidden = true;
-    sessionStorage.setItem(STORED, booking.number);
+    keep(booking.number);
     location.replace("#/booking");
   }, explainBooking);
 });
@@ -111,7 +118,7 @@ find.addEventListener("submit", (event) => {
   send(find, "find.busy", async () => {
     booking = await findBooking(number);
     email = "";
-    sessionStorage.setItem(STORED, number);
+    keep(number);
     location.hash = "#/booking";
   }, (problem) => (problem.status === 404 ? text("fault.unknown") : ""));
 });
@@ -144,7 +151,8 @@ async function route(event) {
   if ((view === "book" && !draft) || !document.querySelector(`[data-view="${CSS.escape(view)}"]`)) view = "search";
   if (view === "booking" && !booking) view = "find";
   render();
-  if (event) tell(view === "search" ? alert.textContent : "");
+  if (event) tell(notice);
+  notice = "";
   for (const each of document.querySelectorAll("[data-view]")) each.hidden = each.dataset.view !== view;
   for (const link of document.querySelectorAll("nav a")) {
     const isCurrent = link.hash === (view === "search" ? "#/" : `#/${view}`);
