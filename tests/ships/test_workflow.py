@@ -47,8 +47,9 @@ def test_jobs_have_read_rights_only() -> None:
         (tools.packaged, ["zizmor", "--offline", "--persona", "pedantic", WORKFLOW]),
         (tools.packaged, ["hadolint", ROOT / "infra" / "docker" / "Dockerfile"]),
         (tools.packaged, ["hadolint", ROOT / "infra" / "kong" / "Dockerfile"]),
+        (tools.packaged, ["hadolint", ROOT / "infra" / "lambda" / "Dockerfile"]),
     ],
-    ids=["actionlint", "zizmor", "hadolint", "hadolint of Kong"],
+    ids=["actionlint", "zizmor", "hadolint", "hadolint of Kong", "hadolint of Lambda"],
 )
 def test_linter_finds_nothing(find: Callable[[str], str], words: list[str | Path]) -> None:
     command = [find(str(words[0])), *words[1:]]

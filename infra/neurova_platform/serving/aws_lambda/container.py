@@ -36,6 +36,7 @@ LOGGER = logging.getLogger("neurova.lambda")
 MARGIN_SECONDS = 0.5  # before the timeout of the function, to answer and to flush
 FLUSH_SECONDS = 1.0  # that a call waits for its log lines and spans to be sent
 SUSPENDED_SECONDS = 0.25  # since the last call, after which changes of keys are read at once
+RESUME_SECONDS = 1.0  # for each attempt to do so
 STOP_SECONDS = 1.5  # that a stop waits for a call in flight; Lambda kills the process after 2
 
 T = TypeVar("T")
@@ -154,8 +155,10 @@ class Container:
         stores = self.platform.stores
         if stores is not None:
             for _ in range(2):  # the first attempt may meet a connection that was closed
-                with suppress(Unavailable):
-                    return stores.keys.refresh()
+                with suppress(Unavailable, TimeoutError):
+                    return await asyncio.wait_for(
+                        asyncio.to_thread(stores.keys.refresh), RESUME_SECONDS
+                    )
 
     def _start_platform(self) -> None:
         platform = Platform(

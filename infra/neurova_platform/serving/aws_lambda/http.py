@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from neurova.http.call import Call, Field
 from neurova.http.problem import problem
 from neurova.http.reply import Reply
+from neurova_gateway.server.asgi import TruncatedResponse
 
 from .http_event import TooLarge, encode_answer, max_answer, read_call
 
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from .container import Container
 
 _SAFE = frozenset(["GET", "HEAD", "OPTIONS"])  # their transactions are read-only
+GRACE_SECONDS = 0.2  # for a function that has met its deadline to end by itself
+CLEANUP_SECONDS = 0.05
 TOO_LARGE = "Response exceeds {:.0f} MB, the limit of AWS Lambda: return less, or page by page"
 TOO_LATE = "The function has not answered before the timeout of AWS Lambda"
 
@@ -58,15 +61,16 @@ async def handle(container: Container, event: Mapping[str, Any], deadline: float
     """Answer one request, and publish its events, before `deadline`."""
     platform = container.platform
     trusts = bool(platform.settings.gateway.trusted_proxies)
-    call = read_call(event, trusts_proxies=trusts)
+    call = read_call(event, trusts_proxies=trusts, latest=deadline)
     collector = Collector(max_answer(event))
     is_late = False
     try:
-        async with asyncio.timeout_at(deadline):
+        async with asyncio.timeout_at(deadline + GRACE_SECONDS):
             await platform.asgi.answer(call, _Receiver(call), collector.send)
-    except TimeoutError:
+    except (TimeoutError, TruncatedResponse):
         is_late = True
-    if call.method not in _SAFE and call.route is not None:
+        await asyncio.sleep(CLEANUP_SECONDS)  # for what was cancelled, before the suspension
+    if not is_late and call.method not in _SAFE and call.route is not None:
         await container.publisher.publish(call.route.name.partition(".")[0], deadline)
     if is_late and not (collector.status and collector.is_event_stream):
         return _refuse(event, call, 504, TOO_LATE)

@@ -7,6 +7,7 @@ single or multi-value headers.
 from __future__ import annotations
 
 import json
+import math
 import re
 from base64 import b64decode, b64encode
 from collections.abc import Iterator, Mapping, Sequence
@@ -27,6 +28,7 @@ _OVERHEAD = 64 << 10  # bytes of JSON around the body: the status and the header
 _PERCENT = re.compile("%(?![0-9A-Fa-f]{2})")
 _TEXT = (b"text/", b"application/json", b"application/problem+json")
 _COOKIE = b"set-cookie"
+_DEADLINE: Any = vars(Call)["deadline"]  # the slot
 
 Event = Mapping[str, Any]
 
@@ -45,8 +47,27 @@ def max_answer(event: Event) -> int:
     return MAX_ALB_ANSWER if is_alb(event) else MAX_ANSWER
 
 
-def read_call(event: Event, *, trusts_proxies: bool) -> Call:
-    """Return the call of an event.
+class EventCall(Call):
+    """A call that ends before `latest`, in event-loop seconds, whatever its function's timeout."""
+
+    __slots__ = ("latest",)
+
+    def __init__(self, latest: float, *parts: Any) -> None:
+        self.latest = latest
+        super().__init__(*parts)
+
+    @property
+    def deadline(self) -> float:
+        """Return the deadline."""
+        return float(_DEADLINE.__get__(self))
+
+    @deadline.setter
+    def deadline(self, value: float) -> None:
+        _DEADLINE.__set__(self, min(value, self.latest))
+
+
+def read_call(event: Event, *, trusts_proxies: bool, latest: float = math.inf) -> Call:
+    """Return the call of an event, which ends before `latest`.
 
     An Application Load Balancer does not tell the address of its client: the entry that it adds to
     X-Forwarded-For counts with `trusts_proxies` only, as a client could have written it otherwise.
@@ -58,7 +79,8 @@ def read_call(event: Event, *, trusts_proxies: bool) -> Call:
         client = hops[-1].decode("latin-1").rpartition(",")[2].strip() if hops else UNKNOWN
     text = event.get("body") or ""
     body = b64decode(text) if event.get("isBase64Encoded") else text.encode()
-    return Call(method.upper(), _encode_path(path), query.encode(), fields, client, body, scheme)
+    target = _encode_path(path), query.encode()
+    return EventCall(latest, method.upper(), *target, fields, client, body, scheme)
 
 
 def encode_answer(

@@ -26,6 +26,7 @@ from tests.servers.postgres import PostgresServer
 
 from neurova.errors import ConfigError, NeurovaError
 from neurova_platform.serving.aws_lambda.container import Container, load_settings
+from neurova_platform.serving.aws_lambda.http import TOO_LATE
 from neurova_platform.serving.aws_lambda.http_event import read_call
 from neurova_platform.serving.aws_lambda.sources import find_source
 
@@ -120,6 +121,7 @@ def test_limits_of_lambda_are_answered(
     if status != 200:
         fields = dict(response_fields(answer))
         assert fields["content-type"] == "application/problem+json"
+        assert TOO_LATE not in answer["body"]  # the function met its own, earlier deadline
 
 
 @pytest.mark.server
