@@ -2,7 +2,7 @@
 
 const TEXTS = {
   en: {
-    skip: "Skip to content", nav: "Pages", language: "Language",
+    weekday: "short", skip: "Skip to content", nav: "Pages", language: "Language",
     "nav.search": "Rooms", "nav.find": "My booking",
     "search.title": "Find a room",
     "search.lead": "Free rooms and prices for your dates. You pay at the hotel.", "search.send": "Search", "search.busy": "Searching…",
@@ -44,7 +44,7 @@ const TEXTS = {
     h: "Rooftop suite", "h.about": "Two bedrooms, view over the city",
   },
   tr: {
-    skip: "İçeriğe geç", nav: "Sayfalar", language: "Dil",
+    weekday: "long", skip: "İçeriğe geç", nav: "Sayfalar", language: "Dil",
     "nav.search": "Odalar", "nav.find": "Rezervasyonum",
     "search.title": "Oda bulun",
     "search.lead": "Tarihleriniz için boş odalar ve fiyatlar. Ödeme otelde yapılır.", "search.send": "Ara", "search.busy": "Aranıyor…",
@@ -116,10 +116,10 @@ export const money = (cents) =>
     style: "currency", currency: "EUR", minimumFractionDigits: cents % 100 ? 2 : 0,
   }).format(cents / 100);
 
-const DAY = { weekday: "long", day: "numeric", month: "short", year: "numeric", timeZone: "UTC" };
+const DAY = { day: "numeric", month: "short", year: "numeric", timeZone: "UTC" };
 
 /** A day like "2026-12-01" in words. */
-export const day = (iso) => new Intl.DateTimeFormat(language, DAY).format(new Date(iso));
+export const day = (iso) => new Intl.DateTimeFormat(language, { ...DAY, weekday: text("weekday") }).format(new Date(iso));
 
 export const dayRange = (from, to) =>
   new Intl.DateTimeFormat(language, { day: "numeric", month: "short", timeZone: "UTC" })
