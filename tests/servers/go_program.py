@@ -107,6 +107,8 @@ def built(name: str) -> str:
         return found
     program = PROGRAMS[name]
     path = cache() / f"{name}-{program.version}" / name
+    if path.exists():  # without waiting for builds of others
+        return str(path)
     with (cache() / "go.lock").open("w") as lock:  # two builds at once need twice the memory
         fcntl.lockf(lock, fcntl.LOCK_EX)
         if not path.exists():
