@@ -18,12 +18,23 @@ _NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
 _RESERVED = {"domain", "migrations"}
 _PARAMETER = re.compile(r"\{([a-z0-9_]+)\}")
 
+_PIPELINE = (
+    ".github/workflows/neurova.yml",
+    ".github/workflows/neurova-deploy.yml",
+    ".ci/images",
+    ".ci/plan",
+    ".ci/deploy",
+    ".ci/take-back",
+    "Dockerfile",
+)
+"""Files of a project that have the same text in each."""
+
 Plan = dict[str, str]
 """Text by path below the project's folder."""
 
 
 def plan_project(name: str) -> Plan:
-    """Plan a project with one service, its test and its settings.
+    """Plan a project with one service, its test, its settings and its pipeline on GitHub.
 
     Raises NeurovaError for an invalid name.
     """
@@ -40,7 +51,8 @@ def plan_project(name: str) -> Plan:
         "pyproject.toml": "project/pyproject.toml.tmpl",
         ".gitignore": "project/gitignore.tmpl",
     }
-    return {path: _fill(source, name=name) for path, source in files.items()}
+    plan = {path: _fill(source, name=name) for path, source in files.items()}
+    return plan | {path: template(f"pipeline/{Path(path).name}") for path in _PIPELINE}
 
 
 def plan_service(name: str) -> Plan:

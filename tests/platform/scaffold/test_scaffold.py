@@ -17,7 +17,14 @@ from neurova_platform.settings.loading import load
 def test_project_has_exactly_the_expected_files(tmp_path: Path) -> None:
     files = scaffold.write(tmp_path, scaffold.plan_project("demo"))
     assert sorted(str(file.relative_to(tmp_path)) for file in files) == [
+        ".ci/deploy",
+        ".ci/images",
+        ".ci/plan",
+        ".ci/take-back",
+        ".github/workflows/neurova-deploy.yml",
+        ".github/workflows/neurova.yml",
         ".gitignore",
+        "Dockerfile",
         "functions/hello/domain.py",
         "functions/hello/hello.py",
         "neurova.toml",

@@ -12,6 +12,7 @@ from .deploy_site import site
 
 if TYPE_CHECKING:
     from neurova_deploy.engine import Engine
+    from neurova_deploy.plan import Plan
     from neurova_deploy.project import Project
     from neurova_deploy.record import Content, Head
     from neurova_deploy.targets.base import Target
@@ -64,6 +65,7 @@ def _yes(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.option("--plan", "only_plan", is_flag=True, help="Show what would change; exit with 2.")
 @click.option("--canary", metavar="N%", default="", help="Send N% of the calls to the new version.")
 @click.option("--only", metavar="SERVICE", default="", help="Refuse changes of other services.")
+@click.option("--markdown", is_flag=True, help="Print the plan as Markdown, for a pull request.")
 @_yes
 @json_option
 @click.pass_context
@@ -73,6 +75,7 @@ def apply(
     only_plan: bool,
     canary: str,
     only: str,
+    markdown: bool,
     yes: bool,
     as_json: bool,
 ) -> None:
@@ -81,7 +84,6 @@ def apply(
     A deployment that does not become healthy is rolled back. An interrupted one is continued by the
     next. With --plan nothing is changed, and the exit code is 2 if anything would be.
     """
-    from neurova.errors import ConfigError
     from neurova_deploy.engine import find_plan
     from neurova_deploy.record import latest
 
@@ -90,13 +92,7 @@ def apply(
     target = _open(found.project)
     heads = target.heads()
     serving, interrupted = latest(heads, "deployed", "canary"), latest(heads, "applying")
-    if serving is not None and serving.canary:
-        name = found.project.environment
-        raise ConfigError(
-            f"a canary has {serving.canary}% of the calls",
-            where=f"release {serving.number}",
-            fix=f"`neurova deploy promote {name}` or `neurova deploy rollback {name}` first",
-        )
+    _refuse_running_canary(found.project.environment, serving)
     content = _content(found, target, serving, percent)
     plan = find_plan(target, content)
     if only:
@@ -104,7 +100,7 @@ def apply(
     if as_json:
         print_document({"access": plan.access, "changes": plan.changes})
     else:
-        click.echo(str(plan) or "Nothing to change")
+        click.echo(_describe_plan(plan, found.project.environment, markdown))
         if interrupted is not None:
             click.echo(f"Release {interrupted.number} was interrupted, this continues it", err=True)
     if only_plan or not (plan or interrupted):
@@ -280,6 +276,18 @@ def _content(found: Deployment, target: Target, serving: Head | None, percent: i
     return Content(canary, found.project.access, resources)
 
 
+def _refuse_running_canary(environment: str, serving: Head | None) -> None:
+    from neurova.errors import ConfigError
+
+    if serving is not None and serving.canary:
+        raise ConfigError(
+            f"a canary has {serving.canary}% of the calls",
+            where=f"release {serving.number}",
+            fix=f"`neurova deploy promote {environment}` or "
+            f"`neurova deploy rollback {environment}` first",
+        )
+
+
 def _parse_percent(text: str) -> int:
     if not text:
         return 0
@@ -322,6 +330,14 @@ def _engine(target: Target) -> Engine:
 
 def _print_done(head: Head, as_json: bool) -> None:
     print_document(head) if as_json else click.echo(_describe(head))
+
+
+def _describe_plan(plan: Plan, environment: str, as_markdown: bool) -> str:
+    from neurova_deploy.markdown import write_markdown
+
+    if as_markdown:
+        return write_markdown(plan, environment)
+    return str(plan) or "Nothing to change"
 
 
 def _describe(head: Head) -> str:
