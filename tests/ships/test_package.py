@@ -12,8 +12,10 @@ import tarfile
 from pathlib import Path
 
 import pytest
+import yaml
 
 from neurova_platform import http_client
+from neurova_platform.scaffold.scaffold import plan_project, write
 
 pytestmark = pytest.mark.server
 ROOT = Path(__file__).parents[2]
@@ -85,3 +87,28 @@ def test_wheel_creates_tests_and_serves_a_project(
     serving.send_signal(signal.SIGTERM)
     serving.communicate(timeout=60)
     assert serving.returncode == 0
+
+
+def test_pipeline_of_a_new_project_passes(dist: Path, tmp_path: Path) -> None:
+    """The commands of its workflow that need neither GitHub, Docker nor a cloud."""
+    write(tmp_path, plan_project("shop"))
+    jobs = yaml.safe_load((tmp_path / ".github/workflows/neurova.yml").read_text())["jobs"]
+    steps = [
+        step["run"] for job in ("test", "image") for step in jobs[job]["steps"] if "run" in step
+    ]
+    commands = [each for each in steps if each.startswith("uv ") and ".ci/" not in each]
+    assert len(commands) == 5
+    path = {
+        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+        "UV_FIND_LINKS": str(dist),
+    }
+    script = "\n".join(["uv lock", *commands])
+    ran = subprocess.run(
+        ["bash", "-ec", script], cwd=tmp_path, env=CLEAN | path, capture_output=True, text=True
+    )
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    assert "2 passed" in ran.stdout
+    found = json.loads((tmp_path / "build" / "sbom.cdx.json").read_text())
+    names = {each["name"] for each in found["components"]}
+    assert "neurova-platform" in names
+    assert not names & {"pytest", "kubernetes"}  # what only tests and deployments need
