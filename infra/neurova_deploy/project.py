@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
+from neurova.bus.base import Queue
+from neurova.functions.schedule import Schedule
 from neurova.settings.deploy import Deploy
 
 
@@ -11,16 +13,18 @@ class Unit(msgspec.Struct, frozen=True):
     """One image and the services in it: it becomes Deployments of its own.
 
     `queues`: those of its subscriptions. `migrations`: a hash of its revisions, "" without a
-    database.
+    database. `schedules`: by the names of their functions. `events`: those that it publishes.
     """
 
     name: str
     services: tuple[str, ...]
     image: str
-    queues: tuple[str, ...] = ()
+    queues: tuple[Queue, ...] = ()
     has_subscriptions: bool = False
     has_relay: bool = False
     migrations: str = ""
+    schedules: tuple[tuple[str, Schedule], ...] = ()
+    events: tuple[str, ...] = ()
 
 
 class Access(msgspec.Struct, frozen=True):
@@ -35,7 +39,7 @@ class Access(msgspec.Struct, frozen=True):
 class Project(msgspec.Struct, frozen=True):
     """All that a target needs to deploy a project; `drain`: seconds for calls in flight.
 
-    `root` and `state`: its folder and its state folder. `sources`: the names in `root` that belong
+    `bus`: its URL, "" if it is not known. `root` and `state`: its folder and its state folder. `sources`: the names in `root` that belong
     into an image, unless the project has a Dockerfile.
     """
 
@@ -49,6 +53,7 @@ class Project(msgspec.Struct, frozen=True):
     state: str = ""
     sources: tuple[str, ...] = ()
     has_dockerfile: bool = False
+    bus: str = ""
 
     @property
     def namespace(self) -> str:

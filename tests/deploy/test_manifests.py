@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from neurova.bus.base import Queue
 from neurova.endpoints.factory import make_function
 from neurova.execution.context import ExecutionContext
 from neurova.functions.decorators import description_of, get
@@ -28,7 +29,7 @@ from neurova_gateway.kong_sync.entity import owner_of
 
 OBJECT_LIMIT = 1 << 20
 DEPLOY = Deploy(image="shop-{service}:{version}", kong_image="kong:1", subscriptions_max=5)
-FULL = Unit("b_2", ("b_2",), "shop-b:1", ("b.q",), True, True, "abc")
+FULL = Unit("b_2", ("b_2",), "shop-b:1", (Queue("b.q", ("b.Sold",)),), True, True, "abc")
 
 
 def project(*units: Unit) -> Project:

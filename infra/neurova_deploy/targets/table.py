@@ -11,6 +11,7 @@ from .base import Provider
 _PROVIDERS = {
     "compose": "compose.provider:ComposeProvider",
     "kubernetes": "kubernetes.provider:KubernetesProvider",
+    "lambda": "aws_lambda.provider:LambdaProvider",
 }
 
 

@@ -14,6 +14,7 @@ import msgspec
 from neurova.endpoints.endpoint import Endpoint
 from neurova.endpoints.function import HttpFunction
 from neurova.errors import ConfigError
+from neurova.events.event import event_name
 from neurova.loading.service import Service, discover
 from neurova.settings.deploy import LOCAL, Deploy
 from neurova.settings.settings import Settings
@@ -70,6 +71,7 @@ def load_deployment(start: Path | None, environment: str) -> Deployment:
         state=str(own.state),
         sources=() if has_dockerfile or deploy.target != "compose" else tuple(_sources(own)),
         has_dockerfile=has_dockerfile,
+        bus=settings.bus.url,
     )
     return Deployment(project, partial(_render_kong, functions, settings))
 
@@ -147,10 +149,12 @@ def _unit(settings: Settings, deploy: Deploy, name: str, services: list[Service]
         name,
         tuple(each.name for each in services),
         image.replace("{version}", version),
-        tuple(sub.queue.name for each in services for sub in each.subscriptions),
+        tuple(sub.queue for each in services for sub in each.subscriptions),
         any(each.subscriptions or each.schedules or _answers_later(each) for each in services),
         any(each.publishes for each in services),
         _hash_files(settings.root, folders)[:8] if stored else "",
+        tuple((run.name, run.description) for each in services for run in each.schedules),
+        tuple(sorted(event_name(event) for each in services for event in each.events)),
     )
 
 

@@ -21,6 +21,24 @@ _VARIABLE = re.compile(r"[A-Z][A-Z0-9_]*=.*", re.DOTALL)
 _SECRET = re.compile(r"[A-Z][A-Z0-9_]*=[a-z0-9][a-z0-9.-]*#[A-Za-z0-9._-]+")
 _HOST = re.compile(r"(?=.{4,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}")
 _CPU = re.compile(r"[1-9][0-9]{0,4}m?")
+_ACCOUNT = re.compile(r"[0-9]{12}")
+_REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-[0-9]")
+_LAMBDA_MEMORY = range(128 << 20, (10_240 << 20) + 1, 1 << 20)
+_OF_COMPOSE = ("profile", "port", "platform_image")
+_OF_CLUSTERS = (
+    *("kubeconfig", "context", "replicas", "replicas_max", "kong_replicas"),
+    *("cpu", "service_type", "vault_role"),
+)
+_OF_LAMBDA = (
+    *("region", "account", "state_table", "front", "timeout", "architecture"),
+    *("subnets", "security_groups"),
+)
+_UNUSED = {
+    "compose": _OF_LAMBDA,
+    "kubernetes": (*_OF_COMPOSE, *_OF_LAMBDA),
+    "lambda": (*_OF_COMPOSE, *_OF_CLUSTERS, "kong_image", "drain_delay"),
+}
+"""The keys that a target does not use; they are refused if they are set."""
 
 
 class Deploy(Section, frozen=True):
@@ -39,12 +57,18 @@ class Deploy(Section, frozen=True):
     the role of the pods in Vault, by Kubernetes auth. In seconds: `drain_delay`, how long a
     stopping runtime still serves; `ready`, how long a rollout may take.
 
+    Of AWS Lambda: `region`, `account`: where it is deployed; `namespace` begins all names.
+    `secret_variables` are from Secrets Manager. `state_table`: the DynamoDB table of releases and
+    locks. `front`: an HTTP API, or a function URL. `timeout`: seconds of an invocation. `subnets`,
+    `security_groups`: of a VPC, empty for none. `subscriptions_max`: the invocations for each queue
+    at a time, 0: no limit.
+
     `cdn`: where `neurova deploy site` publishes the page; `cdn_origin`: the base URL of the API,
     which the CDN calls; `cdn_domain`: the page's host name, empty for one of the CDN's.
     `cdn_bucket`, `cdn_certificate`: of CloudFront; `cdn_account`: of Cloudflare.
     """
 
-    target: Literal["compose", "kubernetes"] = "kubernetes"
+    target: Literal["compose", "kubernetes", "lambda"] = "kubernetes"
     profile: Literal["core", "full"] = "core"
     port: Port = 8080
     platform_image: str = "neurova-platform"
@@ -65,6 +89,14 @@ class Deploy(Section, frozen=True):
     vault_role: str = ""
     drain_delay: OptionalSeconds = 15.0
     ready: Seconds = 300.0
+    region: str = ""
+    account: str = ""
+    state_table: str = "neurova-deploy"
+    front: Literal["api", "url"] = "api"
+    timeout: Annotated[int, msgspec.Meta(ge=1, le=900)] = 30
+    architecture: Literal["x86_64", "arm64"] = "x86_64"
+    subnets: tuple[str, ...] = ()
+    security_groups: tuple[str, ...] = ()
     cdn: Literal["", "cloudfront", "cloudflare"] = ""
     cdn_origin: str = ""
     cdn_domain: str = ""
@@ -83,6 +115,11 @@ def find_deploy_faults(environments: Mapping[str, Deploy]) -> Iterator[tuple[str
     for name, deploy in environments.items():
         if name in COMMANDS:
             yield f"{name}.target", "is of an environment named like a command: rename it"
+        for field in msgspec.structs.fields(deploy):
+            is_set = getattr(deploy, field.name) != field.default
+            if is_set and field.name in _UNUSED[deploy.target]:
+                what = f'has no use with target = "{deploy.target}": remove it'
+                yield f"{name}.{field.name}", what
         find_target_faults = _TARGET_FAULTS[deploy.target]
         yield from ((f"{name}.{key}", what) for key, what in find_target_faults(deploy))
         if unknown := set(re.findall(r"\{.*?\}", deploy.image)) - {"{service}", "{version}"}:
@@ -131,4 +168,26 @@ def _find_compose_faults(deploy: Deploy) -> Iterator[tuple[str, str]]:
             yield key, "is of Kubernetes: Compose has a Vault, see docs/deploy.md"
 
 
-_TARGET_FAULTS = {"compose": _find_compose_faults, "kubernetes": _find_kubernetes_faults}
+def _find_lambda_faults(deploy: Deploy) -> Iterator[tuple[str, str]]:
+    if not deploy.image:
+        yield "image", "is missing, write that of a repository of ECR, with :{version}"
+    if not _ACCOUNT.fullmatch(deploy.account):
+        fix = "`aws sts get-caller-identity` shows it"
+        yield "account", f"{deploy.account!r} is not an account of 12 digits: {fix}"
+    if not _REGION.fullmatch(deploy.region):
+        yield "region", f'{deploy.region!r} is not a region, write one like "eu-central-1"'
+    if deploy.memory not in _LAMBDA_MEMORY:
+        yield "memory", "must be 128 MiB to 10240 MiB, in whole MiB"
+    if deploy.subscriptions_max == 1:
+        yield "subscriptions_max", "must be 0 (no limit) or at least 2 with AWS Lambda"
+    if bool(deploy.subnets) != bool(deploy.security_groups):
+        yield "subnets", "and security_groups belong together: set both or none"
+    if deploy.front == "url" and deploy.has_images_of_services:
+        yield "front", '"url" has one function: remove {service} from image, or use "api"'
+
+
+_TARGET_FAULTS = {
+    "compose": _find_compose_faults,
+    "kubernetes": _find_kubernetes_faults,
+    "lambda": _find_lambda_faults,
+}

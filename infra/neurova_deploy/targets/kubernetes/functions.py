@@ -98,7 +98,7 @@ def _scaled_object(project: Project, unit: Unit) -> Resource:
             "metadata": {
                 "protocol": "amqp",
                 "hostFromEnv": "NEUROVA_BUS_URL",
-                "queueName": queue,
+                "queueName": queue.name,
                 "mode": "QueueLength",
                 "value": "50",
             },

@@ -1,0 +1,176 @@
+"""Functions and their versions, which never change once they are published."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from typing import Any
+
+from ...resource import Resource
+from ..base import DeployError
+from .client import Conflict, NotFound
+from .kind import Context, Plain, foreign
+from .place import ALIAS, TAG
+
+_MARK = "neurova "
+_KEPT = 10  # versions of a function
+_RETENTION = 30  # days of logs
+_POLL = 1.0
+_ROLE_SECONDS = 60.0  # IAM needs some time until a new role can be used everywhere
+
+
+class Functions(Plain):
+    """Publish each wanted state of a function as a version.
+
+    The description of a version is the hash of its resource. What is read is the version that the
+    alias gives calls to, the canary first: what was changed by hand on `$LATEST` serves nobody.
+    """
+
+    def __init__(self, context: Context, extend_lock: Callable[[], None], ready: float) -> None:
+        super().__init__(context)
+        self._extend_lock, self._ready = extend_lock, ready
+
+    def read(self) -> Iterator[tuple[str, dict[str, Any]]]:
+        """Yield each function; one that no alias serves has an empty manifest."""
+        for name in self.names():
+            weights = self.alias(name)
+            yield name, self._read_version(name, [*weights][-1]) if weights else {}
+
+    def apply(self, resource: Resource) -> None:
+        """Publish a version, if there is none with this state."""
+        name, wanted = resource.name, resource.manifest
+        try:
+            self._client.call("lambda", "get_function", FunctionName=name)
+        except NotFound:
+            self._create(resource)
+        else:
+            if resource.hash in self.versions(name).values():
+                return
+            code = {"ImageUri": wanted["ImageUri"], "Architectures": wanted["Architectures"]}
+            self._change("update_function_code", name, **code)
+            self._change("update_function_configuration", name, **_configuration(resource))
+        self._client.call("lambda", "publish_version", FunctionName=name)
+
+    def delete(self, name: str) -> None:
+        """Delete a function with its versions and aliases, and its logs."""
+        group = f"/aws/lambda/{name}"
+        with suppress(NotFound):
+            self._client.call("logs", "delete_log_group", logGroupName=group)
+        self._client.call("lambda", "delete_function", FunctionName=name)
+
+    def names(self) -> list[str]:
+        """Return the names of the functions of this deployment."""
+        namespace = self._place.namespace
+        listed = self._client.list("lambda", "list_functions", "Functions")
+        names = [each["FunctionName"] for each in listed]
+        ours = [each for each in names if each.startswith(f"{namespace}-")]
+        return [each for each in ours if self.tags(each).get(TAG) == namespace]
+
+    def tags(self, name: str) -> dict[str, str]:
+        """Return the tags of a function."""
+        arn = self._place.arn("lambda", f"function:{name}")
+        found: dict[str, str] = self._client.call("lambda", "list_tags", Resource=arn)["Tags"]
+        return found
+
+    def versions(self, name: str) -> dict[str, str]:
+        """Return the published versions, oldest first: number to the hash of its resource."""
+        found = self._client.list(
+            "lambda", "list_versions_by_function", "Versions", FunctionName=name
+        )
+        return {
+            each["Version"]: each.get("Description", "").removeprefix(_MARK)
+            for each in found
+            if each["Version"] != "$LATEST"
+        }
+
+    def alias(self, name: str) -> dict[str, float]:
+        """Return the versions that serve with their weights, the canary last."""
+        try:
+            found = self._client.call("lambda", "get_alias", FunctionName=name, Name=ALIAS)
+        except NotFound:
+            return {}
+        others = (found.get("RoutingConfig") or {}).get("AdditionalVersionWeights") or {}
+        return {found["FunctionVersion"]: 1 - sum(others.values()), **others}
+
+    def prune(self) -> None:
+        """Delete old versions that do not serve."""
+        for name in self.names():
+            serving = self.alias(name)
+            for version in [*self.versions(name)][:-_KEPT]:
+                if version not in serving:
+                    self._client.call(
+                        "lambda", "delete_function", FunctionName=name, Qualifier=version
+                    )
+
+    def _create(self, resource: Resource) -> None:
+        group = f"/aws/lambda/{resource.name}"
+        with suppress(Conflict):
+            self._client.call(
+                "logs", "create_log_group", logGroupName=group, tags=self._context.tags
+            )
+        self._client.call(
+            "logs", "put_retention_policy", logGroupName=group, retentionInDays=_RETENTION
+        )
+        wanted = resource.manifest
+        arguments = {
+            **_configuration(resource),
+            "PackageType": "Image",
+            "Code": {"ImageUri": wanted["ImageUri"]},
+            "Architectures": wanted["Architectures"],
+            "Tags": self._context.tags,
+        }
+        deadline = time.monotonic() + _ROLE_SECONDS
+        while True:
+            try:
+                self._change("create_function", resource.name, **arguments)
+                return
+            except Conflict as error:
+                raise foreign(error, resource.key) from None
+            except DeployError as error:
+                if "cannot be assumed" not in error.what or time.monotonic() > deadline:
+                    raise
+            self._pause()
+
+    def _change(self, operation: str, name: str, **arguments: Any) -> None:
+        """Change `$LATEST`, and return when the change is complete."""
+        self._client.call("lambda", operation, FunctionName=name, **arguments)
+        deadline = time.monotonic() + self._ready
+        while True:
+            found = self._client.call("lambda", "get_function_configuration", FunctionName=name)
+            states = (found.get("State"), found.get("LastUpdateStatus", "Successful"))
+            if states == ("Active", "Successful"):
+                return
+            reason = found.get("LastUpdateStatusReason") or found.get("StateReason") or states
+            if "Failed" in states or time.monotonic() > deadline:
+                fix = "correct the image or the setting that the message names"
+                raise DeployError(f"not ready: {reason}", where=f"Function/{name}", fix=fix)
+            self._pause()
+
+    def _pause(self) -> None:
+        self._extend_lock()
+        time.sleep(_POLL)
+
+    def _read_version(self, name: str, version: str) -> dict[str, Any]:
+        answer = self._client.call("lambda", "get_function", FunctionName=name, Qualifier=version)
+        found = answer["Configuration"]
+        network = found.get("VpcConfig") or {}
+        image = (found.get("ImageConfigResponse") or {}).get("ImageConfig") or {}
+        return {
+            "FunctionName": name,
+            "Role": found["Role"],
+            "ImageUri": answer.get("Code", {}).get("ImageUri", ""),
+            "ImageConfig": {key: image.get(key) for key in ("EntryPoint", "Command")},
+            "Architectures": found["Architectures"],
+            "MemorySize": found["MemorySize"],
+            "Timeout": found["Timeout"],
+            "Environment": found.get("Environment", {}).get("Variables", {}),
+            "VpcConfig": {key: network.get(key) or [] for key in ("SubnetIds", "SecurityGroupIds")},
+        }
+
+
+def _configuration(resource: Resource) -> dict[str, Any]:
+    keys = ("Role", "ImageConfig", "MemorySize", "Timeout", "VpcConfig")
+    found = {key: resource.manifest[key] for key in keys}
+    environment = {"Variables": resource.manifest["Environment"]}
+    return {**found, "Environment": environment, "Description": f"{_MARK}{resource.hash}"}

@@ -1,0 +1,67 @@
+"""The names and ARNs of a deployment on AWS, without I/O."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from neurova.bus.sqs.names import Names, find_location
+from neurova.errors import ConfigError
+
+from ...project import Project, runtime_name
+
+ALIAS = "live"
+"""The alias of a function that clients, queues and schedules call."""
+TAG = "neurova:project"
+"""The tag of all resources; its value is the namespace."""
+
+
+class Place(NamedTuple):
+    """Where a deployment is; all of its names begin with the namespace."""
+
+    namespace: str
+    region: str
+    account: str
+
+    @property
+    def partition(self) -> str:
+        """Return the first part of all ARNs after "arn"."""
+        if self.region.startswith("cn-"):
+            return "aws-cn"
+        return "aws-us-gov" if self.region.startswith("us-gov-") else "aws"
+
+    @property
+    def role_path(self) -> str:
+        """Return the path of all roles of the deployment."""
+        return f"/neurova/{self.namespace}/"
+
+    def arn(self, service: str, resource: str) -> str:
+        """Return an ARN in this region."""
+        return f"arn:{self.partition}:{service}:{self.region}:{self.account}:{resource}"
+
+    def role_arn(self, role: str) -> str:
+        """Return the ARN of a role of the deployment."""
+        return f"arn:{self.partition}:iam::{self.account}:role{self.role_path}{role}"
+
+    def alias_arn(self, function: str) -> str:
+        """Return the ARN of the alias that serves."""
+        return self.arn("lambda", f"function:{function}:{ALIAS}")
+
+    def function(self, unit: str) -> str:
+        """Return the name of the function of a unit."""
+        return runtime_name(self.namespace, unit)
+
+    def bus(self, url: str) -> Names:
+        """Return the names of queues and topics. Raises ConfigError for another bus than SQS."""
+        location = find_location(url)
+        if location is None or location.region != self.region:
+            raise ConfigError(
+                f"functions on AWS Lambda get their events from SQS, and the bus is {url or '?'}",
+                where="bus.url",
+                fix=f'write "NEUROVA_BUS_URL=sqs://{self.region}/{self.namespace}" into variables',
+            )
+        return Names(self.region, self.account, location.prefix, self.partition)
+
+
+def place_of(project: Project) -> Place:
+    """Return where a project is deployed."""
+    return Place(project.namespace.replace("_", "-"), project.deploy.region, project.deploy.account)
