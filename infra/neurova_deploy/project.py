@@ -39,8 +39,9 @@ class Access(msgspec.Struct, frozen=True):
 class Project(msgspec.Struct, frozen=True):
     """All that a target needs to deploy a project; `drain`: seconds for calls in flight.
 
-    `bus`: its URL, "" if it is not known. `root` and `state`: its folder and its state folder. `sources`: the names in `root` that belong
-    into an image, unless the project has a Dockerfile.
+    `bus`: its URL, "" if it is not known. `root` and `state`: the project's folder and its state
+    folder. `sources`: the names in `root` that belong into an image, unless the project has a
+    Dockerfile.
     """
 
     name: str

@@ -1,13 +1,15 @@
-"""A project on AWS Lambda, on moto's server."""
+"""A project on AWS Lambda, and moto's server as its account."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import boto3
+import botocore.client
 import httpx
+import pytest
+from botocore.exceptions import ClientError
 
 from .api_server import ApiServer
 from .conftest import Shop
@@ -32,8 +34,8 @@ variables = [
 secret_variables = ["PGPASSWORD=postgres#password"]
 ready = 5
 """
-BACKGROUND = """
-from neurova import Event, every, on
+EVENTS = """
+from neurova import Event, on
 
 
 class Sold(Event):
@@ -52,37 +54,79 @@ from neurova import every
 async def expire() -> None:
     pass
 """
+ALIAS = {"FunctionName": "shop-cart-runtime", "Name": "live"}
 
 
 class Cloud(Shop):
-    """The project, and moto's server as its account."""
+    """Two services, one with an event, a subscription and a schedule; an empty account."""
 
     def __init__(self, folder: Path, url: str) -> None:
         super().__init__(folder, ApiServer())
-        self.url = url
+        self._url = url
         (folder / "neurova.toml").write_text(SETTINGS)
+        self.write("cart")
+        self.write("greet")
+        (folder / "functions" / "cart" / "domain.py").write_text(EVENTS)
+        (folder / "functions" / "cart" / "expire.py").write_text(SCHEDULE)
+        httpx.post(f"{url}/moto-api/reset")
+        # Without a container engine, the answer of an invocation is its event, or one of `answer`.
+        httpx.post(f"{url}/moto-api/config", json={"lambda": {"use_docker": False}})
+        names = {"deployment": "HASH", "item": "RANGE"}
+        self.client("dynamodb").create_table(
+            TableName="neurova-deploy",
+            BillingMode="PAY_PER_REQUEST",
+            AttributeDefinitions=[{"AttributeName": each, "AttributeType": "S"} for each in names],
+            KeySchema=[{"AttributeName": each, "KeyType": names[each]} for each in names],
+        )
 
     def client(self, service: str) -> Any:
         return boto3.client(service, region_name=REGION)
 
-    def reset(self) -> None:
-        """Empty the account, and let functions answer without a container engine."""
-        httpx.post(f"{self.url}/moto-api/reset")
-        httpx.post(f"{self.url}/moto-api/config", json={"lambda": {"use_docker": False}})
-        names = ("deployment", "item")
-        self.client("dynamodb").create_table(
-            TableName="neurova-deploy",
-            BillingMode="PAY_PER_REQUEST",
-            AttributeDefinitions=[{"AttributeName": n, "AttributeType": "S"} for n in names],
-            KeySchema=[
-                {"AttributeName": name, "KeyType": kind}
-                for name, kind in zip(names, ("HASH", "RANGE"), strict=True)
-            ],
-        )
-
     def answer(self, *answers: str) -> None:
-        """Set the answers of the next invocations; without one, an event is its own answer."""
-        done = httpx.post(
-            f"{self.url}/moto-api/static/lambda-simple/response", json={"results": answers}
-        )
-        assert done.status_code == 201, done.text
+        """Set the answers of the next invocations."""
+        url = f"{self._url}/moto-api/static/lambda-simple/response"
+        assert httpx.post(url, json={"results": answers, "region": REGION}).status_code == 201
+
+    def alias(self) -> dict[str, Any]:
+        """Return the version of the cart that serves, and the weights of others."""
+        found = self.client("lambda").get_alias(**ALIAS)
+        weights = (found.get("RoutingConfig") or {}).get("AdditionalVersionWeights") or {}
+        return {"version": found["FunctionVersion"], **weights}
+
+
+class Calls:
+    """See the calls that change something on AWS, and stop at one or refuse it.
+
+    `interrupts`: stop before the next call that was not stopped yet. `refuses`: error codes by the
+    operation. `answers`: of the next call of an operation.
+    """
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.seen: list[tuple[str, dict[str, Any]]] = []
+        self.interrupts = False
+        self.refuses: dict[str, str] = {}
+        self.answers: dict[str, dict[str, Any]] = {}
+        self._stopped: set[str] = set()
+        original = botocore.client.BaseClient._make_api_call
+
+        def call(client: Any, operation: str, arguments: dict[str, Any]) -> Any:
+            self._check(operation, arguments)
+            if operation in self.answers:
+                return self.answers.pop(operation)
+            return original(client, operation, arguments)
+
+        monkeypatch.setattr(botocore.client.BaseClient, "_make_api_call", call)
+
+    def _check(self, operation: str, arguments: dict[str, Any]) -> None:
+        if operation in self.refuses:
+            about = {"Code": self.refuses[operation], "Message": "no"}
+            answer = {"Error": about, "ResponseMetadata": {"HTTPStatusCode": 400}}
+            raise ClientError(answer, operation)
+        if operation.startswith(("Get", "List", "Describe", "Query")):
+            return
+        self.seen.append((operation, arguments))
+        call = f"{operation} {arguments}"
+        is_lock = "'lock'" in call
+        if self.interrupts and not is_lock and call not in self._stopped:
+            self._stopped.add(call)
+            raise KeyboardInterrupt

@@ -133,7 +133,7 @@ class FunctionUrls(Plain):
 
     def read(self) -> Iterator[tuple[str, dict[str, Any]]]:
         """Yield the URLs of our functions."""
-        for name in self._functions.names():
+        for name in self._functions.found:
             if found := self._url(name):
                 yield (
                     name,

@@ -13,6 +13,8 @@ from .client import Conflict, NotFound
 from .kind import Context, Plain, foreign
 from .place import ALIAS, TAG
 
+VERSION = "Version"
+"""The key in what is read of the hash of the resource that was published."""
 _MARK = "neurova "
 _KEPT = 10  # versions of a function
 _RETENTION = 30  # days of logs
@@ -25,15 +27,25 @@ class Functions(Plain):
 
     The description of a version is the hash of its resource. What is read is the version that the
     alias gives calls to, the canary first: what was changed by hand on `$LATEST` serves nobody.
+    `found`: the tags of each function of this deployment, from the last `scan`.
     """
 
     def __init__(self, context: Context, extend_lock: Callable[[], None], ready: float) -> None:
         super().__init__(context)
         self._extend_lock, self._ready = extend_lock, ready
+        self.found: dict[str, dict[str, str]] = {}
+
+    def scan(self) -> None:
+        """Find the functions of this deployment."""
+        listed = self._client.list("lambda", "list_functions", "Functions")
+        names = [each["FunctionName"] for each in listed]
+        tags = {each: self._tags(each) for each in names if self._has_prefix(each)}
+        ours = self._context.tags.items()
+        self.found = {name: each for name, each in tags.items() if ours <= each.items()}
 
     def read(self) -> Iterator[tuple[str, dict[str, Any]]]:
         """Yield each function; one that no alias serves has an empty manifest."""
-        for name in self.names():
+        for name in self.found:
             weights = self.alias(name)
             yield name, self._read_version(name, [*weights][-1]) if weights else {}
 
@@ -45,6 +57,8 @@ class Functions(Plain):
         except NotFound:
             self._create(resource)
         else:
+            if self._tags(name).get(TAG) != self._place.namespace:
+                raise foreign(resource.key)
             if resource.hash in self.versions(name).values():
                 return
             code = {"ImageUri": wanted["ImageUri"], "Architectures": wanted["Architectures"]}
@@ -59,30 +73,28 @@ class Functions(Plain):
             self._client.call("logs", "delete_log_group", logGroupName=group)
         self._client.call("lambda", "delete_function", FunctionName=name)
 
-    def names(self) -> list[str]:
-        """Return the names of the functions of this deployment."""
-        namespace = self._place.namespace
-        listed = self._client.list("lambda", "list_functions", "Functions")
-        names = [each["FunctionName"] for each in listed]
-        ours = [each for each in names if each.startswith(f"{namespace}-")]
-        return [each for each in ours if self.tags(each).get(TAG) == namespace]
+    def _has_prefix(self, name: str) -> bool:
+        return name.startswith(f"{self._place.namespace}-")
 
-    def tags(self, name: str) -> dict[str, str]:
-        """Return the tags of a function."""
+    def _tags(self, name: str) -> dict[str, str]:
         arn = self._place.arn("lambda", f"function:{name}")
         found: dict[str, str] = self._client.call("lambda", "list_tags", Resource=arn)["Tags"]
         return found
 
     def versions(self, name: str) -> dict[str, str]:
-        """Return the published versions, oldest first: number to the hash of its resource."""
+        """Return the published versions, oldest first: number to the hash of its resource.
+
+        One that was published by hand from `$LATEST` has its description: it gets its number.
+        """
         found = self._client.list(
             "lambda", "list_versions_by_function", "Versions", FunctionName=name
         )
-        return {
-            each["Version"]: each.get("Description", "").removeprefix(_MARK)
-            for each in found
-            if each["Version"] != "$LATEST"
-        }
+        hashes: dict[str, str] = {}
+        for each in found:
+            number, hash_ = each["Version"], each.get("Description", "").removeprefix(_MARK)
+            if number != "$LATEST":
+                hashes[number] = number if hash_ in hashes.values() else hash_
+        return hashes
 
     def alias(self, name: str) -> dict[str, float]:
         """Return the versions that serve with their weights, the canary last."""
@@ -95,7 +107,8 @@ class Functions(Plain):
 
     def prune(self) -> None:
         """Delete old versions that do not serve."""
-        for name in self.names():
+        self.scan()
+        for name in self.found:
             serving = self.alias(name)
             for version in [*self.versions(name)][:-_KEPT]:
                 if version not in serving:
@@ -125,8 +138,6 @@ class Functions(Plain):
             try:
                 self._change("create_function", resource.name, **arguments)
                 return
-            except Conflict as error:
-                raise foreign(error, resource.key) from None
             except DeployError as error:
                 if "cannot be assumed" not in error.what or time.monotonic() > deadline:
                     raise
@@ -157,6 +168,7 @@ class Functions(Plain):
         network = found.get("VpcConfig") or {}
         image = (found.get("ImageConfigResponse") or {}).get("ImageConfig") or {}
         return {
+            VERSION: found.get("Description", "").removeprefix(_MARK),
             "FunctionName": name,
             "Role": found["Role"],
             "ImageUri": answer.get("Code", {}).get("ImageUri", ""),

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, Protocol
 
 from ...resource import Resource
 from ..base import DeployError, Health
-from .client import Client, Conflict
+from .client import Client
 from .place import TAG, Place
 
 
@@ -55,10 +55,10 @@ class Plain:
         return Health("ready")
 
 
-def foreign(error: Conflict, key: str) -> DeployError:
+def foreign(key: str) -> DeployError:
     """Return the error for a resource with our name that is not of this deployment."""
     return DeployError(
-        f"there is one already, which this deployment has not created ({error.what})",
+        "there is one already, which this deployment has not created",
         where=key,
         fix="delete it, or set `namespace` to another name",
     )

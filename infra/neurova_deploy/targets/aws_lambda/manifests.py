@@ -143,7 +143,7 @@ def _function(project: Project, unit: Unit, name: str) -> dict[str, Any]:
 
 
 def _render_queue(project: Project, function: str, queue: Queue) -> Iterator[Resource]:
-    place, bus = place_of(project), place_of(project).bus(project.bus)
+    bus = place_of(project).bus(project.bus)
     name = bus.queue(queue.name)
     topics = sorted(bus.topic(each) for each in queue.events)
     for topic in topics:
@@ -161,7 +161,7 @@ def _render_queue(project: Project, function: str, queue: Queue) -> Iterator[Res
     yield Resource("Queue", name, Stage.BASE, manifest)
     mapping: dict[str, Any] = {
         "EventSourceArn": bus.queue_arn(name),
-        "FunctionArn": place.alias_arn(function),
+        "FunctionName": function,
         "BatchSize": 10,
         "FunctionResponseTypes": ["ReportBatchItemFailures"],
         "ScalingConfig": {},

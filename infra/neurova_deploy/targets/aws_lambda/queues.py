@@ -11,7 +11,7 @@ from neurova.bus.sqs.names import SUBSCRIPTION_ATTRIBUTES, TOPIC_ATTRIBUTES
 from ...resource import Resource
 from ..base import Health
 from .client import NotFound
-from .kind import Plain
+from .kind import Plain, foreign
 from .manifests import read_attributes
 from .place import TAG
 
@@ -112,6 +112,9 @@ class Queues(Plain):
             for key, each in attributes.items()
         }
         if url := self._url(name):
+            tags = self._client.call("sqs", "list_queue_tags", QueueUrl=url).get("Tags", {})
+            if tags.get(TAG) != self._place.namespace:
+                raise foreign(f"Queue/{name}")
             self._client.call("sqs", "set_queue_attributes", QueueUrl=url, Attributes=texts)
         else:
             self._client.call(
@@ -134,7 +137,10 @@ class Queues(Plain):
 
 
 class Mappings(Plain):
-    """The event source mappings: Lambda receives from a queue and invokes the alias."""
+    """The event source mappings: Lambda receives from a queue and invokes the alias.
+
+    What is read has the function without the alias.
+    """
 
     def read(self) -> Iterator[tuple[str, dict[str, Any]]]:
         """Yield the mappings of our functions, by the name of their queue."""
@@ -143,7 +149,7 @@ class Mappings(Plain):
                 each["EventSourceArn"].rpartition(":")[2],
                 {
                     "EventSourceArn": each["EventSourceArn"],
-                    "FunctionArn": each["FunctionArn"],
+                    "FunctionName": each["FunctionArn"].split(":")[6],
                     "BatchSize": each["BatchSize"],
                     "FunctionResponseTypes": each.get("FunctionResponseTypes") or [],
                     "ScalingConfig": each.get("ScalingConfig") or {},
@@ -151,9 +157,9 @@ class Mappings(Plain):
             )
 
     def apply(self, resource: Resource) -> None:
-        """Create a mapping, or change it."""
-        wanted = {key: each for key, each in resource.manifest.items() if key != "FunctionArn"}
-        wanted["FunctionName"] = resource.manifest["FunctionArn"]
+        """Create a mapping to the alias, or change it."""
+        function = self._place.alias_arn(resource.manifest["FunctionName"])
+        wanted = {**resource.manifest, "FunctionName": function}
         found = self._identifier(resource.name)
         if found:
             wanted.pop("EventSourceArn")

@@ -52,10 +52,10 @@ class Roles(Plain):
                 AssumeRolePolicyDocument=trust,
                 Tags=self._context.tag_list,
             )
-        except Conflict as error:
+        except Conflict:
             found = self._client.call("iam", "get_role", RoleName=name)["Role"]
             if found["Path"] != path:
-                raise foreign(error, resource.key) from None
+                raise foreign(resource.key) from None
             self._client.call(
                 "iam", "update_assume_role_policy", RoleName=name, PolicyDocument=trust
             )

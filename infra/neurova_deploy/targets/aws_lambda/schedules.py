@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import suppress
 from typing import Any
 
 from ...resource import Resource
-from .client import Conflict, NotFound
+from .client import NotFound
 from .kind import Plain
 
 _KEYS = ("Name", "ScheduleExpression", "ScheduleExpressionTimezone", "Target")
@@ -25,7 +24,9 @@ class Schedules(Plain):
     def apply(self, resource: Resource) -> None:
         """Create a schedule, or change it."""
         group = self._place.namespace
-        with suppress(Conflict):
+        try:
+            self._client.call("scheduler", "get_schedule_group", Name=group)
+        except NotFound:
             self._client.call(
                 "scheduler", "create_schedule_group", Name=group, Tags=self._context.tag_list
             )

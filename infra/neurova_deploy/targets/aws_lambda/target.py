@@ -13,7 +13,7 @@ from ...resource import Resource
 from ..base import Found, Health
 from .client import Client, NotFound
 from .fronts import Apis, FunctionUrls
-from .functions import Functions
+from .functions import VERSION, Functions
 from .kind import Context, Kind
 from .place import place_of
 from .queues import Mappings, Queues, Topics
@@ -71,6 +71,7 @@ class LambdaTarget:
 
     def read(self) -> Mapping[str, Found]:
         """Return all resources of the deployment, by key."""
+        self._functions.scan()
         return {
             f"{kind}/{name}": Found(manifest, "")
             for kind, each in self._kinds.items()
@@ -78,7 +79,9 @@ class LambdaTarget:
         }
 
     def preview(self, resource: Resource) -> dict[str, Any]:
-        """Return the manifest: what is read has its form."""
+        """Return the manifest, in the form of what is read."""
+        if resource.kind == "Function":
+            return {**resource.manifest, VERSION: resource.hash}
         return resource.manifest
 
     def apply(self, resource: Resource) -> None:

@@ -27,7 +27,7 @@ class Aliases(Plain):
 
     def read(self) -> Iterator[tuple[str, dict[str, Any]]]:
         """Yield the alias of each function that has one."""
-        for name in self._functions.names():
+        for name in self._functions.found:
             weights = self._functions.alias(name)
             if weights:
                 hashes = self._functions.versions(name)
@@ -88,8 +88,8 @@ class Migrations(Plain):
 
     def read(self) -> Iterator[tuple[str, dict[str, Any]]]:
         """Yield what was migrated last."""
-        for name in self._functions.names():
-            if found := self._functions.tags(name).get(_MIGRATED):
+        for name, tags in self._functions.found.items():
+            if found := tags.get(_MIGRATED):
                 yield f"{name}-{found}", {"FunctionName": name}
 
     def apply(self, resource: Resource) -> None:
@@ -128,7 +128,7 @@ def check_health(client: Client, function: str, version: str) -> Health:
         "isBase64Encoded": False,
     }
     failure, answer = invoke(client, function, version, event)
-    if not failure and isinstance(answer, dict) and answer.get("statusCode", 200) >= 400:
+    if not failure and isinstance(answer, dict) and answer.get("statusCode", 200) >= 500:
         failure = f"GET {HEALTH_PATH} answers {answer['statusCode']}: {answer.get('body', '')}"
     return Health("failed", failure[:500]) if failure else Health("ready")
 

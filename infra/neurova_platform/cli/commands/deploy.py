@@ -307,11 +307,11 @@ def _refuse_others(project: Project, plan: Any, only: str) -> None:
         names = ", ".join(each.name for each in project.units if each.name)
         fix = f"use one of {names}" if names else "write {service} into image"
         raise ConfigError(f"{only} has no image of its own", where="--only", fix=fix)
-    mine = f"{project.name}-{only}-".replace("_", "-")
-    kong = f"{project.name}-kong"
-    others = [
-        each.key for each in plan.changes if not each.key.partition("/")[2].startswith((mine, kong))
-    ]
+    parts = [f"{only}-", "kong", "api"]
+    pairs = [(prefix, part) for prefix in (project.name, project.namespace) for part in parts]
+    mine = tuple("-".join(pair).replace("_", "-") for pair in pairs)
+    keys = [each.key for each in plan.changes]
+    others = [key for key in keys if not key.partition("/")[2].startswith(mine)]
     functions = [e.function for e in plan.access if not e.function.startswith(f"{only}.")]
     if others or functions:
         what = f"others change, too: {', '.join((*functions, *others)[:5])}"

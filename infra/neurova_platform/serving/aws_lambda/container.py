@@ -30,6 +30,7 @@ from .. import logs
 from .output import AccessOutput, LogOutput
 from .publishing import OutboxPublisher
 from .requirements import check_services, check_settings
+from .secret_variables import load_secret_variables
 from .sources import HANDLERS, WITHOUT_PLATFORM, find_source
 
 LOGGER = logging.getLogger("neurova.lambda")
@@ -54,6 +55,7 @@ def open_container() -> Container:
     """Load the project of the working folder and start it. Raises NeurovaError if it cannot."""
     # For all threads, which inherit it: the main one waits in C for the next event.
     signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
+    load_secret_variables(os.environ)
     container = Container(load_settings())
     container.start()
     threading.Thread(target=_wait_for_stop, args=(container,), name="sigterm", daemon=True).start()
