@@ -166,13 +166,11 @@ class Functions(Plain):
         answer = self._client.call("lambda", "get_function", FunctionName=name, Qualifier=version)
         found = answer["Configuration"]
         network = found.get("VpcConfig") or {}
-        image = (found.get("ImageConfigResponse") or {}).get("ImageConfig") or {}
         return {
             VERSION: found.get("Description", "").removeprefix(_MARK),
             "FunctionName": name,
             "Role": found["Role"],
             "ImageUri": answer.get("Code", {}).get("ImageUri", ""),
-            "ImageConfig": {key: image.get(key) for key in ("EntryPoint", "Command")},
             "Architectures": found["Architectures"],
             "MemorySize": found["MemorySize"],
             "Timeout": found["Timeout"],
@@ -182,7 +180,7 @@ class Functions(Plain):
 
 
 def _configuration(resource: Resource) -> dict[str, Any]:
-    keys = ("Role", "ImageConfig", "MemorySize", "Timeout", "VpcConfig")
+    keys = ("Role", "MemorySize", "Timeout", "VpcConfig")
     found = {key: resource.manifest[key] for key in keys}
     environment = {"Variables": resource.manifest["Environment"]}
     return {**found, "Environment": environment, "Description": f"{_MARK}{resource.hash}"}

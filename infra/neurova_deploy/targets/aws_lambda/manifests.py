@@ -22,7 +22,6 @@ from .schedule_expression import schedule_expression
 
 SECRETS = "SECRETS_MANAGER_VARIABLES"
 """The variable that names the variables from Secrets Manager."""
-_COMMAND = "neurova_platform.serving.aws_lambda.handler"
 _VISIBILITY = 6  # times the timeout, as AWS advises: a batch may be throttled and repeated
 _LONGEST = 64
 _FRONT_TIMEOUT = 30  # seconds that API Gateway waits
@@ -133,7 +132,6 @@ def _function(project: Project, unit: Unit, name: str) -> dict[str, Any]:
         "FunctionName": name,
         "Role": place.role_arn(name),
         "ImageUri": unit.image,
-        "ImageConfig": {"EntryPoint": ["python", "-m", "awslambdaric"], "Command": [_COMMAND]},
         "Architectures": [deploy.architecture],
         "MemorySize": deploy.memory >> 20,
         "Timeout": deploy.timeout,
