@@ -27,6 +27,7 @@ region = "{REGION}"
 image = "{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/shop-{{service}}:{{version}}"
 variables = [
   "NEUROVA_BUS_URL=sqs://{REGION}/shop",
+  "NEUROVA_SCHEMAS_URL=https://schemas.example",
   "NEUROVA_GATEWAY_KEYS=postgresql://neurova@postgres/keys",
   "NEUROVA_GATEWAY_LIMITS=redis://redis:6379/0",
   "NEUROVA_SERVICES_CART_DATABASE=postgresql://neurova@postgres/cart",

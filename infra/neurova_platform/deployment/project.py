@@ -221,6 +221,8 @@ def _find_faults(settings: Settings, deploy: Deploy, services: list[Service]) ->
     needs_bus = [each.name for each in services if each.subscriptions or each.publishes]
     if needs_bus and not is_set("bus.url", settings.bus.url):
         yield f"bus.url is a file, and {needs_bus[0]} has events: set the URL of RabbitMQ or SQS"
+    if deploy.target == "lambda" and needs_bus and not is_set("schemas.url", settings.schemas.url):
+        yield f"schemas.url is a file, and {needs_bus[0]} has events: set the URL of a registry"
     for service in services:
         database = settings.database(service.name)
         key = f"services.{service.name}.database"

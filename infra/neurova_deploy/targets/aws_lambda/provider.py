@@ -17,7 +17,7 @@ from .policy import REASONS
 class LambdaProvider:
     """Render resources of AWS, and apply them in one region of an account."""
 
-    def variables(self, deploy: Deploy) -> dict[str, str]:
+    def variables(self, deploy: Deploy, _: Sequence[str]) -> dict[str, str]:
         """Return the settings that all functions have, beside the user's `variables`."""
         return manifests.variables(deploy)
 
@@ -31,7 +31,7 @@ class LambdaProvider:
         """Return the release that serves, with a weighted version of each function that differs."""
         return manifests.render_canary(project, stable, percent)
 
-    def write(self, resources: Sequence[Resource]) -> str:
+    def write(self, _: Project, resources: Sequence[Resource]) -> str:
         """Return the resources as one YAML stream; roles have the reason of each statement."""
         return "---\n".join(
             f"# {each.key}\n{_reasons(each)}{write_yaml(each.manifest)}" for each in resources
