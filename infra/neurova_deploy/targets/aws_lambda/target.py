@@ -12,15 +12,15 @@ from ...project import Project
 from ...resource import Resource
 from ..base import Found, Health
 from .client import Client, NotFound
-from .fronts import Apis, FunctionUrls
-from .functions import VERSION, Functions
-from .kind import Context, Kind
+from .kinds.base import Context, Kind
+from .kinds.fronts import Apis, FunctionUrls
+from .kinds.functions import VERSION, Functions
+from .kinds.queues import Mappings, Queues, Topics
+from .kinds.roles import Roles
+from .kinds.schedules import Schedules
+from .kinds.versions import Aliases, Migrations
 from .place import place_of
-from .queues import Mappings, Queues, Topics
 from .releases import Lock, Releases
-from .roles import Roles
-from .schedules import Schedules
-from .versions import Aliases, Migrations
 
 _LOCK_MARGIN = 30  # seconds beside the longest call, which is an invocation
 

@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Any
 
-from ...resource import Resource
-from ..base import DeployError
-from .client import Conflict, NotFound
-from .kind import Context, Plain, foreign
-from .place import ALIAS, TAG
+from ....resource import Resource
+from ...base import DeployError
+from ..client import Conflict, NotFound
+from ..place import ALIAS, TAG
+from .base import Context, Plain, foreign
 
 VERSION = "Version"
 """The key in what is read of the hash of the resource that was published."""

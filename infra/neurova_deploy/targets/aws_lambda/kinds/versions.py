@@ -8,12 +8,12 @@ from typing import Any
 
 from neurova.functions.descriptions import HEALTH_PATH
 
-from ...resource import Resource
-from ..base import DeployError, Health
-from .client import Client
+from ....resource import Resource
+from ...base import DeployError, Health
+from ..client import Client
+from ..place import ALIAS
+from .base import Context, Plain
 from .functions import Functions
-from .kind import Context, Plain
-from .place import ALIAS
 
 _MIGRATED = "neurova:migrated"
 

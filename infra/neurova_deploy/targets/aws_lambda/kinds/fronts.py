@@ -6,13 +6,13 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from ...resource import Resource
-from ..base import Health
-from .client import NotFound
+from ....resource import Resource
+from ...base import Health
+from ..client import NotFound
+from ..place import ALIAS, TAG
+from ..policy import invoker_name
+from .base import Context, Plain
 from .functions import Functions
-from .kind import Context, Plain
-from .place import ALIAS, TAG
-from .policy import invoker_name
 
 _STAGE = "$default"
 

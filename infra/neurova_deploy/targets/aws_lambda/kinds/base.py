@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, NamedTuple, Protocol
 
-from ...resource import Resource
-from ..base import DeployError, Health
-from .client import Client
-from .place import TAG, Place
+from ....resource import Resource
+from ...base import DeployError, Health
+from ..client import Client
+from ..place import TAG, Place
 
 
 class Context(NamedTuple):

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from ...resource import Resource
-from .client import NotFound
-from .kind import Plain
+from ....resource import Resource
+from ..client import NotFound
+from .base import Plain
 
 _KEYS = ("Name", "ScheduleExpression", "ScheduleExpressionTimezone", "Target")
 

@@ -8,12 +8,12 @@ from typing import Any
 
 from neurova.bus.sqs.names import SUBSCRIPTION_ATTRIBUTES, TOPIC_ATTRIBUTES
 
-from ...resource import Resource
-from ..base import Health
-from .client import NotFound
-from .kind import Plain, foreign
-from .manifests import read_attributes
-from .place import TAG
+from ....resource import Resource
+from ...base import Health
+from ..client import NotFound
+from ..manifests import read_attributes
+from ..place import TAG
+from .base import Plain, foreign
 
 _OURS = ("MessageRetentionPeriod", "MaximumMessageSize", "SqsManagedSseEnabled")
 _OF_QUEUES = (*_OURS, "VisibilityTimeout", "RedrivePolicy", "Policy")

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
 
-from ...resource import Resource
-from .client import Conflict, NotFound
-from .kind import Plain, foreign
+from ....resource import Resource
+from ..client import Conflict, NotFound
+from .base import Plain, foreign
 
 _POLICY = "neurova"
 

@@ -1,0 +1,1 @@
+"""The kinds of resources that a deployment to AWS Lambda has."""
