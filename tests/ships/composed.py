@@ -14,7 +14,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
-from tests.servers.process import running
+from tests.servers.process import listens, running
 from tests.serving import Serving, environment, serving
 
 Manifest = dict[str, Any]
@@ -29,7 +29,7 @@ class Composed:
     def __init__(self, services: dict[str, Manifest], folder: Path, path: str) -> None:
         self.services, self.folder = services, folder
         self.hosts, self.ports = dict[str, str](), dict[str, int]()
-        self._path = os.pathsep.join((str(Path(sys.executable).parent), path, os.environ["PATH"]))
+        self.path = os.pathsep.join((str(Path(sys.executable).parent), path, os.environ["PATH"]))
 
     def volume(self, name: str) -> Path:
         return self.folder / name
@@ -64,8 +64,6 @@ class Composed:
 
     def server(self, name: str, port: int, *more: str) -> AbstractContextManager[None]:
         """Run a server until the block ends; `more`: further arguments."""
-        from tests.servers.process import listens
-
         home = self.folder / f"home-{name}"
         home.mkdir()
         variables = {**os.environ, **self.variables(name)}
@@ -80,7 +78,7 @@ class Composed:
     def variables(self, name: str) -> dict[str, str]:
         """Return the variables of a service's process."""
         found: Mapping[str, str] = self._local(name)["environment"]
-        return {**found, "PATH": self._path}
+        return {**found, "PATH": self.path}
 
     def _local(self, name: str) -> Manifest:
         manifest = self.services[name]

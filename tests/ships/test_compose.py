@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 import redis
+import yaml
 from tests.servers.go_program import built
 from tests.servers.ports import free_ports
 from tests.servers.postgres import PostgresServer, binaries
@@ -74,14 +75,19 @@ def model(request: pytest.FixtureRequest, project: Path) -> dict[str, Any]:
 
 
 def load(project: Path, profile: str) -> dict[str, Any]:
-    variables = {"NEUROVA_DEPLOY_LOCAL_TARGET": "compose", "NEUROVA_DEPLOY_LOCAL_PROFILE": profile}
-    file = project / f"{profile}.yaml"
-    file.write_text(neurova(project, "deploy", "render", "local", variables=variables))
+    file = render(project, profile)
     words = [built("compose-go"), "-format", "json", str(file)]
     ran = subprocess.run(words, capture_output=True, text=True)
     assert ran.returncode == 0, ran.stderr
     loaded: dict[str, Any] = json.loads(ran.stdout)
     return loaded
+
+
+def render(project: Path, profile: str) -> Path:
+    variables = {"NEUROVA_DEPLOY_LOCAL_TARGET": "compose", "NEUROVA_DEPLOY_LOCAL_PROFILE": profile}
+    file = project / f"{profile}.yaml"
+    file.write_text(neurova(project, "deploy", "render", "local", variables=variables))
+    return file
 
 
 def test_no_password_is_in_the_file(model: dict[str, Any]) -> None:
@@ -119,12 +125,11 @@ def composed(
     project: Path, tmp_path: Path, own_postgres: PostgresServer, own_rabbitmq: RabbitServer
 ) -> Composed:
     """Return the core with the addresses of real servers."""
-    services = load(project, "core")["services"]
+    services = yaml.safe_load(render(project, "core").read_text())["services"]
     (runtime,) = [name for name in services if name.startswith("runtime-")]
     services["runtime"] = services.pop(runtime)
     shutil.copytree(project, tmp_path / "project")
-    programs = (Path(built("bao")).parent, binaries())
-    found = Composed(services, tmp_path, os.pathsep.join(map(str, programs)))
+    found = Composed(services, tmp_path, str(binaries()))
     vault, store, schemas = free_ports(3)
     postgres = f"127.0.0.1:{own_postgres.port}"
     found.hosts = {
@@ -148,26 +153,44 @@ def composed(
     return found
 
 
+def create_databases(composed: Composed, postgres: PostgresServer) -> str:
+    """Create the passwords and the databases; return the URL of the server without its path."""
+    composed.create_secrets()
+    text = (composed.volume("postgres-secrets") / "env").read_text()
+    (password,) = re.findall("POSTGRES_PASSWORD=(.+)", text)
+    postgres.run(f"CREATE ROLE neurova SUPERUSER LOGIN PASSWORD '{password}'")
+    composed.run("databases")
+    return f"postgresql://neurova:{password}@127.0.0.1:{postgres.port}"
+
+
+def test_passwords_and_databases_are_created_once(
+    composed: Composed, own_postgres: PostgresServer
+) -> None:
+    url = create_databases(composed, own_postgres)
+    files = [each for each in composed.folder.glob("*-secrets/**/*") if each.is_file()]
+    before = {each: each.read_bytes() for each in files}
+    assert {each.stat().st_mode & 0o777 for each in files} == {0o600}
+    composed.create_secrets()
+    composed.run("databases")
+    assert {each: each.read_bytes() for each in files} == before
+    owners = "SELECT datname, pg_get_userbyid(datdba) FROM pg_database WHERE datname = ANY($$%s$$)"
+    rows = own_postgres.run(owners % "{keys,mailer,shop}", f"{url}/postgres")
+    assert sorted(rows) == [(name, name) for name in ("keys", "mailer", "shop")]
+
+
 def test_core_runs_on_real_servers(composed: Composed, own_postgres: PostgresServer) -> None:
     """From nothing: passwords, databases, Vault, migrations; then an event is delivered."""
-    composed.create_secrets()
-    files = {each: each.read_bytes() for each in composed.folder.glob("*-secrets/*")}
-    assert {each.stat().st_mode & 0o777 for each in files if each.is_file()} == {0o600}
-    composed.create_secrets()
-    assert all(each.read_bytes() == content for each, content in files.items())
-
-    password = re.findall(
-        "POSTGRES_PASSWORD=(.+)", (composed.volume("postgres-secrets") / "env").read_text()
-    )[0]
-    own_postgres.run(f"CREATE ROLE neurova SUPERUSER LOGIN PASSWORD '{password}'")
+    postgres = create_databases(composed, own_postgres)
+    composed.path += os.pathsep + str(Path(built("bao")).parent)
     composed.services["redis"]["command"][0] = _find_or_install()
     with (
         composed.server("vault", composed.ports["vault"]),
         composed.server("redis", composed.ports["redis"]),
     ):
-        for job in ("databases", "vault-setup", "migrate"):
+        with pytest.raises(redis.AuthenticationError):
+            redis.Redis(port=composed.ports["redis"]).ping()
+        for job in ("vault-setup", "migrate") * 2:  # each start of the system runs them again
             composed.run(job)
-            composed.run(job)  # each start of the system runs them again
         config = composed.run("kong-config")
         assert "entities" in config
         composed.services["runtime"]["environment"]["NEUROVA_GATEWAY_BEHIND"] = ""
@@ -180,8 +203,5 @@ def test_core_runs_on_real_servers(composed: Composed, own_postgres: PostgresSer
             subscriptions.event("ready")
             url = runtime.event("ready")["url"]
             assert http_client.send(url, "POST", "/sales", {}, None).status == 204
-            mailer = f"postgresql://neurova:{password}@127.0.0.1:{own_postgres.port}/mailer"
-            until(lambda: own_postgres.run("SELECT count(*) FROM nv_inbox", mailer) == [(1,)])
-    store = redis.Redis(port=composed.ports["redis"])
-    with pytest.raises(redis.exceptions.ConnectionError):
-        store.ping()
+            count = "SELECT count(*) FROM nv_inbox"
+            until(lambda: own_postgres.run(count, f"{postgres}/mailer") == [(1,)])
