@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import gzip
 import json
+import zlib
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -141,8 +142,12 @@ class Bucket:
             answer = self._s3.get_object(Bucket=self.name, Key=_STATE)
         except self._s3.exceptions.NoSuchKey:
             return State(), ""
-        content = gzip.decompress(answer["Body"].read())
-        return msgspec.json.decode(content, type=State), answer["ETag"]
+        try:
+            content = gzip.decompress(answer["Body"].read())
+            return msgspec.json.decode(content, type=State), answer["ETag"]
+        except (OSError, EOFError, zlib.error, msgspec.MsgspecError):
+            fix = "delete it and deploy again: all files are then uploaded again"
+            raise DeployError("is damaged", where=f"s3://{self.name}/{_STATE}", fix=fix) from None
 
     def write_state(self, state: State, tag: str) -> None:
         """Replace the state that has the entity tag `tag`. Raises DeployError if it changed."""

@@ -3,23 +3,29 @@ import text from "./site.json";
 
 const site = JSON.parse(text);
 const routes = site.routes.map(([expression, isCached]) => [new RegExp(expression), isCached]);
-const CREDENTIALS = ["authorization", "cookie", "origin", "x-api-key"];
+const PERSONAL = ["authorization", "cookie", "origin", "x-api-key"];
 
 export default {
-  async fetch(request) {
+  async fetch(request, env, context) {
     const url = new URL(request.url);
     const route = routes.find(([expression]) => expression.test(url.pathname));
     if (route === undefined) {
       const headers = { ...site.headers, "cache-control": "no-store" };
       return new Response("Not found\n", { status: 404, headers });
     }
+    const mayStore =
+      route[1] && request.method === "GET" && !PERSONAL.some((name) => request.headers.has(name));
+    const stored = mayStore ? await caches.default.match(request) : undefined;
+    if (stored !== undefined) return stored;
     const call = new Request(new URL(url.pathname + url.search, site.origin), request);
     // Without it, the API would see one address for all clients, or one that a client made up.
     call.headers.set("x-forwarded-for", request.headers.get("cf-connecting-ip") ?? "");
-    const isShared =
-      route[1] &&
-      ["GET", "HEAD"].includes(request.method) &&
-      !CREDENTIALS.some((name) => request.headers.has(name));
-    return fetch(call, isShared ? { cf: { cacheEverything: true } } : { cache: "no-store" });
+    const response = await fetch(call, { cache: "no-store" });
+    // Cloudflare's own rules would also store errors, and replies without a Cache-Control.
+    const control = response.headers.get("cache-control") ?? "";
+    if (mayStore && response.status === 200 && /\bpublic\b/.test(control)) {
+      context.waitUntil(caches.default.put(request, response.clone()));
+    }
+    return response;
   },
 };
