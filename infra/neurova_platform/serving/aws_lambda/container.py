@@ -10,6 +10,7 @@ import tempfile
 import threading
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from contextlib import ExitStack, suppress
+from importlib import import_module
 from pathlib import Path
 from time import time
 from typing import Any, Protocol, TypeVar
@@ -170,8 +171,9 @@ class Container:
             access_log=AccessOutput(),
             check_tables=False,  # the event `migrate` does, as it takes half of a cold start
         )
-        # A deployment creates them on SQS: the role of a function cannot.
-        platform.events.creates_queues = not self.settings.bus.url.startswith("sqs:")
+        if self.settings.bus.url.startswith("sqs:"):
+            platform.events.creates_queues = False  # the role of the function cannot
+            import_module("boto3")  # a start has a whole CPU, a call may have a part of one
         self._run(platform.start())
         try:
             check_services(self.settings, platform.services.values())

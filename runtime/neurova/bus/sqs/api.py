@@ -102,7 +102,6 @@ def translate(error: Exception) -> Exception:
     from botocore.exceptions import (
         BotoCoreError,
         ClientError,
-        CredentialRetrievalError,
         NoCredentialsError,
         PartialCredentialsError,
         ProfileNotFound,
@@ -113,7 +112,7 @@ def translate(error: Exception) -> Exception:
     if isinstance(error, NoCredentialsError | PartialCredentialsError | ProfileNotFound):
         fix = "give the process a role, or set AWS_PROFILE or AWS_ACCESS_KEY_ID"
         return ConfigError(f"no credentials for AWS: {error}", where="bus.url", fix=fix)
-    if isinstance(error, CredentialRetrievalError | BotoCoreError):
+    if isinstance(error, BotoCoreError):
         return Unavailable(f"AWS does not answer: {error}", fix="check the network, retry later")
     return error
 
