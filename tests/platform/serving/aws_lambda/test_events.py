@@ -26,6 +26,7 @@ from neurova.bus.sqs.declare import declare
 from neurova.bus.sqs.names import Names
 from neurova.errors import ConfigError, NeurovaError
 from neurova.schemas.sqlite import SqliteRegistry
+from neurova_platform.serving.aws_lambda import publishing
 from neurova_platform.serving.aws_lambda.container import Container, load_settings
 
 pytestmark = pytest.mark.server
@@ -114,6 +115,7 @@ def deployment(
             monkeypatch.setenv(f"NEUROVA_{name}", value)
         monkeypatch.chdir(PROJECT)
         monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+        monkeypatch.setattr(publishing, "PUBLISH_SECONDS", 25.0)  # for a busy machine
         found = Deployment(database, postgres, prefix)
         api = Api("eu-central-1")
         declare(api, found.names, [KEEP])
