@@ -20,6 +20,7 @@ from .targets.base import DeployError, Found, Health, Target
 
 Report = Callable[[str], None]
 _POLL = 1.0
+_READS = 3
 
 
 class Who(NamedTuple):
@@ -31,19 +32,38 @@ class Who(NamedTuple):
 
 def find_plan(target: Target, content: Content, *, access: bool = True) -> Plan:
     """Return what a deployment of `content` would change; changes nothing."""
-    found = target.read()
-    changes = []
-    for resource in content.resources:
-        change = _find_change(target, resource, found.get(resource.key))
-        if change is not None:
-            changes.append(change)
-    wanted = {each.key for each in content.resources}
-    changes += [Change("delete", key) for key in sorted(set(found) - wanted)]
+    changes = _find_changes(target, content.resources)
     before: tuple[Access, ...] = ()
     serving = latest(target.heads(), "deployed", "canary")
     if serving is not None:
         before = target.read_content(serving.number).access
     return Plan(compare_access(before, content.access) if access else (), tuple(changes))
+
+
+def _find_changes(target: Target, resources: Sequence[Resource]) -> list[Change]:
+    """Return all changes, in the order of the resources; those to delete come last.
+
+    Others write, too, like an autoscaler: a resource that is not the same after its preview is
+    compared again.
+    """
+    changes: dict[str, Change | None] = {}
+    found, open_resources = target.read(), resources
+    for _ in range(_READS):
+        changes |= {
+            each.key: _find_change(target, each, found.get(each.key)) for each in open_resources
+        }
+        if not any(each is not None and each.action == "update" for each in changes.values()):
+            break
+        before, found = found, target.read()
+        open_resources = [
+            each
+            for each in resources
+            if changes[each.key] and found.get(each.key) != before.get(each.key)
+        ]
+        if not open_resources:
+            break
+    deleted = [Change("delete", key) for key in sorted(set(found) - set(changes))]
+    return [*filter(None, changes.values()), *deleted]
 
 
 def _find_change(target: Target, resource: Resource, found: Found | None) -> Change | None:

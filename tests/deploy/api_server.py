@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -24,13 +24,15 @@ KINDS = {
 class ApiServer:
     """The objects by path, and the methods and paths of the requests that changed them.
 
-    `fail_after`: the number of changes after which each further one gets 500.
+    `fail_after`: the number of changes after which each further one gets 500. `meanwhile` is called
+    once, before a dry run.
     """
 
     def __init__(self) -> None:
         self.objects: dict[str, dict[str, Any]] = {"/api/v1/namespaces/shop": {"kind": "Namespace"}}
         self.changes: list[str] = []
         self.fail_after: int | None = None
+        self.meanwhile: Callable[[], None] | None = None
         self.refuses: dict[str, tuple[int, str]] = {}
         self._version = 0
 
@@ -38,6 +40,9 @@ class ApiServer:
         for part, (status, message) in self.refuses.items():
             if part in path:
                 return status, {"message": message}
+        if "dryRun" in query and self.meanwhile is not None:
+            self.meanwhile, meanwhile = None, self.meanwhile
+            meanwhile()
         is_change = method != "GET" and "dryRun" not in query
         if is_change:
             if self.fail_after is not None and len(self.changes) >= self.fail_after:
@@ -72,11 +77,7 @@ class ApiServer:
     def _patch(self, path: str, query: dict[str, str], body: Any) -> tuple[int, Any]:
         before = self.objects.get(path, {})
         if query.get("fieldManager"):
-            found = {
-                **before,
-                **body,
-                "metadata": {**before.get("metadata", {}), **body["metadata"]},
-            }
+            found = _merged(before, body)
         else:
             found = {**before, "data": {**before["data"], **body["data"]}}
         return 200, found if "dryRun" in query else self._store(path, found)
@@ -111,6 +112,13 @@ class ApiServer:
             found["status"] = _status(kind, found, is_ready="broken" not in image)
         self.objects[path] = found
         return found
+
+
+def _merged(before: Any, after: Any) -> Any:
+    """Return `after` with the fields that only `before` has, which are those of others."""
+    if not isinstance(before, dict) or not isinstance(after, dict):
+        return after
+    return {**before, **{key: _merged(before.get(key), each) for key, each in after.items()}}
 
 
 def _status(kind: str, found: dict[str, Any], *, is_ready: bool) -> dict[str, Any]:

@@ -192,6 +192,16 @@ def test_drift_by_hand_is_found_and_repaired(shop: Shop) -> None:
     assert shop.plan() == []
 
 
+def test_plan_has_no_change_that_an_autoscaler_makes_meanwhile(shop: Shop) -> None:
+    shop.deploy()
+    found = shop.api.objects["/apis/apps/v1/namespaces/shop/deployments/shop-cart-runtime"]
+    found["spec"]["minReadySeconds"] = 7
+    shop.api.meanwhile = lambda: found["spec"].update(replicas=2)
+    (change,) = shop("test", "--plan", "--json").document["changes"]
+    assert [each["field"] for each in change["fields"]] == ["spec.minReadySeconds"]
+    assert shop.api.meanwhile is None
+
+
 def test_second_deployment_is_refused_while_one_runs(shop: Shop) -> None:
     shop.deploy()
     shop.write("cart", "2")
