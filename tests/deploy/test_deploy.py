@@ -26,6 +26,14 @@ from .domain import Sold
 async def later(event: Sold) -> None:
     pass
 """
+USES_STORES = """
+from neurova import Mail, Model, Secret, get
+
+
+@get("/uses", public=True)
+async def uses(mail: Mail, model: Model["price@live"], key: Secret["stripe#token"]) -> None:
+    pass
+"""
 DEPLOYMENTS = ["shop-cart-runtime", "shop-greet-runtime", "shop-kong"]
 
 
@@ -149,12 +157,27 @@ def test_missing_keda_names_the_fix(shop: Shop) -> None:
     shop.set("ready = 5", "ready = 5\nsubscriptions_max = 3")
     shop.set(
         '"PGPASSWORD=postgres#password"',
-        '"PGPASSWORD=postgres#password", "NEUROVA_BUS_URL=bus#url"',
+        '"PGPASSWORD=postgres#password", "NEUROVA_BUS_URL=bus#url", "NEUROVA_SCHEMAS_URL=bus#r"',
     )
     (shop.folder / "functions" / "cart" / "domain.py").write_text(EVENT)
     (shop.folder / "functions" / "cart" / "later.py").write_text(SUBSCRIPTION)
     shop.api.refuses["scaledobjects/"] = (404, "the server could not find the requested resource")
     assert "install KEDA" in shop.deploy(code=1).err
+
+
+def test_store_that_is_a_file_is_named_with_its_user(shop: Shop) -> None:
+    for name, text in (("domain", EVENT), ("later", SUBSCRIPTION), ("uses", USES_STORES)):
+        (shop.folder / "functions" / "cart" / f"{name}.py").write_text(text)
+    refused = shop("--plan").err
+    stores = {
+        "bus": "cart",
+        "schemas": "cart",
+        "mail": "cart",
+        "models": "price",
+        "secrets": "stri",
+    }
+    for store, user in stores.items():
+        assert f"{store}.url is a file, and {user}" in refused
 
 
 def test_canary_gets_its_share_and_is_promoted(shop: Shop) -> None:
@@ -237,6 +260,8 @@ def test_refusal_names_the_fix(shop: Shop, part: str, status: int, message: str,
     [
         ('kubeconfig = "kubeconfig"', 'kubeconfig = "gone"', "no credentials"),
         ("NEUROVA_GATEWAY_LIMITS=redis://redis:6379/0", "A=1", "gateway.limits is a file"),
+        ("[project]", '[gateway]\nidentity = "a#b"\n[project]', "gateway.identity: the target"),
+        ("[project]", "[warehouse]\nenabled = true\n[project]", "its writer is not deployed"),
         ("{version}", "{tag}", "it may have {service} and {version}"),
         ("[deploy.test]", "[deploy.status]", "named like a command"),
     ],

@@ -87,7 +87,7 @@ def _flat(fields: Mapping[str, Any]) -> dict[str, Any]:
 def without_unset(value: Mapping[str, Any]) -> dict[str, Any]:
     """Return fields without those of None, nested ones too."""
     return {
-        name: without_unset(each) if isinstance(each, Mapping) else each
+        name: without_unset(each) if isinstance(each, dict) else each
         for name, each in value.items()
         if each is not None
     }

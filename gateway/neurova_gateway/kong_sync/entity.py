@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from hashlib import sha1
 from typing import Any
-from uuid import UUID, uuid5
+from uuid import UUID
 
 import msgspec
 
@@ -53,10 +54,19 @@ class Owner(msgspec.Struct, frozen=True):
         source: str = "",
     ) -> Entity:
         """Return an entity of this owner; the same kind and key always give the same id."""
-        identity = str(uuid5(_NAMESPACE, f"{self.name}/{kind}/{key}"))
+        identity = _uuid5(f"{self.name}/{kind}/{key}")
         # As Kong returns them: no tuples.
         plain = msgspec.json.decode(msgspec.json.encode({**fields, "tags": [self.tag]}))
         return Entity(kind, identity, label or key, plain, source)
+
+
+def _uuid5(name: str) -> str:
+    """Return `str(uuid5(_NAMESPACE, name))`, in a third of the time: there are thousands."""
+    digest = bytearray(sha1(_NAMESPACE.bytes + name.encode(), usedforsecurity=False).digest()[:16])
+    digest[6] = digest[6] & 0x0F | 0x50
+    digest[8] = digest[8] & 0x3F | 0x80
+    text = digest.hex()
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
 
 def owner_of(project: str) -> Owner:

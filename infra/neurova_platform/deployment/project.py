@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import hashlib
+import os
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -12,10 +15,10 @@ from typing import Any, NamedTuple
 import msgspec
 
 from neurova.endpoints.endpoint import Endpoint
-from neurova.endpoints.function import HttpFunction
 from neurova.errors import ConfigError
 from neurova.events.event import event_name
 from neurova.loading.service import Service, discover
+from neurova.resources import Resources
 from neurova.settings.deploy import LOCAL, Deploy
 from neurova.settings.settings import Settings
 from neurova_deploy.project import Access, Project, Unit
@@ -25,9 +28,10 @@ from neurova_gateway.kong_sync.document import render_document
 from neurova_gateway.kong_sync.entity import owner_of
 
 from ..composition import state
-from ..composition.inventory import describe_access, load_secret_users, load_services
+from ..composition.inventory import describe_access, load_services
 from ..composition.kong_entities import entities_of, platform_functions_of
 from ..settings.loading import load, without_secrets
+from .faults import Uses, answers_later, find_faults
 
 _FILES = ("pyproject.toml", "requirements*.txt", "requirements*.lock", "uv.lock", "Dockerfile")
 """Files of a project that its images depend on, beside the code and neurova.toml."""
@@ -42,6 +46,19 @@ class Deployment(NamedTuple):
     kong: RenderKong
 
 
+@contextmanager
+def _without_collector() -> Iterator[None]:
+    """Pause the garbage collector: thousands of functions stay until the plan is made."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
+
+
+@_without_collector()
 def load_deployment(start: Path | None, environment: str) -> Deployment:
     """Return the project as `environment` has it.
 
@@ -50,8 +67,9 @@ def load_deployment(start: Path | None, environment: str) -> Deployment:
     own = load(start, secrets=without_secrets)
     deploy = find_environment(own, environment)
     settings = _settings_of(own, deploy)
-    services = load_services(settings)
-    faults = [*_find_faults(settings, deploy, services)]
+    uses = Uses({}, {})
+    services = load_services(settings, Resources(secret=uses.find_secret, model=uses.find_model))
+    faults = [*find_faults(settings, deploy, services, uses)]
     if faults:
         raise ConfigError("\n".join(faults), where=f"deploy.{environment}")
     functions: list[Endpoint] = [each for service in services for each in service.functions]
@@ -125,6 +143,7 @@ def _settings_of(own: Settings, deploy: Deploy) -> Settings:
     return load(own.root, environ={**environ, **variables, **ours}, secrets=without_secrets)
 
 
+@_without_collector()
 def _render_kong(
     functions: list[Endpoint], settings: Settings, targets: Mapping[str, tuple[str, ...]]
 ) -> dict[str, Any]:
@@ -150,7 +169,7 @@ def _unit(settings: Settings, deploy: Deploy, name: str, services: list[Service]
         tuple(each.name for each in services),
         image.replace("{version}", version),
         tuple(sub.queue for each in services for sub in each.subscriptions),
-        any(each.subscriptions or each.schedules or _answers_later(each) for each in services),
+        any(each.subscriptions or each.schedules or answers_later(each) for each in services),
         any(each.publishes for each in services),
         _hash_files(settings.root, folders)[:8] if stored else "",
         tuple((run.name, run.description) for each in services for run in each.schedules),
@@ -173,15 +192,22 @@ def _version(settings: Settings, services: list[str]) -> str:
 
 
 def _hash_files(root: Path, paths: Iterable[Path]) -> str:
-    digest = hashlib.sha256()
+    digest, inside = hashlib.sha256(), f"{root}{os.sep}"
     for path in paths:
-        files = [path] if path.is_file() else sorted(path.rglob("*"))
-        for file in files:
-            if file.is_file() and "__pycache__" not in file.parts:
-                name = file.relative_to(root) if file.is_relative_to(root) else file.name
-                content = hashlib.sha256(file.read_bytes()).digest()
-                digest.update(str(name).encode() + b"\0" + content)
+        for file in [str(path)] if path.is_file() else sorted(_walk(path)):
+            name = file.removeprefix(inside) if file.startswith(inside) else os.path.basename(file)
+            with open(file, "rb") as opened:
+                content = hashlib.sha256(opened.read()).digest()
+            digest.update(name.encode() + b"\0" + content)
     return digest.hexdigest()
+
+
+def _walk(folder: Path) -> Iterator[str]:
+    """Yield the files in a folder, as text: paths of thousands as objects take a second."""
+    for inner, folders, files in os.walk(folder):
+        if "__pycache__" in folders:
+            folders.remove("__pycache__")
+        yield from (f"{inner}{os.sep}{name}" for name in files)
 
 
 def _sources(settings: Settings) -> Iterator[str]:
@@ -196,43 +222,3 @@ def _sources(settings: Settings) -> Iterator[str]:
     for path in (root / "neurova.toml", functions, *(root / each for each in _FOLDERS)):
         if path.exists():
             yield str(path.relative_to(root))
-
-
-def _answers_later(service: Service) -> bool:
-    return any(
-        isinstance(each, HttpFunction) and each.description.respond_async
-        for each in service.functions
-    )
-
-
-def _find_faults(settings: Settings, deploy: Deploy, services: list[Service]) -> Iterator[str]:
-    """Yield what several machines cannot share: files in the state folder."""
-    given = {each.partition("=")[0] for each in (*deploy.secret_variables, *deploy.variables)}
-
-    def is_set(key: str, value: str) -> bool:
-        variable = f"NEUROVA_{key.upper().replace('.', '_')}"
-        return bool(value) or variable in given or key in settings.references
-
-    # Kong's plugins read these two from its configuration, which has no passwords.
-    if not settings.gateway.keys:
-        yield "gateway.keys is a file: set a PostgreSQL URL without a password, and PGPASSWORD"
-    if not settings.gateway.limits:
-        yield "gateway.limits is a file: set the URL of Redis"
-    needs_bus = [each.name for each in services if each.subscriptions or each.publishes]
-    if needs_bus and not is_set("bus.url", settings.bus.url):
-        yield f"bus.url is a file, and {needs_bus[0]} has events: set the URL of RabbitMQ or SQS"
-    if deploy.target == "lambda" and needs_bus and not is_set("schemas.url", settings.schemas.url):
-        yield f"schemas.url is a file, and {needs_bus[0]} has events: set the URL of a registry"
-    for service in services:
-        database = settings.database(service.name)
-        key = f"services.{service.name}.database"
-        has_file = state.has_state(settings, service.name) and isinstance(database, Path)
-        if has_file and not is_set(key, ""):
-            yield f"{key} is a file: set a PostgreSQL URL"
-        if deploy.has_images_of_services and _answers_later(service):
-            yield f"{service.name} answers later, which needs one image: remove {{service}}"
-    users = load_secret_users(settings)
-    if users and not is_set("secrets.url", settings.secrets.url):
-        yield f"secrets.url is a file, and {next(iter(users))} is needed: set the address of Vault"
-    if settings.warehouse.enabled:
-        yield "warehouse.enabled: its writer is not deployed, set NEUROVA_WAREHOUSE_ENABLED=false"
