@@ -33,6 +33,7 @@ from neurova_platform.serving.aws_lambda.sources import find_source
 EDGE = Path(__file__).parents[3] / "edge"
 FORMS: list[Callable[..., dict[str, Any]]] = [payload_2, http_api, alb, alb_multi]
 BINARY = bytes(range(256))
+SLOW = {"alembic", "boto3", "httpx", "opentelemetry", "redis", "sqlalchemy.orm", "starlette"}
 HOPS = [("X-Forwarded-For", "198.51.100.1, 198.51.100.2")]
 
 
@@ -189,11 +190,12 @@ def test_settings_that_name_files_are_refused_by_name(monkeypatch: pytest.Monkey
 
 
 @pytest.mark.server
-def test_sigterm_ends_the_process_cleanly(variables: dict[str, str]) -> None:
+def test_process_imports_little_and_ends_cleanly_at_sigterm(variables: dict[str, str]) -> None:
     """Also while the main thread waits in C for the next event."""
     code = (
         "import sys; from neurova_platform.serving.aws_lambda import handler; "
-        "print('ready', flush=True); sys.stdin.read()"
+        "import neurova.database.postgres.database; "
+        f"print('slow:', *{SLOW} & sys.modules.keys(), flush=True); sys.stdin.read()"
     )
     with subprocess.Popen(
         [sys.executable, "-c", code],
@@ -205,7 +207,7 @@ def test_sigterm_ends_the_process_cleanly(variables: dict[str, str]) -> None:
         text=True,
     ) as process:
         assert process.stdout is not None
-        assert "ready\n" in iter(process.stdout.readline, "")
+        assert "slow:\n" in iter(process.stdout.readline, "")
         process.send_signal(signal.SIGTERM)
         assert process.communicate(timeout=30)[1] == ""
     assert process.returncode == 0
