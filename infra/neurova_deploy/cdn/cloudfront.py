@@ -81,7 +81,7 @@ class CloudFront:
         return Present(files, state.releases, tuple(changes))
 
     def apply(self, plan: SitePlan, report: Report) -> str:
-        """Configure, upload, remember, invalidate, delete. See `Cdn.apply`."""
+        """Configure, upload, invalidate, remember, delete. See `Cdn.apply`."""
         with _translated():
             sets_bucket = any(each.key == self._bucket.key for each in plan.changes)
             if sets_bucket:
@@ -96,8 +96,8 @@ class CloudFront:
             for file in plan.uploads:
                 report(f"upload {file.path}")
                 files[file.path] = (self._bucket.upload(file), entry_of(file).hash)
-            self._bucket.write_state(State(plan.releases, files, applied), tag)
             self._invalidate(found.id, plan.stale, report)
+            self._bucket.write_state(State(plan.releases, files, applied), tag)
             self._bucket.delete(plan.deletes)
             return f"https://{self._domain(found)}"
 

@@ -112,9 +112,11 @@ def test_interrupted_at_each_step_the_next_one_completes(edge: Edge) -> None:
             refused += 1
             served = edge.served() if edge.api.changes else {}
             assert "/" not in served or scripts_of(served) <= set(served)
-        assert refused >= 5
+        assert refused >= 3
         assert f"version = {version}".encode() in b"".join(edge.served().values())
         assert not edge.plan()
+    # Cloudflare has no stale copies: a release replaces all files at once.
+    assert "/" in edge.invalidated() or edge.deploy.cdn == "cloudflare"
 
 
 def test_destroy_leaves_nothing(edge: Edge) -> None:
