@@ -43,7 +43,7 @@ async def sell(tx: Tx) -> None:
     tx.publish(Sold(number=1))
 """
 MAIL = """
-from neurova import Event, on
+from neurova import Event, Tx, on
 
 
 class Sold(Event, source="shop"):
@@ -51,7 +51,7 @@ class Sold(Event, source="shop"):
 
 
 @on(Sold)
-async def mail(event: Sold) -> None:
+async def mail(event: Sold, tx: Tx) -> None:
     pass
 """
 
