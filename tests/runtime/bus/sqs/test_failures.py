@@ -13,11 +13,11 @@ import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError, NoCredentialsError
 from tests.contracts.buses import MAIL, ORDERED, consume, deadline, eventually, message, publish
 
-from neurova.bus.base import Queue
+from neurova.bus.base import MAX_CAUSE, MAX_FAILURES, Failure, Queue
 from neurova.bus.sqs.api import translate
 from neurova.bus.sqs.bus import SqsBus
 from neurova.bus.sqs.messages import BATCH_SIZE, MAX_DELAY, batches, encode
-from neurova.bus.sqs.names import MAX_RECEIVES, Location, Names, check_queues
+from neurova.bus.sqs.names import MAX_RECEIVES, MAX_SIZE, Location, Names, check_queues
 from neurova.errors import ConfigError, NeurovaError, StateError, Unavailable
 
 NAMES = Names("eu-central-1", "1", "shop")
@@ -89,6 +89,11 @@ def test_batches_fit_the_limits_of_aws() -> None:
     assert [len(each) for each in batches(small)] == [10, 10, 5]
     large = [encode(message("1", body=bytes(BATCH_SIZE))), *small[:1]]
     assert [len(each) for each in batches(large)] == [1, 1]
+
+
+def test_largest_event_with_all_causes_fits_into_a_message() -> None:
+    failures = tuple(Failure(1.0, number, "😀" * MAX_CAUSE) for number in range(MAX_FAILURES))
+    assert encode(message("1", body=bytes(256 << 10)), 20, failures).size <= MAX_SIZE
 
 
 @pytest.mark.server
