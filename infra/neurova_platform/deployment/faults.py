@@ -61,12 +61,24 @@ def find_faults(
             yield f"{key} is a file: set a PostgreSQL URL"
         if deploy.has_images_of_services and answers_later(service):
             yield f"{service.name} answers later, which needs one image: remove {{service}}"
+    yield from _find_ineffective(settings, deploy)
+
+
+def _find_ineffective(settings: Settings, deploy: Deploy) -> Iterator[str]:
+    """Yield each setting that has no effect on the target."""
     if settings.warehouse.enabled:
         yield "warehouse.enabled: its writer is not deployed, set NEUROVA_WAREHOUSE_ENABLED=false"
     if settings.gateway.identity:
         yield "gateway.identity: the target creates the key, set NEUROVA_GATEWAY_IDENTITY="
     if settings.gateway.tls_cert:
         yield "gateway.tls_cert: Kong calls runtimes by plain HTTP, set NEUROVA_GATEWAY_TLS_CERT="
+    if deploy.subscriptions_max and _uses_sqs(settings, deploy):
+        yield "subscriptions_max is set: KEDA scales by queues of RabbitMQ only, set it to 0"
+
+
+def _uses_sqs(settings: Settings, deploy: Deploy) -> bool:
+    urls = [each.removeprefix("NEUROVA_BUS_URL=") for each in deploy.variables]
+    return any(each.startswith("sqs:") for each in (settings.bus.url, *urls))
 
 
 def answers_later(service: Service) -> bool:
