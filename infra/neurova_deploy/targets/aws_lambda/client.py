@@ -11,8 +11,10 @@ from neurova.errors import ConfigError, NeurovaError, Unavailable
 from ..base import DeployError
 
 _MISSING = re.compile(r"NotFound|NoSuchEntity|NonExistentQueue|QueueDoesNotExist")
-_CONFLICT = re.compile(r"Conflict|AlreadyExists|QueueNameExists|ConditionalCheckFailed")
-_THROTTLED = re.compile(r"Throttl|TooManyRequests|RequestLimitExceeded|SlowDown|Unavailable")
+_CONFLICT = re.compile(r"Conflict|AlreadyExists|QueueNameExists|ConditionalCheckFailed|InUse")
+_THROTTLED = re.compile(
+    r"Throttl|TooManyRequests|RequestLimitExceeded|SlowDown|Unavailable|DeletedRecently"
+)
 _FIXES = (
     (
         re.compile(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -25,7 +24,6 @@ SECRETS = "SECRETS_MANAGER_VARIABLES"
 _VISIBILITY = 6  # times the timeout, as AWS advises: a batch may be throttled and repeated
 _LONGEST = 64
 _FRONT_TIMEOUT = 30  # seconds that API Gateway waits
-_PLAIN = re.compile(r"[^{}]*|\{[A-Za-z0-9._-]+\}")
 _ORDER = ("Topic", "Queue", "Role", "Function", "Migration", "Alias")
 
 
@@ -71,8 +69,8 @@ def render_canary(
         manifest = {**before.manifest, "Weights": {function.hash: percent / 100}}
         found[before.key] = msgspec.structs.replace(before, manifest=manifest)
         found[function.key] = function
-    found |= {key: each for key, each in new.items() if each.kind == "Migration"}
-    return _checked([*found.values()])
+    migrations = [each for each in new.values() if each.kind == "Migration"]
+    return _checked([*(e for e in found.values() if e.kind != "Migration"), *migrations])
 
 
 def variables(deploy: Deploy) -> dict[str, str]:
@@ -86,15 +84,16 @@ def variables(deploy: Deploy) -> dict[str, str]:
 def route_key(template: str) -> str:
     """Return the route of API Gateway that has all paths of a template.
 
-    It is for all methods, so that the gateway in the function answers 405 and preflights.
+    It is for all methods, so that the gateway in the function answers 405 and preflights. Its
+    parameters have numbers: the function finds the names by itself.
     """
-    plain = []
-    for segment in template.split("/"):
-        if segment == "{*}" or not _PLAIN.fullmatch(segment):
-            plain.append("{proxy+}")
+    segments: list[str] = []
+    for number, segment in enumerate(template.split("/")):
+        if segment == "{*}":
+            segments.append("{proxy+}")
             break
-        plain.append(segment)
-    return f"ANY {'/'.join(plain) or '/'}"
+        segments.append(f"{{p{number}}}" if segment.startswith("{") else segment)
+    return f"ANY {'/'.join(segments)}"
 
 
 def _render_unit(project: Project, unit: Unit) -> Iterator[Resource]:
@@ -211,7 +210,13 @@ def _render_front(project: Project) -> Iterator[Resource]:
             each: place.function(unit.name) for unit in project.units for each in unit.services
         }
         for row in project.access:
-            routes[route_key(row.route.rpartition(" ")[2])] = functions[row.service]
+            key, function = route_key(row.route.rpartition(" ")[2]), functions[row.service]
+            if routes.setdefault(key, function) != function:
+                raise ConfigError(
+                    f"two services answer {key.partition(' ')[2]}, and a route has one function",
+                    where=f"deploy.{project.environment}.image",
+                    fix="use one image for all services: remove {service}",
+                )
     manifest = {
         "Name": f"{place.namespace}-api",
         "Stage": "$default",

@@ -51,9 +51,13 @@ class Place(NamedTuple):
         return runtime_name(self.namespace, unit)
 
     def bus(self, url: str) -> Names:
-        """Return the names of queues and topics. Raises ConfigError for another bus than SQS."""
+        """Return the names of queues and topics. Raises ConfigError for another bus than SQS.
+
+        They begin with the namespace, as those of all resources.
+        """
         location = find_location(url)
-        if location is None or location.region != self.region:
+        is_here = location is not None and location.region == self.region
+        if location is None or not is_here or location.prefix != self.namespace:
             raise ConfigError(
                 f"functions on AWS Lambda get their events from SQS, and the bus is {url or '?'}",
                 where="bus.url",

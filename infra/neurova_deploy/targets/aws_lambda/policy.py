@@ -87,11 +87,18 @@ def _allow(sid: str, actions: list[str], resources: list[str]) -> dict[str, Any]
 def _role(
     place: Place, name: str, services: tuple[str, ...], statements: list[dict[str, Any]]
 ) -> dict[str, Any]:
-    trusted = [f"{each}.amazonaws.com" for each in services]
-    trust = {"Effect": "Allow", "Principal": {"Service": trusted}, "Action": "sts:AssumeRole"}
+    # One statement for each: IAM writes a list with one service as a text.
+    trust = [
+        {
+            "Effect": "Allow",
+            "Principal": {"Service": f"{each}.amazonaws.com"},
+            "Action": "sts:AssumeRole",
+        }
+        for each in services
+    ]
     return {
         "RoleName": name,
         "Path": place.role_path,
-        "AssumeRolePolicyDocument": {"Version": "2012-10-17", "Statement": [trust]},
+        "AssumeRolePolicyDocument": {"Version": "2012-10-17", "Statement": trust},
         "Policy": {"Version": "2012-10-17", "Statement": statements},
     }

@@ -59,12 +59,15 @@ class Functions(Plain):
         else:
             if self._tags(name).get(TAG) != self._place.namespace:
                 raise foreign(resource.key)
-            if resource.hash in self.versions(name).values():
+            numbers = {each: number for number, each in self.versions(name).items()}
+            if resource.hash in numbers:
+                self._wait(name, numbers[resource.hash])
                 return
             code = {"ImageUri": wanted["ImageUri"], "Architectures": wanted["Architectures"]}
             self._change("update_function_code", name, **code)
             self._change("update_function_configuration", name, **_configuration(resource))
-        self._client.call("lambda", "publish_version", FunctionName=name)
+        published = self._client.call("lambda", "publish_version", FunctionName=name)
+        self._wait(name, published["Version"])
 
     def delete(self, name: str) -> None:
         """Delete a function with its versions and aliases, and its logs."""
@@ -146,12 +149,16 @@ class Functions(Plain):
     def _change(self, operation: str, name: str, **arguments: Any) -> None:
         """Change `$LATEST`, and return when the change is complete."""
         self._client.call("lambda", operation, FunctionName=name, **arguments)
+        self._wait(name, "$LATEST")
+
+    def _wait(self, name: str, version: str) -> None:
+        where = {"FunctionName": name, "Qualifier": version}
         deadline = time.monotonic() + self._ready
         while True:
-            found = self._client.call("lambda", "get_function_configuration", FunctionName=name)
+            found = self._client.call("lambda", "get_function_configuration", **where)
             states = (found.get("State"), found.get("LastUpdateStatus", "Successful"))
-            if states == ("Active", "Successful"):
-                return
+            if states in (("Active", "Successful"), ("Inactive", "Successful")):
+                return  # an inactive one has not been called for weeks
             reason = found.get("LastUpdateStatusReason") or found.get("StateReason") or states
             if "Failed" in states or time.monotonic() > deadline:
                 fix = "correct the image or the setting that the message names"

@@ -26,6 +26,8 @@ class Topics(Plain):
         """Yield all topics with our tag."""
         for each in self._client.list("sns", "list_topics", "Topics"):
             arn = each["TopicArn"]
+            if not arn.startswith(self._place.arn("sns", f"{self._place.namespace}-")):
+                continue
             found = self._client.call("sns", "list_tags_for_resource", ResourceArn=arn)["Tags"]
             if {"Key": TAG, "Value": self._place.namespace} in found:
                 name = arn.rpartition(":")[2]
@@ -51,7 +53,8 @@ class Queues(Plain):
 
     def read(self) -> Iterator[tuple[str, dict[str, Any]]]:
         """Yield all queues with our tag."""
-        urls = [*self._client.list("sqs", "list_queues", "QueueUrls")]
+        prefix = f"{self._place.namespace}-"
+        urls = [*self._client.list("sqs", "list_queues", "QueueUrls", QueueNamePrefix=prefix)]
         names = {url.rpartition("/")[2] for url in urls}
         for url in urls:
             name = url.rpartition("/")[2]
@@ -176,7 +179,8 @@ class Mappings(Plain):
 
     def health(self, name: str) -> Health:
         """Return whether Lambda receives from a queue."""
-        states = [each["State"] for each in self._find() if each["EventSourceArn"].endswith(name)]
+        arn = self._place.arn("sqs", name)
+        states = [each["State"] for each in self._find() if each["EventSourceArn"] == arn]
         if states == ["Enabled"]:
             return Health("ready")
         return Health("waiting", f"the mapping is {', '.join(states) or 'missing'}")
