@@ -263,7 +263,7 @@ def test_refusal_names_the_fix(
     [
         (f'account = "{ACCOUNT}"', 'account = "210987654321"', f"are of the account {ACCOUNT}"),
         ("ready = 5", 'state_table = "gone"', "aws dynamodb create-table"),
-        ("sqs://eu-central-1/shop", "amqp://rabbit", "get their events from SQS"),
+        ("sqs://eu-central-1/shop", "amqp://rabbit", "the bus must be SQS"),
         ("ready = 5", 'cpu = "2"', 'has no use with target = "lambda": remove it'),
         ("ready = 5", 'memory = "64 MiB"', "must be 128 MiB to 10240 MiB"),
         ("ready = 5", 'front = "url"', "remove {service} from image"),

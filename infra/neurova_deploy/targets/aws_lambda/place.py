@@ -59,7 +59,7 @@ class Place(NamedTuple):
         is_here = location is not None and location.region == self.region
         if location is None or not is_here or location.prefix != self.namespace:
             raise ConfigError(
-                f"functions on AWS Lambda get their events from SQS, and the bus is {url or '?'}",
+                f"the bus must be SQS with the prefix {self.namespace}, not {url or 'a file'}",
                 where="bus.url",
                 fix=f'write "NEUROVA_BUS_URL=sqs://{self.region}/{self.namespace}" into variables',
             )
