@@ -69,7 +69,7 @@ def measure(rounds: int, key: str) -> None:
             answered = handler(event, context)
             assert answered["statusCode"] == 200, answered
         between = time.process_time()
-        container._runner.run(call_core())
+        container._run(call_core())
         container._flush()
         ended = time.process_time()
         print((between - started) / CALLS * 1e6, (ended - between) / CALLS * 1e6, flush=True)

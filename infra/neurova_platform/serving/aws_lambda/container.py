@@ -185,7 +185,8 @@ class Container:
         self._is_started = True
 
     def _run(self, work: Coroutine[Any, Any, T]) -> T:
-        return self._runner.run(work)
+        # `Runner.run` would install a handler of SIGINT for each call, which costs 0.1 ms.
+        return self._runner.get_loop().run_until_complete(work)
 
     def _flush(self) -> None:
         """Write and send what has been recorded, before the process is suspended."""
