@@ -262,7 +262,8 @@ def test_local_needs_no_section(shop: Callable[..., Any], docker: Docker) -> Non
     ("section", "said"),
     [
         ('image = "shop-{service}"', "one image"),
-        ('secret_variables = ["A=b#c"]', "Compose has a Vault"),
+        ('secret_variables = ["A=b#c"]', "which has a Vault"),
+        ("replicas = 3", "has no use"),
         ('profile = "all"', "profile"),
     ],
 )

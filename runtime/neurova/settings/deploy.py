@@ -34,7 +34,7 @@ _OF_LAMBDA = (
     *("subnets", "security_groups"),
 )
 _UNUSED = {
-    "compose": _OF_LAMBDA,
+    "compose": (*_OF_LAMBDA, *_OF_CLUSTERS, "namespace", "subscriptions_max"),
     "kubernetes": (*_OF_COMPOSE, *_OF_LAMBDA),
     "lambda": (*_OF_COMPOSE, *_OF_CLUSTERS, "kong_image", "drain_delay"),
 }
@@ -163,9 +163,8 @@ def _find_kubernetes_faults(deploy: Deploy) -> Iterator[tuple[str, str]]:
 def _find_compose_faults(deploy: Deploy) -> Iterator[tuple[str, str]]:
     if deploy.has_images_of_services:
         yield "image", "has {service}, but Compose runs all services in one image"
-    for key in ("secret_variables", "vault_role"):
-        if getattr(deploy, key):
-            yield key, "is of Kubernetes: Compose has a Vault, see docs/deploy.md"
+    if deploy.secret_variables:
+        yield "secret_variables", "has no use with Compose, which has a Vault: see docs/deploy.md"
 
 
 def _find_lambda_faults(deploy: Deploy) -> Iterator[tuple[str, str]]:
