@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import gzip
 import json
 from typing import Any
 
@@ -44,6 +46,28 @@ def state(shop: Shop) -> dict[str, Any]:
         path: {key: value for key, value in each.items() if key not in ("metadata", "data")}
         for path, each in found.items()
     }
+
+
+def kong_weights(shop: Shop) -> dict[str, int]:
+    """Return the weight of each target in the configuration that Kong reads."""
+    kong = shop.api.objects["/apis/apps/v1/namespaces/shop/deployments/shop-kong"]
+    (config,) = [
+        each for each in kong["spec"]["template"]["spec"]["volumes"] if "projected" in each
+    ]
+    packed = b""
+    for source in config["projected"]["sources"]:
+        part = shop.api.objects[f"/api/v1/namespaces/shop/configmaps/{source['configMap']['name']}"]
+        packed += b"".join(map(base64.b64decode, part["binaryData"].values()))
+    document = json.loads(gzip.decompress(packed))
+    return {each["target"]: each["weight"] for each in document["targets"]}
+
+
+def test_plan_imports_each_file_once(shop: Shop) -> None:
+    file = shop.folder / "functions" / "cart" / "cart.py"
+    count = f"with open({str(shop.folder / 'imports')!r}, 'a') as found:\n    found.write('1')\n"
+    file.write_text(file.read_text() + count)
+    shop.plan()
+    assert (shop.folder / "imports").read_text() == "1"
 
 
 def test_second_plan_is_empty(shop: Shop) -> None:
@@ -189,6 +213,11 @@ def test_canary_gets_its_share_and_is_promoted(shop: Shop) -> None:
         "shop-cart-runtime-canary",
         *DEPLOYMENTS[1:],
     ]
+    assert kong_weights(shop) == {
+        "shop-cart-runtime:8000": 90,
+        "shop-cart-runtime-canary:8000": 10,
+        "shop-greet-runtime:8000": 100,
+    }
     assert "promote" in shop("test", "--plan").err
     assert shop("promote").code == 0
     assert shop.api.names("deployments") == DEPLOYMENTS

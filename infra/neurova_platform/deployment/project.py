@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import gc
 import hashlib
 import os
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -46,19 +44,6 @@ class Deployment(NamedTuple):
     kong: RenderKong
 
 
-@contextmanager
-def _without_collector() -> Iterator[None]:
-    """Pause the garbage collector: thousands of functions stay until the plan is made."""
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()
-
-
-@_without_collector()
 def load_deployment(start: Path | None, environment: str) -> Deployment:
     """Return the project as `environment` has it.
 
@@ -143,7 +128,6 @@ def _settings_of(own: Settings, deploy: Deploy) -> Settings:
     return load(own.root, environ={**environ, **variables, **ours}, secrets=without_secrets)
 
 
-@_without_collector()
 def _render_kong(
     functions: list[Endpoint], settings: Settings, targets: Mapping[str, tuple[str, ...]]
 ) -> dict[str, Any]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import gc
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -60,6 +62,18 @@ def _yes(command: Callable[..., Any]) -> Callable[..., Any]:
     return click.option("--yes", is_flag=True, help="Do not ask before changing anything.")(command)
 
 
+@contextmanager
+def _without_collector() -> Iterator[None]:
+    """Pause the garbage collector: thousands of functions stay until the end of a command."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
+
+
 @deploy.command()
 @_environment
 @click.option("--plan", "only_plan", is_flag=True, help="Show what would change; exit with 2.")
@@ -69,6 +83,7 @@ def _yes(command: Callable[..., Any]) -> Callable[..., Any]:
 @_yes
 @json_option
 @click.pass_context
+@_without_collector()
 def apply(
     ctx: click.Context,
     environment: str,
