@@ -33,34 +33,38 @@ class RedisClient:
 
     def run(self, *words: Word) -> Any:
         """Run a command and return its reply. Raises Unavailable, also if Redis refuses it."""
-        with self._running:
-            try:
-                self._open()
-                reply = self._exchange(*words)
-            except (OSError, hiredis.HiredisError) as error:
-                self._close()
-                raise Unavailable(f"Redis does not answer: {error}", where=str(self._url)) from None
-        if isinstance(reply, hiredis.HiredisError):
-            raise Unavailable(f"Redis refused: {reply}", where=str(self._url))
-        return reply
+        return self._accept(self._send(*words))
 
     def run_script(self, script: str, sha: str, *words: Word) -> Any:
         """Run a script, which Redis may not know yet. Raises Unavailable."""
-        try:
-            return self.run("EVALSHA", sha, *words)
-        except Unavailable as error:
-            if "NOSCRIPT" not in error.what:
-                raise
-        return self.run("EVAL", script, *words)
+        reply = self._send("EVALSHA", sha, *words)
+        if isinstance(reply, hiredis.HiredisError) and str(reply).startswith("NOSCRIPT"):
+            reply = self._send("EVAL", script, *words)
+        return self._accept(reply)
 
     def close(self) -> None:
         """Close the connection."""
         with self._running:
             self._close()
 
+    def _send(self, *words: Word) -> Any:
+        """Return the reply to a command; an error of Redis is returned, not raised."""
+        with self._running:
+            try:
+                self._open()
+                return self._exchange(*words)
+            except (OSError, hiredis.HiredisError) as error:
+                self._close()
+                raise Unavailable(f"Redis does not answer: {error}", where=str(self._url)) from None
+
+    def _accept(self, reply: Any) -> Any:
+        if isinstance(reply, hiredis.HiredisError):
+            raise Unavailable(f"Redis refused: {reply}", where=str(self._url))
+        return reply
+
     def _open(self) -> None:
-        """Connect, unless the connection is open: the server sends nothing by itself."""
-        if self._socket is not None and not select.select([self._socket], [], [], 0)[0]:
+        """Connect, unless the connection is open: a server that sends unasked has closed it."""
+        if self._socket is not None and not _is_readable(self._socket):
             return
         self._close()
         url = self._url
@@ -94,3 +98,9 @@ class RedisClient:
         if self._socket is not None:
             self._socket.close()
             self._socket = None
+
+
+def _is_readable(connection: socket.socket) -> bool:
+    poll = select.poll()  # `select` refuses handles over 1,023
+    poll.register(connection, select.POLLIN)
+    return bool(poll.poll(0))
