@@ -114,13 +114,15 @@ def test_interrupted_deployment_is_continued(cloud: Cloud, calls: Calls) -> None
     assert states[0] == states[1]
 
 
-def test_unhealthy_version_gets_no_call(cloud: Cloud) -> None:
+def test_unhealthy_version_gets_no_call(cloud: Cloud, calls: Calls) -> None:
     cloud.deploy()
     cloud.write("cart", "2")
+    calls.seen.clear()
     cloud.answer('{"statusCode": 503, "body": "no database"}')
     done = cloud.deploy(code=1)
     assert "answers 503: no database" in done.err
     assert "release 1 serves" in done.err
+    assert "UpdateAlias" not in dict(calls.seen)
     assert cloud.alias() == {"version": "1"}
 
 
