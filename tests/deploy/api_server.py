@@ -25,7 +25,7 @@ class ApiServer:
     """The objects by path, and the methods and paths of the requests that changed them.
 
     `fail_after`: the number of changes after which each further one gets 500. `meanwhile` is called
-    once, before a dry run.
+    once, before a dry run, and `before` by the number of changes before that one.
     """
 
     def __init__(self) -> None:
@@ -33,6 +33,7 @@ class ApiServer:
         self.changes: list[str] = []
         self.fail_after: int | None = None
         self.meanwhile: Callable[[], None] | None = None
+        self.before: dict[int, Callable[[], None]] = {}
         self.refuses: dict[str, tuple[int, str]] = {}
         self._version = 0
 
@@ -45,6 +46,7 @@ class ApiServer:
             meanwhile()
         is_change = method != "GET" and "dryRun" not in query
         if is_change:
+            self.before.pop(len(self.changes), lambda: None)()
             if self.fail_after is not None and len(self.changes) >= self.fail_after:
                 return 500, {"message": "the test stops here"}
             self.changes.append(f"{method} {path}")

@@ -5,9 +5,12 @@ from __future__ import annotations
 import base64
 import gzip
 import json
+import signal
+import subprocess
 from typing import Any
 
 import pytest
+from tests.serving import NEUROVA, environment
 
 from .conftest import Shop
 
@@ -149,6 +152,20 @@ def test_interrupted_deployment_is_continued(shop: Shop) -> None:
         shop.deploy()
         assert state(shop) == wanted, step
         assert shop.plan() == []
+
+
+@pytest.mark.server
+def test_deployment_that_was_killed_is_continued_after_its_lock(shop: Shop) -> None:
+    processes: list[subprocess.Popen[bytes]] = []
+    shop.api.before[8] = lambda: processes[0].kill()
+    words = [NEUROVA, "deploy", "test", "--yes"]
+    processes.append(subprocess.Popen(words, env=environment(), stderr=subprocess.DEVNULL))
+    assert processes[0].wait() == -signal.SIGKILL
+    assert "another deployment runs" in shop.deploy(code=1).err
+    path = "/apis/coordination.k8s.io/v1/namespaces/shop/leases/shop-deploy"
+    shop.api.objects[path]["spec"]["renewTime"] = "2020-01-01T00:00:00.000000Z"
+    assert "Continuing release 1" in shop.deploy().err
+    assert shop.plan() == []
 
 
 def test_unhealthy_release_is_rolled_back(shop: Shop) -> None:
