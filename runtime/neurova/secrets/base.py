@@ -40,10 +40,10 @@ class Reference(NamedTuple):
 
 
 def parse_reference(text: str) -> Reference:
-    """Return the reference that a text names. Raises ValueError."""
+    """Parse `NAME#FIELD`. Raises ValueError for any other text."""
     name, _, field = text.partition("#")
     if not _NAME.fullmatch(name) or not _FIELD.fullmatch(field) or {".", ".."} & {*name.split("/")}:
-        raise ValueError(f"{text!r} names no secret: write NAME#FIELD, like stripe#token")
+        raise ValueError(f"{text!r} is not a secret reference: write NAME#FIELD, like stripe#token")
     return Reference(name, field)
 
 
@@ -98,7 +98,7 @@ def read_value(store: SecretStore, reference: Reference) -> str:
 
 
 def find_value(secret: SecretVersion, reference: Reference) -> str:
-    """Return the value of a field in a version, from now on masked. Raises UnknownSecret."""
+    """Return the value of a field and mask it in all later output. Raises UnknownSecret."""
     value = secret.fields.get(reference.field)
     if value is not None:
         register_secret(value)
@@ -112,7 +112,7 @@ def find_value(secret: SecretVersion, reference: Reference) -> str:
 
 
 def group_fields(values: Mapping[str, str]) -> dict[str, dict[str, str]]:
-    """Return the fields of each secret, from values by reference. Raises ValueError."""
+    """Group values by secret: {"a#b": "x"} becomes {"a": {"b": "x"}}. Raises ValueError."""
     grouped: dict[str, dict[str, str]] = {}
     for text, value in values.items():
         name, field = parse_reference(text)
@@ -121,5 +121,5 @@ def group_fields(values: Mapping[str, str]) -> dict[str, dict[str, str]]:
 
 
 def register_secret(value: str) -> None:
-    """Have a value that was read masked wherever text leaves the platform."""
+    """Mask a value from now on in logs, errors and command output."""
     redact.add_secret(value)

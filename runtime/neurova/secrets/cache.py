@@ -14,7 +14,7 @@ from .base import Reference, SecretStore, UnknownSecret, find_value, parse_refer
 from .secret import Secret
 
 LOGGER = logging.getLogger("neurova.secrets")
-REFRESH_SECONDS = 2.5  # between two readings, so that a change is seen within 5 seconds
+REFRESH_SECONDS = 2.5  # between two reads, so that a change is seen within 5 seconds
 NEVER = float("-inf")
 
 
@@ -23,7 +23,7 @@ class SecretExpired(Unavailable):
 
 
 class _Entry:
-    """A secret that functions use, and until when it may be used, in seconds of the clock."""
+    """A secret, the names of the functions that use it, and the clock time when it expires."""
 
     __slots__ = ("reference", "secret", "until", "users")
 
@@ -35,9 +35,9 @@ class _Entry:
 
 
 class SecretCache:
-    """Give functions their secrets without I/O; a thread reads them again all the time.
+    """Give functions their secrets from memory; a thread refreshes them from the store.
 
-    `open_store` is called when a function uses a secret. While the store does not respond, values
+    `open_store` is called before the first read. While the store does not respond, values
     are used for `expiry` seconds; `clock` returns seconds.
     """
 
@@ -62,7 +62,7 @@ class SecretCache:
     def source(self, name: str, user: str) -> Callable[[], Secret]:
         """Return a function that returns the current secret, for the function `user`.
 
-        It raises SecretExpired if the secret cannot be used now, also before `load`.
+        It raises SecretExpired before `load`, and after the secret has expired or was removed.
         """
         reference = parse_reference(name)
         entry = self._entries.setdefault(reference, _Entry(reference))
@@ -77,7 +77,7 @@ class SecretCache:
         return find
 
     def load(self, names: Iterable[str]) -> None:
-        """Read those of these secrets that were not read yet, and keep all up to date from now on.
+        """Read the secrets that were not read yet, and start the thread that refreshes all.
 
         Raises UnknownSecret with every missing secret and the functions that use it; Unavailable or
         StateError if the store cannot be used.
@@ -110,14 +110,14 @@ class SecretCache:
             self._store.close()
 
     def _run(self) -> None:
-        # The jitter spreads the readings of many processes.
+        # The jitter spreads the reads of many processes.
         while not self._stopped.wait(self._interval * random.uniform(0.7, 1)):  # noqa: S311 - jitter
             try:
                 self.refresh()
                 self._failures = 0
             except Exception as error:
                 self._failures += 1
-                text = "Secrets cannot be read again, the last values are used for %s s at most"
+                text = "Secrets cannot be refreshed, the last values are used for %s s at most"
                 log_repeated(LOGGER, self._failures, error, text, f"{self._expiry:g}")
 
     def _read(self, entries: list[_Entry]) -> list[UnknownSecret]:
@@ -138,7 +138,7 @@ class SecretCache:
                     except UnknownSecret as error:
                         error.where = ", ".join(sorted(entry.users))
                         faults.append(error)
-                        entry.until = NEVER  # somebody removed it, so it must not be used any more
+                        entry.until = NEVER  # removed, so it must not be used any more
                         continue
                     if value != entry.secret.value:
                         entry.secret = Secret(str(entry.reference), value)

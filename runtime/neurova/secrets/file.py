@@ -37,8 +37,8 @@ _DECODER = msgspec.json.Decoder(_Secrets)
 class FileSecretStore:
     """Store secrets in the file `path`, encrypted by the first of several keys.
 
-    `keys`: keys of Fernet, separated by commas; if empty, they are the lines of `key_file`, which
-    only its owner may read and which the first write creates.
+    `keys`: Fernet keys, separated by commas. If empty, the keys are the lines of `key_file`, which
+    the first write creates and only its owner may read.
     """
 
     def __init__(self, path: Path, key_file: Path, keys: str = "") -> None:
@@ -91,13 +91,13 @@ class FileSecretStore:
             if self._given:
                 if len(keys) < 2:
                     raise ConfigError(
-                        "has one key, so there is no new one",
+                        "has one key, but a rotation needs a new and an old one",
                         where=f"environment {VARIABLE}",
                         fix=f"set it to NEW,OLD; `{_MAKE_KEY}` makes a key",
                     )
                 self._save(secrets, keys)
                 return len(secrets)
-            # Both keys are in the file until the secrets are written, in case this process ends.
+            # Keep both keys until the secrets are written: this process may be killed in between.
             keys = [Fernet.generate_key().decode(), *keys]
             self._write_keys(keys)
             self._save(secrets, keys)
@@ -114,7 +114,7 @@ class FileSecretStore:
                 self._loaded = _DECODER.decode(content)
             except (InvalidToken, msgspec.MsgspecError):
                 raise SecretsRefused(
-                    "cannot be decrypted: its key is another one, or the file is damaged",
+                    "cannot be decrypted: the key is wrong, or the file is damaged",
                     where=str(self._path),
                     fix=f"restore the key in {self._key_place()}, or the file",
                 ) from None
@@ -132,7 +132,7 @@ class FileSecretStore:
         write_private_file(self._path, token.decode(), durable=True)
 
     def _state(self) -> tuple[int, ...] | None:
-        """Return what changes with each write, None without a file."""
+        """Return values that change with each write, None if there is no file."""
         try:
             found = self._path.stat()
         except FileNotFoundError:
@@ -150,7 +150,9 @@ class FileSecretStore:
             _cipher(found)
         except ValueError:
             raise SecretsRefused(
-                "is no key of the secrets file", where=self._key_place(), fix=f"run `{_MAKE_KEY}`"
+                "is not a valid key for the secrets file",
+                where=self._key_place(),
+                fix=f"run `{_MAKE_KEY}`",
             ) from None
         return found
 
@@ -159,7 +161,7 @@ class FileSecretStore:
             with self._key_file.open(encoding="utf-8") as file:
                 if os.fstat(file.fileno()).st_mode & (stat.S_IRWXG | stat.S_IRWXO):
                     raise SecretsRefused(
-                        "other users may open the key of the secrets",
+                        "other users can read the key of the secrets file",
                         where=str(self._key_file),
                         fix=f"run `chmod 600 {self._key_file}`, then `neurova secrets rotate`",
                     )
@@ -180,7 +182,7 @@ class FileSecretStore:
 
     @contextmanager
     def _lock(self) -> Iterator[None]:
-        """Exclude the other writers of the file."""
+        """Lock the file against other writers."""
         try:
             self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as error:

@@ -35,7 +35,7 @@ class VaultSecretStore:
         try:
             data = self._client.call(f"read {self._mount}/data/{path}", request)
         except InvalidPath as error:
-            if error.errors:  # a secret that does not exist has none
+            if error.errors:  # Vault sends no error text for a missing secret
                 raise self._no_engine() from None
             return NO_SECRET
         except InvalidRequest as error:
@@ -71,7 +71,7 @@ class VaultSecretStore:
                 if self.read(name).number == latest.number or attempt == WRITE_ATTEMPTS:
                     raise self._wrong_request(error) from None
                 continue
-            if not isinstance(made, dict):  # version 1 stores anything and answers nothing
+            if not isinstance(made, dict):  # version 1 stores the secret and returns an empty body
                 raise self._no_engine()
             number: int = made["data"]["version"]
             return number

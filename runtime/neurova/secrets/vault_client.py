@@ -1,4 +1,4 @@
-"""Log in to Vault or OpenBao, and turn its errors into ours."""
+"""Log in to Vault or OpenBao, send requests, and translate errors."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _UNAVAILABLE = (BadGateway, InternalServerError, PreconditionFailed, RateLimitEx
 
 
 class VaultClient:
-    """Send requests to Vault with a token, which a login provides unless the settings have one.
+    """Send requests to Vault, with the token of the settings or with one from a login.
 
     It logs in before the first request, and again when the token has expired. Threads may share it.
     """
@@ -50,8 +50,8 @@ class VaultClient:
     def call(self, action: str, request: Callable[[hvac.Client], T]) -> T:
         """Return the result of a request. Raises Unavailable or SecretsRefused.
 
-        `action` completes "Vault does not allow to …". An InvalidPath or InvalidRequest of hvac
-        passes, because only the caller knows what it means.
+        `action` completes "no policy of its token allows it to …". InvalidPath and InvalidRequest
+        of hvac are not translated, because only the caller knows what they mean.
         """
         try:
             client = self._logged_in()
@@ -149,22 +149,22 @@ class VaultClient:
 
     def _not_allowed(self, action: str, client: hvac.Client) -> SecretsRefused:
         return self._refused(
-            f"no policy of its token allows to {action}",
-            f"add a policy that does to the token or to role {self.settings.role!r}"
+            f"no policy of its token allows it to {action}",
+            f"add a policy that allows it to the token or to role {self.settings.role!r}"
             if self.settings.role
-            else "add a policy that does to the token",
+            else "add a policy that allows it to the token",
         )
 
     def _refused(self, what: str, fix: str) -> SecretsRefused:
         return SecretsRefused(f"Vault refuses this process: {what}", where=self._host, fix=fix)
 
     def _translate(self, error: Exception) -> NeurovaError:
-        """Return our error for one of hvac or requests."""
+        """Translate an error of hvac or requests."""
         if isinstance(error, requests.exceptions.SSLError):
             return SecretsRefused(
                 f"the TLS certificate of Vault is not accepted: {_reason(error)}",
                 where=self._host,
-                fix="set secrets.ca to the certificates of its authority, secrets.url to a name in "
+                fix="set secrets.ca to its CA certificates, secrets.url to a name in "
                 "its certificate, or to http:// if it has none",
             )
         if isinstance(error, (VaultDown, VaultNotInitialized)):
@@ -190,7 +190,7 @@ class VaultClient:
 
 
 def _reason(error: BaseException) -> str:
-    """Return the text of the error of the system below one of requests."""
+    """Return the text of the operating system's error that caused an error of requests."""
     while True:
         inner = [getattr(error, "reason", None), *error.args, error.__cause__]
         found = next((each for each in inner if isinstance(each, BaseException)), None)

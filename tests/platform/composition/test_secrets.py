@@ -82,8 +82,16 @@ def test_call_during_a_long_outage_is_a_503(
             'needs a name: write it like Secret["stripe#token"]',
         ),
         ('get("/pay", public=True)', 'Secret["a#b"] | None', "not inside another type"),
-        ('get("/pay", public=True)', 'Secret["stripe"]', "'stripe' names no secret: write NAME#"),
-        ('every("1 hour")', 'Secret["../x#y"]', "'../x#y' names no secret: write NAME#FIELD"),
+        (
+            'get("/pay", public=True)',
+            'Secret["stripe"]',
+            "'stripe' is not a secret reference: write NAME#",
+        ),
+        (
+            'every("1 hour")',
+            'Secret["../x#y"]',
+            "'../x#y' is not a secret reference: write NAME#FIELD",
+        ),
     ],
 )
 def test_annotation_without_a_valid_name_is_refused(

@@ -197,7 +197,7 @@ REFUSED: dict[str, tuple[Callable[[OpenBao], Secrets], str, str]] = {
     ),
     "missing policy": (
         lambda server: Secrets(url=server.url, token=token(server, "default")),
-        "no policy of its token allows to read secret/data/stripe",
+        "no policy of its token allows it to read secret/data/stripe",
         "policy",
     ),
     "wrong secret id": (
