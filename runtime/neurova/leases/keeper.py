@@ -18,8 +18,8 @@ from .timing import Action, Lease, next_step, pause_after_failure
 
 LOGGER = logging.getLogger("neurova.secrets")
 AFTER_END = 1.0  # seconds between attempts when no credential is left
-PATIENCE = 3.0  # seconds after the end of a credential in which `fetch` waits for Vault
-PAUSE = 0.1  # seconds between its attempts
+PATIENCE = 3.0  # seconds that `fetch` waits for Vault after a credential has expired
+PAUSE = 0.1  # seconds between the attempts of `fetch`
 
 
 class LeaseLost(Exception):
@@ -36,12 +36,12 @@ class Session(Protocol):
 
     @property
     def leases(self) -> tuple[Lease, ...]:
-        """Return what must be renewed."""
+        """Return the leases to renew."""
         ...
 
     @property
     def ends(self) -> float:
-        """Return when the credential must not be used any more, infinite if it has no end."""
+        """Return when the credential expires, infinity if it never does."""
         ...
 
     def renew(self) -> None:
@@ -49,7 +49,7 @@ class Session(Protocol):
         ...
 
     def revoke(self) -> None:
-        """End the credential now, if it has an end. Raises NeurovaError."""
+        """Revoke the credential now, unless it never expires. Raises NeurovaError."""
         ...
 
 
@@ -81,7 +81,7 @@ class LeasedCredentials:
 
     @property
     def ends(self) -> float:
-        """Return when the credential ends unless it is renewed; 0 if there is none."""
+        """Return when the credential expires unless it is renewed; 0 without a credential."""
         session = self._session
         return 0.0 if session is None else session.ends
 
@@ -93,16 +93,16 @@ class LeasedCredentials:
         yield Reading("lease_failures", self.name, self.failures)
 
     def valid(self) -> Credential | None:
-        """Return the credential to use now, None when it must be fetched."""
+        """Return the current credential, None if there is none that has not expired."""
         session = self._session
         if session is None or self._clock() >= session.ends:
             return None
         return session.credential
 
     def fetch(self, refused: Credential | None = None) -> Credential:
-        """Return the credential to use now; fetch one if there is none, or only `refused`.
+        """Return a credential other than `refused`; take a new one if there is none.
 
-        After a short outage of Vault it waits, so that calls are late instead of refused.
+        In a short outage of Vault it waits, so that calls are slow but do not fail.
         """
         with self._opening:
             while True:
@@ -122,7 +122,7 @@ class LeasedCredentials:
         self._subscribers.append(changed)
 
     def close(self) -> None:
-        """Stop the thread and revoke the credentials, as far as Vault answers."""
+        """Stop the thread and revoke the credentials; log those that Vault does not revoke."""
         self._stopping.set()
         if self._thread is not None:
             self._thread.join()
@@ -136,7 +136,7 @@ class LeasedCredentials:
                 LOGGER.warning("%s: not revoked, it ends by itself: %s", self.name, error)
 
     def _replace(self) -> Credential:
-        """Take a new credential; the old one stays for transactions in flight, until its end."""
+        """Take a new credential; transactions in flight may use the old one until it expires."""
         session = self._open_session()
         now = self._clock()
         self._replaced = [each for each in self._replaced if now < each.ends < math.inf]

@@ -10,14 +10,14 @@ from typing import NamedTuple
 import msgspec
 
 RENEW_AT = 2 / 3  # of the lease
-JITTER = 0.1  # of the lease, before that: processes that start together renew apart
-FULL = 0.9  # of the first grant; Vault cuts a lease to what its max TTL leaves, in whole seconds
+JITTER = 0.1  # of the lease: up to that much earlier, so that processes renew at different times
+FULL = 0.9  # of the first grant: near its max TTL, Vault grants less
 SHORTEST_PAUSE, LONGEST_PAUSE = 0.05, 5.0  # seconds between attempts
 PAUSES = 20  # attempts within the rest of a lease
 
 
 class Lease(msgspec.Struct, frozen=True):
-    """What Vault granted at `granted` for `seconds`, infinite if it has no end.
+    """A lease that Vault granted at `granted` for `seconds`, infinity if it never expires.
 
     `granted` is when the request was sent, so the lease never ends before `ends`. `full` are the
     seconds of the first grant. `jitter` is random, from 0 to 1.
@@ -73,7 +73,7 @@ class Step(NamedTuple):
 def next_step(leases: Iterable[Lease], now: float) -> Step:
     """Return what to do at `now`, or until when to wait.
 
-    The leases are replaced together: that of a token ends those that were taken with it.
+    They are replaced together: when a token expires, Vault revokes the leases taken with it.
     """
     leases = list(leases)
     due = [each for each in leases if each.is_due_at <= now]

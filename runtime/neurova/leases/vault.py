@@ -17,7 +17,7 @@ from ..settings.secrets import Secrets
 from .keeper import LeasedCredentials, LeaseLost
 from .timing import Action, Lease, next_step
 
-SHORTEST = 1  # seconds until the next look at a static password that Vault is about to change
+SHORTEST = 1  # seconds, the shortest time until a static password is read again
 
 
 class VaultSession:
@@ -53,7 +53,7 @@ class VaultSession:
         return min(self._token.ends, self._lease.ends) if self._lease_id else math.inf
 
     def renew(self) -> None:
-        """Renew what is due, or look whether a static password has changed."""
+        """Renew what is due, or check whether a static password has changed."""
         now, call = self._clock(), self._client.call
         try:
             if next_step([self._token], now).action is Action.RENEW:
@@ -95,7 +95,7 @@ class VaultSession:
 
     def _no_role(self, reason: str) -> StateError:
         return StateError(
-            f"Vault has no such role of its database engine: {reason}",
+            f"the database engine of Vault has no such role: {reason}",
             where=self._path,
             fix="create it with infra/vault/bootstrap.sh, or correct the service's `credentials`",
         )
@@ -107,7 +107,7 @@ def open_credentials(settings: Secrets, service: str, path: str) -> LeasedCreden
 
 
 def _lease(now: float, seconds: float, is_renewable: bool) -> Lease:
-    seconds = seconds or math.inf  # Vault says 0 for a token without an end
+    seconds = seconds or math.inf  # Vault returns 0 for a token that never expires
     return Lease(now, seconds, seconds, is_renewable, _jitter())
 
 

@@ -125,7 +125,9 @@ def test_rotated_static_password_is_read_again(prepared: Prepared) -> None:
 
 def test_errors_name_what_is_missing(prepared: Prepared) -> None:
     other = prepared.open("database/creds/other")
-    with pytest.raises(SecretsRefused, match="no policy of its token allows to read database/cred"):
+    with pytest.raises(
+        SecretsRefused, match="no policy of its token allows it to read database/cred"
+    ):
         other.fetch()
     prepared.bao.client().delete(f"database/roles/{prepared.service}")
     with pytest.raises(StateError, match="no such role"):
