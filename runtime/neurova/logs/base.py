@@ -13,7 +13,8 @@ class LogLine(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """One log line as it is stored, in JSON.
 
     `time` is in UTC. `function` is "<service>.<name>", empty outside of calls, as are `service`,
-    `consumer` and `trace_id`. `version` is that of the project. `fields` are those of the writer.
+    `consumer` and `trace_id`. `version` is that of the project. `fields` come from the
+    code that logs.
     """
 
     time: datetime

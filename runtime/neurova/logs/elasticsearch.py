@@ -81,7 +81,7 @@ class ElasticsearchStore:
         return len(failed)
 
     def _put_template(self) -> None:
-        # A field of any type, which may change from line to line; the products differ in its name.
+        # This field type accepts values of any type; its name differs between the two products.
         fields = "flat_object" if self._product()[0] == "opensearch" else "flattened"
         body = msgspec.json.encode(make_template(fields))
         status, text = self._endpoint.send("PUT", f"/_index_template/{TEMPLATE}", body)
@@ -95,7 +95,7 @@ class ElasticsearchStore:
             version = msgspec.json.decode(text)["version"]
             return version.get("distribution", "elasticsearch"), version["number"]
         except (msgspec.DecodeError, KeyError, TypeError, AttributeError):
-            what = f"the reply is not that of Elasticsearch or OpenSearch (status {status})"
+            what = f"the server is neither Elasticsearch nor OpenSearch (status {status})"
             raise Unavailable(what, where=self._endpoint.where, fix=CORRECT_URL) from None
 
 

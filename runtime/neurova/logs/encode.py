@@ -1,4 +1,4 @@
-"""Turn what was logged into lines: masked, encoded as JSON, never failing."""
+"""Encode log entries as JSON lines with secrets masked; no entry raises."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def make_line(
     fields: Mapping[str, Any] | None,
     error: BaseException | None,
 ) -> LogLine:
-    """Return the line of an entry. Texts that JSON escapes are masked here, the rest later."""
+    """Return the line of an entry. Mask texts that JSON escapes; `encode_lines` masks the rest."""
     return LogLine(
         datetime.fromtimestamp(time, UTC),
         _LEVELS.get(level) or f"LEVEL{level}",
@@ -57,7 +57,7 @@ def make_line(
 
 
 def encode_lines(lines: Sequence[LogLine]) -> list[Encoded]:
-    """Return each line with its JSON; mask the secrets of all in one pass: most have none."""
+    """Return each line with its JSON. Mask all in one pass, because most lines hold no secret."""
     encoded = [_encode_line(line) for line in lines]
     text = b"\n".join(encoded).decode()
     if mask_secrets(text) != text:
@@ -86,7 +86,7 @@ def _text(text: str, *, keep_end: bool = False) -> str:
 
 
 def _masked(value: Any) -> Any:
-    """Return a field with its texts masked; copied containers may hold any of the JSON types."""
+    """Return a value of JSON types with its texts masked."""
     if isinstance(value, str):
         return _text(value)
     if isinstance(value, dict):

@@ -15,7 +15,7 @@ KEEP = 5
 class LogFile:
     """Append lines to the file at `path`, which several processes share.
 
-    It rotates at `max_bytes`; `keep` old ones stay.
+    It is rotated at `max_bytes`; `keep` rotated files are kept.
     """
 
     def __init__(self, path: Path, max_bytes: int = MAX_BYTES, keep: int = KEEP) -> None:

@@ -55,7 +55,7 @@ class HttpEndpoint:
 
 
 def find_url_error(url: str) -> str:
-    """Return the error in the URL of a log store, which is not shown, "" if there is none."""
+    """Return what is wrong with a URL, without showing it, "" if nothing is."""
     return (
         ""
         if split_server_url(url.partition("+")[2])

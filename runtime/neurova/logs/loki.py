@@ -1,4 +1,4 @@
-"""Push log lines to Grafana Loki, or to what takes its push API, such as VictoriaLogs."""
+"""Push log lines to Grafana Loki, or to a server with its push API, such as VictoriaLogs."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ PATH = "/loki/api/v1/push"
 
 
 class LokiStore:
-    """Push to the Loki at `url`, whose path is a prefix of the API's.
+    """Push to the Loki at `url`; the API's paths are appended to its path.
 
     A stream has the labels `app`, `project`, `service` and `level`; all else is in the line.
-    Loki recognises a line that is sent again; VictoriaLogs keeps both.
+    Loki drops a line that is sent twice; VictoriaLogs stores it twice.
     """
 
     def __init__(self, url: str, project: str) -> None:
@@ -40,7 +40,7 @@ class LokiStore:
             ]
         }
         status, text = self._endpoint.send("POST", PATH, msgspec.json.encode(body))
-        if status >= 300:  # Loki names one line; it may have stored others
+        if status >= 300:  # the error is about one line; Loki may have stored the others
             LOGGER.error("Loki refuses lines: %s", text[:300].decode(errors="replace"))
             return len(lines)
         return 0
@@ -50,7 +50,7 @@ class LokiStore:
 
     def check(self) -> str:
         """Push one line. Raises Unavailable."""
-        line = LogLine(datetime.now(UTC), "INFO", "neurova.doctor", "neurova doctor was here")
+        line = LogLine(datetime.now(UTC), "INFO", "neurova.doctor", "check by neurova doctor")
         refused = self.write(encode_lines([line]))
         return f"{self._endpoint.where}: " + ("refuses lines" if refused else "takes lines")
 

@@ -17,14 +17,14 @@ from .base import LogLine
 
 POLL_SECONDS = 0.2
 _ORDER = timedelta(seconds=10)
-"""How much older than the line before it a line may be: several processes write."""
+"""How much older than the previous line a line may be, because several processes write."""
 Level = Literal["", "TRACE", "DEBUG", "INFO", "SUCCESS", "WARNING", "ERROR", "CRITICAL"]
 _LEVELS: tuple[Level, ...] = get_args(Level)
 _decode = msgspec.json.Decoder(LogLine).decode
 
 
 class LineFilter(msgspec.Struct, frozen=True):
-    """What lines to find; empty values match any.
+    """Which lines to find; an empty value matches all.
 
     `function` is the name of a function or of a service; `level` is the lowest one; `grep` is
     searched in message, fields and traceback.
@@ -37,7 +37,7 @@ class LineFilter(msgspec.Struct, frozen=True):
     grep: re.Pattern[str] | None = None
 
     def decode(self, json: bytes) -> LogLine | None:
-        """Return the line if it matches. Skip what is no line, e.g. torn at a kill -9."""
+        """Return the line if it matches; None if not, or if it is incomplete (after kill -9)."""
         try:
             line = _decode(json)
         except (msgspec.DecodeError, UnicodeDecodeError):
@@ -79,9 +79,9 @@ def find_lines(
 
 
 def follow_lines(path: Path, wanted: LineFilter, count: int) -> Iterator[LogLine | None]:
-    """Yield the last `count` matching lines, then each new one; None when there is none now.
+    """Yield the last `count` matching lines, then each new one; yield None when there is none yet.
 
-    Goes on in the next file after a rotation. Only whole lines are read.
+    After a rotation it continues in the new file. It yields whole lines only.
     """
     while not path.exists():
         yield None

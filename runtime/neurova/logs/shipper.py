@@ -15,14 +15,14 @@ from .base import Encoded, LogStore
 
 LOGGER = logging.getLogger("neurova.logs")
 MAX_BYTES = 16 << 20
-"""Bytes of lines that wait at most; the oldest are dropped."""
+"""Maximum number of waiting bytes; beyond it, the oldest lines are dropped."""
 BATCH_BYTES = 1 << 20
 LINGER = 1.0  # seconds that a batch waits for more lines
 FIRST_DELAY, MAX_DELAY = 0.5, 30.0  # seconds between two attempts
 
 
 class Shipper:
-    """Pass lines to `store` in batches, in order; try again, later and later, while it is down.
+    """Send lines to `store` in batches, in order; retry with backoff while it is down.
 
     `name` names the store in logs and metrics; `lost` counts the lines that it did not get.
     """
@@ -58,7 +58,7 @@ class Shipper:
                 self._changed.notify()
 
     def flush(self, timeout: float) -> None:
-        """Send what waits, for `timeout` seconds at most; not while the store fails."""
+        """Send the waiting lines within `timeout` seconds; give up when the store fails."""
         with self._changed:
             self._is_hurried = True
             self._changed.notify_all()
@@ -66,7 +66,7 @@ class Shipper:
             self._is_hurried = False
 
     def stop(self, timeout: float) -> None:
-        """Send what waits, for `timeout` seconds at most; what is left counts as lost."""
+        """Send the waiting lines within `timeout` seconds; count the rest as lost."""
         with self._changed:
             self._stops_at = time.monotonic() + timeout
             self._stopping.set()
@@ -113,7 +113,7 @@ class Shipper:
             return batch
 
     def _send(self, batch: list[Encoded], failures: int) -> bool:
-        """Write a batch; return whether it is done. Log only the first of failures in a row."""
+        """Write a batch; return whether it is done. Of consecutive failures, log the first only."""
         try:
             refused = self._store.write(batch)
         except Unavailable as error:

@@ -35,7 +35,7 @@ class _Source:
         function, consumer, trace_id = "", "", 0
         if running is not None:
             function, consumer, trace_id = running.function, running.consumer, running.trace_id
-        # A failure is logged after its call has left this context.
+        # A failed call is logged after its context is gone, so `fields` name the call.
         function = str(fields.pop("function", function))
         consumer = str(fields.pop("consumer", consumer))
         trace_id = _to_trace_id(fields.pop("trace_id", trace_id))
@@ -64,7 +64,7 @@ class LoggingHandler(logging.Handler):
 
 
 class LoguruSource:
-    """Pass the messages of loguru to a sink, from the moment that somebody imports it.
+    """Pass the messages of loguru to a sink, once a function or library imports it.
 
     Loguru's own output to standard error is removed; sinks that functions add are kept.
     """
@@ -77,7 +77,7 @@ class LoguruSource:
         self._id = 0
 
     def install(self) -> None:
-        """Wait for the import of loguru, which takes longer than the start may."""
+        """Install the source when loguru is imported; importing it here would slow the start."""
         self._hook.install()
 
     def remove(self) -> None:

@@ -10,7 +10,7 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]")
 
 
 def describe(line: LogLine) -> str:
-    """Return a line for a terminal, which its text can neither control nor forge other lines."""
+    """Format a line for a terminal; escape control characters and indent further lines."""
     is_named = not line.function or line.message.startswith(line.function)
     parts = ["" if is_named else f"{line.function}:", line.message]
     parts += [f"{name}={value}" for name, value in line.fields.items()]

@@ -85,7 +85,7 @@ class LogWriter:
         if self._shipper is not None:
             before = self._shipper.lost
             self._shipper.stop(timeout)
-            if lost := self._shipper.lost - before:  # nobody reads metrics any more
+            if lost := self._shipper.lost - before:  # too late for /metrics
                 what = f"{lost} log lines were not sent to {self._shipper.name}"
                 self.add(logging.ERROR, "neurova.logs", what, "", "", 0, None, None)
                 self.flush()
@@ -120,7 +120,7 @@ class LogWriter:
                     sys.stderr.write(text + "\n")
 
     def ship(self, lines: Sequence[LogLine]) -> None:
-        """Pass lines to the shipper only: another file has them."""
+        """Pass lines to the shipper only; they are in another file already."""
         if self._shipper is not None:
             self._shipper.add(encode_lines(lines))
 
