@@ -18,7 +18,7 @@ class TraceNotFound(NeurovaError):
 class TraceSummary(msgspec.Struct, frozen=True, kw_only=True):
     """A trace in a list.
 
-    `time` (Unix seconds), `name`, `function` and `status` (of HTTP, 0 without) are those of its
+    `time` (Unix seconds), `name`, `function` and `status` (of HTTP, or 0) are those of its
     first span; `ms` is from its start to the end of its last span. `errors` counts failed spans.
     """
 

@@ -16,7 +16,7 @@ from .span import INTERNAL, Span, SpanBuffer
 
 
 class Operation(Protocol):
-    """What runs: a call that is not sampled, or a span of one that is.
+    """The current unit of work: a call that is not sampled, or a span of one that is.
 
     `function` and `consumer` are names, "" if there is none. `tracestate` is that of the client.
     `buffer` takes the spans; None: it is not sampled.
@@ -153,5 +153,5 @@ class record_span:  # noqa: N801 - a context manager, written as a function is
 
 
 def describe_error(error: BaseException) -> str:
-    """Return the type of an error; its text may hold the values of a call."""
+    """Return the type of an error, not its text, which may hold data of the call."""
     return type(error).__qualname__

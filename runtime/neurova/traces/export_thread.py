@@ -22,8 +22,8 @@ STOP_TIMEOUT = 2.0  # seconds in which the remaining spans are exported at a sto
 class ExportThread:
     """Export the spans of a buffer in batches.
 
-    A batch is exported again while its receiver is unavailable; meanwhile the buffer fills, and
-    drops spans at its bound. `dropped` counts these and the spans of batches that were refused.
+    While the receiver is unavailable, the batch is retried; meanwhile the buffer fills and drops
+    spans at its bound. `dropped` counts these and the spans of batches that were refused.
     """
 
     def __init__(
@@ -101,12 +101,12 @@ class ExportThread:
         except Unavailable as error:
             self._failures += 1
             if self._failures == 1:
-                LOGGER.warning("Spans wait for their receiver: %s", error)
+                LOGGER.warning("Spans cannot be exported now, retrying: %s", error)
             return False
         except Exception as error:
             self._lost += len(self._batch)
             what = error if isinstance(error, NeurovaError) else repr(error)
-            LOGGER.error("%d spans are lost, they cannot be exported: %s", len(self._batch), what)
+            LOGGER.error("%d spans were dropped, their export failed: %s", len(self._batch), what)
         else:
             if self._failures:
                 LOGGER.info("Spans are exported again; %d were dropped", self.dropped)

@@ -1,4 +1,4 @@
-"""Prepare spans for export: text for what is not JSON, and no secrets."""
+"""Prepare spans for export: convert values to JSON types and mask secrets."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ MAX_TEXT = 2_000
 
 
 def masked(spans: Sequence[TracedSpan]) -> list[TracedSpan]:
-    """Return the spans with masked texts; SQL statements become text here, off the call's path."""
+    """Return the spans with masked texts. Compile SQL statements here, not during the call."""
     texts = _Texts()
     return [
         (

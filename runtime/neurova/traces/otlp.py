@@ -48,7 +48,7 @@ class OtlpExporter:
                 fix="set traces.token, by the environment",
             )
         if status in _RETRYABLE:
-            raise Unavailable(f"the collector answers {status}", where=self._where)
+            raise Unavailable(f"the collector returned status {status}", where=self._where)
         if status >= 300:
             raise StateError(
                 f"the collector refuses spans (status {status}): {text[:200]!r}",

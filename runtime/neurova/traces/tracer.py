@@ -1,4 +1,4 @@
-"""Decide which operations are sampled, and record the spans with which they enter a process."""
+"""Decide which operations are sampled, and record the first span of each in a process."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Tracer:
         self.slow = slow
 
     def sample_below(self, ratio: float | None = None) -> int:
-        """Return the bound of the span ids that are sampled, for `ratio` or the default ratio."""
+        """Return the bound below which span ids are sampled, for `ratio` or the default ratio."""
         if self.buffer is None:
             return 0
         return int((self.ratio if ratio is None else ratio) * _IDS)

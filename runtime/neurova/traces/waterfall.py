@@ -22,7 +22,7 @@ class Row(NamedTuple):
 
 
 def arrange(spans: Sequence[Span]) -> list[Row]:
-    """Return the spans below their parents, by start; those without a stored parent are roots."""
+    """Return the spans as a tree in the order of their start; without a stored parent, as roots."""
     if not spans:
         return []
     first = min(each.start for each in spans)
@@ -32,7 +32,7 @@ def arrange(spans: Sequence[Span]) -> list[Row]:
         children.setdefault(each.parent_id if each.parent_id in known else 0, []).append(each)
 
     def descend(parent: int, depth: int) -> Iterator[Row]:
-        for each in children.pop(parent, ()):  # popped, so that a span in a cycle ends it
+        for each in children.pop(parent, ()):  # pop, so that a cycle of spans ends
             yield Row(each, depth, (each.start - first) / 1e6)
             yield from descend(each.span_id, depth + 1)
 

@@ -15,7 +15,7 @@ from ..span import SpanBuffer
 
 
 class _Attached(NamedTuple):
-    """A context, and the operation that was current when it became current."""
+    """A context, and the operation that was current when the context was attached."""
 
     context: Context
     operation: Operation | None
@@ -29,8 +29,8 @@ class _Tokens(NamedTuple):
 class OperationContext(_RuntimeContext):
     """Make the current operation the current span, and the reverse.
 
-    A context that is attached within an operation comes before it, one that was attached outside
-    comes after it. `buffer` takes the spans of what is sampled outside any operation.
+    A context attached within an operation takes precedence over it; one attached outside does
+    not. `buffer` takes the sampled spans that begin outside any operation.
     """
 
     def __init__(self, previous: _RuntimeContext) -> None:
@@ -58,7 +58,7 @@ class OperationContext(_RuntimeContext):
         return _Tokens(self._attached.set(_Attached(context, running)), token)
 
     def detach(self, token: Token[Context] | _Tokens) -> None:
-        """Undo `attach`. Raises ValueError in another task than that."""
+        """Undo `attach`. Raises ValueError in another task than that of `attach`."""
         if not isinstance(token, _Tokens):  # attached before this object was installed
             self._previous.detach(token)
             return
@@ -77,7 +77,7 @@ class OperationContext(_RuntimeContext):
 
 
 def _is_new(span: trace.SpanContext, running: Operation) -> bool:
-    """Whether a span has to become the operation; one that is not sampled has no records."""
+    """Whether a span must become the current operation; never within an unsampled one."""
     return running.buffer is not None and span.span_id != running.span_id
 
 

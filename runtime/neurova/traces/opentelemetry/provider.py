@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class PlatformTracerProvider(trace.TracerProvider):
-    """Pass everything to a provider of the SDK, which is made at the first use.
+    """Pass everything to a provider of the SDK, which is created at the first use.
 
     Importing the SDK takes longer than most calls, and many libraries only import the API.
     """
@@ -65,7 +65,7 @@ def join(tracer: Tracer, *, prepare: bool) -> None:
 
 
 def leave(tracer: Tracer) -> None:
-    """Record nothing more by `tracer`."""
+    """Stop recording by `tracer`."""
     provider = trace.get_tracer_provider()
     if isinstance(provider, PlatformTracerProvider) and provider.tracer is tracer:
         provider.use(Tracer())

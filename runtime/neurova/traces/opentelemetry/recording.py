@@ -32,7 +32,7 @@ def make_provider(find_tracer: FindTracer) -> TracerProvider:
 
 
 class _PlatformSampler(Sampler):
-    """Sample what the current operation samples; outside one, what the parent or the ratio says."""
+    """Follow the current operation's decision; outside one, that of the parent, or the ratio."""
 
     def __init__(self, find_tracer: FindTracer) -> None:
         self._find_tracer = find_tracer
@@ -50,7 +50,7 @@ class _PlatformSampler(Sampler):
         parent = get_current_span(parent_context).get_span_context()
         running, tracer = CURRENT.get(), self._find_tracer()
         if running is not None:
-            # A sampled flag that the code has read from a client's request decides nothing.
+            # Ignore a sampled flag that the code has extracted from a client's request.
             is_sampled = running.buffer is not None
         elif parent.is_valid:
             is_sampled = parent.trace_flags.sampled
@@ -85,7 +85,7 @@ class _Recorder(SpanProcessor):
             context.span_id,
             span.parent.span_id if span.parent else 0,
             span.name,
-            span.kind.value + 1,  # OTLP's numbers, as ours, begin with "unspecified"
+            span.kind.value + 1,  # OTLP counts from "unspecified", the SDK from "internal"
             span.start_time or 0,
             span.end_time or 0,
             attributes,
@@ -95,7 +95,7 @@ class _Recorder(SpanProcessor):
 
 
 def _describe_error(span: ReadableSpan, attributes: dict[str, Any]) -> str:
-    """Return what failed: the type of the exception, whose text may hold values, or the status."""
+    """Return the type of the exception, not its text, which may hold data; or the status."""
     if span.status.status_code is not StatusCode.ERROR:
         return ""
     for event in reversed(span.events):
