@@ -146,7 +146,7 @@ def test_corrupt_part_is_named_and_changes_nothing(warehouse: Warehouse, archive
     part.write_bytes(part.read_bytes()[:-20])
     (verdict,) = archive.verify(warehouse)
     assert str(part) in verdict.fault
-    with pytest.raises(StateError, match="not a whole Parquet file"):
+    with pytest.raises(StateError, match="not a complete Parquet file"):
         archive.backfill(warehouse)
     assert ask(warehouse, SUMS) == [(10, 45)]
 

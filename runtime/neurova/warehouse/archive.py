@@ -1,8 +1,7 @@
-"""The archive: one folder a table, in it one a day, with Parquet files of the day's rows.
+"""The archive: Parquet files `<table>/<day>/<batch>.parquet`.
 
-The name of a file is the number of the last batch in it, so the files of a day tell what of it is
-archived.
-Rows that arrive late are in a further file of their day.
+`batch` is the number of the last batch in the file, so the file names of a day say which batches
+are archived. Rows that arrive late go into another file of their day.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ from .base import Table, Warehouse
 
 COLUMNS = "columns.json"
 MAX_PARTS = 24
-"""A day with more files is written anew as one."""
+"""A day with more files than this is rewritten as one file."""
 
 
 class Verdict(NamedTuple):
@@ -46,8 +45,8 @@ class Archive:
     def write(self, warehouse: Warehouse, seconds: float = math.inf) -> int:
         """Archive the rows that are new since the last time; return the number of new files.
 
-        Stop after `seconds`; the next time continues. Raises StateError if the disk is full; what
-        is archived by then stays so.
+        Stop after `seconds`; the next call continues. Raises StateError if the disk is full, and
+        keeps the files written before.
         """
         count, end = 0, time.monotonic() + seconds
         for table in warehouse.tables():
@@ -69,7 +68,7 @@ class Archive:
         return count
 
     def rewrite(self, warehouse: Warehouse, table: str, day: date) -> None:
-        """Write one day anew, as it is in the table."""
+        """Replace the files of one day by its rows in the table."""
         old = self.parts(table).get(day, [])
         for found in warehouse.days(table):
             if found.day == day:
@@ -134,7 +133,7 @@ class Archive:
 
     @contextmanager
     def _new_part(self, table: str, day: date, batch: int) -> Iterator[Path]:
-        """Yield a temporary path; a file that is whole gets its name."""
+        """Yield a temporary path; rename the file when it is complete."""
         folder = self._folder / table / day.isoformat()
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         temporary = folder / f".{secrets.token_hex(6)}.new"

@@ -95,7 +95,7 @@ class Warehouse(Protocol):
         ...
 
     def extend(self, table: str, columns: Sequence[Column]) -> None:
-        """Create a table if it is missing, add the columns, and define its view again."""
+        """Create a table if it is missing, add the columns, and redefine its view."""
         ...
 
     def insert(self, rows: Sequence[Rows]) -> None:
@@ -103,7 +103,7 @@ class Warehouse(Protocol):
         ...
 
     def query(self, sql: str, parameters: Mapping[str, Any], limits: Limits) -> Result:
-        """Return the answer of one SELECT with `$name` for parameters.
+        """Run one SELECT, in which `$name` is a parameter.
 
         Raises QueryRefused and QueryStopped.
         """
@@ -118,7 +118,7 @@ class Warehouse(Protocol):
         ...
 
     def write_part(self, table: str, day: date, after: int, file: Path) -> None:
-        """Write the rows of a day of batches later than `after` into a Parquet file."""
+        """Write the rows of a day from batches after `after` into a Parquet file."""
         ...
 
     def read_part(self, table: Table, file: Path) -> None:
@@ -133,7 +133,7 @@ class Warehouse(Protocol):
         ...
 
     def forget(self, table: Table, values: Sequence[str]) -> list[date]:
-        """Empty all pii columns of the rows that have one of `values` in one of them.
+        """Set all pii columns to NULL in the rows that have one of `values` in any of them.
 
         Return the days of these rows.
         """
@@ -149,5 +149,5 @@ class Warehouse(Protocol):
 
 
 def table_of(event: str) -> str:
-    """Return the name of the table of an event: "booking.Created" has "booking_Created"."""
+    """Return the name of an event's table: "booking_Created" for "booking.Created"."""
     return event.replace(".", "_")

@@ -42,7 +42,7 @@ _TYPES: dict[Kind, str] = {
     "text": "Nullable(String)",
 }
 _KINDS = {sql: kind for kind, sql in _TYPES.items()}
-# The first row of an id is kept, so that one that arrives again after `forget` is not.
+# Keep the first row of an id: an event that is delivered again must not undo `forget`.
 _LAYOUT = """(
     _id String, _time DateTime64(6, 'UTC'), _trace_id String, _batch Int64,
     _rank UInt64 MATERIALIZED 9223372036854775807 - _batch
@@ -51,7 +51,7 @@ _INSERT = {"date_time_input_format": "best_effort"}
 _TOKENS = re.compile(
     r"'(?:[^'\\]|\\.|'')*'|\"(?:[^\"\\]|\\.)*\"|`[^`]*`|--[^\n]*|/\*.*?\*/|\$([A-Za-z_]\w*)", re.S
 )
-# A user of the server with few rights is the second guard; `readonly` is the third.
+# Besides this check, `readonly` and the rights of the ClickHouse user limit a query.
 _OTHER_SOURCES = re.compile(
     r"\b(\w*(file|url|s3|gcs|hdfs|remote|remoteSecure|cluster|mysql|postgresql|sqlite|mongodb|redis"
     r"|jdbc|odbc|executable|input|azureBlobStorage|iceberg|deltaLake|hudi|dictionary)\w*)\s*\(",
@@ -83,7 +83,7 @@ class ClickHouseWarehouse:
                     password=unquote(parts.password or ""),
                     database=parts.path.strip("/") or "default",
                     secure=parts.scheme == "clickhouses",
-                    autogenerate_session_id=False,  # queries of one session exclude each other
+                    autogenerate_session_id=False,  # a session runs one query at a time
                 )
             return self._client
 
@@ -180,7 +180,7 @@ class ClickHouseWarehouse:
             self._insert(table.name, names, file.read_bytes(), "Parquet")
 
     def count_part_rows(self, table: Table, files: Iterable[Path]) -> int:
-        """Count the different rows of Parquet files, in a table for that."""
+        """Count the different rows of Parquet files, in a temporary table."""
         client, name = self._connected(), "check_archive"
         with self._translated():
             client.command(f"DROP TABLE IF EXISTS {name}")
@@ -244,7 +244,7 @@ class ClickHouseWarehouse:
             yield
         except (OSError, DatabaseError, StateError) as error:
             raise StateError(
-                f"is not a whole Parquet file: {_first_line(error)}",
+                f"is not a complete Parquet file: {_first_line(error)}",
                 where=str(file),
                 fix="restore it from a copy, or delete it",
             ) from error
@@ -306,7 +306,7 @@ def _prepare(sql: str, parameters: Mapping[str, Any]) -> str:
     sql = sql.strip().removesuffix(";")
     bare = _TOKENS.sub(" ", sql)
     if not re.match(r"\(*\s*(SELECT|WITH)\b", bare, re.I):
-        raise QueryRefused("the statement is no SELECT", fix="write one SELECT")
+        raise QueryRefused("the statement is not a SELECT", fix="write one SELECT")
     if found := _CLAUSES.search(bare):
         raise QueryRefused(f"{found[0]!r} cannot be used", fix="write one SELECT of tables")
     if found := _OTHER_SOURCES.search(bare):

@@ -1,4 +1,4 @@
-"""Plan the columns of a table: from Avro schemas, and after a change of a type."""
+"""Choose the columns of a table, also after a field has changed its type."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _SEPARATOR = "__"  # between a column's name and its kind, in columns of a chang
 
 
 class UnusableSchema(NeurovaError):
-    """No table can hold events of a schema."""
+    """Events of this schema cannot be stored in a table."""
 
 
 def columns_of(schema: Mapping[str, Any]) -> tuple[Column, ...]:
@@ -43,7 +43,7 @@ def columns_of(schema: Mapping[str, Any]) -> tuple[Column, ...]:
         if column.name.lower() in reserved or lower.count(column.name.lower()) > 1:
             raise UnusableSchema(
                 f"field {column.name!r} of {schema['name']} cannot be a column",
-                fix=f"rename it: {', '.join(sorted(reserved))} are taken, and case does not count",
+                fix=f"rename it: {', '.join(sorted(reserved))} are reserved, in any case",
             )
     return columns
 
@@ -77,7 +77,7 @@ def place(stored: Iterable[Column], columns: Sequence[Column]) -> dict[str, Colu
 def merge(stored: Sequence[Column]) -> dict[str, tuple[Kind, list[str]]]:
     """Return the columns of the view: the kind and the stored columns of each, newest first.
 
-    Numbers of several kinds become one kind of number, other values texts.
+    Different kinds of numbers become one kind of number, other different kinds become text.
     """
     merged: dict[str, tuple[Kind, list[str]]] = {}
     names = {each.name for each in stored}
@@ -99,12 +99,12 @@ def _common(one: Kind, other: Kind) -> Kind:
 
 
 def check_name(name: str) -> str:
-    """Return a name of a table or column that can be written into a statement.
+    """Return a table or column name if it is safe in a statement.
 
-    Raises UnusableSchema for others.
+    Raises UnusableSchema if it is not.
     """
     if not _NAME.fullmatch(name):
-        raise UnusableSchema(f"{name!r} is not a name", fix="use ASCII letters, digits and _")
+        raise UnusableSchema(f"{name!r} is not a valid name", fix="use ASCII letters, digits and _")
     return name
 
 

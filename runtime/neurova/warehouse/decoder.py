@@ -41,7 +41,7 @@ _READ: dict[str, list[str]] = {
 
 
 class _Dates(dict[int, str]):
-    """The ISO form of each encoded date that has occurred; there are few."""
+    """A cache from encoded dates to their ISO form; there are few different dates."""
 
     def __missing__(self, encoded: int) -> str:
         days = (encoded >> 1) ^ -(encoded & 1)
@@ -51,7 +51,7 @@ class _Dates(dict[int, str]):
 
 @lru_cache(maxsize=1024)
 def decoder_of(schema: str) -> Decode:
-    """Return what decodes the events of a schema (JSON)."""
+    """Return the decoder for events of a schema (JSON)."""
     definition = msgspec.json.decode(schema)
     decode = _generate(definition)
     if decode is None:

@@ -51,7 +51,7 @@ class DuckDBWarehouse:
     """Keep the tables in the file at `path`; files of `archive` can be read and written.
 
     Statements can reach no other file. DuckDB allows one process that writes or several that only
-    read (`readonly`); Unavailable says that another one has the file.
+    read (`readonly`). Raises Unavailable if another process has the file.
     """
 
     def __init__(
@@ -207,7 +207,7 @@ class DuckDBWarehouse:
     def count_part_rows(self, table: Table, files: Iterable[Path]) -> int:
         """Count the different rows of Parquet files."""
         names = [f"'{_text(file)}'" for file in files]
-        for name in names:  # each alone first: the error shall name the file
+        for name in names:  # read each alone first, so that an error names the file
             with self._part(Path(name.strip("'"))):
                 self._cursor().execute(f"SELECT count(_id) FROM read_parquet({name})")
         found = self._cursor().execute(
@@ -237,7 +237,7 @@ class DuckDBWarehouse:
 
         fresh = self._path.with_suffix(".compact")
         fresh.unlink(missing_ok=True)
-        for _ in range(READERS):  # DuckDB opens a file again when no cursor is left
+        for _ in range(READERS):  # wait for all queries: DuckDB cannot reopen a file in use
             self._places.acquire()
         self._connection.close()
         try:
@@ -307,7 +307,7 @@ class DuckDBWarehouse:
             yield
         except (duckdb.IOException, duckdb.InvalidInputException) as error:
             raise StateError(
-                f"is not a whole Parquet file: {str(error).splitlines()[0]}",
+                f"is not a complete Parquet file: {str(error).splitlines()[0]}",
                 where=str(file),
                 fix="restore it from a copy, or delete it",
             ) from error
@@ -357,7 +357,7 @@ def _insert(
     first: object,
     last: object,
 ) -> None:
-    """Insert rows with different ids that are not stored yet; equal ids have equal times."""
+    """Insert the rows whose ids are not stored yet. Rows with equal ids have equal times."""
     stored, quoted = plan.quote(STORED + table), ", ".join(map(plan.quote, names))
     connection.execute(
         f"INSERT INTO {stored} ({quoted}) SELECT {quoted} FROM {source} AS new "

@@ -24,7 +24,7 @@ class TableState(NamedTuple):
 
 
 class Operations(Protocol):
-    """The operations on a warehouse; they block. They raise what the warehouse raises."""
+    """The operations on a warehouse; they block. They raise the errors of `Warehouse`."""
 
     def query(self, sql: str, parameters: Mapping[str, Any], rows: int) -> Result:
         """Return the answer of one SELECT, at most `rows` rows."""

@@ -64,7 +64,7 @@ class Report(NamedTuple):
         for name in given:
             if name not in known:
                 shown = ", ".join(sorted(known)) or "none"
-                raise InvalidParameter(name, f"is no parameter, this report has {shown}")
+                raise InvalidParameter(name, f"is not a parameter, this report has {shown}")
         return {
             each.name: _convert(each, given.get(each.name, each.default))
             for each in self.parameters
@@ -72,7 +72,7 @@ class Report(NamedTuple):
 
 
 def load(folder: Path, name: str, dialect: str) -> Report:
-    """Return a report. `NAME.<dialect>.sql` precedes `NAME.sql`. Raises ConfigError."""
+    """Return a report, from `NAME.<dialect>.sql` or else `NAME.sql`. Raises ConfigError."""
     if _NAME.fullmatch(name):
         for file in (folder / f"{name}.{dialect}.sql", folder / f"{name}.sql"):
             if file.is_file():
@@ -154,7 +154,7 @@ def _convert(parameter: Parameter, text: str) -> str | float | int:
 
 
 def describe(report: Report) -> dict[str, Any]:
-    """Return what a caller must know of a report."""
+    """Return a report without its SQL, for callers."""
     return {
         "name": report.name,
         "title": report.title,

@@ -1,4 +1,4 @@
-"""Store events and spooled rows in a warehouse: the one writer."""
+"""Store events and spooled rows in a warehouse, as its only writer."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ class _Source(NamedTuple):
 class Sink:
     """Write into a warehouse. Methods block; call them from one thread at a time.
 
-    `find_schema` returns an Avro schema by its id and must not fail for the given messages.
+    `find_schema` returns an Avro schema by its id; it must know the schemas of all messages.
     """
 
     def __init__(self, warehouse: Warehouse, policy: Policy, find_schema: FindSchema) -> None:
@@ -181,7 +181,7 @@ class Sink:
         return Rows(source.table, lines, min(times), max(times), names)
 
     def _next_batch(self) -> int:
-        """Return a number above all earlier ones, after a restart too: the microseconds."""
+        """Return the time in microseconds, or a larger number if that is not above the last one."""
         self._last_batch = max(self._last_batch + 1, time.time_ns() // 1000)
         return self._last_batch
 

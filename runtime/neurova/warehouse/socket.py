@@ -41,7 +41,7 @@ async def serve(path: Path, operations: LocalOperations) -> AsyncIterator[None]:
     loop = asyncio.get_running_loop()
 
     async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with suppress(OSError, EOFError, ValueError):  # the client has left, or sends no line
+        with suppress(OSError, EOFError, ValueError):  # disconnected, or an invalid line
             line = await reader.readuntil(b"\n")
             writer.write(await loop.run_in_executor(threads, _answer, operations, line) + b"\n")
             await writer.drain()
@@ -91,7 +91,7 @@ _ENCODER = msgspec.json.Encoder(decimal_format="string")
 
 
 def is_served(path: Path) -> bool:
-    """Return whether a process serves a warehouse on a socket; one that was killed does not."""
+    """Return whether a process listens on a socket file, which may outlive a killed process."""
     try:
         with socket.socket(socket.AF_UNIX) as connection, _address(path) as address:
             connection.connect(address)
@@ -153,7 +153,7 @@ class RemoteOperations:
                     answer = msgspec.json.decode(file.readline(), type=_Answer)
         except (OSError, msgspec.DecodeError) as error:
             raise Unavailable(
-                "the process of the warehouse does not answer",
+                "the warehouse process does not respond",
                 where=str(self._path),
                 fix="start `neurova dev` or `neurova run`, and see its log",
             ) from error

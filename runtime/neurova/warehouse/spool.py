@@ -60,7 +60,7 @@ SPOOLED = {each.name: each for each in (CALLS, PREDICTIONS, TRUTHS)}
 
 
 class SpoolFull(OSError):
-    """The files hold as many bytes as they may: nothing has read them for long."""
+    """The spool has reached its size limit: no process has stored its rows for some time."""
 
 
 class Chunk(NamedTuple):
@@ -162,7 +162,7 @@ class Spool:
 
 
 def _plain(value: Any, is_text: bool) -> Any:
-    """Return a value of a column; one that is no text, in a column of texts, as JSON."""
+    """Return a value for a column; in a text column, encode other types as JSON."""
     if is_text and value is not None and not isinstance(value, str):
         return msgspec.json.encode(value).decode()
     return value

@@ -80,7 +80,7 @@ REFUSED = [
     (["report", "show", "sales", "--set", "least"], "write --set NAME=VALUE"),
     (["report", "show", "sales", "--set", "least=few"], "not a number"),
     (["warehouse", "export", "shop_Bought", "out"], "shop_Bought"),
-    (["warehouse", "export", "a;b", "out"], "is not a name"),
+    (["warehouse", "export", "a;b", "out"], "is not a valid name"),
 ]
 
 
