@@ -41,7 +41,7 @@ def test_equal_hashes_are_registered_once(published: Published) -> None:
 def test_alias_moves_forth_and_back(published: Published) -> None:
     publisher, registry = published.publisher, published.registry
     reference = Reference(NAME, "champion")
-    with pytest.raises(UnknownModel, match="no other version before"):
+    with pytest.raises(UnknownModel, match="has no previous version"):
         publisher.rollback(NAME, "champion")
     assert publisher.promote(NAME, "1", "champion") == ""
     assert registry.resolve(reference).version == "1"

@@ -16,7 +16,7 @@ from neurova.models.records import PREDICTIONS, TRUTHS
 
 
 class Health(NamedTuple):
-    """How a version does: `mae` over the `matched` predictions whose true value is known.
+    """How well a version predicts: `mae` over the `matched` predictions whose true value is known.
 
     `unanswered`: predictions that no version could make; `fallbacks`: made by another version.
     """

@@ -48,7 +48,7 @@ class Publisher:
     ) -> tuple[ModelVersion, bool]:
         """Return the version of a folder that MLflow has saved, and whether it is new.
 
-        It is not if a version has the same hashes of data and code among `tags`.
+        It is not new if a version has the same data and code hashes in its tags.
         """
         for each in self.registry.versions(name):
             if tags.get(DATA) and all(each.tags.get(key) == tags[key] for key in (DATA, CODE)):
@@ -76,9 +76,9 @@ class Publisher:
         return self.registry.find(name, str(made.version)), True
 
     def promote(self, name: str, version: str, alias: str) -> str:
-        """Let an alias name a version; return the version that it named before, "" if none.
+        """Point an alias to a version; return the version that it had before, "" if none.
 
-        The alias `previous-<alias>` then names that one.
+        The alias `previous-<alias>` then points to that one.
         """
         self.registry.find(name, version)  # raises UnknownModel
         before = self.registry.aliases(name).get(alias, "")
@@ -88,11 +88,11 @@ class Publisher:
         return before
 
     def rollback(self, name: str, alias: str) -> str:
-        """Let an alias name the version that it named before, and return that."""
+        """Point an alias to its previous version again, and return that version."""
         version = self.registry.aliases(name).get(previous(alias))
         if version is None:
             raise UnknownModel(
-                f"{name}@{alias} has named no other version before",
+                f"{name}@{alias} has no previous version",
                 fix=f"`neurova model promote {name} VERSION`",
             )
         self.promote(name, version, alias)
@@ -107,7 +107,7 @@ class Publisher:
 
 
 def previous(alias: str) -> str:
-    """Return the alias of the version that an alias named before."""
+    """Return the alias of the previous version of an alias."""
     return f"previous-{alias}"
 
 

@@ -48,10 +48,10 @@ class ModelVersion(NamedTuple):
 
 
 class ModelRegistry(Protocol):
-    """Read an MLflow registry; called in threads.
+    """Read an MLflow registry. Methods block.
 
     Each method raises Unavailable if the registry does not respond, StateError if it cannot be
-    used, UnknownModel for what it does not have.
+    used, UnknownModel if it lacks the model, version or alias.
     """
 
     def resolve(self, reference: Reference) -> ModelVersion:

@@ -21,7 +21,7 @@ OTHER = "(other)"
 MIN_ROWS = 100
 """Below this number of live rows chance alone looks like drift."""
 PSI_MODERATE, PSI_LARGE = 0.1, 0.25  # the usual thresholds
-_SMALLEST_SHARE = 1e-4  # for an empty bin, of which the logarithm does not exist
+_SMALLEST_SHARE = 1e-4  # instead of 0 for an empty bin, because PSI takes the logarithm
 
 
 class FeatureDrift(NamedTuple):
@@ -77,7 +77,7 @@ def _psi_of_texts(shares: Mapping[str, float], values: Sequence[str | float]) ->
 
 
 def _psi_of_numbers(quantiles: Sequence[float], numbers: Sequence[float]) -> float:
-    """Return the PSI over bins between deciles; equal deciles, of frequent values, are one."""
+    """Return the PSI over the bins between deciles; equal deciles count as one."""
     edges = sorted(set(quantiles[:: QUANTILES // BINS]))
     expected = _shares_below(quantiles, edges)
     actual = [bisect.bisect_right(numbers, edge) for edge in edges]
@@ -114,7 +114,7 @@ def _ks(quantiles: Sequence[float], numbers: Sequence[float]) -> float:
 
 
 def _ks_p_value(ks: float, first: int, second: int) -> float:
-    """Return how often chance gives such a difference, by Kolmogorov's asymptotic series."""
+    """Return the p-value of a KS distance, by Kolmogorov's asymptotic series."""
     if not first or not second:
         return 1.0
     scaled = ks * math.sqrt(first * second / (first + second))

@@ -1,4 +1,4 @@
-"""Load a version of a model from its files: scikit-learn's, as MLflow stores them."""
+"""Load a version of a scikit-learn model from the files that MLflow stores."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def load_extra(registry: ModelRegistry, version: ModelVersion) -> Extra:
 
 
 def _load_skops(path: Path, version: ModelVersion, trusted: Sequence[str]) -> Any:
-    # A call predicts one row: more OpenMP threads cost ten times the time of one.
+    # For one row, several OpenMP threads take ten times as long as one.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     try:
         import skops.io

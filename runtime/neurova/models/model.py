@@ -44,7 +44,7 @@ class Model:
     async def observe(self, features: Features, value: float) -> None:
         """Record the true value for features, to measure the error of earlier predictions.
 
-        It waits for nothing; `tx.after_commit` awaits it without a thread.
+        It does not block; it is async so that `tx.after_commit` needs no thread for it.
         """
         from .records import Truth
 

@@ -48,14 +48,14 @@ class ModelPool:
         self._refresh_seconds = refresh
         self._trusted = trusted
         self._served: dict[Reference, ServedModel] = {}
-        self._versions: dict[Reference, str] = {}  # that the aliases named at the last attempt
+        self._versions: dict[Reference, str] = {}  # of each alias at the last attempt
         self._failures: dict[Reference, int] = {}
         self._wake = threading.Event()
         self._is_stopping = False
         self._thread: threading.Thread | None = None
 
     def source(self, text: str, function: str) -> Callable[[], Model]:
-        """Return a function that returns the model of a reference; any `function` shares it."""
+        """Return a function that returns the model of a reference, which all functions share."""
         reference = parse_model_reference(text)
         if reference not in self._served:
             self._served[reference] = ServedModel(

@@ -119,7 +119,7 @@ class ServerRegistry:
         if status >= 500 or status == 429:
             raise Unavailable(f"the server refuses a call: {message}", where=self._where)
         raise StateError(
-            f"the reply is not that of an MLflow server: {message}",
+            f"the server is not an MLflow server: {message}",
             where=self._where,
             fix="correct models.url",
         )

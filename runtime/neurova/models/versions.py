@@ -19,7 +19,7 @@ from .flavour import Features, Predict
 from .records import ModelRecords, Prediction
 
 LOGGER = logging.getLogger("neurova.models")
-THREADS = 4  # per version: predictions that never return block no other version and no function
+THREADS = 4  # per version: a prediction that hangs blocks neither other versions nor functions
 QUEUE = 1_000
 LOAD_WAIT = 10.0  # seconds that a call waits for the first version
 MAX_FAULTS = 3  # in a row, until a version is no longer used
@@ -104,8 +104,8 @@ def _expire(work: Work) -> None:
 class ServedModel:
     """Predict with the version that an alias names, or with the one that it named before.
 
-    A version that fails MAX_FAULTS calls in a row, which the other version answers, is no longer
-    used until the alias moves; so is one that hangs. `start` lets the first version load.
+    A version is no longer used until the alias moves if it hangs, or if it fails MAX_FAULTS calls
+    in a row that the other version answers. `start` starts the load of the first version.
     """
 
     def __init__(
@@ -116,7 +116,7 @@ class ServedModel:
         start: Callable[[], None] = lambda: None,
     ) -> None:
         self.reference = reference
-        self.loaded: tuple[LoadedVersion, ...] = ()  # replaced as a whole, by the newest first
+        self.loaded: tuple[LoadedVersion, ...] = ()  # newest first; replaced, never changed
         self.error: NeurovaError | None = None
         self.records = records
         self._timeout = timeout
@@ -134,7 +134,7 @@ class ServedModel:
             each.stop()
 
     def set_tried(self) -> None:
-        """Let the calls go on that wait for the first attempt to load a version."""
+        """Wake the calls that wait for the first attempt to load a version."""
         if not self._tried.done():
             self._tried.set_result(None)
 
