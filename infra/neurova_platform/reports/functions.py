@@ -47,8 +47,8 @@ def report_functions(
 ) -> list[HttpFunction]:
     """Return the functions for the reports of the project.
 
-    The scopes are those of the files now; the queries are read at each call. A file with a fault is
-    not served.
+    The scopes are read once, here; the queries are read at each call. A file with an error is not
+    served.
     """
     folder = settings.reports
     if not folder.is_dir():
@@ -98,7 +98,7 @@ def _report(
 
 
 def _describe(report: reports.Report) -> str:
-    """Return the text of the document: parameters are read at each call, not bound."""
+    """Return the description for the OpenAPI document. It lists the query parameters as text."""
     lines = [
         f"- `{each.name}` ({each.kind}), default `{each.default}`" for each in report.parameters
     ]
