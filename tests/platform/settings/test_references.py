@@ -68,7 +68,10 @@ def test_all_missing_secrets_are_named_with_line_and_command(tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("text", "error"),
     [
-        ('[bus]\nurl = { secret = "bus" }', "neurova.toml:2: bus.url 'bus' names no secret"),
+        (
+            '[bus]\nurl = { secret = "bus" }',
+            "neurova.toml:2: bus.url 'bus' is not a secret reference",
+        ),
         ('[gateway]\nport = { secret = "a#b" }', "gateway.port cannot be a secret"),
         ('[secrets]\ntoken = { secret = "a#b" }', "secrets.token cannot be a secret"),
         (

@@ -54,9 +54,9 @@ def test_prompt_does_not_echo_the_value(project: Path) -> None:
     [
         (["set", "stripe#token", VALUE], "", "A value is no argument"),
         (["set", "stripe#token"], "\n", "The value is empty"),
-        (["set", "stripe"], VALUE, "names no secret"),
+        (["set", "stripe"], VALUE, "is not a secret reference"),
         (["import-env", "NEUROVA_NONE=a#b"], "", "There is no variable NEUROVA_NONE"),
-        (["import-env", "PATH"], "", "names no secret"),
+        (["import-env", "PATH"], "", "is not a secret reference"),
     ],
 )
 def test_wrong_use_sets_nothing(
