@@ -28,7 +28,7 @@ TIMEOUT = 0.05  # seconds that a call waits at most
 START_TIMEOUT = 1.0
 HEARTBEAT_SECONDS = 0.5
 RETRY_SECONDS = 0.2
-NODE_SECONDS = 10  # a node without a heartbeat for that long takes no share
+NODE_SECONDS = 10  # a node without a heartbeat for that long gets no share
 NODES = "nv:limits:nodes"
 _REGISTER = """
 local now = redis.call('TIME')[1]
@@ -170,7 +170,7 @@ class RedisLimiter:
             )
             self._wake.set()
 
-    # What follows runs in the thread, apart from the first heartbeat.
+    # The methods below run in the thread, except for the first heartbeat.
 
     def _watch(self) -> None:
         while not self._is_closed:
@@ -234,7 +234,7 @@ def check_redis(url: RedisUrl) -> str:
 
 
 def _read_node(folder: Path) -> str:
-    """Return the name of this machine: its processes share one folder, and so one share."""
+    """Return the name of this machine, which its processes share through their folder."""
     file = folder / "node.id"
     if not file.exists():
         new = folder / f"node.{secrets.token_hex(8)}"

@@ -152,14 +152,14 @@ def arguments(buckets: Sequence[Bucket], mode: str, cost: int, now: int | None) 
 
 
 def decision(answer: Sequence[int], buckets: Sequence[Bucket]) -> Decision:
-    """Return the decision that the script answers in the mode ADMIT."""
+    """Return the decision from the script's reply in the mode ADMIT."""
     if answer[0]:
         return Decision(True, tuple(answer[1:]), tuple(each.seconds for each in buckets), 0)
     return Decision(False, tuple(answer[2::2]), tuple(answer[3::2]), answer[1])
 
 
 def usages(answer: Sequence[int]) -> tuple[Usage, ...]:
-    """Return what the script answers in the mode USAGE."""
+    """Return the usages from the script's reply in the mode USAGE."""
     return tuple(Usage(*answer[at : at + 3]) for at in range(1, len(answer), 3))
 
 

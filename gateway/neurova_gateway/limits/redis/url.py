@@ -44,7 +44,7 @@ def parse_url(text: str) -> RedisUrl:
     """
     parts = urlsplit(text)
     if parts.scheme not in SCHEMES:
-        raise ValueError("is no URL of Redis, write redis://host:6379/0")
+        raise ValueError("is not a Redis URL, write redis://host:6379/0")
     password = unquote(parts.password or "") or os.environ.get(PASSWORD_VARIABLE, "")
     user = unquote(parts.username or "")
     if parts.scheme == "unix":
@@ -60,7 +60,7 @@ def parse_url(text: str) -> RedisUrl:
 
 
 def find_url_error(text: str) -> str:
-    """Return the error in a URL of Redis, "" if there is none."""
+    """Return what is wrong with a Redis URL, "" if nothing is."""
     try:
         parse_url(text)
     except ValueError as error:
