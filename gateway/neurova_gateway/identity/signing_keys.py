@@ -12,11 +12,11 @@ from neurova.errors import StateError
 
 KEY_BYTES = 32
 SIGNS_AFTER = 30.0  # seconds; all processes know the new key by then
-ACCEPTED_AFTER = 120.0  # seconds: the lifetime of an identity, and the difference of two clocks
+ACCEPTED_AFTER = 120.0  # seconds: the lifetime of an identity, and clock skew
 
 
 class IdentityKeys(msgspec.Struct, frozen=True, omit_defaults=True):
-    """The current key, and during a change the `previous` one, which signs until `since`.
+    """The current key and, during a change, the `previous` one, which signs until `since`.
 
     Both are accepted all the time from the change until `ACCEPTED_AFTER` seconds after `since`
     (Unix seconds): processes learn of the new key at different times.

@@ -77,7 +77,7 @@ class KongAdmin:
         return identity
 
     def create(self, entity: Entity, fields: Mapping[str, Any]) -> None:
-        """Create an entity; a target has no PUT that creates."""
+        """Create an entity; for a target, only POST does."""
         if entity.kind == "targets":
             path = f"/upstreams/{fields['upstream']['id']}/targets"
             self._ask("POST", path, {"id": entity.id, **fields}, entity)
@@ -89,7 +89,7 @@ class KongAdmin:
         self._ask("PUT", _path(entity), fields, entity)
 
     def delete(self, entity: Entity) -> None:
-        """Delete an entity; one that is missing is fine."""
+        """Delete an entity, unless it is missing."""
         answer = self.call("DELETE", _path(entity))
         if answer.status != 404:
             self._check(answer, f"DELETE {_path(entity)}", entity)

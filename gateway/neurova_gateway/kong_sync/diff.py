@@ -65,7 +65,7 @@ def compare(wanted: Iterable[Entity], found: Iterable[Entity]) -> tuple[Change, 
 
 
 def in_reading_order(changes: Iterable[Change]) -> list[Change]:
-    """Return changes for people: those of access first."""
+    """Return changes in the order to show them: access first."""
     return sorted(changes, key=lambda change: not change.changes_access)
 
 
@@ -89,6 +89,6 @@ def _differences(
 
 
 def _comparable(name: str, value: Any) -> Any:
-    if value in ([], {}):  # Lua has one empty table
+    if value in ([], {}):  # Lua has one empty table for both
         return None
     return sorted(value) if name in _SETS and isinstance(value, list) else value

@@ -1,4 +1,4 @@
-"""Kong's declarative configuration: write it from entities, and merge it with that of others."""
+"""Kong's declarative configuration: write it from entities, and merge in the entities of others."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def write_yaml(document: Mapping[str, Any]) -> str:
 
 
 def read_yaml(text: str, where: str) -> dict[str, Any]:
-    """Return a document that Kong exported. Raises StateError if it is none."""
+    """Return a document that Kong exported. Raises StateError if it is not valid."""
     import yaml
 
     try:

@@ -1,6 +1,6 @@
 """Turn the gateway's configuration into Kong's entities, without I/O.
 
-Every entity states all fields that matter here, so that a later diff finds changes by hand.
+Every entity sets all fields that matter here, so that a later diff finds manual changes.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from .routing import allowed_methods, regex_priority
 AUTH = "neurova-auth"
 LIMIT = "neurova-rate-limit"
 GUARD = "post-function"
-_GRACE = 5.0  # seconds: the runtime answers 504 by itself before Kong does
+_GRACE = 5.0  # seconds beyond a timeout: the runtime answers 504 before Kong does
 _PLAIN_ORIGIN = re.compile(r"[A-Za-z0-9.:/-]+|\*")
 _PHASES = ("certificate", "rewrite", "access", "header_filter", "body_filter", "log")
 _HEALTHCHECKS = {
@@ -34,7 +34,7 @@ _HEALTHCHECKS = {
         "concurrency": 10,
         "https_verify_certificate": True,
         "healthy": {"interval": 2, "successes": 1, "http_statuses": [200]},
-        # A runtime that drains answers 503.
+        # A draining runtime answers 503.
         "unhealthy": {
             "interval": 2,
             "http_failures": 1,
@@ -58,7 +58,7 @@ class Front(msgspec.Struct, frozen=True):
     `targets`: host:port to weight, by service; `timeouts`: seconds of the slowest function, by
     service; `sources`: file:line by function; `defaults`: of the settings, by plugin; `identity`:
     the secret with the signing keys, empty for a file in the state folder. Without
-    `checks_targets`, targets are addresses whose health is checked behind them.
+    `checks_targets`, Kong checks no health: the targets are load balancers, which do.
     """
 
     owner: Owner
@@ -251,7 +251,7 @@ def _disable(checks: dict[str, Any]) -> None:
 
 
 def _guarded(name: str, config: dict[str, Any]) -> dict[str, Any]:
-    """Return a config with which the limiter tells the guard that it has counted the call."""
+    """Return the config; it makes the limiter tell the guard that it has counted the call."""
     return {**config, "guarded": True} if name == LIMIT else config
 
 

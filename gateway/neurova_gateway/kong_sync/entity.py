@@ -35,7 +35,7 @@ class Entity(msgspec.Struct, frozen=True):
 
 
 class Owner(msgspec.Struct, frozen=True):
-    """Who owns entities: by its tag they are found again, and nothing else is touched."""
+    """The owner of entities: its tag marks them, and only marked entities are changed."""
 
     name: str
 

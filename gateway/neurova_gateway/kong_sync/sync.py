@@ -1,4 +1,4 @@
-"""Bring Kong to the wanted entities: one by one with a database, as one document without."""
+"""Apply the wanted entities to Kong: one by one with a database, as one document without."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _CAUSES = {
 
 
 def find_changes(admin: KongAdmin, owner: Owner, wanted: Sequence[Entity]) -> tuple[Change, ...]:
-    """Return the changes that bring a node, or its database, to the wanted entities."""
+    """Return the changes between a node, or its database, and the wanted entities."""
     return compare([resolve(admin, each) for each in wanted], list(list_owned(admin, owner)))
 
 
@@ -47,7 +47,7 @@ def list_owned(admin: KongAdmin, owner: Owner) -> Iterator[Entity]:
 
 
 def resolve(admin: KongAdmin, entity: Entity) -> Entity:
-    """Return an entity whose references by name are by id, as Kong returns them."""
+    """Replace references by name with references by id, which is how Kong returns them."""
     for field, kind in _REFERRED.items():
         name = (entity.fields.get(field) or {}).get("name")
         if name is not None:
@@ -116,7 +116,7 @@ def _retry_after(answer: Answer) -> float:
 
 
 def _explain(answer: Answer, entities: Sequence[Entity]) -> str:
-    """Return Kong's errors, each with the entity and its function's place."""
+    """Return Kong's errors, each with the entity and its function's file:line."""
     body = answer.body if isinstance(answer.body, dict) else {}
     known = {each.id: each for each in entities}
     lines = []
