@@ -1,4 +1,4 @@
-"""What a page needs of a CDN, and the plan of a release, without I/O."""
+"""The interface of CDNs, and the plan of a release, without I/O."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Report = Callable[[str], None]
 
 
 class Entry(msgspec.Struct, frozen=True):
-    """A published file: a hash of all that a client gets, 32 hex digits, and its bytes."""
+    """A published file: a hash of content and headers, 32 hex digits, and its size in bytes."""
 
     hash: str
     size: int
@@ -53,7 +53,7 @@ class Release(msgspec.Struct, frozen=True):
 
 
 class Front(msgspec.Struct, frozen=True):
-    """What a CDN does beside serving files: the routes of the API, and the headers of files."""
+    """The configuration of a CDN: the routes of the API, and the headers of files."""
 
     routes: tuple[ApiRoute, ...] = ()
     headers: Mapping[str, str] = {}
@@ -62,7 +62,7 @@ class Front(msgspec.Struct, frozen=True):
 class Present(msgspec.Struct, frozen=True):
     """What a CDN has: files by path with their hash ("" if unknown), releases, newest first.
 
-    `changes`: what its configuration differs in.
+    `changes`: how its configuration differs from the wanted one.
     """
 
     files: Mapping[str, str] = {}
@@ -74,8 +74,8 @@ class SitePlan(msgspec.Struct, frozen=True):
     """What publishing a release changes, in the order in which it is applied.
 
     `uploads`: hashed files first, HTML last. `stale`: the URL paths to invalidate. `files`: all
-    that stay, with those of earlier releases. `releases`: those to remember. `contents`: what is
-    at hand, should the CDN have lost it.
+    that stay, also those of earlier releases. `releases`: those to remember. `contents`: files
+    that can be uploaded again if the CDN has lost them.
     """
 
     front: Front
@@ -103,7 +103,7 @@ class Cdn(Protocol):
     """Where a page is published. Each method raises NeurovaError if the CDN refuses it."""
 
     def check(self) -> str:
-        """Return what was found, and change nothing."""
+        """Return one line about the CDN. It changes nothing."""
 
     def read(self, front: Front) -> Present:
         """Return what is there, compared with `front`. Raises ConfigError if it is not ours."""
@@ -122,7 +122,7 @@ def entry_of(file: SiteFile) -> Entry:
 
 
 def url_path(path: str) -> str:
-    """Return the path in the URL of a file: `index.html` is that of its folder."""
+    """Return the URL path of a file; `index.html` has the path of its folder."""
     folder, _, name = f"/{path}".rpartition("/")
     return f"{folder}/" if name == "index.html" else f"/{path}"
 
@@ -154,7 +154,7 @@ def plan_release(
     uploads = [each for each in contents if each.path in missing]
     if lost := missing - {each.path for each in uploads}:
         raise ConfigError(
-            f"{min(lost)} is no longer there",
+            f"{min(lost)} is no longer stored",
             where=f"release {release.number}",
             fix="deploy its commit instead",
         )

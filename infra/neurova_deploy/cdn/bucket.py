@@ -29,8 +29,8 @@ _BATCH = 1000
 class State(msgspec.Struct, frozen=True):
     """What was deployed.
 
-    `files`: S3's entity tag and our hash of each file. `applied`: by kind of resource, the hash of
-    what we wanted, and what CloudFront made of it.
+    `files`: S3's entity tag and our hash of each file. `applied`: for each kind of resource, the
+    hash of the wanted configuration, and the configuration that CloudFront returned.
     """
 
     releases: tuple[Release, ...] = ()
@@ -72,7 +72,7 @@ class Bucket:
             "KeyCount"
         )
         if owner != self._owner and not is_empty:
-            what = f"is that of {owner}" if owner else "has files that are not ours"
+            what = f"belongs to {owner}" if owner else "has files that are not ours"
             fix = f"set cdn_bucket to another name, or give it the tag {_TAG}={self._owner}"
             raise self._refuse(what, fix)
         return True
@@ -104,7 +104,7 @@ class Bucket:
 
     @staticmethod
     def wanted_access(policy: dict[str, Any]) -> dict[str, Any]:
-        """Return what `access` is to be."""
+        """Return the value that `access` must have."""
         return {"Policy": policy, "PublicAccessBlock": _PRIVATE}
 
     def allow(self, policy: dict[str, Any]) -> None:
@@ -182,10 +182,7 @@ class Bucket:
 
 
 def _key(path: str) -> str:
-    """Return the key of a file: its URL, for that is what CloudFront asks for.
-
-    For the root it asks for `index.html`.
-    """
+    """Return the key of a file: the URL path that CloudFront requests; "index.html" for the root."""
     return f"{FOLDER}/{path if path == 'index.html' else url_path(path)[1:]}"
 
 

@@ -104,7 +104,7 @@ class Cloudflare:
         for each in found or ():
             if each["hostname"] == host and each["service"] != self._name:
                 raise ConfigError(
-                    f"{host} is that of the Worker {each['service']}",
+                    f"{host} belongs to the Worker {each['service']}",
                     where="cdn_domain",
                     fix="remove it there, or use another one",
                 )
@@ -127,7 +127,7 @@ class Cloudflare:
         }
 
     def _upload(self, plan: SitePlan, report: Report) -> str:
-        """Upload the contents that Cloudflare asks for; return the token of the set."""
+        """Upload the contents that Cloudflare lacks; return the token that completes the upload."""
         contents = {entry_of(each).hash: each for each in plan.contents}
         entries = dict(plan.files)
         while True:
@@ -138,7 +138,7 @@ class Cloudflare:
             wanted = {each for bucket in session["buckets"] for each in bucket}
             if wanted <= set(contents):
                 break
-            # It forgot files of earlier releases, whose contents we do not have.
+            # Cloudflare lost files of earlier releases, and we do not have their contents.
             entries = _without(entries, wanted - set(contents), plan.releases[0], report)
         token = str(session["jwt"])
         for bucket in session["buckets"]:
@@ -188,7 +188,7 @@ def _without(
     rest = {path: each for path, each in entries.items() if each.hash not in lost}
     for path in sorted(set(entries) - set(rest)):
         if path in release.entries:
-            what, fix = f"{path} is no longer there", "deploy its commit instead"
+            what, fix = f"{path} is no longer stored", "deploy its commit instead"
             raise DeployError(what, where="Cloudflare", fix=fix)
         report(f"  {path} of an earlier release is gone")
     return rest

@@ -36,7 +36,7 @@ _PLURALS = {"ResponseHeadersPolicy": "response_headers_policies", "CachePolicy":
 
 
 class Found(NamedTuple):
-    """A resource of CloudFront; `shown`: all that the API says about it."""
+    """A resource of CloudFront; `shown`: the response of the API."""
 
     id: str
     tag: str
@@ -154,13 +154,13 @@ class CloudFront:
     def _change(
         self, kind: str, wanted: dict[str, Any], found: Found | None, applied: Any
     ) -> Change | None:
-        """Return what to change: what we want differs, or somebody changed what we applied."""
+        """Return the change; None if the resource is as wanted and nobody changed it."""
         key = f"{kind}/{self._name}"
         if found is None:
             return Change("create", key)
         if applied is None or applied[0] != content_hash(wanted):
             return Change("update", key, tuple(differences(found.config, wanted)))
-        # CloudFront may write a value in another form: compare with what it said then.
+        # CloudFront may normalise a value, so compare with what it returned when we applied it.
         ours = {field: applied[1].get(field) for field in wanted}
         fields = tuple(differences(found.config, ours))
         return Change("update", key, fields) if fields else None
@@ -229,7 +229,7 @@ def _session() -> Any:
         import boto3
     except ImportError:
         raise ConfigError(
-            "the client of AWS is not installed",
+            "the AWS client is not installed",
             where="cdn",
             fix='pip install "neurova-platform[aws]"',
         ) from None
@@ -261,11 +261,11 @@ def _fix_of(code: str) -> str:
     if code in ("AccessDenied", "AccessDeniedException", "UnauthorizedOperation"):
         return "allow it in the IAM policy of these credentials, see docs/cdn.md"
     if "Token" in code or code in ("InvalidClientTokenId", "SignatureDoesNotMatch"):
-        return "log in again: these credentials are not valid, or no longer"
+        return "log in again: these credentials are not valid or have expired"
     if code in ("PreconditionFailed", "InvalidIfMatchVersion"):
         return "somebody changed it at the same time: deploy again"
     if code == "TooManyCacheBehaviors":
         return "begin the paths of functions with fewer different segments, or raise the quota"
     if code in ("InvalidViewerCertificate", "CNAMEAlreadyExists"):
-        return "correct cdn_domain and cdn_certificate; the certificate is one of us-east-1"
+        return "correct cdn_domain and cdn_certificate; the certificate must be in us-east-1"
     return "correct it and deploy again"

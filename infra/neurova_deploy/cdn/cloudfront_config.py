@@ -11,7 +11,7 @@ from neurova.settings.deploy import Deploy
 from .routes import ApiRoute
 
 FOLDER = "site"
-"""The folder in the bucket that CloudFront may read; the state beside it is out of its reach."""
+"""The folder in the bucket that CloudFront may read; it cannot read the state beside it."""
 # Policies that AWS manages have the same id in every account.
 _OPTIMIZED = "658327ea-f89d-4fab-a63d-7439e06da6d7"  # CachingOptimized: gzip, brotli, no query
 _DISABLED = "4135ea2d-6df8-44a3-9df3-4b5a84be39ad"  # CachingDisabled
@@ -134,9 +134,9 @@ def distribution(
 
 
 def bucket_policy(bucket: str, arn: str) -> dict[str, Any]:
-    """Return the policy by which only the distribution `arn` reads the files.
+    """Return the policy that lets only the distribution `arn` read the files.
 
-    Who may list gets 404 for a missing file, and not 403.
+    It may also list them: without that, a missing file would be 403 and not 404.
     """
     allowed = {
         "Effect": "Allow",

@@ -25,14 +25,14 @@ def api_routes(functions: Iterable[tuple[str, bool]]) -> tuple[ApiRoute, ...]:
 
     Each template comes with whether its replies may be stored. Templates with the same first
     segment share patterns, unless one of them is stored. Raises ConfigError for a template whose
-    first segment is a parameter: nothing tells it from a page.
+    first segment is a parameter, because its pattern would match every page.
     """
     split = sorted({(tuple(path.strip("/").split("/")), cached) for path, cached in functions})
     routes: list[ApiRoute] = []
     for first, members in groupby(split, key=lambda each: each[0][0]):
         if first.startswith("{") or not first:
             raise ConfigError(
-                f"a function answers /{first}, where the page is",
+                f"a function has the path /{first}, which matches files of the page",
                 where="cdn",
                 fix="begin its path with a fixed segment, like /api",
             )
@@ -48,7 +48,7 @@ def api_routes(functions: Iterable[tuple[str, bool]]) -> tuple[ApiRoute, ...]:
 
 
 def _single_routes(group: list[tuple[tuple[str, ...], bool]]) -> Iterator[ApiRoute]:
-    """Yield one pattern for each template: those that another one also matches come first."""
+    """Yield one pattern for each template, before any other pattern that also matches its paths."""
     cached: dict[tuple[str, ...], bool] = {}
     for segments, is_cached in group:
         glob = tuple("*" if each.startswith("{") else each for each in segments)

@@ -37,9 +37,9 @@ CONTENT_TYPES = {
     "woff2": "font/woff2",
     "xml": "application/xml",
 }
-_COMPRESSED = frozenset(["avif", "jpg", "png", "webp", "woff2"])  # would not get smaller
+_COMPRESSED = frozenset(["avif", "jpg", "png", "webp", "woff2"])  # compressed already
 _TEXTS = frozenset(["css", "html", "js"])
-_FIXED = frozenset(["favicon.ico", "robots.txt", "sitemap.xml"])  # clients ask for these names
+_FIXED = frozenset(["favicon.ico", "robots.txt", "sitemap.xml"])  # clients request these names
 _VARIABLE = re.compile(r"\{\{\s*([A-Za-z_]*)\s*\}\}")
 HASH_LENGTH = 10
 

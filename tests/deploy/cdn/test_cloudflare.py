@@ -38,7 +38,7 @@ def test_wrong_token_names_the_fix(
 def test_what_others_own_is_refused(cloudflare: CloudflareEdge) -> None:
     double = cloudflare.api
     double.domains["d1"] = {"id": "d1", "hostname": "www.example.org", "service": "theirs"}
-    with pytest.raises(NeurovaError, match=r"www\.example\.org is that of the Worker theirs"):
+    with pytest.raises(NeurovaError, match=r"www\.example\.org belongs to the Worker theirs"):
         cloudflare.plan()
     double.domains.clear()
     double.scripts[NAME] = Script({"worker.js": b"theirs"}, {}, {})

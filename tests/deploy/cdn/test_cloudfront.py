@@ -140,7 +140,7 @@ def test_wrong_account_or_bucket_names_the_fix(
         open_cdn("shop", "test", deploy).check()
     cloudfront.cdn.apply(cloudfront.plan(), lambda line: None)
     other = msgspec.structs.replace(cloudfront.deploy, cdn_bucket=BUCKET)
-    with pytest.raises(NeurovaError, match="is that of neurova-shop-test"):
+    with pytest.raises(NeurovaError, match="belongs to neurova-shop-test"):
         open_cdn("other", "test", other).check()
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.delenv(name)

@@ -37,7 +37,7 @@ def test_patterns_keep_uncached_functions_apart(
 
 @pytest.mark.parametrize("path", ["/{name}", "/{*}", "/"])
 def test_function_in_place_of_the_page_is_refused(path: str) -> None:
-    with pytest.raises(ConfigError, match="where the page is"):
+    with pytest.raises(ConfigError, match="which matches files of the page"):
         api_routes([(path, False)])
 
 
@@ -51,7 +51,7 @@ def test_expression_matches_like_the_pattern() -> None:
 
 def test_lost_file_of_a_release_is_refused() -> None:
     release = Release({"a.1.js": Entry("1" * 32, 1)}, (), {}, number=4)
-    with pytest.raises(ConfigError, match=r"release 4: a\.1\.js is no longer there: deploy its"):
+    with pytest.raises(ConfigError, match=r"release 4: a\.1\.js is no longer stored: deploy its"):
         plan_release(release, (), Front(), Present({"a.1.js": "", "b.js": "2"}))
     plan = plan_release(release, (), Front(), Present({"a.1.js": "1" * 32, "b.js": "2"}))
     assert (plan.uploads, plan.deletes, plan.is_new) == ((), ("b.js",), True)
