@@ -43,8 +43,8 @@ def find_plan(target: Target, content: Content, *, access: bool = True) -> Plan:
 def _find_changes(target: Target, resources: Sequence[Resource]) -> list[Change]:
     """Return all changes, in the order of the resources; those to delete come last.
 
-    Others write, too, like an autoscaler: a resource that is not the same after its preview is
-    compared again.
+    Others write, too, like an autoscaler: a resource that changes while it is compared is compared
+    again.
     """
     changes: dict[str, Change | None] = {}
     found, open_resources = target.read(), resources
@@ -73,7 +73,7 @@ def _find_change(target: Target, resource: Resource, found: Found | None) -> Cha
         return None
     if found.hash == resource.hash and not any(differences(found.manifest, resource.manifest)):
         return None
-    # The server may write a value in another form: its own answer decides.
+    # The server may normalise a value, so compare with its dry run.
     after = target.preview(resource)
     fields = tuple(differences(found.manifest, after, whole=True))
     return Change("update", resource.key, fields) if fields else None
@@ -172,12 +172,12 @@ class Engine:
             target.delete(key)
 
     def _order_deletions(self, keys: Iterable[str]) -> list[str]:
-        """Return keys in the order in which to delete: what the others need comes last."""
+        """Return keys in the order of deletion: resources that others need come last."""
         needed = self._target.kinds_needed
         return sorted(keys, key=lambda key: (key.partition("/")[0] in needed, key))
 
     def _wait(self, keys: Sequence[str], ready: float) -> None:
-        """Wait until all are ready. Raises DeployError if one fails or the time is over."""
+        """Wait until all are ready. Raises DeployError if one fails or at the deadline."""
         deadline = monotonic() + ready
         shown: dict[str, Health] = {}
         waiting = list(keys)

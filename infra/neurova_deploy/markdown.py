@@ -11,9 +11,9 @@ _LONGEST = 60_000
 
 
 def write_markdown(plan: Plan, environment: str) -> str:
-    """Return a plan for people: who may newly call what comes first.
+    """Return a plan for people, access changes first.
 
-    What would make it longer than a comment may be is left out, and counted.
+    Lines that do not fit into a comment are left out and counted.
     """
     lines = [f"### Plan for {_code(environment)}", ""]
     room = _LONGEST
@@ -52,5 +52,5 @@ def _row(change: AccessChange) -> str:
 
 
 def _code(text: str) -> str:
-    """Return text in which nothing is Markdown, not even within a table."""
+    """Return text as code, so that Markdown and table syntax in it have no effect."""
     return "`" + " ".join(text.replace("`", "'").replace("|", "\\|").split()) + "`"

@@ -1,4 +1,4 @@
-"""Compare what should be with what is there, without I/O."""
+"""Compare the wanted resources with those in the target, without I/O."""
 
 from __future__ import annotations
 
@@ -92,8 +92,8 @@ def differences(
 ) -> Iterator[Difference]:
     """Yield the fields of `after` that `before` has with another value.
 
-    Fields that only `before` has are those of the target, unless `whole`: both are complete. Lists
-    must have the same length.
+    Fields that only `before` has are ignored as defaults of the target, unless `whole`: both sides
+    are complete. Lists of different length differ as a whole.
     """
     if isinstance(after, Mapping) and isinstance(before, Mapping):
         for name in {**after, **before} if whole else after:

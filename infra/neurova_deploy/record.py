@@ -57,9 +57,9 @@ class Content(msgspec.Struct, frozen=True):
 
 
 def choose_rollback(heads: list[Head], to: int | None = None) -> Head | None:
-    """Return the release to bring back: `to`, or the one before the one that serves.
+    """Return the release to bring back: number `to`, or the one before the one that serves.
 
-    While a release is half applied, that is the one that served before it.
+    If a release was interrupted, this is the one that served before it.
     """
     deployed = [each for each in heads if each.status == "deployed"]
     if to is not None:

@@ -13,7 +13,7 @@ import msgspec
 class Stage(IntEnum):
     """The order in which resources are applied; each stage is healthy before the next begins.
 
-    The first two are for targets that have the servers, too.
+    SECRETS and SERVERS are for targets that also run databases and brokers.
     """
 
     SECRETS = -2
@@ -49,6 +49,6 @@ class Resource(msgspec.Struct, frozen=True, dict=True):
 
 
 def content_hash(*parts: Any) -> str:
-    """Return a hash of values that JSON can hold, in which the order of keys does not matter."""
+    """Return a hash of a JSON value, independent of the order of keys."""
     encoded = msgspec.json.encode(parts, order="sorted")
     return hashlib.sha256(encoded).hexdigest()[:12]

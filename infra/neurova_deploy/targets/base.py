@@ -1,4 +1,4 @@
-"""What the engine needs of a target."""
+"""The interfaces of targets and their providers."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ RenderKong = Callable[[Mapping[str, tuple[str, ...]]], dict[str, Any]]
 
 
 class DeployError(NeurovaError):
-    """A deployment failed or was refused; what served before still serves."""
+    """A deployment failed or was refused; the previous release still serves."""
 
 
 class Health(NamedTuple):
@@ -40,7 +40,7 @@ class Target(Protocol):
     kinds_with_health: frozenset[str]
     """The kinds of resources that `status` shows."""
     kinds_needed: frozenset[str]
-    """The kinds that others need: they are deleted last."""
+    """The kinds that others need, which are deleted last."""
 
     def check(self) -> str:
         """Return what was found. Raises NeurovaError if the target cannot be used."""
@@ -49,7 +49,7 @@ class Target(Protocol):
         """Return all resources of this project that are there, by key."""
 
     def preview(self, resource: Resource) -> dict[str, Any]:
-        """Return what `apply` would make of a resource, and change nothing."""
+        """Return what `apply` would store for a resource, without changing it."""
 
     def apply(self, resource: Resource) -> None:
         """Create a resource, or change it to what is wanted."""
@@ -80,7 +80,7 @@ class Target(Protocol):
 
 
 class Provider(Protocol):
-    """One kind of target: how a project becomes its resources, and how it is reached.
+    """One kind of target: it renders projects to resources, and opens the target.
 
     The names of resources begin with "<project>-<unit>-"; those of Kong with "<project>-kong".
     """

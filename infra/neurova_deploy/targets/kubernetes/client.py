@@ -1,4 +1,4 @@
-"""The REST API of Kubernetes: paths of resources, and its errors in our words."""
+"""The REST API of Kubernetes: paths of resources, requests, and translated errors."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Client:
             from kubernetes import config
         except ImportError:
             raise ConfigError(
-                "the client of Kubernetes is not installed",
+                "the Kubernetes client is not installed",
                 where="deploy",
                 fix='pip install "neurova-platform[kubernetes]"',
             ) from None

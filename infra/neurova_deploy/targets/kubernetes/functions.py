@@ -44,7 +44,7 @@ def render_runtime(project: Project, unit: Unit, *, canary: int = 0) -> Iterator
         ports=[{"name": "http", "containerPort": PORT}],
         startupProbe={**health, "periodSeconds": 2, "failureThreshold": 60},
         readinessProbe={**health, "periodSeconds": 2, "failureThreshold": 2},
-        # A runtime that drains answers 503 and must not be killed: only its socket counts.
+        # A draining runtime answers 503 and must not be killed: check its socket only.
         livenessProbe={"tcpSocket": {"port": PORT}, "periodSeconds": 10, "failureThreshold": 3},
     )
     replicas = deploy.replicas if deploy.replicas == deploy.replicas_max else 0

@@ -56,7 +56,7 @@ def _conditions(status: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
 
 
 def pod_reason(pods: Iterable[Mapping[str, Any]]) -> str:
-    """Return why the first pod that is not ready is not: its image, its end, its place."""
+    """Return why the first unready pod is not ready: image, exit or scheduling."""
     for pod in pods:
         status = pod.get("status", {})
         name = pod["metadata"]["name"]

@@ -33,7 +33,7 @@ def render_kong(project: Project, document: dict[str, Any]) -> Iterator[Resource
         "image": project.deploy.kong_image,
         "env": [
             {"name": "KONG_DECLARATIVE_CONFIG", "value": _FILE},
-            # An idle connection ends before a runtime that stops closes it: no request gets lost.
+            # Kong closes an idle connection before a stopping runtime does: no request is lost.
             {"name": "KONG_UPSTREAM_KEEPALIVE_IDLE_TIMEOUT", "value": str(_idle(project))},
             *secret_variables(project, "PGPASSWORD"),
         ],

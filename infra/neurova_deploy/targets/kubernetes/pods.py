@@ -21,7 +21,7 @@ _RESTRICTED = {
 
 
 def object_name(project: Project, *parts: str) -> str:
-    """Return a name in the form of Kubernetes, which begins with that of the project."""
+    """Return a valid Kubernetes name that begins with the project's name."""
     return "-".join((project.name, *(part for part in parts if part))).replace("_", "-")
 
 
@@ -123,7 +123,7 @@ def make_pod(
     prepare: str = "",
     volumes: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """Return a pod without privileges, with a state folder that holds the key of callers.
+    """Return a pod without privileges, with a state folder that holds the key that signs callers.
 
     `prepare`: a shell command before the start; `volumes`: further ones, at their names in /.
     """
@@ -132,7 +132,7 @@ def make_pod(
     extra = volumes or {}
     read = [{"name": name, "mountPath": f"/{name}", "readOnly": True} for name in extra]
     identity = {"name": "identity", "mountPath": "/identity", "readOnly": True}
-    # The files of a Secret are readable for the group, which the key's reader refuses.
+    # Kubernetes makes files of a Secret group-readable, which the reader of the key refuses.
     copy = f"umask 077 && mkdir -p {STATE} && cp /identity/{_IDENTITY} {STATE}/"
     init = {
         "name": "prepare",

@@ -57,7 +57,7 @@ class Releases:
             ) from None
 
     def write(self, head: Head, content: Content | None = None) -> None:
-        """Store a release: first its further parts, then the first one with its head."""
+        """Store a release: the part with its head last, so that an incomplete one is not listed."""
         data = {"head": msgspec.json.encode(head).decode()}
         if content is None:
             self._client.send(

@@ -95,7 +95,7 @@ class KubernetesTarget:
             self._client.send("DELETE", self._client.path(kind, name), body)
 
     def health(self, key: str) -> Health:
-        """Return the state of a resource; of one that waits, with the reason of its pods."""
+        """Return the state of a resource; if it is not ready, with the reason from its pods."""
         kind, _, name = key.partition("/")
         if kind not in ("Deployment", "Job"):
             return Health("ready")
