@@ -4,7 +4,7 @@ const BASE = document.querySelector("meta[name=api]").content;
 const TIMEOUT = 15_000; // milliseconds
 const ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"; // Crockford's base 32
 
-/** A refusal by the API; `pointers` name the wrong fields. Status 0: no answer. */
+/** An error response of the API; `pointers` name the invalid fields. Status 0: no response. */
 export class Problem extends Error {
   constructor(status, body = {}) {
     super(body.detail ?? "");

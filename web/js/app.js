@@ -1,4 +1,4 @@
-// The way of a guest: search, choose, book, see the booking, find it again.
+// The steps of a guest: search, choose, book, see the booking, find it again.
 
 import { Problem, book, findBooking, findOffers, makeNumber, readNumber } from "./api.js";
 import { addDays, check, countNights, isoDay, showProblem } from "./fields.js";
@@ -17,31 +17,31 @@ let email = ""; // of the booking that was just made
 let isBusy = false;
 let notice = ""; // for the next view
 
-function tell(message) {
+function showAlert(message) {
   alert.textContent = message;
   alert.hidden = !message;
 }
 
-/** Run a call of a form once at a time; show its problem beside the fields, or above. */
+/** Run one call of a form at a time; show an error beside its fields, or above the form. */
 async function send(form, busyText, work, explain = () => "") {
   if (isBusy) return;
   isBusy = true;
   form.ariaBusy = "true";
   status.textContent = text(busyText);
-  tell("");
+  showAlert("");
   try {
     await work();
   } catch (problem) {
     if (!(problem instanceof Problem)) throw problem;
     status.textContent = "";
-    if (!showProblem(form, problem)) tell(await explain(problem) || describe(problem));
+    if (!showProblem(form, problem)) showAlert(await explain(problem) || describe(problem));
   } finally {
     isBusy = false;
     form.ariaBusy = "false";
   }
 }
 
-function keep(number) {
+function rememberNumber(number) {
   sessionStorage.setItem(STORED, number);
   find.elements.number.value = number;
 }
@@ -106,7 +106,7 @@ details.addEventListener("submit", (event) => {
     email = guest.email;
     draft = results = null;
     document.getElementById("results").hidden = true;
-    keep(booking.number);
+    rememberNumber(booking.number);
     location.replace("#/booking");
   }, explainBooking);
 });
@@ -118,7 +118,7 @@ find.addEventListener("submit", (event) => {
   send(find, "find.busy", async () => {
     booking = await findBooking(number);
     email = "";
-    keep(number);
+    rememberNumber(number);
     location.hash = "#/booking";
   }, (problem) => (problem.status === 404 ? text("fault.unknown") : ""));
 });
@@ -132,7 +132,7 @@ for (const button of document.querySelectorAll(".languages button")) {
   button.addEventListener("click", () => {
     setLanguage(button.lang, true);
     for (const form of document.forms) if (form.querySelector("[aria-invalid]")) check(form);
-    tell("");
+    showAlert("");
     render();
   });
 }
@@ -143,7 +143,7 @@ function render() {
   if (booking) showBooking(booking, email);
 }
 
-/** Show the view that the address names; its heading gets the focus. */
+/** Show the view that the URL fragment names, and focus its heading. */
 async function route(event) {
   let view = location.hash.replace(/^#\/?/, "") || "search";
   if (view === "main") return; // the skip link
@@ -151,7 +151,7 @@ async function route(event) {
   if ((view === "book" && !draft) || !document.querySelector(`[data-view="${CSS.escape(view)}"]`)) view = "search";
   if (view === "booking" && !booking) view = "find";
   render();
-  if (event) tell(notice);
+  if (event) showAlert(notice);
   notice = "";
   for (const each of document.querySelectorAll("[data-view]")) each.hidden = each.dataset.view !== view;
   for (const link of document.querySelectorAll("nav a")) {

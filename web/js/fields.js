@@ -6,7 +6,7 @@ const FIELDS = {
   "/arrival": "arrival", "/nights": "departure", "/guest/name": "name", "/guest/email": "email",
 };
 
-/** Show messages by field name, and none beside the others; focus the first one. */
+/** Show a message beside each field that has one, clear the others, and focus the first. */
 export function showFaults(form, faults) {
   for (const field of form.elements) {
     const place = document.getElementById(`${field.id}-error`);
@@ -28,7 +28,7 @@ export function check(form, faults = {}) {
   return Object.keys(faults).length === 0;
 }
 
-/** Show the faults of a problem beside their fields; return whether all of them have one here. */
+/** Show the errors of a problem beside their fields; return whether each has a field here. */
 export function showProblem(form, problem) {
   const faults = {};
   for (const pointer of problem.pointers) {

@@ -3,7 +3,7 @@
 import { countNights } from "./fields.js";
 import { day, dayRange, money, text } from "./text.js";
 
-const MANY = 5; // the API never tells of more free rooms
+const MANY = 5; // the API never reports more free rooms
 
 const find = (id) => document.getElementById(id);
 
