@@ -182,7 +182,7 @@ class Bucket:
 
 
 def _key(path: str) -> str:
-    """Return the key of a file: the URL path that CloudFront requests; "index.html" for the root."""
+    """Return the key of a file: the URL path that CloudFront requests, index.html for the root."""
     return f"{FOLDER}/{path if path == 'index.html' else url_path(path)[1:]}"
 
 

@@ -63,7 +63,7 @@ class RedisClient:
         return reply
 
     def _open(self) -> None:
-        """Connect, unless the connection is open; an idle one is readable only once it is closed."""
+        """Connect unless the connection is open; an idle one is readable only after its close."""
         if self._socket is not None and not _is_readable(self._socket):
             return
         self._close()
