@@ -17,9 +17,9 @@ from ..telemetry.readings import Reading
 from .timing import Action, Lease, next_step, pause_after_failure
 
 LOGGER = logging.getLogger("neurova.secrets")
-AFTER_END = 1.0  # seconds between attempts when no credential is left
-PATIENCE = 3.0  # seconds that `fetch` waits for Vault after a credential has expired
-PAUSE = 0.1  # seconds between the attempts of `fetch`
+RETRY_SECONDS = 1.0  # between attempts of the thread when no credential is left
+FETCH_TIMEOUT = 3.0  # seconds that `fetch` waits for Vault after a credential has expired
+FETCH_PAUSE = 0.1  # seconds between the attempts of `fetch`
 
 
 class LeaseLost(Exception):
@@ -113,8 +113,8 @@ class LeasedCredentials:
                 try:
                     return self._replace()
                 except Unavailable:
-                    is_late = not ended <= self._clock() < ended + PATIENCE
-                    if is_late or self._stopping.wait(PAUSE):
+                    is_late = not ended <= self._clock() < ended + FETCH_TIMEOUT
+                    if is_late or self._stopping.wait(FETCH_PAUSE):
                         raise
 
     def subscribe(self, changed: Callable[[], None]) -> None:
@@ -133,7 +133,11 @@ class LeasedCredentials:
             try:
                 session.revoke()
             except NeurovaError as error:
-                LOGGER.warning("%s: not revoked, it ends by itself: %s", self.name, error)
+                LOGGER.warning(
+                    "Credentials of %s were not revoked, they expire by themselves: %s",
+                    self.name,
+                    error,
+                )
 
     def _replace(self) -> Credential:
         """Take a new credential; transactions in flight may use the old one until it expires."""
@@ -158,9 +162,9 @@ class LeasedCredentials:
                 failures += 1
                 self.failures += 1
                 left = max(0.0, self.ends - self._clock())
-                text = "Credentials of %s cannot be renewed, they end in %s s"
+                text = "Credentials of %s cannot be renewed, they expire in %s s"
                 log_repeated(LOGGER, failures, error, text, self.name, f"{left:.0f}")
-                pause = pause_after_failure(left, random()) if left else AFTER_END  # noqa: S311 - jitter
+                pause = pause_after_failure(left, random()) if left else RETRY_SECONDS  # noqa: S311 - jitter
             else:
                 if failures:
                     LOGGER.warning("Credentials of %s are renewed again", self.name)

@@ -157,7 +157,7 @@ def test_outage_of_vault(
     assert source.valid() is not first
     assert prepared.works(source)
     logged = [record.getMessage() for record in caplog.records]
-    assert any("cannot be renewed, they end in" in each for each in logged)
+    assert any("cannot be renewed, they expire in" in each for each in logged)
     readings = {each.metric: each.value for each in source.readings()}
     assert 0 < readings["lease_remaining_seconds"] <= 4
     assert readings["lease_failures"] > 0
