@@ -26,7 +26,7 @@ MAX_PARTS = 24
 """A day with more files than this is rewritten as one file."""
 
 
-class Verdict(NamedTuple):
+class DayCheck(NamedTuple):
     """The rows of one day: in the table, in the archive, and what is wrong ("" if nothing)."""
 
     table: str
@@ -90,7 +90,7 @@ class Archive:
             added[table.name] = _count(warehouse, table.name) - before
         return added
 
-    def verify(self, warehouse: Warehouse) -> Iterator[Verdict]:
+    def verify(self, warehouse: Warehouse) -> Iterator[DayCheck]:
         """Compare each day of each table with the archive."""
         stored = {table.name: table for table in warehouse.tables()}
         for table in {**{each.name: each for each in self.tables()}, **stored}.values():
@@ -107,7 +107,7 @@ class Archive:
                         fault = "rows are missing: run `neurova warehouse backfill`"
                 except StateError as error:
                     fault = str(error)
-                yield Verdict(table.name, day, rows, archived, fault)
+                yield DayCheck(table.name, day, rows, archived, fault)
 
     def tables(self) -> list[Table]:
         """Return the archived tables with their stored columns."""

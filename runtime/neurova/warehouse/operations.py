@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, Protocol
 
 import msgspec
 
-from .archive import Archive, Verdict
+from .archive import Archive, DayCheck
 from .base import Limits, Result, Table, Warehouse
 from .sink import Policy
 
@@ -46,7 +46,7 @@ class Operations(Protocol):
         """Store archived rows that are missing; return how many by table."""
         ...
 
-    def verify(self) -> list[Verdict]:
+    def verify(self) -> list[DayCheck]:
         """Compare each day with the archive."""
         ...
 
@@ -102,7 +102,7 @@ class LocalOperations:
         with self.writing:
             return self._archive.backfill(self._warehouse)
 
-    def verify(self) -> list[Verdict]:
+    def verify(self) -> list[DayCheck]:
         """Compare each day with the archive."""
         with self.writing:
             return list(self._archive.verify(self._warehouse))
@@ -136,7 +136,7 @@ RETURNS: dict[str, Any] = {
     "tables": list[TableState],
     "archive": int,
     "backfill": dict[str, int],
-    "verify": list[Verdict],
+    "verify": list[DayCheck],
     "forget": dict[str, int],
 }
 """The operations that the socket offers, and the types of their results."""

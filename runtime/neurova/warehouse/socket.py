@@ -18,14 +18,14 @@ from typing import Any
 import msgspec
 
 from ..errors import NeurovaError, StateError, Unavailable
-from .archive import Verdict
+from .archive import DayCheck
 from .base import QueryRefused, QueryStopped, Result
 from .operations import RETURNS, LocalOperations, Operations, Request, TableState
 
 CALLS = 4
 """Calls that run at once; further ones wait."""
 MAX_REQUEST = 1 << 20
-PATIENCE = 600.0  # seconds for an operation that is not a query
+OPERATION_TIMEOUT = 600.0  # seconds, for operations other than queries
 _ERRORS = {each.__name__: each for each in (QueryRefused, QueryStopped, StateError, Unavailable)}
 
 
@@ -132,9 +132,9 @@ class RemoteOperations:
         found: dict[str, int] = self._call("backfill")
         return found
 
-    def verify(self) -> list[Verdict]:
+    def verify(self) -> list[DayCheck]:
         """Compare each day with the archive."""
-        found: list[Verdict] = self._call("verify")
+        found: list[DayCheck] = self._call("verify")
         return found
 
     def forget(self, values: Sequence[str]) -> dict[str, int]:
@@ -142,7 +142,7 @@ class RemoteOperations:
         found: dict[str, int] = self._call("forget", values=list(values))
         return found
 
-    def _call(self, operation: str, timeout: float = PATIENCE, **arguments: Any) -> Any:
+    def _call(self, operation: str, timeout: float = OPERATION_TIMEOUT, **arguments: Any) -> Any:
         line = msgspec.json.encode(Request(operation, arguments)) + b"\n"
         try:
             with socket.socket(socket.AF_UNIX) as connection, _address(self._path) as address:
