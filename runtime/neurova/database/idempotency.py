@@ -36,11 +36,11 @@ class IdempotencyStore(ABC):
 
     @abstractmethod
     async def lock_process(self, key: bytes, deadline: float) -> None:
-        """Lock a key among processes. Raises KeyLocked at `deadline`."""
+        """Lock a key against other processes. Raises KeyLocked at `deadline`."""
 
     @abstractmethod
     async def unlock_process(self, key: bytes) -> None:
-        """Unlock a key among processes."""
+        """Release the lock of a key against other processes."""
 
     async def lock_key(self, key: bytes, deadline: float) -> HeldKeyLock:
         """Wait for the lock of a key; see `Database.lock_key`."""

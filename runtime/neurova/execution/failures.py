@@ -59,7 +59,7 @@ def failure_reply(call: Call, function: str, error: BaseException) -> Reply:
 
 
 def _describe(call: Call, function: str) -> dict[str, object]:
-    """Return the fields of a log line about a call, which has left its context."""
+    """Return the log fields of a call whose context is gone."""
     consumer = call.caller.consumer if call.caller else ""
     return {"function": function, "consumer": consumer, "trace_id": call.trace_id}
 

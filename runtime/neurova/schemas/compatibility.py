@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from .base import InvalidSchema, Level
 
-LOGICAL = "neurova-logical-type"  # hides logical types from `avro`, which ignores changes of them
+LOGICAL = "neurova-logical-type"  # `avro` ignores a changed logicalType; compare it here
 
 
 class Break(NamedTuple):

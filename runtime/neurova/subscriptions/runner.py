@@ -1,4 +1,4 @@
-"""Run one subscription: receive events, call its function, and end each delivery."""
+"""Run one subscription: receive events, call its function, and acknowledge, retry or dead-letter each."""
 
 from __future__ import annotations
 

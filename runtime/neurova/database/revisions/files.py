@@ -88,7 +88,7 @@ class Revisions:
             raise StateError(
                 f"{revision.file} is revision {revision.name!r} too",
                 where=str(twin.file),
-                fix="give the later one a new name, with the other as its down_revision",
+                fix="rename the later one, and set its down_revision to the other",
             )
 
 
