@@ -18,7 +18,7 @@ RETRY = b"retry-after"
 class Policy:
     """Format the fields for one set of windows; created and cached by `policy`.
 
-    `field` is the policy field itself, the same in every reply, and `value` its value.
+    `field` is the RateLimit-Policy field, the same in every reply; `value` is its value.
     """
 
     __slots__ = ("_short", "_template", "_whole", "field", "value")

@@ -70,7 +70,7 @@ class Connection(HttpToolsProtocol):
         self.pipelined: deque[Call] = deque()
         self.unparsed = b""
         self.last: Call | None = None
-        self.refusal: tuple[int, str] | None = None  # for malformed bytes after `running`
+        self.refusal: tuple[int, str] | None = None  # for a malformed request behind `running`
         self.share = BodyShare(self.gateway.body_memory)
         # Timeouts.
         self.unsent = 0  # bytes in the write buffer at `unsent_since`
