@@ -20,7 +20,7 @@ from ..composition import state
 from .finding import Finding, Verdict, failed
 
 LOW_DISK = 256 << 20  # bytes: enough for a log, a WAL and the limits table
-FULL_DISK = 16 << 20  # bytes
+FULL_DISK = 16 << 20  # bytes: with less free space, writes are about to fail
 
 
 def check_python() -> Finding:
