@@ -134,7 +134,7 @@ class LeasedCredentials:
                 session.revoke()
             except NeurovaError as error:
                 LOGGER.warning(
-                    "Credentials of %s were not revoked, they expire by themselves: %s",
+                    "Credentials of %s were not revoked, they will expire: %s",
                     self.name,
                     error,
                 )

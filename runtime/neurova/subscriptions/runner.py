@@ -1,4 +1,4 @@
-"""Run one subscription: receive events, call its function, and acknowledge, retry or dead-letter each."""
+"""Run one subscription: receive events, call its function, and ack, retry or dead-letter them."""
 
 from __future__ import annotations
 
