@@ -100,7 +100,7 @@ class Engine:
             try:
                 self._apply(content.resources, ready)
             except NeurovaError as error:
-                raise self._roll_back(head, error, ready) from None
+                raise self._restore_previous(head, error, ready) from None
             return self._finish(head, "canary" if canary else "deployed")
         finally:
             target.unlock()
@@ -199,7 +199,7 @@ class Engine:
                 self._target.lock(self._who.name)
                 self._pause(_POLL)
 
-    def _roll_back(self, head: Head, cause: NeurovaError, ready: float) -> DeployError:
+    def _restore_previous(self, head: Head, cause: NeurovaError, ready: float) -> DeployError:
         """Bring back the release that served before; return the error to raise."""
         target = self._target
         before = latest(target.heads(), "deployed", "canary", below=head.number)
