@@ -61,7 +61,7 @@ class Owner(msgspec.Struct, frozen=True):
 
 
 def _uuid5(name: str) -> str:
-    """Return `str(uuid5(_NAMESPACE, name))`, in a third of the time: there are thousands."""
+    """Return `str(uuid5(_NAMESPACE, name))` in a fraction of the time, for 10,000 functions."""
     digest = bytearray(sha1(_NAMESPACE.bytes + name.encode(), usedforsecurity=False).digest()[:16])
     digest[6] = digest[6] & 0x0F | 0x50
     digest[8] = digest[8] & 0x3F | 0x80
