@@ -60,7 +60,7 @@ UNSUPPORTED = {"sqs": {"order": "SNS and SQS deliver in any order, `ordered` is 
 
 
 def need(request: pytest.FixtureRequest, capability: str) -> None:
-    """Skip a test of a capability that its backend does not have."""
+    """Skip a test if its backend lacks the capability."""
     backend = request.node.callspec.params["open_bus"]
     reason = UNSUPPORTED.get(backend, {}).get(capability)
     if reason is not None:
@@ -68,7 +68,7 @@ def need(request: pytest.FixtureRequest, capability: str) -> None:
 
 
 def delete_queues(url: str, *names: str) -> None:
-    """Delete queues and their dead letters; those that all subscriptions share stay."""
+    """Delete queues and their dead-letter queues, but not what all subscriptions share."""
     with pika.BlockingConnection(pika.URLParameters(url)) as connection:
         for name in names:
             connection.channel().queue_delete(name)
@@ -122,7 +122,7 @@ async def consume(bus: Bus, queue: str = "crm.mail", prefetch: int = 10) -> Inbo
 
 
 async def eventually(check: Callable[[], Awaitable[object]]) -> None:
-    """Wait until an awaited check is true."""
+    """Poll an async check until it returns a true value."""
     async with asyncio.timeout(20):
         while not await check():
             await asyncio.sleep(0.02)

@@ -15,7 +15,7 @@ from neurova.database.migrations import upgrade_platform
 
 @pytest.fixture(params=PARAMETERS)
 def open_database(request: pytest.FixtureRequest) -> Open:
-    """Return what opens one more `Database` on the same, initially empty, store."""
+    """Return a function that opens another `Database` on the same, initially empty, store."""
     return BACKENDS[request.param](request)
 
 
@@ -29,7 +29,7 @@ async def database(open_database: Open) -> AsyncIterator[Database]:
 
 @pytest.fixture
 async def databases(open_database: Open) -> AsyncIterator[Pair]:
-    """Return two databases on one store, as two processes have them, with the platform's tables."""
+    """Return two databases on one store, like two processes, with the platform's tables."""
     first, second = open_database(), open_database()
     location: Any = getattr(first, "url", None) or first.path  # type: ignore[attr-defined]
     await asyncio.to_thread(upgrade_platform, location)

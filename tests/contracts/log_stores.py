@@ -1,4 +1,4 @@
-"""The stores of the contract of log lines, and how each is searched."""
+"""The log stores under the contract, and how the tests search each of them."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ PARAMETERS: list[Any] = [
 
 
 class Searchable(NamedTuple):
-    """A store, its URL in [logs], and what finds the messages of a trace."""
+    """A store, its URL in [logs], and a function that returns the messages of a trace."""
 
     store: LogStore
     url: str
@@ -32,7 +32,7 @@ class Searchable(NamedTuple):
 
 
 def opened(request: pytest.FixtureRequest) -> Searchable:
-    """Open the store that a test is parametrised with."""
+    """Open the store named by the test's parameter."""
     if request.param == "file":
         path: Path = request.getfixturevalue("tmp_path") / "neurova.jsonl"
         return Searchable(LogFile(path), "", lambda trace: search_file(path, trace))
@@ -53,7 +53,7 @@ def search_file(path: Path, trace: str) -> list[str]:
 
 
 def search_victoria(server: str, trace: str) -> list[str]:
-    """Return the messages of a trace; VictoriaLogs parses the JSON of lines by itself."""
+    """Return the messages of a trace; VictoriaLogs itself parses the JSON lines."""
     query = {"query": f'trace_id:"{trace}"', "limit": "100000"}
     _request("POST", f"{server}/internal/force_flush")
     found = _request("GET", f"{server}/select/logsql/query?{urllib.parse.urlencode(query)}")

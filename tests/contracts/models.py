@@ -1,4 +1,4 @@
-"""The backends of the contract of model registries, filled with MLflow."""
+"""The model registries under the contract, filled by MLflow."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from neurova_platform.composition.backends import open_models
 from neurova_platform.models.publishing import Publisher
 from neurova_platform.settings.loading import load
 
-PARAMETERS: list[Any] = [  # importing MLflow and creating its database takes long
+PARAMETERS: list[Any] = [  # slow: imports MLflow and creates its database
     pytest.param("local", marks=pytest.mark.server),
     pytest.param("server", marks=pytest.mark.server),
 ]
@@ -24,7 +24,7 @@ NAME = "price"
 
 
 class Published(NamedTuple):
-    """A registry with versions 1 and 2 of NAME, which predict their numbers."""
+    """A registry with versions 1 and 2 of NAME; each version predicts its own number."""
 
     publisher: Publisher
     registry: ModelRegistry
@@ -32,14 +32,14 @@ class Published(NamedTuple):
 
 
 def save(folder: Path, value: float) -> Path:
-    """Save a model as the train stage of a project does."""
+    """Save a model like a project's train stage."""
     mlflow.sklearn.save_model(constant(value), str(folder), pip_requirements=["scikit-learn"])
     (folder / EXTRA_FILE).write_bytes(msgspec.json.encode(Extra(example=EXAMPLE)))
     return folder
 
 
 def publish(request: pytest.FixtureRequest, folder: Path) -> Published:
-    """Register two versions in the backend that a test is parametrised with."""
+    """Register two versions in the backend named by the test's parameter."""
     (folder / "neurova.toml").write_text("")
     url = request.getfixturevalue("mlflow_server") if request.param == "server" else None
     flags = {"models.url": url}

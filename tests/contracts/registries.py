@@ -1,4 +1,4 @@
-"""The backends of the contract of schema registries."""
+"""The schema registries under the contract."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ PARAMETERS: list[Any] = [
 
 @contextmanager
 def served(registry: SqliteRegistry, **options: Any) -> Iterator[str]:
-    """Serve the REST API of a registry on a thread; yield its URL."""
+    """Serve a registry's REST API on a thread; yield its URL."""
     listener = socket.create_server(("127.0.0.1", 0))
     loop = asyncio.new_event_loop()
     ready, done = threading.Event(), asyncio.Event()
@@ -52,7 +52,7 @@ def served(registry: SqliteRegistry, **options: Any) -> Iterator[str]:
 
 @contextmanager
 def opened(request: pytest.FixtureRequest) -> Iterator[SchemaRegistry]:
-    """Open the backend that a test is parametrised with."""
+    """Open the backend named by the test's parameter."""
     if request.param == "apicurio":
         yield ConfluentRegistry(request.getfixturevalue("apicurio"), timeout=60)
         return

@@ -1,4 +1,4 @@
-"""The backends of the contract of stores of secrets."""
+"""The secret stores under the contract."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ PARAMETERS: list[Any] = [pytest.param("file"), pytest.param("vault", marks=pytes
 
 
 def opener(request: pytest.FixtureRequest) -> Callable[[], SecretStore]:
-    """Return a function that opens an empty store of the backend that a test has as parameter."""
+    """Return a function that opens an empty store of the backend in the test's parameter."""
     if request.param == "file":
         folder: Path = request.getfixturevalue("tmp_path")
         return lambda: FileSecretStore(folder / "secrets.encrypted", folder / "secrets.key")

@@ -27,7 +27,7 @@ from neurova.bus.base import Bus, Delivery, Unroutable
 
 @pytest.fixture(params=PARAMETERS)
 def open_bus(request: pytest.FixtureRequest) -> OpenBus:
-    """Return what opens one more `Bus` on the same, initially empty, store."""
+    """Return a function that opens another `Bus` on the same, initially empty, store."""
     return BACKENDS[request.param](request)
 
 
@@ -42,7 +42,7 @@ async def bus(open_bus: OpenBus) -> AsyncIterator[Bus]:
 
 @pytest.fixture
 async def other(open_bus: OpenBus) -> AsyncIterator[Bus]:
-    """Return a second bus, as another process has it."""
+    """Return a second bus, like one in another process."""
     bus = open_bus()
     await bus.start()
     yield bus

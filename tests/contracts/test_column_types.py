@@ -1,4 +1,4 @@
-"""Values of each column type are the same on every database, or refused."""
+"""Every database returns the same value for each column type, or refuses the value."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def table(kind: Any) -> sa.Table:
 
 
 async def create(tx: Transaction, kind: Any, *values: Any) -> sa.Table:
-    """Create a table with one row a value."""
+    """Create a table with one row for each value."""
     made = table(kind)
     await tx.execute(CreateTable(made))
     for number, value in enumerate(values):

@@ -53,7 +53,7 @@ async def test_reader_keeps_its_snapshot(database: Database) -> None:
 
 
 async def test_snapshot_reads_one_state_after_the_deadline_of_its_call(database: Database) -> None:
-    """Its statements are bounded by the timeout of the function instead."""
+    """The function's timeout limits the statements instead of the call's deadline."""
     await write(database, sale(1))
     snapshot = Snapshot(database.transaction(readonly=True, deadline=0.0), 20)
     size = select(func.count()).select_from(sales)
@@ -110,7 +110,7 @@ async def test_function_may_catch_an_integrity_error(
 
 
 async def test_errors_hide_parameters(database: Database) -> None:
-    """Errors are logged, and parameters may be personal data."""
+    """Errors are logged, and statement parameters may contain personal data."""
 
     async def wrong(tx: Transaction) -> None:
         for statement in (sale(1, "ada@example.org"), sale(1, "ada@example.org")):

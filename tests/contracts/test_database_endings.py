@@ -1,4 +1,4 @@
-"""What every backend guarantees when a call fails, is cancelled or the database closes."""
+"""What every backend guarantees when a call fails or is cancelled, or the database closes."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ async def test_blocked_writer_is_unavailable_at_its_deadline(
     for database in (first, second):
         tx = begin(database, seconds=0.05)
         with pytest.raises(Unavailable):
-            await tx.execute(sale(1))  # PostgreSQL locks only this row
+            await tx.execute(sale(1))  # PostgreSQL locks only the row of the first sale
         await tx.rollback()
     await holder.commit()
     await write(second, sale(2))
@@ -32,7 +32,7 @@ async def test_blocked_writer_is_unavailable_at_its_deadline(
 
 @pytest.mark.parametrize("stage", ["waiting", "reading", "inserted", "updating", "committing"])
 async def test_cancelled_call_leaves_all_or_nothing(database: Database, stage: str) -> None:
-    """Cancel at each stage; then others can write, and no part of the transaction is stored."""
+    """After a cancellation at any stage, others can write and no partial transaction is stored."""
 
     async def victim(database: Database, at: asyncio.Event) -> None:
         tx = begin(database)
@@ -82,7 +82,7 @@ def endless() -> Any:
 
 @pytest.mark.parametrize("seed", range(5))
 async def test_random_cancellations_leave_whole_transactions(database: Database, seed: int) -> None:
-    """80 calls write two rows each; most are cancelled after some iterations of the loop."""
+    """80 calls write two rows each; most are cancelled after a random number of loop iterations."""
     chance = random.Random(seed)
 
     async def pair(database: Database, number: int) -> None:

@@ -31,7 +31,7 @@ class Created(Event, source="booking"):
 
 
 class Repair:
-    """A subscription whose events die while their numbers are in `broken`."""
+    """A subscription that dead-letters the events whose numbers are in `broken`."""
 
     def __init__(self, bus: Bus, folder: Path) -> None:
         self.bus = bus
@@ -60,7 +60,7 @@ class Repair:
         return self.bus
 
     async def bury(self, count: int) -> list[str]:
-        """Publish events that die; return their ids in the order of their numbers."""
+        """Publish events that become dead letters; return their ids in numeric order."""
         self.broken = set(range(count))
         codec = codec_of(Created)
         schema = await self.schemas.register(codec.name, codec.schema)
@@ -132,7 +132,7 @@ async def test_values_that_do_not_fit_change_nothing(repair: Repair) -> None:
 
 
 async def test_replay_that_ends_midway_can_be_completed(repair: Repair) -> None:
-    """0 events are missing and 0 are handled twice."""
+    """No event is lost and none is handled twice."""
     ids = await repair.bury(12)
     repair.broken = set()
     replay = repair.replays.start(repair.letters, MAIL.name, ids, 5)

@@ -1,4 +1,4 @@
-"""What every backend guarantees about the locks of idempotency keys and stored responses."""
+"""What every backend guarantees about locks of idempotency keys and stored responses."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ async def lock(database: Database, key: bytes = KEY, seconds: float = 20) -> Key
 async def call(
     database: Database, response: StoredResponse = RESPONSE, key: bytes = KEY
 ) -> StoredResponse:
-    """Write and store a response as one call does, or return the response that is stored."""
+    """Write a row and store a response like one call, or return the stored response."""
     key_lock = await lock(database, key)
     if key_lock.response is not None:
         await key_lock.release()
@@ -118,7 +118,7 @@ async def test_waiting_for_a_lock_ends_at_the_deadline(databases: Pair) -> None:
     first, second = databases
     key_lock = await lock(first)
     for database in (first, second):
-        await (await lock(database, OTHER)).release()  # another key does not wait
+        await (await lock(database, OTHER)).release()  # a lock on another key does not wait
     for database in (first, second):
         with pytest.raises(KeyLocked):
             await lock(database, seconds=0.2)
@@ -166,7 +166,7 @@ async def test_lock_allows_several_transactions_and_other_writers(databases: Pai
 
 
 async def test_lost_lock_stores_only_one_response(databases: Pair) -> None:
-    """A lock can be lost with a connection or a file."""
+    """A process can lose its lock when it loses the connection or the lock file."""
     first, second = databases
     key_lock = await lock(first)
     late = key_lock.transaction(deadline())

@@ -50,7 +50,7 @@ PLAIN = KeyRecord("key_b", "bolt", "test", frozenset(), 900.0, b"b" * 32)
 
 @pytest.fixture(params=BACKENDS)
 def open_store(request: pytest.FixtureRequest) -> Iterator[Open]:
-    """Open the one store as often as the test wants, as several processes would."""
+    """Return a function that opens the same store again, as another process would."""
     stores: list[KeyStore] = []
     url = request.param(request)
 
@@ -163,7 +163,7 @@ def test_each_change_but_last_use_changes_the_version_everywhere(
     assert before == (changer.version(), other.version())
     change(changer)
     assert (changer.version() != before[0]) == changes
-    until(lambda: (other.version() != before[1]) == changes)  # PostgreSQL: at the next refresh
+    until(lambda: (other.version() != before[1]) == changes)  # after PostgreSQL's next refresh
 
 
 def test_closed_store_is_unavailable(store: KeyStore):

@@ -12,7 +12,7 @@ from neurova_gateway.limits.redis.url import parse_url
 from neurova_gateway.limits.table import LimitTable
 
 SECOND = 1_000_000_000
-TICK = 1_000  # Redis counts microseconds
+TICK = 1_000  # nanoseconds: Redis counts in microseconds
 Open = Callable[[pytest.FixtureRequest, Path, Callable[[], int]], Limiter]
 
 
@@ -38,7 +38,7 @@ KEY = Bucket("k:1", 3, 1)
 
 
 class Clock:
-    """Nanoseconds that the test moves."""
+    """A clock in nanoseconds that the test moves."""
 
     now = 1000 * SECOND
 
@@ -92,7 +92,7 @@ def test_retry_after_is_long_enough(limiter: Limiter, clock: Clock):
     clock.now += 20 * SECOND
     limiter.admit([ACME], 6)
     refused = limiter.admit([ACME], 5)
-    assert refused == (False, (0,), (61,), 61)  # strictly after 60 s, in whole seconds
+    assert refused == (False, (0,), (61,), 61)  # later than 60 s, rounded up to whole seconds
     assert limiter.admit([ACME], 4).retry_after == 41
     clock.now += 41 * SECOND
     assert limiter.admit([ACME], 4).admitted

@@ -1,4 +1,4 @@
-"""What every store of log lines promises: each line that was written is found, once."""
+"""Every log store returns each written line exactly once."""
 
 from __future__ import annotations
 

@@ -50,7 +50,7 @@ class Store:
 
 @pytest.fixture(params=PARAMETERS)
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
-    """Return a database without tables; the SQLite file is missing."""
+    """Return a database without tables; for SQLite, the file does not exist yet."""
     if request.param == "postgres":
         server = request.getfixturevalue("postgres")
         url = PostgresUrl(server.create())

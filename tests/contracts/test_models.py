@@ -1,4 +1,4 @@
-"""What every registry of models promises: MLflow's files, and an MLflow server."""
+"""The contract of model registries, over MLflow's files and an MLflow server."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from tests.runtime.models.registry import EXAMPLE
 from neurova.models.base import BrokenModel, Reference, UnknownModel
 from neurova.models.flavour import load_extra, load_predict
 
-pytestmark = pytest.mark.filterwarnings("ignore")  # those of MLflow about its own code
+pytestmark = pytest.mark.filterwarnings("ignore")  # MLflow's warnings about its own code
 
 
 @pytest.fixture(scope="module", params=PARAMETERS)

@@ -1,4 +1,4 @@
-"""What every schema registry promises, over the embedded one, its REST API, and Apicurio."""
+"""The contract of schema registries: the embedded one, its REST API, and Apicurio."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ def registry(request: pytest.FixtureRequest) -> Iterator[SchemaRegistry]:
 
 @pytest.fixture
 def subject() -> str:
-    """Return a subject that no other test uses."""
+    """Return a subject name that no other test uses."""
     return f"hotel.Sold{uuid4().hex}-value"
 
 
 def record(name: str = "Sold", **fields: Any) -> str:
-    """Return a record of int fields; a value other than None is the field's default."""
+    """Return a record of int fields; a value other than None becomes the field's default."""
     made = [
         {"name": key, "type": "int", **({} if default is None else {"default": default})}
         for key, default in fields.items()
@@ -95,7 +95,7 @@ def test_transitive_level_compares_all_versions(registry: SchemaRegistry, subjec
         registry.set_level(subject, "NONE" if schema == record(a=None) else "BACKWARD")
         registry.register(subject, schema)
     registry.set_level(subject, "BACKWARD_TRANSITIVE")
-    with pytest.raises(IncompatibleSchema):  # the first version has no b
+    with pytest.raises(IncompatibleSchema):  # incompatible with the first version, which lacks b
         registry.register(subject, record(a=None, b=None, c=1))
     registry.set_level(subject, None)
     registry.register(subject, record(a=None, b=None, c=1))

@@ -1,4 +1,4 @@
-"""Schedules run once among all processes, whatever fails, on every database."""
+"""On every database, one of several processes runs each due schedule, despite failures."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ nightly = cron("0 3 * * *", retries=2)
 
 
 class Cluster:
-    """Two processes with one store and one clock; `runners` run the schedule shop.nightly."""
+    """Two processes with one store and one clock; their `runners` run the schedule shop.nightly."""
 
     def __init__(self, databases: Pair) -> None:
         self.databases = databases
@@ -36,7 +36,7 @@ class Cluster:
         self.runners: list[ScheduleRunner] = []
 
     async def deploy(self, handler: Callable[..., Any]) -> None:
-        """Start both processes with a handler, and let them register it."""
+        """Start both processes with a handler, which registers the schedule."""
         self.runners = [self._runner(handler, each) for each in self.databases]
         await self.at(self.now)
 
@@ -51,14 +51,14 @@ class Cluster:
         return ScheduleRunner(ScheduledFunction(definition), self.records.append, lambda: self.now)
 
     async def at(self, now: float) -> list[str]:
-        """Set the clock and let both look at once; return the outcomes of runs."""
+        """Set the clock and let both processes check once; return the outcomes of their runs."""
         self.now = now
         before = len(self.records)
         await asyncio.gather(*(each.run_due() for each in self.runners))
         return [each.outcome for each in self.records[before:]]
 
     async def times(self) -> list[str]:
-        """Return the scheduled times of the runs that took effect."""
+        """Return the scheduled times of the committed runs."""
         tx = begin(self.databases[0], readonly=True)
         try:
             rows = await tx.execute(select(sales.c.buyer).order_by(sales.c.id))
@@ -76,7 +76,7 @@ def handler(
     decorate: Callable[..., Any] = nightly,
     behave: Callable[[], Awaitable[None]] | None = None,
 ) -> Callable[..., Any]:
-    """Return a schedule that records its scheduled time, then behaves."""
+    """Return a schedule that records its scheduled time, then calls `behave`."""
 
     async def run(scheduled: datetime, tx: Tx) -> None:
         await tx.execute(sales.insert(), {"buyer": scheduled.isoformat()})
@@ -98,7 +98,7 @@ async def test_each_occurrence_runs_once_in_two_processes(cluster: Cluster) -> N
 
 
 async def test_failed_runs_are_repeated_then_given_up(cluster: Cluster) -> None:
-    """Retries count across processes; their effects are rolled back."""
+    """The retry count is shared by all processes; a failed run's writes are rolled back."""
     faults: list[Exception | None] = [ValueError("no"), None, *[ValueError("no")] * 3, None]
 
     async def behave() -> None:
@@ -108,7 +108,7 @@ async def test_failed_runs_are_repeated_then_given_up(cluster: Cluster) -> None:
 
     await cluster.deploy(handler(behave=behave))
     assert await cluster.at(NIGHT) == ["retry"]
-    assert await cluster.at(NIGHT + 0.1) == []  # not before its backoff
+    assert await cluster.at(NIGHT + 0.1) == []  # the retry waits for its backoff
     assert await cluster.at(NIGHT + 60) == ["handled"]
     second = NIGHT + DAY
     outcomes = [await cluster.at(second + 60 * minute) for minute in range(4)]
@@ -141,7 +141,7 @@ async def test_reject_is_not_repeated(cluster: Cluster) -> None:
 async def test_missed_occurrences(
     cluster: Cluster, catch_up: bool, late: float, expected: list[str]
 ) -> None:
-    """At most the latest one is made up for."""
+    """Catching up runs at most the latest missed occurrence."""
     await cluster.deploy(handler(cron("0 3 * * *", catch_up=catch_up)))
     assert await cluster.at(NIGHT + late) == expected
     assert await cluster.at(NIGHT + late + 1) == []
@@ -151,14 +151,14 @@ async def test_missed_occurrences(
 
 
 async def test_changed_schedule_starts_anew(cluster: Cluster) -> None:
-    """An occurrence of the new schedule before the change is not made up for."""
+    """Occurrences of the new schedule before the change are not caught up."""
     await cluster.deploy(handler())
     assert await cluster.at(NIGHT) == ["handled"]
     cluster.now = NIGHT + 7 * 3600  # 10:00
     await cluster.deploy(handler(cron("0 9 * * *")))
     assert await cluster.at(cluster.now + 60) == []
     assert await cluster.at(NIGHT + DAY + 6 * 3600) == ["handled"]
-    cluster.now += 60  # a restart with the same schedule
+    cluster.now += 60  # restart with the same schedule
     await cluster.deploy(handler(cron("0 9 * * *")))
     assert await cluster.at(NIGHT + 2 * DAY + 6 * 3600) == ["handled"]
 
@@ -183,7 +183,7 @@ async def test_clock_jumps_repeat_no_run(
 
 
 async def test_run_that_is_stopped_is_repeated_by_another_process(cluster: Cluster) -> None:
-    """Stopping cancels it after the drain time; nothing of it remains."""
+    """`stop` cancels the run after the drain time and rolls back its writes."""
     started, calls = asyncio.Event(), 0
 
     async def behave() -> None:
@@ -205,7 +205,7 @@ async def test_run_that_is_stopped_is_repeated_by_another_process(cluster: Clust
 
 
 async def test_without_tx_an_interrupted_run_is_repeated(cluster: Cluster) -> None:
-    """At least once: it is recorded only after it has ended."""
+    """The run is recorded only after it ends, so it is executed at least once."""
     started, calls = asyncio.Event(), 0
 
     @every("1 day")

@@ -1,4 +1,4 @@
-"""What every store of secrets promises, over the encrypted file and Vault."""
+"""The contract of secret stores: the encrypted file and Vault."""
 
 from __future__ import annotations
 

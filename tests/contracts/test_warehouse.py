@@ -80,7 +80,7 @@ def test_added_field_becomes_a_column_and_removed_one_stays(warehouse: Warehouse
 
 
 def test_changed_type_is_read_as_one_column(warehouse: Warehouse) -> None:
-    """Numbers stay numbers; a number that became a text is a text."""
+    """A column that widens stays numeric; text in a numeric column is returned as text."""
     sink = make_sink(warehouse)
     sink.store(sold([1]))
     sink.store([message("new", Widened("tea", 2.5))])
@@ -106,7 +106,7 @@ def test_late_event_is_archived_with_its_day(warehouse: Warehouse, archive: Arch
     sink.store(sold([1], DAY))
     assert archive.write(warehouse) == 1
     sink.store(sold([2], DAY + 86_400) + sold([3], DAY))
-    assert archive.write(warehouse) == 2  # a file for each day
+    assert archive.write(warehouse) == 2  # one file per day
     assert archive.write(warehouse) == 0
     parts = archive.parts(TABLE)
     assert {day: len(files) for day, files in parts.items()} == {
@@ -125,7 +125,7 @@ def test_backfill_restores_what_is_missing(
     backend = request.node.callspec.params["warehouse"]
     other = BACKENDS[backend](tmp_path / "other", request)
     try:
-        if backend == "duckdb":  # it reads files of its own archive only
+        if backend == "duckdb":  # DuckDB reads files from its own archive only
             copy = tmp_path / "other" / "archive"
             shutil.copytree(tmp_path / "archive", copy, dirs_exist_ok=True)
             archive = Archive(copy)

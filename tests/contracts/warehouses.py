@@ -1,4 +1,4 @@
-"""The backends of the warehouse, and events to store in them."""
+"""The backends of the warehouse, and the events that tests store in them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Personal = Annotated[str, Meta(extra={"pii": True})]
 
 
 class Sold(Event, source="shop"):
-    """The first form of the event."""
+    """The first version of the event."""
 
     item: str
     total: int
@@ -33,7 +33,7 @@ class Sold(Event, source="shop"):
 
 
 class Widened(Event, source="shop"):
-    """A later form: one field more, and one of another type."""
+    """A later version that adds one field and changes the type of another."""
 
     item: str
     total: float
@@ -42,7 +42,7 @@ class Widened(Event, source="shop"):
 
 
 class Narrowed(Event, source="shop"):
-    """A form without a field, whose number is a text."""
+    """A version that drops one field and whose number is a text."""
 
     total: str
 
