@@ -1,7 +1,7 @@
-"""A double of Kubernetes' API server: what a deployment uses of it, over HTTP.
+"""A double of the Kubernetes API server with the HTTP operations that a deployment uses.
 
-It stores what is applied and tells at once that Deployments are ready and Jobs are complete, or
-never if their image contains "broken". It does not validate: the real server does.
+It stores applied objects. Deployments are ready and Jobs complete at once, but never if their
+image name contains "broken". It does not validate; tests on the real server cover that.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ KINDS = {
 
 
 class ApiServer:
-    """The objects by path, and the methods and paths of the requests that changed them.
+    """The stored objects by path, and the method and path of each request that changed one.
 
-    `fail_after`: the number of changes after which each further one gets 500. `meanwhile` is called
-    once, before a dry run, and `before` by the number of changes before that one.
+    After `fail_after` changes, each further change gets 500. `meanwhile` is called once, before the
+    next dry run. `before` maps a number of changes to a function to call before the next change.
     """
 
     def __init__(self) -> None:
@@ -61,7 +61,7 @@ class ApiServer:
         if "labelSelector" in query:
             found = [self.objects[each] for each in self._select(path, query)]
             version = found[0].get("apiVersion", "v1") if found else "v1"
-            # As the real server does: items have neither kind nor version.
+            # Like the real server, omit kind and version from list items.
             drop = ("kind", "apiVersion")
             items = [{k: v for k, v in each.items() if k not in drop} for each in found]
             return 200, {"apiVersion": version, "items": items}
@@ -117,7 +117,7 @@ class ApiServer:
 
 
 def _merged(before: Any, after: Any) -> Any:
-    """Return `after` with the fields that only `before` has, which are those of others."""
+    """Return `after` plus the fields that only `before` has: other managers own them."""
     if not isinstance(before, dict) or not isinstance(after, dict):
         return after
     return {**before, **{key: _merged(before.get(key), each) for key, each in after.items()}}

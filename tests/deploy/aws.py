@@ -1,4 +1,4 @@
-"""A project on AWS Lambda, and moto's server as its account."""
+"""A project on AWS Lambda, with moto's server as its AWS account."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ ALIAS = {"FunctionName": "shop-cart-runtime", "Name": "live"}
 
 
 class Cloud(Shop):
-    """Two services, one with an event, a subscription and a schedule; an empty account."""
+    """Two services (one with an event, a subscription and a schedule) and an empty account."""
 
     def __init__(self, folder: Path, url: str) -> None:
         super().__init__(folder, ApiServer())
@@ -70,7 +70,7 @@ class Cloud(Shop):
         (folder / "functions" / "cart" / "domain.py").write_text(EVENTS)
         (folder / "functions" / "cart" / "expire.py").write_text(SCHEDULE)
         httpx.post(f"{url}/moto-api/reset")
-        # Without a container engine, the answer of an invocation is its event, or one of `answer`.
+        # Without Docker, moto answers an invocation with its event, or with the next `answer`.
         httpx.post(f"{url}/moto-api/config", json={"lambda": {"use_docker": False}})
         names = {"deployment": "HASH", "item": "RANGE"}
         self.client("dynamodb").create_table(
@@ -84,22 +84,22 @@ class Cloud(Shop):
         return boto3.client(service, region_name=REGION)
 
     def answer(self, *answers: str) -> None:
-        """Set the answers of the next invocations."""
+        """Set the responses of the next invocations."""
         url = f"{self._url}/moto-api/static/lambda-simple/response"
         assert httpx.post(url, json={"results": answers, "region": REGION}).status_code == 201
 
     def alias(self) -> dict[str, Any]:
-        """Return the version of the cart that serves, and the weights of others."""
+        """Return the live version of the cart, and the weights of other versions."""
         found = self.client("lambda").get_alias(**ALIAS)
         weights = (found.get("RoutingConfig") or {}).get("AdditionalVersionWeights") or {}
         return {"version": found["FunctionVersion"], **weights}
 
 
 class Calls:
-    """See the calls that change something on AWS, and stop at one or refuse it.
+    """Record the calls that change something on AWS, and interrupt or refuse them.
 
-    `interrupts`: stop before the next call that was not stopped yet. `refuses`: error codes by the
-    operation. `answers`: of the next call of an operation.
+    `interrupts`: stop before the next call that has not been interrupted yet. `refuses` maps an
+    operation to its error code, `answers` to the response of its next call.
     """
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:

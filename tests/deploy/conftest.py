@@ -41,7 +41,7 @@ ready = 5
 
 
 class Result(NamedTuple):
-    """How a command ended."""
+    """Exit code and output of a command."""
 
     code: int
     out: str
@@ -75,7 +75,7 @@ class Shop:
         return Result(done.exit_code, done.stdout, done.stderr)
 
     def plan(self, *words: str) -> list[str]:
-        """Return the changes of a plan: "update Deployment/shop-cart-runtime"."""
+        """Return the plan's changes, for example "update Deployment/shop-cart-runtime"."""
         done = self("test", "--plan", "--json", *words)
         changes = done.document["changes"]
         assert done.code == (2 if changes or done.document["access"] else 0), done

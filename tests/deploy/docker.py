@@ -1,7 +1,7 @@
-"""A double of the command line of Docker: what a deployment uses of it.
+"""A double of the docker command with the subcommands that a deployment uses.
 
-It stores the containers of the file that it is given, and tells at once that they are healthy, or
-never if their image contains "broken". Its rows have the shape of Docker Compose 2.40.
+It stores the containers of the given file. They are healthy at once, but never if their image
+name contains "broken". Its rows have the shape of Docker Compose 2.40.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ CHANGES = ("up", "stop", "rm", "exec", "down")
 
 
 class Docker:
-    """The containers by service, and the words of the commands that changed them.
+    """The containers by service, and the arguments of each command that changed them.
 
-    `fail_after`: the number of changes after which each further one fails. `refuses`: a word of a
-    command -> what it prints before it fails.
+    After `fail_after` changes, each further change fails. `refuses` maps a word of a command to the
+    error message that it prints before it fails.
     """
 
     def __init__(self) -> None:
@@ -34,7 +34,7 @@ class Docker:
         self.refuses: dict[str, str] = {}
 
     def install(self, monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
-        """Answer instead of a program `docker` on PATH."""
+        """Put a `docker` program on PATH and handle its calls in this process."""
         program = folder / "docker"
         program.touch(mode=0o755)
         monkeypatch.setenv("PATH", str(folder), prepend=":")
@@ -95,7 +95,7 @@ class Docker:
 
 
 def _split(words: Sequence[str]) -> list[str]:
-    """Return the verb and what follows, without the options of `compose`."""
+    """Return the verb and its arguments, without the options of `compose`."""
     rest = list(words)
     if rest[0] == "compose":
         rest = rest[1:]

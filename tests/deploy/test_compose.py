@@ -29,7 +29,7 @@ FULL = ["clickhouse", "jaeger", "loki", "mlflow", "registry", "warehouse"]
 
 
 class Machine:
-    """A project, and the machine to which it is deployed."""
+    """A project, and the machine that it is deployed to."""
 
     def __init__(self, folder: Path, docker: Docker) -> None:
         self.docker, self.lines = docker, list[str]()
@@ -39,7 +39,7 @@ class Machine:
         self.routes = "1"
 
     def set(self, image: str = "shop:1", **deploy: Any) -> None:
-        """Change the image of the functions, and settings of the environment."""
+        """Change the functions' image and other deploy settings."""
         unit = msgspec.structs.replace(UNIT, image=image)
         changed = msgspec.structs.replace(self.project.deploy, **deploy)
         self.project = msgspec.structs.replace(self.project, units=(unit,), deploy=changed)
@@ -140,7 +140,7 @@ def test_rollback_brings_the_release_before_back(machine: Machine) -> None:
 
 
 def test_interrupted_deployment_is_continued(machine: Machine) -> None:
-    """Stopped before each command in turn, the next deployment ends in the same state."""
+    """Whichever command a deployment stops at, the next deployment reaches the same final state."""
     machine.deploy()
     machine.set("shop:2")
     machine.routes = "2"
@@ -239,7 +239,7 @@ async def greet() -> str:
 
 @pytest.fixture
 def shop(tmp_path: Path, docker: Docker, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
-    """A project without a section for `local`, and `neurova deploy` in its folder."""
+    """A project without a `local` section, and `neurova deploy` in its folder."""
     (tmp_path / "neurova.toml").write_text('[project]\nname = "shop"\n')
     file = tmp_path / "functions" / "greet" / "greet.py"
     file.parent.mkdir(parents=True)

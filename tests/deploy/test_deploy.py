@@ -43,7 +43,7 @@ DEPLOYMENTS = ["shop-cart-runtime", "shop-greet-runtime", "shop-kong"]
 
 
 def state(shop: Shop) -> dict[str, Any]:
-    """Return what is deployed, without versions of the server."""
+    """Return the deployed objects without the server's version fields."""
     found = {path: each for path, each in shop.api.objects.items() if "-release-" not in path}
     return {
         path: {key: value for key, value in each.items() if key not in ("metadata", "data")}
@@ -52,7 +52,7 @@ def state(shop: Shop) -> dict[str, Any]:
 
 
 def kong_weights(shop: Shop) -> dict[str, int]:
-    """Return the weight of each target in the configuration that Kong reads."""
+    """Return the weight of each target in Kong's configuration."""
     kong = shop.api.objects["/apis/apps/v1/namespaces/shop/deployments/shop-kong"]
     (config,) = [
         each for each in kong["spec"]["template"]["spec"]["volumes"] if "projected" in each
@@ -112,7 +112,7 @@ def test_removed_service_is_pruned(shop: Shop) -> None:
     assert "delete Service/shop-greet-runtime" in shop.plan()
     shop.deploy()
     assert shop.api.names("deployments") == ["shop-cart-runtime", "shop-kong"]
-    assert len(shop.api.names("configmaps")) == 1 + 2  # Kong's, and two releases
+    assert len(shop.api.names("configmaps")) == 1 + 2  # one for Kong, two for releases
 
 
 def test_destroy_leaves_nothing(shop: Shop) -> None:
@@ -135,7 +135,7 @@ def test_access_changes_are_shown_first(shop: Shop) -> None:
 
 
 def test_interrupted_deployment_is_continued(shop: Shop) -> None:
-    """Stopped after each change in turn, the next deployment ends in the same state."""
+    """Whichever change a deployment stops after, the next one reaches the same final state."""
     shop.deploy()
     shop.write("cart", "2", access="public=True")
     start = json.dumps(shop.api.objects)

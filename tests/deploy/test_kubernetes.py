@@ -1,4 +1,4 @@
-"""The same deployment on a real API server, which validates strictly and merges by itself."""
+"""The deployment tests on a real API server, which validates strictly and merges itself."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def left(kubernetes: KubernetesServer) -> set[str]:
     found: set[str] = set()
     for path in ("/apis/apps/v1", "/api/v1", "/apis/networking.k8s.io/v1", "/apis/policy/v1"):
         for kind in kubernetes.send("GET", path)["resources"]:
-            # Controllers delete pods and what belongs to them later; events stay for an hour.
+            # Ignore pods (controllers delete them later) and events (kept for an hour).
             if kind["name"] in OURS:
                 items: Any = kubernetes.send("GET", f"{path}/namespaces/shop/{kind['name']}")
                 names = {each["metadata"]["name"] for each in items["items"]}

@@ -33,7 +33,7 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> Calls:
 
 
 def left(cloud: Cloud) -> dict[str, Any]:
-    """Return all resources in the account, of any deployment."""
+    """Return all resources left in the account, whichever deployment created them."""
     return {
         "functions": cloud.client("lambda").list_functions()["Functions"],
         "mappings": cloud.client("lambda").list_event_source_mappings()["EventSourceMappings"],
@@ -61,7 +61,7 @@ def test_change_rollback_and_destroy(cloud: Cloud, calls: Calls) -> None:
     assert cloud.alias() == {"version": "2"}
     assert cloud("rollback", "--yes").code == 0
     assert cloud.alias() == {"version": "1"}
-    assert [each for each, _ in calls.seen].count("PublishVersion") == 3  # two carts, one greet
+    assert [each for each, _ in calls.seen].count("PublishVersion") == 3  # two cart, one greet
     assert "execute-api" in cloud("status").out
     assert cloud("destroy", "--yes").code == 0
     assert {kind: each for kind, each in left(cloud).items() if each} == {}
@@ -84,7 +84,7 @@ def test_canary_gets_its_share_and_is_promoted(cloud: Cloud) -> None:
 
 
 def test_interrupted_deployment_is_continued(cloud: Cloud, calls: Calls) -> None:
-    """Stopped before each change in turn, the deployments end as one without interruption."""
+    """Interrupted before each change in turn, the deployment reaches the usual final state."""
 
     def deploy(is_interrupted: bool, changes: int) -> Any:
         found = load_deployment(cloud.folder, "test")
@@ -127,7 +127,7 @@ def test_unhealthy_version_gets_no_call(cloud: Cloud, calls: Calls) -> None:
 
 
 def test_failed_migration_moves_no_alias(cloud: Cloud, calls: Calls) -> None:
-    """The server invokes nothing: the requests are compared, and the answers are those of AWS."""
+    """moto runs no function: compare the requests and return the responses that AWS would send."""
     cloud.deploy()
     cloud.write("cart", "2")
     revision = cloud.folder / "functions" / "cart" / "migrations" / "0001.py"

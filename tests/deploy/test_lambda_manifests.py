@@ -1,4 +1,4 @@
-"""What a project becomes on AWS Lambda, without an account."""
+"""The AWS Lambda resources rendered for a project, without an account."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The resources of Kubernetes: valid, small enough, closed, and the weights of a canary."""
+"""The Kubernetes resources: validity, size, network isolation, and canary weights."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The scripts of a project's pipeline, with doubles of the cluster, GitHub and Docker."""
+"""A project's pipeline scripts, with doubles of the cluster, GitHub and Docker."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ case "$(basename "$0") $*" in $REFUSED) exit 1 ;; esac
 
 @pytest.fixture
 def pipeline(shop: Shop) -> Shop:
-    """Return the project with its scripts, and programs that only log how they are called."""
+    """Return the project with its scripts, and programs that only log their arguments."""
     for path, text in plan_project("shop").items():
         if path.startswith(".ci/"):
             write(shop.folder, {path: text})
@@ -57,7 +57,7 @@ def releases(shop: Shop) -> list[tuple[str, int, str]]:
 @pytest.mark.server
 def test_healthy_canary_is_promoted(pipeline: Shop) -> None:
     assert deploy(pipeline) == 0
-    assert releases(pipeline) == [("deployed", 0, "")]  # nothing served, so it was no canary
+    assert releases(pipeline) == [("deployed", 0, "")]  # the first release is no canary
     pipeline.write("cart", "2")
     assert deploy(pipeline) == 0
     assert releases(pipeline)[1:] == [("canary", 10, ""), ("deployed", 0, "promotion of 2")]
@@ -106,7 +106,7 @@ def test_changed_access_is_deployed_as_a_whole(pipeline: Shop) -> None:
 
 
 class GitHub(ApiServer):
-    """Comments of one pull request, and what requests they came with."""
+    """A double of GitHub's API with the comments of one pull request."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -169,7 +169,7 @@ def test_what_was_scanned_is_pushed_once(pipeline: Shop) -> None:
         f"docker tag built/cart {images['cart']}",
         f"docker push {images['cart']}",
     ]
-    assert f"docker push {images['greet']}" not in said  # it is in the registry
+    assert f"docker push {images['greet']}" not in said  # already in the registry
     login = "docker login 1.dkr.ecr.eu-west-1.amazonaws.com --username AWS --password-stdin"
     assert login in said
     assert run(pipeline, "images", "scan", REFUSED="grype*", GRYPE="grype").returncode == 1

@@ -1,4 +1,4 @@
-"""Schedules as expressions of EventBridge Scheduler."""
+"""Schedules translated to EventBridge Scheduler expressions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every resource against the published schemas of three versions of Kubernetes, strictly."""
+"""Strict validation of every resource against the schemas of three Kubernetes versions."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ PUBLISHED = Path(kubernetes_validate.__file__).parent / "kubernetes-json-schema"
 
 @pytest.fixture(params=["1.34.0", "1.35.0", "1.36.0"])
 def schemas(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """Write the schemas in the form of kubeconform; return where a kind's is."""
+    """Write the schemas for kubeconform; return the path pattern of a kind's schema."""
     for file in (PUBLISHED / f"v{request.param}-local-strict").glob("*.json"):
         text = file.read_text().replace('"/api/_definitions.json#', '"_definitions.json#')
         schema = json.loads(text)
@@ -42,7 +42,7 @@ def test_resources_are_valid(schemas: str, tmp_path: Path) -> None:
     }
     file = tmp_path / "all.yaml"
     file.write_text("---\n".join(json.dumps(each.manifest) + "\n" for each in resources.values()))
-    # KEDA's own kind has no published schema here.
+    # KEDA's custom resource has no schema here.
     command = [
         built("kubeconform"),
         "-strict",

@@ -1,4 +1,4 @@
-"""moto's AWS, and a double of the CloudFront policies that moto lacks."""
+"""moto's AWS, plus a double of the CloudFront policies that moto lacks."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _DENIED = (
 
 
 class Aws:
-    """A WSGI app; it records what changes something, and can refuse it."""
+    """A WSGI app that records changing requests and can refuse them."""
 
     def __init__(self) -> None:
         self._moto = DomainDispatcherApplication(create_backend_app)
@@ -89,5 +89,5 @@ def serve_wsgi(app: Any) -> Iterator[str]:
 
 
 def forget_all(url: str) -> None:
-    """Delete all that moto has: its state is that of the process."""
+    """Reset moto, whose state is shared by the whole process."""
     urlopen(Request(f"{url}/moto-api/reset", method="POST")).close()

@@ -1,6 +1,6 @@
 """A double of Cloudflare's API: scripts with assets, domains, zones, purges.
 
-Its answers have the shapes of Cloudflare's API reference and of what wrangler reads.
+Its responses have the shapes of Cloudflare's API reference and of the fields that wrangler reads.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class Script(NamedTuple):
 
 
 class CloudflareDouble:
-    """A WSGI app; it records what changes something, and can refuse it."""
+    """A WSGI app that records changing requests and can refuse them."""
 
     def __init__(self) -> None:
         self.scripts: dict[str, Script] = {}

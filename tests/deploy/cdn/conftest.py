@@ -1,4 +1,4 @@
-"""A page, and the CDNs to which it is published."""
+"""A page, and the CDNs that publish it."""
 
 from __future__ import annotations
 
@@ -57,15 +57,15 @@ class Edge:
         return plan
 
     def served(self) -> dict[str, bytes]:
-        """Return what clients get, by URL path."""
+        """Return the files that clients get, by URL path."""
         raise NotImplementedError
 
     def invalidated(self) -> list[str]:
-        """Return the URL paths that were invalidated."""
+        """Return the invalidated URL paths."""
         raise NotImplementedError
 
     def is_empty(self) -> bool:
-        """Return whether nothing is left."""
+        """Return whether the CDN has no resources left."""
         raise NotImplementedError
 
 

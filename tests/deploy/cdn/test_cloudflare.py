@@ -1,4 +1,4 @@
-"""What an operator can do wrong on Cloudflare, and files that it forgets."""
+"""Operator mistakes on Cloudflare, and assets that Cloudflare has deleted."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def test_change_by_hand_is_shown_and_taken_back(cloudflare: CloudflareEdge) -> N
 
 
 def test_only_missing_contents_are_sent(cloudflare: CloudflareEdge) -> None:
-    """Cloudflare asks for what it lacks; what nobody has any more is left out."""
+    """Upload only assets that Cloudflare lacks; drop old files whose content is lost."""
     cloudflare.publish()
     old = next(each for each in cloudflare.served() if each.startswith("/js/"))
     sent = set(cloudflare.api.assets)

@@ -1,4 +1,4 @@
-"""CloudFront's configuration as its API gets it, and what an operator can do wrong."""
+"""The configuration sent to CloudFront's API, and operator mistakes."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_api_is_stored_only_if_a_function_says_cache(cloudfront: CloudFrontEdge)
 
 
 def test_policies_have_the_headers_and_no_default_caching(cloudfront: CloudFrontEdge) -> None:
-    """moto has no policies, so this is what boto3 sends."""
+    """moto does not implement policies, so inspect what boto3 sends."""
     headers = dict(cloudfront.publish().front.headers)
     (sent,) = cloudfront.api.policies["ResponseHeadersPolicy"].values()
     assert f"<AccessControlMaxAgeSec>{31536000}<" in sent

@@ -1,4 +1,4 @@
-"""`neurova deploy site`, and what it takes from a project."""
+"""`neurova deploy site`, and the project settings that it uses."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ async def rooms({parameters}) -> str:
 
 
 class Shop:
-    """A project with a page, published to the double of Cloudflare."""
+    """A project with a page that is published to the double of Cloudflare."""
 
     def __init__(self, edge: CloudflareEdge, folder: Path) -> None:
         self.edge, self.folder = edge, folder
@@ -60,7 +60,7 @@ class Shop:
         return done
 
     def stores(self) -> bool:
-        """Return whether the CDN may store the replies of the function."""
+        """Return whether the CDN may cache the function's responses."""
         (script,) = self.edge.api.scripts.values()
         routes = dict(json.loads(script.modules["site.json"])["routes"])
         return bool(routes["^/rooms$"])

@@ -18,13 +18,13 @@ from neurova_deploy.cdn.routes import api_routes, to_expression
         ([("/rooms/{id}", False), ("/rooms/{id}/beds", False)], ["/rooms/*"]),
         ([("/rooms", False), ("/rooms/{id}", False), ("/a", False)], ["/a", "/rooms", "/rooms/*"]),
         ([("/app/{*}", False)], ["/app", "/app/*"]),
-        # What is not stored comes before a pattern that also matches it.
+        # An uncached pattern precedes a cached pattern that also matches its path.
         (
             [("/rooms/{id}", True), ("/rooms/free", False), ("/rooms/{id}/beds", False)],
             ["/rooms/*/beds", "/rooms/free", "/rooms/* cached"],
         ),
         ([("/rooms/{id}", True), ("/rooms/{name}", False)], ["/rooms/* cached"]),
-        # What a mount sends is not known.
+        # A mounted app may send anything, so paths that it also serves are not cached.
         ([("/rooms/{id}", True), ("/rooms/{*}", False)], ["/rooms", "/rooms/*"]),
     ],
 )

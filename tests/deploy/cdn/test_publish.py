@@ -1,4 +1,4 @@
-"""The contract of each CDN: publish, change, go back, interrupt, destroy."""
+"""The contract of every CDN: publish, update, roll back, interrupt, destroy."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .conftest import ROUTES, Edge
 
 pytestmark = [
     pytest.mark.server,
-    # moto leaves closing replaced objects to the garbage collector.
+    # moto does not close replaced objects, so the garbage collector warns.
     pytest.mark.filterwarnings(
         "ignore:.*SpooledTemporaryFile:pytest.PytestUnraisableExceptionWarning"
     ),
@@ -24,7 +24,7 @@ pytestmark = [
 
 
 def scripts_of(served: dict[str, bytes], page: str = "/") -> set[str]:
-    """Return the URL paths of the files that a served page loads."""
+    """Return the URL paths of the files that a page loads."""
     return {f"/{each.decode()}" for each in re.findall(rb'(?:src|href)="([^"]+)"', served[page])}
 
 
@@ -92,7 +92,7 @@ def test_rollback_brings_the_page_before_back(edge: Edge) -> None:
 
 
 def has_published(edge: Edge, allowed: int) -> bool:
-    """Publish with this many changes allowed; return whether they were enough."""
+    """Publish with a limited number of changes; return whether they sufficed."""
     edge.api.allowed = allowed
     try:
         edge.publish()
@@ -104,7 +104,7 @@ def has_published(edge: Edge, allowed: int) -> bool:
 
 
 def test_interrupted_at_each_step_the_next_one_completes(edge: Edge) -> None:
-    """Whatever was refused, a page that is served finds the files that it loads."""
+    """At every step, each served page can load its files."""
     for version in (1, 2):
         edge.write("js/app.js", f"let version = {version}")
         refused = 0
@@ -115,7 +115,7 @@ def test_interrupted_at_each_step_the_next_one_completes(edge: Edge) -> None:
         assert refused >= 3
         assert f"version = {version}".encode() in b"".join(edge.served().values())
         assert not edge.plan()
-    # Cloudflare has no stale copies: a release replaces all files at once.
+    # Cloudflare needs no invalidation: a release replaces all files at once.
     assert "/" in edge.invalidated() or edge.deploy.cdn == "cloudflare"
 
 

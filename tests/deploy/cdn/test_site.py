@@ -1,4 +1,4 @@
-"""The files of a page: names by content, references, compressed forms, headers, refusals."""
+"""The files of a page: hashed names, references, compressed forms, headers, refusals."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def write(folder: Path, files: dict[str, str]) -> Path:
 
 
 def texts(site: Site) -> dict[str, str]:
-    """Return the contents by path, the hashes as `*`."""
+    """Return the contents by path, with each hash replaced by `*`."""
     plain = re.compile(r"\.[0-9a-f]{10}\.")
     return {
         plain.sub(".*.", file.path): plain.sub(".*.", file.content.decode()) for file in site.files

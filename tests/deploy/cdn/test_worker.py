@@ -1,4 +1,4 @@
-"""What Cloudflare was given, on workerd and Cloudflare's own asset server."""
+"""The published Worker, run on workerd with Cloudflare's own asset server."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ FILE = Path(__file__).parent / "serve_worker.mjs"
 
 
 class Answer(NamedTuple):
-    """A response; `call`: what reached the API."""
+    """A response; `call` is the request that reached the API."""
 
     status: int
     headers: dict[str, str]
@@ -55,7 +55,7 @@ class Client:
 
 @pytest.fixture
 def worker(cloudflare: CloudflareEdge, tmp_path: Path) -> Iterator[Client]:
-    """Publish the page, and serve what arrived on workerd."""
+    """Publish the page, and run the uploaded Worker on workerd."""
     cloudflare.publish()
     script: Script = cloudflare.api.scripts[NAME]
     folder = tmp_path / "assets"
@@ -137,7 +137,7 @@ def test_only_cached_functions_are_stored(worker: Client) -> None:
         ("GET", "/rooms/4", {"answer": "200 private, max-age=60"}, False),
         ("GET", "/rooms/5", {"answer": "404 public, max-age=60"}, False),
     ):
-        # A reply is stored after it was sent, so the next call may still miss it.
+        # The Worker caches a response after sending it, so the next call may still miss it.
         counts: list[int] = []
         while len(set(counts)) == len(counts) < (100 if is_stored else 3):
             call = worker(method, path, headers).call
