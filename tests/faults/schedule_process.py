@@ -1,7 +1,7 @@
-"""A process that runs two schedules with the clock of the test, and kills itself when told to.
+"""A process that runs two schedules by the test's clock and kills itself at a given point.
 
-Arguments: the location of the database, and a file with the clock (a double) and the point at
-which to kill (a byte; see KILL_POINTS).
+Arguments: the database location, and a file with the clock (a double) and the point at which to
+kill the process (a byte; see KILL_POINTS).
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class Control:
         struct.pack_into("d", self._memory, 0, now)
 
     def die_at(self, point: str) -> None:
-        """Kill this process if this is the point; only once."""
+        """Kill this process if `point` is the requested kill point; do this only once."""
         if self._memory[8] == KILL_POINTS[point]:
             struct.pack_into("B", self._memory, 8, 0)
             os.kill(os.getpid(), signal.SIGKILL)
@@ -92,7 +92,7 @@ async def main(location: str, file: str) -> None:
         )
         function = ScheduledFunction(definition)
         runner = ScheduleRunner(function, lambda record: None, clock, poll=0.005)
-        await runner.run_due()  # registers it
+        await runner.run_due()  # registers the schedule
         runner.start()
     print("ready", flush=True)
     await asyncio.Event().wait()

@@ -1,4 +1,4 @@
-"""A call that is answered later survives kills of the process that runs it."""
+"""An async call survives kills of the process that executes it."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_each_call_has_one_effect_and_one_answer(tmp_path: Path) -> None:
         assert [answers[number][2]["number"] for number in answers] == list(range(CALLS))
         assert request(port, key, "GET", "/sales")[2] == list(range(CALLS))
         assert run.end()[0] == 0
-    # A process killed by another call may have committed a call that is then not run again.
+    # A process killed by another call may already have committed this one, so it is not rerun.
     left = [file.name for file in project.glob("kill-*")]
     assert all(name.startswith("kill-committed") for name in left)
     print(f"{CALLS} calls, {CALLS - len(left)} kills: one effect and one answer each")

@@ -1,4 +1,4 @@
-"""The network to RabbitMQ fails: a publish ends by its deadline, and an outbox drains afterwards.
+"""When the network to RabbitMQ fails, a publish ends by its deadline; the outbox drains later.
 
 `make faults` runs the long form.
 """
@@ -30,8 +30,8 @@ pytestmark = pytest.mark.server
 LONG = bool(os.environ.get("NEUROVA_TEST_LONG"))
 EVENTS = 50_000 if LONG else 3_000
 DEADLINE = 2.0
-MARGIN = 3.0  # seconds of a busy machine
-MOST_MEMORY = 16_000_000  # bytes; 50,000 events need several times as much
+MARGIN = 3.0  # seconds that a busy machine may add
+MOST_MEMORY = 16_000_000  # bytes; 50,000 events in memory would take several times as much
 NETWORK = Queue("network.mail", ("booking.Created", "shop.Sold"))
 
 TOXICS = [
@@ -48,7 +48,7 @@ TOXICS = [
 
 
 class Received:
-    """Count the messages of the queue, over a connection without faults."""
+    """Count the messages in the queue over a connection that bypasses the faults."""
 
     def __init__(self, bus: RabbitBus) -> None:
         self.counts: Counter[str] = Counter()
@@ -114,7 +114,7 @@ async def test_publish_ends_by_its_deadline_on_a_faulty_network(
                     assert succeeds is None or is_published == succeeds
             async with asyncio.timeout(60):
                 while not await publish(bus, 30):
-                    pass  # the connection was lost meanwhile
+                    pass  # the connection was lost
             await wait_until(lambda: all(id in received.counts for id in confirmed))
 
 
@@ -125,7 +125,7 @@ async def wait_until(is_true: Callable[[], bool]) -> None:
 
 
 class DrainingShop(Shop):
-    """A shop that counts what its relay publishes."""
+    """A shop that records the size of each batch that its relay publishes."""
 
     def __init__(self, folder: Path, bus: RabbitBus) -> None:
         super().__init__(folder, bus)
@@ -143,7 +143,7 @@ class DrainingShop(Shop):
             await self.store(*[Sold(number=each, buyer="a" * size) for each in numbers])
 
     async def drain(self, number: int) -> int:
-        """Run the relay until it has published; return the highest memory in bytes."""
+        """Run the relay until it has published the events; return the peak memory in bytes."""
         tracemalloc.start()
         running = asyncio.create_task(self.relay.run())
         try:
@@ -193,7 +193,7 @@ async def test_outbox_drains_when_a_full_batch_exceeds_the_deadline(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """A batch of 500 KB needs 5 seconds; the relay has 2."""
+    """A batch of 500 KB takes 5 seconds, but the relay's deadline is 2 seconds."""
     monkeypatch.setattr(relay, "TIMEOUT", 2.0)
     with toxiproxy.proxy(rabbitmq_url) as proxy:
         async with receiving(rabbitmq_url) as received, draining(tmp_path, proxy) as shop:

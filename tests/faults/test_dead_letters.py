@@ -1,4 +1,4 @@
-"""A replay of dead letters that is killed loses and repeats nothing."""
+"""Killing a replay of dead letters neither loses nor repeats an event."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ QUEUE = "mail.send"
 
 @pytest.fixture(params=["sqlite", "rabbitmq"])
 def variables(request: pytest.FixtureRequest) -> dict[str, str]:
-    """Return the environment that chooses the bus."""
+    """Return the environment variables that select the bus."""
     if request.param == "sqlite":
         return {}
     return {"NEUROVA_BUS_URL": request.getfixturevalue("rabbitmq_url")}
@@ -37,7 +37,7 @@ def project(tmp_path: Path) -> Path:
 
 
 def handled(run: Serving) -> Counter[str]:
-    """Return how often each event was handled by the subscription `QUEUE`."""
+    """Return how often the subscription `QUEUE` handled each event."""
     return Counter(
         each["id"]
         for each in list(run.events)
@@ -79,7 +79,7 @@ def test_killed_replay_loses_and_repeats_no_event(project: Path, variables: dict
 
         left = EVENTS
         while dlq("list", QUEUE)[1] or len(handled(run)) < EVENTS:
-            # A broker gives the letters of a killed process back a little later.
+            # The broker redelivers the dead letters of a killed process after a short delay.
             code, done = dlq("replay", QUEUE, "--all", "--wait")
             assert (code, done["dead"]) == (0, 0)
             left = min(left, done["total"]) or left

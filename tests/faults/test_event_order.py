@@ -1,4 +1,4 @@
-"""Ordered events keep the order of each key, with dead letters, edits and replays between them.
+"""Events of a key stay in order despite dead letters, edits and replays.
 
 `make faults` runs the long form.
 """
@@ -28,7 +28,7 @@ DEAD_EVERY = 100
 
 
 async def test_order_of_each_key_is_kept(tmp_path: Path) -> None:
-    """1 % are dead until they are edited and replayed."""
+    """1 % of the events become dead letters until they are edited and replayed."""
     await handle_all(tmp_path, SqliteBus(tmp_path / "bus.db"))
 
 
@@ -44,7 +44,7 @@ async def test_order_is_kept_when_rabbitmq_is_killed(
 
 
 async def handle_all(folder: Path, bus: Bus, disturb: Callable[[], None] = lambda: None) -> None:
-    """Publish all events; `disturb` runs in a thread when half of them have been handled."""
+    """Publish all events; run `disturb` in a thread once half of them have been handled."""
     handled: dict[str, list[int]] = defaultdict(list)
     count = 0
     half, done = asyncio.Event(), asyncio.Event()
@@ -103,7 +103,7 @@ async def relay_all(shop: Shop) -> None:
 
 
 async def repair(shop: Shop) -> None:
-    """Edit and replay dead letters as they come."""
+    """Edit and replay dead letters as they arrive."""
     codec = codec_of(Sold)
     while True:
         with suppress(Unavailable):

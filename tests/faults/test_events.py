@@ -1,4 +1,4 @@
-"""Every committed event has its effect exactly once, although processes are killed.
+"""Every committed event takes effect exactly once, although processes are killed.
 
 `make faults` runs the long form.
 """
@@ -116,7 +116,7 @@ def numbers(project: Path, service: str, table: str) -> list[int]:
 
 @contextmanager
 def selling(port: int) -> Iterator[list[int]]:
-    """Sell tickets on two connections until the block ends; yield the numbers answered with 204."""
+    """Sell tickets on two connections until the block ends; yield the numbers sold (204)."""
     stopped = threading.Event()
     answered: list[int] = []
 
@@ -147,7 +147,7 @@ def selling(port: int) -> Iterator[list[int]]:
 
 
 def kill_randomly(run: Serving, answered: list[int], children: dict[str, int]) -> None:
-    """Kill a child after a random number of further calls, and wait for its successor."""
+    """Kill a child process after a random number of calls, and wait for its replacement."""
     target = len(answered) + random.randint(1, 60)
     until(lambda: len(answered) >= target)
     victim = random.choice(list(children))

@@ -100,7 +100,7 @@ async def write(tx: Tx) -> str:
 async def write_until(
     stop: asyncio.Event, port: int, key: str, statuses: Counter[tuple[int, bytes]]
 ) -> None:
-    """Send POSTs, each with a new Idempotency-Key."""
+    """Send POSTs, each with its own Idempotency-Key."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     while not stop.is_set():
         head = f"POST /use HTTP/1.1\r\nHost: ledger\r\nIdempotency-Key: {uuid4()}\r\n"
@@ -136,7 +136,7 @@ def project(
 async def test_rotation_and_restarts_of_vault_fail_no_request(
     project: Path, own_openbao: OpenBao, own_postgres: PostgresServer
 ) -> None:
-    """No request fails, no credential is used after its end, and no process of ours restarts."""
+    """No request fails, no expired credential is used, and no platform process restarts."""
     url = own_postgres.url.rpartition("/")[0] + "/ledger"
 
     def users() -> set[str]:

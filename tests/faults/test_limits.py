@@ -1,8 +1,8 @@
-"""Four workers share one limit over HTTP, and admit no more in any second.
+"""Four workers share one limit over HTTP and never exceed it in any second.
 
-A call was admitted between its request and its response, so calls sent and answered within one
-second were admitted within it. tests/gateway/limits tests the table itself, by times under its
-lock.
+A call was admitted between its request and its response, so calls that were both sent and
+answered within one second were also admitted within it. tests/gateway/limits tests the table
+itself, by times taken under its lock.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ EDGES = 10 if os.environ.get("NEUROVA_TEST_LONG") else 2
 WORKERS = 4
 KEYS = 3
 LIMIT = 100
-BURST = 20  # calls that each of twelve clients sends at an edge, as fast as it can
-APART = (0.0, 0.9, 0.3)  # seconds after each edge at which the bursts of the keys begin
+BURST = 20  # calls that each client sends in one burst, as fast as it can
+APART = (0.0, 0.9, 0.3)  # offset in seconds of each key's bursts from the start of a second
 
 
 class Called(NamedTuple):
-    """A call, by the client's clock."""
+    """A call, timed by the client's clock."""
 
     sent: float
     answered: float
@@ -40,7 +40,7 @@ class Called(NamedTuple):
 
 
 class Workers:
-    """The probe, served by several workers, and the keys of a consumer."""
+    """The probe served by several workers, and the API keys of one consumer."""
 
     def __init__(self, run: Serving, keys: list[str]) -> None:
         self.run = run
@@ -62,13 +62,13 @@ def workers(tmp_path: Path) -> Iterator[Workers]:
 
 
 async def client(port: int, key: str, start: float, after: float) -> list[Called]:
-    """Send a burst at each edge on one connection, until its worker ends."""
+    """Send one burst a second on one connection, until its worker is killed."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     octets = f"GET /items/1 HTTP/1.1\r\nHost: probe\r\nX-API-Key: {key}\r\n\r\n".encode()
     calls: list[Called] = []
     try:
         for edge in range(EDGES):
-            await asyncio.sleep(start + edge + after - monotonic())  # the schedule of the load
+            await asyncio.sleep(start + edge + after - monotonic())  # wait until the next burst
             for _ in range(BURST):
                 sent = monotonic()
                 writer.write(octets)
@@ -84,7 +84,7 @@ async def client(port: int, key: str, start: float, after: float) -> list[Called
 
 
 async def bursts(workers: Workers, killed: int) -> list[list[Called]]:
-    """Call from four clients with each key; kill a worker half-way."""
+    """Call with each key from four clients; kill a worker half-way."""
     start = monotonic() + 0.2
     asked = [
         client(workers.port, key, start, APART[number])
@@ -101,7 +101,7 @@ async def bursts(workers: Workers, killed: int) -> list[list[Called]]:
 
 
 def test_workers_share_one_limit(workers: Workers) -> None:
-    """One consumer with three keys, bursts at the edges; one worker is killed with -9."""
+    """Send bursts with three keys of one consumer, while one worker is killed with -9."""
     found = asyncio.run(bursts(workers, workers.pids[-1]))
     calls = sorted(call for each in found for call in each)
     assert {call.status for call in calls} == {200, 429}

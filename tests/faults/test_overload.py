@@ -1,4 +1,4 @@
-"""At five times its capacity a worker serves as many calls as before and refuses the rest."""
+"""At five times its capacity, a worker serves as many calls as before and refuses the rest."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def test_overload_is_refused_with_503(tmp_path: Path, kind: str) -> None:
         results = send(server.port, WORK, poisson_times(FACTOR * 200, 3.0, 1), answer=DONE)
         assert set(results.statuses()) == {200, 503}
         assert set(send(server.port, HEALTH, [0.0] * 10).statuses()) == {200}
-        # After the load nothing is refused.
+        # After the load, no call is refused.
         until(lambda: send(server.port, WORK, [0.0, 0.1, 0.2]).statuses() == {200: 3})
 
 
@@ -41,7 +41,7 @@ def test_overload_is_refused_with_503(tmp_path: Path, kind: str) -> None:
 @pytest.mark.skipif(not PINNED, reason="needs a core for the server and one for the load")
 @pytest.mark.parametrize("kind", KINDS)
 def test_goodput_latency_and_recovery(tmp_path: Path, kind: str) -> None:
-    """As `python -m bench.overload`, for a third of its time, without the first two seconds."""
+    """Run a third of `python -m bench.overload`; ignore the first two seconds."""
     with running(project(tmp_path, kind).program("run"), SERVER_CORE) as server:
         found = measure(server, 20.0)
     assert found.lost <= 0.2

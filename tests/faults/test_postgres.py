@@ -1,4 +1,4 @@
-"""PostgreSQL stops and starts under load: calls get 503, then succeed again; none is lost."""
+"""Stopping PostgreSQL under load yields 503, then success; no acknowledged entry is lost."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ pytestmark = pytest.mark.server
 
 LONG = bool(os.environ.get("NEUROVA_TEST_LONG"))
 ROUNDS = 3 if LONG else 1
-MEASURED = LONG and os.environ.get("CI") != "true"  # `make faults` measures seconds
+MEASURED = LONG and os.environ.get("CI") != "true"  # only `make faults` asserts durations
 CLIENTS = 16
-TIMEOUT = 3  # seconds, of the function
-AVAILABLE_WITHIN = 2.0  # seconds after the start of the server
+TIMEOUT = 3  # seconds, timeout of the function
+AVAILABLE_WITHIN = 2.0  # seconds after the server's start
 
 DOMAIN = '''"""A ledger."""
 
@@ -78,7 +78,7 @@ class Response(NamedTuple):
 
 
 class Load:
-    """Clients that write entries until `end`."""
+    """Clients that write entries until `end` is called."""
 
     def __init__(self, port: int) -> None:
         self.responses: list[Response] = []
@@ -145,7 +145,7 @@ def ledger(
 async def test_outage_is_503_and_loses_no_acknowledged_entry(
     ledger: tuple[PostgresServer, str, Serving], how: int
 ) -> None:
-    """Each refusal comes within the deadline, otherwise it would be 504."""
+    """A refusal after the deadline would be 504 instead of 503."""
     server, url, running = ledger
     load = Load(port_of(running.event("ready")))
     for _ in range(ROUNDS):

@@ -1,4 +1,4 @@
-"""RabbitMQ is killed while messages are published and consumed: none is lost, no effect repeats.
+"""Killing RabbitMQ during publishing and consuming loses no message and repeats no effect.
 
 `make faults` runs the long form.
 """

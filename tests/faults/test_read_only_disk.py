@@ -14,7 +14,7 @@ from neurova_platform import http_client
 
 pytestmark = pytest.mark.server
 
-# The superuser ignores the mode of a folder unless this capability is taken away.
+# Root ignores file permissions unless this capability is dropped.
 PREFIX = ["setpriv", "--bounding-set=-dac_override", "--inh-caps=-dac_override"]
 IS_ROOT = os.geteuid() == 0
 

@@ -1,4 +1,4 @@
-"""Limits in Redis while Redis fails: each node admits its share, and no call fails or hangs."""
+"""While Redis fails, each node admits its share of a limit, and no call fails or hangs."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def project(tmp_path: Path) -> Path:
 
 
 def node(project: Path, url: str, name: str) -> AbstractContextManager[Serving]:
-    """Serve the project as another machine would: with a state folder of its own."""
+    """Serve the project with its own state folder, as on another machine."""
     state = project / f".{name}"
     variables = {"NEUROVA_GATEWAY_LIMITS": url, "NEUROVA_PROJECT_STATE": str(state)}
     return serving(project, "dev", variables=variables)
@@ -96,12 +96,12 @@ def test_calls_are_decided_while_redis_fails(
         assert call(port, 1) == [200]
         with FAULTS[fault](proxy):
             during = call(port, 2 * LIMIT)
-            # The first call counts here if a busy machine did not answer it in time.
+            # On a busy machine the first call may time out in Redis and be counted here.
             assert during.count(200) in (LIMIT - 1, LIMIT)
             assert set(during) == {200, 429}
         reader = RedisLimiter(parse_url(own_redis.url), project)
         bucket = Bucket("r:hello.few:a:127.0.0.1", LIMIT, 60, "a:127.0.0.1")
-        until(lambda: reader.usage([bucket])[0].used > LIMIT)  # the outage was added
+        until(lambda: reader.usage([bucket])[0].used > LIMIT)  # calls during the outage were added
         reader.close()
         assert call(port, 1) == [429]
 
@@ -109,7 +109,7 @@ def test_calls_are_decided_while_redis_fails(
 def test_nodes_admit_the_limit_together_while_redis_is_down(
     tmp_path: Path, own_redis: RedisServer
 ) -> None:
-    """Four nodes at full load; Redis is killed, and started again with its counts."""
+    """Run four nodes at full load; kill Redis, then restart it with its counts."""
     bucket = (Bucket("c:acme", 202, 3600, "acme"),)
     with ExitStack() as stack:
         nodes = []

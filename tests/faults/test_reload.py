@@ -1,4 +1,4 @@
-"""Files are saved under load: no call fails, and none runs half of a change."""
+"""Saving files under load fails no call, and no call runs half of a change."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def price() -> int:
     return {version}
 '''
 
-# A load between the two saves fails, and the previous version continues to serve.
+# Loading between the two saves fails, and the previous version continues to serve.
 WAITS = '''"""Return the versions that this call sees before and after it waits."""
 
 import asyncio
@@ -132,7 +132,7 @@ def load(port: int) -> Iterator[list[Client]]:
 
 
 class Edited:
-    """A served project of two files that must agree."""
+    """A served project with two files that must have the same version."""
 
     def __init__(self, project: Path, served: Serving, port: int) -> None:
         self.folder = project / "functions" / "probe"
@@ -141,14 +141,14 @@ class Edited:
         self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
 
     def save(self, version: int, *, aside: bool = False) -> None:
-        """Save both files as editors do: in place, or by a renamed temporary file."""
+        """Save both files like an editor: in place, or by renaming a temporary file."""
         for name, text in (("domain.py", DOMAIN), ("waits.py", WAITS)):
             file = self.folder / (f"{name}.tmp" if aside else name)
             file.write_text(text.format(version=version))
             file.replace(self.folder / name)
 
     def is_live(self, version: int) -> bool:
-        """Tell whether a version is served."""
+        """Return whether a version is served."""
         return ask(self._connection, "/waits") == (200, [version] * 6)
 
     def close(self) -> None:
@@ -181,7 +181,7 @@ def until_all_continue(clients: list[Client]) -> None:
 
 
 def test_reloads_under_load_fail_or_mix_no_call(edited: Edited) -> None:
-    """Several clients, many reloads within a second, files of equal size."""
+    """Reload many times a second while several clients call; all files have the same size."""
     with load(edited.port) as clients:
         for version in range(2, RELOADS + 2):
             edited.save(version, aside=version % 3 == 0)
@@ -205,7 +205,7 @@ MISTAKES = [
 def test_error_in_a_file_keeps_the_previous_version(
     edited: Edited, name: str, text: str, error: str
 ) -> None:
-    """The report has file and line; no call fails; the fixed file is served."""
+    """The error names file and line; no call fails; the fixed file is served."""
     file = edited.folder / name
     sound = file.read_text()
     with load(edited.port) as clients:
@@ -240,7 +240,7 @@ def test_endless_import_blocks_neither_calls_nor_shutdown(edited: Edited) -> Non
 
 
 def test_endless_import_times_out(probe: TestPlatform) -> None:
-    """The next save is reloaded again."""
+    """The next save triggers another reload."""
     file = probe.settings.functions / "probe" / "endless.py"
     go = file.with_name("go")
     file.write_text(f"""from pathlib import Path

@@ -1,4 +1,4 @@
-"""Real bookings reach CRM through RabbitMQ, also when it is killed in the middle."""
+"""Real bookings reach CRM through RabbitMQ, even if it is killed half-way."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ ROWS = None if os.environ.get("NEUROVA_TEST_LONG") else 400
 def test_replay_survives_a_killed_rabbitmq(
     own_rabbitmq: RabbitServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It is killed at half of the bookings, and comes back while the others are made."""
+    """Kill RabbitMQ after half of the bookings, and restart it during the other half."""
     rows = hotel.rows(only=ROWS)
     restart = threading.Thread(target=own_rabbitmq.start)
 

@@ -1,7 +1,7 @@
-"""A rolling update as Kubernetes does it, on local processes: no request fails, no event is lost.
+"""A Kubernetes-style rolling update of local processes fails no request and loses no event.
 
-The client is a pool of idle connections to one address, as a gateway before a Service has it: it
-cannot tell to which process a connection leads. New connections go to processes that are ready.
+The client is a pool of idle connections to one address, like a gateway before a Service: it
+cannot tell which process a connection leads to. New connections go to ready processes.
 `make faults` runs the long form.
 """
 
@@ -34,12 +34,12 @@ LONG = bool(os.environ.get("NEUROVA_TEST_LONG"))
 REQUESTS, UPDATES, REPLICAS = (50_000, 6, 2) if LONG else (1_000, 1, 1)
 CLIENTS = 16
 DRAIN_DELAY = 1.5
-IDLE = 0.5  # seconds: below drain_delay, as Kong's in the rendered Deployment
+IDLE = 0.5  # seconds; shorter than the drain delay, like Kong's in the rendered Deployment
 HEALTH = "/.well-known/neurova/health"
 
 
 class Service:
-    """The address of several processes: `ready` are their ports, `idle` the open connections."""
+    """One address for several processes: `ready` are their ports, `idle` the pooled connections."""
 
     def __init__(self) -> None:
         self.ready: list[int] = []
@@ -50,7 +50,7 @@ class Service:
         self._numbers = itertools.count(1)
 
     async def run_client(self, stopped: asyncio.Event, pause: float) -> None:
-        """Send one request after the other; every tenth sells."""
+        """Send requests one after the other; every tenth is a sale."""
         while not stopped.is_set():
             self.sent += 1
             number = next(self._numbers)
@@ -82,7 +82,7 @@ class Service:
 
     async def _connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         while self._idle:
-            since, reader, writer = self._idle.pop()  # the last used first, as nginx
+            since, reader, writer = self._idle.pop()  # most recently used first, like nginx
             if monotonic() - since < IDLE and not reader.at_eof():
                 self.reused += 1
                 return reader, writer
@@ -96,7 +96,7 @@ class Service:
 
 @asynccontextmanager
 async def load(service: Service) -> AsyncIterator[None]:
-    """Send requests while the block runs, with a concurrency that changes all the time."""
+    """Send requests while the block runs; the concurrency varies continuously."""
     stopped = asyncio.Event()
     clients = [
         asyncio.create_task(service.run_client(stopped, 0.1 if number % 8 else 0.0))
@@ -126,7 +126,7 @@ class Cluster:
             self._pods[part][0].event("ready")
 
     def update(self) -> None:
-        """Replace all processes: each new one is ready before an old one stops."""
+        """Replace every process; wait until the new one is ready before stopping the old one."""
         for number in range(REPLICAS):
             parts = [*self._pods] if number == 0 else ["runtime"]
             new = {part: self._start(part) for part in parts}
@@ -138,7 +138,7 @@ class Cluster:
                     self.service.ready.append(port_of(ready))
             for pod in old.values():
                 pod.process.send_signal(signal.SIGTERM)
-            # Endpoints follow later: until then, new connections go to the old process, too.
+            # Kubernetes updates endpoints late: the old process still gets new connections.
             port = self.service.ready[0]
             until(lambda port=port: status_of(port) == 503)  # type: ignore[misc]
             self.service.ready.remove(port)
@@ -171,7 +171,7 @@ async def test_rolling_update_fails_no_request_and_loses_no_event(
         "NEUROVA_RUNTIME_DRAIN_DELAY": f"{DRAIN_DELAY}",
         "NEUROVA_ADMIN_ENABLED": "false",
     }
-    for file in (project / "functions" / "mail").rglob("*.py"):  # an effect may be there twice
+    for file in (project / "functions" / "mail").rglob("*.py"):  # let a repeated effect show
         file.write_text(file.read_text().replace(", primary_key=True", ""))
     neurova(project, "db", "upgrade", variables=variables)
 

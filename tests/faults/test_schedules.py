@@ -1,4 +1,4 @@
-"""Each schedule fires once each night, in two processes, although they are killed.
+"""Although processes are killed, each schedule fires exactly once a night across two processes.
 
 `make faults` runs the long form.
 """
@@ -50,7 +50,7 @@ class Store:
             nights.create(create_engine(f"sqlite:///{path}"))
 
     def fired(self) -> list[tuple[str, float]]:
-        """Return the schedules and nights that were recorded."""
+        """Return each recorded pair of schedule and night."""
         statement = "SELECT schedule, night FROM nights"
         if self._server is not None:
             return [tuple(row) for row in self._server.run(statement, self.location)]
@@ -64,7 +64,7 @@ def store(request: pytest.FixtureRequest) -> Store:
 
 
 class Processes:
-    """Two processes; `revive` replaces the killed ones."""
+    """Two processes; `revive` restarts killed ones."""
 
     def __init__(self, location: str, control: Path) -> None:
         self._command = [sys.executable, "-m", "tests.faults.schedule_process", location]
@@ -113,7 +113,7 @@ def test_each_schedule_fires_once_a_night(store: Store, tmp_path: Path) -> None:
             control.set(FIRST + night * DAY, points[night // 10 % 4] if is_tenth else 0)
             if is_tenth:
                 until(lambda: not processes.are_alive)
-                if random.random() < 0.5:  # the other one goes on alone
+                if random.random() < 0.5:  # let the other process continue alone
                     until(lambda night=night: len(store.fired()) >= 2 * night)  # type: ignore[misc]
                 processes.revive()
             until(lambda night=night: len(store.fired()) >= 2 * night)  # type: ignore[misc]

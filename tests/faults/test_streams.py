@@ -1,4 +1,4 @@
-"""Many clients request streams and disconnect at any time: no resource leaks."""
+"""Clients that disconnect at any point of a stream leak no resources."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def pipelined(chance: random.Random) -> tuple[bytes, int]:
 
 
 async def run_client(server: HttpServer, chance: random.Random, ends: Counter[str]) -> None:
-    """Send requests, then read to the end or disconnect in one of four ways, some time later."""
+    """Send requests, then read to the end, or disconnect after a pause in one of four ways."""
     reader, writer = await server.connect()
     data, count = pipelined(chance)
     writer.write(data)

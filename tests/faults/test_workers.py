@@ -23,7 +23,7 @@ pytestmark = pytest.mark.server
 
 LONG = bool(os.environ.get("NEUROVA_TEST_FAULTS"))
 RESTARTS, REQUESTS = (24, 100_000) if LONG else (3, 5_000)
-KILLS = 6  # three per slot, which are replaced at once
+KILLS = 6  # three for each of two worker slots
 REPLACED_WITHIN = 1.0  # seconds
 PID = '''"""Return the process that answers."""
 
@@ -52,7 +52,7 @@ def run(tmp_path: Path) -> Iterator[Serving]:
 
 
 async def test_restarts_under_load_fail_no_request(run: Serving, tmp_path: Path) -> None:
-    """On busy, idle and new connections; each call has its access record."""
+    """Test busy, idle and new connections; each call has a line in the access log."""
     port = port_of(await asyncio.to_thread(run.event, "ready"))
     async with load(port, "/pid", clients=24) as counted:
         for number in range(1, RESTARTS + 1):
@@ -104,7 +104,7 @@ async def test_killed_worker_loses_only_its_calls(run: Serving) -> None:
             while counted.total < answered + 500:
                 await asyncio.sleep(0.01)
             failed = counted.failed[before:]
-            # An open connection belongs to that worker; a new one has no known worker yet.
+            # A call fails on a connection to the killed worker, or on a new one ("").
             assert {each.by for each in failed} <= {"", str(victim)}
             assert len(failed) <= clients
     assert counted.sent == counted.total + len(counted.failed)
