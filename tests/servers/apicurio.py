@@ -1,4 +1,4 @@
-"""Apicurio Registry, which speaks the API of Confluent Schema Registry; downloaded by Maven."""
+"""Apicurio Registry, which has the API of Confluent Schema Registry; downloaded from Maven."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def apicurio() -> Iterator[str]:
 
 
 def _java() -> str:
-    """Return a Java that is new enough, else skip."""
+    """Return the path of a recent enough Java, else skip the test."""
     found = [path for path in [shutil.which("java")] if path]
     found += map(str, sorted(Path("/usr/lib/jvm").glob("*/bin/java"), reverse=True))
     for java in found:
@@ -61,7 +61,7 @@ def _java() -> str:
 
 
 def _download() -> Path:
-    """Return the unpacked distribution, else skip."""
+    """Return the folder of the unpacked distribution, else skip the test."""
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     folder = cache / "neurova" / "servers" / f"apicurio-{VERSION}"
     folder.parent.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""Install Debian's packages for tests, as root, in one process at a time."""
+"""Install Debian packages for tests, as root, in one process at a time."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def can_install() -> bool:
 
 @contextmanager
 def installing(server: str, find: Callable[[], Any]) -> Iterator[Callable[[str], None] | None]:
-    """Give a function that installs a package; None if another process has installed the server.
+    """Yield a function that installs a package, or None if `find` now finds the server.
 
     The test is skipped when apt fails.
     """

@@ -1,4 +1,4 @@
-"""Prepare an OpenBao for a project as an operator does, with infra/vault/bootstrap.sh."""
+"""Prepare an OpenBao for a project with infra/vault/bootstrap.sh, as an operator does."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SCRIPT = Path(__file__).parents[2] / "infra" / "vault" / "bootstrap.sh"
 
 
 def bootstrap(server: OpenBao, folder: Path, *words: str, **variables: str) -> tuple[str, str]:
-    """Run the script; return the role_id and the secret_id of the role, kept in `folder`."""
+    """Run the script; return the role's role_id and secret_id, which it writes to `folder`."""
     path = f"{Path(server.program).parent}{os.pathsep}{os.environ['PATH']}"
     access = {"BAO_ADDR": server.url, "BAO_TOKEN": server.token, "CREDENTIALS": str(folder)}
     done = subprocess.run(
@@ -28,14 +28,14 @@ def bootstrap(server: OpenBao, folder: Path, *words: str, **variables: str) -> t
 
 
 def create_service_database(postgres: PostgresServer, service: str) -> str:
-    """Create the database of a service and the role that owns it; return its URL without a user."""
+    """Create a service's database and its owner role; return the URL without a user."""
     postgres.run(f"CREATE ROLE {service} NOLOGIN")
     postgres.run(f"CREATE DATABASE {service} OWNER {service}")
     return f"postgresql://127.0.0.1:{postgres.port}/{service}?sslmode=disable"
 
 
 def postgres_variables(postgres: PostgresServer, ttl: str, max_ttl: str) -> dict[str, str]:
-    """Return the variables of the script for leases on a server."""
+    """Return the script's variables for leasing credentials of a PostgreSQL server."""
     parts = urlsplit(postgres.url)
     return {
         "POSTGRES_ADDRESS": f"127.0.0.1:{postgres.port}",

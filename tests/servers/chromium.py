@@ -19,7 +19,7 @@ NAMES = ("chromium", "chromium-browser", "google-chrome")
 
 
 def binary() -> str:
-    """Return the path of Chromium; install it as root on Debian, else skip the test."""
+    """Return the path of Chromium; install it on Debian as root, else skip the test."""
     named = os.environ.get(VARIABLE) or _on_path()
     if named is None and can_install():
         _install()
@@ -39,7 +39,7 @@ def _install() -> None:
             install("chromium")
 
 
-@pytest.fixture(scope="module")  # Playwright's event loop occupies this thread
+@pytest.fixture(scope="module")  # module scope: Playwright's event loop blocks this thread
 def browser() -> Iterator[Browser]:
     """Start a browser; each test creates its own context."""
     found = binary()

@@ -1,6 +1,6 @@
-"""ClickHouse: its engine (chdb) behind the HTTP protocol, in a process of its own.
+"""ClickHouse's engine (chdb) behind its HTTP protocol, in a separate process.
 
-The package of the server is in no registry, so this speaks the part of the protocol that
+No registry has a package of the server, so this implements the part of the protocol that
 clickhouse-connect uses: statements, parameters, settings, inserts and formats.
 """
 
@@ -25,7 +25,7 @@ import pytest
 VARIABLE = "NEUROVA_TEST_CLICKHOUSE_URL"
 _FORMAT = re.compile(r"\sFORMAT\s+(\w+)\s*$", re.I)
 _INSERT = re.compile(rb"\s*INSERT\s.*?FORMAT\s+(\w+)\s*?\n", re.S | re.I)
-# Parameters of the protocol; all others are settings of the query.
+# Protocol parameters; all others are query settings.
 _PROTOCOL = {
     "query", "database", "default_format", "session_id", "query_id", "compress", "decompress",
     "client_protocol_version", "enable_http_compression", "wait_end_of_query", "role",
@@ -34,7 +34,7 @@ _PROTOCOL = {
 
 @pytest.fixture(scope="session")
 def clickhouse_server() -> Iterator[str]:
-    """Return the URL of a server, without a database."""
+    """Return the URL of a server without databases."""
     from tests.servers.found import missing
 
     if VARIABLE in os.environ:
@@ -53,7 +53,7 @@ def clickhouse_server() -> Iterator[str]:
 
 
 class Handler(BaseHTTPRequestHandler):
-    """Run one statement a request."""
+    """Run one statement for each request."""
 
     protocol_version = "HTTP/1.1"
     session: Any = None
@@ -160,7 +160,7 @@ def _literal(value: str) -> str:
 
 
 def main() -> None:
-    """Serve the engine on a free port, which is printed, until killed."""
+    """Serve the engine on a free port, print the port, and run until killed."""
     from chdb import session
 
     Handler.folder = Path(sys.argv[1])

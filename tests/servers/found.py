@@ -9,7 +9,7 @@ import pytest
 
 
 def missing(server: str, why: str) -> NoReturn:
-    """Skip the test with one line that says why; in CI, fail it."""
+    """Skip the test and name the missing server; in CI, fail the test."""
     message = f"no {server} to test with: {why}"
     if os.environ.get("CI") == "true":
         pytest.fail(message, pytrace=False)

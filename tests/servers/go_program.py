@@ -1,4 +1,4 @@
-"""Programs published as Go modules, built once per version into the cache of servers."""
+"""Programs published as Go modules, built once per version into the server cache."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from tests.servers.found import missing
 
 
 class GoProgram(NamedTuple):
-    """A package of a module at a version; `extra` are further `go mod edit` arguments.
+    """A package of a Go module at a version; `extra` are additional `go mod edit` arguments.
 
-    With `source`, a file in tests/servers/go, the program is that file, which uses the module.
-    `staging`: the published version of the modules that the module replaces by its own folders.
+    With `source`, build this file from tests/servers/go, which imports the module. `staging` is the
+    version to require for dependencies that the module replaces by its own folders.
     """
 
     module: str
@@ -93,7 +93,7 @@ PROGRAMS = {
 
 
 def cache() -> Path:
-    """Return the cache folder of downloads and builds, by version."""
+    """Return the cache folder for downloads and builds of each version."""
     root = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
     folder = Path(root) / "neurova" / "servers"
     folder.mkdir(parents=True, exist_ok=True)
@@ -101,15 +101,15 @@ def cache() -> Path:
 
 
 def built(name: str) -> str:
-    """Return the path of a program: from PATH or the cache, else built."""
+    """Return the path of a program from PATH or the cache; build it if neither has it."""
     found = shutil.which(name)
     if found:
         return found
     program = PROGRAMS[name]
     path = cache() / f"{name}-{program.version}" / name
-    if path.exists():  # without waiting for builds of others
+    if path.exists():  # do not wait for other builds
         return str(path)
-    with (cache() / "go.lock").open("w") as lock:  # two builds at once need twice the memory
+    with (cache() / "go.lock").open("w") as lock:  # two parallel builds would need twice the memory
         fcntl.lockf(lock, fcntl.LOCK_EX)
         if not path.exists():
             if shutil.which("go") is None:
@@ -120,9 +120,9 @@ def built(name: str) -> str:
 
 
 def _build(program: GoProgram, path: Path) -> None:
-    """Build a program inside a module of its own: `go install` refuses modules with replacements.
+    """Build a program in a module of its own: `go install` refuses modules with replacements.
 
-    The module repeats the program's go version, checksums, exclusions and the replacements by
+    The new module copies the program's go version, checksums, exclusions, and replacements by
     published modules.
     """
     with tempfile.TemporaryDirectory(prefix="neurova-go-") as folder:

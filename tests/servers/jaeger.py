@@ -1,4 +1,4 @@
-"""Jaeger all-in-one, built with Go: it takes OTLP/HTTP and keeps traces in memory."""
+"""Jaeger all-in-one, built with Go: it receives OTLP/HTTP and keeps traces in memory."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ _PORTS = (
 
 
 class Jaeger:
-    """A running Jaeger; `url` takes OTLP/HTTP."""
+    """A running Jaeger; `url` receives OTLP/HTTP."""
 
     def __init__(self, otlp: int, query: int) -> None:
         self.url = f"http://127.0.0.1:{otlp}"
         self._query = query
 
     def traces(self, service: str, limit: int = 5_000) -> dict[str, list[dict[str, Any]]]:
-        """Return the spans of a service's traces by trace id, as its API answers them."""
+        """Return the spans of a service's traces by trace id, in the format of Jaeger's API."""
         answer = self.get(f"/api/traces?service={quote(service)}&limit={limit}&lookback=1h")
         return {each["traceID"].rjust(32, "0"): each["spans"] for each in answer["data"] or ()}
 

@@ -1,6 +1,6 @@
 """The control plane of Kubernetes: etcd, API server and controllers, built with Go.
 
-No machine joins, so nothing runs: `run_pods` writes the status of pods as a kubelet would.
+There is no node, so no container runs: `run_pods` sets pod statuses in place of a kubelet.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def find_programs() -> dict[str, str]:
 
 
 class KubernetesServer:
-    """A control plane on loopback with its state in a temporary folder."""
+    """A control plane on loopback that keeps its state in a temporary folder."""
 
     def __init__(self) -> None:
         programs = find_programs()
@@ -41,7 +41,7 @@ class KubernetesServer:
         client, peer, api, health = _free_ports(4)
         self.url = f"https://127.0.0.1:{api}"
         self._session = requests.Session()
-        self._session.trust_env = False  # no proxy between loopback addresses
+        self._session.trust_env = False  # do not use a proxy for loopback addresses
         self._session.verify = False
         self._session.headers["Authorization"] = f"Bearer {TOKEN}"
         (self._folder / "tokens.csv").write_text(f'{TOKEN},admin,u1,"system:masters"\n')
@@ -90,7 +90,7 @@ class KubernetesServer:
         self._kubelet.start()
 
     def send(self, method: str, path: str, body: Any = None, media_type: str = MERGE) -> Any:
-        """Send a request; raise an error for a refusal."""
+        """Send a request; raise an error if the server refuses it."""
         kind = media_type if method == "PATCH" else "application/json"
         headers = {"Content-Type": kind}
         answer = self._session.request(method, self.url + path, json=body, headers=headers)
@@ -108,7 +108,7 @@ class KubernetesServer:
         shutil.rmtree(self._folder)
 
     def _run_pods(self) -> None:
-        """Make pods ready, or end them if they are of a Job; not those of a "broken" image."""
+        """Mark pods as ready, or completed if they belong to a Job; skip "broken" images."""
         while not self._stopping.wait(0.2):
             for pod in self.send("GET", "/api/v1/pods")["items"]:
                 image = pod["spec"]["containers"][0]["image"]
@@ -121,7 +121,7 @@ class KubernetesServer:
                 try:
                     self.send("PATCH", path, {"status": _status(is_job)})
                 except requests.HTTPError:
-                    continue  # it was deleted meanwhile
+                    continue  # the pod was deleted
 
     def _start(self, program: str, *arguments: str) -> None:
         log = (self._folder / f"{Path(program).name}.log").open("wb")

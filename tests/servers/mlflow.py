@@ -1,4 +1,4 @@
-"""An MLflow server of the development environment, on a port of its own."""
+"""The MLflow server of the development environment, on a free port."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from tests.servers.ports import free_ports
 from tests.servers.process import responds, running
 
 VARIABLE = "NEUROVA_TEST_MLFLOW_URL"
-TIMEOUT = 600.0  # seconds to start: it creates its database first, and imports much
+TIMEOUT = 600.0  # seconds to start: it imports many modules and creates its database
 OPTIONS = {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
 
 
 @pytest.fixture(scope="session")
 def mlflow_server() -> Iterator[str]:
-    """Return the URL of an MLflow server that stores its own artifacts."""
+    """Return the URL of an MLflow server that also stores artifacts."""
     if VARIABLE in os.environ:
         yield os.environ[VARIABLE]
         return

@@ -1,4 +1,4 @@
-"""The APIs of AWS on loopback: moto's server, of the development requirements."""
+"""AWS APIs on loopback: moto's server, from the development requirements."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ ENVIRONMENT = {
 
 @pytest.fixture(scope="session")
 def moto_url() -> Iterator[str]:
-    """Return the URL of a server for all tests: they use names of their own."""
+    """Return the URL of a server that all tests share, so each test uses its own names."""
     (port,) = free_ports(1)
     command = [Path(sys.executable).with_name("moto_server"), "-H", "127.0.0.1", "-p", str(port)]
     with tempfile.TemporaryDirectory(prefix="neurova-moto-") as home:
@@ -34,7 +34,7 @@ def moto_url() -> Iterator[str]:
 
 @pytest.fixture
 def aws(moto_url: str, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Let the clients of AWS use the server, whose URL is returned."""
+    """Point AWS clients at the server; return its URL."""
     for name, value in {**ENVIRONMENT, "AWS_ENDPOINT_URL": moto_url}.items():
         monkeypatch.setenv(name, value)
     monkeypatch.delenv("AWS_PROFILE", raising=False)

@@ -1,4 +1,4 @@
-"""Packages of npm for the tests, each laid out once in the cache and never committed."""
+"""npm packages for tests, installed once into a cache outside the repository."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "neur
 
 
 def package(name: str, version: str) -> Path:
-    """Return the folder of a package; the test is skipped, or fails in CI, when it cannot be had.
+    """Return the folder of an npm package; without it, skip the test, or fail it in CI.
 
-    Nothing that a package would run at its installation is run.
+    Install scripts do not run.
     """
     if shutil.which("node") is None or shutil.which("npm") is None:
         missing(name, "install Node.js (apt-get install nodejs npm)")

@@ -1,4 +1,4 @@
-"""OpenBao, which has the API of HashiCorp Vault; built with Go."""
+"""OpenBao, which is compatible with HashiCorp Vault's API; built with Go."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ log_level = "error"
 
 
 class OpenBao:
-    """A server that keeps its data in a folder, with a KV engine (version 2) at `secret`.
+    """A server that keeps its data in a folder, with a KV engine (version 2) mounted at `secret`.
 
-    `program` is its path, `url` its address, `token` the root token, `ca` its certificate (`tls`).
+    `program` is the program's path, `token` the root token, and `ca` the certificate if `tls`.
     """
 
     def __init__(self, *, tls: bool = False) -> None:
@@ -83,16 +83,16 @@ class OpenBao:
         self.token, self._unseal_key = made["root_token"], made["keys"][0]
         self.unseal()
         self.client().sys.enable_secrets_engine("kv", "secret", options={"version": "2"})
-        while not _has_engine(self.client()):  # the engine is upgraded in the background
+        while not _has_engine(self.client()):  # the server upgrades the engine in the background
             assert time.monotonic() < end, "the KV engine did not start"
             time.sleep(0.02)
 
     def seal(self) -> None:
-        """Seal the server: it answers, but has no data until it is unsealed."""
+        """Seal the server: it responds, but refuses access to data until it is unsealed."""
         self.client().sys.seal()
 
     def unseal(self) -> None:
-        """Unseal the server and return when it is active."""
+        """Unseal the server and wait until it is active."""
         client, end = self.client(), time.monotonic() + TIMEOUT
         client.sys.submit_unseal_key(self._unseal_key)
         while client.sys.read_health_status(method="GET", active_code=299).status_code != 299:
@@ -100,14 +100,14 @@ class OpenBao:
             time.sleep(0.02)
 
     def kill(self) -> None:
-        """End the server at once; it keeps its data, and is sealed when it runs again."""
+        """Kill the server; it keeps its data, and is sealed after its next start."""
         if self._process is not None:
             self._process.kill()
             self._process.wait()
             self._process = None
 
     def clear(self) -> None:
-        """End the server and remove its data."""
+        """Stop the server and delete its data."""
         self.kill()
         shutil.rmtree(self._folder, ignore_errors=True)
 
@@ -153,13 +153,13 @@ def write_certificate(folder: Path) -> None:
 
 @pytest.fixture(scope="session")
 def openbao() -> Iterator[OpenBao]:
-    """Return the server of the session; do not stop or seal it."""
+    """Return the session's server; do not stop or seal it."""
     yield from _running(OpenBao())
 
 
 @pytest.fixture
 def own_openbao() -> Iterator[OpenBao]:
-    """Return a server that only this test uses, and may stop and seal."""
+    """Return a server for one test only, which may stop and seal it."""
     yield from _running(OpenBao())
 
 

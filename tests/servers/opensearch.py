@@ -1,4 +1,4 @@
-"""OpenSearch, which speaks the API of Elasticsearch; downloaded by Maven."""
+"""OpenSearch, which is compatible with Elasticsearch's API; downloaded from Maven."""
 
 from __future__ import annotations
 
@@ -34,21 +34,21 @@ POM = f"""<project xmlns="http://maven.apache.org/POM/4.0.0">
 
 @pytest.fixture(scope="session")
 def opensearch() -> Iterator[str]:
-    """Return the URL of a node without data."""
+    """Return the URL of an empty node."""
     if VARIABLE in os.environ:
         yield os.environ[VARIABLE]
         return
     libraries = _download()
     with tempfile.TemporaryDirectory(prefix="neurova-opensearch-") as home:
-        # One at a time, from the choice of a port until it is taken: many processes run tests.
+        # Parallel test processes take turns, or two might choose the same port.
         starting = (cache() / "opensearch-start.lock").open("w")
         fcntl.flock(starting, fcntl.LOCK_EX)
         http = _free_port()
-        # A node joins the nodes of other tests if they have the same cluster name.
+        # Nodes with the same cluster name would join each other across tests.
         name = f"tests-{os.getpid()}"
         command = ["java", "-Xms256m", "-Xmx512m", "-cp", f"{libraries}/*", MAIN]
         command += ["-basePath", f"{home}/node", "-clusterName", name, "-numOfNode", "1"]
-        # The runner adds the number of the node.
+        # The runner adds the node number (1) to the base port.
         command += ["-baseHttpPort", str(http - 1)]
         is_ready = partial(responds, http, "/_cluster/health")
         try:
@@ -60,7 +60,7 @@ def opensearch() -> Iterator[str]:
 
 
 def _free_port() -> int:
-    """Return a free port; the runner takes only these for HTTP."""
+    """Return a free port in the range that the runner accepts for HTTP."""
     for port in range(9210, 9299):
         with suppress(OSError), socket.create_server(("127.0.0.1", port)):
             return port
@@ -68,7 +68,7 @@ def _free_port() -> int:
 
 
 def _download() -> Path:
-    """Return the folder of the Java libraries, else skip."""
+    """Return the folder of the Java libraries, else skip the test."""
     folder = cache() / f"opensearch-{VERSION}"
     with (cache() / "opensearch.lock").open("w") as lock:  # one test process at a time
         fcntl.flock(lock, fcntl.LOCK_EX)

@@ -1,7 +1,7 @@
-"""A real PostgreSQL server for tests: an installed one, or one that is installed for them.
+"""A real PostgreSQL server for tests: an existing installation, or one that the tests install.
 
-`postgres` is one server for the session, on which `create()` creates empty databases.
-`own_postgres` is a server of one test, which may stop and start it.
+`postgres` is the session's server; `create()` creates empty databases on it.
+`own_postgres` is a server for one test, which may stop and start it.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from tests.servers.found import missing
 
 VARIABLE = "NEUROVA_TEST_POSTGRES_URL"
 TIMEOUT = 60.0  # seconds to start or stop
-# Defaults of a real server, with little memory.
+# Like a real server's defaults, but with little memory.
 OPTIONS = {
     "listen_addresses": "127.0.0.1",
     "unix_socket_directories": "",
@@ -40,7 +40,7 @@ INITDB = ["-A", "scram-sha-256", "-E", "UTF8", "--no-locale", "--no-sync"]
 
 
 class PostgresServer:
-    """A server at `url` (database postgres, as superuser); without `binaries` it is not ours."""
+    """A server at `url` (database postgres, as superuser); external if `binaries` is None."""
 
     def __init__(self, url: str, folder: Path | None = None, binaries: Path | None = None) -> None:
         self.url = url
@@ -68,7 +68,7 @@ class PostgresServer:
         return parts._replace(netloc=f"{parts.username}@{parts.hostname}:{parts.port}").geturl()
 
     def run(self, statement: str, url: str = "") -> list[Any]:
-        """Run a statement on the database at `url` (else postgres) and return its rows."""
+        """Run a statement on the database at `url`, by default postgres, and return its rows."""
 
         import asyncpg
 
@@ -79,11 +79,11 @@ class PostgresServer:
             finally:
                 await connection.close()
 
-        with ThreadPoolExecutor(1) as thread:  # the test may have a running event loop
+        with ThreadPoolExecutor(1) as thread:  # this thread may have a running event loop
             return thread.submit(asyncio.run, run()).result()
 
     def start(self) -> None:
-        """Start the server and return when it accepts connections."""
+        """Start the server and wait until it accepts connections."""
         assert self._binaries is not None, "this server was not started by the tests"
         assert self._folder is not None
         options = [word for name, value in self._options() for word in ("-c", f"{name}={value}")]
@@ -111,14 +111,14 @@ class PostgresServer:
             return False
 
     def stop(self, number: int = signal.SIGINT) -> None:
-        """Stop the server and keep its data: SIGINT closes connections, SIGQUIT is a crash."""
+        """Stop the server and keep its data: SIGINT closes connections, SIGQUIT is like a crash."""
         if self._process is not None:
             self._process.send_signal(number)
             self._process.wait(TIMEOUT)
             self._process = None
 
     def clear(self) -> None:
-        """Remove the databases, or the whole server."""
+        """Drop the databases of an external server, or delete the whole server."""
         if self._binaries is None:
             for name in self._created:
                 self.run(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
@@ -132,7 +132,7 @@ class PostgresServer:
 
 
 def binaries() -> Path:
-    """Return the folder of the newest PostgreSQL; install it as root on Debian, else skip."""
+    """Return the folder of the newest PostgreSQL; install it on Debian as root, else skip."""
     found = _binaries()
     if found is None and can_install():
         _install()
@@ -151,7 +151,7 @@ def _binaries() -> Path | None:
 
 
 def _install() -> None:
-    """Install Debian's package without starting a cluster."""
+    """Install the Debian package without starting a cluster."""
     with installing("PostgreSQL", _binaries) as install:
         if install is not None:
             install("postgresql-common")
@@ -161,7 +161,7 @@ def _install() -> None:
 
 
 def _owner() -> dict[str, Any]:
-    """Return the user of a child process: PostgreSQL refuses to run as root."""
+    """Return the user that runs the server: PostgreSQL refuses to run as root."""
     if os.geteuid() != 0:
         return {}
     user = pwd.getpwnam("postgres")
@@ -175,9 +175,9 @@ def _free_port() -> int:
 
 
 def create_server() -> PostgresServer:
-    """Create a new server, not yet started."""
+    """Create a new server without starting it."""
     here = binaries()
-    # Not in pytest's folder, which another user cannot read.
+    # Not in pytest's temporary folder, which that user cannot read.
     folder = Path(tempfile.mkdtemp(prefix="neurova-postgres-"))
     password = secrets.token_hex(12)
     secret = folder / "password"
@@ -198,7 +198,7 @@ def create_server() -> PostgresServer:
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[PostgresServer]:
-    """Return the server of the session; do not stop it."""
+    """Return the session's server; do not stop it."""
     given = os.environ.get(VARIABLE)
     server = PostgresServer(given) if given else create_server()
     try:
@@ -211,7 +211,7 @@ def postgres() -> Iterator[PostgresServer]:
 
 @pytest.fixture
 def own_postgres() -> Iterator[PostgresServer]:
-    """Return a started server that only this test uses."""
+    """Return a running server for one test only."""
     server = create_server()
     try:
         server.start()

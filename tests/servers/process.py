@@ -1,4 +1,4 @@
-"""Servers that run as a process in a folder of their own, and tell by HTTP that they are ready."""
+"""Run server processes, each in its own folder, and wait until they are ready."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def running(
     timeout: float,
     **options: Any,
 ) -> Iterator[int]:
-    """Run a server, and its own children, from when it is ready until the block ends.
+    """Run a server from when it is ready until the block ends, then stop it and its children.
 
     Yield its process id.
     """
@@ -54,7 +54,7 @@ def listens(port: int) -> bool:
 
 
 def responds(port: int, path: str) -> bool:
-    """Return whether a server on loopback answers 200."""
+    """Return whether a server on loopback responds with 200."""
     connection = HTTPConnection("127.0.0.1", port, timeout=5)
     try:
         connection.request("GET", path)

@@ -1,7 +1,7 @@
-"""A real RabbitMQ server for tests: an installed one, or one that is installed for them.
+"""A real RabbitMQ server for tests: an existing installation, or one that the tests install.
 
-`rabbitmq` is one server for the session, on which `create()` creates empty virtual hosts.
-`own_rabbitmq` is a server of one test, which may stop, kill and start it.
+`rabbitmq` is the session's server; `create()` creates empty virtual hosts on it.
+`own_rabbitmq` is a server for one test, which may stop, kill and start it.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ from tests.servers.found import missing
 
 VARIABLE = "NEUROVA_TEST_RABBITMQ_URL"
 TIMEOUT = 90.0  # seconds to start or stop
-HANDLES = 4_096  # a quorum queue uses 3
-# Debian's commands in PATH change the user and the paths; these do not.
+HANDLES = 4_096  # file handles; a quorum queue uses 3
+# Not Debian's wrappers in PATH, which change the user and the paths.
 PLACES = ("/usr/lib/rabbitmq/bin", "/opt/rabbitmq/sbin", "/usr/local/sbin")
 CONFIGURATION = """
 loopback_users = none
@@ -40,7 +40,7 @@ num_acceptors.tcp = 2
 
 
 class RabbitServer:
-    """A server at `url` (virtual host /); without `binaries` it is not ours."""
+    """A server at `url` (virtual host /); external if `binaries` is None."""
 
     def __init__(self, url: str, folder: Path | None = None, binaries: Path | None = None) -> None:
         self.url = url
@@ -52,13 +52,13 @@ class RabbitServer:
 
     @property
     def port(self) -> int:
-        """Return the port for clients."""
+        """Return the AMQP port."""
         return urlsplit(self.url).port or 5672
 
     def create(self) -> str:
         """Create an empty virtual host and return its URL.
 
-        A server that is not ours has only the virtual host of its URL.
+        An external server has only the virtual host in its URL.
         """
         if self._binaries is None:
             return self.url
@@ -72,7 +72,7 @@ class RabbitServer:
         return f"{self.url.rpartition('/')[0]}/{name}"
 
     def control(self, *arguments: str) -> str:
-        """Run rabbitmqctl and return what it prints."""
+        """Run rabbitmqctl and return its output."""
         assert self._binaries is not None, "this server was not started by the tests"
         ran = subprocess.run(
             [self._binaries / "rabbitmqctl", "-q", *arguments],
@@ -84,12 +84,12 @@ class RabbitServer:
         return ran.stdout
 
     def start(self) -> None:
-        """Start the server and return when it accepts connections."""
+        """Start the server and wait until it accepts connections."""
         assert self._binaries is not None, "this server was not started by the tests"
         assert self._folder is not None
         with (self._folder / "output").open("ab") as log:
             options = {"stdin": subprocess.DEVNULL, "stdout": log, "stderr": log}
-            if self._epmd is None:  # else Erlang starts one that keeps running
+            if self._epmd is None:  # otherwise Erlang starts an epmd that outlives the server
                 command = ["epmd", "-port", str(self._ports[0]), "-address", "127.0.0.1"]
                 self._epmd = subprocess.Popen(command, **options)
             shell = ["sh", "-c", 'ulimit -n "$(ulimit -Hn)" && exec "$0"']
@@ -112,16 +112,16 @@ class RabbitServer:
             return False
 
     def kill(self, number: int = signal.SIGKILL) -> None:
-        """End the server at once, or stop it with SIGTERM; it keeps its data."""
+        """Kill the server, or stop it with SIGTERM; it keeps its data."""
         if self._process is not None:
             self._process.send_signal(number)
             self._process.wait(TIMEOUT)
             self._process = None
 
     def sync(self) -> None:
-        """Write what was declared to the disk.
+        """Flush declared queues and exchanges to disk.
 
-        RabbitMQ 3.10 forgets a quorum queue that was created half a second before it is killed.
+        RabbitMQ 3.10 loses a quorum queue that is created less than half a second before a kill.
         """
         self.control("eval", "[dets:sync(T) || T <- dets:all()].")
 
@@ -131,7 +131,7 @@ class RabbitServer:
         self._process.send_signal(number)
 
     def clear(self) -> None:
-        """Remove the server."""
+        """Delete the server and its data."""
         if self._binaries is not None:
             self.kill()
             if self._epmd is not None:
@@ -158,7 +158,7 @@ class RabbitServer:
             "RABBITMQ_CONFIG_FILE": str(self._folder / "rabbitmq.conf"),
             "RABBITMQ_CONF_ENV_FILE": str(self._folder / "none"),
             "RABBITMQ_ENABLED_PLUGINS_FILE": str(self._folder / "plugins"),
-            # The script becomes the server itself, so that its pid is the one to kill.
+            # The script replaces itself with the server (exec), so its pid is the one to kill.
             "RABBITMQ_ALLOW_INPUT": "1",
             "RABBITMQ_SERVER_START_ARGS": "-noinput",
             "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "+S 2:2 +sbwt none +sbwtdcpu none",
@@ -166,7 +166,7 @@ class RabbitServer:
 
 
 def binaries() -> Path:
-    """Return the folder of rabbitmq-server; install it as root on Debian, else skip."""
+    """Return the folder of rabbitmq-server; install it on Debian as root, else skip the test."""
     found = _binaries()
     if found is None and can_install():
         _install()
@@ -184,8 +184,8 @@ def _binaries() -> Path | None:
 
 
 def _install() -> None:
-    """Install Debian's package without starting the server."""
-    policy = Path("/usr/sbin/policy-rc.d")  # asked before a package starts a service
+    """Install the Debian package without starting the server."""
+    policy = Path("/usr/sbin/policy-rc.d")  # Debian runs it before a package starts a service
     with installing("RabbitMQ", _binaries) as install:
         if install is None:
             return
@@ -201,7 +201,7 @@ def _install() -> None:
 
 
 def _free_port() -> int:
-    """Return a free port below those of clients, which could take it while the server is down."""
+    """Return a free port that no outgoing connection can take while the server is down."""
     while True:
         with (
             suppress(OSError),
@@ -212,9 +212,9 @@ def _free_port() -> int:
 
 
 def create_server() -> RabbitServer:
-    """Create a new server, not yet started."""
+    """Create a new server without starting it."""
     here = binaries()
-    logging.getLogger("pika").setLevel(logging.CRITICAL)  # the bus reports the same errors
+    logging.getLogger("pika").setLevel(logging.CRITICAL)  # the bus logs the same errors
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     assert most == resource.RLIM_INFINITY or most >= HANDLES, f"at most {most} file handles"
     folder = Path(tempfile.mkdtemp(prefix="neurova-rabbitmq-"))
@@ -227,7 +227,7 @@ def create_server() -> RabbitServer:
 
 @pytest.fixture(scope="session")
 def rabbitmq() -> Iterator[RabbitServer]:
-    """Return the server of the session; do not stop it."""
+    """Return the session's server; do not stop it."""
     given = os.environ.get(VARIABLE)
     server = RabbitServer(given) if given else create_server()
     try:
@@ -240,13 +240,13 @@ def rabbitmq() -> Iterator[RabbitServer]:
 
 @pytest.fixture(scope="session")
 def rabbitmq_url(rabbitmq: RabbitServer) -> str:
-    """Return the URL of a virtual host for tests that delete what they create."""
+    """Return the URL of a virtual host for tests that delete their own queues."""
     return rabbitmq.create()
 
 
 @pytest.fixture
 def own_rabbitmq() -> Iterator[RabbitServer]:
-    """Return a started server that only this test uses."""
+    """Return a running server for one test only."""
     server = create_server()
     try:
         server.start()

@@ -1,6 +1,6 @@
-"""A real Redis server for tests: an installed one, or one that is installed for them.
+"""A real Redis server for tests: an existing installation, or one that the tests install.
 
-`redis` is one server for the session; tests use keys of their own. `own_redis` is a server of one
+`redis` is the session's server; each test uses its own keys. `own_redis` is a server for one
 test, which may stop, kill and start it.
 """
 
@@ -26,7 +26,7 @@ TIMEOUT = 30.0  # seconds to start
 
 
 class RedisServer:
-    """A server at `url`; it keeps what it counts when it is killed (append-only file)."""
+    """A server at `url` that keeps its data when it is killed (append-only file)."""
 
     def __init__(self, binary: str, folder: Path) -> None:
         with socket.create_server(("127.0.0.1", 0)) as probe:
@@ -38,7 +38,7 @@ class RedisServer:
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        """Start the server and return when it answers."""
+        """Start the server and wait until it responds."""
         with (self._folder / "output").open("ab") as log:
             self._process = subprocess.Popen(self._command, stdout=log, stderr=log)
         end = time.monotonic() + TIMEOUT
@@ -48,14 +48,14 @@ class RedisServer:
             time.sleep(0.01)
 
     def end(self, number: signal.Signals = signal.SIGKILL) -> None:
-        """Send a signal, and wait if it ends the server."""
+        """Send a signal; if it is SIGKILL or SIGTERM, wait until the server has exited."""
         assert self._process is not None
         self._process.send_signal(number)
         if number in (signal.SIGKILL, signal.SIGTERM):
             self._process.wait()
 
     def stop(self) -> None:
-        """End the server if it runs."""
+        """Stop the server if it is running."""
         if self._process is not None and self._process.poll() is None:
             self.end()
 
@@ -77,7 +77,7 @@ def redis_url() -> Iterator[str]:
 
 @pytest.fixture
 def own_redis() -> Iterator[RedisServer]:
-    """Return a server of this test alone."""
+    """Return a running server for one test only."""
     yield from serve()
 
 

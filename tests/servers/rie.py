@@ -1,4 +1,4 @@
-"""AWS's emulator of the Lambda runtime, from the wheel of aws-sam-cli; it runs awslambdaric."""
+"""AWS's Lambda runtime emulator, from the wheel of aws-sam-cli; it runs awslambdaric."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ HANDLER = "neurova_platform.serving.aws_lambda.handler"
 
 
 class LambdaError(Exception):
-    """A function failed; `args` are the type and the message that it reported."""
+    """The function failed; `args` are the reported error type and message."""
 
 
 class LambdaFunction:
-    """A function behind the emulator `pid` on `port`; the file `log` has the output of both."""
+    """A function in the emulator `pid` on `port`; both write to the file `log`."""
 
     def __init__(self, pid: int, port: int, log: Path) -> None:
         self._pid = pid
@@ -43,7 +43,7 @@ class LambdaFunction:
         self.log = log
 
     def invoke(self, event: Mapping[str, Any]) -> Any:
-        """Send an event and return the answer. Raises LambdaError."""
+        """Invoke the function with an event and return the response. Raises LambdaError."""
         connection = HTTPConnection("127.0.0.1", self._port, timeout=TIMEOUT)
         try:
             path = "/2015-03-31/functions/function/invocations"
@@ -56,13 +56,13 @@ class LambdaFunction:
         return answer
 
     def signal(self, number: signal.Signals) -> None:
-        """Send a signal to the process of the function, which Lambda suspends between calls."""
+        """Send a signal to the function's process, for example to suspend it as Lambda does."""
         for thread in Path(f"/proc/{self._pid}/task").iterdir():
             for child in (thread / "children").read_text().split():
                 os.kill(int(child), number)
 
     def lines(self) -> list[dict[str, Any]]:
-        """Return the JSON lines of the function's log so far."""
+        """Return the JSON lines in the function's log."""
         written = self.log.read_text(errors="replace").splitlines()
         return [json.loads(line) for line in written if line.startswith("{")]
 
@@ -71,7 +71,7 @@ class LambdaFunction:
 def running_function(
     project: Path, variables: Mapping[str, str], timeout: int = 30
 ) -> Iterator[LambdaFunction]:
-    """Run a project as a function whose calls may take `timeout` seconds."""
+    """Run a project as a Lambda function with this timeout in seconds."""
     clean = {name: value for name, value in os.environ.items() if not name.startswith("NEUROVA_")}
     with tempfile.TemporaryDirectory(prefix="neurova-lambda-") as home:
         port, api = free_ports(2)
@@ -89,7 +89,7 @@ def running_function(
             f"127.0.0.1:{api}",
             *(sys.executable, "-m", "awslambdaric", HANDLER),
         ]
-        # `running` starts it in `home`; the emulator starts the function there, too.
+        # `running` starts the emulator in `home`, and the emulator starts the function there.
         for name in ("neurova.toml", "functions"):
             (Path(home) / name).symlink_to(project / name)
         is_ready = partial(listens, port)
@@ -99,7 +99,7 @@ def running_function(
 
 
 def binary() -> str:
-    """Return the path of the emulator, downloaded once, else skip the test."""
+    """Return the path of the emulator; download it once, or skip the test."""
     found = os.environ.get(VARIABLE) or shutil.which(NAME)
     if found:
         return found

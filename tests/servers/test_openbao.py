@@ -1,4 +1,4 @@
-"""The server keeps its data when it is killed, and is sealed until it is unsealed."""
+"""A killed server keeps its data and stays sealed after a restart until it is unsealed."""
 
 from __future__ import annotations
 

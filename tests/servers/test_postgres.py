@@ -1,4 +1,4 @@
-"""The PostgreSQL server of other tests."""
+"""Tests of the PostgreSQL fixtures that other tests use."""
 
 from __future__ import annotations
 

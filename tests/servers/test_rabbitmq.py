@@ -1,4 +1,4 @@
-"""The RabbitMQ server of other tests."""
+"""Tests of the RabbitMQ fixtures that other tests use."""
 
 from __future__ import annotations
 

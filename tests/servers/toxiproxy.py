@@ -1,4 +1,4 @@
-"""Toxiproxy, a proxy for TCP whose faults ("toxics") tests add and remove; built with Go."""
+"""Toxiproxy, a TCP proxy; tests add and remove its faults ("toxics"). Built with Go."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ TIMEOUT = 30.0  # seconds to start or answer
 
 
 class Proxy:
-    """A proxy for a server; `url` is the server's URL with the address of the proxy."""
+    """A proxy in front of a server; `url` is the server's URL with the proxy's address."""
 
     def __init__(self, api: Toxiproxy, name: str, url: str) -> None:
         self.url = url
@@ -29,7 +29,7 @@ class Proxy:
         self._path = f"/proxies/{name}"
 
     def enable(self, is_enabled: bool) -> None:
-        """Accept connections, or close all and refuse new ones."""
+        """Accept connections; if false, close all of them and refuse new ones."""
         self._api.request("POST", self._path, enabled=is_enabled)
 
     @contextmanager
@@ -65,7 +65,7 @@ class Toxiproxy:
             self.request("DELETE", f"/proxies/{name}")
 
     def request(self, method: str, path: str, **body: Any) -> Any:
-        """Send a request and return what it answers."""
+        """Send a request and return the response."""
         connection = HTTPConnection("127.0.0.1", self._port, timeout=TIMEOUT)
         try:
             connection.request(method, path, json.dumps(body))
@@ -79,7 +79,7 @@ class Toxiproxy:
 
 @pytest.fixture(scope="session")
 def toxiproxy() -> Iterator[Toxiproxy]:
-    """Return a started Toxiproxy."""
+    """Return a running Toxiproxy."""
     program = os.environ.get(VARIABLE) or built("toxiproxy-server")
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]

@@ -1,4 +1,4 @@
-"""VictoriaLogs, which takes Loki's push API; built with Go."""
+"""VictoriaLogs, which accepts Loki's push API; built with Go."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ TIMEOUT = 30.0  # seconds to start
 
 @pytest.fixture(scope="session")
 def victorialogs() -> Iterator[str]:
-    """Return the URL of a server without data; `/insert` is the prefix of Loki's API."""
+    """Return the URL of an empty server; `/insert` is the prefix of Loki's API."""
     if VARIABLE in os.environ:
         yield os.environ[VARIABLE]
         return

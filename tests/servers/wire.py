@@ -1,4 +1,4 @@
-"""A proxy between a client and PostgreSQL that counts round trips, stalls, or drops a reply."""
+"""A proxy for PostgreSQL connections that counts round trips, stalls, or drops a response."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ ENDS_TRIP = b"QSH"  # Query, Sync and Flush: after these the client waits for a 
 
 
 class Wire:
-    """Forward connections to the server of `url`; clients connect to `self.url`.
+    """Forward connections to the server at `url`; clients connect to `self.url`.
 
-    `trips` counts how often the client waited for a reply after the connection was set up.
-    `queries` holds the simple queries (BEGIN, COMMIT…). The reply to a simple query in `lost` is
-    dropped: the connection is closed when the server sends it.
+    `trips` counts the client's waits for a response after connection setup. `queries` holds the
+    simple queries (BEGIN, COMMIT, …). For a simple query in `lost`, the proxy drops the response
+    and closes the connection.
     """
 
     def __init__(self, url: str) -> None:
@@ -53,7 +53,7 @@ class Wire:
         self._alive.clear()
 
     def release(self) -> None:
-        """Forward again, including what was held back."""
+        """Resume forwarding, and send the data that was held back."""
         self._alive.set()
 
     def cut(self) -> None:
@@ -117,7 +117,7 @@ class Wire:
                 self._writers.discard(end)
 
     async def _setup(self, reader: asyncio.StreamReader, far: asyncio.StreamWriter) -> None:
-        """Forward the messages without a type: a TLS request, the startup or a cancellation."""
+        """Forward the untyped first message: a TLS request, a startup or a cancellation."""
         while True:
             length = await reader.readexactly(4)
             body = await reader.readexactly(int.from_bytes(length) - 4)
