@@ -1,4 +1,4 @@
-"""A probe for all attacks of a module, and the keys that attackers have."""
+"""One probe shared by all attack tests of a module, and the attackers' API keys."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from ..conftest import HttpServer, copy_probe, http_server
 
 
 class Keys(NamedTuple):
-    """Keys of clients; only `good` has the scopes of every route."""
+    """API keys of clients; only `good` has the scopes for every route."""
 
     good: bytes
     low: bytes
@@ -32,13 +32,13 @@ class Keys(NamedTuple):
 
     @property
     def elsewhere(self) -> bytes:
-        """Return the good key with the prefix of the other environment and a valid checksum."""
+        """Return the good key with the prefix of the live environment and a valid checksum."""
         body = self.good[:-6].replace(b"nrv_test_", b"nrv_live_").decode()
         return (body + api_key._checksum(body)).encode()
 
     @property
     def digest(self) -> bytes:
-        """Return the digest of the good key, as in the store."""
+        """Return the digest of the good key, as the key store holds it."""
         return hashlib.sha256(self.good).hexdigest().encode()
 
     def basic(self, form: bytes) -> bytes:
@@ -78,6 +78,6 @@ def keys(server: HttpServer) -> Keys:
 
 
 async def count(server: HttpServer) -> int:
-    """Return how many functions of the probe ran."""
+    """Return how many calls of the probe's functions ran."""
     response = await server.send(b"GET /count HTTP/1.1\r\nHost: probe\r\nConnection: close\r\n\r\n")
     return int(json.loads(response.partition(b"\r\n\r\n")[2])["count"])

@@ -7,7 +7,7 @@ from contextlib import suppress
 
 
 def exchange(port: int, data: bytes) -> bytes:
-    """Send bytes on a new connection and return what comes back until it is closed."""
+    """Send bytes on a new connection and return the response, read until EOF."""
     response = b""
     with socket.create_connection(("127.0.0.1", port), 60) as client:
         client.sendall(data)

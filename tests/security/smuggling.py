@@ -1,7 +1,7 @@
-"""Bytes that one server may read as one request and another as two.
+"""Bytes that one server may parse as one request and another server as two.
 
-Each hides a request with the good key. If it ran, one client could send requests with the key of
-another. No conforming server runs it.
+Each case hides a request with the good key. If the hidden request ran, one client could send
+requests with another client's key. A conforming server never runs it.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ Encode = Callable[[Keys], bytes]
 
 
 def hidden(k: Keys) -> bytes:
-    """Return the request that must not run."""
+    """Return the hidden request, which must not run."""
     return b"GET /items/1 HTTP/1.1\r\nHost: probe\r\nX-API-Key: %b\r\n\r\n" % k.good
 
 
@@ -23,12 +23,12 @@ def _behind(head: bytes, before: bytes = b"") -> Encode:
 
 
 def _post(*lines: bytes, before: bytes = b"", end: bytes = b"\r\n") -> Encode:
-    """Return a POST without key with these field lines, followed by the hidden request."""
+    """Return a POST without an API key with these field lines, followed by the hidden request."""
     return _behind(end.join([b"POST /echo HTTP/1.1", b"Host: probe", *lines, b""]), before)
 
 
 def _body(method: bytes, target: bytes, *lines: bytes) -> Encode:
-    """Return a request whose body is the hidden one."""
+    """Return a request whose body is the hidden request."""
 
     def encode(k: Keys) -> bytes:
         length = b"Content-Length: %d" % len(hidden(k))
@@ -44,7 +44,7 @@ def _chunk(size: bytes, end: bytes = b"\r\n") -> Encode:
 
 
 def _with_key(form: bytes) -> Encode:
-    """Return a request for the item with the good key in a malformed head."""
+    """Return a request with the good key in a malformed head."""
     return lambda k: form % k.good
 
 
@@ -118,7 +118,7 @@ CODINGS: dict[str, Encode] = {
         "parameter": (b"Transfer-Encoding: chunked;q=1",),
         "comma": (b"Transfer-Encoding: ,chunked",),
         "space_before_colon": (b"Transfer-Encoding : chunked",),
-        "tab_behind": (b"Transfer-Encoding: chunked\t",),  # llhttp does not read it as chunked
+        "tab_behind": (b"Transfer-Encoding: chunked\t",),  # not chunked for llhttp
         "vertical_tab": (b"Transfer-Encoding: \x0bchunked",),
         "nul": (b"Transfer-Encoding: chunked\x00",),
         "carriage_return": (b"Transfer-Encoding: x\rchunked",),
@@ -159,7 +159,7 @@ def _line(line: bytes) -> Encode:
 
 
 def _fields(fields: bytes) -> Encode:
-    """Return a request with these fields; `%b` is the good key."""
+    """Return a request with these fields; `%b` stands for the good key."""
     return _with_key(_GET + _HOST + fields + b"\r\n\r\n")
 
 

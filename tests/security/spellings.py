@@ -1,4 +1,4 @@
-"""Tables of requests that no key here has the right to."""
+"""Tables of unauthorised requests: spellings of paths, methods, headers and keys."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Fields = list[tuple[bytes, bytes]]
 
 
 class RawRequest(NamedTuple):
-    """A request; `is_asgi` if an ASGI scope can express it."""
+    """A raw request; `is_asgi` tells whether an ASGI scope can represent it."""
 
     method: bytes
     target: bytes
@@ -22,27 +22,27 @@ class RawRequest(NamedTuple):
     is_asgi: bool = True
 
     def encode(self) -> bytes:
-        """Return the request as HTTP/1.1."""
+        """Return the request as HTTP/1.1 bytes."""
         lines = [b"%b %b HTTP/%b" % (self.method, self.target, self.version)]
         lines += [b"%b: %b" % field for field in self.all_fields()]
         return b"\r\n".join([*lines, b"Connection: close", b"", self.body])
 
     def all_fields(self) -> Fields:
-        """Return all fields but Connection."""
+        """Return all fields except Connection."""
         host = [(b"Host", b"probe")] if self.host else []
         length = [(b"Content-Length", b"%d" % len(self.body))] if self.body else []
         return [*host, *self.fields, *length]
 
 
 class Route(NamedTuple):
-    """A route, and the name in Keys of a key without the right to it ("": no key)."""
+    """A route, and the name (in Keys) of a key that may not call it; "" means no key."""
 
     method: bytes
     path: bytes
     key: str
 
     def fields(self, keys: Keys) -> Fields:
-        """Return the field that presents the key."""
+        """Return the header field with the key."""
         return [(b"X-API-Key", getattr(keys, self.key))] if self.key else []
 
 
@@ -62,7 +62,7 @@ def _hex(data: bytes, form: bytes = b"%%%02x") -> bytes:
     return b"".join(form % byte for byte in data)
 
 
-# Spellings of a path "/a...". Escapes are of its first letter unless the name says otherwise.
+# Spellings of a path "/a...". They escape its first letter unless the name says otherwise.
 PATHS: dict[str, Callable[[bytes], bytes]] = {
     "itself": lambda p: p,
     "letter_escaped": lambda p: b"/%b%b" % (_hex(p[1:2]), p[2:]),
@@ -170,7 +170,7 @@ class MethodSpelling(NamedTuple):
     is_asgi: bool = True
 
 
-# Methods, with a key that has the right to the route.
+# Methods, sent with a key that may call the route.
 METHODS: dict[str, MethodSpelling] = {
     **{
         name: MethodSpelling(name.encode())
@@ -179,7 +179,7 @@ METHODS: dict[str, MethodSpelling] = {
     "preflight": MethodSpelling(
         b"OPTIONS", [(b"Origin", b"https://a.b"), (b"Access-Control-Request-Method", b"GET")]
     ),
-    # In an ASGI scope the method is an upper-case token.
+    # In an ASGI scope the method is a token in upper case.
     **{
         name: MethodSpelling(method, is_asgi=False)
         for name, method in {
@@ -259,7 +259,7 @@ def _field(form: bytes, name: bytes = b"X-API-Key") -> Callable[[Keys], Fields]:
     return lambda k: [(name, form % k.good if b"%b" in form else form)]
 
 
-# Spellings of a key with all rights that must not be accepted.
+# Spellings of a fully authorised key that the server must not accept.
 PRESENTED: dict[str, Callable[[Keys], Fields]] = {
     "none": lambda k: [],
     "empty": _field(b""),
@@ -352,7 +352,7 @@ PRESENTED: dict[str, Callable[[Keys], Fields]] = {
     },
 }  # fmt: skip
 
-# A key in the query and in the body, where keys are not read.
+# A key in the query or in the body: the server reads neither.
 ELSEWHERE: dict[str, Callable[[Keys], tuple[bytes, bytes]]] = {
     **{
         f"query_{name}": lambda k, name=name: (b"?%b=%b" % (name.encode(), k.good), b"")  # type: ignore[misc]

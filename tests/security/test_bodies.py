@@ -1,4 +1,4 @@
-"""Any body is accepted or refused with its fault, at little cost."""
+"""Every body is accepted, or refused with the name of its fault, at bounded cost."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ def probe(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestPlatform]:
 
 @pytest.mark.parametrize("name", ALL)
 def test_body_is_accepted_or_its_fault_named(probe: TestPlatform, name: str) -> None:
-    """A refusal is short and has JSON pointers; the next call succeeds."""
+    """A refusal is short and contains JSON pointers; the next call succeeds."""
     body, status = ALL[name]
     counted = probe.get("/count").json()["count"]
     headers = {"content-type": "application/json"}
@@ -119,21 +119,21 @@ def test_body_is_accepted_or_its_fault_named(probe: TestPlatform, name: str) -> 
 
 
 class Served(NamedTuple):
-    """A server process of the probe."""
+    """The probe in a server process."""
 
     pid: int
     port: int
     key: str
 
     def peak(self) -> int:
-        """Return the peak memory in bytes since `reset_peak`."""
+        """Return the peak memory in bytes since the last `reset_peak`."""
         for line in Path(f"/proc/{self.pid}/status").read_text().splitlines():
             if line.startswith("VmHWM:"):
                 return int(line.split()[1]) * 1024
         raise AssertionError("no VmHWM")
 
     def reset_peak(self) -> None:
-        """Reset the peak to the current memory."""
+        """Reset the peak to the current memory usage."""
         Path(f"/proc/{self.pid}/clear_refs").write_text("5")
 
     def post(self, body: bytes, **more: str) -> int:
@@ -147,7 +147,10 @@ class Served(NamedTuple):
             connection.close()
 
     def pour(self, size: int, *lines: str, chunked: bool, deaf: bool) -> tuple[int, bytes]:
-        """Send a body; return the bytes sent and the response, which a `deaf` client ignores."""
+        """Send a body; return the number of bytes sent and the response.
+
+        A `deaf` client ignores the response and continues to send.
+        """
         framing = "Transfer-Encoding: chunked" if chunked else f"Content-Length: {size}"
         fields = [f"X-API-Key: {self.key}", "Content-Type: application/json", framing, *lines]
         head = "\r\n".join(["POST /echo HTTP/1.1", "Host: probe", *fields, "", ""])
@@ -180,7 +183,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 
 @pytest.mark.server
 def test_memory_stays_flat_for_any_bodies(served: Served) -> None:
-    """All of them, ten times, raise the peak by less than 30 MB."""
+    """Sending all bodies ten times raises the memory peak by less than 30 MB."""
     for body, status in ALL.values():
         assert served.post(body) == status
     served.reset_peak()
@@ -199,7 +202,7 @@ def test_memory_stays_flat_for_any_bodies(served: Served) -> None:
 def test_100_mb_are_refused_unread(
     served: Served, chunked: bool, expect: tuple[str, ...], deaf: bool
 ) -> None:
-    """A deaf client, which sends on after the response, may be disconnected and lose it."""
+    """A deaf client keeps sending after the response, so it may be disconnected and lose it."""
     assert served.post(b'{"text":"fine"}') == 200
     served.reset_peak()
     before = served.peak()

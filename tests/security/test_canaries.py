@@ -1,4 +1,4 @@
-"""Secrets that careless functions show are found nowhere but where they must be."""
+"""Secrets that careless functions leak appear only where they must be stored."""
 
 from __future__ import annotations
 
@@ -25,22 +25,22 @@ PROJECT = Path(__file__).with_name("leaky")
 TOKEN = "tok-8d0f2b/Canary+Token=41~"
 STORED = "st0r3d/Canary+Secret=77"
 PASSWORD = "pw9d1c77CanaryPassword"
-# Read as secrets: the platform masks them even where a function shows them.
+# Secrets from settings: the platform masks them even if a function leaks them.
 READ = {
     "LEAKY_TOKEN": TOKEN,
     "NEUROVA_MAIL_URL": f"smtp://me:{PASSWORD}@127.0.0.1:1",
     "NEUROVA_LOGS_LEVEL": "DEBUG",
 }
-# Sent by clients: the platform does not show them by itself.
+# Client data: the platform itself never shows it.
 SENT = {"query": "q7f3aaCanaryQuery", "body": "b51e90CanaryBody"}
-# Sent by clients: the platform masks the values of these fields.
+# Client data: the platform masks the values of these headers.
 FIELDS = {"cookie": "sid=c0ffeeCanaryCookie", "authorization": "Basic YXV0aENhbmFyeUF1dGg="}
 STORES = ("dev.key", "admin.token")
 """Files of the state folder that must hold a secret."""
 
 
 def canaries(key: str = "") -> Iterator[tuple[str, bytes]]:
-    """Yield what must not be found, with its name."""
+    """Yield each secret in each encoding, with a name for messages."""
     sent = [*SENT.values(), "c0ffeeCanaryCookie", "YXV0aENhbmFyeUF1dGg="]
     for secret in filter(None, (TOKEN, STORED, PASSWORD, key.removeprefix("nrv_test_"), *sent)):
         for offset in range(3):
@@ -51,7 +51,7 @@ def canaries(key: str = "") -> Iterator[tuple[str, bytes]]:
 
 
 class Session(NamedTuple):
-    """A session of `neurova dev`: its key, its state folder, and its texts by where they were."""
+    """A finished session of `neurova dev`: its key, state folder, and output by source."""
 
     key: str
     state: Path
@@ -115,7 +115,7 @@ def session(tmp_path_factory: pytest.TempPathFactory) -> Session:
 
 
 def _call_all(url: str, key: str) -> bytes:
-    """Call with canaries in each place of a request; return all responses."""
+    """Send canaries in every part of a request; return all responses."""
     bodies = [
         json.dumps({"text": SENT["body"]}),
         json.dumps({"text": "a", "count": SENT["body"]}),

@@ -22,7 +22,7 @@ from ..conftest import copy_probe
 from ..serving import NEUROVA, port_of, serving
 from .raw import exchange
 
-# A function that leaks what it received.
+# A function that leaks its input.
 CARELESS = '''"""Fail, or log, with what was received."""
 
 from neurova import Log, Reject, Request, get
@@ -48,7 +48,7 @@ async def careless(how: str, request: Request, log: Log) -> str:
 
 
 def forms(key: str) -> list[str]:
-    """Return spellings of a key that can be decoded."""
+    """Return encoded forms of a key that can be decoded."""
     return [
         key,
         quote(key).replace("_", "%5F"),
@@ -62,14 +62,14 @@ def forms(key: str) -> list[str]:
 
 
 def secrets(key: str) -> list[bytes]:
-    """Return parts of the random letters of a key, which must not be found."""
+    """Return parts of a key's random characters, which must not appear anywhere."""
     random = key.removeprefix("nrv_test_").removeprefix("nrv_live_")
     encoded = "".join(f"%{ord(letter):02x}" for letter in random)
     return [random[:12].encode(), random[-12:].encode(), encoded[:36].encode()]
 
 
 def requests(key: str) -> Iterator[bytes]:
-    """Yield requests that hold a key in every place, most of them refused."""
+    """Yield requests with a key in every possible place; most of them are refused."""
     end = "Connection: close\r\n\r\n"
     host = "Host: probe\r\n"
     for form in forms(key):
@@ -113,7 +113,7 @@ def requests(key: str) -> Iterator[bytes]:
 
 
 class Session(NamedTuple):
-    """A finished session of `neurova dev` that received keys in every place."""
+    """A finished session of `neurova dev` that received keys in every part of a request."""
 
     keys: list[str]
     state: Path
@@ -138,7 +138,7 @@ def session(tmp_path_factory: pytest.TempPathFactory) -> Session:
         responses = b"".join(exchange(port, data) for key in keys for data in requests(key))
         arguments = b""
         for key in keys:
-            # A slow call, so that the arguments of its process can be read.
+            # Make a slow call, so that the process arguments can be read meanwhile.
             command = [NEUROVA, "call", "GET", "/wait/1000", "--port", str(port)]
             caller = subprocess.Popen(
                 command, cwd=project, env={"NEUROVA_KEY": key}, stdout=subprocess.DEVNULL
@@ -201,7 +201,7 @@ def test_state_folder_contains_no_key_but_dev_key(session: Session) -> None:
 
 
 def test_reprs_show_no_key(probe: TestPlatform) -> None:
-    """E.g. in a debugger or an error page."""
+    """A debugger or an error page may print a repr."""
     key = probe.key("acme", ["probe:secret"])
     assert probe.get("/secret", key=key).status == 200
     assert probe.get(f"/items/{key}?a={key}", headers={"cookie": key}).status == 401

@@ -1,4 +1,4 @@
-"""No spelling of a request runs a function that its key has no right to."""
+"""No spelling of a request runs a function that its key may not call."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from .spellings import (
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-UNSUPPORTED = {501, 505}  # methods, transfer codings, versions
+UNSUPPORTED = {501, 505}  # statuses for unsupported methods, transfer codings or versions
 ROUTE = pytest.mark.parametrize("route", ROUTES.values(), ids=ROUTES)
 
 
@@ -38,7 +38,7 @@ def is_refused(status: int) -> bool:
 
 
 async def send_by_asgi(server: HttpServer, request: RawRequest) -> int:
-    """Send a request to the ASGI entry point, as another server would."""
+    """Send a request to the ASGI entry point, like another ASGI server."""
     target, _, query = request.target.partition(b"?")
     scope: dict[str, Any] = {
         "type": "http",
@@ -65,7 +65,7 @@ async def send_by_asgi(server: HttpServer, request: RawRequest) -> int:
 
 
 async def assert_refused(server: HttpServer, request: RawRequest) -> None:
-    """Assert that both entry points refuse a request alike, and that no function ran."""
+    """Assert that both entry points refuse a request with the same status and run no function."""
     response = await server.send(request.encode(), eof=True)
     found = statuses(response)
     assert len(found) == 1, response
@@ -77,13 +77,13 @@ async def assert_refused(server: HttpServer, request: RawRequest) -> None:
 
 
 def valid_body(route: Route) -> tuple[list[tuple[bytes, bytes]], bytes]:
-    """Return the fields and the body that the function of a route accepts."""
+    """Return the header fields and the body that a route's function accepts."""
     return ([JSON], BODY) if route.method == b"POST" else ([], b"")
 
 
 @pytest_asyncio.fixture(loop_scope="module")
 async def attacked(server: HttpServer, keys: Keys) -> AsyncIterator[HttpServer]:
-    """Return the server, and check after the attack that it still serves."""
+    """Yield the server; check after the attack that it still serves."""
     yield server
     fine = await server.send(b"GET /count HTTP/1.1\r\nHost: probe\r\nConnection: close\r\n\r\n")
     assert statuses(fine) == [200]
@@ -96,7 +96,7 @@ async def test_no_spelling_of_path_bypasses_rights(
 ) -> None:
     fields, body = valid_body(route)
     target = PATHS[spelling](route.path)
-    # No parser accepts a target with a fragment, a space or a non-ASCII byte.
+    # No HTTP parser accepts a target with a fragment, a space or a non-ASCII byte.
     is_asgi = bool(target) and all(32 < byte < 127 for byte in target) and b"#" not in target
     request = RawRequest(
         route.method, target, [*route.fields(keys), *fields], body, is_asgi=is_asgi
@@ -109,13 +109,13 @@ async def test_no_spelling_of_path_bypasses_rights(
 async def test_no_spelling_of_method_runs_another(
     attacked: HttpServer, keys: Keys, spelling: str, route: Route
 ) -> None:
-    """The key has the right to the route: only the method is wrong."""
+    """The key may call the route, so only the method is wrong."""
     method = METHODS[spelling]
     fields, body = valid_body(route)
     if method.body:
         fields, body = [], method.body
     fields = [(b"X-API-Key", keys.good), *fields, *method.fields]
-    # httptools refuses CONNECT for its target, which an ASGI scope does not have.
+    # httptools refuses CONNECT because of its target, which an ASGI scope does not contain.
     is_asgi = method.is_asgi and method.method != b"CONNECT"
     request = RawRequest(method.method, route.path + method.query, fields, body, is_asgi=is_asgi)
     await assert_refused(attacked, request)
@@ -185,7 +185,7 @@ async def test_key_in_query_or_body_is_ignored(
 async def test_no_request_is_smuggled_in_another(
     attacked: HttpServer, keys: Keys, spelling: str
 ) -> None:
-    """Each hidden request has the good key: it must be taken as a body or as malformed."""
+    """The server must read the hidden request, which has the good key, as a body or malformed."""
     response = await attacked.send(smuggling.ALL[spelling](keys), eof=True)
     found = [status for status in statuses(response) if status != 100]
     assert found, "no response"
@@ -194,7 +194,7 @@ async def test_no_request_is_smuggled_in_another(
 
 
 async def test_good_key_runs_every_route(server: HttpServer, keys: Keys) -> None:
-    """The counter that the other tests expect at 0 does count. Last in this module."""
+    """Show that the counter which other tests expect to be 0 works. Must be last in this module."""
     before = await count(server)
     for number, route in enumerate(ROUTES.values(), 1):
         fields, body = valid_body(route)

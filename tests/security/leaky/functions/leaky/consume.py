@@ -1,4 +1,4 @@
-"""Fail with what must not be shown."""
+"""Fail with an error that contains secrets."""
 
 from neurova import Log, on
 

@@ -1,4 +1,4 @@
-"""Functions that show a secret wherever they can."""
+"""Functions that leak a secret in every possible way."""
 
 import base64
 import os
@@ -12,7 +12,7 @@ class Leaked(Event):
 
 
 def spellings() -> str:
-    """Return the secrets of the settings in each encoding, as a careless message has them."""
+    """Return the secrets from the settings in each encoding that a careless message may use."""
     secrets = os.environ["LEAKY_TOKEN"], os.environ["NEUROVA_MAIL_URL"]
     texts = [
         text

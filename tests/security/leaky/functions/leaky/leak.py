@@ -1,4 +1,4 @@
-"""Publish, log, print or raise with what must not be shown."""
+"""Publish, log, print or raise secrets."""
 
 from typing import Annotated
 
