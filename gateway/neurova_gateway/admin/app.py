@@ -1,4 +1,4 @@
-"""The ASGI app of the Admin API, built from the declarations of its operations."""
+"""Build the ASGI app of the Admin API from its declared operations."""
 
 from __future__ import annotations
 
@@ -28,9 +28,10 @@ PAGE_PARAMETERS = frozenset(["limit", "cursor"])
 def create_app(
     operations: Sequence[Operation], context: AdminContext, token: str, hosts: Iterable[str] = ()
 ) -> Guard:
-    """Return the ASGI app of some operations and of the OpenAPI document that describes them.
+    """Return the ASGI app that serves `operations` and their OpenAPI document.
 
-    `token` authorizes every request; `hosts` are accepted in addition to loopback names.
+    Every request needs `token`, except for public operations. `hosts` are accepted in addition to
+    loopback names.
     """
     operations = [*operations, document_operation(operations)]
     router = Router([_route(each, context) for each in operations], redirect_slashes=False)
@@ -69,7 +70,7 @@ def _route(operation: Operation, context: AdminContext) -> Route:
 
 
 def _unroutable(_: Any, error: Exception) -> Response:
-    """Return Starlette's refusal of an unknown path or method as problem+json."""
+    """Convert Starlette's error for an unknown path or method to problem+json."""
     status: int = getattr(error, "status_code", 500)
     headers = dict(getattr(error, "headers", None) or {})
     detail = "No route matches this path, see /v1/openapi.json"

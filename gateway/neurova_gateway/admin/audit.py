@@ -19,8 +19,8 @@ KEEP = 16
 class Audit:
     """Append JSON lines to a private file (0600) and sync each to disk. Keys are masked.
 
-    A change is logged as `begun` with the request, and as `ended` with the status of the response
-    and what was done. Both lines have the same `id`. A change whose first line cannot be written is
+    Each change has two lines with the same `id`: `begun` with the request, and `ended` with the
+    response status and details of the change. If the first line cannot be written, the change is
     refused. At `MAX_BYTES` the file is renamed to `.1`; the `KEEP` newest files are kept.
     """
 

@@ -45,13 +45,13 @@ class Function(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
 class AdminContext(msgspec.Struct, frozen=True, eq=False, kw_only=True):
     """The files and stores of one platform. Files may be missing; the callables may block.
 
-    `environment`: "live" or "test", the keys that this platform accepts. `consumer_limit` applies
-    to consumers without a limit of their own, `plans` are those that consumers may hold,
-    `time_zone` is that of calendar limits. `parts` returns further health checks by name.
-    `started` is in Unix seconds; `clock` is the clock of the keys. If `embedded` is false,
-    Kong checks keys and limits, and `keys` and `limiter` raise Unavailable.
-    `dead_letters` and `backlogs` must be used on the event loop that serves the Admin API. `traces`
-    raises NeurovaError if a collector has them.
+    `environment`: "live" or "test"; this platform accepts only keys of this environment.
+    `consumer_limit` applies to consumers without a limit of their own. `plans`: the plans that
+    consumers may hold. `time_zone`: the time zone of calendar limits. `parts` returns further
+    health checks by name. `started` is in Unix seconds. `clock` returns the time, in Unix seconds,
+    by which keys expire. If `embedded` is false, Kong checks keys and limits, and `keys` and
+    `limiter` raise Unavailable. `dead_letters` and `backlogs` must be used on the event loop that
+    serves the Admin API. `traces` raises NeurovaError if the spans are sent to a collector.
     """
 
     name: str

@@ -121,7 +121,7 @@ def _host_name(host: bytes) -> str:
 
 
 def _to_reject(error: Exception) -> Reject:
-    """Convert an error to the refusal that the client receives, without internals."""
+    """Convert an error to the refusal for the client, without internal details."""
     if isinstance(error, Reject):
         return error
     if isinstance(error, NeurovaError):

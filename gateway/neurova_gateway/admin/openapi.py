@@ -26,7 +26,7 @@ _PROBLEM = {
 
 
 def document_operation(operations: Sequence[Operation]) -> Operation:
-    """Return the operation that serves the OpenAPI document of `operations` and itself."""
+    """Return an operation that serves the OpenAPI document of `operations` and of itself."""
 
     @operation("GET", "/v1/openapi.json")
     def get_document(context: AdminContext, call: Call) -> dict[str, Any]:
@@ -37,7 +37,7 @@ def document_operation(operations: Sequence[Operation]) -> Operation:
 
 
 def document(operations: Sequence[Operation], version: str) -> dict[str, Any]:
-    """Return the OpenAPI document of some operations."""
+    """Return the OpenAPI document that describes `operations`."""
     types = {kind for each in operations for kind in (each.response, each.request) if kind}
     ordered = sorted(types, key=lambda kind: kind.__name__)
     _, schemas = msgspec.json.schema_components(ordered, ref_template=_REFERENCE)

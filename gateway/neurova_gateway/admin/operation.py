@@ -11,9 +11,9 @@ from .paging import Page
 
 
 class Call(msgspec.Struct, eq=False, kw_only=True):
-    """The input of one call: parameters of path and query, and the Accept header.
+    """The input of one call: path parameters, query parameters and the Accept header.
 
-    A handler adds details of the change to `audit`, for the audit log.
+    A handler that changes state adds details of the change to `audit`, for the audit log.
     """
 
     path: Mapping[str, str]
@@ -35,8 +35,8 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
 
     `query`: the description of each query parameter; `paged` adds `limit` and `cursor`. `request`:
     the type of the JSON body. `response`: the type of the JSON response, or of one item of a page.
-    `errors`: the statuses with which this operation refuses a call. `audit`: the name of the change
-    in the audit log, for each operation that changes state. `public`: needs no token.
+    `errors`: the error statuses of this operation. `audit`: the name of the change in the audit
+    log; every operation that changes state needs one. `public`: the operation needs no token.
     """
 
     method: str
@@ -69,7 +69,10 @@ def operation(
     audit: str = "",
     public: bool = False,
 ) -> Callable[[Handler], Operation]:
-    """Turn a handler into an Operation; its docstring and annotations give the other fields."""
+    """Turn a handler into an Operation.
+
+    The other fields come from the handler's docstring and annotations.
+    """
 
     def declare(handler: Handler) -> Operation:
         types = get_type_hints(handler)

@@ -25,7 +25,7 @@ class Page(msgspec.Struct, Generic[T], frozen=True):
 
 
 def read_limit(query: Mapping[str, str]) -> int:
-    """Return the requested number of items. Raises Reject (400) for an invalid one."""
+    """Return the requested page size. Raises Reject (400) if it is invalid."""
     text = query.get("limit", str(DEFAULT_LIMIT))
     if not text.isascii() or not text.isdigit() or len(text) > 6 or not 1 <= int(text) <= MAX_LIMIT:
         raise Reject(400, f"limit {text[:16]!r} is not an integer from 1 to {MAX_LIMIT}")
@@ -33,7 +33,7 @@ def read_limit(query: Mapping[str, str]) -> int:
 
 
 def read_cursor(query: Mapping[str, str], shape: type[T]) -> T | None:
-    """Return the decoded cursor of a query, None without one. Raises Reject (400)."""
+    """Return the decoded cursor of a query; None if the query has none. Raises Reject (400)."""
     text = query.get("cursor")
     if text is None:
         return None
@@ -44,7 +44,7 @@ def read_cursor(query: Mapping[str, str], shape: type[T]) -> T | None:
 
 
 def encode_cursor(position: object) -> str:
-    """Return the cursor of a position."""
+    """Encode a position in a list as a cursor."""
     return urlsafe_b64encode(msgspec.json.encode(position)).decode("ascii")
 
 

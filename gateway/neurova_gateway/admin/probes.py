@@ -39,7 +39,7 @@ class Probe:
         self._finished = 0.0
 
     async def get(self, check: Check) -> Part:
-        """Return a result that is at most `MAX_AGE` old, from `check` if necessary."""
+        """Return the cached result, or run `check` if the result is older than `MAX_AGE`."""
         running = self._running
         if running is None or (running.done() and time.monotonic() - self._finished > MAX_AGE):
             running = self._running = asyncio.ensure_future(self._run(check))

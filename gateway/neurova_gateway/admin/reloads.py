@@ -31,7 +31,7 @@ class Reloads:
         self._failed: dict[str, Reload] = {}
 
     def record(self, service: str, error: Exception | None) -> None:
-        """Record the result of a reload; `error` None: it succeeded."""
+        """Record the result of a reload; `error` is None if it succeeded."""
         if error is None:
             self._failed.pop(service, None)
             return
@@ -46,7 +46,7 @@ class Reloads:
 
 
 def _source(error: Exception) -> tuple[str, int]:
-    """Return file and line of an error whose `where` is "file:line"."""
+    """Return the file and line that an error names in `where` ("file:line")."""
     where = error.where if isinstance(error, NeurovaError) else ""
     file, _, line = where.rpartition(":")
     return (file, int(line)) if line.isdecimal() else (where, 0)

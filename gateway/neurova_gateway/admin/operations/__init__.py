@@ -1,1 +1,1 @@
-"""The operations of the Admin API: each module declares those of one resource."""
+"""The operations of the Admin API, one module per resource."""

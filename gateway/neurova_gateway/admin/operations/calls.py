@@ -1,4 +1,4 @@
-"""/v1/calls and /v1/logs: the most recent calls and log lines, of all processes."""
+"""/v1/calls and /v1/logs: the most recent calls and log lines of all processes."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def _read_page(
 
 
 def line_filter(query: Mapping[str, str]) -> LineFilter:
-    """Return the filter of log lines in a query. Raises Reject (400)."""
+    """Return the log line filter that a query describes. Raises Reject (400)."""
     values = {name: query[name] for name in LINE_FILTERS if query.get(name)}
     contains = re.compile(re.escape(values.pop("contains", "")), re.IGNORECASE)
     try:
@@ -84,7 +84,7 @@ def line_filter(query: Mapping[str, str]) -> LineFilter:
 
 
 def record_filter(query: Mapping[str, str]) -> Callable[[CallRecord], bool]:
-    """Return a function that matches records by a query. Raises Reject (400)."""
+    """Return a function that tells whether a record matches a query. Raises Reject (400)."""
     filters = {name: query[name] for name in FILTERS if name in query and name != "status"}
     status = query.get("status", "")
     if status and not _STATUS.fullmatch(status):

@@ -19,7 +19,7 @@ from ..context import AdminContext
 from ..operation import Call, operation
 from ..paging import Page, paginate
 
-SHORT_REPLAY = 1.0  # seconds; a replay that takes longer is answered before its end
+SHORT_REPLAY = 1.0  # seconds; after that, the response is sent while the replay still runs
 _LETTER = "/v1/queues/{queue}/dead-letters/{id}"
 
 

@@ -1,4 +1,4 @@
-"""/health, /health/ready and /v1/health: whether the platform runs, is ready, and what is wrong."""
+"""/health, /health/ready and /v1/health: liveness, readiness, and the state of each part."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ async def get_health(context: AdminContext, call: Call) -> Health:
 
 
 def required_checks(context: AdminContext) -> dict[str, Check]:
-    """Return the checks of the parts that every call needs."""
+    """Return the checks of the parts without which no call can be served."""
     checks = {"workers": _check_workers}
     if context.embedded:
         checks |= {"keys": _check_keys, "limits": _check_limits}

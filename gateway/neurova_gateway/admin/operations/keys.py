@@ -151,7 +151,7 @@ def revoke_key(context: AdminContext, call: Call) -> Key:
 
 
 def key_state(record: KeyRecord, now: float) -> KeyState:
-    """Return whether a key works at `now`, in Unix seconds, or why not."""
+    """Return the state of a key at `now` (Unix seconds)."""
     if record.revoked_at is not None and record.revoked_at <= now:
         return "revoked"
     return "expired" if issuer.is_ended(record, now) else "active"

@@ -1,4 +1,4 @@
-"""/v1/limits: the usage of the rate limits of a consumer or an address; reading charges nothing."""
+"""/v1/limits: read how much of its rate limits a consumer or an address has used."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def list_limits(context: AdminContext, call: Call) -> Page[Window]:
 
 
 def _callers(context: AdminContext, consumer: str) -> list[dict[str, str]]:
-    """Return the fields of each working key of a consumer, as the auth plugin sets them."""
+    """Return, for each active key of a consumer, the caller fields that the auth plugin sets."""
     now = context.clock()
     return [
         caller_fields(record, context.plans.get(record.plan, Plan()))
@@ -91,7 +91,7 @@ def _rows(
             zone=context.time_zone,
             clock=context.clock,
         )
-        # All keys of a consumer share the windows of a route, so ask for the first key only.
+        # All keys of a consumer share its limits on a route, so report them for the first key only.
         for caller in callers[: 1 if name else None]:
             for bucket in rates.buckets(caller, address):
                 kind = bucket.name[0]

@@ -1,4 +1,4 @@
-"""/v1/live: calls, rates and latencies, in total and by route."""
+"""/v1/live: calls, rates and latencies of all workers, in total and by route."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def list_routes(context: AdminContext, call: Call) -> Page[RouteCalls]:
 
 
 def summarize(totals: Totals, now: float) -> Live:
-    """Return the sums over all workers at `now`, in Unix seconds."""
+    """Return the sums over all workers at `now` (Unix seconds)."""
     by_class: dict[str, int] = {}
     by_status: dict[int, int] = {}
     for (_, _, status), count in totals.calls.items():

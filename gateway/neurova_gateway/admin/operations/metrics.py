@@ -1,4 +1,4 @@
-"""/metrics: the counters of all workers, in the text format of Prometheus or as OpenMetrics."""
+"""/metrics: the counters of all workers, in Prometheus text format or as OpenMetrics."""
 
 from __future__ import annotations
 
@@ -43,12 +43,15 @@ async def get_metrics(context: AdminContext, call: Call) -> Response:
     registry = CollectorRegistry(auto_describe=False)
     registry.register(Collector(context, await context.backlogs()))
     headers = {"content-type": media_type, "cache-control": "no-store"}
-    text = await asyncio.to_thread(encode, registry)  # it reads files
+    text = await asyncio.to_thread(encode, registry)  # in a thread: it reads files
     return Response(text, headers=headers)
 
 
 class Collector:
-    """Read the counters of all processes at each scrape; `backlogs` has been read for it."""
+    """Read the counters of all processes at each scrape.
+
+    `backlogs` were read before, on the event loop, because `collect` runs in a thread.
+    """
 
     def __init__(self, context: AdminContext, backlogs: Backlogs) -> None:
         self._context = context
@@ -108,7 +111,7 @@ def _consumers(totals: Totals) -> Iterator[Metric]:
         labels=("consumer",),
     )
     shown = {"": ANONYMOUS, OTHERS: OTHER_CONSUMERS}
-    merged: dict[str, list[int]] = {}  # a consumer may have one of these names
+    merged: dict[str, list[int]] = {}  # a real consumer may be named like a label in `shown`
     for consumer, counts in totals.consumers.items():
         label = shown.get(consumer, consumer)
         before = merged.get(label, [0] * len(counts))

@@ -1,4 +1,4 @@
-"""/v1/platform and /v1/reloads: what runs, and which services failed to reload."""
+"""/v1/platform and /v1/reloads: the running platform, and the services that failed to reload."""
 
 from __future__ import annotations
 

@@ -62,7 +62,7 @@ def get_trace(context: AdminContext, call: Call) -> Trace:
 
 
 def read_filter(query: Mapping[str, str]) -> TraceFilter:
-    """Return the filter of a query. Raises Reject (400)."""
+    """Return the trace filter that a query describes. Raises Reject (400)."""
     if query.get("failed", "true") != "true":
         raise Reject(400, 'failed must be "true", or left out')
     return TraceFilter(

@@ -1,4 +1,4 @@
-"""/v1/workers: the processes that serve."""
+"""/v1/workers: the running worker processes."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def list_workers(context: AdminContext, call: Call) -> Page[Worker]:
 
 
 def list_running(totals: Totals, now: float) -> list[Worker]:
-    """Return the workers that run at `now`, in Unix seconds."""
+    """Return the workers that run at `now` (Unix seconds)."""
     return [
         Worker(
             each.slot,
