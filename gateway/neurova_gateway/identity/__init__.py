@@ -1,1 +1,1 @@
-"""The keys that sign the identity of a caller, for several machines."""
+"""Signing keys for caller identities, shared by several machines."""

@@ -1,4 +1,4 @@
-"""The signing keys of identities from Vault, for a plugin server on a machine of its own."""
+"""Read the identity signing keys from Vault, for a plugin server on a separate machine."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ PREFIX = "NEUROVA_SECRETS_"
 
 
 def read_settings(environ: Mapping[str, str]) -> Secrets:
-    """Return `[secrets]` from its variables. Raises ConfigError."""
+    """Read the `[secrets]` settings from environment variables. Raises ConfigError."""
     names = {field.name: PREFIX + field.name.upper() for field in msgspec.structs.fields(Secrets)}
     values = {name: environ[each] for name, each in names.items() if each in environ}
     try:
@@ -33,9 +33,9 @@ def read_settings(environ: Mapping[str, str]) -> Secrets:
 
 
 def open_identity_keys(name: str) -> Callable[[], IdentityKeys]:
-    """Return a function that returns the keys in a secret of Vault; a thread reads them again.
+    """Return a function that returns the signing keys stored in the Vault secret `name`.
 
-    Raises NeurovaError when they cannot be read now.
+    A thread reads the secret again regularly. Raises NeurovaError if the first read fails.
     """
     from neurova.secrets.cache import SecretCache
     from neurova.secrets.vault import VaultSecretStore

@@ -1,4 +1,4 @@
-"""The keys that sign identities, and their change without a refused call."""
+"""The keys that sign identities, and their rotation without refused calls."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ import msgspec
 from neurova.errors import StateError
 
 KEY_BYTES = 32
-SIGNS_AFTER = 30.0  # seconds; all processes know the new key by then
-ACCEPTED_AFTER = 120.0  # seconds: the lifetime of an identity, and clock skew
+SIGNS_AFTER = 30.0  # seconds; after that, all processes have read the new key
+ACCEPTED_AFTER = 120.0  # seconds: the lifetime of an identity plus clock skew
 
 
 class IdentityKeys(msgspec.Struct, frozen=True, omit_defaults=True):
-    """The current key and, during a change, the `previous` one, which signs until `since`.
+    """The signing key and, during a rotation, the `previous` key, which signs until `since`.
 
-    Both are accepted all the time from the change until `ACCEPTED_AFTER` seconds after `since`
-    (Unix seconds): processes learn of the new key at different times.
+    Both keys are accepted until `ACCEPTED_AFTER` seconds after `since` (Unix seconds), because
+    processes read the new key at different times.
     """
 
     key: bytes
@@ -27,21 +27,21 @@ class IdentityKeys(msgspec.Struct, frozen=True, omit_defaults=True):
     since: float = 0.0
 
     def signing(self, now: float) -> bytes:
-        """Return the key to sign with."""
+        """Return the key that signs at `now` (Unix seconds)."""
         return self.previous if self.previous and now < self.since else self.key
 
     def accepted(self, now: float) -> tuple[bytes, ...]:
-        """Return the keys of valid signatures."""
+        """Return the keys whose signatures are accepted at `now`."""
         if self.previous and now < self.since + ACCEPTED_AFTER:
             return (self.key, self.previous)
         return (self.key,)
 
     def is_changing(self, now: float) -> bool:
-        """Return whether an earlier change has not ended."""
+        """Return whether a rotation is still in progress at `now`."""
         return len(self.accepted(now)) > 1
 
     def changed(self, now: float) -> IdentityKeys:
-        """Return the keys after a change at `now`. Raises StateError during an earlier one."""
+        """Return the keys after a rotation at `now`. Raises StateError during another rotation."""
         if self.is_changing(now):
             raise StateError(
                 "the identity key was changed a moment ago, and the previous one is still in use",
@@ -58,7 +58,7 @@ class Value(Protocol):
 
     @property
     def value(self) -> str:
-        """Return its text."""
+        """Return the text of the secret."""
         ...
 
 
@@ -68,12 +68,12 @@ def new_key() -> bytes:
 
 
 def encode_keys(keys: IdentityKeys) -> str:
-    """Return the text in the store of secrets."""
+    """Encode keys as the text of a secret."""
     return msgspec.json.encode(keys).decode()
 
 
 def decode_keys(text: str, where: str) -> IdentityKeys:
-    """Return the keys from the text in the store of secrets. Raises StateError."""
+    """Decode keys from the text of a secret. Raises StateError."""
     try:
         keys = msgspec.json.decode(text, type=IdentityKeys)
     except (ValueError, msgspec.MsgspecError):
@@ -88,7 +88,7 @@ def decode_keys(text: str, where: str) -> IdentityKeys:
 
 
 def read_from_secret(find: Callable[[], Value], where: str) -> Callable[[], IdentityKeys]:
-    """Return a function that returns the keys in a secret, decoded once for each value.
+    """Return a function that returns the keys in a secret and decodes each value only once.
 
     `find` returns the current secret without I/O.
     """

@@ -12,9 +12,9 @@ class KeyRecord(msgspec.Struct, frozen=True):
     """An API key as stored: its SHA-256, never the key itself.
 
     Times are Unix seconds; None: no end. `limits` ("100/second, 5000/day") apply to this key,
-    `consumer_limits` to all keys of the consumer together; `quota` is calls in 30 days, 0 for none;
-    `cidrs` are the networks from which it may be used, () for all. `plan` and `custom_id` are those
-    of the consumer, "" for none.
+    `consumer_limits` to all keys of the consumer together. `quota`: calls in 30 days, 0 for no
+    quota. `cidrs`: the networks from which the key may be used, () for all. `plan` and `custom_id`
+    are copied from the consumer, "" if it has none.
     """
 
     key_id: str
@@ -44,10 +44,11 @@ class KeyRecord(msgspec.Struct, frozen=True):
 
 
 class ConsumerRecord(msgspec.Struct, frozen=True):
-    """What is stored about a consumer, apart from its keys.
+    """The stored values of a consumer, apart from its keys; "" for a value that is not set.
 
-    `limits` apply to all its keys together, `plan` names a section `[plans.<name>]`, `custom_id` is
-    its id in the operator's own systems, `metadata` is for the operator alone; "" for none.
+    `limits` apply to all keys of the consumer together. `plan` names a section `[plans.<name>]`.
+    `custom_id` is the consumer's id in the operator's own systems. Only the operator reads
+    `metadata`.
     """
 
     consumer: str
@@ -76,40 +77,40 @@ class KeyStore(Protocol):
     """Keep API keys. Every method raises `neurova.errors.Unavailable` when the store is down."""
 
     def find(self, digest: bytes) -> KeyRecord | None:
-        """Return the record of the key with that SHA-256, revoked and expired ones too."""
+        """Return the key record with this SHA-256, even if the key is revoked or expired."""
 
     def add(self, record: KeyRecord) -> None:
         """Store a new key."""
 
     def revoke(self, key_id: str, at: float) -> bool:
-        """End a key at `at` (Unix seconds, may be in the future); False if there is no such key."""
+        """Revoke a key at `at` (Unix seconds, may be later); return False if it does not exist."""
 
     def records(self, consumer: str | None = None) -> Sequence[KeyRecord]:
-        """Return all keys, or those of one consumer, oldest first."""
+        """Return all keys, or only the keys of one consumer, oldest first."""
 
     def consumers(self) -> Sequence[ConsumerRecord]:
-        """Return the consumers about which something is stored, by name."""
+        """Return all consumers that have a record, ordered by name."""
 
     def set_consumer(self, consumer: str, **fields: str | Mapping[str, str]) -> None:
-        """Set some fields of a `ConsumerRecord`, and leave the others as they are."""
+        """Set the given fields of a `ConsumerRecord` and keep the others."""
 
     def add_usage(self, usage: Iterable[Usage]) -> None:
-        """Add the counts to those that are stored; this does not change `version`."""
+        """Add counts to the stored counts; this does not change `version`."""
 
     def usage(self, since: str, consumer: str | None = None) -> Sequence[Usage]:
-        """Return the usage from a day on, in order of the fields."""
+        """Return the usage since a day (inclusive), ordered by the fields of `Usage`."""
 
     def drop_usage(self, before: str) -> None:
-        """Delete the usage of the days before a day."""
+        """Delete the usage of all days before `before`."""
 
     def touch(self, used: dict[str, float]) -> None:
-        """Store when keys were last used: key id to Unix seconds."""
+        """Store the last-use time (Unix seconds) of each key id."""
 
     def version(self) -> int:
         """Return a number that changes when any process changes a key."""
 
     def refresh(self) -> None:
-        """Read what other processes have changed, now instead of soon."""
+        """Read the changes of other processes at once, instead of at the next regular refresh."""
 
     def close(self) -> None:
         """Close files and connections."""

@@ -20,8 +20,8 @@ class KeyCache:
     """Find keys without asking the store each time.
 
     A change by any process takes effect within `CHECK_SECONDS`. While the store is down, cached
-    keys work until `OUTAGE_SECONDS` after it last answered. Unknown keys are not cached, so a flood
-    of them takes no memory. `clock`: monotonic seconds; `wall`: Unix seconds. Thread-safe.
+    keys work until `OUTAGE_SECONDS` after its last response. Unknown keys are not cached, so a
+    flood of them takes no memory. `clock`: monotonic seconds; `wall`: Unix seconds. Thread-safe.
     """
 
     def __init__(
@@ -44,7 +44,7 @@ class KeyCache:
         return self._store
 
     def find(self, key: str) -> KeyRecord | None:
-        """Return the record of a key, revoked and expired ones too; None for an unknown key.
+        """Return the record of a key, even if it is revoked or expired; None for an unknown key.
 
         Raises Unavailable when the store is down and the key is not cached.
         """
@@ -57,7 +57,7 @@ class KeyCache:
         return record
 
     def find_cached(self, key_digest: bytes) -> KeyRecord | None:
-        """Return the record of the key with that SHA-256 if it is cached.
+        """Return the cached key record with this SHA-256, None if it is not cached.
 
         Raises Unavailable if the key is cached but the store has been down for too long.
         """
@@ -102,7 +102,8 @@ class KeyCache:
             return
         self._usable_until = now + OUTAGE_SECONDS
         if version != self._version:
-            # Replace the dict: a concurrent fetch then adds its stale record to the old dict.
+            # Replace the dict instead of clearing it: a concurrent `find` may still add a stale
+            # record, and adds it to the old dict.
             self._records = {}
             self._version = version
 

@@ -1,4 +1,4 @@
-"""Open a key store by its URL, with the backend that its scheme names."""
+"""Open a key store; the scheme of its URL selects the backend."""
 
 from __future__ import annotations
 
@@ -21,7 +21,8 @@ def key_store_url(state: Path, configured: str = "") -> str:
 def open_key_store(url: str) -> KeyStore:
     """Open the store at `sqlite:///path` or `postgresql://user@host/name`.
 
-    Raises StateError when it cannot be used, ConfigError for another URL or a missing driver.
+    Raises StateError if the store cannot be used, ConfigError for any other URL or if the driver
+    is missing.
     """
     if url.startswith(SQLITE):
         from .sqlite import SqliteKeyStore
@@ -45,7 +46,7 @@ def open_key_store(url: str) -> KeyStore:
 
 
 def check_key_store(url: str) -> str:
-    """Return one line on the state of a store, for `neurova doctor`; creates no file.
+    """Return a one-line status of a store for `neurova doctor`, without creating a file.
 
     Raises NeurovaError with the fix when the store cannot be used.
     """

@@ -24,7 +24,7 @@ MAX_METADATA = 32
 
 
 class Issued(NamedTuple):
-    """A new key, which can be shown only now, and its record. The repr does not show the key."""
+    """A new key and its record; only this object has the key, and its repr does not show it."""
 
     key: str
     record: KeyRecord
@@ -76,9 +76,9 @@ def create(
 
 
 def rotate(store: KeyStore, key_id: str, overlap: float, now: float | None = None) -> Issued:
-    """Create a key with the same rights and lifetime; the old one ends in `overlap` seconds.
+    """Create a key with the same rights and lifetime; the old key ends in `overlap` seconds.
 
-    Raises ValueError if there is no such key, or it has ended.
+    Raises ValueError if the old key does not exist or has ended.
     """
     now = time.time() if now is None else now
     if not overlap >= 0:
@@ -105,13 +105,16 @@ def rotate(store: KeyStore, key_id: str, overlap: float, now: float | None = Non
 
 
 def revoke(store: KeyStore, key_id: str, now: float | None = None) -> None:
-    """End a key at once. Raises ValueError if there is no such key."""
+    """Revoke a key at once. Raises ValueError if it does not exist."""
     if not store.revoke(key_id, time.time() if now is None else now):
         raise _unknown(key_id)
 
 
 def limit_consumer(store: KeyStore, consumer: str, limits: str) -> None:
-    """Set the limits that all keys of a consumer share, "" for none; ValueError for bad ones."""
+    """Set the limits that all keys of a consumer share; "" removes them.
+
+    Raises ValueError if the limits are invalid.
+    """
     change_consumer(store, consumer, limits=limits)
 
 
@@ -125,7 +128,7 @@ def change_consumer(
     custom_id: str | None = None,
     metadata: Mapping[str, str] | None = None,
 ) -> None:
-    """Set the given fields of a consumer, "" for none; `plans` are the names of known plans.
+    """Set the given fields of a consumer; "" clears a field. `plans`: the names of known plans.
 
     Raises ValueError with the fix for a bad value.
     """
@@ -155,7 +158,7 @@ def change_consumer(
 
 
 def check_id(store: KeyStore, key_id: str) -> None:
-    """Raise ValueError, which does not show the id, if there is no such key."""
+    """Raise ValueError if no key has this id; the message does not show the id."""
     if all(record.key_id != key_id for record in store.records()):
         raise _unknown(key_id)
 
@@ -167,7 +170,7 @@ def is_ended(record: KeyRecord, now: float) -> bool:
 
 
 def check_name(text: str, what: str) -> str:
-    """Return a name if it is safe to show and log; raises ValueError for any other."""
+    """Return `text` if it is a name that is safe to show and log; otherwise raise ValueError."""
     if not text or text != text.strip() or len(text) > MAX_NAME or not text.isprintable():
         raise ValueError(
             f"{what} {text[:MAX_NAME]!r}: write 1 to {MAX_NAME} printable characters, "
@@ -179,7 +182,7 @@ def check_name(text: str, what: str) -> str:
 
 
 def normalize_limits(text: str) -> str:
-    """Return limits in their standard form, "" for none; raises ValueError for bad limits."""
+    """Return limits in their standard form, "" for no limits. Raises ValueError if invalid."""
     if not text.strip():
         return ""
     try:
@@ -189,7 +192,7 @@ def normalize_limits(text: str) -> str:
 
 
 def _unknown(key_id: str) -> ValueError:
-    # Not even other text is shown: it may be a part of a key.
+    # Never show the text that was given: it may be part of a key.
     what = "that is the key itself, give its id" if holds_secret(key_id) else "no key has this id"
     return ValueError(f"{what}: `neurova keys list` lists all keys")
 

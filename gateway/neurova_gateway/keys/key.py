@@ -1,4 +1,4 @@
-"""The format of an API key: `nrv_test_` or `nrv_live_`, 30 random characters, 6 of checksum."""
+"""The API key format: `nrv_test_` or `nrv_live_`, 30 random and 6 checksum characters."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _PAIRS = [high + low for high in ALPHABET for low in ALPHABET]
 
 
 def generate(environment: str) -> str:
-    """Return a new key for "live" or "test": 178 random bits. Raises ValueError for others."""
+    """Return a new key for "live" or "test": 178 random bits. Raises ValueError otherwise."""
     if environment not in ENVIRONMENTS:
         raise ValueError(f'environment {environment!r}: write "live" or "test"')
     body = f"nrv_{environment}_" + "".join(secrets.choice(ALPHABET) for _ in range(_RANDOM))

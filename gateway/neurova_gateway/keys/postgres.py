@@ -1,4 +1,4 @@
-"""API keys in PostgreSQL: the key store that many machines share."""
+"""Store API keys in PostgreSQL, shared by several machines."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from .base import KeyRecord
 from .sql import LAYOUT, SqlKeyStore, Statement, check_layout
 
 REFRESH_SECONDS = 0.2
-STALE_SECONDS = 1.0  # age at which the copy must not be used any more
+STALE_SECONDS = 1.0  # maximum age of the copy; an older copy is not used
 WAIT_SECONDS = 5.0
 CONNECTIONS = 2  # one to refresh the copy, one to change keys
 LOGGER = logging.getLogger("neurova")
@@ -64,10 +64,12 @@ T = TypeVar("T")
 class PostgresKeyStore(SqlKeyStore):
     """Keep API keys in the database at `url`; any number of machines may share it.
 
-    Finds keys in a copy of all records, about 1 KB each, and reads changes five times a second: no
-    request waits for the network, and unknown keys cost no statement. `find` and `version` raise
-    Unavailable when the copy is older than `STALE_SECONDS`. Statements run on an event loop in a
-    thread, as the driver needs one. Raises StateError when the database cannot be used.
+    The store looks up keys in an in-memory copy of all records (about 1 KB each) and reads changes
+    five times a second. So no request waits for the network, and an unknown key costs no query.
+    `find` and `version` raise Unavailable when the copy is older than `STALE_SECONDS`. Statements
+    run on an event loop in a thread, because the driver needs an event loop.
+
+    Raises StateError if the database cannot be used.
     """
 
     _duplicate_error = asyncpg.UniqueViolationError
@@ -100,17 +102,17 @@ class PostgresKeyStore(SqlKeyStore):
             raise
 
     def find(self, digest: bytes) -> KeyRecord | None:
-        """Return the record of the key with that SHA-256, revoked and expired ones too."""
+        """Return the key record with this SHA-256, even if the key is revoked or expired."""
         self._check_fresh()
         return self._copy.get(digest)
 
     def version(self) -> int:
-        """Return the number of changes that the copy includes, by any process."""
+        """Return the number of changes, by any process, that the copy includes."""
         self._check_fresh()
         return self._copied_version
 
     def refresh(self) -> None:
-        """Read the changes now: a process that was suspended has not read them in time."""
+        """Read changes now; a process that was suspended has missed its regular refreshes."""
         self._run(self._refresh())
 
     def close(self) -> None:
@@ -125,7 +127,7 @@ class PostgresKeyStore(SqlKeyStore):
         self._fresh_until = -1.0
         self._copy = {}
 
-    # These methods run in the thread of the caller.
+    # The methods below run in the caller's thread.
 
     def _check_fresh(self) -> None:
         if monotonic() > self._fresh_until:
@@ -164,7 +166,7 @@ class PostgresKeyStore(SqlKeyStore):
                 f"the key store does not answer: {reason}", where=str(self._url)
             ) from error
 
-    # These methods run on the event loop of the store.
+    # The methods below run on the event loop of the store.
 
     async def _open(self) -> None:
         # Pass the URL unchanged: the driver supports libpq's options, like sslmode and passfile.
@@ -224,7 +226,8 @@ class PostgresKeyStore(SqlKeyStore):
             rows = await self._pool.fetch(changed, self._copied_version)
             self._copy.update({record.digest: record for record in self._records(rows)})
         elif version != self._copied_version:
-            # Read all: it is the first read, or the number fell, since a backup was restored.
+            # Read all records: this is the first read, or the change number is lower because a
+            # backup was restored.
             rows = await self._pool.fetch(self._select)
             self._copy = {record.digest: record for record in self._records(rows)}
         self._copied_version = version

@@ -1,4 +1,4 @@
-"""A key store on SQL, the same statements for SQLite and PostgreSQL."""
+"""The SQL key store: the statements that SQLite and PostgreSQL share."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _COLUMNS = [name for name in KeyRecord.__struct_fields__ if name not in _OF_CONS
 class SqlKeyStore(ABC):
     """Keep API keys in a SQL database. Threads and processes may share it.
 
-    `changes` has one row, with the number of changes so far. With `has_change`, each key also
+    The table `changes` has one row: the number of changes so far. With `has_change`, each key also
     stores the number of its last change.
     """
 
@@ -62,19 +62,19 @@ class SqlKeyStore(ABC):
 
     @abstractmethod
     def _encode(self, texts: Sequence[str]) -> Any:
-        """Return the value of a column for a list of texts."""
+        """Encode a list of texts as a column value."""
 
     @abstractmethod
     def _decode(self, value: Any) -> Sequence[str]:
-        """Return the list of texts that a column holds."""
+        """Decode the list of texts in a column value."""
 
     def find(self, digest: bytes) -> KeyRecord | None:
-        """Return the record of the key with that SHA-256, revoked and expired ones too."""
+        """Return the key record with this SHA-256, even if the key is revoked or expired."""
         records = self._records(self._read(f"{self._select} WHERE digest = $1", digest))
         return records[0] if records else None
 
     def records(self, consumer: str | None = None) -> Sequence[KeyRecord]:
-        """Return all keys, or those of one consumer, oldest first."""
+        """Return all keys, or only the keys of one consumer, oldest first."""
         order = "ORDER BY created_at, key_id"
         if consumer is None:
             return self._records(self._read(f"{self._select} {order}"))
@@ -84,9 +84,9 @@ class SqlKeyStore(ABC):
         return self._records(self._read(f"{self._select} {of_consumer} {order}", consumer))
 
     def add(self, record: KeyRecord) -> None:
-        """Store a new key; the fields of its consumer are stored only if they are not empty.
+        """Store a new key, and those fields of its consumer that are not empty.
 
-        Raises ValueError if a key of that id or digest is stored already.
+        Raises ValueError if a key with the same id or digest exists.
         """
         row = {name: getattr(record, name) for name in _COLUMNS}
         row |= {"scopes": self._encode(sorted(record.scopes)), "cidrs": self._encode(record.cidrs)}
@@ -100,7 +100,7 @@ class SqlKeyStore(ABC):
             raise ValueError(f"key {record.key_id!r} is stored already") from None
 
     def revoke(self, key_id: str, at: float) -> bool:
-        """End a key at `at`, unless it ends earlier already; False if there is no such key."""
+        """Revoke a key at `at`, unless it ends earlier; return False if it does not exist."""
         values = ", ".join(filter(None, ("revoked_at = $2", self._stamp)))
         is_later = "(revoked_at IS NULL OR revoked_at > $2)"
         update = f"UPDATE {self._keys} SET {values} WHERE key_id = $1 AND {is_later}"
@@ -108,18 +108,18 @@ class SqlKeyStore(ABC):
         return bool(self._read(f"SELECT 1 FROM {self._keys} WHERE key_id = $1", key_id))
 
     def consumers(self) -> Sequence[ConsumerRecord]:
-        """Return the consumers about which something is stored, by name."""
+        """Return all consumers that have a record, ordered by name."""
         names = ConsumerRecord.__struct_fields__
         rows = self._read(f"SELECT {', '.join(names)} FROM {self._consumers} ORDER BY consumer")
         found = [dict(zip(names, row, strict=True)) for row in rows]
         return [ConsumerRecord(**{**row, "metadata": json.loads(row["metadata"])}) for row in found]
 
     def set_consumer(self, consumer: str, **fields: str | Mapping[str, str]) -> None:
-        """Set some fields of a `ConsumerRecord`, and leave the others as they are."""
+        """Set the given fields of a `ConsumerRecord` and keep the others."""
         self._change(*self._set_consumer(consumer, fields))
 
     def add_usage(self, usage: Iterable[Usage]) -> None:
-        """Add the counts to those that are stored; this does not change `version`."""
+        """Add counts to the stored counts; this does not change `version`."""
         names = Usage.__struct_fields__
         values = ", ".join(f"${number}" for number in range(1, len(names) + 1))
         sums = ", ".join(f"{name} = {self._usage}.{name} + excluded.{name}" for name in names[4:])
@@ -131,7 +131,7 @@ class SqlKeyStore(ABC):
         self._write(*((upsert, msgspec.structs.astuple(each)) for each in sorted(usage)))
 
     def usage(self, since: str, consumer: str | None = None) -> Sequence[Usage]:
-        """Return the usage from a day on, in order of the fields."""
+        """Return the usage since a day (inclusive), ordered by the fields of `Usage`."""
         columns = ", ".join(Usage.__struct_fields__)
         chosen = "day >= $1" if consumer is None else "day >= $1 AND consumer = $2"
         values = (since,) if consumer is None else (since, consumer)
@@ -139,18 +139,19 @@ class SqlKeyStore(ABC):
         return sorted(Usage(*row) for row in rows)
 
     def drop_usage(self, before: str) -> None:
-        """Delete the usage of the days before a day."""
+        """Delete the usage of all days before `before`."""
         self._write((f"DELETE FROM {self._usage} WHERE day < $1", (before,)))
 
     def touch(self, used: dict[str, float]) -> None:
-        """Store when keys were last used; this does not change `version`."""
+        """Store the last-use time of each key; this does not change `version`."""
         is_earlier = "(last_used_at IS NULL OR last_used_at < $2)"
         update = f"UPDATE {self._keys} SET last_used_at = $2 WHERE key_id = $1 AND {is_earlier}"
         # Update rows in the same order in all processes, to avoid deadlocks.
         self._write(*((update, row) for row in sorted(used.items())))
 
     def _change(self, *statements: Statement) -> None:
-        # The count locks its row until the commit: changes become visible in numerical order.
+        # Updating the count locks its row until the commit, so changes become visible in the order
+        # of their numbers.
         self._write((self._count, ()), *statements)
 
     def _set_consumer(
@@ -182,7 +183,7 @@ class SqlKeyStore(ABC):
 
 
 def check_layout(layout: int, where: str) -> None:
-    """Raise StateError for the layout of a newer version."""
+    """Raise StateError if a newer version of NEUROVA created the layout."""
     if layout > LAYOUT:
         raise StateError(
             f"written by a newer NEUROVA (layout {layout}, this one reads {LAYOUT})",

@@ -1,4 +1,4 @@
-"""API keys in one SQLite file: the embedded key store."""
+"""Store API keys in one SQLite file: the embedded key store."""
 
 from __future__ import annotations
 
@@ -45,8 +45,8 @@ _LAYOUTS = (_SCHEMA, _SCHEMA_2)
 class SqliteKeyStore(SqlKeyStore):
     """Keep API keys in the file `path`, mode 0600.
 
-    It reads on one connection, which never waits for a writer, and writes on another. Raises
-    StateError when the file cannot be used.
+    One connection reads and never waits for a writer; the other one writes. Raises StateError if
+    the file cannot be used.
     """
 
     _duplicate_error = sqlite3.IntegrityError
@@ -59,7 +59,8 @@ class SqliteKeyStore(SqlKeyStore):
         self._known_version = (-1, 0)
         self._connections: list[sqlite3.Connection] = []
         try:
-            # Lock: SQLite fails at once while another process switches a new file to WAL.
+            # Lock the folder: SQLite fails, without waiting, while another process switches a new
+            # file to WAL.
             with folder_lock(path.parent):
                 create_sqlite_file(path)
                 self._reader, self._writer = self._connect(), self._connect()
@@ -73,7 +74,7 @@ class SqliteKeyStore(SqlKeyStore):
     def version(self) -> int:
         """Return the number of changes so far, by any process.
 
-        Runs only `PRAGMA data_version` unless another process wrote to the file.
+        The query of the count runs only if `PRAGMA data_version` shows that the file has changed.
         """
         data = self._read("PRAGMA data_version")[0][0]
         if data != self._known_version[0]:
@@ -81,7 +82,7 @@ class SqliteKeyStore(SqlKeyStore):
         return self._known_version[1]
 
     def refresh(self) -> None:
-        """Do nothing: `version` sees all changes."""
+        """Do nothing: `version` always reads the current number."""
 
     def close(self) -> None:
         """Close the file."""
@@ -140,7 +141,7 @@ class SqliteKeyStore(SqlKeyStore):
         return Unavailable(f"the key store does not answer: {error}", where=str(self._path))
 
     def _check_identity(self) -> None:
-        """Raise Unavailable when the open file is no longer the one at the path."""
+        """Raise Unavailable if the file at the path was deleted or replaced."""
         try:
             status = os.stat(self._path)
         except OSError as error:
@@ -152,12 +153,12 @@ class SqliteKeyStore(SqlKeyStore):
 
 
 def _number_values(values: Sequence[Any]) -> dict[str, Any]:
-    """Return values by the names that SQLite gives to $1, $2…"""
+    """Map values to the parameter names that SQLite derives from $1, $2…"""
     return {str(number): value for number, value in enumerate(values, 1)}
 
 
 def _state_error(path: Path, error: Exception) -> StateError:
-    """Return the error that tells an operator why the file cannot be opened."""
+    """Convert an error to a StateError that tells the operator why the file cannot be opened."""
     if isinstance(error, StateError):
         return error
     if isinstance(error, FileNotFoundError):

@@ -1,4 +1,4 @@
-"""Export and import keys in bulk, as JSON lines that hold digests and no key."""
+"""Export and import keys as JSON lines, which contain digests instead of keys."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _SHA256_BYTES = 32
 
 
 class Imported(msgspec.Struct, frozen=True):
-    """What an import did: new keys and consumers, and keys that were stored already."""
+    """The result of an import: the numbers of new keys, new consumers and existing keys."""
 
     keys: int = 0
     consumers: int = 0
@@ -42,9 +42,9 @@ def export_lines(store: KeyStore) -> Iterator[str]:
 
 
 def import_lines(store: KeyStore, lines: Iterable[str]) -> Imported:
-    """Add the consumers and keys of an export; a key that is stored already stays as it is.
+    """Add the consumers and keys of an export; existing keys are not changed.
 
-    All lines are checked before anything is written. Raises ValueError with the number of the line.
+    All lines are checked before anything is written. Raises ValueError with the line number.
     """
     consumers: list[ConsumerRecord] = []
     records: list[KeyRecord] = []
