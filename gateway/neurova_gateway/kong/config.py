@@ -1,4 +1,4 @@
-"""The gateway's configuration: a frozen subset of Kong's entities, read by both gateways."""
+"""The configuration that both gateways read: an immutable subset of Kong's entities."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import msgspec
 
 
 class Service(msgspec.Struct, frozen=True):
-    """A runtime; Kong forwards to it, the embedded gateway calls it in process."""
+    """A runtime: Kong forwards requests to it; the embedded gateway calls it in process."""
 
     name: str
     host: str
@@ -18,7 +18,7 @@ class Service(msgspec.Struct, frozen=True):
 
 
 class Route(msgspec.Struct, frozen=True):
-    """The methods and paths of one function; `name` is the function's, `booking.create_booking`.
+    """The methods and paths of one function; `name`: e.g. `booking.create_booking`.
 
     `paths` are regular expressions in Kong's form: `~/bookings/(?<id>[^/]+)$`.
     """
@@ -32,7 +32,7 @@ class Route(msgspec.Struct, frozen=True):
 
 
 class Plugin(msgspec.Struct, frozen=True):
-    """A plugin with its configuration, on a route, on a service, or global if both are None."""
+    """A plugin and its configuration for a route or a service, or global if both are None."""
 
     name: str
     config: dict[str, Any]

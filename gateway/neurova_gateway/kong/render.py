@@ -33,10 +33,10 @@ def render(
     state: Path | str,
     plans: Mapping[str, Plan] = {},
 ) -> GatewayConfig:
-    """Return the configuration: one route with its plugins per function, and their services.
+    """Return the configuration: the services, and a route with plugins for each function.
 
-    `environment` ("live" or "test"): which keys are accepted; `state`: the state folder, where
-    plugins find keys and limits; `plans`: what consumers may hold.
+    `environment` ("live" or "test"): the environment of accepted keys. `state`: the state folder,
+    where plugins open the stores of keys and limits. `plans`: the plans that consumers may hold.
     """
     ordered = sorted(functions, key=lambda function: function.name)
     names = sorted({function.service for function in ordered})
@@ -60,7 +60,7 @@ def plugin_config(
     state: Path | str,
     plans: Mapping[str, Plan] = {},
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return the config of `neurova-auth` and of `neurova-rate-limit` that all routes have."""
+    """Return the settings of `neurova-auth` and `neurova-rate-limit` that all routes share."""
     auth: dict[str, Any] = {"environment": environment, "state": str(state)}
     if gateway.keys:
         auth["keys"] = str(PostgresUrl(gateway.keys))  # `str` omits the password
@@ -105,16 +105,17 @@ def _plugins(
 
 
 def _plans(plans: Mapping[str, Plan]) -> dict[str, dict[str, Any]]:
-    """Return plans in the form of the plugin's schema, in which an unset text must not be empty."""
+    """Return plans as the plugin's schema requires: without unset fields, because it rejects ""."""
     fields = {name: msgspec.to_builtins(plan) for name, plan in sorted(plans.items())}
     return {name: {k: v for k, v in plan.items() if v} for name, plan in fields.items()}
 
 
 @lru_cache(maxsize=65_536)
 def to_kong_path(template: str) -> str:
-    """Convert a template, `/bookings/{id}`, to Kong's form, `~/bookings/(?<id>[^/]+)$`.
+    """Convert a template like `/bookings/{id}` to Kong's form, `~/bookings/(?<id>[^/]+)$`.
 
-    `/legacy/{*}` (that path and everything below) becomes `~/legacy(/.*)?$`, `/{*}` `~/.*$`.
+    `/legacy/{*}` (this path and all paths below it) becomes `~/legacy(/.*)?$`; `/{*}` becomes
+    `~/.*$`.
     """
     if template.endswith(_REST):
         prefix = re.escape(template.removesuffix(_REST))
@@ -129,7 +130,7 @@ def to_kong_path(template: str) -> str:
 @lru_cache(maxsize=65_536)
 def to_template(path: str) -> str:
     """Convert a path in Kong's form back to its template."""
-    if path.endswith("(/.*)?$") or path == "~/.*$":  # a literal path has its dots escaped
+    if path.endswith("(/.*)?$") or path == "~/.*$":  # a dot in a literal path is escaped
         prefix = path[1:].removesuffix("(/.*)?$").removesuffix("/.*$")
         return _ESCAPED.sub(r"\1", prefix) + _REST
     return _ESCAPED.sub(r"\1", _KONG_PARAMETER.sub(r"{\1}", path[1:-1]))

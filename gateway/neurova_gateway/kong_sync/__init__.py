@@ -1,1 +1,1 @@
-"""Kong's entities for a project, compared with a running Kong and loaded into it."""
+"""Build Kong's entities for a project, compare them with a running Kong, and load them."""

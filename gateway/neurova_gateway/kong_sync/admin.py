@@ -13,7 +13,7 @@ from neurova.errors import ConfigError, NeurovaError, StateError, Unavailable
 
 from .entity import Entity
 
-_SECONDS = 60.0  # a node loads a large configuration before it answers
+_SECONDS = 60.0  # long, because a node responds only after it has loaded a large configuration
 _PAGE = 1000
 
 
@@ -30,7 +30,7 @@ class Answer(NamedTuple):
 
 
 class Node(NamedTuple):
-    """What a node says about itself."""
+    """The version, mode and plugins that a node reports."""
 
     version: str
     has_database: bool
@@ -77,7 +77,7 @@ class KongAdmin:
         return identity
 
     def create(self, entity: Entity, fields: Mapping[str, Any]) -> None:
-        """Create an entity; for a target, only POST does."""
+        """Create an entity: a target by POST, because PUT does not create it, others by PUT."""
         if entity.kind == "targets":
             path = f"/upstreams/{fields['upstream']['id']}/targets"
             self._ask("POST", path, {"id": entity.id, **fields}, entity)
@@ -89,13 +89,13 @@ class KongAdmin:
         self._ask("PUT", _path(entity), fields, entity)
 
     def delete(self, entity: Entity) -> None:
-        """Delete an entity, unless it is missing."""
+        """Delete an entity; do nothing if it does not exist."""
         answer = self.call("DELETE", _path(entity))
         if answer.status != 404:
             self._check(answer, f"DELETE {_path(entity)}", entity)
 
     def call(self, method: str, path: str, body: Any = None) -> Answer:
-        """Send one request on a connection of its own and return the response."""
+        """Send one request on a new connection and return the response."""
         url = urlsplit(self.url)
         connection: http.client.HTTPConnection
         if url.scheme == "https":
@@ -140,7 +140,7 @@ class KongAdmin:
 
 
 def check_node(admin: KongAdmin, plugins: Iterable[str]) -> Node:
-    """Return what a node is. Raises ConfigError if it is too old or lacks a plugin."""
+    """Return the node's details. Raises ConfigError if Kong is not 3.x or lacks a plugin."""
     node = admin.node()
     if not node.version.startswith("3."):
         raise ConfigError(f"Kong {node.version}", where=admin.url, fix="use Kong 3.9")

@@ -1,4 +1,4 @@
-"""Compare wanted entities with those that Kong has, without I/O."""
+"""Compare the wanted entities with Kong's entities, without I/O."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ import msgspec
 from .entity import Entity
 
 ACCESS = ("public", "scopes", "environment")
-# Kong returns these in any order.
+# Fields whose values Kong returns in any order.
 _SETS = frozenset({"methods", "tags", "protocols", "http_statuses"})
 
 
 class Difference(msgspec.Struct, frozen=True):
-    """One field: its dotted name, Kong's value and ours."""
+    """One changed field: its dotted name, Kong's value and the wanted value."""
 
     field: str
     before: Any
@@ -23,7 +23,7 @@ class Difference(msgspec.Struct, frozen=True):
 
 
 class Change(msgspec.Struct, frozen=True):
-    """One entity to create, update or delete; `fields` of an update."""
+    """One entity to create, update or delete; `fields`: the differences of an update."""
 
     action: Literal["create", "update", "delete"]
     entity: Entity
@@ -31,7 +31,7 @@ class Change(msgspec.Struct, frozen=True):
 
     @property
     def changes_access(self) -> bool:
-        """Return whether it changes who may call an existing route."""
+        """Return whether this change affects who may call an existing route."""
         return any(each.field.removeprefix("config.") in ACCESS for each in self.fields)
 
     def __str__(self) -> str:
@@ -42,10 +42,11 @@ class Change(msgspec.Struct, frozen=True):
 
 
 def compare(wanted: Iterable[Entity], found: Iterable[Entity]) -> tuple[Change, ...]:
-    """Return the changes in the order in which they are applied.
+    """Return the changes in the order in which to apply them.
 
-    What an entity refers to is created first and deleted last. The guard of a service is created
-    before its routes and deleted after them, so a route never serves without it.
+    An entity is created after the entities that it refers to, and deleted before them. The guard
+    of a service is created before the routes and deleted after them, so no route is ever served
+    without the guard.
     """
     present = {each.id: each for each in found}
     changes: list[Change] = []
@@ -65,7 +66,7 @@ def compare(wanted: Iterable[Entity], found: Iterable[Entity]) -> tuple[Change, 
 
 
 def in_reading_order(changes: Iterable[Change]) -> list[Change]:
-    """Return changes in the order to show them: access first."""
+    """Return changes in display order: changes of access first."""
     return sorted(changes, key=lambda change: not change.changes_access)
 
 
@@ -89,6 +90,6 @@ def _differences(
 
 
 def _comparable(name: str, value: Any) -> Any:
-    if value in ([], {}):  # Lua has one empty table for both
+    if value in ([], {}):  # Lua represents both as an empty table
         return None
     return sorted(value) if name in _SETS and isinstance(value, list) else value

@@ -1,4 +1,4 @@
-"""Kong's declarative configuration: write it from entities, and merge in the entities of others."""
+"""Write entities as Kong's declarative configuration, merged with the entities of others."""
 
 from __future__ import annotations
 
@@ -18,10 +18,11 @@ def render_document(
 ) -> dict[str, Any]:
     """Return the configuration as one document.
 
-    `others` is a document that Kong exported; its entities are kept. Fields that are not set are
-    left out, so Kong gives them their defaults.
+    `others` is a document that Kong exported; its entities are kept. Unset fields are left out, so
+    Kong uses its defaults.
     """
-    # An export has hashed credentials, which Kong must not hash again: it says `_transform: false`.
+    # An export contains hashed credentials. Its field `_transform: false`, which is kept, tells
+    # Kong not to hash them again.
     document: dict[str, Any] = {"_format_version": _VERSION} | dict(others or {})
     own: dict[str, list[dict[str, Any]]] = {}
     for entity in entities:
@@ -33,7 +34,7 @@ def render_document(
 
 
 def without_owner(document: Mapping[str, Any], tag: str) -> dict[str, Any]:
-    """Return an exported document without the entities that have a tag."""
+    """Return an exported document without the entities tagged with `tag`."""
     kept: dict[str, Any] = {}
     for name, value in document.items():
         if not isinstance(value, list):
@@ -46,7 +47,7 @@ def without_owner(document: Mapping[str, Any], tag: str) -> dict[str, Any]:
 
 
 def write_yaml(document: Mapping[str, Any]) -> str:
-    """Return a document as YAML; Lua is written as blocks of lines."""
+    """Return a document as YAML; Lua code is written as literal blocks."""
     import yaml
 
     class Dumper(yaml.SafeDumper):  # type: ignore[misc]  # its base has no type
@@ -76,7 +77,7 @@ def read_yaml(text: str, where: str) -> dict[str, Any]:
 
 
 def _flat(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """Return fields with references by id or name, without unset ones."""
+    """Return the set fields, with each reference replaced by an id or a name."""
     flat = without_unset(fields)
     for name in _REFERENCES:
         if name in flat:
@@ -85,7 +86,7 @@ def _flat(fields: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def without_unset(value: Mapping[str, Any]) -> dict[str, Any]:
-    """Return fields without those of None, nested ones too."""
+    """Return fields without None values, at all levels."""
     return {
         name: without_unset(each) if isinstance(each, dict) else each
         for name, each in value.items()

@@ -1,6 +1,6 @@
 """Turn the gateway's configuration into Kong's entities, without I/O.
 
-Every entity sets all fields that matter here, so that a later diff finds manual changes.
+Every entity sets all fields on which NEUROVA relies, so that a later diff finds manual changes.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from .routing import allowed_methods, regex_priority
 AUTH = "neurova-auth"
 LIMIT = "neurova-rate-limit"
 GUARD = "post-function"
-_GRACE = 5.0  # seconds beyond a timeout: the runtime answers 504 before Kong does
+_GRACE = 5.0  # seconds added to Kong's timeout, so that the runtime answers 504 before Kong does
 _PLAIN_ORIGIN = re.compile(r"[A-Za-z0-9.:/-]+|\*")
 _PHASES = ("certificate", "rewrite", "access", "header_filter", "body_filter", "log")
 _HEALTHCHECKS = {
@@ -34,7 +34,7 @@ _HEALTHCHECKS = {
         "concurrency": 10,
         "https_verify_certificate": True,
         "healthy": {"interval": 2, "successes": 1, "http_statuses": [200]},
-        # A draining runtime answers 503.
+        # A draining runtime answers 503 and must get no more requests.
         "unhealthy": {
             "interval": 2,
             "http_failures": 1,
@@ -43,7 +43,7 @@ _HEALTHCHECKS = {
             "timeouts": 2,
         },
     },
-    # Statuses of functions say nothing about the health of the runtime.
+    # Ignore the statuses of responses: they come from functions, not from the runtime.
     "passive": {
         "type": "http",
         "healthy": {"successes": 0},
@@ -53,12 +53,13 @@ _HEALTHCHECKS = {
 
 
 class Front(msgspec.Struct, frozen=True):
-    """What Kong needs beyond the configuration that both gateways read.
+    """The settings that only Kong needs, in addition to the configuration of both gateways.
 
-    `targets`: host:port to weight, by service; `timeouts`: seconds of the slowest function, by
-    service; `sources`: file:line by function; `defaults`: of the settings, by plugin; `identity`:
-    the secret with the signing keys, empty for a file in the state folder. Without
-    `checks_targets`, Kong checks no health: the targets are load balancers, which do.
+    `targets`: for each service, the weight of each host:port. `timeouts`: for each service, the
+    longest function timeout in seconds. `sources`: file:line of each function. `defaults`: default
+    settings of each plugin. `identity`: the name of the secret with the signing keys, "" for a file
+    in the state folder. `checks_targets` is false if the targets are load balancers, which check
+    the health of the runtimes themselves.
     """
 
     owner: Owner
@@ -75,7 +76,7 @@ class Front(msgspec.Struct, frozen=True):
 
 
 def build_entities(config: GatewayConfig, front: Front) -> tuple[Entity, ...]:
-    """Return all entities, each after those that it refers to."""
+    """Return all entities, each one after the entities that it refers to."""
     build = _Builder(front)
     for service in config.services:
         build.add_service(service, [each for each in config.plugins if each.route is None])
@@ -89,9 +90,9 @@ def build_entities(config: GatewayConfig, front: Front) -> tuple[Entity, ...]:
 
 
 def protect(owner: Owner, scope: str, name: str, plugins: Iterable[Plugin]) -> tuple[Entity, ...]:
-    """Return plugins and guard for a service or route that Kong has already.
+    """Return the plugins and the guard for an existing service or route of Kong.
 
-    `scope` is "service" or "route"; `name` is its name, resolved to its id when Kong is asked.
+    `scope` is "service" or "route"; `name` is its name, which `sync.resolve` replaces by its id.
     """
     wanted = [*plugins, _function_plugin(lua.guard())]
     return tuple(
@@ -111,7 +112,7 @@ def protect(owner: Owner, scope: str, name: str, plugins: Iterable[Plugin]) -> t
 
 
 class _Builder:
-    """Collect entities; services and routes by name, for references to them."""
+    """Collect entities, and index services and routes by name for references."""
 
     def __init__(self, front: Front) -> None:
         self.entities: list[Entity] = []
@@ -167,7 +168,7 @@ class _Builder:
         )
 
     def add_helpers(self, routes: Iterable[Route], cors: Iterable[Plugin]) -> None:
-        """Add a route without methods for each path, which answers 405, and one for 404."""
+        """Add a route that answers 405 for each path, and one that answers 404 for all others."""
         rows = [(to_template(route.paths[0]), route) for route in routes]
         allowed = allowed_methods((template, route.methods) for template, route in rows)
         first = dict(reversed(rows))
@@ -201,7 +202,7 @@ class _Builder:
                 config["identity_key"] = f"{self._front.state}/identity.key"
         if plugin.name == "cors":
             config["origins"] = [_exact_origin(origin) for origin in config["origins"]]
-        # On each service, not global: Kong may serve others, too.
+        # Add the plugin to each service, not globally: Kong may serve other applications, too.
         fields = {
             "name": plugin.name,
             "enabled": True,
@@ -226,7 +227,8 @@ class _Builder:
             "path_handling": "v0",
             "strip_path": False,
             "preserve_host": True,
-            # The runtime bounds bodies, and streams must not wait for a full buffer.
+            # Do not buffer: the runtime limits body sizes, and streams must not wait for a full
+            # buffer.
             "request_buffering": False,
             "response_buffering": False,
         }
@@ -244,17 +246,17 @@ def _function_plugin(access: str) -> Plugin:
 
 
 def _disable(checks: dict[str, Any]) -> None:
-    """Set all counts and intervals to 0, which is how Kong disables a check."""
+    """Disable the health checks: Kong disables a check whose counts and intervals are 0."""
     active, passive = checks["active"], checks["passive"]
     active["healthy"]["interval"] = active["unhealthy"]["interval"] = 0
     passive["unhealthy"]["tcp_failures"] = 0
 
 
 def _guarded(name: str, config: dict[str, Any]) -> dict[str, Any]:
-    """Return the config; it makes the limiter tell the guard that it has counted the call."""
+    """Return the config; for the limiter, let it report counted calls to the guard."""
     return {**config, "guarded": True} if name == LIMIT else config
 
 
 def _exact_origin(origin: str) -> str:
-    # Kong reads an origin with any other character as a regular expression.
+    # Kong treats an origin with any other character as a regular expression.
     return origin if _PLAIN_ORIGIN.fullmatch(origin) else f"^{re.escape(origin)}$"

@@ -1,4 +1,4 @@
-"""One entity of Kong, with an id that depends only on its owner and what it stands for."""
+"""A Kong entity, whose id is derived from its owner, kind and key."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ _UNSAFE = re.compile(r"[^a-z0-9]+")
 
 
 class Entity(msgspec.Struct, frozen=True):
-    """An entity of `kind`, one of KINDS; `label` and `source` (file:line) are for people.
+    """An entity of `kind`, one of KINDS; `label` and `source` (file:line) are shown to users.
 
-    `fields` are all fields that we set, in Kong's form: a field of None is unset, and a reference
-    is `{"id": …}`.
+    `fields`: all fields that NEUROVA sets, in Kong's form: None means unset, and a reference is
+    `{"id": …}`.
     """
 
     kind: str
@@ -35,7 +35,7 @@ class Entity(msgspec.Struct, frozen=True):
 
 
 class Owner(msgspec.Struct, frozen=True):
-    """The owner of entities: its tag marks them, and only marked entities are changed."""
+    """The owner of entities. Its tag marks them; entities without the tag are never changed."""
 
     name: str
 
@@ -55,13 +55,13 @@ class Owner(msgspec.Struct, frozen=True):
     ) -> Entity:
         """Return an entity of this owner; the same kind and key always give the same id."""
         identity = _uuid5(f"{self.name}/{kind}/{key}")
-        # As Kong returns them: no tuples.
+        # Convert tuples to lists, as Kong returns them.
         plain = msgspec.json.decode(msgspec.json.encode({**fields, "tags": [self.tag]}))
         return Entity(kind, identity, label or key, plain, source)
 
 
 def _uuid5(name: str) -> str:
-    """Return `str(uuid5(_NAMESPACE, name))` in a fraction of the time, for 10,000 functions."""
+    """Return `str(uuid5(_NAMESPACE, name))`, computed faster for projects of 10,000 functions."""
     digest = bytearray(sha1(_NAMESPACE.bytes + name.encode(), usedforsecurity=False).digest()[:16])
     digest[6] = digest[6] & 0x0F | 0x50
     digest[8] = digest[8] & 0x3F | 0x80
@@ -70,5 +70,5 @@ def _uuid5(name: str) -> str:
 
 
 def owner_of(project: str) -> Owner:
-    """Return the owner for a project's name, in letters that Kong accepts everywhere."""
+    """Return the owner of a project; unsafe characters in the project's name become `-`."""
     return Owner(_UNSAFE.sub("-", project.lower()).strip("-") or "project")

@@ -1,7 +1,7 @@
-"""The Lua that Kong's `post-function` runs: the guard of a service, and replies of helper routes.
+"""Lua code for Kong's `post-function` plugin: the guard of a service, and 404 and 405 replies.
 
-Kong only logs that a plugin server is down, hangs or fails, and passes the call on. The guard has
-the lowest priority, so it runs after all plugins and refuses a call that `neurova-auth` has not
+If a plugin server is down, hangs or fails, Kong only logs this and passes the call on. The guard
+has the lowest priority, so it runs after all plugins. It refuses a call that `neurova-auth` has not
 authenticated (`nv`) or `neurova-rate-limit` has not counted (`nv_limit`).
 """
 
@@ -17,9 +17,10 @@ _STATED = ("consumer", "key_id", "scopes", "environment")
 
 
 def guard() -> str:
-    """Return the function that refuses a call without a stated caller, or one not counted.
+    """Return Lua code that refuses a call that is not authenticated or not counted.
 
-    It adds the reply fields of the limiter, so that the limiter needs no other call for them.
+    The code also adds the limiter's header fields to the reply, which saves the limiter a message
+    to Kong.
     """
     tests = "\n   or ".join(f'type(nv.{name}) ~= "string"' for name in _STATED)
     unidentified = _exit(unavailable("Authentication is unavailable"))
@@ -35,12 +36,12 @@ kong.response.set_headers(limit)"""
 
 
 def not_found() -> str:
-    """Return the function that answers paths without a route."""
+    """Return Lua code that answers paths without a route."""
     return _exit(refuse(404, "No route matches this path"))
 
 
 def method_not_allowed(allowed: Sequence[str]) -> str:
-    """Return the function that answers a path whose routes have other methods."""
+    """Return Lua code that answers a method that the routes of a path do not allow."""
     methods = ", ".join(allowed)
     detail = f"Method not allowed, use {methods}"
     return _exit(refuse(405, detail, headers={"allow": methods}))
@@ -52,7 +53,7 @@ def _exit(refusal: Refusal) -> str:
 
 
 def _table(values: Mapping[str, object]) -> str:
-    # A JSON string of printable ASCII is a Lua string.
+    # A JSON string of printable ASCII is a valid Lua string.
     pairs = (
         f'["{name}"] = {msgspec.json.encode(value).decode()}' for name, value in values.items()
     )

@@ -1,4 +1,4 @@
-"""Make Kong choose the route that the embedded gateway's table chooses."""
+"""Make Kong choose the same route as the embedded gateway's route table."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from ..pipeline.routes import RouteTable
 
 _FUNCTION = 1 << 30
-_COMPARED = 30  # segments; Kong has 32 bits for a priority
+_COMPARED = 30  # maximum number of compared segments, because a priority of Kong has 32 bits
 _PARAMETER = re.compile(r"\{[^}]*\}")
 _VALUE = "~"  # matches a parameter and, in practice, no literal segment
 _NO_METHOD = ""
@@ -17,8 +17,9 @@ _NO_METHOD = ""
 def regex_priority(template: str) -> int:
     """Return Kong's `regex_priority` of a path template.
 
-    Functions win over mounts, an earlier literal segment over a parameter, a longer mount over a
-    shorter one. Kong compares only routes that match, so those of functions are equally long.
+    A function takes precedence over a mount, an earlier literal segment over a parameter, and a
+    longer mount over a shorter one. Kong compares only routes that match the path, so compared
+    function templates have the same number of segments.
     """
     segments = template.split("/")[1:]
     if template.endswith("/{*}"):
@@ -31,9 +32,9 @@ def regex_priority(template: str) -> int:
 
 
 def allowed_methods(rows: Iterable[tuple[str, tuple[str, ...]]]) -> dict[str, tuple[str, ...]]:
-    """Return each template with all methods that a path of it allows.
+    """Return, for each template, all methods that its paths allow.
 
-    `/a/b` also allows the methods of `/a/{id}`. Each template costs one look-up.
+    For example, `/a/b` also allows the methods of `/a/{id}`. Each template costs one look-up.
     """
     listed = list(rows)
     table = RouteTable(

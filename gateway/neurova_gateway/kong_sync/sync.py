@@ -1,4 +1,4 @@
-"""Apply the wanted entities to Kong: one by one with a database, as one document without."""
+"""Apply entities to Kong: one by one if it has a database, otherwise as one document."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _CAUSES = {
 
 
 def find_changes(admin: KongAdmin, owner: Owner, wanted: Sequence[Entity]) -> tuple[Change, ...]:
-    """Return the changes between a node, or its database, and the wanted entities."""
+    """Return the changes that turn Kong's current entities into the wanted entities."""
     return compare([resolve(admin, each) for each in wanted], list(list_owned(admin, owner)))
 
 
@@ -36,7 +36,7 @@ def list_owned(admin: KongAdmin, owner: Owner) -> Iterator[Entity]:
     """Yield the entities that an owner has in Kong."""
     for kind in KINDS:
         if kind == "targets":
-            continue  # with their upstreams, below
+            continue  # listed below, with their upstreams
         for fields in admin.list(f"/{kind}", owner.tag):
             entity = _found(kind, fields)
             yield entity
@@ -59,9 +59,9 @@ def resolve(admin: KongAdmin, entity: Entity) -> Entity:
 def apply_changes(
     admin: KongAdmin, changes: Sequence[Change], report: Callable[[Change], None]
 ) -> None:
-    """Apply changes in their order to a Kong with a database; `report` each that is done.
+    """Apply changes in order to a Kong with a database; call `report` after each change.
 
-    An interrupted run is continued by the next one: ids do not change, and each step is repeatable.
+    After an interrupted run, the next run continues: ids are stable, and each step can be repeated.
     """
     for change in changes:
         if change.action == "delete":
@@ -78,9 +78,10 @@ def load_document(
     wanted: Sequence[Entity],
     wait: Callable[[float], None] = time.sleep,
 ) -> bool:
-    """Load the wanted entities into a node without a database; return False if it had them.
+    """Load entities into a node without a database; return False if nothing changed.
 
-    Loading replaces all of a node's configuration, so entities of others are loaded again.
+    Loading replaces the whole configuration, so entities of other owners are exported and loaded
+    again.
     """
     exported = admin.call("GET", "/config")
     if exported.status != 200 or not isinstance(exported.body, dict):
@@ -94,7 +95,7 @@ def load_document(
             return answer.status == 201
         if answer.status not in (429, 504):
             break
-        # After a 504 the node may have loaded it: then the next answer is 304.
+        # After a 504 the node may have loaded the configuration; the next response is then 304.
         if attempt < _ATTEMPTS - 1:
             wait(_retry_after(answer))
     if answer.status in _CAUSES:
@@ -116,7 +117,7 @@ def _retry_after(answer: Answer) -> float:
 
 
 def _explain(answer: Answer, entities: Sequence[Entity]) -> str:
-    """Return Kong's errors, each with the entity and its function's file:line."""
+    """Return Kong's errors, each with its entity and the file:line of the function."""
     body = answer.body if isinstance(answer.body, dict) else {}
     known = {each.id: each for each in entities}
     lines = []
