@@ -1,1 +1,1 @@
-"""Rate limits: at most the limit in any window of its length."""
+"""Rate limits over sliding windows: no window ever exceeds its limit."""

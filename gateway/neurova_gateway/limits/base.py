@@ -10,8 +10,8 @@ class Bucket(NamedTuple):
     """The limit of one subject in one window: at most `limit` in any `seconds`.
 
     `name` identifies the subject, e.g. "c:acme:r:booking.create_booking" for a consumer on a route.
-    Another window of the same subject is another bucket. `owner` is the caller: a cluster keeps
-    all buckets of an owner on one node.
+    Each window of a subject is a separate bucket. `owner` is the caller: a Redis Cluster keeps all
+    buckets of an owner on one node.
     """
 
     name: str
@@ -21,10 +21,11 @@ class Bucket(NamedTuple):
 
 
 class Decision(NamedTuple):
-    """Whether a call is admitted and, for each bucket in order, what remains.
+    """The result of a call to `admit`, with one value per bucket, in the given order.
 
-    `remaining`: units of cost. `reset`: whole seconds after which all of the window is free again
-    at the latest. `retry_after`: whole seconds (>= 1) until the call may be admitted, 0 if it was.
+    `remaining`: the remaining units of cost. `reset`: whole seconds until the full limit is
+    available again, at the latest. `retry_after`: whole seconds (>= 1) until a refused call may be
+    admitted; 0 for an admitted call.
     """
 
     admitted: bool
@@ -34,7 +35,7 @@ class Decision(NamedTuple):
 
 
 class Usage(NamedTuple):
-    """The state of a bucket: `used` and `left` units of cost, `reset` as in `Decision`."""
+    """The state of a bucket: used and remaining (`left`) units; `reset` as in `Decision`."""
 
     used: int
     left: int
@@ -42,15 +43,15 @@ class Usage(NamedTuple):
 
 
 class Limiter(Protocol):
-    """Admit at most the limit of each bucket in any window of its length.
+    """Admit calls up to the limit of each bucket, in any window.
 
-    `waits`: `admit` may wait for a network; on an event loop it then runs in a greenlet.
+    `waits`: `admit` may wait for the network, so on an event loop it must run in a greenlet.
     """
 
     waits: bool
 
     async def connect(self) -> None:
-        """Let calls wait on the running event loop, if `waits`."""
+        """Use the running event loop for calls that wait, if `waits`."""
 
     def admit(self, buckets: Sequence[Bucket], cost: int = 1) -> Decision:
         """Charge `cost` to all buckets, or to none if any of them is full.
@@ -59,9 +60,9 @@ class Limiter(Protocol):
         """
 
     def usage(self, buckets: Sequence[Bucket]) -> tuple[Usage, ...]:
-        """Return the state of buckets; charges nothing.
+        """Return the state of buckets without charging them.
 
-        Raises `neurova.errors.Unavailable` when it cannot be read.
+        Raises `neurova.errors.Unavailable` when the state cannot be read.
         """
 
     def close(self) -> None:

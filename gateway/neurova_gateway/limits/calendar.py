@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-# No period is longer, not even with a change of the clock; so its charges last until it ends.
+# The longest day and month, in seconds, including an hour of daylight saving time. A window of this
+# length keeps all charges until the period ends.
 LONGEST = {"day": 90_000, "month": 31 * 86_400 + 3600}
 
 

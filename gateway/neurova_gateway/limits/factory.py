@@ -1,4 +1,4 @@
-"""Open a rate limiter by its URL, with the backend that its scheme names."""
+"""Open a rate limiter; the scheme of its URL selects the backend."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ FILE = "file://"
 
 
 def limiter_url(state: Path, configured: str = "") -> str:
-    """Return the URL of the limiter: `configured`, by default a table in the state folder."""
+    """Return the configured URL; by default, the URL of a table in the state folder."""
     return configured or f"{FILE}{state / 'limits.table'}"
 
 
 def open_limiter(url: str, state: Path) -> Limiter:
-    """Open the limiter at `file:///path`, for the processes of one machine, or `redis://host`.
+    """Open the limiter at `file:///path` (for the processes of one machine) or `redis://host`.
 
-    `state`: the state folder, in which nodes count while Redis is down. Raises StateError when it
-    cannot be used, ConfigError for another URL or a missing driver.
+    `state`: the state folder, where this node counts calls while Redis is down. Raises StateError
+    if the limiter cannot be used, ConfigError for any other URL or if the driver is missing.
     """
     if url.startswith(FILE):
         from .table import LimitTable
@@ -36,7 +36,7 @@ def open_limiter(url: str, state: Path) -> Limiter:
 
 
 def check_limiter(url: str) -> str:
-    """Return one line on the state of a limiter, for `neurova doctor`; creates no file.
+    """Return a one-line status of a limiter for `neurova doctor`, without creating a file.
 
     Raises NeurovaError with the fix when the limiter cannot be used.
     """

@@ -16,9 +16,9 @@ RETRY = b"retry-after"
 
 
 class Policy:
-    """Format the fields for one set of windows; created and cached by `policy`.
+    """Format the header fields for a set of windows; use `policy` to get a cached instance.
 
-    `field` is the RateLimit-Policy field, the same in every reply; `value` is its value.
+    `field` is the RateLimit-Policy field, which is the same in every reply; `value` is its value.
     """
 
     __slots__ = ("_short", "_template", "_whole", "field", "value")
@@ -33,16 +33,16 @@ class Policy:
         self.field: Field = (POLICY, self.value)
         shown = [name.replace("%", "%%") for name in names]
         self._template = ", ".join(f"{name};r=%d;t=%d" for name in shown).encode()
-        # The usual case: each window resets after its whole length.
+        # Precompute the common case, in which each window resets after its full length.
         self._whole = tuple(seconds for _, _, seconds in windows)
         self._short = ", ".join(
             f"{name};r=%d;t={seconds}" for name, seconds in zip(shown, self._whole, strict=True)
         ).encode()
 
     def fields(self, decision: Decision) -> list[Field]:
-        """Return the reply fields of a decision on these windows.
+        """Return the reply fields for a decision on these windows.
 
-        At most `r` units can be used in the next `t` seconds. On a refusal `t` is at most
+        The client may use `r` more units in the next `t` seconds. In a refusal, `t` does not exceed
         Retry-After, as the draft requires.
         """
         admitted, remaining, reset, retry_after = decision
@@ -64,12 +64,12 @@ class Policy:
 def policy(windows: tuple[tuple[str, int, int], ...]) -> Policy:
     """Return the policy of windows given as (name, limit, seconds), in the decision's order.
 
-    Clients see the names, e.g. "consumer-minute", so each window needs a different one.
+    Clients see the names, e.g. "consumer-minute", so each window needs a unique name.
     """
     return Policy(windows)
 
 
 def _quote(text: str) -> str:
-    """Return a String of RFC 9651: printable ASCII in quotes, ? for other characters."""
+    """Return text as an RFC 9651 String: quoted, with ? for characters outside printable ASCII."""
     shown = "".join(c if " " <= c <= "~" else "?" for c in text)
     return '"' + shown.replace("\\", "\\\\").replace('"', '\\"') + '"'

@@ -1,4 +1,4 @@
-"""Find the record of a bucket in the table, or a free one."""
+"""Find the record of a bucket in the table, or a free record."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def hash_key(name: str, seconds: int) -> tuple[int, int]:
 
 
 def probe(segments: int, high: int) -> Iterator[tuple[int, int]]:
-    """Yield (segment, record) of each place where a key may be."""
+    """Yield (segment, record) for each record that may hold a key."""
     for segment in range(segments):
         mask, first = record_count(segment) - 1, segment_start(segment)
         for i in range(MAX_PROBES):
@@ -38,7 +38,7 @@ def probe(segments: int, high: int) -> Iterator[tuple[int, int]]:
 
 
 def find_record(words: memoryview, segments: int, high: int, low: int) -> int:
-    """Return the record of a key, 0 if it has none."""
+    """Return the record that holds a key, 0 if none does."""
     ended = -1
     for segment, at in probe(segments, high):
         if segment == ended:
@@ -59,7 +59,7 @@ def claim_record(
     now: int,
     taken: set[int],
 ) -> int:
-    """Assign a record with an expired log, not in `taken`, to a key; return 0 if none is free."""
+    """Assign an expired record that is not in `taken` to a key; return 0 if there is none."""
     for _, at in probe(segments, key[0]):
         if at not in taken and is_expired(words, at, now):
             _assign(words, at, key, window)
@@ -74,8 +74,8 @@ def is_expired(words: memoryview, at: int, now: int) -> bool:
 
 
 def _assign(words: memoryview, at: int, key: tuple[int, int], window: int) -> None:
-    # Until the key is written, store the longer window: after a crash, neither the old nor the new
-    # key loses its log too early. Write the high word first, because readers check it.
+    # Store the longer of both windows before the key: after a crash between these writes, neither
+    # the old nor the new key loses its log too early. Write the high word first: readers check it.
     words[at + STEADY_UNTIL] = 0
     words[at + RING] = ENTRIES << 6  # the log has no entries
     words[at + WINDOW] = max(window, words[at + WINDOW])

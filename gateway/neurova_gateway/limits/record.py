@@ -1,8 +1,8 @@
 """The log of one bucket within its record: append, merge, repair, find expiry times.
 
-All functions take the words of the table and the word at which the record begins; an offset counts
-words from there. Writes are ordered so that a process that dies between any two of them may leave a
-count that is too high, but never one that is too low.
+All functions take the words of the table and the word at which the record begins. An offset is
+relative to this word. The order of the writes is chosen for crashes: a process that dies between
+two writes may leave a count that is too high, but never a count that is too low.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ from .layout import (
     TOTAL,
 )
 
-# 58 entries of the coarsest grain span a window; the other two expire or are being appended.
+# At the coarsest grain, 58 entries cover a window. The other two slots are for the entry that
+# expires and the entry that is appended.
 COARSEST = 58
 SPARSE = MAX_ENTRIES // 4
 _RING_WORDS = MAX_ENTRIES * ENTRY_WORDS
@@ -46,14 +47,14 @@ def entry_words(words: memoryview, at: int) -> list[int]:
 
 
 def append_entry(words: memoryview, at: int, log: tuple[int, int], total: int, now: int) -> int:
-    """Append an entry to a log (newest offset, entries) that is not full; return its offset."""
+    """Append an entry and return its offset; `log` (newest offset, length) must not be full."""
     newest, length = log
     offset = next_offset(newest)
     words[at + offset] = now
     words[at + offset + TOTAL] = total
     grain = words[at + GRAIN]
     if grain and length <= SPARSE:
-        # The log has free entries: halve the grain.
+        # The log has many free entries, so it can afford half the grain.
         words[at + GRAIN] = grain = grain >> 1 if length else 0
     words[at + MERGE_UNTIL] = now + grain
     return offset
@@ -62,9 +63,9 @@ def append_entry(words: memoryview, at: int, log: tuple[int, int], total: int, n
 def merge_entries(words: memoryview, at: int, window: int) -> tuple[int, int]:
     """Merge entries of a full ring buffer that are close in time; return (newest offset, entries).
 
-    A merged entry has the later time, so that nothing expires early. The new grain is the median
-    gap between entries, so precision adapts to bursts and to steady traffic. It is at most 1/58 of
-    the window, at which the ring cannot fill.
+    A merged entry keeps the later time, so no charge expires early. The new grain is the median gap
+    between entries, so the precision adapts to bursts and to steady traffic. The grain is at most
+    1/58 of the window, because at this grain the ring buffer cannot fill up.
     """
     slots = entry_words(words, at)
     times = [words[slot] for slot in slots]
@@ -79,7 +80,7 @@ def merge_entries(words: memoryview, at: int, window: int) -> tuple[int, int]:
         else:
             merged.append(entry)
             anchor = time
-    # Write from the oldest slot: entries that are not overwritten yet remain valid.
+    # Start at the oldest slot: after a crash, the slots not yet overwritten are still valid.
     for slot, (time, total) in zip(slots, merged, strict=False):
         words[slot] = time
         words[slot + TOTAL] = total
@@ -93,7 +94,7 @@ def merge_entries(words: memoryview, at: int, window: int) -> tuple[int, int]:
 def repair(words: memoryview, at: int) -> int:
     """Repair a log that was only partly written to disk; return its latest time.
 
-    Times and totals never decrease, so raise each to at least that of the entry before.
+    Times and totals never decrease, so raise each one to at least the value of the previous entry.
     """
     latest, total = 0, words[at + BASE]
     for slot in entry_words(words, at):
@@ -103,7 +104,7 @@ def repair(words: memoryview, at: int) -> int:
 
 
 def entry_time(words: memoryview, at: int, oldest: int, length: int, total: int) -> int:
-    """Return the time of the first entry with at least that total, or of the newest entry."""
+    """Return the time of the first entry whose total is at least `total`, else of the newest."""
     offset = oldest
     for _ in range(length - 1):
         if words[at + offset + TOTAL] >= total:

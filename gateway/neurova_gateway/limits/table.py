@@ -1,4 +1,4 @@
-"""The embedded limiter: a table in shared memory, for all processes of the machine."""
+"""The embedded limiter: a memory-mapped table shared by all processes of a machine."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ CACHE_SIZE = 20_000
 USAGE_BATCH = 16
 T = TypeVar("T")
 _LOCK_NOW = LOCK_EX | LOCK_NB
-_new = tuple.__new__  # makes a NamedTuple twice as fast as its constructor
+_new = tuple.__new__  # creates a NamedTuple twice as fast as its constructor
 _Location = tuple[int, int, int]  # record, first word of its key, window in ns
 
 
 class _Log(NamedTuple):
-    """The state of a bucket's log: offsets of its newest and oldest entry, and totals."""
+    """The state of a bucket's log: window, entry offsets, number of entries, and totals."""
 
     window: int
     newest: int
@@ -49,10 +49,10 @@ class _Log(NamedTuple):
 
 
 class _SteadyLogs(NamedTuple):
-    """Positions in the logs of some buckets, which no process changes before `until`.
+    """Cached positions in the logs of some buckets; they stay valid until `until`.
 
     `logs`: for each bucket, the words of the newest entry's time and total, and the total at which
-    it is full. `buckets` keeps the tuple alive, because the cache finds it by its id.
+    the bucket is full. `buckets` keeps the tuple alive, because its `id` is the key of the cache.
     """
 
     until: int
@@ -61,16 +61,16 @@ class _SteadyLogs(NamedTuple):
     buckets: tuple[Bucket, ...]
 
 
-# By record, so that a bucket listed twice in one call is charged once.
+# Logs by record, so that a bucket listed twice in one call is charged once.
 _Logs = dict[int, _Log]
 
 
 class LimitTable:
-    """Count calls in logs of merged entries; never admits too many, and rarely too few.
+    """Count calls in logs of merged entries; never admit too many calls, and rarely too few.
 
-    `path`: a file that all processes of the machine open; its folder must exist. `clock`: the
-    monotonic clock in nanoseconds, read once for each decision, under the lock. `wall`: the wall
-    clock in nanoseconds, used after a restart of the machine. Threads may share a table.
+    `path`: the file that all processes of the machine open; its folder must exist. `clock`: the
+    monotonic clock in nanoseconds, read once per decision while the lock is held. `wall`: the wall
+    clock in nanoseconds, used after a reboot. Threads may share a table.
 
     Raises StateError when the file cannot be used.
     """
@@ -92,12 +92,12 @@ class LimitTable:
         self._run_locked(self._resume_clock)
 
     async def connect(self) -> None:
-        """Do nothing: no call waits for a network."""
+        """Do nothing: no call waits for the network."""
 
     def admit(self, buckets: Sequence[Bucket], cost: int = 1) -> Decision:
         """Charge `cost` to all buckets, or to none if any of them is full.
 
-        Raises Unavailable when the count cannot be kept; ValueError for a cost below 1.
+        Raises Unavailable when the call cannot be counted; ValueError for a cost below 1.
         """
         if cost < 1:
             raise ValueError(f"cost {cost!r}: give 1 or more")
@@ -114,18 +114,18 @@ class LimitTable:
                     ) from error
                 decision = self._admit_steady(buckets, cost) or self._admit(buckets, cost)
             except BaseException:
-                file.unlock()  # also if the plugin watchdog raises, which it may do at any line
+                file.unlock()  # even if the plugin watchdog raises, which can happen at any line
                 raise
             flock(file.descriptor, LOCK_UN)
             return decision
 
     def usage(self, buckets: Sequence[Bucket]) -> tuple[Usage, ...]:
-        """Return the state of buckets; charges nothing and assigns no records.
+        """Return the state of buckets without charging them or assigning records.
 
         Raises Unavailable when the table cannot be locked.
         """
         found: list[Usage] = []
-        for begin in range(0, len(buckets), USAGE_BATCH):  # unlock between batches for calls
+        for begin in range(0, len(buckets), USAGE_BATCH):  # unlock between batches: calls wait
             batch = buckets[begin : begin + USAGE_BATCH]
             found += self._run_locked(partial(self._read_usage, batch))
         return tuple(found)
@@ -150,10 +150,10 @@ class LimitTable:
                 self.file.unlock()
 
     def _admit_steady(self, buckets: Sequence[Bucket], cost: int) -> Decision | None:
-        """Decide the usual case, in which only the newest entries change; else return None.
+        """Decide a call that changes only the newest entries; return None in all other cases.
 
-        It takes a quarter of the time of `_admit`. It finds buckets by the id of their tuple, since
-        looking up each one by value would double the time.
+        This common case takes a quarter of the time of `_admit`. The cache is keyed by the id of
+        the tuple of buckets, because looking up each bucket by value would double the time.
         """
         steady = self._steady.get(id(buckets))
         if steady is None:
@@ -161,8 +161,8 @@ class LimitTable:
         until, logs, reset, _ = steady
         words = self.file.words
         now = self._clock() + words[AT_OFFSET]
-        # Before `until` no process appends or drops an entry or claims the record, and no charge
-        # after it has an earlier time. So nothing else needs to be checked.
+        # Until `until`, no process appends or drops an entry or claims the record. AT_LAST shows
+        # that no charge has a later time than `now`. So nothing else needs to be checked.
         if not words[AT_LAST] <= now <= until:
             return None
         remaining = []
@@ -199,7 +199,7 @@ class LimitTable:
             words[AT_WALL] = self._wall()
             words[AT_SYNC] = now
             self._sync_due = now + SECOND
-        # This call is the newest entry, so the last entry expires after a whole window.
+        # This charge is now the newest entry, so the full limit is free after a whole window.
         reset = tuple(bucket.seconds for bucket in buckets)
         if type(buckets) is tuple and len(logs) == len(buckets):
             self._cache_steady(words, buckets, reset)
@@ -221,7 +221,7 @@ class LimitTable:
     def _refuse(
         self, words: memoryview, buckets: Sequence[Bucket], logs: _Logs, cost: int, now: int
     ) -> Decision:
-        """Compute how long to wait. Writes nothing: the next charge drops expired entries."""
+        """Return a refusal and its wait. Write nothing: the next charge drops expired entries."""
         remaining, reset, wait = [], [], 1
         for bucket in buckets:
             at = self._locations[bucket][0]
@@ -238,7 +238,7 @@ class LimitTable:
         return Decision(False, tuple(remaining), tuple(reset), wait)
 
     def _locate(self, buckets: Sequence[Bucket], now: int) -> None:
-        """Cache where the records of the buckets are; assign a record to a bucket without one."""
+        """Cache the locations of the buckets' records; assign records to new buckets."""
         file = self.file
         if file.words[AT_SEGMENTS] != file.segments:
             file.map_segments()  # another process appended a segment
@@ -259,16 +259,16 @@ class LimitTable:
     def _resume_clock(self) -> None:
         """Correct the table's clock after a reboot, which restarts the monotonic clock.
 
-        The table's clock advances by the time that has passed on the wall clock, and never goes
-        back. A reboot is not detected if the uptime is already longer than before; then entries
-        expire late, never early.
+        The table's clock advances by the elapsed wall-clock time and never goes back. A reboot is
+        not detected if the uptime is already longer than at the last charge; then entries expire
+        late, but never early.
         """
         words = self.file.words
         last = words[AT_LAST]
         now = self._clock()
         if now + words[AT_OFFSET] >= last:
             return
-        # After a power cut the pages on disk may be of different ages.
+        # After a power failure, the pages on disk may have been written at different times.
         end = layout.segment_start(self.file.segments)
         for at in range(layout.segment_start(0), end, layout.RECORD_WORDS):
             if words[at + layout.KEY_HIGH]:
@@ -302,7 +302,7 @@ def _usage(words: memoryview, segments: int, bucket: Bucket, now: int) -> Usage:
 
 
 def _charge(words: memoryview, at: int, log: _Log, cost: int, now: int) -> None:
-    """Write a charge, in an order that never leaves the count too low if the process dies."""
+    """Write a charge; the order of the writes never leaves too low a count after a crash."""
     window, newest, _, length, base, total = log
     words[at + BASE] = base
     if length == MAX_ENTRIES and now > words[at + MERGE_UNTIL]:

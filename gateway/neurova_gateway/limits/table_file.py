@@ -1,4 +1,4 @@
-"""The file of the table: mapped into memory, locked, extended."""
+"""Map, lock and extend the file of the table."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ class TableFile:
 
     `words` and `segments` describe the mapping; both may change while the lock is held. The lock is
     `flock`, not `lockf`: a POSIX lock is lost when any code in the process closes the file, and it
-    does not separate two tables of one process. A forked child shares the flock of its parent, so
-    it opens the file again.
+    does not exclude a second table in the same process. A forked child shares the flock of its
+    parent, so the child opens the file again.
 
     Raises StateError when the file is not a usable table.
     """
@@ -36,7 +36,7 @@ class TableFile:
         self.descriptor = self._open()
         self.words = memoryview(b"").cast("B").cast("Q")
         self.segments = 0
-        self._stuck_at: int | None = None  # time of the last charge when a wait for the lock failed
+        self._stuck_at: int | None = None  # AT_LAST when a wait for the lock last timed out
         try:
             self.lock()
             self._check_layout()
@@ -54,11 +54,11 @@ class TableFile:
         os.register_at_fork(after_in_child=lambda: (method := reopen()) and method())
 
     def lock(self) -> None:
-        """Lock the file; raises Unavailable when that takes longer than LOCK_SECONDS.
+        """Lock the file. Raises Unavailable if this takes longer than LOCK_SECONDS.
 
-        A process holds the lock for microseconds, unless it is stopped while it holds it. After a
-        failed wait others fail at once until some process has charged again: the caller may be the
-        event loop.
+        A process holds the lock for microseconds, unless it is suspended meanwhile. After a
+        timeout, further calls fail at once until a process has charged again, because waiting may
+        block the event loop.
         """
         deadline = time.monotonic() + LOCK_SECONDS
         pause = 0.0
@@ -85,7 +85,7 @@ class TableFile:
             fcntl.flock(self.descriptor, fcntl.LOCK_UN)
 
     def map_segments(self) -> None:
-        """Map all segments that the header counts as in use."""
+        """Map all segments that are in use according to the header."""
         segments = int.from_bytes(
             os.pread(self.descriptor, WORD, AT_SEGMENTS * WORD), sys.byteorder
         )
@@ -96,7 +96,7 @@ class TableFile:
     def add_segment(self) -> None:
         """Append a segment; the lock must be held.
 
-        Raises Unavailable when the disk is full or the table has its largest size.
+        Raises Unavailable when the disk is full or the table has reached its maximum size.
         """
         if self.segments >= layout.MAX_SEGMENTS:
             raise Unavailable(
@@ -155,7 +155,7 @@ class TableFile:
             int.from_bytes(begin[at * WORD : at * WORD + WORD], sys.byteorder)
             for at in (AT_MAGIC, AT_VERSION, AT_SEGMENTS)
         )
-        if magic == 0 and segments <= 1:  # new, or its creator died before the magic word
+        if magic == 0 and segments <= 1:  # new, or its creator died before writing the magic word
             self._extend(1)
             for at, word in (
                 (AT_SEGMENTS, 1),
@@ -176,7 +176,7 @@ class TableFile:
         raise self._state_error(fault, "stop NEUROVA and delete it; all counts are lost")
 
     def _extend(self, segments: int) -> None:
-        """Reserve disk blocks: writing to a mapped page without one would kill the process."""
+        """Reserve disk blocks: writing to a mapped page without a block would kill the process."""
         begin = 0 if segments == 1 else layout.segment_start(segments - 1) * WORD
         length = layout.segment_start(segments) * WORD - begin
         if sys.platform == "darwin":  # macOS has no posix_fallocate

@@ -1,4 +1,4 @@
-"""The limiter in Redis, and the share of each node while Redis is down."""
+"""The Redis limiter; while Redis is down, each node admits its share of every limit."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ from .pipe import Pipe
 from .url import RedisUrl
 
 logger = logging.getLogger("neurova.gateway")
-TIMEOUT = 0.05  # seconds that a call waits at most
+TIMEOUT = 0.05  # seconds; maximum wait of a call
 START_TIMEOUT = 1.0
 HEARTBEAT_SECONDS = 0.5
 RETRY_SECONDS = 0.2
-NODE_SECONDS = 10  # a node without a heartbeat for that long gets no share
+NODE_SECONDS = 10  # a node without a heartbeat for this long gets no share
 NODES = "nv:limits:nodes"
 _REGISTER = """
 local now = redis.call('TIME')[1]
@@ -44,14 +44,14 @@ end
 
 
 class RedisLimiter:
-    """Count calls in Redis for all nodes; `node` names the machine whose processes share `folder`.
+    """Count calls in Redis for all nodes; a node is the set of processes that share `folder`.
 
-    `connect` lets calls wait on an event loop: `admit` then suspends the greenlet in which it runs.
-    In any other thread it blocks. A call waits at most `TIMEOUT`; then, and until Redis answers
-    again, this node admits its share of each limit. When Redis is back, what was admitted meanwhile
-    is added first. `clock`: microseconds, None for the clock of Redis.
+    After `connect`, `admit` suspends its greenlet while it waits on the event loop. In any other
+    thread, `admit` blocks. A call waits at most `timeout` seconds. After a timeout, this node
+    admits its share of each limit until Redis responds again; the calls admitted meanwhile are then
+    added to the counts in Redis. `clock`: microseconds, None for Redis's clock.
 
-    Raises StateError when Redis does not answer at the start.
+    Raises StateError if Redis does not respond at the start.
     """
 
     waits = True
@@ -92,10 +92,10 @@ class RedisLimiter:
         self._thread.start()
 
     async def connect(self) -> None:
-        """Open the connection of the running event loop."""
+        """Open a connection for calls on the running event loop."""
         self._loop = asyncio.get_running_loop()
         self._pipe = Pipe(self.url, self._timeout)
-        with suppress(Unavailable):  # the thread tries again
+        with suppress(Unavailable):  # the `limits` thread tries again
             await self._pipe.open()
 
     def admit(self, buckets: Sequence[Bucket], cost: int = 1) -> Decision:
@@ -119,7 +119,7 @@ class RedisLimiter:
             return self.outage.admit(buckets, cost)
 
     def usage(self, buckets: Sequence[Bucket]) -> tuple[Usage, ...]:
-        """Return the state of buckets; charges nothing. Raises Unavailable."""
+        """Return the state of buckets without charging them. Raises Unavailable."""
         if not buckets:
             return ()
         words = script.arguments(buckets, script.USAGE, 0, self._now())
@@ -127,7 +127,7 @@ class RedisLimiter:
 
     @property
     def is_up(self) -> bool:
-        """Return whether Redis decides; otherwise this node admits its share."""
+        """Return whether Redis decides calls; if not, this node admits its share."""
         return self._is_up
 
     def close(self) -> None:
@@ -170,7 +170,7 @@ class RedisLimiter:
             )
             self._wake.set()
 
-    # The methods below run in the thread, except for the first heartbeat.
+    # The methods below run in the `limits` thread, except for the first heartbeat.
 
     def _watch(self) -> None:
         while not self._is_closed:
@@ -186,12 +186,12 @@ class RedisLimiter:
                 self._mark_down(error)
 
     def _beat(self, client: RedisClient) -> None:
-        """Renew the registration of this node, and learn its rank among all."""
+        """Renew the registration of this node and read its rank among all nodes."""
         rank, nodes = client.run("EVAL", _REGISTER, 1, NODES, self._node, NODE_SECONDS)
         self.outage.rank, self.outage.nodes = rank, nodes
 
     def _resume(self) -> None:
-        """Connect again, add what was admitted meanwhile, then let Redis decide."""
+        """Reconnect, add the calls admitted during the outage, then let Redis decide again."""
         if self._loop is not None and self._pipe is not None and not self._pipe.is_open:
             opening = asyncio.run_coroutine_threadsafe(self._pipe.open(), self._loop)
             try:
@@ -219,7 +219,7 @@ class RedisLimiter:
 
 
 def check_redis(url: RedisUrl) -> str:
-    """Return one line on the state of Redis, for `neurova doctor`. Raises StateError."""
+    """Return a one-line status of Redis for `neurova doctor`. Raises StateError."""
     client = RedisClient(url, 1.0)
     try:
         lines = client.run("INFO", "server").decode().splitlines()
@@ -234,12 +234,12 @@ def check_redis(url: RedisUrl) -> str:
 
 
 def _read_node(folder: Path) -> str:
-    """Return the name of this machine, which its processes share through their folder."""
+    """Return the id of this node, which all its processes read from `folder`."""
     file = folder / "node.id"
     if not file.exists():
         new = folder / f"node.{secrets.token_hex(8)}"
         new.write_text(secrets.token_hex(8))
         with suppress(FileExistsError):
-            os.link(new, file)  # complete at once, for processes that start together
+            os.link(new, file)  # atomic, so that processes that start together read the same id
         new.unlink()
     return file.read_text()

@@ -1,4 +1,4 @@
-"""What a node does while Redis is down: admit its share, and remember what it admitted."""
+"""Rate limits while Redis is down: a node admits its share and records what it admitted."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from ..base import Bucket, Decision, Limiter
 
 
 class Outage:
-    """Admit the share of this node: `rank` of `nodes` nodes, whose shares add up to the limit.
+    """Admit this node's share of each limit; the shares of all `nodes` add up to the limit.
 
-    `local` counts for all processes of the node. Each process remembers what it admitted itself.
+    `rank`: the position of this node, from 0. `local` counts the calls of all processes of this
+    node. Each process records only the calls that it admitted itself.
     """
 
     def __init__(self, local: Limiter) -> None:
@@ -23,7 +24,7 @@ class Outage:
         self.decisions = 0
 
     def admit(self, buckets: Sequence[Bucket], cost: int) -> Decision:
-        """Charge `cost` to the share of each bucket, or to none. Raises Unavailable."""
+        """Charge `cost` to this node's share of every bucket, or to none. Raises Unavailable."""
         shares = tuple(bucket._replace(limit=self.share(bucket.limit)) for bucket in buckets)
         self.decisions += 1
         decision = self._local.admit(shares, cost)
@@ -33,15 +34,15 @@ class Outage:
         return decision
 
     def take(self) -> Counter[Bucket]:
-        """Return what was admitted since the last call, for Redis to add."""
+        """Return and reset the units admitted during the outage, to add them in Redis."""
         admitted, self._admitted = self._admitted, Counter()
         return admitted
 
     def put_back(self, admitted: Counter[Bucket]) -> None:
-        """Keep what could not be added."""
+        """Restore units that could not be added in Redis."""
         self._admitted += admitted
 
     def share(self, limit: int) -> int:
-        """Return the share of a limit; the nodes of the lowest ranks take the remainder."""
+        """Return this node's share of a limit; the lowest ranks share the remainder."""
         share, remainder = divmod(limit, self.nodes)
         return share + (self.rank < remainder)

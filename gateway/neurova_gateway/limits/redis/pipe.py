@@ -20,8 +20,8 @@ CONNECT_SECONDS = 1.0
 class Pipe(asyncio.Protocol):
     """Send commands at once and match their replies in order.
 
-    A command that has no reply after `timeout` seconds ends the connection, and so all commands
-    before and after it: their futures raise Unavailable.
+    If a command has no reply after `timeout` seconds, the connection is closed. The futures of all
+    unanswered commands then raise Unavailable.
     """
 
     def __init__(self, url: RedisUrl, timeout: float) -> None:
@@ -59,7 +59,7 @@ class Pipe(asyncio.Protocol):
             raise Unavailable(f"Redis does not answer: {error}", where=str(url)) from None
 
     def send(self, *words: Word) -> asyncio.Future[Any]:
-        """Send a command and return the future of its reply, which may raise Unavailable."""
+        """Send a command and return a future for its reply; the future may raise Unavailable."""
         future: asyncio.Future[Any] = self._loop.create_future()
         if self._transport is None:
             future.set_exception(Unavailable("Redis is not connected", where=str(self._url)))
@@ -73,13 +73,13 @@ class Pipe(asyncio.Protocol):
         return future
 
     def close(self) -> None:
-        """End the connection."""
+        """Close the connection."""
         if self._transport is not None:
             self._transport.abort()
         self.connection_lost(None)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Begin to send."""
+        """Store the transport, so that commands can be sent."""
         self._transport = cast(asyncio.Transport, transport)
         self._reader = hiredis.Reader()
 
@@ -88,7 +88,7 @@ class Pipe(asyncio.Protocol):
         self._reader.feed(data)
         while (reply := self._reader.gets()) is not False and self._sent:
             future, _ = self._sent.popleft()
-            if future.done():  # its call was cancelled
+            if future.done():  # the call that sent the command was cancelled
                 continue
             if isinstance(reply, hiredis.HiredisError):
                 future.set_exception(Unavailable(f"Redis refused: {reply}", where=str(self._url)))
@@ -96,7 +96,7 @@ class Pipe(asyncio.Protocol):
                 future.set_result(reply)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Fail all commands without a reply."""
+        """Fail all unanswered commands."""
         self._transport = None
         sent, self._sent = self._sent, deque()
         for future, _ in sent:

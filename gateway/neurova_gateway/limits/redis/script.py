@@ -1,7 +1,7 @@
-"""The script that decides a call in Redis, with the same logs of merged entries as the table.
+"""The Lua script that decides calls in Redis, with the same log format as the embedded table.
 
-A bucket is a hash: `m` holds the state of its log, `0` to `59` its entries (time, total). Times are
-microseconds of Redis's own clock, so the clocks of the nodes do not matter.
+A bucket is a Redis hash: `m` holds the state of its log, `0` to `59` hold its entries (time,
+total). Times are microseconds of Redis's clock, so the clocks of the nodes do not matter.
 """
 
 from __future__ import annotations
@@ -135,7 +135,7 @@ for i, key in ipairs(KEYS) do
 end
 return answer
 """
-SHA = sha1(SCRIPT.encode()).hexdigest()  # noqa: S324 - the name that Redis gives to a script
+SHA = sha1(SCRIPT.encode()).hexdigest()  # noqa: S324 - Redis identifies a script by its SHA-1
 ADMIT, ADD, USAGE = "admit", "add", "usage"
 """The modes: charge if no bucket is full; charge in any case; only read."""
 MICROSECONDS = 1_000_000
@@ -143,7 +143,7 @@ Word = str | bytes | int
 
 
 def arguments(buckets: Sequence[Bucket], mode: str, cost: int, now: int | None) -> list[Word]:
-    """Return the words after the script; `now` in microseconds, None for Redis's clock."""
+    """Return the EVAL arguments after the script; `now`: microseconds, None for Redis's clock."""
     words: list[Word] = [len(buckets), *map(_key, buckets)]
     words += ("" if now is None else now, mode, cost)
     for bucket in buckets:
@@ -152,18 +152,18 @@ def arguments(buckets: Sequence[Bucket], mode: str, cost: int, now: int | None) 
 
 
 def decision(answer: Sequence[int], buckets: Sequence[Bucket]) -> Decision:
-    """Return the decision from the script's reply in the mode ADMIT."""
+    """Convert the script's reply in mode ADMIT to a decision."""
     if answer[0]:
         return Decision(True, tuple(answer[1:]), tuple(each.seconds for each in buckets), 0)
     return Decision(False, tuple(answer[2::2]), tuple(answer[3::2]), answer[1])
 
 
 def usages(answer: Sequence[int]) -> tuple[Usage, ...]:
-    """Return the usages from the script's reply in the mode USAGE."""
+    """Convert the script's reply in mode USAGE to usages."""
     return tuple(Usage(*answer[at : at + 3]) for at in range(1, len(answer), 3))
 
 
 def _key(bucket: Bucket) -> bytes:
-    # The braces are a hash tag: all buckets of a caller are on one node of a cluster.
+    # The braces are a Redis hash tag: it keeps all buckets of a caller on one cluster node.
     owner = bucket.owner.replace("{", "(").replace("}", ")") or "-"
     return f"nv:limits:{{{owner}}}:{bucket.seconds}:{bucket.name}".encode("utf-8", "surrogatepass")

@@ -38,9 +38,9 @@ class RedisUrl(NamedTuple):
 
 
 def parse_url(text: str) -> RedisUrl:
-    """Return the parts of `redis://user:password@host:port/database`, `rediss://…`, `unix:///path`.
+    """Parse `redis://user:password@host:port/database`, `rediss://…` or `unix:///path`.
 
-    A password that the URL lacks is read from REDISCLI_AUTH. Raises ValueError with the fix.
+    If the URL has no password, it is read from REDISCLI_AUTH. Raises ValueError with the fix.
     """
     parts = urlsplit(text)
     if parts.scheme not in SCHEMES:
@@ -60,7 +60,7 @@ def parse_url(text: str) -> RedisUrl:
 
 
 def find_url_error(text: str) -> str:
-    """Return what is wrong with a Redis URL, "" if nothing is."""
+    """Return the error in a Redis URL, "" if the URL is valid."""
     try:
         parse_url(text)
     except ValueError as error:
