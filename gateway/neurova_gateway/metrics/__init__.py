@@ -1,1 +1,1 @@
-"""Call counters: one memory-mapped file a worker process, summed by the Admin API."""
+"""Counters: each worker process has a memory-mapped file; the Admin API sums all files."""

@@ -1,4 +1,4 @@
-"""What waits on the bus and in the outboxes."""
+"""The numbers of messages that wait in the queues of the bus and in the outboxes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:  # SQLAlchemy is slow to import
 
 @dataclass
 class Backlogs:
-    """The depth of each queue, the backlog of each outbox, and whether each part answered."""
+    """The depth of each queue, the backlog of each outbox, and whether each part responded."""
 
     queues: dict[str, Depth] = field(default_factory=dict)
     outboxes: dict[str, Backlog] = field(default_factory=dict)

@@ -25,7 +25,7 @@ _BOUNDS = tuple(bound * 1000 for bound in counter_layout.BOUNDS)  # in ms, as in
 class CallCounters:
     """Add call records to a counter file in `folder`; a `CallSink`.
 
-    It counts between `open` and `close`. `write` and `sample` may run on two threads.
+    Calls are counted between `open` and `close`. `write` and `sample` may run in different threads.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -38,7 +38,7 @@ class CallCounters:
 
     @property
     def slot(self) -> int:
-        """Return the slot, unique among living processes on this folder; -1 while closed."""
+        """Return the slot, unique among the live processes of this folder; -1 while closed."""
         return -1 if self._file is None else self._file.slot
 
     def open(self) -> None:
@@ -90,7 +90,7 @@ class CallCounters:
         shed: int,
         faults: Mapping[str, int],
     ) -> None:
-        """Write gauges, and totals (`dropped`, `shed`, `faults`) of this process since start."""
+        """Write gauges, and the totals (`dropped`, `shed`, `faults`) since this process started."""
         with self._lock:
             file = self._file
             if file is None:
@@ -117,9 +117,9 @@ class CallCounters:
 def _group(
     records: Iterable[CallRecord],
 ) -> tuple[dict[_Group, tuple[int, float]], dict[tuple[str, int], tuple[int, float]]]:
-    """Return the number of calls and the sum of their milliseconds.
+    """Return the number of calls and their total milliseconds, grouped in two ways.
 
-    Once by `_Group`, and once by consumer and status.
+    The first dict is by `_Group`, the second by consumer and status.
     """
     groups: dict[_Group, tuple[int, float]] = {}
     consumers: dict[tuple[str, int], tuple[int, float]] = {}
@@ -138,11 +138,11 @@ def _group(
 
 def _add_call(file: CounterFile, group: _Group, count: int, ms: float) -> None:
     route, method, status, bucket, _ = group
-    # Clients can send any method, so those without a route count as one.
+    # Clients can send any method, so count unknown methods without a route under one name.
     shown = method if route or method in METHODS else OTHER
     calls = file.offset(CALLS, f"{route}\0{shown}\0{status}")
     times = file.offset(TIMES, route)
-    words = file.words  # read after both calls of `offset`, which may map the file again
+    words = file.words  # read this after both calls of `offset`, which may remap the file
     if calls and times:
         words[calls] += count
         words[times + bucket] += count
@@ -155,8 +155,8 @@ def _add_second(words: memoryview, group: _Group, count: int) -> None:
     _, _, status, bucket, second = group
     at = counter_layout.second_offset(second)
     if second < words[at] <= second + counter_layout.SECONDS:
-        return  # the call is older than all seconds in the ring
-    if words[at] != second:  # the place holds another second: reuse it
+        return  # the ring buffer has no place for a call this old
+    if words[at] != second:  # the place holds an older second: reuse it
         for place in range(at + 1, at + counter_layout.SECOND_WORDS):
             words[place] = 0
         words[at] = second

@@ -1,4 +1,4 @@
-"""Counter files: each worker process locks one and writes to it; the next process continues it."""
+"""Counter files: each worker process locks one and adds its counts to the existing ones."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ SUFFIX = ".counters"
 
 
 class CounterFile:
-    """Map the counter file of one worker slot. Made by `open_counter_file`; not thread-safe.
+    """Map the counter file of one worker slot. Created by `open_counter_file`; not thread-safe.
 
-    The process holds a `flock` on the file, which the kernel releases however the process ends.
-    Counts stay in the file, and the next process in this slot adds to them.
+    The process holds a `flock` on the file, which the kernel releases when the process ends in any
+    way. Counts stay in the file, and the next process in this slot adds to them.
     """
 
     def __init__(self, slot: int, descriptor: int) -> None:
@@ -42,18 +42,21 @@ class CounterFile:
         self.words[AT_STARTED] = int(time.time() * 1000)
 
     def offset(self, kind: int, key: str) -> int:
-        """Return the word of the first value of a key, added as 0 if new; 0 if the file is full."""
+        """Return the word of a key's first value, 0 if the file is full.
+
+        A new key is added with zeros.
+        """
         found = self._offsets.get((kind, key))
         if found is None:
             found = self._offsets[kind, key] = self._append(kind, key)
         return found
 
     def keys(self, kind: int) -> list[str]:
-        """Return the keys of a kind that the file has."""
+        """Return all keys of a kind in the file."""
         return [key for each, key in self._offsets if each == kind]
 
     def close(self) -> None:
-        """Unmap and unlock the file; the counts stay."""
+        """Unmap and unlock the file; the counts stay in it."""
         self.words.release()
         self._map.close()
         os.close(self._descriptor)
@@ -76,7 +79,7 @@ class CounterFile:
         words = self.words
         words[size] = kind << 32 | len(encoded)
         words.cast("B")[(size + 1) * WORD : (size + 1) * WORD + len(encoded)] = encoded
-        for at in range(first, end):  # left by a process that died during an append
+        for at in range(first, end):  # clear what a process left that died during an append
             words[at] = 0
         words[AT_SIZE] = end
         return first
@@ -97,13 +100,13 @@ class CounterFile:
 
 
 def open_counter_file(folder: Path) -> CounterFile:
-    """Lock the first slot of a folder that no living process holds; create the folder.
+    """Lock the first free slot of a folder; create the folder if it is missing.
 
     Raises StateError when the file cannot be opened or created.
     """
     try:
         folder.mkdir(mode=0o700, exist_ok=True)
-        with folder_lock(folder):  # `read_counter_files` locks each file briefly
+        with folder_lock(folder):  # exclude `read_counter_files`, which locks each file briefly
             slot = 0
             while True:
                 path = folder / f"{slot}{SUFFIX}"
@@ -125,7 +128,7 @@ def open_counter_file(folder: Path) -> CounterFile:
 
 
 def remove_unused_counter_files(folder: Path) -> None:
-    """Remove the files that no living process holds, so that their counts start at 0."""
+    """Remove the files that no live process uses, so that their counts start at 0."""
     if not folder.is_dir():
         return
     with folder_lock(folder):
@@ -139,7 +142,7 @@ def remove_unused_counter_files(folder: Path) -> None:
 
 
 def read_counter_files(folder: Path) -> Iterator[tuple[int, bool, memoryview]]:
-    """Yield slot, whether a living process holds it, and the words of each valid file."""
+    """Yield, for each valid file: slot, whether a live process uses it, and its words."""
     if not folder.is_dir():
         return
     for path in sorted(folder.glob(f"*{SUFFIX}"), key=lambda path: int(path.stem)):
@@ -157,7 +160,7 @@ def read_counter_files(folder: Path) -> Iterator[tuple[int, bool, memoryview]]:
 
 
 def entries(words: memoryview) -> Iterator[tuple[int, str, int]]:
-    """Yield kind, key and the word of the first value of each entry."""
+    """Yield, for each entry: kind, key, and the word of its first value."""
     content = words.cast("B")
     at, size = counter_layout.ENTRIES, min(words[AT_SIZE], len(words))
     while at < size:
@@ -187,7 +190,7 @@ def _try_lock(descriptor: int) -> bool:
 
 
 def _reserve(descriptor: int, size: int) -> None:
-    """Allocate the blocks of a file: writing a mapped page without one would raise SIGBUS."""
+    """Allocate disk blocks: writing to a mapped page without a block raises SIGBUS."""
     if sys.platform == "darwin":  # macOS has no posix_fallocate
         old = os.fstat(descriptor).st_size
         os.pwrite(descriptor, bytes(size - old), old)

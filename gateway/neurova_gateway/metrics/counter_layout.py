@@ -2,9 +2,9 @@
 
     head | ring of the last seconds | entries, one after another, up to AT_SIZE
 
-An entry is one word (kind << 32 | bytes of its key), the key padded to whole words, and its
-values. It is written completely before AT_SIZE moves past it, so a process that dies while it
-appends leaves no partial entry.
+An entry is one word (kind << 32 | length of its key in bytes), the key padded to whole words, and
+the values. AT_SIZE increases only after the whole entry is written, so a process that dies during
+an append leaves no partial entry.
 """
 
 from __future__ import annotations
@@ -90,12 +90,12 @@ def key_words(size: int) -> int:
 
 
 def to_word(value: float) -> int:
-    """Return the word with the bits of a float."""
+    """Return the bits of a float as a word."""
     word: int = struct.unpack("=Q", struct.pack("=d", value))[0]
     return word
 
 
 def to_float(word: int) -> float:
-    """Return the float whose bits are in a word."""
+    """Return the float that has the bits of a word."""
     value: float = struct.unpack("=d", struct.pack("=Q", word))[0]
     return value

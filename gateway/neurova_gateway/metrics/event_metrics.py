@@ -12,7 +12,7 @@ from .totals import Totals
 
 
 def event_metrics(totals: Totals, backlogs: Backlogs, now: float) -> Iterator[Metric]:
-    """Yield all metrics of events at `now`, in Unix seconds."""
+    """Yield all metrics of events at `now` (Unix seconds)."""
     published = sum(
         count for (_, outcome), count in totals.events.items() if outcome == "published"
     )
@@ -61,13 +61,13 @@ def _queues(backlogs: Backlogs, now: float) -> Iterator[Metric]:
     for queue, depth in sorted(backlogs.queues.items()):
         for state in ("ready", "delivered", "delayed", "dead"):
             count = getattr(depth, state)
-            if count >= 0:  # omit what the backend does not know
+            if count >= 0:  # omit a count that the backend does not know
                 messages.add_metric((queue, state), count)
     yield messages
     ages = {
         queue: _age(depth.oldest, now)
         for queue, depth in backlogs.queues.items()
-        if depth.oldest or not depth.ready  # unknown otherwise
+        if depth.oldest or not depth.ready  # otherwise the age is unknown
     }
     yield gauge(
         "neurova_queue_age_seconds", "Seconds that the oldest message waits.", "queue", ages

@@ -16,7 +16,7 @@ _ENDS = [*map(str, BOUNDS), "+Inf"]
 def counter(
     name: str, description: str, label: str, values: Mapping[Any, float]
 ) -> CounterMetricFamily:
-    """Return a counter with a value for each value of its label."""
+    """Return a counter with one sample per label value."""
     family = CounterMetricFamily(name, description, labels=(label,))
     for value, number in sorted(values.items()):
         family.add_metric((str(value),), number)
@@ -26,7 +26,7 @@ def counter(
 def gauge(
     name: str, description: str, label: str, values: Mapping[str, float]
 ) -> GaugeMetricFamily:
-    """Return a gauge with a value for each value of its label."""
+    """Return a gauge with one sample per label value."""
     family = GaugeMetricFamily(name, description, labels=(label,))
     for value, number in sorted(values.items()):
         family.add_metric((value,), number)
@@ -36,7 +36,7 @@ def gauge(
 def histogram(
     name: str, description: str, label: str, times: Mapping[str, Sequence[int]]
 ) -> HistogramMetricFamily:
-    """Return a histogram from counts per bucket, followed by the sum in microseconds."""
+    """Return a histogram; `times`: the counts per bucket, then the sum in microseconds."""
     family = HistogramMetricFamily(name, description, labels=(label,))
     for value, counts in sorted(times.items()):
         summed = accumulate(counts[:BUCKETS])

@@ -1,4 +1,4 @@
-"""Count the calls of each key to each function by day, from batches of call records."""
+"""Count calls by key, function and day, from batches of call records."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ _Key = tuple[str, str, str, str]
 
 
 class UsageCounter:
-    """Gather counts in memory, and add them to a key store by `flush`; a `CallSink`.
+    """Collect counts in memory until `flush` adds them to a key store; a `CallSink`.
 
-    Calls without a known key are not counted. A kill -9 loses the calls since the last flush.
+    Calls without a known key are not counted. SIGKILL loses the counts since the last flush.
     """
 
     def __init__(self) -> None:
@@ -30,7 +30,7 @@ class UsageCounter:
 
     def write(self, records: Sequence[CallRecord]) -> None:
         """Count a batch of calls."""
-        # Group by the number of the day: formatting the day of each record costs 1 µs a call.
+        # Group by day number: formatting the date of each record would cost 1 µs per call.
         groups = Counter(
             (int(record.time // DAY), record.consumer, record.key_id, record.route, record.status)
             for record in records

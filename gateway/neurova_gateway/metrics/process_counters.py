@@ -1,4 +1,4 @@
-"""Count the events of one process and record its readings in its counter file."""
+"""Write the event counts and readings of one process to its counter file."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from .counter_layout import BOUNDS, BUCKETS, EVENT_TIMES, EVENTS, READINGS, to_f
 
 LOGGER = logging.getLogger("neurova.gateway")
 SAMPLE_SECONDS = 0.5
-AGE_SECONDS = 60.0  # after which the age of the last event is not shown any more
-LAG_SAMPLES = 20  # the longest lag of 10 s is shown, so that a scrape each 15 s sees most peaks
+AGE_SECONDS = 60.0  # the age of a subscription's last event is reported for this long
+LAG_SAMPLES = 20  # report the longest lag of 10 s, so that a scrape every 15 s sees most peaks
 
 
 class ProcessCounters:
     """Count events and sample the readings of one process, between `open` and `close`.
 
-    `sources` may be added to at any time. All methods run on the event loop.
+    More `sources` may be appended at any time. All methods run on the event loop.
     """
 
     def __init__(self, folder: Path, role: str) -> None:
@@ -34,7 +34,7 @@ class ProcessCounters:
         self._folder = folder
         self._role = role
         self._file: CounterFile | None = None
-        self._ages: dict[str, tuple[float, float]] = {}  # the age, and when it was measured
+        self._ages: dict[str, tuple[float, float]] = {}  # (age, measured at)
         self._lags: deque[float] = deque(maxlen=LAG_SAMPLES)
         self._last: dict[tuple[str, str], float] = {}
         self._has_failed = False
@@ -43,7 +43,7 @@ class ProcessCounters:
         """Open a counter file. Raises StateError."""
         self._file = open_counter_file(self._folder)
         for key in self._file.keys(READINGS):
-            if METRICS[key.partition("\0")[0]].merge != "sum":  # a value of an earlier process
+            if METRICS[key.partition("\0")[0]].merge != "sum":  # stale: of an earlier process
                 self._file.words[self._file.offset(READINGS, key)] = to_word(math.nan)
 
     def close(self) -> None:
@@ -54,7 +54,7 @@ class ProcessCounters:
             self._file = None
 
     def count_event(self, record: EventRecord) -> None:
-        """Count an event that was published or that a subscription has taken."""
+        """Count an event that was published, or that a subscription has processed."""
         file = self._file
         if file is None:
             return
@@ -105,7 +105,7 @@ class ProcessCounters:
         at = file.offset(READINGS, f"{metric}\0{label}")
         if not at:
             return
-        if METRICS[metric].merge == "sum":  # the file goes on from the earlier processes
+        if METRICS[metric].merge == "sum":  # add to the total of earlier processes
             before = self._last.get((metric, label), 0.0)
             self._last[metric, label] = value
             value = to_float(file.words[at]) + value - before

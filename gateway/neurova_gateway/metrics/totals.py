@@ -47,11 +47,11 @@ class Worker(msgspec.Struct, frozen=True):
 class Totals(msgspec.Struct):
     """Sums over all counter files.
 
-    `calls` by route, method, status; `times` by route: calls per bucket, then the sum in
-    microseconds; `seconds` by Unix second: calls per class, then per bucket. Route "": calls that
-    match no route. `cpu`: seconds by slot. `consumers`: calls per class, then the sum in
-    microseconds. `events` by subscription and outcome; `event_times` by subscription, like `times`.
-    `readings`: by metric and label.
+    `calls`: by route, method and status. `times`: by route, the calls per bucket, then the sum in
+    microseconds. `seconds`: by Unix second, the calls per status class, then per bucket. Route ""
+    stands for calls that match no route. `cpu`: seconds by slot. `consumers`: by consumer, the
+    calls per status class, then the sum in microseconds. `events`: by subscription and outcome.
+    `event_times`: by subscription, like `times`. `readings`: by metric and label.
     """
 
     workers: list[Worker] = []
@@ -74,7 +74,7 @@ class Totals(msgspec.Struct):
         return sum(worker.in_flight for worker in self.workers)
 
     def last(self, seconds: int, now: float) -> tuple[list[int], list[int]]:
-        """Return calls by class and by bucket of that many whole seconds before `now`."""
+        """Return the calls of the last whole `seconds` before `now`, by class and by bucket."""
         summed = [0] * (CLASSES + BUCKETS)
         for second in range(int(now) - seconds, int(now)):
             for at, count in enumerate(self.seconds.get(second, ())):
@@ -83,7 +83,7 @@ class Totals(msgspec.Struct):
 
 
 def read_totals(folder: Path) -> Totals:
-    """Sum the counter files of a folder; a file being written is off by one batch at most."""
+    """Sum the counter files of a folder; a file in use may lack part of one batch."""
     totals = Totals()
     for slot, is_alive, words in read_counter_files(folder):
         if is_alive:
@@ -124,7 +124,7 @@ def _add(totals: Totals, kind: int, key: str, values: memoryview) -> None:
 
 
 def _merge(readings: dict[tuple[str, str], float], key: str, value: float, is_alive: bool) -> None:
-    """Merge the reading of one process; only sums outlive their process."""
+    """Merge the reading of one process; of a process that has ended, only sums count."""
     name, _, label = key.partition("\0")
     metric = METRICS.get(name)
     if metric is None or math.isnan(value) or not (is_alive or metric.merge == "sum"):
@@ -138,9 +138,9 @@ def _merge(readings: dict[tuple[str, str], float], key: str, value: float, is_al
 
 
 def quantile(share: float, buckets: Sequence[int]) -> float | None:
-    """Return the seconds that `share` (0 to 1) of the calls stayed below, None without calls.
+    """Return a quantile of the durations in seconds; `share` is from 0 to 1; None without calls.
 
-    Interpolates linearly within a bucket. In the last bucket it returns the highest bound.
+    The value is interpolated linearly within a bucket; in the last bucket it is the highest bound.
     """
     wanted = share * sum(buckets)
     if not wanted:
@@ -165,6 +165,6 @@ def _worker(slot: int, words: memoryview) -> Worker:
 
 
 def _sum(into: dict[_Key, list[int]], key: _Key, values: memoryview) -> None:
-    """Add values to those of a key, one by one."""
+    """Add values to the sums of a key, element by element."""
     before = into.get(key, [0] * len(values))
     into[key] = [a + b for a, b in zip(before, values, strict=True)]
