@@ -1,4 +1,4 @@
-"""The replies of our two plugins: one table for both hosts."""
+"""Cases for our two plugins, run in both hosts."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ TEST = {"environment": "test"}
 
 @dataclass
 class Case:
-    """Send the requests `before`, then `fields`: the status, and `says` in the detail, of the last.
+    """Send the requests `before`, then one with `fields`; compare the last response.
 
-    `fields` of a request may name keys as `{good}`. The reply has `headers`, and none of `missing`.
-    `upstream` maps a name to the values that the upstream receives, [] for none.
+    The response has this `status`, `says` in its detail, `headers`, and none of `missing`. In a
+    field, `{good}` stands for the key of that name. `upstream` maps a header name to the values
+    that the upstream receives, or [] for none.
     """
 
     name: str
@@ -32,7 +33,7 @@ class Case:
     client: str = "127.0.0.1"
 
     def settings(self) -> list[tuple[str, dict[str, Any]]]:
-        """Return the plugins, the later one first: their priority orders them."""
+        """Return the plugins' settings, not in the order of execution: plugins run by priority."""
         chosen: list[tuple[str, dict[str, Any]]] = []
         if self.limit is not None:
             chosen.append((LIMIT, {"route": self.name, **self.limit}))
@@ -127,7 +128,7 @@ CASES = [
     Case("quota", 429, MONTHLY, limit={}, before=[MONTHLY]),
     Case("public-by-address", 429, auth=PUBLIC, limit={"limit": "1/hour"}, before=[[]]),
     Case("refused-is-not-counted", 401, limit={"limit": "1/hour"}, before=[[]], missing=LEFT),
-    # The guard refuses a call without a stated caller; the limit counts it.
+    # The limit counts the call before the guard refuses it for its unknown caller.
     Case("limit-alone-is-guarded", 503, auth=None, limit={"limit": "2/hour"}),
     Case("limit-alone-counts", 429, auth=None, limit={"limit": "1/hour"}, before=[[]]),
 ]  # fmt: skip

@@ -1,4 +1,4 @@
-"""The same plugins in both hosts: in process, and in real servers behind a double of Kong."""
+"""Our two plugins in both hosts: in process, and in real servers behind a double of Kong."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ KEYS: dict[str, tuple[str, dict[str, Any]]] = {
 
 
 def create_state(folder: Path) -> Path:
-    """Create a state folder whose store has KEYS."""
+    """Create a state folder with a key store that contains KEYS."""
     folder.mkdir()
     store = SqliteKeyStore(folder / "keys.db")
     for name, (key, fields) in KEYS.items():
@@ -60,13 +60,13 @@ def create_state(folder: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def key() -> Callable[[str], str]:
-    """Return a key by its name in KEYS."""
+    """Return a function that returns a key by its name in KEYS."""
     return lambda name: KEYS[name][0]
 
 
 @pytest.fixture(scope="module")
 def embedded_stores(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stores]:
-    """The stores of the embedded host."""
+    """Return the key store and limit table of the embedded host."""
     folder = create_state(tmp_path_factory.mktemp("embedded") / "state")
     store, table = SqliteKeyStore(folder / "keys.db"), LimitTable(folder / "limits.table")
     yield Stores(KeyCache(store), table)
@@ -76,19 +76,19 @@ def embedded_stores(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stores
 
 @pytest.fixture(scope="module")
 def embedded(embedded_stores: Stores) -> Callable[[Settings], Embedded]:
-    """Create an embedded host with our plugins."""
+    """Return a function that creates an embedded host with our plugins."""
     return lambda settings: Embedded(PLUGINS, settings, embedded_stores)
 
 
 @pytest.fixture(scope="module")
 def kong_state(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A state folder of the plugin servers."""
+    """Return the state folder of the plugin servers."""
     return create_state(tmp_path_factory.mktemp("kong") / "state")
 
 
 @pytest.fixture(scope="module")
 def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Server]]:
-    """Return the dedicated server of one of our plugins, started at the first use."""
+    """Return a function that returns a plugin's own server, started at its first use."""
     prefix = tmp_path_factory.mktemp("prefix")
     started: dict[str, Server] = {}
 
@@ -107,7 +107,7 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str]
 def kong(
     servers: Callable[[str], Server], kong_state: Path
 ) -> Iterator[Callable[[Settings], Kong]]:
-    """Create a double of Kong with our plugins."""
+    """Return a function that creates a double of Kong with our plugins."""
     made: list[Kong] = []
     state = {"state": str(kong_state)}
     ours = {"neurova-auth": state, "neurova-rate-limit": {**state, "guarded": True}}

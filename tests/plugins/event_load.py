@@ -1,4 +1,4 @@
-"""Drive a plugin server as a busy Kong does: one event at a time on each of several connections."""
+"""Load a plugin server like a busy Kong: one event at a time on each of several connections."""
 
 from __future__ import annotations
 
@@ -17,9 +17,10 @@ _MANY = frozenset({"kong.request.get_headers", "kong.request.get_query"})
 
 
 class EventLoad:
-    """Run `access` of one plugin instance; `answers` maps PDK calls to Kong's values.
+    """Run the `access` phase of one plugin instance; `answers` maps PDK calls to Kong's results.
 
-    With more connections than events at once, each step goes by another connection.
+    If there are more connections than concurrent events, each step of an event uses another
+    connection.
     """
 
     def __init__(
@@ -46,7 +47,7 @@ class EventLoad:
         self._begin = msgpack.packb([0, 1, "plugin.HandleEvent", [begin]])
 
     def run(self, events: int) -> Counter[str]:
-        """Run events and count how each ended: "ret", a status, or an error."""
+        """Run events and count how each of them ended: "ret", a status, or an error."""
         ends: Counter[str] = Counter()
         begun = min(events, self._at_once)
         idle = deque(self._connections)

@@ -1,7 +1,7 @@
-"""A double of Kong that speaks the protocol of plugin servers, with the guard.
+"""A double of Kong that implements the plugin server protocol and our guard.
 
-It has no nginx, routing or upstream. A request that passes is a `Verdict` with status 200 and the
-header fields that the upstream would receive.
+It has no nginx, routing or upstream. For a request that passes, `send` returns a `Verdict` with
+status 200 and the header fields that the upstream would receive.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ Pairs = list[tuple[str, str]]
 
 @dataclass
 class Request:
-    """One request; text is UTF-8, with invalid bytes as surrogates."""
+    """One request; header text is UTF-8, with invalid bytes as surrogates."""
 
     method: str = "GET"
     target: str = "/"
@@ -40,7 +40,7 @@ class Request:
 
 @dataclass
 class Verdict:
-    """The result of a request: reply headers, fields for the upstream, shared.nv, PDK calls."""
+    """The outcome of a request: response headers, upstream fields, shared.nv, PDK calls."""
 
     status: int
     body: Any = None
@@ -51,15 +51,15 @@ class Verdict:
 
 
 class LuaError(Exception):
-    """A PDK call that Kong rejects: the request is a 500."""
+    """Kong rejected a PDK call, so the request ends with 500."""
 
 
 class ExitedError(Exception):
-    """A plugin has exited."""
+    """A plugin has ended the request with a response."""
 
 
 class Server:
-    """A real plugin server, in its own process."""
+    """A real plugin server in a separate process."""
 
     def __init__(self, command: Sequence[str], prefix: Path, name: str) -> None:
         self._command = [sys.executable, *command]
@@ -83,19 +83,19 @@ class Server:
             time.sleep(0.02)
 
     def kill(self) -> None:
-        """Kill the server; a supervised one starts again."""
+        """Kill the server; inside `supervised` it restarts."""
         self._process.send_signal(signal.SIGKILL)
         self._process.wait()
 
     @contextmanager
     def supervised(self) -> Iterator[None]:
-        """Start the server again when it ends, as Kong does, until the block ends."""
+        """Restart the server whenever it ends, as Kong does, until the block ends."""
         ending, starting = threading.Event(), threading.Lock()
 
         def restart() -> None:
             while True:
                 self._process.wait()
-                with starting, suppress(AssertionError):  # it was killed while it started
+                with starting, suppress(AssertionError):  # it was killed during its start
                     if ending.is_set():
                         return
                     self.start()
@@ -128,17 +128,17 @@ class Server:
 
     @property
     def pid(self) -> int:
-        """The id of its process."""
+        """Return the process id of the server."""
         return self._process.pid
 
     @property
     def threads(self) -> int:
-        """The number of its threads."""
+        """Return the number of the server's threads."""
         return len(os.listdir(f"/proc/{self._process.pid}/task"))
 
 
 class Kong:
-    """Send requests through plugins: (priority, name, config, server) each."""
+    """Send requests through plugins, each given as (priority, name, config, server)."""
 
     def __init__(self, plugins: Sequence[tuple[int, str, dict[str, Any], Server]]) -> None:
         self._plugins = sorted(plugins, key=lambda plugin: -plugin[0])
@@ -160,7 +160,7 @@ class Kong:
                 try:
                     self.run_plugin(passing, phase, name, config, server)
                 except (OSError, RuntimeError, EOFError) as error:
-                    self.errors.append(f"{name}: {error}")  # Kong logs it and continues
+                    self.errors.append(f"{name}: {error}")  # Kong logs the error and continues
             passing.guard(any(config.get("guarded") for _, _, config, _ in self._plugins))
         except ExitedError:
             pass
@@ -228,7 +228,7 @@ def _read(connection: socket.socket) -> list[Any]:
 
 
 class Passing:
-    """One request in progress, with Kong's PDK in Lua."""
+    """A request in progress, with the PDK functions that Kong implements in Lua."""
 
     def __init__(self, request: Request) -> None:
         self.request = request
@@ -239,12 +239,12 @@ class Passing:
         self.calls: list[str] = []
 
     def pdk(self, method: str, arguments: list[Any]) -> Any:
-        """Run one PDK call; an unknown one returns nil, as in Kong."""
+        """Run one PDK call; an unknown call returns nil, as in Kong."""
         self.calls.append(method)
         call = getattr(self, method.removeprefix("kong.").replace(".", "_"), None)
         if call is None:
             return None
-        # As in Lua, arguments after a nil are lost.
+        # As in Lua, arguments after a nil are dropped.
         passed = arguments[: arguments.index(None)] if None in arguments else arguments
         try:
             return call(*passed)
@@ -252,7 +252,7 @@ class Passing:
             raise LuaError(f"{method}: {error}") from error
 
     def guard(self, is_limited: bool) -> None:
-        """Refuse a request without a stated caller, or one that the limiter has not counted."""
+        """Refuse a request if auth has not set its caller or the limiter has not counted it."""
         nv = self.shared.get("nv")
         stated = isinstance(nv, dict) and all(
             isinstance(nv.get(name), str)

@@ -1,4 +1,4 @@
-"""No fault of a plugin lets a call pass, in either host."""
+"""In either host, no fault of a plugin lets a call pass."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from .kong_double import Kong, Request, Server
 FAULTY = Path(__file__).with_name("faulty")
 NAME = "neurova-faulty"
 
-# Function of the faulty plugin: status of the call.
+# Map each function of the faulty plugin to the status of a call.
 FAULTS = {
     "passes": 200,
     "exits_plainly": 204,
@@ -54,7 +54,7 @@ def faulty(**config: str) -> Embedded:
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A real server of the faulty plugin."""
+    """Start a real server of the faulty plugin."""
     running = Server([str(FAULTY / "neurova_faulty.py")], tmp_path_factory.mktemp("prefix"), "f")
     yield running
     running.kill()
@@ -62,7 +62,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 @pytest.fixture
 def behind(server: Server) -> Iterator[Callable[..., Kong]]:
-    """Give Kong with the faulty plugin."""
+    """Return a function that creates a Kong with the faulty plugin."""
     with contextlib.ExitStack() as stack:
         yield lambda **config: stack.enter_context(
             contextlib.closing(Kong([(1000, NAME, config, server)]))
@@ -70,7 +70,7 @@ def behind(server: Server) -> Iterator[Callable[..., Kong]]:
 
 
 def send_together(gateways: list[Kong]) -> list[int]:
-    """Send a request through each at once, and return the statuses."""
+    """Send one request through each gateway concurrently, and return the statuses."""
     with ThreadPoolExecutor(len(gateways)) as pool:
         return [verdict.status for verdict in pool.map(lambda one: one.send(Request()), gateways)]
 
@@ -98,7 +98,7 @@ def test_fault_has_same_status_behind_kong(
     if status == 418 and fault == "exits":
         assert (verdict.body, verdict.headers) == (within.body, within.headers)
         assert verdict.headers["x-a"] == "b"
-    assert gateway.errors == []  # the plugin server answered every fault
+    assert gateway.errors == []  # the plugin server responded to every fault
     assert behind(access="passes").send(Request()).status == 200
 
 
@@ -119,7 +119,7 @@ def test_embedded_hang_is_ended(fault: str) -> None:
 
 @pytest.mark.parametrize("fault", ["sleeps", "loops"])
 def test_hang_is_ended_in_uvloop(fault: str) -> None:
-    """It works in uvloop, which handles signals itself, and the loop continues."""
+    """uvloop handles signals itself; the hang still ends and the loop continues."""
     host = faulty(access=fault)
 
     async def send_calls() -> list[int]:
@@ -139,7 +139,7 @@ def test_hang_is_ended_in_uvloop(fault: str) -> None:
 @pytest.mark.server
 @pytest.mark.parametrize("fault", HANGS)
 def test_kong_hang_is_answered(fault: str, tmp_path: Path) -> None:
-    """The plugin server answers for a hanging phase within Kong's timeout; other calls continue."""
+    """The server responds within Kong's timeout although a phase hangs; other calls continue."""
     server = Server([str(FAULTY / "neurova_faulty.py")], tmp_path, "f")
     try:
         gateway = Kong([(1000, NAME, {"access": fault}, server)])
@@ -155,11 +155,11 @@ def test_kong_hang_is_answered(fault: str, tmp_path: Path) -> None:
 
 @pytest.mark.server
 def test_kong_server_full_of_hangs_exits(tmp_path: Path) -> None:
-    """A server with more than 64 hanging phases exits; all their calls are refused."""
+    """The server exits when more than 64 phases hang; all of their calls are refused."""
     server = Server([str(FAULTY / "neurova_faulty.py")], tmp_path, "f")
     plugin = (1000, NAME, {"access": "sleeps_before_any_call"}, server)
     gateways = [Kong([plugin]) for _ in range(71)]
-    gateways[0].send(Request())  # the instance is made
+    gateways[0].send(Request())  # create the plugin instance
     assert send_together(gateways) == [503] * 71
     assert server.wait() == 70
     for gateway in gateways:
@@ -174,7 +174,7 @@ def test_kong_runs_phases_at_once(behind: Callable[..., Kong]) -> None:
 
 @pytest.mark.server
 def test_kong_threads_are_reused(server: Server, behind: Callable[..., Kong]) -> None:
-    """A hundred calls, half of them refused, need no more threads than the first two."""
+    """A hundred calls, half of them refused, need no more threads than two calls."""
     gateways = [behind(access="passes"), behind(access="swallows_exit")]
     for gateway in gateways:
         gateway.send(Request())
@@ -190,7 +190,7 @@ LOGGED = ["raises", "raises_base", "leaves_process", "exits", "sets_junk_header"
 
 @pytest.mark.parametrize("fault", LOGGED)
 def test_fault_in_log_is_counted(fault: str) -> None:
-    """It does not change the reply."""
+    """A fault in the log phase is counted and does not change the response."""
     host = faulty(log=fault)
     call = Call("GET", b"/", b"", [], "")
     assert host.chain.access(call) is None

@@ -1,4 +1,4 @@
-"""Plugin servers under load: they stay small, and no fault or death lets a call pass."""
+"""Under load, plugin servers stay small, and no fault or crash lets a call pass."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ EVENTS = 500_000 if LONG else 4_000
 CALLS = 100_000 if LONG else 1_500
 HUNG = 200 if LONG else 4
 CONNECTIONS = 8
-GROWTH = 4 << 20  # bytes that may vary
+GROWTH = 4 << 20  # bytes of growth that the test tolerates
 REFUSED = [fault for fault, status in FAULTS.items() if status == 503]
 NV = {"consumer": "somebody", "key_id": "k", "scopes": "a:read", "environment": "test"}
 
@@ -42,7 +42,7 @@ def answers(key: str) -> dict[str, Any]:
 
 
 def assert_answered(answers: Counter[str], events: int) -> None:
-    """On a busy machine a phase may exceed its deadline, which refuses the call."""
+    """Accept some 503: on a busy machine a phase may exceed its deadline."""
     assert set(answers) <= {"ret", "503"}
     assert answers.total() == events
     assert answers["ret"] > events // 2
@@ -52,7 +52,7 @@ def assert_answered(answers: Counter[str], events: int) -> None:
 def test_memory_and_threads_stay_flat(
     name: str, servers: Callable[[str], Server], key: Callable[[str], str], kong_state: Path
 ) -> None:
-    """After a tenth of the events, the rest needs no more of either."""
+    """After a tenth of the events, neither memory nor threads grow any more."""
     config = {"state": str(kong_state)}
     if name == AUTH:
         config |= {**TEST, "identity_key": str(kong_state / "identity.key")}
@@ -64,14 +64,14 @@ def test_memory_and_threads_stay_flat(
         assert_answered(load.run(EVENTS // 10), EVENTS // 10)
         threads, memory = server.threads, resident_bytes(server.pid)
         assert_answered(load.run(EVENTS), EVENTS)
-    assert server.threads <= threads + CONNECTIONS  # a phase may begin before another has ended
+    assert server.threads <= threads + CONNECTIONS  # phases may overlap briefly
     assert resident_bytes(server.pid) <= memory + GROWTH
 
 
 def test_steps_of_an_event_may_come_by_any_connection(
     servers: Callable[[str], Server], key: Callable[[str], str], kong_state: Path
 ) -> None:
-    """Kong takes any idle connection for the next step."""
+    """Kong sends each step of an event over any idle connection."""
     config = {"state": str(kong_state), **TEST}
     load = EventLoad(servers(AUTH), AUTH, config, answers(key("good")), 12, at_once=CONNECTIONS)
     with contextlib.closing(load):
@@ -79,7 +79,7 @@ def test_steps_of_an_event_may_come_by_any_connection(
 
 
 def send_many(gateways: list[Kong], calls: int) -> Counter[int]:
-    """Send calls through all gateways at once, and count the statuses."""
+    """Send calls through all gateways concurrently, and count the statuses."""
 
     def send(number: int) -> Counter[int]:
         share = calls // CONNECTIONS
@@ -94,7 +94,7 @@ def send_many(gateways: list[Kong], calls: int) -> Counter[int]:
 
 @pytest.mark.parametrize("deaths", [0, 3])
 def test_no_fault_in_a_plugin_server_lets_a_call_pass(deaths: int, tmp_path: Path) -> None:
-    """Each connection runs all faults in turn, also while the server is killed."""
+    """Each connection runs every fault in turn, in one case while the server is killed."""
     server = Server([str(FAULTY / "neurova_faulty.py")], tmp_path, "f")
     faults = REFUSED * CONNECTIONS
     gateways = [Kong([(1000, NAME, {"access": fault}, server)]) for fault in faults]
@@ -115,7 +115,7 @@ def test_killed_server_causes_only_503(
     servers: Callable[[str], Server],
     key: Callable[[str], str],
 ) -> None:
-    """A call passes only if it is counted, also while a server dies and starts again."""
+    """A call passes only if the limiter counts it, even while a server crashes and restarts."""
     limited = {"route": f"killed-{name}", "limit": "1000000/second"}
     gateways = [kong([(AUTH, TEST), (LIMIT, limited)]) for _ in range(CONNECTIONS)]
     request = Request(fields=[("X-API-Key", key("good"))])
@@ -142,10 +142,10 @@ def test_killed_server_causes_only_503(
 
 
 def test_no_hang_in_a_plugin_server_lets_a_call_pass(tmp_path: Path) -> None:
-    """Also when so many hang that the server exits.
+    """The server also exits if too many phases hang.
 
-    A plugin that hangs after it has stated the caller is left out: its server cannot exit in
-    between without leaving the caller stated.
+    The test omits the plugin that hangs after it has set the caller: its call could pass if the
+    server exited in between.
     """
     hangs = [fault for fault in HANGS if fault != "waits_for_a_peer"]
     server = Server([str(FAULTY / "neurova_faulty.py")], tmp_path, "f")
@@ -158,7 +158,7 @@ def test_no_hang_in_a_plugin_server_lets_a_call_pass(tmp_path: Path) -> None:
 
 
 def test_no_fault_in_the_embedded_host_lets_a_call_pass() -> None:
-    """The same number of calls and hangs, in process."""
+    """Run the same number of calls and hangs in process."""
     hosts = [Embedded(FAULTY, [(NAME, {"access": fault})], deadline=0.1) for fault in REFUSED]
     statuses = Counter(host.send(Request()).status for host, _ in zip(cycle(hosts), range(CALLS)))
     hanging = [Embedded(FAULTY, [(NAME, {"access": fault})], deadline=0.1) for fault in HANGS]

@@ -1,4 +1,4 @@
-"""Our two plugins reply alike in both hosts."""
+"""Our two plugins give the same responses in both hosts."""
 
 from __future__ import annotations
 
@@ -63,8 +63,8 @@ def test_embedded_host_replies_as_in_table(
 def test_kong_reply_is_the_same(
     case: Case, embedded: Build, kong: Build, key: Callable[[str], str]
 ) -> None:
-    """Every case has its verdict behind Kong, to the byte of every header."""
-    # Other routes than in the embedded run, so that their limits are unused.
+    """Behind Kong, every case gets the same response as embedded, header bytes included."""
+    # Use other routes than the embedded run, so that their limits are unused.
     settings = [
         (name, {**config, "route": f"{case.name}-again"} if name == LIMIT else config)
         for name, config in case.settings()
@@ -76,7 +76,7 @@ def test_kong_reply_is_the_same(
         assert comparable(behind, case) == comparable(within, case)
 
 
-# The embedded run of these has used up the limits of their keys.
+# The embedded run of these cases has already used up the limits of their keys.
 LIMITED_BY_KEY = {"key-limit", "consumer-limit-over-keys", "quota"}
 
 
@@ -86,7 +86,7 @@ def comparable(verdict: Verdict, case: Case) -> dict[str, Any]:
         for name, value in verdict.headers.items()
         if name != "retry-after"
     }
-    # Each gateway has its own guard, with its own reply.
+    # Each host has its own guard, whose response differs.
     guarded = verdict.status == 503
     return {
         "status": verdict.status,
@@ -99,9 +99,9 @@ def comparable(verdict: Verdict, case: Case) -> dict[str, Any]:
 
 @pytest.mark.server
 def test_number_of_pdk_calls(kong: Build, key: Callable[[str], str], tmp_path: Any) -> None:
-    """A call that passes makes five PDK calls in auth and two in the limiter, a refusal one more.
+    """Auth makes five PDK calls and the limiter two if a call passes; a refusal takes one more.
 
-    Without identity it makes three, and one for each forged header field.
+    Without identity, auth makes three calls plus one for each forged header field.
     """
     identity = tmp_path / "identity.key"
     settings = [
@@ -142,7 +142,7 @@ def check_identity(host: Any, fields: list[tuple[str, str]], identity: Any) -> C
 
 @pytest.fixture(params=["embedded", pytest.param("kong", marks=pytest.mark.server)])
 def build(request: pytest.FixtureRequest) -> Build:
-    """Build each host."""
+    """Return the function that builds a host."""
     return request.getfixturevalue(request.param)  # type: ignore[no-any-return]
 
 
@@ -150,7 +150,7 @@ def build(request: pytest.FixtureRequest) -> Build:
 def test_caller_is_signed(
     public: bool, build: Build, key: Callable[[str], str], tmp_path: Any
 ) -> None:
-    """The plugin signs the caller, and replaces an identity that the client sent."""
+    """The plugin signs the caller, and replaces an identity header from the client."""
     identity = tmp_path / "identity.key"
     settings = [(AUTH, {**TEST, "public": public, "identity_key": str(identity)})]
     caller = check_identity(build(settings), [("X-API-Key", key("good"))], identity)
@@ -169,11 +169,11 @@ def test_identity_and_consumer_headers_combine(
     verdict = host.send(Request(fields=[*fields, ("X-Consumer-Username", "root")]))
     assert verdict.upstream["x-consumer-username"] == ["consumer-good"]
     calls = host.send(Request(fields=fields)).calls
-    assert len(calls) in (0, 5)  # behind Kong as many as without consumer headers
+    assert len(calls) in (0, 5)  # Kong: no more calls than without consumer headers
 
 
 class Broken:
-    """Stores that fail as none should."""
+    """Stores whose every operation fails."""
 
     clock = staticmethod(time.time)
 
@@ -227,5 +227,5 @@ def test_calls_are_refused_while_server_is_down(
     assert gateway.send(request).status == 503
     server.start()
     assert gateway.send(request).status == 200
-    # Old ids are unknown now, so no route can run the config of another.
+    # The restarted server knows no old ids, so a route cannot run another route's config.
     assert len(set(server.instances.values()) - before) == 1

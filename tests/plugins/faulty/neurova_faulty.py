@@ -1,4 +1,4 @@
-"""A faulty plugin: its config names the function that each phase runs."""
+"""A faulty plugin: its config names the function to run in each phase."""
 
 import os
 import queue
@@ -90,7 +90,7 @@ def waits(wait, *arguments):
 sleeps_before_any_call = waits(time.sleep, 30)
 selects = waits(select.select, [], [], [], 60)
 waits_for_a_queue = waits(queue.SimpleQueue().get)
-# `exec`: the process that is killed is the one that sleeps.
+# `exec` replaces the shell, so that the killed process is the sleeping one.
 waits_for_a_process = waits(subprocess.run, ["sh", "-c", "exec sleep 60"])
 junk_status = exits_with("403")
 status_out_of_range = exits_with(99)
