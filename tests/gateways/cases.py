@@ -1,4 +1,4 @@
-"""Requests and the replies that every gateway gives, whichever it is."""
+"""Requests, and the responses that every gateway must give."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ READ = ("GET", "HEAD")
 
 @dataclass(frozen=True)
 class Case:
-    """Send a request: its status is one of `statuses`, its body has `says`.
+    """Send a request: the status is one of `statuses`, and the body contains `says`.
 
-    `key`: "full", "reader" or "" for none; `{full}` in a field is that key. `headers` maps names to
-    the start of their values; `missing` are names that the reply must not have.
+    `key` is "full", "reader", or "" for none; `{full}` in a field stands for that key. `headers`
+    maps names to the start of their values; `missing` names headers that the response lacks.
     """
 
     name: str
@@ -34,11 +34,11 @@ CORS = {"access-control-allow-origin": ALLOWED, "vary": ""}
 
 
 def refused(name: str, status: int, **options: object) -> Case:
-    """Return a case whose reply is a problem."""
+    """Return a case whose response is problem JSON."""
     return Case(name, (status,), headers=PROBLEM, **options)  # type: ignore[arg-type]
 
 
-# A path with two spellings is refused, or it is no route.
+# An ambiguous spelling of a path is refused, or matches no route.
 SPELLINGS = [
     Case(f"spelling {path}", (400, 404), path=path)
     for path in (

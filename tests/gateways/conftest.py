@@ -28,7 +28,7 @@ NAMES = ("neurova-auth", "neurova-rate-limit")
 
 
 class Candidate(NamedTuple):
-    """A gateway: its URL and a key of each name; `kong` are the doubles, if it is one."""
+    """A gateway under test: its URL and its keys by name; `kong` if Kong is a double."""
 
     url: str
     keys: dict[str, str]
@@ -36,7 +36,7 @@ class Candidate(NamedTuple):
 
 
 class KongDoubles(NamedTuple):
-    """The parts of a double: Admin API, plugin servers, and the project that it serves."""
+    """A double of Kong: its Admin API, its plugin servers, and the project behind it."""
 
     admin: AdminDouble
     servers: dict[str, Server]
@@ -65,7 +65,7 @@ def serve_embedded(stack: ExitStack, folder: Path) -> Candidate:
 
 
 def serve_behind_kong(stack: ExitStack, folder: Path) -> Candidate:
-    """Serve a runtime that accepts only signed calls, sync its functions, and forward to it."""
+    """Serve a runtime that accepts only signed calls, behind a double of Kong with its routes."""
     project = copy_project(folder / "project")
     run = stack.enter_context(serving(project, "run", variables={"NEUROVA_GATEWAY_BEHIND": "kong"}))
     runtime = urlsplit(run.event("ready")["url"]).netloc
@@ -85,7 +85,7 @@ def serve_behind_kong(stack: ExitStack, folder: Path) -> Candidate:
 
 
 def real_kong() -> Candidate:
-    """Return the Kong at NEUROVA_TEST_KONG_URL; docs/kong.md says how it is set up."""
+    """Return the Kong at NEUROVA_TEST_KONG_URL; docs/kong.md explains its setup."""
     keys = {name: os.environ[f"NEUROVA_TEST_KONG_{name.upper()}_KEY"] for name in SCOPES}
     return Candidate(os.environ[REAL], keys)
 
@@ -108,7 +108,7 @@ def send(candidate: Candidate, method: str, path: str, **options: Any) -> http_c
 def candidate(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Candidate]:
-    """Each gateway."""
+    """Yield each gateway in turn."""
     with ExitStack() as stack:
         folder = tmp_path_factory.mktemp("gateway")
         if request.param == "kong":
@@ -121,6 +121,6 @@ def candidate(
 
 @pytest.fixture(scope="module")
 def doubles(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Candidate]:
-    """A gateway of its own behind doubles, for tests that break it."""
+    """Yield a separate double of Kong for tests that break it."""
     with ExitStack() as stack:
         yield serve_behind_kong(stack, tmp_path_factory.mktemp("broken"))

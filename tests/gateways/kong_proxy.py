@@ -1,7 +1,7 @@
-"""A double of Kong's proxy: routes, plugins and upstreams as its entities say.
+"""A double of Kong's proxy, which applies the routes, plugins and upstreams of its entities.
 
-It takes the entities that a double of the Admin API has, runs the real plugin servers and the real
-Lua of `post-function`, and forwards what they admit.
+It reads the entities of a double of the Admin API, runs the real plugin servers and the real
+Lua of `post-function`, and forwards the admitted requests.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ Entity = dict[str, Any]
 
 
 def normalize(path: str) -> str:
-    """Return a path as Kong's router sees it: decoded, without dot segments and `//`."""
+    """Return a path normalised like in Kong's router: decoded, without dot segments and `//`."""
 
     def decode(match: re.Match[str]) -> str:
         number = int(match[1], 16)
@@ -65,7 +65,7 @@ def choose_route(routes: Mapping[str, Entity], method: str, path: str) -> Entity
 
 
 class Proxy:
-    """Forward requests by the entities of a Kong, with a plugin server for each plugin."""
+    """Forward requests according to Kong's entities; each plugin has a plugin server."""
 
     def __init__(
         self,
@@ -76,7 +76,7 @@ class Proxy:
         self._servers = servers
 
     def plugins_of(self, route: Entity) -> list[Entity]:
-        """Return the plugins of a route by priority; one of the route replaces its service's."""
+        """Return a route's plugins by priority; a plugin of the route overrides its service's."""
         chosen: dict[str, tuple[int, Entity]] = {}
         for plugin in self.entities()["plugins"].values():
             for rank, scope, owner in ((2, "route", route), (1, "service", route["service"])):
@@ -90,7 +90,7 @@ class Proxy:
         return sorted(found, key=lambda plugin: -PRIORITIES[plugin["name"]])
 
     def run_plugins(self, kong: Kong, passing: Passing, plugins: list[Entity]) -> None:
-        """Run the access phase of all plugins. Raises ExitedError when one has replied."""
+        """Run the access phase of all plugins. Raises ExitedError when a plugin has responded."""
         for plugin in plugins:
             name, config = plugin["name"], plugin["config"]
             if name == "cors":
@@ -98,12 +98,12 @@ class Proxy:
             elif name == "post-function":
                 run_lua(passing, config["access"])
             else:
-                # Kong logs that a server does not answer, and continues: the guard refuses.
+                # If a server does not respond, Kong logs it and continues; the guard then refuses.
                 with suppress(OSError, RuntimeError, EOFError):
                     kong.run_plugin(passing, "access", name, config, self._servers[name])
 
     def target_of(self, route: Entity) -> tuple[str, int]:
-        """Return host and port of the heaviest target of the route's service."""
+        """Return the host and port of the target with the most weight in the route's service."""
         entities = self.entities()
         service = entities["services"][route["service"]["id"]]
         (upstream,) = [
@@ -119,7 +119,7 @@ class Proxy:
 
 
 def run_cors(passing: Passing, config: Entity) -> None:
-    """Do what Kong's plugin does with several plain origins."""
+    """Behave like Kong's cors plugin with several literal origins."""
     origin = passing.request_get_header("origin")
     passing.reply["vary"] = "Origin"
     if origin in config["origins"]:
@@ -134,7 +134,7 @@ def run_cors(passing: Passing, config: Entity) -> None:
 
 
 def run_lua(passing: Passing, functions: list[str]) -> None:
-    """Run functions in LuaJIT with what they use of the PDK."""
+    """Run functions in LuaJIT with the PDK functions that they use."""
     runtime = LuaRuntime(unpack_returned_tuples=True)
     exits: list[tuple[int, Any, Any]] = []
     runtime.execute("kong = {ctx = {shared = {}}, response = {}}")
@@ -161,14 +161,14 @@ class _Handler(BaseHTTPRequestHandler):
 
     def setup(self) -> None:
         super().setup()
-        self.kong = Kong(())  # each connection has its own to the plugin servers
+        self.kong = Kong(())  # each client connection has its own plugin server connections
 
     def finish(self) -> None:
         self.kong.close()
         super().finish()
 
     def handle_call(self) -> None:
-        self.target = self.requestline.split(" ")[1]  # `path` has lost leading slashes
+        self.target = self.requestline.split(" ")[1]  # http.server strips leading slashes of `path`
         size = int(self.headers.get("Content-Length", 0))
         body = self.rfile.read(size)
         request = Request(

@@ -1,4 +1,4 @@
-"""Every gateway gives the replies of the table."""
+"""Every gateway gives the responses in the table of cases."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def test_reply_is_that_of_the_table(case: Case, candidate: Candidate) -> None:
 
 
 def test_limit_admits_no_more_than_it_says(candidate: Candidate) -> None:
-    """Of five calls at most three pass; what remains and when to retry is said."""
+    """At most three of five calls pass; the headers state the remaining calls and when to retry."""
     fields = {"X-API-Key": candidate.keys["full"]}
     answers = [send(candidate, "GET", "/limited", fields=fields) for _ in range(5)]
     statuses = [answer.status for answer in answers]
@@ -54,10 +54,10 @@ def test_limit_admits_no_more_than_it_says(candidate: Candidate) -> None:
 
 
 def test_sync_changes_what_the_gateway_does(doubles: Candidate) -> None:
-    """Without a sync nothing differs; a function that is removed has no route after the next."""
+    """Before a sync nothing changes; after it, a deleted function has no route."""
     assert doubles.kong is not None
     project = doubles.kong.project
-    neurova(project, "gateway", "diff")  # exits with 0
+    neurova(project, "gateway", "diff")  # exits with 0: no difference
     (project / "functions" / "conform" / "read_lines.py").unlink()
     fields = {"X-API-Key": doubles.keys["full"]}
     assert send(doubles, "GET", "/lines", fields=fields).status == 200
@@ -68,7 +68,7 @@ def test_sync_changes_what_the_gateway_does(doubles: Candidate) -> None:
 
 @pytest.mark.parametrize(("name", "says"), [(AUTH, "Authentication"), (LIMIT, "Rate limiting")])
 def test_dead_plugin_servers_close_the_gateway(name: str, says: str, doubles: Candidate) -> None:
-    """Kong passes on a call whose plugin server is down; the guard refuses it."""
+    """Kong lets a call pass if its plugin server is down; then the guard refuses it."""
     assert doubles.kong is not None
     fields = {"X-API-Key": doubles.keys["full"]}
     server = doubles.kong.servers[name]
