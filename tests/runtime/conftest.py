@@ -1,4 +1,4 @@
-"""A project to write functions into, and functions that are called with Idempotency-Keys."""
+"""Fixtures: a project to write functions into, and functions called with Idempotency-Keys."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ async def sqlite_keyed(project: Project, tmp_path: Path) -> AsyncIterator[KeyedF
 
 @pytest.fixture(scope="session")
 def shared_url(postgres: PostgresServer) -> PostgresUrl:
-    """A database that the tests use one after the other."""
+    """Return a database that all tests share, one test at a time."""
     url = PostgresUrl(postgres.create())
     upgrade_platform(url)
     return url
@@ -51,7 +51,7 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> Path | PostgresUrl:
 
 @pytest.fixture
 async def keyed(project: Project, place: Path | PostgresUrl) -> AsyncIterator[KeyedFunction]:
-    """A function on each database, to be called with Idempotency-Keys."""
+    """Yield a function, on each database, to call with Idempotency-Keys."""
     function = KeyedFunction(project, place)
     await function.create_tables()
     yield function

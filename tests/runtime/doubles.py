@@ -1,4 +1,4 @@
-"""Test doubles of the ports: a database in memory, and the client of a streamed body."""
+"""Doubles of the ports: an in-memory database, and the client of a streamed body."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from neurova.database.publisher import EventPublisher
 
 
 class FakeDatabase:
-    """Keep the statements of committed transactions in `rows`."""
+    """Store the statements of committed transactions in `rows`."""
 
     def __init__(self) -> None:
         self.rows: list[Any] = []
@@ -19,8 +19,8 @@ class FakeDatabase:
         self.opened: list[tuple[bool, float]] = []
         self.on_commit: Callable[[], Awaitable[None]] | None = None
         self.error: Exception | None = None  # raised by each statement
-        self.margin = 0.05  # seconds before the deadline after which nothing is retried
-        self.conflicts = 0  # how many of the next attempts fail with a conflict
+        self.margin = 0.05  # seconds before the deadline in which it does not retry
+        self.conflicts = 0  # number of upcoming attempts that fail with a conflict
 
     def transaction(self, *, readonly: bool, deadline: float) -> FakeTransaction:
         self.opened.append((readonly, deadline))

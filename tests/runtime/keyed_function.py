@@ -1,4 +1,4 @@
-"""A function on a real database, called with Idempotency-Keys."""
+"""A function on a real database, to call with Idempotency-Keys."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class KeyedFunction:
         options: str = "",
         kind: str = "async def",
     ) -> None:
-        """Define the function; `body` runs after the run is noted in `runs`."""
+        """Define the function; it appends the run to `runs`, then executes `body`."""
         head = SOURCE.format(options=options, kind=kind, signature=signature)
         self.function = self.project.define(head + indent(dedent(body), "    "))
 
@@ -92,7 +92,7 @@ class KeyedFunction:
 
     async def create_tables(self) -> None:
         await self.write("DROP TABLE IF EXISTS notes", "CREATE TABLE notes (n INTEGER)")
-        if isinstance(self.database, PostgresDatabase):  # rows of earlier tests
+        if isinstance(self.database, PostgresDatabase):  # delete rows of earlier tests
             await self.write("DELETE FROM nv_idempotency")
 
     async def close(self) -> None:

@@ -1,4 +1,4 @@
-"""A project on disk: write function files, load them and call their functions."""
+"""A project on disk: write function files, load them, and call the functions."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ release = threading.Event()
 
 
 class Project:
-    """A functions/ folder with a database in memory."""
+    """A functions/ folder with an in-memory database."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -50,13 +50,13 @@ class Project:
         return load_service(self.root, service, resources, self.execution)
 
     def function(self, source: str, **others: str) -> Any:
-        """Return the one function of the service "shop", whose file is `source`."""
+        """Return the only function of service "shop", whose file contains `source`."""
         self.write("shop", only=source, **others)
         (function,) = self.load("shop").functions
         return function
 
     def define(self, source: str) -> Any:
-        """Return the one function of `source`, which may use the names of PRELUDE."""
+        """Return the only function in `source`, which may use the names from PRELUDE."""
         return self.function(PRELUDE + dedent(source))
 
     def call(
@@ -92,23 +92,23 @@ class Project:
         return reply, recorder
 
     def faults(self, reply: Reply) -> set[tuple[str, str]]:
-        """Return where a problem's faults are: (in, pointer)."""
+        """Return the locations of a problem's faults as (in, pointer)."""
         return {(fault["in"], fault["pointer"]) for fault in json.loads(reply.body)["errors"]}
 
 
 def module_of(endpoint: Endpoint) -> ModuleType:
-    """Return the module of a function that `Project.function` has made."""
+    """Return the module of a function created by `Project.function`."""
     return sys.modules[f"{endpoint.generation.name}.only"]  # type: ignore[attr-defined]  # a Generation
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    """Let the event loop turn until `condition` holds."""
+    """Run the event loop until `condition` is true."""
     async with asyncio.timeout(30):
         while not condition():
             await asyncio.sleep(0)
 
 
 async def turn_loop(times: int = 100) -> None:
-    """Let everything that is ready run."""
+    """Run all callbacks that are ready."""
     for _ in range(times):
         await asyncio.sleep(0)

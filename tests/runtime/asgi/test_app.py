@@ -1,4 +1,4 @@
-"""Starlette's responses are sent as the functions return them."""
+"""Starlette responses are sent unchanged."""
 
 import asyncio
 from pathlib import Path
@@ -60,7 +60,7 @@ async def test_file_is_private_and_sent_whole_or_in_part(
     reply, recorder = await project.stream(define(project, digits), call)
     assert (reply.status, reply.length, recorder.body) == expected
     fields = dict(reply.fields)
-    assert b"last-modified" in fields  # allows a cache to apply heuristics
+    assert b"last-modified" in fields  # allows heuristic caching
     assert fields[b"cache-control"] == b"private"
     assert fields[b"vary"] == b"x-api-key, authorization"
 

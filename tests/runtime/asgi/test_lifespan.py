@@ -1,4 +1,4 @@
-"""An app is started before its first call, and stopped after its last."""
+"""An app starts before its first call and stops after its last."""
 
 import asyncio
 from typing import Any
@@ -16,7 +16,7 @@ PLACE = "functions/shop/legacy.py:3: legacy"
 
 
 class App:
-    """Answer startup and shutdown with the given messages; raise exceptions, hang on None."""
+    """Send the given messages on startup and shutdown; raise an exception, or hang on None."""
 
     def __init__(self, *answers: Any) -> None:
         self.answers = answers

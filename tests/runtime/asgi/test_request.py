@@ -1,4 +1,4 @@
-"""Starlette's Request has the values of its call."""
+"""Starlette's Request reflects the call."""
 
 from __future__ import annotations
 
@@ -42,4 +42,4 @@ async def test_disconnect_is_seen_once_the_client_has_disconnected() -> None:
     assert not received.done()
     call.notify_disconnect()
     assert (await received)["type"] == "http.disconnect"
-    assert await make_request(call).is_disconnected()  # of a retry
+    assert await make_request(call).is_disconnected()  # a retry sees it too

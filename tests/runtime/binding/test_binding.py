@@ -1,4 +1,4 @@
-"""A body is decoded, or the reply names all that is wrong with the whole request."""
+"""A body is decoded, or the response lists all faults of the whole request."""
 
 import json
 from typing import Any

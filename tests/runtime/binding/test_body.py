@@ -1,4 +1,4 @@
-"""Faults of a body are all named, in bounded time, without the caller's values."""
+"""A response lists all faults of a body, in bounded time and without the caller's values."""
 
 import tracemalloc
 from datetime import date, datetime
@@ -157,8 +157,8 @@ class Payment(msgspec.Struct):
     "amounts",
     [
         b'"NaN"',
-        b'1e400, "NaN"',  # Python's floats cannot hold the first
-        b"1," * 5_000 + b'"NaN"',  # more values than are validated by the schema
+        b'1e400, "NaN"',  # 1e400 exceeds Python's floats
+        b"1," * 5_000 + b'"NaN"',  # more values than the schema validator checks
     ],
 )
 def test_decimal_that_is_not_finite_is_refused_everywhere(amounts: bytes) -> None:

@@ -1,4 +1,4 @@
-"""A body type that lets one call endanger others is refused at load, with the fix."""
+"""Loading refuses body types with which one call could harm others, and names the fix."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Parameters are read from path, query, header, cookie and platform, in their types."""
+"""Parameters from path, query, header, cookie and platform are converted to their types."""
 
 import json
 from typing import Any
@@ -64,7 +64,7 @@ async def f(request: Request, caller: Caller, log: Log, deadline: Deadline) -> d
 
 
 async def evaluate(project: Project, parameter: str, call: Any) -> Any:
-    """Return the repr of the parameter `a`, or status and problem of the refusal."""
+    """Return the repr of parameter `a`, or the status and problem of a refusal."""
     function = project.function(
         HEAD + f'@get("/x")\nasync def f({parameter}) -> str:\n    return repr(a)\n'
     )
@@ -163,7 +163,7 @@ async def test_path_parameter_is_converted_or_named(project: Project) -> None:
     ],
 )
 async def test_header_or_cookie_is_read(project: Project, parameters: str, value: str) -> None:
-    """Several lines of a header are one list; its empty elements are skipped."""
+    """Several lines of a header form one list; empty elements are skipped."""
     headers = {
         "x-tenant": "acme",
         "x-level": "3",

@@ -1,4 +1,4 @@
-"""Every fault of a value is named, at its place and in the words of its schema."""
+"""Each fault of a value is reported with its location, in the terms of its schema."""
 
 from dataclasses import dataclass
 from datetime import datetime, time

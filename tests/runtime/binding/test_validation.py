@@ -1,4 +1,4 @@
-"""Faults of single values are named in plain words."""
+"""Messages for invalid single values use plain words."""
 
 from functools import partial
 from typing import Annotated, Any

@@ -1,4 +1,4 @@
-"""Types are classified: one value, many values, or a body."""
+"""A parameter's type is one value, many values, or a body."""
 
 from dataclasses import dataclass
 from datetime import date

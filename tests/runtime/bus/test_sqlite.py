@@ -1,4 +1,4 @@
-"""The embedded bus beyond its contract: jumps of the clock, a full disk, dead processes."""
+"""The embedded bus under clock jumps, a full disk and crashed processes."""
 
 from __future__ import annotations
 

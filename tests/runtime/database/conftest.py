@@ -10,7 +10,7 @@ from tests.servers.postgres import PostgresServer
 
 @pytest.fixture
 def url(postgres: PostgresServer) -> str:
-    """Return the URL of a database with things."""
+    """Return the URL of a database with the table `things`."""
     url = postgres.create()
     for statement in (MAKE, FILL):
         postgres.run(statement, url)

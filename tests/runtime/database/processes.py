@@ -1,4 +1,4 @@
-"""Other processes that use the database of a test."""
+"""Python processes that use a test's database."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import textwrap
 
 
 def run_python(code: str, *arguments: object) -> subprocess.Popen[str]:
-    """Start Python with indented code and its arguments; its input and output are pipes."""
+    """Start Python with indented code and arguments; its stdin and stdout are pipes."""
     return subprocess.Popen(
         [sys.executable, "-c", textwrap.dedent(code), *map(str, arguments)],
         stdin=subprocess.PIPE,

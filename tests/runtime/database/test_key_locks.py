@@ -1,4 +1,4 @@
-"""Locks of idempotency keys within one process."""
+"""Locks on idempotency keys within one process."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ async def test_number_of_waiters_is_limited(monkeypatch: pytest.MonkeyPatch) -> 
 
 @pytest.mark.parametrize("seed", range(5))
 async def test_random_cancellations_keep_locks_exclusive(seed: int) -> None:
-    """60 calls for three keys; half of them are cancelled after some iterations of the loop."""
+    """60 calls use three keys; half are cancelled after a random number of loop iterations."""
     rng = random.Random(seed)
     locks, holders = LocalKeyLocks(), dict[bytes, int]()
 

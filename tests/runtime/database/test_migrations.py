@@ -1,4 +1,4 @@
-"""Migrations of an SQLite file, beyond the contract."""
+"""Migrations of an SQLite file beyond the contract."""
 
 from __future__ import annotations
 

@@ -41,7 +41,7 @@ def test_migrations_create_the_declared_table(tmp_path: Path) -> None:
     with create_engine(f"sqlite:///{tmp_path / 'x.db'}").connect() as connection:
         context = MigrationContext.configure(connection, opts={"version_table": "nv_version"})
         found = compare_metadata(context, [metadata, event_tables.metadata])
-        # nv_schedule has no Table: its statements are SQL.
+        # nv_schedule is used through SQL and has no Table.
         assert [str(each[1].name) for each in found] == ["nv_schedule"]
 
 

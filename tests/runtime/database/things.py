@@ -1,4 +1,4 @@
-"""A table of things on PostgreSQL, and ways to open its database."""
+"""The table `things` on PostgreSQL, and functions that open its database."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def renamed(number: int, name: str) -> Any:
 async def open_postgres(
     url: str, connections: int = 8, name: str = "neurova"
 ) -> AsyncIterator[PostgresDatabase]:
-    """Open a database, and close it at the end."""
+    """Open a database, and close it when the block ends."""
     database = PostgresDatabase(PostgresUrl(url), connections, name)
     try:
         yield database

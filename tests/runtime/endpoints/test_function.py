@@ -1,4 +1,4 @@
-"""Calling a function never raises, and needs no task if the function never waits."""
+"""Calling a function never raises, and needs no task unless the function waits."""
 
 import json
 import logging
@@ -66,7 +66,7 @@ async def test_only_functions_that_may_wait_get_a_task(
         *("ValueError('secret')", "BaseException('secret')", "SystemExit(1)", "KeyboardInterrupt"),
         *("GeneratorExit", "asyncio.CancelledError", "StopIteration", "StopAsyncIteration"),
         *("RecursionError", "MemoryError"),
-        # Texts and headers that cannot be sent.
+        # Texts and headers that HTTP cannot carry.
         *("Reject(409, {'secret': 1})", "Reject(409, None)", "Reject(409, title=1)"),
         "Reject(409, errors=[{'pointer': '/secret'}])",
         "Reject(409, errors=[Fault('/a', None)])",

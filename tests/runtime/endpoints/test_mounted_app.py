@@ -1,4 +1,4 @@
-"""A mounted app sees ASGI requests as under any server, and the caller."""
+"""A mounted app gets the same ASGI requests as under other servers, plus the caller."""
 
 import asyncio
 import json
@@ -97,7 +97,7 @@ async def test_app_sees_an_asgi_scope(project: Project, started: Start) -> None:
     async with started() as mounted:
         seen = await echo(project, mounted, call(b"/legacy/a%20b/%6c", "POST", b"some"))
     assert seen["path"] == "/legacy/a b/l"
-    assert seen["raw_path"] == "/legacy/a%20b/l"  # one spelling for each path
+    assert seen["raw_path"] == "/legacy/a%20b/l"  # normalised: %6c became l
     assert seen["root_path"] == "/legacy"
     assert seen["query"] == "q=%20&q=1"
     assert seen["client"] == ["10.0.0.1", 0]

@@ -1,4 +1,4 @@
-"""Headers of a description are added to every reply of its function."""
+"""Every response of a function has the headers from the function's description."""
 
 import asyncio
 from typing import Any

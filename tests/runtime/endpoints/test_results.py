@@ -1,4 +1,4 @@
-"""What a function returns becomes a reply; internals stay inside."""
+"""A function's result becomes a response without internals."""
 
 import dataclasses
 

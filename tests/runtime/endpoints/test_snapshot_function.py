@@ -1,4 +1,4 @@
-"""A Snapshot is read-only and stays open until the reply is sent."""
+"""A Snapshot is read-only and stays open until the response is sent."""
 
 from __future__ import annotations
 

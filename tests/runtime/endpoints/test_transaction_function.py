@@ -1,4 +1,4 @@
-"""A function with a Tx commits if it returns in time, else it rolls back."""
+"""A function with a Tx commits if it returns in time; otherwise it rolls back."""
 
 import asyncio
 import json
@@ -60,7 +60,7 @@ async def test_raising_rolls_back_and_returning_commits(
 async def test_callbacks_run_after_the_commit_only(
     project: Project, caplog: Any, ending: str, expected: list[str]
 ) -> None:
-    """A failing one does not affect the others, a conflict drops those of its attempt."""
+    """A failing callback does not affect others; a conflict drops its attempt's callbacks."""
     function = project.define(
         f"""
         async def note_async(*what):
@@ -155,7 +155,7 @@ async def test_deadline_or_disconnect_does_not_interrupt_a_commit(
             waiting.cancel()
         deadline = project.database.opened[0][1]
         await until(lambda: monotonic() > deadline + 0.005)
-        await asyncio.sleep(0)  # the timer of the deadline runs
+        await asyncio.sleep(0)  # let the deadline's timer fire
 
     project.database.on_commit = commit
     waiting = asyncio.ensure_future(project.reply(define(project, timeout=0.01)))
@@ -180,8 +180,8 @@ async def test_failed_commit_is_500_without_internals(project: Project, caplog: 
 async def test_unavailable_database_is_503_with_retry_after(
     project: Project, caplog: Any, failure: dict[str, Any]
 ) -> None:
-    """Also conflicts until the deadline."""
-    vars(project.database).update(failure, margin=59.8)  # ends retries before the call times out
+    """Conflicts that last until the deadline also yield 503."""
+    vars(project.database).update(failure, margin=59.8)  # no retries after 0.2 s of the 60 s
     reply = await project.reply(define(project, timeout=60))
     assert (reply.status, (b"retry-after", b"1") in reply.fields) == (503, True)
     assert b"locked" not in reply.body

@@ -39,7 +39,7 @@ class Guest(msgspec.Struct):
 
 
 class Made(Event, source="hotel"):
-    """Something was made."""
+    """An event for tests."""
 
     text: str
     number: int
@@ -89,7 +89,7 @@ EVENTS = st.builds(
 
 
 def find(*encoded: Encoded) -> Any:
-    """Return a function that finds the schemas of encoded events."""
+    """Return a function that finds the schema of each encoded event."""
     known = {number: each.schema for number, each in enumerate(encoded)}
 
     def find_schema(id: int) -> str:
@@ -101,7 +101,7 @@ def find(*encoded: Encoded) -> Any:
 
 
 def codec(name: str, **fields: Any) -> EventCodec[Any]:
-    """Return the codec of an event class `hotel.<name>`; a value (type, default) has a default."""
+    """Return the codec of event class `hotel.<name>`; a field is a type or (type, default)."""
     annotations = {
         key: each[0] if isinstance(each, tuple) else each for key, each in fields.items()
     }

@@ -1,4 +1,4 @@
-"""Replacing the values of encoded events."""
+"""Editing the values of encoded events."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ def find(_: int) -> str:
 
 
 def shown(body: bytes) -> Any:
-    """Return the values of an event as JSON, as a person edits them."""
+    """Return an event's values as the JSON that a person edits."""
     return msgspec.json.decode(msgspec.json.encode(decode_values(body, find)))
 
 
 @given(EVENTS, EVENTS)
 def test_shown_values_of_any_event_can_be_given_back(before: Made, after: Made) -> None:
     body = with_head(0, CODEC.encode(after).body)
-    assume(isfinite(after.ratio))  # JSON has no other numbers
+    assume(isfinite(after.ratio))  # JSON has no infinity or NaN
     assert replace_values(with_head(0, CODEC.encode(before).body), shown(body), find) == body
 
 

@@ -1,4 +1,4 @@
-"""Calls over the limit wait in order; late calls of a long queue are refused."""
+"""Calls over the limit wait in order; a long queue refuses its latest calls."""
 
 import pytest
 
@@ -49,7 +49,7 @@ def test_calls_start_in_order_up_to_the_queue() -> None:
 @pytest.mark.parametrize(
     ("running", "calls", "wait", "refused"),
     [
-        (1, 500, MAX_WAIT, 0),  # a burst that starts in time
+        (1, 500, MAX_WAIT, 0),  # a burst, all of it started in time
         (1, 500, MAX_WAIT + 0.1, 500 - WAITING_PER_RUNNING),
         (4, 500, MAX_WAIT + 0.1, 500 - 4 * WAITING_PER_RUNNING),
         (1, WAITING_PER_RUNNING, 60.0, 0),  # a slow function with few callers

@@ -1,4 +1,4 @@
-"""What a function raises becomes a reply without internals."""
+"""An exception of a function becomes a response without internals."""
 
 import json
 import logging

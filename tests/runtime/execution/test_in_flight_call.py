@@ -1,4 +1,4 @@
-"""A call in flight ends in time, cleans up, and respects the concurrency limit."""
+"""An in-flight call ends in time, cleans up, and respects the concurrency limit."""
 
 import asyncio
 import logging
@@ -56,7 +56,7 @@ async def until_idle(function: ConcurrentFunction) -> None:
 
 @pytest.mark.parametrize("result", ["raise", "return 1"])
 async def test_timeout_returns_504_after_cleanup(project: Project, result: str) -> None:
-    """Also if the function hides its cancellation and returns."""
+    """This holds even if the function suppresses its cancellation and returns."""
     function = project.define(HANGS.format(options="timeout=0.01", result=result))
     assert (await project.reply(function)).status == 504
     assert module_of(function).events == ["cleaned up"]
@@ -111,7 +111,7 @@ async def test_calls_without_a_thread_never_run_after_timeout_or_disconnect(
 
 
 async def test_full_queue_returns_503_last(project: Project) -> None:
-    """It is held, so that callers that retry at once cost little."""
+    """The 503 is delayed, so that callers that retry at once cost little."""
     function = project.define(YIELDS)
     function.concurrency.queue = 1
     ended = list[int]()

@@ -1,4 +1,4 @@
-"""The log of repeated failures."""
+"""Logging of repeated failures."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Plain functions run in a bounded number of threads, with the context of their call."""
+"""Plain functions run in a bounded number of threads, with their call's context."""
 
 import asyncio
 import threading
@@ -43,7 +43,7 @@ async def test_idle_thread_is_reused() -> None:
 
 
 class Machine:
-    """A clock, the processor time used so far, and work that runs until it is released."""
+    """A clock, the CPU time used so far, and work that blocks until released."""
 
     def __init__(self) -> None:
         self.now = 100.0
@@ -58,7 +58,7 @@ class Machine:
         )
 
     def advance(self, threads: float, loop: float = 0.0) -> None:
-        """Let time pass, in which threads and event loop use so many processors."""
+        """Advance the clock; `threads` and `loop` are the CPUs in use meanwhile."""
         self.now += SAMPLE_INTERVAL
         self.threads_used += threads * SAMPLE_INTERVAL
         self.used += (threads + loop) * SAMPLE_INTERVAL
@@ -76,7 +76,7 @@ class Machine:
         assert self.started == number
 
     async def fill(self, pool: ThreadPool, threads: float, loop: float = 0.0) -> None:
-        """Run 30 pieces of work, one after the other, while this much of the processor is used."""
+        """Start 30 pieces of work one after the other under this CPU load."""
         for _ in range(30):
             self.advance(threads, loop=loop)
             pool.run(self.work, [])
@@ -92,7 +92,7 @@ def machine() -> Machine:
 async def test_waiting_functions_run_together(
     machine: Machine, threads: float, loop: float
 ) -> None:
-    """Also while the event loop itself computes."""
+    """This holds even while the event loop itself computes."""
     await machine.fill(machine.pool(), threads, loop)
     await machine.until_started(30)
     machine.release(30)

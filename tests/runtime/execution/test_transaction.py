@@ -1,4 +1,4 @@
-"""A transaction commits, rolls back or runs again, without any HTTP."""
+"""A transaction commits, rolls back or is retried, independently of HTTP."""
 
 import asyncio
 from time import monotonic

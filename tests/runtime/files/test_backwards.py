@@ -1,4 +1,4 @@
-"""The access log is read newest first, across rotations, while others write."""
+"""The access log is read newest first, across rotations and during writes."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def test_next_page_continues_after_a_rotation(path: Path) -> None:
     write(log, *(f"/later{number}" for number in range(8)))
     records, before = read_backwards(path, decode, 3, before)
     assert [record.path for record in records] == ["/9", "/8", "/7"]
-    with pytest.raises(LookupError):  # of a deleted file
+    with pytest.raises(LookupError):  # the id of a deleted file
         read_backwards(path, decode, 1, (1, 10))
     assert read_backwards(path.with_name("missing.jsonl"), decode, 5) == ([], None)
 
@@ -101,5 +101,5 @@ def test_lines_that_are_not_records_are_skipped(
         file.write(garbage)
     write(log, "/b")
     with path.open("ab") as file:
-        file.write(b'{"time": 17')  # the torn line of a process killed during its write
+        file.write(b'{"time": 17')  # a partial line of a killed process
     assert read_pages(path, 10) == ["/b", "/a"]

@@ -1,4 +1,4 @@
-"""Appended lines stay whole and are never lost, also when processes rotate their file."""
+"""Appended lines stay whole and none is lost, even while processes rotate the file."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def test_appended_lines_stay_whole(tmp_path: Path, durable: bool) -> None:
     assert file.read_bytes() == b"one\ntwo\n"
     file.write_bytes(b"one\ntw")
     append_lines(file, b"three\n")
-    assert file.read_text().splitlines() == ["one", "tw", "three"]  # a partial line ends
+    assert file.read_text().splitlines() == ["one", "tw", "three"]  # ends the partial line
 
 
 def test_full_file_is_rotated_and_old_ones_deleted(tmp_path: Path) -> None:

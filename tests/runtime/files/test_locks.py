@@ -1,4 +1,4 @@
-"""Locks between processes; a process that ends holds none."""
+"""Locks between processes; a process that ends releases its locks."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ HOLD_PROCESS_LOCK = """
 
 @contextmanager
 def other_process(code: str, *arguments: object) -> Iterator[subprocess.Popen[str]]:
-    """Run `code` in another process until its input ends; it prints whether it has its locks."""
+    """Run `code` in another process until its stdin closes; it prints whether it got its locks."""
     command = [sys.executable, "-c", textwrap.dedent(code), *map(str, arguments)]
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True

@@ -1,4 +1,4 @@
-"""Files 0600 and their atomic writes."""
+"""Files with mode 0600, and their atomic writes."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_concurrent_creators_get_the_same_secret(tmp_path: Path) -> None:
     barrier = threading.Barrier(8)
 
     def create() -> bytes:
-        number = barrier.wait()  # no thread has found a file
+        number = barrier.wait()  # all threads start before a file exists
         return b"%d" % number
 
     def load() -> None:

@@ -1,4 +1,4 @@
-"""Opening an SQLite file of the platform's state."""
+"""Opening an SQLite file that holds platform state."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ connection.close()
 
 @pytest.mark.server
 def test_second_connection_keeps_the_locks_of_the_first(tmp_path: Path) -> None:
-    """Another process that closes the file must not delete the WAL of the open connections."""
+    """Closing the file in another process must not delete the WAL of open connections."""
     path = tmp_path / "numbers.db"
     first, second = open_sqlite_file(path, LAYOUT), open_sqlite_file(path, LAYOUT)
     subprocess.run([sys.executable, "-c", OTHER, str(path)], check=True, timeout=60)

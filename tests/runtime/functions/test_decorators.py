@@ -1,4 +1,4 @@
-"""Decorators and `mount` describe a handler and leave it as it is."""
+"""Decorators and `mount` describe a handler without changing it."""
 
 from datetime import date, datetime
 from typing import Any

@@ -1,4 +1,4 @@
-"""Descriptions check themselves when they are made."""
+"""Descriptions validate themselves on construction."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Rate limits are parsed and shown as text."""
+"""Parsing rate limits from text, and formatting them."""
 
 import pytest
 

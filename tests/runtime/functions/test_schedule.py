@@ -1,4 +1,4 @@
-"""The times of schedules, and the options of `every` and `cron`."""
+"""When schedules are due, and the options of `every` and `cron`."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_cron_at_changes_of_the_clock(
 )
 @pytest.mark.parametrize("day", [datetime(2026, 3, 29), datetime(2026, 10, 25)])
 def test_latest_agrees_with_following(expression: str, day: datetime) -> None:
-    """Wherever one looks from, the same times are due."""
+    """`latest` and `following` yield the same occurrences from any starting time."""
     occurrences = CronOccurrences(expression, "Europe/Berlin")
     start = day.replace(tzinfo=BERLIN).timestamp()
     for minute in range(-60, 6 * 60, 5):

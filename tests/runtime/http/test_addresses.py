@@ -1,4 +1,4 @@
-"""Addresses and networks are read in every spelling, and in no other."""
+"""Every valid spelling of addresses and networks is accepted, and no other."""
 
 import pytest
 
@@ -61,5 +61,5 @@ def test_hop_is_read_with_its_port_or_not_at_all(hop: str, address: str | None) 
     ],
 )
 def test_mapped_network_is_an_ipv4_network(text: str, network: str) -> None:
-    """Otherwise no address lies in it."""
+    """Without this conversion no address would be in the network."""
     assert str(parse_network(text)) == network

@@ -1,4 +1,4 @@
-"""Replies state their freshness; a caller that has one gets a 304."""
+"""Responses state how long they are fresh; a caller with a fresh copy gets a 304."""
 
 from typing import Any
 
@@ -48,7 +48,7 @@ def test_only_public_replies_without_cookie_are_public(
     sent = fields(Caching("1h", public=public)(call(), reply))
     assert sent[b"cache-control"] == expected
     assert sent.get(b"vary") == (None if public else b"x-api-key, authorization")
-    assert reply.fields == before  # the function may return it again
+    assert reply.fields == before  # unchanged: the function may return it again
     assert set(before) <= set(sent.items())
 
 

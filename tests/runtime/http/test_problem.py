@@ -1,4 +1,4 @@
-"""Problems have the form of RFC 9457 and name the trace."""
+"""Problem responses have the form of RFC 9457 and contain the trace id."""
 
 import json
 from typing import Any

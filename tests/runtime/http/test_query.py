@@ -1,4 +1,4 @@
-"""Queries are decoded once, strictly."""
+"""Query strings are decoded once and strictly."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Replies have a type for each body and only valid fields."""
+"""A response with a body has a content type, and all its headers are valid."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""A call continues the trace of its traceparent, or begins one."""
+"""A call continues the trace in its traceparent header, or begins a new trace."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""A call with an Idempotency-Key runs once; duplicates get its reply."""
+"""A call with an Idempotency-Key runs once; duplicates get its response."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ async def test_temporary_failure_is_not_stored(
     second = await keyed.reply()
     assert (second.status, second.body, is_replayed(second)) == (201, b'{"runs":2}', False)
     assert (await keyed.reply()).body == b'{"runs":2}'
-    if kind == "with a Tx":  # a returned reply commits, whatever its status
+    if kind == "with a Tx":  # a returned response commits, whatever its status
         assert await keyed.notes() == ([1, 1] if ending.startswith("return R") else [1])
 
 

@@ -1,4 +1,4 @@
-"""However a call with an Idempotency-Key ends, its key is released and finished work is stored."""
+"""However a call with an Idempotency-Key ends, its key is released and its result stored."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.runtime.project import until
 
 from neurova.streaming.response_stream import StreamReply
 
-SHORT = 1.0  # seconds in which a database server on a busy machine answers, once connected
+SHORT = 1.0  # seconds; enough for a connected database on a busy machine to respond
 
 
 async def test_duplicate_waits_until_its_deadline_then_409(keyed: KeyedFunction) -> None:
@@ -81,7 +81,10 @@ async def test_timed_out_thread_holds_the_key_and_stores_its_reply(keyed: KeyedF
 
 @contextmanager
 def commits_paused(keyed: KeyedFunction) -> Iterator[tuple[asyncio.Event, threading.Event]]:
-    """Pause the writer's thread in its commits: yield when one has started, and what ends it."""
+    """Pause the writer's thread in each commit.
+
+    Yield an event that is set when a commit starts, and one to set to continue the commit.
+    """
     started, go_on = asyncio.Event(), threading.Event()
     loop = asyncio.get_running_loop()
     writer = keyed.database._writer._idle[0]
@@ -156,7 +159,7 @@ async def test_full_queue_is_503_and_releases_the_key(keyed: KeyedFunction) -> N
     assert (await keyed.reply("b")).status == 503
     keyed.module.proceed.set()
     assert (await first).status == 201
-    await until(lambda: keyed.function.concurrency.running == 0)  # its key is released
+    await until(lambda: keyed.function.concurrency.running == 0)  # until the key is released
     assert (await keyed.reply("b")).status == 201
 
 

@@ -1,4 +1,4 @@
-"""Syntax and scope of an Idempotency-Key, and which replies are stored under it."""
+"""Syntax and scope of Idempotency-Keys, and which responses are stored."""
 
 from __future__ import annotations
 

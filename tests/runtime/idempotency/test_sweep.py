@@ -1,4 +1,4 @@
-"""All expired replies are deleted, whatever fails in between."""
+"""All expired responses are deleted, despite failures in between."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from neurova.idempotency.sweep import sweep, sweep_periodically
 
 
 class Database:
-    """Delete batches of these sizes; an exception is raised instead."""
+    """Report deleted batches of these sizes; raise an item that is an exception."""
 
     def __init__(self, *batches: int | Exception) -> None:
         self.batches = list(batches)
@@ -48,4 +48,4 @@ async def test_sweeping_goes_on_after_a_failure(
     assert "disk full" in caplog.text
     rounds = [pause for pause in pauses if pause > 1]
     assert all(300 <= pause <= 900 for pause in rounds)
-    assert len(set(rounds)) > 40  # the rounds of processes are spread
+    assert len(set(rounds)) > 40  # random pauses spread the sweeps of several processes

@@ -26,7 +26,7 @@ ENDLESS = Lease(0.0, math.inf, math.inf, is_renewable=False)
         ([HOUR], 2400.0, Step(Action.RENEW, 2400.0)),
         ([HOUR], 3600.0, Step(Action.REPLACE, 3600.0)),
         ([HOUR.renewed(2400.0, 3600.0, 0.0)], 2401.0, Step(Action.WAIT, 4800.0)),
-        # Whole seconds: 3599 of 3600 is not the max TTL yet, 1200 is.
+        # Vault rounds down, so 3599 of 3600 does not mean that the max TTL is near; 1200 does.
         ([HOUR.renewed(2400.0, 3599.0, 0.0)], 2401.0, Step(Action.WAIT, 2400.0 + 3599.0 * (2 / 3))),
         ([CAPPED], 2400.0, Step(Action.REPLACE, 2400.0)),
         ([FIXED], 2399.0, Step(Action.WAIT, 2400.0)),
@@ -49,7 +49,7 @@ def test_next_step(leases: list[Lease], now: float, step: Step) -> None:
 def test_credential_never_ends_while_vault_answers(
     ttl: int, times: float, jitters: list[float]
 ) -> None:
-    """Simulate Vault; a third of the TTL remains for transactions at each replacement."""
+    """Simulate Vault; each replacement leaves a third of the TTL for running transactions."""
     max_ttl = ttl * times
     now, taken, lease, number = 0.0, 0.0, Lease(0.0, ttl, ttl, True, jitters[0]), 0
     replaced: list[tuple[float, float]] = []

@@ -1,4 +1,4 @@
-"""Credentials from a real OpenBao: renewed, replaced when lost, and used until their end."""
+"""Credentials from a real OpenBao are renewed, replaced if lost, and used until they expire."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ Open = Callable[[str], LeasedCredentials]
 
 
 class Prepared:
-    """A service's database on a server, and an OpenBao that leases credentials for it."""
+    """The database of a service, and an OpenBao that leases credentials for it."""
 
     def __init__(self, bao: OpenBao, postgres: PostgresServer, folder: Path, ttl: str) -> None:
         self.bao, self.postgres, self.service = bao, postgres, f"nv_{token_hex(4)}"
@@ -84,7 +84,7 @@ def test_close_revokes_the_credential(prepared: Prepared) -> None:
 
 
 def test_refused_credential_is_replaced(prepared: Prepared) -> None:
-    """As when an operator has revoked all leases of the role."""
+    """An operator may revoke all leases of the role."""
     source = prepared.open()
     first = source.fetch()
     prepared.bao.client().sys.revoke_prefix(f"database/creds/{prepared.service}")
@@ -137,7 +137,7 @@ def test_errors_name_what_is_missing(prepared: Prepared) -> None:
 def test_outage_of_vault(
     own_openbao: OpenBao, postgres: PostgresServer, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The credential is used until its end, not longer; Vault is asked until it answers again."""
+    """The credential is used until it expires; Vault is retried until it responds."""
     prepared = Prepared(own_openbao, postgres, tmp_path, "4s")
     changes: list[bool] = []
     source = prepared.open()
@@ -167,7 +167,7 @@ def test_outage_of_vault(
 def test_lost_token_is_replaced_by_a_new_login(
     openbao: OpenBao, postgres: PostgresServer, tmp_path: Path
 ) -> None:
-    """A revoked token ends the credentials that were taken with it."""
+    """Revoking a token also revokes the credentials that were leased with it."""
     prepared = Prepared(openbao, postgres, tmp_path, "4s")
     source = prepared.open()
     first = source.fetch()

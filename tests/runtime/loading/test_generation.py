@@ -1,4 +1,4 @@
-"""Each load has modules of its own, cached bytecode is never stale, and old modules go."""
+"""Each load has its own modules, stale bytecode is never used, and old modules are freed."""
 
 import gc
 import os
@@ -36,7 +36,7 @@ def modules() -> set[str]:
 async def test_change_within_a_second_is_loaded(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Bytecode is compared with its source by whole seconds and size."""
+    """Python compares bytecode with its source by whole seconds and file size only."""
     monkeypatch.setattr(sys, "dont_write_bytecode", False)
     for version in range(10):
         project.write("shop", f=FUNCTION, domain=f"NAME = {version}", _late="OTHER = 0")
@@ -54,7 +54,7 @@ async def test_bytecode_is_cached_and_used(
         os.utime(file, (long_ago, long_ago))
     project.load("shop")
     (cached,) = (folder / "__pycache__").glob("domain.*.pyc")
-    # With the same length and time, only a load from the cache misses the difference.
+    # Keep size and time equal, so that only a load from the cache misses the change.
     (folder / "domain.py").write_text("NAME = 9")
     os.utime(folder / "domain.py", (long_ago, long_ago))
     (function,) = project.load("shop").functions
@@ -87,7 +87,7 @@ def test_unused_generations_leave_sys_modules(project: Project) -> None:
 async def test_service_folder_may_be_a_package_with_folders(
     project: Project, monkeypatch: pytest.MonkeyPatch, importable: bool
 ) -> None:
-    """The package `functions` of this checkout would hide what other projects meet."""
+    """This checkout's package `functions` would hide the import problem of other projects."""
     if not importable:
         monkeypatch.delitem(sys.modules, "functions", raising=False)
         path = [each for each in sys.path if not os.path.isdir(os.path.join(each, "functions"))]

@@ -1,4 +1,4 @@
-"""A service imports neither another service nor itself by its full name."""
+"""A service may import neither another service nor itself by its full name."""
 
 import pytest
 

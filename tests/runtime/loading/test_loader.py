@@ -1,4 +1,4 @@
-"""Files become functions; every fault says file, line and fix."""
+"""Files become functions; every error names file, line and fix."""
 
 import pytest
 from tests.runtime.project import Project

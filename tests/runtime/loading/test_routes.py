@@ -1,4 +1,4 @@
-"""No two functions answer the same request."""
+"""No two functions can match the same request."""
 
 import pytest
 from tests.runtime.project import Project

@@ -1,4 +1,4 @@
-"""Lines are found by filters, across rotations, and followed while others write."""
+"""Log lines are filtered and followed across rotations, while other processes write."""
 
 import re
 from datetime import UTC, datetime, timedelta
@@ -55,7 +55,7 @@ def test_filter_finds_its_lines(log: LogFile, wanted: LineFilter, found: list[in
 
 def test_torn_line_does_not_hide_others(log: LogFile) -> None:
     log.write(encode_lines(LINES[:1]))
-    with log.path.open("ab") as file:  # as a process that is killed while it writes leaves it
+    with log.path.open("ab") as file:  # like a process that is killed during a write
         file.write(encode_lines(LINES[1:2])[0][1][:50])
     log.write(encode_lines(LINES[2:]))
     assert find_lines(log.path, LineFilter(), 10) == [LINES[0], *LINES[2:]]
@@ -66,7 +66,7 @@ def test_following_continues_after_rotations_with_whole_lines(log: LogFile) -> N
     followed = follow_lines(log.path, LineFilter(), 10)
     assert next(followed) == LINES[0]
     assert next(followed) is None
-    for number in range(10):  # each second line is followed after a rotation
+    for number in range(10):  # the file rotates before every second line
         added = line(number, message="x" * 200)
         log.write(encode_lines([added]))
         assert next(each for each in followed if each is not None) == added

@@ -1,4 +1,4 @@
-"""Nothing waits for a store of log lines: lines wait, are bounded, sent again, or counted."""
+"""Calls never wait for a log store: lines are queued in a bound, retried, or counted as lost."""
 
 import threading
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ def lines(count: int, first: int = 0) -> list[Encoded]:
 
 
 class Store:
-    """Fails as its script says, then stores; `is_open` lets writes go on."""
+    """Produce the scripted outcomes, then store; writes block while `is_open` is not set."""
 
     def __init__(self, *script: Exception | int) -> None:
         self.script = list(script)
@@ -78,6 +78,6 @@ def test_hung_store_delays_nobody_and_drops_the_oldest() -> None:
     for number in range(1, 11):
         sending.add(lines(100, number * 100))
     assert 600 <= sending.lost <= 800
-    sending.stop(0.01)  # the store still hangs
+    sending.stop(0.01)  # the store still blocks
     assert sending.lost == 1100
     store.is_open.set()

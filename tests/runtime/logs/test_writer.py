@@ -1,4 +1,4 @@
-"""Lines are bounded in memory, and each one that is lost is counted."""
+"""Lines are bounded in memory, and each lost line is counted."""
 
 from pathlib import Path
 
@@ -29,7 +29,7 @@ def test_lines_that_the_disk_refuses_are_counted_when_it_has_space(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = tmp_path / "logs"
-    folder.touch()  # no folder can be created here
+    folder.touch()  # a file in the place of the folder
     writer = LogWriter(LogFile(folder / "neurova.jsonl"))
     Log("shop.f", sink=writer).info("lost")
     writer.flush()

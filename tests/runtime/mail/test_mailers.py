@@ -1,4 +1,4 @@
-"""Mails reach the folder or the server, with the same Message-ID each time."""
+"""Mails reach the folder or the SMTP server; a repeated mail has the same Message-ID."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from neurova.mail.smtp import SmtpMailer
 
 
 class SmtpServer:
-    """Speak as much SMTP as the client needs; `replies` replace the reply to a command."""
+    """Implement the SMTP that the client needs; `replies` overrides replies by command."""
 
     def __init__(self, **replies: str) -> None:
         self.replies = {"EHLO": "250 here", "DATA": "354 go on", "QUIT": "221 bye", **replies}

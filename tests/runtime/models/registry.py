@@ -1,6 +1,6 @@
-"""A registry as MLflow leaves it on the disk, written without MLflow, which takes long to start.
+"""A registry with MLflow's file layout, written without MLflow, which is slow to import.
 
-tests/contracts/test_models.py shows that MLflow's own files read alike.
+tests/contracts/test_models.py shows that the files of the real MLflow read the same.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def constant(value: float) -> Any:
 
 
 class Registry:
-    """Write versions of models, and move their aliases."""
+    """Add versions of models, and move aliases."""
 
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -51,7 +51,7 @@ class Registry:
     def add(
         self, version: int, model: Any = None, *, mlmodel: str = MLMODEL, name: str = "price"
     ) -> Path:
-        """Add a version, by default one that predicts its number; return its folder."""
+        """Add a version, which by default predicts its own number; return its folder."""
         folder = self.path.parent / "artifacts" / str(version)
         folder.mkdir(parents=True)
         (folder / "MLmodel").write_text(mlmodel)
@@ -63,7 +63,7 @@ class Registry:
         return folder
 
     def promote(self, version: int, alias: str = "champion", name: str = "price") -> None:
-        """Let an alias name a version."""
+        """Point an alias at a version."""
         with self._connect() as connection:
             connection.execute("DELETE FROM registered_model_aliases WHERE alias = ?", (alias,))
             values = (alias, version, name)

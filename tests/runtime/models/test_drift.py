@@ -1,4 +1,4 @@
-"""Drift against known values, and against scipy."""
+"""Drift figures against known values and scipy."""
 
 from __future__ import annotations
 

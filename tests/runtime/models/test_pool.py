@@ -1,4 +1,4 @@
-"""Loading versions from a registry, and following its aliases."""
+"""Loading model versions from a registry and following its aliases."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ async def test_function_uses_the_version_of_the_alias(registry: Registry, pool: 
     registry.promote(1)
     first, second = (pool.source("price@champion", f"shop.f{n}")() for n in (1, 2))
     assert first._served is second._served  # loaded once
-    assert await first.predict(EXAMPLE) == pytest.approx(1)  # starts the thread, waits for it
+    assert await first.predict(EXAMPLE) == pytest.approx(1)  # starts the thread
     registry.add(2)
     registry.promote(2)
     await asyncio.to_thread(pool.refresh)
@@ -68,7 +68,7 @@ async def test_alias_moved_50_times_under_load_fails_no_call(
     async def call() -> int:
         count = 0
         while not is_done:
-            values.add(round(await served.predict(EXAMPLE)))  # raises if it fails
+            values.add(round(await served.predict(EXAMPLE)))  # raises if a prediction fails
             count += 1
         return count
 

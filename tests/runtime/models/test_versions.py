@@ -1,4 +1,4 @@
-"""A version that fails is replaced by the one before it; without one the call gets 503."""
+"""A failing model version is replaced by the previous one; without one, calls get 503."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ REFERENCE = Reference("price", "champion")
 
 
 class Rows:
-    """Keep the rows that are recorded."""
+    """Keep the recorded rows."""
 
     def __init__(self) -> None:
         self.rows: list[Any] = []
@@ -31,7 +31,7 @@ class Rows:
 
 @pytest.fixture
 def release() -> Iterator[threading.Event]:
-    """Return the event for which hanging predictions wait."""
+    """Yield the event that hanging predictions wait for."""
     event = threading.Event()
     yield event
     event.set()
@@ -70,7 +70,7 @@ async def test_faulty_version_is_answered_by_the_one_before(
     served, rows = serve(version(1, lambda rows: [1.0]), newest, timeout=timeout)
     values = [await served.predict(FEATURES) for _ in range(MAX_FAULTS + 2)]
     assert values == [1.0] * len(values)
-    assert newest not in served.loaded  # no further call waits for it
+    assert newest not in served.loaded  # later calls do not wait for it
     served.records.flush()
     assert [row["fallback"] for row in rows.rows] == [True] * MAX_FAULTS + [False] * 2
 
@@ -85,7 +85,7 @@ async def test_fault_without_another_version_is_503_or_the_fallback(
             await served.predict(FEATURES)
         assert caught.value.status == 503
     assert await Model(served).predict(FEATURES, fallback=7.0) == 7.0
-    # A version that hangs is dropped, or each call would cost a thread.
+    # A hanging version is dropped, because each call would block a thread.
     assert bool(served.loaded) == (kind != "hangs")
 
 

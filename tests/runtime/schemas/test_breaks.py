@@ -1,4 +1,4 @@
-"""The kinds of break, each in a record, an array, a map and a nested record."""
+"""Each kind of incompatibility in a record, an array, a map and a nested record."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def fixed(size: int) -> dict[str, Any]:
 
 
 A = field("string", "a")
-# Old fields, new fields, whether the old schema is the reader, the step that breaks.
+# Old fields, new fields, whether the old schema is the reader, the incompatible path step.
 KINDS: dict[str, tuple[list[Any], list[Any], bool, str]] = {
     "removed field": ([A, field("int")], [A], True, "x"),
     "new field without default": ([A], [A, field("int")], False, "x"),

@@ -1,4 +1,4 @@
-"""The REST API of the embedded registry, used by Confluent's own client and by hand."""
+"""The embedded registry's REST API, called by Confluent's own client and directly."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The cache of a process: no reading for a call, changes, outages and removals."""
+"""The secret cache of a process: calls never read the store; changes, outages and removals."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ EXPIRY = 100.0
 
 
 class Project:
-    """A file of secrets and the cache of a process, with a clock and a count of readings."""
+    """A secrets file and a process's cache of it, with a clock and a counter of reads."""
 
     def __init__(self, folder: Path) -> None:
         self.path = folder / "secrets.encrypted"
@@ -33,7 +33,7 @@ class Project:
         FileSecretStore(self.path, self.path.with_name("secrets.key")).write(name, fields)
 
     def use(self, name: str) -> Callable[[], Secret]:
-        """Load a secret like a service does, and return what a call uses."""
+        """Load a secret as a service does; return the function that a call uses to get it."""
         source = self.cache.source(name, "shop.pay")
         self.cache.load([name])
         return source
@@ -54,7 +54,7 @@ class Project:
 
 @contextmanager
 def outage(project: Project) -> Iterator[None]:
-    """Damage the file for a while."""
+    """Damage the file until the block ends."""
     content = project.path.read_text()
     project.path.write_text("damaged")
     yield
@@ -95,7 +95,7 @@ def test_thread_reads_again_twice_in_five_seconds(tmp_path: Path) -> None:
     project.set("stripe", token="old")
     token = project.use("stripe#token")
     project.set("stripe", token="new")
-    with project.has_read:  # the second reading from now on begins after a whole one
+    with project.has_read:  # a third read proves that a refresh began and ended after the change
         reads = project.reads + 3
         assert project.has_read.wait_for(lambda: project.reads >= reads, 30)
     assert token().value == "new"
@@ -148,4 +148,4 @@ def test_load_lists_all_missing_secrets_and_their_users(project: Project) -> Non
         "shop.pay: secret stripe has no field key, it has token: run `neurova secrets set "
         "stripe#key`",
     ]
-    project.cache.load(names[:1])  # a service without the missing ones is loaded
+    project.cache.load(names[:1])  # a service that needs none of the missing secrets loads

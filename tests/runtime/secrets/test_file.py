@@ -1,4 +1,4 @@
-"""The keys of the encrypted file: who makes them, how they change, and what is refused."""
+"""The keys of the encrypted file: creation, rotation, and refusals."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def store(folder: Path, keys: str = "") -> FileSecretStore:
 
 @pytest.fixture
 def filled(tmp_path: Path) -> Path:
-    """Return a folder with one secret."""
+    """Return a folder with one stored secret."""
     store(tmp_path).write("stripe", {"token": "hunter2hunter2"})
     return tmp_path
 
@@ -48,7 +48,7 @@ def test_rotation_replaces_the_key_under_a_running_process(filled: Path) -> None
 
 
 def test_rotation_that_was_interrupted_loses_nothing(filled: Path) -> None:
-    """Both keys are in the key file until the secrets are written."""
+    """The key file has both keys until all secrets are re-encrypted."""
     old = (filled / "secrets.key").read_text()
     (filled / "secrets.key").write_text(f"{Fernet.generate_key().decode()}\n{old}\n")
     assert store(filled).read("stripe").number == 1
@@ -80,7 +80,7 @@ BROKEN: dict[str, tuple[Callable[[Path], object], str]] = {
 
 @pytest.mark.parametrize("case", BROKEN)
 def test_file_that_cannot_be_read_names_the_fix(filled: Path, case: str) -> None:
-    """Nothing is written over it either."""
+    """The file is not overwritten either."""
     break_it, text = BROKEN[case]
     break_it(filled)
     content = (filled / "secrets.encrypted").read_bytes()

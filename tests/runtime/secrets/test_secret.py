@@ -1,4 +1,4 @@
-"""A secret in a function: what shows it, and what does not."""
+"""Which operations reveal a secret inside a function."""
 
 from __future__ import annotations
 

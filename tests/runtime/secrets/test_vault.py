@@ -1,4 +1,4 @@
-"""How a process logs in to Vault, and what it says when that or a request fails."""
+"""How a process logs in to Vault, and the errors if the login or a request fails."""
 
 from __future__ import annotations
 
@@ -45,14 +45,14 @@ def token(server: OpenBao, *policies: str) -> str:
 
 
 def revoked_token(server: OpenBao) -> str:
-    """Return a token that Vault treats like an expired one."""
+    """Return a revoked token, which Vault treats like an expired one."""
     made = token(server, "default")
     server.client().auth.token.revoke(made)
     return made
 
 
 def with_approle(server: OpenBao) -> Secrets:
-    """Return settings that log in with a role that may read secrets."""
+    """Return settings that log in with a role that can read secrets."""
     client, mount = server.client(), f"approle-{uuid4().hex}"
     client.sys.create_or_update_policy("reader", POLICY)
     client.sys.enable_auth_method("approle", path=mount)
@@ -68,7 +68,7 @@ def with_approle(server: OpenBao) -> Secrets:
 
 @contextmanager
 def kubernetes_api(user: str) -> Iterator[str]:
-    """Serve the part of the Kubernetes API that reviews tokens: "good" is that of `user`."""
+    """Serve the Kubernetes API that reviews tokens; the token "good" belongs to `user`."""
 
     class Review(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
@@ -98,7 +98,7 @@ def kubernetes_api(user: str) -> Iterator[str]:
 
 
 def failure(settings: Secrets) -> NeurovaError:
-    """Return the error of reading a secret, which shows no credential."""
+    """Return the error of a failed read, after checking that it contains no credential."""
     store = VaultSecretStore(settings)
     with pytest.raises(NeurovaError) as caught:
         store.read("stripe")
@@ -131,7 +131,7 @@ def test_kubernetes_logs_in_with_the_service_account(openbao: OpenBao, tmp_path:
     )
     assert "cannot be read" in failure(settings).what
     with kubernetes_api("system:serviceaccount:shop:neurova") as host:
-        write_certificate(tmp_path)  # Vault wants one, but this API has no TLS
+        write_certificate(tmp_path)  # Vault requires a CA, but this API has no TLS
         client.auth.kubernetes.configure(
             host,
             kubernetes_ca_cert=(tmp_path / "cert.pem").read_text(),

@@ -1,4 +1,4 @@
-"""Validate the gateway's settings beyond their types."""
+"""Validate gateway settings beyond their types."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Items are sent in a format that the caller accepts, each as soon as it is produced."""
+"""Items are sent in a format that the caller accepts, as soon as each is produced."""
 
 import asyncio
 import json
@@ -158,7 +158,7 @@ async def test_step_waits_for_a_free_thread() -> None:
             self.refusals -= 1
             if self.refusals > 0:
                 raise ThreadPoolFull
-            if self.refusals == 0:  # the outcome after too long a wait
+            if self.refusals == 0:  # what the pool returns after too long a wait
                 work = asyncio.get_running_loop().create_future()
                 work.set_result((None, ThreadPoolFull()))
                 return work

@@ -1,4 +1,4 @@
-"""A stream is sent at its client's pace, and ends on timeout, disconnect or failure."""
+"""A stream follows its client's pace, and ends on timeout, disconnect or failure."""
 
 import asyncio
 import logging
@@ -42,7 +42,7 @@ def counts(project: Project, kind: str = "async def") -> Any:
 async def start(
     project: Project, function: Any, recorder: BodyRecorder, timeout: float = 60
 ) -> StreamReply:
-    """Start a stream; `timeout` applies from its first piece on."""
+    """Start a stream; `timeout` counts from its first chunk."""
     function.timeout = 60
     reply = await project.reply(function)
     assert isinstance(reply, StreamReply)

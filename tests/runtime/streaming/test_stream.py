@@ -1,4 +1,4 @@
-"""Events and streams are checked before anything is sent."""
+"""Events and streams are validated before any byte is sent."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""A registry that is down delays events with unknown schemas and nothing else."""
+"""While the registry is down, only events with unknown schemas wait."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Refunded(Event, source="shop"):
 
 
 class Outage(SqliteRegistry):
-    """A registry that can be down."""
+    """A registry that the test can take down."""
 
     is_down = False
 
@@ -42,7 +42,7 @@ class Outage(SqliteRegistry):
         return super().find(id)
 
     async def was_asked(self, number: int) -> None:
-        """Wait until the registry was asked so many times."""
+        """Wait until the registry has received this many requests."""
 
         def wait() -> None:
             with self._condition:
@@ -79,7 +79,7 @@ async def keep(event: Sold, tx: Tx) -> None: ...
 
 
 async def test_unknown_schema_waits_in_the_outbox(shop: Shop, registry: Outage) -> None:
-    """Known schemas go on; an unknown one waits, and later events behind it, in order."""
+    """Events with known schemas continue; an unknown one blocks all events after it, in order."""
     await shop.subscribe(handler(keep))
     await shop.publish(Sold(1))
     registry.is_down = True
@@ -100,7 +100,7 @@ async def test_consumption_waits_and_drops_nothing(
     await shop.runners[0].stop(0)
     await shop.publish(Sold(1), Sold(2), Sold(3))
     registry.is_down = True
-    shop.schemas = SchemaCache(registry)  # that of another process, which knows no schema
+    shop.schemas = SchemaCache(registry)  # like another process with an empty cache
     await shop.subscribe(handler(keep, **options))
     asked = registry.asked
     await registry.was_asked(asked + 3)

@@ -1,4 +1,4 @@
-"""Running subscriptions: outbox, relay, retries, dead letters, order; on the embedded backends."""
+"""Subscriptions on the embedded backends: outbox, relay, retries, dead letters, order."""
 
 from __future__ import annotations
 
@@ -122,7 +122,7 @@ async def test_undecodable_event_is_dead_at_once(shop: Shop) -> None:
 
 
 async def test_dead_event_parks_later_ones_of_its_key(shop: Shop) -> None:
-    """Other keys go on; after the replay the parked events follow in order."""
+    """Other keys continue; after the replay, the parked events follow in order."""
     handled: list[tuple[str, int]] = []
     poisoned = {2}
 

@@ -1,4 +1,4 @@
-"""Log lines of a function carry its call."""
+"""A function's log lines contain the ids of its call."""
 
 import logging
 from typing import Any

@@ -41,7 +41,7 @@ def test_key_is_cut_to_its_prefix(text: str, masked: str) -> None:
         ('{"cookie":"a=b; c=d","e":1}', '{"cookie":"***","e":1}'),
         ("[(b'cookie', b'a=b')]", "[(b'cookie', b'***')]"),
         ("amqp://me:pw@host/v and redis://:pw@host", "amqp://me:***@host/v and redis://:***@host"),
-        # Texts of ours that name a field stay as they are.
+        # Our own messages that name a field stay unchanged.
         ("send `Authorization: Bearer <key>`, X-API-Key: <key>", None),
         ("Missing cookie: session", None),
         ('{"in":"cookie","message":"is a=required"}', None),

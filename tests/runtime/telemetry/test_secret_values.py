@@ -1,4 +1,4 @@
-"""Values read as secrets are masked in each encoding."""
+"""Values that were read as secrets are masked in every encoding."""
 
 import json
 import re
@@ -19,7 +19,7 @@ VALUES = [
 
 
 def spellings(value: str) -> dict[str, str]:
-    """Return texts that hold a value, by the encoding."""
+    """Return texts with the value, by encoding."""
     raw = value.encode()
     texts = {
         "plain": value,

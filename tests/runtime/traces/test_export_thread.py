@@ -1,4 +1,4 @@
-"""No call waits for an exporter; what cannot be exported is bounded and counted."""
+"""No call waits for an exporter; traces waiting for export are bounded, lost ones counted."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ SPAN = Span(2, 1, "work", INTERNAL, 1_000, 2_000, {"a": 1, "b": 1.5, "c": True, 
 
 
 class Receiver:
-    """An exporter that raises `errors` in turn, then takes everything."""
+    """An exporter that raises `errors` one after the other, then accepts everything."""
 
     def __init__(self, *errors: Exception) -> None:
         self.errors = list(errors)
@@ -86,7 +86,7 @@ def test_stop_exports_the_rest_and_counts_what_is_left() -> None:
 
 
 async def test_no_call_waits_for_a_collector_that_hangs(tmp_path: Path) -> None:
-    """The collector accepts connections and never answers; calls go on and memory is bounded."""
+    """The collector accepts connections but never responds; calls continue, memory is bounded."""
     with socket.create_server(("127.0.0.1", 0)) as silent:
         flags = {
             "project.state": str(tmp_path / "state"),
@@ -109,7 +109,7 @@ async def test_no_call_waits_for_a_collector_that_hangs(tmp_path: Path) -> None:
             await call()
             accepting = threading.Thread(target=lambda: connection.append(silent.accept()[0]))
             accepting.start()
-            accepting.join()  # the exporter hangs in its request from here on
+            accepting.join()  # from here on the exporter's request hangs
             for _ in range(40):
                 await call()
             assert len(buffer) == 50
@@ -135,7 +135,7 @@ class _Collector(BaseHTTPRequestHandler):
 
 @contextmanager
 def collector(status: int = 200) -> Iterator[tuple[str, list[tuple[str, str, bytes]]]]:
-    """Serve an HTTP collector; yield its URL and what it receives."""
+    """Serve an HTTP collector; yield its URL and the received traces."""
     received: list[tuple[str, str, bytes]] = []
     handler = type("Handler", (_Collector,), {"received": received, "status": status})
     with HTTPServer(("127.0.0.1", 0), handler) as server:

@@ -1,6 +1,6 @@
-"""Requests of the platform's client continue the trace, by the cases of W3C's test suite.
+"""Requests of the platform's HTTP client continue the trace, per W3C's test cases.
 
-Its suite fails for three cases of `tracestate`, as it does with OpenTelemetry's own propagator.
+Three `tracestate` cases of the suite fail, as they do with OpenTelemetry's own propagator.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ Fields = list[tuple[str, str]]
 async def send(
     fields: Fields, buffer: SpanBuffer | None = None, status: int = 200
 ) -> httpx.Headers:
-    """Send a request within a call that has `fields`; return the headers that arrive."""
+    """Send a request during a call with the header `fields`; return the headers that arrive."""
     arrived = httpx.Headers()
 
     def answer(request: httpx.Request) -> httpx.Response:

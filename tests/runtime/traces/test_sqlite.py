@@ -1,4 +1,4 @@
-"""The embedded store finds, lists and bounds traces."""
+"""The embedded store finds and lists traces, and limits their number."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def test_list_selects_the_newest(
         function = "shop.g" if number == 3 else "shop.f"
         ms, error = 900 if number == 4 else 5, "500" if number == 2 else ""
         store.export([(number, root(number, ms, function, error))])
-        store.export([(1, child(100 + number, 1, 1))])  # more of the first trace, later
+        store.export([(1, child(100 + number, 1, 1))])  # later spans of the first trace
     found, position = store.list(only, 10)
     assert ([int(each.trace_id, 16) for each in found], position) == (expected, None)
     first, position = store.list(only, 1)

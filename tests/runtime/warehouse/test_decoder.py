@@ -1,4 +1,4 @@
-"""The generated decoder returns what fastavro returns."""
+"""The generated decoder returns the same values as fastavro."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Colour(Enum):
 
 
 class Plain(Event, source="shop"):
-    """A field of each type that the generated function reads."""
+    """One field for each type that the generated function reads."""
 
     text: str
     number: int

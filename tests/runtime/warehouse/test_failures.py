@@ -1,4 +1,4 @@
-"""What fails on the embedded warehouse has a defined end."""
+"""Failures of the embedded warehouse and their defined outcomes."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def opened(folder: Path) -> DuckDBWarehouse:
 
 @contextmanager
 def full_disk(size: int) -> Iterator[None]:
-    """Let no file of this process grow beyond `size`, as a full disk does."""
+    """Limit the size of files that this process can write, like a full disk."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
@@ -79,7 +79,7 @@ def test_full_spool_drops_rows_and_says_so(tmp_path: Path) -> None:
 
 
 async def test_readers_ask_the_writer_through_its_socket(tmp_path: Path) -> None:
-    """Also with a path that is longer than the address of a socket may be."""
+    """The socket's path may be longer than a socket address allows."""
     folder = tmp_path / ("long" * 30)
     warehouse = opened(folder)
     make_sink(warehouse).store(sold(range(10)))

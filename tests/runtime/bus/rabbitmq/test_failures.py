@@ -1,4 +1,4 @@
-"""Failures of RabbitMQ and of its clients."""
+"""The bus when RabbitMQ or one of its clients fails."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ async def bus(rabbitmq_url: str) -> AsyncIterator[RabbitBus]:
 
 
 def run_pika(url: str, method: str, **arguments: object) -> None:
-    """Call a method of a channel, as another program."""
+    """Call a method of a pika channel, as another program would."""
     with pika.BlockingConnection(pika.URLParameters(url)) as connection:
         getattr(connection.channel(), method)(**arguments)
 
@@ -63,7 +63,7 @@ async def test_deleted_queue_is_created_and_consumed_again(
     async def is_published() -> bool:
         try:
             await publish(bus, ["1"])
-        except NeurovaError:  # unroutable until the consumer has created the queue
+        except NeurovaError:  # unroutable until the consumer creates the queue
             return False
         return True
 
@@ -143,7 +143,7 @@ async def test_missing_permission_is_an_error_that_says_so(own_rabbitmq: RabbitS
 
 
 async def test_publish_fails_at_its_deadline(own_rabbitmq: RabbitServer) -> None:
-    """The broker hangs, is gone, and comes back."""
+    """The broker hangs, is killed, and starts again."""
     async with opened(own_rabbitmq.create()) as bus:
         await declare(bus)
         inbox = await consume(bus)

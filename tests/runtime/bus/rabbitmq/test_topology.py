@@ -1,4 +1,4 @@
-"""The queues on RabbitMQ, as data, and the form of messages there."""
+"""RabbitMQ's queues, described as data, and the message format."""
 
 from __future__ import annotations
 

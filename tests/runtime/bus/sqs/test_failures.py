@@ -1,4 +1,4 @@
-"""The bus on SQS when AWS, a process or a definition fails."""
+"""The bus on SQS when AWS or a process fails, or a queue is defined differently."""
 
 from __future__ import annotations
 
@@ -117,7 +117,7 @@ async def test_message_that_kills_its_process_is_dead_lettered(bus: SqsBus) -> N
     await publish(bus, ["1"])
     client = sqs()
     url = client.get_queue_url(QueueName=bus.names.queue(MAIL.name))["QueueUrl"]
-    for _ in range(MAX_RECEIVES + 1):  # each time the process dies at once
+    for _ in range(MAX_RECEIVES + 1):  # each process dies at once
         client.receive_message(QueueUrl=url, VisibilityTimeout=0)
     (dead,) = await bus.dead_letters(MAIL.name, 10)
     assert dead.message.id == "1"
@@ -126,7 +126,7 @@ async def test_message_that_kills_its_process_is_dead_lettered(bus: SqsBus) -> N
 
 @pytest.mark.server
 async def test_retry_after_more_than_the_longest_delay_waits(bus: SqsBus, clock: Clock) -> None:
-    """The message arrives before it is due, and is hidden again."""
+    """The message is delivered before its retry is due, and is hidden again."""
     await bus.declare([MAIL], deadline())
     await publish(bus, ["1"])
     inbox = await consume(bus)

@@ -1,4 +1,4 @@
-"""When callers may connect to a server that was down."""
+"""When the circuit breaker lets callers connect again after an outage."""
 
 from __future__ import annotations
 

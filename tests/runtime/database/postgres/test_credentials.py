@@ -1,4 +1,4 @@
-"""Connections whose credential changes while they are open."""
+"""Connections stay usable while their credential changes."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ WHO = text("SELECT session_user")
 
 
 class Roles:
-    """A source of credentials: users of a server, of which the test creates and drops some."""
+    """A source of credentials that creates users on a server; the test drops some of them."""
 
     def __init__(self, server: PostgresServer, url: str) -> None:
         self.server = server
@@ -44,7 +44,7 @@ class Roles:
         self._changed.append(changed)
 
     def change(self) -> Credential:
-        """Create a user, and use it from now on."""
+        """Create a user and make it the current credential."""
         user, password = f"nv_{secrets.token_hex(4)}", secrets.token_hex(8)
         self.server.run(f"CREATE ROLE {user} LOGIN SUPERUSER PASSWORD '{password}'")
         self.users.append(user)
@@ -54,7 +54,7 @@ class Roles:
         return self.current
 
     def connected(self) -> list[str]:
-        """Return the users that have connections."""
+        """Return the users with open connections."""
         rows = self.server.run(
             "SELECT DISTINCT usename FROM pg_stat_activity WHERE datname = "
             f"'{self.location.database}' AND usename LIKE 'nv_%' ORDER BY 1"
@@ -146,7 +146,7 @@ async def test_refused_credential_is_replaced_once(
 
 
 class RefusedRoles(Roles):
-    """A source whose users the server does not know."""
+    """A source that returns a user unknown to the server."""
 
     def fetch(self, refused: Credential | None = None) -> Credential:
         self.fetched += 1
@@ -154,7 +154,7 @@ class RefusedRoles(Roles):
 
 
 async def test_two_refusals_are_an_error(postgres: PostgresServer) -> None:
-    """A server that refuses every user costs two credentials a connection, not a loop of them."""
+    """If the server refuses every user, a connection fetches two credentials, then fails."""
     roles = RefusedRoles(postgres, postgres.url)
     database = PostgresDatabase(roles.location, 2)
     with pytest.raises(StateError, match="rejects this user"):

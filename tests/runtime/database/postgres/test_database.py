@@ -27,7 +27,7 @@ pytestmark = pytest.mark.server
 
 
 async def conflicted(database: PostgresDatabase) -> Any:
-    """Return a transaction whose statement conflicted with a committed one."""
+    """Return a transaction that conflicted with a committed one."""
     first, second = begin(database), begin(database)
     await second.execute(total)
     await first.execute(renamed(1, "x"))
@@ -38,14 +38,14 @@ async def conflicted(database: PostgresDatabase) -> Any:
 
 
 async def retried(database: PostgresDatabase) -> Any:
-    """Return the retry of a transaction that conflicted."""
+    """Return the retry of a conflicting transaction."""
     tx = await conflicted(database)
     await tx.rollback()
     return await tx.conflict.retry()
 
 
 async def test_write_skew_is_a_conflict(url: str) -> None:
-    """Snapshot isolation alone would allow it."""
+    """Snapshot isolation alone would allow write skew."""
     async with open_postgres(url) as database:
         first, second = begin(database), begin(database)
         everything = select(func.string_agg(things.c.name, "+"))
@@ -118,7 +118,7 @@ async def test_concurrent_migration_is_a_conflict(url: str, postgres: PostgresSe
 
 
 async def test_number_of_connections_is_limited(url: str, postgres: PostgresServer) -> None:
-    """Half of them, rounded up, are for writers, so that writers never block readers."""
+    """Half of the connections, rounded up, are for writers, so writers never block readers."""
     async with open_postgres(url, 3) as database:
         await asyncio.gather(*(names(database) for _ in range(50)))
         held = [begin(database) for _ in range(2)]
@@ -154,7 +154,7 @@ async def test_retry_waits_a_second_for_a_slow_writer(url: str) -> None:
         slow = begin(database)
         await slow.execute(total)
         again = await retried(database)
-        await again.execute(things.insert().values(id=3, name="c"))  # slow is still open
+        await again.execute(things.insert().values(id=3, name="c"))  # `slow` is still open
         await again.commit()
         await slow.rollback()
         assert await names(database) == ["x", "b", "c"]
@@ -195,5 +195,5 @@ async def test_session_settings_end_with_the_transaction(
         after = begin(database, readonly=readonly)
         second = (await after.execute(query)).one()
         await after.rollback()
-        # After RESET a custom setting is "", not NULL.
+        # After RESET, a custom setting is "" instead of NULL.
         assert [value or "" for value in second] == [value or "" for value in first]

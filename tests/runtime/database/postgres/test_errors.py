@@ -1,4 +1,4 @@
-"""Translation of PostgreSQL's errors, and those that are conflicts."""
+"""Translation of PostgreSQL's errors, and which of them are conflicts."""
 
 from __future__ import annotations
 

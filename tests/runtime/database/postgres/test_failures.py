@@ -1,4 +1,4 @@
-"""Failures of the server and of connections to it."""
+"""Failures of the PostgreSQL server and of connections to it."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ async def test_silent_server_is_unavailable_at_the_deadline(url: str, stage: str
         with pytest.raises(Unavailable, match="until the deadline"):
             await (tx.commit() if stage == "commit" else tx.execute(total))
         await tx.rollback()
-        assert loop.time() < ends + 1.0  # not minutes later; a busy machine adds some
+        assert loop.time() < ends + 1.0  # at the deadline; a busy machine may add some time
         wire.release()
         assert (await names(database))[1] == "b"
 
@@ -117,7 +117,7 @@ async def test_stopped_server_fails_fast_and_recovers(
         for _ in range(200):
             with pytest.raises(Unavailable):
                 await names(database)
-        assert time.monotonic() - began < 15  # none waited for its deadline, 20 s
+        assert time.monotonic() - began < 15  # no call waited for its deadline, 20 s
         await asyncio.to_thread(own_postgres.start)
         while True:
             try:
@@ -138,7 +138,7 @@ async def test_stopped_server_fails_fast_and_recovers(
 async def test_connection_errors_hide_the_password(
     url: str, tmp_path: Path, wrong: str, kind: type[Exception], message: str
 ) -> None:
-    """In calls and in migrations."""
+    """Test calls and migrations."""
     parts = urlsplit(url)
     changed = {
         "name": parts._replace(path="/nowhere").geturl(),

@@ -1,4 +1,4 @@
-"""Responses on PostgreSQL are stored once, whatever becomes of locks, connections and commits."""
+"""PostgreSQL stores a response once, even if a lock, connection or commit is lost."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def deadline(seconds: float = 20) -> float:
 
 @pytest.fixture
 def tables_url(url: str) -> str:
-    """Return the URL of a database with things and the platform's tables."""
+    """Return the URL of a database with `things` and the platform's tables."""
     upgrade_platform(PostgresUrl(url))
     return url
 
@@ -76,7 +76,7 @@ async def test_key_locks_take_no_connection_from_transactions(tables_url: str) -
 
 
 async def test_snapshot_is_taken_after_the_lock(tables_url: str) -> None:
-    """A snapshot from before the lock would conflict."""
+    """A snapshot that is older than the lock would conflict."""
     async with open_two(tables_url) as (first, second):
         lock = await first.lock_key(KEY, deadline())
         waiting = asyncio.create_task(second.lock_key(KEY, deadline()))
@@ -138,7 +138,7 @@ async def test_lost_reply_of_a_commit_is_replayed_by_the_next_call(
 async def test_function_runs_again_after_a_failed_statement_and_its_reject_is_stored(
     keyed_on_postgres: KeyedFunction,
 ) -> None:
-    """PostgreSQL ends a transaction with a statement that fails; here as on SQLite it goes on."""
+    """PostgreSQL aborts a transaction after a failed statement, but a call must continue."""
     keyed = keyed_on_postgres
     keyed.define(
         WRITE
@@ -187,7 +187,7 @@ async def test_deletion_spares_a_replaced_response(
 async def test_silent_server_is_unavailable_and_used_again(
     tables_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Locks have a connection of their own."""
+    """Locks use a separate connection."""
     async with open_over_wire(tables_url) as (database, wire):
         await (await database.lock_key(KEY, deadline())).release()
         monkeypatch.setattr(locks, "STATEMENT_TIMEOUT", 0.2)

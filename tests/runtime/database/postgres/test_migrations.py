@@ -1,4 +1,4 @@
-"""Migrations on PostgreSQL, beyond the contract."""
+"""Migrations on PostgreSQL beyond the contract."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def test_lost_connection_undoes_the_upgrade(
 def test_new_revision_ignores_the_tables_in_the_database(
     postgres: PostgresServer, url: PostgresUrl, tmp_path: Path
 ) -> None:
-    """It compares with an empty schema that is dropped afterwards."""
+    """The new revision is compared with an empty schema, which is dropped afterwards."""
     metadata, folder = sa.MetaData(), tmp_path / "migrations"
     sa.Table("things", metadata, sa.Column("id", sa.Integer, primary_key=True))
     postgres.run("CREATE TABLE things (other int)", url.dsn)

@@ -64,14 +64,14 @@ def begin(
 
 
 def numbers(upto: int) -> Any:
-    """Return a SELECT of one number that takes about ten instructions for each of `upto`."""
+    """Return a SELECT that takes about ten SQLite instructions for each number up to `upto`."""
     cte = select(literal(1).label("n")).cte(recursive=True)
     cte = cte.union_all(select(cte.c.n + 1).where(cte.c.n < upto))
     return select(func.count()).select_from(cte)
 
 
 async def test_short_select_stays_on_the_loop_thread(database: SqliteDatabase) -> None:
-    """SQLite's instruction counter goes on over all runs of a cached statement."""
+    """SQLite's instruction counter is not reset between runs of a cached statement."""
     tx = begin(database, readonly=True)
     for _ in range(3000):
         await tx.execute(size)
@@ -110,7 +110,7 @@ async def test_long_select_does_not_block_the_loop(
 async def test_only_possibly_long_statements_run_on_a_thread(
     database: SqliteDatabase, statement: Any, rows: Any, moved: int
 ) -> None:
-    """Stopping a write would undo its whole transaction, so writes are never tried inline."""
+    """Interrupting a write would roll back its whole transaction, so writes never start inline."""
     tx = begin(database)
     await tx.execute(statement, rows)
     assert database.thread_calls == moved
@@ -149,7 +149,7 @@ async def test_number_of_readers_is_limited(database: SqliteDatabase) -> None:
 
 
 async def test_full_disk_ends_the_transaction(database: SqliteDatabase) -> None:
-    """SQLite rolls back by itself; later statements must not commit on their own."""
+    """On a full disk SQLite rolls back by itself; later statements must not commit alone."""
     tx = begin(database)
     await tx.execute(text("PRAGMA max_page_count = 10"))
     await tx.execute(things.insert(), {"n": 1})
@@ -291,7 +291,7 @@ async def test_close_releases_the_lock_file_after_its_last_user(path: Path) -> N
 def test_reader_has_its_snapshot_from_begin_on(
     tmp_path: Path,
 ) -> None:
-    """So a reader meets a lock only in `begin`, which retries."""
+    """A reader can therefore meet a lock only in `begin`, which retries."""
     path = tmp_path / "x.db"
     other = sqlite3.connect(path, isolation_level=None)
     other.execute("CREATE TABLE t (x)")
