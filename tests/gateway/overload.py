@@ -1,4 +1,4 @@
-"""Put a worker under overload."""
+"""Simulate overload of a worker."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from neurova_gateway.pipeline.admission import MAX_WAIT, Admission
 
 
 def overload(admission: Admission) -> None:
-    """Start no call; each reading of the clock finds that those that wait have waited too long."""
+    """Start no call; each clock reading is later than the longest wait of a queued call."""
     seconds = count(step=2 * MAX_WAIT)
     admission.clock = lambda: next(seconds)
     admission.limit, admission.is_busy = 0, True

@@ -1,4 +1,4 @@
-"""Build raw HTTP/1.1 requests and take responses apart."""
+"""Build raw HTTP/1.1 requests and parse responses."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def statuses(data: bytes) -> list[int]:
 
 
 def bodies(data: bytes) -> list[bytes]:
-    """Return the bodies of responses that all have a Content-Length."""
+    """Return the bodies of responses, each of which has a Content-Length."""
     found = []
     while data:
         head, _, data = data.partition(b"\r\n\r\n")
@@ -35,7 +35,7 @@ def bodies(data: bytes) -> list[bytes]:
 
 
 def decode_chunks(data: bytes) -> tuple[bytes, bool]:
-    """Return a chunked body, and whether it is complete."""
+    """Return the decoded chunked body, and whether it is complete."""
     pieces, place = [], 0
     while place < len(data):
         end = data.index(b"\r\n", place)

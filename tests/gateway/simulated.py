@@ -1,4 +1,4 @@
-"""A simulated event loop with a clock of its own, which serves calls like the server."""
+"""A simulated event loop with its own clock, which serves calls like the server."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from neurova_gateway.pipeline.admission import BUSY, Admission
 from neurova_gateway.server.connection_manager import LAG_INTERVAL
 
 AGAIN = 300e-6  # seconds from a response to the next call of the same caller
-READ, SEND = 30e-6, 10e-6  # seconds of the event loop per call; a refusal costs both
+READ, SEND = 30e-6, 10e-6  # seconds of loop time per call, also for a refusal
 
 
 @dataclass(frozen=True)
 class Kind:
-    """A function whose call waits `waits` seconds (None: runs at once), then computes `computes`.
+    """A function whose call waits `waits` seconds (None: not at all), then computes `computes` s.
 
-    Until the time `again`, its callers call again as soon as they have a response.
+    Until the time `again`, callers repeat the call as soon as they have a response.
     """
 
     computes: float
@@ -40,7 +40,7 @@ class Done:
 
 
 def arrivals(rate: float, first: float, last: float, seed: int = 1) -> Iterable[float]:
-    """Return random arrival times between `first` and `last`, `rate` per second."""
+    """Return random arrival times between `first` and `last` with `rate` calls per second."""
     chance = random.Random(seed)
     gaps = (chance.expovariate(rate) for _ in count())
     for time in accumulate(gaps, initial=first):
@@ -51,19 +51,19 @@ def arrivals(rate: float, first: float, last: float, seed: int = 1) -> Iterable[
 
 @dataclass
 class Waiting:
-    """A connection whose request waits for its turn."""
+    """A connection whose request is queued."""
 
     worker: Worker
     arrived: float
     kind: Kind
 
     def take_turn(self) -> None:
-        """Read the request; run or refuse the call."""
+        """Read the request, then run or refuse the call."""
         self.worker.start(self.arrived, self.kind)
 
 
 class Worker:
-    """One worker; `calls` are arrival times and kinds, `run` returns the finished calls."""
+    """A simulated worker; `calls` are arrival times and kinds, `run` returns the finished calls."""
 
     def __init__(self, calls: Iterable[tuple[float, Kind]], pause: float = 0.0) -> None:
         self.now = 1.0
@@ -76,7 +76,7 @@ class Worker:
         self.timers: list[tuple[float, int, Callable[[], None]]] = []
         self.replies: list[tuple[float, Kind, bool]] = []
         self.is_in_iteration = False
-        self.pause = pause  # seconds for which another process has the CPU, alternating with ours
+        self.pause = pause  # seconds that another process takes the CPU, in turns
         self.paused_at = 0.0
         self.done: list[Done] = []
         self.measure_lag(self.now)

@@ -59,7 +59,7 @@ def test_responses_have_no_cors_cookies_or_caching(
 
 
 class Greeting(msgspec.Struct):
-    """The request of the operation below."""
+    """The request body of the `greet` operation."""
 
     name: str
 

@@ -1,4 +1,4 @@
-"""The audit log: two private lines for each change, without keys."""
+"""The audit log: two lines for each change in a private file, without keys."""
 
 from __future__ import annotations
 

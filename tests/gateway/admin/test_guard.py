@@ -1,4 +1,4 @@
-"""Only requests with an accepted Host and the token pass; every change is audited."""
+"""Requests need an accepted Host and the token; every change is audited."""
 
 from __future__ import annotations
 

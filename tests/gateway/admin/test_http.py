@@ -1,4 +1,4 @@
-"""Invalid bodies and queries are refused, with the fix."""
+"""Invalid bodies and queries are refused, and the response names the fix."""
 
 from __future__ import annotations
 

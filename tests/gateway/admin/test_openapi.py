@@ -21,7 +21,7 @@ OF_EVENTS = ("/v1/queues", "/v1/replays", "/v1/traces")
 
 
 def assert_matches_schema(running: TestPlatform, template: str, path: str) -> None:
-    """Get a resource and check it against the document; a list must not be empty."""
+    """Get a resource and validate it against the document; a list must not be empty."""
     document = running.admin("GET", "/v1/openapi.json").json()
     response = running.admin("GET", path)
     assert response.status == 200

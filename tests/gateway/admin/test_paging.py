@@ -1,4 +1,4 @@
-"""Pages contain each item once, whatever is added or removed between them."""
+"""Pages contain each item once, even if items are added or removed between pages."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Health checks run once at a time, are cached, and time out."""
+"""Only one health check runs at a time; results are cached, and checks time out."""
 
 from __future__ import annotations
 

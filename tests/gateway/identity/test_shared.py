@@ -1,4 +1,4 @@
-"""A Kong plugin server and a runtime on different machines share the signing keys by OpenBao."""
+"""A Kong plugin server and a runtime on different machines share signing keys through OpenBao."""
 
 from __future__ import annotations
 

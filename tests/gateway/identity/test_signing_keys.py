@@ -1,4 +1,4 @@
-"""The identity key changes without a refused call."""
+"""A change of the identity key causes no refused call."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from neurova_gateway.pipeline.identity import Identity
 NOW = 1_700_000_000.0
 OLD = IdentityKeys(new_key())
 CHANGED = OLD.changed(NOW)
-SEEN_WITHIN = 5.0  # seconds after the change
+SEEN_WITHIN = 5.0  # seconds until every process has read the changed key
 
 
 @pytest.mark.parametrize(
@@ -40,7 +40,7 @@ def test_keys_in_force(after: float, signs: IdentityKeys, accepted: int) -> None
 
 
 def test_no_call_is_refused_during_a_change() -> None:
-    """Gateway and runtime learn of it at different times, and their clocks differ by 50 s."""
+    """Gateway and runtime read the change at different times, and their clocks differ by 50 s."""
     for second, gateway_lag, runtime_lag, skew in itertools.product(
         range(0, 300, 3), (0, SEEN_WITHIN), (0, SEEN_WITHIN), (-50.0, 0.0, 50.0)
     ):

@@ -1,4 +1,4 @@
-"""The cache asks the store seldom and trusts no old answer."""
+"""The cache rarely asks the store and never returns an outdated answer."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from neurova_gateway.keys.cache import KeyCache
 
 
 class StubStore:
-    """A key store in memory that counts look-ups and can be down."""
+    """An in-memory key store that counts look-ups and can be down."""
 
     def __init__(self) -> None:
         self.is_down = False
@@ -137,7 +137,7 @@ def test_cached_keys_outlive_an_outage_by_a_minute(
 def test_change_seen_before_an_outage_is_kept(
     store: Any, keys: KeyCache, clock: SimpleNamespace
 ) -> None:
-    """The old record is not used again once the cache has seen that some key changed."""
+    """Once the cache has seen that any key changed, it must not use the old record."""
     made, record = create(store)
     other, _ = create(store)
     keys.find(made)
@@ -165,7 +165,7 @@ def test_cache_size_is_bounded(store: Any, keys: KeyCache, monkeypatch: pytest.M
     made = [create(store)[0] for _ in range(5)]
     for text in made:
         assert keys.find(text) is not None
-        assert keys.find(key.generate("test")) is None  # an unknown key is not cached
+        assert keys.find(key.generate("test")) is None  # unknown keys must not fill the cache
     finds = store.finds
     assert all(keys.find(text) is not None for text in made[2:])
     assert store.finds == finds

@@ -1,4 +1,4 @@
-"""Keys in PostgreSQL: the copy in memory is never old, and an outage admits nobody."""
+"""Keys in PostgreSQL: the in-memory copy is never outdated, and an outage admits nobody."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def is_unavailable(store: KeyStore) -> bool:
 
 
 def run_together(jobs: list[Callable[[], object]]) -> list[Any]:
-    """Run jobs in a thread each; return their results, an exception in place of one."""
+    """Run each job in a thread; return the results, or the exception of a failed job."""
     with ThreadPoolExecutor(len(jobs)) as pool:
         futures = [pool.submit(job) for job in jobs]
     return [future.exception() or future.result() for future in futures]
@@ -56,7 +56,7 @@ def test_stores_that_open_together_create_tables_once(url: str) -> None:
 
 
 def test_concurrent_changes_are_all_seen(url: str, store: KeyStore) -> None:
-    """No change becomes visible after one with a higher number, where no process looks for it."""
+    """Changes become visible in numeric order: processes only look for higher numbers."""
     makers = [open_key_store(url) for _ in range(4)]
     names = [f"{maker}-{count}" for maker in range(4) for count in range(25)]
 

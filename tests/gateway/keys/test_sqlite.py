@@ -14,7 +14,7 @@ from neurova_gateway.keys.base import KeyRecord
 from neurova_gateway.keys.key import digest
 from neurova_gateway.keys.sqlite import SqliteKeyStore
 
-# What NEUROVA 0.1.0 wrote.
+# The schema of NEUROVA 0.1.0.
 FIRST_LAYOUT = """
 CREATE TABLE consumers (consumer TEXT PRIMARY KEY, limits TEXT NOT NULL) STRICT, WITHOUT ROWID;
 CREATE TABLE keys (

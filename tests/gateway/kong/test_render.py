@@ -1,4 +1,4 @@
-"""Functions and settings are rendered to routes and plugins."""
+"""Routes and plugins rendered from functions and settings."""
 
 from pathlib import Path
 from typing import Any, NamedTuple

@@ -1,6 +1,6 @@
 """A double of Kong's Admin API: fields, unique names, references, paging and errors as in 3.9.
 
-It keeps entities in memory, fills in defaults as Kong does, and has the shapes of its answers.
+It keeps entities in memory, fills in Kong's defaults, and returns responses of the same shape.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from tests.plugins.conftest import PLUGINS
 from neurova_gateway.plugins.loader import load
 
 _TIMES = {"created_at", "updated_at"}
-# The fields of each entity that we may send, with the default that Kong fills in.
+# The fields that we may send for each entity, with Kong's defaults.
 FIELDS: dict[str, dict[str, Any]] = {
     "upstreams": {
         "name": None, "algorithm": "round-robin", "hash_on": "none", "hash_fallback": "none",
@@ -71,7 +71,7 @@ _NAME = re.compile(r"[\w.~-]+")
 
 
 class Refused(Exception):
-    """An answer of Kong that is an error."""
+    """An error response of Kong."""
 
     def __init__(self, status: int, message: str, fields: dict[str, Any] | None = None) -> None:
         self.status = status
@@ -79,7 +79,7 @@ class Refused(Exception):
 
 
 class AdminDouble:
-    """The entities of one Kong. `fails_after` writes the connection breaks."""
+    """The entities of one Kong. After `fails_after` writes, the connection breaks."""
 
     def __init__(self, *, has_database: bool = True) -> None:
         self.has_database = has_database
@@ -88,12 +88,12 @@ class AdminDouble:
         self.version = "3.9.1"
         self.writes: list[str] = []
         self.fails_after = -1
-        self.answers: list[tuple[int, dict[str, str]]] = []  # the next answers of POST /config
+        self.answers: list[tuple[int, dict[str, str]]] = []  # next responses to POST /config
         self.text = ""
         self.url = ""
 
     def state(self) -> dict[str, Any]:
-        """Return all entities, for comparisons."""
+        """Return all entities, so that tests can compare them."""
         return json.loads(json.dumps(self.entities))  # type: ignore[no-any-return]
 
     def check(self, kind: str, id: str, sent: dict[str, Any]) -> dict[str, Any]:
@@ -239,7 +239,7 @@ class AdminDouble:
         return 201, {}, {}
 
     def export(self) -> str:
-        """Return the configuration as GET /config does: flat, references by id, without nulls."""
+        """Return the configuration like GET /config: flat, references by id, without nulls."""
         document: dict[str, Any] = {"_format_version": "3.0", "_transform": False}
         for kind, entities in self.entities.items():
             for each in entities.values():
@@ -344,7 +344,7 @@ class _Handler(BaseHTTPRequestHandler):
         if len(parts) == 3:
             return 200, double.page("targets", query, upstream), {}
         if parts[3] not in double.entities["targets"]:
-            raise Refused(404, "Not found")  # a PUT creates no target
+            raise Refused(404, "Not found")  # PUT cannot create a target
         if self.command == "DELETE":
             del double.entities["targets"][parts[3]]
             return 204, None, {}

@@ -1,4 +1,4 @@
-"""The entities that Kong gets: order, routes, helpers, and their number of steps."""
+"""The entities sent to Kong: order, routes, helpers, and the cost of rendering them."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_yaml_is_the_document() -> None:
         assert route["strip_path"] is False
         assert "service" not in route or route["service"] in services
     (booking,) = [each for each in services.values() if each["name"] == "demo.booking"]
-    assert booking["read_timeout"] == 35_000  # the slowest function has 30 s
+    assert booking["read_timeout"] == 35_000  # ms; the slowest function has a timeout of 30 s
 
 
 def test_origins_that_kong_would_read_as_patterns_are_exact() -> None:
@@ -73,9 +73,9 @@ def test_helper_allows_the_methods_of_all_templates() -> None:
 
 
 def run_lua(code: str, **shared: Any) -> tuple[int, Any, Any] | dict[str, str]:
-    """Run a function as Kong's sandbox does; return the arguments of its exit, or the fields set.
+    """Run a function as in Kong's sandbox; return its `exit` arguments, or the fields that it set.
 
-    `shared` are the values of `kong.ctx.shared`.
+    `shared` are the values in `kong.ctx.shared`.
     """
     runtime = LuaRuntime(unpack_returned_tuples=True)
     exits: list[Any] = []
@@ -123,7 +123,7 @@ def test_guard_refuses_calls_not_stated_or_not_counted(nv: Any, limit: Any, says
 
 @pytest.mark.parametrize("fields", [{"ratelimit": "a"}, {}, []], ids=str)
 def test_guard_adds_fields_of_the_limiter(fields: Any) -> None:
-    """Also none: Kong passes an empty table."""
+    """No fields are a valid case too: Kong then passes an empty table."""
     assert run_lua(lua.guard(), nv=STATED, nv_limit=fields) == dict(fields)
 
 
@@ -148,7 +148,7 @@ def test_owner_has_letters_that_kong_accepts(name: str, owner: str) -> None:
 
 
 def count_calls(number: int) -> int:
-    """Count the Python and C calls of rendering and comparing that many functions."""
+    """Count the Python and C calls for rendering and comparing this many functions."""
     functions = [
         Function(
             f"s{each % 9}.f{each}", f"s{each % 9}", Http(method="GET", path=f"/p{each}/{{id}}")
@@ -172,6 +172,6 @@ def count_calls(number: int) -> int:
 
 
 def test_rendering_grows_no_faster_than_functions() -> None:
-    count_calls(10)  # what is cached is cached
+    count_calls(10)  # fill the caches
     fewer = count_calls(500)
     assert count_calls(1000) <= 2.05 * fewer

@@ -1,4 +1,4 @@
-"""Kong comes to the wanted entities, and everything else in it stays."""
+"""A sync brings Kong to the wanted entities and leaves all other entities unchanged."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Wanted = Sequence[Entity]
 
 @pytest.fixture(params=["database", "declarative"])
 def double(request: pytest.FixtureRequest) -> Iterator[AdminDouble]:
-    """A Kong of each mode, with entities of others."""
+    """Yield a Kong in each mode, with entities of other owners."""
     kong = AdminDouble(has_database=request.param == "database")
     add_others(kong)
     with serve_admin(kong):
@@ -34,13 +34,13 @@ def double(request: pytest.FixtureRequest) -> Iterator[AdminDouble]:
 
 @pytest.fixture
 def database() -> Iterator[AdminDouble]:
-    """A Kong with a database."""
+    """Yield a Kong with a database."""
     with serve_admin(AdminDouble()) as kong:
         yield kong
 
 
 def add_others(kong: AdminDouble) -> None:
-    """Add a service with a route, a plugin and a consumer that somebody else owns."""
+    """Add a service with a route, a plugin and a consumer of another owner."""
     service, route = str(uuid4()), str(uuid4())
     kong.put("services", service, {"name": "orders", "host": "orders.internal"})
     kong.put("routes", route, {"name": "all", "paths": ["/o"], "service": {"id": service}})
@@ -49,7 +49,7 @@ def add_others(kong: AdminDouble) -> None:
 
 
 def sync(kong: AdminDouble, wanted: Wanted, owner: Owner = OWNER) -> int:
-    """Bring a Kong to the wanted entities, and return the number of changes."""
+    """Sync a Kong to the wanted entities, and return the number of changes."""
     admin = KongAdmin(kong.url)
     changes = find_changes(admin, owner, wanted)
     if kong.has_database:
@@ -90,7 +90,7 @@ def test_changes_by_hand_are_found_and_undone(double: AdminDouble) -> None:
     auth["config"] |= {"scopes": [], "keys": "postgresql://elsewhere/keys"}
     route = next(each for each in double.entities["routes"].values() if each["methods"])
     route["strip_path"] = True
-    double.text = ""  # without a database, somebody has loaded another configuration
+    double.text = ""  # another configuration was loaded
     changes = find_changes(KongAdmin(double.url), OWNER, wanted)
     assert in_reading_order(changes)[0].changes_access
     assert {field.field for change in changes for field in change.fields} == {
@@ -102,7 +102,7 @@ def test_changes_by_hand_are_found_and_undone(double: AdminDouble) -> None:
 
 
 def assert_guarded(kong: AdminDouble) -> None:
-    """Assert that each route of ours has a guard, or exits by a function of its own."""
+    """Assert that each of our routes has a guard, or its own function that exits."""
     functions = [
         each for each in kong.entities["plugins"].values() if each["name"] == "post-function"
     ]
@@ -116,7 +116,7 @@ def assert_guarded(kong: AdminDouble) -> None:
 def test_sync_killed_at_each_step_ends_in_the_same_state(
     start: list[Any], database: AdminDouble
 ) -> None:
-    """No step leaves a route without a guard, and the next run continues."""
+    """No step leaves a route without a guard, and the next run completes the sync."""
     wanted = entities_of(CHANGED, ["10.0.0.7:8000", "10.0.0.8:8000"])
     sync(database, entities_of(start))
     begun, database.writes = database.state(), []
@@ -162,7 +162,7 @@ def test_answers_of_a_loading_node(
             assert load_document(KongAdmin(kong.url), OWNER, wanted, waits.append)
         if error is None:
             assert waits == [7.0, 1.0]
-            # The same text again: the node answers 304.
+            # Load the same text again: the node responds with 304.
             assert (
                 not load_document(KongAdmin(kong.url), OWNER, wanted, waits.append) or kong.writes
             )
@@ -199,7 +199,7 @@ def test_plugins_alone_protect_a_service_of_others(double: AdminDouble) -> None:
         if owner.tag in (each["tags"] or ())
     }
     assert names == dict.fromkeys(("neurova-auth", "neurova-rate-limit", "post-function"), orders)
-    # The project's own sync does not touch them.
+    # A sync of the project leaves these plugins unchanged.
     sync(double, entities_of())
     assert len(list(list_owned(KongAdmin(double.url), owner))) == 3
     sync(double, ())

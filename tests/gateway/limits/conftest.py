@@ -9,7 +9,7 @@ SECOND = 1_000_000_000
 
 
 class Clock:
-    """Nanoseconds that the test moves."""
+    """A clock in nanoseconds that the test moves."""
 
     def __init__(self, now: int = 1000 * SECOND) -> None:
         self.now = now
@@ -35,7 +35,7 @@ def path(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def opened(path: Path, clock: Clock, wall: Clock) -> Iterator[Callable[[], LimitTable]]:
-    """Open the one table as often as the test wants, as several processes would."""
+    """Return a function that opens the same table again, as another process would."""
     tables: list[LimitTable] = []
 
     def open_() -> LimitTable:

@@ -1,10 +1,10 @@
-"""Words of a table that fail at a write."""
+"""A double of a table's memory that fails at a chosen write."""
 
 from __future__ import annotations
 
 
 class FailingWords:
-    """The words of a table; raises `error` instead of the write after `writes` others."""
+    """The words of a table; after `writes` writes, the next write raises `error`."""
 
     def __init__(self, words: memoryview, writes: int, error: type[BaseException]) -> None:
         self._words, self._writes, self._error = words, writes, error

@@ -1,8 +1,8 @@
 """Call one limiter as fast as a process can; a test runs and kills this program.
 
-    hammer.py TABLE-OR-URL LOG START EDGES KEY
+hammer.py TABLE-OR-URL LOG START EDGES KEY
 
-Writes each call to LOG as it is decided: the time that the limiter used, admitted or not.
+After each decision it appends the limiter's time and whether the call was admitted to LOG.
 """
 
 import os
@@ -21,7 +21,7 @@ CALL = struct.Struct("<q?")
 
 
 class Stamp:
-    """The machine's clock; keeps the last time, which the table reads under its lock."""
+    """The machine's clock; `now` keeps its last reading, which the table takes under its lock."""
 
     now = 0
 
@@ -51,7 +51,7 @@ def main(path: str, log: str, start: int, edges: int, key: str) -> None:
         for i in range(250):
             decision = limiter.admit(buckets)
             os.write(out, CALL.pack(stamp.now, decision.admitted))
-            if i > 240:  # a burst at full tilt, then a few stragglers
+            if i > 240:  # spread the last calls of each burst
                 time.sleep(0.05)
 
 

@@ -1,4 +1,4 @@
-"""Calendar limits: a day or a month of a time zone, each counted on its own."""
+"""Calendar limits: each day or month of a time zone is counted separately."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SECOND = 1_000_000_000
         ("2026-11-30T22:00:00Z", "day", "Europe/Istanbul", "2026-12-01", "2026-12-01T21:00:00Z"),
         ("2026-12-31T23:00:00Z", "month", "UTC", "2026-12", "2027-01-01T00:00:00Z"),
         ("2028-02-29T12:00:00Z", "month", "UTC", "2028-02", "2028-03-01T00:00:00Z"),
-        # A day of 25 hours, and one of 23.
+        # Days of 25 and of 23 hours.
         ("2026-10-25T12:00:00Z", "day", "Europe/Berlin", "2026-10-25", "2026-10-25T23:00:00Z"),
         ("2026-03-29T12:00:00Z", "day", "Europe/Berlin", "2026-03-29", "2026-03-29T22:00:00Z"),
     ],

@@ -1,4 +1,4 @@
-"""Several processes, one table."""
+"""Several processes share one table."""
 
 import os
 import struct
@@ -28,7 +28,7 @@ def calls(log: Path) -> list[tuple[int, bool]]:
 
 
 def exact(arrivals: list[tuple[int, str]]) -> int:
-    """Return how many calls exact sliding logs admit of the same arrivals (time, key)."""
+    """Return how many of the arrivals (time, key) exact sliding logs admit."""
     logs = {name: deque[int]() for name in LIMITS}
     admitted = 0
     for now, key in arrivals:
@@ -48,10 +48,10 @@ def exact(arrivals: list[tuple[int, str]]) -> int:
 def test_four_processes_admit_the_limit_though_one_is_killed(
     backend: str, tmp_path: Path, request: pytest.FixtureRequest
 ):
-    """One consumer with three keys, 100/second for 10 s with bursts at the edges."""
+    """A consumer with three keys sends bursts against 100/second for 10 s."""
     is_table = backend == "table"
     table = tmp_path / "limits.table" if is_table else request.getfixturevalue("redis_url")
-    # Redis takes calls in the order in which they arrive, a little after their times.
+    # Redis orders calls by their arrival, a little after the logged times.
     window = SECOND if is_table else SECOND - ARRIVAL
     start = time.monotonic_ns() + SECOND
     logs = [tmp_path / f"{i}.log" for i in range(4)]
@@ -106,7 +106,7 @@ def test_repeated_kills_never_admit_more(tmp_path: Path):
         process.wait()
         process.stdout.close()
     taken = sorted(now for log in logs for now, admitted in calls(log) if admitted)
-    assert len(taken) >= 100 - 12  # each may have died between the decision and its log
+    assert len(taken) >= 100 - 12  # each kill may lose one call between decision and log
     for first, last in zip(taken, taken[100:], strict=False):
         assert last - first > SECOND
     table = LimitTable(path)
@@ -121,13 +121,13 @@ def test_forked_child_has_its_own_lock(tmp_path: Path, monkeypatch):
     monkeypatch.setattr(table_file, "LOCK_SECONDS", 0.05)
     table = LimitTable(tmp_path / "limits.table")
     bucket = (Bucket("c:acme", 1, 60),)
-    table.file.lock()  # the parent is in the middle of a decision
+    table.file.lock()  # the parent is taking a decision
     child = os.fork()
     if not child:
         try:
             table.admit(bucket)
         except Unavailable:
-            os._exit(7)  # it waited for the parent
+            os._exit(7)  # waited for the parent's lock
         os._exit(1)
     _, status = os.waitpid(child, 0)
     table.close()

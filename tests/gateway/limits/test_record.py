@@ -1,4 +1,4 @@
-"""A process may die between any two writes: its counts are then too high, never too low."""
+"""If a process dies between two writes, counts may be too high but never too low."""
 
 from collections.abc import Callable
 from contextlib import suppress
@@ -28,7 +28,7 @@ LIMIT = 90
 
 
 class DeathError(BaseException):
-    """The process dies."""
+    """Simulates the death of the process."""
 
 
 def records(words: memoryview) -> list[int]:
@@ -37,17 +37,17 @@ def records(words: memoryview) -> list[int]:
 
 
 def fill(table: LimitTable, clock: Callable[[], int], bucket: Bucket) -> list[int]:
-    """Fill a log to its 60 entries, some of them about to expire; return the admissions' times."""
+    """Fill a log to 60 entries, of which some expire soon; return the times of admissions."""
     times = []
     for i in range(60):
         clock.now += S // 200 if i < 30 else S // 50  # type: ignore[attr-defined]
-        cost = 5 if i in range(31, 36) else 1  # what must not be overwritten unsaved
+        cost = 5 if i in range(31, 36) else 1  # a lost update of these would show
         assert table.admit((bucket,), cost).admitted
         times += [clock.now] * cost  # type: ignore[attr-defined]
     return times
 
 
-# What the process is doing when it dies.
+# The operation during which the process dies.
 DEATHS = {
     "merges a full log": S // 100,
     "drops expired entries": S * 7 // 10,
@@ -77,7 +77,7 @@ def test_death_between_two_writes_never_admits_more(later: int, cost: int, tmp_p
                 times.append(clock.now)
             assert_sound(survivor.file.words)
         assert_strict(times)
-        clock.now += 2 * S  # what was counted too much expires a window later
+        clock.now += 2 * S  # excess counts expire after a window
         assert survivor.admit((bucket,), LIMIT).admitted
         mortal.file.words = survivor.file.words
         mortal.close()
@@ -85,7 +85,7 @@ def test_death_between_two_writes_never_admits_more(later: int, cost: int, tmp_p
         if writes > died:
             break
     assert died > 10
-    assert writes == died + 1  # the last process survived
+    assert writes == died + 1  # no death in the last round
 
 
 def assert_sound(words: memoryview) -> None:
@@ -95,7 +95,7 @@ def assert_sound(words: memoryview) -> None:
         ends = [words[at + BASE], *(words[place + TOTAL] for place in log)]
         assert times == sorted(times)
         assert ends == sorted(ends)
-        if log:  # other processes skip the log until then
+        if log:  # until then, other processes skip the log
             assert words[at + STEADY_UNTIL] <= words[at + MERGE_UNTIL]
             assert words[at + STEADY_UNTIL] <= times[0] + words[at + WINDOW]
 
@@ -113,7 +113,7 @@ def test_power_loss_is_repaired(opened, clock):
     table.admit(bucket)
     words = table.file.words
     (at,) = records(words)
-    words[entry_words(words, at)[1] + TOTAL] = 1  # it never reached the disk
+    words[entry_words(words, at)[1] + TOTAL] = 1  # this write never reached the disk
     clock.now = 0
     after = opened()
     assert after.admit(bucket).remaining == (5,)
@@ -146,7 +146,7 @@ def test_death_while_reusing_a_record_loses_no_count(tmp_path: Path, clock, monk
 
 
 def test_clock_after_power_loss_is_behind_no_entry(opened, clock):
-    """The header may reach the disk as it was before the records."""
+    """After power loss, the header may be older than the records."""
     table = opened()
     bucket = (Bucket("c:acme", 20, 3600),)
     table.admit(bucket)

@@ -73,7 +73,7 @@ def test_counts_survive_restart_of_process_and_machine(opened: Opened, clock, wa
     before.admit(bucket, 5)
     before.close()
     assert not opened().admit(bucket).admitted
-    clock.now = 3 * S  # the monotonic clock began anew
+    clock.now = 3 * S  # the monotonic clock restarted
     wall.now += 3500 * S
     after = opened()
     assert not after.admit(bucket).admitted
@@ -97,7 +97,7 @@ def test_wall_clock_corrected_while_running_frees_nothing(opened: Opened, clock,
     bucket = (Bucket("c:acme", 5, 3600),)
     table = opened()
     table.admit(bucket)
-    wall.now += 30 * 365 * 86_400 * S  # no battery: the machine started in 1970 until it was set
+    wall.now += 30 * 365 * 86_400 * S  # a machine without a clock battery starts in 1970
     clock.now += 2 * S
     table.admit(bucket, 4)
     clock.now = 3 * S
@@ -116,7 +116,7 @@ def test_expired_records_are_reused(opened: Opened, clock, path: Path):
     table = opened()
     size = path.stat().st_size
     for i in range(20_000):
-        clock.now += S // 100  # at most 200 live ones at once
+        clock.now += S // 100  # at most 200 buckets are live at once
         assert table.admit((Bucket(f"ip:{i}", 1, 2),)).admitted
     assert path.stat().st_size == size
 
@@ -134,7 +134,7 @@ def test_reused_record_is_forgotten_by_other_tables(opened: Opened, clock):
 
 
 def test_buckets_of_one_call_never_share_a_record(table: LimitTable, clock, monkeypatch):
-    """One bucket is found with an empty log, the other is new and looks for such a record."""
+    """An existing bucket has an empty log; a new bucket must not take over its record."""
     monkeypatch.setattr(table_module, "CACHE_SIZE", 0)
     names = [f"b{i}" for i in range(300)]
     for name in names:
@@ -179,7 +179,7 @@ def test_table_of_largest_size_refuses_new_buckets(opened: Opened, monkeypatch):
 @pytest.mark.parametrize("words", [0, 1, 2])
 def test_incomplete_new_file_is_initialized_again(path: Path, opened: Opened, words: int):
     opened().close()
-    # A new file is written from the back: segments, version, and the magic word last.
+    # A new file is written back to front: segments, version, and the magic word last.
     none = layout.WORD * (3 - words)
     path.write_bytes(bytes(none) + path.read_bytes()[none : layout.WORD * 3] + bytes(4096))
     assert opened().admit((Bucket("c:acme", 1, 60),)).admitted
@@ -204,7 +204,7 @@ def test_unusable_file_is_refused(
 
 @pytest.mark.parametrize("at", ["lock taken", "clock", "find", "first write", "last write"])
 def test_exception_in_admit_releases_the_lock(opened: Opened, clock, monkeypatch, at: str):
-    """The watchdog of plugins raises wherever a plugin is, here too."""
+    """The plugin watchdog may raise at any point of a plugin, including `admit`."""
     monkeypatch.setattr(table_file, "LOCK_SECONDS", 0.0)
     interrupted, other = opened(), opened()
     bucket = (Bucket("c:acme", 10, 60),)
@@ -255,7 +255,7 @@ def test_signals_in_admit_never_admit_more(opened: Opened, clock, monkeypatch):
                 taken.append(clock.now)
 
     before = signal.signal(signal.SIGALRM, raise_)
-    gc.disable()  # a signal in a callback of the collector would be lost, and reported as an error
+    gc.disable()  # an exception in a collector callback is lost
     try:
         for _ in range(300):
             try:
@@ -271,20 +271,20 @@ def test_signals_in_admit_never_admit_more(opened: Opened, clock, monkeypatch):
         gc.enable()
     admit_each_millisecond(2500)
     assert interruptions
-    assert len(taken) > 1400  # an interrupted call may have been charged
+    assert len(taken) > 1400  # an interrupted call may be charged
     for first, last in zip(taken, taken[700:], strict=False):
         assert last - first > S
 
 
 def test_calls_after_a_failed_wait_for_the_lock_do_not_wait(opened: Opened, monkeypatch):
-    """A wait blocks the event loop, so one stopped process may cause one wait only."""
+    """Waiting blocks the event loop, so a stopped process may cause only one wait."""
     stopped, table = opened(), opened()
     waits: list[float] = []
     monkeypatch.setattr(table_file, "LOCK_SECONDS", 0.01)
     monkeypatch.setattr(table_file.time, "sleep", waits.append)
     bucket = (Bucket("c:acme", 9, 60),)
     for _ in range(2):
-        stopped.file.lock()  # as by a process that was stopped in the middle
+        stopped.file.lock()  # like a process that was stopped while it held the lock
         for is_first in (True, False, False):
             waits.clear()
             with pytest.raises(Unavailable, match="holds the lock and does not release it"):

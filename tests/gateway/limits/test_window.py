@@ -1,4 +1,4 @@
-"""No window ever has more than the limit, and nearly all of it is admitted."""
+"""No window admits more than the limit, and nearly the whole limit is admitted."""
 
 from collections import deque
 from collections.abc import Callable
@@ -18,7 +18,7 @@ Arrivals = list[tuple[int, int]]
 
 
 class ExactLog:
-    """An exact sliding log, to compare with."""
+    """An exact sliding log as reference."""
 
     def __init__(self, limit: int, window: int) -> None:
         self.limit, self.window, self.total = limit, window, 0
@@ -35,7 +35,7 @@ class ExactLog:
 
 
 def admitted(arrivals: Arrivals, limit: int, seconds: int) -> tuple[Arrivals, int]:
-    """Return what a table admits of the arrivals, and how many units an exact log admits."""
+    """Return the arrivals that a table admits, and the units that an exact log admits."""
     now = 0
     exact, units, taken = ExactLog(limit, seconds * S), 0, []
     bucket = (Bucket("c:acme", limit, seconds),)
@@ -50,7 +50,7 @@ def admitted(arrivals: Arrivals, limit: int, seconds: int) -> tuple[Arrivals, in
 
 
 def assert_never_more(taken: Arrivals, limit: int, seconds: int) -> None:
-    # A closed window is fullest when it ends with an admission.
+    # The fullest window ends with an admission, so check only those.
     recent, total = deque[tuple[int, int]](), 0
     for now, cost in taken:
         recent.append((now, cost))
@@ -84,7 +84,7 @@ def instant_bursts_at_edges(random: Random) -> Arrivals:
 
 
 def bursts_at_edges(random: Random) -> Arrivals:
-    """Four processes wake at each edge, a little late each, and send 30 calls in 2 ms."""
+    """At each edge, four processes wake slightly late and send 30 calls each in 2 ms."""
     return sorted(
         (edge * S + late + i * 66_000 + random.randrange(20_000), 1)
         for edge in range(40)
@@ -94,7 +94,7 @@ def bursts_at_edges(random: Random) -> Arrivals:
 
 
 def twin_bursts_at_edges(random: Random) -> Arrivals:
-    """Two bursts within one grain at each edge: a log of fixed grain loses a quarter of them."""
+    """Send two bursts within one grain: a log of fixed grain would lose a quarter of them."""
     apart = 10_000_000
     return [
         (edge * (S + apart // 2) + twin * apart, 1)
@@ -105,7 +105,7 @@ def twin_bursts_at_edges(random: Random) -> Arrivals:
 
 
 def twin_bursts_after_a_steady_flow_and_a_rest(random: Random) -> Arrivals:
-    """The flow makes the log coarse; it must not stay so."""
+    """The steady flow makes the log coarse; after the rest it must become fine again."""
     flow = [(i * S // 90, 1) for i in range(180)]
     return flow + [(now + 4 * S, cost) for now, cost in twin_bursts_at_edges(random)]
 

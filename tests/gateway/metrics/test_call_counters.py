@@ -1,4 +1,4 @@
-"""Every call counts once, by route, method, status and duration."""
+"""Every call is counted once, by route, method, status and duration."""
 
 from __future__ import annotations
 
@@ -81,8 +81,8 @@ def test_ring_counts_by_second_of_end(tmp_path: Path, counters: CallCounters) ->
     assert classes == [0, 2, 0, 0, 1]
     assert sum(buckets) == 3
     counters.write([record(time=1001 + counter_layout.SECONDS)])
-    assert read_totals(tmp_path).last(1, 1002)[0] == [0] * 5  # a later second replaced it
-    counters.write([record(time=1001)])  # late, and older than the ring
+    assert read_totals(tmp_path).last(1, 1002)[0] == [0] * 5  # a later second reused its slot
+    counters.write([record(time=1001)])  # a late call, older than the ring
     assert read_totals(tmp_path).last(1, 1002 + counter_layout.SECONDS)[0] == [0, 1, 0, 0, 0]
 
 
@@ -112,7 +112,7 @@ def test_gauges_end_with_the_process(tmp_path: Path, counters: CallCounters) -> 
     assert (worker.in_flight, worker.connections) == (3, 9)
     assert read_totals(tmp_path).in_flight == 3
     counters.close()
-    counters.write([record()])  # ignored
+    counters.write([record()])  # ignored: the counters are closed
     assert read_totals(tmp_path).workers == []
     assert read_totals(tmp_path).calls == {}
 

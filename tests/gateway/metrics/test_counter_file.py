@@ -1,4 +1,4 @@
-"""A counter file belongs to one living process; its counts outlive the process."""
+"""A counter file belongs to one running process; its counts outlive the process."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def test_partial_entry_is_ignored(tmp_path: Path) -> None:
     file.offset(CALLS, "a.b\0GET\0200")
     size = file.words[counter_layout.AT_SIZE]
     file.words[file.offset(CALLS, "a.b\0GET\0500")] = 99
-    file.words[counter_layout.AT_SIZE] = size  # as if the process died before its last write
+    file.words[counter_layout.AT_SIZE] = size  # simulate a death before the last write
     file.close()
     again = open_counter_file(tmp_path)
     assert [key for _, key, _ in entries(again.words)] == ["a.b\0GET\0200"]
@@ -117,7 +117,7 @@ def test_unusable_folder_raises_state_error(tmp_path: Path) -> None:
 
 
 def test_reader_does_not_take_a_slot(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A reader locks each file for a moment; a process that starts meanwhile waits for it."""
+    """A reader locks each file briefly; a process that starts at that moment waits for it."""
     open_counter_file(tmp_path).close()
     lock, started, threads = fcntl.flock, [], []
 
@@ -128,10 +128,10 @@ def test_reader_does_not_take_a_slot(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
     def locked(descriptor: int, how: int) -> None:
         lock(descriptor, how)
-        if how & fcntl.LOCK_NB and not threads:  # the reader has the file's lock
+        if how & fcntl.LOCK_NB and not threads:  # the reader holds the lock
             threads.append(threading.Thread(target=start))
             threads[0].start()
-            threads[0].join(0.2)  # the thread must wait, so the join times out
+            threads[0].join(0.2)  # times out: the thread must wait
 
     monkeypatch.setattr(fcntl, "flock", locked)
     assert [(slot, living) for slot, living, _ in read_counter_files(tmp_path)] == [(0, False)]

@@ -1,4 +1,4 @@
-"""Events and readings of all processes are merged; those of ended processes count only as sums."""
+"""Events and readings of all processes are merged; ended processes contribute sums only."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Totals sum all counter files and never go back; quantiles lie in the right bucket."""
+"""Totals sum all counter files and never decrease; quantiles lie in the right bucket."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_rolling_restarts_lose_no_counts(tmp_path: Path) -> None:
         before = read_totals(tmp_path).calls["a.b", "GET", 200]
         assert before == 7 * round_
         new.close()
-    assert len(list(tmp_path.iterdir())) == 2  # as many files as processes at once
+    assert len(list(tmp_path.iterdir())) == 2  # at most two processes ran at once
 
 
 def test_quantile_lies_in_the_bucket_of_its_call() -> None:

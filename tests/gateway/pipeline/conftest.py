@@ -1,4 +1,4 @@
-"""The probe with gateway settings and functions of a test's own."""
+"""Fixtures that run the probe with a test's own gateway settings and functions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An app that existed before; copied into the probe's service."""
+"""An existing ASGI app that tests copy into the probe's service."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-"""Under overload, admitted calls are served soon, and the worker stays busy."""
+"""Under overload, the worker stays busy and serves admitted calls soon."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def refused(done: Iterable[Done]) -> list[Done]:
 
 
 def check_promises(done: list[Done], kind: Kind) -> None:
-    """At least 80 % of the capacity is served, 99 % of it within 1.5 s and a call's own time."""
+    """Check that 80 % of the capacity is used, and 99 % of calls wait at most 1.5 s."""
     during = [one for one in done if one.arrived < LOAD]
     assert len(served(during, kind)) * kind.computes >= 0.8 * LOAD
     assert statistics.quantiles(served(during, kind), n=100)[98] <= 1.5 + kind.computes
@@ -61,13 +61,13 @@ def burst(calls: int, kind: Kind) -> list[tuple[float, Kind]]:
         (load(Kind(0.005, 0.01), 140), 0.0),
         (burst(1000, Kind(50e-6)), 0.0),
         (burst(200, Kind(1e-3)), 0.0),
-        # Callers in a closed loop: the event loop is never idle.
+        # Closed loops of callers: the event loop is never idle.
         ([(0.0, Kind(0.0023, again=LOAD))] * 32, 0.0),
         ([(0.0, Kind(0.0023, again=LOAD))] * 350, 0.0),
         ([(0.0, Kind(0.0001, again=5))] * 500, 0.0),
-        # Another process has the CPU half of the time.
+        # Another process uses the CPU half of the time.
         ([(0.0, Kind(0.0023, again=LOAD))] * 32, 0.08),
-        # Calls that only wait: a burst, and a constant number in flight.
+        # Calls that only wait: a burst, then a constant number in flight.
         ([(0.0, Kind(50e-6, 1.0, again=LOAD))] * 5_000, 0.0),
     ],
 )

@@ -51,7 +51,7 @@ def test_signed_call_has_its_caller(runtime: TestPlatform) -> None:
 
 
 def test_identity_binds_the_query_but_not_the_body(runtime: TestPlatform) -> None:
-    """SECURITY.md says so."""
+    """SECURITY.md documents this."""
     headers = {HEADER: signed(runtime, "POST", "/echo", WRITER)}
     answers = [runtime.post("/echo", json={"text": text}, headers=headers) for text in "ab"]
     assert [answer.json()["text"] for answer in answers] == ["a", "b"]
@@ -89,7 +89,7 @@ def test_scopes_are_checked_again(runtime: TestPlatform) -> None:
 async def test_head_limit_leaves_room_for_the_identity(
     probe_project: Path, tmp_path: Path, spare: int, status: int
 ) -> None:
-    """A request line of 8 KiB, which Kong accepts, has an identity of 11 KiB more."""
+    """For a request line of 8 KiB, which Kong accepts, the identity takes 11 KiB more."""
     (probe_project / "neurova.toml").write_text('[gateway]\nbehind = "kong"\n')
     target = "/count?" + "x" * 8150
     async with http_server(probe_project, tmp_path / "state") as server:

@@ -1,4 +1,4 @@
-"""Call records reach every sink once, and a failing sink stops nothing else."""
+"""Each call record reaches every sink once; a failing sink does not affect the others."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def test_failing_sink_does_not_stop_the_others(caplog: pytest.LogCaptureFixture)
     with caplog.at_level(logging.ERROR, "neurova.gateway"):
         add_and_flush()
         add_and_flush()
-        assert len(caplog.records) == 1  # one message per failure burst
+        assert len(caplog.records) == 1  # one message per series of failures
         assert "FailingSink cannot write call records" in caplog.text
         failing.error = None
         add_and_flush()
@@ -101,14 +101,14 @@ def test_thread_survives_what_a_sink_raises(error: BaseException) -> None:
     failing.error = error
     records = CallRecords([failing, working], interval=0.001)
     records.start()
-    for size in (1, 2):  # the second one after the error
+    for size in (1, 2):  # the second call comes after the error
         records.add(answered(), 200, size)
         until(lambda: bool(working.records) and working.records[-1].bytes == size)  # noqa: B023
     records.stop()
 
 
 def test_duration_is_never_negative(tmp_path: Path) -> None:
-    """The wall clock may be set back during a call."""
+    """The wall clock may be set back while a call runs."""
     sink, counters = ListSink(), CallCounters(tmp_path)
     counters.open()
     records = CallRecords([sink, counters])

@@ -1,4 +1,4 @@
-"""X-Forwarded-For is trusted as far as trusted proxies wrote it."""
+"""X-Forwarded-For is trusted only for the part that trusted proxies wrote."""
 
 from collections.abc import Callable
 
@@ -47,7 +47,7 @@ def test_client_is_the_last_untrusted_hop(peer: str, forwarded: list[str], clien
 @pytest.mark.parametrize("hop", UNREADABLE)
 @pytest.mark.parametrize("form", ["{}", "10.9.9.9,{}", "{},10.1.2.3", "10.9.9.9, {}, 10.1.2.3"])
 def test_unreadable_hop_is_no_address(hop: str, form: str) -> None:
-    """Neither the proxy's, nor one that the client itself wrote before it."""
+    """The client is not the proxy, and not an address that it wrote itself."""
     call = Call("GET", b"/", b"", [(b"x-forwarded-for", form.format(hop).encode())], "127.0.0.1")
     client_address_reader(PROXIES)(call)
     assert call.client == "unknown"

@@ -1,4 +1,4 @@
-"""Large responses are compressed for clients that accept it, with the same content."""
+"""Large responses are compressed, with the same content, for clients that accept it."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ CACHED = BIG.replace("big", "cached").replace("public=True", 'public=True, cache
 
 
 def install(monkeypatch: pytest.MonkeyPatch, *modules: str) -> None:
-    """Let only these optional modules be installed."""
+    """Pretend that only these optional modules are installed."""
     monkeypatch.setattr(compression, "find_spec", lambda name: name in modules or None)
 
 
@@ -130,7 +130,7 @@ def test_unchangeable_reply_is_sent_as_it_is(reply: Reply) -> None:
 def test_strong_etag_becomes_weak(accepted: str, etag: bytes, sent: bytes) -> None:
     reply = Reply(200, TEXT, {"ETag": etag.decode()})
     assert fields(compress(reply, accepted))[b"etag"] == sent
-    assert (reply.body, reply.fields) == (TEXT.encode(), [(b"etag", etag)])  # the function's own
+    assert (reply.body, reply.fields) == (TEXT.encode(), [(b"etag", etag)])  # reply is unchanged
 
 
 async def test_long_body_is_compressed_in_a_thread(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""Only configured origins may call from another site."""
+"""Only configured origins may make cross-origin calls."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The steps of a call, in order, and what each one refuses."""
+"""The steps of a call, in order, and the refusals of each step."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The health check answers anybody at any time, and tells nothing else."""
+"""The health check responds to anybody at any time, and reveals nothing else."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ async def test_health_is_answered_under_overload(server: HttpServer) -> None:
     check = request("GET", PATH)
     response = await server.send(request("GET", "/count", close=False) * 3 + check)
     assert statuses(response) == [503, 503, 503, 200]
-    admission.clock = lambda: 0.0  # what waits now waits for ever
+    admission.clock = lambda: 0.0  # stop the clock: queued calls stay queued
     assert bodies(await server.send(check)) == [OK]
 
 

@@ -1,4 +1,4 @@
-"""Only an identity that our gateway signed for this call, and now, is accepted."""
+"""Only a current identity that our gateway signed for this call is accepted."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def test_every_flipped_bit_is_refused() -> None:
     ],
 )  # fmt: skip
 def test_malformed_identity_is_refused(value: bytes) -> None:
-    """The reason does not repeat what was sent."""
+    """The error does not repeat the received value."""
     with pytest.raises(IdentityError) as refused:
         LIVE.verify("POST", b"/a?b=c", value, NOW)
     assert value.decode(errors="replace") not in str(refused.value) or value in (b"", b".")

@@ -1,4 +1,4 @@
-"""Mounted apps are guarded like functions and answer as under any server."""
+"""Mounted apps are guarded like functions and behave as under other ASGI servers."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.gateway.raw_http import request
 
 @pytest.fixture
 async def server(probe_project: Path, tmp_path: Path) -> AsyncIterator[HttpServer]:
-    """Run the probe with an app mounted at /old; CORS is on for app.example."""
+    """Run the probe with an app mounted at /old and CORS for app.example."""
     service = probe_project / "functions" / "probe"
     shutil.copy(Path(__file__).with_name("mounted_app.py"), service / "old.py")
     settings = '[gateway]\ncors.origins = ["https://app.example"]\n'
@@ -44,7 +44,7 @@ async def test_app_is_guarded_limited_and_recorded(server: HttpServer) -> None:
     assert done.status == 201
     assert done.json() == {"id": 1, "name": "a", "consumer": "acme", "identity": None}
     assert "ratelimit" in done.headers
-    assert await count(server) == 1  # the background task
+    assert await count(server) == 1  # counted by the background task
     assert (await platform.acall("POST", path, json={}, scopes=scopes)).status == 422
     assert (await platform.acall("GET", "/old/nothing", scopes=scopes)).status == 404
     records = [each for each in platform.records() if each.consumer]

@@ -1,4 +1,4 @@
-"""One spelling per path, or a refusal."""
+"""A path has one accepted spelling; all others are refused."""
 
 import pytest
 from hypothesis import given

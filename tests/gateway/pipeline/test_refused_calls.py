@@ -1,4 +1,4 @@
-"""A refused call can be found: by its trace id in the reply, by its consumer in the record."""
+"""A refusal can be traced: its response has the trace id, its record the consumer."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The route table finds exactly its routes."""
+"""The route table matches exactly its routes."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The public page: its files, caching and codings, and what stays a refusal."""
+"""The public page: its files, caching and encodings, and which requests are refused."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def test_page_is_revalidated_and_protected(site: Callable[..., TestPlatform]) ->
     assert page.headers["cache-control"] == "no-cache"
     assert "frame-ancestors 'none'" in page.headers["content-security-policy"]
     assert page.headers["x-content-type-options"] == "nosniff"
-    assert "strict-transport-security" not in page.headers  # without TLS
+    assert "strict-transport-security" not in page.headers  # the connection has no TLS
     unchanged = running.get("/", headers={"if-none-match": f'"x", {page.headers["etag"]}'})
     assert (unchanged.status, unchanged.body) == (304, b"")
     assert unchanged.headers["etag"] == page.headers["etag"]
@@ -83,7 +83,7 @@ def test_page_is_revalidated_and_protected(site: Callable[..., TestPlatform]) ->
         ("GET", "/%2e%2e/neurova.toml", 400),
         ("GET", "/about/..%2f..%2fneurova.toml", 400),
         ("POST", "/", 405),
-        ("DELETE", "/count", 405),  # a route's path stays the route's
+        ("DELETE", "/count", 405),  # a function's route takes precedence
         ("GET", "/secret", 401),
     ],
 )

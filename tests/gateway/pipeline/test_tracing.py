@@ -1,4 +1,4 @@
-"""Which calls are sampled, and what is kept of the others."""
+"""Which calls are sampled, and what is stored for all others."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ async def running(folder: Path, **flags: Any) -> AsyncIterator[Platform]:
 
 
 async def call(platform: Platform, path: str, flag: int | None = None) -> tuple[str, list[Span]]:
-    """Return the traceparent that the function sees, and the stored spans by start."""
+    """Return the traceparent that the function sees, and the stored spans in order of start."""
     headers = {"host": "x"}
     if flag is not None:
         headers["traceparent"] = f"00-{ID}-{PARENT}-{flag:02x}"

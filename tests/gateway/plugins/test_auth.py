@@ -1,4 +1,4 @@
-"""Authentication by key; tests/plugins has the refusals, in both hosts."""
+"""Authentication by key; tests/plugins tests the refusals in both hosts."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ RECORD = KeyRecord("k1", "acme", "live", frozenset(["a:read"]), 0.0)
 
 
 class Store:
-    """Keys by their text; counts look-ups."""
+    """Keys by their text; it counts look-ups."""
 
     def __init__(self, *records: KeyRecord, down: bool = False) -> None:
         self.records = dict(zip([KEY], records, strict=False))
@@ -66,7 +66,7 @@ def test_text_that_is_no_key_costs_no_lookup(key: str | None) -> None:
 
 
 def test_key_of_another_environment_is_refused() -> None:
-    """By its prefix without a look-up, else by its record."""
+    """The prefix decides without a look-up; otherwise the record decides."""
     store = Store(RECORD)
     refusal = decide(store, accepted="test")
     assert refusal.status == 401

@@ -1,4 +1,4 @@
-"""Plugins run in order and share instances; no call passes without a stated caller."""
+"""Plugins run in order and share instances; a call needs a caller set by a plugin."""
 
 from __future__ import annotations
 
@@ -72,13 +72,13 @@ def test_no_plugin_runs_after_an_exit(host: PluginHost) -> None:
     assert reply is not None
     assert reply.status == 418
     assert made.shared["noted"] == "early "
-    assert made.caller is not None  # for the access record
+    assert made.caller is not None  # the access record shows the caller
     assert made.caller.consumer == "acme"
 
 
 @pytest.mark.parametrize("plugins", [[], ["early"], ["early", "late"]])
 def test_guard_refuses_calls_without_caller(host: PluginHost, plugins: list[str]) -> None:
-    """A statement counts for one call, and only if a plugin made it."""
+    """A plugin must set the caller, and for each call anew."""
     assert host.get_chain([plugin("early", states=STATES)]).access(call()) is None
     made = call()
     made.shared["nv"] = dict(STATES)
@@ -101,7 +101,7 @@ def test_guard_refuses_calls_without_caller(host: PluginHost, plugins: list[str]
     ],
 )
 def test_malformed_statement_is_refused(host: PluginHost, states: Any) -> None:
-    """Not even after a valid one was cached."""
+    """This holds even after a valid caller was cached."""
     assert host.get_chain([plugin("early", states=STATES)]).access(call()) is None
     made = call()
     reply = host.get_chain([plugin("early", states=states)]).access(made)
@@ -126,7 +126,7 @@ def test_reload_frees_unused_chains(host: PluginHost) -> None:
 
 
 def test_fault_is_reported_without_its_message(tmp_path: Path) -> None:
-    """The message may contain a key."""
+    """An exception's message may contain a key."""
     lines: list[str] = []
     (tmp_path / "some.py").write_text(RAISING)
     host = PluginHost(tmp_path, report=lines.append)

@@ -1,4 +1,4 @@
-"""The stock plugin server with our plugins; tests/plugins has the faults."""
+"""Our plugins in Kong's stock plugin server; tests/plugins tests the faults."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ pytestmark = pytest.mark.server
 
 
 class Wire:
-    """One connection to a plugin server."""
+    """A connection to a plugin server."""
 
     def __init__(self, path: Path) -> None:
         self.socket = socket.socket(socket.AF_UNIX)
@@ -39,7 +39,7 @@ class Wire:
         self._unpacker = msgpack.Unpacker(unicode_errors="surrogateescape")
 
     def call(self, method: str, argument: Any) -> tuple[Any, Any]:
-        """Return an RPC's error and result."""
+        """Return the error and the result of an RPC."""
         message = [0, 7, f"plugin.{method}", [argument]]
         self.socket.sendall(msgpack.packb(message, unicode_errors="surrogateescape"))
         while True:
@@ -58,7 +58,7 @@ def prefix(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def stock(tmp_path: Path, prefix: Path) -> Iterator[Wire]:
-    """Run the stock command over the plugins' folder, and connect."""
+    """Run the stock command on the plugins' folder, and connect."""
     store = SqliteKeyStore(tmp_path / "keys.db")
     digest = keys.digest(KEY)
     store.add(KeyRecord("k1", "acme", "live", frozenset(), time.time(), digest=digest))
@@ -124,7 +124,7 @@ def test_stock_command_passes_key_and_refuses_none(stock: Wire, tmp_path: Path) 
 
 
 def test_lost_events_and_kongs_errors(stock: Wire, tmp_path: Path) -> None:
-    """A step after the end, or of an unknown event, is an error; Kong's error refuses the call."""
+    """A step of an ended or unknown event is an error; an error from Kong refuses the call."""
     identity = instance(stock, tmp_path)
     begun = first(stock, identity)
     stock.call("StepMultiMap", {"EventId": begun["EventId"], "Data": {}})

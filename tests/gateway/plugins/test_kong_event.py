@@ -20,7 +20,7 @@ METHOD = {"Method": "kong.request.get_method", "Args": []}
 
 
 class Peer:
-    """Kong's end of a connection, and what the event passed on to another thread."""
+    """Kong's end of a connection, and the connections that the event handed to other threads."""
 
     def __init__(self) -> None:
         self.end, self.socket = socket.socketpair()
@@ -51,7 +51,7 @@ class Peer:
 
 @pytest.fixture
 def peer() -> Iterator[Peer]:
-    """A connection with a begun event."""
+    """Yield a connection on which an event has begun."""
     made = Peer()
     yield made
     made.close()
@@ -59,7 +59,7 @@ def peer() -> Iterator[Peer]:
 
 @pytest.fixture
 def other() -> Iterator[Peer]:
-    """Another connection of the same Kong."""
+    """Yield another connection of the same Kong."""
     made = Peer()
     yield made
     made.close()
@@ -81,7 +81,7 @@ def test_step_by_the_same_connection_is_answered_in_this_thread(peer: Peer) -> N
 
 
 def test_step_by_another_connection_is_answered_there(peer: Peer, other: Peer) -> None:
-    """The event still reads its own connection, whichever thread begins to wait first."""
+    """The event still reads its own connection, in either order of the two threads' waits."""
     event = peer.event()
     step = Rpc(1, "plugin.Step", [{"EventId": 7, "Data": "GET"}])
 
@@ -91,7 +91,7 @@ def test_step_by_another_connection_is_answered_there(peer: Peer, other: Peer) -
 
     thread = threading.Thread(target=answer_elsewhere)
     thread.start()
-    peer.connection.wake()  # a late wake-up for an earlier event
+    peer.connection.wake()  # a late wake-up meant for an earlier event
     assert event.call("kong.request.get_method") == "GET"
     thread.join()
     event.end(RETURNED)
@@ -121,7 +121,7 @@ def test_connection_is_passed_on_when_kong_uses_it_for_another_event(
 
 
 def test_exit_ends_the_event(peer: Peer) -> None:
-    """No later message counts."""
+    """All later messages are ignored."""
     event = peer.event()
     with pytest.raises(Exit):
         event.call("kong.response.exit", 403, "no")
@@ -135,7 +135,7 @@ def test_exit_ends_the_event(peer: Peer) -> None:
 
 
 def test_hanging_phase_is_answered(peer: Peer) -> None:
-    """Kong receives a 503, another thread reads on, and later messages are dropped."""
+    """Kong receives a 503, another thread reads the connection, later messages are dropped."""
     event = peer.event()
     assert event.expire()
     assert not event.expire()
@@ -148,7 +148,7 @@ def test_hanging_phase_is_answered(peer: Peer) -> None:
 
 
 def test_phase_that_answers_at_its_deadline_loses_its_connection_once(peer: Peer) -> None:
-    """Of the phase and its deadline one answers, and one thread reads the connection."""
+    """Either the phase or its deadline responds, and only one thread reads the connection."""
     event = peer.event()
     event.end(RETURNED)
     assert not event.expire()

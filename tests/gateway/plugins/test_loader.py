@@ -1,4 +1,4 @@
-"""A bad plugin file is an error at the start, with file and fix."""
+"""A faulty plugin file fails the start; the error names file and fix."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def test_error_for_unknown_plugin_names_the_nearest(tmp_path: Path) -> None:
 
 
 def test_error_for_unknown_setting_names_the_nearest(tmp_path: Path) -> None:
-    """Settings that Kong adds are accepted."""
+    """Settings that Kong itself adds are accepted."""
     (tmp_path / "some.py").write_text(PLUGIN + "Schema = [{'limit': {'type': 'string'}}]")
     some = load(tmp_path)["some"]
     some.create({"limit": "1/second", "route_id": "1", "__plugin_id": "2"})
@@ -84,7 +84,7 @@ def test_refused_config_has_the_plugins_reason(tmp_path: Path) -> None:
 
 
 def test_plugin_file_may_define_dataclasses(tmp_path: Path) -> None:
-    """A dataclass looks up its module."""
+    """The dataclass decorator looks up the module in sys.modules."""
     source = (
         "from __future__ import annotations\n"
         "from dataclasses import dataclass\n"

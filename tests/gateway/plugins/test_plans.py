@@ -1,4 +1,4 @@
-"""Plans: what consumers hold through `[plans.<name>]`, and what overrides it."""
+"""Plans: the rights and limits that `[plans.<name>]` gives consumers, and their overrides."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def set_consumer(shop: TestPlatform, **fields: Any) -> int:
 
 
 def call(shop: TestPlatform, key: str, times: int = 1) -> list[int]:
-    shop.clock.advance(1)  # the cache notices changes after 250 ms
+    shop.clock.advance(1)  # longer than the cache's 250 ms
     return [shop.get("/items", key=key).status for _ in range(times)]
 
 
@@ -58,7 +58,7 @@ def test_plan_gives_scopes_and_its_limit_binds_all_keys(shop: TestPlatform) -> N
     assert call(shop, keys[0]) == [403]
     assert set_consumer(shop, plan="gold") == 200
     assert call(shop, keys[0], 2) + call(shop, keys[1], 2) == [200, 200, 200, 429]
-    shop.clock.advance(61)  # a new minute; 2 of the quota of 5 are left
+    shop.clock.advance(61)  # a new minute; 2 of 5 calls are left in the quota
     assert call(shop, keys[0], 3) == [200, 200, 429]
     assert set_consumer(shop, plan="") == 200
     assert call(shop, keys[0]) == [403]
@@ -107,7 +107,7 @@ def test_unset_values_of_kong_are_read_as_empty() -> None:
 def test_bad_value_of_a_consumer_is_refused(
     shop: TestPlatform, fields: dict[str, Any], message: str
 ) -> None:
-    assert shop.admin("PATCH", "/v1/consumers/acme", json=fields).status == 404  # it has no key
+    assert shop.admin("PATCH", "/v1/consumers/acme", json=fields).status == 404  # without a key
     shop.key("acme")
     answer = shop.admin("PATCH", "/v1/consumers/acme", json=fields)
     assert answer.status == 422
@@ -125,7 +125,7 @@ def test_usage_is_counted_by_key_and_function(shop: TestPlatform) -> None:
     key = shop.key("acme", ["items:read"])
     call(shop, key, 2)
     assert shop.get("/items?sold=true", key=key).status == 409
-    shop.get("/items")  # without a key: counted for nobody
+    shop.get("/items")  # without a key, no usage is recorded
     shop.platform.call_records.flush()
     shop.platform._usage.flush(shop.store)
     (usage,) = shop.admin("GET", "/v1/usage?since=2000-01-01").json()["items"]

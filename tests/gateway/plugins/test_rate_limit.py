@@ -1,4 +1,4 @@
-"""All limits of a call count at once: of the route, the consumer, the key and its month."""
+"""All limits of a call count at once: route, consumer, key, and the key's month."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ MONTH = 30 * 86_400
 
 
 def bucket(name: str, limit: int, seconds: int) -> base.Bucket:
-    """Return a bucket of the consumer "acme", or of the address in its name."""
+    """Return a bucket of consumer "acme", or of the address in the bucket's name."""
     address = name.partition(":a:")[2]
     return base.Bucket(name, limit, seconds, f"a:{address}" if address else "c:acme")
 
@@ -101,7 +101,7 @@ def test_reply_has_policy_and_remaining_by_window() -> None:
     ("counter", "cost", "status", "retry", "detail"),
     [
         (Counter(retry_after=3), 1, 429, b"3", "3 s"),
-        # A retry would never succeed.
+        # Retrying such a call can never succeed.
         (Counter(retry_after=3), 2, 429, b"3", "more than a limit of 1 ever admits"),
         (Counter(down=True), 1, 503, "1", "unavailable"),
     ],

@@ -1,4 +1,4 @@
-"""Each host passes opened stores to its plugins."""
+"""Each host opens the stores and passes them to its plugins."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A phase that exceeds its deadline is ended, and no other."""
+"""The watchdog ends a phase that exceeds its deadline, and no other phase."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def watchdog() -> Watchdog:
 
 
 def exceed(watchdog: Watchdog, *, swallows: bool = False) -> None:
-    """Exceed the deadline; the exception is raised again until the phase ends."""
+    """Exceed the deadline; the watchdog raises its exception again until the phase ends."""
     try:
         if swallows:
             with contextlib.suppress(PhaseTimeout):
@@ -41,7 +41,7 @@ def test_phase_that_swallows_the_exception_is_ended(watchdog: Watchdog) -> None:
 
 @pytest.mark.parametrize("running", [None, 2])
 def test_late_signal_raises_nothing(running: int | None) -> None:
-    """The signal may arrive when its phase has ended, or another one runs."""
+    """The signal may arrive after its phase has ended, or while another phase runs."""
     watchdog = Watchdog(0.2)
     watchdog.start()
     signal.pthread_sigmask(signal.SIG_BLOCK, [SIGNAL])
@@ -49,7 +49,7 @@ def test_late_signal_raises_nothing(running: int | None) -> None:
         watchdog.running = 1
         until(lambda: SIGNAL in signal.sigpending())
         watchdog.running = running
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, [SIGNAL])  # now the handler runs
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, [SIGNAL])  # now the signal handler runs
     finally:
         watchdog.running = None
         signal.pthread_sigmask(signal.SIG_UNBLOCK, [SIGNAL])
@@ -57,7 +57,7 @@ def test_late_signal_raises_nothing(running: int | None) -> None:
 
 
 def test_stop_restores_the_signal_handler(watchdog: Watchdog) -> None:
-    """It also ends the thread."""
+    """The watchdog's thread ends too."""
     before = signal.getsignal(SIGNAL)
     threads = threading.active_count()
     watchdog.start()

@@ -1,4 +1,4 @@
-"""Streaming functions beside the probe's own."""
+"""Fixtures that add streaming functions to the probe."""
 
 from __future__ import annotations
 

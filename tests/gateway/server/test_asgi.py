@@ -1,4 +1,4 @@
-"""The ASGI entry point answers like the HTTP/1.1 server wherever both can express a request."""
+"""The ASGI entry point responds like the HTTP/1.1 server to every request that ASGI can express."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ CASES: list[tuple[str, str, dict[str, str], bytes]] = [
       for accept in ("*/*", "text/event-stream", "image/png")),
 ]  # fmt: skip
 VARYING = re.compile(rb'"trace_id":"\w+"')
-# Fields that belong to a connection, or differ from call to call.
+# Headers of one connection or one call.
 NOT_COMPARED = {"date", "connection", "transfer-encoding", "content-length", "traceparent"}
 
 

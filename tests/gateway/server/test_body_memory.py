@@ -1,4 +1,4 @@
-"""The request bodies of all connections together have a bound, and no byte is counted for ever."""
+"""The memory for request bodies of all connections is limited, and always released."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ HALVES = {
 
 
 async def connect(server: HttpServer) -> tuple[Client, asyncio.Protocol]:
-    """Open a connection, and return both of its sides."""
+    """Open a connection, and return its client and server sides."""
     connections = server.uvicorn.server_state.connections
     before = set(connections)
     client = await server.connect()
@@ -57,7 +57,7 @@ async def connect(server: HttpServer) -> tuple[Client, asyncio.Protocol]:
 async def test_bodies_of_all_connections_are_bounded(
     server: HttpServer, memory: BodyMemory, name: str, size: int
 ) -> None:
-    """Small calls are served meanwhile."""
+    """Small calls are served at the same time."""
     half = HALVES[name](server)
     small = post(server, body=b'{"text":"x"}', close=True)
     clients = []
@@ -68,7 +68,7 @@ async def test_bodies_of_all_connections_are_bounded(
             connection.data_received(half[start : start + size])
         assert statuses(await server.send(small)) == [200]
         assert memory.held < LIMIT + len(half)
-    if name != "unparsed":  # those connections are answered without an error when the call ends
+    if name != "unparsed":  # "unparsed" connections get no error response
         responses = [asyncio.create_task(reader.read()) for reader, _ in clients]
         await asyncio.wait(responses, return_when=asyncio.FIRST_COMPLETED)
         response = next(task.result() for task in responses if task.done())
@@ -90,7 +90,7 @@ async def test_running_call_keeps_its_body_counted(
     writer.write(request("GET", path, body=BODY))
     await wait_until(lambda: streams.manager.in_flight)
     assert memory.held == len(BODY)
-    if leaves or path == "/quiet":  # which never ends
+    if leaves or path == "/quiet":  # /quiet never ends by itself
         writer.transport.abort()
     await wait_until(lambda: not memory.held)
     writer.close()
@@ -105,7 +105,7 @@ async def test_no_order_of_events_leaves_bytes_counted(
         post(server),
         post(server, "Connection: Upgrade", "Upgrade: h2c"),
         post(server, "Expect: 100-continue"),
-        request("POST", "/echo", JSON, body=BODY, close=False),  # refused without a key
+        request("POST", "/echo", JSON, body=BODY, close=False),  # refused: no key
         request("POST", "/nothing", body=b"x" * 100_000, close=False),
         post(server, "Transfer-Encoding: chunked", body=b"") + b"1\r\n{\r\nz",
         post(server, body=b"x" * (2 << 20)),

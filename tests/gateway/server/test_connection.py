@@ -1,4 +1,4 @@
-"""Connections are closed in time, and the requests on them answered."""
+"""Connections are closed in time, and their requests are answered."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ async def test_disconnected_client_is_recorded_as_499(server: HttpServer) -> Non
 
 
 def reset(writer: asyncio.StreamWriter) -> None:
-    """Close a connection so that its server notices at once."""
+    """Close a connection with RST, which the server notices at once."""
     linger = struct.pack("ii", 1, 0)
     writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
     writer.transport.abort()
@@ -62,7 +62,7 @@ def reset(writer: asyncio.StreamWriter) -> None:
 async def test_disconnect_is_noticed_before_the_turn(server: HttpServer) -> None:
     admission = server.manager.admission
     overload(admission)
-    admission.clock = lambda: 0.0  # what waits now waits for ever
+    admission.clock = lambda: 0.0  # stop the clock: queued calls stay queued
     _, writer = await server.connect()
     writer.write(request())
     await wait_until(lambda: admission.waiting)
@@ -121,7 +121,7 @@ async def test_polling_for_a_disconnect_lets_a_stream_continue(
 
 
 class FailingFunction(CoroutineFunction):
-    """A function whose call fails outside the handling of its errors."""
+    """A function whose call raises outside of its error handling."""
 
     __slots__ = ()
 
@@ -157,13 +157,13 @@ async def test_shutdown_waits_for_what_runs_after_the_reply(server: HttpServer) 
 
 
 class LateFunction(CoroutineFunction):
-    """A function with work to do after its reply."""
+    """A function that works on after its response."""
 
     __slots__ = ()
     callbacks: tuple[Callback, ...] = ()
 
     async def run(self, in_flight: InFlightCall) -> Reply | Delivery:
-        """Run the handler, and then `callbacks`."""
+        """Run the handler, then `callbacks`."""
         in_flight.after_reply = self.callbacks
         return await super().run(in_flight)
 
@@ -178,7 +178,7 @@ async def test_disconnect_after_large_body_ends_stream(streams: HttpServer) -> N
 
 
 async def test_half_closed_client_gets_its_response(server: HttpServer) -> None:
-    """Some event loops deliver data and EOF before anything else runs."""
+    """Some event loops deliver data and EOF in the same iteration."""
     reader, writer = await server.connect()
     await wait_until(lambda: server.manager.connections)
     (connection,) = server.uvicorn.server_state.connections
@@ -213,7 +213,7 @@ async def test_pipelining_stops_while_client_does_not_read(streams: HttpServer) 
     most = 0
     for number in range(1, 31):
         writer.write(request("GET", "/much/1", close=number == 30))
-        await streams.send(request())  # by then the server has read the request before
+        await streams.send(request())  # by then the server has read the previous request
         most = max(most, connection.transport.get_write_buffer_size())
     writer.transport.resume_reading()  # type: ignore[attr-defined]  # a transport that reads, too
     assert most < 2 << 20
@@ -236,7 +236,7 @@ async def test_bytes_sent_one_by_one_are_one_call(server: HttpServer) -> None:
     [
         (request("GET", "/count", close=False), 500),
         (request("GET", "/nothing", close=False), 500),
-        (request("POST", "/echo", body=b"{}", close=False), 500),  # refused before its body
+        (request("POST", "/echo", body=b"{}", close=False), 500),  # refused before its body arrives
         (request("GET", "/legacy", "X-API-Key: KEY", close=False), 100),
         (request("GET", "/numbers/1", close=False), 100),
     ],
@@ -245,7 +245,7 @@ async def test_bytes_sent_one_by_one_are_one_call(server: HttpServer) -> None:
 async def test_busy_connection_does_not_starve_others(
     streams: HttpServer, call: bytes, count: int
 ) -> None:
-    """Count how often another connection is served meanwhile."""
+    """Count the responses on another connection while one connection is busy."""
     call = call.replace(b"KEY", streams.platform.key(scopes=["probe:secret"]).encode())
     busy, busy_writer = await streams.connect()
     other, other_writer = await streams.connect()
@@ -257,7 +257,7 @@ async def test_busy_connection_does_not_starve_others(
         await other.readuntil(b"}")
         polls += 1
     assert len(statuses(await responses)) == count + 1
-    # Both clients share the loop: a poll takes about five iterations, a call at least one.
+    # In the shared event loop, a poll takes about five iterations, a call at least one.
     assert polls >= count / 8
     busy_writer.close()
     other_writer.close()

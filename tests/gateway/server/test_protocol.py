@@ -1,4 +1,4 @@
-"""HTTP/1.1 as in RFC 9110 and 9112, byte by byte."""
+"""HTTP/1.1 per RFC 9110 and 9112, byte by byte."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from neurova_gateway.server.encoding import encode
 
 JSON = "Content-Type: application/json"
 BODY = b'{"text":"x"}'
-# As sent by Java's HttpClient, by `curl --http2`, and by other clients.
+# Upgrade offers of Java's HttpClient, of `curl --http2`, and of other clients.
 JAVA = (
     "Connection: Upgrade, HTTP2-Settings",
     "HTTP2-Settings: AAEAAEAAAAIAAAAAAAMAAAAAAAQBAAAAAAUAAEAAAAYABgAA",
@@ -29,12 +29,12 @@ UPGRADES = [
     (JAVA[2], JAVA[1], "Connection: Upgrade, HTTP2-Settings"),
     ("connection: keep-alive, upgrade", "upgrade: TLS/1.0, h2c"),
     ("Upgrade: h2c", "Upgrade: irc/6.9", "Connection: upgrade"),
-    ("Upgrade: h2c",),  # without Connection it is no offer
+    ("Upgrade: h2c",),  # without Connection: Upgrade this is no offer
 ]
 
 
 async def count(server: HttpServer) -> int:
-    """Return how many functions of the probe ran."""
+    """Return how many calls of the probe's functions ran."""
     return int(json.loads(bodies(await server.send(request()))[0])["count"])
 
 
@@ -48,7 +48,7 @@ def api_key(server: HttpServer) -> str:
         (request(), [200]),
         (b"GET /count HTTP/1.0\r\nHost: a\r\n\r\n", [200]),  # closes the connection
         (request("POST", "/echo", body=BODY, close=False) + request(), [401, 200]),
-        # A refused call gets no 100 Continue; its body is not awaited.
+        # A refused call gets no 100 Continue, and the server does not wait for its body.
         (request("POST", "/echo", "Expect: 100-continue", "Content-Length: 5", close=False), [401]),
     ],
 )
@@ -89,7 +89,7 @@ async def test_chunked_body_is_joined(server: HttpServer) -> None:
 async def test_offered_upgrade_is_ignored(
     server: HttpServer, offer: tuple[str, ...], is_chunked: bool, size: int
 ) -> None:
-    """Read bodies and pipelined requests, in whatever pieces they arrive."""
+    """The server reads bodies and pipelined requests, however the bytes are split."""
     fields = (api_key(server), JSON, *offer)
     post = request("POST", "/echo", *fields, body=BODY, close=False)
     if is_chunked:
@@ -113,7 +113,7 @@ async def test_offered_upgrade_is_ignored(
 async def test_white_space_around_values_is_removed(
     server: HttpServer, probe_project: Path, space: bytes
 ) -> None:
-    """RFC 9112, 5.1: it is no part of the value, neither in functions nor in mounts."""
+    """RFC 9112, 5.1: it is not part of the value, neither in functions nor in mounted apps."""
     source = """
         from neurova import mount
 
@@ -217,7 +217,7 @@ async def test_malformed_request_is_refused_and_closed(
 
 
 async def pour(server: HttpServer, head: bytes, piece: bytes, most: int) -> tuple[int, bytes]:
-    """Send `piece` again and again until a response comes; return the bytes sent and it."""
+    """Send `piece` repeatedly until a response arrives; return the bytes sent and the response."""
     reader, writer = await server.connect()
     writer.write(head)
     response = asyncio.create_task(reader.read())
@@ -261,12 +261,12 @@ async def test_trailers_and_chunk_extensions_are_bounded(
 async def test_nothing_runs_after_too_large_head(server: HttpServer) -> None:
     before = await count(server)
     calls = (
-        request("GET", "/wait/30", *["X-A: y"] * 99, close=False),  # with Host the most fields
+        request("GET", "/wait/30", *["X-A: y"] * 99, close=False),  # maximum: 100 with Host
         request("GET", "/count", *["X-A: y"] * 100, close=False),
         request(close=False),
     )
     assert statuses(await server.send(b"".join(calls))) == [200, 431]
-    assert await count(server) == before + 1  # /wait
+    assert await count(server) == before + 1  # only /wait ran
 
 
 async def test_many_calls_at_once_are_no_overload(server: HttpServer) -> None:
@@ -308,4 +308,4 @@ async def test_overload_refuses_in_order_and_keeps_connection(server: HttpServer
     assert statuses(response) == [503] * 7
     assert response.count(b"retry-after: ") == 7
     head = request("POST", "/echo", "Content-Length: 1000000", close=False)
-    assert statuses(await server.send(head)) == [503]  # before the body
+    assert statuses(await server.send(head)) == [503]  # sent before the body arrives

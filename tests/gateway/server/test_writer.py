@@ -1,4 +1,4 @@
-"""Streamed responses are framed, in order, at the client's pace, and visibly truncated."""
+"""Streamed responses are framed in order, follow the client's pace, and truncation is visible."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ async def test_stream_is_chunked_and_keeps_connection(streams: HttpServer) -> No
 async def test_file_and_http_1_0_stream_are_not_chunked(
     streams: HttpServer, path: str, version: int, body: bytes
 ) -> None:
-    kept = "close" if version else "keep-alive"  # a 1.0 stream ends with its connection
+    kept = "close" if version else "keep-alive"  # HTTP/1.0 ends a stream by closing
     call = f"GET {path} HTTP/1.{version}\r\nHost: a\r\nConnection: {kept}\r\n\r\n"
     head, _, received = (await streams.send(call.encode())).partition(b"\r\n\r\n")
     assert b"transfer-encoding" not in head
@@ -68,7 +68,7 @@ async def test_head_response_has_no_body(streams: HttpServer, path: str) -> None
     assert b"content-type" in head
     assert bool(re.search(rb"content-length: [1-9]", head)) is (path in ("/file", "/count"))
     if path == "/numbers/1000":
-        assert namespace(streams, "numbers")["made"] == [0]  # the source stops at once
+        assert namespace(streams, "numbers")["made"] == [0]  # HEAD stops the source at once
 
 
 @pytest.mark.parametrize("length", [2, 4])
@@ -89,7 +89,7 @@ async def test_failed_stream_is_truncated(
     (record,) = streams.platform.records()
     assert (record.status, record.bytes) == (500, 13)
     assert record.trace_id in caplog.text
-    with pytest.raises(ConnectionResetError):  # with HTTP/1.0 a close would mean the end
+    with pytest.raises(ConnectionResetError):  # reset: for HTTP/1.0 a close would mean success
         await streams.send(b"GET /numbers/1?end=raises HTTP/1.0\r\nHost: a\r\n\r\n")
 
 
@@ -138,7 +138,7 @@ async def test_slow_reader_pauses_the_generator(streams: HttpServer) -> None:
     await wait_until(lambda: connection.flow.write_paused)
     for _ in range(1000):
         await asyncio.sleep(0)
-    assert len(made) < 250  # what the kernel buffers, and a few more
+    assert len(made) < 250  # the kernel's buffers plus a few items
     body, is_complete = decode_chunks((await reader.read()).partition(b"\r\n\r\n")[2])
     writer.close()
     assert is_complete
@@ -146,7 +146,7 @@ async def test_slow_reader_pauses_the_generator(streams: HttpServer) -> None:
 
 
 async def shut_down_during(streams: HttpServer, call: bytes) -> bytes:
-    """Return the response to a stream that the shutdown interrupts after its first item."""
+    """Return the response of a stream that a shutdown interrupts after the first item."""
     reader, writer = await streams.connect()
     writer.write(call)
     response = await reader.readuntil(b"\n\r\n")

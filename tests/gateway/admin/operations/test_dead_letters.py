@@ -24,7 +24,7 @@ def running(tmp_path: Path) -> Iterator[TestPlatform]:
 
 
 def bury(platform: TestPlatform, *items: str) -> list[str]:
-    """Sell items, run the subscriptions to the end, and return the ids of the dead letters."""
+    """Sell items, run the subscriptions until events are dead; return the dead letters' ids."""
     sell(platform, *items)
     settle(platform)
     return [each["id"] for each in get(platform, f"{QUEUE}/dead-letters")]
@@ -184,7 +184,7 @@ def test_edited_event_of_an_ordered_subscription_keeps_its_place(running: TestPl
     sell(running, "unknown", "tea")
     settle(running)
     (letter,) = running.dead_letters("mail.count")
-    values = {"item": "milk", "buyer": "bob", "count": 1}  # now of another key
+    values = {"item": "milk", "buyer": "bob", "count": 1}  # changes the event's key
     path = "/v1/queues/mail.count"
     edited = running.admin("PATCH", f"{path}/dead-letters/{letter.id}", json={"values": values})
     assert edited.status == 200

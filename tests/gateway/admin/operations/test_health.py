@@ -1,4 +1,4 @@
-"""/health and /v1/health: readiness for everybody, details only with the token."""
+"""/health and /v1/health: anybody may read readiness, details need the token."""
 
 from __future__ import annotations
 

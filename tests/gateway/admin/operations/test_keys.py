@@ -68,7 +68,7 @@ def test_rotated_key_works_until_the_overlap_ends(running: TestPlatform) -> None
 
 def test_key_has_its_scopes_until_revoked(running: TestPlatform) -> None:
     key = create(running, scopes=["probe:secret"])
-    assert key["environment"] == "test"  # that of the platform
+    assert key["environment"] == "test"  # the platform's environment
     assert running.get("/secret", key=key["key"]).status == 200
     assert running.post("/echo", json={"text": "a"}, key=key["key"]).status == 403
     response = running.admin("POST", f"/v1/keys/{key['key_id']}/revoke")

@@ -1,4 +1,4 @@
-"""/v1/limits: the usage of limits agrees with the RateLimit headers, and reading counts nothing."""
+"""/v1/limits: usage agrees with the RateLimit headers, and reading it counts nothing."""
 
 from __future__ import annotations
 

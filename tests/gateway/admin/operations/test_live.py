@@ -1,4 +1,4 @@
-"""/v1/live: sums since counting began, and of the last seconds."""
+"""/v1/live: sums since the first count, and over the last seconds."""
 
 from __future__ import annotations
 

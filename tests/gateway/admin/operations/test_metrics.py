@@ -1,4 +1,4 @@
-"""/metrics: valid for the parsers of Prometheus, with all answered calls."""
+"""/metrics: Prometheus' parsers accept it, and it includes every answered call."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""/v1/traces lists and shows what the embedded store has."""
+"""/v1/traces lists and shows the traces in the embedded store."""
 
 from __future__ import annotations
 

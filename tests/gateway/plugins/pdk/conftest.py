@@ -1,4 +1,4 @@
-"""A running phase of a call that the test describes."""
+"""A running phase of a call described by the test."""
 
 from __future__ import annotations
 

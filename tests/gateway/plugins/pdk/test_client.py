@@ -1,4 +1,4 @@
-"""kong.client says who calls."""
+"""kong.client returns the caller: address, protocol, consumer and credential."""
 
 from __future__ import annotations
 

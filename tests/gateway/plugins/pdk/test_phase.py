@@ -1,4 +1,4 @@
-"""The PDK serves the phase that runs, and nothing else."""
+"""The PDK works only during the running phase."""
 
 from __future__ import annotations
 

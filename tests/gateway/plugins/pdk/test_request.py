@@ -1,4 +1,4 @@
-"""kong.request returns the values that Kong's returns."""
+"""kong.request returns the same values as in Kong."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ FIELDS = [
 
 def test_headers_are_lists_by_lower_case_name(begin: Any) -> None:
     kong, _ = begin(fields=FIELDS)
-    kong.request.get_headers()["x-many"].clear()  # a copy
+    kong.request.get_headers()["x-many"].clear()  # clears a copy
     assert kong.request.get_headers() == {
         "host": ["api.example:8443"], "x-many": ["one", "two"], "x-odd": ["caf\udce9"],
         "x-text": ["ключ"],

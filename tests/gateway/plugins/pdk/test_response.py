@@ -1,4 +1,4 @@
-"""kong.response replies to a call, or adds fields to its reply."""
+"""kong.response responds to a call, or adds headers to its response."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def test_exit_headers_replace_those_set_before(begin: Any, phase: Any) -> None:
     assert call.reply_fields == [(b"x-b", b"2")]
     kong, call = begin()
     kong.response.set_header("Content-Type", "text/plain")
-    exit_with(kong, phase, 403, "no")  # text has no content type of its own
+    exit_with(kong, phase, 403, "no")  # a text body sets no content type
     assert call.reply_fields == [(b"content-type", b"text/plain")]
 
 

@@ -1,4 +1,4 @@
-"""kong.service.request changes what the function sees."""
+"""kong.service.request changes the request that the function receives."""
 
 from __future__ import annotations
 
@@ -26,4 +26,4 @@ def test_headers_replace_those_of_the_client(begin: Any) -> None:
     kong.service.request.clear_header("x-A")
     assert call.fields == [(b"host", b"x"), (b"x-b", b"new")]
     assert call.header(b"x-a") is None
-    assert read == FIELDS  # the list of the server
+    assert read == FIELDS  # the server's own list is unchanged
