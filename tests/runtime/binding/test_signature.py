@@ -64,7 +64,7 @@ def bind_error(project: Project, source: str) -> str:
         ('a: Annotated[list[str], Cookie("b")]', "'a'", "plain type"),
         ('a: Annotated[New, Header("b")]', "'a'", "for the body"),
         ('a: Annotated[str, Header("bad name")]', "'a'", "'bad name' is not a valid header name"),
-        ('a: Annotated[str, Header("\u212a")]', "'a'", "valid header name"),  # Kelvin sign: lower case k
+        ('a: Annotated[str, Header("\u212a")]', "'a'", "valid header name"),  # lower() returns k
         ("a: Annotated[str, Header(5)]", "'a'", "5 is not a valid header name"),
         ("é: Annotated[str, Header]", "'é'", "'é' is not a valid header name"),
         ('a: Annotated[str, Cookie("a b;")]', "'a'", "name it with ASCII letters"),
