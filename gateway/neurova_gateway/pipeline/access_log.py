@@ -15,7 +15,8 @@ from .call_records import CallRecord
 class AccessLog:
     """Append call records to the file at `path`; a `CallSink`.
 
-    The file rotates at `max_bytes`, `keep` old ones stay. Raises OSError, e.g. on a full disk.
+    The file is rotated at `max_bytes`; `keep` old files are kept. Raises OSError, e.g. if the disk
+    is full.
     """
 
     def __init__(self, path: Path, *, max_bytes: int = 64 << 20, keep: int = 5) -> None:
@@ -23,5 +24,5 @@ class AccessLog:
         self._encoder = msgspec.json.Encoder()
 
     def write(self, records: Sequence[CallRecord]) -> None:
-        """Append one line a record."""
+        """Append one line per record."""
         self._file.append(self._encoder.encode_lines(records))

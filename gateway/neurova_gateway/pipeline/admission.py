@@ -1,4 +1,4 @@
-"""Decide when a call may start: in order of arrival, in turns, and only if it is not too late."""
+"""Admission control: start calls in order of arrival, and refuse calls that waited too long."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from math import inf
 from time import monotonic, thread_time
 from typing import Protocol
 
-MAX_WAIT = 1.0  # seconds; a connection that has waited longer for its turn is refused
-BUSY = 0.01  # seconds of calls in an event-loop iteration; further calls wait for their turn
-TURNS = 0.002  # seconds of turns, or one call, between two reads and accepts of the event loop
-REFUSING = 0.1  # maximum share of the processor time for refusals; further ones wait
-SHORTEST = 0.0002  # seconds of refusals that are always allowed
-LAG = 0.05  # seconds; while the event loop lags longer, fewer calls may be in flight
-MINIMUM, INITIAL = 8, 64  # calls that may be in flight: always; unless there was lag
-FAST, SLOW = 2.0, 1.15  # growth of the limit per check without lag: before, after a lag
+MAX_WAIT = 1.0  # seconds; a call that has waited longer for its turn is refused
+BUSY = 0.01  # seconds of calls per event-loop iteration; further calls wait for their turn
+TURNS = 0.002  # seconds of waiting calls (at least one) between two polls of the event loop
+REFUSING = 0.1  # maximum share of the CPU time for refusals; further refusals wait
+SHORTEST = 0.0002  # seconds of CPU time that refusals may always use
+LAG = 0.05  # seconds; if the event loop lags longer, fewer calls may be in flight
+MINIMUM, INITIAL = 8, 64  # limit of calls in flight: its lower bound; its value before any lag
+FAST, SLOW = 2.0, 1.15  # growth factor of the limit per check without lag: normally, after a lag
 
 
 class Waiter(Protocol):
-    """A connection with a request that has not been parsed."""
+    """A connection with a request that is not parsed yet."""
 
     def take_turn(self) -> None:
         """Parse the request and start its call."""
@@ -27,15 +27,15 @@ class Waiter(Protocol):
 
 
 class Admission:
-    """Let connections wait for their turn while the worker `is_busy`; refuse after MAX_WAIT.
+    """Queue connections while the worker `is_busy`, and refuse them after MAX_WAIT.
 
-    A call that starts after `busy_after` (wall clock) makes the worker busy: the calls of this
-    event-loop iteration have taken long enough. A refusal is sent after MAX_WAIT and at a limited
-    rate, so clients that retry at once cannot keep the worker from serving.
+    A call that starts after `busy_after` (wall clock) makes the worker busy, because the calls of
+    this event-loop iteration have used up their time. Refusals are sent only after MAX_WAIT and at
+    a limited rate, so that clients that retry at once cannot keep the worker from serving.
 
-    Tasks of calls in flight delay the event loop too. If it lags in two checks in a row, `limit`
-    follows from the calls in flight and the lag. Calls that only wait cause no lag: the limit grows
-    as they do, and then halves as they end.
+    `limit` bounds the calls in flight, because their tasks delay the event loop too. If the event
+    loop lags in two consecutive checks, `limit` is reduced in proportion to the lag. Calls that
+    only wait for I/O cause no lag: `limit` grows with their number, and halves when they end.
     """
 
     def __init__(
@@ -50,29 +50,29 @@ class Admission:
         self.waiting: deque[tuple[float, Waiter]] = deque()
         self.expired: deque[Waiter] = deque()
         self.clock = clock
-        self._used = used  # the processor time of the event loop
+        self._used = used  # returns the CPU time of the event loop's thread
         self._last_used = used()
         self._last_lag = 0.0
         self._growth = FAST
 
     @property
     def has_next(self) -> bool:
-        """Return whether a connection waits that may have a turn, or be refused, now."""
+        """Return whether a waiting connection may take its turn, or be refused, now."""
         return bool(self.expired or (self.waiting and self.in_flight < self.limit))
 
     def begin_call(self) -> None:
-        """Count a call that is answered later."""
+        """Count a call whose reply is pending."""
         self.in_flight += 1
         if self.in_flight >= self.limit:
             self.is_busy = True
 
     def end_call(self) -> None:
-        """Record that such a call has ended."""
+        """Record the end of a call that `begin_call` counted."""
         self.in_flight -= 1
 
     def record_lag(self, seconds: float) -> None:
         """Record how late the event loop ran a timer."""
-        lag = min(seconds, self._last_lag)  # one long lag may be a suspended machine
+        lag = min(seconds, self._last_lag)  # ignore a single lag, e.g. of a suspended machine
         self._last_lag = seconds
         if lag > LAG:
             self.limit = max(MINIMUM, self.in_flight * LAG / lag)
@@ -88,7 +88,7 @@ class Admission:
         self.waiting.append((self.clock(), waiter))
 
     def run_turns(self) -> None:
-        """Give turns to waiting connections for TURNS seconds, then refuse expired ones."""
+        """Let waiting connections take turns for TURNS seconds, then refuse expired connections."""
         now = self.clock()
         end = now + TURNS
         while self.waiting and now < end:

@@ -1,4 +1,4 @@
-"""Steps of a runtime behind Kong: verify who calls, check the scopes again."""
+"""Steps of a runtime behind Kong: verify the caller's identity, check the scopes again."""
 
 from __future__ import annotations
 
@@ -40,9 +40,9 @@ def identity_check(identity: Identity) -> Step:
 
 
 def scope_check(plugins: Sequence[Plugin]) -> Step:
-    """Return the check for the key and scopes that the auth plugin of a route demands.
+    """Return the step that checks the key and the scopes that a route requires.
 
-    Kong has checked them already, but it may have matched another route.
+    Kong has checked them already, but Kong may have matched a different route.
     """
     config = next((plugin.config for plugin in plugins if plugin.name == _AUTH), {})
     is_public = config.get("public", False)

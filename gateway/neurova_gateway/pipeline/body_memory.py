@@ -1,4 +1,4 @@
-"""Bound the memory that the request bodies of a worker take together."""
+"""Limit the total memory of all request bodies of a worker."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ TOO_MANY_BODIES = "Too many request bodies at once, retry later."
 
 
 class BodyMemory:
-    """Count the bytes of all bodies that are received or in use; `limit` is the bound."""
+    """Count the bytes of all request bodies in memory (`held`), up to `limit`."""
 
     __slots__ = ("held", "limit")
 
@@ -16,7 +16,7 @@ class BodyMemory:
 
 
 class BodyShare:
-    """The part of one connection, or of one call, in a BodyMemory."""
+    """The bytes that one connection, or one call, holds in a BodyMemory."""
 
     __slots__ = ("_memory", "held")
 
@@ -25,7 +25,7 @@ class BodyShare:
         self.held = 0
 
     def update(self, held: int) -> bool:
-        """Set the bytes held here; return whether all together are within the limit."""
+        """Set the bytes of this share; return whether all shares together are within the limit."""
         memory = self._memory
         memory.held += held - self.held
         self.held = held

@@ -1,4 +1,4 @@
-"""Call records: collected on the event loop, passed in batches to sinks on a thread."""
+"""Collect call records on the event loop, and pass them to sinks in batches, on a thread."""
 
 from __future__ import annotations
 
@@ -42,9 +42,9 @@ class CallSink(Protocol):
     """A receiver of call records, e.g. the access log or the counters."""
 
     def write(self, records: Sequence[CallRecord]) -> None:
-        """Take a batch. Called by one thread at a time, never on the event loop.
+        """Process a batch. Called by one thread at a time, never on the event loop.
 
-        A batch that raises is lost for this sink only.
+        If this raises, only this sink loses the batch.
         """
 
 
@@ -52,21 +52,22 @@ _PARTS = 13  # values per record in the flat list
 
 
 class CallRecords:
-    """Gather records and pass them to all `sinks` every `interval` seconds.
+    """Collect records and pass them to all `sinks` every `interval` seconds.
 
-    The interval is short because requests wait for the interpreter lock while a batch is written.
-    At most `bound` records wait; `dropped` counts the records beyond that and the batches that a
-    sink failed to take, `flushed` the records passed on.
+    The interval is short, so that batches are small: while a batch is written, requests wait for
+    the interpreter lock. At most `bound` records are buffered. `dropped` counts the records beyond
+    this bound and the records of batches that a sink failed to write; `flushed` counts the records
+    that were passed to the sinks.
     """
 
     def __init__(
         self, sinks: Sequence[CallSink], *, interval: float = 0.05, bound: int = 100_000
     ) -> None:
         self._sinks = tuple(sinks)
-        self._failing: set[int] = set()  # by `id`: sinks need not be hashable
+        self._failing: set[int] = set()  # ids of sinks, because sinks need not be hashable
         self._interval = interval
         self._bound = bound * _PARTS
-        # One flat list: a tuple per record would trigger the garbage collector.
+        # Use one flat list, because a tuple per record would trigger the garbage collector.
         self._gathered: list[Any] = []
         self._stopping = threading.Event()
         self._flushing = threading.Lock()
@@ -75,7 +76,7 @@ class CallRecords:
         self.flushed = 0
 
     def add(self, call: Call, status: int, size: int) -> None:
-        """Record an answered call; status 499 means that the client disconnected."""
+        """Record a call; status 499 means that the client disconnected."""
         gathered = self._gathered
         if len(gathered) >= self._bound:
             self.dropped += 1
@@ -87,7 +88,7 @@ class CallRecords:
         )  # fmt: skip
 
     def start(self) -> None:
-        """Start the thread that flushes."""
+        """Start the thread that flushes the records."""
         self._thread = threading.Thread(target=self._run, name="call-records", daemon=True)
         self._thread.start()
 
@@ -104,7 +105,7 @@ class CallRecords:
         with self._flushing:
             gathered = self._gathered
             batch = gathered[:]
-            del gathered[: len(batch)]  # keep records that were appended meanwhile
+            del gathered[: len(batch)]  # keep records that were appended after the copy
             if batch:
                 records = _records(batch)
                 self.flushed += len(records)
@@ -115,7 +116,7 @@ class CallRecords:
         """Pass a batch to one sink; log only the first of consecutive failures."""
         try:
             sink.write(records)
-        except BaseException as error:  # SystemExit would end the thread, and with it the log
+        except BaseException as error:  # even SystemExit, which would end this thread
             self.dropped += len(records)
             if id(sink) not in self._failing:
                 self._failing.add(id(sink))
@@ -138,7 +139,7 @@ def _records(batch: list[Any]) -> list[CallRecord]:
             method,
             paths[path],
             status,
-            # Costs half of `round`. Never below 0, even if the wall clock was set back.
+            # Takes half the time of `round`. Not negative, even if the wall clock was set back.
             int((ended - started) * 1_000_000) / 1000 if ended > started else 0.0,
             size,
             "" if route is None else route.name,
@@ -168,7 +169,7 @@ def _records(batch: list[Any]) -> list[CallRecord]:
 
 
 class _Paths(dict[bytes, str]):
-    """Decode each distinct raw path of a batch once; mask text that looks like a key."""
+    """Decode each distinct raw path of a batch once, and mask text that looks like a key."""
 
     def __missing__(self, path: bytes) -> str:
         self[path] = text = mask_secrets(path.decode("ascii", "backslashreplace"))

@@ -13,8 +13,8 @@ from .route_entry import Step
 def client_address_reader(proxies: Sequence[str]) -> Step:
     """Return the step that trusts the X-Forwarded-For entries added by `proxies` (CIDRs).
 
-    The client is the last entry that is not a trusted proxy, or UNKNOWN if that is no address: the
-    proxy's address, or an entry that the client wrote, could have more rights.
+    The client's address is the last entry that is not a trusted proxy. It is UNKNOWN if this entry
+    is not an IP address, because the proxy's address or a forged entry could have more rights.
     """
     networks = tuple(map(parse_network, proxies))
 

@@ -1,4 +1,4 @@
-"""Compress large responses for clients that accept it (RFC 9110, 8.4 and 12.5.3)."""
+"""Compress large responses if the client accepts it (RFC 9110, 8.4 and 12.5.3)."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from neurova.http.caching import NotModified
 from neurova.http.call import Call
 from neurova.http.reply import Reply
 
-LARGE = 1024  # bytes from which compression is worth it
-INLINE = 8 * 1024  # bytes up to which it runs on the event loop, in about 100 µs
+LARGE = 1024  # bytes; smaller bodies are not compressed
+INLINE = 8 * 1024  # bytes; up to this size, compress on the event loop, in about 100 µs
 LEVEL = 4
 BODILESS = frozenset([204, 206, 304])
 _COMPRESSIBLE = frozenset(
@@ -34,7 +34,7 @@ def _gzip(data: bytes) -> bytes:
 
 
 def available_codings() -> dict[bytes, Encoder]:
-    """Return encoders by coding, best first: zstd and brotli if installed, and gzip."""
+    """Return the encoder of each coding, best first: zstd and brotli if installed, then gzip."""
     found: dict[bytes, Encoder] = {}
     if find_spec("zstandard"):
         found[b"zstd"] = lambda data: import_module("zstandard").compress(data, 3)
@@ -44,13 +44,13 @@ def available_codings() -> dict[bytes, Encoder]:
 
 
 class CompressedReply(Reply):
-    """A reply that `Compression` has processed, so it is not compressed again."""
+    """A reply that `Compression` has processed and must not process again."""
 
     __slots__ = ()
 
 
 class Compression:
-    """Compress replies of at least LARGE bytes; those longer than INLINE in a thread."""
+    """Compress replies of at least LARGE bytes; use a thread for more than INLINE bytes."""
 
     def __init__(self, thread_pool: ThreadPool | None = None) -> None:
         self._thread_pool = thread_pool or ThreadPool()
@@ -59,7 +59,7 @@ class Compression:
         self._cached_choice = lru_cache(maxsize=256)(partial(choose_coding, codings=codings))
 
     def __call__(self, call: Call, reply: Reply) -> Reply | Awaitable[Reply]:
-        """Return the reply to send, or a future of it."""
+        """Return the reply to send, or a future for it."""
         if type(reply) is NotModified:
             return self._unchanged(call, reply)
         if type(reply) is not Reply or reply.status in BODILESS or _is_unchangeable(reply):
@@ -78,7 +78,7 @@ class Compression:
         return compressed
 
     def _unchanged(self, call: Call, reply: NotModified) -> Reply:
-        """Return a 304 with the Vary and ETag that its 200 would have (RFC 9110, 15.4.5)."""
+        """Return the 304 with the same Vary and ETag as the 200 reply (RFC 9110, 15.4.5)."""
         whole = reply.whole
         if len(whole.body) < LARGE or _is_unchangeable(whole):
             return reply
@@ -89,7 +89,7 @@ class Compression:
 
 
 def choose_coding(accepted: bytes, codings: tuple[bytes, ...]) -> bytes | None:
-    """Return the coding with the highest quality, the first of equal ones; None for identity."""
+    """Return the first coding with the highest quality; None for identity."""
     wanted = _qualities(accepted)
     rest = wanted.get(b"*", 0.0)
     best = max(codings, key=lambda coding: wanted.get(coding, rest), default=None)
@@ -112,7 +112,7 @@ def _qualities(accepted: bytes) -> dict[bytes, float]:
 
 @lru_cache(maxsize=256)
 def is_compressible(content_type: bytes) -> bool:
-    """Return whether a media type gets smaller."""
+    """Return whether bodies of a media type usually get smaller by compression."""
     media = content_type.partition(b";")[0].strip().lower()
     return (
         media in _COMPRESSIBLE or media.startswith(b"text/") or media.endswith((b"+json", b"+xml"))
@@ -145,11 +145,11 @@ def _on_compressed(
 
 
 def _with_body(reply: Reply, body: bytes, coding: bytes) -> Reply:
-    """Return the reply with another body, and Vary for caches."""
+    """Return the reply with the given body, and with Vary for caches."""
     fields = [*reply.fields, (b"vary", b"accept-encoding")]
     if coding:
         fields.append((b"content-encoding", coding))
-        # A strong ETag would claim that the bytes are the same (RFC 9110, 8.8.1).
+        # Weaken a strong ETag: it would state that the bytes are unchanged (RFC 9110, 8.8.1).
         fields = [
             (name, b"W/" + value if name == b"etag" and not value.startswith(b"W/") else value)
             for name, value in fields

@@ -1,4 +1,4 @@
-"""Step: cross-origin requests, configured like Kong's `cors` plugin."""
+"""Step: handle cross-origin requests, configured like Kong's `cors` plugin."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from neurova.http.reply import Reply
 
 
 class Cors:
-    """Answer preflights and add CORS headers for allowed origins; none by default.
+    """Answer preflight requests and add CORS headers for allowed origins (by default none).
 
     `config` has the keys of Kong's plugin: origins, methods, headers, exposed_headers, credentials,
     max_age (seconds).
@@ -25,9 +25,9 @@ class Cors:
         self._max_age = str(config.get("max_age", 600)).encode()
 
     def __call__(self, call: Call) -> Reply | None:
-        """Add headers for an allowed origin; return the reply to a preflight."""
+        """Add headers for an allowed origin; return a reply only to a preflight request."""
         origin = call.headers.get(b"origin")
-        if not self._any:  # also without Origin: a cache may serve the reply to other origins
+        if not self._any:  # even without Origin, since caches store the reply
             call.reply_fields.append((b"vary", b"origin"))
         allowed = None if origin is None else self._allowed(origin)
         if allowed is None:
@@ -42,7 +42,8 @@ class Cors:
         return None
 
     def _allowed(self, origin: bytes) -> bytes | None:
-        # Fetch forbids "*" with credentials, and echoing every origin would allow all of them.
+        # The Fetch standard forbids "*" with credentials, and echoing every origin would allow
+        # credentials from all of them.
         if self._any and not self._credentials:
             return b"*"
         return origin if origin in self._origins else None

@@ -1,4 +1,4 @@
-"""Step: refuse a request for its version, Content-Length, Transfer-Encoding, Upgrade or Expect."""
+"""Step: check version, Content-Length, Transfer-Encoding, Upgrade and Expect of a request."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from neurova.http.reply import Reply
 
 from .route_entry import Step
 
-VERSIONS = frozenset(["1.1", "1.0", "2", "3"])  # HTTP/2 and 3 come through ASGI
+VERSIONS = frozenset(["1.1", "1.0", "2", "3"])  # HTTP/2 and HTTP/3 requests arrive by ASGI
 _SPECIAL = frozenset([b"transfer-encoding", b"upgrade", b"expect"])
 
 
@@ -22,7 +22,7 @@ def framing_check(max_body: int) -> Step:
             return problem(call, 505, "HTTP version not supported, use HTTP/1.1")
         length = headers.get(b"content-length")
         if length is not None and not (
-            # A Content-Length with fewer digits than the limit is below it: do not parse it.
+            # With fewer digits than the limit, the length is below the limit: do not parse it.
             length.isdigit() and (len(length) < digits or fits(length))
         ):
             return problem(call, 413, body_too_large(max_body))
@@ -35,7 +35,7 @@ def framing_check(max_body: int) -> Step:
 
 
 def body_too_large(max_body: int) -> str:
-    """Return the detail of the refusal of a body over `max_body` bytes."""
+    """Return the error detail for a body of more than `max_body` bytes."""
     return f"Request body exceeds {max_body} bytes"
 
 

@@ -1,4 +1,4 @@
-"""The gateway: admit a call by an ordered list of steps, run its function, record it."""
+"""The gateway: admit each call by an ordered list of steps, run its function, record it."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ from .tracing import CallTracing, parent_flag_reader
 
 OVERLOADED = "The server is overloaded, retry later."
 MAX_RETRY_AFTER = 3  # seconds
-# Built once, as a refusal must cost little; Retry-After differs, so that callers come back spread.
+# Built once, because a refusal must be cheap; Retry-After differs, to spread the retries.
 _REFUSALS = [
     problem(None, 503, OVERLOADED, headers={"retry-after": str(1 + seconds)})
     for seconds in range(MAX_RETRY_AFTER)
@@ -44,10 +44,11 @@ _IDENTITY = HEADER.lower().encode()
 
 
 class Gateway:
-    """Take calls from both entry points: `admit`, `invoke`, `record`.
+    """Handle the calls of both entry points (HTTP server and ASGI): `admit`, `invoke`, `record`.
 
-    `load` sets the routes, at any time: calls in flight keep their route. With `identity` this is a
-    runtime behind Kong: it accepts only calls signed with that identity, and plugins run in Kong.
+    `load` replaces the routes at any time; calls in flight keep their route. With `identity`, the
+    gateway runs behind Kong: it accepts only calls signed with this identity, and the plugins run
+    in Kong.
     """
 
     def __init__(
@@ -84,7 +85,7 @@ class Gateway:
         self._steps = self.steps()
 
     def steps(self) -> tuple[Step, ...]:
-        """Return the steps of `admit`, in order; the first one that replies ends the call."""
+        """Return the steps of `admit`, in order; the first step that replies ends the call."""
         steps = (
             self.begin,
             self._read_parent_flag,  # if trusted_proxies is set and calls are traced
@@ -101,7 +102,7 @@ class Gateway:
         return tuple(step for step in steps if step is not None)
 
     def load(self, config: GatewayConfig, handlers: Mapping[str, Handler]) -> None:
-        """Replace all routes; `handlers` by route name."""
+        """Replace all routes; `handlers` maps route names to handlers."""
         global_plugins = [plugin for plugin in config.plugins if plugin.route is None]
         route_plugins: dict[str, list[Plugin]] = {}
         for plugin in config.plugins:
@@ -121,7 +122,7 @@ class Gateway:
         self._steps = self.steps()
 
     def load_site(self, site: StaticSite | None) -> None:
-        """Serve the files of a page on the paths without a route."""
+        """Serve the files of `site` on paths without a route."""
         self._site = site
 
     def _entry(self, name: str, handler: Handler, plugins: list[Plugin]) -> RouteEntry:
@@ -137,7 +138,7 @@ class Gateway:
         return self._tracing.trace(entry, access(chain.with_spans())) if self._tracing else entry
 
     def admit(self, call: Call) -> Reply | None:
-        """Check a call whose head is complete: return its refusal, or None to read its body."""
+        """Check a call whose head is complete; return its refusal, or None to read the body."""
         for step in self._steps:
             reply = step(call)
             if reply is not None:
@@ -149,19 +150,19 @@ class Gateway:
         return call.route.invoke(call)  # type: ignore[no-any-return]  # Call.route is a RouteEntry
 
     def record(self, call: Call, reply: Reply, status: int = 0, size: int | None = None) -> None:
-        """Record a call after its response; `status` 499 if the client disconnected before.
+        """Record a call after its response; `status` is 499 if the client disconnected.
 
-        `size`: the bytes of a streamed body.
+        `size`: the number of bytes sent of a streamed body.
         """
         entry = call.route
         if entry is not None and entry.log is not None:
             entry.log(call, reply)
         self._records.add(call, status or reply.status, len(reply.body) if size is None else size)
 
-    # Steps that need the gateway's own state.
+    # Steps that need the state of the gateway.
 
     def begin(self, call: Call) -> Reply | None:
-        """Start clock and trace; drop an identity header sent by the client."""
+        """Set the start time, begin the trace, and drop an identity header sent by the client."""
         call.started = time()
         begin_trace(call)
         if _IDENTITY in call.headers and not self._is_behind_kong:
@@ -170,7 +171,7 @@ class Gateway:
         return None
 
     def check_turn(self, call: Call) -> Reply | None:
-        """Refuse a call that has waited too long, before its route and its key are looked up."""
+        """Refuse a call that has waited too long, before looking up its route and key."""
         admission = self.admission
         if call.started <= admission.busy_after:
             return None
@@ -181,7 +182,7 @@ class Gateway:
         return _REFUSALS[admission.refused % MAX_RETRY_AFTER]
 
     def find_route(self, call: Call) -> Reply | None:
-        """Find the route of the method and path."""
+        """Find the route for the method and path."""
         try:
             call.route, call.params, allowed = self._table.find(call.method, call.raw_path)
         except BadPath as error:
@@ -189,7 +190,7 @@ class Gateway:
         return None if call.route is not None else self._find_file(call, allowed)
 
     def _find_file(self, call: Call, allowed: tuple[str, ...]) -> Reply | None:
-        """Find the file of a path without a route, or return the refusal."""
+        """Find the static file for a path without a route, or return the refusal."""
         if allowed or self._site is None or call.raw_path not in self._site:
             return no_route_reply(call, allowed)
         if call.method not in SITE_METHODS:

@@ -20,7 +20,7 @@ class Health:
         self.is_draining = False
 
     def invoke(self, call: Call) -> Reply:
-        """Answer one call."""
+        """Return the reply to one call."""
         if self.is_draining:
             return Reply.of(503, b'{"status":"draining"}', JSON, [_NO_STORE, _RETRY_AFTER])
         return Reply.of(200, b'{"status":"ok"}', JSON, [_NO_STORE])

@@ -1,4 +1,4 @@
-"""Step: require exactly one valid Host header, and a configured host if there are any."""
+"""Step: require exactly one valid Host header, with a configured name if names are set."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from . import health
 from .route_entry import Step
 
 CACHED = 256
-# RFC 9110, 7.2 and RFC 3986, 3.2.2, restricted to the characters of host names and addresses.
+# RFC 9110, 7.2 and RFC 3986, 3.2.2, restricted to characters of host names and addresses.
 _HOST = re.compile(rb"(?:[A-Za-z0-9_.-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::\d{1,5})?")
 
 
 def host_check(names: Sequence[str]) -> Step:
-    """Return the step; if there are `names`, it refuses all other hosts. Ports are ignored."""
+    """Return the step; if `names` is not empty, it refuses other hosts. Ports are ignored."""
     hosts = frozenset(name.encode() for name in names)
     accepted: set[bytes] = set()
 

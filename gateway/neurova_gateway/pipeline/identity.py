@@ -19,12 +19,12 @@ from ..identity.signing_keys import KEY_BYTES, IdentityKeys, new_key
 
 HEADER = "X-Neurova-Identity"
 LIFETIME = 60.0
-# Enough for a request line of 8 KiB in JSON and base64, plus the scopes.
+# The maximum size of the header: enough for a request line of 8 KiB as JSON in base64, plus scopes.
 MAX_BYTES = 24 * 1024
 
 
 class IdentityError(Exception):
-    """An identity that is not accepted; the message gives the reason, but no sent values."""
+    """An identity that is not accepted; the message never contains values from the header."""
 
 
 class _Payload(msgspec.Struct, forbid_unknown_fields=True):
@@ -43,9 +43,9 @@ _decode = msgspec.json.Decoder(_Payload).decode
 
 
 class Identity:
-    """Sign and verify callers for one environment with HMAC-SHA256 and keys of >= 32 bytes.
+    """Sign and verify callers of one environment, with HMAC-SHA256 and keys of >= 32 bytes.
 
-    `keys`: one key, or a function that returns those in force. It may raise Unavailable.
+    `keys`: one key, or a function that returns the current keys and may raise Unavailable.
     """
 
     __slots__ = ("_environment", "_keys")
@@ -57,7 +57,7 @@ class Identity:
         self._environment = environment
 
     def sign(self, method: str, target: bytes, caller: Caller, now: float) -> str:
-        """Return the header value that names the caller of this one call.
+        """Return the header value that identifies the caller, valid for this request only.
 
         `target` is the raw path with `?query`; `now` is Unix seconds.
         """
@@ -75,9 +75,9 @@ class Identity:
         return f"{text.decode()}.{_mac(self._keys().signing(now), text)}"
 
     def sign_request_line(self, line: str, caller: Caller, now: float) -> str:
-        """Return the header value for a request line, `GET /a?b HTTP/1.1`.
+        """Return the header value for a request line like `GET /a?b HTTP/1.1`.
 
-        The PDK decodes the line as UTF-8 with surrogate escapes.
+        `line` is text from the PDK, which decodes it as UTF-8 with surrogate escapes.
         """
         method, _, rest = line.partition(" ")
         target = rest.rpartition(" ")[0]
@@ -125,9 +125,9 @@ def _canonical_target(target: bytes) -> str:
 
 
 def load_key(path: Path) -> bytes:
-    """Return the key in `path`, which is created 0600 if it is missing.
+    """Read the key from the file `path`; create the file (mode 0600) if it is missing.
 
-    Raises StateError when other users may read the file, or it is not a key.
+    Raises StateError if other users may read the file, or if it contains no valid key.
     """
     key = load_or_create_secret(path, new_key)
     if len(key) < KEY_BYTES:

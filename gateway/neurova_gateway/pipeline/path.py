@@ -1,4 +1,4 @@
-"""One spelling per path: decode a raw path to one canonical string, or refuse it."""
+"""Decode a raw path to its canonical form, or refuse it if it is ambiguous."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ _DOTS = re.compile(r"/\.{1,2}(?:/|$)")
 
 
 class BadPath(ValueError):
-    """A path without a canonical spelling; the message is for the client."""
+    """A path without a canonical form; the message is sent to the client."""
 
 
 def canonicalize(raw: bytes) -> str:
-    """Return the one spelling of a raw path without query, with each escape decoded once.
+    """Return the canonical form of a raw path (without query), with each escape decoded once.
 
     Raises BadPath for every ambiguity: an empty segment, a dot segment, an encoded slash or
     backslash, a control character, `;`, bytes that are not UTF-8.

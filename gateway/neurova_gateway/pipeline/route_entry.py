@@ -1,4 +1,4 @@
-"""A route as the gateway runs it: access check, function, log."""
+"""A route in the gateway: its access check, its function and its log step."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ Log = Callable[[Call, Reply], None]
 
 
 class Handler(Protocol):
-    """Answers the calls of a route: a function, a mounted app, the health check."""
+    """Handle the calls of a route: a function, a mounted app or the health check."""
 
     @property
     def invoke(self) -> Invoke:
-        """Return the callable that answers a call; it never raises."""
+        """Return the callable that handles a call; it never raises."""
 
 
 class RouteEntry:
-    """The function of a route, with `access` to run before it and `log` to run after it.
+    """The function of a route, the `access` step before it and the `log` step after it.
 
-    Calls whose span id is below `sample_below` are sampled and continue on `traced`.
+    A call whose span id is below `sample_below` is sampled and continues on the entry `traced`.
     """
 
     __slots__ = ("access", "invoke", "log", "name", "sample_below", "traced")

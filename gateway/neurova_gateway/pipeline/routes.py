@@ -1,4 +1,4 @@
-"""The route table: find the route of a method and path, at a cost independent of their number."""
+"""The route table: find the route for a method and path, independent of the number of routes."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ NO_PARAMS: dict[str, str] = {}
 REST = "{*}"
 
 
-Leaf = dict[str, tuple[Target, tuple[str, ...]]]  # method to target and names of parameters
+Leaf = dict[str, tuple[Target, tuple[str, ...]]]  # method to (target, parameter names)
 
 
 class Match(NamedTuple, Generic[Target]):
-    """The target, or None and the methods that this path allows, () if no route has the path."""
+    """The result of a look-up; without a target, `allowed` has the methods of the path's routes."""
 
     target: Target | None
     params: dict[str, str]
@@ -39,7 +39,7 @@ class _Node(Generic[Target]):
         self.leaf: Leaf[Target] | None = None
 
     def child(self, segment: str) -> _Node[Target]:
-        """Return the child for a segment of a template, created if missing."""
+        """Return the child for a template segment; create it if it is missing."""
         if segment.startswith("{"):
             if self.parameter is None:
                 self.parameter = _Node()
@@ -55,9 +55,9 @@ class _Node(Generic[Target]):
 class RouteTable(Generic[Target]):
     """Find the target of a method and path; literal segments win over `{parameters}`.
 
-    A template that ends in `/{*}` matches its path and everything below that no other template
-    matches; the longest one wins. Paths without parameters are in a dict, the others in a tree of
-    segments. The table is immutable.
+    A template that ends in `/{*}` matches its prefix and all paths below it that no other template
+    matches; the longest prefix wins. Templates without parameters are in a dict, the others in a
+    tree of segments. The table is immutable.
     """
 
     def __init__(self, routes: Iterable[tuple[str, str, Target]]) -> None:
@@ -71,7 +71,7 @@ class RouteTable(Generic[Target]):
                 found[method] = Match(target, NO_PARAMS)
 
     def find(self, method: str, raw_path: bytes) -> Match[Target]:
-        """Return the match of a raw path. Raises BadPath if it has no canonical spelling."""
+        """Return the match of a raw path. Raises BadPath if the path has no canonical form."""
         exact = self._exact.get(raw_path)
         if exact is not None:
             found = exact.get(method)
@@ -142,7 +142,7 @@ class RouteTable(Generic[Target]):
 
 
 def no_route_reply(call: Call, allowed: Sequence[str]) -> Reply:
-    """Return 404, or 405 with the methods that the path allows."""
+    """Return a 404 reply, or a 405 reply with the methods that the path allows."""
     if not allowed:
         return problem(call, 404, "No route matches this path")
     methods = ", ".join(allowed)

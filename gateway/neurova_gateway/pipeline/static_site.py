@@ -1,4 +1,4 @@
-"""Answer the paths of a public page from memory, below all routes."""
+"""Serve the files of a public page from memory, on paths without a route."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ INDEX = "index.html"
 
 
 class StaticFile(msgspec.Struct, frozen=True):
-    """A file of a page; `encodings`: its content by coding, best first, "br" or "gzip"."""
+    """A file of a page; `encodings` maps "br" or "gzip" to encoded content, best first."""
 
     content: bytes
     content_type: str
@@ -27,10 +27,11 @@ class StaticFile(msgspec.Struct, frozen=True):
 
 
 class StaticSite:
-    """Answer the files of a page. A `Handler`.
+    """Serve the files of a page. A `Handler`.
 
-    `files` by path without the leading slash; `index.html` is the path of its folder. `headers` are
-    sent with each file. A path is looked up as it is, so only these files can be reached.
+    `files` maps paths without a leading slash to files; `index.html` is served at the path of its
+    folder. `headers` are sent with each file. Paths are looked up unchanged in a dict, so no other
+    file can be reached.
     """
 
     def __init__(self, files: Mapping[str, StaticFile], headers: Mapping[str, str]) -> None:
@@ -41,15 +42,15 @@ class StaticSite:
         return raw_path in self._files
 
     def invoke(self, call: Call) -> Reply:
-        """Answer one call, whose path is one of the files."""
+        """Return the reply to a call; its path must be in the site."""
         return self._files[call.raw_path].choose(call)
 
 
 class _Replies:
-    """The replies with one file: a 304, and one 200 by coding (b"" for none)."""
+    """The prebuilt replies for one file: a 304, and a 200 for each coding (b"" for none)."""
 
     def __init__(self, file: StaticFile, fields: list[Field]) -> None:
-        # The tag is weak, because it is the same for every coding.
+        # Use a weak ETag, because it is the same for every coding.
         self._tag = b'W/"%b"' % file.tag.encode()
         caching = [(b"cache-control", file.cache_control.encode()), (b"etag", self._tag)]
         if file.encodings:

@@ -1,4 +1,4 @@
-"""Sample calls at the edge, and record the spans of sampled, failed and slow ones."""
+"""Sample calls in the gateway, and record the spans of sampled, failed and slow calls."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from .route_entry import RouteEntry, Step
 
 
 class TracedRoute(NamedTuple):
-    """A route's path template, and the share of its calls to sample, None for the default."""
+    """A route's path template and sampling ratio; None for the default ratio."""
 
     template: str
     ratio: float | None
@@ -32,8 +32,8 @@ class TracedRoute(NamedTuple):
 class CallTracing:
     """Sample the calls of routes; a `CallSink` that records root spans from call records.
 
-    A sampled call continues on a second entry of its route, so that the way of the other calls has
-    no tracing in it. `scheme` is that of the listener.
+    A sampled call continues on a second entry of its route, so that other calls run no tracing
+    code. `scheme`: the URL scheme of the listener.
     """
 
     def __init__(self, tracer: Tracer, scheme: str = "http") -> None:
@@ -42,7 +42,7 @@ class CallTracing:
         self._routes: Mapping[str, TracedRoute] = {}
 
     def load(self, routes: Mapping[str, TracedRoute]) -> None:
-        """Replace the routes, by name, before the gateway loads them."""
+        """Replace the routes (by name). Call this before the gateway loads them."""
         self._routes = routes
 
     @property
@@ -51,7 +51,7 @@ class CallTracing:
         return self._tracer.buffer is not None
 
     def trace(self, entry: RouteEntry, access: Step) -> RouteEntry:
-        """Return the entry with its variant for sampled calls, which runs `access` instead."""
+        """Add a variant for sampled calls to an entry, which uses `access` as its access step."""
         route = self._routes.get(entry.name)
         if route is not None:
             entry.sample_below = self._tracer.sample_below(route.ratio)
@@ -99,7 +99,7 @@ class CallTracing:
         if isinstance(reply, Future):
             is_complete = not reply.cancelled() and reply.exception() is None
             reply = reply.result() if is_complete else None
-        status = 499 if reply is None else reply.status  # the client disconnected
+        status = 499 if reply is None else reply.status  # no reply: the client disconnected
         attributes = {"faas.name": name, "faas.trigger": "http"}
         error = str(status) if status >= 500 else ""
         span = Span(context.span_id, parent_id, name, INTERNAL, start, time_ns(), attributes, error)
@@ -115,7 +115,7 @@ class CallTracing:
                 self._record(record)
 
     def _is_sampled(self, record: CallRecord) -> bool:
-        """Decide for a call without a route; health checks are never sampled."""
+        """Decide whether to sample a call without a route; health checks are never sampled."""
         return record.path != health.PATH and random() < self._tracer.ratio  # noqa: S311 - no secret
 
     def _record(self, record: CallRecord) -> None:
@@ -160,7 +160,7 @@ class CallTracing:
 
 
 def parent_flag_reader(proxies: Iterable[str]) -> Step:
-    """Return the step that follows the sampled flag of a `traceparent` sent by `proxies`."""
+    """Return the step that adopts the sampled flag of a `traceparent` from `proxies` (CIDRs)."""
     networks = tuple(map(parse_network, proxies))
 
     def read_parent_flag(call: Call) -> None:
