@@ -36,7 +36,7 @@ Schema = [
     {"identity_secret": {"type": "string"}},
     {"consumer_headers": {"type": "boolean", "default": False}},
 ]
-# Header names by which an upstream may identify the caller; remove them from requests.
+# Headers by which a runtime may identify the caller; remove them from requests of clients.
 _NAMES = (
     HEADER.lower(),
     "x-consumer-id",
@@ -51,18 +51,18 @@ _NAMES = (
     "x-authenticated-scope",
     "x-authenticated-groups",
 )
-# WSGI and CGI (RFC 3875, 4.1.18) do not distinguish `_` and `-`, so remove all spellings.
+# WSGI and CGI (RFC 3875, 4.1.18) do not distinguish `_` from `-`, so remove all variants.
 _RESERVED = frozenset(
     "".join(letters)
     for name in _NAMES
     for letters in product(*("-_" if letter == "-" else letter for letter in name))
 )
-_VISIBLE_FIELDS = 100  # the PDK returns at most 100, so others may be missing
+_VISIBLE_FIELDS = 100  # the PDK returns at most 100 fields; further fields are not visible
 _FAILED = unavailable("Authentication is unavailable")
 
 
 class Plugin:
-    """Refuse a call, or name its caller to Kong, to later plugins and to the runtime."""
+    """Refuse a call, or pass its caller to Kong, to later plugins and to the runtime."""
 
     def __init__(self, config: dict[str, Any]) -> None:
         stores = bound_stores(config)
@@ -83,12 +83,12 @@ class Plugin:
         self._consumer_headers = bool(config.get("consumer_headers"))
 
     def access(self, kong: Any) -> object:
-        """Decide one call; any error here refuses it."""
+        """Authenticate one call; an error here refuses the call."""
         try:
             headers = kong.request.get_headers()
             verdict = self._authenticator.decide(headers, kong.client.get_forwarded_ip)
             if isinstance(verdict, Refusal):
-                if verdict.consumer:  # for the logs: the call ends here
+                if verdict.consumer:  # record the caller for Kong's logs
                     kong.client.authenticate(verdict.consumer, verdict.credential)
                 return kong.response.exit(*verdict.reply)
             if verdict.consumer:
@@ -104,7 +104,7 @@ class Plugin:
                 added = {**added, HEADER: signed}
             if added:
                 kong.service.request.set_headers(added)
-            # Set `nv` last: the guard admits only calls with it.
+            # Set `nv` last: the guard treats a call with `nv` as authenticated.
             return kong.ctx.shared.set("nv", verdict.nv)
         except Exception as error:
             print(f"neurova-auth: {type(error).__name__}", file=sys.stderr)

@@ -23,7 +23,7 @@ _FAILED = unavailable("Rate limiting is unavailable")
 
 
 class Plugin:
-    """Refuse a call above any of its limits; add the remaining calls to the reply."""
+    """Refuse a call that exceeds a limit; add the rate limit header fields to the reply."""
 
     def __init__(self, config: dict[str, Any]) -> None:
         stores = bound_stores(config)
@@ -39,7 +39,7 @@ class Plugin:
         self._guarded = bool(config.get("guarded"))
 
     def access(self, kong: Any) -> object:
-        """Count one call; any error here refuses it."""
+        """Count one call; an error here refuses the call."""
         try:
             nv = kong.ctx.shared.get("nv")
             verdict = self._limit.decide(nv, kong.client.get_forwarded_ip)

@@ -1,1 +1,1 @@
-"""Kong plugins hosted in process, and their logic."""
+"""Run Kong plugins in process, and implement the platform's own plugins."""

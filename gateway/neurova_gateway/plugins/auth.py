@@ -1,4 +1,4 @@
-"""Authenticate a call by its API key: form, record, validity, address, scopes."""
+"""Authenticate a call by its API key: check format, record, validity, address and scopes."""
 
 from __future__ import annotations
 
@@ -31,21 +31,21 @@ _CONSUMERS = uuid.UUID("6a8f0e2c-53c5-4f0a-9f0b-5b6f5f0b7a31")
 
 
 class Keys(Protocol):
-    """Find the records of keys: see `KeyCache`."""
+    """Look up key records; `KeyCache` implements this."""
 
     def find(self, key: str) -> KeyRecord | None:
         """Return the record of a key, None for an unknown key."""
 
     def find_cached(self, key_digest: bytes) -> KeyRecord | None:
-        """Return the record of the key with that SHA-256 if it is cached."""
+        """Return the cached key record with this SHA-256, None if it is not cached."""
 
 
 class Grant(msgspec.Struct, frozen=True, eq=False):
-    """The caller, in the forms for Kong, later plugins and a runtime.
+    """The caller, as data for Kong, for later plugins (`nv`) and for a runtime (`caller`).
 
-    `nv` has only text, its scopes in one string: a later plugin can change only its own copy.
-    `consumer` is empty for an anonymous caller. `consumer_headers` are those of Kong's own plugins;
-    for an anonymous caller they overwrite those of the client with empty values.
+    `nv` has only text values (the scopes are one string), so later plugins get a copy and cannot
+    change it. `consumer` is empty for an anonymous caller. `consumer_headers` are the headers that
+    Kong's own auth plugins set; for an anonymous caller, empty values overwrite the client's.
     """
 
     caller: Caller
@@ -58,9 +58,9 @@ class Grant(msgspec.Struct, frozen=True, eq=False):
 class Authenticator:
     """Decide whether a call may pass.
 
-    `accepted` is the environment whose keys are valid here. `plans` by name are those that
-    consumers hold; an unknown plan gives nothing. A `public` route reads no key, so it
-    works while the store is unavailable; every caller is anonymous.
+    `accepted` is the environment whose keys are valid here. `plans` maps names to the plans that
+    consumers may hold; an unknown plan grants no scopes and sets no limits. On a `public` route, no
+    key is read and every caller is anonymous, so the route works while the key store is down.
     """
 
     __slots__ = ("_accepted", "_clock", "_grants", "_keys", "_plans", "_public", "_scopes")
@@ -87,8 +87,8 @@ class Authenticator:
     def decide(self, headers: Headers, read_address: ReadAddress) -> Grant | Refusal:
         """Return the grant of a call, or its refusal.
 
-        `headers` maps lower-case names to all their values. `read_address` is called only when the
-        key is bound to networks.
+        `headers` maps each lower-case name to all its values. `read_address` is called only if the
+        key is restricted to networks.
         """
         if self._public is not None:
             return self._public
@@ -101,7 +101,7 @@ class Authenticator:
                 return credential
             key = credential
         try:
-            # The cached grant is of this record, so only its end must be checked again.
+            # If the cached grant belongs to this record, only its end must be checked again.
             record = self._keys.find_cached(digest(key))
             if record is not None:
                 cached = self._grants.get(record.key_id)
@@ -149,7 +149,7 @@ class Authenticator:
             self._grants.clear()
         grant = _create_grant(record, self._plans.get(record.plan, _NO_PLAN))
         ends = [end for end in (record.revoked_at, record.expires_at) if end is not None]
-        # No check is needed before `until`; a key with networks is checked in every call.
+        # The grant needs no check before `until`; a key with networks is checked in every call.
         until = 0.0 if record.cidrs else min(ends, default=FOREVER)
         self._grants[record.key_id] = record, grant, until
         return grant
@@ -163,7 +163,7 @@ class Authenticator:
 
 
 def _read_credential(keys: Sequence[str] | None, bearers: Sequence[str] | None) -> str | Refusal:
-    """Return the one key that a request presents."""
+    """Return the key of a request; refuse a request without a key or with several keys."""
     if not keys and not bearers:
         return _unauthorized("An API key is required, send it as X-API-Key", error="")
     if (keys and bearers) or len(keys or bearers or ()) > 1:
@@ -205,13 +205,13 @@ def _refuse_scopes(missing: Sequence[str]) -> Refusal:
 
 
 def _is_within(address: str | None, cidrs: Sequence[str]) -> bool:
-    """Check whether an address lies in one of the networks; False for any other text."""
+    """Return whether an address is in one of the networks; False if it is not an address."""
     ip = parse_address(address or "")
     return ip is not None and any(ip in parse_network(cidr) for cidr in cidrs)
 
 
 def read_plans(config: Mapping[str, Any]) -> dict[str, Plan]:
-    """Return the plans in a plugin's config; Kong sends `{}` for an empty list, None if unset."""
+    """Read plans from a plugin's config; Kong sends `{}` for an empty list, None if unset."""
     plans: Mapping[str, Mapping[str, Any]] = config.get("plans") or {}
     return {
         name: Plan(tuple(plan.get("scopes") or ()), plan.get("limit") or "", plan.get("quota") or 0)
@@ -220,9 +220,9 @@ def read_plans(config: Mapping[str, Any]) -> dict[str, Plan]:
 
 
 def caller_fields(record: KeyRecord, plan: Plan) -> dict[str, str]:
-    """Return the caller as later plugins see it, with the limits that bind it.
+    """Return the caller fields for later plugins, with the limits that apply to the caller.
 
-    The limits of a key or its consumer replace the plan's limit, the quota of a key the plan's.
+    Limits of a key or its consumer replace the plan's limit; a key's quota replaces the plan's.
     """
     fields = {
         "consumer": record.consumer,

@@ -1,4 +1,4 @@
-"""Run Kong's plugins in this process: in order of priority, with a deadline and a guard."""
+"""Run Kong plugins in this process, by priority and with a deadline."""
 
 from __future__ import annotations
 
@@ -45,11 +45,11 @@ def _write_stderr(line: str) -> None:
 
 
 class PluginHost:
-    """Run the plugins of a folder, the phases of one call at a time.
+    """Run the plugins of a folder; only one plugin phase runs at a time.
 
-    `stores` are passed to plugins whose Schema has `state`. `deadline`: seconds that the access
-    phase, or the log phase, of all plugins of a call may take. `report` receives a line for every
-    fault, `faults` counts them by plugin. All calls come from the main thread.
+    `stores` are passed to plugins whose Schema has `state`. `deadline`: the maximum seconds of all
+    access phases of a call together, and of each log phase. `report` receives a line for every
+    fault; `faults` counts the faults of each plugin. All methods must be called in the main thread.
     """
 
     def __init__(
@@ -64,7 +64,7 @@ class PluginHost:
         self._report = report
         self._stores = stores
         self._plugins = load(folder)
-        # Weak references: an instance is freed when no route and no running call uses it.
+        # Weak references free an instance as soon as no route and no running call uses it.
         self._instances: WeakValueDictionary[_Key, _Instance] = WeakValueDictionary()
         self._chains: WeakValueDictionary[tuple[_Key, ...], Chain] = WeakValueDictionary()
         self._watchdog = Watchdog(deadline)
@@ -72,7 +72,7 @@ class PluginHost:
         self._kong = Kong(self._phase)
 
     def start(self) -> None:
-        """Enforce the deadline from now on. Call this in the main thread."""
+        """Start to enforce the deadline. Call this in the main thread."""
         self._watchdog.start()
 
     def stop(self) -> None:
@@ -81,19 +81,19 @@ class PluginHost:
 
     @property
     def waits(self) -> bool:
-        """Return whether plugins may wait for a network."""
+        """Return whether plugins may wait for the network."""
         return self._stores is not None and self._stores.limiter.waits
 
     def bind_stores(self, stores: Stores) -> None:
-        """Pass these stores to all plugins created from now on."""
+        """Pass these stores to all plugin instances that are created from now on."""
         self._stores = stores
         self._instances.clear()
         self._chains.clear()
 
     def get_chain(self, plugins: Sequence[config.Plugin]) -> Chain:
-        """Return the plugins in order of priority; equal configs share one instance.
+        """Return a chain of plugins in order of priority; equal configs share one instance.
 
-        Raises ConfigError for an unknown plugin, or one that refuses its config.
+        Raises ConfigError for an unknown plugin, or if a plugin refuses its config.
         """
         keys = tuple(
             sorted(
@@ -108,7 +108,7 @@ class PluginHost:
         return chain
 
     def report_fault(self, name: str, phase: str, error: BaseException) -> None:
-        """Count and report a fault of a plugin, without its message, which may contain a key."""
+        """Count and report a plugin fault, without the error message, which may contain a key."""
         self.faults[name] += 1
         trace = error.__traceback__
         while trace is not None and trace.tb_next is not None:
@@ -124,14 +124,14 @@ class PluginHost:
         instance = self._instances.get(key)
         if instance is None:
             loaded = find_plugin(self._plugins, key[0])
-            # Each plugin gets its own copy of the config, as in Kong, because it may change it.
+            # As in Kong, each instance gets its own copy of the config, which it may change.
             plugin = loaded.create(msgspec.json.decode(key[1]), self._stores)
             instance = self._instances[key] = _Instance(key, plugin)
         return instance
 
 
 class _Instance:
-    """A plugin with one config; `key` is its name and that config."""
+    """A plugin with its config; `key`: the plugin's name and the encoded config."""
 
     __slots__ = ("__weakref__", "key", "plugin")
 
@@ -179,9 +179,9 @@ class Chain:
         return chain
 
     def access(self, call: Call) -> Reply | None:
-        """Run the access phases: return None, with `call.caller` set, or the reply.
+        """Run the access phases; return their reply, or None to admit the call.
 
-        A call passes only if a plugin has set the caller (`nv`).
+        A call is admitted only if a plugin has set the caller (`nv`); this sets `call.caller`.
         """
         phase, watchdog, kong = self._phase, self._watchdog, self._kong
         phase.call = call  # `Phase.begin`, inlined
@@ -193,7 +193,7 @@ class Chain:
         try:
             try:
                 phase.thread = get_ident()
-                watchdog.running = shared  # an object that no other phase has, for the watchdog
+                watchdog.running = shared  # the watchdog needs an object unique to this phase
                 for name, access in self._access:  # noqa: B007 - read after an exception
                     if access(kong) is not None:
                         raise PdkError("an access phase returns None, or the result of `exit`")
@@ -203,7 +203,7 @@ class Chain:
                 watchdog.running = None
                 phase.thread = 0
         except BaseException as error:
-            watchdog.running = None  # the watchdog may have raised within `finally`
+            watchdog.running = None  # repeat it: the watchdog may have raised within `finally`
             phase.thread = 0
             if phase.reply is None:
                 self._host.report_fault(name, "access", error)
@@ -211,7 +211,7 @@ class Chain:
         if phase.reply is not None:
             call.caller = self._find_refused(phase, shared)
             return phase.reply
-        # Refuse the call if no plugin has set a caller.
+        # If no plugin has set a caller, `_set_new_caller` refuses the call.
         try:
             call.caller = self._callers[_read_caller(shared["nv"])]
         except (TypeError, KeyError):
@@ -254,7 +254,7 @@ class Chain:
         phase.logging = False
 
     def _set_new_caller(self, call: Call, shared: dict[str, Any]) -> Reply | None:
-        """Set a caller that is not cached, or refuse the call."""
+        """Set a caller that is not cached; refuse the call if there is no valid caller."""
         try:
             call.caller = self._create_caller(*_read_caller(unwrap(shared["nv"])))
         except (TypeError, KeyError):
@@ -262,7 +262,7 @@ class Chain:
         return None
 
     def _find_refused(self, phase: Phase, shared: dict[str, Any]) -> Caller | None:
-        """Return who made a refused call, for its record; None if no plugin knows."""
+        """Return the caller of a refused call for its record; None if no plugin has set one."""
         try:
             if "nv" in shared:
                 return self._create_caller(*_read_caller(unwrap(shared["nv"])))

@@ -1,7 +1,8 @@
 """Patch the stock `kong-python-pluginserver` where it hangs, leaks or lets a call through.
 
-The installed `kong_pdk` and its command line do not change: a plugin file that it runs calls
-`install`, or `serve` for a server of its own. docs/plugins.md lists the patches and their reasons.
+The installed `kong_pdk` package and its command line stay unchanged: a plugin file calls `install`
+when kong_pdk loads it, or `serve` to run as a dedicated server. docs/plugins.md lists the patches
+and their reasons.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ _STALLED_SECONDS = 0.5
 
 
 def serve(name: str, plugin: type, version: str, priority: int, schema: list[Any]) -> None:
-    """Run one plugin as a dedicated server; the command line is kong_pdk's."""
+    """Run one plugin as a dedicated server, with the command line of kong_pdk."""
     from kong_pdk.cli import start_dedicated_server
 
     start_dedicated_server(name, plugin, version, priority, schema)
@@ -55,9 +56,9 @@ def install() -> None:
 
 
 def _check_mode(server: Any) -> None:
-    """Exit instead of serving in a mode that lets calls through or hangs."""
+    """Exit if the server runs in a mode in which it hangs or lets calls through."""
     if server.lua_style:
-        # Every PDK call would return (value, error), a pair that is always true.
+        # In Lua style, each PDK call returns (value, error): a tuple, which is always true.
         sys.exit("neurova plugins: start the plugin server with --no-lua-style")
     if server.use_multiprocess or server.use_gevent:
         sys.exit("neurova plugins: start the plugin server without -m and -g")
@@ -71,7 +72,7 @@ def _error(message: str) -> Exception:
 
 
 def _start_instance(self: Any, config: dict[str, Any]) -> dict[str, Any]:
-    """Create an instance; no lock is held while the plugin opens its stores."""
+    """Create an instance, without holding a lock while the plugin opens its stores."""
     name = config["Name"]
     if name not in self.plugins:
         raise _error(f"{name} is not a plugin of this server")
@@ -83,14 +84,14 @@ def _start_instance(self: Any, config: dict[str, Any]) -> dict[str, Any]:
         raise _error(f"{name}: {error}") from error
     except BaseException as error:
         raise _error(f"{name}: its config is refused: {type(error).__name__}") from error
-    instance.config = settings  # the server sends it to Kong, so without the stores
+    instance.config = settings  # without the stores, because the server sends it to Kong
     identity = next(state.instance_ids)
     self.instances[identity] = instance
     return {"Name": name, "Id": identity, "Config": settings, "StartTime": time.time()}
 
 
 def _handle(self: Any, connection: socket.socket, *_: object) -> None:
-    """Serve a connection until it ends; the stock server closes it then."""
+    """Serve a connection until it ends; the stock server closes it afterwards."""
     state: _State = self.ps.neurova
     served = Connection(connection)
     state.serve(served, None)
@@ -98,10 +99,10 @@ def _handle(self: Any, connection: socket.socket, *_: object) -> None:
 
 
 class _State:
-    """What serves the RPCs of a plugin server, and the phases that run."""
+    """The RPC handlers, threads and running phases of a plugin server."""
 
     def __init__(self, server: Any) -> None:
-        # Random: after a restart, an id that Kong still has must not match another instance.
+        # Start at a random id: after a restart, an old id in Kong must not match a new instance.
         self.instance_ids = itertools.count(secrets.randbits(44))
         self.stores = StoreOpener()
         self._server = server
@@ -111,7 +112,7 @@ class _State:
         threading.Thread(target=self._watch, name="phase-deadlines", daemon=True).start()
 
     def serve(self, connection: Connection, rpc: Rpc | None) -> None:
-        """Serve the RPCs of a connection in another thread; the first one may be known."""
+        """Serve the RPCs of a connection in another thread; `rpc`: an RPC that was already read."""
         self._threads.run(lambda: self._serve(connection, rpc))
 
     def _serve(self, connection: Connection, rpc: Rpc | None) -> None:
@@ -164,7 +165,7 @@ class _State:
         self._events[event.id] = event
         try:
             returned = phase(FakeClasses("kong", event.call))
-            # As in the embedded gateway, `access` must return None.
+            # `access` must return None, as in the embedded gateway.
             is_fault = returned is not None and begin["EventName"] == "access"
             event.end(FAILED if is_fault else RETURNED)
         except Exit:
@@ -177,13 +178,13 @@ class _State:
         return event.reads
 
     def _watch(self) -> None:
-        """Answer for phases that hang."""
+        """Answer Kong for phases that hang."""
         while True:
             begun = time.monotonic()
             time.sleep(_WATCH_SECONDS)
             now = time.monotonic()
             if now - begun > _STALLED_SECONDS:
-                continue  # the whole process did not run: phases may continue now
+                continue  # the process was suspended, so phases may just be late
             latest = now - kong_event.PHASE_SECONDS
             events = tuple(self._events.values())
             if sum(event.is_late for event in events) > MAX_HUNG:

@@ -14,7 +14,7 @@ _STEP = "plugin.Step"
 
 
 class Rpc(NamedTuple):
-    """One call of Kong."""
+    """One RPC that Kong sends to the plugin server."""
 
     number: int
     method: str
@@ -22,7 +22,7 @@ class Rpc(NamedTuple):
 
     @property
     def event(self) -> int | None:
-        """Return the id of the event that a step continues, None for other calls."""
+        """Return the id of the event that this step continues, None for other RPCs."""
         if not self.method.startswith(_STEP) or len(self.arguments) != 1:
             return None
         step = self.arguments[0]
@@ -30,9 +30,9 @@ class Rpc(NamedTuple):
 
 
 class Connection:
-    """Receive RPCs in one thread, and answer each from any thread.
+    """Receive RPCs in one thread; any thread may answer them.
 
-    Text is UTF-8 with invalid bytes as surrogates, since header fields may have any bytes.
+    Text is UTF-8 with invalid bytes as surrogates, because header fields may contain any bytes.
     """
 
     def __init__(self, connection: socket.socket) -> None:
@@ -63,16 +63,16 @@ class Connection:
                     return None
                 self._unpacker.feed(received)
         except (OSError, TypeError, ValueError, self._unpack_error):
-            return None  # without a complete message nothing can be answered
+            return None  # an incomplete message cannot be answered
 
     def reply(self, result: object, error: str | None = None) -> None:
         """Answer the last RPC."""
-        # If Kong has closed the connection, its guard refuses the call that waits for this.
+        # Ignore errors: if Kong has closed the connection, Kong's guard refuses the call.
         with suppress(OSError):
             self._socket.sendall(self._pack([1, self._number, error, result]))
 
     def wait(self, seconds: float) -> bool | None:
-        """Wait for an RPC or for `wake`: return True for an RPC, None if neither came."""
+        """Wait for an RPC or `wake`; return True for an RPC, False for `wake`, None on timeout."""
         ready = {handle for handle, _ in self._poll.poll(seconds * 1000)}
         if self._woken.fileno() in ready:
             self._woken.recv(_CHUNK)
@@ -80,16 +80,16 @@ class Connection:
         return True if ready else None
 
     def wake(self) -> None:
-        """End a `wait` in another thread; it may have ended already."""
+        """Interrupt `wait` in another thread, if it still waits."""
         with suppress(OSError):
             self._waker.send(b"\0")
 
     def close(self) -> None:
-        """End `wait_until_closed`; the caller of that closes the socket."""
+        """End `wait_until_closed`, whose caller closes the socket."""
         self._closed.set()
 
     def wait_until_closed(self) -> None:
-        """Block until the connection has ended, then release what it holds."""
+        """Block until the connection has ended, then release its resources."""
         self._closed.wait()
         self._woken.close()
         self._waker.close()

@@ -1,8 +1,8 @@
 """One phase of one call in Kong's plugin server, and its messages to Kong.
 
-A phase runs in the thread that reads Kong's connection, so an answer needs no change of threads.
-When the connection is needed for something else, another thread reads it: Kong may send the next
-step of a phase by another connection, and a phase may hang.
+A phase runs in the thread that reads Kong's connection, so that Kong's answers need no thread
+switch. Another thread takes over the connection if Kong sends the next step of this phase on a
+different connection, or if the phase hangs.
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ from .pdk.response import create_reply
 from .pdk.values import copy_plain, encode_fields
 from .refusal import unavailable
 
-# Kong waits 2 s for each message, so the server replies before that.
+# Kong waits 2 s for each message, so the server must reply earlier.
 PHASE_SECONDS = 1.5
-# If Kong does not answer for so long, it has given up the call.
+# If Kong does not answer for this long, it has given up the call.
 STEP_SECONDS = 10.0
 
 RETURNED = "ret"
 FAILED = {"Method": "kong.response.exit", "Args": list(unavailable("A plugin failed"))}
 _EXIT = "kong.response.exit"
 _ENDING = (_EXIT, "kong.response.error")
-# Kong answers 500 to bad arguments of these methods. Checked here, they are a plugin fault, as
-# in the embedded gateway.
+# For bad arguments of these methods, Kong would answer 500. Check them here, so that they count as
+# a plugin fault, as in the embedded gateway.
 _CHECKED: dict[str, Callable[..., object]] = {
     _EXIT: create_reply,
     "kong.response.set_headers": encode_fields,
@@ -49,7 +49,7 @@ def write_log(line: str) -> None:
 
 
 class Event:
-    """Run a phase in this thread; `serve` lets another thread read the connection."""
+    """A phase that runs in this thread; `serve` lets another thread read the connection."""
 
     __slots__ = (
         "_answers", "_is_reader", "_pending", "_serve", "_thread", "connection", "id", "is_late",
@@ -61,11 +61,11 @@ class Event:
         self.connection = connection
         self.is_over = False
         self.is_late = False
-        self.since = time.monotonic()  # when the RPC arrived that is unanswered
+        self.since = time.monotonic()  # arrival time of the unanswered RPC
         self._is_reader = True  # the thread of the phase reads the connection
         self._serve = serve
         self._thread = threading.get_ident()
-        # The connection whose RPC this event must answer; who takes it answers.
+        # The connection with the unanswered RPC; the thread that pops it sends the answer.
         self._pending = [connection]
         self._answers: SimpleQueue[tuple[Any, str | None]] = SimpleQueue()
 
@@ -93,25 +93,25 @@ class Event:
         return value
 
     def end(self, message: object) -> None:
-        """Send the last message of the phase, unless it was sent."""
+        """Send the last message of the phase, unless it was sent already."""
         if not self.is_over:
             self.is_over = True
             self._send(message)
 
     def put_answer(self, step: Rpc, connection: Connection) -> None:
-        """Pass a step that came by another connection to the thread of the phase."""
+        """Pass a step from another connection to the thread of the phase."""
         answer = self._begin(step, connection)
         self._answers.put(answer)
         if self._is_reader:
             self.connection.wake()
 
     def expire(self) -> bool:
-        """Answer for a phase that hangs; return whether it did."""
+        """Answer Kong for a phase that hangs; return whether an RPC was unanswered."""
         try:
             connection = self._pending.pop()
         except IndexError:
             return False
-        # From here on `_send` fails, so the phase cannot pass on the connection itself.
+        # From now on `_send` returns False, so the phase can no longer hand over the connection.
         self.is_late = True
         self.is_over = True
         self._reply(connection, FAILED)
@@ -120,7 +120,7 @@ class Event:
         return True
 
     def _send(self, message: object) -> bool:
-        """Answer the RPC that waits; return False if `expire` has answered it."""
+        """Answer the unanswered RPC; return False if `expire` has answered it."""
         try:
             connection = self._pending.pop()
         except IndexError:
@@ -163,13 +163,13 @@ class Event:
 
 
 class Threads:
-    """Run functions on reusable threads; nothing waits for one that hangs."""
+    """Run functions on reusable threads; a thread that hangs delays no other function."""
 
     def __init__(self) -> None:
         self._idle: deque[SimpleQueue[Callable[[], None]]] = deque()
 
     def run(self, function: Callable[[], None]) -> None:
-        """Run a function on an idle thread, else on a new one."""
+        """Run a function on an idle thread, or on a new thread if none is idle."""
         try:
             jobs = self._idle.pop()
         except IndexError:

@@ -1,4 +1,4 @@
-"""Load plugin files as Kong does: each by its file name, from one flat folder."""
+"""Load plugin files like Kong does: from one flat folder, named by file name."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from neurova.errors import ConfigError
 from .stores import BOUND, SETTING, Stores
 
 _FILE = re.compile(r"[a-z][a-z0-9_]*")
-# Fields that Kong adds to the config of each plugin.
+# Kong adds these fields to the config of each plugin.
 _ADDED_BY_KONG = {"route_id", "service_id", "consumer_id"}
 
 
 class PluginFile(msgspec.Struct, frozen=True):
-    """The content of a plugin file.
+    """A loaded plugin file.
 
-    `settings` are the names in its Schema, None without one; `defaults` are their defaults.
+    `settings`: the names in its Schema, None without a Schema; `defaults`: their default values.
     """
 
     name: str
@@ -37,9 +37,9 @@ class PluginFile(msgspec.Struct, frozen=True):
     defaults: Mapping[str, Any]
 
     def create(self, config: dict[str, Any], stores: Stores | None = None) -> Any:
-        """Return a plugin with that config; raises ConfigError if the plugin refuses it.
+        """Create a plugin with `config`. Raises ConfigError if the plugin refuses the config.
 
-        A plugin whose Schema has `state` finds `stores` in its config.
+        If the plugin's Schema has `state`, its config also contains `stores`.
         """
         if self.settings is not None:
             for key in config:
@@ -64,7 +64,7 @@ class PluginFile(msgspec.Struct, frozen=True):
 
 
 def load(folder: Path) -> dict[str, PluginFile]:
-    """Return the plugins of a folder by Kong's name: `neurova_auth.py` is "neurova-auth".
+    """Return the plugins of a folder by name: `neurova_auth.py` is named "neurova-auth".
 
     Raises ConfigError with the fix for a missing folder, or a file that is not a plugin.
     """
@@ -78,7 +78,7 @@ def load(folder: Path) -> dict[str, PluginFile]:
 
 
 def find_plugin(plugins: Mapping[str, PluginFile], name: str) -> PluginFile:
-    """Return the plugin of that name; raises ConfigError that names the nearest."""
+    """Return a plugin by name; if it is missing, raise ConfigError with the nearest name."""
     try:
         return plugins[name]
     except KeyError:
@@ -93,7 +93,7 @@ def _suggest(name: str, known: Mapping[str, Any] | frozenset[str]) -> str:
 def _load_file(file: Path) -> PluginFile:
     stem = file.stem
     if not _FILE.fullmatch(stem) or stem in sys.stdlib_module_names:
-        # Kong's server adds the module to sys.modules under this name.
+        # Kong's plugin server adds the module to sys.modules under its file name.
         raise _file_error(
             file,
             "Kong cannot load a plugin by this file name",
@@ -120,7 +120,7 @@ def _import_file(file: Path) -> ModuleType:
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module  # dataclasses look up their module
+    sys.modules[name] = module  # because dataclasses look up their module
     try:
         spec.loader.exec_module(module)
     except BaseException as error:

@@ -1,4 +1,4 @@
-"""Apply the limits of route, consumer and key, and the monthly quota, to a call."""
+"""Apply the rate limits of route, consumer and key, and the monthly quotas, to a call."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ FOREVER = inf
 class Limits(msgspec.Struct, frozen=True, eq=False):
     """The buckets of one caller on one route, and the policy for the reply fields.
 
-    `ends`: for each bucket, the end of its calendar period in Unix seconds, `FOREVER` for none;
-    `until`: the first of these.
+    `ends`: for each bucket, the end of its calendar period in Unix seconds, or `FOREVER` if it has
+    no period. `until`: the earliest of these ends.
     """
 
     buckets: tuple[Bucket, ...]
@@ -39,11 +39,11 @@ class Limits(msgspec.Struct, frozen=True, eq=False):
 
 
 class RateLimit:
-    """Admit calls of one route: `limit` applies to each consumer, or each anonymous address.
+    """Limit the calls of one route; `limit` applies to each consumer or anonymous address.
 
-    The limits of a consumer, a key and its quota come with the caller (`nv`). `consumer_limit`
-    applies to consumers without a limit of their own. Calendar limits count in the days and months
-    of `zone`, an IANA time zone.
+    The caller (`nv`) contains the limits of its consumer and key, and their quotas.
+    `consumer_limit` applies to consumers without a limit of their own. Calendar limits use the days
+    and months of `zone`, an IANA time zone.
     """
 
     __slots__ = (
@@ -72,7 +72,7 @@ class RateLimit:
         self._limiter = limiter
         self._zone = zone
         self._clock = clock
-        self._route = quote(route, safe="")  # without colons, so that bucket names are unambiguous
+        self._route = quote(route, safe="")  # escape colons, the separators in bucket names
         self._windows = _parse_windows(limit)
         self._consumer_limit = _parse_windows(consumer_limit)
         self._cost = cost
@@ -80,12 +80,12 @@ class RateLimit:
         self._limits_by_address: dict[str, Limits] = {}
 
     def decide(self, nv: object, read_address: ReadAddress) -> dict[str, bytes] | Refusal:
-        """Return the reply fields of an admitted call, none without limits, or a refusal.
+        """Return the reply fields of an admitted call ({} without limits), or a refusal.
 
-        `nv` is the caller that an authenticating plugin has set. Without it, or for an anonymous
-        caller, the limit is that of the address; `read_address` is called only then.
+        `nv` is the caller that an authentication plugin has set. Without `nv`, or for an anonymous
+        caller, the limit applies to the address; only then is `read_address` called.
         """
-        # Cached by key, and used for an equal `nv`: comparing dicts is faster than hashing them.
+        # Cache limits by key id and compare `nv`: comparing dicts is faster than hashing them.
         try:
             cached, limits = self._limits_by_key[nv["key_id"]]  # type: ignore[index]  # None raises TypeError, caught below
         except (KeyError, TypeError):
@@ -120,7 +120,7 @@ class RateLimit:
         )
 
     def buckets(self, nv: Mapping[str, Any], address: str = "") -> tuple[Bucket, ...]:
-        """Return the buckets of a caller, or of an address; charges nothing."""
+        """Return the buckets of a caller, or of an address, without charging them."""
         return self._create_limits(nv, "" if nv.get("consumer") else to_network(address)).buckets
 
     def _find_limits(self, nv: Mapping[str, Any], read_address: ReadAddress) -> Limits:
@@ -143,8 +143,10 @@ class RateLimit:
         return limits
 
     def _create_limits(self, nv: Mapping[str, Any], address: str) -> Limits:
-        """Create buckets: `r:` on this route, `c:` of a consumer, `k:` of a key, `q:` its quota,
-        `p:` the quota of a consumer's plan.
+        """Create the limits of a caller, or of an address for an anonymous caller.
+
+        Bucket names begin with `r:` for the route limit, `c:` for the consumer limit, `k:` for the
+        key limit, `q:` for the key's quota, `p:` for the quota of the consumer's plan.
         """
         consumer, key_id = nv.get("consumer") or "", nv.get("key_id")
         caller = f"c:{consumer}" if consumer else f"a:{address}"
@@ -167,7 +169,7 @@ class RateLimit:
         return Limits(tuple(buckets), policy(labels), tuple(ends), min(ends, default=FOREVER))
 
     def _create_bucket(self, subject: str, window: Window, caller: str) -> tuple[Bucket, float]:
-        """Return a bucket and the end of its period; each period has a bucket of its own."""
+        """Return a bucket and the end of its period; each calendar period has its own bucket."""
         if not window.calendar:
             return Bucket(subject, window.limit, window.seconds, caller), FOREVER
         name, end = period(self._clock(), window.calendar, self._zone)
@@ -177,19 +179,19 @@ class RateLimit:
     def _end_with_periods(
         self, limits: Limits, remaining: tuple[int, ...], reset: tuple[int, ...], wait: int
     ) -> tuple[tuple[int, ...], int]:
-        """Return `reset` and `retry_after` with the ends of calendar periods."""
+        """Return `reset` and `retry_after`, shortened to the ends of calendar periods."""
         now = self._clock()
         lasts = [end if end is FOREVER else max(1, ceil(end - now)) for end in limits.ends]
         reset = tuple(int(min(pair)) for pair in zip(lasts, reset, strict=True))
         full = [last for last, left in zip(lasts, remaining, strict=True) if left < self._cost]
-        # A full sliding window keeps its own wait, which is not known apart from the others'.
+        # If a sliding window is full too, keep `wait`: the limiter reports only the longest wait.
         if wait and full and FOREVER not in full:
             wait = int(max(full))
         return reset, wait
 
 
 def _parse_windows(text: str | None) -> tuple[Window, ...]:
-    """Return the windows of a limit; the stricter one if two have the same length."""
+    """Return the windows of a limit; of two windows of the same length, the stricter one."""
     if not text:
         return ()
     found: dict[tuple[int, str], Window] = {}
@@ -208,7 +210,7 @@ def _label(name: str, window: Window) -> str:
 
 
 def to_network(address: str | None) -> str:
-    """Return the network whose calls are counted: the address itself, or its /64 for IPv6."""
+    """Return the network under which calls are counted: the IPv4 address, or the /64 of IPv6."""
     ip = parse_address(address or "")
     if isinstance(ip, IPv6Address):
         return str(IPv6Network((int(ip) >> 64 << 64, 64)))

@@ -1,4 +1,4 @@
-"""The reply of a plugin that refuses a call."""
+"""The reply with which a plugin refuses a call."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from neurova.http.problem import reason_phrase
 
 
 class Refusal(NamedTuple):
-    """A reply, whose body is a problem of RFC 9457, and the owner of the key if it is known."""
+    """A reply with an RFC 9457 problem as its body, and the key's consumer if it is known."""
 
     status: int
     body: dict[str, Any]
@@ -30,7 +30,7 @@ def refuse(
     fields: Mapping[str, str] | None = None,
     headers: Mapping[str, str | bytes] | None = None,
 ) -> Refusal:
-    """Return the refusal with that status.
+    """Return a refusal with the given status.
 
     `fields` maps each faulty header field of the request to its error; `headers` are added to the
     reply.
@@ -50,5 +50,5 @@ def refuse(
 
 
 def unavailable(what: str) -> Refusal:
-    """Return the 503 for a call when a service that the plugin needs is unavailable."""
+    """Return a 503 refusal; `what` states which service is unavailable."""
     return refuse(503, f"{what}, retry in a second", headers={"retry-after": "1"})

@@ -1,4 +1,4 @@
-"""The stores that plugins use; the host that runs a plugin opens them."""
+"""The stores that plugins use; the plugin host opens them."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from ..keys.factory import key_store_url, open_key_store
 from ..limits.base import Limiter
 from ..limits.factory import limiter_url, open_limiter
 
-SETTING = "state"  # a plugin with this name in its Schema is passed stores
-BOUND = "__stores__"  # the config entry with a function that returns them
+SETTING = "state"  # the Schema field by which a plugin asks for stores
+BOUND = "__stores__"  # the config entry with a function that returns the stores
 _FLUSH_SECONDS = 5.0
 
 
 class Stores(msgspec.Struct, frozen=True, eq=False):
-    """Keys, limits, and the clock (Unix seconds) by which both are read."""
+    """The key cache, the rate limiter, and the clock (Unix seconds) for both."""
 
     keys: KeyCache
     limiter: Limiter
@@ -47,9 +47,9 @@ def bound_stores(config: Mapping[str, Any]) -> Stores:
 
 
 class StoreOpener:
-    """Open the stores that plugin configs name, each once, for Kong's plugin server.
+    """Open the stores that plugin configs name, each only once, for Kong's plugin server.
 
-    They stay open until the process ends: Kong does not announce when it ends the server.
+    The stores stay open until the process ends, because Kong stops the server without notice.
     """
 
     def __init__(self) -> None:
@@ -57,7 +57,7 @@ class StoreOpener:
         self._opened: dict[tuple[str, ...], Stores] = {}
 
     def bind(self, config: Mapping[str, Any]) -> dict[str, Any]:
-        """Return a config with the stores that it names, which are opened at the first use."""
+        """Add the stores that a config names to a copy of it; they are opened at the first use."""
         state, keys = config.get(SETTING) or "", config.get("keys") or ""
         if not state:
             return dict(config)

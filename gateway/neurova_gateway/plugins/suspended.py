@@ -1,4 +1,4 @@
-"""Suspend the plugins of a call while one of them waits for a network, and serve other calls."""
+"""Suspend the plugins of a call while one waits for the network, and serve other calls."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ Invoke = Callable[[Call], Reply | Awaitable[Reply]]
 
 
 class SuspendedAccess:
-    """The access phases of one call, which wait in a greenlet for a future.
+    """The access phases of one call, suspended in a greenlet that waits for a future.
 
-    A plugin waits by switching to the event loop with a future. `done` has the reply of the phases
-    when all have run, None if they admit the call.
+    To wait, a plugin switches to the event loop and passes a future. `done` is resolved after all
+    phases, with their reply, or None if they admit the call.
     """
 
     __slots__ = ("_chain", "_greenlet", "_phase", "done")
@@ -62,7 +62,7 @@ def make_access(chain: Chain) -> Callable[[Call], Reply | None]:
 
 
 def after_access(invoke: Invoke) -> Invoke:
-    """Return `invoke` for calls whose plugins may still wait: it runs after them."""
+    """Wrap `invoke`, so that it runs only after suspended plugins have admitted the call."""
 
     async def invoke_later(call: Call, pending: SuspendedAccess) -> Reply:
         refusal = await pending.done

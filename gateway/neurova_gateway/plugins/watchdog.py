@@ -16,15 +16,15 @@ POLL = 0.05
 
 
 class PhaseTimeout(BaseException):
-    """Ends a phase that exceeds its deadline; `except Exception` does not catch it."""
+    """Raised in a phase that exceeds its deadline; `except Exception` does not catch it."""
 
 
 class Watchdog:
     """Raise PhaseTimeout in the main thread when one phase runs longer than `deadline` seconds.
 
-    The host sets `running`: a new object for each phase, None between phases. A thread checks it
-    every 50 ms and sends a signal to the main thread after the deadline. The handler checks that
-    the same phase still runs. The signal also interrupts a blocking system call.
+    The host sets `running` to a new object for each phase, and to None between phases. A thread
+    checks it every 50 ms and, after the deadline, sends a signal to the main thread. The signal
+    also interrupts a blocking system call. Its handler raises only if the same phase still runs.
     """
 
     __slots__ = ("_deadline", "_expired", "_previous", "_stop", "_thread", "running")
@@ -38,7 +38,7 @@ class Watchdog:
         self._previous: Any = None
 
     def start(self) -> None:
-        """Start the thread. Only the main thread may call it, since only that handles signals."""
+        """Start the watchdog; call this in the main thread, because only it handles signals."""
         if threading.current_thread() is not threading.main_thread():
             raise StateError(
                 "the watchdog of plugins needs the main thread", fix="start the host there"
@@ -65,9 +65,9 @@ class Watchdog:
         while not self._stop.wait(POLL):
             running, now = self.running, time.monotonic()
             if running is not last:
-                last, since = running, now  # the reference keeps the id in use
+                last, since = running, now  # hold a reference: a new phase then has a new id
             elif running is not None and now - since >= self._deadline:
-                # Repeat at each check: an exception raised in a destructor is lost.
+                # Repeat the signal at each check: an exception raised in a destructor is lost.
                 self._expired = running
                 signal.pthread_kill(main, SIGNAL)
 

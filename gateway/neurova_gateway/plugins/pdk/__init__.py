@@ -1,6 +1,6 @@
-"""Kong's Plugin Development Kit in this process: the same names, the same values.
+"""Kong's Plugin Development Kit (PDK) in this process, with the same names and values.
 
-A plugin that uses only these names runs in both gateways; others raise AttributeError.
+A plugin that uses only these names runs in both gateways; any other name raises AttributeError.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ __all__ = ["Exit", "Kong", "PdkError", "Phase", "PhaseOver"]
 
 
 class Kong:
-    """The PDK of a plugin: one object for all calls, which reads the call of `phase`.
+    """The `kong` object of plugins: one object for all calls, which reads the call of `phase`.
 
-    Immutable. Reading a slot takes half as long as reading a name of a NamedTuple.
+    It has slots, because reading a slot takes half as long as reading a NamedTuple field.
     """
 
     __slots__ = ("client", "ctx", "log", "nginx", "request", "response", "service")

@@ -20,7 +20,7 @@ class Client:
     def authenticate(
         self, consumer: dict[str, Any] | None, credential: dict[str, Any] | None
     ) -> None:
-        """Set the consumer and the credential of the call; at least one of them."""
+        """Set the consumer and the credential of the call; at least one must be given."""
         phase = self._phase
         if phase.thread != get_ident() or phase.logging:
             phase.refuse_change()
@@ -39,7 +39,7 @@ class Client:
         return copy_plain(self._phase.authenticated[1])
 
     def load_consumer(self, consumer_id: str, search_by_username: bool = False) -> None:
-        """Return None: the embedded gateway stores no consumers apart from their keys."""
+        """Return None, because the embedded gateway has no Kong consumers."""
         self._check_phase()
 
     def get_ip(self) -> str:
@@ -48,7 +48,7 @@ class Client:
         return self._phase.call.client
 
     def get_forwarded_ip(self) -> str:
-        """Return the address of the caller, as the trusted proxies forwarded it."""
+        """Return the address of the caller, as forwarded by trusted proxies."""
         self._check_phase()
         return self._phase.call.client
 

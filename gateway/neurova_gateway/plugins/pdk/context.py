@@ -23,12 +23,12 @@ class _Nested:
 
 
 def unwrap(value: Any) -> Any:
-    """Return a value as `Shared` stores it; do not change it."""
+    """Return the value in a stored entry of `Shared`, without a copy; do not change it."""
     return value.value if type(value) is _Nested else value
 
 
 class Shared:
-    """Store values for the plugins of one call, each as a copy."""
+    """Share values between the plugins of one call; each value is copied."""
 
     __slots__ = ("_phase",)
 
@@ -36,7 +36,7 @@ class Shared:
         self._phase = phase
 
     def get(self, key: str) -> Any:
-        """Return a copy of a value, None without one."""
+        """Return a copy of a stored value, None if there is none."""
         phase = self._phase
         if phase.thread != get_ident():
             phase.refuse()
@@ -46,7 +46,7 @@ class Shared:
         return copy_plain(value.value) if type(value) is _Nested else value
 
     def set(self, key: str, value: Any) -> None:
-        """Store a copy of a value, None to remove it."""
+        """Store a copy of a value; None removes the key."""
         phase = self._phase
         if phase.thread != get_ident():
             phase.refuse()
@@ -54,7 +54,7 @@ class Shared:
             raise PdkError("ctx.shared.set: the key must be text")
         if type(value) is dict and value:
             try:
-                "".join(value.values())  # all values are text, so a shallow copy is enough
+                "".join(value.values())  # if all values are text, a shallow copy is enough
             except TypeError:
                 pass
             else:
@@ -121,7 +121,7 @@ class Log:
     __slots__ = ()
 
     def __call__(self, *parts: object) -> None:
-        """Write a line of level notice."""
+        """Write a line at level notice."""
         self.notice(*parts)
 
     def __getattr__(self, level: str) -> Any:

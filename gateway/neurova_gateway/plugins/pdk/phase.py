@@ -1,4 +1,4 @@
-"""The state of the running phase: its call and the effects of its plugins."""
+"""The state of the running plugin phase: its call, and what the plugins have set."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from neurova.http.reply import Reply
 
 
 class PdkError(Exception):
-    """A PDK call with a bad argument, or one that this phase does not allow."""
+    """A PDK call with a bad argument, or a PDK call that is not allowed in this phase."""
 
 
 class PhaseOver(PdkError):
@@ -24,10 +24,10 @@ class Exit(BaseException):
 class Phase:
     """Hold the state that the PDK's namespaces read.
 
-    `thread` identifies the thread that runs the phase; it is 0 between phases and after an exit.
-    Comparing it rejects PDK calls from other threads of a plugin, and late ones. `shared` is
-    `kong.ctx.shared`, `authenticated` the consumer and the credential, `reply` the reply of the
-    first `kong.response.exit`, or in the log phase the reply that was sent.
+    `thread`: the id of the thread that runs the phase; 0 between phases and after an exit. The PDK
+    compares it with the current thread to reject calls from other threads and late calls. `shared`:
+    the values of `kong.ctx.shared`. `authenticated`: the consumer and the credential. `reply`: the
+    reply of the first `kong.response.exit`; in the log phase, the reply that was sent.
     """
 
     __slots__ = ("authenticated", "call", "logging", "reply", "shared", "thread")
@@ -51,7 +51,7 @@ class Phase:
         raise PhaseOver("PDK call outside its phase: use `kong` only while the phase runs")
 
     def refuse_change(self) -> NoReturn:
-        """Raise PdkError for a PDK call that may not change the reply: late, or in log."""
+        """Raise for a PDK call that must not change the reply: PhaseOver if late, else PdkError."""
         if self.thread != get_ident():
             self.refuse()
         raise PdkError("the reply was sent: the log phase can only read it")

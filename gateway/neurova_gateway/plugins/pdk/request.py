@@ -16,7 +16,7 @@ _ESCAPE = re.compile(rb"%([0-9A-Fa-f]{2})")
 
 
 class _Names(dict[bytes, str]):
-    """Common names as text. Other names are not cached, so that clients cannot fill it."""
+    """Common header names as text. Other names are not cached: clients could fill the cache."""
 
     def __missing__(self, name: bytes) -> str:
         return name.decode()
@@ -41,7 +41,7 @@ class Request:
             phase.refuse()
         call, names = phase.call, _NAMES
         headers = call.headers
-        # Usually no name repeats and all values are UTF-8.
+        # The common case: no name repeats and all values are UTF-8.
         if max_headers == 100 and len(headers) == len(call.fields) <= 100:
             try:
                 found = {}
@@ -77,7 +77,7 @@ class Request:
         return decode(self._call().raw_path)
 
     def get_path_with_query(self) -> str:
-        """Return the path as `get_path`, with `?` and the query if there is one."""
+        """Return the path like `get_path`, followed by `?` and the query if there is a query."""
         query = self.get_raw_query()
         return f"{self.get_path()}?{query}" if query else self.get_path()
 
@@ -86,7 +86,7 @@ class Request:
         return decode(self._call().query)
 
     def get_query(self, max_args: int = 100) -> dict[str, list[str]]:
-        """Return the first `max_args` arguments: name to all its values, [] without any."""
+        """Return the first `max_args` query arguments: name to values, [] for no value."""
         found: dict[str, list[str]] = {}
         pairs = [pair for pair in self._call().query.split(b"&") if pair]
         for pair in pairs[: _check_maximum(max_args)]:
@@ -97,7 +97,7 @@ class Request:
         return found
 
     def get_query_arg(self, name: str) -> str | bool | None:
-        """Return the first value of an argument, True without a value, None if it is missing."""
+        """Return an argument's first value, True if it has no value, None if it is missing."""
         values = self.get_query().get(name)
         if values is None:
             return None
@@ -112,7 +112,7 @@ class Request:
         return self._authority()[0]
 
     def get_port(self) -> int:
-        """Return the requested port, else that of the scheme."""
+        """Return the requested port, by default the port of the scheme."""
         return self._authority()[1]
 
     def get_scheme(self) -> str:

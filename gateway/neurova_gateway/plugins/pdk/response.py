@@ -23,10 +23,10 @@ class Response:
         self._phase = phase
 
     def exit(self, status: int, body: object = None, headers: object = None) -> NoReturn:
-        """Reply with that status and end the plugin; the first exit of a call counts.
+        """Reply with `status` and end the plugin; only the first exit of a call takes effect.
 
-        `body` is text, bytes or a table, which is sent as JSON; `headers` is a dict. Raises
-        PdkError for anything else, which refuses the call.
+        `body` is text, bytes or a table, which is sent as JSON; `headers` is a dict. Anything else
+        raises PdkError, and the call is refused.
         """
         phase = self._phase
         if phase.thread != get_ident() or phase.logging:
@@ -42,11 +42,11 @@ class Response:
         raise Exit
 
     def set_header(self, name: str, value: object) -> None:
-        """Set a header field of the reply; it replaces others of its name."""
+        """Set a header field of the reply; it replaces all fields of the same name."""
         self.set_headers({name: value})
 
     def set_headers(self, headers: object) -> None:
-        """Set header fields of the reply; each replaces others of its name."""
+        """Set header fields of the reply; each one replaces all fields of the same name."""
         phase = self._phase
         if phase.thread != get_ident() or phase.logging:
             phase.refuse_change()
@@ -57,11 +57,11 @@ class Response:
         sent += added
 
     def add_header(self, name: str, value: object) -> None:
-        """Add a header field to the reply, in addition to others of its name."""
+        """Add a header field to the reply; fields of the same name are kept."""
         self._reply_fields(changing=True).extend(encode_fields({name: value}))
 
     def clear_header(self, name: str) -> None:
-        """Remove the fields of that name that plugins have set."""
+        """Remove the fields named `name` that plugins have set."""
         _drop(self._reply_fields(changing=True), {field_name(name)})
 
     def get_header(self, name: str) -> str | None:
@@ -73,7 +73,7 @@ class Response:
         return group_fields(self._reply_fields(), max_headers)
 
     def get_status(self) -> int:
-        """Return the status of the reply, 200 before there is one."""
+        """Return the status of the reply, 200 if there is no reply yet."""
         self._reply_fields()
         return 200 if self._phase.reply is None else self._phase.reply.status
 
@@ -92,7 +92,7 @@ def _drop(sent: list[Field], names: set[bytes]) -> None:
 
 
 def create_reply(status: object, body: object = None, headers: object = None) -> Reply:
-    """Return the reply for the arguments of `exit`; raises PdkError for bad ones."""
+    """Return the reply for the arguments of `exit`. Raises PdkError for bad arguments."""
     if type(status) is not int or not 200 <= status <= 599:
         raise PdkError("exit: the status must be an integer from 200 to 599")
     content_type = b""

@@ -19,21 +19,21 @@ class ServiceRequest:
         self._phase = phase
 
     def set_header(self, name: str, value: object) -> None:
-        """Set a header field; it replaces those of its name."""
+        """Set a header field; it replaces all fields of the same name."""
         self.set_headers({name: value})
 
     def set_headers(self, headers: object) -> None:
-        """Set header fields; each replaces those of its name."""
+        """Set header fields; each one replaces all fields of the same name."""
         added = encode_fields(headers)
         names = {name for name, _ in added}
         self._replace([field for field in self._fields() if field[0] not in names] + added)
 
     def add_header(self, name: str, value: object) -> None:
-        """Add a header field, in addition to others of its name."""
+        """Add a header field; fields of the same name are kept."""
         self._replace(self._fields() + encode_fields({name: value}))
 
     def clear_header(self, name: str) -> None:
-        """Remove the header fields of that name."""
+        """Remove all header fields named `name`."""
         key = field_name(name)
         self._replace([field for field in self._fields() if field[0] != key])
 

@@ -1,4 +1,4 @@
-"""Values as Kong's protocol transports them."""
+"""Convert values as Kong's plugin protocol does."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def encode(value: str) -> bytes:
 
 
 def copy_plain(value: object, depth: int = 0) -> Any:
-    """Return a deep copy; as in Lua an empty table is [], and entries of None are dropped.
+    """Return a deep copy; as in Lua, an empty table is [] and None entries are dropped.
 
     Raises PdkError for values that Kong's protocol cannot transport.
     """
@@ -50,7 +50,7 @@ def _key(key: object) -> object:
 
 
 def field_name(name: object) -> bytes:
-    """Return the name of a header field in lower case; raises PdkError for a bad one."""
+    """Return a header field name in lower case. Raises PdkError if the name is invalid."""
     if type(name) is str:
         lower = name.lower().encode("utf-8", "surrogateescape")
         if lower and TOKEN_CHARACTERS.issuperset(lower) and lower not in FRAMING:
@@ -59,7 +59,7 @@ def field_name(name: object) -> bytes:
 
 
 class _Names(dict[object, bytes]):
-    """Cache the names that plugins set, which are few, as bytes."""
+    """Cache the header names that plugins set, as bytes; there are only few."""
 
     def __missing__(self, name: object) -> bytes:
         found = field_name(name)
@@ -72,7 +72,7 @@ _NAMES = _Names()
 
 
 def field_value(value: object) -> bytes:
-    """Return one value of a header field; raises PdkError for a bad one."""
+    """Return a header field value as bytes. Raises PdkError if the value is invalid."""
     kind = type(value)
     if kind is bytes:
         found: bytes = value  # type: ignore[assignment]
@@ -88,7 +88,7 @@ def field_value(value: object) -> bytes:
 
 
 def encode_fields(headers: object) -> list[Field]:
-    """Return header fields as bytes; a list of values becomes several fields."""
+    """Encode header fields as bytes; a list of values becomes several fields."""
     if not isinstance(headers, dict):
         # Kong encodes an empty table as a list.
         if headers == []:
@@ -97,7 +97,7 @@ def encode_fields(headers: object) -> list[Field]:
     found: list[Field] = []
     for name, value in headers.items():
         key = _NAMES[name]
-        # The platform's plugins pass valid bytes, which are used unchanged.
+        # The platform's own plugins pass valid bytes; use them unchanged.
         if type(value) is bytes and value.translate(None, _FORBIDDEN) == value:
             found.append((key, value))
         elif type(value) is list or type(value) is tuple:
@@ -108,7 +108,7 @@ def encode_fields(headers: object) -> list[Field]:
 
 
 def group_fields(pairs: Iterable[Field], most: int) -> dict[str, list[str]]:
-    """Return the first `most` fields as a table of Kong: lower-case name to all values."""
+    """Return the first `most` fields like Kong does: lower-case name to all its values."""
     found: dict[str, list[str]] = {}
     for count, (name, value) in enumerate(pairs):
         if count >= most:
