@@ -23,7 +23,7 @@ from .head_limits import HEAD_TOO_LARGE, head_limit, is_head_too_large
 
 
 class GatewayApp:
-    """Answer ASGI requests by the gateway; `start` and `stop` run with the server's lifespan."""
+    """Serve ASGI requests with the gateway; `start` and `stop` run at the lifespan events."""
 
     def __init__(
         self,
@@ -45,14 +45,14 @@ class GatewayApp:
             await send({"type": "websocket.close", "code": 1003})
 
     async def answer(self, call: Call, receive: Receive, send: Send) -> None:
-        """Answer one call, whose body `receive` gives; `send` takes ASGI messages."""
+        """Serve one call: read its body from `receive`, pass the response to `send`."""
         share = BodyShare(self._gateway.body_memory)
         try:
             await self._answer(call, receive, send, share)
         finally:
             share.update(0)
         if call.task is not None:
-            await asyncio.wait((call.task,))  # a server may stop or freeze when this returns
+            await asyncio.wait((call.task,))  # some servers stop or freeze after this returns
 
     async def _answer(self, call: Call, receive: Receive, send: Send, share: BodyShare) -> None:
         gateway = self._gateway
@@ -118,7 +118,10 @@ class GatewayApp:
 
 
 async def _wait(call: Call, result: Awaitable[Reply], receive: Receive) -> Reply | None:
-    """Return the reply, None if the client disconnected first; that stops a stream only."""
+    """Return the reply, None if the client disconnected first.
+
+    A disconnect stops a streamed response; any other call runs to its end.
+    """
     pending: Any = asyncio.ensure_future(result)
     disconnect = getattr(pending, "disconnect", pending.cancel)
     listener = asyncio.ensure_future(wait_for_disconnect(receive))
@@ -148,13 +151,13 @@ async def wait_for_disconnect(receive: Receive) -> None:
     try:
         message = await receive()
     except Exception:
-        return  # the server failed because its client disconnected
+        return  # treat an error of the server as a disconnect
     if message["type"] != "http.disconnect":
-        await asyncio.get_running_loop().create_future()  # wait forever: ignore other messages
+        await asyncio.get_running_loop().create_future()  # ignore other messages: wait forever
 
 
 class TruncatedResponse(Exception):
-    """A response could not be completed: the server must close the connection."""
+    """Raised if a response cannot be completed, so that the server closes the connection."""
 
 
 class AsgiWriter:
@@ -182,7 +185,7 @@ class AsgiWriter:
             await asyncio.wait((self._ended,))
         finally:
             listener.cancel()
-            self.end(499)  # no effect unless the server cancelled this call before the end
+            self.end(499)  # only has an effect if the server cancelled this task
             status = self._ended.result()
             self._gateway.record(self._call, reply, status, self._sent)
             if status:
@@ -206,7 +209,7 @@ class AsgiWriter:
             raise ConnectionResetError("the client disconnected") from None
 
     def end(self, status: int = 0) -> None:
-        """End the body: complete, or truncated for the reason that `status` states."""
+        """End the body; `status` 0: it is complete, otherwise it is truncated for this reason."""
         if not self._ended.done():
             if self._reply.length is not None and not self._is_bodiless and not status:
                 status = 0 if self._sent == self._reply.length else 500
@@ -219,7 +222,7 @@ class AsgiWriter:
 
 
 def _call(scope: Scope) -> Call:
-    # raw_path is optional in ASGI. Encoding `path` again may change the spelling but not the route,
+    # raw_path is optional in ASGI. Encoding `path` again may change its escapes but not its route,
     # except for "%2f", which the server has decoded to "/".
     raw_path = scope.get("raw_path") or quote(scope["path"], safe="/!$&'()*+,;=:@").encode()
     client = scope.get("client")

@@ -1,4 +1,4 @@
-"""The state of one HTTP/1.1 connection, its timeouts and its end."""
+"""The state of one HTTP/1.1 connection: its timeouts and its closing."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from .connection_manager import ConnectionManager
 from .head_limits import head_limit
 from .writer import ConnectionWriter
 
-STREAM_END = 1.5  # streams are ended so many seconds before the graceful shutdown ends
-FIRST_REQUEST = 1.0  # seconds that a new connection has for its request while the server stops
+STREAM_END = 1.5  # end streams this many seconds before the graceful shutdown times out
+FIRST_REQUEST = 1.0  # seconds to wait for the first request while the server shuts down
 LINGER = 5.0  # seconds to keep reading after the last response, see `_close`
 
 NEW, IDLE, HEAD, BODY, CLOSING = range(5)
@@ -30,9 +30,9 @@ NEW, IDLE, HEAD, BODY, CLOSING = range(5)
 class Connection(HttpToolsProtocol):
     """Hold the state of one connection and close it in time.
 
-    `state` is the state of the message being read. `running` is the call in flight; `pipelined`
-    are complete calls parsed after it, `unparsed` are bytes after those. The connection closes
-    after the response to `last`.
+    `state`: the state of the request that is being read. `running`: the call in flight.
+    `pipelined`: complete calls that were parsed after it. `unparsed`: bytes after these calls. The
+    connection closes after the response to `last`.
     """
 
     def __init__(
@@ -52,33 +52,33 @@ class Connection(HttpToolsProtocol):
         self.max_head = head_limit(manager.gateway.options.behind)
         self.peer = ""
         self.is_draining = manager.is_draining
-        # The message being read.
+        # The request that is being read.
         self.state = self.timed_state = NEW
         self.since = 0.0  # event-loop time when `timed_state` began
-        self.incomplete = 0  # bytes read of an incomplete head, or between two pieces of a body
+        self.incomplete = 0  # bytes of an incomplete head, or since the last piece of the body
         self.fields: list[Field] = []
         self.call: Call | None = None
         self.parts: list[bytes] = []  # pieces of the body after the first
         self.size = 0  # bytes of `parts`, or of a body that is discarded
         self.is_refused = False  # `call` was refused before its body
-        self.is_deferred = False  # admit `call` when the call in flight has ended
-        # The call in flight, and the requests that wait for it.
+        self.is_deferred = False  # `call` is admitted only after the call in flight has ended
+        # The call in flight, and the requests that wait until it ends.
         self.running: Call | None = None
-        self.pending: Any = None  # the future of the reply to `running`
+        self.pending: Any = None  # future reply to `running`
         self.writer: ConnectionWriter | None = None  # writes the streamed response to `running`
         self.turn = 0  # slices used up, see `_has_turn`
         self.pipelined: deque[Call] = deque()
         self.unparsed = b""
         self.last: Call | None = None
-        self.refusal: tuple[int, str] | None = None  # for a malformed request behind `running`
+        self.refusal: tuple[int, str] | None = None  # for a bad request after `running`
         self.share = BodyShare(self.gateway.body_memory)
         # Timeouts.
         self.unsent = 0  # bytes in the write buffer at `unsent_since`
         self.unsent_since = 0.0
-        self.has_responded = False  # whether a response was sent since the last timeout check
+        self.has_responded = False  # a response was sent since the last timeout check
         self.stream_deadline = inf  # event-loop time when streams are ended
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # uvicorn narrows the type too
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as in uvicorn
         """Register the connection; refuse it above the limit."""
         super().connection_made(transport)
         self.manager.connections.add(self)
@@ -89,7 +89,7 @@ class Connection(HttpToolsProtocol):
             self._refuse(503, "Too many connections, retry later.")
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Stop a streamed response. Another call in flight finishes; its response is discarded."""
+        """Stop a streamed response. Any other call runs to its end; its response is discarded."""
         self.manager.connections.discard(self)
         self.connections.discard(self)
         self._discard_input()
@@ -101,7 +101,7 @@ class Connection(HttpToolsProtocol):
             self.pending.disconnect()
 
     def eof_received(self) -> bool:  # type: ignore[override]  # True keeps the transport open
-        """Close after the responses to all requests received."""
+        """Close the connection after the responses to all received requests."""
         self.is_draining = True
         self.manager.flush()
         self._notify_disconnect()
@@ -123,7 +123,7 @@ class Connection(HttpToolsProtocol):
         self._resume()
 
     def shutdown(self) -> None:
-        """Answer the requests received, then close."""
+        """Answer the received requests, then close the connection."""
         self.is_draining = True
         timeout = self.config.timeout_graceful_shutdown
         if timeout is not None:
@@ -133,7 +133,7 @@ class Connection(HttpToolsProtocol):
             self._close()
 
     def check_timeouts(self, now: float) -> None:
-        """Close or abort the connection if something takes too long."""
+        """Close or abort the connection if a timeout has passed."""
         options, manager = self.gateway.options, self.manager
         age = now - self.since
         if self._is_stalled(now):
@@ -164,7 +164,7 @@ class Connection(HttpToolsProtocol):
         return now - self.unsent_since > self.gateway.options.body_timeout
 
     def _refuse(self, status: int, detail: str) -> None:
-        """Refuse an invalid or slow request after the responses before it, and close."""
+        """Refuse an invalid or slow request, after all earlier responses, and close."""
         if self.state == CLOSING:
             return
         if self.running is not None or self.pipelined:
@@ -203,21 +203,20 @@ class Connection(HttpToolsProtocol):
 
     def _end_call(self) -> None:
         self.running = self.pending = self.writer = None
-        if self.state == CLOSING:  # in other states the caller resumes the connection
+        if self.state == CLOSING:  # in other states, `_resume` does this
             self._bound_bodies()
 
     def _discard_input(self) -> None:
-        """Drop all that was received, except the call in flight."""
+        """Discard all received data, except the call in flight."""
         self.state = CLOSING
         self.call, self.parts, self.size, self.unparsed = None, [], 0, b""
         self.pipelined.clear()
         self._bound_bodies()
 
     def _bound_bodies(self) -> None:
-        """Count the bytes held here; refuse more of them while all connections hold too many.
+        """Update this connection's bytes in the BodyMemory; refuse its request above the limit.
 
-        The sum is taken anew after each event that may change it, so no event has to undo what
-        another one has counted.
+        The sum is computed again after each change, so that no increment must be undone later.
         """
         if not self.share.update(self._held()) and (self.state == BODY or self.unparsed):
             self.unparsed = b""

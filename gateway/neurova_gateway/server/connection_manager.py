@@ -1,4 +1,4 @@
-"""Manage the connections of one server: batched writes, timeout checks, draining."""
+"""Manage the connections of one server: batch writes, check timeouts, drain."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ LAG_INTERVAL = 0.1  # seconds between two measurements of the event loop's lag
 
 
 class ManagedConnection(Protocol):
-    """The interface of a connection for the manager."""
+    """A connection, as the manager uses it."""
 
     is_draining: bool
     """Close after the next response."""
@@ -25,23 +25,23 @@ class ManagedConnection(Protocol):
     """The call in flight."""
 
     def check_timeouts(self, now: float) -> None:
-        """Close or abort the connection if something takes too long."""
+        """Close or abort the connection if a timeout has passed."""
         ...
 
 
 class ConnectionManager:
     """Hold the gateway, the connections and their queued responses.
 
-    Responses are written together at the end of an event-loop iteration. Writing each at once would
-    wake its client while this process works, which costs about as much as a call.
-    Connections have no timers of their own: all are checked every half second.
+    Responses are written together at the end of an event-loop iteration. Writing each one at once
+    would wake its client while this process is busy, which costs about as much as a call.
+    Connections have no timers of their own: the manager checks all of them every half second.
     """
 
     def __init__(self, gateway: Gateway) -> None:
         self.gateway = gateway
         self.status_lines = StatusLines(PRIVATE)
-        self.plain_status_lines = StatusLines()  # for responses with a Cache-Control of their own
-        # A connection that finds the queue empty calls `begin_iteration`.
+        self.plain_status_lines = StatusLines()  # for responses that set Cache-Control
+        # A connection that adds the first response to the queue calls `begin_iteration`.
         self.queue: list[tuple[asyncio.Transport, bytes]] = []
         self.is_in_iteration = False
         self.admission = gateway.admission
@@ -52,13 +52,13 @@ class ConnectionManager:
         self._lag_timer: asyncio.TimerHandle | None = None
 
     def drain(self) -> None:
-        """Close each connection after its next response; an idle one waits for its next request."""
+        """Close each connection after its next response; idle connections stay open until then."""
         self.is_draining = self.gateway.health.is_draining = True
         for connection in self.connections:
             connection.is_draining = True
 
     def shut_down(self) -> None:
-        """Close each connection as soon as nothing is in flight there."""
+        """Close each connection as soon as it has no call in flight."""
         self.is_draining = self.is_shutting_down = self.gateway.health.is_draining = True
 
     def begin_iteration(self) -> None:

@@ -14,7 +14,7 @@ from neurova.streaming.response_stream import StreamReply
 OWS = b" \t"  # optional white space around a field's value
 BODILESS = frozenset([204, 304])
 UNKNOWN_METHOD = "Unknown method"
-# The methods that llhttp, the parser of the protocol, accepts.
+# The methods that llhttp, the parser of httptools, accepts.
 METHODS = frozenset([
     "ACL", "BIND", "CHECKOUT", "CONNECT", "COPY", "DELETE", "GET", "HEAD", "LINK", "LOCK",
     "M-SEARCH", "MERGE", "MKACTIVITY", "MKCALENDAR", "MKCOL", "MOVE", "NOTIFY", "OPTIONS",
@@ -27,8 +27,8 @@ _TWO = _FIELD * 2
 _WHOLE = b"%bcontent-type: %b\r\n%bcontent-length: %d\r\n\r\n%b"
 
 
-# The default (RFC 9111, 5.2.2.7). Shared caches do not treat X-API-Key as a credential: they would
-# serve one caller's response to all.
+# The default Cache-Control (RFC 9111, 5.2.2.7): shared caches do not treat X-API-Key as a
+# credential, so without it they could serve one caller's response to others.
 PRIVATE: Field = (b"cache-control", b"private")
 
 
@@ -64,9 +64,9 @@ def has_cache_control(fields: Iterable[Field]) -> bool:
 
 
 def encode(line: bytes, reply: Reply, extra: list[Field], head: bool, close: bool) -> bytes:
-    """Return a complete response: `line` from StatusLines, `extra` fields of the pipeline.
+    """Return a complete response; `line` is from StatusLines, `extra` from the pipeline.
 
-    `head`: the method is HEAD, so no body is sent; `close`: the connection closes after it.
+    `head`: the method is HEAD, so omit the body. `close`: the connection closes afterwards.
     """
     added = extra + reply.fields if reply.fields else extra
     if len(added) == 2:  # usually the rate limit fields: one format operation is faster
@@ -104,6 +104,6 @@ def encode_head(
 
 
 def encode_request_head(method: str, target: bytes, version: str, fields: list[Field]) -> bytes:
-    """Return the head of a request, to be parsed again."""
+    """Return the head of a request as bytes, so that it can be parsed again."""
     line = f"{method} %b HTTP/{version}\r\n".encode() % target
     return line + b"".join([_FIELD % field for field in fields]) + b"\r\n"

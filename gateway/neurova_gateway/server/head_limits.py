@@ -12,12 +12,12 @@ HEAD_TOO_LARGE = "Request head exceeds 16 KiB or 100 fields"
 
 
 def head_limit(behind: str) -> int:
-    """Return the largest head in bytes; behind Kong, plus the size of the signed identity."""
+    """Return the maximum head size in bytes; behind Kong, it includes the signed identity."""
     return MAX_HEAD + MAX_BYTES if behind else MAX_HEAD
 
 
 def is_head_too_large(target: bytes, fields: list[Field], size: int, limit: int = MAX_HEAD) -> bool:
-    """Return whether a head exceeds `limit` bytes or MAX_FIELDS; `size` is an upper bound."""
+    """Return whether a head exceeds `limit` or MAX_FIELDS; `size`: upper bound of its bytes."""
     if len(fields) > MAX_FIELDS:
         return True
     if size <= limit:

@@ -1,7 +1,7 @@
 """The HTTP/1.1 protocol: parse requests, pass them to the gateway, send responses in order.
 
-It enforces the limits of heads and bodies, and handles Expect and pipelining. It extends uvicorn's
-protocol and bypasses ASGI.
+It enforces the limits of heads and bodies, and handles Expect and pipelining. It extends the
+protocol class of uvicorn, but bypasses ASGI.
 """
 
 from __future__ import annotations
@@ -35,21 +35,21 @@ from .head_limits import HEAD_TOO_LARGE, MAX_FIELDS, is_head_too_large
 from .writer import ConnectionWriter, is_chunked
 
 SLICE = 4096  # bytes parsed at once; this bounds the pipelined calls in memory
-TURN = 8  # slices parsed between two reads of the other connections; a call ends the turn
-DISCARDED_BODY = 64 * 1024  # the connection stays open if the body of a refused call is not longer
+TURN = 8  # slices to parse before other connections are read; a call ends the turn
+DISCARDED_BODY = 64 * 1024  # up to this size, the body of a refused call is read and discarded
 
 PAUSED = Call("", b"", b"", [], "")
 """`running` of a connection that waits for its next turn."""
-HEALTH = (b"GET " + health.RAW_PATH, b"HEAD " + health.RAW_PATH)  # answered without a wait
+HEALTH = (b"GET " + health.RAW_PATH, b"HEAD " + health.RAW_PATH)  # answered when busy, too
 
-# After these refusals, the server parses no more of the connection.
+# After a refusal with one of these statuses, the server parses no more input.
 FATAL = frozenset([400, 413, 501, 505])
 
 logger = logging.getLogger("neurova.gateway")
 
 
 class GatewayProtocol(Connection):
-    """Parse the requests of one connection and answer each by the gateway, in order."""
+    """Parse the requests of one connection and answer them in order."""
 
     # Callbacks of httptools.
 
@@ -66,7 +66,7 @@ class GatewayProtocol(Connection):
         self.url += url
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Add a header field; white space behind its value is no part of it (RFC 9112, 5.1)."""
+        """Add a header field, without white space after the value (RFC 9112, 5.1)."""
         self.fields.append((name.lower(), value.rstrip(OWS)))
 
     def on_headers_complete(self) -> None:
@@ -76,7 +76,7 @@ class GatewayProtocol(Connection):
             return
         self.state = BODY
         self.is_refused = False
-        # Trailer fields (RFC 9110, 6.5) would be added to `self.fields`, and are ignored.
+        # Replace `self.fields`: trailer fields (RFC 9110, 6.5) are added there and ignored.
         parser, fields, self.fields = self.parser, self.fields, []
         path, _, query = self.url.partition(b"?")
         method = parser.get_method().decode("ascii")
@@ -84,11 +84,11 @@ class GatewayProtocol(Connection):
         scheme = self.scheme or "http"
         self.call = call = Call(method, path, query, fields, self.peer, b"", scheme, version)
         headers = call.headers
-        # A head within one slice cannot exceed the byte limit.
+        # A head that arrives in one slice cannot exceed the byte limit.
         if (self.incomplete or len(fields) > MAX_FIELDS) and self._refuse_large_head(call):
             return
         if parser.should_upgrade() and method != "CONNECT" and not is_websocket(call):
-            self.state = HEAD  # `_feed` repeats the head without Upgrade
+            self.state = HEAD  # `_feed` parses the head again without Upgrade
             return
         self.incomplete = 0
         if parser.should_upgrade() or not parser.should_keep_alive():
@@ -109,10 +109,10 @@ class GatewayProtocol(Connection):
         if call.body or self.is_refused or len(body) > self.max_body:
             self._add_to_body(call, body)
         else:
-            call.body = body  # the first piece, which is usually the whole body
+            call.body = body  # the first piece is usually the whole body
 
     def on_message_complete(self) -> None:
-        """Run the call, or queue it behind the one in flight."""
+        """Run the call, or queue it behind the call in flight."""
         call = self.call
         if self.state != BODY or call is None:
             return
@@ -141,7 +141,7 @@ class GatewayProtocol(Connection):
         return True
 
     def _on_admitted(self, call: Call, reply: Reply | None) -> None:
-        """Refuse a call before its body is read, or ask for the body."""
+        """Send the refusal before the body is read, or ask the client for the body."""
         if reply is None:
             if b"expect" in call.headers:
                 self.manager.flush()
@@ -168,7 +168,7 @@ class GatewayProtocol(Connection):
             self.parts.append(body)
 
     def _run(self, call: Call) -> None:
-        reply: Reply | Awaitable[Reply] = call.route.invoke(call)  # does what `Gateway.invoke` does
+        reply: Reply | Awaitable[Reply] = call.route.invoke(call)  # `Gateway.invoke`, inlined
         if isinstance(reply, Reply):
             self._respond(call, reply)
         else:
@@ -198,7 +198,7 @@ class GatewayProtocol(Connection):
         self._end_call()
         reply = result_reply(call, call.route.name, task)
         if call.task is not None:
-            self.tasks.add(call.task)  # uvicorn waits for what runs after the reply, too
+            self.tasks.add(call.task)  # uvicorn waits for this task on shutdown, too
             call.task.add_done_callback(self.tasks.discard)
         if isinstance(reply, StreamReply):
             self._start_stream(call, reply)
@@ -212,7 +212,7 @@ class GatewayProtocol(Connection):
             self._resume()
 
     def _start_stream(self, call: Call, reply: StreamReply) -> None:
-        """Send a response piece by piece; the next call waits for its end."""
+        """Send a response piece by piece; the next call starts after its end."""
         on_end = partial(self.gateway.record, call, reply)
         writer = ConnectionWriter(self.transport, self.flow, call, reply, on_end, self.loop)
         if self.state == CLOSING:
@@ -271,7 +271,7 @@ class GatewayProtocol(Connection):
             self.running is None
             and not self.unparsed
             and len(data) <= SLICE
-            and not self.flow.write_paused  # the client does not read its responses
+            and not self.flow.write_paused  # the client is not reading its responses
         ):
             self.turn = 0
             if not self.admission.is_busy or self.state in (HEAD, BODY) or data.startswith(HEALTH):
@@ -303,9 +303,10 @@ class GatewayProtocol(Connection):
             self.since = self.loop.time()
 
     def _feed(self, data: bytes) -> None:
-        """Pass bytes to the parser, and ignore an offered upgrade (RFC 9110, 7.8).
+        """Pass bytes to the parser, and ignore an Upgrade request (RFC 9110, 7.8).
 
-        The parser skips the body of such a request. A new one reads the head again without Upgrade.
+        The parser would skip the body of such a request, so a new parser reads the head again,
+        without Upgrade.
         """
         while True:
             try:
@@ -325,7 +326,7 @@ class GatewayProtocol(Connection):
                 data = data[upgrade.args[0] :]
 
     def _resume(self) -> None:
-        """Process what is queued, in order, until a call is in flight or the client must read."""
+        """Process queued calls and bytes until a call is in flight or the write buffer is full."""
         while self.running is None and self.state != CLOSING:
             self.manager.flush()  # a large response may pause writing
             if self.flow.write_paused:
@@ -348,15 +349,15 @@ class GatewayProtocol(Connection):
                 break
         if len(self.unparsed) > SLICE:
             self.flow.pause_reading()
-        elif self.state != CLOSING:  # read on during a call, to notice a disconnect
+        elif self.state != CLOSING:  # keep reading during a call, to detect a disconnect
             self.flow.resume_reading()
         self._bound_bodies()
 
     def _has_turn(self, slices: int) -> bool:
-        """Return whether the turn of this connection goes on, and use up `slices` of it.
+        """Use up `slices` of the turn of this connection; return False if the turn has ended.
 
-        If not, continue after the other connections were read: a client that sends faster than its
-        calls run would otherwise keep the event loop.
+        If it has ended, continue after the other connections were read. Otherwise a client that
+        sends faster than its calls run would block the event loop.
         """
         is_late = self.admission.is_busy and self.state in (NEW, IDLE) and not self.turn
         if self.turn < TURN and not is_late:
@@ -371,11 +372,11 @@ class GatewayProtocol(Connection):
         return False
 
     def take_turn(self) -> None:
-        """Process one call, or some slices."""
+        """Process one pipelined call, or up to TURN slices."""
         self.running = None
-        self.turn = 1  # the first slice; 0 waits while the worker is busy
+        self.turn = 1  # with 0, `_has_turn` would queue the connection again
         if self.pipelined:
-            self.since = self.loop.time()  # the request being read waits for these calls
+            self.since = self.loop.time()  # the request being read waits: restart its timeout
         self._resume()
 
     def _start_pipelined(self, call: Call) -> None:

@@ -18,12 +18,12 @@ EVENTS = b"text/event-stream"
 
 
 class ConnectionWriter:
-    """Send the pieces of one response as fast as its client reads them; a `BodyWriter`.
+    """Send the pieces of one response as fast as the client reads them; a `BodyWriter`.
 
-    A body of unknown length is chunked; in HTTP/1.0 the end of the connection ends it. A truncated
-    body never looks complete: its last chunk or a part of its Content-Length is missing, or the
-    connection is reset. `finished` becomes True if the body is complete, else False; `on_end` is
-    called before that with the status (0 if complete) and the bytes of the body.
+    A body of unknown length is chunked; in HTTP/1.0, closing the connection ends the body. A
+    truncated body never looks complete: its last chunk or a part of its Content-Length is missing,
+    or the connection is reset. `finished` resolves to True if the body is complete, otherwise to
+    False. Before that, `on_end` is called with the status (0 if complete) and the number of bytes.
     """
 
     __slots__ = (
@@ -65,7 +65,7 @@ class ConnectionWriter:
         self._reply.start(self)
 
     async def send(self, data: bytes) -> None:
-        """Send a piece; return when the client can take more. Raises ConnectionError."""
+        """Send a piece; return when the client can receive more. Raises ConnectionError."""
         if self.finished.done():
             raise ConnectionResetError("the client disconnected")
         self._write(self._encode(data) if data and not self._is_bodiless else b"")
@@ -75,7 +75,7 @@ class ConnectionWriter:
                 raise ConnectionResetError("the client disconnected")
 
     def end(self, status: int = 0) -> None:
-        """End the body: complete, or truncated for the reason that `status` states."""
+        """End the body; `status` 0: it is complete, otherwise it is truncated for this reason."""
         if self.finished.done():
             return
         if self._remaining and not self._is_bodiless:
@@ -88,16 +88,16 @@ class ConnectionWriter:
         self._finish(status)
 
     def disconnected(self) -> None:
-        """Stop the source: the client disconnected."""
+        """Stop the source, because the client disconnected."""
         if not self.finished.done():
             self._finish(499)
             self._reply.disconnect()
 
     def end_early(self) -> None:
-        """End the response before its source does, because the server shuts down.
+        """End the response before its source ends, because the server shuts down.
 
-        Server-sent events are complete after each piece, and their client reconnects: they end
-        normally. Any other body is truncated.
+        A stream of server-sent events is complete after each piece, and its client reconnects, so
+        it ends normally. Any other body is truncated.
         """
         self.end(0 if self._reply.content_type.startswith(EVENTS) else 503)
         self._reply.disconnect()
@@ -121,12 +121,12 @@ class ConnectionWriter:
 
 
 def is_chunked(call: Call, reply: StreamReply) -> bool:
-    """Return whether the body has a chunked transfer coding."""
+    """Return whether the body is sent with chunked transfer coding."""
     return reply.length is None and call.version != "1.0"
 
 
 def _reset(transport: Transport) -> None:
-    """Reset the connection, so that the client does not treat the close as the end of the body."""
+    """Reset the connection, so that the client does not take the close for the end of the body."""
     connection = transport.get_extra_info("socket")
     if connection is not None:
         with socket.fromfd(connection.fileno(), connection.family, connection.type) as same:
