@@ -1,4 +1,4 @@
-"""Answer a call with an ASGI app."""
+"""Answer calls with an ASGI app."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ _ORIGIN = b"access-control-allow-origin"
 
 
 class AsgiSource:
-    """Forward the response of an ASGI app; `make_scope` returns the scope of a call.
+    """Forward the response of an ASGI app; `make_scope` returns the ASGI scope of a call.
 
-    The request body is complete before the app runs. After a disconnect of the client the app
-    receives `http.disconnect`, `send` raises OSError, and the app may go on for the timeout of its
-    function. Background tasks after the last message have no time limit. `private`: mark a response
-    without Cache-Control as private.
+    The request body is complete before the app runs. After the client disconnects, the app
+    receives `http.disconnect`, `send` raises OSError, and the app may keep running until the
+    function's timeout. Background tasks after the last message have no time limit. `private`: add
+    `Cache-Control: private` to a response without Cache-Control.
     """
 
     __slots__ = ("app", "make_scope", "private")
@@ -49,7 +49,7 @@ class AsgiSource:
 
 
 class _Channel:
-    """The `receive` and `send` of one call."""
+    """The ASGI callables `receive` and `send` of one call."""
 
     __slots__ = ("body_received", "call", "private", "response", "start")
 
@@ -90,7 +90,7 @@ class _Channel:
             raise RuntimeError(f"The ASGI app sent status {status!r}, not one from 200 to 599")
         content_type, content_length, fields = parse_response_head(start.get("headers", ()))
         if self.private and all(name != b"cache-control" for name, _ in fields):
-            # Else a shared cache may store the response in spite of X-API-Key (RFC 9111, 4.2.2).
+            # A shared cache may store responses to requests with X-API-Key (RFC 9111, 4.2.2).
             fields += PRIVATE
         if any(name == _ORIGIN for name, _ in fields):  # the app handles CORS itself
             self.call.reply_fields = [

@@ -15,7 +15,7 @@ STOP_TIMEOUT = 10.0  # seconds
 
 
 class Lifespan:
-    """Run the startup and shutdown of an app in one task; calls get its `state`.
+    """Run the startup and shutdown of an app in one task; pass its `state` to calls.
 
     `place` names the app in messages. An app without lifespan support is ignored.
     """
@@ -90,10 +90,10 @@ class Lifespan:
             await self._app(scope, self._received.get, self._send)
         except asyncio.CancelledError:
             raise
-        except BaseException as error:  # also SystemExit, which would end the event loop
+        except BaseException as error:  # SystemExit too: it would stop the event loop
             if self._has_started:
                 LOGGER.error("%s: lifespan of the ASGI app failed", self._place, exc_info=error)
-            elif not isinstance(error, Exception):  # an Exception means: no lifespan support
+            elif not isinstance(error, Exception):  # apps without lifespan support raise Exception
                 reason = f"it raised {type(error).__name__}"
                 self._sent.put_nowait({"type": "lifespan.startup.failed", "message": reason})
         finally:

@@ -11,7 +11,7 @@ from ..http.call import Call
 if TYPE_CHECKING:
     from starlette.requests import Request
 
-SAFE = "/!$&'()*+,=:@"  # allowed unescaped in a path (RFC 3986, 3.3), without ";"
+SAFE = "/!$&'()*+,=:@"  # the characters allowed unescaped in a path (RFC 3986, 3.3), except ";"
 
 
 def make_scope(call: Call) -> dict[str, Any]:
@@ -37,7 +37,7 @@ def make_scope(call: Call) -> dict[str, Any]:
 
 
 def make_request(call: Call) -> Request:
-    """Return `call` as Starlette's Request; must be called on a running event loop."""
+    """Return `call` as a Starlette Request; call this on a running event loop."""
     from .starlette_request import FunctionRequest
 
     if call.disconnected is None:

@@ -1,4 +1,4 @@
-"""Starlette's Request, as functions get it."""
+"""The Starlette Request that functions receive."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from starlette.requests import Request
 
 
 class FunctionRequest(Request):
-    """A request with a complete body; `disconnected` is done when its client has disconnected."""
+    """A request with a complete body; `disconnected` is done once the client has disconnected."""
 
     def __init__(self, scope: dict[str, Any], body: bytes, disconnected: Future[None]) -> None:
         messages = [{"type": "http.request", "body": body, "more_body": False}]
@@ -24,5 +24,5 @@ class FunctionRequest(Request):
         self.__disconnected = disconnected
 
     async def is_disconnected(self) -> bool:
-        """Return whether the client has disconnected; unlike in Starlette, keep an unread body."""
+        """Return whether the client has disconnected; unlike Starlette, do not discard the body."""
         return self.__disconnected.done()

@@ -1,1 +1,1 @@
-"""Calls that are answered later: `Prefer: respond-async` (RFC 7240)."""
+"""Asynchronous calls, requested with `Prefer: respond-async` (RFC 7240)."""

@@ -1,4 +1,4 @@
-"""Accept a call with `Prefer: respond-async`: publish it, and answer 202."""
+"""Accept a call with `Prefer: respond-async`: publish it as an event and answer 202."""
 
 from __future__ import annotations
 
@@ -32,14 +32,17 @@ _PREFERENCE = b"respond-async"
 
 
 class Handler(Protocol):
-    """What answers a call."""
+    """A handler of calls."""
 
     def invoke(self, call: Call) -> Reply | Awaitable[Reply]:
         """Answer one call."""
 
 
 class RespondAsync:
-    """Answer calls that prefer it later, and the others by `handler`, which runs `function`."""
+    """Accept calls with `Prefer: respond-async`; forward other calls to `handler`.
+
+    `handler` runs `function`.
+    """
 
     __slots__ = ("event", "function", "handler")
 
@@ -55,11 +58,11 @@ class RespondAsync:
         return self.handler.invoke(call)
 
     async def _accept(self, call: Call) -> Reply:
-        CURRENT.set(call.span or call)  # in the context of this task
+        CURRENT.set(call.span or call)  # set it only for this task
         function = self.function
         call.deadline = monotonic() + function.timeout
         try:
-            # With an Idempotency-Key a repeated call gets the same id, so the same answer.
+            # A repeated call with an Idempotency-Key gets the same id, so the same response.
             key = scoped_key(call, function.route) if FIELD in call.headers else uuid4().bytes
             function.binding.arguments(call)
         except InvalidKey as error:
@@ -99,7 +102,7 @@ class RespondAsync:
 
 
 def accepted_record(id: str, digest: bytes) -> StoredResponse:
-    """Return the reply to an accepted call."""
+    """Return the stored 202 response of an accepted call."""
     fields = (
         (b"location", STATUS_PATH.encode() + id.encode()),
         (b"preference-applied", _PREFERENCE),

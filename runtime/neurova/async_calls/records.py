@@ -1,7 +1,7 @@
-"""What is kept of an asynchronous call: its event, and three records beside stored replies.
+"""The stored data of an asynchronous call: its event, and a record of each `Kind`.
 
-A record is stored as the reply of an idempotent call is, under a key made of the caller, the id of
-the call and the kind of the record. So only the caller's consumer finds it, and it expires alike.
+A record is stored like the response of an idempotent call and expires like it. Its key is derived
+from the caller, the call id and the kind of the record, so only the caller's consumer finds it.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from ..traces.current import CURRENT, SpanContext
 
 Kind = Literal["answer", "failure", "accepted"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
-# Credentials, and what has no meaning for a call that is already accepted.
+# Header fields that the event omits: credentials, and fields that an accepted call does not need.
 _DROPPED = frozenset(
     b"authorization cookie idempotency-key prefer proxy-authorization x-api-key".split()
 )
@@ -47,7 +47,7 @@ class CallEvent(Event, source="_neurova"):
 
 
 def event_class(service: str) -> type[CallEvent]:
-    """Return the class of the events of a service."""
+    """Return the event class for the calls of a service."""
 
     class AsyncCall(CallEvent, source=service):
         """A call of a function of this service."""
@@ -63,7 +63,7 @@ def record_key(caller: Caller, id: str, kind: Kind) -> bytes:
 
 
 def to_event(event: type[CallEvent], call: Call, id: str, function: str) -> CallEvent:
-    """Return the event of a call."""
+    """Return the event that represents `call`."""
     caller = call.caller or ANONYMOUS
     return event(
         id=id,
@@ -88,7 +88,7 @@ def to_event(event: type[CallEvent], call: Call, id: str, function: str) -> Call
 
 
 def to_call(event: CallEvent) -> Call:
-    """Return the call of an event."""
+    """Return the call that `event` represents."""
     call = Call(
         event.method,
         event.path.encode("latin-1"),
@@ -101,6 +101,6 @@ def to_call(event: CallEvent) -> Call:
     call.caller = event.caller
     call.trace_id = int(event.trace_id, 16)
     running = CURRENT.get()
-    if isinstance(running, SpanContext):  # the delivery of the event
+    if isinstance(running, SpanContext):  # the span of the event's delivery
         call.span, call.span_id = running, running.span_id
     return call

@@ -1,4 +1,4 @@
-"""Run accepted calls: a subscription of each service whose functions may be answered later."""
+"""Run accepted asynchronous calls, by one subscription per service."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ from ..subscriptions.function import SubscriptionFunction
 from .records import CallEvent, event_class, record_key, to_call
 
 NAME = "async_calls"
-STORE_TIMEOUT = 5.0  # seconds, beside those of the function
+STORE_TIMEOUT = 5.0  # seconds, in addition to the function's timeout
 _LONGEST_TIMEOUT = 3600.0
 
 
 class CallFailed(NeurovaError):
-    """A function has failed to answer a call; a retry may succeed."""
+    """A function failed to answer a call; a retry may succeed."""
 
 
 class AsyncCalls(SubscriptionFunction):
-    """Run the accepted calls of a service's functions; each answer is stored once.
+    """Run the accepted calls of a service's functions; store each response once.
 
     The functions must have the option `respond_async`.
     """
@@ -51,7 +51,7 @@ class AsyncCalls(SubscriptionFunction):
         super().__init__(Definition(run, description, service, file, resources))
 
     async def _run(self, event: CallEvent) -> None:
-        """Answer a call and store the answer. Raises CallFailed for a retry."""
+        """Run a call and store its response. Raises CallFailed to have the event retried."""
         function = self._functions.get(event.function)
         if function is None:
             raise CallFailed(
@@ -68,7 +68,7 @@ class AsyncCalls(SubscriptionFunction):
             raise CallFailed(f"{event.function} was answered with {reply.status}")
 
     async def give_up(self, message: Message, find_schema: FindSchema) -> None:
-        """Store that a call has failed, for its status resource."""
+        """Store the failure of a call, which its status resource then returns."""
         try:
             event = self.decode(message, find_schema)
         except UndecodableEvent:
@@ -99,5 +99,5 @@ class AsyncCalls(SubscriptionFunction):
 
 
 def _target_of(function: HttpFunction) -> Any:
-    """Return what runs a function under a key."""
+    """Return the object that runs a function under an idempotency key."""
     return function.keyed if isinstance(function, DirectFunction) else function

@@ -25,7 +25,7 @@ SERVICE = "_neurova"
 def make_status_function(
     functions: Iterable[HttpFunction], execution: ExecutionContext
 ) -> HttpFunction:
-    """Return the function that answers the status of calls of `functions`."""
+    """Return the function that serves the status of asynchronous calls to `functions`."""
     databases = {each.name: each.resources.database for each in functions}
 
     @get(STATUS_PATH + "{id}")
@@ -48,7 +48,7 @@ def make_status_function(
 async def _find(
     database: Database, caller: Caller, id: str, deadline: float
 ) -> StoredResponse | None:
-    """Return the answer of a call, its failure, or that it was accepted; None if it is unknown."""
+    """Return the record of a call's answer, failure or acceptance; None for an unknown call."""
     for kind in KINDS:
         found = await database.find_response(record_key(caller, id, kind), deadline)
         if found is not None:
