@@ -1,7 +1,7 @@
 """Decode JSON bodies, and list all faults of a body that does not decode.
 
-msgspec stops at the first fault. Only then the body is validated against the JSON Schema, which
-finds the others; MAX_FAULTS and schema_bounds bound the cost.
+msgspec stops at the first fault. Only an invalid body is then validated against the JSON Schema,
+which finds the other faults; MAX_FAULTS and schema_bounds bound the cost.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from .schema_bounds import Path, truncate
 from .schema_validator import LONGEST_TEXT, SchemaValidator, json_pointer
 from .validation import INVALID, MALFORMED, MAX_FAULTS, parse_message
 
-# After an even number of backslashes, `\u0000` is an escape.
+# `\u0000` is an escape only if an even number of backslashes precedes it.
 _NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
-# Strings that Decimal reads as NaN or infinity; an escape may hide one.
+# Strings that Decimal reads as NaN or infinity, and escapes, which may hide such a string.
 _NOT_FINITE = re.compile(rb'"\s*[+-]?(?:s?nan\d*|inf(?:inity)?)\s*"|\\u', re.IGNORECASE)
-# The decoded body if it has a number that Python's JSON types cannot hold.
+# Stands for a decoded body with a number that Python's JSON types cannot represent.
 _OUT_OF_RANGE: Any = object()
 
 
@@ -32,7 +32,7 @@ class Body:
     __slots__ = ("_type", "_validator", "decode")
 
     def __init__(self, kind: Any, has_decimals: bool = False) -> None:
-        """Decode to `kind`; `has_decimals`: refuse NaN and infinity as decimals."""
+        """Decode to `kind`; with `has_decimals`, refuse the decimals NaN and infinity."""
         self._type = kind
         self._validator: SchemaValidator | None = None
         self.decode: Callable[[bytes], Any] = msgspec.json.Decoder(kind).decode
@@ -54,7 +54,7 @@ class Body:
         return self._validator.faults(value, MAX_FAULTS)
 
     def decode_text(self, raw: bytes) -> Any:
-        """Decode a body that is not plain ASCII, validating the text of unknown fields too.
+        """Decode a body that is not plain ASCII; also validate the strings of unknown fields.
 
         Raises MsgspecError, ValueError or RecursionError, as `decode` does.
         """
@@ -80,7 +80,7 @@ class Body:
         return INVALID, _nul_faults(raw, value)
 
     def _all_faults(self, value: Any, path: list[str | int], message: str) -> list[Fault]:
-        """Return the schema's faults, and msgspec's fault if the schema misses it."""
+        """Return the faults found by the schema, and msgspec's fault if the schema missed it."""
         own = json_pointer(path)
         if value is _OUT_OF_RANGE:
             return [Fault(own, message)]

@@ -1,4 +1,4 @@
-"""Look through the types of a body, and find those that endanger other calls."""
+"""Inspect the types in a body, and find the types that endanger other calls."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from msgspec import NODEFAULT, inspect
 
 from .parameter import is_mutable
 
-# Python's hash of an int or UUID is its remainder by this number: callers can choose any number of
-# keys with one hash, and a dict takes quadratic time for them. Hashes of texts are not predictable.
+# Python hashes an int or UUID modulo this number. So a caller can send many keys with the same
+# hash, and a dict needs quadratic time for them. Callers cannot predict the hash of a str.
 _HASH_PERIOD = 2**61 - 1
 _HASH_SAFE = (
     inspect.StrType,
@@ -32,7 +32,7 @@ _RECORDS = (
 
 
 def parts_of(kind: object) -> list[inspect.Type]:
-    """Return a type and all types inside it. Raises TypeError for one that cannot be decoded."""
+    """Return a type and all types inside it. Raises TypeError if one cannot be decoded."""
     parts = [inspect.type_info(kind)]
     known = {id(parts[0])}
     for part in parts:
@@ -59,7 +59,7 @@ def _inside(part: inspect.Type) -> Iterable[inspect.Type]:
 
 
 def find_danger(parts: Iterable[inspect.Type]) -> tuple[str, str] | None:
-    """Return what is wrong with the first type that endangers other calls, and the fix."""
+    """Return the problem and the fix for the first type that endangers other calls."""
     for part in parts:
         if isinstance(part, inspect.DictType):
             if not isinstance(part.key_type, inspect.AnyType) and not _is_hash_safe(part.key_type):
@@ -76,7 +76,7 @@ def find_danger(parts: Iterable[inspect.Type]) -> tuple[str, str] | None:
 
 
 def _is_hash_safe(part: inspect.Type) -> bool:
-    """Return whether callers cannot find many values of a type with the same hash."""
+    """Return whether callers cannot choose many values of this type with the same hash."""
     if isinstance(part, inspect.Metadata):
         return _is_hash_safe(part.type)
     if isinstance(part, inspect.UnionType):

@@ -1,4 +1,4 @@
-"""Add what msgspec omits from JSON Schemas: formats of naive datetimes, numeric decimals."""
+"""Complete msgspec's JSON Schemas: add formats of naive datetimes, and numbers as decimals."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ import msgspec
 from msgspec import inspect
 
 ZONED = " with a zone"
-"""Suffix of the internal format names of values that must have a time zone."""
+"""Suffix of the internal format names for values that must have a time zone."""
 _NOT_IN_NAMES = re.compile(r"[^a-zA-Z0-9.\-_]")
 _FORMATS = {inspect.DateTimeType: "date-time", inspect.TimeType: "time"}
 _RECORDS = (inspect.StructType, inspect.DataclassType, inspect.TypedDictType)
 
 
 def validation_schema(kind: Any) -> dict[str, Any]:
-    """Return the schema to validate values of a type; its formats check time zones.
+    """Return the schema that validates values of a type; its formats check time zones.
 
     Raises TypeError for a type without a schema.
     """
@@ -28,7 +28,7 @@ def add_datetime_formats(
 ) -> dict[str, Any]:
     """Add the formats of datetimes and times to the schema of `kind`, in place; return it.
 
-    `definitions`: the named schemas that it refers to, by default its own `$defs`.
+    `definitions`: the named schemas that `schema` refers to, by default its own `$defs`.
     """
     named = schema.get("$defs", {}) if definitions is None else definitions
     _FormatWriter(named).visit(schema, inspect.type_info(kind))
@@ -36,7 +36,7 @@ def add_datetime_formats(
 
 
 def _mark_zoned(schema: Any) -> Any:
-    """Add ZONED to msgspec's formats: msgspec writes formats only for zoned types."""
+    """Append ZONED to msgspec's formats; msgspec writes a format only if a zone is required."""
     if isinstance(schema, list):
         return [_mark_zoned(part) for part in schema]
     if not isinstance(schema, dict):

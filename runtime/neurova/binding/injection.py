@@ -24,7 +24,8 @@ Source = Callable[[], Any]
 class Injectable(NamedTuple):
     """A kind of parameter; `make_reader` takes the function's name and resources.
 
-    `make_source`, for a type that names what it gives, returns a function that returns it.
+    A type with a name in brackets also has `make_source`, which returns a function that returns the
+    named object.
     """
 
     kind: str
@@ -33,7 +34,7 @@ class Injectable(NamedTuple):
 
 
 class Named(NamedTuple):
-    """A kind of parameter whose annotation names what is given, like `example`.
+    """A kind of parameter whose annotation names the provided object, like `example`.
 
     `check` raises ValueError for a wrong name. `make_source` takes the function's name, its
     resources and the name.
@@ -106,11 +107,11 @@ INJECTABLES: dict[tuple[str, str], Injectable] = {
     ("neurova.traces.trace", "Trace"): Injectable("trace", _always(_read_trace)),
     ("httpx", "AsyncClient"): Injectable("http client", _client_reader),
     ("starlette.requests", "Request"): Injectable("request", _always(_read_request)),
-    # The reader does nothing: TransactionFunction and SnapshotFunction pass these.
+    # These readers return None: TransactionFunction and SnapshotFunction insert the argument.
     ("neurova.execution.snapshot", "Snapshot"): Injectable("snapshot", _always(_read_nothing)),
     ("neurova.database.base", "Tx"): Injectable("tx", _always(_read_nothing)),
 }
-"""Injectable types by module and name, so that this module need not import them."""
+"""Injectable types by module and name: importing the types here would be slow."""
 
 
 NAMED: dict[tuple[str, str], Named] = {
@@ -127,7 +128,7 @@ NAMED: dict[tuple[str, str], Named] = {
 def injectable_of(annotation: Any) -> Injectable | None:
     """Return the injectable of an annotation, None if the platform does not provide the type.
 
-    Raises ValueError for a type that needs a name and has none, or a wrong one.
+    Raises ValueError if the type needs a name and its name is missing or wrong.
     """
     found = INJECTABLES.get(_key(annotation))
     if found is not None:
@@ -154,7 +155,7 @@ def _injectable(named: Named, type_name: str, names: list[Any]) -> Injectable:
 
 
 def injectable_inside(annotation: Any) -> str:
-    """Return the name of an injectable type that `annotation` contains, "" without one."""
+    """Return the name of an injectable type inside `annotation`, or ""."""
     annotation = getattr(annotation, "__supertype__", annotation)
     key = _key(annotation)
     if key in INJECTABLES or key in NAMED:

@@ -6,7 +6,7 @@ from __future__ import annotations
 class Header:
     """Read a parameter from a header field: `Annotated[str, Header("x-tenant")]`.
 
-    Default name: the parameter's name with "-" for "_".
+    Default name: the parameter's name with each "_" replaced by "-".
     """
 
     __slots__ = ("name",)

@@ -25,15 +25,15 @@ TRANSACTIONS = ("tx", "snapshot")
 """Kinds of parameters that use the database; a function has at most one."""
 
 REQUIRED: Any = _Required()
-"""Marks a missing default, and a missing annotation."""
+"""Marks a missing default or a missing annotation."""
 
 
 class Parameter(msgspec.Struct, frozen=True):
     """One parameter and the source of its value.
 
     `kind` is "body", "path", "query", "header", "cookie" or the kind of an injectable type. `name`
-    is its name in the function, `alias` its name in requests. `many`: it collects repeated values.
-    `keyword`: it is keyword-only.
+    is the parameter's name in the function, `alias` its name in requests. `many`: the parameter
+    collects repeated values. `keyword`: the parameter is keyword-only.
     """
 
     name: str
@@ -46,7 +46,7 @@ class Parameter(msgspec.Struct, frozen=True):
 
 
 def is_mutable(default: Any) -> bool:
-    """Return whether a default can be changed: it has no hash, or one by identity."""
+    """Return whether a default is mutable: it is unhashable, or hashed by identity."""
     try:
         return hash(default) != hash(deepcopy(default))
     except TypeError:

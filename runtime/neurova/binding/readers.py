@@ -21,12 +21,12 @@ from .value_types import SCALARS, is_union
 
 Convert = Callable[[Any], Any]
 Missing = Callable[[], Any]
-# msgspec in lax mode would read "0" as a time in 1970.
+# Types to convert in strict mode: in lax mode, msgspec reads "0" as a time in 1970.
 _STRICT = frozenset({date, datetime, time, timedelta, UUID})
 
 
 class InvalidValue(ValueError):
-    """A value that is missing, repeated, or not finite."""
+    """A value is missing, repeated, or not finite."""
 
 
 def make_reader(parameter: Parameter) -> Read:
@@ -144,7 +144,7 @@ def _make_converter(kind: Any) -> Convert:
 
 
 def _is_strict(kind: Any) -> bool:
-    """Return whether no part of a type may be converted from a number."""
+    """Return whether msgspec must convert a type in strict mode."""
     if isinstance(kind, NewType):
         return _is_strict(kind.__supertype__)
     origin, arguments = get_origin(kind), get_args(kind)
@@ -157,7 +157,7 @@ def _is_strict(kind: Any) -> bool:
 
 def _check_finite(value: Any) -> Any:
     for number in value if type(value) is list else (value,):
-        if isinstance(number, Decimal):  # `isfinite` could overflow: it converts to float
+        if isinstance(number, Decimal):  # `isfinite` converts to float, which could overflow
             finite = number.is_finite()
         else:
             finite = not isinstance(number, float) or isfinite(number)
@@ -167,7 +167,7 @@ def _check_finite(value: Any) -> Any:
 
 
 def _list_converter(kind: Any) -> Callable[[list[str]], Any]:
-    """Return the function that converts texts to a list; it raises ItemFaults for bad items."""
+    """Return a function that converts strings to a list; it raises ItemFaults for bad items."""
     convert, bare = _converter(kind), kind
     while isinstance(bare, NewType) or get_origin(bare) is Annotated:
         bare = bare.__supertype__ if isinstance(bare, NewType) else get_args(bare)[0]
@@ -178,7 +178,7 @@ def _list_converter(kind: Any) -> Callable[[list[str]], Any]:
             return convert(texts)
         except (msgspec.ValidationError, InvalidValue):
             faults = _item_faults(texts, convert_item)
-            if not faults:  # each item is valid; the list is, for example, too long
+            if not faults:  # the items are valid but the list is not: it may be too long
                 raise
             raise ItemFaults(faults) from None
 

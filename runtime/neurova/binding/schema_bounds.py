@@ -73,7 +73,7 @@ def is_ambiguous(schema: dict[str, Any]) -> bool:
 
 
 def most_required(schema: Any) -> int:
-    """Return the maximum number of faults of one empty object."""
+    """Return the largest number of required fields that one empty object can lack."""
     if isinstance(schema, list):
         return max(map(most_required, schema), default=1)
     if not isinstance(schema, dict):
@@ -86,8 +86,8 @@ def most_required(schema: Any) -> int:
 def truncate(value: Any, required: int) -> tuple[Any, frozenset[Path]]:
     """Return a copy of at most MAX_VALUES values and MAX_DEPTH levels, and the truncated paths.
 
-    An object counts as at least `required` values, because it may cause as many faults. The copy
-    is breadth-first; one large value may use half of the remaining budget.
+    An object counts as at least `required` values, because it may have that many faults. The
+    value is copied breadth-first; one large part may use half of the remaining budget.
     """
     if not isinstance(value, dict | list):
         return value, frozenset()

@@ -1,4 +1,4 @@
-"""Find all faults of a value by the JSON Schema of its type."""
+"""Find all faults of a value with the JSON Schema of its type."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _FORMATS = {
     "decimal": Decimal,
     "byte": bytes,
 }
-# Schema errors to ignore in a truncated value, because the truncation may have caused them.
+# Schema errors to ignore in a truncated value: the truncation may have caused them.
 _BY_TRUNCATION = frozenset({"Required", "MinItems", "MinProperties", "Contains"})
 
 
@@ -50,9 +50,9 @@ def pattern_descriptions(schema: Any) -> dict[str, str]:
 
 
 class SchemaValidator:
-    """Find all faults of a value by the schema of a type.
+    """Find all faults of a value with the schema of a type.
 
-    Finds none for a type without a schema, or with a union that would take unbounded time.
+    Finds no faults if the type has no schema, or a union whose validation time is unbounded.
     """
 
     __slots__ = ("_descriptions", "_required", "_validator")
@@ -116,7 +116,7 @@ class SchemaValidator:
     def _union_faults(
         self, path: Path, branches: list[list[Any]], truncated: frozenset[Path]
     ) -> Iterator[Fault]:
-        """Yield the faults of the one branch that has the value's type, else one fault."""
+        """Yield the faults of the only branch with the value's type, otherwise one fault."""
 
         def type_errors(errors: list[Any]) -> list[Any]:
             return [

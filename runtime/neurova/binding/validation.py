@@ -60,7 +60,7 @@ def parse_message(text: str) -> tuple[list[str | int], str]:
     if place is not None:
         text = text[: place.start()]
         for name, index, any_key in _STEP.findall(place[2]):
-            if any_key:  # the messages of msgspec do not name the key of a mapping
+            if any_key:  # msgspec's messages do not name the key of a mapping
                 break
             path.append(int(index) if index else name)
     field = _FIELD.match(text)

@@ -17,7 +17,7 @@ Form = Literal["one", "many", "body"]
 
 
 def form_of(annotation: Any) -> Form | None:
-    """Return "one", "many" (a list of such), "body", or None for a type that cannot be bound."""
+    """Return the form of a type, None if it cannot be bound; "many" is a list of plain values."""
     origin, arguments = get_origin(annotation), get_args(annotation)
     if isinstance(annotation, NewType):
         return form_of(annotation.__supertype__)
@@ -62,4 +62,4 @@ def strip_none(annotation: Any) -> tuple[Any, bool]:
     others = tuple(argument for argument in arguments if argument is not NoneType)
     if len(others) == len(arguments):
         return annotation, False
-    return Union[others], True  # noqa: UP007 - built from a tuple
+    return Union[others], True  # noqa: UP007 - `|` cannot join a tuple of types
