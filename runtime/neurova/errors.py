@@ -7,7 +7,7 @@ NeurovaError
 ├── StateError     a database or state file is missing, damaged or newer, or the disk is full
 └── Unavailable    a backend does not respond now
 
-Ports may add subclasses, such as those in database/base.py.
+Ports may add subclasses; database/base.py has examples.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ from .telemetry.redact import mask_secrets
 class NeurovaError(Exception):
     """State what is wrong, where (file:line, setting, header) and how to fix it.
 
-    `str()` returns "where: what: fix". Code uses the three attributes instead. Keys are masked.
+    `str()` returns "where: what: fix". Code should use the three attributes instead of parsing
+    that text. Secrets in them are masked.
     """
 
     def __init__(self, what: str = "", *, where: str = "", fix: str = "") -> None:

@@ -50,8 +50,9 @@ class Resources:
 
     `Resources()` suffices to load and inspect functions but not to serve them. To add a resource,
     add a field here and, if functions take it as a parameter, a row to `INJECTABLES` in
-    binding/injection.py. `secret` takes the name of a secret and of the function that uses it, and
-    returns a function that returns its value at that time; so does `model` with a reference.
+    binding/injection.py. `secret` takes the names of a secret and of the function that uses it, and
+    returns a function that returns the secret's current value. `model` takes a model reference
+    instead and returns a function that returns the model.
     """
 
     database: Callable[[], Database] = _no_database

@@ -1,16 +1,16 @@
-"""Read the URLs of servers, and connect to those that speak HTTP."""
+"""Read the URLs of servers, and connect to HTTP servers."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 from urllib.parse import SplitResult, urlsplit
 
-if TYPE_CHECKING:  # not imported at run time: settings are read without a connection
+if TYPE_CHECKING:  # reading settings needs no HTTP client, and importing one is slow
     from http.client import HTTPConnection
 
 
 def split_server_url(url: str) -> SplitResult | None:
-    """Return the parts of a URL with a host and a valid port or none; None for any other."""
+    """Return the parts of a URL, None if it has no host or an invalid port."""
     try:
         parts = urlsplit(url)
         return parts if parts.hostname and parts.port != 0 else None
@@ -19,7 +19,7 @@ def split_server_url(url: str) -> SplitResult | None:
 
 
 def connect(url: SplitResult, timeout: float) -> HTTPConnection:
-    """Return a connection to an `http` or `https` URL, which opens at the first request."""
+    """Return a connection to an `http` or `https` URL; it opens at the first request."""
     from http.client import HTTPConnection, HTTPSConnection
 
     host = url.hostname or ""
