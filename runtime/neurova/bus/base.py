@@ -1,8 +1,8 @@
 """The interface that each backend of the bus implements.
 
 An event is published once and copied to the queue of each subscription. A delivery ends with `ack`,
-`retry`, `dead_letter` or `release`; one that does not end, because its process died, is delivered
-again. Delivery is at least once.
+`retry`, `dead_letter` or `release`. If the consumer's process dies before that, the message is
+delivered again. Delivery is at least once.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from ..errors import NeurovaError
 LONGEST_RETRY = 3600.0
 """The maximum delay of a retry in seconds."""
 MAX_CAUSE = 2_000
-"""The maximum length of the text of a failure's cause."""
+"""The maximum length of `Failure.cause` in characters."""
 MAX_FAILURES = 20
-"""A message keeps this many of its latest failures."""
+"""The number of latest failures that a message keeps."""
 
 
 class Unroutable(NeurovaError):
-    """No queue takes some of the published events, whose names are in `events`."""
+    """Some published events have no queue; `events` are their names."""
 
     def __init__(self, events: Sequence[str]) -> None:
         what = f"no queue takes the event {', '.join(events)}"
@@ -34,8 +34,9 @@ class Unroutable(NeurovaError):
 class Message(msgspec.Struct, frozen=True):
     """An event on the bus.
 
-    `id` identifies the event everywhere. `event` is its name, `body` its encoded form. `time` is
-    when it was published, in Unix seconds. `traceparent` (W3C) is the span that published it.
+    `id` identifies the event in each queue and log. `event` is its name, `body` its encoded form.
+    `time` is the time of publication in Unix seconds. `traceparent` (W3C) identifies the span that
+    published it.
     """
 
     id: str
@@ -46,12 +47,12 @@ class Message(msgspec.Struct, frozen=True):
 
     @property
     def trace_id(self) -> str:
-        """Return the id of the trace, "" without one."""
+        """Return the id of the trace, "" if there is none."""
         return self.traceparent[3:35] if "-" in self.traceparent else self.traceparent
 
 
 class Failure(msgspec.Struct, frozen=True):
-    """A failed attempt to handle a message: when, which attempt, and why."""
+    """A failed attempt to handle a message: its time, its number and its cause."""
 
     time: float
     attempt: int
@@ -61,7 +62,7 @@ class Failure(msgspec.Struct, frozen=True):
 class Delivery(msgspec.Struct):
     """A message of a queue, delivered to one consumer.
 
-    `attempt` is 1 at first. `handle` belongs to the backend.
+    `attempt` counts from 1. Only the backend reads `handle`.
     """
 
     message: Message
@@ -74,7 +75,7 @@ class Delivery(msgspec.Struct):
 class Queue(NamedTuple):
     """The queue of one subscription.
 
-    `ordered`: only one consumer at a time receives its messages, in the order of publication.
+    `ordered`: only one consumer at a time receives messages, in the order of their publication.
     """
 
     name: str
@@ -83,11 +84,12 @@ class Queue(NamedTuple):
 
 
 class Depth(NamedTuple):
-    """The number of messages of a queue.
+    """The number of messages of a queue in each state.
 
-    `ready` wait for a consumer, `delivered` are being handled, `delayed` wait for a retry, `dead`
-    are in its dead-letter queue. -1: the backend does not know. `oldest` is when the first of the
-    ready ones was published, in Unix seconds; 0 if there is none or the backend does not know.
+    `ready` messages wait for a consumer, `delivered` ones are being handled, `delayed` ones wait
+    for a retry, `dead` ones are in the dead-letter queue. -1: the backend does not know the number.
+    `oldest` is the publication time of the first ready message in Unix seconds; 0 if there is no
+    ready message or the backend does not know the time.
     """
 
     ready: int
@@ -98,28 +100,28 @@ class Depth(NamedTuple):
 
 
 Receive = Callable[[Delivery], None]
-"""Takes a delivery; called on the event loop and returns at once."""
+"""A callback for a delivery; it is called on the event loop and must not block."""
 
 
 class Consumer(Protocol):
     """The consumer of one queue in one process."""
 
     async def stop(self) -> None:
-        """Receive no more deliveries. Those already received can still be ended."""
+        """Receive no more deliveries. Deliveries already received can still be ended."""
         ...
 
 
 class Bus(Protocol):
     """The bus of one process; methods run on its event loop.
 
-    A method that waits raises Unavailable at its deadline, in event-loop seconds. `system` is its
-    name in traces.
+    A method that waits raises Unavailable at its deadline, in event-loop seconds. `system` is the
+    name of the bus in traces.
     """
 
     system: str
 
     async def start(self) -> None:
-        """Connect; afterwards the bus reconnects by itself."""
+        """Connect; afterwards the bus reconnects automatically."""
         ...
 
     async def close(self) -> None:
@@ -129,16 +131,15 @@ class Bus(Protocol):
     async def declare(self, queues: Sequence[Queue], deadline: float) -> None:
         """Create the queues, with a dead-letter queue each, and bind them to their events.
 
-        Change nothing that exists already as described. Raises StateError if a queue exists with
-        another definition.
+        Keep existing queues. Raises StateError if a queue exists with another definition.
         """
         ...
 
     async def publish(self, messages: Sequence[Message], deadline: float) -> None:
         """Publish messages in order and return when all of them are durable.
 
-        Raises Unroutable if an event has no queue; the other messages are published. After an
-        Unavailable some messages may have been published: publish all of them again.
+        Raises Unroutable if an event has no queue; the other messages are published nevertheless.
+        After Unavailable, publish all messages again: some of them may not have been published.
         """
         ...
 
@@ -151,18 +152,19 @@ class Bus(Protocol):
         ...
 
     async def retry(self, delivery: Delivery, delay: float, cause: str) -> None:
-        """Deliver the message again as the next attempt, after `delay` seconds or a little more."""
+        """Deliver the message again as the next attempt, at the earliest after `delay` seconds."""
         ...
 
     async def dead_letter(self, delivery: Delivery, cause: str) -> None:
         """Move the message to the dead-letter queue of its queue.
 
-        A delivery without a `handle`, which the subscription has stored itself, is added there.
+        A delivery without a `handle` was stored by its subscription and is in no queue: add its
+        message to the dead-letter queue.
         """
         ...
 
     async def release(self, delivery: Delivery) -> None:
-        """Give the message back to its queue; this is not an attempt."""
+        """Return the message to its queue without counting an attempt."""
         ...
 
     async def depth(self, queue: str) -> Depth:
@@ -174,14 +176,14 @@ class Bus(Protocol):
         ...
 
     async def replay(self, queue: str, ids: Sequence[str]) -> list[str]:
-        """Move dead letters back to their queue as first attempts; return the ids that were moved.
+        """Move dead letters back to their queue as first attempts; return their ids.
 
-        They keep their failures.
+        The messages keep their failures.
         """
         ...
 
     async def replace(self, queue: str, id: str, body: bytes) -> bool:
-        """Replace the body of a dead letter; return False if it is not there."""
+        """Replace the body of a dead letter; return False if there is no dead letter with this id."""
         ...
 
     async def drop(self, queue: str, ids: Sequence[str]) -> list[str]:
@@ -195,6 +197,6 @@ def dead_letter_queue(queue: str) -> str:
 
 
 def add_failure(delivery: Delivery, now: float, cause: str) -> tuple[Failure, ...]:
-    """Return the failures of a message after one more failed attempt."""
+    """Return the latest failures of a message, including a new one with this cause."""
     failure = Failure(now, delivery.attempt, cause[:MAX_CAUSE])
     return (*delivery.failures, failure)[-MAX_FAILURES:]

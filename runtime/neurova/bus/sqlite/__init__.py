@@ -1,1 +1,1 @@
-"""The embedded bus: one SQLite file that the processes of one machine share."""
+"""The embedded bus: one SQLite file, shared by the processes of one machine."""

@@ -34,16 +34,16 @@ LOGGER = logging.getLogger("neurova.events")
 
 T = TypeVar("T")
 
-POLL_SECONDS = 0.05  # between two looks for changes by other processes
-OWNER_POLLS = 20  # polls between two looks for dead processes
+POLL_SECONDS = 0.05  # interval between checks for changes by other processes
+OWNER_POLLS = 20  # polls between checks for dead processes
 OWNER_SUFFIX = ".owner"
 
 
 class SqliteBus:
     """Keep queues in the file at `path`; `clock` returns Unix seconds.
 
-    Each process locks a file in the folder `<path>.owners`, so that others notice its death and
-    take over its messages.
+    Each process locks a file in the folder `<path>.owners`. If it dies, the lock is released, and
+    another process returns its messages to their queues.
     """
 
     system = "neurova"
@@ -61,7 +61,7 @@ class SqliteBus:
         """Open the file. Raises StateError if it cannot be used."""
         try:
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            # Lock before the rename: other processes take over from an owner that is not locked.
+            # Lock before the rename: another process would consider an unlocked owner dead.
             temporary = self._folder / f"{self.owner}.new"
             self._lock = _lock(temporary)
             temporary.rename(self._folder / f"{self.owner}{OWNER_SUFFIX}")
@@ -72,13 +72,13 @@ class SqliteBus:
         self._acks = _Acks(self.writer, self.owner)
 
     async def close(self) -> None:
-        """Stop consuming, give unfinished messages back, and close the file."""
+        """Stop consuming, return unfinished messages to their queues, and close the file."""
         for consumer in list(self.consumers):
             await consumer.stop()
         if self._watcher is not None:
             self._watcher.cancel()
         if self._lock >= 0:
-            with suppress(Exception):  # another process takes over the messages
+            with suppress(Exception):  # another process returns the messages later
                 await self.writer.write(messages.release_all, [self.owner])
             await self.writer.close()
             self.reader.close()
@@ -135,7 +135,7 @@ class SqliteBus:
             await self._end(delivery, ending)
 
     async def release(self, delivery: Delivery) -> None:
-        """Give the message back to its queue."""
+        """Return the message to its queue."""
         await self._end(delivery, self.writer.write(messages.release, delivery.handle, self.owner))
 
     async def depth(self, queue: str) -> Depth:
@@ -168,12 +168,12 @@ class SqliteBus:
         return not has_due and all(consumer.is_idle for consumer in self.consumers)
 
     def wake(self) -> None:
-        """Let the consumers look for messages."""
+        """Make the consumers look for messages."""
         for consumer in self.consumers:
             consumer.wake.set()
 
     async def _end(self, delivery: Delivery, ending: Awaitable[None]) -> None:
-        """Await the end of a delivery; the next one may be claimed in the same commit."""
+        """Await `ending`; meanwhile consumers may claim the next delivery in the same commit."""
         consumers = [each for each in self.consumers if each.queue == delivery.queue]
         for consumer in consumers:
             consumer.begin_end(delivery.handle)
@@ -186,10 +186,10 @@ class SqliteBus:
                 consumer.finish_end(delivery.handle, is_ended)
 
     async def _watch(self) -> None:
-        """Wake the consumers after changes by other processes; take over from dead ones."""
+        """Wake the consumers after changes by other processes; handle dead processes."""
         version, polls = None, 0
         while True:
-            with suppress(sqlite3.Error):  # the consumers report it
+            with suppress(sqlite3.Error):  # the consumers log the error
                 now = self.clock()
                 (found,) = self.reader.execute("PRAGMA data_version").fetchone()
                 if found != version or messages.has_due(self.reader, now, now + LONGEST_RETRY):
@@ -199,13 +199,13 @@ class SqliteBus:
                 if consumer.waits_for_lock:
                     consumer.wake.set()
             if polls % OWNER_POLLS == 0:
-                with suppress(Exception):  # the next look retries
+                with suppress(Exception):  # the next check retries
                     await self._take_over()
             polls += 1
             await asyncio.sleep(POLL_SECONDS)
 
     async def _take_over(self) -> None:
-        """Give the messages of processes that died back to their queues."""
+        """Return the messages of dead processes to their queues."""
         for file in self._folder.glob(f"*{OWNER_SUFFIX}"):
             if file.stem == str(self.owner):
                 continue
@@ -244,18 +244,18 @@ class SqliteConsumer:
 
     @property
     def is_idle(self) -> bool:
-        """Whether it has found no message since it was woken, and all deliveries have ended."""
+        """Whether the consumer found no message when last woken and all deliveries have ended."""
         return self._is_waiting and not self.wake.is_set() and not self._unfinished
 
     def begin_end(self, seq: int) -> None:
-        """Let another delivery take the place of one that is handled."""
+        """Exclude a handled delivery from the prefetch limit while its end is being written."""
         if seq in self._unfinished:
             self._ending.add(seq)
             if self._handling <= self._prefetch // 2:
                 self.wake.set()
 
     def finish_end(self, seq: int, is_ended: bool) -> None:
-        """Count a delivery as finished; one that could not be ended stays unfinished."""
+        """Count a delivery as finished, or as unfinished again if writing its end failed."""
         self._ending.discard(seq)
         if is_ended:
             self._unfinished.discard(seq)
@@ -267,7 +267,7 @@ class SqliteConsumer:
         return len(self._unfinished) - len(self._ending)
 
     async def stop(self) -> None:
-        """Receive no more deliveries; unlock an ordered queue after the last one has ended."""
+        """Receive no more deliveries; unlock an ordered queue when all deliveries have ended."""
         self._is_stopped = True
         self.wake.set()
         await asyncio.wait([self._task])
@@ -290,13 +290,13 @@ class SqliteConsumer:
                     await self.wake.wait()
                 self._is_waiting = False
                 failures = 0
-            except Exception as error:  # the file cannot be used for now
+            except Exception as error:  # the file may become usable again
                 failures += 1
                 log_repeated(LOGGER, failures, error, "Queue %s cannot be read", self.queue)
                 await asyncio.sleep(1)
 
     async def _claim(self) -> bool:
-        """Deliver messages; return whether there may be more to deliver at once."""
+        """Deliver messages; return whether more messages may be ready now."""
         bus, limit = self._bus, self._prefetch - self._handling
         now = bus.clock()
         latest = now + LONGEST_RETRY
@@ -319,7 +319,7 @@ class SqliteConsumer:
         return self._has_more
 
     def _may_consume(self) -> bool:
-        """Return whether no other consumer receives the messages of an ordered queue."""
+        """Lock an ordered queue; return whether this consumer may receive messages."""
         if self._lock is None or self._held >= 0:
             return True
         try:
@@ -331,7 +331,7 @@ class SqliteConsumer:
 
 
 class _Acks:
-    """Write the acks of one turn of the event loop together."""
+    """Write the acks of one event-loop iteration together."""
 
     def __init__(self, writer: GroupCommit, owner: int) -> None:
         self._writer = writer
@@ -339,7 +339,7 @@ class _Acks:
         self._waiting: list[tuple[int, asyncio.Future[None]]] = []
 
     def add(self, seq: int) -> asyncio.Future[None]:
-        """Remove a delivered message; return the future that is set when this is durable."""
+        """Remove a delivered message; return a future that is done once this is durable."""
         loop = asyncio.get_running_loop()
         if not self._waiting:
             loop.call_soon(self._write)

@@ -1,4 +1,4 @@
-"""Run the writes of one process on a thread, many in one transaction."""
+"""Run the writes of one process on a thread, and commit many of them together."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ _Outcome = tuple["asyncio.Future[Any]", Any, Exception | None]
 
 
 class GroupCommit:
-    """Commit writes to an SQLite file; those that wait for the disk share one commit.
+    """Commit writes to an SQLite file; writes that wait for the disk share one transaction.
 
-    A write that raises an sqlite3.Error undoes and fails its whole group.
+    If one write raises an error, its whole group is rolled back and fails.
     """
 
     def __init__(self, path: Path, layout: str) -> None:
@@ -42,7 +42,7 @@ class GroupCommit:
         *arguments: P.args,
         **options: P.kwargs,
     ) -> asyncio.Future[T]:
-        """Return the future result of `job(connection, …)`, set when it is durable."""
+        """Run `job(connection, …)`; return a future of its result, done once it is durable."""
         future: asyncio.Future[T] = self._loop.create_future()
         self._jobs.put((future, lambda connection: job(connection, *arguments, **options)))
         return future
@@ -70,7 +70,7 @@ class GroupCommit:
             connection.close()
 
     def _next_group(self) -> tuple[list[_Job], bool]:
-        """Wait for a job; return it with those behind it, and False after the last one."""
+        """Wait for a job; return all queued jobs, and False once the writer is closed."""
         group: list[_Job] = []
         job = self._jobs.get()
         while job is not None:

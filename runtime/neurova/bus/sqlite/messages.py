@@ -87,7 +87,8 @@ def claim(
 ) -> list[Delivery]:
     """Deliver the oldest messages of a queue to an owner.
 
-    Messages that are due until `now`, or after `latest` because the clock was set back, are ready.
+    Delayed messages become ready if they are due by `now`, or after `latest`: such a due time
+    means that the clock was set back.
     """
     connection.execute(_DUE, (now, latest))
     rows = connection.execute(_CLAIM, (owner, queue, limit)).fetchall()
@@ -116,19 +117,19 @@ def end(
 def insert_dead(
     connection: sqlite3.Connection, delivery: Delivery, failures: tuple[Failure, ...]
 ) -> None:
-    """Add a dead letter that was not delivered by this bus."""
+    """Add a dead letter whose message this bus did not deliver."""
     each = delivery.message
     values = (delivery.queue, each.id, each.event, each.body, each.time, each.traceparent)
     connection.execute(_INSERT_DEAD, (*values, delivery.attempt, msgspec.json.encode(failures)))
 
 
 def release(connection: sqlite3.Connection, seq: int, owner: int) -> None:
-    """Give one delivered message back to its queue."""
+    """Return one delivered message to its queue."""
     connection.execute(_RELEASE, (seq, owner))
 
 
 def release_all(connection: sqlite3.Connection, owners: Iterable[int], attempts: int = 0) -> None:
-    """Give all messages of owners back to their queues; count `attempts` more for each."""
+    """Return all messages of some owners to their queues; add `attempts` to each count."""
     connection.executemany(
         f"UPDATE messages SET state = {READY}, owner = 0, attempt = attempt + ? "
         f"WHERE owner = ? AND state = {DELIVERED}",
@@ -137,7 +138,7 @@ def release_all(connection: sqlite3.Connection, owners: Iterable[int], attempts:
 
 
 def has_ready(connection: sqlite3.Connection, queue: str) -> bool:
-    """Return whether a queue has a message that can be delivered."""
+    """Return whether a queue has a ready message."""
     select = f"SELECT 1 FROM messages WHERE queue = ? AND state = {READY} LIMIT 1"
     return connection.execute(select, (queue,)).fetchone() is not None
 
@@ -169,19 +170,19 @@ def dead(connection: sqlite3.Connection, queue: str, limit: int) -> list[Deliver
 
 
 def replay(connection: sqlite3.Connection, queue: str, ids: Sequence[str]) -> list[str]:
-    """Make dead letters ready as first attempts; return the ids of those found."""
+    """Make dead letters ready as first attempts; return the ids of the messages found."""
     update = f"UPDATE messages SET state = {READY}, attempt = 1 {_DEAD}"
     return [id for id in ids if connection.execute(update, (queue, id)).rowcount]
 
 
 def replace(connection: sqlite3.Connection, queue: str, id: str, body: bytes) -> bool:
-    """Replace the body of a dead letter; return False if it is not there."""
+    """Replace the body of a dead letter; return False if it does not exist."""
     update = f"UPDATE messages SET body = ? {_DEAD}"
     return connection.execute(update, (body, queue, id)).rowcount > 0
 
 
 def drop(connection: sqlite3.Connection, queue: str, ids: Sequence[str]) -> list[str]:
-    """Delete dead letters; return the ids of those found."""
+    """Delete dead letters; return the ids of the messages found."""
     delete = f"DELETE FROM messages {_DEAD}"
     return [id for id in ids if connection.execute(delete, (queue, id)).rowcount]
 
