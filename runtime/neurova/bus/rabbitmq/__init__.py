@@ -1,1 +1,1 @@
-"""The bus on RabbitMQ: quorum queues, each with a dead-letter queue, and shared retry queues."""
+"""The bus on RabbitMQ: a quorum queue and dead-letter queue per subscription, and retry queues."""

@@ -1,4 +1,4 @@
-"""The bus on RabbitMQ: implements `Bus` by two connections of a process."""
+"""The bus on RabbitMQ: implements `Bus` with two connections per process."""
 
 from __future__ import annotations
 
@@ -37,8 +37,9 @@ TIMEOUT = 30.0  # seconds for a method without a deadline
 class RabbitBus:
     """Use the broker at `url`; `clock` returns Unix seconds.
 
-    A lost connection is opened again, with longer and longer pauses; meanwhile methods wait for it
-    until their deadline. A delivery of a lost connection is delivered again: its ending is ignored.
+    After a connection is lost, the bus reconnects with exponential backoff; meanwhile methods wait
+    until their deadline. RabbitMQ redelivers unacknowledged messages of a lost connection, so `ack`
+    or `retry` of their earlier deliveries does nothing.
     """
 
     system = "rabbitmq"
@@ -47,16 +48,18 @@ class RabbitBus:
         self.clock = clock
         self.consumers: set[RabbitConsumer] = set()
         self.queues: dict[str, Queue] = {}
-        # RabbitMQ stops to read from a connection that publishes while its disk is full.
+        # Publish on a connection of its own: while RabbitMQ's disk is full, it stops reading from
+        # each connection that publishes.
         self._link = Link(url, "RabbitMQ (consuming)")
         self._publishing = Link(url, "RabbitMQ (publishing)")
         self._publisher: Publisher | None = None
         self._opening = asyncio.Lock()
-        self._changing = asyncio.Lock()  # dead letters: a lock of RabbitMQ is one of a connection
+        # Serializes changes of dead letters: all tasks share the RabbitMQ lock of the connection.
+        self._changing = asyncio.Lock()
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
-        """Connect. Raises Unavailable or StateError if that is not possible."""
+        """Connect. Raises Unavailable or StateError if connecting fails."""
         await self._link.open()
         try:
             await self._publishing.open()
@@ -65,7 +68,7 @@ class RabbitBus:
             raise
 
     async def close(self) -> None:
-        """Disconnect; RabbitMQ gives unfinished messages back."""
+        """Disconnect; RabbitMQ returns unfinished messages to their queues."""
         for consumer in list(self.consumers):
             await consumer.stop()
         for task in list(self._tasks):
@@ -74,7 +77,7 @@ class RabbitBus:
         await self._link.close()
 
     async def connection(self) -> Connection:
-        """Return the open connection that consumes; wait for it."""
+        """Wait for the open connection for consuming, and return it."""
         return await self._link.connection()
 
     async def declare(self, queues: Sequence[Queue], deadline: float) -> None:
@@ -85,13 +88,13 @@ class RabbitBus:
         self.queues.update((queue.name, queue) for queue in queues)
 
     async def declare_again(self, queue: str) -> None:
-        """Create a queue again that may have been deleted."""
+        """Recreate a queue if it has been deleted."""
         if queue in self.queues:
             async with self._within(_deadline()):
                 await declare(await self.connection(), topology_of([self.queues[queue]]))
 
     async def compare(self, queues: Sequence[Queue]) -> list[Difference]:
-        """Return how the broker differs from what `declare` creates."""
+        """Return the differences between the broker and the topology that `declare` creates."""
         async with self._within(_deadline()):
             return await compare(await self.connection(), shared_topology() + topology_of(queues))
 
@@ -116,7 +119,7 @@ class RabbitBus:
         delivery.handle.consumer.end(delivery.handle, is_handled=True)
 
     async def retry(self, delivery: Delivery, delay: float, cause: str) -> None:
-        """Deliver the message again after the delay of the next longer retry level."""
+        """Deliver the message again after the delay of the shortest sufficient retry level."""
         failures = add_failure(delivery, self.clock(), cause)
         await self._move(delivery, retry_exchange(delay), delivery.queue, 1, failures)
 
@@ -126,11 +129,11 @@ class RabbitBus:
         await self._move(delivery, "", dead_letter_queue(delivery.queue), 0, failures)
 
     async def release(self, delivery: Delivery) -> None:
-        """Give the message back to its queue."""
+        """Return the message to its queue."""
         delivery.handle.consumer.end(delivery.handle, is_handled=False)
 
     async def depth(self, queue: str) -> Depth:
-        """Count the messages of a queue; RabbitMQ does not tell the delivered and delayed ones."""
+        """Count the ready and dead messages; AMQP does not report delivered and delayed ones."""
         async with self._within(_deadline()):
             connection = await self.connection()
             ready = await count_messages(connection, queue)
@@ -141,7 +144,7 @@ class RabbitBus:
         """Return the oldest dead letters of a queue."""
         async with self._hold(queue, limit) as letters:
             for each in letters.found:
-                each.handle = None  # they are given back
+                each.handle = None  # it is invalid after the message returns to its queue
             return letters.found
 
     async def replay(self, queue: str, ids: Sequence[str]) -> list[str]:
@@ -157,7 +160,7 @@ class RabbitBus:
         return moved
 
     async def replace(self, queue: str, id: str, body: bytes) -> bool:
-        """Replace the body of a dead letter, which becomes the newest one."""
+        """Replace the body of a dead letter, which moves to the end of its queue."""
         async with self._hold(queue) as letters:
             found = letters.of(id)
             if found:
@@ -175,13 +178,13 @@ class RabbitBus:
         return dropped
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> None:
-        """Run in the background until the bus is closed."""
+        """Run a coroutine in the background until the bus is closed."""
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
     async def _send(self, messages: Sequence[Outgoing], deadline: float) -> list[int]:
-        """Publish messages; return the positions of those that no queue takes."""
+        """Publish messages; return the positions of the messages that have no queue."""
         async with self._within(deadline):
             publisher = self._publisher
             if publisher is None or not publisher.channel.is_open:
@@ -198,10 +201,10 @@ class RabbitBus:
     async def _move(
         self, delivery: Delivery, exchange: str, key: str, attempts: int, failures: Any
     ) -> None:
-        """Publish a delivery elsewhere, then remove it; give it back if that fails."""
+        """Publish the message to another queue, then remove it; if that fails, release it."""
         handle = delivery.handle
         if handle is not None and not handle.channel.is_open:
-            return  # it is delivered again
+            return  # RabbitMQ delivers the message again
         properties = encode(delivery.message, delivery.attempt + attempts, failures)
         try:
             await self._send_to_queue([Outgoing(exchange, key, properties, delivery.message.body)])
@@ -213,7 +216,7 @@ class RabbitBus:
             handle.consumer.end(handle, is_handled=True)
 
     async def _send_to_queue(self, messages: Iterable[Outgoing]) -> None:
-        """Publish messages; create the exchange or queue again if that has been deleted."""
+        """Publish messages; if their exchange or queue was deleted, recreate it first."""
         messages = list(messages)
         try:
             if not await self._send(messages, _deadline()):
@@ -237,7 +240,7 @@ class RabbitBus:
 
     @asynccontextmanager
     async def _within(self, deadline: float) -> AsyncIterator[None]:
-        """Raise Unavailable at the deadline; while there is no connection, say why."""
+        """Raise Unavailable at the deadline, with the connection's fault if it is lost."""
         try:
             async with until(deadline):
                 yield

@@ -1,4 +1,4 @@
-"""Connections and channels of pika, whose methods and errors can be awaited."""
+"""Wrap connections and channels of pika for asyncio: await their replies and errors."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ...errors import NeurovaError, StateError, Unavailable
 
 T = TypeVar("T")
 
-HEARTBEAT = 15  # seconds; a connection without traffic is lost after twice that
+HEARTBEAT = 15  # seconds; a connection is lost after 30 seconds without traffic
 CONNECT_TIMEOUT = 10.0
 CLOSE_TIMEOUT = 5.0
 _CODES = {
@@ -28,7 +28,7 @@ _CODES = {
 
 
 class BrokerRefusal(StateError):
-    """RabbitMQ has refused a method and closed its channel; `code` is that of AMQP."""
+    """RabbitMQ refused a method and closed its channel; `code` is the AMQP reply code."""
 
     def __init__(self, code: int, text: str) -> None:
         super().__init__(f"RabbitMQ refuses: {text}", fix=_CODES.get(code, "see its log"))
@@ -36,7 +36,7 @@ class BrokerRefusal(StateError):
 
 
 def translate(error: BaseException) -> NeurovaError:
-    """Return an error of pika as one of ours."""
+    """Translate an error of pika to a NeurovaError."""
     if isinstance(error, exceptions.ChannelClosedByBroker):
         return BrokerRefusal(error.reply_code, error.reply_text)
     text = error.reply_text if isinstance(error, exceptions.ConnectionClosed) else str(error)
@@ -57,7 +57,7 @@ async def until(deadline: float) -> AsyncIterator[None]:
 
 
 class Channel:
-    """A channel. `closed` gets the error that closed it; `raw` is that of pika."""
+    """Wrap `raw`, a channel of pika; the result of `closed` is the error that closed it."""
 
     def __init__(self, raw: PikaChannel) -> None:
         self.raw = raw
@@ -67,7 +67,7 @@ class Channel:
 
     @property
     def is_open(self) -> bool:
-        """Whether methods can be sent."""
+        """Whether the channel accepts method calls."""
         return bool(self.raw.is_open)
 
     async def call(self, method: Callable[..., Any], **arguments: Any) -> Any:
@@ -96,7 +96,7 @@ class Channel:
             waiting.cancel()
 
     async def close(self) -> None:
-        """Close the channel; messages that it received and did not end go back."""
+        """Close the channel; its unacknowledged messages return to their queues."""
         with suppress(exceptions.AMQPError):
             self.raw.close()
             await asyncio.wait([self.closed], timeout=CLOSE_TIMEOUT)
@@ -110,9 +110,9 @@ class Channel:
 
 
 class Connection:
-    """An open connection. `closed` gets the error that closed it.
+    """A connection to RabbitMQ; the result of `closed` is the error that closed it.
 
-    `unblocked` is unset while RabbitMQ accepts no messages, because its disk or memory is full.
+    `unblocked` is cleared while RabbitMQ accepts no messages because its disk or memory is full.
     """
 
     def __init__(self) -> None:
@@ -124,7 +124,7 @@ class Connection:
         self.raw: AsyncioConnection | None = None
 
     async def open(self, url: str) -> None:
-        """Connect. Raises StateError if RabbitMQ refuses the user, Unavailable if it is away."""
+        """Connect. Raises StateError if RabbitMQ refuses the user, Unavailable if it is down."""
         parameters = parse_url(url)
         self.raw = AsyncioConnection(
             parameters,
@@ -171,7 +171,7 @@ class Connection:
 
 
 def parse_url(url: str) -> URLParameters:
-    """Return the parameters of a URL, with a heartbeat and verified TLS. Raises ValueError."""
+    """Return the connection parameters of a URL; verify TLS. Raises ValueError."""
     parameters = URLParameters(url)
     parameters.heartbeat = HEARTBEAT if parameters.heartbeat is None else parameters.heartbeat
     parameters.socket_timeout = parameters.stack_timeout = CONNECT_TIMEOUT

@@ -1,4 +1,4 @@
-"""Consume one queue, also after a lost connection or a deleted queue."""
+"""Consume one queue; resume after the connection is lost or the queue is deleted."""
 
 from __future__ import annotations
 
@@ -20,25 +20,25 @@ MAX_PREFETCH = 65_535
 
 
 class ConnectionKeeper(Protocol):
-    """What a consumer needs of the bus."""
+    """The part of the bus that a consumer uses."""
 
     consumers: set[RabbitConsumer]
 
     async def connection(self) -> Connection:
-        """Return the open connection; wait for it."""
+        """Wait for an open connection and return it."""
         ...
 
     async def declare_again(self, queue: str) -> None:
-        """Create a queue again that may have been deleted."""
+        """Recreate a queue if it has been deleted."""
         ...
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> None:
-        """Run in the background until the bus is closed."""
+        """Run a coroutine in the background until the bus is closed."""
         ...
 
 
 class Handle(NamedTuple):
-    """What identifies a delivery: it can be ended as long as its channel is open."""
+    """The identity of a delivery, which can be ended while its channel is open."""
 
     consumer: RabbitConsumer
     channel: Channel
@@ -46,7 +46,7 @@ class Handle(NamedTuple):
 
 
 class RabbitConsumer:
-    """Deliver messages of a queue; `is_ordered`: it has one consumer at a time."""
+    """Deliver messages of a queue; `is_ordered`: the queue has one consumer at a time."""
 
     def __init__(
         self, bus: ConnectionKeeper, queue: str, prefetch: int, receive: Receive, is_ordered: bool
@@ -57,36 +57,37 @@ class RabbitConsumer:
         self._receive = receive
         self._is_ordered = is_ordered
         self._channel: Channel | None = None
-        self._unfinished: dict[int, None] = {}  # their tags, which ascend
+        self._unfinished: dict[int, None] = {}  # delivery tags in ascending order
         self._acked: list[int] = []
         self._is_stopped = False
         self._cancelled = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
-        """Consume; afterwards continue by itself when the connection or the queue comes back."""
+        """Start to consume; resume automatically after losing the connection or the queue."""
         channel = await self._consume(await self._bus.connection())
         self._task = asyncio.create_task(self._keep_consuming(channel))
 
     async def stop(self) -> None:
-        """Receive no more deliveries; those already received can still be ended."""
+        """Receive no more deliveries; deliveries already received can still be ended."""
         self._is_stopped = True
         if self._task is not None:
             self._task.cancel()
         channel = self._channel
-        # The next consumer of an ordered queue starts when the last delivery has ended.
+        # Do not cancel the consumer of an ordered queue: the next consumer must not start before
+        # the last delivery has ended.
         if channel is not None and channel.is_open and not self._is_ordered:
             try:
                 async with until(asyncio.get_running_loop().time() + CLOSE_TIMEOUT):
                     await channel.call(channel.raw.basic_cancel, consumer_tag=self.queue)
             except NeurovaError:
-                self._unfinished.clear()  # the messages come again
+                self._unfinished.clear()  # RabbitMQ delivers the messages again
         await self._close_if_finished()
 
     def end(self, handle: Handle, is_handled: bool) -> None:
-        """Remove a handled message, or give it back."""
+        """Acknowledge a handled message; return any other message to its queue."""
         if not handle.channel.is_open:
-            return  # the message comes again
+            return  # RabbitMQ delivers the message again
         self._unfinished.pop(handle.tag, None)
         if is_handled:
             if not self._acked:
@@ -98,10 +99,10 @@ class RabbitConsumer:
             self._bus.spawn(self._close_if_finished())
 
     def _write_acks(self, channel: Channel) -> None:
-        """Write the acks of one turn of the event loop, as one if no earlier message is left."""
+        """Write the acks of one event-loop iteration, with one `multiple` ack if possible."""
         acked, self._acked = self._acked, []
         if not acked or channel is not self._channel or not channel.is_open:
-            return  # the messages come again
+            return  # RabbitMQ delivers the messages again
         first_left = next(iter(self._unfinished), max(acked) + 1)
         oldest = [tag for tag in acked if tag < first_left]
         if oldest:
@@ -167,7 +168,7 @@ class RabbitConsumer:
         if self._is_stopped:
             if not self._is_ordered:
                 channel.raw.basic_nack(method.delivery_tag, requeue=True)
-            return  # closing the channel gives it back
+            return  # closing the channel returns the message of an ordered queue
         self._unfinished[method.delivery_tag] = None
         delivery = decode(self.queue, method.routing_key or "", properties, body)
         delivery.handle = Handle(self, channel, method.delivery_tag)

@@ -1,7 +1,7 @@
 """Read dead-letter queues and change single messages in them.
 
-RabbitMQ offers only consuming: all messages are received, some of them are acknowledged, and the
-others are given back. A lock keeps two processes from doing so at the same time.
+RabbitMQ cannot look up a message. So receive all messages, acknowledge the ones to remove, and
+return the others to the queue. A lock keeps two processes from doing so at the same time.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from .declare import count_messages
 from .properties import decode
 
 MAX_DEAD_LETTERS = 60_000
-"""Only that many of the oldest dead letters of a queue are seen; a prefetch has 16 bits."""
+"""The maximum number of dead letters to read: AMQP's prefetch count has 16 bits."""
 POLL_SECONDS = 0.05
 RETURN_TIMEOUT = 5.0  # seconds
 
@@ -27,7 +27,8 @@ RETURN_TIMEOUT = 5.0  # seconds
 class DeadLetters:
     """The oldest messages of a dead-letter queue, while this process holds them.
 
-    Messages in `removed` are acknowledged at the end, the others are given back in order.
+    At the end, the messages with tags in `removed` are acknowledged; the others return to the
+    queue in order.
     """
 
     def __init__(self, found: list[Delivery]) -> None:
@@ -38,17 +39,17 @@ class DeadLetters:
             self._by_id.setdefault(each.message.id, []).append(each)
 
     def of(self, id: str) -> list[Delivery]:
-        """Return the dead letters of an event: several if it died again before it was removed."""
+        """Return the dead letters with this event id; a failed replay adds another one."""
         return self._by_id.get(id, [])
 
     def remove(self, *ids: str) -> None:
-        """Acknowledge the dead letters of these events at the end."""
+        """Mark the dead letters with these event ids to be acknowledged at the end."""
         self.removed.update(each.handle for id in ids for each in self.of(id))
 
 
 @asynccontextmanager
 async def hold(connection: Connection, queue: str, limit: int) -> AsyncIterator[DeadLetters]:
-    """Hold the oldest `limit` dead letters of a queue."""
+    """Hold the oldest dead letters of a queue, at most `limit`."""
     dead = dead_letter_queue(queue)
     async with _lock(connection, dead):
         number = min(limit, MAX_DEAD_LETTERS, await count_messages(connection, dead))
@@ -93,24 +94,24 @@ async def _receive(channel: Channel, queue: str, number: int) -> list[Delivery]:
         consumer_tag=tag,
     )
     await channel.wait(is_complete)
-    # Cancel first: messages that are given back would be delivered again.
+    # Cancel now: otherwise RabbitMQ would redeliver the messages returned to the queue.
     await channel.call(channel.raw.basic_cancel, consumer_tag=tag)
     return found
 
 
 async def _wait_for_messages(connection: Connection, dead: str, number: int) -> None:
-    """Wait until the messages are back, so that the next one who looks finds all of them."""
+    """Wait until the messages are back in the queue, so that the next reader finds them."""
     try:
         async with asyncio.timeout(RETURN_TIMEOUT):
             while await count_messages(connection, dead) < number:  # noqa: ASYNC110 - no event
                 await asyncio.sleep(POLL_SECONDS)
     except TimeoutError:
-        return  # others have removed some
+        return  # another process may have removed messages
 
 
 @asynccontextmanager
 async def _lock(connection: Connection, dead: str) -> AsyncIterator[None]:
-    """Hold a lock: an exclusive queue, which RabbitMQ deletes when the connection is lost."""
+    """Use an exclusive queue as a lock: RabbitMQ deletes it when the connection is lost."""
     name = f"{dead}.lock"
     while True:
         channel = await connection.channel()

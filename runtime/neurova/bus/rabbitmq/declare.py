@@ -1,4 +1,4 @@
-"""Create a topology on RabbitMQ, or compare it with what exists."""
+"""Create a topology on RabbitMQ, or compare it with the existing one."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _Object = Exchange | QuorumQueue
 
 
 class Difference(NamedTuple):
-    """An exchange or a queue that is missing, or has another definition ("" if it is missing)."""
+    """An exchange or queue that differs; `definition` describes how, "" if it is missing."""
 
     name: str
     definition: str
@@ -23,7 +23,7 @@ class Difference(NamedTuple):
 
 
 async def declare(connection: Connection, topology: Topology) -> None:
-    """Create what is missing. Raises StateError if something has another definition."""
+    """Create missing objects. Raises StateError if one exists with another definition."""
     channel = await connection.channel()
     for each in _objects(topology):
         try:
@@ -37,14 +37,14 @@ async def declare(connection: Connection, topology: Topology) -> None:
 
 
 async def compare(connection: Connection, topology: Topology) -> list[Difference]:
-    """Return the differences of exchanges and queues. RabbitMQ does not show bindings."""
+    """Return the exchanges and queues that differ. AMQP cannot list bindings."""
     found = []
     for each in _objects(topology):
         code, _ = await _try(connection, _look, each)
         if code == 404:
             found.append(Difference(_name(each), ""))
             continue
-        # A declaration changes nothing that exists, and is refused if it differs.
+        # Declaring an existing object does not change it; RabbitMQ refuses another definition.
         code, text = await _try(connection, _declare, each)
         if code:
             found.append(Difference(_name(each), text))
@@ -52,7 +52,7 @@ async def compare(connection: Connection, topology: Topology) -> list[Difference
 
 
 async def count_messages(connection: Connection, queue: str) -> int:
-    """Return the number of messages of a queue that wait. Raises BrokerRefusal if it is missing."""
+    """Return the number of ready messages. Raises BrokerRefusal if the queue is missing."""
     channel = await connection.channel()
     frame = await channel.call(channel.raw.queue_declare, queue=queue, passive=True)
     await channel.close()
@@ -83,7 +83,7 @@ async def _look(channel: Channel, each: _Object) -> Any:
 async def _try(
     connection: Connection, run: Callable[[Channel, _Object], Awaitable[Any]], each: _Object
 ) -> tuple[int, str]:
-    """Run on a channel of its own; return the code and the text of a refusal, else 0."""
+    """Run on a new channel, which a refusal closes; return its code and text, else (0, "")."""
     channel = await connection.channel()
     try:
         await run(channel, each)

@@ -1,4 +1,4 @@
-"""A connection that is opened again when it is lost."""
+"""A connection that reconnects automatically."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ LONGEST_PAUSE = 5.0  # seconds between two attempts
 
 
 def pause(failures: int) -> float:
-    """Return the seconds to wait after a number of failures in a row."""
+    """Return the backoff in seconds after a number of consecutive failures."""
     longest = min(0.1 * 2.0 ** min(failures, 10), LONGEST_PAUSE)
     return longest * random.uniform(0.5, 1)  # noqa: S311 - jitter, not a secret
 
 
 class Link:
-    """Keep one connection to `url` open; `fault` is why there is none now."""
+    """Keep one connection to `url` open; while it is lost, `fault` is the reason."""
 
     def __init__(self, url: str, purpose: str) -> None:
         self.fault: NeurovaError | None = None
@@ -33,12 +33,12 @@ class Link:
         self._keeper: asyncio.Task[None] | None = None
 
     async def open(self) -> None:
-        """Connect, and keep connected. Raises Unavailable or StateError if that is impossible."""
+        """Connect and stay connected. Raises Unavailable or StateError if connecting fails."""
         await self._connect()
         self._keeper = asyncio.create_task(self._keep_connected())
 
     async def connection(self) -> Connection:
-        """Return the open connection; wait for it."""
+        """Wait for the open connection and return it."""
         while True:
             await self._connected.wait()
             assert self._connection is not None

@@ -1,4 +1,4 @@
-"""Convert messages to the properties and headers of AMQP, and back."""
+"""Convert messages to AMQP properties and headers, and back."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ..base import MAX_FAILURES, Delivery, Failure, Message
 from .topology import DELIVERY_LIMIT
 
 MAX_TRACEPARENT = 55
-"""The length of a `traceparent` of version 00; anything longer in a header is dropped."""
+"""The length of a `traceparent` of version 00; a longer value is dropped."""
 _ENCODER = msgspec.json.Encoder()
 _FAILURES = msgspec.json.Decoder(tuple[Failure, ...])
 
@@ -20,7 +20,7 @@ _FAILURES = msgspec.json.Decoder(tuple[Failure, ...])
 def encode(
     message: Message, attempt: int = 1, failures: tuple[Failure, ...] = ()
 ) -> BasicProperties:
-    """Return the properties of a message."""
+    """Return the AMQP properties of a message."""
     headers: dict[str, Any] = {"time": repr(message.time), "traceparent": message.traceparent}
     if attempt > 1:
         headers["attempt"] = attempt
@@ -36,10 +36,10 @@ def encode(
 
 
 def decode(queue: str, routing_key: str, properties: BasicProperties, body: bytes) -> Delivery:
-    """Return the delivery of a message, which other programs may have published.
+    """Return the delivery of a message, which another program may have published.
 
-    Missing properties get defaults. A message without an id gets one from its body, so that it is
-    the same at each delivery.
+    Missing properties get defaults. A missing id is derived from the body, so that it is the same
+    at each delivery.
     """
     headers = properties.headers or {}
     message = Message(
@@ -56,7 +56,7 @@ def decode(queue: str, routing_key: str, properties: BasicProperties, body: byte
 
 
 def _failures(headers: dict[str, Any]) -> tuple[Failure, ...]:
-    """Return the recorded failures, and that of a message that RabbitMQ has dead-lettered."""
+    """Return the recorded failures; add one if RabbitMQ dead-lettered the message."""
     try:
         found = _FAILURES.decode(headers.get("failures") or "[]")
     except (msgspec.DecodeError, TypeError):
@@ -74,7 +74,7 @@ def _failures(headers: dict[str, Any]) -> tuple[Failure, ...]:
 
 def _number(value: object, default: float = 0.0) -> float:
     try:
-        return float(value)  # type: ignore[arg-type]  # any value: it is not from here
+        return float(value)  # type: ignore[arg-type]  # another program may have sent any value
     except (TypeError, ValueError):
         return default
 

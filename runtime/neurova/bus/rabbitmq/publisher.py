@@ -1,4 +1,4 @@
-"""Publish messages on one channel, many at once, and wait until RabbitMQ confirms them."""
+"""Publish many messages at once on one channel, and wait until RabbitMQ confirms them."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from .connection import Channel, Connection, translate
 from .topology import EVENTS
 
 MAX_UNCONFIRMED = 2_000
-"""More messages wait until RabbitMQ has confirmed earlier ones, so that memory is bounded."""
+"""The maximum number of unconfirmed messages, which bounds memory; more messages wait."""
 
 
 class Outgoing(NamedTuple):
-    """A message for an exchange."""
+    """A message to publish to an exchange."""
 
     exchange: str
     key: str
@@ -26,7 +26,7 @@ class Outgoing(NamedTuple):
 
 
 class _Batch:
-    """The unconfirmed messages of one call."""
+    """The unconfirmed messages of one `publish` call."""
 
     def __init__(self, messages: Sequence[Outgoing]) -> None:
         self.messages = messages
@@ -36,18 +36,18 @@ class _Batch:
         self.is_done = asyncio.Event()
 
     def contains(self, key: tuple[str, str, str]) -> bool:
-        """Return whether a message that RabbitMQ returns belongs to this call."""
+        """Return whether a message returned by RabbitMQ belongs to this call."""
         return any(_key(each) == key for each in self.messages)
 
     def confirm(self) -> None:
-        """Count one message as answered."""
+        """Count one message as confirmed or refused."""
         self.unconfirmed -= 1
         if self.unconfirmed == 0:
             self.is_done.set()
 
 
 class Publisher:
-    """A channel that confirms messages."""
+    """Publish on a channel with publisher confirms."""
 
     def __init__(self, connection: Connection, channel: Channel) -> None:
         self.channel = channel
@@ -59,7 +59,7 @@ class Publisher:
 
     @classmethod
     async def open(cls, connection: Connection) -> Publisher:
-        """Open a publisher, and create the exchange of the events."""
+        """Open a publisher, and create the exchange for events."""
         publisher = cls(connection, await connection.channel())
         channel = publisher.channel
         declare = channel.raw.exchange_declare
@@ -71,7 +71,7 @@ class Publisher:
         return publisher
 
     async def publish(self, messages: Sequence[Outgoing]) -> list[int]:
-        """Publish messages in order; return the positions of those that no queue takes.
+        """Publish messages in order; return the positions of the messages that have no queue.
 
         Raises Unavailable or BrokerRefusal if some are not confirmed.
         """
@@ -115,7 +115,7 @@ class Publisher:
         method = frame.method
         tag, unconfirmed = method.delivery_tag, self._unconfirmed
         tags = [tag]
-        if method.multiple:  # the tags are in ascending order
+        if method.multiple:  # confirms this tag and lower ones; the tags are in ascending order
             tags = []
             for each in unconfirmed:
                 if each > tag:

@@ -1,8 +1,8 @@
 """The exchanges, queues and bindings on RabbitMQ, as data.
 
 Events are published to a topic exchange. A retry is published to the fanout exchange of a retry
-level, whose queue delays it; from there it comes back through a direct exchange by the name of its
-queue. What that exchange cannot route is kept in a queue for lost messages.
+level, whose queue delays it. After the delay, RabbitMQ publishes it to a direct exchange, which
+routes it to its original queue by name. If that queue is gone, the message goes to the LOST queue.
 """
 
 from __future__ import annotations
@@ -18,10 +18,11 @@ LOST = "neurova.lost"
 LEVELS = (*(2**exponent for exponent in range(12)), 3600)
 """The delays of the retry levels in seconds."""
 DELIVERY_LIMIT = 50
-"""A message that is given back more often goes to the dead-letter queue: its process died."""
+"""A message returned more often goes to the dead-letter queue: it may crash its consumers."""
 HANDLES_OF_QUEUE = 3
-"""The file handles that RabbitMQ keeps open for a quorum queue."""
-_UNLIMITED = 2**31 - 1  # without a limit, RabbitMQ appends returned messages: they lose their order
+"""The number of file handles that RabbitMQ keeps open for a quorum queue."""
+# Without any limit, RabbitMQ appends a returned message to the queue, so its order would be lost.
+_UNLIMITED = 2**31 - 1
 _DEAD_LETTERS = {"x-dead-letter-strategy": "at-least-once", "x-overflow": "reject-publish"}
 
 Arguments = dict[str, Any]
@@ -43,7 +44,7 @@ class QuorumQueue(NamedTuple):
 
 
 class Binding(NamedTuple):
-    """Copy the messages of an exchange with this routing key to a queue."""
+    """Route the messages of an exchange with this routing key to a queue."""
 
     exchange: str
     queue: str
@@ -51,7 +52,7 @@ class Binding(NamedTuple):
 
 
 class Topology(NamedTuple):
-    """What exists on the broker."""
+    """Exchanges, queues and bindings of the broker."""
 
     exchanges: tuple[Exchange, ...] = ()
     queues: tuple[QuorumQueue, ...] = ()
@@ -73,7 +74,7 @@ def retry_exchange(delay: float) -> str:
 
 
 def shared_topology() -> Topology:
-    """Return what all subscriptions share."""
+    """Return the topology that all subscriptions share."""
     levels = [(retry_exchange(level), level) for level in LEVELS]
     exchanges = (
         Exchange(EVENTS, "topic", {}),
@@ -118,13 +119,13 @@ def topology_of(queues: Iterable[Queue]) -> Topology:
             *(Binding(EVENTS, queue.name, event) for event in queue.events),
             Binding(BACK, queue.name, queue.name),
         )
-        # The dead-letter queue first: without it, RabbitMQ keeps dead messages in the queue.
+        # Create the dead-letter queue first: without it, RabbitMQ keeps dead letters in the queue.
         found += ((), (_quorum_queue(dead), _quorum_queue(queue.name, arguments)), bindings)
     return found
 
 
 def render_definitions(topology: Topology, vhost: str) -> dict[str, list[dict[str, Any]]]:
-    """Return the topology as a definitions file of RabbitMQ."""
+    """Return the topology as the content of a RabbitMQ definitions file."""
     return {
         "exchanges": [
             {

@@ -1,4 +1,4 @@
-"""Call the API of AWS in threads, and translate its errors."""
+"""Call the AWS API in threads, and translate its errors."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from ...errors import ConfigError, NeurovaError, StateError, Unavailable
 
 T = TypeVar("T")
 
-THREADS = 8  # for calls that do not wait for messages
-MAX_POLLS = 1_000  # queues that one process consumes
+THREADS = 8  # for calls other than polls
+MAX_POLLS = 1_000  # the maximum number of queues that one process consumes
 CONNECT_TIMEOUT = 3
-READ_TIMEOUT = 10  # seconds; longer than a poll
+READ_TIMEOUT = 10  # seconds; must be longer than a poll
 _REFUSED = ("AccessDenied", "AccessDeniedException", "AuthorizationError", "KMSAccessDenied")
 _UNKNOWN = ("InvalidClientTokenId", "SignatureDoesNotMatch", "ExpiredToken", "InvalidSecurity")
 _BUSY = ("Throttling", "ThrottlingException", "RequestThrottled", "Throttled", "OverLimit")
@@ -34,7 +34,7 @@ class MissingTopic(StateError):
 
 
 class Api:
-    """The clients of one region. A method of boto3 blocks: call it within `call`."""
+    """The boto3 clients of one region. Their methods block: run them with `call`."""
 
     def __init__(self, region: str) -> None:
         self._region = region
@@ -45,7 +45,7 @@ class Api:
         self._polls = ThreadPoolExecutor(MAX_POLLS, "neurova-sqs-poll")
 
     def client(self, service: str) -> Any:
-        """Return the client of "sqs", "sns" or "sts"; in a thread, as it reads files at first."""
+        """Return the client of "sqs", "sns" or "sts". Call this in a thread: it reads files."""
         with self._lock:
             if service not in self._clients:
                 import boto3
@@ -63,7 +63,7 @@ class Api:
             return self._clients[service]
 
     async def call(self, work: Callable[..., T], *arguments: Any, is_poll: bool = False) -> T:
-        """Run in a thread. Raises NeurovaError instead of the errors of boto3."""
+        """Run `work` in a thread. Raises NeurovaError instead of boto3's errors."""
         pool = self._polls if is_poll else self._pool
         running = asyncio.get_running_loop().run_in_executor(pool, partial(work, *arguments))
         try:
@@ -74,7 +74,7 @@ class Api:
             raise translate(error) from error
 
     def close(self) -> None:
-        """Close the clients when their calls have ended."""
+        """Close the clients without waiting for running calls."""
         self._pool.shutdown(wait=False)
         self._polls.shutdown(wait=False)
         for client in self._clients.values():
@@ -92,13 +92,13 @@ async def until(deadline: float) -> AsyncIterator[None]:
 
 
 def code_of(error: BaseException) -> str:
-    """Return the code of an error that AWS has answered, else ""."""
+    """Return the error code in a response of AWS, or "" for another error."""
     response = getattr(error, "response", None)
     return str(response.get("Error", {}).get("Code", "")) if isinstance(response, dict) else ""
 
 
 def translate(error: Exception) -> Exception:
-    """Return an error of boto3 as a NeurovaError, any other error as it is."""
+    """Translate an error of boto3 to a NeurovaError; return any other error unchanged."""
     from botocore.exceptions import (
         BotoCoreError,
         ClientError,

@@ -1,4 +1,4 @@
-"""The bus on Amazon SNS and SQS: implements `Bus` by the API of AWS."""
+"""The bus on Amazon SNS and SQS: implements `Bus` with the AWS API."""
 
 from __future__ import annotations
 
@@ -34,17 +34,17 @@ from .queues import Queues
 LOGGER = logging.getLogger("neurova.events")
 
 TIMEOUT = 30.0  # seconds for a method without a deadline
-WAIT_SECONDS = 2  # a poll waits for messages; stopping a consumer waits for its poll
-HELD_SECONDS = 60  # a delivery of a process that died is delivered again after that time
-BROWSE_SECONDS = 120  # dead letters are hidden from others while one process reads them
+WAIT_SECONDS = 2  # duration of a long poll; kept short, because `stop` waits for the poll
+HELD_SECONDS = 60  # visibility timeout: after a crash, a message is delivered again
+BROWSE_SECONDS = 120  # visibility timeout of dead letters while a process reads them
 MAX_DEAD_LETTERS = 10_000
 
 
 class SqsBus:
     """Use the topics and queues at `location`; `clock` returns Unix seconds.
 
-    A poll for messages waits `wait` whole seconds. The visibility of an unfinished delivery is
-    extended until it ends or the process dies.
+    A poll waits up to `wait` whole seconds for messages. The bus extends the visibility timeout of
+    each unfinished delivery until it ends.
     """
 
     system = "aws_sqs"
@@ -64,18 +64,18 @@ class SqsBus:
         self._extending: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
-        """Read the account of the credentials. Raises NeurovaError if AWS cannot be used."""
+        """Look up the AWS account of the credentials. Raises NeurovaError if that fails."""
         async with until(_deadline()):
             arn = await self._api.call(lambda: self._api.client("sts").get_caller_identity()["Arn"])
         _, partition, _, _, account, _ = arn.split(":", 5)
         self.names = self.names._replace(account=account, partition=partition)
 
     async def close(self) -> None:
-        """Stop consuming and give unfinished messages back."""
+        """Stop consuming and return unfinished messages to their queues."""
         await asyncio.gather(*(each.stop() for each in self._consumers))
         if self._extending is not None:
             self._extending.cancel()
-        with suppress(NeurovaError):  # they are delivered again later
+        with suppress(NeurovaError):  # SQS delivers the messages again later
             await self._queues.hide(self.unfinished, 0)
         self.unfinished.clear()
         self._api.close()
@@ -97,7 +97,7 @@ class SqsBus:
         return [each for each in names if not await self._queues.exists(each)]
 
     async def publish(self, messages: Sequence[Message], deadline: float) -> None:
-        """Publish messages; see `Bus`. SNS and SQS do not keep their order."""
+        """Publish messages; see `Bus`. SNS and SQS do not preserve the order."""
         async with until(deadline):
             unroutable = await publish(self._api, self.names, messages)
         if unroutable:
@@ -113,18 +113,18 @@ class SqsBus:
         return consumer
 
     async def receive(self, queue: str, limit: int) -> list[Delivery]:
-        """Wait for messages and return at most `limit` of them; delay those that are not due."""
+        """Wait for messages; return at most `limit`, and delay messages that are not due yet."""
         url = await self._queues.url(self.names.queue(queue))
         received = await self._queues.receive(url, limit, hidden=HELD_SECONDS, wait=self._wait)
         found = [decode(queue, url, each) for each in received]
         return [each for each in found if not await self.delay(each)]
 
     async def decode_record(self, queue: str, record: Any) -> Delivery:
-        """Return the delivery of a record in an event of AWS Lambda."""
+        """Return the delivery for a record of an AWS Lambda event."""
         return decode_record(queue, await self._queues.url(self.names.queue(queue)), record)
 
     async def delay(self, delivery: Delivery) -> bool:
-        """Give a delivery back until it is due; return whether it is not due yet."""
+        """Hide a message that is not due yet until it is due; return whether it was hidden."""
         remaining = delivery.handle.due - self.clock()
         if remaining <= 0:
             return False
@@ -138,7 +138,7 @@ class SqsBus:
         self._end(delivery.handle)
 
     async def retry(self, delivery: Delivery, delay: float, cause: str) -> None:
-        """Send the message again, to be handled after the delay, and remove this one."""
+        """Send a copy of the message with a delay, and remove the delivered one."""
         now = self.clock()
         failures = add_failure(delivery, now, cause)
         due = now + min(delay, LONGEST_RETRY)
@@ -152,12 +152,12 @@ class SqsBus:
         await self._move(delivery, self.names.dead(delivery.queue), outgoing)
 
     async def release(self, delivery: Delivery) -> None:
-        """Give the message back to its queue."""
+        """Return the message to its queue."""
         await self._queues.hide([delivery.handle], 0)
         self._end(delivery.handle)
 
     async def depth(self, queue: str) -> Depth:
-        """Count the messages of a queue; the numbers of SQS are approximate."""
+        """Count the messages of a queue; SQS reports approximate numbers."""
         ready, hidden, delayed = await self._queues.count(self.names.queue(queue))
         dead, browsed, _ = await self._queues.count(self.names.dead(queue))
         return Depth(ready, hidden, delayed, dead + browsed)
@@ -176,7 +176,7 @@ class SqsBus:
             return await self._remove(found, latest)
 
     async def replace(self, queue: str, id: str, body: bytes) -> bool:
-        """Replace the body of a dead letter, which becomes the newest one."""
+        """Replace the body of a dead letter by sending a new message."""
         async with self._hold(queue) as found:
             same = [each for each in found if each.message.id == id]
             if not same:
@@ -193,7 +193,7 @@ class SqsBus:
             return await self._remove(found, ids)
 
     async def _move(self, delivery: Delivery, name: str, outgoing: Outgoing) -> None:
-        """Send a delivery elsewhere, then remove it."""
+        """Send the message to another queue, then remove the delivered one."""
         await self._queues.send(name, [outgoing])
         if delivery.handle is not None:
             await self._deletions.delete(delivery.handle)
@@ -217,7 +217,7 @@ class SqsBus:
     async def _hold(
         self, queue: str, limit: int = MAX_DEAD_LETTERS
     ) -> AsyncIterator[list[Delivery]]:
-        """Hold the oldest dead letters of a queue; give back those that are not removed."""
+        """Hold the oldest dead letters of a queue; at the end, unhide the ones not removed."""
         async with self._browsing:
             held: list[Delivery] = []
             try:
@@ -226,7 +226,7 @@ class SqsBus:
                     try:
                         found = await asyncio.shield(polling)
                     except asyncio.CancelledError:
-                        held += await polling  # they are hidden already
+                        held += await polling  # SQS may have hidden messages already
                         raise
                     if not found:
                         break
@@ -242,7 +242,7 @@ class SqsBus:
         return [decode_dead(queue, url, each) for each in received]
 
     async def _remove(self, held: list[Delivery], ids: Iterable[str]) -> list[str]:
-        """Delete the held dead letters of these events; return the ids that were found."""
+        """Delete the held dead letters with these event ids; return the ids found."""
         wanted = list(dict.fromkeys(ids))
         removed = [each for each in held if each.message.id in wanted]
         await self._queues.delete([each.handle for each in removed])

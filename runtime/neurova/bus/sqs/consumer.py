@@ -1,4 +1,4 @@
-"""Consume one queue by polling it."""
+"""Consume one queue by polling."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ LONGEST_PAUSE = 5.0  # seconds between two polls after failures
 
 
 class Poller(Protocol):
-    """What a consumer needs of the bus."""
+    """The part of the bus that a consumer uses."""
 
     unfinished: dict[Handle, SqsConsumer]
 
@@ -27,7 +27,7 @@ class Poller(Protocol):
         ...
 
     async def release(self, delivery: Delivery) -> None:
-        """Give the message back to its queue."""
+        """Return the message to its queue."""
         ...
 
 
@@ -44,13 +44,13 @@ class SqsConsumer:
         self._task = asyncio.create_task(self._run())
 
     async def stop(self) -> None:
-        """Receive no more deliveries; those already received can still be ended."""
+        """Receive no more deliveries; deliveries already received can still be ended."""
         self._is_stopped = True
         self._wake.set()
         await asyncio.wait([self._task])
 
     def count_ended(self) -> None:
-        """Let another delivery take the place of one that has ended."""
+        """Count a delivery as ended, so that the consumer may receive another one."""
         self._room += 1
         self._wake.set()
 

@@ -13,7 +13,7 @@ from .names import SUBSCRIPTION_ATTRIBUTES, TOPIC_ATTRIBUTES, Names
 
 
 def declare(api: Api, names: Names, queues: Iterable[Queue]) -> None:
-    """Create what is missing; raise StateError for a queue with another dead-letter queue."""
+    """Create missing objects. Raises StateError if a queue has another dead-letter queue."""
     sqs, sns = api.client("sqs"), api.client("sns")
     for queue in queues:
         _create(sqs, names.dead(queue.name), names.dead_attributes())

@@ -1,4 +1,4 @@
-"""Delete handled messages, many with one call."""
+"""Delete handled messages in batches."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from .queues import Queues
 
 
 class Deletions:
-    """Delete the messages that wait while a call runs together with the next one."""
+    """Batch deletions: messages that arrive during a call are deleted by the next call."""
 
     def __init__(self, queues: Queues) -> None:
         self._queues = queues
@@ -18,7 +18,7 @@ class Deletions:
         self._task: asyncio.Task[None] | None = None
 
     async def delete(self, handle: Handle) -> None:
-        """Return when SQS has deleted the message. Raises NeurovaError."""
+        """Wait until SQS has deleted the message. Raises NeurovaError."""
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.append((handle, future))
         if self._task is None or self._task.done():

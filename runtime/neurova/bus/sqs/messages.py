@@ -1,6 +1,6 @@
-"""Convert messages to those of SNS and SQS, and back.
+"""Convert messages to SNS and SQS messages, and back.
 
-The body is Base64, as SQS takes only text. Everything else is in message attributes of strings.
+The body is Base64, as SQS accepts only text. All other values are string message attributes.
 """
 
 from __future__ import annotations
@@ -19,20 +19,20 @@ from .names import MAX_RECEIVES
 
 MAX_TRACEPARENT = 55
 MAX_DELAY = 900
-"""The longest delay of a message in seconds; a later one is delayed again when it is received."""
+"""The longest delay of SQS in seconds; for a longer one, the receiver delays the message again."""
 BATCH = 10
 BATCH_SIZE = 250_000
-"""The size of a batch with more than one message."""
+"""The maximum size of a batch in bytes; a larger message is sent alone."""
 _FAILURES = msgspec.json.Decoder(tuple[Failure, ...])
 
 Attributes = dict[str, dict[str, str]]
 
 
 class Handle(NamedTuple):
-    """What identifies a delivery: a message of SQS, received from the queue at `url`.
+    """The identity of a delivery: an SQS message received from the queue at `url`.
 
-    `due`: it must not be handled before this time, in Unix seconds. `is_deleted_by_caller`: AWS
-    Lambda deletes it when it is handled.
+    `due`: the time in Unix seconds before which the message must not be handled.
+    `is_deleted_by_caller`: AWS Lambda deletes the message after it is handled.
     """
 
     url: str
@@ -42,7 +42,7 @@ class Handle(NamedTuple):
 
 
 class Outgoing(NamedTuple):
-    """A message to be sent, `delay` whole seconds later."""
+    """A message to send; SQS delivers it after `delay` whole seconds."""
 
     body: str
     attributes: Attributes
@@ -50,7 +50,7 @@ class Outgoing(NamedTuple):
 
     @property
     def size(self) -> int:
-        """Return the bytes of which SQS limits the number."""
+        """Return the size in bytes that counts toward SQS's limit."""
         attributes = (
             len(name) + 6 + len(each["StringValue"]) for name, each in self.attributes.items()
         )
@@ -66,14 +66,14 @@ def encode(
     now: float = 0.0,
     is_dead: bool = False,
 ) -> Outgoing:
-    """Return a message to be sent; with `due`, to be handled at that time, in Unix seconds."""
+    """Return a message to send; `due` is the time to handle it, in Unix seconds."""
     values = {
         "id": message.id,
         "event": message.event,
         "time": repr(message.time),
         "traceparent": message.traceparent,
         "attempt": str(attempt) if attempt > 1 else "",
-        # ASCII: SQS refuses some characters of a cause.
+        # Encode as ASCII: a cause may contain characters that SQS refuses.
         "failures": json.dumps(msgspec.to_builtins(failures)) if failures else "",
         "due": repr(due) if due - now > MAX_DELAY else "",
         "dead": "1" if is_dead else "",
@@ -88,7 +88,7 @@ def encode(
 
 
 def batches(outgoing: Iterable[Outgoing]) -> Iterator[list[Outgoing]]:
-    """Yield the messages in groups that one call can send."""
+    """Yield the messages in batches that fit into one call."""
     batch: list[Outgoing] = []
     size = 0
     for each in outgoing:
@@ -102,7 +102,7 @@ def batches(outgoing: Iterable[Outgoing]) -> Iterator[list[Outgoing]]:
 
 
 def decode(queue: str, url: str, received: Mapping[str, Any]) -> Delivery:
-    """Return the delivery of a message that boto3 has received, perhaps of another program."""
+    """Return the delivery of a message from boto3, which another program may have sent."""
     attributes = {
         name: each.get("StringValue", "")
         for name, each in received.get("MessageAttributes", {}).items()
@@ -111,7 +111,7 @@ def decode(queue: str, url: str, received: Mapping[str, Any]) -> Delivery:
 
 
 def decode_record(queue: str, url: str, record: Mapping[str, Any]) -> Delivery:
-    """Return the delivery of a record in an event of AWS Lambda."""
+    """Return the delivery for a record of an AWS Lambda event."""
     attributes = {
         name: each.get("stringValue") or ""
         for name, each in record.get("messageAttributes", {}).items()
@@ -121,7 +121,7 @@ def decode_record(queue: str, url: str, record: Mapping[str, Any]) -> Delivery:
 
 
 def decode_dead(queue: str, url: str, received: Mapping[str, Any]) -> Delivery:
-    """Return the delivery of a dead letter, also of one that SQS has dead-lettered."""
+    """Return the delivery of a dead letter; add a failure if SQS dead-lettered it."""
     delivery = decode(queue, url, received)
     if "dead" not in received.get("MessageAttributes", {}):
         cause = f"not handled in {MAX_RECEIVES} deliveries: the process ended each time"
@@ -132,7 +132,7 @@ def decode_dead(queue: str, url: str, received: Mapping[str, Any]) -> Delivery:
 
 
 def _decode(queue: str, attributes: Mapping[str, str], text: str, handle: Handle) -> Delivery:
-    """Missing attributes get defaults; a message without an id gets one from its body."""
+    """Return a delivery; use defaults for missing attributes, and a hash as a missing id."""
     try:
         body = b64decode(text, validate=True)
     except ValueError:
@@ -156,7 +156,7 @@ def _decode(queue: str, attributes: Mapping[str, str], text: str, handle: Handle
 
 def _number(value: object, default: float = 0.0) -> float:
     try:
-        number = float(value)  # type: ignore[arg-type]  # any value: it is not from here
+        number = float(value)  # type: ignore[arg-type]  # another program may have sent any value
     except (TypeError, ValueError):
         return default
     return number if math.isfinite(number) else default

@@ -1,6 +1,6 @@
 """The topics and queues on AWS, as data: names, ARNs and attributes; no I/O.
 
-An event is published to its topic. The topic copies it, unchanged, to the queue of each
+An event is published to its topic. The topic copies the message unchanged to the queue of each
 subscription; each queue has a dead-letter queue.
 """
 
@@ -16,27 +16,27 @@ from ...errors import ConfigError
 from ..base import Queue
 
 MAX_RECEIVES = 20
-"""SQS dead-letters a message that was received more often without an end: its process died."""
+"""SQS dead-letters a message received more often: it may crash its consumers."""
 RETENTION = 14 * 86_400
-"""The seconds that SQS keeps a message, the longest possible; dead letters too."""
+"""The seconds that SQS keeps a message or dead letter: the longest possible time."""
 MAX_SIZE = 1_048_576
-"""The maximum size of a message with its attributes."""
+"""The maximum size in bytes of a message with its attributes."""
 VISIBILITY = 180
-"""The default seconds until a message whose process died is delivered again."""
+"""The default seconds until SQS redelivers a message after its consumer died."""
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,80}")
 _PREFIX = re.compile(r"[A-Za-z0-9_-]{1,40}")
 _REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-\d")
 
 
 class Location(NamedTuple):
-    """What the URL of the bus, sqs://region/prefix, says."""
+    """The parts of the bus URL, sqs://region/prefix."""
 
     region: str
     prefix: str
 
 
 def find_location(url: str) -> Location | None:
-    """Return the region and the prefix in a URL, None if it is not one of SQS."""
+    """Return the region and the prefix of an SQS URL, None for another URL."""
     try:
         parts = urlsplit(url)
     except ValueError:
@@ -60,30 +60,30 @@ class Names(NamedTuple):
     partition: str = "aws"
 
     def queue(self, queue: str) -> str:
-        """Return the name of the queue of a subscription on SQS."""
+        """Return the SQS name of a subscription's queue."""
         return f"{self.prefix}-{queue.replace('.', '-')}"
 
     def dead(self, queue: str) -> str:
-        """Return the name of its dead-letter queue on SQS."""
+        """Return the SQS name of a subscription's dead-letter queue."""
         return f"{self.queue(queue)}-dlq"
 
     def topic(self, event: str) -> str:
-        """Return the name of the topic of an event on SNS."""
+        """Return the SNS name of an event's topic."""
         return f"{self.prefix}-{event.replace('.', '-')}"
 
     def queue_arn(self, name: str) -> str:
-        """Return the ARN of a queue, by its name on SQS."""
+        """Return the ARN of the queue with this SQS name."""
         return f"arn:{self.partition}:sqs:{self.region}:{self.account}:{name}"
 
     def topic_arn(self, event: str) -> str:
-        """Return the ARN of the topic of an event."""
+        """Return the ARN of an event's topic."""
         return f"arn:{self.partition}:sns:{self.region}:{self.account}:{self.topic(event)}"
 
     def queue_attributes(self, queue: str, visibility: int = VISIBILITY) -> dict[str, str]:
-        """Return the attributes of the queue of a subscription.
+        """Return the attributes of a subscription's queue.
 
-        `visibility`: seconds until a message is delivered again whose process died; for AWS Lambda
-        at least the timeout of the function. Only topics with the same prefix may send to it.
+        `visibility`: seconds until SQS redelivers a message after its consumer died; for AWS Lambda
+        at least the function's timeout. Only topics with the same prefix may send to the queue.
         """
         arn = self.queue_arn(self.queue(queue))
         topics = f"arn:{self.partition}:sns:{self.region}:{self.account}:{self.prefix}-*"
@@ -115,13 +115,13 @@ class Names(NamedTuple):
 
 
 TOPIC_ATTRIBUTES = {"MaximumMessageSize": str(MAX_SIZE)}
-"""The attributes of a topic: an event of 256 KiB is larger as text."""
+"""The attributes of a topic. The default of 256 KiB is too small for Base64 events."""
 SUBSCRIPTION_ATTRIBUTES = {"RawMessageDelivery": "true"}
-"""The attributes of a topic's subscription: SQS gets the message as it was published."""
+"""The attributes of a topic's subscription: SNS forwards the message unchanged to SQS."""
 
 
 def check_queues(names: Names, queues: Iterable[Queue]) -> None:
-    """Raise ConfigError if SQS cannot have one of the queues."""
+    """Raise ConfigError if SQS does not support one of the queues."""
     for queue in queues:
         if queue.ordered:
             raise ConfigError(

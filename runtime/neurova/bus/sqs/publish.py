@@ -13,9 +13,9 @@ from .queues import check_batch
 
 
 async def publish(api: Api, names: Names, messages: Sequence[Message]) -> set[str]:
-    """Return when SNS has the messages; return the events that have no topic.
+    """Publish messages to SNS, and return the events that have no topic.
 
-    The batches are sent at once, as SNS keeps no order. Raises NeurovaError.
+    Batches are sent concurrently, as SNS does not preserve the order. Raises NeurovaError.
     """
     events: dict[str, list[Outgoing]] = {}
     for each in messages:

@@ -1,4 +1,4 @@
-"""The calls of SQS that the bus makes, for many messages at once."""
+"""Call SQS with batches of messages."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _NUMBERS = tuple(f"ApproximateNumberOfMessages{kind}" for kind in ("", "NotVisib
 
 
 class Queues:
-    """Send and receive messages of queues, which are named as on SQS. Raises NeurovaError."""
+    """Send and receive messages of queues; names are SQS names. Raises NeurovaError."""
 
     def __init__(self, api: Api) -> None:
         self._api = api
@@ -30,7 +30,7 @@ class Queues:
         return self._urls[name]
 
     async def exists(self, name: str) -> bool:
-        """Return whether there is a queue."""
+        """Return whether the queue exists."""
         try:
             await self.url(name)
         except MissingQueue:
@@ -38,7 +38,7 @@ class Queues:
         return True
 
     async def send(self, name: str, outgoing: Iterable[Outgoing]) -> None:
-        """Return when SQS has all messages."""
+        """Send messages in batches, and wait until SQS has accepted all of them."""
         for batch in batches(outgoing):
             entries = [
                 {
@@ -51,7 +51,7 @@ class Queues:
             await self._change("send_message_batch", await self.url(name), entries)
 
     async def receive(self, url: str, limit: int, *, hidden: int, wait: int) -> list[Any]:
-        """Wait for messages and return at most `limit` of them, hidden for `hidden` seconds."""
+        """Wait for messages; return at most `limit`, which SQS then hides for `hidden` seconds."""
         answer = await self._call(
             "receive_message",
             QueueUrl=url,
@@ -64,7 +64,7 @@ class Queues:
         return list(answer.get("Messages", ()))
 
     async def hide(self, handles: Iterable[Handle], seconds: int) -> None:
-        """Hide messages for some time; skip those that have been delivered again meanwhile."""
+        """Hide messages for some seconds; skip messages that SQS has delivered again."""
         method = "change_message_visibility_batch"
         for url, entries in _group(handles, {"VisibilityTimeout": seconds}):
             await self._change(method, url, entries, is_checked=False)
@@ -96,7 +96,7 @@ class Queues:
 
 
 def check_batch(answer: dict[str, Any], where: str) -> None:
-    """Raise NeurovaError if AWS has refused a message of a batch."""
+    """Raise NeurovaError if AWS refused a message of a batch."""
     for each in answer.get("Failed", ()):
         what = f"AWS refuses a message: {each['Code']}: {each.get('Message', '')}"
         raise (StateError if each.get("SenderFault") else Unavailable)(what, where=where)
@@ -105,7 +105,7 @@ def check_batch(answer: dict[str, Any], where: str) -> None:
 def _group(
     handles: Iterable[Handle], options: dict[str, Any]
 ) -> Iterable[tuple[str, list[dict[str, Any]]]]:
-    """Yield the entries of calls, each for at most ten messages of one queue."""
+    """Yield the entries of each call: at most BATCH messages of one queue."""
     queues: dict[str, list[dict[str, Any]]] = {}
     for each in handles:
         queues.setdefault(each.url, []).append({"ReceiptHandle": each.receipt, **options})
