@@ -183,7 +183,7 @@ class Bus(Protocol):
         ...
 
     async def replace(self, queue: str, id: str, body: bytes) -> bool:
-        """Replace the body of a dead letter; return False if there is no dead letter with this id."""
+        """Replace the body of a dead letter; return False if it does not exist."""
         ...
 
     async def drop(self, queue: str, ids: Sequence[str]) -> list[str]:
