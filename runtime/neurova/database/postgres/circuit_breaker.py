@@ -1,4 +1,4 @@
-"""Stop connecting to a server that is down, and retry at growing intervals."""
+"""Stop connecting to a server that is down, and retry with exponential backoff."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ LONGEST_PAUSE = 1.0
 
 
 class CircuitBreaker:
-    """Let all callers connect while the server answers, after a failure only one at a time.
+    """Let all callers connect while the server answers; after a failure, let one at a time.
 
     `clock` returns seconds.
     """
@@ -25,7 +25,7 @@ class CircuitBreaker:
         self._what = ""
 
     def check(self) -> None:
-        """Let the caller connect, or raise Unavailable after a recent failure."""
+        """Return if the caller may connect. Raises Unavailable after a recent failure."""
         if not self._failures:
             return
         now = self._clock()

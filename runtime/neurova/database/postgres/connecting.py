@@ -1,4 +1,4 @@
-"""Open a connection to PostgreSQL with the credential that is valid now."""
+"""Open a connection to PostgreSQL with the currently valid credential."""
 
 from __future__ import annotations
 
@@ -14,15 +14,16 @@ CONNECT_TIMEOUT = 5.0  # seconds
 
 
 class LeasedConnection(asyncpg.Connection):  # type: ignore[misc] # asyncpg has no type hints
-    """A connection with the credential that opened it."""
+    """A connection that keeps the credential with which it was opened."""
 
     credential: Credential
 
 
 async def connect(url: PostgresUrl, **options: Any) -> Any:
-    """Return a connection of asyncpg, a LeasedConnection if the URL has a source of credentials.
+    """Return an asyncpg connection, a LeasedConnection if the URL has a credential source.
 
-    A refused credential is replaced once: its password may have changed since it was fetched.
+    If the server refuses the credential, fetch a new one and retry once: the password may have
+    changed since the credential was fetched.
     """
     # asyncpg parses the URL, so libpq's options work (sslmode, passfile…).
     source = url.credentials

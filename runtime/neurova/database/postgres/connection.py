@@ -1,4 +1,4 @@
-"""One connection to PostgreSQL: SQLAlchemy runs statements, this module the transactions."""
+"""One connection to PostgreSQL: SQLAlchemy runs statements, this module transactions."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ from .types import COLUMN_TYPES
 from .url import PostgresUrl
 
 CLOSE_TIMEOUT = 1.0  # seconds for a graceful close, after which the socket is closed
-# Writers share an advisory lock; a retried writer takes it exclusively and so runs alone. It is a
-# session lock, so that it can be taken before the transaction takes its snapshot.
+# Writers hold this advisory lock in shared mode; a retried writer holds it exclusively, so it runs
+# alone. It is a session lock, so that it can be taken before the transaction takes its snapshot.
 WRITE_LOCK = 0x6E76_7478
 _BEGIN_READONLY = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 _BEGIN_SHARED = (
@@ -58,12 +58,12 @@ DriverErrors = (
 def create_postgres_engine(url: PostgresUrl, name: str = "neurova") -> Engine:
     """Return an engine without a pool that neither begins nor commits transactions.
 
-    Its methods wait for asyncpg, so they run by `greenlet_spawn`. SQLAlchemy's own AsyncEngine does
-    the same, but importing it imports the whole ORM.
+    Its methods wait for asyncpg, so call them with `greenlet_spawn`. SQLAlchemy's own AsyncEngine
+    does the same, but importing it imports the whole ORM.
     """
 
     async def open_connection() -> asyncpg.Connection:
-        # UTC as in SQLite: the zone decides what CURRENT_DATE and extract() return.
+        # Use UTC, as SQLite does: CURRENT_DATE and extract() depend on the time zone.
         settings = {"application_name": name, "timezone": "UTC"}
         return await connect(url, server_settings=settings)
 
@@ -72,7 +72,7 @@ def create_postgres_engine(url: PostgresUrl, name: str = "neurova") -> Engine:
         creator=lambda: engine.dialect.loaded_dbapi.connect(async_creator_fn=open_connection),
         poolclass=NullPool,
         isolation_level="AUTOCOMMIT",
-        hide_parameters=True,  # errors are logged, and parameters may be personal data
+        hide_parameters=True,  # errors are logged, and parameters may contain personal data
     )
     engine.dialect.colspecs = {**engine.dialect.colspecs, **COLUMN_TYPES}
     engine.dialect.statement_compiler = _Compiler
@@ -80,7 +80,7 @@ def create_postgres_engine(url: PostgresUrl, name: str = "neurova") -> Engine:
 
 
 class _Compiler(PGCompiler_asyncpg):
-    """Compile an `insert().values([…])` of many rows in a thread: it takes about 0.1 ms a row."""
+    """Compile an `insert().values([…])` of many rows in a thread: a row takes about 0.1 ms."""
 
     def __init__(self, dialect: Dialect, statement: Any, *arguments: Any, **options: Any) -> None:
         compile_statement = partial(super().__init__, dialect, statement, *arguments, **options)
@@ -91,7 +91,7 @@ class _Compiler(PGCompiler_asyncpg):
 
 
 class PostgresConnection:
-    """Run statements on one connection, opened on first use and after a failure."""
+    """Run statements on one connection, which opens on first use and after a failure."""
 
     def __init__(self, engine: Engine, url: PostgresUrl, breaker: CircuitBreaker) -> None:
         self._engine = engine
@@ -103,7 +103,7 @@ class PostgresConnection:
         self._start_savepoint = self._cleanup = ""
 
     def is_retired(self) -> bool:
-        """Return whether the credential of the open connection was replaced or has ended."""
+        """Return whether the connection's credential was replaced or has expired."""
         source = self._url.credentials
         if source is None or self._driver is None:
             return False
@@ -115,7 +115,7 @@ class PostgresConnection:
             await self.discard()
 
     async def fetch(self, statement: str, *arguments: Any) -> list[Any]:
-        """Run one statement outside any transaction. Raises like `begin`, and asyncpg's errors."""
+        """Run one statement outside any transaction. Raises asyncpg's errors, and like `begin`."""
         if self._driver is None or self._driver.is_closed():
             await self.discard()
             await self._open()
@@ -128,15 +128,15 @@ class PostgresConnection:
     async def begin(self, *, readonly: bool, alone: bool = False, savepoint: bool = False) -> None:
         """Begin a transaction; `savepoint` allows `rollback_to_start`.
 
-        `alone` excludes other writers, unless they do not finish within a second.
-        Raises Unavailable or StateError when the server cannot be used.
+        `alone`: wait up to a second for other writers to finish, and exclude them if they do.
+        Raises Unavailable or StateError if the server cannot be used.
         """
         self._start_savepoint = _START_SAVEPOINT if savepoint else ""
         self._has_savepoint = False
         self._cleanup = _RESET if readonly else _UNLOCK_AND_RESET
         statement = _BEGIN_READONLY if readonly else _BEGIN_ALONE if alone else _BEGIN_SHARED
         if self._driver is not None and not self._driver.is_closed() and not self.is_retired():
-            with suppress(*DriverErrors):  # the idle connection was broken: open a new one
+            with suppress(*DriverErrors):  # if the idle connection is broken, open a new one
                 return await self._begin(statement)
         await self.discard()
         await self._open()
@@ -153,7 +153,7 @@ class PostgresConnection:
             await self._driver.execute(_BEGIN_SHARED + self._start_savepoint)
 
     async def rollback_to_start(self) -> None:
-        """Undo all changes of the transaction; it stays open."""
+        """Undo all changes of the transaction but keep it open."""
         await self._driver.execute(_ROLLBACK_TO_START)
         self._has_savepoint = False
 
@@ -161,12 +161,12 @@ class PostgresConnection:
         """Run one statement. An error ends the transaction."""
         assert self._core is not None
         result = await greenlet_spawn(self._core.execute, statement, parameters)
-        if not self._driver.is_in_transaction():  # each further statement would be committed alone
+        if not self._driver.is_in_transaction():  # further statements would autocommit
             raise TransactionError.ended_by_statement()
         return result
 
     async def run_sql(self, sql: str, rows: Sequence[Sequence[Any]]) -> list[Any]:
-        """Run a statement without SQLAlchemy for each row of values; return the result of one."""
+        """Run a statement for each row, without SQLAlchemy; with one row, return its result."""
         if len(rows) == 1:
             result: list[Any] = await self._driver.fetch(sql, *rows[0])
             return result
@@ -187,11 +187,11 @@ class PostgresConnection:
             raise
 
     async def commit(self, last: str = "") -> None:
-        """Commit the transaction after the statements `last`, unless one of them fails."""
+        """Run the statements `last` and commit; if one of them fails, do not commit."""
         await self._driver.execute(f"{last}COMMIT{self._cleanup}")
 
     async def rollback(self) -> None:
-        """Roll the transaction back; close the connection when that fails."""
+        """Roll the transaction back; if that fails, close the connection."""
         if self._driver is None or self._driver.is_closed():
             return await self.discard()
         try:
@@ -217,7 +217,7 @@ class PostgresConnection:
         await asyncio.sleep(0)  # the event loop closes the socket in its next iteration
 
     def translate(self, error: Exception) -> Exception:
-        """Return the platform's error, or `error` itself if there is none."""
+        """Translate a driver error to a NeurovaError; return any other error unchanged."""
         if isinstance(error, NeurovaError):
             return error
         return translate(error, self._url) or error

@@ -9,7 +9,7 @@ import msgspec
 
 
 class Credential(msgspec.Struct, frozen=True, eq=False):
-    """A user and a password. Two objects are two credentials, even with equal values."""
+    """A user and a password; credentials are compared by identity, not by value."""
 
     user: str
     password: str
@@ -22,16 +22,16 @@ class CredentialSource(Protocol):
     """The source of one database's credentials; usable from any thread."""
 
     def valid(self) -> Credential | None:
-        """Return the credential to use now, None when it must be fetched. Never blocks."""
+        """Return the current credential, None if it must be fetched. Never blocks."""
         ...
 
     def fetch(self, refused: Credential | None = None) -> Credential:
-        """Return the credential to use now; fetch one if there is none, or only `refused`.
+        """Return the current credential; fetch a new one if it is missing or is `refused`.
 
-        Blocks. Raises NeurovaError when it cannot be fetched.
+        Blocks. Raises NeurovaError if fetching fails.
         """
         ...
 
     def subscribe(self, changed: Callable[[], None]) -> None:
-        """Call `changed` in any thread after `valid` has changed."""
+        """Call `changed`, in any thread, after the result of `valid` has changed."""
         ...

@@ -16,7 +16,7 @@ from .locks import PostgresLocks
 from .transaction import PostgresTransactions, subtract_margin
 from .url import PostgresUrl
 
-CONNECTIONS = 8  # maximum connections of one process to the database of one service
+CONNECTIONS = 8  # default maximum of connections per process to the database of one service
 
 
 class PostgresDatabase(PostgresTransactions):
@@ -24,7 +24,7 @@ class PostgresDatabase(PostgresTransactions):
 
     Connections open on first use: at most `connections`, half of them for writing, and one more for
     idempotency keys. Statements raise Unavailable if the server does not answer, StateError if it
-    refuses the connection. `name` is shown in pg_stat_activity, `clock` returns Unix seconds.
+    refuses the connection. pg_stat_activity shows `name`; `clock` returns Unix seconds.
     """
 
     def __init__(
@@ -57,12 +57,12 @@ class PostgresDatabase(PostgresTransactions):
         return await self._idempotency.delete_expired()
 
     async def close_retired(self) -> None:
-        """Close the connections whose credential was replaced; those in use are closed later."""
+        """Close idle connections whose credential was replaced; used ones close after their use."""
         await super().close_retired()
         await self._locks.close_retired()
 
     def _start_closing_retired(self, loop: asyncio.AbstractEventLoop) -> Callable[[], None]:
-        """Return a function that closes retired connections on `loop`, called in any thread."""
+        """Return a function, callable in any thread, that closes retired connections on `loop`."""
 
         def start() -> None:
             self.run_in_background(self.close_retired())

@@ -66,14 +66,14 @@ def sqlstate(error: BaseException | None) -> str:
 
 
 def describe_conflict(error: BaseException) -> str:
-    """Return why the transaction must be retried, "" if a retry would not help."""
+    """Return the reason why the transaction must be retried, "" if a retry would not help."""
     if "InvalidCachedStatementError" in _class_names(getattr(error, "orig", None) or error):
         return _STALE_STATEMENT  # the next attempt prepares the statement again
     return _CONFLICTS.get(sqlstate(error), "")
 
 
 def translate(error: BaseException, url: PostgresUrl) -> NeurovaError | None:
-    """Return the platform's error, None for an error of the statement itself."""
+    """Translate to a NeurovaError; return None for an error in the statement itself."""
     state = sqlstate(error)
     cause = getattr(error, "orig", None) or error
     if state == READ_ONLY_TRANSACTION:
@@ -100,7 +100,7 @@ def _is_connection_lost(cause: BaseException) -> bool:
 
 
 def _class_names(error: BaseException) -> set[str]:
-    # SQLAlchemy's dialect has its own classes with asyncpg's names.
+    # Compare names: SQLAlchemy's dialect defines its own classes with asyncpg's names.
     return {kind.__name__ for kind in type(error).__mro__}
 
 

@@ -46,7 +46,7 @@ class PostgresIdempotencyStore(IdempotencyStore):
 
     @property
     def local_locks(self) -> LocalKeyLocks:
-        """Return the locks of keys between the calls of this process."""
+        """Return the key locks for the calls of this process."""
         return self._local_locks
 
     def begin(self, deadline: float) -> PostgresTransaction:
@@ -68,11 +68,11 @@ class PostgresIdempotencyStore(IdempotencyStore):
         return from_row(rows[0]) if rows else None
 
     async def lock_process(self, key: bytes, deadline: float) -> None:
-        """Lock a key among processes. Raises KeyLocked at `deadline`."""
+        """Lock a key against other processes. Raises KeyLocked at `deadline`."""
         await self._locks.lock(key, deadline)
 
     async def unlock_process(self, key: bytes) -> None:
-        """Unlock a key among processes."""
+        """Unlock a key for other processes."""
         await self._locks.unlock(key)
 
     async def delete_expired(self) -> int:

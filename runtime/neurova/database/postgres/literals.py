@@ -1,4 +1,4 @@
-"""Values in the text of a statement: several statements in one message take no parameters."""
+"""Write values into the text of statements: several statements sent together take no parameters."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def insert_values(sql: str, values: Sequence[Value]) -> str:
 
 
 def _literal(value: Value) -> str:
-    """Return an expression; strings are hexadecimal, so that no setting changes how they end."""
+    """Return an expression; encode strings in hexadecimal, so that no escaping is needed."""
     if isinstance(value, str):
         return f"convert_from(decode('{value.encode().hex()}', 'hex'), 'UTF8')"
     if isinstance(value, bytes):

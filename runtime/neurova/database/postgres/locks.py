@@ -1,4 +1,4 @@
-"""Lock names among processes with PostgreSQL's advisory locks, over one connection."""
+"""Lock names across processes with PostgreSQL's advisory locks, over one connection."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .connection import PostgresConnection
 
 T = TypeVar("T")
 
-FIRST_PAUSE, LONGEST_PAUSE = 0.002, 0.03  # seconds between two attempts to lock
+FIRST_PAUSE, LONGEST_PAUSE = 0.002, 0.03  # seconds between attempts to lock
 STATEMENT_TIMEOUT = 5.0  # seconds
 _TRY_LOCK = "SELECT pg_try_advisory_lock($1)"
 _UNLOCK = "SELECT pg_advisory_unlock($1)"
@@ -22,11 +22,11 @@ _UNLOCK = "SELECT pg_advisory_unlock($1)"
 class PostgresLocks:
     """Hold locks on names; each lock excludes all other processes that use the same database.
 
-    These are session locks: they are taken before a transaction takes its snapshot, and end with
-    the process. Waiting calls poll over one connection, so they use none of the transactions' pool.
-    Within a process locks are counted: unlock as often as you lock. A retired connection stays open
-    until its locks are released. `create` returns a connection, `run_in_background` runs a
-    coroutine without waiting for it.
+    These are session locks: a caller takes the lock before its transaction takes a snapshot, and
+    the server releases it if the process dies. Waiting calls poll over one connection, so they do
+    not occupy the pool of the transactions. Within a process locks are counted: unlock as often as
+    you lock. A retired connection stays open until its locks are released. `create` returns a
+    connection, `run_in_background` runs a coroutine without waiting for it.
     """
 
     def __init__(
@@ -36,7 +36,7 @@ class PostgresLocks:
     ) -> None:
         self._create = create
         self._connection = create()
-        self._holders: dict[bytes, list[PostgresConnection]] = {}  # by the name of the lock
+        self._holders: dict[bytes, list[PostgresConnection]] = {}  # by name of the lock
         self._run_in_background = run_in_background
         self._lock = asyncio.Lock()
 
@@ -58,7 +58,7 @@ class PostgresLocks:
     async def lock(self, name: bytes, deadline: float) -> None:
         """Wait for the lock of a name. Raises KeyLocked at `deadline`.
 
-        Raises Unavailable when the server does not answer.
+        Raises Unavailable if the server does not answer.
         """
         loop, pause, has_answered = asyncio.get_running_loop(), FIRST_PAUSE, False
         while not has_answered or loop.time() < deadline:
@@ -75,7 +75,7 @@ class PostgresLocks:
         raise KeyLocked("another process held the key until the deadline")
 
     async def unlock(self, name: bytes) -> None:
-        """Unlock a name. If that fails, the connection is closed, which releases its locks."""
+        """Unlock a name; if that fails, the closed connection releases the lock."""
         with suppress(NeurovaError):
             async with self._lock:
                 holder = self._take_holder(name)
@@ -84,12 +84,12 @@ class PostgresLocks:
                     await holder.discard()
 
     async def close_retired(self) -> None:
-        """Replace a retired connection; close it, unless it holds locks."""
+        """Replace a retired connection, and close it unless it holds locks."""
         async with self._lock:
             await self._replace_retired()
 
     async def close(self) -> None:
-        """Unlock all names."""
+        """Close all connections, which releases their locks."""
         for connection in {
             self._connection,
             *(each for held in self._holders.values() for each in held),
@@ -139,14 +139,14 @@ class PostgresLocks:
         return holder
 
     async def _undo(self, attempt: asyncio.Future[bool], name: bytes) -> None:
-        """Release the lock that an abandoned attempt may have taken."""
+        """Release the lock if the abandoned attempt has taken it."""
         await asyncio.wait([attempt])
         if not attempt.cancelled() and attempt.exception() is None and attempt.result():
             await self.unlock(name)
 
 
 async def _wait_until(deadline: float, statement: asyncio.Future[T]) -> T:
-    """Return the result of a statement. It goes on when the caller is cancelled or times out."""
+    """Wait for a statement, which keeps running if the caller is cancelled or times out."""
     left = deadline - asyncio.get_running_loop().time()
     done, _ = await asyncio.wait([statement], timeout=max(0.0, left))
     if not done:
@@ -160,6 +160,6 @@ def _number(name: bytes) -> int:
 
 
 def _retrieve_exception(statement: asyncio.Future[Any]) -> None:
-    """Retrieve the exception, so that asyncio does not log it: nobody awaits the statement."""
+    """Retrieve the exception: otherwise asyncio logs it, because nothing awaits the statement."""
     if not statement.cancelled():
         statement.exception()

@@ -19,14 +19,14 @@ T = TypeVar("T")
 
 CONNECT_TIMEOUT = 5.0  # seconds
 STATEMENT_TIMEOUT = 60.0
-UPGRADE_LOCK = 0x6E76_6D69_6772  # the advisory lock of an upgrade
+UPGRADE_LOCK = 0x6E76_6D69_6772  # the advisory lock held during an upgrade
 LOCK_NOT_AVAILABLE = "55P03"  # SQLSTATE
 _SELECT_VERSION = "SELECT version_num FROM {}"
 _TABLE_EXISTS = "SELECT to_regclass($1)::text"
 
 
 class PostgresMigrations:
-    """Implement `MigrationBackend` for one database of a server."""
+    """Implement `MigrationBackend` for one database on a PostgreSQL server."""
 
     def __init__(self, url: PostgresUrl) -> None:
         self._url = url
@@ -48,7 +48,7 @@ class PostgresMigrations:
         return _run_on_loop(_with_driver(self._url, read, timeout))
 
     def read_version(self) -> str:
-        """Return PostgreSQL and the version of the server."""
+        """Return the product and version, like "PostgreSQL 15.4"."""
 
         async def read(connection: Any) -> str:
             version: str = await connection.fetchval("SHOW server_version")
@@ -57,14 +57,14 @@ class PostgresMigrations:
         return _run_on_loop(_with_driver(self._url, read, CONNECT_TIMEOUT))
 
     def current_revisions(self, connection: Connection, table: str) -> list[str]:
-        """Return the revisions in a version table of an open database."""
+        """Return the revisions in a version table, over an open connection."""
         if not connection.exec_driver_sql(_TABLE_EXISTS, (table,)).scalar():
             return []
         rows = connection.exec_driver_sql(_SELECT_VERSION.format(table))
         return [str(row[0]) for row in rows]
 
     def run_reading(self, work: Callable[[Connection], T], timeout: float) -> T:
-        """Run `work`, which only reads."""
+        """Run `work`, which must only read."""
 
         async def run() -> T:
             async with asyncio.timeout(timeout):
@@ -89,7 +89,7 @@ class PostgresMigrations:
         return _run_on_loop(_with_connection(self._url, run))
 
     def run_on_empty(self, work: Callable[[Connection], T]) -> T:
-        """Run `work` in a new schema and roll back."""
+        """Run `work` in a new schema, then roll back."""
 
         def run(connection: Connection) -> T:
             schema = f"nv_revision_{token_hex(4)}"
@@ -108,7 +108,7 @@ class PostgresMigrations:
         return ""
 
     def translate(self, error: BaseException) -> NeurovaError | None:
-        """Return the platform's error, None for an error of a migration itself."""
+        """Translate to a NeurovaError; return None for an error in the migration itself."""
         if errors.sqlstate(error) == LOCK_NOT_AVAILABLE:
             return Unavailable(
                 "another process upgrades the database, or a table was in use until the timeout",
@@ -123,7 +123,7 @@ class PostgresMigrations:
 
 
 def execute(database: PostgresUrl, statement: str) -> None:
-    """Run one statement outside of any transaction. Raises NeurovaError when that fails."""
+    """Run one statement outside any transaction. Raises NeurovaError if it fails."""
 
     async def run(connection: Any) -> None:
         await connection.execute(statement)
@@ -137,7 +137,7 @@ def execute(database: PostgresUrl, statement: str) -> None:
 async def _with_driver(
     database: PostgresUrl, use: Callable[[Any], Coroutine[Any, Any, T]], seconds: float
 ) -> T:
-    """Return the result of `use` with an asyncpg connection, within `seconds`."""
+    """Call `use` with an asyncpg connection. Raises TimeoutError after `seconds`."""
     from .connecting import connect
 
     async with asyncio.timeout(seconds):
@@ -158,7 +158,7 @@ async def _with_connection(database: PostgresUrl, work: Callable[[Connection], T
 
     def run() -> T:
         with engine.connect() as connection:
-            # No-op with AUTOCOMMIT, but it keeps alembic from beginning and committing.
+            # With AUTOCOMMIT this sends no BEGIN, but stops alembic from beginning a transaction.
             connection.begin()
             return work(connection)
 

@@ -1,4 +1,4 @@
-"""Transactions of one PostgreSQL database and the connections that they share."""
+"""Transactions on one PostgreSQL database, and the connections that they share."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from .write_retries import WriteRetries
 
 T = TypeVar("T")
 
-# Waiting ends this many seconds, or a tenth of the remaining time if that is less, before the
-# deadline, so that the caller still gets the error.
+# Stop waiting this many seconds before the deadline, or a tenth of the remaining time if that is
+# less, so that the error still reaches the caller in time.
 MARGIN = 0.05
-ROLLBACK_TIMEOUT = 1.0  # seconds for which a call waits for its rollback
-MAX_LAST_ROWS, MAX_LAST_SIZE = 10, 64 << 10  # of a statement in the message of the commit
+ROLLBACK_TIMEOUT = 1.0  # seconds that a call waits for its rollback
+MAX_LAST_ROWS, MAX_LAST_SIZE = 10, 64 << 10  # limits of a statement sent along with the COMMIT
 _UNKNOWN_OUTCOME = "it is unknown whether the changes were committed"
 _REPEAT = "repeat the call with the same Idempotency-Key to find out"
 
@@ -40,7 +40,7 @@ class PostgresTransactions:
         self.url = url
         self.write_retries = WriteRetries()
         opened = [PostgresConnection(engine, url, breaker) for _ in range(connections)]
-        # Two pools: writers that wait for each other must not block readers.
+        # Use two pools: writers that wait for each other must not block readers.
         self._writers = ConnectionPool(opened[::2], str(url), "writing")
         self._readers = ConnectionPool(opened[1::2], str(url), "reading")
         self._background: set[asyncio.Task[None]] = set()
@@ -48,7 +48,7 @@ class PostgresTransactions:
     def transaction(
         self, *, readonly: bool, deadline: float, savepoint: bool = False
     ) -> PostgresTransaction:
-        """Return a transaction, not yet begun; `deadline` (event-loop seconds) bounds all waits.
+        """Return a new transaction; `deadline` (event-loop seconds) bounds all its waits.
 
         `savepoint` allows `rollback_to_savepoint`.
         """
@@ -58,7 +58,7 @@ class PostgresTransactions:
         )
 
     async def close_retired(self) -> None:
-        """Close the idle connections whose credential was replaced or has ended."""
+        """Close the idle connections whose credential was replaced or has expired."""
         for pool in (self._readers, self._writers):
             await pool.visit_idle(PostgresConnection.close_retired)
 
@@ -82,8 +82,9 @@ class PostgresTransactions:
 class PostgresTransaction(EventPublisher):
     """A transaction of one function: SERIALIZABLE, or read-only on one snapshot.
 
-    PostgreSQL ends a transaction at the first statement that fails. A function may catch that error
-    and go on, as on SQLite. So the function is retried with a savepoint before each statement.
+    PostgreSQL ends a transaction at the first statement that fails, but on SQLite a function may
+    catch the error and go on. To allow that here too, the platform retries the function with a
+    savepoint before each statement.
     """
 
     system = "postgresql"
@@ -126,7 +127,7 @@ class PostgresTransaction(EventPublisher):
         self._attempt = attempt
         self._statement_savepoints = statement_savepoints
         self._savepoint = savepoint
-        # A concurrent retry would probably conflict again, so retries run alone.
+        # Retries exclude other writers, because a concurrent retry would probably conflict again.
         self._alone = not readonly and (
             attempt > 0 or transactions.write_retries.should_serialize()
         )
@@ -143,15 +144,15 @@ class PostgresTransaction(EventPublisher):
     ) -> Result[Any]:
         """Run one statement; statements of one transaction wait for each other.
 
-        Raises Unavailable when the server does not answer until the deadline, Conflict when the
-        function must be retried, TransactionError for a write in a GET and after the end, and
-        SQLAlchemy's own errors (IntegrityError…) for a faulty statement.
+        Raises Unavailable if the server does not answer before the deadline, Conflict if the
+        function must be retried, TransactionError for a write in a GET or in an ended transaction,
+        and SQLAlchemy's own errors (IntegrityError…) for a faulty statement.
         """
         result: Result[Any] = await self._do(self._execute, statement, parameters)
         return result
 
     def extend(self, deadline: float) -> None:
-        """Replace the deadline, which bounds all waits."""
+        """Set a new deadline, which bounds all waits."""
         self._deadline = subtract_margin(deadline)
 
     async def run_sql(self, sql: str, *rows: Sequence[Any]) -> list[Any]:
@@ -159,7 +160,7 @@ class PostgresTransaction(EventPublisher):
         return await self._do(self._run_sql, sql, rows)
 
     async def run_at_commit(self, sql: str, *rows: Sequence[Any]) -> None:
-        """Run a statement in the message of the commit, unless it is large or the first one."""
+        """Send a statement along with the COMMIT; if it is large or the first one, run it now."""
         text = "".join(f"{insert_values(sql, row)}; " for row in rows[:MAX_LAST_ROWS])
         if self._has_begun and len(rows) <= MAX_LAST_ROWS and len(text) <= MAX_LAST_SIZE:
             self._check_open()
@@ -170,7 +171,7 @@ class PostgresTransaction(EventPublisher):
     async def commit(self) -> None:
         """Make the changes durable. Cancelling the caller does not stop a running commit.
 
-        Raises Conflict when nothing was changed and the function must be retried, Unavailable when
+        Raises Conflict if nothing was changed and the function must be retried, Unavailable if
         the server did not confirm the commit.
         """
         async with self._lock:
@@ -185,15 +186,15 @@ class PostgresTransaction(EventPublisher):
                 await self._wait(ending)
 
     async def rollback_to_savepoint(self) -> None:
-        """Undo all changes; the transaction stays open. It must have been made with `savepoint`."""
+        """Undo all changes but keep the transaction, created with `savepoint`, open."""
         self.forget()
         if self._connection is not None:
             await self._do(self._rollback_to_start)
 
     async def rollback(self) -> None:
-        """Undo all changes and release the connection; do nothing after the end.
+        """Undo all changes and release the connection; do nothing if the transaction has ended.
 
-        A running statement is cancelled, and its connection closed.
+        Cancel a running statement and close its connection.
         """
         self._is_ended = True
         connection, self._connection = self._connection, None
@@ -202,7 +203,7 @@ class PostgresTransaction(EventPublisher):
             await asyncio.wait([ending], timeout=min(ROLLBACK_TIMEOUT, self._time_left()))
 
     async def _do(self, work: Callable[..., Coroutine[Any, Any, T]], *arguments: Any) -> T:
-        """Run work on the connection in a task, which goes on if the caller is cancelled."""
+        """Run `work` on the connection in a task, which continues if the caller is cancelled."""
         async with self._lock:
             await self._wait_for_statement()
             self._check_open()
@@ -273,7 +274,7 @@ class PostgresTransaction(EventPublisher):
                 what = f"{translated.what}; {_UNKNOWN_OUTCOME}"
                 raise Unavailable(what, where=translated.where, fix=_REPEAT) from error
             is_usable = True
-            with suppress(*DriverErrors):  # a failed `rollback` closes the connection
+            with suppress(*DriverErrors):  # `rollback` closes the connection if it fails
                 await connection.rollback()
             raise translated from error
         finally:
@@ -356,12 +357,12 @@ class PostgresTransaction(EventPublisher):
 
 
 def subtract_margin(deadline: float) -> float:
-    """Return the time at which waiting ends for a call with this deadline."""
+    """Return the time at which a call with this deadline stops waiting."""
     left = deadline - asyncio.get_running_loop().time()
     return deadline - min(MARGIN, left / 10)
 
 
 def _retrieve_exception(task: asyncio.Task[Any]) -> None:
-    """Retrieve the exception, so that asyncio does not log it if nobody awaits the task."""
+    """Retrieve the exception, so that asyncio does not log it if nothing awaits the task."""
     if not task.cancelled():
         task.exception()

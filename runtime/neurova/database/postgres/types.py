@@ -1,4 +1,4 @@
-"""Refuse times that asyncpg would change: it takes a missing zone to be the machine's."""
+"""Refuse times without a zone, because asyncpg would assume the machine's time zone."""
 
 from __future__ import annotations
 
@@ -39,4 +39,4 @@ COLUMN_TYPES: dict[type[TypeEngine[Any]], type[TypeEngine[Any]]] = {
     DateTime: _DateTime,
     Time: _Time,
 }
-"""The dialect's types, by SQLAlchemy's."""
+"""The type to use for each SQLAlchemy type."""

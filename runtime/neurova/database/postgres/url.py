@@ -33,7 +33,7 @@ class PostgresUrl:
 
     @property
     def database(self) -> str:
-        """Return the database's name, "" when the URL has none."""
+        """Return the name of the database, "" if the URL has none."""
         return urlsplit(self.dsn).path.strip("/")
 
     def __str__(self) -> str:
@@ -59,9 +59,9 @@ def is_postgres(text: str) -> bool:
 
 
 def find_url_error(dsn: str) -> str:
-    """Return what is wrong with a PostgreSQL URL and the fix, "" if it is valid.
+    """Return the error in a PostgreSQL URL and its fix, "" if the URL is valid.
 
-    The text never contains the URL, because that may contain a password.
+    The text never contains the URL, which may contain a password.
     """
     form = "write postgresql://user@host:port/name, with special characters percent-encoded"
     try:
@@ -80,5 +80,5 @@ def find_url_error(dsn: str) -> str:
 
 
 def _join(parts: SplitResult, netloc: str, path: str, query: str) -> str:
-    """Return a URL from its parts. Unlike urlunsplit, keep "//" if there is no host."""
+    """Join the parts of a URL; unlike urlunsplit, keep "//" if there is no host."""
     return f"{parts.scheme}://{netloc}{path}" + (f"?{query}" if query else "")

@@ -22,5 +22,5 @@ class WriteRetries:
         self._share += WEIGHT * (1.0 - self._share)
 
     def record_success(self, *, alone: bool) -> None:
-        """Count a commit. One that ran `alone` lowers the share only slightly."""
+        """Count a commit; a transaction that ran `alone` lowers the share only slightly."""
         self._share *= DECAY if alone else 1.0 - WEIGHT
