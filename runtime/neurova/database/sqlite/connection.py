@@ -21,16 +21,16 @@ from ..base import Parameters, TransactionError
 from .errors import is_interrupted
 from .types import COLUMN_TYPES, SqliteCompiler
 
-# Virtual machine instructions between two progress callbacks on the event loop. `try_run` stops a
-# statement at the second callback, after about half a millisecond.
+# SQLite instructions between progress callbacks of a statement on the event loop. `try_run` stops
+# the statement at the second callback, after about half a millisecond.
 TICK = 20_000
-# The same for a statement in a thread: fewer callbacks, because each one waits for the GIL.
+# The interval for a statement in a thread: longer, because each callback waits for the GIL.
 LONG_TICK = 200_000
 PRAGMAS = ("synchronous = FULL", "foreign_keys = ON")
 
 
 class _Cursor(sqlite3.Cursor):
-    """Fetch all rows within `execute`, so that a result outlives its transaction."""
+    """Fetch all rows in `execute`, so that a result outlives its transaction."""
 
     _rows: Iterator[Any]
 
@@ -58,10 +58,10 @@ def create_sqlite_engine(path: Path | str) -> Engine:
     """Return an engine without a pool that neither begins nor commits transactions."""
 
     def connect() -> sqlite3.Connection:
-        with suppress(OSError):  # SQLite reports the error
+        with suppress(OSError):  # SQLite then reports the error
             if str(path) != ":memory:":
                 create_sqlite_file(Path(path))
-        # timeout=0: the event loop waits for locks, so that no thread blocks.
+        # timeout=0: do not block on locks in SQLite; the transaction retries on the event loop.
         return sqlite3.connect(
             path,
             timeout=0,
@@ -75,7 +75,7 @@ def create_sqlite_engine(path: Path | str) -> Engine:
         creator=connect,
         poolclass=NullPool,
         isolation_level="AUTOCOMMIT",
-        hide_parameters=True,  # errors are logged, and parameters may be personal data
+        hide_parameters=True,  # errors are logged, and parameters may contain personal data
         json_serializer=partial(json.dumps, allow_nan=False),
     )
     engine.dialect.colspecs = {**engine.dialect.colspecs, **COLUMN_TYPES}
@@ -99,9 +99,9 @@ class SqliteConnection:
         self._is_stopped = False
 
     def begin(self) -> None:
-        """Begin a transaction: take the write lock, or the snapshot of a reader.
+        """Begin a transaction: a writer takes the write lock, a reader takes a snapshot.
 
-        Raises sqlite3.OperationalError at once when another process holds the lock.
+        Raises sqlite3.OperationalError at once if another process holds the lock.
         """
         driver = self._driver or self._open()
         self._is_stopped = False
@@ -120,7 +120,7 @@ class SqliteConnection:
         self._check_transaction().execute("SAVEPOINT nv")
 
     def rollback_to_savepoint(self) -> None:
-        """Undo all changes since `savepoint`; the transaction stays open."""
+        """Undo all changes since `savepoint` but keep the transaction open."""
         self._check_transaction().execute("ROLLBACK TO nv")
 
     def run(self, statement: Executable, parameters: Parameters | None) -> CursorResult[Any]:
@@ -130,7 +130,7 @@ class SqliteConnection:
         return self._core.execute(statement, parameters)
 
     def run_sql(self, sql: str, rows: Sequence[Sequence[Any]]) -> list[Any]:
-        """Run a statement without SQLAlchemy for each row of values; return the result of one."""
+        """Run a statement for each row, without SQLAlchemy; with one row, return its result."""
         driver = self._check_transaction()
         if len(rows) == 1:
             return driver.execute(sql, rows[0]).fetchall()
@@ -140,7 +140,7 @@ class SqliteConnection:
     def run_until_stopped(
         self, statement: Executable, parameters: Parameters | None
     ) -> CursorResult[Any]:
-        """Run a statement that another thread may `stop`."""
+        """Run a statement, which another thread can `stop`."""
         driver = self._check_transaction()
         driver.set_progress_handler(lambda: self._is_stopped, LONG_TICK)
         try:
@@ -174,7 +174,7 @@ class SqliteConnection:
             raise
 
     def rollback(self) -> None:
-        """Roll back an open transaction; close the connection when that fails."""
+        """Roll back an open transaction; if that fails, close the connection."""
         if self._driver is None or not self._driver.in_transaction:
             return
         try:
@@ -185,7 +185,7 @@ class SqliteConnection:
     def stop(self) -> None:
         """Stop the current or next statement of `run_until_stopped` in another thread.
 
-        SQLite's own interrupt does not stop a statement that has not started yet.
+        Unlike this method, SQLite's interrupt does not affect a statement that starts later.
         """
         self._is_stopped = True
 
@@ -196,10 +196,10 @@ class SqliteConnection:
             core.close()
 
     def _check_transaction(self) -> sqlite3.Connection:
-        """Return the driver's connection, which must be in a transaction.
+        """Return the driver's connection. Raises TransactionError if no transaction is open.
 
-        SQLite rolls back by itself after errors such as a full disk. Further statements would
-        then autocommit.
+        After some errors, such as a full disk, SQLite rolls back automatically. Further statements
+        would then autocommit.
         """
         assert self._driver is not None
         if not self._driver.in_transaction:
@@ -233,6 +233,7 @@ class SqliteConnection:
         return driver
 
     def _tick(self) -> bool:
-        # SQLite counts over all runs of a cached statement, so the first call may come at once.
+        # Ignore the first call, which may come at once: SQLite's instruction counter continues over
+        # all runs of a cached statement.
         self._ticks += 1
         return self._ticks > 1

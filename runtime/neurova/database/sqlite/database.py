@@ -15,7 +15,7 @@ from .transaction import MARGIN, SqliteTransactions
 class SqliteDatabase(SqliteTransactions):
     """The database of one service in the file at `path`; use one object per file and process.
 
-    The file opens with the first transaction; statements raise StateError if it is unusable.
+    The first transaction opens the file; statements raise StateError if it is unusable.
     `clock` returns Unix seconds.
     """
 

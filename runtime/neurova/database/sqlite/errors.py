@@ -62,7 +62,7 @@ def is_missing_table(error: BaseException, table: str) -> bool:
 
 
 def translate(error: BaseException, path: Path, *, readonly: bool) -> NeurovaError | None:
-    """Return the platform's error, None for an error of the statement itself."""
+    """Translate to a NeurovaError; return None for an error in the statement itself."""
     code = result_code(error)
     if code == sqlite3.SQLITE_READONLY and readonly:
         return TransactionError.read_only()

@@ -29,7 +29,7 @@ from .migrations import SqliteMigrations
 from .transaction import SqliteTransaction, SqliteTransactions
 
 DELETE_TIMEOUT = 5.0  # seconds that a deletion waits for the writer
-DELETE_OFFSET = 1 << 62  # the byte locked while expired responses are deleted; keys use lower ones
+DELETE_OFFSET = 1 << 62  # lock this byte to delete expired responses; keys have lower offsets
 _INSERT = build_insert(insert)
 
 
@@ -49,7 +49,7 @@ class SqliteIdempotencyStore(IdempotencyStore):
 
     @property
     def local_locks(self) -> LocalKeyLocks:
-        """Return the locks of keys between the calls of this process."""
+        """Return the key locks for the calls of this process."""
         return self._locks.keys
 
     def begin(self, deadline: float) -> SqliteTransaction:
@@ -57,7 +57,7 @@ class SqliteIdempotencyStore(IdempotencyStore):
         return self._transactions.transaction(readonly=False, deadline=deadline, savepoint=True)
 
     async def find(self, key: bytes, deadline: float) -> StoredResponse | None:
-        """Return the response stored under a key; create missing platform tables."""
+        """Return the response stored under a key; if the table is missing, create it first."""
         try:
             return await self._find(key, deadline)
         except OperationalError as error:
@@ -68,14 +68,14 @@ class SqliteIdempotencyStore(IdempotencyStore):
         return await self._find(key, deadline)
 
     async def lock_process(self, key: bytes, deadline: float) -> None:
-        """Lock a key among processes. Raises KeyLocked at `deadline`."""
+        """Lock a key against other processes. Raises KeyLocked at `deadline`."""
         try:
             await self._locks.file.lock(_offset(key), deadline)
         except TimeoutError:
             raise KeyLocked("another process held the key until the deadline") from None
 
     async def unlock_process(self, key: bytes) -> None:
-        """Unlock a key among processes."""
+        """Unlock a key for other processes."""
         self._locks.file.unlock(_offset(key))
 
     async def delete_expired(self) -> int:
@@ -95,7 +95,7 @@ class SqliteIdempotencyStore(IdempotencyStore):
         return deleted.rowcount  # type: ignore[attr-defined,no-any-return]  # only a CursorResult has `rowcount`
 
     def close(self) -> None:
-        """Release the lock file."""
+        """Release the lock file; the last user of the file closes it."""
         self._opened = None
 
     async def _find(self, key: bytes, deadline: float) -> StoredResponse | None:
@@ -107,7 +107,7 @@ class SqliteIdempotencyStore(IdempotencyStore):
         return None if row is None else from_row(row)
 
     async def _has_expired(self, deadline: float) -> bool:
-        """Return whether there are expired responses, without the write lock."""
+        """Return whether there are expired responses, without taking the write lock."""
         tx = self._transactions.transaction(readonly=True, deadline=deadline)
         try:
             return (await tx.execute(ANY_EXPIRED, {"now": int(self.clock())})).first() is not None
@@ -120,9 +120,10 @@ class SqliteIdempotencyStore(IdempotencyStore):
 
 
 class _FileLocks:
-    """The locks of one database file in this process.
+    """The locks of one database file, shared by this process.
 
-    One object per file, because closing any descriptor of a file releases the process's locks.
+    Use one object per file: closing any descriptor of a file releases all locks of the process on
+    that file.
     """
 
     _by_path: ClassVar[WeakValueDictionary[Path, _FileLocks]] = WeakValueDictionary()

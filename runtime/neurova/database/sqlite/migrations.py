@@ -38,15 +38,15 @@ class SqliteMigrations:
             connection.close()
 
     def read_version(self) -> str:
-        """Return SQLite and its version."""
+        """Return the product and version, like "SQLite 3.45.1"."""
         return f"SQLite {sqlite3.sqlite_version}"
 
     def current_revisions(self, connection: Connection, table: str) -> list[str]:
-        """Return the revisions in a version table of an open database."""
+        """Return the revisions in a version table, over an open connection."""
         return _read_table(_driver(connection), table)
 
     def run_reading(self, work: Callable[[Connection], T], timeout: float) -> T:
-        """Run `work`, which only reads; a missing file is an empty database."""
+        """Run `work`, which must only read; treat a missing file as an empty database."""
         if not self._path.exists():
             return self.run_on_empty(work)
         with _connect(self._path) as connection:
@@ -79,7 +79,7 @@ class SqliteMigrations:
         return "" if row is None else f"a row of {row[0]!r} refers to a row of {row[2]!r}"
 
     def translate(self, error: BaseException) -> NeurovaError | None:
-        """Return the platform's error, None for an error of a migration itself."""
+        """Translate to a NeurovaError; return None for an error in the migration itself."""
         return errors.translate(error, self._path, readonly=False)
 
 
@@ -89,7 +89,7 @@ def _connect(database: Path | str) -> Iterator[Connection]:
     from .connection import create_sqlite_engine
 
     with create_sqlite_engine(database).connect() as connection:
-        # No-op with AUTOCOMMIT, but it keeps alembic from beginning and committing.
+        # With AUTOCOMMIT this sends no BEGIN, but stops alembic from beginning a transaction.
         connection.begin()
         yield connection
 

@@ -1,4 +1,4 @@
-"""Threads for calls that would block the event loop."""
+"""Run calls that would block the event loop on threads."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _Job = tuple[asyncio.AbstractEventLoop, "asyncio.Future[Any]", Callable[..., Any
 
 
 class DatabaseThreads:
-    """Run calls on a fixed number of threads, which start with the first call.
+    """Run calls on a fixed number of threads, which start at the first call.
 
     A ThreadPoolExecutor creates two futures per call, which costs as much as a short statement.
     """
@@ -27,7 +27,7 @@ class DatabaseThreads:
         self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
 
     def run(self, call: Callable[..., T], *arguments: Any) -> asyncio.Future[T]:
-        """Return the future result of `call`. Cancelling the future does not stop the call."""
+        """Run `call` on a thread; return a future, whose cancellation does not stop the call."""
         loop = asyncio.get_running_loop()
         future: asyncio.Future[T] = loop.create_future()
         if not self._threads:
@@ -36,7 +36,7 @@ class DatabaseThreads:
         return future
 
     def close(self) -> None:
-        """Finish all calls, then end the threads; the next call starts new ones."""
+        """Finish all calls, then end the threads; the next call starts new threads."""
         for _ in self._threads:
             self._jobs.put(None)
         for thread in self._threads:

@@ -1,4 +1,4 @@
-"""Transactions of one SQLite file and the connections and threads that they share."""
+"""Transactions on one SQLite file, and the connections and threads that they share."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ T = TypeVar("T")
 
 MAX_READERS = 8  # maximum number of concurrent read transactions
 READ_THREADS = 2  # maximum number of concurrent long SELECTs
-MARGIN = 0.01  # seconds before the deadline at which waiting ends, so that the error is sent
-FIRST_PAUSE, LONGEST_PAUSE = 0.001, 0.01  # seconds between two attempts to begin
+MARGIN = 0.01  # stop waiting this many seconds before the deadline, to send the error in time
+FIRST_PAUSE, LONGEST_PAUSE = 0.001, 0.01  # seconds between attempts to begin
 
 
 class SqliteTransactions:
@@ -43,7 +43,7 @@ class SqliteTransactions:
     def transaction(
         self, *, readonly: bool, deadline: float, savepoint: bool = False
     ) -> SqliteTransaction:
-        """Return a transaction, not yet begun; `deadline` (event-loop seconds) bounds all waits.
+        """Return a new transaction; `deadline` (event-loop seconds) bounds all its waits.
 
         `savepoint` allows `rollback_to_savepoint`.
         """
@@ -51,11 +51,11 @@ class SqliteTransactions:
         return SqliteTransaction(self, pool, readonly, deadline - MARGIN, savepoint)
 
     async def run_exclusively(self, deadline: float, call: Callable[..., T], *arguments: Any) -> T:
-        """Run a call in the writer's thread while this process has no write transaction."""
+        """Run a call in the writer's thread; write transactions of this process wait for it."""
         writer = await self._writer.acquire(deadline)
 
         def release(running: asyncio.Future[T]) -> None:
-            running.exception()  # mark it as retrieved: asyncio would log it if nobody awaits it
+            running.exception()  # retrieve it: otherwise asyncio logs it if nothing awaits it
             self._writer.release(writer)
 
         running = self.run_in_thread(writer, call, *arguments)
@@ -65,7 +65,7 @@ class SqliteTransactions:
     def run_in_thread(
         self, connection: SqliteConnection, call: Callable[..., T], *arguments: Any
     ) -> asyncio.Future[T]:
-        """Run a slow call on a connection in a thread; `thread_calls` counts them."""
+        """Run a slow call on a connection in a thread; count it in `thread_calls`."""
         self.thread_calls += 1
         threads = self._read_threads if connection.readonly else self._write_thread
         return threads.run(call, *arguments)
@@ -126,13 +126,13 @@ class SqliteTransaction(EventPublisher):
     ) -> Result[Any]:
         """Run one statement; statements of one transaction wait for each other.
 
-        Raises Unavailable when the database is locked until the deadline, TransactionError for a
-        write in a GET and after the end, StateError for an unusable file, and SQLAlchemy's own
-        errors (IntegrityError…) for a faulty statement.
+        Raises Unavailable if the database stays locked until the deadline, TransactionError for a
+        write in a GET or in an ended transaction, StateError for an unusable file, and SQLAlchemy's
+        own errors (IntegrityError…) for a faulty statement.
         """
         async with self._lock:
             if self._running is not None:
-                # A statement whose caller was cancelled still uses the connection.
+                # A statement keeps using the connection after its caller was cancelled.
                 await asyncio.wait([self._running])
             self._check_open()
             connection = self._connection or await self._open()
@@ -142,7 +142,7 @@ class SqliteTransaction(EventPublisher):
                 raise self._translate(error) from error.orig
 
     def extend(self, deadline: float) -> None:
-        """Replace the deadline, which bounds all waits."""
+        """Set a new deadline, which bounds all waits."""
         self._deadline = deadline - MARGIN
 
     async def run_sql(self, sql: str, *rows: Sequence[Any]) -> list[Any]:
@@ -159,11 +159,11 @@ class SqliteTransaction(EventPublisher):
                 raise self._translate(error) from error
 
     async def run_at_commit(self, sql: str, *rows: Sequence[Any]) -> None:
-        """Run the statement now: it makes no round trip."""
+        """Run the statement now: SQLite has no round trips to save."""
         await self.run_sql(sql, *rows)
 
     async def rollback_to_savepoint(self) -> None:
-        """Undo all changes; the transaction stays open. It must have been made with `savepoint`."""
+        """Undo all changes but keep the transaction, created with `savepoint`, open."""
         async with self._lock:
             if self._running is not None:
                 await asyncio.wait([self._running])
@@ -175,7 +175,7 @@ class SqliteTransaction(EventPublisher):
     async def commit(self) -> None:
         """Make the changes durable. Cancelling the caller does not stop a running commit.
 
-        Raises StateError when the disk is full or fails; nothing was changed then.
+        Raises StateError if the disk is full or fails; nothing was changed then.
         """
         async with self._lock:
             if self._running is not None:
@@ -196,9 +196,9 @@ class SqliteTransaction(EventPublisher):
                 raise self._translate(error) from None
 
     async def rollback(self) -> None:
-        """Undo all changes and release the connection; do nothing after the end.
+        """Undo all changes and release the connection; do nothing if the transaction has ended.
 
-        A running statement is stopped, and the connection released after it.
+        Stop a running statement, and release the connection after it.
         """
         if not self._is_ended:
             self._is_ended = True
@@ -215,7 +215,7 @@ class SqliteTransaction(EventPublisher):
         self, connection: SqliteConnection, statement: Executable, parameters: Parameters | None
     ) -> Result[Any]:
         if self._readonly or isinstance(statement, (Select, CompoundSelect)):
-            # A SELECT can be stopped and then run again in a thread.
+            # A SELECT that takes too long can be stopped and run again in a thread.
             result = connection.try_run(statement, parameters)
             if result is not None:
                 return result
@@ -231,7 +231,7 @@ class SqliteTransaction(EventPublisher):
         return await asyncio.shield(running)
 
     async def _open(self) -> SqliteConnection:
-        """Acquire a connection and begin the transaction on it, until the deadline."""
+        """Acquire a connection and begin the transaction on it, before the deadline."""
         self._check_open()
         connection = await self._pool.acquire(self._deadline)
         try:
@@ -247,7 +247,7 @@ class SqliteTransaction(EventPublisher):
         return connection
 
     async def _begin(self, connection: SqliteConnection) -> None:
-        """Retry while another process holds the lock, without blocking a thread."""
+        """Begin; while another process holds the lock, retry without blocking a thread."""
         loop = asyncio.get_running_loop()
         pause = FIRST_PAUSE
         while True:
@@ -260,7 +260,7 @@ class SqliteTransaction(EventPublisher):
             pause = min(pause * 1.5, LONGEST_PAUSE)
 
     def _finish_statement(self, running: asyncio.Future[Any]) -> None:
-        running.exception()  # mark it as retrieved: asyncio would log it if nobody awaits it
+        running.exception()  # retrieve it: otherwise asyncio logs it if nothing awaits it
         self._running = None
 
     def _release(self, _: object = None) -> None:
@@ -278,7 +278,7 @@ class SqliteTransaction(EventPublisher):
 
 
 def _is_short(statement: Executable, parameters: Parameters | None) -> bool:
-    """Return whether a write is an INSERT of few rows, which is always fast."""
+    """Return whether a write is an INSERT of a few rows, which is always fast."""
     if not isinstance(statement, Insert) or statement.select is not None:
         return False
     return count_rows(statement, parameters) <= MAX_INLINE_ROWS

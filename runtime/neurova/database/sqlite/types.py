@@ -1,7 +1,7 @@
 """Store times and decimals in SQLite as PostgreSQL does, or refuse them.
 
-SQLite has neither type: times are text and decimals are double-precision numbers, which represent
-15 digits exactly, in the right order.
+SQLite has neither type. It stores times as text, and decimals as double-precision numbers, which
+represent and order up to 15 digits exactly.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ Convert = Callable[[Any], Any]
 
 
 class _DateTime(DATETIME):
-    """Store an instant as UTC, so that text compares as instants do."""
+    """Store an instant as text in UTC, so that comparing the text compares the instants."""
 
     def bind_processor(self, dialect: Dialect) -> Convert:
         to_text: Any = super().bind_processor(dialect)
@@ -59,7 +59,7 @@ class _DateTime(DATETIME):
 
 
 class _Time(TIME):
-    """Refuse a time with a zone, which would be lost."""
+    """Refuse a time with a zone, because SQLAlchemy would drop the zone."""
 
     def bind_processor(self, dialect: Dialect) -> Convert:
         to_text: Any = super().bind_processor(dialect)  # type: ignore[no-untyped-call]  # SQLAlchemy has no type for it
@@ -84,7 +84,7 @@ class _Float(Float[Any]):
 
 
 class _Numeric(Numeric[Any]):
-    """Round to the scale and refuse what SQLite would change."""
+    """Round to the scale, and refuse numbers that SQLite cannot store exactly."""
 
     def bind_processor(self, dialect: Dialect) -> Convert:
         precision, scale = self.precision, _declared_scale(self)
@@ -102,7 +102,7 @@ class _Numeric(Numeric[Any]):
         def process(value: Any) -> Decimal | None:
             if value is None:
                 return None
-            # Further digits are not part of a stored value, but of an inexact sum or product.
+            # A stored value has at most MAX_DIGITS digits; more come from inexact arithmetic.
             number = Decimal(f"{value:.{MAX_DIGITS}g}" if isinstance(value, float) else value)
             has_more = number.as_tuple().exponent <= smallest.as_tuple().exponent  # type: ignore[operator]  # int: both are finite
             return number if has_more else number.quantize(smallest, context=_CONTEXT)
@@ -117,14 +117,14 @@ COLUMN_TYPES = {
     Float: _Float,
     Numeric: _Numeric,
 }
-"""The dialect's types, by SQLAlchemy's."""
+"""The type to use for each SQLAlchemy type."""
 
 
 class SqliteCompiler(SQLiteCompiler):
-    """Round sums and products of decimals, so that they compare as exact ones do."""
+    """Round sums and products of decimals, so that they compare like exact results."""
 
     def visit_binary(self, binary: BinaryExpression[Any], *args: Any, **options: Any) -> str:
-        """Return the SQL of a binary expression. Raises CompileError for arithmetic of times."""
+        """Return the SQL of a binary expression. Raises CompileError for arithmetic on times."""
         sql: str = super().visit_binary(binary, *args, **options)  # type: ignore[no-untyped-call]  # SQLAlchemy has no type for it
         if binary.operator not in _ARITHMETIC:
             return sql
@@ -140,14 +140,14 @@ class SqliteCompiler(SQLiteCompiler):
 
 
 def _declared_scale(kind: Any) -> int | None:
-    """Return the digits after the point that a type has, None if they vary."""
+    """Return a type's number of digits after the decimal point, None if it varies."""
     if isinstance(kind, Numeric) and not isinstance(kind, Float):
         return 0 if kind.scale is None and kind.precision is not None else kind.scale
     return 0 if isinstance(kind, Integer) else None
 
 
 def _scale(expression: Any) -> int | None:
-    """Return the digits after the point of an exact result, None if they vary."""
+    """Return the number of decimals of an exact result, None if it varies."""
     if isinstance(expression, Grouping):
         return _scale(expression.element)
     if not isinstance(expression, BinaryExpression):
