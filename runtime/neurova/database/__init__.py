@@ -1,1 +1,1 @@
-"""Databases of services: the interface, and its backends SQLite and PostgreSQL."""
+"""The database of a service: the interface, and its backends SQLite and PostgreSQL."""

@@ -20,15 +20,15 @@ if TYPE_CHECKING:
 
 Parameters = Mapping[str, Any] | Sequence[Mapping[str, Any]]
 Callback = Callable[[], object]
-"""An async function, awaited on the event loop, or a plain one, called in a thread."""
+"""An async function is awaited on the event loop; a plain function runs in a thread."""
 
-FIRST_PAUSE = 0.001  # seconds, the maximum before the first retry; doubles with each retry
+FIRST_PAUSE = 0.001  # longest pause in seconds before the first retry; doubles with each retry
 LONGEST_PAUSE = 0.05
-MAX_INLINE_ROWS = 100  # rows of one INSERT that is compiled or run on the event loop's thread
+MAX_INLINE_ROWS = 100  # an INSERT of more rows is compiled or run in another thread
 
 
 def count_rows(statement: Executable, parameters: Parameters | None) -> int:
-    """Return the number of rows that an `INSERT … VALUES` writes."""
+    """Return the number of rows that an `INSERT … VALUES` statement writes."""
     values = getattr(statement, "_multi_values", ())  # the rows of `insert().values([…])`
     return max(sum(map(len, values)), len(parameters or ()))
 
@@ -63,9 +63,9 @@ class TransactionError(NeurovaError):
 
 
 class Conflict(NeurovaError):
-    """The database rolled the transaction back because of a concurrent one; retry it.
+    """The database rolled back a transaction because of a concurrent one; retry it.
 
-    Only backends with concurrent writers raise it.
+    Only backends with concurrent writers raise this error.
     """
 
     def __init__(
@@ -77,7 +77,7 @@ class Conflict(NeurovaError):
         self._deadline = deadline
 
     async def retry(self) -> Transaction:
-        """Wait briefly and return the transaction of the next attempt.
+        """Wait briefly and return a transaction for the next attempt.
 
         Raises Unavailable when the deadline leaves no time for another attempt.
         """
@@ -107,21 +107,21 @@ class Tx(Protocol):
     def after_commit(self, callback: Callable[..., object], *arguments: Any) -> None:
         """Call `callback` with `arguments` once the changes are committed and the reply is sent.
 
-        An async callback is awaited, a plain one runs in a thread; each one has the timeout of the
-        function. Its errors are logged. It is lost if the process dies before it runs.
+        An async callback is awaited, a plain one runs in a thread. Each callback has the function's
+        timeout. Its errors are logged. If the process dies before it runs, the callback is lost.
         """
         ...
 
     def publish(self, event: Event) -> str:
         """Publish an event when the transaction commits; return the event's id.
 
-        Raises TransactionError in a read-only transaction, InvalidEvent for an invalid event.
+        Raises TransactionError in a read-only transaction, InvalidEvent if the event is invalid.
         """
         ...
 
 
 class CommitCallbacks:
-    """The part of a transaction that collects what runs after its commit, in order."""
+    """The part of a transaction that collects callbacks to run in order after the commit."""
 
     __slots__ = ("callbacks",)
 
@@ -140,9 +140,9 @@ class CommitCallbacks:
 class Transaction(Tx, Protocol):
     """A `Tx` with the methods that only the platform calls.
 
-    If `conflict` is set, the function must be retried, even if it caught the error. Whoever commits
-    runs the `callbacks` afterwards. `published` are the rows of its events for the outbox.
-    `system` is the name of the database in traces.
+    If `conflict` is set, the function must be retried, even if it caught the error. The caller of
+    `commit` runs the `callbacks` afterwards. `published` are the outbox rows of the published
+    events.
     """
 
     published: list[tuple[Any, ...]]
@@ -154,16 +154,16 @@ class Transaction(Tx, Protocol):
 
     @property
     def callbacks(self) -> list[Callback]:
-        """Return what to run after the commit."""
+        """Return the callbacks to run after the commit."""
         ...
 
     @property
     def conflict(self) -> Conflict | None:
-        """Return why the transaction must be retried, None when it need not be."""
+        """Return the error that requires a retry of the transaction, None if there is none."""
         ...
 
     def extend(self, deadline: float) -> None:
-        """Replace the deadline, which bounds all waits."""
+        """Set a new deadline, which bounds all waits."""
         ...
 
     async def run_sql(self, sql: str, *rows: Sequence[Any]) -> list[Any]:
@@ -174,22 +174,23 @@ class Transaction(Tx, Protocol):
         ...
 
     async def run_at_commit(self, sql: str, *rows: Sequence[Any]) -> None:
-        """Run a statement as `run_sql` does, now or with the commit, which then raises its errors.
+        """Run a statement like `run_sql`, either now or as part of the commit.
 
-        The values are strings, bytes and finite floats.
+        If it runs in the commit, `commit` raises its errors. Values are strings, bytes and finite
+        floats.
         """
         ...
 
     async def rollback_to_savepoint(self) -> None:
-        """Undo all changes and callbacks but keep the transaction open; only for a `KeyLock`'s."""
+        """Undo all changes and callbacks but keep the transaction, made by a `KeyLock`, open."""
         ...
 
     async def commit(self) -> None:
-        """Make the changes durable; do nothing if no statement was run."""
+        """Make the changes durable; do nothing if no statement has run."""
         ...
 
     async def rollback(self) -> None:
-        """Undo all changes and release the connection; do nothing after the end."""
+        """Undo all changes and release the connection; do nothing if the transaction has ended."""
         ...
 
 
@@ -212,34 +213,34 @@ class AlreadyStored(NeurovaError):
 
 
 class KeyLock(Protocol):
-    """The lock of an idempotency key, held by one call among all processes.
+    """The lock of an idempotency key, which one call in one process holds.
 
-    A broken connection or a deleted lock file loses the lock. Two calls may then run at once, but
-    only one of them can `store` its response and commit.
+    The lock is lost if its connection breaks or its lock file is deleted. Two calls may then run at
+    once, but only one of them can `store` its response and commit.
     """
 
     @property
     def response(self) -> StoredResponse | None:
-        """Return the response that was stored under the key, None without one."""
+        """Return the response stored under the key when it was locked, None if there was none."""
         ...
 
     def transaction(self, deadline: float) -> Transaction:
-        """Return a transaction for writing, not yet begun; use one at a time."""
+        """Return a new write transaction; use only one at a time."""
         ...
 
     async def store(self, tx: Transaction, response: StoredResponse) -> None:
-        """Write a response in a transaction of this lock.
+        """Store a response under the key, in a transaction made by this lock.
 
-        Raises AlreadyStored when another call stored one; do not commit then.
+        Raises AlreadyStored if another call stored a response; do not commit then.
         """
         ...
 
     async def find(self, deadline: float) -> StoredResponse | None:
-        """Read the stored response again."""
+        """Read the response from the database again."""
         ...
 
     async def release(self, response: StoredResponse | None = None) -> None:
-        """Release the lock, and pass the stored response to waiting calls; idempotent."""
+        """Release the lock, if it is held, and pass the stored response to waiting calls."""
         ...
 
 
@@ -254,18 +255,18 @@ class Database(Protocol):
         ...
 
     async def find_response(self, key: bytes, deadline: float) -> StoredResponse | None:
-        """Return the response stored under a key, without its lock."""
+        """Return the response stored under a key, without locking the key."""
         ...
 
     async def delete_expired(self) -> int:
         """Delete a batch of expired responses; return their number.
 
-        Return 0 when there are none, or while another process deletes some.
+        Return 0 if no response has expired, or while another process deletes responses.
         """
         ...
 
     def transaction(self, *, readonly: bool, deadline: float) -> Transaction:
-        """Return a transaction, not yet begun; `deadline` (event-loop seconds) bounds all waits."""
+        """Return a new transaction; `deadline` (event-loop seconds) bounds all its waits."""
         ...
 
     async def close(self) -> None:

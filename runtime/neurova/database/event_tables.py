@@ -1,4 +1,4 @@
-"""The tables of events in a service's database."""
+"""The event tables in a service's database."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from sqlalchemy import (
 metadata = MetaData()
 _NUMBER = BigInteger().with_variant(Integer, "sqlite")
 
-# Events to publish, written by the transactions that publish them. `trace_id` holds a traceparent:
-# the id of the trace with the span that published the event.
+# Events to publish; the transaction that calls `tx.publish` inserts them. `trace_id` holds a
+# traceparent, which identifies the trace and the span that published the event.
 outbox = Table(
     "nv_outbox",
     metadata,
@@ -31,7 +31,7 @@ outbox = Table(
     Column("trace_id", String, nullable=False),
     sqlite_autoincrement=True,
 )
-# Events that a subscription has handled.
+# The ids of events that a subscription has handled, so that it skips duplicates.
 inbox = Table(
     "nv_inbox",
     metadata,
@@ -41,8 +41,8 @@ inbox = Table(
     Index("nv_inbox_time", "time"),
     sqlite_with_rowid=False,
 )
-# Events of ordered subscriptions that wait: the first of a key for its retry (`due`) or for a
-# replay from the dead-letter queue (`due` is null), the others for the first.
+# Waiting events of ordered subscriptions. The first event of a key waits until `due` for its retry,
+# or, if `due` is null, for a replay from the dead-letter queue. Later events wait for the first.
 parked = Table(
     "nv_parked",
     metadata,

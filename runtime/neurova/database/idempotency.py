@@ -12,7 +12,7 @@ from .stored_responses import to_row
 
 
 class IdempotencyStore(ABC):
-    """Lock keys within this process, then among processes; store responses under them.
+    """Lock a key first within this process, then across processes; store responses.
 
     `insert` is the result of `stored_responses.build_insert`, `clock` returns Unix seconds.
     """
@@ -24,7 +24,7 @@ class IdempotencyStore(ABC):
     @property
     @abstractmethod
     def local_locks(self) -> LocalKeyLocks:
-        """Return the locks of keys between the calls of this process."""
+        """Return the key locks for the calls of this process."""
 
     @abstractmethod
     def begin(self, deadline: float) -> Transaction:
@@ -40,7 +40,7 @@ class IdempotencyStore(ABC):
 
     @abstractmethod
     async def unlock_process(self, key: bytes) -> None:
-        """Release the lock of a key against other processes."""
+        """Unlock a key for other processes."""
 
     async def lock_key(self, key: bytes, deadline: float) -> HeldKeyLock:
         """Wait for the lock of a key; see `Database.lock_key`."""
@@ -61,7 +61,7 @@ class IdempotencyStore(ABC):
         return lock
 
     async def store(self, tx: Transaction, key: bytes, response: StoredResponse) -> None:
-        """Write a response under a key. Raises AlreadyStored if the key has one."""
+        """Store a response under a key. Raises AlreadyStored if the key already has one."""
         written = await tx.execute(self._insert, to_row(key, response, self.clock()))
         if not written.rowcount:  # type: ignore[attr-defined]  # only a CursorResult has `rowcount`
             raise AlreadyStored("another call has stored a response under the same key")
@@ -69,7 +69,7 @@ class IdempotencyStore(ABC):
     async def release(self, key: bytes, response: StoredResponse | None) -> None:
         """Unlock a key and pass the response to calls waiting in this process."""
         if response is not None:
-            # The waiting calls replay the response, so they need no lock among processes.
+            # Do not wait for the unlock: waiting calls replay the response and need no lock.
             self.local_locks.release(key, response)
             await self.unlock_process(key)
             return
@@ -80,7 +80,7 @@ class IdempotencyStore(ABC):
 
 
 class HeldKeyLock:
-    """Implement `KeyLock`; `is_held` is False if an earlier call passed its response."""
+    """Implement `KeyLock`; `is_held` is False if another call passed its response instead."""
 
     def __init__(
         self, store: IdempotencyStore, key: bytes, response: StoredResponse | None, *, is_held: bool
@@ -91,19 +91,19 @@ class HeldKeyLock:
         self._is_held = is_held
 
     def transaction(self, deadline: float) -> Transaction:
-        """Return a transaction for writing, not yet begun; use one at a time."""
+        """Return a new write transaction; use only one at a time."""
         return self._store.begin(deadline)
 
     async def store(self, tx: Transaction, response: StoredResponse) -> None:
-        """Write a response in a transaction of this lock."""
+        """Store a response under the key, in a transaction made by this lock."""
         await self._store.store(tx, self._key, response)
 
     async def find(self, deadline: float) -> StoredResponse | None:
-        """Read the stored response again."""
+        """Read the response from the database again."""
         return await self._store.find(self._key, deadline)
 
     async def release(self, response: StoredResponse | None = None) -> None:
-        """Release the lock once, and pass the stored response to waiting calls."""
+        """Release the lock if it is held, and pass the stored response to waiting calls."""
         if self._is_held:
             self._is_held = False
             await self._store.release(self._key, response or self.response)

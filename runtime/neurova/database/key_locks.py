@@ -1,4 +1,4 @@
-"""Locks of idempotency keys between the calls of one process."""
+"""Lock idempotency keys for the calls of one process."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import asyncio
 
 from .base import KeyLocked, StoredResponse
 
-MAX_WAITING = 1_000  # waiting calls, over all keys
+MAX_WAITING = 1_000  # maximum number of waiting calls, summed over all keys
 
 _Waiter = asyncio.Future[StoredResponse | None]
 
 
 class LocalKeyLocks:
-    """Lock each key for one call at a time, in order of arrival; for one event loop."""
+    """Lock each key for one call at a time, in order of arrival; use it on one event loop."""
 
     def __init__(self) -> None:
         self._waiters: dict[bytes, dict[_Waiter, None]] = {}
@@ -25,7 +25,7 @@ class LocalKeyLocks:
         """Return None once the caller has the lock, or the response stored by the last holder.
 
         The holder must `release` the lock. Raises KeyLocked at `deadline` (event-loop seconds), or
-        at once when too many calls wait.
+        at once if too many calls are waiting.
         """
         waiters = self._waiters.get(key)
         if waiters is None:
@@ -52,7 +52,7 @@ class LocalKeyLocks:
             timer.cancel()
 
     def release(self, key: bytes, response: StoredResponse | None = None) -> None:
-        """Pass the response to all waiting calls, or the lock to the first if there is none."""
+        """Pass the response to all waiting calls; without one, pass the lock to the first call."""
         waiters = self._waiters[key]
         while waiters:
             waiter = next(iter(waiters))

@@ -1,4 +1,4 @@
-"""Check, upgrade and write the migrations of a service, for any database."""
+"""Check, run and write the migrations of a service, for any database."""
 
 from __future__ import annotations
 
@@ -31,15 +31,15 @@ class PendingMigrations(StateError):
 
 
 def status(database: Location, folder: Path) -> Status:
-    """Return the status of `database`; `folder` has the service's revisions."""
+    """Return the status of `database`; `folder` contains the service's revisions."""
     return read_status(_backend(database), folder)
 
 
 def check(database: Location, folder: Path) -> Status:
-    """Return the status of `database`, as `status` does.
+    """Return the status of `database`, and require that the service's revisions have run.
 
-    Raises PendingMigrations when revisions in `folder` are pending. Those of the platform alone are
-    not an error: they need no decision of the operator.
+    Raises PendingMigrations if revisions in `folder` are pending. Pending revisions of the platform
+    are not an error: each start runs them without asking the operator.
     """
     found = status(database, folder)
     if found.is_behind:
@@ -53,7 +53,7 @@ def check(database: Location, folder: Path) -> Status:
 
 
 def differences(database: Location, domain: ModuleType | None) -> tuple[str, ...]:
-    """Return why statements on the tables that `domain` declares would fail in `database`."""
+    """List the differences between `database` and `domain` that would make statements fail."""
     metadata = None if domain is None else tables(domain)
     if metadata is None or not metadata.tables:
         return ()
@@ -72,7 +72,7 @@ def upgrade(database: Location, folder: Path) -> tuple[str, ...]:
 
 
 def upgrade_platform(database: Location) -> tuple[str, ...]:
-    """Run the platform's revisions only, creating a missing file; return the names of those run."""
+    """Run only the platform's pending revisions and return their names; create a missing file."""
     return run_pending(_backend(database), None)
 
 
@@ -84,8 +84,8 @@ def revision(
 
 
 def tables(domain: ModuleType) -> MetaData | None:
-    """Return the MetaData in a service's `domain` module, None when there is none."""
-    if "sqlalchemy" not in sys.modules:  # a MetaData would have imported it, which is slow
+    """Return the MetaData in a service's `domain` module, None if it has none."""
+    if "sqlalchemy" not in sys.modules:  # so `domain` has no MetaData; avoid the slow import
         return None
     from sqlalchemy import MetaData
 

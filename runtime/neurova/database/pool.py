@@ -1,4 +1,4 @@
-"""A pool of connections with a queue."""
+"""A connection pool in which callers wait in order."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ T = TypeVar("T")
 
 
 class ConnectionPool(Generic[T]):
-    """Share a fixed set of connections within one event loop; callers wait in order of arrival.
+    """Share a fixed set of connections on one event loop; callers wait in order of arrival.
 
-    A pool of one connection serializes writers. The connection released last is reused first,
-    because its caches are warm. `name` and `purpose` are for error messages.
+    The connection released last is reused first, because its caches are warm. `name` and `purpose`
+    appear in error messages.
     """
 
     def __init__(self, connections: Iterable[T], name: str, purpose: str) -> None:
@@ -48,7 +48,7 @@ class ConnectionPool(Generic[T]):
             timer.cancel()
 
     def release(self, connection: T) -> None:
-        """Return a connection: to the first waiting caller, or to the pool."""
+        """Pass a connection to the first waiting caller, or else back to the pool."""
         while self._waiters:
             waiter = self._waiters.popleft()
             if not waiter.done():
@@ -59,7 +59,7 @@ class ConnectionPool(Generic[T]):
             self._closing.set_result(None)
 
     async def visit_idle(self, visit: Callable[[T], Awaitable[None]]) -> None:
-        """Call `visit` with each idle connection; nobody else uses it meanwhile."""
+        """Call `visit` with each idle connection, which other callers cannot acquire meanwhile."""
         for connection in list(self._idle):
             if connection in self._idle:
                 self._idle.remove(connection)

@@ -1,4 +1,4 @@
-"""`tx.publish`: the events of a transaction, written into its outbox before the commit."""
+"""`tx.publish`: write the events of a transaction into the outbox before its commit."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _INSERT = (
 
 
 class EventPublisher(CommitCallbacks):
-    """The part of a transaction that publishes events, and runs callbacks after its commit."""
+    """The part of a transaction that collects events to publish and callbacks to run."""
 
     __slots__ = ("published",)
     _readonly: bool
@@ -35,8 +35,8 @@ class EventPublisher(CommitCallbacks):
     def publish(self, event: Event) -> str:
         """Publish an event when the transaction commits; return the event's id.
 
-        Raises TransactionError in a read-only transaction and after the end, InvalidEvent if a
-        value does not fit its type or the event is too large.
+        Raises TransactionError in a read-only or ended transaction, InvalidEvent if a value does
+        not fit its type or the event is too large.
         """
         self._check_open()
         if self._readonly:
@@ -54,11 +54,11 @@ class EventPublisher(CommitCallbacks):
         return id
 
     def forget(self) -> None:
-        """Drop the events and callbacks of changes that were rolled back to the savepoint."""
+        """Discard events and callbacks, because their changes were rolled back."""
         self.published.clear()
         self.callbacks.clear()
 
 
 async def write_outbox(transaction: Transaction) -> None:
-    """Write the published events into the outbox, in the transaction."""
+    """Write the published events into the outbox, as part of the transaction."""
     await transaction.run_at_commit(_INSERT, *transaction.published)

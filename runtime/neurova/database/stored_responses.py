@@ -1,4 +1,4 @@
-"""The table of the responses stored under idempotency keys."""
+"""The table of responses stored under idempotency keys."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from sqlalchemy import (
 from .base import StoredResponse
 
 RETENTION = 86_400  # seconds for which a response is stored
-BATCH = 100  # responses deleted by one statement
+BATCH = 100  # maximum number of responses that one statement deletes
 
 metadata = MetaData()
 responses = Table(
@@ -41,16 +41,16 @@ _VALUES = [column for column in responses.c if column.name not in ("key", "expir
 
 
 def build_insert(insert: Any) -> Any:
-    """Return a statement that stores a response unless its key has one that has not expired.
+    """Return a statement that stores a response unless its key has an unexpired one.
 
-    `insert` is from the backend's SQLAlchemy dialect.
+    `insert` is the function of the backend's SQLAlchemy dialect.
     """
     statement = insert(responses)
     new = statement.excluded
     return statement.on_conflict_do_update(
         index_elements=[responses.c.key],
         set_={column.name: new[column.name] for column in responses.c if column.name != "key"},
-        where=responses.c.expires <= new.expires - RETENTION,  # replace an expired response
+        where=responses.c.expires <= new.expires - RETENTION,  # only replace an expired response
     )
 
 

@@ -1,4 +1,4 @@
-"""Which times a column of the database accepts."""
+"""Check whether a column accepts a time."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 
 def check_zone(value: Any, *, zoned: bool) -> None:
-    """Raise TypeError unless a time has a zone, or has none, as its column declares."""
+    """Raise TypeError if a time has a zone but its column has none, or vice versa."""
     if isinstance(value, datetime | time) and (value.tzinfo is not None) != zoned:
         raise TypeError(
             "a column with timezone=True stores only times with a time zone"

@@ -1,4 +1,4 @@
-"""Spans of SQL statements, by a wrapper around the transaction of a sampled call."""
+"""Record spans of SQL statements, with a wrapper around the transaction of a sampled call."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def with_spans(transaction: Transaction) -> Transaction:
-    """Return a transaction that records spans, or `transaction` itself if nothing is sampled."""
+    """Return a transaction that records spans, or `transaction` if the call is not sampled."""
     running = CURRENT.get()
     if running is None or running.buffer is None:
         return transaction
@@ -22,7 +22,7 @@ def with_spans(transaction: Transaction) -> Transaction:
 
 
 class _TracedTransaction:
-    """Pass everything on to a transaction; record its statements and its commit."""
+    """Delegate to a transaction; record spans of its statements and its commit."""
 
     __slots__ = ("_has_run", "_system", "_transaction")
 
@@ -64,7 +64,7 @@ class _TracedTransaction:
 
 def _describe(statement: Executable) -> tuple[str, dict[str, Any]]:
     """Return the name and the attributes of a statement's span, without its values."""
-    # The text is made when it is exported: compiling takes longer than many statements.
+    # The exporter compiles the statement to text: compiling takes longer than many statements.
     attributes: dict[str, Any] = {"db.query.text": statement}
     operation = getattr(statement, "__visit_name__", "").upper()
     table = getattr(statement, "table", None)
@@ -81,6 +81,6 @@ def _describe(statement: Executable) -> tuple[str, dict[str, Any]]:
 
 
 def _first_words(sql: str) -> str:
-    """Return the operation of a statement, and the table that an INSERT writes."""
+    """Return the operation of a statement; for an INSERT, also its table."""
     words = sql.split(None, 3)
     return " ".join((words[0], words[2])) if words[0].upper() == "INSERT" else words[0]

@@ -1,4 +1,4 @@
-"""Run and write revisions with alembic, which is imported only when needed."""
+"""Run and write revisions with alembic; import alembic only when needed."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ ENVIRONMENT = Path(__file__).parent / "environment"
 
 
 class RevisionFailed(StateError):
-    """A statement of a revision failed; the cause is SQLAlchemy's error."""
+    """A statement of a revision failed; `__cause__` is SQLAlchemy's error."""
 
 
 def run_revisions(connection: Connection, folder: Path, version_table: str) -> None:
@@ -70,7 +70,7 @@ def _config(connection: Connection, folder: Path, version_table: str) -> Config:
 
 
 def _version_folders(folder: Path) -> list[Path]:
-    """Return the folders of revision files; new files go to the last."""
+    """Return the folders with revision files; new files go into the last folder."""
     versions = folder / "versions"
     return [folder, versions] if versions.is_dir() else [folder]
 

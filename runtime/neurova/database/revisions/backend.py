@@ -1,4 +1,4 @@
-"""The interface of a database for migrations."""
+"""The interface that a database implements for migrations."""
 
 from __future__ import annotations
 
@@ -28,15 +28,15 @@ class MigrationBackend(Protocol):
         ...
 
     def current_revisions(self, connection: Connection, table: str) -> list[str]:
-        """Return the revisions in a version table of an open database."""
+        """Return the revisions in a version table, over an open connection."""
         ...
 
     def run_reading(self, work: Callable[[Connection], T], timeout: float) -> T:
-        """Run `work`, which only reads; a missing SQLite file is an empty database."""
+        """Run `work`, which must only read; treat a missing SQLite file as an empty database."""
         ...
 
     def run_exclusively(self, work: Callable[[Connection], T], timeout: float) -> T:
-        """Run `work` in one transaction while no other process upgrades."""
+        """Run `work` in one transaction, under a lock that excludes upgrades by other processes."""
         ...
 
     def run_on_empty(self, work: Callable[[Connection], T]) -> T:
@@ -48,5 +48,5 @@ class MigrationBackend(Protocol):
         ...
 
     def translate(self, error: BaseException) -> NeurovaError | None:
-        """Return the platform's error, None for an error of a migration itself."""
+        """Translate to a NeurovaError; return None for an error in the migration itself."""
         ...

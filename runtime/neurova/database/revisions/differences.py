@@ -1,4 +1,4 @@
-"""Compare the tables of a database with those that a service declares."""
+"""Compare the tables of a database with the tables that a service declares."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ if TYPE_CHECKING:
 
 
 def find_differences(connection: Connection, metadata: MetaData) -> Iterator[str]:
-    """Yield why statements on the tables in `metadata` would fail.
+    """Yield the differences that would make statements on the tables in `metadata` fail.
 
-    Types, keys and indexes are not compared: a revision may write them in other words.
+    Types, keys and indexes are not compared, because a revision may declare them differently.
     """
     from sqlalchemy import inspect
     from sqlalchemy.exc import NoSuchTableError, SAWarning

@@ -11,7 +11,7 @@ from ...errors import StateError
 
 
 class Revision(msgspec.Struct, frozen=True):
-    """One migration: its name, its parent revisions (several for a merge) and its file."""
+    """A migration: its name, its parent revisions (a merge has several) and its file."""
 
     name: str
     parents: tuple[str, ...]
@@ -19,9 +19,9 @@ class Revision(msgspec.Struct, frozen=True):
 
 
 class Revisions:
-    """All revisions in `folder` and `folder`/versions, by name; none if it is missing.
+    """All revisions in `folder` and `folder`/versions; `folder` may be missing.
 
-    Raises StateError for a file that is not a revision, a duplicate name, and a missing parent.
+    Raises StateError for a file that is not a revision, a duplicate name, or a missing parent.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -46,7 +46,10 @@ class Revisions:
         return len(self._by_name)
 
     def head(self) -> str | None:
-        """Return the newest revision, None without any. Raises StateError if there are several."""
+        """Return the newest revision, None if there are no revisions.
+
+        Raises StateError if several revisions have no successor, or if they form a cycle.
+        """
         parents = {name for revision in self._by_name.values() for name in revision.parents}
         heads = [name for name in self._by_name if name not in parents]
         if len(heads) > 1:

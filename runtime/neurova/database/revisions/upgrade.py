@@ -1,7 +1,7 @@
 """Compare a database with its revisions, and upgrade it.
 
-A database has two sequences of revisions, each with a version table: the platform's for its
-tables (`nv_…`), which run first, and the service's.
+A database has two sequences of revisions, each with its own version table: the revisions of the
+platform for its tables (`nv_…`), which run first, and the revisions of the service.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ SERVICE_TABLE, PLATFORM_TABLE = "alembic_version", "nv_version"
 
 
 class Status(msgspec.Struct, frozen=True):
-    """The state of a database: the service's `current` and newest (`head`) revision, or None.
+    """The service's `current` and newest (`head`) revision in a database, None if there is none.
 
-    `pending` are the revisions to run, of the platform and the service.
+    `pending` are the revisions of the platform and the service that must run.
     """
 
     current: str | None
@@ -41,16 +41,16 @@ class Status(msgspec.Struct, frozen=True):
 
     @property
     def is_behind(self) -> bool:
-        """Return whether a revision of the service is pending; each start runs the platform's."""
+        """Return whether the service has pending revisions; each start runs the platform's."""
         return self.current != self.head
 
 
 def read_status(backend: MigrationBackend, folder: Path) -> Status:
     """Return the status of a database, without creating a file or importing alembic.
 
-    Nothing is pending if both the database file and revisions in `folder` are missing. Raises
-    StateError for inconsistent revisions and for a database that is newer, half migrated or
-    unusable, Unavailable if it does not answer.
+    Nothing is pending if neither the database file nor a revision in `folder` exists. Raises
+    StateError if the revisions are inconsistent, or if the database is newer, half migrated or
+    unusable; Unavailable if it does not answer.
     """
     with _translated(backend):
         found = backend.read_revisions((SERVICE_TABLE, PLATFORM_TABLE), READ_TIMEOUT)
@@ -62,7 +62,7 @@ def read_status(backend: MigrationBackend, folder: Path) -> Status:
 
 
 def read_differences(backend: MigrationBackend, metadata: MetaData) -> tuple[str, ...]:
-    """Return why statements on the tables in `metadata` would fail; see `find_differences`."""
+    """List differences that would make statements fail; see `find_differences`."""
 
     def find(connection: Connection) -> tuple[str, ...]:
         return tuple(find_differences(connection, metadata))
@@ -78,10 +78,11 @@ def read_version(backend: MigrationBackend) -> str:
 
 
 def run_pending(backend: MigrationBackend, folder: Path | None) -> tuple[str, ...]:
-    """Run all pending revisions, the platform's and then those in `folder`; return their names.
+    """Run all pending revisions, first the platform's, then the service's; return their names.
 
-    They run in one transaction under a lock, so concurrent processes run each revision once.
-    Raises StateError like `read_status`, and if a foreign key is violated at the end.
+    `folder` contains the service's revisions. All run in one transaction under a lock, so
+    concurrent processes run each revision once. Raises StateError like `read_status`, and if a
+    foreign key is violated at the end.
     """
 
     def run(connection: Connection) -> tuple[str, ...]:
@@ -118,8 +119,8 @@ def create_revision(
 ) -> Path:
     """Write a new revision file into `folder` and return its path.
 
-    It upgrades the existing revisions to `metadata`; without `metadata` it is empty. Raises
-    StateError like `read_status`.
+    The revision upgrades a database from the existing revisions to `metadata`; without `metadata`
+    it is empty. Raises StateError like `read_status`.
     """
     revisions = Revisions(folder)
     revisions.head()
@@ -142,7 +143,7 @@ def create_revision(
 
 
 def _compare(current: list[str], folder: Path, backend: MigrationBackend) -> Status:
-    """Return the status of one sequence of revisions; `current` is from its version table."""
+    """Return the status of one sequence of revisions; its version table contains `current`."""
     revisions = _platform_revisions() if folder is PLATFORM_FOLDER else Revisions(folder)
     if len(current) > 1:
         names = " and ".join(map(repr, sorted(current)))

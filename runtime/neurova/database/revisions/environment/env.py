@@ -6,7 +6,7 @@ attributes = context.config.attributes
 connection = attributes["connection"]
 excluded = frozenset[str]()
 if connection.dialect.name == "sqlite" and attributes.get("metadata") is not None:
-    # MetaData omits the tables of full-text indexes; autogenerate must not drop them.
+    # MetaData does not contain the tables of full-text indexes; autogenerate must not drop them.
     tables = connection.exec_driver_sql("PRAGMA table_list").mappings()
     excluded = frozenset(row["name"] for row in tables if row["type"] in ("virtual", "shadow"))
 context.configure(
