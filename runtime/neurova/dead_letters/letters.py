@@ -16,15 +16,15 @@ from ..events.values import replace_values
 from ..execution.transaction import run_in_transaction
 
 MAX_LISTED = 10_000
-"""The number of dead letters of a queue that are read, the oldest first."""
-TIMEOUT = 10.0  # seconds of one step in a service's database
+"""The maximum number of dead letters to read from a queue, the oldest first."""
+TIMEOUT = 10.0  # seconds for one transaction in a service's database
 
 Status = Literal["handled", "dead", "waiting"]
-"""The state of a replayed event; "handled": the transaction of its subscription has committed."""
+"""The state of a replayed event; "handled": its subscription's transaction has committed."""
 
 
 class NotFound(NeurovaError):
-    """There is no such queue, dead letter or replay."""
+    """The queue, dead letter or replay does not exist."""
 
 
 class DeadLetter(msgspec.Struct, frozen=True):
@@ -68,7 +68,7 @@ class Cause(msgspec.Struct, frozen=True):
 
 
 class DeadLetters:
-    """Work on dead letters. `queues` returns the queues of all subscriptions."""
+    """Manage dead letters; `queues` returns the queues of all subscriptions."""
 
     def __init__(
         self,
@@ -83,7 +83,7 @@ class DeadLetters:
         self._queues = queues
 
     async def depths(self) -> list[tuple[Queue, Depth]]:
-        """Return each queue with the number of its messages."""
+        """Return each queue with the numbers of its messages."""
         bus = await self._open_bus()
         return [(each, await bus.depth(each.name)) for each in self._queues()]
 
@@ -93,7 +93,7 @@ class DeadLetters:
         return [each for each in found if cause in each.cause]
 
     async def causes(self, queue: str) -> list[Cause]:
-        """Return the causes, the most frequent first."""
+        """Return the causes of a queue's dead letters, the most frequent first."""
         groups: dict[str, list[tuple[float, str]]] = {}
         for each in await self.search(queue):
             groups.setdefault(each.cause, []).append((each.died, each.id))
@@ -115,10 +115,10 @@ class DeadLetters:
         return DeadLetterDetails(**fields, values=values, fault=fault, failures=delivery.failures)
 
     async def edit(self, queue: str, id: str, values: object) -> None:
-        """Replace the values of a dead letter, which stays where it is.
+        """Replace the values of a dead letter, which stays in the dead-letter queue.
 
-        Raises NotFound, InvalidEvent if the values do not fit the schema with which the event was
-        published, UndecodableEvent if that schema is unknown.
+        Raises NotFound; InvalidEvent if the values do not fit the schema with which the event was
+        published; UndecodableEvent if that schema is unknown.
         """
         delivery = await self._find(queue, id)
         body = replace_values(delivery.message.body, values, self._find_schema)
@@ -126,14 +126,14 @@ class DeadLetters:
             raise _no_dead_letter(queue, id)
 
     async def replay(self, queue: str, ids: Sequence[str]) -> Sequence[str]:
-        """Move dead letters back to their queue; return the ids that were moved."""
+        """Move dead letters back to their queue; return the ids of the moved ones."""
         self._check(queue)
         return await (await self._open_bus()).replay(queue, ids)
 
     async def drop(self, queue: str, ids: Sequence[str]) -> Sequence[str]:
-        """Delete dead letters; return the ids that were deleted.
+        """Delete dead letters; return the ids of the deleted ones.
 
-        Later events of the same key of an ordered subscription are then handled.
+        In an ordered subscription, later events with the same key are then handled.
         """
         from ..outbox.parked import unpark_dead  # imports SQLAlchemy, which is slow
 
@@ -144,19 +144,19 @@ class DeadLetters:
             for id in found:
                 await unpark_dead(tx, queue, id)
 
-        # Before the deletion: an event that stays parked without a dead letter blocks its key.
+        # Unpark before the deletion: a parked event without a dead letter would block its key.
         if self._check(queue).ordered and found:
             await self._transact(queue, unpark)
         return await (await self._open_bus()).drop(queue, found)
 
     async def statuses(self, queue: str, ids: Sequence[str]) -> dict[str, Status]:
-        """Return what became of replayed events."""
+        """Return the status of each replayed event."""
         from ..outbox.inbox import list_handled  # imports SQLAlchemy, which is slow
 
         async def read(tx: Transaction) -> set[str]:
             return await list_handled(tx, queue, ids)
 
-        # The dead letters first: an event that is handled between both steps is handled.
+        # Read the dead letters first: an event handled between both steps counts as handled.
         dead = {each.message.id for each in await self._read(queue)}
         handled = await self._transact(queue, read, readonly=True)
         return {
@@ -184,7 +184,7 @@ class DeadLetters:
     async def _transact(
         self, queue: str, body: Callable[[Transaction], Awaitable[Any]], readonly: bool = False
     ) -> Any:
-        """Run a transaction of the database of a queue's service."""
+        """Run a transaction in the database of the service that owns a queue."""
         deadline = asyncio.get_running_loop().time() + TIMEOUT
         database = self._database(queue.partition(".")[0])
         transaction = database.transaction(readonly=readonly, deadline=deadline)

@@ -1,4 +1,4 @@
-"""Replay a group of dead letters at a rate, and follow what becomes of each."""
+"""Replay dead letters at a limited rate, and track the status of each."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from ..errors import NeurovaError, Unavailable
 from .letters import MAX_LISTED, DeadLetters, NotFound, Status
 
 MAX_RUNNING = 4
-MAX_KEPT = 100  # replays whose result can be read
-MAX_GROUP = 500  # events moved at once
+MAX_KEPT = 100  # maximum number of replays to keep, including finished ones
+MAX_GROUP = 500  # maximum number of events to move at once
 
 
 class Replay(msgspec.Struct, frozen=True):
@@ -36,7 +36,7 @@ class Replay(msgspec.Struct, frozen=True):
 
     @property
     def is_finished(self) -> bool:
-        """Whether nothing will change any more."""
+        """Whether the progress is final."""
         return not self.waiting and (not self.remaining or bool(self.error))
 
 
@@ -59,7 +59,7 @@ class RunningReplay:
         self._error = ""
 
     async def progress(self) -> Replay:
-        """Return how far the replay is."""
+        """Return the progress of the replay."""
         statuses = list((await self.statuses()).values())
         counts = {
             name: statuses.count(name)
@@ -69,7 +69,7 @@ class RunningReplay:
 
     async def statuses(self) -> dict[str, str]:
         """Return the status of each event."""
-        # One that is dead again may have been replayed once more by somebody.
+        # Also look up dead events again: an operator may have replayed them in the meantime.
         moved = [id for id, status in self._statuses.items() if status in ("waiting", "dead")]
         if moved:
             self._statuses |= await self._letters.statuses(self.queue, moved)
@@ -87,7 +87,8 @@ class RunningReplay:
                 moved = set(await self._letters.replay(self.queue, group))
                 self._statuses |= {id: "waiting" if id in moved else "missing" for id in group}
         except NeurovaError as error:
-            # Some of this group may have been moved; the others are dead letters still.
+            # An unknown part of this group was moved. For "waiting" events, `statuses` reads the
+            # actual status.
             self._statuses |= dict.fromkeys(group, "waiting")
             self._error = str(error)
 
