@@ -1,1 +1,1 @@
-"""Functions and mounted apps, bound to HTTP requests, for the gateway to call."""
+"""The endpoints that the gateway calls: functions and mounted apps."""

@@ -12,9 +12,9 @@ from ..http.reply import Reply
 class Endpoint:
     """Answer the calls of one route.
 
-    `name` is "<service>.<handler>". `route` is method and path, which identify the endpoint even if
-    its name changes. `file` and `line` are its location, `doc` is its docstring. `generation` keeps
-    the modules of its code alive.
+    `name` is "<service>.<handler>". `route` consists of method and path; it identifies the endpoint
+    even if its name changes. `file` and `line` are the location of the handler, `doc` is its
+    docstring. `generation` keeps the modules of its code alive.
     """
 
     __slots__ = (
@@ -59,8 +59,8 @@ class Endpoint:
     def invoke(self, call: Call) -> Reply | Awaitable[Reply]:
         """Answer one call whose body is complete; errors become replies.
 
-        Return the reply if it is ready, else an awaitable; cancel that when the platform stops, or
-        when the client of a target that `streams` disconnects.
+        Return the reply if it is ready, else an awaitable. Cancel the awaitable when the platform
+        stops, or when the client disconnects and the target `streams`.
         """
         raise NotImplementedError
 
@@ -68,7 +68,7 @@ class Endpoint:
         """Start the endpoint before its generation serves calls."""
 
     async def stop(self) -> None:
-        """Stop the endpoint when its calls in flight have ended."""
+        """Wait until the calls in flight have ended, then stop the endpoint."""
 
     @property
     def stores_replies(self) -> bool:

@@ -1,4 +1,4 @@
-"""Make the endpoint of a handler, of the kind that its code and signature need."""
+"""Create the endpoint of a handler; its code and signature determine the class."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ from .function import (
     TransactionFunction,
 )
 
-# A stream may hold its connection for long, and a process has few that read: 8 on SQLite, 4 on
-# PostgreSQL. This is the default of `concurrency`.
+# The default of `concurrency` for streams with a Snapshot. Such a stream may hold its database
+# connection for long, and a process has few for reading: 8 on SQLite, 4 on PostgreSQL.
 MAX_STREAMED_SNAPSHOTS = 2
 
 _SEND = opcode.opmap["SEND"]
@@ -87,7 +87,7 @@ def make_function(
 def _choose_kind(
     definition: Definition, code: CodeType, *, generates: bool, plain: bool
 ) -> HttpFunction:
-    """Return an endpoint of the class that runs this kind of code."""
+    """Return an endpoint of the class that can run `code`."""
     if generates:
         max_running = MAX_TASKS if code.co_flags & inspect.CO_ASYNC_GENERATOR else MAX_THREADS
         return CoroutineFunction(definition, streams=True, max_running=max_running)
@@ -114,7 +114,7 @@ def _place(handler: Any, file: str) -> str:
 def _check(handler: Any, place: str) -> tuple[bool, bool]:
     """Return whether `handler` is a plain `def`, and whether it is a generator function.
 
-    Raises BindError for anything else.
+    Raises BindError if `handler` cannot be an endpoint.
     """
     inner = inspect.unwrap(handler)
     if not isinstance(handler, FunctionType) or not isinstance(inner, FunctionType):
@@ -134,7 +134,7 @@ def _check(handler: Any, place: str) -> tuple[bool, bool]:
 
 
 def _check_transaction(tx: Parameter, code: CodeType, place: str, *, streams: bool) -> None:
-    """Raise BindError for a function that cannot use its `Tx` or `Snapshot`."""
+    """Raise BindError if a function cannot use its `Tx` or `Snapshot`."""
     kind = tx.type.__name__
     if tx.kind == "tx" and streams:
         raise BindError(

@@ -1,4 +1,4 @@
-"""Functions bound to HTTP requests, one class for each way to run a call."""
+"""Functions bound to HTTP requests: one class for each way to run a function."""
 
 from __future__ import annotations
 
@@ -49,12 +49,12 @@ class Definition(NamedTuple):
 
 
 class HttpFunction(Endpoint):
-    """The endpoint of a function; subclasses run it."""
+    """The endpoint of a function; subclasses run the function."""
 
     __slots__ = ("binding", "execution", "handler", "resources", "status")
     description: Http
     streams: bool
-    """Whether it is a generator function."""
+    """Whether the handler is a generator function."""
 
     def __init__(self, definition: Definition) -> None:
         description, handler = definition.description, definition.handler
@@ -97,7 +97,7 @@ class HttpFunction(Endpoint):
         return SourceDelivery(AsgiSource(result, make_scope, private=not self.description.public))
 
     def take_arguments(self, in_flight: InFlightCall) -> list[Any]:
-        """Return the arguments of one run. A retry binds them again: a handler may mutate them."""
+        """Return the arguments of one run; bind them again for a retry: handlers may mutate them."""
         arguments, in_flight.arguments = in_flight.arguments, None
         return self.binding.arguments(in_flight.call) if arguments is None else arguments
 
@@ -109,8 +109,7 @@ class HttpFunction(Endpoint):
 class DirectFunction(HttpFunction):
     """An `async def` without any `await`: runs immediately, without a task.
 
-    `keyed` answers calls with an Idempotency-Key and those that are answered later, which may have
-    to wait.
+    `keyed` runs calls that may have to wait: calls with an Idempotency-Key and asynchronous calls.
     """
 
     __slots__ = ("_streams", "keyed")
@@ -123,7 +122,7 @@ class DirectFunction(HttpFunction):
 
     @property
     def concurrency(self) -> ConcurrencyLimit:
-        """The limit of its streams, created with the first one: few of these functions stream."""
+        """The limit of streams, created for the first stream: few of these functions stream."""
         if self._streams is None:
             self._streams = self._concurrency_limit(MAX_TASKS)
         return self._streams
@@ -132,7 +131,7 @@ class DirectFunction(HttpFunction):
         """Answer one call immediately, unless the function returns a stream."""
         if self.keyed is not None and FIELD in call.headers and call.method == "POST":
             return answer_keyed_call(self.keyed, call)
-        if self.binding.timed:  # no timeout applies to a function that never waits
+        if self.binding.timed:  # only for Deadline: a function that never waits cannot time out
             call.deadline = monotonic() + self.timeout
         try:
             arguments = self.binding.arguments(call)
@@ -164,13 +163,13 @@ class DirectFunction(HttpFunction):
 
 
 def _start(coroutine: Coroutine[Any, Any, Any], call: Call) -> None:
-    """Run a coroutine to its first await as the current operation."""
+    """Run a coroutine without awaits, with `call` as the current operation of the trace."""
     CURRENT.set(call.span or call)
     coroutine.send(None)
 
 
 class ConcurrentFunction(HttpFunction):
-    """A function whose calls run in tasks, up to its concurrency limit at once."""
+    """A function whose calls run in tasks, concurrently up to its limit."""
 
     __slots__ = ("accepts_keys", "concurrency", "streams")
     runs_in_thread = False
@@ -184,7 +183,7 @@ class ConcurrentFunction(HttpFunction):
         self.concurrency = self._concurrency_limit(max_running)
 
     def invoke(self, call: Call) -> Reply | Awaitable[Reply]:
-        """Start or queue one call; must be called on a running event loop."""
+        """Start or queue one call; call this on a running event loop."""
         if self.accepts_keys and FIELD in call.headers:
             return answer_keyed_call(self, call)
         call.deadline = monotonic() + self.timeout
@@ -195,7 +194,7 @@ class ConcurrentFunction(HttpFunction):
         return start_call(InFlightCall(self, call, arguments, self.run, get_running_loop()))
 
     async def run(self, in_flight: InFlightCall) -> Reply | Delivery:
-        """Run the handler once. Raises what the handler raises."""
+        """Run the handler once. Raises the errors of the handler."""
         raise NotImplementedError
 
     def keyed_run(self, key_lock: KeyLock, digest: bytes) -> KeyedRun:
@@ -209,7 +208,7 @@ class CoroutineFunction(ConcurrentFunction):
     __slots__ = ()
 
     async def run(self, in_flight: InFlightCall) -> Reply | Delivery:
-        """Run the handler in the task of its call."""
+        """Run the handler in the task of the call."""
         reply = make_reply(await self.handler(*self.take_arguments(in_flight)), self.status)
         return reply if isinstance(reply, Reply) else self.delivery(reply)
 
@@ -247,7 +246,7 @@ class TransactionFunction(ConcurrentFunction):
 
 
 class SnapshotFunction(CoroutineFunction):
-    """An `async def` or async generator with a `Snapshot`, which is closed after the reply."""
+    """An `async def` or async generator with a `Snapshot`, which closes after the reply."""
 
     __slots__ = ()
 

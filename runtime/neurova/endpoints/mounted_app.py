@@ -26,14 +26,15 @@ POLL_INTERVAL = 0.05  # seconds
 
 
 class MountedApp(Endpoint):
-    """Answer calls with an ASGI app; it starts and stops with the service's generation.
+    """Answer calls with an ASGI app, which starts and stops with the service's generation.
 
-    The app gets the caller as `request.state.caller`, and its parent span as `traceparent`.
+    The app gets the caller as `request.state.caller`, and its parent span in the header field
+    `traceparent`.
     """
 
     __slots__ = ("concurrency", "delivery", "lifespan", "prefix")
     runs_in_thread = False
-    streams = True  # the app is notified when its client disconnects
+    streams = True  # so that a disconnect is reported to the app immediately
 
     def __init__(
         self,
@@ -67,7 +68,7 @@ class MountedApp(Endpoint):
         return start_call(InFlightCall(self, call, None, self.run, asyncio.get_running_loop()))
 
     async def run(self, in_flight: InFlightCall) -> Delivery:
-        """Return the delivery, which runs the app."""
+        """Return the delivery, which then runs the app."""
         return self.delivery
 
     async def start(self) -> None:
@@ -75,7 +76,7 @@ class MountedApp(Endpoint):
         await self.lifespan.start()
 
     async def stop(self) -> None:
-        """Run the shutdown when the calls in flight have ended, or after DRAIN_TIMEOUT."""
+        """Wait for the calls in flight, at most DRAIN_TIMEOUT, then run the app's shutdown."""
         last = monotonic() + DRAIN_TIMEOUT
         while self.lifespan.is_running and self.concurrency.running and monotonic() < last:  # noqa: ASYNC110 - an event would slow down each call
             await asyncio.sleep(POLL_INTERVAL)

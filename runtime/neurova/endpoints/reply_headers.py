@@ -1,4 +1,4 @@
-"""Caching and deprecation headers that a description adds to replies."""
+"""Add the caching and deprecation headers of a description to replies."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Finish = Callable[[Call, Reply], Reply]
 
 
 class ReplyHeaders:
-    """An endpoint that adds `fields` to each reply, then passes it through `finish`."""
+    """Wrap an endpoint: add `fields` to each reply, then pass the reply through `finish`."""
 
     __slots__ = ("endpoint", "fields", "finish")
 
@@ -40,7 +40,7 @@ class ReplyHeaders:
 
 
 class FinishedReply(Future[Reply]):
-    """The future reply of a call in flight, passed through `finish`; forwards `cancel`."""
+    """The future of an in-flight call's reply after `finish`; forwards `cancel` to the call."""
 
     __slots__ = ("call", "finish", "in_flight")
 
@@ -58,7 +58,7 @@ class FinishedReply(Future[Reply]):
         return bool(getattr(self.in_flight, "streams", False))
 
     def disconnect(self) -> None:
-        """Handle a disconnect of the client."""
+        """Forward a disconnect of the client to the call in flight."""
         self.in_flight.disconnect()
 
     def cancel(self, msg: Any | None = None) -> bool:
@@ -72,7 +72,7 @@ class FinishedReply(Future[Reply]):
         elif not self.done():
             try:
                 self.set_result(self.finish(self.call, in_flight.result()))
-            except Exception as error:  # without a result, this future would never be done
+            except Exception as error:  # otherwise this future would never be done
                 self.set_exception(error)
 
 
@@ -87,11 +87,11 @@ def with_reply_headers(endpoint: Endpoint) -> Endpoint | ReplyHeaders:
 
 
 def _make_caching(function: HttpFunction) -> Caching:
-    """Return the Cache-Control and Vary of a function, by the parameters its replies depend on."""
+    """Return a function's Cache-Control and Vary, derived from its parameters."""
     parameters, description = function.binding.parameters, function.description
     varies = [each.alias.encode() for each in parameters if each.kind == "header"]
     varies += [b"cookie" for each in parameters if each.kind == "cookie"]
-    # What a function reads from a whole Request is not known: it may be a cookie.
+    # A function with a Request parameter may read anything from it, such as a cookie.
     is_personal = any(each.kind in ("caller", "request") for each in parameters)
     public = description.public and not is_personal
     return Caching(description.cache, public=public, varies=varies)

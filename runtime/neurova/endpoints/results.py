@@ -18,7 +18,7 @@ _encode = msgspec.json.Encoder().encode
 
 
 def make_reply(result: object, status: int) -> Reply | Stream | AsgiApp:
-    """Return the reply for a result, or a stream or ASGI app; `status` is the default status.
+    """Convert a result to a reply, a stream or an ASGI app; `status` is the default status.
 
     Raises msgspec's errors, such as TypeError, if the result cannot be encoded.
     """
