@@ -1,4 +1,4 @@
-"""Make the Avro schema of an event class (Avro specification 1.12)."""
+"""Create the Avro schema of an event class (Avro specification 1.12)."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from ..errors import LoadError
 from .event import Event, event_name
 
 PRECISION, SCALE = 38, 9
-"""The digits of a Decimal in all, and after the point."""
+"""A Decimal's total number of digits, and its number of digits after the point."""
 
 PII = "pii"
-"""The mark of a field that identifies a person: `Annotated[str, Meta(extra={"pii": True})]`."""
+"""The key that marks personal data: `Annotated[str, Meta(extra={"pii": True})]`."""
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _PLAIN: dict[type[inspect.Type], Any] = {
@@ -48,9 +48,9 @@ _FIX = (
 
 
 def avro_schema(event: type[Event]) -> dict[str, Any]:
-    """Return the Avro record of an event class.
+    """Return the Avro record schema of an event class.
 
-    Raises LoadError for a field whose type has no Avro type.
+    Raises LoadError if the type of a field has no Avro type.
     """
     name = event_name(event)
     try:
@@ -62,7 +62,7 @@ def avro_schema(event: type[Event]) -> dict[str, Any]:
 
 
 def has_plain_fields(event: type[Event]) -> bool:
-    """Return whether the encoder takes the values of all fields as they are, by their names."""
+    """Return whether the encoder accepts all fields without renaming or converting them."""
     info = inspect.type_info(event)
     assert isinstance(info, inspect.StructType)
     return all(each.name == each.encode_name and _is_plain(each.type) for each in info.fields)
@@ -78,7 +78,7 @@ def _is_plain(info: inspect.Type) -> bool:
 
 
 class _Builder:
-    """Make one schema; Avro defines each named type once and then refers to it by name."""
+    """Build one schema; Avro defines each named type once and then refers to it by name."""
 
     def __init__(self, event: str) -> None:
         self._event = event
@@ -111,7 +111,7 @@ class _Builder:
         return made
 
     def _default(self, made: dict[str, Any], default: Any, place: str) -> Any:
-        """Return a default in Avro's JSON; a union's default must match its first type."""
+        """Return a default as JSON; reorder a union, whose default must match its first type."""
         if isinstance(made["type"], list):
             null_first = sorted(
                 made["type"], key=lambda each: (each == "null") != (default is None)

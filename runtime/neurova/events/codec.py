@@ -1,8 +1,8 @@
 """Encode and decode events in Confluent's wire format.
 
-An event on the wire is a zero byte, the id of the writer's schema in the registry (4 bytes, big
-endian) and the Avro record. The publisher writes the record and its schema into the outbox; the
-relay registers the schema and adds the head.
+An event on the wire consists of a head and an Avro record. The head is a zero byte and the id of
+the writer's schema in the registry (4 bytes, big endian). The publisher writes the record and its
+schema into the outbox; the relay registers the schema and adds the head.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ from .event import MAX_SIZE, AnyEvent, Event, event_name
 
 _HEAD = struct.Struct(">BI")
 HEAD = _HEAD.size
-"""The size of what precedes the Avro record."""
+"""The size of the head before the Avro record."""
 KEPT = (datetime, date, time, Decimal, bytes)  # types that fastavro encodes itself
 
 FindSchema = Callable[[int], str]
-"""Return the Avro schema (JSON) of an id. Raises UndecodableEvent if it is unknown."""
+"""Return the Avro schema (JSON) with an id. Raises UndecodableEvent if it is unknown."""
 
 
 class UndecodableEvent(NeurovaError):
-    """An event cannot be decoded, now or later."""
+    """An event cannot be decoded; a retry would not help."""
 
 
 class InvalidEvent(NeurovaError):
@@ -50,7 +50,7 @@ class EventCodec(Generic[AnyEvent]):
     """Encode and decode one event class."""
 
     def __init__(self, event: type[AnyEvent]) -> None:
-        import fastavro  # slow, and not needed in projects without events
+        import fastavro  # slow to import, and not needed in projects without events
 
         self.event = event
         self.name = event_name(event)
@@ -58,13 +58,13 @@ class EventCodec(Generic[AnyEvent]):
         self.schema = msgspec.json.encode(definition, order="sorted").decode()
         self._parsed = parse_schema(self.schema)
         self._write = fastavro.schemaless_writer
-        # For plain values this is twice as fast as `to_builtins`, with the same result.
+        # For plain fields `asdict` is twice as fast as `to_builtins`, with the same result.
         self._to_values = msgspec.structs.asdict if has_plain_fields(event) else _to_builtins
 
     def encode(self, event: Event) -> Encoded:
         """Return an event as an Avro record.
 
-        Raises InvalidEvent if a value does not fit its type, or if it is too large.
+        Raises InvalidEvent if a value does not fit its type, or if the event is too large.
         """
         output = BytesIO()
         try:
@@ -82,7 +82,7 @@ class EventCodec(Generic[AnyEvent]):
         return Encoded(self.name, body, self.schema)
 
     def decode(self, body: bytes, find_schema: FindSchema) -> AnyEvent:
-        """Return the event on the wire, resolved from the writer's schema to this class.
+        """Decode an event, and convert it from the writer's schema to this class.
 
         Raises UndecodableEvent.
         """
@@ -99,7 +99,7 @@ def _to_builtins(event: Event) -> dict[str, Any]:
 
 
 def decode_values(body: bytes, find_schema: FindSchema, reader: Any = None) -> Any:
-    """Return the values of an event, as a dict; `reader` is a parsed schema to resolve to.
+    """Return the values of an event as a dict; convert them to the parsed schema `reader`.
 
     Raises UndecodableEvent.
     """
@@ -128,12 +128,12 @@ def schema_id(body: bytes) -> int:
 
 
 def with_head(schema_id: int, record: bytes) -> bytes:
-    """Return the form on the wire of an Avro record."""
+    """Add the head to an Avro record."""
     return _HEAD.pack(0, schema_id) + record
 
 
 def check_size(body: bytes, name: str) -> bytes:
-    """Return an encoded event. Raises InvalidEvent if it is too large."""
+    """Return `body` unchanged. Raises InvalidEvent if it is too large."""
     if len(body) > MAX_SIZE:
         raise InvalidEvent(
             f"{name} has {len(body)} bytes, the maximum is {MAX_SIZE}",
@@ -144,7 +144,7 @@ def check_size(body: bytes, name: str) -> bytes:
 
 @lru_cache(maxsize=1)
 def _load_reader() -> Callable[..., Any]:
-    """Return fastavro's reader; an `import` in each call would cost more."""
+    """Return fastavro's reader; cached, because an `import` in each call is slower."""
     import fastavro
 
     reader: Callable[..., Any] = fastavro.schemaless_reader

@@ -15,7 +15,7 @@ _PACKAGE = "functions."
 
 
 def service_of(module: str) -> str:
-    """Return the service of a module's name, like "booking" of "functions.booking~3.domain"."""
+    """Return the service in a module's name: "booking" for "functions.booking~3.domain"."""
     if not module.startswith(_PACKAGE):
         return ""
     return module.removeprefix(_PACKAGE).partition(".")[0].partition("~")[0]
@@ -41,8 +41,8 @@ class _EventType(msgspec.StructMeta):
 class Event(msgspec.Struct, frozen=True, metaclass=_EventType):
     """Something that happened, published with `tx.publish` and received with `@on`.
 
-    A service that receives the event of another one declares its own class with the same name and
-    the fields that it uses: `class BookingCreated(Event, source="booking")`.
+    To receive an event of another service, declare a class with the same name and the fields that
+    you use: `class BookingCreated(Event, source="booking")`.
     """
 
 

@@ -1,4 +1,4 @@
-"""Replace the values of an encoded event, checked against its writer's schema."""
+"""Replace the values of an encoded event, and check them against its writer's schema."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ _PLAIN: dict[str, Any] = {
 
 
 def replace_values(body: bytes, values: object, find_schema: FindSchema) -> bytes:
-    """Return an encoded event with other values: JSON builtins, one for each field of the schema.
+    """Return an encoded event with new values: JSON builtins, one for each field of the schema.
 
-    Raises InvalidEvent, which names the place of the fault, and UndecodableEvent if the schema is
+    Raises InvalidEvent, which names the invalid field, or UndecodableEvent if the schema is
     unknown.
     """
     import fastavro
@@ -54,7 +54,7 @@ def replace_values(body: bytes, values: object, find_schema: FindSchema) -> byte
 
 
 class _Types:
-    """Make the type that msgspec checks from an Avro schema."""
+    """Create a type from an Avro schema, with which msgspec checks values."""
 
     def __init__(self) -> None:
         self._named: dict[str, Any] = {}
@@ -84,9 +84,9 @@ class _Types:
         return dict[str, value]  # type: ignore[valid-type]  # a computed type
 
     def _record(self, schema: dict[str, Any]) -> Any:
-        # A record that contains itself is checked by the encoder only.
+        # Inside itself the record is Any: only the encoder checks a recursive record.
         self._named[schema["name"]] = Any
-        # A field may be named like a keyword of Python.
+        # Use neutral names, because a field may have a Python keyword as its name.
         names = {f"f{number}": each["name"] for number, each in enumerate(schema["fields"])}
         fields = [
             (name, self.find(each["type"]))
