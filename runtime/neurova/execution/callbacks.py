@@ -1,4 +1,4 @@
-"""Run what a call leaves to do after its reply."""
+"""Run the callbacks of a call after its reply."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ async def run_callbacks(callbacks: Iterable[Callback], function: str, seconds: f
                 result = callback() if is_async else await asyncio.to_thread(callback)
                 if isawaitable(result):
                     await result
-        except BaseException as error:  # SystemExit must not end the event loop
+        except BaseException as error:  # SystemExit must not stop the event loop
             called = callback.func if isinstance(callback, partial) else callback
             name = getattr(called, "__qualname__", type(called).__name__)
             extra = {"neurova": {"function": function}}

@@ -1,4 +1,4 @@
-"""Limit the calls of a function that run at once; queue or refuse the others."""
+"""Limit the concurrent calls of a function; queue or refuse further calls."""
 
 from __future__ import annotations
 
@@ -7,11 +7,13 @@ from collections.abc import Callable
 from time import monotonic
 from typing import Protocol
 
-MAX_TASKS = 1_000  # calls of one function at once, unless it sets `concurrency`
-MAX_THREADS = 32  # calls of one plain `def` at once: half of the thread pool
+MAX_TASKS = 1_000  # default limit of concurrent calls of one function
+MAX_THREADS = 32  # default limit of concurrent calls of a plain `def`: half of the thread pool
 QUEUE = 1_000
-MAX_WAIT = 1.0  # seconds; a call that has waited longer is refused, unless at most
-WAITING_PER_RUNNING = 3  # calls per allowed running call wait
+# Refuse a call that has waited for MAX_WAIT seconds, if at least WAITING_PER_RUNNING * limit other
+# calls are waiting.
+MAX_WAIT = 1.0
+WAITING_PER_RUNNING = 3
 
 
 class QueuedCall(Protocol):
@@ -40,8 +42,8 @@ class RefusalCounter:
 class ConcurrencyLimit:
     """Let `limit` calls run at once; up to `queue` more wait in order of arrival.
 
-    A burst may fill the queue. Calls of a long queue that have waited for MAX_WAIT are refused, so
-    a queue that lasts gets no longer than that, or than a few calls.
+    A burst may fill the queue. While the queue is long, calls that have waited for MAX_WAIT are
+    refused, so under lasting overload calls do not wait much longer than MAX_WAIT.
     """
 
     __slots__ = ("_clock", "_refusals", "limit", "queue", "running", "waiting")
@@ -80,7 +82,7 @@ class ConcurrencyLimit:
             self.waiting.remove(call)
 
     def release(self) -> None:
-        """End a running call; start the next one."""
+        """Count a running call as ended, and start the next waiting call."""
         oldest = self._clock() - MAX_WAIT
         while self.waiting:
             call = self.waiting.popleft()

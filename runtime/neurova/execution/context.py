@@ -1,4 +1,4 @@
-"""State that all functions of one process share."""
+"""The state that all functions of one process share."""
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@ from time import monotonic
 
 
 class Deadline:
-    """The time `at` which a call ends with 504, in seconds of the event loop's clock."""
+    """The deadline of a call: at the event-loop time `at`, in seconds, it ends with a 504."""
 
     __slots__ = ("at",)
 

@@ -20,10 +20,10 @@ DEPENDENCY_DOWN = "A service that this function needs is unavailable, retry late
 
 
 def unwrap_group(error: BaseException) -> BaseException:
-    """Return the error that decides the reply, the first one of a group of a single kind.
+    """Return the error that determines the reply, which may be inside an exception group.
 
-    A group, as of a `TaskGroup`, that contains only `Reject` or only `Unavailable`, also in nested
-    groups, counts as its first one. Any other error is returned unchanged.
+    If a group, for example of a `TaskGroup`, contains only `Reject` or only `Unavailable`, also in
+    nested groups, return its first error. Return any other error unchanged.
     """
     if isinstance(error, BaseExceptionGroup):
         for kind in (Reject, Unavailable):
@@ -59,13 +59,13 @@ def failure_reply(call: Call, function: str, error: BaseException) -> Reply:
 
 
 def _describe(call: Call, function: str) -> dict[str, object]:
-    """Return the log fields of a call whose context is gone."""
+    """Return the log fields of a call; logging may run outside the context of the call."""
     consumer = call.caller.consumer if call.caller else ""
     return {"function": function, "consumer": consumer, "trace_id": call.trace_id}
 
 
 def result_reply(call: Call, function: str, finished: Future[Reply]) -> Reply:
-    """Return the result of a finished call: a 503 if it was cancelled, a 500 if it raised."""
+    """Return the reply of a finished call: a 503 if it was cancelled, a 500 if it raised."""
     if finished.cancelled():
         return unavailable_reply(call, STOPPING)
     error = finished.exception()

@@ -28,14 +28,15 @@ from .failures import (
 from .thread_pool import ThreadPoolFull, Work
 
 GRACE = 1.0  # seconds that a cancelled function has to clean up before its 504 is sent
-HOLD = 1.0  # seconds before a refusal is sent, so that a caller that retries at once costs little
+HOLD = 1.0  # seconds to delay a refusal, which slows down callers that retry at once
 
 
 class Target(Protocol):
     """A function or a mounted app.
 
-    `streams`: a disconnect of the client must be reported immediately. `runs_in_thread`: a started
-    run cannot be cancelled. `backoff`: seconds before the first retry, doubled each time.
+    `streams`: the target must learn immediately that its client has disconnected.
+    `runs_in_thread`: a started run cannot be cancelled. `backoff`: seconds before the first retry,
+    doubled for each further one.
     """
 
     name: str
@@ -47,11 +48,11 @@ class Target(Protocol):
 
     @property
     def concurrency(self) -> ConcurrencyLimit:
-        """The limit that the call enters."""
+        """The concurrency limit for the calls of this target."""
 
 
 class Delivery(Protocol):
-    """A streamed reply, sent by the task of its call."""
+    """A streamed reply, which the task of the call sends."""
 
     async def deliver(self, in_flight: InFlightCall) -> Reply | None:
         """Send the reply. Return an error reply if it fails before the head is sent, else None."""
@@ -59,17 +60,17 @@ class Delivery(Protocol):
 
 
 Run = Callable[["InFlightCall"], Awaitable[Reply | Delivery]]
-"""Runs the target once; a retry calls it again."""
+"""A function that runs the target once; each retry calls it again."""
 
 
 class InFlightCall(Future[Reply]):
     """The future reply of one call; a task runs the target.
 
-    At the deadline the task is cancelled. The reply is a 504, sent when the task has cleaned up or
-    after GRACE seconds. A thread cannot be cancelled: the 504 is sent immediately, and the call
+    At the deadline the call cancels the task, and replies with a 504 when the task has cleaned up
+    or after GRACE seconds. A thread cannot be cancelled: the 504 is sent immediately, and the call
     counts against the concurrency limit until the thread ends. A commit that has begun is not
-    cancelled. Cancelling the call cancels the task. `after_reply` runs in order after the reply, in
-    the same task, and counts against the concurrency limit; see `run_callbacks`.
+    cancelled. Cancelling the call cancels the task. After the reply, the same task runs the
+    callbacks in `after_reply`, which count against the concurrency limit; see `run_callbacks`.
     """
 
     __slots__ = (
@@ -109,7 +110,7 @@ class InFlightCall(Future[Reply]):
         self.is_expired = False
         self.is_committing = False
         self.queued_at = 0.0
-        self.work: Work | None = None  # the queued or running call of a thread
+        self.work: Work | None = None  # the work in the thread pool, queued or running
         self.on_disconnect: Callable[[], None] | None = None
         self.after_reply: tuple[Callback, ...] = ()
         self.timer: TimerHandle = loop.call_at(call.deadline, self.expire)
@@ -126,11 +127,11 @@ class InFlightCall(Future[Reply]):
 
     @property
     def is_abandoned(self) -> bool:
-        """Whether the run has not begun and never will begin."""
+        """Whether the run has not begun and will never begin."""
         return self.task is None or (not self.has_begun and self.task.cancelling() > 0)
 
     def disconnect(self) -> None:
-        """Handle a disconnect of the client: notify a mounted app, cancel anything else."""
+        """Handle a disconnect of the client: notify a mounted app, or cancel a function."""
         if self.on_disconnect is None:
             self.cancel()
         else:
@@ -165,7 +166,7 @@ class InFlightCall(Future[Reply]):
         return super().cancel(msg)
 
     def _stop(self) -> None:
-        """Remove the call from the queue or cancel its task; a started thread goes on."""
+        """Remove the call from the queue or cancel its task; a started thread keeps running."""
         task = self.task
         if task is None:
             self.target.concurrency.withdraw(self)
@@ -201,7 +202,7 @@ class InFlightCall(Future[Reply]):
                 raise
         finally:
             self.timer.cancel()
-            if not self.done():  # making the error reply failed, for example in a log handler
+            if not self.done():  # creating the error reply failed, for example in a log handler
                 self._answer(problem(self.call, 500, "The function failed."))
             try:
                 if self.after_reply:
@@ -223,7 +224,7 @@ class InFlightCall(Future[Reply]):
                 self._answer(reply)
 
     async def _attempt(self) -> Reply | Delivery:
-        """Run the target; retry after failures as its description says."""
+        """Run the target; retry after failures, up to `target.retries` times."""
         target, attempt = self.target, 0
         while True:
             try:
@@ -238,13 +239,13 @@ class InFlightCall(Future[Reply]):
                     return failure_reply(self.call, target.name, error)
                 LOGGER.warning("%s failed with %s, retrying", target.name, type(error).__name__)
             await asyncio.sleep(target.backoff * 2**attempt)
-            if self.done():  # the thread ran beyond the deadline: the 504 was sent
+            if self.done():  # the thread ran past the deadline, so the 504 was already sent
                 raise CancelledError
             attempt += 1
 
 
 def start_call(in_flight: InFlightCall) -> InFlightCall:
-    """Start or queue a call; if the queue is full, its reply is a 503 after HOLD seconds."""
+    """Start or queue a call; if the queue is full, reply with a 503 after HOLD seconds."""
     if not in_flight.target.concurrency.enter(in_flight):
         loop = in_flight.get_loop()
         in_flight.timer.cancel()

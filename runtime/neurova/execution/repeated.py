@@ -1,4 +1,4 @@
-"""The log of an error that returns each time some work is repeated."""
+"""Log an error that recurs whenever some work is retried."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from ..errors import NeurovaError
 
 
 def log_repeated(logger: Logger, failures: int, error: Exception, text: str, *values: str) -> None:
-    """Log the first, the tenth and each hundredth of `failures` in a row; `error` is the last one.
+    """Log the 1st, 10th and each 100th of consecutive failures; `failures` is their number.
 
-    `text` is followed by the error. Only an unexpected error has its traceback.
+    The log entry is `text` followed by `error`, the latest failure. It includes a traceback only
+    for an unexpected error.
     """
     if failures in (1, 10) or failures % 100 == 0:
         known = isinstance(error, NeurovaError)

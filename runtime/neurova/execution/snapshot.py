@@ -1,4 +1,4 @@
-"""Read one state of the database for as long as a function streams."""
+"""Read one state of the database until a function's stream ends."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 
 
 class Snapshot:
-    """Read the database as it is at the first statement, until the function or its stream ends.
+    """Read the state of the database at the first statement, until the function or stream ends.
 
-    Unlike a `Tx` it may be used while a reply is streamed, and in any method it is read-only. It
-    holds a connection from its first statement on. `execute` is that of `Tx`.
+    Unlike a `Tx`, a Snapshot can be used while a reply is streamed, and is read-only for each HTTP
+    method. It holds a connection from its first statement on.
     """
 
     __slots__ = ("_timeout", "_transaction")
@@ -29,11 +29,11 @@ class Snapshot:
     async def execute(
         self, statement: Executable, parameters: Parameters | None = None
     ) -> Result[Any]:
-        """Run one SELECT within the timeout of the function. Raises what `Tx.execute` raises."""
+        """Run one SELECT within the function's timeout. Raises the errors of `Tx.execute`."""
         self._transaction.extend(get_running_loop().time() + self._timeout)
         try:
             return await self._transaction.execute(statement, parameters)
-        except Conflict as conflict:  # a stream cannot run again
+        except Conflict as conflict:  # raise the cause: a stream cannot be retried
             raise conflict.__cause__ or conflict from None
 
     async def close(self) -> None:

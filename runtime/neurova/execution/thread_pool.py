@@ -17,9 +17,10 @@ from typing import Any
 
 SIZE = 64
 QUEUE = 1_000
-SAMPLE_INTERVAL = 0.01  # seconds between two measurements of processor use
+SAMPLE_INTERVAL = 0.01  # seconds between measurements of processor use
 SWITCH_INTERVAL = 0.0005  # seconds after which a computing thread yields the GIL
-# Processors used by the process and by its threads; above both, at most FEW functions run.
+# Thresholds in processors: if the process uses more than BUSY, and its threads other than the main
+# thread more than THREADS_BUSY, then at most FEW functions run at once.
 BUSY, THREADS_BUSY = 0.7, 0.2
 FEW = max(4, os.cpu_count() or 1)
 
@@ -31,7 +32,7 @@ class ThreadPoolFull(Exception):
 
 
 class Work(Future[Outcome]):
-    """A function to run in a thread, as a future of (result, exception or None)."""
+    """A function to run in a thread; the future's result is (result, exception or None)."""
 
     __slots__ = ("_arguments", "_context", "_function", "_pool")
 
@@ -52,14 +53,14 @@ class Work(Future[Outcome]):
         return self._pool.withdraw(self)
 
     def run(self) -> Outcome:
-        """Run the function, in a thread."""
+        """Run the function; the pool calls this in a thread."""
         try:
             return self._context.run(self._function, *self._arguments), None
         except BaseException as error:
             return None, error
 
     def report(self, outcome: Outcome) -> None:
-        """Set the result, from any thread."""
+        """Set the result; callable from any thread."""
         with suppress(RuntimeError):  # the event loop has closed
             self.get_loop().call_soon_threadsafe(self._set_outcome, outcome)
 
@@ -71,9 +72,9 @@ class Work(Future[Outcome]):
 class ThreadPool:
     """Run functions in up to `size` threads, created on demand; up to `queue` calls wait.
 
-    While functions compute, only FEW run at once: each further thread that computes would slow down
-    the event loop, which needs the GIL. Functions that wait for a socket or a disk start at once.
-    Daemon threads let the process exit even if a function never ends.
+    While the functions use the processor, only FEW run at once: more computing threads would slow
+    down the event loop, which needs the GIL. While they wait for sockets or disks, more start at
+    once. Daemon threads let the process exit even if a function never ends.
     """
 
     def __init__(
@@ -124,7 +125,7 @@ class ThreadPool:
         return True
 
     def stop(self) -> None:
-        """Stop the idle threads, and the others after their work. New work starts new threads."""
+        """Stop idle threads now and the others after their work; new work starts new threads."""
         with self._lock:
             self._is_stopped = True
             for _ in range(self._idle_threads):
@@ -132,7 +133,7 @@ class ThreadPool:
             self._idle_threads = 0
 
     def _assign(self) -> None:
-        """Start all work that may start now; check again soon if some is left."""
+        """Start all work that may start now; if work is left, check again after a moment."""
         while (work := self._next()) is not None:
             if self._idle_threads:
                 self._idle_threads -= 1
@@ -147,7 +148,7 @@ class ThreadPool:
             loop.call_soon_threadsafe(loop.call_later, SAMPLE_INTERVAL, self._recheck)
 
     def _start_thread(self) -> bool:
-        """Start another thread; return False if the system has no more."""
+        """Start another thread; return False if the system refuses it."""
         if sys.getswitchinterval() > SWITCH_INTERVAL:
             sys.setswitchinterval(SWITCH_INTERVAL)
         try:
@@ -190,7 +191,7 @@ class ThreadPool:
                 is_last = following is None and self._is_stopped
                 self._idle_threads += following is None and not is_last
             work.report(outcome)
-            del work, outcome  # free them, instead of keeping them alive while the thread is idle
+            del work, outcome  # do not keep them alive while the thread is idle
             if is_last:
                 return
             work = following or self._assigned.get()

@@ -1,4 +1,4 @@
-"""Run a coroutine in a database transaction: commit, roll back, or retry on conflict."""
+"""Run a coroutine in a database transaction: commit, roll back, or retry after a conflict."""
 
 from __future__ import annotations
 
@@ -18,10 +18,11 @@ T = TypeVar("T")
 
 
 class Run(Protocol):
-    """The run of a function that owns the transaction.
+    """The run of a function that owns a transaction.
 
-    `is_committing`: the commit has begun, so the deadline no longer ends the run. `after_reply`
-    gets the callbacks of the committed transaction; its owner runs them, see `run_callbacks`.
+    `is_committing`: the commit has begun, so the deadline no longer ends the run. After the commit,
+    `after_reply` contains the transaction's callbacks; the owner of the run must run them, see
+    `run_callbacks`.
     """
 
     is_committing: bool
@@ -34,7 +35,7 @@ class Run(Protocol):
 
 
 class TaskRun:
-    """The run of the current task; nobody else waits for its result."""
+    """A run whose result only the current task needs."""
 
     def __init__(self) -> None:
         self.is_committing = False
@@ -57,10 +58,10 @@ async def run_in_transaction(
     """Await `body(transaction)`, commit, and return the result of the body.
 
     Roll back if the body raises or its run was stopped. After a conflict, run the body again with a
-    new transaction; raises Unavailable at the transaction's deadline. Cancellation does not
-    interrupt a running commit, unless `shield_commit` is false (for read-only transactions). The
-    caller must limit the time of the body, for example with `asyncio.timeout_at`, and run what
-    `after_commit` has added to `run.after_reply`.
+    new transaction. Raises Unavailable if conflicts continue until the transaction's deadline.
+    Cancellation does not interrupt a running commit, unless `shield_commit` is false (for read-only
+    transactions). The caller must limit the time of the body, for example with
+    `asyncio.timeout_at`, and run the callbacks in `run.after_reply`.
     """
     if run is None:
         run = TaskRun()
@@ -93,7 +94,7 @@ async def _roll_back(transaction: Transaction) -> None:
 
 
 async def finish(ending: Coroutine[Any, Any, None]) -> None:
-    """Await `ending`, ignoring cancellation of the current task."""
+    """Await `ending` to its end, even if the current task is cancelled."""
     task = asyncio.ensure_future(ending)
     while not task.done():
         try:
