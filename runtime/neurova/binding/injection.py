@@ -111,7 +111,7 @@ INJECTABLES: dict[tuple[str, str], Injectable] = {
     ("neurova.execution.snapshot", "Snapshot"): Injectable("snapshot", _always(_read_nothing)),
     ("neurova.database.base", "Tx"): Injectable("tx", _always(_read_nothing)),
 }
-"""Injectable types by module and name: importing the types here would be slow."""
+"""Injectable types by module and name, because some of them are slow to import."""
 
 
 NAMED: dict[tuple[str, str], Named] = {

@@ -1,4 +1,4 @@
-"""Refuse times without a zone, because asyncpg would assume the machine's time zone."""
+"""Refuse times whose zone does not fit the column: asyncpg would assume the machine's zone."""
 
 from __future__ import annotations
 
