@@ -126,12 +126,12 @@ class DeadLetters:
             raise _no_dead_letter(queue, id)
 
     async def replay(self, queue: str, ids: Sequence[str]) -> Sequence[str]:
-        """Move dead letters back to their queue; return the ids of the moved ones."""
+        """Move dead letters back to their queue; return the ids of the moved letters."""
         self._check(queue)
         return await (await self._open_bus()).replay(queue, ids)
 
     async def drop(self, queue: str, ids: Sequence[str]) -> Sequence[str]:
-        """Delete dead letters; return the ids of the deleted ones.
+        """Delete dead letters; return the ids of the deleted letters.
 
         In an ordered subscription, later events with the same key are then handled.
         """

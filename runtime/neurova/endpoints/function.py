@@ -97,7 +97,7 @@ class HttpFunction(Endpoint):
         return SourceDelivery(AsgiSource(result, make_scope, private=not self.description.public))
 
     def take_arguments(self, in_flight: InFlightCall) -> list[Any]:
-        """Return the arguments of one run; bind them again for a retry: handlers may mutate them."""
+        """Return the arguments of one run; bind them again for a retry, as they are mutable."""
         arguments, in_flight.arguments = in_flight.arguments, None
         return self.binding.arguments(in_flight.call) if arguments is None else arguments
 

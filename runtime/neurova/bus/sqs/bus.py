@@ -217,7 +217,7 @@ class SqsBus:
     async def _hold(
         self, queue: str, limit: int = MAX_DEAD_LETTERS
     ) -> AsyncIterator[list[Delivery]]:
-        """Hold the oldest dead letters of a queue; at the end, unhide the ones not removed."""
+        """Hold the oldest dead letters of a queue; at the end, unhide the remaining letters."""
         async with self._browsing:
             held: list[Delivery] = []
             try:

@@ -57,7 +57,7 @@ class PostgresDatabase(PostgresTransactions):
         return await self._idempotency.delete_expired()
 
     async def close_retired(self) -> None:
-        """Close idle connections whose credential was replaced; used ones close after their use."""
+        """Close idle connections with a replaced credential; others close when released."""
         await super().close_retired()
         await self._locks.close_retired()
 
