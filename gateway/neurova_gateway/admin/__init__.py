@@ -1,1 +1,1 @@
-"""The Admin API: operations for operators, over HTTP on a port of its own."""
+"""The Admin API: operations for operators, over HTTP on a separate port."""

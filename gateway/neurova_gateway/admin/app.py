@@ -38,7 +38,7 @@ def create_app(
     with_problems = ExceptionMiddleware(router, {HTTPException: _unroutable})
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
-        # Starlette's router raises HTTPException only if the scope has an "app".
+        # Set "app": without it, Starlette's router answers 404 and 405 itself, as plain text.
         await with_problems({**scope, "app": None}, receive, send)
 
     public = frozenset(each.path for each in operations if each.public)

@@ -34,7 +34,7 @@ def problem_response(reject: Reject) -> Response:
 
 
 def read_query(request: Request, allowed: Collection[str]) -> dict[str, str]:
-    """Return the query parameters. Raises Reject (400) for an unknown or a repeated one."""
+    """Return the query parameters. Raises Reject (400) if one is unknown or repeated."""
     query: dict[str, str] = {}
     for name, value in request.query_params.multi_items():
         if name not in allowed:
@@ -47,7 +47,7 @@ def read_query(request: Request, allowed: Collection[str]) -> dict[str, str]:
 
 
 async def read_body(request: Request, shape: type[T]) -> T:
-    """Return the JSON body of a request as a `shape`.
+    """Decode the JSON body of a request as `shape`.
 
     Raises Reject: 400 (not JSON), 408 (after 5 s), 413 (above 64 KiB), 415 (media type), 422.
     """

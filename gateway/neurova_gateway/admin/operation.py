@@ -23,7 +23,7 @@ class Call(msgspec.Struct, eq=False, kw_only=True):
 
 
 Handler = Callable[..., object]
-"""Take the AdminContext, the Call and, if it has one, the decoded `body`; return the response.
+"""A function of the AdminContext, the Call and, if declared, the `body`; returns the response.
 
 The response is a value that becomes JSON, or a Starlette Response. A plain function runs on a
 thread and may block. An `async def` runs on the event loop.

@@ -14,7 +14,7 @@ from neurova.errors import NeurovaError
 
 TIMEOUT = 2.0
 MAX_AGE = 1.0
-"""Seconds for which a result is reused, so that frequent health requests cost little."""
+"""Seconds during which a cached result is returned, so that frequent requests cost little."""
 
 
 class Part(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -27,7 +27,7 @@ class Part(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 Check = Callable[[], Part]
-"""Return the state of a part; may block, may raise NeurovaError."""
+"""A function that returns the state of a part; it may block or raise NeurovaError."""
 
 
 class Probe:

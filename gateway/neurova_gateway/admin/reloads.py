@@ -24,7 +24,7 @@ class Reload(msgspec.Struct, frozen=True):
 
 
 class Reloads:
-    """Keep the last error of each service until it reloads successfully."""
+    """Keep the last reload error of each service until the service reloads successfully."""
 
     def __init__(self, clock: Callable[[], float] = time.time) -> None:
         self._clock = clock

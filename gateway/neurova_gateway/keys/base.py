@@ -74,7 +74,7 @@ class Usage(msgspec.Struct, frozen=True, order=True):
 
 
 class KeyStore(Protocol):
-    """Keep API keys. Every method raises `neurova.errors.Unavailable` when the store is down."""
+    """Store API keys. Every method raises `neurova.errors.Unavailable` when the store is down."""
 
     def find(self, digest: bytes) -> KeyRecord | None:
         """Return the key record with this SHA-256, even if the key is revoked or expired."""

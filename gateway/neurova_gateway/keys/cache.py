@@ -73,7 +73,7 @@ class KeyCache:
         return record
 
     def refresh(self) -> None:
-        """Make changes by other processes take effect now. Raises Unavailable."""
+        """Apply changes by other processes now. Raises Unavailable."""
         self._store.refresh()
         self._check_due = -1.0
 
@@ -83,7 +83,7 @@ class KeyCache:
         Raises Unavailable when the store is down; the next call retries these times.
         """
         pending, self._last_uses = self._last_uses, {}
-        uses = pending.copy()  # another thread may still add to the old dict
+        uses = pending.copy()  # copy: another thread may still add to this dict
         if not uses:
             return
         offset = self._wall() - self._clock()

@@ -98,7 +98,7 @@ def rotate(store: KeyStore, key_id: str, overlap: float, now: float | None = Non
         revoked_at=None,
         last_used_at=None,
     )
-    # Create the new key first: after a failure in between, the consumer still has a key.
+    # Create the new key first: if `revoke` fails, the consumer still has a working key.
     store.add(record)
     store.revoke(key_id, now + overlap)
     return Issued(key, record)
@@ -164,7 +164,7 @@ def check_id(store: KeyStore, key_id: str) -> None:
 
 
 def is_ended(record: KeyRecord, now: float) -> bool:
-    """Check whether a key is expired or revoked at `now`, in Unix seconds."""
+    """Return whether a key is expired or revoked at `now` (Unix seconds)."""
     ends = (record.expires_at, record.revoked_at)
     return any(end is not None and end <= now for end in ends)
 

@@ -25,7 +25,7 @@ STALE_SECONDS = 1.0  # maximum age of the copy; an older copy is not used
 WAIT_SECONDS = 5.0
 CONNECTIONS = 2  # one to refresh the copy, one to change keys
 LOGGER = logging.getLogger("neurova")
-_LOCK = 0x6E765F6B657973  # spells "nv_keys"; the advisory lock held while the tables are created
+_LOCK = 0x6E765F6B657973  # "nv_keys" in ASCII: the advisory lock for creating the tables
 _CONNECTION_ERRORS = (
     OSError,
     TimeoutError,

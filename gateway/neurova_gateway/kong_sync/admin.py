@@ -18,7 +18,7 @@ _PAGE = 1000
 
 
 class KongRefused(NeurovaError):
-    """Kong does not accept an entity or a configuration."""
+    """Raised when Kong refuses an entity or a configuration."""
 
 
 class Answer(NamedTuple):

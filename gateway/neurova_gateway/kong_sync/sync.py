@@ -33,7 +33,7 @@ def find_changes(admin: KongAdmin, owner: Owner, wanted: Sequence[Entity]) -> tu
 
 
 def list_owned(admin: KongAdmin, owner: Owner) -> Iterator[Entity]:
-    """Yield the entities that an owner has in Kong."""
+    """Yield the entities in Kong that belong to an owner."""
     for kind in KINDS:
         if kind == "targets":
             continue  # listed below, with their upstreams
@@ -88,7 +88,7 @@ def load_document(
         raise KongRefused(f"GET /config: {exported.status}", where=admin.url)
     others = without_owner(read_yaml(exported.body["config"], admin.url), owner.tag)
     entities = [resolve(admin, each) for each in wanted]
-    text = json.dumps(render_document(entities, others=others))  # JSON is YAML, too
+    text = json.dumps(render_document(entities, others=others))  # JSON is valid YAML
     for attempt in range(_ATTEMPTS):
         answer = admin.call("POST", "/config?check_hash=1&flatten_errors=1", {"config": text})
         if answer.status in (201, 304):

@@ -68,7 +68,7 @@ def claim_record(
 
 
 def is_expired(words: memoryview, at: int, now: int) -> bool:
-    """Check whether all entries of a record have expired."""
+    """Return whether all entries of a record have expired."""
     ring = words[at + RING]
     return not ring & 63 or now - words[at + (ring >> 6)] > words[at + WINDOW]
 

@@ -34,7 +34,7 @@ USAGE_BATCH = 16
 T = TypeVar("T")
 _LOCK_NOW = LOCK_EX | LOCK_NB
 _new = tuple.__new__  # creates a NamedTuple twice as fast as its constructor
-_Location = tuple[int, int, int]  # record, first word of its key, window in ns
+_Location = tuple[int, int, int]  # word of the record, first word of its key, window in ns
 
 
 class _Log(NamedTuple):

@@ -123,7 +123,7 @@ class TableFile:
             if os.path.samestat(os.fstat(fresh), os.fstat(inherited)):
                 self.descriptor = fresh
             else:
-                os.close(fresh)  # the file was replaced: every use raises Unavailable
+                os.close(fresh)  # the file was replaced: leave the table closed
         except OSError:
             pass
         os.close(inherited)

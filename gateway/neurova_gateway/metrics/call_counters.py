@@ -17,7 +17,7 @@ from .counter_layout import BUCKETS, CALLS, CLASSES, CONSUMERS, FAULTS, TIMES
 METHODS = frozenset(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"])
 OTHER = "OTHER"
 OTHERS = "\0others"
-"""The key of the consumers that are not counted by name; no consumer has this name."""
+"""The key for all consumers that are not counted by name; no consumer can have this name."""
 _Group = tuple[str, str, int, int, int]  # route, method, status, bucket, second
 _BOUNDS = tuple(bound * 1000 for bound in counter_layout.BOUNDS)  # in ms, as in records
 

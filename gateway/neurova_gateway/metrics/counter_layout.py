@@ -31,7 +31,7 @@ AT_DROPPED = 8
 AT_CPU = 9
 """CPU time in microseconds, of all processes that used this file."""
 AT_LOST = 10
-"""Calls that found no room for an entry."""
+"""Calls that were not counted, because the file had no space for an entry."""
 AT_SHED = 11
 """Calls refused under overload, by all processes that used this file."""
 HEAD = 16
@@ -40,7 +40,7 @@ BOUNDS = (
     0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05,
     0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0,
 )  # fmt: skip
-"""Upper bounds of the duration buckets, in seconds; the last bucket has none."""
+"""Upper bounds of the duration buckets, in seconds; the last bucket has no bound."""
 BUCKETS = len(BOUNDS) + 1
 
 CLASSES = 5
@@ -63,7 +63,7 @@ CONSUMERS = 4
 EVENTS = 5
 """Key: subscription, outcome, separated by NUL; one value."""
 EVENT_TIMES = 6
-"""Key: subscription; values like those of TIMES."""
+"""Key: subscription; the same values as TIMES."""
 READINGS = 7
 """Key: metric, label, separated by NUL; one value: the bits of a float, NaN if it is not set."""
 VALUES = {
@@ -76,7 +76,7 @@ VALUES = {
     READINGS: 1,
 }
 MAX_CONSUMERS = 500
-"""A file counts this many consumers by name, and the others together."""
+"""A file counts at most this many consumers by name, and all others together."""
 
 
 def second_offset(second: int) -> int:

@@ -1,4 +1,4 @@
-"""Metric families for Prometheus with one label."""
+"""Create Prometheus metric families that have one label."""
 
 from __future__ import annotations
 

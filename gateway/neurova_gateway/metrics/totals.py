@@ -30,11 +30,11 @@ from .counter_layout import (
 
 _Key = TypeVar("_Key")
 FRESH = 5.0
-"""Seconds without a sample after which a process, which samples twice a second, is silent."""
+"""A process is silent after this many seconds without a sample; it samples twice a second."""
 
 
 class Worker(msgspec.Struct, frozen=True):
-    """One living process: its slot, and its gauges at `sampled` (Unix seconds)."""
+    """One live process: its slot, and its gauges at `sampled` (Unix seconds)."""
 
     slot: int
     pid: int

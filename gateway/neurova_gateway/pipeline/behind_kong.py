@@ -20,7 +20,7 @@ _FIELD = HEADER.lower().encode()
 
 
 def identity_check(identity: Identity) -> Step:
-    """Return the step that accepts only calls signed by the gateway in front."""
+    """Return the step that accepts only calls signed by the gateway in front of this runtime."""
 
     def verify_identity(call: Call) -> Reply | None:
         if call.raw_path == health.RAW_PATH:

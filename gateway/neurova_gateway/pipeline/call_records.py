@@ -113,7 +113,7 @@ class CallRecords:
                     self._write(sink, records)
 
     def _write(self, sink: CallSink, records: list[CallRecord]) -> None:
-        """Pass a batch to one sink; log only the first of consecutive failures."""
+        """Pass a batch to a sink; of consecutive failures, log only the first."""
         try:
             sink.write(records)
         except BaseException as error:  # even SystemExit, which would end this thread

@@ -34,7 +34,7 @@ from .static_site import StaticSite
 from .tracing import CallTracing, parent_flag_reader
 
 OVERLOADED = "The server is overloaded, retry later."
-MAX_RETRY_AFTER = 3  # seconds
+MAX_RETRY_AFTER = 3  # seconds, the largest Retry-After
 # Built once, because a refusal must be cheap; Retry-After differs, to spread the retries.
 _REFUSALS = [
     problem(None, 503, OVERLOADED, headers={"retry-after": str(1 + seconds)})

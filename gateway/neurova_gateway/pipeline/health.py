@@ -1,4 +1,4 @@
-"""The health check for load balancers, on the gateway's own port."""
+"""The health check for load balancers, on the same port as the routes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The signed header in which a gateway names the caller to a runtime behind it."""
+"""The signed header by which a gateway tells the runtime behind it who the caller is."""
 
 from __future__ import annotations
 

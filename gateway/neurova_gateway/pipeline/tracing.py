@@ -47,7 +47,7 @@ class CallTracing:
 
     @property
     def is_enabled(self) -> bool:
-        """Whether any call may be sampled."""
+        """Return whether any call may be sampled."""
         return self._tracer.buffer is not None
 
     def trace(self, entry: RouteEntry, access: Step) -> RouteEntry:
@@ -60,7 +60,7 @@ class CallTracing:
         return entry
 
     def sample(self, call: Call) -> None:
-        """Step: decide whether the call is sampled, unless a trusted proxy has decided."""
+        """Step: decide whether to sample the call, unless a trusted proxy has decided already."""
         entry: RouteEntry = call.route
         decided = call.parent_sampled
         if (call.span_id < entry.sample_below) if decided is None else decided:

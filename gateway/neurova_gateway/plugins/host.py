@@ -234,7 +234,7 @@ class Chain:
         phase.thread = get_ident()
 
     def log(self, call: Call, reply: Reply) -> None:
-        """Run the log phases; their faults are counted and do not change the reply."""
+        """Run the log phases; faults are counted, but do not change the reply."""
         phase, watchdog = self._phase, self._watchdog
         phase.begin(call, call.shared)
         phase.reply, phase.logging = reply, True

@@ -52,7 +52,7 @@ class Connection:
         self._closed = threading.Event()
 
     def receive(self) -> Rpc | None:
-        """Return the next RPC, None when the connection has ended."""
+        """Return the next RPC, None if the connection has ended."""
         try:
             while True:
                 for _, number, method, arguments in self._unpacker:

@@ -62,7 +62,7 @@ class Event:
         self.is_over = False
         self.is_late = False
         self.since = time.monotonic()  # arrival time of the unanswered RPC
-        self._is_reader = True  # the thread of the phase reads the connection
+        self._is_reader = True  # whether the thread of the phase reads the connection
         self._serve = serve
         self._thread = threading.get_ident()
         # The connection with the unanswered RPC; the thread that pops it sends the answer.

@@ -36,9 +36,9 @@ class Stores(msgspec.Struct, frozen=True, eq=False):
 
 
 def bound_stores(config: Mapping[str, Any]) -> Stores:
-    """Return the stores that the host passed in a plugin's config.
+    """Return the stores that the host has added to a plugin's config.
 
-    Raises ConfigError when the host passed none.
+    Raises ConfigError if the config has no stores.
     """
     get_stores: Callable[[], Stores] | None = config.get(BOUND)
     if get_stores is None:

@@ -22,7 +22,7 @@ from .writer import ConnectionWriter
 
 STREAM_END = 1.5  # end streams this many seconds before the graceful shutdown times out
 FIRST_REQUEST = 1.0  # seconds to wait for the first request while the server shuts down
-LINGER = 5.0  # seconds to keep reading after the last response, see `_close`
+LINGER = 5.0  # seconds to keep reading after the last response; `_close` says why
 
 NEW, IDLE, HEAD, BODY, CLOSING = range(5)
 
@@ -66,7 +66,7 @@ class Connection(HttpToolsProtocol):
         self.running: Call | None = None
         self.pending: Any = None  # future reply to `running`
         self.writer: ConnectionWriter | None = None  # writes the streamed response to `running`
-        self.turn = 0  # slices used up, see `_has_turn`
+        self.turn = 0  # slices used in this turn, see `_has_turn`
         self.pipelined: deque[Call] = deque()
         self.unparsed = b""
         self.last: Call | None = None
@@ -79,7 +79,7 @@ class Connection(HttpToolsProtocol):
         self.stream_deadline = inf  # event-loop time when streams are ended
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as in uvicorn
-        """Register the connection; refuse it above the limit."""
+        """Register the connection; refuse it above the connection limit."""
         super().connection_made(transport)
         self.manager.connections.add(self)
         self.is_draining = self.manager.is_draining
@@ -225,7 +225,7 @@ class Connection(HttpToolsProtocol):
 
     def _held(self) -> int:
         calls = [call for call in (self.running, self.call, *self.pipelined) if call is not None]
-        size = 0 if self.is_refused else self.size  # the body of a refused call is not kept
+        size = 0 if self.is_refused else self.size  # refused: only discarded bytes
         return len(self.unparsed) + size + sum(len(call.body) for call in calls)
 
     # Implemented by GatewayProtocol.

@@ -47,7 +47,7 @@ class ConnectionManager:
         self.admission = gateway.admission
         self.connections: set[ManagedConnection] = set()
         self.is_draining = False  # connections close after their next response
-        self.is_shutting_down = False  # connections also close as soon as they are idle
+        self.is_shutting_down = False  # idle connections close, too
         self._timer: asyncio.TimerHandle | None = None
         self._lag_timer: asyncio.TimerHandle | None = None
 

@@ -70,7 +70,7 @@ class GatewayProtocol(Connection):
         self.fields.append((name.lower(), value.rstrip(OWS)))
 
     def on_headers_complete(self) -> None:
-        """Create the call, and admit it unless another one is in flight."""
+        """Create the call, and admit it unless another call is in flight."""
         if self.state == CLOSING or self.last is not None:
             self.call = None
             return
@@ -150,7 +150,7 @@ class GatewayProtocol(Connection):
         self.is_refused = True
         length = call.headers.get(b"content-length")
         if reply.status in FATAL or b"expect" in call.headers:
-            self.last = call  # with Expect, the next bytes may be the body or a request
+            self.last = call  # with Expect, the next bytes may be its body or a new request: close
         elif length is not None and int(length) > DISCARDED_BODY:
             self.last = call
         self._send(call, reply)

@@ -60,7 +60,7 @@ class ConnectionWriter:
         self.finished: Future[bool] = loop.create_future()
 
     def start(self, head: bytes) -> None:
-        """Start the body; the head is written with its first piece."""
+        """Start the body; the head is written together with the first piece."""
         self._head = head
         self._reply.start(self)
 

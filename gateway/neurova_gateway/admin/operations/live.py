@@ -14,7 +14,7 @@ from ..operation import Call, operation
 from ..paging import Page, paginate
 
 UNMATCHED = "unmatched"
-"""The route of calls that match none; the name of a route contains a dot."""
+"""The route name shown for calls without a route; real route names contain a dot."""
 
 
 class Latency(msgspec.Struct, frozen=True):

@@ -33,7 +33,7 @@ from .workers import open_files, resident_bytes
 ANONYMOUS = "anonymous"
 """The label of callers without a key."""
 OTHER_CONSUMERS = "others"
-"""The label of the consumers beyond those that are counted by name."""
+"""The label of all consumers that are not counted by name."""
 
 
 @operation("GET", "/metrics")

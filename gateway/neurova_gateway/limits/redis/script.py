@@ -137,7 +137,7 @@ return answer
 """
 SHA = sha1(SCRIPT.encode()).hexdigest()  # noqa: S324 - Redis identifies a script by its SHA-1
 ADMIT, ADD, USAGE = "admit", "add", "usage"
-"""The modes: charge if no bucket is full; charge in any case; only read."""
+"""The script's modes: charge if no bucket is full; always charge; only read."""
 MICROSECONDS = 1_000_000
 Word = str | bytes | int
 

@@ -14,7 +14,7 @@ from .values import copy_plain, decode, get_first
 
 
 class _Nested:
-    """Mark a value that needs a deep copy."""
+    """Mark a stored value that must be copied deeply."""
 
     __slots__ = ("value",)
 

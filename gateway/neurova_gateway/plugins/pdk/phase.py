@@ -18,7 +18,7 @@ class PhaseOver(PdkError):
 
 
 class Exit(BaseException):
-    """Ends a plugin phase that called `kong.response.exit`; not caught by `except Exception`."""
+    """Raised by `kong.response.exit` to end the phase; `except Exception` does not catch it."""
 
 
 class Phase:
