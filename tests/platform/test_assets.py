@@ -1,4 +1,4 @@
-"""Packaged files are found in an editable install and in a wheel."""
+"""Packaged files are found both in an editable install and in a wheel."""
 
 from __future__ import annotations
 

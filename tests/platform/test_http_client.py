@@ -1,4 +1,4 @@
-"""The client sends requests as typed, decodes responses and names the fix without one."""
+"""The client sends requests unchanged, decodes responses, and names the fix if none arrives."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from neurova_platform.http_client import Answer, Limit, address, send
 
 @contextmanager
 def answering(reply: bytes) -> Iterator[tuple[str, list[bytes]]]:
-    """Serve one connection with one reply; yield the URL and the received bytes."""
+    """Serve one connection with a given response; yield the URL and the received bytes."""
     received: list[bytes] = []
     with socket.create_server(("127.0.0.1", 0)) as server:
 

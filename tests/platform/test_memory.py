@@ -1,4 +1,4 @@
-"""The memory of a process is measured."""
+"""Measuring the memory of a process."""
 
 import os
 import subprocess

@@ -1,4 +1,4 @@
-"""Connections without a complete head are closed; requests in progress are not."""
+"""Connections without a complete request head are closed; running requests are not."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ async def respond(scope: Any, receive: Any, send: Any) -> None:
 
 
 async def respond_late(scope: Any, receive: Any, send: Any) -> None:
-    await asyncio.sleep(0.3)  # longer than the timeout of a head
+    await asyncio.sleep(0.3)  # longer than the head timeout
     await respond(scope, receive, send)
 
 
@@ -35,9 +35,9 @@ async def exchange(app: Any, *pieces: bytes) -> bytes:
         reader, writer = await asyncio.open_connection(*listener.getsockname())
         for piece in pieces:
             writer.write(piece)
-            await asyncio.sleep(0.02)  # so that each piece arrives by itself
+            await asyncio.sleep(0.02)  # deliver each piece separately
         received = b""
-        # On a busy machine a late piece may hit a closed connection, which is a cut as well.
+        # On a busy machine a late piece may hit the closed connection: that is a refusal, too.
         with suppress(ConnectionResetError):
             async with asyncio.timeout(60):
                 while octets := await reader.read(4096):

@@ -19,7 +19,7 @@ from neurova_platform.admin.access import load_token
 
 
 class Operator:
-    """A client of the Admin API of a process."""
+    """A client of one process's Admin API."""
 
     def __init__(self, project: Path, url: str) -> None:
         self.port = int(url.rpartition(":")[2])
@@ -42,14 +42,14 @@ class Operator:
             connection.close()
 
     def json(self, path: str) -> Any:
-        """Return a decoded resource."""
+        """Return the decoded JSON of a resource."""
         status, _, body = self.request("GET", path)
         assert status == 200, body
         return json.loads(body)
 
 
 def call(ready: dict[str, Any], path: str, count: int) -> None:
-    """Call the platform."""
+    """Make calls to the platform."""
     connection = HTTPConnection("127.0.0.1", int(ready["url"].rpartition(":")[2]), timeout=60)
     for _ in range(count):
         connection.request("GET", path)
@@ -181,7 +181,7 @@ def test_silent_clients_are_disconnected_and_delay_no_call(
     call(ready, "/count", 5)  # the platform still serves
     for client in silent:
         client.settimeout(60)
-        client.recv(1 << 16)  # closed, or refused as one too many
+        client.recv(1 << 16)  # either timed out, or refused over the connection limit
         client.close()
     until(lambda: operator.request("GET", "/health")[0] == 200)
 

@@ -1,4 +1,4 @@
-"""Function descriptions agree with `neurova explain`; readers see complete snapshots only."""
+"""Function descriptions match `neurova explain`; readers only see complete snapshots."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A project to work in, and the command line, in this process or as a process."""
+"""A project to work in, and the command line, run in this process or in another one."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from ...serving import NEUROVA, Serving
 
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Make a project as `neurova new project` does, and go into it."""
+    """Create a project like `neurova new project`, and change to its folder."""
     folder = tmp_path / "demo"
     scaffold.write(folder, scaffold.plan_project("demo"))
     monkeypatch.chdir(folder)
@@ -28,7 +28,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def cli() -> Callable[..., Result]:
-    """Return what runs a command in this process; its output is no terminal."""
+    """Return a function that runs a command in this process, with output that is no terminal."""
 
     def run(*words: str, stdin: str | None = None) -> Result:
         return CliRunner().invoke(root, words, input=stdin)
@@ -38,7 +38,7 @@ def cli() -> Callable[..., Result]:
 
 @pytest.fixture
 def shell() -> Callable[..., subprocess.CompletedProcess[str]]:
-    """Return what runs a command as a process."""
+    """Return a function that runs a command in its own process."""
 
     def run(*words: str, **options: Any) -> subprocess.CompletedProcess[str]:
         options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "timeout": 60} | options
@@ -50,7 +50,7 @@ def shell() -> Callable[..., subprocess.CompletedProcess[str]]:
 
 @pytest.fixture
 def serving() -> Iterator[Callable[..., Serving]]:
-    """Return what starts a platform on a free port; all are ended with the test."""
+    """Return a function that starts a platform on a free port until the test ends."""
     started: list[Serving] = []
 
     def start(*words: str) -> Serving:
@@ -64,5 +64,5 @@ def serving() -> Iterator[Callable[..., Serving]]:
 
 @pytest.fixture
 def environ() -> dict[str, str]:
-    """Return this process's environment without what would set neurova."""
+    """Return this process's environment without NEUROVA_ variables."""
     return {name: value for name, value in os.environ.items() if not name.startswith("NEUROVA_")}

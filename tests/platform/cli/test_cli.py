@@ -43,7 +43,7 @@ HEAVY = {
 
 
 def commands(group: click.Group, path: str = "neurova") -> Iterator[tuple[str, click.Command]]:
-    """Yield every command that is no group, with its words."""
+    """Yield every command that is no group, as a list of words."""
     with click.Context(group) as context:
         for name in group.list_commands(context):
             command = group.get_command(context, name)
@@ -150,7 +150,7 @@ def test_json_after_a_double_dash_is_no_option(cli: Callable[..., object]) -> No
 def test_key_in_an_argument_is_refused_unshown(
     cli: Callable[..., Any], project: Path, flags: list[str]
 ) -> None:
-    """Whatever the command and the argument, also `keys revoke "$(cat key)"`."""
+    """This holds for every command and argument, even `keys revoke "$(cat key)"`."""
     key = generate("live")
     for words, command in commands(root):
         start, *others = words.split()[1:], ["explain", "GET", f"/{key}"], [key], [f"--{key}"]
@@ -165,7 +165,7 @@ def test_key_in_an_argument_is_refused_unshown(
 def test_old_python_is_refused_in_one_line(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The entry point parses on Python 3.7 and newer, so that it can print the line."""
+    """The entry point also parses on Python 3.7, so that it can print this line."""
     for module in (package, exit_codes):
         ast.parse(Path(module.__file__).read_text(), feature_version=(3, 7))
     monkeypatch.setattr(sys, "version_info", (3, 10, 4, "final", 0))

@@ -1,4 +1,4 @@
-"""The curl command calls the function that needs the least input."""
+"""The shown curl command calls the function that needs the least input."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Calls with `Prefer: respond-async`: accepted, run by the subscription, answered once."""
+"""Calls with `Prefer: respond-async` are accepted, run by a subscription, and answered once."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def later(
 
 
 def accept(later: TestPlatform, method: str, path: str, **options: Any) -> str:
-    """Make a call to be answered later; return the path of its status resource."""
+    """Make an async call; return the path of its status resource."""
     headers = {"prefer": "respond-async", **options.pop("headers", {})}
     accepted = later.call(method, path, headers=headers, scopes=SCOPES, **options)
     assert accepted.status == 202, accepted.text
@@ -77,7 +77,7 @@ def test_reject_is_the_answer_and_undoes_changes(later: TestPlatform) -> None:
 
 
 def test_failing_call_becomes_a_dead_letter(later: TestPlatform) -> None:
-    """Its status is 500, until a replay answers it."""
+    """Its status is 500 until a replay succeeds."""
     location = accept(later, "POST", "/sales/500")
     outcomes = []
     while not outcomes or outcomes[-1] == "retry":

@@ -1,4 +1,4 @@
-"""The table of backends: each row names functions that exist, each location finds its row."""
+"""The table of backends: every row names existing functions, every location matches a row."""
 
 from __future__ import annotations
 

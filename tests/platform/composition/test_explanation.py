@@ -1,4 +1,4 @@
-"""Explain a call: function, limits, plugins, and the origin of each value."""
+"""The explanation of a call: function, limits, plugins, and each value's origin."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ async def b({parameters}) -> None:
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
-    """Return a project with one more function."""
+    """Return a project with an additional function."""
     scaffold.write(tmp_path, scaffold.plan_project("demo"))
     (tmp_path / "functions" / "hello" / "book.py").write_text(SOURCE)
     return tmp_path

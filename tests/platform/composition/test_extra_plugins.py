@@ -1,4 +1,4 @@
-"""A plugin of the project runs on every route when gateway.extra names it."""
+"""A project's plugin runs on every route if gateway.extra names it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Idempotency-Key in a whole platform: keys, limits, clock and files."""
+"""Idempotency-Keys in a whole platform: keys, limits, clock and files."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def test_stored_answer_expires_after_a_day(probe: TestPlatform) -> None:
 
 
 def test_first_key_creates_a_private_database(probe: TestPlatform) -> None:
-    """Listing databases creates none."""
+    """Listing the databases does not create one."""
     file = probe.settings.database("probe")
     probe.post("/echo", json={"text": "x"}, scopes=["probe:write"])
     assert list(probe.platform.databases()) == []

@@ -1,4 +1,4 @@
-"""Spans that functions and libraries make by OpenTelemetry's API are in the platform's traces."""
+"""Spans created through OpenTelemetry's API are part of the platform's traces."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ OUTSIDE = trace.get_tracer("outside")
 
 
 async def call(state: Path, ratio: float) -> tuple[dict[str, str], dict[str, dict[str, Span]]]:
-    """Return the fields that the function sends, and the stored spans by trace and name."""
+    """Return the headers that the function sends, and the stored spans by trace and name."""
     flags = {"project.state": str(state), "traces.ratio": ratio, "traces.slow": 60.0}
     platform = Platform(load(LIBRARIES, environ={}, flags=flags), environment="live")
     await platform.start()
@@ -73,7 +73,7 @@ async def test_spans_of_libraries_join_the_trace_of_a_call(tmp_path: Path) -> No
 
 
 async def test_unsampled_call_has_no_spans_of_libraries(tmp_path: Path) -> None:
-    """A sampled flag that the function reads from a message changes nothing."""
+    """A sampled flag in a message that the function reads does not change this."""
     sent, traces = await call(tmp_path, 0.0)
     assert sent["traceparent"].endswith("-00")
     assert traces == {}
@@ -128,7 +128,7 @@ async def spans() -> list[object]:
 def test_provider_of_the_project_is_kept(
     tmp_path: Path, function: str, kept: list[object], names: set[str]
 ) -> None:
-    """In a process of its own; without one of the project, a late import joins as well."""
+    """Run in another process; if the project sets no provider, the platform's one is used."""
     service = tmp_path / "functions" / "shop"
     service.mkdir(parents=True)
     (service / "spans.py").write_text(function)

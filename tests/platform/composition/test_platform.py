@@ -85,7 +85,7 @@ async def test_start_migrates_only_when_asked(probe_project: Path) -> None:
 
 @pytest.mark.parametrize("statement", ["SELECT 1", "CREATE TABLE own (id int)"])
 async def test_file_created_by_a_call_stops_no_start(probe_project: Path, statement: str) -> None:
-    """A service without migrations gets its database file with the first call that has a Tx."""
+    """A service without migrations gets its database file in its first call with a Tx."""
     settings = load(probe_project, environ={})
     prepare(settings.state)
     database = open_database(DatabaseLocations(settings), "probe")
@@ -100,7 +100,7 @@ async def test_file_created_by_a_call_stops_no_start(probe_project: Path, statem
 async def test_every_refusal_counts_as_shed(probe_project: Path) -> None:
     platform = create(probe_project)
     await platform.start()
-    await asyncio.sleep(0)  # the first sample
+    await asyncio.sleep(0)  # wait for the first sample
     counters = platform.settings.state / COUNTERS
     before = read_totals(counters).shed
     platform.execution.refusals.count += 1

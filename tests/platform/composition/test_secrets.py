@@ -1,4 +1,4 @@
-"""Secrets in all kinds of functions of a running platform."""
+"""Secrets in every kind of function of a running platform."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def payments(tmp_path: Path) -> Iterator[TestPlatform]:
 
 
 def seen(payments: TestPlatform) -> list[str]:
-    """Return what the handlers recorded, and forget it."""
+    """Return and clear what the handlers recorded."""
     (runner, *_) = payments.platform.services["shop"].subscriptions
     record: list[str] = runner.handler.__globals__["SEEN"]
     found = list(record)

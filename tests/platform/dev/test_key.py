@@ -1,4 +1,4 @@
-"""The key of `neurova dev` works and lies in one private file."""
+"""The key of `neurova dev` works and is stored in one private file."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def settings(tmp_path: Path) -> Settings:
 
 
 def test_renewal_revokes_the_previous_key(settings: Settings) -> None:
-    """Other keys of its consumer are kept."""
+    """The consumer's other keys stay valid."""
     store = SqliteKeyStore(settings.state / "keys.db")
     mine = issuer.create(store, dev_key.CONSUMER, "test").record
     keys = []

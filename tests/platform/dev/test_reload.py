@@ -1,4 +1,4 @@
-"""A saved service is reloaded as a whole, or not at all."""
+"""A saved service is reloaded completely or not at all."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from neurova_platform.testing.response import Response
 
 
 def test_changed_files_are_mapped_to_services(tmp_path: Path) -> None:
-    """Services that are gone come first; a linked service has the name of its link."""
+    """Deleted services come first; a linked service has the name of the link."""
     root, elsewhere = tmp_path / "functions", tmp_path / "elsewhere"
     (root / "a").mkdir(parents=True)
     elsewhere.mkdir()
@@ -131,7 +131,7 @@ def test_renamed_service_is_reloaded(probe: TestPlatform, probe_project: Path) -
 
 
 def test_page_is_built_again_when_a_file_changes(probe_project: Path, tmp_path: Path) -> None:
-    """A page that cannot be built leaves the previous one; the watcher goes on."""
+    """If a build fails, the previous page stays and the watcher continues."""
     page = probe_project / "web" / "index.html"
     page.parent.mkdir()
     page.write_text("first")
@@ -140,7 +140,7 @@ def test_page_is_built_again_when_a_file_changes(probe_project: Path, tmp_path: 
 
     async def save_until_reported(text: str) -> tuple[str, Exception | None]:
         async with asyncio.timeout(10):
-            while reports.empty():  # the watcher may not have begun
+            while reports.empty():  # the watcher may not have started
                 page.write_text(text)
                 await asyncio.sleep(0.05)
             return await reports.get()

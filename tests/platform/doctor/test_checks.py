@@ -1,4 +1,4 @@
-"""`neurova doctor` finds each thing that can be wrong, and names the fix."""
+"""`neurova doctor` finds every problem that it checks for, and names the fix."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ Usage = namedtuple("Usage", "total used free")
 
 @pytest.fixture
 def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Return a new project on free ports."""
+    """Return a new project that uses free ports."""
     monkeypatch.setenv("NEUROVA_GATEWAY_PORT", "0")
     monkeypatch.setenv("NEUROVA_ADMIN_PORT", "0")
     scaffold.write(tmp_path, scaffold.plan_project("demo"))
@@ -46,7 +46,7 @@ def state(root: Path) -> Path:
 
 
 def worst(root: Path, check: str) -> Finding:
-    """Return the worst finding of a check."""
+    """Return a check's worst finding."""
     findings = [each for each in checks.examine(root) if each.check == check]
     return max(findings, key=lambda each: ("ok", "warn", "fail").index(each.verdict))
 
@@ -198,7 +198,7 @@ def test_exposed_admin_api_warns(root: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 
 def use_secret(root: Path, settings: str = "") -> None:
-    """Let a function of the project use a secret."""
+    """Add a function that uses a secret to the project."""
     (root / "functions" / "hello" / "pay.py").write_text(
         "from neurova import Secret, get\n\n\n@get('/pay', public=True)\n"
         "async def pay(token: Secret['stripe#token']) -> None: ...\n"

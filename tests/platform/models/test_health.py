@@ -1,4 +1,4 @@
-"""The health of a version from the records of its predictions and of the true values."""
+"""The health of a model version, computed from recorded predictions and true values."""
 
 from __future__ import annotations
 
@@ -33,20 +33,20 @@ def test_live_error_is_that_of_the_last_prediction_before_the_truth(tmp_path: Pa
         predict(10, 1, 999.0),  # before `since`
         predict(20, 1, 100.0),
         predict(30, 1, 110.0),
-        observe(40, 1, 113.0),  # 3 from the prediction at 30
-        predict(50, 1, 500.0),  # after the truth
+        observe(40, 1, 113.0),  # error 3 from the prediction at 30
+        predict(50, 1, 500.0),  # after the true value
         predict(60, 2, 200.0),
-        observe(61, 2, 207.0),  # 7
+        observe(61, 2, 207.0),  # error 7
         observe(62, 2, 0.0, model="other"),
-        observe(63, 3, 300.0),  # was never predicted
+        observe(63, 3, 300.0),  # has no prediction
         predict(70, 4, None),
         predict(71, 4, 400.0, version="1", fallback=True),
-        observe(72, 4, 0.0),  # only the other version answered
+        observe(72, 4, 0.0),  # only the fallback version predicted
     ):
         records.add(each)
     records.flush()
     with (tmp_path / f"{PREDICTIONS}.jsonl").open("a") as file:
-        file.write('{"model": "price", "ti')  # cut by a full disk
+        file.write('{"model": "price", "ti')  # a line truncated by a full disk
     health = measure(tmp_path, VERSION, Extra(), since=15)
     assert (health.predictions, health.unanswered, health.fallbacks) == (5, 1, 1)
     assert (health.matched, health.mae) == (2, pytest.approx(5.0))

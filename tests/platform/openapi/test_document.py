@@ -1,4 +1,4 @@
-"""The document is complete, reproducible, and valid for independent validators."""
+"""The document is complete, reproducible, and valid according to independent validators."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def built(every: list[HttpFunction]) -> dict[str, Any]:
 
 @pytest.fixture
 def project() -> dict[str, Any]:
-    """Return the document of Booking and CRM."""
+    """Return the document of the services Booking and CRM."""
     return document(inventory.load_functions(settings.load(ROOT, environ={})), API)
 
 
@@ -67,7 +67,7 @@ def test_document_is_valid_for_another_validator(
 def test_order_and_reload_change_nothing(
     load: Callable[..., list[HttpFunction]], every: list[HttpFunction], built: dict[str, Any]
 ) -> None:
-    again = load("every")  # loads the same files again
+    again = load("every")  # new function objects from the same files
     assert again[0].generation is not every[0].generation
     assert json.dumps(document(reversed(again), API)) == json.dumps(built)
 

@@ -1,4 +1,4 @@
-"""A generated example is valid, or there is none."""
+"""A generated example is valid, or is omitted."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ KINDS: list[Any] = [
 
 
 def generate(kind: Any) -> tuple[Any, Any]:
-    """Return an example of a type and the validator of its schema."""
+    """Return an example of a type, and a validator for its schema."""
     found, named = build_schemas("t", {"it": kind})
     by_reference = {AT + name: each for name, each in named.items()}
     schema = {**found["it"], "components": {"schemas": named}}

@@ -1,4 +1,4 @@
-"""Platform headers are schema on the operations that have them."""
+"""Platform headers appear on exactly the operations that use them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An operation describes decorator, signature and docstring of its function."""
+"""An operation reflects its function's decorator, signature and docstring."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Operations = dict[str, dict[str, Any]]
 
 @pytest.fixture
 def operations(every: list[HttpFunction]) -> Operations:
-    """Return the operations by the names of their functions."""
+    """Return the operations by function name."""
     built = document(every, Api("t", "1"))
     return {
         each["operationId"].partition(".")[2]: each
@@ -41,7 +41,7 @@ def test_parameters_and_bodies_are_described(operations: Operations) -> None:
     assert (parameters["tags"]["style"], parameters["tags"]["explode"]) == ("form", True)
     assert (parameters["x-parts"]["style"], parameters["x-parts"]["explode"]) == ("simple", False)
     assert (parameters["x-tenant"]["in"], parameters["theme"]["in"]) == ("header", "cookie")
-    # The merged paths of the document use the name of the first function.
+    # Functions on one path share the parameter name of the first function.
     assert [each["name"] for each in operations["change"]["parameters"]] == ["id"]
     assert [each["name"] for each in operations["own"]["parameters"]] == ["a", "b", "times"]
     assert operations["add"]["requestBody"]["required"] is True
@@ -85,7 +85,7 @@ def test_options_of_the_decorator_are_described(operations: Operations) -> None:
     assert operations["add"]["x-neurova-limit"] == "60/minute"
     assert operations["add"]["x-neurova-cost"] == 2
     assert operations["change"]["x-neurova-timeout"] == 30.0
-    assert "x-neurova-timeout" not in operations["add"]  # it never awaits anything
+    assert "x-neurova-timeout" not in operations["add"]  # it never awaits, so it cannot time out
     assert "RateLimit" in operations["add"]["responses"]["201"]["headers"]
     assert "headers" not in operations["own"]["responses"]["2XX"]
     assert operations["name"]["deprecated"] is True

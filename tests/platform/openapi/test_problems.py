@@ -1,4 +1,4 @@
-"""Error responses follow from what a function needs and raises."""
+"""Error responses follow from the needs and Rejects of a function."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def test_statuses_follow_from_what_a_function_needs(by_name: dict[str, HttpFunct
     )  # fmt: skip
     assert list_statuses(by_name["name"], limited=False) == (400, 429, 500, 503)
     assert 404 in list_statuses(by_name["own"], limited=False)
-    assert 504 in list_statuses(by_name["change"], limited=False)  # it runs on a thread
+    assert 504 in list_statuses(by_name["change"], limited=False)  # runs on a thread
     assert 429 not in list_statuses(by_name["own"], limited=False)
     assert 429 in list_statuses(by_name["own"], limited=True)
     for each in by_name.values():

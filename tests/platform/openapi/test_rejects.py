@@ -1,4 +1,4 @@
-"""Problems are found where the source code of a function raises them."""
+"""Rejects are found in the source code that a function reaches."""
 
 from __future__ import annotations
 
@@ -58,10 +58,10 @@ def test_reachable_problems_are_found_with_their_texts(
 ) -> None:
     (function,) = load(domain=DOMAIN, only=HANDLER)
     assert find_rejects(function.handler) == {
-        404: (),  # its text is computed
+        404: (),  # no text: it is computed
         409: ("The room is sold", "It is shut"),
         410: ("Gone for good",),
-        422: (),  # its single errors say more
+        422: (),  # no text: its listed errors are more specific
         423: ("Locked",),
     }
 

@@ -1,4 +1,4 @@
-"""The forms of an annotation are those that the runtime sends."""
+"""The documented forms of a return annotation match the responses of the runtime."""
 
 from __future__ import annotations
 

@@ -152,5 +152,5 @@ def test_segment_pattern_matches_the_gateway(segment: str) -> None:
         accepted = canonicalize(b"/x/" + quote(segment, safe="").encode())
     except BadPath:
         accepted = ""
-    # The gateway accepts an empty segment, but no route matches it.
+    # The gateway accepts an empty segment, but no route would match it.
     assert is_described is (accepted not in ("", "/x/"))

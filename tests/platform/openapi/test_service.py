@@ -1,4 +1,4 @@
-"""Document and page are served through the gateway, by functions of the platform."""
+"""The platform's own functions serve document and page through the gateway."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ async def mine(NAME) -> str:
 
 @pytest.fixture
 def run(probe_project: Path, tmp_path: Path) -> Iterator[Callable[[str], TestPlatform]]:
-    """Return a function that runs the probe with more lines of settings."""
+    """Return a function that runs the probe with additional lines of settings."""
     with ExitStack() as stack:
 
         def start(more: str = "") -> TestPlatform:
@@ -56,7 +56,7 @@ def test_document_is_public_in_dev_and_needs_a_key_in_run(probe_project: Path) -
 def test_access_setting_protects_the_document(
     run: Callable[[str], TestPlatform], access: str, statuses: list[int]
 ) -> None:
-    """Any key may read it; the page itself needs none."""
+    """Any valid key may read the document; the page needs no key."""
     platform = run(f'[openapi]\naccess = "{access}"\n')
     asked = [platform.get("/openapi.json"), platform.get("/openapi.json", key=platform.key())]
     assert [each.status for each in (*asked, platform.get("/docs"))] == statuses
@@ -149,7 +149,7 @@ def test_function_of_the_project_takes_precedence(
     requested: str,
     page_status: int,
 ) -> None:
-    """A page without the document, or without its files, is not served either."""
+    """The page is not served either if the document or one of its files is replaced."""
     source = PROJECT_FUNCTION.replace("PATH", path).replace("NAME", parameter)
     (probe_project / "functions" / "probe" / "mine.py").write_text(source)
     platform = run("")

@@ -1,4 +1,4 @@
-"""`GET /reports/{name}`: the scope, the parameters, the limits, and the OpenAPI document."""
+"""`GET /reports/{name}`: its scope, parameters, limits, and place in the OpenAPI document."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ DAY = datetime(2026, 3, 1, 12, tzinfo=UTC).timestamp()
 
 @pytest.fixture
 def shop(tmp_path: Path, neurova_databases: Path) -> Iterator[TestPlatform]:
-    """Serve the reports of a project whose warehouse is on, and has sales of two days."""
+    """Serve the reports of a project whose warehouse has two days of sales."""
     project = tmp_path / "shop"
     (project / "functions").mkdir(parents=True)
     (project / "reports").mkdir()
@@ -47,7 +47,7 @@ def shop(tmp_path: Path, neurova_databases: Path) -> Iterator[TestPlatform]:
 
 @pytest.fixture
 def served(shop: TestPlatform) -> Iterator[TestPlatform]:
-    """Write the warehouse in this process, as `neurova dev` does."""
+    """Run the warehouse's writer in this process, as `neurova dev` does."""
     warehouse = backends.open_warehouse(shop.settings)
     operations = warehouses.make_operations(shop.settings, warehouse)
     make_sink(warehouse).store(sold(range(4), DAY) + sold(range(4, 6), DAY + 86_400))
@@ -93,7 +93,7 @@ def test_report_answers_by_its_parameters(
 def test_refused_report_has_its_status(
     served: TestPlatform, path: str, scopes: list[str] | None, status: int, what: str
 ) -> None:
-    """No scope 403, a bad parameter 422, a query above its time limit 503."""
+    """No scope: 403. A bad parameter: 422. A query over its time limit: 503."""
     answer = served.get(path, scopes=scopes)
     assert (answer.status, what in answer.text) == (status, True), answer.text
 
@@ -111,7 +111,7 @@ def test_reports_are_listed_with_their_scopes(shop: TestPlatform) -> None:
 
 
 def test_reports_are_in_the_openapi_document(shop: TestPlatform) -> None:
-    """The command prints the same document as the platform serves."""
+    """The command prints the same document that the platform serves."""
     found = shop.get("/openapi.json").json()
     assert set(found["paths"]) == {"/reports", "/reports/endless", "/reports/sales"}
     sales = found["paths"]["/reports/sales"]["get"]

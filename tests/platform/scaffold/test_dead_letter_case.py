@@ -1,4 +1,4 @@
-"""The test that `neurova dlq save` writes."""
+"""The regression test that `neurova dlq save` generates."""
 
 from __future__ import annotations
 

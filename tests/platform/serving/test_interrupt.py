@@ -1,4 +1,4 @@
-"""SIGINT during a start, in processes of their own; tests/journeys/test_dev.py has the journey."""
+"""SIGINT during a start, in separate processes; tests/journeys/test_dev.py has the journey."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Listening sockets: errors name the fix, and workers share a port with nobody else."""
+"""Listening sockets: errors name the fix, and only workers of one platform share a port."""
 
 import asyncio
 import socket
@@ -28,7 +28,7 @@ def test_unavailable_address_is_named_with_the_fix(binding: Bind) -> None:
             binding("127.0.0.1", port)
     with pytest.raises(ConfigError, match=r"203\.0\.113\.1 port 8000: .*gateway\.host"):
         binding("203.0.113.1", 8000)
-    with ExitStack() as stack:  # a port that workers of another process share
+    with ExitStack() as stack:  # a port shared by another platform's workers
         first = [stack.enter_context(each) for each in bind_two("127.0.0.1", 0)]
         port = first[0].getsockname()[1]
         with pytest.raises(ConfigError, match=rf"{port}: in use"):
@@ -64,7 +64,7 @@ def test_kernel_distributes_connections(host: str) -> None:
 
 
 def test_simultaneous_connections_are_accepted_in_few_turns() -> None:
-    """uvloop accepts one connection per socket and turn, and a turn may take as long as a call."""
+    """In each iteration, uvloop accepts one connection per socket, and may then run a call."""
     turns: list[int] = []
     turn, clients = 0, 4 * ACCEPTS_PER_TURN
 

@@ -1,4 +1,4 @@
-"""`neurova run` loses no log line at SIGTERM, and no call waits for a store of log lines."""
+"""`neurova run` loses no log line on SIGTERM, and no call waits for a log store."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def test_each_line_is_found_after_sigterm(
     search: Callable[[str, str], list[str]],
 ) -> None:
     url, trace = request.getfixturevalue(server), uuid4().hex
-    if server == "opensearch":  # the first index takes longer than a stop may wait
+    if server == "opensearch":  # creating the first index is slower than a stop may wait
         search_warm(url, prefix)
     variables = {"NEUROVA_LOGS_URL": prefix.format(url)}
     with serving(project, "run", "--workers", "2", variables=variables) as served:
@@ -77,7 +77,7 @@ def test_each_line_is_found_after_sigterm(
 
 
 def search_warm(url: str, prefix: str) -> None:
-    """Create the template and the index of the day."""
+    """Create the index template and today's index."""
     from datetime import UTC, datetime
 
     from neurova.logs.base import LogLine
@@ -90,7 +90,7 @@ def search_warm(url: str, prefix: str) -> None:
 
 @contextmanager
 def hung_server() -> Iterator[str]:
-    """Accept connections and never answer."""
+    """Accept connections but never respond."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         yield f"loki+http://127.0.0.1:{listener.getsockname()[1]}"
 
@@ -113,7 +113,7 @@ def test_no_torn_line_breaks_a_reader_after_kill_9(project: Path) -> None:
         run.process.kill()
         run.process.wait()
     file = project / ".neurova" / "logs" / "neurova.jsonl"
-    with file.open("ab") as torn:  # what a kill in the middle of a write leaves
+    with file.open("ab") as torn:  # a partial line, as a kill leaves it
         torn.write(b'{"time":"2026-11-30T00:00:00Z","level":"IN')
     with serving(project, "run") as run:
         call(run, second)

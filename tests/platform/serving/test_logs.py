@@ -1,4 +1,4 @@
-"""Log lines are JSON with a trace id from all sources, and never show a key."""
+"""Log lines of every source are JSON with a trace id, and never contain a key."""
 
 import json
 import logging
@@ -111,7 +111,7 @@ with logs.writing(load(Path(sys.argv[1]), environ={})):
 
 
 def test_standard_logging_and_loguru_write_the_same_lines(tmp_path: Path) -> None:
-    # In a process of its own: loguru must not have been imported before.
+    # Run in another process, in which loguru has not been imported yet.
     (tmp_path / "neurova.toml").write_text(PROJECT)
     command = [sys.executable, "-c", LOG_TO_ALL, str(tmp_path)]
     shown = subprocess.run(command, check=True, capture_output=True, text=True)

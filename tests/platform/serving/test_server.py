@@ -1,4 +1,4 @@
-"""A draining server accepts no connections and lets each open one make one more call."""
+"""A draining server accepts no connections, and serves one more call on each open one."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Connection = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
 class RunningServer:
-    """Our server with the probe project, on a free port."""
+    """Our HTTP server with the probe project, on a free port."""
 
     def __init__(
         self, platform: Platform, idle_timeout: float, serves: bool = True, drain_delay: float = 0
@@ -61,7 +61,7 @@ class RunningServer:
 
 
 async def ask(connection: Connection) -> bytes:
-    """Make one call and return the head of its response."""
+    """Make one call and return the response's head."""
     reader, writer = connection
     writer.write(REQUEST)
     head = await reader.readuntil(b"\r\n\r\n")
@@ -73,7 +73,7 @@ async def ask(connection: Connection) -> bytes:
 
 @pytest.fixture
 async def start(probe_project: Path) -> AsyncIterator[Callable[[float], RunningServer]]:
-    """Return a function that starts a server with an idle timeout."""
+    """Return a function that starts a server with a given idle timeout."""
     platform = Platform(load(probe_project, environ={}), environment="test", migrate=True)
     await platform.start()
     yield partial(RunningServer, platform)
@@ -121,7 +121,7 @@ async def test_backlog_is_answered_before_the_listeners_close(
     waiting = [socket.create_connection(address) for _ in range(100)]
     for each in waiting:
         each.sendall(REQUEST)
-    late = socket.create_connection(address)  # its request comes after the listeners were closed
+    late = socket.create_connection(address)  # sends its request after the listeners are closed
     shutdown = asyncio.create_task(running.server.shutdown([running.listener]))
     while running.listener.fileno() >= 0 and not shutdown.done():
         await asyncio.sleep(0)
@@ -153,7 +153,7 @@ async def test_idle_connection_ends_without_a_reset(
 async def test_connection_accepted_while_draining_ends_after_one_call(
     start: Callable[[float], RunningServer],
 ) -> None:
-    """The loop may report a connection that was accepted before the drain."""
+    """The event loop may report a connection late that it accepted before the drain."""
     running = start(60)
     kept = await running.connect()
     running.platform.connection_manager.drain()

@@ -1,4 +1,4 @@
-"""Convert values to the types of settings; suggest the nearest name."""
+"""Values are converted to the types of settings; an unknown name suggests the nearest one."""
 
 from __future__ import annotations
 

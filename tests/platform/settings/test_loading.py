@@ -1,4 +1,4 @@
-"""Load settings from the file, the environment and flags; report every fault with its place."""
+"""Settings from the file, the environment and flags; every fault is reported with its place."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def test_unknown_key_suggests_the_right_one(tmp_path: Path, text: str, meant: st
 def test_settings_of_no_service_are_refused(
     tmp_path: Path, text: str, environ: dict[str, str], error: str
 ) -> None:
-    """Otherwise the data of the service that is meant is written to another database."""
+    """A misspelled service would otherwise keep its data in a different database."""
     for name in ("booking", "crm", ".hidden", "__pycache__"):
         (tmp_path / "functions" / name).mkdir(parents=True)
     assert error in load_error(tmp_path, text, **environ)

@@ -1,4 +1,4 @@
-"""Settings whose value is a secret: `url = { secret = "db#url" }`."""
+"""Settings that refer to a secret: `url = { secret = "db#url" }`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Read neurova.toml: find the line that sets a key."""
+"""Reading neurova.toml, and finding the line that sets a key."""
 
 from __future__ import annotations
 

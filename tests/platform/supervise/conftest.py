@@ -20,7 +20,7 @@ PROJECT = Path(__file__).with_name("project")
 
 
 class Workers:
-    """A running `neurova run`: its URL and the processes that serve functions."""
+    """A running `neurova run`: its URL and its worker processes."""
 
     def __init__(self, project: Path, words: tuple[str, ...], command: list[str]) -> None:
         self.project = project
@@ -29,7 +29,7 @@ class Workers:
         self.pids: list[int] = []
 
     def ready(self) -> Workers:
-        """Wait until all serve."""
+        """Wait until all workers serve."""
         ready = self.run.event("ready")
         self.url, self.pids = ready["url"], ready["pids"]
         return self
@@ -44,13 +44,13 @@ class Workers:
         return http_client.send(self.url, "GET", path, {}, None)
 
     def waiting(self) -> int:
-        """Return how many calls have started to wait."""
+        """Return how many calls have begun to wait."""
         file = self.project / "waiting"
         return len(file.read_text().splitlines()) if file.exists() else 0
 
     @contextmanager
     def calls_in_flight(self, path: str, count: int) -> Iterator[list[Future[http_client.Answer]]]:
-        """Make calls that wait; yield their future answers."""
+        """Make calls that wait; yield futures of their responses."""
         with ThreadPoolExecutor(count) as pool:
             calls = [pool.submit(self.ask, path) for _ in range(count)]
             until(lambda: self.waiting() == count)
@@ -66,7 +66,7 @@ class Workers:
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    """Copy the project."""
+    """Copy the test project."""
     return shutil.copytree(
         PROJECT, tmp_path / "project", ignore=shutil.ignore_patterns("__pycache__")
     )
@@ -74,7 +74,7 @@ def project(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def start(project: Path) -> Iterator[Callable[..., Workers]]:
-    """Return a function that starts `neurova run`, or `script` in its place, with settings."""
+    """Return a function that starts `neurova run` with settings, or a `script` instead of it."""
     started: list[Workers] = []
 
     def run(*words: str, toml: str = "", script: str = "") -> Workers:

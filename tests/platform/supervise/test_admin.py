@@ -1,4 +1,4 @@
-"""The counts of all workers survive their deaths and restarts; keys apply to every worker."""
+"""The counts of all workers survive deaths and restarts; keys apply to every worker."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Start = Callable[..., Workers]
 
 
 def counted(project: Path) -> int:
-    """Return the calls that /metrics counts."""
+    """Return the number of calls in /metrics."""
     state = project / ".neurova"
     url, token = ((state / name).read_text().strip() for name in ("admin.address", "admin.token"))
     answer = http_client.send(url, "GET", "/metrics", {"Authorization": f"Bearer {token}"}, None)
@@ -55,11 +55,11 @@ def test_killed_worker_loses_no_count(start: Start, project: Path) -> None:
         until(lambda: len(connect(project / ".neurova").get("/v1/workers")["items"]) == 2)
         assert counted(project) == made
     files = list((project / ".neurova" / "counters").iterdir())
-    assert len(files) == 2  # as many as ran at the same time
+    assert len(files) == 2  # at most two workers ran at once
 
 
 class CountRecorder:
-    """Record the count repeatedly."""
+    """Read the count of calls repeatedly."""
 
     def __init__(self, project: Path) -> None:
         self._project = project
@@ -100,7 +100,7 @@ async def test_killed_worker_under_load_loses_only_its_last_batch(
         async with load(workers.port, "/pid", clients=4) as sent:
             while sent.answered[str(victim)] < 200:
                 await asyncio.sleep(0.01)
-            # Exceed what the others can have counted: some calls of the victim are written.
+            # Wait until the count includes some calls of the victim.
             while counted(project) <= sent.total - sent.answered[str(victim)] + 4:
                 await asyncio.sleep(0.01)
             os.kill(victim, signal.SIGKILL)
@@ -110,7 +110,7 @@ async def test_killed_worker_under_load_loses_only_its_last_batch(
                 await asyncio.sleep(0.01)
     others = sent.total - sent.answered[str(victim)]
     until(lambda: counted(project) > others)
-    # A response that the client had not received when the worker died counts too.
+    # A response that the client missed because the worker died is counted too.
     assert others < counted(project) <= sent.total + len(sent.failed)
     assert recorder.counts == sorted(recorder.counts)
     assert len(recorder.counts) > 3

@@ -1,4 +1,4 @@
-"""A child sends heartbeats from its event loop, follows commands and stops with its supervisor."""
+"""A child's heartbeats come from its event loop; it obeys commands and ends with its supervisor."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def test_supervisor_that_does_not_read_blocks_no_child(
 ) -> None:
     ours, channel = ends
     for _ in range(10_000):
-        channel.report_draining()  # dropped once the buffer is full
+        channel.report_draining()  # lost when the buffer is full
     received = ours.recv(1 << 20).splitlines()
     assert 0 < len(received) < 10_000
     assert {json.loads(each)["draining"] for each in received} == {True}

@@ -1,4 +1,4 @@
-"""Children that start or exit too slowly are killed; the tests shorten the real deadlines."""
+"""Children that start or exit too slowly are killed; the tests shorten the deadlines."""
 
 from __future__ import annotations
 

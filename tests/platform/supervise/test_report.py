@@ -1,4 +1,4 @@
-"""The line of a fault is found in what faulthandler writes."""
+"""The report finds the blocking line in faulthandler's output."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ done.set()
 
 @pytest.mark.parametrize(("others", "names"), [(1, ["hang", "<module>"]), (110, [])])
 def test_main_thread_is_found_in_a_real_dump(others: int, names: list[str]) -> None:
-    """faulthandler writes at most a hundred threads, the main thread as the last."""
+    """faulthandler prints at most 100 threads, the main thread last."""
     command = [sys.executable, "-c", SEVERAL_THREADS, str(others)]
     dump = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     assert [frame.name for frame in faulty_thread(dump)] == names

@@ -1,4 +1,4 @@
-"""Waits before a restart, and the order of a rolling restart."""
+"""Pauses before restarts, and the order of a rolling restart."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def test_restart_replaces_one_slot_at_a_time(slots: list[WorkerSlot]) -> None:
     plan = RestartPlan()
     plan.restart(slots)
     assert plan.begin_next() is slots[0]
-    plan.restart(slots)  # replaces all again, also the one that is being replaced
+    plan.restart(slots)  # replaces all again, including the slot in progress
     assert not plan.finish(slots[0])
     for slot in slots:
         assert plan.begin_next() is slot

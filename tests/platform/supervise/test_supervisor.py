@@ -55,7 +55,7 @@ def is_alive(pid: int) -> bool:
 
 
 def change_reply(project: Path, expression: str) -> None:
-    """Write `/pid` anew, with another expression for its reply."""
+    """Rewrite the `/pid` function with another return expression."""
     file = project / "functions" / "probe" / "pid.py"
     before, _, _ = file.read_text().partition("return ")
     file.write_text(f"{before}return {expression}\n")
@@ -70,7 +70,7 @@ def read_all(caller: socket.socket) -> bytes:
 
 
 def request(workers: Workers, path: str, fields: str = "") -> socket.socket:
-    """Return a connection on which one request was sent."""
+    """Return a connection after sending one request."""
     caller = socket.create_connection(("127.0.0.1", workers.port))
     caller.sendall(f"GET {path} HTTP/1.1\r\nHost: a\r\n{fields}\r\n".encode())
     return caller
@@ -81,7 +81,7 @@ def request(workers: Workers, path: str, fields: str = "") -> socket.socket:
 def test_stop_finishes_calls_in_flight(
     start: Start, number: signal.Signals, to_group: bool
 ) -> None:
-    """A terminal and some service managers send the signal to the whole group."""
+    """Terminals and some service managers signal the whole process group."""
     workers = start("--workers", "2").ready()
     with workers.calls_in_flight("/wait/1500", 4) as calls:
         for pid in workers.pids if to_group else ():
@@ -101,7 +101,7 @@ def connect_error(workers: Workers) -> str:
 
 
 def test_connection_is_refused_while_calls_finish(start: Start, project: Path) -> None:
-    """Also while a subprocess of a function runs on, which inherits what can be inherited."""
+    """This holds even if a function's subprocess, which inherits descriptors, keeps running."""
     change_reply(project, 'str(os.system("sleep 600 & echo $! > child"))')
     workers = start("--workers", "2").ready()
     assert workers.ask("/pid").status == 200
@@ -120,7 +120,7 @@ def test_drain_delay_accepts_connections_while_health_drains(start: Start) -> No
     workers.run.process.send_signal(signal.SIGTERM)
     until(lambda: all(workers.ask(HEALTH).status == 503 for _ in range(20)))  # both workers
     assert {workers.ask("/pid").decoded() for _ in range(20)} <= set(map(str, workers.pids))
-    workers.run.process.send_signal(signal.SIGINT)  # a second signal does not wait
+    workers.run.process.send_signal(signal.SIGINT)  # a second signal ends the delay
     assert workers.run.process.wait(60) == 0
 
 
@@ -149,7 +149,7 @@ def test_killed_worker_is_replaced_and_its_queue_served(start: Start) -> None:
         os.kill(new, signal.SIGKILL)
         waits.append(workers.worker("died")["retry_in"])
         new = workers.worker("started")["pid"]
-    assert waits == [0, 0, 0, 0.1, 0.2]  # a crash loop is slowed down
+    assert waits == [0, 0, 0, 0.1, 0.2]  # a crash loop slows down
     code, stderr = workers.run.end()
     assert code == 0
     assert stderr.count("because it exits repeatedly") == 2
@@ -223,7 +223,7 @@ def test_sighup_loads_new_code_and_settings(start: Start, project: Path) -> None
     pids = workers.run.event("restarted")["pids"]
     assert not set(pids) & set(workers.pids)
     assert {workers.ask("/pid").decoded() for _ in range(20)} == {"new"}
-    workers.run.process.send_signal(signal.SIGTTIN)  # the number of workers is a setting
+    workers.run.process.send_signal(signal.SIGTTIN)  # logs a hint only
     until(lambda: "set [runtime] workers" in workers.run.stderr())
     until(lambda: not any(map(is_alive, workers.pids)))
     assert workers.run.end()[0] == 0
@@ -350,4 +350,4 @@ def test_changed_startup_settings_are_named_at_each_sighup(start: Start, project
     stderr = workers.run.end()[1]
     assert stderr.count("runtime.workers has changed") == 2
     assert stderr.count("admin.enabled has changed") == 2
-    assert "gateway.port" not in stderr  # --port sets it
+    assert "gateway.port" not in stderr  # set by --port

@@ -1,4 +1,4 @@
-"""The clock of a test moves forward only."""
+"""A test's clock only moves forward."""
 
 from __future__ import annotations
 

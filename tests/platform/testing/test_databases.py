@@ -1,4 +1,4 @@
-"""The databases of a test on PostgreSQL: created from a template, dropped afterwards."""
+"""A test's databases on PostgreSQL are copies of a template and dropped afterwards."""
 
 from __future__ import annotations
 

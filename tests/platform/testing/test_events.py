@@ -14,7 +14,7 @@ def neurova_project() -> object:
 
 
 def outcomes(platform: TestPlatform, subscription: str) -> list[str]:
-    """Run the subscriptions and return the outcomes of one."""
+    """Run the subscriptions and return the outcomes of one of them."""
     return [
         each.outcome for each in platform.run_subscriptions() if each.subscription == subscription
     ]

@@ -1,4 +1,4 @@
-"""The test platform: keys, scopes, the clock, records, and databases of its own."""
+"""The test platform: keys, scopes, the clock, records, and its own databases."""
 
 from __future__ import annotations
 

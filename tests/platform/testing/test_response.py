@@ -1,4 +1,4 @@
-"""A test reads a response as a client would."""
+"""A test reads a response like a client."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Read a streamed response item by item, and disconnect within it."""
+"""Reading a streamed response item by item, and disconnecting before its end."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ RateLimit-Policy: "route";q=5;w=60\r
 
 
 class Peer(HTTPServer):
-    """Answer every request with 429, and record its key, content type and body."""
+    """A server that answers every request with 429, and records its key, content type and body."""
 
     def __init__(self) -> None:
         self.received: list[tuple[str | None, str | None, str]] = []
@@ -48,7 +48,7 @@ class Refusing(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def peer() -> Iterator[Peer]:
-    """Yield a server in place of the platform."""
+    """Yield a server that stands in for the platform."""
     with Peer() as opened, ThreadPoolExecutor(1) as pool:
         pool.submit(opened.serve_forever)
         yield opened
@@ -65,7 +65,7 @@ def test_only_the_body_goes_to_standard_output(
     assert "retry after 7 s" in result.stderr
     assert result.exit_code == 1
     write_private_file(project / ".neurova" / "address", f"http://127.0.0.1:{peer.port}\n")
-    found = json.loads(cli("call", "GET", "/x", "--json").stdout)  # of the running `dev`
+    found = json.loads(cli("call", "GET", "/x", "--json").stdout)  # from the running `dev`
     assert (found["status"], found["body"]) == (429, {"a": 1})
     assert found["ms"] > 0
     assert found["limits"][0]["remaining"] == 0
@@ -107,7 +107,7 @@ def test_invalid_arguments_are_refused(cli: Callable[..., Any], project: Path) -
     assert cli("call", "POST", "/x", "--data", "@nowhere").exit_code == 2
     for method in ("", "GE T", "GET\r\nX: y", "GÉT"):
         assert cli("call", method, "/x").exit_code == 2
-    # No option takes a key: every user of the machine can read arguments.
+    # There is no option for a key, because every local user can read process arguments.
     assert cli("call", "GET", "/x", "--key", "nrv_test_x").exit_code == 2
     Path("two").write_text("one\ntwo")
     split = cli("call", "GET", "/x", "--key-file", "two")

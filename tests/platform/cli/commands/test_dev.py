@@ -87,7 +87,7 @@ old = mount("/old", Starlette(lifespan=lifespan), public=True)
 
 
 def get(url: str, path: str, key_file: str) -> http_client.Answer:
-    """Call with the key in a file."""
+    """Make a call with the key from a file."""
     key = Path(key_file).read_text().strip()
     return http_client.send(url, "GET", path, {"X-API-Key": key}, None)
 
@@ -95,7 +95,7 @@ def get(url: str, path: str, key_file: str) -> http_client.Answer:
 def test_session_from_start_to_end(
     serving: Callable[..., Any], project: Path, cli: Callable[..., Any]
 ) -> None:
-    """The first call succeeds with the new key and is shown; Ctrl-C exits with 0."""
+    """The first call with the new key succeeds and is shown; Ctrl-C exits with 0."""
     dev = serving("dev")
     ready = dev.event("ready")
     key_file = project / ".neurova" / "dev.key"
@@ -117,7 +117,7 @@ def test_session_from_start_to_end(
 def test_plain_project_imports_no_database_or_event_library(
     serving: Callable[..., Any], project: Path, command: str
 ) -> None:
-    """SQLAlchemy alone adds 0.12 s of CPU to the start."""
+    """Importing SQLAlchemy alone adds 0.12 s of CPU time to the start."""
     (project / "functions" / "hello" / "loaded.py").write_text(LOADED)
     url = serving(command).event("ready")["url"]
     assert json.loads(http_client.send(url, "GET", "/loaded", {}, None).body) == []

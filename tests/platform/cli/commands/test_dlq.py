@@ -23,7 +23,7 @@ QUEUE = "mail.send"
 
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Return a project with two dead letters in each queue; go into it."""
+    """Create a project with two dead letters in each queue, and change to its folder."""
     folder = tmp_path / "letters"
     shutil.copytree(LETTERS, folder, ignore=shutil.ignore_patterns("__pycache__"))
     with TestPlatform(folder, folder / ".neurova") as platform:
@@ -36,7 +36,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def dlq(cli: Callable[..., Any], project: Path) -> Callable[..., Any]:
-    """Return what runs a command that succeeds and returns its JSON."""
+    """Return a function that runs a command, expects success, and returns its JSON."""
 
     def run(*words: str) -> Any:
         result = cli("dlq", *words, "--json")
@@ -97,7 +97,7 @@ def test_edit_opens_the_editor(
     dlq: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     editor = tmp_path / "editor"
-    # Another time of modification: click takes a file with the old one as not saved.
+    # Change the modification time, because click compares it to detect a save.
     editor.write_text("#!/bin/sh\nsed -i s/unknown/tea/ $1\ntouch -d 2030-01-01 $1\n")
     editor.chmod(0o700)
     monkeypatch.setenv("EDITOR", str(editor))
@@ -190,7 +190,7 @@ def test_saved_case_fails_until_the_function_is_fixed(
     assert "Reject: 422 no such item" in file.read_text()
     formatted = _run("ruff", "format", "--isolated", "--check", str(file))
     assert formatted.returncode == 0, formatted.stdout
-    assert cli("dlq", "save", queue, id).exit_code == 1  # it does not overwrite
+    assert cli("dlq", "save", queue, id).exit_code == 1  # never overwrites
 
     broken = _run("pytest", "-q", str(file))
     assert (broken.returncode, "1 failed" in broken.stdout) == (1, True), broken.stdout

@@ -12,7 +12,7 @@ import pytest
 
 @pytest.fixture(autouse=True)
 def free_port(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Use free ports."""
+    """Use port 0, so that no port is taken."""
     monkeypatch.setenv("NEUROVA_GATEWAY_PORT", "0")
     monkeypatch.setenv("NEUROVA_ADMIN_PORT", "0")
 

@@ -17,7 +17,7 @@ ONLY = ("--only-plugins", "--service", "orders", "--scope", "orders:read", "--li
 
 @pytest.fixture(params=["database", "declarative"])
 def kong(project: Path, request: pytest.FixtureRequest) -> Iterator[AdminDouble]:
-    """A Kong of each mode, which the project names, with a service of others."""
+    """Yield a Kong in each mode, set in the project, with a service of another owner."""
     double = AdminDouble(has_database=request.param == "database")
     double.put("services", str(uuid4()), {"name": "orders", "host": "orders.internal"})
     with serve_admin(double), (project / "neurova.toml").open("a") as file:

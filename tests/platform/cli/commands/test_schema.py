@@ -1,4 +1,4 @@
-"""`neurova schema`: what it checks, without and with a registry."""
+"""`neurova schema`: its checks without and with a registry."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def test_push_registers_and_commits_each_version_once(project: Path) -> None:
 
 
 def test_changed_event_of_booking_is_stopped(project: Path) -> None:
-    """The committed schemas of the repository are those of its code."""
+    """The committed schemas match the events in the code."""
     functions = Path(__file__).parents[4] / "functions"
     shutil.rmtree(project / "functions")
     shutil.copytree(functions, project / "functions")

@@ -29,7 +29,7 @@ def test_state_and_faults_are_shown(
     assert found["health"]["ready"] is True
 
     (project / ".neurova" / "keys.db").unlink()
-    until(lambda: "unreachable" in cli("status").stdout)  # cached for a second
+    until(lambda: "unreachable" in cli("status").stdout)  # status is cached for a second
     assert "restart NEUROVA" in cli("status").stdout
 
 

@@ -27,7 +27,7 @@ SELECT = "SELECT item, total FROM shop_Sold ORDER BY item"
 
 @pytest.fixture
 def shop(project: Path) -> Path:
-    """Return a project whose warehouse holds three sales, two of one customer."""
+    """Return a project whose warehouse holds three sales, two of them to one customer."""
     with (project / "neurova.toml").open("a") as file:
         file.write("[warehouse]\nenabled = true\n")
     (project / "reports").mkdir()

@@ -1,4 +1,4 @@
-"""A project as a Lambda function under the real runtime and AWS's emulator."""
+"""A project as a Lambda function in AWS's emulator with the real runtime client."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ PROJECT = Path(__file__).parents[4]
 
 
 class Deployed(NamedTuple):
-    """A function, and the URLs of what it uses."""
+    """A function, and the URLs of the servers that it uses."""
 
     function: LambdaFunction
     database: str
@@ -32,7 +32,7 @@ def deployed(
     rabbitmq: RabbitServer,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Deployed]:
-    """Run this project with migrated databases."""
+    """Run the project of this folder with migrated databases."""
     database, bus = postgres.create(), rabbitmq.create()
     registry = SqliteRegistry(tmp_path_factory.mktemp("registry") / "registry.db")
     with served(registry) as schemas:

@@ -1,4 +1,4 @@
-"""Events as AWS writes them, and the platform of a project as a Lambda function."""
+"""Events in AWS's formats, and a project's platform as a Lambda function."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ CLIENT = "203.0.113.9"
 
 
 def payload_2(method: str, target: str, fields: Fields = (), body: bytes = b"") -> dict[str, Any]:
-    """Return the event of a function URL; an HTTP API differs in `rawPath`, which it decodes."""
+    """Return the event of a function URL; an HTTP API differs by its decoded `rawPath`."""
     path, _, query = target.partition("?")
     headers: dict[str, str] = {"host": "api.example"}
     for name, value in fields:
@@ -43,13 +43,13 @@ def payload_2(method: str, target: str, fields: Fields = (), body: bytes = b"") 
 
 
 def http_api(method: str, target: str, fields: Fields = (), body: bytes = b"") -> dict[str, Any]:
-    """Return the event of an HTTP API of API Gateway."""
+    """Return an event of API Gateway's HTTP API."""
     event = payload_2(method, target, fields, body)
     return event | {"rawPath": unquote(event["rawPath"])}
 
 
 def alb(method: str, target: str, fields: Fields = (), body: bytes = b"") -> dict[str, Any]:
-    """Return the event of a load balancer with single-value headers."""
+    """Return an event of a load balancer with single-value headers."""
     path, _, query = target.partition("?")
     added = [("host", "api.example"), ("x-forwarded-proto", "https"), *fields]
     return {
@@ -63,7 +63,7 @@ def alb(method: str, target: str, fields: Fields = (), body: bytes = b"") -> dic
 
 
 def alb_multi(method: str, target: str, fields: Fields = (), body: bytes = b"") -> dict[str, Any]:
-    """Return the event of a load balancer with multi-value headers."""
+    """Return an event of a load balancer with multi-value headers."""
     event = alb(method, target, (), body)
     del event["headers"], event["queryStringParameters"]
     added = [("host", "api.example"), ("x-forwarded-proto", "https"), *fields]
@@ -88,7 +88,7 @@ def _body(body: bytes) -> dict[str, Any]:
 
 
 def response_fields(answer: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Return the header fields that a client receives."""
+    """Return the headers that a client receives."""
     multiple = answer.get("multiValueHeaders", {})
     fields = [(name.lower(), value) for name in multiple for value in multiple[name]]
     fields += [(name.lower(), value) for name, value in answer.get("headers", {}).items()]
@@ -123,7 +123,7 @@ class LambdaPlatform:
         consumer: str = "tester",
         event: Callable[..., dict[str, Any]] = payload_2,
     ) -> Response:
-        """Make one call, as `TestPlatform.call` does."""
+        """Make one call, like `TestPlatform.call`."""
         fields = [] if json is None else [("content-type", "application/json")]
         if scopes is not None:
             fields.append(("x-api-key", self.key(consumer, frozenset(scopes))))
@@ -154,16 +154,16 @@ class LambdaPlatform:
         self._keys.clear()
 
     def key(self, consumer: str, scopes: frozenset[str]) -> str:
-        """Return a key of a consumer with these scopes, when the function accepts it."""
+        """Return a consumer's key with these scopes, once the function accepts it."""
         if (consumer, scopes) not in self._keys:
             made = create(self._store, consumer, "live", scopes).key
             event = payload_2("GET", "/rooms", [("x-api-key", made)])
             while self.function.invoke(event)["statusCode"] == 401:
-                pass  # a change of keys takes effect within a second
+                pass  # the function sees a new key within a second
             self._keys[consumer, scopes] = made
         return self._keys[consumer, scopes]
 
 
 def encode(value: Any) -> bytes:
-    """Return a value as JSON, None as no body."""
+    """Return a value as JSON; None becomes an empty body."""
     return b"" if value is None else json.dumps(value).encode()

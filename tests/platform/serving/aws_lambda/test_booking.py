@@ -1,4 +1,4 @@
-"""The Booking suite against awslambdaric under AWS's emulator of the runtime."""
+"""The Booking suite against awslambdaric in AWS's Lambda emulator."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from tests.servers.postgres import PostgresServer
 from tests.servers.rie import LambdaError
 
 pytestmark = pytest.mark.server
-PATIENCE = 60.0  # seconds for events to be published
+PATIENCE = 60.0  # seconds to wait until events are published
 
 
 @pytest.fixture
 def place() -> None:
-    """Replace the fixture of the suite: the function has its own database."""
+    """Override the suite's fixture: the function has its own database."""
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +37,7 @@ def migrated(deployed: Deployed) -> Deployed:
 
 @pytest.fixture
 def platform(migrated: Deployed, postgres: PostgresServer) -> Iterator[LambdaPlatform]:
-    """Replace the fixture of the suite by the function, without bookings."""
+    """Override the suite's fixture: return the function, without bookings."""
     postgres.run("TRUNCATE bookings CASCADE", migrated.database)
     platform = LambdaPlatform(migrated.function, migrated.database)
     yield platform
@@ -56,7 +56,7 @@ def test_event_is_confirmed_and_logged_before_the_answer(
 
     end = time.monotonic() + PATIENCE
     nights = count()
-    while book(next(nights)):  # the first one connects to the bus, which may take too long
+    while book(next(nights)):  # connecting to the bus may make the first call too slow
         assert time.monotonic() < end
     assert book(next(nights)) == 0
     lines = migrated.function.lines()
@@ -72,7 +72,7 @@ def test_revoked_key_is_refused_by_the_first_call_after_a_suspension(
     assert migrated.function.invoke(event)["statusCode"] == 200
     migrated.function.signal(signal.SIGSTOP)
     platform.revoke_keys()
-    time.sleep(1.2)  # longer than the function's copy of the keys may be used
+    time.sleep(1.2)  # longer than a cached key may be used
     migrated.function.signal(signal.SIGCONT)
     assert migrated.function.invoke(event)["statusCode"] == 401
     again = payload_2("GET", "/rooms", [("x-api-key", platform.key("bob", frozenset(SCOPES)))])
@@ -90,7 +90,7 @@ def test_connections_that_ended_during_a_suspension_are_opened_again(
         migrated.database,
     )
     redis.Redis.from_url(redis_url).client_kill_filter(_type="normal", skipme=True)
-    time.sleep(1.2)  # longer than the function's copy of the keys may be used
+    time.sleep(1.2)  # longer than a cached key may be used
     migrated.function.signal(signal.SIGCONT)
     assert platform.get("/rooms", scopes=SCOPES).status == 200
     assert platform.post("/bookings", json=STAY, scopes=SCOPES).status == 201

@@ -1,7 +1,7 @@
-"""Events and schedules of a Lambda function, with SNS and SQS of moto.
+"""Events and schedules of a Lambda function with moto's SNS and SQS.
 
-Each container is a platform of its own, as Lambda starts them. The tests receive the messages of
-SQS and make the events of Lambda from them, as its event source mapping does.
+Each container has its own platform, as on Lambda. The tests receive messages from SQS and
+convert them to Lambda events, like Lambda's event source mapping.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class Context(NamedTuple):
 
 
 class Deployment:
-    """The project as a function, with its queues and database."""
+    """The project as a Lambda function, with its queues and database."""
 
     def __init__(self, database: str, postgres: PostgresServer, prefix: str) -> None:
         self.names = Names("eu-central-1", "123456789012", prefix)
@@ -53,7 +53,7 @@ class Deployment:
         self._containers: list[Container] = []
 
     def start(self) -> Callable[..., Any]:
-        """Start a container; return what invokes it with an event."""
+        """Start a container; return a function that invokes it with an event."""
         container = Container(load_settings())
         container.start()
         self._containers.append(container)
@@ -64,7 +64,7 @@ class Deployment:
             each.stop()
 
     def receive(self, queue: str = "") -> dict[str, Any]:
-        """Receive a batch from SQS; return it as an event of Lambda."""
+        """Receive a batch of messages from SQS as a Lambda event."""
         name = queue or self.names.queue(KEEP.name)
         received = self.sqs.receive_message(
             QueueUrl=self.sqs.get_queue_url(QueueName=name)["QueueUrl"],
@@ -115,7 +115,7 @@ def deployment(
             monkeypatch.setenv(f"NEUROVA_{name}", value)
         monkeypatch.chdir(PROJECT)
         monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-        monkeypatch.setattr(publishing, "PUBLISH_SECONDS", 25.0)  # for a busy machine
+        monkeypatch.setattr(publishing, "PUBLISH_SECONDS", 25.0)  # allow time on a busy machine
         found = Deployment(database, postgres, prefix)
         api = Api("eu-central-1")
         declare(api, found.names, [KEEP])
@@ -127,7 +127,7 @@ def deployment(
 
 
 def test_event_of_a_call_takes_effect_once(deployment: Deployment) -> None:
-    """The batch is delivered twice; one of ten messages is retried, then dead with both causes."""
+    """A batch is delivered twice; one of ten messages fails, is retried, and becomes dead."""
     invoke = deployment.start()
     assert invoke(payload_2("POST", "/sell/10"))["statusCode"] == 204
     batch = deployment.receive()
@@ -172,7 +172,7 @@ def test_sweep_publishes_what_a_call_could_not(
 
 
 def test_schedule_runs_once_for_each_time(deployment: Deployment) -> None:
-    """EventBridge delivers twice, to two containers, beside the sweep."""
+    """EventBridge delivers twice to each of two containers, and the sweep runs as well."""
     event = {"neurova": "run-schedule", "function": "shop.tick"}
     first, second = deployment.start(), deployment.start()
     runs = [invoke(event)["has_run"] for invoke in (first, second, first, second)]

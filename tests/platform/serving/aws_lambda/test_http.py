@@ -1,4 +1,4 @@
-"""HTTP events reach functions, and their responses the client, without a changed byte."""
+"""HTTP events reach functions, and responses reach clients, byte for byte."""
 
 from __future__ import annotations
 
@@ -103,9 +103,9 @@ def test_head_has_the_fields_of_get_without_a_body(container: Container) -> None
 @pytest.mark.parametrize(
     ("form", "target", "status"),
     [
-        (payload_2, "/large?size=1000000", 200),  # 6 bytes of JSON each
+        (payload_2, "/large?size=1000000", 200),  # 6 bytes of JSON for each byte
         (payload_2, "/large?size=1100000", 502),
-        (payload_2, "/large?size=4600000&media=image/png", 200),  # 4 bytes of base64 for 3
+        (payload_2, "/large?size=4600000&media=image/png", 200),  # base64: 4 bytes for each 3
         (payload_2, "/large?size=4700000&media=image/png", 502),
         (alb, "/large?size=700000&media=image/png", 200),
         (alb_multi, "/large?size=800000&media=image/png", 502),
@@ -122,12 +122,12 @@ def test_limits_of_lambda_are_answered(
     if status != 200:
         fields = dict(response_fields(answer))
         assert fields["content-type"] == "application/problem+json"
-        assert TOO_LATE not in answer["body"]  # the function met its own, earlier deadline
+        assert TOO_LATE not in answer["body"]  # the function's own deadline is earlier
 
 
 @pytest.mark.server
 def test_stream_of_events_ends_before_the_timeout(container: Container) -> None:
-    """A client of server-sent events continues after the last one."""
+    """The response ends in time; a client of server-sent events then reconnects."""
     fields = [("accept", "text/event-stream")]
     answer = container.handle(payload_2("GET", "/ticks", fields), Context(0.9))
     assert (answer["statusCode"], answer["isBase64Encoded"]) == (200, False)
@@ -139,7 +139,7 @@ def test_stream_of_events_ends_before_the_timeout(container: Container) -> None:
     ("form", "fields", "trusts_proxies", "client"),
     [
         (payload_2, HOPS, False, CLIENT),
-        (payload_2, HOPS, True, CLIENT),  # the gateway then reads the header
+        (payload_2, HOPS, True, CLIENT),  # the gateway reads the header
         (alb, HOPS, False, "unknown"),
         (alb, HOPS, True, "198.51.100.2"),
         (alb_multi, [*HOPS, ("X-Forwarded-For", "198.51.100.3")], True, "198.51.100.3"),
@@ -191,7 +191,7 @@ def test_settings_that_name_files_are_refused_by_name(monkeypatch: pytest.Monkey
 
 @pytest.mark.server
 def test_process_imports_little_and_ends_cleanly_at_sigterm(variables: dict[str, str]) -> None:
-    """Also while the main thread waits in C for the next event."""
+    """SIGTERM also works while the main thread waits in C code for the next event."""
     code = (
         "import sys; from neurova_platform.serving.aws_lambda import handler; "
         "import neurova.database.postgres.database; "

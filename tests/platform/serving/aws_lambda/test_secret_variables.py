@@ -1,4 +1,4 @@
-"""Variables of a function from Secrets Manager."""
+"""Environment variables of a function that come from Secrets Manager."""
 
 from __future__ import annotations
 
