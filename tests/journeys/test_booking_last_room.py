@@ -1,4 +1,4 @@
-"""Two hundred guests book the last room at once: one gets it, the others get 409."""
+"""Two hundred guests book the last room at the same time: one gets it, the others get 409."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ FUNCTIONS = Path(__file__).parents[2] / "functions"
 ROUNDS = 10 if os.environ.get("NEUROVA_TEST_LONG") else 2
 GUESTS = 200
 FIRST = date(2016, 7, 2)
-ROOM = "b"  # the hotel has one
+ROOM = "b"  # a type with one room
 SCOPES = ["booking:read", "booking:write"]
 
 
@@ -42,7 +42,7 @@ class Hotel:
         return http_client.send(base, "GET", path, fields, None).decoded()
 
     async def rush(self, arrival: date) -> Counter[int]:
-        """Let all guests book at once, each on its own connection; count the statuses."""
+        """Let all guests book concurrently, each on a new connection; count the statuses."""
         stay = {"room_type": ROOM, "arrival": arrival.isoformat(), "nights": 1}
         body = json.dumps(stay).encode()
         head = (
@@ -86,7 +86,7 @@ def hotel(
 
 
 async def test_last_room_is_sold_once(hotel: Hotel) -> None:
-    """One 201 and 199 times 409 in each round, with one or four workers, on both databases."""
+    """Each round yields 201 once and 409 for 199 guests, with 1 or 4 workers, on both databases."""
     for number in range(ROUNDS):
         arrival = FIRST + timedelta(number)
         assert await hotel.rush(arrival) == {201: 1, 409: GUESTS - 1}

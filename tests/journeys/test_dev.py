@@ -1,4 +1,4 @@
-"""`neurova dev` at a terminal, with Ctrl-C at any moment."""
+"""`neurova dev` in a terminal, interrupted by Ctrl-C at any moment."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ..serving import NEUROVA, PATIENCE, environment, port_of, serving, until
 
 pytestmark = pytest.mark.server
 
-# A file whose import takes long.
+# A file that takes long to import.
 LONG = """
 from pathlib import Path
 from time import sleep
@@ -25,7 +25,7 @@ Path("importing").touch()
 sleep(600)
 """
 
-# A file that catches every exception, as some libraries do.
+# A file that catches every exception, like some libraries.
 CATCHES_ALL = """
 from pathlib import Path
 from time import sleep
@@ -38,7 +38,7 @@ while True:
         pass
 """
 
-# An app that waits in its start.
+# An app that hangs in its startup.
 WAITS = """
 from asyncio import get_running_loop, sleep
 from contextlib import asynccontextmanager
@@ -63,13 +63,13 @@ app = mount("/app", Starlette(lifespan=lifespan), public=True)
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    """Create a project as `neurova new project` does."""
+    """Create a project like `neurova new project`."""
     scaffold.write(tmp_path / "demo", scaffold.plan_project("demo"))
     return tmp_path / "demo"
 
 
 def test_shown_curl_command_works(project: Path) -> None:
-    """sh expands it in another folder; `dev` shows the call, and Ctrl-C exits with 0."""
+    """The command works in another folder; `dev` shows the call, and Ctrl-C exits with 0."""
     dev = subprocess.Popen(
         [NEUROVA, "dev", "--port", "0"],
         cwd=project,
@@ -97,7 +97,7 @@ def test_shown_curl_command_works(project: Path) -> None:
 
 
 def get_hello(ready: dict[str, Any], key: str = "") -> int:
-    """Return the status of a call, by default with the key of `dev`."""
+    """Return the status of a call, by default with `dev`'s key."""
     fields = {"X-API-Key": key or Path(ready["key_file"]).read_text().strip()}
     return http_client.send(ready["url"], "GET", "/hello/Ada", fields, None).status
 
@@ -116,7 +116,7 @@ def test_each_start_creates_a_key_and_revokes_the_previous(project: Path) -> Non
 
 
 def test_second_dev_is_refused(project: Path, tmp_path: Path) -> None:
-    """On the same port or project; the first one keeps its key and address."""
+    """Neither the port nor the project can be shared; the first one keeps its key and address."""
     with serving(project, "dev") as dev:
         ready = dev.event("ready")
         port = str(port_of(ready))
@@ -144,13 +144,13 @@ def test_second_dev_is_refused(project: Path, tmp_path: Path) -> None:
         assert get_hello(ready) == 200
 
 
-LIBRARIES = ["msgspec/_core", "uvloop", "httptools", "_sqlite3"]  # as they are imported
-FILES = ["", "keys.db", "limits.table", "dev.key", "address"]  # as they are created
+LIBRARIES = ["msgspec/_core", "uvloop", "httptools", "_sqlite3"]  # in import order
+FILES = ["", "keys.db", "limits.table", "dev.key", "address"]  # in order of creation
 
 
 @pytest.mark.parametrize("moment", LIBRARIES + FILES)
 def test_ctrl_c_before_readiness_exits_with_0(project: Path, moment: str) -> None:
-    """The next start uses what is left."""
+    """The next start works with the files that are left."""
     with serving(project, "dev") as dev:
         maps = Path(f"/proc/{dev.process.pid}/maps")
 

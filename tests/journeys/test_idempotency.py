@@ -1,4 +1,4 @@
-"""Equal calls with one Idempotency-Key change the state once, whichever process dies."""
+"""Equal calls with one Idempotency-Key change the state once, even if a process dies."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ async def count_notes(tx: Tx) -> int:
 
 
 class Answer(NamedTuple):
-    """A response; status 0 when none came."""
+    """A response; status 0 means that none arrived."""
 
     status: int
     body: bytes
@@ -136,7 +136,7 @@ class Project:
         self.key = json.loads(neurova(folder, *words))["key"]
 
     def waits_for_key(self, pid: int) -> bool:
-        """Tell whether a process waits for a key that another process holds."""
+        """Return whether a process waits for an idempotency key held by another process."""
         if self.server is None:
             lock = (self.folder / ".neurova" / "notes.db.lock").resolve()
             found = Path(f"/proc/{pid}/fd").iterdir()
@@ -153,7 +153,7 @@ class Project:
         return int(http_client.send(base, "GET", "/notes/count", fields, None).decoded())
 
     async def post(self, port: int, key: str, text: str) -> Answer:
-        """Write a note on a new connection."""
+        """Write a note, on a new connection."""
         body = json.dumps({"text": text}).encode()
         head = (
             f"POST /notes HTTP/1.1\r\nHost: notes\r\nX-API-Key: {self.key}\r\n"
@@ -191,7 +191,7 @@ def project(
 
 
 async def test_equal_calls_change_the_state_once(project: Project) -> None:
-    """A hundred calls on four workers add one note and get a hundred equal responses."""
+    """A hundred calls on four workers add one note and get equal responses."""
 
     async def rush(port: int, key: str, text: str) -> list[Answer]:
         return list(await asyncio.gather(*(project.post(port, key, text) for _ in range(CALLS))))
@@ -212,7 +212,7 @@ async def test_equal_calls_change_the_state_once(project: Project) -> None:
 
 
 async def test_worker_killed_after_commit_has_stored_the_response(project: Project) -> None:
-    """The client gets no response, repeats the call and gets the stored one; one note is added."""
+    """The client gets no response, retries, and gets the stored one; one note is added."""
     with serving(project.folder, "run", "--workers", str(WORKERS)) as running:
         port = port_of(running.event("ready"))
         for number in range(DEATHS):
@@ -228,7 +228,7 @@ async def test_worker_killed_after_commit_has_stored_the_response(project: Proje
 
 
 async def test_worker_killed_before_commit_changes_nothing(project: Project) -> None:
-    """Duplicates that wait in another worker continue as soon as the holder of the key is dead."""
+    """Duplicates waiting in another worker continue as soon as the lock's holder is dead."""
     ran = project.folder / "ran"
     with serving(project.folder, "run", "--workers", "2") as running:
         ready = running.event("ready")
@@ -238,7 +238,7 @@ async def test_worker_killed_before_commit_changes_nothing(project: Project) -> 
         await asyncio.to_thread(until, lambda: ran.exists() and ran.read_text() != "")
         holder = int(ran.read_text())
         (other,) = set(ready["pids"]) - {holder}
-        while not project.waits_for_key(other):  # the kernel chooses the worker of a connection
+        while not project.waits_for_key(other):  # the kernel chooses the worker
             calls.append(asyncio.create_task(project.post(port, "k", "patient")))
             await asyncio.sleep(0.01)
         assert ran.read_text() == f"{holder}\n"

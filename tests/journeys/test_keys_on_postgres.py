@@ -1,4 +1,4 @@
-"""A key store in PostgreSQL: shared by two machines, and unreachable for a while."""
+"""A key store in PostgreSQL, shared by two machines, and through an outage."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From an empty folder to a live endpoint, with the commands of the docs."""
+"""From an empty folder to a live endpoint, with the documented commands."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def test_project_is_created_called_extended_and_run(tmp_path: Path) -> None:
         assert http_client.send(url, "GET", "/hotel/3/rooms", key, None).decoded() == {"floor": "3"}
         assert http_client.send(url, "GET", "/hello/Ada", key, None).status == 403
         neurova(project, "keys", "revoke", made["key_id"])
-        # Within a second: the gateway checks the store every quarter of a second.
+        # The gateway notices new keys within a second: it polls the store every 0.25 s.
         while http_client.send(url, "GET", "/hotel/3/rooms", key, None).status == 200:
             pass
         assert http_client.send(url, "GET", "/hotel/3/rooms", key, None).status == 401

@@ -1,4 +1,4 @@
-"""A stream from a real server: disconnected by the client, and ended by a stop."""
+"""Streams of a real server end when the client disconnects and when the server stops."""
 
 from __future__ import annotations
 

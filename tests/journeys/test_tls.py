@@ -14,7 +14,7 @@ import pytest
 from ..serving import Serving, serving
 
 pytestmark = pytest.mark.server
-PEMS = Path(__file__).with_name("tls")  # used by this test only
+PEMS = Path(__file__).with_name("tls")  # certificates for this test only
 MUCH = (
     "from neurova import get\n\n\n"
     '@get("/much", public=True)\nasync def much() -> bytes:\n    return bytes(4 << 20)\n'

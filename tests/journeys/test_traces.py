@@ -1,4 +1,4 @@
-"""Each call that publishes an event leaves one linked trace, to the replay of its dead letter."""
+"""A call that publishes an event has one linked trace, up to the replay of its dead letter."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ TIMEOUT = 240.0
 
 
 class Seen(NamedTuple):
-    """A span as a store returns it."""
+    """A span as the trace store returns it."""
 
     id: str
     parent: str
@@ -41,7 +41,7 @@ Read = Callable[[], Mapping[str, Sequence[Seen]]]
 
 @asynccontextmanager
 async def running(flags: dict[str, Any], count: Counter[str]) -> AsyncIterator[Platform]:
-    """Run the project with subscriptions; count the outcomes of `mail.send` and `mail.count`."""
+    """Run the project with its subscriptions; count the outcomes of the two mail subscriptions."""
 
     def report(record: EventRecord) -> None:
         count[f"{record.subscription} {record.outcome}"] += 1
@@ -67,7 +67,7 @@ async def wait_for(count: Counter[str], **expected: int) -> None:
 
 
 async def sell_and_repair(platform: Platform, count: Counter[str]) -> None:
-    """Make all calls; correct and replay the dead letters of `mail.send`."""
+    """Make all calls; edit and replay the dead letters of `mail.send`."""
     broken = CALLS // BROKEN_EVERY
     for number in range(CALLS):
         item = "tea" if number % BROKEN_EVERY else "broken"

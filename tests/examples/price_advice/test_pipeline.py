@@ -1,4 +1,4 @@
-"""The pipeline of price advice from a clean copy: the same digits, and a registered version."""
+"""From a clean copy, the price advice pipeline yields the same figures and registers a version."""
 
 from __future__ import annotations
 

@@ -27,5 +27,5 @@ ROW = {
 
 @pytest.fixture
 def row() -> Callable[..., Row]:
-    """Return a function that builds a row of the file with changes."""
+    """Return a function that builds a row of the file, with given fields changed."""
     return lambda **changes: {**ROW, **changes}

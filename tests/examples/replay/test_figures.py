@@ -1,4 +1,4 @@
-"""Figures are summed exactly, and a difference of a cent is found."""
+"""Sums of figures are exact, and a difference of one cent is found."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from examples.replay.replay import Outcome
 
 
 def store(row: Any, **changes: Any) -> StoredBooking:
-    """Return what the API returns of a row's booking, with changes."""
+    """Return the API's representation of a row's booking, with given fields changed."""
     stay = booking(row).stay
     fields = {**msgspec.structs.asdict(stay), "total": stay.rate * stay.nights, **changes}
     return StoredBooking(**fields)

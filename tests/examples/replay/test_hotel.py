@@ -1,4 +1,4 @@
-"""A row of the file becomes the booking that its consumer requests."""
+"""A row of the file becomes the booking request of its consumer."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ NONE = "not_applicable"
 
 
 def test_file_has_the_documented_content() -> None:
-    """It has repeated rows, a stay without guests and one very large agent."""
+    """The file has repeated rows, a stay without guests and one very large agent."""
     every = rows()
     assert len(every) == 15_402
     assert len(every) - len({tuple(row.items()) for row in every}) == 1_382

@@ -1,4 +1,4 @@
-"""A lost connection creates no booking twice, and leaves none out."""
+"""A lost connection neither duplicates nor loses a booking."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def message(stream: BinaryIO) -> bytes:
 
 
 class FaultyProxy(socketserver.ThreadingTCPServer):
-    """Forward calls to a runtime, except those for which `fault` returns a fault."""
+    """Forward calls to a runtime, unless `fault` returns a fault for a call."""
 
     daemon_threads = True
 
@@ -45,7 +45,7 @@ class FaultyProxy(socketserver.ThreadingTCPServer):
 
 
 class ProxyConnection(socketserver.StreamRequestHandler):
-    """Forward the calls of one connection."""
+    """Forward the calls of a connection."""
 
     server: FaultyProxy
 
@@ -82,7 +82,7 @@ def proxy(port: int, fault: Callable[[int], str]) -> Iterator[FaultyProxy]:
 def inject_faults(
     monkeypatch: pytest.MonkeyPatch, *faults: Callable[[int], str]
 ) -> list[Counter[str]]:
-    """Put a proxy before the workers of each phase; return the faults that each injected."""
+    """Put a proxy before each phase's workers; return the counts of injected faults by phase."""
     failed: list[Counter[str]] = []
     running, phases = runtimes.running, iter(faults)
 
@@ -98,7 +98,7 @@ def inject_faults(
 
 @pytest.fixture
 def rows() -> list[hotel.Row]:
-    """Return rows with many repetitions: a lost one of these is found only by counting."""
+    """Return rows with many repetitions, of which a lost one shows only in the counts."""
     return [*hotel.rows(only=40), *[next(r for r in hotel.rows() if is_a(r))] * 60]
 
 
@@ -157,7 +157,7 @@ def test_next_port_is_tried_and_refusals_are_reported(
     runtimes.upgrade(storage)
     found = runtimes.create_keys(tmp_path, (booking.consumer for booking in bookings))
     with socket.socket() as gone, runtimes.running(1, storage) as ports:
-        gone.bind(("127.0.0.1", 0))  # bound, without a listener
+        gone.bind(("127.0.0.1", 0))  # bound but not listening
         dead = gone.getsockname()[1]
         assert replay.book(Clients([dead, *ports], found), bookings)
         assert find_missing(bookings, replay.read(Clients([dead, *ports], found), 1)) == []

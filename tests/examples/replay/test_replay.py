@@ -1,4 +1,4 @@
-"""Replay to real workers: the API returns the figures of the file to the cent."""
+"""After a replay to real workers, the API returns the file's figures to the cent."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The real bookings as events: duplicates, disorder and kills leave the file's sums everywhere."""
+"""With duplicates, disorder and kills, all stores return the sums of the file's bookings."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ CODEC = codec_of(BookingCreated)
 
 
 def messages(schema: int = 1, step: int = 1) -> list[Message]:
-    """Return one event for each row, or each `step`-th, published when the booking was made."""
+    """Return an event for every `step`-th row, published at the time of the booking."""
     found = []
     for number, row in enumerate(islice(hotel.rows(), None, None, step)):
         booking = hotel.booking(row)
@@ -64,7 +64,7 @@ def messages(schema: int = 1, step: int = 1) -> list[Message]:
 
 
 def disordered(found: list[Message]) -> list[Message]:
-    """Return the messages in another order, every fifth of them twice."""
+    """Return the messages in random order, with every fifth of them twice."""
     chance = random.Random(7)
     mixed = found + chance.sample(found, len(found) // 5)
     chance.shuffle(mixed)
@@ -72,7 +72,7 @@ def disordered(found: list[Message]) -> list[Message]:
 
 
 def assert_equals_file(warehouse: Warehouse, step: int = 1) -> None:
-    """Compare count, nights and revenue in all, by month and by channel, to the cent."""
+    """Compare count, nights and revenue to the cent: in total, by month, and by channel."""
     file = Report.of(map(entry_of_row, islice(hotel.rows(), None, None, step)))
     select = "count(*), sum(nights), sum(total) FROM booking_BookingCreated"
     ((count, nights, total),) = warehouse.query(f"SELECT {select}", {}, LIMITS).rows
@@ -91,7 +91,7 @@ def assert_equals_file(warehouse: Warehouse, step: int = 1) -> None:
 
 
 def store(warehouse: Warehouse) -> Warehouse:
-    """Store the disordered events in batches, with the tables of all of Booking's events."""
+    """Store the disordered events in batches, in the tables of all Booking events."""
     sink = Sink(warehouse, Policy("hash", b"k" * 32), lambda id: CODEC.schema)
     from functions.booking.domain import BookingCancelled, BookingChanged
 
@@ -134,7 +134,7 @@ def _rounded(cell: Any) -> Any:
 async def test_killed_writer_loses_and_counts_nothing_twice(
     backend: str, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
-    """Each tenth booking, or all of them with NEUROVA_TEST_LONG."""
+    """Use every tenth booking, or all of them with NEUROVA_TEST_LONG."""
     step = 1 if IS_LONG else 10
     url = ""
     if backend == "clickhouse":

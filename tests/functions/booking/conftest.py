@@ -41,7 +41,7 @@ DAY = date(2016, 7, 2)
 
 
 class Handlers:
-    """Call Booking's handlers, each in a transaction of its own, as the platform does."""
+    """Call Booking's handlers, each in its own transaction, like the platform."""
 
     def __init__(self, database: Any, place: Path | PostgresUrl) -> None:
         self.database = database
@@ -71,14 +71,14 @@ class Handlers:
         ]
 
     async def book(self, caller: Caller = ADA, **options: Any) -> Booking:
-        """Book a room; by default the only one of its type, for the night of DAY."""
+        """Book a room; by default the only room of its type, for the night of DAY."""
         new = NewBooking(**{"room_type": "b", "arrival": DAY, "nights": 1, **options})
         booking: Booking = await self.call(create_booking, new=new, caller=caller, model=self.model)
         return booking
 
 
 async def rejected(awaitable: Awaitable[Any], status: int) -> Reject:
-    """Return the Reject that is raised, which must have that status."""
+    """Return the raised Reject, which must have the given status."""
     with pytest.raises(Reject) as caught:
         await awaitable
     assert caught.value.status == status

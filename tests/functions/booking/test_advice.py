@@ -1,4 +1,4 @@
-"""POST /quotes/advice with a model, and without one."""
+"""POST /quotes/advice, with and without a model."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def test_without_scikit_learn_only_advice_answers_503(
 
 
 def test_season_is_the_historical_rate_of_each_row() -> None:
-    """A constant of the calendar day, so test months add nothing to it."""
+    """The rate depends on the calendar day only, so months in the test data add nothing."""
     for row in rows():
         season = season_of(date.fromisoformat(row["arrival_date"]))
         assert season == round(float(row["historical_adr"]), 1)

@@ -1,4 +1,4 @@
-"""What a guest without a key can see and book."""
+"""What a guest without a key may see and book."""
 
 from __future__ import annotations
 
@@ -36,9 +36,9 @@ def offered(platform: TestPlatform, query: str = "") -> dict[str, Any]:
 
 def test_guest_finds_only_the_booking_of_the_number(platform: TestPlatform) -> None:
     before = offered(platform)
-    assert next(iter(before)) == "a"  # the cheapest
+    assert next(iter(before)) == "a"  # sorted by price
     assert before["b"] == {"room_type": "b", "sleeps": 2, "free": 1, "rate": 11000, "total": 22000}
-    assert before["a"]["free"] == 5  # of 128
+    assert before["a"]["free"] == 5  # at most 5 are shown; 128 are free
     booked = platform.post("/guest/bookings", json=REQUEST)
     assert booked.status == 201
     assert "b" not in offered(platform)
@@ -58,7 +58,7 @@ def test_repeat_returns_the_booking_and_announces_it_once(platform: TestPlatform
 
 
 def test_bookings_of_consumers_and_of_guests_are_apart(platform: TestPlatform) -> None:
-    """A guest sees no booking made with a key, and no key sees those of guests."""
+    """Guests never see bookings made with a key, and keys never see bookings of guests."""
     stay = {"room_type": "a", "arrival": str(ARRIVAL), "nights": 1}
     made = platform.post("/bookings", json=stay, scopes=["booking:write"]).json()
     assert platform.get("/guest/booking", headers={"booking-number": made["id"]}).status == 422

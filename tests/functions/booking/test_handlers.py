@@ -78,7 +78,7 @@ async def test_change_moves_the_nights(handlers: Handlers) -> None:
     assert await handlers.call(get_booking, id=created.id, caller=ADA) == changed
     await handlers.book()
     assert await handlers.call(get_booking, id=other.id, caller=ADA) == other
-    change = Change(room_type="c")  # which has its own price
+    change = Change(room_type="c")  # this type has its own price
     changed = await handlers.call(change_booking, id=created.id, change=change, caller=ADA)
     assert changed.rate == PRICES["c"]
 
@@ -172,7 +172,7 @@ async def test_stay_past_the_end_of_the_calendar_is_rejected(handlers: Handlers)
 async def test_random_calls_neither_oversell_nor_hold_back_rooms(
     handlers: Handlers, seed: int
 ) -> None:
-    """The model counts the three rooms of type h on every night by itself."""
+    """The test's own model counts the three rooms of type h for every night."""
     chance = random.Random(seed)
     booked: dict[str, Booking] = {}
 

@@ -1,4 +1,4 @@
-"""What Booking's calls cost their database."""
+"""The database cost of Booking's calls."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from neurova.database.postgres.url import PostgresUrl
 
 @contextmanager
 def recorded_statements() -> Iterator[dict[str, Any]]:
-    """Yield the statements of the block with their parameters, INSERTs aside."""
+    """Yield the statements run in the block, except INSERTs, with their parameters."""
     statements: dict[str, Any] = {}
 
     def record(_: Any, __: Any, sql: str, parameters: Any, *___: Any) -> None:
@@ -69,7 +69,7 @@ def sqlite_plans(path: Path, statements: dict[str, Any]) -> list[str]:
 
 
 async def postgres_plans(url: PostgresUrl, statements: dict[str, Any]) -> list[str]:
-    """Return the lines of the plans of a PostgreSQL that prefers an index to a scan."""
+    """Return the plans of PostgreSQL, line by line, with sequential scans disabled."""
     connection = await asyncpg.connect(url.dsn)
     try:
         await connection.execute("SET enable_seqscan = off")
@@ -96,9 +96,9 @@ async def test_create_costs_one_thread_call_and_a_read_none(handlers: Handlers) 
 @pytest.mark.server
 @pytest.mark.parametrize("handlers", ["postgres"], indirect=True)
 async def test_create_costs_five_round_trips_to_postgresql(handlers: Handlers) -> None:
-    """BEGIN, free rooms, booking, nights, COMMIT with the event; for a read BEGIN, SELECT, COMMIT.
+    """BEGIN, free rooms, booking, nights, COMMIT with the event; a read: BEGIN, SELECT, COMMIT.
 
-    The reply of a read does not wait for its COMMIT.
+    The response to a read does not wait for its COMMIT.
     """
 
     async def settle() -> None:

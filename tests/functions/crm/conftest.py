@@ -17,13 +17,13 @@ SCOPES = ["crm:read", "crm:write", "crm:merge", "crm:erase"]
 
 
 class CrmClient:
-    """Call CRM with a key that has all its scopes."""
+    """Call CRM with a key that has all of CRM's scopes."""
 
     def __init__(self, platform: TestPlatform) -> None:
         self.platform = platform
 
     def call(self, method: str, path: str, body: Any = None, status: int = 200) -> Any:
-        """Return the decoded body of a response, which must have that status."""
+        """Return the decoded body of a response, after checking its status."""
         response = self.send(method, path, body)
         assert response.status == status, response.text
         return response.json() if response.body else None
@@ -53,7 +53,7 @@ class CrmClient:
         return created
 
     def pages(self, path: str, follow: str = "after") -> Iterator[Any]:
-        """Yield each page of a list; `follow` is the parameter that leads to the next."""
+        """Yield each page of a list; `follow` is the parameter for the next page."""
         page = self.call("GET", path)
         yield page
         while page["next"]:
@@ -61,7 +61,7 @@ class CrmClient:
             yield page
 
     def search(self, text: str, **parameters: Any) -> list[str]:
-        """Return the names of the customers that a search finds, best first."""
+        """Return the names of the customers found by a search, best match first."""
         page = self.call("GET", f"/customers/search?{urlencode({'q': text, **parameters})}")
         return [customer["name"] for customer in page["customers"]]
 
@@ -86,18 +86,18 @@ def neurova_project() -> Path:
 def crm_on_postgres(
     postgres: PostgresServer, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[CrmClient]:
-    """CRM on PostgreSQL; all tests share it, since creating a database takes a second."""
+    """Run CRM on PostgreSQL for all tests, since creating a database takes a second."""
     folder = tmp_path_factory.mktemp("crm")
     with pytest.MonkeyPatch.context() as patched:
         patched.setenv("NEUROVA_SERVICES_CRM_DATABASE", postgres.create())
         platform = TestPlatform(PROJECT, folder / ".neurova", folder)
-    with platform:  # its settings are read, so the variable is unset for other tests
+    with platform:  # once its settings are read, unset the variable for other tests
         yield CrmClient(platform)
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.server)])
 def crm(request: pytest.FixtureRequest) -> CrmClient:
-    """CRM without customers, on each database in turn."""
+    """Yield CRM without customers, on each database in turn."""
     if request.param == "sqlite":
         return CrmClient(request.getfixturevalue("platform"))
     client: CrmClient = request.getfixturevalue("crm_on_postgres")

@@ -19,7 +19,7 @@ def test_python_and_json_schema_agree_on_blanks(kind: Any) -> None:
     differ = [
         hex(point)
         for point in range(sys.maxunicode + 1)
-        if not 0xD800 <= point < 0xE000  # half of a pair: JSON has none alone
+        if not 0xD800 <= point < 0xE000  # JSON cannot contain single surrogates
         for text in (chr(point), f"a{chr(point)}@b.c")
         if schema.is_valid(text) != bool(python.search(text))
     ]

@@ -1,4 +1,4 @@
-"""Customers that share values are listed as possible duplicates."""
+"""Customers with equal values are listed as possible duplicates."""
 
 from __future__ import annotations
 

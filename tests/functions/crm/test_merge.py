@@ -1,4 +1,4 @@
-"""A duplicate is merged into a customer without losing data."""
+"""Merging a duplicate into a customer loses no data."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def test_merged_id_points_to_the_remaining_customer(crm: CrmClient) -> None:
 def test_impossible_merges_are_refused(crm: CrmClient) -> None:
     a, b, c = (crm.customer(name)["id"] for name in "abc")
     merged = merge(crm, a, b)
-    assert merge(crm, a, b) == merged  # again: nothing changes
+    assert merge(crm, a, b) == merged  # repeated: nothing changes
     assert len(crm.notes(a)) == 1
     assert a in merge(crm, c, b, 409)["detail"]
     merge(crm, b, a, 410)
@@ -96,7 +96,7 @@ def test_merged_customer_is_no_duplicate_and_not_found(crm: CrmClient) -> None:
     assert crm.call("GET", "/customers/duplicates")["duplicates"] == []
     assert crm.call("GET", f"/customers/{kept['id']}/duplicates") == []
     assert crm.search("ada") == ["Ada Lovelace"]
-    assert crm.notes(kept["id"]) == []  # they were equal
+    assert crm.notes(kept["id"]) == []  # their details were equal
 
 
 def test_one_of_two_opposite_merges_wins(crm: CrmClient) -> None:
@@ -114,7 +114,7 @@ def test_one_of_two_opposite_merges_wins(crm: CrmClient) -> None:
 
 @pytest.mark.parametrize("seed", range(3))
 def test_concurrent_notes_survive_merges(crm: CrmClient, seed: int) -> None:
-    """Every accepted note is on exactly one remaining customer, and finds it."""
+    """Every accepted note belongs to exactly one remaining customer, and can be searched."""
     chance = random.Random(seed)
     ids = [crm.customer(f"customer {number}")["id"] for number in range(6)]
     calls: list[tuple[str, str, Any]] = []

@@ -1,4 +1,4 @@
-"""The migration makes the domain's tables and an index that the database keeps up to date."""
+"""The migrations create the domain's tables and a search index that the database updates."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def test_index_follows_every_statement_on_texts(texts: sqlite3.Connection) -> No
 
 
 def test_migrations_make_the_tables_of_the_domain(tmp_path: Path) -> None:
-    """A revision generated from `domain.py` on top of the others is empty."""
+    """A revision generated from `domain.py` on top of the existing ones is empty."""
     folder = tmp_path / "migrations"
     shutil.copytree(MIGRATIONS, folder, ignore=shutil.ignore_patterns("__pycache__"))
     created = revision(folder, "nothing", metadata).read_text()
@@ -58,7 +58,7 @@ def test_migrations_make_the_tables_of_the_domain(tmp_path: Path) -> None:
 
 
 def test_every_statement_uses_an_index(platform: TestPlatform) -> None:
-    """Lists of all customers and of all duplicates are not among them."""
+    """Except the lists of all customers and of all duplicates."""
     crm = CrmClient(platform)
     statements: dict[str, Any] = {}
 

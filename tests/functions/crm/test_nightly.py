@@ -1,4 +1,4 @@
-"""The summary of each day, written in the night."""
+"""The daily summary, written every night."""
 
 from __future__ import annotations
 

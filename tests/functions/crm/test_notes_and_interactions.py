@@ -1,4 +1,4 @@
-"""Notes and interactions are stored and listed in pages."""
+"""Notes and interactions are stored, and listed in pages."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def test_notes_are_listed_newest_first_with_author(crm: CrmClient) -> None:
     assert page == {"notes": [second, first], "next": None}
     assert (first["author"], first["text"]) == ("desk", "likes tea")
     crm.interaction(created["id"])
-    assert crm.call("GET", f"/customers/{created['id']}") == created  # its version stays
+    assert crm.call("GET", f"/customers/{created['id']}") == created  # version unchanged
 
 
 def test_pages_have_every_note_once(crm: CrmClient) -> None:
@@ -67,7 +67,7 @@ def test_time_out_of_range_is_named(crm: CrmClient) -> None:
 
 
 def test_pages_have_every_interaction_once_by_time(crm: CrmClient) -> None:
-    """Interactions of the same time and late records are included."""
+    """This includes interactions with equal times, and ones recorded late."""
     created = crm.customer()
     days = [3, 1, 2, 2, 2, 5, 1]
     for number, day in enumerate(days):

@@ -1,4 +1,4 @@
-"""Each route of CRM needs its scope."""
+"""Each route of CRM requires its scope."""
 
 from __future__ import annotations
 

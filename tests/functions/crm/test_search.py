@@ -1,4 +1,4 @@
-"""Search finds customers by words and phone numbers, and takes any text."""
+"""Search finds customers by words and phone numbers, and accepts any text."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def test_case_and_diacritics_make_no_difference(crm: CrmClient) -> None:
 
 
 def test_best_match_comes_first(crm: CrmClient) -> None:
-    """Name before company before note, whole word before prefix, then the oldest."""
+    """Order: name, company, note; then whole word, prefix; then the oldest customer."""
     noted = crm.customer("noted")
     crm.note(noted["id"], "knows Grace")
     crm.customer("works there", company="Grace")

@@ -1,4 +1,4 @@
-"""CRM's stays follow Booking's events."""
+"""CRM's stays reflect Booking's events."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Bookings:
         assert self.platform.delete(f"/bookings/{booking}", **BOOKER).status == 200
 
     def stays(self) -> dict[str, Any]:
-        """Return CRM's stays by booking, without those fields, after all events."""
+        """Handle all events, then return CRM's stays by booking id."""
         records = self.platform.run_subscriptions()
         assert {record.outcome for record in records} <= {"published", "handled"}, records
         pages = self.crm.pages("/stays?limit=2")
@@ -60,7 +60,7 @@ def test_stay_follows_its_booking(bookings: Bookings) -> None:
     moved = {"room_type": "b", "arrival": "2027-03-04", "nights": 3, "total": 330_00}
     assert stays[changed] == stay | moved
     assert stays[cancelled] == stay | {"status": "cancelled", "nights": 5, "total": 425_00}
-    bookings.cancel(changed)  # its room is the only one of its type
+    bookings.cancel(changed)  # frees the only room of its type
 
 
 def test_guest_is_created_once_and_found_by_email(bookings: Bookings) -> None:

@@ -1,4 +1,4 @@
-"""Texts are split into folded words."""
+"""Texts are split into case-folded words."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def test_combining_marks_are_removed(text: str) -> None:
 
 
 def test_a_million_marks_are_folded_fast() -> None:
-    # Normalized first, they would take many minutes.
+    # Normalising these texts first would take many minutes.
     text = "'a' + '\\u0301\\u0316' * 500_000"
     code = f"from functions.crm.words import split_words; assert split_words({text}) == ['a']"
     subprocess.run([sys.executable, "-c", code], check=True, timeout=PATIENCE)

@@ -10,7 +10,7 @@ from .domain import sold
 
 
 def die_once(point: str, number: int) -> None:
-    """Kill this process if the test has left a file for this point."""
+    """Kill this process once, if the test has created a file for this point."""
     file = Path(f"kill-{point}-{number}")
     if file.exists():
         file.unlink()

@@ -1,4 +1,4 @@
-"""What the mail service receives."""
+"""The events and checks of the mail service."""
 
 from neurova import Event, Reject
 

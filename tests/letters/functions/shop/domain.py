@@ -1,4 +1,4 @@
-"""What the shop publishes."""
+"""The events that the shop publishes."""
 
 from neurova import Event
 

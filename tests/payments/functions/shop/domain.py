@@ -1,4 +1,4 @@
-"""What the shop publishes, and a record of the secrets that functions got."""
+"""The shop's events, and a record of the secrets that functions received."""
 
 from neurova import Event
 

@@ -1,4 +1,4 @@
-"""What the probe counts: functions append their name when they run."""
+"""The probe's counter: each function appends its name when it runs."""
 
 import msgspec
 
