@@ -1,4 +1,4 @@
-"""Wrong answers are found, so that they never count as fast ones."""
+"""Wrong responses are detected, so that they never count as fast ones."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The CPU and memory of a server are those of its whole process tree."""
+"""A server's CPU time and memory include its whole process tree."""
 
 from __future__ import annotations
 

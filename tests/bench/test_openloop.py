@@ -1,4 +1,4 @@
-"""An open load sends on time, and latency counts from the due time."""
+"""An open-loop load sends on schedule, and latency counts from the scheduled time."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def test_recovery_follows_the_last_slow_answer() -> None:
 
 @pytest.fixture
 def served() -> Iterator[int]:
-    """Serve calls; refuse every eighth."""
+    """Serve calls, but refuse every eighth one."""
     result = [0]
     one = threading.Lock()
 

@@ -1,4 +1,4 @@
-"""Servers start on free ports and stop with their processes."""
+"""Servers start on free ports and leave no process behind."""
 
 from __future__ import annotations
 

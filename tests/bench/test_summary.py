@@ -1,4 +1,4 @@
-"""The page shows the committed results, with missed goals."""
+"""The page shows the committed results and marks missed goals."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def test_only_the_results_section_is_replaced() -> None:
 
 
 def test_page_shows_the_committed_results() -> None:
-    """Run `python -m bench.summary` when this fails."""
+    """If this fails, run `python -m bench.summary`."""
     page = summary.PAGE.read_text()
     assert summary.replace_results(page, summary.format_markdown(summary.results())) == page
 

@@ -1,4 +1,4 @@
-"""The public page in a browser: a guest books a room, in two languages, at any width."""
+"""A guest books a room on the public page, in two languages and at any window width."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ counter = itertools.count(1)
 
 @dataclass
 class Visit:
-    """A guest's browser, with the requests and errors of its page."""
+    """A guest's browser, with the requests and errors of the page."""
 
     page: Page
     url: str
@@ -57,7 +57,7 @@ class Visit:
         return self.page.inner_text("#booking-number")
 
     def check(self) -> None:
-        """Check that axe finds nothing, and that everything fits into the window."""
+        """Check that axe finds no violation, and that everything fits into the window."""
         page = self.page
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
         outside = """() => [...document.querySelectorAll("a, button, input, select, dd, p")]
@@ -83,7 +83,7 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture
 def visit(browser: Browser, url: str) -> Iterator[Callable[..., Visit]]:
-    """Return a function that opens the page for a guest with dates and an address of their own."""
+    """Return a function that opens the page for a guest with their own dates and address."""
     visits: list[Visit] = []
     contexts: list[BrowserContext] = []
 
@@ -103,7 +103,7 @@ def visit(browser: Browser, url: str) -> Iterator[Callable[..., Visit]]:
         page.on("pageerror", lambda error: opened.errors.append(str(error)))
         page.on(
             "console",
-            # The browser logs each refused request; the tests check what the page makes of it.
+            # The browser logs every refused request; the tests check how the page reacts to it.
             lambda message: (
                 opened.errors.append(message.text)
                 if message.type == "error" and "Failed to load resource" not in message.text
@@ -231,7 +231,7 @@ def test_refusals_are_shown_beside_their_fields(visit: Callable[..., Visit]) -> 
     guest.choose("Family suite")
     guest.enter(email="ada@localhost")
     assert guest.page.inner_text("#email-error").startswith("Enter an email address")
-    guest.enter(name="\x85")  # not blank for the browser, blank for the API
+    guest.enter(name="\x85")  # blank for the API, but not for the browser
     guest.page.wait_for_selector("#name[aria-invalid]:focus")
     assert guest.page.inner_text("#name-error") == "Enter your name."
     guest.enter()
@@ -239,7 +239,7 @@ def test_refusals_are_shown_beside_their_fields(visit: Callable[..., Visit]) -> 
 
 
 def test_lost_response_books_once(visit: Callable[..., Visit]) -> None:
-    """The guest tries again after the only room was booked by a request without an answer."""
+    """A booking without a response takes the only room; the guest's retry finds it."""
     guest = visit()
     guest.search()
     guest.choose("Studio")

@@ -1,4 +1,4 @@
-"""The page at /docs in a browser: complete, accessible, and without foreign requests."""
+"""The page at /docs in a browser is complete, accessible, and loads nothing from elsewhere."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Visit:
         self.page.wait_for_selector("h1")
 
     def send(self) -> str:
-        """Send the form and return the shown status."""
+        """Send the form and return the displayed status."""
         self.page.click(".send")
         self.page.wait_for_selector(".send:enabled")
         return self.page.inner_text(".status")
@@ -46,7 +46,7 @@ class Visit:
 
 @pytest.fixture(scope="module")
 def booking(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Serving, str, str]]:
-    """Serve Booking, and the service `every`, by `neurova dev`."""
+    """Serve Booking and the service `every` with `neurova dev`."""
     project = copy_every(tmp_path_factory.mktemp("docs"))
     shutil.copytree(ROOT / "functions" / "booking", project / "functions" / "booking")
     with serving(project, "dev") as started:
@@ -58,7 +58,7 @@ def booking(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Serving,
 def open_page(
     browser: Browser, booking: tuple[Serving, str, str]
 ) -> Iterator[Callable[..., Visit]]:
-    """Return a function that opens the page; check at the end for foreign requests and errors."""
+    """Return a function that opens the page; at the end, check for foreign requests and errors."""
     visits: list[Visit] = []
     contexts = []
 
@@ -94,7 +94,7 @@ def test_every_function_is_listed_and_found_by_search(open_page: Callable[..., V
     assert visit.page.inner_text("#functions h2 >> nth=0").lower() == "booking"
     visit.page.keyboard.press("/")
     visit.page.keyboard.type("post quote")
-    assert listed.count() == 2  # and POST /quotes/advice
+    assert listed.count() == 2  # the other is POST /quotes/advice
     visit.page.keyboard.press("Enter")
     visit.page.wait_for_selector("h1 .post")
     assert "/quote" in visit.page.inner_text("h1")
@@ -170,7 +170,7 @@ def test_texts_of_the_document_are_never_html(open_page: Callable[..., Visit]) -
         """() => { try { document.body.innerHTML = "<b>x</b>" } catch (e) { return e.name } }"""
     )
     assert visit.page.evaluate(refused) == "TypeError"
-    visit.errors.clear()  # the browser logs what it refused
+    visit.errors.clear()  # the browser logs the refusal
 
 
 def test_recursive_type_opens_on_demand(open_page: Callable[..., Visit]) -> None:

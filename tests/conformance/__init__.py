@@ -1,1 +1,1 @@
-"""Schemathesis over our own document, against a real `neurova run`."""
+"""Schemathesis tests our OpenAPI document against a real `neurova run`."""

@@ -1,4 +1,4 @@
-"""make conformance: 20,000 generated calls, at least half of which reach a function."""
+"""`make conformance`: 20,000 generated calls, of which at least half reach a function."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from pathlib import Path
 
 from tests.conformance.run import Run, copy_project, fuzz, prepare
 
-# Examples per operation: conforming and other calls, then conforming calls only, which all reach
-# their function.
+# Examples per operation: first conforming and other calls, then only conforming calls, all of
+# which reach their function.
 PARTS = {"all": 400, "positive": 900}
 
 
 def main() -> int:
-    """Run, print the counts, and return 0 if all replies conform to the document."""
+    """Run, print the counts, and return 0 if all responses conform to the document."""
     parser = argparse.ArgumentParser(prog="make conformance", description=__doc__)
     parser.add_argument("--least", type=int, default=20_000, help="minimum number of calls")
     parser.add_argument("--seed", type=int, default=1)

@@ -1,4 +1,4 @@
-"""Hooks in Schemathesis's process: count the calls, and check that valid ones reach a function.
+"""Hooks in Schemathesis's process: count calls, and check that valid ones reach a function.
 
 SCHEMATHESIS_HOOKS loads this module; NEUROVA_TEST_CONFORMANCE names the file for the counts.
 """
@@ -15,7 +15,7 @@ from uuid import uuid4
 
 import schemathesis
 
-# How the details of problems begin that the platform replies before a function runs.
+# How the details of problems begin that the platform itself sends before a function runs.
 PLATFORM = (
     "One value is not valid.",
     "Some values are not valid.",
@@ -44,7 +44,7 @@ counts: Counter[tuple[str, int, bool]] = Counter()
 
 
 def reached_function(status: int, body: bytes) -> bool:
-    """Return whether a reply came from a function, not from the platform before it."""
+    """Return whether a response came from a function rather than from the platform."""
     if status == 405:
         return False
     if status < 400:
@@ -58,7 +58,7 @@ def reached_function(status: int, body: bytes) -> bool:
 
 @schemathesis.hook
 def map_body(context: Any, body: Any) -> Any:
-    """Write whole numbers without a fraction: to functions, `2.0` is not an integer."""
+    """Write integers without a fraction, because functions refuse `2.0` as an integer."""
     if isinstance(body, dict):
         return {key: map_body(context, each) for key, each in body.items()}
     if isinstance(body, list):
@@ -68,13 +68,13 @@ def map_body(context: Any, body: Any) -> Any:
 
 @schemathesis.hook
 def before_call(context: Any, case: Any, kwargs: Any) -> None:
-    """Give each valid call its own Idempotency-Key, because a replayed reply tests nothing."""
+    """Give each valid call a new Idempotency-Key, because a replayed response tests nothing."""
     if is_valid(case) and case.headers and "Idempotency-Key" in case.headers:
         case.headers["Idempotency-Key"] = uuid4().hex
 
 
 def is_valid(case: Any) -> bool:
-    """Return whether a call was generated to conform to the document."""
+    """Return whether a call was generated as conforming to the document."""
     mode = case.meta.generation.mode if case.meta is not None else None
     return mode is not None and bool(mode.is_positive)
 
@@ -88,9 +88,9 @@ def after_call(context: Any, case: Any, response: Any) -> None:
 
 @schemathesis.check
 def valid_requests_reach_their_function(ctx: Any, response: Any, case: Any) -> None:
-    """A request that is valid by the document reaches its function, which may refuse it."""
+    """Check that a valid request reaches its function, which may still refuse it."""
     if is_valid(case) and response.status_code in (400, 406, 415, 422):
-        # The document states once for all bodies that no text contains a NUL.
+        # The document says once, for all bodies, that texts contain no NUL.
         nul = "contains a NUL character" in response.text
         assert nul or reached_function(response.status_code, response.content), response.text
 

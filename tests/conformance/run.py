@@ -1,4 +1,4 @@
-"""One run of Schemathesis: the project without rate limits, a live key, and the counts."""
+"""Run Schemathesis once: a project without rate limits, a live key, and the counts."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SCHEMATHESIS = Path(sys.executable).parent / "st"
 
 @dataclass
 class Run:
-    """The result of a run: calls by operation, status and whether they reached a function."""
+    """The result of a run: calls by operation, status, and whether they reached a function."""
 
     code: int
     output: str
@@ -47,7 +47,7 @@ class Run:
         return dict(sorted(totals.items()))
 
     def undocumented(self, document: dict[str, Any]) -> set[tuple[str, int]]:
-        """Return the replies whose status their operation does not list, except 405."""
+        """Return the responses whose status the operation does not document, except 405."""
         listed = {
             f"{method.upper()} {path}": set(operation["responses"])
             for path, item in document["paths"].items()
@@ -73,7 +73,7 @@ def copy_project(project: Path, *, functions: Path = ROOT / "functions") -> Path
 
 
 def prepare(project: Path) -> tuple[dict[str, Any], str]:
-    """Upgrade the databases; return the document and a key with all its scopes."""
+    """Upgrade the databases; return the OpenAPI document and a key with all of its scopes."""
     run_command(project, "db", "upgrade")
     document = json.loads(run_command(project, "openapi"))
     document["paths"].pop("/quotes/advice", None)  # 503 until its model is trained
@@ -103,9 +103,9 @@ def run_command(project: Path, *words: str) -> str:
 
 
 def make_strict(document: dict[str, Any]) -> dict[str, Any]:
-    """Return the document without `default` responses, so that unlisted replies are faults.
+    """Return the document without `default` responses, so that undocumented statuses are faults.
 
-    Only one way to send the key is left, because both at once are refused.
+    Keep only one way to send the key, because the server refuses two at once.
     """
     strict: dict[str, Any] = json.loads(json.dumps(document))
     for item in strict["paths"].values():
@@ -117,7 +117,7 @@ def make_strict(document: dict[str, Any]) -> dict[str, Any]:
 
 
 def fuzz(project: Path, document: dict[str, Any], key: str, *words: str) -> Run:
-    """Serve a project for live keys and run Schemathesis against it."""
+    """Serve a project for live keys, and run Schemathesis against it."""
     (project / "strict.json").write_text(json.dumps(make_strict(document)))
     counts = project / "counts.json"
     counts.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""Replies of a running platform conform to its OpenAPI document."""
+"""Responses of a running platform conform to its OpenAPI document."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def prepare_and_fuzz(project: Path, *words: str) -> tuple[Run, dict[str, Any]]:
 
 
 def test_booking_and_crm_conform_on_sqlite(tmp_path: Path) -> None:
-    """`make conformance` runs the same with 20,000 calls."""
+    """`make conformance` runs the same test with 20,000 calls."""
     words = ("--max-examples", "8", "--phases", "examples,coverage,fuzzing", "--seed", "1")
     run, document = prepare_and_fuzz(copy_project(tmp_path), *words)
     assert run.code == 0, run.output

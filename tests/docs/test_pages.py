@@ -1,9 +1,9 @@
-"""What the pages say is run: files are written, code is executed, commands are typed.
+"""Follow the documentation pages: write their files, execute their code, run their commands.
 
-In a page, a `python` or `toml` block whose first line is a path (`# functions/hello/hello.py`) is a
-file of a project; any other `python` block is executed, and may use `platform`, that project run
-whole, or this repository's when the page has no files. A `console` block is typed into a shell;
-`...` stands for output that varies.
+A `python` or `toml` block whose first line is a path (`# functions/hello/hello.py`) is a project
+file. Any other `python` block is executed; it may use `platform`, which runs the page's project,
+or this repository's if the page has no files. A `console` block is run in a shell; `...` in its
+output matches any text.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ NAMED = re.compile(r"# ([\w./-]+\.(?:py|toml))\n")
 
 
 class Page:
-    """A page being followed in a folder of its own."""
+    """A page that is followed in its own folder."""
 
     def __init__(self, page: Path, folder: Path, stack: ExitStack) -> None:
         self.text = page.read_text()
@@ -41,12 +41,12 @@ class Page:
         self.names: dict[str, Any] = _Names(self)
 
     def blocks(self) -> Iterator[tuple[str, str, int]]:
-        """Yield language, content and first line of each block."""
+        """Yield the language, content and first line number of each block."""
         for found in BLOCK.finditer(self.text):
             yield found[1], found[2], self.text[: found.start()].count("\n") + 2
 
     def follow(self) -> None:
-        """Do what the page says, from top to bottom."""
+        """Follow the page from top to bottom."""
         for language, content, line in self.blocks():
             named = NAMED.match(content)
             if language in ("python", "toml") and named:
@@ -61,10 +61,10 @@ class Page:
                 self.type(content)
 
     def platform(self) -> TestPlatform:
-        """Run the project as its files stand now."""
+        """Run the project with its current files."""
         project = self.project
         if not project.exists():
-            project = ROOT  # a page that lays out no files is about those that are here
+            project = ROOT  # a page without files describes this repository
         elif not (project / "neurova.toml").exists():
             (project / "neurova.toml").write_text("")
         number = len(list(self.folder.glob("state*")))
@@ -74,7 +74,7 @@ class Page:
         return self.stack.enter_context(running)
 
     def type(self, content: str) -> None:
-        """Type the commands of a console block and compare what they print."""
+        """Run the commands of a console block and compare their output."""
         for command, expected in re.findall(r"^\$ (.*)\n((?:(?!\$ ).*\n)*)", content, re.MULTILINE):
             path = f"{self.folder / 'bin'}:{Path(sys.executable).parent}:{os.environ['PATH']}"
             done = subprocess.run(
@@ -129,7 +129,7 @@ def test_the_commands_of_a_page_do_what_it_shows(
 
 
 def test_no_text_installs_the_package_named_neurova() -> None:
-    """It belongs to somebody else; ours is neurova-platform."""
+    """That name belongs to another project; our package is neurova-platform."""
     sources = [
         file for folder in ("runtime", "gateway", "infra") for file in (ROOT / folder).rglob("*")
     ]

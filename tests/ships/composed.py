@@ -1,6 +1,6 @@
-"""Services of a rendered Compose file as processes of this machine, without an engine.
+"""Run the services of a rendered Compose file as local processes, without a container engine.
 
-What a container has by mounts and names of hosts, a process gets by other paths and addresses.
+Instead of mounts and host names, the processes get local paths and addresses.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ Manifest = dict[str, Any]
 
 
 class Composed:
-    """The services by name; `path`: folders of programs.
+    """The services by name; `path` lists folders of programs.
 
-    `hosts`: text of the file -> what replaces it; `ports`: those of the servers.
+    `hosts` maps a text of the file to its local replacement; `ports` are the servers' ports.
     """
 
     def __init__(self, services: dict[str, Manifest], folder: Path, path: str) -> None:
@@ -35,7 +35,7 @@ class Composed:
         return self.folder / name
 
     def create_secrets(self) -> None:
-        """Run the job that creates all passwords, then put addresses for names of hosts."""
+        """Run the job that creates all passwords, then replace host names by local addresses."""
         *words, _, wanted = self.services["secrets"]["entrypoint"]
         for volume in self.services["secrets"]["volumes"]:
             self.volume(volume.partition(":")[0]).mkdir(exist_ok=True)
@@ -44,7 +44,7 @@ class Composed:
         subprocess.run([*map(_unescape, words), str(self.folder), wanted], check=True)
 
     def run(self, name: str) -> str:
-        """Run a job to its end and return its output."""
+        """Run a job to its end, and return its output."""
         done = subprocess.run(
             self.words(name),
             env=environment() | self.variables(name),
@@ -63,7 +63,7 @@ class Composed:
         )
 
     def server(self, name: str, port: int, *more: str) -> AbstractContextManager[None]:
-        """Run a server until the block ends; `more`: further arguments."""
+        """Run a server, with further arguments `more`, until the block ends."""
         home = self.folder / f"home-{name}"
         home.mkdir()
         variables = {**os.environ, **self.variables(name)}
@@ -71,12 +71,12 @@ class Composed:
         return running(name, command, str(home), lambda: listens(port), 60, env=variables)
 
     def words(self, name: str) -> list[str]:
-        """Return the words of a service's process."""
+        """Return the command line of a service."""
         manifest = self._local(name)
         return [*manifest.get("entrypoint", ()), *manifest.get("command", ())]
 
     def variables(self, name: str) -> dict[str, str]:
-        """Return the variables of a service's process."""
+        """Return the environment of a service."""
         found: Mapping[str, str] = self._local(name)["environment"]
         return {**found, "PATH": self.path}
 

@@ -14,7 +14,7 @@ from .container import Container
 
 @pytest.fixture(scope="session")
 def grown() -> int:
-    """Build the image; return how many bytes larger than its base it is."""
+    """Build the image; return its growth over the base image in bytes."""
     return container.build()
 
 
@@ -27,7 +27,7 @@ def image(grown: int) -> Iterator[Container]:
 
 @pytest.fixture
 def state(tmp_path: Path) -> Path:
-    """Create a state folder of the image's user."""
+    """Create a state folder owned by the image's user."""
     folder = tmp_path / "state"
     folder.mkdir(mode=0o700)
     os.chown(folder, 10001, 10001)

@@ -54,7 +54,7 @@ class Contained:
     def __exit__(self, *_: object) -> None:
         self._store.close()
         if self.process.poll() is None:
-            self._signal(signal.SIGKILL)  # as the first process of all in it: they end with it
+            self._signal(signal.SIGKILL)  # killing the first process of the container kills all
             self.process.communicate()
 
     def call(
@@ -66,7 +66,7 @@ class Contained:
         scopes: Iterable[str] | None = None,
         consumer: str = "tester",
     ) -> Response:
-        """Make one call, as `TestPlatform.call` does."""
+        """Make one call, like `TestPlatform.call`."""
         fields = {} if json is None else {"content-type": "application/json"}
         if scopes is not None:
             fields["x-api-key"] = self._key(consumer, frozenset(scopes))
@@ -91,7 +91,7 @@ class Contained:
         return self.call("DELETE", path, **options)
 
     def close(self) -> tuple[int, str]:
-        """Send SIGTERM to the container's first process; return its exit code and output."""
+        """Send SIGTERM to the container's first process; return its exit code and its output."""
         self._signal(signal.SIGTERM)
         _, errors = self.process.communicate(timeout=60)
         return self.process.returncode, errors

@@ -1,7 +1,7 @@
-"""The image, built from this checkout, and containers of it: no root, nothing written but state.
+"""Containers of the image built from this checkout: not root, and only the state is writable.
 
-A container here is what an engine makes of an image, by the kernel's own means: its files mounted
-read-only in a mount namespace of its own, its user the image's, without any capability.
+Like a container engine, this mounts the image's files read-only in a new mount namespace, and
+runs as the image's user without any capability.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _BASE_PACKAGES = "python3,python3-venv,ca-certificates"
 
 
 def buildah(*words: str) -> str:
-    """Run buildah without an engine and return its output."""
+    """Run buildah, which needs no daemon, and return its output."""
     environment = {**os.environ, "STORAGE_DRIVER": "vfs", "BUILDAH_ISOLATION": "chroot"}
     ran = subprocess.run(
         ["buildah", *words], cwd=ROOT, env=environment, capture_output=True, text=True
@@ -48,7 +48,7 @@ def buildah(*words: str) -> str:
 
 
 def require() -> None:
-    """Skip or fail with what is missing to build and run images."""
+    """Skip or fail the test if the tools to build and run images are missing."""
     if os.geteuid() != 0:
         missing("image", "root builds and runs it: run this test as root")
     wanted = [name for name in ("buildah", "debootstrap") if shutil.which(name) is None]
@@ -61,13 +61,13 @@ def require() -> None:
 
 
 def build() -> int:
-    """Build IMAGE; return how many bytes larger than its base it is."""
+    """Build IMAGE; return its growth over the base image in bytes."""
     require()
     _base()
     shutil.rmtree(ROOT / "dist", ignore_errors=True)
     wheel = [sys.executable, "-m", "hatchling", "build", "-t", "wheel"]
     subprocess.run(wheel, cwd=ROOT, check=True, capture_output=True)
-    # The build reaches packages as this machine does.
+    # The build uses this machine's package settings and certificates.
     secrets = [
         word
         for name, file in (("pip", "/etc/pip.conf"), ("ca", "/etc/ssl/certs/ca-certificates.crt"))
@@ -80,7 +80,7 @@ def build() -> int:
 
 
 def _base() -> None:
-    """Create a small Debian as base image, so that no image registry is needed."""
+    """Create a minimal Debian base image, so that no image registry is needed."""
     if BASE in buildah("images", "--format", "{{.Name}}:{{.Tag}}").splitlines():
         return
     folder = cache() / "image-base-bookworm"
@@ -96,14 +96,14 @@ def _base() -> None:
 
 
 def _size(image: str) -> int:
-    """Return the bytes of an image's files."""
+    """Return the size of an image's files in bytes."""
     with Container(image) as opened:
         told = subprocess.run(["du", "-sxb", opened.root], capture_output=True, text=True)
         return int(told.stdout.split()[0])
 
 
 class Container:
-    """The files of an image; `command` returns the command line that runs in it."""
+    """The files of an image, and command lines that run inside it."""
 
     def __init__(self, image: str = IMAGE) -> None:
         self._name = buildah("from", "--pull=never", image)
@@ -118,7 +118,7 @@ class Container:
         buildah("rm", self._name)
 
     def command(self, state: Path, words: Sequence[str], **environment: str) -> list[str]:
-        """Return the words that run `words` with the image's environment, user and folder."""
+        """Return a command line that runs `words` with the image's environment, user and folder."""
         values = [*self.config["Env"], *(f"{name}={value}" for name, value in environment.items())]
         inside = ["env", "-i", "-C", self.config["WorkingDir"], *values, *words]
         entering = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "sh", "-c", _ENTER]

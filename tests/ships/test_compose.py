@@ -1,4 +1,4 @@
-"""The rendered Compose file is valid and safe, and its core runs with real servers."""
+"""The rendered Compose file is valid and safe, and its core services run with real servers."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module", params=["core", "full"])
 def model(request: pytest.FixtureRequest, project: Path) -> dict[str, Any]:
-    """Return the file of a profile as Compose loads it."""
+    """Return the Compose file of a profile as the Compose library loads it."""
     return load(project, request.param)
 
 
@@ -124,7 +124,7 @@ def test_each_dependency_is_there_and_can_be_met(model: dict[str, Any]) -> None:
 def composed(
     project: Path, tmp_path: Path, own_postgres: PostgresServer, own_rabbitmq: RabbitServer
 ) -> Composed:
-    """Return the core with the addresses of real servers."""
+    """Return the core services with the addresses of real servers."""
     services = yaml.safe_load(render(project, "core").read_text())["services"]
     (runtime,) = [name for name in services if name.startswith("runtime-")]
     services["runtime"] = services.pop(runtime)
@@ -154,7 +154,7 @@ def composed(
 
 
 def create_databases(composed: Composed, postgres: PostgresServer) -> str:
-    """Create the passwords and the databases; return the URL of the server without its path."""
+    """Create the passwords and the databases; return the server's URL without a path."""
     composed.create_secrets()
     text = (composed.volume("postgres-secrets") / "env").read_text()
     (password,) = re.findall("POSTGRES_PASSWORD=(.+)", text)
@@ -179,7 +179,7 @@ def test_passwords_and_databases_are_created_once(
 
 
 def test_core_runs_on_real_servers(composed: Composed, own_postgres: PostgresServer) -> None:
-    """From nothing: passwords, databases, Vault, migrations; then an event is delivered."""
+    """Start from nothing: passwords, databases, Vault, migrations; then deliver an event."""
     postgres = create_databases(composed, own_postgres)
     composed.path += os.pathsep + str(Path(built("bao")).parent)
     composed.services["redis"]["command"][0] = _find_or_install()
@@ -189,7 +189,7 @@ def test_core_runs_on_real_servers(composed: Composed, own_postgres: PostgresSer
     ):
         with pytest.raises(redis.AuthenticationError):
             redis.Redis(port=composed.ports["redis"]).ping()
-        for job in ("vault-setup", "migrate") * 2:  # each start of the system runs them again
+        for job in ("vault-setup", "migrate") * 2:  # jobs run again at each start
             composed.run(job)
         config = composed.run("kong-config")
         assert "entities" in config

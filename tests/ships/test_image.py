@@ -19,7 +19,7 @@ MOST = 250 << 20
 
 @pytest.fixture
 def platform(image: Container, state: Path) -> Iterator[Contained]:
-    """Replace the fixture of the Booking suite by a container with its own state."""
+    """Override the Booking suite's fixture: return a container with its own state."""
     upgraded = image.run(state, "neurova", "db", "upgrade")
     assert upgraded.returncode == 0, upgraded.stderr
     here = {"NEUROVA_GATEWAY_HOST": "127.0.0.1"}

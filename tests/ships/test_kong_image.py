@@ -1,4 +1,4 @@
-"""The scripts of Kong's image give each plugin a server, and see when one is missing."""
+"""The scripts in Kong's image give each plugin a server, and detect a missing one."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ PLUGINS = ("neurova_auth", "neurova_rate_limit")
 
 
 def start(folder: Path, **variables: str) -> subprocess.CompletedProcess[str]:
-    """Run the start script with `env` in place of Kong."""
+    """Run the start script with the program `env` instead of Kong."""
     for name in PLUGINS:
         target = folder / "plugins" / name.replace("_", "-")
         target.mkdir(parents=True)

@@ -1,4 +1,4 @@
-"""The files for collectors, stores and dashboards are valid, and name only what /metrics has."""
+"""Files for collectors, stores and dashboards are valid and use only metrics of /metrics."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ _SUFFIXES = {"histogram": ("_bucket", "_sum", "_count"), "summary": ("_sum", "_c
 WELL = "0+10000x380"
 _ERRORS = 'http_requests_total{status="500"}'
 _DROPPED = 'telemetry_dropped_total{exporter="loki"}'
-# An alert, a series that makes it fire, its values then and while all is well, and those of
-# {{ $value }}.
+# An alert, the series that fires it, the series' values when firing and when all is well, and
+# the value of {{ $value }}.
 CASES = (
     ("NeurovaErrorBudgetBurnsFast", _ERRORS, "0+200x380", "0+1x380", ""),
     ("NeurovaErrorBudgetBurnsSlowly", _ERRORS, "", "", ""),
@@ -41,13 +41,13 @@ CASES = (
 
 
 def rules() -> list[tuple[str, dict[str, Any]]]:
-    """Return the group and content of each rule."""
+    """Return each rule with the name of its group."""
     groups = yaml.safe_load(ALERTS.read_text())["groups"]
     return [(group["name"], rule) for group in groups for rule in group["rules"]]
 
 
 def check(words: Sequence[str], text: str = "") -> None:
-    """Run a checker; fail with its output."""
+    """Run a checker; if it fails, fail with its output."""
     ran = subprocess.run(words, input=text, capture_output=True, text=True)
     assert ran.returncode == 0, ran.stdout + ran.stderr
 
@@ -78,7 +78,7 @@ def test_dashboard_fits_its_schema() -> None:
 @pytest.mark.server
 @pytest.mark.parametrize("fails", [True, False], ids=["all-fail", "all-well"])
 def test_each_alert_fires_when_it_should(fails: bool, tmp_path: Path) -> None:
-    """Checked by the unit tests of vmalert, which have the format of Prometheus' promtool."""
+    """vmalert runs these unit tests, whose format is that of Prometheus' promtool."""
     found = {rule["alert"]: (group, rule) for group, rule in rules() if "alert" in rule}
     assert found.keys() == {alert for alert, *_ in CASES}
     series = [{"series": 'neurova_http_requests_total{status="200"}', "values": WELL}]
@@ -107,7 +107,7 @@ def test_each_alert_fires_when_it_should(fails: bool, tmp_path: Path) -> None:
 
 
 def fill(text: str, labels: dict[str, str], value: str) -> str:
-    """Return an annotation with its template filled in."""
+    """Return an annotation with the labels and the value filled in."""
     for name, label in labels.items():
         text = text.replace(f"{{{{ $labels.{name} }}}}", label)
     return text.replace("{{ $value }}", value)
@@ -119,6 +119,6 @@ def test_collector_accepts_its_configuration() -> None:
 
 
 def test_index_template_is_the_one_that_is_installed() -> None:
-    """Whether OpenSearch takes it: tests of the log stores."""
+    """The tests of the log stores show that OpenSearch accepts the template."""
     file = INFRA / "elk" / "index-template.json"
     assert json.loads(file.read_text()) == make_template("flat_object")

@@ -1,4 +1,4 @@
-"""Wheel and source distribution create and serve a project without a checkout."""
+"""Wheel and source distribution can create and serve a project without a checkout."""
 
 from __future__ import annotations
 
@@ -61,9 +61,9 @@ def test_source_distribution_builds_the_same_wheel(dist: Path) -> None:
 def test_wheel_creates_tests_and_serves_a_project(
     dist: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """By the lines with which docs/start.md opens, in an environment without packages."""
+    """Run the first commands of docs/start.md in an environment without packages."""
     (wheel,) = dist.glob("neurova_platform-*.whl")
-    # The versions that are locked, and nothing that the wheel does not ask for.
+    # Use locked versions, but install only what the wheel requires.
     locked = re.findall(r"^[\w.-]+==[^ ]+", (ROOT / "requirements-dev.lock").read_text(), re.M)
     (tmp_path / "versions").write_text("\n".join(locked))
     monkeypatch.setitem(CLEAN, "PIP_CONSTRAINT", str(tmp_path / "versions"))
@@ -90,7 +90,7 @@ def test_wheel_creates_tests_and_serves_a_project(
 
 
 def test_pipeline_of_a_new_project_passes(dist: Path, tmp_path: Path) -> None:
-    """The commands of its workflow that need neither GitHub, Docker nor a cloud."""
+    """Run the commands of its workflow that need neither GitHub, Docker nor a cloud."""
     write(tmp_path, plan_project("shop"))
     jobs = yaml.safe_load((tmp_path / ".github/workflows/neurova.yml").read_text())["jobs"]
     steps = [
@@ -111,4 +111,4 @@ def test_pipeline_of_a_new_project_passes(dist: Path, tmp_path: Path) -> None:
     found = json.loads((tmp_path / "build" / "sbom.cdx.json").read_text())
     names = {each["name"] for each in found["components"]}
     assert "neurova-platform" in names
-    assert not names & {"pytest", "kubernetes"}  # what only tests and deployments need
+    assert not names & {"pytest", "kubernetes"}  # needed only by tests and deployments

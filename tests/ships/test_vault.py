@@ -1,4 +1,4 @@
-"""infra/vault/bootstrap.sh prepares an empty OpenBao, and its policies deny the rest."""
+"""infra/vault/bootstrap.sh prepares an empty OpenBao, and its policies deny everything else."""
 
 from __future__ import annotations
 

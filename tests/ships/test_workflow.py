@@ -1,4 +1,4 @@
-"""The workflows are valid, have minimal rights and pinned actions, and run locally."""
+"""The workflows are valid, have minimal rights and pinned actions, and also run locally."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def test_jobs_have_no_other_rights(name: str) -> None:
 
 
 def test_credentials_need_an_environment() -> None:
-    """An environment holds the approval; only what it admits may ask for an OIDC token."""
+    """A job gets an OIDC token only in an environment, which requires an approval."""
     assert jobs("release.yml")["pypi"]["environment"] == "pypi"
     reusable = jobs("neurova-deploy.yml")
     assert reusable["plan"]["environment"] == "${{ inputs.environment }}-plan"
@@ -79,7 +79,7 @@ def test_credentials_need_an_environment() -> None:
 
 
 def test_ci_run_executes_all_jobs() -> None:
-    """Except the tests of a second Python version, and the scan, which needs a database."""
+    """Except tests of a second Python version, and the vulnerability scan, which needs data."""
     steps = [step for job in jobs("ci.yml").values() for step in job["steps"]]
     used = {step["run"].split()[-1] for step in steps if "run" in step}
     lines = (ROOT / ".ci" / "run").read_text().splitlines()
@@ -88,11 +88,11 @@ def test_ci_run_executes_all_jobs() -> None:
 
 @pytest.fixture
 def everything(tmp_path: Path) -> Path:
-    """Lay out a new project with the workflows of this repository beside its own."""
+    """Create a new project and add this repository's workflows to it."""
     write(tmp_path, NEW)
     shutil.copytree(ROOT / FOLDER, tmp_path / FOLDER, dirs_exist_ok=True)
     shutil.copytree(ROOT / "infra", tmp_path / "infra", ignore=lambda *_: {"neurova_platform"})
-    subprocess.run(["git", "init", "-q"], cwd=tmp_path, check=True)  # actionlint looks for it
+    subprocess.run(["git", "init", "-q"], cwd=tmp_path, check=True)  # actionlint looks for .git
     return tmp_path
 
 
@@ -143,7 +143,7 @@ def test_release_has_one_version_and_notes(
 
 @pytest.mark.server
 def test_sbom_lists_the_locked_packages(tmp_path: Path) -> None:
-    """The tool validates it against the schema of CycloneDX."""
+    """The tool validates the SBOM against CycloneDX's schema."""
     subprocess.run([ROOT / ".ci" / "sbom", tmp_path], check=True)
     for folder, image in (("docker", "platform"), ("kong", "kong"), ("lambda", "lambda")):
         found = json.loads((tmp_path / f"neurova-{image}.cdx.json").read_text())

@@ -1,4 +1,4 @@
-"""Programs for checks of releases that are installed beside Python."""
+"""Programs for release checks, installed next to Python."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from tests.servers.found import missing
 
 
 def packaged(name: str) -> str:
-    """Return the path of a program in a development dependency."""
+    """Return the path of a program that a development dependency installs."""
     beside = Path(sys.executable).parent / name
     if not beside.exists():
         missing(name, "install what tests need: make .venv/.installed-dev")
