@@ -1,4 +1,4 @@
-"""Fixtures for every folder: a small project, run whole, and its two entry points."""
+"""Fixtures for all tests: a small project that runs completely, and its two entry points."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ __all__ = [
     "redis_url",
     "toxiproxy",
     "victorialogs",
-]  # fixtures, for every folder
+]  # fixtures for all folders
 
 PROBE = Path(__file__).with_name("probe")  # a small project with one service
 LETTERS = Path(__file__).with_name("letters")  # a project with two subscriptions
@@ -54,7 +54,7 @@ LIBRARIES = Path(__file__).with_name("libraries")  # a project that uses OpenTel
 
 
 def sell(platform: TestPlatform, *items: str, buyer: str = "ada") -> None:
-    """Publish a sale of each item in the project LETTERS."""
+    """Publish a sale of each item in the LETTERS project."""
     for item in items:
         assert platform.post(f"/sell/{item}/{buyer}").status == 204
 
@@ -65,7 +65,7 @@ def copy_probe(folder: Path) -> Path:
 
 
 def pytest_make_parametrize_id(config: pytest.Config, val: object, argname: str) -> str | None:
-    """Name a case with a long value by its argument: such a value may differ in each run."""
+    """Use the argument's name as the id of a long value, because that may differ in each run."""
     return argname if isinstance(val, str | bytes) and len(val) > 40 else None
 
 
@@ -83,7 +83,7 @@ def probe(probe_project: Path, tmp_path: Path) -> Iterator[TestPlatform]:
 
 
 class HttpServer:
-    """The HTTP/1.1 server of a platform on a port, for raw requests."""
+    """A platform's HTTP/1.1 server on a free port, for raw requests."""
 
     def __init__(self, platform: TestPlatform) -> None:
         self.platform = platform
@@ -102,23 +102,23 @@ class HttpServer:
 
     @property
     def manager(self) -> ConnectionManager:
-        """Return what the connections share."""
+        """Return the connection manager."""
         return self.platform.platform.connection_manager
 
     async def open(self) -> None:
-        """Listen."""
+        """Start to listen."""
         await self.uvicorn.startup([self._listener])
 
     async def close(self) -> None:
-        """Drain and stop."""
+        """Drain and stop the server."""
         await self.uvicorn.shutdown([self._listener])
 
     async def connect(self, **options: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-        """Open a connection."""
+        """Open a client connection."""
         return await asyncio.open_connection("127.0.0.1", self.port, **options)
 
     async def send(self, data: bytes, *, eof: bool = False) -> bytes:
-        """Send bytes on a new connection and return what comes back until it is closed."""
+        """Send bytes on a new connection and return the response, read until EOF."""
         reader, writer = await self.connect()
         writer.write(data)
         if eof:

@@ -1,4 +1,4 @@
-"""A load over raw connections that counts each request: answered, or failed and why."""
+"""Load over raw connections that counts each request as answered, or failed with its cause."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class Failure:
-    """A failed request; `by`: the worker that answered before it on the same connection."""
+    """A failed request; `by` is the worker of the previous response on the connection."""
 
     why: str
     by: str
@@ -20,10 +20,10 @@ class Failure:
 
 @dataclass
 class LoadCount:
-    """Count requests: sent = sum(answered) + failed once the load has ended.
+    """Count requests; after the load has ended, sent = sum(answered) + failed.
 
-    `answered` is by worker, which the body names. `reopened` counts connections that were closed
-    while idle, which any client opens again.
+    `answered` counts by worker, whose id is in the body. `reopened` counts idle connections that
+    the server closed: any client opens those again.
     """
 
     sent: int = 0
@@ -34,19 +34,19 @@ class LoadCount:
 
     @property
     def total(self) -> int:
-        """The number of requests that were answered."""
+        """Return the number of answered requests."""
         return sum(self.answered.values())
 
 
 class BadReply(Exception):
-    """A reply other than a 200 with the right framing."""
+    """A response other than a 200 with correct framing."""
 
 
 class Client:
     """Send GETs to one path, one after the other, until stopped.
 
-    `keep`: use one connection as long as it stays open, else a new one for each request. `pause`:
-    the most seconds between two requests.
+    With `keep`, use one connection as long as it stays open, otherwise a new one for each request.
+    `pause` is the longest time between two requests, in seconds.
     """
 
     def __init__(self, port: int, path: str, count: LoadCount, *, keep: bool, pause: float) -> None:
@@ -58,11 +58,11 @@ class Client:
         self._count = count
         self._reader: asyncio.StreamReader | None = None
         self._writer: asyncio.StreamWriter | None = None
-        self._by = ""  # the worker that answered on this connection
+        self._by = ""  # the worker behind this connection
         self.stopped = False
 
     async def run(self) -> None:
-        """Send until stopped."""
+        """Send requests until `stopped` is set."""
         while not self.stopped:
             if self._pause:
                 await asyncio.sleep(random.uniform(0, self._pause))
@@ -105,7 +105,7 @@ class Client:
 
 @asynccontextmanager
 async def load(port: int, path: str, *, clients: int = 16) -> AsyncIterator[LoadCount]:
-    """Send GETs while the block runs, half of the clients on connections that stay open."""
+    """Send GETs while the block runs; half of the clients keep their connections."""
     count = LoadCount()
     sending = [
         Client(port, path, count, keep=number % 2 == 0, pause=0.05 if number % 4 == 0 else 0.0)

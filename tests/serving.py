@@ -1,4 +1,4 @@
-"""The command line as a serving process, read event by event."""
+"""The command line as a server process whose JSON events are read one by one."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from pathlib import Path
 from typing import Any
 
 NEUROVA = str(Path(sys.executable).parent / "neurova")
-PATIENCE = 60.0  # seconds without an expected event after which a test fails
+PATIENCE = 60.0  # seconds after which a test fails if an expected event is missing
 
 
 def environment() -> dict[str, str]:
-    """Return this environment without settings of neurova; bytecode is written."""
+    """Return this environment without NEUROVA_ variables, and with bytecode caching on."""
     no_bytecode = "PYTHONDONTWRITEBYTECODE"
     clean = {name: value for name, value in os.environ.items() if not name.startswith("NEUROVA_")}
     clean = {name: value for name, value in clean.items() if name != no_bytecode}
-    return {**clean, "NEUROVA_ADMIN_PORT": "0"}  # several may run at once
+    return {**clean, "NEUROVA_ADMIN_PORT": "0"}  # several may run at the same time
 
 
 def neurova(folder: Path, *words: str, variables: Mapping[str, str] | None = None) -> str:
-    """Run a command in a folder and return its output; `variables` as those of `Serving`."""
+    """Run a command in a folder and return its output; `variables` extend its environment."""
     ran = subprocess.run(
         [NEUROVA, *words],
         cwd=folder,
@@ -43,9 +43,9 @@ def neurova(folder: Path, *words: str, variables: Mapping[str, str] | None = Non
 
 
 class Serving:
-    """A `neurova dev --json` or `neurova run --json` on a free port of loopback.
+    """A `neurova dev --json` or `neurova run --json` on a free loopback port.
 
-    `command` runs in its place, `variables` are added to its environment.
+    `command` replaces the program; `variables` extend its environment.
     """
 
     def __init__(
@@ -66,12 +66,12 @@ class Serving:
         )
         self.events: list[dict[str, Any]] = []
         self._events: queue.Queue[dict[str, Any]] = queue.Queue()
-        # Read all the time: a platform whose output is full would wait.
+        # Read continuously: the platform would block on a full pipe.
         self._reader = threading.Thread(target=self._read)
         self._reader.start()
 
     def event(self, kind: str) -> dict[str, Any]:
-        """Return the next event of a kind; skip others before it."""
+        """Return the next event of a kind, and skip all events before it."""
         while True:
             found = self._events.get(timeout=PATIENCE)
             if found.get("event") == kind:
@@ -81,19 +81,19 @@ class Serving:
                 raise AssertionError(f"ended with {code}, without {kind!r}: {self.stderr()}")
 
     def stderr(self) -> str:
-        """Return what was written to standard error."""
+        """Return the standard error output so far."""
         self.errors.seek(0)
         return self.errors.read()
 
     def end(self, number: int = signal.SIGINT) -> tuple[int, str]:
-        """Send a signal; return the exit code and what was written to standard error."""
+        """Send a signal; return the exit code and the standard error output."""
         self.process.send_signal(number)
         code = self.process.wait(PATIENCE)
         self._reader.join()
         return code, self.stderr()
 
     def close(self) -> None:
-        """Kill it."""
+        """Kill the process."""
         self.process.kill()
         self.process.wait()
         self._reader.join()
@@ -120,7 +120,7 @@ def serving(project: Path, *words: str, **options: Any) -> Iterator[Serving]:
 
 
 def port_of(ready: dict[str, Any]) -> int:
-    """Return the port of a ready event."""
+    """Return the port in a ready event."""
     return int(ready["url"].rpartition(":")[2])
 
 
@@ -129,4 +129,4 @@ def until(condition: Callable[[], bool]) -> None:
     end = time.monotonic() + PATIENCE
     while not condition():
         assert time.monotonic() < end, "the condition stayed false"
-        time.sleep(0.001)  # leave the core to the process under test
+        time.sleep(0.001)  # leave CPU time to the process under test

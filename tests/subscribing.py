@@ -1,4 +1,4 @@
-"""A service that publishes and receives its own events: database, bus, relay and runners."""
+"""A service that subscribes to its own events: database, bus, relay and runners."""
 
 from __future__ import annotations
 
@@ -72,12 +72,12 @@ class Shop:
         self.changed.set()
 
     async def publish(self, *events: Event) -> None:
-        """Publish events in one transaction and relay them."""
+        """Commit events in one transaction, and relay them to the bus."""
         await self.store(*events)
         await self.relay.relay_batch()
 
     async def store(self, *events: Event) -> None:
-        """Publish events in one transaction, without the relay."""
+        """Commit events in one transaction without relaying them."""
 
         async def body(tx: Any) -> None:
             for event in events:
@@ -90,7 +90,7 @@ class Shop:
         return self.database.transaction(readonly=False, deadline=deadline)
 
     async def outcomes(self, number: int, *ignored: str) -> list[str]:
-        """Wait for a number of records and return their outcomes."""
+        """Wait for this many records and return their outcomes."""
         async with asyncio.timeout(20):
             while True:
                 found = [each.outcome for each in self.records if each.outcome not in ignored]
@@ -107,7 +107,7 @@ class Shop:
             await tx.rollback()
 
     async def close(self) -> None:
-        """Stop the runners, and close everything."""
+        """Stop the runners and close all backends."""
         for runner in self.runners:
             await runner.stop(0)
         await self.bus.close()
@@ -116,7 +116,7 @@ class Shop:
 
 
 def handler(behave: Handle, **options: Any) -> Callable[..., Any]:
-    """Return the subscription `shop.keep`, which behaves like `behave`."""
+    """Return the subscription `shop.keep` with the behaviour of `behave`."""
 
     @on(Sold, **{"backoff": 0.01, **options})
     async def keep(event: Sold, tx: Tx) -> None:

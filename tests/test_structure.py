@@ -1,4 +1,4 @@
-"""The house stays as it was drawn: sizes, mirrors, what is public, what importing does."""
+"""Rules of the code base: file sizes, mirrored test folders, public names, light imports."""
 
 from __future__ import annotations
 
