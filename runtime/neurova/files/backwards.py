@@ -10,11 +10,11 @@ from typing import BinaryIO, TypeVar
 
 BLOCK = 256 << 10
 BUDGET = 4 << 20
-"""Bytes to read for one page at most, even if few lines match."""
+"""Maximum number of bytes to read for one page, even if few lines match."""
 
 T = TypeVar("T")
 Position = tuple[int, int]
-"""The inode of a file, which survives rotation, and the offset down to which it was read."""
+"""The inode of a log file, which rotation keeps, and the offset at which reading stopped."""
 
 
 def read_backwards(
@@ -24,10 +24,11 @@ def read_backwards(
     before: Position | None = None,
     budget: int = BUDGET,
 ) -> tuple[list[T], Position | None]:
-    """Return up to `count` items before a position, newest first, and the next position.
+    """Return up to `count` items, newest first, and the position to continue from.
 
-    `decode` returns the item of a line, None to skip it. Stops early, with a next position, after
-    reading `budget` bytes. Raises LookupError if the file of `before` is gone.
+    Reading starts at `before` (None: the end of the log) and stops early after `budget` bytes. The
+    returned position is None at the beginning of the log. `decode` returns None for a line to skip.
+    Raises LookupError if the file of `before` has been deleted.
     """
     found: list[T] = []
     for line, position in lines_backwards(path, before):
@@ -43,9 +44,9 @@ def read_backwards(
 def lines_backwards(
     path: Path, before: Position | None = None
 ) -> Iterator[tuple[bytes, Position | None]]:
-    """Yield the lines before a position, last first, each with the position of the next one.
+    """Yield the lines before a position, last first, each with the position to continue from.
 
-    Raises LookupError if the file of `before` is gone.
+    Raises LookupError if the file of `before` has been deleted.
     """
     with ExitStack() as stack:
         files = _open_files(path, stack)
@@ -70,10 +71,10 @@ def _lines(file: BinaryIO, end: int) -> Iterator[tuple[bytes, int]]:
     while end > 0:
         begin = max(0, end - BLOCK)
         block = os.pread(file.fileno(), end - begin, begin)
-        # Skip the first line of a block, which may begin in the block before it.
+        # The first line of a block may be incomplete: read it with the previous block.
         cut = block.find(b"\n") + 1 if begin else 0
         if begin and cut in (0, len(block)):
-            cut = 0  # A line longer than a block is not a record.
+            cut = 0  # a line longer than a block is not a valid record: yield it in pieces
         offset = end
         for line in reversed(block[cut:].splitlines(keepends=True)):
             offset -= len(line)
@@ -82,7 +83,7 @@ def _lines(file: BinaryIO, end: int) -> Iterator[tuple[bytes, int]]:
 
 
 def _open_files(path: Path, stack: ExitStack) -> list[BinaryIO]:
-    """Open the log and its rotated files, newest first, each once even during a rotation."""
+    """Open the log and its rotated files, newest first; a rotation meanwhile adds no file twice."""
     files: list[BinaryIO] = []
     number = 0
     while True:

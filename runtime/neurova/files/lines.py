@@ -33,7 +33,7 @@ def append_lines(path: Path, lines: bytes, *, durable: bool = False) -> int:
 
 
 class RotatingFile:
-    """Append whole lines; at `max_bytes` rename the file to `.1`, and keep `keep` old files.
+    """Append whole lines; rename the file to `.1` at `max_bytes`, and keep `keep` old files.
 
     The file is opened for each write, so no process writes into a file that another has rotated.
     """

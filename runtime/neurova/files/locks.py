@@ -27,10 +27,10 @@ def folder_lock(folder: Path) -> Iterator[None]:
 
 @contextmanager
 def process_lock(path: Path, command: str, fix: str) -> Iterator[None]:
-    """Hold the lock at `path`; the file contains the pid of its holder.
+    """Hold the lock file at `path`, which contains the pid of this process.
 
-    Raises ConfigError with `fix` ("PID" in it is replaced) when another `command` holds the lock,
-    StateError when the file cannot be written.
+    Raises ConfigError when another process holds the lock; its text says that `command` runs, and
+    `fix` is its hint, with "PID" replaced. Raises StateError when the file cannot be written.
     """
     with os.fdopen(_open(path), "r+", encoding="utf-8") as file:
         try:
@@ -46,7 +46,7 @@ def process_lock(path: Path, command: str, fix: str) -> Iterator[None]:
         try:
             yield
         finally:
-            file.truncate(0)  # the pid may soon belong to another process
+            file.truncate(0)  # the system may soon reuse the pid for another process
 
 
 def process_lock_owner(path: Path) -> int:
@@ -66,9 +66,9 @@ def process_lock_owner(path: Path) -> int:
 class ByteLocks:
     """Lock single bytes (0 to 2**63 - 2) of a file, which is created on demand and stays empty.
 
-    Use one object per file and process: POSIX locks belong to the process, and closing any of its
-    descriptors of the file releases them. They do not exclude callers in the same process. Raises
-    StateError when the file cannot be opened or locked.
+    Use one object per file and process: POSIX locks belong to the process, and closing any
+    descriptor of the file releases them all. The locks do not exclude callers in the same process.
+    Raises StateError when the file cannot be opened or locked.
     """
 
     def __init__(self, path: Path) -> None:

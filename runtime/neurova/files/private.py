@@ -17,7 +17,7 @@ MAX_SECRET_BYTES = 4096
 def write_private_file(path: Path, text: str, *, durable: bool = False) -> None:
     """Write a file with mode 0600 atomically; create a missing folder with mode 0700.
 
-    `durable`: it survives a power failure. Raises StateError when it cannot be written.
+    With `durable`, the file survives a power failure. Raises StateError when it cannot be written.
     """
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)

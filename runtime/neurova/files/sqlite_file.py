@@ -10,7 +10,7 @@ from pathlib import Path
 from ..errors import StateError, Unavailable
 from .locks import folder_lock
 
-WAIT_SECONDS = 5.0  # for a writer in another process
+WAIT_SECONDS = 5.0  # how long to wait while another process writes
 _MESSAGES = {
     sqlite3.SQLITE_FULL: ("its disk is full, nothing was changed", "free disk space"),
     sqlite3.SQLITE_CORRUPT: ("is damaged", "restore it from a backup, or move it away"),
@@ -20,12 +20,12 @@ _MESSAGES = {
 
 
 def open_sqlite_file(path: Path, layout: str) -> sqlite3.Connection:
-    """Open a file in WAL mode with durable commits; create it, with mode 0600, and its tables.
+    """Open an SQLite file in WAL mode with durable commits; create a missing file or table.
 
-    `layout` is a script of CREATE … IF NOT EXISTS statements. Transactions are explicit. Raises
-    sqlite3.Error or OSError.
+    A new file has mode 0600. `layout` is a script of CREATE … IF NOT EXISTS statements. The
+    connection starts no transaction by itself. Raises sqlite3.Error or OSError.
     """
-    # Lock: SQLite fails at once while another process switches a new file to WAL.
+    # Lock the folder: opening fails at once while another process switches a new file to WAL.
     with folder_lock(path.parent):
         create_sqlite_file(path)
         connection = sqlite3.connect(
@@ -42,12 +42,12 @@ def open_sqlite_file(path: Path, layout: str) -> sqlite3.Connection:
 
 
 def create_sqlite_file(path: Path) -> None:
-    """Create a file with mode 0600, which SQLite gives its side files too, if it does not exist.
+    """Create an empty file with mode 0600 if it does not exist.
 
-    Raises OSError.
+    SQLite gives its WAL and shared-memory files the same mode. Raises OSError.
     """
-    # Do not open an existing file: closing it would drop the locks of this process's connections,
-    # and the last connection of another process would then delete the WAL in use.
+    # Do not open an existing file: closing it would release the POSIX locks of this process's
+    # connections, and another process could then delete the WAL while it is in use.
     with suppress(FileExistsError):
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
 
