@@ -106,7 +106,10 @@ delete = _http_decorator("DELETE")
 
 
 class AppMount:
-    """An ASGI app and its description; `__module__`, `line` and `doc` say where it is mounted."""
+    """An ASGI app and its description.
+
+    `__module__` and `line` are the place of the `mount` call; `doc` is the module's docstring.
+    """
 
     def __init__(self, app: AsgiApp, description: Mount, module: str, line: int, doc: str) -> None:
         setattr(self, ATTRIBUTE, description)
@@ -126,8 +129,9 @@ def mount(
 ) -> AppMount:
     """Let an ASGI app answer `path` and all paths below it: `legacy = mount("/legacy", app)`.
 
-    The options are those of `get` and apply to every call. Only `methods` reach the app; GET
-    includes HEAD. Functions below the path take precedence. Raises LoadError for an invalid option.
+    `options` are the fields of `RouteOptions` and apply to every call. Only calls with one of
+    `methods` reach the app; GET includes HEAD. Functions below the path take precedence. Raises
+    LoadError for an invalid option.
     """
     if not callable(app):
         raise LoadError(

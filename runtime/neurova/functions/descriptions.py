@@ -45,7 +45,7 @@ class Route(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
     `timeout` is in seconds. `concurrency` 0 means the platform's default. With `limit` "" only the
     limits of consumer and key apply. `deprecated` is the date of deprecation, `sunset` the last
-    date of the route. `trace` is the share of calls to trace, None for the platform's.
+    date of the route. `trace` is the share of calls to trace, None for the default share.
     """
 
     path: str
@@ -81,8 +81,8 @@ class Http(Route, frozen=True, kw_only=True):
     """The description of a function that answers one method of a path.
 
     `status` is the default status of replies. `backoff` is in seconds. `cache` is how long a reply
-    to GET stays fresh, "" for no Cache-Control field. `respond_async`: a call may ask for its
-    answer later.
+    to GET stays fresh, "" for no Cache-Control field. With `respond_async`, a caller may ask for a
+    later reply by `Prefer: respond-async`.
     """
 
     method: str
@@ -235,7 +235,7 @@ def check_reply(http: Http) -> None:
 
 
 def describe(kind: type[Description], options: Mapping[str, Any]) -> Description:
-    """Return the description with these options. Raises LoadError for an invalid one."""
+    """Validate options and return the description. Raises LoadError for an invalid option."""
     try:
         return msgspec.convert(options, kind, builtin_types=(date, datetime))
     except msgspec.ValidationError as error:

@@ -12,8 +12,8 @@ from cronsim import CronSim, CronSimError
 from ..errors import LoadError
 
 _DAY = 86_400.0
-# How far `CronOccurrences.latest` looks back, step by step, so that frequent schedules take few
-# iterations. 50 years are the limit of cronsim.
+# `CronOccurrences.latest` searches the last minute first and then longer spans, so that frequent
+# schedules take few iterations. cronsim searches at most 50 years.
 _WINDOWS = (60.0, 3600.0, _DAY, 7 * _DAY, 31 * _DAY, 366 * _DAY, 50 * 366 * _DAY)
 
 
@@ -30,7 +30,7 @@ class Occurrences(Protocol):
 
 
 class IntervalOccurrences:
-    """The multiples of an interval since 1970, so that all processes agree on them."""
+    """Occurrences at the multiples of an interval since 1970, the same in all processes."""
 
     def __init__(self, seconds: int) -> None:
         self._seconds = seconds
@@ -70,7 +70,7 @@ class CronOccurrences:
     def _after(self, start: float) -> Iterator[float]:
         """Yield the occurrences after `start`.
 
-        cronsim repeats times around a change of the clock: skip those that are not later.
+        cronsim yields some times twice when clocks change: skip times that are not later.
         """
         last = start
         for moment in CronSim(self._expression, datetime.fromtimestamp(start, self._zone)):

@@ -22,8 +22,8 @@ _LONGEST_INTERVAL = 366 * 86_400
 class Schedule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The times at which a function runs, and how its failures are retried.
 
-    Either `seconds` is the interval, or `expression` the cron expression. `zone` is an IANA time
-    zone. `backoff` is in seconds and doubles with each retry.
+    Either `seconds` (an interval) or `expression` (a cron expression) is set. `zone` is an IANA
+    time zone. `backoff` is in seconds and doubles with each retry.
     """
 
     seconds: int = 0
@@ -56,9 +56,9 @@ class ScheduleOptions(TypedDict, total=False):
 def every(interval: str, **options: Unpack[ScheduleOptions]) -> Callable[[Handler], Handler]:
     """Run the function at each multiple of `interval` since 1970, like "1 hour" or "15 minutes".
 
-    The function itself is returned unchanged. `catch_up`: whether the latest occurrence is made up
-    for when nothing ran at its time. `retries`, `backoff`: how often, and after how many seconds, a
-    failed run is repeated. `timeout`: seconds of one run. Raises LoadError for an invalid option.
+    The function itself is returned unchanged. With `catch_up`, the latest occurrence runs late if
+    no process was running at its time. A failed run is repeated up to `retries` times, first after
+    `backoff` seconds. `timeout` limits one run, in seconds. Raises LoadError for an invalid option.
     """
     match = _INTERVAL.fullmatch(interval) if isinstance(interval, str) else None
     seconds = int(match[1] or 1) * _UNITS[match[2]] if match else 0
@@ -75,8 +75,8 @@ def cron(
 ) -> Callable[[Handler], Handler]:
     """Run the function at the times of a cron expression, like "0 3 * * *", in a time zone.
 
-    The five fields are minute, hour, day, month and weekday; `zone` is an IANA name. The other
-    options are those of `every`. Raises LoadError for an invalid expression or option.
+    The five fields are minute, hour, day, month and weekday; `zone` is an IANA name. See `every`
+    for the other options. Raises LoadError for an invalid expression or option.
     """
     from .occurrences import check_cron  # cronsim is imported only for schedules
 

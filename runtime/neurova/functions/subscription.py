@@ -18,7 +18,7 @@ Handler = TypeVar("Handler", bound=Callable[..., Any])
 class Subscription(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The events that a function receives, and how its failures are retried.
 
-    `ordered` is the field of the events by which they are handled in order, "" for any order.
+    `ordered` names a field: events with the same value are handled in order; "" for any order.
     `backoff` is in seconds and doubles with each retry.
     """
 
@@ -52,11 +52,11 @@ def on(
 ) -> Callable[[Handler], Handler]:
     """Receive events: the function is called for each one, at least once.
 
-    The function itself is returned unchanged. `ordered`: the field by which events are handled in
-    order. `retries`, `backoff`: how often, and after how many seconds, a failed call is repeated
-    before the event goes to the dead-letter queue. `timeout`: seconds of one call. `concurrency`:
-    maximum number of calls at once in one process. `prefetch`: events that one process holds.
-    Raises LoadError for an invalid option.
+    The function itself is returned unchanged. `ordered` names a field: events with the same value
+    are handled in order. A failed call is repeated up to `retries` times, first after `backoff`
+    seconds; then the event goes to the dead-letter queue. `timeout` limits one call, in seconds.
+    `concurrency` is the maximum number of calls at once in one process, `prefetch` the number of
+    events that one process holds. Raises LoadError for an invalid option.
     """
     description = describe(Subscription, {**options, "events": events})
     _check_events(description)
