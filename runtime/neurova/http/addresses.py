@@ -1,4 +1,4 @@
-"""Read IP addresses and networks, each in all its spellings."""
+"""Parse IP addresses and networks in all their notations."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_add
 
 Address = IPv4Address | IPv6Address
 UNKNOWN = "unknown"
-"""The address of a client that no proxy has written readably."""
+"""The address of a client for which no proxy has sent a valid address."""
 
 _WITH_PORT = re.compile(r"\[([^\[\]]+)\](?::[0-9]{1,5})?|([0-9.]+):[0-9]{1,5}")
 _MAPPED = IPv6Network("::ffff:0:0/96")
 
 
 def parse_address(text: str) -> Address | None:
-    """Return an address without its zone, an IPv4-mapped one as IPv4; None for any other text."""
+    """Parse an address; drop its zone, convert an IPv4-mapped one to IPv4. None if invalid."""
     try:
         address = ip_address(text)
     except ValueError:
@@ -28,7 +28,7 @@ def parse_address(text: str) -> Address | None:
 def parse_hop(text: str) -> Address | None:
     """Return the address of an X-Forwarded-For entry, which may have quotes, brackets and a port.
 
-    None for any other text, like "unknown", a name or an empty entry.
+    Return None for any other text, like "unknown", a name or an empty entry.
     """
     text = text.strip(" \t")
     if len(text) > 1 and text[0] == text[-1] == '"':
@@ -39,7 +39,7 @@ def parse_hop(text: str) -> Address | None:
 
 @lru_cache(maxsize=1024)
 def parse_network(text: str) -> IPv4Network | IPv6Network:
-    """Return a network, an IPv4-mapped one as IPv4. Raises ValueError for any other text."""
+    """Parse a network; convert an IPv4-mapped one to IPv4. Raises ValueError for other text."""
     network = ip_network(text)
     if isinstance(network, IPv6Network) and network.subnet_of(_MAPPED):
         first = int(network.network_address) & 0xFFFF_FFFF

@@ -33,7 +33,7 @@ def parse_duration(text: str) -> int:
 
 
 class NotModified(Reply):
-    """A 304 and the 200 that it replaces (`whole`), so that later steps add fields to both."""
+    """A 304 reply; `whole` is the 200 that it replaces, so that later steps add fields to both."""
 
     __slots__ = ("whole",)
 
@@ -60,7 +60,10 @@ class Caching:
         self._vary = b", ".join(names)
 
     def __call__(self, call: Call, reply: Reply) -> Reply:
-        """Return the reply with the fields, or a 304 if the caller has it (RFC 9110, 13.1.2)."""
+        """Return the reply with caching fields, or a 304 if the caller's copy is current.
+
+        Source: RFC 9110, 13.1.2.
+        """
         names = {name for name, _ in reply.fields}
         if type(reply) is not Reply or not 200 <= reply.status < 300 or b"cache-control" in names:
             return reply
@@ -88,7 +91,7 @@ def _not_modified(whole: Reply) -> NotModified:
 
 
 def is_current(call: Call, tag: bytes) -> bool:
-    """Return whether the caller's If-None-Match has a reply's entity tag."""
+    """Return whether the caller's If-None-Match lists the entity tag `tag`."""
     listed = b",".join([value for name, value in call.fields if name == b"if-none-match"])
     if listed.strip() == b"*":
         return True

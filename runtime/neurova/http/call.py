@@ -21,14 +21,14 @@ class Call:
     without `?`; `fields` are the header fields in order, with lower-case names; `headers` has the
     first field of each name; `client` is the client's address; `version` is the HTTP version.
 
-    Set later: `body` by the server, `route` and `params` (decoded path parameters) by the router,
-    `caller` and `shared` (`kong.ctx.shared`) by the plugins, `trace_id`, `parent_id` and `span_id`
-    by the trace step, `parent_sampled` from a trusted proxy, `span` if the call is sampled,
-    `pending` if plugins still wait, `reply_fields` (added to any reply) by any step, `deadline`
-    (event-loop seconds) by the endpoint, `disconnected` by a function's Request, which watches it,
-    `task` with the reply if it goes on after that.
+    Set later: `body` by the server; `route` and `params` (decoded path parameters) by the router;
+    `caller` and `shared` (`kong.ctx.shared`) by the plugins; `trace_id`, `parent_id` and `span_id`
+    by the trace step; `parent_sampled` from a trusted proxy; `span` if the call is sampled;
+    `pending` while plugins wait; `reply_fields` (added to any reply) by any step; `deadline`
+    (event-loop seconds) by the endpoint; `disconnected` (a future) by a function's Request that
+    watches for a disconnect; `task` if the function goes on after its reply has started.
 
-    A call that is not sampled is the `Operation` in which its function runs, see traces/current.py.
+    A call that is not sampled is itself the current `Operation`, see traces/current.py.
     """
 
     __slots__ = (
@@ -110,7 +110,7 @@ class Call:
 
     @property
     def tracestate(self) -> str:
-        """Return the vendors' part of the trace context, "" if the client's is not valid."""
+        """Return the client's `tracestate` (W3C), "" without a valid `traceparent`."""
         if not self.parent_id or b"tracestate" not in self.headers:
             return ""
         values = [value for name, value in self.fields if name == b"tracestate"]
@@ -121,7 +121,7 @@ class Call:
         return self.headers.get(name)
 
     def notify_disconnect(self) -> None:
-        """Notify a function that watches for it of a disconnect of the client."""
+        """Notify a function that watches for a disconnect that the client has disconnected."""
         if self.disconnected is not None and not self.disconnected.done():
             self.disconnected.set_result(None)
 

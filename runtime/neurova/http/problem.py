@@ -110,7 +110,7 @@ def problem(
 
 
 def complete_problem(call: Call, reply: Reply) -> None:
-    """Add `instance` and `trace_id` to the problem of a plugin, which does not know them."""
+    """Add `instance` and `trace_id`, which plugins do not know, to a plugin's problem."""
     body = reply.body
     if reply.content_type == PROBLEM_JSON and body[-1:] == b"}" and b'"trace_id":' not in body:
         instance, trace_id = _identify(call)

@@ -11,7 +11,7 @@ Query = dict[str, list[str]]
 
 
 def parse_query(raw: bytes) -> Query:
-    """Return the values of each name, in order; `+` is a space, the default value is "".
+    """Return the values of each name, in order; `+` is a space, a missing value is "".
 
     Raises ValueError for an invalid percent-escape, invalid UTF-8 or a NUL.
     """
