@@ -63,7 +63,7 @@ class TransactionTarget(KeyedTarget, Protocol):
 def answer_keyed_call(target: KeyedTarget, call: Call) -> Reply | Coroutine[Any, Any, Reply]:
     """Answer a call with an Idempotency-Key; must be called on a running event loop.
 
-    Duplicates wait for the key and do not count against the concurrency limit.
+    Duplicate calls wait for the lock of the key and do not count against the concurrency limit.
     """
     if target.streams:
         return problem(call, 400, NO_STREAM)
@@ -93,9 +93,9 @@ async def _answer_with_lock(
 async def answer_locked_call(
     target: KeyedTarget, call: Call, arguments: list[Any], key_lock: KeyLock
 ) -> Reply:
-    """Run a call and store its reply under the key of `key_lock`, or replay the stored one.
+    """Run a call and store its reply under the key of `key_lock`, or replay the stored reply.
 
-    The lock is released in the end.
+    Releases the lock at the end.
     """
     in_flight: InFlightCall | None = None
     try:
@@ -124,7 +124,7 @@ class KeyedRun:
         self.stored: StoredResponse | None = None
 
     async def __call__(self, in_flight: InFlightCall) -> Reply | Delivery:
-        """Run the function once. Raises its errors, except a `Reject` that is stored."""
+        """Run the function once. Raises its errors, except a `Reject` whose reply is stored."""
         try:
             reply = await self.target.run(in_flight)
         except Exception as error:
@@ -168,7 +168,7 @@ class KeyedTransactionRun(KeyedRun):
         self._call_handler = target.call_handler
 
     async def __call__(self, in_flight: InFlightCall) -> Reply:
-        """Run the function once. Raises its errors, except a `Reject` that is stored."""
+        """Run the function once. Raises its errors, except a `Reject` whose reply is stored."""
         call = in_flight.call
 
         async def body(tx: Transaction) -> Reply:
@@ -198,7 +198,7 @@ class KeyedTransactionRun(KeyedRun):
 
 
 def _stored_rejection(call: Call, error: Exception) -> Reply:
-    """Return the reply for a `Reject`; raise any error again whose reply is not stored."""
+    """Return the reply to store for a `Reject`; re-raise errors that are not stored."""
     reject = unwrap_group(error)
     if not isinstance(reject, Reject) or not is_stored(reject.status):
         raise error

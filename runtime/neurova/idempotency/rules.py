@@ -48,7 +48,8 @@ def parse_key(call: Call) -> bytes:
 def scoped_key(call: Call, route: str) -> bytes:
     """Return a 32-byte digest of environment, consumer, route and key.
 
-    Raises InvalidKey, also for an anonymous caller, who could otherwise get the reply of another.
+    Raises InvalidKey for an invalid key or an anonymous caller: all anonymous callers would share
+    one scope, and could get each other's replies.
     """
     key, caller = parse_key(call), call.caller
     if caller is None or caller.anonymous:
@@ -72,7 +73,7 @@ def _digest(*parts: bytes) -> bytes:
 
 
 def is_stored(status: int) -> bool:
-    """Return whether a reply is stored; 5xx and 429 are not, so that a retry runs again."""
+    """Return whether to store a reply; not 5xx and 429, so that a retry runs the function."""
     return status < 500 and status != 429
 
 
@@ -96,7 +97,7 @@ def replay(call: Call, stored: StoredResponse, digest: bytes) -> Reply:
 
 
 def in_progress_reply(call: Call) -> Reply:
-    """Return the 409 for a call whose key another call holds."""
+    """Return the 409 for a call whose key is locked by a call in progress."""
     return problem(
         call,
         409,
