@@ -1,4 +1,4 @@
-"""Hold a leased credential: renew it in a thread, replace it before it ends."""
+"""Hold a leased credential: renew it in a thread, replace it before it expires."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ..telemetry.readings import Reading
 from .timing import Action, Lease, next_step, pause_after_failure
 
 LOGGER = logging.getLogger("neurova.secrets")
-RETRY_SECONDS = 1.0  # between attempts of the thread when no credential is left
+RETRY_SECONDS = 1.0  # between attempts of the thread after the credential has expired
 FETCH_TIMEOUT = 3.0  # seconds that `fetch` waits for Vault after a credential has expired
 FETCH_PAUSE = 0.1  # seconds between the attempts of `fetch`
 
@@ -45,7 +45,7 @@ class Session(Protocol):
         ...
 
     def renew(self) -> None:
-        """Renew what is due. Raises LeaseLost, or NeurovaError when Vault does not answer."""
+        """Renew the leases that are due. Raises LeaseLost, or NeurovaError if Vault is down."""
         ...
 
     def revoke(self) -> None:
@@ -54,10 +54,11 @@ class Session(Protocol):
 
 
 class LeasedCredentials:
-    """The credential of one database, as a `CredentialSource`.
+    """Provide the leased credential of one database (a `CredentialSource`).
 
-    `open_session` takes a new credential from Vault, `name` is for messages. The first `fetch`
-    starts the thread, `close` ends it. While Vault is down, the credential is used until its end.
+    `open_session` requests a new credential from Vault; `name` appears in messages. The first
+    `fetch` starts the renewal thread, `close` stops it. While Vault is down, the current
+    credential is used until it expires.
     """
 
     def __init__(
@@ -86,23 +87,23 @@ class LeasedCredentials:
         return 0.0 if session is None else session.ends
 
     def readings(self) -> Iterator[Reading]:
-        """Yield what /metrics shows."""
+        """Yield the readings for /metrics."""
         left = self.ends - self._clock()
-        if left < math.inf:  # a static password has no end
+        if left < math.inf:  # a static password never expires
             yield Reading("lease_remaining_seconds", self.name, max(0.0, left))
         yield Reading("lease_failures", self.name, self.failures)
 
     def valid(self) -> Credential | None:
-        """Return the current credential, None if there is none that has not expired."""
+        """Return the current credential, None if it has expired or there is none."""
         session = self._session
         if session is None or self._clock() >= session.ends:
             return None
         return session.credential
 
     def fetch(self, refused: Credential | None = None) -> Credential:
-        """Return a credential other than `refused`; take a new one if there is none.
+        """Return a valid credential other than `refused`; request a new one if needed.
 
-        In a short outage of Vault it waits, so that calls are slow but do not fail.
+        During a short outage of Vault this waits, so that calls are slow but do not fail.
         """
         with self._opening:
             while True:
@@ -118,11 +119,11 @@ class LeasedCredentials:
                         raise
 
     def subscribe(self, changed: Callable[[], None]) -> None:
-        """Call `changed` in any thread after `valid` has changed."""
+        """Call `changed`, from any thread, after the result of `valid` has changed."""
         self._subscribers.append(changed)
 
     def close(self) -> None:
-        """Stop the thread and revoke the credentials; log those that Vault does not revoke."""
+        """Stop the thread and revoke all credentials; log each failure to revoke one."""
         self._stopping.set()
         if self._thread is not None:
             self._thread.join()
@@ -140,7 +141,7 @@ class LeasedCredentials:
                 )
 
     def _replace(self) -> Credential:
-        """Take a new credential; transactions in flight may use the old one until it expires."""
+        """Request a new credential; transactions in flight may use the old one until it expires."""
         session = self._open_session()
         now = self._clock()
         self._replaced = [each for each in self._replaced if now < each.ends < math.inf]
@@ -171,7 +172,7 @@ class LeasedCredentials:
                 failures = 0
 
     def _advance(self) -> float:
-        """Renew or replace what is due; return the seconds to wait."""
+        """Renew or replace leases that are due; return the seconds until the next step."""
         session = self._session
         if session is None:
             self.fetch()

@@ -9,18 +9,18 @@ from typing import NamedTuple
 
 import msgspec
 
-RENEW_AT = 2 / 3  # of the lease
-JITTER = 0.1  # of the lease: up to that much earlier, so that processes renew at different times
-FULL = 0.9  # of the first grant: near its max TTL, Vault grants less
+RENEW_AT = 2 / 3  # share of the lease's duration
+JITTER = 0.1  # share of the duration: renew up to this much earlier, to spread renewals
+FULL = 0.9  # a grant below this share of the first one means: near the max TTL of the lease
 SHORTEST_PAUSE, LONGEST_PAUSE = 0.05, 5.0  # seconds between attempts
-PAUSES = 20  # attempts within the rest of a lease
+PAUSES = 20  # number of attempts in the remaining time of a lease
 
 
 class Lease(msgspec.Struct, frozen=True):
     """A lease that Vault granted at `granted` for `seconds`, infinity if it never expires.
 
-    `granted` is when the request was sent, so the lease never ends before `ends`. `full` are the
-    seconds of the first grant. `jitter` is random, from 0 to 1.
+    `granted` is the time when the request was sent, so the lease never ends before `ends`. `full`
+    is the duration of the first grant in seconds. `jitter` is random, from 0 to 1.
     """
 
     granted: float
@@ -36,18 +36,18 @@ class Lease(msgspec.Struct, frozen=True):
 
     @property
     def is_due_at(self) -> float:
-        """Return when to renew or to replace it."""
-        if self.seconds < FULL * self.full:  # at its max TTL: it cannot be renewed any more
+        """Return when to renew or replace the lease."""
+        if self.seconds < FULL * self.full:  # near its max TTL: a renewal would not extend it
             return self.granted
         return self.granted + self.seconds * (RENEW_AT - JITTER * self.jitter)
 
     @property
     def must_be_replaced(self) -> bool:
-        """Return whether a renewal would not extend it."""
+        """Return whether a renewal would not extend the lease."""
         return not self.is_renewable or self.seconds < FULL * self.full
 
     def renewed(self, now: float, seconds: float, jitter: float) -> Lease:
-        """Return the lease after a renewal that was requested at `now`; it never ends earlier.
+        """Return the lease after a renewal requested at `now`; its end never moves back.
 
         Vault rounds `seconds` down, to 0 in the last second before the max TTL.
         """
@@ -64,16 +64,17 @@ class Action(Enum):
 
 
 class Step(NamedTuple):
-    """The next action, and when."""
+    """The next action and its time."""
 
     action: Action
     at: float
 
 
 def next_step(leases: Iterable[Lease], now: float) -> Step:
-    """Return what to do at `now`, or until when to wait.
+    """Return the action due at `now`, or WAIT and the time of the next action.
 
-    They are replaced together: when a token expires, Vault revokes the leases taken with it.
+    The leases are replaced together: when a token expires, Vault revokes all leases created with
+    it.
     """
     leases = list(leases)
     due = [each for each in leases if each.is_due_at <= now]
@@ -84,6 +85,6 @@ def next_step(leases: Iterable[Lease], now: float) -> Step:
 
 
 def pause_after_failure(remaining: float, jitter: float) -> float:
-    """Return the seconds until the next attempt, with `remaining` seconds until the end."""
+    """Return the seconds until the next attempt, `remaining` seconds before the lease ends."""
     longest = min(max(remaining / PAUSES, SHORTEST_PAUSE), LONGEST_PAUSE)
     return longest * (1 - jitter / 2)

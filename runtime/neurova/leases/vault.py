@@ -17,14 +17,14 @@ from ..settings.secrets import Secrets
 from .keeper import LeasedCredentials, LeaseLost
 from .timing import Action, Lease, next_step
 
-SHORTEST = 1  # seconds, the shortest time until a static password is read again
+SHORTEST = 1  # seconds; minimum time until a static password is read again
 
 
 class VaultSession:
-    """A login of its own and the credential at `path`, like "database/creds/booking".
+    """A separate login to Vault, and the credential at `path`, like "database/creds/booking".
 
-    They are one session, because Vault revokes a credential with the token that took it.
-    Raises NeurovaError.
+    Each credential has its own login, because Vault revokes a credential together with the token
+    that requested it. Raises NeurovaError.
     """
 
     def __init__(
@@ -49,11 +49,11 @@ class VaultSession:
 
     @property
     def ends(self) -> float:
-        """Return when Vault revokes the credential; a static one is never revoked."""
+        """Return when Vault revokes the credential; never (infinity) if it is static."""
         return min(self._token.ends, self._lease.ends) if self._lease_id else math.inf
 
     def renew(self) -> None:
-        """Renew what is due, or check whether a static password has changed."""
+        """Renew the leases that are due, or check whether a static password has changed."""
         now, call = self._clock(), self._client.call
         try:
             if next_step([self._token], now).action is Action.RENEW:
@@ -71,7 +71,10 @@ class VaultSession:
                 self.credential = found
 
     def revoke(self) -> None:
-        """Revoke the token of this login and the credential with it, or the credential alone."""
+        """Revoke the token of this login, and thereby the credential.
+
+        A token from the settings is kept: revoke only the credential.
+        """
         if self._is_own_token:
             self._client.call("revoke its token", lambda api: api.auth.token.revoke_self())
         elif self._lease_id:
