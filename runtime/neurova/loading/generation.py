@@ -1,7 +1,8 @@
 """Import a service's folder again for each reload, as a generation with its own modules.
 
-A generation of service "booking" is in sys.modules as `functions.booking~<n>`, so relative imports
-stay within it, even late ones of old code. Bytecode is cached as usual.
+A generation of service "booking" is in sys.modules as `functions.booking~<n>`. Relative imports
+therefore stay within their generation, even if code of an old generation imports late. Bytecode is
+cached as usual.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from .imports import check_imports
 PREFIX = "functions."
 MARK = "~"
 _NO_CODE = frozenset({"migrations", "__pycache__"})
-_SOURCES = "__neurova_sources__"  # attribute of a package: the sources of files that load later
+_SOURCES = "__neurova_sources__"  # package attribute: sources of files imported later
 _numbers = itertools.count(1)
 
 
@@ -41,7 +42,7 @@ class GenerationLoader(importlib.machinery.SourceFileLoader):
         return data
 
     def get_code(self, fullname: str) -> CodeType | None:
-        """Return the file's code, from the cache only if that is newer than the file.
+        """Return the file's code; use cached bytecode only if it is newer than the file.
 
         Raises ForeignImport when the file imports another service.
         """
@@ -59,8 +60,8 @@ class GenerationLoader(importlib.machinery.SourceFileLoader):
         return code
 
     def _remove_stale_cache(self) -> None:
-        # Python compares bytecode and source by size and whole seconds, so bytecode written in the
-        # second of the last change may be stale.
+        # Python checks bytecode by the source's size and modification time in whole seconds, so
+        # bytecode written in the same second as the last change may be stale.
         cached = importlib.util.cache_from_source(self.path)
         with suppress(OSError):
             if int(os.stat(cached).st_mtime) <= int(os.stat(self.path).st_mtime):
@@ -80,9 +81,9 @@ class GenerationFinder(MetaPathFinder):
 
 
 class RootFinder(MetaPathFinder):
-    """Provide an empty package `functions` if no other can be imported.
+    """Provide an empty package `functions` if there is no real one.
 
-    Importing a module inside a generation also imports its outermost package.
+    Python imports this outermost package with every module of a generation.
     """
 
     def find_spec(
@@ -93,7 +94,7 @@ class RootFinder(MetaPathFinder):
 
 
 class Generation:
-    """One import of a service's folder; garbage collecting it removes its modules."""
+    """One import of a service's folder; its modules are removed when it is garbage-collected."""
 
     __slots__ = ("__weakref__", "name")
 
@@ -114,13 +115,13 @@ class Generation:
             spec.loader.exec_module(package)
 
     def values(self) -> Iterator[object]:
-        """Yield the values of the variables of all imported modules."""
+        """Yield all module-level values of the imported modules."""
         inner = f"{self.name}."
         for name in [key for key in list(sys.modules) if key.startswith(inner)]:
             yield from vars(sys.modules[name]).values()
 
     def load(self, stem: str) -> ModuleType:
-        """Import a file by its name without suffix. Raises what the file raises."""
+        """Import a file by its name without suffix. Raises the errors of the file."""
         return importlib.import_module(f"{self.name}.{stem}")
 
 
@@ -147,7 +148,7 @@ def _file_spec(fullname: str, file: str) -> ModuleSpec:
 
 
 def _late_files(folder: Path) -> Iterator[Path]:
-    """Yield the files that loading does not import itself: `_name.py` and inner folders."""
+    """Yield the files that only other files import: `_name.py` and files in inner folders."""
     for inner in os.scandir(folder):
         if inner.name.startswith("_") and inner.name.endswith(".py"):
             yield Path(inner.path)

@@ -8,12 +8,12 @@ from collections.abc import Iterator
 
 _OTHER = "call its route, or move the shared type to a package"
 _SELF = "write `from .{}`, so that a reload imports it again"
-# Most files contain no such import, so they need not be parsed a second time.
+# Parse a file a second time only if it may contain such an import; most files do not.
 _SUSPECT = re.compile(rb"\b(?:import|from)\b(?:[^\n#]|\\\n)*\bfunctions\b|from[\s\\]*\.[\s\\]*\.")
 
 
 class ForeignImport(ImportError):
-    """An import of another service, at `line`."""
+    """A forbidden import, at `line`."""
 
     def __init__(self, path: str, line: int, what: str, fix: str) -> None:
         super().__init__(what, path=path)

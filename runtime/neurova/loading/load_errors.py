@@ -23,7 +23,7 @@ def import_error(root: Path, file: Path, error: BaseException) -> LoadError:
 
 
 def join_load_errors(faults: Sequence[LoadError]) -> LoadError:
-    """Combine faults into one error without repeats: a BindError if all are BindErrors."""
+    """Combine errors into one, without duplicates: a BindError if all are BindErrors."""
     unique = list({str(fault): fault for fault in faults}.values())
     if len(unique) == 1:
         return unique[0]

@@ -141,7 +141,7 @@ def load_service(
 
 
 def _load_file(root: Path, file: Path, origin: Origin) -> list[Loaded]:
-    """Return a list of the one function that the file declares, or an empty list."""
+    """Load a file; return a list with its function, empty if it declares none."""
     if not file.stem.isidentifier():
         what = "the name of a file must have only letters, digits and _"
         raise LoadError(what, where=origin.file, fix="rename the file")
@@ -162,7 +162,7 @@ def _load_file(root: Path, file: Path, origin: Origin) -> list[Loaded]:
 
 
 def _declarations(module: ModuleType) -> list[Declaration]:
-    """Return the declarations of a module, without those it imported from other files."""
+    """Return the declarations of a module, except declarations imported from other files."""
     found: dict[int, Declaration] = {}
     for variable, value in vars(module).items():
         description = None if variable.startswith("__") else description_of(value)

@@ -16,11 +16,11 @@ _NAME = re.compile(r"[a-z][a-z0-9_]*")
 
 
 class Service:
-    """Hold the functions of a service folder, as one load of its files made them.
+    """The functions of a service folder, as of one load of its files.
 
-    `events`: the events that its files define. `publishes`: it writes into its outbox, if only for
-    calls that are answered later. `domain` is the module domain.py. Call `start` before the
-    endpoints serve calls, and `stop` afterwards.
+    `events`: the events that its files define. `publishes`: whether the service uses an outbox, for
+    events or for calls that are answered later. `domain` is the module domain.py. Call `start`
+    before the endpoints serve calls, and `stop` afterwards.
     """
 
     __slots__ = ("domain", "events", "functions", "name", "publishes", "schedules", "subscriptions")
@@ -54,7 +54,7 @@ class Service:
             raise
 
     async def stop(self) -> None:
-        """Stop the mounted apps, each when its calls in flight have ended."""
+        """Stop each mounted app when its calls in flight have ended."""
         for function in self.functions:
             await function.stop()
 
