@@ -12,9 +12,9 @@ import msgspec
 class LogLine(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """One log line as it is stored, in JSON.
 
-    `time` is in UTC. `function` is "<service>.<name>", empty outside of calls, as are `service`,
-    `consumer` and `trace_id`. `version` is that of the project. `fields` come from the
-    code that logs.
+    `time` is in UTC. `function` is "<service>.<name>". Outside of calls, `function`, `service`,
+    `consumer` and `trace_id` are empty. `version` is the version of the project. `fields` come from
+    the code that logs.
     """
 
     time: datetime
@@ -35,10 +35,10 @@ Encoded = tuple[LogLine, bytes]
 
 
 class LogStore(Protocol):
-    """Receives lines in batches. Its methods block; one thread at a time calls them."""
+    """Store lines in batches. The methods block; one thread at a time calls them."""
 
     def write(self, lines: Sequence[Encoded]) -> int:
-        """Store lines; return how many the store refused for good.
+        """Store lines; return how many lines the store refused permanently.
 
         Raises Unavailable if they can be stored later: the caller then passes the same lines again,
         before any others.

@@ -33,7 +33,7 @@ class _BulkReply(msgspec.Struct):
 class ElasticsearchStore:
     """Write to the server at `url`. The first batch creates the index template.
 
-    A document's id is that of its line, so a batch that is sent again adds nothing twice.
+    Documents keep their ids when a batch is sent again, so a retry adds no duplicates.
     """
 
     def __init__(self, url: str, timeout: float = TIMEOUT) -> None:
@@ -100,7 +100,7 @@ class ElasticsearchStore:
 
 
 def make_template(type_of_fields: str) -> dict[str, Any]:
-    """Return the index template; unknown fields are stored and not indexed."""
+    """Return the index template; unknown fields are stored but not indexed."""
     properties: dict[str, Any] = {
         "time": {"type": "date"},
         "message": {"type": "text"},

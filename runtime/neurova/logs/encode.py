@@ -1,4 +1,4 @@
-"""Encode log entries as JSON lines with secrets masked; no entry raises."""
+"""Encode log entries as JSON lines with secrets masked; never raise for an entry."""
 
 from __future__ import annotations
 
@@ -57,7 +57,10 @@ def make_line(
 
 
 def encode_lines(lines: Sequence[LogLine]) -> list[Encoded]:
-    """Return each line with its JSON. Mask all in one pass, because most lines hold no secret."""
+    """Return each line with its JSON, secrets masked.
+
+    Most lines contain no secret, so the batch is checked as a whole first.
+    """
     encoded = [_encode_line(line) for line in lines]
     text = b"\n".join(encoded).decode()
     if mask_secrets(text) != text:
@@ -81,7 +84,7 @@ def _text(text: str, *, keep_end: bool = False) -> str:
     if len(text) > MAX_TEXT:
         cut = f"… ({len(text) - MAX_TEXT} characters cut)"
         text = f"{cut}\n{text[-MAX_TEXT:]}" if keep_end else text[:MAX_TEXT] + cut
-    # A secret that JSON escapes, such as a PEM file, cannot be found in the encoded line.
+    # JSON escapes some secrets, such as PEM files: mask them here, before the line is encoded.
     return text if text.isascii() and not _ESCAPED.search(text) else mask_secrets(text)
 
 

@@ -28,5 +28,5 @@ class LogFile:
         return 0
 
     def check(self) -> str:
-        """Return where the lines are."""
+        """Return the path of the file."""
         return str(self.path)

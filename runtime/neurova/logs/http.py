@@ -16,8 +16,8 @@ CORRECT_URL = "start it, or correct logs.url"
 class HttpEndpoint:
     """The server at a URL like loki+https://user:password@host/prefix.
 
-    A user and password are sent as basic authentication. `timeout`: seconds, to connect and for
-    each read.
+    A user and password are sent as basic authentication. `timeout` is in seconds, to connect and
+    for each read.
     """
 
     def __init__(self, url: str, timeout: float = TIMEOUT) -> None:
@@ -33,7 +33,10 @@ class HttpEndpoint:
     def send(
         self, method: str, path: str, body: bytes = b"", media_type: str = "application/json"
     ) -> tuple[int, bytes]:
-        """Return status and body. Raises Unavailable for 401, 403, 404, 429, 5xx and no answer."""
+        """Send a request; return the status and the body.
+
+        Raises Unavailable for 401, 403, 404, 429 and 5xx, and if there is no response.
+        """
         connection = connect(self._url, self._timeout)
         headers = self._headers | ({"content-type": media_type} if body else {})
         try:
@@ -55,7 +58,7 @@ class HttpEndpoint:
 
 
 def find_url_error(url: str) -> str:
-    """Return what is wrong with a URL, without showing it, "" if nothing is."""
+    """Return the error in a URL, "" if there is none; the text does not contain the URL."""
     return (
         ""
         if split_server_url(url.partition("+")[2])

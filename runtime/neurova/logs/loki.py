@@ -17,9 +17,9 @@ PATH = "/loki/api/v1/push"
 
 
 class LokiStore:
-    """Push to the Loki at `url`; the API's paths are appended to its path.
+    """Push to the Loki server at `url`; the path of the API is appended to the path of `url`.
 
-    A stream has the labels `app`, `project`, `service` and `level`; all else is in the line.
+    A stream has the labels `app`, `project`, `service` and `level`; other values are in the line.
     Loki drops a line that is sent twice; VictoriaLogs stores it twice.
     """
 

@@ -1,4 +1,4 @@
-"""Find lines in the log file and its rotated ones, and follow what is added."""
+"""Find lines in the log file and its rotated files, and follow new lines."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ _decode = msgspec.json.Decoder(LogLine).decode
 class LineFilter(msgspec.Struct, frozen=True):
     """Which lines to find; an empty value matches all.
 
-    `function` is the name of a function or of a service; `level` is the lowest one; `grep` is
-    searched in message, fields and traceback.
+    `function` is the name of a function or of a service; `level` is the lowest level to find;
+    `grep` is searched in message, fields and traceback.
     """
 
     function: str = ""
@@ -37,7 +37,7 @@ class LineFilter(msgspec.Struct, frozen=True):
     grep: re.Pattern[str] | None = None
 
     def decode(self, json: bytes) -> LogLine | None:
-        """Return the line if it matches; None if not, or if it is incomplete (after kill -9)."""
+        """Return the line if it matches; None if not, or if it is truncated (e.g. by kill -9)."""
         try:
             line = _decode(json)
         except (msgspec.DecodeError, UnicodeDecodeError):
@@ -79,9 +79,9 @@ def find_lines(
 
 
 def follow_lines(path: Path, wanted: LineFilter, count: int) -> Iterator[LogLine | None]:
-    """Yield the last `count` matching lines, then each new one; yield None when there is none yet.
+    """Yield the last `count` matching lines, then new ones; yield None while there is none.
 
-    After a rotation it continues in the new file. It yields whole lines only.
+    After a rotation it continues in the new file. It yields complete lines only.
     """
     while not path.exists():
         yield None
@@ -91,7 +91,7 @@ def follow_lines(path: Path, wanted: LineFilter, count: int) -> Iterator[LogLine
         yield from find_lines(path, wanted, count, (_inode(file), end))
         file.seek(end)
         while True:
-            was_rotated = _inode_of(path) != _inode(file)  # before the rest is read
+            was_rotated = _inode_of(path) != _inode(file)  # checked before the rest is read
             yield from filter(None, map(wanted.decode, _read_lines(file)))
             if was_rotated and path.exists():
                 file.close()
@@ -103,7 +103,7 @@ def follow_lines(path: Path, wanted: LineFilter, count: int) -> Iterator[LogLine
 
 
 def wait_and_follow(path: Path, wanted: LineFilter, count: int) -> Iterator[LogLine]:
-    """Yield lines as `follow_lines` does, and sleep when there is none."""
+    """Yield lines as `follow_lines` does, and sleep while there is no new line."""
     for line in follow_lines(path, wanted, count):
         if line is None:
             time.sleep(POLL_SECONDS)
@@ -112,7 +112,7 @@ def wait_and_follow(path: Path, wanted: LineFilter, count: int) -> Iterator[LogL
 
 
 def _read_lines(file: BinaryIO) -> Iterator[bytes]:
-    """Yield the whole lines after the position of the file."""
+    """Yield the complete lines after the current position of the file."""
     while True:
         start = file.tell()
         line = file.readline()
@@ -129,5 +129,5 @@ def _inode(file: BinaryIO) -> int:
 def _inode_of(path: Path) -> int:
     try:
         return path.stat().st_ino
-    except FileNotFoundError:  # between the two steps of a rotation
+    except FileNotFoundError:  # renamed by a rotation that has not created the new file yet
         return 0

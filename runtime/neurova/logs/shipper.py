@@ -1,4 +1,4 @@
-"""Send log lines to a store on a thread, so that nothing waits for the store."""
+"""Send log lines to a store from a thread, so that no caller waits for the store."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ FIRST_DELAY, MAX_DELAY = 0.5, 30.0  # seconds between two attempts
 class Shipper:
     """Send lines to `store` in batches, in order; retry with backoff while it is down.
 
-    `name` names the store in logs and metrics; `lost` counts the lines that it did not get.
+    `name` names the store in logs and metrics; `lost` counts the lines it did not receive.
     """
 
     def __init__(self, name: str, store: LogStore, max_bytes: int = MAX_BYTES) -> None:
@@ -43,11 +43,11 @@ class Shipper:
         self._thread = threading.Thread(target=self._run, name="log-shipper", daemon=True)
 
     def start(self) -> None:
-        """Start to send."""
+        """Start the thread that sends."""
         self._thread.start()
 
     def add(self, lines: Sequence[Encoded]) -> None:
-        """Take lines; drop the oldest beyond the bound."""
+        """Queue lines; drop the oldest lines above `max_bytes`."""
         with self._changed:
             self._waiting.extend(lines)
             self._bytes += sum(len(json) for _, json in lines)
@@ -90,13 +90,13 @@ class Shipper:
                 if self._stopping.wait(delay):
                     time.sleep(FIRST_DELAY)
                     if time.monotonic() >= self._stops_at:
-                        return  # `stop` counts the lines
+                        return  # `stop` counts these lines as lost
             with self._changed:
                 self._failures = self._sending = 0
                 self._changed.notify_all()
 
     def _next_batch(self) -> list[Encoded]:
-        """Wait for lines; return none when all are sent after `stop`."""
+        """Wait for lines and return a batch; it is empty after `stop`, when all are sent."""
         with self._changed:
             while not self._stopping.is_set() and self._bytes < BATCH_BYTES:
                 if self._waiting and self._is_hurried:
@@ -113,7 +113,7 @@ class Shipper:
             return batch
 
     def _send(self, batch: list[Encoded], failures: int) -> bool:
-        """Write a batch; return whether it is done. Of consecutive failures, log the first only."""
+        """Write a batch; return False to retry it. Of consecutive failures, log only the first."""
         try:
             refused = self._store.write(batch)
         except Unavailable as error:

@@ -1,4 +1,4 @@
-"""Route the lines of `logging` and loguru, of functions and libraries, to a `LogSink`."""
+"""Pass the records of `logging` and loguru, from functions and libraries, to a `LogSink`."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _NO_FIELDS: Mapping[str, Any] = {}
 
 
 class _Source:
-    """Add the running call to each line, unless its fields name another."""
+    """Add function, consumer and trace id of the current call, unless the fields hold them."""
 
     def __init__(self, sink: LogSink) -> None:
         self._sink = sink
@@ -35,7 +35,7 @@ class _Source:
         function, consumer, trace_id = "", "", 0
         if running is not None:
             function, consumer, trace_id = running.function, running.consumer, running.trace_id
-        # A failed call is logged after its context is gone, so `fields` name the call.
+        # The context of a failed call is gone when its error is logged, so `fields` name the call.
         function = str(fields.pop("function", function))
         consumer = str(fields.pop("consumer", consumer))
         trace_id = _to_trace_id(fields.pop("trace_id", trace_id))
@@ -64,7 +64,7 @@ class LoggingHandler(logging.Handler):
 
 
 class LoguruSource:
-    """Pass the messages of loguru to a sink, once a function or library imports it.
+    """Pass the messages of loguru to a sink, as soon as a function or library imports loguru.
 
     Loguru's own output to standard error is removed; sinks that functions add are kept.
     """
@@ -90,7 +90,7 @@ class LoguruSource:
 
     def _attach(self, module: ModuleType) -> None:
         self._logger = module.logger
-        with suppress(ValueError):  # it was removed before
+        with suppress(ValueError):  # somebody has already removed it
             self._logger.remove(0)
         # The sink reads the record, so loguru has nothing to format.
         options = {"format": _format_nothing, "backtrace": False, "diagnose": False}

@@ -1,4 +1,4 @@
-"""Collect log lines from all threads; encode and store them on a thread of their own."""
+"""Collect log lines from all threads; encode and store them in a separate thread."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ Show = Callable[[LogLine], str]
 class LogWriter:
     """A `LogSink` that writes to `file`, and through `shipper` to a further store.
 
-    `version` is added to each line. `show` returns what is printed to standard error. At most
-    `bound` lines wait; `lost` counts those that were not written to the file.
+    `version` is added to each line. `show` returns the text to print to standard error. At most
+    `bound` lines wait; `lost` counts the lines that were not written to the file.
     """
 
     def __init__(
@@ -63,7 +63,7 @@ class LogWriter:
         fields: Mapping[str, Any] | None,
         error: BaseException | None,
     ) -> None:
-        """Take one line; count it as lost if too many wait."""
+        """Queue one line; count it as lost if too many lines wait."""
         gathered = self._gathered
         if len(gathered) >= self._bound:
             self.lost += 1
@@ -77,7 +77,7 @@ class LogWriter:
             self._shipper.start()
 
     def stop(self, timeout: float) -> None:
-        """Write the remaining lines; the shipper has `timeout` seconds for them."""
+        """Write the remaining lines; the shipper may take `timeout` seconds to send them."""
         self._stopping.set()
         self._thread.join(timeout)  # a hung disk or terminal must not prevent the exit
         if not self._thread.is_alive():
@@ -85,7 +85,7 @@ class LogWriter:
         if self._shipper is not None:
             before = self._shipper.lost
             self._shipper.stop(timeout)
-            if lost := self._shipper.lost - before:  # too late for /metrics
+            if lost := self._shipper.lost - before:  # /metrics is no longer served
                 what = f"{lost} log lines were not sent to {self._shipper.name}"
                 self.add(logging.ERROR, "neurova.logs", what, "", "", 0, None, None)
                 self.flush()
@@ -93,7 +93,7 @@ class LogWriter:
     def flush(self, timeout: float = 0.0) -> None:
         """Write all lines gathered so far, and pass them to the shipper.
 
-        With `timeout`, wait as many seconds for the shipper.
+        With `timeout`, wait at most that many seconds for the shipper.
         """
         with self._flushing:
             gathered = self._gathered
@@ -120,12 +120,12 @@ class LogWriter:
                     sys.stderr.write(text + "\n")
 
     def ship(self, lines: Sequence[LogLine]) -> None:
-        """Pass lines to the shipper only; they are in another file already."""
+        """Pass lines only to the shipper, because another file already contains them."""
         if self._shipper is not None:
             self._shipper.add(encode_lines(lines))
 
     def readings(self) -> Iterator[Reading]:
-        """Yield the lost lines for /metrics."""
+        """Yield the numbers of lost lines for /metrics."""
         yield Reading("telemetry_dropped", "log file", self.lost)
         if self._shipper is not None:
             yield Reading("telemetry_dropped", self._shipper.name, self._shipper.lost)
