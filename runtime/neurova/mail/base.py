@@ -1,4 +1,4 @@
-"""The mails that a function sends, and the interface of what delivers them."""
+"""Send mails from functions; the interface of the backends that deliver them."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Mail:
         self._count = 0
 
     async def send(self, to: str, subject: str, text: str) -> str:
-        """Send a plain text; return its Message-ID. Raises Unavailable, or Reject if refused."""
+        """Send a text mail; return its Message-ID. Raises Unavailable, or Reject if refused."""
         self._count += 1
         domain = self._sender.rpartition("@")[2].strip("> ")
         message = EmailMessage()

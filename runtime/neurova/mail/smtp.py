@@ -16,7 +16,7 @@ _AUTHENTICATION_FAILED = 535  # the settings are wrong, not the mail
 
 
 class SmtpMailer:
-    """Send each message over a connection of its own.
+    """Send each message over a new connection.
 
     `url`: `smtp://user:password@host:port`, encrypted with STARTTLS where the server offers it and
     always before a password is sent; or `smtps://`, encrypted from the start.
@@ -46,7 +46,7 @@ class SmtpMailer:
             raise self._refused(code, text) from error
         except smtplib.SMTPResponseException as error:
             raise self._refused(error.smtp_code, error.smtp_error) from error
-        except (OSError, smtplib.SMTPException) as error:  # of the library, or of the socket
+        except (OSError, smtplib.SMTPException) as error:
             raise Unavailable(f"the mail server {self._host} does not answer: {error}") from error
 
     def _connect(self) -> smtplib.SMTP:
