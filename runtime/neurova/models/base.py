@@ -36,7 +36,7 @@ class Reference(NamedTuple):
 
 
 class ModelVersion(NamedTuple):
-    """One version of a model; its content never changes. `place`: where its files are."""
+    """One version of a model; its content never changes. `place` is the URL of its files."""
 
     name: str
     version: str
@@ -63,7 +63,7 @@ class ModelRegistry(Protocol):
         ...
 
     def aliases(self, name: str) -> dict[str, str]:
-        """Return the versions of a model's aliases."""
+        """Return the version of each alias of a model."""
         ...
 
     def versions(self, name: str) -> list[ModelVersion]:
@@ -75,15 +75,15 @@ class ModelRegistry(Protocol):
         ...
 
     def fetch(self, version: ModelVersion, file: str) -> Path:
-        """Return the path of a copy of one of the version's files on this machine.
+        """Return the path of a local copy of a file of the version.
 
-        Raises BrokenModel if the version lacks it.
+        Raises BrokenModel if the version has no such file.
         """
         ...
 
 
 def parse_model_reference(text: str) -> Reference:
-    """Return the reference `name@alias`. Raises ValueError for another text."""
+    """Parse a reference `name@alias`. Raises ValueError for any other text."""
     match = _REFERENCE.fullmatch(text)
     if match is None:
         raise ValueError(f"{text!r} does not name a model: write one like {REFERENCE_FORM}")

@@ -1,4 +1,4 @@
-"""Compare the features of live calls with those of the training data: PSI and KS.
+"""Compare the features of live calls with the training data: PSI and KS.
 
 `summarise` runs at training time; its result is stored with the version, so that the training data
 itself is not needed later.
@@ -19,7 +19,7 @@ BINS = 10
 MAX_CATEGORIES = 20
 OTHER = "(other)"
 MIN_ROWS = 100
-"""Below this number of live rows chance alone looks like drift."""
+"""With fewer live rows, chance alone looks like drift."""
 PSI_MODERATE, PSI_LARGE = 0.1, 0.25  # the usual thresholds
 _SMALLEST_SHARE = 1e-4  # instead of 0 for an empty bin, because PSI takes the logarithm
 
@@ -118,7 +118,7 @@ def _ks_p_value(ks: float, first: int, second: int) -> float:
     if not first or not second:
         return 1.0
     scaled = ks * math.sqrt(first * second / (first + second))
-    if scaled < 0.3:  # the series converges slowly there, and the value is above 0.999
+    if scaled < 0.3:  # the p-value is above 0.999, and the series converges slowly
         return 1.0
     terms = (math.exp(-2 * (k * scaled) ** 2) for k in range(1, 101))
     series = sum(term if k % 2 == 0 else -term for k, term in enumerate(terms))

@@ -15,7 +15,7 @@ from .base import EXTRA_FILE, MODEL_FILE, BrokenModel, ModelRegistry, ModelVersi
 
 _SKLEARN = re.compile(r"^  sklearn:\n((?:    .*\n)+)", re.MULTILINE)
 _FIELD = re.compile(r"^    (\w+): (.*)$", re.MULTILINE)
-# Classes of scikit-learn, and functions of numpy without side effects, that skops does not know.
+# Safe classes of scikit-learn and functions of numpy that skops does not trust by default.
 TRUSTED = (
     "numpy.exp",
     "numpy.expm1",
@@ -32,7 +32,7 @@ Predict = Callable[[Sequence[Features]], Sequence[Any]]
 
 
 class Extra(msgspec.Struct, frozen=True):
-    """What the file EXTRA_FILE holds besides the model; each part may be missing.
+    """The content of the file EXTRA_FILE; each part may be missing.
 
     `summary` describes the training data, see drift.py. `example`: features to warm the model with.
     """
@@ -45,7 +45,7 @@ class Extra(msgspec.Struct, frozen=True):
 def load_predict(
     registry: ModelRegistry, version: ModelVersion, trusted: Sequence[str] = ()
 ) -> Predict:
-    """Return the `predict` of a version, for rows of features.
+    """Load a version and return its `predict` function for rows of features.
 
     `trusted`: further types that its file may contain, like "package.module.Class". Raises
     BrokenModel if it cannot be loaded, and the errors of `ModelRegistry.fetch`.
@@ -67,7 +67,7 @@ def load_predict(
 
 
 def load_extra(registry: ModelRegistry, version: ModelVersion) -> Extra:
-    """Return what a version holds besides the model; an empty one if it has no such file.
+    """Return the content of a version's EXTRA_FILE, an empty `Extra` if the file is missing.
 
     Raises Unavailable if the registry does not respond.
     """
@@ -97,7 +97,7 @@ def _load_skops(path: Path, version: ModelVersion, trusted: Sequence[str]) -> An
         unknown = skops.io.get_untrusted_types(file=path)
         refused = sorted(set(unknown) - allowed)
         loaded = None if refused else skops.io.load(path, trusted=unknown)
-    except Exception as error:  # a damaged file raises nearly anything
+    except Exception as error:  # a damaged file can raise almost any error
         reason = f"{type(error).__name__}: {error}".splitlines()[0]
         raise _broken(version, f"its file {path.name} is damaged ({reason})") from error
     if refused:

@@ -44,7 +44,7 @@ class LocalRegistry:
         return found[0]
 
     def aliases(self, name: str) -> dict[str, str]:
-        """Return the versions of a model's aliases."""
+        """Return the version of each alias of a model."""
         query = "SELECT alias, version FROM registered_model_aliases WHERE name = ?"
         return {alias: str(version) for alias, version in self._query(query, (name,))}
 
@@ -57,7 +57,7 @@ class LocalRegistry:
         return [name for (name,) in self._query("SELECT name FROM registered_models ORDER BY name")]
 
     def fetch(self, version: ModelVersion, file: str) -> Path:
-        """Return the path of one of the version's files."""
+        """Return the path of a file of the version."""
         url = urlsplit(version.place)
         if url.scheme not in ("", "file"):
             raise BrokenModel(

@@ -26,7 +26,7 @@ WARM_TIMEOUT = 30.0  # seconds for the first prediction, which imports and alloc
 
 
 class ModelPool:
-    """Load each model once, and follow its alias.
+    """Load each model once, and load the new version when its alias moves.
 
     Every `refresh` seconds a thread asks the registry which version has the alias. It loads a new
     version and predicts once with its example before calls use it.
@@ -48,14 +48,14 @@ class ModelPool:
         self._refresh_seconds = refresh
         self._trusted = trusted
         self._served: dict[Reference, ServedModel] = {}
-        self._versions: dict[Reference, str] = {}  # of each alias at the last attempt
+        self._versions: dict[Reference, str] = {}  # version of each alias at the last load
         self._failures: dict[Reference, int] = {}
         self._wake = threading.Event()
         self._is_stopping = False
         self._thread: threading.Thread | None = None
 
     def source(self, text: str, function: str) -> Callable[[], Model]:
-        """Return a function that returns the model of a reference, which all functions share."""
+        """Return a function that returns the model with this reference, shared by all functions."""
         reference = parse_model_reference(text)
         if reference not in self._served:
             self._served[reference] = ServedModel(
@@ -69,24 +69,24 @@ class ModelPool:
         return self._served[reference]
 
     def start(self) -> None:
-        """Load the models, in the background."""
+        """Load the models in the background."""
         if self._served and self._thread is None:
             self._thread = threading.Thread(target=self._run, name="models", daemon=True)
             self._thread.start()
         self._wake.set()
 
     def refresh(self) -> None:
-        """Follow the aliases now, and pass on the records."""
+        """Load the new versions of moved aliases now, and write the records."""
         for reference in list(self._served):
             self._follow(self._served[reference])
         self.records.flush()
 
     def close(self) -> None:
-        """Stop the thread and pass on the remaining records."""
+        """Stop the thread and write the remaining records."""
         self._is_stopping = True
         self._wake.set()
         if self._thread is not None:
-            # It may be loading a model, which cannot be interrupted; it is a daemon.
+            # Loading a model cannot be interrupted: wait, then leave the daemon thread to the exit.
             self._thread.join(self._timeout)
         self.records.flush()
         for served in self._served.values():
@@ -111,7 +111,7 @@ class ModelPool:
                 LOGGER.info("%s is now version %s", reference, version.version)
             self._failures[reference] = 0
         except BrokenModel as error:
-            # Its files do not change: try again when the alias has moved.
+            # The files of a version never change: retry only after the alias has moved.
             self._versions[reference] = version.version
             served.error = error
             LOGGER.error("%s is not used: %s", version, error)
@@ -119,7 +119,7 @@ class ModelPool:
             if served.error is None:
                 LOGGER.info("%s", error)
             served.error = error
-        except Exception as error:  # the thread serves all models
+        except Exception as error:  # the thread must go on for the other models
             served.error = error if isinstance(error, NeurovaError) else None
             failures = self._failures[reference] = self._failures.get(reference, 0) + 1
             log_repeated(LOGGER, failures, error, "The model %s cannot be used", str(reference))

@@ -17,15 +17,15 @@ from ..files.lines import RotatingFile
 LOGGER = logging.getLogger("neurova.models")
 PREDICTIONS, TRUTHS = "model_predictions", "model_truths"
 """The names of the tables."""
-BOUND = 100_000  # records that wait at most; further ones are dropped and counted
+BOUND = 100_000  # maximum number of waiting records; further ones are dropped and counted
 _FILE_BYTES, _KEEP = 64 << 20, 4
 
 
 class Prediction(msgspec.Struct, frozen=True, gc=False):
-    """One prediction: `ms` of computing, `time` in Unix seconds.
+    """One prediction; `ms` is its duration, `time` is in Unix seconds.
 
-    `value` is None for a call that no version could answer; `fallback`: it is not of the version
-    that has the alias.
+    `value` is None if no version returned a number. `fallback`: the newest version failed, and
+    the previous version returned the value.
     """
 
     time: float
@@ -75,9 +75,9 @@ class FileSink:
 
 
 class ModelRecords:
-    """Gather records without waiting, and pass them on when `flush` is called.
+    """Collect records without blocking, and write them to the sinks when `flush` is called.
 
-    `dropped` counts those beyond the bound, and those that a sink could not store.
+    `dropped` counts the records above `bound` and the records that a sink could not store.
     """
 
     def __init__(self, sinks: Sequence[RecordSink], bound: int = BOUND) -> None:
@@ -89,17 +89,17 @@ class ModelRecords:
         self.dropped = 0
 
     def add(self, record: Record) -> None:
-        """Gather a record, from any thread."""
+        """Add a record; any thread may call this."""
         if len(self._gathered) < self._bound:
             self._gathered.append(record)
         else:
             self.dropped += 1
 
     def flush(self) -> None:
-        """Pass on what was gathered."""
+        """Write the collected records to the sinks."""
         with self._flushing:
             batch = self._gathered[:]
-            del self._gathered[: len(batch)]  # keep what was added meanwhile
+            del self._gathered[: len(batch)]  # keep records that were added meanwhile
             for table, kind in ((PREDICTIONS, Prediction), (TRUTHS, Truth)):
                 rows = [_row(each) for each in batch if isinstance(each, kind)]
                 for sink in self._sinks if rows else ():
@@ -109,14 +109,14 @@ class ModelRecords:
         try:
             sink.record(table, rows)
             self._failures = 0
-        except Exception as error:  # a full disk must not end the predictions
+        except Exception as error:  # a full disk must not make predictions fail
             self._failures += 1
             self.dropped += len(rows)
             log_repeated(LOGGER, self._failures, error, "Records of models are lost")
 
 
 def hash_features(features: Mapping[str, str | float]) -> str:
-    """Return the same text for equal features: 16 hexadecimal digits."""
+    """Return a hash of features, equal for equal features, as 16 hexadecimal digits."""
     numbers = {
         name: each if isinstance(each, str) else float(each) for name, each in features.items()
     }

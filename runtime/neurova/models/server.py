@@ -20,13 +20,14 @@ from .base import BrokenModel, ModelVersion, Reference, UnknownModel, missing_al
 _API = "/api/2.0/mlflow"
 _PASSWORD = re.compile(r"//[^/@]*@")
 _PAGE = 200
-_MISSING = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")  # the latter for an alias
+_MISSING = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")  # the second: unknown alias
 
 
 class ServerRegistry:
-    """Read the registry of the server at `url`; `cache` is the folder of copies.
+    """Read the registry of the server at `url`; `cache` is the folder for copies of model files.
 
-    `token` is sent as bearer token, a user and password in the URL by HTTP's basic scheme.
+    `token` is sent as bearer token; a user and password in the URL are sent as basic
+    authentication.
     """
 
     def __init__(self, url: str, cache: Path, token: str = "", timeout: float = 10.0) -> None:
@@ -56,7 +57,7 @@ class ServerRegistry:
         return _version(self._get("model-versions/get", values)["model_version"])
 
     def aliases(self, name: str) -> dict[str, str]:
-        """Return the versions of a model's aliases."""
+        """Return the version of each alias of a model."""
         found = self._get("registered-models/get", {"name": name})["registered_model"]
         return {each["alias"]: str(each["version"]) for each in found.get("aliases", ())}
 
@@ -72,7 +73,7 @@ class ServerRegistry:
         return sorted(each["name"] for each in found)
 
     def fetch(self, version: ModelVersion, file: str) -> Path:
-        """Return the path of a copy of one of the version's files; copy it if it is not there."""
+        """Return the path of the local copy of a file of the version; download it if missing."""
         path = self._cache / quote(version.name, safe="") / version.version / file
         if path.is_file():
             return path
@@ -146,7 +147,7 @@ def _version(found: dict[str, Any]) -> ModelVersion:
 
 
 def _write(path: Path, content: bytes) -> None:
-    """Write a file atomically: other processes may fetch the same one."""
+    """Write a file atomically, because other processes may fetch it at the same time."""
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:

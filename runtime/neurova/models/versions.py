@@ -1,4 +1,4 @@
-"""The versions of one model that a process serves: the newest, and the one before it."""
+"""The two versions of a model that a process serves: the newest and the previous one."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from .flavour import Features, Predict
 from .records import ModelRecords, Prediction
 
 LOGGER = logging.getLogger("neurova.models")
-THREADS = 4  # per version: a prediction that hangs blocks neither other versions nor functions
+THREADS = 4  # per version, so that a prediction that hangs blocks only its version
 QUEUE = 1_000
 LOAD_WAIT = 10.0  # seconds that a call waits for the first version
-MAX_FAULTS = 3  # in a row, until a version is no longer used
+MAX_FAULTS = 3  # consecutive failures after which a version is not used
 
 
 class PredictionFailed(Exception):
-    """A version has returned no number; `hung`: its thread has not returned at all."""
+    """A version returned no number; `hung`: its thread has not returned at all."""
 
     def __init__(self, what: str, *, hung: bool = False) -> None:
         super().__init__(what)
@@ -58,7 +58,7 @@ class LoadedVersion:
             work = self._threads.run(self.compute, [features])
         except ThreadPoolFull:
             raise PredictionFailed("too many predictions wait") from None
-        # A timer of its own costs less than asyncio.timeout, which must cancel the task.
+        # A `call_later` timer costs less than asyncio.timeout, which must cancel the task.
         timer = work.get_loop().call_later(seconds, _expire, work)
         try:
             value, error = await work
@@ -89,7 +89,7 @@ class LoadedVersion:
             raise PredictionFailed(f"did not return within {timeout:g} s", hung=True) from None
 
     def stop(self) -> None:
-        """End the idle threads, and the others after their predictions."""
+        """Stop idle threads now, and busy threads after their predictions."""
         self._threads.stop()
 
 
@@ -102,10 +102,11 @@ def _expire(work: Work) -> None:
 
 
 class ServedModel:
-    """Predict with the version that an alias names, or with the one that it named before.
+    """Predict with the version that an alias names; if that fails, with the previous version.
 
-    A version is no longer used until the alias moves if it hangs, or if it fails MAX_FAULTS calls
-    in a row that the other version answers. `start` starts the load of the first version.
+    After MAX_FAULTS faults in a row, a version is not used again until the alias moves. A fault is
+    a call that hangs, or that fails although the other version answers it. `start` starts to load
+    the first version.
     """
 
     def __init__(
@@ -124,7 +125,7 @@ class ServedModel:
         self._tried: Future[None] = Future()
 
     def use(self, newest: LoadedVersion) -> None:
-        """Use a version from the next call on, and keep the one before it."""
+        """Use a version from the next call on, and keep the previous version."""
         kept = [each for each in self.loaded if each is not newest][:1]
         dropped = [each for each in self.loaded if each is not newest][1:]
         newest.faults = 0
@@ -177,7 +178,7 @@ class ServedModel:
     def _count_faults(
         self, failed: list[tuple[LoadedVersion, PredictionFailed]], *, answered: bool
     ) -> None:
-        """Count faults; an input that no version can answer is not the fault of a version."""
+        """Count faults; an error is no fault if no version can answer the input."""
         for each, error in failed:
             each.faults += answered or error.hung
             if each.faults in (0, 1) or each.faults == MAX_FAULTS:
