@@ -1,1 +1,1 @@
-"""Deliver events exactly when their transaction commits: outbox, relay and inbox."""
+"""Deliver events if and only if their transaction commits: outbox, relay and inbox."""

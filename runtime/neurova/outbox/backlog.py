@@ -13,7 +13,7 @@ _SELECT = select(func.count().label("waiting"), func.min(outbox.c.time).label("o
 
 
 class Backlog(NamedTuple):
-    """The number of waiting events, and when the oldest was published, in Unix seconds; 0: none."""
+    """The number of waiting events, and the time of the oldest (Unix seconds, 0 if none waits)."""
 
     waiting: int
     oldest: float

@@ -1,4 +1,4 @@
-"""The inbox: the events that a subscription has handled, so that none has its effects twice."""
+"""The inbox records the events that a subscription has handled, so that none takes effect twice."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ async def record_handled(tx: Transaction, subscription: str, event_id: str, now:
 
 
 async def list_handled(tx: Transaction, subscription: str, ids: Sequence[str]) -> set[str]:
-    """Return those of some events that a subscription has handled."""
+    """Return the ids, out of `ids`, of events that a subscription has handled."""
     found: set[str] = set()
     for start in range(0, len(ids), _BATCH):
         values = {"subscription": subscription, "ids": ids[start : start + _BATCH]}

@@ -1,4 +1,4 @@
-"""Parked events of ordered subscriptions: they wait until the first of their key is handled."""
+"""Parked events of ordered subscriptions wait until earlier events of their key are handled."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ _UPDATE = parked.update().where(_OF_SUBSCRIPTION, parked.c.id == bindparam("i"))
 
 
 class Parked(msgspec.Struct):
-    """A parked event as a delivery, and when it is due; `due` None: it is a dead letter."""
+    """A parked event as a delivery, and when to handle it; None if it is a dead letter."""
 
     delivery: Delivery
     due: float | None
 
 
 async def find_key(tx: Transaction, subscription: str, event_id: str) -> str | None:
-    """Return the key under which an event is parked, None if it is not."""
+    """Return the key under which an event is parked, None if it is not parked."""
     key: str | None = (await tx.execute(_KEY_OF, {"s": subscription, "i": event_id})).scalar()
     return key
 
@@ -57,7 +57,7 @@ async def park(
     failures: tuple[Failure, ...] | None = None,
     attempt: int | None = None,
 ) -> None:
-    """Park an event behind those of its key, or change when a parked event is due."""
+    """Park an event behind the parked events of its key, or update a parked event."""
     message, subscription = delivery.message, delivery.queue
     changed = {
         "due": due,
@@ -84,7 +84,7 @@ async def unpark(tx: Transaction, subscription: str, event_id: str) -> None:
 
 
 async def unpark_dead(tx: Transaction, subscription: str, event_id: str) -> None:
-    """Remove a parked event that is a dead letter, so that those behind it are handled."""
+    """Remove a parked event that is a dead letter, so that later events are handled."""
     await tx.execute(_DELETE_DEAD, {"s": subscription, "i": event_id})
 
 

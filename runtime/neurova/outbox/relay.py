@@ -1,4 +1,4 @@
-"""The relay: publish the events in a service's outbox, in order, until the bus confirms them."""
+"""The relay: publish the events in a service's outbox in order; delete them when confirmed."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ from .inbox import prune_inbox
 
 LOGGER = logging.getLogger("neurova.events")
 
-BATCH = 500  # events published at once; fewer after a failure, as a slow bus may take no more
-POLL_SECONDS = 0.1  # between two looks for events of other processes
+BATCH = 500  # events published at once; fewer after a failure, because the bus may be slow
+POLL_SECONDS = 0.1  # between two checks for new events
 TIMEOUT = 5.0  # seconds for each step
 LONGEST_PAUSE = 5.0  # seconds between two attempts after failures
 PRUNE_SECONDS = 600.0
@@ -35,16 +35,16 @@ _DELETE = outbox.delete().where(outbox.c.seq.in_(bindparam("seqs", expanding=Tru
 
 
 Published = Callable[[Sequence[Message], int], None]
-"""Takes messages, and when they were sent, in Unix nanoseconds."""
+"""Receives confirmed messages, and the time when they were sent, in Unix nanoseconds."""
 
 
 class Relay:
     """Publish the events of one service.
 
-    One process at a time publishes, under a lock of the database, so that events keep their order.
-    `open_bus` returns the connected bus. `declare` creates the queues again when an event has none;
-    an event that still has none is dropped. `published` receives the messages that the bus has
-    confirmed, and when they were sent.
+    A database lock lets one process at a time publish, so that events keep their order.
+    `open_bus` returns the connected bus. If an event has no queue, `declare` creates the queues
+    again; an event that still has no queue is dropped. `published` receives the messages that the
+    bus has confirmed, and the time when they were sent.
     """
 
     def __init__(
@@ -71,7 +71,7 @@ class Relay:
         self._limit = BATCH
 
     async def run(self) -> None:
-        """Relay until cancelled."""
+        """Publish events until cancelled."""
         failures = 0
         while True:
             pause = self._poll
@@ -90,7 +90,7 @@ class Relay:
 
     async def relay_batch(self) -> int:
         """Publish one batch of events; return their number. Raises NeurovaError on failure."""
-        if not await self._read(1):  # most looks find nothing: take no lock for them
+        if not await self._read(1):  # usually there are no events: skip the lock
             return 0
         try:
             lock = await self._database().lock_key(_LOCK, _deadline())
@@ -109,7 +109,7 @@ class Relay:
             await lock.release()
 
     async def _publish(self, rows: Sequence[Any]) -> None:
-        """Publish events up to the first whose schema cannot be registered: it keeps its place."""
+        """Publish events in order; stop at the first whose schema cannot be registered."""
         messages, failure = [], None
         for row in rows:
             try:
@@ -137,7 +137,7 @@ class Relay:
             )
 
     async def _publish_again(self, bus: Bus, messages: Sequence[Message]) -> None:
-        """Create the queues again, in case one was deleted; events without subscriptions end."""
+        """Create deleted queues again and publish; drop events without subscriptions."""
         if self._unrouted.issuperset(message.event for message in messages):
             return
         await self._declare()
@@ -159,7 +159,7 @@ class Relay:
         await run_in_transaction(tx, lambda tx: tx.execute(_DELETE, {"seqs": seqs}))
 
     async def prune(self) -> None:
-        """Delete old records of the inbox, now and then."""
+        """Delete old records of the inbox, every PRUNE_SECONDS."""
         now = self._clock()
         if now < self._next_prune:
             return
