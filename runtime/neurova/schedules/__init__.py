@@ -1,1 +1,1 @@
-"""Schedules: functions that run at certain times, and what runs them."""
+"""Schedules: functions that run at certain times, and the runner that calls them."""

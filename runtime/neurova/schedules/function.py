@@ -1,4 +1,4 @@
-"""A function that runs at certain times: its parameters and the times."""
+"""A function that runs on a schedule: its parameters and its occurrences."""
 
 from __future__ import annotations
 
@@ -43,6 +43,6 @@ class ScheduledFunction(BackgroundFunction[Schedule]):
         return datetime.fromtimestamp(occurrence, self._zone)
 
     async def call(self, occurrence: float, deadline: float, tx: Transaction | None) -> None:
-        """Call the handler. Raises what it raises."""
+        """Call the handler. Raises the errors of the handler."""
         scheduled = self.time_of(occurrence)
         await self.call_with(scheduled, f"{occurrence:.0f}", deadline, tx)

@@ -1,4 +1,4 @@
-"""Run one schedule: wait until it is due, and run it in one process of all."""
+"""Run one schedule: wait until it is due, and run it in only one of all processes."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ from .function import ScheduledFunction
 from .store import ScheduleState, find_state, finish, postpone, register
 
 POLL_SECONDS = 1.0  # longest sleep, so that a changed clock is noticed
-LOCK_TIMEOUT = 5.0  # seconds; another process that runs the schedule holds the lock
+LOCK_TIMEOUT = 5.0  # seconds to wait for the lock, which a process holds while it runs the function
 LATE_SECONDS = 60.0  # with `catch_up=False`, an occurrence is skipped when it is later than this
 NEW_SECONDS = 120.0  # a timer is at most this late for the first occurrence of a new schedule
-FUTURE_SECONDS = 86_400.0  # a recorded occurrence further ahead is from a clock that was wrong
+FUTURE_SECONDS = 86_400.0  # an occurrence recorded further ahead comes from a wrong clock
 
 
 class ScheduleRunner:
     """Run a function at each occurrence of its schedule, once among all processes.
 
-    One process at a time runs it, under a lock of the service's database. A handler with a `Tx`
-    takes effect once, because its transaction also records the occurrence; one without runs at
-    least once. `clock` returns Unix seconds.
+    A lock in the service's database lets one process at a time run it. A handler with a `Tx` takes
+    effect once, because its transaction also records the occurrence. A handler without a `Tx` runs
+    at least once. `clock` returns Unix seconds.
     """
 
     def __init__(
@@ -48,7 +48,7 @@ class ScheduleRunner:
         self._poll = poll
         self._lock_name = hashlib.sha256(f"neurova schedule {function.name}".encode()).digest()
         self._finished: float | None = None  # None: not registered yet
-        self._quiet = (0.0, 0.0)  # from and until when nothing is due
+        self._quiet = (0.0, 0.0)  # start and end of a time in which nothing is due
         self._running = asyncio.Lock()
         self._task: asyncio.Task[None] | None = None
 
@@ -87,7 +87,7 @@ class ScheduleRunner:
             await asyncio.sleep(pause)
 
     async def register(self, now: float) -> None:
-        """Record the schedule if it is new or changed; only times after `now` are then due."""
+        """Record the schedule if it is new or changed; its first occurrence is after `now`."""
 
         async def body(tx: Transaction) -> float:
             name, latest = self.function.name, now + FUTURE_SECONDS
@@ -98,7 +98,7 @@ class ScheduleRunner:
         self._finished = await self.function.transact(body)
 
     async def run_due(self) -> bool:
-        """Run the latest occurrence if it is due and no process has; return whether it was run.
+        """Run the latest occurrence if no process has run it; return whether this call ran it.
 
         Raises NeurovaError if the database cannot be used.
         """
@@ -117,9 +117,9 @@ class ScheduleRunner:
             return await self._run_locked()
 
     async def run_latest(self) -> bool:
-        """Run what is due, as `run_due` does, when a timer says that an occurrence is due now.
+        """Run the latest occurrence as `run_due` does, when an external timer fires.
 
-        This also holds for a schedule that is not registered yet.
+        Unlike `run_due`, this also runs the first occurrence of an unregistered schedule.
         """
         now = self._clock()
         occurrence = self.function.occurrences.latest(now)
@@ -128,7 +128,7 @@ class ScheduleRunner:
         return await self.run_due()
 
     async def _run_locked(self) -> bool:
-        """Run the latest occurrence under the lock, unless its state says otherwise."""
+        """Take the lock and run the latest occurrence, unless its recorded state forbids it."""
         deadline = asyncio.get_running_loop().time() + LOCK_TIMEOUT
         try:
             lock = await self.function.resources.database().lock_key(self._lock_name, deadline)
@@ -139,7 +139,7 @@ class ScheduleRunner:
             state: ScheduleState | None = await self.function.transact(
                 lambda tx: find_state(tx, name), lock.transaction
             )
-            now = self._clock()  # again: the lock may have taken a while
+            now = self._clock()  # read the clock again: waiting for the lock takes time
             occurrence = self.function.occurrences.latest(now)
             if state is None or occurrence is None or state.finished > now + FUTURE_SECONDS:
                 LOGGER.warning("Schedule %s starts anew: its record is lost or ahead", name)
@@ -217,7 +217,7 @@ class ScheduleRunner:
 
         async def body(tx: Transaction) -> None:
             await function.call(occurrence, deadline, tx)
-            # Recorded last: a handler that first waits for others does not block other writers.
+            # Record this last, so that the handler blocks no other writers while it waits.
             if not await finish(tx, function.name, occurrence):
                 raise AlreadyHandled(f"{function.name} has run: the lock was lost")
 
@@ -225,7 +225,7 @@ class ScheduleRunner:
         return "handled"
 
     async def _finish(self, lock: KeyLock, occurrence: float) -> None:
-        """Record that an occurrence needs no run any more."""
+        """Record that an occurrence needs no further run."""
         await self.function.transact(
             lambda tx: finish(tx, self.function.name, occurrence), lock.transaction
         )

@@ -24,10 +24,10 @@ _POSTPONE = (
 
 
 class ScheduleState(msgspec.Struct, frozen=True):
-    """What is recorded about a schedule; times are in Unix seconds.
+    """The recorded state of a schedule; times are in Unix seconds.
 
-    `finished` is the latest occurrence that needs no run. `attempt` runs of the occurrence
-    `pending` have failed, it is run again at `due`.
+    `finished` is the latest occurrence that needs no further run. `attempt` runs of the occurrence
+    `pending` have failed; the next run is due at `due`.
     """
 
     finished: float
@@ -39,7 +39,7 @@ class ScheduleState(msgspec.Struct, frozen=True):
 async def register(tx: Transaction, name: str, schedule: str, now: float, latest: float) -> None:
     """Record a new or changed schedule: its first occurrence is after `now`.
 
-    A recorded occurrence after `latest` is from a clock that was wrong, and is replaced.
+    A recorded occurrence after `latest` comes from a wrong clock and is replaced.
     """
     await tx.run_sql(_REGISTER, (name, schedule, now, latest))
 
@@ -51,10 +51,10 @@ async def find_state(tx: Transaction, name: str) -> ScheduleState | None:
 
 
 async def finish(tx: Transaction, name: str, occurrence: float) -> bool:
-    """Record that an occurrence needs no run any more; return whether it was not recorded yet."""
+    """Record that an occurrence needs no further run; return False if it already was recorded."""
     return bool(await tx.run_sql(_FINISH, (name, occurrence)))
 
 
 async def postpone(tx: Transaction, name: str, occurrence: float, attempt: int, due: float) -> bool:
-    """Record a failed attempt; return whether the occurrence is still to be run."""
+    """Record a failed attempt; return whether the occurrence still needs a run."""
     return bool(await tx.run_sql(_POSTPONE, (name, occurrence, attempt, due)))
