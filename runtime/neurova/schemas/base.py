@@ -27,7 +27,7 @@ class UnknownSchema(NeurovaError):
 
 
 class InvalidSchema(NeurovaError):
-    """A text is no Avro schema."""
+    """A text is not a valid Avro schema."""
 
 
 class IncompatibleSchema(StateError):
@@ -60,9 +60,9 @@ class SchemaRegistry(Protocol):
     """
 
     def register(self, subject: str, schema: str, references: tuple[Reference, ...] = ()) -> int:
-        """Return the id of a schema of a subject; add a version if it is new.
+        """Register a schema under a subject and return its id; add a version if it is new.
 
-        Raises InvalidSchema, IncompatibleSchema, and UnknownSchema for a reference.
+        Raises InvalidSchema, IncompatibleSchema, and UnknownSchema if a reference does not exist.
         """
         ...
 
@@ -92,5 +92,5 @@ class SchemaRegistry(Protocol):
 
 
 def subject_of(event: str) -> str:
-    """Return the subject of an event: that of Confluent's default strategy for a topic."""
+    """Return the subject of an event, as Confluent's TopicNameStrategy names it."""
     return f"{event}-value"

@@ -1,4 +1,4 @@
-"""The schemas that a process has used, which a registry that is down does not affect."""
+"""Cache the schemas that a process has used, so that it needs no registry to use them again."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class SchemaCache:
         self._ids: dict[tuple[str, str], int] = {}
 
     def find(self, id: int) -> str:
-        """Return a schema; it blocks for one that is not cached. Raises UndecodableEvent."""
+        """Return a schema; block to read one that is not cached. Raises UndecodableEvent."""
         found = self._schemas.get(id)
         if found is None:
             try:
@@ -27,11 +27,11 @@ class SchemaCache:
         return found
 
     def is_cached(self, body: bytes) -> bool:
-        """Return whether `cached` has the schema of an encoded event. Raises UndecodableEvent."""
+        """Return whether the schema of an encoded event is cached. Raises UndecodableEvent."""
         return schema_id(body) in self._schemas
 
     def cached(self, id: int) -> str:
-        """Return a schema like `find`, but never block: `load` must have found it."""
+        """Return a cached schema without blocking; call `load` first."""
         if id not in self._schemas:
             raise _unknown(id)
         return self._schemas[id]
@@ -46,7 +46,7 @@ class SchemaCache:
             await asyncio.to_thread(self.find, id)
 
     async def register(self, event: str, schema: str) -> int:
-        """Return the id of an event's schema; register one that is new.
+        """Return the id of an event's schema; register the schema if it is new.
 
         Raises IncompatibleSchema, Unavailable or StateError.
         """

@@ -1,8 +1,8 @@
 """Find the changes of an Avro schema that break its readers.
 
-The `avro` package decides whether a reader's schema can read what another one has written; this
-module finds the places. In addition, a changed logical type is a break: readers would take values
-for others.
+The `avro` package decides whether a reader's schema can read data written with another schema; this
+module finds the places that break. A changed logical type is also a break, because readers would
+misinterpret the values.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ LOGICAL = "neurova-logical-type"  # `avro` ignores a changed logicalType; compar
 class Break(NamedTuple):
     """A place where a reader's schema cannot read a writer's: `rooms[].guest.age`, and why.
 
-    `steps` lead to the place in both schemas: names of fields, "[]" and "{}". `kind` is one of
-    "field", "symbols", "logical", "name", "union" and "type".
+    `steps` is the path to the place in both schemas: names of fields, "[]" for items and "{}" for
+    values of maps. `kind` is one of "field", "symbols", "logical", "name", "union" and "type".
     """
 
     steps: tuple[str, ...]
@@ -37,7 +37,7 @@ class Break(NamedTuple):
 
 
 def find_breaks(reader: str, writer: str, *, types: Sequence[str] = ()) -> list[Break]:
-    """Return the places where `reader` cannot read what `writer` has written.
+    """Return the places where the schema `reader` cannot read data written with `writer`.
 
     `types`: the schemas that both refer to. Raises InvalidSchema.
     """
@@ -47,7 +47,7 @@ def find_breaks(reader: str, writer: str, *, types: Sequence[str] = ()) -> list[
 def find_level_breaks(
     schema: str, earlier: Sequence[str], level: Level, *, types: Sequence[str] = ()
 ) -> Iterator[tuple[int, Break]]:
-    """Yield the breaks of a new version, each with the index of the earlier one that it breaks."""
+    """Yield the breaks of a new version, each with the index of the earlier version it breaks."""
     if level == "NONE" or not earlier:
         return
     compared = range(len(earlier)) if level.endswith("_TRANSITIVE") else [len(earlier) - 1]
@@ -76,7 +76,7 @@ def parse(schema: str, types: Iterable[str] = ()) -> Any:
         definition = json.loads(schema)
         fastavro.parse_schema(definition, named_schemas=named)  # it checks defaults
         return make_avsc_object(_hide_logical_types(definition), names)
-    except Exception as error:  # both raise many kinds
+    except Exception as error:  # both packages raise many types of errors
         raise InvalidSchema(
             f"not a valid Avro schema: {error}", fix="see the Avro specification 1.12"
         ) from error
@@ -104,7 +104,7 @@ class _Walk:
     def compare(self, reader: Any, writer: Any, steps: tuple[str, ...]) -> Iterator[Break]:
         """Yield the breaks at and below a place."""
         if (id(reader), id(writer)) in self._compared:
-            return  # a type that contains itself
+            return  # a recursive type
         self._compared.add((id(reader), id(writer)))
         if "union" in (reader.type, writer.type):
             yield from self._compare_unions(reader, writer, steps)
@@ -157,9 +157,9 @@ def _can_read(reader: Any, writer: Any) -> bool:
 
 
 def _default_fits(field: Any) -> bool:
-    """Return whether the default of a union is null if and only if its first type is.
+    """Return whether the default of a field fits the first type of its union: both null or neither.
 
-    Clients for Avro before 1.12 refuse other schemas.
+    Clients for Avro before 1.12 refuse other defaults.
     """
     if field.type.type != "union" or not field.has_default:
         return True

@@ -48,9 +48,9 @@ class ConfluentRegistry:
             self._headers["authorization"] = f"Basic {b64encode(pair.encode()).decode()}"
 
     def register(self, subject: str, schema: str, references: tuple[Reference, ...] = ()) -> int:
-        """Return the id of a schema of a subject; add a version if it is new.
+        """Register a schema under a subject and return its id; add a version if it is new.
 
-        Raises InvalidSchema, IncompatibleSchema, and UnknownSchema for a reference.
+        Raises InvalidSchema, IncompatibleSchema, and UnknownSchema if a reference does not exist.
         """
         body: dict[str, Any] = {"schema": schema}
         if references:
@@ -109,7 +109,7 @@ class ConfluentRegistry:
             self._send("DELETE", path)
 
     def close(self) -> None:
-        """Do nothing: each request has a connection of its own."""
+        """Do nothing: each request opens a new connection."""
 
     def _send(self, method: str, path: str, body: Any = None, *, subject: str = "") -> Any:
         content = None if body is None else msgspec.json.encode(body)

@@ -1,4 +1,4 @@
-"""Correct a schema that breaks others: change only what breaks."""
+"""Make a schema compatible with others by changing only the places that break."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ _KINDS = {"[]": "array", "{}": "map"}
 
 
 class Peer(NamedTuple):
-    """A schema that must fit: `reads` what the corrected one writes, or else is read by it."""
+    """Another schema. `reads`: it must read data of the corrected schema, else the reverse."""
 
     schema: str
     reads: bool
 
 
 def correct(schema: str, peers: Sequence[Peer]) -> str | None:
-    """Return the schema with the changes that make it fit all peers, None if there are none."""
+    """Return the schema, changed to be compatible with all peers; None if that is impossible."""
     for _ in range(_ROUNDS):
         found = next(_find(schema, peers), None)
         if found is None:
@@ -75,7 +75,7 @@ class _Correction:
         return json.dumps(_normalise(self._root["type"], types, set()))
 
     def _make_optional(self, field: dict[str, Any]) -> None:
-        """Give a field the default null, which is of the first type of its union."""
+        """Make a field optional: with the default null, or with its default and null last."""
         options = field["type"] if isinstance(field["type"], list) else [field["type"]]
         if field.get("default") is None:
             field["type"] = ["null", *(each for each in options if each != "null")]
@@ -84,7 +84,7 @@ class _Correction:
             field["type"] = sorted(options, key=lambda each: each == "null")
 
     def _restore(self, here: dict[str, Any], there: dict[str, Any]) -> None:
-        """Use the other type in this place."""
+        """Replace the type at `here` by the type at `there`."""
         old = there["type"]
         for name in _named(old) if not isinstance(old, str) else [old]:
             if name in self._other_types:
@@ -97,7 +97,7 @@ class _Correction:
     def _locate(
         self, root: dict[str, Any], types: dict[str, Any], steps: Sequence[str]
     ) -> dict[str, Any] | None:
-        """Return what has the type at a place under "type": a field, or a holder of an item."""
+        """Return the field or `_Item` at a place, which holds its type under the key "type"."""
         place: dict[str, Any] | None = root
         for step in steps:
             if place is None:

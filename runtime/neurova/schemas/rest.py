@@ -1,7 +1,7 @@
 """Serve the embedded registry with the REST API of Confluent Schema Registry.
 
-Clients read the texts of schemas by id and register new ones; a refusal has the status and the
-`error_code` that Confluent's has. Only Avro is supported.
+Clients read schemas by id and register new ones. Errors have the same status and `error_code` as
+in Confluent's registry. Only Avro is supported.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class _Refusal(Exception):
 def create_app(registry: SqliteRegistry, token: str = "", hosts: Sequence[str] = ()) -> Starlette:
     """Return the ASGI app. Clients must send `token`, if given, as bearer token or password.
 
-    `hosts`: the accepted names in `Host`, empty for any; they keep web pages of other names out.
+    `hosts`: the accepted values of `Host`, empty for any; the check stops DNS rebinding.
     """
     api = _Api(registry)
 

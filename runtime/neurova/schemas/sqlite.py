@@ -43,7 +43,7 @@ MAX_SCHEMA = 1 << 20
 class SqliteRegistry:
     """Keep schemas in the file at `path`, created on first use.
 
-    `default` is the compatibility level of subjects that have none of their own.
+    `default` is the compatibility level of subjects without their own level.
     """
 
     def __init__(self, path: Path, default: Level = "BACKWARD") -> None:
@@ -53,9 +53,9 @@ class SqliteRegistry:
         self._lock = threading.Lock()
 
     def register(self, subject: str, schema: str, references: tuple[Reference, ...] = ()) -> int:
-        """Return the id of a schema of a subject; add a version if it is new.
+        """Register a schema under a subject and return its id; add a version if it is new.
 
-        Raises InvalidSchema, IncompatibleSchema, and UnknownSchema for a reference.
+        Raises InvalidSchema, IncompatibleSchema, and UnknownSchema if a reference does not exist.
         """
         digest = _digest(schema, references)
         if found := self.lookup(subject, schema, references):
@@ -103,7 +103,7 @@ class SqliteRegistry:
         return rows[0][0], _references(rows[0][1])
 
     def uses(self, id: int) -> list[Version]:
-        """Return the versions with a schema."""
+        """Return the versions that have the schema with this id."""
         with self._transaction(writes=False) as run:
             return _versions(run(_SELECT + "id = ? AND NOT deleted ORDER BY subject, version", id))
 
@@ -113,7 +113,7 @@ class SqliteRegistry:
             return self._referencing(run, subject, version)
 
     def subjects(self, *, deleted: bool = False) -> list[str]:
-        """Return the subjects, sorted. `deleted`: also those of which all versions are deleted."""
+        """Return the subjects, sorted. `deleted`: include subjects with only deleted versions."""
         with self._transaction(writes=False) as run:
             rows = run(
                 "SELECT DISTINCT subject FROM versions WHERE deleted <= ? ORDER BY subject", deleted
@@ -132,18 +132,18 @@ class SqliteRegistry:
         level: Level,
         references: tuple[Reference, ...] = (),
     ) -> list[str]:
-        """Return what a schema breaks in earlier versions, as texts.
+        """Return one text for each conflict between a schema and an earlier version.
 
-        Raises InvalidSchema, and UnknownSchema for a reference.
+        Raises InvalidSchema, and UnknownSchema if a reference does not exist.
         """
         with self._transaction(writes=False) as run:
             return self._find_breaks(run, schema, earlier, level, references)
 
     def delete(self, subject: str, version: int | None = None, *, permanent: bool = False) -> bool:
-        """Delete a version, or all of a subject; a deleted id can still be read.
+        """Delete a version, or all versions of a subject; its schema can still be read by id.
 
-        `permanent`: forget deleted versions. Returns whether there was one. Raises
-        IncompatibleSchema if another schema refers to it.
+        `permanent`: remove the versions instead of marking them as deleted. Returns whether there
+        was a version to delete. Raises IncompatibleSchema if another schema refers to it.
         """
         with self._transaction() as run:
             found = [
@@ -163,11 +163,11 @@ class SqliteRegistry:
             return bool(found)
 
     def level(self, subject: str) -> Level:
-        """Return the compatibility level of a subject; "" is the default of all."""
+        """Return the compatibility level of a subject; the subject "" holds the default."""
         return self.own_level(subject) or self.own_level("") or self._default
 
     def own_level(self, subject: str) -> Level | None:
-        """Return the level that was set for a subject."""
+        """Return the level that was set for a subject, None if none was set."""
         with self._transaction(writes=False) as run:
             rows = run("SELECT level FROM levels WHERE subject = ?", subject)
         return cast(Level, rows[0][0]) if rows else None
@@ -210,7 +210,7 @@ class SqliteRegistry:
 
         types = self._resolve(run, references, {})
         parse(schema, types)
-        # A version is compared with the types that the new one refers to.
+        # Earlier versions are parsed with the types that the new version refers to.
         texts = [each.schema for each in earlier]
         return [
             f"version {earlier[index].version}: {found.path or 'the record'}: {found.what}"
@@ -220,7 +220,7 @@ class SqliteRegistry:
     def _resolve(
         self, run: Run, references: Sequence[Reference], found: dict[Reference, str]
     ) -> list[str]:
-        """Return the schemas of references, each after those that it refers to itself."""
+        """Return the schemas of references, each after the schemas that it refers to."""
         for each in references:
             if each in found:
                 continue
@@ -258,7 +258,7 @@ class SqliteRegistry:
 
     @contextmanager
     def _transaction(self, *, writes: bool = True) -> Iterator[Run]:
-        """Give a function that runs a statement; one thread at a time."""
+        """Yield a function that runs a statement; only one thread at a time gets it."""
         with self._lock:
             try:
                 if self._connection is None:
@@ -288,7 +288,7 @@ class Run:
 
 
 def _digest(schema: str, references: Sequence[Reference]) -> bytes:
-    """Return what is the same for schemas that differ in white space and in the order of keys."""
+    """Return a digest of a schema that ignores white space and the order of keys."""
     try:
         schema.encode()
         if len(schema) > MAX_SCHEMA:
