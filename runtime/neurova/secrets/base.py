@@ -26,7 +26,7 @@ class SecretChanged(StateError):
 
 
 class SecretsRefused(StateError):
-    """The store does not let this process read or write: token, policy, key or certificate."""
+    """The store refuses this process because of its token, policy, key or certificate."""
 
 
 class Reference(NamedTuple):
@@ -79,7 +79,7 @@ class SecretStore(Protocol):
     def write(self, name: str, fields: Mapping[str, str], expected: int | None = None) -> int:
         """Set some fields of a secret, keep the others, and return the number of the new version.
 
-        With `expected`, raises SecretChanged unless that is the number of the latest version.
+        Raises SecretChanged if `expected` is given and is not the number of the latest version.
         """
         ...
 
@@ -93,7 +93,7 @@ class SecretStore(Protocol):
 
 
 def read_value(store: SecretStore, reference: Reference) -> str:
-    """Return the value of a field. Raises UnknownSecret with the command that sets it."""
+    """Return the value of a field. Raises UnknownSecret, which names the command to set it."""
     return find_value(store.read(reference.name), reference)
 
 

@@ -93,7 +93,7 @@ class SecretCache:
             self._thread.start()
 
     def refresh(self) -> None:
-        """Read all secrets again; log which were removed. Raises NeurovaError if that fails."""
+        """Read all secrets again; log removed ones. Raises NeurovaError if reading fails."""
         entries = list(self._entries.values())
         was_set = {entry.reference for entry in entries if entry.until != NEVER}
         self._read(entries)
@@ -105,7 +105,7 @@ class SecretCache:
         """Stop reading, and close the store."""
         self._stopped.set()
         if self._thread is not None:
-            self._thread.join(1.0)  # a daemon: it may wait for a store that does not respond
+            self._thread.join(1.0)  # the daemon thread may be blocked by the store
         if self._store is not None:
             self._store.close()
 

@@ -35,7 +35,7 @@ _DECODER = msgspec.json.Decoder(_Secrets)
 
 
 class FileSecretStore:
-    """Store secrets in the file `path`, encrypted by the first of several keys.
+    """Store secrets in the file `path`, encrypted with the first of one or more keys.
 
     `keys`: Fernet keys, separated by commas. If empty, the keys are the lines of `key_file`, which
     the first write creates and only its owner may read.
@@ -75,14 +75,15 @@ class FileSecretStore:
         return sorted(self._load())
 
     def close(self) -> None:
-        """Forget what was read."""
+        """Drop the cached secrets."""
         self._loaded, self._loaded_state = {}, None
 
     def rotate(self) -> int:
         """Encrypt the file under a new key and return the number of secrets.
 
-        With given keys, the first one is the new key; else a new key replaces those of the key
-        file. Raises ConfigError if only one key is given, StateError if there is no file.
+        If `keys` was given, its first key is the new key; otherwise a generated key replaces the
+        keys in the key file. Raises ConfigError if only one key was given, StateError if there is
+        no file.
         """
         with self._lock():
             if not self._path.exists():

@@ -67,7 +67,7 @@ class VaultSecretStore:
             except InvalidPath:
                 raise self._no_engine() from None
             except InvalidRequest as error:
-                # Another process wrote first, or the request is wrong.
+                # If the version is unchanged, no other process wrote first: the request is wrong.
                 if self.read(name).number == latest.number or attempt == WRITE_ATTEMPTS:
                     raise self._wrong_request(error) from None
                 continue

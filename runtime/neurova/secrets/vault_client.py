@@ -190,7 +190,7 @@ class VaultClient:
 
 
 def _reason(error: BaseException) -> str:
-    """Return the text of the operating system's error that caused an error of requests."""
+    """Return the text of the innermost cause of an error of `requests`."""
     while True:
         inner = [getattr(error, "reason", None), *error.args, error.__cause__]
         found = next((each for each in inner if isinstance(each, BaseException)), None)
