@@ -42,7 +42,8 @@ class ItemSource:
     async def __call__(self, call: Call, response: ResponseStream) -> None:
         """Answer `call` through `response`.
 
-        Raises Reject(406), before the first step if the items are known to be JSON.
+        Raises Reject(406) if the caller accepts no format. If the items are known to be JSON, it is
+        raised before the first step of the iterator.
         """
         items: Any = self.stream.items
         steps: Any = (
@@ -112,9 +113,9 @@ def _encode_line(item: Any) -> bytes:
 
 
 class ThreadedIterator(AsyncIterator[Any]):
-    """Run each step of a plain iterator in a thread of the pool, all in one context.
+    """Run each step of a plain iterator in a thread of the pool, all in the same context.
 
-    A running step cannot be cancelled: a cancelled caller waits for its end.
+    A running step cannot be cancelled: a cancelled caller waits until the step ends.
     """
 
     __slots__ = ("_context", "_items", "_thread_pool")

@@ -25,7 +25,7 @@ class BodyWriter(Protocol):
         ...
 
     def end(self, status: int = 0) -> None:
-        """End the body; a nonzero `status` is the reason why it is incomplete."""
+        """End the body; a nonzero `status` means that it is incomplete, and is the reason."""
         ...
 
 
@@ -122,7 +122,7 @@ class ResponseStream:
             raise ConnectionResetError("the stream has ended")
         self._piece_started = 0.0
         await self._writer.send(data)
-        await sleep(0)  # let the event loop run: the source may never wait
+        await sleep(0)  # let the event loop run, because the source may never wait
         self._piece_started = self.in_flight.get_loop().time()
 
     def end(self, status: int = 0) -> None:
@@ -169,7 +169,7 @@ class ResponseStream:
 
 
 class SourceDelivery:
-    """Implement `Delivery` for a source."""
+    """Deliver a reply that a source streams (a `Delivery`)."""
 
     __slots__ = ("source",)
 

@@ -80,7 +80,7 @@ class Stream:
 
 
 def is_stream(annotation: Any) -> bool:
-    """Return whether a return annotation, or a member of its union, is a type of streams."""
+    """Return whether a return annotation, or a member of its union, is a stream type."""
     origin = get_origin(annotation)
     if origin is Annotated:
         return is_stream(get_args(annotation)[0])
