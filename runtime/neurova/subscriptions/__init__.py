@@ -1,1 +1,1 @@
-"""Subscriptions: functions that receive events, and what runs them."""
+"""Subscriptions: functions that receive events, and the runners that call them."""

@@ -1,4 +1,4 @@
-"""One attempt to call a background function, and what follows from its failure."""
+"""Call a background function once; if it fails, decide between retry and dead letter."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ async def attempt(
     number: int,
     run: Callable[[], Awaitable[Outcome]],
 ) -> tuple[Outcome, str, float]:
-    """Run within the timeout; return the outcome, the cause, and seconds until the retry.
+    """Await `run` within the timeout; return outcome, cause, and seconds until the retry.
 
-    `what` names the work in the log, `number` is that of the attempt. A failure is the outcome
-    "retry" or "dead".
+    `what` describes the work in the log, `number` is the number of the attempt. The outcome of a
+    failure is "retry" or "dead".
     """
     try:
         async with asyncio.timeout(function.description.timeout):
@@ -57,7 +57,7 @@ def _is_unexpected(error: Exception) -> bool:
 
 
 def decide(error: Exception, attempt: int, options: Options) -> tuple[Outcome, float]:
-    """Return whether to retry after an error or to dead-letter, and the seconds until the retry."""
+    """Return "retry" or "dead" for an error, and the seconds until the retry."""
     if isinstance(error, Reject | UndecodableEvent) or attempt > options.retries:
         return "dead", 0.0
     if isinstance(error, Retry):
@@ -79,4 +79,4 @@ def describe(error: Exception, function: BackgroundFunction[Any]) -> str:
     if lines:
         name = lines[-1].filename.rpartition(folder)[2]
         text += f" ({folder[1:]}{name}:{lines[-1].lineno})"
-    return mask_secrets(text)[:MAX_CAUSE]  # before the cut, which could split a secret
+    return mask_secrets(text)[:MAX_CAUSE]  # mask before cutting, which could split a secret

@@ -1,4 +1,4 @@
-"""A function that no request calls: its signature, its arguments and its transactions."""
+"""A function that an event or a schedule calls: signature, arguments and transactions."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Options(Protocol):
 
     @property
     def timeout(self) -> float:
-        """Return the seconds of one call."""
+        """Return the timeout of one call in seconds."""
         ...
 
 
@@ -63,10 +63,10 @@ class Definition(NamedTuple, Generic[D]):
 
 
 class BackgroundFunction(Generic[D]):
-    """Call one handler with a value and what else its parameters ask for.
+    """Call one handler with a value and the resources that its parameters request.
 
-    `name` is "<service>.<handler>". Subclasses say what the value is, and how errors name it.
-    Raises BindError if the signature cannot be bound.
+    `name` is "<service>.<handler>". Subclasses define the value (an event, a time) and its name in
+    errors. Raises BindError if the signature cannot be bound.
     """
 
     kind = "function"
@@ -101,9 +101,9 @@ class BackgroundFunction(Generic[D]):
         raise NotImplementedError
 
     async def call_with(self, value: Any, id: str, deadline: float, tx: Transaction | None) -> None:
-        """Call the handler. Raises what it raises.
+        """Call the handler with `value`. Raises the errors of the handler.
 
-        `id` is the same for each attempt with this value; it identifies the mails.
+        `id` is the same for each attempt with this value, and becomes part of the ids of mails.
         """
         given: dict[str, Source] = {
             self.value: lambda: value,
@@ -126,9 +126,9 @@ class BackgroundFunction(Generic[D]):
         body: Callable[[Transaction], Awaitable[Any]],
         begin: Callable[[float], Transaction] | None = None,
     ) -> Any:
-        """Run `body` in a transaction of the service's database, then its callbacks.
+        """Run `body` in a transaction of the service's database, then the after-commit callbacks.
 
-        `begin` returns another transaction, for a deadline in event-loop seconds.
+        `begin`, if given, begins the transaction; its argument is a deadline in event-loop seconds.
         """
         timeout = self.description.timeout
         deadline = asyncio.get_running_loop().time() + timeout
@@ -142,7 +142,7 @@ class BackgroundFunction(Generic[D]):
         return result
 
     def fault(self, what: str, fix: str = "") -> BindError:
-        """Return the error of a declaration that cannot be used."""
+        """Return the error for an invalid declaration."""
         where = f"{self.file}:{self.line}: {self.name}"
         return BindError(what, where=where, fix=fix or self.fix)
 

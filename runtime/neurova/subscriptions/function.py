@@ -58,10 +58,10 @@ class SubscriptionFunction(BackgroundFunction[Subscription]):
         return str(getattr(event, self.description.ordered))
 
     async def give_up(self, message: Message, find_schema: FindSchema) -> None:
-        """Do what must be done before a message is dead-lettered."""
+        """Prepare for the dead-lettering of a message; subclasses may override this."""
 
     async def call(
         self, event: Event, message: Message, deadline: float, tx: Transaction | None
     ) -> None:
-        """Call the handler. Raises what it raises."""
+        """Call the handler. Raises the errors of the handler."""
         await self.call_with(event, message.id, deadline, tx)

@@ -22,7 +22,7 @@ from .attempt import LOGGER
 from .records import Outcome
 from .runner import SubscriptionRunner
 
-POLL_SECONDS = 0.5  # between two looks for parked events that are due
+POLL_SECONDS = 0.5  # between two checks for parked events that are due
 
 
 class OrderedRunner(SubscriptionRunner):
@@ -46,10 +46,10 @@ class OrderedRunner(SubscriptionRunner):
         await super().stop(drain)
 
     async def handle(self, delivery: Delivery) -> None:
-        """Handle or park the event of a delivery, then those parked behind it.
+        """Handle or park the event of a delivery, then handle the events parked behind it.
 
-        Only the schema is awaited before the lock of the key, one delivery after the other, so that
-        the deliveries of a key get it in order.
+        Deliveries load their schemas one at a time and await nothing else before they lock their
+        key, so that the deliveries of a key get the lock in order.
         """
         async with self._arrivals:
             await self.load_schema(delivery)
@@ -57,11 +57,11 @@ class OrderedRunner(SubscriptionRunner):
             key = self.function.order_key(
                 self.function.decode(delivery.message, self._schemas.cached)
             )
-        except Exception:  # `handle_now` reports it
+        except Exception:  # `handle_now` reports the error
             await super().handle(delivery)
             return
         parked = await self._handle_if_of_key(delivery, key)
-        if parked is not None:  # it was edited, but keeps its place
+        if parked is not None:  # an edit changed the key, but the event keeps its place
             await self._handle_if_of_key(delivery, parked)
 
     async def _handle_if_of_key(self, delivery: Delivery, key: str) -> str | None:
@@ -79,7 +79,7 @@ class OrderedRunner(SubscriptionRunner):
             return None
 
     async def run_ordered(self, key: str, delivery: Delivery, event: Event) -> Outcome:
-        """Call the function in a transaction, or park the event if another one is first."""
+        """Call the function in a transaction, or park the event if another event comes first."""
         function, message = self.function, delivery.message
         deadline = asyncio.get_running_loop().time() + function.description.timeout
 
@@ -109,7 +109,8 @@ class OrderedRunner(SubscriptionRunner):
             failures = add_failure(delivery, now, cause)
             attempt = delivery.attempt + (outcome == "retry")
             if outcome == "dead" and delivery.handle is None:
-                # Before the change below, after which only the dead letter lets the key go on.
+                # Do this before `park`: from then on, the key waits until this dead letter is
+                # replayed or dropped.
                 await self._bus.dead_letter(delivery, cause)
             await self.transact(
                 lambda tx: park(tx, delivery, key, due, failures=failures, attempt=attempt)

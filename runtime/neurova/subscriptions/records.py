@@ -1,4 +1,4 @@
-"""Records of what happened to events, and the failures that a handler may raise."""
+"""Records of the outcomes of events, and the error that requests a retry."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Outcome = Literal["published", "handled", "duplicate", "parked", "retry", "dead"
 
 
 class EventRecord(msgspec.Struct, frozen=True):
-    """What happened to one event.
+    """One outcome of an event.
 
     `time` is in Unix seconds, `ms` the duration of the call. `subscription` is empty for the
     outcome "published". `cause` says why an event is retried, dead or released. `published` is when

@@ -51,7 +51,7 @@ class SubscriptionRunner:
 
     @property
     def is_idle(self) -> bool:
-        """Whether no delivery is unfinished."""
+        """Whether all deliveries are finished."""
         return not self._tasks
 
     async def start(self) -> None:
@@ -60,7 +60,7 @@ class SubscriptionRunner:
         self._consumer = await self._bus.consume(self.function.name, prefetch, self._receive)
 
     async def stop(self, drain: float) -> None:
-        """Receive no more events; release those whose calls last longer than `drain` seconds."""
+        """Receive no more events; release events whose calls last longer than `drain` seconds."""
         self.is_stopping = True
         if self._consumer is not None:
             await self._consumer.stop()
@@ -79,7 +79,7 @@ class SubscriptionRunner:
         task.add_done_callback(self._tasks.discard)
 
     async def _process(self, delivery: Delivery) -> None:
-        """Handle one delivery and end it; the bus delivers it again if that fails."""
+        """Handle one delivery; if that fails, the bus delivers the event again."""
         try:
             await self.handle(delivery)
         except asyncio.CancelledError:
@@ -91,7 +91,7 @@ class SubscriptionRunner:
             LOGGER.exception("%s: the delivery could not be ended", self.function.name)
 
     async def handle(self, delivery: Delivery) -> None:
-        """Call the function with the event of a delivery, then end the delivery."""
+        """Call the function with the event of a delivery when the concurrency limit allows it."""
         await self.load_schema(delivery)
         async with self.places:
             if self.is_stopping:
@@ -100,7 +100,7 @@ class SubscriptionRunner:
                 await self.handle_now(delivery)
 
     async def handle_now(self, delivery: Delivery) -> None:
-        """Handle a delivery without waiting for others."""
+        """Call the function now; then ack, retry or dead-letter the delivery."""
         started = time.perf_counter()
         outcome, cause, after = await self.attempt(delivery, self.run)
         if outcome == "retry":
@@ -131,7 +131,7 @@ class SubscriptionRunner:
                     is_logged = True
                     await asyncio.sleep(REGISTRY_PAUSE)
         except UndecodableEvent:
-            pass  # the attempt to decode it reports it
+            pass  # `attempt` cannot decode the event and reports the error
         finally:
             self._waiting.discard(task)
 
@@ -171,7 +171,7 @@ class SubscriptionRunner:
         deadline = asyncio.get_running_loop().time() + function.description.timeout
         if not function.uses_transaction:
             await function.call(event, message, deadline, None)
-            if delivery.failures:  # somebody may have replayed it and wait for the result
+            if delivery.failures:  # a replay may wait for this record
                 await self.transact(
                     lambda tx: record_handled(tx, function.name, message.id, self.clock())
                 )
@@ -186,7 +186,7 @@ class SubscriptionRunner:
         return outcome
 
     async def transact(self, body: Callable[[Transaction], Awaitable[Any]]) -> Any:
-        """Run `body` in a transaction of the service's database, then its callbacks."""
+        """Run `body` in a transaction of the service's database, then after-commit callbacks."""
         return await self.function.transact(body)
 
     def report(self, delivery: Delivery, outcome: Outcome, started: float, cause: str = "") -> None:
