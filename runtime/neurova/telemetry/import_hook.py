@@ -1,4 +1,4 @@
-"""Act on a module when somebody imports it, without importing it."""
+"""Run code when a module is imported, without importing the module."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class ImportHook(MetaPathFinder):
         self._act = act
 
     def install(self) -> None:
-        """Wait for the import; act at once on a module that is imported already."""
+        """Wait for the import; call `act` now if the module is already imported."""
         if self._name in sys.modules:
             self._act(sys.modules[self._name])
         else:
@@ -32,7 +32,7 @@ class ImportHook(MetaPathFinder):
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        """Find the module by the other finders, and act when it has been loaded."""
+        """Find the module with the other finders, and call `act` after it is loaded."""
         if fullname != self._name:
             return None
         self.remove()

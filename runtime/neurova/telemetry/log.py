@@ -19,7 +19,7 @@ _IMMUTABLE = frozenset({str, int, float, bool, NoneType, Decimal, date, datetime
 
 
 class LogSink(Protocol):
-    """Take the lines of functions. `level`: the lowest level that it takes."""
+    """Receive log lines. `level` is the lowest level to receive."""
 
     @property
     def level(self) -> int:
@@ -37,7 +37,7 @@ class LogSink(Protocol):
         fields: Mapping[str, Any] | None,
         error: BaseException | None,
     ) -> None:
-        """Take one line. Its fields do not change later. Called by any thread; never blocks."""
+        """Receive one line, whose fields must not change later. Thread-safe; never blocks."""
 
 
 class LoggingSink:
@@ -59,7 +59,7 @@ class LoggingSink:
         fields: Mapping[str, Any] | None,
         error: BaseException | None,
     ) -> None:
-        """Log one line; the record has the fields and the call in `neurova`."""
+        """Log one line; the record's attribute `neurova` holds the fields and the call."""
         own = {name: value for name, value in (fields or {}).items() if name not in _CALL}
         call = {"function": function, "consumer": consumer}
         call["trace_id"] = f"{trace_id:032x}" if trace_id else ""
@@ -99,7 +99,7 @@ class Log:
         self._write(logging.INFO, message, fields)
 
     def warning(self, message: str, /, **fields: Any) -> None:
-        """Log what may need attention."""
+        """Log a condition that may need attention."""
         self._write(logging.WARNING, message, fields)
 
     def error(self, message: str, /, **fields: Any) -> None:
@@ -133,7 +133,7 @@ class Log:
 
 
 def copy_fields(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """Return fields whose values are immutable or copies: the line is encoded later."""
+    """Return fields with copies of mutable values, because the line is encoded later."""
     return {name: _copy(value) for name, value in fields.items()}
 
 

@@ -1,4 +1,4 @@
-"""What parts of a process report for /metrics beside calls and events."""
+"""The metrics that parts of a process report for /metrics besides calls and events."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from typing import Literal, NamedTuple
 
 
 class Metric(NamedTuple):
-    """A metric of a process: its description, its label, and how processes are merged.
+    """A metric of a process: its description, its label, and how to merge processes.
 
-    "sum": a count since the start of the process. "min" and "max": a value of now.
+    `merge` is "sum" for counts since the process started, "min" or "max" for current values.
     """
 
     description: str
@@ -34,7 +34,7 @@ METRICS = {
 
 
 class Reading(NamedTuple):
-    """The value of a metric in this process for one value of its label; NaN: none."""
+    """The value of a metric in this process for one value of its label; NaN if there is none."""
 
     metric: str
     label: str
@@ -42,4 +42,4 @@ class Reading(NamedTuple):
 
 
 ReadingSource = Callable[[], Iterable[Reading]]
-"""Return what a part reports now. Called twice a second on the event loop, so it must not wait."""
+"""Return the current readings. Called twice a second on the event loop, so it must not block."""

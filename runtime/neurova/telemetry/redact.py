@@ -37,14 +37,14 @@ def _field(names: str, value: str) -> re.Pattern[str]:
 _CREDENTIALS = _field("authorization|x-api-key", r"(?:[a-z]+\s+)?[\w.~+/=:-]{8,}")
 _COOKIES = _field("cookie", r"""[^\s=;"'\\]+=[^"'\\\r\n]+""")
 
-_secrets = SecretValues()  # one for the process: errors and `repr` mask without any context
+_secrets = SecretValues()  # global, because errors and `repr` have no other access to it
 
 
 def add_secret(value: str) -> None:
     """Mask `value` from now on in all text that leaves the platform.
 
     Call it for each value that is read as a secret. Values of less than 8 characters are not
-    masked. The password of a URL is masked by itself too.
+    masked. If the value is a URL, its password is also masked where it occurs alone.
     """
     _secrets.add(value)
 

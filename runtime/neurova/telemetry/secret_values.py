@@ -16,7 +16,7 @@ _MOST = 1_000_000  # characters
 _OVERHEAD = 200  # counted per value, so that many short values are bounded too
 _GRAM = 4
 _STRIDE = SHORTEST - _GRAM + 1
-_LINE = 16  # a line of a longer value, e.g. of a private key, is a secret of its own from here on
+_LINE = 16  # from this length, a line of a multi-line value is masked alone too
 
 
 class SecretValues:
@@ -30,9 +30,9 @@ class SecretValues:
         self._lock = threading.Lock()
         self._values: dict[str, None] = {}  # in the order of their last `add`
         self._size = 0
-        # Each form by the five sequences of four characters in its last eight characters, since
-        # tokens often begin alike. Wherever a form stands in a text, one of the five is at a
-        # multiple of five, so `mask` looks only there.
+        # Maps sequences of four characters to the forms that contain them. Each form has five
+        # sequences, from its last eight characters, since tokens often begin alike. Wherever a form
+        # occurs in a text, one of the five starts at a multiple of five: `mask` looks only there.
         self._forms: dict[str, set[str]] = {}
 
     def add(self, value: str) -> None:
@@ -59,12 +59,12 @@ class SecretValues:
         found: set[str] = set()
         for gram in grams & forms.keys():
             found |= forms[gram]
-        for form in sorted(found, key=len, reverse=True):  # a value may hold another one
+        for form in sorted(found, key=len, reverse=True):  # a value may contain another
             text = text.replace(form, MASK)
         return text
 
     def _forget_oldest(self) -> None:
-        """Forget half of the characters and index the rest again."""
+        """Remove the oldest values, about half of the characters, and index the rest again."""
         for value in tuple(self._values):
             if self._size <= _MOST // 2:
                 break
@@ -86,7 +86,7 @@ def _index(forms: dict[str, set[str]], value: str) -> None:
 
 
 def _parts(value: str) -> Iterator[str]:
-    """Yield what to mask of a value: itself, its long lines and the password in it."""
+    """Yield the texts to mask for a value: itself, its long lines and the password in it."""
     value = value.strip()
     if len(value) < SHORTEST:
         return
@@ -103,7 +103,7 @@ def _parts(value: str) -> Iterator[str]:
 
 
 def _encodings(value: str) -> set[str]:
-    """Return the spellings of a value that text may hold."""
+    """Return the forms (plain and encoded) in which a text may contain a value."""
     raw = value.encode("utf-8", "surrogatepass")
     forms = {value, repr(value)[1:-1], repr(raw)[2:-1]}
     forms |= {_json(form) for form in tuple(forms)}
