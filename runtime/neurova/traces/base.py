@@ -18,8 +18,8 @@ class TraceNotFound(NeurovaError):
 class TraceSummary(msgspec.Struct, frozen=True, kw_only=True):
     """A trace in a list.
 
-    `time` (Unix seconds), `name`, `function` and `status` (of HTTP, or 0) are those of its
-    first span; `ms` is from its start to the end of its last span. `errors` counts failed spans.
+    `time` (Unix seconds), `name`, `function` and `status` (HTTP status or 0) come from its first
+    span; `ms` is the time from its start to the end of the last span. `errors` counts failed spans.
     """
 
     trace_id: str
@@ -46,9 +46,10 @@ class SpanDetails(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class TraceFilter(msgspec.Struct, frozen=True):
-    """Which traces to list: `function` that took part, failed ones, those of `min_ms` or more.
+    """Which traces to list; an empty value matches all.
 
-    `since` is in Unix seconds.
+    `function` is the name of a function that took part; `failed` selects traces with errors;
+    `min_ms` is the minimum duration; `since` is in Unix seconds.
     """
 
     function: str = ""
@@ -66,7 +67,7 @@ class TraceFilter(msgspec.Struct, frozen=True):
 
 
 class SpanExporter(Protocol):
-    """A receiver of spans, called by one thread."""
+    """Send or store spans. One thread calls the methods."""
 
     def export(self, spans: Sequence[TracedSpan]) -> None:
         """Send or store a batch.
@@ -86,7 +87,7 @@ class TraceReader(Protocol):
     def list(
         self, only: TraceFilter, limit: int, before: int | None = None
     ) -> tuple[Sequence[TraceSummary], int | None]:
-        """Return the newest traces that match, and the position before which others are."""
+        """Return the newest matching traces, and the `before` of the next page or None."""
         ...
 
     def find(self, trace_id: str) -> Sequence[Span]:

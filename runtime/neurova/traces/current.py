@@ -16,10 +16,10 @@ from .span import INTERNAL, Span, SpanBuffer
 
 
 class Operation(Protocol):
-    """The current unit of work: a call that is not sampled, or a span of one that is.
+    """The current unit of work: a span of a sampled call, or a call that is not sampled.
 
-    `function` and `consumer` are names, "" if there is none. `tracestate` is that of the client.
-    `buffer` takes the spans; None: it is not sampled.
+    `function` and `consumer` are names, "" if there is none. `tracestate` comes from the client.
+    `buffer` receives the spans, None if the operation is not sampled.
     """
 
     trace_id: int
@@ -42,7 +42,7 @@ class Operation(Protocol):
 
     @property
     def buffer(self) -> SpanBuffer | None:
-        """Return where spans are recorded."""
+        """Return the buffer that receives the spans."""
         ...
 
 
@@ -84,7 +84,7 @@ def child_of(parent: Operation, function: str = "", consumer: str = "") -> SpanC
 
 
 def format_traceparent(operation: Operation | None) -> str:
-    """Return the `traceparent` (W3C) for what an operation sends, "" without an operation."""
+    """Return the `traceparent` (W3C) of outgoing requests and events, "" without an operation."""
     if operation is None:
         return ""
     flags = 0 if operation.buffer is None else 1
@@ -92,7 +92,7 @@ def format_traceparent(operation: Operation | None) -> str:
 
 
 class record_span:  # noqa: N801 - a context manager, written as a function is
-    """Record the block as a span within the current one; do nothing if that is not sampled.
+    """Record the block as a span within the current operation, if that is sampled.
 
     The block may add to `attributes`. An exception that leaves the block is the span's error.
     """

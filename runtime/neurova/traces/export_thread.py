@@ -1,4 +1,4 @@
-"""The thread that passes spans to an exporter, so that no call waits for one."""
+"""Pass spans to an exporter in a thread, so that no call waits for the exporter."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ class ExportThread:
         self._thread.start()
 
     def stop(self) -> None:
-        """Export the remaining spans, for a short time; count those that are left as dropped."""
+        """Export the remaining spans for at most STOP_TIMEOUT; count the rest as dropped."""
         self._stopping.set()
         if self._thread is not None:
             self._thread.join(STOP_TIMEOUT)
@@ -75,7 +75,7 @@ class ExportThread:
             LOGGER.warning("%d spans were not exported before the stop", left)
 
     def flush(self) -> None:
-        """Export all spans recorded so far, or fail once."""
+        """Export all spans recorded so far; stop at the first failure."""
         with self._exporting:
             while self._export_batch():
                 pass
@@ -90,7 +90,7 @@ class ExportThread:
             self._exporter.close()
 
     def _export_batch(self) -> bool:
-        """Export one batch; return whether to go on at once."""
+        """Export one batch; return whether to export the next batch at once."""
         self._batch = self._batch or masked(self._buffer.take(BATCH))
         if not self._batch:
             return False

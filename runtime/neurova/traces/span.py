@@ -18,7 +18,7 @@ KINDS = {1: "internal", 2: "server", 3: "client", 4: "producer", 5: "consumer"}
 """The names of the kinds."""
 
 MAX_WAITING = 20_000
-"""Spans that wait for the exporter; about 20 MB."""
+"""Maximum number of spans that wait for the exporter; about 20 MB."""
 
 
 class Span(msgspec.Struct, frozen=True):
@@ -43,9 +43,9 @@ TracedSpan = tuple[int, Span]
 
 
 class SpanBuffer:
-    """Hold spans until the exporter takes them; at most `bound` wait.
+    """Hold at most `bound` spans until the exporter takes them.
 
-    Adding never waits. `dropped` counts the spans beyond the bound. Thread-safe.
+    Adding never blocks. `dropped` counts the spans above `bound`. Thread-safe.
     """
 
     __slots__ = ("_bound", "_waiting", "dropped")

@@ -14,10 +14,10 @@ from ..files.sqlite_file import open_sqlite_file, translate_sqlite_error
 from .base import TraceFilter, TraceNotFound, TraceSummary, summarize
 from .span import Span, TracedSpan
 
-MAX_LISTED = 1_000  # traces that one list reads
+MAX_LISTED = 1_000  # maximum number of traces that one `list` reads
 _PRUNE_EVERY = 50  # batches between two checks of age and size
 _CHUNKS = 200  # rows read at once
-# A row has the spans of one trace in one batch: fewer rows and indexes than one row a span.
+# A row holds all spans of a trace in a batch: fewer rows and index entries than a row per span.
 _LAYOUT = """
 CREATE TABLE IF NOT EXISTS chunks (
     seq INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -75,9 +75,9 @@ class SqliteTraces:
     def list(
         self, only: TraceFilter, limit: int, before: int | None = None
     ) -> tuple[Sequence[TraceSummary], int | None]:
-        """Return the newest traces that match, and the position before which others are.
+        """Return the newest matching traces, and the `before` of the next page or None.
 
-        A trace is listed where its first spans were stored.
+        The position of a trace is the place where its first spans were stored.
         """
         found: list[TraceSummary] = []
         if not self._path.exists():
@@ -143,7 +143,7 @@ class SqliteTraces:
             position = rows[-1][0]
 
     def _prune(self, connection: sqlite3.Connection, now: float) -> None:
-        """Delete old spans; if the file is too large, also the oldest, down to 7/8 of its size."""
+        """Delete expired spans; above `max_size`, also the oldest spans, down to 7/8 of it."""
         connection.execute("DELETE FROM chunks WHERE time < ?", (now - self._keep,))
         pages, free, size = (
             connection.execute(f"PRAGMA {name}").fetchone()[0]
@@ -161,7 +161,7 @@ class SqliteTraces:
     def _open(self) -> sqlite3.Connection:
         if self._connection is None:
             connection = open_sqlite_file(self._path, _LAYOUT)
-            # No wait for the disk: spans may be lost, the file is not damaged.
+            # Do not wait for the disk: a crash may lose spans but does not damage the file.
             connection.execute("PRAGMA synchronous = NORMAL")
             self._connection = connection
         return self._connection

@@ -41,4 +41,4 @@ class Trace:
 
 
 TRACE = Trace()
-"""The one instance: it has no state, the current operation is that of the running context."""
+"""The only instance: it has no state, and reads the current operation from the context."""

@@ -18,8 +18,9 @@ _IDS = 1 << 64
 class Tracer:
     """Sample the share `ratio` of operations; without a buffer, sample none.
 
-    The decision is made once, where a trace begins, by the random span id: no client chooses it.
-    An operation that is not sampled leaves one span if it fails or takes `slow` seconds or more.
+    The decision is made once, where a trace begins, from the random span id, so no client chooses
+    it. An operation that is not sampled records one span if it fails or takes `slow` seconds or
+    more.
     """
 
     def __init__(
@@ -38,10 +39,10 @@ class Tracer:
     def entry(
         self, name: str, kind: int, function: str, traceparent: str, **attributes: Any
     ) -> EntrySpan:
-        """Return the span of a function's run, for a `with` block; it is the current operation.
+        """Return a function run's span, which is the current operation within its `with` block.
 
-        It continues the trace of `traceparent`, sampled or not as that says. Without a valid one
-        it begins a trace.
+        The span continues the trace of `traceparent` and follows its sampling decision. Without a
+        valid `traceparent` it begins a trace.
         """
         span_id = getrandbits(64) or 1
         parent = parse_traceparent(traceparent.encode())
@@ -66,7 +67,7 @@ class Tracer:
                 buffer.add(parent.trace_id, span)
 
     def is_kept(self, nanoseconds: int, *, failed: bool) -> bool:
-        """Return whether an operation that is not sampled leaves a span."""
+        """Return whether to record a span for an operation that is not sampled."""
         return self.buffer is not None and (failed or nanoseconds >= self.slow * 1e9)
 
 

@@ -9,7 +9,7 @@ from .span import Span
 
 
 class Row(NamedTuple):
-    """A line of a waterfall: a span, its depth, and when it began, in ms from the first."""
+    """A line of a waterfall: a span, its depth, and its start in ms after the first span."""
 
     span: Span
     depth: int
@@ -22,7 +22,7 @@ class Row(NamedTuple):
 
 
 def arrange(spans: Sequence[Span]) -> list[Row]:
-    """Return the spans as a tree in the order of their start; without a stored parent, as roots."""
+    """Return the spans as a tree, ordered by start; spans without a stored parent are roots."""
     if not spans:
         return []
     first = min(each.start for each in spans)
@@ -32,7 +32,7 @@ def arrange(spans: Sequence[Span]) -> list[Row]:
         children.setdefault(each.parent_id if each.parent_id in known else 0, []).append(each)
 
     def descend(parent: int, depth: int) -> Iterator[Row]:
-        for each in children.pop(parent, ()):  # pop, so that a cycle of spans ends
+        for each in children.pop(parent, ()):  # pop, so that a cycle of parents ends
             yield Row(each, depth, (each.start - first) / 1e6)
             yield from descend(each.span_id, depth + 1)
 

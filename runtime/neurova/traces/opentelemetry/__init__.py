@@ -1,1 +1,1 @@
-"""Spans that functions and libraries make by OpenTelemetry's API, in the platform's traces."""
+"""Record spans that functions and libraries create with OpenTelemetry's API."""

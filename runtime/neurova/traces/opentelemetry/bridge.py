@@ -1,4 +1,4 @@
-"""Join OpenTelemetry's API to the platform's traces, once somebody has imported it."""
+"""Connect OpenTelemetry's API to the platform's traces as soon as some code imports it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ..tracer import Tracer
 
 
 class OpenTelemetryBridge:
-    """Record spans of OpenTelemetry's API by `tracer`, unless the project has its own provider."""
+    """Record spans of OpenTelemetry's API with `tracer`, unless the project sets a provider."""
 
     def __init__(self, tracer: Tracer) -> None:
         self._tracer = tracer
@@ -18,7 +18,7 @@ class OpenTelemetryBridge:
         self._hook = ImportHook("opentelemetry.trace", self._join)
 
     def install(self) -> None:
-        """Join the API now, or when it is imported. Call it after the functions are loaded."""
+        """Connect the API now, or when it is imported. Call this after loading the functions."""
         self._hook.install()
         self._is_starting = False
 
@@ -30,7 +30,7 @@ class OpenTelemetryBridge:
             module.leave(self._tracer)
 
     def _join(self, api: ModuleType) -> None:
-        # Code that imports the SDK after the start is about to set a provider of its own.
+        # Code that imports the SDK after the start will probably set its own provider.
         if self._is_starting or "opentelemetry.sdk" not in sys.modules:
             from .provider import join
 

@@ -1,4 +1,4 @@
-"""OpenTelemetry's current context, kept in step with the platform's current operation."""
+"""Keep OpenTelemetry's current context and the platform's current operation in sync."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ class _Tokens(NamedTuple):
 
 
 class OperationContext(_RuntimeContext):
-    """Make the current operation the current span, and the reverse.
+    """Make the current operation OpenTelemetry's current span, and the other way round.
 
-    A context attached within an operation takes precedence over it; one attached outside does
-    not. `buffer` takes the sampled spans that begin outside any operation.
+    A context attached within an operation takes precedence over the operation; a context attached
+    outside does not. `buffer` receives the sampled spans that begin outside any operation.
     """
 
     def __init__(self, previous: _RuntimeContext) -> None:
@@ -49,7 +49,7 @@ class OperationContext(_RuntimeContext):
         return trace.set_span_in_context(trace.NonRecordingSpan(_describe(running)), context)
 
     def attach(self, context: Context) -> _Tokens:  # type: ignore[override]  # opaque to callers
-        """Make a context current; if its span is a new one, the current operation as well."""
+        """Make a context current; if its span is new, make it the current operation too."""
         running, token = CURRENT.get(), None
         span = trace.get_current_span(context).get_span_context()
         if span.is_valid and (running is None or _is_new(span, running)):
@@ -58,7 +58,7 @@ class OperationContext(_RuntimeContext):
         return _Tokens(self._attached.set(_Attached(context, running)), token)
 
     def detach(self, token: Token[Context] | _Tokens) -> None:
-        """Undo `attach`. Raises ValueError in another task than that of `attach`."""
+        """Undo `attach`. Raises ValueError if another task called `attach`."""
         if not isinstance(token, _Tokens):  # attached before this object was installed
             self._previous.detach(token)
             return
@@ -77,7 +77,7 @@ class OperationContext(_RuntimeContext):
 
 
 def _is_new(span: trace.SpanContext, running: Operation) -> bool:
-    """Whether a span must become the current operation; never within an unsampled one."""
+    """Return whether a span must become the current operation; never if that is unsampled."""
     return running.buffer is not None and span.span_id != running.span_id
 
 

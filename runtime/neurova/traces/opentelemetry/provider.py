@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class PlatformTracerProvider(trace.TracerProvider):
-    """Pass everything to a provider of the SDK, which is created at the first use.
+    """Forward to a provider of the SDK, which is created at the first use.
 
     Importing the SDK takes longer than most calls, and many libraries only import the API.
     """
@@ -26,7 +26,7 @@ class PlatformTracerProvider(trace.TracerProvider):
         self.use(tracer)
 
     def use(self, tracer: Tracer) -> None:
-        """Sample and record by another tracer."""
+        """Sample and record with another tracer."""
         self.tracer = tracer
         self._context.buffer = tracer.buffer
 
@@ -46,14 +46,14 @@ class PlatformTracerProvider(trace.TracerProvider):
 
 
 def join(tracer: Tracer, *, prepare: bool) -> None:
-    """Record the spans of this process by `tracer`; `prepare` for the first one now.
+    """Record the API's spans in this process with `tracer`; with `prepare`, import the SDK now.
 
-    Do nothing if the project has set a provider of its own. The API can be joined once: a later
-    call replaces the tracer of an earlier one.
+    Do nothing if the project has set its own provider. A process can set a provider only once, so
+    a later call only replaces the tracer.
     """
     provider = trace.get_tracer_provider()
-    if isinstance(provider, trace.ProxyTracerProvider):  # nobody has set one
-        # The API has no other way to replace it in a process that runs already.
+    if isinstance(provider, trace.ProxyTracerProvider):  # no provider is set yet
+        # The API offers no other way to replace the context of a running process.
         context = OperationContext(opentelemetry.context._RUNTIME_CONTEXT)
         opentelemetry.context._RUNTIME_CONTEXT = context
         provider = PlatformTracerProvider(tracer, context)
@@ -65,7 +65,7 @@ def join(tracer: Tracer, *, prepare: bool) -> None:
 
 
 def leave(tracer: Tracer) -> None:
-    """Stop recording by `tracer`."""
+    """Stop recording with `tracer`."""
     provider = trace.get_tracer_provider()
     if isinstance(provider, PlatformTracerProvider) and provider.tracer is tracer:
         provider.use(Tracer())

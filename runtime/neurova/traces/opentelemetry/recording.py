@@ -32,7 +32,7 @@ def make_provider(find_tracer: FindTracer) -> TracerProvider:
 
 
 class _PlatformSampler(Sampler):
-    """Follow the current operation's decision; outside one, that of the parent, or the ratio."""
+    """Sample as the current operation does; outside one, as the parent does, or by the ratio."""
 
     def __init__(self, find_tracer: FindTracer) -> None:
         self._find_tracer = find_tracer
@@ -65,7 +65,7 @@ class _PlatformSampler(Sampler):
 
 
 class _Recorder(SpanProcessor):
-    """Add each span that ends to the spans of the platform, without events and links."""
+    """Add each ended span to the platform's spans, without its events and links."""
 
     def __init__(self, find_tracer: FindTracer) -> None:
         self._find_tracer = find_tracer
@@ -85,7 +85,7 @@ class _Recorder(SpanProcessor):
             context.span_id,
             span.parent.span_id if span.parent else 0,
             span.name,
-            span.kind.value + 1,  # OTLP counts from "unspecified", the SDK from "internal"
+            span.kind.value + 1,  # number 0 is "unspecified" in OTLP, "internal" in the SDK
             span.start_time or 0,
             span.end_time or 0,
             attributes,
@@ -95,7 +95,7 @@ class _Recorder(SpanProcessor):
 
 
 def _describe_error(span: ReadableSpan, attributes: dict[str, Any]) -> str:
-    """Return the type of the exception, not its text, which may hold data; or the status."""
+    """Return the type of the exception, or the status; not the text, which may hold data."""
     if span.status.status_code is not StatusCode.ERROR:
         return ""
     for event in reversed(span.events):
