@@ -27,7 +27,7 @@ MAX_PARTS = 24
 
 
 class DayCheck(NamedTuple):
-    """The rows of one day: in the table, in the archive, and what is wrong ("" if nothing)."""
+    """The numbers of rows of one day in table and archive, and the fault ("" if none)."""
 
     table: str
     day: date
@@ -43,7 +43,7 @@ class Archive:
         self._folder = folder
 
     def write(self, warehouse: Warehouse, seconds: float = math.inf) -> int:
-        """Archive the rows that are new since the last time; return the number of new files.
+        """Archive the rows stored since the last call; return the number of new files.
 
         Stop after `seconds`; the next call continues. Raises StateError if the disk is full, and
         keeps the files written before.
@@ -79,7 +79,7 @@ class Archive:
             each.unlink()
 
     def backfill(self, warehouse: Warehouse) -> dict[str, int]:
-        """Store all archived rows that the warehouse lacks; return the rows added by table."""
+        """Store all archived rows that the warehouse lacks; return their number by table."""
         added = {}
         for table in self.tables():
             warehouse.extend(table.name, table.columns)

@@ -1,7 +1,7 @@
 """The interface that each backend of the warehouse implements, and its types.
 
 A table `X` is stored as `nv_X` and read as the view `X`. Each row has an id, a time and the id of
-a trace. A row whose id and time are stored already is not counted again.
+a trace. A row with the id and time of a stored row is a duplicate and is not counted.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ Kind = Literal["boolean", "long", "double", "decimal", "date", "timestamp", "tex
 STORED = "nv_"
 """The prefix of the tables that hold the rows."""
 MAX_ROWS = 100_000
-"""The maximum number of rows of one answer."""
+"""The maximum number of rows in one result."""
 
 
 class QueryRefused(NeurovaError):
@@ -40,7 +40,7 @@ class Column(NamedTuple):
 SYSTEM = (Column("_id", "text"), Column("_time", "timestamp"), Column("_trace_id", "text"))
 """The columns of every table: the event's id, its time (UTC), and the trace of its call."""
 BATCH = Column("_batch", "long")
-"""The stored number of the batch that brought a row; later batches have larger numbers."""
+"""The number of the batch that inserted a row; later batches have larger numbers."""
 
 
 class Table(NamedTuple):
@@ -51,7 +51,7 @@ class Table(NamedTuple):
 
 
 class Rows(NamedTuple):
-    """Rows to insert: JSON objects by stored column, one a line, and the range of their times."""
+    """Rows to insert, one JSON object by stored column per line, and the range of their times."""
 
     table: Table
     lines: bytes
@@ -61,7 +61,7 @@ class Rows(NamedTuple):
 
 
 class Result(NamedTuple):
-    """The answer of a query; `is_complete` is false if there were more rows."""
+    """The result of a query; `is_complete` is false if there were more rows."""
 
     columns: tuple[str, ...]
     rows: Sequence[Sequence[Any]]
@@ -69,7 +69,7 @@ class Result(NamedTuple):
 
 
 class Limits(NamedTuple):
-    """What one query may use: seconds, bytes of memory, and rows of its answer."""
+    """The limits of one query: seconds, bytes of memory, and rows of the result."""
 
     seconds: float = 10.0
     memory: int = 512 << 20
@@ -85,13 +85,13 @@ class Day(NamedTuple):
 
 
 class Warehouse(Protocol):
-    """The tables. Methods block. They raise Unavailable or StateError if it cannot be used.
+    """Store and query tables. Methods block, and raise Unavailable or StateError.
 
-    One process at a time writes, in one thread; any threads query.
+    Only one thread of one process may write at a time; any thread may query.
     """
 
     def tables(self) -> list[Table]:
-        """Return the stored tables with their stored columns, without the system's, sorted."""
+        """Return the stored tables, sorted, with their stored columns but without `SYSTEM`."""
         ...
 
     def extend(self, table: str, columns: Sequence[Column]) -> None:

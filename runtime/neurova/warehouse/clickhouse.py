@@ -42,7 +42,7 @@ _TYPES: dict[Kind, str] = {
     "text": "Nullable(String)",
 }
 _KINDS = {sql: kind for kind, sql in _TYPES.items()}
-# Keep the first row of an id: an event that is delivered again must not undo `forget`.
+# Of rows with the same id, keep the first: a redelivered event must not undo `forget`.
 _LAYOUT = """(
     _id String, _time DateTime64(6, 'UTC'), _trace_id String, _batch Int64,
     _rank UInt64 MATERIALIZED 9223372036854775807 - _batch
@@ -195,7 +195,7 @@ class ClickHouseWarehouse:
             client.command(f"DROP TABLE IF EXISTS {name}")
 
     def forget(self, table: Table, values: Sequence[str]) -> list[date]:
-        """Empty the pii columns of rows of a person."""
+        """Set the pii columns to NULL in the rows of a person."""
         personal = [plan.quote(each.name) for each in table.columns if each.pii]
         if not personal:
             return []
@@ -251,7 +251,7 @@ class ClickHouseWarehouse:
 
     @contextmanager
     def _translated(self) -> Iterator[None]:
-        """Translate errors of the client; those of a query are translated elsewhere."""
+        """Translate errors of the client; `_translated_query` translates errors of queries."""
         from clickhouse_connect.driver.exceptions import DatabaseError, Error, OperationalError
 
         try:
@@ -302,7 +302,7 @@ def _settings(limits: Limits) -> dict[str, Any]:
 
 
 def _prepare(sql: str, parameters: Mapping[str, Any]) -> str:
-    """Return a SELECT with ClickHouse's form of parameters. Raises QueryRefused for others."""
+    """Check a SELECT and convert its parameters to ClickHouse's syntax. Raises QueryRefused."""
     sql = sql.strip().removesuffix(";")
     bare = _TOKENS.sub(" ", sql)
     if not re.match(r"\(*\s*(SELECT|WITH)\b", bare, re.I):

@@ -60,9 +60,9 @@ def kind_of(avro: Any) -> Kind:
 
 
 def place(stored: Iterable[Column], columns: Sequence[Column]) -> dict[str, Column]:
-    """Return the stored column of each column, by its name; it may not exist yet.
+    """Map the name of each column to its stored column, which may not exist yet.
 
-    A column whose type has changed gets a further stored column, "name__kind".
+    A column whose type has changed gets an additional stored column, "name__kind".
     """
     kinds = {each.name: each.kind for each in stored}
     placed = {}
@@ -75,9 +75,10 @@ def place(stored: Iterable[Column], columns: Sequence[Column]) -> dict[str, Colu
 
 
 def merge(stored: Sequence[Column]) -> dict[str, tuple[Kind, list[str]]]:
-    """Return the columns of the view: the kind and the stored columns of each, newest first.
+    """Map each column of the view to its kind and its stored columns, newest first.
 
-    Different kinds of numbers become one kind of number, other different kinds become text.
+    If the kinds of its stored columns differ, a column of the view is a number if all are numbers,
+    otherwise text.
     """
     merged: dict[str, tuple[Kind, list[str]]] = {}
     names = {each.name for each in stored}

@@ -17,7 +17,7 @@ import msgspec
 from ..events.codec import HEAD, UndecodableEvent, parse_schema
 
 Decode = Callable[[bytes], dict[str, Any]]
-"""Decode an event on the wire to JSON values by field. Raises UndecodableEvent."""
+"""Decode an encoded event to JSON values by field. Raises UndecodableEvent."""
 
 _EPOCH = date(1970, 1, 1)
 _LENGTH = ["n=b[p];p+=1", "if n>127:n,p=varint(b,p,n)"]
@@ -102,7 +102,7 @@ def _generate(schema: Mapping[str, Any]) -> Decode | None:
 
 
 def _plain_kind(avro: Any) -> tuple[str | None, tuple[str, ...]]:
-    """Return the key of `_READ` of an Avro type, and the symbols of an enum."""
+    """Return an Avro type's key in `_READ`, and its symbols if it is an enum."""
     if isinstance(avro, dict):
         logical = avro.get("logicalType")
         if avro["type"] == "enum":

@@ -50,8 +50,8 @@ _PARQUET = "(FORMAT parquet, COMPRESSION zstd)"
 class DuckDBWarehouse:
     """Keep the tables in the file at `path`; files of `archive` can be read and written.
 
-    Statements can reach no other file. DuckDB allows one process that writes or several that only
-    read (`readonly`). Raises Unavailable if another process has the file.
+    Statements can access no other files. DuckDB allows either one writing process or several
+    `readonly` processes. Raises Unavailable if another process has the file open.
     """
 
     def __init__(
@@ -216,7 +216,7 @@ class DuckDBWarehouse:
         return int(found.fetchall()[0][0])
 
     def forget(self, table: Table, values: Sequence[str]) -> list[date]:
-        """Empty the pii columns of rows of a person."""
+        """Set the pii columns to NULL in the rows of a person."""
         personal = [plan.quote(each.name) for each in table.columns if each.pii]
         if not personal:
             return []
@@ -232,7 +232,7 @@ class DuckDBWarehouse:
         return sorted(day for (day,) in days)
 
     def compact(self) -> None:
-        """Copy the database to a new file, which holds no old versions of rows."""
+        """Copy the database to a new file, which then contains no old versions of rows."""
         import duckdb
 
         fresh = self._path.with_suffix(".compact")
@@ -264,7 +264,7 @@ class DuckDBWarehouse:
 
     @contextmanager
     def _reading(self, sql: str, limits: Limits) -> Iterator[DuckDBPyConnection]:
-        """Yield a cursor in a transaction that only reads and is stopped after its time."""
+        """Yield a cursor in a read-only transaction that is stopped at the time limit."""
         import duckdb
 
         self._places.acquire()
@@ -324,7 +324,7 @@ class DuckDBWarehouse:
 
 
 def stopped(allowed: str, setting: str) -> QueryStopped:
-    """Return the error of a query that needed more than is allowed."""
+    """Return the error for a query that exceeded a limit."""
     return QueryStopped(
         f"the query needs more than {allowed}",
         fix=f"read fewer rows, e.g. by _time, or raise {setting}",

@@ -1,4 +1,4 @@
-"""What can be done with a warehouse, in its process or through its socket."""
+"""The operations on a warehouse, in the process that has it open or through a socket."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Operations(Protocol):
         ...
 
     def backfill(self) -> dict[str, int]:
-        """Store archived rows that are missing; return how many by table."""
+        """Store archived rows that are missing; return their number by table."""
         ...
 
     def verify(self) -> list[DayCheck]:

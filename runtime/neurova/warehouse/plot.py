@@ -83,7 +83,7 @@ def _draw_bars(
     number: int,
     count: int,
 ) -> Iterator[str]:
-    """Yield the bars of one series of `count`, which stand side by side."""
+    """Yield the bars of one of `count` series, whose bars stand side by side."""
     width = (WIDTH - LEFT - RIGHT) / max(len(labels), 1) * 0.8 / count
     zero = _y(0.0, ticks)
     for index, value in enumerate(values):

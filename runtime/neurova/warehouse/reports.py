@@ -25,7 +25,7 @@ _HEADING = re.compile(r"--\s*(\w+):\s*(.*)")
 
 
 class InvalidParameter(NeurovaError):
-    """A value given to a report does not fit its parameter; `name` is the parameter's."""
+    """A value does not fit the parameter `name` of a report."""
 
     def __init__(self, name: str, what: str) -> None:
         super().__init__(what, where=name)
@@ -41,7 +41,7 @@ class Parameter(NamedTuple):
 
 
 class Plot(NamedTuple):
-    """How a report is drawn: the column of the x axis, and those of the values."""
+    """How to draw a report: the column of the x axis, and the columns of the values."""
 
     kind: PlotKind
     x: str
@@ -49,7 +49,7 @@ class Plot(NamedTuple):
 
 
 class Report(NamedTuple):
-    """A saved report. `scope` is what a key needs to read it over HTTP."""
+    """A saved report. `scope` is the scope that a key needs to read it over HTTP."""
 
     name: str
     title: str
@@ -142,7 +142,7 @@ def _parse_plot(text: str) -> Plot:
 
 
 def _convert(parameter: Parameter, text: str) -> str | float | int:
-    """Return a value for the query: a number, or a text, which a date is too."""
+    """Convert a text to a value for the query: a number, or text (also for dates)."""
     try:
         if parameter.kind == "number":
             return int(text) if re.fullmatch(r"-?\d{1,18}", text) else float(text)

@@ -26,7 +26,7 @@ class Policy:
     """Hash or drop the values of columns marked `pii`.
 
     Equal values have equal hashes, so that rows of a person can be counted and forgotten. Without
-    the key nobody can compute them from a list of names.
+    the key, nobody can compute the hashes from a list of names.
     """
 
     def __init__(self, action: Action, key: bytes) -> None:
@@ -35,7 +35,7 @@ class Policy:
         self.hash = lru_cache(maxsize=10_000)(self._hash)
 
     def keep(self, columns: Iterable[Column]) -> tuple[Column, ...]:
-        """Return the columns to store: hashes are texts."""
+        """Return the columns to store; hashed columns become text columns."""
         kept = [each for each in columns if not (each.pii and self._action == "drop")]
         return tuple(each._replace(kind="text") if each.pii else each for each in kept)
 
@@ -55,7 +55,7 @@ class _Source(NamedTuple):
     """How the rows of one schema are stored."""
 
     table: Table  # with stored columns
-    stored: dict[str, str]  # the stored columns whose names differ
+    stored: dict[str, str]  # stored column by column, where the names differ
     personal: tuple[str, ...]
     decode: Decode | None
 
@@ -82,7 +82,7 @@ class Sink:
         self._spooled_source(table)
 
     def store(self, messages: Iterable[Message]) -> list[tuple[Message, UndecodableEvent]]:
-        """Store events, each once; return those that cannot be decoded, now or later."""
+        """Store events, each once; return the events that can never be decoded."""
         groups: dict[tuple[str, int], dict[str, Message]] = {}
         failed: list[tuple[Message, UndecodableEvent]] = []
         for message in messages:
@@ -155,7 +155,7 @@ class Sink:
     ) -> list[dict[str, Any]]:
         rows = []
         decode = source.decode
-        assert decode is not None  # a source of events has one
+        assert decode is not None  # `_event_source` sets it
         for message in messages:
             try:
                 row = decode(message.body)
@@ -181,7 +181,7 @@ class Sink:
         return Rows(source.table, lines, min(times), max(times), names)
 
     def _next_batch(self) -> int:
-        """Return the time in microseconds, or a larger number if that is not above the last one."""
+        """Return the time in microseconds, but always more than the number of the last batch."""
         self._last_batch = max(self._last_batch + 1, time.time_ns() // 1000)
         return self._last_batch
 

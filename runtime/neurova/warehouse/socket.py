@@ -1,4 +1,4 @@
-"""The socket of the process that writes the warehouse, through which others query it.
+"""Let other processes query the warehouse through a socket of the process that writes it.
 
 DuckDB lets no other process open a file that is being written. The socket is a file that only its
 owner may open. A call is one line of JSON, and so is its answer.
@@ -36,7 +36,7 @@ class _Answer(msgspec.Struct):
 
 @asynccontextmanager
 async def serve(path: Path, operations: LocalOperations) -> AsyncIterator[None]:
-    """Serve the operations on a socket at `path`, which is replaced."""
+    """Serve the operations on a socket at `path`; replace an existing file."""
     threads = ThreadPoolExecutor(CALLS, "warehouse")
     loop = asyncio.get_running_loop()
 
@@ -91,7 +91,7 @@ _ENCODER = msgspec.json.Encoder(decimal_format="string")
 
 
 def is_served(path: Path) -> bool:
-    """Return whether a process listens on a socket file, which may outlive a killed process."""
+    """Return whether a process listens on a socket file; a killed process leaves the file."""
     try:
         with socket.socket(socket.AF_UNIX) as connection, _address(path) as address:
             connection.connect(address)

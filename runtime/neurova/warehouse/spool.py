@@ -1,8 +1,8 @@
-"""Files through which all processes pass rows to the one that writes the warehouse.
+"""Pass rows from all processes, through files, to the process that writes the warehouse.
 
-A process appends rows to the open file of a table; the writer seals the file, so that the next
-append starts another, stores its rows and deletes it. The id of a row is made from the name of the
-sealed file and the line, so a file that is read twice counts once.
+A process appends rows to the open file of a table. The writer seals the file, so that the next
+append starts a new file, then stores the rows and deletes the file. The id of a row is made from
+the name of the sealed file and the line, so a file that is read twice counts once.
 """
 
 from __future__ import annotations
@@ -141,7 +141,7 @@ class Spool:
             yield Chunk(table, rows)
 
     def _name(self, table: Table) -> str:
-        """Return the file name of a table with these columns, and write the columns once."""
+        """Return the file name for a table and its columns; write a file of columns if missing."""
         columns = msgspec.json.encode(table)
         digest = hashlib.sha256(columns).hexdigest()[:12]
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
