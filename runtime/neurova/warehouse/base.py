@@ -22,7 +22,7 @@ MAX_ROWS = 100_000
 
 
 class QueryRefused(NeurovaError):
-    """A query is not one SELECT of tables, or it is not valid."""
+    """A query is invalid, or is not a single SELECT from tables of the warehouse."""
 
 
 class QueryStopped(NeurovaError):
@@ -99,7 +99,7 @@ class Warehouse(Protocol):
         ...
 
     def insert(self, rows: Sequence[Rows]) -> None:
-        """Store rows; skip those whose id and time are stored already."""
+        """Store rows; skip rows whose id and time are already stored."""
         ...
 
     def query(self, sql: str, parameters: Mapping[str, Any], limits: Limits) -> Result:
@@ -110,7 +110,7 @@ class Warehouse(Protocol):
         ...
 
     def export(self, sql: str, parameters: Mapping[str, Any], limits: Limits, file: Path) -> None:
-        """Write the answer of one SELECT into a Parquet file. Raises as `query` does."""
+        """Write the result of one SELECT into a Parquet file. Raises the errors of `query`."""
         ...
 
     def days(self, table: str) -> list[Day]:
@@ -122,7 +122,7 @@ class Warehouse(Protocol):
         ...
 
     def read_part(self, table: Table, file: Path) -> None:
-        """Store the rows of a Parquet file; skip those that are stored already.
+        """Store the rows of a Parquet file; skip rows that are already stored.
 
         `table` has the columns of the file. Raises StateError for a file that cannot be read.
         """

@@ -128,7 +128,7 @@ class ClickHouseWarehouse:
             )
 
     def insert(self, rows: Sequence[Rows]) -> None:
-        """Store rows; ClickHouse replaces those with equal ids and times."""
+        """Store rows; ClickHouse merges rows with equal ids and times into the first one."""
         for each in rows:
             self._insert(each.table.name, each.names, each.lines, "JSONEachRow")
 

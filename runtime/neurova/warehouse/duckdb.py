@@ -314,7 +314,7 @@ class DuckDBWarehouse:
 
     @contextmanager
     def _translated(self) -> Iterator[None]:
-        """Translate DuckDB's errors; those of a query are translated in `_reading`."""
+        """Translate DuckDB's errors; `_reading` translates errors of queries."""
         import duckdb
 
         try:

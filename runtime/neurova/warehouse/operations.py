@@ -51,7 +51,7 @@ class Operations(Protocol):
         ...
 
     def forget(self, values: Sequence[str]) -> dict[str, int]:
-        """Remove a person, known by one of `values`, from tables and archive.
+        """Remove a person, identified by any of `values`, from tables and archive.
 
         Return the number of changed days by table.
         """
