@@ -16,7 +16,7 @@ _LONGEST_INSTANCE = 256
 
 
 class Fault(msgspec.Struct, frozen=True, rename={"where": "in"}):
-    """One fault: a JSON pointer (RFC 6901) into `where`, and what is wrong there.
+    """One error in a request: a JSON pointer (RFC 6901) into `where`, and a message.
 
     `where` is "body", "path", "query", "header" or "cookie".
     """

@@ -92,7 +92,7 @@ class LoguruSource:
         self._logger = module.logger
         with suppress(ValueError):  # somebody has already removed it
             self._logger.remove(0)
-        # The sink reads the record, so loguru has nothing to format.
+        # The sink reads the record itself, so loguru need not format a message.
         options = {"format": _format_nothing, "backtrace": False, "diagnose": False}
         self._id = self._logger.add(
             self._write, level=self._sink.level, catch=False, colorize=False, **options

@@ -44,7 +44,7 @@ class Model:
     async def observe(self, features: Features, value: float) -> None:
         """Record the true value for features, to measure the error of earlier predictions.
 
-        It does not block; it is async so that `tx.after_commit` needs no thread for it.
+        This does not block; it is async so that `tx.after_commit` can call it without a thread.
         """
         from .records import Truth
 

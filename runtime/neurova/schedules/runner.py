@@ -20,7 +20,7 @@ from .store import ScheduleState, find_state, finish, postpone, register
 
 POLL_SECONDS = 1.0  # longest sleep, so that a changed clock is noticed
 LOCK_TIMEOUT = 5.0  # seconds to wait for the lock, which a process holds while it runs the function
-LATE_SECONDS = 60.0  # with `catch_up=False`, an occurrence is skipped when it is later than this
+LATE_SECONDS = 60.0  # with `catch_up=False`, skip an occurrence that is later than this
 NEW_SECONDS = 120.0  # a timer is at most this late for the first occurrence of a new schedule
 FUTURE_SECONDS = 86_400.0  # an occurrence recorded further ahead comes from a wrong clock
 

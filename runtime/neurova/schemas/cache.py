@@ -9,7 +9,7 @@ from .base import SchemaRegistry, UnknownSchema, subject_of
 
 
 class SchemaCache:
-    """Look schemas up once. A schema never changes, so nothing here expires."""
+    """Look up each schema once. A schema never changes, so cache entries never expire."""
 
     def __init__(self, registry: SchemaRegistry) -> None:
         self.registry = registry

@@ -19,7 +19,7 @@ NEVER = float("-inf")
 
 
 class SecretExpired(Unavailable):
-    """The store has not confirmed a secret for longer than `secrets.expiry`, or it was removed."""
+    """A secret was removed, or the store has not confirmed it for longer than `secrets.expiry`."""
 
 
 class _Entry:

@@ -60,7 +60,7 @@ def holds_secret(text: str) -> bool:
 
 
 def mask_secrets(text: str) -> str:
-    """Mask all secrets in `text`: values given to `add_secret`, and what looks like a credential.
+    """Mask all secrets in `text`: values given to `add_secret`, and text like a credential.
 
     API keys and admin tokens are cut to their prefix, in any case and with any percent-encoding.
     The values of `Authorization`, `X-API-Key` and cookie fields and passwords in URLs become

@@ -35,7 +35,8 @@ class Trace:
     def span(self, name: str, /, **attributes: str | int | float | bool) -> record_span:
         """Record a block as a span: `with trace.span("price", room=3):`.
 
-        The block may add to the span's `attributes`. An exception that leaves it is its error.
+        The block may add to the span's `attributes`. An exception that leaves the block is the
+        span's error.
         """
         return record_span(name, INTERNAL, dict(attributes))
 

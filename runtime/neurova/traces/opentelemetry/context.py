@@ -41,7 +41,7 @@ class OperationContext(_RuntimeContext):
         )
 
     def get_current(self) -> Context:
-        """Return the current context; its span is that of the innermost operation."""
+        """Return the current context, with the innermost operation as its span."""
         attached, running = self._attached.get(), CURRENT.get()
         context = self._previous.get_current() if attached is None else attached.context
         if running is None or (attached is not None and attached.operation is running):
