@@ -54,7 +54,8 @@ def test_each_call_has_one_effect_and_one_answer(tmp_path: Path) -> None:
         assert [answers[number][2]["number"] for number in answers] == list(range(CALLS))
         assert request(port, key, "GET", "/sales")[2] == list(range(CALLS))
         assert run.end()[0] == 0
-    # A process killed by another call may already have committed this one, so it is not rerun.
+    # If another call kills the process after this call's commit, this call is not rerun, so the
+    # file with its kill point is left.
     left = [file.name for file in project.glob("kill-*")]
     assert all(name.startswith("kill-committed") for name in left)
     print(f"{CALLS} calls, {CALLS - len(left)} kills: one effect and one answer each")

@@ -33,7 +33,7 @@ class Case:
     client: str = "127.0.0.1"
 
     def settings(self) -> list[tuple[str, dict[str, Any]]]:
-        """Return the plugins' settings, not in the order of execution: plugins run by priority."""
+        """Return the plugins' settings in reverse order: plugins run by priority."""
         chosen: list[tuple[str, dict[str, Any]]] = []
         if self.limit is not None:
             chosen.append((LIMIT, {"route": self.name, **self.limit}))

@@ -23,9 +23,9 @@ def running(
     timeout: float,
     **options: Any,
 ) -> Iterator[int]:
-    """Run a server from when it is ready until the block ends, then stop it and its children.
+    """Run a server until the block ends; yield its process id once it is ready.
 
-    Yield its process id.
+    At the end, kill the server and its children.
     """
     log = Path(home) / "log"
     with log.open("wb") as output:
