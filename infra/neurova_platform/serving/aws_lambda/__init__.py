@@ -1,7 +1,7 @@
-"""Serve a project on AWS Lambda, by `python -m awslambdaric` with the name of `handler` below.
+"""Serve a project on AWS Lambda: pass the name of `handler` to `python -m awslambdaric`.
 
-The attribute `handler` is created when the runtime asks for it, as importing a module changes
-nothing: this composes and starts the platform, which then serves until the container ends.
+An import must have no side effects, so the platform is created and started only when the runtime
+reads the attribute `handler`. It then serves until the container ends.
 """
 
 from __future__ import annotations

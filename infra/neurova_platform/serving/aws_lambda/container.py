@@ -1,4 +1,4 @@
-"""One container of a Lambda function: a platform that is started once and answers many events."""
+"""One container of a Lambda function: it starts the platform once and handles many events."""
 
 from __future__ import annotations
 
@@ -35,26 +35,27 @@ from .secret_variables import load_secret_variables
 from .sources import HANDLERS, WITHOUT_PLATFORM, find_source
 
 LOGGER = logging.getLogger("neurova.lambda")
-MARGIN_SECONDS = 0.5  # before the timeout of the function, to answer and to flush
-FLUSH_SECONDS = 1.0  # that a call waits for its log lines and spans to be sent
-SUSPENDED_SECONDS = 0.25  # since the last call, after which changes of keys are read at once
-RESUME_SECONDS = 1.0  # for each attempt to do so
-STOP_SECONDS = 1.5  # that a stop waits for a call in flight; Lambda kills the process after 2
+MARGIN_SECONDS = 0.5  # reserved before the function's timeout, to respond and to flush
+FLUSH_SECONDS = 1.0  # a call waits at most this long until its log lines and spans are sent
+SUSPENDED_SECONDS = 0.25  # after a longer pause, read changed keys before the next call
+RESUME_SECONDS = 1.0  # for each attempt to read changed keys
+STOP_SECONDS = 1.5  # a stop waits this long for a call in flight; Lambda kills the process after 2
 
 T = TypeVar("T")
 EventHandler = Callable[["Container", Mapping[str, Any], float], Awaitable[Any]]
 
 
 class Context(Protocol):
-    """What Lambda tells about one invocation."""
+    """The information that Lambda passes with one invocation."""
 
     def get_remaining_time_in_millis(self) -> int:
         """Return the milliseconds until the timeout of the function."""
 
 
 def open_container() -> Container:
-    """Load the project of the working folder and start it. Raises NeurovaError if it cannot."""
-    # For all threads, which inherit it: the main one waits in C for the next event.
+    """Load the project in the working folder and start it. Raises NeurovaError if that fails."""
+    # Block SIGTERM before starting threads, because they inherit the mask. One thread waits for the
+    # signal: a Python handler would not run while the main thread waits in C for the next event.
     signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
     load_secret_variables(os.environ)
     container = Container(load_settings())
@@ -73,10 +74,10 @@ def _wait_for_stop(container: Container) -> None:
 
 
 def load_settings() -> Settings:
-    """Return the settings, with the state folder where a Lambda function may write.
+    """Return the settings, with a state folder that a Lambda function may write to.
 
-    The public page is left out, a CDN serves it, and so is the file of traces, which nobody would
-    read. Raises ConfigError.
+    Removes the public page, which a CDN serves, and the trace file, which nobody could read. Raises
+    ConfigError.
     """
     folder = Path(tempfile.gettempdir()) / "neurova"
     settings = load(flags={"project.state": str(folder)})
@@ -88,9 +89,9 @@ def load_settings() -> Settings:
 
 
 class Container:
-    """Answer events by the platform of `settings`, one at a time, on an event loop of its own.
+    """Handle events with a platform, one at a time, on a separate event loop.
 
-    The loop runs during calls only, as the process is suspended between them.
+    The loop runs only during calls, because Lambda suspends the process between them.
     """
 
     platform: Platform
@@ -121,7 +122,7 @@ class Container:
         self._flush()
 
     def handle(self, event: Mapping[str, Any], context: Context) -> Any:
-        """Answer one event. Raises NeurovaError for an unknown one, which Lambda reports."""
+        """Handle one event. Raises NeurovaError, which Lambda reports, for an unknown event."""
         with self._calling:
             source = find_source(event)
             if source not in self._handlers:
@@ -137,7 +138,7 @@ class Container:
                 self._ended_at = time()
 
     def stop(self) -> None:
-        """Stop the platform, when the call in flight has ended or after a short time."""
+        """Stop the platform once the call in flight has ended, but after STOP_SECONDS at most."""
         self._calling.acquire(timeout=STOP_SECONDS)
         if self._is_started:
             self._is_started = False
@@ -153,11 +154,11 @@ class Container:
         return await self._handlers[source](self, event, deadline)
 
     async def _resume(self) -> None:
-        """Bring up to date what background work has not done while the process was suspended."""
-        await asyncio.sleep(0)  # notice connections that others have closed
+        """Read changed keys, because background tasks did not run while Lambda was suspended."""
+        await asyncio.sleep(0)  # let the loop detect connections that the other side has closed
         stores = self.platform.stores
         if stores is not None:
-            for _ in range(2):  # the first attempt may meet a connection that was closed
+            for _ in range(2):  # the first attempt may use a closed connection
                 with suppress(Unavailable, TimeoutError):
                     return await asyncio.wait_for(
                         asyncio.to_thread(stores.keys.refresh), RESUME_SECONDS
@@ -169,11 +170,11 @@ class Container:
             environment="live",
             log=self._log,
             access_log=AccessOutput(),
-            check_tables=False,  # the event `migrate` does, as it takes half of a cold start
+            check_tables=False,  # takes half of a cold start; the event `migrate` checks them
         )
         if self.settings.bus.url.startswith("sqs:"):
-            platform.events.creates_queues = False  # the role of the function cannot
-            import_module("boto3")  # a start has a whole CPU, a call may have a part of one
+            platform.events.creates_queues = False  # the function's IAM role does not allow it
+            import_module("boto3")  # slow: import it at the start, when Lambda gives a whole CPU
         self._run(platform.start())
         try:
             check_services(self.settings, platform.services.values())
@@ -185,11 +186,11 @@ class Container:
         self._is_started = True
 
     def _run(self, work: Coroutine[Any, Any, T]) -> T:
-        # `Runner.run` would install a handler of SIGINT for each call, which costs 0.1 ms.
+        # Not `Runner.run`: it installs a SIGINT handler for each call, which takes 0.1 ms.
         return self._runner.get_loop().run_until_complete(work)
 
     def _flush(self) -> None:
-        """Write and send what has been recorded, before the process is suspended."""
+        """Write and send all records, spans and log lines before Lambda suspends the process."""
         if self._is_started:
             self.platform.call_records.flush()
             self.platform.traces.flush()
@@ -203,7 +204,7 @@ def _make_runner() -> asyncio.Runner:
 
 
 def _logging(settings: Settings) -> Any:
-    """Write all log lines to standard output, instead of the handler of Lambda's runtime."""
+    """Write all log lines to standard output; remove the log handler of Lambda's runtime."""
     root = logging.getLogger()
     for handler in [*root.handlers]:
         if type(handler).__module__.startswith("awslambdaric"):

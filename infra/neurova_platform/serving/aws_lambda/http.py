@@ -1,4 +1,4 @@
-"""Answer HTTP events through the gateway."""
+"""Handle HTTP events with the gateway."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from .http_event import TooLarge, encode_answer, max_answer, read_call
 if TYPE_CHECKING:
     from .container import Container
 
-_SAFE = frozenset(["GET", "HEAD", "OPTIONS"])  # their transactions are read-only
-GRACE_SECONDS = 0.2  # for a function that has met its deadline to end by itself
+_SAFE = frozenset(["GET", "HEAD", "OPTIONS"])  # publish no events: transactions are read-only
+GRACE_SECONDS = 0.2  # after its deadline, a function has this long to end by itself
 CLEANUP_SECONDS = 0.05
 TOO_LARGE = "Response exceeds {:.0f} MB, the limit of AWS Lambda: return less, or page by page"
 TOO_LATE = "The function has not answered before the timeout of AWS Lambda"
 
 
 class Collector:
-    """Take the ASGI messages of one response of at most `limit` bytes."""
+    """Collect the ASGI messages of one response of at most `limit` bytes."""
 
     def __init__(self, limit: int) -> None:
         self.status = 0
@@ -36,16 +36,16 @@ class Collector:
 
     @property
     def body(self) -> bytes:
-        """Return what has been sent so far."""
+        """Return the part of the body that has been sent so far."""
         return self._parts[0] if len(self._parts) == 1 else b"".join(self._parts)
 
     @property
     def is_event_stream(self) -> bool:
-        """Return whether it is a stream of events, whose client continues after the last one."""
+        """Return whether the response is an event stream: its client can resume after a cut."""
         return (b"content-type", b"text/event-stream") in self.fields
 
     async def send(self, message: Mapping[str, Any]) -> None:
-        """Take one message. Raises ConnectionResetError to end a stream that is too large."""
+        """Collect one message. Raises ConnectionResetError to end a response that is too large."""
         if message["type"] == "http.response.start":
             self.status, self.fields = message["status"], message["headers"]
             return
@@ -58,7 +58,7 @@ class Collector:
 
 
 async def handle(container: Container, event: Mapping[str, Any], deadline: float) -> dict[str, Any]:
-    """Answer one request, and publish its events, before `deadline`."""
+    """Handle one request and publish its events before `deadline`."""
     platform = container.platform
     trusts = bool(platform.settings.gateway.trusted_proxies)
     call = read_call(event, trusts_proxies=trusts, latest=deadline)
@@ -69,7 +69,7 @@ async def handle(container: Container, event: Mapping[str, Any], deadline: float
             await platform.asgi.answer(call, _Receiver(call), collector.send)
     except (TimeoutError, TruncatedResponse):
         is_late = True
-        await asyncio.sleep(CLEANUP_SECONDS)  # for what was cancelled, before the suspension
+        await asyncio.sleep(CLEANUP_SECONDS)  # let cancelled tasks clean up before the suspension
     if not is_late and call.method not in _SAFE and call.route is not None:
         await container.publisher.publish(call.route.name.partition(".")[0], deadline)
     if is_late and not (collector.status and collector.is_event_stream):
@@ -83,7 +83,7 @@ async def handle(container: Container, event: Mapping[str, Any], deadline: float
 
 
 class _Receiver:
-    """Give the body of a call once; then wait, as the client of an event cannot disconnect."""
+    """Return the body of a call once, then wait forever: an event's client cannot disconnect."""
 
     def __init__(self, call: Call) -> None:
         self._body: bytes | None = call.body

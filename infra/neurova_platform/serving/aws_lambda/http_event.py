@@ -1,7 +1,7 @@
-"""Convert HTTP events to calls, and responses to answers, without changing a byte.
+"""Convert HTTP events of AWS to calls, and responses to Lambda's result format, byte for byte.
 
-Sources: API Gateway HTTP API and function URL (payload version 2.0), Application Load Balancer with
-single or multi-value headers.
+Event sources: API Gateway HTTP API and function URL (payload version 2.0), and Application Load
+Balancer with single-value or multi-value headers.
 """
 
 from __future__ import annotations
@@ -20,21 +20,21 @@ from neurova.http.addresses import UNKNOWN
 from neurova.http.call import Call, Field
 
 MAX_ANSWER = 6 << 20
-"""Bytes of JSON that Lambda takes as an answer."""
+"""The maximum size of a result that Lambda accepts, in bytes of JSON."""
 MAX_ALB_ANSWER = 1 << 20
-"""Bytes of JSON that an Application Load Balancer takes."""
+"""The maximum size of a result that an Application Load Balancer accepts, in bytes of JSON."""
 _LONGEST_ESCAPE = 6  # bytes of JSON for one byte of text, like \u0000
 _OVERHEAD = 64 << 10  # bytes of JSON around the body: the status and the header fields
 _PERCENT = re.compile("%(?![0-9A-Fa-f]{2})")
 _TEXT = (b"text/", b"application/json", b"application/problem+json")
 _COOKIE = b"set-cookie"
-_DEADLINE: Any = vars(Call)["deadline"]  # the slot
+_DEADLINE: Any = vars(Call)["deadline"]  # the descriptor of the slot, which `EventCall` overrides
 
 Event = Mapping[str, Any]
 
 
 class TooLarge(Exception):
-    """An answer is larger than its source takes."""
+    """A response is larger than the source of the event accepts."""
 
 
 def is_alb(event: Event) -> bool:
@@ -43,12 +43,12 @@ def is_alb(event: Event) -> bool:
 
 
 def max_answer(event: Event) -> int:
-    """Return how many bytes of JSON the source of an event takes as an answer."""
+    """Return the maximum size of a result for the source of an event, in bytes of JSON."""
     return MAX_ALB_ANSWER if is_alb(event) else MAX_ANSWER
 
 
 class EventCall(Call):
-    """A call that ends before `latest`, in event-loop seconds, whatever its function's timeout."""
+    """A call whose deadline is at most `latest` (event-loop time), even with a longer timeout."""
 
     __slots__ = ("latest",)
 
@@ -58,7 +58,7 @@ class EventCall(Call):
 
     @property
     def deadline(self) -> float:
-        """Return the deadline."""
+        """Return the deadline in event-loop time, at most `latest`."""
         return float(_DEADLINE.__get__(self))
 
     @deadline.setter
@@ -67,10 +67,10 @@ class EventCall(Call):
 
 
 def read_call(event: Event, *, trusts_proxies: bool, latest: float = math.inf) -> Call:
-    """Return the call of an event, which ends before `latest`.
+    """Return the call of an event; its deadline is at most `latest`.
 
-    An Application Load Balancer does not tell the address of its client: the entry that it adds to
-    X-Forwarded-For counts with `trusts_proxies` only, as a client could have written it otherwise.
+    An Application Load Balancer passes the client's address only as the last entry of
+    X-Forwarded-For. Use this entry only if `trusts_proxies`; otherwise the address is unknown.
     """
     read = _read_alb if is_alb(event) else _read_payload_2
     method, path, query, fields, client, scheme = read(event)
@@ -86,7 +86,7 @@ def read_call(event: Event, *, trusts_proxies: bool, latest: float = math.inf) -
 def encode_answer(
     event: Event, status: int, fields: Sequence[Field], body: bytes
 ) -> dict[str, Any]:
-    """Return the answer to an event. Raises TooLarge."""
+    """Return a response in the result format of an event's source. Raises TooLarge."""
     text = _as_text(fields, body)
     answer: dict[str, Any] = {
         "statusCode": status,
@@ -129,7 +129,7 @@ def _read_alb(event: Event) -> tuple[str, str, str, list[Field], str, str]:
         pairs = [f"{k}={v}" for k, v in (event.get("queryStringParameters") or {}).items()]
     scheme = dict(fields).get(b"x-forwarded-proto", b"http")
     is_secure = scheme == b"https"
-    query = "&".join(pairs)  # a load balancer leaves names and values encoded
+    query = "&".join(pairs)  # a load balancer does not decode names and values
     return (
         event["httpMethod"],
         event["path"],
@@ -149,7 +149,7 @@ def _field(name: str, value: str) -> Field:
 
 
 def _encode_path(path: str) -> bytes:
-    """Encode what no encoded path contains: API Gateway decodes the path, the others do not."""
+    """Percent-encode a path, unless it is encoded: of all sources, only API Gateway decodes it."""
     return quote(_PERCENT.sub("%25", path), safe="/%!$&'()*+,;=:@").encode()
 
 
@@ -165,7 +165,7 @@ def _as_text(fields: Sequence[Field], body: bytes) -> str | None:
 
 
 def _joined(fields: Sequence[Field]) -> dict[str, str]:
-    """Return one value a name (RFC 9110, 5.3), without cookies."""
+    """Return the fields without cookies; join the values of equal names (RFC 9110, 5.3)."""
     headers: dict[str, str] = {}
     for raw_name, raw_value in fields:
         name, value = raw_name.decode(), raw_value.decode("latin-1")
@@ -175,7 +175,7 @@ def _joined(fields: Sequence[Field]) -> dict[str, str]:
 
 
 def _single(fields: Sequence[Field]) -> dict[str, Any]:
-    """Return one value a name; each further cookie has its own spelling of the name."""
+    """Return one value per name; spell `set-cookie` differently for each cookie to keep all."""
     headers = _joined(fields)
     cookies = [value.decode("latin-1") for name, value in fields if name == _COOKIE]
     headers |= dict(zip(islice(_spellings("set-cookie"), len(cookies)), cookies, strict=True))

@@ -1,4 +1,4 @@
-"""Bring the databases of the project up to date, as `neurova db upgrade` does."""
+"""Upgrade the databases of the project, as `neurova db upgrade` does."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ if TYPE_CHECKING:
 
 
 async def handle(container: Container, event: Mapping[str, Any], deadline: float) -> dict[str, Any]:
-    """Run the pending revisions; return the names of those run, by service.
+    """Run the pending revisions; return the names of the revisions that ran, by service.
 
-    Raises StateError if a database then lacks what a service's domain.py declares.
+    Raises StateError if a database afterwards lacks a table or column that its service declares.
     """
     from neurova.database import migrations
 

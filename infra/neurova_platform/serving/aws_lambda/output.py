@@ -1,4 +1,4 @@
-"""Log lines and call records on standard output, which Lambda sends to CloudWatch."""
+"""Write log lines and call records to standard output, which Lambda sends to CloudWatch."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ class LogOutput:
         return 0
 
     def check(self) -> str:
-        """Return where the lines are."""
+        """Return one line that says where the log lines are."""
         return "standard output"
 
 
 class AccessOutput:
-    """Write call records as JSON, one a line; a `CallSink`."""
+    """Write call records as JSON, one per line; a `CallSink`."""
 
     def __init__(self) -> None:
         self._encoder = msgspec.json.Encoder()

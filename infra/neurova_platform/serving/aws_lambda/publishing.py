@@ -1,4 +1,4 @@
-"""Publish the events of a call before its answer: the process is suspended after it."""
+"""Publish the events of a call before its response, because Lambda then suspends the process."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ if TYPE_CHECKING:
     from ...composition.platform import Platform
 
 LOGGER = logging.getLogger("neurova.events")
-PUBLISH_SECONDS = 2.0  # that an answer waits for the bus
-PAUSE_SECONDS = 5.0  # without an attempt after a failure, so that a bus that is down costs little
+PUBLISH_SECONDS = 2.0  # the longest time that a response waits for the bus
+PAUSE_SECONDS = 5.0  # do not retry earlier after a failure: calls would wait for the bus
 
 
 class OutboxPublisher:
-    """Publish what waits in the outbox of a service; what is left waits for the next sweep."""
+    """Publish the events in the outbox of a service; the next sweep publishes any that remain."""
 
     def __init__(self, platform: Platform) -> None:
         self._platform = platform
@@ -28,7 +28,7 @@ class OutboxPublisher:
         self._resumes_at = 0.0
 
     async def publish(self, service: str, deadline: float) -> None:
-        """Publish until the outbox is empty, for a short time; never fail."""
+        """Publish until the outbox is empty or the time is up; log errors, do not raise them."""
         found = self._platform.services.get(service)
         if found is None or not found.publishes or monotonic() < self._resumes_at:
             return
@@ -43,7 +43,7 @@ class OutboxPublisher:
             LOGGER.warning("Events of %s wait for the next sweep: %s", service, why)
 
     def relay(self, service: str) -> Relay:
-        """Return the relay of a service, which publishes its outbox."""
+        """Return the relay that publishes the outbox of a service."""
         if service not in self._relays:
             self._relays[service] = self._platform.events.make_relay(
                 self._platform.services[service]

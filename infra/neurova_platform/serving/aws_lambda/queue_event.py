@@ -21,9 +21,10 @@ Record = Mapping[str, Any]
 
 
 async def handle(container: Container, event: Mapping[str, Any], deadline: float) -> dict[str, Any]:
-    """Handle all messages before `deadline`; return those that Lambda must not delete.
+    """Handle all messages before `deadline`; return the messages that Lambda must not delete.
 
-    A message whose function fails is sent again or dead-lettered, so it is not among them.
+    If a subscription fails, the runner sends the message again or dead-letters it, so Lambda may
+    delete the original.
     """
     events, records = container.platform.events, event["Records"]
     bus = await _open_bus(events)
@@ -36,7 +37,10 @@ async def handle(container: Container, event: Mapping[str, Any], deadline: float
 
 
 def find_runner(events: EventSystem, bus: SqsBus, arn: str) -> SubscriptionRunner:
-    """Return what handles the messages of a queue. Raises NeurovaError if nothing does."""
+    """Return the runner for the messages of a queue.
+
+    Raises NeurovaError if no subscription has this queue.
+    """
     for each in events.subscriptions():
         if bus.names.queue_arn(bus.names.queue(each.name)) == arn:
             return events.make_runner(each, bus)
@@ -56,7 +60,7 @@ async def _open_bus(events: EventSystem) -> SqsBus:
 
 
 async def _handle(bus: SqsBus, runner: SubscriptionRunner, record: Record, deadline: float) -> bool:
-    """Handle one message; return whether it has ended."""
+    """Handle one message; return whether Lambda may delete it."""
     try:
         async with asyncio.timeout_at(deadline):
             delivery = await bus.decode_record(runner.function.name, record)

@@ -1,4 +1,4 @@
-"""The settings that a project needs on AWS Lambda, where containers share no files."""
+"""Check the settings that a project needs on AWS Lambda, where containers share no files."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from neurova.loading.service import Service
 from neurova.settings.settings import Settings
 
 _POSTGRES = "postgresql://user@host/name"
-_STORING_METHODS = ("POST", "PATCH")  # they store answers for an Idempotency-Key
+_STORING_METHODS = ("POST", "PATCH")  # their responses are stored by Idempotency-Key
 
 
 def check_settings(settings: Settings, stateful: Iterable[str]) -> None:
-    """Raise ConfigError for settings that name files; `stateful` services have migrations."""
+    """Raise ConfigError if a setting names a file; `stateful`: the services with a database."""
     _refuse([*_find_gateway_faults(settings), *_find_database_faults(settings, stateful)])
 
 
 def check_services(settings: Settings, services: Iterable[Service]) -> None:
-    """Raise ConfigError if loaded services need more than the settings name."""
+    """Raise ConfigError if the loaded services need a store that the settings do not configure."""
     loaded = list(services)
     storing = [each.name for each in loaded if _stores(each)]
     faults = [*_find_database_faults(settings, storing)]

@@ -1,4 +1,4 @@
-"""Run one schedule, when EventBridge says that it is due."""
+"""Run one schedule when EventBridge sends its event."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 
 
 async def handle(container: Container, event: Mapping[str, Any], deadline: float) -> dict[str, Any]:
-    """Run the schedule `event["function"]` if it is due; return whether it was run.
+    """Run the schedule `event["function"]` if it is due; return whether it ran.
 
-    A failed run is repeated by a later sweep. Raises NeurovaError for an unknown schedule.
+    If the run fails, a later sweep retries it. Raises NeurovaError for an unknown schedule.
     """
     name = str(event.get("function"))
     services = container.platform.services

@@ -1,4 +1,4 @@
-"""Variables of the environment that come from Secrets Manager, read once at the cold start."""
+"""Set environment variables from Secrets Manager, once, at the cold start."""
 
 from __future__ import annotations
 
@@ -11,13 +11,14 @@ from neurova.errors import ConfigError, Unavailable
 from neurova.telemetry.redact import add_secret
 
 VARIABLE = "SECRETS_MANAGER_VARIABLES"
-"""Its value is "NAME=secret#key NAME=secret#key"; the deployment sets it."""
+"""The deployment sets this variable to "NAME=secret#key NAME=secret#key"."""
 
 
 def load_secret_variables(environ: MutableMapping[str, str]) -> None:
-    """Set the variables that `VARIABLE` names; a secret is a JSON object with texts by key.
+    """Set the variables that are listed in `VARIABLE`.
 
-    Raises Unavailable if a secret cannot be read, and ConfigError if it has another form.
+    Each secret must be a JSON object whose values are strings. Raises Unavailable if a secret
+    cannot be read, ConfigError if it is malformed.
     """
     wanted = [each.partition("=") for each in environ.get(VARIABLE, "").split()]
     names = {reference.partition("#")[0] for _, _, reference in wanted}

@@ -1,4 +1,4 @@
-"""The kinds of events that a function receives, and what handles each."""
+"""The kinds of events that a Lambda function receives, and the handler of each."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ HANDLERS: dict[str, str] = {
     "run-schedule": f"{_PACKAGE}.schedule_event:handle",
     "sweep": f"{_PACKAGE}.sweep:handle",
 }
-"""Source to "module:name" of `async def handle(container, event, deadline) -> answer`.
+"""The handler of each source: "module:name" of `async def handle(container, event, deadline)`.
 
 The deadline is in seconds of the event loop's clock. The module is imported at the first event.
 """
 WITHOUT_PLATFORM = frozenset(["migrate"])
-"""The sources that work while the platform cannot start, because migrations are pending."""
+"""The sources that are handled even if pending migrations prevent the platform's start."""
 
 
 def find_source(event: Mapping[str, Any]) -> str:

@@ -1,4 +1,7 @@
-"""Do what background tasks do elsewhere, for all services, each minute."""
+"""Do the work of the platform's background tasks, for all services, once a minute.
+
+Background tasks cannot run on Lambda, because it suspends the process between calls.
+"""
 
 from __future__ import annotations
 
@@ -20,10 +23,10 @@ LOGGER = logging.getLogger("neurova.lambda")
 
 
 async def handle(container: Container, event: Mapping[str, Any], deadline: float) -> dict[str, Any]:
-    """Publish what waits in the outboxes, repeat failed runs, and delete old records.
+    """Publish waiting outbox events, retry failed schedule runs, and delete old records.
 
-    Return the number of published events. Raises NeurovaError, after all services, if one failed;
-    so the failure is in the metrics of Lambda.
+    Returns the number of published events. If a service fails, raises its error after handling all
+    others, so that the failure appears in Lambda's metrics.
     """
     settings, services = container.platform.settings, container.platform.services
     stateful = [each for name, each in services.items() if has_state(settings, name)]
@@ -48,7 +51,7 @@ async def _sweep(container: Container, service: Service, deadline: float) -> int
                 published += number
             for runner in container.platform.events.schedule_runners(service):
                 await runner.run_due()
-            while number := await relay.relay_batch():  # what the runs have published
+            while number := await relay.relay_batch():  # events of the schedule runs
                 published += number
             await relay.prune()
             await sweep(container.platform.events.database(service.name))
