@@ -1,4 +1,4 @@
-"""Call records as log lines, for a store that log lines are sent to."""
+"""Send call records as log lines to the configured log store."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from neurova.logs.base import LogLine
 from neurova.logs.writer import LogWriter
 from neurova_gateway.pipeline.call_records import CallRecord
 
-_NAMED = ("time", "route", "consumer", "trace_id")  # fields of the line itself
+_NAMED = ("time", "route", "consumer", "trace_id")  # a log line has its own fields for these
 
 
 class AccessLines:
@@ -22,7 +22,7 @@ class AccessLines:
         self._version = version
 
     def write(self, records: Sequence[CallRecord]) -> None:
-        """Send a batch."""
+        """Send a batch of call records."""
         self._writer.ship([self._make_line(record) for record in records])
 
     def _make_line(self, record: CallRecord) -> LogLine:

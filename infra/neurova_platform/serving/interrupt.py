@@ -1,9 +1,9 @@
 """Handle Ctrl-C while `neurova dev` or `neurova run` starts, until a server handles it.
 
-Most of the start is imports, where an exception raised by a signal can be lost: callbacks of the
-import system cannot raise, `__set_name__` wraps exceptions, libraries catch them. So the process
-exits at once while it computes; the next start recovers as after a crash. While it waits, the
-start is cancelled and cleans up.
+Most of the start consists of imports. An exception that a signal handler raises there can get lost:
+callbacks of the import system cannot raise, `__set_name__` wraps exceptions, libraries catch them.
+So if Python code runs when the signal arrives, the process exits at once, and the next start
+recovers as after a crash. If the main task waits, it is cancelled and cleans up.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class StartInterrupt:
-    """Handle SIGINT: exit with 0, or cancel the main task where it can clean up."""
+    """Handle SIGINT: cancel the main task if it can clean up, or else exit with 0."""
 
     def __init__(self) -> None:
         self.task: asyncio.Task[Any] | None = None
@@ -32,7 +32,7 @@ class StartInterrupt:
 
 
 def install() -> None:
-    """Handle SIGINT with a `StartInterrupt`, unless the parent process made it ignored."""
+    """Handle SIGINT with a `StartInterrupt`, unless the parent process told us to ignore it."""
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, StartInterrupt())
 
@@ -45,7 +45,7 @@ def cancel_on_interrupt(task: asyncio.Task[Any] | None) -> None:
 
 
 def mark_started() -> None:
-    """From now on SIGINT also cancels the task while it computes, because it must clean up."""
+    """Make SIGINT cancel the task even while its code runs, because it now has to clean up."""
     handler = signal.getsignal(signal.SIGINT)
     if isinstance(handler, StartInterrupt):
         handler.is_starting = False

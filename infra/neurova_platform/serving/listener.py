@@ -23,9 +23,9 @@ def bind(host: str, port: int) -> socket.socket:
 def bind_all(host: str, port: int, count: int) -> list[socket.socket]:
     """Return `count` listening sockets on one port; the kernel distributes connections among them.
 
-    Raises ConfigError if the address is not available, also if another process shares it.
+    Raises ConfigError if the address is not available, even if another process would share it.
     """
-    # Processes of the same user can share the port; binding it first without sharing detects them.
+    # Processes of one user can share a port: bind it once without sharing to detect such processes.
     sockets = [_bind_socket(host, port, is_shared=False)]
     try:
         port = sockets[0].getsockname()[1]
@@ -46,8 +46,8 @@ def bind_all(host: str, port: int, count: int) -> list[socket.socket]:
 def duplicate(listener: socket.socket, count: int = ACCEPTS_PER_TURN) -> list[socket.socket]:
     """Return `count` copies of a listening socket; the event loop listens on each.
 
-    libuv accepts one connection per socket and loop iteration. If an iteration takes as long as a
-    call, connections would wait in the kernel, where overload control cannot refuse them.
+    libuv accepts only one connection per socket and loop iteration. If iterations are long,
+    connections would wait in the kernel, where overload control cannot refuse them.
     """
     return [listener, *(listener.dup() for _ in range(count - 1))]
 

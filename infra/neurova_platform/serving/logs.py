@@ -1,4 +1,4 @@
-"""The logs of one process: collected from all sources, written to their stores and shown."""
+"""Collect the log lines of one process from all sources, store them, and show some of them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from neurova.telemetry.redact import mask_secrets
 from ..composition import backends
 
 FLUSH_SECONDS = 3.0
-"""Time for the last lines at a stop; the supervisor waits longer than that after the drain."""
+"""Seconds to write the last lines at a stop; the supervisor waits longer before it kills."""
 _WARNINGS = ("WARNING", "ERROR", "CRITICAL")
 _CHATTY = ("pika", "httpx", "httpcore", "uvicorn", "alembic", "asyncio")
 
@@ -28,10 +28,10 @@ _CHATTY = ("pika", "httpx", "httpcore", "uvicorn", "alembic", "asyncio")
 def writing(
     settings: Settings, *, show_functions: bool = False, output: LogStore | None = None
 ) -> Iterator[LogWriter]:
-    """Write the lines of this process until the block ends; yield the sink for `Log`.
+    """Write the log lines of this process until the block ends; yield the sink for `Log`.
 
-    Warnings and errors are also shown on standard error, with `show_functions` all lines of
-    functions. With `output`, all lines go there instead of a file and standard error.
+    Also prints warnings and errors to standard error; with `show_functions`, all lines of functions
+    too. With `output`, all lines go to `output` instead of the log file and standard error.
     """
     level = logging.getLevelNamesMapping()[settings.logs.level]
     url = settings.logs.url

@@ -1,4 +1,4 @@
-"""The listener of the embedded registry of schemas, and its server."""
+"""Serve the API of the embedded schema registry."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ _LOOPBACK_NAMES = ("localhost", "127.0.0.1", "[::1]")
 
 
 def is_served(settings: Settings) -> bool:
-    """Return whether a project has an embedded registry with an API."""
+    """Return whether a project uses the embedded registry and serves its API."""
     return settings.schemas.serve and not settings.schemas.url
 
 
 def listen(settings: Settings) -> socket.socket | None:
-    """Return the listening socket, None if there is no API. Raises ConfigError."""
+    """Return the listening socket, None if the API is not served. Raises ConfigError."""
     return listen_all(settings, 1)[0] if is_served(settings) else None
 
 
 def listen_all(settings: Settings, count: int) -> list[socket.socket]:
-    """Return `count` listening sockets on one port: a free one if the default port is in use.
+    """Return `count` listening sockets on one port; if the default port is in use, on a free port.
 
     Raises ConfigError if the address is not available.
     """

@@ -47,12 +47,12 @@ async def serve(
 ) -> None:
     """Serve a project until SIGINT or SIGTERM, then let calls in flight finish.
 
-    `listener`: the socket, by default a new one at the configured address. `channel`: the channel
-    of a worker to its supervisor. `on_ready` receives the platform and its base URL; `sinks`
-    receive call records, on a thread. `event_roles`: what this process does with events;
-    `report_event` receives a record of each, on the event loop. With `on_reload` services are
-    reloaded when a file is saved; it receives the service, the error or None, and the seconds that
-    the reload took. Raises NeurovaError if the platform cannot start.
+    `listener`: the listening socket, by default a new one at the configured address. `channel`: the
+    channel of a worker to its supervisor. `on_ready` receives the platform and its base URL.
+    `sinks` receive call records, on a thread. `event_roles`: the event tasks that this process
+    runs; `report_event` receives a record of each event, on the event loop. `on_reload`: if given,
+    services are reloaded when a file is saved; it receives the service, the error or None, and the
+    seconds that the reload took. Raises NeurovaError if the platform cannot start.
     """
     gateway = settings.gateway
     check_certificate(gateway.tls_cert, gateway.tls_key)
@@ -114,7 +114,7 @@ async def _start_watcher(
     report: Callable[[str, Exception | None, float], None],
     stack: AsyncExitStack,
 ) -> None:
-    """Reload services, and the public page, when files change, until the stack is closed."""
+    """Reload services and the public page when files change, until the stack is closed."""
     from ..dev.reload import watch, watch_site
 
     # Stop the watcher before the platform: a reload after `platform.stop()` would leak its
@@ -122,7 +122,7 @@ async def _start_watcher(
     stack.push_async_callback(_cancel, asyncio.create_task(watch(platform, report)))
     if platform.settings.site.folder:
         stack.push_async_callback(_cancel, asyncio.create_task(watch_site(platform, report)))
-    await asyncio.sleep(0)  # start watching before services are loaded
+    await asyncio.sleep(0)  # let the watcher start before services are loaded
 
 
 async def _serve_admin(
@@ -138,7 +138,7 @@ async def _serve_admin(
 
 
 def run(settings: Settings, **options: Any) -> None:
-    """Serve a project on a new event loop; `options` are those of `serve`."""
+    """Serve a project on a new event loop; `options` are the keyword arguments of `serve`."""
     import uvloop
 
     async def main() -> None:

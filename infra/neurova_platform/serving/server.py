@@ -20,11 +20,11 @@ from .managed import SupervisorChannel
 class Server(uvicorn.Server):
     """Call `on_ready` once the server listens, stop on the first signal, and drain on request.
 
-    `drain_delay`: seconds after a signal in which it still accepts connections while its health
-    check answers 503, and closes each after its next response. `idle_timeout`: seconds that a drain
-    waits for the next request of an idle connection. With a `channel` it sends heartbeats at least
-    every `stuck` / 4 seconds and ignores SIGINT, which a terminal also sends to the supervisor.
-    `count_completed` is thread-safe.
+    `drain_delay`: for this many seconds after a signal, the server still accepts connections, its
+    health check returns 503, and it closes each connection after the next response.
+    `idle_timeout`: seconds that a drain waits for the next request of an idle connection. With a
+    `channel`, the server sends heartbeats at least every `stuck` / 4 seconds and ignores SIGINT,
+    which a terminal also sends to the supervisor. `count_completed` is thread-safe.
     """
 
     def __init__(
@@ -60,7 +60,7 @@ class Server(uvicorn.Server):
         self._on_ready()
 
     def drain(self) -> None:
-        """Accept no more connections, answer one more request on open ones, then exit."""
+        """Accept no more connections, serve one more request on each open connection, then exit."""
         if self._drain_deadline is not None or self.should_exit:
             return
         for server in self.servers:
@@ -82,7 +82,7 @@ class Server(uvicorn.Server):
         self.should_exit = self.force_exit = True
 
     def count_completed(self) -> int:
-        """Return the number of completed calls that are in the access log."""
+        """Return the number of completed calls that the access log contains."""
         return self._count_completed()
 
     async def on_tick(self, counter: int) -> bool:
@@ -96,7 +96,7 @@ class Server(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Drain, finish the calls in flight, close idle connections."""
-        if self._drain_deadline is None:  # the listeners are open
+        if self._drain_deadline is None:  # not draining yet: the listeners are open
             await self._wait_for_load_balancers()
             await self._accept_backlog(sockets or [])
         if self._channel is not None:
@@ -108,8 +108,8 @@ class Server(uvicorn.Server):
     async def _wait_for_load_balancers(self) -> None:
         """Serve for `drain_delay` seconds while the health check answers 503.
 
-        Each connection closes after its next response: one that a load balancer used until the end
-        could get a request at the moment when it is closed.
+        Each connection is closed after its next response. Otherwise a load balancer could send a
+        request on a connection at the moment when this server closes it.
         """
         if self._edge is not None:
             self._edge.drain()
@@ -117,13 +117,13 @@ class Server(uvicorn.Server):
             await asyncio.wait_for(self._delay_ended.wait(), self._drain_delay)
 
     async def _accept_backlog(self, sockets: list[socket.socket]) -> None:
-        """Accept the connections that wait in the kernel: closing the listeners resets them."""
+        """Accept connections that wait in the kernel: closing the listeners would reset them."""
         listeners = select.poll()
         for listener in sockets:
             listeners.register(listener, select.POLLIN)
-        for _ in range(BACKLOG):  # new ones may arrive without end
+        for _ in range(BACKLOG):  # a limit, because new connections may keep arriving
             is_empty = not listeners.poll(0)
-            await asyncio.sleep(0)  # also before the end: the loop sets up what it has accepted
+            await asyncio.sleep(0)  # even before the break: the loop sets up accepted connections
             if is_empty:
                 break
 
