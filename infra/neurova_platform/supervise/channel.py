@@ -46,7 +46,7 @@ class WorkerChannel:
 
     def install_signal_handlers(self) -> None:
         """Ignore Ctrl-C and SIGHUP, which the supervisor handles, and write stacks on request."""
-        # No-op handlers, not SIG_IGN: subprocesses of functions would inherit SIG_IGN.
+        # Use no-op handlers instead of SIG_IGN, which subprocesses of functions would inherit.
         signal.signal(signal.SIGINT, _ignore)
         signal.signal(signal.SIGHUP, _ignore)
         faulthandler.register(DUMP_STACKS, file=self._stacks.fileno(), all_threads=True)
@@ -54,7 +54,7 @@ class WorkerChannel:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, BLOCKED_AT_START)
 
     def report_ready(self, **facts: Any) -> None:
-        """Report that this process is ready, with facts for the `started` event."""
+        """Report that this process is ready; `facts` appear in the `started` event."""
         self._send({"ready": facts})
 
     def report_failure(self, error: NeurovaError) -> None:
@@ -75,7 +75,7 @@ class WorkerChannel:
     def attach(self, server: ManagedServer, stuck: float) -> None:
         """Send heartbeats from the running loop and forward commands to `server`.
 
-        `stuck`: seconds that the loop may be blocked.
+        `stuck`: how many seconds the loop may be blocked before this process is killed.
         """
         loop = asyncio.get_running_loop()
         self._interval = min(MAX_HEARTBEAT_INTERVAL, stuck / 4)
@@ -87,7 +87,7 @@ class WorkerChannel:
     async def wait_for_stop(self, stuck: float, **facts: Any) -> None:
         """Report readiness, then wait for a command to stop, SIGTERM or the supervisor's death.
 
-        For roles that have no calls to finish. The caller cleans up afterwards.
+        Use this in roles that have no calls to finish. The caller cleans up afterwards.
         """
         stop = _StopRequest(self)
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.stop)
@@ -103,7 +103,7 @@ class WorkerChannel:
         self._send_if_possible(b"\n")
 
     def _send_if_possible(self, line: bytes) -> None:
-        # Drop the line when the buffer is full: a stopped supervisor must not block its workers.
+        # Drop the line if the buffer is full: a suspended supervisor must not block its workers.
         with suppress(OSError):
             self._pipe.send(line, socket.MSG_DONTWAIT)
 
@@ -122,7 +122,7 @@ class WorkerChannel:
                 os._exit(1)  # the event loop is blocked, and no supervisor can kill this process
 
     def _receive_command(self, server: ManagedServer) -> bytes:
-        """Wait for a command, sending heartbeats while calls complete; empty at EOF."""
+        """Wait for a command and send heartbeats while calls complete; return b"" at EOF."""
         before = server.count_completed()
         try:
             while not select.select([self._pipe], [], [], self._interval)[0]:
@@ -135,7 +135,7 @@ class WorkerChannel:
             return b""
 
     def _send(self, message: dict[str, Any]) -> None:
-        with suppress(OSError):  # the supervisor has died; `_follow_commands` handles that
+        with suppress(OSError):  # the supervisor has died, which `_follow_commands` handles
             self._pipe.sendall(json.dumps(message).encode() + b"\n")
 
 

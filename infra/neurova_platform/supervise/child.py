@@ -35,9 +35,9 @@ ERRORS = {
 class Child:
     """Start a process by spawn, read its reports, and stop it.
 
-    `facts`: what it reported when it became ready, None before. `start_error`: why it could not
-    start. `is_stopping`: the supervisor told it to exit. `is_draining`: it accepts no more
-    connections. Times are those of the monotonic clock.
+    `facts`: what the child reported when it became ready, None before. `start_error`: why it could
+    not start. `is_stopping`: the supervisor told it to exit. `is_draining`: it accepts no more
+    connections. All times come from the monotonic clock.
     """
 
     def __init__(
@@ -66,7 +66,8 @@ class Child:
 
     def start(self) -> None:
         """Start the process. Raises OSError if the system lacks resources."""
-        # The child inherits the mask, because Ctrl-C may reach it before it installs its handlers.
+        # Block signals that may reach the child before it installs its handlers, such as Ctrl-C: it
+        # inherits this mask.
         before = signal.pthread_sigmask(signal.SIG_BLOCK, BLOCKED_AT_START)
         try:
             self._process.start()
@@ -116,7 +117,7 @@ class Child:
             self.last_heartbeat = time.monotonic()
         *lines, self._partial_line = (self._partial_line + received).split(b"\n")
         for line in filter(None, lines):
-            with suppress(ValueError, TypeError, KeyError):  # a broken child may send anything
+            with suppress(ValueError, TypeError, KeyError):  # a faulty child may send anything
                 self._handle_report(json.loads(line))
 
     def drain(self) -> None:
@@ -132,7 +133,8 @@ class Child:
 
     def force_stop(self) -> None:
         """Tell the child to exit without waiting for calls in flight."""
-        # Not a second SIGTERM: a service manager may send that to the whole group.
+        # Do not use a second SIGTERM as this command, because a service manager may send SIGTERM to
+        # the whole process group.
         self._send_command(FORCE_STOP)
 
     def kill(self) -> None:

@@ -29,13 +29,13 @@ from .roles import ChildArguments
 
 LOGGER = logging.getLogger("neurova.events")
 WAREHOUSE_NICE = 10
-"""Functions come first on a busy machine. With 19, the heartbeats of this process may starve."""
+"""The niceness, so that functions come first on a busy machine; with 19, heartbeats may be late."""
 
 
 def serve(
     arguments: ChildArguments, listener: socket.socket | None, channel: WorkerChannel
 ) -> None:
-    """Run both, and the API of the embedded registry, until the supervisor stops this process."""
+    """Run subscriptions, relays and the embedded registry's API until the supervisor stops us."""
     _run(arguments, channel, ("subscriptions", "relay"), listener)
 
 
@@ -47,7 +47,7 @@ def serve_subscriptions(arguments: ChildArguments, _: None, channel: WorkerChann
 def serve_relay(
     arguments: ChildArguments, listener: socket.socket | None, channel: WorkerChannel
 ) -> None:
-    """Run the relays, and the API of the embedded registry, until the supervisor stops this."""
+    """Run the relays and the embedded registry's API until the supervisor stops this process."""
     _run(arguments, channel, ("relay",), listener)
 
 

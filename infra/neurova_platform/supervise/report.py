@@ -17,15 +17,15 @@ Emit = Callable[[dict[str, Any]], None]
 logger = logging.getLogger("neurova.run")
 
 _THREAD = re.compile(r"^(?:Current thread|Thread) 0x[0-9a-f]+.*\(most recent call first\):$", re.M)
-_TRUNCATED = re.compile(r"^\.\.\.$", re.M)  # faulthandler writes at most a hundred threads
+_TRUNCATED = re.compile(r"^\.\.\.$", re.M)  # faulthandler writes at most 100 threads, then "..."
 _FATAL = "Fatal Python error"
 _FRAME = re.compile(r'^  File "(.*)", line (\d+) in (.+)$', re.M)
 
 
 class EventReporter:
-    """Emit an event for each change, and log errors.
+    """Emit an event for each change of a child's state, and log errors.
 
-    `code_folders`: a fault is located at the innermost call in these folders.
+    `code_folders`: an error is attributed to the innermost call in these folders.
     """
 
     def __init__(self, emit: Emit, code_folders: Sequence[Path]) -> None:
@@ -33,7 +33,7 @@ class EventReporter:
         self._code_folders = code_folders
 
     def report_ready(self, slots: Sequence[WorkerSlot]) -> None:
-        """Report that all slots serve."""
+        """Report that all slots have a child that is ready."""
         facts = [slot.serving.facts or {} for slot in slots if slot.serving]
         functions = max(each.get("functions", 0) for each in facts)
         self._emit({"event": "ready", "pids": worker_pids(slots), "functions": functions})
@@ -65,7 +65,7 @@ class EventReporter:
             )  # fmt: skip
 
     def report_stuck(self, slot: WorkerSlot, child: Child, seconds: float) -> None:
-        """Report that the event loop of a child is blocked, and where."""
+        """Report that the event loop of a child is blocked, and in which line."""
         where = self._locate(child) or ", at an unknown line"
         self._emit_worker(slot, child.pid, "stuck", reason=f"{seconds:g} s{where}")
         logger.error(
@@ -79,7 +79,7 @@ class EventReporter:
         logger.error("%s could not start, retrying in %.1f s: %s", slot.name, wait, reason)
 
     def report_refused(self, error: NeurovaError) -> None:
-        """Report that a restart is refused."""
+        """Report that a restart is refused, so the current children continue to serve."""
         self._emit({"event": "refused", "reason": str(error)})
         logger.error("Restart refused, still serving the previous version: %s", error)
 
@@ -127,9 +127,9 @@ class Frame(NamedTuple):
 
 
 def find_faulty_frame(dump: str, code_folders: Sequence[Path]) -> Frame | None:
-    """Return the innermost call of the faulty thread in one of the folders, or else anywhere.
+    """Return the faulty thread's innermost call in one of the folders, or else its innermost call.
 
-    `dump` is the output of faulthandler. Returns None if it shows no stack.
+    `dump` is the output of faulthandler. Returns None if it contains no stack.
     """
     frames = faulty_thread(dump)
     for frame in frames:
@@ -146,7 +146,7 @@ def faulty_thread(dump: str) -> list[Frame]:
     threads = list(_THREAD.finditer(dump))
     if not threads:
         return []
-    found = threads[-1]  # the main thread is the oldest, which is written last
+    found = threads[-1]  # faulthandler writes the oldest thread last: the main thread
     if _FATAL in dump:
         found = next((each for each in threads if each[0].startswith("Current")), found)
     elif _TRUNCATED.search(dump):

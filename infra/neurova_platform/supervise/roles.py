@@ -24,11 +24,12 @@ _EVENTS = "neurova_platform.supervise.events"
 class Role:
     """Describe one kind of child process.
 
-    `target` is "module:function". The child calls it with its `ChildArguments`, its listening
-    socket or None, and its `WorkerChannel`; it calls `channel.attach` and `channel.report_ready`
-    (or `channel.wait_for_stop`, which does both) and returns when told to stop.
-    `listen` returns a listening socket for each process, which the supervisor closes when it stops;
-    without it the role has no sockets.
+    `target` is "module:function". The child calls this function with its `ChildArguments`, its
+    listening socket or None, and its `WorkerChannel`. The function calls `channel.attach` and
+    `channel.report_ready` (or `channel.wait_for_stop`, which does both) and returns when the
+    supervisor tells it to stop.
+    `listen` returns a listening socket for each process; the supervisor closes them when it stops.
+    None: the role has no sockets.
     `processes` is the number of processes; None: a single process, with no number in its name.
     """
 
@@ -40,11 +41,11 @@ class Role:
 
 
 Part = Literal["all", "runtime", "subscriptions", "relay", "warehouse"]
-"""What `neurova run` runs on this machine."""
+"""The part of a project that `neurova run` runs on this machine."""
 
 
 def roles(settings: Settings, part: Part = "all") -> list[Role]:
-    """Return the roles that a project runs with these settings."""
+    """Return the roles that `neurova run` runs for `part` of a project with these settings."""
     found = []
     if part in ("all", "runtime"):
         found.append(
@@ -66,7 +67,8 @@ def roles(settings: Settings, part: Part = "all") -> list[Role]:
     elif part == "subscriptions":
         found.append(Role(part, f"{_EVENTS}:serve_subscriptions", processes=processes))
     elif part == "relay":
-        # The relay registers the schemas: the others read them from it, or from schemas.url.
+        # Serve the registry here, because the relay registers the schemas. Other machines read them
+        # from this registry, or from schemas.url.
         listen = _bind_relay_registry if registry_api.is_served(settings) else None
         found.append(Role(part, f"{_EVENTS}:serve_relay", listen))
     if part in ("all", "warehouse") and settings.warehouse.enabled:
@@ -77,7 +79,7 @@ def roles(settings: Settings, part: Part = "all") -> list[Role]:
 def uses_events(functions: Path) -> bool:
     """Return whether a function file seems to use events, schedules or asynchronous calls.
 
-    The supervisor imports no code of the project.
+    This only searches the text, because the supervisor imports no code of the project.
     """
     return any(
         mark in text
@@ -88,7 +90,7 @@ def uses_events(functions: Path) -> bool:
 
 @dataclass(frozen=True)
 class ChildArguments:
-    """What each child is started with: picklable, and without secrets."""
+    """The arguments that each child is started with; they are picklable and contain no secrets."""
 
     root: Path
     state: Path
@@ -97,8 +99,8 @@ class ChildArguments:
     def load_settings(self) -> Settings:
         """Return the current settings.
 
-        Raises ConfigError if they are invalid, or if their state folder is not that of the
-        supervisor: processes on two folders would count limits separately.
+        Raises ConfigError if they are invalid, or if their state folder is not the supervisor's
+        state folder: processes with different folders would count limits separately.
         """
         settings = load(self.root, flags=self.flags)
         if settings.state != self.state:

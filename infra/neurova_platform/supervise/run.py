@@ -36,7 +36,7 @@ def run(
 ) -> None:
     """Supervise the roles of a project until SIGINT or SIGTERM.
 
-    `flags`: the flags that the settings were loaded with. `emit` receives events (docs/run.md).
+    `flags`: the flags with which the settings were loaded. `emit` receives events (docs/run.md).
     Raises NeurovaError if a role cannot start.
     """
     with ExitStack() as stack:
@@ -79,7 +79,7 @@ def _open_slots(role: Role, settings: Settings, stack: ExitStack) -> list[Worker
 
 
 def _url(slots: Sequence[WorkerSlot], role: str, host: str, tls: bool = False) -> str:
-    """Return the URL of a role's first process, "" if it does not listen."""
+    """Return the URL of a role's first process, "" if the role does not listen."""
     for slot in slots:
         if slot.role.name == role and slot.listener is not None:
             return address(host, slot.listener.getsockname()[1], tls=tls)

@@ -12,8 +12,8 @@ from .child import Child
 from .roles import ChildArguments, Role
 
 EXIT_GRACE = 5.0  # seconds above the drain time after which a stopping child is killed
-STABLE_AFTER = 10.0  # seconds of service after which an exit does not count as part of a crash loop
-IMMEDIATE_RESTARTS = 3  # exits in a row that are followed by an immediate restart
+STABLE_AFTER = 10.0  # seconds; an exit after a longer service is not part of a crash loop
+IMMEDIATE_RESTARTS = 3  # this many exits in a row cause an immediate restart
 FIRST_WAIT = 0.1
 MAX_WAIT_AFTER_EXIT = 1.0
 MAX_WAIT_AFTER_FAILED_START = 30.0
@@ -22,9 +22,9 @@ MAX_WAIT_AFTER_FAILED_START = 30.0
 class Backoff:
     """Compute the seconds to wait before the next start.
 
-    A child that has served is replaced at once. After three such exits in close succession the
-    wait grows, to at most one second: an outage is worse than frequent starts. After failed starts
-    the wait grows to at most half a minute.
+    If a child exits after it has served, it is replaced at once. After three such exits in close
+    succession the wait grows, but only to one second, because an outage is worse than frequent
+    starts. After failed starts the wait grows to at most half a minute.
     """
 
     def __init__(self) -> None:
@@ -52,9 +52,9 @@ class Backoff:
 class WorkerSlot:
     """Hold one process of a role, and its listening socket until the supervisor stops.
 
-    The next child accepts the connections that wait in the socket's queue, so an exit loses none.
-    `starting` is not ready yet; the children in `draining` were told to exit. `restart_at` is the
-    time of the next start, None: not scheduled.
+    When a child exits, no connection in the socket's queue is lost, because the next child accepts
+    it. `starting` is not ready yet; the children in `draining` were told to exit. `restart_at` is
+    the time of the next start, None if no start is scheduled.
     """
 
     name: str
@@ -96,13 +96,14 @@ class WorkerSlot:
     def expect_exit(self, child: Child, drain: float) -> None:
         """Add a child to `draining` and set its deadline.
 
-        It may wait `drain` seconds for idle connections, then `drain` seconds for calls in flight.
+        The child may wait `drain` seconds for idle connections, then `drain` seconds for calls in
+        flight.
         """
         child.exit_deadline = time.monotonic() + 2 * drain + EXIT_GRACE
         self.draining.append(child)
 
     def close_listener(self) -> None:
-        """Close this copy of the socket, so that it ends with the copies of the children."""
+        """Close the supervisor's copy of the socket; it closes for good when all children exit."""
         if self.listener is not None:
             self.listener.close()
 
@@ -132,10 +133,10 @@ def create_slots(role: Role, listeners: Iterable[socket.socket]) -> list[WorkerS
 
 
 class RestartPlan:
-    """Queue slots whose serving child will be replaced; `current` is being replaced.
+    """Queue slots whose serving child has to be replaced; replace one slot at a time.
 
-    Slots are replaced one at a time: at most one additional child runs, and if new code cannot
-    start, only one slot is affected and its previous child continues to serve.
+    So at most one additional child runs, and if new code cannot start, only one slot is affected,
+    and its previous child continues to serve. `current` is the slot that is being replaced.
     """
 
     def __init__(self) -> None:
@@ -151,12 +152,12 @@ class RestartPlan:
         self._waiting.append(slot)
 
     def restart(self, slots: Iterable[WorkerSlot]) -> None:
-        """Queue all slots, also the current one, whose new child may have loaded older code."""
+        """Queue all slots, even the current one: its new child may have loaded older code."""
         self._waiting = deque(slots)
         self._rest_of_restart = set(self._waiting)
 
     def begin_next(self) -> WorkerSlot | None:
-        """Return the next slot to replace, None while another is in progress or none waits."""
+        """Return the next slot to replace; None if none waits or another is being replaced."""
         if self.current is not None or not self._waiting or self._waiting[0].starting is not None:
             return None
         self.current = self._waiting.popleft()

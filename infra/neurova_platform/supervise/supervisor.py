@@ -23,10 +23,10 @@ from .slots import EXIT_GRACE, RestartPlan, WorkerSlot
 
 START_TIMEOUT = 60.0  # seconds within which a child must become ready
 STACKS_TIMEOUT = 0.5  # seconds within which a child must write its stacks
-CHECK_INTERVAL, BUSY_CHECK_INTERVAL = 1.0, 0.1  # seconds: idle, busy
-FROZEN_AFTER = 1.0  # seconds of delay that mean that all processes were suspended
+CHECK_INTERVAL, BUSY_CHECK_INTERVAL = 1.0, 0.1  # seconds between checks, when idle and when busy
+FROZEN_AFTER = 1.0  # seconds; if `wait` returns later than this, all processes were suspended
 MEMORY_CHECK_INTERVAL = 1.0
-MEMORY_RESTART_INTERVAL = 60.0  # seconds between two replacements of a worker for its memory
+MEMORY_RESTART_INTERVAL = 60.0  # seconds between two replacements of a worker because of its memory
 FORCED_STOP_TIMEOUT = 1.0  # seconds after a second SIGINT until all children are killed
 STARTUP_SETTINGS = (
     "gateway.host", "gateway.port", "runtime.workers",
@@ -41,9 +41,10 @@ WORKER_COUNT_IS_FIXED = (
 class Supervisor:
     """Keep one child in each slot until SIGINT or SIGTERM.
 
-    SIGHUP replaces all, slot by slot: the new child is ready before the old one drains. A child
-    that exits is replaced; a child whose event loop is blocked is killed and replaced. If a start
-    fails before all slots have served once, everything stops; later the others continue.
+    SIGHUP replaces all children, slot by slot: a new child is ready before the old child drains. A
+    child that exits is replaced; a child whose event loop is blocked is killed and replaced. If a
+    start fails before all slots have served once, all children stop; after that, the other children
+    continue.
     """
 
     def __init__(
@@ -99,7 +100,7 @@ class Supervisor:
         now = time.monotonic()
         for slot in self._slots:
             for child in tuple(slot.children()):
-                has_exited = child.has_exited  # first, so that its last reports are read
+                has_exited = child.has_exited  # before reading, to miss no last report
                 child.read_reports()
                 self._handle_reports(slot, child)
                 if has_exited:
@@ -131,7 +132,8 @@ class Supervisor:
                 self._has_started = True
                 self._reporter.report_ready(self._slots)
         if child is slot.serving and child.is_draining and not self._is_stopping:
-            # Another process sent SIGTERM. Connections in the socket's queue need a new child.
+            # Another process sent SIGTERM to the child. Start a new child now, because connections
+            # wait in the socket's queue.
             slot.serving, child.is_stopping = None, True
             slot.expect_exit(child, self._settings.runtime.drain)
             if slot.starting is None:
@@ -160,7 +162,7 @@ class Supervisor:
             self._handle_start_failure(slot, None, failure)
 
     def _handle_start_failure(self, slot: WorkerSlot, pid: int | None, error: NeurovaError) -> None:
-        """At the first start stop all; later keep the serving child or schedule another attempt."""
+        """Stop everything at the first start; later keep the serving child, or schedule a retry."""
         if not self._has_started:
             self._start_error = self._start_error or error
             self._stop()
@@ -175,7 +177,7 @@ class Supervisor:
             self._reporter.report_failed(slot, pid, str(error), seconds)
 
     def _check_deadlines(self, slot: WorkerSlot, child: Child, now: float) -> None:
-        """Kill a child that is blocked, or takes too long to start or to exit."""
+        """Kill a child whose event loop is blocked, or that takes too long to start or to exit."""
         is_starting = child.facts is None
         limit = START_TIMEOUT if is_starting else self._settings.runtime.stuck
         silent = now - (child.started_at if is_starting else child.last_heartbeat)
@@ -239,7 +241,7 @@ class Supervisor:
             child.force_stop()
 
     def _refuse_worker_count(self) -> None:
-        """Refuse SIGTTIN and SIGTTOU: the sockets of the workers cannot be closed without loss."""
+        """Refuse SIGTTIN and SIGTTOU: closing a worker's socket would lose connections."""
         self._reporter.warn(WORKER_COUNT_IS_FIXED)
 
     def _stop(self) -> None:
@@ -291,7 +293,7 @@ def changed_startup_settings(before: Settings, now: Settings) -> list[str]:
 def _signals_received(
     numbers: list[signal.Signals], received: list[int]
 ) -> Iterator[socket.socket]:
-    """Append arriving signals to `received`; yield a socket that becomes readable with them."""
+    """Append arriving signals to `received`; yield a socket that each signal makes readable."""
 
     def append(number: int, _frame: FrameType | None) -> None:
         received.append(number)
