@@ -15,7 +15,7 @@ from .response import Response
 
 
 class CallOptions(TypedDict, total=False):
-    """The options of a call; `scopes` creates a key, which belongs to `consumer` ("tester")."""
+    """The options of a call; `scopes` creates a key for `consumer`, by default "tester"."""
 
     json: Any
     body: bytes
@@ -26,7 +26,7 @@ class CallOptions(TypedDict, total=False):
 
 
 def encode_request(options: CallOptions, **default: str) -> tuple[dict[str, str], bytes]:
-    """Return the headers, by lower-case name, and the body. Raises TypeError for a text body."""
+    """Return the headers, with lower-case names, and the body. Raises TypeError for a `str`."""
     headers = {"host": "test"} | default
     headers |= {name.lower(): value for name, value in (options.get("headers") or {}).items()}
     body = options.get("body", b"")
@@ -62,7 +62,7 @@ def decode_headers(start: Mapping[str, Any]) -> dict[str, str]:
 async def request(
     app: Any, method: str, path: str, headers: Mapping[str, str], body: bytes
 ) -> Response:
-    """Make one call and return its response; the client does not disconnect before it."""
+    """Make one call and return its response; the client does not disconnect early."""
     sent: list[dict[str, Any]] = []
     requests = [{"type": "http.request", "body": body, "more_body": False}]
     complete = True

@@ -1,4 +1,4 @@
-"""The clock of a test's keys, limits and stored responses."""
+"""The clock that a test's keys, limits and stored responses use."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ class Clock:
         self._offset = 0.0
 
     def advance(self, seconds: float) -> None:
-        """Move the clock forward. Raises ValueError for a negative or too large time."""
-        if not 0 <= seconds < MAX_ADVANCE:  # in this form, also refuse NaN
+        """Move the clock forward. Raises ValueError for a negative or too large number."""
+        if not 0 <= seconds < MAX_ADVANCE:  # written so that it also refuses NaN
             raise ValueError(
                 f"the clock can move forward by less than {MAX_ADVANCE:g} s, not by {seconds}"
             )

@@ -32,8 +32,8 @@ def postgres_variables(environ: Mapping[str, str]) -> dict[str, str]:
 class Databases:
     """Create the databases of one test from the migrated templates in `folder`.
 
-    A service of `services` on PostgreSQL gets a new database on the same server; the configured
-    one is never changed. All other services get a file in the test's state folder.
+    A service with a PostgreSQL URL gets a new database on the same server; its configured database
+    is never changed. All other services get a SQLite file in the test's state folder.
     """
 
     def __init__(self, folder: Path, services: Mapping[str, Service]) -> None:
@@ -45,7 +45,7 @@ class Databases:
         self._created: list[str] = []
 
     def services(self) -> dict[str, Service]:
-        """Return the settings of the services in the test."""
+        """Return the test's settings of the services on PostgreSQL."""
         return {
             name: msgspec.structs.replace(
                 service, database=self._url(name, self._names[name]).dsn, credentials=""
@@ -54,7 +54,7 @@ class Databases:
         }
 
     def restore(self, settings: Settings) -> None:
-        """Create the test's databases, from templates where an earlier test saved them."""
+        """Create the test's databases; copy the templates that an earlier test saved."""
         for file in self._folder.glob("*.db"):
             if file.stem not in self._services:
                 shutil.copy(file, settings.state / file.name)
@@ -65,7 +65,7 @@ class Databases:
             self._created.append(service)
 
     def save(self, settings: Settings, services: Iterable[str]) -> None:
-        """Save as templates the migrated databases of a platform that has just started."""
+        """Save the databases of a platform that has just started and migrated them as templates."""
         self._folder.mkdir(exist_ok=True)
         for service in services:
             database = settings.database(service)

@@ -1,4 +1,4 @@
-"""The events of a test: relays, subscriptions and schedules that run when the test says so."""
+"""The events of a test: relays, subscriptions and schedules run when the test calls a method."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class PublishedEvent(msgspec.Struct, frozen=True):
 
 
 class EventRunner:
-    """Run the relays, subscriptions and schedules of a platform whose own process runs none."""
+    """Run the relays, subscriptions and schedules of a platform that does not run them itself."""
 
     def __init__(self, platform: Platform, clock: Clock) -> None:
         self._clock = clock
@@ -57,7 +57,7 @@ class EventRunner:
         self._relays: dict[str, Relay] = {}
 
     async def published(self) -> list[PublishedEvent]:
-        """Relay what the outboxes hold, and return all published events."""
+        """Relay the events in the outboxes, and return all published events."""
         await self._relay()
         find_schema = self._events.schemas.find
         return [
@@ -70,7 +70,7 @@ class EventRunner:
     async def run(self) -> list[EventRecord]:
         """Run relays and subscriptions until nothing is left to do; return the new records.
 
-        Raises Unavailable if they do not come to rest.
+        Raises Unavailable if there is still work after the timeout.
         """
         start = len(self.records)
         services = list(self._platform.services.values())
@@ -93,14 +93,14 @@ class EventRunner:
     async def deliver(self, queue: str, event: str, values: Mapping[str, Any]) -> list[EventRecord]:
         """Run one subscription with an event until it is handled or dead; return the records.
 
-        Raises NeurovaError if there is no such subscription, InvalidEvent if the values do not fit.
+        Raises NeurovaError if the subscription does not exist, InvalidEvent for invalid values.
         """
         body = await self._encode(self._find_codec(queue, event), values)
         traceparent = f"00-{uuid4().hex}-{uuid4().hex[:16]}-00"
         message = Message(uuid4().hex, event, body, self._clock.time(), traceparent)
         await self._events.declare()
         bus = await self._events.open_bus()
-        # Only replaying a dead letter gives a message to one queue.
+        # Replay a dead letter, because a published message would go to all queues of the event.
         await bus.dead_letter(Delivery(message, queue), "delivered by a test")
         await bus.replay(queue, [message.id])
         records = await self.run()
@@ -110,7 +110,7 @@ class EventRunner:
         return records
 
     def _find_codec(self, queue: str, event: str) -> EventCodec[Any]:
-        """Return the publisher's codec of an event if the project has it, else the receiver's."""
+        """Return the publisher's codec of an event, or the subscription's if none publishes it."""
         subscriptions = {each.name: each for each in self._events.subscriptions()}
         if queue not in subscriptions:
             names = ", ".join(sorted(subscriptions)) or "none"
@@ -134,7 +134,7 @@ class EventRunner:
         return with_head(id, encoded.body)
 
     async def run_schedules(self) -> list[EventRecord]:
-        """Run each schedule that is due; return what happened."""
+        """Run each schedule that is due; return the records of the runs."""
         from neurova.schedules.runner import ScheduleRunner
 
         records: list[EventRecord] = []

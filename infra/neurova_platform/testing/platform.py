@@ -50,12 +50,12 @@ class _CollectedRecords:
 
 
 class TestPlatform:
-    """Call a project's functions as clients do; `clock` is the time of keys, limits and
-    retries.
+    """Call a project's functions as clients do.
 
-    A call sends a key with exactly the scopes in `scopes=`, the key in `key=`, or no key.
-    `folder` is the state folder. Tests with the same `databases` folder share migrated templates.
-    `secrets` are the values of the project's secrets by "NAME#FIELD".
+    A call sends a new key with exactly the scopes in `scopes=`, the key in `key=`, or no key.
+    `clock` is the clock of keys, limits and retries. `folder` is the state folder. Tests with the
+    same `databases` folder share migrated templates. `secrets` are the values of the project's
+    secrets by "NAME#FIELD".
     """
 
     __test__ = False
@@ -76,8 +76,8 @@ class TestPlatform:
             secrets=lambda settings, names: versions,
         )
         self._databases = Databases(databases or folder / "migrated", loaded.services)
-        # Never use the databases, the bus, the mail server and the secrets that the project
-        # configures.
+        # Replace all configured servers: a test must never use the project's databases, bus, mail
+        # server or secrets.
         self.settings = msgspec.structs.replace(
             loaded,
             services=self._databases.services(),
@@ -121,7 +121,7 @@ class TestPlatform:
         self._close()
 
     async def __aenter__(self) -> Self:
-        """Start on the running event loop; then only async methods can call functions."""
+        """Start on the running event loop; then only the async methods can make calls."""
         try:
             await self._start()
         except BaseException:
@@ -177,7 +177,7 @@ class TestPlatform:
         return self.run(self.acall(method, path, **options))
 
     async def acall(self, method: str, path: str, **options: Unpack[CallOptions]) -> Response:
-        """Make one call; use it for `together`."""
+        """Make one call asynchronously; pass it to `together`."""
         headers, body = self._prepare(options)
         return await request(self.platform.asgi, method, path, headers, body)
 
@@ -196,7 +196,7 @@ class TestPlatform:
         return StreamReader(self._runner, self.platform.asgi, scope, body)
 
     def admin(self, method: str, path: str, **options: Unpack[CallOptions]) -> Response:
-        """Call the Admin API, by default with its token; its data includes earlier calls."""
+        """Call the Admin API, by default with its token; its data includes all earlier calls."""
         from ..admin.access import load_token
         from ..admin.server import create_app, platform_context
 
@@ -219,9 +219,9 @@ class TestPlatform:
         return self.run(self._events.published())
 
     def run_subscriptions(self) -> list[EventRecord]:
-        """Run the subscriptions until nothing is left to do; return what happened to each event.
+        """Run the subscriptions until nothing is left to do; return a record for each event.
 
-        A retry waits until the clock has moved past its delay.
+        To run a delayed retry, advance the clock past its delay and call this method again.
         """
         return self.run(self.arun_subscriptions())
 
@@ -234,16 +234,16 @@ class TestPlatform:
         return self.run(self._events.dead_letters(queue))
 
     def deliver(self, queue: str, event: str, values: Mapping[str, Any]) -> list[EventRecord]:
-        """Give an event to one subscription only, with all its retries; return what happened.
+        """Deliver an event to one subscription only, with all its retries; return the records.
 
-        `event` is "<service>.<class>", `values` are its fields as JSON has them. The clock moves
-        past the delay of each retry. Raises NeurovaError if there is no such subscription, or if
+        `event` is "<service>.<class>", `values` are its fields as JSON values. The clock advances
+        past the delay of each retry. Raises NeurovaError if the subscription does not exist, or if
         the values do not fit the event.
         """
         return self.run(self._events.deliver(queue, event, values))
 
     def set_secret(self, name: str, value: str) -> None:
-        """Change the secret "NAME#FIELD"; functions have its new value from the next call on."""
+        """Change the secret "NAME#FIELD"; functions see the new value from the next call on."""
         self._write_secrets(group_fields({name: value}))
         self.platform.secrets.refresh()
 
@@ -254,10 +254,10 @@ class TestPlatform:
                 store.write(name, fields)
 
     def run_schedules(self) -> list[EventRecord]:
-        """Run the schedules that are due at the time of `clock`; return what happened.
+        """Run the schedules that are due at the time of `clock`; return the records of the runs.
 
-        A schedule is due if a time of it has passed since the platform started, or since its last
-        run. Of several such times only the latest is run.
+        A schedule is due if one of its times has passed since the platform started, or since its
+        last run. If several times have passed, the schedule runs only once, for the latest.
         """
         return self.run(self._events.run_schedules())
 

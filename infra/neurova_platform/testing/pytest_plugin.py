@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-if TYPE_CHECKING:  # pytest loads this module in every project, so keep its imports small
+if TYPE_CHECKING:  # pytest loads this module in every project, so its imports must be fast
     from .platform import TestPlatform
 
 
@@ -24,13 +24,13 @@ def neurova_databases(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path
 
 @pytest.fixture
 def neurova_project(request: pytest.FixtureRequest) -> Path:
-    """Return the folder of the project under test; override it to test another."""
+    """Return the folder of the project under test; override it to test another project."""
     return Path(request.path).parent
 
 
 @pytest.fixture
 def neurova_secrets() -> dict[str, str]:
-    """Return the values of the project's secrets by "NAME#FIELD"; override it to give them."""
+    """Return the values of the project's secrets by "NAME#FIELD"; override it to set secrets."""
     return {}
 
 

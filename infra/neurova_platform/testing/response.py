@@ -12,7 +12,7 @@ _BLOCK = re.compile(r"\r\n\r\n|\n\n|\r\r")
 
 
 class ReceivedEvent(msgspec.Struct, frozen=True):
-    """Hold one server-sent event; the default of its name is "message"."""
+    """Hold one server-sent event; its default name is "message"."""
 
     data: str
     event: str = "message"
@@ -24,7 +24,10 @@ class ReceivedEvent(msgspec.Struct, frozen=True):
 
 
 class Response(msgspec.Struct, frozen=True):
-    """Hold a response; names of `headers` are lower case; a truncated stream has `whole` False."""
+    """Hold a response.
+
+    The names in `headers` are lower case. `whole` is False if the stream was truncated.
+    """
 
     status: int
     headers: dict[str, str]
