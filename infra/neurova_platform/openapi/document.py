@@ -29,8 +29,8 @@ problem has its trace id."""
 class Api(msgspec.Struct, frozen=True):
     """The settings of a document.
 
-    `servers`: base URLs; if empty, calls go to the host of the document. `limit`: the limit of each
-    consumer over all operations.
+    `servers`: base URLs; if empty, clients call the host that serves the document. `limit`: the
+    rate limit of each consumer, shared by all operations.
     """
 
     title: str
@@ -42,7 +42,7 @@ class Api(msgspec.Struct, frozen=True):
 def document(functions: Iterable[Endpoint], api: Api) -> dict[str, Any]:
     """Return the OpenAPI 3.1 document of `functions`, as JSON values.
 
-    It does not depend on their order, and omits mounted apps.
+    The document omits mounted apps, and does not depend on the order of the functions.
     """
     ordered = sorted((each for each in functions if isinstance(each, HttpFunction)), key=_sort_key)
     shared = build_components()
@@ -99,7 +99,7 @@ def _description(api: Api) -> str:
 
 
 def _schemas(functions: list[HttpFunction]) -> tuple[dict[Any, Schema], dict[str, Schema]]:
-    """Return the schemas of all types by key, and the component schemas by name."""
+    """Return the schema of each type by its key, and the component schemas by name."""
     by_key: dict[Any, Schema] = {}
     named: dict[str, Schema] = {}
     for service in sorted({function.service for function in functions}):
@@ -113,8 +113,8 @@ def _schemas(functions: list[HttpFunction]) -> tuple[dict[Any, Schema], dict[str
 def _path(path: str, first_paths: dict[str, str]) -> tuple[str, dict[str, str]]:
     """Return the path for the document, and the new names of its parameters.
 
-    Paths that differ only in parameter names are identical (OpenAPI 3.1, 4.8.8.2), so all of them
-    get the parameter names of the first.
+    Paths that differ only in parameter names are identical (OpenAPI 3.1, 4.8.8.2), so all such
+    paths get the parameter names of the first.
     """
     shown = first_paths.setdefault(_PARAMETER.sub("{}", path), path)
     pairs = zip(_PARAMETER.findall(path), _PARAMETER.findall(shown), strict=True)

@@ -35,10 +35,11 @@ class NoExample(Exception):
 
 
 def example(schema: Schema, named: Named, within: Within = frozenset()) -> Any:
-    """Return a value that is valid for a schema; `named`: the schemas it refers to, by `$ref`.
+    """Return a value that is valid for a schema.
 
-    Prefers the schema's own example, then its default. `within`: the enclosing references, so that
-    recursion ends. Raises NoExample.
+    Prefers the schema's own example, then its default. `named`: the referenced schemas, by `$ref`.
+    `within`: the references that enclose this schema, to stop at a recursive schema. Raises
+    NoExample.
     """
     literals = [*schema.get("examples", ()), *_default(schema), *schema.get("enum", ())]
     if literals:
@@ -131,7 +132,7 @@ def _object(schema: Schema, named: Named, within: Within) -> dict[str, Any]:
     built = {}
     for name, part in schema.get("properties", {}).items():
         if name not in required and part.get("default", 0) is None:
-            continue  # a caller rarely sets an optional property
+            continue  # callers rarely set optional properties
         try:
             built[name] = example(part, named, within)
         except NoExample:

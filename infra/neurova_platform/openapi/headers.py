@@ -56,7 +56,7 @@ NOT_MODIFIED = "304"
 
 
 def list_request_headers(function: HttpFunction) -> list[dict[str, str]]:
-    """Return the request headers, except those that the function reads itself."""
+    """Return references to the request headers, except headers that the function reads itself."""
     read = {each.alias for each in function.binding.parameters if each.kind == "header"}
     handled = {
         "Idempotency-Key": function.stores_replies,
@@ -71,7 +71,7 @@ def list_request_headers(function: HttpFunction) -> list[dict[str, str]]:
 
 
 def list_response_headers(function: HttpFunction) -> dict[str, dict[str, str]]:
-    """Return the headers that successful responses may have."""
+    """Return references to the headers that successful responses may have."""
     return {name: {"$ref": f"#/components/headers/{name}"} for name in sorted(_names(function))}
 
 

@@ -26,7 +26,7 @@ _JSON = JSON.decode()
 
 
 def list_types(function: HttpFunction) -> Iterator[tuple[Hashable, Any]]:
-    """Yield the key and the type of each schema that an operation needs."""
+    """Yield a key and the type for each schema that an operation needs."""
     for parameter in function.binding.parameters:
         if parameter.kind in (*IN, "body"):
             yield (function.name, parameter.name), parameter.type
@@ -38,8 +38,9 @@ def list_types(function: HttpFunction) -> Iterator[tuple[Hashable, Any]]:
 class Operation(msgspec.Struct, frozen=True):
     """Build the description of one function.
 
-    `schemas`: the schemas of its types, by key. `named`: the schemas they refer to, by `$ref`.
-    `limited`: each consumer has a limit over all operations. `renamed`: new names of parameters.
+    `schemas`: the schemas of the function's types, by key. `named`: the referenced schemas, by
+    `$ref`. `limited`: each consumer has a rate limit that all operations share. `renamed`: the new
+    names of path parameters.
     """
 
     function: HttpFunction
@@ -167,7 +168,7 @@ class Operation(msgspec.Struct, frozen=True):
 
 
 def _access(function: HttpFunction) -> str:
-    """Describe who may call and how often, for people and tools that ignore the extensions."""
+    """Describe in words who may call a function and how often, as most tools ignore extensions."""
     description = function.description
     if description.public:
         text = "Public, needs no key."

@@ -83,7 +83,7 @@ _DEFAULT = "Problem"
 def list_statuses(function: HttpFunction, *, limited: bool) -> tuple[int, ...]:
     """Return the statuses of errors that the platform itself may return for a function.
 
-    `limited`: each consumer has a limit over all operations.
+    `limited`: each consumer has a rate limit that all operations share.
     """
     description, kinds = function.description, {p.kind for p in function.binding.parameters}
     body = "body" in kinds
@@ -107,7 +107,7 @@ def list_statuses(function: HttpFunction, *, limited: bool) -> tuple[int, ...]:
 
 
 def describe_problems(function: HttpFunction, *, limited: bool) -> dict[str, Any]:
-    """Return the error responses of a function, with `default` for unknown statuses."""
+    """Return the error responses of a function, including `default` for all other statuses."""
     known = list_statuses(function, limited=limited)
     found: dict[int, Any] = {status: _reference(_PROBLEMS[status][0]) for status in known}
     for status, texts in find_rejects(function.handler).items():
@@ -119,7 +119,7 @@ def describe_problems(function: HttpFunction, *, limited: bool) -> dict[str, Any
 
 
 def response(status: int, texts: tuple[str, ...]) -> dict[str, Any]:
-    """Return the response of a problem with `status`; 0: any status."""
+    """Return the description of an error response with `status`; 0 stands for any status."""
     built: dict[str, Any] = {
         "description": " ".join(map(_sentence, texts)) or reason_phrase(status)
     }

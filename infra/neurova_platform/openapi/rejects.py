@@ -1,4 +1,4 @@
-"""Find the problems that a function raises by parsing its source code."""
+"""Parse the source code of a function to find the errors that it raises."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from neurova.http.problem import Reject
 def find_rejects(handler: Any) -> dict[int, tuple[str, ...]]:
     """Return the status and the texts of each `Reject(404, "…")` in a handler's source code.
 
-    Also reads the functions and methods of its service that the handler names. Omits computed
+    Also reads the service's functions and methods whose names appear in the handler. Omits computed
     statuses and texts.
     """
     found: dict[int, dict[str, None]] = {}
@@ -35,13 +35,13 @@ def _argument(call: ast.Call, position: int, name: str) -> object:
     """Return the literal value of an argument, None if it is computed or missing."""
     arguments = {keyword.arg: keyword.value for keyword in call.keywords}
     if name == "detail" and "errors" in arguments:
-        return None  # `errors` describe the problem, so ignore the text
+        return None  # `errors` already describe the problem
     node = call.args[position] if position < len(call.args) else arguments.get(name)
     return node.value if isinstance(node, ast.Constant) else None
 
 
 def _reachable_nodes(handler: FunctionType) -> Iterator[tuple[ast.AST, Mapping[str, Any]]]:
-    """Yield the AST nodes of a handler and of service functions it names, with their globals."""
+    """Yield the AST nodes, with globals, of a handler and of the service functions it names."""
     package = handler.__module__.rpartition(".")[0] or handler.__module__
     pending, found = [handler], {handler}
     names: set[str] = set()
@@ -79,15 +79,15 @@ def _methods(classes: dict[type, None], names: set[str]) -> Iterator[FunctionTyp
 
 
 def _nodes(function: FunctionType) -> Iterator[ast.AST]:
-    """Yield the AST nodes of a function's body in source order; none without source."""
+    """Yield the AST nodes of a function's body in source order; none if its source is missing."""
     try:
         source = getsource(function)
-        # An indented method can only be parsed inside a block.
+        # Wrap an indented method in a block, because it cannot be parsed alone.
         block = ast.parse(f"if True:\n{source}" if source[:1].isspace() else source).body[0]
     except (OSError, SyntaxError, TokenError):
         return
     definition = block.body[0] if isinstance(block, ast.If) else block
-    # If the file was edited, the source lines may belong to another function.
+    # If the file was edited after the import, the source lines may belong to another function.
     if getattr(definition, "name", "") == function.__name__:
         for statement in getattr(definition, "body", ()):
             yield from _in_order(statement)

@@ -22,8 +22,8 @@ ANY = "*/*"
 class ResponseForms(msgspec.Struct, frozen=True):
     """The successful responses of a function.
 
-    `json`: the type sent as JSON, REQUIRED if there is none. `media`: other media types.
-    `empty`: it may send 204. `free`: it may choose any status and body.
+    `json`: the type that is sent as JSON, REQUIRED if there is none. `media`: other media types.
+    `empty`: the function may send 204. `free`: the function may choose any status and body.
     """
 
     json: Any = REQUIRED

@@ -12,7 +12,8 @@ import msgspec
 from neurova.binding.datetime_formats import add_datetime_formats
 
 AT = "#/components/schemas/"
-# msgspec gives types of equal names long names, like `functions.booking_3.list.Page`.
+# msgspec adds the module to the names of types with equal names: `functions.booking_3.list.Page`.
+# The number in the module changes with each reload.
 _GENERATION = re.compile(r"functions\.\w+_\d+\.")
 
 Schema = dict[str, Any]
@@ -27,7 +28,7 @@ DECIMAL: Schema = {
         {"type": "number"},
     ]
 }
-"""The accepted forms of a decimal; responses have it as text."""
+"""The accepted forms of a decimal; responses contain decimals as text."""
 DURATION: Schema = {
     "type": "string",
     "description": "An ISO 8601 duration in days and shorter units.",
@@ -35,7 +36,7 @@ DURATION: Schema = {
     r"(T(?=[0-9])([0-9]{1,8}H)?([0-9]{1,8}M)?([0-9]{1,8}(\.[0-9]{1,6})?S)?)?$",
     "examples": ["PT1H30M"],
 }
-# msgspec's formats that differ from the JSON Schema formats of the same name.
+# Replace msgspec's formats that differ from the JSON Schema formats of the same name.
 _FORMATS = {"decimal": DECIMAL, "duration": DURATION}
 _VALUES = frozenset({"const", "default", "enum", "examples"})  # hold values, not schemas
 
@@ -43,9 +44,9 @@ _VALUES = frozenset({"const", "default", "enum", "examples"})  # hold values, no
 def build_schemas(
     service: str, types: Mapping[Hashable, Any]
 ) -> tuple[dict[Hashable, Schema], dict[str, Schema]]:
-    """Return the schema of each type by key, and the schemas they refer to by name.
+    """Return the schema of each type by its key, and the referenced schemas by name.
 
-    A name is `<service>.<type>`. A type without a JSON Schema gets the empty schema.
+    The names have the form `<service>.<type>`. A type without a JSON Schema gets the empty schema.
     """
     describable = {key: kind for key, kind in types.items() if _has_schema(kind)}
     found, named = msgspec.json.schema_components(
@@ -69,7 +70,7 @@ def _has_schema(kind: Any) -> bool:
 
 
 def _renamed(part: Any) -> Any:
-    """Return part of a schema with stable names in references, and with corrected formats."""
+    """Return a part of a schema with stable names in its references and with corrected formats."""
     if isinstance(part, str):
         return _GENERATION.sub("", part) if part.startswith(AT) else part
     if isinstance(part, list | tuple):
@@ -91,9 +92,9 @@ def _renamed_value(key: Any, part: Any) -> Any:
 
 
 def with_valid_default(schema: Schema) -> Schema:
-    """Return a schema without its default if the schema does not allow the default.
+    """Return a schema, without its default if the default violates the schema.
 
-    Python accepts such defaults, like a time without a zone, or NaN.
+    Python accepts such defaults, for example a time without a time zone, or NaN.
     """
     if "default" not in schema or isinstance(schema["default"], bool | int):
         return schema
@@ -111,7 +112,7 @@ NO_NUL = r"^[^\x00]*$"
 
 
 def with_pattern(schema: Schema, pattern: str) -> Schema:
-    """Return a string schema with a pattern, unless it already restricts the text."""
+    """Return a string schema with `pattern` added, unless the schema already restricts the text."""
     if schema.get("type") != "string" or {"pattern", "format", "enum"} & schema.keys():
         return schema
     return {**schema, "pattern": pattern}

@@ -24,7 +24,7 @@ from neurova.telemetry.redact import escape_surrogates
 from .. import assets
 
 NAME = "_neurova"
-"""The name of the service, which no folder of a project can have."""
+"""The name of the platform's own service; no service folder of a project can have this name."""
 DOCUMENT = "/openapi.json"
 PAGE = "/docs"
 MEDIA_TYPES = {
@@ -32,7 +32,8 @@ MEDIA_TYPES = {
     "js": b"text/javascript; charset=utf-8",
     "svg": b"image/svg+xml",
 }
-# The page may only connect to its origin, run its own files, and must not parse text as HTML.
+# Allow the page to connect only to its origin and to run only its own files; forbid it to parse
+# text as HTML.
 SECURITY = {
     "content-security-policy": "default-src 'none'; script-src 'self'; style-src 'self'; "
     "img-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; "
@@ -55,9 +56,10 @@ def platform_functions(
     environment: str,
     execution: ExecutionContext,
 ) -> list[HttpFunction]:
-    """Return the functions that serve the document of `functions`, and the page.
+    """Return the functions that serve the OpenAPI document of `functions`, and its page.
 
-    The project's functions take precedence on the same path. The first request builds the document.
+    If a function of the project has the same path, it takes precedence. The first request builds
+    the document.
     """
     project = list(functions)
     access = document_access(settings, environment)
@@ -69,7 +71,7 @@ def platform_functions(
     free = without_conflicts([document, *page], project)
     if document not in free:
         return []
-    # The page needs all its files.
+    # Serve the page only if all its files can be served.
     return [document, *page] if all(each in free for each in page) else [document]
 
 
@@ -95,7 +97,7 @@ def encode_document(functions: Iterable[Endpoint], settings: Settings) -> bytes:
 
 
 def _with_escapes(value: Any) -> Any:
-    """Return a JSON value with characters escaped that UTF-8 cannot encode."""
+    """Return a JSON value in which characters that UTF-8 cannot encode are escaped."""
     if isinstance(value, str):
         return escape_surrogates(value)
     if isinstance(value, dict):
@@ -174,7 +176,7 @@ def _file_content(name: str) -> LazyContent:
 def without_conflicts(
     functions: Sequence[HttpFunction], project: Iterable[Endpoint]
 ) -> list[HttpFunction]:
-    """Return the functions whose paths no function of the project uses."""
+    """Return those of `functions` whose paths do not overlap the paths of the project."""
     paths = [each.description.template.split("/") for each in functions]
     first_segments = {path[1] for path in paths}
     candidates = [
@@ -194,7 +196,7 @@ def without_conflicts(
 
 
 def _overlap(one: list[str], other: list[str]) -> bool:
-    """Return whether some path matches both patterns; `other` may belong to a mounted app."""
+    """Return whether any path matches both patterns; `other` may be the path of a mounted app."""
     if other[-1] == "{*}":
         return one[: len(other) - 1] == other[:-1]
     return len(one) == len(other) and all(
@@ -205,6 +207,6 @@ def _overlap(one: list[str], other: list[str]) -> bool:
 
 def _function(handler: Callable[..., Any], execution: ExecutionContext) -> HttpFunction:
     description = description_of(handler)
-    assert isinstance(description, Http)  # a decorator created the handler
+    assert isinstance(description, Http)  # all handlers here have a decorator of `neurova`
     file = "neurova_platform/openapi"
     return make_function(handler, description, NAME, file, Resources(), execution)

@@ -47,8 +47,8 @@ def report_functions(
 ) -> list[HttpFunction]:
     """Return the functions for the reports of the project.
 
-    The scopes are read once, here; the queries are read at each call. A file with an error is not
-    served.
+    The required scopes are read once, here, but the query is read at each call. A report file with
+    an error is not served.
     """
     folder = settings.reports
     if not folder.is_dir():
@@ -98,7 +98,7 @@ def _report(
 
 
 def _describe(report: reports.Report) -> str:
-    """Return the description for the OpenAPI document. It lists the query parameters as text."""
+    """Return a report's description for the OpenAPI document; it lists the query parameters."""
     lines = [
         f"- `{each.name}` ({each.kind}), default `{each.default}`" for each in report.parameters
     ]
@@ -110,6 +110,6 @@ def _describe(report: reports.Report) -> str:
 
 def _function(handler: Callable[..., Any], execution: ExecutionContext) -> HttpFunction:
     description = description_of(handler)
-    assert isinstance(description, Http)  # a decorator created the handler
+    assert isinstance(description, Http)  # all handlers here have a decorator of `neurova`
     file = "neurova_platform/reports"
     return make_function(handler, description, NAME, file, Resources(), execution)
