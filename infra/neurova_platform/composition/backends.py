@@ -1,7 +1,7 @@
 """The table of all backends.
 
-A key is the kind of backend (database, keys, limits, bus), then the scheme of its URL.
-A row names functions as "module:name"; a module is imported when its backend is used.
+The outer key is the kind of backend (database, keys, limits, bus, …), the inner key is the scheme
+of its URL. A row names functions as "module:name"; the module is imported on first use.
 """
 
 from __future__ import annotations
@@ -39,8 +39,8 @@ if TYPE_CHECKING:  # not imported at run time: asyncio would slow commands that 
 class Backend(NamedTuple):
     """Name the functions of one backend.
 
-    `check` returns one line about its state for `neurova doctor`, or raises NeurovaError.
-    `find_fault` returns the error in its URL, "" if there is none.
+    `check` returns one line about the backend's state for `neurova doctor`, or raises NeurovaError.
+    `find_fault` returns the error in the backend's URL, "" if the URL is valid.
     """
 
     open: str
@@ -169,7 +169,7 @@ def load_function(name: str) -> Callable[..., Any]:
 
 
 def find_fault(port: str, location: str) -> str:
-    """Return the error in a configured file path or URL, "" if there is none."""
+    """Return the error in a configured file path or URL, "" if it is valid."""
     try:
         backend = find_backend(port, location)
     except ConfigError as error:
@@ -199,31 +199,31 @@ def open_limiter(settings: Settings) -> Limiter:
 
 
 def open_bus(settings: Settings, clock: Callable[[], float] = time.time) -> Bus:
-    """Return the bus; `start` connects it."""
+    """Return the bus, not connected yet; call its `start` to connect."""
     bus: Bus = _open("bus", settings.bus_location, clock)
     return bus
 
 
 def open_mailer(settings: Settings) -> Mailer:
-    """Return what delivers mails; it connects for each one."""
+    """Return the mailer; it opens a connection for each mail."""
     mailer: Mailer = _open("mail", settings.mail_location)
     return mailer
 
 
 def open_registry(settings: Settings) -> SchemaRegistry:
-    """Return the registry of schemas; it opens on first use."""
+    """Return the schema registry; it opens on first use."""
     registry: SchemaRegistry = _open("schemas", settings.schemas_location, settings.schemas)
     return registry
 
 
 def open_secret_store(settings: Settings) -> SecretStore:
-    """Return the store of secrets; it opens on first use."""
+    """Return the secret store; it opens on first use."""
     store: SecretStore = _open("secrets", settings.secrets_location, settings.secrets)
     return store
 
 
 def open_secret_cache(settings: Settings) -> SecretCache:
-    """Return the secrets of this process's functions; it opens the store when one uses a secret."""
+    """Return the secret cache of this process; it opens the store on the first use of a secret."""
     from neurova.secrets.cache import SecretCache
 
     return SecretCache(partial(open_secret_store, settings), settings.secrets.expiry)
@@ -239,19 +239,19 @@ def read_secrets(settings: Settings, names: Iterable[str]) -> dict[str, SecretVe
 
 
 def open_log_store(settings: Settings) -> LogStore:
-    """Return what receives log lines besides the file; it connects when it sends."""
+    """Return the store that receives log lines besides the log file; it connects on first use."""
     store: LogStore = _open("logs", settings.logs.url, settings.project.name)
     return store
 
 
 def open_models(settings: Settings) -> ModelRegistry:
-    """Return the registry of models; it is read on first use."""
+    """Return the model registry; it is read on first use."""
     registry: ModelRegistry = _open("models", settings.models_location, settings)
     return registry
 
 
 def open_model_pool(settings: Settings) -> ModelPool:
-    """Return the models of this process's functions; it reads the registry when one is used."""
+    """Return the model pool of this process; it reads the registry on the first use of a model."""
     from neurova.models.pool import ModelPool
     from neurova.models.records import FileSink, ModelRecords, RecordSink
 
@@ -270,7 +270,7 @@ def open_model_pool(settings: Settings) -> ModelPool:
 
 
 def open_warehouse(settings: Settings, *, readonly: bool = False) -> Warehouse:
-    """Open the warehouse. Raises Unavailable if another process has the file."""
+    """Open the warehouse. Raises Unavailable if another process has opened the file."""
     options, archive = settings.warehouse, settings.warehouse_archive
     warehouse: Warehouse = _open(
         "warehouse", settings.warehouse_location, options, archive, readonly
@@ -279,7 +279,7 @@ def open_warehouse(settings: Settings, *, readonly: bool = False) -> Warehouse:
 
 
 def open_span_exporter(settings: Settings, environment: str) -> SpanExporter:
-    """Return what takes the spans of this process."""
+    """Return the exporter of this process's spans."""
     exporter: SpanExporter = _open("traces", settings.traces_location, settings, environment)
     return exporter
 
@@ -315,17 +315,17 @@ def check_mailer(settings: Settings) -> str:
 
 
 def check_registry(settings: Settings) -> str:
-    """Return one line about the state of the registry of schemas."""
+    """Return one line about the state of the schema registry."""
     return _check("schemas", settings.schemas_location, settings.schemas)
 
 
 def check_secret_store(settings: Settings) -> str:
-    """Return one line about the state of the store of secrets."""
+    """Return one line about the state of the secret store."""
     return _check("secrets", settings.secrets_location, settings.secrets)
 
 
 def check_models(settings: Settings) -> str:
-    """Return one line about the state of the registry of models."""
+    """Return one line about the state of the model registry."""
     return _check("models", settings.models_location, settings)
 
 

@@ -15,7 +15,7 @@ from neurova.server_url import split_server_url
 
 
 def open_sqlite_bus(path: Path, clock: Callable[[], float]) -> Bus:
-    """Return the embedded bus in a file."""
+    """Return the embedded bus, stored in a SQLite file."""
     from neurova.bus.sqlite.bus import SqliteBus
 
     return SqliteBus(path, clock)
@@ -38,7 +38,7 @@ def check_sqlite_bus(path: Path) -> str:
 
 
 def open_rabbitmq_bus(url: str, clock: Callable[[], float]) -> Bus:
-    """Return the bus on RabbitMQ."""
+    """Return the bus that uses RabbitMQ."""
     from neurova.bus.rabbitmq.bus import RabbitBus
 
     logging.getLogger("pika").setLevel(logging.CRITICAL)  # the bus reports the same errors
@@ -58,7 +58,7 @@ def check_rabbitmq_bus(url: str) -> str:
 
 
 def find_rabbitmq_fault(url: str) -> str:
-    """Return what is wrong with a URL of RabbitMQ and the fix; the text never shows the URL."""
+    """Return the error in a RabbitMQ URL and its fix, never showing the URL itself."""
     parts = split_server_url(url)
     if parts is None or "/" in parts.path[1:]:
         form = "amqp://user@host:5672/vhost, with special characters percent-encoded"
@@ -69,12 +69,12 @@ def find_rabbitmq_fault(url: str) -> str:
 
 
 def open_sqs_bus(url: str, clock: Callable[[], float]) -> Bus:
-    """Return the bus on Amazon SNS and SQS."""
+    """Return the bus that uses Amazon SNS and SQS."""
     from neurova.bus.sqs.bus import SqsBus
     from neurova.bus.sqs.names import find_location
 
     for name in ("boto3", "botocore"):
-        logging.getLogger(name).setLevel(logging.WARNING)  # where it found the credentials
+        logging.getLogger(name).setLevel(logging.WARNING)  # hide where credentials come from
     location = find_location(url)
     assert location is not None, "find_sqs_fault has accepted it"
     return SqsBus(location, clock)
@@ -100,7 +100,7 @@ def check_sqs_bus(url: str) -> str:
 def find_missing_queues(url: str, queues: Sequence[Queue]) -> list[str]:
     """Return the names of the queues that do not exist on SQS.
 
-    Raises ConfigError if one cannot exist there.
+    Raises ConfigError if SQS does not support one of the queues.
     """
 
     async def find() -> list[str]:
@@ -118,7 +118,7 @@ def find_missing_queues(url: str, queues: Sequence[Queue]) -> list[str]:
 
 
 def find_sqs_fault(url: str) -> str:
-    """Return what is wrong with a URL of SQS and the fix."""
+    """Return the error in an SQS URL and its fix."""
     from neurova.bus.sqs.names import find_location
 
     if find_location(url) is None:

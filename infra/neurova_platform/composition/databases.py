@@ -1,4 +1,4 @@
-"""The databases of services: those that a process has opened, and their backends."""
+"""Open the databases of services, and check them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Clock = Callable[[], float]
 
 
 class ServiceDatabases:
-    """The databases of a project's services, each opened on first use and once."""
+    """Hold the databases of a project's services; open each once, on first use."""
 
     def __init__(self, settings: Settings, clock: Clock) -> None:
         self.locations = DatabaseLocations(settings)

@@ -19,12 +19,12 @@ from neurova.settings.settings import Settings
 from neurova.subscriptions.function import SubscriptionFunction
 
 FOLDER = "schemas"
-"""The folder in a service with the committed schemas: `<Event>.<version>.avsc`."""
+"""The folder in a service that contains its committed schemas, `<Event>.<version>.avsc`."""
 _FILE = re.compile(r"(\w+)\.(\d+)\.avsc")
 
 
 class Known(NamedTuple):
-    """An earlier version of an event, and where it is: a file or the registry."""
+    """An earlier schema of an event; `label` names its version and where it is stored."""
 
     label: str
     schema: str
@@ -42,7 +42,7 @@ class EventSchema(NamedTuple):
 
 
 class Finding(msgspec.Struct, frozen=True):
-    """A break: what it is, which version or consumer it is about, and the consumers it hits."""
+    """An incompatible change: what it is, what it is incompatible with, and who is affected."""
 
     event: str
     file: str
@@ -54,7 +54,7 @@ class Finding(msgspec.Struct, frozen=True):
 
 
 class Report(msgspec.Struct, frozen=True):
-    """The breaks of one event, and a schema without them; "" if there is none."""
+    """The incompatible changes of one event, and a compatible schema ("" if there is none)."""
 
     event: str
     breaks: tuple[Finding, ...]
@@ -84,7 +84,7 @@ def list_events(settings: Settings, services: Sequence[Service]) -> list[EventSc
 
 
 def registered(registry: SchemaRegistry, event: str) -> tuple[list[Version], Level | None]:
-    """Return the versions of an event in the registry and its level; none if it is down."""
+    """Return an event's versions and level in the registry, or nothing if the registry is down."""
     try:
         versions = registry.versions(subject_of(event))
         return versions, registry.level(subject_of(event))
@@ -93,9 +93,9 @@ def registered(registry: SchemaRegistry, event: str) -> tuple[list[Version], Lev
 
 
 def check(event: EventSchema, registry: SchemaRegistry, default: Level) -> Report:
-    """Return what an event breaks: earlier versions, and the consumers in the project.
+    """Compare an event with its earlier versions and with its consumers in the project.
 
-    Without a registry, the committed versions are compared at the level `default`.
+    Without a registry, only the committed versions are compared, at the level `default`.
     """
     versions, level = registered(registry, event.name)
     level = default if level is None else level
@@ -113,7 +113,7 @@ def check(event: EventSchema, registry: SchemaRegistry, default: Level) -> Repor
                     findings.setdefault((found.path, finding.what), finding)
     for consumer in event.consumers:
         reader = consumer.codecs[event.name].schema
-        if reader == event.schema:  # it receives the publisher's class, which is corrected too
+        if reader == event.schema:  # it uses the publisher's class, so a corrected class fixes both
             continue
         peers.append(Peer(reader, True))
         hit = (_describe(consumer),)
@@ -148,7 +148,10 @@ def _describe_break(
 
 
 def commit(event: EventSchema) -> Path | None:
-    """Write a new version of an event into its service's folder; return its file, None if known."""
+    """Write a new version of an event into its service's folder.
+
+    Returns its file, or None if this version is already committed.
+    """
     if event.committed and msgspec.json.decode(event.committed[-1].schema) == msgspec.json.decode(
         event.schema
     ):
@@ -175,7 +178,7 @@ def _number(label: str) -> int:
 
 
 def _hit(event: EventSchema, old: str) -> Iterator[str]:
-    """Yield the consumers that read the changed event or its old version no longer."""
+    """Yield the consumers that cannot read both the changed event and its old version."""
     for each in event.consumers:
         reader = each.codecs[event.name].schema
         if find_breaks(reader, event.schema) or find_breaks(reader, old):

@@ -1,4 +1,4 @@
-"""The part of the platform that moves events: the bus, its subscriptions and the relays."""
+"""Publish and consume events: the bus, its subscriptions and the relays."""
 
 from __future__ import annotations
 
@@ -35,16 +35,16 @@ EventRole = Literal["subscriptions", "relay", "warehouse"]
 WAREHOUSE_QUEUE = "neurova.warehouse"
 """The queue of all events, which the process that writes the warehouse consumes."""
 DECLARE_TIMEOUT = 30.0  # seconds
-RESTART_SECONDS = 2.0  # between two attempts to start subscriptions while the bus is down
-IDLE_POLL_SECONDS = 5.0  # between two looks into the outbox of a service that declares no events
+RESTART_SECONDS = 2.0  # between attempts to start subscriptions while the bus is down
+IDLE_POLL_SECONDS = 5.0  # between polls of the outbox of a service that declares no events
 
 
 class EventSystem:
     """Run the relays, subscriptions and schedules of the served services, for the given `roles`.
 
-    Schedules run with the subscriptions. The bus is opened when the first subscription or event
-    needs it. `database` returns the database of a service; `report` receives a record of each event
-    and of each run of a schedule; `tracer` records their spans.
+    The role `subscriptions` also runs schedules. The bus is opened when the first subscription or
+    event needs it. `database` returns the database of a service; `report` receives a record of each
+    event and of each run of a schedule; `tracer` records their spans.
     """
 
     def __init__(
@@ -84,7 +84,7 @@ class EventSystem:
         return [each for service in self._services.values() for each in service.subscriptions]
 
     def queues(self) -> list[Queue]:
-        """Return the queues of all subscriptions, and that of the warehouse if it is on."""
+        """Return the queues of all subscriptions, and the warehouse's queue if it is enabled."""
         queues = [each.queue for each in self.subscriptions()]
         events = {event_name(each) for one in self._services.values() for each in one.events}
         if self._settings.warehouse.enabled and events:
@@ -92,7 +92,7 @@ class EventSystem:
         return queues
 
     def dead_letters(self) -> DeadLetters:
-        """Return the dead letters of all subscriptions that run on the state folder."""
+        """Return the dead letters of all subscriptions that use this state folder."""
         from neurova.dead_letters.letters import DeadLetters
 
         def queues() -> list[Queue]:
@@ -111,14 +111,14 @@ class EventSystem:
             return self._bus
 
     async def serve(self, services: Mapping[str, Service]) -> None:
-        """Run the subscriptions and relays of these services instead of the current ones.
+        """Replace the served services: run the subscriptions and relays of the given services.
 
-        Subscriptions of a service that was loaded again finish their calls before the new ones
-        start.
+        When a service was reloaded, its old subscriptions finish their calls before its new
+        subscriptions start.
         """
         before, self._services = self._services, services
         queue_file.write(self._settings.state, self.queues())
-        if self._bus is not None:  # a reload may have brought new events
+        if self._bus is not None:  # a reload may have added events
             await self._declare(self._bus, self._warehouse_queue())
         changed = [name for name in services if services[name] is not before.get(name)]
         removed = [name for name in before if name not in services]
@@ -138,7 +138,7 @@ class EventSystem:
                 self._start_relay(services[name])
 
     async def declare(self) -> None:
-        """Create all queues, unless the deployment does."""
+        """Create all queues, unless the deployment creates them."""
         if self.creates_queues:
             await self._declare(await self.open_bus(), self.queues())
 
@@ -195,7 +195,7 @@ class EventSystem:
             await bus.declare(queues, deadline)
 
     def make_relay(self, service: Service, published: Published | None = None) -> Relay:
-        """Return the relay of a service; `published` receives what it has published."""
+        """Return the relay of a service; `published` is called with the events it has published."""
         from neurova.outbox.relay import POLL_SECONDS, Relay
 
         return Relay(
@@ -214,7 +214,7 @@ class EventSystem:
         self._start_task(service.name, relay.run())
 
     async def _keep_starting(self, service: Service) -> None:
-        """Start subscriptions when the bus answers."""
+        """Retry until the bus responds and the subscriptions have started."""
         while True:
             await asyncio.sleep(RESTART_SECONDS)
             try:
@@ -239,7 +239,7 @@ class EventSystem:
         await self.stop_subscriptions(name)
 
     async def stop_subscriptions(self, name: str) -> None:
-        """Stop the subscriptions of a service, all at once: each may wait for a poll of its bus."""
+        """Stop the subscriptions of a service concurrently, as each may wait for a poll to end."""
 
         async def stop(runner: SubscriptionRunner) -> None:
             try:

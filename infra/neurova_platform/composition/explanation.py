@@ -135,7 +135,7 @@ def list_plugins(function: Endpoint, settings: Settings) -> tuple[Step, ...]:
     """Return the plugins that process a call of the function, in order."""
     config = render([function], settings.gateway, environment="test", state=settings.state)
     loaded = load(assets.plugins_folder(settings.gateway.plugins))
-    # CORS is a step of the gateway, not a plugin file.
+    # CORS has no plugin file with a priority: the gateway implements it.
     steps = [
         Step(
             each.name,
@@ -164,7 +164,7 @@ def _idempotency(function: Endpoint, place: str) -> list[Value]:
 
 
 def list_limits(function: Endpoint, settings: Settings) -> list[Value]:
-    """Return the limits of a function, each with its origin."""
+    """Return the limits of a function, each with the place that sets it."""
     place = f"{function.file}:{function.line}"
     description = function.description
     defaults = {each.name: each.default for each in msgspec.structs.fields(description)}
@@ -178,7 +178,8 @@ def list_limits(function: Endpoint, settings: Settings) -> list[Value]:
 
     timeout, concurrency = own("timeout"), own("concurrency")
     if isinstance(function, DirectFunction):
-        # A plain function cannot be interrupted; it may check its deadline itself.
+        # A plain function cannot be interrupted, so a timeout only has an effect if the function
+        # reads its deadline.
         concurrency = Value("concurrency", "", NEVER_WAITS)
         if all(parameter.kind != "deadline" for parameter in function.binding.parameters):
             timeout = Value("timeout", "", NEVER_WAITS)

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class HttpClients:
-    """Hold one client a process, so that requests to a server share its connections."""
+    """Hold one client per process, so that all requests to a server share its connections."""
 
     def __init__(self) -> None:
         self._client: httpx.AsyncClient | None = None

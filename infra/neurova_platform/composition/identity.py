@@ -1,4 +1,4 @@
-"""Change the key that signs identities in the store of secrets."""
+"""Rotate the key that signs caller identities in the secret store."""
 
 from __future__ import annotations
 
@@ -16,9 +16,10 @@ from .backends import open_secret_store
 
 
 def rotate_identity(settings: Settings, now: float) -> IdentityKeys:
-    """Store a new key, or the first one, and return the keys in force.
+    """Store a new signing key, or the first one, and return the valid keys.
 
-    Raises ConfigError without `gateway.identity`, StateError during an earlier change.
+    Raises ConfigError if `gateway.identity` is not set, StateError if the previous rotation has not
+    ended.
     """
     if not settings.gateway.identity:
         raise ConfigError(
@@ -35,7 +36,7 @@ def rotate_identity(settings: Settings, now: float) -> IdentityKeys:
             keys = IdentityKeys(new_key())
         else:
             keys = decode_keys(text, str(reference)).changed(now)
-        # With the version that was read: of two changes at once, one fails.
+        # Pass the version that was read, so that one of two concurrent rotations fails.
         store.write(reference.name, {reference.field: encode_keys(keys)}, version.number)
     finally:
         store.close()

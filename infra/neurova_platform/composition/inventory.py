@@ -18,9 +18,9 @@ from neurova.settings.settings import Settings
 
 
 def load_services(settings: Settings, resources: Resources = Resources()) -> list[Service]:  # noqa: B008 - frozen
-    """Return all services of a project; opens no database.
+    """Return all services of a project, without opening a database.
 
-    Raises LoadError, which lists all faults, for a service that cannot be served.
+    Raises LoadError, which lists all faults, if a service cannot be served.
     """
     root = settings.functions
     services = [
@@ -51,7 +51,7 @@ def load_functions(settings: Settings) -> list[Endpoint]:
 def report_functions(
     functions: Iterable[Endpoint], settings: Settings, execution: ExecutionContext
 ) -> list[HttpFunction]:
-    """Return the functions of the saved reports, none if the warehouse is off."""
+    """Return the functions that serve saved reports, none if the warehouse is disabled."""
     if not settings.warehouse.enabled:
         return []
     from ..reports import functions as reports
@@ -61,13 +61,13 @@ def report_functions(
 
 
 def load_documented(settings: Settings) -> list[Endpoint]:
-    """Return the functions that the OpenAPI document describes: the project's and its reports."""
+    """Return the functions in the OpenAPI document: the project's functions and its reports."""
     found = load_functions(settings)
     return [*found, *report_functions(found, settings, ExecutionContext())]
 
 
 def load_secret_users(settings: Settings) -> dict[str, list[str]]:
-    """Return the functions and settings that use each secret, by its name."""
+    """Return the functions and settings that use each secret, by the secret's name."""
     users: dict[str, list[str]] = {}
 
     def find_secret(name: str, function: str) -> Callable[[], Secret]:

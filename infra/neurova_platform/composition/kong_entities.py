@@ -36,7 +36,8 @@ def entities_of(
 ) -> tuple[Owner, tuple[Entity, ...]]:
     """Return the entities for `functions`.
 
-    `targets`: those of each service, in place of the settings'; something else checks their health.
+    `targets` overrides the configured targets of each service. Kong then does not check their
+    health, because the deployment target does.
     """
     owner = owner_of(settings.project.name)
     state = state_of(settings)
@@ -74,7 +75,7 @@ def protecting_entities(
     public: bool = False,
     consumer_headers: bool = False,
 ) -> tuple[Owner, tuple[Entity, ...]]:
-    """Return our plugins for one service or route that Kong has; see `protect`.
+    """Return our plugins for a service or route that already exists in Kong; see `protect`.
 
     Raises ValueError for a malformed limit.
     """
@@ -100,7 +101,7 @@ def state_of(settings: Settings) -> str:
 def platform_functions_of(
     functions: list[Endpoint], settings: Settings, environment: str
 ) -> list[Endpoint]:
-    """Return the functions that the platform adds to those of a project."""
+    """Return the functions that the platform itself adds to a project."""
     from ..openapi.service import platform_functions
 
     execution = ExecutionContext()
@@ -122,7 +123,7 @@ def _targets(
     settings: Settings, service: str, given: Mapping[str, tuple[str, ...]] | None
 ) -> dict[str, int]:
     if given is not None:
-        # The platform's own service is in every runtime.
+        # Every runtime serves the platform's own functions, so any service's targets will do.
         return parse_targets(given.get(service) or next(iter(given.values())))
     own = settings.services[service].targets if service in settings.services else ()
     gateway = settings.gateway

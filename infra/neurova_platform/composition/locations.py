@@ -1,4 +1,4 @@
-"""Where the database of each service is, with the credentials that Vault leases for it."""
+"""Find the database location of each service, with credentials leased from Vault if configured."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Location = Path | PostgresUrl
 
 
 class DatabaseLocations:
-    """The databases of a project; each service takes its credentials once, on first use."""
+    """Hold the database locations of a project; lease each service's credentials on first use."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
@@ -43,11 +43,11 @@ class DatabaseLocations:
         return PostgresUrl(location.dsn, self._credentials[service])
 
     def readings(self) -> Iterator[Reading]:
-        """Yield what /metrics shows about the credentials."""
+        """Yield the readings about credentials for /metrics."""
         for credentials in list(self._credentials.values()):
             yield from credentials.readings()
 
     def close(self) -> None:
-        """Revoke the credentials; connections that use them must be closed before."""
+        """Revoke the credentials; close all connections that use them first."""
         while self._credentials:
             self._credentials.popitem()[1].close()

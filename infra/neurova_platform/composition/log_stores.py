@@ -18,33 +18,33 @@ __all__ += ["open_file", "open_loki"]
 
 
 def open_file(path: Path, project: str) -> LogStore:
-    """Return the file that lines are written to."""
+    """Return a log store that writes lines to a file."""
     from neurova.logs.files import LogFile
 
     return LogFile(path)
 
 
 def open_loki(url: str, project: str) -> LogStore:
-    """Return the client of a Loki, which gets lines of a project."""
+    """Return a log store that sends the lines of a project to Loki."""
     from neurova.logs.loki import LokiStore
 
     return LokiStore(url, project)
 
 
 def open_elasticsearch(url: str, project: str) -> LogStore:
-    """Return the client of an Elasticsearch or OpenSearch."""
+    """Return a log store that sends lines to Elasticsearch or OpenSearch."""
     from neurova.logs.elasticsearch import ElasticsearchStore
 
     return ElasticsearchStore(url)
 
 
 def check_file(path: Path, project: str) -> str:
-    """Return where lines are written."""
+    """Return one line that names the file."""
     return open_file(path, project).check()
 
 
 def check_loki(url: str, project: str) -> str:
-    """Send a line to a Loki. Raises Unavailable."""
+    """Send a test line to Loki. Raises Unavailable."""
     return open_loki(url, project).check()
 
 

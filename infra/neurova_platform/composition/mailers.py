@@ -25,7 +25,7 @@ def open_smtp(url: str) -> Mailer:
 
 
 def check_files(folder: Path) -> str:
-    """Return one line about the folder of mails."""
+    """Return one line about the folder that mails are written to."""
     return f"mails are written to {folder}"
 
 
@@ -44,5 +44,5 @@ def check_smtp(url: str) -> str:
 
 
 def find_url_error(url: str) -> str:
-    """Return the error in an SMTP URL, which is not shown, "" if there is none."""
+    """Return the error in an SMTP URL without showing the URL, "" if it is valid."""
     return "" if split_server_url(url) else "is not valid: write it like smtp://user@host:587"

@@ -1,4 +1,4 @@
-"""Open and check the backends of the registry of models."""
+"""Open and check the backends of the model registry."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ SQLITE = "sqlite:///"
 
 
 def open_local(location: Path | str, settings: Settings) -> ModelRegistry:
-    """Return the registry in an SQLite file, given as path or as URL."""
+    """Return the model registry in an SQLite file; `location` is a path or a URL."""
     from neurova.models.local import LocalRegistry
 
     return LocalRegistry(local_file(location))
 
 
 def open_server(url: str, settings: Settings) -> ModelRegistry:
-    """Return the registry of an MLflow server."""
+    """Return the model registry of an MLflow server."""
     from neurova.models.server import ServerRegistry
 
     return ServerRegistry(url, settings.state / "models" / "cache", settings.models.token)
@@ -43,7 +43,7 @@ def check_server(url: str, settings: Settings) -> str:
 
 
 def find_server_fault(url: str) -> str:
-    """Return what is wrong with the URL of a server, "" if nothing is."""
+    """Return the error in the URL of an MLflow server, "" if it is valid."""
     return (
         ""
         if split_server_url(url)
@@ -52,14 +52,14 @@ def find_server_fault(url: str) -> str:
 
 
 def find_local_fault(url: str) -> str:
-    """Return what is wrong with the URL of a file, "" if nothing is."""
+    """Return the error in the URL of an SQLite file, "" if it is valid."""
     if not url.startswith(SQLITE) or len(url) == len(SQLITE):
         return "is not the URL of a file: write one like sqlite:////data/mlflow.db"
     return ""
 
 
 def local_file(location: Path | str) -> Path:
-    """Return the file of a local registry, given as path or as URL."""
+    """Return the file of a local registry; `location` is a path or a URL."""
     return location if isinstance(location, Path) else Path(location.removeprefix(SQLITE))
 
 

@@ -63,12 +63,12 @@ KEY_FLUSH_SECONDS = 5.0
 class Platform:
     """Serve the functions of a project through `connection_manager` or `asgi`.
 
-    `environment`: which keys are accepted. `migrate`: upgrade the databases at the start; without
-    it, a pending migration is a StateError. `sinks`: further receivers of call records. `stores`:
-    an already opened key store and rate limiter. `event_roles`: what this process does with events,
-    `report_event` receives a record of each. `log` takes the lines of functions, `access_log` call
-    records, by default into a file. `check_tables`: compare the databases with the tables that the
-    services declare.
+    `environment`: accept only this environment's keys. `migrate`: upgrade the databases at the
+    start; if it is False, a pending migration raises StateError. `sinks`: additional receivers of
+    call records. `stores`: an already opened key store and rate limiter. `event_roles`: the event
+    tasks that this process runs; `report_event` receives a record of each event. `log` receives
+    the functions' log lines; `access_log` receives call records, by default a file.
+    `check_tables`: compare the databases with the tables that the services declare.
     """
 
     def __init__(
@@ -93,7 +93,7 @@ class Platform:
         self._check_tables = check_tables
         self._retiring: set[asyncio.Task[None]] = set()
         self._stack = AsyncExitStack()
-        # Behind Kong, its plugins manage keys and limits.
+        # Behind Kong, our plugins in Kong check keys and limits instead of this process.
         self.stores = None if settings.gateway.behind else stores
         clock = stores.clock if stores else time.time
         self._databases = ServiceDatabases(settings, clock)
@@ -154,13 +154,13 @@ class Platform:
         self.asgi = GatewayApp(self.gateway, self.start, self.stop)
 
     def functions(self) -> Iterator[Endpoint]:
-        """Yield the served functions of the project, without those of the platform."""
+        """Yield the served functions of the project, but not the platform's own functions."""
         for name in sorted(self.services):
             yield from self.services[name].functions
 
     @property
     def slot(self) -> int:
-        """Return the number of this process, unique on the state folder; -1 before the start."""
+        """Return this process's number, unique within the state folder; -1 before the start."""
         return self._counters.slot
 
     @property
@@ -245,7 +245,7 @@ class Platform:
         )
 
     def serve(self, services: dict[str, Service]) -> None:
-        """Serve these services instead of the current ones; change nothing if routes collide."""
+        """Replace the served services with `services`; change nothing if their routes conflict."""
         functions = [function for service in services.values() for function in service.functions]
         check_routes(functions)
         handlers: dict[str, Handler] = {each.name: with_reply_headers(each) for each in functions}
@@ -280,7 +280,7 @@ class Platform:
     def _answer_later(
         self, functions: Iterable[Endpoint], handlers: dict[str, Handler]
     ) -> list[HttpFunction]:
-        """Replace the handlers of functions with `respond_async`; return the status resource."""
+        """Replace the handlers of `respond_async` functions; return the status functions."""
         later = [
             each
             for each in functions
@@ -302,7 +302,7 @@ class Platform:
             await self.warehouse.serve(self.services)
 
     def retire(self, service: Service) -> None:
-        """Stop the apps of a service that is no longer served, after their calls have ended."""
+        """Stop the mounted apps of a service that is no longer served, after their calls end."""
         task = asyncio.create_task(service.stop())
         self._retiring.add(task)
         task.add_done_callback(self._retiring.discard)
@@ -320,7 +320,7 @@ class Platform:
     async def _open_stores(self) -> None:
         behind = self.settings.gateway.behind
         if behind and not self.settings.gateway.keys:
-            return  # the keys are in a file beside Kong
+            return  # Kong's machine has the key file, this process cannot open it
         if self.stores is None:
             keys = backends.open_key_store(self.settings)
             self._stack.callback(keys.close)
@@ -335,7 +335,7 @@ class Platform:
         self._keep_uses(self.stores.keys.store, self.stores.keys)
 
     def _keep_uses(self, store: KeyStore, cache: KeyCache | None) -> None:
-        """Store the usage and the last uses of keys from time to time, and at the stop."""
+        """Store the usage and last-use times of keys periodically, and once more at the stop."""
 
         def flush() -> None:
             with suppress(Unavailable):  # the next flush retries
@@ -375,7 +375,7 @@ class Platform:
 def _gc_paused() -> Iterator[None]:
     """Pause the garbage collector while loading creates many long-lived objects.
 
-    Otherwise collections that free nothing take half of the loading time.
+    Otherwise collections that free nothing would take half of the loading time.
     """
     was_enabled = gc.isenabled()
     gc.disable()

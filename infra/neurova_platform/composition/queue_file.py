@@ -1,7 +1,7 @@
 """The file in the state folder that names the queues of all subscriptions.
 
-The command line and the admin process of `neurova run` import no code of the project, so they read
-this file. Each process that has loaded the project writes it.
+Each process that has loaded the project writes this file. The command line and the admin process
+of `neurova run` read it, because they import no code of the project.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def write(state: Path, queues: Sequence[Queue]) -> None:
 
 
 def read(state: Path) -> list[Queue]:
-    """Return the queues; none before the project has been loaded. Raises StateError."""
+    """Return the queues, none if no process has loaded the project yet. Raises StateError."""
     try:
         return msgspec.json.decode(read_private_file(state / FILE) or "[]", type=list[Queue])
     except msgspec.DecodeError as error:

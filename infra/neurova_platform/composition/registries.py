@@ -1,4 +1,4 @@
-"""Open and check the backends of the registry of schemas."""
+"""Open and check the backends of the schema registry."""
 
 from __future__ import annotations
 

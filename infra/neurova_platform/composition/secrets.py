@@ -1,4 +1,4 @@
-"""Open and check the backends of the store of secrets."""
+"""Open and check the backends of the secret store."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from neurova.errors import ConfigError
 from neurova.settings.secrets import Secrets
 from neurova.settings.settings import Settings
 
-if TYPE_CHECKING:  # a backend imports its library, and is imported when it is used
+if TYPE_CHECKING:  # a backend imports its library: import it only when it is used
     from neurova.secrets.file import FileSecretStore
     from neurova.secrets.vault import VaultSecretStore
 
 
 def open_file(path: Path, settings: Secrets) -> FileSecretStore:
-    """Return the store in an encrypted file."""
+    """Return the secret store in an encrypted file."""
     from neurova.secrets.file import FileSecretStore
 
     key_file = Path(settings.key_file) if settings.key_file else path.with_name("secrets.key")
@@ -34,7 +34,7 @@ def check_file(path: Path, settings: Secrets) -> str:
 
 
 def open_vault(url: str, settings: Secrets) -> VaultSecretStore:
-    """Return the store in Vault. Raises ConfigError if its library is not installed."""
+    """Return the secret store in Vault. Raises ConfigError if Vault's client is not installed."""
     try:
         from neurova.secrets.vault import VaultSecretStore
     except ImportError:
@@ -54,7 +54,7 @@ def check_vault(url: str, settings: Secrets) -> str:
 
 
 def rotate_key(settings: Settings) -> int:
-    """Encrypt the file under a new key and return the number of secrets. Raises NeurovaError."""
+    """Encrypt the secrets file with a new key; return how many secrets. Raises NeurovaError."""
     location = settings.secrets_location
     if not isinstance(location, Path):
         raise ConfigError(

@@ -36,11 +36,12 @@ def load_service(
     migrate: bool = False,
     check_tables: bool = True,
 ) -> Service:
-    """Import a service. Raises LoadError, and StateError if its database is not up to date or one
-    of its secrets is not set.
+    """Import a service.
 
-    `log` takes the lines of its functions. `migrate`: run its pending migrations first.
-    `check_tables`: raise StateError if its database lacks what its domain.py declares.
+    `log` receives the log lines of its functions. `migrate`: run its pending migrations first.
+    `check_tables`: raise StateError if its database lacks a table or column that its domain.py
+    declares. Raises LoadError, and StateError if its database is not up to date or one of its
+    secrets is not set.
     """
     if migrate:
         state.migrate(databases.locations, name)

@@ -11,9 +11,9 @@ _TAG_LENGTH = 24
 
 
 def load_site(settings: Settings) -> StaticSite | None:
-    """Return the page in `[site] folder`, or None if this gateway serves none.
+    """Return the page in `[site] folder`, or None if this gateway does not serve a page.
 
-    Kong has no files: behind it, the page is on a CDN. Raises ConfigError.
+    Behind Kong the page is on a CDN, because Kong serves no files. Raises ConfigError.
     """
     if not settings.site.folder or settings.gateway.behind:
         return None
@@ -22,7 +22,7 @@ def load_site(settings: Settings) -> StaticSite | None:
     site = build_site(Path(settings.site.folder), {"api": ""})
     headers = dict(site.headers)
     if not settings.gateway.tls_cert:
-        del headers["strict-transport-security"]  # only for TLS: RFC 6797, 7.2
+        del headers["strict-transport-security"]  # must not be sent without TLS: RFC 6797, 7.2
     return StaticSite(
         {
             file.path: StaticFile(

@@ -1,4 +1,4 @@
-"""Pass call records and records of models to the process that writes the warehouse."""
+"""Pass call records and model records to the process that writes the warehouse."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def make_spool(settings: Settings) -> Spool:
-    """Return the files through which processes pass rows to the warehouse."""
+    """Return the spool: files through which processes pass rows to the warehouse."""
     from neurova.warehouse.spool import Spool
 
     return Spool(settings.state / "warehouse" / "spool", settings.warehouse.spool)
@@ -50,7 +50,7 @@ class CallTable:
 
 
 class ModelTables:
-    """Pass records of models to the process that writes the warehouse."""
+    """Pass model records to the process that writes the warehouse."""
 
     def __init__(self, settings: Settings) -> None:
         self._spool = make_spool(settings)

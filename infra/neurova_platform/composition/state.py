@@ -15,13 +15,13 @@ from .locations import DatabaseLocations
 ADDRESS = "address"
 """The file in the state folder that holds the URL of `neurova dev`."""
 DEV_LOCK = "dev.lock"
-"""The file in the state folder that one `neurova dev` locks."""
+"""The file in the state folder that `neurova dev` locks, so that only one runs."""
 RUN_LOCK = "run.lock"
-"""The file in the state folder that one `neurova run` locks; it holds its pid."""
+"""The file in the state folder that `neurova run` locks and writes its pid to."""
 COUNTERS = "counters"
-"""The folder in the state folder with the counters of each process that serves calls."""
+"""The folder, in the state folder, of the call counters of each process."""
 PROCESS_COUNTERS = "process-counters"
-"""The folder in the state folder with the counters of events of each process, and its readings."""
+"""The folder, in the state folder, of the event counters and readings of each process."""
 
 
 def prepare(folder: Path) -> Path:
@@ -41,7 +41,7 @@ def prepare(folder: Path) -> Path:
 
 
 def remove_old_counters(state: Path) -> None:
-    """Remove the counters of processes that have exited, so that all start at 0."""
+    """Remove the counters of exited processes, so that all counters start at 0."""
     from neurova_gateway.metrics.counter_file import remove_unused_counter_files
 
     for folder in (COUNTERS, PROCESS_COUNTERS):
@@ -60,14 +60,14 @@ def ensure_database(locations: DatabaseLocations, service: str) -> None:
 
 
 def require_migrated(locations: DatabaseLocations, service: str) -> None:
-    """Upgrade the platform's tables. Raises StateError if the service's own are not up to date."""
+    """Upgrade the platform's tables. Raises StateError if a migration of the service is pending."""
     database = locations.get(service)
     if migrations.check(database, revisions(locations.settings, service)).pending:
         migrations.upgrade_platform(database)
 
 
 def require_tables(locations: DatabaseLocations, service: str, domain: ModuleType | None) -> None:
-    """Raise StateError if a service's database lacks what the tables in `domain` declare."""
+    """Raise StateError if a service's database lacks a table or column declared in `domain`."""
     database = locations.get(service)
     found = migrations.differences(database, domain)
     if found:
@@ -80,7 +80,7 @@ def require_tables(locations: DatabaseLocations, service: str, domain: ModuleTyp
 
 def load_domain(settings: Settings, service: str) -> ModuleType | None:
     """Import a service's domain.py, None if it has none. Raises LoadError."""
-    # Imported here: commands that only need the state folder start faster.
+    # Import these only here, so that commands that just need the state folder start fast.
     from neurova.loading.generation import Generation
     from neurova.loading.load_errors import import_error
     from neurova.loading.loader import DOMAIN
@@ -96,7 +96,7 @@ def load_domain(settings: Settings, service: str) -> ModuleType | None:
 
 
 def revisions(settings: Settings, service: str) -> Path:
-    """Return the folder of a service's migrations, which may be missing."""
+    """Return the folder of a service's migrations; it may not exist."""
     return settings.functions / service / "migrations"
 
 

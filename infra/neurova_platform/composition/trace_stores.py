@@ -42,20 +42,20 @@ class Traces:
 
     @property
     def dropped(self) -> int:
-        """The number of spans that will not be exported."""
+        """Return the number of spans that were dropped."""
         return 0 if self._thread is None else self._thread.dropped
 
     @property
     def waiting(self) -> int:
-        """The number of spans that wait to be exported."""
+        """Return the number of spans that wait to be exported."""
         return 0 if self._thread is None else self._thread.waiting
 
     def readings(self) -> Iterator[Reading]:
-        """Yield what /metrics shows."""
+        """Yield the readings about traces for /metrics."""
         yield Reading("telemetry_dropped", "traces", self.dropped)
 
     def start(self) -> None:
-        """Start to export spans; call it after the functions are loaded."""
+        """Start to export spans; call this after the functions are loaded."""
         if self._thread is not None:
             self._thread.start()
             self._bridge.install()
@@ -73,7 +73,7 @@ class Traces:
 
 
 def open_sqlite(path: Path, settings: Settings, environment: str) -> SqliteTraces:
-    """Return the embedded store in a file."""
+    """Return the embedded trace store in a file."""
     from neurova.traces.sqlite import SqliteTraces
 
     options = settings.traces
@@ -94,7 +94,7 @@ def check_sqlite(path: Path, settings: Settings, environment: str) -> str:
 
 
 def open_otlp(url: str, settings: Settings, environment: str) -> SpanExporter:
-    """Return the exporter to a collector."""
+    """Return an exporter that sends spans to a collector."""
     from neurova.traces.otlp import OtlpExporter
 
     resource = {
@@ -116,7 +116,7 @@ def check_otlp(url: str, settings: Settings, environment: str) -> str:
 
 
 def open_reader(settings: Settings) -> TraceReader:
-    """Return the embedded store. Raises NeurovaError if a collector has the traces."""
+    """Return a reader of the embedded store. Raises NeurovaError if traces go to a collector."""
     if settings.traces.url:
         raise NeurovaError(
             "the traces of this project are in a collector",

@@ -1,4 +1,4 @@
-"""The process that writes the warehouse: it takes events from the bus and spooled rows."""
+"""Write the warehouse: store events from the bus, and rows from the spool."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ if TYPE_CHECKING:  # msgspec types and DuckDB are imported when the warehouse is
 
 LOGGER = logging.getLogger("neurova.warehouse")
 BATCH = 10_000  # events
-GATHER_SECONDS = 0.2  # to wait for more events after the first
+GATHER_SECONDS = 0.2  # of waiting for more events after the first
 SPOOL_SECONDS = 1.0
 LAST_ARCHIVE_SECONDS = 5.0  # at a stop; the next start archives the rest
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30.0  # seconds between two attempts after a failure
 
 
 class WarehouseSystem:
-    """Write the warehouse until stopped. Failures are logged and tried again; nothing else stops.
+    """Write the warehouse until stopped; log failures and retry.
 
-    Events stay on the bus, and rows in the spool, while the warehouse cannot be used.
+    While the warehouse is unavailable, events stay on the bus, and rows stay in the spool.
     """
 
     def __init__(self, settings: Settings, events: EventSystem) -> None:
@@ -55,7 +55,7 @@ class WarehouseSystem:
             self._task = asyncio.create_task(self._run())
 
     async def stop(self) -> None:
-        """Store and archive what has arrived, and close the warehouse."""
+        """Archive the stored rows, and close the warehouse."""
         if self._task is not None:
             self._task.cancel()
             await asyncio.wait([self._task])
@@ -75,7 +75,7 @@ class WarehouseSystem:
             await asyncio.sleep(min(FIRST_PAUSE * 2**failures, LONGEST_PAUSE))
 
     async def _work(self) -> None:
-        """Open the warehouse and write it until a failure."""
+        """Open the warehouse and write to it until a failure."""
         from neurova.warehouse.sink import Sink
         from neurova.warehouse.socket import serve
 
@@ -121,7 +121,7 @@ class WarehouseSystem:
     async def _store(
         self, bus: Bus, sink: Sink, operations: LocalOperations, batch: Sequence[Delivery]
     ) -> None:
-        """Store a batch, then end its deliveries."""
+        """Store a batch, then ack its deliveries, or dead-letter those that cannot be decoded."""
         await self._load_schemas(batch)
 
         def store() -> dict[str, UndecodableEvent]:
@@ -132,7 +132,7 @@ class WarehouseSystem:
         try:
             failed = await asyncio.to_thread(store)
         except BaseException:
-            for each in batch:  # `_release` gives them back
+            for each in batch:  # `_release` returns them to the bus
                 self._deliveries.put_nowait(each)
             raise
         for each in batch:
@@ -148,7 +148,7 @@ class WarehouseSystem:
                 if not schemas.is_cached(each.message.body):
                     await schemas.load(each.message.body)
             except UndecodableEvent:
-                continue  # the sink returns it
+                continue  # the sink reports this event as failed
 
     async def _release(self, bus: Bus) -> None:
         while not self._deliveries.empty():

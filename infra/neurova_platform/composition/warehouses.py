@@ -1,4 +1,4 @@
-"""Open and check the backends of the warehouse, and the parts that work with it."""
+"""Open and check the backends of the warehouse, and create its policy and operations."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from neurova.warehouse.sink import Policy
 
 PII_KEY = "pii.key"
-"""The file in the state folder with the key of the hashes; it is not in the archive."""
+"""The file in the state folder with the key that hashes personal values; it is never archived."""
 SOCKET = "socket"
 
 
@@ -56,7 +56,7 @@ def check_duckdb(path: Path, options: Options, archive: Path) -> str:
 
 
 def make_policy(settings: Settings) -> Policy:
-    """Return what is done with values that identify a person."""
+    """Return the policy for values that identify a person."""
     from neurova.warehouse.sink import Policy
 
     key = load_or_create_secret(settings.state / PII_KEY, lambda: secrets.token_bytes(32))
@@ -76,7 +76,7 @@ def make_operations(settings: Settings, warehouse: Warehouse) -> LocalOperations
 
 
 def remote(settings: Settings) -> Operations:
-    """Return the operations through the process that writes the warehouse."""
+    """Return operations that call the process that writes the warehouse."""
     from neurova.warehouse.socket import RemoteOperations
 
     path = settings.state / "warehouse" / SOCKET
@@ -85,9 +85,9 @@ def remote(settings: Settings) -> Operations:
 
 @contextmanager
 def operations(settings: Settings, *, readonly: bool = True) -> Iterator[Operations]:
-    """Yield the operations through the process that writes, or here if there is none.
+    """Yield operations that call the writing process, or local ones if no such process runs.
 
-    Raises ConfigError if the warehouse is off.
+    Raises ConfigError if the warehouse is disabled.
     """
     if not settings.warehouse.enabled:
         raise ConfigError(
@@ -130,7 +130,7 @@ def check_clickhouse(url: str, options: Options, archive: Path) -> str:
 
 
 def find_clickhouse_fault(url: str) -> str:
-    """Return what is wrong with a URL of ClickHouse and the fix; the text never shows the URL."""
+    """Return the error in a ClickHouse URL and its fix, never showing the URL itself."""
     parts = split_server_url(url)
     if parts is None or "/" in parts.path[1:]:
         return "is not a URL of ClickHouse: write clickhouse://user@host:8123/name"

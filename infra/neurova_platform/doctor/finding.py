@@ -21,6 +21,6 @@ class Finding(msgspec.Struct, frozen=True):
 
 
 def failed(check: str, error: NeurovaError) -> Finding:
-    """Return the finding of a check that raised."""
+    """Return the finding of a check that raised `error`."""
     what = f"{error.where}: {error.what}" if error.where else error.what
     return Finding(check, "fail", what, error.fix)

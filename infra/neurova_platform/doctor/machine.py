@@ -19,7 +19,7 @@ from .. import DISTRIBUTION, MINIMUM_PYTHON
 from ..composition import state
 from .finding import Finding, Verdict, failed
 
-LOW_DISK = 256 << 20  # bytes: enough for a log, a WAL and the limits table
+LOW_DISK = 256 << 20  # bytes: less may not suffice for a log, a WAL and the limits table
 FULL_DISK = 16 << 20  # bytes: with less free space, writes are about to fail
 
 

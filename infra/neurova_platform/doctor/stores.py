@@ -36,12 +36,12 @@ def check_mail(settings: Settings) -> Iterator[Finding]:
 
 
 def check_logs(settings: Settings) -> Iterator[Finding]:
-    """Check that log lines can be sent where they should go."""
+    """Check that log lines can be sent to the configured store."""
     yield Finding("logs", "ok", backends.check_log_store(settings))
 
 
 def check_secrets(settings: Settings) -> Iterator[Finding]:
-    """Check the store of secrets, and that each secret of a function or setting is set."""
+    """Check the secret store, and that every secret used by a function or setting is set."""
     from neurova.secrets.base import parse_reference, read_value
 
     from ..composition import inventory
@@ -67,12 +67,12 @@ def check_secrets(settings: Settings) -> Iterator[Finding]:
 
 
 def check_schemas(settings: Settings) -> Iterator[Finding]:
-    """Check that the registry of schemas can be used."""
+    """Check that the schema registry can be used."""
     yield Finding("schemas", "ok", backends.check_registry(settings))
 
 
 def check_models(settings: Settings) -> Iterator[Finding]:
-    """Check that the registry of models can be read."""
+    """Check that the model registry can be read."""
     yield Finding("models", "ok", backends.check_models(settings))
 
 
@@ -101,7 +101,7 @@ def check_bus(settings: Settings) -> Iterator[Finding]:
 
 
 def check_warehouse(settings: Settings) -> Iterator[Finding]:
-    """Check that the warehouse can be used, if it is on."""
+    """Check that the warehouse can be used, if it is enabled."""
     if not settings.warehouse.enabled:
         yield Finding("warehouse", "ok", "off: `enabled = true` below [warehouse] starts it")
         return
@@ -136,7 +136,7 @@ def check_deploy(settings: Settings) -> Iterator[Finding]:
 
 
 def _ask(key: str, open_it: Callable[[], Target | Cdn]) -> Finding:
-    """Return what a target or a CDN says about itself, or a warning."""
+    """Return the result of the `check` method of a target or CDN; an error becomes a warning."""
     try:
         return Finding(key, "ok", open_it().check())
     except NeurovaError as error:

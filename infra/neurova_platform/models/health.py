@@ -1,4 +1,4 @@
-"""The drift of a model's inputs, and its error where the truth is known, from the records."""
+"""Measure a model's input drift and prediction error from its recorded predictions."""
 
 from __future__ import annotations
 
@@ -16,9 +16,10 @@ from neurova.models.records import PREDICTIONS, TRUTHS
 
 
 class Health(NamedTuple):
-    """How well a version predicts: `mae` over the `matched` predictions whose true value is known.
+    """How well a version predicts: `mae` over the `matched` predictions with a known true value.
 
-    `unanswered`: predictions that no version could make; `fallbacks`: made by another version.
+    `unanswered`: predictions without a value, because no version responded. `fallbacks`:
+    predictions by another version, because the requested version failed.
     """
 
     version: str
@@ -32,7 +33,7 @@ class Health(NamedTuple):
 
 
 def measure(folder: Path, version: ModelVersion, extra: Extra, since: float) -> Health:
-    """Return the health of a version by the records in `folder` since a Unix time."""
+    """Return the health of a version, measured from the records in `folder` since a Unix time."""
     rows = list(_read(folder, PREDICTIONS, version.name, since))
     fallbacks = sum(bool(each["fallback"]) for each in rows)
     own = [each for each in rows if each["version"] == version.version]
@@ -51,7 +52,7 @@ def measure(folder: Path, version: ModelVersion, extra: Extra, since: float) -> 
 
 
 def _errors(predictions: Sequence[dict[str, Any]], truths: Sequence[dict[str, Any]]) -> list[float]:
-    """Return the absolute errors; a truth belongs to the last prediction before it."""
+    """Return the absolute errors; compare each true value with the last prediction before it."""
     by_hash: dict[str, list[dict[str, Any]]] = {}
     for each in sorted(predictions, key=lambda each: float(each["time"])):
         by_hash.setdefault(each["inputs_hash"], []).append(each)
@@ -72,7 +73,7 @@ def _read(folder: Path, table: str, model: str, since: float) -> Iterator[dict[s
         for line in file.read_bytes().splitlines():
             try:
                 row = msgspec.json.decode(line, type=dict[str, Any])
-            except msgspec.MsgspecError:  # a line that a full disk has cut
+            except msgspec.MsgspecError:  # the disk was full, so the line is incomplete
                 continue
             if row.get("model") == model and row.get("time", 0) >= since:
                 yield row

@@ -1,4 +1,4 @@
-"""Write to a registry of models, with MLflow."""
+"""Write to a model registry with MLflow."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 DATA, CODE = "data", "code"
-"""The tags of a version with the hashes of what made it."""
+"""The tags of a version that hold the hashes of its training data and code."""
 
 
 class Publisher:
@@ -35,7 +35,7 @@ class Publisher:
     def __init__(self, settings: Settings) -> None:
         self.registry = backends.open_models(settings)
         location = settings.models_location
-        self._artifacts: Path | None = None  # an MLflow server chooses its own
+        self._artifacts: Path | None = None  # None: the MLflow server chooses where to store files
         self._uri = str(location)
         if not self._uri.startswith(("http://", "https://")):
             file = local_file(location)
@@ -46,9 +46,9 @@ class Publisher:
     def register(
         self, name: str, folder: Path, tags: Mapping[str, str], metrics: Mapping[str, float]
     ) -> tuple[ModelVersion, bool]:
-        """Return the version of a folder that MLflow has saved, and whether it is new.
+        """Register the model that MLflow saved in `folder`; return its version, and whether new.
 
-        It is not new if a version has the same data and code hashes in its tags.
+        If an existing version has the same data and code hashes in its tags, return that version.
         """
         for each in self.registry.versions(name):
             if tags.get(DATA) and all(each.tags.get(key) == tags[key] for key in (DATA, CODE)):
@@ -76,9 +76,9 @@ class Publisher:
         return self.registry.find(name, str(made.version)), True
 
     def promote(self, name: str, version: str, alias: str) -> str:
-        """Point an alias to a version; return the version that it had before, "" if none.
+        """Point an alias to a version; return the alias's previous version, "" if it had none.
 
-        The alias `previous-<alias>` then points to that one.
+        The alias `previous-<alias>` then points to the previous version.
         """
         self.registry.find(name, version)  # raises UnknownModel
         before = self.registry.aliases(name).get(alias, "")
@@ -107,7 +107,7 @@ class Publisher:
 
 
 def previous(alias: str) -> str:
-    """Return the alias of the previous version of an alias."""
+    """Return the name of the alias that points to the previous version of `alias`."""
     return f"previous-{alias}"
 
 
@@ -123,7 +123,7 @@ def hash_files(files: Iterable[Path]) -> str:
 
 
 def read_metrics(file: Path) -> dict[str, float]:
-    """Return the numbers in a JSON object, those of nested objects as "outer.inner"."""
+    """Return the numbers in a JSON object by name; a nested number is named "outer.inner"."""
     try:
         document = msgspec.json.decode(file.read_bytes(), type=dict[str, Any])
     except (OSError, msgspec.MsgspecError) as error:
