@@ -1,6 +1,6 @@
 """Files that ship with the platform: plugins, templates of `neurova new`, the OpenAPI page.
 
-A wheel has the plugins in `_assets/plugins`; an editable install uses those of the checkout.
+A wheel has the plugins in `_assets/plugins`; an editable install uses the checkout's plugins.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ _PACKAGE = Path(__file__).resolve().parent
 
 
 def plugins_folder(configured: str = "") -> Path:
-    """Return the configured plugin folder, or else the packaged one.
+    """Return the configured plugin folder, or else the packaged plugin folder.
 
-    Raises ConfigError if the packaged one is missing.
+    Raises ConfigError if the packaged folder is missing.
     """
     if configured:
         return Path(configured)
@@ -30,7 +30,7 @@ def plugins_folder(configured: str = "") -> Path:
 
 
 def template(name: str) -> str:
-    """Return the text of one template of `neurova new`, by its path below `scaffold/templates/`."""
+    """Return the text of a `neurova new` template; `name` is its path in `scaffold/templates/`."""
     return (_PACKAGE / "scaffold" / "templates" / name).read_text("utf-8")
 
 

@@ -1,4 +1,4 @@
-"""Mask secrets in the tracebacks of errors that nothing catches."""
+"""Mask secrets in the tracebacks of uncaught exceptions."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from types import TracebackType
 
 
 def mask_tracebacks() -> None:
-    """Print errors that end the process or a thread, or are ignored, with secrets masked.
+    """Mask secrets in exceptions that end the process or a thread, or are unraisable.
 
-    What the interpreter itself prints, such as a fatal error by faulthandler, does not pass here;
-    it holds names and lines, but no values.
+    These hooks do not see output of the interpreter itself, such as faulthandler's dump of a fatal
+    error; such output contains names and line numbers, but no values.
     """
     sys.excepthook = _print_error
     threading.excepthook = _print_thread_error
@@ -22,11 +22,11 @@ def mask_tracebacks() -> None:
 def _print_error(
     kind: type[BaseException], error: BaseException | None, trace: TracebackType | None
 ) -> None:
-    import traceback  # here, so that commands start fast
+    import traceback  # imported here so that commands start fast
 
     from neurova.telemetry.redact import mask_secrets
 
-    with suppress(OSError, AttributeError):  # no standard error: it is closed or None
+    with suppress(OSError, AttributeError):  # standard error is closed or None
         sys.stderr.write(mask_secrets("".join(traceback.format_exception(kind, error, trace))))
 
 

@@ -22,7 +22,7 @@ _LOOPBACK = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104
 
 
 class Limit(NamedTuple):
-    """The state of one limit: `remaining` of `limit` calls; all are available in `reset` s."""
+    """The state of one limit: `remaining` of `limit` calls are left; it resets in `reset` s."""
 
     name: str
     remaining: int
@@ -50,7 +50,7 @@ class Answer(NamedTuple):
         return self.body.decode("utf-8", "replace")
 
     def limits(self) -> list[Limit]:
-        """Return the limits in the RateLimit header fields, in their order."""
+        """Return the limits from the RateLimit header fields, in the order of the fields."""
         policies = _items(self.headers.get("ratelimit-policy", ""))
         found = []
         for name, left in _items(self.headers.get("ratelimit", "")).items():

@@ -1,4 +1,4 @@
-"""Serve an ASGI app beside the gateway, on a listener of its own."""
+"""Serve an ASGI app on a separate listener beside the gateway."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ async def serve_app(
     http: Any = "auto",
     limit_concurrency: int,
 ) -> AsyncIterator[None]:
-    """Serve on the running event loop until the block ends; the first request makes the app."""
+    """Serve on the running event loop until the block ends; create the app at the first request."""
     config = uvicorn.Config(
         LazyApp(make_app),
         http=http,

@@ -59,7 +59,10 @@ def announcement(settings: Settings, url: str) -> str:
 
 @contextmanager
 def address_file(settings: Settings, url: str) -> Iterator[None]:
-    """Write the URL to the address file; delete it at the end unless another process did so."""
+    """Write the URL to the address file.
+
+    At the end, delete the file unless another process has written a different URL to it.
+    """
     path = settings.state / ADDRESS_FILE
     write_private_file(path, url + "\n")
     try:
@@ -70,9 +73,10 @@ def address_file(settings: Settings, url: str) -> Iterator[None]:
 
 
 def load_token(state: Path, configured: str = "") -> str:
-    """Return the `configured` token, else that in a state folder; create its file (0600).
+    """Return the `configured` token, or else the token in the state folder's token file.
 
-    Raises StateError if other users can read the file, or if it holds no token.
+    Creates a missing token file (mode 0600). Raises ConfigError if the configured token is
+    malformed, StateError if other users can read the file or it contains no token.
     """
     path = state / TOKEN_FILE
     token = configured or load_or_create_secret(path, _new_token).decode("latin-1").strip()

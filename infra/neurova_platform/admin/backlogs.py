@@ -1,4 +1,4 @@
-"""What waits on the bus and in the outboxes of a project, read for each scrape of /metrics."""
+"""Count the waiting messages and outbox events of a project for each scrape of /metrics."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ async def read_backlogs(
     dead_letters: Callable[[], DeadLetters],
     database: Callable[[str], Database],
 ) -> Backlogs:
-    """Read all at once; a part that does not answer in time is marked as down."""
+    """Read the bus and all outboxes concurrently; mark those that do not respond as down."""
     found = Backlogs()
     services = [name for name in discover(settings.functions) if has_state(settings, name)]
     outboxes = (_read_outbox(found, name, database) for name in services)
-    # Without queues nothing needs the bus, and its file should not be created.
+    # Without queues, do not open the bus: opening the embedded bus would create its file.
     queues = [_read_queues(found, dead_letters)] if queue_file.read(settings.state) else []
     await asyncio.gather(*outboxes, *queues)
     return found

@@ -1,4 +1,4 @@
-"""A client of the Admin API of the platform that runs on a state folder."""
+"""A client of the Admin API."""
 
 from __future__ import annotations
 
@@ -33,7 +33,10 @@ class Client:
 
 
 def connect(state: Path, token: str = "") -> Client:
-    """Return a client for the platform on a state folder. Raises Unavailable if none runs."""
+    """Return a client for the platform that uses a state folder.
+
+    Raises Unavailable if no platform runs.
+    """
     url = read_private_file(state / ADDRESS_FILE)
     if not url:
         raise Unavailable(

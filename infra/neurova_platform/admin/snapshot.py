@@ -1,6 +1,7 @@
-"""Descriptions of the functions for the Admin API, and the file through which workers share them.
+"""Describe the functions for the Admin API, and store the descriptions in a snapshot file.
 
-The admin process of `neurova run` imports no code of the project, so it reads that file.
+The admin process of `neurova run` imports no code of the project: a worker writes the snapshot,
+and the admin process reads it.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ FILE = "functions.json"
 
 def describe_functions(functions: Sequence[Endpoint], settings: Settings) -> list[Function]:
     """Return the descriptions, ordered by name. Raises ConfigError for invalid plugins."""
-    # All functions have the same plugins, each with its own configuration.
+    # All functions have the same plugins, only configured differently, so one list serves all.
     steps = list_plugins(functions[0], settings) if functions else ()
     return [
         Function(
@@ -58,7 +59,10 @@ def clear(state: Path) -> None:
 
 
 def read(state: Path) -> Sequence[Function]:
-    """Return the latest snapshot. Raises Unavailable if none exists, StateError if damaged."""
+    """Return the latest snapshot.
+
+    Raises Unavailable if no snapshot exists, StateError if it is damaged.
+    """
     path = state / FILE
     try:
         return msgspec.json.decode(path.read_bytes(), type=list[Function])

@@ -1,4 +1,4 @@
-"""What commands need that change keys and events: the key store, and the audit log."""
+"""Open the key store and write the audit log, for commands that change keys or events."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def key_store() -> Iterator[tuple[KeyStore, Settings]]:
-    """Open the key store of the project; a ValueError inside becomes the command's error."""
+    """Open the project's key store; turn a ValueError in the block into a NeurovaError."""
     from neurova.errors import NeurovaError
 
     from ..composition.backends import open_key_store
@@ -33,7 +33,10 @@ def key_store() -> Iterator[tuple[KeyStore, Settings]]:
 
 @contextmanager
 def audited(settings: Settings, command: str, **fields: object) -> Iterator[dict[str, object]]:
-    """Log a change before and after it, as the Admin API does; the block may add what it did."""
+    """Write an audit record before and after a change, as the Admin API does.
+
+    Yields a dict; the block may add fields to it for the second record.
+    """
     from getpass import getuser
 
     from neurova_gateway.admin.audit import Audit

@@ -16,11 +16,11 @@ _PARAMETER = re.compile(r"\{([a-z0-9_]+)\}")
 
 
 def curl_command(functions: Sequence[Endpoint], url: str, key_file: Path) -> str:
-    """Return a command that calls a function with the key in `key_file`, "" if no function fits.
+    """Return a command that calls a function with the key in `key_file`, "" if none is suitable.
 
-    The shell reads the key from its file, so that it appears neither in the history nor on screen.
+    The shell reads the key from the file, so the key appears neither in the history nor on screen.
     """
-    # Only a mounted app knows its own routes.
+    # Skip mounted apps: the platform does not know their routes.
     ranked = sorted((each for each in functions if isinstance(each, HttpFunction)), key=_difficulty)
     if not ranked:
         return ""
@@ -38,7 +38,7 @@ def curl_command(functions: Sequence[Endpoint], url: str, key_file: Path) -> str
 
 
 def _difficulty(function: HttpFunction) -> tuple[int, int, str]:
-    """Rank a function by what a caller must supply."""
+    """Rank a function by the number of inputs that a caller must supply."""
     needed = sum(each.required and each.source != "path" for each in list_inputs(function))
     is_get = function.description.method == "GET"
     path = function.description.path

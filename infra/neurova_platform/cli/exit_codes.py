@@ -5,12 +5,13 @@ from __future__ import annotations
 import sys
 
 EXIT_CODES = {"ConfigError": 3, "LoadError": 4, "BindError": 4, "StateError": 5, "Unavailable": 5}
-"""Error -> exit code; any other NeurovaError is 1."""
+"""The exit code of each error class; every other NeurovaError has 1."""
 
 
 def exit_code(error: Exception) -> int:
     """Return the exit code of a NeurovaError, 0 for any other exception."""
-    # If its module is not imported, nothing raised a NeurovaError. `neurova --help` starts faster.
+    # Do not import the module here, so that `neurova --help` starts fast: if nothing has imported
+    # it yet, the error is not a NeurovaError.
     errors = sys.modules.get("neurova.errors")
     if errors is None or not isinstance(error, errors.NeurovaError):
         return 0

@@ -55,7 +55,7 @@ class Root(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Find the command; suggest the nearest for an unknown name."""
+        """Find the command; for an unknown name, suggest the most similar command."""
         if args and args[0] not in COMMANDS and not args[0].startswith("-"):
             import difflib
 
@@ -76,7 +76,8 @@ class Root(click.Group):
         except KeyboardInterrupt:
             raise click.exceptions.Exit(interrupt_exit_code(ctx.invoked_subcommand)) from None
         except BrokenPipeError:
-            # The reader has closed the pipe (`neurova functions | head`).
+            # The reader has closed the pipe (`neurova functions | head`): discard the rest, and
+            # prevent a second error when the interpreter flushes standard output.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             raise click.exceptions.Exit(0) from None
         except Exception as error:
@@ -104,7 +105,7 @@ class Root(click.Group):
 
 
 def _refuse_secrets(args: Iterable[str]) -> None:
-    """Raise UsageError for a key in an argument, before anything can store or show it."""
+    """Raise UsageError if an argument contains an API key, before anything stores or shows it."""
     if any("nrv" in arg.lower() or "nva" in arg or "%" in arg for arg in args):
         from neurova.telemetry.redact import holds_secret  # `neurova --help` starts faster
 

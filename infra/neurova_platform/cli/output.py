@@ -14,7 +14,7 @@ JSON = "neurova.json"
 
 
 def _store_flag(ctx: click.Context, _: click.Parameter, value: bool) -> bool:
-    # The root group reads this when it prints errors.
+    # The root group reads this flag when it prints errors.
     ctx.meta[JSON] = value
     return value
 
@@ -44,7 +44,7 @@ def print_table(
 ) -> None:
     """Print rows: aligned columns on a terminal; tab-separated without headings in a pipe.
 
-    Columns with their heading in `whole` are never cut.
+    The columns named in `whole` are never truncated.
     """
     if not sys.stdout.isatty():
         for row in rows:

@@ -1,4 +1,4 @@
-"""Print the answer of a query as a table, CSV or JSON."""
+"""Print the result of a query as a table, CSV or JSON."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ FORMATS = ("table", "csv", "json", "parquet")
 
 
 def print_result(result: Result, form: str) -> None:
-    """Print an answer; say on standard error if it has more rows."""
+    """Print a query result; report on standard error if it was truncated."""
     if form == "json":
         click.echo(_format_json(result))
     elif form == "csv":

@@ -1,1 +1,1 @@
-"""What `neurova deploy` needs of a project."""
+"""Prepare a project for `neurova deploy`."""

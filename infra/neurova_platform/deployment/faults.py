@@ -1,4 +1,4 @@
-"""What a deployment refuses: files that machines cannot share, settings without an effect."""
+"""Find settings that prevent a deployment: unshared files, and settings without an effect."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ from ..composition import state
 
 
 class Uses(NamedTuple):
-    """The secrets and models that functions use: a function by the name of each."""
+    """The secrets and models that functions use: maps each name to a function that uses it."""
 
     secrets: dict[str, str]
     models: dict[str, str]
 
     def find_secret(self, name: str, function: str) -> Callable[[], Secret]:
-        """Note a use; see `Resources`."""
+        """Record that a function uses a secret; see `Resources`."""
         self.secrets.setdefault(name, function)
         return Resources().secret(name, function)
 
     def find_model(self, name: str, function: str) -> Callable[[], Model]:
-        """Note a use; see `Resources`."""
+        """Record that a function uses a model; see `Resources`."""
         self.models.setdefault(name, function)
         return Resources().model(name, function)
 
@@ -38,14 +38,14 @@ class Uses(NamedTuple):
 def find_faults(
     settings: Settings, deploy: Deploy, services: Sequence[Service], uses: Uses
 ) -> Iterator[str]:
-    """Yield each setting that is a file but is needed on several machines, or has no effect."""
+    """Yield each setting that names a local file but several machines need, or has no effect."""
     given = {each.partition("=")[0] for each in (*deploy.secret_variables, *deploy.variables)}
 
     def is_set(key: str) -> bool:
         variable = f"NEUROVA_{key.upper().replace('.', '_')}"
         return variable in given or key in settings.references
 
-    # Kong's plugins read these two from its configuration, which has no passwords.
+    # Kong's plugins read these two URLs from Kong's configuration, which contains no passwords.
     if not settings.gateway.keys:
         yield "gateway.keys is a file: set a PostgreSQL URL without a password, and PGPASSWORD"
     if not settings.gateway.limits:
@@ -82,7 +82,7 @@ def _uses_sqs(settings: Settings, deploy: Deploy) -> bool:
 
 
 def answers_later(service: Service) -> bool:
-    """Return whether a function of a service is asynchronous for its callers."""
+    """Return whether a service has a function with `respond_async`."""
     return any(
         isinstance(each, HttpFunction) and each.description.respond_async
         for each in service.functions
@@ -92,8 +92,8 @@ def answers_later(service: Service) -> bool:
 def _list_stores(
     settings: Settings, deploy: Deploy, services: Sequence[Service], uses: Uses
 ) -> Iterator[tuple[str, list[str], str]]:
-    """Yield the key of each store that the target lacks, what needs it, and what to set."""
-    if deploy.target == "compose":  # it has them all, on one machine
+    """Yield, for each store that the target lacks, its setting, its users and the value to set."""
+    if deploy.target == "compose":  # Compose runs all stores, on one machine
         return
     events = [each.name for each in services if each.subscriptions or each.publishes]
     yield "bus.url", events, "the URL of RabbitMQ or SQS"

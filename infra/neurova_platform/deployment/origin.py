@@ -1,4 +1,4 @@
-"""What a deployment comes from if the command does not say: environment and commit."""
+"""Find the environment and commit of a deployment if the command does not name them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def find_only_environment() -> str:
 
 
 def find_commit() -> str:
-    """Return the commit of the working folder, with + for changes; "" without git."""
+    """Return the commit of the working folder, with a + for uncommitted changes; "" without git."""
 
     def git(*arguments: str) -> str:
         done = subprocess.run(  # noqa: S603 - no shell

@@ -1,4 +1,4 @@
-"""What `neurova deploy` needs of a project: its units, access, settings and faults."""
+"""Load a project for `neurova deploy`: its units, access rules and settings."""
 
 from __future__ import annotations
 
@@ -32,22 +32,22 @@ from ..settings.loading import load, without_secrets
 from .faults import Uses, answers_later, find_faults
 
 _FILES = ("pyproject.toml", "requirements*.txt", "requirements*.lock", "uv.lock", "Dockerfile")
-"""Files of a project that its images depend on, beside the code and neurova.toml."""
+"""Files that a project's images depend on, in addition to its code and neurova.toml."""
 _FOLDERS = ("common", "reports")
-"""Folders of a project that its images have, beside the functions."""
+"""Folders that a project's images contain, in addition to the functions."""
 
 
 class Deployment(NamedTuple):
-    """A project for one environment; `kong` renders the configuration for targets."""
+    """A project for one environment; `kong` renders Kong's configuration for given targets."""
 
     project: Project
     kong: RenderKong
 
 
 def load_deployment(start: Path | None, environment: str) -> Deployment:
-    """Return the project as `environment` has it.
+    """Return the project with the settings of `environment`.
 
-    Raises ConfigError that lists every setting that cannot be shared by several machines.
+    Raises ConfigError, which lists every setting that several machines cannot share.
     """
     own = load(start, secrets=without_secrets)
     deploy = find_environment(own, environment)
@@ -60,7 +60,7 @@ def load_deployment(start: Path | None, environment: str) -> Deployment:
     functions: list[Endpoint] = [each for service in services for each in service.functions]
     if (
         not deploy.has_images_of_services
-    ):  # the platform's own functions need all services in one process
+    ):  # the platform's own functions describe all services, so they need a process with all
         functions += platform_functions_of(functions, settings, "live")
     has_dockerfile = (own.root / "Dockerfile").exists()
     project = Project(
@@ -80,7 +80,7 @@ def load_deployment(start: Path | None, environment: str) -> Deployment:
 
 
 def load_project_head(start: Path | None, environment: str) -> Project:
-    """Return a project without its functions, for what needs only the state in the target."""
+    """Return a project without its functions, for commands that need only the target's state."""
     own = load(start, secrets=without_secrets)
     deploy = find_environment(own, environment)
     name, root, state = owner_of(own.project.name).name, str(own.root), str(own.state)
@@ -88,9 +88,9 @@ def load_project_head(start: Path | None, environment: str) -> Project:
 
 
 def find_environment(settings: Settings, environment: str) -> Deploy:
-    """Return `[deploy.<environment>]`; `local` is there without a section.
+    """Return `[deploy.<environment>]`; the environment `local` needs no section.
 
-    Raises ConfigError with the names there are.
+    Raises ConfigError, which lists the known names, for an unknown environment.
     """
     known = {LOCAL: Deploy(target="compose", drain_delay=5.0), **settings.deploy}
     if environment not in known:
@@ -107,7 +107,7 @@ def find_environment(settings: Settings, environment: str) -> Deploy:
 
 
 def access_of(functions: Iterable[Endpoint]) -> tuple[Access, ...]:
-    """Return who may call each function, in the order of their names."""
+    """Return who may call each function, sorted by function name."""
     rows = []
     for each in functions:
         description = each.description
@@ -117,9 +117,10 @@ def access_of(functions: Iterable[Endpoint]) -> tuple[Access, ...]:
 
 
 def _settings_of(own: Settings, deploy: Deploy) -> Settings:
-    """Return the settings as the containers have them: neurova.toml and their variables.
+    """Return the settings inside the containers: neurova.toml, and the containers' variables.
 
-    Variables from Secrets keep their defaults here; their values are in the cluster only.
+    Settings whose variable comes from a Secret keep their defaults here, because only the cluster
+    knows the values.
     """
     variables = dict(each.split("=", 1) for each in deploy.variables)
     secrets = {each.partition("=")[0]: "***" for each in deploy.secret_variables}
@@ -170,7 +171,7 @@ def _version(settings: Settings, services: list[str]) -> str:
         *(each for glob in _FILES for each in sorted(root.glob(glob))),
     ]
     document = tomllib.loads((root / "neurova.toml").read_text("utf-8"))
-    document.pop("deploy", None)  # it is not read in the image
+    document.pop("deploy", None)  # the container does not read this section
     rest = msgspec.json.encode(document, order="sorted")
     return hashlib.sha256(rest + _hash_files(root, folders).encode()).hexdigest()[:12]
 
@@ -187,7 +188,7 @@ def _hash_files(root: Path, paths: Iterable[Path]) -> str:
 
 
 def _walk(folder: Path) -> Iterator[str]:
-    """Yield the files in a folder, as text: paths of thousands as objects take a second."""
+    """Yield the files in a folder as text: thousands of `Path` objects would take a second."""
     for inner, folders, files in os.walk(folder):
         if "__pycache__" in folders:
             folders.remove("__pycache__")
@@ -195,7 +196,7 @@ def _walk(folder: Path) -> Iterator[str]:
 
 
 def _sources(settings: Settings) -> Iterator[str]:
-    """Yield the names of what an image has, from the project's folder."""
+    """Yield the files and folders that an image contains, relative to the project's folder."""
     root, functions = settings.root, settings.functions
     if not functions.is_relative_to(root):
         raise ConfigError(

@@ -1,4 +1,4 @@
-"""What `neurova deploy site` needs of a project: its page, and the routes of its API."""
+"""Load a project for `neurova deploy site`: its public page, and the routes of its API."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _PERSONAL = frozenset(["caller", "cookie", "header", "request"])
 
 
 class SiteDeployment(NamedTuple):
-    """A page, and what its CDN does beside it."""
+    """A public page, and the configuration of its CDN."""
 
     site: Site
     front: Front
@@ -41,7 +41,10 @@ def load_site_deployment(start: Path | None) -> SiteDeployment:
 
 
 def _may_be_stored(function: Endpoint) -> bool:
-    """Return whether a CDN may store replies: with `cache`, public, and only by its URL."""
+    """Return whether a CDN may store a function's responses.
+
+    The function must be public, have `cache`, and respond in the same way to all callers of a URL.
+    """
     return (
         isinstance(function, HttpFunction)
         and bool(function.description.cache)

@@ -20,7 +20,7 @@ from ..composition.platform import Platform
 
 LOGGER = logging.getLogger("neurova.reload")
 DEBOUNCE_MS = 60  # milliseconds; editors write a file in several steps
-IMPORT_TIMEOUT = 30.0  # seconds for an import, until the next saved file is handled
+IMPORT_TIMEOUT = 30.0  # seconds; a longer import fails, so that it delays no later reload
 
 is_python_file = PythonFilter()
 is_visible = DefaultFilter()  # excludes caches and hidden files
@@ -29,7 +29,7 @@ ReportReload = Callable[[str, Exception | None, float], None]
 
 
 async def watch(platform: Platform, report: ReportReload) -> None:
-    """Reload services whose files change, until cancelled; after an error keep the old version.
+    """Reload services whose files change, until cancelled; if that fails, keep the old version.
 
     `report` receives the service, the error or None, and the seconds that the reload took.
     """
@@ -41,7 +41,7 @@ async def watch(platform: Platform, report: ReportReload) -> None:
         for service in changed_services(root, changes):
             is_known = service in platform.services or service in failed
             if not is_known and not any((root / service).glob("*.py")):
-                continue  # a folder without a function file yet
+                continue  # the folder has no function file yet
             started = perf_counter()
             error: Exception | None = None
             try:
@@ -70,10 +70,10 @@ async def watch_site(platform: Platform, report: ReportReload) -> None:
 
 
 def is_relevant(change: Change, path: str) -> bool:
-    """Return whether a change may affect a service: a change of a Python file or of a folder.
+    """Return whether a change may affect a service: whether it changes a Python file or a folder.
 
-    The watcher reports only the folder if files are written before it watches that folder, and if
-    the folder is moved away.
+    The watcher reports only the folder, not its files, if the files are written before it watches a
+    new folder, or if the folder is moved away.
     """
     if is_python_file(change, path):
         return True
@@ -89,7 +89,7 @@ def changed_services(root: Path, changes: Iterable[tuple[Change, str]]) -> list[
     """
     found = set()
     for change, path in changes:
-        # Do not resolve links: a linked folder is also a service.
+        # Do not resolve symbolic links: a linked folder is also a service.
         parts = Path(os.path.relpath(path, root)).parts
         if parts[0] == os.pardir or parts[0].startswith(("_", ".")):
             continue
@@ -103,10 +103,10 @@ def _is_deleted_folder(change: Change, path: str) -> bool:
 
 
 async def reload(platform: Platform, name: str, time_limit: float = IMPORT_TIMEOUT) -> None:
-    """Import a service again and serve the new version; calls in flight keep the old one.
+    """Import a service again and serve the new version; calls in flight keep the old version.
 
-    Raises StateError, or LoadError, also if the import takes longer than `time_limit` seconds; the
-    old version is then still served.
+    Raises StateError or LoadError, and keeps serving the old version, if the reload fails or takes
+    longer than `time_limit` seconds.
     """
     before = platform.services.get(name)
     if is_service(platform.settings.functions, name):
@@ -158,7 +158,7 @@ def _load_in_thread(platform: Platform, name: str) -> asyncio.Future[Service]:
             service = platform.load_service(name)
         except Exception as raised:
             error = raised
-        except BaseException as raised:  # also SystemExit, which must not end the process
+        except BaseException as raised:  # includes SystemExit, which must not end the process
             error = LoadError(
                 f"the import of the service raised {type(raised).__name__}",
                 where=f"functions/{name}",

@@ -21,10 +21,10 @@ _SECRET = re.compile(r"password|passwd|secret|token|authorization|api_?key", re.
 
 
 def plan_case(letter: DeadLetterDetails) -> tuple[str, str]:
-    """Return the usual path and the text of a test that fails as long as the event is dead.
+    """Return the default path and the text of a test that fails until the event can be handled.
 
-    Keys, tokens and the texts of fields that are named like secrets are masked. Raises NeurovaError
-    if the event cannot be decoded, or is a call that is answered later.
+    Masks API keys, tokens, and the texts of fields whose names look like secrets. Raises
+    NeurovaError if the event cannot be decoded, or if the dead letter is an asynchronous call.
     """
     if letter.values is None:
         raise NeurovaError(f"the event cannot be saved: {letter.fault}", fix="drop it")
@@ -54,7 +54,7 @@ def plan_case(letter: DeadLetterDetails) -> tuple[str, str]:
 
 
 def _mask(value: Any, secrets: list[str], name: str = "") -> Any:
-    """Return JSON builtins without secrets; add the texts that are left out to `secrets`."""
+    """Return a JSON value with its secrets masked; append the masked field texts to `secrets`."""
     if isinstance(value, dict):
         return {mask_secrets(key): _mask(each, secrets, key) for key, each in value.items()}
     if isinstance(value, list):
@@ -68,7 +68,7 @@ def _mask(value: Any, secrets: list[str], name: str = "") -> Any:
 
 
 def _source(value: Any, depth: int) -> str:
-    """Return the Python source of JSON builtins, as `ruff format` writes it."""
+    """Return the Python source of a JSON value, formatted as `ruff format` would format it."""
     if isinstance(value, str):
         return _text(value)
     if isinstance(value, float) and not math.isfinite(value):
@@ -87,7 +87,7 @@ def _source(value: Any, depth: int) -> str:
 
 
 def _text(value: str) -> str:
-    """Return a string literal with the quotes that need fewer escapes."""
+    """Return a string literal; choose the quotes that need fewer escapes."""
     inner = json.dumps(value, ensure_ascii=False)[1:-1]
     if value.count('"') <= value.count("'"):
         return f'"{inner}"'
@@ -95,6 +95,6 @@ def _text(value: str) -> str:
 
 
 def _docstring(text: str) -> str:
-    """Return text that stands in a docstring as it is."""
+    """Return text with the characters escaped that have a meaning in a docstring."""
     printable = "".join(each if each.isprintable() else " " for each in text)
     return printable.replace("\\", "\\\\").replace('"', "'").strip()

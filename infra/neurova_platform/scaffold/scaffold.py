@@ -27,14 +27,14 @@ _PIPELINE = (
     ".ci/take-back",
     "Dockerfile",
 )
-"""Files of a project that have the same text in each."""
+"""Files whose text is the same in every new project."""
 
 Plan = dict[str, str]
-"""Text by path below the project's folder."""
+"""The files to create: the text of each, by its path below the project's folder."""
 
 
 def plan_project(name: str) -> Plan:
-    """Plan a project with one service, its test, its settings and its pipeline on GitHub.
+    """Plan a project: one service with a test, the settings, and a GitHub pipeline.
 
     Raises NeurovaError for an invalid name.
     """

@@ -55,7 +55,7 @@ def fields_of(section: type[msgspec.Struct], prefix: str = "") -> Iterator[Field
 
 
 FIELDS = {field.key: field for field in fields_of(Sections)}
-"""The fields of the sections whose keys are fixed, by dotted key."""
+"""The fields of all sections without user-defined names, by dotted key."""
 NAMED_FIELDS = {
     section: {field.key: field for field in fields_of(kind)}
     for section, kind in (("services", Service), ("plans", Plan), ("deploy", Deploy))
@@ -75,9 +75,9 @@ def field_of(key: str) -> Field:
 
 
 def convert(field: Field, value: object, *, text: bool) -> Any:
-    """Convert a value to the field's type; `text`: it comes from an environment variable.
+    """Convert a value to the field's type; `text`: the value comes from an environment variable.
 
-    Raises ValueError, which shows the value unless it looks like a secret.
+    Raises ValueError, whose message shows the value unless it looks like a secret.
     """
     info = inspect.type_info(field.type)
     if field.unit == "bytes" and isinstance(value, str):
@@ -93,7 +93,7 @@ def convert(field: Field, value: object, *, text: bool) -> Any:
 
 
 def holds_text(field: Field) -> bool:
-    """Return whether the value of a field is any text."""
+    """Return whether a field accepts any text."""
     info = inspect.type_info(field.type)
     while isinstance(info, inspect.Metadata):
         info = info.type
@@ -126,7 +126,7 @@ def describe_type(info: inspect.Type) -> str:
 
 
 def is_secret(key: str, value: object) -> bool:
-    """Return whether a setting looks like a plain-text secret, by its name or value."""
+    """Return whether the name or value of a setting looks like a plain-text secret."""
     name = key.rpartition(".")[2].lower()
     if isinstance(value, list):
         return any(is_secret(key, item) for item in value)
@@ -144,7 +144,7 @@ def nearest(key: str, known: Collection[str]) -> str:
     def distance(name: str) -> float:
         return -difflib.SequenceMatcher(None, section, name.rpartition(".")[0]).ratio()
 
-    # Prefer the most similar section when several sections have a key of this name.
+    # If several sections have a key of this name, prefer the most similar section.
     for candidate in sorted(known, key=distance):
         tails.setdefault(candidate.rpartition(".")[2], candidate)
     close = difflib.get_close_matches(last, list(tails), 1, 0.7)
@@ -153,6 +153,6 @@ def nearest(key: str, known: Collection[str]) -> str:
 
 def nearest_variable(name: str, known: Collection[str]) -> str:
     """Return the known variable that is most similar to `name`, "" if none is close."""
-    # All names share a prefix, which raises every similarity: use a stricter cutoff.
+    # Use a strict cutoff, because the common prefix makes all names similar.
     close = difflib.get_close_matches(name, list(known), 1, 0.88)
     return close[0] if close else ""

@@ -25,7 +25,7 @@ from .sources import FILE, Entry, read_environment, read_file, reference_of, res
 from .validation import find_faults
 
 ReadSecrets = Callable[[Settings, Iterable[str]], Mapping[str, SecretVersion]]
-"""Return the secrets with these names; settings whose secret is left out keep their defaults."""
+"""Return the secrets with these names; if a secret is omitted, its settings keep their defaults."""
 _PASSWORD = re.compile(r"(://[^/@:\s]*):[^/@\s]+@")
 
 
@@ -52,9 +52,9 @@ def load(
 ) -> Settings:
     """Return the settings of the project that contains `start` (default: the working folder).
 
-    `flags` maps dotted keys to values, None for a flag that is not set. `secrets` reads the secrets
-    that settings refer to. Raises ConfigError that lists every fault with its place, dotted key and
-    fix, and Unavailable or StateError if the secrets cannot be read.
+    `flags` maps dotted keys to values; None means that the flag is not set. `secrets` reads the
+    secrets that settings refer to. Raises ConfigError, which lists every fault with its place,
+    dotted key and fix, and Unavailable or StateError if the secrets cannot be read.
     """
     file = find((start or Path.cwd()).resolve())
     variables = os.environ if environ is None else environ
@@ -97,7 +97,7 @@ def load(
 
 
 def without_secrets(_settings: Settings, _names: Iterable[str]) -> Mapping[str, SecretVersion]:
-    """Read no secret, for commands that work before secrets are set."""
+    """Return no secrets, for commands that must work before the secrets are set."""
     return {}
 
 

@@ -23,10 +23,10 @@ from .fields import (
 
 FILE = "neurova.toml"
 RESERVED = ("NEUROVA_KEY",)
-"""Variables that are not settings: `neurova call` sends NEUROVA_KEY."""
+"""`NEUROVA_…` variables that are not settings: `neurova call` reads its key from NEUROVA_KEY."""
 RESERVED_PREFIXES = ("NEUROVA_TEST_",)
 VARIABLE, SECRET = "env", "secret"
-"""The keys of tables: `{env = "NAME"}` is a variable, `{secret = "db#url"}` is a secret."""
+"""The keys of references: `{env = "NAME"}` to a variable, `{secret = "db#url"}` to a secret."""
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
 _NAMED_VARIABLES = {
     section: re.compile(
@@ -45,7 +45,7 @@ class Entry(NamedTuple):
 
 
 def read_file(file: Path, faults: list[str]) -> Iterator[Entry]:
-    """Yield the entries of neurova.toml and append unknown keys and secrets to `faults`.
+    """Yield the entries of neurova.toml; report unknown keys and plain-text secrets in `faults`.
 
     Raises ConfigError if the file is not valid TOML.
     """
@@ -66,7 +66,7 @@ def read_file(file: Path, faults: list[str]) -> Iterator[Entry]:
 
 
 def read_environment(environ: Mapping[str, str], faults: list[str]) -> Iterator[Entry]:
-    """Yield the entries of `NEUROVA_…` variables and append unknown variables to `faults`."""
+    """Yield the entries of `NEUROVA_…` variables; report unknown variables in `faults`."""
     variables = {field.variable: key for key, field in FIELDS.items()}
     for name in sorted(environ):
         if not name.startswith("NEUROVA_"):
@@ -83,7 +83,7 @@ def read_environment(environ: Mapping[str, str], faults: list[str]) -> Iterator[
 
 
 def resolve(value: Any, environ: Mapping[str, str]) -> Any:
-    """Return the value of the variable that `{env = "NAME"}` names, any other value unchanged.
+    """Replace `{env = "NAME"}` by the value of this variable; return other values unchanged.
 
     Raises ValueError if the variable is not set.
     """
@@ -96,9 +96,9 @@ def resolve(value: Any, environ: Mapping[str, str]) -> Any:
 
 
 def reference_of(key: str, value: Any) -> Reference | None:
-    """Return the secret that `{secret = "NAME#FIELD"}` names, None for any other value.
+    """Return the reference in `{secret = "NAME#FIELD"}`, None for any other value.
 
-    Raises ValueError if it names none, or if the setting cannot be a secret.
+    Raises ValueError if the reference is malformed, or if the setting cannot be a secret.
     """
     if not _is_table(value, SECRET):
         return None
@@ -112,7 +112,7 @@ def _is_table(value: Any, key: str) -> bool:
 
 
 def _secret_fix(key: str) -> str:
-    """Return the fix for a plain secret."""
+    """Return the fix for a setting that contains a plain-text secret."""
     *sections, name = key.split(".")
     if sections and sections[0] == "secrets":
         variable = "VAULT_" + name.upper() if name != "key" else FIELDS[key].variable
@@ -125,7 +125,7 @@ def _secret_fix(key: str) -> str:
 
 
 def find_line(text: str, key: str) -> int:
-    """Return the number of the line that sets a dotted key in a TOML text, 0 if not found."""
+    """Return the line number at which a TOML text sets a dotted key, 0 if it does not."""
     section = ""
     for number, line in enumerate(text.splitlines(), 1):
         bare = re.sub(r"[\s\"']", "", line.partition("#")[0])

@@ -1,4 +1,4 @@
-"""Checks of loaded settings that compare keys or read the file system."""
+"""Check loaded settings: checks that compare several keys or read the file system."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def _find_section_faults(settings: Settings) -> Iterator[tuple[str, str]]:
 
 def _find_unknown_services(settings: Settings) -> Iterator[tuple[str, str]]:
     if settings.project.partial or not settings.functions.is_dir():
-        return  # nothing can be served, and loading the functions says so
+        return  # loading the functions reports this error
     folders = [each.name for each in settings.functions.iterdir() if each.is_dir()]
     for name in settings.services:
         if name not in folders:

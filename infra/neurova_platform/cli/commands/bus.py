@@ -81,7 +81,7 @@ def definitions(vhost: str, as_json: bool) -> None:
 
 
 def _run(work: Callable[[Bus, list[Queue]], Awaitable[T]]) -> T:
-    """Run with the connected bus and the queues of the project."""
+    """Run `work` with the connected bus and the queues of the project."""
     import asyncio
 
     from neurova.errors import ConfigError

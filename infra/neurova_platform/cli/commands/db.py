@@ -126,7 +126,7 @@ def revision(ctx: click.Context, service: str, message: str, empty: bool, as_jso
 
 
 def _services(settings: Settings, requested: str | None) -> list[str]:
-    """Return the requested service, or all. Raises NeurovaError if it is unknown."""
+    """Return the requested service, or all services. Raises NeurovaError for an unknown service."""
     from neurova.errors import NeurovaError
     from neurova.loading.service import discover
 

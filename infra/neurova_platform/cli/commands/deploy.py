@@ -1,4 +1,4 @@
-"""`neurova deploy`: plan and apply an environment, and what belongs to it."""
+"""`neurova deploy`: plan, apply and inspect the deployment of an environment."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ if TYPE_CHECKING:
     from ...deployment.project import Deployment
 
 CHANGES = 2
-"""The exit code of a plan that would change something."""
+"""The exit code of `--plan` if the plan contains changes."""
 
 
 class _Commands(click.Group):
-    """Take the name of an environment, or none, as `apply NAME`."""
+    """Treat an argument that names no subcommand as the environment of `apply`."""
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -64,7 +64,7 @@ def _yes(command: Callable[..., Any]) -> Callable[..., Any]:
 
 @contextmanager
 def _without_collector() -> Iterator[None]:
-    """Pause the garbage collector: thousands of functions stay until the end of a command."""
+    """Pause the garbage collector, because thousands of functions live as long as the command."""
     was_enabled = gc.isenabled()
     gc.disable()
     try:
@@ -253,7 +253,7 @@ def _load(environment: str) -> Deployment:
 
 
 def _open_state(environment: str) -> tuple[Project, Target]:
-    """Return what commands need that read or change only what is deployed."""
+    """Return the project and target, for commands that need only the deployed state."""
     from ...deployment.origin import find_only_environment
     from ...deployment.project import load_project_head
 
@@ -313,7 +313,7 @@ def _parse_percent(text: str) -> int:
 
 
 def _refuse_others(project: Project, plan: Any, only: str) -> None:
-    """Raise ConfigError if a plan changes more than one service, and Kong for it."""
+    """Raise ConfigError if a plan changes anything but the service `only` and its Kong entities."""
     from neurova.errors import ConfigError
 
     if not project.deploy.has_images_of_services or only not in {

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from ...deployment.site import SiteDeployment
 
 CHANGES = 2
-"""The exit code of a plan that would change something."""
+"""The exit code of `--plan` if the plan contains changes."""
 
 
 @click.command()
@@ -96,7 +96,7 @@ def _plan_rollback(cdn: Cdn, found: SiteDeployment, to: int | None) -> SitePlan:
 
 
 def _signed(release: Release, releases: tuple[Release, ...], note: str = "") -> Release:
-    """Return a release with its number, and who publishes it."""
+    """Return a release with its number, its time, and the user and commit that publish it."""
     from datetime import UTC, datetime
     from getpass import getuser
 

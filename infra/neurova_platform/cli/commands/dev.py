@@ -68,7 +68,7 @@ class Session:
         self._scopes: frozenset[str] = frozenset()
 
     def show_start(self, platform: Platform, url: str) -> None:
-        """Create the key and show where to call."""
+        """Create the key, and show the URL and a call."""
         from neurova.files.private import write_private_file
 
         from ...admin import access as admin_access
@@ -108,7 +108,7 @@ class Session:
             click.echo(f"Try: {command}")
 
     def write(self, records: Sequence[CallRecord]) -> None:
-        """Print completed calls; ignore a closed output, because the access log has them too."""
+        """Print completed calls; ignore a closed output, because the access log has them, too."""
         with suppress(OSError):
             for record in records:
                 if self._as_json:

@@ -252,7 +252,7 @@ def _edit_text(text: str) -> str:
 
 
 def _set(values: dict[str, Any], path: str, text: str) -> None:
-    """Set a field; the text of a field that holds text, else JSON if it is JSON."""
+    """Set a field: parse the text as JSON if it is valid JSON and the field does not hold text."""
     import json
 
     *parents, field = path.split(".")

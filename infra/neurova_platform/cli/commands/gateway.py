@@ -146,7 +146,7 @@ def _load(
 def _compare(
     settings: Settings, owner: Owner, entities: tuple[Entity, ...]
 ) -> list[tuple[KongAdmin, tuple[Change, ...]]]:
-    """Return the changes of each node, or of the first one if they share a database."""
+    """Return the changes of each Kong node, or only of the first node if they share a database."""
     from neurova.errors import ConfigError
     from neurova_gateway.kong_sync.admin import KongAdmin, check_node
     from neurova_gateway.kong_sync.sync import find_changes

@@ -72,7 +72,7 @@ def train(ctx: click.Context, folder: Path, force: bool, as_json: bool) -> None:
         raise ConfigError("has no dvc.yaml", where=str(folder), fix="choose a folder with one")
     if find_spec("dvc") is None:
         raise NeurovaError("DVC is not installed", fix="pip install 'neurova-platform[training]'")
-    # The stages run `python` and `neurova`: those of this environment.
+    # Put this environment first on PATH, so that the stages run its `python` and `neurova`.
     bin_ = str(Path(sys.executable).parent)
     path = f"{bin_}{os.pathsep}{os.environ.get('PATH', '')}"
     command = [sys.executable, "-m", "dvc", "repro", *(["--force"] if force else [])]

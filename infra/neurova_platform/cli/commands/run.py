@@ -53,7 +53,7 @@ def run(part: Part, host: str | None, port: int | None, workers: int | None, as_
 
 
 def _describe(settings: Settings, event: dict[str, Any]) -> str:
-    """Describe an event; "" for errors, which the log shows."""
+    """Describe an event; return "" for errors, because the log already shows them."""
     from ...admin import access as admin_access
 
     name = settings.project.name

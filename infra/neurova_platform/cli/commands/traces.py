@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from neurova.traces.base import TraceReader
     from neurova.traces.waterfall import Row
 
-_WIDTH = 30  # characters of the bar of the whole trace
+_WIDTH = 30  # characters; the width of the bar of the whole trace
 
 
 @click.group(invoke_without_command=True)
@@ -86,7 +86,7 @@ def show(trace_id: str, as_json: bool) -> None:
 
 
 def draw_bar(row: Row, total: float) -> str:
-    """Return the bar of a span, at least one character, within that of the whole trace."""
+    """Return the bar of a span, at least one character, positioned within the whole trace."""
     scale = _WIDTH / total if total else 0.0
     start = min(int(row.offset * scale), _WIDTH - 1)
     length = max(1, min(round(row.ms * scale), _WIDTH - start))
@@ -98,7 +98,7 @@ def _label(row: Row) -> str:
 
 
 def _details(row: Row) -> str:
-    """Return what a reader looks for first: the failure, the outcome, the status, the event."""
+    """Return the most important details of a span: status, URL, outcome and failure."""
     attributes: dict[str, Any] = row.span.attributes
     found: Sequence[Any] = (
         attributes.get("http.response.status_code"),
