@@ -1,1 +1,1 @@
-"""Build the files of a public page, and keep them on a CDN."""
+"""Build the files of a public page, and publish them on a CDN."""

@@ -15,22 +15,23 @@ from .routes import ApiRoute, refuse_overlaps
 from .site import Site, SiteFile
 
 KEPT = 5
-"""How many releases keep their hashed files, for pages that are open in browsers."""
+"""Keep the hashed files of this many releases, because open browser pages may still load them."""
 
 Report = Callable[[str], None]
 
 
 class Entry(msgspec.Struct, frozen=True):
-    """A published file: a hash of content and headers, 32 hex digits, and its size in bytes."""
+    """A published file: a hash of its content and headers (32 hex digits), its size in bytes."""
 
     hash: str
     size: int
 
 
 class Release(msgspec.Struct, frozen=True):
-    """A published page: who published what and when.
+    """A published page: who published which files, and when.
 
-    `hashed`: the files with hashed names, by path. `pages`: the others, without their encodings.
+    `hashed`: the files with hashed names, by path. `pages`: all other files, without their
+    compressed forms.
     """
 
     hashed: Mapping[str, Entry]
@@ -48,7 +49,7 @@ class Release(msgspec.Struct, frozen=True):
         return {**self.hashed, **{each.path: entry_of(each) for each in self.pages}}
 
     def equals(self, other: Release) -> bool:
-        """Return whether both publish the same."""
+        """Return whether both releases contain the same files and headers."""
         return self.entries == other.entries and self.headers == other.headers
 
 
@@ -60,9 +61,10 @@ class Front(msgspec.Struct, frozen=True):
 
 
 class Present(msgspec.Struct, frozen=True):
-    """What a CDN has: files by path with their hash ("" if unknown), releases, newest first.
+    """The current state of a CDN.
 
-    `changes`: how its configuration differs from the wanted one.
+    `files`: the hash of each file by path ("" if unknown). `releases`: newest first. `changes`: the
+    differences between the CDN's configuration and the wanted configuration.
     """
 
     files: Mapping[str, str] = {}
@@ -71,11 +73,11 @@ class Present(msgspec.Struct, frozen=True):
 
 
 class SitePlan(msgspec.Struct, frozen=True):
-    """What publishing a release changes, in the order in which it is applied.
+    """The changes that publish a release, in the order in which they are applied.
 
     `uploads`: hashed files first, HTML last. `stale`: the URL paths to invalidate. `files`: all
-    that stay, also those of earlier releases. `releases`: those to remember. `contents`: files
-    that can be uploaded again if the CDN has lost them.
+    files that stay, including files of earlier releases. `releases`: the releases that the CDN
+    keeps a record of. `contents`: files that can be uploaded again if the CDN has lost them.
     """
 
     front: Front
@@ -100,19 +102,22 @@ class SitePlan(msgspec.Struct, frozen=True):
 
 
 class Cdn(Protocol):
-    """Where a page is published. Each method raises NeurovaError if the CDN refuses it."""
+    """A CDN that a page is published on. Each method raises NeurovaError if the CDN refuses it."""
 
     def check(self) -> str:
-        """Return one line about the CDN. It changes nothing."""
+        """Return one line about the state of the CDN; change nothing."""
 
     def read(self, front: Front) -> Present:
-        """Return what is there, compared with `front`. Raises ConfigError if it is not ours."""
+        """Return the current state, compared with `front`.
+
+        Raises ConfigError if a resource with our name does not belong to this deployment.
+        """
 
     def apply(self, plan: SitePlan, report: Report) -> str:
-        """Publish, resumable at every step; return the URL of the page."""
+        """Publish the plan and return the URL of the page; an interrupted call can be repeated."""
 
     def destroy(self, report: Report) -> None:
-        """Delete all that `apply` has created."""
+        """Delete everything that `apply` has created."""
 
 
 def entry_of(file: SiteFile) -> Entry:
@@ -128,7 +133,7 @@ def url_path(path: str) -> str:
 
 
 def release_of(site: Site) -> Release:
-    """Return a site as a release."""
+    """Return a new release with the files of a site."""
     hashed = {each.path: entry_of(each) for each in site.files if each.is_hashed}
     pages = [
         msgspec.structs.replace(each, encodings={}) for each in site.files if not each.is_hashed
@@ -139,9 +144,10 @@ def release_of(site: Site) -> Release:
 def plan_release(
     release: Release, files: Iterable[SiteFile], front: Front, present: Present
 ) -> SitePlan:
-    """Return what publishing changes; `files`: the contents that are at hand.
+    """Return the changes that publish a release; `files`: the files whose content is available.
 
-    Raises ConfigError if a content is missing, or if a route and a file have the same URL.
+    Raises ConfigError if the content of a missing file is not available, or if a route and a file
+    have the same URL.
     """
     refuse_overlaps(front.routes, map(url_path, release.entries))
     is_new = not present.releases or not release.equals(present.releases[0])

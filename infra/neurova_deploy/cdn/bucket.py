@@ -1,4 +1,4 @@
-"""The private S3 bucket of a page: its files, and the state of what was deployed."""
+"""The private S3 bucket of a page: its files, and a record of the deployed state."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _BATCH = 1000
 
 
 class State(msgspec.Struct, frozen=True):
-    """What was deployed.
+    """The deployed state.
 
     `files`: S3's entity tag and our hash of each file. `applied`: for each kind of resource, the
     hash of the wanted configuration, and the configuration that CloudFront returned.
@@ -47,7 +47,7 @@ class Bucket:
         self.domain = f"{name}.s3.{s3.meta.region_name}.amazonaws.com"
 
     def exists(self) -> bool:
-        """Return whether the bucket is there. Raises ConfigError if it belongs to others."""
+        """Return whether the bucket exists. Raises ConfigError if it is not ours."""
         error = self._s3.exceptions.ClientError
         try:
             self._s3.head_bucket(Bucket=self.name)
@@ -78,7 +78,7 @@ class Bucket:
         return True
 
     def create(self) -> None:
-        """Create the bucket if it is missing, closed to the public, with our tag."""
+        """Create the bucket if it is missing; block public access and set our tag."""
         if not self.exists():
             region = self._s3.meta.region_name
             where = {"CreateBucketConfiguration": {"LocationConstraint": region}}
@@ -88,7 +88,7 @@ class Bucket:
         self._s3.put_public_access_block(Bucket=self.name, PublicAccessBlockConfiguration=_PRIVATE)
 
     def access(self) -> dict[str, Any]:
-        """Return its policy, and whether it is closed to the public."""
+        """Return the bucket's policy and its public-access settings."""
         error = self._s3.exceptions.ClientError
         found: dict[str, Any] = {"Policy": {}, "PublicAccessBlock": {}}
         try:
@@ -104,11 +104,11 @@ class Bucket:
 
     @staticmethod
     def wanted_access(policy: dict[str, Any]) -> dict[str, Any]:
-        """Return the value that `access` must have."""
+        """Return the value that `access` returns for a correctly configured bucket."""
         return {"Policy": policy, "PublicAccessBlock": _PRIVATE}
 
     def allow(self, policy: dict[str, Any]) -> None:
-        """Set the policy."""
+        """Set the bucket's policy."""
         self._s3.put_bucket_policy(Bucket=self.name, Policy=json.dumps(policy))
 
     def files(self) -> dict[str, str]:
@@ -150,7 +150,7 @@ class Bucket:
             raise DeployError("is damaged", where=f"s3://{self.name}/{_STATE}", fix=fix) from None
 
     def write_state(self, state: State, tag: str) -> None:
-        """Replace the state that has the entity tag `tag`. Raises DeployError if it changed."""
+        """Replace the state if its entity tag is still `tag`. Raises DeployError otherwise."""
         condition = {"IfMatch": tag} if tag else {"IfNoneMatch": "*"}
         body = gzip.compress(msgspec.json.encode(state), mtime=0)
         try:
@@ -162,7 +162,7 @@ class Bucket:
             raise DeployError(what, where=self.name, fix="deploy again") from None
 
     def remove(self) -> None:
-        """Delete the bucket and all in it."""
+        """Delete the bucket and all its objects."""
         pages = self._s3.get_paginator("list_objects_v2").paginate(Bucket=self.name)
         keys = [each["Key"] for page in pages for each in page.get("Contents", ())]
         self._delete(sorted(keys, key=lambda key: key == _STATE))

@@ -20,15 +20,15 @@ from .cloudflare_api import CloudflareApi, Part
 from .routes import to_expression
 from .site import IMMUTABLE, REVALIDATED
 
-_DATE = "2025-09-01"  # of the Workers runtime, whose behaviour then stays the same
+_DATE = "2025-09-01"  # pins the behaviour of the Workers runtime
 _SCRIPT, _SITE, _RELEASES = "worker.js", "site.json", "releases.json"
-_PURGED = 30  # URLs in one call
+_PURGED = 30  # the maximum number of URLs in one purge request
 
 
 class Cloudflare:
-    """Publish a page. A `Cdn`. `name`: that of the Worker.
+    """Publish a page on Cloudflare; a `Cdn`. `name` is the name of the Worker.
 
-    The Worker has its own state: two modules, with its configuration and the releases.
+    The deployed state is stored in two modules of the Worker: its configuration, and the releases.
     """
 
     def __init__(self, deploy: Deploy, name: str, environ: Mapping[str, str] = os.environ) -> None:
@@ -37,13 +37,13 @@ class Cloudflare:
         self._path = f"workers/scripts/{name}"
 
     def check(self) -> str:
-        """Return what was found. Raises NeurovaError without permission or a token."""
+        """Return one line about the account. Raises NeurovaError without a permitted token."""
         found = self._api.send("GET", "workers/scripts")
         has_worker = self._name in {each["id"] for each in found or ()}
         return f"Cloudflare responds, {'the page' if has_worker else 'nothing'} is published"
 
     def read(self, front: Front) -> Present:
-        """Return what is there. Raises ConfigError if the Worker or the domain is not ours."""
+        """Return the current state. Raises ConfigError if the Worker or the domain is not ours."""
         modules, domain = self._modules(), self._find_domain()
         if modules is None:
             return Present(changes=(Change("create", f"Worker/{self._name}"),))
@@ -54,7 +54,7 @@ class Cloudflare:
         return Present(files, releases, changes)
 
     def apply(self, plan: SitePlan, report: Report) -> str:
-        """Upload what Cloudflare lacks, replace the Worker, purge. See `Cdn.apply`."""
+        """Upload missing files, replace the Worker, and purge stale URLs. See `Cdn.apply`."""
         token = self._upload(plan, report)
         report(f"Worker/{self._name}")
         self._api.send("PUT", self._path, self._script(plan, token))
@@ -85,7 +85,7 @@ class Cloudflare:
             self._api.send("DELETE", f"{self._path}?force=true")
 
     def _modules(self) -> dict[str, bytes] | None:
-        """Return the modules of the Worker; None without one."""
+        """Return the modules of the Worker; None if there is no Worker."""
         found = self._api.send("GET", f"{self._path}/content/v2")
         if found is None:
             return None
@@ -98,7 +98,7 @@ class Cloudflare:
         return found
 
     def _find_domain(self) -> Any:
-        """Return the domain, None if nobody has it. Raises ConfigError if it is not ours."""
+        """Return the domain, None if no Worker uses it. Raises ConfigError if it is not ours."""
         host = self._deploy.cdn_domain
         found = self._api.send("GET", f"workers/domains?hostname={host}") if host else ()
         for each in found or ():
@@ -138,7 +138,7 @@ class Cloudflare:
             wanted = {each for bucket in session["buckets"] for each in bucket}
             if wanted <= set(contents):
                 break
-            # Cloudflare lost files of earlier releases, and we do not have their contents.
+            # Cloudflare has lost files that we cannot upload, because they are of earlier releases.
             entries = _without(entries, wanted - set(contents), plan.releases[0], report)
         token = str(session["jwt"])
         for bucket in session["buckets"]:
@@ -169,7 +169,7 @@ class Cloudflare:
 
 
 def header_rules(plan: SitePlan) -> str:
-    """Return the rules of Cloudflare's `_headers`, one for each kind of file: it allows 100."""
+    """Return the rules of Cloudflare's `_headers`: one per file type, as only 100 are allowed."""
     rules = {"/*": [*(f"{name}: {value}" for name, value in sorted(plan.front.headers.items()))]}
     rules["/*"].append(f"cache-control: {REVALIDATED}")
     pages = {each.path for each in plan.releases[0].pages}
@@ -184,7 +184,7 @@ def header_rules(plan: SitePlan) -> str:
 def _without(
     entries: Mapping[str, Entry], lost: set[str], release: Release, report: Report
 ) -> dict[str, Entry]:
-    """Return the entries without lost files. Raises DeployError if the release needs one."""
+    """Return the entries without lost files. Raises DeployError if `release` needs a lost file."""
     rest = {path: each for path, each in entries.items() if each.hash not in lost}
     for path in sorted(set(entries) - set(rest)):
         if path in release.entries:

@@ -30,7 +30,7 @@ class Part(NamedTuple):
 
 
 class CloudflareApi:
-    """Call the API of one account. The token is read from the environment and never shown."""
+    """Call the API of one account; the token comes from the environment and is never shown."""
 
     def __init__(self, account: str, environ: Mapping[str, str]) -> None:
         self.account = account or environ.get("CLOUDFLARE_ACCOUNT_ID", "")
@@ -45,10 +45,10 @@ class CloudflareApi:
             raise ConfigError("is missing", where="cdn_account", fix=fix)
 
     def send(self, method: str, path: str, body: Any = None, *, token: str = "") -> Any:
-        """Return the result of a call below the account, or None if the answer is 404.
+        """Send a request and return its result, or None if the status is 404.
 
-        `body`: parts, or a value for JSON. A path that begins with "/" is not below the account. A
-        multipart answer is returned as its contents by name.
+        `path` is relative to the account, unless it begins with "/". `body`: multipart parts, or a
+        value to send as JSON. For a multipart response, returns the contents of its parts by name.
         """
         headers = {"Authorization": f"Bearer {token or self._token}"}
         content = None
@@ -102,7 +102,7 @@ def _multipart(parts: Iterable[Part]) -> tuple[bytes, str]:
 
 
 def _parts(content_type: str, received: bytes) -> dict[str, bytes]:
-    """Return the contents of a multipart answer by name."""
+    """Return the contents of a multipart response by name."""
     message = BytesParser().parsebytes(f"Content-Type: {content_type}\r\n\r\n".encode() + received)
     found = {}
     for part in message.walk():

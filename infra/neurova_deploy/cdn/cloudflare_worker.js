@@ -1,4 +1,4 @@
-// Pass the paths of the API to its origin. Cloudflare answers all files before this is called.
+// Forward API requests to the origin. Cloudflare serves all files itself, without this Worker.
 import text from "./site.json";
 
 const site = JSON.parse(text);
@@ -18,10 +18,11 @@ export default {
     const stored = mayStore ? await caches.default.match(request) : undefined;
     if (stored !== undefined) return stored;
     const call = new Request(new URL(url.pathname + url.search, site.origin), request);
-    // Without it, the API would see one address for all clients, or one that a client made up.
+    // Otherwise the API would see one address for all clients, or an address set by the client.
     call.headers.set("x-forwarded-for", request.headers.get("cf-connecting-ip") ?? "");
     const response = await fetch(call, { cache: "no-store" });
-    // Cloudflare's own rules would also store errors, and replies without a Cache-Control.
+    // Do not use Cloudflare's default rules: they also store errors and responses without
+    // Cache-Control.
     const control = response.headers.get("cache-control") ?? "";
     if (mayStore && response.status === 200 && /\bpublic\b/.test(control)) {
       context.waitUntil(caches.default.put(request, response.clone()));

@@ -31,12 +31,12 @@ _CALLS = {
     "CachePolicy": "cache_policy",
     "Distribution": "distribution",
 }
-"""The kinds of resources in the order in which they need each other, and their API names."""
+"""The API name of each kind of resource; a kind may refer only to kinds before it."""
 _PLURALS = {"ResponseHeadersPolicy": "response_headers_policies", "CachePolicy": "cache_policies"}
 
 
 class Found(NamedTuple):
-    """A resource of CloudFront; `shown`: the response of the API."""
+    """A resource of CloudFront; `shown` is the resource as the API returned it."""
 
     id: str
     tag: str
@@ -45,7 +45,7 @@ class Found(NamedTuple):
 
 
 class CloudFront:
-    """Publish a page. A `Cdn`. `name`: that of all resources."""
+    """Publish a page on CloudFront; a `Cdn`. `name` is the name of all resources."""
 
     def __init__(self, deploy: Deploy, name: str) -> None:
         self._deploy, self._name = deploy, name
@@ -59,7 +59,7 @@ class CloudFront:
             self._bucket = Bucket(session.client("s3"), bucket, name)
 
     def check(self) -> str:
-        """Return what was found. Raises NeurovaError without permission or credentials."""
+        """Return one line about the account. Raises NeurovaError without permitted credentials."""
         with _translated():
             has_bucket = self._bucket.exists()
             found = self._find("Distribution") if has_bucket else None
@@ -68,7 +68,7 @@ class CloudFront:
         return f"https://{self._domain(found)}: {found.shown['Status']}"
 
     def read(self, front: Front) -> Present:
-        """Return what is there. Raises ConfigError if the bucket belongs to somebody else."""
+        """Return the current state. Raises ConfigError if the bucket is not ours."""
         with _translated():
             has_bucket = self._bucket.exists()
             state, _ = self._bucket.read_state() if has_bucket else (State(), "")
@@ -81,7 +81,7 @@ class CloudFront:
         return Present(files, state.releases, tuple(changes))
 
     def apply(self, plan: SitePlan, report: Report) -> str:
-        """Configure, upload, invalidate, remember, delete. See `Cdn.apply`."""
+        """Configure, upload, invalidate, store the state, delete old files. See `Cdn.apply`."""
         with _translated():
             sets_bucket = any(each.key == self._bucket.key for each in plan.changes)
             if sets_bucket:
@@ -102,7 +102,7 @@ class CloudFront:
             return f"https://{self._domain(found)}"
 
     def destroy(self, report: Report) -> None:
-        """Delete the distribution, once all edges have stopped, its policies and the bucket."""
+        """Disable the distribution, wait until all edges have stopped, and delete all resources."""
         with _translated():
             has_bucket = self._bucket.exists()
             found = self._find("Distribution")
@@ -154,13 +154,14 @@ class CloudFront:
     def _change(
         self, kind: str, wanted: dict[str, Any], found: Found | None, applied: Any
     ) -> Change | None:
-        """Return the change; None if the resource is as wanted and nobody changed it."""
+        """Return the change that a resource needs; None if it is as wanted, unchanged by others."""
         key = f"{kind}/{self._name}"
         if found is None:
             return Change("create", key)
         if applied is None or applied[0] != content_hash(wanted):
             return Change("update", key, tuple(differences(found.config, wanted)))
-        # CloudFront may normalise a value, so compare with what it returned when we applied it.
+        # CloudFront may normalise values, so compare with the configuration that it returned when
+        # we applied the resource.
         ours = {field: applied[1].get(field) for field in wanted}
         fields = tuple(differences(found.config, ours))
         return Change("update", key, fields) if fields else None
@@ -195,7 +196,7 @@ class CloudFront:
         return _found(kind, call(**{f"{kind}Config": {**reference, **wanted}}))
 
     def _update(self, kind: str, found: Found, wanted: dict[str, Any]) -> Found:
-        """Replace our fields; those that we do not set, like a web ACL, stay."""
+        """Replace the fields that we set; keep all others, such as a web ACL."""
         config = {**found.config, **wanted}
         call = partial(self._call("update", kind), Id=found.id, IfMatch=found.tag)
         return _found(kind, call(**{f"{kind}Config": config}))
@@ -206,7 +207,7 @@ class CloudFront:
     def _invalidate(self, identity: str, urls: tuple[str, ...], report: Report) -> None:
         if not urls:
             return
-        # The default root object is invalidated by its own name.
+        # CloudFront caches the page at "/" under the name of its default root object.
         paths = ["/index.html" if url == "/" else url for url in urls]
         report(f"invalidate {' '.join(paths)}")
         batch = {
@@ -239,7 +240,7 @@ def _session() -> Any:
 
 @contextmanager
 def _translated() -> Iterator[None]:
-    """Translate the errors of AWS, with what the operator can do."""
+    """Translate the errors of AWS, and add a fix for the operator."""
     from botocore import exceptions
 
     try:

@@ -11,19 +11,19 @@ from neurova.settings.deploy import Deploy
 from .routes import ApiRoute
 
 FOLDER = "site"
-"""The folder in the bucket that CloudFront may read; it cannot read the state beside it."""
+"""The folder in the bucket that CloudFront may read; the state is outside of this folder."""
 # Policies that AWS manages have the same id in every account.
 _OPTIMIZED = "658327ea-f89d-4fab-a63d-7439e06da6d7"  # CachingOptimized: gzip, brotli, no query
 _DISABLED = "4135ea2d-6df8-44a3-9df3-4b5a84be39ad"  # CachingDisabled
 _ALL_BUT_HOST = "b689b0a8-53d0-40ab-baf2-38268dfd25c6"  # AllViewerExceptHostHeader
 _READING = ["GET", "HEAD"]
 _ALL = [*_READING, "OPTIONS", "PUT", "POST", "PATCH", "DELETE"]
-# CloudFront stores errors for 10 s, whatever a cache policy says.
+# CloudFront caches these errors for 10 s by default, even if the cache policy forbids it.
 _ERRORS = (400, 403, 404, 405, 414, 500, 501, 502, 503, 504)
 
 
 def access_control(name: str) -> dict[str, Any]:
-    """Return the origin access control, by which CloudFront signs its requests to the bucket."""
+    """Return the origin access control, with which CloudFront signs its requests to the bucket."""
     return {
         "Name": name,
         "Description": "",
@@ -62,7 +62,7 @@ def headers_policy(name: str, headers: Mapping[str, str]) -> dict[str, Any]:
 
 
 def cache_policy(name: str) -> dict[str, Any]:
-    """Return the policy of functions with `cache`: only replies that allow it are stored."""
+    """Return the policy for functions with `cache`; only responses that allow it are stored."""
     return {
         "Name": name,
         "Comment": "",
@@ -82,7 +82,10 @@ def cache_policy(name: str) -> dict[str, Any]:
 def distribution(
     name: str, deploy: Deploy, bucket: str, routes: Sequence[ApiRoute], ids: Mapping[str, str]
 ) -> dict[str, Any]:
-    """Return the distribution; `bucket`: its domain; `ids`: of the other resources, by kind."""
+    """Return the distribution.
+
+    `bucket`: the domain of the bucket. `ids`: the ids of the other resources, by kind.
+    """
     api = urlsplit(deploy.cdn_origin)
     headers = {"ResponseHeadersPolicyId": ids["ResponseHeadersPolicy"]}
     behaviors = [
@@ -136,7 +139,8 @@ def distribution(
 def bucket_policy(bucket: str, arn: str) -> dict[str, Any]:
     """Return the policy that lets only the distribution `arn` read the files.
 
-    It may also list them: without that, a missing file would be 403 and not 404.
+    The distribution may also list the files, because S3 would otherwise return 403 instead of 404
+    for a missing file.
     """
     allowed = {
         "Effect": "Allow",
@@ -178,7 +182,7 @@ def _behavior(origin: str, cache: str, methods: list[str], **more: str) -> dict[
         "CachePolicyId": cache,
         "Compress": True,
         "AllowedMethods": {**_items(methods), "CachedMethods": _items(_READING)},
-        # An update needs these, too.
+        # CloudFront's update operation also requires these fields.
         "TrustedSigners": nobody,
         "TrustedKeyGroups": nobody,
         "SmoothStreaming": False,

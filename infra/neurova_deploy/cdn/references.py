@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from posixpath import dirname, join, normpath
 from typing import NamedTuple
 
-# Each pattern has the reference as its only group.
+# The only group of each pattern is the reference.
 _CSS = (r"""url\(\s*["']?([^"')\s]+)["']?\s*\)""", r"""@import\s+["']([^"']+)["']""")
 _JS = (
     r"""\b(?:from|import)\s*\(?\s*["']([./][^"'\s]*)["']""",
@@ -33,8 +33,8 @@ class Reference(NamedTuple):
 def find_references(path: str, text: str) -> Iterator[Reference]:
     """Yield the references of a file to other files of the page, in order.
 
-    A path from the root, like `/js/app.js`, is one too. URLs with a scheme or a host, fragments,
-    and the root itself are not.
+    Includes absolute paths like `/js/app.js`, but not URLs with a scheme or host, fragments, or the
+    root itself.
     """
     pattern = _PATTERNS.get(path.rpartition(".")[2])
     for found in pattern.finditer(text) if pattern else ():
@@ -48,9 +48,9 @@ def find_references(path: str, text: str) -> Iterator[Reference]:
 
 
 def replace_names(path: str, text: str, name_of: Callable[[Reference], str]) -> str:
-    """Return a text with the last segment of each reference replaced by `name_of` it.
+    """Replace the last segment of each reference in a text by the result of `name_of`.
 
-    The folder stays as it is written, so relative references stay relative.
+    The rest of the reference stays unchanged, so relative references stay relative.
     """
     parts, position = [], 0
     for each in find_references(path, text):

@@ -1,4 +1,4 @@
-"""The URL patterns of an API beside a page, without I/O."""
+"""The URL patterns that a CDN sends to the API instead of the page, without I/O."""
 
 from __future__ import annotations
 
@@ -14,18 +14,22 @@ _REST = "{*}"
 
 
 class ApiRoute(msgspec.Struct, frozen=True):
-    """A URL pattern that goes to the API; `*` is any text. `is_cached`: a CDN may store replies."""
+    """A URL pattern that a CDN sends to the API; `*` matches any text.
+
+    `is_cached`: the CDN may store the responses.
+    """
 
     pattern: str
     is_cached: bool = False
 
 
 def api_routes(functions: Iterable[tuple[str, bool]]) -> tuple[ApiRoute, ...]:
-    """Return the patterns of path templates, in the order in which they are tried.
+    """Return the patterns for path templates, in the order in which a CDN tries them.
 
-    Each template comes with whether its replies may be stored. Templates with the same first
-    segment share patterns, unless one of them is stored. Raises ConfigError for a template whose
-    first segment is a parameter, because its pattern would match every page.
+    `functions`: each path template, and whether its responses may be stored. Templates with the
+    same first segment share patterns, unless responses of one of them may be stored. Raises
+    ConfigError for a template whose first segment is a parameter, because its pattern would match
+    every page.
     """
     split = sorted({(tuple(path.strip("/").split("/")), cached) for path, cached in functions})
     routes: list[ApiRoute] = []
@@ -48,12 +52,12 @@ def api_routes(functions: Iterable[tuple[str, bool]]) -> tuple[ApiRoute, ...]:
 
 
 def _single_routes(group: list[tuple[tuple[str, ...], bool]]) -> Iterator[ApiRoute]:
-    """Yield one pattern for each template, before any other pattern that also matches its paths."""
+    """Yield one pattern per template; a more specific pattern comes before a more general one."""
     cached: dict[tuple[str, ...], bool] = {}
     for segments, is_cached in group:
         glob = tuple("*" if each.startswith("{") else each for each in segments)
         cached[glob] = cached.get(glob, False) or is_cached
-    # `*` matches slashes, too, so longer templates come first; a fixed segment wins.
+    # `*` also matches slashes, so try longer templates first, and fixed segments before `*`.
     for glob in sorted(cached, key=lambda each: (-len(each), [part == "*" for part in each], each)):
         yield ApiRoute("/" + "/".join(glob), cached[glob])
 
@@ -73,5 +77,5 @@ def refuse_overlaps(routes: Iterable[ApiRoute], urls: Iterable[str]) -> None:
 
 
 def to_expression(pattern: str) -> str:
-    """Return a pattern as a regular expression, which Python and JavaScript read alike."""
+    """Return a pattern as a regular expression that is valid in Python and in JavaScript."""
     return f"^{'.*'.join(re.escape(part) for part in pattern.split('*'))}$"

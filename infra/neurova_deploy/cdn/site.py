@@ -20,7 +20,7 @@ from neurova.errors import ConfigError
 from .references import Reference, replace_names
 
 IMMUTABLE = "public, max-age=31536000, immutable"
-REVALIDATED = "no-cache"  # a cache may store it, and asks before each use
+REVALIDATED = "no-cache"  # a cache may store the file, but must revalidate it before each use
 CONTENT_TYPES = {
     "avif": "image/avif",
     "css": "text/css; charset=utf-8",
@@ -37,7 +37,7 @@ CONTENT_TYPES = {
     "woff2": "font/woff2",
     "xml": "application/xml",
 }
-_COMPRESSED = frozenset(["avif", "jpg", "png", "webp", "woff2"])  # compressed already
+_COMPRESSED = frozenset(["avif", "jpg", "png", "webp", "woff2"])  # already compressed formats
 _TEXTS = frozenset(["css", "html", "js"])
 _FIXED = frozenset(["favicon.ico", "robots.txt", "sitemap.xml"])  # clients request these names
 _VARIABLE = re.compile(r"\{\{\s*([A-Za-z_]*)\s*\}\}")
@@ -47,7 +47,7 @@ HASH_LENGTH = 10
 class SiteFile(msgspec.Struct, frozen=True):
     """A file to publish. `path` has no leading slash; `sha256` is of `content`, in hex.
 
-    `encodings`: the content as "br" and "gzip", if that is smaller.
+    `encodings`: the content compressed as "br" and "gzip", if that makes it smaller.
     """
 
     path: str
@@ -60,7 +60,7 @@ class SiteFile(msgspec.Struct, frozen=True):
 
 
 class Site(msgspec.Struct, frozen=True):
-    """A page to publish: its files, those with hashed names first, and the headers of each."""
+    """A page to publish: its files (hashed names first), and the headers that every file gets."""
 
     files: tuple[SiteFile, ...]
     headers: Mapping[str, str]
@@ -69,9 +69,10 @@ class Site(msgspec.Struct, frozen=True):
 def build_site(folder: Path, variables: Mapping[str, str]) -> Site:
     """Build the page in a folder.
 
-    `{{name}}` in HTML becomes that variable; "api" is the base URL of the API, "" for the same
-    origin. A file in `folder` keeps its folder. Hidden files are left out. Raises ConfigError for
-    a missing folder, a file of unknown type, a reference to a missing file, an unknown variable.
+    Replaces `{{name}}` in HTML by the variable `name`; the variable "api" is the base URL of the
+    API, "" for the same origin. Files keep their subfolders; hidden files are skipped. Raises
+    ConfigError for a missing folder, a file of unknown type, a reference to a missing file, or an
+    unknown variable.
     """
     sources = _read(folder)
     if "index.html" not in sources:
@@ -83,9 +84,9 @@ def build_site(folder: Path, variables: Mapping[str, str]) -> Site:
 
 
 def security_headers(api: str) -> dict[str, str]:
-    """Return the headers of each file; `api` is the base URL of an API on another origin, or "".
+    """Return the headers of every file; `api` is the base URL of an API on another origin, or "".
 
-    A server must send Strict-Transport-Security over TLS only (RFC 6797, 7.2).
+    Remove Strict-Transport-Security from responses without TLS (RFC 6797, 7.2).
     """
     parts = urlsplit(api)
     origin = f" {parts.scheme}://{parts.netloc}" if parts.netloc else ""
@@ -131,7 +132,7 @@ def _read(folder: Path) -> dict[str, bytes]:
 
 
 class _Builder:
-    """Builds each file once, after the files that it refers to."""
+    """Build each file once, after the files that it refers to, because it contains their hashes."""
 
     def __init__(
         self, folder: Path, sources: Mapping[str, bytes], variables: Mapping[str, str]
@@ -172,7 +173,7 @@ class _Builder:
         )
 
     def _name_of(self, path: str, reference: Reference) -> str:
-        """Return the published name of the file that a reference in `path` names."""
+        """Return the published name of the file that a reference in the file `path` points to."""
         target = reference.target
         where = f"{self._folder / path}:{reference.line}"
         if target not in self._sources:
@@ -211,7 +212,7 @@ def _is_hashed(path: str) -> bool:
 
 
 def _compress(content: bytes) -> dict[str, bytes]:
-    """Return the encodings that make a content smaller; brotli only if it is installed."""
+    """Return the compressed forms that are smaller than `content`; Brotli only if installed."""
     encoder = zlib.compressobj(9, zlib.DEFLATED, 31)
     found = {"gzip": encoder.compress(content) + encoder.flush()}
     if find_spec("brotli"):

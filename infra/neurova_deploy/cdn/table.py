@@ -1,4 +1,4 @@
-"""The table of all CDNs: the value of `[deploy.<name>] cdn`, and its class."""
+"""The table of all CDNs: the class for each value of `[deploy.<name>] cdn`."""
 
 from __future__ import annotations
 
