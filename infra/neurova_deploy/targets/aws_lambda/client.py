@@ -1,4 +1,4 @@
-"""The APIs of AWS: calls, pages, and the errors of boto3 in our words."""
+"""Call the APIs of AWS, and translate the errors of boto3."""
 
 from __future__ import annotations
 
@@ -36,21 +36,21 @@ _FIXES = (
 
 
 class NotFound(DeployError):
-    """The resource is not there."""
+    """The resource does not exist."""
 
 
 class Conflict(DeployError):
-    """The resource is there already, is being changed, or another process has changed it."""
+    """The resource already exists, is being changed, or was changed by another process."""
 
     def __init__(self, what: str, *, where: str, fix: str, item: dict[str, Any]) -> None:
         super().__init__(what, where=where, fix=fix)
-        self.item = item  # of DynamoDB, as it is there
+        self.item = item  # the current item in DynamoDB
 
 
 class Client:
-    """Call AWS in one region with the credentials of the environment.
+    """Call AWS in one region, with the credentials that boto3 finds in the environment.
 
-    `seconds`: how long an invocation may take.
+    `seconds`: the longest duration of a Lambda invocation.
     """
 
     def __init__(self, region: str, seconds: float) -> None:
@@ -70,14 +70,14 @@ class Client:
             connect_timeout=5,
             read_timeout=30,
         )
-        # A second invocation would start migrations again.
+        # Do not retry an invocation, because that would start migrations a second time.
         self._config_of_calls = Config(
             retries={"total_max_attempts": 1}, connect_timeout=5, read_timeout=seconds + 10
         )
         self._clients: dict[str, Any] = {}
 
     def call(self, service: str, operation: str, **arguments: Any) -> dict[str, Any]:
-        """Return the answer of an operation. Raises NeurovaError with the cause and a fix."""
+        """Return the response of an operation. Raises NeurovaError with the cause and a fix."""
         from botocore.exceptions import BotoCoreError, ClientError
 
         try:
@@ -90,7 +90,7 @@ class Client:
             raise _local_error(error, f"{service} {operation}") from None
 
     def list(self, service: str, operation: str, key: str, **arguments: Any) -> Iterator[Any]:
-        """Yield the items of all pages of an operation. Raises as `call`."""
+        """Yield the items of all pages of an operation. Raises the same errors as `call`."""
         from botocore.exceptions import BotoCoreError, ClientError
 
         try:

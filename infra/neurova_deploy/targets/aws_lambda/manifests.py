@@ -20,15 +20,15 @@ from .place import ALIAS, Place, place_of
 from .schedule_expression import schedule_expression
 
 SECRETS = "SECRETS_MANAGER_VARIABLES"
-"""The variable that names the variables from Secrets Manager."""
-_VISIBILITY = 6  # times the timeout, as AWS advises: a batch may be throttled and repeated
+"""The environment variable that lists the variables to set from Secrets Manager."""
+_VISIBILITY = 6  # times the timeout, as AWS advises, because Lambda retries throttled batches
 _LONGEST = 64
-_FRONT_TIMEOUT = 30  # seconds that API Gateway waits
+_FRONT_TIMEOUT = 30  # seconds; API Gateway waits at most this long for a function
 _ORDER = ("Topic", "Queue", "Role", "Function", "Migration", "Alias")
 
 
 def render(project: Project) -> tuple[Resource, ...]:
-    """Return all resources of a project. Raises ConfigError for what AWS cannot have."""
+    """Return all resources of a project. Raises ConfigError if AWS does not support one."""
     found: dict[str, Resource] = {}
     for unit in project.units:
         found |= {each.key: each for each in _render_unit(project, unit)}
@@ -43,9 +43,9 @@ def render(project: Project) -> tuple[Resource, ...]:
 def render_canary(
     project: Project, stable: Sequence[Resource], percent: int
 ) -> tuple[Resource, ...]:
-    """Return the release that serves, with a new version of each function that differs.
+    """Return the resources of the current release, with a canary version of each changed function.
 
-    Raises ConfigError if none differs, or if anything else differs.
+    Raises ConfigError if no function has changed, or if any other resource has changed.
     """
     new = {each.key: each for each in render(project)}
     found = {each.key: each for each in stable}
@@ -74,7 +74,7 @@ def render_canary(
 
 
 def variables(deploy: Deploy) -> dict[str, str]:
-    """Return the settings of all functions, beside the user's `variables`."""
+    """Return the variables of all functions, in addition to the user's `variables`."""
     found = {"NEUROVA_PROJECT_STATE": "/tmp/neurova"}  # noqa: S108 - the writable folder of Lambda
     if deploy.has_images_of_services:
         found["NEUROVA_PROJECT_PARTIAL"] = "true"
@@ -82,10 +82,10 @@ def variables(deploy: Deploy) -> dict[str, str]:
 
 
 def route_key(template: str) -> str:
-    """Return the route of API Gateway that has all paths of a template.
+    """Return the API Gateway route that matches all paths of a template.
 
-    It is for all methods, so that the gateway in the function answers 405 and preflights. Its
-    parameters have numbers: the function finds the names by itself.
+    The route accepts all methods, because the gateway inside the function handles preflights and
+    returns 405. Its parameters are numbered, because that gateway extracts the names itself.
     """
     segments: list[str] = []
     for number, segment in enumerate(template.split("/")):
@@ -169,7 +169,7 @@ def _render_queue(project: Project, function: str, queue: Queue) -> Iterator[Res
 
 
 def read_attributes(attributes: Mapping[str, str]) -> dict[str, Any]:
-    """Return the attributes of a queue with their documents decoded."""
+    """Return the attributes of a queue; decode the attributes that contain JSON."""
     documents = ("Policy", "RedrivePolicy")
     found: dict[str, Any] = dict(sorted(attributes.items()))
     return found | {key: json.loads(found[key]) for key in documents if key in found}
@@ -183,7 +183,7 @@ def _schedule(
         "Arn": place.alias_arn(function),
         "RoleArn": place.role_arn(policy.invoker_name(place)),
         "Input": json.dumps(event),
-        # The function repeats failures itself, and a schedule that was missed comes again.
+        # Few retries suffice: the sweep retries failed runs, and missed schedules become due again.
         "RetryPolicy": {"MaximumEventAgeInSeconds": 300, "MaximumRetryAttempts": 2},
     }
     manifest = {

@@ -16,7 +16,7 @@ TAG = "neurova:project"
 
 
 class Place(NamedTuple):
-    """Where a deployment is; all of its names begin with the namespace."""
+    """The account and region of a deployment; all its names begin with the namespace."""
 
     namespace: str
     region: str
@@ -24,14 +24,14 @@ class Place(NamedTuple):
 
     @property
     def partition(self) -> str:
-        """Return the first part of all ARNs after "arn"."""
+        """Return the AWS partition, which is the second part of every ARN."""
         if self.region.startswith("cn-"):
             return "aws-cn"
         return "aws-us-gov" if self.region.startswith("us-gov-") else "aws"
 
     @property
     def role_path(self) -> str:
-        """Return the path of all roles of the deployment."""
+        """Return the IAM path of all roles of the deployment."""
         return f"/neurova/{self.namespace}/"
 
     def arn(self, service: str, resource: str) -> str:
@@ -43,17 +43,17 @@ class Place(NamedTuple):
         return f"arn:{self.partition}:iam::{self.account}:role{self.role_path}{role}"
 
     def alias_arn(self, function: str) -> str:
-        """Return the ARN of the alias that serves."""
+        """Return the ARN of a function's live alias."""
         return self.arn("lambda", f"function:{function}:{ALIAS}")
 
     def function(self, unit: str) -> str:
-        """Return the name of the function of a unit."""
+        """Return the name of a unit's function."""
         return runtime_name(self.namespace, unit)
 
     def bus(self, url: str) -> Names:
-        """Return the names of queues and topics. Raises ConfigError for another bus than SQS.
+        """Return the names of queues and topics, which begin with the namespace.
 
-        They begin with the namespace, as those of all resources.
+        Raises ConfigError if the bus is not SQS.
         """
         location = find_location(url)
         is_here = location is not None and location.region == self.region

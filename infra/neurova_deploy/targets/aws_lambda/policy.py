@@ -1,4 +1,4 @@
-"""The roles of a deployment: what each may do, and why."""
+"""The IAM roles of a deployment, and the reason for each permission."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ REASONS = {
     "UseNetwork": "Lambda attaches the function to the subnets; these actions take no resource",
     "InvokeLive": "API Gateway and EventBridge Scheduler call the alias that serves, nothing else",
 }
-"""Why each statement is there, by its Sid."""
+"""The reason for each policy statement, by its Sid."""
 _QUEUE_ACTIONS = (
     "ChangeMessageVisibility",
     "DeleteMessage",
@@ -42,7 +42,7 @@ def function_role(project: Project, unit: Unit) -> dict[str, Any]:
 
 
 def invoker_role(project: Project) -> dict[str, Any]:
-    """Return the role with which API Gateway and EventBridge Scheduler call the functions."""
+    """Return the role with which API Gateway and EventBridge Scheduler invoke the functions."""
     place = place_of(project)
     aliases = [place.alias_arn(place.function(unit.name)) for unit in project.units]
     allow = _allow("InvokeLive", ["lambda:InvokeFunction"], aliases)
@@ -50,7 +50,7 @@ def invoker_role(project: Project) -> dict[str, Any]:
 
 
 def invoker_name(place: Place) -> str:
-    """Return the name of that role."""
+    """Return the name of the invoker role."""
     return f"{place.namespace}-invoker"
 
 
@@ -68,7 +68,7 @@ def _function_statements(project: Project, unit: Unit, name: str) -> Iterator[di
         yield _allow("PublishEvents", ["sns:Publish"], topics)
     if project.deploy.secret_variables:
         names = {each.partition("=")[2].partition("#")[0] for each in secret_variables(project)}
-        # AWS ends the ARN of a secret with six random characters.
+        # AWS appends six random characters to the ARN of a secret.
         secrets = [place.arn("secretsmanager", f"secret:{each}-??????") for each in sorted(names)]
         yield _allow("ReadSecrets", ["secretsmanager:GetSecretValue"], secrets)
     if project.deploy.subnets:
@@ -76,7 +76,7 @@ def _function_statements(project: Project, unit: Unit, name: str) -> Iterator[di
 
 
 def secret_variables(project: Project) -> list[str]:
-    """Return the variables from Secrets Manager: "NAME=secret#key"."""
+    """Return the variables to set from Secrets Manager, each as "NAME=secret#key"."""
     return sorted(project.deploy.secret_variables)
 
 
@@ -87,7 +87,8 @@ def _allow(sid: str, actions: list[str], resources: list[str]) -> dict[str, Any]
 def _role(
     place: Place, name: str, services: tuple[str, ...], statements: list[dict[str, Any]]
 ) -> dict[str, Any]:
-    # One statement for each: IAM writes a list with one service as a text.
+    # Use one statement per service, because IAM changes a list with one service to a string, which
+    # would appear as a difference.
     trust = [
         {
             "Effect": "Allow",

@@ -18,28 +18,28 @@ class LambdaProvider:
     """Render resources of AWS, and apply them in one region of an account."""
 
     def variables(self, deploy: Deploy, _: Sequence[str]) -> dict[str, str]:
-        """Return the settings that all functions have, beside the user's `variables`."""
+        """Return the variables of all functions, in addition to the user's `variables`."""
         return manifests.variables(deploy)
 
     def render(self, project: Project, kong: RenderKong) -> tuple[Resource, ...]:
-        """Return all resources of a project; there is no Kong."""
+        """Return all resources of a project; this target does not use Kong."""
         return manifests.render(project)
 
     def render_canary(
         self, project: Project, kong: RenderKong, stable: Sequence[Resource], percent: int
     ) -> tuple[Resource, ...]:
-        """Return the release that serves, with a weighted version of each function that differs."""
+        """Return the current release's resources, with canary versions of changed functions."""
         return manifests.render_canary(project, stable, percent)
 
     def write(self, _: Project, resources: Sequence[Resource]) -> str:
-        """Return the resources as one YAML stream; roles have the reason of each statement."""
+        """Return the resources as one YAML stream, with the reason for each permission."""
         return "---\n".join(
             f"# {each.key}\n{_reasons(each)}{write_yaml(each.manifest)}" for each in resources
         )
 
     def open(self, project: Project) -> Target:
-        """Return the account and region of a project."""
-        from .target import LambdaTarget  # the client is an extra
+        """Return the target: the account and region of a project."""
+        from .target import LambdaTarget  # needs boto3, an optional dependency
 
         return LambdaTarget(project)
 

@@ -20,7 +20,7 @@ from ..base import DeployError
 from .client import Client, Conflict, NotFound
 
 _PART = 300_000
-"""The bytes of one part of a release; an item may have 400 KB."""
+"""The maximum bytes of one part of a release; DynamoDB limits an item to 400 KB."""
 _RENEW = 10.0
 _FREE = "attribute_not_exists(holder) OR holder = :me OR expires < :now"
 
@@ -28,15 +28,15 @@ _FREE = "attribute_not_exists(holder) OR holder = :me OR expires < :now"
 class Releases:
     """Read and write the releases of one deployment.
 
-    The key of a table's items is `deployment` and `item`, both texts. Items are "lock", "head#…"
-    and "part#…#…".
+    The table's key has two string attributes, `deployment` and `item`. The items are "lock",
+    "head#…" and "part#…#…".
     """
 
     def __init__(self, client: Client, table: str, deployment: str) -> None:
         self._client, self._table, self._deployment = client, table, deployment
 
     def check(self, environment: str) -> None:
-        """Raise ConfigError if there is no table."""
+        """Raise ConfigError if the table does not exist."""
         try:
             self._client.call("dynamodb", "describe_table", TableName=self._table)
         except NotFound:
@@ -111,7 +111,7 @@ class Releases:
 
 
 class Lock:
-    """Let one process at a time change a deployment; `seconds`: until the lock expires."""
+    """Allow only one process at a time to change a deployment; the lock expires after `seconds`."""
 
     def __init__(self, client: Client, table: str, deployment: str, seconds: int) -> None:
         self._client, self._table, self._deployment = client, table, deployment
@@ -120,12 +120,12 @@ class Lock:
         self._who, self._renewed = "", 0.0
 
     def extend(self) -> None:
-        """Extend the lock, if this process has it. Raises as `take`."""
+        """Extend the lock, if this process holds it. Raises the same errors as `take`."""
         if self._renewed:
             self.take(self._who)
 
     def take(self, who: str) -> None:
-        """Take the lock, or extend it. Raises DeployError if another process has it."""
+        """Take the lock, or extend it. Raises DeployError if another process holds it."""
         self._who, now = who, time.time()
         if now < self._renewed + _RENEW:
             return
@@ -152,7 +152,7 @@ class Lock:
         self._renewed = now
 
     def release(self) -> None:
-        """Release the lock, if this process has it."""
+        """Release the lock, if this process holds it."""
         if self._renewed:
             self._renewed = 0.0
             with suppress(Conflict, NotFound):

@@ -1,8 +1,8 @@
-"""Convert the times of a schedule to an expression of EventBridge Scheduler; no I/O.
+"""Convert a schedule to an expression of EventBridge Scheduler, without I/O.
 
-EventBridge may start a function more often than its schedule says, never less often: the function
-checks in its database whether an occurrence is due. So an expression is used that has at least the
-times of the schedule: "every 7 minutes", counted from 1970, becomes every minute.
+The function checks in its database whether a run is due, so EventBridge may invoke it more often
+than scheduled, but never less often. The expression therefore matches at least all times of the
+schedule: "every 7 minutes", which counts from 1970, becomes every minute.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from neurova.errors import ConfigError
 from neurova.functions.schedule import Schedule
 
 MAX_LENGTH = 256
-"""The maximum length of an expression."""
+"""The maximum number of characters of an expression."""
 _WEEKDAYS = ("SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT")
 
 
@@ -30,7 +30,7 @@ class ScheduleExpression(NamedTuple):
 
 
 def schedule_expression(schedule: Schedule) -> ScheduleExpression:
-    """Return an expression with all times of a schedule.
+    """Return an expression that matches all times of a schedule.
 
     Raises ConfigError if EventBridge cannot express it.
     """
@@ -49,7 +49,7 @@ def schedule_expression(schedule: Schedule) -> ScheduleExpression:
 
 
 def _interval_fields(minutes: int) -> str:
-    """Return the longest step of minutes, hours, days or weeks that meets all multiples."""
+    """Return cron fields with the longest step that matches all multiples of `minutes`."""
     hours, days = minutes // 60, minutes // 1440
     if minutes % 60:
         return f"{_step(gcd(minutes, 60))} * * * ?"
@@ -62,12 +62,13 @@ def _cron_fields(expression: str) -> str:
     cron = CronSim(expression, datetime(2000, 1, 1, tzinfo=UTC))
     minutes, hours = _field(cron.minutes, range(60)), _field(cron.hours, range(24))
     months = _field(cron.months, range(1, 13))
-    # EventBridge has no last weekday of a month: a negative number is one of those of cronsim.
+    # A negative number is cronsim's last day or last weekday of a month. The days below cannot
+    # express it, so match every day.
     days = "*" if min(cron.days) < 0 else _field(cron.days, range(1, 32))
     weekdays = {(each[0] if isinstance(each, tuple) else each) % 7 for each in cron.weekdays}
     if len(weekdays) == len(_WEEKDAYS):
         return f"{minutes} {hours} {days} {months} ?"
-    if cron.days != set(range(1, 32)):  # EventBridge takes only one of both fields
+    if cron.days != set(range(1, 32)):  # EventBridge accepts only one of these fields
         return f"{minutes} {hours} * {months} ?"
     names = ",".join(_WEEKDAYS[each] for each in sorted(weekdays))
     return f"{minutes} {hours} ? {months} {names}"

@@ -1,4 +1,4 @@
-"""AWS Lambda as a target: resources by their tag, and state in a table of DynamoDB."""
+"""AWS Lambda as a target: it finds resources by tag, and stores its state in DynamoDB."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from .kinds.versions import Aliases, Migrations
 from .place import place_of
 from .releases import Lock, Releases
 
-_LOCK_MARGIN = 30  # seconds beside the longest call, which is an invocation
+_LOCK_MARGIN = 30  # seconds; the lock outlives the longest call, an invocation, by this margin
 
 
 class LambdaTarget:
@@ -57,7 +57,10 @@ class LambdaTarget:
         }
 
     def check(self) -> str:
-        """Return what was found. Raises NeurovaError for wrong credentials or a missing table."""
+        """Return one line about the account.
+
+        Raises NeurovaError for wrong credentials or a missing table.
+        """
         deploy = self._project.deploy
         found = self._client.call("sts", "get_caller_identity")["Account"]
         if found != deploy.account:
@@ -79,27 +82,27 @@ class LambdaTarget:
         }
 
     def preview(self, resource: Resource) -> dict[str, Any]:
-        """Return the manifest, in the form of what is read."""
+        """Return the manifest of a resource in the format that `read` returns."""
         if resource.kind == "Function":
             return {**resource.manifest, VERSION: resource.hash}
         return resource.manifest
 
     def apply(self, resource: Resource) -> None:
-        """Create a resource, or change it."""
+        """Create or update a resource."""
         self._kinds[resource.kind].apply(resource)
 
     def delete(self, key: str) -> None:
-        """Delete a resource, if it is there."""
+        """Delete a resource, if it exists."""
         kind, _, name = key.partition("/")
         with suppress(NotFound):
             self._kinds[kind].delete(name)
 
     def health(self, key: str) -> Health:
-        """Return the state of a resource."""
+        """Return the health of a resource."""
         kind, _, name = key.partition("/")
         return self._kinds[kind].health(name)
 
     def forget_releases(self, numbers: Sequence[int]) -> None:
-        """Delete releases, and versions of functions that are older than the ones kept."""
+        """Delete releases, and old versions of functions."""
         self._functions.prune()
         self._releases.forget(numbers)

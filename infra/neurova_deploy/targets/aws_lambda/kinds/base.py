@@ -1,4 +1,4 @@
-"""What the target needs of each kind of resource."""
+"""The interface of a kind of resource, such as functions or queues."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Context(NamedTuple):
 
     @property
     def tag_list(self) -> list[dict[str, str]]:
-        """Return the tags in the form of IAM, SNS and EventBridge."""
+        """Return the tags in the format of IAM, SNS and EventBridge."""
         return [{"Key": key, "Value": value} for key, value in self.tags.items()]
 
 
@@ -35,28 +35,28 @@ class Kind(Protocol):
         """Yield the name and the manifest of each resource of the deployment."""
 
     def apply(self, resource: Resource) -> None:
-        """Create a resource, or change it."""
+        """Create or update a resource."""
 
     def delete(self, name: str) -> None:
-        """Delete a resource. Raises NotFound if it is not there."""
+        """Delete a resource. Raises NotFound if it does not exist."""
 
     def health(self, name: str) -> Health:
-        """Return the state of a resource."""
+        """Return the health of a resource."""
 
 
 class Plain:
-    """A kind whose resources are ready as soon as they are there."""
+    """A kind whose resources are ready as soon as they exist."""
 
     def __init__(self, context: Context) -> None:
         self._client, self._place, self._context = context.client, context.place, context
 
     def health(self, name: str) -> Health:
-        """Return that it is ready."""
+        """Return that the resource is ready."""
         return Health("ready")
 
 
 def foreign(key: str) -> DeployError:
-    """Return the error for a resource with our name that is not of this deployment."""
+    """Return the error for a resource that has our name but belongs to another deployment."""
     return DeployError(
         "there is one already, which this deployment has not created",
         where=key,

@@ -1,4 +1,4 @@
-"""What clients reach: an HTTP API of API Gateway, or the URL of a function."""
+"""The public entry points: an HTTP API of API Gateway, or a function URL."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _STAGE = "$default"
 
 
 class Apis(Plain):
-    """An HTTP API with a route for each path, to the aliases of functions."""
+    """An HTTP API with a route for each path; a route invokes the alias of a function."""
 
     def read(self) -> Iterator[tuple[str, dict[str, Any]]]:
         """Yield the API with our tag."""
@@ -41,7 +41,7 @@ class Apis(Plain):
             )
 
     def apply(self, resource: Resource) -> None:
-        """Create the API, or change its routes: new ones are there before old ones go."""
+        """Create the API, or update its routes; add new routes before deleting old ones."""
         wanted = resource.manifest
         api = next((each["ApiId"] for each in self._find()), "") or self._create(resource.name)
         targets = {each: self._integrate(api, each, wanted) for each in self._functions(wanted)}
@@ -60,12 +60,12 @@ class Apis(Plain):
             self._call("create_stage", api, StageName=_STAGE, AutoDeploy=True)
 
     def delete(self, name: str) -> None:
-        """Delete the API with all that belongs to it."""
+        """Delete the API with its routes, integrations and stage."""
         for api in self._find():
             self._call("delete_api", api["ApiId"])
 
     def health(self, name: str) -> Health:
-        """Return its URL."""
+        """Return that the API is ready, with its URL as the reason."""
         return Health("ready", next((each["ApiEndpoint"] for each in self._find()), ""))
 
     def _create(self, name: str) -> str:
@@ -75,7 +75,7 @@ class Apis(Plain):
         return str(answer["ApiId"])
 
     def _integrate(self, api: str, function: str, wanted: dict[str, Any]) -> str:
-        """Return the id of the integration of a function; create or change it."""
+        """Create or update the integration of a function; return its id."""
         arguments = {
             "IntegrationUri": self._place.alias_arn(function),
             "TimeoutInMillis": wanted["TimeoutInMillis"],
@@ -125,7 +125,7 @@ def _function(integration: dict[str, Any] | None) -> str:
 
 
 class FunctionUrls(Plain):
-    """The public URL of a function's alias: the gateway in the function checks the callers."""
+    """The public URL of a function's alias; the gateway inside the function checks the callers."""
 
     def __init__(self, context: Context, functions: Functions) -> None:
         super().__init__(context)
@@ -145,7 +145,7 @@ class FunctionUrls(Plain):
                 )
 
     def apply(self, resource: Resource) -> None:
-        """Create the URL and let everybody call it."""
+        """Create the URL and allow everybody to call it."""
         name = resource.name
         where = {"FunctionName": name, "Qualifier": ALIAS}
         exists = self._url(name)
@@ -162,14 +162,14 @@ class FunctionUrls(Plain):
             )
 
     def delete(self, name: str) -> None:
-        """Delete the URL, and let nobody call it."""
+        """Delete the URL, and the permission to call it."""
         where = {"FunctionName": name, "Qualifier": ALIAS}
         for sid in self._permissions(name):
             self._client.call("lambda", "remove_permission", **where, StatementId=sid)
         self._client.call("lambda", "delete_function_url_config", **where)
 
     def health(self, name: str) -> Health:
-        """Return the URL."""
+        """Return that the URL is ready, with the URL as the reason."""
         return Health("ready", self._url(name).get("FunctionUrl", ""))
 
     def _url(self, name: str) -> dict[str, Any]:

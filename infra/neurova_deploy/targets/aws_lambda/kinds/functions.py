@@ -1,4 +1,4 @@
-"""Functions and their versions, which never change once they are published."""
+"""Functions, and their published versions, which never change."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from ..place import ALIAS, TAG
 from .base import Context, Plain, foreign
 
 VERSION = "Version"
-"""The key in what is read of the hash of the resource that was published."""
+"""The key, in a manifest that `read` yields, of the hash of the published resource."""
 _MARK = "neurova "
-_KEPT = 10  # versions of a function
-_RETENTION = 30  # days of logs
+_KEPT = 10  # how many versions of a function to keep
+_RETENTION = 30  # days to keep logs
 _POLL = 1.0
 _ROLE_SECONDS = 60.0  # IAM needs some time until a new role can be used everywhere
 
@@ -25,9 +25,10 @@ _ROLE_SECONDS = 60.0  # IAM needs some time until a new role can be used everywh
 class Functions(Plain):
     """Publish each wanted state of a function as a version.
 
-    The description of a version is the hash of its resource. What is read is the version that the
-    alias gives calls to, the canary first: what was changed by hand on `$LATEST` serves nobody.
-    `found`: the tags of each function of this deployment, from the last `scan`.
+    The description of a version is the hash of its resource. `read` yields the version that the
+    alias invokes, or the canary's version if there is a canary; it ignores manual changes of
+    `$LATEST`, because no call uses them. `found`: the tags of each function of this deployment,
+    from the last `scan`.
     """
 
     def __init__(self, context: Context, extend_lock: Callable[[], None], ready: float) -> None:
@@ -44,13 +45,13 @@ class Functions(Plain):
         self.found = {name: each for name, each in tags.items() if ours <= each.items()}
 
     def read(self) -> Iterator[tuple[str, dict[str, Any]]]:
-        """Yield each function; one that no alias serves has an empty manifest."""
+        """Yield each function; the manifest of a function without an alias is empty."""
         for name in self.found:
             weights = self.alias(name)
             yield name, self._read_version(name, [*weights][-1]) if weights else {}
 
     def apply(self, resource: Resource) -> None:
-        """Publish a version, if there is none with this state."""
+        """Publish a version, unless a version with this state exists."""
         name, wanted = resource.name, resource.manifest
         try:
             self._client.call("lambda", "get_function", FunctionName=name)
@@ -70,7 +71,7 @@ class Functions(Plain):
         self._wait(name, published["Version"])
 
     def delete(self, name: str) -> None:
-        """Delete a function with its versions and aliases, and its logs."""
+        """Delete a function with its versions, aliases and logs."""
         group = f"/aws/lambda/{name}"
         with suppress(NotFound):
             self._client.call("logs", "delete_log_group", logGroupName=group)
@@ -85,9 +86,10 @@ class Functions(Plain):
         return found
 
     def versions(self, name: str) -> dict[str, str]:
-        """Return the published versions, oldest first: number to the hash of its resource.
+        """Return the hash of each published version's resource by version number, oldest first.
 
-        One that was published by hand from `$LATEST` has its description: it gets its number.
+        A version that was published by hand has a copy of an earlier description, so its hash would
+        be wrong: return its number instead.
         """
         found = self._client.list(
             "lambda", "list_versions_by_function", "Versions", FunctionName=name
@@ -100,7 +102,7 @@ class Functions(Plain):
         return hashes
 
     def alias(self, name: str) -> dict[str, float]:
-        """Return the versions that serve with their weights, the canary last."""
+        """Return the weight of each version that the alias invokes; the canary is last."""
         try:
             found = self._client.call("lambda", "get_alias", FunctionName=name, Name=ALIAS)
         except NotFound:
@@ -109,7 +111,7 @@ class Functions(Plain):
         return {found["FunctionVersion"]: 1 - sum(others.values()), **others}
 
     def prune(self) -> None:
-        """Delete old versions that do not serve."""
+        """Delete old versions that the alias does not invoke."""
         self.scan()
         for name in self.found:
             serving = self.alias(name)
@@ -147,7 +149,7 @@ class Functions(Plain):
             self._pause()
 
     def _change(self, operation: str, name: str, **arguments: Any) -> None:
-        """Change `$LATEST`, and return when the change is complete."""
+        """Change `$LATEST`, and wait until the change is complete."""
         self._client.call("lambda", operation, FunctionName=name, **arguments)
         self._wait(name, "$LATEST")
 
@@ -158,7 +160,7 @@ class Functions(Plain):
             found = self._client.call("lambda", "get_function_configuration", **where)
             states = (found.get("State"), found.get("LastUpdateStatus", "Successful"))
             if states in (("Active", "Successful"), ("Inactive", "Successful")):
-                return  # an inactive one has not been called for weeks
+                return  # AWS makes a function inactive if it is not called for weeks
             reason = found.get("LastUpdateStatusReason") or found.get("StateReason") or states
             if "Failed" in states or time.monotonic() > deadline:
                 fix = "correct the image or the setting that the message names"

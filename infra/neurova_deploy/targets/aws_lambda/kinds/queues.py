@@ -1,4 +1,4 @@
-"""Topics, queues with their dead-letter queues, and what brings their messages to functions."""
+"""Topics, queues with their dead-letter queues, and the mappings from queues to functions."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ class Queues(Plain):
                 yield name, self._read(name)
 
     def apply(self, resource: Resource) -> None:
-        """Create a queue, or change its attributes and topics."""
+        """Create a queue, or update its attributes and subscriptions."""
         dead, wanted = resource.manifest["DeadLetterQueue"], resource.manifest
         self._put(dead["QueueName"], dead["Attributes"])
         self._put(wanted["QueueName"], wanted["Attributes"])
@@ -131,7 +131,7 @@ class Queues(Plain):
             return ""
 
     def _subscriptions(self, endpoint: str) -> dict[str, str]:
-        """Return the topics that send to a queue, and the ARNs of their subscriptions."""
+        """Return the ARN of each subscription that sends to a queue, by the topic."""
         return {
             each["TopicArn"].rpartition(":")[2]: each["SubscriptionArn"]
             for each in self._client.list("sns", "list_subscriptions", "Subscriptions")
@@ -140,9 +140,9 @@ class Queues(Plain):
 
 
 class Mappings(Plain):
-    """The event source mappings: Lambda receives from a queue and invokes the alias.
+    """The event source mappings: Lambda receives messages from a queue and invokes the alias.
 
-    What is read has the function without the alias.
+    The manifests that `read` yields name the function without its alias.
     """
 
     def read(self) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -160,7 +160,7 @@ class Mappings(Plain):
             )
 
     def apply(self, resource: Resource) -> None:
-        """Create a mapping to the alias, or change it."""
+        """Create or update a mapping to the alias."""
         function = self._place.alias_arn(resource.manifest["FunctionName"])
         wanted = {**resource.manifest, "FunctionName": function}
         found = self._identifier(resource.name)
@@ -178,7 +178,7 @@ class Mappings(Plain):
             self._client.call("lambda", "delete_event_source_mapping", UUID=found)
 
     def health(self, name: str) -> Health:
-        """Return whether Lambda receives from a queue."""
+        """Return whether Lambda receives messages from a queue."""
         arn = self._place.arn("sqs", name)
         states = [each["State"] for each in self._find() if each["EventSourceArn"] == arn]
         if states == ["Enabled"]:

@@ -15,10 +15,10 @@ _POLICY = "neurova"
 
 
 class Roles(Plain):
-    """Roles in the path of the deployment."""
+    """The roles under the deployment's IAM path."""
 
     def read(self) -> Iterator[tuple[str, dict[str, Any]]]:
-        """Yield all roles in the path."""
+        """Yield all roles under the path."""
         path = self._place.role_path
         for each in self._client.list("iam", "list_roles", "Roles", PathPrefix=path):
             name = each["RoleName"]
@@ -40,7 +40,7 @@ class Roles(Plain):
             )
 
     def apply(self, resource: Resource) -> None:
-        """Create a role, or change whom it trusts and what it may do."""
+        """Create a role, or update its trust policy and its permissions."""
         name, path = resource.name, self._place.role_path
         trust = json.dumps(resource.manifest["AssumeRolePolicyDocument"])
         try:

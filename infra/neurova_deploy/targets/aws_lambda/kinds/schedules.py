@@ -1,4 +1,4 @@
-"""Schedules of EventBridge Scheduler, in a group of the deployment."""
+"""Schedules of EventBridge Scheduler, in the schedule group of the deployment."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _KEYS = ("Name", "ScheduleExpression", "ScheduleExpressionTimezone", "Target")
 
 
 class Schedules(Plain):
-    """The schedules that start functions; the group is deleted with the last one."""
+    """The schedules that invoke functions; deleting the last schedule deletes the group, too."""
 
     def read(self) -> Iterator[tuple[str, dict[str, Any]]]:
         """Yield all schedules of the group."""
@@ -22,7 +22,7 @@ class Schedules(Plain):
             yield name, {key: found[key] for key in _KEYS}
 
     def apply(self, resource: Resource) -> None:
-        """Create a schedule, or change it."""
+        """Create or update a schedule."""
         group = self._place.namespace
         try:
             self._client.call("scheduler", "get_schedule_group", Name=group)

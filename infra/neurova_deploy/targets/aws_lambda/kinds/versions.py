@@ -1,4 +1,4 @@
-"""Which version serves: the alias of each function, its health, and migrations before it moves."""
+"""The alias of each function, which selects the version that serves, and the migrations."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _MIGRATED = "neurova:migrated"
 
 
 class Aliases(Plain):
-    """Give calls to versions; a version that does not answer gets none."""
+    """Distribute the calls of an alias among versions; refuse a version that is not healthy."""
 
     def __init__(self, context: Context, functions: Functions) -> None:
         super().__init__(context)
@@ -43,7 +43,7 @@ class Aliases(Plain):
                 )
 
     def apply(self, resource: Resource) -> None:
-        """Move the alias, when the new versions are healthy."""
+        """Point the alias to new versions. Raises DeployError if one of them is not healthy."""
         name, wanted = resource.name, resource.manifest
         numbers = {hash_: number for number, hash_ in self._functions.versions(name).items()}
         main = numbers[wanted["Version"]]
@@ -71,7 +71,7 @@ class Aliases(Plain):
         self._client.call("lambda", "delete_alias", FunctionName=name, Name=ALIAS)
 
     def health(self, name: str) -> Health:
-        """Return the health of the versions that serve."""
+        """Return the health of the versions that the alias invokes."""
         for number in self._functions.alias(name):
             health = check_health(self._client, name, number)
             if health.state == "failed":
@@ -80,20 +80,20 @@ class Aliases(Plain):
 
 
 class Migrations(Plain):
-    """Run migrations with the new version; the function's tag tells which ones were run."""
+    """Run migrations with the new version; a tag of the function records the migrated state."""
 
     def __init__(self, context: Context, functions: Functions) -> None:
         super().__init__(context)
         self._functions = functions
 
     def read(self) -> Iterator[tuple[str, dict[str, Any]]]:
-        """Yield what was migrated last."""
+        """Yield the last migration of each function."""
         for name, tags in self._functions.found.items():
             if found := tags.get(_MIGRATED):
                 yield f"{name}-{found}", {"FunctionName": name}
 
     def apply(self, resource: Resource) -> None:
-        """Invoke the version and wait for its answer. Raises DeployError if it fails."""
+        """Run the migration with the new version. Raises DeployError if it fails."""
         name = resource.manifest["FunctionName"]
         hashes = self._functions.versions(name)
         number = next(n for n, each in hashes.items() if each == resource.manifest["Version"])
@@ -105,7 +105,7 @@ class Migrations(Plain):
         self._client.call("lambda", "tag_resource", Resource=self._arn(name), Tags=tags)
 
     def delete(self, name: str) -> None:
-        """Forget a migration: the tables stay as they are."""
+        """Delete the record of a migration; the tables stay as they are."""
         function = name.rpartition("-")[0]
         self._client.call(
             "lambda", "untag_resource", Resource=self._arn(function), TagKeys=[_MIGRATED]
@@ -116,7 +116,7 @@ class Migrations(Plain):
 
 
 def check_health(client: Client, function: str, version: str) -> Health:
-    """Return whether a version answers the health path."""
+    """Return the health of a version: whether it responds to a request for the health path."""
     http = {"method": "GET", "path": HEALTH_PATH, "protocol": "HTTP/1.1", "sourceIp": "127.0.0.1"}
     event = {
         "version": "2.0",
@@ -134,7 +134,7 @@ def check_health(client: Client, function: str, version: str) -> Health:
 
 
 def invoke(client: Client, function: str, version: str, event: dict[str, Any]) -> tuple[str, Any]:
-    """Return why an invocation failed, "" if it did not, and its answer."""
+    """Invoke a version; return the error ("" for success), and the result of the function."""
     answer = client.call(
         "lambda",
         "invoke",
