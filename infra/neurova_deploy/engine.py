@@ -1,4 +1,4 @@
-"""Plan and apply releases on any target: in order, with health gates, resumable."""
+"""Plan and apply releases on any target: stage by stage, with health checks, resumable."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ _READS = 3
 
 
 class Who(NamedTuple):
-    """Who deploys, and which commit."""
+    """The user who deploys, and the commit that is deployed."""
 
     name: str
     commit: str = ""
 
 
 def find_plan(target: Target, content: Content, *, access: bool = True) -> Plan:
-    """Return what a deployment of `content` would change; changes nothing."""
+    """Return the changes that a deployment of `content` would make; change nothing."""
     changes = _find_changes(target, content.resources)
     before: tuple[Access, ...] = ()
     serving = latest(target.heads(), "deployed", "canary")
@@ -41,10 +41,9 @@ def find_plan(target: Target, content: Content, *, access: bool = True) -> Plan:
 
 
 def _find_changes(target: Target, resources: Sequence[Resource]) -> list[Change]:
-    """Return all changes, in the order of the resources; those to delete come last.
+    """Return all changes, in the order of the resources; deletions come last.
 
-    Others write, too, like an autoscaler: a resource that changes while it is compared is compared
-    again.
+    Compares a resource again if another writer, such as an autoscaler, changes it meanwhile.
     """
     changes: dict[str, Change | None] = {}
     found, open_resources = target.read(), resources
@@ -73,7 +72,7 @@ def _find_change(target: Target, resource: Resource, found: Found | None) -> Cha
         return None
     if found.hash == resource.hash and not any(differences(found.manifest, resource.manifest)):
         return None
-    # The server may normalise a value, so compare with its dry run.
+    # The server may normalise values, so compare with the result of its dry run.
     after = target.preview(resource)
     fields = tuple(differences(found.manifest, after, whole=True))
     return Change("update", resource.key, fields) if fields else None
@@ -82,8 +81,8 @@ def _find_change(target: Target, resource: Resource, found: Found | None) -> Cha
 class Engine:
     """Change the deployment of one project on a target.
 
-    Each method takes the lock, and ends with one release that serves: the new one, or the one
-    before it. A method that was interrupted is continued by the next one.
+    Each method takes the lock. After `deploy` and `roll_back`, exactly one release serves: the new
+    release or the previous one. If a call is interrupted, the next call continues it.
     """
 
     def __init__(
@@ -92,7 +91,11 @@ class Engine:
         self._target, self._who, self._report, self._pause = target, who, report, pause
 
     def deploy(self, content: Content, *, canary: int = 0, note: str = "", ready: float) -> Head:
-        """Bring the target to `content`. Raises DeployError, after a rollback, if it fails."""
+        """Deploy `content` as a new release.
+
+        If that fails, brings the previous release back and raises DeployError. `ready`: the seconds
+        within which each stage must become healthy.
+        """
         target = self._target
         target.lock(self._who.name)
         try:
@@ -121,7 +124,7 @@ class Engine:
             target.unlock()
 
     def _begin(self, content: Content, canary: int, note: str) -> Head:
-        """Store a new release, or continue the one that was interrupted."""
+        """Store a new release, or continue the interrupted release if it has the same content."""
         target, version = self._target, content.version
         heads = target.heads()
         open_head = latest(heads, "applying")
@@ -149,7 +152,7 @@ class Engine:
     def _apply(
         self, resources: Sequence[Resource], ready: float, *, skip: tuple[Stage, ...] = ()
     ) -> None:
-        """Apply what differs, stage by stage, then delete what is no longer wanted."""
+        """Apply changed resources, stage by stage, then delete resources that are not wanted."""
         target = self._target
         found = target.read()
         ordered = sorted(resources, key=lambda each: each.stage)
@@ -172,12 +175,12 @@ class Engine:
             target.delete(key)
 
     def _order_deletions(self, keys: Iterable[str]) -> list[str]:
-        """Return keys in the order of deletion: resources that others need come last."""
+        """Return keys in the order of deletion: resources that others depend on come last."""
         needed = self._target.kinds_needed
         return sorted(keys, key=lambda key: (key.partition("/")[0] in needed, key))
 
     def _wait(self, keys: Sequence[str], ready: float) -> None:
-        """Wait until all are ready. Raises DeployError if one fails or at the deadline."""
+        """Wait until all resources are ready. Raises DeployError if one fails or is not in time."""
         deadline = monotonic() + ready
         shown: dict[str, Health] = {}
         waiting = list(keys)

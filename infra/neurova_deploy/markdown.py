@@ -11,9 +11,9 @@ _LONGEST = 60_000
 
 
 def write_markdown(plan: Plan, environment: str) -> str:
-    """Return a plan for people, access changes first.
+    """Return a plan as Markdown, access changes first.
 
-    Lines that do not fit into a comment are left out and counted.
+    If the plan is too long for a comment, omits the rest and says how many lines it omits.
     """
     lines = [f"### Plan for {_code(environment)}", ""]
     room = _LONGEST

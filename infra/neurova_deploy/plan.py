@@ -15,7 +15,7 @@ _LONGEST = 60
 
 
 class Difference(msgspec.Struct, frozen=True):
-    """One field: its dotted name, the value in the target and ours."""
+    """A field that differs: its dotted name, the value in the target, and the wanted value."""
 
     field: str
     before: Any
@@ -47,7 +47,7 @@ class AccessChange(msgspec.Struct, frozen=True):
 
     @property
     def opens(self) -> bool:
-        """Return whether somebody may call that could not before."""
+        """Return whether the change allows a call that was refused before."""
         if not self.after or self.before == "public":
             return False
         if not self.before or self.after == "public":
@@ -62,7 +62,7 @@ class AccessChange(msgspec.Struct, frozen=True):
 
 
 class Plan(msgspec.Struct, frozen=True):
-    """What a deployment would change: access first."""
+    """The changes of a deployment: changes of access, then changes of resources."""
 
     access: tuple[AccessChange, ...] = ()
     changes: tuple[Change, ...] = ()
@@ -76,7 +76,7 @@ class Plan(msgspec.Struct, frozen=True):
 
 
 def compare_access(before: Iterable[Access], after: Iterable[Access]) -> tuple[AccessChange, ...]:
-    """Return the changes of access: those that open a function first."""
+    """Return the changes of access; changes that open a function come first."""
     old = {(each.function, each.route): each for each in before}
     new = {(each.function, each.route): each for each in after}
     found = []
@@ -90,10 +90,10 @@ def compare_access(before: Iterable[Access], after: Iterable[Access]) -> tuple[A
 def differences(
     before: Any, after: Any, field: str = "", *, whole: bool = False
 ) -> Iterator[Difference]:
-    """Yield the fields of `after` that `before` has with another value.
+    """Yield the fields of `after` whose value differs in `before`.
 
-    Fields that only `before` has are ignored as defaults of the target, unless `whole`: both sides
-    are complete. Lists of different length differ as a whole.
+    Ignores fields that exist only in `before`, because they are defaults of the target, unless
+    `whole` says that `after` is complete, too. Lists of different lengths are one difference.
     """
     if isinstance(after, Mapping) and isinstance(before, Mapping):
         for name in {**after, **before} if whole else after:

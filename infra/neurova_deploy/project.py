@@ -1,4 +1,4 @@
-"""What is deployed: the units, routes and settings of a project, without I/O."""
+"""The description of a project that is deployed: its units, access and settings, without I/O."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from neurova.settings.deploy import Deploy
 
 
 class Unit(msgspec.Struct, frozen=True):
-    """One image and the services in it: it becomes Deployments of its own.
+    """One image with the services in it; each unit is deployed and scaled separately.
 
-    `queues`: those of its subscriptions. `migrations`: a hash of its revisions, "" without a
-    database. `schedules`: by the names of their functions. `events`: those that it publishes.
+    `queues`: the queues of its subscriptions. `migrations`: a hash of its revisions, "" without a
+    database. `schedules`: its schedules by function name. `events`: the events that it publishes.
     """
 
     name: str
@@ -37,11 +37,11 @@ class Access(msgspec.Struct, frozen=True):
 
 
 class Project(msgspec.Struct, frozen=True):
-    """All that a target needs to deploy a project; `drain`: seconds for calls in flight.
+    """All data that a target needs to deploy a project.
 
-    `bus`: its URL, "" if it is not known. `root` and `state`: the project's folder and its state
-    folder. `sources`: the names in `root` that belong into an image, unless the project has a
-    Dockerfile.
+    `drain`: how many seconds calls in flight may take at a stop. `bus`: the URL of the bus, "" if
+    unknown. `root` and `state`: the project's folder and its state folder. `sources`: the files and
+    folders in `root` to copy into an image; empty if the project has a Dockerfile.
     """
 
     name: str
@@ -63,7 +63,7 @@ class Project(msgspec.Struct, frozen=True):
 
 
 def runtime_name(project: str, unit: str, *, canary: bool = False) -> str:
-    """Return the name of a unit's runtime: of its Deployment and of its Service."""
+    """Return the name of a unit's runtime, which its Deployment and its Service share."""
     parts = [project, *([unit] if unit else ()), "runtime", *(["canary"] if canary else ())]
     return "-".join(parts).replace("_", "-")
 
@@ -71,7 +71,7 @@ def runtime_name(project: str, unit: str, *, canary: bool = False) -> str:
 def runtime_targets(
     project: str, units: tuple[Unit, ...], canaries: tuple[str, ...] = (), percent: int = 0
 ) -> dict[str, tuple[str, ...]]:
-    """Return the targets of each service in the form of `[services.<name>] targets`."""
+    """Return the targets of each service, in the format of `[services.<name>] targets`."""
     targets: dict[str, tuple[str, ...]] = {}
     for unit in units:
         stable = f"{runtime_name(project, unit.name)}:8000"

@@ -1,4 +1,4 @@
-"""The records of releases, which a target keeps: what was deployed, by whom and when."""
+"""The records of releases that a target stores: what was deployed, by whom and when."""
 
 from __future__ import annotations
 
@@ -16,9 +16,10 @@ KEPT = 10
 
 
 class Head(msgspec.Struct, frozen=True):
-    """A release without its resources.
+    """The metadata of a release.
 
-    `version` is the hash of its resources. `canary`: the percentage of a canary, 0 for none.
+    `version`: the hash of its resources. `canary`: the percentage of calls that a canary gets, 0 if
+    the release is not a canary.
     """
 
     number: int
@@ -32,9 +33,9 @@ class Head(msgspec.Struct, frozen=True):
 
 
 class Content(msgspec.Struct, frozen=True):
-    """What a release has: its resources, and who may call its functions.
+    """The content of a release: its resources, and who may call its functions.
 
-    `promoted`: the resources after the promotion of a canary.
+    `promoted`: for a canary, the resources to deploy when it is promoted.
     """
 
     resources: tuple[Resource, ...]
@@ -52,14 +53,14 @@ class Content(msgspec.Struct, frozen=True):
 
     @staticmethod
     def decode(encoded: bytes) -> Content:
-        """Return the content that `encode` has compressed."""
+        """Return the content that `encode` encoded."""
         return msgspec.json.decode(gzip.decompress(encoded), type=Content)
 
 
 def choose_rollback(heads: list[Head], to: int | None = None) -> Head | None:
-    """Return the release to bring back: number `to`, or the one before the one that serves.
+    """Return the release to roll back to: number `to`, or by default the previous release.
 
-    If a release was interrupted, this is the one that served before it.
+    If a deployment was interrupted, the default is the release that served before it.
     """
     deployed = [each for each in heads if each.status == "deployed"]
     if to is not None:

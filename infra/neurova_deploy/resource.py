@@ -11,9 +11,9 @@ import msgspec
 
 
 class Stage(IntEnum):
-    """The order in which resources are applied; each stage is healthy before the next begins.
+    """The order in which resources are applied; a stage must be healthy before the next begins.
 
-    SECRETS and SERVERS are for targets that also run databases and brokers.
+    Only targets that also run databases and brokers use SECRETS and SERVERS.
     """
 
     SECRETS = -2
@@ -26,9 +26,9 @@ class Stage(IntEnum):
 
 
 class Resource(msgspec.Struct, frozen=True, dict=True):
-    """A resource as the target wants it.
+    """A wanted resource, in the format of its target.
 
-    `is_fixed`: it is created once and never changed, like a Job or a generated key.
+    `is_fixed`: the resource is created once and never changed, like a Job or a generated key.
     """
 
     kind: str
@@ -39,7 +39,7 @@ class Resource(msgspec.Struct, frozen=True, dict=True):
 
     @property
     def key(self) -> str:
-        """Return the name that is unique in a deployment."""
+        """Return the kind and name, which identify the resource in a deployment."""
         return f"{self.kind}/{self.name}"
 
     @cached_property

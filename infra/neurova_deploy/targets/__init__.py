@@ -1,1 +1,1 @@
-"""The targets: where a project is deployed to."""
+"""The targets that a project can be deployed to."""

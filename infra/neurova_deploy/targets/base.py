@@ -17,78 +17,79 @@ RenderKong = Callable[[Mapping[str, tuple[str, ...]]], dict[str, Any]]
 
 
 class DeployError(NeurovaError):
-    """A deployment failed or was refused; the previous release still serves."""
+    """A deployment failed or was refused."""
 
 
 class Health(NamedTuple):
-    """The state of one resource, and what it waits for or why it failed."""
+    """The health of one resource; `reason` says what it waits for or why it failed."""
 
     state: Literal["ready", "waiting", "failed"]
     reason: str = ""
 
 
 class Found(NamedTuple):
-    """A resource in the target, and the hash of what was applied last ("" if unknown)."""
+    """A resource in the target, and the hash of the manifest applied last ("" if unknown)."""
 
     manifest: dict[str, Any]
     hash: str
 
 
 class Target(Protocol):
-    """Where resources are applied, and where the state of the deployment is."""
+    """A target: it applies resources, and stores the releases and the lock of a deployment."""
 
     kinds_with_health: frozenset[str]
     """The kinds of resources that `status` shows."""
     kinds_needed: frozenset[str]
-    """The kinds that others need, which are deleted last."""
+    """The kinds that other resources depend on; they are deleted last."""
 
     def check(self) -> str:
-        """Return what was found. Raises NeurovaError if the target cannot be used."""
+        """Return one line about the target. Raises NeurovaError if the target cannot be used."""
 
     def read(self) -> Mapping[str, Found]:
-        """Return all resources of this project that are there, by key."""
+        """Return all existing resources of this project, by key."""
 
     def preview(self, resource: Resource) -> dict[str, Any]:
-        """Return what `apply` would store for a resource, without changing it."""
+        """Return the manifest that `apply` would store for a resource; change nothing."""
 
     def apply(self, resource: Resource) -> None:
-        """Create a resource, or change it to what is wanted."""
+        """Create a resource, or update it to its manifest."""
 
     def delete(self, key: str) -> None:
-        """Delete a resource, if it is there."""
+        """Delete a resource, if it exists."""
 
     def health(self, key: str) -> Health:
-        """Return the state of a resource."""
+        """Return the health of a resource."""
 
     def heads(self) -> list[Head]:
         """Return the releases, oldest first."""
 
     def read_content(self, number: int) -> Content:
-        """Return the resources of a release."""
+        """Return the content of a release."""
 
     def write_release(self, head: Head, content: Content | None = None) -> None:
-        """Store a release; without `content` only its head is replaced."""
+        """Store a release; without `content`, replace only its head."""
 
     def forget_releases(self, numbers: Sequence[int]) -> None:
         """Delete releases."""
 
     def lock(self, who: str) -> None:
-        """Take the lock of the deployment, or extend it. Raises DeployError if another has it."""
+        """Take the lock, or extend it. Raises DeployError if another process holds the lock."""
 
     def unlock(self) -> None:
-        """Release the lock, if this process has it."""
+        """Release the lock, if this process holds it."""
 
 
 class Provider(Protocol):
     """One kind of target: it renders projects to resources, and opens the target.
 
-    The names of resources begin with "<project>-<unit>-"; those of Kong with "<project>-kong".
+    Resource names begin with "<project>-<unit>-", the names of Kong's resources with
+    "<project>-kong".
     """
 
     def variables(self, deploy: Deploy, services: Sequence[str]) -> dict[str, str]:
-        """Return the settings that all containers have, beside the user's `variables`.
+        """Return the variables of all containers, in addition to the user's `variables`.
 
-        `services`: the names of the services of the project.
+        `services`: the names of the project's services.
         """
 
     def render(self, project: Project, kong: RenderKong) -> tuple[Resource, ...]:
@@ -97,13 +98,14 @@ class Provider(Protocol):
     def render_canary(
         self, project: Project, kong: RenderKong, stable: Sequence[Resource], percent: int
     ) -> tuple[Resource, ...]:
-        """Return the release that serves and a canary beside it.
+        """Return the resources of the current release and of a canary beside it.
 
-        `percent`: of the calls, for the canary. Raises ConfigError if nothing differs.
+        `percent`: the percentage of calls that the canary gets. Raises ConfigError if nothing
+        differs.
         """
 
     def write(self, project: Project, resources: Sequence[Resource]) -> str:
-        """Return resources in the form of the target's own tools."""
+        """Return resources as text in the format of the target's own tools."""
 
     def open(self, project: Project) -> Target:
-        """Return the target of a project, not checked yet."""
+        """Return the target of a project, without checking it."""

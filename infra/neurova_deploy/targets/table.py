@@ -1,4 +1,4 @@
-"""The table of all targets: the value of `[deploy.<name>] target`, and its provider."""
+"""The table of all targets: the provider for each value of `[deploy.<name>] target`."""
 
 from __future__ import annotations
 

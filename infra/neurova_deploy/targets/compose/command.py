@@ -1,4 +1,4 @@
-"""Run the command line of Docker or Podman, with its errors in our words."""
+"""Run the command line of Docker or Podman, and translate its errors."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ _FIXES = (
 
 
 class Engine:
-    """The container engine of this machine, or that of DOCKER_HOST."""
+    """The container engine of this machine, or of the machine in DOCKER_HOST."""
 
     def __init__(self, program: str) -> None:
         self.program = program
 
     def check(self) -> str:
-        """Return what was found. Raises Unavailable if the engine does not respond."""
+        """Return the version of Compose. Raises Unavailable if the engine does not respond."""
         version = self.run("compose", "version", "--short")
         try:
             self.run("info", "--format", "{{.ID}}")
@@ -41,7 +41,7 @@ class Engine:
         return f"{self.program} compose {version.strip()} responds"
 
     def run(self, *words: str) -> str:
-        """Return the output of a command. Raises DeployError with its last line of error."""
+        """Return the output of a command. Raises DeployError with the last line of its errors."""
         done = subprocess.run(  # noqa: S603 - no shell
             [self.program, *words], capture_output=True, text=True, check=False
         )
@@ -51,7 +51,7 @@ class Engine:
 
 
 def find_engine() -> Engine:
-    """Return the first engine on PATH that has Compose. Raises ConfigError if there is none."""
+    """Return the first engine on PATH that supports Compose. Raises ConfigError if none does."""
     found = [path for path in map(shutil.which, _ENGINES) if path]
     for path in found:
         engine = Engine(path)
@@ -69,7 +69,7 @@ def find_engine() -> Engine:
 
 
 def explain(output: str, words: Sequence[str]) -> DeployError:
-    """Return the error for the output of a command that failed."""
+    """Return the error of a failed command, built from its output."""
     lines = [line.strip() for line in output.splitlines() if line.strip()]
     what = lines[-1] if lines else "the command failed"
     lower = output.lower()

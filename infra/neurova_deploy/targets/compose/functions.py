@@ -1,4 +1,4 @@
-"""The services that run functions, and Kong."""
+"""Render the services that run functions, and Kong."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _SERVERS = ("rabbitmq", "redis")
 
 
 def render_functions(project: Project, unit: Unit, settings: dict[str, str]) -> Iterator[Resource]:
-    """Yield the migrations, the runtime, what runs beside it, and the service for commands."""
+    """Yield the migrations, the runtime, the background services, and the service for commands."""
     has_registry = unit.has_relay and project.deploy.profile == "core"
     own = {**settings, "NEUROVA_SCHEMAS_HOST": "0.0.0.0"}  # noqa: S104 - of the container
     if has_registry:
@@ -57,7 +57,7 @@ def render_functions(project: Project, unit: Unit, settings: dict[str, str]) -> 
         healthcheck=_http_health(HEALTH_PATH),
         depends_on=needs,
     )
-    # Its name has its version: the next one starts beside it, then this one is deleted.
+    # Put the version into the name, so that the next runtime starts before this one is deleted.
     yield msgspec.structs.replace(runtime, name=f"{RUNTIME}-{runtime.hash[:8]}")
     if unit.has_subscriptions:
         yield _background(project, unit, "subscriptions", settings, needs)
@@ -90,7 +90,8 @@ def _background(
     needs: dict[str, dict[str, str]],
     **service: Any,
 ) -> Resource:
-    # A process without a port has ended by then if its settings are wrong.
+    # This process has no port to check. With wrong settings it exits within 5 seconds, so it is
+    # healthy if it is older.
     lives = "test $(( $(date +%s) - $(stat -c %Y /proc/1) )) -ge 5"
     check = {"test": ["CMD-SHELL", escape(lives)], "interval": "2s", "retries": 15}
     networks = ["inside"] if part == "relay" else ["inside", "outside"]
@@ -127,13 +128,16 @@ def _http_health(path: str) -> dict[str, Any]:
 def render_kong(
     project: Project, unit: Unit, settings: dict[str, str], version: str
 ) -> Iterator[Resource]:
-    """Yield the job that writes Kong's configuration, and Kong; `version`: a hash of it."""
+    """Yield the job that writes Kong's configuration, and Kong.
+
+    `version`: a hash of the configuration.
+    """
     config = "/run/kong/kong.yaml"
     yield make_functions(
         project,
         unit,
         "kong-config",
-        Stage.SCALING,  # before Kong reads it, and after the runtime that serves its routes
+        Stage.SCALING,  # after the runtime that serves the routes, before Kong reads them
         settings,
         command=["gateway", "render", "--output", config],
         restart="no",
@@ -148,7 +152,7 @@ def render_kong(
         labels={KONG_HASH: version},
         environment={
             "KONG_DECLARATIVE_CONFIG": config,
-            "KONG_DNS_VALID_TTL": "1",  # seconds; the name of the runtimes has several addresses
+            "KONG_DNS_VALID_TTL": "1",  # seconds; a new runtime adds an address to the name
             "STATE": STATE,
         },
         ports=[f"127.0.0.1:{project.deploy.port}:{PORT}"],

@@ -1,4 +1,4 @@
-"""The state of a container, from a row of `compose ps --format json`, without I/O."""
+"""Read the state of a container from a row of `compose ps --format json`, without I/O."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ..base import Health
 
 
 def read_rows(text: str) -> list[dict[str, Any]]:
-    """Return the rows of `ps`: one document a line, or a list in older versions."""
+    """Return the rows of `ps`: Compose prints one JSON document per line, older versions a list."""
     if text.lstrip().startswith("["):
         rows: list[dict[str, Any]] = msgspec.json.decode(text)
         return rows
@@ -19,23 +19,23 @@ def read_rows(text: str) -> list[dict[str, Any]]:
 
 
 def label_of(row: Mapping[str, Any], name: str) -> str:
-    """Return the value of a label, "" without it."""
+    """Return the value of a label, "" if the container does not have it."""
     pairs = (each.partition("=") for each in str(row.get("Labels", "")).split(","))
     return next((value for key, _, value in pairs if key == name), "")
 
 
 def is_job(manifest: Mapping[str, Any]) -> bool:
-    """Return whether a service ends by itself."""
+    """Return whether a service is a job, which ends by itself."""
     return manifest.get("restart") == "no"
 
 
 def is_started(manifest: Mapping[str, Any]) -> bool:
-    """Return whether a service is started by a deployment; others only by `compose run`."""
+    """Return whether a deployment starts a service; only `compose run` starts the others."""
     return manifest.get("profiles") != ["admin"]
 
 
 def health_of(manifest: Mapping[str, Any], row: Mapping[str, Any] | None) -> Health:
-    """Return the state of a service; `row`: its container, None if there is none."""
+    """Return the health of a service; `row`: its container, None if there is none."""
     if not is_started(manifest):
         return Health("ready")
     if row is None:

@@ -1,4 +1,4 @@
-"""What the deployment asks of Compose."""
+"""The provider of `target = "compose"`."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from .services import compose_name
 
 
 class ComposeProvider:
-    """Render services, and run them by the command of Docker or Podman."""
+    """Render services, and run them with the command line of Docker or Podman."""
 
     def variables(self, deploy: Deploy, services: Sequence[str]) -> dict[str, str]:
-        """Return the settings that all containers have, beside the user's `variables`."""
+        """Return the variables of all containers, in addition to the user's `variables`."""
         return variables(deploy, services)
 
     def render(self, project: Project, kong: RenderKong) -> tuple[Resource, ...]:
@@ -29,18 +29,18 @@ class ComposeProvider:
     def render_canary(
         self, project: Project, kong: RenderKong, stable: Sequence[Resource], percent: int
     ) -> tuple[Resource, ...]:
-        """Raise ConfigError: Compose has one version at a time."""
+        """Raise ConfigError, because Compose runs only one version at a time."""
         raise ConfigError(
             "Compose has no canary", where="--canary", fix="deploy without it, or to Kubernetes"
         )
 
     def write(self, project: Project, resources: Sequence[Resource]) -> str:
-        """Return the file of Compose."""
+        """Return the resources as a Compose file."""
         services = {each.name: each.manifest for each in resources}
         return write_yaml(document(compose_name(project), services))
 
     def open(self, project: Project) -> Target:
-        """Return the containers of a project on this machine, or those of DOCKER_HOST."""
+        """Return the target: the containers of a project on this machine or in DOCKER_HOST."""
         from .target import ComposeTarget
 
         return ComposeTarget(project)

@@ -45,7 +45,7 @@ disable_mlock = true
 
 
 def variables(deploy: Deploy, services: Sequence[str]) -> dict[str, str]:
-    """Return the settings of all containers that run functions."""
+    """Return the variables of all containers that run functions."""
     found = {
         "NEUROVA_GATEWAY_BEHIND": "kong",
         "NEUROVA_GATEWAY_HOST": "0.0.0.0",  # noqa: S104 - of the container
@@ -58,7 +58,8 @@ def variables(deploy: Deploy, services: Sequence[str]) -> dict[str, str]:
         "NEUROVA_RUNTIME_DRAIN_DELAY": f"{deploy.drain_delay:g}",
         "NEUROVA_SECRETS_URL": "http://vault:8200",
         "NEUROVA_SECRETS_AUTH": "approle",
-        # The job `vault-setup` writes the real ones into a file that the containers read.
+        # Placeholders: the job `vault-setup` writes the real values into a file that the containers
+        # read.
         "NEUROVA_SECRETS_ROLE": "of-vault-setup",
         "NEUROVA_SECRETS_SECRET_ID": "of-vault-setup",
         "NEUROVA_WAREHOUSE_ENABLED": "false",
@@ -96,7 +97,10 @@ def render(project: Project, kong: RenderKong) -> tuple[Resource, ...]:
 
 
 def document(name: str, services: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
-    """Return services as one Compose file: with volumes, and only what is in it as dependency."""
+    """Return services as one Compose file, with their volumes.
+
+    Removes dependencies on services that are not in the file.
+    """
     written = {}
     for service, manifest in services.items():
         needs = {k: v for k, v in manifest.get("depends_on", {}).items() if k in services}
@@ -114,7 +118,10 @@ def document(name: str, services: Mapping[str, dict[str, Any]]) -> dict[str, Any
 
 
 def hash_of(manifest: Mapping[str, Any]) -> str:
-    """Return the hash of what a container is made of; Kong reads its routes without a new one."""
+    """Return the hash of a manifest without its labels, which change without a new container.
+
+    Kong's labels contain the hash of its routes, which Kong reloads while it runs.
+    """
     return content_hash({key: each for key, each in manifest.items() if key != "labels"})
 
 
@@ -130,7 +137,7 @@ def _render_servers() -> Iterator[Resource]:
             if has_secrets:
                 volumes = [f"{name}-secrets:{SECRETS}:ro", *manifest.get("volumes", ())]
                 manifest |= {"volumes": volumes, **start()}
-            # A server that needs a database starts when the databases are there.
+            # Start a server that needs a database only after the databases exist.
             stage = Stage.RUNTIME if needs else Stage.SERVERS
             chosen = BOTH if profile == "core" else FULL
             yield make(
@@ -139,7 +146,7 @@ def _render_servers() -> Iterator[Resource]:
 
 
 def _secrets(project: Project, unit: Unit, servers: list[Resource]) -> Resource:
-    """Return the job that creates passwords; it also builds the image, as the first service."""
+    """Return the job that creates passwords; as the first service, it also builds the image."""
     functions = {
         "PGPASSWORD": "@login@",
         "REDISCLI_AUTH": "@redis@",

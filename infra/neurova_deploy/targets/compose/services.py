@@ -1,4 +1,4 @@
-"""One Compose service: what all have, what starts with secrets, and what runs functions."""
+"""Make one Compose service: common limits, an entrypoint that reads secrets, and dependencies."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _PACKAGE = Path(__file__).parents[2]
 
 
 def compose_name(project: Project) -> str:
-    """Return the name of the Compose project: two environments may be on one machine."""
+    """Return a Compose project name per environment, as one machine may run several."""
     return f"{project.name}-{project.environment}"
 
 
@@ -32,7 +32,7 @@ def template(name: str) -> str:
 
 
 def vault_files() -> dict[str, str]:
-    """Return the script that prepares Vault, and its policies, by name."""
+    """Return the text of the script that prepares Vault, and of its policies, by file name."""
     for folder in (_PACKAGE / "_assets" / "vault", _PACKAGE.parent / "vault"):
         if folder.is_dir():
             names = ["bootstrap.sh", *(f"policies/{each.name}" for each in folder.glob("*/*.hcl"))]
@@ -41,24 +41,24 @@ def vault_files() -> dict[str, str]:
 
 
 def escape(text: str) -> str:
-    """Return a text that Compose does not take for one with variables."""
+    """Escape a text so that Compose does not replace variables in it."""
     return text.replace("$", "$$")
 
 
 def start(*words: str) -> dict[str, Any]:
-    """Return the entrypoint that reads the files of secrets, then runs `words` and the command."""
+    """Return an entrypoint that reads the secret files, then runs `words` and the command."""
     script = escape(template("start.sh"))
     return {"entrypoint": ["/bin/sh", "-c", script, "start", *words]}
 
 
 def after(*done: str, healthy: tuple[str, ...] = ()) -> dict[str, dict[str, str]]:
-    """Return the jobs and servers that a service needs, as `depends_on`."""
+    """Return `depends_on` for a service that needs the jobs `done` and the servers `healthy`."""
     found = {name: {"condition": "service_completed_successfully"} for name in done}
     return {**found, **{name: {"condition": "service_healthy"} for name in healthy}}
 
 
 def make(name: str, stage: Stage, profiles: tuple[str, ...], **service: Any) -> Resource:
-    """Return a service with few rights and limits; `service` overrides them."""
+    """Return a service with minimal privileges and limits; `service` overrides them."""
     manifest: dict[str, Any] = {
         "profiles": list(profiles),
         "networks": ["inside"],
@@ -75,7 +75,7 @@ def make(name: str, stage: Stage, profiles: tuple[str, ...], **service: Any) -> 
 
 
 def make_job(name: str, stage: Stage, profiles: tuple[str, ...], **service: Any) -> Resource:
-    """Return a service that ends; it runs again when its definition changes."""
+    """Return a service that runs once, and again when its definition changes."""
     limits = {"restart": "no", "mem_limit": str(256 << 20)}
     return make(name, stage, profiles, **limits, **service)
 

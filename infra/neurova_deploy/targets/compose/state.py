@@ -1,4 +1,4 @@
-"""The state of a deployment: a folder with the applied services, the releases and the lock."""
+"""Store the state of a deployment in a folder: the applied services, releases and the lock."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Services = dict[str, dict[str, Any]]
 
 
 class Folder:
-    """Files that only their owner may read, each written at once."""
+    """The state folder; only its owner may read its files, and each write is atomic."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -28,12 +28,12 @@ class Folder:
         self._held: ExitStack | None = None
 
     def applied(self) -> Services:
-        """Return the services as they were applied last, by name."""
+        """Return the last applied manifest of each service, by name."""
         text = read_private_file(self.path / "applied.json")
         return msgspec.json.decode(text, type=Services) if text else {}
 
     def write_applied(self, services: Services) -> None:
-        """Store what is applied."""
+        """Store the applied manifests."""
         text = msgspec.json.encode(services).decode()
         write_private_file(self.path / "applied.json", text, durable=True)
 
@@ -55,7 +55,7 @@ class Folder:
             ) from None
 
     def write_release(self, head: Head, content: Content | None = None) -> None:
-        """Store a release: its head last, so that a release with a head is complete."""
+        """Store a release; write its head last, so that a release with a head is complete."""
         if content is not None:
             self._content(head.number).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             making = self._content(head.number).with_suffix(".making")
@@ -70,7 +70,7 @@ class Folder:
             self._content(number).unlink(missing_ok=True)
 
     def lock(self, _: str) -> None:
-        """Take the lock, once; the system releases it if this process is killed."""
+        """Take the lock, unless we hold it; the system releases it if this process is killed."""
         if self._held is not None:
             return
         self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -83,7 +83,7 @@ class Folder:
         self._held = held
 
     def unlock(self) -> None:
-        """Release the lock, if this process has it."""
+        """Release the lock, if this process holds it."""
         if self._held is not None:
             self._held.close()
             self._held = None

@@ -1,4 +1,4 @@
-"""Compose as a target: containers by its command line, state in a folder of this machine."""
+"""Compose as a target: it runs the Compose command, and stores its state in a local folder."""
 
 from __future__ import annotations
 
@@ -39,18 +39,18 @@ class ComposeTarget:
         self.lock, self.unlock = self._folder.lock, self._folder.unlock
 
     def check(self) -> str:
-        """Return what was found. Raises NeurovaError if the engine does not respond."""
+        """Return one line about the engine. Raises NeurovaError if the engine does not respond."""
         return self._engine.check()
 
     def read(self) -> dict[str, Found]:
-        """Return the services that have a container, as they were applied last."""
+        """Return the last applied manifest of each service that has a container."""
         rows, found = self._rows(), {}
         for name, manifest in self._folder.applied().items():
             row, digest = rows.pop(name, None), hash_of(manifest)
             if not is_started(manifest):
                 found[f"Service/{name}"] = Found(manifest, digest)
             elif row is not None and label_of(row, HASH) != digest:
-                found[f"Service/{name}"] = Found({}, "")  # interrupted before it was stored
+                found[f"Service/{name}"] = Found({}, "")  # the last `apply` was interrupted
             elif row is not None and (is_job(manifest) or row["State"] == "running"):
                 found[f"Service/{name}"] = Found(manifest, digest)
             elif row is not None:
@@ -58,11 +58,11 @@ class ComposeTarget:
         return {**{f"Service/{name}": Found({}, "") for name in rows}, **found}
 
     def preview(self, resource: Resource) -> dict[str, Any]:
-        """Return what is wanted: Compose adds nothing to it."""
+        """Return the manifest unchanged, because Compose adds nothing to it."""
         return resource.manifest
 
     def apply(self, resource: Resource) -> None:
-        """Start or replace the container of a service; Kong reads a new configuration."""
+        """Start or replace a service's container; if only Kong's routes changed, reload Kong."""
         applied = self._folder.applied()
         before = applied.get(resource.name)
         wanted = {**applied, resource.name: resource.manifest}
@@ -76,7 +76,7 @@ class ComposeTarget:
         self._folder.write_applied(wanted)
 
     def delete(self, key: str) -> None:
-        """Stop a service, so that it drains, and remove its container; volumes stay."""
+        """Stop a service, which drains it, and remove its container; keep its volumes."""
         name = key.partition("/")[2]
         row = self._rows().get(name)
         if row is not None:
@@ -89,7 +89,7 @@ class ComposeTarget:
             self._engine.run("compose", "-p", compose_name(self._project), "down")
 
     def health(self, key: str) -> Health:
-        """Return the state of a service, with its last line of log if it failed."""
+        """Return the health of a service; if it failed, with the last line of its log."""
         name = key.partition("/")[2]
         health = health_of(self._folder.applied().get(name, {}), self._rows().get(name))
         if health.state != "failed":
@@ -98,7 +98,7 @@ class ComposeTarget:
         return health._replace(reason=f"{health.reason} ({logs})") if logs else health
 
     def _can_reload(self, before: dict[str, Any], after: dict[str, Any]) -> bool:
-        """Return whether only the configuration of a running Kong differs."""
+        """Return whether Kong runs, and only its routes have changed."""
         if hash_of(before) != hash_of(after) or before["labels"] == after["labels"]:
             return False
         return self._rows().get(KONG, {}).get("State") == "running"

@@ -31,11 +31,11 @@ _TIMEOUT = 30.0
 
 
 class NotFound(DeployError):
-    """The resource, or its kind, is not there."""
+    """The resource, or its kind, does not exist."""
 
 
 class Conflict(DeployError):
-    """The resource is there already, or another process has changed it."""
+    """The resource already exists, or another process has changed it."""
 
 
 class Client:
@@ -77,7 +77,7 @@ class Client:
         media_type: str = "application/json",
         **query: str,
     ) -> dict[str, Any]:
-        """Send one request and return the answer. Raises NeurovaError with the cause and a fix."""
+        """Send one request; return the response. Raises NeurovaError with the cause and a fix."""
         from urllib3.exceptions import HTTPError
 
         headers = {"Accept": "application/json", "Content-Type": media_type}

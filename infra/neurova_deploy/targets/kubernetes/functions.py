@@ -1,4 +1,4 @@
-"""The resources of the functions: runtimes, subscriptions, relays, migrations, scaling."""
+"""Render the resources of functions: runtimes, subscriptions, relays, migrations, scaling."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ...resource import Resource, Stage
 from .pods import PORT, function_pod, labels, make, make_deployment, object_name
 
 RUNTIME = "runtime"
-_SETTLE = 5  # seconds: a process without a probe has failed by then if its settings are wrong
+_SETTLE = 5  # seconds; a process without a probe exits earlier if its settings are wrong
 
 
 def render_unit(project: Project, unit: Unit) -> Iterator[Resource]:
@@ -31,7 +31,7 @@ def render_unit(project: Project, unit: Unit) -> Iterator[Resource]:
 
 
 def render_runtime(project: Project, unit: Unit, *, canary: int = 0) -> Iterator[Resource]:
-    """Yield the runtime and its Service; `canary`: the percentage of a canary's runtime."""
+    """Yield a runtime and its Service; `canary`: the percentage of calls of a canary, 0: stable."""
     deploy = project.deploy
     name = runtime_name(project.name, unit.name, canary=bool(canary))
     tags = labels(project, RUNTIME, unit.name, track="canary" if canary else "stable")
@@ -44,7 +44,7 @@ def render_runtime(project: Project, unit: Unit, *, canary: int = 0) -> Iterator
         ports=[{"name": "http", "containerPort": PORT}],
         startupProbe={**health, "periodSeconds": 2, "failureThreshold": 60},
         readinessProbe={**health, "periodSeconds": 2, "failureThreshold": 2},
-        # A draining runtime answers 503 and must not be killed: check its socket only.
+        # Check only the socket: a draining runtime responds with 503 and must not be killed.
         livenessProbe={"tcpSocket": {"port": PORT}, "periodSeconds": 10, "failureThreshold": 3},
     )
     replicas = deploy.replicas if deploy.replicas == deploy.replicas_max else 0
@@ -75,7 +75,7 @@ def _render_scaling(project: Project, unit: Unit) -> Iterator[Resource]:
 
 
 def disruption_budget(project: Project, name: str, tags: dict[str, str]) -> Resource:
-    """Return a budget: one pod at a time may be evicted."""
+    """Return a budget that allows the eviction of one pod at a time."""
     spec = {"maxUnavailable": 1, "selector": {"matchLabels": tags}}
     kind = "PodDisruptionBudget"
     return make(project, Stage.SCALING, kind, "policy/v1", name, tags, spec=spec)
@@ -125,5 +125,5 @@ def _migration(project: Project, unit: Unit) -> Resource:
         "template": {"metadata": {"labels": tags}, "spec": {**pod, "restartPolicy": "Never"}},
     }
     name = object_name(project, unit.name, "migrate", unit.migrations)
-    # A Job cannot be changed, and runs once for each state of the revisions.
+    # A Job cannot be changed, so name it by the hash of the revisions: each state runs one Job.
     return make(project, Stage.MIGRATION, "Job", "batch/v1", name, tags, is_fixed=True, spec=spec)

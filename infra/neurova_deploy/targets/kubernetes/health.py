@@ -1,4 +1,4 @@
-"""The health of resources by their status, without I/O."""
+"""Derive the health of resources from their status, without I/O."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ READY = Health("ready")
 
 
 def health_of(resource: Mapping[str, Any]) -> Health:
-    """Return the state of a Deployment or Job; all other kinds are always ready."""
+    """Return the health of a Deployment or Job; resources of all other kinds are always ready."""
     if resource["kind"] == "Deployment":
         return _deployment(resource)
     if resource["kind"] == "Job":

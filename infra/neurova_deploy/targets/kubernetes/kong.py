@@ -1,4 +1,4 @@
-"""The resources of Kong: its configuration in ConfigMaps, and its Deployment."""
+"""Render the resources of Kong: its configuration in ConfigMaps, and its Deployment."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from .pods import PORT, labels, make, make_deployment, make_pod, object_name, se
 
 KONG = "kong"
 PART = 600_000
-"""The bytes of one part of a file; in base64 they fit into the 1 MiB that an object may have."""
+"""The maximum bytes of one part of a file: in base64 it fits into Kubernetes's limit of 1 MiB."""
 _FILE = "/var/lib/neurova/kong.json"
-_DRAIN = 15  # seconds that a load balancer needs to send no new connections
+_DRAIN = 15  # seconds until load balancers have stopped sending new connections
 
 
 def render_kong(project: Project, document: dict[str, Any]) -> Iterator[Resource]:
@@ -33,7 +33,8 @@ def render_kong(project: Project, document: dict[str, Any]) -> Iterator[Resource
         "image": project.deploy.kong_image,
         "env": [
             {"name": "KONG_DECLARATIVE_CONFIG", "value": _FILE},
-            # Kong closes an idle connection before a stopping runtime does: no request is lost.
+            # Kong must close idle connections before a stopping runtime does, so that no request is
+            # lost.
             {"name": "KONG_UPSTREAM_KEEPALIVE_IDLE_TIMEOUT", "value": str(_idle(project))},
             *secret_variables(project, "PGPASSWORD"),
         ],
@@ -67,14 +68,14 @@ def render_kong(project: Project, document: dict[str, Any]) -> Iterator[Resource
 
 
 def _idle(project: Project) -> int:
-    """Return the seconds that Kong keeps an idle connection to a runtime; 0 would be for ever."""
+    """Return how many seconds Kong keeps an idle connection to a runtime; 0 would mean forever."""
     return max(1, int(project.deploy.drain_delay * 2 / 3))
 
 
 def _config_maps(
     project: Project, document: dict[str, Any], tags: dict[str, str]
 ) -> Iterator[Resource]:
-    """Yield the configuration in parts, named by its hash: each version of Kong reads its own."""
+    """Yield the configuration in parts, named by its hash, so that old pods keep their own."""
     packed = gzip.compress(msgspec.json.encode(document), 6, mtime=0)
     version = content_hash(packed)
     for number, start in enumerate(range(0, len(packed), PART)):

@@ -29,9 +29,9 @@ def render(project: Project, kong: RenderKong) -> tuple[Resource, ...]:
 def render_canary(
     project: Project, kong: RenderKong, stable: Sequence[Resource], percent: int
 ) -> tuple[Resource, ...]:
-    """Return the resources of the release that serves, and a canary for each runtime that differs.
+    """Return the resources of the current release, and a canary for each changed runtime.
 
-    Raises ConfigError if none differs.
+    Raises ConfigError if no runtime has changed.
     """
     hashes = {each.key: each.hash for each in stable}
     found = [each for each in stable if _component(each) != KONG]
@@ -70,7 +70,8 @@ def _render_base(project: Project) -> Iterator[Resource]:
             automountServiceAccountToken=False,
         )
     name = object_name(project, "identity")
-    # The target creates the key that signs callers; it is in no plan and in no release.
+    # The target generates the key that signs caller identities, so that no plan and no release
+    # contains it.
     yield make(project, Stage.BASE, "Secret", "v1", name, tags, is_fixed=True, type="Opaque")
     selector = {
         name: labels(project, name) for name in (RUNTIME, KONG, "subscriptions", "relay", "migrate")

@@ -1,4 +1,4 @@
-"""Pods of the deployment: what their containers may do, and which variables they have."""
+"""Render pods: the privileges of their containers, their volumes and their variables."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def variables(project: Project) -> list[dict[str, Any]]:
 
 
 def container_variables(deploy: Deploy) -> dict[str, str]:
-    """Return the settings of all containers, beside the user's `variables`."""
+    """Return the variables of all containers, in addition to the user's `variables`."""
     found = {
         "NEUROVA_GATEWAY_BEHIND": "kong",
         "NEUROVA_GATEWAY_HOST": "0.0.0.0",  # noqa: S104 - only Kong reaches it: NetworkPolicy
@@ -82,7 +82,7 @@ def container_variables(deploy: Deploy) -> dict[str, str]:
 
 
 def secret_variables(project: Project, *names: str) -> list[dict[str, Any]]:
-    """Return the variables that come from Secrets of the cluster: those with `names`, or all."""
+    """Return the variables that the cluster's Secrets provide: those in `names`, by default all."""
     found = []
     for each in sorted(project.deploy.secret_variables):
         name, _, reference = each.partition("=")
@@ -96,7 +96,7 @@ def secret_variables(project: Project, *names: str) -> list[dict[str, Any]]:
 def function_pod(
     project: Project, unit: Unit, component: str, arguments: list[str], **container: Any
 ) -> dict[str, Any]:
-    """Return the pod of a command of `neurova` in a unit's image."""
+    """Return a pod that runs a command of `neurova` in a unit's image."""
     grace = round(project.deploy.drain_delay + project.drain) + 10
     main = {
         "name": component,
@@ -123,16 +123,18 @@ def make_pod(
     prepare: str = "",
     volumes: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """Return a pod without privileges, with a state folder that holds the key that signs callers.
+    """Return a pod without privileges; its state folder contains the key that signs identities.
 
-    `prepare`: a shell command before the start; `volumes`: further ones, at their names in /.
+    `prepare`: a shell command to run before the start. `volumes`: additional volumes by name, each
+    mounted at "/<name>".
     """
     mine = {"state": "/var/lib/neurova", "tmp": "/tmp"}  # noqa: S108 - a volume of the pod
     mounts = [{"name": name, "mountPath": path} for name, path in mine.items()]
     extra = volumes or {}
     read = [{"name": name, "mountPath": f"/{name}", "readOnly": True} for name in extra]
     identity = {"name": "identity", "mountPath": "/identity", "readOnly": True}
-    # Kubernetes makes files of a Secret group-readable, which the reader of the key refuses.
+    # Copy the key, because Kubernetes makes files of a Secret group-readable, and the platform
+    # refuses such a key file.
     copy = f"umask 077 && mkdir -p {STATE} && cp /identity/{_IDENTITY} {STATE}/"
     init = {
         "name": "prepare",
@@ -164,7 +166,7 @@ def make_pod(
 
 
 def spread(tags: dict[str, str]) -> list[dict[str, Any]]:
-    """Return constraints that spread pods over machines and zones, where there are several."""
+    """Return constraints that spread pods over machines and zones, as far as possible."""
     return [
         {
             "maxSkew": 1,
@@ -188,7 +190,8 @@ def make_deployment(
 ) -> Resource:
     """Return a Deployment that starts new pods before it stops old ones.
 
-    `replicas` 0: an autoscaler sets them. `settle`: seconds that a pod must be ready.
+    `replicas`: 0 if an autoscaler sets the number. `settle`: a pod counts as available after it has
+    been ready for this many seconds.
     """
     spec: dict[str, Any] = {
         "selector": {"matchLabels": tags},

@@ -1,4 +1,4 @@
-"""Kubernetes as a kind of target."""
+"""The provider of `target = "kubernetes"`."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class KubernetesProvider:
     """Render manifests, and apply them in one namespace of a cluster."""
 
     def variables(self, deploy: Deploy, _: Sequence[str]) -> dict[str, str]:
-        """Return the settings that all containers have, beside the user's `variables`."""
+        """Return the variables of all containers, in addition to the user's `variables`."""
         return container_variables(deploy)
 
     def render(self, project: Project, kong: RenderKong) -> tuple[Resource, ...]:
@@ -28,7 +28,7 @@ class KubernetesProvider:
     def render_canary(
         self, project: Project, kong: RenderKong, stable: Sequence[Resource], percent: int
     ) -> tuple[Resource, ...]:
-        """Return the release that serves, and a canary for each runtime that differs."""
+        """Return the resources of the current release, and a canary for each changed runtime."""
         return manifests.render_canary(project, kong, stable, percent)
 
     def write(self, _: Project, resources: Sequence[Resource]) -> str:
@@ -36,7 +36,7 @@ class KubernetesProvider:
         return "---\n".join(write_yaml(each.manifest) for each in resources)
 
     def open(self, project: Project) -> Target:
-        """Return the namespace of a project."""
-        from .target import KubernetesTarget  # the client is an extra
+        """Return the target: the namespace of a project."""
+        from .target import KubernetesTarget  # needs the client, an optional dependency
 
         return KubernetesTarget(project)

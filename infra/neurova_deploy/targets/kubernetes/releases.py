@@ -1,4 +1,4 @@
-"""The releases of a deployment in ConfigMaps, and its lock as a Lease."""
+"""Store the releases of a deployment in ConfigMaps, and its lock in a Lease."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class Releases:
             ) from None
 
     def write(self, head: Head, content: Content | None = None) -> None:
-        """Store a release: the part with its head last, so that an incomplete one is not listed."""
+        """Store a release; write the head last, so that `heads` lists only complete releases."""
         data = {"head": msgspec.json.encode(head).decode()}
         if content is None:
             self._client.send(
@@ -107,7 +107,7 @@ class Releases:
 
 
 class Lock:
-    """Let one process at a time change a deployment."""
+    """Allow only one process at a time to change a deployment."""
 
     def __init__(self, client: Client, project: str) -> None:
         self._client, self._name = client, f"{project}-deploy"
@@ -115,7 +115,7 @@ class Lock:
         self._lease: dict[str, Any] | None = None
 
     def take(self, who: str) -> None:
-        """Take the lock, or extend it. Raises DeployError if another process has it."""
+        """Take the lock, or extend it. Raises DeployError if another process holds it."""
         now = datetime.now(UTC)
         if self._lease is not None and now < _renewed(self._lease) + _RENEW:
             return
@@ -140,7 +140,7 @@ class Lock:
             raise self._held_error("another process", "") from None
 
     def release(self) -> None:
-        """Release the lock, if this process has it."""
+        """Release the lock, if this process holds it."""
         if self._lease is not None:
             meta = self._lease["metadata"]
             only = {"uid": meta["uid"], "resourceVersion": meta["resourceVersion"]}

@@ -1,4 +1,4 @@
-"""Kubernetes as a target: server-side apply, and state in the namespace."""
+"""Kubernetes as a target: it uses server-side apply, and stores its state in the namespace."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class KubernetesTarget:
         self.lock, self.unlock = self._lock.take, self._lock.release
 
     def check(self) -> str:
-        """Return what was found. Raises NeurovaError if the API server or namespace is missing."""
+        """Return one line about the cluster. Raises NeurovaError if it cannot be used."""
         namespace = self._project.namespace
         try:
             self._client.send("GET", f"/api/v1/namespaces/{namespace}")
@@ -65,17 +65,17 @@ class KubernetesTarget:
                 )
                 for each in answer["items"]:
                     applied = each["metadata"].get("annotations", {}).get(HASH, "")
-                    # In a list, only the list itself has a kind and a version.
+                    # The items of a list lack their kind and version, so add them.
                     manifest = _plain({**each, "apiVersion": answer["apiVersion"], "kind": kind})
                     found[f"{kind}/{each['metadata']['name']}"] = Found(manifest, applied)
         return found
 
     def preview(self, resource: Resource) -> dict[str, Any]:
-        """Return the result of a dry run."""
+        """Return the manifest that a server-side dry run returns."""
         return _plain(self._patch(resource, dryRun="All"))
 
     def apply(self, resource: Resource) -> None:
-        """Apply a resource; a fixed one is only created."""
+        """Apply a resource; if it is fixed, only create it."""
         if not resource.is_fixed:
             self._patch(resource)
             return
@@ -88,14 +88,14 @@ class KubernetesTarget:
             self._client.send("POST", path, body, fieldManager=MANAGER, fieldValidation="Strict")
 
     def delete(self, key: str) -> None:
-        """Delete a resource and what it owns."""
+        """Delete a resource and the resources that it owns."""
         kind, _, name = key.partition("/")
         with suppress(NotFound):
             body = {"propagationPolicy": "Background"}
             self._client.send("DELETE", self._client.path(kind, name), body)
 
     def health(self, key: str) -> Health:
-        """Return the state of a resource; if it is not ready, with the reason from its pods."""
+        """Return the health of a resource; if it is not ready, with the reason from its pods."""
         kind, _, name = key.partition("/")
         if kind not in ("Deployment", "Job"):
             return Health("ready")
@@ -140,7 +140,7 @@ def _with_hash(resource: Resource) -> dict[str, Any]:
 
 
 def _plain(found: dict[str, Any]) -> dict[str, Any]:
-    """Return a resource without what the server adds, and without the data of Secrets."""
+    """Return a resource without the fields that the server adds and without the data of Secrets."""
     metadata = {key: each for key, each in found["metadata"].items() if key not in _OF_SERVER}
     rest = {key: each for key, each in found.items() if key not in ("status", "metadata")}
     if rest.get("kind") == "Secret":
